@@ -1,0 +1,74 @@
+# make setup     the virtual environment in .venv, with goldenhour and its tools
+# make run       simulate the built-in scenario 'standard' into out/standard
+# make test      lint, types, import rules and tests
+# make bench     throughput and memory (SIZES="1000 10000" chooses the numbers of patients), then micro-benchmarks
+# make bench-fidelity   the model against published figures, 300,000 patients; fails when one falls short
+# make docs      what is generated: docs/records.md and the excerpt in README.md
+# make clean     remove .venv, out and every cache of the tools
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
+	"$$p" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null \
+	&& { command -v "$$p"; break; }; done)
+SIZES ?= 1000 10000 50000 100000 1000000
+BIN := .venv/bin
+STAMP := .venv/.goldenhour-installed
+
+## $(call quietly,words,command): run the command, a line every 15 s while it works, its output if it fails.
+define quietly
+log=$$(mktemp); start=$$SECONDS; echo "$(1) ..."; \
+( $(2) ) >"$$log" 2>&1 & job=$$!; \
+trap 'kill $$job 2>/dev/null; rm -f "$$log"' EXIT; \
+while kill -0 $$job 2>/dev/null; do \
+	sleep 1; t=$$((SECONDS - start)); \
+	if (( t > 0 && t % 15 == 0 )); then echo "  $$t s"; fi; \
+done; \
+if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
+endef
+
+.PHONY: help setup run test bench bench-fidelity docs clean
+
+help:
+	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "goldenhour needs Python 3.11, 3.12, 3.13 or 3.14 and found none; name one: make setup PYTHON=/path/to/python3.12"; \
+		exit 1; fi
+	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv .venv
+	@$(call quietly,Installing the build tools,$(BIN)/python -m pip install --disable-pip-version-check \
+		-c constraints.txt hatchling editables)
+	@$(call quietly,Installing goldenhour and its tools (a few minutes at the first time),$(BIN)/python -m pip install \
+		--disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]')
+	@touch $@
+
+run: setup
+	$(BIN)/goldenhour run standard -o out/standard --force
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest
+
+bench: setup
+	$(BIN)/python -m bench.throughput $(SIZES)
+	$(BIN)/pytest bench/test_micro.py --benchmark-columns=min,median,rounds --benchmark-sort=name
+
+bench-fidelity: setup
+	$(BIN)/python -m bench.fidelity
+
+docs: setup
+	mkdir -p docs && $(BIN)/python -m engine.records_doc > docs/records.md.new && mv docs/records.md.new docs/records.md
+	$(BIN)/python -m bench.readme_excerpt
+
+clean:
+	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The concurrency: Ray actors and tasks, the writer, and the pipeline that wires one run together."""

@@ -1,0 +1,281 @@
+"""Starting a local Ray or joining a cluster, quietly, and leaving it as it was found."""
+
+import contextlib
+import importlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any
+
+from actors import one_root
+from engine.errors import InputError, RunError
+
+OBJECT_STORE_BYTES = 80 * 1024 * 1024
+"""Object store of a local Ray with one generator: a window of chunks and frames fits in (DESIGN)."""
+
+OBJECT_STORE_BYTES_PER_GENERATOR = 24 * 1024 * 1024
+"""More of it for each further generator, whose chunk and frames are in the store too."""
+
+PROMPT_RELEASE = {"free_objects_period_milliseconds": 20, "free_objects_batch_size": 2}
+"""Ray drops objects nobody needs any more once a second; chunks and frames of a second fill the whole object store.
+Dropped at once, the same pages serve again: 50 MB less in the processes that map them."""
+
+LOOPBACK_ONLY = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Read when Ray is imported: "0" keeps every listener of a local Ray on the loopback interface (PLATFORM 1)."""
+
+AUTH_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
+CONNECT_SECONDS = 5.0
+"""Time an existing cluster has to accept a connection."""
+
+NICENESS = 10
+"""Simulator and generators give way to the driver, the writer and everything else on the machine."""
+
+_lock = threading.RLock()
+_users = 0
+_owned = False
+_undo = contextlib.ExitStack()
+
+
+def spare_memory() -> None:
+    """In a Ray worker: keep Ray's serialisation from importing PyArrow and NumPy on its own account (16 MB each).
+
+    Ray registers serialisers for Arrow objects when it finds the package, and does without when it does not. Called
+    where a module of the actors is imported, before the first argument is unpacked; `restore_pyarrow` ends it.
+    """
+    ray = sys.modules.get("ray")
+    if ray is None or "pyarrow" in sys.modules:
+        return
+    worker = sys.modules["ray._private.worker"].global_worker
+    if worker.mode == ray.WORKER_MODE:
+        sys.modules["pyarrow"] = None  # type: ignore[assignment]
+
+
+def restore_pyarrow() -> None:
+    """Let PyArrow be imported again, by the Parquet format."""
+    if "pyarrow" in sys.modules and sys.modules["pyarrow"] is None:
+        del sys.modules["pyarrow"]
+
+
+def be_nice() -> None:
+    """Lower this process's priority to `NICENESS`, once."""
+    with contextlib.suppress(OSError):
+        os.nice(max(0, NICENESS - os.nice(0)))
+
+
+def default_workers() -> int:
+    """Generators for this machine: one core is the simulator's."""
+    return max(1, available_cores() - 1)
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def target(address: str | None) -> str:
+    """Which Ray to use: the address asked for, inside a submitted job the job's cluster, else a local one.
+
+    RAY_ADDRESS alone never decides: a variable forgotten in a shell must not send a run to somebody's cluster.
+    """
+    if address:
+        return (address == "auto" and os.environ.get("RAY_ADDRESS")) or address
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
+        return os.environ.get("RAY_ADDRESS") or "auto"
+    return "local"
+
+
+class Session:
+    """A connection to Ray, used as a context manager. The last session of a process to end shuts Ray down.
+
+    A Ray that this process had already joined is used as it is and left running; `ray.init` is then the
+    caller's business. `local` says whether this machine's cores are ours to use.
+    """
+
+    def __init__(self, local: bool) -> None:
+        self.local = local
+        self._open = True
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave Ray; ends a local one. Safe to call twice."""
+        global _users
+        with _lock:
+            if not self._open:
+                return
+            self._open = False
+            _users -= 1
+            if _users == 0 and _owned:
+                _leave()
+
+
+def start(address: str | None, workers: int) -> Session:
+    """Join the Ray at `address`, or start a local one with `workers` CPUs for the generators.
+
+    Raises RunError when Ray cannot be started or joined, ImportError when the packages are not of one directory.
+    """
+    global _users, _owned
+    one_root.check()
+    where = target(address)
+    with _lock:
+        _check_reachable(where)
+        if where == "local" and "ray" not in sys.modules:
+            os.environ[LOOPBACK_ONLY] = "0"
+        ray = importlib.import_module("ray")
+        if not ray.is_initialized():
+            _join(ray, where, workers)
+            _owned = True
+        elif _users == 0:
+            _owned = False
+        _users += 1
+        return Session(local=where == "local")
+
+
+def _check_reachable(address: str) -> None:
+    """Raise InputError unless something listens at host:port: where nothing does, Ray ends the whole process."""
+    if address in ("local", "auto"):
+        return
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or "/" in address:
+        raise InputError(f"address of the Ray cluster: got {address!r}; allowed: HOST:PORT, auto or local")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"could not join the Ray cluster at {address!r}: {_first_line(error)}; "
+            "is it running, and is this the address that `ray start` printed?"
+        ) from error
+
+
+def _join(ray: Any, where: str, workers: int) -> None:
+    options: dict[str, Any] = {
+        "address": where,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "configure_logging": True,
+    }
+    if where == "local":
+        options |= {
+            "include_dashboard": False,
+            "_system_config": PROMPT_RELEASE,
+            "num_cpus": max(1, workers),
+            "object_store_memory": OBJECT_STORE_BYTES
+            + OBJECT_STORE_BYTES_PER_GENERATOR * (max(1, workers) - 1),
+        }
+    undo = contextlib.ExitStack()
+    try:
+        if where == "local":
+            undo.enter_context(_private_token())
+        undo.enter_context(_terminated_as_interrupted())
+        with _in_directory(str(one_root.ROOT)), _without_pyarrow():
+            ray.init(**options)
+            undo.callback(ray.shutdown)
+            ray.put(None)  # makes the serialisation context while PyArrow is out of sight
+        undo.enter_context(_terminated_as_interrupted())
+    except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
+        undo.close()
+        if where == "local":
+            raise RunError(f"could not start Ray on this machine: {_first_line(error)}") from error
+        raise InputError(f"could not join the Ray cluster at {where!r}: {_first_line(error)}") from error
+    except BaseException:
+        with contextlib.suppress(Exception):
+            ray.shutdown()
+        undo.close()
+        raise
+    _undo.push(undo)
+
+
+def _leave() -> None:
+    global _owned
+    _owned = False
+    _undo.close()
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+@contextlib.contextmanager
+def _in_directory(path: str) -> Iterator[None]:
+    """Work in another directory: workers are given the one in which `ray.init` is called."""
+    try:
+        before = os.getcwd()  # noqa: PTH109 - a directory that was removed has no Path either
+    except FileNotFoundError:
+        before = None
+    os.chdir(path)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.chdir(before)
+
+
+@contextlib.contextmanager
+def _without_pyarrow() -> Iterator[None]:
+    hidden = "pyarrow" not in sys.modules
+    if hidden:
+        sys.modules["pyarrow"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            restore_pyarrow()
+
+
+@contextlib.contextmanager
+def _private_token() -> Iterator[None]:
+    """A token of this process's own for a local Ray, instead of a file that Ray would write in the user's home."""
+    before = {name: os.environ.get(name) for name in AUTH_VARIABLES}
+    if (before["RAY_AUTH_MODE"] or "token").lower() == "token":
+        os.environ.pop("RAY_AUTH_TOKEN_PATH", None)
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    _reread_authentication()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        _reread_authentication()
+
+
+def _reread_authentication() -> None:
+    """Make Ray, which remembers mode and token for the life of the process, look at the environment again."""
+    raylet = importlib.import_module("ray._raylet")
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that a run asked to end cleans up; Ray's own handler prints a C++ trace."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError, TypeError):
+            signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,102 @@
+"""FlowSimulator: owns the flow of one replication and hands out its chunks one call at a time."""
+
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from actors import cluster, one_root
+
+cluster.spare_memory()
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.columns import Chunk
+    from engine.simulation import Simulation
+
+
+class Head(NamedTuple):
+    """What the pipeline knows of a chunk without holding it. `until_ms` is the time of its last patient, -1 without."""
+
+    number: int
+    first: int
+    patients: int
+    last: bool
+    until_ms: int
+
+
+def head_of(chunk: "Chunk") -> Head:
+    """The head of a chunk."""
+    until = int(chunk.patients["time"][-1]) if len(chunk) else -1
+    return Head(chunk.number, chunk.first, len(chunk), chunk.last, until)
+
+
+def measures_json(simulation: "Simulation") -> bytes:
+    """The measures of a finished simulation as JSON, so that who reads them needs no NumPy."""
+    return msgspec.json.encode(simulation.measures.summary(), enc_hook=lambda value: value.tolist())
+
+
+class FlowSimulator:
+    """One replication of a scenario, from its first chunk to its measures.
+
+    Nothing is computed before `prepare`, so that the process answers at once; `scenario` is the resolved scenario
+    as JSON. The only process of a run that loads the compiled kernel.
+    """
+
+    def __init__(self, scenario: bytes, seed: int, replication: int, chunk_size: int) -> None:
+        self._arguments = (scenario, seed, replication, chunk_size)
+        self._simulation: Simulation | None = None
+        self._chunks: Iterator[Chunk] | None = None
+        self._next_number = 0
+
+    def hello(self) -> tuple[str, int]:
+        """Node and process id."""
+        import ray
+
+        cluster.be_nice()
+        return ray.get_runtime_context().get_node_id(), os.getpid()
+
+    def prepare(self) -> None:
+        """Load or compile the kernel and read the scenario."""
+        one_root.check()
+        cluster.restore_pyarrow()
+        from engine.scenario import Scenario
+        from engine.simulation import Simulation
+
+        scenario, seed, replication, chunk_size = self._arguments
+        self._simulation = Simulation(
+            msgspec.json.decode(scenario, type=Scenario), seed, replication, chunk_size
+        )
+        self._chunks = iter(self._simulation)
+
+    def skip(self, number: int, seconds: float = 1.0) -> bool:
+        """Throw chunks away until `number` is the next one or the time is up; whether that was reached.
+
+        Going on after a fault: chunks that are already written are simulated again, not encoded.
+        """
+        until = time.monotonic() + seconds
+        while self._next_number < number:
+            if time.monotonic() > until:
+                return False
+            self._advance()
+        return True
+
+    def next(self) -> "tuple[Chunk | None, Head | None]":
+        """The next chunk and its head; Nones after the last."""
+        chunk = self._advance()
+        return (None, None) if chunk is None else (chunk, head_of(chunk))
+
+    def measures(self) -> bytes:
+        """What a planner reads, as JSON; complete once the last chunk has been handed out."""
+        while self._advance() is not None:
+            pass
+        assert self._simulation is not None
+        return measures_json(self._simulation)
+
+    def _advance(self) -> "Chunk | None":
+        if self._chunks is None:
+            raise RuntimeError("prepare() comes first")
+        self._next_number += 1
+        return next(self._chunks, None)

@@ -1,0 +1,1 @@
+"""Benchmarks: throughput and memory, micro-benchmarks, and the model against published figures."""

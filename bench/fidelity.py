@@ -1,0 +1,278 @@
+"""The model against published figures: EVIDENCE section 3, targets 3 to 7, as one table.
+
+`make bench-fidelity` runs it. Each line shows the measured value with its 95 % confidence interval, the published value
+and the band around it; a line whose measured value is outside its band is reported as missed and the exit code is 1.
+Chunks are counted as they come, so memory does not grow with the number of patients.
+"""
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+import scenarios
+from bench import results_file
+from engine import columns as c
+from engine import scenario as scenario_module
+from engine.scenario import Scenario
+from engine.simulation import Simulation
+
+PATIENTS = 300_000
+OTHER_PATIENTS = 100_000
+"""Patients of `falklands` and `okinawa`."""
+RATE_DAYS = 3650
+"""Days of `coin` with its own rates, for the DNBI rate."""
+CHUNK = 4096
+BATTLE = c.STREAMS.index("battle")
+REGION_GROUPS = (
+    ("head, face, neck, eyes, ears", ("head", "face", "neck", "eyes", "ears")),
+    ("thorax", ("thorax",)),
+    ("abdomen", ("abdomen",)),
+    ("extremities", ("upper_limb", "lower_limb")),
+)
+ISS_BANDS = ("1-8", "9-15", "16-24", "25 and more")
+KIA_MINUTES = (0, 10, 60, 120)
+Z95 = 1.959964
+
+
+class Line(NamedTuple):
+    """One target: what was measured against what was published."""
+
+    target: int
+    what: str
+    measured: float
+    low: float
+    """Lower end of the 95 % confidence interval."""
+    high: float
+    published: str
+    band: tuple[float, float]
+    unit: str = "%"
+
+    @property
+    def reached(self) -> bool:
+        """Whether the measured value lies within the band."""
+        return self.band[0] <= self.measured <= self.band[1]
+
+
+@dataclass
+class Tally:
+    """Counts over the chunks of one run; arrays by the constants above."""
+
+    roles: list[int]
+    """Role of each facility of the scenario."""
+    battle: int = 0
+    kia: int = 0
+    dow: int = 0
+    reached: int = 0
+    reached_rtd72: int = 0
+    rtd72: int = 0
+    dnbi: int = 0
+    dnbi_rtd: int = 0
+    dnbi_evacuated: int = 0
+    mechanisms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(c.MECHANISMS), np.int64))
+    regions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(c.REGIONS), np.int64))
+    iss_bands: NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, np.int64))
+    kia_by: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(KIA_MINUTES), np.int64))
+    operating: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 4, 3)))
+    """Role 2 or 3, ISS band; number, sum and sum of squares of the minutes in the operating room."""
+
+    def add(self, chunk: c.Chunk) -> None:
+        """Count one chunk."""
+        p = chunk.patients
+        battle = p["stream"] == BATTLE
+        kia, dow = p["status"] == c.KIA, p["status"] == c.DOW
+        rtd72 = battle & (p["rtd72"] == 1)
+        reached = battle & np.logical_or.reduce(
+            [p[role] >= 0 for role in ("role1", "role2", "role3", "role4")]
+        )
+        self.battle += int(battle.sum())
+        self.kia += int(kia.sum())
+        self.dow += int(dow.sum())
+        self.reached += int(reached.sum())
+        self.rtd72 += int(rtd72.sum())
+        self.reached_rtd72 += int((reached & rtd72).sum())
+        dnbi = ~battle
+        self.dnbi += int(dnbi.sum())
+        self.dnbi_rtd += int((dnbi & (p["status"] == c.RTD)).sum())
+        self.dnbi_evacuated += int((dnbi & (p["status"] == c.EVACUATED)).sum())
+        self.mechanisms += np.bincount(p["mechanism"][battle], minlength=len(c.MECHANISMS))
+        admitted = reached & ~rtd72
+        self.regions += np.bincount(
+            chunk.wounds["region"][admitted[chunk.wounds["patient"]]], minlength=len(c.REGIONS)
+        )
+        band = np.digitize(p["iss"], (9, 16, 25))
+        self.iss_bands += np.bincount(band[admitted], minlength=4)
+        self._add_deaths(chunk, kia)
+        self._add_operations(chunk, band)
+
+    def _add_deaths(self, chunk: c.Chunk, kia: NDArray[np.bool_]) -> None:
+        deaths = chunk.events[chunk.events["kind"] == c.EVENTS.index("died")]
+        deaths = deaths[kia[deaths["patient"]]]
+        minutes = (deaths["at"] - chunk.patients["time"][deaths["patient"]]) / 60_000
+        self.kia_by += np.array([(minutes <= limit).sum() for limit in KIA_MINUTES])
+
+    def _add_operations(self, chunk: c.Chunk, band: NDArray[np.int64]) -> None:
+        events = chunk.events
+        for begin, end in (
+            ("surgery_started", "surgery_ended"),
+            ("definitive_surgery_started", "definitive_surgery_ended"),
+        ):
+            first = events[events["kind"] == c.EVENTS.index(begin)]
+            last = events[events["kind"] == c.EVENTS.index(end)]
+            _, i, j = np.intersect1d(first["patient"], last["patient"], return_indices=True)
+            first, last = first[i], last[j]
+            minutes = (last["at"] - first["at"]) / 60_000
+            roles = np.array(self.roles, np.int64)[first["facility"]]
+            bands = band[first["patient"]]
+            battle = chunk.patients["stream"][first["patient"]] == BATTLE
+            for role in (2, 3):
+                for k in range(4):
+                    x = minutes[battle & (roles == role) & (bands == k)]
+                    self.operating[role - 2, k] += (len(x), x.sum(), (x * x).sum())
+
+
+def builtin(name: str, total: int | None = None, days: int | None = None) -> Scenario:
+    """A built-in scenario, resolved, with another number of patients or days."""
+    scenario = scenario_module.parse(scenarios.builtin_bytes(name), "toml", name)
+    return scenario_module.resolve(scenario_module.with_overrides(scenario, total=total, days=days))
+
+
+def tally(scenario: Scenario, seed: int) -> Tally:
+    """Simulate and count."""
+    counts = Tally([facility.role for facility in scenario.facilities])
+    for chunk in Simulation(scenario, seed, 0, CHUNK):
+        counts.add(chunk)
+    return counts
+
+
+def share(target: int, what: str, count: int, of: int, published: str, band: tuple[float, float]) -> Line:
+    """A proportion in %, with Wilson's interval."""
+    if of == 0:
+        return Line(target, what, math.nan, math.nan, math.nan, published, band)
+    p, z = count / of, Z95
+    centre = (p + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
+    return Line(target, what, 100 * p, 100 * (centre - half), 100 * (centre + half), published, band)
+
+
+def around(value: float, points: float) -> tuple[float, float]:
+    """The band of `points` on both sides of `value`."""
+    return value - points, value + points
+
+
+def coin_lines(t: Tally) -> Iterator[Line]:
+    """Targets 3 to 5."""
+    yield share(3, "%KIA: KIA / (battle casualties - RTD72)", t.kia, t.battle - t.rtd72, "10-16", (10, 16))
+    admitted = t.reached - t.reached_rtd72
+    yield share(3, "%DOW: DOW / (reached an MTF - RTD72)", t.dow, admitted, "4-4.6", (4, 4.6))
+    yield share(3, "CFR: (KIA + DOW) / battle casualties", t.kia + t.dow, t.battle, "7.6-13.7", (7.6, 13.7))
+    yield share(3, "RTD72 of the wounded (battle - KIA)", t.rtd72, t.battle - t.kia, "33-47", (33, 47))
+    yield share(3, "mechanism: explosion", int(t.mechanisms[0]), t.battle, "74-78", (74, 78))
+    yield share(3, "mechanism: gunshot", int(t.mechanisms[1]), t.battle, "18-20", (18, 20))
+    wounds = int(t.regions.sum())
+    for (name, regions), value in zip(REGION_GROUPS, (28.1, 9.9, 10.1, 51.9), strict=True):
+        count = sum(int(t.regions[c.REGIONS.index(region)]) for region in regions)
+        yield share(3, f"wounds of the admitted: {name}", count, wounds, str(value), around(value, 2))
+    bands = int(t.iss_bands.sum())
+    for k, value in enumerate((57.5, 18.2, 13.6, 10.7)):
+        what = f"ISS {ISS_BANDS[k]} among the admitted"
+        yield share(3, what, int(t.iss_bands[k]), bands, str(value), around(value, 2))
+    for k, value in enumerate((57, 68, 91, 99)):
+        what = f"KIA dead by {KIA_MINUTES[k]} min"
+        yield share(4, what, int(t.kia_by[k]), t.kia, str(value), around(value, 5))
+    published = ((93.9, 142.2, 177.4, 182.9), (96.3, 144.3, 171.1, 205.6))
+    for role in (2, 3):
+        for k, value in enumerate(published[role - 2]):
+            n, total, squares = map(float, t.operating[role - 2, k])
+            if n < 2:
+                continue
+            mean = total / n
+            half = Z95 * math.sqrt(max(0.0, squares / n - mean * mean) / n)
+            what = f"operating time, Role {role}, ISS {ISS_BANDS[k]}"
+            band = (0.95 * value, 1.05 * value)
+            yield Line(5, what, mean, mean - half, mean + half, str(value), band, "min")
+
+
+def dnbi_lines(t: Tally, person_days: float, long: Tally) -> Iterator[Line]:
+    """Target 6: the rate from a run with the scenario's own rates, the outcomes from `t`."""
+    rate, half = (1000 * x / person_days for x in (long.dnbi, Z95 * math.sqrt(long.dnbi)))
+    yield Line(6, "DNBI per 1,000 per day", rate, rate - half, rate + half, "0.70", (0.68, 0.72), "")
+    yield share(6, "DNBI returned to duty", t.dnbi_rtd, t.dnbi, "83.9", around(84, 2))
+    yield share(6, "DNBI evacuated", t.dnbi_evacuated, t.dnbi, "15.7", around(16, 2))
+
+
+def historic_lines(falklands: Tally, okinawa: Tally) -> Iterator[Line]:
+    """Target 7; 'about 3.4' is read as within half a point, shares of killed as within two points."""
+    what = "{}: DOW / battle casualties reaching an MTF"
+    yield share(7, what.format("falklands"), falklands.dow, falklands.reached, "0.10-1.34", (0.10, 1.34))
+    yield share(7, what.format("okinawa"), okinawa.dow, okinawa.reached, "about 3.4", around(3.4, 0.5))
+    what = "{}: KIA / battle casualties"
+    yield share(7, what.format("falklands"), falklands.kia, falklands.battle, "24.7", around(24.7, 2))
+    yield share(7, what.format("okinawa"), okinawa.kia, okinawa.battle, "19.2", around(19.2, 2))
+
+
+def measure(patients: int, seed: int) -> list[Line]:
+    """All lines; runs four simulations."""
+    t = tally(builtin("coin", total=patients), seed)
+    rates = builtin("coin", days=RATE_DAYS)
+    strength = sum(front.population or 0 for front in rates.fronts)
+    long = tally(rates, seed)
+    others = [
+        tally(builtin(name, total=min(patients, OTHER_PATIENTS)), seed) for name in ("falklands", "okinawa")
+    ]
+    return [*coin_lines(t), *dnbi_lines(t, strength * RATE_DAYS, long), *historic_lines(*others)]
+
+
+def show(lines: Iterable[Line], title: str) -> None:
+    """Print the table."""
+    table = Table(title=title, title_justify="left")
+    for name in ("Target", "What"):
+        table.add_column(name)
+    for name in ("Measured", "95 % CI", "Published", "Band", ""):
+        table.add_column(name, justify="right")
+    for line in lines:
+        digits = 3 if line.measured < 1 else 1 if line.measured >= 10 else 2
+        low, high = line.band
+        table.add_row(
+            str(line.target),
+            line.what,
+            f"{line.measured:.{digits}f} {line.unit}".strip(),
+            f"{line.low:.{digits}f} to {line.high:.{digits}f}",
+            line.published,
+            f"{low:.4g} to {high:.4g}",
+            "reached" if line.reached else "[bold red]MISSED[/]",
+        )
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def main() -> int:
+    """Measure, print, keep the figures; 1 when a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patients", type=int, default=PATIENTS)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    print(f"Simulating {options.patients:,} patients of coin, then falklands and okinawa ...", flush=True)
+    begun = time.perf_counter()
+    lines = measure(options.patients, options.seed)
+    seconds = round(time.perf_counter() - begun, 1)
+    show(lines, f"Fidelity: coin, {options.patients:,} patients, seed {options.seed}, {seconds} s")
+    figures = [line._asdict() | {"reached": line.reached} for line in lines]
+    path = results_file.append(
+        "fidelity",
+        {"patients": options.patients, "seed": options.seed, "seconds": seconds, "lines": figures},
+    )
+    missed = sum(not line.reached for line in lines)
+    print(f"{len(lines) - missed} of {len(lines)} reached; figures appended to bench/results/{path.name}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Micro-benchmarks of the engine's stages: arrivals, flow with casualties, record building, encoding.
+
+`make bench` runs them after the throughput table. Each stage works on the same patients of `standard`; its rate is
+printed as patients per second (`extra: patients` in the JSON of pytest-benchmark).
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import scenarios
+from engine import arrivals, formats, records
+from engine import scenario as scenario_module
+from engine.columns import Chunk
+from engine.compiled import battle_triage_report
+from engine.lexicon import Lexicon
+from engine.scenario import Scenario
+from engine.simulation import Simulation
+
+PATIENTS = 16_384
+CHUNK = 4096
+SEED = 1
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    read = scenario_module.parse(scenarios.builtin_bytes("standard"), "toml", "standard")
+    return scenario_module.resolve(scenario_module.with_overrides(read, total=PATIENTS))
+
+
+@pytest.fixture(scope="module")
+def chunks(scenario: Scenario) -> list[Chunk]:
+    return list(Simulation(scenario, SEED, 0, CHUNK))
+
+
+@pytest.fixture(scope="module")
+def lexicon(scenario: Scenario) -> Lexicon:
+    return Lexicon(scenario)
+
+
+def measure(benchmark, work, patients: int = PATIENTS):
+    benchmark.extra_info["patients"] = patients
+    return benchmark.pedantic(work, rounds=5, warmup_rounds=1)
+
+
+def test_arrivals(benchmark, scenario):
+    plan = arrivals.plan(scenario)
+    rows = measure(benchmark, lambda: sum(len(batch) for batch in arrivals.generate(plan, SEED, 0)))
+    assert rows == PATIENTS
+
+
+def test_casualties(benchmark, scenario):
+    """Wounds, lethality and triage of a sample of battle casualties, without their flow."""
+    report = measure(benchmark, lambda: battle_triage_report(scenario), patients=0)
+    assert report
+
+
+def test_arrivals_casualties_and_flow(benchmark, scenario):
+    def simulate() -> int:
+        return sum(len(chunk) for chunk in Simulation(scenario, SEED, 0, CHUNK))
+
+    assert measure(benchmark, simulate) == PATIENTS
+
+
+def test_measures(benchmark, scenario, chunks):
+    from engine.measures import Measures
+
+    def count() -> None:
+        measures = Measures(scenario)
+        for chunk in chunks:
+            measures.add(chunk)
+
+    measure(benchmark, count)
+
+
+def test_record_building(benchmark, chunks, lexicon):
+    built = measure(benchmark, lambda: [records.build(chunk, lexicon) for chunk in chunks])
+    assert len(list(itertools.chain(*built))) == PATIENTS
+
+
+@pytest.mark.parametrize("compress", ["none", "gzip", "zstd"])
+@pytest.mark.parametrize("name", list(formats.FORMATS))
+def test_encoding(benchmark, chunks, lexicon, name, compress):
+    whole_part = formats.FORMATS[name].unit == "part"
+    groups = [chunks] if whole_part else [[chunk] for chunk in chunks]
+    frames = measure(benchmark, lambda: [formats.encode(group, lexicon, name, compress) for group in groups])
+    benchmark.extra_info["bytes"] = sum(len(frame.data) for group in frames for frame in group)
+    assert np.sum([frame.rows for frame in frames[0] if frame.table == "patients"]) > 0

@@ -1,0 +1,75 @@
+"""A scenario compiled to arrays: the one row of `flow.MODEL` that the kernel reads.
+
+Constants come from `scenarios/data/model` and `scenarios/data/reference`, each with its source beside it there; what
+a scenario sets replaces them. Everything that reaches a record is computed with + - * / sqrt and `engine.numerics`.
+"""
+
+import numpy as np
+
+from engine import streams
+from engine.casualties import TYPES, triage_of_sample
+from engine.columns import PATIENT, WOUND, Table
+from engine.compiled_injuries import injuries, people
+from engine.compiled_network import care, network, transitions
+from engine.compiled_survival import survival
+from engine.compiling import STANDARD, triage_weights
+from engine.network import MODEL, PURPOSES
+from engine.scenario_structs import Scenario
+
+TILT_SAMPLE = 20_000
+TILT_STEPS = 14
+
+
+def triage_shares(model_of: Table, row: int) -> list[float]:
+    """Shares of T1..T3 among the admitted battle casualties of warfare type `row`, from a fixed sample."""
+    key = np.uint64(streams.key(0, 0, "tilt"))
+    counts = triage_of_sample(TILT_SAMPLE, row, key, model_of, np.zeros(1, PATIENT), np.zeros(32, WOUND))
+    total = int(counts.sum())
+    return [int(c) / total for c in counts]
+
+
+def tilt(s: Scenario, m: Table) -> None:
+    """Moves the mean of Z, within -1..1, so that the author's T1 share of battle casualties comes out."""
+    wanted = triage_weights(s, "battle")
+    if wanted is None or s.routing != "clock":
+        return
+    severity = m["injuries"]["severity"][0]
+    for row in _type_rows(s).values():
+        before = float(severity[row])
+        low, high = -1.0, 1.0
+        for _ in range(TILT_STEPS):
+            middle = 0.5 * (low + high)
+            severity[row] = before + middle
+            if triage_shares(m, row)[0] < wanted[0]:
+                low = middle
+            else:
+                high = middle
+
+
+def _type_rows(s: Scenario) -> dict[str, int]:
+    """Row of the tables by the name of each warfare type that occurs."""
+    found: dict[str, int] = {w.type: k for k, w in enumerate(s.warfare)}
+    return found if found else {STANDARD: TYPES - 1}
+
+
+def compile_scenario(s: Scenario, seed: int, replication: int) -> Table:
+    """All tables of a run of a resolved scenario: one row of flow.MODEL."""
+    m = np.zeros(1, MODEL)
+    m["people"] = people(s)
+    m["injuries"] = injuries(s)
+    m["survival"] = survival(s)
+    m["network"] = network(s)
+    m["care"] = care(s)
+    m["transitions"] = transitions(s)
+    m["keys"][0] = [streams.key(seed, replication, purpose) for purpose in PURPOSES]
+    tilt(s, m)
+    return m
+
+
+def battle_triage_report(s: Scenario) -> dict[str, list[float]]:
+    """By warfare type: the shares of T1..T3 that come out among the admitted battle casualties."""
+    m = compile_scenario(s, 0, 0)
+    return {name: triage_shares(m, row) for name, row in _type_rows(s).items()}
+
+
+__all__ = ["battle_triage_report", "compile_scenario"]

@@ -1,0 +1,695 @@
+"""The event kernel: patients through the evacuation network (MODEL section 5).
+
+A casualty on the way is a row of `survival.STATE`. Each stage function performs what is due and sets the next stage
+and its time; between two stages the survival clock may bring death. With unlimited resources nobody waits for
+anybody, so each casualty is walked to the outcome at once and the record closes at injury. The event log of a patient
+is what the stages emit, in the order of time.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine import numerics
+from engine.casualties import (
+    FLAG_FRACTURE,
+    MAXIMUM_WOUNDS,
+    identify,
+    ill,
+    person,
+    pick,
+    type_row,
+    unit,
+    wounded,
+)
+from engine.columns import (
+    AGENT,
+    AT_POI,
+    DEATH_INSTANT,
+    DEATH_LATE,
+    DEATH_TRANSITION,
+    DIED_NONBATTLE,
+    DISCHARGED,
+    DISEASE,
+    DOW,
+    EN_ROUTE,
+    EVACUATED,
+    IN_CARE,
+    KIA,
+    NONE,
+    RTD,
+    WOUNDED,
+)
+from engine.kernel_cache import entry, inner
+from engine.network import (
+    OUT_DEAD,
+    OUT_RETURNED,
+    Z_INJURY,
+    Z_PERSON,
+    Z_SURVIVAL,
+    draw_outcome,
+    leg_time,
+    triangular,
+    way_time,
+)
+from engine.streams import words
+from engine.survival import (
+    HOUR,
+    MINUTE,
+    death_time,
+    fate_of_ill,
+    fate_of_wounded,
+    late_death,
+    rescue,
+    resuscitation_effect,
+    set_rate,
+    slow,
+    start_recovery,
+)
+from engine.treatments import (
+    E_AID,
+    E_ARRIVED,
+    E_CARE_ENDED,
+    E_CARE_STARTED,
+    E_DECON_ENDED,
+    E_DECON_STARTED,
+    E_DEFINITIVE_ENDED,
+    E_DEFINITIVE_STARTED,
+    E_DEPARTED,
+    E_DIED,
+    E_DISCHARGED,
+    E_EXPOSED,
+    E_FELL_ILL,
+    E_ICU,
+    E_IN_CARE,
+    E_INJURED,
+    E_LEFT_THEATRE,
+    E_ONSET,
+    E_REQUESTED,
+    E_RESUS_ENDED,
+    E_RESUS_STARTED,
+    E_RTD,
+    E_SURGERY_ENDED,
+    E_SURGERY_STARTED,
+    E_TRIAGED,
+    E_WARD,
+    EFFECTIVE,
+    INEFFECTIVE,
+    SUPPORTIVE,
+    T_CRITICAL_CARE,
+    T_DECONTAMINATION,
+    T_DEFINITIVE,
+    T_FRACTURE_FIXATION,
+    T_WARD,
+    Z_CARE,
+    Output,
+    care_of_ill,
+    care_of_wounded,
+    first_aid,
+    log_event,
+    log_treatment,
+    resuscitate,
+    start_surgery,
+    vitals,
+)
+
+# Stages: what is due next.
+(
+    S_AID,
+    S_REQUEST,
+    S_DEPART,
+    S_ARRIVE,
+    S_DECONTAMINATED,
+    S_TRIAGE,
+    S_TREAT,
+    S_TREATED,
+    S_SURGERY,
+    S_OPERATED,
+    S_DEFINITIVE,
+    S_DEFINITIVE_DONE,
+    S_ICU,
+    S_DISPOSE,
+    S_RTD,
+    S_CLOSED,
+) = range(16)
+
+WAITING_AT = (0, 1, 1, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6)
+"""By stage: the index of columns.WAITING_FOR that names what a casualty in this stage waits for."""
+
+WAITING_AFTER = (0, 1, 0, 0, 1, 4, 1, 2, 3, 3, 3, 4, 6, 4, 5, 5, 6, 5, 6, 6, 6, 6, 6, 6, 6, 6)
+"""By kind of the last event: the same for a casualty at the horizon."""
+
+EVENTS_EACH, TREATMENTS_EACH, VITALS_EACH = 96, 80, 40
+"""Rows at the most that one patient can fill: a network has at most 10 facilities on a way."""
+
+
+@inner
+def _assign(true: Any, right: Any, over: Any, u: Any) -> Any:
+    """Assigned triage category: right with probability `right`, else a neighbour (MODEL section 9)."""
+    if u < right:
+        return np.int64(true)
+    if true == 1:
+        return 2
+    if true == 3:
+        return 2
+    return 1 if (u - right) / (1.0 - right) < over / (1.0 + over) else 3
+
+
+@inner
+def _band(iss: Any) -> int:
+    """ISS band of EVIDENCE 1.4: 1-8, 9-15, 16-24, 25 and more."""
+    if iss < 9:
+        return 0
+    if iss < 16:
+        return 1
+    return 2 if iss < 25 else 3
+
+
+@inner
+def _next_poi_stage(s: Any) -> None:
+    """Before the first door: first aid, request, departure and arrival in the order of their times."""
+    stage = S_ARRIVE
+    at = s.arrive_at
+    if s.depart_at <= at:
+        stage = S_DEPART
+        at = s.depart_at
+    if s.request_at <= at:
+        stage = S_REQUEST
+        at = s.request_at
+    if s.aid_at <= at and s.aid_at < s.arrive_at:
+        stage = S_AID
+        at = s.aid_at
+    s.stage = stage
+    s.at = at
+
+
+@inner
+def _close(o: Any, i: Any, s: Any, at: Any, status: Any) -> None:
+    p = o.patients[i]
+    p.closed = np.int64(at)
+    p.status = status
+    p.facility = s.facility
+    s.stage = S_CLOSED
+
+
+@inner
+def _clip(o: Any, first: Any, at: Any) -> None:
+    """Treatments of the patient (rows from `first` on) end at `at`; those that had not begun are taken out."""
+    kept = first
+    end = np.int64(at)
+    for k in range(first, o.rows[1]):
+        if o.treatments[k].start < end or (o.treatments[k].start == end and o.treatments[k].end == end):
+            o.treatments[kept] = o.treatments[k]
+            o.treatments[kept].end = min(o.treatments[kept].end, end)
+            kept += 1
+    o.rows[1] = kept
+
+
+@inner
+def _die(o: Any, i: Any, s: Any, at: Any, m: Any) -> None:
+    """Death at `at`: KIA before the first MTF, DOW after; final."""
+    p = o.patients[i]
+    if p.worst_ais == 6:
+        p.death_cause = DEATH_INSTANT
+    elif m.transitions.used[0]:
+        p.death_cause = DEATH_TRANSITION
+    elif at >= s.late:
+        p.death_cause = DEATH_LATE
+    else:
+        p.death_cause = 1 + p.lethal
+    if p.death_cause != DEATH_INSTANT:
+        p.waiting_for = WAITING_AT[s.stage]
+    log_event(o, i, at, s.facility, E_DIED, 0)
+    _clip(o, s.first_treatment, at)
+    if p.stream != 0:
+        _close(o, i, s, at, DIED_NONBATTLE)
+    else:
+        _close(o, i, s, at, DOW if s.admitted else KIA)
+
+
+@inner
+def _begin_by_matrix(p: Any, s: Any, start: Any, leg: Any, m: Any, who: Any) -> float:
+    """Transition-matrix routing at the point of injury: category, outcome and the time of the first leg (ms)."""
+    row = type_row(p)
+    _, u, v, _ = words(m.keys[Z_SURVIVAL], who[0], who[1], 7)
+    p.triage = 1 + pick(m.transitions.triage[row, p.stream], 0, 3, unit(u))
+    s.needs_surgery = 1 if p.kind == WOUNDED and p.triage <= 2 else 0
+    if p.worst_ais == 6:
+        return leg
+    s.life = math.inf
+    p.lethal = NONE
+    draw_outcome(p, s, 0, m, who)
+    if s.outcome == OUT_DEAD:
+        s.late = start + unit(v) * m.care.request[1] * leg
+    elif s.outcome <= 4:
+        s.destination = m.transitions.facility[p.front, s.outcome]
+        return way_time(s, p.front, s.destination, m.network.first_link[p.front], m, who)
+    return leg
+
+
+@inner
+def _begin(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
+    """The event that makes a casualty of somebody, and the times of the first leg."""
+    p = o.patients[i]
+    s.facility = AT_POI
+    s.leg = 0
+    s.destination = m.network.destination[m.network.first_link[p.front]]
+    start = np.float64(p.onset)
+    a, _, _, _ = words(m.keys[Z_CARE], who[0], who[1], 0)
+    delay = numerics.exp(
+        m.survival.aid_delay[0] + m.survival.aid_delay[1] * numerics.normal_quantile(unit(a))
+    )
+    s.aid_at = start + delay * m.care.aid_slowdown[0] * MINUTE if p.kind <= AGENT else math.inf
+    leg = leg_time(m.network.first_link[p.front], 0, m, who)
+    if m.transitions.used[0]:
+        leg = _begin_by_matrix(p, s, start, leg, m, who)
+    s.arrive_at = start + leg
+    s.depart_at = start + leg * m.care.request[1]
+    if p.kind == AGENT:
+        log_event(o, i, p.time, AT_POI, E_EXPOSED, 0)
+        if p.onset > p.time:
+            log_event(o, i, p.onset, AT_POI, E_ONSET, 0)
+    elif p.kind >= DISEASE:
+        log_event(o, i, p.time, AT_POI, E_FELL_ILL, 0)
+    else:
+        log_event(o, i, p.time, AT_POI, E_INJURED, 0)
+    s.request_at = min(start + leg * m.care.request[0], s.aid_at)
+    _next_poi_stage(s)
+
+
+@inner
+def _request(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
+    """Triage by the first responder and the evacuation request with its precedence."""
+    p = o.patients[i]
+    u = unit(words(m.keys[Z_CARE], who[0], who[1], 0)[1])
+    s.category = _assign(p.triage, m.care.right[0], m.care.over[0], u)
+    log_event(o, i, s.at, AT_POI, E_TRIAGED, s.category)
+    log_event(o, i, s.at, AT_POI, E_REQUESTED, s.category)
+
+
+@inner
+def _arrive(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
+    """At the door of an MTF; at Role 4 the outcome is fixed."""
+    p = o.patients[i]
+    s.facility = s.destination
+    role = m.network.role[s.facility]
+    log_event(o, i, now, s.facility, E_ARRIVED, 0)
+    at = np.int64(now)
+    if role == 1 and p.role1 < 0:
+        p.role1 = at
+    elif role == 2 and p.role2 < 0:
+        p.role2 = at
+    elif role == 3 and p.role3 < 0:
+        p.role3 = at
+    elif role == 4:
+        p.role4 = at
+    if not s.admitted:
+        s.admitted = 1
+        if not m.transitions.used[0]:
+            late_death(p, s, now, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
+        if p.kind != WOUNDED:
+            s.stay_end += now
+    s.leg += 1
+    s.operated_here = 0
+    vitals(o, i, s, now, s.leg * 4, m, who)
+    if m.transitions.used[0]:
+        draw_outcome(p, s, role, m, who)
+    elif role == 4:
+        if death_time(s) < math.inf:
+            s.stage = S_RTD  # dies before: the clock or the late hazard decides
+            s.at = math.inf
+        else:
+            log_event(o, i, now, s.facility, E_LEFT_THEATRE, 0)
+            _close(o, i, s, now, EVACUATED)
+        return
+    if p.kind == AGENT and not s.decontaminated:
+        log_event(o, i, now, s.facility, E_DECON_STARTED, 0)
+        log_treatment(o, i, s.facility, T_DECONTAMINATION, now, m.care.decontamination[0], SUPPORTIVE, NONE)
+        s.stage = S_DECONTAMINATED
+        s.at = now + m.care.decontamination[0] * MINUTE
+    else:
+        s.stage = S_TRIAGE
+        s.at = now + m.care.triage[0] * MINUTE
+
+
+@inner
+def _triage(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
+    p = o.patients[i]
+    role = m.network.role[s.facility]
+    u = unit(words(m.keys[Z_CARE], who[0], who[1], 1 + 4 * s.leg)[0])
+    s.category = _assign(p.triage, m.care.right[role], m.care.over[0], u)
+    log_event(o, i, now, s.facility, E_TRIAGED, s.category)
+    if s.operated and m.network.definitive[s.facility] and not s.definitive:
+        s.stage = S_DEFINITIVE
+        s.at = now + m.care.waits[1] * MINUTE
+    else:
+        s.stage = S_TREAT
+        s.at = now + max(0.0, m.care.waits[0] - m.care.triage[0]) * MINUTE
+
+
+@inner
+def _treat(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
+    """Resuscitation of the wounded in need where it can be done, else the treatment room."""
+    p = o.patients[i]
+    here = s.facility
+    role = m.network.role[here]
+    _, u, v, _ = words(m.keys[Z_CARE], who[0], who[1], 1 + 4 * s.leg)
+    if p.first_care < 0:
+        p.first_care = np.int64(now)
+    if p.kind == WOUNDED and s.needs_surgery and m.network.resuscitates[here] and not s.resuscitated:
+        table = m.care.resuscitation
+        minutes = triangular(unit(u), table)
+        log_event(o, i, now, here, E_RESUS_STARTED, 0)
+        resuscitate(o, i, s, now, minutes, m)
+        set_rate(s, now, 0.0)
+        s.resuscitated = 1
+        s.resuscitating = 1
+    else:
+        table = m.care.role1 if role == 1 else m.care.care
+        minutes = triangular(unit(u), table)
+        log_event(o, i, now, here, E_CARE_STARTED, 0)
+        if p.kind == WOUNDED:
+            care_of_wounded(o, i, s, now, minutes)
+        else:
+            effect = SUPPORTIVE
+            if s.life < math.inf and (p.kind == AGENT or role >= 2) and not s.resuscitated:
+                s.resuscitated = 1
+                set_rate(s, now, 0.0)
+                effect = INEFFECTIVE
+                if unit(v) < m.survival.surgery_works[p.lethal]:
+                    effect = EFFECTIVE
+                    rescue(s, now)
+            care_of_ill(o, i, s, now, minutes, role, effect, m)
+    if m.transitions.used[0] and s.outcome == OUT_DEAD:
+        s.late = now + unit(v) * minutes * MINUTE
+    s.stage = S_TREATED
+    s.at = now + minutes * MINUTE
+
+
+@inner
+def _treated(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
+    p = o.patients[i]
+    here = s.facility
+    if s.resuscitating:
+        log_event(o, i, now, here, E_RESUS_ENDED, 0)
+    else:
+        log_event(o, i, now, here, E_CARE_ENDED, 0)
+    if s.rate == 0.0 and s.life < math.inf:
+        slow(s, now, m.survival.resuscitation_rate[p.lethal])
+    if s.resuscitating:
+        s.resuscitating = 0
+        resuscitation_effect(p, s, now, m.survival)
+        vitals(o, i, s, now, s.leg * 4 + 1, m, who)
+    if s.life == math.inf and s.recover_span == 0.0 and not s.needs_surgery:
+        start_recovery(p, s, now, m.survival)
+    if s.needs_surgery and m.network.operates[here] and not s.operated:
+        s.stage = S_SURGERY
+        s.at = now + m.care.waits[1] * MINUTE
+    else:
+        s.stage = S_ICU
+        s.at = now
+
+
+@inner
+def _surgery(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
+    """Damage control surgery, or the definitive operation that follows it at a facility that can."""
+    p = o.patients[i]
+    a, b, _, _ = words(m.keys[Z_CARE], who[0], who[1], 2 + 4 * s.leg)
+    role = m.network.role[s.facility]
+    median = m.care.surgery[0 if role <= 2 else 1, _band(p.iss)]
+    minutes = numerics.exp(median + m.care.surgery_sigma[0] * numerics.normal_quantile(unit(a)))
+    s.operated_here = 1
+    if s.operated:
+        log_event(o, i, now, s.facility, E_DEFINITIVE_STARTED, 0)
+        kind = (
+            T_FRACTURE_FIXATION
+            if m.injuries.flags[o.wounds[s.wound].condition] & FLAG_FRACTURE
+            else T_DEFINITIVE
+        )
+        log_treatment(o, i, s.facility, kind, now, minutes, SUPPORTIVE, 0)
+        s.definitive = 1
+        set_rate(s, now, 0.0)
+        s.stage = S_DEFINITIVE_DONE
+    else:
+        log_event(o, i, now, s.facility, E_SURGERY_STARTED, 0)
+        start_surgery(o, i, s, now, minutes, unit(b), m)
+        p.surgery = np.int64(now)
+        s.operated = 1
+        if m.network.definitive[s.facility]:
+            s.definitive = 1
+        s.stage = S_OPERATED
+    s.at = now + minutes * MINUTE
+
+
+@inner
+def _operated(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
+    p = o.patients[i]
+    ended = E_SURGERY_ENDED if s.stage == S_OPERATED else E_DEFINITIVE_ENDED
+    log_event(o, i, now, s.facility, ended, 0)
+    if s.life < math.inf:
+        set_rate(s, now, s.slowest * s.factor)
+    elif s.recover_span == 0.0:
+        start_recovery(p, s, now, m.survival)
+    vitals(o, i, s, now, s.leg * 4 + 2, m, who)
+    s.stage = S_ICU
+    s.at = now
+
+
+@inner
+def _icu(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
+    """Intensive care after surgery or for AIS >= 4, where there is any."""
+    p = o.patients[i]
+    s.stage = S_DISPOSE
+    if p.kind == WOUNDED and m.network.icu[s.facility] and (s.operated_here or p.worst_ais >= 4):
+        u = unit(words(m.keys[Z_CARE], who[0], who[1], 3 + 4 * s.leg)[0])
+        minutes = triangular(u, m.care.icu)
+        log_event(o, i, now, s.facility, E_ICU, 0)
+        log_treatment(o, i, s.facility, T_CRITICAL_CARE, now, minutes, SUPPORTIVE, NONE)
+        s.at = now + minutes * MINUTE
+
+
+@inner
+def _onwards(o: Any, i: Any, s: Any, now: Any, leg: Any, goal: Any) -> None:
+    """Leaves this facility for `goal`, `leg` ms away; unlimited vehicles leave at once."""
+    log_event(o, i, now, s.facility, E_REQUESTED, s.category)
+    log_event(o, i, now, s.facility, E_DEPARTED, 0)
+    s.facility = EN_ROUTE
+    s.destination = goal
+    s.stage = S_ARRIVE
+    s.at = now + leg
+
+
+@inner
+def _stay(o: Any, i: Any, s: Any, now: Any, end: Any) -> None:
+    """On the ward until `end` (infinity: until death)."""
+    log_event(o, i, now, s.facility, E_WARD, 0)
+    until = min(end, death_time(s))
+    log_treatment(o, i, s.facility, T_WARD, now, (until - now) / MINUTE, SUPPORTIVE, NONE)
+    s.stage = S_RTD
+    s.at = end
+
+
+@inner
+def _dispose(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
+    """Return to duty here when the stay fits the evacuation policy, else onwards as soon as stable."""
+    p = o.patients[i]
+    here = s.facility
+    link = m.network.next_link[here, p.front]
+    healing = s.life == math.inf and s.late == math.inf and (not s.needs_surgery or s.operated)
+    fits = healing and s.stay_end - p.time <= m.network.policy[here]
+    if m.transitions.used[0]:
+        if s.outcome <= 4:
+            goal = m.transitions.facility[p.front, s.outcome]
+            _onwards(o, i, s, now, way_time(s, p.front, goal, link, m, who), goal)
+        else:
+            _stay(o, i, s, now, max(now + 30.0 * MINUTE, min(s.stay_end, p.time + m.network.policy[here])))
+    elif fits or link < 0:
+        end = max(s.stay_end, now + 30.0 * MINUTE)
+        _stay(o, i, s, now, end if death_time(s) == math.inf else math.inf)
+    else:
+        _onwards(o, i, s, now, leg_time(link, s.leg, m, who), m.network.destination[link])
+
+
+@inner
+def _return(o: Any, i: Any, s: Any, now: Any, m: Any) -> None:
+    """Back to duty; from Role 4, which only transition-matrix routing leaves: out of the force."""
+    if s.facility >= 0 and m.network.role[s.facility] == 4:
+        log_event(o, i, now, s.facility, E_DISCHARGED, 0)
+        _close(o, i, s, now, DISCHARGED)
+    else:
+        log_event(o, i, now, s.facility, E_RTD, 0)
+        _close(o, i, s, now, RTD)
+
+
+@inner
+def _at_poi(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
+    """The stages before the first door: request, first aid, departure."""
+    if s.stage == S_REQUEST:
+        s.request_at = math.inf
+        _request(o, i, s, m, who)
+    elif s.stage == S_AID:
+        s.aid_at = math.inf
+        o.patients[i].first_care = np.int64(now)
+        log_event(o, i, now, s.facility, E_AID, 0)
+        u = unit(words(m.keys[Z_SURVIVAL], who[0], who[1], 3)[0])
+        first_aid(o, i, s, now, u, m)
+    else:
+        s.depart_at = math.inf
+        log_event(o, i, now, AT_POI, E_DEPARTED, 0)
+        s.facility = EN_ROUTE
+    if m.transitions.used[0] and s.outcome == OUT_RETURNED and s.stage != S_REQUEST:
+        s.stage = S_RTD
+        s.at = now
+    else:
+        _next_poi_stage(s)
+
+
+@inner
+def _step(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
+    """Performs the stage that is due."""
+    now = s.at
+    if s.stage <= S_DEPART:
+        _at_poi(o, i, s, now, m, who)
+    elif s.stage == S_ARRIVE:
+        _arrive(o, i, s, now, m, who)
+    elif s.stage == S_DECONTAMINATED:
+        s.decontaminated = 1
+        log_event(o, i, now, s.facility, E_DECON_ENDED, 0)
+        s.stage = S_TRIAGE
+        s.at = now + m.care.triage[0] * MINUTE
+    elif s.stage == S_TRIAGE:
+        _triage(o, i, s, now, m, who)
+    elif s.stage == S_TREAT:
+        _treat(o, i, s, now, m, who)
+    elif s.stage == S_TREATED:
+        _treated(o, i, s, now, m, who)
+    elif s.stage == S_SURGERY or s.stage == S_DEFINITIVE:
+        _surgery(o, i, s, now, m, who)
+    elif s.stage == S_OPERATED or s.stage == S_DEFINITIVE_DONE:
+        _operated(o, i, s, now, m, who)
+    elif s.stage == S_ICU:
+        _icu(o, i, s, now, m, who)
+    elif s.stage == S_DISPOSE:
+        _dispose(o, i, s, now, m, who)
+    else:
+        _return(o, i, s, now, m)
+
+
+@inner
+def _truncate(o: Any, i: Any, s: Any, first_event: Any, first_vital: Any, m: Any) -> None:
+    """At the horizon the casualty is still in care: what lies after it is taken out again."""
+    p = o.patients[i]
+    horizon = np.int64(m.care.horizon[0])
+    while o.rows[0] > first_event + 1 and o.events[o.rows[0] - 1].at > horizon:
+        o.rows[0] -= 1
+    while o.rows[3] > first_vital and o.vitals[o.rows[3] - 1].at > horizon:
+        o.rows[3] -= 1
+    _clip(o, s.first_treatment, horizon)
+    last = o.events[o.rows[0] - 1]
+    s.facility = EN_ROUTE if last.kind == E_DEPARTED else last.facility
+    at = max(horizon, last.at)
+    log_event(o, i, at, s.facility, E_IN_CARE, 0)
+    p.death_cause = NONE
+    p.waiting_for = WAITING_AFTER[last.kind]
+    if p.first_care > horizon:
+        p.first_care = -1
+    if p.role1 > horizon:
+        p.role1 = -1
+    if p.role2 > horizon:
+        p.role2 = -1
+    if p.role3 > horizon:
+        p.role3 = -1
+    if p.role4 > horizon:
+        p.role4 = -1
+    if p.surgery > horizon:
+        p.surgery = -1
+    _close(o, i, s, at, IN_CARE)
+
+
+@inner
+def _walk(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
+    """Moves one casualty from stage to stage until the outcome is fixed."""
+    p = o.patients[i]
+    first_event = o.rows[0]
+    first_vital = o.rows[3]
+    s.first_treatment = o.rows[1]
+    _begin(o, i, s, m, who)
+    while s.stage != S_CLOSED:
+        death = death_time(s)
+        if death <= s.at:
+            _die(o, i, s, death, m)
+        else:
+            _step(o, i, s, m, who)
+    if p.closed > m.care.horizon[0]:
+        _truncate(o, i, s, first_event, first_vital, m)
+    p.rtd72 = 1 if p.status == RTD and p.closed - p.time <= 72 * HOUR else 0
+
+
+@inner
+def _reset(p: Any, s: Any) -> None:
+    """A fresh patient row and state."""
+    p.first_care = -1
+    p.role1 = -1
+    p.role2 = -1
+    p.role3 = -1
+    p.role4 = -1
+    p.surgery = -1
+    p.untreated_death = -1
+    p.death_cause = NONE
+    p.waiting_for = NONE
+    p.lethal = NONE
+    p.worst_ais = 0
+    s.head_ais = 0
+    s.admitted = 0
+    s.expects_rtd72 = 0
+    s.needs_surgery = 0
+    s.resuscitated = 0
+    s.resuscitating = 0
+    s.operated = 0
+    s.operated_here = 0
+    s.definitive = 0
+    s.decontaminated = 0
+    s.category = 0
+    s.outcome = 0
+
+
+@entry
+def simulate(arrivals: Any, state: Any, model: Any, o: Output) -> None:
+    """Casualties of shape (n,) of columns.ARRIVAL, walked to their outcomes one after the other.
+
+    Fills o.patients[:n] and rows of the other tables; the numbers of rows are left in o.rows. `model` is one row of
+    network.MODEL, `state` one of survival.STATE. The tables must hold n times MAXIMUM_WOUNDS, EVENTS_EACH,
+    TREATMENTS_EACH and VITALS_EACH.
+    """
+    s = state[0]
+    m = model[0]
+    for k in range(4):
+        o.rows[k] = 0
+    for i in range(len(arrivals)):
+        p = o.patients[i]
+        who = (arrivals[i].cell, arrivals[i].index)
+        identify(p, arrivals[i], m.care.threshold[0])
+        _reset(p, s)
+        person(p, who[0], who[1], m.keys[Z_PERSON], m.people)
+        s.wound = o.rows[2]
+        s.wounds = 0
+        if p.kind == WOUNDED:
+            s.wounds = wounded(p, o.wounds, s.wound, who[0], who[1], m.keys[Z_INJURY], m.injuries)
+            fate_of_wounded(p, s, o.wounds, s.wound, s.wounds, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
+        else:
+            ill(p, who[0], who[1], m.keys[Z_INJURY], m.injuries)
+            fate_of_ill(p, s, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
+        for k in range(s.wounds):
+            o.wounds[s.wound + k].patient = i
+        o.rows[2] += s.wounds
+        if s.life < math.inf:
+            p.untreated_death = np.int64(p.onset + s.life / s.factor)
+        _walk(o, i, s, m, who)
+        p.event_end = o.rows[0]
+        p.treatment_end = o.rows[1]
+        p.wound_end = o.rows[2]
+        p.vital_end = o.rows[3]
+
+
+__all__ = ["MAXIMUM_WOUNDS", "simulate"]

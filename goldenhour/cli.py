@@ -1,0 +1,155 @@
+"""The command line: its options and help. What the commands do stands in run_command.py and scenarios_command.py.
+
+Nothing heavy is imported before a command's input is known to be good.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from actors.generator import FORMATS, SUFFIXES
+from actors.pipeline import CHUNK_SIZE, PARQUET_PART
+from engine.errors import InputError
+from goldenhour import __version__
+
+
+class _NearMatches(click.Group):
+    """A group that names the command a mistyped one looks like."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+            hint = (
+                f"; did you mean {near[0]!r}?"
+                if near
+                else f"; there are {', '.join(self.list_commands(ctx))}"
+            )
+            raise click.UsageError(f"there is no command {name!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def choice(text: str, allowed: tuple[str, ...], option: str) -> str:
+    """`text` if it is one of `allowed`; else InputError with a near match."""
+    if text in allowed:
+        return text
+    near = difflib.get_close_matches(text.lower(), allowed, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise InputError(f"{option}: got {text!r}; allowed: {', '.join(allowed)}{hint}")
+
+
+def _formats(ctx: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
+    names = [choice(name.strip(), FORMATS, "--format") for name in value.split(",")]
+    return tuple(dict.fromkeys(names))
+
+
+def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str:
+    return choice(value, tuple(SUFFIXES), "--compress")
+
+
+def _folder(ctx: click.Context, option: click.Parameter, value: str | None) -> Path | None:
+    if value is None:
+        return None
+    if not value or "\0" in value:
+        raise InputError(f"--output: got {value!r}; allowed: the path of a folder")
+    return Path(value)
+
+
+@click.group(
+    cls=_NearMatches, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="goldenhour", message="%(prog)s %(version)s")
+def goldenhour() -> None:
+    """Synthetic military patients, simulated from the point of injury to the end of their care."""
+
+
+@goldenhour.command()
+@click.argument("scenario")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    callback=_folder,
+    help="Folder for the files; default: ./NAME-seedN-repR, after the scenario, seed and replication.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed instead of the scenario's.")
+@click.option(
+    "--replication", type=click.IntRange(0, 2**31 - 1), default=0, help="Replication number; default 0."
+)
+@click.option(
+    "--patients",
+    type=click.IntRange(1, 10**9),
+    help="Exact number of patients instead of the scenario's total or rates.",
+)
+@click.option("--days", type=click.IntRange(1, 3650), help="Days instead of the scenario's.")
+@click.option(
+    "--format",
+    "formats",
+    metavar="F[,F]",
+    default="jsonl",
+    callback=_formats,
+    help=f"Formats, of {', '.join(FORMATS)}; default jsonl.",
+)
+@click.option(
+    "--compress",
+    metavar="C",
+    default="none",
+    callback=_compression,
+    help="none (default), gzip or zstd. Parquet is compressed inside in any case.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 1024),
+    help="Generator processes; default: cores - 1. 0: all in this process, without Ray.",
+)
+@click.option(
+    "--chunk-size",
+    type=click.IntRange(1, PARQUET_PART),
+    help=f"Patients worked on at a time; default {CHUNK_SIZE}. Fewer need less memory and more time.",
+)
+@click.option("--address", metavar="A", help="Address of an existing Ray cluster; default: a Ray of its own.")
+@click.option(
+    "--force", is_flag=True, help="Write into a folder that is not empty, replacing an earlier run."
+)
+@click.option("--quiet", is_flag=True, help="No progress and no summary.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the summary.")
+def run(**options: Any) -> None:
+    """Simulate SCENARIO, a built-in's name or a .toml or .json file, and write its patients."""
+    from goldenhour import run_command
+
+    run_command.run(run_command.Options(**options))
+
+
+@goldenhour.group(cls=_NearMatches)
+def scenarios() -> None:
+    """The built-in scenarios, and checks of your own."""
+
+
+@scenarios.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of a table.")
+def scenarios_list(as_json: bool) -> None:
+    """List the built-in scenarios."""
+    from goldenhour import scenarios_command
+
+    scenarios_command.show_list(as_json)
+
+
+@scenarios.command("show")
+@click.argument("scenario")
+def scenarios_show(scenario: str) -> None:
+    """Print SCENARIO as a commented file, ready to edit."""
+    from goldenhour import scenarios_command
+
+    scenarios_command.show(scenario)
+
+
+@scenarios.command("check")
+@click.argument("scenario", metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+def scenarios_check(scenario: str, as_json: bool) -> None:
+    """Say what is wrong with FILE (exit code 2), or what it will do."""
+    from goldenhour import scenarios_command
+
+    scenarios_command.check(scenario, as_json)

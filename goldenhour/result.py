@@ -1,0 +1,184 @@
+"""`goldenhour.simulate`: a whole run in this process, without Ray, returned as columns. For notebooks and tests."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from engine import scenario as scenario_module
+from engine.columns import TABLES, Chunk, Table
+from engine.errors import GoldenhourError, InputError, shown
+from engine.lexicon import Lexicon
+from engine.scenario import Scenario
+from engine.simulation import Simulation
+from goldenhour import scenario_files
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+    from engine.records import Patient
+
+CHUNK_SIZE = 4096
+ENDS = {"events": "event_end", "treatments": "treatment_end", "wounds": "wound_end", "vitals": "vital_end"}
+"""The column of `patients` that says where a patient's rows in each other table end."""
+
+Source = str | Path | Scenario | Mapping[str, Any]
+
+
+class NotInstalledError(GoldenhourError, ImportError):
+    """A package that is not part of goldenhour's own dependencies is needed."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One replication of a scenario, all of it in memory (about 1.5 kB a patient).
+
+    The columns are NumPy structured arrays, their dtypes and codes documented in `engine.columns`: one row per patient
+    in record order in `patients`; in the other tables `patient` is the row of `patients`, and a patient's rows end
+    before `event_end`, `treatment_end`, `wound_end`, `vital_end`.
+    """
+
+    scenario: Scenario
+    """As it was run, with everything its author left open filled in."""
+    replication: int
+    measures: dict[str, Any]
+    """What summary.json holds."""
+    patients: Table
+    events: Table
+    treatments: Table
+    wounds: Table
+    vitals: Table
+
+    def __len__(self) -> int:
+        """Number of patients."""
+        return len(self.patients)
+
+    def __repr__(self) -> str:
+        """One line; the arrays would fill the screen."""
+        return (
+            f"<{len(self):,} patients of {self.scenario.name!r}, seed {self.scenario.seed}, "
+            f"replication {self.replication}>"
+        )
+
+    @property
+    def seed(self) -> int:
+        """The seed it was run with."""
+        return self.scenario.seed
+
+    def records(self) -> Iterator["Patient"]:
+        """The patient records, as in a jsonl file, one after the other."""
+        from engine import records
+
+        for chunk in self._chunks():
+            yield from records.build(chunk, self._lexicon)
+
+    def to_arrow(self, table: str = "patients") -> "pyarrow.Table":
+        """A table with names in place of codes: the columns of the Parquet and CSV files (docs/records.md)."""
+        _check_table(table)
+        arrow = _need("pyarrow")
+        from engine.formats import parquet
+
+        return arrow.concat_tables(
+            parquet.arrow_table([chunk], self._lexicon, table) for chunk in self._chunks()
+        )
+
+    def to_pandas(self, table: str = "patients") -> "pandas.DataFrame":
+        """`to_arrow` as a pandas DataFrame."""
+        _check_table(table)
+        _need("pandas")
+        return self.to_arrow(table).to_pandas()
+
+    def to_polars(self, table: str = "patients") -> "polars.DataFrame":
+        """`to_arrow` as a polars DataFrame."""
+        _check_table(table)
+        return _need("polars").from_arrow(self.to_arrow(table))
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return Lexicon(self.scenario)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        """The result cut up again, as the formats take it."""
+        count = len(self)
+        for number, first in enumerate(range(0, max(1, count), CHUNK_SIZE)):
+            stop = min(first + CHUNK_SIZE, count)
+            patients = self.patients[first:stop].copy()
+            others = {}
+            for name, end in ENDS.items():
+                begin = int(self.patients[end][first - 1]) if first else 0
+                final = int(self.patients[end][stop - 1]) if stop else 0
+                rows = getattr(self, name)[begin:final].copy()
+                rows["patient"] -= first
+                patients[end] -= np.uint32(begin)
+                others[name] = rows
+            yield Chunk(number, first, stop == count, patients, **others)
+
+
+def simulate(
+    scenario: Source,
+    seed: int | None = None,
+    replication: int = 0,
+    patients: int | None = None,
+    days: int | None = None,
+) -> Result:
+    """Simulate a scenario in this process and return its columns and measures.
+
+    `scenario`: a built-in's name, the path of a .toml or .json file, a Scenario, or a mapping with its fields. `seed`,
+    `patients` and `days` replace the scenario's own. The same patients as the command line writes for the same
+    scenario, seed and replication. Raises InputError or ScenarioError when the input cannot be used.
+    """
+    if isinstance(replication, bool) or not isinstance(replication, int) or replication < 0:
+        raise InputError(f"replication: got {shown(replication)}; allowed: a whole number from 0")
+    original = scenario_module.with_overrides(_scenario(scenario), seed=seed, total=patients, days=days)
+    scenario_module.check(original)
+    resolved = scenario_module.resolve(original)
+    simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
+    tables = _joined(list(simulation))
+    return Result(resolved, replication, simulation.measures.summary(), **tables)
+
+
+def _scenario(source: Source) -> Scenario:
+    if isinstance(source, Scenario):
+        return source
+    if isinstance(source, str | Path):
+        return scenario_files.load(source)
+    if isinstance(source, Mapping):
+        try:
+            data = msgspec.json.encode(dict(source))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"scenario: {error}") from None
+        return scenario_module.parse(data, "json")
+    raise InputError(
+        f"scenario: got {shown(source)}; allowed: a name, a path, a Scenario or a mapping with its fields"
+    )
+
+
+def _joined(chunks: list[Chunk]) -> dict[str, Table]:
+    """All chunks' tables, with references that hold for the whole run."""
+    offsets = dict.fromkeys(ENDS, 0)
+    for chunk in chunks:
+        for name, end in ENDS.items():
+            rows = getattr(chunk, name)
+            rows["patient"] += chunk.first
+            chunk.patients[end] += np.uint32(offsets[name])
+            offsets[name] += len(rows)
+    return {name: np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in TABLES}
+
+
+def _check_table(name: str) -> None:
+    if name not in TABLES:
+        raise InputError(f"table: got {shown(name)}; allowed: {', '.join(TABLES)}")
+
+
+def _need(package: str) -> Any:
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise NotInstalledError(f"this needs the package {package}: pip install {package}") from None

@@ -1,0 +1,115 @@
+"""`goldenhour run`: everything is checked first; then the run, its progress, and the planner's summary."""
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from actors import cluster, pipeline
+from engine import scenario as scenario_module
+from engine.errors import InputError, shown
+from engine.scenario import Scenario
+from goldenhour import __version__, scenario_files
+from goldenhour.progress import display
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of `goldenhour run`; None where the default depends on something else."""
+
+    scenario: str
+    output: Path | None
+    seed: int | None
+    replication: int
+    patients: int | None
+    days: int | None
+    formats: tuple[str, ...]
+    compress: str
+    workers: int | None
+    chunk_size: int | None
+    address: str | None
+    force: bool
+    quiet: bool
+    as_json: bool
+
+
+def run(options: Options) -> None:
+    """Check, run, and say what came out."""
+    written = scenario_files.load(options.scenario)
+    original = scenario_module.with_overrides(
+        written, seed=options.seed, total=options.patients, days=options.days
+    )
+    notes = scenario_module.check(original)
+    if options.patients is not None and written.casualties.rates is not None:
+        notes = [f"--patients {options.patients:,} replaces the scenario's rates", *notes]
+    request = _request(options, original)
+    if not options.quiet:
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
+    with display(options.quiet) as shown_progress:
+        result = pipeline.run(request, shown_progress.report)
+    if options.as_json:
+        sys.stdout.write(json.dumps(as_json(request, result)) + "\n")
+    elif not options.quiet:
+        from goldenhour import summary
+
+        summary.show(request.scenario, request.seed, request.replication, result)
+
+
+def default_output(name: str, seed: int, replication: int) -> Path:
+    """./NAME-seedN-repR, with the name made fit for a folder."""
+    safe = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "scenario"
+    return Path(f"{safe}-seed{seed}-rep{replication}")
+
+
+def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
+    workers = cluster.default_workers() if options.workers is None else options.workers
+    if options.address is not None and workers == 0:
+        raise InputError("--address and --workers 0 exclude each other: without workers there is no Ray")
+    if options.address is not None and not re.fullmatch(
+        r"auto|(ray://)?[\w.\-\[\]:]+:\d{1,5}", options.address
+    ):
+        raise InputError(f"--address: got {shown(options.address)}; allowed: HOST:PORT or auto")
+    output = options.output or default_output(original.name, original.seed, options.replication)
+    return pipeline.RunRequest(
+        scenario=scenario_module.resolve(original),
+        original=original,
+        seed=original.seed,
+        output=output.expanduser().absolute(),
+        replication=options.replication,
+        formats=options.formats,
+        compress=options.compress,
+        workers=workers,
+        chunk_size=options.chunk_size or pipeline.CHUNK_SIZE,
+        address=options.address,
+        force=options.force,
+        version=__version__,
+    )
+
+
+def as_json(request: pipeline.RunRequest, result: pipeline.RunResult) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "patients": result.patients,
+        "output": str(result.output),
+        "scenario": request.original.name,
+        "scenario_hash": scenario_module.scenario_hash(request.original),
+        "seed": request.seed,
+        "replication": request.replication,
+        "outcomes": result.measures["outcomes"],
+        "seconds": round(result.seconds, 3),
+        "patients_per_second": round(result.patients_per_second, 1),
+        "peak_pss_mb": result.peak_pss_mb,
+        "pss_mb": result.pss_mb,
+        "workers": request.workers,
+        "chunk_size": request.chunk_size,
+        "bytes": result.bytes,
+        "bytes_per_record": round(result.bytes / result.patients, 1) if result.patients else 0.0,
+        "recoveries": result.recoveries,
+        "parts": [str(result.output / part.path) for part in result.parts],
+        "files": [str(path) for path in result.files],
+    }

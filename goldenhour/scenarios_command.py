@@ -1,0 +1,222 @@
+"""`goldenhour scenarios`: list the built-in ones, print one to edit, check one's own."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from math import fsum
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import scenarios
+from engine import scenario as scenario_module
+from engine.scenario import WARFARE_TYPES, Facility, Scenario
+from goldenhour import scenario_files
+
+if TYPE_CHECKING:
+    from engine.arrivals import ExpectedArrivals
+
+BAR_WIDTH = 40
+KINDS = ("reference", "warfare type", "preset")
+REFERENCES = ("standard", "coin", "falklands", "okinawa")
+MOST_BARS = 16
+"""More days than this are shown several to a bar."""
+
+
+def show_list(as_json: bool) -> None:
+    """Name, kind, casualties, days and description of each built-in scenario."""
+    rows = sorted(map(_overview, scenarios.builtin_names()), key=lambda row: KINDS.index(row["kind"]))
+    if as_json:
+        _print_json(rows)
+        return
+    table = _table("name", "kind", "casualties", "days", "description", right=("casualties", "days"))
+    for row in rows:
+        total = row["casualties"]
+        table.add_row(
+            row["name"], row["kind"], f"{total:,}" if total else "rates", str(row["days"]), row["description"]
+        )
+    _console().print(table)
+    click.echo(
+        "goldenhour run NAME simulates one; goldenhour scenarios show NAME > mine.toml makes it yours."
+    )
+
+
+def show(source: str) -> None:
+    """The scenario as commented TOML."""
+    click.echo(scenario_module.to_toml(scenario_files.load(source), commented=True), nl=False)
+
+
+def check(source: str, as_json: bool) -> None:
+    """What the scenario will do; ScenarioError where it cannot be run."""
+    original = scenario_files.load(source)
+    notes = scenario_module.check(original)
+    scenario = scenario_module.resolve(original)
+    from engine import arrivals  # NumPy and Numba: only a scenario that can be run pays for them
+
+    expected = list(arrivals.expected(arrivals.plan(scenario)))
+    if as_json:
+        _print_json(_as_json(scenario, notes, expected))
+        return
+    console = _console()
+    _print_head(console, scenario, expected)
+    console.print(_fronts_table(expected))
+    console.print(_types_table(expected))
+    console.print(_days_table(scenario, expected))
+    console.print(_facilities_table(scenario.facilities))
+    console.print(_links_table(scenario))
+    for note in notes:
+        console.print(f"note: {note}", highlight=False, markup=False)
+    console.print(f"{source} can be run", highlight=False, markup=False)
+
+
+def _overview(name: str) -> dict[str, Any]:
+    scenario = scenario_module.parse(scenarios.builtin_bytes(name), "toml", name)
+    if name in WARFARE_TYPES:
+        kind = "warfare type"
+    else:
+        kind = "reference" if name in REFERENCES else "preset"
+    return {
+        "name": name,
+        "kind": kind,
+        "casualties": scenario.casualties.total,
+        "days": scenario.days,
+        "description": scenario.description,
+    }
+
+
+def _as_json(scenario: Scenario, notes: list[str], expected: Sequence["ExpectedArrivals"]) -> dict[str, Any]:
+    def grouped(*names: str) -> list[dict[str, Any]]:
+        sums = _sums(expected, names)
+        return [
+            dict(zip(names, key, strict=True)) | {"expected": round(value, 3)} for key, value in sums.items()
+        ]
+
+    return {
+        "name": scenario.name,
+        "scenario_hash": scenario_module.scenario_hash(scenario),
+        "days": scenario.days,
+        "expected": round(fsum(row.expected for row in expected), 3),
+        "by_day": grouped("day"),
+        "by_front": grouped("front", "stream"),
+        "by_type": grouped("type", "special", "stream"),
+        "facilities": len(scenario.facilities),
+        "links": len(scenario.links),
+        "vehicles": sum(pool.number for pool in scenario.vehicles),
+        "notes": notes,
+    }
+
+
+def _sums(rows: Iterable["ExpectedArrivals"], names: Sequence[str]) -> dict[tuple[Any, ...], float]:
+    """Expected casualties by the fields `names`, in the order in which they come."""
+    parts: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        parts.setdefault(tuple(getattr(row, name) for name in names), []).append(row.expected)
+    return {key: fsum(values) for key, values in parts.items()}
+
+
+def _print_head(console: Console, scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> None:
+    total = fsum(row.expected for row in expected)
+    how = f"exactly {scenario.casualties.total:,}" if scenario.casualties.total else f"about {_number(total)}"
+    console.print(Text(scenario.name, style="bold"))
+    if scenario.description:
+        console.print(scenario.description, highlight=False, markup=False)
+    days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
+    console.print(f"{how} casualties in {days} from {scenario.start}, seed {scenario.seed}", highlight=False)
+
+
+def _fronts_table(expected: Sequence["ExpectedArrivals"]) -> Table:
+    streams = scenario_module.STREAMS
+    table = _table("front", *streams, "all", right=(*streams, "all"), title="Casualties to expect, by front")
+    sums = _sums(expected, ("front", "stream"))
+    fronts = list(dict.fromkeys(front for front, _ in sums))
+    for front in fronts:
+        values = [sums.get((front, stream), 0.0) for stream in streams]
+        table.add_row(front, *map(_number, values), _number(fsum(values)))
+    if len(fronts) > 1:
+        values = [fsum(sums.get((front, stream), 0.0) for front in fronts) for stream in streams]
+        table.add_row("all", *map(_number, values), _number(fsum(values)), style="bold")
+    return table
+
+
+def _types_table(expected: Sequence["ExpectedArrivals"]) -> Table:
+    table = _table(
+        "warfare type", "battle", "of which events", right=("battle", "of which events"), title="By type"
+    )
+    battle = [row for row in expected if row.stream == "battle"]
+    sums = _sums(battle, ("type",))
+    events = _sums((row for row in battle if row.special is not None), ("type",))
+    for key, value in sums.items():
+        table.add_row(key[0] or "(none)", _number(value), _number(events.get(key, 0.0)))
+    return table
+
+
+def _days_table(scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> Table:
+    table = _table("day", "casualties", "", right=("day", "casualties"), title="By day")
+    by_day = {key[0]: value for key, value in _sums(expected, ("day",)).items()}
+    step = -(-scenario.days // MOST_BARS)
+    bars = [(first, min(first + step - 1, scenario.days)) for first in range(1, scenario.days + 1, step)]
+    values = [fsum(by_day.get(day, 0.0) for day in range(first, last + 1)) for first, last in bars]
+    highest = max(values, default=0.0) or 1.0
+    for (first, last), value in zip(bars, values, strict=True):
+        label = str(first) if first == last else f"{first}-{last}"
+        width = round(BAR_WIDTH * value / highest)
+        table.add_row(label, _number(value), "█" * max(width, 1 if value > 0 else 0))
+    return table
+
+
+def _facilities_table(facilities: Sequence[Facility]) -> Table:
+    table = _table("facility", "role", "can do", "holds for", "serves", title="Facilities", right=("role",))
+    for facility in facilities:
+        abilities = [
+            name
+            for name, able in (
+                ("resuscitation", facility.dcr),
+                ("surgery", facility.dcs),
+                ("intensive care", facility.icu),
+                ("definitive surgery", facility.definitive),
+            )
+            if able
+        ]
+        days = "no limit" if facility.policy_days is None else f"{facility.policy_days:g} d"
+        table.add_row(
+            facility.id,
+            str(facility.role),
+            ", ".join(abilities) or "first treatment",
+            days,
+            ", ".join(facility.fronts) or "all fronts",
+        )
+    return table
+
+
+def _links_table(scenario: Scenario) -> Table:
+    table = _table("from", "to", "mean", "fronts", title="Links", right=("mean",))
+    for link in scenario.links:
+        minutes = scenario_module.mean_of(scenario_module.link_minutes(link, scenario.vehicles))
+        table.add_row(
+            link.origin, link.destination, f"{minutes:,.0f} min", ", ".join(link.fronts) or "all it can serve"
+        )
+    return table
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:,.1f}"
+
+
+def _table(*columns: str, right: tuple[str, ...] = (), title: str | None = None) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table.show_edge = False
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    return table
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=120)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,88 @@
+"""The reference tables and the defaults of scenarios, read once from this package's data files.
+
+Each function returns the parsed JSON as is; callers must not change it.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@cache
+def table(path: str) -> Any:
+    """The parsed JSON file at `path` below `scenarios/data`."""
+    return json.loads(files("scenarios").joinpath("data", *path.split("/")).read_bytes())
+
+
+def warfare_patterns() -> dict[str, Any]:
+    """Warfare types, intensity levels, tempo patterns, special events and environment (warfare_patterns.json)."""
+    found: dict[str, Any] = table("reference/warfare_patterns.json")
+    return found
+
+
+def transport_logistics() -> dict[str, Any]:
+    """Kinds of transport with speed and capacity, terrain factors (transport_logistics.json)."""
+    found: dict[str, Any] = table("reference/transport_logistics.json")
+    return found
+
+
+def transition_matrices() -> dict[str, Any]:
+    """Transition probabilities between facilities and evacuation times in minutes (transition_matrices.json)."""
+    found: dict[str, Any] = table("reference/transition_matrices.json")
+    return found
+
+
+def simulation_parameters() -> dict[str, Any]:
+    """Triage weights, day distribution and defaults of the earlier generator (simulation_parameters.json)."""
+    found: dict[str, Any] = table("reference/simulation_parameters.json")
+    return found
+
+
+def fronts_config() -> dict[str, Any]:
+    """The default fronts, their nations and facilities (fronts_config.json)."""
+    found: dict[str, Any] = table("reference/fronts_config.json")
+    return found
+
+
+def mtf_capacities() -> dict[str, Any]:
+    """Capacities of facilities (mtf_capacities.json)."""
+    found: dict[str, Any] = table("reference/mtf_capacities.json")
+    return found
+
+
+def overflow_rules() -> dict[str, Any]:
+    """Overflow triggers and rules (overflow_rules.json)."""
+    found: dict[str, Any] = table("reference/overflow_rules.json")
+    return found
+
+
+def scenario_presets() -> dict[str, Any]:
+    """The presets the built-in scenarios of that name come from (scenario_presets.json)."""
+    found: dict[str, Any] = table("reference/scenario_presets.json")
+    return found
+
+
+def scenario_defaults() -> dict[str, Any]:
+    """Values a scenario takes where it says nothing, each with source and confidence (scenario_defaults.json)."""
+    found: dict[str, Any] = table("scenario_defaults.json")
+    return found
+
+
+def default(name: str) -> Any:
+    """The value called `name` of `scenario_defaults`."""
+    return scenario_defaults()[name]["value"]
+
+
+@cache
+def nation_codes() -> tuple[str, ...]:
+    """ISO 3166-1 alpha-3 codes of the nations a scenario may name, sorted: NATO and those of the reference tables."""
+    codes = table("nation_codes.json")
+    return tuple(sorted([*codes["nato"], *codes["others"]]))
+
+
+@cache
+def transports() -> dict[str, dict[str, Any]]:
+    """Kind of transport -> its row of transport_logistics, with `mode` "ground" or "air" added."""
+    assets = transport_logistics()["transport_assets"]
+    return {kind: {**row, "mode": mode} for mode in ("ground", "air") for kind, row in assets[mode].items()}

@@ -1,0 +1,139 @@
+"""Runs of small scenarios with common random numbers, and what the tests of effects measure on them."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+import goldenhour
+from engine import columns as c
+from engine import scenario as scenarios
+
+MINUTE, DAY = 60_000, 86_400_000
+FRONT = {"name": "North", "nations": {"NOR": 1.0}}
+SOUTH = {"name": "South", "nations": {"ITA": 1.0}}
+BATTLE = {"battle": 1.0, "nbi": 0.0, "disease": 0.0}
+NBI = {"battle": 0.0, "nbi": 1.0, "disease": 0.0}
+ILL = {"battle": 0.0, "nbi": 0.0, "disease": 1.0}
+MIXED = {"battle": 0.4, "nbi": 0.3, "disease": 0.3}
+NOBODY_DIES = {"instant_death": 0.0, "clock": False}
+LEGS = (30.0, 45.0, 90.0, 360.0)
+
+
+def settings_of(total: int = 3000, **settings: Any) -> dict[str, Any]:
+    """A scenario of battle casualties on one front without warfare type; what is set to None is left out."""
+    default = {"name": "effect", "fronts": [FRONT], "mix": BATTLE, "casualties": {"total": total}}
+    return {key: value for key, value in {**default, **settings}.items() if value is not None}
+
+
+def run(total: int = 3000, replication: int = 0, **settings: Any) -> goldenhour.Result:
+    """The run of `settings_of`; the last few are kept."""
+    return _run(json.dumps(settings_of(total, **settings), sort_keys=True), replication)
+
+
+@lru_cache(maxsize=8)
+def _run(text: str, replication: int) -> goldenhour.Result:
+    return goldenhour.simulate(json.loads(text), replication=replication)
+
+
+def notes(**settings: Any) -> list[str]:
+    """What `check` notes on the scenario of `settings_of`."""
+    return scenarios.check(scenarios.parse(json.dumps(settings_of(**settings)).encode(), "json"))
+
+
+def duration(mean: float) -> dict[str, Any]:
+    return {"distribution": "lognormal", "mean": mean, "sd": mean / 3}
+
+
+def constant(minutes: float) -> dict[str, Any]:
+    return {"distribution": "constant", "mean": minutes}
+
+
+def network(legs: tuple[float, ...] = LEGS, **changes: Any) -> dict[str, Any]:
+    """Facilities R1 to R4 in one chain; `changes` by id are laid over them."""
+    places = [{"id": f"R{k}", "role": k, **changes.get(f"R{k}", {})} for k in (1, 2, 3, 4)]
+    chain = ["POI", "R1", "R2", "R3", "R4"]
+    links = [
+        {"origin": a, "destination": b, "minutes": duration(mean)}
+        for a, b, mean in zip(chain[:-1], chain[1:], legs, strict=True)
+    ]
+    return {"facilities": places, "links": links}
+
+
+def one_place(**link: Any) -> dict[str, Any]:
+    """A single Role 2 and the link to it."""
+    return {
+        "facilities": [{"id": "R2", "role": 2}],
+        "links": [{"origin": "POI", "destination": "R2", **link}],
+    }
+
+
+def status(result: goldenhour.Result, *names: str) -> Any:
+    """Which patients had one of these outcomes."""
+    return np.isin(result.patients["status"], [c.STATUSES.index(name) for name in names])
+
+
+def cfr(result: goldenhour.Result) -> float:
+    """Case fatality rate of battle casualties."""
+    battle = result.patients["stream"] == 0
+    return float(status(result, "kia", "dow")[battle].mean())
+
+
+def rows(result: goldenhour.Result, kind: str, facility: str | None = None) -> Any:
+    """Events of a kind, if named at one facility."""
+    e = result.events[result.events["kind"] == c.EVENTS.index(kind)]
+    return e if facility is None else e[e["facility"] == place(result, facility)]
+
+
+def place(result: goldenhour.Result, facility: str) -> int:
+    return [f.id for f in result.scenario.facilities].index(facility)
+
+
+def treatments(result: goldenhour.Result, kind: str) -> Any:
+    return result.treatments[result.treatments["kind"] == c.TREATMENTS.index(kind)]
+
+
+def first_leg(result: goldenhour.Result) -> Any:
+    """Minutes from the onset to the door of the first MTF; NaN where it was not reached."""
+    p = result.patients
+    doors = np.stack([np.where(p[f"role{k}"] < 0, np.inf, p[f"role{k}"]) for k in (1, 2, 3, 4)]).min(axis=0)
+    return np.where(np.isfinite(doors), (doors - p["onset"]) / MINUTE, np.nan)
+
+
+def travel(result: goldenhour.Result, origin: str) -> Any:
+    """Minutes from the departure at facility `origin` to the next door, by patient; NaN for those who never did."""
+    e = result.events
+    left = (e["kind"] == c.EVENTS.index("departed")) & (e["facility"] == place(result, origin))
+    k = np.flatnonzero(left[:-1])
+    k = k[(e["kind"][k + 1] == c.EVENTS.index("arrived")) & (e["patient"][k + 1] == e["patient"][k])]
+    minutes = np.full(len(result), np.nan)
+    minutes[e["patient"][k]] = (e["at"][k + 1] - e["at"][k]) / MINUTE
+    return minutes
+
+
+def same_people(*results: goldenhour.Result) -> bool:
+    first = results[0].patients
+    return all(len(r) == len(first) and (r.patients["id_lo"] == first["id_lo"]).all() for r in results)
+
+
+def both(a: Any, b: Any) -> tuple[Any, Any]:
+    """Pairs of two columns of the same patients where neither is NaN; at least a tenth of them."""
+    there = ~np.isnan(a) & ~np.isnan(b)
+    assert there.mean() > 0.1
+    return a[there], b[there]
+
+
+def share_is(count: Any, of: Any, share: float, lines: int = 1) -> bool:
+    """Binomial test at an error of 1 in 1,000 over `lines` lines together."""
+    return bool(stats.binomtest(int(count), int(of), share).pvalue > 0.001 / lines)
+
+
+def counts_are(counts: Any, shares: Any, lines: int = 1) -> bool:
+    """Chi-square test at an error of 1 in 1,000 over `lines` lines together; what has no share has no count."""
+    counts, shares = np.asarray(counts, float), np.asarray(shares, float)
+    assert (counts[shares == 0] == 0).all()
+    counts, shares = counts[shares > 0], shares[shares > 0]
+    expected = counts.sum() * shares / shares.sum()
+    return bool(stats.chisquare(counts, expected).pvalue > 0.001 / lines)

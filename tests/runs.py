@@ -1,0 +1,68 @@
+"""Runs of a small scenario for the tests of the actors: requests, and what a finished folder holds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from actors.pipeline import Progress, RunRequest
+from engine import scenario as scenarios
+
+
+def request(output: Path, patients: int = 3000, kind: str = "", **settings: Any) -> RunRequest:
+    """A request for `patients` casualties of a scenario of one line, of one warfare type if `kind` names it."""
+    warfare = f'[[warfare]]\ntype = "{kind}"\n' if kind else ""
+    text = f'name = "small"\nseed = 7\n{warfare}[casualties]\ntotal = {patients}\n'
+    original = scenarios.parse(text.encode(), "toml")
+    return RunRequest(
+        scenario=scenarios.resolve(original),
+        original=original,
+        output=output,
+        version="0",
+        **{"seed": 7, "workers": 1, "chunk_size": 512, **settings},
+    )
+
+
+def manifest(output: Path) -> dict[str, Any]:
+    """The manifest of a finished run."""
+    document: dict[str, Any] = json.loads((output / "manifest.json").read_bytes())
+    return document
+
+
+def digests(output: Path) -> dict[str, str]:
+    """SHA-256 of each part by path."""
+    return {part["path"]: part["sha256"] for part in manifest(output)["parts"]}
+
+
+def children(title: str) -> list[psutil.Process]:
+    """This process's descendants whose Ray title begins so, for example `ray::Writer`."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if " ".join(process.cmdline()).startswith(title):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+class KillOnce:
+    """Progress report that kills one process with the given title as soon as patients are on file."""
+
+    def __init__(self, title: str, times: int = 1) -> None:
+        self.title = title
+        self.left = times
+        self.phases: list[str] = []
+        self._killed: set[int] = set()
+
+    def __call__(self, progress: Progress) -> None:
+        self.phases.append(progress.phase)
+        if self.left == 0 or progress.phase != "running" or progress.patients == 0:
+            return
+        for process in children(self.title):
+            if process.pid not in self._killed:
+                self._killed.add(process.pid)
+                process.kill()
+                self.left -= 1
+                return

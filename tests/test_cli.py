@@ -1,0 +1,289 @@
+"""The command line: what it refuses, how it says so, and what it prints."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import scenarios
+from goldenhour import __version__
+from goldenhour.__main__ import run
+from goldenhour.progress import Lines, Meter, duration
+from goldenhour.run_command import default_output
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def call(capsys, tmp_path, monkeypatch):
+    """Run the command line in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_it(*arguments: str) -> Answer:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Answer(code, *capsys.readouterr())
+
+    return run_it
+
+
+SMALL = ("--patients", "40", "--workers", "0")
+
+
+def test_the_version_is_printed(call):
+    assert call("--version").out == f"goldenhour {__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown(call):
+    answer = call()
+    assert answer.code == 2
+    assert "scenarios" in answer.out + answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "standrd"], "did you mean 'standard'?"),
+        (["run", "Coin"], "did you mean 'coin'?"),
+        (["run", "no-such-thing-at-all"], "goldenhour scenarios list"),
+        (["run", "standard.toml"], "did you mean the built-in 'standard'?"),
+        (["run", "missing.json"], "does not exist"),
+        (["run", "."], "is a folder"),
+        (["run", "folder.toml"], "is a folder"),
+        (["run", "notes.txt"], "does not end in .toml or .json"),
+        (["run", "pipe.toml"], "is not a regular file"),
+        (["run", "huge.toml"], "a scenario has at most 4,194,304"),
+        (["run", "loop.toml"], "cannot be opened: Too many levels of symbolic links"),
+        (["run", "with\0zero.toml"], "cannot be opened"),
+        (["run", "broken.toml"], "broken.toml"),
+        (["run", "binary.json"], "binary.json"),
+        (["run", "unknown.toml"], "did you mean 'days'?"),
+        (["run"], "SCENARIO"),
+        (["rum", "standard"], "did you mean 'run'?"),
+        (["scenarios", "shwo", "coin"], "did you mean 'show'?"),
+        (["run", "standard", "--fromat", "csv"], "--format"),
+        (["run", "standard", "--format", "jsnol"], "did you mean 'jsonl'?"),
+        (["run", "standard", "--format", "csv,xlsx"], "'xlsx'; allowed: jsonl, json, csv, parquet, msgpack"),
+        (["run", "standard", "--format", ""], "allowed: jsonl"),
+        (["run", "standard", "--compress", "gz"], "'gz'; allowed: none, gzip, zstd"),
+        (["run", "standard", "--patients", "0"], "1<=x<=1000000000"),
+        (["run", "standard", "--patients", "1000000001"], "1<=x<=1000000000"),
+        (["run", "standard", "--patients", "many"], "'many'"),
+        (["run", "standard", "--days", "-1"], "1<=x<=3650"),
+        (["run", "standard", "--seed", "-1"], "0<=x<="),
+        (["run", "standard", "--replication", "-1"], "0<=x<="),
+        (["run", "standard", "--workers", "-1"], "0<=x<="),
+        (["run", "standard", "--chunk-size", "0"], "1<=x<=16384"),
+        (["run", "standard", "--address", "nowhere"], "HOST:PORT"),
+        (["run", "standard", "--workers", "0", "--address", "a:1"], "exclude each other"),
+        (["run", "standard", "-o", ""], "the path of a folder"),
+        (["run", "standard", "--workers", "0", "-o", "full"], "is not empty"),
+        (["run", "standard", "--workers", "0", "-o", "notes.txt"], "is a file"),
+        (["scenarios", "check", "unknown.toml"], "did you mean 'days'?"),
+    ],
+)
+def test_a_mistake_is_answered_by_one_message_and_code_2(call, tmp_path, arguments, words):
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    (tmp_path / "notes.txt").write_text("x")
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    with (tmp_path / "huge.toml").open("wb") as file:
+        file.truncate(200_000_000)
+    (tmp_path / "broken.toml").write_text("name = [")
+    (tmp_path / "binary.json").write_bytes(bytes(range(256)))
+    (tmp_path / "unknown.toml").write_text('name = "x"\ndyas = 3\n')
+    before = sorted(tmp_path.rglob("*"))
+    answer = call(*arguments)
+    assert answer.code == 2
+    assert words in answer.err
+    assert answer.err.startswith("goldenhour: ")
+    assert "Traceback" not in answer.err
+    assert answer.out == ""
+    assert sorted(tmp_path.rglob("*")) == before, "nothing is written"
+
+
+def test_every_built_in_scenario_is_listed_and_can_be_shown_checked_and_edited(call, tmp_path):
+    listed = json.loads(call("scenarios", "list", "--json").out)
+    assert [row["name"] for row in listed if row["kind"] == "reference"] == [
+        "standard",
+        "coin",
+        "falklands",
+        "okinawa",
+    ]
+    assert {row["name"] for row in listed} == set(scenarios.builtin_names())
+    assert len([row for row in listed if row["kind"] == "warfare type"]) == 8
+    assert len([row for row in listed if row["kind"] == "preset"]) == 8
+    table = call("scenarios", "list").out
+    for row in listed:
+        assert row["name"] in table
+        (tmp_path / "mine.toml").write_text(call("scenarios", "show", row["name"]).out)
+        answer = call("scenarios", "check", "mine.toml", "--json")
+        assert answer.code == 0, answer.err
+        checked = json.loads(answer.out)
+        assert checked["name"] == row["name"]
+        if row["casualties"]:
+            assert checked["expected"] == pytest.approx(row["casualties"])
+        assert sum(day["expected"] for day in checked["by_day"]) == pytest.approx(
+            checked["expected"], rel=1e-3
+        )
+
+
+def test_check_shows_days_fronts_and_the_network(call):
+    out = call("scenarios", "check", "standard").out
+    for words in ("exactly 1,440 casualties", "Poland", "R1-Poland", "POI", "█", "By day", "can be run"):
+        assert words in out
+
+
+def test_a_run_leaves_files_and_a_summary(call, tmp_path):
+    answer = call("run", "standard", *SMALL)
+    assert answer.code == 0, answer.err
+    folder = tmp_path / "standard-seed1-rep0"
+    names = {path.name for path in folder.iterdir()}
+    assert {"manifest.json", "summary.json", "scenario.toml"} < names
+    assert sum(len(path.read_text().splitlines()) for path in folder.glob("*.jsonl")) == 40
+    for words in (
+        "40 patients",
+        "battle",
+        "T1",
+        "KIA",
+        "DOW",
+        "RTD",
+        "Role 1",
+        "Role 2",
+        "surgery",
+        "manifest.json",
+    ):
+        assert words in answer.out, words
+
+
+def test_json_is_one_object_and_nothing_else_on_stdout(call, tmp_path):
+    answer = call("run", "standard", *SMALL, "-o", "there", "--json", "--quiet")
+    assert answer.code == 0, answer.err
+    assert answer.err == ""
+    said = json.loads(answer.out)
+    assert said["patients"] == 40
+    assert said["output"] == str(tmp_path / "there")
+    assert sum(said["outcomes"].values()) == 40
+    assert said["bytes"] == sum(Path(part).stat().st_size for part in said["parts"])
+    for key in ("seconds", "patients_per_second", "peak_pss_mb", "bytes_per_record"):
+        assert said[key] > 0
+
+
+def test_quiet_says_nothing(call):
+    answer = call("run", "standard", *SMALL, "--quiet")
+    assert answer == Answer(0, "", "")
+
+
+def test_a_folder_with_an_earlier_run_is_replaced_only_by_force(call):
+    assert call("run", "standard", *SMALL, "--quiet").code == 0
+    again = call("run", "standard", *SMALL, "--quiet")
+    assert again.code == 2
+    assert "--force" in again.err
+    assert call("run", "standard", *SMALL, "--quiet", "--force").code == 0
+
+
+def test_options_replace_what_the_scenario_says(call):
+    answer = call(
+        "run", "coin", *SMALL, "--days", "3", "--seed", "9", "--replication", "2", "--json", "-o", "x"
+    )
+    assert answer.code == 0, answer.err
+    assert "--patients 40 replaces the scenario's rates" in answer.err
+    said = json.loads(answer.out)
+    assert (said["patients"], said["seed"], said["replication"]) == (40, 9, 2)
+    as_run = Path("x/scenario.toml").read_text()
+    assert "days = 3" in as_run
+    assert "seed = 9" in as_run
+
+
+def test_several_formats_are_written_at_once(call):
+    answer = call("run", "standard", *SMALL, "--format", "csv, jsonl,csv", "-o", "x", "--quiet")
+    assert answer.code == 0, answer.err
+    assert {path.suffix for path in Path("x").glob("patients*")} == {".csv", ".jsonl"}
+
+
+def test_the_default_folder_is_named_after_scenario_seed_and_replication():
+    assert default_output("standard", 7, 2) == Path("standard-seed7-rep2")
+    assert default_output("Opération 1", 1, 0) == Path("Opération-1-seed1-rep0")
+    assert default_output("...", 1, 0) == Path("scenario-seed1-rep0")
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    command = f"{sys.executable} -m goldenhour scenarios show standard | head -n 1"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+
+
+def test_ctrl_c_in_process_exits_with_130_and_leaves_nothing(tmp_path):
+    import signal
+
+    command = [
+        sys.executable,
+        "-m",
+        "goldenhour",
+        "run",
+        "standard",
+        "--patients",
+        "5000000",
+        "--workers",
+        "0",
+        "-o",
+        "x",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    limit = time.monotonic() + 90
+    while time.monotonic() < limit and not list(tmp_path.rglob("*.jsonl*")):
+        time.sleep(0.1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert time.monotonic() - begun < 5
+    assert "Traceback" not in err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_durations_read_as_people_say_them():
+    assert [duration(s) for s in (0.4, 59.4, 65, 4000)] == ["0 s", "59 s", "1 min 05 s", "1 h 06 min"]
+
+
+def test_the_meter_tells_patients_rate_and_time_left(monkeypatch):
+    from actors.pipeline import Progress
+
+    now = 100.0
+    monkeypatch.setattr("goldenhour.progress.time.monotonic", lambda: now)
+    meter = Meter()
+    assert meter.describe() == ""
+    meter.update(Progress(phase="running", patients=100, expected=1000, fraction=0.1))
+    assert meter.describe() == "100 of 1,000 patients"
+    now = 102.0
+    meter.update(Progress(phase="running", patients=500, expected=1000, fraction=0.5))
+    assert meter.describe() == "500 of 1,000 patients, 200/s, 2 s left"
+
+
+def test_without_a_terminal_each_phase_is_a_line(capsys):
+    from actors.pipeline import Progress
+
+    with Lines() as lines:
+        for phase in ("preparing", "running", "running", "finishing"):
+            lines.report(Progress(phase=phase))
+    assert len(capsys.readouterr().err.splitlines()) == 3

@@ -1,0 +1,807 @@
+"""Coherence: what must hold for every single record, on 100,000 of them and on random small scenarios.
+
+A fact takes a `Run` and asserts; `test_a_fact_of_every_record` states each on each built-in, and
+`test_the_facts_hold_for_any_small_scenario` states all of them on scenarios that hypothesis makes up.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import goldenhour
+from engine import columns as c
+from engine import scenario as sc
+from engine.compiling import model
+from scenarios import catalogue, tables
+
+BUILTINS = {
+    "conventional": 20_000,
+    "cbrn": 20_000,
+    "standard": 20_000,
+    "coin": 15_000,
+    "naval": 15_000,
+    "falklands": 10_000,
+}
+MINUTE = 60_000
+DAY = 86_400_000
+EVENT = {name: k for k, name in enumerate(c.EVENTS)}
+TREATMENT = {name: k for k, name in enumerate(c.TREATMENTS)}
+REGION = {name: k for k, name in enumerate(c.REGIONS)}
+BEGINNINGS = ("injured", "fell_ill", "exposed")
+ENDINGS = {
+    "returned_to_duty": ("rtd",),
+    "died": ("kia", "dow", "died_nonbattle"),
+    "left_theatre": ("evacuated",),
+    "discharged": ("discharged",),
+    "in_care_at_horizon": ("in_care",),
+}
+ROLES = ("role1", "role2", "role3", "role4")
+NEVER = np.iinfo(np.int64).max
+LIMBS = ("upper_limb", "lower_limb")
+TREATED_REGIONS = {
+    "tourniquet": LIMBS,
+    "haemostatic_dressing": ("neck", "thorax", "abdomen", *LIMBS),
+    "airway_adjunct": ("face", "neck"),
+    "needle_decompression": ("thorax",),
+    "chest_drain": ("thorax",),
+    "splint": LIMBS,
+    "laparotomy": ("abdomen",),
+    "thoracotomy": ("thorax",),
+    "craniotomy": ("head",),
+    "neck_exploration": ("neck",),
+    "vascular_repair": LIMBS,
+    "external_fixation": LIMBS,
+    "amputation": LIMBS,
+    "eye_repair": ("eyes",),
+    "surgical_airway": ("face",),
+}
+"""Treatments that belong to a part of the body, where they name a wound."""
+
+
+class Run:
+    """The tables of one replication, and what several facts look at; `p`, `e`, `t`, `w`, `v` are the tables."""
+
+    def __init__(self, result: Any) -> None:
+        self.scenario: sc.Scenario = result.scenario
+        self.p, self.e, self.t = result.patients, result.events, result.treatments
+        self.w, self.v = result.wounds, result.vitals
+        self.clock = self.scenario.routing == "clock"
+        self.n = len(self.p)
+
+    @cached_property
+    def first(self) -> Any:
+        """Row of each patient's first event."""
+        return np.concatenate([[0], self.p["event_end"][:-1]]).astype(np.int64)
+
+    @cached_property
+    def last(self) -> Any:
+        """Row of each patient's last event."""
+        return self.p["event_end"].astype(np.int64) - 1
+
+    @cached_property
+    def wounds(self) -> Any:
+        """Number of wounds of each patient."""
+        return np.diff(self.p["wound_end"].astype(np.int64), prepend=0)
+
+    @cached_property
+    def worst(self) -> Any:
+        """Row of each wounded patient's first wound; meaningless for the others."""
+        return self.p["wound_end"].astype(np.int64) - self.wounds
+
+    def events(self, *names: str) -> Any:
+        """The events of these kinds."""
+        return self.e[np.isin(self.e["kind"], [EVENT[name] for name in names])]
+
+    def counts(self, *names: str) -> Any:
+        """Events of these kinds by patient."""
+        return np.bincount(self.events(*names)["patient"], minlength=self.n)
+
+    def earliest(self, *names: str) -> Any:
+        """Time of the first event of these kinds by patient, -1 where there is none."""
+        return first_times(self.events(*names), self.n)
+
+    @cached_property
+    def roles(self) -> Any:
+        """Role by facility; 0 for the point of injury and the way."""
+        return np.array([*(f.role for f in self.scenario.facilities), 0, 0])
+
+    @cached_property
+    def before(self) -> Any:
+        """By event: the row of the move (departure, arrival) before it, -1 before the first departure."""
+        moves = np.isin(self.e["kind"], [EVENT["departed"], EVENT["arrived"]])
+        rows = np.arange(len(self.e))
+        found = np.maximum.accumulate(np.where(moves, rows, -1))
+        found = np.concatenate([[-1], found[:-1]])
+        return np.where(found < self.first[self.e["patient"]], -1, found)
+
+    @cached_property
+    def whereabouts(self) -> Any:
+        """By event: the place the patient was at until it, from the moves alone."""
+        move = self.e[self.before]
+        place = np.where(move["kind"] == EVENT["arrived"], move["facility"], c.EN_ROUTE)
+        return np.where(self.before < 0, c.AT_POI, place)
+
+    def stay(self, rows: Any) -> tuple[Any, Any]:
+        """Arrival and end of the stay of each row's patient at the row's facility (NEVER where there was none)."""
+        count = len(self.scenario.facilities)
+        came = np.full(self.n * count, NEVER)
+        went = np.full(self.n * count, -1)
+        arrived, departed = self.events("arrived"), self.events("departed")
+        departed = departed[departed["facility"] >= 0]
+        place = arrived["patient"].astype(np.int64) * count + arrived["facility"]
+        assert len(np.unique(place)) == len(place), "a facility is visited twice"
+        came[place] = arrived["at"]
+        went[place] = self.p["closed"][arrived["patient"]]
+        went[departed["patient"].astype(np.int64) * count + departed["facility"]] = departed["at"]
+        place = rows["patient"].astype(np.int64) * count + rows["facility"]
+        return came[place], went[place]
+
+
+def first_times(rows: Any, n: int) -> Any:
+    """Earliest `at` by patient of rows of events, -1 without any."""
+    times = np.full(n, NEVER)
+    np.minimum.at(times, rows["patient"], rows["at"])
+    return np.where(times == NEVER, -1, times)
+
+
+FACTS: dict[str, Callable[[Run], None]] = {}
+
+
+def fact(check: Callable[[Run], None]) -> Callable[[Run], None]:
+    """Registers a fact that holds for every run."""
+    FACTS[check.__name__] = check
+    return check
+
+
+def is_one_of(codes: Any, names: tuple[str, ...], *wanted: str) -> Any:
+    return np.isin(codes, [names.index(name) for name in wanted])
+
+
+# --- the timeline
+
+
+@fact
+def timelines_run_forward(r: Run) -> None:
+    same = r.e["patient"][1:] == r.e["patient"][:-1]
+    assert (np.diff(r.e["at"])[same] >= 0).all()
+
+
+@fact
+def rows_lie_patient_by_patient(r: Run) -> None:
+    for table, end in ((r.e, "event_end"), (r.t, "treatment_end"), (r.w, "wound_end"), (r.v, "vital_end")):
+        owners = np.repeat(np.arange(r.n), np.diff(r.p[end].astype(np.int64), prepend=0))
+        assert np.array_equal(table["patient"], owners)
+
+
+@fact
+def a_record_begins_with_the_injury_exposure_or_illness(r: Run) -> None:
+    first = r.e[r.first]
+    assert (first["at"] == r.p["time"]).all()
+    assert (first["facility"] == c.AT_POI).all()
+    for kind, name in (("wounded", 0), ("agent", 2), ("nbi", 0), ("disease", 1), ("psychological", 1)):
+        of_kind = is_one_of(r.p["kind"], c.KINDS, kind)
+        assert (first["kind"][of_kind] == EVENT[BEGINNINGS[name]]).all()
+    assert (r.counts(*BEGINNINGS) == 1).all()
+
+
+@fact
+def a_record_ends_once(r: Run) -> None:
+    assert (r.counts(*ENDINGS) == 1).all()
+    assert np.isin(r.e["kind"][r.last], [EVENT[name] for name in ENDINGS]).all()
+
+
+@fact
+def the_outcome_is_the_last_event(r: Run) -> None:
+    last = r.e[r.last]
+    assert np.array_equal(last["at"], r.p["closed"])
+    assert np.array_equal(last["facility"], r.p["facility"])
+    for name, statuses in ENDINGS.items():
+        assert np.array_equal(last["kind"] == EVENT[name], is_one_of(r.p["status"], c.STATUSES, *statuses))
+
+
+@fact
+def nothing_happens_after_the_end(r: Run) -> None:
+    for rows, column in ((r.e, "at"), (r.t, "end"), (r.v, "at")):
+        assert (rows[column] <= r.p["closed"][rows["patient"]]).all()
+
+
+@fact
+def nobody_dies_twice_and_only_the_dead_have_a_cause_of_death(r: Run) -> None:
+    deaths = r.counts("died")
+    assert deaths.max(initial=0) <= 1
+    assert np.array_equal(deaths == 1, r.p["death_cause"] != c.NONE)
+    assert (r.p["death_cause"][deaths == 1] < len(c.DEATH_CAUSES)).all()
+
+
+@fact
+def killed_never_reached_an_mtf_and_died_of_wounds_did(r: Run) -> None:
+    arrived = r.counts("arrived") > 0
+    assert not arrived[r.p["status"] == c.KIA].any()
+    assert arrived[r.p["status"] == c.DOW].all()
+
+
+@fact
+def only_battle_casualties_are_kia_or_dow(r: Run) -> None:
+    battle = r.p["stream"] == 0
+    assert battle[np.isin(r.p["status"], (c.KIA, c.DOW))].all()
+    assert not battle[r.p["status"] == c.DIED_NONBATTLE].any()
+    assert np.array_equal(battle, np.isin(r.p["kind"], (c.WOUNDED, c.AGENT)))
+    assert np.array_equal(r.p["stream"] == 1, r.p["kind"] == c.NBI)
+
+
+@fact
+def only_role_4_closes_a_patient_as_evacuated_or_discharged(r: Run) -> None:
+    gone = np.isin(r.p["status"], (c.EVACUATED, c.DISCHARGED))
+    assert (r.roles[r.p["facility"][gone]] == 4).all()
+    assert not ((r.p["status"] == c.DISCHARGED) & r.clock).any()
+    back = r.p["status"] == c.RTD
+    assert (r.roles[r.p["facility"][back]] < 4).all()
+
+
+@fact
+def the_time_columns_are_the_first_events(r: Run) -> None:
+    arrived = r.events("arrived")
+    for role in (1, 2, 3, 4):
+        at_role = arrived[r.roles[arrived["facility"]] == role]
+        assert np.array_equal(r.p[f"role{role}"], first_times(at_role, r.n)), f"role{role}"
+    assert np.array_equal(r.p["surgery"], r.earliest("surgery_started"))
+    care = r.earliest("first_aid", "care_started", "resuscitation_started")
+    assert np.array_equal(r.p["first_care"], care)
+
+
+@fact
+def symptoms_come_after_the_exposure_and_only_of_an_agent(r: Run) -> None:
+    assert (r.p["onset"] >= r.p["time"]).all()
+    agent = r.p["kind"] == c.AGENT
+    assert (r.p["onset"] == r.p["time"])[~agent].all()
+    shown = r.earliest("symptom_onset")
+    assert not shown[~agent].max(initial=-1) >= 0
+    delayed = (shown >= 0) & agent
+    assert np.array_equal(shown[delayed], r.p["onset"][delayed])
+    assert (r.p["onset"] > r.p["time"])[delayed].all()
+
+
+@fact
+def back_to_duty_within_72_h_is_counted_from_the_injury(r: Run) -> None:
+    soon = (r.p["status"] == c.RTD) & (r.p["closed"] - r.p["time"] <= 72 * 60 * MINUTE)
+    assert np.array_equal(r.p["rtd72"] == 1, soon)
+
+
+# --- places
+
+
+@fact
+def nobody_is_in_two_places(r: Run) -> None:
+    kind, place = r.e["kind"], r.whereabouts
+    arrived = kind == EVENT["arrived"]
+    assert (place[arrived] == c.EN_ROUTE).all(), "an arrival without a departure"
+    assert (place[kind == EVENT["departed"]] != c.EN_ROUTE).all(), "a departure while on the way"
+    assert np.array_equal(r.e["facility"][~arrived], place[~arrived])
+    assert (r.e["facility"][arrived] >= 0).all()
+
+
+@fact
+def moves_follow_the_network(r: Run) -> None:
+    arrived = np.flatnonzero(r.e["kind"] == EVENT["arrived"])
+    origin = r.e["facility"][r.before[arrived]]
+    ids = [f.id for f in r.scenario.facilities]
+    index = {name: k for k, name in enumerate(ids)} | {sc.POI: c.AT_POI}
+    fronts = [f.name for f in r.scenario.fronts]
+    legal = {
+        (index[link.origin], index[link.destination], fronts.index(name))
+        for link in r.scenario.links
+        for name in link.fronts
+    }
+    front = r.p["front"][r.e["patient"][arrived]]
+    taken = set(zip(origin.tolist(), r.e["facility"][arrived].tolist(), front.tolist(), strict=True))
+    if not r.clock:  # passes facilities without a stop
+        for _ in range(4):
+            legal |= {(a, d, f) for a, b, f in legal for b2, d, f2 in legal if b == b2 and f == f2}
+    assert taken <= legal
+
+
+@fact
+def a_way_takes_time(r: Run) -> None:
+    arrived = np.flatnonzero(r.e["kind"] == EVENT["arrived"])
+    assert (r.e["at"][arrived] > r.e["at"][r.before[arrived]]).all()
+
+
+@fact
+def what_has_started_ends_before_the_next_step(r: Run) -> None:
+    steps = ("decontamination", "care", "resuscitation", "surgery", "definitive_surgery")
+    for name in steps:
+        started = np.flatnonzero(r.e["kind"] == EVENT[f"{name}_started"])
+        if name in ("decontamination", "resuscitation", "surgery", "definitive_surgery"):
+            assert np.bincount(r.e["patient"][started], minlength=r.n).max(initial=0) <= 1, f"{name} twice"
+        after = r.e[started + 1]
+        assert np.array_equal(after["patient"], r.e["patient"][started])
+        ended = np.isin(after["kind"], [EVENT[f"{name}_ended"], EVENT["died"], EVENT["in_care_at_horizon"]])
+        assert ended.all(), name
+
+
+# --- treatments and vital signs
+
+
+@fact
+def treatments_run_forward(r: Run) -> None:
+    assert (r.t["end"] >= r.t["start"]).all()
+    assert (r.t["start"] >= r.p["onset"][r.t["patient"]]).all()
+
+
+@fact
+def treatments_lie_within_the_stay(r: Run) -> None:
+    at_mtf = r.t["facility"] >= 0
+    came, went = r.stay(r.t[at_mtf])
+    assert (r.t["start"][at_mtf] >= came).all()
+    assert (r.t["end"][at_mtf] <= went).all()
+
+
+@fact
+def aid_at_the_point_of_injury_and_on_the_way_comes_before_the_first_door(r: Run) -> None:
+    for place, limit in ((c.AT_POI, r.earliest("departed")), (c.EN_ROUTE, r.earliest("arrived"))):
+        there = r.t[r.t["facility"] == place]
+        limit = np.where(limit < 0, r.p["closed"], limit)[there["patient"]]
+        assert (there["start"] <= limit).all(), place
+    first = r.earliest("arrived")
+    first = np.where(first < 0, NEVER, first)
+    outside = r.t[r.t["facility"] < 0]
+    assert (outside["end"] <= first[outside["patient"]]).all()
+
+
+@fact
+def a_treatment_names_a_wound_the_patient_has(r: Run) -> None:
+    named = r.t[r.t["wound"] != c.NONE]
+    assert (named["wound"] < r.wounds[named["patient"]]).all()
+
+
+@fact
+def a_treatment_fits_the_wound_it_names(r: Run) -> None:
+    named = r.t[r.t["wound"] != c.NONE]
+    region = r.w["region"][r.worst[named["patient"]] + named["wound"]]
+    for name, regions in TREATED_REGIONS.items():
+        of_kind = named["kind"] == TREATMENT[name]
+        allowed = [REGION[x] for x in regions]
+        wrong = region[of_kind][~np.isin(region[of_kind], allowed)]
+        assert len(wrong) == 0, f"{name} of {sorted({c.REGIONS[x] for x in wrong})}"
+
+
+@fact
+def only_the_wounded_are_operated_on_and_only_in_t1_and_t2(r: Run) -> None:
+    for name in ("surgery_started", "definitive_surgery_started", "resuscitation_started"):
+        who = r.p[r.events(name)["patient"]]
+        assert (who["kind"] == c.WOUNDED).all()
+        assert np.isin(who["triage"], (1, 2)).all()
+    start, definitive = r.earliest("surgery_started"), r.earliest("definitive_surgery_started")
+    assert (start[definitive >= 0] >= 0).all()
+    assert (start <= definitive)[definitive >= 0].all()
+
+
+@fact
+def facilities_do_what_they_are_able_to(r: Run) -> None:
+    for name, able in (("surgery_started", "dcs"), ("resuscitation_started", "dcr"), ("icu_admitted", "icu")):
+        places = np.array([bool(getattr(f, able)) for f in r.scenario.facilities])
+        assert places[r.events(name)["facility"]].all(), name
+
+
+@fact
+def agent_casualties_are_decontaminated_before_they_are_triaged(r: Run) -> None:
+    agent = r.p["kind"] == c.AGENT
+    assert not r.counts("decontamination_started", "decontamination_ended")[~agent].any()
+    arrived, begun = r.earliest("arrived"), r.earliest("decontamination_started")
+    assert np.array_equal(arrived[agent], begun[agent])
+    assert (r.counts("decontamination_started")[agent] <= 1).all()
+    ended = r.earliest("decontamination_ended")
+    triaged = r.events("triaged")
+    triaged = triaged[(triaged["facility"] >= 0) & agent[triaged["patient"]]]
+    assert (ended[triaged["patient"]] >= 0).all()
+    assert (triaged["at"] >= ended[triaged["patient"]]).all()
+
+
+@fact
+def triage_has_a_category_and_a_request_a_precedence(r: Run) -> None:
+    detailed = np.isin(r.e["kind"], [EVENT["triaged"], EVENT["evacuation_requested"]])
+    assert np.isin(r.e["detail"][detailed], (1, 2, 3)).all()
+    assert (r.e["detail"][~detailed] == 0).all()
+    assert np.isin(r.p["triage"], (1, 2, 3)).all()
+
+
+@fact
+def vital_signs_are_those_of_a_human(r: Run) -> None:
+    limits = {
+        "score": (0, 200),
+        "heart_rate": (20, 190),
+        "systolic": (40, 200),
+        "respiratory_rate": (4, 45),
+        "spo2": (50, 100),
+        "gcs": (3, 15),
+    }
+    for name, (low, high) in limits.items():
+        assert r.v[name].min(initial=high) >= low, name
+        assert r.v[name].max(initial=low) <= high, name
+
+
+@fact
+def vital_signs_are_taken_where_the_patient_is(r: Run) -> None:
+    came, went = r.stay(r.v)
+    assert (r.v["at"] >= came).all()
+    assert (r.v["at"] <= went).all()
+    same = r.v["patient"][1:] == r.v["patient"][:-1]
+    assert (np.diff(r.v["at"])[same] >= 0).all()
+    assert np.array_equal(np.bincount(r.v["patient"], minlength=r.n) > 0, r.counts("arrived") > 0)
+
+
+@fact
+def resuscitation_lifts_the_score_of_those_who_are_badly_off(r: Run) -> None:
+    ended = r.events("resuscitation_ended")
+    at_door = np.flatnonzero(np.isin(r.v["patient"], ended["patient"]))
+    after = at_door[1:][(r.v["patient"][at_door[1:]] == r.v["patient"][at_door[:-1]])]
+    finished = np.full(r.n, -1)
+    finished[ended["patient"]] = ended["at"]
+    after = after[r.v["at"][after] == finished[r.v["patient"][after]]]
+    before, lifted = r.v["score"][after - 1].astype(int), r.v["score"][after].astype(int)
+    bad = before < 120
+    if bad.sum() >= 30:
+        assert (lifted > before)[bad].mean() > 0.97
+        assert (lifted - before)[bad].mean() > 10
+
+
+# --- wounds and diagnoses
+
+
+def iss_region(region: str, ais: int) -> str:
+    """The ISS region of a wound after MODEL section 3: skin wounds (AIS 1) outside the face are external."""
+    if region in ("face", "eyes", "ears"):
+        return "face"
+    if ais == 1:
+        return "external"
+    return {"head": "head", "neck": "head", "thorax": "chest", "abdomen": "abdomen"}.get(region, "limbs")
+
+
+def scores(wounds: list[tuple[str, int]]) -> tuple[int, int]:
+    """(ISS, NISS) of (region, AIS) pairs."""
+    if any(ais == 6 for _, ais in wounds):
+        return 75, 75
+    by_region: dict[str, int] = {}
+    for region, ais in wounds:
+        key = iss_region(region, ais)
+        by_region[key] = max(by_region.get(key, 0), ais)
+    squares = [sorted((x * x for x in values), reverse=True)[:3] for values in (by_region.values(), ())]
+    every = sorted((ais * ais for _, ais in wounds), reverse=True)[:3]
+    return sum(squares[0]), sum(every)
+
+
+@fact
+def iss_and_niss_follow_from_the_wounds(r: Run) -> None:
+    ends, counts = r.p["wound_end"].tolist(), r.wounds.tolist()
+    regions = [c.REGIONS[x] for x in r.w["region"].tolist()]
+    pairs = list(zip(regions, r.w["ais"].tolist(), strict=True))
+    recomputed = [scores(pairs[end - n : end]) for end, n in zip(ends, counts, strict=True)]
+    assert recomputed == list(zip(r.p["iss"].tolist(), r.p["niss"].tolist(), strict=True))
+
+
+@fact
+def weapons_wound_and_nothing_else_does(r: Run) -> None:
+    wounded = r.p["kind"] == c.WOUNDED
+    assert np.array_equal(r.wounds > 0, wounded)
+    assert (r.wounds <= 24).all()
+    assert np.array_equal(wounded, r.p["mechanism"] < 3)
+    by_kind = {"agent": "cbrn", "nbi": "accident", "disease": "illness", "psychological": "psychological"}
+    for kind, mechanism in by_kind.items():
+        of_kind = is_one_of(r.p["kind"], c.KINDS, kind)
+        assert (r.p["mechanism"][of_kind] == c.MECHANISMS.index(mechanism)).all()
+    assert np.array_equal(r.p["severity"] != c.NONE, r.p["kind"] == c.AGENT)
+
+
+@fact
+def the_worst_wound_comes_first_and_gives_the_diagnosis(r: Run) -> None:
+    same = r.w["patient"][1:] == r.w["patient"][:-1]
+    assert (np.diff(r.w["ais"].astype(int))[same] <= 0).all()
+    wounded = r.wounds > 0
+    worst = r.w[r.worst[wounded]]
+    assert np.array_equal(worst["ais"], r.p["worst_ais"][wounded])
+    assert np.array_equal(worst["condition"], r.p["condition"][wounded])
+    assert (r.p["worst_ais"][~wounded] == 0).all()
+
+
+@fact
+def ais_is_what_the_region_allows(r: Run) -> None:
+    given = model("casualties")["wounds"]
+    for region, shares in given["ais"].items():
+        ais = r.w["ais"][r.w["region"] == REGION[region]]
+        possible = [k + 1 for k, share in enumerate(shares) if share > 0]
+        possible += [6] if given["instantly_fatal"].get(region, 0) > 0 else []
+        assert np.isin(ais, possible).all(), region
+
+
+@fact
+def ais_6_kills_at_once_and_nothing_else_does(r: Run) -> None:
+    fatal = r.p["worst_ais"] == 6
+    assert (r.p["status"][fatal] == c.KIA).all()
+    assert np.array_equal(r.p["closed"][fatal], r.p["time"][fatal])
+    assert np.array_equal(fatal, r.p["death_cause"] == c.DEATH_INSTANT)
+    assert np.bincount(r.w["patient"][r.w["ais"] == 6], minlength=r.n).max(initial=0) <= 1
+
+
+@fact
+def a_wound_has_a_condition_that_fits(r: Run) -> None:
+    types = [w.type for w in r.scenario.warfare]
+    owner = r.p[r.w["patient"]]
+    columns = [r.w["condition"], r.w["region"], r.w["side"], r.w["ais"], owner["mechanism"], owner["type"]]
+    conditions = catalogue.conditions()
+    for condition, region, side, ais, mechanism, type_ in np.unique(np.stack(columns), axis=1).T.tolist():
+        warfare = types[type_] if type_ != c.NONE else None
+        name = c.REGIONS[region]
+        given = conditions[condition], name, c.SIDES[side], ais, c.MECHANISMS[mechanism], warfare
+        assert catalogue.wound_fits(*given), given
+        assert (name in c.SIDED_REGIONS) <= (side != 0), given
+        assert side == 0 or name in c.SIDED_REGIONS or c.SIDES[side] == conditions[condition].side, given
+
+
+@fact
+def a_limb_is_amputated_once(r: Run) -> None:
+    amputation = np.array([x.amputation for x in catalogue.conditions()])
+    gone = r.w[amputation[r.w["condition"]]]
+    limb = (gone["patient"].astype(np.int64) * 16 + gone["region"]) * 4 + gone["side"]
+    assert len(np.unique(limb)) == len(limb)
+
+
+@fact
+def an_illness_has_a_condition_that_fits(r: Run) -> None:
+    names = [x for x in c.KINDS if x != "wounded"]
+    conditions = catalogue.conditions()
+    ill = r.p[r.p["kind"] != c.WOUNDED]
+    for condition, kind, sex in np.unique(
+        np.stack([ill["condition"], ill["kind"], ill["sex"]]), axis=1
+    ).T.tolist():
+        found = conditions[condition]
+        assert found.sex in (None, c.SEXES[sex]), found
+        assert c.KINDS[kind] in names
+        assert found.use == c.KINDS[kind], found
+        if found.use == "nbi" and found.environment:
+            wanted = f"{found.group}_casualty" if found.group == "heat" else f"{found.group}_injury"
+            assert any(
+                f"{wanted}_probability" in tables.warfare_patterns()["environmental_modifiers"][x]
+                for x in r.scenario.environment
+            ), found
+
+
+@fact
+def an_external_cause_fits(r: Run) -> None:
+    causes = catalogue.external_causes()
+    caused = r.p[r.p["cause"] != 65535]
+    for cause, mechanism in np.unique(np.stack([caused["cause"], caused["mechanism"]]), axis=1).T.tolist():
+        found = causes[cause]
+        wanted = "accident" if found.use == "nbi" else found.mechanism
+        assert wanted == c.MECHANISMS[mechanism], found
+    assert (r.p["cause"] != 65535)[r.p["stream"] == 0].all()
+
+
+# --- people
+
+
+@fact
+def age_and_birth_date_agree_at_the_injury(r: Run) -> None:
+    start = np.datetime64(r.scenario.start.rstrip("Z"), "ms")
+    today = (start + r.p["time"].astype("timedelta64[ms]")).astype("datetime64[D]")
+    born = r.p["birth"].astype("datetime64[D]")
+
+    def parts(day: Any) -> tuple[Any, Any]:
+        year, month = day.astype("datetime64[Y]"), day.astype("datetime64[M]")
+        of_year = (month - year.astype("datetime64[M]")).astype(int) * 32 + (day - month).astype(int)
+        return year.astype(int) + 1970, of_year
+
+    (year, now), (birth_year, birthday) = parts(today), parts(born)
+    assert np.array_equal(r.p["age"], year - birth_year - (now < birthday))
+
+
+@fact
+def nobody_is_too_young_for_the_rank(r: Run) -> None:
+    for nation, rank in np.unique(np.stack([r.p["nation"], r.p["rank"]]), axis=1).T.tolist():
+        held = catalogue.nations()[nation].ranks[rank]
+        age = r.p["age"][(r.p["nation"] == nation) & (r.p["rank"] == rank)]
+        assert age.min() >= max(17, held.min_age), held
+        assert age.max() <= 70
+
+
+@fact
+def nations_are_those_of_the_front(r: Run) -> None:
+    for front, nation in np.unique(np.stack([r.p["front"], r.p["nation"]]), axis=1).T.tolist():
+        shares = r.scenario.fronts[front].nations
+        assert shares.get(catalogue.nations()[nation].code, 0.0) > 0.0
+
+
+@fact
+def names_numbers_and_the_rest_are_in_range(r: Run) -> None:
+    for nation, sex in np.unique(np.stack([r.p["nation"], r.p["sex"]]), axis=1).T.tolist():
+        names = catalogue.names(catalogue.nations()[nation].code)
+        who = r.p[(r.p["nation"] == nation) & (r.p["sex"] == sex)]
+        assert who["given_name"].max() < len(getattr(names, f"{c.SEXES[sex]}_given"))
+        assert who["family_name"].max() < len(getattr(names, f"{c.SEXES[sex]}_family"))
+    for k, front in enumerate(r.scenario.fronts):
+        assert r.p["unit"][r.p["front"] == k].max(initial=0) < len(catalogue.units(front.name))
+    assert (r.p["blood_group"] < 8).all()
+    assert ((r.p["weight"] >= 45) & (r.p["weight"] <= 140)).all()
+    assert (r.p["service_number"] < 100_000_000).all()
+
+
+# --- incidents, order and ids
+
+
+@fact
+def casualties_of_one_incident_belong_together(r: Run) -> None:
+    order = np.argsort(r.p["incident"], kind="stable")
+    rows = r.p[order]
+    first = np.flatnonzero(np.concatenate([[True], rows["incident"][1:] != rows["incident"][:-1]]))
+    size = np.diff(np.append(first, len(rows)))
+    head = np.repeat(rows[first], size)
+    for name in ("front", "type", "special", "stream", "incident_time", "incident_size", "mascal"):
+        assert np.array_equal(rows[name], head[name]), name
+    weapons = rows["kind"] == c.WOUNDED
+    assert np.array_equal(rows["kind"], head["kind"])
+    assert np.array_equal(rows["mechanism"][weapons], head["mechanism"][weapons])
+    if r.scenario.casualties.rates is None or not r.scenario.casualties.rates.depletion:
+        assert np.array_equal(size, rows["incident_size"][first])
+
+
+@fact
+def an_incident_lasts_minutes(r: Run) -> None:
+    after = r.p["time"] - r.p["incident_time"]
+    assert (after >= 0).all()
+    for k, name in [*enumerate([w.type for w in r.scenario.warfare]), (c.NONE, None)]:
+        longest = 15.0
+        if name:
+            table = tables.warfare_patterns()["warfare_types"][name]["casualty_clustering"]
+            for key in ("cluster_duration_minutes", "individual_spacing_minutes"):
+                if key in table:
+                    longest = max(table[key]) if isinstance(table[key], list) else float(table[key])
+                    break
+        assert after[r.p["type"] == k].max(initial=0) <= longest * MINUTE, name
+    dnbi = r.p["stream"] != 0
+    assert (r.p["incident_size"][dnbi] == 1).all()
+
+
+@fact
+def mass_casualty_incidents_are_those_above_the_threshold(r: Run) -> None:
+    assert np.array_equal(r.p["mascal"] == 1, r.p["incident_size"] >= r.scenario.mascal_threshold)
+
+
+@fact
+def people_are_hurt_within_the_days_of_the_scenario(r: Run) -> None:
+    assert (r.p["incident_time"] >= 0).all()
+    assert (r.p["incident_time"] < r.scenario.days * DAY).all()
+
+
+@fact
+def records_are_in_the_order_of_time_and_id(r: Run) -> None:
+    keys = list(
+        zip(r.p["time"].tolist(), r.p["id_hi"].tolist(), r.p["id_lo"].tolist(), strict=True)
+    )
+    assert all(a < b for a, b in zip(keys, keys[1:], strict=False))
+
+
+@fact
+def ids_are_unique_and_uuids_of_version_8(r: Run) -> None:
+    pairs = np.stack([r.p["id_hi"], r.p["id_lo"]])
+    assert np.unique(pairs, axis=1).shape == pairs.shape
+    assert ((r.p["id_hi"] >> np.uint64(12)) & np.uint64(15) == 8).all()
+    assert (r.p["id_lo"] >> np.uint64(62) == 2).all()
+
+
+@fact
+def those_who_would_die_untreated_are_known(r: Run) -> None:
+    lethal = r.p["lethal"] != c.NONE
+    fatal = r.p["worst_ais"] == 6
+    assert np.array_equal((r.p["untreated_death"] >= 0), lethal | fatal)
+    assert (r.p["untreated_death"] >= r.p["onset"])[lethal | fatal].all()
+    dead = r.p["death_cause"] != c.NONE
+    if r.clock:
+        of_clock = dead & lethal & (r.p["death_cause"] != c.DEATH_LATE)
+        assert np.array_equal(r.p["death_cause"][of_clock], 1 + r.p["lethal"][of_clock])
+        assert (r.p["closed"] >= r.p["untreated_death"])[of_clock].all(), "care hastens death"
+
+
+# --- the runs
+
+
+@cache
+def builtin_run(name: str) -> Run:
+    return Run(goldenhour.simulate(name, seed=11, patients=BUILTINS[name]))
+
+
+def test_there_are_a_hundred_thousand_records() -> None:
+    assert sum(builtin_run(name).n for name in BUILTINS) == sum(BUILTINS.values()) >= 100_000
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+@pytest.mark.parametrize("check", FACTS)
+def test_a_fact_of_every_record(check: str, name: str) -> None:
+    FACTS[check](builtin_run(name))
+
+
+NATIONS = ("POL", "EST", "GBR", "NOR", "CZE")
+FRONTS = (
+    {"name": "North", "population": 300, "nations": {"NOR": 0.5, "GBR": 0.5}},
+    {"name": "South", "population": 700, "nations": {"POL": 0.2, "EST": 0.2, "CZE": 0.6}},
+)
+RATES = {
+    "battle": {"distribution": "gamma", "mean": 30, "sd": 40},
+    "nbi": {"distribution": "constant", "mean": 6},
+    "disease": {"distribution": "exponential", "mean": 8},
+}
+
+
+@st.composite
+def documents(draw: Any) -> dict[str, Any]:
+    """Scenario documents of up to a hundred patients or so."""
+    days = draw(st.integers(1, 6))
+    document: dict[str, Any] = {
+        "name": "any",
+        "days": days,
+        "start": draw(st.sampled_from(["2030-01-01T00:00:00Z", "2028-02-29T18:30:00Z", "1944-12-31T23:00:00Z"])),
+        "fronts": list(FRONTS[: draw(st.integers(1, 2))]),
+        "intensity": draw(st.sampled_from(["low", "medium", "high", "extreme"])),
+        "mascal_threshold": draw(st.integers(2, 20)),
+        "routing": draw(st.sampled_from(["clock", "clock", "transition-matrix"])),
+        "environment": draw(
+            st.lists(st.sampled_from(sorted(tables.warfare_patterns()["environmental_modifiers"])), unique=True)
+        ),
+        "warfare": [
+            {"type": x} for x in draw(st.lists(st.sampled_from(sc.WARFARE_TYPES), unique=True, max_size=3))
+        ],
+    }
+    if draw(st.booleans()):
+        document["horizon_days"] = days + draw(st.sampled_from([0, 0.1, 1, 5]))
+    if draw(st.booleans()):
+        document["events"] = [{"event": draw(st.sampled_from(["major_offensive", "ambush", "mass_casualty"]))}]
+    if draw(st.integers(0, 3)) == 0:
+        document["casualties"] = {"rates": RATES | {"depletion": draw(st.booleans())}}
+    else:
+        document["casualties"] = {"total": draw(st.integers(1, 120))}
+        if draw(st.booleans()):
+            document["mix"] = {"battle": 0.8, "nbi": 0.1, "disease": 0.1}
+    if draw(st.booleans()):
+        document["survival"] = {
+            "instant_death": draw(st.sampled_from([0.0, 0.1, 1.0])),
+            "severity": draw(st.sampled_from([-1.0, 0.0, 1.0])),
+            "first_aid_minutes": draw(st.sampled_from([0.5, 5, 60])),
+            "late_hazard": draw(st.sampled_from([0.0, 0.5])),
+            "clock": draw(st.booleans()),
+        }
+    if draw(st.booleans()):
+        document["links"] = [
+            {
+                "origin": "POI",
+                "destination": "R2-North",
+                "fronts": ["North"],
+                "minutes": {"distribution": "lognormal", "median": draw(st.sampled_from([5, 50, 500])), "sigma": 1},
+            }
+        ]
+    return document
+
+
+@settings(max_examples=60)
+@given(documents(), st.integers(0, 2**32), st.integers(0, 3))
+def test_the_facts_hold_for_any_small_scenario(document: dict[str, Any], seed: int, replication: int) -> None:
+    scenario = sc.parse(json.dumps(document).encode(), "json")
+    run = Run(goldenhour.simulate(scenario, seed=seed, replication=replication))
+    if run.n == 0:
+        return
+    for name, check in FACTS.items():
+        try:
+            check(run)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from error
+
+
+def test_a_score_is_recomputed_as_the_books_do() -> None:
+    assert scores([("head", 3), ("face", 2), ("lower_limb", 4), ("lower_limb", 4)]) == (29, 41)
+    assert scores([("thorax", 1), ("lower_limb", 1), ("face", 1)]) == (2, 3)
+    assert scores([("head", 6), ("face", 1)]) == (75, 75)
+    assert math.isclose(sum(BUILTINS.values()), 100_000)

@@ -1,0 +1,654 @@
+"""Every setting of a scenario has an effect, in the direction its name promises: who is hurt, when, by what.
+
+A test of an effect runs the simulation twice with common random numbers. TESTED names, for every field of every
+Struct of a scenario, the test that fails when the field is ignored.
+"""
+
+import importlib
+import json
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import effects as x
+import msgspec
+import numpy as np
+import pytest
+from runs import manifest
+
+from actors import pipeline
+from actors.pipeline import RunRequest
+from engine import columns as c
+from engine import scenario as scenarios
+from engine import scenario_structs as structs
+from scenarios import catalogue, tables
+
+ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_effects_survival"
+HERE = "test_effects"
+TIMES = "test_the_time_of_a_link_follows_its_distribution"
+
+TESTED: dict[str, tuple[str, str]] = {
+    "Distribution.distribution": (NETWORK, TIMES),
+    "Distribution.mean": (NETWORK, TIMES),
+    "Distribution.sd": (NETWORK, TIMES),
+    "Distribution.median": (NETWORK, TIMES),
+    "Distribution.sigma": (NETWORK, TIMES),
+    "Distribution.low": (NETWORK, TIMES),
+    "Distribution.mode": (NETWORK, TIMES),
+    "Distribution.high": (NETWORK, TIMES),
+    "Distribution.k": (NETWORK, TIMES),
+    "Distribution.autocorrelation": (
+        ARRIVALS,
+        "test_the_logarithm_of_an_autocorrelated_rate_is_stationary",
+    ),
+    "Rates.battle": (HERE, "test_a_doubled_rate_doubles_its_own_stream_alone"),
+    "Rates.nbi": (HERE, "test_a_doubled_rate_doubles_its_own_stream_alone"),
+    "Rates.disease": (HERE, "test_a_doubled_rate_doubles_its_own_stream_alone"),
+    "Rates.depletion": (HERE, "test_depletion_leaves_fewer_to_be_hurt"),
+    "Casualties.total": (HERE, "test_the_total_is_the_number_of_patients"),
+    "Casualties.rates": (HERE, "test_a_doubled_rate_doubles_its_own_stream_alone"),
+    "Mix.battle": (HERE, "test_the_mix_asked_for_is_delivered"),
+    "Mix.nbi": (HERE, "test_the_mix_asked_for_is_delivered"),
+    "Mix.disease": (HERE, "test_the_mix_asked_for_is_delivered"),
+    "Warfare.type": (HERE, "test_each_warfare_type_wounds_in_its_own_way"),
+    "Warfare.weight": (HERE, "test_a_heavier_type_has_more_casualties"),
+    "SpecialEvent.event": (HERE, "test_special_events_wound_more_severely_by_their_kind"),
+    "SpecialEvent.day": (HERE, "test_an_event_falls_on_its_day_hour_and_front"),
+    "SpecialEvent.hour": (HERE, "test_an_event_falls_on_its_day_hour_and_front"),
+    "SpecialEvent.front": (HERE, "test_an_event_falls_on_its_day_hour_and_front"),
+    "SpecialEvent.type": (HERE, "test_the_type_of_an_event_is_that_of_its_casualties"),
+    "SpecialEvent.casualty_multiplier": (HERE, "test_a_doubled_multiplier_doubles_the_casualties_of_an_event"),
+    "Front.name": (HERE, "test_casualties_belong_to_the_fronts_by_share"),
+    "Front.share": (HERE, "test_casualties_belong_to_the_fronts_by_share"),
+    "Front.population": (HERE, "test_casualties_follow_the_strength_of_a_front"),
+    "Front.nations": (HERE, "test_each_front_delivers_its_nations"),
+    "Facility.id": (NETWORK, "test_facilities_are_called_by_id_and_name"),
+    "Facility.role": (NETWORK, "test_the_role_of_a_facility_is_the_door_that_is_recorded"),
+    "Facility.kind": (NETWORK, "test_a_basic_role_2_has_no_intensive_care"),
+    "Facility.name": (NETWORK, "test_facilities_are_called_by_id_and_name"),
+    "Facility.fronts": (NETWORK, "test_a_facility_takes_the_fronts_it_serves"),
+    "Facility.dcr": (NETWORK, "test_resuscitation_at_role_1_saves_lives"),
+    "Facility.dcs": (NETWORK, "test_without_surgery_more_die"),
+    "Facility.icu": (NETWORK, "test_without_intensive_care_nobody_is_admitted_to_it"),
+    "Facility.definitive": (NETWORK, "test_definitive_surgery_is_done_where_it_can_be"),
+    "Facility.policy_days": (NETWORK, "test_a_longer_evacuation_policy_returns_more_to_duty"),
+    "Link.origin": (NETWORK, "test_a_direct_link_passes_by_role_1"),
+    "Link.destination": (NETWORK, "test_a_direct_link_passes_by_role_1"),
+    "Link.fronts": (NETWORK, "test_a_link_carries_the_fronts_it_names"),
+    "Link.minutes": (NETWORK, TIMES),
+    "Link.distance_km": (NETWORK, "test_twice_the_distance_is_twice_the_time"),
+    "Link.terrain": (NETWORK, "test_terrain_slows_by_its_factor"),
+    "Link.vehicle": (NETWORK, "test_each_kind_of_transport_has_its_speed"),
+    "Vehicle.id": (NETWORK, "test_a_pool_lends_its_speed_and_loading_times_to_the_links_that_name_it"),
+    "Vehicle.kind": (NETWORK, "test_each_kind_of_transport_has_its_speed"),
+    "Vehicle.speed_kmh": (
+        NETWORK,
+        "test_a_pool_lends_its_speed_and_loading_times_to_the_links_that_name_it",
+    ),
+    "Vehicle.load_minutes": (
+        NETWORK,
+        "test_a_pool_lends_its_speed_and_loading_times_to_the_links_that_name_it",
+    ),
+    "Vehicle.unload_minutes": (
+        NETWORK,
+        "test_a_pool_lends_its_speed_and_loading_times_to_the_links_that_name_it",
+    ),
+    "Survival.instant_death": (SURVIVAL, "test_the_share_killed_at_once_is_the_one_asked_for"),
+    "Survival.severity": (SURVIVAL, "test_more_severity_means_worse_wounds_and_more_deaths"),
+    "Survival.mechanisms": (SURVIVAL, "test_wounds_have_the_mechanisms_asked_for"),
+    "Survival.aid_success_factor": (SURVIVAL, "test_first_aid_that_works_more_often_saves_lives"),
+    "Survival.surgery_success_factor": (SURVIVAL, "test_surgery_that_succeeds_more_often_saves_lives"),
+    "Survival.tbi_success": (SURVIVAL, "test_success_in_brain_injury_acts_on_brain_injury_alone"),
+    "Survival.late_hazard": (SURVIVAL, "test_the_late_hazard_makes_the_late_deaths"),
+    "Survival.first_aid_minutes": (SURVIVAL, "test_later_first_aid_costs_lives"),
+    "Survival.clock": (SURVIVAL, "test_without_the_clock_nobody_dies_of_wounds"),
+    "Scenario.name": (HERE, "test_name_and_description_label_the_output_and_change_nobody"),
+    "Scenario.description": (HERE, "test_name_and_description_label_the_output_and_change_nobody"),
+    "Scenario.start": (HERE, "test_the_start_moves_every_date"),
+    "Scenario.days": (HERE, "test_people_are_hurt_during_the_days"),
+    "Scenario.seed": (HERE, "test_another_seed_or_replication_is_other_people_with_the_same_chances"),
+    "Scenario.horizon_days": (HERE, "test_at_the_horizon_those_in_care_are_reported_with_their_stage"),
+    "Scenario.intensity": (HERE, "test_more_intensity_makes_mass_casualties"),
+    "Scenario.tempo": (HERE, "test_tempo_spreads_the_casualties_over_the_days"),
+    "Scenario.environment": (HERE, "test_an_environment_delays_slows_and_hides_by_its_table"),
+    "Scenario.day_weights": (HERE, "test_the_days_have_the_weights_asked_for"),
+    "Scenario.routing": (SURVIVAL, "test_outcomes_follow_the_transition_matrices"),
+    "Scenario.mascal_threshold": (HERE, "test_an_incident_is_a_mass_casualty_from_the_threshold_on"),
+    "Scenario.casualties": (HERE, "test_the_total_is_the_number_of_patients"),
+    "Scenario.mix": (HERE, "test_the_mix_asked_for_is_delivered"),
+    "Scenario.triage": (SURVIVAL, "test_the_share_of_t1_among_battle_casualties_follows"),
+    "Scenario.survival": (SURVIVAL, "test_without_the_clock_nobody_dies_of_wounds"),
+    "Scenario.warfare": (HERE, "test_each_warfare_type_wounds_in_its_own_way"),
+    "Scenario.events": (HERE, "test_an_event_falls_on_its_day_hour_and_front"),
+    "Scenario.fronts": (HERE, "test_casualties_belong_to_the_fronts_by_share"),
+    "Scenario.facilities": (NETWORK, "test_facilities_are_called_by_id_and_name"),
+    "Scenario.links": (NETWORK, "test_a_direct_link_passes_by_role_1"),
+    "Scenario.vehicles": (
+        NETWORK,
+        "test_a_pool_lends_its_speed_and_loading_times_to_the_links_that_name_it",
+    ),
+}
+
+NOT_YET_FINITE: dict[str, tuple[Any, str]] = {
+    "Facility.triage_teams": (1, "not yet finite"),
+    "Facility.treatment_bays": (1, "not yet finite"),
+    "Facility.operating_tables": (1, "not yet finite"),
+    "Facility.surgical_teams": (1, "not yet finite"),
+    "Facility.icu_beds": (1, "not yet finite"),
+    "Facility.ward_beds": (1, "not yet finite"),
+    "Vehicle.number": (2, "only speed and loading times act"),
+    "Vehicle.base": ("R2", "only speed and loading times act"),
+    "Vehicle.litters": (1, "only speed and loading times act"),
+    "Vehicle.seats": (1, "only speed and loading times act"),
+    "Vehicle.night": (False, "only speed and loading times act"),
+}
+"""Settings read and checked that do not act yet: a value, and what `check` notes on it."""
+
+ENVIRONMENTS: dict[str, dict[str, float]] = tables.warfare_patterns()["environmental_modifiers"]
+SPECIAL_INJURIES = {
+    "extreme_heat": ("heat", "heat_casualty_probability"),
+    "extreme_cold": ("cold", "cold_injury_probability"),
+    "mountainous_terrain": ("fall", "fall_injury_probability"),
+    "urban_debris": ("crush", "crush_injury_probability"),
+}
+
+
+# --- the table itself
+
+
+def fields() -> list[str]:
+    """Struct.field of everything a scenario may say."""
+    found = [v for v in vars(structs).values() if isinstance(v, type) and issubclass(v, msgspec.Struct)]
+    return [
+        f"{s.__name__}.{name}" for s in found if s is not msgspec.Struct for name in s.__struct_fields__
+    ]
+
+
+def test_every_field_of_a_scenario_has_a_test_of_its_effect() -> None:
+    assert sorted({**TESTED, **NOT_YET_FINITE}) == sorted(fields())
+    assert not TESTED.keys() & NOT_YET_FINITE.keys()
+    for module, name in TESTED.values():
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+@pytest.mark.parametrize("field", NOT_YET_FINITE)
+def test_what_is_not_yet_finite_is_said_by_check(field: str) -> None:
+    value, note = NOT_YET_FINITE[field]
+    struct, name = field.split(".")
+    net = x.one_place(distance_km=9, vehicle="pool")
+    pool = {"id": "pool", "kind": "ambulance_armored", "number": 1}
+    (net["facilities"][0] if struct == "Facility" else pool)[name] = value
+    assert any(note in line for line in x.notes(**net, vehicles=[pool]))
+
+
+# --- name, dates, seed
+
+
+def test_name_and_description_label_the_output_and_change_nobody(tmp_path: Path) -> None:
+    outputs = []
+    for name, description in (("one", "the first"), ("two", "the second")):
+        text = json.dumps(x.settings_of(200, name=name, description=description))
+        original = scenarios.parse(text.encode(), "json")
+        folder = tmp_path / name
+        pipeline.run(
+            RunRequest(
+                scenario=scenarios.resolve(original),
+                original=original,
+                output=folder,
+                version="0",
+                seed=1,
+                workers=0,
+                chunk_size=512,
+            )
+        )
+        written = (folder / "scenario.toml").read_text("utf-8")
+        assert f'name = "{name}"' in written
+        assert f'description = "{description}"' in written
+        outputs.append(manifest(folder))
+    one, two = outputs
+    assert one["scenario_hash"] == two["scenario_hash"]
+    assert [p["sha256"] for p in one["parts"]] == [p["sha256"] for p in two["parts"]]
+
+
+def test_the_start_moves_every_date() -> None:
+    here, later = (
+        x.run(300, start=start, mix=x.MIXED) for start in ("2030-01-01T00:00:00Z", "2031-03-05T12:00:00Z")
+    )
+    assert x.same_people(here, later)
+    assert (here.events == later.events).all()
+    shift = np.datetime64("2031-03-05T12:00:00") - np.datetime64("2030-01-01T00:00:00")
+    for a, b in zip(here.records(), later.records(), strict=True):
+        for one, two in zip(a.timeline, b.timeline, strict=True):
+            assert np.datetime64(two.at[:-1]) - np.datetime64(one.at[:-1]) == shift
+        moved = np.datetime64(b.demographics.birth_date) - np.datetime64(a.demographics.birth_date)
+        assert abs(moved - shift) < np.timedelta64(367, "D")
+        assert b.demographics.birth_date != a.demographics.birth_date
+
+
+def test_people_are_hurt_during_the_days() -> None:
+    for days in (1, 3, 40):
+        p = x.run(2000, days=days).patients
+        assert p["incident_time"].min() >= 0
+        assert (days - 1) * x.DAY <= p["incident_time"].max() < days * x.DAY
+
+
+def test_another_seed_or_replication_is_other_people_with_the_same_chances() -> None:
+    first = x.run(4000)
+    for other in (x.run(4000, seed=2), x.run(4000, replication=1)):
+        assert not np.isin(other.patients["id_lo"], first.patients["id_lo"]).any()
+        assert x.cfr(other) != x.cfr(first)
+        assert x.cfr(other) == pytest.approx(x.cfr(first), abs=4 * math.sqrt(2 * 0.12 * 0.88 / 4000))
+    again = x._run.__wrapped__(json.dumps(x.settings_of(4000), sort_keys=True), 0)
+    for name in c.TABLES:
+        assert (getattr(first, name) == getattr(again, name)).all()
+
+
+def test_at_the_horizon_those_in_care_are_reported_with_their_stage() -> None:
+    ever = x.run(2000, mix=x.MIXED)
+    assert not x.status(ever, "in_care").any()
+    held = []
+    for days in (8, 12, 60):
+        short = x.run(2000, mix=x.MIXED, horizon_days=days)
+        assert x.same_people(ever, short)
+        care, end = x.status(short, "in_care"), days * x.DAY
+        assert (care == (ever.patients["closed"] > end)).all()
+        assert (short.patients["status"][~care] == ever.patients["status"][~care]).all()
+        assert (short.patients["closed"][~care] == ever.patients["closed"][~care]).all()
+        assert (short.patients["waiting_for"][care] < len(c.WAITING_FOR)).all()
+        assert short.events["at"][care[short.events["patient"]]].max() <= end + 20 * x.MINUTE
+        assert short.measures["outcomes"]["in_care"] == care.sum()
+        held.append(int(care.sum()))
+    assert held[0] > held[1] > held[2] > 0
+    stages = {c.WAITING_FOR[k] for k in x.run(2000, mix=x.MIXED, horizon_days=8).patients["waiting_for"] if k < 7}
+    assert {"transport", "surgery", "recovery"} & stages
+    poi = x.run(500, days=1, day_weights=[1.0], horizon_days=1, **x.one_place(minutes=x.constant(3000.0)))
+    waiting = x.status(poi, "in_care")
+    assert waiting.sum() + x.status(poi, "kia").sum() == 500
+    assert waiting.sum() > 100
+    assert (poi.patients["facility"][waiting] < 0).all()
+
+
+# --- how many
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 10, 777])
+def test_the_total_is_the_number_of_patients(total: int) -> None:
+    result = x.run(total, mix=None)
+    assert len(result) == total
+    assert sum(result.measures["outcomes"].values()) == total
+
+
+@pytest.mark.parametrize("stream", structs.STREAMS)
+def test_a_doubled_rate_doubles_its_own_stream_alone(stream: str) -> None:
+    def rates(factor: float) -> Any:
+        given = {s: {"distribution": "constant", "mean": 10.0} for s in structs.STREAMS}
+        given[stream] = {"distribution": "constant", "mean": 10.0 * factor}
+        return x.run(casualties={"rates": given}, fronts=[{**x.FRONT, "population": 10_000}], mix=None)
+
+    once, twice = (r.patients for r in (rates(1.0), rates(2.0)))
+    for k, name in enumerate(structs.STREAMS):
+        few, many = once[once["stream"] == k], twice[twice["stream"] == k]
+        assert len(few) == pytest.approx(800, abs=5 * math.sqrt(800))
+        if name == stream:
+            assert len(many) == pytest.approx(1600, abs=5 * 40)
+            assert np.isin(few["id_lo"], many["id_lo"]).all()
+        else:
+            assert (few["id_lo"] == many["id_lo"]).all()
+
+
+def test_depletion_leaves_fewer_to_be_hurt() -> None:
+    def hurt(depletion: bool) -> Any:
+        rates = {"battle": {"distribution": "constant", "mean": 50.0}, "depletion": depletion}
+        return x.run(casualties={"rates": rates}, fronts=[{**x.FRONT, "population": 5000}], mix=None).patients
+
+    full, less = hurt(False), hurt(True)
+    assert np.isin(less["id_lo"], full["id_lo"]).all()
+    assert len(less) == pytest.approx(5000 * (1 - 0.95**8), rel=0.06)
+    assert len(full) == pytest.approx(5000 * 0.4, rel=0.06)
+
+
+# --- mix, warfare, intensity, tempo
+
+
+def test_the_mix_asked_for_is_delivered() -> None:
+    for mix in ((0.5, 0.2, 0.3), (0.1, 0.8, 0.1), (0.0, 0.0, 1.0)):
+        shares = dict(zip(structs.STREAMS, mix, strict=True))
+        counts = np.bincount(x.run(4000, mix=shares).patients["stream"], minlength=3)
+        assert x.counts_are(counts, mix, lines=3)
+
+
+@cache
+def of_type(name: str) -> tuple[float, Any, float, float]:
+    """Of 20,000 battle casualties of a warfare type: CFR, shares of weapons by incident, killed at once, NISS."""
+    result = x.run(20_000, warfare=[{"type": name}] if name != "standard" else [])
+    p = result.patients[result.patients["kind"] == c.WOUNDED]
+    _, first = np.unique(p["incident"], return_index=True)
+    weapons = np.bincount(p["mechanism"][first], minlength=3)
+    alive = p[p["worst_ais"] < 6]
+    return x.cfr(result), weapons, float((p["worst_ais"] == 6).mean()), float(alive["niss"].mean())
+
+
+WOUNDED_BY: dict[str, tuple[tuple[float, float, float], float, float, float]] = {
+    "standard": ((0.765, 0.185, 0.05), 0.053, 0.0, 12.5),
+    "conventional": ((0.75, 0.20, 0.05), 0.07, 0.0, 14.0),
+    "artillery": ((0.93, 0.02, 0.05), 0.09, 0.15, 17.6),
+    "urban": ((0.60, 0.33, 0.07), 0.08, 0.05, 15.2),
+    "guerrilla": ((0.62, 0.33, 0.05), 0.055, 0.0, 12.6),
+    "drone": ((0.92, 0.03, 0.05), 0.08, 0.2, 17.4),
+    "naval": ((0.65, 0.02, 0.33), 0.10, 0.05, 17.1),
+    "peacekeeping": ((0.40, 0.35, 0.25), 0.03, -0.25, 7.8),
+}
+"""MODEL section 9: explosion/gunshot/other, killed at once, mean of Z, CFR."""
+
+
+@pytest.mark.parametrize("name", WOUNDED_BY)
+def test_each_warfare_type_wounds_in_its_own_way(name: str) -> None:
+    shares, instant, severity, rate = WOUNDED_BY[name]
+    fatality, weapons, killed, niss = of_type(name)
+    assert x.counts_are(weapons, shares, lines=8)
+    assert killed == pytest.approx(instant, abs=0.008)
+    assert 100 * fatality == pytest.approx(rate, abs=1.5)
+    if severity:
+        assert (niss > of_type("standard")[3]) == (severity > 0) or name in ("urban", "naval")
+
+
+def test_warfare_types_are_as_deadly_as_their_order() -> None:
+    rate = {name: of_type(name)[0] for name in [*WOUNDED_BY, "cbrn"]}
+    steps: list[tuple[str, ...]] = [
+        ("peacekeeping",),
+        ("standard", "guerrilla"),
+        ("conventional",),
+        ("urban",),
+        ("naval", "drone", "artillery"),
+    ]
+    for lower, higher in zip(steps, steps[1:], strict=False):
+        assert max(rate[name] for name in lower) < min(rate[name] for name in higher)
+    assert 0.11 < rate["cbrn"] < 0.16
+
+
+def test_cbrn_is_deadlier_than_peacekeeping() -> None:
+    assert of_type("cbrn")[0] > of_type("peacekeeping")[0] + 0.03
+
+
+def test_a_heavier_type_has_more_casualties() -> None:
+    for weight in (1.0, 3.0):
+        types = [{"type": "urban", "weight": weight}, {"type": "drone", "weight": 1.0}]
+        p = x.run(4000, mix=x.NBI, warfare=types).patients
+        assert x.share_is((p["type"] == 0).sum(), 4000, weight / (1 + weight), lines=2)
+
+
+def test_more_intensity_makes_mass_casualties() -> None:
+    shares = [
+        float(x.run(6000, warfare=[{"type": "conventional"}], intensity=level).patients["mascal"].mean())
+        for level in get_args(structs.Intensity)
+    ]
+    assert shares == sorted(shares)
+    assert shares[-1] > shares[0] + 0.1
+    rates = {"rates": {"battle": {"distribution": "constant", "mean": 20.0}}}
+    fronts = [{**x.FRONT, "population": 10_000}]
+    numbers = [
+        len(x.run(casualties=rates, fronts=fronts, mix=None, intensity=level))
+        for level in get_args(structs.Intensity)
+    ]
+    assert np.array(numbers) / 1600 == pytest.approx([0.5, 1.0, 1.5, 2.0], rel=0.12)
+
+
+@pytest.mark.parametrize("tempo", get_args(structs.Tempo))
+def test_tempo_spreads_the_casualties_over_the_days(tempo: str) -> None:
+    p = x.run(4000, mix=x.NBI, warfare=[{"type": "urban"}], tempo=tempo).patients
+    pattern = tables.warfare_patterns()["tempo_patterns"][tempo]["daily_intensity"]
+    assert x.counts_are(np.bincount(p["incident_time"] // x.DAY, minlength=8), pattern, lines=5)
+
+
+def test_the_days_have_the_weights_asked_for() -> None:
+    for weights in ([1.0, 2.0, 1.0], [0.0, 1.0, 9.0]):
+        p = x.run(3000, mix=x.ILL, days=3, day_weights=weights).patients
+        assert x.counts_are(np.bincount(p["incident_time"] // x.DAY, minlength=3), weights, lines=2)
+
+
+def test_an_incident_is_a_mass_casualty_from_the_threshold_on() -> None:
+    shares = []
+    for threshold in (2, 10, 20, 31):
+        p = x.run(4000, warfare=[{"type": "conventional"}], mascal_threshold=threshold).patients
+        assert (p["mascal"] == (p["incident_size"] >= threshold)).all()
+        shares.append(float(p["mascal"].mean()))
+    assert shares[0] >= shares[1] > shares[2] > shares[3] == 0
+
+
+# --- environment
+
+
+def test_every_environment_is_in_the_table() -> None:
+    assert set(ENVIRONMENTS) == set(get_args(structs.Environment))
+
+
+@pytest.mark.parametrize("name", get_args(structs.Environment))
+def test_an_environment_delays_slows_and_hides_by_its_table(name: str) -> None:
+    plain, rough = (x.run(survival=x.NOBODY_DIES, environment=e, **x.network()) for e in ([], [name]))
+    table = ENVIRONMENTS[name]
+    slower, delay = 1 / table["mobility"], table["evacuation_delay_minutes"]
+    assert x.same_people(plain, rough)
+    before, after = x.both(x.first_leg(plain), x.first_leg(rough))
+    assert after == pytest.approx(before * slower + delay, abs=1e-3)
+    assert np.median(after) > np.median(before) + 0.99 * delay
+    for origin, factor in (("R1", slower), ("R2", slower), ("R3", 1.0)):
+        before, after = x.both(x.travel(plain, origin), x.travel(rough, origin))
+        assert after == pytest.approx(before * factor, abs=1e-3)
+    aid = [(r.patients["first_care"] - r.patients["time"]) / x.MINUTE for r in (plain, rough)]
+    by_buddy = [a < x.first_leg(r) for a, r in zip(aid, (plain, rough), strict=True)]
+    there = by_buddy[0] & by_buddy[1]
+    assert there.mean() > 0.8
+    assert aid[1][there] == pytest.approx(aid[0][there] / table["visibility"], abs=1e-3)
+    assert (aid[1][there] > aid[0][there]).all() or table["visibility"] == 1
+
+
+@pytest.mark.parametrize("name", get_args(structs.Environment))
+def test_no_environment_saves_lives(name: str) -> None:
+    plain, rough = (x.run(environment=e) for e in ([], [name]))
+    assert x.same_people(plain, rough)
+    assert x.cfr(rough) >= x.cfr(plain)
+
+
+def test_a_storm_kills() -> None:
+    plain, rough = (x.run(environment=e) for e in ([], ["storm"]))
+    assert x.cfr(rough) > x.cfr(plain) + 0.01
+
+
+def test_environments_act_together() -> None:
+    plain, rough = (
+        x.run(survival=x.NOBODY_DIES, environment=e, **x.network()) for e in ([], ["rain", "fog"])
+    )
+    before, after = x.both(x.first_leg(plain), x.first_leg(rough))
+    assert after == pytest.approx(before / (0.9 * 0.8) + 45, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", get_args(structs.Environment))
+def test_an_environment_multiplies_the_sick_and_the_injured(name: str) -> None:
+    def numbers(environment: list[str]) -> Any:
+        rate = {"distribution": "constant", "mean": 20.0}
+        result = x.run(
+            casualties={"rates": dict.fromkeys(structs.STREAMS, rate)},
+            fronts=[{**x.FRONT, "population": 20_000}],
+            mix=None,
+            environment=environment,
+        )
+        return np.bincount(result.patients["stream"], minlength=3)
+
+    table = ENVIRONMENTS[name]
+    factors = [table["casualty_modifier"], table["casualty_modifier"], table["disease_multiplier"]]
+    assert numbers([name]) / numbers([]) == pytest.approx(factors, rel=0.08)
+
+
+@pytest.mark.parametrize("name", SPECIAL_INJURIES)
+def test_an_environment_brings_its_own_injuries(name: str) -> None:
+    group, key = SPECIAL_INJURIES[name]
+    of_group = [k for k, condition in enumerate(catalogue.conditions()) if condition.group == group]
+    plain, rough = (x.run(mix=x.NBI, environment=e) for e in ([], [name]))
+    assert not np.isin(plain.patients["condition"], of_group).any()
+    assert x.share_is(np.isin(rough.patients["condition"], of_group).sum(), 3000, ENVIRONMENTS[name][key], 4)
+
+
+def test_cold_speeds_up_the_clock() -> None:
+    plain, cold = (x.run(environment=e).patients for e in ([], ["extreme_cold"]))
+    lethal = (plain["lethal"] != c.NONE) & (plain["worst_ais"] < 6)
+    assert lethal.sum() > 300
+    ratio = (plain["untreated_death"] - plain["onset"])[lethal] / (cold["untreated_death"] - cold["onset"])[
+        lethal
+    ]
+    assert ratio == pytest.approx(1.1, rel=1e-3)
+
+
+# --- special events
+
+
+def test_an_event_falls_on_its_day_hour_and_front() -> None:
+    fronts = [{**x.FRONT, "share": 0.5}, {**x.SOUTH, "share": 0.5}]
+    for day, hour, front in ((2, 3.0, "North"), (5, 20.5, "South")):
+        event = {"event": "ambush", "day": day, "hour": hour, "front": front, "casualty_multiplier": 40.0}
+        p = x.run(fronts=fronts, events=[event]).patients
+        special = p[p["special"] == 0]
+        assert len(special) > 200
+        began = special["incident_time"] / x.DAY - (day - 1)
+        assert ((began >= hour / 24) & (began < (hour + 1) / 24)).all()
+        assert {("North", "South")[k] for k in np.unique(special["front"])} == {front}
+    plain = x.run(fronts=fronts).patients
+    assert (plain["special"] == c.NONE).all()
+    again = x.run(fronts=fronts, events=[{"event": "ambush", "casualty_multiplier": 40.0}]).patients
+    special = again[again["special"] == 0]
+    assert set((special["incident_time"] // x.DAY).tolist()) == {4}
+    assert set(np.unique(special["front"])) == {0, 1}
+
+
+def test_a_doubled_multiplier_doubles_the_casualties_of_an_event() -> None:
+    rate = {"rates": {"battle": {"distribution": "constant", "mean": 20.0}}}
+    fronts = [{**x.FRONT, "population": 20_000}]
+    numbers = []
+    for factor in (10.0, 20.0):
+        event = {"event": "major_offensive", "casualty_multiplier": factor}
+        p = x.run(casualties=rate, fronts=fronts, mix=None, events=[event]).patients
+        numbers.append(int((p["special"] == 0).sum()))
+    assert numbers == pytest.approx([667, 1333], rel=0.12)
+
+
+def test_special_events_wound_more_severely_by_their_kind() -> None:
+    hours = {"ambush": 1.0, "major_offensive": 4.0, "mass_casualty": 0.5}
+    assert set(hours) == set(get_args(structs.EventKind))
+    events = [
+        {"event": kind, "day": 2 * k, "casualty_multiplier": 192.0 / length}
+        for k, (kind, length) in enumerate(hours.items(), 1)
+    ]
+    p = x.run(60_000, warfare=[{"type": "conventional"}], events=events).patients
+    alive = p[p["worst_ais"] < 6]
+    niss = [float(alive["niss"][alive["special"] == k].mean()) for k in (c.NONE, 0, 1, 2)]
+    assert niss == sorted(niss)
+    assert niss[3] > 1.15 * niss[0]
+    sizes = [p["incident_size"][p["special"] == k].max() for k in (0, 1, 2)]
+    assert sizes[0] <= 30
+    assert sizes[1] <= 30 < sizes[2] <= 100
+
+
+def test_the_type_of_an_event_is_that_of_its_casualties() -> None:
+    types = [{"type": "peacekeeping", "weight": 2.0}, {"type": "artillery", "weight": 1.0}]
+    for number, kind in ((0, None), (0, "peacekeeping"), (1, "artillery")):
+        event = {"event": "major_offensive", "casualty_multiplier": 20.0} | ({"type": kind} if kind else {})
+        p = x.run(warfare=types, events=[event]).patients
+        assert set(p["type"][p["special"] == 0].tolist()) == {number}
+
+
+def test_the_type_of_an_event_is_that_of_its_casualties_without_warfare_types_too() -> None:
+    niss, gunshot = [], []
+    for kind in ("peacekeeping", "artillery"):
+        event = {"event": "major_offensive", "type": kind, "casualty_multiplier": 60.0}
+        p = x.run(8000, events=[event]).patients
+        special = p[(p["special"] == 0) & (p["worst_ais"] < 6)]
+        niss.append(float(special["niss"].mean()))
+        gunshot.append(float((special["mechanism"] == 1).mean()))
+    assert niss[1] > 1.2 * niss[0]
+    assert gunshot[0] > 0.2 > 0.06 > gunshot[1]
+
+
+# --- fronts
+
+
+def test_casualties_belong_to_the_fronts_by_share() -> None:
+    for shares in ((0.5, 0.5), (0.8, 0.2)):
+        fronts = [{**f, "share": s} for f, s in zip((x.FRONT, x.SOUTH), shares, strict=True)]
+        result = x.run(mix=x.NBI, fronts=fronts)
+        assert list(result.measures["fronts"]) == ["North", "South"]
+        counts = [front["patients"] for front in result.measures["fronts"].values()]
+        assert x.counts_are(counts, shares, lines=2)
+        assert {p.front for p in result.records()} == {"North", "South"}
+
+
+def test_casualties_follow_the_strength_of_a_front() -> None:
+    fronts = [{**x.FRONT, "population": 30_000}, {**x.SOUTH, "population": 10_000}]
+    for settings in (
+        {"mix": x.NBI},
+        {"mix": None, "casualties": {"rates": {"nbi": {"distribution": "constant", "mean": 10.0}}}},
+    ):
+        counts = np.bincount(x.run(fronts=fronts, **settings).patients["front"])
+        assert x.counts_are(counts, (0.75, 0.25), lines=2)
+
+
+def test_each_front_delivers_its_nations() -> None:
+    nations = [{"NOR": 0.5, "GBR": 0.3, "USA": 0.2}, {"ITA": 0.9, "ESP": 0.1}]
+    fronts = [{"name": str(k), "nations": n} for k, n in enumerate(nations)]
+    p = x.run(4000, fronts=fronts, mix=x.MIXED).patients
+    codes = [n.code for n in catalogue.nations()]
+    for k, given in enumerate(nations):
+        seen = p["nation"][p["front"] == k]
+        counts = [(seen == codes.index(code)).sum() for code in given]
+        assert sum(counts) == len(seen)
+        assert x.counts_are(counts, list(given.values()), lines=2)
+
+
+# --- common random numbers
+
+OF_THE_INJURY = [
+    "id_hi", "id_lo", "incident", "incident_time", "time", "onset", "untreated_death", "service_number",
+    "incident_size", "birth", "front", "nation", "given_name", "family_name", "unit", "condition", "cause", "type",
+    "special", "stream", "kind", "mechanism", "sex", "age", "rank", "blood_group", "weight", "iss", "niss",
+    "worst_ais", "triage", "severity", "lethal", "mascal",
+]  # fmt: skip
+
+
+def test_a_longer_delay_leaves_injuries_and_luck_alone() -> None:
+    near, far = (x.run(mix=x.MIXED, **x.network((leg, 45.0, 90.0, 360.0))) for leg in (30.0, 60.0))
+    for name in OF_THE_INJURY:
+        assert (near.patients[name] == far.patients[name]).all(), name
+    assert (near.wounds == far.wounds).all()
+    before, after = x.both(x.first_leg(near), x.first_leg(far))
+    assert after == pytest.approx(2 * before, rel=1e-3)
+
+
+def test_a_change_of_one_front_leaves_the_others_alone() -> None:
+    fronts = [{**x.FRONT, "share": 0.5}, {**x.SOUTH, "share": 0.5}]
+
+    def with_link(minutes: float) -> Any:
+        link = {"origin": "POI", "destination": "R1-North", "minutes": x.duration(minutes)}
+        return x.run(mix=x.MIXED, fronts=fronts, links=[link])
+
+    near, far = with_link(30.0), with_link(120.0)
+    assert x.same_people(near, far)
+    south = near.patients["front"] == 1
+    ends = {"event_end", "treatment_end", "wound_end", "vital_end"}
+    for name in set(c.PATIENT.names or ()) - ends:
+        assert (near.patients[name][south] == far.patients[name][south]).all(), name
+    for table in ("events", "treatments", "vitals"):
+        a, b = (getattr(r, table)[south[getattr(r, table)["patient"]]] for r in (near, far))
+        assert (a == b).all()
+    assert (near.patients["closed"][~south] != far.patients["closed"][~south]).mean() > 0.5
+
+
+def test_case_fatality_rises_with_the_delay_of_evacuation() -> None:
+    rates = [x.cfr(x.run(6000, **x.one_place(minutes=x.constant(m)))) for m in (10, 30, 60, 120, 240, 480)]
+    assert rates == sorted(set(rates))
+    assert all(late > early + 0.003 for early, late in zip(rates, rates[1:], strict=False))
+    assert rates[-1] > 1.25 * rates[0]
+
+
+def test_case_fatality_rises_with_the_delay_of_each_later_leg_to_surgery() -> None:
+    rates = [x.cfr(x.run(6000, **x.network((30.0, leg, 90.0, 360.0)))) for leg in (15.0, 60.0, 240.0)]
+    assert rates == sorted(set(rates))
+    assert rates[-1] > rates[0] + 0.01

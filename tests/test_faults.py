@@ -1,0 +1,178 @@
+"""Processes are killed, disks fill, users interrupt: the same bytes, or nothing and the reason."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from msgspec.structs import replace
+from runs import KillOnce, children, digests, request
+
+from actors import cluster, one_root, pipeline
+from actors.pipeline import Progress
+from engine.errors import RunError
+
+pytestmark = pytest.mark.ray
+
+PATIENTS = 60_000
+"""Enough for a run to be still under way when its first patients are on file."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray() -> Any:
+    """One local Ray for all tests of the module."""
+    with cluster.start(None, workers=1) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Digests of the undisturbed run."""
+    output = tmp_path_factory.mktemp("undisturbed")
+    pipeline.run(request(output, patients=PATIENTS, workers=0, formats=("jsonl", "parquet")))
+    return digests(output)
+
+
+@pytest.mark.parametrize(
+    ("title", "recoveries"), [("ray::generate", 0), ("ray::FlowSimulator", 1), ("ray::Writer", 1)]
+)
+def test_a_killed_process_changes_no_byte(
+    tmp_path: Path, expected: dict[str, str], title: str, recoveries: int
+) -> None:
+    killer = KillOnce(title)
+    result = pipeline.run(request(tmp_path, patients=PATIENTS, formats=("jsonl", "parquet")), killer)
+    assert killer.left == 0
+    assert result.recoveries == recoveries
+    assert ("recovering" in killer.phases) == bool(recoveries)
+    assert digests(tmp_path) == expected
+
+
+def test_a_process_killed_again_and_again_ends_the_run_with_the_reason(tmp_path: Path) -> None:
+    killer = KillOnce("ray::FlowSimulator", times=1000)
+    with pytest.raises(RunError, match=r"gave up after 3 attempts.*ActorDied"):
+        pipeline.run(request(tmp_path / "out", patients=1_000_000), killer)
+    assert not (tmp_path / "out").exists()
+
+
+class LimitFiles:
+    """Progress report that lets the writer's files grow no further than `limit_bytes`."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+
+    def __call__(self, progress: Progress) -> None:
+        for process in children("ray::Writer"):
+            process.rlimit(psutil.RLIMIT_FSIZE, (self.limit_bytes, self.limit_bytes))
+
+
+def test_a_file_that_cannot_grow_ends_the_run_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"cannot write .*patients-00000.jsonl.*larger"):
+        pipeline.run(request(tmp_path / "out", patients=PATIENTS), LimitFiles(1_000_000))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=False)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_full_disk_ends_the_run_with_the_reason(small_disk: Path, workers: int) -> None:
+    with pytest.raises(RunError, match="no space left"):
+        pipeline.run(request(small_disk / "out", patients=10_000, workers=workers))
+    assert list(small_disk.iterdir()) == []
+
+
+def test_what_is_wrong_in_the_engine_is_told_and_not_tried_again(tmp_path: Path) -> None:
+    asked = request(tmp_path / "out")
+    asked = replace(asked, scenario=replace(asked.scenario, days="eight"))
+    with pytest.raises(RunError, match=r"ValidationError.*days"):
+        pipeline.run(asked)
+    assert not (tmp_path / "out").exists()
+
+
+SCRIPT = """if True:
+    import sys
+    from pathlib import Path
+    sys.path.insert(0, "tests")
+    from actors import pipeline
+    from engine.errors import Interrupted
+    from runs import request
+
+    def report(progress):
+        if progress.phase == sys.argv[3] and (progress.phase != "running" or progress.patients):
+            print("now", flush=True)
+
+    try:
+        asked = request(Path(sys.argv[1]), patients=20_000_000, workers=int(sys.argv[2]))
+        pipeline.run(asked, report)
+    except Interrupted:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize(
+    ("workers", "phase", "number"),
+    [
+        (1, "running", signal.SIGINT),
+        (1, "running", signal.SIGTERM),
+        (1, "preparing", signal.SIGINT),
+        (0, "running", signal.SIGINT),
+    ],
+)
+def test_an_interrupted_run_ends_within_five_seconds_and_leaves_nothing(
+    tmp_path: Path, workers: int, phase: str, number: signal.Signals
+) -> None:
+    output = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(output), str(workers), phase],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=one_root.ROOT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"now\n"
+    family = psutil.Process(process.pid).children(recursive=True)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    begin = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - begin < 5
+    assert process.returncode == 130
+    assert errors == b""
+    assert not output.exists()
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+
+
+def test_a_killed_run_leaves_no_final_name_and_the_next_run_cleans_up(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "out"), "0", "running"],
+        stdout=subprocess.PIPE,
+        cwd=one_root.ROOT,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".goldenhour-partial"]
+    pipeline.run(request(tmp_path / "out", patients=100, workers=0))
+    assert not (tmp_path / "out/.goldenhour-partial").exists()

@@ -1,0 +1,259 @@
+"""Formats: every file read back equals the columns, whatever compresses it and however the run is cut."""
+
+import ast
+import gzip
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+import synthetic
+import zstandard
+
+from engine import columns as c
+from engine.formats import COMPRESSIONS, FLAT_TABLES, FORMATS, encode, flat
+from engine.lexicon import Lexicon
+from engine.records import Patient, build
+
+STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]
+
+
+@pytest.fixture(scope="module")
+def lexicon() -> Lexicon:
+    return synthetic.lexicon()
+
+
+@pytest.fixture(scope="module")
+def run() -> c.Chunk:
+    return synthetic.chunk(1000, seed=3)
+
+
+def files(chunks: Sequence[c.Chunk], lexicon: Lexicon, fmt: str, compress: str = "none") -> dict[str, bytes]:
+    """The run's files, by table; frames are appended as the writer does."""
+    out = dict.fromkeys(FORMATS[fmt].tables, b"")
+    calls = [chunks] if FORMATS[fmt].unit == "part" else [[chunk] for chunk in chunks]
+    for call in calls:
+        for frame in encode(call, lexicon, fmt, compress):
+            out[frame.table] += bytes(frame.data)
+    return out
+
+
+def uncompressed(data: bytes, compress: str) -> bytes:
+    if compress == "gzip":
+        return gzip.decompress(data)
+    if compress == "zstd":
+        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read()
+    return data
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS)
+def test_jsonl_read_back_is_the_records(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+    data = files(synthetic.split(run, 300), lexicon, "jsonl", compress)["patients"]
+    lines = uncompressed(data, compress).splitlines()
+    assert [msgspec.json.decode(line, type=Patient) for line in lines] == build(run, lexicon)
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS)
+def test_json_read_back_is_the_records(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+    data = files(synthetic.split(run, 300), lexicon, "json", compress)["patients"]
+    text = uncompressed(data, compress)
+    assert msgspec.json.decode(text, type=list[Patient]) == build(run, lexicon)
+    assert len(json.loads(text)) == len(run)
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS)
+def test_msgpack_read_back_is_the_records(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+    data = uncompressed(files(synthetic.split(run, 300), lexicon, "msgpack", compress)["patients"], compress)
+    plain = build(run, lexicon)
+    decoder, at = msgspec.msgpack.Decoder(Patient), 0
+    for patient in plain:
+        size = len(msgspec.msgpack.encode(patient))
+        assert decoder.decode(data[at : at + size]) == patient
+        at += size
+    assert at == len(data)
+
+
+def column_values(values: Any) -> list[Any]:
+    """NumPy columns as Python values, None for null."""
+    if values.dtype.kind == "M":
+        return [None if np.isnat(value) else str(value) for value in values]
+    return [None if value is None or value == -1 else value for value in values.tolist()]
+
+
+def expected(run: c.Chunk, lexicon: Lexicon, table: str) -> dict[str, list[Any]]:
+    return {name: column_values(values) for name, values in flat.columns(run, lexicon)[table].items()}
+
+
+def read_values(table: pa.Table) -> dict[str, list[Any]]:
+    """Arrow columns as Python values, times as texts to the second."""
+
+    def text(value: Any) -> Any:
+        return value.isoformat().removesuffix("+00:00") if hasattr(value, "isoformat") else value
+
+    return {name: [text(value) for value in table[name].to_pylist()] for name in table.column_names}
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS)
+def test_parquet_read_back_is_the_columns(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+    written = files(synthetic.split(run, 300), lexicon, "parquet", compress)
+    for table, data in written.items():
+        read = pyarrow.parquet.read_table(io.BytesIO(data))
+        assert read.schema.equals(flat.schema(table))
+        assert read.schema.metadata is None
+        assert read_values(read) == expected(run, lexicon, table)
+        assert (
+            pl.read_parquet(io.BytesIO(data)).height
+            == len(pd.read_parquet(io.BytesIO(data)))
+            == read.num_rows
+        )
+        columns = pyarrow.parquet.ParquetFile(io.BytesIO(data)).metadata.row_group(0)
+        codecs = {columns.column(place).compression for place in range(columns.num_columns)}
+        assert codecs == {{"none": "UNCOMPRESSED"}.get(compress, compress.upper())}
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS)
+def test_csv_read_back_is_the_columns(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+    written = files(synthetic.split(run, 300), lexicon, "csv", compress)
+    for table, data in written.items():
+        options = pyarrow.csv.ConvertOptions(
+            column_types={
+                field.name: pa.timestamp("s", "UTC") if pa.types.is_timestamp(field.type) else field.type
+                for field in flat.schema(table)
+            },
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        text = uncompressed(data, compress)
+        read = pyarrow.csv.read_csv(io.BytesIO(text), convert_options=options)
+        assert read_values(read) == expected(run, lexicon, table)
+        frame = pl.read_csv(data, infer_schema=False)
+        assert frame.height == read.num_rows
+        assert frame.columns == read.column_names
+
+
+def test_csv_times_are_iso_texts_as_pandas_sees_them(run: c.Chunk, lexicon: Lexicon, tmp_path: Path) -> None:
+    path = tmp_path / "patients.csv.gz"
+    path.write_bytes(files(synthetic.split(run, 300), lexicon, "csv", "gzip")["patients"])
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    patients = build(run, lexicon)
+    assert frame["injured_at"].tolist() == [patient.injury.at for patient in patients]
+    assert frame["id"].tolist() == [patient.id for patient in patients]
+    assert frame["front"].tolist() == [patient.front for patient in patients]
+
+
+def test_flat_tables_say_what_the_records_say(run: c.Chunk, lexicon: Lexicon) -> None:
+    tables = {table: expected(run, lexicon, table) for table in FLAT_TABLES}
+    patients = build(run, lexicon)
+    assert tables["patients"]["family_name"] == [patient.demographics.family_name for patient in patients]
+    assert tables["patients"]["cause_of_death"] == [patient.outcome.cause_of_death for patient in patients]
+    assert tables["patients"]["diagnosis"] == [patient.injury.diagnosis.display for patient in patients]
+    rows = [(patient.id, event) for patient in patients for event in patient.timeline]
+    assert tables["events"]["patient_id"] == [identity for identity, _ in rows]
+    for name in ("event", "facility", "role", "detail"):
+        assert tables["events"][name] == [getattr(event, name) for _, event in rows]
+    assert [f"{at}Z" for at in tables["events"]["at"]] == [event.at for _, event in rows]
+    wounds = [(place, wound) for patient in patients for place, wound in enumerate(patient.injury.wounds)]
+    assert tables["wounds"]["wound"] == [place for place, _ in wounds]
+    assert tables["wounds"]["display"] == [wound.display for _, wound in wounds]
+    treatments = [treatment for patient in patients for treatment in patient.treatments]
+    assert tables["treatments"]["wound"] == [treatment.wound for treatment in treatments]
+    vitals = [vital for patient in patients for vital in patient.vitals]
+    assert tables["vitals"]["health_score"] == [vital.health_score for vital in vitals]
+
+
+@pytest.mark.parametrize("fmt", STREAMED)
+def test_uncompressed_bytes_do_not_depend_on_the_cut(run: c.Chunk, lexicon: Lexicon, fmt: str) -> None:
+    whole = files([run], lexicon, fmt)
+    for size in (1, 64, 999):
+        assert files(synthetic.split(run, size), synthetic.lexicon(), fmt) == whole
+
+
+@pytest.mark.parametrize("fmt", STREAMED)
+@pytest.mark.parametrize("compress", ["gzip", "zstd"])
+def test_compressed_frames_joined_are_the_uncompressed_file(
+    run: c.Chunk, lexicon: Lexicon, fmt: str, compress: str
+) -> None:
+    plain = files([run], lexicon, fmt)
+    packed = files(synthetic.split(run, 200), lexicon, fmt, compress)
+    assert {table: uncompressed(data, compress) for table, data in packed.items()} == plain
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("compress", COMPRESSIONS)
+def test_a_run_without_casualties_is_still_a_valid_file(lexicon: Lexicon, fmt: str, compress: str) -> None:
+    for table, data in files([c.Chunk(0, 0, True)], lexicon, fmt, compress).items():
+        if fmt == "parquet":
+            assert pyarrow.parquet.read_table(io.BytesIO(data)).schema.equals(flat.schema(table))
+            continue
+        text = uncompressed(data, compress)
+        if fmt == "json":
+            assert json.loads(text) == []
+        elif fmt == "csv":
+            names = [column.name for column in flat.TABLES[table]]
+            assert text.decode().replace('"', "").split() == [",".join(names)]
+        else:
+            assert text == b""
+
+
+def test_an_empty_last_chunk_closes_the_array(run: c.Chunk, lexicon: Lexicon) -> None:
+    run = c.Chunk(0, 0, False, run.patients, run.events, run.treatments, run.wounds, run.vitals)
+    data = files([run, c.Chunk(1, len(run), True)], lexicon, "json")["patients"]
+    assert len(json.loads(data)) == len(run)
+
+
+def test_the_header_stands_in_the_first_chunk_of_each_part(run: c.Chunk, lexicon: Lexicon) -> None:
+    for first, header in ((0, True), (300, False), (c.PART, True), (c.PART + 300, False)):
+        run = c.Chunk(0, first, False, run.patients, run.events, run.treatments, run.wounds, run.vitals)
+        frame = encode([run], lexicon, "csv")[0]
+        assert bytes(frame.data).startswith(b'"id",') == header
+
+
+def test_frames_tell_their_rows_and_size(run: c.Chunk, lexicon: Lexicon) -> None:
+    for fmt in FORMATS:
+        for frame in encode([run], lexicon, fmt, "zstd"):
+            rows = len(getattr(run, frame.table))
+            assert (frame.rows, frame.patients) == (rows, len(run))
+            if fmt != "parquet":
+                assert frame.raw_bytes == len(uncompressed(bytes(frame.data), "zstd"))
+                assert zstandard.frame_content_size(frame.data) == frame.raw_bytes
+
+
+def test_gzip_members_hold_neither_time_nor_system(run: c.Chunk, lexicon: Lexicon) -> None:
+    (frame,) = encode([run], lexicon, "jsonl", "gzip")
+    assert bytes(frame.data[:10]) == b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+
+
+def test_parts_are_those_of_the_columns() -> None:
+    assert {info.part_patients for info in FORMATS.values()} == {c.PART, c.PARQUET_PART, None}
+    assert FORMATS["csv"].filename("events", 3, "zstd") == "events-00003.csv.zst"
+    assert FORMATS["json"].filename("patients", 0) == "patients.json"
+    assert FORMATS["parquet"].filename("wounds", 1, "gzip") == "wounds-00001.parquet"
+    assert FORMATS["jsonl"].part_number(c.PART) == 1
+    assert FORMATS["json"].part_number(c.PART) == 0
+
+
+def test_unknown_formats_and_compressions_are_refused(run: c.Chunk, lexicon: Lexicon) -> None:
+    for fmt, compress in (("xml", "none"), ("jsonl", "rar")):
+        with pytest.raises(KeyError):
+            encode([run], lexicon, fmt, compress)
+
+
+def test_formats_are_known_without_numpy_and_pyarrow_and_jsonl_needs_no_pyarrow() -> None:
+    code = (
+        "import sys, engine.formats as f; a = sorted({'numpy', 'pyarrow'} & sys.modules.keys());"
+        "import engine.formats.jsonl, engine.formats.msgpack;"
+        "print([a, sorted({'pyarrow', 'numba'} & sys.modules.keys())])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert ast.literal_eval(out.stdout) == [[], []]

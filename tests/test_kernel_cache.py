@@ -1,0 +1,163 @@
+"""Compiled kernels are kept on disk, by content, and no fault of the cache is ever seen by the caller."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import engine.kernel_cache
+
+CONSTANT = "FACTOR = 3.0\n"
+CALLEE = """
+from numba import njit
+from engine.constant import FACTOR
+
+@njit
+def scaled(x):
+    return x * FACTOR
+"""
+KERNEL = """
+from engine.callee import scaled
+from engine.kernel_cache import entry
+
+@entry
+def kernel(x):
+    return scaled(x) + 1.0
+
+@entry
+def broken(x):
+    return undefined_name + x
+"""
+CALL = """
+from engine import kernel_cache
+from engine.k import kernel
+value = kernel(2.0)
+hits = sum(kernel.stats.cache_hits.values())
+print(f"{value} {hits} {kernel_cache._lock._descriptor}")
+"""
+FAILING_CALL = """
+import numba
+from engine import kernel_cache
+from engine.k import broken, kernel
+try:
+    broken(1.0)
+except numba.TypingError:
+    print(kernel(2.0), kernel_cache._lock._descriptor)
+"""
+
+
+@pytest.fixture
+def small_engine(tmp_path: Path) -> Path:
+    """A folder with a package `engine` of three small modules and the real kernel cache."""
+    package = tmp_path / "with a space" / "engine"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "constant.py").write_text(CONSTANT)
+    (package / "callee.py").write_text(CALLEE)
+    (package / "k.py").write_text(KERNEL)
+    shutil.copy(engine.kernel_cache.__file__, package)
+    return package.parent
+
+
+def environment(cache: Path, **more: str) -> dict[str, str]:
+    return os.environ | {"GOLDENHOUR_CACHE_DIR": str(cache)} | more
+
+
+def start(folder: Path, cache: Path, code: str = CALL, **more: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", code]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment(cache, **more), stdout=subprocess.PIPE, text=True
+    )
+
+
+def call(folder: Path, cache: Path, code: str = CALL, **more: str) -> str:
+    process = start(folder, cache, code, **more)
+    answer = process.communicate(timeout=120)[0].strip()
+    assert process.returncode == 0
+    return answer
+
+
+COMPILED, FROM_CACHE = "7.0 0 None", "7.0 1 None"
+
+
+def test_a_second_process_compiles_nothing_and_a_moved_engine_neither(
+    small_engine: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    assert call(small_engine, cache) == COMPILED
+    assert call(small_engine, cache) == FROM_CACHE
+    moved = small_engine.rename(tmp_path / "elsewhere")
+    for file in moved.rglob("*.py"):
+        os.utime(file)
+    assert call(moved, cache) == FROM_CACHE
+
+
+def test_a_constant_changed_in_another_module_is_noticed(small_engine: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    call(small_engine, cache)
+    (small_engine / "engine" / "constant.py").write_text("FACTOR = 5.0\n")
+    assert call(small_engine, cache) == "11.0 0 None"
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "folder"])
+def test_a_damaged_cache_means_compiling_and_is_mended(
+    damage: str, small_engine: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    call(small_engine, cache)
+    (file,) = cache.rglob("*.nbc")
+    data = bytearray(file.read_bytes())
+    if damage == "folder":
+        file.unlink()
+        file.mkdir()
+        assert call(small_engine, cache) == COMPILED
+        return
+    data[len(data) // 2] ^= 1
+    file.write_bytes({"empty": b"", "truncated": bytes(data[:-100]), "flipped": bytes(data)}[damage])
+    assert call(small_engine, cache) == COMPILED
+    assert call(small_engine, cache) == FROM_CACHE
+
+
+def test_where_nothing_can_be_written_the_kernel_is_compiled_in_memory(
+    small_engine: Path, tmp_path: Path
+) -> None:
+    a_file = tmp_path / "file"
+    a_file.touch()
+    assert call(small_engine, a_file) == COMPILED
+    assert call(small_engine, Path("/proc/nothing")) == COMPILED
+    homeless = {"GOLDENHOUR_CACHE_DIR": "", "XDG_CACHE_HOME": "", "HOME": "no/home"}
+    assert call(small_engine, tmp_path, **homeless) == COMPILED
+
+
+def test_a_full_disk_leaves_no_half_file(small_engine: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+    ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    assert call(small_engine, cache, limit + ignore + CALL) == COMPILED
+    assert not [*cache.rglob("*.nbc"), *cache.rglob("*.tmp")]
+
+
+def test_of_processes_that_start_together_one_compiles(small_engine: Path, tmp_path: Path) -> None:
+    processes = [start(small_engine, tmp_path / "cache") for _ in range(3)]
+    answers = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
+    assert answers == [COMPILED, FROM_CACHE, FROM_CACHE]
+
+
+def test_a_failed_compile_gives_the_lock_back(small_engine: Path, tmp_path: Path) -> None:
+    assert call(small_engine, tmp_path / "cache", FAILING_CALL) == "7.0 None"
+
+
+def test_the_kernels_of_the_last_three_engines_are_kept(small_engine: Path, tmp_path: Path) -> None:
+    root = tmp_path / "cache" / "numba"
+    for age in range(5):
+        old = root / f"{age:020x}"
+        old.mkdir(parents=True)
+        os.utime(old, (1e9 - age, 1e9 - age))
+    (root / "not a digest").mkdir()
+    call(small_engine, tmp_path / "cache")
+    kept = sorted(path.name for path in root.iterdir())
+    assert len(kept) == 4
+    assert {f"{0:020x}", f"{1:020x}", "not a digest"} < set(kept)

@@ -1,0 +1,188 @@
+"""One run gives the same bytes however it is carried out."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import digests, manifest, request
+
+from actors import cluster, one_root, pipeline
+from actors.pipeline import Progress
+from engine import scenario as scenarios
+from engine.errors import InputError
+
+pytestmark = pytest.mark.ray
+
+TYPES = ("conventional", "artillery", "urban", "guerrilla", "drone")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray() -> Any:
+    """One local Ray with two generators for all tests of the module."""
+    with cluster.start(None, workers=2) as session:
+        yield session
+
+
+def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    formats = ("jsonl", "json", "csv", "msgpack", "parquet")
+    found = []
+    for workers in (0, 1, 2, 4):
+        output = tmp_path / str(workers)
+        result = pipeline.run(
+            request(output, patients=18_000, workers=workers, chunk_size=2048, formats=formats)
+        )
+        assert result.patients == 18_000
+        assert result.recoveries == 0
+        found.append((output / "manifest.json").read_bytes())
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.mark.parametrize("compress", ["gzip", "zstd"])
+def test_compressed_bytes_do_not_depend_on_ray(tmp_path: Path, compress: str) -> None:
+    formats = ("jsonl", "csv")
+    for workers in (0, 2):
+        pipeline.run(request(tmp_path / str(workers), workers=workers, compress=compress, formats=formats))
+    assert digests(tmp_path / "0") == digests(tmp_path / "2")
+    pipeline.run(request(tmp_path / "plain", workers=0, formats=formats))
+    document = manifest(tmp_path / "0")
+    contents = {Path(part["path"]).stem: part["content_sha256"] for part in document["parts"]}
+    assert contents == digests(tmp_path / "plain")
+    assert document["libraries"].keys() <= {"isal", "zstandard"}
+
+
+def test_plain_parts_do_not_depend_on_the_chunk_size(tmp_path: Path) -> None:
+    formats = ("jsonl", "json", "csv", "msgpack")
+    for size in (512, 4096):
+        pipeline.run(
+            request(tmp_path / str(size), patients=9000, chunk_size=size, formats=formats, workers=2)
+        )
+    assert digests(tmp_path / "512") == digests(tmp_path / "4096")
+
+
+def test_another_seed_or_replication_gives_other_bytes(tmp_path: Path) -> None:
+    settings: list[dict[str, Any]] = [{}, {"seed": 8}, {"replication": 1}]
+    for number, setting in enumerate(settings):
+        pipeline.run(request(tmp_path / str(number), workers=0, **setting))
+    assert len({digests(tmp_path / str(number))["patients-00000.jsonl"] for number in range(3)}) == 3
+
+
+def test_ten_runs_at_once_each_equal_their_lone_run(tmp_path: Path) -> None:
+    kinds = [kind for name in TYPES for kind in (name, "")]
+
+    def one(number: int) -> None:
+        pipeline.run(request(tmp_path / f"all-{number}", kind=kinds[number], seed=number, patients=2000))
+
+    with ThreadPoolExecutor(10) as threads:
+        list(threads.map(one, range(10)))
+    for number, kind in enumerate(kinds):
+        output = tmp_path / f"lone-{number}"
+        pipeline.run(request(output, kind=kind, seed=number, patients=2000, workers=0))
+        together = tmp_path / f"all-{number}"
+        for name in ("manifest.json", "summary.json", "scenario.toml"):
+            assert (output / name).read_bytes() == (together / name).read_bytes(), (number, name)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_run_of_one_patient_is_a_whole_run(tmp_path: Path, workers: int) -> None:
+    formats = ("jsonl", "json", "csv", "parquet")
+    result = pipeline.run(request(tmp_path, patients=1, workers=workers, formats=formats))
+    assert result.patients == 1
+    assert sum(part.patients for part in result.parts if part.table == "patients") == 4
+    assert len(json.loads((tmp_path / "patients.json").read_bytes())) == 1
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_folder_says_all_there_is_to_know(tmp_path: Path, workers: int) -> None:
+    asked = request(tmp_path, workers=workers, formats=("csv", "jsonl"))
+    result = pipeline.run(asked)
+    document = manifest(tmp_path)
+    assert document["scenario_hash"] == scenarios.scenario_hash(asked.original)
+    assert (document["seed"], document["replication"], document["patients"]) == (7, 0, 3000)
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in result.files}
+    for part in document["parts"]:
+        assert (tmp_path / part["path"]).stat().st_size == part["bytes"]
+        assert part["patients"] == 3000
+    assert [part["format"] for part in document["parts"]] == ["csv"] * 5 + ["jsonl"]
+    assert json.loads((tmp_path / "summary.json").read_bytes()) == result.measures
+    assert scenarios.parse((tmp_path / "scenario.toml").read_bytes(), "toml") == asked.original
+
+
+def test_progress_only_moves_forward(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    pipeline.run(request(tmp_path, patients=30_000), seen.append)
+    patients = [progress.patients for progress in seen]
+    fractions = [progress.fraction for progress in seen]
+    assert patients == sorted(patients)
+    assert fractions == sorted(fractions)
+    assert seen[-1].phase == "finishing"
+    assert seen[-1].patients == 30_000
+    assert list(dict.fromkeys(progress.phase for progress in seen)) == [
+        "starting",
+        "preparing",
+        "running",
+        "finishing",
+    ]
+
+
+def test_memory_is_told_by_process(tmp_path: Path) -> None:
+    result = pipeline.run(request(tmp_path, patients=20_000))
+    assert set(result.pss_mb) == {"driver", "simulator", "writer", "generator"}
+    assert all(megabytes > 10 for megabytes in result.pss_mb.values())
+    assert result.peak_pss_mb == pytest.approx(sum(result.pss_mb.values()), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"formats": ("xlsx",)}, "xlsx"),
+        ({"formats": ()}, "no format"),
+        ({"formats": ("csv", "csv")}, "twice"),
+        ({"compress": "rar"}, "rar"),
+        ({"workers": -1}, "workers"),
+        ({"chunk_size": 0}, "chunk size"),
+        ({"chunk_size": 16_385}, "chunk size"),
+        ({"replication": -1}, "replication"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_at_once(
+    tmp_path: Path, setting: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        pipeline.run(request(tmp_path / "out", **setting))
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_workers_ray_is_never_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, 'tests'); from actors import pipeline;"
+        "from runs import request; pipeline.run(request(Path(sys.argv[1]), workers=0));"
+        "assert 'ray' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=one_root.ROOT)
+
+
+def test_a_generator_never_loads_numba(tmp_path: Path) -> None:
+    code = """if True:
+        import pickle, sys
+        from actors.generator import Order, encode
+        order, chunks = pickle.loads(sys.stdin.buffer.read())
+        encode(order, chunks)
+        assert "numba" not in sys.modules
+    """
+    from actors.generator import FORMATS, Order
+    from engine.simulation import Simulation
+
+    asked = request(tmp_path, patients=100)
+    chunks = list(Simulation(asked.scenario, 1, 0, 512))
+    import pickle
+
+    import msgspec
+
+    order = Order("chunk", FORMATS, "zstd", msgspec.json.encode(asked.scenario))
+    subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps((order, chunks)), check=True, cwd=one_root.ROOT
+    )

@@ -1,0 +1,178 @@
+"""How a local Ray is started and left, and how a running one is joined."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from actors import cluster, one_root
+from engine.errors import InputError
+
+pytestmark = pytest.mark.ray
+
+
+def python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own; `environment` is added to this one's."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, **environment},
+        cwd=one_root.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+ONE_RUN = """if True:
+    import os, sys
+    from pathlib import Path
+    sys.path.insert(0, "tests")
+    from actors import pipeline
+    from runs import request
+    place = os.getcwd()
+    before = dict(os.environ)
+    address = sys.argv[2] if len(sys.argv) > 2 else None
+    result = pipeline.run(request(Path(sys.argv[1]), address=address))
+    assert result.patients == 3000
+    assert os.getcwd() == place
+    heavy = {"numpy", "numba", "pyarrow", "pandas"} & sys.modules.keys()
+    assert not heavy, heavy
+    left = {name for name in os.environ.keys() - before.keys() if "AUTH" in name}
+    assert not left, left
+"""
+
+
+def test_a_local_run_is_quiet_leaves_the_home_alone_and_keeps_the_driver_light(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    cache = os.environ.get(
+        "GOLDENHOUR_CACHE_DIR", str(Path.home() / ".cache/goldenhour")
+    )  # no second compile
+    elsewhere = {"HOME": str(home), "GOLDENHOUR_CACHE_DIR": cache}
+    done = python(ONE_RUN, str(tmp_path / "out"), RAY_ADDRESS="192.0.2.1:6379", **elsewhere)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(home.iterdir()) == []
+
+
+def test_every_listener_of_a_local_ray_is_on_the_loopback_interface() -> None:
+    with cluster.start(None, workers=1) as session:
+        assert session.local
+        family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        listening = [
+            connection.laddr.ip
+            for process in family
+            for connection in process.net_connections(kind="inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+    assert len(listening) > 3
+    assert {
+        address for address in listening if address not in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+    } == set()
+
+
+def test_a_running_ray_is_joined_by_its_address_and_left_running(tmp_path: Path) -> None:
+    import ray
+
+    with cluster.start(None, workers=1):
+        address = ray.get_runtime_context().gcs_address
+        done = python(ONE_RUN, str(tmp_path / "joined"), address)
+        assert (done.returncode, done.stderr) == (0, "")
+        job = python(ONE_RUN, str(tmp_path / "job"), RAY_ADDRESS=address, RAY_JOB_CONFIG_JSON_ENV_VAR="{}")
+        assert (job.returncode, job.stderr) == (0, "")
+        assert ray.is_initialized()
+        assert len(ray.nodes()) == 1
+    assert not ray.is_initialized()
+
+
+def test_a_ray_the_caller_started_is_used_and_left_running() -> None:
+    code = """if True:
+        import os
+        os.environ["RAY_AUTH_TOKEN"] = "t" * 32
+        import logging, ray
+        ray.init(address="local", include_dashboard=False, num_cpus=1, logging_level=logging.ERROR)
+        from actors import cluster
+        with cluster.start(None, 1):
+            pass
+        assert ray.is_initialized()
+        ray.shutdown()
+    """
+    done = python(code)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_last_of_several_sessions_ends_the_local_ray() -> None:
+    import ray
+
+    first, second = cluster.start(None, 1), cluster.start(None, 1)
+    first.close()
+    first.close()
+    assert ray.is_initialized()
+    second.close()
+    assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:10001", "127.0.0.1:99999", ":"]
+)
+def test_an_address_where_no_ray_is_gives_one_message(address: str) -> None:
+    with pytest.raises(InputError, match=f"(?s)Ray cluster.*{address}"):
+        cluster.start(address, 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "environment", "expected"),
+    [
+        (None, {}, "local"),
+        (None, {"RAY_ADDRESS": "10.0.0.1:6379"}, "local"),
+        ("auto", {}, "auto"),
+        ("auto", {"RAY_ADDRESS": "10.0.0.1:6379"}, "10.0.0.1:6379"),
+        ("10.0.0.2:6379", {"RAY_ADDRESS": "10.0.0.1:6379"}, "10.0.0.2:6379"),
+        (None, {"RAY_JOB_CONFIG_JSON_ENV_VAR": "{}", "RAY_ADDRESS": "10.0.0.1:6379"}, "10.0.0.1:6379"),
+    ],
+)
+def test_only_an_address_asked_for_or_a_submitted_job_leads_to_a_cluster(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, environment: dict[str, str], expected: str
+) -> None:
+    for name in ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert cluster.target(address) == expected
+
+
+def test_a_package_of_the_same_name_in_the_working_directory_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine/__init__.py").write_text("raise SystemExit('the wrong engine')")
+    code = f"""if True:
+        import os, sys
+        sys.path.insert(0, {str(one_root.ROOT)!r})
+        sys.path.insert(1, {str(one_root.ROOT / "tests")!r})
+        os.chdir({str(tmp_path)!r})
+        from pathlib import Path
+        from actors import pipeline
+        from runs import request
+        print(pipeline.run(request(Path("out"), patients=10)).patients)
+    """
+    done = python(code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
+    assert (tmp_path / "out/manifest.json").exists()
+
+
+def test_packages_of_two_directories_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios/__init__.py").write_text("")
+    code = f"""if True:
+        import sys
+        from actors import one_root
+        sys.path.insert(0, {str(tmp_path)!r})
+        try:
+            one_root.check()
+        except ImportError as error:
+            print(error)
+    """
+    done = python(code)
+    assert "package 'scenarios' resolves to" in done.stdout
