@@ -292,9 +292,9 @@ def injuries(s: Scenario) -> Table:
     types = [given["types"][name] for name in names]
     override = s.survival
     mechanisms: list[dict[Any, float]] = [override.mechanisms or t["mechanisms"] for t in types]
-    instant = [
-        t["instant_death"] if override.instant_death is None else override.instant_death for t in types
-    ]
+    # under transition-matrix routing the table decides who dies at the point of injury
+    given_death = 0.0 if s.routing == "transition-matrix" else override.instant_death
+    instant = [t["instant_death"] if given_death is None else given_death for t in types]
     templates = tables.warfare_patterns()["special_event_templates"]
     per_log = given["special_events"]["severity_per_log"]
     increase = [per_log * numerics.log(templates[e.event]["injury_severity_increase"]) for e in s.events]

@@ -251,6 +251,8 @@ def _survival_notes(s: Scenario) -> list[str]:
         "first_aid_minutes",
     )
     off = [name for name in changed if name in clock_only]
+    if s.routing == "transition-matrix":
+        off += [name for name in changed if name == "instant_death"]
     if off and s.routing == "transition-matrix":
         return [f"survival.{', survival.'.join(off)}: no effect on deaths under routing transition-matrix"]
     if off and not s.survival.clock:

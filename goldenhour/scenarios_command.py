@@ -58,14 +58,17 @@ def check(source: str, as_json: bool) -> None:
     from engine import arrivals  # NumPy and Numba: only a scenario that can be run pays for them
 
     expected = list(arrivals.expected(arrivals.plan(scenario)))
+    triage = _triage(scenario)
     if as_json:
-        _print_json(_as_json(scenario, notes, expected))
+        _print_json(_as_json(scenario, notes, expected) | {"battle_triage": triage})
         return
     console = _console()
     _print_head(console, scenario, expected)
     console.print(_fronts_table(expected))
     console.print(_types_table(expected))
     console.print(_days_table(scenario, expected))
+    if triage:
+        console.print(_triage_table(scenario, triage))
     console.print(_facilities_table(scenario.facilities))
     console.print(_links_table(scenario))
     for note in notes:
@@ -165,6 +168,27 @@ def _days_table(scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> T
         label = str(first) if first == last else f"{first}-{last}"
         width = round(BAR_WIDTH * value / highest)
         table.add_row(label, _number(value), "█" * max(width, 1 if value > 0 else 0))
+    return table
+
+
+def _triage(scenario: Scenario) -> dict[str, list[float]]:
+    """Shares of T1..T3 that the author's battle weights lead to, by warfare type; empty where there are none."""
+    if "battle" not in (scenario.triage or {}) or scenario.routing != "clock":
+        return {}
+    from engine import compiled, kernel_cache
+
+    if kernel_cache.is_cold():
+        click.echo("Preparing the kernel (its first use on a machine compiles it) ...", err=True)
+    return compiled.battle_triage_report(scenario)
+
+
+def _triage_table(scenario: Scenario, found: dict[str, list[float]]) -> Table:
+    wanted = (scenario.triage or {})["battle"]
+    table = _table("warfare type", "T1", "T2", "T3", right=("T1", "T2", "T3"), title="Triage of battle casualties")
+    table.add_row("asked for", *(f"{100 * wanted[category]:.0f} %" for category in ("T1", "T2", "T3")))
+    for name, shares in found.items():
+        table.add_row(f"comes out: {name}", *(f"{100 * share:.0f} %" for share in shares))
+    table.caption = "of those who arrive and are not back on duty within 72 h; the T1 share is matched within limits"
     return table
 
 

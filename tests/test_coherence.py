@@ -365,11 +365,13 @@ def a_treatment_names_a_wound_the_patient_has(r: Run) -> None:
 def a_treatment_fits_the_wound_it_names(r: Run) -> None:
     named = r.t[r.t["wound"] != c.NONE]
     region = r.w["region"][r.worst[named["patient"]] + named["wound"]]
+    wrong = {}
     for name, regions in TREATED_REGIONS.items():
-        of_kind = named["kind"] == TREATMENT[name]
-        allowed = [REGION[x] for x in regions]
-        wrong = region[of_kind][~np.isin(region[of_kind], allowed)]
-        assert len(wrong) == 0, f"{name} of {sorted({c.REGIONS[x] for x in wrong})}"
+        treated = region[named["kind"] == TREATMENT[name]]
+        other = treated[~np.isin(treated, [REGION[x] for x in regions])]
+        for x in np.unique(other):
+            wrong[f"{name} of {c.REGIONS[x]}"] = int((other == x).sum())
+    assert not wrong
 
 
 @fact
@@ -446,10 +448,10 @@ def resuscitation_lifts_the_score_of_those_who_are_badly_off(r: Run) -> None:
     finished[ended["patient"]] = ended["at"]
     after = after[r.v["at"][after] == finished[r.v["patient"][after]]]
     before, lifted = r.v["score"][after - 1].astype(int), r.v["score"][after].astype(int)
-    bad = before < 120
+    bad = (before >= 80) & (before < 150)  # below, so near death that 1 - u/T leaves little of the effect
     if bad.sum() >= 30:
-        assert (lifted > before)[bad].mean() > 0.97
-        assert (lifted - before)[bad].mean() > 10
+        assert (lifted > before)[bad].mean() > 0.95
+        assert (lifted - before)[bad].mean() > 20
 
 
 # --- wounds and diagnoses
