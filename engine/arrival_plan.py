@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine import distributions, profiles, streams
 from engine.columns import KINDS, NONE
 from engine.incidents import CAP, SINGLE, SizeLaw, SizeTables, tabulate
-from engine.numerics import exp
+from engine.numerics import plain
 from engine.profiles import PATTERN
 from engine.scenario import (
     Distribution,
@@ -385,7 +385,7 @@ def _deplete(plan: ArrivalPlan, table: NDArray[np.float64]) -> None:
 
 def _mean_rate(row: Any) -> float:
     if row["code"] == distributions.LOGNORMAL_MEDIAN:
-        return float(row["a"] * exp.py_func(row["b"] * row["b"] / 2.0))
+        return float(row["a"] * plain.exp(row["b"] * row["b"] / 2.0))
     if row["code"] == distributions.TRIANGULAR:
         return float(row["a"] + row["b"] + row["c"]) / 3.0
     return float(row["a"])

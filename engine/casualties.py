@@ -71,6 +71,7 @@ INJURIES = np.dtype(
         ("instant", "f8", (TYPES,)),  # probability of instant death
         ("severity", "f8", (TYPES,)),  # mean of the latent severity Z
         ("special_severity", "f8", (SPECIALS,)),  # added to it
+        ("special_type", "i8", (SPECIALS,)),  # row by warfare type of a special event
         ("wound_mean", "f8", (3,)),  # mean number of further wounds by mechanism
         ("wound_slope", "f8", (2,)),  # slope and offset of the log mean on Z
         ("latent", "f8", (2,)),  # weights of Z and of the wound's own noise
@@ -242,8 +243,10 @@ def severity_scores(wounds: Any, first: Any, n: Any) -> Any:
 
 
 @inner
-def type_row(p: Any) -> Any:
-    """Row of the tables by warfare type; the last is that of no type."""
+def type_row(p: Any, t: Any) -> Any:
+    """Row of the tables by warfare type: a special event has its own; the last is that of no type."""
+    if p.special != NONE:
+        return np.int64(t.special_type[p.special])
     return min(np.int64(p.type), TYPES - 1)
 
 
@@ -253,7 +256,7 @@ def _wound_regions(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any,
 
     Returns (number of wounds, 1 where instantly fatal).
     """
-    row = type_row(p)
+    row = type_row(p, t)
     _, b, c, d = words(key, cell, index, 0)
     mechanism = pick(t.mechanisms[row], 0, 3, unit(words(key, p.incident, OF_INCIDENT, 0)[0]))
     z = numerics.normal_quantile(unit(b)) + t.severity[row] + t.special_severity[p.special]
@@ -350,7 +353,7 @@ def true_triage(worst: Any, lethal: Any, minutes: Any, u: Any, rule: Any) -> int
 @inner
 def _cause(p: Any, u: Any, t: Any) -> Any:
     """External cause fitting warfare type, mechanism and main diagnosis; 65535 where there is none."""
-    row = type_row(p)
+    row = type_row(p, t)
     nature = t.nature[p.condition]
     count = t.cause_count[row, p.mechanism, nature]
     if count == 0:
@@ -364,7 +367,7 @@ def wounded(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any, t: Any
     """Wounds, scores and cause of a battle casualty; returns the number of wounds."""
     n, _ = _wound_regions(p, wounds, w, cell, index, key, t)
     _sort_wounds(wounds, w, n)
-    _wound_conditions(type_row(p), p.mechanism, wounds, w, n, t)
+    _wound_conditions(type_row(p, t), p.mechanism, wounds, w, n, t)
     p.iss, p.niss = severity_scores(wounds, w, n)
     p.worst_ais = wounds[w].ais
     p.condition = wounds[w].condition
@@ -376,7 +379,7 @@ def wounded(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any, t: Any
 @inner
 def _illness(p: Any, u: Any, v: Any, t: Any) -> int:
     """Which illness table describes a non-battle casualty; sets kind and mechanism."""
-    row = type_row(p)
+    row = type_row(p, t)
     if p.kind == NBI:
         p.mechanism = MECHANISM_ACCIDENT
         edge = 0.0

@@ -14,6 +14,7 @@ from engine.compiled_network import care, network, transitions
 from engine.compiled_survival import survival
 from engine.compiling import STANDARD, triage_weights
 from engine.network import MODEL, PURPOSES
+from engine.scenario import incident_types
 from engine.scenario_structs import Scenario
 
 TILT_SAMPLE = 20_000
@@ -48,8 +49,8 @@ def tilt(s: Scenario, m: Table) -> None:
 
 def _type_rows(s: Scenario) -> dict[str, int]:
     """Row of the tables by the name of each warfare type that occurs."""
-    found: dict[str, int] = {w.type: k for k, w in enumerate(s.warfare)}
-    return found if found else {STANDARD: TYPES - 1}
+    found = {name: k for k, name in enumerate(incident_types(s)[:-1])}
+    return found if s.warfare else {STANDARD: TYPES - 1, **found}
 
 
 def compile_scenario(s: Scenario, seed: int, replication: int) -> Table:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from engine import numerics
 from engine.casualties import (
     FLAG_AMPUTATION,
     FLAG_BURN,
@@ -43,9 +42,9 @@ from engine.compiling import (
     ints,
     model,
     triage_weights,
-    warfare_names,
 )
-from engine.scenario import mix_of, start_seconds
+from engine.numerics import plain
+from engine.scenario import incident_types, mix_of, special_types, start_seconds
 from engine.scenario_structs import Scenario
 from engine.treatments import CARE_COOLING, CARE_FLUIDS, CARE_MEDICAL, CARE_MUSCULOSKELETAL, CARE_REWARMING
 from scenarios import catalogue, tables
@@ -246,7 +245,7 @@ def _ais_limits(shares: Sequence[float]) -> list[float]:
     limits = []
     for k in range(5):
         reached = round(math.fsum(shares[: k + 1]), 12)
-        limits.append(math.inf if reached >= 1.0 else numerics.normal_quantile(reached))
+        limits.append(math.inf if reached >= 1.0 else plain.normal_quantile(reached))
     return limits
 
 
@@ -288,7 +287,7 @@ def _agent(s: Scenario) -> tuple[list[float], list[int]]:
 def injuries(s: Scenario) -> Table:
     """Tables of wounds and illnesses for a resolved scenario, before any tilt of the severity."""
     given = model("casualties")
-    names = warfare_names(s)
+    names = incident_types(s)
     types = [given["types"][name] for name in names]
     override = s.survival
     mechanisms: list[dict[Any, float]] = [override.mechanisms or t["mechanisms"] for t in types]
@@ -297,7 +296,7 @@ def injuries(s: Scenario) -> Table:
     instant = [t["instant_death"] if given_death is None else given_death for t in types]
     templates = tables.warfare_patterns()["special_event_templates"]
     per_log = given["special_events"]["severity_per_log"]
-    increase = [per_log * numerics.log(templates[e.event]["injury_severity_increase"]) for e in s.events]
+    increase = [per_log * plain.log(templates[e.event]["injury_severity_increase"]) for e in s.events]
     wounds = given["wounds"]
     conditions = catalogue.conditions()
     choices, illness, cause = _wound_groups(names), _illness_groups(), _cause_groups(names)
@@ -316,6 +315,7 @@ def injuries(s: Scenario) -> Table:
         instant=by_type(instant),
         severity=by_type([t["severity"] + (override.severity or 0.0) for t in types]),
         special_severity=floats(increase),
+        special_type=ints(special_types(s)),
         wound_mean=floats(wounds["mean"][w] for w in WEAPONS),
         wound_slope=floats([wounds["severity_slope"], wounds["severity_offset"]]),
         latent=floats([wounds["latent"], wounds["noise"]]),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from engine import distributions, numerics, scenario_defaults
+from engine import distributions, scenario_defaults
 from engine.columns import Table
 from engine.compiling import (
     STANDARD,
@@ -16,9 +16,10 @@ from engine.compiling import (
     ints,
     model,
     triage_weights,
-    warfare_names,
 )
 from engine.network import CARE, NETWORK, TRANSITIONS
+from engine.numerics import plain
+from engine.scenario import incident_types
 from engine.scenario_structs import POI, Distribution, Scenario
 from engine.survival import DAY
 from scenarios import tables
@@ -36,8 +37,8 @@ def duration(d: Distribution) -> tuple[int, float, float, float]:
         a, b = (d.mean, d.sd) if d.median is None else (d.median, d.sigma)
         if not a:
             return distributions.CONSTANT, 0.0, 0.0, 0.0
-        median = distributions.lognormal_median(given, float(a), float(b or 0.0))
-        sigma = distributions.lognormal_sigma(given, float(a), float(b or 0.0))
+        median = distributions.plain.lognormal_median(given, float(a), float(b or 0.0))
+        sigma = distributions.plain.lognormal_sigma(given, float(a), float(b or 0.0))
         return distributions.LOGNORMAL_MEDIAN, median, sigma, 0.0
     if kind == "triangular":
         return distributions.TRIANGULAR, float(d.low or 0), float(d.mode or 0), float(d.high or 0)
@@ -98,7 +99,7 @@ def care(s: Scenario) -> Table:
     given = model("care")
     right = given["triage"]["right"]
     variation = given["surgery"]["variation"]
-    variance = numerics.log(1.0 + variation * variation)
+    variance = plain.log(1.0 + variation * variation)
     bands = [given["surgery"][f"role{r}_mean_minutes"] for r in (2, 3)]
     return filled(
         CARE,
@@ -110,7 +111,7 @@ def care(s: Scenario) -> Table:
         resuscitation=floats(given["minutes"]["resuscitation"]),
         icu=floats(given["minutes"]["icu"]),
         waits=floats([given["waits"]["door_to_resuscitation"], given["waits"]["resuscitation_to_surgery"]]),
-        surgery=floats([numerics.log(m) - 0.5 * variance for m in row] for row in bands),
+        surgery=floats([plain.log(m) - 0.5 * variance for m in row] for row in bands),
         surgery_sigma=floats([math.sqrt(variance)]),
         decontamination=floats([given["decontamination"]["minutes"]]),
         request=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
@@ -122,7 +123,7 @@ def care(s: Scenario) -> Table:
 
 def transitions(s: Scenario) -> Table:
     """The tables of transition-matrix routing (transition_matrices.json); empty under the clock."""
-    names = warfare_names(s)
+    names = incident_types(s)
     matrices = tables.transition_matrices()["base_transitions"]
     rows = np.ones((len(ROLES), 4, 7))
     for place, role in enumerate(ROLES):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from engine import numerics
 from engine.columns import Table
 from engine.compiling import filled, floats, model, normal_cdf
+from engine.numerics import plain
 from engine.scenario_structs import Scenario
 from engine.survival import SURVIVAL
 from scenarios import tables
@@ -21,8 +21,8 @@ def _lethal_tables() -> tuple[list[float], list[float]]:
     probability, minutes = [], []
     for niss in range(76):
         x = (niss - given["midpoint_niss"]) / given["scale_niss"]
-        probability.append(1.0 / (1.0 + numerics.exp(-x)) if niss >= given["minimum_niss"] else 0.0)
-        minutes.append(given["minutes"] * numerics.power(float(max(1, niss)), given["exponent"]))
+        probability.append(1.0 / (1.0 + plain.exp(-x)) if niss >= given["minimum_niss"] else 0.0)
+        minutes.append(given["minutes"] * plain.power(float(max(1, niss)), given["exponent"]))
     return probability, minutes
 
 
@@ -32,11 +32,9 @@ def _stays() -> tuple[list[list[float]], list[list[float]]]:
     wounded = []
     for days in given["wounded_median_days"]:
         sigma = given["wounded_sigma"]
-        wounded.append(
-            [numerics.log(days), sigma, normal_cdf((numerics.log(3.0) - numerics.log(days)) / sigma)]
-        )
+        wounded.append([plain.log(days), sigma, normal_cdf((plain.log(3.0) - plain.log(days)) / sigma)])
     category = [
-        [numerics.log(days), sigma]
+        [plain.log(days), sigma]
         for days, sigma in zip(given["category_median_days"], given["category_sigma"], strict=True)
     ]
     return [wounded[0], *wounded], [category[-1], *category]
@@ -58,8 +56,7 @@ def survival(s: Scenario) -> Table:
     treat, agent, dnbi = given["treatment"], given["treatment"]["agent"], given["treatment"]["dnbi"]
     aid = [*treat["first_aid_works"], agent["first_aid_works"], 0.0, 0.0]
     surgery = [min(1.0, p * own.surgery_success_factor) for p in treat["surgery_succeeds"]]
-    if own.tbi_success is not None:
-        surgery[0] = own.tbi_success
+    surgery[0] = treat["surgery_succeeds"][0] if own.tbi_success is None else own.tbi_success
     treated = [agent["treatment_succeeds"], dnbi["treatment_succeeds"], dnbi["treatment_succeeds"]]
     delay = treat["first_aid_median_minutes"] if own.first_aid_minutes is None else own.first_aid_minutes
     late, look = given["late"], given["score"]
@@ -82,7 +79,7 @@ def survival(s: Scenario) -> Table:
             [*treat["rate_after_resuscitation"], agent["rate_after_resuscitation"], 1.0, 1.0]
         ),
         surgery_works=floats([*surgery, *treated]),
-        aid_delay=floats([numerics.log(delay), treat["first_aid_sigma"]]),
+        aid_delay=floats([plain.log(delay), treat["first_aid_sigma"]]),
         late_penalty=floats([treat["late_penalty"], treat["late_from"]]),
         late=floats(
             [
@@ -96,17 +93,17 @@ def survival(s: Scenario) -> Table:
         rtd72_hours=floats(given["rtd72"]["hours"]),
         stay=floats(wounded_stay),
         category_stay=floats(category_stay),
-        agent=floats([p, numerics.log(m), nerve["sigma"]] for p, m in lethal_agent),
+        agent=floats([p, plain.log(m), nerve["sigma"]] for p, m in lethal_agent),
         agent_onset=floats(_agent_onset()),
         dnbi=floats(casualties["dnbi"]["lethal"][x] for x in ("nbi", "disease", "psychological")),
         dnbi_life=floats(
-            [numerics.log(casualties["dnbi"]["lethal_median_minutes"]), casualties["dnbi"]["lethal_sigma"]]
+            [plain.log(casualties["dnbi"]["lethal_median_minutes"]), casualties["dnbi"]["lethal_sigma"]]
         ),
         factor=floats([_clock_factor(s)]),
         score=floats(
             [
                 look["b"],
-                numerics.log(numerics.log(20.0)),
+                plain.log(plain.log(20.0)),
                 look["stable_floor"],
                 look["stable_per_niss"],
                 look["stable_minutes"],

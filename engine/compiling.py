@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import numerics
 from engine.casualties import TYPES
 from engine.columns import Table
+from engine.numerics import plain
 from engine.scenario_structs import Scenario
 from scenarios import tables
 
@@ -49,7 +49,7 @@ def normal_cdf(x: float) -> float:
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = 0.5 * (low + high)
-        if numerics.normal_quantile(middle) < x:
+        if plain.normal_quantile(middle) < x:
             low = middle
         else:
             high = middle
@@ -77,11 +77,6 @@ def by_type(rows: Any) -> Any:
     spread[: len(rows) - 1] = array[:-1]
     spread[-1] = array[-1]
     return spread
-
-
-def warfare_names(s: Scenario) -> list[str]:
-    """Names by row of the tables by warfare type: the scenario's types, then `standard` for none."""
-    return [*(w.type for w in s.warfare), STANDARD]
 
 
 def environment(s: Scenario, name: str, start: float, join: Callable[[float, float], float]) -> float:

@@ -7,7 +7,7 @@ casualties. Nothing is rejected and redrawn: a draw takes exactly one uniform (M
 import math
 
 from engine.kernel_cache import inner
-from engine.numerics import exp, log, log_gamma, normal_quantile
+from engine.numerics import exp, log, log_gamma, normal_quantile, uncompiled
 
 CONSTANT, EXPONENTIAL, LOGNORMAL, LOGNORMAL_MEDIAN, GAMMA, ERLANG, TRIANGULAR = range(7)
 """Codes of `continuous`. LOGNORMAL takes mean and SD, LOGNORMAL_MEDIAN median and sigma of the logarithm."""
@@ -245,3 +245,7 @@ def continuous(code: int, a: float, b: float, c: float, u: float) -> float:
             return a + math.sqrt(u * (c - a) * (b - a))
         return c - math.sqrt((1.0 - u) * (c - a) * (c - b))
     return a
+
+
+plain = uncompiled(log, lognormal_sigma, lognormal_median)
+"""`plain.lognormal_sigma`, `plain.lognormal_median`: for Python to call, see `numerics.uncompiled`."""

@@ -231,7 +231,7 @@ def _die(o: Any, i: Any, s: Any, at: Any, m: Any) -> None:
 @inner
 def _begin_by_matrix(p: Any, s: Any, start: Any, leg: Any, m: Any, who: Any) -> float:
     """Transition-matrix routing at the point of injury: category, outcome and the time of the first leg (ms)."""
-    row = type_row(p)
+    row = type_row(p, m.injuries)
     _, u, v, _ = words(m.keys[Z_SURVIVAL], who[0], who[1], 7)
     p.triage = 1 + pick(m.transitions.triage[row, p.stream], 0, 3, unit(u))
     s.needs_surgery = 1 if p.kind == WOUNDED and p.triage <= 2 else 0
@@ -340,7 +340,8 @@ def _triage(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
     u = unit(words(m.keys[Z_CARE], who[0], who[1], 1 + 4 * s.leg)[0])
     s.category = _assign(p.triage, m.care.right[role], m.care.over[0], u)
     log_event(o, i, now, s.facility, E_TRIAGED, s.category)
-    if s.operated and m.network.definitive[s.facility] and not s.definitive:
+    dying = m.transitions.used[0] and s.outcome == OUT_DEAD  # the time of that death is set in `_treat`
+    if s.operated and m.network.definitive[s.facility] and not s.definitive and not dying:
         s.stage = S_DEFINITIVE
         s.at = now + m.care.waits[1] * MINUTE
     else:

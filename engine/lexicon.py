@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import columns as c
+from engine.scenario import incident_types, special_types
 
 Codes = NDArray[np.integer[Any]]
 Milliseconds = NDArray[np.int64]
@@ -58,7 +59,9 @@ class Lexicon:
 
         self.start_ms = _epoch_ms(scenario.start)
         self.fronts: list[str] = [front.name for front in scenario.fronts]
-        self.incident_types: list[str] = [*(warfare.type for warfare in scenario.warfare), "standard"]
+        self.incident_types: list[str] = incident_types(scenario)
+        last = len(self.incident_types) - 1
+        self._special_types = np.array([*special_types(scenario), last], np.int64)
         self.special_events: list[str | None] = [*(special.event for special in scenario.events), None]
         self.facilities: list[str] = ["en route", "POI", *(facility.id for facility in scenario.facilities)]
         self.facility_names: list[str | None] = [
@@ -98,6 +101,12 @@ class Lexicon:
         self._dates: NDArray[np.bytes_] = np.empty(0, "S10")
         self._first_day = 0
         self._clocks: NDArray[np.bytes_] | None = None
+
+    def incident_type_codes(self, patients: c.Table) -> Codes:
+        """Indices of `incident_types`: the event's type in a special event, else the warfare type."""
+        special = patients["special"] != c.NONE
+        own = self._special_types[optional_codes(patients["special"], len(self._special_types) - 1)]
+        return np.where(special, own, optional_codes(patients["type"], len(self.incident_types) - 1))
 
     def seconds(self, times: Milliseconds) -> NDArray[np.int64]:
         """Seconds since 1970 of `times` (ms from the scenario's start), rounded down."""

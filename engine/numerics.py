@@ -6,6 +6,8 @@ never fused with a multiplication.
 """
 
 import math
+from types import FunctionType, SimpleNamespace
+from typing import Any
 
 from numba import njit
 
@@ -165,3 +167,21 @@ def log_gamma(x: float) -> float:
     series = -1.0 / 360.0 + series * z
     series = 1.0 / 12.0 + series * z
     return (x - 0.5) * log(x) - x + 0.9189385332046727418 + series / x - log(shift)
+
+
+def uncompiled(*functions: Any) -> SimpleNamespace:
+    """The same functions for Python to call, uncompiled: the same operations, so the same bits (tested).
+
+    Compiling a scenario takes a few hundred values; calling the compiled functions from Python would compile each of
+    them anew in every process. Those given may call one another and the functions of this module.
+    """
+    names: dict[str, Any] = {"math": math}
+    for f in functions:
+        names |= {k: v for k, v in f.py_func.__globals__.items() if isinstance(v, int | float)}
+    for f in functions:
+        names[f.__name__] = FunctionType(f.py_func.__code__, names, f.__name__)
+    return SimpleNamespace(**{f.__name__: names[f.__name__] for f in functions})
+
+
+plain = uncompiled(exp, log, power, normal_quantile, log_gamma)
+"""`plain.exp`, `plain.log`, `plain.power`, `plain.normal_quantile`, `plain.log_gamma`: see `uncompiled`."""

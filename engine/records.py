@@ -351,7 +351,7 @@ def _incidents(patients: c.Table, lexicon: Lexicon) -> Iterator[Incident]:
     return map(
         Incident,
         _texts(hexadecimal(patients["incident"])),
-        _look_up(lexicon.incident_types, optional_codes(patients["type"], len(lexicon.incident_types) - 1)),
+        _look_up(lexicon.incident_types, lexicon.incident_type_codes(patients)),
         _look_up(
             lexicon.special_events, optional_codes(patients["special"], len(lexicon.special_events) - 1)
         ),

@@ -234,6 +234,22 @@ def stretched(weights: list[float], days: int) -> list[float]:
     return out
 
 
+def incident_types(s: Scenario) -> list[str]:
+    """Names of the types incidents may be of: the scenario's, those only its special events have, `standard` for none.
+
+    The kernel's tables by warfare type have their rows in this order.
+    """
+    types = [w.type for w in s.warfare]
+    of_events = [e.type for e in s.events if e.type is not None]
+    return [*dict.fromkeys([*types, *of_events]), "standard"]
+
+
+def special_types(s: Scenario) -> list[int]:
+    """By special event: the index of its type among `incident_types`."""
+    names = incident_types(s)
+    return [names.index(e.type or "standard") for e in s.events]
+
+
 def with_overrides(
     s: Scenario, *, seed: int | None = None, total: int | None = None, days: int | None = None
 ) -> Scenario:

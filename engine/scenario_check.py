@@ -252,7 +252,7 @@ def _survival_notes(s: Scenario) -> list[str]:
     )
     off = [name for name in changed if name in clock_only]
     if s.routing == "transition-matrix":
-        off += [name for name in changed if name == "instant_death"]
+        off += [name for name in changed if name in ("instant_death", "clock")]
     if off and s.routing == "transition-matrix":
         return [f"survival.{', survival.'.join(off)}: no effect on deaths under routing transition-matrix"]
     if off and not s.survival.clock:

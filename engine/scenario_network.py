@@ -25,6 +25,9 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "triangular": (("low", "mode", "high"),),
 }
 _RATE_KINDS = ("constant", "exponential", "lognormal", "gamma")
+_AT_ROLE_4 = ("dcr", "dcs", "icu", "definitive", "policy_days")
+"""What care at a facility depends on: nothing at Role 4, where the clock ends."""
+
 _FINITE = ("triage_teams", "treatment_bays", "operating_tables", "surgical_teams", "icu_beds", "ward_beds")
 _SHOWN = 20
 
@@ -289,6 +292,16 @@ def _unused_notes(s: Scenario, facilities: list[Facility], reached: set[str]) ->
         notes.append(
             f"capacities of {_listed(limited)}: read and checked, but not yet finite in this version"
         )
+    if s.routing == "clock":
+        for i, f in enumerate(s.facilities):
+            idle = [name for name in _AT_ROLE_4 if getattr(f, name) is not None]
+            if f.role == 4 and idle:
+                notes.append(
+                    f"facilities[{i}] ({f.id}): {_listed(idle)} without effect, arrival at Role 4 fixes the outcome"
+                )
+    for i, link in enumerate(s.links):
+        if link.vehicle is not None and link.minutes is not None:
+            notes.append(f"links[{i}].vehicle: without effect, as minutes gives the travel time")
     named = {link.vehicle for link in s.links}
     for i, v in enumerate(s.vehicles):
         if v.id not in named:

@@ -184,11 +184,15 @@ def _triage(scenario: Scenario) -> dict[str, list[float]]:
 
 def _triage_table(scenario: Scenario, found: dict[str, list[float]]) -> Table:
     wanted = (scenario.triage or {})["battle"]
-    table = _table("warfare type", "T1", "T2", "T3", right=("T1", "T2", "T3"), title="Triage of battle casualties")
+    table = _table(
+        "warfare type", "T1", "T2", "T3", right=("T1", "T2", "T3"), title="Triage of battle casualties"
+    )
     table.add_row("asked for", *(f"{100 * wanted[category]:.0f} %" for category in ("T1", "T2", "T3")))
     for name, shares in found.items():
         table.add_row(f"comes out: {name}", *(f"{100 * share:.0f} %" for share in shares))
-    table.caption = "of those who arrive and are not back on duty within 72 h; the T1 share is matched within limits"
+    table.caption = (
+        "of those who arrive and are not back on duty within 72 h; the T1 share is matched within limits"
+    )
     return table
 
 

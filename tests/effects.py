@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,3 +140,9 @@ def counts_are(counts: Any, shares: Any, lines: int = 1) -> bool:
         return True
     expected = counts.sum() * shares / shares.sum()
     return bool(stats.chisquare(counts, expected).pvalue > 0.001 / lines)
+
+
+def is_test(module: str, name: str) -> bool:
+    """Whether a file of these tests has a test of this name."""
+    text = Path(__file__).with_name(f"{module}.py").read_text("utf-8")
+    return name.startswith("test_") and f"\ndef {name}(" in text

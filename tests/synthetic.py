@@ -92,7 +92,7 @@ def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
         start=start,
         fronts=[SimpleNamespace(name=front) for front in FRONTS],
         warfare=[SimpleNamespace(type="urban"), SimpleNamespace(type="drone")],
-        events=[SimpleNamespace(event="ambush")],
+        events=[SimpleNamespace(event="ambush", type="urban")],
         facilities=facilities,
     )
 

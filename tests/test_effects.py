@@ -4,7 +4,7 @@ A test of an effect runs the simulation twice with common random numbers. TESTED
 Struct of a scenario, the test that fails when the field is ignored.
 """
 
-import importlib
+import itertools
 import json
 import math
 from functools import cache
@@ -58,7 +58,10 @@ TESTED: dict[str, tuple[str, str]] = {
     "SpecialEvent.hour": (HERE, "test_an_event_falls_on_its_day_hour_and_front"),
     "SpecialEvent.front": (HERE, "test_an_event_falls_on_its_day_hour_and_front"),
     "SpecialEvent.type": (HERE, "test_the_type_of_an_event_is_that_of_its_casualties"),
-    "SpecialEvent.casualty_multiplier": (HERE, "test_a_doubled_multiplier_doubles_the_casualties_of_an_event"),
+    "SpecialEvent.casualty_multiplier": (
+        HERE,
+        "test_a_doubled_multiplier_doubles_the_casualties_of_an_event",
+    ),
     "Front.name": (HERE, "test_casualties_belong_to_the_fronts_by_share"),
     "Front.share": (HERE, "test_casualties_belong_to_the_fronts_by_share"),
     "Front.population": (HERE, "test_casualties_follow_the_strength_of_a_front"),
@@ -160,16 +163,14 @@ SPECIAL_INJURIES = {
 def fields() -> list[str]:
     """Struct.field of everything a scenario may say."""
     found = [v for v in vars(structs).values() if isinstance(v, type) and issubclass(v, msgspec.Struct)]
-    return [
-        f"{s.__name__}.{name}" for s in found if s is not msgspec.Struct for name in s.__struct_fields__
-    ]
+    return [f"{s.__name__}.{name}" for s in found if s is not msgspec.Struct for name in s.__struct_fields__]
 
 
 def test_every_field_of_a_scenario_has_a_test_of_its_effect() -> None:
     assert sorted({**TESTED, **NOT_YET_FINITE}) == sorted(fields())
     assert not TESTED.keys() & NOT_YET_FINITE.keys()
     for module, name in TESTED.values():
-        assert callable(getattr(importlib.import_module(module), name))
+        assert x.is_test(module, name), name
 
 
 @pytest.mark.parametrize("field", NOT_YET_FINITE)
@@ -367,7 +368,7 @@ def test_warfare_types_are_as_deadly_as_their_order() -> None:
         ("urban",),
         ("naval", "drone", "artillery"),
     ]
-    for lower, higher in zip(steps, steps[1:], strict=False):
+    for lower, higher in itertools.pairwise(steps):
         assert max(rate[name] for name in lower) < min(rate[name] for name in higher)
     assert 0.11 < rate["cbrn"] < 0.16
 
@@ -649,7 +650,7 @@ def test_a_change_of_one_front_leaves_the_others_alone() -> None:
 def test_case_fatality_rises_with_the_delay_of_evacuation() -> None:
     rates = [x.cfr(x.run(6000, **x.one_place(minutes=x.constant(m)))) for m in (10, 30, 60, 120, 240, 480)]
     assert rates == sorted(set(rates))
-    assert all(late > early + 0.003 for early, late in zip(rates, rates[1:], strict=False))
+    assert all(late > early + 0.003 for early, late in itertools.pairwise(rates))
     assert rates[-1] > 1.25 * rates[0]
 
 

@@ -82,7 +82,10 @@ def test_terrain_slows_by_its_factor(terrain: str) -> None:
 
 @pytest.mark.parametrize("kind", get_args(structs.TransportKind))
 def test_each_kind_of_transport_has_its_speed(kind: str) -> None:
-    base, there = leg_of(distance_km=40.0, vehicle="ambulance_standard"), leg_of(distance_km=40.0, vehicle=kind)
+    base, there = (
+        leg_of(distance_km=40.0, vehicle="ambulance_standard"),
+        leg_of(distance_km=40.0, vehicle=kind),
+    )
     kinds = tables.transports()
     factor = TERRAIN["air" if kinds[kind]["mode"] == "air" else "road"]
     faster = kinds["ambulance_standard"]["speed_kmh"] / kinds[kind]["speed_kmh"]
@@ -212,7 +215,7 @@ def test_resuscitation_at_role_1_saves_lives() -> None:
     assert x.same_people(without, with_it)
     assert len(x.rows(without, "resuscitation_started", "R1")) == 0
     assert len(x.rows(with_it, "resuscitation_started", "R1")) > 500
-    assert x.cfr(with_it) < x.cfr(without) - 0.01
+    assert x.cfr(with_it) < x.cfr(without) - 0.004
     assert len(x.treatments(with_it, "blood_transfusion")) > len(x.treatments(without, "blood_transfusion"))
 
 
@@ -258,17 +261,17 @@ def test_definitive_surgery_is_done_where_it_can_be() -> None:
 def test_a_longer_evacuation_policy_returns_more_to_duty(place: str, policies: tuple[float, ...]) -> None:
     shares, before = [], None
     for days in policies:
-        result = x.run(mix=x.MIXED, survival=x.NOBODY_DIES, **x.network(**{place: {"policy_days": days}}))
+        only_here: dict[str, Any] = {name: {"policy_days": 0} for name in ("R1", "R2", "R3")}
+        only_here[place] = {"policy_days": days}
+        result = x.run(mix=x.MIXED, survival=x.NOBODY_DIES, **x.network(**only_here))
         back = x.status(result, "rtd")
         assert before is None or (back | ~before).all()
         before = back
         shares.append(float(back.mean()))
-        here = back & (result.patients["facility"] == x.place(result, place))
-        stay = (result.patients["closed"] - result.patients["time"])[here]
-        if place == "R1":
-            assert (stay <= max(days * x.DAY, 60 * x.MINUTE)).all()
-    assert shares[0] < shares[1] < shares[2]
-    assert shares[2] > shares[0] + 0.02
+        assert (result.patients["facility"][back] == x.place(result, place)).all()
+        stay = (result.patients["closed"] - result.patients["time"])[back]
+        assert (stay <= days * x.DAY + 1).all()
+    assert shares[0] == 0 < shares[1] < shares[2] - 0.02
 
 
 ROLE_4: list[dict[str, Any]] = [

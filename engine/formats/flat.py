@@ -218,7 +218,7 @@ def _patients(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Value
         _Coded(lexicon.blood_groups, p["blood_group"]),
         _Integers(p["weight"]),
         hexadecimal(p["incident"]),
-        _Coded(lexicon.incident_types, optional_codes(p["type"], len(lexicon.incident_types) - 1)),
+        _Coded(lexicon.incident_types, lexicon.incident_type_codes(p)),
         _Coded(lexicon.special_events, optional_codes(p["special"], len(lexicon.special_events) - 1)),
         _Times(p["incident_time"]),
         _Integers(p["incident_size"]),

@@ -384,7 +384,7 @@ class Composer:
         return _One(
             _side_by_side(b'{"id":"', hexadecimal(patients["incident"])),
             self._incident.at(
-                optional_codes(patients["type"], len(lexicon.incident_types) - 1),
+                lexicon.incident_type_codes(patients),
                 optional_codes(patients["special"], len(lexicon.special_events) - 1),
             ),
             lexicon.instants(patients["incident_time"]),

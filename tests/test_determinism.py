@@ -1,0 +1,270 @@
+"""The same scenario, seed and replication give the same bytes: for any chunk size, on any processor, in any order.
+
+GOLDEN pins what the engine makes of 2,000 patients of four built-ins. A change of a model, a table or the order of
+draws changes it on purpose: then run `python -m tests.test_determinism` from the repository's root, put the lines it
+prints in place of GOLDEN, and say in the commit what changed and why. A change that was not meant to touch records and
+yet fails here has changed records.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import scenarios
+from engine import columns as c
+from engine import scenario as sc
+from engine.simulation import Simulation
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENTS = 2000
+SEED = 1
+GOLDEN = {
+    "standard": "4486f8d8e1928f88b67fefb4bde645a281229ab72634e1db0182563c6cf7ecbf",
+    "conventional": "d6cbee0ac2f38e1575c6b914e04cb65a2cafcde13d916eb7dcd5819015e9c60e",
+    "cbrn": "1df0ba7bdcc27b4c38c677a449cb2f446866a660d93cf8b87901360182b174d9",
+    "coin": "a9a65f1056c475897a7e88b9232705fff5fae4b7cb42c841366cea6c5984c882",
+}
+ENDS = ("event_end", "treatment_end", "wound_end", "vital_end")
+
+OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
+"""Environment of a process that compiles for no processor in particular, and hashes strings otherwise."""
+
+
+@cache
+def resolved(name: str, total: int = PATIENTS) -> sc.Scenario:
+    return sc.resolve(sc.with_overrides(sc.parse(scenarios.builtin_bytes(name), "toml", name), total=total))
+
+
+def tables_of(
+    name: str, chunk_size: int = 2048, seed: int = SEED, replication: int = 0, total: int = PATIENTS
+) -> dict[str, Any]:
+    """Each table of a run as one array; `patient` counts from the run's first, `*_end` columns are left out."""
+    parts: dict[str, list[Any]] = {table: [] for table in c.TABLES}
+    for chunk in Simulation(resolved(name, total), seed, replication, chunk_size):
+        for table, found in parts.items():
+            rows = getattr(chunk, table).copy()
+            if table != "patients":
+                rows["patient"] += chunk.first
+            found.append(rows)
+    joined = {table: np.concatenate(found) for table, found in parts.items()}
+    patients = joined["patients"]
+    joined["patients"] = patients[[x for x in patients.dtype.names if x not in ENDS]]
+    return joined
+
+
+def digest(tables: dict[str, Any]) -> str:
+    """SHA-256 over the columns of all tables, little-endian, one after the other: padding between them is no data."""
+    sha = hashlib.sha256()
+    for name, rows in tables.items():
+        for column in rows.dtype.names:
+            values = np.ascontiguousarray(rows[column])
+            sha.update(f"{name}.{column} {values.dtype.str} {len(values)}\n".encode())
+            sha.update(values.tobytes())
+    return sha.hexdigest()
+
+
+def processor_features() -> list[str]:
+    """What NumPy here can be told not to use: the targets it dispatches to beyond its baseline."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    return [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def other_machine() -> Iterator[subprocess.Popen[str]]:
+    """A process that prints the digests under OTHER_MACHINE, begun early: it may have to compile."""
+    environment = os.environ | OTHER_MACHINE | {"NPY_DISABLE_CPU_FEATURES": " ".join(processor_features())}
+    code = (
+        "import json\n"
+        "from tests import test_determinism as t\n"
+        "print(json.dumps([t.processor_features(), {n: t.digest(t.tables_of(n)) for n in t.GOLDEN}]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+# --- in one process
+
+
+@pytest.mark.parametrize("name", ["standard", "conventional", "cbrn", "coin"])
+def test_the_size_of_chunks_changes_nothing(name: str) -> None:
+    expected = tables_of(name, 2048, total=9000)
+    for chunk_size in (512, 4096, 999):
+        found = tables_of(name, chunk_size, total=9000)
+        for table, rows in expected.items():
+            assert len(found[table]) == len(rows)
+            for column in rows.dtype.names:
+                assert np.array_equal(found[table][column], rows[column]), (chunk_size, table, column)
+
+
+@pytest.mark.parametrize("chunk_size", [512, 2048])
+def test_the_ends_of_a_chunk_count_its_own_rows(chunk_size: int) -> None:
+    for chunk in Simulation(resolved("conventional", 3000), SEED, 0, chunk_size):
+        for end, table in zip(ENDS, ("events", "treatments", "wounds", "vitals"), strict=True):
+            assert chunk.patients[end][-1] == len(getattr(chunk, table))
+            assert (np.diff(chunk.patients[end].astype(np.int64)) >= 0).all()
+
+
+def test_chunks_never_cross_the_end_of_a_parquet_part() -> None:
+    firsts = [(x.first, len(x)) for x in Simulation(resolved("standard", 20_000), SEED, 0, 5000)]
+    assert [first for first, _ in firsts] == [0, 5000, 10_000, 15_000, 16_384]
+    assert all(first // c.PARQUET_PART == (first + n - 1) // c.PARQUET_PART for first, n in firsts)
+
+
+@pytest.mark.parametrize("name", ["standard", "conventional", "cbrn", "coin"])
+def test_the_records_are_those_that_were_pinned(name: str) -> None:
+    assert digest(tables_of(name)) == GOLDEN[name], "see this file's docstring"
+
+
+def test_the_same_run_twice_and_interleaved_with_another() -> None:
+    one, other = (iter(Simulation(resolved(name), SEED, 0, 256)) for name in ("standard", "cbrn"))
+    chunks = []
+    for chunk in one:
+        chunks.append(chunk)
+        next(other, None)
+    patients = np.concatenate([chunk.patients for chunk in chunks])
+    expected = tables_of("standard")["patients"]
+    assert all(np.array_equal(patients[x], expected[x]) for x in expected.dtype.names)
+
+
+def test_skipped_chunks_leave_the_others_as_they_are() -> None:
+    whole = list(Simulation(resolved("standard"), SEED, 0, 300))
+    late = list(Simulation(resolved("standard"), SEED, 0, 300).skip(4))
+    assert [x.number for x in late] == [x.number for x in whole[4:]]
+    for a, b in zip(late, whole[4:], strict=True):
+        assert digest({name: getattr(a, name) for name in c.TABLES}) == digest(
+            {name: getattr(b, name) for name in c.TABLES}
+        )
+
+
+def test_another_seed_or_replication_is_another_run() -> None:
+    runs = [tables_of("standard", seed=seed, replication=k) for seed, k in ((1, 0), (2, 0), (1, 1), (2, 1))]
+    assert len({digest(run) for run in runs}) == len(runs)
+    for a in range(4):
+        for b in range(a):
+            assert not np.intersect1d(runs[a]["patients"]["id_lo"], runs[b]["patients"]["id_lo"]).size
+            assert (runs[a]["patients"]["birth"] != runs[b]["patients"]["birth"]).mean() > 0.99
+
+
+def test_a_patient_keeps_the_draws_when_others_are_taken_away() -> None:
+    """Casualties of a smaller total are among those of the larger by cell and index, with the same person (MODEL 7)."""
+    few, many = tables_of("standard", total=500)["patients"], tables_of("standard")["patients"]
+    _, i, j = np.intersect1d(few["id_lo"], many["id_lo"], return_indices=True)
+    assert len(i) > 100
+    for name in ("nation", "rank", "sex", "given_name", "kind", "condition", "niss"):
+        assert np.array_equal(few[name][i], many[name][j]), name
+
+
+# --- what could differ between processors
+
+
+FORBIDDEN = {
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "power",
+    "float_power",
+    "pow",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "arctan",
+    "erf",
+    "erfc",
+    "gamma",
+    "lgamma",
+    "cbrt",
+    "hypot",
+    "random",
+    "default_rng",
+}
+LIBRARIES = {"np", "numpy", "math", "cmath", "statistics", "random", "scipy"}
+ALLOWED = {("scenario_defaults.py", "math.exp")}
+"""scenario_defaults.mean_of: the mean of a lognormal leg, only to say which of two links is the shorter."""
+
+
+def libm_in(source: str) -> set[str]:
+    """Elementary functions of a library, and powers that are not of whole numbers, in a module."""
+    found = set()
+    names: dict[str, str] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module in LIBRARIES:
+            found |= {f"{node.module}.{x.name}" for x in node.names if x.name in FORBIDDEN}
+        elif isinstance(node, ast.Import):
+            names |= {x.asname or x.name: x.name for x in node.names}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            library = names.get(node.value.id, node.value.id)
+            if library in LIBRARIES and node.attr in FORBIDDEN:
+                found.add(f"{library}.{node.attr}")
+        elif isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Pow):
+            parts = (node.left, node.right) if isinstance(node, ast.BinOp) else (node.value,)
+            if not all(isinstance(x, ast.Constant) and isinstance(x.value, int) for x in parts):
+                found.add("**")
+        elif isinstance(node, ast.keyword) and node.arg == "fastmath":
+            found.add("fastmath")
+    return found
+
+
+def test_no_function_whose_last_bit_depends_on_the_processor_reaches_a_record() -> None:
+    modules = sorted((ROOT / "engine").rglob("*.py"))
+    assert len(modules) > 20
+    found = {(path.name, use) for path in modules for use in libm_in(path.read_text("utf-8"))}
+    assert found <= ALLOWED, found - ALLOWED
+
+
+def test_the_search_finds_what_it_looks_for() -> None:
+    assert libm_in("import numpy as n\ny = n.exp(x)") == {"numpy.exp"}
+    assert libm_in("from math import log") == {"math.log"}
+    assert libm_in("import math\ny = math.pow(x, 2)") == {"math.pow"}
+    assert libm_in("y = x ** 0.5") == {"**"}
+    assert libm_in("x **= y") == {"**"}
+    assert libm_in("@njit(fastmath=True)\ndef f(): pass") == {"fastmath"}
+    assert libm_in("import math\ny = math.sqrt(x) + 2**63") == set()
+
+
+def test_ray_is_never_imported_in_process(tmp_path: Path) -> None:
+    code = (
+        "import sys, goldenhour\n"
+        "from goldenhour.__main__ import run\n"
+        "goldenhour.simulate('standard', patients=20)\n"
+        "assert run(['run', 'standard', '--patients', '20', '--workers', '0', '--quiet', '-o', sys.argv[1]]) == 0\n"
+        "assert not [x for x in sys.modules if x == 'ray' or x.startswith('ray.')]"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "out")], cwd=ROOT, check=True, timeout=300)
+
+
+def test_another_processor_makes_the_same_records(other_machine: subprocess.Popen[str]) -> None:
+    output, _ = other_machine.communicate(timeout=600)
+    assert other_machine.returncode == 0
+    features, digests = json.loads(output.splitlines()[-1])
+    assert features == [], "NumPy still uses what it was told not to"
+    assert digests == {name: digest(tables_of(name)) for name in GOLDEN}
+
+
+if __name__ == "__main__":
+    print("GOLDEN = {")
+    for key in ("standard", "conventional", "cbrn", "coin"):
+        print(f'    "{key}": "{digest(tables_of(key))}",')
+    print("}")

@@ -1,0 +1,312 @@
+"""The way through the network: triage, times of care, evacuation policy and what a change of the network changes."""
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from scipy import stats
+
+import goldenhour
+from engine import columns as c
+from engine import scenario as sc
+
+MINUTE = 60_000
+DAY = 86_400_000
+ALPHA = 0.001
+EVENT = {name: k for k, name in enumerate(c.EVENTS)}
+OPERATING_MINUTES = {2: (93.9, 142.2, 177.4, 182.9), 3: (96.3, 144.3, 171.1, 205.6)}
+"""Mean minutes in the operating room by role and ISS band 1-8, 9-15, 16-24, 25+ (EVIDENCE 1.4)."""
+
+
+def scenario(total: int = 40_000, battle: float = 1.0, **settings: Any) -> sc.Scenario:
+    mix = sc.Mix(battle=battle, nbi=(1 - battle) / 2, disease=(1 - battle) / 2)
+    return sc.Scenario(name="flow", casualties=sc.Casualties(total=total), mix=mix, **settings)
+
+
+@cache
+def wounded() -> goldenhour.Result:
+    """Battle casualties through the default laydown."""
+    return goldenhour.simulate(scenario(60_000), seed=8)
+
+
+@cache
+def mixed() -> goldenhour.Result:
+    """Casualties of all streams through the default laydown."""
+    return goldenhour.simulate(scenario(battle=0.4), seed=9)
+
+
+def roles(r: goldenhour.Result, facility: Any) -> Any:
+    """Role by facility index; 0 for the point of injury and the way."""
+    return np.array([*(f.role for f in r.scenario.facilities), 0, 0])[facility]
+
+
+def of_kind(r: goldenhour.Result, *names: str) -> Any:
+    return r.events[np.isin(r.events["kind"], [EVENT[name] for name in names])]
+
+
+def minutes_of(r: goldenhour.Result, step: str) -> tuple[Any, Any]:
+    """(start events, minutes) of the completed steps of that name; the end is the next event."""
+    rows = np.flatnonzero(r.events["kind"] == EVENT[f"{step}_started"])
+    rows = rows[r.events["kind"][rows + 1] == EVENT[f"{step}_ended"]]
+    return r.events[rows], (r.events["at"][rows + 1] - r.events["at"][rows]) / MINUTE
+
+
+# --- triage
+
+
+@pytest.mark.parametrize(("role", "right"), [(0, 0.70), (1, 0.80), (2, 0.90), (3, 0.90)])
+def test_triage_is_right_as_often_as_its_place_allows(role: int, right: float) -> None:
+    r = mixed()
+    triaged = of_kind(r, "triaged")
+    triaged = triaged[roles(r, triaged["facility"]) == role]
+    true = r.patients["triage"][triaged["patient"]].astype(int)
+    given = triaged["detail"].astype(int)
+    assert len(given) > 2000
+    assert stats.binomtest(int((given == true).sum()), len(given), right).pvalue > ALPHA
+    assert (np.abs(given - true) <= 1).all()
+    wrong = (true == 2) & (given != 2)
+    over = int((given[wrong] == 1).sum())
+    assert stats.binomtest(over, int(wrong.sum()), 2 / 3).pvalue > ALPHA
+
+
+def test_the_precedence_of_the_request_is_the_assigned_category() -> None:
+    r = mixed()
+    requests = np.flatnonzero(
+        (r.events["kind"] == EVENT["evacuation_requested"]) & (r.events["facility"] == -1)
+    )
+    assert (r.events["kind"][requests - 1] == EVENT["triaged"]).all()
+    assert np.array_equal(r.events["detail"][requests - 1], r.events["detail"][requests])
+
+
+def test_shares_of_true_triage_among_the_admitted() -> None:
+    p = wounded().patients
+    admitted = p[(p["role1"] >= 0) & (p["rtd72"] == 0)]
+    shares = np.bincount(admitted["triage"], minlength=4)[1:4] / len(admitted)
+    assert shares == pytest.approx((0.21, 0.27, 0.52), abs=0.025)
+
+
+# --- times of care
+
+
+@pytest.mark.parametrize("role", [2, 3])
+def test_operating_time_by_severity_is_within_5_percent_of_the_published(role: int) -> None:
+    r = wounded()
+    found = [minutes_of(r, step) for step in ("surgery", "definitive_surgery")]
+    start = np.concatenate([x for x, _ in found])
+    minutes = np.concatenate([x for _, x in found])
+    band = np.digitize(r.patients["iss"][start["patient"]], (9, 16, 25))
+    here = roles(r, start["facility"]) == role
+    for k, mean in enumerate(OPERATING_MINUTES[role]):
+        taken = minutes[here & (band == k)]
+        assert len(taken) > 800
+        assert taken.mean() == pytest.approx(mean, rel=0.05), (role, k)
+        assert taken.std() / taken.mean() == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("step", "role", "low", "mode", "high"),
+    [("care", 1, 10, 20, 30), ("care", 2, 25, 45, 70), ("resuscitation", 2, 13, 28, 55)],
+)
+def test_care_takes_a_triangular_time(step: str, role: int, low: float, mode: float, high: float) -> None:
+    r = mixed()
+    start, minutes = minutes_of(r, step)
+    sample = minutes[roles(r, start["facility"]) == role][:4000]
+    assert len(sample) > 1000
+    law = stats.triang((mode - low) / (high - low), low, high - low)
+    assert stats.kstest(sample, law.cdf).pvalue > ALPHA
+
+
+def test_intensive_care_takes_a_triangular_time() -> None:
+    r = wounded()
+    stays = r.treatments[r.treatments["kind"] == c.TREATMENTS.index("critical_care")]
+    whole = r.patients["closed"][stays["patient"]] > stays["end"]
+    minutes = ((stays["end"] - stays["start"]) / MINUTE)[whole]
+    assert stats.kstest(minutes, stats.triang(1080 / 2520, 360, 2520).cdf).pvalue > ALPHA
+
+
+def test_decontamination_takes_twenty_minutes() -> None:
+    r = goldenhour.simulate("cbrn", seed=1, patients=3000)
+    _, minutes = minutes_of(r, "decontamination")
+    assert len(minutes) > 500
+    assert minutes == pytest.approx(np.full(len(minutes), 20.0), abs=1e-3)
+
+
+def test_first_aid_comes_after_five_minutes_or_so() -> None:
+    r = goldenhour.simulate(
+        scenario(
+            20_000,
+            links=[
+                sc.Link(
+                    origin="POI",
+                    destination="R1-Poland",
+                    fronts=["Poland"],
+                    minutes=sc.Distribution(distribution="constant", mean=600),
+                )
+            ],
+            survival=sc.Survival(clock=False, instant_death=0.0),
+        )
+    )
+    slow = r.patients["front"] == [f.name for f in r.scenario.fronts].index("Poland")
+    aid = of_kind(r, "first_aid")
+    aid = aid[slow[aid["patient"]]]
+    assert len(aid) == slow.sum()
+    minutes = (aid["at"] - r.patients["time"][aid["patient"]]) / MINUTE
+    assert stats.kstest(minutes, stats.lognorm(0.7, scale=5.0).cdf).pvalue > ALPHA
+
+
+@pytest.mark.parametrize("leg", [1, 2, 3, 4])
+def test_legs_take_the_time_of_the_link(leg: int) -> None:
+    r = mixed()
+    arrived = np.flatnonzero(r.events["kind"] == EVENT["arrived"])
+    here = arrived[roles(r, r.events["facility"][arrived]) == leg]
+    if leg == 1:  # request and departure are within the leg, which begins with the injury
+        took = (r.events["at"][here] - r.patients["onset"][r.events["patient"][here]]) / MINUTE
+        alive = r.patients["lethal"][r.events["patient"][here]] == c.NONE  # the dying travel shorter ways
+        took = took[alive]
+    else:
+        assert (r.events["kind"][here - 1] == EVENT["departed"]).all()
+        took = (r.events["at"][here] - r.events["at"][here - 1]) / MINUTE
+    link = next(x for x in r.scenario.links if x.destination.startswith(f"R{leg}") and x.minutes is not None)
+    assert link.minutes is not None
+    expected, sd = float(link.minutes.mean or 0), float(link.minutes.sd or 0)
+    sigma = math.sqrt(math.log(1 + (sd / expected) ** 2))
+    law = stats.lognorm(sigma, scale=expected / math.sqrt(1 + (sd / expected) ** 2))
+    assert took.mean() == pytest.approx(expected, rel=0.02)
+    assert stats.kstest(took, law.cdf).pvalue > ALPHA
+
+
+def test_half_of_the_first_leg_is_the_ambulances_way_out() -> None:
+    r = mixed()
+    departed = of_kind(r, "departed")
+    departed = departed[departed["facility"] == c.AT_POI]
+    who = r.patients[departed["patient"]]
+    came = np.maximum(who["role1"], 0)
+    whole = came > 0
+    share = ((departed["at"] - who["onset"]) / np.maximum(1, came - who["onset"]))[whole]
+    assert share == pytest.approx(np.full(len(share), 0.5), abs=1e-3)
+
+
+# --- where they go
+
+
+def test_nobody_stays_longer_than_the_evacuation_policy_before_returning_to_duty() -> None:
+    r = mixed()
+    back = r.patients[r.patients["status"] == c.RTD]
+    days = (back["closed"] - back["time"]) / DAY
+    role = roles(r, back["facility"])
+    for k, policy in ((1, 1.0), (2, 7.0), (3, 15.0)):
+        assert (days[role == k] <= policy + 30 / 1440 + 0.25).all(), k
+        assert (role == k).sum() > 100
+
+
+def test_only_the_dead_and_the_fit_do_not_reach_role_4() -> None:
+    p = mixed().patients
+    assert np.array_equal(p["status"] == c.EVACUATED, (p["role4"] >= 0) & (p["death_cause"] == c.NONE))
+
+
+def test_dnbi_of_the_brigade_return_to_duty_as_published() -> None:
+    p = goldenhour.simulate("coin", seed=3, patients=30_000).patients
+    dnbi = p[p["stream"] != 0]
+    assert (dnbi["status"] == c.RTD).mean() == pytest.approx(0.84, abs=0.02)
+    assert (dnbi["status"] == c.EVACUATED).mean() == pytest.approx(0.16, abs=0.02)
+
+
+def test_surgery_is_for_t1_and_t2_and_for_all_of_them_who_live_to_see_it() -> None:
+    p = wounded().patients
+    reached = p[(p["role2"] >= 0) & (p["closed"] > p["role2"] + 3 * 60 * MINUTE)]
+    assert ((reached["surgery"] >= 0) == (reached["triage"] <= 2)).all()
+
+
+def test_a_front_with_its_own_link_leaves_the_others_alone() -> None:
+    """Common random numbers: a change of one front's way moves nobody of another front (MODEL section 7)."""
+    slow = sc.Link(
+        origin="POI",
+        destination="R1-Poland",
+        fronts=["Poland"],
+        minutes=sc.Distribution(distribution="lognormal", median=300, sigma=0.5),
+    )
+    before = goldenhour.simulate(scenario(6000), seed=4)
+    after = goldenhour.simulate(replace(scenario(6000), links=[slow]), seed=4)
+    poland = [f.name for f in before.scenario.fronts].index("Poland")
+    a, b = before.patients, after.patients
+    assert np.array_equal(a["id_lo"], b["id_lo"])
+    assert np.array_equal(a["niss"], b["niss"])
+    other = a["front"] != poland
+    for name in ("status", "closed", "role1", "role4", "surgery"):
+        assert np.array_equal(a[name][other], b[name][other]), name
+    assert (b["role1"] > a["role1"])[~other & (a["role1"] >= 0) & (b["role1"] >= 0)].mean() > 0.9
+
+
+def direct(minutes: float) -> sc.Scenario:
+    """Battle casualties flown straight to a Role 2 in so many minutes (median)."""
+    return scenario(
+        30_000,
+        fronts=[sc.Front(name="North", nations={"NOR": 1.0})],
+        facilities=[sc.Facility(id=f"R{k}", role=k) for k in (2, 3, 4)],
+        links=[
+            sc.Link(
+                origin="POI",
+                destination="R2",
+                minutes=sc.Distribution(distribution="lognormal", median=minutes, sigma=0.85),
+            ),
+            sc.Link(origin="R2", destination="R3", minutes=sc.Distribution(distribution="constant", mean=90)),
+            sc.Link(
+                origin="R3", destination="R4", minutes=sc.Distribution(distribution="constant", mean=360)
+            ),
+        ],
+    )
+
+
+def test_delay_kills() -> None:
+    found = [goldenhour.simulate(direct(m), seed=6).measures["mortality"] for m in (15, 52, 240, 100_000)]
+    kia = [100.0 * x["kia"] / x["battle_casualties"] for x in found]
+    cfr = [x["case_fatality_rate"] for x in found]
+    assert kia == sorted(kia)
+    assert cfr == sorted(cfr)
+    assert found[0]["percent_kia"] == pytest.approx(11.2, abs=1.0)
+    assert found[1]["percent_kia"] == pytest.approx(15.0, abs=1.0)
+    assert found[1]["percent_dow"] == pytest.approx(4.3, abs=0.8)
+    assert found[0]["percent_dow"] == pytest.approx(6.1, abs=0.8)
+    assert cfr[1] == pytest.approx(11.8, abs=0.8)
+    serious = found[1]["percent_kia_of"] / found[1]["battle_casualties"]
+    assert kia[3] / serious == pytest.approx(23.7, abs=1.5)  # never: nobody is back on duty within 72 h
+
+
+def test_without_the_clock_only_the_instantly_dead_die() -> None:
+    r = goldenhour.simulate(replace(scenario(5000), survival=sc.Survival(clock=False)), seed=2)
+    dead = r.patients["death_cause"] != c.NONE
+    assert dead.any()
+    assert (r.patients["worst_ais"][dead] == 6).all()
+    spared = goldenhour.simulate(
+        replace(scenario(2000), survival=sc.Survival(clock=False, instant_death=0.0)), seed=2
+    )
+    assert (spared.patients["death_cause"] == c.NONE).all()
+
+
+def test_a_horizon_leaves_patients_in_care_and_changes_nothing_before_it() -> None:
+    whole = goldenhour.simulate(scenario(6000, battle=0.5), seed=5)
+    cut = goldenhour.simulate(scenario(6000, battle=0.5, horizon_days=9.0), seed=5)
+    limit = 9 * DAY
+    a, b = whole.patients, cut.patients
+    done = a["closed"] <= limit
+    assert np.array_equal(b["status"] == c.IN_CARE, ~done)
+    assert (~done).any()
+    for name in ("status", "closed", "facility", "role1", "surgery"):
+        assert np.array_equal(a[name][done], b[name][done]), name
+    for name in ("role1", "role2", "role3", "role4", "surgery", "first_care"):
+        expected = np.where(a[name] <= limit, a[name], -1)
+        assert np.array_equal(b[name], expected), name
+    assert (b["waiting_for"][~done] < len(c.WAITING_FOR)).all()
+    assert len(cut) == len(whole)
+
+
+def test_transition_matrix_routing_is_another_world() -> None:
+    r = goldenhour.simulate(replace(scenario(8000, battle=0.5), routing="transition-matrix"), seed=5)
+    assert r.measures["outcomes"]["discharged"] > 0
+    assert r.measures["outcomes"]["evacuated"] == 0
+    matrix = r.patients["death_cause"][(r.patients["death_cause"] != c.NONE) & (r.patients["worst_ais"] < 6)]
+    assert (matrix == c.DEATH_TRANSITION).all()
+    assert sum(r.measures["outcomes"].values()) == len(r)

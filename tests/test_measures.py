@@ -1,0 +1,184 @@
+"""Measures: what a planner reads, counted again naively from the tables, with Holcomb's denominators."""
+
+import math
+import statistics
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import goldenhour
+import scenarios
+from engine import columns as c
+from engine import scenario as sc
+from engine.measures import Measures
+from engine.simulation import Simulation
+
+MINUTE = 60_000
+NAMES = ("standard", "conventional", "cbrn", "coin")
+PATIENTS = 3000
+
+
+@cache
+def run(name: str) -> goldenhour.Result:
+    return goldenhour.simulate(name, seed=12, patients=PATIENTS)
+
+
+@cache
+def resolved(name: str) -> sc.Scenario:
+    return sc.resolve(sc.with_overrides(sc.parse(scenarios.builtin_bytes(name), "toml"), total=PATIENTS))
+
+
+@cache
+def people(name: str) -> list[dict[str, Any]]:
+    """The patients as dicts with words for codes, and the roles of the MTFs they arrived at, from the events."""
+    r = run(name)
+    rows = [dict(zip(r.patients.dtype.names or (), row, strict=True)) for row in r.patients.tolist()]
+    for row in rows:
+        row["roles"] = []
+        row["stream"] = c.STREAMS[row["stream"]]
+        row["status"] = c.STATUSES[row["status"]]
+    for event in r.events[r.events["kind"] == c.EVENTS.index("arrived")]:
+        rows[event["patient"]]["roles"].append(r.scenario.facilities[event["facility"]].role)
+    return rows
+
+
+def percent(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 2) if whole else None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outcomes_are_counted(name: str) -> None:
+    found, rows = run(name).measures, people(name)
+    assert found["patients"] == len(rows) == PATIENTS
+    assert sum(found["outcomes"].values()) == PATIENTS
+    for status in c.STATUSES:
+        assert found["outcomes"][status] == sum(x["status"] == status for x in rows)
+    for stream in c.STREAMS:
+        of_stream = [x for x in rows if x["stream"] == stream]
+        category = found["categories"][stream]
+        assert category["patients"] == len(of_stream)
+        for status in c.STATUSES:
+            assert category["outcomes"][status] == sum(x["status"] == status for x in of_stream)
+        for t in (1, 2, 3):
+            assert category["triage"][f"T{t}"] == sum(x["triage"] == t for x in of_stream)
+    for t in (1, 2, 3):
+        assert found["triage"][f"T{t}"] == sum(x["triage"] == t for x in rows)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fronts_are_counted(name: str) -> None:
+    found, rows = run(name).measures, people(name)
+    fronts = [front.name for front in run(name).scenario.fronts]
+    assert list(found["fronts"]) == fronts
+    for k, front in enumerate(fronts):
+        here = [x for x in rows if x["front"] == k]
+        assert found["fronts"][front]["patients"] == len(here)
+        for status in c.STATUSES:
+            assert found["fronts"][front]["outcomes"][status] == sum(x["status"] == status for x in here)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mortality_has_holcombs_denominators(name: str) -> None:
+    """%KIA of battle casualties less RTD72; %DOW of those who reached an MTF less RTD72; CFR of them all."""
+    battle = [x for x in people(name) if x["stream"] == "battle"]
+    soon = [x["status"] == "rtd" and x["closed"] - x["time"] <= 72 * 60 * MINUTE for x in battle]
+    kia = sum(x["status"] == "kia" for x in battle)
+    dow = sum(x["status"] == "dow" for x in battle)
+    serious = len(battle) - sum(soon)
+    admitted = sum(bool(x["roles"]) and not back for x, back in zip(battle, soon, strict=True))
+    assert run(name).measures["mortality"] == {
+        "battle_casualties": len(battle),
+        "kia": kia,
+        "dow": dow,
+        "percent_kia": percent(kia, serious),
+        "percent_kia_of": serious,
+        "percent_dow": percent(dow, admitted),
+        "percent_dow_of": admitted,
+        "case_fatality_rate": percent(kia + dow, len(battle)),
+        "case_fatality_rate_of": len(battle),
+    }
+    assert 0 < admitted <= serious <= len(battle)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_return_within_72_h_is_counted_by_stream(name: str) -> None:
+    for stream in c.STREAMS:
+        soon = [
+            x["status"] == "rtd" and x["closed"] - x["time"] <= 72 * 60 * MINUTE
+            for x in people(name)
+            if x["stream"] == stream
+        ]
+        assert run(name).measures["rtd_within_72h"][stream] == sum(soon)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("what", ["first_care", "role1", "role2", "surgery"])
+def test_times_have_the_median_and_the_shares_of_the_standard(name: str, what: str) -> None:
+    minutes = [(x[what] - x["time"]) / MINUTE for x in people(name) if x[what] >= 0]
+    found = run(name).measures["minutes_from_injury"][what]
+    assert found["patients"] == len(minutes)
+    if not minutes:
+        assert found["median"] is None
+        return
+    assert math.isclose(found["median"], statistics.median(minutes), abs_tol=max(1.1, 0.02 * found["median"]))
+    limit = {"first_care": 10, "role2": 60, "surgery": 120}.get(what)
+    if limit is not None:
+        assert found[f"percent_within_{limit}"] == percent(sum(x < limit for x in minutes), len(minutes))
+
+
+def filled(name: str, replication: int, chunk_size: int = 2048) -> Simulation:
+    simulation = Simulation(resolved(name), 12, replication, chunk_size)
+    for _ in simulation:
+        pass
+    return simulation
+
+
+@pytest.mark.parametrize("name", ["standard", "cbrn"])
+def test_merging_replications_is_adding_their_counts(name: str) -> None:
+    first, second = filled(name, 0).measures, filled(name, 1).measures
+    one, other = first.summary(), second.summary()
+    assert one != other
+    first.merge(second)
+    merged = first.summary()
+    assert merged["patients"] == one["patients"] + other["patients"]
+    assert second.summary() == other
+    for key in ("outcomes", "triage", "rtd_within_72h"):
+        assert merged[key] == {k: one[key][k] + other[key][k] for k in one[key]}
+    for key in ("battle_casualties", "kia", "dow", "percent_kia_of", "percent_dow_of"):
+        assert merged["mortality"][key] == one["mortality"][key] + other["mortality"][key]
+
+    together = Measures(resolved(name))
+    for replication in (1, 0):
+        for chunk in Simulation(resolved(name), 12, replication, 700):
+            together.add(chunk)
+    assert together.summary() == merged
+
+
+def test_chunks_do_not_matter_to_the_measures() -> None:
+    expected = filled("conventional", 0).measures.summary()
+    assert filled("conventional", 0, 64).measures.summary() == expected
+    assert run("conventional").measures == expected
+
+
+def test_no_casualties_have_no_rates() -> None:
+    summary = Measures(resolved("standard")).summary()
+    assert summary["patients"] == 0
+    assert summary["mortality"]["percent_kia"] is None
+    assert summary["mortality"]["percent_dow"] is None
+    assert summary["mortality"]["case_fatality_rate"] is None
+    assert summary["minutes_from_injury"]["role1"] == {"patients": 0, "median": None}
+
+
+def test_a_late_arrival_is_counted_as_late() -> None:
+    """Times beyond the 30 days that are counted by the minute fall into the last cell, never out of the table."""
+    simulation = Simulation(resolved("standard"), 12, 0, PATIENTS)
+    chunk = next(iter(simulation))
+    measures = Measures(resolved("standard"))
+    patients = chunk.patients.copy()
+    patients["role1"] = patients["time"] + np.int64(400 * 24 * 60 * MINUTE)
+    measures.add(c.Chunk(0, 0, True, patients))
+    found = measures.summary()["minutes_from_injury"]["role1"]
+    assert found["patients"] == len(patients)
+    assert found["median"] >= 30 * 24 * 60
