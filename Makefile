@@ -22,7 +22,7 @@ STAMP := .venv/.goldenhour-installed
 define quietly
 log=$$(mktemp); start=$$SECONDS; echo "$(1) ..."; \
 ( $(2) ) >"$$log" 2>&1 & job=$$!; \
-trap 'kill $$job 2>/dev/null; rm -f "$$log"' EXIT; \
+trap 'kill $$job 2>/dev/null || true; rm -f "$$log"' EXIT; \
 while kill -0 $$job 2>/dev/null; do \
 	sleep 1; t=$$((SECONDS - start)); \
 	if (( t > 0 && t % 15 == 0 )); then echo "  $$t s"; fi; \

@@ -4,6 +4,7 @@ Ray puts the driver's working directory before site-packages in every worker, so
 would give a right driver and a wrong worker. Drivers and actors call `check` before they import the engine.
 """
 
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -13,8 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("goldenhour", "engine", "actors", "scenarios")
 
 
+@functools.cache
 def check() -> None:
-    """Raise ImportError unless all packages resolve to folders of `ROOT`."""
+    """Raise ImportError unless all packages resolve to folders of `ROOT`; looked at once a process."""
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         origin = spec.origin if spec else None

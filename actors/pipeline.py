@@ -397,7 +397,7 @@ class _Attempt:
         self._orders = {lane: ray.put(order) for lane, order in run.orders.items()}
         self._most_running = len(run.orders) * 1000 if session.local else request.workers
         self._per_part = -(-PARQUET_PART // request.chunk_size) if PART in run.orders else 0
-        self._limit = request.workers + 2 + request.workers * self._per_part
+        self._limit = request.workers + 3 + request.workers * self._per_part
         self._issued = 0
         self._heads: deque[tuple[Any, Any]] = deque()
         self._gathered: list[Any] = []

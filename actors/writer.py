@@ -14,6 +14,7 @@ import re
 import stat
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -182,6 +183,7 @@ class _Open:
         self.part = part
         self.path = path
         self.digest = hashlib.sha256()
+        self.syncing: Future[None] | None = None
         self.content = _Content(part.path) if path.suffix in _Content.SUFFIXES else None
         flags = os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_WRONLY | os.O_CREAT | os.O_EXCL if fresh else os.O_RDWR)
         self.descriptor = os.open(path, flags, 0o666)
@@ -205,6 +207,12 @@ class _Open:
         if self.content:
             self.content.read(self.path)
 
+    def wait(self) -> None:
+        """Until nothing of the part is on its way to the disk."""
+        if self.syncing is not None:
+            pending, self.syncing = self.syncing, None
+            pending.result()
+
     def append(self, piece: Piece) -> int:
         """Write one piece; returns its bytes."""
         view = memoryview(piece.data).cast("B")
@@ -223,9 +231,19 @@ class _Open:
         )
         return done
 
+    def sync(self, pool: ThreadPoolExecutor) -> None:
+        """Start sending what was written to the disk, unless that is still under way."""
+        if self.syncing is not None:
+            if not self.syncing.done():
+                return
+            self.syncing.result()
+        self.syncing = pool.submit(_settle, self.descriptor, self.part.bytes)
+
     def finish(self) -> Part:
         """Send the part to the disk, close it and return it with its digest."""
+        self.wait()
         os.fsync(self.descriptor)
+        _settle(self.descriptor, self.part.bytes)
         os.close(self.descriptor)
         self.descriptor = -1
         self.part = msgspec.structs.replace(
@@ -234,6 +252,18 @@ class _Open:
             content_sha256=self.content.digest.hexdigest() if self.content else None,
         )
         return self.part
+
+
+def _settle(descriptor: int, written: int) -> None:
+    """Send the first `written` bytes to the disk and drop them from the system's cache.
+
+    Nobody reads them soon, and pages given back are used again for what comes next: a cache that only grows takes
+    memory from the other processes and, on a virtual machine, has to be fetched from the host page by page (measured:
+    1.6 instead of 10 microseconds of processor time for each 4 kB).
+    """
+    os.fdatasync(descriptor)
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, written, os.POSIX_FADV_DONTNEED)
 
 
 class Writer:
@@ -251,6 +281,7 @@ class Writer:
         self._parts: dict[str, Part] = {}
         self._unsynced = 0
         self._synced_at = time.monotonic()
+        self._pool = ThreadPoolExecutor(1)  # sends to the disk while the next pieces are written
 
     def hello(self) -> tuple[str, int]:
         """Node and process id."""
@@ -310,6 +341,8 @@ class Writer:
         while self._open:
             _, part = self._open.popitem()
             with contextlib.suppress(OSError):
+                part.wait()
+            with contextlib.suppress(OSError):
                 os.close(part.descriptor)
 
     def _part_for(self, piece: Piece, touched: dict[str, Part]) -> _Open:
@@ -335,7 +368,7 @@ class Writer:
         now = time.monotonic()
         if self._unsynced >= SYNC_BYTES and now - self._synced_at >= SYNC_SECONDS:
             for part in self._open.values():
-                os.fdatasync(part.descriptor)
+                part.sync(self._pool)
             self._unsynced = 0
             self._synced_at = time.monotonic()
 

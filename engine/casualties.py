@@ -285,6 +285,12 @@ def _wound_regions(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any,
 
 
 @inner
+def _rank(region: Any, ais: Any) -> int:
+    """Order of wounds: by AIS; of equals, eyes and ears last, for they are not what kills."""
+    return 2 * ais + (0 if region in (REGION_EYES, REGION_EARS) else 1)
+
+
+@inner
 def _sort_wounds(wounds: Any, first: Any, n: Any) -> None:
     """Worst wound first, stable."""
     for k in range(1, n):
@@ -293,7 +299,7 @@ def _sort_wounds(wounds: Any, first: Any, n: Any) -> None:
         side = wounds[first + k].side
         condition = wounds[first + k].condition
         j = k - 1
-        while j >= 0 and wounds[first + j].ais < ais:
+        while j >= 0 and _rank(wounds[first + j].region, wounds[first + j].ais) < _rank(region, ais):
             wounds[first + j + 1].region = wounds[first + j].region
             wounds[first + j + 1].ais = wounds[first + j].ais
             wounds[first + j + 1].side = wounds[first + j].side
@@ -306,13 +312,13 @@ def _sort_wounds(wounds: Any, first: Any, n: Any) -> None:
 
 
 @inner
-def _contradicts(wounds: Any, first: Any, k: Any, condition: Any, flags: Any) -> bool:
-    """Whether giving wound k this condition repeats a wound, or amputates where there is an amputation already."""
+def _contradicts(wounds: Any, first: Any, k: Any, condition: Any, flags: Any, repeats: Any) -> bool:
+    """Whether giving wound k this condition amputates a second time or, unless `repeats`, repeats another wound."""
     amputation = flags[condition] & FLAG_AMPUTATION
     for j in range(k):
         other = wounds[first + j]
         if other.region == wounds[first + k].region and other.side == wounds[first + k].side:
-            if other.condition == condition:
+            if other.condition == condition and not repeats:
                 return True
             if amputation and flags[other.condition] & FLAG_AMPUTATION:
                 return True
@@ -331,8 +337,8 @@ def _wound_conditions(row: Any, mechanism: Any, wounds: Any, first: Any, n: Any,
         count = t.count[row, wound.region, mechanism, wound.ais, wound.side]
         u = (np.float64(wound.condition) + 0.5) / 65536.0
         choice = pick(t.chance, start, count, u)
-        for _ in range(count):
-            if not _contradicts(wounds, first, k, t.choices[start + choice], t.flags):
+        for step in range(2 * count):
+            if not _contradicts(wounds, first, k, t.choices[start + choice], t.flags, step >= count):
                 break
             choice = (choice + 1) % count
         wound.condition = t.choices[start + choice]

@@ -195,7 +195,7 @@ def _close(o: Any, i: Any, s: Any, at: Any, status: Any) -> None:
 
 @inner
 def _clip(o: Any, first: Any, at: Any) -> None:
-    """Treatments of the patient (rows from `first` on) end at `at`; those that had not begun are taken out."""
+    """Treatments of the patient (rows from `first` on) end at `at` at the latest; those not begun are taken out."""
     kept = first
     end = np.int64(at)
     for k in range(first, o.rows[1]):
@@ -239,6 +239,7 @@ def _begin_by_matrix(p: Any, s: Any, start: Any, leg: Any, m: Any, who: Any) -> 
         return leg
     s.life = math.inf
     p.lethal = NONE
+    p.untreated_death = -1
     draw_outcome(p, s, 0, m, who)
     if s.outcome == OUT_DEAD:
         s.late = start + unit(v) * m.care.request[1] * leg
@@ -306,6 +307,7 @@ def _arrive(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
         p.role4 = at
     if not s.admitted:
         s.admitted = 1
+        _clip(o, s.first_treatment, now)
         if not m.transitions.used[0]:
             late_death(p, s, now, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
         if p.kind != WOUNDED:
@@ -515,6 +517,7 @@ def _dispose(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
 @inner
 def _return(o: Any, i: Any, s: Any, now: Any, m: Any) -> None:
     """Back to duty; from Role 4, which only transition-matrix routing leaves: out of the force."""
+    _clip(o, s.first_treatment, now)
     if s.facility >= 0 and m.network.role[s.facility] == 4:
         log_event(o, i, now, s.facility, E_DISCHARGED, 0)
         _close(o, i, s, now, DISCHARGED)
@@ -538,6 +541,7 @@ def _at_poi(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
     else:
         s.depart_at = math.inf
         log_event(o, i, now, AT_POI, E_DEPARTED, 0)
+        _clip(o, s.first_treatment, now)
         s.facility = EN_ROUTE
     if m.transitions.used[0] and s.outcome == OUT_RETURNED and s.stage != S_REQUEST:
         s.stage = S_RTD

@@ -166,16 +166,8 @@ def _lognormal(log_median: Any, sigma: Any, u: Any) -> float:
 
 
 @inner
-def _lethal_mechanism(wounds: Any, w: Any, n: Any, u: Any, t: Any) -> int:
-    """What kills, from the worst wound: eyes and ears only where nothing else is as bad (MODEL section 4)."""
-    region = wounds[w].region
-    for k in range(n):
-        if wounds[w + k].ais < wounds[w].ais:
-            break
-        r = wounds[w + k].region
-        if r < REGION_EYES or r >= REGION_FACE:
-            region = r
-            break
+def _lethal_mechanism(region: Any, u: Any, t: Any) -> int:
+    """What kills, from the region of the worst wound; where that is of eyes or ears, the brain (MODEL section 4)."""
     if region == REGION_HEAD or (REGION_EYES <= region < REGION_FACE):
         return TBI
     if region == REGION_FACE:
@@ -219,7 +211,7 @@ def fate_of_wounded(
         minutes = t.minutes[p.niss] * _lognormal(0.0, t.sigma[0], unit(b))
         if t.clock[0] and unit(a) < t.lethal[p.niss]:
             life = minutes * MINUTE
-            p.lethal = _lethal_mechanism(wounds, w, n, unit(c), t)
+            p.lethal = _lethal_mechanism(wounds[w].region, unit(c), t)
     lethal = p.lethal != NONE
     p.triage = true_triage(p.worst_ais, lethal, life / MINUTE, unit(d), t.triage)
     p.onset = p.time

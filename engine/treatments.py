@@ -16,6 +16,7 @@ from engine.casualties import (
     FLAG_PNEUMOTHORAX,
     FLAG_VESSEL,
     REGION_ABDOMEN,
+    REGION_EARS,
     REGION_EYES,
     REGION_FACE,
     REGION_HEAD,
@@ -338,6 +339,8 @@ def _operation(wound: Any, lethal: Any, flags: Any) -> int:
         return T_CRANIOTOMY if wound.ais >= 3 or lethal == TBI else T_DEBRIDEMENT
     if wound.region == REGION_EYES:
         return T_EYE
+    if wound.region == REGION_EARS:
+        return T_DEBRIDEMENT
     if wound.region == REGION_FACE:
         return T_SURGICAL_AIRWAY if lethal == AIRWAY else T_DEBRIDEMENT
     if wound.region == REGION_NECK:

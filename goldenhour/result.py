@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from engine.records import Patient
 
-CHUNK_SIZE = 4096
+CHUNK_SIZE = 2048
 ENDS = {"events": "event_end", "treatments": "treatment_end", "wounds": "wound_end", "vitals": "vital_end"}
 """The column of `patients` that says where a patient's rows in each other table end."""
 

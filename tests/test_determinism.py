@@ -29,10 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "4486f8d8e1928f88b67fefb4bde645a281229ab72634e1db0182563c6cf7ecbf",
-    "conventional": "d6cbee0ac2f38e1575c6b914e04cb65a2cafcde13d916eb7dcd5819015e9c60e",
-    "cbrn": "1df0ba7bdcc27b4c38c677a449cb2f446866a660d93cf8b87901360182b174d9",
-    "coin": "a9a65f1056c475897a7e88b9232705fff5fae4b7cb42c841366cea6c5984c882",
+    "standard": "17ab28d8de0a9f73fab0f0cc598803f3bd6776b5a87d93fbe0bf44c59421ed78",
+    "conventional": "2b5272b09a2e783b71cd2ea3b669099002204da5e2b0633c4caab6d83f68a159",
+    "cbrn": "21d54f86e32df43af9f8482288b3d06b4102ef1a1b98421c9b81a38d99d2979f",
+    "coin": "5fe2c92038fc2ca33d295f8c1fce1dd145c1958247ee03fbe746a8843c9a5be8",
 }
 ENDS = ("event_end", "treatment_end", "wound_end", "vital_end")
 

@@ -38,7 +38,7 @@ Fixed = NDArray[np.bytes_]
 BLOCK = 1024
 """Patients whose pieces are looked up at once: enough to hide NumPy's overhead, few enough to stay small."""
 
-SLICE = 256
+SLICE = 512
 """Patients joined at once: few enough for the processor's cache (1 MB)."""
 
 _KEPT = 1 << 18
