@@ -93,8 +93,13 @@ INJURIES = np.dtype(
             "groups",
             "u1",
             (CONDITIONS,),
-        ),  # care an illness calls for: 1 musculoskeletal, 2 fluids, ILL_HEAT + 1, ILL_COLD + 1, else 0
+        ),  # care an illness calls for: CARE_ codes of engine.treatments
         ("side", "u1", (CONDITIONS,)),  # the side a condition names
+        (
+            "level",
+            "u1",
+            (CONDITIONS,),
+        ),  # along a limb: 1 upper arm, thigh; 2 forearm, lower leg; 3 hand, foot; else 0
         ("nature", "u1", (CONDITIONS,)),  # NATURES: what kind of cause a wound's condition belongs to
         ("ill_first", "i8", (ILLNESSES, 4, 2)),  # by illness, true triage category and sex
         ("ill_count", "i8", (ILLNESSES, 4, 2)),
@@ -312,36 +317,62 @@ def _sort_wounds(wounds: Any, first: Any, n: Any) -> None:
 
 
 @inner
-def _contradicts(wounds: Any, first: Any, k: Any, condition: Any, flags: Any, repeats: Any) -> bool:
-    """Whether giving wound k this condition amputates a second time or, unless `repeats`, repeats another wound."""
-    amputation = flags[condition] & FLAG_AMPUTATION
+def _contradicts(wounds: Any, first: Any, k: Any, condition: Any, t: Any, repeats: Any) -> bool:
+    """Whether wound k cannot have this condition beside those before it.
+
+    No wound lies beyond an amputation or at a second amputation of the same limb; none is the same again unless
+    `repeats`.
+    """
+    amputation = t.flags[condition] & FLAG_AMPUTATION
     for j in range(k):
         other = wounds[first + j]
         if other.region == wounds[first + k].region and other.side == wounds[first + k].side:
             if other.condition == condition and not repeats:
                 return True
-            if amputation and flags[other.condition] & FLAG_AMPUTATION:
+            gone = t.flags[other.condition] & FLAG_AMPUTATION
+            if amputation and gone:
+                return True
+            if gone and t.level[condition] > t.level[other.condition]:
+                return True
+            if amputation and t.level[other.condition] > t.level[condition]:
                 return True
     return False
+
+
+@inner
+def _choose(row: Any, mechanism: Any, wounds: Any, first: Any, k: Any, u: Any, t: Any, repeats: Any) -> int:
+    """The entry of t.choices for wound k that u falls on, or the next that does not contradict; -1 if all do."""
+    wound = wounds[first + k]
+    start = t.first[row, wound.region, mechanism, wound.ais, wound.side]
+    count = t.count[row, wound.region, mechanism, wound.ais, wound.side]
+    choice = pick(t.chance, start, count, u)
+    for _ in range(count):
+        if not _contradicts(wounds, first, k, t.choices[start + choice], t, repeats):
+            return start + choice
+        choice = (choice + 1) % count
+    return -1
 
 
 @inner
 def _wound_conditions(row: Any, mechanism: Any, wounds: Any, first: Any, n: Any, t: Any) -> None:
     """Chooses the condition of each wound among those that fit type, region, mechanism, AIS and side.
 
-    In a region without sides the wound takes the side that its condition names.
+    Where all of them contradict the wounds before, the wound moves to the other side; at last a wound may be the same
+    as another. In a region without sides the wound takes the side that its condition names.
     """
     for k in range(n):
         wound = wounds[first + k]
-        start = t.first[row, wound.region, mechanism, wound.ais, wound.side]
-        count = t.count[row, wound.region, mechanism, wound.ais, wound.side]
         u = (np.float64(wound.condition) + 0.5) / 65536.0
-        choice = pick(t.chance, start, count, u)
-        for step in range(2 * count):
-            if not _contradicts(wounds, first, k, t.choices[start + choice], t.flags, step >= count):
+        chosen = -1
+        for attempt in range(4):
+            if attempt > 0 and t.sided[wound.region]:
+                wound.side = 3 - wound.side
+            chosen = _choose(row, mechanism, wounds, first, k, u, t, attempt >= 2)
+            if chosen >= 0:
                 break
-            choice = (choice + 1) % count
-        wound.condition = t.choices[start + choice]
+        if chosen < 0:
+            chosen = t.first[row, wound.region, mechanism, wound.ais, wound.side]
+        wound.condition = t.choices[chosen]
         if t.side[wound.condition]:
             wound.side = t.side[wound.condition]
 

@@ -30,17 +30,16 @@ def triage_shares(model_of: Table, row: int) -> list[float]:
 
 
 def tilt(s: Scenario, m: Table) -> None:
-    """Moves the mean of Z, within -1..1, so that the author's T1 share of battle casualties comes out."""
+    """Sets the mean of Z, within -1..1, so that the author's T1 share of battle casualties comes out."""
     wanted = triage_weights(s, "battle")
     if wanted is None or s.routing != "clock":
         return
     severity = m["injuries"]["severity"][0]
     for row in _type_rows(s).values():
-        before = float(severity[row])
         low, high = -1.0, 1.0
         for _ in range(TILT_STEPS):
             middle = 0.5 * (low + high)
-            severity[row] = before + middle
+            severity[row] = middle
             if triage_shares(m, row)[0] < wanted[0]:
                 low = middle
             else:

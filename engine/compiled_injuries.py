@@ -46,7 +46,15 @@ from engine.compiling import (
 from engine.numerics import plain
 from engine.scenario import incident_types, mix_of, special_types, start_seconds
 from engine.scenario_structs import Scenario
-from engine.treatments import CARE_COOLING, CARE_FLUIDS, CARE_MEDICAL, CARE_MUSCULOSKELETAL, CARE_REWARMING
+from engine.treatments import (
+    CARE_COOLING,
+    CARE_FLUIDS,
+    CARE_FRACTURE,
+    CARE_MEDICAL,
+    CARE_MUSCULOSKELETAL,
+    CARE_REWARMING,
+    CARE_SURGICAL,
+)
 from scenarios import catalogue, tables
 
 
@@ -144,10 +152,16 @@ def _wound_groups(names: Sequence[str]) -> Groups:
             for row, name in enumerate(names):
                 if name in c.types:
                     bound.setdefault((row, *place), []).append((index, c.weight))
+    types = model("casualties")["types"]
+    burnt = {k for k, c in enumerate(catalogue.conditions()) if c.burn or c.immersion}
     groups = Groups((len(names), len(REGIONS), len(WEAPONS), 7, len(SIDES)))
     for row in range(len(names)):
+        factor = types[names[row]].get("burn_and_immersion_weight", 1.0)
         for where, found in common.items():
-            groups.add((row, *where), [*found, *bound.get((row, *where), [])])
+            both = [*found, *bound.get((row, *where), [])]
+            groups.add(
+                (row, *where), [(k, w * factor if k in burnt and where[1] == OTHER else w) for k, w in both]
+            )
     return groups
 
 
@@ -181,8 +195,21 @@ def _illness_groups() -> Groups:
     return groups
 
 
+OTHER = WEAPONS.index("other")
 CAUSE_NATURES = ("", "burn", "blunt", "immersion")
 ACCIDENT_GROUPS = ("", "msk", "fall", "crush", "heat", "cold")
+
+
+LEVELS = {
+    **dict.fromkeys(("S4", "S7"), 1),
+    **dict.fromkeys(("S5", "S8", "T22", "T24"), 2),
+    **dict.fromkeys(("S6", "S9", "T23", "T25"), 3),
+}
+"""How far along a limb an ICD-10-CM block lies: 1 shoulder to elbow, hip to knee; 2 to wrist, ankle; 3 beyond."""
+
+
+def _level(code: str) -> int:
+    return LEVELS.get(code[:2], LEVELS.get(code[:3], 0))
 
 
 def _nature(c: Any) -> int:
@@ -233,9 +260,13 @@ def _flags(c: Any) -> int:
 
 def _care_group(c: Any) -> int:
     """What kind of care an illness calls for: a CARE_ code of `engine.treatments`."""
+    if c.code.startswith("M62.82") or c.group == "gastrointestinal":  # rhabdomyolysis is treated with fluids
+        return CARE_FLUIDS
+    if c.use == "nbi" and c.fracture:
+        return CARE_FRACTURE
     if c.group in ("msk", "fall", "crush"):
         return CARE_MUSCULOSKELETAL
-    return {"gastrointestinal": CARE_FLUIDS, "heat": CARE_COOLING, "cold": CARE_REWARMING}.get(
+    return {"surgical": CARE_SURGICAL, "heat": CARE_COOLING, "cold": CARE_REWARMING}.get(
         c.group, CARE_MEDICAL
     )
 
@@ -331,6 +362,7 @@ def injuries(s: Scenario) -> Table:
         flags=np.array([_flags(c) for c in conditions], np.uint8),
         groups=np.array([_care_group(c) for c in conditions], np.uint8),
         side=np.array([SIDES.index(c.side) for c in conditions], np.uint8),
+        level=np.array([_level(c.code) for c in conditions], np.uint8),
         nature=np.array([_nature(c) for c in conditions], np.uint8),
         ill_first=illness.first,
         ill_count=illness.count,

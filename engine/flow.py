@@ -37,6 +37,7 @@ from engine.columns import (
     EVACUATED,
     IN_CARE,
     KIA,
+    NBI,
     NONE,
     RTD,
     WOUNDED,
@@ -134,11 +135,11 @@ from engine.treatments import (
     S_CLOSED,
 ) = range(16)
 
-WAITING_AT = (0, 1, 1, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6)
-"""By stage: the index of columns.WAITING_FOR that names what a casualty in this stage waits for."""
+WAITING_AT = (0, 1, 1, 2, NONE, 3, 4, NONE, 5, NONE, 5, NONE, 6, 6, 6, 6)
+"""By stage: the index of columns.WAITING_FOR that names what a casualty waits for; NONE while it is being done."""
 
 WAITING_AFTER = (0, 1, 0, 0, 1, 4, 1, 2, 3, 3, 3, 4, 6, 4, 5, 5, 6, 5, 6, 6, 6, 6, 6, 6, 6, 6)
-"""By kind of the last event: the same for a casualty at the horizon."""
+"""By kind of the last event: the stage that a casualty in care at the horizon has not finished."""
 
 EVENTS_EACH, TREATMENTS_EACH, VITALS_EACH = 96, 80, 40
 """Rows at the most that one patient can fill: a network has at most 10 facilities on a way."""
@@ -194,12 +195,12 @@ def _close(o: Any, i: Any, s: Any, at: Any, status: Any) -> None:
 
 
 @inner
-def _clip(o: Any, first: Any, at: Any) -> None:
-    """Treatments of the patient (rows from `first` on) end at `at` at the latest; those not begun are taken out."""
+def _clip(o: Any, first: Any, at: Any, least: Any) -> None:
+    """Treatments of the patient (rows from `first` on) end at `at`; what is cut to under `least` ms is taken out."""
     kept = first
     end = np.int64(at)
     for k in range(first, o.rows[1]):
-        if o.treatments[k].start < end or (o.treatments[k].start == end and o.treatments[k].end == end):
+        if o.treatments[k].end <= end or o.treatments[k].start + least <= end:
             o.treatments[kept] = o.treatments[k]
             o.treatments[kept].end = min(o.treatments[kept].end, end)
             kept += 1
@@ -221,7 +222,7 @@ def _die(o: Any, i: Any, s: Any, at: Any, m: Any) -> None:
     if p.death_cause != DEATH_INSTANT:
         p.waiting_for = WAITING_AT[s.stage]
     log_event(o, i, at, s.facility, E_DIED, 0)
-    _clip(o, s.first_treatment, at)
+    _clip(o, s.first_treatment, at, 1)
     if p.stream != 0:
         _close(o, i, s, at, DIED_NONBATTLE)
     else:
@@ -251,7 +252,11 @@ def _begin_by_matrix(p: Any, s: Any, start: Any, leg: Any, m: Any, who: Any) -> 
 
 @inner
 def _begin(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
-    """The event that makes a casualty of somebody, and the times of the first leg."""
+    """The event that makes a casualty of somebody, and the times of the first leg.
+
+    Request, departure and first aid have their own times: a vehicle that is near can come before the aid, which is
+    then given on the way. The request is made at first aid, at the latest after a share of the leg.
+    """
     p = o.patients[i]
     s.facility = AT_POI
     s.leg = 0
@@ -261,7 +266,7 @@ def _begin(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
     delay = numerics.exp(
         m.survival.aid_delay[0] + m.survival.aid_delay[1] * numerics.normal_quantile(unit(a))
     )
-    s.aid_at = start + delay * m.care.aid_slowdown[0] * MINUTE if p.kind <= AGENT else math.inf
+    s.aid_at = start + delay * m.care.aid_slowdown[0] * MINUTE if p.kind <= NBI else math.inf
     leg = leg_time(m.network.first_link[p.front], 0, m, who)
     if m.transitions.used[0]:
         leg = _begin_by_matrix(p, s, start, leg, m, who)
@@ -307,7 +312,7 @@ def _arrive(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
         p.role4 = at
     if not s.admitted:
         s.admitted = 1
-        _clip(o, s.first_treatment, now)
+        _clip(o, s.first_treatment, now, 1000)
         if not m.transitions.used[0]:
             late_death(p, s, now, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
         if p.kind != WOUNDED:
@@ -383,7 +388,7 @@ def _treat(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
                 if unit(v) < m.survival.surgery_works[p.lethal]:
                     effect = EFFECTIVE
                     rescue(s, now)
-            care_of_ill(o, i, s, now, minutes, role, effect, m)
+            care_of_ill(o, i, s, now, minutes, effect, m)
     if m.transitions.used[0] and s.outcome == OUT_DEAD:
         s.late = now + unit(v) * minutes * MINUTE
     s.stage = S_TREATED
@@ -517,7 +522,7 @@ def _dispose(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
 @inner
 def _return(o: Any, i: Any, s: Any, now: Any, m: Any) -> None:
     """Back to duty; from Role 4, which only transition-matrix routing leaves: out of the force."""
-    _clip(o, s.first_treatment, now)
+    _clip(o, s.first_treatment, now, 1000)
     if s.facility >= 0 and m.network.role[s.facility] == 4:
         log_event(o, i, now, s.facility, E_DISCHARGED, 0)
         _close(o, i, s, now, DISCHARGED)
@@ -541,7 +546,7 @@ def _at_poi(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
     else:
         s.depart_at = math.inf
         log_event(o, i, now, AT_POI, E_DEPARTED, 0)
-        _clip(o, s.first_treatment, now)
+        _clip(o, s.first_treatment, now, 1000)
         s.facility = EN_ROUTE
     if m.transitions.used[0] and s.outcome == OUT_RETURNED and s.stage != S_REQUEST:
         s.stage = S_RTD
@@ -590,7 +595,7 @@ def _truncate(o: Any, i: Any, s: Any, first_event: Any, first_vital: Any, m: Any
         o.rows[0] -= 1
     while o.rows[3] > first_vital and o.vitals[o.rows[3] - 1].at > horizon:
         o.rows[3] -= 1
-    _clip(o, s.first_treatment, horizon)
+    _clip(o, s.first_treatment, horizon, 1000)
     last = o.events[o.rows[0] - 1]
     s.facility = EN_ROUTE if last.kind == E_DEPARTED else last.facility
     at = max(horizon, last.at)

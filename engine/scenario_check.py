@@ -17,6 +17,7 @@ from engine.scenario_structs import (
     Front,
     Rates,
     Scenario,
+    Stream,
     Survival,
 )
 from scenarios import tables
@@ -150,6 +151,13 @@ def _check_rates(rates: Rates) -> None:
             count += 1
     if count == 0:
         raise ScenarioError("casualties.rates", MISSING, "a rate for at least one of battle, nbi, disease")
+    if all(_is_zero(rates, stream) for stream in STREAMS):
+        raise ScenarioError("casualties.rates", 0, "at least one rate with a mean above 0")
+
+
+def _is_zero(rates: Rates, stream: Stream) -> bool:
+    """Whether a stream's rate is unset or always 0."""
+    return not any(mean_of(d) > 0 for d in _components(rates, stream))
 
 
 def _check_days(s: Scenario) -> None:
@@ -185,7 +193,9 @@ def _check_events(s: Scenario) -> None:
                 f"{place}.type", event.type, f"a type of the scenario's warfare: {', '.join(types)}"
             )
         no_battle = (
-            s.mix.battle == 0 if s.mix else s.casualties.rates is not None and not s.casualties.rates.battle
+            s.mix.battle == 0
+            if s.mix
+            else s.casualties.rates is not None and _is_zero(s.casualties.rates, "battle")
         )
         if no_battle:
             raise ScenarioError(place, event.event, "events only where there are battle casualties")
@@ -253,8 +263,15 @@ def _survival_notes(s: Scenario) -> list[str]:
     off = [name for name in changed if name in clock_only]
     if s.routing == "transition-matrix":
         off += [name for name in changed if name in ("instant_death", "clock")]
-    if off and s.routing == "transition-matrix":
-        return [f"survival.{', survival.'.join(off)}: no effect on deaths under routing transition-matrix"]
+    if s.routing == "transition-matrix":
+        notes = [
+            "routing transition-matrix: triage, places and deaths are drawn from tables, whatever the wounds"
+        ]
+        if off:
+            notes.append(
+                f"survival.{', survival.'.join(off)}: no effect on deaths under routing transition-matrix"
+            )
+        return notes
     if off and not s.survival.clock:
         return [f"survival.{', survival.'.join(off)}: no effect on deaths with survival.clock = false"]
     return []

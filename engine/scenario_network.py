@@ -57,12 +57,13 @@ def check_network(s: Scenario) -> list[str]:
 
 
 def check_name(place: str, name: str) -> None:
-    """A name is printable, without slashes, leading or trailing blanks, and not '.' or '..'."""
-    if not name.isprintable() or name != name.strip() or set(name) & {"/", "\\"} or name in (".", ".."):
+    """A name is printable, without slashes or blanks at the ends, not '.' or '..', and no spreadsheet formula."""
+    odd = not name.isprintable() or name != name.strip() or set(name) & {"/", "\\"}
+    if odd or name in (".", "..") or name[:1] in tuple("=+-@"):
         raise ScenarioError(
             place,
             name,
-            "printable characters without slashes and without blanks at the ends, not '.' or '..'",
+            "printable characters without slashes and without blanks at the ends, not '.' or '..', no = + - @ first",
         )
 
 
@@ -294,7 +295,8 @@ def _unused_notes(s: Scenario, facilities: list[Facility], reached: set[str]) ->
         )
     if s.routing == "clock":
         for i, f in enumerate(s.facilities):
-            idle = [name for name in _AT_ROLE_4 if getattr(f, name) is not None]
+            usual = tables.default("capabilities")[f.kind or "role4"] | {"policy_days": None}
+            idle = [name for name in _AT_ROLE_4 if getattr(f, name) not in (None, usual[name])]
             if f.role == 4 and idle:
                 notes.append(
                     f"facilities[{i}] ({f.id}): {_listed(idle)} without effect, arrival at Role 4 fixes the outcome"

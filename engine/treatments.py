@@ -121,7 +121,15 @@ SUPPORTIVE, EFFECTIVE, INEFFECTIVE = 0, 1, 2
 GCS_LOST = (0.0, 0.0, 1.0, 2.0, 6.0, 9.0)
 """Points of GCS that a head injury of AIS 0..5 costs, half of them while recovering (assumption)."""
 
-CARE_MEDICAL, CARE_MUSCULOSKELETAL, CARE_FLUIDS, CARE_COOLING, CARE_REWARMING = range(5)
+(
+    CARE_MEDICAL,
+    CARE_MUSCULOSKELETAL,
+    CARE_FLUIDS,
+    CARE_COOLING,
+    CARE_REWARMING,
+    CARE_FRACTURE,
+    CARE_SURGICAL,
+) = range(7)
 """What an illness calls for."""
 
 Z_CARE = 0
@@ -213,6 +221,18 @@ def _limb(region: Any) -> bool:
 
 
 @inner
+def _aid_of_accident(group: Any) -> int:
+    """First aid of a non-battle injury."""
+    if group == CARE_COOLING:
+        return T_COOLING
+    if group == CARE_REWARMING:
+        return T_REWARMING
+    if group in (CARE_MUSCULOSKELETAL, CARE_FRACTURE):
+        return T_SPLINT
+    return T_OBSERVATION
+
+
+@inner
 def first_aid(o: Any, i: Any, s: Any, now: Any, u: Any, m: Any) -> None:
     """Self or buddy aid at the point of injury or on the way: acts on what would kill, dresses what bleeds."""
     p = o.patients[i]
@@ -226,6 +246,11 @@ def first_aid(o: Any, i: Any, s: Any, now: Any, u: Any, m: Any) -> None:
             effect = INEFFECTIVE
     if p.kind == AGENT:
         log_treatment(o, i, where, T_AUTOINJECTOR, now, 1.0, effect, NONE)
+        return
+    if p.kind == NBI:
+        log_treatment(
+            o, i, where, _aid_of_accident(m.injuries.groups[p.condition]), now, 3.0, SUPPORTIVE, NONE
+        )
         return
     kind = T_PRESSURE
     if p.lethal == EXTREMITY:
@@ -245,14 +270,32 @@ def first_aid(o: Any, i: Any, s: Any, now: Any, u: Any, m: Any) -> None:
         elif have & FLAG_FRACTURE:
             kind = T_SPLINT
     log_treatment(o, i, where, kind, now, 2.0, effect, NONE if kind == T_TXA else 0)
-    if s.wounds > 1:
-        log_treatment(o, i, where, T_PRESSURE, now + 2.0 * MINUTE, 2.0, SUPPORTIVE, 1)
+    for k in range(1 if kind != T_TXA else 0, s.wounds):
+        wound = o.wounds[s.wound + k]
+        have = m.injuries.flags[wound.condition]
+        if wound.ais >= 3 and _limb(wound.region) and have & (FLAG_VESSEL | FLAG_AMPUTATION):
+            log_treatment(o, i, where, T_TOURNIQUET, now + 1.0 * MINUTE, 1.0, SUPPORTIVE, k)
+        elif k == 1:
+            fits = T_SPLINT if _limb(wound.region) and have & FLAG_FRACTURE else T_PRESSURE
+            log_treatment(o, i, where, fits, now + 2.0 * MINUTE, 2.0, SUPPORTIVE, k)
     if p.worst_ais >= 2:
         log_treatment(o, i, where, T_ANALGESIA, now + 3.0 * MINUTE, 1.0, SUPPORTIVE, NONE)
 
 
 @inner
-def care_of_ill(o: Any, i: Any, s: Any, now: Any, minutes: Any, role: Any, effect: Any, m: Any) -> None:
+def _operate_on_ill(p: Any, s: Any, group: Any, m: Any) -> int:
+    """Surgery of an illness or accident within its care, once, where it can be done and T1 or T2 calls for it."""
+    if p.triage <= 2 and m.network.operates[s.facility] and not s.operated:
+        s.operated = 1
+        s.definitive = 1
+        return T_FRACTURE_FIXATION if group == CARE_FRACTURE else T_DEFINITIVE
+    if s.operated:
+        return T_OBSERVATION
+    return T_SPLINT if group == CARE_FRACTURE else T_MEDICATION
+
+
+@inner
+def care_of_ill(o: Any, i: Any, s: Any, now: Any, minutes: Any, effect: Any, m: Any) -> None:
     """What an MTF does for a casualty without weapon wounds."""
     p = o.patients[i]
     where = s.facility
@@ -273,7 +316,9 @@ def care_of_ill(o: Any, i: Any, s: Any, now: Any, minutes: Any, role: Any, effec
     elif group == CARE_REWARMING:
         kind = T_REWARMING
     elif group == CARE_MUSCULOSKELETAL:
-        kind = T_SPLINT if role == 1 and p.kind == NBI else T_PHYSIOTHERAPY
+        kind = T_SPLINT if s.leg == 1 and p.kind == NBI else T_PHYSIOTHERAPY
+    elif group in (CARE_FRACTURE, CARE_SURGICAL):
+        kind = _operate_on_ill(p, s, group, m)
     elif group == CARE_FLUIDS:
         kind = T_REHYDRATION
     if p.triage == 1:
@@ -282,7 +327,7 @@ def care_of_ill(o: Any, i: Any, s: Any, now: Any, minutes: Any, role: Any, effec
     elif effect != SUPPORTIVE:
         log_treatment(o, i, where, T_EMERGENCY, now, minutes, effect, NONE)
     log_treatment(o, i, where, kind, now, minutes, SUPPORTIVE, NONE)
-    if p.kind == NBI and group == CARE_MUSCULOSKELETAL:
+    if p.kind == NBI and group in (CARE_MUSCULOSKELETAL, CARE_FRACTURE):
         log_treatment(o, i, where, T_ANALGESIA, now + 1.0 * MINUTE, 1.0, SUPPORTIVE, NONE)
     elif p.triage <= 2 and p.kind == DISEASE:
         log_treatment(o, i, where, T_OBSERVATION, now, minutes, SUPPORTIVE, NONE)

@@ -19,7 +19,7 @@ LINE_SECONDS = 5.0
 
 PHASES = {
     "starting": "Starting Ray",
-    "preparing": "Preparing the kernel (its first use on a machine compiles it)",
+    "preparing": "Preparing the kernel (compiled at its first use on a machine)",
     "running": "Simulating",
     "recovering": "Recovering",
     "finishing": "Finishing",

@@ -134,8 +134,10 @@ def simulate(
     `patients` and `days` replace the scenario's own. The same patients as the command line writes for the same
     scenario, seed and replication. Raises InputError or ScenarioError when the input cannot be used.
     """
-    if isinstance(replication, bool) or not isinstance(replication, int) or replication < 0:
-        raise InputError(f"replication: got {shown(replication)}; allowed: a whole number from 0")
+    if isinstance(replication, bool) or not isinstance(replication, int) or not 0 <= replication < 2**31:
+        raise InputError(
+            f"replication: got {shown(replication)}; allowed: a whole number from 0 to {2**31 - 1}"
+        )
     original = scenario_module.with_overrides(_scenario(scenario), seed=seed, total=patients, days=days)
     scenario_module.check(original)
     resolved = scenario_module.resolve(original)

@@ -138,7 +138,7 @@ def _fronts_table(expected: Sequence["ExpectedArrivals"]) -> Table:
     fronts = list(dict.fromkeys(front for front, _ in sums))
     for front in fronts:
         values = [sums.get((front, stream), 0.0) for stream in streams]
-        table.add_row(front, *map(_number, values), _number(fsum(values)))
+        table.add_row(Text(front), *map(_number, values), _number(fsum(values)))
     if len(fronts) > 1:
         values = [fsum(sums.get((front, stream), 0.0) for front in fronts) for stream in streams]
         table.add_row("all", *map(_number, values), _number(fsum(values)), style="bold")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def show(scenario: "Scenario", seed: int, replication: int, result: "RunResult")
     console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
     days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
     console.print(
-        f"[bold]{_patients(result.patients)}[/] of {scenario.name} in {days}, seed {seed}, replication {replication}",
+        f"[bold]{_patients(result.patients)}[/] of {escape(scenario.name)} in {days}, "
+        f"seed {seed}, replication {replication}",
         emoji=False,
     )
     for table in (casualties_table, mortality_table, times_table):

@@ -29,10 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "17ab28d8de0a9f73fab0f0cc598803f3bd6776b5a87d93fbe0bf44c59421ed78",
-    "conventional": "2b5272b09a2e783b71cd2ea3b669099002204da5e2b0633c4caab6d83f68a159",
-    "cbrn": "21d54f86e32df43af9f8482288b3d06b4102ef1a1b98421c9b81a38d99d2979f",
-    "coin": "5fe2c92038fc2ca33d295f8c1fce1dd145c1958247ee03fbe746a8843c9a5be8",
+    "standard": "ba7934da6be8bebd2fecd59461baddd8c910e84c40dccbc52925de55ef5e232e",
+    "conventional": "05e9bfc9114870b1f0702f11bf5144699eda46aff4d395a9fc6876ae61f5bf3a",
+    "cbrn": "88168e7e6a1a387f64a190ef7a576f4875f03d273a8b231aacba33e61c9c746f",
+    "coin": "a0823a75361f5a86b9213e6314c37330e896fdf8f994735d2e32423fa50e07c8",
 }
 ENDS = ("event_end", "treatment_end", "wound_end", "vital_end")
 

@@ -1,6 +1,7 @@
 """Broken scenarios: each is refused with one message that names place, value and what is allowed."""
 
 import pickle
+import re
 import time
 
 import pytest
@@ -661,3 +662,23 @@ def test_errors_know_their_exit_codes_and_travel_between_processes() -> None:
         2,
     )
     assert (GoldenhourError.exit_code, RunError.exit_code, Interrupted.exit_code) == (1, 1, 130)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('battle = { distribution = "constant", mean = 0 }', "casualties.rates"),
+        (
+            'battle = { distribution = "constant", mean = 0 }\nnbi = { distribution = "constant", mean = 3 }\n'
+            '[[events]]\nevent = "ambush"',
+            "events[0]",
+        ),
+    ],
+)
+def test_rates_of_nothing_are_refused(text: str, place: str) -> None:
+    source = (
+        'name = "x"\n[[fronts]]\nname = "N"\npopulation = 1000\nnations = { USA = 1.0 }\n'
+        f"[casualties.rates]\n{text}\n"
+    )
+    with pytest.raises(ScenarioError, match=re.escape(place)):
+        check(parse(source.encode(), "toml"))
