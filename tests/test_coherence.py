@@ -555,6 +555,28 @@ def a_limb_is_amputated_once(r: Run) -> None:
 
 
 @fact
+def nothing_lies_beyond_an_amputation(r: Run) -> None:
+    level = {"S4": 1, "S7": 1, "S5": 2, "S8": 2, "S6": 3, "S9": 3}
+    along = np.array([level.get(x.code[:2], 0) for x in catalogue.conditions()])[r.w["condition"]]
+    gone = np.array([x.amputation for x in catalogue.conditions()])[r.w["condition"]]
+    limb = (r.w["patient"].astype(np.int64) * 16 + r.w["region"]) * 4 + r.w["side"]
+    cut = dict(zip(limb[gone].tolist(), along[gone].tolist(), strict=True))
+    beyond = [x for x, at in zip(limb.tolist(), along.tolist(), strict=True) if at > cut.get(x, 3)]
+    assert not beyond
+
+
+@fact
+def at_sea_the_other_wounds_are_burns_and_immersion(r: Run) -> None:
+    if not any(x.type == "naval" for x in r.scenario.warfare):
+        return
+    burnt = np.array([x.burn or x.immersion for x in catalogue.conditions()])[r.w["condition"]]
+    has = np.zeros(len(r.p), bool)
+    np.logical_or.at(has, r.w["patient"], burnt)
+    other = (r.p["kind"] == c.WOUNDED) & (r.p["mechanism"] == c.MECHANISMS.index("other"))
+    assert other.sum() < 100 or has[other].mean() > 0.7
+
+
+@fact
 def an_illness_has_a_condition_that_fits(r: Run) -> None:
     names = [x for x in c.KINDS if x != "wounded"]
     conditions = catalogue.conditions()
