@@ -134,7 +134,7 @@ def start(address: str | None, workers: int) -> Session:
     where = target(address)
     with _lock:
         _check_reachable(where)
-        if where == "local" and "ray" not in sys.modules:
+        if where == "local":
             os.environ[LOOPBACK_ONLY] = "0"
         ray = importlib.import_module("ray")
         if not ray.is_initialized():
@@ -181,6 +181,7 @@ def _join(ray: Any, where: str, workers: int) -> None:
     try:
         if where == "local":
             undo.enter_context(_private_token())
+            undo.enter_context(_loopback_only())
         undo.enter_context(_terminated_as_interrupted())
         with _in_directory(str(one_root.ROOT)), _without_pyarrow():
             ray.init(**options)
@@ -235,6 +236,18 @@ def _without_pyarrow() -> Iterator[None]:
     finally:
         if hidden:
             restore_pyarrow()
+
+
+@contextlib.contextmanager
+def _loopback_only() -> Iterator[None]:
+    """Keeps the listeners of a local Ray on the loopback interface, also where Ray was imported before."""
+    constants: Any = importlib.import_module("ray._private.ray_constants")
+    before = constants.ENABLE_RAY_CLUSTER
+    constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextlib.contextmanager

@@ -58,7 +58,14 @@ def test_a_local_run_is_quiet_leaves_the_home_alone_and_keeps_the_driver_light(t
     assert list(home.iterdir()) == []
 
 
-def test_every_listener_of_a_local_ray_is_on_the_loopback_interface() -> None:
+@pytest.mark.parametrize("imported_before", [False, True])
+def test_every_listener_of_a_local_ray_is_on_the_loopback_interface(
+    imported_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if imported_before:  # by the user's own program, which knew nothing of goldenhour
+        from ray._private import ray_constants
+
+        monkeypatch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
     with cluster.start(None, workers=1) as session:
         assert session.local
         family = [psutil.Process(), *psutil.Process().children(recursive=True)]
