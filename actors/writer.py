@@ -239,19 +239,17 @@ class _Open:
             self.syncing.result()
         self.syncing = pool.submit(_settle, self.descriptor, self.part.bytes)
 
-    def finish(self) -> Part:
-        """Send the part to the disk, close it and return it with its digest."""
+    def finish(self, pool: ThreadPoolExecutor) -> "tuple[Part, Future[None]]":
+        """The finished part with its digest, and what tells when it is on the disk and closed."""
         self.wait()
-        os.fsync(self.descriptor)
-        _settle(self.descriptor, self.part.bytes)
-        os.close(self.descriptor)
+        closed = pool.submit(_close, self.descriptor, self.part.bytes)
         self.descriptor = -1
         self.part = msgspec.structs.replace(
             self.part,
             sha256=self.digest.hexdigest(),
             content_sha256=self.content.digest.hexdigest() if self.content else None,
         )
-        return self.part
+        return self.part, closed
 
 
 def _settle(descriptor: int, written: int) -> None:
@@ -264,6 +262,23 @@ def _settle(descriptor: int, written: int) -> None:
     os.fdatasync(descriptor)
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, 0, written, os.POSIX_FADV_DONTNEED)
+
+
+def _settled(pending: "Future[None]") -> bool:
+    """Whether it is done; raises the error it ended with."""
+    if pending.done():
+        pending.result()
+        return True
+    return False
+
+
+def _close(descriptor: int, written: int) -> None:
+    """Send a finished part to the disk and close it."""
+    try:
+        os.fsync(descriptor)
+        _settle(descriptor, written)
+    finally:
+        os.close(descriptor)
 
 
 class Writer:
@@ -281,6 +296,7 @@ class Writer:
         self._parts: dict[str, Part] = {}
         self._unsynced = 0
         self._synced_at = time.monotonic()
+        self._closing: list[Future[None]] = []
         self._pool = ThreadPoolExecutor(1)  # sends to the disk while the next pieces are written
 
     def hello(self) -> tuple[str, int]:
@@ -330,8 +346,9 @@ class Writer:
         """Finish all parts; returns them by path."""
         try:
             for key in list(self._open):
-                part = self._open.pop(key).finish()
-                self._parts[part.path] = part
+                self._finish(key)
+            for closed in self._closing:
+                closed.result()
         except OSError as error:
             raise write_error(self._folder, error) from error
         return [self._parts[path] for path in sorted(self._parts)]
@@ -349,8 +366,8 @@ class Writer:
         key = (piece.format, piece.table)
         part = self._open.get(key)
         if part is not None and part.part.path != piece.path:
-            finished = self._open.pop(key).finish()
-            touched[finished.path] = self._parts[finished.path] = finished
+            finished = self._finish(key)
+            touched[finished.path] = finished
             part = None
         if part is None:
             new = Part(
@@ -362,6 +379,13 @@ class Writer:
                 bytes=0,
             )
             part = self._open[key] = _Open(self._folder / piece.path, new, fresh=True)
+        return part
+
+    def _finish(self, key: tuple[str, str]) -> Part:
+        """Finish an open part; it goes to the disk while the next one is written."""
+        part, closed = self._open.pop(key).finish(self._pool)
+        self._closing = [each for each in self._closing if not _settled(each)] + [closed]
+        self._parts[part.path] = part
         return part
 
     def _sync_when_due(self) -> None:
