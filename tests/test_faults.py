@@ -1,6 +1,7 @@
 """Processes are killed, disks fill, users interrupt: the same bytes, or nothing and the reason."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -157,7 +158,8 @@ def test_an_interrupted_run_ends_within_five_seconds_and_leaves_nothing(
     _, errors = process.communicate(timeout=30)
     assert time.monotonic() - begin < 5
     assert process.returncode == 130
-    assert errors == b""
+    of_ray = re.compile(rb"\[[^]]* E \d+ \d+\] \w+\.cc:")  # its C++ core may see a worker end before we do
+    assert [line for line in errors.splitlines() if not of_ray.match(line)] == []
     assert not output.exists()
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
