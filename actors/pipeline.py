@@ -19,7 +19,7 @@ import msgspec
 
 from actors import cluster, generator, memory
 from actors.generator import CHUNK, PART, Order
-from actors.simulator import FlowSimulator, Head, head_of, measures_json
+from actors.simulator import FlowSimulator, Head, head_of, measured
 from actors.writer import SCENARIO, SUMMARY, Folder, Ledger, OutOfOrder, Part, Writer
 from engine import formats
 from engine import scenario as scenarios
@@ -269,8 +269,8 @@ class _Run:
                         gathered = []
                 del chunk
                 self.report("running")
-            parts = writer.close()
-            return self.finish(parts, measures_json(simulation), 0)
+            measures, tables = measured(simulation, request.scenario, request.formats, request.compress)
+            return self.finish(writer.close(tables), measures, 0)
         finally:
             writer.abandon()
             self.sampler.stop()
@@ -428,8 +428,11 @@ class _Attempt:
             self._issue()
             self._step()
             run.report("running")
-        measures = self._simulator.measures.remote()
-        parts = self._result(self._writer.close.remote(), "finishing")
+        request = run.request
+        measures, tables = self._simulator.measures.options(num_returns=2).remote(
+            request.formats, request.compress
+        )
+        parts = self._result(self._writer.close.remote(tables), "finishing")
         return parts, self._result(measures, "finishing")
 
     def end(self) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from actors import cluster, one_root
+from actors.writer import Piece
+from engine import formats
 
 cluster.spare_memory()
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.columns import Chunk
+    from engine.scenario import Scenario
     from engine.simulation import Simulation
 
 
@@ -34,9 +37,24 @@ def head_of(chunk: "Chunk") -> Head:
     return Head(chunk.number, chunk.first, len(chunk), chunk.last, until)
 
 
-def measures_json(simulation: "Simulation") -> bytes:
-    """The measures of a finished simulation as JSON, so that who reads them needs no NumPy."""
-    return msgspec.json.encode(simulation.measures.summary(), enc_hook=lambda value: value.tolist())
+def measured(
+    simulation: "Simulation", scenario: "Scenario", names: tuple[str, ...], compress: str
+) -> tuple[bytes, list[Piece]]:
+    """The measures of a finished simulation as JSON, and its tables as whole files in the formats `names`.
+
+    Who gets them needs no NumPy; parquet alone loads pyarrow here.
+    """
+    from engine import run_tables
+    from engine.formats import whole
+
+    found = run_tables.findings(simulation, scenario)
+    pieces = []
+    for name in names:
+        for table in (found.facilities, found.measures):
+            frame = whole.encode(table, name, compress)
+            path = formats.FORMATS[name].filename(table.name, 0, compress)
+            pieces.append(Piece(path, name, table.name, frame.patients, frame.rows, frame.data))
+    return msgspec.json.encode(found.summary), pieces
 
 
 class FlowSimulator:
@@ -48,6 +66,7 @@ class FlowSimulator:
 
     def __init__(self, scenario: bytes, seed: int, replication: int, chunk_size: int) -> None:
         self._arguments = (scenario, seed, replication, chunk_size)
+        self._scenario: Scenario | None = None
         self._simulation: Simulation | None = None
         self._chunks: Iterator[Chunk] | None = None
         self._next_number = 0
@@ -69,9 +88,8 @@ class FlowSimulator:
         from engine.simulation import Simulation
 
         scenario, seed, replication, chunk_size = self._arguments
-        self._simulation = Simulation(
-            msgspec.json.decode(scenario, type=Scenario), seed, replication, chunk_size
-        )
+        self._scenario = msgspec.json.decode(scenario, type=Scenario)
+        self._simulation = Simulation(self._scenario, seed, replication, chunk_size)
         self._chunks = iter(self._simulation)
 
     def skip(self, number: int, seconds: float = 1.0) -> bool:
@@ -91,12 +109,13 @@ class FlowSimulator:
         chunk = self._advance()
         return (None, None) if chunk is None else (chunk, head_of(chunk))
 
-    def measures(self) -> bytes:
-        """What a planner reads, as JSON; complete once the last chunk has been handed out."""
+    def measures(self, names: tuple[str, ...], compress: str) -> tuple[bytes, list[Piece]]:
+        """What a planner reads, of the whole run: see `measured`."""
         while self._advance() is not None:
             pass
         assert self._simulation is not None
-        return measures_json(self._simulation)
+        assert self._scenario is not None
+        return measured(self._simulation, self._scenario, names, compress)
 
     def _advance(self) -> "Chunk | None":
         if self._chunks is None:

@@ -37,7 +37,8 @@ MANIFEST, SUMMARY, SCENARIO = "manifest.json", "summary.json", "scenario.toml"
 
 OUR_NAMES = re.compile(
     r"(manifest\.json|summary\.json|scenario\.toml"
-    r"|(patients|events|treatments|wounds|vitals)(-\d{5,})?\.(jsonl|json|csv|parquet|msgpack)(\.(gz|zst))?)"
+    r"|((patients|events|treatments|wounds|vitals)(-\d{5,})?|facilities|measures)"
+    r"\.(jsonl|json|csv|parquet|msgpack)(\.(gz|zst))?)"
 )
 """Names a run may give to its files."""
 
@@ -342,15 +343,20 @@ class Writer:
         self._next[delivery.lane] = delivery.first + delivery.chunks
         return Receipt(delivery.lane, self._next[delivery.lane], tuple(touched.values()))
 
-    def close(self) -> list[Part]:
-        """Finish all parts; returns them by path."""
+    def close(self, wholes: Sequence[Piece] = ()) -> list[Part]:
+        """Write the pieces that are whole files and finish all parts; returns them by path."""
+        path = self._folder
         try:
+            for piece in wholes:
+                path = self._folder / piece.path
+                self._part_for(piece, {}).append(piece)
+            path = self._folder
             for key in list(self._open):
                 self._finish(key)
             for closed in self._closing:
                 closed.result()
         except OSError as error:
-            raise write_error(self._folder, error) from error
+            raise write_error(path, error) from error
         return [self._parts[path] for path in sorted(self._parts)]
 
     def abandon(self) -> None:

@@ -216,35 +216,41 @@ def iss_region(region: Any, ais: Any) -> int:
 
 
 @inner
-def _three_highest(values: Any, n: Any) -> Any:
-    """Sum of the squares of the three highest of values[:n]."""
-    first = np.int64(0)
-    second = np.int64(0)
-    third = np.int64(0)
-    for k in range(n):
-        v = np.int64(values[k])
-        if v > first:
-            first, second, third = v, first, second
-        elif v > second:
-            second, third = v, second
-        elif v > third:
-            third = v
-    return first * first + second * second + third * third
-
-
-@inner
 def severity_scores(wounds: Any, first: Any, n: Any) -> Any:
     """(ISS, NISS) of wounds[first:first + n]: Baker 1974, Osler 1997; any AIS 6 gives 75."""
-    by_region = np.zeros(6, np.int64)
-    every = np.zeros(n, np.int64)
+    worst = np.int64(0)  # AIS of the worst wound of each ISS region, 4 bits each
+    first_new = np.int64(0)
+    second_new = np.int64(0)
+    third_new = np.int64(0)
     for k in range(n):
         ais = np.int64(wounds[first + k].ais)
         if ais == 6:
-            return 75, 75
-        every[k] = ais
-        r = iss_region(wounds[first + k].region, ais)
-        by_region[r] = max(by_region[r], ais)
-    return _three_highest(by_region, 6), _three_highest(every, n)
+            return np.int64(75), np.int64(75)
+        if ais > first_new:
+            first_new, second_new, third_new = ais, first_new, second_new
+        elif ais > second_new:
+            second_new, third_new = ais, second_new
+        elif ais > third_new:
+            third_new = ais
+        shift = np.int64(4 * iss_region(wounds[first + k].region, ais))
+        if (worst >> shift) & 15 < ais:
+            worst = (worst & ~(np.int64(15) << shift)) | (ais << shift)
+    highest = np.int64(0)
+    second = np.int64(0)
+    third = np.int64(0)
+    for _ in range(6):
+        ais = worst & 15
+        worst = worst >> 4
+        if ais > highest:
+            highest, second, third = ais, highest, second
+        elif ais > second:
+            second, third = ais, second
+        elif ais > third:
+            third = ais
+    return (
+        highest * highest + second * second + third * third,
+        first_new * first_new + second_new * second_new + third_new * third_new,
+    )
 
 
 @inner
@@ -414,6 +420,24 @@ def wounded(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any, t: Any
 
 
 @inner
+def wounded_in_brief(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> Any:
+    """As `wounded`, for who needs no diagnoses: scores, and the worst wound in row w; returns the number of wounds."""
+    n, _ = _wound_regions(p, wounds, w, cell, index, key, t)
+    p.iss, p.niss = severity_scores(wounds, w, n)
+    worst = 0
+    for k in range(1, n):
+        if _rank(wounds[w + k].region, wounds[w + k].ais) > _rank(
+            wounds[w + worst].region, wounds[w + worst].ais
+        ):
+            worst = k
+    wounds[w].region = wounds[w + worst].region
+    wounds[w].ais = wounds[w + worst].ais
+    p.worst_ais = wounds[w].ais
+    p.severity = NONE
+    return n
+
+
+@inner
 def _illness(p: Any, u: Any, v: Any, t: Any) -> int:
     """Which illness table describes a non-battle casualty; sets kind and mechanism."""
     row = type_row(p, t)
@@ -508,4 +532,13 @@ def triage_of_sample(n: int, row: int, key: Any, model: Table, patients: Table, 
     return counts
 
 
-__all__ = ["INJURIES", "PEOPLE", "identify", "ill", "person", "triage_of_sample", "wounded"]
+__all__ = [
+    "INJURIES",
+    "PEOPLE",
+    "identify",
+    "ill",
+    "person",
+    "triage_of_sample",
+    "wounded",
+    "wounded_in_brief",
+]

@@ -48,13 +48,26 @@ DEATH_CAUSES = (
     *LETHAL_MECHANISMS,
     "late_complications",
     "transition",
+    "facility_hit",
 )
 """Cause of death; 255 for the living. `transition` is a death drawn under transition-matrix routing."""
 DEATH_INSTANT = 0
 DEATH_LATE = 10
 DEATH_TRANSITION = 11
+DEATH_HIT = 12
 
-WAITING_FOR = ("first_aid", "evacuation", "transport", "triage", "treatment", "surgery", "recovery")
+WAITING_FOR = (
+    "first_aid",
+    "evacuation",
+    "transport",
+    "triage",
+    "treatment",
+    "surgery",
+    "recovery",
+    "icu_bed",
+    "ward_bed",
+    "place",
+)
 """What a casualty who died (or is in care at the horizon) was waiting for; 255 for the others."""
 
 TRIAGE = ("", "T1", "T2", "T3", "T4")
@@ -90,9 +103,18 @@ EVENTS = (
     "left_theatre",
     "discharged",
     "in_care_at_horizon",
+    "waiting",
+    "bumped",
+    "care_resumed",
+    "refused",
+    "facility_hit",
+    "staged",
 )
 """Kinds of event. `detail` holds the triage category of `triaged`, the precedence of `evacuation_requested`
-(codes of TRIAGE and PRECEDENCES), else 0."""
+(codes of TRIAGE and PRECEDENCES), what is waited for of `waiting` (an index of AWAITED), else 0."""
+
+AWAITED = ("triage_team", "treatment_bay", "operating_table", "icu_bed", "ward_bed", "place", "transport")
+"""What a casualty waits for where it is finite: the resources of a facility, then transport."""
 
 TREATMENTS = (
     "tourniquet",

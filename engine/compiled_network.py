@@ -6,6 +6,7 @@ import numpy as np
 
 from engine import distributions, scenario_defaults
 from engine.columns import Table
+from engine.compiled_finite import finite
 from engine.compiling import (
     STANDARD,
     by_type,
@@ -54,7 +55,13 @@ def duration(d: Distribution) -> tuple[int, float, float, float]:
 def network(s: Scenario) -> Table:
     """The evacuation network of a resolved scenario: from each place the closest link of a front (by mean time)."""
     index = {f.id: k for k, f in enumerate(s.facilities)}
-    times = [scenario_defaults.link_minutes(link, s.vehicles) for link in s.links]
+    pools = {v.id for v in s.vehicles} if s.routing == "clock" else set()  # loading is counted one by one
+    times = [
+        scenario_defaults.one_way_minutes(link, s.vehicles)
+        if link.vehicle in pools
+        else scenario_defaults.link_minutes(link, s.vehicles)
+        for link in s.links
+    ]
     order = sorted(range(len(s.links)), key=lambda k: (scenario_defaults.mean_of(times[k]), k))
     first = np.full(len(s.fronts), -1, np.int64)
     onward = np.full((len(s.facilities), len(s.fronts)), -1, np.int64)
@@ -72,6 +79,11 @@ def network(s: Scenario) -> Table:
     role = [f.role for f in s.facilities]
     strategic = [role[index[link.destination]] == 4 for link in s.links]
     codes = [duration(t) for t in times]
+    own_times = [
+        [f.triage_minutes, f.care_minutes, f.resuscitation_minutes, f.surgery_minutes, f.icu_minutes]
+        for f in s.facilities
+    ]
+    services = [[(-1, 0.0, 0.0, 0.0) if t is None else duration(t) for t in row] for row in own_times]
     able = {
         name: np.array([bool(getattr(f, name)) for f in s.facilities], np.uint8)
         for name in ("dcr", "dcs", "icu", "definitive")
@@ -91,6 +103,9 @@ def network(s: Scenario) -> Table:
         travel=floats(c[1:] for c in codes),
         slowdown=floats(1.0 if high else 1.0 / mobility for high in strategic),
         delay=floats(delay if link.origin == POI else 0.0 for link in s.links),
+        service_kind=np.array([[t[0] for t in row] for row in services], np.int64),
+        service=np.array([[t[1:] for t in row] for row in services], np.float64),
+        **finite(s, order, onward),
     )
 
 
@@ -104,7 +119,11 @@ def care(s: Scenario) -> Table:
     return filled(
         CARE,
         triage=floats([given["triage"]["minutes"]]),
-        right=floats([right["poi"], right["role1"], right["role2"], right["role2"], right["role2"]]),
+        right=floats(
+            [s.triage_accuracy] * 5
+            if s.triage_accuracy is not None
+            else [right["poi"], right["role1"], right["role2"], right["role2"], right["role2"]]
+        ),
         over=floats([given["triage"]["over_triage_weight"]]),
         role1=floats(given["minutes"]["role1_care"]),
         care=floats(given["minutes"]["care"]),

@@ -64,7 +64,10 @@ def filled(dtype: Any, **values: Any) -> Table:
         room = row[name][0].shape
         if any(n > most for n, most in zip(array.shape, room, strict=True)):
             raise ValueError(f"{name}: {array.shape} does not fit {room}")
-        row[name][0][tuple(slice(n) for n in array.shape)] = array
+        if room == ():
+            row[name][0] = array
+        else:
+            row[name][0][tuple(slice(n) for n in array.shape)] = array
     if missing := set(dtype.names) - set(values):
         raise ValueError(f"no values for {sorted(missing)}")
     return row

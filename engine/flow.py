@@ -1,9 +1,10 @@
-"""The event kernel: patients through the evacuation network (MODEL section 5).
+"""The event kernel: patients through a network of finite care (MODEL section 5).
 
-A casualty on the way is a row of `survival.STATE`. Each stage function performs what is due and sets the next stage
-and its time; between two stages the survival clock may bring death. With unlimited resources nobody waits for
-anybody, so each casualty is walked to the outcome at once and the record closes at injury. The event log of a patient
-is what the stages emit, in the order of time.
+Two passes share the stages of `engine.stages`. The first, in the order of time over all open patients, decides what
+depends on others: who gets which resource when, who is fetched when and brought where. It logs nothing; each decision
+goes into the journal of the patient it concerns. When nothing that others do can change a patient's future, the
+second pass tells the record: the stages run again for this patient alone, with the decisions read from the journal.
+Where nothing is finite, a patient is told at injury, and the first pass has nothing to do.
 """
 
 import math
@@ -11,579 +12,107 @@ from typing import Any
 
 import numpy as np
 
-from engine import numerics
-from engine.casualties import (
-    FLAG_FRACTURE,
-    MAXIMUM_WOUNDS,
-    identify,
-    ill,
-    person,
-    pick,
-    type_row,
-    unit,
-    wounded,
-)
-from engine.columns import (
-    AGENT,
-    AT_POI,
-    DEATH_INSTANT,
-    DEATH_LATE,
-    DEATH_TRANSITION,
-    DIED_NONBATTLE,
-    DISCHARGED,
-    DISEASE,
-    DOW,
-    EN_ROUTE,
-    EVACUATED,
-    IN_CARE,
-    KIA,
-    NBI,
-    NONE,
-    RTD,
-    WOUNDED,
+from engine.casualties import identify, ill, person, unit, wounded, wounded_in_brief
+from engine.columns import AT_POI, DISEASE, EN_ROUTE, IN_CARE, NONE, PSYCHOLOGICAL, RTD, WOUNDED
+from engine.contention import (
+    acquire,
+    apply_grant,
+    end_wait,
+    give_waiting,
+    hold,
+    join,
+    let_go,
+    plan,
+    quit_line,
+    release_held,
+    set_surge,
+    set_tables,
+    touch,
+    touch_line,
 )
 from engine.kernel_cache import entry, inner
 from engine.network import (
-    OUT_DEAD,
-    OUT_RETURNED,
+    R_PLACE,
+    R_TABLE,
+    RESOURCES,
+    W_CLOSE,
+    W_HIT,
+    W_HIT_END,
+    W_OPEN,
+    W_VEHICLES_OUT,
     Z_INJURY,
     Z_PERSON,
     Z_SURVIVAL,
-    draw_outcome,
-    leg_time,
-    triangular,
-    way_time,
+    Z_VEHICLES,
 )
-from engine.streams import words
-from engine.survival import (
-    HOUR,
-    MINUTE,
-    death_time,
-    fate_of_ill,
-    fate_of_wounded,
-    late_death,
-    rescue,
-    resuscitation_effect,
-    set_rate,
-    slow,
-    start_recovery,
-)
-from engine.treatments import (
-    E_AID,
-    E_ARRIVED,
-    E_CARE_ENDED,
-    E_CARE_STARTED,
-    E_DECON_ENDED,
-    E_DECON_STARTED,
-    E_DEFINITIVE_ENDED,
-    E_DEFINITIVE_STARTED,
-    E_DEPARTED,
-    E_DIED,
-    E_DISCHARGED,
-    E_EXPOSED,
-    E_FELL_ILL,
-    E_ICU,
-    E_IN_CARE,
-    E_INJURED,
-    E_LEFT_THEATRE,
-    E_ONSET,
-    E_REQUESTED,
-    E_RESUS_ENDED,
-    E_RESUS_STARTED,
-    E_RTD,
-    E_SURGERY_ENDED,
-    E_SURGERY_STARTED,
-    E_TRIAGED,
-    E_WARD,
-    EFFECTIVE,
-    INEFFECTIVE,
-    SUPPORTIVE,
-    T_CRITICAL_CARE,
-    T_DECONTAMINATION,
-    T_DEFINITIVE,
-    T_FRACTURE_FIXATION,
-    T_WARD,
-    Z_CARE,
-    Output,
-    care_of_ill,
-    care_of_wounded,
-    first_aid,
-    log_event,
-    log_treatment,
-    resuscitate,
-    start_surgery,
-    vitals,
-)
-
-# Stages: what is due next.
-(
-    S_AID,
-    S_REQUEST,
-    S_DEPART,
+from engine.output import PATIENTS, QUIET, SLOTS
+from engine.stages import (
     S_ARRIVE,
-    S_DECONTAMINATED,
-    S_TRIAGE,
+    S_AWAIT,
+    S_CLOSED,
+    S_DISPOSE,
+    S_LEAVE,
+    S_REQUEST,
+    S_RTD,
+    S_SURGERY,
     S_TREAT,
     S_TREATED,
-    S_SURGERY,
-    S_OPERATED,
-    S_DEFINITIVE,
-    S_DEFINITIVE_DONE,
-    S_ICU,
-    S_DISPOSE,
-    S_RTD,
-    S_CLOSED,
-) = range(16)
+    WAITING_AFTER,
+    begin_way,
+    board,
+    bump,
+    clip,
+    close,
+    die,
+    killed,
+    needed,
+    requeue,
+    resume_waiting,
+    start_wait,
+    step,
+    taken_by,
+)
+from engine.streams import words
+from engine.survival import DAY, HOUR, death_time, fate_of_ill, fate_of_wounded
+from engine.transport import fill, lift, pick_up, serve_way, unbook, use_pool
+from engine.treatments import E_DEPARTED, E_IN_CARE, E_WAITING, log_event
+from engine.world import (
+    BROKEN,
+    FULL,
+    HORIZON,
+    HUNGRY,
+    J_BUMPED,
+    J_GRANT,
+    J_KILLED,
+    J_REQUEUED,
+    J_RIDE,
+    K_LIFT,
+    K_PATIENT,
+    K_PICK_UP,
+    K_RELEASE,
+    K_RESUPPLY,
+    K_RETURN,
+    K_ROSTER,
+    K_SAMPLE,
+    K_SURGE,
+    K_WORLD,
+    OVER,
+    RESOURCES_IN_ALL,
+    RUNNING,
+    SAMPLE_ROWS,
+    STUCK,
+    free_slot,
+    new_slot,
+    note,
+    schedule,
+    take_first,
+)
 
-WAITING_AT = (0, 1, 1, 2, NONE, 3, 4, NONE, 5, NONE, 5, NONE, 6, 6, 6, 6)
-"""By stage: the index of columns.WAITING_FOR that names what a casualty waits for; NONE while it is being done."""
+STEPS = 400_000
+"""Entries of the calendar after which the kernel returns, so that Ctrl-C works."""
 
-WAITING_AFTER = (0, 1, 0, 0, 1, 4, 1, 2, 3, 3, 3, 4, 6, 4, 5, 5, 6, 5, 6, 6, 6, 6, 6, 6, 6, 6)
-"""By kind of the last event: the stage that a casualty in care at the horizon has not finished."""
-
-EVENTS_EACH, TREATMENTS_EACH, VITALS_EACH = 96, 80, 40
-"""Rows at the most that one patient can fill: a network has at most 10 facilities on a way."""
-
-
-@inner
-def _assign(true: Any, right: Any, over: Any, u: Any) -> Any:
-    """Assigned triage category: right with probability `right`, else a neighbour (MODEL section 9)."""
-    if u < right:
-        return np.int64(true)
-    if true == 1:
-        return 2
-    if true == 3:
-        return 2
-    return 1 if (u - right) / (1.0 - right) < over / (1.0 + over) else 3
-
-
-@inner
-def _band(iss: Any) -> int:
-    """ISS band of EVIDENCE 1.4: 1-8, 9-15, 16-24, 25 and more."""
-    if iss < 9:
-        return 0
-    if iss < 16:
-        return 1
-    return 2 if iss < 25 else 3
-
-
-@inner
-def _next_poi_stage(s: Any) -> None:
-    """Before the first door: first aid, request, departure and arrival in the order of their times."""
-    stage = S_ARRIVE
-    at = s.arrive_at
-    if s.depart_at <= at:
-        stage = S_DEPART
-        at = s.depart_at
-    if s.request_at <= at:
-        stage = S_REQUEST
-        at = s.request_at
-    if s.aid_at <= at and s.aid_at < s.arrive_at:
-        stage = S_AID
-        at = s.aid_at
-    s.stage = stage
-    s.at = at
-
-
-@inner
-def _close(o: Any, i: Any, s: Any, at: Any, status: Any) -> None:
-    p = o.patients[i]
-    p.closed = np.int64(at)
-    p.status = status
-    p.facility = s.facility
-    s.stage = S_CLOSED
-
-
-@inner
-def _clip(o: Any, first: Any, at: Any, least: Any) -> None:
-    """Treatments of the patient (rows from `first` on) end at `at`; what is cut to under `least` ms is taken out."""
-    kept = first
-    end = np.int64(at)
-    for k in range(first, o.rows[1]):
-        if o.treatments[k].end <= end or o.treatments[k].start + least <= end:
-            o.treatments[kept] = o.treatments[k]
-            o.treatments[kept].end = min(o.treatments[kept].end, end)
-            kept += 1
-    o.rows[1] = kept
-
-
-@inner
-def _die(o: Any, i: Any, s: Any, at: Any, m: Any) -> None:
-    """Death at `at`: KIA before the first MTF, DOW after; final."""
-    p = o.patients[i]
-    if p.worst_ais == 6:
-        p.death_cause = DEATH_INSTANT
-    elif m.transitions.used[0]:
-        p.death_cause = DEATH_TRANSITION
-    elif at >= s.late:
-        p.death_cause = DEATH_LATE
-    else:
-        p.death_cause = 1 + p.lethal
-    if p.death_cause != DEATH_INSTANT:
-        p.waiting_for = WAITING_AT[s.stage]
-    log_event(o, i, at, s.facility, E_DIED, 0)
-    _clip(o, s.first_treatment, at, 1)
-    if p.stream != 0:
-        _close(o, i, s, at, DIED_NONBATTLE)
-    else:
-        _close(o, i, s, at, DOW if s.admitted else KIA)
-
-
-@inner
-def _begin_by_matrix(p: Any, s: Any, start: Any, leg: Any, m: Any, who: Any) -> float:
-    """Transition-matrix routing at the point of injury: category, outcome and the time of the first leg (ms)."""
-    row = type_row(p, m.injuries)
-    _, u, v, _ = words(m.keys[Z_SURVIVAL], who[0], who[1], 7)
-    p.triage = 1 + pick(m.transitions.triage[row, p.stream], 0, 3, unit(u))
-    s.needs_surgery = 1 if p.kind == WOUNDED and p.triage <= 2 else 0
-    if p.worst_ais == 6:
-        return leg
-    s.life = math.inf
-    p.lethal = NONE
-    p.untreated_death = -1
-    draw_outcome(p, s, 0, m, who)
-    if s.outcome == OUT_DEAD:
-        s.late = start + unit(v) * m.care.request[1] * leg
-    elif s.outcome <= 4:
-        s.destination = m.transitions.facility[p.front, s.outcome]
-        return way_time(s, p.front, s.destination, m.network.first_link[p.front], m, who)
-    return leg
-
-
-@inner
-def _begin(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
-    """The event that makes a casualty of somebody, and the times of the first leg.
-
-    Request, departure and first aid have their own times: a vehicle that is near can come before the aid, which is
-    then given on the way. The request is made at first aid, at the latest after a share of the leg.
-    """
-    p = o.patients[i]
-    s.facility = AT_POI
-    s.leg = 0
-    s.destination = m.network.destination[m.network.first_link[p.front]]
-    start = np.float64(p.onset)
-    a, _, _, _ = words(m.keys[Z_CARE], who[0], who[1], 0)
-    delay = numerics.exp(
-        m.survival.aid_delay[0] + m.survival.aid_delay[1] * numerics.normal_quantile(unit(a))
-    )
-    s.aid_at = start + delay * m.care.aid_slowdown[0] * MINUTE if p.kind <= NBI else math.inf
-    leg = leg_time(m.network.first_link[p.front], 0, m, who)
-    if m.transitions.used[0]:
-        leg = _begin_by_matrix(p, s, start, leg, m, who)
-    s.arrive_at = start + leg
-    s.depart_at = start + leg * m.care.request[1]
-    if p.kind == AGENT:
-        log_event(o, i, p.time, AT_POI, E_EXPOSED, 0)
-        if p.onset > p.time:
-            log_event(o, i, p.onset, AT_POI, E_ONSET, 0)
-    elif p.kind >= DISEASE:
-        log_event(o, i, p.time, AT_POI, E_FELL_ILL, 0)
-    else:
-        log_event(o, i, p.time, AT_POI, E_INJURED, 0)
-    s.request_at = min(start + leg * m.care.request[0], s.aid_at)
-    _next_poi_stage(s)
-
-
-@inner
-def _request(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
-    """Triage by the first responder and the evacuation request with its precedence."""
-    p = o.patients[i]
-    u = unit(words(m.keys[Z_CARE], who[0], who[1], 0)[1])
-    s.category = _assign(p.triage, m.care.right[0], m.care.over[0], u)
-    log_event(o, i, s.at, AT_POI, E_TRIAGED, s.category)
-    log_event(o, i, s.at, AT_POI, E_REQUESTED, s.category)
-
-
-@inner
-def _arrive(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
-    """At the door of an MTF; at Role 4 the outcome is fixed."""
-    p = o.patients[i]
-    s.facility = s.destination
-    role = m.network.role[s.facility]
-    log_event(o, i, now, s.facility, E_ARRIVED, 0)
-    at = np.int64(now)
-    if role == 1 and p.role1 < 0:
-        p.role1 = at
-    elif role == 2 and p.role2 < 0:
-        p.role2 = at
-    elif role == 3 and p.role3 < 0:
-        p.role3 = at
-    elif role == 4:
-        p.role4 = at
-    if not s.admitted:
-        s.admitted = 1
-        _clip(o, s.first_treatment, now, 1000)
-        if not m.transitions.used[0]:
-            late_death(p, s, now, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
-        if p.kind != WOUNDED:
-            s.stay_end += now
-    s.leg += 1
-    s.operated_here = 0
-    vitals(o, i, s, now, s.leg * 4, m, who)
-    if m.transitions.used[0]:
-        draw_outcome(p, s, role, m, who)
-    elif role == 4:
-        if death_time(s) < math.inf:
-            s.stage = S_RTD  # dies before: the clock or the late hazard decides
-            s.at = math.inf
-        else:
-            log_event(o, i, now, s.facility, E_LEFT_THEATRE, 0)
-            _close(o, i, s, now, EVACUATED)
-        return
-    if p.kind == AGENT and not s.decontaminated:
-        log_event(o, i, now, s.facility, E_DECON_STARTED, 0)
-        log_treatment(o, i, s.facility, T_DECONTAMINATION, now, m.care.decontamination[0], SUPPORTIVE, NONE)
-        s.stage = S_DECONTAMINATED
-        s.at = now + m.care.decontamination[0] * MINUTE
-    else:
-        s.stage = S_TRIAGE
-        s.at = now + m.care.triage[0] * MINUTE
-
-
-@inner
-def _triage(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
-    p = o.patients[i]
-    role = m.network.role[s.facility]
-    u = unit(words(m.keys[Z_CARE], who[0], who[1], 1 + 4 * s.leg)[0])
-    s.category = _assign(p.triage, m.care.right[role], m.care.over[0], u)
-    log_event(o, i, now, s.facility, E_TRIAGED, s.category)
-    dying = m.transitions.used[0] and s.outcome == OUT_DEAD  # the time of that death is set in `_treat`
-    if s.operated and m.network.definitive[s.facility] and not s.definitive and not dying:
-        s.stage = S_DEFINITIVE
-        s.at = now + m.care.waits[1] * MINUTE
-    else:
-        s.stage = S_TREAT
-        s.at = now + max(0.0, m.care.waits[0] - m.care.triage[0]) * MINUTE
-
-
-@inner
-def _treat(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
-    """Resuscitation of the wounded in need where it can be done, else the treatment room."""
-    p = o.patients[i]
-    here = s.facility
-    role = m.network.role[here]
-    _, u, v, _ = words(m.keys[Z_CARE], who[0], who[1], 1 + 4 * s.leg)
-    if p.first_care < 0:
-        p.first_care = np.int64(now)
-    if p.kind == WOUNDED and s.needs_surgery and m.network.resuscitates[here] and not s.resuscitated:
-        table = m.care.resuscitation
-        minutes = triangular(unit(u), table)
-        log_event(o, i, now, here, E_RESUS_STARTED, 0)
-        resuscitate(o, i, s, now, minutes, m)
-        set_rate(s, now, 0.0)
-        s.resuscitated = 1
-        s.resuscitating = 1
-    else:
-        table = m.care.role1 if role == 1 else m.care.care
-        minutes = triangular(unit(u), table)
-        log_event(o, i, now, here, E_CARE_STARTED, 0)
-        if p.kind == WOUNDED:
-            care_of_wounded(o, i, s, now, minutes)
-        else:
-            effect = SUPPORTIVE
-            if s.life < math.inf and (p.kind == AGENT or role >= 2) and not s.resuscitated:
-                s.resuscitated = 1
-                set_rate(s, now, 0.0)
-                effect = INEFFECTIVE
-                if unit(v) < m.survival.surgery_works[p.lethal]:
-                    effect = EFFECTIVE
-                    rescue(s, now)
-            care_of_ill(o, i, s, now, minutes, effect, m)
-    if m.transitions.used[0] and s.outcome == OUT_DEAD:
-        s.late = now + unit(v) * minutes * MINUTE
-    s.stage = S_TREATED
-    s.at = now + minutes * MINUTE
-
-
-@inner
-def _treated(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
-    p = o.patients[i]
-    here = s.facility
-    if s.resuscitating:
-        log_event(o, i, now, here, E_RESUS_ENDED, 0)
-    else:
-        log_event(o, i, now, here, E_CARE_ENDED, 0)
-    if s.rate == 0.0 and s.life < math.inf:
-        slow(s, now, m.survival.resuscitation_rate[p.lethal])
-    if s.resuscitating:
-        s.resuscitating = 0
-        resuscitation_effect(p, s, now, m.survival)
-        vitals(o, i, s, now, s.leg * 4 + 1, m, who)
-    if s.life == math.inf and s.recover_span == 0.0 and not s.needs_surgery:
-        start_recovery(p, s, now, m.survival)
-    if s.needs_surgery and m.network.operates[here] and not s.operated:
-        s.stage = S_SURGERY
-        s.at = now + m.care.waits[1] * MINUTE
-    else:
-        s.stage = S_ICU
-        s.at = now
-
-
-@inner
-def _surgery(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
-    """Damage control surgery, or the definitive operation that follows it at a facility that can."""
-    p = o.patients[i]
-    a, b, _, _ = words(m.keys[Z_CARE], who[0], who[1], 2 + 4 * s.leg)
-    role = m.network.role[s.facility]
-    median = m.care.surgery[0 if role <= 2 else 1, _band(p.iss)]
-    minutes = numerics.exp(median + m.care.surgery_sigma[0] * numerics.normal_quantile(unit(a)))
-    s.operated_here = 1
-    if s.operated:
-        log_event(o, i, now, s.facility, E_DEFINITIVE_STARTED, 0)
-        kind = (
-            T_FRACTURE_FIXATION
-            if m.injuries.flags[o.wounds[s.wound].condition] & FLAG_FRACTURE
-            else T_DEFINITIVE
-        )
-        log_treatment(o, i, s.facility, kind, now, minutes, SUPPORTIVE, 0)
-        s.definitive = 1
-        set_rate(s, now, 0.0)
-        s.stage = S_DEFINITIVE_DONE
-    else:
-        log_event(o, i, now, s.facility, E_SURGERY_STARTED, 0)
-        start_surgery(o, i, s, now, minutes, unit(b), m)
-        p.surgery = np.int64(now)
-        s.operated = 1
-        if m.network.definitive[s.facility]:
-            s.definitive = 1
-        s.stage = S_OPERATED
-    s.at = now + minutes * MINUTE
-
-
-@inner
-def _operated(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
-    p = o.patients[i]
-    ended = E_SURGERY_ENDED if s.stage == S_OPERATED else E_DEFINITIVE_ENDED
-    log_event(o, i, now, s.facility, ended, 0)
-    if s.life < math.inf:
-        set_rate(s, now, s.slowest * s.factor)
-    elif s.recover_span == 0.0:
-        start_recovery(p, s, now, m.survival)
-    vitals(o, i, s, now, s.leg * 4 + 2, m, who)
-    s.stage = S_ICU
-    s.at = now
-
-
-@inner
-def _icu(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
-    """Intensive care after surgery or for AIS >= 4, where there is any."""
-    p = o.patients[i]
-    s.stage = S_DISPOSE
-    if p.kind == WOUNDED and m.network.icu[s.facility] and (s.operated_here or p.worst_ais >= 4):
-        u = unit(words(m.keys[Z_CARE], who[0], who[1], 3 + 4 * s.leg)[0])
-        minutes = triangular(u, m.care.icu)
-        log_event(o, i, now, s.facility, E_ICU, 0)
-        log_treatment(o, i, s.facility, T_CRITICAL_CARE, now, minutes, SUPPORTIVE, NONE)
-        s.at = now + minutes * MINUTE
-
-
-@inner
-def _onwards(o: Any, i: Any, s: Any, now: Any, leg: Any, goal: Any) -> None:
-    """Leaves this facility for `goal`, `leg` ms away; unlimited vehicles leave at once."""
-    log_event(o, i, now, s.facility, E_REQUESTED, s.category)
-    log_event(o, i, now, s.facility, E_DEPARTED, 0)
-    s.facility = EN_ROUTE
-    s.destination = goal
-    s.stage = S_ARRIVE
-    s.at = now + leg
-
-
-@inner
-def _stay(o: Any, i: Any, s: Any, now: Any, end: Any) -> None:
-    """On the ward until `end` (infinity: until death)."""
-    log_event(o, i, now, s.facility, E_WARD, 0)
-    until = min(end, death_time(s))
-    log_treatment(o, i, s.facility, T_WARD, now, (until - now) / MINUTE, SUPPORTIVE, NONE)
-    s.stage = S_RTD
-    s.at = end
-
-
-@inner
-def _dispose(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
-    """Return to duty here when the stay fits the evacuation policy, else onwards as soon as stable."""
-    p = o.patients[i]
-    here = s.facility
-    link = m.network.next_link[here, p.front]
-    healing = s.life == math.inf and s.late == math.inf and (not s.needs_surgery or s.operated)
-    fits = healing and s.stay_end - p.time <= m.network.policy[here]
-    if m.transitions.used[0]:
-        if s.outcome <= 4:
-            goal = m.transitions.facility[p.front, s.outcome]
-            _onwards(o, i, s, now, way_time(s, p.front, goal, link, m, who), goal)
-        else:
-            _stay(o, i, s, now, max(now + 30.0 * MINUTE, min(s.stay_end, p.time + m.network.policy[here])))
-    elif fits or link < 0:
-        end = max(s.stay_end, now + 30.0 * MINUTE)
-        _stay(o, i, s, now, end if death_time(s) == math.inf else math.inf)
-    else:
-        _onwards(o, i, s, now, leg_time(link, s.leg, m, who), m.network.destination[link])
-
-
-@inner
-def _return(o: Any, i: Any, s: Any, now: Any, m: Any) -> None:
-    """Back to duty; from Role 4, which only transition-matrix routing leaves: out of the force."""
-    _clip(o, s.first_treatment, now, 1000)
-    if s.facility >= 0 and m.network.role[s.facility] == 4:
-        log_event(o, i, now, s.facility, E_DISCHARGED, 0)
-        _close(o, i, s, now, DISCHARGED)
-    else:
-        log_event(o, i, now, s.facility, E_RTD, 0)
-        _close(o, i, s, now, RTD)
-
-
-@inner
-def _at_poi(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
-    """The stages before the first door: request, first aid, departure."""
-    if s.stage == S_REQUEST:
-        s.request_at = math.inf
-        _request(o, i, s, m, who)
-    elif s.stage == S_AID:
-        s.aid_at = math.inf
-        o.patients[i].first_care = np.int64(now)
-        log_event(o, i, now, s.facility, E_AID, 0)
-        u = unit(words(m.keys[Z_SURVIVAL], who[0], who[1], 3)[0])
-        first_aid(o, i, s, now, u, m)
-    else:
-        s.depart_at = math.inf
-        log_event(o, i, now, AT_POI, E_DEPARTED, 0)
-        _clip(o, s.first_treatment, now, 1000)
-        s.facility = EN_ROUTE
-    if m.transitions.used[0] and s.outcome == OUT_RETURNED and s.stage != S_REQUEST:
-        s.stage = S_RTD
-        s.at = now
-    else:
-        _next_poi_stage(s)
-
-
-@inner
-def _step(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
-    """Performs the stage that is due."""
-    now = s.at
-    if s.stage <= S_DEPART:
-        _at_poi(o, i, s, now, m, who)
-    elif s.stage == S_ARRIVE:
-        _arrive(o, i, s, now, m, who)
-    elif s.stage == S_DECONTAMINATED:
-        s.decontaminated = 1
-        log_event(o, i, now, s.facility, E_DECON_ENDED, 0)
-        s.stage = S_TRIAGE
-        s.at = now + m.care.triage[0] * MINUTE
-    elif s.stage == S_TRIAGE:
-        _triage(o, i, s, now, m, who)
-    elif s.stage == S_TREAT:
-        _treat(o, i, s, now, m, who)
-    elif s.stage == S_TREATED:
-        _treated(o, i, s, now, m, who)
-    elif s.stage == S_SURGERY or s.stage == S_DEFINITIVE:
-        _surgery(o, i, s, now, m, who)
-    elif s.stage == S_OPERATED or s.stage == S_DEFINITIVE_DONE:
-        _operated(o, i, s, now, m, who)
-    elif s.stage == S_ICU:
-        _icu(o, i, s, now, m, who)
-    elif s.stage == S_DISPOSE:
-        _dispose(o, i, s, now, m, who)
-    else:
-        _return(o, i, s, now, m)
+PATIENCE = 60.0 * DAY
+"""Time without any progress after which a deadlock is looked for."""
 
 
 @inner
@@ -595,13 +124,16 @@ def _truncate(o: Any, i: Any, s: Any, first_event: Any, first_vital: Any, m: Any
         o.rows[0] -= 1
     while o.rows[3] > first_vital and o.vitals[o.rows[3] - 1].at > horizon:
         o.rows[3] -= 1
-    _clip(o, s.first_treatment, horizon, 1000)
+    clip(o, s.first_treatment, horizon, 1000)
     last = o.events[o.rows[0] - 1]
     s.facility = EN_ROUTE if last.kind == E_DEPARTED else last.facility
     at = max(horizon, last.at)
+    waiting = WAITING_AFTER[last.kind]
+    if last.kind == E_WAITING:
+        waiting = (3, 4, 5, 7, 8, 9, 1)[last.detail]
     log_event(o, i, at, s.facility, E_IN_CARE, 0)
     p.death_cause = NONE
-    p.waiting_for = WAITING_AFTER[last.kind]
+    p.waiting_for = waiting
     if p.first_care > horizon:
         p.first_care = -1
     if p.role1 > horizon:
@@ -614,26 +146,7 @@ def _truncate(o: Any, i: Any, s: Any, first_event: Any, first_vital: Any, m: Any
         p.role4 = -1
     if p.surgery > horizon:
         p.surgery = -1
-    _close(o, i, s, at, IN_CARE)
-
-
-@inner
-def _walk(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
-    """Moves one casualty from stage to stage until the outcome is fixed."""
-    p = o.patients[i]
-    first_event = o.rows[0]
-    first_vital = o.rows[3]
-    s.first_treatment = o.rows[1]
-    _begin(o, i, s, m, who)
-    while s.stage != S_CLOSED:
-        death = death_time(s)
-        if death <= s.at:
-            _die(o, i, s, death, m)
-        else:
-            _step(o, i, s, m, who)
-    if p.closed > m.care.horizon[0]:
-        _truncate(o, i, s, first_event, first_vital, m)
-    p.rtd72 = 1 if p.status == RTD and p.closed - p.time <= 72 * HOUR else 0
+    close(o, i, s, at, IN_CARE)
 
 
 @inner
@@ -662,44 +175,691 @@ def _reset(p: Any, s: Any) -> None:
     s.decontaminated = 0
     s.category = 0
     s.outcome = 0
+    s.retriage_at = math.inf
+    s.wait_until = 0.0
+    s.aboard = 1.0
+    s.retriages = 0
+    s.granted = 0
+    s.surged = 0
+    s.no_blood = 0
+    s.in_bay = 0
+    s.chosen = 0
+    s.line = -1
+    s.next = -1
+    s.previous = -1
+    s.held = -1
+    s.granted_resource = -1
+    s.place = -1
+    s.booked = -1
+    s.journal = -1
+    s.nobody = 0
 
 
-@entry
-def simulate(arrivals: Any, state: Any, model: Any, o: Output) -> None:
-    """Casualties of shape (n,) of columns.ARRIVAL, walked to their outcomes one after the other.
-
-    Fills o.patients[:n] and rows of the other tables; the numbers of rows are left in o.rows. `model` is one row of
-    network.MODEL, `state` one of survival.STATE. The tables must hold n times MAXIMUM_WOUNDS, EVENTS_EACH,
-    TREATMENTS_EACH and VITALS_EACH.
-    """
-    s = state[0]
-    m = model[0]
-    for k in range(4):
-        o.rows[k] = 0
-    for i in range(len(arrivals)):
-        p = o.patients[i]
-        who = (arrivals[i].cell, arrivals[i].index)
-        identify(p, arrivals[i], m.care.threshold[0])
-        _reset(p, s)
+@inner
+def _prepare(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
+    """Who the casualty of row i is and what is wrong, and the way to the first door."""
+    p = o.patients[i]
+    quiet = o.rows[QUIET]
+    _reset(p, s)
+    s.cell = who[0]
+    s.index = who[1]
+    if not quiet or m.network.national:
         person(p, who[0], who[1], m.keys[Z_PERSON], m.people)
-        s.wound = o.rows[2]
-        s.wounds = 0
-        if p.kind == WOUNDED:
-            s.wounds = wounded(p, o.wounds, s.wound, who[0], who[1], m.keys[Z_INJURY], m.injuries)
-            fate_of_wounded(p, s, o.wounds, s.wound, s.wounds, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
+    s.wound = o.rows[2]
+    s.wounds = 0
+    if p.kind == WOUNDED:
+        if quiet:
+            s.wounds = wounded_in_brief(p, o.wounds, s.wound, who[0], who[1], m.keys[Z_INJURY], m.injuries)
         else:
-            ill(p, who[0], who[1], m.keys[Z_INJURY], m.injuries)
-            fate_of_ill(p, s, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
+            s.wounds = wounded(p, o.wounds, s.wound, who[0], who[1], m.keys[Z_INJURY], m.injuries)
+        fate_of_wounded(p, s, o.wounds, s.wound, s.wounds, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
+    else:
+        ill(p, who[0], who[1], m.keys[Z_INJURY], m.injuries)
+        fate_of_ill(p, s, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
+    if not quiet:
         for k in range(s.wounds):
             o.wounds[s.wound + k].patient = i
         o.rows[2] += s.wounds
-        if s.life < math.inf:
-            p.untreated_death = np.int64(p.onset + s.life / s.factor)
-        _walk(o, i, s, m, who)
-        p.event_end = o.rows[0]
-        p.treatment_end = o.rows[1]
-        p.wound_end = o.rows[2]
-        p.vital_end = o.rows[3]
+    if s.life < math.inf:
+        p.untreated_death = np.int64(p.onset + s.life / s.factor)
+    s.first_treatment = o.rows[1]
+    s.first_event = o.rows[0]
+    begin_way(o, i, s, m, who)
 
 
-__all__ = ["MAXIMUM_WOUNDS", "simulate"]
+@inner
+def _next_time(s: Any) -> float:
+    return min(s.at, s.retriage_at)
+
+
+@inner
+def _read_ride(w: Any, o: Any, i: Any, s: Any, at: Any, m: Any) -> Any:
+    """Waiting for transport, as the journal tells it; returns the entry after those of the ride."""
+    s.wait_until = math.inf
+    if at >= 0 and w.notes[at].code == J_RIDE:
+        ride = w.notes[at]
+        s.wait_until = ride.at
+        departure = ride.next
+        arrival = w.notes[departure].next
+        begin = s.at if s.facility == AT_POI else s.asked_at
+        board(s, ride.value, w.notes[departure].at, w.notes[arrival].at, m)
+        start_wait(o, i, s, begin, 6, m)
+        return np.int64(w.notes[arrival].next)
+    begin = s.at if s.facility == AT_POI else s.asked_at
+    start_wait(o, i, s, begin, 6, m)
+    if s.facility == AT_POI:
+        resume_waiting(s)
+    return np.int64(at)
+
+
+@inner
+def _walk(w: Any, o: Any, i: Any, s: Any, journal: Any, m: Any, who: Any) -> None:
+    """Moves one casualty from stage to stage until the outcome is fixed or the journal ends at the horizon."""
+    at = np.int64(journal)
+    asked = False  # the wait for transport has been read
+    while s.stage != S_CLOSED:
+        due = _next_time(s)
+        death = death_time(s)
+        if min(due, death) > m.care.horizon[0] and (at < 0 or w.notes[at].code < J_BUMPED):
+            return
+        if at >= 0 and w.notes[at].code >= J_BUMPED and w.notes[at].at <= min(due, death):
+            entry_now = w.notes[at]
+            if entry_now.code == J_BUMPED:
+                bump(o, i, s, entry_now.at)
+            elif entry_now.code == J_KILLED:
+                killed(o, i, s, entry_now.at)
+            else:
+                requeue(o, i, s, entry_now.at)
+            s.granted = 0
+            asked = False
+            at = np.int64(entry_now.next)
+            continue
+        if s.stage == S_AWAIT and not asked:
+            asked = True
+            at = _read_ride(w, o, i, s, at, m)
+            continue
+        if death <= due:
+            if death == math.inf:
+                return
+            die(o, i, s, death, m)
+            continue
+        if s.retriage_at >= s.at:
+            r = needed(o.patients[i], s, m)
+            if r >= 0:
+                wait = s.at
+                s.at = math.inf
+                s.wait_until = math.inf
+                value = 0
+                if at >= 0 and w.notes[at].code == J_GRANT:
+                    s.at = w.notes[at].at
+                    s.wait_until = s.at
+                    value = w.notes[at].value
+                    at = np.int64(w.notes[at].next)
+                if s.at > wait:
+                    start_wait(o, i, s, wait, r - (r // RESOURCES) * RESOURCES, m)
+                s.granted = 1
+                s.granted_value = value
+                continue
+            if s.granted and s.at < math.inf:
+                apply_grant(s, s.at, s.granted_value, m)
+            asked = False
+        step(o, i, s, m, who)
+
+
+@inner
+def _tell(w: Any, states: Any, o: Any, journal: Any, m: Any, who: Any) -> None:
+    """The record of the casualty whose identity stands in the next row of o.patients."""
+    i = o.rows[PATIENTS]
+    s = states[SLOTS]
+    p = o.patients[i]
+    first_event = o.rows[0]
+    first_vital = o.rows[3]
+    _prepare(o, i, s, m, who)
+    _walk(w, o, i, s, journal, m, who)
+    if s.stage != S_CLOSED or p.closed > m.care.horizon[0]:
+        _truncate(o, i, s, first_event, first_vital, m)
+    p.rtd72 = 1 if p.status == RTD and p.closed - p.time <= 72 * HOUR else 0
+    p.event_end = o.rows[0]
+    p.treatment_end = o.rows[1]
+    p.wound_end = o.rows[2]
+    p.vital_end = o.rows[3]
+    o.rows[PATIENTS] = i + 1
+
+
+@inner
+def _finish(w: Any, states: Any, q: Any, o: Any, slot: Any, m: Any) -> None:
+    """Nothing that others do matters to this patient any more: the record is told and the slot is free."""
+    s = states[slot]
+    p = q.patients[slot]
+    who = (s.cell, s.index)
+    w.closed_patients += 1
+    if w.told:
+        i = o.rows[PATIENTS]
+        o.patients[i] = p
+        told = o.patients[i]
+        if told.kind == PSYCHOLOGICAL:
+            told.kind = DISEASE
+        decided = s.stage == S_CLOSED
+        status = p.status
+        at = p.closed
+        _tell(w, states, o, s.journal, m, who)
+        if (
+            decided
+            and at <= m.care.horizon[0]
+            and (o.patients[i].status != status or o.patients[i].closed != at)
+        ):
+            w.blame = s.order
+            w.status = BROKEN
+    else:
+        _walk(w, q, slot, s, -1, m, who)
+        status = p.status if s.stage == S_CLOSED and p.closed <= m.care.horizon[0] else IN_CARE
+        w.outcomes[p.stream, status] += 1
+    free_slot(w, states, slot)
+
+
+@inner
+def _leave_place(w: Any, states: Any, q: Any, slot: Any, now: Any, m: Any) -> None:
+    """The place at the facility is free, and so is what the patient held."""
+    s = states[slot]
+    release_held(w, states, q, slot, now, m)
+    if s.granted_resource >= 0:
+        let_go(w, states, q, s.granted_resource, now, m)
+        s.granted_resource = -1
+    f = s.place
+    if f >= 0:
+        s.place = -1
+        if m.network.push:
+            let_go(w, states, q, f * RESOURCES + R_PLACE, now, m)
+        else:
+            unbook(w, f, now, m)
+            fill(w, states, q, f, now, m)
+    f = s.booked
+    if f >= 0 and s.stage == S_CLOSED:
+        s.booked = -1
+        unbook(w, f, now, m)
+        fill(w, states, q, f, now, m)
+
+
+@inner
+def _closable(w: Any, states: Any, q: Any, slot: Any, m: Any) -> bool:
+    """Whether nothing that others do can change the patient's future."""
+    s = states[slot]
+    if s.line >= 0 or s.granted:
+        return False
+    front = q.patients[slot].front
+    if s.facility >= 0:
+        if m.network.struck[s.facility]:
+            return False
+        if s.stage == S_RTD:
+            return True
+        return bool(s.held < 0 and s.place < 0 and s.booked < 0 and not m.network.ahead[s.facility, front])
+    return bool(
+        s.facility == EN_ROUTE
+        and s.stage == S_ARRIVE
+        and s.booked < 0
+        and s.held < 0
+        and s.place < 0
+        and not m.network.ahead[s.destination, front]
+    )
+
+
+@inner
+def _settle(w: Any, states: Any, slot: Any, m: Any) -> None:
+    """Returns to duty or dies here at a time that is known: what is held will be free then."""
+    s = states[slot]
+    until = min(s.at, death_time(s))
+    if until < math.inf:
+        if s.held >= 0:
+            w.releases += 1
+            schedule(w, until, K_RELEASE, s.held, s.held, 0)
+        if s.place >= 0:
+            w.releases += 1
+            schedule(w, until, K_RELEASE, RESOURCES_IN_ALL + s.place, s.place, 1)
+        s.held = -1
+        s.place = -1
+
+
+@inner
+def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any) -> None:
+    """What is due for a patient, and all that follows and touches nobody else."""
+    s = states[slot]
+    p = q.patients[slot]
+    who = (s.cell, s.index)
+    w.progress_at = now if s.line < 0 else w.progress_at
+    while True:
+        if s.stage == S_CLOSED:
+            _leave_place(w, states, q, slot, now, m)
+            _finish(w, states, q, o, slot, m)
+            return
+        due = _next_time(s)
+        death = death_time(s)
+        if death <= due:
+            if death > now or death == math.inf:
+                if death == math.inf and s.line < 0:
+                    w.status = BROKEN
+                    w.blame = s.order
+                plan(w, states, slot)
+                return
+            line = s.line
+            if line >= 0:
+                if s.held >= 0:
+                    w.blocked[s.held] += now - s.wait_since
+                w.died_waiting[line] += 1
+                end_wait(w, states, slot, now)
+            die(q, slot, s, death, m)
+            w.progress_at = now
+            continue
+        if s.retriage_at < s.at:
+            if s.retriage_at > now:
+                plan(w, states, slot)
+                return
+            before = s.category
+            step(q, slot, s, m, who)
+            if s.category != before and s.line >= 0:
+                line = s.line
+                quit_line(w, states, slot, before, now)
+                join(w, states, slot, line, now, False)
+                if line >= RESOURCES_IN_ALL:
+                    serve_way(w, states, q, line - RESOURCES_IN_ALL, now, m)
+            continue
+        r = needed(p, s, m)
+        kind = taken_by(p, s, m) if s.facility >= 0 else -1
+        finite_way = s.way >= 0 and m.network.way_finite[s.way]
+        struck = (s.facility >= 0 and m.network.struck[s.facility]) or (
+            s.stage == S_ARRIVE and m.network.struck[s.destination]
+        )
+        touches = (
+            r >= 0
+            or s.granted
+            or s.line >= 0
+            or struck
+            or (finite_way and (s.stage == S_REQUEST or s.stage == S_DISPOSE))
+            or (s.held >= 0 and kind != -1)
+            or (s.place >= 0 and (s.stage == S_DISPOSE or s.stage == S_LEAVE or s.stage == S_RTD))
+            or (m.network.bumping and s.in_bay > 0)
+        )
+        if touches and s.at > now:
+            plan(w, states, slot)
+            return
+        if r >= 0:
+            if not acquire(w, states, q, slot, r, now, m):
+                plan(w, states, slot)
+                return
+            continue
+        at = s.at
+        if s.granted:
+            if kind == R_PLACE:
+                s.place = s.facility
+                s.granted_resource = -1
+            else:
+                hold(w, states, q, slot, now, m)
+        elif kind != -1 and s.held >= 0:
+            release_held(w, states, q, slot, now, m)
+        was = s.facility
+        step(q, slot, s, m, who)
+        if s.facility != was:
+            if s.facility == EN_ROUTE:
+                _leave_place(w, states, q, slot, now, m)
+            elif s.facility >= 0:
+                w.arrived_at[s.facility] += 1
+                if s.booked >= 0:
+                    if not m.network.push:
+                        s.place = s.booked
+                    else:
+                        w.inside[s.booked] -= 1
+                    s.booked = -1
+        if s.stage == S_AWAIT and s.line < 0:
+            s.wait_until = math.inf
+            start_wait(q, slot, s, at, 6, m)
+            if s.facility == AT_POI:
+                resume_waiting(s)
+            join(w, states, slot, RESOURCES_IN_ALL + s.way, now, False)
+            serve_way(w, states, q, s.way, now, m)
+        if s.stage != S_CLOSED and _closable(w, states, q, slot, m):
+            if s.stage == S_RTD:
+                _settle(w, states, slot, m)
+            _finish(w, states, q, o, slot, m)
+            return
+
+
+@inner
+def _take_in(w: Any, states: Any, q: Any, o: Any, arrival: Any, m: Any) -> None:
+    """A casualty comes about."""
+    who = (arrival.cell, arrival.index)
+    w.arrived += 1
+    if not m.network.poi_ahead[arrival.front]:
+        w.closed_patients += 1
+        if w.told:
+            identify(o.patients[o.rows[PATIENTS]], arrival, m.care.threshold[0])
+            _tell(w, states, o, -1, m, who)
+        else:
+            p = q.patients[SLOTS]
+            s = states[SLOTS]
+            identify(p, arrival, m.care.threshold[0])
+            _prepare(q, SLOTS, s, m, who)
+            _walk(w, q, SLOTS, s, -1, m, who)
+            w.outcomes[p.stream, p.status if p.closed <= m.care.horizon[0] else IN_CARE] += 1
+        return
+    slot = new_slot(w, states)
+    if slot < 0:
+        return
+    s = states[slot]
+    identify(q.patients[slot], arrival, m.care.threshold[0])
+    _prepare(q, slot, s, m, who)
+    s.order = w.arrived
+    _own_events(w, states, q, o, slot, np.float64(arrival.time), m)
+
+
+@inner
+def _hit(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> None:
+    """A facility is hit: capacity is lost; those inside are killed or begin again with triage."""
+    f = m.network.happens_to[number]
+    for k in range(RESOURCES):
+        r = f * RESOURCES + k
+        if m.network.finite[r]:
+            touch(w, r, now)
+            size = m.network.tables[f] if k == R_TABLE else m.network.capacity[r]
+            gone = int(m.network.happens_value[number] * size + 0.5)
+            w.lost[r] += gone
+            if k != R_TABLE:
+                w.capacity[r] -= gone
+    set_tables(w, f, now, m)
+    for slot in range(w.used_slots):
+        s = states[slot]
+        if s.nobody or s.facility != f or s.stage == S_LEAVE or s.stage == S_CLOSED:
+            continue
+        u = unit(words(m.keys[Z_VEHICLES], s.cell, s.index, 16 + number)[0])
+        waits_here = 0 <= s.line < RESOURCES_IN_ALL
+        if u < m.network.happens_killed[number]:
+            if s.line >= 0:
+                end_wait(w, states, slot, now)
+            note(w, s, now, J_KILLED, 0)
+            killed(q, slot, s, now)
+            s.retriage_at = math.inf
+            _own_events(w, states, q, o, slot, now, m)
+        elif (
+            (waits_here and s.stage <= S_SURGERY)
+            or S_TREAT - 1 <= s.stage <= S_TREATED
+            or s.stage >= S_CLOSED
+        ):
+            if s.stage == S_AWAIT:
+                continue
+            if s.line >= 0:
+                end_wait(w, states, slot, now)
+            release_held(w, states, q, slot, now, m)
+            if s.granted_resource >= 0:
+                r = s.granted_resource
+                s.granted_resource = -1
+                let_go(w, states, q, r, now, m)
+            s.granted = 0
+            note(w, s, now, J_REQUEUED, 0)
+            requeue(q, slot, s, now)
+            plan(w, states, slot)
+
+
+@inner
+def _happen(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> None:
+    """Something of the scenario's world happens."""
+    what = m.network.happens[number]
+    target = m.network.happens_to[number]
+    if what == W_OPEN:
+        w.closed[target] -= 1
+        fill(w, states, q, target, now, m)
+    elif what == W_CLOSE:
+        w.closed[target] += 1
+    elif what == W_HIT:
+        _hit(w, states, q, o, number, now, m)
+    elif what == W_HIT_END:
+        for k in range(RESOURCES):
+            r = target * RESOURCES + k
+            if m.network.finite[r]:
+                touch(w, r, now)
+                size = m.network.tables[target] if k == R_TABLE else m.network.capacity[r]
+                back = int(m.network.happens_value[number] * size + 0.5)
+                w.lost[r] -= back
+                if k != R_TABLE:
+                    w.capacity[r] += back
+        set_tables(w, target, now, m)
+        for k in range(RESOURCES):
+            give_waiting(w, states, q, target * RESOURCES + k, now, m)
+        fill(w, states, q, target, now, m)
+    elif what == W_VEHICLES_OUT:
+        w.idle[target] -= int(m.network.happens_value[number])
+    else:
+        w.idle[target] += int(m.network.happens_value[number])
+        use_pool(w, states, q, target, now, m)
+
+
+@inner
+def _sample(w: Any, now: Any, m: Any) -> None:
+    """One row of the time series for each finite resource."""
+    dt = now - w.sampled_at
+    if dt <= 0.0:
+        return
+    for r in range(m.network.facilities * RESOURCES):
+        if not m.network.finite[r]:
+            continue
+        touch(w, r, now)
+        if w.samples >= SAMPLE_ROWS:
+            return
+        row = w.sample[w.samples]
+        row.at = np.int64(now)
+        row.facility = r // RESOURCES
+        row.resource = r - (r // RESOURCES) * RESOURCES
+        row.in_use = (w.used_area[r] - w.sampled_used[r]) / dt
+        row.queue = (w.queue_area[r] - w.sampled_queue[r]) / dt
+        row.in_use_now = w.in_use[r]
+        row.queue_now = w.waiting[r]
+        row.capacity = w.capacity[r]
+        w.sampled_used[r] = w.used_area[r]
+        w.sampled_queue[r] = w.queue_area[r]
+        w.samples += 1
+    w.sampled_at = now
+
+
+@inner
+def _stuck(w: Any, states: Any) -> bool:
+    """Whether no entry of the calendar can ever help those who wait: only clocks are left, and re-triage."""
+    for k in range(w.entries):
+        e = w.calendar[k]
+        kind = e.tie >> np.int64(48)
+        if kind == K_PATIENT:
+            s = states[e.what]
+            if e.version == s.version and not s.nobody and (s.line < 0 or death_time(s) < math.inf):
+                return False
+        elif kind in (K_WORLD, K_RETURN, K_RELEASE, K_PICK_UP, K_SURGE):
+            return False
+    return True
+
+
+@inner
+def _teams(w: Any, f: Any, change: Any, now: Any, m: Any) -> None:
+    """A shift begins: the surgical teams of the roster."""
+    w.teams[f] = m.network.teams[f, change]
+    set_tables(w, f, now, m)
+
+
+@inner
+def _roster(w: Any, f: Any, now: Any, m: Any) -> int:
+    """Which change of a roster comes next after `now`; enters it in the calendar. Returns the one in force."""
+    n = m.network.shifts[f]
+    clock = m.people.start[0] + now
+    day = math.floor(clock / DAY) * DAY
+    within = clock - day
+    following = 0
+    at = day + DAY + m.network.shift[f, 0]
+    for k in range(n):
+        if m.network.shift[f, k] > within:
+            following = k
+            at = day + m.network.shift[f, k]
+            break
+    schedule(w, at - m.people.start[0], K_ROSTER, f, f, following)
+    return (following + n - 1) % n
+
+
+@entry
+def begin_run(world: Any, model: Any) -> None:
+    """Capacities, rosters, vehicles and all that is fixed by the clock are entered in an empty world."""
+    w = world[0]
+    m = model[0]
+    for f in range(m.network.facilities):
+        w.closed[f] = m.network.closed[f]
+        w.blood[f] = m.network.blood[f]
+        w.teams[f] = m.network.capacity[f * RESOURCES + R_TABLE]
+        for k in range(RESOURCES):
+            w.capacity[f * RESOURCES + k] = m.network.capacity[f * RESOURCES + k]
+        if m.network.shifts[f] > 0:
+            _teams(w, f, _roster(w, f, 0.0, m), 0.0, m)
+        if m.network.resupply_every[f] > 0.0:
+            schedule(w, m.network.resupply_every[f], K_RESUPPLY, f, f, 0)
+    for pool in range(m.network.pools):
+        w.idle[pool] = m.network.vehicles[pool]
+        if m.network.lift_every[pool] > 0.0:
+            schedule(w, m.network.lift_first[pool], K_LIFT, pool, pool, 0)
+    for k in range(m.network.happenings):
+        schedule(w, m.network.happens_at[k], K_WORLD, k, k, 0)
+    if w.sample_every > 0.0:
+        schedule(w, w.sample_every, K_SAMPLE, 0, 0, 0)
+
+
+@inner
+def _clockwork(w: Any, states: Any, q: Any, kind: Any, what: Any, version: Any, now: Any, m: Any) -> None:
+    """What comes round by the clock."""
+    if kind == K_ROSTER:
+        _teams(w, what, version, now, m)
+        _roster(w, what, now, m)
+        give_waiting(w, states, q, what * RESOURCES + R_TABLE, now, m)
+    elif kind == K_RESUPPLY:
+        w.blood[what] += m.network.resupply[what]
+        schedule(w, now + m.network.resupply_every[what], K_RESUPPLY, what, what, 0)
+    elif kind == K_SURGE:
+        w.surge_coming[what] = 0
+        set_surge(w, what, 1, now, m)
+        for k in range(RESOURCES):
+            give_waiting(w, states, q, what * RESOURCES + k, now, m)
+        fill(w, states, q, what, now, m)
+    elif kind == K_SAMPLE:
+        _sample(w, now, m)
+        schedule(w, now + w.sample_every, K_SAMPLE, 0, 0, 0)
+    elif version == 0:
+        use_pool(w, states, q, what, now, m)
+    else:
+        serve_way(w, states, q, what, now, m)
+
+
+@inner
+def _perform(
+    w: Any, states: Any, q: Any, o: Any, kind: Any, what: Any, version: Any, now: Any, m: Any
+) -> None:
+    """One entry of the calendar."""
+    if kind == K_PATIENT:
+        if states[what].version == version:
+            _own_events(w, states, q, o, what, now, m)
+    elif kind == K_RETURN:
+        w.idle[what] += 1
+        use_pool(w, states, q, what, now, m)
+    elif kind == K_PICK_UP:
+        pick_up(w, states, q, what, now, m)
+    elif kind == K_RELEASE:
+        w.releases -= 1
+        if version == 0:
+            let_go(w, states, q, what, now, m)
+        elif m.network.push:
+            let_go(w, states, q, what * RESOURCES + R_PLACE, now, m)
+        else:
+            unbook(w, what, now, m)
+            fill(w, states, q, what, now, m)
+    elif kind == K_WORLD:
+        _happen(w, states, q, o, what, now, m)
+    elif kind == K_LIFT:
+        lift(w, states, q, what, now, m)
+    else:
+        _clockwork(w, states, q, kind, what, version, now, m)
+
+
+@inner
+def _finish_open(w: Any, states: Any, q: Any, o: Any, slots: Any, m: Any) -> None:
+    """At the horizon: the records of patients who are still open."""
+    for k in range(len(slots)):
+        slot = np.int64(slots[k])
+        s = states[slot]
+        line = s.line
+        if line >= 0:
+            touch_line(w, line, w.now)
+            w.wait_sum[line, s.category] += w.now - s.wait_since
+            w.wait_count[line, s.category] += 1
+        _finish(w, states, q, o, slot, m)
+
+
+@entry
+def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room: int, leaving: Any) -> None:
+    """Go on until `room` patients stand in `output`, arrivals run out, or all is over; world[0].status says which.
+
+    `leaving`: slots of patients still open at the horizon; where there are any, only their records are told.
+
+    `quiet` and `output` are rows of output.OUTPUT; nothing is logged in the first. At most PARQUET_PART patients
+    have room.
+    """
+    w = world[0]
+    m = model[0]
+    q = quiet[0]
+    o = output[0]
+    states = w.states
+    horizon = m.care.horizon[0]
+    w.status = RUNNING
+    if len(leaving) > 0:
+        _finish_open(w, states, q, o, leaving, m)
+        return
+    steps = 0
+    while w.status == RUNNING:
+        if o.rows[PATIENTS] >= room:
+            w.status = FULL
+            break
+        if w.cursor >= len(arrivals) and not w.exhausted:
+            w.status = HUNGRY
+            break
+        coming = w.cursor < len(arrivals)
+        if not coming and w.open == 0 and w.releases == 0:
+            w.status = OVER
+            break
+        at = w.calendar[0].at if w.entries > 0 else math.inf
+        if coming and arrivals[w.cursor].time <= at:
+            w.now = arrivals[w.cursor].time
+            _take_in(w, states, q, o, arrivals[w.cursor], m)
+            w.cursor += 1
+        elif at == math.inf:
+            w.status = STUCK
+        elif at > horizon:
+            w.now = horizon
+            w.status = HORIZON
+        else:
+            first = w.calendar[0]
+            kind = first.tie >> np.int64(48)
+            what = np.int64(first.what)
+            version = np.int64(first.version)
+            take_first(w)
+            w.now = at
+            _perform(w, states, q, o, kind, what, version, at, m)
+            if not coming and at - w.progress_at > PATIENCE and horizon == math.inf:
+                if _stuck(w, states):
+                    w.status = STUCK
+                w.progress_at = at
+        steps += 1
+        w.steps += 1
+        if steps >= STEPS:
+            break
+
+
+@entry
+def close_books(world: Any, model: Any) -> None:
+    """Bring all time integrals to the end of the run."""
+    w = world[0]
+    m = model[0]
+    for r in range(m.network.facilities * RESOURCES):
+        touch(w, r, w.now)
+        w.stay_sum[r] += w.in_use[r] * w.now
+    for line in range(RESOURCES_IN_ALL, RESOURCES_IN_ALL + m.network.ways):
+        touch_line(w, line, w.now)
+
+
+__all__ = ["advance", "begin_run", "close_books"]

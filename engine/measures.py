@@ -4,10 +4,23 @@ from typing import Any
 
 import numpy as np
 
-from engine.columns import DOW, KIA, NONE, RTD, STATUSES, STREAMS, Chunk, Table
+from engine.columns import (
+    DIED_NONBATTLE,
+    DOW,
+    EVENTS,
+    KIA,
+    RTD,
+    STATUSES,
+    STREAMS,
+    TREATMENTS,
+    WAITING_FOR,
+    Chunk,
+    Table,
+)
 from engine.scenario_structs import Scenario
 
 MINUTE = 60_000
+DAY = 86_400_000
 _MINUTES = 30 * 24 * 60
 """Times are counted by whole minutes up to 30 days; longer ones fall into the last cell."""
 
@@ -17,12 +30,33 @@ TIMES = {"first_care": "first_care", "role1": "role1", "role2": "role2", "surger
 SHARES = {"first_care": 10, "role2": 60, "surgery": 120}
 """The 10-1-2 standard: care within 10 minutes, Role 2 within 1 h, surgery within 2 h."""
 
+DAILY = ("arrivals", "returned_to_duty", "litters", "seats", "transfusions")
+"""What is counted by day and role: first arrivals at a facility of the role, returns to duty from it, departures of
+those who need a litter and of those who can sit, transfusions there. Role 0 is everything before Role 1: the point of
+injury, staging units and the way."""
+
+LITTER_TRIAGE = (1, 2)
+"""True triage categories that need a litter; T3 can sit (a planning assumption, as in `engine.transport`)."""
+
+LAST_DAY = 50_000
+"""What happens later is counted on this day."""
+
+NOTHING = "nothing"
+"""In place of one of WAITING_FOR: the dead who waited for nothing, because something was being done."""
+
+_ROLES = 5
+_DEAD = np.isin(np.arange(256), (KIA, DOW, DIED_NONBATTLE))  # by status
+_LITTER = np.isin(np.arange(256), LITTER_TRIAGE)  # by triage category
+_DEPARTED, _TRANSFUSION = EVENTS.index("departed"), TREATMENTS.index("blood_transfusion")
+
 
 class Measures:
     """Counts of one or more chunks of a scenario; `merge` adds those of another replication."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._fronts = [f.name for f in scenario.fronts]
+        self._places = ["en route", "POI", *(f.id for f in scenario.facilities)]
+        self._roles = np.array([0, 0, *(f.role for f in scenario.facilities)], np.int64)  # of `_places`
         self.patients = 0
         self.outcomes = np.zeros((len(STREAMS), 4, len(STATUSES)), np.int64)  # by stream, true triage, status
         self.by_front = np.zeros((len(self._fronts), len(STATUSES)), np.int64)
@@ -30,6 +64,8 @@ class Measures:
         self.arrived = np.zeros(len(STREAMS), np.int64)  # at an MTF
         self.arrived_rtd72 = 0  # battle casualties
         self.times = {name: np.zeros(_MINUTES + 1, np.int64) for name in TIMES}
+        self.deaths = np.zeros((len(WAITING_FOR) + 1, len(self._places)), np.int64)  # last row: NOTHING
+        self.daily = np.zeros((0, len(DAILY), _ROLES), np.int64)  # as many days as were needed
 
     def add(self, chunk: Chunk) -> None:
         """Counts the patients of a chunk."""
@@ -47,6 +83,47 @@ class Measures:
         self.arrived_rtd72 += int(np.count_nonzero(reached & back & (p["stream"] == 0)))
         for name, column in TIMES.items():
             self.times[name] += _minutes(p, column)
+        self._add_deaths(p)
+        self._add_days(chunk)
+
+    def _add_deaths(self, p: Table) -> None:
+        dead = np.flatnonzero(_DEAD[p["status"]])
+        waited = np.minimum(p["waiting_for"][dead], len(WAITING_FOR)).astype(np.int64)
+        place = waited * len(self._places) + p["facility"][dead] + 2
+        self.deaths += np.bincount(place, minlength=self.deaths.size).reshape(self.deaths.shape)
+
+    def _add_days(self, chunk: Chunk) -> None:
+        p, events, treatments = chunk.patients, chunk.events, chunk.treatments
+        for role in range(1, _ROLES):
+            at = p[f"role{role}"]
+            self._count("arrivals", at[at >= 0], role)
+        back = np.flatnonzero(p["status"] == RTD)
+        self._count("returned_to_duty", p["closed"][back], self._role_of(p, back))
+        left = np.flatnonzero(events["kind"] == _DEPARTED)
+        lying = _LITTER[p["triage"][events["patient"][left]]]
+        for what, rows in (("litters", left[lying]), ("seats", left[~lying])):
+            self._count(what, events["at"][rows], self._role_of(events, rows))
+        given = np.flatnonzero(treatments["kind"] == _TRANSFUSION)
+        self._count("transfusions", treatments["start"][given], self._role_of(treatments, given))
+
+    def _role_of(self, table: Table, rows: Any) -> Any:
+        """Role of the rows' facilities, 0 before Role 1."""
+        return self._roles[table["facility"][rows] + 2]
+
+    def _count(self, what: str, at: Any, role: Any) -> None:
+        """Count events at times `at` (ms) by day and `role` (one, or one each)."""
+        if len(at) == 0:
+            return
+        day = np.minimum(at // DAY, LAST_DAY)
+        self._reach(int(day.max()) + 1)
+        found = np.bincount(day * _ROLES + role, minlength=len(self.daily) * _ROLES)
+        self.daily[:, DAILY.index(what)] += found.reshape(-1, _ROLES)
+
+    def _reach(self, days: int) -> None:
+        """Make room for so many days."""
+        missing = days - len(self.daily)
+        if missing > 0:
+            self.daily = np.pad(self.daily, ((0, missing), (0, 0), (0, 0)))
 
     def merge(self, other: "Measures") -> None:
         """Adds the counts of another replication of the same scenario."""
@@ -58,6 +135,9 @@ class Measures:
         self.arrived_rtd72 += other.arrived_rtd72
         for name in TIMES:
             self.times[name] += other.times[name]
+        self.deaths += other.deaths
+        self._reach(len(other.daily))
+        self.daily[: len(other.daily)] += other.daily
 
     def summary(self) -> dict[str, Any]:
         """The measures as plain numbers, ready for JSON; rates are None where the denominator is 0."""
@@ -81,6 +161,34 @@ class Measures:
             "mortality": self._holcomb(),
             "rtd_within_72h": dict(zip(STREAMS, self.rtd72.tolist(), strict=True)),
             "minutes_from_injury": {name: self._time(name) for name in TIMES},
+            "deaths_by_waiting_for": self._deaths_by_waiting_for(),
+            "by_role": {what: self._by_role(k) for k, what in enumerate(DAILY)},
+            "by_day": self._by_day(),
+        }
+
+    def _deaths_by_waiting_for(self) -> dict[str, dict[str, int]]:
+        """What the dead were waiting for -> where they died -> deaths; what never happened is left out."""
+        return {
+            what: {place: int(n) for place, n in zip(self._places, row, strict=True) if n}
+            for what, row in zip((*WAITING_FOR, NOTHING), self.deaths, strict=True)
+            if row.any()
+        }
+
+    def _by_role(self, what: int) -> dict[str, int]:
+        """Totals by role; those without any are left out."""
+        totals = self.daily[:, what].sum(axis=0).tolist()
+        return {_role_name(role): n for role, n in enumerate(totals) if n}
+
+    def _by_day(self) -> dict[str, Any]:
+        """Counts by day, the scenario's first day first: returns to duty by role, the others of all roles together."""
+        daily = {what: self.daily[:, k] for k, what in enumerate(DAILY)}
+        back = daily["returned_to_duty"]
+        return {
+            "returned_to_duty": {
+                _role_name(role): back[:, role].tolist() for role in range(_ROLES) if back[:, role].any()
+            },
+            "role4_arrivals": daily["arrivals"][:, 4].tolist(),
+            **{what: daily[what].sum(axis=1).tolist() for what in ("litters", "seats", "transfusions")},
         }
 
     def _holcomb(self) -> dict[str, Any]:
@@ -125,8 +233,9 @@ def _minutes(p: Table, column: str) -> Any:
     return np.bincount(np.minimum(minutes, _MINUTES), minlength=_MINUTES + 1)
 
 
+def _role_name(role: int) -> str:
+    return f"role{role}" if role else "before_role1"
+
+
 def _percent(part: int, whole: int) -> float | None:
     return round(100.0 * part / whole, 2) if whole else None
-
-
-__all__ = ["NONE", "RTD", "Measures"]

@@ -10,15 +10,37 @@ from engine.kernel_cache import inner
 from engine.streams import words
 from engine.survival import MINUTE, SURVIVAL
 
-PURPOSES = ("care", "injury", "person", "survival", "travel")
+PURPOSES = ("care", "injury", "person", "survival", "travel", "vehicles")
 """Purposes of the random streams: Model.keys holds their keys in this order."""
-Z_INJURY, Z_PERSON, Z_SURVIVAL, Z_TRAVEL = 1, 2, 3, 4  # Z_CARE, 0, belongs to engine.treatments
+Z_INJURY, Z_PERSON, Z_SURVIVAL, Z_TRAVEL, Z_VEHICLES = (
+    1,
+    2,
+    3,
+    4,
+    5,
+)  # Z_CARE, 0, belongs to engine.treatments
 
 OUT_DEAD, OUT_RETURNED = 5, 6
 """Outcomes of a place under transition-matrix routing; 1..4 are the roles to go to."""
 
 FACILITIES, LINKS = 1000, 4000
+WAYS, CANDIDATES, POOLS, WORLD_EVENTS, SHIFT_CHANGES = 4000, 8000, 1000, 2000, 16
 """The most that a network may have."""
+
+R_TRIAGE, R_BAY, R_TABLE, R_ICU, R_WARD, R_PLACE = range(6)
+RESOURCES = 6
+"""Resources of a facility; resource r of facility f is number f * RESOURCES + r everywhere."""
+
+UNLIMITED = 1 << 30
+
+S_TRIAGE_TIME, S_CARE_TIME, S_RESUS_TIME, S_SURGERY_TIME, S_ICU_TIME = range(5)
+"""Service times that a facility may set."""
+
+CLOSEST, SPREAD_OUT, LEAST_LOADED = range(3)
+"""Destination policies."""
+
+W_OPEN, W_CLOSE, W_HIT, W_HIT_END, W_VEHICLES_OUT, W_VEHICLES_BACK = range(6)
+"""What happens in the world. `value`: share of capacity lost, or vehicles; `killed`: probability of a hit."""
 
 NETWORK = np.dtype(
     [
@@ -35,6 +57,82 @@ NETWORK = np.dtype(
         ("travel", "f8", (LINKS, 3)),  # its parameters, minutes
         ("slowdown", "f8", (LINKS,)),  # factor on the travel time (weather, mobility)
         ("delay", "f8", (LINKS,)),  # minutes added
+        # resources
+        ("facilities", "i8"),
+        ("capacity", "i4", (FACILITIES * RESOURCES,)),  # UNLIMITED where not finite
+        ("finite", "u1", (FACILITIES * RESOURCES,)),
+        ("tables", "i4", (FACILITIES,)),  # operating tables, teams apart
+        ("teams", "i4", (FACILITIES, SHIFT_CHANGES)),  # surgical teams from each change of the roster on
+        ("shift", "f8", (FACILITIES, SHIFT_CHANGES)),  # ms of the day of the changes
+        ("shifts", "i4", (FACILITIES,)),
+        ("surge", "i4", (FACILITIES, RESOURCES)),  # added by surge
+        ("surge_trigger", "i4", (FACILITIES,)),  # ward beds in use; UNLIMITED without surge
+        ("surge_delay", "f8", (FACILITIES,)),  # ms
+        ("blood", "i8", (FACILITIES,)),  # units in stock; -1 no limit
+        ("resupply_every", "f8", (FACILITIES,)),  # ms; 0 never
+        ("resupply", "i8", (FACILITIES,)),  # units
+        ("service_kind", "i8", (FACILITIES, 5)),  # distribution of a service time; -1 the model's
+        ("service", "f8", (FACILITIES, 5, 3)),  # its parameters, minutes
+        ("nation", "i8", (FACILITIES,)),  # -1 none
+        ("counted", "u1", (FACILITIES,)),  # 1: places are counted
+        ("struck", "u1", (FACILITIES,)),  # 1: a hit may change the future of those inside
+        # ways: what those at one place (and of one front, at the POI) may choose among
+        ("ways", "i8"),
+        ("way", "i4", (FACILITIES, FRONTS)),  # -1 at the end
+        ("poi_way", "i4", (FRONTS,)),
+        ("way_first", "i4", (WAYS,)),
+        ("way_count", "i4", (WAYS,)),
+        ("way_finite", "u1", (WAYS,)),
+        ("candidate_link", "i4", (CANDIDATES,)),  # closest first
+        ("candidate_pool", "i4", (CANDIDATES,)),  # -1: vehicles without limit
+        ("candidate_way", "i4", (CANDIDATES,)),
+        ("allowed", "u1", (CANDIDATES,)),  # bit c: triage category c may go
+        ("batch", "i4", (CANDIDATES,)),  # smallest batch; 0 none
+        ("batch_wait", "f8", (CANDIDATES,)),  # ms
+        ("batch_override", "u1", (CANDIDATES,)),
+        ("out", "u1", (CANDIDATES,)),  # 1: the vehicle comes from elsewhere
+        ("back", "u1", (CANDIDATES,)),  # 1: and goes back
+        ("into_first", "i4", (FACILITIES + 1,)),  # ways that lead to a facility: into[first:next first]
+        ("into", "i4", (CANDIDATES,)),
+        ("using_first", "i4", (POOLS + 1,)),  # ways that a pool serves
+        ("using", "i4", (CANDIDATES,)),
+        ("ahead", "u1", (FACILITIES, FRONTS)),  # 1: something at this facility or beyond is finite
+        ("poi_ahead", "u1", (FRONTS,)),
+        # vehicle pools
+        ("pools", "i8"),
+        ("vehicles", "i4", (POOLS,)),
+        ("litters", "i4", (POOLS,)),
+        ("seats", "i4", (POOLS,)),
+        ("load", "f8", (POOLS,)),  # ms a patient
+        ("unload", "f8", (POOLS,)),
+        ("dispatch", "f8", (POOLS,)),  # ms before it leaves
+        ("by_night", "u1", (POOLS,)),
+        ("grounded", "f8", (POOLS,)),  # probability of a day on the ground
+        ("loss", "f8", (POOLS,)),  # probability per sortie
+        ("aboard", "f8", (POOLS,)),  # factor on the clock
+        ("lift_every", "f8", (POOLS,)),  # ms; 0: not scheduled
+        ("lift_first", "f8", (POOLS,)),
+        ("lift_cancelled", "f8", (POOLS,)),
+        ("pool_key", "u8", (POOLS,)),  # hash of the id
+        # the world
+        ("happenings", "i8"),
+        ("happens_at", "f8", (WORLD_EVENTS,)),
+        ("happens", "i4", (WORLD_EVENTS,)),
+        ("happens_to", "i4", (WORLD_EVENTS,)),  # facility or pool
+        ("happens_value", "f8", (WORLD_EVENTS,)),
+        ("happens_killed", "f8", (WORLD_EVENTS,)),
+        ("closed", "i4", (FACILITIES,)),  # 1: not open at the start
+        # policies
+        ("push", "u1"),
+        ("destinations", "u1"),
+        ("bypass", "u1"),
+        ("national", "u1"),
+        ("bumping", "u1"),
+        ("expectant", "i4"),  # NISS from which, 0 never
+        ("retriage", "f8"),  # ms
+        ("night", "f8", (2,)),  # ms of the day: from, to
+        ("overflow", "f8"),  # clock factor in surge beds and at a full door
+        ("blood_units", "i8"),  # of one resuscitation
     ],
     align=True,
 )
@@ -84,7 +182,7 @@ MODEL = np.dtype(
         ("network", NETWORK),
         ("care", CARE),
         ("transitions", TRANSITIONS),
-        ("keys", "u8", (5,)),  # of the random streams, by PURPOSES
+        ("keys", "u8", (6,)),  # of the random streams, by PURPOSES
     ],
     align=True,
 )
@@ -104,6 +202,16 @@ def leg_time(link: Any, leg: Any, m: Any, who: Any) -> float:
     net = m.network
     minutes = continuous(net.kind[link], net.travel[link, 0], net.travel[link, 1], net.travel[link, 2], u)
     return max(1000.0, (minutes * net.slowdown[link] + net.delay[link]) * MINUTE)
+
+
+@inner
+def service(m: Any, facility: Any, which: Any, table: Any, u: Any) -> float:
+    """Minutes of a service: the facility's own distribution, else triangular by `table`."""
+    kind = m.network.service_kind[facility, which]
+    if kind < 0:
+        return triangular(u, table)
+    own = m.network.service[facility, which]
+    return continuous(kind, own[0], own[1], own[2], u)
 
 
 @inner

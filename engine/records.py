@@ -137,18 +137,27 @@ class Treatment(Struct, gc=False):
 
 
 class Event(Struct, gc=False, omit_defaults=True):
-    """One change of state. `name`, `role` and `detail` are left out where they say nothing."""
+    """One change of state. `name`, `role`, `detail` and `waiting_for` are left out where they say nothing."""
 
     at: Annotated[str, _is("when", "time")]
     event: Annotated[str, _is("what happened", codes=c.EVENTS)]
     facility: Annotated[str, _is("where: id of a facility, 'POI' or 'en route'")]
     name: Annotated[str | None, _is("name of the facility, left out where the scenario gives none")] = None
-    role: Annotated[int | None, _is("role of the facility, 1 to 4, left out outside facilities")] = None
+    role: Annotated[
+        int | None, _is("role of the facility, 0 for a staging unit, 1 to 4, left out outside facilities")
+    ] = None
     detail: Annotated[
         str | None,
         _is(
             "category assigned by `triaged`, precedence of `evacuation_requested`; left out of others",
             codes=c.TRIAGE + c.PRECEDENCES,
+        ),
+    ] = None
+    waiting_for: Annotated[
+        str | None,
+        _is(
+            "what is waited for from here on: a finite resource or transport; left out of all but `waiting`",
+            codes=c.AWAITED,
         ),
     ] = None
 
@@ -199,8 +208,8 @@ class Patient(Struct, gc=False):
     outcome: Annotated[Outcome, _is("how it ended")]
 
 
-def _event_details() -> tuple[str | None, ...]:
-    meanings = {"triaged": c.TRIAGE, "evacuation_requested": c.PRECEDENCES}
+def _by_detail(meanings: dict[str, tuple[str, ...]]) -> tuple[str | None, ...]:
+    """Texts of an event's code of detail, at 8 * kind + detail, where `meanings` has the kind."""
     return tuple(
         (meanings.get(kind, ())[detail : detail + 1] or ("",))[0] or None
         for kind in c.EVENTS
@@ -208,8 +217,11 @@ def _event_details() -> tuple[str | None, ...]:
     )
 
 
-EVENT_DETAILS = _event_details()
+EVENT_DETAILS = _by_detail({"triaged": c.TRIAGE, "evacuation_requested": c.PRECEDENCES})
 """Texts of an event's `detail`, at 8 * kind + detail."""
+
+EVENT_AWAITED = _by_detail({"waiting": c.AWAITED})
+"""Texts of an event's `waiting_for`, at 8 * kind + detail."""
 
 
 @contextmanager
@@ -421,6 +433,7 @@ def _treatments(treatments: c.Table, lexicon: Lexicon) -> list[Treatment]:
 
 def _events(events: c.Table, lexicon: Lexicon) -> list[Event]:
     facility = facility_codes(events["facility"])
+    detail = 8 * events["kind"].astype(np.int64) + (events["detail"] & 7)
     return list(
         map(
             Event,
@@ -429,7 +442,8 @@ def _events(events: c.Table, lexicon: Lexicon) -> list[Event]:
             _look_up(lexicon.facilities, facility),
             _look_up(lexicon.facility_names, facility),
             _look_up(lexicon.roles, facility),
-            _look_up(EVENT_DETAILS, 8 * events["kind"].astype(np.int64) + (events["detail"] & 7)),
+            _look_up(EVENT_DETAILS, detail),
+            _look_up(EVENT_AWAITED, detail),
         )
     )
 

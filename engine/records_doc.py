@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Meta, Struct
 
-from engine.formats import COMPRESSIONS, FORMATS
-from engine.formats.flat import TABLES
+from engine.formats import COMPRESSIONS, FORMATS, RUN_TABLES
+from engine.formats.flat import TABLES, Column
 from engine.records import Patient
+from engine.run_tables import COLUMNS, MEASURES
 
 _INTRODUCTION = """\
 # Records
@@ -38,7 +39,7 @@ _HOLDS = {
 
 def page() -> str:
     """The whole page, Markdown."""
-    return _INTRODUCTION + "\n".join([*_formats(), "", *_records(), *_tables()]) + "\n"
+    return _INTRODUCTION + "\n".join([*_formats(), "", *_records(), *_tables(), *_run_tables()]) + "\n"
 
 
 def _formats() -> Iterator[str]:
@@ -52,6 +53,9 @@ def _formats() -> Iterator[str]:
         f"Compressed files are many frames one after another, one a chunk of patients ({suffixes}); `gzip`, `zstd`,"
     )
     yield "pandas, polars, DuckDB and pyarrow read them as one. Parquet keeps its name whatever compresses it inside."
+    yield ""
+    names = " and ".join(f"`{FORMATS['csv'].filename(table, 0)}`" for table in RUN_TABLES)
+    yield f"Beside the patients each format has two tables of the whole run, such as {names}: one row a line or object."
 
 
 def _records() -> Iterator[str]:
@@ -125,14 +129,37 @@ def _tables() -> Iterator[str]:
     yield "null is None, NaT, or -1 for integers."
     yield ""
     for table, columns in TABLES.items():
-        yield f"### Table `{table}`"
-        yield ""
-        yield "| column | type | unit | meaning | values |"
-        yield "|---|---|---|---|---|"
-        for column in columns:
-            kind = _KINDS.get(column.kind, column.kind) + (" or null" if column.nullable else "")
-            yield _row(column.name, kind, column.unit, column.meaning, column.codes)
-        yield ""
+        yield from _table(table, columns)
+
+
+def _table(name: str, columns: tuple[Column, ...]) -> Iterator[str]:
+    yield f"### Table `{name}`"
+    yield ""
+    yield "| column | type | unit | meaning | values |"
+    yield "|---|---|---|---|---|"
+    for column in columns:
+        kind = _KINDS.get(column.kind, column.kind) + (" or null" if column.nullable else "")
+        yield _row(column.name, kind, column.unit, column.meaning, column.codes)
+    yield ""
+
+
+def _run_tables() -> Iterator[str]:
+    yield "## The tables of the run (all formats)"
+    yield ""
+    yield "`facilities` says what the resources of each facility did over time; without a finite resource it has no"
+    yield "rows. `measures` has one figure a row: what was measured, what it is about, the value and, where it was"
+    yield "divided, the denominator. Counts by day that are 0 are left out. Waits that have not ended when the run ends"
+    yield "count as long as they lasted until then. `summary.json` holds the same figures."
+    yield ""
+    for table, columns in COLUMNS.items():
+        yield from _table(table, columns)
+    yield "### Measures"
+    yield ""
+    yield "| measure | unit | meaning | denominator |"
+    yield "|---|---|---|---|"
+    for name, (unit, meaning, of) in MEASURES.items():
+        yield f"| `{name}` | {unit} | {meaning} | {of or ''} |"
+    yield ""
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 from engine.errors import MISSING, ScenarioError
 from engine.scenario_defaults import default_fronts, mean_of
 from engine.scenario_file import key_place, near_match, validate
-from engine.scenario_network import check_duration, check_name, check_network, distinct
+from engine.scenario_network import check_network
 from engine.scenario_structs import (
     CATEGORIES,
     MAX_TOTAL,
@@ -20,7 +20,7 @@ from engine.scenario_structs import (
     Stream,
     Survival,
 )
-from scenarios import tables
+from engine.scenario_values import check_duration, check_name, check_nation, distinct
 
 TOLERANCE = 1e-6
 """How far from 1 shares may sum."""
@@ -90,15 +90,8 @@ def _check_fronts(s: Scenario) -> None:
 
 
 def _check_nations(place: str, front: Front) -> None:
-    known = tables.nation_codes()
     for code in front.nations:
-        if code not in known:
-            raise ScenarioError(
-                key_place(place, code),
-                code,
-                "the ISO 3166-1 alpha-3 code of one of " + " ".join(known),
-                near_match(code, known),
-            )
+        check_nation(key_place(place, code), code)
     _check_shares(place, front.nations)
 
 

@@ -1,4 +1,4 @@
-"""What a scenario leaves open, filled in: fronts, shares, capabilities, policies, and the default laydown."""
+"""What a scenario leaves open, filled in: fronts, shares, capabilities, policies, and the laydown."""
 
 from functools import cache
 from math import exp
@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from engine import laydown
 from engine.scenario_structs import (
     POI,
     Casualties,
@@ -27,14 +28,13 @@ def resolve(s: Scenario) -> Scenario:
 
     Filled: casualties (total 1,440), fronts and their `share` (given; else by population; else equal), tempo
     and weights of warfare types, day, type and multiplier of special events, kind, name, capabilities and
-    policy of facilities, the default laydown, and `fronts` of links. Expects a scenario that `check` accepts.
+    policy of facilities, the named network (then unset) or the default laydown, `fronts` of links, litters and
+    seats of vehicles. Expects a scenario that `check` accepts.
     """
+    s = completed(s)
     casualties = s.casualties
     if casualties.total is None and casualties.rates is None:
         casualties = Casualties(total=tables.default("total"))
-    fronts = _resolved_fronts(list(s.fronts) or default_fronts())
-    facilities = [_resolved_facility(f) for f in s.facilities or default_facilities(fronts)]
-    links = complete_links(s, fronts, facilities)
     warfare = [replace(w, weight=type_weight(w)) for w in s.warfare]
     return replace(
         s,
@@ -42,10 +42,63 @@ def resolve(s: Scenario) -> Scenario:
         tempo=s.tempo or (tables.default("tempo") if warfare and s.day_weights is None else None),
         warfare=warfare,
         events=[_resolved_event(e, s.days, warfare) for e in s.events],
+        fronts=_resolved_fronts(list(s.fronts)),
+    )
+
+
+def laid(s: Scenario) -> Scenario:
+    """The scenario with the network it names laid out in its own lists, and `network` unset; as it is without one.
+
+    An entry of the scenario with the id of one of the network's changes that one, field by field: what it leaves
+    at its default stays the network's. Others are added. A link replaces the network's links between the same
+    two places for the fronts it serves; the scenario's links come first.
+    """
+    if s.network is None:
+        return s
+    fronts = list(s.fronts) or default_fronts()
+    base = laydown.lay(s.network, [front.name for front in fronts], s.network_scale)
+    facilities = laydown.overlaid(base.facilities, s.facilities)
+    return replace(
+        s,
+        network=None,
+        network_scale=1.0,
+        facilities=facilities,
+        links=[*s.links, *_not_replaced(base.links, s.links, fronts, facilities)],
+        vehicles=laydown.overlaid(base.vehicles, s.vehicles),
+    )
+
+
+def completed(s: Scenario) -> Scenario:
+    """The scenario with its whole network in its lists: laid out or default, entries with their own defaults."""
+    s = laid(s)
+    fronts = list(s.fronts) or default_fronts()
+    facilities = [resolved_facility(f) for f in s.facilities or default_facilities(fronts)]
+    links = complete_links(s, fronts, facilities)
+    return replace(
+        s,
         fronts=fronts,
         facilities=facilities,
         links=[replace(link, fronts=link_fronts(link, fronts, facilities)) for link in links],
+        vehicles=[resolved_vehicle(v) for v in s.vehicles],
     )
+
+
+def _not_replaced(
+    links: list[Link], by: list[Link], fronts: list[Front], facilities: list[Facility]
+) -> list[Link]:
+    """The links of a network that the links `by` leave in place, for the fronts they leave them."""
+    taken = {
+        (link.origin, link.destination, name) for link in by for name in link_fronts(link, fronts, facilities)
+    }
+    kept = []
+    for link in links:
+        served = link_fronts(link, fronts, facilities)
+        left = [name for name in served if (link.origin, link.destination, name) not in taken]
+        if left == served:
+            kept.append(link)
+        elif left:
+            kept.append(replace(link, fronts=left))
+    return kept
 
 
 def type_weight(w: Warfare) -> float:
@@ -97,7 +150,8 @@ def _resolved_fronts(fronts: list[Front]) -> list[Front]:
     return [replace(f, share=w / sum(weights)) for f, w in zip(fronts, weights, strict=True)]
 
 
-def _resolved_facility(f: Facility) -> Facility:
+def resolved_facility(f: Facility) -> Facility:
+    """The facility with kind, name, capabilities and policy."""
     kind = f.kind or tables.default("facility_kind")[str(f.role)]
     able = tables.default("capabilities")[kind]
     policy = tables.default("policy_days")[str(f.role)]
@@ -110,6 +164,16 @@ def _resolved_facility(f: Facility) -> Facility:
         icu=able["icu"] if f.icu is None else f.icu,
         definitive=able["definitive"] if f.definitive is None else f.definitive,
         policy_days=f.policy_days if f.policy_days is not None or policy is None else float(policy),
+    )
+
+
+def resolved_vehicle(v: Vehicle) -> Vehicle:
+    """The pool with litters, else its kind's capacity (transport_logistics.json), and seats, else none."""
+    capacity = int(tables.transports()[v.kind]["capacity"])
+    return replace(
+        v,
+        litters=capacity if v.litters is None else v.litters,
+        seats=0 if v.seats is None else v.seats,
     )
 
 
@@ -184,6 +248,15 @@ def link_minutes(link: Link, vehicles: list[Vehicle]) -> Distribution:
     `minutes` as given; else lognormal with mean distance / speed * terrain factor (transport_logistics.json)
     plus loading and unloading, and the SD of `travel.spread` (scenario_defaults.json) of the travelling.
     """
+    return _minutes(link, vehicles, handling=True)
+
+
+def one_way_minutes(link: Link, vehicles: list[Vehicle]) -> Distribution:
+    """As `link_minutes`, the moving alone: without the pool's loading and unloading, where there is a distance."""
+    return _minutes(link, vehicles, handling=False)
+
+
+def _minutes(link: Link, vehicles: list[Vehicle], handling: bool) -> Distribution:
     if link.minutes is not None:
         return link.minutes
     travel: dict[str, Any] = tables.default("travel")
@@ -194,8 +267,8 @@ def link_minutes(link: Link, vehicles: list[Vehicle]) -> Distribution:
     speed = pool.speed_kmh if pool and pool.speed_kmh else float(row["speed_kmh"])
     factor = tables.transport_logistics()["transport_time_calculation"]["modifiers"]["terrain"][terrain]
     moving = (link.distance_km or 0.0) / speed * 60.0 * factor
-    handling = ((pool.load_minutes or 0.0) + (pool.unload_minutes or 0.0)) if pool else 0.0
-    return Distribution(distribution="lognormal", mean=moving + handling, sd=moving * travel["spread"])
+    around = ((pool.load_minutes or 0.0) + (pool.unload_minutes or 0.0)) if pool and handling else 0.0
+    return Distribution(distribution="lognormal", mean=moving + around, sd=moving * travel["spread"])
 
 
 def mean_of(d: Distribution) -> float:

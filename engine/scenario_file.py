@@ -20,6 +20,9 @@ from engine.scenario_structs import Scenario
 MAX_BYTES = 4 * 1024 * 1024
 """A larger file is refused unread."""
 
+NONE = "none"
+"""What unsets a field whose default is a value."""
+
 MAX_NESTING = 64
 _LONG_KEY = re.compile(rf"(?:[A-Za-z0-9_-]{{1,40}}[ \t]*\.[ \t]*){{{MAX_NESTING}}}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -210,7 +213,19 @@ def _walk_struct(value: Any, kind: mi.StructType, place: str) -> dict[str, Any]:
     for name, field in fields.items():
         if field.default is NODEFAULT and field.default_factory is NODEFAULT and name not in value:
             raise ScenarioError(_member(place, name), MISSING, allowed(field.type))
-    return {key: _walk(item, fields[key].type, _member(place, key)) for key, item in value.items()}
+    return {
+        key: None
+        if item == NONE and _may_be_none(fields[key])
+        else _walk(item, fields[key].type, _member(place, key))
+        for key, item in value.items()
+    }
+
+
+def _may_be_none(field: mi.Field) -> bool:
+    """Whether a field has a default that `"none"` takes away: TOML has no word for it."""
+    kind = _bare(field.type)
+    kinds = kind.types if isinstance(kind, mi.UnionType) else ()
+    return field.default not in (None, NODEFAULT) and any(isinstance(option, mi.NoneType) for option in kinds)
 
 
 def _walk_dict(value: Any, kind: mi.DictType, place: str) -> dict[str, Any]:

@@ -1,163 +1,103 @@
-"""The evacuation network of a scenario, checked: facilities, links, vehicles, and that everyone reaches care."""
+"""The evacuation network of a scenario, checked: links, and that everyone reaches care and can be moved on."""
 
 from collections.abc import Sequence
 
 from engine.errors import MISSING, ScenarioError
-from engine.scenario_defaults import (
-    complete_links,
-    default_facilities,
-    default_fronts,
-    facility_fronts,
-    link_fronts,
-    link_minutes,
-    mean_of,
+from engine.scenario_capacity import check_facilities, check_vehicles, check_world, places
+from engine.scenario_defaults import completed, default_facilities, default_fronts, facility_fronts, laid
+from engine.scenario_notes import network_notes
+from engine.scenario_routes import Routes
+from engine.scenario_structs import (
+    CATEGORIES,
+    MAX_FACILITIES,
+    MAX_LINKS,
+    MAX_VEHICLES,
+    POI,
+    TRANSPORT_KINDS,
+    Link,
+    Scenario,
+    Vehicle,
 )
-from engine.scenario_file import near_match
-from engine.scenario_structs import POI, TRANSPORT_KINDS, Distribution, Facility, Link, Scenario
+from engine.scenario_values import check_duration, check_known, distinct, listed
 from scenarios import tables
-
-_PARAMETERS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "constant": (("mean",),),
-    "exponential": (("mean",),),
-    "lognormal": (("mean", "sd"), ("median", "sigma")),
-    "gamma": (("mean", "sd"),),
-    "erlang": (("mean", "k"),),
-    "triangular": (("low", "mode", "high"),),
-}
-_RATE_KINDS = ("constant", "exponential", "lognormal", "gamma")
-_AT_ROLE_4 = ("dcr", "dcs", "icu", "definitive", "policy_days")
-"""What care at a facility depends on: nothing at Role 4, where the clock ends."""
-
-_FINITE = ("triage_teams", "treatment_bays", "operating_tables", "surgical_teams", "icu_beds", "ward_beds")
-_SHOWN = 20
 
 
 def check_network(s: Scenario) -> list[str]:
     """Refuse a network that cannot carry everyone (ScenarioError); return notes on what is not used.
 
-    Links without facilities are laid over the default laydown. Every front needs a link from POI; its chain
-    need not end in a Role 4 (a note says where it ends), as a network may be any part of an evacuation
-    system.
+    Links without facilities are laid over the default laydown, entries beside a named network over its own.
+    Every front needs a link from POI for every triage category; its chain need not end in a Role 4 (a note says
+    where it ends), as a network may be any part of an evacuation system.
     """
+    if s.network is None and s.network_scale != 1.0:
+        raise ScenarioError("network_scale", s.network_scale, "a scale only with network")
+    distinct("facilities", [f.id for f in s.facilities], "id")
+    distinct("vehicles", [v.id for v in s.vehicles], "id")
+    _check_size(s)
     fronts = list(s.fronts) or default_fronts()
     names = [front.name for front in fronts]
-    _check_facilities(s, names)
-    facilities = list(s.facilities) or default_facilities(fronts)
-    _check_vehicles(s, [f.id for f in facilities])
-    for i, link in enumerate(s.links):
-        _check_link(f"links[{i}]", link, s, facilities)
-    links = complete_links(s, fronts, facilities)
-    _check_cycles(links)
-    by_id = {f.id: f for f in facilities}
-    for i, link in enumerate(s.links):
-        _check_reach(f"links[{i}]", link, s, facilities, by_id)
-    _check_twins(s, facilities)
-    used, notes = _walk_fronts(s, facilities, links)
-    return [*notes, *_unused_notes(s, facilities, used)]
-
-
-def check_name(place: str, name: str) -> None:
-    """A name is printable, without slashes or blanks at the ends, not '.' or '..', and no spreadsheet formula."""
-    odd = not name.isprintable() or name != name.strip() or set(name) & {"/", "\\"}
-    if odd or name in (".", "..") or name[:1] in tuple("=+-@"):
-        raise ScenarioError(
-            place,
-            name,
-            "printable characters without slashes and without blanks at the ends, not '.' or '..', no = + - @ first",
-        )
-
-
-def distinct(place: str, words: Sequence[str], field: str = "") -> None:
-    """ScenarioError at the second of two like words."""
-    for i, word in enumerate(words):
-        if word in words[:i]:
-            at = f"{place}[{i}].{field}" if field else f"{place}[{i}]"
-            raise ScenarioError(at, word, f"each only once; it is {place}[{words.index(word)}] already")
-
-
-def check_duration(place: str, d: Distribution, rate: bool = False) -> None:
-    """A distribution has exactly the parameters of its kind, and sensible ones. `rate`: a daily rate, no duration."""
-    if rate and d.distribution not in _RATE_KINDS:
-        raise ScenarioError(
-            f"{place}.distribution", d.distribution, f"for a rate one of {', '.join(_RATE_KINDS)}"
-        )
-    fields = ("mean", "sd", "median", "sigma", "low", "mode", "high", "k")
-    given = tuple(name for name in fields if getattr(d, name) is not None)
-    options = _PARAMETERS[d.distribution]
-    wanted = " or ".join(" and ".join(option) for option in options)
-    best = max(options, key=lambda option: len(set(option) & set(given)))
-    for name in given:
-        if name not in best:
-            raise ScenarioError(f"{place}.{name}", getattr(d, name), f"for {d.distribution} only {wanted}")
-    for name in best:
-        if name not in given:
-            raise ScenarioError(f"{place}.{name}", MISSING, f"for {d.distribution} {wanted}")
-    if d.mean == 0 and d.distribution != "constant":
-        raise ScenarioError(f"{place}.mean", d.mean, f"a mean above 0 for {d.distribution}")
-    low, mode, high = d.low or 0.0, d.mode or 0.0, d.high or 0.0
-    if d.distribution == "triangular" and not (low <= mode <= high and low < high):
-        raise ScenarioError(
-            place, f"low {low:g}, mode {mode:g}, high {high:g}", "low <= mode <= high and low < high"
-        )
-    if d.autocorrelation != 0 and not (rate and d.distribution == "lognormal"):
-        raise ScenarioError(f"{place}.autocorrelation", d.autocorrelation, "0 but for lognormal rates")
-    if mean_of(d) > 1e6 or (rate and mean_of(d) > 1000):
-        limit = "a mean of at most 1,000 per 1,000 a day" if rate else "a mean of at most 1,000,000 minutes"
-        raise ScenarioError(place, f"a mean of {mean_of(d):.4g}", limit)
-
-
-def _listed(words: Sequence[str]) -> str:
-    more = len(words) - _SHOWN
-    return ", ".join(words[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _check_known(place: str, word: str, words: Sequence[str], what: str) -> None:
-    if word not in words:
-        raise ScenarioError(place, word, f"{what}: {_listed(words)}", near_match(word, words))
-
-
-def _check_facilities(s: Scenario, fronts: Sequence[str]) -> None:
-    for i, f in enumerate(s.facilities):
-        place = f"facilities[{i}]"
-        check_name(f"{place}.id", f.id)
-        if f.name is not None:
-            check_name(f"{place}.name", f.name)
-        if f.id.upper() == POI:
-            raise ScenarioError(f"{place}.id", f.id, "any id but POI, which is the point of injury")
-        if f.kind is not None and f.kind[4] != str(f.role):
-            raise ScenarioError(f"{place}.kind", f.kind, f"a kind of its role, {f.role}")
-        for j, name in enumerate(f.fronts):
-            _check_known(f"{place}.fronts[{j}]", name, fronts, "a front")
-        distinct(f"{place}.fronts", f.fronts)
-    distinct("facilities", [f.id for f in s.facilities], "id")
-
-
-def _check_vehicles(s: Scenario, facilities: Sequence[str]) -> None:
-    for i, v in enumerate(s.vehicles):
-        place = f"vehicles[{i}]"
-        check_name(f"{place}.id", v.id)
-        if v.id in TRANSPORT_KINDS:
-            raise ScenarioError(
-                f"{place}.id", v.id, "any id but a kind of transport, which links may name as well"
-            )
-        if v.base is not None:
-            _check_known(f"{place}.base", v.base, facilities, "a facility")
-        if v.litters == 0 and not v.seats:
-            raise ScenarioError(
-                f"{place}.litters", v.litters, "room for at least one patient, on litters or seats"
-            )
-    distinct("vehicles", [v.id for v in s.vehicles], "id")
-
-
-def _check_link(place: str, link: Link, s: Scenario, facilities: Sequence[Facility]) -> None:
-    """The link on its own: ends, fronts, time or distance, vehicle."""
+    base = laid(s)
+    facilities = list(base.facilities) or default_facilities(fronts)
     ids = [f.id for f in facilities]
-    _check_known(f"{place}.origin", link.origin, [POI, *ids], "POI or a facility")
-    _check_known(f"{place}.destination", link.destination, ids, "a facility")
-    names = [front.name for front in s.fronts or default_fronts()]
+    check_facilities([(_place(s, "facilities", f.id), f) for f in base.facilities], names)
+    check_vehicles([(_place(s, "vehicles", v.id), v) for v in base.vehicles], ids)
+    for place, link in _placed_links(s, base):
+        _check_link(place, link, base.vehicles, names, ids)
+    whole = completed(s)
+    _check_cycles(s, whole.links)
+    for place, link in _placed_links(s, base):
+        _check_reach(place, link, whole)
+    _check_twins(s, whole)
+    _check_pools(s, whole)
+    check_world(s.world, whole)
+    routes = Routes(whole)
+    _check_ways(s, whole, routes)
+    _check_staging(s, whole)
+    return network_notes(s, whole, routes)
+
+
+def _place(s: Scenario, field: str, word: str) -> str:
+    """Where an entry of the complete network stands: in the scenario, or in the network it names."""
+    for i, entry in enumerate(getattr(s, field)):
+        if entry.id == word:
+            return f"{field}[{i}]"
+    return f"network {s.network}, {word}" if s.network else f"default laydown, {word}"
+
+
+def _link_place(s: Scenario, i: int, link: Link) -> str:
+    """Where link i of the complete network stands: the scenario's own come first."""
+    if i < len(s.links):
+        return f"links[{i}]"
+    return f"network {s.network or 'default'}, {link.origin} -> {link.destination}"
+
+
+def _placed_links(s: Scenario, base: Scenario) -> list[tuple[str, Link]]:
+    return [(_link_place(s, i, link), link) for i, link in enumerate(base.links)]
+
+
+def _check_size(s: Scenario) -> None:
+    """A network laid for many fronts stays within the bounds of the lists."""
+    if s.network is None:
+        return
+    base = laid(s)
+    for name, most in (("facilities", MAX_FACILITIES), ("links", MAX_LINKS), ("vehicles", MAX_VEHICLES)):
+        count = len(getattr(base, name))
+        if count > most:
+            raise ScenarioError(
+                "network", f"{s.network} with {count:,} {name}", f"fewer fronts: at most {most:,} {name}"
+            )
+
+
+def _check_link(
+    place: str, link: Link, vehicles: Sequence[Vehicle], fronts: Sequence[str], ids: Sequence[str]
+) -> None:
+    """The link on its own: ends, fronts, categories, time or distance, vehicle, batch."""
+    check_known(f"{place}.origin", link.origin, [POI, *ids], "POI or a facility")
+    check_known(f"{place}.destination", link.destination, ids, "a facility")
     for j, name in enumerate(link.fronts):
-        _check_known(f"{place}.fronts[{j}]", name, names, "a front")
+        check_known(f"{place}.fronts[{j}]", name, fronts, "a front")
     distinct(f"{place}.fronts", link.fronts)
+    distinct(f"{place}.categories", link.categories)
     if link.minutes is not None and link.distance_km is not None:
         raise ScenarioError(place, "minutes and distance_km", "one of the two")
     if link.minutes is None and link.distance_km is None:
@@ -166,19 +106,27 @@ def _check_link(place: str, link: Link, s: Scenario, facilities: Sequence[Facili
         check_duration(f"{place}.minutes", link.minutes)
         if link.terrain is not None:
             raise ScenarioError(f"{place}.terrain", link.terrain, "a terrain only with distance_km")
-    pools = {v.id: v.kind for v in s.vehicles}
+    pools = {v.id: v.kind for v in vehicles}
     if link.vehicle is not None:
         kinds = [*pools, *TRANSPORT_KINDS]
-        _check_known(f"{place}.vehicle", link.vehicle, kinds, "a vehicle or a kind of transport")
+        check_known(f"{place}.vehicle", link.vehicle, kinds, "a vehicle or a kind of transport")
         mode = tables.transports()[pools.get(link.vehicle, link.vehicle)]["mode"]
         if link.terrain is not None and (mode == "air") != (link.terrain == "air"):
             fitting = (
                 "air, as aircraft fly" if mode == "air" else "a terrain on the ground for ground vehicles"
             )
             raise ScenarioError(f"{place}.terrain", link.terrain, fitting)
+    if link.batch is not None:
+        distinct(f"{place}.batch.override", link.batch.override)
+        if link.vehicle not in pools:
+            raise ScenarioError(
+                f"{place}.batch",
+                link.vehicle or MISSING,
+                "a batch only with a vehicle that is one of vehicles",
+            )
 
 
-def _check_cycles(links: Sequence[Link]) -> None:
+def _check_cycles(s: Scenario, links: Sequence[Link]) -> None:
     """Depth-first search for a way back to where one came from; ScenarioError names it."""
     onward: dict[str, list[tuple[str, int]]] = {}
     for i, link in enumerate(links):
@@ -195,20 +143,20 @@ def _check_cycles(links: Sequence[Link]) -> None:
             elif step[0] in path:
                 cycle = " -> ".join([*path[path.index(step[0]) :], step[0]])
                 raise ScenarioError(
-                    f"links[{step[1]}]", cycle, "links that never lead back to where they came from"
+                    _link_place(s, step[1], links[step[1]]),
+                    cycle,
+                    "links that never lead back to where they came from",
                 )
             elif step[0] not in done:
                 path.append(step[0])
                 ways.append(iter(onward.get(step[0], [])))
 
 
-def _check_reach(
-    place: str, link: Link, s: Scenario, facilities: list[Facility], by_id: dict[str, Facility]
-) -> None:
-    """The link and its ends: roles do not fall, and both ends serve its fronts."""
-    fronts = list(s.fronts) or default_fronts()
+def _check_reach(place: str, link: Link, whole: Scenario) -> None:
+    """The link and its ends: roles do not fall (a staging unit has none), and both ends serve its fronts."""
+    by_id = {f.id: f for f in whole.facilities}
     ends = [by_id[end] for end in (link.origin, link.destination) if end in by_id]
-    if len(ends) == 2 and ends[1].role < ends[0].role:
+    if len(ends) == 2 and 0 < ends[1].role < ends[0].role:
         raise ScenarioError(
             f"{place}.destination",
             link.destination,
@@ -217,101 +165,131 @@ def _check_reach(
         )
     for j, name in enumerate(link.fronts):
         for end in ends:
-            served = facility_fronts(end, fronts)
+            served = facility_fronts(end, whole.fronts)
             if name not in served:
                 raise ScenarioError(
-                    f"{place}.fronts[{j}]", name, f"a front that {end.id} serves: {_listed(served)}"
+                    f"{place}.fronts[{j}]", name, f"a front that {end.id} serves: {listed(served)}"
                 )
-    if not link_fronts(link, fronts, facilities):
+    served = [front.name for front in whole.fronts]
+    for end in ends:
+        served = [name for name in facility_fronts(end, whole.fronts) if name in served]
+    if not served:
         raise ScenarioError(
             place, f"{link.origin} -> {link.destination}", "ends that serve at least one front in common"
         )
 
 
-def _check_twins(s: Scenario, facilities: list[Facility]) -> None:
-    """No two links join the same two places for the same front."""
-    fronts = list(s.fronts) or default_fronts()
-    seen: dict[tuple[str, str, str], int] = {}
-    for i, link in enumerate(s.links):
-        for name in link_fronts(link, fronts, facilities):
-            first = seen.setdefault((link.origin, link.destination, name), i)
-            if first != i:
-                raise ScenarioError(
-                    f"links[{i}]",
-                    f"{link.origin} -> {link.destination}",
-                    f"one link between two places for a front; links[{first}] is the same for {name}",
-                )
+def _check_twins(s: Scenario, whole: Scenario) -> None:
+    """Links that join the same two places for the same front differ in vehicle pool or share no category."""
+    pools = {v.id for v in whole.vehicles}
+    seen: dict[tuple[str, str, str], list[int]] = {}
+    for i, link in enumerate(whole.links):
+        for name in link.fronts:
+            for first in seen.setdefault((link.origin, link.destination, name), []):
+                other = whole.links[first]
+                meet = set(link.categories or CATEGORIES) & set(other.categories or CATEGORIES)
+                apart = link.vehicle != other.vehicle and {link.vehicle, other.vehicle} <= pools
+                if meet and not apart:
+                    raise ScenarioError(
+                        _link_place(s, i, link),
+                        f"{link.origin} -> {link.destination}",
+                        f"one link between two places for a front, or vehicles or categories that differ; "
+                        f"{_link_place(s, first, other)} is the same for {name}",
+                    )
+            seen[link.origin, link.destination, name].append(i)
 
 
-def _walk_fronts(s: Scenario, facilities: list[Facility], links: list[Link]) -> tuple[set[str], list[str]]:
-    """Follow every front from POI by the closest links: ids of facilities reached, and notes."""
-    fronts = list(s.fronts) or default_fronts()
-    by_id = {f.id: f for f in facilities}
-    minutes = [mean_of(link_minutes(link, s.vehicles)) for link in links]
-    ways: dict[tuple[str, str], list[int]] = {}
-    for i, link in enumerate(links):
-        for name in link_fronts(link, fronts, facilities):
-            ways.setdefault((link.origin, name), []).append(i)
-    reached: set[str] = set()
-    unused: dict[int, tuple[str, str]] = {}
-    notes = []
-    for front in fronts:
-        at = POI
-        while here := ways.get((at, front.name)):
-            closest = min(here, key=lambda i: (minutes[i], i))
-            for i in here:
-                if i != closest:
-                    unused.setdefault(i, (front.name, links[closest].destination))
-            at = links[closest].destination
-            reached.add(at)
-        if at == POI:
+def _check_pools(s: Scenario, whole: Scenario) -> None:
+    """Batches fit vehicle and place; a scheduled lift leaves from one facility, and not in batches."""
+    pools = {v.id: v for v in whole.vehicles}
+    by_id = {f.id: f for f in whole.facilities}
+    origin: dict[str, str] = {}
+    for i, link in enumerate(whole.links):
+        place = _link_place(s, i, link)
+        pool = pools.get(link.vehicle or "")
+        if pool is None:
+            continue
+        room = (pool.litters or 0) + (pool.seats or 0)
+        if link.batch is not None and link.batch.minimum > room:
+            raise ScenarioError(
+                f"{place}.batch.minimum",
+                link.batch.minimum,
+                f"at most {room}, the litters and seats of {pool.id}",
+            )
+        waiting = places(by_id[link.origin]) if link.batch is not None and link.origin in by_id else None
+        if link.batch is not None and waiting is not None and link.batch.minimum > waiting:
+            raise ScenarioError(
+                f"{place}.batch.minimum",
+                link.batch.minimum,
+                f"at most {waiting}, the places of {link.origin}",
+            )
+        if pool.lift is None:
+            continue
+        if link.batch is not None:
+            raise ScenarioError(f"{place}.batch", pool.id, f"no batch, as {pool.id} goes by a schedule")
+        if link.origin == POI:
+            raise ScenarioError(f"{place}.vehicle", pool.id, "no scheduled lift from POI")
+        if origin.setdefault(pool.id, link.origin) != link.origin:
+            raise ScenarioError(
+                f"{place}.origin",
+                link.origin,
+                f"{origin[pool.id]}, from which the scheduled lift {pool.id} leaves on another link",
+            )
+
+
+def _check_ways(s: Scenario, whole: Scenario, routes: Routes) -> None:
+    """Everyone is fetched at the POI and moved on from a staging unit, lying down where need be."""
+    by_id = {f.id: f for f in whole.facilities}
+    for front in whole.fronts:
+        if not any(routes.candidates(POI, front.name, category) for category in CATEGORIES):
             raise ScenarioError(
                 "links", f"none from POI for front {front.name!r}", "a link from POI for every front"
             )
-        if by_id[at].role < 4:
-            notes.append(
-                f"front {front.name}: evacuation ends at {at} (Role {by_id[at].role}), no way leads "
-                f"to a Role 4 from there"
+        for at in (POI, *routes.reached[front.name]):
+            staging = at != POI and by_id[at].role == 0
+            for category in CATEGORIES:
+                found = routes.candidates(at, front.name, category)
+                if not found and (at == POI or staging):
+                    raise ScenarioError(
+                        "links" if at == POI else _place(s, "facilities", at),
+                        f"no link onward from {at} for {category} of front {front.name!r}",
+                        "a way onward for everyone at POI and at a staging unit",
+                    )
+                pools = [routes.pool(link) for link in found]
+                if pools and all(pool is not None and not pool.litters for pool in pools):
+                    raise ScenarioError(
+                        f"{_place(s, 'vehicles', pools[0].id)}.litters" if pools[0] else "vehicles",
+                        0,
+                        f"litters on some way from {at}, for those of {category} who cannot sit",
+                    )
+
+
+def _check_staging(s: Scenario, whole: Scenario) -> None:
+    """A staging unit leads to no lower role than those it takes patients from."""
+    by_id = {f.id: f for f in whole.facilities}
+    into: dict[tuple[str, str], list[str]] = {}
+    for link in whole.links:
+        for name in link.fronts:
+            into.setdefault((link.destination, name), []).append(link.origin)
+    known: dict[tuple[str, str], int] = {}
+
+    def highest(at: str, front: str) -> int:
+        """The highest role on the way to a place, its own included."""
+        if at == POI:
+            return 0
+        if (at, front) not in known:
+            before = into.get((at, front), [])
+            role = by_id[at].role
+            known[at, front] = role or max((highest(origin, front) for origin in before), default=0)
+        return known[at, front]
+
+    for i, link in enumerate(whole.links):
+        if link.origin == POI or by_id[link.origin].role != 0 or by_id[link.destination].role == 0:
+            continue
+        role = max(highest(link.origin, name) for name in link.fronts)
+        if by_id[link.destination].role < role:
+            raise ScenarioError(
+                f"{_link_place(s, i, link)}.destination",
+                link.destination,
+                f"a facility of Role {role} or higher, as {link.origin} takes patients from Role {role}",
             )
-    for i, (front_name, taken) in sorted(unused.items()):
-        notes.append(
-            f"links[{i}] ({links[i].origin} -> {links[i].destination}): not used from front "
-            f"{front_name}, as {taken} is "
-            "closer; a second destination acts once facilities can be full"
-        )
-    return reached, notes
-
-
-def _unused_notes(s: Scenario, facilities: list[Facility], reached: set[str]) -> list[str]:
-    """Facilities nobody reaches, capacities and vehicles that do not act yet."""
-    notes = []
-    for i, f in enumerate(s.facilities):
-        if f.id not in reached:
-            notes.append(f"facilities[{i}] ({f.id}): nobody gets there")
-    limited = [f.id for f in s.facilities if any(getattr(f, name) is not None for name in _FINITE)]
-    if limited:
-        notes.append(
-            f"capacities of {_listed(limited)}: read and checked, but not yet finite in this version"
-        )
-    if s.routing == "clock":
-        for i, f in enumerate(s.facilities):
-            usual = tables.default("capabilities")[f.kind or "role4"] | {"policy_days": None}
-            idle = [name for name in _AT_ROLE_4 if getattr(f, name) not in (None, usual[name])]
-            if f.role == 4 and idle:
-                notes.append(
-                    f"facilities[{i}] ({f.id}): {_listed(idle)} without effect, arrival at Role 4 fixes the outcome"
-                )
-    for i, link in enumerate(s.links):
-        if link.vehicle is not None and link.minutes is not None:
-            notes.append(f"links[{i}].vehicle: without effect, as minutes gives the travel time")
-    named = {link.vehicle for link in s.links}
-    for i, v in enumerate(s.vehicles):
-        if v.id not in named:
-            notes.append(f"vehicles[{i}] ({v.id}): no link names it")
-    if s.vehicles:
-        notes.append(
-            "vehicles: of numbers, base, places and night only speed and loading times act in this "
-            "version, on links "
-            "with distance_km"
-        )
-    return notes

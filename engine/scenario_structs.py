@@ -6,7 +6,7 @@ Durations are minutes, rates are casualties per 1,000 strength per day, shares a
 
 from typing import Annotated, Literal, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 Stream = Literal["battle", "nbi", "disease"]
 WarfareType = Literal[
@@ -30,7 +30,11 @@ Category = Literal["T1", "T2", "T3"]
 WoundMechanism = Literal["explosion", "gunshot", "other"]
 Routing = Literal["clock", "transition-matrix"]
 DistributionKind = Literal["constant", "exponential", "lognormal", "gamma", "erlang", "triangular"]
-FacilityKind = Literal["role1", "role2_basic", "role2_enhanced", "role3", "role4"]
+FacilityKind = Literal["csu", "role1", "role2_basic", "role2_enhanced", "role3", "role4"]
+NetworkName = Literal["brigade", "division"]
+Acceptance = Literal["accept", "push"]
+DestinationPolicy = Literal["closest-first", "spread-out", "least-loaded"]
+WorldEventKind = Literal["open", "close", "move", "hit", "interdiction"]
 Terrain = Literal["road", "highway", "mixed", "forest", "arctic", "urban", "air"]
 TransportKind = Literal[
     "ambulance_armored",
@@ -46,12 +50,19 @@ WARFARE_TYPES: tuple[WarfareType, ...] = get_args(WarfareType)
 TRANSPORT_KINDS: tuple[TransportKind, ...] = get_args(TransportKind)
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 WOUND_MECHANISMS: tuple[WoundMechanism, ...] = get_args(WoundMechanism)
+NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
 
 POI = "POI"
 """Origin of a link that starts at the point of injury; no facility may have this id."""
 
 MAX_TOTAL = 1_000_000_000
 MAX_DAYS = 3650
+MAX_COUNT = 1_000_000
+"""Most teams, bays, tables, beds or places of one facility."""
+
+MAX_FACILITIES = 1000
+MAX_LINKS = 4000
+MAX_VEHICLES = 1000
 
 
 class Distribution(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -287,19 +298,70 @@ class Front(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     ]
 
 
+class Shift(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """Surgical teams on duty from an hour of the day to another (UTC), every day."""
+
+    from_hour: Annotated[
+        float, Meta(ge=0, lt=24, examples=[6.0], description="hour of the day (UTC) it begins")
+    ]
+    to_hour: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=24,
+            examples=[18.0],
+            description="hour of the day (UTC) it ends; before from_hour: on the next day",
+        ),
+    ]
+    surgical_teams: Annotated[
+        int, Meta(ge=0, le=MAX_COUNT, examples=[2], description="surgical teams on duty, 0 for none")
+    ]
+
+
+class Surge(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """What a facility adds when its ward fills up."""
+
+    trigger: Annotated[
+        float,
+        Meta(
+            ge=0, le=1, examples=[0.8], description="share of the ward beds in use from which it is called up"
+        ),
+    ] = 0.8
+    delay_minutes: Annotated[
+        float, Meta(ge=0, le=1e5, examples=[60.0], description="minutes from the call until it can be used")
+    ] = 0.0
+    ward_beds: Annotated[
+        int, Meta(ge=0, le=MAX_COUNT, examples=[10], description="ward and holding beds added")
+    ] = 0
+    icu_beds: Annotated[int, Meta(ge=0, le=MAX_COUNT, examples=[2], description="ICU beds added")] = 0
+    treatment_bays: Annotated[
+        int, Meta(ge=0, le=MAX_COUNT, examples=[2], description="treatment bays added")
+    ] = 0
+
+
 class Facility(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
-    """A medical treatment facility (MTF)."""
+    """A medical treatment facility (MTF), or a casualty staging unit (CSU) where patients wait to be moved on."""
 
     id: Annotated[
         str,
         Meta(min_length=1, max_length=96, examples=["R2-North"], description="its id, which links refer to"),
     ]
-    role: Annotated[int, Meta(ge=1, le=4, examples=[2], description="role, 1 to 4")]
+    role: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=4,
+            examples=[2],
+            description="role, 1 to 4; 0 for a casualty staging unit (kind csu), which gives no care and is "
+            "no MTF",
+        ),
+    ]
     kind: Annotated[
         FacilityKind | None,
         Meta(
             examples=["role2_enhanced"],
-            description="kind, which sets what it can do; unset: the role's, Role 2 being role2_enhanced",
+            description="kind, which sets what it can do; unset: the role's, Role 2 being role2_enhanced, "
+            "role 0 csu",
         ),
     ] = None
     name: (
@@ -373,6 +435,142 @@ class Facility(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         ]
         | None
     ) = None
+    nation: (
+        Annotated[
+            str,
+            Meta(
+                examples=["NOR"],
+                description="nation that runs it (ISO 3166-1 alpha-3 code), for national_preference; unset: "
+                "none in particular",
+            ),
+        ]
+        | None
+    ) = None
+    places: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=MAX_COUNT,
+                examples=[40],
+                description="patients it has room for at a time, those on their way to it included; unset: "
+                "ward_beds + icu_beds + treatment_bays where ward_beds is set, else no limit",
+            ),
+        ]
+        | None
+    ) = None
+    shifts: Annotated[
+        list[Shift],
+        Meta(
+            max_length=6,
+            examples=[[{"from_hour": 6.0, "to_hour": 18.0, "surgical_teams": 2}]],
+            description="roster of surgical teams over the day; none outside it; empty: surgical_teams "
+            "round the clock",
+        ),
+    ] = []
+    surge: Annotated[
+        Surge | None,
+        Meta(
+            examples=[{"trigger": 0.8, "delay_minutes": 60.0, "ward_beds": 10}],
+            description="what is added when the ward fills up; unset: nothing",
+        ),
+    ] = None
+    blood_units: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=MAX_COUNT,
+                examples=[40],
+                description="units of blood in stock at the start; unset: no limit",
+            ),
+        ]
+        | None
+    ) = None
+    resupply_hours: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=24 * MAX_DAYS,
+                examples=[24.0],
+                description="hours between deliveries of blood, the first after as many; with resupply_units",
+            ),
+        ]
+        | None
+    ) = None
+    resupply_units: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=MAX_COUNT,
+                examples=[20],
+                description="units of blood in a delivery; with resupply_hours",
+            ),
+        ]
+        | None
+    ) = None
+    triage_minutes: Annotated[
+        Distribution | None,
+        Meta(
+            examples=[{"distribution": "constant", "mean": 2.5}],
+            description="time of a triage, in minutes; unset: the model's (care.toml)",
+        ),
+    ] = None
+    care_minutes: Annotated[
+        Distribution | None,
+        Meta(
+            examples=[{"distribution": "exponential", "mean": 45.0}],
+            description="time in a treatment bay of those who need no surgery, in minutes; unset: the model's",
+        ),
+    ] = None
+    resuscitation_minutes: Annotated[
+        Distribution | None,
+        Meta(
+            examples=[{"distribution": "triangular", "low": 13.0, "mode": 28.0, "high": 55.0}],
+            description="time in a treatment bay of those who go on to surgery, in minutes; unset: the model's",
+        ),
+    ] = None
+    surgery_minutes: Annotated[
+        Distribution | None,
+        Meta(
+            examples=[{"distribution": "lognormal", "mean": 120.0, "sd": 60.0}],
+            description="time on an operating table, in minutes; unset: the model's, by severity",
+        ),
+    ] = None
+    icu_minutes: Annotated[
+        Distribution | None,
+        Meta(
+            examples=[{"distribution": "erlang", "mean": 1600.0, "k": 2}],
+            description="time in an ICU bed, in minutes; unset: the model's",
+        ),
+    ] = None
+
+
+class Batch(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """Patients who leave together: a vehicle goes when enough of them wait, or one has waited long enough."""
+
+    minimum: Annotated[
+        int,
+        Meta(ge=2, le=1000, examples=[4], description="patients that make a batch, at least 2"),
+    ]
+    wait_minutes: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e5,
+            examples=[240.0],
+            description="longest wait for a batch to fill; then the vehicle goes with those there are",
+        ),
+    ]
+    override: Annotated[
+        list[Category],
+        Meta(
+            examples=[["T1"]],
+            description="triage categories for whom a vehicle goes at once, with whoever waits",
+        ),
+    ] = field(default_factory=lambda: ["T1"])
 
 
 class Link(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -407,7 +605,8 @@ class Link(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         Distribution | None,
         Meta(
             examples=[{"distribution": "lognormal", "median": 52.0, "sigma": 0.85}],
-            description="time from the decision to evacuate to the door, in minutes",
+            description="time from the decision to evacuate to the door, in minutes; with one of `vehicles`: "
+            "time of one way from origin to destination",
         ),
     ] = None
     distance_km: (
@@ -425,13 +624,42 @@ class Link(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             str,
             Meta(
                 examples=["ambulance_armored"],
-                description="a vehicle's id or a kind of transport: gives the speed; unset: "
-                "ambulance_standard, "
-                "through the air medevac_helicopter",
+                description="id of one of `vehicles`, whose number is limited, or a kind of transport, which "
+                "gives the speed only; unset: ambulance_standard, through the air medevac_helicopter",
             ),
         ]
         | None
     ) = None
+    categories: Annotated[
+        list[Category],
+        Meta(
+            examples=[["T1", "T2"]],
+            description="who may use it, by the triage category assigned; empty: all",
+        ),
+    ] = []
+    batch: Annotated[
+        Batch | None,
+        Meta(
+            examples=[{"minimum": 4, "wait_minutes": 240.0}],
+            description="patients leave together, in batches; needs a vehicle; unset: a vehicle goes as soon "
+            "as it can",
+        ),
+    ] = None
+
+
+class Lift(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """A lift on a schedule: at each time the vehicles leave the origin of their links with whom they have room for."""
+
+    interval_hours: Annotated[
+        float, Meta(gt=0, le=24 * MAX_DAYS, examples=[12.0], description="hours from one lift to the next")
+    ]
+    first_hour: Annotated[
+        float,
+        Meta(ge=0, le=24 * MAX_DAYS, examples=[6.0], description="hours from the start to the first lift"),
+    ] = 0.0
+    cancellation: Annotated[
+        float, Meta(ge=0, le=1, examples=[0.1], description="probability that a lift is cancelled")
+    ] = 0.0
 
 
 class Vehicle(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -449,7 +677,9 @@ class Vehicle(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         Annotated[
             str,
             Meta(
-                examples=["R1-North"], description="id of the facility they are based at; unset: the origin"
+                examples=["R1-North"],
+                description="id of the facility they are based at; unset: the destination of links from POI, "
+                "else the origin",
             ),
         ]
         | None
@@ -482,7 +712,132 @@ class Vehicle(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         ]
         | None
     ) = None
-    night: Annotated[bool, Meta(description="may move at night")] = True
+    night: Annotated[bool, Meta(description="may move at night, 20 to 6 h UTC")] = True
+    dispatch_minutes: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=1e5,
+                examples=[10.0],
+                description="minutes from the order until it leaves (escort, hold); unset: 0",
+            ),
+        ]
+        | None
+    ) = None
+    grounded: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            examples=[0.1],
+            description="probability of a day on which the weather keeps it grounded",
+        ),
+    ] = 0.0
+    loss: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            examples=[0.001],
+            description="probability, per sortie, that the vehicle is lost before it picks anyone up",
+        ),
+    ] = 0.0
+    clock_factor: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=3,
+                examples=[0.8],
+                description="rate of the survival clock on board, below 1 with care on the way; unset: 1",
+            ),
+        ]
+        | None
+    ) = None
+    lift: Annotated[
+        Lift | None,
+        Meta(
+            examples=[{"interval_hours": 12.0, "first_hour": 6.0}],
+            description="goes by a schedule, all of them at each time, on links from one origin; unset: on request",
+        ),
+    ] = None
+
+
+class WorldEvent(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """Something that befalls the medical system itself: a facility opens, closes, moves or is hit, vehicles are
+    interdicted.
+    """
+
+    event: Annotated[
+        WorldEventKind,
+        Meta(
+            examples=["hit"],
+            description="open: the facility does not exist before; close, move: it takes no one for the "
+            "duration; hit: it loses capacity and patients; interdiction: vehicles are out of use",
+        ),
+    ]
+    at_hours: Annotated[
+        float,
+        Meta(
+            ge=0, le=240 * MAX_DAYS, examples=[36.0], description="when, in hours from the scenario's start"
+        ),
+    ]
+    facility: (
+        Annotated[
+            str,
+            Meta(examples=["R2-North"], description="id of the facility; of every event but interdiction"),
+        ]
+        | None
+    ) = None
+    vehicle: (
+        Annotated[
+            str, Meta(examples=["ambulances"], description="id of the vehicle pool; of interdiction only")
+        ]
+        | None
+    ) = None
+    duration_hours: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=240 * MAX_DAYS,
+                examples=[12.0],
+                description="hours until all is as before; unset: for good",
+            ),
+        ]
+        | None
+    ) = None
+    capacity_lost: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            examples=[0.5],
+            description="hit: share of every finite resource that is lost for the duration",
+        ),
+    ] = 1.0
+    killed: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            examples=[0.1],
+            description="hit: probability that a patient inside is killed; the others queue again from triage",
+        ),
+    ] = 0.0
+    number: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=100_000,
+                examples=[4],
+                description="interdiction: vehicles out of use; unset: all of the pool",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Survival(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -624,6 +979,80 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             description="casualties of one incident from which it is a mass casualty incident",
         ),
     ] = 10
+    expectant: Annotated[
+        bool,
+        Meta(
+            description="mass casualty policy: at an incident over mascal_threshold the worst wounded (NISS 50 "
+            "and more) are T4, last in every queue"
+        ),
+    ] = False
+    acceptance: Annotated[
+        Acceptance,
+        Meta(
+            description="accept: a vehicle leaves only for a facility that has a place; push: it leaves anyhow"
+        ),
+    ] = "accept"
+    destination: Annotated[
+        DestinationPolicy,
+        Meta(
+            description="which of the facilities that can take a patient: the closest, one at random, or the "
+            "least loaded"
+        ),
+    ] = "closest-first"
+    bypass: Annotated[
+        bool,
+        Meta(
+            description="true: a full or closed destination is passed over for the next; false: patients wait "
+            "for the closest"
+        ),
+    ] = True
+    national_preference: Annotated[
+        bool, Meta(description="true: facilities of the casualty's own nation come first")
+    ] = False
+    bumping: Annotated[
+        bool,
+        Meta(
+            description="true: a more urgent patient takes the treatment bay of a less urgent one, who resumes later"
+        ),
+    ] = False
+    retriage_minutes: Annotated[
+        Annotated[float, Meta(gt=0, le=1e6)] | None,
+        Meta(
+            examples=[60.0],
+            description='interval of re-triage while waiting, in minutes; "none" for never',
+        ),
+    ] = 60.0
+    triage_accuracy: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=1,
+                examples=[0.8],
+                description="probability of the right category at every triage; unset: .70 at POI, .80 at "
+                "Role 1, .90 from Role 2 on",
+            ),
+        ]
+        | None
+    ) = None
+    network: Annotated[
+        NetworkName | None,
+        Meta(
+            examples=["brigade"],
+            description="a ready laydown; facilities, links and vehicles written beside it change or add to "
+            "it: by id, links by origin and destination; unset: the default laydown or one's own",
+        ),
+    ] = None
+    network_scale: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1000,
+            examples=[2.0],
+            description="multiplies the network's teams, bays, tables, beds, places, supplies and vehicles, "
+            "at least 1 each",
+        ),
+    ] = 1.0
     casualties: Annotated[Casualties, Meta(description="how many: total or rates; without either 1,440")] = (
         Casualties(total=1440)
     )
@@ -659,15 +1088,22 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     ] = []
     facilities: Annotated[
         list[Facility],
-        Meta(max_length=1000, description="MTFs; empty: Role 1, 2, 3 per front and one Role 4"),
+        Meta(
+            max_length=MAX_FACILITIES,
+            description="MTFs and staging units; empty: the network's, else Role 1, 2, 3 per front and one Role 4",
+        ),
     ] = []
     links: Annotated[
         list[Link],
         Meta(
-            max_length=4000,
+            max_length=MAX_LINKS,
             description="legs of evacuation; empty: the default ones; without facilities each "
             "replaces the default leg "
             "of the same origin",
         ),
     ] = []
-    vehicles: Annotated[list[Vehicle], Meta(max_length=1000, description="vehicle pools")] = []
+    vehicles: Annotated[list[Vehicle], Meta(max_length=MAX_VEHICLES, description="vehicle pools")] = []
+    world: Annotated[
+        list[WorldEvent],
+        Meta(max_length=1000, description="events that befall facilities and vehicles, in any order"),
+    ] = []

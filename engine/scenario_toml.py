@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import NODEFAULT, Struct
 from msgspec import inspect as mi
 
-from engine.scenario_file import allowed
+from engine.scenario_file import NONE, allowed
 from engine.scenario_structs import Distribution, Scenario
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -78,28 +78,35 @@ def _table(name: str, field: mi.Field, value: Struct | None, commented: bool) ->
         return []
     lines = ["", *(_comment(_about(field)) if commented else [])]
     lines.append(f"[{name}]" if is_set else f"#[{name}]")
-    fields = _fields(cls)
-    inner = [key for key, item in fields.items() if _table_of(item)]
-    lines += _body(value if is_set else cls, [key for key in fields if key not in inner], commented, name)
-    for key in inner:
-        inside = getattr(value, key) if is_set else None
-        lines += _table(f"{name}.{key}", fields[key], inside, commented)
-    return lines
+    return [*lines, *_whole(value if is_set else cls, commented, name)]
 
 
 def _array(name: str, field: mi.Field, values: list[Any], commented: bool) -> list[str]:
     """`[[name]]` per item; commented, the first (or an example) explains the fields."""
     cls = _tables_of(field)
     assert cls is not None
-    keys = list(_fields(cls))
     lines: list[str] = []
     if commented:
         lines += ["", *_comment(_about(field))]
         if not values:
-            lines += [f"#[[{name}]]", *_body(cls, keys, True, name)]
+            lines += [f"#[[{name}]]", *_whole(cls, True, name)]
     for i, value in enumerate(values):
         first = commented and i == 0
-        lines += [*([] if first else [""]), f"[[{name}]]", *_body(value, keys, first, name)]
+        lines += [*([] if first else [""]), f"[[{name}]]", *_whole(value, first, name)]
+    return lines
+
+
+def _whole(value: Any, commented: bool, name: str) -> list[str]:
+    """The fields of a Struct and then the tables within it; of a Struct's class: examples only."""
+    fields = _fields(value if isinstance(value, type) else type(value))
+    simple = [key for key, field in fields.items() if not _table_of(field) and not _tables_of(field)]
+    lines = _body(value, simple, commented, name)
+    for key, field in fields.items():
+        inside = None if isinstance(value, type) else getattr(value, key)
+        if _tables_of(field):
+            lines += _array(f"{name}.{key}", field, inside or [], commented)
+        elif _table_of(field):
+            lines += _table(f"{name}.{key}", field, inside, commented)
     return lines
 
 
@@ -173,6 +180,8 @@ def _text(text: str) -> str:
 
 def _inline(value: Any) -> str:
     """Any value on one line; unset fields of Structs left out."""
+    if value is None:
+        return _text(NONE)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

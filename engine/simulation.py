@@ -1,26 +1,33 @@
-"""One replication of a scenario, chunk by chunk: arrivals cut to chunks, each chunk walked by the kernel."""
+"""One replication of a scenario, chunk by chunk: arrivals enter the event kernel, told patients leave it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from engine import arrivals, compiled
-from engine.casualties import MAXIMUM_WOUNDS
-from engine.columns import ARRIVAL, EVENT, PARQUET_PART, PATIENT, TREATMENT, VITAL, WOUND, Chunk, Table
-from engine.flow import EVENTS_EACH, TREATMENTS_EACH, VITALS_EACH, simulate
+from engine import arrivals, compiled, flow, world
+from engine.columns import ARRIVAL, PARQUET_PART, Chunk, Table
+from engine.errors import RunError
+from engine.flow_measures import FlowMeasures, Statistics
 from engine.measures import Measures
+from engine.network import RESOURCES
+from engine.output import PATIENTS, SLOTS, new_output
 from engine.scenario_structs import Scenario
-from engine.survival import STATE
-from engine.treatments import Output
+from engine.survival import DAY, HOUR
 
 DEFAULT_CHUNK = 2048
 
+_NOBODY = np.zeros(0, np.int64)
+
+NAMES_OF_RESOURCES = ("triage teams", "treatment bays", "operating tables", "ICU beds", "ward beds", "places")
+
 
 class Simulation:
-    """The chunks of one replication, in record order; `measures` is complete after the last.
+    """The chunks of one replication, in record order; `measures` and `flow` are complete after the last.
 
     `scenario` is resolved; `chunk_size` patients at the most make a chunk, which never crosses a multiple of
-    PARQUET_PART. A run without casualties is one empty chunk.
+    PARQUET_PART. A run without casualties is one empty chunk. Raises RunError where patients wait for what can
+    never come.
     """
 
     def __init__(
@@ -29,71 +36,204 @@ class Simulation:
         if not 1 <= chunk_size <= PARQUET_PART:
             raise ValueError(f"chunk_size {chunk_size}: allowed 1 to {PARQUET_PART}")
         self.measures = Measures(scenario)
+        self.flow = FlowMeasures.empty(scenario)
+        self._scenario = scenario
         self._model = compiled.compile_scenario(scenario, seed, replication)
         self._chunk_size = chunk_size
-        self._plan = arrivals.plan(scenario)
-        self._batches = arrivals.generate(self._plan, seed, replication)
-        self._state = np.zeros(1, STATE)
+        self._batches = arrivals.generate(arrivals.plan(scenario), seed, replication)
+        self._net = self._model["network"][0]
+        self._finite = bool(self._net["poi_ahead"].any())
+        self._world = world.new_world()
+        self._quiet = new_output(quiet=True)
+        self._series_interval()
+        self._arrivals = np.zeros(0, ARRIVAL)
+        self._open: Any = None
+        flow.begin_run(self._world, self._model)
+
+    @property
+    def most_open(self) -> int:
+        """Patients open at the same time, at the most, so far."""
+        return int(self._world["most_open"][0])
 
     def __iter__(self) -> Iterator[Chunk]:
+        self._world["told"] = 1
         number = first = 0
-        pending = self._walk(np.zeros(0, ARRIVAL), number, first)
-        for cut in self._cuts():
-            if number:
+        pending: Chunk | None = None
+        done = False
+        while not done:
+            chunk = Chunk(number=number, first=first, last=False)
+            done = self._fill(chunk, self._size(first))
+            if done and not len(chunk) and pending is not None:
+                break
+            if pending is not None:
                 yield pending
-            pending = self._walk(cut, number, first)
+            pending = chunk
             number += 1
-            first += len(cut)
+            first += len(chunk)
+        assert pending is not None
         pending.last = True
+        self._close_books()
         yield pending
 
-    def skip(self, chunks: int) -> Iterator[Chunk]:
-        """The chunks from number `chunks` on; those before are simulated (the measures count them) and dropped."""
-        for chunk in self:
-            if chunk.number >= chunks:
-                yield chunk
+    def run_flow(self) -> FlowMeasures:
+        """The flow alone, without records: what comes out are `outcomes` and the measures of the flow."""
+        o = new_output()
+        while not self._advance(o, 1 << 40):
+            pass
+        self._close_books()
+        return self.flow
 
-    def _cuts(self) -> Iterator[Table]:
-        """The arrivals in pieces of one chunk each."""
-        held: list[Table] = []
-        count = first = 0
-        size = self._size(first)
-        for batch in self._batches:
-            start = 0
-            while start < len(batch):
-                piece = batch[start : start + size - count]
-                held.append(piece)
-                count += len(piece)
-                start += len(piece)
-                if count == size:
-                    yield np.concatenate(held)
-                    first += count
-                    held, count, size = [], 0, self._size(first)
-        if count:
-            yield np.concatenate(held)
+    def outcomes(self) -> Any:
+        """After `run_flow`: numbers of casualties by stream and columns.STATUSES, shape (3, 8)."""
+        return self._world["outcomes"][0].copy()
+
+    def _series_interval(self) -> None:
+        """The interval of the time series: whole hours, as short as its table allows."""
+        finite = int(np.count_nonzero(self._net["finite"]))
+        if finite:
+            hours = (self._scenario.horizon_days or self._scenario.days + 30) * DAY / HOUR
+            self._world["sample_every"] = max(1, int(np.ceil(hours * finite / world.SAMPLE_ROWS))) * HOUR
 
     def _size(self, first: int) -> int:
         """Patients of the chunk that starts at `first`."""
         return min(self._chunk_size, PARQUET_PART - first % PARQUET_PART)
 
-    def _walk(self, cut: Table, number: int, first: int) -> Chunk:
-        """The kernel over one chunk, into tables made for the most it could fill; pages left empty cost nothing."""
-        chunk = Chunk(number=number, first=first, last=False)
-        n = len(cut)
+    def _fill(self, chunk: Chunk, size: int) -> bool:
+        """Up to `size` patients into a chunk; whether the run is over."""
+        o = new_output()
+        rows = o["rows"][0]
+        done = False
+        while not done and rows[PATIENTS] < size:
+            done = self._advance(o, size)
+        n = int(rows[PATIENTS])
+        chunk.patients = o["patients"][0, :n]
+        for k, name in enumerate(("events", "treatments", "wounds", "vitals")):
+            setattr(chunk, name, o[name][0, : rows[k]])
         if n:
-            o = Output(
-                np.zeros(n, PATIENT),
-                np.zeros(n * EVENTS_EACH, EVENT),
-                np.zeros(n * TREATMENTS_EACH, TREATMENT),
-                np.zeros(n * MAXIMUM_WOUNDS, WOUND),
-                np.zeros(n * VITALS_EACH, VITAL),
-                np.zeros(4, np.int64),
-            )
-            simulate(cut, self._state, self._model, o)
-            filled = zip((o.events, o.treatments, o.wounds, o.vitals), o.rows, strict=True)
-            chunk.events, chunk.treatments, chunk.wounds, chunk.vitals = (
-                table[:rows] for table, rows in filled
-            )
-            chunk.patients = o.patients
             self.measures.add(chunk)
-        return chunk
+        return done
+
+    def _advance(self, o: Table, room: int) -> bool:
+        """One call of the kernel, and what it asks for; whether the run is over."""
+        w = self._world
+        if self._open is not None:
+            return self._finish_open(o, room)
+        flow.advance(w, self._arrivals, self._model, self._quiet, o, room, _NOBODY)
+        status = int(w["status"][0])
+        if status == world.HUNGRY:
+            batch = next(self._batches, None)
+            if batch is None:
+                w["exhausted"] = 1
+            else:
+                self._arrivals = batch
+                w["cursor"] = 0
+        elif status == world.HORIZON:
+            used = w["states"][0, : int(w["used_slots"][0])]
+            slots = np.flatnonzero(used["nobody"] == 0)
+            self._open = slots[np.argsort(used["order"][slots])]
+            return self._finish_open(o, room)
+        elif status == world.STUCK:
+            raise RunError(self._deadlock())
+        elif status == world.CROWDED:
+            raise RunError(
+                f"more than {SLOTS:,} patients are open at a time: care is far too scarce for the casualties; "
+                "set horizon_days, or give more of what `summary` shows to be short"
+            )
+        elif status == world.BROKEN:
+            raise RunError(
+                f"internal error: record and flow of casualty {int(w['blame'][0])} contradict each other"
+            )
+        return status == world.OVER
+
+    def _finish_open(self, o: Table, room: int) -> bool:
+        """At the horizon: the patients still open, as many as there is room for."""
+        left = room - int(o["rows"][0, PATIENTS])
+        if len(self._open):
+            flow.advance(self._world, self._arrivals, self._model, self._quiet, o, room, self._open[:left])
+        self._open = self._open[left:]
+        if int(self._world["status"][0]) == world.BROKEN:
+            raise RunError("internal error: a record contradicts the flow")
+        return len(self._open) == 0
+
+    def _deadlock(self) -> str:
+        """Who waits for what, where: the five longest lines."""
+        w = self._world[0]
+        lines = []
+        for line in np.argsort(-w["waiting"], kind="stable")[:5]:
+            number = int(w["waiting"][line])
+            if number:
+                lines.append(f"{number} wait for {self._line_name(int(line))}")
+        days = float(w["now"]) / DAY
+        return (
+            f"deadlock on day {days:.0f}: nothing can happen any more, but {int(w['open'])} patients are still open; "
+            + "; ".join(lines)
+        )
+
+    def _line_name(self, line: int) -> str:
+        facilities = self._scenario.facilities
+        if line < world.RESOURCES_IN_ALL:
+            return f"{NAMES_OF_RESOURCES[line % RESOURCES]} at {facilities[line // RESOURCES].id}"
+        way = line - world.RESOURCES_IN_ALL
+        links = [
+            self._scenario.links[int(self._net["candidate_link"][k])]
+            for k in range(
+                int(self._net["way_first"][way]),
+                int(self._net["way_first"][way]) + int(self._net["way_count"][way]),
+            )
+        ]
+        return f"transport from {links[0].origin} to {' or '.join(link.destination for link in links)}"
+
+    def _close_books(self) -> None:
+        flow.close_books(self._world, self._model)
+        if self._finite:
+            self.flow = FlowMeasures(self._scenario, self._raw())
+
+    def _raw(self) -> Statistics:
+        """The statistics of the kernel, copied out of its world."""
+        w = self._world[0]
+        net = self._net
+        f = len(self._scenario.facilities)
+        r = f * RESOURCES
+        ways = int(net["ways"])
+        pools = int(net["pools"])
+        lines = slice(world.RESOURCES_IN_ALL, world.RESOURCES_IN_ALL + ways)
+        origin = np.full(ways, -1, np.int64)
+        front = np.full(ways, -1, np.int64)
+        for k in range(f):
+            for way in set(net["way"][k].tolist()) - {-1}:
+                origin[way] = k
+        for k in range(len(self._scenario.fronts)):
+            if net["poi_way"][k] >= 0:
+                front[net["poi_way"][k]] = k
+        return Statistics(
+            time_end=float(w["now"]),
+            capacity_time=w["capacity_area"][:r].copy(),
+            used_area=w["used_area"][:r].copy(),
+            stay_sum=w["stay_sum"][:r].copy(),
+            queue_area=w["queue_area"][:r].copy(),
+            max_queue=w["max_queue"][:r].copy(),
+            max_used=w["max_used"][:r].copy(),
+            served=w["served"][:r].copy(),
+            wait_sum=w["wait_sum"][:r].copy(),
+            wait_count=w["wait_count"][:r].copy(),
+            blocked=w["blocked"][:r].copy(),
+            died=w["died_waiting"][:r].copy(),
+            finite=net["finite"][:r].copy(),
+            way_wait_sum=w["wait_sum"][lines].copy(),
+            way_wait_count=w["wait_count"][lines].copy(),
+            way_queue_area=w["queue_area"][lines].copy(),
+            way_died=w["died_waiting"][lines].copy(),
+            way_origin=origin,
+            way_front=front,
+            sorties=w["sorties"][:pools].copy(),
+            carried=w["carried"][:pools].copy(),
+            litters_used=w["litters_used"][:pools].copy(),
+            busy=w["busy"][:pools].copy(),
+            lost=w["vehicles_lost"][:pools].copy(),
+            arrived=w["arrived_at"][:f].copy(),
+            refused=w["refused"][:f].copy(),
+            bypassed=w["bypassed"][:f].copy(),
+            blood_used=w["blood_used"][:f].copy(),
+            blood_short=w["blood_short"][:f].astype(np.float64),
+            samples=w["sample"][: int(w["samples"])].copy(),
+        )

@@ -78,34 +78,41 @@ STATE = np.dtype(
         ("used", "f8"),  # u at `since`
         ("since", "f8"),  # ms
         ("rate", "f8"),  # r in force from `since` on
-        ("slowest", "f8"),  # smallest s in force
-        ("factor", "f8"),  # product of the environment's factors
         ("late", "f8"),  # ms of a late death; infinite without
-        # recovery
-        ("stay_end", "f8"),  # ms when the casualty could return to duty; infinite for the dying
-        ("first_life", "f8"),  # T as drawn, for the score
-        ("recover_at", "f8"),  # ms, score and span (ms) of the recovery; span 0: not recovering
-        ("recover_from", "f8"),
-        ("recover_span", "f8"),
-        ("bonus_at", "f8"),  # ms and size of the passing effect of resuscitation
-        ("bonus", "f8"),
-        # the way through the network
+        ("slowest", "f8"),  # smallest s in force
+        # what is due
         ("at", "f8"),  # ms of the next stage
-        ("aid_at", "f8"),  # before the first door; infinity once done
-        ("request_at", "f8"),
-        ("depart_at", "f8"),
-        ("arrive_at", "f8"),
-        ("origin", "i8"),
-        ("facility", "i8"),  # where the casualty is: an index, AT_POI or EN_ROUTE
-        ("destination", "i8"),
-        ("stage", "i8"),
-        ("leg", "i8"),  # number of facilities reached
-        ("outcome", "i8"),  # of the present place, under transition-matrix routing
-        ("wound", "i8"),  # first row and number of the wounds
-        ("wounds", "i8"),
-        ("first_treatment", "i8"),  # first row of the treatments
-        ("category", "i8"),  # assigned triage
-        ("head_ais", "u1"),  # worst AIS of the head
+        ("retriage_at", "f8"),  # ms of the next re-triage; infinity
+        # where, and what is held (finite resources only)
+        ("factor", "f8"),  # product of the environment's factors
+        ("stay_end", "f8"),  # ms when the casualty could return to duty; infinite for the dying
+        ("stage", "i4"),
+        ("facility", "i4"),  # where the casualty is: an index, AT_POI or EN_ROUTE
+        ("category", "i4"),  # assigned triage
+        ("line", "i4"),  # waiting line; -1
+        ("next", "i4"),  # neighbours in the waiting line
+        ("previous", "i4"),
+        ("version", "i4"),  # of the entry in the calendar that counts
+        ("held", "i4"),  # resource in use; -1
+        ("granted_resource", "i4"),  # given, and not yet made use of; -1
+        ("place", "i4"),  # facility whose place is taken; -1
+        ("booked", "i4"),  # facility where a place is kept for the one on the way; -1
+        ("way", "i4"),
+        # counters of the random streams, journal
+        ("order", "i8"),  # number of the arrival
+        ("cell", "u8"),  # counters of the random streams
+        ("index", "u4"),
+        ("leg", "i4"),  # number of facilities reached
+        ("destination", "i4"),
+        ("journal", "i4"),  # first and last entry of the journal; -1
+        ("journal_end", "i4"),
+        ("granted_value", "i4"),
+        ("granted", "u1"),  # 1: may perform the stage that is due
+        ("in_bay", "u1"),  # 1 + category in the list of those who may be bumped
+        ("surged", "u1"),  # 1: in a surge place
+        ("no_blood", "u1"),
+        ("chosen", "u1"),  # goes with the vehicle that is being loaded
+        ("nobody", "u1"),  # 1: the slot is free
         ("admitted", "u1"),  # arrived at an MTF
         ("expects_rtd72", "u1"),
         ("needs_surgery", "u1"),
@@ -115,10 +122,38 @@ STATE = np.dtype(
         ("operated_here", "u1"),
         ("definitive", "u1"),
         ("decontaminated", "u1"),
+        ("head_ais", "u1"),  # worst AIS of the head
+        # waiting, and the first leg
+        ("wait_since", "f8"),  # ms
+        ("wait_until", "f8"),  # ms when the wait is known to end; infinity
+        ("rest", "f8"),  # ms of care left for a bumped patient
+        ("aid_at", "f8"),  # before the first door; infinity once done
+        ("request_at", "f8"),
+        ("depart_at", "f8"),
+        ("arrive_at", "f8"),
+        ("aboard", "f8"),  # factor on the clock in the vehicle
+        # recovery and other things seldom looked at
+        ("first_life", "f8"),  # T as drawn, for the score
+        ("recover_at", "f8"),  # ms, score and span (ms) of the recovery; span 0: not recovering
+        ("recover_from", "f8"),
+        ("recover_span", "f8"),
+        ("bonus_at", "f8"),  # ms and size of the passing effect of resuscitation
+        ("bonus", "f8"),
+        ("origin", "i8"),
+        ("outcome", "i8"),  # of the present place, under transition-matrix routing
+        ("wound", "i8"),  # first row and number of the wounds
+        ("wounds", "i8"),
+        ("first_treatment", "i8"),  # first row of the treatments
+        ("protected", "f8"),  # rate of the clock while care goes on, for who resumes
+        ("asked_at", "f8"),  # ms: transport onwards was asked for
+        ("bumped_at", "f8"),  # ms
+        ("blocked_since", "f8"),  # ms: what is held is no longer needed, but the next is not free
+        ("first_event", "i8"),  # first row of the events
+        ("retriages", "i4"),
     ],
     align=True,
 )
-"""One casualty on the way: what `engine.flow` moves from stage to stage."""
+"""One casualty on the way: what `engine.flow` moves from stage to stage. What is read at every event stands together."""
 
 
 @inner
@@ -142,6 +177,14 @@ def set_rate(s: Any, t: Any, rate: Any) -> None:
     s.used = used(s, t)
     s.since = t
     s.rate = rate
+
+
+@inner
+def set_factor(s: Any, t: Any, factor: Any) -> None:
+    """From t on the environment's factor is `factor`; a protective procedure goes on protecting."""
+    s.factor = factor
+    if s.rate > 0.0:
+        set_rate(s, t, s.slowest * factor)
 
 
 @inner

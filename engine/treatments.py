@@ -5,7 +5,7 @@ treatment acts on what would kill, changes the survival clock.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from engine.casualties import (
 )
 from engine.columns import AGENT, DISEASE, EVENTS, NBI, NONE, PSYCHOLOGICAL, TREATMENTS
 from engine.kernel_cache import inner
+from engine.output import QUIET
 from engine.streams import words
 from engine.survival import (
     AIRWAY,
@@ -42,8 +43,6 @@ from engine.survival import (
     slow,
     surgery_success,
 )
-
-Array = Any
 
 (
     E_INJURED,
@@ -72,6 +71,12 @@ Array = Any
     E_LEFT_THEATRE,
     E_DISCHARGED,
     E_IN_CARE,
+    E_WAITING,
+    E_BUMPED,
+    E_RESUMED,
+    E_REFUSED,
+    E_HIT,
+    E_STAGED,
 ) = range(len(EVENTS))
 
 (
@@ -136,20 +141,11 @@ Z_CARE = 0
 """Index of the care stream in Model.keys."""
 
 
-class Output(NamedTuple):
-    """The tables being filled and the number of rows in each of events, treatments, wounds, vitals."""
-
-    patients: Array
-    events: Array
-    treatments: Array
-    wounds: Array
-    vitals: Array
-    rows: Array  # i8[4]
-
-
 @inner
 def log_event(o: Any, i: Any, at: Any, facility: Any, kind: Any, detail: Any) -> None:
     """One row of columns.EVENT for patient row i."""
+    if o.rows[QUIET]:
+        return
     row = o.events[o.rows[0]]
     row.at = np.int64(at)
     row.patient = i
@@ -164,6 +160,8 @@ def log_treatment(
     o: Any, i: Any, facility: Any, kind: Any, start: Any, minutes: Any, effect: Any, wound: Any
 ) -> None:
     """One row of columns.TREATMENT, `minutes` long."""
+    if o.rows[QUIET]:
+        return
     row = o.treatments[o.rows[1]]
     row.start = np.int64(start)
     row.end = np.int64(start + minutes * MINUTE)
@@ -187,6 +185,8 @@ def vitals(o: Any, i: Any, s: Any, now: Any, number: Any, m: Any, who: Any) -> N
     The signs fall with the deficit of the score, each after what is failing (assumption): blood loss raises the pulse
     and lowers the pressure, an airway or chest injury lowers SpO2, a brain injury lowers GCS.
     """
+    if o.rows[QUIET]:
+        return
     p = o.patients[i]
     value = score(p, s, now, m.survival)
     deficit = (20.0 - value) / 20.0
@@ -244,6 +244,8 @@ def first_aid(o: Any, i: Any, s: Any, now: Any, u: Any, m: Any) -> None:
             slow(s, now, m.survival.aid_rate[p.lethal])
         elif m.survival.aid_works[p.lethal] > 0.0:
             effect = INEFFECTIVE
+    if o.rows[QUIET]:
+        return
     if p.kind == AGENT:
         log_treatment(o, i, where, T_AUTOINJECTOR, now, 1.0, effect, NONE)
         return
@@ -336,6 +338,8 @@ def care_of_ill(o: Any, i: Any, s: Any, now: Any, minutes: Any, effect: Any, m: 
 @inner
 def care_of_wounded(o: Any, i: Any, s: Any, now: Any, minutes: Any) -> None:
     """Treatment room care of a wounded casualty who is not resuscitated here."""
+    if o.rows[QUIET]:
+        return
     p = o.patients[i]
     where = s.facility
     for k in range(min(s.wounds, 3)):
@@ -350,6 +354,8 @@ def care_of_wounded(o: Any, i: Any, s: Any, now: Any, minutes: Any) -> None:
 @inner
 def resuscitate(o: Any, i: Any, s: Any, now: Any, minutes: Any, m: Any) -> None:
     """The treatments of damage control resuscitation, within its time."""
+    if o.rows[QUIET]:
+        return
     p = o.patients[i]
     where = s.facility
     effect = EFFECTIVE if p.lethal != NONE and s.life < math.inf else SUPPORTIVE
@@ -367,7 +373,7 @@ def resuscitate(o: Any, i: Any, s: Any, now: Any, minutes: Any, m: Any) -> None:
             log_treatment(o, i, where, T_CHEST_DRAIN, now + 3.0 * MINUTE, 8.0, drain, k)
             drained = True
             break
-    if p.lethal > TENSION and p.lethal <= EXTREMITY:
+    if p.lethal > TENSION and p.lethal <= EXTREMITY and not s.no_blood:
         log_treatment(o, i, where, T_BLOOD, now + 4.0 * MINUTE, minutes - 4.0, effect, NONE)
         log_treatment(o, i, where, T_TXA, now + 4.0 * MINUTE, 4.0, SUPPORTIVE, NONE)
     elif p.niss >= 16:
@@ -415,12 +421,20 @@ def start_surgery(o: Any, i: Any, s: Any, now: Any, minutes: Any, u: Any, m: Any
         effect = INEFFECTIVE
         if u < surgery_success(s, p, m.survival):
             effect = EFFECTIVE
-    log_treatment(
-        o, i, s.facility, _operation(o.wounds[s.wound], p.lethal, m.injuries.flags), now, minutes, effect, 0
-    )
-    if s.wounds > 1 and o.wounds[s.wound + 1].ais >= 2:
-        second = _operation(o.wounds[s.wound + 1], NONE, m.injuries.flags)
-        half = 0.5 * minutes
-        log_treatment(o, i, s.facility, second, now + half * MINUTE, half, SUPPORTIVE, 1)
+    if not o.rows[QUIET]:
+        log_treatment(
+            o,
+            i,
+            s.facility,
+            _operation(o.wounds[s.wound], p.lethal, m.injuries.flags),
+            now,
+            minutes,
+            effect,
+            0,
+        )
+        if s.wounds > 1 and o.wounds[s.wound + 1].ais >= 2:
+            second = _operation(o.wounds[s.wound + 1], NONE, m.injuries.flags)
+            half = 0.5 * minutes
+            log_treatment(o, i, s.facility, second, now + half * MINUTE, half, SUPPORTIVE, 1)
     if effect == EFFECTIVE:
         rescue(s, now)

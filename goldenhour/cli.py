@@ -138,11 +138,15 @@ def scenarios_list(as_json: bool) -> None:
 
 @scenarios.command("show")
 @click.argument("scenario")
-def scenarios_show(scenario: str) -> None:
+@click.option("--network", is_flag=True, help="Print its evacuation network instead: tables and a diagram.")
+def scenarios_show(scenario: str, network: bool) -> None:
     """Print SCENARIO as a commented file, ready to edit."""
     from goldenhour import scenarios_command
 
-    scenarios_command.show(scenario)
+    if network:
+        scenarios_command.show_network(scenario)
+    else:
+        scenarios_command.show(scenario)
 
 
 @scenarios.command("check")

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from engine import run_tables
 from engine import scenario as scenario_module
 from engine.columns import TABLES, Chunk, Table
 from engine.errors import GoldenhourError, InputError, shown
+from engine.formats import RUN_TABLES, whole
 from engine.lexicon import Lexicon
 from engine.scenario import Scenario
 from engine.simulation import Simulation
@@ -55,6 +57,10 @@ class Result:
     treatments: Table
     wounds: Table
     vitals: Table
+    facilities: Table
+    """Occupancy and queues of the finite resources over time, dtype `engine.flow_measures.SERIES`."""
+    measures_table: tuple[dict[str, Any], ...]
+    """`measures` as tidy rows: the objects of the file measures.jsonl."""
 
     def __len__(self) -> int:
         """Number of patients."""
@@ -80,11 +86,16 @@ class Result:
             yield from records.build(chunk, self._lexicon)
 
     def to_arrow(self, table: str = "patients") -> "pyarrow.Table":
-        """A table with names in place of codes: the columns of the Parquet and CSV files (docs/records.md)."""
+        """A table with names in place of codes: the columns of the Parquet and CSV files (docs/records.md).
+
+        `table`: patients, events, treatments, wounds, vitals, facilities or measures.
+        """
         _check_table(table)
         arrow = _need("pyarrow")
         from engine.formats import parquet
 
+        if table in RUN_TABLES:
+            return whole.arrow_table(self._run_table(table))
         return arrow.concat_tables(
             parquet.arrow_table([chunk], self._lexicon, table) for chunk in self._chunks()
         )
@@ -99,6 +110,11 @@ class Result:
         """`to_arrow` as a polars DataFrame."""
         _check_table(table)
         return _need("polars").from_arrow(self.to_arrow(table))
+
+    def _run_table(self, name: str) -> run_tables.RunTable:
+        if name == "facilities":
+            return run_tables.facilities_table(self.scenario, self.facilities)
+        return run_tables.measures_table(self.measures)
 
     @cached_property
     def _lexicon(self) -> Lexicon:
@@ -143,7 +159,12 @@ def simulate(
     resolved = scenario_module.resolve(original)
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
     tables = _joined(list(simulation))
-    return Result(resolved, replication, simulation.measures.summary(), **tables)
+    flow = run_tables.flow_of(simulation, resolved)
+    measures = run_tables.summary(simulation, flow)
+    rows = whole.rows(run_tables.measures_table(measures))
+    return Result(
+        resolved, replication, measures, **tables, facilities=flow.series(), measures_table=tuple(rows)
+    )
 
 
 def _scenario(source: Source) -> Scenario:
@@ -175,8 +196,9 @@ def _joined(chunks: list[Chunk]) -> dict[str, Table]:
 
 
 def _check_table(name: str) -> None:
-    if name not in TABLES:
-        raise InputError(f"table: got {shown(name)}; allowed: {', '.join(TABLES)}")
+    allowed = (*TABLES, *RUN_TABLES)
+    if name not in allowed:
+        raise InputError(f"table: got {shown(name)}; allowed: {', '.join(allowed)}")
 
 
 def _need(package: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from actors import cluster, pipeline
+from engine import formats
 from engine import scenario as scenario_module
 from engine.errors import InputError, shown
 from engine.scenario import Scenario
@@ -91,6 +92,12 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
     )
 
 
+def bytes_per_record(result: pipeline.RunResult) -> float:
+    """Bytes of the patients' files for each patient; the tables of the run count apart."""
+    written = sum(part.bytes for part in result.parts if part.table not in formats.RUN_TABLES)
+    return round(written / result.patients, 1) if result.patients else 0.0
+
+
 def as_json(request: pipeline.RunRequest, result: pipeline.RunResult) -> dict[str, Any]:
     """What `--json` prints."""
     return {
@@ -108,7 +115,7 @@ def as_json(request: pipeline.RunRequest, result: pipeline.RunResult) -> dict[st
         "workers": request.workers,
         "chunk_size": request.chunk_size,
         "bytes": result.bytes,
-        "bytes_per_record": round(result.bytes / result.patients, 1) if result.patients else 0.0,
+        "bytes_per_record": bytes_per_record(result),
         "recoveries": result.recoveries,
         "parts": [str(result.output / part.path) for part in result.parts],
         "files": [str(path) for path in result.files],

@@ -14,14 +14,15 @@ from rich.text import Text
 
 import scenarios
 from engine import scenario as scenario_module
+from engine import scenario_notes
 from engine.scenario import WARFARE_TYPES, Facility, Scenario
-from goldenhour import scenario_files
+from goldenhour import network_view, scenario_files
 
 if TYPE_CHECKING:
     from engine.arrivals import ExpectedArrivals
 
 BAR_WIDTH = 40
-KINDS = ("reference", "warfare type", "preset")
+KINDS = ("reference", "finite care", "warfare type", "preset")
 REFERENCES = ("standard", "coin", "falklands", "okinawa")
 MOST_BARS = 16
 """More days than this are shown several to a bar."""
@@ -50,6 +51,13 @@ def show(source: str) -> None:
     click.echo(scenario_module.to_toml(scenario_files.load(source), commented=True), nl=False)
 
 
+def show_network(source: str) -> None:
+    """The scenario's network as tables and as a diagram; ScenarioError where it cannot be run."""
+    original = scenario_files.load(source)
+    scenario_module.check(original)
+    network_view.show(_console(width=100), scenario_module.resolve(original), _table)
+
+
 def check(source: str, as_json: bool) -> None:
     """What the scenario will do; ScenarioError where it cannot be run."""
     original = scenario_files.load(source)
@@ -70,7 +78,11 @@ def check(source: str, as_json: bool) -> None:
     if triage:
         console.print(_triage_table(scenario, triage))
     console.print(_facilities_table(scenario.facilities))
-    console.print(_links_table(scenario))
+    if scenario_notes.is_finite(scenario):
+        console.print(network_view.facilities_table(scenario, _table))
+    console.print(network_view.links_table(scenario, _table))
+    for line in network_view.policies(scenario):
+        console.print(line, highlight=False, markup=False)
     for note in notes:
         console.print(f"note: {note}", highlight=False, markup=False)
     console.print(f"{source} can be run", highlight=False, markup=False)
@@ -80,6 +92,8 @@ def _overview(name: str) -> dict[str, Any]:
     scenario = scenario_module.parse(scenarios.builtin_bytes(name), "toml", name)
     if name in WARFARE_TYPES:
         kind = "warfare type"
+    elif scenario.network is not None:
+        kind = "finite care"
     else:
         kind = "reference" if name in REFERENCES else "preset"
     return {
@@ -109,6 +123,7 @@ def _as_json(scenario: Scenario, notes: list[str], expected: Sequence["ExpectedA
         "facilities": len(scenario.facilities),
         "links": len(scenario.links),
         "vehicles": sum(pool.number for pool in scenario.vehicles),
+        "finite": network_view.as_json(scenario),
         "notes": notes,
     }
 
@@ -197,7 +212,9 @@ def _triage_table(scenario: Scenario, found: dict[str, list[float]]) -> Table:
 
 
 def _facilities_table(facilities: Sequence[Facility]) -> Table:
-    table = _table("facility", "role", "can do", "holds for", "serves", title="Facilities", right=("role",))
+    table = _table(
+        "facility", "role", "can do", "holds for", "serves", title="What they can do", right=("role",)
+    )
     for facility in facilities:
         abilities = [
             name
@@ -212,20 +229,10 @@ def _facilities_table(facilities: Sequence[Facility]) -> Table:
         days = "no limit" if facility.policy_days is None else f"{facility.policy_days:g} d"
         table.add_row(
             facility.id,
-            str(facility.role),
-            ", ".join(abilities) or "first treatment",
+            "CSU" if facility.role == 0 else str(facility.role),
+            ", ".join(abilities) or ("holding" if facility.role == 0 else "first treatment"),
             days,
             ", ".join(facility.fronts) or "all fronts",
-        )
-    return table
-
-
-def _links_table(scenario: Scenario) -> Table:
-    table = _table("from", "to", "mean", "fronts", title="Links", right=("mean",))
-    for link in scenario.links:
-        minutes = scenario_module.mean_of(scenario_module.link_minutes(link, scenario.vehicles))
-        table.add_row(
-            link.origin, link.destination, f"{minutes:,.0f} min", ", ".join(link.fronts) or "all it can serve"
         )
     return table
 
@@ -242,8 +249,9 @@ def _table(*columns: str, right: tuple[str, ...] = (), title: str | None = None)
     return table
 
 
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=120)
+def _console(width: int = 120) -> Console:
+    """A console as wide as the terminal, else of `width` columns."""
+    return Console() if sys.stdout.isatty() else Console(width=width)
 
 
 def _print_json(value: Any) -> None:

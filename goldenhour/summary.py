@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from engine.formats import RUN_TABLES
+
 if TYPE_CHECKING:
     from actors.pipeline import RunResult
     from engine.scenario import Scenario
@@ -30,6 +32,17 @@ RATES = {
     "case_fatality_rate": ("CFR", "(KIA + DOW) / battle casualties"),
 }
 
+RESOURCES = {
+    "triage_teams": "triage teams",
+    "treatment_bays": "treatment bays",
+    "operating_tables": "operating tables",
+    "icu_beds": "ICU beds",
+    "ward_beds": "ward beds",
+    "places": "places",
+}
+BUSIEST = 8
+"""Resources, and pools of vehicles, that are shown."""
+
 
 def show(scenario: "Scenario", seed: int, replication: int, result: "RunResult") -> None:
     """Print the summary on stdout."""
@@ -40,11 +53,21 @@ def show(scenario: "Scenario", seed: int, replication: int, result: "RunResult")
         f"seed {seed}, replication {replication}",
         emoji=False,
     )
-    for table in (casualties_table, mortality_table, times_table):
+    for table in tables(result.measures):
         console.print()
-        console.print(table(result.measures))
+        console.print(table)
     console.print()
     console.print(_files(result), markup=False, emoji=False, soft_wrap=True)
+
+
+def tables(measures: dict[str, Any]) -> list[Table]:
+    """All tables of the summary; those of resources and vehicles where any is finite."""
+    shown = [casualties_table(measures), mortality_table(measures), times_table(measures)]
+    if measures["flow"]["resources"]:
+        shown.append(resources_table(measures))
+    if measures["flow"]["vehicles"]:
+        shown.append(vehicles_table(measures))
+    return shown
 
 
 def casualties_table(measures: dict[str, Any]) -> Table:
@@ -84,6 +107,57 @@ def times_table(measures: dict[str, Any]) -> Table:
     return table
 
 
+def resources_table(measures: dict[str, Any]) -> Table:
+    """The busiest resources: utilisation, waits and queues."""
+    rows = _busiest(measures["flow"]["resources"])
+    table = _table(
+        "busiest resources", "", "capacity", "in use %", "mean wait min", "T1", "most waiting", "died"
+    )
+    table.columns[1].justify = "left"
+    for row in rows:
+        table.add_row(
+            escape(row["facility"]),
+            RESOURCES[row["resource"]],
+            f"{row['capacity']:,.4g}",
+            _percent(row["utilisation"]),
+            _number(row["mean_wait_minutes"]),
+            _number(row["mean_wait_minutes_T1"]),
+            f"{row['max_queue']:,}",
+            f"{row['deaths_waiting']:,}",
+        )
+    return table
+
+
+def vehicles_table(measures: dict[str, Any]) -> Table:
+    """The busiest pools of vehicles."""
+    table = _table("vehicles", "number", "in use %", "sorties", "patients", "lost")
+    for row in _busiest(measures["flow"]["vehicles"]):
+        table.add_row(
+            escape(row["vehicle"]),
+            f"{row['number']:,}",
+            _percent(row["utilisation"]),
+            f"{row['sorties']:,}",
+            f"{row['patients']:,}",
+            f"{row['lost']:,}",
+        )
+    return table
+
+
+def _busiest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of the highest utilisation, of equals those with the longest wait."""
+    return sorted(
+        rows, key=lambda row: (-(row["utilisation"] or 0.0), -(row.get("mean_wait_minutes") or 0.0))
+    )[:BUSIEST]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.0f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.1f}"
+
+
 def _counts(patients: int, triage: dict[str, int], outcomes: dict[str, int], names: list[str]) -> list[str]:
     values = [
         patients,
@@ -95,8 +169,9 @@ def _counts(patients: int, triage: dict[str, int], outcomes: dict[str, int], nam
 
 def _files(result: "RunResult") -> str:
     others = [path.name for path in result.files if path.name not in {part.path for part in result.parts}]
-    parts = sorted(part.path for part in result.parts)
+    parts = sorted(part.path for part in result.parts if part.table not in RUN_TABLES)
     shown = ", ".join(parts) if len(parts) <= 4 else f"{parts[0]} ... {parts[-1]} ({len(parts)} parts)"
+    shown = ", ".join([shown, *(part.path for part in result.parts if part.table in RUN_TABLES)])
     return (
         f"{_bytes(result.bytes)} in {result.output}: {shown}, {', '.join(sorted(others))}\n"
         f"{result.seconds:.1f} s, {result.patients_per_second:,.0f} patients/s, "

@@ -4,6 +4,7 @@ Each function returns the parsed JSON as is; callers must not change it.
 """
 
 import json
+import tomllib
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,6 +14,12 @@ from typing import Any
 def table(path: str) -> Any:
     """The parsed JSON file at `path` below `scenarios/data`."""
     return json.loads(files("scenarios").joinpath("data", *path.split("/")).read_bytes())
+
+
+@cache
+def network(name: str) -> Any:
+    """The parsed laydown `name` of `data/networks`: lists of facilities, links and vehicles (see engine.laydown)."""
+    return tomllib.loads(files("scenarios").joinpath("data", "networks", f"{name}.toml").read_text("utf-8"))
 
 
 def warfare_patterns() -> dict[str, Any]:

@@ -175,6 +175,8 @@ def chunk(
     asked = event["kind"] == c.EVENTS.index("evacuation_requested")
     event["detail"] = np.where(triaged, rng.integers(1, 5, len(event)), 0)
     event["detail"] += np.where(asked, rng.integers(1, 4, len(event)), 0).astype("u1")
+    waits = event["kind"] == c.EVENTS.index("waiting")
+    event["detail"] += np.where(waits, np.arange(len(event)) % len(c.AWAITED), 0).astype("u1")
 
     treatment, table["treatment_end"] = rows(treatments, 0, c.TREATMENT)
     treatment["start"] = rng.integers(0, 30 * DAY, len(treatment))

@@ -16,7 +16,8 @@ def builtin(name: str) -> scenario.Scenario:
 def test_presets_warfare_types_and_calibrated_scenarios_ship() -> None:
     presets = {"un_peacekeeping" if n == "peacekeeping" else n for n in tables.scenario_presets()["presets"]}
     assert len(presets) == 8
-    assert set(NAMES) == presets | set(scenario.WARFARE_TYPES) | {"standard", "coin", "falklands", "okinawa"}
+    others = {"standard", "coin", "falklands", "okinawa", *scenario.NETWORKS}
+    assert set(NAMES) == presets | set(scenario.WARFARE_TYPES) | others
     assert NAMES[0] == "standard"
     with pytest.raises(KeyError):
         scenarios.builtin_bytes("../tables")

@@ -1,5 +1,7 @@
 """Coherence: what must hold for every single record, on 100,000 of them and on random small scenarios.
 
+`brigade` and `division` have many times the casualties that their finite care is for: waits, blocking, surge, deaths.
+
 A fact takes a `Run` and asserts; `test_a_fact_of_every_record` states each on each built-in, and
 `test_the_facts_hold_for_any_small_scenario` states all of them on scenarios that hypothesis makes up.
 """
@@ -28,6 +30,8 @@ BUILTINS = {
     "coin": 15_000,
     "naval": 15_000,
     "falklands": 10_000,
+    "brigade": 1_500,
+    "division": 3_000,
 }
 MINUTE = 60_000
 DAY = 86_400_000
@@ -113,9 +117,15 @@ class Run:
         return np.array([*(f.role for f in self.scenario.facilities), 0, 0])
 
     @cached_property
+    def finite(self) -> Any:
+        """Whether a resource is limited, by facility and the first five of columns.AWAITED."""
+        names = ("triage_teams", "treatment_bays", "operating_tables", "icu_beds", "ward_beds")
+        return np.array([[getattr(f, name) is not None for name in names] for f in self.scenario.facilities])
+
+    @cached_property
     def before(self) -> Any:
-        """By event: the row of the move (departure, arrival) before it, -1 before the first departure."""
-        moves = np.isin(self.e["kind"], [EVENT["departed"], EVENT["arrived"]])
+        """By event: the row of the move (departure, arrival, staging) before it, -1 before the first departure."""
+        moves = np.isin(self.e["kind"], [EVENT["departed"], EVENT["arrived"], EVENT["staged"]])
         rows = np.arange(len(self.e))
         found = np.maximum.accumulate(np.where(moves, rows, -1))
         found = np.concatenate([[-1], found[:-1]])
@@ -125,7 +135,7 @@ class Run:
     def whereabouts(self) -> Any:
         """By event: the place the patient was at until it, from the moves alone."""
         move = self.e[self.before]
-        place = np.where(move["kind"] == EVENT["arrived"], move["facility"], c.EN_ROUTE)
+        place = np.where(move["kind"] == EVENT["departed"], c.EN_ROUTE, move["facility"])
         return np.where(self.before < 0, c.AT_POI, place)
 
     def stay(self, rows: Any) -> tuple[Any, Any]:
@@ -280,7 +290,7 @@ def back_to_duty_within_72_h_is_counted_from_the_injury(r: Run) -> None:
 @fact
 def nobody_is_in_two_places(r: Run) -> None:
     kind, place = r.e["kind"], r.whereabouts
-    arrived = kind == EVENT["arrived"]
+    arrived = np.isin(kind, [EVENT["arrived"], EVENT["staged"]])
     assert (place[arrived] == c.EN_ROUTE).all(), "an arrival without a departure"
     assert (place[kind == EVENT["departed"]] != c.EN_ROUTE).all(), "a departure while on the way"
     assert np.array_equal(r.e["facility"][~arrived], place[~arrived])
@@ -289,7 +299,7 @@ def nobody_is_in_two_places(r: Run) -> None:
 
 @fact
 def moves_follow_the_network(r: Run) -> None:
-    arrived = np.flatnonzero(r.e["kind"] == EVENT["arrived"])
+    arrived = np.flatnonzero(np.isin(r.e["kind"], [EVENT["arrived"], EVENT["staged"]]))
     origin = r.e["facility"][r.before[arrived]]
     ids = [f.id for f in r.scenario.facilities]
     index = {name: k for k, name in enumerate(ids)} | {sc.POI: c.AT_POI}
@@ -309,8 +319,15 @@ def moves_follow_the_network(r: Run) -> None:
 
 @fact
 def a_way_takes_time(r: Run) -> None:
-    arrived = np.flatnonzero(r.e["kind"] == EVENT["arrived"])
+    arrived = np.flatnonzero(np.isin(r.e["kind"], [EVENT["arrived"], EVENT["staged"]]))
     assert (r.e["at"][arrived] > r.e["at"][r.before[arrived]]).all()
+
+
+@fact
+def only_a_staging_unit_stages(r: Run) -> None:
+    assert (r.roles[r.events("staged")["facility"]] == 0).all()
+    assert (r.roles[r.events("arrived")["facility"]] > 0).all()
+    assert (r.t["facility"] < 0).sum() + (r.roles[r.t["facility"]] > 0).sum() == len(r.t)
 
 
 @fact
@@ -318,12 +335,77 @@ def what_has_started_ends_before_the_next_step(r: Run) -> None:
     steps = ("decontamination", "care", "resuscitation", "surgery", "definitive_surgery")
     for name in steps:
         started = np.flatnonzero(r.e["kind"] == EVENT[f"{name}_started"])
-        if name in ("decontamination", "resuscitation", "surgery", "definitive_surgery"):
+        breaks = ["bumped"] if name in ("care", "resuscitation") else []
+        breaks += ["facility_hit"] if r.scenario.world else []
+        if name in ("decontamination", "surgery", "definitive_surgery") or not breaks:
             assert np.bincount(r.e["patient"][started], minlength=r.n).max(initial=0) <= 1, f"{name} twice"
         after = r.e[started + 1]
         assert np.array_equal(after["patient"], r.e["patient"][started])
-        ended = np.isin(after["kind"], [EVENT[f"{name}_ended"], EVENT["died"], EVENT["in_care_at_horizon"]])
-        assert ended.all(), name
+        ends = (f"{name}_ended", "died", "in_care_at_horizon", *breaks)
+        assert np.isin(after["kind"], [EVENT[x] for x in ends]).all(), name
+
+
+# --- waiting where care is finite
+
+
+SERVED = (
+    ("triaged",),
+    ("care_started", "resuscitation_started", "care_resumed"),
+    ("surgery_started", "definitive_surgery_started"),
+    ("icu_admitted",),
+    ("ward_admitted", "evacuation_requested"),
+    (),
+    ("departed",),
+)
+"""By columns.AWAITED: what a wait for it ends with."""
+
+
+@fact
+def a_wait_is_for_something_finite_and_ends_with_it(r: Run) -> None:
+    again = (r.e["kind"] == EVENT["triaged"]) & (r.e["facility"] >= 0)
+    rows = np.arange(len(r.e))
+    after = np.minimum.accumulate(np.where(again, len(r.e) - 1, rows)[::-1])[::-1]  # next that is no triage
+    waits = np.flatnonzero(r.e["kind"] == EVENT["waiting"])
+    assert np.isin(r.e["detail"][waits], (0, 1, 2, 3, 4)).all()
+    assert r.finite[r.e["facility"][waits], r.e["detail"][waits]].all()
+    others = ("died", "in_care_at_horizon", *(["facility_hit"] if r.scenario.world else []))
+    for what, served in enumerate(SERVED[:5]):
+        of_kind = waits[r.e["detail"][waits] == what]
+        follow = r.e[of_kind + 1] if what == 0 else r.e[after[of_kind + 1]]
+        assert np.array_equal(follow["patient"], r.e["patient"][of_kind])
+        ends = [EVENT[x] for x in (*served, *others)]
+        assert np.isin(follow["kind"], ends).all(), c.AWAITED[what]
+        assert np.array_equal(follow["facility"], r.e["facility"][of_kind])
+
+
+@fact
+def who_dies_waiting_is_said_to_have_waited_for_it(r: Run) -> None:
+    before = r.e[np.maximum(r.last - 1, 0)]
+    open_wait = (before["kind"] == EVENT["waiting"]) & np.isin(
+        r.e["kind"][r.last], [EVENT["died"], EVENT["in_care_at_horizon"]]
+    )
+    expected = np.array([c.WAITING_FOR.index(x) for x in WAITED], np.int64)[before["detail"][open_wait]]
+    assert np.array_equal(r.p["waiting_for"][open_wait], expected)
+
+
+WAITED = ("triage", "treatment", "surgery", "icu_bed", "ward_bed", "place", "evacuation")
+"""By columns.AWAITED: what columns.WAITING_FOR calls it."""
+
+
+@fact
+def beds_follow_what_they_are_for(r: Run) -> None:
+    started = r.earliest("surgery_started")
+    ais = r.p["worst_ais"]
+    icu = r.events("icu_admitted")["patient"]
+    assert ((ais[icu] >= 4) | (started[icu] >= 0)).all()
+
+
+@fact
+def only_bumping_breaks_care_off_and_only_push_refuses(r: Run) -> None:
+    assert r.scenario.bumping or not r.counts("bumped", "care_resumed").any()
+    assert r.scenario.acceptance == "push" or not r.counts("refused").any()
+    assert r.scenario.world or not r.counts("facility_hit").any()
+    assert (r.counts("bumped") >= r.counts("care_resumed")).all()
 
 
 # --- treatments and vital signs
@@ -409,8 +491,9 @@ def agent_casualties_are_decontaminated_before_they_are_triaged(r: Run) -> None:
 @fact
 def triage_has_a_category_and_a_request_a_precedence(r: Run) -> None:
     detailed = np.isin(r.e["kind"], [EVENT["triaged"], EVENT["evacuation_requested"]])
-    assert np.isin(r.e["detail"][detailed], (1, 2, 3)).all()
-    assert (r.e["detail"][~detailed] == 0).all()
+    assert np.isin(r.e["detail"][detailed], (1, 2, 3, *([4] if r.scenario.expectant else []))).all()
+    waits = np.isin(r.e["kind"], [EVENT["waiting"], EVENT["refused"]])
+    assert (r.e["detail"][~detailed & ~waits] == 0).all()
     assert np.isin(r.p["triage"], (1, 2, 3)).all()
 
 
@@ -700,6 +783,9 @@ def people_are_hurt_within_the_days_of_the_scenario(r: Run) -> None:
 
 @fact
 def records_are_in_the_order_of_time_and_id(r: Run) -> None:
+    if r.finite.any():  # the order of leaving what is finite, which lies between the injury and the outcome
+        assert (np.maximum.accumulate(r.p["time"]) <= r.p["closed"]).all()
+        return
     keys = list(zip(r.p["time"].tolist(), r.p["id_hi"].tolist(), r.p["id_lo"].tolist(), strict=True))
     assert all(a < b for a, b in itertools.pairwise(keys))
 
@@ -722,7 +808,12 @@ def those_who_would_die_untreated_are_known(r: Run) -> None:
     if r.clock:
         of_clock = dead & lethal & (r.p["death_cause"] != c.DEATH_LATE)
         assert np.array_equal(r.p["death_cause"][of_clock], 1 + r.p["lethal"][of_clock])
-        assert (r.p["closed"] >= r.p["untreated_death"])[of_clock].all(), "care hastens death"
+        p = r.p[of_clock]
+        worst = max([1.0, *(v.clock_factor or 1.0 for v in r.scenario.vehicles)])
+        if any(f.surge for f in r.scenario.facilities):  # the clock runs faster in an overflow area
+            worst = max(worst, model("care")["overflow"]["clock_factor"])
+        least = (p["untreated_death"] - p["onset"]) / worst - 1
+        assert (p["closed"] - p["onset"] >= least).all(), "care hastens death"
 
 
 # --- the runs
@@ -797,7 +888,17 @@ def documents(draw: Any) -> dict[str, Any]:
             "late_hazard": draw(st.sampled_from([0.0, 0.5])),
             "clock": draw(st.booleans()),
         }
-    if draw(st.booleans()):
+    if document["routing"] == "clock" and draw(st.booleans()):
+        document |= {
+            "network": draw(st.sampled_from(["brigade", "division"])),
+            "network_scale": draw(st.sampled_from([0.1, 1.0])),
+            "acceptance": draw(st.sampled_from(["accept", "push"])),
+            "destination": draw(st.sampled_from(["closest-first", "spread-out", "least-loaded"])),
+            "bypass": draw(st.booleans()),
+            "bumping": draw(st.booleans()),
+            "expectant": draw(st.booleans()),
+        }
+    elif draw(st.booleans()):
         document["links"] = [
             {
                 "origin": "POI",

@@ -22,9 +22,10 @@ import synthetic
 import zstandard
 
 from engine import columns as c
-from engine.formats import COMPRESSIONS, FLAT_TABLES, FORMATS, encode, flat
+from engine.formats import COMPRESSIONS, FLAT_TABLES, FORMATS, RUN_TABLES, encode, flat, whole
 from engine.lexicon import Lexicon
 from engine.records import Patient, build
+from engine.run_tables import COLUMNS, RunTable
 
 STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]
 
@@ -160,7 +161,7 @@ def test_flat_tables_say_what_the_records_say(run: c.Chunk, lexicon: Lexicon) ->
     assert tables["patients"]["diagnosis"] == [patient.injury.diagnosis.display for patient in patients]
     rows = [(patient.id, event) for patient in patients for event in patient.timeline]
     assert tables["events"]["patient_id"] == [identity for identity, _ in rows]
-    for name in ("event", "facility", "role", "detail"):
+    for name in ("event", "facility", "role", "detail", "waiting_for"):
         assert tables["events"][name] == [getattr(event, name) for _, event in rows]
     assert [f"{at}Z" for at in tables["events"]["at"]] == [event.at for _, event in rows]
     wounds = [(place, wound) for patient in patients for place, wound in enumerate(patient.injury.wounds)]
@@ -241,6 +242,95 @@ def test_parts_are_those_of_the_columns() -> None:
     assert FORMATS["parquet"].filename("wounds", 1, "gzip") == "wounds-00001.parquet"
     assert FORMATS["jsonl"].part_number(c.PART) == 1
     assert FORMATS["json"].part_number(c.PART) == 0
+
+
+# --- the tables of the run
+
+
+@pytest.fixture(scope="module")
+def small() -> RunTable:
+    """A table with all kinds of columns, nulls and awkward texts."""
+    columns = (
+        flat.Column("at", "time", ""),
+        flat.Column("facility", "text", ""),
+        flat.Column("role", "integer", "", nullable=True),
+        flat.Column("value", "number", "", nullable=True),
+    )
+    texts = ['R2 "Nord", Łódź', "two\nlines", "plain"]
+    return RunTable(
+        "facilities", columns, [[1893456000, 1893459600, 0], texts, [1, None, 3], [1, 0.25, None]]
+    )
+
+
+def read_back(data: bytes, fmt: str, table: RunTable) -> list[dict[str, Any]]:
+    """The rows of a whole file as objects, times as texts."""
+    if fmt == "json":
+        return json.loads(data)
+    if fmt == "jsonl":
+        return [json.loads(line) for line in data.splitlines()]
+    if fmt == "msgpack":
+        unpacked, at = [], 0
+        while at < len(data):
+            row = list(whole.rows(table))[len(unpacked)]
+            size = len(msgspec.msgpack.encode(row))
+            unpacked.append(msgspec.msgpack.decode(data[at : at + size]))
+            at += size
+        return unpacked
+    if fmt == "csv":
+        read = pyarrow.csv.read_csv(
+            io.BytesIO(data),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            convert_options=pyarrow.csv.ConvertOptions(column_types={"at": pa.string()}),
+        )
+        return read.to_pylist()
+    rows = pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist()
+    return [{**row, "at": row["at"].strftime("%Y-%m-%dT%H:%M:%SZ")} for row in rows]
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("compress", COMPRESSIONS)
+def test_a_table_of_the_run_read_back_is_its_rows(small: RunTable, fmt: str, compress: str) -> None:
+    frame = whole.encode(small, fmt, compress)
+    assert (frame.table, frame.rows, frame.patients) == ("facilities", 3, 0)
+    data = bytes(frame.data) if fmt == "parquet" else uncompressed(bytes(frame.data), compress)
+    assert read_back(data, fmt, small) == list(whole.rows(small))
+    assert next(whole.rows(small))["at"] == "2030-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("compress", COMPRESSIONS)
+def test_a_table_of_the_run_without_rows_is_a_valid_file(small: RunTable, fmt: str, compress: str) -> None:
+    empty = RunTable(small.name, small.columns, [[] for _ in small.values])
+    frame = whole.encode(empty, fmt, compress)
+    assert frame.data or (fmt in ("jsonl", "msgpack") and compress == "none")
+    if fmt == "parquet":
+        assert pyarrow.parquet.read_table(io.BytesIO(frame.data)).schema == flat.schema_of(small.columns)
+        return
+    text = uncompressed(bytes(frame.data), compress)
+    assert {"json": b"[\n]\n", "csv": b'"at","facility","role","value"\n'}.get(fmt, b"") == text
+
+
+def test_a_table_of_the_run_is_one_file_in_every_format() -> None:
+    names = {info.filename("measures", 0, "gzip") for info in FORMATS.values()}
+    assert names == {
+        "measures.jsonl.gz",
+        "measures.json.gz",
+        "measures.csv.gz",
+        "measures.msgpack.gz",
+        "measures.parquet",
+    }
+    assert set(RUN_TABLES) == set(COLUMNS)
+
+
+def test_the_text_formats_of_a_run_table_need_no_pyarrow() -> None:
+    code = (
+        "import sys; from engine import run_tables; from engine.formats import FORMATS, whole;"
+        "t = run_tables.RunTable('measures', run_tables.COLUMNS['measures'], [[None]] * 15);"
+        "[whole.encode(t, name, 'gzip') for name in FORMATS if name != 'parquet'];"
+        "print(sorted({'pyarrow', 'numba'} & sys.modules.keys()))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert ast.literal_eval(out.stdout) == []
 
 
 def test_unknown_formats_and_compressions_are_refused(run: c.Chunk, lexicon: Lexicon) -> None:

@@ -14,6 +14,7 @@ from actors import cluster, one_root, pipeline
 from actors.pipeline import Progress
 from engine import scenario as scenarios
 from engine.errors import InputError
+from engine.formats import RUN_TABLES
 
 pytestmark = pytest.mark.ray
 
@@ -105,8 +106,13 @@ def test_the_folder_says_all_there_is_to_know(tmp_path: Path, workers: int) -> N
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in result.files}
     for part in document["parts"]:
         assert (tmp_path / part["path"]).stat().st_size == part["bytes"]
-        assert part["patients"] == 3000
-    assert [part["format"] for part in document["parts"]] == ["csv"] * 5 + ["jsonl"]
+        assert part["patients"] == (0 if part["table"] in RUN_TABLES else 3000)
+    assert [part["format"] for part in document["parts"]] == ["csv"] * 7 + ["jsonl"] * 3
+    paths = {"facilities.csv", "measures.csv", "facilities.jsonl", "measures.jsonl"}
+    assert {part["path"] for part in document["parts"] if part["table"] in RUN_TABLES} == paths
+    lines = (tmp_path / "measures.jsonl").read_bytes().splitlines()
+    (row,) = [row for row in map(json.loads, lines) if row["measure"] == "case_fatality_rate"]
+    assert row["value"] == result.measures["mortality"]["case_fatality_rate"]
     assert json.loads((tmp_path / "summary.json").read_bytes()) == result.measures
     assert scenarios.parse((tmp_path / "scenario.toml").read_bytes(), "toml") == asked.original
 

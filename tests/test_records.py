@@ -89,6 +89,21 @@ def test_triage_assigned_comes_from_the_timeline_and_precedence_from_the_first_r
         assert all((event.detail is not None) == (event.event in others) for event in patient.timeline)
 
 
+def test_a_wait_and_nothing_else_says_what_for() -> None:
+    chunk = synthetic.chunk(200)
+    timelines = [patient.timeline for patient in records.build(chunk, synthetic.lexicon())]
+    events = [event for timeline in timelines for event in timeline]
+    assert all((event.waiting_for is not None) == (event.event == "waiting") for event in events)
+    waits = chunk.events["detail"][chunk.events["kind"] == c.EVENTS.index("waiting")]
+    named = [event.waiting_for for event in events if event.waiting_for]
+    assert named == [c.AWAITED[detail] for detail in waits]
+    assert set(named) == set(c.AWAITED)
+    lines = written(chunk, synthetic.lexicon())
+    assert sum(line.count(b',"waiting_for":"') for line in lines) > len(named)
+    entry = next(event for event in json.loads(lines[0])["timeline"] if event["event"] != "waiting")
+    assert "waiting_for" not in entry
+
+
 def test_places_are_facilities_the_point_of_injury_or_en_route() -> None:
     chunk = synthetic.chunk(3, events=2)
     chunk.patients["facility"] = [c.AT_POI, c.EN_ROUTE, 9]

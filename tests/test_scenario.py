@@ -115,7 +115,19 @@ def test_every_example_of_the_commented_file_can_be_taken_as_it_is() -> None:
 def test_every_field_has_a_description() -> None:
     from engine.scenario_toml import describe
 
-    for cls in (scenario.Distribution, Scenario, scenario.Facility, scenario.Link, scenario.Survival):
+    for cls in (
+        scenario.Distribution,
+        Scenario,
+        scenario.Facility,
+        scenario.Shift,
+        scenario.Surge,
+        scenario.Link,
+        scenario.Batch,
+        scenario.Vehicle,
+        scenario.Lift,
+        scenario.WorldEvent,
+        scenario.Survival,
+    ):
         kind = mi.type_info(cls)
         assert isinstance(kind, mi.StructType)
         assert all(describe(field.type)["description"] for field in kind.fields)
@@ -285,14 +297,25 @@ def test_an_override_of_days_stretches_day_weights_and_is_checked() -> None:
         scenario.check(scenario.with_overrides(s, total=0))
 
 
+PLACE = '[[links]]\norigin="POI"\ndestination="R2"\ndistance_km=9\n[[facilities]]\nid="R2"\nrole=2\n'  # and more of it
+STAGED = (
+    '[[links]]\norigin="POI"\ndestination="C"\ndistance_km=9\n[[links]]\norigin="C"\ndestination="R2"\ndistance_km=9\n'
+    '[[facilities]]\nid="R2"\nrole=2\n[[facilities]]\nid="C"\nrole=0\n'
+)
+POOL = (
+    '[[vehicles]]\nid="a"\nkind="ambulance_armored"\nnumber=2\nspeed_kmh=9\nnight=false\nloss=1\nbase="R3-Poland"\n'
+    '[[links]]\norigin="POI"\ndestination="R1-Poland"\nvehicle="a"\n'
+)
+
+
 @pytest.mark.parametrize(
     ("text", "note"),
     [
         ('intensity = "high"', "patient_multiplier cancels"),
         ('environment = ["rain"]', "only shift the mix"),
         (
-            '[[facilities]]\nid="R2"\nrole=2\nicu_beds=4\n[[links]]\norigin="POI"\ndestination="R2"\ndistance_km=9',
-            "not yet finite",
+            '[[facilities]]\nid="R4"\nrole=4\nicu_beds=4\n[[links]]\norigin="POI"\ndestination="R4"\ndistance_km=9',
+            "icu_beds without effect, arrival at Role 4",
         ),
         (
             '[[facilities]]\nid="R2"\nrole=2\n[[links]]\norigin="POI"\ndestination="R2"\ndistance_km=9',
@@ -305,6 +328,34 @@ def test_an_override_of_days_stretches_day_weights_and_is_checked() -> None:
             "R2-Poland is closer",
         ),
         ("[survival]\nclock = false\ntbi_success = 0.2", "survival.tbi_success"),
+        ("bumping = true", "no treatment bays are limited"),
+        ("retriage_minutes = 30", "nobody waits"),
+        ('retriage_minutes = "none"', "nobody waits"),
+        ('acceptance = "push"', "no facility can be full"),
+        ('destination = "spread-out"', "no place has a choice"),
+        ("bypass = false", "no place has a choice"),
+        ("national_preference = true", "no facility has a nation"),
+        (
+            PLACE + "surgical_teams=2\nshifts=[{from_hour=6, to_hour=18, surgical_teams=2}]",
+            "shifts give the roster",
+        ),
+        (PLACE + "surge={ward_beds=3}", "surge without effect, as its ward beds have no limit"),
+        (PLACE + "ward_beds=9\nsurge={}", "it adds nothing"),
+        (PLACE + "ward_beds=9\nsurge={icu_beds=3}", "surge.icu_beds without effect"),
+        (PLACE + "dcs=false\noperating_tables=2", "operating_tables without effect, as it cannot"),
+        (PLACE + "kind='role2_basic'\nicu_beds=2", "icu_beds without effect, as it cannot"),
+        (POOL + 'minutes={distribution="constant", mean=9}', "speed_kmh without effect"),
+        (POOL + "distance_km=9", "does not move from 20 to 6 h UTC"),
+        (POOL + "distance_km=9", "never brings anybody"),
+        (POOL + "distance_km=9", "base R3-Poland is no end of its links"),
+        (STAGED + "triage_teams=2\nicu_beds=2", "triage_teams, icu_beds without effect, as a staging unit"),
+        ('[[world]]\nevent="hit"\nat_hours=3\nfacility="R2-Poland"', "capacity_lost without effect"),
+        ('[[world]]\nevent="hit"\nat_hours=3\nfacility="R2-Poland"\ncapacity_lost=0', "kills nobody"),
+        ('horizon_days=9\n[[world]]\nevent="close"\nat_hours=300\nfacility="R2-Poland"', "after the horizon"),
+        (
+            '[[vehicles]]\nid="a"\nkind="fixed_wing"\nnumber=2\n[[world]]\nevent="interdiction"\nat_hours=3\nvehicle="a"',
+            "no link names a",
+        ),
     ],
 )
 def test_settings_without_effect_are_noted(text: str, note: str) -> None:

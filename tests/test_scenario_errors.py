@@ -16,6 +16,11 @@ R2 = '[[facilities]]\nid = "R2"\nrole = 2\n'
 R3 = '[[facilities]]\nid = "R3"\nrole = 3\n'
 
 
+POOL = "[[vehicles]]\nid = 'a'\nkind = 'ambulance_armored'\nnumber = 1\n"
+LIFT = POOL + "lift = { interval_hours = 12 }\n"
+BATCH = "distance_km = 3\nvehicle = 'a'\nbatch = { minimum = 9, wait_minutes = 60 }"
+
+
 def link(origin: str, destination: str, more: str = "distance_km = 10") -> str:
     return f'[[links]]\norigin = "{origin}"\ndestination = "{destination}"\n{more}\n'
 
@@ -540,6 +545,377 @@ BROKEN = {
         "vehicles[0].litters",
         "0",
         "at least one patient",
+        None,
+    ),
+    "network of another name": (N + 'network = "brigad"', "network", "'brigad'", "one of brigade", "brigade"),
+    "scale without a network": (N + "network_scale = 2", "network_scale", "2.0", "only with network", None),
+    "scale of nothing": (
+        N + "network = 'brigade'\nnetwork_scale = 0",
+        "network_scale",
+        "0",
+        "above 0 and at most 1,000",
+        None,
+    ),
+    "network for too many fronts": (
+        N + "network = 'division'\n" + "".join(fronts(**{f"F{i}": 0.005}) for i in range(200)),
+        "network",
+        "'division with 1,003 facilities'",
+        "at most 1,000",
+        None,
+    ),
+    "role that the network's facility cannot have": (
+        N + "network = 'brigade'\n" + fronts(A=1) + "\n[[facilities]]\nid='R2-A'\nrole=3",
+        "facilities[0].kind",
+        "'role2_enhanced'",
+        "its role, 3",
+        None,
+    ),
+    "overlay that contradicts the network": (
+        N
+        + "network = 'brigade'\n[[vehicles]]\nid = 'medevac'\nkind = 'medevac_helicopter'\nnumber = 2\nlitters = 0\n"
+        "seats = 0",
+        "vehicles[0].litters",
+        "0",
+        "room for at least one patient",
+        None,
+    ),
+    "acceptance": (N + "acceptance = 'refuse'", "acceptance", "'refuse'", "accept, push", None),
+    "destination policy": (
+        N + "destination = 'closest_first'",
+        "destination",
+        "'closest_first'",
+        "least-loaded",
+        "closest-first",
+    ),
+    "no re-triage": (N + "retriage_minutes = 0", "retriage_minutes", "0", "above 0", None),
+    "triage better than right": (N + "triage_accuracy = 1.2", "triage_accuracy", "1.2", "at most 1", None),
+    "staging unit of a role": (
+        N + "[[facilities]]\nid = 'C'\nrole = 1\nkind = 'csu'",
+        "facilities[0].kind",
+        "'csu'",
+        "its role, 1",
+        None,
+    ),
+    "role 0 of another kind": (
+        N + "[[facilities]]\nid = 'C'\nrole = 0\nkind = 'role1'",
+        "facilities[0].kind",
+        "'role1'",
+        "csu",
+        None,
+    ),
+    "staging unit that operates": (
+        N + "[[facilities]]\nid = 'C'\nrole = 0\ndcs = true",
+        "facilities[0].dcs",
+        "True",
+        "gives no care",
+        None,
+    ),
+    "staging unit without a way on": (
+        N + "[[facilities]]\nid = 'C'\nrole = 0\n" + link("POI", "C"),
+        "facilities[0]",
+        "\"no link onward from C for T1 of front 'Poland'\"",
+        "a staging unit",
+        None,
+    ),
+    "staging unit that nobody of T3 leaves": (
+        N
+        + "[[facilities]]\nid = 'C'\nrole = 0\n"
+        + R2
+        + link("POI", "C")
+        + link("C", "R2", "distance_km = 3\ncategories = ['T1', 'T2']"),
+        "facilities[0]",
+        "\"no link onward from C for T3 of front 'Poland'\"",
+        "a staging unit",
+        None,
+    ),
+    "staging unit that leads back down": (
+        N
+        + "[[facilities]]\nid = 'C'\nrole = 0\n"
+        + R2
+        + R3
+        + link("POI", "R3")
+        + link("R3", "C")
+        + link("C", "R2"),
+        "links[2].destination",
+        "'R2'",
+        "Role 3 or higher",
+        None,
+    ),
+    "T3 left at the point of injury": (
+        N + R2 + link("POI", "R2", "distance_km = 3\ncategories = ['T1', 'T2']"),
+        "links",
+        "\"no link onward from POI for T3 of front 'Poland'\"",
+        "everyone at POI",
+        None,
+    ),
+    "category twice": (
+        N + R2 + link("POI", "R2", "distance_km = 3\ncategories = ['T1', 'T1']"),
+        "links[0].categories[1]",
+        "'T1'",
+        "only once",
+        None,
+    ),
+    "expectant by category": (
+        N + R2 + link("POI", "R2", "distance_km = 3\ncategories = ['T4']"),
+        "links[0].categories[0]",
+        "'T4'",
+        "one of T1, T2, T3",
+        None,
+    ),
+    "links that share a category and no vehicle": (
+        N
+        + R2
+        + link("POI", "R2", "distance_km = 3\ncategories = ['T1', 'T2']")
+        + link("POI", "R2", "distance_km = 3\ncategories = ['T2', 'T3']"),
+        "links[1]",
+        "'POI -> R2'",
+        "one link between",
+        None,
+    ),
+    "facility of an unknown nation": (
+        N + R2 + "nation = 'XXX'",
+        "facilities[0].nation",
+        "'XXX'",
+        "alpha-3",
+        None,
+    ),
+    "no places": (N + R2 + "places = 0", "facilities[0].places", "0", "at least 1", None),
+    "shift of no length": (
+        N + R2 + "shifts = [{ from_hour = 6, to_hour = 6, surgical_teams = 1 }]",
+        "facilities[0].shifts[0].to_hour",
+        "6.0",
+        "other than from_hour",
+        None,
+    ),
+    "shift outside the day": (
+        N + R2 + "shifts = [{ from_hour = 6, to_hour = 25, surgical_teams = 1 }]",
+        "facilities[0].shifts[0].to_hour",
+        "25",
+        "at most 24",
+        None,
+    ),
+    "shifts that overlap past midnight": (
+        N
+        + R2
+        + "shifts = [{ from_hour = 5, to_hour = 12, surgical_teams = 1 }, "
+        + "{ from_hour = 20, to_hour = 6, surgical_teams = 1 }]",
+        "facilities[0].shifts[1]",
+        "'20 to 6 h'",
+        "facilities[0].shifts[0] overlaps",
+        None,
+    ),
+    "roster without teams": (
+        N + R2 + "shifts = [{ from_hour = 6, to_hour = 18, surgical_teams = 0 }]",
+        "facilities[0].shifts",
+        "'no surgical team at any time'",
+        "a team in some shift",
+        None,
+    ),
+    "surge from nowhere": (
+        N + R2 + "surge = { trigger = 2 }",
+        "facilities[0].surge.trigger",
+        "2",
+        "at most 1",
+        None,
+    ),
+    "supply without stock": (
+        N + R2 + "resupply_hours = 24\nresupply_units = 5",
+        "facilities[0].blood_units",
+        "(missing)",
+        "with resupply_hours",
+        None,
+    ),
+    "supply of no size": (
+        N + R2 + "blood_units = 9\nresupply_hours = 24",
+        "facilities[0].resupply_units",
+        "(missing)",
+        "with resupply_hours",
+        None,
+    ),
+    "service time without a mean": (
+        N + R2 + "care_minutes = { distribution = 'exponential' }",
+        "facilities[0].care_minutes.mean",
+        "(missing)",
+        "for exponential mean",
+        None,
+    ),
+    "batch without vehicles": (
+        N + R2 + link("POI", "R2", "distance_km = 3\nbatch = { minimum = 2, wait_minutes = 60 }"),
+        "links[0].batch",
+        "(missing)",
+        "one of vehicles",
+        None,
+    ),
+    "batch of one": (
+        N + R2 + link("POI", "R2", "distance_km = 3\nbatch = { minimum = 1, wait_minutes = 60 }"),
+        "links[0].batch.minimum",
+        "1",
+        "at least 2",
+        None,
+    ),
+    "batch larger than its vehicle": (
+        N + POOL + R2 + link("POI", "R2", BATCH),
+        "links[0].batch.minimum",
+        "9",
+        "at most 2, the litters and seats of a",
+        None,
+    ),
+    "batch larger than its place": (
+        N
+        + POOL.replace("number = 1", "number = 1\nlitters = 9")
+        + R2
+        + "places = 8\n"
+        + R3
+        + link("POI", "R2")
+        + link("R2", "R3", BATCH),
+        "links[1].batch.minimum",
+        "9",
+        "at most 8, the places of R2",
+        None,
+    ),
+    "override twice": (
+        N + POOL + R2 + link("POI", "R2", BATCH.replace("60 }", "60, override = ['T1', 'T1'] }")),
+        "links[0].batch.override[1]",
+        "'T1'",
+        "only once",
+        None,
+    ),
+    "lift in batches": (
+        N
+        + LIFT.replace("number = 1", "number = 1\nlitters = 9")
+        + R2
+        + R3
+        + link("POI", "R2")
+        + link("R2", "R3", BATCH),
+        "links[1].batch",
+        "'a'",
+        "by a schedule",
+        None,
+    ),
+    "lift from the point of injury": (
+        N + LIFT + R2 + link("POI", "R2", "distance_km = 3\nvehicle = 'a'"),
+        "links[0].vehicle",
+        "'a'",
+        "no scheduled lift from POI",
+        None,
+    ),
+    "lift from two places": (
+        N
+        + LIFT
+        + R2
+        + R3
+        + "[[facilities]]\nid = 'R4'\nrole = 4\n"
+        + link("POI", "R2")
+        + link("R2", "R3", "distance_km = 3\nvehicle = 'a'")
+        + link("R3", "R4", "distance_km = 3\nvehicle = 'a'"),
+        "links[2].origin",
+        "'R3'",
+        "R2, from which",
+        None,
+    ),
+    "lift that never comes": (
+        N + POOL + "lift = { interval_hours = 0 }",
+        "vehicles[0].lift.interval_hours",
+        "0",
+        "above 0",
+        None,
+    ),
+    "lift without an interval": (
+        N + POOL + "lift = { first_hour = 3 }",
+        "vehicles[0].lift.interval_hours",
+        "(missing)",
+        "a finite number",
+        None,
+    ),
+    "seats alone for those who lie": (
+        N + POOL + "litters = 0\nseats = 4\n" + R2 + link("POI", "R2", "distance_km = 3\nvehicle = 'a'"),
+        "vehicles[0].litters",
+        "0",
+        "litters on some way from POI",
+        None,
+    ),
+    "weather of more than every day": (
+        N + POOL + "grounded = 1.1",
+        "vehicles[0].grounded",
+        "1.1",
+        "at most 1",
+        None,
+    ),
+    "unknown happening": (
+        N + "[[world]]\nevent = 'closed'\nat_hours = 3",
+        "world[0].event",
+        "'closed'",
+        "one of",
+        "close",
+    ),
+    "happening without a time": (
+        N + "[[world]]\nevent = 'close'",
+        "world[0].at_hours",
+        "(missing)",
+        "a finite number",
+        None,
+    ),
+    "happening nowhere": (
+        N + "[[world]]\nevent = 'close'\nat_hours = 3",
+        "world[0].facility",
+        "(missing)",
+        "with close",
+        None,
+    ),
+    "happening at an unknown place": (
+        N + "[[world]]\nevent = 'hit'\nat_hours = 3\nfacility = 'R2-Polnd'",
+        "world[0].facility",
+        "'R2-Polnd'",
+        "a facility",
+        "R2-Poland",
+    ),
+    "happening in the network": (
+        N + "network = 'brigade'\n[[world]]\nevent = 'hit'\nat_hours = 3\nfacility = 'R2-Estnia'",
+        "world[0].facility",
+        "'R2-Estnia'",
+        "a facility",
+        "R2-Estonia",
+    ),
+    "hit on vehicles": (
+        N + POOL + "[[world]]\nevent = 'hit'\nat_hours = 3\nvehicle = 'a'",
+        "world[0].vehicle",
+        "'a'",
+        "only with interdiction",
+        None,
+    ),
+    "interdiction of nothing": (
+        N + "[[world]]\nevent = 'interdiction'\nat_hours = 3",
+        "world[0].vehicle",
+        "(missing)",
+        "one of vehicles",
+        None,
+    ),
+    "interdiction of more than there are": (
+        N + POOL + "[[world]]\nevent = 'interdiction'\nat_hours = 3\nvehicle = 'a'\nnumber = 2",
+        "world[0].number",
+        "2",
+        "at most 1",
+        None,
+    ),
+    "opening for a time": (
+        N + "[[world]]\nevent = 'open'\nat_hours = 3\nfacility = 'R4'\nduration_hours = 3",
+        "world[0].duration_hours",
+        "3.0",
+        "only with close or move",
+        None,
+    ),
+    "closing that kills": (
+        N + "[[world]]\nevent = 'close'\nat_hours = 3\nfacility = 'R4'\nkilled = 0.5",
+        "world[0].killed",
+        "0.5",
+        "only with hit",
+        None,
+    ),
+    "opened twice": (
+        N + "[[world]]\nevent = 'open'\nat_hours = 3\nfacility = 'R4'\n" * 2,
+        "world[1].facility",
+        "'R4'",
+        "opened once",
         None,
     ),
     "too many events": (

@@ -123,6 +123,33 @@ def test_a_compressed_part_carries_the_digest_of_its_content(
     assert part.sha256 == hashlib.sha256((tmp_path / path).read_bytes()).hexdigest()
 
 
+def test_whole_files_are_written_at_the_end_and_listed_with_their_table(tmp_path: Path) -> None:
+    folder = Folder.claim(tmp_path / "out", force=False)
+    scribe = Writer(str(folder.partial))
+    scribe.append(delivery(0, piece(b"one\n")))
+    table = Piece("measures.jsonl.gz", "jsonl", "measures", 0, 2, compressed(b"a\nb\n", "gzip"))
+    parts = scribe.close([table])
+    assert [part.path for part in parts] == ["measures.jsonl.gz", "patients-00000.jsonl"]
+    folder.publish(MANIFEST, parts, {})
+    assert names(tmp_path / "out") == ["manifest.json", "measures.jsonl.gz", "patients-00000.jsonl"]
+    entry = json.loads((tmp_path / "out/manifest.json").read_bytes())["parts"][0]
+    assert (entry["table"], entry["rows"], entry["patients"]) == ("measures", 2, 0)
+    assert entry["sha256"] == hashlib.sha256((tmp_path / "out/measures.jsonl.gz").read_bytes()).hexdigest()
+    assert entry["content_sha256"] == hashlib.sha256(b"a\nb\n").hexdigest()
+
+
+def test_a_second_writer_makes_whole_files_anew(tmp_path: Path) -> None:
+    table = Piece("facilities.csv", "csv", "facilities", 0, 1, b"x\n")
+    first, ledger = Writer(str(tmp_path)), Ledger()
+    ledger.enter(first.append(delivery(0, piece(b"a"))))
+    expected = first.close([table])
+    second = Writer(str(tmp_path))
+    second.open(ledger.next, tuple(ledger.parts.values()))
+    assert names(tmp_path) == ["patients-00000.jsonl"]
+    assert second.close([table]) == expected
+    assert (tmp_path / "facilities.csv").read_bytes() == b"x\n"
+
+
 def test_bytes_lost_behind_the_writers_back_are_noticed(tmp_path: Path) -> None:
     first, ledger = Writer(str(tmp_path)), Ledger()
     ledger.enter(first.append(delivery(0, piece(b"aaaa"))))
@@ -196,7 +223,15 @@ def test_force_keeps_the_earlier_run_until_the_new_one_is_whole(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "stranger",
-    ["patients-00000.jsonl", "manifest.json", "summary.json", "patients.json", "events-00007.csv.gz"],
+    [
+        "patients-00000.jsonl",
+        "manifest.json",
+        "summary.json",
+        "patients.json",
+        "events-00007.csv.gz",
+        "measures.csv",
+        "facilities.jsonl.zst",
+    ],
 )
 def test_force_refuses_when_a_foreign_file_is_in_the_way(tmp_path: Path, stranger: str) -> None:
     (tmp_path / stranger).write_text("mine")
@@ -247,7 +282,8 @@ def test_files_of_a_run_killed_while_it_published_are_removed(tmp_path: Path) ->
     code = """if True:
         import os, sys
         from pathlib import Path
-        from tests.test_writer import finished
+        sys.path.insert(0, "tests")  # some packages install one of the name `tests`
+        from test_writer import finished
         def replace(source, target):
             if target.name == "summary.json":
                 os.kill(os.getpid(), 9)

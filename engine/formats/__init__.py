@@ -23,6 +23,9 @@ COMPRESSIONS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 FLAT_TABLES = ("patients", "events", "treatments", "wounds", "vitals")
 """The tables of csv and parquet; `patients.id` is `patient_id` in the others."""
 
+RUN_TABLES = ("facilities", "measures")
+"""The tables of a run that are one whole file in every format (`engine.run_tables`)."""
+
 
 class FormatInfo(NamedTuple):
     """A format as the pipeline and the writer see it.
@@ -38,8 +41,8 @@ class FormatInfo(NamedTuple):
     part_patients: int | None
 
     def filename(self, table: str, part: int, compress: str = "none") -> str:
-        """Name of the file of one table's part, such as `events-00003.csv.zst`."""
-        number = "" if self.part_patients is None else f"-{part:05}"
+        """Name of the file of one table's part, such as `events-00003.csv.zst`; RUN_TABLES have no number."""
+        number = "" if self.part_patients is None or table in RUN_TABLES else f"-{part:05}"
         return f"{table}{number}{self.suffix}{COMPRESSIONS[compress] if self.unit == 'chunk' else ''}"
 
     def part_number(self, first: int) -> int:

@@ -21,7 +21,7 @@ from engine.lexicon import (
     service_numbers,
     uuids,
 )
-from engine.records import EVENT_DETAILS
+from engine.records import EVENT_AWAITED, EVENT_DETAILS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,7 +112,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("at", "time", "when"),
         Column("event", "text", "what happened", codes=c.EVENTS),
         Column("facility", "text", _FACILITY),
-        Column("role", "integer", "role of the facility, 1 to 4", nullable=True),
+        Column("role", "integer", "role of the facility, 0 for a staging unit, 1 to 4", nullable=True),
         Column(
             "detail",
             "text",
@@ -120,6 +120,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             codes=c.TRIAGE + c.PRECEDENCES,
             nullable=True,
         ),
+        Column("waiting_for", "text", "what `waiting` waits for", codes=c.AWAITED, nullable=True),
     ),
     "treatments": (
         _ID,
@@ -258,13 +259,15 @@ def _events(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Values,
     rows = chunk.events
     facility = facility_codes(rows["facility"])
     roles = np.array([-1 if role is None else role for role in lexicon.roles])
+    detail = 8 * rows["kind"].astype(np.int64) + (rows["detail"] & 7)
     return (
         identity.take(rows["patient"]),
         _Times(rows["at"]),
         _Coded(c.EVENTS, rows["kind"]),
         _Coded(lexicon.facilities, facility),
         _Integers(roles.take(facility)),
-        _Coded(EVENT_DETAILS, 8 * rows["kind"].astype(np.int64) + (rows["detail"] & 7)),
+        _Coded(EVENT_DETAILS, detail),
+        _Coded(EVENT_AWAITED, detail),
     )
 
 
@@ -368,6 +371,11 @@ def arrow_table(chunk: c.Chunk, lexicon: Lexicon, table: str, text_times: bool =
 
 def schema(table: str, text_times: bool = False) -> "pa.Schema":
     """The Arrow schema of a flat table."""
+    return schema_of(TABLES[table], text_times)
+
+
+def schema_of(columns: tuple[Column, ...], text_times: bool = False) -> "pa.Schema":
+    """The Arrow schema of columns."""
     import pyarrow as pa
 
     types = {
@@ -378,7 +386,7 @@ def schema(table: str, text_times: bool = False) -> "pa.Schema":
         "time": pa.string() if text_times else pa.timestamp("ms", "UTC"),
         "date": pa.date32(),
     }
-    return pa.schema([pa.field(column.name, types[column.kind], column.nullable) for column in TABLES[table]])
+    return pa.schema([pa.field(column.name, types[column.kind], column.nullable) for column in columns])
 
 
 def _arrow(values: _Values, kind: "pa.DataType", lexicon: Lexicon, text_times: bool) -> Any:

@@ -27,7 +27,7 @@ from engine.lexicon import (
     service_numbers,
     uuids,
 )
-from engine.records import EVENT_DETAILS, collector_off, portion
+from engine.records import EVENT_AWAITED, EVENT_DETAILS, collector_off, portion
 
 Objects = NDArray[np.object_]
 """Ready-made pieces: an array of bytes objects."""
@@ -273,6 +273,7 @@ class Composer:
                 + _entry(b',"name":', names[place])
                 + _entry(b',"role":', roles[place])
                 + _entry(b',"detail":', EVENT_DETAILS[8 * kind + detail])
+                + _entry(b',"waiting_for":', EVENT_AWAITED[8 * kind + detail])
                 + (b"}]" if last else b"}")
             ),
         )

@@ -32,20 +32,17 @@ def encode(chunks: Sequence[Chunk], lexicon: Lexicon, compress: str) -> list[Fra
     frames = []
     for table in FORMATS["parquet"].tables:
         rows = arrow_table(chunks, lexicon, table)
-        sink = pa.BufferOutputStream()
-        pyarrow.parquet.write_table(
-            rows,
-            sink,
-            row_group_size=ROW_GROUP,
-            **_dictionaries(table),
-            **_CODECS[compress],
-        )
-        data = sink.getvalue().to_pybytes()
+        dictionaries = [column.name for column in flat.TABLES[table] if column.kind != "number"]
+        data = file_of(rows, dictionaries, compress)
         digest = hashlib.sha256(data).digest()
         frames.append(Frame(table, data, patients, rows.num_rows, len(data), digest))
     return frames
 
 
-def _dictionaries(table: str) -> dict[str, Any]:
-    """Dictionary encoding for all but floats: it would only slow those down."""
-    return {"use_dictionary": [column.name for column in flat.TABLES[table] if column.kind != "number"]}
+def file_of(rows: pa.Table, dictionaries: Sequence[str], compress: str) -> bytes:
+    """A whole file; `dictionaries` are all columns but floats, which they would only slow down."""
+    sink = pa.BufferOutputStream()
+    options: dict[str, Any] = {"use_dictionary": list(dictionaries), **_CODECS[compress]}
+    pyarrow.parquet.write_table(rows, sink, row_group_size=ROW_GROUP, **options)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data

@@ -1,0 +1,1 @@
+"""One network in three simulators: goldenhour, SimPy and Ciw; agreement of their means, and their speed."""

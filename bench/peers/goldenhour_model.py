@@ -1,0 +1,122 @@
+"""The brigade network in goldenhour: the scenario of `network.scenario`, measured as the other models are.
+
+Waits for resources of a facility are those of `simulation.flow`; the rest is read from the event log.
+`python -m bench.peers.goldenhour_model` runs it by itself and prints casualties/s of the flow kernel alone, with the
+columns of the records, and with the records.
+"""
+
+import time
+from collections.abc import Callable
+from functools import cache
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.peers.network import BRIGADE, MINUTES_A_DAY, PER_DAY, Measures, Network, scenario
+from engine import columns as c
+from engine import records
+from engine import scenario as scenario_module
+from engine.lexicon import Lexicon
+from engine.scenario import Scenario
+from engine.simulation import Simulation
+
+MINUTE = 60_000.0
+ROLE1, ROLE2, ROLE3 = range(3)
+"""Indices of the facilities."""
+WAITS = {
+    "wait: Role 1 triage": ("R1", "triage_teams"),
+    "wait: Role 1 bay": ("R1", "treatment_bays"),
+    "wait: Role 2 triage": ("R2", "triage_teams"),
+    "wait: Role 2 bay": ("R2", "treatment_bays"),
+    "wait: Role 2 table": ("R2", "operating_tables"),
+    "wait: Role 2 ward bed": ("R2", "ward_beds"),
+}
+
+
+@cache
+def resolved(network: Network, days: int) -> Scenario:
+    """The scenario, checked and resolved."""
+    given = scenario_module.parse(msgspec.json.encode(scenario(network, days)), "json")
+    scenario_module.check(given)
+    return scenario_module.resolve(given)
+
+
+def run(network: Network, days: int, seed: int) -> tuple[Measures, NDArray[np.int64]]:
+    """The MEASURES of one replication, and the numbers of T1, T2, T3."""
+    simulation = Simulation(resolved(network, days), seed, 0)
+    chunks = list(simulation)
+    category = np.concatenate([chunk.patients["triage"] for chunk in chunks])
+    for chunk in chunks:
+        chunk.events["patient"] += chunk.first
+    events = np.concatenate([chunk.events for chunk in chunks])
+
+    def at(kind: str, facility: int) -> NDArray[np.float64]:
+        """Minutes at which it first happened to each patient at the facility."""
+        rows = events[(events["kind"] == c.EVENTS.index(kind)) & (events["facility"] == facility)]
+        times = np.full(len(category), np.nan)
+        times[rows["patient"][::-1]] = rows["at"][::-1] / MINUTE
+        return times
+
+    requested, arrived = at("evacuation_requested", c.AT_POI), at("arrived", ROLE3)
+    leaves = at("departed", ROLE2)
+    total = arrived - requested
+    waits = {
+        (row["facility"], row["resource"]): row["mean_wait_minutes"] for row in simulation.flow.resources()
+    }
+    measures = {
+        "request to Role 3, all": float(total.mean()),
+        **{f"request to Role 3, T{k}": float(total[category == k].mean()) for k in (1, 2, 3)},
+        "wait: departure from POI": float((at("departed", c.AT_POI) - requested).mean()),
+        "wait: departure from Role 1": float(
+            (at("departed", ROLE1) - at("evacuation_requested", ROLE1)).mean()
+        ),
+        "wait: departure from Role 2": float((leaves - at("evacuation_requested", ROLE2)).mean()),
+        "minutes in Role 2": float((leaves - at("arrived", ROLE2)).mean()),
+        PER_DAY: float(np.sum(arrived < days * MINUTES_A_DAY)) / days,
+        **{name: float(waits[key]) for name, key in WAITS.items()},
+    }
+    return measures, np.bincount(category, minlength=4)[1:4]
+
+
+def flow_alone(network: Network, days: int, seed: int) -> None:
+    """Who gets what when, and the measures; no records."""
+    Simulation(resolved(network, days), seed, 0).run_flow()
+
+
+def columns(network: Network, days: int, seed: int) -> None:
+    """With the event log, treatments, wounds and vital signs of every casualty, as columns."""
+    for _ in Simulation(resolved(network, days), seed, 0):
+        pass
+
+
+def full_records(network: Network, days: int, seed: int) -> None:
+    """With a finished record of every casualty."""
+    scenario = resolved(network, days)
+    lexicon = Lexicon(scenario)
+    for chunk in Simulation(scenario, seed, 0):
+        records.build(chunk, lexicon)
+
+
+WAYS: dict[str, Callable[[Network, int, int], None]] = {
+    "goldenhour, flow alone": flow_alone,
+    "goldenhour, columns": columns,
+    "goldenhour, full records": full_records,
+}
+
+
+def main() -> None:
+    """One long replication by itself."""
+    days = 1000
+    measures, _ = run(BRIGADE, days, 1)
+    for name, value in measures.items():
+        print(f"{name:32} {value:10.2f}")
+    for name, way in WAYS.items():
+        begun = time.perf_counter()
+        way(BRIGADE, days, 1)
+        seconds = time.perf_counter() - begun
+        print(f"{name}: {BRIGADE.per_day * days / seconds:,.0f} casualties/s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,292 @@
+"""The state of a run with finite care: calendar, waiting lines, what is in use, vehicles, journals (MODEL section 5).
+
+One row of WORLD, passed by reference. The tables are made for the most that a run may need; memory that is never
+touched is never taken, so a run takes what its open patients take.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from engine.kernel_cache import inner
+from engine.network import FACILITIES, POOLS, RESOURCES, WAYS
+from engine.output import SLOTS
+from engine.survival import STATE
+
+CALENDAR = 1 << 21
+JOURNAL = 1 << 23
+SAMPLE_ROWS = 200_000
+"""Rows of the time series; the interval is chosen so that they suffice."""
+
+RESOURCES_IN_ALL = FACILITIES * RESOURCES
+LINES = RESOURCES_IN_ALL + WAYS
+"""Waiting lines: one for each resource, then one for each way of transport."""
+CATEGORIES = 5
+
+(
+    K_WORLD,
+    K_RETURN,
+    K_RELEASE,
+    K_PICK_UP,
+    K_PATIENT,
+    K_LIFT,
+    K_ROSTER,
+    K_RESUPPLY,
+    K_SURGE,
+    K_WAKE,
+    K_SAMPLE,
+) = range(11)
+"""Kinds of entries in the calendar, in the order in which ties are broken."""
+
+J_GRANT, J_RIDE, J_TIME, J_BUMPED, J_KILLED, J_REQUEUED = range(6)
+"""Entries of a patient's journal: what others decided. The value of J_RIDE is the candidate; two J_TIME follow it,
+departure and arrival. J_GRANT's value has the bits of `contention`."""
+
+RUNNING, FULL, HUNGRY, OVER, HORIZON, STUCK, CROWDED, BROKEN = range(8)
+"""Why the kernel returned: time to look up, chunk full, wants arrivals, done, horizon reached, deadlock, tables full,
+a contradiction."""
+
+ENTRY = np.dtype([("at", "f8"), ("tie", "i8"), ("what", "i4"), ("version", "i4")], align=True)
+"""`tie` is kind << 48 plus an order; `what` the slot of a patient, the resource, candidate, pool, facility or way."""
+
+NOTE = np.dtype([("at", "f8"), ("value", "i4"), ("code", "i4"), ("next", "i4")], align=True)
+
+SAMPLE = np.dtype(
+    [
+        ("at", "i8"),  # ms: end of the interval
+        ("facility", "i2"),
+        ("resource", "u1"),
+        ("in_use", "f8"),  # means over the interval, weighted by time
+        ("queue", "f8"),
+        ("in_use_now", "i4"),
+        ("queue_now", "i4"),
+        ("capacity", "i4"),
+    ],
+    align=True,
+)
+
+WORLD = np.dtype(
+    [
+        ("now", "f8"),
+        ("status", "i8"),
+        ("cursor", "i8"),  # next arrival
+        ("arrived", "i8"),  # arrivals taken in
+        ("exhausted", "i8"),  # 1: no arrivals will come
+        ("open", "i8"),
+        ("most_open", "i8"),
+        ("steps", "i8"),
+        ("progress_at", "f8"),  # ms of the last thing that happened to a patient
+        ("sample_every", "f8"),
+        ("told", "i8"),  # 1: records are written; 0: only the flow
+        ("closed_patients", "i8"),
+        ("releases", "i8"),  # entries K_RELEASE in the calendar
+        ("ends", "f8", (2,)),  # of the vehicle being loaded: last unloading, travel
+        # slots
+        ("states", STATE, (SLOTS + 1,)),
+        ("free_slot", "i4"),
+        ("used_slots", "i4"),
+        # calendar
+        ("entries", "i8"),
+        ("calendar", ENTRY, (CALENDAR,)),
+        # journal
+        ("free_note", "i4"),
+        ("used_notes", "i4"),
+        ("notes", NOTE, (JOURNAL,)),
+        # waiting lines
+        ("first", "i4", (LINES, CATEGORIES)),
+        ("last", "i4", (LINES, CATEGORIES)),
+        ("waiting", "i4", (LINES,)),
+        # resources
+        ("capacity", "i4", (RESOURCES_IN_ALL,)),  # now
+        ("in_use", "i4", (RESOURCES_IN_ALL,)),
+        ("lost", "i4", (RESOURCES_IN_ALL,)),  # by hits
+        ("teams", "i4", (FACILITIES,)),
+        ("surge_open", "u1", (FACILITIES,)),
+        ("surge_coming", "u1", (FACILITIES,)),
+        ("closed", "i4", (FACILITIES,)),  # reasons to be closed
+        ("inside", "i4", (FACILITIES,)),  # and on the way
+        ("blood", "i8", (FACILITIES,)),
+        ("serving", "i4", (RESOURCES_IN_ALL, CATEGORIES)),  # bumping: those in treatment bays, latest first
+        # statistics of resources and ways
+        ("touched", "f8", (LINES,)),
+        ("used_area", "f8", (RESOURCES_IN_ALL,)),
+        ("capacity_area", "f8", (RESOURCES_IN_ALL,)),
+        ("queue_area", "f8", (LINES,)),
+        ("max_queue", "i8", (LINES,)),
+        ("max_used", "i8", (RESOURCES_IN_ALL,)),
+        ("served", "i8", (RESOURCES_IN_ALL,)),
+        ("wait_sum", "f8", (LINES, CATEGORIES)),
+        ("wait_count", "i8", (LINES, CATEGORIES)),
+        ("blocked", "f8", (RESOURCES_IN_ALL,)),
+        ("stay_sum", "f8", (RESOURCES_IN_ALL,)),  # ms held, as the holders tell it
+        ("died_waiting", "i8", (LINES,)),
+        ("sampled_used", "f8", (RESOURCES_IN_ALL,)),  # areas at the last sample
+        ("sampled_queue", "f8", (RESOURCES_IN_ALL,)),
+        ("sampled_at", "f8"),
+        ("samples", "i8"),
+        ("sample", SAMPLE, (SAMPLE_ROWS,)),
+        ("arrived_at", "i8", (FACILITIES,)),
+        ("refused", "i8", (FACILITIES,)),
+        ("bypassed", "i8", (FACILITIES,)),
+        ("blood_used", "f8", (FACILITIES,)),
+        ("blood_short", "i8", (FACILITIES,)),
+        # vehicles
+        ("idle", "i4", (POOLS,)),  # negative: vehicles out of use that have yet to come home
+        ("coming", "i4", (WAYS,)),  # seats and litters of the vehicles under way to a place
+        ("sorties", "i8", (POOLS,)),
+        ("carried", "i8", (POOLS,)),
+        ("litters_used", "i8", (POOLS,)),
+        ("vehicles_lost", "i8", (POOLS,)),
+        ("busy", "f8", (POOLS,)),  # ms
+        ("wake_at", "f8", (POOLS,)),
+        ("weather_day", "f8", (POOLS,)),  # day of the answer below
+        ("weather_bad", "u1", (POOLS,)),
+        ("batch_wake_at", "f8", (WAYS,)),
+        # outcomes where no records are written
+        ("outcomes", "i8", (3, 8)),
+        ("stuck", "i8"),  # slot of a patient who waits for ever
+        ("blame", "i8"),  # order of the arrival whose record contradicts the flow
+    ],
+    align=True,
+)
+
+
+def new_world() -> Any:
+    """An empty world: one row of WORLD."""
+    w = np.zeros(1, WORLD)
+    w["first"] = -1
+    w["last"] = -1
+    w["serving"] = -1
+    w["free_slot"] = -1
+    w["weather_day"] = -1e9
+    w["free_note"] = -1
+    return w
+
+
+@inner
+def schedule(w: Any, at: Any, kind: Any, order: Any, what: Any, version: Any) -> None:
+    """Enter something in the calendar: a heap in which every entry has four below it."""
+    k = w.entries
+    if k >= CALENDAR - 1:
+        w.status = CROWDED
+        return
+    tie = (np.int64(kind) << np.int64(48)) + np.int64(order)
+    w.entries = k + 1
+    heap = w.calendar
+    while k > 0:
+        parent = (k - 1) >> 2
+        above = heap[parent]
+        if not (at < above.at or (at == above.at and tie < above.tie)):
+            break
+        row = heap[k]
+        row.at = above.at
+        row.tie = above.tie
+        row.what = above.what
+        row.version = above.version
+        k = parent
+    row = heap[k]
+    row.at = at
+    row.tie = tie
+    row.what = what
+    row.version = version
+
+
+@inner
+def take_first(w: Any) -> None:
+    """Remove the first entry of the calendar."""
+    n = w.entries - 1
+    w.entries = n
+    if n <= 0:
+        return
+    heap = w.calendar
+    moved = heap[n]
+    at = moved.at
+    tie = moved.tie
+    what = moved.what
+    version = moved.version
+    k = np.int64(0)
+    while True:
+        child = 4 * k + 1
+        if child >= n:
+            break
+        least = child
+        least_at = heap[child].at
+        least_tie = heap[child].tie
+        for other in range(child + 1, min(child + 4, n)):
+            if heap[other].at < least_at or (heap[other].at == least_at and heap[other].tie < least_tie):
+                least = other
+                least_at = heap[other].at
+                least_tie = heap[other].tie
+        if not (least_at < at or (least_at == at and least_tie < tie)):
+            break
+        below = heap[least]
+        row = heap[k]
+        row.at = least_at
+        row.tie = least_tie
+        row.what = below.what
+        row.version = below.version
+        k = least
+    row = heap[k]
+    row.at = at
+    row.tie = tie
+    row.what = what
+    row.version = version
+
+
+@inner
+def new_slot(w: Any, states: Any) -> Any:
+    """A free slot; -1 when there is none left."""
+    slot = w.free_slot
+    if slot >= 0:
+        w.free_slot = states[slot].next
+    else:
+        slot = w.used_slots
+        if slot >= SLOTS:
+            w.status = CROWDED
+            return np.int64(-1)
+        w.used_slots += 1
+    w.open += 1
+    w.most_open = max(w.most_open, w.open)
+    return np.int64(slot)
+
+
+@inner
+def free_slot(w: Any, states: Any, slot: Any) -> None:
+    """Give back a slot and its journal."""
+    s = states[slot]
+    if s.journal >= 0:
+        w.notes[s.journal_end].next = w.free_note
+        w.free_note = s.journal
+    s.journal = -1
+    s.version += 1
+    s.nobody = 1
+    s.next = w.free_slot
+    w.free_slot = slot
+    w.open -= 1
+
+
+@inner
+def note(w: Any, s: Any, at: Any, code: Any, value: Any) -> None:
+    """Append to the journal of a patient."""
+    k = w.free_note
+    if k >= 0:
+        w.free_note = w.notes[k].next
+    else:
+        k = w.used_notes
+        if k >= JOURNAL:
+            w.status = CROWDED
+            return
+        w.used_notes += 1
+    row = w.notes[k]
+    row.at = at
+    row.code = code
+    row.value = value
+    row.next = -1
+    if s.journal < 0:
+        s.journal = k
+    else:
+        w.notes[s.journal_end].next = k
+    s.journal_end = k
+
+
+__all__ = ["SAMPLE", "WORLD", "new_world"]

@@ -1,0 +1,266 @@
+"""Random small networks of finite care, for the property tests: scenarios as mappings, drawn with hypothesis."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+Draw = Any
+Mapping = dict[str, Any]
+
+FRONTS = ("A", "B", "C")
+NATIONS = ({"NOR": 1.0}, {"POL": 0.5, "NOR": 0.5}, {"USA": 1.0})
+CATEGORIES = ("T1", "T2", "T3")
+KINDS = {1: ("role1",), 2: ("role2_basic", "role2_enhanced"), 3: ("role3",), 4: ("role4",), 0: ("csu",)}
+
+
+def minutes(draw: Draw, low: int, high: int, varied: bool = True) -> Mapping:
+    """A time with a mean between `low` and `high` minutes."""
+    mean = float(draw(st.integers(low, high)))
+    kind = draw(st.sampled_from(("lognormal", "exponential", "erlang", "triangular", "constant")[: 5 - varied]))
+    if kind == "lognormal":
+        return {"distribution": kind, "mean": mean, "sd": mean * draw(st.sampled_from((0.2, 0.7)))}
+    if kind == "erlang":
+        return {"distribution": kind, "mean": mean, "k": 2}
+    if kind == "triangular":
+        return {"distribution": kind, "low": 0.5 * mean, "mode": mean, "high": 2.0 * mean}
+    return {"distribution": kind, "mean": mean}
+
+
+def maybe(draw: Draw, low: int, high: int) -> int | None:
+    """A number, or no limit."""
+    return draw(st.none() | st.integers(low, high))
+
+
+def _shifts(draw: Draw) -> list[Mapping]:
+    kind = draw(st.integers(0, 5))
+    teams = draw(st.integers(1, 2))
+    if kind == 1:
+        return [{"from_hour": 20.0, "to_hour": 6.0, "surgical_teams": teams}]
+    if kind == 2:
+        return [
+            {"from_hour": 6.0, "to_hour": 18.0, "surgical_teams": teams + 1},
+            {"from_hour": 18.0, "to_hour": 6.0, "surgical_teams": teams - 1},
+        ]
+    if kind == 3:
+        return [
+            {"from_hour": 0.0, "to_hour": 7.5, "surgical_teams": 0},
+            {"from_hour": 7.5, "to_hour": 24.0, "surgical_teams": teams},
+        ]
+    return []
+
+
+def _facility(draw: Draw, name: str, role: int) -> Mapping:
+    """A facility with whatever limits."""
+    f: Mapping = {"id": name, "role": role, "kind": draw(st.sampled_from(KINDS[role]))}
+    if role == 0:
+        if draw(st.booleans()):
+            f["places"] = draw(st.integers(6, 20))
+        return f
+    scarce = {
+        "triage_teams": maybe(draw, 1, 2),
+        "treatment_bays": maybe(draw, 1, 4),
+        "operating_tables": maybe(draw, 1, 3),
+        "surgical_teams": maybe(draw, 1, 2),
+        "icu_beds": maybe(draw, 1, 4),
+        "ward_beds": maybe(draw, 2, 20),
+        "places": draw(st.none() | st.none() | st.integers(3, 25)),
+        "blood_units": draw(st.none() | st.none() | st.integers(0, 30)),
+    }
+    f |= {key: value for key, value in scarce.items() if value is not None}
+    shifts = _shifts(draw)
+    if shifts:
+        f["shifts"] = shifts
+    if "blood_units" in f and draw(st.booleans()):
+        f |= {"resupply_hours": 12.0, "resupply_units": 8}
+    if "ward_beds" in f and draw(st.booleans()):
+        f["surge"] = {
+            "trigger": draw(st.sampled_from((0.0, 0.5, 0.8, 1.0))),
+            "delay_minutes": draw(st.sampled_from((0.0, 90.0))),
+            "ward_beds": draw(st.integers(0, 4)),
+            "icu_beds": draw(st.integers(0, 2)),
+            "treatment_bays": draw(st.integers(0, 2)),
+        }
+    for field, low, high in (
+        ("care_minutes", 5, 240),
+        ("resuscitation_minutes", 5, 120),
+        ("surgery_minutes", 20, 300),
+        ("icu_minutes", 60, 2000),
+    ):
+        if draw(st.integers(0, 3)) == 0:
+            f[field] = minutes(draw, low, high, varied=False)
+    if draw(st.integers(0, 3)) == 0:
+        f["policy_days"] = draw(st.sampled_from((0.0, 2.0, 30.0)))
+    if draw(st.booleans()):
+        f["nation"] = draw(st.sampled_from(("NOR", "USA")))
+    return f
+
+
+def _pool(draw: Draw, name: str, lasting: bool) -> Mapping:
+    """A pool of vehicles that travel on request; `lasting`: some of them can always come again."""
+    v: Mapping = {
+        "id": name,
+        "kind": "ambulance_standard",
+        "number": draw(st.integers(1, 4)),
+        "litters": draw(st.integers(1, 3)),
+        "seats": draw(st.integers(0, 3)),
+    }
+    for field in ("load_minutes", "unload_minutes", "dispatch_minutes"):
+        if draw(st.integers(0, 2)) == 0:
+            v[field] = draw(st.sampled_from((2.0, 7.5)))
+    if draw(st.integers(0, 4)) == 0:
+        v["night"] = False
+    if draw(st.integers(0, 4)) == 0:
+        v["grounded"] = 0.3
+    if not lasting and draw(st.integers(0, 4)) == 0:
+        v["loss"] = draw(st.sampled_from((0.01, 0.2)))
+    if draw(st.integers(0, 2)) == 0:
+        v["clock_factor"] = draw(st.sampled_from((0.5, 2.0)))
+    return v
+
+
+def _links(draw: Draw, layers: list[list[Mapping]], lasting: bool) -> tuple[list[Mapping], list[Mapping]]:
+    """Links from each place to the next layer, and sometimes beyond; and the pools that serve them."""
+    links: list[Mapping] = []
+    pools: list[Mapping] = [_pool(draw, f"V{k}", lasting) for k in range(draw(st.integers(0, 3)))]
+    lifts: list[Mapping] = []
+    origins: list[tuple[str, int]] = [("POI", -1)]
+    origins += [(f["id"], k) for k, layer in enumerate(layers[:-1]) for f in layer]
+    for origin, k in origins:
+        targets = list(layers[k + 1])
+        if k + 2 < len(layers) and draw(st.integers(0, 2)) == 0:
+            targets += layers[k + 2]
+        count = draw(st.integers(1, len(targets)))
+        for n, target in enumerate(targets[:count]):
+            link: Mapping = {
+                "origin": origin,
+                "destination": target["id"],
+                "minutes": minutes(draw, 10, 200),
+            }
+            if pools and draw(st.booleans()):
+                link["vehicle"] = draw(st.sampled_from(pools))["id"]
+                pool = next(p for p in pools if p["id"] == link["vehicle"])
+                room = pool["litters"] + pool["seats"]
+                if room >= 2 and draw(st.integers(0, 2)) == 0:
+                    link["batch"] = {
+                        "minimum": draw(st.integers(2, min(room, 3))),
+                        "wait_minutes": draw(st.sampled_from((30.0, 600.0))),
+                        "override": draw(st.sampled_from(([], ["T1"], ["T1", "T2"]))),
+                    }
+            if n and draw(st.integers(0, 3)) == 0:
+                link["categories"] = draw(st.sampled_from((["T1"], ["T1", "T2"], ["T3"])))
+            links.append(link)
+        if k >= 0 and draw(st.integers(0, 4)) == 0:  # all of this origin goes by a scheduled lift
+            lift = {
+                "id": f"L-{origin}",
+                "kind": "ambulance_standard",
+                "number": draw(st.integers(1, 2)),
+                "litters": draw(st.integers(2, 4)),
+                "seats": draw(st.integers(0, 4)),
+                "lift": {
+                    "interval_hours": draw(st.sampled_from((3.0, 12.0))),
+                    "first_hour": draw(st.sampled_from((0.0, 5.0))),
+                    "cancellation": draw(st.sampled_from((0.0, 0.3))),
+                },
+            }
+            lifts.append(lift)
+            for link in links:
+                if link["origin"] == origin:
+                    link["vehicle"] = lift["id"]
+                    link.pop("batch", None)
+    used = {link.get("vehicle") for link in links}
+    for pool in pools:
+        if draw(st.integers(0, 3)) == 0:
+            pool["base"] = draw(st.sampled_from([f["id"] for layer in layers for f in layer]))
+    return links, [pool for pool in pools + lifts if pool["id"] in used]
+
+
+def _world(
+    draw: Draw, facilities: list[Mapping], pools: list[Mapping], days: int, lasting: bool
+) -> list[Mapping]:
+    """Things that befall the network; `lasting`: they pass."""
+    found: list[Mapping] = []
+    opened = set()
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2, 4)))):
+        at = float(draw(st.integers(1, 24 * days)))
+        kind = draw(st.sampled_from(("open", "close", "move", "hit", "hit", "interdiction")))
+        until: Mapping = {"duration_hours": float(draw(st.integers(1, 40)))}
+        if not lasting and draw(st.booleans()):
+            until = {}
+        if kind == "interdiction":
+            if not pools:
+                continue
+            pool = draw(st.sampled_from(pools))
+            found.append({"event": kind, "at_hours": at, "vehicle": pool["id"], **until})
+            if draw(st.booleans()):
+                found[-1]["number"] = draw(st.integers(1, pool["number"]))
+            continue
+        where = draw(st.sampled_from(facilities))["id"]
+        event = {"event": kind, "at_hours": at, "facility": where}
+        if kind == "open":
+            if where in opened:
+                continue
+            opened.add(where)
+        else:
+            event |= until
+        if kind == "hit":
+            event["capacity_lost"] = draw(st.sampled_from((0.0, 0.5, 1.0)))
+            event["killed"] = draw(st.sampled_from((0.0, 0.3)))
+        found.append(event)
+    return found
+
+
+@st.composite
+def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
+    """A scenario as a mapping. `lasting`: nothing is out of use for good, so that everyone can be served."""
+    fronts = draw(st.integers(1, 3))
+    roles = draw(st.sampled_from(([1, 2, 3], [2, 3, 4], [1, 0, 2, 4], [1, 2, 3, 4], [2, 0, 4], [2], [0, 2, 3], [1, 3])))
+    layers = [
+        [_facility(draw, f"F{k}{n}-R{role}", role) for n in range(draw(st.integers(1, 2)))]
+        for k, role in enumerate(roles)
+    ]
+    facilities = [f for layer in layers for f in layer]
+    links, pools = _links(draw, layers, lasting)
+    for link in links:
+        origin = next((f for f in facilities if f["id"] == link["origin"]), {})
+        if "batch" in link and _places(origin) < link["batch"]["minimum"]:
+            del link["batch"]
+    days = draw(st.integers(1, 3))
+    battle = draw(st.sampled_from((0.3, 0.8, 1.0)))
+    rest = round(1.0 - battle, 3)
+    scenario: Mapping = {
+        "name": "random",
+        "seed": draw(st.integers(0, 10_000)),
+        "days": days,
+        "casualties": {"total": draw(st.integers(30, 220))},
+        "mix": {"battle": battle, "nbi": rest / 2, "disease": rest / 2},
+        "fronts": [{"name": FRONTS[k], "nations": NATIONS[k]} for k in range(fronts)],
+        "facilities": facilities,
+        "links": links,
+        "vehicles": pools,
+        "world": _world(draw, facilities, pools, days, lasting),
+        "acceptance": draw(st.sampled_from(("accept", "accept", "push"))),
+        "destination": draw(st.sampled_from(("closest-first", "spread-out", "least-loaded"))),
+        "bypass": draw(st.sampled_from((True, True, False))),
+        "national_preference": draw(st.sampled_from((False, False, True))),
+        "bumping": draw(st.booleans()),
+        "expectant": draw(st.sampled_from((False, False, True))),
+        "retriage_minutes": draw(st.sampled_from((15.0, 60.0, 300.0))),
+    }
+    kind = draw(st.sampled_from((None, None, "artillery", "cbrn", "urban")))
+    if kind:
+        scenario["warfare"] = [{"type": kind}]
+        scenario["mascal_threshold"] = 3
+    if draw(st.integers(0, 5)) == 0:
+        scenario["survival"] = {"clock": False}
+    if draw(st.booleans()):
+        scenario["horizon_days"] = float(days + draw(st.integers(0, 5)))
+    return scenario
+
+
+def _places(f: Mapping) -> int:
+    if "places" in f:
+        return int(f["places"])
+    return f["ward_beds"] + f.get("icu_beds", 0) + f.get("treatment_bays", 0) if "ward_beds" in f else 1 << 30
+
+
+__all__ = ["scenarios"]
