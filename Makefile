@@ -1,8 +1,11 @@
 # make setup     the virtual environment in .venv, with goldenhour and its tools
 # make run       simulate the built-in scenario 'standard' into out/standard
 # make test      lint, types, import rules and tests
-# make bench     throughput and memory (SIZES="1000 10000" chooses the numbers of patients), then micro-benchmarks
+# make bench     throughput and memory (SIZES="1000 10000" chooses the numbers of patients), finite care by load, micro-benchmarks
 # make bench-fidelity   the model against published figures, 300,000 patients; fails when one falls short
+# make bench-theory     single facilities against queueing theory; fails when a line lies outside its interval
+# make bench-peers      the same network in SimPy and Ciw: means must agree; speed side by side
+# make bench-capacity   what one more ambulance, table or bed is worth, and speed by load and size; fails when more kills
 # make docs      what is generated: docs/records.md and the excerpt in README.md
 # make clean     remove .venv, out and every cache of the tools
 
@@ -30,7 +33,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test bench bench-fidelity docs clean
+.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity docs clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -60,10 +63,20 @@ test: setup
 
 bench: setup
 	$(BIN)/python -m bench.throughput $(SIZES)
+	$(BIN)/python -m bench.capacity load --short
 	$(BIN)/pytest bench/test_micro.py --benchmark-columns=min,median,rounds --benchmark-sort=name
 
 bench-fidelity: setup
 	$(BIN)/python -m bench.fidelity
+
+bench-theory: setup
+	$(BIN)/python -m bench.theory
+
+bench-peers: setup
+	$(BIN)/python -m bench.peers
+
+bench-capacity: setup
+	$(BIN)/python -m bench.capacity
 
 docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.records_doc > docs/records.md.new && mv docs/records.md.new docs/records.md

@@ -35,7 +35,7 @@ Measured = dict[str, float]
 
 CONFIDENCE = 0.99
 """Of all lines together."""
-SIZES = {"small": (30, 0.15), "full": (30, 0.6), "long": (30, 2.0)}
+SIZES = {"small": (30, 0.15), "full": (30, 1.0)}
 """Replications, and the factor on the patients of each."""
 LITTLE = 1e-9
 RECORDED = 1e-5

@@ -38,10 +38,11 @@ ALL = 0b11111
 POLICIES = {"closest-first": CLOSEST, "spread-out": SPREAD_OUT, "least-loaded": LEAST_LOADED}
 
 
-def finite(s: Scenario, order: Sequence[int], onward: Any) -> dict[str, Any]:
+def finite(s: Scenario, order: Sequence[int], minutes: Sequence[float]) -> dict[str, Any]:
     """The fields of network.NETWORK about what is finite, of a resolved scenario.
 
-    `order`: indices of the links, closest first. Under transition-matrix routing nothing is finite.
+    `order`: indices of the links, closest first; `minutes`: mean time of each link. Under transition-matrix
+    routing nothing is finite.
     """
     unlimited = s.routing != "clock"
     index = {f.id: k for k, f in enumerate(s.facilities)}
@@ -54,7 +55,7 @@ def finite(s: Scenario, order: Sequence[int], onward: Any) -> dict[str, Any]:
         if f.blood_units is not None and not unlimited:
             limited[k * RESOURCES + R_BAY] = 1
     happenings = [] if unlimited else _happenings(s, index)
-    ways = _ways(s, order, index, limited, happenings, unlimited)
+    ways = _ways(s, order, minutes, index, limited, happenings, unlimited)
     given = model("care")
     return {
         "facilities": len(s.facilities),
@@ -214,6 +215,7 @@ def _mask(categories: Sequence[str]) -> int:
 def _ways(
     s: Scenario,
     order: Sequence[int],
+    minutes: Sequence[float],
     index: dict[str, int],
     limited: Any,
     happenings: list[tuple[float, int, int, float, float]],
@@ -291,6 +293,7 @@ def _ways(
         "way_count": ints(count),
         "way_finite": ints(bounded),
         "candidate_link": ints(row[0] for row in rows),
+        "rank": floats(_ranks(rows, minutes)),
         "candidate_pool": ints(row[1] for row in rows),
         "candidate_way": ints(row[2] for row in rows),
         "allowed": ints(row[3] for row in rows),
@@ -305,6 +308,15 @@ def _ways(
         "ahead": ahead,
         "poi_ahead": poi_ahead,
     }
+
+
+def _ranks(rows: Sequence[tuple[int, int, int, int]], minutes: Sequence[float]) -> list[float]:
+    """Rank of each candidate among those of its way by mean time; equally close ones share theirs."""
+    times: dict[int, set[float]] = {}
+    for link, _, way, _ in rows:
+        times.setdefault(way, set()).add(round(minutes[link], 6))
+    order = {way: sorted(found) for way, found in times.items()}
+    return [float(order[way].index(round(minutes[link], 6))) for link, _, way, _ in rows]
 
 
 def _once(found: list[int], way: int) -> None:

@@ -105,7 +105,7 @@ def network(s: Scenario) -> Table:
         delay=floats(delay if link.origin == POI else 0.0 for link in s.links),
         service_kind=np.array([[t[0] for t in row] for row in services], np.int64),
         service=np.array([[t[1:] for t in row] for row in services], np.float64),
-        **finite(s, order, onward),
+        **finite(s, order, [scenario_defaults.mean_of(t) for t in times]),
     )
 
 

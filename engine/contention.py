@@ -178,7 +178,7 @@ def set_tables(w: Any, f: Any, now: Any, m: Any) -> None:
     r = f * RESOURCES + R_TABLE
     if m.network.finite[r]:
         touch(w, r, now)
-        w.capacity[r] = max(0, min(m.network.tables[f] - w.lost[r], w.teams[f]))
+        w.capacity[r] = max(0, min(m.network.tables[f], w.teams[f]) - w.lost[r])
 
 
 @inner
@@ -204,7 +204,7 @@ def _give(w: Any, states: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> N
             w.blood[f] -= m.network.blood_units
             w.blood_used[f] += m.network.blood_units
         else:
-            w.blood_short[f] += 1
+            w.blood_short[f] += m.network.blood_units
             value += BLOODLESS
     note(w, s, now, J_GRANT, value)
     apply_grant(s, now, value, m)
@@ -259,6 +259,8 @@ def acquire(w: Any, states: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) ->
             _give(w, states, q, slot, r, now, m)
             return True
     s.wait_until = math.inf
+    if r - f * RESOURCES == R_PLACE:
+        w.refused[f] += 1
     start_wait(q, slot, s, now, r - f * RESOURCES, m)
     s.at = math.inf
     if s.in_bay:

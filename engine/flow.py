@@ -35,6 +35,7 @@ from engine.network import (
     R_PLACE,
     R_TABLE,
     RESOURCES,
+    UNLIMITED,
     W_CLOSE,
     W_HIT,
     W_HIT_END,
@@ -47,6 +48,7 @@ from engine.network import (
 )
 from engine.output import PATIENTS, QUIET, SLOTS
 from engine.stages import (
+    S_ADMIT,
     S_ARRIVE,
     S_AWAIT,
     S_CLOSED,
@@ -54,8 +56,6 @@ from engine.stages import (
     S_LEAVE,
     S_REQUEST,
     S_RTD,
-    S_SURGERY,
-    S_TREAT,
     S_TREATED,
     WAITING_AFTER,
     begin_way,
@@ -75,7 +75,7 @@ from engine.stages import (
 from engine.streams import words
 from engine.survival import DAY, HOUR, death_time, fate_of_ill, fate_of_wounded
 from engine.transport import fill, lift, pick_up, serve_way, unbook, use_pool
-from engine.treatments import E_DEPARTED, E_IN_CARE, E_WAITING, log_event
+from engine.treatments import E_ARRIVED, E_DEPARTED, E_IN_CARE, E_STAGED, E_WAITING, log_event
 from engine.world import (
     BROKEN,
     FULL,
@@ -95,6 +95,7 @@ from engine.world import (
     K_ROSTER,
     K_SAMPLE,
     K_SURGE,
+    K_WAKE,
     K_WORLD,
     OVER,
     RESOURCES_IN_ALL,
@@ -180,6 +181,7 @@ def _reset(p: Any, s: Any) -> None:
     s.aboard = 1.0
     s.retriages = 0
     s.granted = 0
+    s.sent = 0
     s.surged = 0
     s.no_blood = 0
     s.in_bay = 0
@@ -258,11 +260,20 @@ def _walk(w: Any, o: Any, i: Any, s: Any, journal: Any, m: Any, who: Any) -> Non
     at = np.int64(journal)
     asked = False  # the wait for transport has been read
     while s.stage != S_CLOSED:
+        if (
+            s.stage == S_AWAIT and not asked
+        ):  # the request has been made: also where the ride comes after the horizon
+            asked = True
+            at = _read_ride(w, o, i, s, at, m)
+            continue
         due = _next_time(s)
         death = death_time(s)
         if min(due, death) > m.care.horizon[0] and (at < 0 or w.notes[at].code < J_BUMPED):
             return
-        if at >= 0 and w.notes[at].code >= J_BUMPED and w.notes[at].at <= min(due, death):
+        disturbed = at >= 0 and w.notes[at].code >= J_BUMPED and w.notes[at].at <= min(due, death)
+        if disturbed and (
+            w.notes[at].code != J_BUMPED or s.stage == S_TREATED
+        ):  # not before care that begins then
             entry_now = w.notes[at]
             if entry_now.code == J_BUMPED:
                 bump(o, i, s, entry_now.at)
@@ -273,10 +284,6 @@ def _walk(w: Any, o: Any, i: Any, s: Any, journal: Any, m: Any, who: Any) -> Non
             s.granted = 0
             asked = False
             at = np.int64(entry_now.next)
-            continue
-        if s.stage == S_AWAIT and not asked:
-            asked = True
-            at = _read_ride(w, o, i, s, at, m)
             continue
         if death <= due:
             if death == math.inf:
@@ -319,6 +326,10 @@ def _tell(w: Any, states: Any, o: Any, journal: Any, m: Any, who: Any) -> None:
     if s.stage != S_CLOSED or p.closed > m.care.horizon[0]:
         _truncate(o, i, s, first_event, first_vital, m)
     p.rtd72 = 1 if p.status == RTD and p.closed - p.time <= 72 * HOUR else 0
+    for k in range(first_event, o.rows[0]):
+        e = o.events[k]
+        if e.kind == E_ARRIVED or e.kind == E_STAGED:
+            w.arrived_at[e.facility] += 1
     p.event_end = o.rows[0]
     p.treatment_end = o.rows[1]
     p.wound_end = o.rows[2]
@@ -459,8 +470,10 @@ def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any
                 line = s.line
                 quit_line(w, states, slot, before, now)
                 join(w, states, slot, line, now, False)
-                if line >= RESOURCES_IN_ALL:
-                    serve_way(w, states, q, line - RESOURCES_IN_ALL, now, m)
+                if (
+                    line >= RESOURCES_IN_ALL
+                ):  # a ride that follows from it comes after it, in the record as well
+                    schedule(w, now + 1.0, K_WAKE, 65536 + s.way, s.way, 1)
             continue
         r = needed(p, s, m)
         kind = taken_by(p, s, m) if s.facility >= 0 else -1
@@ -477,6 +490,11 @@ def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any
             or (s.held >= 0 and kind != -1)
             or (s.place >= 0 and (s.stage == S_DISPOSE or s.stage == S_LEAVE or s.stage == S_RTD))
             or (m.network.bumping and s.in_bay > 0)
+            or (
+                s.booked >= 0
+                and s.stage == S_ARRIVE
+                and (m.network.push or m.network.role[s.destination] == 4)
+            )
         )
         if touches and s.at > now:
             plan(w, states, slot)
@@ -501,7 +519,8 @@ def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any
             if s.facility == EN_ROUTE:
                 _leave_place(w, states, q, slot, now, m)
             elif s.facility >= 0:
-                w.arrived_at[s.facility] += 1
+                if not w.told:
+                    w.arrived_at[s.facility] += 1
                 if s.booked >= 0:
                     if not m.network.push:
                         s.place = s.booked
@@ -556,10 +575,9 @@ def _hit(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> 
     f = m.network.happens_to[number]
     for k in range(RESOURCES):
         r = f * RESOURCES + k
-        if m.network.finite[r]:
+        if m.network.capacity[r] < UNLIMITED:  # a bay may count as finite for its blood
             touch(w, r, now)
-            size = m.network.tables[f] if k == R_TABLE else m.network.capacity[r]
-            gone = int(m.network.happens_value[number] * size + 0.5)
+            gone = int(m.network.happens_value[number] * m.network.capacity[r] + 0.5)
             w.lost[r] += gone
             if k != R_TABLE:
                 w.capacity[r] -= gone
@@ -569,7 +587,6 @@ def _hit(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> 
         if s.nobody or s.facility != f or s.stage == S_LEAVE or s.stage == S_CLOSED:
             continue
         u = unit(words(m.keys[Z_VEHICLES], s.cell, s.index, 16 + number)[0])
-        waits_here = 0 <= s.line < RESOURCES_IN_ALL
         if u < m.network.happens_killed[number]:
             if s.line >= 0:
                 end_wait(w, states, slot, now)
@@ -577,13 +594,7 @@ def _hit(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> 
             killed(q, slot, s, now)
             s.retriage_at = math.inf
             _own_events(w, states, q, o, slot, now, m)
-        elif (
-            (waits_here and s.stage <= S_SURGERY)
-            or S_TREAT - 1 <= s.stage <= S_TREATED
-            or s.stage >= S_CLOSED
-        ):
-            if s.stage == S_AWAIT:
-                continue
+        elif s.stage != S_AWAIT and s.stage != S_ADMIT:  # who waits at the door is not inside
             if s.line >= 0:
                 end_wait(w, states, slot, now)
             release_held(w, states, q, slot, now, m)
@@ -612,10 +623,9 @@ def _happen(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) 
     elif what == W_HIT_END:
         for k in range(RESOURCES):
             r = target * RESOURCES + k
-            if m.network.finite[r]:
+            if m.network.capacity[r] < UNLIMITED:
                 touch(w, r, now)
-                size = m.network.tables[target] if k == R_TABLE else m.network.capacity[r]
-                back = int(m.network.happens_value[number] * size + 0.5)
+                back = int(m.network.happens_value[number] * m.network.capacity[r] + 0.5)
                 w.lost[r] -= back
                 if k != R_TABLE:
                     w.capacity[r] += back
@@ -637,7 +647,7 @@ def _sample(w: Any, now: Any, m: Any) -> None:
     if dt <= 0.0:
         return
     for r in range(m.network.facilities * RESOURCES):
-        if not m.network.finite[r]:
+        if m.network.capacity[r] >= UNLIMITED:
             continue
         touch(w, r, now)
         if w.samples >= SAMPLE_ROWS:
@@ -827,7 +837,7 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
             w.now = arrivals[w.cursor].time
             _take_in(w, states, q, o, arrivals[w.cursor], m)
             w.cursor += 1
-        elif at == math.inf:
+        elif at == math.inf and horizon == math.inf:
             w.status = STUCK
         elif at > horizon:
             w.now = horizon

@@ -84,6 +84,7 @@ NETWORK = np.dtype(
         ("way_count", "i4", (WAYS,)),
         ("way_finite", "u1", (WAYS,)),
         ("candidate_link", "i4", (CANDIDATES,)),  # closest first
+        ("rank", "f8", (CANDIDATES,)),  # the same for equally close ones
         ("candidate_pool", "i4", (CANDIDATES,)),  # -1: vehicles without limit
         ("candidate_way", "i4", (CANDIDATES,)),
         ("allowed", "u1", (CANDIDATES,)),  # bit c: triage category c may go

@@ -10,7 +10,7 @@ from engine.columns import ARRIVAL, PARQUET_PART, Chunk, Table
 from engine.errors import RunError
 from engine.flow_measures import FlowMeasures, Statistics
 from engine.measures import Measures
-from engine.network import RESOURCES
+from engine.network import RESOURCES, UNLIMITED
 from engine.output import PATIENTS, SLOTS, new_output
 from engine.scenario_structs import Scenario
 from engine.survival import DAY, HOUR
@@ -218,7 +218,7 @@ class Simulation:
             wait_count=w["wait_count"][:r].copy(),
             blocked=w["blocked"][:r].copy(),
             died=w["died_waiting"][:r].copy(),
-            finite=net["finite"][:r].copy(),
+            finite=(net["capacity"][:r] < UNLIMITED).astype(np.uint8),
             way_wait_sum=w["wait_sum"][lines].copy(),
             way_wait_count=w["wait_count"][lines].copy(),
             way_queue_area=w["queue_area"][lines].copy(),

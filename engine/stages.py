@@ -251,13 +251,12 @@ def _categorise(o: Any, i: Any, s: Any, now: Any, place: Any, u: Any, m: Any) ->
     """
     p = o.patients[i]
     true = np.int64(p.triage)
-    if s.retriages > 0:
-        if s.life < math.inf and s.rate > 0.0:
-            left = (s.life - s.used) / s.rate - (now - s.since)
-            if left <= m.survival.triage[0] * MINUTE:
-                true = np.int64(1)
-    elif m.network.expectant and p.mascal and p.kind == WOUNDED and p.niss >= m.network.expectant:
+    if m.network.expectant and p.mascal and p.kind == WOUNDED and p.niss >= m.network.expectant:
         return np.int64(4)
+    if s.retriages > 0 and s.life < math.inf and s.rate > 0.0:
+        left = (s.life - s.used) / s.rate - (now - s.since)
+        if left <= m.survival.triage[0] * MINUTE:
+            true = np.int64(1)
     return np.int64(_assign(true, m.care.right[place], m.care.over[0], u))
 
 
@@ -282,7 +281,7 @@ def retriage(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
 def _plan_retriage(s: Any, now: Any, m: Any) -> None:
     """Triage again after the interval, if the wait lasts so long and the casualty may deteriorate."""
     s.retriage_at = now + m.network.retriage
-    if s.retriage_at >= s.wait_until or s.category == 1 or (s.life == math.inf and s.category != 4):
+    if s.retriage_at >= s.wait_until or s.category == 1 or s.category == 4 or s.life == math.inf:
         s.retriage_at = math.inf
 
 
@@ -659,11 +658,14 @@ def _icu(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
 
 
 @inner
-def _onwards(o: Any, i: Any, s: Any, now: Any, leg: Any, goal: Any) -> None:
+def _onwards(o: Any, i: Any, s: Any, now: Any, leg: Any, goal: Any, m: Any) -> None:
     """Leaves this facility for `goal`, `leg` ms away; unlimited vehicles leave at once."""
     log_event(o, i, now, s.facility, E_REQUESTED, min(np.int64(3), s.category))
     log_event(o, i, now, s.facility, E_DEPARTED, 0)
     s.facility = EN_ROUTE
+    if s.surged:  # out of the overflow area
+        s.surged = 0
+        set_factor(s, now, m.survival.factor[0])
     s.destination = goal
     s.stage = S_ARRIVE
     s.at = now + leg
@@ -690,7 +692,7 @@ def _dispose(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
     if m.transitions.used[0]:
         if s.outcome <= 4:
             goal = m.transitions.facility[p.front, s.outcome]
-            _onwards(o, i, s, now, way_time(s, p.front, goal, link, m, who), goal)
+            _onwards(o, i, s, now, way_time(s, p.front, goal, link, m, who), goal, m)
         else:
             _stay(o, i, s, now, max(now + 30.0 * MINUTE, min(s.stay_end, p.time + m.network.policy[here])))
     elif fits or link < 0:
@@ -702,7 +704,7 @@ def _dispose(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
         s.at = math.inf
         s.asked_at = now
     else:
-        _onwards(o, i, s, now, leg_time(link, s.leg, m, who), m.network.destination[link])
+        _onwards(o, i, s, now, leg_time(link, s.leg, m, who), m.network.destination[link], m)
 
 
 @inner
@@ -710,7 +712,8 @@ def _leave(o: Any, i: Any, s: Any, now: Any, m: Any) -> None:
     """Departs with a vehicle that others might have had; it arrives at `arrive_at`."""
     log_event(o, i, now, s.facility, E_DEPARTED, 0)
     s.facility = EN_ROUTE
-    if s.aboard != 1.0:
+    if s.aboard != 1.0 or s.surged:  # or out of the overflow area
+        s.surged = 0
         set_factor(s, now, m.survival.factor[0] * s.aboard)
     s.stage = S_ARRIVE
     s.at = s.arrive_at
@@ -774,6 +777,7 @@ def requeue(o: Any, i: Any, s: Any, now: Any) -> None:
     if s.resuscitating:
         s.resuscitating = 0
         s.resuscitated = 0
+    s.no_blood = 0
     s.retriage_at = math.inf
     s.stage = S_TRIAGE_STARTS
     s.at = now

@@ -150,10 +150,13 @@ STATE = np.dtype(
         ("blocked_since", "f8"),  # ms: what is held is no longer needed, but the next is not free
         ("first_event", "i8"),  # first row of the events
         ("retriages", "i4"),
+        ("sent", "i4"),  # vehicles sent for this patient at this place
     ],
     align=True,
 )
-"""One casualty on the way: what `engine.flow` moves from stage to stage. What is read at every event stands together."""
+"""One casualty on the way: what `engine.flow` moves from stage to stage.
+
+What is read at every event stands together."""
 
 
 @inner

@@ -174,7 +174,7 @@ def _choose(w: Any, states: Any, q: Any, way: Any, slot: Any, only: Any, now: An
                 size = float(w.capacity[r]) if m.network.finite[r] else 1.0
                 value = w.inside[f] / max(1.0, size) if m.network.finite[r] else float(w.inside[f])
             else:
-                value = float(k - first)
+                value = m.network.rank[k] + 1e-6 * w.inside[f]  # of equally close ones, the emptier
             if m.network.national and m.network.nation[f] != q.patients[slot].nation:
                 value += 1e9
             if value < best:
@@ -228,7 +228,8 @@ def _send(w: Any, states: Any, q: Any, way: Any, slot: Any, k: Any, now: Any, m:
         leg = _travel(w, s, k, m)
         depart = now
         if s.facility < 0:
-            depart = now + max(0.0, s.rest)
+            closest = leg_time(m.network.first_link[q.patients[slot].front], s.leg, m, (s.cell, s.index))
+            depart = now + max(0.0, s.rest + m.care.request[1] * (leg - closest))
             leg = leg * (1.0 - m.care.request[1])
         _board(w, states, slot, k, now, depart, depart + leg, m)
         return
@@ -242,7 +243,8 @@ def _send(w: Any, states: Any, q: Any, way: Any, slot: Any, k: Any, now: Any, m:
     book(w, f, now, m)
     out = m.network.dispatch[pool]
     if m.network.out[k]:
-        out += leg_time(link, 2048 + s.leg, m, (s.cell, s.index))
+        out += leg_time(link, 2048 + s.leg + 128 * s.sent, m, (s.cell, s.index))
+        s.sent += 1
     w.coming[way] += m.network.litters[pool] + m.network.seats[pool]
     w.busy[pool] += out
     schedule(w, now + out, K_PICK_UP, k, k, 0)
@@ -323,6 +325,21 @@ def use_pool(w: Any, states: Any, q: Any, pool: Any, now: Any, m: Any) -> None:
 
 
 @inner
+def _prefers_another(w: Any, q: Any, slot: Any, category: Any, k: Any, m: Any) -> bool:
+    """Whether a facility of the patient's own nation would accept, and candidate k leads to another nation's."""
+    nation = q.patients[slot].nation
+    if m.network.nation[m.network.destination[m.network.candidate_link[k]]] == nation:
+        return False
+    way = m.network.candidate_way[k]
+    first = m.network.way_first[way]
+    for other in range(first, first + m.network.way_count[way]):
+        f = m.network.destination[m.network.candidate_link[other]]
+        if m.network.nation[f] == nation and m.network.allowed[other] >> category & 1 and accepts(w, f, m):
+            return True
+    return False
+
+
+@inner
 def _load(
     w: Any, states: Any, q: Any, k: Any, litters: Any, seats: Any, booked: Any, now: Any, m: Any
 ) -> int:
@@ -347,6 +364,9 @@ def _load(
             after = s.next
             if not m.network.allowed[k] >> c & 1 or (c <= 2 and left_litters == 0):
                 break
+            if m.network.national and _prefers_another(w, q, slot, c, k, m):
+                slot = after
+                continue
             if booked <= 0 and not accepts(w, f, m):
                 left_litters = 0
                 left_seats = 0
@@ -378,10 +398,10 @@ def _load(
             if states[slot].chosen:
                 left -= 1
                 states[slot].chosen = 0
-                _board(w, states, slot, k, now, depart, arrive, m)
+                _board(w, states, slot, k, now, depart, arrive + (going - 1 - left), m)  # one after the other
             slot = after
     w.carried[pool] += going
-    w.ends[0] = arrive
+    w.ends[0] = arrive + going
     w.ends[1] = travel
     return going
 
@@ -422,22 +442,18 @@ def lift(w: Any, states: Any, q: Any, pool: Any, now: Any, m: Any) -> None:
     number = w.idle[pool]
     if u < m.network.lift_cancelled[pool] or number <= 0 or not can_move(w, pool, now, m):
         return
+    litters = m.network.litters[pool] * number
+    seats = m.network.seats[pool] * number
     for j in range(m.network.using_first[pool], m.network.using_first[pool + 1]):
         way = m.network.using[j]
         first = m.network.way_first[way]
         for k in range(first, first + m.network.way_count[way]):
             if m.network.candidate_pool[k] == pool:
-                _load(
-                    w,
-                    states,
-                    q,
-                    k,
-                    m.network.litters[pool] * number,
-                    m.network.seats[pool] * number,
-                    0,
-                    now,
-                    m,
-                )
+                before = w.litters_used[pool]
+                going = _load(w, states, q, k, litters, seats, 0, now, m)
+                lying = w.litters_used[pool] - before
+                litters -= lying
+                seats -= going - lying
 
 
 __all__ = ["CLOSEST", "fill", "let_go", "lift", "pick_up", "serve_way", "use_pool"]

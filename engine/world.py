@@ -25,12 +25,12 @@ CATEGORIES = 5
 
 (
     K_WORLD,
+    K_ROSTER,
     K_RETURN,
     K_RELEASE,
     K_PICK_UP,
     K_PATIENT,
     K_LIFT,
-    K_ROSTER,
     K_RESUPPLY,
     K_SURGE,
     K_WAKE,

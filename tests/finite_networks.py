@@ -16,7 +16,9 @@ KINDS = {1: ("role1",), 2: ("role2_basic", "role2_enhanced"), 3: ("role3",), 4: 
 def minutes(draw: Draw, low: int, high: int, varied: bool = True) -> Mapping:
     """A time with a mean between `low` and `high` minutes."""
     mean = float(draw(st.integers(low, high)))
-    kind = draw(st.sampled_from(("lognormal", "exponential", "erlang", "triangular", "constant")[: 5 - varied]))
+    kind = draw(
+        st.sampled_from(("lognormal", "exponential", "erlang", "triangular", "constant")[: 5 - varied])
+    )
     if kind == "lognormal":
         return {"distribution": kind, "mean": mean, "sd": mean * draw(st.sampled_from((0.2, 0.7)))}
     if kind == "erlang":
@@ -213,7 +215,9 @@ def _world(
 def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
     """A scenario as a mapping. `lasting`: nothing is out of use for good, so that everyone can be served."""
     fronts = draw(st.integers(1, 3))
-    roles = draw(st.sampled_from(([1, 2, 3], [2, 3, 4], [1, 0, 2, 4], [1, 2, 3, 4], [2, 0, 4], [2], [0, 2, 3], [1, 3])))
+    roles = draw(
+        st.sampled_from(([1, 2, 3], [2, 3, 4], [1, 0, 2, 4], [1, 2, 3, 4], [2, 0, 4], [2], [0, 2, 3], [1, 3]))
+    )
     layers = [
         [_facility(draw, f"F{k}{n}-R{role}", role) for n in range(draw(st.integers(1, 2)))]
         for k, role in enumerate(roles)

@@ -153,7 +153,7 @@ def test_a_run_leaves_files_and_a_summary(call, tmp_path):
     folder = tmp_path / "standard-seed1-rep0"
     names = {path.name for path in folder.iterdir()}
     assert {"manifest.json", "summary.json", "scenario.toml"} < names
-    assert sum(len(path.read_text().splitlines()) for path in folder.glob("*.jsonl")) == 40
+    assert sum(len(path.read_text().splitlines()) for path in folder.glob("patients*.jsonl")) == 40
     for words in (
         "40 patients",
         "battle",

@@ -90,33 +90,60 @@ def test_each_kind_of_transport_has_its_speed(kind: str) -> None:
     factor = TERRAIN["air" if kinds[kind]["mode"] == "air" else "road"]
     faster = kinds["ambulance_standard"]["speed_kmh"] / kinds[kind]["speed_kmh"]
     assert there == pytest.approx(base * factor * faster, rel=1e-3)
-    pooled = leg_of([{"id": "pool", "kind": kind, "number": 3}], distance_km=40.0, vehicle="pool")
-    assert (pooled == there).all()
+    pooled = by_pool(kind=kind)[0] / by_pool()[0]
+    assert pooled == pytest.approx(np.full(len(pooled), factor * faster), rel=1e-3)
+
+
+def by_pool(**pool: Any) -> tuple[Any, Any]:
+    """Minutes on the way from R1 to R2, 40 km, and from the request to the departure, by the vehicles of a pool."""
+    vehicle = {"id": "pool", "kind": "ambulance_standard", "number": 1000, "litters": 1, **pool}
+    links = [
+        {"origin": "POI", "destination": "R1", "minutes": x.constant(30.0)},
+        {"origin": "R1", "destination": "R2", "distance_km": 40.0, "vehicle": "pool"},
+    ]
+    places = [{"id": "R1", "role": 1, "policy_days": 0.0}, {"id": "R2", "role": 2}]
+    result = x.run(500, survival=x.NOBODY_DIES, facilities=places, links=links, vehicles=[vehicle])
+    times = [np.full(len(result), np.nan) for _ in range(2)]
+    for column, kind in zip(times, ("evacuation_requested", "departed"), strict=True):
+        e = x.rows(result, kind, "R1")
+        column[e["patient"]] = e["at"] / x.MINUTE
+    order = np.argsort(result.patients["id_lo"])
+    travel, wait = x.travel(result, "R1")[order], (times[1] - times[0])[order]
+    assert not np.isnan(travel).any()
+    return travel, wait
 
 
 def test_a_pool_lends_its_speed_and_loading_times_to_the_links_that_name_it() -> None:
-    def by(name: str = "pool", **pool: Any) -> Any:
-        settings = {"id": "pool", "kind": "ambulance_standard", "number": 3, "speed_kmh": 40.0, **pool}
-        return leg_of([settings], distance_km=40.0, vehicle=name)
-
-    base = by()
-    assert by(speed_kmh=80.0) == pytest.approx(base / 2, rel=1e-4)
-    for handling in ({"load_minutes": 12.0}, {"unload_minutes": 12.0}):
-        assert by(**handling).mean() == pytest.approx(base.mean() + 12.0, abs=0.3)
-    assert by(load_minutes=5.0, unload_minutes=7.0).mean() == pytest.approx(base.mean() + 12.0, abs=0.3)
-    assert by(name="ambulance_armored", load_minutes=500.0).mean() < 100
-    both_ways = {**x.one_place(distance_km=40.0, vehicle="van"), "survival": x.NOBODY_DIES}
-    pools = [{"id": "van", "kind": "ambulance_standard", "number": 1, "speed_kmh": 40.0}]
-    assert (x.first_leg(x.run(1000, vehicles=pools, **both_ways)) == base).all()
+    travel, wait = by_pool(speed_kmh=40.0)
+    assert travel.mean() == pytest.approx(60.0, rel=0.04)
+    assert wait.mean() == pytest.approx(0.0, abs=0.01)
+    fast = by_pool(speed_kmh=80.0)
+    assert fast[0] == pytest.approx(travel / 2, rel=1e-3)
+    loading = by_pool(speed_kmh=40.0, load_minutes=5.0)
+    assert loading[0] == pytest.approx(travel, rel=1e-4)
+    assert loading[1] == pytest.approx(np.full(len(wait), 5.0), abs=0.01)
+    unloading = by_pool(speed_kmh=40.0, unload_minutes=7.0)
+    assert unloading[0] == pytest.approx(travel + 7.0, rel=1e-4)
+    assert unloading[1] == pytest.approx(wait, abs=0.01)
 
 
-@pytest.mark.parametrize("vehicle", ["ambulance_armored", "pool"])
-def test_a_vehicle_on_a_link_with_minutes_is_said_to_have_no_effect(vehicle: str) -> None:
-    pools = [{"id": "pool", "kind": "ambulance_armored", "number": 1}] if vehicle == "pool" else []
-    fast = x.one_place(minutes=x.constant(30.0), vehicle=vehicle)
+def test_a_kind_of_transport_on_a_link_with_minutes_is_said_to_have_no_effect() -> None:
+    fast = x.one_place(minutes=x.constant(30.0), vehicle="ambulance_armored")
     quiet = x.notes(**x.one_place(minutes=x.constant(30.0)))
-    assert (leg_of(pools, minutes=x.constant(30.0), vehicle=vehicle) == 30.0).all()
-    assert len(x.notes(**fast, vehicles=pools)) > len(quiet)
+    assert (leg_of(minutes=x.constant(30.0), vehicle="ambulance_armored") == 30.0).all()
+    assert len(x.notes(**fast)) > len(quiet)
+
+
+def test_minutes_of_a_link_with_a_pool_are_those_of_one_way() -> None:
+    pool = {"id": "pool", "kind": "ambulance_standard", "number": 1000, "litters": 1}
+    link = x.one_place(minutes=x.constant(30.0), vehicle="pool")
+    result = x.run(500, survival=x.NOBODY_DIES, vehicles=[pool], **link)
+    times = {
+        kind: np.sort(x.rows(result, kind)["at"]) / x.MINUTE
+        for kind in ("evacuation_requested", "departed", "arrived")
+    }
+    assert times["departed"] == pytest.approx(times["evacuation_requested"] + 30.0, abs=0.01)
+    assert times["arrived"] == pytest.approx(times["departed"] + 30.0, abs=0.01)
 
 
 def test_a_direct_link_passes_by_role_1() -> None:

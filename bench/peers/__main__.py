@@ -29,6 +29,8 @@ CONFIDENCE = 0.99
 """Of all lines of agreement together."""
 RATIO = 20.0
 """Times as fast as a peer, at least."""
+LITTLE = 1e-9
+"""Largest relative error of Little's law in goldenhour, over all its resources and lines."""
 OURS = 4
 """Replications of goldenhour for one of a peer."""
 
@@ -144,10 +146,20 @@ def agreement(size: Size, seed: int) -> list[Line]:
             goldenhour_model.run(peer.network, size.days, seed + k) for k in range(OURS * size.replications)
         ]
         theirs = [peer.run(peer.network, size.days, seed + k) for k in range(size.replications)]
-        lines += compare_shares(peer, np.sum([shares for _, shares in ours], axis=0), count)
+        little = max(replication.little for replication in ours)
+        lines.append(
+            Line(peer.name, "Little's law, error", little, 0.0, 0.0, 0.0, little - LITTLE, little + LITTLE)
+        )
+        lines += compare_shares(peer, np.sum([replication.categories for replication in ours], axis=0), count)
         for what in MEASURES:
             lines.append(
-                compare(peer.name, what, [m[what] for m, _ in ours], [m[what] for m in theirs], count)
+                compare(
+                    peer.name,
+                    what,
+                    [replication.measures[what] for replication in ours],
+                    [m[what] for m in theirs],
+                    count,
+                )
             )
     return lines
 
@@ -199,12 +211,17 @@ def show_agreement(lines: Iterable[Line], console: Console) -> None:
         table.add_column(name, justify="right")
     for line in lines:
         digits = 4 if line.theirs < 1 else 2
-        table.add_row(
-            line.peer,
-            line.what,
+        figures = (
             f"{line.ours:.{digits}f} ± {line.ours_half:.{digits}f}",
             f"{line.theirs:.{digits}f} ± {line.theirs_half:.{digits}f}",
             f"{line.low:+.{digits}f} to {line.high:+.{digits}f}",
+        )
+        if line.theirs == 0.0:  # an error that is to be nothing
+            figures = (f"{line.ours:.0e}", "0", f"within {LITTLE:.0e}")
+        table.add_row(
+            line.peer,
+            line.what,
+            *figures,
             "ok" if line.holds else "[bold red]FAILED[/]",
         )
     console.print(table)

@@ -8,6 +8,7 @@ columns of the records, and with the records.
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -34,6 +35,16 @@ WAITS = {
 }
 
 
+class Replication(NamedTuple):
+    """What one replication says."""
+
+    measures: Measures
+    categories: NDArray[np.int64]
+    """(3,): numbers of T1, T2, T3."""
+    little: float
+    """Largest relative error of Little's law over all resources and waiting lines."""
+
+
 @cache
 def resolved(network: Network, days: int) -> Scenario:
     """The scenario, checked and resolved."""
@@ -42,8 +53,8 @@ def resolved(network: Network, days: int) -> Scenario:
     return scenario_module.resolve(given)
 
 
-def run(network: Network, days: int, seed: int) -> tuple[Measures, NDArray[np.int64]]:
-    """The MEASURES of one replication, and the numbers of T1, T2, T3."""
+def run(network: Network, days: int, seed: int) -> Replication:
+    """One replication, with its columns."""
     simulation = Simulation(resolved(network, days), seed, 0)
     chunks = list(simulation)
     category = np.concatenate([chunk.patients["triage"] for chunk in chunks])
@@ -76,7 +87,8 @@ def run(network: Network, days: int, seed: int) -> tuple[Measures, NDArray[np.in
         PER_DAY: float(np.sum(arrived < days * MINUTES_A_DAY)) / days,
         **{name: float(waits[key]) for name, key in WAITS.items()},
     }
-    return measures, np.bincount(category, minlength=4)[1:4]
+    categories = np.bincount(category, minlength=4)[1:4]
+    return Replication(measures, categories, simulation.flow.little_error())
 
 
 def flow_alone(network: Network, days: int, seed: int) -> None:
@@ -108,8 +120,7 @@ WAYS: dict[str, Callable[[Network, int, int], None]] = {
 def main() -> None:
     """One long replication by itself."""
     days = 1000
-    measures, _ = run(BRIGADE, days, 1)
-    for name, value in measures.items():
+    for name, value in run(BRIGADE, days, 1).measures.items():
         print(f"{name:32} {value:10.2f}")
     for name, way in WAYS.items():
         begun = time.perf_counter()
