@@ -53,11 +53,13 @@ from engine.stages import (
     S_AWAIT,
     S_CLOSED,
     S_DISPOSE,
+    S_ICU,
     S_LEAVE,
     S_REQUEST,
     S_RTD,
     S_TREATED,
     WAITING_AFTER,
+    WAITING_AT,
     begin_way,
     board,
     bump,
@@ -75,7 +77,7 @@ from engine.stages import (
 from engine.streams import words
 from engine.survival import DAY, HOUR, death_time, fate_of_ill, fate_of_wounded
 from engine.transport import fill, lift, pick_up, serve_way, unbook, use_pool
-from engine.treatments import E_ARRIVED, E_DEPARTED, E_IN_CARE, E_STAGED, E_WAITING, log_event
+from engine.treatments import E_ARRIVED, E_DEPARTED, E_IN_CARE, E_STAGED, E_TRIAGED, E_WAITING, log_event
 from engine.world import (
     BROKEN,
     FULL,
@@ -132,6 +134,10 @@ def _truncate(o: Any, i: Any, s: Any, first_event: Any, first_vital: Any, m: Any
     waiting = WAITING_AFTER[last.kind]
     if last.kind == E_WAITING:
         waiting = (3, 4, 5, 7, 8, 9, 1)[last.detail]
+    elif last.kind == E_TRIAGED and s.facility == AT_POI:
+        waiting = 1
+    elif last.kind == E_TRIAGED and s.wait_until > horizon:  # again, while waiting
+        waiting = 7 if s.stage == S_ICU else 8 if s.stage == S_DISPOSE else WAITING_AT[s.stage]
     log_event(o, i, at, s.facility, E_IN_CARE, 0)
     p.death_cause = NONE
     p.waiting_for = waiting

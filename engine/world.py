@@ -209,7 +209,7 @@ def take_first(w: Any) -> None:
         child = 4 * k + 1
         if child >= n:
             break
-        least = child
+        least: Any = child
         least_at = heap[child].at
         least_tie = heap[child].tie
         for other in range(child + 1, min(child + 4, n)):

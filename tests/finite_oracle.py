@@ -439,7 +439,7 @@ def check_capacity(r: Run, told: Told) -> None:
             resource == PLACE and net.s.facilities[f].role == 0 and net.s.acceptance == "push"
         ):
             continue
-        wards = told.spans[f, WARD] if (f, WARD) in told.spans else []
+        wards = told.spans.get((f, WARD), [])
         count = 0
         for at, change, asked in sorted(
             [(start, 1, since) for start, end, since in spans if end > start]
