@@ -3,10 +3,9 @@
 `make bench-capacity` runs three parts. `ladders`: twenty steps each of ambulances, operating tables and beds under a
 load that all of them are short for, thirty replications with the same casualties at every step. No step may raise the
 case fatality of battle casualties significantly (paired t, one-sided 5 % over all steps together, Bonferroni); else
-the exit code is 1. Ambulances beside helicopters are shown, not judged. It writes docs/capacity.md and .svg. `load`:
-casualties a second of processor time, of the flow alone and with the records, from a quarter of the scenario's rates
-up to saturation. `growth`: time and peak
-memory of campaigns of 10^4 to 10^6 casualties (`--long`: 10^7), each in a process of its own.
+the exit code is 1. It writes docs/capacity.md and .svg. `load`: casualties a second of processor time, of the flow
+alone and with the records, from a quarter of the scenario's rates up to saturation. `growth`: time and peak memory of
+campaigns of 10^4 to 10^6 casualties (`--long`: 10^7), each in a process of its own.
 """
 
 import argparse
@@ -50,6 +49,8 @@ ERROR = 0.05
 
 LOADS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 LOAD_CASUALTIES = 20_000
+LOAD_SCALE = 20
+"""Brigades in one: what a casualty costs where days and their arrivals cost nothing beside."""
 SATURATED = 0.95
 """Utilisation of a resource after which the load is not raised further."""
 SHOWN = ("treatment_bays", "operating_tables", "icu_beds", "ward_beds")
@@ -118,9 +119,7 @@ LADDERS: dict[str, Callable[[Scenario, int], Scenario]] = {
     "beds": lambda s, number: _beds(_by_road(s), number),
     "ambulances beside helicopters": _ambulances,
 }
-JUDGED = tuple(LADDERS)[:3]
-"""The ladders in which no step may kill; the last is measured and shown, and does: see HELICOPTERS."""
-STEPS = len(JUDGED) * (len(LEVELS) - 1)
+STEPS = len(LADDERS) * (len(LEVELS) - 1)
 
 
 @dataclass(frozen=True)
@@ -135,6 +134,8 @@ class Rung:
     change: float | None = None
     limit: float | None = None
     """Half the joint confidence interval of `change`."""
+    killed: float = 0.0
+    """Of the fatality, those killed before the first door, %."""
 
     @property
     def holds(self) -> bool:
@@ -142,16 +143,17 @@ class Rung:
         return self.change is None or self.limit is None or self.change <= self.limit
 
 
-def fatality(s: Scenario, replication: int) -> float:
-    """Deaths of battle casualties, at once or later, in % of them."""
+def fatality(s: Scenario, replication: int) -> tuple[float, float]:
+    """Deaths of battle casualties, at once or later, and those before the first door, in % of the casualties."""
     simulation = Simulation(s, SEED, replication)
     simulation.run_flow()
-    battle = simulation.outcomes()[BATTLE]
-    return 100.0 * float(battle[c.KIA] + battle[c.DOW]) / float(battle.sum())
+    battle = simulation.outcomes()[BATTLE] * (100.0 / simulation.outcomes()[BATTLE].sum())
+    return float(battle[c.KIA] + battle[c.DOW]), float(battle[c.KIA])
 
 
-def rungs(ladder: str, figures: NDArray[np.float64]) -> list[Rung]:
-    """The levels of a ladder; `figures` has a row for each level, a column for each replication."""
+def rungs(ladder: str, measured: NDArray[np.float64]) -> list[Rung]:
+    """The levels of a ladder; `measured` (levels, replications, 2): what `fatality` gives."""
+    figures = measured[:, :, 0]
     n = figures.shape[1]
     single, joint = stats.t.ppf([0.975, 1.0 - ERROR / STEPS], n - 1).tolist()
 
@@ -169,6 +171,7 @@ def rungs(ladder: str, figures: NDArray[np.float64]) -> list[Rung]:
                 band=half(single, figures[k] - figures[-1]),
                 change=None if step is None else float(step.mean()),
                 limit=None if step is None else half(joint, step),
+                killed=float(measured[k, :, 1].mean()),
             )
         )
     return result
@@ -180,9 +183,9 @@ def climb() -> list[Rung]:
     result = []
     for ladder, settle in LADDERS.items():
         levels = [settle(base, level) for level in LEVELS]
-        figures = np.array([[fatality(s, r) for r in range(REPLICATIONS)] for s in levels])
-        result += rungs(ladder, figures)
-        print(f"{ladder}: {figures.size} runs", flush=True)
+        measured = np.array([[fatality(s, r) for r in range(REPLICATIONS)] for s in levels])
+        result += rungs(ladder, measured)
+        print(f"{ladder}: {len(levels) * REPLICATIONS} runs", flush=True)
     return result
 
 
@@ -222,26 +225,29 @@ def _cell(rung: Rung) -> str:
     return f"{rung.fatality:.2f} ({rung.change + 0.0:+.2f} ± {rung.limit:.2f}){worse}"
 
 
-HELICOPTERS = (
-    "More need not be better. The last column has the helicopters that fly T1 straight to Role 2, whose number stays.",
-    "There a further ambulance takes T1 from them: `closest-first` has it bring them to Role 1, which is closer and",
-    "cannot operate, and mortality rises. This is what the policy does with the network, not what a queue does.",
-)
+def _helicopters(result: Sequence[Rung]) -> Iterator[str]:
+    """What the page says of the last ladder."""
+    own = [rung for rung in result if rung.ladder == tuple(LADDERS)[-1]]
+    first, last = own[0], own[-1]
+    later = [rung.fatality - rung.killed for rung in (first, last)]
+    yield "The last column has the helicopters that fly T1 straight to Role 2, whose number stays. From one ambulance"
+    yield f"to {last.level} the killed before the first door go from {first.killed:.1f} to {last.killed:.1f} % of all,"
+    yield f"and those who die of wounds later from {later[0]:.1f} to {later[1]:.1f} %: an ambulance more is a way to"
+    yield "a Role 1, which cannot operate."
 
 
-def _failed(result: Sequence[Rung], ladders: Sequence[str]) -> int:
-    return sum(not rung.holds for rung in result if rung.ladder in ladders)
+def _failed(result: Sequence[Rung]) -> int:
+    return sum(not rung.holds for rung in result)
 
 
 def page(result: Sequence[Rung]) -> str:
     """docs/capacity.md."""
-    failed = _failed(result, JUDGED)
+    failed = _failed(result)
     verdict = (
         f"None of the {STEPS} steps raises it significantly"
         if not failed
         else f"{failed} of the {STEPS} steps raise it significantly"
     )
-    beside = _failed(result, tuple(LADDERS)[len(JUDGED) :])
     lines = [
         "# Capacity and mortality",
         "",
@@ -258,16 +264,15 @@ def page(result: Sequence[Rung]) -> str:
         "",
         "Case fatality of battle casualties in % (at once or later). In brackets the change from one fewer, in",
         f"percentage points, with half its confidence interval (one-sided {1 - ERROR:.0%} for all {STEPS} steps",
-        f"together, Bonferroni; paired t over the replications). {verdict}",
-        "in the first three columns; the last is not among them. The last line: the whole way, and its 95 % interval.",
+        f"together, Bonferroni; paired t over the replications). {verdict}.",
+        "The last line: the whole way, and its 95 % interval.",
         "",
         f"| number | {' | '.join(LADDERS)} |",
         f"|--:|{'--:|' * len(LADDERS)}",
         *(f"| {' | '.join(cells)} |" for cells in _cells(result)),
         f"| {LEVELS[0]} to {LEVELS[-1]} | {' | '.join(_whole_ways(result).values())} |",
         "",
-        *HELICOPTERS,
-        f"By the limits above {beside} of its {len(LEVELS) - 1} steps are worse alone; the last line has them all.",
+        *_helicopters(result),
         "",
     ]
     return "\n".join(lines)
@@ -328,11 +333,9 @@ def ladders() -> bool:
     DOCS.mkdir(exist_ok=True)
     (DOCS / "capacity.md").write_text(page(result), encoding="utf-8")
     (DOCS / "capacity.svg").write_text(picture(result), encoding="utf-8")
-    failed = _failed(result, JUDGED)
+    failed = _failed(result)
     seconds = round(time.perf_counter() - begun, 1)
-    print(f"{STEPS - failed} of {STEPS} steps of {', '.join(JUDGED)} hold, {seconds} s")
-    beside = _failed(result, tuple(LADDERS)[len(JUDGED) :])
-    print(f"not judged: {beside} steps of ambulances beside helicopters are worse (see the page)")
+    print(f"{STEPS - failed} of {STEPS} steps hold, {seconds} s")
     print("docs/capacity.md and docs/capacity.svg written")
     rows = [
         {
@@ -341,8 +344,8 @@ def ladders() -> bool:
             "fatality_percent": round(r.fatality, 4),
             "change": None if r.change is None else round(r.change, 4),
             "limit": None if r.limit is None else round(r.limit, 4),
+            "killed_percent": round(r.killed, 4),
             "holds": r.holds,
-            "judged": r.ladder in JUDGED,
         }
         for r in result
     ]
@@ -361,8 +364,10 @@ def _times(given: Any, factor: float) -> Any:
     return replace(given, mean=given.mean * factor, sd=None if given.sd is None else given.sd * factor)
 
 
-def loaded(load: float, casualties: int) -> Scenario:
-    """`brigade` with `load` times its rates, as long as it takes to have about `casualties`; resolved."""
+def loaded(load: float, casualties: int, scale: int = 1) -> Scenario:
+    """`scale` times `brigade` in one with `load` times its rates, as long as it takes to have about `casualties`;
+    resolved.
+    """
     s = brigade()
     rates = s.casualties.rates
     assert rates is not None
@@ -372,8 +377,13 @@ def loaded(load: float, casualties: int) -> Scenario:
         nbi=_times(rates.nbi, load),
         disease=_times(rates.disease, load),
     )
-    days = min(3650, math.ceil(casualties / CASUALTIES_A_DAY / load))
-    return resolve(replace(s, days=days, casualties=replace(s.casualties, rates=rates)))
+    fronts = [replace(f, population=(f.population or 0) * scale) for f in s.fronts]
+    days = min(3650, math.ceil(casualties / CASUALTIES_A_DAY / load / scale))
+    return resolve(
+        replace(
+            s, days=days, fronts=fronts, network_scale=scale, casualties=replace(s.casualties, rates=rates)
+        )
+    )
 
 
 def measure_load(load: float, casualties: int) -> dict[str, Any]:
@@ -396,12 +406,17 @@ def measure_load(load: float, casualties: int) -> dict[str, Any]:
     ambulances = next(row for row in flow.vehicles() if row["vehicle"].startswith("ambulances"))
     deaths = int(outcomes[:, [c.KIA, c.DOW, c.DIED_NONBATTLE]].sum())
     battle = outcomes[BATTLE]
+    many = Simulation(loaded(load, casualties * LOAD_SCALE, LOAD_SCALE), SEED, 0)
+    begun = time.process_time()
+    many.run_flow()
+    at_scale = time.process_time() - begun
     return {
         "load": load,
         "days": s.days,
         "casualties": n,
         "events_per_casualty": round(events / n, 1),
         "flow_per_second": round(n / min(seconds)),
+        "flow_per_second_at_scale": round(int(many.outcomes().sum()) / at_scale),
         "records_per_second": round(n / with_records),
         "most_open": simulation.most_open,
         "utilisation": {name: here[name]["utilisation"] for name in SHOWN}
@@ -425,6 +440,7 @@ def show_load(rows: Sequence[dict[str, Any]]) -> None:
         "casualties",
         "events",
         "flow/s",
+        f"of {LOAD_SCALE} in one",
         "records/s",
         "open",
         "bays",
@@ -445,6 +461,7 @@ def show_load(rows: Sequence[dict[str, Any]]) -> None:
             f"{r['casualties']:,}",
             f"{r['events_per_casualty']}",
             f"{r['flow_per_second']:,}",
+            f"{r['flow_per_second_at_scale']:,}",
             f"{r['records_per_second']:,}",
             f"{r['most_open']:,}",
             *(

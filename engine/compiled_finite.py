@@ -1,7 +1,9 @@
 """What is finite in a scenario's network, compiled for the kernel: resources, ways, vehicles, the world, policies."""
 
+import functools
 import hashlib
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -252,6 +254,7 @@ def _ways(
     first: list[int] = []
     count: list[int] = []
     bounded: list[int] = []
+    able_for: list[int] = []
     for (_, _, leading), way in ways.items():
         masks = [_mask(s.links[k].categories) for k in leading]
         anywhere = 0
@@ -268,9 +271,12 @@ def _ways(
             rows.append((k, pool, way, ALL if unlimited else allowed))
             limits |= pool >= 0 or bool(shut[target]) or link.batch is not None or allowed != ALL
             limits |= s.acceptance == "accept" and bool(limited[target * RESOURCES + R_PLACE])
+        able = 0
         if len(leading) > 1:
             limits |= s.destination != "closest-first" or s.national_preference
-        bounded.append(int(limits and not unlimited))
+            able = _able_for(s, index, leading, masks, anywhere) if s.bypass else 0
+        able_for.append(0 if unlimited else able)
+        bounded.append(int((limits or able > 0) and not unlimited))
     into: list[list[int]] = [[] for _ in s.facilities]
     using: list[list[int]] = [[] for _ in range(max(1, len(s.vehicles)))]
     for k, pool, way, _ in rows:
@@ -297,6 +303,11 @@ def _ways(
         "candidate_pool": ints(row[1] for row in rows),
         "candidate_way": ints(row[2] for row in rows),
         "allowed": ints(row[3] for row in rows),
+        "able": ints(
+            int(able_for[row[2]] > 0 and bool(s.facilities[index[s.links[row[0]].destination]].dcs))
+            for row in rows
+        ),
+        "able_for": ints(able_for),
         "batch": ints(0 if b is None else b.minimum for b in batches),
         "batch_wait": floats(0.0 if b is None else b.wait_minutes * MINUTE for b in batches),
         "batch_override": ints(0 if b is None else (_mask(b.override) if b.override else 0) for b in batches),
@@ -308,6 +319,17 @@ def _ways(
         "ahead": ahead,
         "poi_ahead": poi_ahead,
     }
+
+
+def _able_for(
+    s: Scenario, index: dict[str, int], leading: Sequence[int], masks: Sequence[int], anywhere: int
+) -> int:
+    """Bits of the categories that some destination which operates takes; 0 where all destinations operate or none."""
+    able = [bool(s.facilities[index[s.links[k].destination]].dcs) for k in leading]
+    if all(able):
+        return 0
+    taken = [mask | (ALL & ~anywhere) for mask, operates in zip(masks, able, strict=True) if operates]
+    return functools.reduce(operator.or_, taken, 0)
 
 
 def _ranks(rows: Sequence[tuple[int, int, int, int]], minutes: Sequence[float]) -> list[float]:

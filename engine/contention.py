@@ -7,18 +7,22 @@ where the scenario allows bumping, and the bumped one resumes before the others 
 import math
 from typing import Any
 
+import numpy as np
+
 from engine.columns import WOUNDED
 from engine.kernel_cache import inner
 from engine.network import R_BAY, R_ICU, R_PLACE, R_TABLE, R_WARD, RESOURCES, UNLIMITED
-from engine.stages import S_RESUME, S_TREAT, S_TREATED, bump, start_wait
+from engine.stages import S_AID, S_RESUME, S_TREAT, S_TREATED, bump, start_wait
 from engine.survival import set_factor
 from engine.world import (
     CATEGORIES,
     J_BUMPED,
     J_GRANT,
     K_PATIENT,
+    K_RELEASE,
     K_SURGE,
     RESOURCES_IN_ALL,
+    new_note,
     note,
     schedule,
 )
@@ -29,7 +33,68 @@ SURGED, BLOODLESS = 1, 2
 
 @inner
 def touch(w: Any, r: Any, now: Any) -> None:
-    """Bring the time integrals of resource r up to `now`."""
+    """Bring the time integrals of resource r up to `now`, releases that were promised until then included."""
+    while w.promised_first[r] >= 0:
+        k = w.promised_first[r]
+        at = w.notes[k].at
+        if at > now:
+            break
+        _integrate(w, r, at)
+        w.in_use[r] -= 1
+        w.stay_sum[r] += at
+        w.promised_first[r] = w.notes[k].next
+        w.notes[k].next = w.free_note
+        w.free_note = k
+    _integrate(w, r, now)
+
+
+@inner
+def promise(w: Any, r: Any, at: Any) -> None:
+    """A unit of resource r is free again at `at`: seen to when somebody looks, or in the calendar if somebody waits."""
+    if w.waiting[r] > 0:
+        w.releases += 1
+        schedule(w, at, K_RELEASE, r, r, 0)
+        return
+    k = new_note(w)
+    if k < 0:
+        return
+    w.notes[k].at = at
+    first = w.promised_first[r]
+    if first < 0:
+        w.notes[k].next = -1
+        w.promised_first[r] = k
+        w.promised_last[r] = k
+    elif w.notes[w.promised_last[r]].at <= at:
+        w.notes[k].next = -1
+        w.notes[w.promised_last[r]].next = k
+        w.promised_last[r] = k
+    elif at < w.notes[first].at:
+        w.notes[k].next = first
+        w.promised_first[r] = k
+    else:
+        before = np.int64(first)
+        while w.notes[w.notes[before].next].at <= at:
+            before = np.int64(w.notes[before].next)
+        w.notes[k].next = w.notes[before].next
+        w.notes[before].next = k
+
+
+@inner
+def _call_in(w: Any, r: Any) -> None:
+    """Somebody waits for resource r from now on: what is promised goes into the calendar."""
+    k = np.int64(w.promised_first[r])
+    while k >= 0:
+        w.releases += 1
+        schedule(w, w.notes[k].at, K_RELEASE, r, r, 0)
+        after = np.int64(w.notes[k].next)
+        w.notes[k].next = w.free_note
+        w.free_note = k
+        k = after
+    w.promised_first[r] = -1
+
+
+@inner
+def _integrate(w: Any, r: Any, now: Any) -> None:
     dt = now - w.touched[r]
     if dt > 0.0:
         w.used_area[r] += w.in_use[r] * dt
@@ -73,7 +138,10 @@ def join(w: Any, states: Any, slot: Any, line: Any, now: Any, in_front: Any) -> 
         else:
             w.first[line, c] = slot
         w.last[line, c] = slot
+    if line < RESOURCES_IN_ALL and w.promised_first[line] >= 0:
+        _call_in(w, line)
     w.waiting[line] += 1
+    w.waiting_as[line, c] += 1
     w.max_queue[line] = max(w.max_queue[line], w.waiting[line])
 
 
@@ -95,6 +163,7 @@ def quit_line(w: Any, states: Any, slot: Any, category: Any, now: Any) -> None:
     s.next = -1
     s.previous = -1
     w.waiting[line] -= 1
+    w.waiting_as[line, category] -= 1
 
 
 @inner
@@ -245,6 +314,7 @@ def acquire(w: Any, states: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) ->
     """Take resource r now, or stand in its line; whether it was taken."""
     s = states[slot]
     f = r // RESOURCES
+    touch(w, r, now)
     if w.in_use[r] >= w.capacity[r] and not (w.surge_open[f] or w.surge_coming[f]):
         _surge(w, f, now, m)
     if w.in_use[r] < w.capacity[r] and w.waiting[r] == 0:
@@ -302,9 +372,15 @@ def _bump(w: Any, states: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> N
 
 @inner
 def plan(w: Any, states: Any, slot: Any) -> None:
-    """Enter the patient's next own event in the calendar; earlier entries no longer count (`version`)."""
+    """Enter the patient's next own event in the calendar; earlier entries no longer count (`version`).
+
+    First aid of one who waits for transport is no event: it is made up for before the next (`board` and own events).
+    Until then the clock runs faster, so that no death is missed.
+    """
     s = states[slot]
-    at = min(s.at, s.retriage_at)
+    at = s.retriage_at
+    if s.stage != S_AID or s.line < 0:
+        at = min(at, s.at)
     death = s.late
     if s.life < math.inf and s.rate > 0.0:
         death = min(death, s.since + (s.life - s.used) / s.rate)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.calendar import BUCKETS, next_time, suit, take_first
 from engine.casualties import identify, ill, person, unit, wounded, wounded_in_brief
 from engine.columns import AT_POI, DISEASE, EN_ROUTE, IN_CARE, NONE, PSYCHOLOGICAL, RTD, WOUNDED
 from engine.contention import (
@@ -23,6 +24,7 @@ from engine.contention import (
     join,
     let_go,
     plan,
+    promise,
     quit_line,
     release_held,
     set_surge,
@@ -58,6 +60,7 @@ from engine.stages import (
     S_REQUEST,
     S_RTD,
     S_TREATED,
+    S_TRIAGE,
     WAITING_AFTER,
     WAITING_AT,
     begin_way,
@@ -80,6 +83,7 @@ from engine.transport import fill, lift, pick_up, serve_way, unbook, use_pool
 from engine.treatments import E_ARRIVED, E_DEPARTED, E_IN_CARE, E_STAGED, E_TRIAGED, E_WAITING, log_event
 from engine.world import (
     BROKEN,
+    CROWDED,
     FULL,
     HORIZON,
     HUNGRY,
@@ -108,14 +112,13 @@ from engine.world import (
     new_slot,
     note,
     schedule,
-    take_first,
 )
 
 STEPS = 400_000
 """Entries of the calendar after which the kernel returns, so that Ctrl-C works."""
 
 PATIENCE = 60.0 * DAY
-"""Time without any progress after which a deadlock is looked for."""
+"""Time without any progress after which a deadlock is looked for, at least (`_patience`)."""
 
 
 @inner
@@ -481,8 +484,12 @@ def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any
                 ):  # a ride that follows from it comes after it, in the record as well
                     schedule(w, now + 1.0, K_WAKE, 65536 + s.way, s.way, 1)
             continue
-        r = needed(p, s, m)
+        r = np.int64(-1)
         kind = taken_by(p, s, m) if s.facility >= 0 else -1
+        if kind >= 0 and not s.granted:
+            r = np.int64(s.facility * RESOURCES + kind)
+            if not m.network.finite[r]:
+                r = np.int64(-1)
         finite_way = s.way >= 0 and m.network.way_finite[s.way]
         struck = (s.facility >= 0 and m.network.struck[s.facility]) or (
             s.stage == S_ARRIVE and m.network.struck[s.destination]
@@ -503,8 +510,11 @@ def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any
             )
         )
         if touches and s.at > now:
-            plan(w, states, slot)
-            return
+            if s.stage != S_TRIAGE or s.held < 0 or struck:
+                plan(w, states, slot)
+                return
+            promise(w, s.held, s.at)  # the team is free when triage ends, and that is all it does to others
+            s.held = -1
         if r >= 0:
             if not acquire(w, states, q, slot, r, now, m):
                 plan(w, states, slot)
@@ -674,16 +684,49 @@ def _sample(w: Any, now: Any, m: Any) -> None:
 
 
 @inner
+def _patience(m: Any) -> float:
+    """PATIENCE, or longer where batches wait long, lifts come seldom or weather mostly keeps vehicles grounded."""
+    patience = PATIENCE
+    for k in range(m.network.way_first[m.network.ways - 1] + m.network.way_count[m.network.ways - 1]):
+        patience = max(patience, m.network.batch_wait[k] + DAY)
+    for pool in range(m.network.pools):
+        every = DAY
+        if m.network.lift_every[pool] > 0.0 and m.network.lift_cancelled[pool] < 1.0:
+            every = max(every, m.network.lift_every[pool] / (1.0 - m.network.lift_cancelled[pool]))
+            patience = max(patience, m.network.lift_first[pool] + 20.0 * every)
+        if m.network.grounded[pool] < 1.0:
+            patience = max(patience, 20.0 * every / (1.0 - m.network.grounded[pool]))
+    return patience
+
+
+@inner
+def _helps(states: Any, tie: Any, what: Any, version: Any) -> bool:
+    """Whether an entry of the calendar may help somebody who waits."""
+    kind = tie >> np.int64(48)
+    if kind == K_PATIENT:
+        s = states[what]
+        return bool(version == s.version and not s.nobody and (s.line < 0 or death_time(s) < math.inf))
+    return kind in (K_WORLD, K_RETURN, K_RELEASE, K_PICK_UP, K_SURGE)
+
+
+@inner
 def _stuck(w: Any, states: Any) -> bool:
     """Whether no entry of the calendar can ever help those who wait: only clocks are left, and re-triage."""
-    for k in range(w.entries):
-        e = w.calendar[k]
-        kind = e.tie >> np.int64(48)
-        if kind == K_PATIENT:
-            s = states[e.what]
-            if e.version == s.version and not s.nobody and (s.line < 0 or death_time(s) < math.inf):
+    c = w.calendar
+    for k in range(c.in_front):
+        e = c.front[k]
+        if _helps(states, e.tie, e.what, e.version):
+            return False
+    for place in range(BUCKETS):
+        at = np.int64(c.bucket[place])
+        while at >= 0:
+            e = c.listed[at]
+            if _helps(states, e.tie, e.what, e.version):
                 return False
-        elif kind in (K_WORLD, K_RETURN, K_RELEASE, K_PICK_UP, K_SURGE):
+            at = np.int64(e.next)
+    for k in range(c.in_far):
+        e = c.far[k]
+        if _helps(states, e.tie, e.what, e.version):
             return False
     return True
 
@@ -773,7 +816,9 @@ def _perform(
             _own_events(w, states, q, o, what, now, m)
     elif kind == K_RETURN:
         w.idle[what] += 1
-        use_pool(w, states, q, what, now, m)
+        if w.wanted[what]:
+            w.wanted[what] = 0
+            use_pool(w, states, q, what, now, m)
     elif kind == K_PICK_UP:
         pick_up(w, states, q, what, now, m)
     elif kind == K_RELEASE:
@@ -826,6 +871,8 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
     if len(leaving) > 0:
         _finish_open(w, states, q, o, leaving, m)
         return
+    if w.cursor == 0 and len(arrivals) > 1:
+        suit(w.calendar, (arrivals[-1].time - arrivals[0].time) / len(arrivals))
     steps = 0
     while w.status == RUNNING:
         if o.rows[PATIENTS] >= room:
@@ -838,7 +885,7 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
         if not coming and w.open == 0 and w.releases == 0:
             w.status = OVER
             break
-        at = w.calendar[0].at if w.entries > 0 else math.inf
+        at = next_time(w.calendar)
         if coming and arrivals[w.cursor].time <= at:
             w.now = arrivals[w.cursor].time
             _take_in(w, states, q, o, arrivals[w.cursor], m)
@@ -849,19 +896,22 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
             w.now = horizon
             w.status = HORIZON
         else:
-            first = w.calendar[0]
+            first = w.calendar.front[0]
             kind = first.tie >> np.int64(48)
             what = np.int64(first.what)
             version = np.int64(first.version)
-            take_first(w)
+            take_first(w.calendar)
             w.now = at
             _perform(w, states, q, o, kind, what, version, at, m)
-            if not coming and at - w.progress_at > PATIENCE and horizon == math.inf:
+            stalled = not coming and horizon == math.inf and at - w.progress_at > PATIENCE
+            if stalled and at - w.progress_at > _patience(m):
                 if _stuck(w, states):
                     w.status = STUCK
                 w.progress_at = at
         steps += 1
         w.steps += 1
+        if w.calendar.overflow:
+            w.status = CROWDED
         if steps >= STEPS:
             break
 

@@ -258,7 +258,7 @@ def entry(function: Any = None, *, nogil: bool = False) -> Any:
     """
     if function is None:
         return functools.partial(entry, nogil=nogil)
-    dispatcher = numba.njit(function, nogil=nogil)
+    dispatcher = numba.njit(function, nogil=nogil, error_model="numpy")
     if _HERE not in Path(inspect.getfile(function)).resolve().parents or not hasattr(dispatcher, "_compiler"):
         return dispatcher
     with contextlib.suppress(OSError):
@@ -276,7 +276,9 @@ def inner(function: Any = None, *, from_python: bool = False) -> Any:
     """
     if function is None:
         return functools.partial(inner, from_python=from_python)
-    dispatcher = numba.njit(function, no_cpython_wrapper=not from_python, no_cfunc_wrapper=True)
+    dispatcher = numba.njit(
+        function, no_cpython_wrapper=not from_python, no_cfunc_wrapper=True, error_model="numpy"
+    )
     if not hasattr(dispatcher, "get_call_template"):  # NUMBA_DISABLE_JIT
         return dispatcher
     if not from_python:
@@ -323,6 +325,18 @@ def _finalize(self: Any) -> None:
             if library.name in _callees:
                 pending += library._linking_libraries
     self._linking_libraries = reached
+    if any(library.name in _callees for library in reached):
+        own = {function.name for function in self.get_defined_functions()}
+        optimise = self._optimize_final_module
+
+        def optimise_as_one() -> None:
+            """What only this entry point calls is its own: LLVM may then inline it, and drop what nothing uses."""
+            for function in self._final_module.functions:
+                if not function.is_declaration and function.name not in own:
+                    function.linkage = "internal"
+            optimise()
+
+        self._optimize_final_module = optimise_as_one
     _numba_finalize(self)
 
 

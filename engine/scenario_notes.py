@@ -224,11 +224,15 @@ def _policy_notes(whole: Scenario, routes: Routes) -> Iterable[str]:
         yield "retriage_minutes: without effect, as nobody waits where nothing is limited"
     if whole.acceptance == "push" and not full:
         yield 'acceptance "push": without effect, as no facility can be full'
-    if not several and whole.destination != "closest-first":
-        yield f'destination "{whole.destination}": without effect, as no place has a choice of links'
+    idle = (
+        "as no place has a choice of links" if not several else "as without bypass the closest is waited for"
+    )
+    choice = several and whole.bypass
+    if not choice and whole.destination != "closest-first":
+        yield f'destination "{whole.destination}": without effect, {idle}'
     if not several and not whole.bypass:
         yield "bypass = false: without effect, as no place has a choice of links"
     if whole.national_preference and not any(f.nation for f in whole.facilities):
         yield "national_preference: without effect, as no facility has a nation"
-    elif whole.national_preference and not several:
-        yield "national_preference: without effect, as no place has a choice of links"
+    elif whole.national_preference and not choice:
+        yield f"national_preference: without effect, {idle}"

@@ -587,9 +587,10 @@ def _treated(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
             slow(s, now, m.survival.resuscitation_rate[p.lethal])
     if s.resuscitating:
         s.resuscitating = 0
-        resuscitation_effect(p, s, now, m.survival)
-        vitals(o, i, s, now, s.leg * 4 + 1, m, who)
-    if s.life == math.inf and s.recover_span == 0.0 and not s.needs_surgery:
+        if not o.rows[QUIET]:  # scores decide nothing
+            resuscitation_effect(p, s, now, m.survival)
+            vitals(o, i, s, now, s.leg * 4 + 1, m, who)
+    if not o.rows[QUIET] and s.life == math.inf and s.recover_span == 0.0 and not s.needs_surgery:
         start_recovery(p, s, now, m.survival)
     if s.needs_surgery and m.network.operates[here] and not s.operated:
         s.stage = S_SURGERY
@@ -637,7 +638,7 @@ def _operated(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
     log_event(o, i, now, s.facility, ended, 0)
     if s.life < math.inf:
         set_rate(s, now, s.slowest * s.factor)
-    elif s.recover_span == 0.0:
+    elif not o.rows[QUIET] and s.recover_span == 0.0:
         start_recovery(p, s, now, m.survival)
     vitals(o, i, s, now, s.leg * 4 + 2, m, who)
     s.stage = S_ICU

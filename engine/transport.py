@@ -21,9 +21,9 @@ from engine.network import (
     Z_VEHICLES,
     leg_time,
 )
-from engine.stages import board
+from engine.stages import S_AID, S_DEPART, board, step
 from engine.streams import words
-from engine.survival import DAY
+from engine.survival import DAY, death_time
 from engine.world import (
     CATEGORIES,
     J_RIDE,
@@ -38,6 +38,9 @@ from engine.world import (
 )
 
 NOWHERE = -1
+MANY = 1 << 30
+FOREIGN, INCAPABLE = 1e6, 2e6
+"""Weights in the choice of a destination; ranks by distance and loads are smaller."""
 
 
 @inner
@@ -119,7 +122,7 @@ def _batch_ready(w: Any, states: Any, way: Any, k: Any, category: Any, now: Any,
     if m.network.batch[k] == 0 or m.network.batch_override[k] >> category & 1:
         return True
     line = RESOURCES_IN_ALL + way
-    if w.waiting[line] - w.coming[way] >= m.network.batch[k]:
+    if w.waiting[line] - w.coming[way, category] >= m.network.batch[k]:
         return True
     oldest = math.inf
     for c in range(CATEGORIES):
@@ -141,7 +144,10 @@ def _has_vehicle(w: Any, k: Any, now: Any, m: Any) -> bool:
     pool = m.network.candidate_pool[k]
     if pool < 0:
         return True
-    if m.network.lift_every[pool] > 0.0 or w.idle[pool] <= 0:
+    if m.network.lift_every[pool] > 0.0:
+        return False
+    if w.idle[pool] <= 0:
+        w.wanted[pool] = 1
         return False
     if not can_move(w, pool, now, m):
         wake(w, pool, now, m)
@@ -150,22 +156,62 @@ def _has_vehicle(w: Any, k: Any, now: Any, m: Any) -> bool:
 
 
 @inner
-def _choose(w: Any, states: Any, q: Any, way: Any, slot: Any, only: Any, now: Any, m: Any) -> int:
+def _can_go(w: Any, states: Any, k: Any, category: Any, now: Any, m: Any) -> bool:
+    """Whether a vehicle can set off for candidate k now and be accepted."""
+    if not accepts(w, m.network.destination[m.network.candidate_link[k]], m):
+        return False
+    way = m.network.candidate_way[k]
+    return _has_vehicle(w, k, now, m) and _batch_ready(w, states, way, k, category, now, m)
+
+
+@inner
+def _lies(s: Any) -> bool:
+    """Whether the patient needs a litter: T1, T2 and whoever needs surgery."""
+    return bool(s.category <= 2 or s.needs_surgery)
+
+
+@inner
+def _fits(s: Any, k: Any, m: Any) -> bool:
+    """Whether vehicles of candidate k have the litter that the patient needs."""
+    pool = m.network.candidate_pool[k]
+    return bool(pool < 0 or m.network.litters[pool] > 0 or not _lies(s))
+
+
+@inner
+def _wants_surgery(s: Any) -> bool:
+    return bool(s.needs_surgery and not s.operated)
+
+
+@inner
+def _demerit(s: Any, nation: Any, k: Any, m: Any) -> float:
+    """How far candidate k goes against what the scenario prefers, distance apart: facilities that cannot operate for
+    who needs surgery (with `bypass`), and then those of other nations.
+    """
+    demerit = 0.0
+    if _wants_surgery(s) and not m.network.able[k] and m.network.able_for[m.network.candidate_way[k]]:
+        demerit = INCAPABLE
+    if m.network.national and m.network.nation[m.network.destination[m.network.candidate_link[k]]] != nation:
+        demerit += FOREIGN
+    return demerit
+
+
+@inner
+def _choose(w: Any, states: Any, q: Any, way: Any, slot: Any, only: Any, able: Any, now: Any, m: Any) -> int:
     """The candidate by which the patient would go now, by the policies of the scenario; -1: none can be had.
 
-    `only` >= 0: only by vehicles of that pool.
+    Without `bypass` only the closest that is for this patient. `only` >= 0: only
+    by vehicles of that pool. `able`: only to a facility that operates.
     """
     s = states[slot]
     first = m.network.way_first[way]
     chosen = NOWHERE
     best = math.inf
     for k in range(first, first + m.network.way_count[way]):
-        if not (m.network.allowed[k] >> s.category & 1):
+        if not (m.network.allowed[k] >> s.category & 1) or not _fits(s, k, m):
             continue
         link = m.network.candidate_link[k]
         f = m.network.destination[link]
-        open_there = accepts(w, f, m)
-        if open_there and _has_vehicle(w, k, now, m) and _batch_ready(w, states, way, k, s.category, now, m):
+        if _can_go(w, states, k, s.category, now, m):
             value = 0.0
             if m.network.destinations == SPREAD_OUT:
                 value = unit(words(m.keys[Z_TRAVEL], s.cell, s.index, 4096 + s.leg * 64 + k - first)[2])
@@ -175,8 +221,7 @@ def _choose(w: Any, states: Any, q: Any, way: Any, slot: Any, only: Any, now: An
                 value = w.inside[f] / max(1.0, size) if m.network.finite[r] else float(w.inside[f])
             else:
                 value = m.network.rank[k] + 1e-6 * w.inside[f]  # of equally close ones, the emptier
-            if m.network.national and m.network.nation[f] != q.patients[slot].nation:
-                value += 1e9
+            value += _demerit(s, q.patients[slot].nation, k, m)
             if value < best:
                 best = value
                 chosen = k
@@ -184,11 +229,15 @@ def _choose(w: Any, states: Any, q: Any, way: Any, slot: Any, only: Any, now: An
             break
     if chosen >= 0 and only >= 0 and m.network.candidate_pool[chosen] != only:
         return NOWHERE
+    if chosen >= 0 and able and not m.network.able[chosen]:
+        return NOWHERE
     return chosen
 
 
 @inner
-def _board(w: Any, states: Any, slot: Any, k: Any, now: Any, depart: Any, arrive: Any, m: Any) -> None:
+def _board(
+    w: Any, states: Any, q: Any, slot: Any, k: Any, now: Any, depart: Any, arrive: Any, m: Any
+) -> None:
     """The patient leaves the line: ride, departure and arrival are fixed and journalled; a place is booked already."""
     s = states[slot]
     if s.held >= 0:
@@ -199,13 +248,19 @@ def _board(w: Any, states: Any, slot: Any, k: Any, now: Any, depart: Any, arrive
     first = m.network.way_first[m.network.candidate_way[k]]
     for other in range(first, k):
         g = m.network.destination[m.network.candidate_link[other]]
-        if m.network.allowed[other] >> s.category & 1 and not accepts(w, g, m):
+        incapable = _wants_surgery(s) and m.network.able[k] and not m.network.able[other]
+        if m.network.allowed[other] >> s.category & 1 and (incapable or not accepts(w, g, m)):
             w.bypassed[g] += 1
     note(w, s, now, J_RIDE, k)
     note(w, s, depart, J_TIME, 0)
     note(w, s, arrive, J_TIME, 0)
+    who = (s.cell, s.index)
+    if s.stage == S_AID and s.at <= now:
+        step(q, slot, s, m, who)
     s.wait_until = now
     board(s, k, depart, arrive, m)
+    while s.stage <= S_DEPART and s.at < death_time(s):  # from the POI: nothing that concerns others
+        step(q, slot, s, m, who)
     plan(w, states, slot)
     w.progress_at = now
 
@@ -231,7 +286,7 @@ def _send(w: Any, states: Any, q: Any, way: Any, slot: Any, k: Any, now: Any, m:
             closest = leg_time(m.network.first_link[q.patients[slot].front], s.leg, m, (s.cell, s.index))
             depart = now + max(0.0, s.rest + m.care.request[1] * (leg - closest))
             leg = leg * (1.0 - m.care.request[1])
-        _board(w, states, slot, k, now, depart, depart + leg, m)
+        _board(w, states, q, slot, k, now, depart, depart + leg, m)
         return
     w.idle[pool] -= 1
     w.sorties[pool] += 1
@@ -245,32 +300,71 @@ def _send(w: Any, states: Any, q: Any, way: Any, slot: Any, k: Any, now: Any, m:
     if m.network.out[k]:
         out += leg_time(link, 2048 + s.leg + 128 * s.sent, m, (s.cell, s.index))
         s.sent += 1
-    w.coming[way] += m.network.litters[pool] + m.network.seats[pool]
+    _expect(w, k, 1, m)
     w.busy[pool] += out
     schedule(w, now + out, K_PICK_UP, k, k, 0)
 
 
 @inner
-def _try_ways(w: Any, states: Any, q: Any, way: Any, only: Any, now: Any, m: Any) -> int:
-    """Send one vehicle to a way, if it needs one and can have one; 1 if so."""
+def _expect(w: Any, k: Any, sign: Any, m: Any) -> None:
+    """A vehicle sets off for candidate k (sign 1), or is there (-1): the room that those who wait may count on."""
+    way = m.network.candidate_way[k]
+    pool = m.network.candidate_pool[k]
+    litters = m.network.litters[pool]
+    w.coming_by[k] += sign * litters
+    for c in range(CATEGORIES):
+        if m.network.allowed[k] >> c & 1:
+            w.coming[way, c] += sign * (litters + (m.network.seats[pool] if c > 2 else 0))
+
+
+@inner
+def _needs(w: Any, states: Any, q: Any, way: Any, only: Any, now: Any, m: Any) -> int:
+    """The most urgent patient for whom a vehicle would set off now, w.picked the candidate; -1: nobody.
+
+    A vehicle is sent for when more wait, of a category and the more urgent ones, than are being fetched; or more who
+    need surgery than will be fetched to where it can be had.
+    """
     line = RESOURCES_IN_ALL + way
-    if w.waiting[line] <= w.coming[way]:
-        return 0
+    before = 0
     for c in range(CATEGORIES):
         slot = w.first[line, c]
         if slot >= 0:
-            k = _choose(w, states, q, way, slot, only, now, m)
-            if k >= 0:
-                _send(w, states, q, way, slot, k, now, m)
-                return 1
-    return 0
+            before += w.waiting_as[line, c]
+            if before > w.coming[way, c]:
+                w.picked = _choose(w, states, q, way, slot, only, 0, now, m)
+                if w.picked >= 0:
+                    return slot
+    able_for = m.network.able_for[way]
+    if able_for == 0 or w.waiting[line] == 0:
+        return NOWHERE
+    first = m.network.way_first[way]
+    coming = 0
+    for k in range(first, first + m.network.way_count[way]):
+        if m.network.able[k]:
+            coming += w.coming_by[k]
+    for c in range(CATEGORIES):
+        if able_for >> c & 1:
+            slot = w.first[line, c]
+            while slot >= 0:
+                if _wants_surgery(states[slot]):
+                    if coming <= 0:
+                        w.picked = _choose(w, states, q, way, slot, only, 1, now, m)
+                        if w.picked >= 0:
+                            return slot
+                        break
+                    coming -= 1
+                slot = states[slot].next
+    return NOWHERE
 
 
 @inner
 def serve_way(w: Any, states: Any, q: Any, way: Any, now: Any, m: Any) -> None:
     """Send as many vehicles to a way as it needs and can have."""
-    while _try_ways(w, states, q, way, -1, now, m):
-        pass
+    while True:
+        slot = _needs(w, states, q, way, -1, now, m)
+        if slot < 0:
+            return
+        _send(w, states, q, way, slot, w.picked, now, m)
 
 
 @inner
@@ -283,26 +377,27 @@ def _serve_list(
         return
     while True:
         chosen = NOWHERE
+        found = NOWHERE
+        by = NOWHERE
         urgency = CATEGORIES
         since = math.inf
         for j in range(first, last):
             way = ways[j]
-            line = RESOURCES_IN_ALL + way
-            if w.waiting[line] <= w.coming[way]:
+            if w.waiting[RESOURCES_IN_ALL + way] == 0:
                 continue
-            for c in range(min(urgency + 1, CATEGORIES)):
-                slot = w.first[line, c]
-                if slot < 0:
-                    continue
-                if c == urgency and states[slot].wait_since >= since:
-                    break
-                if _choose(w, states, q, way, slot, only, now, m) >= 0:
-                    chosen = way
-                    urgency = c
-                    since = states[slot].wait_since
-                    break
-        if chosen < 0 or not _try_ways(w, states, q, chosen, only, now, m):
+            slot = _needs(w, states, q, way, only, now, m)
+            if slot < 0:
+                continue
+            s = states[slot]
+            if s.category < urgency or (s.category == urgency and s.wait_since < since):
+                chosen = way
+                found = slot
+                by = w.picked
+                urgency = s.category
+                since = s.wait_since
+        if chosen < 0:
             return
+        _send(w, states, q, chosen, found, by, now, m)
 
 
 @inner
@@ -325,18 +420,33 @@ def use_pool(w: Any, states: Any, q: Any, pool: Any, now: Any, m: Any) -> None:
 
 
 @inner
-def _prefers_another(w: Any, q: Any, slot: Any, category: Any, k: Any, m: Any) -> bool:
-    """Whether a facility of the patient's own nation would accept, and candidate k leads to another nation's."""
+def _left_for_better(w: Any, states: Any, q: Any, slot: Any, k: Any, left: Any, now: Any, m: Any) -> bool:
+    """Whether the patient stays for a facility that the scenario prefers to candidate k's, with `left` others who do:
+    a vehicle for there is on its way or can set off now, and has room. For the own nation any of the pool will do.
+    """
+    s = states[slot]
     nation = q.patients[slot].nation
-    if m.network.nation[m.network.destination[m.network.candidate_link[k]]] == nation:
+    own = _demerit(s, nation, k, m)
+    if own == 0.0 or not m.network.bypass:
         return False
+    pool = m.network.candidate_pool[k]
     way = m.network.candidate_way[k]
     first = m.network.way_first[way]
+    room = 0
     for other in range(first, first + m.network.way_count[way]):
-        f = m.network.destination[m.network.candidate_link[other]]
-        if m.network.nation[f] == nation and m.network.allowed[other] >> category & 1 and accepts(w, f, m):
-            return True
-    return False
+        if not (m.network.allowed[other] >> s.category & 1) or not _fits(s, other, m):
+            continue
+        if _demerit(s, nation, other, m) >= own:
+            continue
+        room += w.coming_by[other]
+        if not accepts(w, m.network.destination[m.network.candidate_link[other]], m):
+            continue
+        by = m.network.candidate_pool[other]
+        if by == pool and (m.network.lift_every[pool] > 0.0 or own < INCAPABLE):
+            return True  # the same lift goes there too; the next vehicle of the pool will
+        if _has_vehicle(w, other, now, m) and _batch_ready(w, states, way, other, s.category, now, m):
+            room += MANY if by < 0 else w.idle[by] * max(1, m.network.litters[by])
+    return bool(room > left)
 
 
 @inner
@@ -354,6 +464,7 @@ def _load(
     f = m.network.destination[m.network.candidate_link[k]]
     # who goes
     going = 0
+    left = 0
     left_litters = litters
     left_seats = seats
     travel = 0.0
@@ -364,15 +475,15 @@ def _load(
             after = s.next
             if not m.network.allowed[k] >> c & 1 or (c <= 2 and left_litters == 0):
                 break
-            if m.network.national and _prefers_another(w, q, slot, c, k, m):
+            if _left_for_better(w, states, q, slot, k, left, now, m):
+                left += 1
                 slot = after
                 continue
             if booked <= 0 and not accepts(w, f, m):
                 left_litters = 0
                 left_seats = 0
             else:
-                lies = c <= 2 or s.needs_surgery
-                sits = not lies and left_seats > 0
+                sits = not _lies(s) and left_seats > 0
                 if sits or left_litters > 0:
                     if sits:
                         left_seats -= 1
@@ -390,15 +501,15 @@ def _load(
             slot = after
     depart = now + m.network.load[pool] * going
     arrive = depart + travel + m.network.unload[pool] * going
-    left = going
+    boarded = 0
     for c in range(CATEGORIES):
         slot = w.first[line, c]
-        while slot >= 0 and left > 0:
+        while slot >= 0 and boarded < going:
             after = states[slot].next
             if states[slot].chosen:
-                left -= 1
                 states[slot].chosen = 0
-                _board(w, states, slot, k, now, depart, arrive + (going - 1 - left), m)  # one after the other
+                _board(w, states, q, slot, k, now, depart, arrive + boarded, m)  # one after the other
+                boarded += 1
             slot = after
     w.carried[pool] += going
     w.ends[0] = arrive + going
@@ -415,7 +526,7 @@ def pick_up(w: Any, states: Any, q: Any, k: Any, now: Any, m: Any) -> None:
     f = m.network.destination[link]
     litters = m.network.litters[pool]
     seats = m.network.seats[pool]
-    w.coming[way] -= litters + seats
+    _expect(w, k, -1, m)
     going = _load(w, states, q, k, litters, seats, 1, now, m)
     home = now
     if going == 0:

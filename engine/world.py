@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.calendar import CALENDAR, enter, set_up
 from engine.kernel_cache import inner
-from engine.network import FACILITIES, POOLS, RESOURCES, WAYS
+from engine.network import CANDIDATES, FACILITIES, POOLS, RESOURCES, WAYS
 from engine.output import SLOTS
 from engine.survival import STATE
 
-CALENDAR = 1 << 21
 JOURNAL = 1 << 23
 SAMPLE_ROWS = 200_000
 """Rows of the time series; the interval is chosen so that they suffice."""
@@ -36,7 +36,8 @@ CATEGORIES = 5
     K_WAKE,
     K_SAMPLE,
 ) = range(11)
-"""Kinds of entries in the calendar, in the order in which ties are broken."""
+"""Kinds of entries in the calendar, in the order in which ties are broken: `tie` is kind << 48 plus an order. `what` is
+the slot of a patient, the resource, candidate, pool, facility or way."""
 
 J_GRANT, J_RIDE, J_TIME, J_BUMPED, J_KILLED, J_REQUEUED = range(6)
 """Entries of a patient's journal: what others decided. The value of J_RIDE is the candidate; two J_TIME follow it,
@@ -45,9 +46,6 @@ departure and arrival. J_GRANT's value has the bits of `contention`."""
 RUNNING, FULL, HUNGRY, OVER, HORIZON, STUCK, CROWDED, BROKEN = range(8)
 """Why the kernel returned: time to look up, chunk full, wants arrivals, done, horizon reached, deadlock, tables full,
 a contradiction."""
-
-ENTRY = np.dtype([("at", "f8"), ("tie", "i8"), ("what", "i4"), ("version", "i4")], align=True)
-"""`tie` is kind << 48 plus an order; `what` the slot of a patient, the resource, candidate, pool, facility or way."""
 
 NOTE = np.dtype([("at", "f8"), ("value", "i4"), ("code", "i4"), ("next", "i4")], align=True)
 
@@ -85,9 +83,7 @@ WORLD = np.dtype(
         ("states", STATE, (SLOTS + 1,)),
         ("free_slot", "i4"),
         ("used_slots", "i4"),
-        # calendar
-        ("entries", "i8"),
-        ("calendar", ENTRY, (CALENDAR,)),
+        ("calendar", CALENDAR),
         # journal
         ("free_note", "i4"),
         ("used_notes", "i4"),
@@ -96,6 +92,7 @@ WORLD = np.dtype(
         ("first", "i4", (LINES, CATEGORIES)),
         ("last", "i4", (LINES, CATEGORIES)),
         ("waiting", "i4", (LINES,)),
+        ("waiting_as", "i4", (LINES, CATEGORIES)),  # of them, by category
         # resources
         ("capacity", "i4", (RESOURCES_IN_ALL,)),  # now
         ("in_use", "i4", (RESOURCES_IN_ALL,)),
@@ -108,6 +105,8 @@ WORLD = np.dtype(
         ("blood", "i8", (FACILITIES,)),
         ("serving", "i4", (RESOURCES_IN_ALL, CATEGORIES)),  # bumping: those in treatment bays, latest first
         # statistics of resources and ways
+        ("promised_first", "i4", (RESOURCES_IN_ALL,)),  # releases at times that are known, in `notes`; -1
+        ("promised_last", "i4", (RESOURCES_IN_ALL,)),
         ("touched", "f8", (LINES,)),
         ("used_area", "f8", (RESOURCES_IN_ALL,)),
         ("capacity_area", "f8", (RESOURCES_IN_ALL,)),
@@ -132,12 +131,15 @@ WORLD = np.dtype(
         ("blood_short", "i8", (FACILITIES,)),
         # vehicles
         ("idle", "i4", (POOLS,)),  # negative: vehicles out of use that have yet to come home
-        ("coming", "i4", (WAYS,)),  # seats and litters of the vehicles under way to a place
+        ("coming", "i4", (WAYS, CATEGORIES)),  # room for a category in the vehicles under way to a place
+        ("coming_by", "i4", (CANDIDATES,)),  # litters of the vehicles under way for a candidate
+        ("picked", "i8"),  # candidate by which the one found by `transport` would go
         ("sorties", "i8", (POOLS,)),
         ("carried", "i8", (POOLS,)),
         ("litters_used", "i8", (POOLS,)),
         ("vehicles_lost", "i8", (POOLS,)),
         ("busy", "f8", (POOLS,)),  # ms
+        ("wanted", "u1", (POOLS,)),  # 1: somebody waits for a vehicle to return
         ("wake_at", "f8", (POOLS,)),
         ("weather_day", "f8", (POOLS,)),  # day of the answer below
         ("weather_bad", "u1", (POOLS,)),
@@ -154,83 +156,22 @@ WORLD = np.dtype(
 def new_world() -> Any:
     """An empty world: one row of WORLD."""
     w = np.zeros(1, WORLD)
+    set_up(w["calendar"])
     w["first"] = -1
     w["last"] = -1
     w["serving"] = -1
     w["free_slot"] = -1
     w["weather_day"] = -1e9
     w["free_note"] = -1
+    w["promised_first"] = -1
+    w["promised_last"] = -1
     return w
 
 
 @inner
 def schedule(w: Any, at: Any, kind: Any, order: Any, what: Any, version: Any) -> None:
-    """Enter something in the calendar: a heap in which every entry has four below it."""
-    k = w.entries
-    if k >= CALENDAR - 1:
-        w.status = CROWDED
-        return
-    tie = (np.int64(kind) << np.int64(48)) + np.int64(order)
-    w.entries = k + 1
-    heap = w.calendar
-    while k > 0:
-        parent = (k - 1) >> 2
-        above = heap[parent]
-        if not (at < above.at or (at == above.at and tie < above.tie)):
-            break
-        row = heap[k]
-        row.at = above.at
-        row.tie = above.tie
-        row.what = above.what
-        row.version = above.version
-        k = parent
-    row = heap[k]
-    row.at = at
-    row.tie = tie
-    row.what = what
-    row.version = version
-
-
-@inner
-def take_first(w: Any) -> None:
-    """Remove the first entry of the calendar."""
-    n = w.entries - 1
-    w.entries = n
-    if n <= 0:
-        return
-    heap = w.calendar
-    moved = heap[n]
-    at = moved.at
-    tie = moved.tie
-    what = moved.what
-    version = moved.version
-    k = np.int64(0)
-    while True:
-        child = 4 * k + 1
-        if child >= n:
-            break
-        least: Any = child
-        least_at = heap[child].at
-        least_tie = heap[child].tie
-        for other in range(child + 1, min(child + 4, n)):
-            if heap[other].at < least_at or (heap[other].at == least_at and heap[other].tie < least_tie):
-                least = other
-                least_at = heap[other].at
-                least_tie = heap[other].tie
-        if not (least_at < at or (least_at == at and least_tie < tie)):
-            break
-        below = heap[least]
-        row = heap[k]
-        row.at = least_at
-        row.tie = least_tie
-        row.what = below.what
-        row.version = below.version
-        k = least
-    row = heap[k]
-    row.at = at
-    row.tie = tie
-    row.what = what
-    row.version = version
+    """Enter something in the calendar."""
+    enter(w.calendar, at, (np.int64(kind) << np.int64(48)) + np.int64(order), what, version)
 
 
 @inner
@@ -266,8 +207,8 @@ def free_slot(w: Any, states: Any, slot: Any) -> None:
 
 
 @inner
-def note(w: Any, s: Any, at: Any, code: Any, value: Any) -> None:
-    """Append to the journal of a patient."""
+def new_note(w: Any) -> Any:
+    """A free row of the journals; -1 when there is none left."""
     k = w.free_note
     if k >= 0:
         w.free_note = w.notes[k].next
@@ -275,8 +216,19 @@ def note(w: Any, s: Any, at: Any, code: Any, value: Any) -> None:
         k = w.used_notes
         if k >= JOURNAL:
             w.status = CROWDED
-            return
+            return np.int64(-1)
         w.used_notes += 1
+    return np.int64(k)
+
+
+@inner
+def note(w: Any, s: Any, at: Any, code: Any, value: Any) -> None:
+    """Append to the journal of a patient, if the record will be told."""
+    if not w.told:
+        return
+    k = new_note(w)
+    if k < 0:
+        return
     row = w.notes[k]
     row.at = at
     row.code = code

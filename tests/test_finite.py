@@ -31,13 +31,13 @@ SAME = (
 """Columns that no vehicle can change."""
 
 
-@settings(max_examples=60, suppress_health_check=DRAWN)
+@settings(max_examples=300, suppress_health_check=DRAWN)
 @given(finite_networks.scenarios(lasting=True))
 def test_what_can_be_served_is_served_within_the_laws(scenario: dict[str, Any]) -> None:
     oracle.check_whole(oracle.run(scenario))
 
 
-@settings(max_examples=30, suppress_health_check=DRAWN)
+@settings(max_examples=150, suppress_health_check=DRAWN)
 @given(finite_networks.scenarios())
 def test_what_is_lost_for_good_ends_within_the_laws_or_is_named(scenario: dict[str, Any]) -> None:
     try:
@@ -49,7 +49,7 @@ def test_what_is_lost_for_good_ends_within_the_laws_or_is_named(scenario: dict[s
     oracle.check_whole(r)
 
 
-@settings(max_examples=15, suppress_health_check=DRAWN)
+@settings(max_examples=40, suppress_health_check=DRAWN)
 @given(finite_networks.scenarios(lasting=True))
 def test_chunks_do_not_change_the_records(scenario: dict[str, Any]) -> None:
     small, large = oracle.run(scenario, 64), oracle.run(scenario, 2048)
@@ -61,7 +61,7 @@ def test_chunks_do_not_change_the_records(scenario: dict[str, Any]) -> None:
     assert small.flow.summary() == large.flow.summary()
 
 
-@settings(max_examples=15, suppress_health_check=DRAWN)
+@settings(max_examples=40, suppress_health_check=DRAWN)
 @given(finite_networks.scenarios(lasting=True))
 def test_more_vehicles_leave_every_injury_alone(scenario: dict[str, Any]) -> None:
     more = copy.deepcopy(scenario)
@@ -209,12 +209,35 @@ def test_blood_is_used_in_whole_resuscitations_and_never_more_than_there_is() ->
     assert row["blood_short"] > 0
 
 
-def test_a_lift_that_comes_seldom_is_no_deadlock() -> None:
-    lift = {"interval_hours": 24.0 * 80, "first_hour": 24.0 * 75}
-    scenario = line(onward={"vehicle": "lift"}, r2={"policy_days": 0.0})
+@pytest.mark.parametrize(
+    ("interval_hours", "cancellation"), [(24.0 * 300, 0.0), (24.0 * 80, 0.9), (24.0, 0.99)], ids=str
+)
+def test_a_lift_that_comes_seldom_is_no_deadlock(interval_hours: float, cancellation: float) -> None:
+    lift = {"interval_hours": interval_hours, "cancellation": cancellation}
+    scenario = line(onward={"vehicle": "lift"}, r2={"policy_days": 0.0, "treatment_bays": 5})
     scenario["vehicles"].append(
         {"id": "lift", "kind": "ambulance_standard", "number": 1, "litters": 100, "lift": lift}
     )
     r = oracle.run(scenario)
     oracle.check_whole(r)
     assert (r.patients["status"] == c.EVACUATED).any()
+
+
+@pytest.mark.parametrize("national", [True, False])
+@pytest.mark.parametrize("bypass", [True, False])
+def test_a_vehicle_without_litters_is_not_sent_for_who_must_lie(bypass: bool, national: bool) -> None:
+    way = {"distribution": "constant", "mean": 5.0}
+    scenario = line(
+        r2={"policy_days": 0.0, "nation": "USA"},
+        r4={"nation": "USA"},
+        bypass=bypass,
+        national_preference=national,
+    )
+    scenario["facilities"].append({"id": "R4b", "role": 4, "nation": "NOR"})
+    scenario["links"].append({"origin": "R2", "destination": "R4b", "minutes": way, "vehicle": "bus"})
+    scenario["vehicles"].append(
+        {"id": "bus", "kind": "ambulance_standard", "number": 1, "litters": 0, "seats": 3}
+    )
+    r = oracle.run(scenario)
+    oracle.check_whole(r)
+    assert {t.destination for t in oracle.read(r).trips if t.origin == 0} >= {1, 2}
