@@ -38,7 +38,7 @@ from engine.arrival_plan import ArrivalPlan, ExpectedArrivals, day_factors, expe
 from engine.columns import ARRIVAL
 from engine.distributions import binomial, continuous, lognormal_median, lognormal_sigma, poisson
 from engine.incidents import count_incidents, draw_size, four_words
-from engine.kernel_cache import entry
+from engine.kernel_cache import entry, inner
 from engine.numerics import exp, normal_quantile
 from engine.profiles import QUARTERS, draw_profile
 from engine.streams import uniform
@@ -97,7 +97,7 @@ class _Run:
         self.stack = np.zeros((count, _DEEPEST + 4, 3), np.int64)
         self.top = np.zeros(count, np.int64)
         self.strength = plan.populations.astype(np.float64)
-        self.cursor = np.zeros(4, np.int64)
+        self.cursor = np.array([0, _TO_OPEN, 0, 0], np.int64)
         self.buffer = np.empty(2 * BATCH, ARRIVAL)
         self.counts: NDArray[np.int64] = np.zeros((0, count), np.int64)
         self.day_share = np.zeros(plan.days)
@@ -115,31 +115,29 @@ class _Run:
             self._split_total(plan.total)
             self._count()
         target = BATCH
-        for day in range(plan.days):
-            if not self._open_day(day):
-                continue
-            self.cursor[:] = day, -1, self.cursor[_USED], 0
-            while True:
-                status = _advance(
-                    self.keys,
-                    self.cells,
-                    plan.sizes,
-                    self.hours,
-                    self.profiles,
-                    self.stack,
-                    self.top,
-                    self.cursor,
-                    self.strength,
-                    self.buffer,
-                    target,
-                )
-                if status == _FULL:
-                    self._grow(int(self.cursor[_NEEDED]))
-                elif status == _ENOUGH:
-                    yield from self._flush(int(self.cursor[_HORIZON]))
-                    target = max(BATCH, 2 * int(self.cursor[_USED]))
-                else:
-                    break
+        while self.cursor[_DAY] < plan.days:
+            status = _draw_days(
+                self.keys,
+                self.cells,
+                plan.sizes,
+                plan.patterns,
+                self.day_share,
+                self.counts,
+                plan.populations if plan.depletion else _UNDEPLETED,
+                self.hours,
+                self.profiles,
+                self.stack,
+                self.top,
+                self.cursor,
+                self.strength,
+                self.buffer,
+                target,
+            )
+            if status == _FULL:
+                self._grow(int(self.cursor[_NEEDED]))
+            elif status == _ENOUGH:
+                yield from self._flush(int(self.cursor[_HORIZON]))
+                target = max(BATCH, 2 * int(self.cursor[_USED]))
         yield from self._flush(np.iinfo(np.int64).max)
 
     def _split_total(self, total: int) -> None:
@@ -184,30 +182,6 @@ class _Run:
         while not _count_cells(self.keys, self.cells, self.plan.sizes, np.int64(_BUDGET)):
             pass
 
-    def _open_day(self, day: int) -> bool:
-        """Give the day its incidents; False if there are none."""
-        plan = self.plan
-        if plan.total is None:
-            if not self.counts[day].any():
-                return False
-            ratio = np.ones(len(plan.fronts))
-            if plan.depletion:
-                ratio = np.maximum(0.0, self.strength) / plan.populations
-            _open_rates(self.cells, np.int64(day), self.counts[day], ratio)
-            self._count()
-        share = self.day_share[day] if plan.total is not None else 1.0
-        return bool(
-            _open_hours(
-                self.keys,
-                self.cells,
-                plan.patterns,
-                np.int64(day),
-                np.float64(share),
-                self.hours,
-                self.profiles,
-            )
-        )
-
     def _grow(self, needed: int) -> None:
         used = int(self.cursor[_USED])
         larger = np.empty(max(needed, len(self.buffer) * 3 // 2), ARRIVAL)
@@ -223,7 +197,10 @@ class _Run:
 
 _DAY, _HOUR, _USED, _HORIZON = range(4)  # places in the cursor
 _NEEDED = _HORIZON  # of the buffer, when it is full
-_DONE, _ENOUGH, _FULL = range(3)  # what `_advance` returns
+_TO_OPEN, _TO_COUNT, _OPEN = -3, -2, -1  # in the cursor's hour: what is to be done before the day's hours
+_DONE, _ENOUGH, _FULL = range(3)  # what `_draw_hours` and `_draw_days` return
+_DAYS_AT_A_TIME = 256
+_UNDEPLETED = np.zeros(0, np.int64)
 
 
 @entry
@@ -268,7 +245,7 @@ def _draw_counts(keys: Any, rates: Any, cells: Any, factors: Any, daily: Any, co
                 counts[day, c] = poisson(uniform(keys[_COUNT], cell.name, np.uint64(day), np.uint64(0)), mean)
 
 
-@entry
+@inner(from_python=True)
 def _count_cells(keys: Any, cells: Any, sizes: Any, budget: int) -> bool:
     """First pass: count the incidents of cells with uncounted casualties; False if the budget ran out before."""
     for c in range(len(cells)):
@@ -287,25 +264,35 @@ def _count_cells(keys: Any, cells: Any, sizes: Any, budget: int) -> bool:
     return True
 
 
-@entry
-def _open_rates(cells: Any, day: int, counts: Any, ratio: Any) -> None:
-    """Make the cells those of a day under `rates`: keys with the day in them, the day's casualties, none drawn."""
+@inner
+def _open_rates(cells: Any, day: Any, counts: Any, strength: Any, populations: Any) -> bool:
+    """Make the cells those of a day under `rates`: keys with the day in them, the day's casualties, none drawn; False
+    if there are none. Where forces deplete, `populations` says of how many the `strength` is left.
+    """
+    any_today = False
+    for c in range(len(cells)):
+        any_today = any_today or counts[day, c] > 0
+    if not any_today:
+        return False
     for c in range(len(cells)):
         cell = cells[c]
         a, b, _, _ = four_words(np.uint64(0), cell.name, np.uint64(day), np.uint64(1))
         cell.key = (a << np.uint64(32)) | b
-        cell.casualties = counts[c]
-        cell.uncounted = counts[c]
-        cell.left = counts[c]
+        cell.casualties = counts[day, c]
+        cell.uncounted = counts[day, c]
+        cell.left = counts[day, c]
         cell.incidents = 0
         cell.incident = 0
         cell.index = 0
-        cell.keep = ratio[cell.front]
+        cell.keep = 1.0
+        if len(populations) > 0:
+            cell.keep = max(0.0, strength[cell.front]) / populations[cell.front]
+    return True
 
 
-@entry
+@inner
 def _open_hours(
-    keys: Any, cells: Any, patterns: Any, day: int, share: float, hours: Any, profiles: Any
+    keys: Any, cells: Any, patterns: Any, day: Any, share: Any, hours: Any, profiles: Any
 ) -> bool:
     """Give each cell its incidents of the day, drawn from those left with probability `share`, hour by hour.
 
@@ -462,8 +449,8 @@ def _draw_leaf(
     return used
 
 
-@entry
-def _advance(
+@inner
+def _draw_hours(
     keys: Any,
     cells: Any,
     sizes: Any,
@@ -474,7 +461,7 @@ def _advance(
     cursor: Any,
     strength: Any,
     buffer: Any,
-    target: int,
+    target: Any,
 ) -> int:
     """Draw the day's leaves in the order of their starts until the buffer holds `target` casualties.
 
@@ -542,6 +529,54 @@ def _advance(
             return _FULL
         cursor[_USED] = _draw_leaf(keys, cell, sizes, weights, hour_ms, node, strength, buffer, cursor[_USED])
         top[best] -= 1
+
+
+@entry
+def _draw_days(
+    keys: Any,
+    cells: Any,
+    sizes: Any,
+    patterns: Any,
+    day_share: Any,
+    counts: Any,
+    populations: Any,
+    hours: Any,
+    profiles: Any,
+    stack: Any,
+    top: Any,
+    cursor: Any,
+    strength: Any,
+    buffer: Any,
+    target: int,
+) -> int:
+    """Go on from the cursor, day by day: as `_draw_hours`, but _DONE after the last day, or to draw breath.
+
+    `counts` (days, C) are the casualties of days under `rates`; without any row a total has been given to the cells,
+    and a day takes the share `day_share` of what is left. `populations` (fronts): see `_open_rates`.
+    """
+    for _ in range(_DAYS_AT_A_TIME):
+        day = cursor[_DAY]
+        if day >= len(day_share):
+            break
+        goes_on = True
+        if cursor[_HOUR] == _TO_OPEN:
+            goes_on = len(counts) == 0 or _open_rates(cells, day, counts, strength, populations)
+            cursor[_HOUR] = _TO_COUNT
+        if goes_on and cursor[_HOUR] == _TO_COUNT:
+            if not _count_cells(keys, cells, sizes, _BUDGET):
+                break
+            share = day_share[day] if len(counts) == 0 else 1.0
+            goes_on = _open_hours(keys, cells, patterns, day, share, hours, profiles)
+            cursor[_HOUR] = _OPEN
+        if goes_on:
+            status = _draw_hours(
+                keys, cells, sizes, hours, profiles, stack, top, cursor, strength, buffer, target
+            )
+            if status != _DONE:
+                return status
+        cursor[_DAY] = day + 1
+        cursor[_HOUR] = _TO_OPEN
+    return _DONE
 
 
 @entry

@@ -28,6 +28,9 @@ ENTRY = np.dtype([("at", "f8"), ("tie", "i8"), ("what", "i4"), ("version", "i4")
 
 LISTED = np.dtype([*((name, ENTRY[name]) for name in ENTRY.names or ()), ("next", "i4")], align=True)
 
+FRONT, FAR = 0, ENTRIES
+"""Where the two heaps begin."""
+
 CALENDAR = np.dtype(
     [
         ("overflow", "i8"),  # 1: an entry found no room and is lost
@@ -41,8 +44,7 @@ CALENDAR = np.dtype(
         ("used", "i4"),
         ("bucket", "i4", (BUCKETS,)),  # first entry in `listed`; -1 none
         ("listed", LISTED, (ENTRIES,)),
-        ("front", ENTRY, (ENTRIES,)),
-        ("far", ENTRY, (ENTRIES,)),
+        ("heap", ENTRY, (2 * ENTRIES,)),  # two heaps: the front from FRONT on, the far from FAR on
     ],
     align=True,
 )
@@ -57,21 +59,21 @@ def set_up(calendar: Any) -> None:
 
 
 @inner
-def _push(heap: Any, size: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
-    """Enter at the end of a heap in which every entry has four below it, `size` entries so far."""
+def _push(c: Any, base: Any, size: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
+    """Enter at the end of the heap from `base` on, in which every entry has four below it, `size` entries so far."""
     k = np.int64(size)
     while k > 0:
         parent = (k - 1) >> 2
-        above = heap[parent]
+        above = c.heap[base + parent]
         if not (at < above.at or (at == above.at and tie < above.tie)):
             break
-        row = heap[k]
+        row = c.heap[base + k]
         row.at = above.at
         row.tie = above.tie
         row.what = above.what
         row.version = above.version
         k = parent
-    row = heap[k]
+    row = c.heap[base + k]
     row.at = at
     row.tie = tie
     row.what = what
@@ -79,11 +81,11 @@ def _push(heap: Any, size: Any, at: Any, tie: Any, what: Any, version: Any) -> N
 
 
 @inner
-def _pop(heap: Any, n: Any) -> None:
+def _pop(c: Any, base: Any, n: Any) -> None:
     """Take the first entry out of a heap that has `n` entries afterwards."""
     if n <= 0:
         return
-    moved = heap[n]
+    moved = c.heap[base + n]
     at = moved.at
     tie = moved.tie
     what = moved.what
@@ -94,23 +96,25 @@ def _pop(heap: Any, n: Any) -> None:
         if child >= n:
             break
         least: Any = child
-        least_at = heap[child].at
-        least_tie = heap[child].tie
+        least_at = c.heap[base + child].at
+        least_tie = c.heap[base + child].tie
         for other in range(child + 1, min(child + 4, n)):
-            if heap[other].at < least_at or (heap[other].at == least_at and heap[other].tie < least_tie):
+            if c.heap[base + other].at < least_at or (
+                c.heap[base + other].at == least_at and c.heap[base + other].tie < least_tie
+            ):
                 least = other
-                least_at = heap[other].at
-                least_tie = heap[other].tie
+                least_at = c.heap[base + other].at
+                least_tie = c.heap[base + other].tie
         if not (least_at < at or (least_at == at and least_tie < tie)):
             break
-        below = heap[least]
-        row = heap[k]
+        below = c.heap[base + least]
+        row = c.heap[base + k]
         row.at = least_at
         row.tie = least_tie
         row.what = below.what
         row.version = below.version
         k = least
-    row = heap[k]
+    row = c.heap[base + k]
     row.at = at
     row.tie = tie
     row.what = what
@@ -125,7 +129,7 @@ def enter(c: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
         if c.in_front >= ENTRIES - 1:
             c.overflow = 1
             return
-        _push(c.front, c.in_front, at, tie, what, version)
+        _push(c, FRONT, c.in_front, at, tie, what, version)
         c.in_front += 1
     elif number < c.current + BUCKETS:
         k = c.free
@@ -150,7 +154,7 @@ def enter(c: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
         if c.in_far >= ENTRIES - 1:
             c.overflow = 1
             return
-        _push(c.far, c.in_far, at, tie, what, version)
+        _push(c, FAR, c.in_far, at, tie, what, version)
         c.in_far += 1
 
 
@@ -158,7 +162,7 @@ def enter(c: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
 def _nearer(c: Any) -> None:
     """What lay beyond the ring and no longer does comes into it."""
     while c.in_far > 0:
-        first = c.far[0]
+        first = c.heap[FAR]
         if np.int64(first.at * c.rate) >= c.current + BUCKETS:
             return
         at = first.at
@@ -166,7 +170,7 @@ def _nearer(c: Any) -> None:
         what = first.what
         version = first.version
         c.in_far -= 1
-        _pop(c.far, c.in_far)
+        _pop(c, FAR, c.in_far)
         enter(c, at, tie, what, version)
 
 
@@ -179,7 +183,7 @@ def _open_bucket(c: Any) -> None:
     while k >= 0:
         row = c.listed[k]
         after = np.int64(row.next)
-        _push(c.front, c.in_front, row.at, row.tie, row.what, row.version)
+        _push(c, FRONT, c.in_front, row.at, row.tie, row.what, row.version)
         c.in_front += 1
         c.in_ring -= 1
         row.next = c.free
@@ -189,25 +193,25 @@ def _open_bucket(c: Any) -> None:
 
 @inner
 def next_time(c: Any) -> float:
-    """ms of the first entry, which is c.front[0] from now on; infinity: there is none."""
+    """ms of the first entry, which is c.heap[FRONT] from now on; infinity: there is none."""
     while c.in_front == 0:
         if c.in_ring > 0:
             c.current += 1
             _nearer(c)
             _open_bucket(c)
         elif c.in_far > 0:
-            c.current = np.int64(c.far[0].at * c.rate)
+            c.current = np.int64(c.heap[FAR].at * c.rate)
             _nearer(c)
         else:
             return math.inf
-    return np.float64(c.front[0].at)
+    return np.float64(c.heap[FRONT].at)
 
 
 @inner
 def take_first(c: Any) -> None:
     """Remove the first entry; `next_time` has been asked."""
     c.in_front -= 1
-    _pop(c.front, c.in_front)
+    _pop(c, FRONT, c.in_front)
 
 
 @inner
@@ -225,24 +229,24 @@ def suit(c: Any, interval: Any) -> None:
             if c.in_far >= ENTRIES - 1:
                 c.overflow = 1
                 return
-            _push(c.far, c.in_far, row.at, row.tie, row.what, row.version)
+            _push(c, FAR, c.in_far, row.at, row.tie, row.what, row.version)
             c.in_far += 1
             row.next = c.free
             c.free = k
             k = after
     c.in_ring = 0
     for j in range(c.in_front):
-        row = c.front[j]
+        row = c.heap[FRONT + j]
         if c.in_far >= ENTRIES - 1:
             c.overflow = 1
             return
-        _push(c.far, c.in_far, row.at, row.tie, row.what, row.version)
+        _push(c, FAR, c.in_far, row.at, row.tie, row.what, row.version)
         c.in_far += 1
     c.in_front = 0
     c.width = width
     c.rate = 1.0 / width
     if c.in_far > 0:
-        c.current = np.int64(c.far[0].at * c.rate)
+        c.current = np.int64(c.heap[FAR].at * c.rate)
         _nearer(c)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine import numerics
-from engine.columns import AGENT, NBI, NONE, PSYCHOLOGICAL, WOUNDED, Table
+from engine.columns import AGENT, NBI, NONE, PATIENT, PSYCHOLOGICAL, WOUND, WOUNDED, Table
 from engine.kernel_cache import entry, inner
 from engine.streams import words
 
@@ -20,6 +20,9 @@ FLAG_FRACTURE, FLAG_AMPUTATION, FLAG_VESSEL, FLAG_BURN, FLAG_EYE, FLAG_PNEUMOTHO
 """Bits of `Injuries.flags`: what a condition calls for."""
 
 MAXIMUM_WOUNDS = 24
+
+SAMPLE = np.dtype([("patients", PATIENT, (1,)), ("wounds", WOUND, (MAXIMUM_WOUNDS,))], align=True)
+"""One casualty of a sample, without a record."""
 
 # Rows of Injuries.illness: which tables describe a casualty without weapon wounds.
 ILL_NBI, ILL_DISEASE, ILL_MUSCULOSKELETAL, ILL_PSYCHOLOGICAL, ILL_AGENT = 0, 1, 2, 3, 4
@@ -216,14 +219,14 @@ def iss_region(region: Any, ais: Any) -> int:
 
 
 @inner
-def severity_scores(wounds: Any, first: Any, n: Any) -> Any:
-    """(ISS, NISS) of wounds[first:first + n]: Baker 1974, Osler 1997; any AIS 6 gives 75."""
+def severity_scores(o: Any, first: Any, n: Any) -> Any:
+    """(ISS, NISS) of o.wounds[first:first + n]: Baker 1974, Osler 1997; any AIS 6 gives 75."""
     worst = np.int64(0)  # AIS of the worst wound of each ISS region, 4 bits each
     first_new = np.int64(0)
     second_new = np.int64(0)
     third_new = np.int64(0)
     for k in range(n):
-        ais = np.int64(wounds[first + k].ais)
+        ais = np.int64(o.wounds[first + k].ais)
         if ais == 6:
             return np.int64(75), np.int64(75)
         if ais > first_new:
@@ -232,7 +235,7 @@ def severity_scores(wounds: Any, first: Any, n: Any) -> Any:
             second_new, third_new = ais, second_new
         elif ais > third_new:
             third_new = ais
-        shift = np.int64(4 * iss_region(wounds[first + k].region, ais))
+        shift = np.int64(4 * iss_region(o.wounds[first + k].region, ais))
         if (worst >> shift) & 15 < ais:
             worst = (worst & ~(np.int64(15) << shift)) | (ais << shift)
     highest = np.int64(0)
@@ -262,7 +265,7 @@ def type_row(p: Any, t: Any) -> Any:
 
 
 @inner
-def _wound_regions(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> Any:
+def _wound_regions(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> Any:
     """Draws number, region, side and AIS of the wounds of battle casualty `p` from row w on.
 
     Returns (number of wounds, 1 where instantly fatal).
@@ -287,7 +290,7 @@ def _wound_regions(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any,
             x = t.latent[0] * z + t.latent[1] * numerics.normal_quantile(unit(b)) + t.shift[mechanism]
             while ais < 5 and x > t.ais[region, ais - 1]:
                 ais += 1
-        wound = wounds[w + k]
+        wound = o.wounds[w + k]
         wound.region = region
         wound.ais = ais
         wound.side = 1 + np.int64(unit(c) * 2.0) if t.sided[region] else 0
@@ -302,28 +305,28 @@ def _rank(region: Any, ais: Any) -> int:
 
 
 @inner
-def _sort_wounds(wounds: Any, first: Any, n: Any) -> None:
+def _sort_wounds(o: Any, first: Any, n: Any) -> None:
     """Worst wound first, stable."""
     for k in range(1, n):
-        region = wounds[first + k].region
-        ais = wounds[first + k].ais
-        side = wounds[first + k].side
-        condition = wounds[first + k].condition
+        region = o.wounds[first + k].region
+        ais = o.wounds[first + k].ais
+        side = o.wounds[first + k].side
+        condition = o.wounds[first + k].condition
         j = k - 1
-        while j >= 0 and _rank(wounds[first + j].region, wounds[first + j].ais) < _rank(region, ais):
-            wounds[first + j + 1].region = wounds[first + j].region
-            wounds[first + j + 1].ais = wounds[first + j].ais
-            wounds[first + j + 1].side = wounds[first + j].side
-            wounds[first + j + 1].condition = wounds[first + j].condition
+        while j >= 0 and _rank(o.wounds[first + j].region, o.wounds[first + j].ais) < _rank(region, ais):
+            o.wounds[first + j + 1].region = o.wounds[first + j].region
+            o.wounds[first + j + 1].ais = o.wounds[first + j].ais
+            o.wounds[first + j + 1].side = o.wounds[first + j].side
+            o.wounds[first + j + 1].condition = o.wounds[first + j].condition
             j -= 1
-        wounds[first + j + 1].region = region
-        wounds[first + j + 1].ais = ais
-        wounds[first + j + 1].side = side
-        wounds[first + j + 1].condition = condition
+        o.wounds[first + j + 1].region = region
+        o.wounds[first + j + 1].ais = ais
+        o.wounds[first + j + 1].side = side
+        o.wounds[first + j + 1].condition = condition
 
 
 @inner
-def _contradicts(wounds: Any, first: Any, k: Any, condition: Any, t: Any, repeats: Any) -> bool:
+def _contradicts(o: Any, first: Any, k: Any, condition: Any, t: Any, repeats: Any) -> bool:
     """Whether wound k cannot have this condition beside those before it.
 
     No wound lies beyond an amputation or at a second amputation of the same limb; none is the same again unless
@@ -331,8 +334,8 @@ def _contradicts(wounds: Any, first: Any, k: Any, condition: Any, t: Any, repeat
     """
     amputation = t.flags[condition] & FLAG_AMPUTATION
     for j in range(k):
-        other = wounds[first + j]
-        if other.region == wounds[first + k].region and other.side == wounds[first + k].side:
+        other = o.wounds[first + j]
+        if other.region == o.wounds[first + k].region and other.side == o.wounds[first + k].side:
             if other.condition == condition and not repeats:
                 return True
             gone = t.flags[other.condition] & FLAG_AMPUTATION
@@ -346,34 +349,34 @@ def _contradicts(wounds: Any, first: Any, k: Any, condition: Any, t: Any, repeat
 
 
 @inner
-def _choose(row: Any, mechanism: Any, wounds: Any, first: Any, k: Any, u: Any, t: Any, repeats: Any) -> int:
+def _choose(row: Any, mechanism: Any, o: Any, first: Any, k: Any, u: Any, t: Any, repeats: Any) -> int:
     """The entry of t.choices for wound k that u falls on, or the next that does not contradict; -1 if all do."""
-    wound = wounds[first + k]
+    wound = o.wounds[first + k]
     start = t.first[row, wound.region, mechanism, wound.ais, wound.side]
     count = t.count[row, wound.region, mechanism, wound.ais, wound.side]
     choice = pick(t.chance, start, count, u)
     for _ in range(count):
-        if not _contradicts(wounds, first, k, t.choices[start + choice], t, repeats):
+        if not _contradicts(o, first, k, t.choices[start + choice], t, repeats):
             return start + choice
         choice = (choice + 1) % count
     return -1
 
 
 @inner
-def _wound_conditions(row: Any, mechanism: Any, wounds: Any, first: Any, n: Any, t: Any) -> None:
+def _wound_conditions(row: Any, mechanism: Any, o: Any, first: Any, n: Any, t: Any) -> None:
     """Chooses the condition of each wound among those that fit type, region, mechanism, AIS and side.
 
     Where all of them contradict the wounds before, the wound moves to the other side; at last a wound may be the same
     as another. In a region without sides the wound takes the side that its condition names.
     """
     for k in range(n):
-        wound = wounds[first + k]
+        wound = o.wounds[first + k]
         u = (np.float64(wound.condition) + 0.5) / 65536.0
         chosen = -1
         for attempt in range(4):
             if attempt > 0 and t.sided[wound.region]:
                 wound.side = 3 - wound.side
-            chosen = _choose(row, mechanism, wounds, first, k, u, t, attempt >= 2)
+            chosen = _choose(row, mechanism, o, first, k, u, t, attempt >= 2)
             if chosen >= 0:
                 break
         if chosen < 0:
@@ -406,33 +409,33 @@ def _cause(p: Any, u: Any, t: Any) -> Any:
 
 
 @inner
-def wounded(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> int:
+def wounded(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> int:
     """Wounds, scores and cause of a battle casualty; returns the number of wounds."""
-    n, _ = _wound_regions(p, wounds, w, cell, index, key, t)
-    _sort_wounds(wounds, w, n)
-    _wound_conditions(type_row(p, t), p.mechanism, wounds, w, n, t)
-    p.iss, p.niss = severity_scores(wounds, w, n)
-    p.worst_ais = wounds[w].ais
-    p.condition = wounds[w].condition
+    n, _ = _wound_regions(p, o, w, cell, index, key, t)
+    _sort_wounds(o, w, n)
+    _wound_conditions(type_row(p, t), p.mechanism, o, w, n, t)
+    p.iss, p.niss = severity_scores(o, w, n)
+    p.worst_ais = o.wounds[w].ais
+    p.condition = o.wounds[w].condition
     p.cause = _cause(p, unit(words(key, p.incident, OF_INCIDENT, 0)[1]), t)
     p.severity = NONE
     return n
 
 
 @inner
-def wounded_in_brief(p: Any, wounds: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> Any:
+def wounded_in_brief(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> Any:
     """As `wounded`, for who needs no diagnoses: scores, and the worst wound in row w; returns the number of wounds."""
-    n, _ = _wound_regions(p, wounds, w, cell, index, key, t)
-    p.iss, p.niss = severity_scores(wounds, w, n)
+    n, _ = _wound_regions(p, o, w, cell, index, key, t)
+    p.iss, p.niss = severity_scores(o, w, n)
     worst = 0
     for k in range(1, n):
-        if _rank(wounds[w + k].region, wounds[w + k].ais) > _rank(
-            wounds[w + worst].region, wounds[w + worst].ais
+        if _rank(o.wounds[w + k].region, o.wounds[w + k].ais) > _rank(
+            o.wounds[w + worst].region, o.wounds[w + worst].ais
         ):
             worst = k
-    wounds[w].region = wounds[w + worst].region
-    wounds[w].ais = wounds[w + worst].ais
-    p.worst_ais = wounds[w].ais
+    o.wounds[w].region = o.wounds[w + worst].region
+    o.wounds[w].ais = o.wounds[w + worst].ais
+    p.worst_ais = o.wounds[w].ais
     p.severity = NONE
     return n
 
@@ -499,14 +502,15 @@ def identify(p: Any, arrival: Any, threshold: Any) -> None:
 
 
 @entry
-def triage_of_sample(n: int, row: int, key: Any, model: Table, patients: Table, wounds: Table) -> Any:
+def triage_of_sample(n: int, row: int, key: Any, model: Table, sample: Table) -> Any:
     """True triage categories of n battle casualties of warfare type `row`: counts of T1..T3, shape (3,).
 
     The sample behind the severity tilt of an author's triage weights. Instantly dead and those back on duty within
-    72 h do not count (MODEL section 3: shares are of the admitted).
+    72 h do not count (MODEL section 3: shares are of the admitted). `sample` is one row of SAMPLE to work in.
     """
     counts = np.zeros(3, np.int64)
-    p = patients[0]
+    o = sample[0]
+    p = o.patients[0]
     tables = model[0].injuries
     survival = model[0].survival
     p.type = row
@@ -514,12 +518,12 @@ def triage_of_sample(n: int, row: int, key: Any, model: Table, patients: Table, 
     p.kind = WOUNDED
     for i in range(n):
         p.incident = i
-        number, fatal = _wound_regions(p, wounds, 0, np.uint64(0), i, key, tables)
+        number, fatal = _wound_regions(p, o, 0, np.uint64(0), i, key, tables)
         if fatal:
             continue
-        _sort_wounds(wounds, 0, number)
-        p.iss, p.niss = severity_scores(wounds, 0, number)
-        p.worst_ais = wounds[0].ais
+        _sort_wounds(o, 0, number)
+        p.iss, p.niss = severity_scores(o, 0, number)
+        p.worst_ais = o.wounds[0].ais
         a, b, c, d = words(key, np.uint64(1), i, 0)
         lethal = unit(a) < survival.lethal[p.niss]
         minutes = survival.minutes[p.niss] * numerics.exp(

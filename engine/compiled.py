@@ -7,8 +7,8 @@ a scenario sets replaces them. Everything that reaches a record is computed with
 import numpy as np
 
 from engine import streams
-from engine.casualties import TYPES, triage_of_sample
-from engine.columns import PATIENT, WOUND, Table
+from engine.casualties import SAMPLE, TYPES, triage_of_sample
+from engine.columns import Table
 from engine.compiled_injuries import injuries, people
 from engine.compiled_network import care, network, transitions
 from engine.compiled_survival import survival
@@ -24,7 +24,7 @@ TILT_STEPS = 14
 def triage_shares(model_of: Table, row: int) -> list[float]:
     """Shares of T1..T3 among the admitted battle casualties of warfare type `row`, from a fixed sample."""
     key = np.uint64(streams.key(0, 0, "tilt"))
-    counts = triage_of_sample(TILT_SAMPLE, row, key, model_of, np.zeros(1, PATIENT), np.zeros(32, WOUND))
+    counts = triage_of_sample(TILT_SAMPLE, row, key, model_of, np.zeros(1, SAMPLE))
     total = int(counts.sum())
     return [int(c) / total for c in counts]
 

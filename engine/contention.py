@@ -7,8 +7,6 @@ where the scenario allows bumping, and the bumped one resumes before the others 
 import math
 from typing import Any
 
-import numpy as np
-
 from engine.columns import WOUNDED
 from engine.kernel_cache import inner
 from engine.network import R_BAY, R_ICU, R_PLACE, R_TABLE, R_WARD, RESOURCES, UNLIMITED
@@ -22,9 +20,11 @@ from engine.world import (
     K_RELEASE,
     K_SURGE,
     RESOURCES_IN_ALL,
-    new_note,
+    keep_promise,
     note,
+    promised_until,
     schedule,
+    take_promise,
 )
 
 SURGED, BLOODLESS = 1, 2
@@ -34,17 +34,11 @@ SURGED, BLOODLESS = 1, 2
 @inner
 def touch(w: Any, r: Any, now: Any) -> None:
     """Bring the time integrals of resource r up to `now`, releases that were promised until then included."""
-    while w.promised_first[r] >= 0:
-        k = w.promised_first[r]
-        at = w.notes[k].at
-        if at > now:
-            break
+    while promised_until(w, r) <= now:
+        at = take_promise(w, r)
         _integrate(w, r, at)
         w.in_use[r] -= 1
         w.stay_sum[r] += at
-        w.promised_first[r] = w.notes[k].next
-        w.notes[k].next = w.free_note
-        w.free_note = k
     _integrate(w, r, now)
 
 
@@ -54,43 +48,16 @@ def promise(w: Any, r: Any, at: Any) -> None:
     if w.waiting[r] > 0:
         w.releases += 1
         schedule(w, at, K_RELEASE, r, r, 0)
-        return
-    k = new_note(w)
-    if k < 0:
-        return
-    w.notes[k].at = at
-    first = w.promised_first[r]
-    if first < 0:
-        w.notes[k].next = -1
-        w.promised_first[r] = k
-        w.promised_last[r] = k
-    elif w.notes[w.promised_last[r]].at <= at:
-        w.notes[k].next = -1
-        w.notes[w.promised_last[r]].next = k
-        w.promised_last[r] = k
-    elif at < w.notes[first].at:
-        w.notes[k].next = first
-        w.promised_first[r] = k
     else:
-        before = np.int64(first)
-        while w.notes[w.notes[before].next].at <= at:
-            before = np.int64(w.notes[before].next)
-        w.notes[k].next = w.notes[before].next
-        w.notes[before].next = k
+        keep_promise(w, r, at)
 
 
 @inner
 def _call_in(w: Any, r: Any) -> None:
     """Somebody waits for resource r from now on: what is promised goes into the calendar."""
-    k = np.int64(w.promised_first[r])
-    while k >= 0:
+    while w.promised_first[r] >= 0:
         w.releases += 1
-        schedule(w, w.notes[k].at, K_RELEASE, r, r, 0)
-        after = np.int64(w.notes[k].next)
-        w.notes[k].next = w.free_note
-        w.free_note = k
-        k = after
-    w.promised_first[r] = -1
+        schedule(w, take_promise(w, r), K_RELEASE, r, r, 0)
 
 
 @inner
@@ -116,9 +83,9 @@ def touch_line(w: Any, line: Any, now: Any) -> None:
 
 
 @inner
-def join(w: Any, states: Any, slot: Any, line: Any, now: Any, in_front: Any) -> None:
+def join(w: Any, slot: Any, line: Any, now: Any, in_front: Any) -> None:
     """Enter a waiting line at the end of the category, or in front of it; `wait_since` is the caller's."""
-    s = states[slot]
+    s = w.states[slot]
     touch_line(w, line, now)
     c = s.category
     s.line = line
@@ -126,7 +93,7 @@ def join(w: Any, states: Any, slot: Any, line: Any, now: Any, in_front: Any) -> 
         s.previous = -1
         s.next = w.first[line, c]
         if s.next >= 0:
-            states[s.next].previous = slot
+            w.states[s.next].previous = slot
         else:
             w.last[line, c] = slot
         w.first[line, c] = slot
@@ -134,7 +101,7 @@ def join(w: Any, states: Any, slot: Any, line: Any, now: Any, in_front: Any) -> 
         s.next = -1
         s.previous = w.last[line, c]
         if s.previous >= 0:
-            states[s.previous].next = slot
+            w.states[s.previous].next = slot
         else:
             w.first[line, c] = slot
         w.last[line, c] = slot
@@ -146,17 +113,17 @@ def join(w: Any, states: Any, slot: Any, line: Any, now: Any, in_front: Any) -> 
 
 
 @inner
-def quit_line(w: Any, states: Any, slot: Any, category: Any, now: Any) -> None:
+def quit_line(w: Any, slot: Any, category: Any, now: Any) -> None:
     """Leave the waiting line in which one stood under `category`."""
-    s = states[slot]
+    s = w.states[slot]
     line = s.line
     touch_line(w, line, now)
     if s.previous >= 0:
-        states[s.previous].next = s.next
+        w.states[s.previous].next = s.next
     else:
         w.first[line, category] = s.next
     if s.next >= 0:
-        states[s.next].previous = s.previous
+        w.states[s.next].previous = s.previous
     else:
         w.last[line, category] = s.previous
     s.line = -1
@@ -167,41 +134,41 @@ def quit_line(w: Any, states: Any, slot: Any, category: Any, now: Any) -> None:
 
 
 @inner
-def end_wait(w: Any, states: Any, slot: Any, now: Any) -> None:
+def end_wait(w: Any, slot: Any, now: Any) -> None:
     """Leave the line for good, and count the wait."""
-    s = states[slot]
+    s = w.states[slot]
     line = s.line
-    quit_line(w, states, slot, s.category, now)
+    quit_line(w, slot, s.category, now)
     w.wait_sum[line, s.category] += now - s.wait_since
     w.wait_count[line, s.category] += 1
 
 
 @inner
-def _serve(w: Any, states: Any, slot: Any, r: Any) -> None:
+def _serve(w: Any, slot: Any, r: Any) -> None:
     """Bumping: enter the list of those in a treatment bay."""
-    s = states[slot]
+    s = w.states[slot]
     c = s.category
     s.previous = -1
     s.next = w.serving[r, c]
     if s.next >= 0:
-        states[s.next].previous = slot
+        w.states[s.next].previous = slot
     w.serving[r, c] = slot
     s.in_bay = 1 + c
 
 
 @inner
-def unserve(w: Any, states: Any, slot: Any, r: Any) -> None:
+def unserve(w: Any, slot: Any, r: Any) -> None:
     """Bumping: leave the list of those in a treatment bay."""
-    s = states[slot]
+    s = w.states[slot]
     if s.in_bay == 0:
         return
     c = s.in_bay - 1
     if s.previous >= 0:
-        states[s.previous].next = s.next
+        w.states[s.previous].next = s.next
     else:
         w.serving[r, c] = s.next
     if s.next >= 0:
-        states[s.next].previous = s.previous
+        w.states[s.next].previous = s.previous
     s.next = -1
     s.previous = -1
     s.in_bay = 0
@@ -251,9 +218,9 @@ def set_tables(w: Any, f: Any, now: Any, m: Any) -> None:
 
 
 @inner
-def _give(w: Any, states: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> None:
+def _give(w: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> None:
     """Resource r is the patient's from now on; what was held before is given back by the caller of the stage."""
-    s = states[slot]
+    s = w.states[slot]
     p = q.patients[slot]
     f = r // RESOURCES
     kind = r - f * RESOURCES
@@ -310,23 +277,23 @@ def bleeding(p: Any, s: Any, f: Any, m: Any) -> bool:
 
 
 @inner
-def acquire(w: Any, states: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> bool:
+def acquire(w: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> bool:
     """Take resource r now, or stand in its line; whether it was taken."""
-    s = states[slot]
+    s = w.states[slot]
     f = r // RESOURCES
     touch(w, r, now)
     if w.in_use[r] >= w.capacity[r] and not (w.surge_open[f] or w.surge_coming[f]):
         _surge(w, f, now, m)
     if w.in_use[r] < w.capacity[r] and w.waiting[r] == 0:
         w.wait_count[r, s.category] += 1
-        _give(w, states, q, slot, r, now, m)
+        _give(w, q, slot, r, now, m)
         return True
     if m.network.bumping and r - f * RESOURCES == R_BAY and s.stage == S_TREAT:
-        victim = _victim(w, states, r, s.category)
+        victim = _victim(w, r, s.category)
         if victim >= 0:
-            _bump(w, states, q, victim, r, now, m)
+            _bump(w, q, victim, r, now, m)
             w.wait_count[r, s.category] += 1
-            _give(w, states, q, slot, r, now, m)
+            _give(w, q, slot, r, now, m)
             return True
     s.wait_until = math.inf
     if r - f * RESOURCES == R_PLACE:
@@ -334,29 +301,29 @@ def acquire(w: Any, states: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) ->
     start_wait(q, slot, s, now, r - f * RESOURCES, m)
     s.at = math.inf
     if s.in_bay:
-        unserve(w, states, slot, s.held)
-    join(w, states, slot, r, now, False)
+        unserve(w, slot, s.held)
+    join(w, slot, r, now, False)
     if s.held >= 0:
         s.blocked_since = now
     return False
 
 
 @inner
-def _victim(w: Any, states: Any, r: Any, category: Any) -> int:
+def _victim(w: Any, r: Any, category: Any) -> int:
     """Who gives way in treatment bays r for a patient of `category`: the least urgent, of those the latest."""
     for c in range(CATEGORIES - 1, category, -1):
         slot = w.serving[r, c]
         while slot >= 0:
-            if states[slot].stage == S_TREATED:
+            if w.states[slot].stage == S_TREATED:
                 return slot
-            slot = states[slot].next
+            slot = w.states[slot].next
     return -1
 
 
 @inner
-def _bump(w: Any, states: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> None:
-    s = states[slot]
-    unserve(w, states, slot, r)
+def _bump(w: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> None:
+    s = w.states[slot]
+    unserve(w, slot, r)
     touch(w, r, now)
     w.in_use[r] -= 1
     w.stay_sum[r] += now
@@ -366,18 +333,18 @@ def _bump(w: Any, states: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> N
     s.wait_until = math.inf
     start_wait(q, slot, s, now, R_BAY, m)
     s.at = math.inf
-    join(w, states, slot, r, now, True)
-    plan(w, states, slot)
+    join(w, slot, r, now, True)
+    plan(w, slot)
 
 
 @inner
-def plan(w: Any, states: Any, slot: Any) -> None:
+def plan(w: Any, slot: Any) -> None:
     """Enter the patient's next own event in the calendar; earlier entries no longer count (`version`).
 
     First aid of one who waits for transport is no event: it is made up for before the next (`board` and own events).
     Until then the clock runs faster, so that no death is missed.
     """
-    s = states[slot]
+    s = w.states[slot]
     at = s.retriage_at
     if s.stage != S_AID or s.line < 0:
         at = min(at, s.at)
@@ -391,53 +358,53 @@ def plan(w: Any, states: Any, slot: Any) -> None:
 
 
 @inner
-def give_waiting(w: Any, states: Any, q: Any, r: Any, now: Any, m: Any) -> None:
+def give_waiting(w: Any, q: Any, r: Any, now: Any, m: Any) -> None:
     """What is free of resource r goes to those who wait for it; they go on at `now`, in the order of the calendar."""
     while w.waiting[r] > 0 and w.in_use[r] < w.capacity[r]:
         for c in range(CATEGORIES):
             slot = w.first[r, c]
             if slot >= 0:
-                s = states[slot]
-                end_wait(w, states, slot, now)
+                s = w.states[slot]
+                end_wait(w, slot, now)
                 if s.held >= 0:
                     w.blocked[s.held] += now - s.blocked_since
-                _give(w, states, q, slot, r, now, m)
+                _give(w, q, slot, r, now, m)
                 s.version += 1
                 schedule(w, now, K_PATIENT, s.order, slot, s.version)
                 break
 
 
 @inner
-def let_go(w: Any, states: Any, q: Any, r: Any, now: Any, m: Any) -> None:
+def let_go(w: Any, q: Any, r: Any, now: Any, m: Any) -> None:
     """One unit of resource r is free again."""
     touch(w, r, now)
     w.in_use[r] -= 1
     w.stay_sum[r] += now
     f = r // RESOURCES
     _calm(w, f, now, m)
-    give_waiting(w, states, q, r, now, m)
+    give_waiting(w, q, r, now, m)
 
 
 @inner
-def release_held(w: Any, states: Any, q: Any, slot: Any, now: Any, m: Any) -> None:
+def release_held(w: Any, q: Any, slot: Any, now: Any, m: Any) -> None:
     """Give back the resource that the patient holds, if any."""
-    s = states[slot]
+    s = w.states[slot]
     r = s.held
     if r >= 0:
         s.held = -1
-        unserve(w, states, slot, r)
-        let_go(w, states, q, r, now, m)
+        unserve(w, slot, r)
+        let_go(w, q, r, now, m)
 
 
 @inner
-def hold(w: Any, states: Any, q: Any, slot: Any, now: Any, m: Any) -> None:
+def hold(w: Any, q: Any, slot: Any, now: Any, m: Any) -> None:
     """The stage that took a resource is performed: it is held, what was held before is free."""
-    s = states[slot]
-    release_held(w, states, q, slot, now, m)
+    s = w.states[slot]
+    release_held(w, q, slot, now, m)
     s.held = s.granted_resource
     s.granted_resource = -1
     if m.network.bumping and s.held - (s.held // RESOURCES) * RESOURCES == R_BAY:
-        _serve(w, states, slot, s.held)
+        _serve(w, slot, s.held)
 
 
 __all__ = ["S_RESUME", "UNLIMITED", "acquire", "hold", "let_go", "release_held"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.calendar import BUCKETS, next_time, suit, take_first
+from engine.calendar import BUCKETS, FAR, FRONT, next_time, suit, take_first
 from engine.casualties import identify, ill, person, unit, wounded, wounded_in_brief
 from engine.columns import AT_POI, DISEASE, EN_ROUTE, IN_CARE, NONE, PSYCHOLOGICAL, RTD, WOUNDED
 from engine.contention import (
@@ -220,10 +220,10 @@ def _prepare(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
     s.wounds = 0
     if p.kind == WOUNDED:
         if quiet:
-            s.wounds = wounded_in_brief(p, o.wounds, s.wound, who[0], who[1], m.keys[Z_INJURY], m.injuries)
+            s.wounds = wounded_in_brief(p, o, s.wound, who[0], who[1], m.keys[Z_INJURY], m.injuries)
         else:
-            s.wounds = wounded(p, o.wounds, s.wound, who[0], who[1], m.keys[Z_INJURY], m.injuries)
-        fate_of_wounded(p, s, o.wounds, s.wound, s.wounds, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
+            s.wounds = wounded(p, o, s.wound, who[0], who[1], m.keys[Z_INJURY], m.injuries)
+        fate_of_wounded(p, s, o, s.wound, s.wounds, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
     else:
         ill(p, who[0], who[1], m.keys[Z_INJURY], m.injuries)
         fate_of_ill(p, s, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
@@ -323,10 +323,10 @@ def _walk(w: Any, o: Any, i: Any, s: Any, journal: Any, m: Any, who: Any) -> Non
 
 
 @inner
-def _tell(w: Any, states: Any, o: Any, journal: Any, m: Any, who: Any) -> None:
+def _tell(w: Any, o: Any, journal: Any, m: Any, who: Any) -> None:
     """The record of the casualty whose identity stands in the next row of o.patients."""
     i = o.rows[PATIENTS]
-    s = states[SLOTS]
+    s = w.states[SLOTS]
     p = o.patients[i]
     first_event = o.rows[0]
     first_vital = o.rows[3]
@@ -347,9 +347,9 @@ def _tell(w: Any, states: Any, o: Any, journal: Any, m: Any, who: Any) -> None:
 
 
 @inner
-def _finish(w: Any, states: Any, q: Any, o: Any, slot: Any, m: Any) -> None:
+def _finish(w: Any, q: Any, o: Any, slot: Any, m: Any) -> None:
     """Nothing that others do matters to this patient any more: the record is told and the slot is free."""
-    s = states[slot]
+    s = w.states[slot]
     p = q.patients[slot]
     who = (s.cell, s.index)
     w.closed_patients += 1
@@ -362,7 +362,7 @@ def _finish(w: Any, states: Any, q: Any, o: Any, slot: Any, m: Any) -> None:
         decided = s.stage == S_CLOSED
         status = p.status
         at = p.closed
-        _tell(w, states, o, s.journal, m, who)
+        _tell(w, o, s.journal, m, who)
         if (
             decided
             and at <= m.care.horizon[0]
@@ -374,36 +374,36 @@ def _finish(w: Any, states: Any, q: Any, o: Any, slot: Any, m: Any) -> None:
         _walk(w, q, slot, s, -1, m, who)
         status = p.status if s.stage == S_CLOSED and p.closed <= m.care.horizon[0] else IN_CARE
         w.outcomes[p.stream, status] += 1
-    free_slot(w, states, slot)
+    free_slot(w, slot)
 
 
 @inner
-def _leave_place(w: Any, states: Any, q: Any, slot: Any, now: Any, m: Any) -> None:
+def _leave_place(w: Any, q: Any, slot: Any, now: Any, m: Any) -> None:
     """The place at the facility is free, and so is what the patient held."""
-    s = states[slot]
-    release_held(w, states, q, slot, now, m)
+    s = w.states[slot]
+    release_held(w, q, slot, now, m)
     if s.granted_resource >= 0:
-        let_go(w, states, q, s.granted_resource, now, m)
+        let_go(w, q, s.granted_resource, now, m)
         s.granted_resource = -1
     f = s.place
     if f >= 0:
         s.place = -1
         if m.network.push:
-            let_go(w, states, q, f * RESOURCES + R_PLACE, now, m)
+            let_go(w, q, f * RESOURCES + R_PLACE, now, m)
         else:
             unbook(w, f, now, m)
-            fill(w, states, q, f, now, m)
+            fill(w, q, f, now, m)
     f = s.booked
     if f >= 0 and s.stage == S_CLOSED:
         s.booked = -1
         unbook(w, f, now, m)
-        fill(w, states, q, f, now, m)
+        fill(w, q, f, now, m)
 
 
 @inner
-def _closable(w: Any, states: Any, q: Any, slot: Any, m: Any) -> bool:
+def _closable(w: Any, q: Any, slot: Any, m: Any) -> bool:
     """Whether nothing that others do can change the patient's future."""
-    s = states[slot]
+    s = w.states[slot]
     if s.line >= 0 or s.granted:
         return False
     front = q.patients[slot].front
@@ -424,9 +424,9 @@ def _closable(w: Any, states: Any, q: Any, slot: Any, m: Any) -> bool:
 
 
 @inner
-def _settle(w: Any, states: Any, slot: Any, m: Any) -> None:
+def _settle(w: Any, slot: Any, m: Any) -> None:
     """Returns to duty or dies here at a time that is known: what is held will be free then."""
-    s = states[slot]
+    s = w.states[slot]
     until = min(s.at, death_time(s))
     if until < math.inf:
         if s.held >= 0:
@@ -440,16 +440,16 @@ def _settle(w: Any, states: Any, slot: Any, m: Any) -> None:
 
 
 @inner
-def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any) -> None:
+def _own_events(w: Any, q: Any, o: Any, slot: Any, now: Any, m: Any) -> None:
     """What is due for a patient, and all that follows and touches nobody else."""
-    s = states[slot]
+    s = w.states[slot]
     p = q.patients[slot]
     who = (s.cell, s.index)
     w.progress_at = now if s.line < 0 else w.progress_at
     while True:
         if s.stage == S_CLOSED:
-            _leave_place(w, states, q, slot, now, m)
-            _finish(w, states, q, o, slot, m)
+            _leave_place(w, q, slot, now, m)
+            _finish(w, q, o, slot, m)
             return
         due = _next_time(s)
         death = death_time(s)
@@ -458,27 +458,27 @@ def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any
                 if death == math.inf and s.line < 0:
                     w.status = BROKEN
                     w.blame = s.order
-                plan(w, states, slot)
+                plan(w, slot)
                 return
             line = s.line
             if line >= 0:
                 if s.held >= 0:
                     w.blocked[s.held] += now - s.wait_since
                 w.died_waiting[line] += 1
-                end_wait(w, states, slot, now)
+                end_wait(w, slot, now)
             die(q, slot, s, death, m)
             w.progress_at = now
             continue
         if s.retriage_at < s.at:
             if s.retriage_at > now:
-                plan(w, states, slot)
+                plan(w, slot)
                 return
             before = s.category
             step(q, slot, s, m, who)
             if s.category != before and s.line >= 0:
                 line = s.line
-                quit_line(w, states, slot, before, now)
-                join(w, states, slot, line, now, False)
+                quit_line(w, slot, before, now)
+                join(w, slot, line, now, False)
                 if (
                     line >= RESOURCES_IN_ALL
                 ):  # a ride that follows from it comes after it, in the record as well
@@ -511,13 +511,13 @@ def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any
         )
         if touches and s.at > now:
             if s.stage != S_TRIAGE or s.held < 0 or struck:
-                plan(w, states, slot)
+                plan(w, slot)
                 return
             promise(w, s.held, s.at)  # the team is free when triage ends, and that is all it does to others
             s.held = -1
         if r >= 0:
-            if not acquire(w, states, q, slot, r, now, m):
-                plan(w, states, slot)
+            if not acquire(w, q, slot, r, now, m):
+                plan(w, slot)
                 return
             continue
         at = s.at
@@ -526,14 +526,14 @@ def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any
                 s.place = s.facility
                 s.granted_resource = -1
             else:
-                hold(w, states, q, slot, now, m)
+                hold(w, q, slot, now, m)
         elif kind != -1 and s.held >= 0:
-            release_held(w, states, q, slot, now, m)
+            release_held(w, q, slot, now, m)
         was = s.facility
         step(q, slot, s, m, who)
         if s.facility != was:
             if s.facility == EN_ROUTE:
-                _leave_place(w, states, q, slot, now, m)
+                _leave_place(w, q, slot, now, m)
             elif s.facility >= 0:
                 if not w.told:
                     w.arrived_at[s.facility] += 1
@@ -548,17 +548,17 @@ def _own_events(w: Any, states: Any, q: Any, o: Any, slot: Any, now: Any, m: Any
             start_wait(q, slot, s, at, 6, m)
             if s.facility == AT_POI:
                 resume_waiting(s)
-            join(w, states, slot, RESOURCES_IN_ALL + s.way, now, False)
-            serve_way(w, states, q, s.way, now, m)
-        if s.stage != S_CLOSED and _closable(w, states, q, slot, m):
+            join(w, slot, RESOURCES_IN_ALL + s.way, now, False)
+            serve_way(w, q, s.way, now, m)
+        if s.stage != S_CLOSED and _closable(w, q, slot, m):
             if s.stage == S_RTD:
-                _settle(w, states, slot, m)
-            _finish(w, states, q, o, slot, m)
+                _settle(w, slot, m)
+            _finish(w, q, o, slot, m)
             return
 
 
 @inner
-def _take_in(w: Any, states: Any, q: Any, o: Any, arrival: Any, m: Any) -> None:
+def _take_in(w: Any, q: Any, o: Any, arrival: Any, m: Any) -> None:
     """A casualty comes about."""
     who = (arrival.cell, arrival.index)
     w.arrived += 1
@@ -566,27 +566,27 @@ def _take_in(w: Any, states: Any, q: Any, o: Any, arrival: Any, m: Any) -> None:
         w.closed_patients += 1
         if w.told:
             identify(o.patients[o.rows[PATIENTS]], arrival, m.care.threshold[0])
-            _tell(w, states, o, -1, m, who)
+            _tell(w, o, -1, m, who)
         else:
             p = q.patients[SLOTS]
-            s = states[SLOTS]
+            s = w.states[SLOTS]
             identify(p, arrival, m.care.threshold[0])
             _prepare(q, SLOTS, s, m, who)
             _walk(w, q, SLOTS, s, -1, m, who)
             w.outcomes[p.stream, p.status if p.closed <= m.care.horizon[0] else IN_CARE] += 1
         return
-    slot = new_slot(w, states)
+    slot = new_slot(w)
     if slot < 0:
         return
-    s = states[slot]
+    s = w.states[slot]
     identify(q.patients[slot], arrival, m.care.threshold[0])
     _prepare(q, slot, s, m, who)
     s.order = w.arrived
-    _own_events(w, states, q, o, slot, np.float64(arrival.time), m)
+    _own_events(w, q, o, slot, np.float64(arrival.time), m)
 
 
 @inner
-def _hit(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> None:
+def _hit(w: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> None:
     """A facility is hit: capacity is lost; those inside are killed or begin again with triage."""
     f = m.network.happens_to[number]
     for k in range(RESOURCES):
@@ -599,43 +599,43 @@ def _hit(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> 
                 w.capacity[r] -= gone
     set_tables(w, f, now, m)
     for slot in range(w.used_slots):
-        s = states[slot]
+        s = w.states[slot]
         if s.nobody or s.facility != f or s.stage == S_LEAVE or s.stage == S_CLOSED:
             continue
         u = unit(words(m.keys[Z_VEHICLES], s.cell, s.index, 16 + number)[0])
         if u < m.network.happens_killed[number]:
             if s.line >= 0:
-                end_wait(w, states, slot, now)
+                end_wait(w, slot, now)
             note(w, s, now, J_KILLED, 0)
             killed(q, slot, s, now)
             s.retriage_at = math.inf
-            _own_events(w, states, q, o, slot, now, m)
+            _own_events(w, q, o, slot, now, m)
         elif s.stage != S_AWAIT and s.stage != S_ADMIT:  # who waits at the door is not inside
             if s.line >= 0:
-                end_wait(w, states, slot, now)
-            release_held(w, states, q, slot, now, m)
+                end_wait(w, slot, now)
+            release_held(w, q, slot, now, m)
             if s.granted_resource >= 0:
                 r = s.granted_resource
                 s.granted_resource = -1
-                let_go(w, states, q, r, now, m)
+                let_go(w, q, r, now, m)
             s.granted = 0
             note(w, s, now, J_REQUEUED, 0)
             requeue(q, slot, s, now)
-            plan(w, states, slot)
+            plan(w, slot)
 
 
 @inner
-def _happen(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> None:
+def _happen(w: Any, q: Any, o: Any, number: Any, now: Any, m: Any) -> None:
     """Something of the scenario's world happens."""
     what = m.network.happens[number]
     target = m.network.happens_to[number]
     if what == W_OPEN:
         w.closed[target] -= 1
-        fill(w, states, q, target, now, m)
+        fill(w, q, target, now, m)
     elif what == W_CLOSE:
         w.closed[target] += 1
     elif what == W_HIT:
-        _hit(w, states, q, o, number, now, m)
+        _hit(w, q, o, number, now, m)
     elif what == W_HIT_END:
         for k in range(RESOURCES):
             r = target * RESOURCES + k
@@ -647,13 +647,13 @@ def _happen(w: Any, states: Any, q: Any, o: Any, number: Any, now: Any, m: Any) 
                     w.capacity[r] += back
         set_tables(w, target, now, m)
         for k in range(RESOURCES):
-            give_waiting(w, states, q, target * RESOURCES + k, now, m)
-        fill(w, states, q, target, now, m)
+            give_waiting(w, q, target * RESOURCES + k, now, m)
+        fill(w, q, target, now, m)
     elif what == W_VEHICLES_OUT:
         w.idle[target] -= int(m.network.happens_value[number])
     else:
         w.idle[target] += int(m.network.happens_value[number])
-        use_pool(w, states, q, target, now, m)
+        use_pool(w, q, target, now, m)
 
 
 @inner
@@ -700,33 +700,33 @@ def _patience(m: Any) -> float:
 
 
 @inner
-def _helps(states: Any, tie: Any, what: Any, version: Any) -> bool:
+def _helps(w: Any, tie: Any, what: Any, version: Any) -> bool:
     """Whether an entry of the calendar may help somebody who waits."""
     kind = tie >> np.int64(48)
     if kind == K_PATIENT:
-        s = states[what]
+        s = w.states[what]
         return bool(version == s.version and not s.nobody and (s.line < 0 or death_time(s) < math.inf))
     return kind in (K_WORLD, K_RETURN, K_RELEASE, K_PICK_UP, K_SURGE)
 
 
 @inner
-def _stuck(w: Any, states: Any) -> bool:
+def _stuck(w: Any) -> bool:
     """Whether no entry of the calendar can ever help those who wait: only clocks are left, and re-triage."""
     c = w.calendar
     for k in range(c.in_front):
-        e = c.front[k]
-        if _helps(states, e.tie, e.what, e.version):
+        e = c.heap[FRONT + k]
+        if _helps(w, e.tie, e.what, e.version):
             return False
     for place in range(BUCKETS):
         at = np.int64(c.bucket[place])
         while at >= 0:
             e = c.listed[at]
-            if _helps(states, e.tie, e.what, e.version):
+            if _helps(w, e.tie, e.what, e.version):
                 return False
             at = np.int64(e.next)
     for k in range(c.in_far):
-        e = c.far[k]
-        if _helps(states, e.tie, e.what, e.version):
+        e = c.heap[FAR + k]
+        if _helps(w, e.tie, e.what, e.version):
             return False
     return True
 
@@ -782,12 +782,12 @@ def begin_run(world: Any, model: Any) -> None:
 
 
 @inner
-def _clockwork(w: Any, states: Any, q: Any, kind: Any, what: Any, version: Any, now: Any, m: Any) -> None:
+def _clockwork(w: Any, q: Any, kind: Any, what: Any, version: Any, now: Any, m: Any) -> None:
     """What comes round by the clock."""
     if kind == K_ROSTER:
         _teams(w, what, version, now, m)
         _roster(w, what, now, m)
-        give_waiting(w, states, q, what * RESOURCES + R_TABLE, now, m)
+        give_waiting(w, q, what * RESOURCES + R_TABLE, now, m)
     elif kind == K_RESUPPLY:
         w.blood[what] += m.network.resupply[what]
         schedule(w, now + m.network.resupply_every[what], K_RESUPPLY, what, what, 0)
@@ -795,61 +795,59 @@ def _clockwork(w: Any, states: Any, q: Any, kind: Any, what: Any, version: Any, 
         w.surge_coming[what] = 0
         set_surge(w, what, 1, now, m)
         for k in range(RESOURCES):
-            give_waiting(w, states, q, what * RESOURCES + k, now, m)
-        fill(w, states, q, what, now, m)
+            give_waiting(w, q, what * RESOURCES + k, now, m)
+        fill(w, q, what, now, m)
     elif kind == K_SAMPLE:
         _sample(w, now, m)
         schedule(w, now + w.sample_every, K_SAMPLE, 0, 0, 0)
     elif version == 0:
-        use_pool(w, states, q, what, now, m)
+        use_pool(w, q, what, now, m)
     else:
-        serve_way(w, states, q, what, now, m)
+        serve_way(w, q, what, now, m)
 
 
 @inner
-def _perform(
-    w: Any, states: Any, q: Any, o: Any, kind: Any, what: Any, version: Any, now: Any, m: Any
-) -> None:
+def _perform(w: Any, q: Any, o: Any, kind: Any, what: Any, version: Any, now: Any, m: Any) -> None:
     """One entry of the calendar."""
     if kind == K_PATIENT:
-        if states[what].version == version:
-            _own_events(w, states, q, o, what, now, m)
+        if w.states[what].version == version:
+            _own_events(w, q, o, what, now, m)
     elif kind == K_RETURN:
         w.idle[what] += 1
         if w.wanted[what]:
             w.wanted[what] = 0
-            use_pool(w, states, q, what, now, m)
+            use_pool(w, q, what, now, m)
     elif kind == K_PICK_UP:
-        pick_up(w, states, q, what, now, m)
+        pick_up(w, q, what, now, m)
     elif kind == K_RELEASE:
         w.releases -= 1
         if version == 0:
-            let_go(w, states, q, what, now, m)
+            let_go(w, q, what, now, m)
         elif m.network.push:
-            let_go(w, states, q, what * RESOURCES + R_PLACE, now, m)
+            let_go(w, q, what * RESOURCES + R_PLACE, now, m)
         else:
             unbook(w, what, now, m)
-            fill(w, states, q, what, now, m)
+            fill(w, q, what, now, m)
     elif kind == K_WORLD:
-        _happen(w, states, q, o, what, now, m)
+        _happen(w, q, o, what, now, m)
     elif kind == K_LIFT:
-        lift(w, states, q, what, now, m)
+        lift(w, q, what, now, m)
     else:
-        _clockwork(w, states, q, kind, what, version, now, m)
+        _clockwork(w, q, kind, what, version, now, m)
 
 
 @inner
-def _finish_open(w: Any, states: Any, q: Any, o: Any, slots: Any, m: Any) -> None:
+def _finish_open(w: Any, q: Any, o: Any, slots: Any, m: Any) -> None:
     """At the horizon: the records of patients who are still open."""
     for k in range(len(slots)):
         slot = np.int64(slots[k])
-        s = states[slot]
+        s = w.states[slot]
         line = s.line
         if line >= 0:
             touch_line(w, line, w.now)
             w.wait_sum[line, s.category] += w.now - s.wait_since
             w.wait_count[line, s.category] += 1
-        _finish(w, states, q, o, slot, m)
+        _finish(w, q, o, slot, m)
 
 
 @entry
@@ -865,11 +863,10 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
     m = model[0]
     q = quiet[0]
     o = output[0]
-    states = w.states
     horizon = m.care.horizon[0]
     w.status = RUNNING
     if len(leaving) > 0:
-        _finish_open(w, states, q, o, leaving, m)
+        _finish_open(w, q, o, leaving, m)
         return
     if w.cursor == 0 and len(arrivals) > 1:
         suit(w.calendar, (arrivals[-1].time - arrivals[0].time) / len(arrivals))
@@ -888,7 +885,7 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
         at = next_time(w.calendar)
         if coming and arrivals[w.cursor].time <= at:
             w.now = arrivals[w.cursor].time
-            _take_in(w, states, q, o, arrivals[w.cursor], m)
+            _take_in(w, q, o, arrivals[w.cursor], m)
             w.cursor += 1
         elif at == math.inf and horizon == math.inf:
             w.status = STUCK
@@ -896,16 +893,16 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
             w.now = horizon
             w.status = HORIZON
         else:
-            first = w.calendar.front[0]
+            first = w.calendar.heap[FRONT]
             kind = first.tie >> np.int64(48)
             what = np.int64(first.what)
             version = np.int64(first.version)
             take_first(w.calendar)
             w.now = at
-            _perform(w, states, q, o, kind, what, version, at, m)
+            _perform(w, q, o, kind, what, version, at, m)
             stalled = not coming and horizon == math.inf and at - w.progress_at > PATIENCE
             if stalled and at - w.progress_at > _patience(m):
-                if _stuck(w, states):
+                if _stuck(w):
                     w.status = STUCK
                 w.progress_at = at
         steps += 1

@@ -330,9 +330,14 @@ def _finalize(self: Any) -> None:
         optimise = self._optimize_final_module
 
         def optimise_as_one() -> None:
-            """What only this entry point calls is its own: LLVM may then inline it, and drop what nothing uses."""
-            for function in self._final_module.functions:
+            """What only this entry point calls is its own: LLVM may then inline it, and drop what nothing uses.
+
+            Its name as well: the loader finds functions of all modules by name, and what LLVM has made of one for
+            its callers here is not what another module calls by that name.
+            """
+            for function in list(self._final_module.functions):
                 if not function.is_declaration and function.name not in own:
+                    function.name = f"{function.name}.{self._final_module.name}"
                     function.linkage = "internal"
             optimise()
 

@@ -9,6 +9,7 @@ import math
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 _LN2_HIGH = (
@@ -16,6 +17,8 @@ _LN2_HIGH = (
 )
 _LN2_LOW = 1.90821492927058770002e-10
 _SQRT_HALF = 0.7071067811865476
+_MANTISSA = (1 << 52) - 1  # of the bits of a number
+_HALF = 1022 << 52  # the other bits of a number in [1/2, 1)
 
 
 @njit
@@ -43,7 +46,9 @@ def exp(x: float) -> float:
     p = p * r + 0.5
     p = p * r + 1.0
     p = p * r + 1.0
-    return math.ldexp(p, int(k))
+    if k < -1021.0 or k > 1023.0:
+        return math.ldexp(p, int(k))
+    return p * np.int64((np.int64(k) + 1023) << 52).view(np.float64)  # exact: 2**k by its bits
 
 
 @njit
@@ -55,7 +60,11 @@ def log(x: float) -> float:
         return math.nan
     if x == math.inf:
         return x
-    m, e = math.frexp(x)
+    bits = np.float64(x).view(np.int64)
+    e: Any = (bits >> 52) - 1022
+    m: Any = np.int64((bits & _MANTISSA) | _HALF).view(np.float64)  # in [1/2, 1)
+    if e <= -1022:  # subnormal
+        m, e = math.frexp(x)
     if m < _SQRT_HALF:
         m = m * 2.0
         e = e - 1
@@ -175,7 +184,7 @@ def uncompiled(*functions: Any) -> SimpleNamespace:
     Compiling a scenario takes a few hundred values; calling the compiled functions from Python would compile each of
     them anew in every process. Those given may call one another and the functions of this module.
     """
-    names: dict[str, Any] = {"math": math}
+    names: dict[str, Any] = {"math": math, "np": np}
     for f in functions:
         names |= {k: v for k, v in f.py_func.__globals__.items() if isinstance(v, int | float)}
     for f in functions:

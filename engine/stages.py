@@ -605,11 +605,11 @@ def _surgery(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
     """Damage control surgery, or the definitive operation that follows it at a facility that can."""
     p = o.patients[i]
     a, b, _, _ = words(m.keys[Z_CARE], who[0], who[1], 2 + 4 * s.leg)
-    role = m.network.role[s.facility]
-    median = m.care.surgery[0 if role <= 2 else 1, _band(p.iss)]
-    minutes = numerics.exp(median + m.care.surgery_sigma[0] * numerics.normal_quantile(unit(a)))
     if m.network.service_kind[s.facility, S_SURGERY_TIME] >= 0:
         minutes = service(m, s.facility, S_SURGERY_TIME, m.care.icu, unit(a))
+    else:
+        median = m.care.surgery[0 if m.network.role[s.facility] <= 2 else 1, _band(p.iss)]
+        minutes = numerics.exp(median + m.care.surgery_sigma[0] * numerics.normal_quantile(unit(a)))
     s.operated_here = 1
     if s.operated:
         log_event(o, i, now, s.facility, E_DEFINITIVE_STARTED, 0)

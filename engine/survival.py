@@ -243,9 +243,7 @@ def begin(s: Any, onset: Any, life: Any, factor: Any) -> None:
 
 
 @inner
-def fate_of_wounded(
-    p: Any, s: Any, wounds: Any, w: Any, n: Any, cell: Any, index: Any, key: Any, t: Any
-) -> None:
+def fate_of_wounded(p: Any, s: Any, o: Any, w: Any, n: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
     """Lethality, life, true triage and expected stay of a battle casualty; starts the clock."""
     a, b, c, d = words(key, cell, index, 0)
     e, f, _, _ = words(key, cell, index, 1)
@@ -254,18 +252,17 @@ def fate_of_wounded(
     if p.worst_ais == 6:
         life = 0.0
     else:
-        minutes = t.minutes[p.niss] * _lognormal(0.0, t.sigma[0], unit(b))
         if t.clock[0] and unit(a) < t.lethal[p.niss]:
-            life = minutes * MINUTE
-            p.lethal = _lethal_mechanism(wounds[w].region, unit(c), t)
+            life = t.minutes[p.niss] * _lognormal(0.0, t.sigma[0], unit(b)) * MINUTE
+            p.lethal = _lethal_mechanism(o.wounds[w].region, unit(c), t)
     lethal = p.lethal != NONE
     p.triage = true_triage(p.worst_ais, lethal, life / MINUTE, unit(d), t.triage)
     p.onset = p.time
     begin(s, np.float64(p.time), life, t.factor[0])
     s.needs_surgery = 1 if p.triage <= 2 else 0
     for k in range(n):
-        if wounds[w + k].region == REGION_HEAD:
-            s.head_ais = max(s.head_ais, wounds[w + k].ais)
+        if o.wounds[w + k].region == REGION_HEAD:
+            s.head_ais = max(s.head_ais, o.wounds[w + k].ais)
     if not lethal and p.worst_ais <= 3 and unit(e) < t.rtd72[p.worst_ais]:
         s.expects_rtd72 = 1
         hours = t.rtd72_hours[0] + (t.rtd72_hours[1] - t.rtd72_hours[0]) * unit(f)

@@ -33,8 +33,11 @@ from engine.world import (
     K_RETURN,
     K_WAKE,
     RESOURCES_IN_ALL,
+    keep_promise,
     note,
+    promised_until,
     schedule,
+    take_promise,
 )
 
 NOWHERE = -1
@@ -117,7 +120,7 @@ def wake(w: Any, pool: Any, now: Any, m: Any) -> None:
 
 
 @inner
-def _batch_ready(w: Any, states: Any, way: Any, k: Any, category: Any, now: Any, m: Any) -> bool:
+def _batch_ready(w: Any, way: Any, k: Any, category: Any, now: Any, m: Any) -> bool:
     """Whether a batch is complete, somebody has waited long enough, or the category goes at once."""
     if m.network.batch[k] == 0 or m.network.batch_override[k] >> category & 1:
         return True
@@ -128,7 +131,7 @@ def _batch_ready(w: Any, states: Any, way: Any, k: Any, category: Any, now: Any,
     for c in range(CATEGORIES):
         slot = w.first[line, c]
         if slot >= 0:
-            oldest = min(oldest, states[slot].wait_since)
+            oldest = min(oldest, w.states[slot].wait_since)
     due = oldest + m.network.batch_wait[k]
     if now >= due:
         return True
@@ -139,6 +142,22 @@ def _batch_ready(w: Any, states: Any, way: Any, k: Any, category: Any, now: Any,
 
 
 @inner
+def come_home(w: Any, pool: Any, now: Any) -> None:
+    """Vehicles that were to be back by `now` are idle."""
+    while promised_until(w, RESOURCES_IN_ALL + pool) <= now:
+        take_promise(w, RESOURCES_IN_ALL + pool)
+        w.idle[pool] += 1
+
+
+@inner
+def _call_home(w: Any, pool: Any) -> None:
+    """Somebody waits for a vehicle of the pool from now on: the returns that are known go into the calendar."""
+    w.wanted[pool] = 1
+    while w.promised_first[RESOURCES_IN_ALL + pool] >= 0:
+        schedule(w, take_promise(w, RESOURCES_IN_ALL + pool), K_RETURN, pool, pool, 0)
+
+
+@inner
 def _has_vehicle(w: Any, k: Any, now: Any, m: Any) -> bool:
     """Whether a vehicle can set off for candidate k."""
     pool = m.network.candidate_pool[k]
@@ -146,8 +165,10 @@ def _has_vehicle(w: Any, k: Any, now: Any, m: Any) -> bool:
         return True
     if m.network.lift_every[pool] > 0.0:
         return False
+    come_home(w, pool, now)
     if w.idle[pool] <= 0:
-        w.wanted[pool] = 1
+        if not w.wanted[pool]:
+            _call_home(w, pool)
         return False
     if not can_move(w, pool, now, m):
         wake(w, pool, now, m)
@@ -156,12 +177,12 @@ def _has_vehicle(w: Any, k: Any, now: Any, m: Any) -> bool:
 
 
 @inner
-def _can_go(w: Any, states: Any, k: Any, category: Any, now: Any, m: Any) -> bool:
+def _can_go(w: Any, k: Any, category: Any, now: Any, m: Any) -> bool:
     """Whether a vehicle can set off for candidate k now and be accepted."""
     if not accepts(w, m.network.destination[m.network.candidate_link[k]], m):
         return False
     way = m.network.candidate_way[k]
-    return _has_vehicle(w, k, now, m) and _batch_ready(w, states, way, k, category, now, m)
+    return _has_vehicle(w, k, now, m) and _batch_ready(w, way, k, category, now, m)
 
 
 @inner
@@ -196,13 +217,13 @@ def _demerit(s: Any, nation: Any, k: Any, m: Any) -> float:
 
 
 @inner
-def _choose(w: Any, states: Any, q: Any, way: Any, slot: Any, only: Any, able: Any, now: Any, m: Any) -> int:
+def _choose(w: Any, q: Any, way: Any, slot: Any, only: Any, able: Any, now: Any, m: Any) -> int:
     """The candidate by which the patient would go now, by the policies of the scenario; -1: none can be had.
 
     Without `bypass` only the closest that is for this patient. `only` >= 0: only
     by vehicles of that pool. `able`: only to a facility that operates.
     """
-    s = states[slot]
+    s = w.states[slot]
     first = m.network.way_first[way]
     chosen = NOWHERE
     best = math.inf
@@ -211,7 +232,7 @@ def _choose(w: Any, states: Any, q: Any, way: Any, slot: Any, only: Any, able: A
             continue
         link = m.network.candidate_link[k]
         f = m.network.destination[link]
-        if _can_go(w, states, k, s.category, now, m):
+        if _can_go(w, k, s.category, now, m):
             value = 0.0
             if m.network.destinations == SPREAD_OUT:
                 value = unit(words(m.keys[Z_TRAVEL], s.cell, s.index, 4096 + s.leg * 64 + k - first)[2])
@@ -235,14 +256,12 @@ def _choose(w: Any, states: Any, q: Any, way: Any, slot: Any, only: Any, able: A
 
 
 @inner
-def _board(
-    w: Any, states: Any, q: Any, slot: Any, k: Any, now: Any, depart: Any, arrive: Any, m: Any
-) -> None:
+def _board(w: Any, q: Any, slot: Any, k: Any, now: Any, depart: Any, arrive: Any, m: Any) -> None:
     """The patient leaves the line: ride, departure and arrival are fixed and journalled; a place is booked already."""
-    s = states[slot]
+    s = w.states[slot]
     if s.held >= 0:
         w.blocked[s.held] += now - s.wait_since
-    end_wait(w, states, slot, now)
+    end_wait(w, slot, now)
     f = m.network.destination[m.network.candidate_link[k]]
     s.booked = f if m.network.counted[f] else -1
     first = m.network.way_first[m.network.candidate_way[k]]
@@ -261,7 +280,7 @@ def _board(
     board(s, k, depart, arrive, m)
     while s.stage <= S_DEPART and s.at < death_time(s):  # from the POI: nothing that concerns others
         step(q, slot, s, m, who)
-    plan(w, states, slot)
+    plan(w, slot)
     w.progress_at = now
 
 
@@ -272,9 +291,9 @@ def _travel(w: Any, s: Any, k: Any, m: Any) -> float:
 
 
 @inner
-def _send(w: Any, states: Any, q: Any, way: Any, slot: Any, k: Any, now: Any, m: Any) -> None:
+def _send(w: Any, q: Any, way: Any, slot: Any, k: Any, now: Any, m: Any) -> None:
     """A vehicle sets off for candidate k because of this patient; without limit of vehicles it is there already."""
-    s = states[slot]
+    s = w.states[slot]
     link = m.network.candidate_link[k]
     f = m.network.destination[link]
     pool = m.network.candidate_pool[k]
@@ -286,7 +305,7 @@ def _send(w: Any, states: Any, q: Any, way: Any, slot: Any, k: Any, now: Any, m:
             closest = leg_time(m.network.first_link[q.patients[slot].front], s.leg, m, (s.cell, s.index))
             depart = now + max(0.0, s.rest + m.care.request[1] * (leg - closest))
             leg = leg * (1.0 - m.care.request[1])
-        _board(w, states, q, slot, k, now, depart, depart + leg, m)
+        _board(w, q, slot, k, now, depart, depart + leg, m)
         return
     w.idle[pool] -= 1
     w.sorties[pool] += 1
@@ -318,7 +337,7 @@ def _expect(w: Any, k: Any, sign: Any, m: Any) -> None:
 
 
 @inner
-def _needs(w: Any, states: Any, q: Any, way: Any, only: Any, now: Any, m: Any) -> int:
+def _needs(w: Any, q: Any, way: Any, only: Any, now: Any, m: Any) -> int:
     """The most urgent patient for whom a vehicle would set off now, w.picked the candidate; -1: nobody.
 
     A vehicle is sent for when more wait, of a category and the more urgent ones, than are being fetched; or more who
@@ -331,7 +350,7 @@ def _needs(w: Any, states: Any, q: Any, way: Any, only: Any, now: Any, m: Any) -
         if slot >= 0:
             before += w.waiting_as[line, c]
             if before > w.coming[way, c]:
-                w.picked = _choose(w, states, q, way, slot, only, 0, now, m)
+                w.picked = _choose(w, q, way, slot, only, 0, now, m)
                 if w.picked >= 0:
                     return slot
     able_for = m.network.able_for[way]
@@ -346,34 +365,32 @@ def _needs(w: Any, states: Any, q: Any, way: Any, only: Any, now: Any, m: Any) -
         if able_for >> c & 1:
             slot = w.first[line, c]
             while slot >= 0:
-                if _wants_surgery(states[slot]):
+                if _wants_surgery(w.states[slot]):
                     if coming <= 0:
-                        w.picked = _choose(w, states, q, way, slot, only, 1, now, m)
+                        w.picked = _choose(w, q, way, slot, only, 1, now, m)
                         if w.picked >= 0:
                             return slot
                         break
                     coming -= 1
-                slot = states[slot].next
+                slot = w.states[slot].next
     return NOWHERE
 
 
 @inner
-def serve_way(w: Any, states: Any, q: Any, way: Any, now: Any, m: Any) -> None:
+def serve_way(w: Any, q: Any, way: Any, now: Any, m: Any) -> None:
     """Send as many vehicles to a way as it needs and can have."""
     while True:
-        slot = _needs(w, states, q, way, -1, now, m)
+        slot = _needs(w, q, way, -1, now, m)
         if slot < 0:
             return
-        _send(w, states, q, way, slot, w.picked, now, m)
+        _send(w, q, way, slot, w.picked, now, m)
 
 
 @inner
-def _serve_list(
-    w: Any, states: Any, q: Any, ways: Any, first: Any, last: Any, only: Any, now: Any, m: Any
-) -> None:
+def _serve_list(w: Any, q: Any, ways: Any, first: Any, last: Any, only: Any, now: Any, m: Any) -> None:
     """Send vehicles to several ways: the most urgent of all first, of equals who has waited longest."""
     if last - first == 1:
-        serve_way(w, states, q, ways[first], now, m)
+        serve_way(w, q, ways[first], now, m)
         return
     while True:
         chosen = NOWHERE
@@ -385,10 +402,10 @@ def _serve_list(
             way = ways[j]
             if w.waiting[RESOURCES_IN_ALL + way] == 0:
                 continue
-            slot = _needs(w, states, q, way, only, now, m)
+            slot = _needs(w, q, way, only, now, m)
             if slot < 0:
                 continue
-            s = states[slot]
+            s = w.states[slot]
             if s.category < urgency or (s.category == urgency and s.wait_since < since):
                 chosen = way
                 found = slot
@@ -397,34 +414,35 @@ def _serve_list(
                 since = s.wait_since
         if chosen < 0:
             return
-        _send(w, states, q, chosen, found, by, now, m)
+        _send(w, q, chosen, found, by, now, m)
 
 
 @inner
-def fill(w: Any, states: Any, q: Any, f: Any, now: Any, m: Any) -> None:
+def fill(w: Any, q: Any, f: Any, now: Any, m: Any) -> None:
     """A facility may accept more patients: fetch those who wait to be brought there."""
     first = m.network.into_first[f]
     last = m.network.into_first[f + 1]
     if last > first and accepts(w, f, m):
-        _serve_list(w, states, q, m.network.into, first, last, -1, now, m)
+        _serve_list(w, q, m.network.into, first, last, -1, now, m)
 
 
 @inner
-def use_pool(w: Any, states: Any, q: Any, pool: Any, now: Any, m: Any) -> None:
+def use_pool(w: Any, q: Any, pool: Any, now: Any, m: Any) -> None:
     """A vehicle of a pool may be free: send it where it is needed most."""
+    come_home(w, pool, now)
     if w.idle[pool] > 0:
         first = m.network.using_first[pool]
         last = m.network.using_first[pool + 1]
         if last > first:
-            _serve_list(w, states, q, m.network.using, first, last, pool, now, m)
+            _serve_list(w, q, m.network.using, first, last, pool, now, m)
 
 
 @inner
-def _left_for_better(w: Any, states: Any, q: Any, slot: Any, k: Any, left: Any, now: Any, m: Any) -> bool:
+def _left_for_better(w: Any, q: Any, slot: Any, k: Any, left: Any, now: Any, m: Any) -> bool:
     """Whether the patient stays for a facility that the scenario prefers to candidate k's, with `left` others who do:
     a vehicle for there is on its way or can set off now, and has room. For the own nation any of the pool will do.
     """
-    s = states[slot]
+    s = w.states[slot]
     nation = q.patients[slot].nation
     own = _demerit(s, nation, k, m)
     if own == 0.0 or not m.network.bypass:
@@ -444,15 +462,13 @@ def _left_for_better(w: Any, states: Any, q: Any, slot: Any, k: Any, left: Any, 
         by = m.network.candidate_pool[other]
         if by == pool and (m.network.lift_every[pool] > 0.0 or own < INCAPABLE):
             return True  # the same lift goes there too; the next vehicle of the pool will
-        if _has_vehicle(w, other, now, m) and _batch_ready(w, states, way, other, s.category, now, m):
+        if _has_vehicle(w, other, now, m) and _batch_ready(w, way, other, s.category, now, m):
             room += MANY if by < 0 else w.idle[by] * max(1, m.network.litters[by])
     return bool(room > left)
 
 
 @inner
-def _load(
-    w: Any, states: Any, q: Any, k: Any, litters: Any, seats: Any, booked: Any, now: Any, m: Any
-) -> int:
+def _load(w: Any, q: Any, k: Any, litters: Any, seats: Any, booked: Any, now: Any, m: Any) -> int:
     """Load the most urgent who wait at candidate k's place, up to `litters` and `seats`; number loaded.
 
     T1, T2 and whoever needs surgery lie; the others sit, or lie where no seat is left. w.ends[0], w.ends[1] become the
@@ -471,11 +487,11 @@ def _load(
     for c in range(CATEGORIES):
         slot = w.first[line, c]
         while slot >= 0 and left_litters + left_seats > 0:
-            s = states[slot]
+            s = w.states[slot]
             after = s.next
             if not m.network.allowed[k] >> c & 1 or (c <= 2 and left_litters == 0):
                 break
-            if _left_for_better(w, states, q, slot, k, left, now, m):
+            if _left_for_better(w, q, slot, k, left, now, m):
                 left += 1
                 slot = after
                 continue
@@ -505,10 +521,10 @@ def _load(
     for c in range(CATEGORIES):
         slot = w.first[line, c]
         while slot >= 0 and boarded < going:
-            after = states[slot].next
-            if states[slot].chosen:
-                states[slot].chosen = 0
-                _board(w, states, q, slot, k, now, depart, arrive + boarded, m)  # one after the other
+            after = w.states[slot].next
+            if w.states[slot].chosen:
+                w.states[slot].chosen = 0
+                _board(w, q, slot, k, now, depart, arrive + boarded, m)  # one after the other
                 boarded += 1
             slot = after
     w.carried[pool] += going
@@ -518,7 +534,7 @@ def _load(
 
 
 @inner
-def pick_up(w: Any, states: Any, q: Any, k: Any, now: Any, m: Any) -> None:
+def pick_up(w: Any, q: Any, k: Any, now: Any, m: Any) -> None:
     """A vehicle is at the place: it loads, brings and returns; empty, it goes home at once."""
     pool = m.network.candidate_pool[k]
     way = m.network.candidate_way[k]
@@ -527,7 +543,7 @@ def pick_up(w: Any, states: Any, q: Any, k: Any, now: Any, m: Any) -> None:
     litters = m.network.litters[pool]
     seats = m.network.seats[pool]
     _expect(w, k, -1, m)
-    going = _load(w, states, q, k, litters, seats, 1, now, m)
+    going = _load(w, q, k, litters, seats, 1, now, m)
     home = now
     if going == 0:
         unbook(w, f, now, m)
@@ -538,14 +554,17 @@ def pick_up(w: Any, states: Any, q: Any, k: Any, now: Any, m: Any) -> None:
         if m.network.back[k]:
             home += w.ends[1]
     w.busy[pool] += home - now
-    schedule(w, home, K_RETURN, pool, pool, 0)
-    serve_way(w, states, q, way, now, m)
+    if w.wanted[pool]:
+        schedule(w, home, K_RETURN, pool, pool, 0)
+    else:
+        keep_promise(w, RESOURCES_IN_ALL + pool, home)
+    serve_way(w, q, way, now, m)
     if going == 0:
-        fill(w, states, q, f, now, m)
+        fill(w, q, f, now, m)
 
 
 @inner
-def lift(w: Any, states: Any, q: Any, pool: Any, now: Any, m: Any) -> None:
+def lift(w: Any, q: Any, pool: Any, now: Any, m: Any) -> None:
     """A scheduled lift leaves from every place it serves, unless it is cancelled; the next is entered."""
     w.sorties[pool] += 1
     schedule(w, now + m.network.lift_every[pool], K_LIFT, pool, pool, 0)
@@ -561,7 +580,7 @@ def lift(w: Any, states: Any, q: Any, pool: Any, now: Any, m: Any) -> None:
         for k in range(first, first + m.network.way_count[way]):
             if m.network.candidate_pool[k] == pool:
                 before = w.litters_used[pool]
-                going = _load(w, states, q, k, litters, seats, 0, now, m)
+                going = _load(w, q, k, litters, seats, 0, now, m)
                 lying = w.litters_used[pool] - before
                 litters -= lying
                 seats -= going - lying

@@ -4,6 +4,7 @@ One row of WORLD, passed by reference. The tables are made for the most that a r
 touched is never taken, so a run takes what its open patients take.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from engine.output import SLOTS
 from engine.survival import STATE
 
 JOURNAL = 1 << 23
-SAMPLE_ROWS = 200_000
+SAMPLE_ROWS = 50_000
 """Rows of the time series; the interval is chosen so that they suffice."""
 
 RESOURCES_IN_ALL = FACILITIES * RESOURCES
@@ -105,8 +106,9 @@ WORLD = np.dtype(
         ("blood", "i8", (FACILITIES,)),
         ("serving", "i4", (RESOURCES_IN_ALL, CATEGORIES)),  # bumping: those in treatment bays, latest first
         # statistics of resources and ways
-        ("promised_first", "i4", (RESOURCES_IN_ALL,)),  # releases at times that are known, in `notes`; -1
-        ("promised_last", "i4", (RESOURCES_IN_ALL,)),
+        # releases of resources, then returns of vehicles, at times that are known and nobody waits for; in `notes`
+        ("promised_first", "i4", (RESOURCES_IN_ALL + POOLS,)),  # -1: none
+        ("promised_last", "i4", (RESOURCES_IN_ALL + POOLS,)),
         ("touched", "f8", (LINES,)),
         ("used_area", "f8", (RESOURCES_IN_ALL,)),
         ("capacity_area", "f8", (RESOURCES_IN_ALL,)),
@@ -139,7 +141,7 @@ WORLD = np.dtype(
         ("litters_used", "i8", (POOLS,)),
         ("vehicles_lost", "i8", (POOLS,)),
         ("busy", "f8", (POOLS,)),  # ms
-        ("wanted", "u1", (POOLS,)),  # 1: somebody waits for a vehicle to return
+        ("wanted", "u1", (POOLS,)),  # 1: somebody waits for a vehicle to return: returns are in the calendar
         ("wake_at", "f8", (POOLS,)),
         ("weather_day", "f8", (POOLS,)),  # day of the answer below
         ("weather_bad", "u1", (POOLS,)),
@@ -175,11 +177,11 @@ def schedule(w: Any, at: Any, kind: Any, order: Any, what: Any, version: Any) ->
 
 
 @inner
-def new_slot(w: Any, states: Any) -> Any:
+def new_slot(w: Any) -> Any:
     """A free slot; -1 when there is none left."""
     slot = w.free_slot
     if slot >= 0:
-        w.free_slot = states[slot].next
+        w.free_slot = w.states[slot].next
     else:
         slot = w.used_slots
         if slot >= SLOTS:
@@ -192,9 +194,9 @@ def new_slot(w: Any, states: Any) -> Any:
 
 
 @inner
-def free_slot(w: Any, states: Any, slot: Any) -> None:
+def free_slot(w: Any, slot: Any) -> None:
     """Give back a slot and its journal."""
-    s = states[slot]
+    s = w.states[slot]
     if s.journal >= 0:
         w.notes[s.journal_end].next = w.free_note
         w.free_note = s.journal
@@ -219,6 +221,50 @@ def new_note(w: Any) -> Any:
             return np.int64(-1)
         w.used_notes += 1
     return np.int64(k)
+
+
+@inner
+def keep_promise(w: Any, p: Any, at: Any) -> None:
+    """Something of `p` (a resource, or RESOURCES_IN_ALL plus a pool) will be free at `at`, and nobody waits for it."""
+    k = new_note(w)
+    if k < 0:
+        return
+    w.notes[k].at = at
+    first = w.promised_first[p]
+    if first < 0:
+        w.notes[k].next = -1
+        w.promised_first[p] = k
+        w.promised_last[p] = k
+    elif w.notes[w.promised_last[p]].at <= at:
+        w.notes[k].next = -1
+        w.notes[w.promised_last[p]].next = k
+        w.promised_last[p] = k
+    elif at < w.notes[first].at:
+        w.notes[k].next = first
+        w.promised_first[p] = k
+    else:
+        before = np.int64(first)
+        while w.notes[w.notes[before].next].at <= at:
+            before = np.int64(w.notes[before].next)
+        w.notes[k].next = w.notes[before].next
+        w.notes[before].next = k
+
+
+@inner
+def promised_until(w: Any, p: Any) -> float:
+    """When the next of `p` will be free; infinity: none is promised."""
+    k = w.promised_first[p]
+    return w.notes[k].at if k >= 0 else math.inf
+
+
+@inner
+def take_promise(w: Any, p: Any) -> float:
+    """Takes the first promise of `p` off its list; returns its time."""
+    k = w.promised_first[p]
+    w.promised_first[p] = w.notes[k].next
+    w.notes[k].next = w.free_note
+    w.free_note = k
+    return np.float64(w.notes[k].at)
 
 
 @inner
