@@ -57,6 +57,15 @@ def finite(s: Scenario, order: Sequence[int], minutes: Sequence[float]) -> dict[
         if f.blood_units is not None and not unlimited:
             limited[k * RESOURCES + R_BAY] = 1
     happenings = [] if unlimited else _happenings(s, index)
+    moves = (
+        []
+        if unlimited
+        else sorted(
+            (e.at_hours * HOUR, index[str(e.facility)], e.minutes_factor)
+            for e in s.world
+            if e.event == "move"
+        )
+    )
     ways = _ways(s, order, minutes, index, limited, happenings, unlimited)
     given = model("care")
     return {
@@ -89,6 +98,10 @@ def finite(s: Scenario, order: Sequence[int], minutes: Sequence[float]) -> dict[
             int(any(e.event == "open" and e.facility == f.id for e in s.world) and not unlimited)
             for f in s.facilities
         ),
+        "moves": len(moves),
+        "moved_at": floats(at for at, _, _ in moves),
+        "moved": ints(where for _, where, _ in moves),
+        "farther": floats(factor for _, _, factor in moves),
         "push": int(s.acceptance == "push"),
         "destinations": POLICIES[s.destination],
         "bypass": int(s.bypass),

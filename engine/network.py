@@ -52,7 +52,9 @@ NETWORK = np.dtype(
         ("policy", "f8", (FACILITIES,)),  # evacuation policy in ms; infinity
         ("first_link", "i8", (FRONTS,)),  # from the point of injury
         ("next_link", "i8", (FACILITIES, FRONTS)),  # onwards; -1 at the end
+        ("origin", "i8", (LINKS,)),  # -1 the point of injury
         ("destination", "i8", (LINKS,)),
+        ("minutes", "f8", (LINKS,)),  # mean travel time
         ("kind", "i8", (LINKS,)),  # of travel time
         ("travel", "f8", (LINKS, 3)),  # its parameters, minutes
         ("slowdown", "f8", (LINKS,)),  # factor on the travel time (weather, mobility)
@@ -125,6 +127,10 @@ NETWORK = np.dtype(
         ("happens_value", "f8", (WORLD_EVENTS,)),
         ("happens_killed", "f8", (WORLD_EVENTS,)),
         ("closed", "i4", (FACILITIES,)),  # 1: not open at the start
+        ("moves", "i8"),
+        ("moved_at", "f8", (WORLD_EVENTS,)),
+        ("moved", "i4", (WORLD_EVENTS,)),  # facility
+        ("farther", "f8", (WORLD_EVENTS,)),  # factor on the travel times from and to it from then on
         # policies
         ("push", "u1"),
         ("destinations", "u1"),
@@ -199,11 +205,28 @@ def triangular(u: Any, table: Any) -> float:
 
 
 @inner
-def leg_time(link: Any, leg: Any, m: Any, who: Any) -> float:
-    """ms on a link: the patient's own draw for the leg (MODEL section 7: keyed patient, leg)."""
+def farther(link: Any, at: Any, m: Any) -> float:
+    """Factor on the travel time of a link by the moves of facilities until `at`, ms."""
+    net = m.network
+    factor = 1.0
+    for k in range(net.moves):
+        if net.moved_at[k] > at:
+            break
+        if net.moved[k] == net.origin[link] or net.moved[k] == net.destination[link]:
+            factor *= net.farther[k]
+    return factor
+
+
+@inner
+def leg_time(link: Any, leg: Any, at: Any, m: Any, who: Any) -> float:
+    """ms on a link for who sets off at `at`, by the patient's own draw for the leg (MODEL section 7: keyed patient,
+    leg).
+    """
     u = unit(words(m.keys[Z_TRAVEL], who[0], who[1], leg)[0])
     net = m.network
     minutes = continuous(net.kind[link], net.travel[link, 0], net.travel[link, 1], net.travel[link, 2], u)
+    if net.moves > 0:
+        minutes *= farther(link, at, m)
     return max(1000.0, (minutes * net.slowdown[link] + net.delay[link]) * MINUTE)
 
 
@@ -219,11 +242,13 @@ def service(m: Any, facility: Any, which: Any, table: Any, u: Any) -> float:
 
 @inner
 def way_time(s: Any, front: Any, goal: Any, link: Any, m: Any, who: Any) -> float:
-    """ms along the network from `link` on to facility `goal`, passing those between without a stop."""
+    """ms along the network from `link` on to facility `goal`, passing those between without a stop: under
+    transition-matrix routing, where nothing moves.
+    """
     total = 0.0
     leg = s.leg
     while True:
-        total += leg_time(link, leg, m, who)
+        total += leg_time(link, leg, 0.0, m, who)
         here = m.network.destination[link]
         link = m.network.next_link[here, front]
         leg += 1

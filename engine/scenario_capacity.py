@@ -119,6 +119,7 @@ _FIELDS = {
     "vehicle": ("interdiction",),
     "number": ("interdiction",),
     "duration_hours": ("close", "move", "hit", "interdiction"),
+    "minutes_factor": ("move",),
     "capacity_lost": ("hit",),
     "killed": ("hit",),
 }

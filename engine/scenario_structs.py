@@ -774,7 +774,8 @@ class WorldEvent(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         Meta(
             examples=["hit"],
             description="open: the facility does not exist before; close, move: it takes no one for the "
-            "duration; hit: it loses capacity and patients; interdiction: vehicles are out of use",
+            "duration, after a move it is nearer or farther; hit: it loses capacity and patients; interdiction: "
+            "vehicles are out of use",
         ),
     ]
     at_hours: Annotated[
@@ -808,6 +809,15 @@ class WorldEvent(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         ]
         | None
     ) = None
+    minutes_factor: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=100,
+            examples=[1.5],
+            description="move: the minutes of all links to and from the facility are times this from then on",
+        ),
+    ] = 1.0
     capacity_lost: Annotated[
         float,
         Meta(

@@ -410,7 +410,7 @@ def begin_way(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
         m.survival.aid_delay[0] + m.survival.aid_delay[1] * numerics.normal_quantile(unit(a))
     )
     s.aid_at = start + delay * m.care.aid_slowdown[0] * MINUTE if p.kind <= NBI else math.inf
-    leg = leg_time(m.network.first_link[p.front], 0, m, who)
+    leg = leg_time(m.network.first_link[p.front], 0, start, m, who)
     if m.transitions.used[0]:
         leg = _begin_by_matrix(p, s, start, leg, m, who)
     s.arrive_at = start + leg
@@ -705,7 +705,7 @@ def _dispose(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
         s.at = math.inf
         s.asked_at = now
     else:
-        _onwards(o, i, s, now, leg_time(link, s.leg, m, who), m.network.destination[link], m)
+        _onwards(o, i, s, now, leg_time(link, s.leg, now, m, who), m.network.destination[link], m)
 
 
 @inner

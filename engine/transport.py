@@ -19,6 +19,7 @@ from engine.network import (
     SPREAD_OUT,
     Z_TRAVEL,
     Z_VEHICLES,
+    farther,
     leg_time,
 )
 from engine.stages import S_AID, S_DEPART, board, step
@@ -217,6 +218,15 @@ def _demerit(s: Any, nation: Any, k: Any, m: Any) -> float:
 
 
 @inner
+def _distance(k: Any, now: Any, m: Any) -> float:
+    """Rank of candidate k by mean travel time; once facilities move, that time itself in minutes."""
+    if m.network.moves == 0:
+        return m.network.rank[k]
+    link = m.network.candidate_link[k]
+    return m.network.minutes[link] * farther(link, now, m)
+
+
+@inner
 def _choose(w: Any, q: Any, way: Any, slot: Any, only: Any, able: Any, now: Any, m: Any) -> int:
     """The candidate by which the patient would go now, by the policies of the scenario; -1: none can be had.
 
@@ -232,22 +242,25 @@ def _choose(w: Any, q: Any, way: Any, slot: Any, only: Any, able: Any, now: Any,
             continue
         link = m.network.candidate_link[k]
         f = m.network.destination[link]
-        if _can_go(w, k, s.category, now, m):
+        if not m.network.bypass or _can_go(w, k, s.category, now, m):
             value = 0.0
-            if m.network.destinations == SPREAD_OUT:
+            if not m.network.bypass:
+                value = _distance(k, now, m)
+            elif m.network.destinations == SPREAD_OUT:
                 value = unit(words(m.keys[Z_TRAVEL], s.cell, s.index, 4096 + s.leg * 64 + k - first)[2])
             elif m.network.destinations == LEAST_LOADED:
                 r = f * RESOURCES + R_PLACE
                 size = float(w.capacity[r]) if m.network.finite[r] else 1.0
                 value = w.inside[f] / max(1.0, size) if m.network.finite[r] else float(w.inside[f])
             else:
-                value = m.network.rank[k] + 1e-6 * w.inside[f]  # of equally close ones, the emptier
-            value += _demerit(s, q.patients[slot].nation, k, m)
+                value = _distance(k, now, m) + 1e-6 * w.inside[f]  # of equally close ones, the emptier
+            if m.network.bypass:
+                value += _demerit(s, q.patients[slot].nation, k, m)
             if value < best:
                 best = value
                 chosen = k
-        if not m.network.bypass:
-            break
+    if chosen >= 0 and not m.network.bypass and not _can_go(w, chosen, s.category, now, m):
+        return NOWHERE
     if chosen >= 0 and only >= 0 and m.network.candidate_pool[chosen] != only:
         return NOWHERE
     if chosen >= 0 and able and not m.network.able[chosen]:
@@ -285,9 +298,9 @@ def _board(w: Any, q: Any, slot: Any, k: Any, now: Any, depart: Any, arrive: Any
 
 
 @inner
-def _travel(w: Any, s: Any, k: Any, m: Any) -> float:
+def _travel(s: Any, k: Any, now: Any, m: Any) -> float:
     """ms from the place of the patient to the destination: the patient's own draw for the leg."""
-    return leg_time(m.network.candidate_link[k], s.leg, m, (s.cell, s.index))
+    return leg_time(m.network.candidate_link[k], s.leg, now, m, (s.cell, s.index))
 
 
 @inner
@@ -299,10 +312,11 @@ def _send(w: Any, q: Any, way: Any, slot: Any, k: Any, now: Any, m: Any) -> None
     pool = m.network.candidate_pool[k]
     if pool < 0:
         book(w, f, now, m)
-        leg = _travel(w, s, k, m)
+        leg = _travel(s, k, now, m)
         depart = now
         if s.facility < 0:
-            closest = leg_time(m.network.first_link[q.patients[slot].front], s.leg, m, (s.cell, s.index))
+            p = q.patients[slot]
+            closest = leg_time(m.network.first_link[p.front], s.leg, p.onset, m, (s.cell, s.index))
             depart = now + max(0.0, s.rest + m.care.request[1] * (leg - closest))
             leg = leg * (1.0 - m.care.request[1])
         _board(w, q, slot, k, now, depart, depart + leg, m)
@@ -317,7 +331,7 @@ def _send(w: Any, q: Any, way: Any, slot: Any, k: Any, now: Any, m: Any) -> None
     book(w, f, now, m)
     out = m.network.dispatch[pool]
     if m.network.out[k]:
-        out += leg_time(link, 2048 + s.leg + 128 * s.sent, m, (s.cell, s.index))
+        out += leg_time(link, 2048 + s.leg + 128 * s.sent, now, m, (s.cell, s.index))
         s.sent += 1
     _expect(w, k, 1, m)
     w.busy[pool] += out
@@ -511,7 +525,7 @@ def _load(w: Any, q: Any, k: Any, litters: Any, seats: Any, booked: Any, now: An
                     else:
                         book(w, f, now, m)
                     if going == 0:
-                        travel = _travel(w, s, k, m)
+                        travel = _travel(s, k, now, m)
                     going += 1
                     s.chosen = 1
             slot = after
@@ -548,7 +562,7 @@ def pick_up(w: Any, q: Any, k: Any, now: Any, m: Any) -> None:
     if going == 0:
         unbook(w, f, now, m)
         if m.network.out[k]:
-            home = now + leg_time(link, 1024, m, (m.network.pool_key[pool], w.sorties[pool]))
+            home = now + leg_time(link, 1024, now, m, (m.network.pool_key[pool], w.sorties[pool]))
     else:
         home = w.ends[0]
         if m.network.back[k]:

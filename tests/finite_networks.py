@@ -204,6 +204,8 @@ def _world(
             opened.add(where)
         else:
             event |= until
+        if kind == "move":
+            event["minutes_factor"] = draw(st.sampled_from((0.3, 1.0, 2.5)))
         if kind == "hit":
             event["capacity_lost"] = draw(st.sampled_from((0.0, 0.5, 1.0)))
             event["killed"] = draw(st.sampled_from((0.0, 0.3)))

@@ -686,6 +686,39 @@ def test_a_closed_facility_takes_nobody_for_the_duration(event: str) -> None:
         assert (came[~shut] == (place == "near")).all()
 
 
+def test_a_facility_that_has_moved_is_as_much_nearer_or_farther() -> None:
+    for factor, travels in ((0.5, 15.0), (1.0, 30.0), (1.5, 45.0)):
+        happens = {"event": "move", "at_hours": 20.0, "facility": "near", "duration_hours": 1.0}
+        result = two({}, {}, world=[happens | {"minutes_factor": factor}])
+        asked, departed, left, last = (
+            at(result, *which)
+            for which in (
+                ("evacuation_requested",),
+                ("arrived", "near"),
+                ("departed", "near"),
+                ("arrived", "R4"),
+            )
+        )
+        onset = result.patients["time"] / x.MINUTE
+        after = (onset > 21 * HOUR) & np.isfinite(departed)
+        before = asked < 20 * HOUR
+        assert before.sum() > 50 and after.sum() > 50
+        assert np.median((departed - onset)[before]) == pytest.approx(30.0, abs=0.1)
+        assert np.median((departed - onset)[after]) == pytest.approx(travels, abs=0.1)
+        onward = left > 21 * HOUR
+        assert np.median((last - left)[onward]) == pytest.approx(300.0 * factor, abs=0.1)
+
+
+def test_who_waits_is_brought_to_what_is_closest_since_the_move() -> None:
+    happens = {"event": "move", "at_hours": 20.0, "facility": "near", "duration_hours": 1.0}
+    for bypass in (True, False):
+        for factor, goes in ((1.9, True), (2.1, False)):
+            result = two({}, {}, bypass=bypass, world=[happens | {"minutes_factor": factor}])
+            later = result.patients["time"] / x.MINUTE > 21 * HOUR
+            assert later.sum() > 50
+            assert (np.isfinite(at(result, "arrived", "near"))[later] == goes).all()
+
+
 def struck(**hit: Any) -> Result:
     happens = {"event": "hit", "at_hours": 24.0, "facility": "near", **hit}
     return two({"treatment_bays": 6}, {"treatment_bays": 6}, total=600, world=[happens])
