@@ -31,6 +31,43 @@ def kernel(x):
 def broken(x):
     return undefined_name + x
 """
+SHARED = """
+from engine.kernel_cache import entry, inner
+
+@inner(from_python=True)
+def long(spare, x, n):
+    total = 0.0
+    for k in range(n):
+        total = total * 0.5 + x
+        if total > 9.0:
+            total -= x / (k + 1.0)
+        elif total < -9.0:
+            total += x / (k + 2.0)
+        for j in range(k):
+            if total * j > 5.0:
+                total -= 1.0 / (j + 1.0)
+            elif total * j < -5.0:
+                total += 2.0 / (j + 3.0)
+            else:
+                total += 0.25 * j
+    return total
+
+@inner
+def deep(x, n):
+    return long(1.0, x, n) + long(2.0, x + 1.0, n + 1)
+
+@entry
+def first(x, n):
+    return deep(x, n) + deep(x + 2.0, n)
+
+@entry
+def second(x, n):
+    return long(3.0, x, n) + long(4.0, x + 1.0, n + 1)
+"""
+CALL_SHARED = """
+from engine.shared import deep, first, long, second
+print(first(1.0, 5) == deep.py_func(1.0, 5) + deep.py_func(3.0, 5), second(1.0, 5) == deep.py_func(1.0, 5))
+"""
 CALL = """
 from engine import kernel_cache
 from engine.k import kernel
@@ -144,6 +181,13 @@ def test_of_processes_that_start_together_one_compiles(small_engine: Path, tmp_p
     processes = [start(small_engine, tmp_path / "cache") for _ in range(3)]
     answers = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
     assert answers == [COMPILED, FROM_CACHE, FROM_CACHE]
+
+
+def test_what_one_entry_point_makes_of_a_shared_function_is_its_own(
+    small_engine: Path, tmp_path: Path
+) -> None:
+    (small_engine / "engine" / "shared.py").write_text(SHARED)
+    assert call(small_engine, tmp_path / "cache", CALL_SHARED) == "True True"
 
 
 def test_a_failed_compile_gives_the_lock_back(small_engine: Path, tmp_path: Path) -> None:
