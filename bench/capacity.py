@@ -233,7 +233,8 @@ def _helicopters(result: Sequence[Rung]) -> Iterator[str]:
     yield "The last column has the helicopters that fly T1 straight to Role 2, whose number stays. From one ambulance"
     yield f"to {last.level} the killed before the first door go from {first.killed:.1f} to {last.killed:.1f} % of all,"
     yield f"and those who die of wounds later from {later[0]:.1f} to {later[1]:.1f} %: an ambulance more is a way to"
-    yield "a Role 1, which cannot operate."
+    yield "a Role 1, which cannot operate. The last line says what comes of both: no single step is significant, the"
+    yield "whole way may be, and more need not be better there."
 
 
 def _failed(result: Sequence[Rung]) -> int:

@@ -179,7 +179,7 @@ class _Run:
         return counts
 
     def _count(self) -> None:
-        while not _count_cells(self.keys, self.cells, self.plan.sizes, np.int64(_BUDGET)):
+        while not _count(self.keys, self.cells, self.plan.sizes, np.int64(_BUDGET)):
             pass
 
     def _grow(self, needed: int) -> None:
@@ -245,7 +245,13 @@ def _draw_counts(keys: Any, rates: Any, cells: Any, factors: Any, daily: Any, co
                 counts[day, c] = poisson(uniform(keys[_COUNT], cell.name, np.uint64(day), np.uint64(0)), mean)
 
 
-@inner(from_python=True)
+@entry
+def _count(keys: Any, cells: Any, sizes: Any, budget: int) -> bool:
+    """`_count_cells`, for Python to call."""
+    return _count_cells(keys, cells, sizes, budget)
+
+
+@inner
 def _count_cells(keys: Any, cells: Any, sizes: Any, budget: int) -> bool:
     """First pass: count the incidents of cells with uncounted casualties; False if the budget ran out before."""
     for c in range(len(cells)):

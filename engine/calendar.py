@@ -2,7 +2,7 @@
 
 Three tiers. `front`: a heap of the few entries of the current bucket of time and before. A ring of buckets ahead, each
 an unsorted list. `far`: a heap of what lies beyond the ring. An entry costs a constant time as long as a bucket has
-few entries, and never more than in a heap. The order of what comes out is that of (at, tie), whatever the width of the
+few entries and few buckets have none. The order of what comes out is that of (at, tie), whatever the width of the
 buckets. After R. Brown, "Calendar queues", CACM 31 (1988); the front heap keeps bursts within one bucket at n log n.
 """
 
@@ -215,8 +215,8 @@ def take_first(c: Any) -> None:
 
 
 @inner
-def suit(c: Any, interval: Any) -> None:
-    """Choose the width of the buckets for a casualty every `interval` ms, if it is far from suiting now."""
+def suit(c: Any, interval: Any, now: Any) -> None:
+    """At `now`, ms: choose the width of the buckets for a casualty every `interval` ms, if it is far from suiting."""
     width = min(WIDEST, max(NARROWEST, interval / EVENTS_EACH))
     if 0.25 < width / c.width < 4.0:
         return
@@ -245,9 +245,8 @@ def suit(c: Any, interval: Any) -> None:
     c.in_front = 0
     c.width = width
     c.rate = 1.0 / width
-    if c.in_far > 0:
-        c.current = np.int64(c.heap[FAR].at * c.rate)
-        _nearer(c)
+    c.current = np.int64(now * c.rate)
+    _nearer(c)
 
 
 __all__ = ["CALENDAR", "ENTRIES", "enter", "next_time", "set_up", "suit", "take_first"]

@@ -321,6 +321,10 @@ def _ways(
             for row in rows
         ),
         "able_for": ints(able_for),
+        "seated": ints(
+            int(any(r[2] == way and r[1] >= 0 and not s.vehicles[r[1]].litters for r in rows))
+            for way in range(len(ways))
+        ),
         "batch": ints(0 if b is None else b.minimum for b in batches),
         "batch_wait": floats(0.0 if b is None else b.wait_minutes * MINUTE for b in batches),
         "batch_override": ints(0 if b is None else (_mask(b.override) if b.override else 0) for b in batches),

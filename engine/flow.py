@@ -868,8 +868,8 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
     if len(leaving) > 0:
         _finish_open(w, q, o, leaving, m)
         return
-    if w.cursor == 0 and len(arrivals) > 1:
-        suit(w.calendar, (arrivals[-1].time - arrivals[0].time) / len(arrivals))
+    if w.cursor == 0 and len(arrivals) > 1 and arrivals[-1].time > arrivals[0].time:
+        suit(w.calendar, (arrivals[-1].time - arrivals[0].time) / (len(arrivals) - 1), w.now)
     steps = 0
     while w.status == RUNNING:
         if o.rows[PATIENTS] >= room:
@@ -915,9 +915,12 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
 
 @entry
 def close_books(world: Any, model: Any) -> None:
-    """Bring all time integrals to the end of the run."""
+    """Bring all time integrals to the end of the run: the last thing that happened, or was promised to."""
     w = world[0]
     m = model[0]
+    for r in range(m.network.facilities * RESOURCES):
+        if w.promised_first[r] >= 0:
+            w.now = min(m.care.horizon[0], max(w.now, w.notes[w.promised_last[r]].at))
     for r in range(m.network.facilities * RESOURCES):
         touch(w, r, w.now)
         w.stay_sum[r] += w.in_use[r] * w.now

@@ -282,7 +282,8 @@ def inner(function: Any = None, *, from_python: bool = False) -> Any:
     if not hasattr(dispatcher, "get_call_template"):  # NUMBA_DISABLE_JIT
         return dispatcher
     if not from_python:
-        _callees.add(function.__qualname__)
+        names = [*function.__module__.split("."), function.__qualname__]
+        _callees.add("_ZN" + "".join(f"{len(name)}{name}" for name in names))
     template = dispatcher.get_call_template
 
     def template_of_types(args: Any, kws: Any) -> Any:
@@ -302,7 +303,17 @@ def _widest(kind: Any) -> Any:
 
 
 _callees: set[str] = set()
-"""Names of the functions that only compiled functions call: of these there is no machine code of their own."""
+"""How the names of the functions begin that only compiled functions call: of these there is no machine code of their
+own. In Numba's mangling, module and name.
+"""
+
+
+def _is_callee(library: Any) -> bool:
+    """Whether a library of Numba's is that of a function in `_callees`."""
+    return any(
+        function.name.startswith("_ZN") and function.name.split("B", 1)[0] in _callees
+        for function in library.get_defined_functions()
+    )
 
 
 def _finalize(self: Any) -> None:
@@ -312,7 +323,7 @@ def _finalize(self: Any) -> None:
     Numba links into every function all that it calls, and all that these call, and optimises the whole each time: in a
     deep kernel the same code is optimised dozens of times (100 s instead of 25).
     """
-    if self.name in _callees:
+    if _is_callee(self):
         self._raise_if_finalized()
         self._finalized = True
         return
@@ -322,10 +333,10 @@ def _finalize(self: Any) -> None:
         library = pending.pop(0)
         if library not in reached:
             reached.append(library)
-            if library.name in _callees:
+            if _is_callee(library):
                 pending += library._linking_libraries
     self._linking_libraries = reached
-    if any(library.name in _callees for library in reached):
+    if any(map(_is_callee, reached)):
         own = {function.name for function in self.get_defined_functions()}
         optimise = self._optimize_final_module
 

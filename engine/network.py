@@ -91,6 +91,7 @@ NETWORK = np.dtype(
         ("candidate_way", "i4", (CANDIDATES,)),
         ("allowed", "u1", (CANDIDATES,)),  # bit c: triage category c may go
         ("able", "u1", (CANDIDATES,)),  # 1: the destination operates, where not all of the way do
+        ("seated", "u1", (WAYS,)),  # 1: some of its vehicles have no litters
         ("able_for", "u1", (WAYS,)),  # bit c: one that operates takes category c; 0 where all or none operate
         ("batch", "i4", (CANDIDATES,)),  # smallest batch; 0 none
         ("batch_wait", "f8", (CANDIDATES,)),  # ms

@@ -8,6 +8,8 @@ there then, as far as litters, seats and places at the destination reach, brings
 import math
 from typing import Any
 
+import numpy as np
+
 from engine.casualties import unit
 from engine.contention import end_wait, let_go, plan, touch
 from engine.kernel_cache import inner
@@ -278,7 +280,9 @@ def _board(w: Any, q: Any, slot: Any, k: Any, now: Any, depart: Any, arrive: Any
     f = m.network.destination[m.network.candidate_link[k]]
     s.booked = f if m.network.counted[f] else -1
     first = m.network.way_first[m.network.candidate_way[k]]
-    for other in range(first, k):
+    for other in range(first, first + m.network.way_count[m.network.candidate_way[k]]):
+        if other >= k if m.network.moves == 0 else _distance(other, now, m) >= _distance(k, now, m):
+            continue
         g = m.network.destination[m.network.candidate_link[other]]
         incapable = _wants_surgery(s) and m.network.able[k] and not m.network.able[other]
         if m.network.allowed[other] >> s.category & 1 and (incapable or not accepts(w, g, m)):
@@ -365,6 +369,11 @@ def _needs(w: Any, q: Any, way: Any, only: Any, now: Any, m: Any) -> int:
             before += w.waiting_as[line, c]
             if before > w.coming[way, c]:
                 w.picked = _choose(w, q, way, slot, only, 0, now, m)
+                if w.picked < 0 and m.network.seated[way]:  # a vehicle without litters may go for one behind
+                    while slot >= 0 and _lies(w.states[slot]):
+                        slot = np.int64(w.states[slot].next)
+                    if slot >= 0:
+                        w.picked = _choose(w, q, way, slot, only, 0, now, m)
                 if w.picked >= 0:
                     return slot
     able_for = m.network.able_for[way]
@@ -443,18 +452,22 @@ def fill(w: Any, q: Any, f: Any, now: Any, m: Any) -> None:
 @inner
 def use_pool(w: Any, q: Any, pool: Any, now: Any, m: Any) -> None:
     """A vehicle of a pool may be free: send it where it is needed most."""
+    first = m.network.using_first[pool]
+    last = m.network.using_first[pool + 1]
+    if last <= first:
+        return
     come_home(w, pool, now)
     if w.idle[pool] > 0:
-        first = m.network.using_first[pool]
-        last = m.network.using_first[pool + 1]
-        if last > first:
-            _serve_list(w, q, m.network.using, first, last, pool, now, m)
+        _serve_list(w, q, m.network.using, first, last, pool, now, m)
+    elif not w.wanted[pool]:  # somebody may wait who found a vehicle that has gone out of use meanwhile
+        _call_home(w, pool)
 
 
 @inner
-def _left_for_better(w: Any, q: Any, slot: Any, k: Any, left: Any, now: Any, m: Any) -> bool:
+def _left_for_better(w: Any, q: Any, slot: Any, k: Any, left: Any, only: Any, now: Any, m: Any) -> bool:
     """Whether the patient stays for a facility that the scenario prefers to candidate k's, with `left` others who do:
-    a vehicle for there is on its way or can set off now, and has room. For the own nation any of the pool will do.
+    a vehicle for there is on its way or can set off now, and has room. For the own nation the next of the pool will
+    do, unless this one (`only`) would then leave empty.
     """
     s = w.states[slot]
     nation = q.patients[slot].nation
@@ -474,8 +487,10 @@ def _left_for_better(w: Any, q: Any, slot: Any, k: Any, left: Any, now: Any, m: 
         if not accepts(w, m.network.destination[m.network.candidate_link[other]], m):
             continue
         by = m.network.candidate_pool[other]
-        if by == pool and (m.network.lift_every[pool] > 0.0 or own < INCAPABLE):
-            return True  # the same lift goes there too; the next vehicle of the pool will
+        if by == pool and m.network.lift_every[pool] > 0.0:
+            return True  # the same lift goes there too
+        if by == pool and own < INCAPABLE and not only:
+            return True  # the next vehicle of the pool will
         if _has_vehicle(w, other, now, m) and _batch_ready(w, way, other, s.category, now, m):
             room += MANY if by < 0 else w.idle[by] * max(1, m.network.litters[by])
     return bool(room > left)
@@ -498,14 +513,19 @@ def _load(w: Any, q: Any, k: Any, litters: Any, seats: Any, booked: Any, now: An
     left_litters = litters
     left_seats = seats
     travel = 0.0
-    for c in range(CATEGORIES):
+    for turn in range(2 * CATEGORIES):
+        c = turn % CATEGORIES
+        if turn == CATEGORIES:
+            if going > 0 or left == 0:
+                break
+            left = 0
         slot = w.first[line, c]
         while slot >= 0 and left_litters + left_seats > 0:
             s = w.states[slot]
             after = s.next
             if not m.network.allowed[k] >> c & 1 or (c <= 2 and left_litters == 0):
                 break
-            if _left_for_better(w, q, slot, k, left, now, m):
+            if _left_for_better(w, q, slot, k, left, turn >= CATEGORIES, now, m):
                 left += 1
                 slot = after
                 continue

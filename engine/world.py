@@ -105,10 +105,10 @@ WORLD = np.dtype(
         ("inside", "i4", (FACILITIES,)),  # and on the way
         ("blood", "i8", (FACILITIES,)),
         ("serving", "i4", (RESOURCES_IN_ALL, CATEGORIES)),  # bumping: those in treatment bays, latest first
-        # statistics of resources and ways
         # releases of resources, then returns of vehicles, at times that are known and nobody waits for; in `notes`
         ("promised_first", "i4", (RESOURCES_IN_ALL + POOLS,)),  # -1: none
         ("promised_last", "i4", (RESOURCES_IN_ALL + POOLS,)),
+        # statistics of resources and ways
         ("touched", "f8", (LINES,)),
         ("used_area", "f8", (RESOURCES_IN_ALL,)),
         ("capacity_area", "f8", (RESOURCES_IN_ALL,)),

@@ -21,7 +21,7 @@ def _drive(calendar: Any, ahead: Any, ties: Any, gaps: Any, takes: Any, out: Any
     n = 0
     for k in range(len(ahead)):
         if gaps[k] > 0.0:
-            suit(c, gaps[k])
+            suit(c, gaps[k], now)
         enter(c, now + ahead[k], ties[k], k, 2 * k)
         for _ in range(takes[k]):
             at = next_time(c)

@@ -241,3 +241,72 @@ def test_a_vehicle_without_litters_is_not_sent_for_who_must_lie(bypass: bool, na
     r = oracle.run(scenario)
     oracle.check_whole(r)
     assert {t.destination for t in oracle.read(r).trips if t.origin == 0} >= {1, 2}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_interdiction_leaves_the_other_vehicle_at_work(seed: int) -> None:
+    cars = {"number": 2, "litters": 1, "seats": 0}
+    taken = {"event": "interdiction", "at_hours": 26.0, "vehicle": "cars", "number": 1}
+    r = oracle.run(line(cars=cars, world=[taken], casualties={"total": 90}), seed=seed)
+    assert not (r.patients["status"] == c.IN_CARE).any()
+
+
+def test_a_vehicle_taken_in_the_night_is_not_waited_for() -> None:
+    for seed in range(12):
+        cars = {"number": 2, "litters": 1, "seats": 0, "night": False}
+        taken = {"event": "interdiction", "at_hours": 28.0, "vehicle": "cars", "number": 1}
+        scenario = line(cars=cars, world=[taken], casualties={"total": 8})
+        scenario["links"][0]["minutes"] = {"distribution": "constant", "mean": 360.0}
+        oracle.run(scenario, seed=seed)
+
+
+@pytest.mark.parametrize("dispatch", [0.0, 15.0])
+def test_a_vehicle_does_not_leave_empty_for_want_of_a_better_destination(dispatch: float) -> None:
+    scenario = line(
+        r2={"policy_days": 0.0},
+        r4={"nation": "NOR"},
+        national_preference=True,
+        onward={"vehicle": "bus", "batch": {"minimum": 4, "wait_minutes": 600.0, "override": []}},
+        cars={"number": 50},
+    )
+    scenario["facilities"].append({"id": "R4b", "role": 4, "nation": "USA"})
+    way = {"distribution": "constant", "mean": 60.0}
+    scenario["links"].append({"origin": "R2", "destination": "R4b", "minutes": way, "vehicle": "bus"})
+    bus = {"id": "bus", "kind": "ambulance_standard", "number": 1, "litters": 4, "dispatch_minutes": dispatch}
+    scenario["vehicles"].append(bus)
+    r = oracle.run(scenario)
+    made = next(row for row in r.flow.vehicles() if row["vehicle"] == "bus")
+    assert made["sorties"] <= made["patients"] / 2
+
+
+@pytest.mark.parametrize("seed", [1, 9])
+def test_a_bus_without_litters_takes_who_sits_behind_one_who_must_lie(seed: int) -> None:
+    scenario = line(r2={"policy_days": 0.0}, onward={"vehicle": "amb"}, cars={"number": 50})
+    scenario |= {"casualties": {"total": 120}, "days": 6, "triage_accuracy": 0.6}
+    scenario["links"][1]["minutes"] = {"distribution": "constant", "mean": 600.0}
+    scenario["facilities"].append({"id": "R4b", "role": 4})
+    way = {"distribution": "constant", "mean": 60.0}
+    scenario["links"].append({"origin": "R2", "destination": "R4b", "minutes": way, "vehicle": "bus"})
+    one = {"kind": "ambulance_standard", "number": 1}
+    scenario["vehicles"] += [
+        {"id": "amb", "litters": 1, "seats": 0, **one},
+        {"id": "bus", "litters": 0, "seats": 4, **one},
+    ]
+    r = oracle.run(scenario, seed=seed)
+    at_r2 = r.events[r.events["facility"] == 0]
+    triaged = at_r2[at_r2["kind"] == c.EVENTS.index("triaged")]
+    assigned = dict(zip(triaged["patient"].tolist(), triaged["detail"].tolist(), strict=True))
+    waited = {True: [0], False: [0]}
+    for row in at_r2[at_r2["kind"] == c.EVENTS.index("departed")]:
+        who = int(row["patient"])
+        if assigned[who] == 3:
+            waited[bool(r.patients["triage"][who] == 3)].append(int(row["at"] - r.patients["time"][who]))
+    assert max(waited[True]) < 24 * HOUR < max(waited[False])
+
+
+def test_the_last_triage_of_a_run_counts_in_full() -> None:
+    triage = {"triage_teams": 1, "triage_minutes": {"distribution": "constant", "mean": 600.0}}
+    r = oracle.run(line(r2=triage, cars={"number": 50}, casualties={"total": 1}))
+    row = next(row for row in r.flow.resources() if row["resource"] == "triage_teams")
+    used = row["mean_in_use"] * r.flow.summary()["days"] * 24 * 60
+    assert used == pytest.approx(600.0, abs=2.0)
