@@ -4,6 +4,9 @@ Constants come from `scenarios/data/model` and `scenarios/data/reference`, each 
 a scenario sets replaces them. Everything that reaches a record is computed with + - * / sqrt and `engine.numerics`.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from engine import streams
@@ -52,18 +55,44 @@ def _type_rows(s: Scenario) -> dict[str, int]:
     return found if s.warfare else {STANDARD: TYPES - 1, **found}
 
 
-def compile_scenario(s: Scenario, seed: int, replication: int) -> Table:
-    """All tables of a run of a resolved scenario: one row of flow.MODEL."""
+TABLES: dict[str, Callable[[Scenario], Table]] = {
+    "people": people,
+    "injuries": injuries,
+    "survival": survival,
+    "network": network,
+    "care": care,
+    "transitions": transitions,
+}
+"""What makes each table of flow.MODEL."""
+
+NOTHING: Mapping[str, Any] = {}
+
+
+def compile_scenario(
+    s: Scenario, seed: int, replication: int, made: Mapping[str, Any] = NOTHING
+) -> Table:
+    """All tables of a run of a resolved scenario: one row of flow.MODEL.
+
+    `made`: values that need not be made again, by kind of `engine.recipes`.
+    """
     m = np.zeros(1, MODEL)
-    m["people"] = people(s)
+    for name, compile_table in TABLES.items():
+        m[name] = made[name] if name in made else compile_table(s)
+    m["keys"][0] = [streams.key(seed, replication, purpose) for purpose in PURPOSES]
+    if "severity" in made:
+        m["injuries"]["severity"][0] = made["severity"]
+    else:
+        tilt(s, m)
+    return m
+
+
+def tilted_severity(s: Scenario) -> Any:
+    """The mean of Z by warfare type, shape (TYPES,), with which the author's T1 share comes out."""
+    m = np.zeros(1, MODEL)
     m["injuries"] = injuries(s)
     m["survival"] = survival(s)
-    m["network"] = network(s)
-    m["care"] = care(s)
-    m["transitions"] = transitions(s)
-    m["keys"][0] = [streams.key(seed, replication, purpose) for purpose in PURPOSES]
     tilt(s, m)
-    return m
+    return m["injuries"]["severity"][0].copy()
 
 
 def battle_triage_report(s: Scenario) -> dict[str, list[float]]:

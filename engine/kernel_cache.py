@@ -33,6 +33,8 @@ import numpy
 from llvmlite import binding
 from numba.core import codegen, compiler, serialize
 
+from engine import identity
+
 _HERE = Path(__file__).resolve().parent
 _OPTIONS = (
     "OPT",
@@ -54,10 +56,7 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 @functools.cache
 def digest() -> str:
     """20 hex digits that change with anything the machine code depends on."""
-    sha = hashlib.sha256()
-    for path in sorted(_HERE.rglob("*.py")):
-        source = path.read_bytes()
-        sha.update(f"{path.relative_to(_HERE).as_posix()}\0{len(source)}\0".encode() + source)
+    sha = identity.sources()
     surroundings = (
         sys.implementation.cache_tag,
         numba.__version__,
@@ -73,16 +72,7 @@ def digest() -> str:
 
 def folder() -> Path:
     """Where this engine's compiled kernels lie; nothing need be there yet."""
-    chosen = os.environ.get("GOLDENHOUR_CACHE_DIR")
-    if chosen:
-        root = Path(os.path.abspath(os.path.expanduser(chosen)))
-    else:
-        xdg = os.environ.get("XDG_CACHE_HOME", "")
-        base = xdg if os.path.isabs(xdg) else os.path.expanduser("~/.cache")
-        if not os.path.isabs(base):
-            raise OSError("there is no home folder to keep compiled kernels in")
-        root = Path(base, "goldenhour")
-    return root / "numba" / digest()
+    return identity.cache_root() / "numba" / digest()
 
 
 def is_cold() -> bool:

@@ -1,14 +1,15 @@
 """The words behind the codes of a chunk: string tables of a scenario and of the catalogues, loaded when first used."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import columns as c
 from engine.scenario import incident_types, special_types
+from scenarios import catalogue
 
 Codes = NDArray[np.integer[Any]]
 Milliseconds = NDArray[np.int64]
@@ -47,16 +48,47 @@ class Pool:
         return self._offsets.take(groups) + index
 
 
+class Coded(NamedTuple):
+    """A diagnosis or a cause: what a record says of it."""
+
+    code: str
+    display: str
+
+
+class Words:
+    """The functions of `scenarios.catalogue` that a lexicon needs, with texts that were made before.
+
+    `made` has the values of some of `engine.recipes.WORDS`, by kind; what is missing comes from the catalogue's files.
+    """
+
+    def __init__(self, made: Mapping[str, Any]) -> None:
+        self._names = {code: catalogue.Names(**fields) for code, fields in made.get("names", {}).items()}
+        self._diagnoses = made.get("diagnoses")
+
+    def names(self, code: str) -> catalogue.Names:
+        """The names of a nation."""
+        return self._names.get(code) or catalogue.names(code)
+
+    def conditions(self) -> Sequence[Coded | catalogue.Condition]:
+        """All diagnoses."""
+        return catalogue.conditions() if self._diagnoses is None else self._diagnoses[0]
+
+    def external_causes(self) -> Sequence[Coded | catalogue.Cause]:
+        """All external causes of injury."""
+        return catalogue.external_causes() if self._diagnoses is None else self._diagnoses[1]
+
+    nations = staticmethod(catalogue.nations)
+    blood_groups = staticmethod(catalogue.blood_groups)
+    units = staticmethod(catalogue.units)
+
+
 class Lexicon:
     """String tables of one resolved scenario (`engine.scenario.Scenario`); cheap to make, filled on use.
 
     `catalogue` has the functions of `scenarios.catalogue`, which is the default.
     """
 
-    def __init__(self, scenario: Any, catalogue: Any = None) -> None:
-        if catalogue is None:
-            from scenarios import catalogue
-
+    def __init__(self, scenario: Any, catalogue: Any = catalogue) -> None:
         self.start_ms = _epoch_ms(scenario.start)
         self.fronts: list[str] = [front.name for front in scenario.fronts]
         self.incident_types: list[str] = incident_types(scenario)

@@ -1,6 +1,6 @@
 """One replication of a scenario, chunk by chunk: arrivals enter the event kernel, told patients leave it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,21 +26,27 @@ class Simulation:
     """The chunks of one replication, in record order; `measures` and `flow` are complete after the last.
 
     `scenario` is resolved; `chunk_size` patients at the most make a chunk, which never crosses a multiple of
-    PARQUET_PART. A run without casualties is one empty chunk. Raises RunError where patients wait for what can
+    PARQUET_PART; `made` has compiled values by kind of `engine.recipes`. A run without casualties is one empty chunk. Raises RunError where patients wait for what can
     never come.
     """
 
     def __init__(
-        self, scenario: Scenario, seed: int, replication: int, chunk_size: int = DEFAULT_CHUNK
+        self,
+        scenario: Scenario,
+        seed: int,
+        replication: int,
+        chunk_size: int = DEFAULT_CHUNK,
+        made: Mapping[str, Any] = compiled.NOTHING,
     ) -> None:
         if not 1 <= chunk_size <= PARQUET_PART:
             raise ValueError(f"chunk_size {chunk_size}: allowed 1 to {PARQUET_PART}")
         self.measures = Measures(scenario)
         self.flow = FlowMeasures.empty(scenario)
         self._scenario = scenario
-        self._model = compiled.compile_scenario(scenario, seed, replication)
+        self._model = compiled.compile_scenario(scenario, seed, replication, made)
         self._chunk_size = chunk_size
-        self._batches = arrivals.generate(arrivals.plan(scenario), seed, replication)
+        plan = made["arrivals"] if "arrivals" in made else arrivals.plan(scenario)
+        self._batches = arrivals.generate(plan, seed, replication)
         self._net = self._model["network"][0]
         self._finite = bool(self._net["poi_ahead"].any())
         self._world = world.new_world()
