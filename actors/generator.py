@@ -1,6 +1,5 @@
 """generate: the stateless task that turns chunks of columns into encoded pieces of part files."""
 
-import functools
 import os
 import pickle
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from engine import formats
 cluster.spare_memory()
 
 if TYPE_CHECKING:
+    from actors.cache import Shared
     from engine.columns import Chunk
     from engine.lexicon import Lexicon
 
@@ -29,13 +29,15 @@ SUFFIXES = formats.COMPRESSIONS
 class Order(NamedTuple):
     """What to generate: the same for every chunk of a lane.
 
-    `scenario` is the resolved scenario as JSON; it identifies the string tables a process keeps between chunks.
+    `scenario` is the resolved scenario as JSON; it identifies the string tables a process keeps between chunks. They
+    come from `cache`, where there is one.
     """
 
     lane: str
     formats: tuple[str, ...]
     compress: str
     scenario: bytes
+    cache: "Shared | None" = None
 
 
 class Origin(NamedTuple):
@@ -45,14 +47,26 @@ class Origin(NamedTuple):
     pid: int
 
 
-@functools.lru_cache(maxsize=2)
-def _lexicon(scenario: bytes) -> "Lexicon":
-    import msgspec
+_lexicons: "dict[bytes, Lexicon]" = {}
+"""Of the two scenarios used last."""
 
-    from engine.lexicon import Lexicon
-    from engine.scenario import Scenario
 
-    return Lexicon(msgspec.json.decode(scenario, type=Scenario))
+def _lexicon(order: Order) -> "Lexicon":
+    lexicon = _lexicons.pop(order.scenario, None)
+    if lexicon is None:
+        import msgspec
+
+        from engine import recipes
+        from engine.lexicon import Lexicon, Words
+        from engine.scenario import Scenario
+
+        scenario = msgspec.json.decode(order.scenario, type=Scenario)
+        made = order.cache.made(scenario, recipes.WORDS) if order.cache else {}
+        lexicon = Lexicon(scenario, Words(made))
+    _lexicons[order.scenario] = lexicon
+    if len(_lexicons) > 2:
+        del _lexicons[next(iter(_lexicons))]
+    return lexicon
 
 
 def encode(order: Order, chunks: "Sequence[Chunk]") -> Delivery:
@@ -60,7 +74,7 @@ def encode(order: Order, chunks: "Sequence[Chunk]") -> Delivery:
 
     In lane "chunk" that is a single chunk. Without any chunk nothing is encoded: the call prepares the process.
     """
-    lexicon = _lexicon(order.scenario)
+    lexicon = _lexicon(order)
     if not chunks:
         return Delivery(order.lane, 0, 0, [])
     pieces = []

@@ -17,11 +17,12 @@ from typing import Any
 
 import msgspec
 
-from actors import cluster, generator, memory
+from actors import cache, cluster, generator, memory
 from actors.generator import CHUNK, PART, Order
+from actors.kept import Alone, settings
 from actors.simulator import FlowSimulator, Head, head_of, measured
 from actors.writer import SCENARIO, SUMMARY, Folder, Ledger, OutOfOrder, Part, Writer
-from engine import formats
+from engine import formats, recipes
 from engine import scenario as scenarios
 from engine.errors import GoldenhourError, InputError, Interrupted, RunError
 from engine.scenario import Scenario
@@ -88,7 +89,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a run has made.
 
     `seconds` from Ray ready to manifest on disk; `peak_pss_mb` the highest sum over driver, simulator, generators and
-    writer, `pss_mb` its composition (Ray's daemons apart); `recoveries` faults that were mended.
+    writer, `pss_mb` its composition (Ray's daemons apart); `recoveries` faults that were mended; `notes` what the
+    run went on without.
     """
 
     patients: int
@@ -102,6 +104,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     peak_pss_mb: float
     pss_mb: dict[str, float]
     recoveries: int = 0
+    notes: tuple[str, ...] = ()
 
 
 Report = Callable[[Progress], None]
@@ -114,6 +117,7 @@ def run(request: RunRequest, report: Report = lambda progress: None) -> RunResul
     (Ctrl-C or SIGTERM). `report` is called in this thread at least every second.
     """
     _check(request)
+    settings()
     folder = Folder.claim(request.output, request.force)
     try:
         if request.workers == 0:
@@ -192,6 +196,8 @@ class _Run:
         self.patients = 0
         self.begin = time.perf_counter()
         self.sampler = memory.Sampler()
+        self.cache: cache.Shared | Alone | None = None
+        self._fault: str | None = None
         self._heads: dict[int, Head] = {}
         self._report = report
         self._written = (0, -1)
@@ -255,7 +261,12 @@ class _Run:
         writer = Writer(str(self.folder.partial))
         try:
             self.report("preparing")
-            simulation = Simulation(request.scenario, request.seed, request.replication, request.chunk_size)
+            chosen = settings()
+            self.cache = None if chosen.mode == "off" else Alone(chosen)
+            made = self.cache.made(request.scenario, recipes.SIMULATED) if self.cache else {}
+            simulation = Simulation(
+                request.scenario, request.seed, request.replication, request.chunk_size, made
+            )
             gathered: list[Any] = []
             for chunk in simulation:
                 head = head_of(chunk)
@@ -285,6 +296,9 @@ class _Run:
         self.sampler.watch("driver", os.getpid())
         self.sampler.start()
         recoveries = 0
+        self.cache = cache.for_run(session.local, self.request.original.name)
+        if isinstance(self.cache, cache.Shared):
+            self.orders = {lane: order._replace(cache=self.cache) for lane, order in self.orders.items()}
         try:
             while True:
                 attempt = _Attempt(self, session)
@@ -331,6 +345,11 @@ class _Run:
         files = self.folder.publish(manifest, parts, texts)
         seconds = time.perf_counter() - self.begin
         self.sampler.sample()
+        if self.cache is not None:
+            self.cache.keep(
+                recipes.of_measures(request.scenario, request.seed, request.replication), measures
+            )
+            self.note_fault(self.cache.fault)
         return RunResult(
             patients=self.patients,
             output=self.folder.output,
@@ -343,7 +362,12 @@ class _Run:
             peak_pss_mb=self.sampler.peak_mb,
             pss_mb=self.sampler.breakdown_mb,
             recoveries=recoveries,
+            notes=() if self._fault is None else (f"{self._fault}; the run went on without it",),
         )
+
+    def note_fault(self, fault: str | None) -> None:
+        """Remember the first fault of the cache; a run tells one."""
+        self._fault = self._fault or fault
 
 
 def _ends_part(head: Head) -> bool:
@@ -386,7 +410,7 @@ class _Attempt:
         self._simulator = (
             ray.remote(FlowSimulator)
             .options(**stateful)
-            .remote(run.scenario, request.seed, request.replication, request.chunk_size)
+            .remote(run.scenario, request.seed, request.replication, request.chunk_size, run.cache)
         )
         self._writer = (
             ray.remote(Writer).options(**stateful, scheduling_strategy=here).remote(str(run.folder.partial))
@@ -419,7 +443,7 @@ class _Attempt:
         self._result(opened, phase)
         self._running = {origin: None for _, origin in warm}
         del warm
-        self._result(prepared, phase)
+        run.note_fault(self._result(prepared, phase))
         if not run.complete:
             self._issued = run.done
             while not self._result(self._simulator.skip.remote(run.done), phase):

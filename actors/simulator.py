@@ -16,6 +16,8 @@ cluster.spare_memory()
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from actors.cache import Shared
+    from actors.kept import Alone
     from engine.columns import Chunk
     from engine.scenario import Scenario
     from engine.simulation import Simulation
@@ -61,10 +63,18 @@ class FlowSimulator:
     """One replication of a scenario, from its first chunk to its measures.
 
     Nothing is computed before `prepare`, so that the process answers at once; `scenario` is the resolved scenario
-    as JSON. The only process of a run that loads the compiled kernel.
+    as JSON; `cache` has compiled values, where there is one. The only process of a run that loads the compiled kernel.
     """
 
-    def __init__(self, scenario: bytes, seed: int, replication: int, chunk_size: int) -> None:
+    def __init__(
+        self,
+        scenario: bytes,
+        seed: int,
+        replication: int,
+        chunk_size: int,
+        cache: "Shared | Alone | None" = None,
+    ) -> None:
+        self._cache = cache
         self._arguments = (scenario, seed, replication, chunk_size)
         self._scenario: Scenario | None = None
         self._simulation: Simulation | None = None
@@ -78,19 +88,22 @@ class FlowSimulator:
         cluster.be_nice()
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
-    def prepare(self) -> None:
-        """Load or compile the kernel and read the scenario."""
+    def prepare(self) -> str | None:
+        """Load or compile the kernel and read the scenario; returns what went wrong with the cache."""
         one_root.check()
         cluster.restore_pyarrow()
         # Numba looks for SciPy's linear algebra, which the kernel has no use for: 0.5 s and 25 MB where it is installed
         sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
+        from engine import recipes
         from engine.scenario import Scenario
         from engine.simulation import Simulation
 
         scenario, seed, replication, chunk_size = self._arguments
         self._scenario = msgspec.json.decode(scenario, type=Scenario)
-        self._simulation = Simulation(self._scenario, seed, replication, chunk_size)
+        made = self._cache.made(self._scenario, recipes.SIMULATED) if self._cache else {}
+        self._simulation = Simulation(self._scenario, seed, replication, chunk_size, made)
         self._chunks = iter(self._simulation)
+        return self._cache.fault if self._cache else None
 
     def skip(self, number: int, seconds: float = 1.0) -> bool:
         """Throw chunks away until `number` is the next one or the time is up; whether that was reached.

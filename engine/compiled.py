@@ -68,9 +68,7 @@ TABLES: dict[str, Callable[[Scenario], Table]] = {
 NOTHING: Mapping[str, Any] = {}
 
 
-def compile_scenario(
-    s: Scenario, seed: int, replication: int, made: Mapping[str, Any] = NOTHING
-) -> Table:
+def compile_scenario(s: Scenario, seed: int, replication: int, made: Mapping[str, Any] = NOTHING) -> Table:
     """All tables of a run of a resolved scenario: one row of flow.MODEL.
 
     `made`: values that need not be made again, by kind of `engine.recipes`.

@@ -53,9 +53,7 @@ KINDS: dict[str, Kind] = {
     "network": Kind("configuration", _NETWORK),
     "care": Kind("configuration", ("environment", "horizon_days", "mascal_threshold", "triage_accuracy")),
     "transitions": Kind("configuration", (*_NETWORK, "events", "triage", "warfare")),
-    "arrivals": Kind(
-        "configuration", (*_MIXED, "day_weights", "days", "fronts", "intensity", "tempo")
-    ),
+    "arrivals": Kind("configuration", (*_MIXED, "day_weights", "days", "fronts", "intensity", "tempo")),
     "severity": Kind("computation", _WOUNDING),
     MEASURES: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),
 }

@@ -26,8 +26,8 @@ class Simulation:
     """The chunks of one replication, in record order; `measures` and `flow` are complete after the last.
 
     `scenario` is resolved; `chunk_size` patients at the most make a chunk, which never crosses a multiple of
-    PARQUET_PART; `made` has compiled values by kind of `engine.recipes`. A run without casualties is one empty chunk. Raises RunError where patients wait for what can
-    never come.
+    PARQUET_PART; `made` has compiled values by kind of `engine.recipes`. A run without casualties is one empty chunk.
+    Raises RunError where patients wait for what can never come.
     """
 
     def __init__(
