@@ -316,12 +316,23 @@ class Shared:
         self.tags = list(tags)
         self.fault: str | None = None
 
-    def get(self, wanted: Sequence[Recipe], seconds: float = WAIT_SECONDS) -> list[Any]:
-        """The values; None for those that are not to be had, as after the actor's death."""
+    def get(
+        self,
+        wanted: Sequence[Recipe],
+        seconds: float = WAIT_SECONDS,
+        waiting: Callable[[], None] | None = None,
+    ) -> list[Any]:
+        """The values; None for those that are not to be had within `seconds`, as after the actor's death.
+
+        With `waiting`, which is called meanwhile, it may take as long as it takes.
+        """
         import ray
 
         try:
-            answer = ray.get(self.actor.get.remote(list(wanted), self.tags), timeout=seconds)
+            asked = self.actor.get.remote(list(wanted), self.tags)
+            while waiting is not None and not ray.wait([asked], timeout=TICK_SECONDS)[0]:
+                waiting()
+            answer = ray.get(asked, timeout=seconds)
             self.fault = answer.fault or self.fault
             references = [reference[0] for reference in answer.references if reference is not None]
             packed = iter(ray.get(references, timeout=seconds))
@@ -342,15 +353,6 @@ class Shared:
         with contextlib.suppress(ray.exceptions.RayError):
             sent = self.actor.keep.remote(recipe, recipes.pack(value), self.tags)
             self.fault = ray.get(sent, timeout=WAIT_SECONDS) or self.fault
-
-    def measures(self, recipe: Recipe, waiting: Callable[[], None]) -> bytes | None:
-        """The measures of a run, simulated where nobody has them, or None; `waiting` is called meanwhile."""
-        import ray
-
-        asked = self.actor.get.remote([recipe], self.tags)
-        while not ray.wait([asked], timeout=TICK_SECONDS)[0]:
-            waiting()
-        return self.get([recipe])[0]
 
 
 def tag_of(name: str) -> str:

@@ -58,7 +58,7 @@ class Alone:
     """A process's own view of what outlives it: Redis where there is one, else files in the user's cache folder.
 
     Only what takes longer to make than to fetch: the severity behind an author's triage weights, and the measures of
-    runs. Can be sent to another process. `fault` says what went wrong, once something has.
+    runs. Can be sent to another process.
     """
 
     KINDS = ("severity",)
@@ -80,8 +80,8 @@ class Alone:
 
     @property
     def fault(self) -> str | None:
-        """What went wrong."""
-        return None if self._tier is None else self._tier.fault
+        """What went wrong with the Redis that was asked for; a disk without room for values is nobody's worry."""
+        return self._tier.fault if isinstance(self._tier, Redis) else None
 
     def get(self, recipe: Recipe) -> Any:
         """A value that is kept, or None."""

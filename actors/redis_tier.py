@@ -204,7 +204,7 @@ class Redis:
 
     def _note(self, what: str) -> None:
         self.faults += 1
-        self.fault = f"Redis at {self._where}: {what}"
+        self.fault = f"Redis at {self._where}: {what.rstrip('.')}"
 
 
 def _value(namespace: str, key: str) -> str:

@@ -157,3 +157,59 @@ def scenarios_check(scenario: str, as_json: bool) -> None:
     from goldenhour import scenarios_command
 
     scenarios_command.check(scenario, as_json)
+
+
+@goldenhour.command()
+@click.argument("scenario")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed instead of the scenario's.")
+@click.option(
+    "--replication", type=click.IntRange(0, 2**31 - 1), default=0, help="Replication number; default 0."
+)
+@click.option(
+    "--patients",
+    type=click.IntRange(1, 10**9),
+    help="Exact number of patients instead of the scenario's total or rates.",
+)
+@click.option("--days", type=click.IntRange(1, 3650), help="Days instead of the scenario's.")
+@click.option("--address", metavar="A", help="Simulate on this Ray cluster, through its cache.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+def measures(scenario: str, **options: Any) -> None:
+    """Print what a run of SCENARIO comes to, without its patients.
+
+    A run of the same scenario, seed and replication is simulated once: here or on the cluster, by this command or by
+    `run`.
+    """
+    from goldenhour import cache_command
+
+    cache_command.measures(scenario, **options)
+
+
+@goldenhour.group(cls=_NearMatches)
+def cache() -> None:
+    """What is kept of scenarios and runs, so that it need not be made again."""
+
+
+@cache.command("stats")
+@click.option("--address", metavar="A", help="Address of a Ray cluster: show its cache too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+def cache_stats(address: str | None, as_json: bool) -> None:
+    """Show hits, misses and sizes by namespace."""
+    from goldenhour import cache_command
+
+    cache_command.stats(address, as_json)
+
+
+def _namespace(ctx: click.Context, argument: click.Parameter, value: str | None) -> str | None:
+    from engine.recipes import NAMESPACES
+
+    return None if value is None else choice(value, NAMESPACES, "NAMESPACE")
+
+
+@cache.command("clear")
+@click.argument("namespace", required=False, callback=_namespace)
+@click.option("--address", metavar="A", help="Address of a Ray cluster: clear its cache too.")
+def cache_clear(namespace: str | None, address: str | None) -> None:
+    """Forget NAMESPACE (configuration, demographics, medical or computation), or everything."""
+    from goldenhour import cache_command
+
+    cache_command.clear(namespace, address)

@@ -53,6 +53,9 @@ def run(options: Options) -> None:
             click.echo(f"note: {note}", err=True)
     with display(options.quiet) as shown_progress:
         result = pipeline.run(request, shown_progress.report)
+    if not options.quiet:
+        for note in result.notes:
+            click.echo(f"note: {note}", err=True)
     if options.as_json:
         sys.stdout.write(json.dumps(as_json(request, result)) + "\n")
     elif not options.quiet:
@@ -67,14 +70,17 @@ def default_output(name: str, seed: int, replication: int) -> Path:
     return Path(f"{safe}-seed{seed}-rep{replication}")
 
 
+def check_address(address: str | None) -> None:
+    """Raise InputError for what cannot be the address of a Ray cluster."""
+    if address is not None and not re.fullmatch(r"auto|(ray://)?[\w.\-\[\]:]+:\d{1,5}", address):
+        raise InputError(f"--address: got {shown(address)}; allowed: HOST:PORT or auto")
+
+
 def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
     workers = cluster.default_workers() if options.workers is None else options.workers
     if options.address is not None and workers == 0:
         raise InputError("--address and --workers 0 exclude each other: without workers there is no Ray")
-    if options.address is not None and not re.fullmatch(
-        r"auto|(ray://)?[\w.\-\[\]:]+:\d{1,5}", options.address
-    ):
-        raise InputError(f"--address: got {shown(options.address)}; allowed: HOST:PORT or auto")
+    check_address(options.address)
     output = options.output or default_output(original.name, original.seed, options.replication)
     return pipeline.RunRequest(
         scenario=scenario_module.resolve(original),

@@ -1,0 +1,285 @@
+"""The Cache of a cluster: the same bytes with it and without, nothing made twice, and its death is a miss."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+from msgspec.structs import replace
+from redis_server import Lent, Server, serve
+from runs import digests, request
+
+import scenarios
+from actors import cache, cluster, one_root, pipeline
+from actors.kept import Settings
+from engine import compiled, recipes
+from engine import scenario as scenario_module
+from engine.scenario import Scenario
+
+pytestmark = pytest.mark.ray
+
+WAIT = 120.0
+"""Seconds that a call may take on a busy machine."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray() -> Any:
+    """One local Ray for all tests of the module."""
+    import ray
+
+    with cluster.start(None, workers=1):
+        yield ray
+
+
+@pytest.fixture(scope="module")
+def shared(ray: Any) -> Any:
+    """The cluster's Cache, warm."""
+    actor = cache.start(Settings())
+    ray.get(actor.warm_builtins.remote(), timeout=WAIT)
+    return actor
+
+
+@pytest.fixture
+def make_cache(ray: Any) -> Iterator[Any]:
+    """Caches of other clusters: actors without a name."""
+    made: list[Any] = []
+
+    def make(**chosen: Any) -> Any:
+        made.append(ray.remote(cache.Cache).options(num_cpus=0).remote(Settings(**chosen)))
+        return made[-1]
+
+    yield make
+    for actor in made:
+        ray.kill(actor)
+
+
+@pytest.fixture
+def redis() -> Iterator[Server | Lent]:
+    server = serve()
+    yield server
+    server.stop()
+
+
+def scenario(name: str = "coin", **changes: Any) -> Scenario:
+    parsed = scenario_module.parse(scenarios.builtin_bytes(name), "toml", name)
+    return scenario_module.resolve(replace(parsed, **changes))
+
+
+def stats(actor: Any) -> cache.Stats:
+    import ray
+
+    found: cache.Stats = ray.get(actor.stats.remote(), timeout=WAIT)
+    return found
+
+
+def totals(actor: Any, figure: str) -> int:
+    return sum(getattr(figures, figure) for figures in stats(actor).namespaces.values())
+
+
+def complete(values: list[Any]) -> bool:
+    return all(value is not None for value in values)
+
+
+def get(actor: Any, *wanted: recipes.Recipe, tags: tuple[str, ...] = ()) -> list[Any]:
+    return cache.Shared(actor, tags).get(wanted, WAIT)
+
+
+def test_a_warm_cache_has_all_that_a_run_of_a_builtin_needs(shared: Any) -> None:
+    before = totals(shared, "hits"), totals(shared, "misses")
+    for name in scenarios.builtin_names():
+        wanted = recipes.of_scenario(scenario(name), recipes.SIMULATED + recipes.WORDS)
+        assert complete(get(shared, *wanted))
+    assert totals(shared, "misses") == before[1]
+    assert totals(shared, "hits") > before[0] + 9 * 20
+
+
+def test_a_run_writes_the_same_bytes_with_a_cache_and_without(
+    shared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    hits = stats(shared).namespaces["medical"].hits
+    for mode in ("off", "on", "on"):
+        monkeypatch.setenv("GOLDENHOUR_CACHE", mode)
+        output = tmp_path / f"{mode}{len(found)}"
+        result = pipeline.run(request(output, kind="artillery", formats=("jsonl", "csv")))
+        assert (result.notes, result.recoveries) == ((), 0)
+        found.append((output / "manifest.json").read_bytes())
+    assert found[0] == found[1] == found[2]
+    # the second run has the simulator's two and the generator's one from the first
+    assert stats(shared).namespaces["medical"].hits >= hits + 3
+    settled = request(tmp_path, kind="artillery")
+    recipe = recipes.of_measures(settled.scenario, 7, 0)
+    assert msgspec.json.decode(get(shared, recipe)[0]) == result.measures
+    assert stats(shared).namespaces["computation"].computed == 1  # the severity of one built-in: no run
+
+
+def test_what_many_ask_for_at_once_is_made_once(shared: Any) -> None:
+    s = scenario(mascal_threshold=77)
+    recipe = recipes.of_measures(replace(s, days=3), 1, 0)
+    before = stats(shared).namespaces
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: get(shared, recipe)[0], range(4)))
+    assert len(set(found)) == 1
+    assert found[0] == recipes.make(recipe.kind, recipe.inputs)
+    after = stats(shared).namespaces
+    assert after["computation"].computed == before["computation"].computed + 1
+    # the measures' own parts came from the cache as well: all but the new threshold were there
+    assert after["configuration"].hits > before["configuration"].hits
+
+
+def test_an_edit_frees_what_only_the_old_version_had(shared: Any) -> None:
+    import ray
+
+    old, new = scenario(triage_accuracy=0.71), scenario(triage_accuracy=0.72)
+    tag = (cache.tag_of("edited"),)
+    before, after = (recipes.of_scenario(s, recipes.SIMULATED) for s in (old, new))
+    get(shared, *before, tags=tag)
+    held = totals(shared, "values")
+    assert ray.get(shared.invalidate.remote(list(tag)), timeout=WAIT) == 1  # `care`; the rest is coin's too
+    assert totals(shared, "values") == held - 1
+    misses = totals(shared, "misses")
+    found = dict(zip([r.kind for r in after], get(shared, *after, tags=tag), strict=True))
+    for kind, compile_table in compiled.TABLES.items():
+        assert found[kind].tobytes() == compile_table(new).tobytes()
+    assert totals(shared, "misses") == misses + 1
+    assert ray.get(shared.invalidate.remote(["scenario:never"]), timeout=WAIT) == 0
+
+
+def test_what_cannot_be_made_is_none_and_asked_for_again(make_cache: Any) -> None:
+    actor = make_cache()
+    impossible = recipes.Recipe("care", b"\xc1", recipes.key("care", b"\xc1"))
+    foreign = recipes.of_scenario(scenario(), ("care",))[0]._replace(key="0" * 64)
+    for wanted in (impossible, foreign):
+        assert get(actor, wanted) == [None]
+        assert get(actor, wanted) == [None]
+    assert totals(actor, "misses") == 4
+    assert totals(actor, "computed") == 0
+
+
+def test_a_small_budget_is_kept(make_cache: Any) -> None:
+    actor = make_cache(megabytes=0.05)
+    for threshold in range(20, 60):
+        get(actor, *recipes.of_scenario(scenario(mascal_threshold=threshold), ("care",)))
+    figures = stats(actor).namespaces["configuration"]
+    assert figures.bytes <= figures.limit_bytes < 14_000
+    assert figures.evictions >= 10
+    assert figures.values + figures.evictions == 40
+
+
+def test_a_second_cluster_starts_with_what_the_first_made(make_cache: Any, redis: Server | Lent) -> None:
+    import ray
+
+    wanted = recipes.of_scenario(scenario(), recipes.SIMULATED + recipes.WORDS)
+    tag = cache.tag_of("coin")
+    first, second = make_cache(redis_url=redis.url), make_cache(redis_url=redis.url)
+    get(first, *wanted, tags=(tag,))
+    until = time.monotonic() + WAIT
+    while totals(first, "computed") < len(wanted) or redis.client.dbsize() < 2 * len(wanted) + 1:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert complete(get(second, *wanted, tags=(tag,)))
+    assert totals(second, "from_tier") == len(wanted)
+    assert totals(second, "computed") == 0
+    assert stats(second).redis == "ok"
+    assert ray.get(first.invalidate.remote([tag]), timeout=WAIT) == len(wanted)
+    while totals(second, "values"):
+        assert time.monotonic() < until, "the second cluster did not hear of it"
+        time.sleep(0.05)
+    assert redis.client.keys("goldenhour:value:*") == []
+
+
+def test_damaged_values_in_redis_are_made_again(make_cache: Any, redis: Server | Lent) -> None:
+    (recipe,) = recipes.of_scenario(scenario(), ("care",))
+    name = f"goldenhour:value:configuration:{recipe.key}"
+    redis.client.set(name, b"\0" * 500)
+    actor = make_cache(redis_url=redis.url)
+    view = cache.Shared(actor)
+    (value,) = view.get([recipe], WAIT)
+    assert value.tobytes() == recipes.make(recipe.kind, recipe.inputs).tobytes()
+    assert "failed their digest" in (view.fault or "")
+    until = time.monotonic() + WAIT
+    while redis.client.get(name) == b"\0" * 500:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("trouble", ["kill", "freeze"])
+def test_a_redis_lost_in_the_middle_costs_one_note_and_no_byte(
+    trouble: str, ray: Any, redis: Server | Lent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOLDENHOUR_CACHE", "off")
+    pipeline.run(request(tmp_path / "without", kind="drone"))
+    monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
+    monkeypatch.setenv("GOLDENHOUR_REDIS_URL", redis.url)
+    cache.end()
+    lost = threading.Event()
+
+    def report(progress: pipeline.Progress) -> None:
+        if progress.phase == "running" and not lost.is_set():
+            lost.set()
+            getattr(redis, trouble)()
+
+    try:
+        result = pipeline.run(request(tmp_path / "with", kind="drone"), report)
+        assert lost.is_set()
+        assert digests(tmp_path / "with") == digests(tmp_path / "without")
+        assert len(result.notes) == 1
+        assert "Redis" in result.notes[0]
+    finally:
+        cache.end()
+
+
+def test_a_killed_cache_is_a_miss_and_the_next_run_starts_another(
+    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = cache.start(Settings())
+    view = cache.Shared(actor)
+    wanted = recipes.of_scenario(scenario(), recipes.SIMULATED)
+    assert complete(view.get(wanted, WAIT))
+    psutil.Process(stats(actor).pid).kill()
+    until = time.monotonic() + WAIT
+    while cache.find() is not None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert view.get(wanted) == [None] * len(wanted)
+    assert view.made(scenario(), recipes.SIMULATED) == {}
+    monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
+    result = pipeline.run(request(tmp_path / "out"))
+    assert (result.patients, result.notes) == (3000, ())
+    assert cache.find() is not None
+    assert cache.end() == 1
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "goldenhour", *arguments],
+        env={**os.environ, **environment},
+        cwd=one_root.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT,
+    )
+
+
+def test_measures_on_a_cluster_are_simulated_once_and_shown_by_stats(ray: Any) -> None:
+    address = ray.get_runtime_context().gcs_address
+    asked = ("measures", "coin", "--patients", "321", "--address", address, "--json")
+    first, second = command(*asked), command(*asked)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert first.stdout == second.stdout
+    assert json.loads(first.stdout)["patients"] == 321
+    shown = json.loads(command("cache", "stats", "--address", address, "--json").stdout)
+    figures = shown["cache"]["namespaces"]["computation"]
+    assert (figures["hits"], figures["misses"], figures["rate"]) == (1, 1, 0.5)
+    assert command("cache", "clear", "--address", address).returncode == 0
+    assert cache.find() is None

@@ -1,0 +1,149 @@
+"""What a run is compiled from, as values with keys: the same run with kept values, another key for another value."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import zstandard
+from msgspec.structs import replace
+
+import scenarios
+from engine import compiled, formats, recipes, run_tables
+from engine import scenario as scenario_module
+from engine.lexicon import Lexicon, Words
+from engine.scenario import Scenario
+from engine.simulation import Simulation
+
+ALL = recipes.SIMULATED + recipes.WORDS
+
+TILTED = """
+name = "tilted"
+[casualties]
+total = 300
+[triage.battle]
+T1 = 0.4
+T2 = 0.3
+T3 = 0.3
+"""
+
+
+def builtin(name: str) -> Scenario:
+    return scenario_module.resolve(scenario_module.parse(scenarios.builtin_bytes(name), "toml", name))
+
+
+def tilted() -> Scenario:
+    return scenario_module.resolve(scenario_module.parse(TILTED.encode(), "toml"))
+
+
+def kept(s: Scenario) -> dict[str, Any]:
+    """All values of a scenario, as they come back from where they were kept."""
+    return {
+        r.kind: recipes.unpack(recipes.pack(recipes.make(r.kind, r.inputs)))
+        for r in recipes.of_scenario(s, ALL)
+    }
+
+
+def keys(s: Scenario) -> dict[str, str]:
+    return {r.kind: r.key for r in recipes.of_scenario(s, ALL)}
+
+
+@pytest.mark.parametrize("name", [*scenarios.builtin_names(), "tilted"])
+def test_kept_values_compile_to_the_same_tables(name: str) -> None:
+    s = tilted() if name == "tilted" else builtin(name)
+    made = kept(s)
+    assert compiled.compile_scenario(s, 3, 1, made).tobytes() == compiled.compile_scenario(s, 3, 1).tobytes()
+    assert ("severity" in made) == ("battle" in (s.triage or {}))
+
+
+@pytest.mark.parametrize("name", ["brigade", "cbrn", "tilted"])
+def test_a_run_from_kept_values_writes_the_same_bytes(name: str) -> None:
+    s = tilted() if name == "tilted" else builtin(name)
+    s = scenario_module.resolve(scenario_module.with_overrides(s, total=300))
+    made = kept(s)
+    written = []
+    for values, lexicon in ((made, Lexicon(s, Words(made))), ({}, Lexicon(s))):
+        simulation = Simulation(s, 5, 0, 512, values)
+        frames = [f.data for chunk in simulation for f in formats.encode([chunk], lexicon, "jsonl", "none")]
+        written.append((frames, run_tables.findings(simulation, s).summary))
+    assert written[0] == written[1]
+
+
+def test_a_key_changes_with_what_its_value_is_made_from_and_with_nothing_else() -> None:
+    s = builtin("brigade")
+    before = keys(s)
+
+    def changed(**fields: Any) -> set[str]:
+        after = keys(scenario_module.resolve(replace(s, **fields)))
+        return {kind for kind in before if after[kind] != before[kind]}
+
+    assert changed(name="another", description="", seed=99) == set()
+    assert changed(mascal_threshold=12) == {"care"}
+    assert changed(start="2031-01-01T00:00:00Z") == {"people"}
+    assert changed(days=s.days + 1) <= {"arrivals"}
+    beds = [replace(f, ward_beds=77) if f.ward_beds else f for f in s.facilities]
+    assert changed(facilities=beds) == {"network", "transitions"}
+    fewer = replace(s.fronts[0], nations={"FRA": 1.0})
+    assert {"people", "names"} <= changed(fronts=[fewer, *s.fronts[1:]])
+
+
+def test_the_measures_of_a_run_have_a_key_of_scenario_seed_and_replication() -> None:
+    s = builtin("coin")
+    key = recipes.of_measures(s, 1, 0).key
+    assert recipes.of_measures(replace(s, name="x", description="y", seed=5), 1, 0).key == key
+    others = [(s, 2, 0), (s, 1, 1), (replace(s, days=s.days + 1), 1, 0)]
+    assert key not in {recipes.of_measures(*other).key for other in others}
+
+
+def test_a_value_is_made_from_nothing_but_the_fields_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    s = builtin("coin")
+    blind = recipes.KINDS["care"]._replace(fields=("environment",))
+    monkeypatch.setitem(recipes.KINDS, "care", blind)
+    recipes._fields.cache_clear()
+    try:
+        (recipe,) = recipes.of_scenario(s, ("care",))
+        with pytest.raises(AttributeError, match="triage_accuracy"):
+            recipes.make(recipe.kind, recipe.inputs)
+    finally:
+        recipes._fields.cache_clear()
+
+
+def test_another_engine_or_catalogue_has_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = recipes.key("care", b"x")
+    for version in ("engine_version", "catalogue_version"):
+        with monkeypatch.context() as patched:
+            patched.setattr(recipes, version, lambda: "0" * 20)
+            assert recipes.key("care", b"x") != before
+
+
+class Hostile:
+    def __reduce__(self) -> Any:
+        return os.system, ("touch /tmp/goldenhour-must-not-exist",)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"rubbish",
+        recipes.pack([1])[:-3],
+        zstandard.ZstdCompressor().compress(b"rubbish"),
+        zstandard.ZstdCompressor().compress(pickle.dumps(Hostile())),
+    ],
+)
+def test_what_is_no_value_is_refused_and_never_run(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not a kept value"):
+        recipes.unpack(data)
+    assert not Path("/tmp/goldenhour-must-not-exist").exists()
+
+
+def test_measures_are_those_of_the_run() -> None:
+    s = tilted()
+    recipe = recipes.of_measures(s, 4, 2)
+    simulation = Simulation(s, 4, 2)
+    list(simulation)
+    expected = msgspec.json.encode(run_tables.findings(simulation, s).summary)
+    assert recipes.make(recipe.kind, recipe.inputs) == expected
+    assert recipes.make(recipe.kind, recipe.inputs, kept(s)) == expected
