@@ -15,12 +15,12 @@ import msgspec
 import psutil
 import pytest
 from msgspec.structs import replace
-from redis_server import Lent, Server, serve
 from runs import digests, request
 
 import scenarios
 from actors import cache, cluster, one_root, pipeline
 from actors.kept import Settings
+from bench.redis_server import Lent, Server, serve
 from engine import compiled, recipes
 from engine import scenario as scenario_module
 from engine.scenario import Scenario

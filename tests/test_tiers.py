@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis_server import ABSENT, Lent, Server, binary, serve
 
 from actors import redis_tier
 from actors.kept import settings
 from actors.redis_tier import Redis
 from actors.shelf import Shelf
 from actors.tiers import Disk
+from bench.redis_server import ABSENT, Lent, Server, binary, serve
 from engine.errors import InputError
 from engine.recipes import Recipe
 

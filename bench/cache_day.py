@@ -1,0 +1,249 @@
+"""A day of a cluster's cache: 200 runs of 20 scenarios with 10 edits in between, and Redis killed in the middle.
+
+Every scenario is stored under its name and warmed up, as a store does it. Each of the 200 steps asks for the measures
+of a run and generates its patients from what the cache has: tables from the kinds the simulator asks for, texts from
+those of the generators. All are compared with a recomputation without any cache. Every twentieth step the patients
+come from a whole run through the pipeline instead, with actors of its own. An edit changes one setting of a scenario
+and invalidates the old version's tag.
+
+`python -m bench.cache_day` prints the figures and ends with 1 when one falls short.
+"""
+
+import dataclasses
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+from msgspec.structs import replace
+from rich.console import Console
+from rich.table import Table
+
+import scenarios
+from actors import cache, cluster, pipeline
+from actors.kept import Settings
+from bench import results_file
+from bench.redis_server import Server, binary
+from engine import arrivals, compiled, formats, recipes
+from engine import scenario as scenario_module
+from engine.lexicon import Lexicon, Words
+from engine.scenario import Scenario
+from engine.simulation import Simulation
+
+STEPS, SCENARIOS, EDITS = 200, 20, 10
+WHOLE_EVERY = 20
+PATIENTS = 300
+SEED = 11
+WAIT_SECONDS = 300.0
+LEAST_RATE = {"demographics": 0.95, "medical": 0.95, "configuration": 0.90, "computation": 0.80}
+MOST_MB = 100.0
+
+EDITED: tuple[Callable[[Scenario], dict[str, Any]], ...] = (
+    lambda s: {"facilities": [replace(f, ward_beds=(f.ward_beds or 40) + 5) for f in s.facilities]},
+    lambda s: {"triage_accuracy": 0.77},
+    lambda s: {"mascal_threshold": s.mascal_threshold + 3},
+    lambda s: {"survival": replace(s.survival, first_aid_minutes=4.0)},
+    lambda s: {"environment": sorted({*s.environment, "rain"})},
+    lambda s: {"start": "2031-03-01T00:00:00Z"},
+    lambda s: {"days": s.days + 1, "day_weights": None},
+    lambda s: {"survival": replace(s.survival, severity=(s.survival.severity or 0.0) + 0.1)},
+    lambda s: {"retriage_minutes": 45.0},
+    lambda s: {"bypass": not s.bypass},
+)
+"""What the researchers of the day change, one after the other."""
+
+
+def stored() -> dict[str, Scenario]:
+    """The scenarios of the day by the names they are stored under, resolved."""
+    found = {}
+    for name in scenarios.builtin_names()[:SCENARIOS]:
+        s = scenario_module.parse(scenarios.builtin_bytes(name), "toml", name)
+        small = scenario_module.with_overrides(s, total=PATIENTS)
+        found[f"{name}-small"] = scenario_module.resolve(replace(small, name=f"{name}-small"))
+    return found
+
+
+class Day:
+    """The day, its checker and its samples of memory. `lost` runs that failed, `stale` answers that were wrong."""
+
+    def __init__(self, actor: Any, folder: Path, redis: Server | None) -> None:
+        self.lost: list[str] = []
+        self.stale: list[str] = []
+        self.answers = 0
+        self.peak_mb = 0.0
+        self._actor = actor
+        self._folder = folder
+        self._redis = redis
+        self._scenarios = stored()
+        self._process = psutil.Process(self.stats().pid)
+
+    def stats(self) -> cache.Stats:
+        """The actor's figures."""
+        import ray
+
+        found: cache.Stats = ray.get(self._actor.stats.remote(), timeout=WAIT_SECONDS)
+        return found
+
+    def warm(self) -> None:
+        """Make ready what is stored."""
+        import ray
+
+        named = [(name, msgspec.json.encode(s)) for name, s in self._scenarios.items()]
+        ready = ray.get(self._actor.warm.remote(named), timeout=WAIT_SECONDS)
+        if ready != len(named):
+            raise SystemExit(f"only {ready} of {len(named)} scenarios could be made ready")
+
+    def go(self) -> None:
+        """All steps of the day."""
+        draw = random.Random(SEED)
+        names = list(self._scenarios)
+        edits = iter(EDITED)
+        for step in range(STEPS):
+            if step % (STEPS // EDITS) == STEPS // EDITS // 2:
+                self._edit(draw.choice(names), next(edits))
+            if step == STEPS // 2 and self._redis is not None:
+                self._redis.kill()
+            name = draw.choice(names)
+            try:
+                self._step(name, whole=step % WHOLE_EVERY == 0)
+            except Exception as error:
+                self.lost.append(f"step {step}, {name}: {type(error).__name__}: {error}")
+
+    def _edit(self, name: str, change: Callable[[Scenario], dict[str, Any]]) -> None:
+        """A new version, and the word of it that the store passes on."""
+        import ray
+
+        s = self._scenarios[name]
+        edited = scenario_module.resolve(replace(s, **change(s)))
+        scenario_module.check(edited)
+        self._scenarios[name] = edited
+        ray.get(self._actor.invalidate.remote([cache.tag_of(name)]), timeout=WAIT_SECONDS)
+
+    def _step(self, name: str, whole: bool) -> None:
+        s = self._scenarios[name]
+        view = cache.Shared(self._actor, (cache.tag_of(name),))
+        asked = recipes.of_measures(s, s.seed, 0)
+        (found,) = view.get([asked], WAIT_SECONDS)
+        self._compare(name, "measures", found, recipes.make(asked.kind, asked.inputs))
+        expected = _patients(s, {}, Lexicon(s))
+        if whole:
+            self._compare(name, "whole run", self._whole(s), expected)
+        else:
+            made = view.made(s, recipes.SIMULATED)
+            model = compiled.compile_scenario(s, s.seed, 0, made)
+            self._compare(name, "model", model.tobytes(), compiled.compile_scenario(s, s.seed, 0).tobytes())
+            self._compare(name, "arrivals", repr(plain(made["arrivals"])), repr(plain(arrivals.plan(s))))
+            words = Words(view.made(s, recipes.WORDS))
+            self._compare(name, "patients", _patients(s, made, Lexicon(s, words)), expected)
+        held = sum(figures.bytes for figures in self.stats().namespaces.values())
+        self.peak_mb = max(self.peak_mb, (self._process.memory_full_info().pss + held) / 1e6)
+
+    def _compare(self, name: str, what: str, found: Any, expected: Any) -> None:
+        self.answers += 1
+        if found != expected:
+            self.stale.append(f"{name}: {what}")
+
+    def _whole(self, s: Scenario) -> bytes:
+        """The patients that a run of the pipeline writes."""
+        output = self._folder / f"run-{self.answers}"
+        request = pipeline.RunRequest(scenario=s, original=s, seed=s.seed, output=output, workers=1)
+        pipeline.run(request)
+        return b"".join(path.read_bytes() for path in sorted(output.glob("patients-*.jsonl")))
+
+
+def plain(value: Any) -> Any:
+    """A plan of arrivals as bytes, numbers and texts that can be compared."""
+    if isinstance(value, np.ndarray):
+        return value.dtype, value.tolist()  # padding between fields is no part of it
+    if isinstance(value, tuple):
+        return [plain(part) for part in value]
+    if dataclasses.is_dataclass(value):
+        return [plain(getattr(value, field.name)) for field in dataclasses.fields(value)]
+    return value
+
+
+def _patients(s: Scenario, made: dict[str, Any], lexicon: Lexicon) -> bytes:
+    chunks = Simulation(s, s.seed, 0, pipeline.CHUNK_SIZE, made)
+    return b"".join(
+        bytes(frame.data) for chunk in chunks for frame in formats.encode([chunk], lexicon, "jsonl", "none")
+    )
+
+
+def section(console: Console) -> bool:
+    """Live the day, print its figures; whether all hold."""
+    import ray
+
+    redis = Server() if binary() else None
+    before = {name: os.environ.get(name) for name in ("GOLDENHOUR_CACHE", "GOLDENHOUR_REDIS_URL")}
+    os.environ["GOLDENHOUR_CACHE"] = "on"
+    if redis is not None:
+        os.environ["GOLDENHOUR_REDIS_URL"] = redis.url
+    begun = time.perf_counter()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="goldenhour-bench-") as folder,
+            cluster.start(None, workers=1),
+        ):
+            actor = cache.start(Settings(redis_url=redis.url if redis else None))
+            day = Day(actor, Path(folder), redis)
+            day.warm()
+            day.go()
+            stats = day.stats()
+            cache.end()
+            ray.kill(actor)
+    finally:
+        if redis is not None:
+            redis.stop()
+        for variable, value in before.items():
+            os.environ.pop(variable, None)
+            if value is not None:
+                os.environ[variable] = value
+    return _show(console, day, stats, redis is not None, time.perf_counter() - begun)
+
+
+def _show(console: Console, day: Day, stats: cache.Stats, with_redis: bool, seconds: float) -> bool:
+    table = Table(
+        title=f"A day of the cache: {STEPS} runs, {SCENARIOS} scenarios, {EDITS} edits", title_justify="left"
+    )
+    for column in ("figure", "measured", "wanted", ""):
+        table.add_column(column, justify="left" if column == "figure" else "right")
+    held: list[bool] = []
+
+    def row(figure: str, measured: str, wanted: str, holds: bool) -> None:
+        held.append(holds)
+        table.add_row(figure, measured, wanted, "ok" if holds else "FAILED")
+
+    for name, least in LEAST_RATE.items():
+        figures = stats.namespaces[name]
+        rate = figures.rate or 0.0
+        shown = f"{100 * rate:.1f} % of {figures.hits + figures.misses:,}"
+        row(f"hits, {name}", shown, f"> {100 * least:.0f} %", rate > least)
+    row(
+        "cache memory: actor and values",
+        f"{day.peak_mb:.0f} MB",
+        f"< {MOST_MB:.0f} MB",
+        day.peak_mb < MOST_MB,
+    )
+    row(f"wrong among {day.answers:,} answers", f"{len(day.stale)}", "0", not day.stale)
+    redis = "Redis killed half-way" if with_redis else "no Redis here"
+    row(f"runs lost, {redis}", f"{len(day.lost)}", "0", not day.lost)
+    console.print(table)
+    for line in [*day.lost, *day.stale][:10]:
+        console.print(line, markup=False)
+    console.print(f"{seconds:.0f} s; Redis at the end: {stats.redis}", markup=False)
+    rates = {name: stats.namespaces[name].rate for name in LEAST_RATE}
+    results_file.append(
+        "cache_day", {"rates": rates, "mb": day.peak_mb, "stale": len(day.stale), "lost": len(day.lost)}
+    )
+    return all(held)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if section(Console(width=None if sys.stdout.isatty() else 110)) else 1)
