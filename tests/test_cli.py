@@ -287,3 +287,82 @@ def test_without_a_terminal_each_phase_is_a_line(capsys):
         for phase in ("preparing", "running", "running", "finishing"):
             lines.report(Progress(phase=phase))
     assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+@pytest.fixture
+def no_cache_yet(tmp_path, monkeypatch):
+    """An empty cache folder that still has this machine's compiled kernel, and no Redis."""
+    from engine import identity
+
+    kernels = identity.cache_root() / "numba"
+    kernels.mkdir(parents=True, exist_ok=True)
+    own = tmp_path / "cache"
+    own.mkdir()
+    (own / "numba").symlink_to(kernels)
+    monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(own))
+    monkeypatch.delenv("GOLDENHOUR_REDIS_URL", raising=False)
+    return own
+
+
+def test_measures_asked_for_twice_are_simulated_once(call, no_cache_yet, monkeypatch):
+    first = call("measures", "coin", "--patients", 50, "--json")
+    assert json.loads(first.out)["patients"] == 50
+    from engine import recipes
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recipes, "make", None)  # whatever is made now is an error
+        assert call("measures", "coin", "--patients", 50, "--json") == first
+        assert "50 patients of coin" in call("measures", "coin", "--patients", 50).out
+    other = call("measures", "coin", "--patients", 50, "--seed", 2, "--json")
+    assert other.code == 0
+    assert other.out != first.out
+    monkeypatch.setenv("GOLDENHOUR_CACHE", "off")
+    assert call("measures", "coin", "--patients", 50, "--json").out == first.out
+
+
+def test_the_measures_of_a_run_need_not_be_simulated_again(call, no_cache_yet, monkeypatch):
+    assert call("run", "coin", *SMALL, "-o", "out", "--quiet").code == 0
+    from engine import recipes
+
+    monkeypatch.setattr(recipes, "make", None)
+    answer = call("measures", "coin", "--patients", 40, "--json")
+    assert json.loads(answer.out) == json.loads(Path("out/summary.json").read_bytes())
+
+
+def test_the_cache_is_counted_and_cleared(call, no_cache_yet):
+    call("measures", "coin", "--patients", 30)
+    tier = json.loads(call("cache", "stats", "--json").out)["tier"]
+    assert tier["name"] == "disk"
+    assert tier["namespaces"]["computation"]["values"] == 1
+    assert "computation" in call("cache", "stats").out
+    assert "0 on the disk" in call("cache", "clear", "medical").out
+    assert "1 on the disk" in call("cache", "clear").out
+    assert (
+        json.loads(call("cache", "stats", "--json").out)["tier"]["namespaces"]["computation"]["values"] == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cache", "clear", "computaton"], "did you mean 'computation'?"),
+        (["cache", "stats", "--address", "nowhere"], "HOST:PORT"),
+        (["cache", "clear", "--address", "nowhere"], "HOST:PORT"),
+        (["measures", "coin", "--address", "nowhere"], "HOST:PORT"),
+        (["measures", "cion"], "did you mean 'coin'?"),
+    ],
+)
+def test_what_the_cache_commands_cannot_use_is_refused(call, arguments, words):
+    answer = call(*arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert words in answer.err
+
+
+def test_a_redis_that_is_not_there_is_one_note(call, no_cache_yet, monkeypatch):
+    monkeypatch.setenv("GOLDENHOUR_REDIS_URL", "redis://127.0.0.1:1")
+    answer = call("run", "coin", *SMALL, "-o", "out", "--json")
+    assert answer.code == 0
+    assert answer.err.count("note: Redis at 127.0.0.1:1") == 1
+    answer = call("measures", "coin", "--patients", 30, "--json")
+    assert (answer.code, answer.err.count("note: Redis at 127.0.0.1:1")) == (0, 1)
+    assert call("cache", "clear").code == 1
