@@ -412,7 +412,12 @@ def for_run(local: bool, name: str) -> "Shared | Alone | None":
         return None
     if local and chosen.mode == "auto":
         return Alone(chosen)
-    return Shared(start(chosen), (tag_of(name),))
+    import ray
+
+    try:
+        return Shared(start(chosen), (tag_of(name),))
+    except ray.exceptions.RayError:  # a cluster too busy to say whether it has one
+        return Alone(chosen)
 
 
 __all__ = ["Cache", "Shared", "Stats", "end", "find", "for_run", "start", "tag_of"]

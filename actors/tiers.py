@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,9 @@ from engine.recipes import Recipe
 
 DISK_BYTES = 64 * 1024 * 1024
 """Most that the files of all namespaces take; the ones not used for longest go first."""
+
+DISK_VALUES = 2048
+"""Most files of all namespaces."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
@@ -126,14 +129,14 @@ class Disk:
         """Remove the values not used for longest once there are too many."""
         found = sorted(((path.stat(), path) for path in self._files("*")), key=lambda f: f[0].st_mtime)
         left = sum(about.st_size for about, _ in found)
-        for about, path in found:
-            if left <= self._limit:
+        for number, (about, path) in enumerate(found):
+            if left <= self._limit and len(found) - number <= DISK_VALUES:
                 return
             path.unlink(missing_ok=True)
             left -= about.st_size
 
     @contextlib.contextmanager
-    def _guard(self):  # type: ignore[no-untyped-def]
+    def _guard(self) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError) as error:
