@@ -95,11 +95,12 @@ class Cache:
             elif recipe.key not in self._pending:
                 self._pending[recipe.key] = asyncio.get_running_loop().create_future()
                 mine.append(recipe)
-        waiting = {r.key: self._pending[r.key] for r in wanted if r.key not in found}
+        waiting = [(r, self._pending[r.key]) for r in wanted if r.key not in found]
         if mine:
             self._start(self._fill(mine, tags))
-        for key, future in waiting.items():
-            found[key] = await asyncio.shield(future)
+        for recipe, future in waiting:
+            found[recipe.key] = await asyncio.shield(future)
+            self._shelves[recipe.namespace].tag(recipe.key, tags)
         fault = self._redis.fault if self._redis and self._redis.faults > faults else None
         return Answer([None if found[r.key] is None else [found[r.key]] for r in wanted], fault)
 

@@ -79,6 +79,11 @@ class Shelf:
         self.figures.values += 1
         self.figures.bytes += size
 
+    def tag(self, key: str, tags: Iterable[str]) -> None:
+        """Put a value, if it is there, under more tags."""
+        if key in self._entries:
+            self._entries[key].tags.update(tags)
+
     def untag(self, tags: Iterable[str]) -> int:
         """Take tags off; values without any tag left go. Returns how many."""
         gone = set(tags)

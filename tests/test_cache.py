@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import pytest
 from msgspec.structs import replace
-from runs import digests, request
+from runs import request
 
 import scenarios
 from actors import cache, cluster, one_root, pipeline
@@ -102,24 +102,35 @@ def test_a_warm_cache_has_all_that_a_run_of_a_builtin_needs(shared: Any) -> None
     assert totals(shared, "hits") > before[0] + 9 * 20
 
 
+@pytest.fixture(scope="module")
+def without(ray: Any, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The manifest, so the digests, of a run without any cache."""
+    output = tmp_path_factory.mktemp("without")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GOLDENHOUR_CACHE", "off")
+        pipeline.run(run_of_drones(output))
+    return (output / "manifest.json").read_bytes()
+
+
+def run_of_drones(output: Path) -> pipeline.RunRequest:
+    return request(output, kind="drone", formats=("jsonl", "csv"))
+
+
 def test_a_run_writes_the_same_bytes_with_a_cache_and_without(
-    shared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared: Any, without: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = []
+    monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
     hits = stats(shared).namespaces["medical"].hits
-    for mode in ("off", "on", "on"):
-        monkeypatch.setenv("GOLDENHOUR_CACHE", mode)
-        output = tmp_path / f"{mode}{len(found)}"
-        result = pipeline.run(request(output, kind="artillery", formats=("jsonl", "csv")))
+    for time_ in ("first", "second"):
+        result = pipeline.run(run_of_drones(tmp_path / time_))
         assert (result.notes, result.recoveries) == ((), 0)
-        found.append((output / "manifest.json").read_bytes())
-    assert found[0] == found[1] == found[2]
-    # the second run has the simulator's two and the generator's one from the first
+        assert (tmp_path / time_ / "manifest.json").read_bytes() == without
+    # in the second run the simulator's `injuries` and `survival` were there, and the generator's `diagnoses` twice
     assert stats(shared).namespaces["medical"].hits >= hits + 3
-    settled = request(tmp_path, kind="artillery")
-    recipe = recipes.of_measures(settled.scenario, 7, 0)
+    computed = stats(shared).namespaces["computation"].computed
+    recipe = recipes.of_measures(run_of_drones(tmp_path).scenario, 7, 0)
     assert msgspec.json.decode(get(shared, recipe)[0]) == result.measures
-    assert stats(shared).namespaces["computation"].computed == 1  # the severity of one built-in: no run
+    assert stats(shared).namespaces["computation"].computed == computed
 
 
 def test_what_many_ask_for_at_once_is_made_once(shared: Any) -> None:
@@ -214,10 +225,12 @@ def test_damaged_values_in_redis_are_made_again(make_cache: Any, redis: Server |
 
 @pytest.mark.parametrize("trouble", ["kill", "freeze"])
 def test_a_redis_lost_in_the_middle_costs_one_note_and_no_byte(
-    trouble: str, ray: Any, redis: Server | Lent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trouble: str,
+    without: bytes,
+    redis: Server | Lent,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("GOLDENHOUR_CACHE", "off")
-    pipeline.run(request(tmp_path / "without", kind="drone"))
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
     monkeypatch.setenv("GOLDENHOUR_REDIS_URL", redis.url)
     cache.end()
@@ -229,13 +242,13 @@ def test_a_redis_lost_in_the_middle_costs_one_note_and_no_byte(
             getattr(redis, trouble)()
 
     try:
-        result = pipeline.run(request(tmp_path / "with", kind="drone"), report)
-        assert lost.is_set()
-        assert digests(tmp_path / "with") == digests(tmp_path / "without")
-        assert len(result.notes) == 1
-        assert "Redis" in result.notes[0]
+        result = pipeline.run(run_of_drones(tmp_path), report)
     finally:
         cache.end()
+    assert lost.is_set()
+    assert (tmp_path / "manifest.json").read_bytes() == without
+    assert len(result.notes) == 1
+    assert "Redis" in result.notes[0]
 
 
 def test_a_killed_cache_is_a_miss_and_the_next_run_starts_another(
@@ -274,10 +287,13 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 def test_measures_on_a_cluster_are_simulated_once_and_shown_by_stats(ray: Any) -> None:
     address = ray.get_runtime_context().gcs_address
     asked = ("measures", "coin", "--patients", "321", "--address", address, "--json")
-    first, second = command(*asked), command(*asked)
-    assert (first.returncode, second.returncode) == (0, 0), first.stderr
-    assert first.stdout == second.stdout
-    assert json.loads(first.stdout)["patients"] == 321
+    printed = command(*asked)
+    assert printed.returncode == 0, printed.stderr
+    assert json.loads(printed.stdout)["patients"] == 321
+    written = scenario_module.parse(scenarios.builtin_bytes("coin"), "toml", "coin")
+    s = scenario_module.resolve(scenario_module.with_overrides(written, total=321))
+    (found,) = get(cache.find(), recipes.of_measures(s, s.seed, 0))
+    assert msgspec.json.decode(found) == json.loads(printed.stdout)
     shown = json.loads(command("cache", "stats", "--address", address, "--json").stdout)
     figures = shown["cache"]["namespaces"]["computation"]
     assert (figures["hits"], figures["misses"], figures["rate"]) == (1, 1, 0.5)

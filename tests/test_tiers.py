@@ -75,6 +75,7 @@ def test_a_value_goes_with_its_last_tag() -> None:
     shelf.put("shared", 1, 1, ["scenario:a"])
     shelf.put("own", 2, 1, ["scenario:a"])
     shelf.get("shared", ["scenario:b"])
+    shelf.tag("never", ["scenario:b"])
     assert shelf.untag(["scenario:a"]) == 1
     assert (shelf.get("shared", ()), shelf.get("own", ())) == (1, None)
     assert shelf.untag(["scenario:b", "scenario:c"]) == 1
