@@ -186,6 +186,7 @@ def _actor_table(found: cache.Stats) -> Table:
         "computed",
         "values",
         "kB",
+        "of kB",
         "evicted",
         "invalidated",
     )
@@ -199,7 +200,8 @@ def _actor_table(found: cache.Stats) -> Table:
             f"{f.from_tier:,}",
             f"{f.computed:,}",
             f"{f.values:,}",
-            f"{f.bytes / 1000:,.0f} of {f.limit_bytes / 1000:,.0f}",
+            f"{f.bytes / 1000:,.0f}",
+            f"{f.limit_bytes / 1000:,.0f}",
             f"{f.evictions:,}",
             f"{f.invalidated:,}",
         )

@@ -209,7 +209,10 @@ def _namespace(ctx: click.Context, argument: click.Parameter, value: str | None)
 @click.argument("namespace", required=False, callback=_namespace)
 @click.option("--address", metavar="A", help="Address of a Ray cluster: clear its cache too.")
 def cache_clear(namespace: str | None, address: str | None) -> None:
-    """Forget NAMESPACE (configuration, demographics, medical or computation), or everything."""
+    """Forget NAMESPACE (configuration, demographics, medical or computation), or everything.
+
+    Clearing everything of a cluster ends its cache; the next run starts another.
+    """
     from goldenhour import cache_command
 
     cache_command.clear(namespace, address)

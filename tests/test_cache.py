@@ -284,7 +284,10 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_measures_on_a_cluster_are_simulated_once_and_shown_by_stats(ray: Any) -> None:
+def test_measures_on_a_cluster_are_simulated_once_and_shown_by_stats(
+    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path))
     address = ray.get_runtime_context().gcs_address
     asked = ("measures", "coin", "--patients", "321", "--address", address, "--json")
     printed = command(*asked)
