@@ -20,6 +20,7 @@ from runs import request
 import scenarios
 from actors import cache, cluster, one_root, pipeline
 from actors.kept import Settings
+from actors.redis_tier import CHANNEL
 from bench.redis_server import Lent, Server, serve
 from engine import compiled, recipes
 from engine import scenario as scenario_module
@@ -201,6 +202,9 @@ def test_a_second_cluster_starts_with_what_the_first_made(make_cache: Any, redis
     assert totals(second, "from_tier") == len(wanted)
     assert totals(second, "computed") == 0
     assert stats(second).redis == "ok"
+    while redis.client.pubsub_numsub(CHANNEL)[0][1] < 2:
+        assert time.monotonic() < until, "the clusters do not listen"
+        time.sleep(0.05)
     assert ray.get(first.invalidate.remote([tag]), timeout=WAIT) == len(wanted)
     while totals(second, "values"):
         assert time.monotonic() < until, "the second cluster did not hear of it"
