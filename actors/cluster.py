@@ -146,6 +146,12 @@ def start(address: str | None, workers: int) -> Session:
         return Session(local=where == "local")
 
 
+def is_shared(address: str | None) -> bool:
+    """Whether a run with this address uses a Ray that outlives it: a cluster, or one that this process has joined."""
+    ray = sys.modules.get("ray")
+    return target(address) != "local" or (ray is not None and ray.is_initialized())
+
+
 def _check_reachable(address: str) -> None:
     """Raise InputError unless something listens at host:port: where nothing does, Ray ends the whole process."""
     if address in ("local", "auto"):
@@ -182,12 +188,12 @@ def _join(ray: Any, where: str, workers: int) -> None:
         if where == "local":
             undo.enter_context(_private_token())
             undo.enter_context(_loopback_only())
-        undo.enter_context(_terminated_as_interrupted())
+        undo.enter_context(terminated_as_interrupted())
         with _in_directory(str(one_root.ROOT)), _without_pyarrow():
             ray.init(**options)
             undo.callback(_shut_down, ray)
             ray.put(None)  # makes the serialisation context while PyArrow is out of sight
-        undo.enter_context(_terminated_as_interrupted())
+        undo.enter_context(terminated_as_interrupted())
     except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
         undo.close()
         if where == "local":
@@ -291,7 +297,7 @@ def _reread_authentication() -> None:
 
 
 @contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
+def terminated_as_interrupted() -> Iterator[None]:
     """Treat SIGTERM as Ctrl-C, so that a run asked to end cleans up; Ray's own handler prints a C++ trace."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -68,6 +68,14 @@ class RunError(GoldenhourError):
     """A run that could not be finished: disk, process or cluster failed."""
 
 
+class StoreError(GoldenhourError):
+    """The database cannot be used, or refuses what was asked of it."""
+
+
+class ConflictError(StoreError):
+    """Somebody else was faster: what was to be changed is no longer what its author saw."""
+
+
 class Interrupted(GoldenhourError):
     """The user stopped the run (Ctrl-C)."""
 

@@ -1,0 +1,139 @@
+-- Every statement the store runs besides the migrations, each under the name it is asked for by.
+
+-- name: lock_migrations
+SELECT pg_advisory_xact_lock(4709417310)
+
+-- name: prepare_migrations
+CREATE SCHEMA IF NOT EXISTS goldenhour;
+CREATE TABLE IF NOT EXISTS goldenhour.migrations (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+
+-- name: has_migrations
+SELECT to_regclass('goldenhour.migrations') IS NOT NULL AS found
+
+-- name: applied_migrations
+SELECT number, name, applied_at FROM goldenhour.migrations ORDER BY number
+
+-- name: enter_migration
+INSERT INTO goldenhour.migrations (number, name) VALUES (%(number)s, %(name)s)
+
+-- name: remove_migration
+DELETE FROM goldenhour.migrations WHERE number = %(number)s
+
+-- name: server
+SELECT current_setting('server_version') AS version, current_database() AS database,
+       pg_database_size(current_database()) AS bytes
+
+-- name: counts
+SELECT (SELECT count(*) FROM scenarios WHERE deleted_at IS NULL) AS scenarios,
+       (SELECT count(*) FROM scenario_versions) AS versions,
+       (SELECT count(*) FROM runs) AS runs
+
+-- name: add_content
+INSERT INTO contents (digest, format, text, hash) VALUES (%(digest)s, %(format)s, %(text)s, %(hash)s)
+ON CONFLICT (digest) DO NOTHING
+
+-- name: lock_scenario
+INSERT INTO scenarios (name, head) VALUES (%(name)s, 1)
+ON CONFLICT (name) DO UPDATE SET head = scenarios.head
+RETURNING head, deleted_at IS NOT NULL AS deleted,
+          (SELECT digest FROM scenario_versions v WHERE v.name = scenarios.name AND v.version = scenarios.head) AS digest
+
+-- name: add_version
+INSERT INTO scenario_versions (name, version, parent, digest, author, note)
+VALUES (%(name)s, %(version)s, %(parent)s, %(digest)s, %(author)s, %(note)s)
+
+-- name: move_head
+UPDATE scenarios SET head = %(version)s, deleted_at = NULL WHERE name = %(name)s
+
+-- name: scenario
+SELECT name, version, parent, author, note, created_at, hash, format, text, head,
+       deleted_at IS NOT NULL AS deleted
+FROM scenarios JOIN scenario_versions v USING (name) JOIN contents USING (digest)
+WHERE name = %(name)s
+  AND CASE WHEN %(version)s::integer IS NULL THEN version = head AND deleted_at IS NULL
+           ELSE version = %(version)s END
+
+-- name: scenarios
+SELECT name, version, parent, author, note, created_at, hash, format, text, head, deleted_at
+FROM scenarios JOIN scenario_versions USING (name) JOIN contents USING (digest)
+WHERE version = head AND deleted_at IS NULL
+ORDER BY name
+
+-- name: scenario_names
+SELECT name, deleted_at IS NOT NULL AS deleted FROM scenarios ORDER BY name
+
+-- name: history
+SELECT version, parent, author, note, created_at, hash
+FROM scenario_versions JOIN contents USING (digest)
+WHERE name = %(name)s ORDER BY version
+
+-- name: remove_scenario
+UPDATE scenarios SET deleted_at = now() WHERE name = %(name)s AND deleted_at IS NULL RETURNING name
+
+-- name: register_run
+INSERT INTO runs (id, name, scenario, source, scenario_version, digest, seed, replication, settings, who, output,
+                  version, expected)
+VALUES (%(id)s, %(name)s, %(scenario)s, %(source)s, %(scenario_version)s, %(digest)s, %(seed)s, %(replication)s,
+        %(settings)s, %(who)s, %(output)s, %(version)s, %(expected)s)
+ON CONFLICT (id) DO NOTHING
+
+-- name: beat
+UPDATE runs SET
+    state = CASE WHEN b.phase IN ('waiting', 'starting') AND runs.state = 'queued' THEN 'queued' ELSE 'running' END,
+    started_at = CASE WHEN b.phase IN ('waiting', 'starting') THEN started_at ELSE coalesce(started_at, now()) END,
+    phase = b.phase, patients = b.patients, expected = b.expected, fraction = b.fraction, rate = b.rate,
+    bytes = b.bytes, heartbeat = now(), error = NULL
+FROM jsonb_to_recordset(%(beats)s) AS b (id uuid, phase text, patients bigint, expected bigint, fraction real,
+                                         rate real, bytes bigint)
+WHERE runs.id = b.id AND runs.state IN ('queued', 'running', 'resumable')
+RETURNING runs.id, runs.state, runs.cancelled_by
+
+-- name: finish_run
+UPDATE runs SET state = %(state)s, phase = 'ended', error = %(error)s, measures = %(measures)s,
+    patients = coalesce(%(patients)s, patients), fraction = coalesce(%(fraction)s, fraction),
+    rate = coalesce(%(rate)s, rate), bytes = coalesce(%(bytes)s, bytes), ended_at = now(), heartbeat = now(),
+    started_at = CASE WHEN %(state)s = 'succeeded' THEN coalesce(started_at, created_at) ELSE started_at END
+WHERE id = %(id)s AND state IN ('queued', 'running', 'resumable')
+RETURNING state
+
+-- name: run_state
+SELECT state, cancelled_by FROM runs WHERE id = %(id)s
+
+-- name: sweep
+UPDATE runs SET state = 'resumable', phase = 'silent',
+    error = 'no sign of life from its driver since ' || to_char(heartbeat AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+WHERE state IN ('queued', 'running') AND heartbeat < now() - make_interval(secs => %(seconds)s)
+
+-- name: runs
+SELECT id, name, state, scenario, source, scenario_version, hash, seed, replication, settings, who, output, version,
+       phase, patients, expected, fraction, rate, bytes, created_at, started_at, ended_at, heartbeat, cancelled_by, error
+FROM runs JOIN contents USING (digest)
+WHERE %(state)s::text IS NULL OR state = %(state)s
+ORDER BY created_at DESC, id LIMIT %(limit)s
+
+-- name: run
+SELECT id, name, state, scenario, source, scenario_version, hash, seed, replication, settings, who, output, version,
+       phase, patients, expected, fraction, rate, bytes, created_at, started_at, ended_at, heartbeat, cancelled_by, error,
+       measures, text, format
+FROM runs JOIN contents USING (digest)
+WHERE id = %(id)s
+
+-- name: find_runs
+SELECT id, name, state FROM runs
+WHERE name = %(reference)s OR (%(prefix)s <> '' AND starts_with(id::text, %(prefix)s))
+ORDER BY created_at DESC LIMIT 20
+
+-- name: ask_to_cancel
+UPDATE runs SET cancelled_by = coalesce(cancelled_by, %(who)s)
+WHERE id = %(id)s AND state IN ('queued', 'running') RETURNING state
+
+-- name: cancel_silent
+UPDATE runs SET state = 'cancelled', cancelled_by = coalesce(cancelled_by, %(who)s), phase = 'ended', ended_at = now()
+WHERE id = %(id)s AND state = 'resumable' RETURNING state
+
+-- name: remove_run
+DELETE FROM runs WHERE id = %(id)s AND state NOT IN ('queued', 'running') RETURNING id
