@@ -336,7 +336,7 @@ class ConfigStore:
 
     # Runs, by those who look at them
 
-    async def runs(self, state: State | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    async def runs(self, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """The latest runs, newest first, without their measures. Those whose driver has died become resumable."""
         await self._query("sweep", seconds=SILENCE_SECONDS)
         return await self._query("runs", state=state, limit=limit)

@@ -12,23 +12,8 @@ import click
 from actors.generator import FORMATS, SUFFIXES
 from actors.pipeline import CHUNK_SIZE, PARQUET_PART
 from engine.errors import InputError
-from goldenhour import __version__
-
-
-class _NearMatches(click.Group):
-    """A group that names the command a mistyped one looks like."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
-            hint = (
-                f"; did you mean {near[0]!r}?"
-                if near
-                else f"; there are {', '.join(self.list_commands(ctx))}"
-            )
-            raise click.UsageError(f"there is no command {name!r}{hint}", ctx)
-        return super().resolve_command(ctx, args)
+from goldenhour import __version__, store_commands
+from goldenhour.near_matches import NearMatches
 
 
 def choice(text: str, allowed: tuple[str, ...], option: str) -> str:
@@ -58,7 +43,7 @@ def _folder(ctx: click.Context, option: click.Parameter, value: str | None) -> P
 
 
 @click.group(
-    cls=_NearMatches, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=NearMatches, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__, prog_name="goldenhour", message="%(prog)s %(version)s")
 def goldenhour() -> None:
@@ -109,6 +94,8 @@ def goldenhour() -> None:
     type=click.IntRange(1, PARQUET_PART),
     help=f"Patients worked on at a time; default {CHUNK_SIZE}. Fewer need less memory and more time.",
 )
+@click.option("--name", help="Name of the run, for `goldenhour runs`.")
+@click.option("--no-store", is_flag=True, help="Do not enter the run in the database.")
 @click.option("--address", metavar="A", help="Address of an existing Ray cluster; default: a Ray of its own.")
 @click.option(
     "--force", is_flag=True, help="Write into a folder that is not empty, replacing an earlier run."
@@ -116,21 +103,24 @@ def goldenhour() -> None:
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the summary.")
 def run(**options: Any) -> None:
-    """Simulate SCENARIO, a built-in's name or a .toml or .json file, and write its patients."""
+    """Simulate SCENARIO and write its patients.
+
+    SCENARIO is a built-in's name, a .toml or .json file, or a stored scenario as NAME or NAME@VERSION.
+    """
     from goldenhour import run_command
 
     run_command.run(run_command.Options(**options))
 
 
-@goldenhour.group(cls=_NearMatches)
+@goldenhour.group(cls=NearMatches)
 def scenarios() -> None:
-    """The built-in scenarios, and checks of your own."""
+    """The built-in scenarios, and your own."""
 
 
 @scenarios.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of a table.")
 def scenarios_list(as_json: bool) -> None:
-    """List the built-in scenarios."""
+    """List the built-in scenarios and the stored ones."""
     from goldenhour import scenarios_command
 
     scenarios_command.show_list(as_json)
@@ -139,14 +129,18 @@ def scenarios_list(as_json: bool) -> None:
 @scenarios.command("show")
 @click.argument("scenario")
 @click.option("--network", is_flag=True, help="Print its evacuation network instead: tables and a diagram.")
-def scenarios_show(scenario: str, network: bool) -> None:
-    """Print SCENARIO as a commented file, ready to edit."""
-    from goldenhour import scenarios_command
+@click.option("--history", is_flag=True, help="Print all versions of a stored scenario instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+def scenarios_show(scenario: str, network: bool, history: bool, as_json: bool) -> None:
+    """Print SCENARIO as a file, ready to edit: a built-in, or a stored one as NAME or NAME@VERSION."""
+    from goldenhour import scenarios_command, stored_scenarios
 
-    if network:
+    if history:
+        stored_scenarios.history(scenario, as_json)
+    elif network:
         scenarios_command.show_network(scenario)
     else:
-        scenarios_command.show(scenario)
+        scenarios_command.show(scenario, as_json)
 
 
 @scenarios.command("check")
@@ -216,3 +210,9 @@ def cache_clear(namespace: str | None, address: str | None) -> None:
     from goldenhour import cache_command
 
     cache_command.clear(namespace, address)
+
+
+for command in (store_commands.add, store_commands.diff, store_commands.remove):
+    scenarios.add_command(command)
+goldenhour.add_command(store_commands.runs)
+goldenhour.add_command(store_commands.db)

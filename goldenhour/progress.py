@@ -80,6 +80,10 @@ class Display:
     def report(self, progress: "Progress") -> None:
         """Show how far the run is."""
 
+    def say(self, words: str) -> None:
+        """A warning, shown in any case; may come from another thread."""
+        _print_line(words)
+
 
 class Lines(Display):
     """Plain lines, for log files and pipes: one for each phase, and one every `LINE_SECONDS` while it goes on."""
@@ -164,7 +168,11 @@ class Bar(Display):
             total=1.0 if progress.patients else None,
         )
         if progress.note:
-            self._progress.console.print(progress.note, highlight=False, markup=False)
+            self.say(progress.note)
+
+    def say(self, words: str) -> None:
+        """A line above the bar."""
+        self._progress.console.print(words, highlight=False, markup=False)
 
 
 def display(quiet: bool) -> Display:

@@ -1,6 +1,7 @@
 """`goldenhour run`: everything is checked first; then the run, its progress, and the planner's summary."""
 
 import json
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -9,13 +10,16 @@ from typing import Any
 
 import click
 
-from actors import cluster, pipeline
+from actors import cluster, pipeline, recorder
+from actors.database import Database
+from actors.store import Content, Registration, check_name
 from engine import formats
 from engine import scenario as scenario_module
 from engine.errors import InputError, shown
 from engine.scenario import Scenario
-from goldenhour import __version__, scenario_files
+from goldenhour import __version__, stored_scenarios
 from goldenhour.progress import display
+from goldenhour.store_access import who
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,8 @@ class Options:
     compress: str
     workers: int | None
     chunk_size: int | None
+    name: str | None
+    no_store: bool
     address: str | None
     force: bool
     quiet: bool
@@ -40,7 +46,8 @@ class Options:
 
 def run(options: Options) -> None:
     """Check, run, and say what came out."""
-    written = scenario_files.load(options.scenario)
+    loaded = stored_scenarios.load(options.scenario)
+    written = loaded.scenario
     original = scenario_module.with_overrides(
         written, seed=options.seed, total=options.patients, days=options.days
     )
@@ -51,13 +58,19 @@ def run(options: Options) -> None:
     if not options.quiet:
         for note in notes:
             click.echo(f"note: {note}", err=True)
+    registration = None if options.no_store else _registration(options, loaded, request)
     with display(options.quiet) as shown_progress:
-        result = pipeline.run(request, shown_progress.report)
+        if registration is None:
+            result = pipeline.run(request, shown_progress.report)
+        else:
+            where = Database.from_environment()
+            result = recorder.run(request, registration, where, shown_progress.report, shown_progress.say)
     if not options.quiet:
         for note in result.notes:
             click.echo(f"note: {note}", err=True)
     if options.as_json:
-        sys.stdout.write(json.dumps(as_json(request, result)) + "\n")
+        run_id = None if registration is None else str(registration.id)
+        sys.stdout.write(json.dumps({**as_json(request, result), "run": run_id}) + "\n")
     elif not options.quiet:
         from goldenhour import summary
 
@@ -95,6 +108,38 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
         address=options.address,
         force=options.force,
         version=__version__,
+    )
+
+
+def _registration(
+    options: Options, loaded: stored_scenarios.Loaded, request: pipeline.RunRequest
+) -> Registration:
+    """What the database is told of a run before it starts."""
+    if options.name is not None:
+        check_name(options.name)
+    original = request.original
+    return Registration(
+        name=options.name,
+        scenario=loaded.row["name"] if loaded.row is not None else original.name,
+        source=loaded.source,
+        scenario_version=loaded.version,
+        content=Content(
+            text=scenario_module.to_toml(original),
+            format="toml",
+            hash=scenario_module.scenario_hash(original),
+        ),
+        seed=request.seed,
+        replication=request.replication,
+        settings={
+            "formats": ",".join(request.formats),
+            "compress": request.compress,
+            "workers": request.workers,
+            "chunk_size": request.chunk_size,
+        },
+        who=who(),
+        output=os.fsencode(request.output).decode("utf-8", "backslashreplace"),
+        version=request.version,
+        expected=request.scenario.casualties.total,
     )
 
 

@@ -1,13 +1,11 @@
 """`goldenhour scenarios`: list the built-in ones, print one to edit, check one's own."""
 
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +14,9 @@ import scenarios
 from engine import scenario as scenario_module
 from engine import scenario_notes
 from engine.scenario import WARFARE_TYPES, Facility, Scenario
-from goldenhour import network_view, scenario_files
+from goldenhour import network_view, stored_scenarios
+from goldenhour.tables import console as _console
+from goldenhour.tables import table as _table
 
 if TYPE_CHECKING:
     from engine.arrivals import ExpectedArrivals
@@ -29,16 +29,22 @@ MOST_BARS = 16
 
 
 def show_list(as_json: bool) -> None:
-    """Name, kind, casualties, days and description of each built-in scenario."""
+    """Name, kind, casualties, days and description of each built-in scenario and of each stored one."""
     rows = sorted(map(_overview, scenarios.builtin_names()), key=lambda row: KINDS.index(row["kind"]))
+    rows += map(_stored_overview, stored_scenarios.rows())
     if as_json:
         _print_json(rows)
         return
     table = _table("name", "kind", "casualties", "days", "description", right=("casualties", "days"))
     for row in rows:
         total = row["casualties"]
+        version = f" @{row['version']}" if "version" in row else ""
         table.add_row(
-            row["name"], row["kind"], f"{total:,}" if total else "rates", str(row["days"]), row["description"]
+            Text(row["name"]),
+            f"{row['kind']}{version}",
+            f"{total:,}" if total else "rates",
+            str(row["days"]),
+            Text(row["description"]),
         )
     _console().print(table)
     click.echo(
@@ -46,21 +52,33 @@ def show_list(as_json: bool) -> None:
     )
 
 
-def show(source: str) -> None:
-    """The scenario as commented TOML."""
-    click.echo(scenario_module.to_toml(scenario_files.load(source), commented=True), nl=False)
+def show(source: str, as_json: bool = False) -> None:
+    """The scenario as commented TOML; a stored one as it was given."""
+    loaded = stored_scenarios.load(source)
+    text = stored_scenarios.text_of(loaded)
+    if as_json:
+        about = {
+            "name": loaded.row["name"] if loaded.row is not None else source,
+            "source": loaded.source,
+            "hash": scenario_module.scenario_hash(loaded.scenario),
+        }
+        if loaded.row is not None:
+            about |= _about(loaded.row) | {"parent": loaded.row["parent"]}
+        _print_json(about | {"text": text})
+    else:
+        click.echo(text, nl=False)
 
 
 def show_network(source: str) -> None:
     """The scenario's network as tables and as a diagram; ScenarioError where it cannot be run."""
-    original = scenario_files.load(source)
+    original = stored_scenarios.load(source).scenario
     scenario_module.check(original)
     network_view.show(_console(width=100), scenario_module.resolve(original), _table)
 
 
 def check(source: str, as_json: bool) -> None:
     """What the scenario will do; ScenarioError where it cannot be run."""
-    original = scenario_files.load(source)
+    original = stored_scenarios.load(source).scenario
     notes = scenario_module.check(original)
     scenario = scenario_module.resolve(original)
     from engine import arrivals  # NumPy and Numba: only a scenario that can be run pays for them
@@ -103,6 +121,24 @@ def _overview(name: str) -> dict[str, Any]:
         "days": scenario.days,
         "description": scenario.description,
     }
+
+
+def _stored_overview(row: dict[str, Any]) -> dict[str, Any]:
+    scenario: Scenario | None = row["scenario"]
+    return {
+        "name": row["name"],
+        "kind": "stored",
+        "casualties": scenario.casualties.total if scenario else None,
+        "days": scenario.days if scenario else None,
+        "description": scenario.description if scenario else "(cannot be read by this version)",
+        **_about(row),
+    }
+
+
+def _about(row: dict[str, Any]) -> dict[str, Any]:
+    """Version, hash, author, time and note of a stored scenario."""
+    added = row["created_at"].isoformat()
+    return {key: row[key] for key in ("version", "hash", "author", "note")} | {"created_at": added}
 
 
 def _as_json(scenario: Scenario, notes: list[str], expected: Sequence["ExpectedArrivals"]) -> dict[str, Any]:
@@ -239,19 +275,6 @@ def _facilities_table(facilities: Sequence[Facility]) -> Table:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:,.1f}"
-
-
-def _table(*columns: str, right: tuple[str, ...] = (), title: str | None = None) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
-    table.show_edge = False
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left")
-    return table
-
-
-def _console(width: int = 120) -> Console:
-    """A console as wide as the terminal, else of `width` columns."""
-    return Console() if sys.stdout.isatty() else Console(width=width)
 
 
 def _print_json(value: Any) -> None:
