@@ -133,6 +133,9 @@ class Server:
         while self.owner() is not None and time.monotonic() < until:
             self._reap()
             time.sleep(0.01)
+        if self._socket_folder().parent != self.home:
+            with contextlib.suppress(OSError):
+                self._socket_folder().rmdir()
 
     def owner(self) -> psutil.Process | None:
         """The running server of this folder, known by its command line."""

@@ -18,7 +18,8 @@ import msgspec
 from actors import cluster, database, pipeline, store
 from actors.database import Database
 from actors.postgres import Server
-from actors.store import Beat, ConfigStore, Registration, Reply, State
+from actors.store import ConfigStore
+from actors.store_values import Beat, Registration, Reply, State
 from engine.errors import GoldenhourError, Interrupted, StoreError
 
 BEAT_SECONDS = 1.0

@@ -6,24 +6,34 @@ same class works in process. SQL stands in sql/queries.sql, the schema in sql/mi
 
 import asyncio
 import contextlib
-import hashlib
 import json
-import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from actors import cluster, database
+from actors.connections import Connections
+from actors.store_values import (
+    Beat,
+    Content,
+    Registration,
+    Reply,
+    State,
+    as_json,
+    check_name,
+    check_text,
+    clean,
+    storable,
+)
 from engine.errors import ConflictError, GoldenhourError, InputError, StoreError, shown
 
 cluster.spare_memory()
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
-    from psycopg_pool import AsyncConnectionPool
 
 NAME, NAMESPACE = "ConfigStore", "goldenhour"
 """The actor's name on a cluster."""
@@ -45,72 +55,6 @@ SWEEP_SECONDS = 5.0
 
 PATIENCE_SECONDS = 10.0
 """How long a call waits for a database that is away."""
-
-NAME_CHARACTERS = 200
-"""Longest name of a scenario or a run."""
-
-State = Literal["queued", "running", "succeeded", "failed", "cancelled", "resumable"]
-ENDED = ("succeeded", "failed", "cancelled")
-STATES = ("queued", "running", *ENDED, "resumable")
-
-T = TypeVar("T")
-
-
-class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """The text of a scenario as it was given, and the hash of what it means."""
-
-    text: str
-    format: Literal["toml", "json"]
-    hash: str
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of format and text."""
-        return hashlib.sha256(f"{self.format}\n{self.text}".encode()).hexdigest()
-
-
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as it is entered: what will be run, by whom, and where its files go.
-
-    `id` is the driver's choice, so that entering a run twice makes one row. `content` is the scenario exactly as it is
-    run, with the overrides of the command line.
-    """
-
-    id: uuid.UUID = msgspec.field(default_factory=uuid.uuid4)
-    name: str | None = None
-    scenario: str
-    source: Literal["built-in", "stored", "file"]
-    scenario_version: int | None = None
-    content: Content
-    seed: int
-    replication: int
-    settings: dict[str, Any]
-    who: str
-    output: str
-    version: str
-    expected: int | None = None
-
-
-class Beat(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a run is; `rate` in patients per second."""
-
-    id: uuid.UUID
-    phase: str = "waiting"
-    patients: int = 0
-    expected: int | None = None
-    fraction: float = 0.0
-    rate: float = 0.0
-    bytes: int = 0
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What a driver learns from its beat: who wants the run cancelled, whether its row is gone, and whether the
-    database is away.
-    """
-
-    cancelled_by: str | None = None
-    missing: bool = False
-    trouble: str | None = None
 
 
 class _Live(NamedTuple):
@@ -138,12 +82,8 @@ class ConfigStore:
         key: str = "",
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._conninfo = conninfo
-        self._connections = connections
+        self._connections = Connections(conninfo, connections, patience_seconds)
         self._key = key
-        self._patience = patience_seconds
-        self._pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]] | None = None
-        self._opening = asyncio.Lock()
         self._live: dict[uuid.UUID, _Live] = {}
         self._trouble: str | None = None
         self._subscribers: list[Any] = []
@@ -158,7 +98,7 @@ class ConfigStore:
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date. Optional: every call does so when needed."""
-        await self._retried(lambda: self._ready())
+        await self._connections.retried(lambda: self._connections.ready())
 
     async def close(self) -> None:
         """Write what is known of the runs and close all connections. The store may be used again."""
@@ -169,26 +109,24 @@ class ConfigStore:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close(timeout=2)
+        await self._connections.close()
 
     async def status(self) -> dict[str, Any]:
         """The server, its migrations and how much is in the database; the schema is left as it is."""
 
         async def ask(connection: "AsyncConnection[Any]") -> dict[str, Any]:
-            server = await self._fetch(connection, "server")
+            server = await self._connections.fetch(connection, "server")
             steps = await database.applied(connection)
             known = [{"number": step.number, "name": step.name} for step in database.migrations()]
             current = len(steps) == len(known)
-            counts = (await self._fetch(connection, "counts"))[0] if current else {}
+            counts = (await self._connections.fetch(connection, "counts"))[0] if current else {}
             return {**server[0], **counts, "applied": steps, "known": known}
 
-        return await self._retried(lambda: self._alone(ask))
+        return await self._connections.retried(lambda: self._connections.alone(ask))
 
     async def upgrade(self) -> list[int]:
         """Apply the migrations that are missing; their numbers."""
-        done = await self._retried(lambda: self._alone(database.upgrade))
+        done = await self._connections.retried(lambda: self._connections.alone(database.upgrade))
         return [step.number for step in done]
 
     async def rollback(self, target: int | None = None) -> list[int]:
@@ -196,8 +134,8 @@ class ConfigStore:
         if target is None:
             target = max(0, len((await self.status())["applied"]) - 1)
         wanted = target
-        done = await self._retried(
-            lambda: self._alone(lambda connection: database.rollback(connection, wanted))
+        done = await self._connections.retried(
+            lambda: self._connections.alone(lambda connection: database.rollback(connection, wanted))
         )
         return [step.number for step in done]
 
@@ -217,10 +155,10 @@ class ConfigStore:
 
         async def add(connection: "AsyncConnection[Any]") -> dict[str, Any]:
             async with connection.transaction():
-                await self._fetch(
+                await self._connections.fetch(
                     connection, "add_content", digest=content.digest, **msgspec.structs.asdict(content)
                 )
-                row = (await self._fetch(connection, "lock_scenario", name=name))[0]
+                row = (await self._connections.fetch(connection, "lock_scenario", name=name))[0]
                 head = row["head"] if row["digest"] is not None else 0
                 same = row["digest"] == content.digest and not row["deleted"]
                 if same and parent in (None, head, head - 1):
@@ -236,7 +174,7 @@ class ConfigStore:
                         if 0 < parent < head
                         else f"scenario {shown(name)} has no version {parent}; its newest one is {head or 'none'}"
                     )
-                await self._fetch(
+                await self._connections.fetch(
                     connection,
                     "add_version",
                     name=name,
@@ -246,32 +184,32 @@ class ConfigStore:
                     author=author,
                     note=note,
                 )
-                await self._fetch(connection, "move_head", name=name, version=head + 1)
+                await self._connections.fetch(connection, "move_head", name=name, version=head + 1)
                 return {"name": name, "version": head + 1, "added": True, "hash": content.hash}
 
-        return await self._call(add)
+        return await self._connections.call(add)
 
     async def scenario(self, name: str, version: int | None = None) -> dict[str, Any] | None:
         """A version of a scenario with its text, by default the newest; None when there is none.
 
         A removed scenario is found by its number only.
         """
-        if not _storable(name) or (version is not None and not 0 < version < 2**31):
+        if not storable(name) or (version is not None and not 0 < version < 2**31):
             return None
-        rows = await self._query("scenario", name=name, version=version)
+        rows = await self._connections.query("scenario", name=name, version=version)
         return rows[0] if rows else None
 
     async def scenarios(self) -> list[dict[str, Any]]:
         """The newest version of every scenario that was not removed."""
-        return await self._query("scenarios")
+        return await self._connections.query("scenarios")
 
     async def scenario_history(self, name: str) -> list[dict[str, Any]]:
         """All versions of a scenario without their texts, oldest first."""
-        return await self._query("history", name=name) if _storable(name) else []
+        return await self._connections.query("history", name=name) if storable(name) else []
 
     async def remove_scenario(self, name: str) -> bool:
         """Take a scenario off the list; its versions and the runs of it stay. Whether there was one."""
-        return _storable(name) and bool(await self._query("remove_scenario", name=name))
+        return storable(name) and bool(await self._connections.query("remove_scenario", name=name))
 
     # Runs, by their drivers
 
@@ -279,17 +217,20 @@ class ConfigStore:
         """Enter a run, once however often it is asked for."""
         for what, text in (("name", run.name or ""), ("scenario", run.scenario), ("output", run.output)):
             check_text(what, text)
-        values = msgspec.structs.asdict(run) | {"digest": run.content.digest, "settings": _json(run.settings)}
+        values = msgspec.structs.asdict(run) | {
+            "digest": run.content.digest,
+            "settings": as_json(run.settings),
+        }
         content = values.pop("content")
 
         async def register(connection: "AsyncConnection[Any]") -> None:
             async with connection.transaction():
-                await self._fetch(
+                await self._connections.fetch(
                     connection, "add_content", digest=content.digest, **msgspec.structs.asdict(content)
                 )
-                await self._fetch(connection, "register_run", **values)
+                await self._connections.fetch(connection, "register_run", **values)
 
-        await self._call(register)
+        await self._connections.call(register)
         beat = Beat(id=run.id, expected=run.expected)
         self._live[run.id] = _Live(beat, time.monotonic(), "queued", Reply(), True)
 
@@ -318,33 +259,33 @@ class ConfigStore:
         self._live.pop(run, None)
 
         async def finish(connection: "AsyncConnection[Any]") -> State:
-            rows = await self._fetch(
+            rows = await self._connections.fetch(
                 connection,
                 "finish_run",
                 id=run,
                 state=state,
-                error=None if error is None else _clean(error),
-                measures=None if measures is None else _json(measures),
+                error=None if error is None else clean(error),
+                measures=None if measures is None else as_json(measures),
                 **values,
             )
-            rows = rows or await self._fetch(connection, "run_state", id=run)
+            rows = rows or await self._connections.fetch(connection, "run_state", id=run)
             if not rows:
                 raise StoreError(f"run {run} is not in the database")
             return rows[0]["state"]
 
-        return await self._call(finish)
+        return await self._connections.call(finish)
 
     # Runs, by those who look at them
 
     async def runs(self, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """The latest runs, newest first, without their measures. Those whose driver has died become resumable."""
-        await self._query("sweep", seconds=SILENCE_SECONDS)
-        return await self._query("runs", state=state, limit=limit)
+        await self._connections.query("sweep", seconds=SILENCE_SECONDS)
+        return await self._connections.query("runs", state=state, limit=limit)
 
     async def run(self, run: uuid.UUID) -> dict[str, Any] | None:
         """All that is known of a run, its scenario's text and its measures included; None when there is none."""
-        await self._query("sweep", seconds=SILENCE_SECONDS)
-        rows = await self._query("run", id=run)
+        await self._connections.query("sweep", seconds=SILENCE_SECONDS)
+        rows = await self._connections.query("run", id=run)
         return rows[0] if rows else None
 
     async def run_status(self, run: uuid.UUID) -> dict[str, Any] | None:
@@ -368,7 +309,9 @@ class ConfigStore:
         text = reference.lower()
         prefix = text if len(text) >= 4 and all(c in "0123456789abcdef-" for c in text) else ""
         rows = (
-            await self._query("find_runs", reference=reference, prefix=prefix) if _storable(reference) else []
+            await self._connections.query("find_runs", reference=reference, prefix=prefix)
+            if storable(reference)
+            else []
         )
         if len(rows) == 1:
             return rows[0]["id"]
@@ -384,16 +327,16 @@ class ConfigStore:
 
         A driver stops within a few seconds; until then the state stays as it is.
         """
-        await self._query("sweep", seconds=SILENCE_SECONDS)
-        rows = await self._query("ask_to_cancel", id=run, who=who) or await self._query(
-            "cancel_silent", id=run, who=who
-        )
-        rows = rows or await self._query("run_state", id=run)
+        await self._connections.query("sweep", seconds=SILENCE_SECONDS)
+        rows = await self._connections.query(
+            "ask_to_cancel", id=run, who=who
+        ) or await self._connections.query("cancel_silent", id=run, who=who)
+        rows = rows or await self._connections.query("run_state", id=run)
         return rows[0]["state"] if rows else None
 
     async def remove_run(self, run: uuid.UUID) -> bool:
         """Forget a run that has ended or whose driver is silent; its files stay. Whether it is gone."""
-        return bool(await self._query("remove_run", id=run))
+        return bool(await self._connections.query("remove_run", id=run))
 
     # Changes of scenarios
 
@@ -406,7 +349,7 @@ class ConfigStore:
         """
         if subscriber not in self._subscribers:
             self._subscribers.append(subscriber)
-        await self._ready()
+        await self._connections.ready()
         self._keep("listen", self._listen_loop)
         return self._epoch
 
@@ -417,11 +360,11 @@ class ConfigStore:
         while True:
             with contextlib.suppress(psycopg.Error, OSError):
                 connection = await psycopg.AsyncConnection.connect(
-                    **self._conninfo, autocommit=True, row_factory=dict_row
+                    **self._connections.conninfo, autocommit=True, row_factory=dict_row
                 )
                 async with connection:
                     await connection.execute(f"LISTEN {CHANNEL}".encode())
-                    names = await self._fetch(connection, "scenario_names")
+                    names = await self._connections.fetch(connection, "scenario_names")
                     self._announce([row["name"] for row in names])
                     while True:
                         async for notice in connection.notifies(timeout=1):
@@ -443,9 +386,9 @@ class ConfigStore:
             begin = time.monotonic()
             try:
                 await self._flush()
-                if self._connections > 1 and begin - swept > SWEEP_SECONDS and self._trouble is None:
+                if self._connections.most > 1 and begin - swept > SWEEP_SECONDS and self._trouble is None:
                     swept = begin
-                    await self._query("sweep", seconds=SILENCE_SECONDS)
+                    await self._connections.query("sweep", seconds=SILENCE_SECONDS)
                 self._trouble = None
             except GoldenhourError as error:
                 self._trouble = str(error)
@@ -459,11 +402,11 @@ class ConfigStore:
         if not fresh:
             return
         beats = [msgspec.structs.asdict(live.beat) | {"id": str(run)} for run, live in fresh.items()]
-        found = {row["id"]: row for row in await self._query("beat", beats=_json(beats))}
+        found = {row["id"]: row for row in await self._connections.query("beat", beats=as_json(beats))}
         for run, live in fresh.items():
             row = found.get(run)
             if row is None:  # ended by somebody else, or removed
-                rows = await self._query("run_state", id=run)
+                rows = await self._connections.query("run_state", id=run)
                 if not rows:
                     reply = Reply(missing=True)
                 else:
@@ -478,88 +421,6 @@ class ConfigStore:
         task = self._tasks.get(name)
         if task is None or task.done():
             self._tasks[name] = asyncio.get_running_loop().create_task(loop(), name=f"goldenhour-{name}")
-
-    # Connections
-
-    async def _query(self, query: str, /, **values: Any) -> list[dict[str, Any]]:
-        return await self._call(lambda connection: self._fetch(connection, query, **values))
-
-    async def _call(self, work: "Callable[[AsyncConnection[Any]], Awaitable[T]]") -> T:
-        """Do something idempotent with a connection of the pool."""
-
-        async def once() -> T:
-            pool = await self._ready()
-            async with pool.connection() as connection:
-                return await work(connection)
-
-        return await self._retried(once)
-
-    async def _retried(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call until it succeeds, while what fails is a fault that passes; other errors of the database are told."""
-        import psycopg
-
-        until = time.monotonic() + self._patience
-        while True:
-            try:
-                return await call()
-            except psycopg.Error as error:
-                if database.passes(error):
-                    if time.monotonic() < until:
-                        await asyncio.sleep(0.1)
-                        continue
-                    raise StoreError(f"the database cannot be reached: {database.reason(error)}") from error
-                if error.sqlstate == "42P01":  # rolled back by somebody else
-                    raise StoreError(
-                        "the database's schema was rolled back: `goldenhour db upgrade`"
-                    ) from error
-                if isinstance(error, psycopg.DataError):
-                    raise InputError(f"the database refuses a value: {database.reason(error)}") from error
-                raise StoreError(f"the database refused: {database.reason(error)}") from error
-
-    async def _ready(self) -> "AsyncConnectionPool[AsyncConnection[dict[str, Any]]]":
-        async with self._opening:
-            if self._pool is None:
-                await self._alone(database.upgrade)
-                self._pool = await self._new_pool()
-            return self._pool
-
-    async def _new_pool(self) -> "AsyncConnectionPool[AsyncConnection[dict[str, Any]]]":
-        from psycopg.rows import dict_row
-        from psycopg_pool import AsyncConnectionPool
-
-        logging.getLogger("psycopg.pool").setLevel(
-            logging.CRITICAL
-        )  # what it says, the calls' errors say too
-        pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
-            kwargs={**self._conninfo, "autocommit": True, "row_factory": dict_row},
-            min_size=min(2, self._connections - 1),
-            max_size=self._connections,
-            timeout=min(5.0, max(1.0, self._patience)),
-            max_waiting=200,
-            reconnect_timeout=3,
-            max_idle=60,
-            check=AsyncConnectionPool.check_connection,
-            open=False,
-        )
-        await pool.open()
-        return pool
-
-    async def _alone(self, work: "Callable[[AsyncConnection[Any]], Awaitable[T]]") -> T:
-        """Do something with a connection of its own, when there is no pool yet."""
-        import psycopg
-        from psycopg.rows import dict_row
-
-        connection = await psycopg.AsyncConnection.connect(
-            **self._conninfo, autocommit=True, row_factory=dict_row
-        )
-        async with connection:
-            return await work(connection)
-
-    async def _fetch(
-        self, connection: "AsyncConnection[Any]", query: str, /, **values: Any
-    ) -> list[dict[str, Any]]:
-        cursor = await connection.execute(database.queries()[query], values or None)
-        return await cursor.fetchall() if cursor.description else []
 
 
 @contextlib.asynccontextmanager
@@ -607,39 +468,3 @@ def actor(where: database.Database, detached: bool) -> Any:
         max_concurrency=1000,
         **options,
     ).remote(where.conninfo(), SHARED_CONNECTIONS, where.key)
-
-
-def check_name(name: str) -> None:
-    """Raise InputError unless `name` can be a scenario's or a run's."""
-    check_text("name", name)
-    if not 1 <= len(name) <= NAME_CHARACTERS:
-        raise InputError(
-            f"name: got {len(name):,} characters, {shown(name)}; allowed: 1 to {NAME_CHARACTERS}"
-        )
-    if not name.isprintable() or name != name.strip() or "@" in name or "/" in name or name.startswith("-"):
-        raise InputError(
-            f"name: got {shown(name)}; allowed: printable characters without '@' and '/', not beginning with '-', "
-            "without a space at either end"
-        )
-
-
-def check_text(what: str, text: str) -> None:
-    """Raise InputError unless PostgreSQL can hold `text`."""
-    if not _storable(text):
-        raise InputError(f"{what}: got {shown(text)}; allowed: text in UTF-8 without the character of code 0")
-
-
-def _storable(text: str) -> bool:
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:
-        return False
-
-
-def _clean(text: str) -> str:
-    """`text` with what PostgreSQL cannot hold shown as escapes."""
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

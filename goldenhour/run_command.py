@@ -12,7 +12,7 @@ import click
 
 from actors import cluster, pipeline, recorder
 from actors.database import Database
-from actors.store import Content, Registration, check_name
+from actors.store_values import Content, Registration, check_name
 from engine import formats
 from engine import scenario as scenario_module
 from engine.errors import InputError, shown

@@ -11,7 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from actors.store import ENDED, ConfigStore, State
+from actors.store import ConfigStore
+from actors.store_values import ENDED, State
 from engine.errors import InputError, StoreError, shown
 from goldenhour.progress import duration
 from goldenhour.store_access import ask, json_line, print_json, when, who

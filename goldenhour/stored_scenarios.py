@@ -11,7 +11,7 @@ from rich.text import Text
 
 import scenarios
 from actors.database import Database
-from actors.store import Content, check_name
+from actors.store_values import Content, check_name
 from engine import scenario as scenario_module
 from engine.errors import InputError, ScenarioError, StoreError, shown
 from engine.scenario import Scenario, parse

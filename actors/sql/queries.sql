@@ -12,7 +12,8 @@ CREATE TABLE IF NOT EXISTS goldenhour.migrations (
 )
 
 -- name: has_migrations
-SELECT to_regclass('goldenhour.migrations') IS NOT NULL AS found
+-- Not to_regclass: it may remember from before the lock that there was no such table.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'goldenhour' AND tablename = 'migrations') AS found
 
 -- name: applied_migrations
 SELECT number, name, applied_at FROM goldenhour.migrations ORDER BY number

@@ -1,0 +1,84 @@
+"""Databases for the tests of the store: a server of their own, with an empty database for each test that asks."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from actors.database import Database
+from actors.postgres import Server
+from actors.store import ConfigStore
+from actors.store_values import Content, Registration
+
+T = TypeVar("T")
+_numbers = itertools.count(1)
+
+
+def empty(server: Server) -> Database:
+    """A new database of a running server, addressed as a server's."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(**server.conninfo(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return Database(folder=server.folder, url=make_conninfo(**{**server.conninfo(), "dbname": name}))
+
+
+def ask(where: Database, work: Callable[[ConfigStore], Awaitable[T]], **settings: Any) -> T:
+    """What `work` answers, given a store in this process."""
+
+    async def run() -> T:
+        store = ConfigStore(where.conninfo(), key=where.key, **settings)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def sql(where: Database, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Rows of a statement, on a connection of its own."""
+    with psycopg.connect(**where.conninfo(), autocommit=True) as connection:
+        cursor = connection.execute(statement.encode(), values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def connections(server: Server) -> int:
+    """Connections of clients that the server has, besides the one that asks."""
+    with psycopg.connect(**server.conninfo()) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def content(text: str = 'name = "x"\n') -> Content:
+    return Content(text=text, format="toml", hash="0" * 64)
+
+
+def registration(**values: Any) -> Registration:
+    """A run of a scenario nobody ever reads."""
+    given: dict[str, Any] = {
+        "scenario": "x",
+        "source": "file",
+        "content": content(),
+        "seed": 2**63 - 1,
+        "replication": 0,
+        "settings": {"workers": 0},
+        "who": "me@here",
+        "output": "/out",
+        "version": "0",
+    }
+    return Registration(**{**given, **values})
+
+
+def folder_of(base: Path, name: str) -> Path:
+    """A data folder in which root's server, which runs as nobody, can work."""
+    folder = base.parent / name
+    folder.mkdir(mode=0o711, exist_ok=True)
+    folder.chmod(0o711)
+    return folder

@@ -1,0 +1,166 @@
+"""The embedded PostgreSQL: started by the first, stopped by the last, whatever is killed in between."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from databases import folder_of
+
+from actors import one_root, postgres
+from actors.postgres import Server
+from engine.errors import StoreError
+
+
+@pytest.fixture
+def server(data_folder: Path) -> Iterator[Server]:
+    """A server that was started once before."""
+    made = Server(folder_of(data_folder, "server"))
+    made.open()
+    yield made
+    made.close()
+    made.stop()
+
+
+USER = """if True:
+    import asyncio, sys
+    from pathlib import Path
+    from actors.database import Database
+    from actors.store import opened
+
+    async def main():
+        async with opened(Database(folder=Path(sys.argv[1]))) as store:
+            print(len(await store.upgrade()), flush=True)
+            sys.stdin.read()
+
+    asyncio.run(main())
+"""
+
+
+def user(folder: Path) -> subprocess.Popen[bytes]:
+    """A process that opens the store, upgrades it, says how many migrations it applied, and waits."""
+    return subprocess.Popen(
+        [sys.executable, "-c", USER, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=one_root.ROOT,
+    )
+
+
+def test_ten_processes_at_once_make_one_database_and_the_last_one_stops_it(data_folder: Path) -> None:
+    folder = folder_of(data_folder, f'it\'s a "folder" with ünusual words {"and a long name " * 5}')
+    processes = [user(folder) for _ in range(10)]
+    applied = [process.stdout and process.stdout.readline() for process in processes]
+    assert sorted(applied) == [b"0\n"] * 9 + [b"2\n"]
+    server = Server(folder)
+    owner = server.owner()
+    assert owner is not None
+    for process in processes[:-1]:
+        process.communicate()
+    assert server.owner() == owner
+    processes[-1].communicate()
+    assert server.owner() is None
+    assert [process.returncode for process in processes] == [0] * 10
+
+
+def test_a_killed_user_leaves_no_lease_behind(server: Server) -> None:
+    process = user(server.folder)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    server.close()
+    assert server.owner() is None
+    server.open()
+    assert server.owner() is not None
+
+
+def test_a_killed_server_is_started_again_with_what_was_committed(server: Server) -> None:
+    with psycopg.connect(**server.conninfo()) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    owner = server.owner()
+    assert owner is not None
+    owner.kill()
+    until = time.monotonic() + 30
+    while server.owner() is not None and time.monotonic() < until:
+        time.sleep(0.02)
+    server.ensure()
+    with psycopg.connect(**server.conninfo()) as connection:
+        assert connection.execute("TABLE kept").fetchall() == [(42,)]
+
+
+def test_a_database_half_made_is_made_again(data_folder: Path) -> None:
+    server = Server(folder_of(data_folder, "half"))
+    half = server.home / "pg18.new"
+    server._private(server.home)
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18\n")
+    server.open()
+    try:
+        assert server.exists
+        assert not half.exists()
+    finally:
+        server.close()
+
+
+def test_nobody_else_reaches_the_server(server: Server) -> None:
+    mode = stat.S_IMODE(Path(server.conninfo()["host"]).lstat().st_mode)
+    assert mode == 0o700
+    with psycopg.connect(**server.conninfo()) as connection:
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+
+
+def test_a_socket_folder_of_somebody_else_is_refused(server: Server, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.mkdir(mode=0o755)
+    with pytest.raises(StoreError, match="nobody else can enter"):
+        server._private(foreign)
+
+
+def test_a_folder_in_use_on_another_machine_is_left_alone(server: Server) -> None:
+    server.close()
+    left = server.data / "postmaster.pid"
+    left.write_text("1\n")
+    (server.folder / "server.host").write_text("node17")
+    with pytest.raises(StoreError, match=r"in use on the machine 'node17'.*GOLDENHOUR_DATABASE_URL"):
+        server.open()
+    left.unlink()
+    server.open()
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be used"):
+        Server(tmp_path / "file").open()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs under another account")
+def test_root_needs_neither_a_readable_installation_nor_a_readable_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = tmp_path / "private"  # pytest's own folder is closed to everybody else
+    private.mkdir(mode=0o700)
+    installed = postgres.installation()
+    package = private / "site-packages" / installed.parent.name
+    libraries = installed.parent.with_name(f"{installed.parent.name}.libs")
+    shutil.copytree(installed, package / installed.name, symlinks=True)
+    shutil.copytree(libraries, package.with_name(libraries.name))
+    monkeypatch.setattr(postgres, "installation", lambda: package / installed.name)
+    monkeypatch.setattr(postgres, "SYSTEM_FOLDER", Path("/var/lib/goldenhour-test"))
+    server = Server(private / "data")
+    try:
+        assert server.home.parent == postgres.SYSTEM_FOLDER
+        server.open()
+        owner = server.owner()
+        assert owner is not None
+        assert owner.username() == "nobody"
+        assert "/var/lib/goldenhour-test/programs-" in owner.cmdline()[0]
+    finally:
+        server.close()
+        shutil.rmtree(postgres.SYSTEM_FOLDER)
