@@ -70,8 +70,8 @@ def run(
             asyncio.run(_reach(where))
         if shared:
             report(pipeline.Progress(phase="starting", expected=request.scenario.casualties.total))
-            session = stack.enter_context(cluster.start(request.address, request.workers))
-            backend: _Backend = _Actor(where, detached=not session.local)
+            stack.enter_context(cluster.start(request.address, request.workers))
+            backend: _Backend = _Actor(where)
         else:
             backend = _InProcess(where)
         recorder = Recorder(registration, backend, where, say)
@@ -334,9 +334,8 @@ class _InProcess(_Leased):
 class _Actor(_Leased):
     """The ConfigStore of the cluster; made again when it died."""
 
-    def __init__(self, where: Database, detached: bool) -> None:
+    def __init__(self, where: Database) -> None:
         super().__init__(where)
-        self._detached = detached
         self._handle: Any = None
 
     async def call(self, method: str, *arguments: Any) -> Any:
@@ -344,7 +343,7 @@ class _Actor(_Leased):
 
         try:
             if self._handle is None:
-                self._handle = await asyncio.to_thread(store.actor, self._where, self._detached)
+                self._handle = await asyncio.to_thread(store.actor, self._where)
                 await self._check_database()
             return await self._value(getattr(self._handle, method).remote(*arguments))
         except RayTaskError as error:

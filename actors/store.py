@@ -159,8 +159,12 @@ class ConfigStore:
                     connection, "add_content", digest=content.digest, **msgspec.structs.asdict(content)
                 )
                 row = (await self._connections.fetch(connection, "lock_scenario", name=name))[0]
-                head = row["head"] if row["digest"] is not None else 0
-                same = row["digest"] == content.digest and not row["deleted"]
+                # A statement of its own: one that waited for the lock would not see what was committed meanwhile.
+                newest = await self._connections.fetch(
+                    connection, "digest_of_version", name=name, version=row["head"]
+                )
+                head = row["head"] if newest else 0
+                same = bool(newest) and newest[0]["digest"] == content.digest and not row["deleted"]
                 if same and parent in (None, head, head - 1):
                     return {"name": name, "version": head, "added": False, "hash": content.hash}
                 if parent is None and head and not row["deleted"]:
@@ -444,15 +448,15 @@ async def opened(
             await asyncio.to_thread(server.close)
 
 
-def actor(where: database.Database, detached: bool) -> Any:
-    """The handle of the cluster's ConfigStore, which is made if there is none.
+def actor(where: database.Database) -> Any:
+    """The handle of the cluster's ConfigStore, which is made if there is none and outlives the driver that made it.
 
     An embedded database is reached on this machine only, so the actor is put here. Which database it uses is decided by
     whoever makes it: compare `key`.
     """
     import ray
 
-    options: dict[str, Any] = {"lifetime": "detached"} if detached else {}
+    options: dict[str, Any] = {}
     if where.embedded:
         node = ray.get_runtime_context().get_node_id()
         options["scheduling_strategy"] = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
@@ -462,6 +466,7 @@ def actor(where: database.Database, detached: bool) -> Any:
     return remote.options(
         name=NAME,
         namespace=NAMESPACE,
+        lifetime="detached",
         get_if_exists=True,
         num_cpus=0,
         max_restarts=0,

@@ -285,17 +285,24 @@ WAYS = {
 
 
 def test_a_run_goes_one_way_whoever_writes_the_statement(where: Database) -> None:
-    for before, after in itertools.permutations(STATES, 2):
-        run = registration()
-        ask(where, lambda store, run=run: store.register_run(run))
-        way = [before] if before in ("queued", "running") else ["running", before]
-        for state in way:
-            sql(where, "UPDATE runs SET state = %s WHERE id = %s", state, run.id)
-        if after in WAYS.get(before, set()):
-            sql(where, "UPDATE runs SET state = %s WHERE id = %s", after, run.id)
-        else:
-            with pytest.raises(psycopg.DatabaseError, match=f"is {before} and cannot become {after}"):
-                sql(where, "UPDATE runs SET state = %s WHERE id = %s", after, run.id)
+    pairs = list(itertools.permutations(STATES, 2))
+    runs = [registration() for _ in pairs]
+
+    async def work(store: ConfigStore) -> None:
+        for run in runs:
+            await store.register_run(run)
+
+    ask(where, work)
+    statement = "UPDATE runs SET state = %s WHERE id = %s"
+    with psycopg.connect(**where.conninfo(), autocommit=True) as connection:
+        for run, (before, after) in zip(runs, pairs, strict=True):
+            for state in [before] if before in ("queued", "running") else ["running", before]:
+                connection.execute(statement, (state, run.id))
+            if after in WAYS.get(before, set()):
+                connection.execute(statement, (after, run.id))
+            else:
+                with pytest.raises(psycopg.DatabaseError, match=f"is {before} and cannot become {after}"):
+                    connection.execute(statement, (after, run.id))
 
 
 def test_a_run_entered_twice_is_one_run(where: Database) -> None:

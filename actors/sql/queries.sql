@@ -40,8 +40,10 @@ ON CONFLICT (digest) DO NOTHING
 -- name: lock_scenario
 INSERT INTO scenarios (name, head) VALUES (%(name)s, 1)
 ON CONFLICT (name) DO UPDATE SET head = scenarios.head
-RETURNING head, deleted_at IS NOT NULL AS deleted,
-          (SELECT digest FROM scenario_versions v WHERE v.name = scenarios.name AND v.version = scenarios.head) AS digest
+RETURNING head, deleted_at IS NOT NULL AS deleted
+
+-- name: digest_of_version
+SELECT digest FROM scenario_versions WHERE name = %(name)s AND version = %(version)s
 
 -- name: add_version
 INSERT INTO scenario_versions (name, version, parent, digest, author, note)

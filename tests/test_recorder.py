@@ -1,0 +1,310 @@
+"""Runs and their record: whatever ends a run, and whatever happens to the database meanwhile, the record says so."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from databases import ask, connections, content, empty, folder_of, registration, sql
+from msgspec.structs import replace
+from runs import children, digests, request
+
+from actors import cluster, database, one_root, pipeline, recorder, store
+from actors.database import Database
+from actors.pipeline import Progress
+from actors.postgres import Server
+from engine.errors import Interrupted, RunError, StoreError
+
+
+@pytest.fixture(scope="module")
+def server(data_folder: Path) -> Iterator[Server]:
+    """The server of all tests of the module."""
+    made = Server(folder_of(data_folder, "recorder"))
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def where(server: Server) -> Database:
+    """An empty database of it."""
+    return empty(server)
+
+
+@pytest.fixture
+def embedded(server: Server) -> Database:
+    """The embedded database that the server is."""
+    return Database(folder=server.folder)
+
+
+def rows(where: Database) -> list[dict[str, Any]]:
+    return ask(where, lambda store: store.runs())
+
+
+def only(where: Database) -> dict[str, Any]:
+    """The one run in the database, with its measures."""
+    (row,) = rows(where)
+    found = ask(where, lambda store: store.run(row["id"]))
+    assert found is not None
+    return found
+
+
+class During:
+    """Progress report that does something once, as soon as patients are on file."""
+
+    def __init__(self, do: Callable[[], Any]) -> None:
+        self._do = do
+        self.done = threading.Event()
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.phase == "running" and progress.patients and not self.done.is_set():
+            self.done.set()
+            self._do()
+
+
+def slow(progress: Progress) -> None:
+    """Lets a run take its time."""
+    if progress.phase == "running":
+        time.sleep(0.05)
+
+
+def test_a_run_is_entered_with_what_came_of_it(where: Database, tmp_path: Path) -> None:
+    entered = registration(name="mine", settings={"workers": 0})
+    result = recorder.run(request(tmp_path / "out", workers=0), entered, where)
+    row = only(where)
+    assert (row["id"], row["name"], row["state"]) == (entered.id, "mine", "succeeded")
+    assert (row["patients"], row["fraction"], row["error"]) == (3000, 1.0, None)
+    assert row["measures"] == result.measures == json.loads((tmp_path / "out/summary.json").read_bytes())
+    assert row["created_at"] <= row["started_at"] <= row["ended_at"]
+
+
+def test_a_run_that_fails_is_entered_with_the_reason(where: Database, tmp_path: Path) -> None:
+    asked = request(tmp_path / "out", workers=0)
+    asked = replace(asked, scenario=replace(asked.scenario, days="eight"))
+    with pytest.raises(Exception, match=r"days|str"):
+        recorder.run(asked, registration(), where)
+    row = only(where)
+    assert row["state"] == "failed"
+    assert row["error"]
+
+
+def test_a_run_that_others_cancel_stops_within_five_seconds(where: Database, tmp_path: Path) -> None:
+    entered = registration()
+    cancelled = []
+
+    def cancel() -> None:
+        ask(where, lambda store: store.cancel_run(entered.id, "bert@there"))
+        cancelled.append(time.monotonic())
+
+    def report(progress: Progress) -> None:
+        during(progress)
+        slow(progress)
+
+    during = During(lambda: threading.Thread(target=cancel).start())
+    with pytest.raises(Interrupted, match="cancelled by bert@there"):
+        recorder.run(request(tmp_path / "out", workers=0, patients=20_000_000), entered, where, report)
+    assert time.monotonic() - cancelled[0] < 5
+    assert not (tmp_path / "out").exists()
+    row = only(where)
+    assert (row["state"], row["cancelled_by"]) == ("cancelled", "bert@there")
+
+
+COMMAND = ("--patients", "20000000", "--workers", "0", "--quiet")
+
+
+def started(where: Database, output: Path, *more: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+    """`goldenhour run` in a process of its own, and its row once patients are on file."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "goldenhour", "run", "standard", "-o", str(output), *COMMAND, *more],
+        stderr=subprocess.PIPE,
+        cwd=one_root.ROOT,
+        env={**os.environ, "GOLDENHOUR_DATABASE_URL": str(where.url)},
+        start_new_session=True,
+    )
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        found = [row for row in rows(where) if row["patients"]]
+        if found:
+            return process, found[0]
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    raise AssertionError("no patients")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_end_is_entered_as_cancelled(
+    where: Database, tmp_path: Path, number: signal.Signals
+) -> None:
+    process, _ = started(where, tmp_path / "out")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+    assert only(where)["state"] == "cancelled"
+
+
+def test_a_killed_run_shows_as_such_within_thirty_seconds(where: Database, tmp_path: Path) -> None:
+    process, _ = started(where, tmp_path / "out")
+    process.kill()
+    process.communicate()
+    until = time.monotonic() + 30
+    while rows(where)[0]["state"] == "running":
+        assert time.monotonic() < until
+        time.sleep(0.25)
+    row = only(where)
+    assert row["state"] == "resumable"
+    assert "no sign of life" in row["error"]
+
+
+def test_a_server_that_cannot_be_reached_ends_the_run_before_it_begins(tmp_path: Path) -> None:
+    nowhere = Database(folder=tmp_path, url="postgresql://me:secret@127.0.0.1:1/x")
+    with pytest.raises(StoreError, match=r"GOLDENHOUR_DATABASE_URL \(postgresql://me:...@127.0.0.1:1/x\)"):
+        recorder.run(request(tmp_path / "out", workers=0), registration(), nowhere)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_an_embedded_server_the_run_goes_on_after_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(server: Server) -> None:
+        raise StoreError("the embedded PostgreSQL did not start: no reason given")
+
+    monkeypatch.setattr(Server, "open", fail)
+    said: list[str] = []
+    where = Database(folder=tmp_path / "data")
+    result = recorder.run(
+        request(tmp_path / "out", workers=0, patients=20_000), registration(), where, say=said.append
+    )
+    assert result.patients == 20_000
+    assert said == [
+        "the embedded PostgreSQL did not start: no reason given; the run goes on without a record"
+    ]
+
+
+def test_a_server_killed_in_the_middle_is_started_again_and_the_record_is_whole(
+    server: Server, embedded: Database, tmp_path: Path
+) -> None:
+    entered = registration()
+    owner = server.owner()
+    assert owner is not None
+
+    def report(progress: Progress) -> None:
+        killing(progress)
+        slow(progress)
+
+    killing = During(owner.kill)
+    before = len(rows(embedded))
+    recorder.run(request(tmp_path / "out", workers=0, patients=60_000), entered, embedded, report)
+    assert killing.done.is_set()
+    assert server.owner() != owner
+    found = [row for row in rows(embedded) if row["id"] == entered.id]
+    assert [row["state"] for row in found] == ["succeeded"]
+    assert len(rows(embedded)) == before + 1
+
+
+def test_the_end_of_a_run_that_cannot_be_entered_is_entered_by_the_next_run(
+    server: Server, where: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "END_SECONDS", 1.0)
+    entered, said = registration(), list[str]()
+    refuse = During(lambda: sql(where, "ALTER TABLE runs RENAME TO hidden"))
+    recorder.run(
+        request(tmp_path / "one", workers=0, patients=20_000), entered, where, refuse, say=said.append
+    )
+    assert refuse.done.is_set()
+    assert any("kept in" in words for words in said)
+    sql(where, "ALTER TABLE hidden RENAME TO runs")
+    assert only(where)["state"] in ("queued", "running")
+    recorder.run(request(tmp_path / "two", workers=0, patients=100), registration(), where)
+    states = {row["id"]: row["state"] for row in rows(where)}
+    assert len(states) == 2
+    assert states[entered.id] == "succeeded"
+    assert ask(where, lambda store: store.run(entered.id))["measures"]["patients"] == 20_000  # type: ignore[index]
+
+
+def test_a_driver_with_a_store_of_its_own_has_at_most_two_connections(
+    server: Server, where: Database, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+    before = connections(server)
+
+    def report(progress: Progress) -> None:
+        seen.append(connections(server) - before)
+        slow(progress)
+
+    recorder.run(request(tmp_path / "out", workers=0, patients=60_000), registration(), where, report)
+    assert 1 <= max(seen) <= 2
+
+
+@pytest.mark.ray
+def test_runs_on_one_ray_share_a_store_and_outlive_it(
+    server: Server, where: Database, tmp_path: Path
+) -> None:
+    entered = [registration() for _ in range(3)]
+    seen: list[int] = []
+    before = connections(server)
+    kill = threading.Lock()
+
+    def report(progress: Progress) -> None:
+        seen.append(connections(server) - before)
+        if progress.phase == "running" and progress.patients and kill.acquire(blocking=False):
+            for process in children("ray::ConfigStore"):
+                process.kill()
+                killed.append(process)
+
+    killed: list[psutil.Process] = []
+    with cluster.start(None, workers=1):
+
+        def one(number: int) -> pipeline.RunResult:
+            asked = request(tmp_path / str(number), seed=number, patients=20_000)
+            return recorder.run(asked, entered[number], where, report)
+
+        with ThreadPoolExecutor(3) as threads:
+            results = list(threads.map(one, range(3)))
+        assert len(killed) == 1
+        ask_actor = store.actor(where)
+        import ray
+
+        status = ray.get(ask_actor.run_status.remote(entered[0].id), timeout=60)
+        assert status["state"] == "succeeded"
+        assert ray.get(ask_actor.key.remote(), timeout=60) == where.key
+    assert [result.patients for result in results] == [20_000] * 3
+    assert {row["id"]: row["state"] for row in rows(where)} == {run.id: "succeeded" for run in entered}
+    assert max(seen) <= 10
+    pipeline.run(request(tmp_path / "lone", seed=1, patients=20_000, workers=0))
+    assert digests(tmp_path / "lone") == digests(tmp_path / "1")
+
+
+@pytest.mark.ray
+def test_a_cluster_with_another_database_is_no_place_for_this_run(
+    server: Server, where: Database, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    with cluster.start(None, workers=1):
+        recorder.run(request(tmp_path / "one", patients=100), registration(), where)
+        other = empty(server)
+        result = recorder.run(request(tmp_path / "two", patients=100), registration(), other, say=said.append)
+    assert result.patients == 100
+    assert len(said) == 1
+    assert "another database" in said[0]
+    assert len(rows(where)) == 1
+
+
+def test_places_of_drivers_are_given_back(where: Database, tmp_path: Path) -> None:
+    for number in range(database.DRIVERS + 1):
+        with pytest.raises(RunError):
+            recorder.run(
+                request(tmp_path / "file" / "out", workers=0, patients=1 + number),
+                registration(content=content()),
+                Database(folder=tmp_path / "data", url=where.url),
+                report=lambda progress: (_ for _ in ()).throw(RunError("no")),
+            )
