@@ -137,6 +137,7 @@ def started(where: Database, output: Path, *more: str) -> tuple[subprocess.Popen
             return process, found[0]
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
+    process.kill()
     raise AssertionError("no patients")
 
 

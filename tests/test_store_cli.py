@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from databases import empty, folder_of, sql
+from databases import ask, empty, folder_of, sql
 
 from actors import one_root
 from actors.database import Database
@@ -25,7 +25,9 @@ def where(data_folder: Path) -> Iterator[Database]:
     """The database of all tests of the module."""
     server = Server(folder_of(data_folder, "cli"))
     server.open()
-    yield empty(server)
+    made = empty(server)
+    ask(made, lambda store: store.open())
+    yield made
     server.close()
 
 
@@ -188,7 +190,7 @@ def test_without_a_store_nothing_is_entered(call: Call, where: Database) -> None
 
 
 def test_a_run_is_watched_and_cancelled_from_another_terminal(
-    call: Call, where: Database, tmp_path: Path
+    call: Call, where: Database, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     command = [
         sys.executable,
@@ -207,6 +209,7 @@ def test_a_run_is_watched_and_cancelled_from_another_terminal(
         cwd=one_root.ROOT,
         env={**os.environ, "GOLDENHOUR_DATABASE_URL": str(where.url)},
     )
+    request.addfinalizer(process.kill)
     until = time.monotonic() + 120
     while not sql(where, "SELECT 1 FROM runs WHERE name = 'long one' AND patients > 0"):
         assert time.monotonic() < until
