@@ -6,6 +6,7 @@
 # make bench-theory     single facilities against queueing theory; fails when a line lies outside its interval
 # make bench-peers      the same network in SimPy and Ciw: means must agree; speed side by side
 # make bench-capacity   what one more ambulance, table or bed is worth, and speed by load and size; fails when more kills
+# make bench-stores     runs, database and caches under load and under fire; fails when a figure falls short
 # make docs      what is generated: docs/records.md and the excerpt in README.md
 # make clean     remove .venv, out and every cache of the tools
 
@@ -33,7 +34,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity docs clean
+.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores docs clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +78,9 @@ bench-peers: setup
 
 bench-capacity: setup
 	$(BIN)/python -m bench.capacity
+
+bench-stores: setup
+	$(BIN)/python -m bench.stores
 
 docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.records_doc > docs/records.md.new && mv docs/records.md.new docs/records.md

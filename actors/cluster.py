@@ -22,6 +22,10 @@ OBJECT_STORE_BYTES = 80 * 1024 * 1024
 OBJECT_STORE_BYTES_PER_GENERATOR = 24 * 1024 * 1024
 """More of it for each further generator, whose chunk and frames are in the store too."""
 
+WORKERS_ARE_EQUAL = {"worker_niceness": 0}
+"""Ray lowers the priority of all its workers alike (to 15); `be_nice` does so for those that only compute, and what
+must answer quickly, the store and the writer, keeps its own."""
+
 PROMPT_RELEASE = {"free_objects_period_milliseconds": 20, "free_objects_batch_size": 2}
 """Ray drops objects nobody needs any more once a second; chunks and frames of a second fill the whole object store.
 Dropped at once, the same pages serve again: 50 MB less in the processes that map them."""
@@ -178,7 +182,7 @@ def _join(ray: Any, where: str, workers: int) -> None:
     if where == "local":
         options |= {
             "include_dashboard": False,
-            "_system_config": PROMPT_RELEASE,
+            "_system_config": PROMPT_RELEASE | WORKERS_ARE_EQUAL,
             "num_cpus": max(1, workers),
             "object_store_memory": OBJECT_STORE_BYTES
             + OBJECT_STORE_BYTES_PER_GENERATOR * (max(1, workers) - 1),

@@ -92,7 +92,7 @@ class Connections:
             timeout=min(5.0, max(1.0, self._patience)),
             max_waiting=200,
             reconnect_timeout=3,
-            max_idle=60,
+            max_idle=10,
             check=AsyncConnectionPool.check_connection,
             open=False,
         )

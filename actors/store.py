@@ -53,6 +53,9 @@ FLUSH_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
 """Time between two looks for runs whose driver has died."""
 
+REMEMBERED_SCENARIOS = 256
+"""Scenarios a shared store keeps in memory."""
+
 PATIENCE_SECONDS = 10.0
 """How long a call waits for a database that is away."""
 
@@ -89,6 +92,9 @@ class ConfigStore:
         self._subscribers: list[Any] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._epoch = uuid.uuid4().hex
+        self._looked_up: dict[tuple[str, int | None], dict[str, Any]] = {}
+        self._listening = False
+        self._changes = 0
 
     # The store itself
 
@@ -191,16 +197,30 @@ class ConfigStore:
                 await self._connections.fetch(connection, "move_head", name=name, version=head + 1)
                 return {"name": name, "version": head + 1, "added": True, "hash": content.hash}
 
-        return await self._connections.call(add)
+        try:
+            return await self._connections.call(add)
+        finally:
+            self._forget([name])
 
     async def scenario(self, name: str, version: int | None = None) -> dict[str, Any] | None:
         """A version of a scenario with its text, by default the newest; None when there is none.
 
-        A removed scenario is found by its number only.
+        A removed scenario is found by its number only. A shared store answers from memory as long as it hears of
+        changes.
         """
         if not storable(name) or (version is not None and not 0 < version < 2**31):
             return None
+        known = self._looked_up.get((name, version))
+        if known is not None:
+            return known
+        if self._connections.most > 1:
+            self._keep("listen", self._listen_loop)
+        changes = self._changes
         rows = await self._connections.query("scenario", name=name, version=version)
+        if rows and self._listening and changes == self._changes:
+            if len(self._looked_up) >= REMEMBERED_SCENARIOS:
+                self._looked_up.clear()
+            self._looked_up[name, version] = rows[0]
         return rows[0] if rows else None
 
     async def scenarios(self) -> list[dict[str, Any]]:
@@ -213,7 +233,10 @@ class ConfigStore:
 
     async def remove_scenario(self, name: str) -> bool:
         """Take a scenario off the list; its versions and the runs of it stay. Whether there was one."""
-        return storable(name) and bool(await self._connections.query("remove_scenario", name=name))
+        try:
+            return storable(name) and bool(await self._connections.query("remove_scenario", name=name))
+        finally:
+            self._forget([name])
 
     # Runs, by their drivers
 
@@ -369,14 +392,24 @@ class ConfigStore:
                 async with connection:
                     await connection.execute(f"LISTEN {CHANNEL}".encode())
                     names = await self._connections.fetch(connection, "scenario_names")
+                    self._listening = True
                     self._announce([row["name"] for row in names])
                     while True:
                         async for notice in connection.notifies(timeout=1):
                             self._announce([json.loads(notice.payload)["name"]])
                         await connection.execute(b"SELECT 1")
+            self._listening = False
+            self._forget(None)
             await asyncio.sleep(0.5)
 
+    def _forget(self, names: Sequence[str] | None) -> None:
+        """Look these scenarios up again when they are next asked for; None: all of them."""
+        self._changes += 1
+        for key in [key for key in self._looked_up if names is None or key[0] in names]:
+            del self._looked_up[key]
+
     def _announce(self, names: Sequence[str]) -> None:
+        self._forget(names)
         for subscriber in list(self._subscribers):
             if names:
                 with contextlib.suppress(Exception):  # an actor that is gone is told nothing

@@ -1,0 +1,140 @@
+"""A database restarted, killed and full while runs go on; a store that is killed; and stores by the thousand."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import psycopg
+from msgspec.structs import replace
+
+from actors import cluster, pipeline, recorder, store
+from actors.store import ConfigStore
+from bench import store_ground
+from bench.figures import Figure, at_most, exactly
+from bench.store_ground import Ground
+
+RUNS, PATIENTS = 4, 60_000
+PAUSE_SECONDS = 0.1
+"""Taken at each report, so that runs go on until all that was planned has happened to them."""
+
+FULL_SECONDS = 4.0
+CYCLES = 1_000
+
+
+def faults() -> Iterator[Figure]:
+    """Four kinds of faults, each in the middle of four runs of its own."""
+    kinds: tuple[tuple[str, Callable[[Ground], None]], ...] = (
+        ("PostgreSQL restarted", lambda place: place.server.stop()),
+        ("PostgreSQL killed -9", _kill_server),
+        ("out of connections", _take_all_connections),
+        ("store actor killed", lambda place: _kill_store()),
+    )
+    with store_ground.ground() as place, cluster.start(None, workers=2):
+        lone = store_ground.request(place.base / "lone", "standard", 1, PATIENTS, workers=0)
+        pipeline.run(lone)
+        expected = store_ground.digest(lone.output)
+        _through(place, "warm", None)
+        before = store_ground.settled(place.connections, 2)
+        yield Figure("connections at the start", str(before), "", True)
+        for kind, fault in kinds:
+            done, said, requests = _through(place, kind, fault)
+            yield exactly(f"{kind}: runs that reached their end", done, RUNS)
+            states = place.sql(f"SELECT state, count(*) FROM runs WHERE who = '{kind}' GROUP BY 1")
+            yield exactly(f"{kind}: rows by state, each run once", dict(states), {"succeeded": RUNS})
+            equal = sum(store_ground.digest(asked.output) == expected for asked in requests)
+            yield exactly(f"{kind}: runs equal to their lone run", equal, RUNS)
+            after = store_ground.settled(place.connections, before)
+            yield at_most(f"{kind}: connections afterwards", after, before)
+            yield Figure(f"{kind}: words on the terminal of the runs", str(len(said)), "", True)
+
+
+def _through(
+    place: Ground, kind: str, fault: Callable[[Ground], None] | None
+) -> tuple[int, list[str], list[pipeline.RunRequest]]:
+    """Runs of which a fault happens in the middle: how many ended well, what they said, what was asked."""
+    said: list[str] = []
+    begun = threading.Barrier(RUNS + 1)
+    over = threading.Event()
+    requests = [
+        store_ground.request(place.base / f"{kind} {number}", "standard", 1, PATIENTS)
+        for number in range(RUNS)
+    ]
+
+    def one(asked: pipeline.RunRequest) -> bool:
+        waiting = [True]
+
+        def report(progress: pipeline.Progress) -> None:
+            if progress.phase == "running" and progress.patients:
+                if waiting:
+                    waiting.clear()
+                    begun.wait(300)
+                if not over.is_set():
+                    time.sleep(PAUSE_SECONDS)
+
+        entered = replace(store_ground.registration(asked), who=kind)
+        return recorder.run(asked, entered, place.where, report, said.append).patients == PATIENTS
+
+    with ThreadPoolExecutor(RUNS) as threads:
+        futures = [threads.submit(one, asked) for asked in requests]
+        begun.wait(300)
+        if fault is not None:
+            fault(place)
+        over.set()
+        done = sum(future.exception() is None and future.result() for future in futures)
+    return done, said, requests
+
+
+def _kill_server(place: Ground) -> None:
+    owner = place.server.owner()
+    assert owner is not None
+    owner.kill()
+    psutil.wait_procs([owner], 30)
+
+
+def _take_all_connections(place: Ground) -> None:
+    taken = []
+    until = time.monotonic() + FULL_SECONDS
+    while time.monotonic() < until:
+        try:
+            taken.append(psycopg.connect(**place.where.conninfo()))
+        except psycopg.OperationalError:
+            time.sleep(0.01)
+    for connection in taken:
+        connection.close()
+
+
+def _kill_store() -> None:
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if " ".join(process.cmdline()).startswith(f"ray::{store.NAME}"):
+                process.kill()
+        except psutil.Error:
+            continue
+
+
+def cycles() -> Iterator[Figure]:
+    """Stores opened, used and closed again, one after the other."""
+
+    async def work(place: Ground, count: int) -> None:
+        for _ in range(count):
+            made = ConfigStore(place.where.conninfo())
+            await made.scenario("none")
+            await made.close()
+
+    with store_ground.ground() as place:
+        asyncio.run(work(place, 10))
+        before = store_ground.settled(place.connections, 0)
+        files, memory = psutil.Process().num_fds(), psutil.Process().memory_info().rss
+        begin = time.perf_counter()
+        asyncio.run(work(place, CYCLES))
+        took = time.perf_counter() - begin
+        yield exactly(
+            "connections afterwards, as before", store_ground.settled(place.connections, before), before
+        )
+        yield at_most("open files more than before", psutil.Process().num_fds() - files, 0)
+        grown = (psutil.Process().memory_info().rss - memory) / 1e6
+        yield at_most("memory more than before", grown, 20, "MB")
+        yield Figure("milliseconds for a cycle", f"{1000 * took / CYCLES:.1f}", "", True)

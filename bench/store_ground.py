@@ -1,0 +1,138 @@
+"""What the benches of the store stand on: a data folder of their own, requests, and eyes on the server."""
+
+import contextlib
+import hashlib
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+
+from actors.database import Database
+from actors.pipeline import RunRequest
+from actors.postgres import Server
+from actors.store_values import Content, Registration
+from engine import scenario as scenarios
+from goldenhour import scenario_files
+
+SAMPLE_SECONDS = 0.01
+
+
+class Ground:
+    """An embedded database in a folder that is removed afterwards, its server running."""
+
+    def __init__(self) -> None:
+        self.base = Path(tempfile.mkdtemp(prefix="goldenhour-bench-"))
+        self.base.chmod(0o711)  # root's server runs as nobody
+        self.where = Database(folder=self.base / "data")
+        self.server = Server(self.where.folder)
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Rows of a statement, on a connection of its own."""
+        with psycopg.connect(**self.where.conninfo(), autocommit=True) as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def connections(self) -> int:
+        """Connections of clients the server has, besides the one that asks."""
+        return int(self.sql(Eye.STATEMENT)[0][0])
+
+
+@contextlib.contextmanager
+def ground() -> Iterator[Ground]:
+    """A ground for one section."""
+    made = Ground()
+    made.server.open()
+    try:
+        yield made
+    finally:
+        made.server.close()
+        made.server.stop()
+        shutil.rmtree(made.base, ignore_errors=True)
+
+
+class Eye:
+    """Counts the connections in pg_stat_activity as often as it can; its own is not counted."""
+
+    STATEMENT = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+
+    def __init__(self, place: Ground) -> None:
+        self.most = 0
+        self.samples = 0
+        self._place = place
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> "Eye":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        with psycopg.connect(**self._place.where.conninfo(), autocommit=True) as connection:
+            while not self._end.wait(SAMPLE_SECONDS):
+                row = connection.execute(self.STATEMENT.encode()).fetchone()
+                self.most = max(self.most, row[0] if row else 0)
+                self.samples += 1
+
+
+def request(output: Path, name: str, seed: int, patients: int, **settings: Any) -> RunRequest:
+    """A run of a built-in scenario."""
+    original = scenarios.with_overrides(scenario_files.load(name), seed=seed, total=patients)
+    return RunRequest(
+        scenario=scenarios.resolve(original),
+        original=original,
+        seed=seed,
+        output=output,
+        **{"workers": 1, **settings},
+    )
+
+
+def registration(asked: RunRequest) -> Registration:
+    """What the store is told of it."""
+    original = asked.original
+    return Registration(
+        scenario=original.name,
+        source="built-in",
+        content=Content(
+            text=scenarios.to_toml(original), format="toml", hash=scenarios.scenario_hash(original)
+        ),
+        seed=asked.seed,
+        replication=asked.replication,
+        settings={"workers": asked.workers},
+        who="bench",
+        output=str(asked.output),
+        version=asked.version,
+        expected=original.casualties.total,
+    )
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over all files of a folder, by name; the version of goldenhour in a manifest left out."""
+    found = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes()
+        if path.name == "manifest.json":
+            document = msgspec.json.decode(data)
+            del document["version"]
+            data = msgspec.json.encode(document)
+        found.update(path.name.encode() + b"\0" + data)
+    return found.hexdigest()
+
+
+def settled(count: Any, limit: int, seconds: float = 60.0) -> int:
+    """The value of `count()` once it is at most `limit`, or after some time."""
+    until = time.monotonic() + seconds
+    while (value := int(count())) > limit and time.monotonic() < until:
+        time.sleep(0.2)
+    return value

@@ -1,0 +1,31 @@
+"""The stores under load: `make bench-stores` prints each figure and exits 1 when one falls short.
+
+Names of sections as arguments run those alone: `python -m bench.stores latency cycles`.
+"""
+
+import argparse
+
+from bench import figures, store_faults, store_load
+
+SECTIONS: dict[str, figures.Section] = {
+    "together": ("ten runs of 10,000 patients in one Ray", store_load.together),
+    "processes": ("ten `goldenhour run` processes on one database", store_load.processes),
+    "latency": ("calls from another process while two runs generate", store_load.latency),
+    "faults": ("PostgreSQL and the store killed in the middle of runs", store_faults.faults),
+    "cycles": ("1,000 stores opened and closed", store_faults.cycles),
+}
+
+
+def main() -> int:
+    """Run all sections, or those that were named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    names = parser.parse_args().sections or list(SECTIONS)
+    for name in names:
+        if name not in SECTIONS:
+            parser.error(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
+    return figures.run("stores", [SECTIONS[name] for name in names])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
