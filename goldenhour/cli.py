@@ -178,7 +178,7 @@ def measures(scenario: str, **options: Any) -> None:
     cache_command.measures(scenario, **options)
 
 
-@goldenhour.group(cls=_NearMatches)
+@goldenhour.group(cls=NearMatches)
 def cache() -> None:
     """What is kept of scenarios and runs, so that it need not be made again."""
 
