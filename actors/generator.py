@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from engine.columns import Chunk
     from engine.lexicon import Lexicon
 
-CHUNK, PART = "chunk", "part"
-"""The lanes: formats that are encoded chunk by chunk, and those that need all chunks of a part at once."""
+CHUNK, PART, WHOLE = "chunk", "part", "whole"
+"""The lanes: formats that are encoded chunk by chunk, those that need all chunks of a part at once, and, where a run
+has several writers, those of which the run is a single part."""
 
 FORMATS = tuple(formats.FORMATS)
 """Names of the formats."""
@@ -72,7 +73,7 @@ def _lexicon(order: Order) -> "Lexicon":
 def encode(order: Order, chunks: "Sequence[Chunk]") -> Delivery:
     """The pieces of all formats of one lane, for consecutive chunks of one part.
 
-    In lane "chunk" that is a single chunk. Without any chunk nothing is encoded: the call prepares the process.
+    Except in lane "part" that is a single chunk. Without any chunk nothing is encoded: the call prepares the process.
     """
     lexicon = _lexicon(order)
     if not chunks:
@@ -87,11 +88,12 @@ def encode(order: Order, chunks: "Sequence[Chunk]") -> Delivery:
     return Delivery(order.lane, chunks[0].number, len(chunks), pieces)
 
 
-def lanes(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def lanes(names: Sequence[str], writers: int = 1) -> dict[str, tuple[str, ...]]:
     """The formats of each lane that has any."""
     found: dict[str, tuple[str, ...]] = {}
     for name in names:
-        lane = formats.FORMATS[name].unit
+        info = formats.FORMATS[name]
+        lane = WHOLE if writers > 1 and info.part_patients is None else info.unit
         found[lane] = (*found.get(lane, ()), name)
     return found
 

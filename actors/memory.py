@@ -29,11 +29,15 @@ def pss_bytes(pid: int) -> int:
 
 
 class Sampler:
-    """A thread that sums the PSS of the watched processes and remembers the highest sum, with its composition."""
+    """A thread that sums the PSS of the watched processes and remembers the highest sum, with its composition.
+
+    `latest` is the last sample: bytes by role.
+    """
 
     def __init__(self) -> None:
         self._roles: dict[int, str] = {}
         self._peak: dict[str, int] = {}
+        self.latest: dict[str, int] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="goldenhour-memory", daemon=True)
@@ -56,6 +60,7 @@ class Sampler:
         for pid, role in roles.items():
             found[role] = found.get(role, 0) + pss_bytes(pid)
         with self._lock:
+            self.latest = found
             if sum(found.values()) > sum(self._peak.values()):
                 self._peak = found
 

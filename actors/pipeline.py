@@ -1,12 +1,15 @@
 """One run from scenario to files: simulator, generators and writer wired together, with back-pressure and recovery.
 
 References to chunks and frames travel from process to process; the driver sees only heads and receipts. Recovery has
-one place: after any fault of Ray the window is thrown away, new actors are made, the simulator goes forward to the
-first chunk that is not written, and the writer cuts its files back to the last receipt.
+one place: after any fault of Ray the window is thrown away, new actors are made, the writers cut their files back to
+the last line of their journals, and the simulator goes forward to the first chunk that is not in them. A run that was
+cut off and is started again does the same.
 """
 
 import contextlib
-import importlib.metadata
+import os
+import secrets
+import shlex
 import signal
 import threading
 import time
@@ -17,14 +20,17 @@ from typing import Any
 
 import msgspec
 
-from actors import cache, cluster, generator, memory
+from actors import cache, cluster, generator, journal, memory, metrics
+from actors.folder import LOG, SCENARIO, SUMMARY, Folder
 from actors.generator import CHUNK, PART, Order
+from actors.journal import Part, RunFile, libraries
 from actors.kept import Alone, settings
+from actors.log import Log
 from actors.simulator import FlowSimulator, Head, head_of, measured
-from actors.writer import SCENARIO, SUMMARY, Folder, Ledger, OutOfOrder, Part, Writer
+from actors.writer import SYNC_SECONDS, Ledger, OutOfOrder, Share, Writer
 from engine import formats, recipes
 from engine import scenario as scenarios
-from engine.errors import GoldenhourError, InputError, Interrupted, RunError
+from engine.errors import GoldenhourError, InputError, Interrupted, RunError, StoppedRun
 from engine.scenario import Scenario
 
 CHUNK_SIZE = 2048
@@ -41,17 +47,28 @@ TICK_SECONDS = 0.25
 REPORT_SECONDS = 0.1
 """Shortest time between two reports of one phase."""
 
-STALL_SECONDS = 600.0
-"""Time without any event after which a run counts as stuck and is set up again."""
+STALL_VARIABLE = "GOLDENHOUR_STALL_SECONDS"
+STALL_SECONDS = 300.0
+"""Time without any event after which a run counts as stuck, unless the variable says otherwise: at first it is set up
+again, then it fails."""
 
 MAX_RECOVERIES = 3
+RECOVERY_SECONDS = 600.0
+"""A run gives up when there are more than so many faults in so much time."""
+
+SAVE_SECONDS = 1.5
+"""Time the writers of an interrupted run have to bring to the disk what they hold."""
+
+LOG_SECONDS = 10.0
+"""Time between two lines of the log on progress."""
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to run.
 
     `scenario` is resolved, `original` as the user gave it (with overrides); `workers` generators, 0: everything in
-    this process, without Ray; `version` of goldenhour, for the manifest.
+    this process, without Ray; `writers` of the parts; `version` of goldenhour, for the manifest; `run` is the run's
+    id, made up where it is empty; at least `sync_seconds` lie between two lines of the journal.
     """
 
     scenario: Scenario
@@ -62,18 +79,22 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     formats: tuple[str, ...] = ("jsonl",)
     compress: str = "none"
     workers: int = msgspec.field(default_factory=cluster.default_workers)
+    writers: int = 1
     chunk_size: int = CHUNK_SIZE
     address: str | None = None
     force: bool = False
     version: str = ""
+    run: str = ""
+    sync_seconds: float = SYNC_SECONDS
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a run is.
 
-    `phase` is starting (Ray), preparing (the kernel is loaded, or compiled on its first use), running, recovering or
-    finishing; `patients` on file of `expected` (None where rates leave it open); `fraction` done, 0 to 1;
-    `seconds` since Ray was ready; `bytes` on file; `note` says what went wrong while recovering.
+    `phase` is starting (Ray), preparing (the kernel is loaded, or compiled on its first use), resuming (what was cut
+    off is gone on with), running, recovering or finishing; `patients` on file of `expected` (None where rates leave
+    it open); `fraction` done, 0 to 1; `seconds` since Ray was ready; `bytes` on file; `note` says what went wrong
+    while recovering.
     """
 
     phase: str
@@ -90,7 +111,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `seconds` from Ray ready to manifest on disk; `peak_pss_mb` the highest sum over driver, simulator, generators and
     writer, `pss_mb` its composition (Ray's daemons apart); `recoveries` faults that were mended; `notes` what the
-    run went on without.
+    run went on without; `resumed` whether an earlier start had written some of it; `run` the run's id.
     """
 
     patients: int
@@ -105,37 +126,111 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     pss_mb: dict[str, float]
     recoveries: int = 0
     notes: tuple[str, ...] = ()
+    resumed: bool = False
+    run: str = ""
 
 
 Report = Callable[[Progress], None]
 
 
 def run(request: RunRequest, report: Report = lambda progress: None) -> RunResult:
-    """Run a scenario and leave its files in the output folder, or an exception and nothing.
+    """Run a scenario and leave its files in the output folder, or an exception and what it takes to go on.
 
-    Raises InputError (options, output folder, cluster address), RunError (disk, processes, cluster), Interrupted
-    (Ctrl-C or SIGTERM). `report` is called in this thread at least every second.
+    Where the same run was cut off in that folder, it is gone on with. Raises InputError (options, output folder,
+    cluster address), StoppedRun (disk, processes, cluster), RunError (the scenario cannot be run to its end: nothing
+    is left), Interrupted (Ctrl-C or SIGTERM). `report` is called in this thread at least every second.
     """
     _check(request)
     settings()
-    folder = Folder.claim(request.output, request.force)
+    folder = Folder.claim(request.output, request.force, _run_file(request))
+    log: Log | None = None
     try:
-        if request.workers == 0:
-            return _Run(request, folder, report).in_process()
-        report(Progress(phase="starting", expected=request.scenario.casualties.total))
-        with cluster.start(request.address, request.workers) as session:
-            return _Run(request, folder, report).on_ray(session)
+        log = Log(folder.run.run, folder.partial / LOG)
+        result = _carry_out(request, folder, log, report)
+        log.write("finished", patients=result.patients, bytes=result.bytes, seconds=round(result.seconds, 3))
+        return result
     except KeyboardInterrupt:
         with _uninterrupted():
-            folder.abandon()
-        raise Interrupted("stopped; nothing was left in the output folder") from None
-    except MemoryError as error:
-        folder.abandon()
-        raise RunError("out of memory: use a smaller --chunk-size or fewer --workers") from error
-    except BaseException:
+            where = (
+                f"`{_resumption(folder)}` goes on"
+                if folder.suspend()
+                else "nothing was left in the output folder"
+            )
+            _ended(log, "interrupted", where)
+        raise Interrupted(f"stopped; {where}") from None
+    except BaseException as error:
+        if isinstance(error, MemoryError):
+            error = StoppedRun("out of memory: use a smaller --chunk-size or fewer --workers")
         with _uninterrupted():
-            folder.abandon()
-        raise
+            _ended(log, "failed", str(error) or type(error).__name__)
+            if isinstance(error, RunError) and not isinstance(error, StoppedRun):
+                folder.abandon()
+            elif folder.suspend() and isinstance(error, StoppedRun):
+                raise StoppedRun(f"{error}\n`{_resumption(folder)}` goes on from there") from error
+        raise error
+    finally:
+        if log is not None:
+            log.close()
+
+
+def _carry_out(request: RunRequest, folder: Folder, log: Log, report: Report) -> RunResult:
+    """Run in this process or on Ray."""
+    log.write(
+        "resumed" if folder.resumed else "started",
+        output=str(folder.output),
+        scenario=request.original.name,
+        seed=request.seed,
+        replication=request.replication,
+        workers=request.workers,
+        writers=request.writers,
+        version=request.version,
+    )
+    if request.workers == 0:
+        return _Run(request, folder, log, report).in_process()
+    report(Progress(phase="starting", expected=request.scenario.casualties.total))
+    with cluster.start(request.address, request.workers) as session:
+        metrics.add("runs_started", resumed=str(folder.resumed).lower())
+        try:
+            result = _Run(request, folder, log, report).on_ray(session)
+        except KeyboardInterrupt:
+            metrics.add("runs_ended", state="interrupted")
+            raise
+        except BaseException:
+            metrics.add("runs_ended", state="failed")
+            raise
+        metrics.add("runs_ended", state="finished")
+        return result
+
+
+def _ended(log: Log | None, event: str, words: str) -> None:
+    if log is not None:
+        log.write(event, message=words)
+
+
+def _resumption(folder: Folder) -> str:
+    return f"goldenhour resume {shlex.quote(str(folder.output))}"
+
+
+def _run_file(request: RunRequest) -> RunFile:
+    """What has to be known of a run to go on with it."""
+    return RunFile(
+        run=request.run or secrets.token_hex(8),
+        version=request.version,
+        engine=journal.engine_digest(),
+        scenario=msgspec.Raw(msgspec.json.encode(request.original)),
+        scenario_name=request.original.name,
+        scenario_hash=scenarios.scenario_hash(request.original),
+        seed=request.seed,
+        replication=request.replication,
+        formats=request.formats,
+        compress=request.compress,
+        chunk_size=request.chunk_size,
+        libraries=libraries(request.formats, request.compress),
+        workers=request.workers,
+        writers=request.writers,
+        address=request.address,
+        force=request.force,
+    )
 
 
 def _check(request: RunRequest) -> None:
@@ -152,6 +247,8 @@ def _check(request: RunRequest) -> None:
         )
     if request.workers < 0:
         raise InputError(f"workers: got {request.workers}; allowed: 0 (no Ray) or more")
+    if request.writers < 1 or (request.writers > 1 and request.workers == 0):
+        raise InputError(f"writers: got {request.writers}; allowed: 1, or more with workers")
     if not 1 <= request.chunk_size <= PARQUET_PART:
         raise InputError(f"chunk size: got {request.chunk_size}; allowed: 1 to {PARQUET_PART}")
     if request.replication < 0:
@@ -171,27 +268,33 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def libraries(names: tuple[str, ...], compress: str) -> dict[str, str]:
-    """Versions of the libraries that decide the bytes of compressed and Parquet parts; empty for plain ones."""
-    packages = {"gzip": ["isal"], "zstd": ["zstandard"]}.get(compress, [])
-    if "parquet" in names:
-        packages = [*packages, "pyarrow"]
-    return {package: importlib.metadata.version(package) for package in packages}
+def _stall_seconds() -> float:
+    text = os.environ.get(STALL_VARIABLE) or STALL_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise InputError(f"{STALL_VARIABLE}: got {text!r}; allowed: seconds, above 0")
+    return seconds
 
 
 class _Run:
     """State of a run that outlives its attempts."""
 
-    def __init__(self, request: RunRequest, folder: Folder, report: Report) -> None:
+    def __init__(self, request: RunRequest, folder: Folder, log: Log, report: Report) -> None:
         self.request = request
         self.folder = folder
-        self.ledger = Ledger()
+        self.log = log
         self.scenario = msgspec.json.encode(request.scenario)
         self.orders = {
             lane: Order(lane, names, request.compress, self.scenario)
-            for lane, names in generator.lanes(request.formats).items()
+            for lane, names in generator.lanes(request.formats, request.writers).items()
         }
-        self.ledger.next = dict.fromkeys(self.orders, 0)
+        self.ledger = Ledger((*self.orders,), request.writers)
+        self.stall_seconds = _stall_seconds()
+        self.queues: dict[str, int] = {}
+        self.idle = 0.0
         self.chunks: int | None = None
         self.patients = 0
         self.begin = time.perf_counter()
@@ -202,6 +305,8 @@ class _Run:
         self._report = report
         self._written = (0, -1)
         self._reported = ("", 0.0)
+        self._logged = time.monotonic()
+        self._told = (0, 0, 0)
 
     def note_head(self, head: Head) -> None:
         """Remember a chunk's head until the chunk is written; the last one says how many there are."""
@@ -213,7 +318,7 @@ class _Run:
     @property
     def done(self) -> int:
         """Chunks written in all lanes."""
-        return min(self.ledger.next.values())
+        return self.ledger.done
 
     @property
     def complete(self) -> bool:
@@ -225,11 +330,20 @@ class _Run:
         now = time.monotonic()
         if phase == self._reported[0] and now - self._reported[1] < REPORT_SECONDS:
             return
+        if phase != self._reported[0]:
+            metrics.put("runs", 0, phase=self._reported[0] or "starting")
+            metrics.put("runs", 1, phase=phase)
+        if phase != self._reported[0] or note or now - self._logged >= LOG_SECONDS:
+            self._logged = now
+            self.log.write(
+                phase, patients=self._written[0], bytes=self.ledger.bytes, **({"note": note} if note else {})
+            )
         self._reported = (phase, now)
         for number in [number for number in self._heads if number < self.done]:
             head = self._heads.pop(number)
             self._written = max(self._written, (head.first + head.patients, head.until_ms))
         patients, until_ms = self._written
+        self._measure(patients)
         expected = self.request.scenario.casualties.total
         if self.complete or phase == "finishing":
             fraction = 1.0
@@ -249,18 +363,29 @@ class _Run:
             )
         )
 
+    def _measure(self, patients: int) -> None:
+        """Tell the metrics what has come since the last time."""
+        now = (patients, min(self.done, self.chunks or self.done), self.ledger.bytes)
+        for name, value, before in zip(("patients", "chunks", "bytes"), now, self._told, strict=True):
+            metrics.add(name, value - before)
+        self._told = now
+        metrics.put("seconds_without_progress", self.idle, run=self.folder.run.run)
+        for queue, depth in self.queues.items():
+            metrics.put("queue_depth", depth, queue=queue)
+        for role, size in self.sampler.latest.items():
+            metrics.put("memory_bytes", size, role=role)
+
     def in_process(self) -> RunResult:
         """Simulate, encode and write in this process, one chunk after the other."""
-        import os
-
         from engine.simulation import Simulation
 
         request = self.request
         self.sampler.watch("driver", os.getpid())
         self.sampler.start()
-        writer = Writer(str(self.folder.partial))
+        writer = Writer(str(self.folder.partial), self.folder.run.run, sync_seconds=request.sync_seconds)
         try:
-            self.report("preparing")
+            self.ledger.enter(0, writer.open((*self.orders,)))
+            self.report("resuming" if self.done else "preparing")
             chosen = settings()
             self.cache = None if chosen.mode == "off" else Alone(chosen)
             made = self.cache.made(request.scenario, recipes.SIMULATED) if self.cache else {}
@@ -271,25 +396,27 @@ class _Run:
             for chunk in simulation:
                 head = head_of(chunk)
                 self.note_head(head)
-                if CHUNK in self.orders:
-                    self.ledger.enter(writer.append(generator.encode(self.orders[CHUNK], [chunk])))
-                if PART in self.orders:
+                if CHUNK in self.orders and head.number >= self.ledger.next(0, CHUNK):
+                    self.ledger.enter(0, writer.append(generator.encode(self.orders[CHUNK], [chunk])))
+                if PART in self.orders and head.number >= self.ledger.next(0, PART):
                     gathered.append(chunk)
                     if _ends_part(head):
-                        self.ledger.enter(writer.append(generator.encode(self.orders[PART], gathered)))
+                        self.ledger.enter(0, writer.append(generator.encode(self.orders[PART], gathered)))
                         gathered = []
                 del chunk
-                self.report("running")
+                self.report("running" if head.number >= self.done - 1 else "resuming")
             measures, tables = measured(simulation, request.scenario, request.formats, request.compress)
             return self.finish(writer.close(tables), measures, 0)
+        except KeyboardInterrupt:
+            with _uninterrupted():
+                writer.checkpoint()
+            raise
         finally:
             writer.abandon()
             self.sampler.stop()
 
     def on_ray(self, session: cluster.Session) -> RunResult:
-        """Run on the Ray this process has joined; faults of Ray are mended at most `MAX_RECOVERIES` times."""
-        import os
-
+        """Run on the Ray this process has joined; faults of Ray are mended, see `MAX_RECOVERIES`."""
         from ray.exceptions import RayError
 
         self.begin = time.perf_counter()
@@ -299,21 +426,34 @@ class _Run:
         self.cache = cache.for_run(session.local, self.request.original.name)
         if isinstance(self.cache, cache.Shared):
             self.orders = {lane: order._replace(cache=self.cache) for lane, order in self.orders.items()}
+        faults: deque[float] = deque(maxlen=MAX_RECOVERIES + 1)
+        stalled = False
+        phase = "resuming" if self.folder.resumed else "preparing"
         try:
             while True:
-                attempt = _Attempt(self, session)
+                attempt = _Attempt(self, session, phase)
                 try:
                     parts, measures = attempt.work()
                     self.sampler.sample()
                     return self.finish(parts, measures, recoveries)
                 except (RayError, _StalledError) as error:
                     reason = _mendable(error)
+                    if stalled and isinstance(error, _StalledError):
+                        raise StoppedRun(f"the run stands still: {reason}") from error
+                    stalled = isinstance(error, _StalledError)
                     recoveries += 1
-                    if recoveries > MAX_RECOVERIES:
-                        raise RunError(
+                    faults.append(time.monotonic())
+                    if len(faults) > MAX_RECOVERIES and faults[-1] - faults[0] < RECOVERY_SECONDS:
+                        raise StoppedRun(
                             f"gave up after {MAX_RECOVERIES} attempts to go on; the last fault: {reason}"
                         ) from error
-                    self.report("recovering", reason)
+                    metrics.add("recoveries")
+                    phase = "recovering"
+                    self.report(phase, reason)
+                except KeyboardInterrupt:
+                    with _uninterrupted():
+                        attempt.save()
+                    raise
                 finally:
                     with _uninterrupted():
                         attempt.end()
@@ -363,6 +503,8 @@ class _Run:
             pss_mb=self.sampler.breakdown_mb,
             recoveries=recoveries,
             notes=() if self._fault is None else (f"{self._fault}; the run went on without it",),
+            resumed=self.folder.resumed,
+            run=self.folder.run.run,
         )
 
     def note_fault(self, fault: str | None) -> None:
@@ -370,24 +512,35 @@ class _Run:
         self._fault = self._fault or fault
 
 
+def _shares(request: RunRequest) -> list[Share]:
+    """The parts of each writer."""
+    if request.writers == 1:
+        return [Share()]
+    block = -(-PARQUET_PART // request.chunk_size)
+    chunks = ((CHUNK, block * (formats.PART_PATIENTS // PARQUET_PART)), (PART, block))
+    return [Share(index, request.writers, chunks) for index in range(request.writers)]
+
+
 def _ends_part(head: Head) -> bool:
     return head.last or (head.first + head.patients) % PARQUET_PART == 0
 
 
 class _StalledError(Exception):
-    """Nothing happened for `STALL_SECONDS`."""
+    """Nothing has happened for too long."""
 
 
 def _mendable(error: Exception) -> str:
     """The reason of a fault of Ray, in a line; raises what is not Ray's fault and would happen again."""
     from ray.exceptions import RayError, RayTaskError
 
+    if isinstance(error, _StalledError):
+        return str(error)
     if isinstance(error, RayTaskError):
         cause = error.cause
         if isinstance(cause, GoldenhourError):
             raise cause from None
         if isinstance(cause, MemoryError):
-            raise RunError("out of memory: use a smaller --chunk-size or fewer --workers") from error
+            raise StoppedRun("out of memory: use a smaller --chunk-size or fewer --workers") from error
         if not isinstance(cause, RayError | OutOfOrder):
             raise RunError(f"{type(cause).__name__}: {cause}") from error
         error = cause
@@ -398,11 +551,12 @@ def _mendable(error: Exception) -> str:
 class _Attempt:
     """The actors and calls of one try to bring a run to its end."""
 
-    def __init__(self, run: _Run, session: cluster.Session) -> None:
+    def __init__(self, run: _Run, session: cluster.Session, phase: str) -> None:
         import ray
 
         self._ray: Any = ray
         self._run = run
+        self._phase = phase
         request = run.request
         self._node = ray.get_runtime_context().get_node_id()
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self._node, soft=False)
@@ -412,70 +566,107 @@ class _Attempt:
             .options(**stateful)
             .remote(run.scenario, request.seed, request.replication, request.chunk_size, run.cache)
         )
-        self._writer = (
-            ray.remote(Writer).options(**stateful, scheduling_strategy=here).remote(str(run.folder.partial))
-        )
+        self._shares = _shares(request)
+        self._writers = [
+            ray.remote(Writer)
+            .options(**stateful, scheduling_strategy=here if request.writers == 1 else "SPREAD")
+            .remote(str(run.folder.partial), run.folder.run.run, share, request.sync_seconds)
+            for share in self._shares
+        ]
         self._generate = ray.remote(generator.generate).options(
-            num_cpus=1, num_returns=2, max_retries=3, retry_exceptions=False
+            num_cpus=1,
+            num_returns=2,
+            max_retries=3,
+            retry_exceptions=False,
+            scheduling_strategy="DEFAULT" if session.local else "SPREAD",
         )
         self._orders = {lane: ray.put(order) for lane, order in run.orders.items()}
         self._most_running = len(run.orders) * 1000 if session.local else request.workers
         self._per_part = -(-PARQUET_PART // request.chunk_size) if PART in run.orders else 0
         self._limit = request.workers + 3 + request.workers * self._per_part
+        self._here: list[int] = []
         self._issued = 0
         self._heads: deque[tuple[Any, Any]] = deque()
         self._gathered: list[Any] = []
-        self._queue: deque[tuple[str, list[Any]]] = deque()
+        self._queue: deque[tuple[str, int, list[Any]]] = deque()
         self._running: dict[Any, None] = {}
-        self._receipts: deque[Any] = deque()
+        self._receipts: dict[Any, tuple[int, str]] = {}
         self._last_event = time.monotonic()
 
     def work(self) -> tuple[list[Part], bytes]:
         """Bring the run to its end; returns the finished parts and the measures as JSON."""
         run = self._run
-        phase = "preparing" if run.done == 0 else "recovering"
-        opened = self._writer.open.remote(run.ledger.next, tuple(run.ledger.parts.values()))
+        opened = [writer.open.remote((*run.orders,)) for writer in self._writers]
         prepared = self._simulator.prepare.remote()
         warm = [self._generate.remote(next(iter(self._orders.values()))) for _ in range(run.request.workers)]
-        for role, actor in (("simulator", self._simulator), ("writer", self._writer)):
-            node, pid = self._result(actor.hello.remote(), phase)
+        for role, actor in (
+            ("simulator", self._simulator),
+            *(("writer", writer) for writer in self._writers),
+        ):
+            node, pid = self._result(actor.hello.remote(), f"the {role} to start")
             self._watch(role, node, pid)
-        self._result(opened, phase)
+            if node == self._node:
+                self._here.append(pid)
+        run.ledger = Ledger((*run.orders,), len(self._writers))
+        for index, receipt in enumerate(opened):
+            run.ledger.enter(index, self._result(receipt, "a writer to open its files"))
         self._running = {origin: None for _, origin in warm}
         del warm
-        run.note_fault(self._result(prepared, phase))
+        run.note_fault(self._result(prepared, "the simulator to load its kernel"))
         if not run.complete:
-            self._issued = run.done
-            while not self._result(self._simulator.skip.remote(run.done), phase):
+            self._issued = max(
+                0, run.done - 1
+            )  # the last chunk there is must be seen, also where it is written
+            while not self._result(self._simulator.skip.remote(self._issued), "the simulator to go forward"):
                 pass
         while not run.complete:
             self._issue()
             self._step()
             run.report("running")
+        self._phase = "finishing"
         request = run.request
         measures, tables = self._simulator.measures.options(num_returns=2).remote(
             request.formats, request.compress
         )
-        parts = self._result(self._writer.close.remote(tables), "finishing")
-        return parts, self._result(measures, "finishing")
+        closing = [
+            writer.close.remote(*([tables] if index == 0 else []))
+            for index, writer in enumerate(self._writers)
+        ]
+        parts = [part for ref in closing for part in self._result(ref, "a writer to close its files")]
+        return parts, self._result(measures, "the simulator's measures")
+
+    def save(self) -> None:
+        """On the way out: have the writers bring to the disk what they hold, as far as that goes fast."""
+        self._cancel()
+        with contextlib.suppress(Exception):
+            saved = [writer.checkpoint.remote() for writer in self._writers]
+            self._ray.wait(saved, num_returns=len(saved), timeout=SAVE_SECONDS)
 
     def end(self) -> None:
         """Drop all that is under way and end the actors."""
-        for origin in list(self._running):
-            with contextlib.suppress(Exception):
-                self._ray.cancel(origin, force=False)
-        for actor in (self._simulator, self._writer):
+        self._cancel()
+        for actor in (self._simulator, *self._writers):
             with contextlib.suppress(Exception):
                 self._ray.kill(actor)
+        for pid in self._here:  # Ray asks an actor to end, which one that hangs never does
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        self._here.clear()
         self._heads.clear()
         self._gathered.clear()
         self._queue.clear()
-        self._running.clear()
         self._receipts.clear()
+
+    def _cancel(self) -> None:
+        for origin in list(self._running):
+            with contextlib.suppress(Exception):
+                self._ray.cancel(origin, force=False)
+        self._running.clear()
 
     def _issue(self) -> None:
         """Ask for chunks as far as the window allows."""
-        while self._run.chunks is None and self._issued - self._run.done < self._limit:
+        run = self._run
+        while self._issued < (run.chunks or self._issued + 1) and self._issued - run.done < self._limit:
             self._heads.append(self._simulator.next.options(num_returns=2).remote())
             self._issued += 1
 
@@ -484,21 +675,39 @@ class _Attempt:
         waiting = [*self._running]
         if self._heads:
             waiting.append(self._heads[0][1])
-        if self._receipts:
-            waiting.append(self._receipts[0])
+        waiting += self._receipts if len(self._writers) > 1 else [*self._receipts][:1]
         ready, _ = self._ray.wait(waiting, num_returns=1, timeout=TICK_SECONDS, fetch_local=False)
-        self._check_stalled(bool(ready))
+        self._check_stalled(bool(ready), self._awaited)
         for ref in ready:
+            found = self._ray.get(ref, timeout=self._run.stall_seconds)
             if ref in self._running:
                 del self._running[ref]
-                self._watch("generator", *self._ray.get(ref, timeout=STALL_SECONDS))
-            elif self._receipts and ref == self._receipts[0]:
-                self._receipts.popleft()
-                self._run.ledger.enter(self._ray.get(ref, timeout=STALL_SECONDS))
+                self._watch("generator", *found)
+            elif ref in self._receipts:
+                index, _ = self._receipts.pop(ref)
+                self._run.ledger.enter(index, found)
             else:
                 chunk, _ = self._heads.popleft()
-                self._arrived(chunk, self._ray.get(ref, timeout=STALL_SECONDS))
+                self._arrived(chunk, found)
         self._dispatch()
+        self._run.queues = {
+            "chunks": len(self._heads),
+            "queued": len(self._queue),
+            "running": len(self._running),
+            "receipts": len(self._receipts),
+        }
+
+    def _awaited(self) -> str:
+        """What has to come for the run to go on."""
+        awaited = []
+        if self._heads:
+            awaited.append(f"chunk {self._issued - len(self._heads)} from the simulator")
+        if self._running:
+            awaited.append(f"{len(self._running)} generator task(s); is a CPU free for them?")
+        if self._receipts:
+            index, words = next(iter(self._receipts.values()))
+            awaited.append(f"writer {index} to write {words}")
+        return ", ".join(awaited) or "nothing"
 
     def _arrived(self, chunk: Any, head: Head | None) -> None:
         """Queue what has to be generated now that a chunk exists."""
@@ -506,36 +715,45 @@ class _Attempt:
         if head is None:
             return
         run.note_head(head)
-        if CHUNK in run.orders and head.number >= run.ledger.next[CHUNK]:
-            self._queue.append((CHUNK, [chunk]))
-        if PART in run.orders and head.number >= run.ledger.next[PART]:
+        for lane in run.orders:
+            owner = self._shares[0].owner(lane, head.number)
+            if head.number < run.ledger.next(owner, lane):
+                continue
+            if lane != PART:
+                self._queue.append((lane, head.number, [chunk]))
+                continue
             self._gathered.append(chunk)
             if _ends_part(head):
-                self._queue.append((PART, self._gathered))
+                self._queue.append((lane, head.number, self._gathered))
                 self._gathered = []
 
     def _dispatch(self) -> None:
         while self._queue and len(self._running) < self._most_running:
-            lane, chunks = self._queue.popleft()
+            lane, number, chunks = self._queue.popleft()
+            owner = self._shares[0].owner(lane, number)
             delivery, origin = self._generate.remote(self._orders[lane], *chunks)
             self._running[origin] = None
-            self._receipts.append(self._writer.append.remote(delivery))
+            receipt = self._writers[owner].append.remote(delivery)
+            self._receipts[receipt] = owner, f"chunk {number} (lane {lane!r})"
 
-    def _result(self, ref: Any, phase: str) -> Any:
-        """The value of one call, with reports while it is awaited."""
+    def _result(self, ref: Any, what: str) -> Any:
+        """The value of one call, `what` in words, with reports while it is awaited."""
         while True:
             ready, _ = self._ray.wait([ref], timeout=TICK_SECONDS)
-            self._check_stalled(bool(ready))
+            self._check_stalled(bool(ready), lambda: what)
             if ready:
-                return self._ray.get(ref, timeout=STALL_SECONDS)
-            self._run.report(phase)
+                return self._ray.get(ref, timeout=self._run.stall_seconds)
+            self._run.report(self._phase)
 
-    def _check_stalled(self, event: bool) -> None:
+    def _check_stalled(self, event: bool, awaited: Callable[[], str]) -> None:
+        """The watchdog: raises _StalledError, with what is awaited, when nothing has come for too long."""
         now = time.monotonic()
         if event:
             self._last_event = now
-        elif now - self._last_event > STALL_SECONDS:
-            raise _StalledError(f"nothing happened for {STALL_SECONDS:.0f} s")
+        idle, limit = now - self._last_event, self._run.stall_seconds
+        self._run.idle = idle
+        if idle > limit:
+            raise _StalledError(f"nothing has happened for {limit:g} s, waiting for {awaited()}")
 
     def _watch(self, role: str, node: str, pid: int) -> None:
         if node == self._node:

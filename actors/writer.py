@@ -1,53 +1,35 @@
-"""Writer: appends encoded pieces to the parts of a run, in order; Folder: the output folder they become final in.
+"""Writer: appends encoded pieces to the parts of a run, in order, and keeps the journal of what is on the disk.
 
-While a run goes on its files are in a hidden folder within the output folder; they get their final names when all of
-them are whole, the manifest last. Writer appends, in a process of its own or in the driver; Folder belongs to
-the driver, which claims the output folder before anything is simulated and publishes or removes what was written.
+It runs in a process of its own or in the driver. A run may have several, each with a share of the parts.
 """
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import os
-import re
-import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from actors import cluster
-from engine.errors import InputError, RunError
+from actors import cluster, journal
+from actors.folder import OUR_NAMES, sync
+from actors.journal import Entry, Journal, Part
+from engine.errors import InputError, write_error
 
 cluster.spare_memory()
 
-PARTIAL = ".goldenhour-partial"
-"""Folder within the output folder that holds the files of an unfinished run."""
-
-MARKER = "UNFINISHED"
-"""File in it by which a later run recognises it; locked as long as the run's driver lives."""
-
-MARKER_TEXT = b"An unfinished run of goldenhour. Removed by the next run into this folder; may be deleted.\n"
-
-MANIFEST, SUMMARY, SCENARIO = "manifest.json", "summary.json", "scenario.toml"
-
-OUR_NAMES = re.compile(
-    r"(manifest\.json|summary\.json|scenario\.toml"
-    r"|((patients|events|treatments|wounds|vitals)(-\d{5,})?|facilities|measures)"
-    r"\.(jsonl|json|csv|parquet|msgpack)(\.(gz|zst))?)"
-)
-"""Names a run may give to its files."""
-
 SYNC_BYTES = 8_000_000
 SYNC_SECONDS = 1.0
-"""Written bytes are sent to the disk each 8 MB or each second, whichever is later (PLATFORM 6)."""
+"""Written bytes are sent to the disk and journalled each 8 MB or each second, whichever is later (PLATFORM 6)."""
 
 REHASH_BYTES = 1 << 20
 """Bytes read at once when a part is digested again."""
+
+ENDLESS = 1 << 62
+"""A chunk number beyond all chunks."""
 
 
 class OutOfOrder(Exception):
@@ -69,7 +51,7 @@ class Piece(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """All pieces of consecutive chunks in one lane ("chunk" or "part"), `chunks` of them from number `first`."""
+    """All pieces of consecutive chunks in one lane, `chunks` of them from number `first`."""
 
     lane: str
     first: int
@@ -77,63 +59,67 @@ class Delivery(NamedTuple):
     pieces: list[Piece]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of the run. Digests are None as long as bytes may follow.
+class Share(NamedTuple):
+    """Which parts a writer has: those whose number is `writer` modulo `of`.
 
-    `content_sha256` of a compressed part is the digest of its content, which is `sha256` of the same part without
-    compression whatever the chunk size and the versions of libraries; None for the others.
+    `chunks` tells for each lane how many chunks make a part, 0 where all of them make one: chunks never cross the
+    border of a part, so the number of a chunk says in which part it is.
     """
 
-    path: str
-    format: str
-    table: str
-    patients: int
-    rows: int
-    bytes: int
-    sha256: str | None = None
-    content_sha256: str | None = None
+    writer: int = 0
+    of: int = 1
+    chunks: tuple[tuple[str, int], ...] = ()
+
+    def owner(self, lane: str, number: int) -> int:
+        """The number of the writer that writes chunk `number` of a lane."""
+        each = dict(self.chunks).get(lane, 0)
+        return number // each % self.of if each else 0
+
+    def upcoming(self, lane: str, number: int) -> int:
+        """The first chunk from `number` on that is this writer's; ENDLESS without one."""
+        each = dict(self.chunks).get(lane, 0)
+        if not each:
+            return number if self.writer == 0 else ENDLESS
+        ahead = (self.writer - number // each) % self.of
+        return (number // each + ahead) * each if ahead else number
+
+    def holds(self, name: str) -> bool:
+        """Whether the file `name` is of this writer's parts; files without a number are of the first writer's."""
+        found = OUR_NAMES.fullmatch(name)
+        return found is not None and int(found["part"] or 0) % self.of == self.writer
 
 
 class Receipt(NamedTuple):
-    """What the writer has appended: the next chunk each lane expects and the parts touched by this delivery."""
+    """What the writer has appended: the next chunk of each lane it expects and the parts touched."""
 
-    lane: str
-    next: int
+    next: dict[str, int]
     parts: tuple[Part, ...]
 
 
 class Ledger:
-    """What is known to be written: enough to go on with another writer. `bytes` counts those of all parts."""
+    """What the writers have said to be written. `bytes` counts those of all parts."""
 
-    def __init__(self) -> None:
-        self.next: dict[str, int] = {}
-        self.parts: dict[str, Part] = {}
+    def __init__(self, lanes: Sequence[str], writers: int) -> None:
         self.bytes = 0
+        self._lanes = tuple(lanes)
+        self._next: list[dict[str, int]] = [{} for _ in range(writers)]
+        self._parts: dict[str, int] = {}
 
-    def enter(self, receipt: Receipt) -> None:
+    def enter(self, writer: int, receipt: Receipt) -> None:
         """Take note of a receipt."""
-        self.next[receipt.lane] = receipt.next
+        self._next[writer] = self._next[writer] | receipt.next
         for part in receipt.parts:
-            before = self.parts.get(part.path)
-            self.bytes += part.bytes - (before.bytes if before else 0)
-            self.parts[part.path] = part
+            self.bytes += part.bytes - self._parts.get(part.path, 0)
+            self._parts[part.path] = part.bytes
 
+    def next(self, writer: int, lane: str) -> int:
+        """The next chunk of a lane that a writer expects."""
+        return self._next[writer].get(lane, 0)
 
-def _reason(error: OSError) -> str:
-    words = {
-        errno.ENOSPC: "no space left on the device: free some, or write to another one",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EACCES: "permission denied",
-        errno.EPERM: "permission denied",
-        errno.EROFS: "the file system is read-only",
-        errno.EFBIG: "the file is larger than this process may write",
-    }
-    return words.get(error.errno or 0, error.strerror or str(error))
-
-
-def write_error(path: Path | str, error: OSError) -> RunError:
-    """The RunError for a failed operation on `path`."""
-    return RunError(f"cannot write {str(path)!r}: {_reason(error)}")
+    @property
+    def done(self) -> int:
+        """Chunks from the first that are written in all lanes."""
+        return min(found.get(lane, 0) for found in self._next for lane in self._lanes)
 
 
 class _Content:
@@ -183,9 +169,8 @@ class _Open:
     def __init__(self, path: Path, part: Part, fresh: bool) -> None:
         self.part = part
         self.path = path
-        self.digest = hashlib.sha256()
-        self.syncing: Future[None] | None = None
-        self.content = _Content(part.path) if path.suffix in _Content.SUFFIXES else None
+        self._digest = hashlib.sha256()
+        self._content = _Content(part.path) if path.suffix in _Content.SUFFIXES else None
         flags = os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_WRONLY | os.O_CREAT | os.O_EXCL if fresh else os.O_RDWR)
         self.descriptor = os.open(path, flags, 0o666)
         if not fresh:
@@ -196,23 +181,19 @@ class _Open:
                 raise
 
     def _rewind(self) -> None:
-        """Cut off what was appended after the last receipt and bring the digest up to date."""
+        """Cut off what was appended after the journal's last line and bring the digest up to date."""
         left = self.part.bytes
         if os.fstat(self.descriptor).st_size < left:
-            raise RunError(f"{str(self.path)!r} is shorter than what was written to it")
+            raise _damaged(self.path, "is shorter than what was written to it")
         os.ftruncate(self.descriptor, left)
         while left:
             block = os.read(self.descriptor, min(left, REHASH_BYTES))
-            self.digest.update(block)
+            self._digest.update(block)
             left -= len(block)
-        if self.content:
-            self.content.read(self.path)
-
-    def wait(self) -> None:
-        """Until nothing of the part is on its way to the disk."""
-        if self.syncing is not None:
-            pending, self.syncing = self.syncing, None
-            pending.result()
+        if self._content:
+            self._content.read(self.path)
+        if self.part.sha256 != self._digest.hexdigest():
+            raise _damaged(self.path, "does not hold what was written to it")
 
     def append(self, piece: Piece) -> int:
         """Write one piece; returns its bytes."""
@@ -220,9 +201,9 @@ class _Open:
         done = 0
         while done < len(view):
             done += os.write(self.descriptor, view[done:])
-        self.digest.update(view)
-        if self.content:
-            self.content.update(view)
+        self._digest.update(view)
+        if self._content:
+            self._content.update(view)
         before = self.part
         self.part = msgspec.structs.replace(
             before,
@@ -232,25 +213,56 @@ class _Open:
         )
         return done
 
-    def sync(self, pool: ThreadPoolExecutor) -> None:
-        """Start sending what was written to the disk, unless that is still under way."""
-        if self.syncing is not None:
-            if not self.syncing.done():
-                return
-            self.syncing.result()
-        self.syncing = pool.submit(_settle, self.descriptor, self.part.bytes)
+    def so_far(self) -> Part:
+        """The part with the digest of what it has."""
+        return msgspec.structs.replace(self.part, sha256=self._digest.hexdigest())
 
-    def finish(self, pool: ThreadPoolExecutor) -> "tuple[Part, Future[None]]":
-        """The finished part with its digest, and what tells when it is on the disk and closed."""
-        self.wait()
-        closed = pool.submit(_close, self.descriptor, self.part.bytes)
-        self.descriptor = -1
-        self.part = msgspec.structs.replace(
-            self.part,
-            sha256=self.digest.hexdigest(),
-            content_sha256=self.content.digest.hexdigest() if self.content else None,
-        )
-        return self.part, closed
+    def whole(self) -> Part:
+        """The finished part with its digests."""
+        content = self._content.digest.hexdigest() if self._content else None
+        return msgspec.structs.replace(self.part, sha256=self._digest.hexdigest(), content_sha256=content)
+
+
+def _damaged(path: Path, how: str) -> InputError:
+    return InputError(f"{str(path)!r} {how}: start the run anew, with --force, or elsewhere")
+
+
+class _Disk:
+    """A thread that brings to the disk what was written, one thing after the other; after a failure nothing more."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="goldenhour-disk")
+        self._failure: OSError | None = None
+        self._last: Future[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is still on its way; raises the OSError of what failed before."""
+        if self._failure is not None:
+            raise self._failure
+        return self._last is not None and not self._last.done()
+
+    def do(self, work: Any, *arguments: Any) -> None:
+        """Have `work` done after all that was asked for before."""
+        self._last = self._pool.submit(self._work, work, arguments)
+
+    def wait(self) -> None:
+        """Until all is on the disk; raises the OSError of what failed."""
+        if self._last is not None:
+            self._last.result()
+
+    def stop(self) -> None:
+        """End the thread once it has done what it is at."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _work(self, work: Any, arguments: tuple[Any, ...]) -> None:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            work(*arguments)
+        except OSError as error:
+            self._failure = error
+            raise
 
 
 def _settle(descriptor: int, written: int) -> None:
@@ -265,40 +277,33 @@ def _settle(descriptor: int, written: int) -> None:
         os.posix_fadvise(descriptor, 0, written, os.POSIX_FADV_DONTNEED)
 
 
-def _settled(pending: "Future[None]") -> bool:
-    """Whether it is done; raises the error it ended with."""
-    if pending.done():
-        pending.result()
-        return True
-    return False
-
-
-def _close(descriptor: int, written: int) -> None:
-    """Send a finished part to the disk and close it."""
-    try:
-        os.fsync(descriptor)
-        _settle(descriptor, written)
-    finally:
-        os.close(descriptor)
-
-
 class Writer:
-    """Appends deliveries to part files in `folder`, each lane strictly in the order of its chunks.
+    """Appends deliveries to its share of the part files in `folder`, each lane strictly in the order of its chunks.
 
-    The calls of one writer are `open`, then `append` for every delivery, then `close`. With the ledger of an
-    earlier writer, `open` cuts the parts back to what that ledger knows and goes on from there. A part is closed when
-    the first piece of its table's next part arrives. Errors: RunError.
+    `run` is the run's id, which the folder must be of. The calls of one writer are `open`, then `append` for every
+    delivery, then `close`. What an earlier writer with the same share had journalled is gone on with, what it
+    wrote beyond that is cut off. A part is closed when the first piece of its table's next part arrives. At least
+    `SYNC_BYTES` and `sync_seconds` lie between two lines of the journal. Errors: StoppedRun, InputError.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(
+        self, folder: str, run: str, share: Share | None = None, sync_seconds: float = SYNC_SECONDS
+    ) -> None:
         self._folder = Path(folder)
+        self._run = run
+        self._share = share or Share()
+        self._sync_seconds = sync_seconds
+        self._journal: Journal | None = None
         self._open: dict[tuple[str, str], _Open] = {}
         self._next: dict[str, int] = {}
-        self._parts: dict[str, Part] = {}
+        self._finished: dict[str, Part] = {}
+        self._untold: dict[str, Part] = {}
+        self._new_files = False
+        self._torn = False  # more is written than `_next` says
+        self._descriptors: set[int] = set()
         self._unsynced = 0
         self._synced_at = time.monotonic()
-        self._closing: list[Future[None]] = []
-        self._pool = ThreadPoolExecutor(1)  # sends to the disk while the next pieces are written
+        self._disk = _Disk()
 
     def hello(self) -> tuple[str, int]:
         """Node and process id."""
@@ -306,20 +311,39 @@ class Writer:
 
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
-    def open(self, ledger_next: dict[str, int], parts: Sequence[Part]) -> None:
-        """Be ready to go on after what `ledger_next` and `parts` (a Ledger's) say; nothing for a fresh run."""
-        self._next = dict(ledger_next)
-        self._parts = {part.path: part for part in parts}
+    def open(self, lanes: Sequence[str]) -> Receipt:
+        """Be ready to go on after what the journal says; returns that, as a receipt for all of it."""
         try:
-            for entry in list(os.scandir(self._folder)):
-                if entry.name != MARKER and entry.name not in self._parts:
-                    Path(entry.path).unlink()
-            for part in parts:
-                if part.sha256 is None:
-                    path = self._folder / part.path
-                    self._open[part.format, part.table] = _Open(path, part, fresh=False)
+            return self._go_on(lanes)
         except OSError as error:
+            self.abandon()
             raise write_error(self._folder, error) from error
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _go_on(self, lanes: Sequence[str]) -> Receipt:
+        run = journal.read_run(self._folder)
+        if run is None or run.run != self._run:
+            raise InputError(
+                f"the machine {os.uname().nodename!r} does not see the run's folder {str(self._folder)!r}: "
+                "several writers need a folder that all machines share"
+            )
+        self._journal = Journal(self._folder, self._run, self._share.writer, self._share.of)
+        state = self._journal.state
+        self._next = {lane: self._share.upcoming(lane, 0) for lane in lanes} | state.next
+        self._finished = dict(state.finished)
+        for entry in list(os.scandir(self._folder)):
+            known = entry.name in state.finished or entry.name in state.open
+            if not known and self._share.holds(entry.name):
+                Path(entry.path).unlink()
+        for part in state.finished.values():
+            path = self._folder / part.path
+            if path.stat().st_size != part.bytes:
+                raise _damaged(path, "has not the size of what was written to it")
+        for part in state.open.values():
+            self._add(_Open(self._folder / part.path, part, fresh=False))
+        return Receipt(self._next, (*state.finished.values(), *state.open.values()))
 
     def append(self, delivery: Delivery) -> Receipt:
         """Write all pieces of a delivery.
@@ -331,42 +355,59 @@ class Writer:
             raise OutOfOrder(f"chunk {delivery.first} came where chunk {expected} was expected")
         touched: dict[str, Part] = {}
         path = self._folder
+        self._torn = True
         try:
             for piece in delivery.pieces:
                 path = self._folder / piece.path
                 part = self._part_for(piece, touched)
                 self._unsynced += part.append(piece)
-                touched[piece.path] = self._parts[piece.path] = part.part
-            self._sync_when_due()
+                touched[piece.path] = part.part
+            self._next[delivery.lane] = self._share.upcoming(delivery.lane, delivery.first + delivery.chunks)
+            self._torn = False
+            path = self._folder
+            self._checkpoint_when_due()
         except OSError as error:
             raise write_error(path, error) from error
-        self._next[delivery.lane] = delivery.first + delivery.chunks
-        return Receipt(delivery.lane, self._next[delivery.lane], tuple(touched.values()))
+        return Receipt({delivery.lane: self._next[delivery.lane]}, tuple(touched.values()))
+
+    def checkpoint(self) -> None:
+        """Bring all deliveries that are written to the disk, and the journal with it."""
+        try:
+            if not self._torn and self._journal is not None:
+                self._checkpoint()
+            self._disk.wait()
+        except OSError as error:
+            raise write_error(self._folder, error) from error
 
     def close(self, wholes: Sequence[Piece] = ()) -> list[Part]:
-        """Write the pieces that are whole files and finish all parts; returns them by path."""
+        """Finish all parts and write the pieces that are whole files; returns them by path."""
         path = self._folder
         try:
+            for key in list(self._open):
+                self._finish(key)
+            self._checkpoint()
+            self._torn = True
             for piece in wholes:
                 path = self._folder / piece.path
                 self._part_for(piece, {}).append(piece)
+                self._finish((piece.format, piece.table))
             path = self._folder
-            for key in list(self._open):
-                self._finish(key)
-            for closed in self._closing:
-                closed.result()
+            self._disk.wait()
         except OSError as error:
             raise write_error(path, error) from error
-        return [self._parts[path] for path in sorted(self._parts)]
+        self.abandon()
+        return [self._finished[path] for path in sorted(self._finished)]
 
     def abandon(self) -> None:
-        """Let go of all files without finishing them."""
-        while self._open:
-            _, part = self._open.popitem()
+        """Let go of all files without finishing them. Safe to call twice."""
+        self._disk.stop()
+        self._open.clear()
+        while self._descriptors:
             with contextlib.suppress(OSError):
-                part.wait()
-            with contextlib.suppress(OSError):
-                os.close(part.descriptor)
+                os.close(self._descriptors.pop())
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     def _part_for(self, piece: Piece, touched: dict[str, Part]) -> _Open:
         key = (piece.format, piece.table)
@@ -384,227 +425,53 @@ class Writer:
                 rows=0,
                 bytes=0,
             )
-            part = self._open[key] = _Open(self._folder / piece.path, new, fresh=True)
+            part = self._add(_Open(self._folder / piece.path, new, fresh=True))
+            self._new_files = True
+        return part
+
+    def _add(self, part: _Open) -> _Open:
+        self._descriptors.add(part.descriptor)
+        self._open[part.part.format, part.part.table] = part
         return part
 
     def _finish(self, key: tuple[str, str]) -> Part:
         """Finish an open part; it goes to the disk while the next one is written."""
-        part, closed = self._open.pop(key).finish(self._pool)
-        self._closing = [each for each in self._closing if not _settled(each)] + [closed]
-        self._parts[part.path] = part
-        return part
+        part = self._open.pop(key)
+        whole = part.whole()
+        self._disk.do(self._close, part.descriptor, whole.bytes)
+        self._finished[whole.path] = self._untold[whole.path] = whole
+        return whole
 
-    def _sync_when_due(self) -> None:
-        now = time.monotonic()
-        if self._unsynced >= SYNC_BYTES and now - self._synced_at >= SYNC_SECONDS:
-            for part in self._open.values():
-                part.sync(self._pool)
-            self._unsynced = 0
-            self._synced_at = time.monotonic()
-
-
-class Folder:
-    """The output folder of one run, claimed from `claim` to `publish` or `abandon`.
-
-    `partial` is where the writer works. Nothing in the folder that a run of goldenhour did not make is ever touched.
-    """
-
-    def __init__(self, output: Path, replaced: frozenset[str], created: bool, lock: int) -> None:
-        self.output = output
-        self.partial = output / PARTIAL
-        self._replaced = replaced
-        self._created = created
-        self._lock = lock
-
-    @classmethod
-    def claim(cls, output: Path, force: bool) -> "Folder":
-        """Make the folder ready and lock it; what a killed run left in it is removed.
-
-        Raises InputError when `output` is not a folder, is not empty (without `force`), has foreign files in the way
-        (with it) or is being written by another run, and RunError when it cannot be written.
-        """
-        output = Path(os.path.abspath(output))
-        created = not output.exists()
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-            _remove_leftover(output)
-            replaced = _replaceable(output, force)
-            (output / PARTIAL).mkdir(mode=0o777)
-        except FileExistsError as error:
-            if output.is_dir():
-                raise InputError(f"another run is writing to {str(output)!r}") from error
-            raise InputError(f"output {str(output)!r} is a file; a folder is needed") from error
-        except NotADirectoryError as error:
-            raise InputError(f"output {str(output)!r} lies below a file; a folder is needed") from error
-        except OSError as error:
-            raise write_error(output, error) from error
-        try:
-            lock = os.open(
-                output / PARTIAL / MARKER, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
-            )
-            os.write(lock, MARKER_TEXT)
-            _try_lock(lock)
-        except OSError as error:
-            _remove_flat(output / PARTIAL)
-            raise write_error(output, error) from error
-        return cls(output, replaced, created, lock)
-
-    def publish(self, manifest: dict[str, Any], parts: Sequence[Part], texts: dict[str, bytes]) -> list[Path]:
-        """Give all files their final names, the manifest last.
-
-        `manifest` lacks only its `parts`; `texts` are the small files beside it. What the run replaces is removed
-        now. Returns the final paths in the order of the manifest. Raises RunError; then `abandon` is still due.
-        """
-        entries = [_manifest_entry(part) for part in parts]
-        document = msgspec.json.format(msgspec.json.encode({**manifest, "parts": entries}), indent=2) + b"\n"
-        names = [part.path for part in parts] + list(texts)
-        path = self.partial
-        try:
-            for name, data in [*texts.items(), (MANIFEST, document)]:
-                path = self.partial / name
-                _write_whole(path, data)
-            _sync_folder(self.partial)
-            for name in [*names, MANIFEST]:
-                path = self.output / name
-                if name not in self._replaced and os.path.lexists(path):
-                    raise RunError(f"{str(path)!r} appeared during the run and is not ours to replace")
-            for name in sorted(self._replaced, key=lambda name: name != MANIFEST):
-                (self.output / name).unlink(missing_ok=True)
-            for name in names:
-                path = self.output / name
-                os.replace(self.partial / name, path)
-            _sync_folder(self.output)
-            path = self.output / MANIFEST
-            os.replace(self.partial / MANIFEST, path)
-            _sync_folder(self.output)
-        except OSError as error:
-            raise write_error(path, error) from error
-        self._release()
-        return [self.output / name for name in [*names, MANIFEST]]
-
-    def abandon(self) -> None:
-        """Remove everything this run has written, and the folder itself if the run made it."""
-        self._release()
-        if self._created:
-            with contextlib.suppress(OSError):
-                self.output.rmdir()
-
-    def _release(self) -> None:
-        if self._lock >= 0:
-            _remove_flat(self.partial)
-            os.close(self._lock)
-            self._lock = -1
-
-
-def _manifest_entry(part: Part) -> dict[str, Any]:
-    return {key: value for key, value in msgspec.structs.asdict(part).items() if value is not None}
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    def _close(self, descriptor: int, written: int) -> None:
+        """Send a finished part to the disk and close it."""
         os.fsync(descriptor)
-    finally:
+        _settle(descriptor, written)
+        self._descriptors.discard(descriptor)
         os.close(descriptor)
 
+    def _checkpoint_when_due(self) -> None:
+        due = time.monotonic() - self._synced_at >= self._sync_seconds
+        if self._unsynced >= SYNC_BYTES and due and not self._disk.busy:
+            self._checkpoint()
 
-def _try_lock(descriptor: int) -> bool:
-    """Lock a marker without waiting; False when its run is alive. File systems without locks always grant it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _is_plain(path: Path) -> bool:
-    """Whether `path` is a regular file itself, not a link to one."""
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
-
-
-def _remove_flat(folder: Path, patience_seconds: float = 3.0) -> None:
-    """Remove a folder of files; a writer that was just killed may still add one."""
-    until = time.monotonic() + patience_seconds
-    while True:
-        try:
-            for entry in list(os.scandir(folder)):
-                Path(entry.path).unlink(missing_ok=True)
-            folder.rmdir()
-            return
-        except FileNotFoundError:
-            return
-        except OSError:
-            if time.monotonic() > until:
-                return
-            time.sleep(0.02)
-
-
-def _remove_leftover(output: Path) -> None:
-    """Remove what a killed run left: its hidden folder, and files it had already given their final names."""
-    partial = output / PARTIAL
-    marker = partial / MARKER
-    if partial.is_symlink() or not partial.is_dir() or not _is_plain(marker):
-        return
-    lock = os.open(marker, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        if not _try_lock(lock):
-            raise InputError(f"another run is writing to {str(output)!r}")
-        for name in _named_in(partial / MANIFEST):
-            if not os.path.lexists(partial / name) and _is_plain(output / name):
-                (output / name).unlink()
-        for entry in list(os.scandir(partial)):
-            if entry.name != MARKER:
-                Path(entry.path).unlink()
-        marker.unlink()
-        partial.rmdir()
-    finally:
-        os.close(lock)
-
-
-def _named_in(manifest: Path) -> Iterable[str]:
-    """Names of the run's files that a manifest gives: plain names within its folder only."""
-    if not _is_plain(manifest):
-        return set()
-    try:
-        document = msgspec.json.decode(manifest.read_bytes())
-        parts = [part["path"] for part in document["parts"]]
-        document["scenario_hash"], document["seed"]
-    except (OSError, msgspec.DecodeError, KeyError, TypeError, UnicodeDecodeError):
-        return set()
-    names = {name for name in parts if isinstance(name, str) and OUR_NAMES.fullmatch(name)}
-    return names | {MANIFEST, SUMMARY, SCENARIO}
-
-
-def _replaceable(output: Path, force: bool) -> frozenset[str]:
-    """Names of files in `output` that the run may replace; InputError when the folder cannot be used."""
-    present = {entry.name for entry in os.scandir(output)}
-    if not present:
-        return frozenset()
-    if PARTIAL in present:
-        raise InputError(
-            f"{str(output / PARTIAL)!r} is not a folder of ours: remove it or choose another output"
+    def _checkpoint(self) -> None:
+        """Start to send what was written to the disk, then a line of the journal that says so."""
+        files = [(part.descriptor, part.part.bytes) for part in self._open.values()]
+        entry = Entry(
+            next=dict(self._next),
+            finished=list(self._untold.values()),
+            open=[part.so_far() for part in self._open.values()],
         )
-    if not force:
-        raise InputError(
-            f"output folder {str(output)!r} is not empty: choose another, or --force to replace an earlier run"
-        )
-    ours = {name for name in _named_in(output / MANIFEST) if _is_plain(output / name)}
-    for name in sorted(present - ours):
-        if OUR_NAMES.fullmatch(name):
-            raise InputError(
-                f"{str(output / name)!r} is in the way: no manifest of goldenhour in that folder names it"
-            )
-    return frozenset(ours & present)
+        self._disk.do(self._commit, files, entry, self._new_files)
+        self._untold = {}
+        self._new_files = False
+        self._unsynced = 0
+        self._synced_at = time.monotonic()
+
+    def _commit(self, files: list[tuple[int, int]], entry: Entry, new_files: bool) -> None:
+        for descriptor, written in files:
+            _settle(descriptor, written)
+        if new_files:
+            sync(self._folder)
+        assert self._journal is not None
+        self._journal.append(entry)

@@ -1,5 +1,7 @@
 """The errors a user of goldenhour can meet: each says what is wrong and what to do, and knows its exit code."""
 
+import errno
+from pathlib import Path
 from typing import Any, Final
 
 
@@ -68,6 +70,10 @@ class RunError(GoldenhourError):
     """A run that could not be finished: disk, process or cluster failed."""
 
 
+class StoppedRun(RunError):
+    """A run stopped by something outside of it, its disk, a process or the cluster: it can be resumed."""
+
+
 class StoreError(GoldenhourError):
     """The database cannot be used, or refuses what was asked of it."""
 
@@ -80,3 +86,19 @@ class Interrupted(GoldenhourError):
     """The user stopped the run (Ctrl-C)."""
 
     exit_code = 130
+
+
+def write_error(path: Path | str, error: OSError) -> StoppedRun:
+    """The error of a run for a failed operation on the file or folder `path`."""
+    words = {
+        errno.ENOSPC: "no space left on the device: free some, or write to another one",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EACCES: "permission denied",
+        errno.EPERM: "permission denied",
+        errno.EROFS: "the file system is read-only",
+        errno.EFBIG: "the file is larger than this process may write",
+        errno.EIO: "the disk reports an error (EIO): what it holds of the file may be damaged",
+    }
+    return StoppedRun(
+        f"cannot write {str(path)!r}: {words.get(error.errno or 0, error.strerror or str(error))}"
+    )

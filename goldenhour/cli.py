@@ -90,6 +90,12 @@ def goldenhour() -> None:
     help="Generator processes; default: cores - 1. 0: all in this process, without Ray.",
 )
 @click.option(
+    "--writers",
+    type=click.IntRange(1, 1024),
+    default=1,
+    help="Writer processes, each with its share of the parts; default 1. On a cluster more need a shared folder.",
+)
+@click.option(
     "--chunk-size",
     type=click.IntRange(1, PARQUET_PART),
     help=f"Patients worked on at a time; default {CHUNK_SIZE}. Fewer need less memory and more time.",
@@ -110,6 +116,23 @@ def run(**options: Any) -> None:
     from goldenhour import run_command
 
     run_command.run(run_command.Options(**options))
+
+
+@goldenhour.command()
+@click.argument("directory", metavar="DIR", callback=_folder)
+@click.option("--workers", type=click.IntRange(0, 1024), help="Generator processes; default: as before.")
+@click.option("--address", metavar="A", help="Address of an existing Ray cluster; default: as before.")
+@click.option("--no-store", is_flag=True, help="Go without the database of runs.")
+@click.option("--quiet", is_flag=True, help="No progress and no summary.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the summary.")
+def resume(**options: Any) -> None:
+    """Go on with the run that was cut off in the output folder DIR.
+
+    The files become those of a run that was never disturbed. Starting the same `goldenhour run` again does the same.
+    """
+    from goldenhour import run_command
+
+    run_command.resume(**options)
 
 
 @goldenhour.group(cls=NearMatches)

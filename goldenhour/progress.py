@@ -20,6 +20,7 @@ LINE_SECONDS = 5.0
 PHASES = {
     "starting": "Starting Ray",
     "preparing": "Preparing the kernel (compiled at its first use on a machine)",
+    "resuming": "Going on with the unfinished run: simulating what is already written",
     "running": "Simulating",
     "recovering": "Recovering",
     "finishing": "Finishing",

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from actors import cluster, pipeline, recorder
+from actors import cluster, folder, pipeline, recorder
 from actors.database import Database
 from actors.store_values import Content, Registration, check_name
-from engine import formats
+from engine import formats, scenario_file
 from engine import scenario as scenario_module
 from engine.errors import InputError, shown
 from engine.scenario import Scenario
@@ -35,6 +35,7 @@ class Options:
     formats: tuple[str, ...]
     compress: str
     workers: int | None
+    writers: int
     chunk_size: int | None
     name: str | None
     no_store: bool
@@ -58,20 +59,58 @@ def run(options: Options) -> None:
     if not options.quiet:
         for note in notes:
             click.echo(f"note: {note}", err=True)
-    registration = None if options.no_store else _registration(options, loaded, request)
-    with display(options.quiet) as shown_progress:
+    registration = None if options.no_store else _registration(request, loaded, options.name)
+    _carry_out(request, registration, options.quiet, options.as_json)
+
+
+def resume(
+    directory: Path, workers: int | None, address: str | None, no_store: bool, quiet: bool, as_json: bool
+) -> None:
+    """Go on with the unfinished run in a folder, with the settings it was started with."""
+    output = directory.expanduser().absolute()
+    left = folder.unfinished(output)
+    if left is None:
+        if not quiet:
+            click.echo(f"the run in {str(output)!r} is finished: nothing to do", err=True)
+        return
+    original = scenario_file.parse(bytes(left.scenario), "json", "scenario of the unfinished run")
+    workers = left.workers if workers is None else workers
+    address = left.address if address is None and workers else address
+    check_address(address, workers)
+    request = pipeline.RunRequest(
+        scenario=scenario_module.resolve(original),
+        original=original,
+        seed=left.seed,
+        output=output,
+        replication=left.replication,
+        formats=left.formats,
+        compress=left.compress,
+        workers=workers,
+        writers=left.writers,
+        chunk_size=left.chunk_size,
+        address=address,
+        version=__version__,
+    )
+    _carry_out(request, None if no_store else _registration(request), quiet, as_json)
+
+
+def _carry_out(
+    request: pipeline.RunRequest, registration: Registration | None, quiet: bool, said_as_json: bool
+) -> None:
+    """Run, with progress, and say what came out."""
+    with display(quiet) as shown_progress:
         if registration is None:
             result = pipeline.run(request, shown_progress.report)
         else:
             where = Database.from_environment()
             result = recorder.run(request, registration, where, shown_progress.report, shown_progress.say)
-    if not options.quiet:
+    if not quiet:
         for note in result.notes:
             click.echo(f"note: {note}", err=True)
-    if options.as_json:
-        run_id = None if registration is None else str(registration.id)
-        sys.stdout.write(json.dumps({**as_json(request, result), "run": run_id}) + "\n")
-    elif not options.quiet:
+    if said_as_json:
+        recorded = None if registration is None else str(registration.id)
+        sys.stdout.write(json.dumps({**as_json(request, result), "run": recorded}) + "\n")
+    elif not quiet:
         from goldenhour import summary
 
         summary.show(request.scenario, request.seed, request.replication, result)
@@ -83,17 +122,19 @@ def default_output(name: str, seed: int, replication: int) -> Path:
     return Path(f"{safe}-seed{seed}-rep{replication}")
 
 
-def check_address(address: str | None) -> None:
-    """Raise InputError for what cannot be the address of a Ray cluster."""
+def check_address(address: str | None, workers: int = 1) -> None:
+    """Raise InputError for what cannot be the address of a Ray cluster, or where there are no workers to use it."""
+    if address is not None and workers == 0:
+        raise InputError("--address and --workers 0 exclude each other: without workers there is no Ray")
     if address is not None and not re.fullmatch(r"auto|(ray://)?[\w.\-\[\]:]+:\d{1,5}", address):
         raise InputError(f"--address: got {shown(address)}; allowed: HOST:PORT or auto")
 
 
 def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
     workers = cluster.default_workers() if options.workers is None else options.workers
-    if options.address is not None and workers == 0:
-        raise InputError("--address and --workers 0 exclude each other: without workers there is no Ray")
-    check_address(options.address)
+    check_address(options.address, workers)
+    if options.writers > 1 and workers == 0:
+        raise InputError("--writers and --workers 0 exclude each other: without workers this process writes")
     output = options.output or default_output(original.name, original.seed, options.replication)
     return pipeline.RunRequest(
         scenario=scenario_module.resolve(original),
@@ -104,6 +145,7 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
         formats=options.formats,
         compress=options.compress,
         workers=workers,
+        writers=options.writers,
         chunk_size=options.chunk_size or pipeline.CHUNK_SIZE,
         address=options.address,
         force=options.force,
@@ -112,17 +154,20 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
 
 
 def _registration(
-    options: Options, loaded: stored_scenarios.Loaded, request: pipeline.RunRequest
+    request: pipeline.RunRequest, loaded: stored_scenarios.Loaded | None = None, name: str | None = None
 ) -> Registration:
-    """What the database is told of a run before it starts."""
-    if options.name is not None:
-        check_name(options.name)
+    """What the database is told of a run before it starts; `loaded`: where its scenario came from, None: a run that is
+    gone on with.
+    """
+    if name is not None:
+        check_name(name)
     original = request.original
+    stored = loaded is not None and loaded.row is not None
     return Registration(
-        name=options.name,
-        scenario=loaded.row["name"] if loaded.row is not None else original.name,
-        source=loaded.source,
-        scenario_version=loaded.version,
+        name=name,
+        scenario=loaded.row["name"] if stored else original.name,
+        source="file" if loaded is None else loaded.source,
+        scenario_version=None if loaded is None else loaded.version,
         content=Content(
             text=scenario_module.to_toml(original),
             format="toml",
@@ -168,6 +213,8 @@ def as_json(request: pipeline.RunRequest, result: pipeline.RunResult) -> dict[st
         "bytes": result.bytes,
         "bytes_per_record": bytes_per_record(result),
         "recoveries": result.recoveries,
+        "resumed": result.resumed,
+        "run": result.run,
         "parts": [str(result.output / part.path) for part in result.parts],
         "files": [str(path) for path in result.files],
     }

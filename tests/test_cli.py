@@ -229,7 +229,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
     assert done.stderr == ""
 
 
-def test_ctrl_c_in_process_exits_with_130_and_leaves_nothing(tmp_path):
+def test_ctrl_c_in_process_exits_with_130_and_says_how_to_go_on(tmp_path):
     import signal
 
     command = [
@@ -259,7 +259,8 @@ def test_ctrl_c_in_process_exits_with_130_and_leaves_nothing(tmp_path):
     assert process.returncode == 130, err
     assert time.monotonic() - begun < 5
     assert "Traceback" not in err
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert f"`goldenhour resume {tmp_path / 'x'}` goes on" in err
+    assert [path.name for path in (tmp_path / "x").iterdir()] == [".goldenhour-partial"]
 
 
 def test_durations_read_as_people_say_them():

@@ -1,4 +1,4 @@
-"""Processes are killed, disks fill, users interrupt: the same bytes, or nothing and the reason."""
+"""Processes are killed, disks fill, users interrupt: the same bytes, or the reason and what it takes to go on."""
 
 import os
 import re
@@ -15,9 +15,10 @@ import pytest
 from msgspec.structs import replace
 from runs import KillOnce, children, digests, request
 
-from actors import cluster, one_root, pipeline
+from actors import cluster, journal, one_root, pipeline
+from actors.folder import PARTIAL
 from actors.pipeline import Progress
-from engine.errors import RunError
+from engine.errors import RunError, StoppedRun
 
 pytestmark = pytest.mark.ray
 
@@ -56,9 +57,9 @@ def test_a_killed_process_changes_no_byte(
 
 def test_a_process_killed_again_and_again_ends_the_run_with_the_reason(tmp_path: Path) -> None:
     killer = KillOnce("ray::FlowSimulator", times=1000)
-    with pytest.raises(RunError, match=r"gave up after 3 attempts.*ActorDied"):
+    with pytest.raises(StoppedRun, match=r"gave up after 3 attempts.*ActorDied") as caught:
         pipeline.run(request(tmp_path / "out", patients=1_000_000), killer)
-    assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out").exists() == ("goldenhour resume" in str(caught.value))
 
 
 class LimitFiles:
@@ -92,11 +93,63 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(place)], check=False)
 
 
+def resize(place: Path, megabytes: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(place)], check=True)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_full_disk_ends_the_run_with_the_reason(small_disk: Path, workers: int) -> None:
-    with pytest.raises(RunError, match="no space left"):
+    with pytest.raises(StoppedRun, match="no space left"):
         pipeline.run(request(small_disk / "out", patients=10_000, workers=workers))
     assert list(small_disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_run_stopped_by_a_full_disk_goes_on_when_there_is_space(
+    small_disk: Path, expected: dict[str, str], workers: int
+) -> None:
+    resize(small_disk, 60)
+    asked = request(
+        small_disk / "out", patients=PATIENTS, formats=("jsonl", "parquet"), workers=workers, sync_seconds=0
+    )
+    with pytest.raises(StoppedRun, match=r"(?s)no space left.*`goldenhour resume .*out` goes on"):
+        pipeline.run(asked)
+    resize(small_disk, 600)
+    result = pipeline.run(asked)
+    assert result.resumed
+    assert digests(small_disk / "out") == expected
+    assert {path.name for path in (small_disk / "out").iterdir()} == {path.name for path in result.files}
+
+
+class StopAlways:
+    """Progress report that lets no process with the given title go on once patients are on file."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.phase == "running" and progress.patients:
+            for process in children(self.title):
+                process.suspend()
+
+
+@pytest.mark.parametrize(
+    ("title", "awaited"),
+    [
+        ("ray::FlowSimulator", r"chunk \d+ from the simulator"),
+        ("ray::Writer", r"writer 0 to write chunk \d+"),
+    ],
+)
+def test_the_watchdog_ends_a_run_that_stands_still_and_says_what_it_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str, awaited: str
+) -> None:
+    monkeypatch.setenv("GOLDENHOUR_STALL_SECONDS", "3")
+    with pytest.raises(
+        StoppedRun, match=rf"stands still: nothing has happened for 3 s, waiting for .*{awaited}"
+    ):
+        pipeline.run(request(tmp_path / "out", patients=1_000_000), StopAlways(title))
+    _, alive = psutil.wait_procs(children(title), timeout=5)
+    assert alive == []
 
 
 def test_what_is_wrong_in_the_engine_is_told_and_not_tried_again(tmp_path: Path) -> None:
@@ -136,7 +189,7 @@ SCRIPT = """if True:
         (0, "running", signal.SIGINT),
     ],
 )
-def test_an_interrupted_run_ends_within_five_seconds_and_leaves_nothing(
+def test_an_interrupted_run_ends_within_five_seconds_and_keeps_what_it_has_written(
     tmp_path: Path, workers: int, phase: str, number: signal.Signals
 ) -> None:
     output = tmp_path / "out"
@@ -160,12 +213,13 @@ def test_an_interrupted_run_ends_within_five_seconds_and_leaves_nothing(
     assert process.returncode == 130
     of_ray = re.compile(rb"\[[^]]* E \d+ \d+\] \w+\.cc:")  # its C++ core may see a worker end before we do
     assert [line for line in errors.splitlines() if not of_ray.match(line)] == []
-    assert not output.exists()
+    assert output.exists() == (phase == "running")
+    assert journal.has_entries(output / PARTIAL) == (phase == "running")
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
 
 
-def test_a_killed_run_leaves_no_final_name_and_the_next_run_cleans_up(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_final_name_and_force_replaces_it(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path / "out"), "0", "running"],
         stdout=subprocess.PIPE,
@@ -175,6 +229,6 @@ def test_a_killed_run_leaves_no_final_name_and_the_next_run_cleans_up(tmp_path: 
     process.stdout.readline()
     process.kill()
     process.communicate()
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [".goldenhour-partial"]
-    pipeline.run(request(tmp_path / "out", patients=100, workers=0))
-    assert not (tmp_path / "out/.goldenhour-partial").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [PARTIAL]
+    pipeline.run(request(tmp_path / "out", patients=100, workers=0, force=True))
+    assert not (tmp_path / "out" / PARTIAL).exists()

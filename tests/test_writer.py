@@ -1,21 +1,56 @@
 """What the writer and the output folder promise."""
 
+import errno
 import hashlib
 import json
 import os
-import subprocess
-import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from actors import one_root, writer
-from actors.writer import Delivery, Folder, Ledger, OutOfOrder, Part, Piece, Writer
-from engine.errors import InputError, RunError
+from actors import folder as folders
+from actors import journal
+from actors.folder import Folder
+from actors.journal import Part, RunFile
+from actors.writer import Delivery, OutOfOrder, Piece, Share, Writer
+from engine.errors import InputError, RunError, StoppedRun
 from engine.formats.compression import compressed
 
 MANIFEST = {"scenario_hash": "0", "seed": 1, "replication": 0, "version": "0", "patients": 3}
+
+
+RUN = RunFile(
+    run="r",
+    version="0",
+    engine="e",
+    scenario=msgspec.Raw(b"{}"),
+    scenario_name="small",
+    scenario_hash="0",
+    seed=1,
+    replication=0,
+    formats=("jsonl",),
+    compress="none",
+    chunk_size=512,
+    libraries={},
+    workers=0,
+    writers=1,
+)
+
+
+def claim(output: Path, force: bool = False) -> Folder:
+    return Folder.claim(output, force, RUN)
+
+
+def opened(folder: Path, share: Share | None = None) -> Writer:
+    """A writer in a folder, ready to go on after what is journalled there."""
+    if not (folder / journal.RUN_FILE).exists():
+        (folder / journal.RUN_FILE).write_bytes(msgspec.json.encode(RUN))
+    scribe = Writer(str(folder), RUN.run, share)
+    scribe.open(("chunk",))
+    return scribe
 
 
 def piece(data: bytes, path: str = "patients-00000.jsonl", table: str = "patients") -> Piece:
@@ -28,8 +63,8 @@ def delivery(number: int, *pieces: Piece) -> Delivery:
 
 def finished(output: Path, force: bool = False, data: bytes = b"one\n") -> list[Part]:
     """Write one run with a single part into `output`."""
-    folder = Folder.claim(output, force)
-    scribe = Writer(str(folder.partial))
+    folder = claim(output, force)
+    scribe = opened(folder.partial)
     scribe.append(delivery(0, piece(data)))
     parts = scribe.close()
     folder.publish(MANIFEST, parts, {"summary.json": b"{}\n", "scenario.toml": b"\n"})
@@ -62,7 +97,7 @@ def test_the_digest_of_a_part_is_that_of_its_bytes(tmp_path: Path) -> None:
 
 
 def test_a_part_ends_where_the_next_part_of_its_table_begins(tmp_path: Path) -> None:
-    scribe = Writer(str(tmp_path))
+    scribe = opened(tmp_path)
     scribe.append(delivery(0, piece(b"a"), piece(b"w", "wounds-00000.csv", "wounds")))
     receipt = scribe.append(delivery(1, piece(b"b", "patients-00001.jsonl")))
     assert [(part.path, part.sha256 is None) for part in receipt.parts] == [
@@ -77,7 +112,7 @@ def test_a_part_ends_where_the_next_part_of_its_table_begins(tmp_path: Path) -> 
 
 
 def test_a_delivery_out_of_order_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
-    scribe = Writer(str(tmp_path))
+    scribe = opened(tmp_path)
     scribe.append(delivery(0, piece(b"a")))
     for number in (0, 2):
         with pytest.raises(OutOfOrder):
@@ -87,19 +122,19 @@ def test_a_delivery_out_of_order_is_refused_and_leaves_no_trace(tmp_path: Path) 
     assert (tmp_path / "patients-00000.jsonl").read_bytes() == b"ab"
 
 
-def test_a_second_writer_cuts_off_what_has_no_receipt_and_goes_on(tmp_path: Path) -> None:
-    first, ledger = Writer(str(tmp_path)), Ledger()
+def test_a_second_writer_cuts_off_what_is_not_journalled_and_goes_on(tmp_path: Path) -> None:
+    first = opened(tmp_path)
     for number, data in enumerate((b"aa", b"bb")):
-        ledger.enter(first.append(delivery(number, piece(data))))
+        first.append(delivery(number, piece(data)))
+    first.checkpoint()
     first.append(delivery(2, piece(b"torn"), piece(b"new", "wounds-00000.csv", "wounds")))
     first.abandon()
-    second = Writer(str(tmp_path))
-    second.open(ledger.next, tuple(ledger.parts.values()))
+    second = opened(tmp_path)
     for number, data in enumerate((b"cc", b"dd"), 2):
         second.append(delivery(number, piece(data)))
     (part,) = second.close()
-    lone = Writer(str(tmp_path / "lone"))
     (tmp_path / "lone").mkdir()
+    lone = opened(tmp_path / "lone")
     for number, data in enumerate((b"aa", b"bb", b"cc", b"dd")):
         lone.append(delivery(number, piece(data)))
     assert [part] == lone.close()
@@ -111,12 +146,12 @@ def test_a_compressed_part_carries_the_digest_of_its_content(
     tmp_path: Path, method: str, suffix: str
 ) -> None:
     path = f"patients-00000.jsonl{suffix}"
-    first, ledger = Writer(str(tmp_path)), Ledger()
+    first = opened(tmp_path)
     for number, data in enumerate((b"aa" * 500, b"bb", b"")):
-        ledger.enter(first.append(delivery(number, piece(data and compressed(data, method), path))))
+        first.append(delivery(number, piece(data and compressed(data, method), path)))
+    first.checkpoint()
     first.abandon()
-    second = Writer(str(tmp_path))
-    second.open(ledger.next, tuple(ledger.parts.values()))
+    second = opened(tmp_path)
     second.append(delivery(3, piece(compressed(b"cc", method), path)))
     (part,) = second.close()
     assert part.content_sha256 == hashlib.sha256(b"aa" * 500 + b"bbcc").hexdigest()
@@ -124,8 +159,8 @@ def test_a_compressed_part_carries_the_digest_of_its_content(
 
 
 def test_whole_files_are_written_at_the_end_and_listed_with_their_table(tmp_path: Path) -> None:
-    folder = Folder.claim(tmp_path / "out", force=False)
-    scribe = Writer(str(folder.partial))
+    folder = claim(tmp_path / "out", force=False)
+    scribe = opened(folder.partial)
     scribe.append(delivery(0, piece(b"one\n")))
     table = Piece("measures.jsonl.gz", "jsonl", "measures", 0, 2, compressed(b"a\nb\n", "gzip"))
     parts = scribe.close([table])
@@ -140,23 +175,123 @@ def test_whole_files_are_written_at_the_end_and_listed_with_their_table(tmp_path
 
 def test_a_second_writer_makes_whole_files_anew(tmp_path: Path) -> None:
     table = Piece("facilities.csv", "csv", "facilities", 0, 1, b"x\n")
-    first, ledger = Writer(str(tmp_path)), Ledger()
-    ledger.enter(first.append(delivery(0, piece(b"a"))))
+    first = opened(tmp_path)
+    first.append(delivery(0, piece(b"a")))
     expected = first.close([table])
-    second = Writer(str(tmp_path))
-    second.open(ledger.next, tuple(ledger.parts.values()))
-    assert names(tmp_path) == ["patients-00000.jsonl"]
+    second = opened(tmp_path)
+    assert names(tmp_path) == ["journal-0.jsonl", "patients-00000.jsonl", "run.json"]
     assert second.close([table]) == expected
     assert (tmp_path / "facilities.csv").read_bytes() == b"x\n"
 
 
 def test_bytes_lost_behind_the_writers_back_are_noticed(tmp_path: Path) -> None:
-    first, ledger = Writer(str(tmp_path)), Ledger()
-    ledger.enter(first.append(delivery(0, piece(b"aaaa"))))
+    first = opened(tmp_path)
+    first.append(delivery(0, piece(b"aaaa")))
+    first.checkpoint()
     first.abandon()
-    os.truncate(tmp_path / "patients-00000.jsonl", 2)
-    with pytest.raises(RunError, match="shorter"):
-        Writer(str(tmp_path)).open(ledger.next, tuple(ledger.parts.values()))
+    part = tmp_path / "patients-00000.jsonl"
+    for data, message in ((b"aa", "shorter"), (b"aaxa", "does not hold")):
+        part.write_bytes(data)
+        with pytest.raises(InputError, match=message):
+            opened(tmp_path)
+
+
+@pytest.mark.parametrize("cut", range(0, 400, 13))
+def test_wherever_the_journal_breaks_off_the_bytes_come_out_the_same(tmp_path: Path, cut: int) -> None:
+    deliveries = [
+        delivery(n, piece(b"%d" % n * 9), piece(b"w", f"wounds-{n // 2:05}.csv", "wounds")) for n in range(4)
+    ]
+    first = opened(tmp_path)
+    for each in deliveries:
+        first.append(each)
+        first.checkpoint()
+    first.abandon()
+    kept = tmp_path / "journal-0.jsonl"
+    os.truncate(kept, max(0, kept.stat().st_size - 3 * cut))
+    second = Writer(str(tmp_path), RUN.run)
+    for each in deliveries[second.open(("chunk",)).next["chunk"] :]:
+        second.append(each)
+    (tmp_path / "lone").mkdir()
+    lone = opened(tmp_path / "lone")
+    for each in deliveries:
+        lone.append(each)
+    assert second.close() == lone.close()
+    for path in (tmp_path / "lone").glob("*-0000*"):
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes()
+
+
+def test_a_journal_damaged_in_its_middle_is_refused(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    for number in range(3):
+        first.append(delivery(number, piece(b"a")))
+        first.checkpoint()
+    first.abandon()
+    path = tmp_path / "journal-0.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], lines[1].replace(b'"rows":1', b'"rows":7'), *lines[2:]]))
+    with pytest.raises(InputError, match="damaged in line 2"):
+        opened(tmp_path)
+
+
+def test_a_second_writer_waits_until_the_first_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opened(tmp_path)
+    monkeypatch.setattr(journal, "LOCK_SECONDS", 0.2)
+    with pytest.raises(StoppedRun, match="still being written"):
+        opened(tmp_path)
+    first.abandon()
+    opened(tmp_path)
+
+
+def test_a_writer_refuses_a_folder_of_another_run(tmp_path: Path) -> None:
+    opened(tmp_path).abandon()
+    for run in ("another", "r"):
+        if run == "r":
+            (tmp_path / journal.RUN_FILE).unlink()
+        with pytest.raises(InputError, match="does not see the run's folder"):
+            Writer(str(tmp_path), run).open(("chunk",))
+
+
+def test_a_disk_that_fails_to_take_bytes_is_never_told_to_have_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opened(tmp_path)
+    first.append(delivery(0, piece(b"aa")))
+    first.checkpoint()
+    first.append(delivery(1, piece(b"bb")))
+    before, sync = journal.read(tmp_path / "journal-0.jsonl"), os.fdatasync
+    calls = []
+
+    def failing_once(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", failing_once)
+    for _ in range(2):  # a second fdatasync would succeed: the system has forgotten the pages that were lost
+        with pytest.raises(StoppedRun, match="EIO"):
+            first.checkpoint()
+    first.abandon()
+    assert len(calls) == 1
+    assert journal.read(tmp_path / "journal-0.jsonl") == before
+    second = opened(tmp_path)
+    second.append(delivery(1, piece(b"bb")))
+    assert second.close()[0].sha256 == hashlib.sha256(b"aabb").hexdigest()
+
+
+def test_shares_cover_every_chunk_once() -> None:
+    for of in (1, 2, 3, 5):
+        shares = [Share(number, of, (("chunk", 8), ("part", 2))) for number in range(of)]
+        for lane, each in (("chunk", 8), ("part", 2)):
+            for chunk in range(100):
+                (holder,) = [share for share in shares if share.upcoming(lane, chunk) == chunk]
+                assert holder.writer == shares[0].owner(lane, chunk)
+                assert holder.holds(f"patients-{chunk // each:05}.csv")
+                assert sum(share.holds(f"patients-{chunk // each:05}.csv") for share in shares) == 1
+        assert [share.upcoming("whole", 7) == 7 for share in shares] == [True] + [False] * (of - 1)
+        assert [share.holds("patients.json") for share in shares] == [True] + [False] * (of - 1)
 
 
 def test_a_part_is_never_written_through_a_link(tmp_path: Path) -> None:
@@ -164,28 +299,29 @@ def test_a_part_is_never_written_through_a_link(tmp_path: Path) -> None:
     victim.write_bytes(b"mine")
     folder = tmp_path / "parts"
     folder.mkdir()
+    scribe = opened(folder)
     (folder / "patients-00000.jsonl").symlink_to(victim)
     with pytest.raises(RunError):
-        Writer(str(folder)).append(delivery(0, piece(b"a")))
+        scribe.append(delivery(0, piece(b"a")))
     assert victim.read_bytes() == b"mine"
 
 
 def test_an_abandoned_run_leaves_nothing(tmp_path: Path) -> None:
     output = tmp_path / "out"
-    folder = Folder.claim(output, force=False)
-    Writer(str(folder.partial)).append(delivery(0, piece(b"a")))
-    assert names(output) == [writer.PARTIAL]
+    folder = claim(output)
+    opened(folder.partial).append(delivery(0, piece(b"a")))
+    assert names(output) == [folders.PARTIAL]
     folder.abandon()
     assert not output.exists()
     (tmp_path / "kept").mkdir()
-    Folder.claim(tmp_path / "kept", force=False).abandon()
+    claim(tmp_path / "kept", force=False).abandon()
     assert names(tmp_path / "kept") == []
 
 
 def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):
-        Folder.claim(tmp_path, force=False)
+        claim(tmp_path)
     assert names(tmp_path) == ["notes.txt"]
 
 
@@ -193,7 +329,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
 def test_a_file_is_no_output_folder(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match="a folder is needed"):
-        Folder.claim(tmp_path / path, force=True)
+        claim(tmp_path / path, force=True)
 
 
 def test_force_replaces_an_earlier_run_and_nothing_else(tmp_path: Path) -> None:
@@ -216,7 +352,7 @@ def test_force_replaces_an_earlier_run_and_nothing_else(tmp_path: Path) -> None:
 
 def test_force_keeps_the_earlier_run_until_the_new_one_is_whole(tmp_path: Path) -> None:
     finished(tmp_path)
-    Folder.claim(tmp_path, force=True).abandon()
+    claim(tmp_path, force=True).abandon()
     assert (tmp_path / "patients-00000.jsonl").read_bytes() == b"one\n"
     assert (tmp_path / "manifest.json").exists()
 
@@ -236,7 +372,7 @@ def test_force_keeps_the_earlier_run_until_the_new_one_is_whole(tmp_path: Path) 
 def test_force_refuses_when_a_foreign_file_is_in_the_way(tmp_path: Path, stranger: str) -> None:
     (tmp_path / stranger).write_text("mine")
     with pytest.raises(InputError, match="in the way"):
-        Folder.claim(tmp_path, force=True)
+        claim(tmp_path, force=True)
     assert (tmp_path / stranger).read_text() == "mine"
 
 
@@ -262,56 +398,182 @@ def test_force_goes_through_no_link(tmp_path: Path) -> None:
     (output / "patients-00000.jsonl").unlink()
     (output / "patients-00000.jsonl").symlink_to(victim)
     with pytest.raises(InputError, match="in the way"):
-        Folder.claim(output, force=True)
+        claim(output, force=True)
     assert victim.read_text() == "mine"
 
 
-def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
-    code = (
-        "import os, sys; from pathlib import Path; from actors.writer import *;"
-        "folder = Folder.claim(Path(sys.argv[1]), False);"
-        "(folder.partial / 'patients-00000.jsonl').write_bytes(b'half'); os.kill(os.getpid(), 9)"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "out")], check=False, cwd=one_root.ROOT)
-    assert names(tmp_path / "out") == [writer.PARTIAL]
-    finished(tmp_path / "out")
-    assert writer.PARTIAL not in names(tmp_path / "out")
-
-
-def test_files_of_a_run_killed_while_it_published_are_removed(tmp_path: Path) -> None:
-    code = """if True:
-        import os, sys
-        from pathlib import Path
-        sys.path.insert(0, "tests")  # some packages install one of the name `tests`
-        from test_writer import finished
-        def replace(source, target):
-            if target.name == "summary.json":
-                os.kill(os.getpid(), 9)
-            Path(source).rename(target)
-        os.replace = replace
-        finished(Path(sys.argv[1]))
-    """
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, cwd=one_root.ROOT)
-    assert "patients-00000.jsonl" in names(tmp_path)
-    assert "manifest.json" not in names(tmp_path)
-    assert finished(tmp_path)
-
-
 def test_a_folder_another_run_is_writing_to_is_refused(tmp_path: Path) -> None:
-    folder = Folder.claim(tmp_path, force=False)
+    folder = claim(tmp_path)
     for force in (False, True):
         with pytest.raises(InputError, match="another run"):
-            Folder.claim(tmp_path, force)
+            claim(tmp_path, force)
     folder.abandon()
     finished(tmp_path)
 
 
+class Died(BaseException):
+    """Stands for a kill: nothing is tidied up after it."""
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("moment", range(9))
+def test_wherever_publishing_breaks_off_the_run_is_brought_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int, force: bool
+) -> None:
+    if force:
+        finished(tmp_path, data=b"old\n")
+    calls = []
+
+    def dying(function: Any) -> Any:
+        def call(*arguments: Any, **more: Any) -> Any:
+            calls.append(function)
+            if len(calls) == moment + 1:
+                raise Died
+            return function(*arguments, **more)
+
+        return call
+
+    folder = claim(tmp_path, force=force)
+    scribe = opened(folder.partial)
+    scribe.append(delivery(0, piece(b"one\n")))
+    parts = scribe.close()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", dying(os.replace))
+        patched.setattr(folders, "sync", dying(folders.sync))
+        patched.setattr(folders, "_remove_flat", dying(folders._remove_flat))
+        with pytest.raises(Died):
+            folder.publish(MANIFEST, parts, {"summary.json": b"{}\n", "scenario.toml": b"\n"})
+    os.close(folder._lock)
+    if folders.unfinished(tmp_path) is not None:
+        again = claim(tmp_path, force=force)
+        assert again.resumed
+        scribe = opened(again.partial)
+        again.publish(MANIFEST, scribe.close(), {"summary.json": b"{}\n", "scenario.toml": b"\n"})
+    assert names(tmp_path) == ["manifest.json", "patients-00000.jsonl", "scenario.toml", "summary.json"]
+    assert (tmp_path / "patients-00000.jsonl").read_bytes() == b"one\n"
+    (entry,) = json.loads((tmp_path / "manifest.json").read_bytes())["parts"]
+    assert entry["sha256"] == hashlib.sha256(b"one\n").hexdigest()
+
+
+def suspended(output: Path) -> None:
+    """Leave an unfinished run in a folder."""
+    folder = claim(output)
+    scribe = opened(folder.partial)
+    scribe.append(delivery(0, piece(b"one\n")))
+    scribe.checkpoint()
+    scribe.abandon()
+    assert folder.suspend()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seed": 2}, "seed: 1 there, 2 now"),
+        ({"replication": 3}, "replication: 0 there, 3 now"),
+        ({"formats": ("csv", "jsonl")}, "formats: jsonl there, csv,jsonl now"),
+        ({"compress": "zstd", "libraries": {"zstandard": "1.0"}}, "libraries: none there, zstandard 1.0 now"),
+        ({"chunk_size": 2048}, "chunk size: 512 there, 2048 now"),
+        ({"writers": 2}, "writers: 1 there, 2 now"),
+        (
+            {"scenario_hash": "1" * 64, "scenario_name": "other"},
+            r"scenario: small \(0\) there, other \(1{12}\) now",
+        ),
+        ({"version": "9"}, "version of goldenhour: 0 there, 9 now"),
+        ({"engine": "f"}, "engine: e there, f now"),
+    ],
+)
+def test_an_unfinished_run_is_not_mixed_with_one_that_differs(
+    tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    suspended(tmp_path)
+    other = msgspec.structs.replace(RUN, **change)
+    with pytest.raises(InputError, match=words):
+        Folder.claim(tmp_path, False, other)
+    Folder.claim(tmp_path, True, other).abandon()
+    assert names(tmp_path) == []
+
+
+def test_the_same_run_started_again_goes_on_whatever_its_workers(tmp_path: Path) -> None:
+    suspended(tmp_path)
+    for force in (False, True):
+        folder = Folder.claim(
+            tmp_path, force, msgspec.structs.replace(RUN, workers=7, run="new", address="a:1")
+        )
+        assert (folder.resumed, folder.run.run) == (True, "r")
+        assert folder.suspend()
+
+
+def test_what_was_cut_off_before_anything_was_written_is_removed(tmp_path: Path) -> None:
+    folder = claim(tmp_path)
+    opened(folder.partial).append(delivery(0, piece(b"lost")))
+    os.close(folder._lock)
+    other = Folder.claim(tmp_path, False, msgspec.structs.replace(RUN, seed=2))
+    assert not other.resumed
+    other.abandon()
+    assert names(tmp_path) == []
+
+
+NEWER = journal.SCHEMA + 1
+
+
+def test_what_a_newer_release_left_unfinished_is_refused_and_named(tmp_path: Path) -> None:
+    suspended(tmp_path)
+    path = tmp_path / folders.PARTIAL / journal.RUN_FILE
+    path.write_bytes(msgspec.json.encode({"schema": NEWER, "version": "9.1", "whatever": []}))
+    for refused in (lambda: folders.unfinished(tmp_path), lambda: claim(tmp_path)):
+        with pytest.raises(InputError, match=rf"newer goldenhour \('9.1', schema {NEWER}\).*up to schema"):
+            refused()
+    finished(tmp_path, force=True)
+
+
+def test_what_a_newer_release_adds_under_the_same_schema_is_passed_over(tmp_path: Path) -> None:
+    suspended(tmp_path)
+    partial = tmp_path / folders.PARTIAL
+    document = json.loads((partial / journal.RUN_FILE).read_bytes()) | {"colour": "red"}
+    (partial / journal.RUN_FILE).write_text(json.dumps(document))
+    path = partial / "journal-0.jsonl"
+    header, entry = path.read_bytes().splitlines()
+    text = entry[9:].replace(b'{"next"', b'{"colour":"red","next"')
+    path.write_bytes(header + b"\n" + b"%08x %s\n" % (zlib.crc32(text), text))
+    left = folders.unfinished(tmp_path)
+    assert left is not None
+    assert left.differences(RUN) == []
+    assert journal.read(path).next == {"chunk": 1}
+    assert claim(tmp_path).resumed
+
+
+def test_a_journal_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    text = json.dumps({"schema": NEWER, "version": "9.1"}).encode()
+    (tmp_path / "journal-0.jsonl").write_bytes(b"%08x %s\n" % (zlib.crc32(text), text))
+    with pytest.raises(InputError, match="newer goldenhour"):
+        opened(tmp_path)
+
+
+def test_a_finished_run_of_a_newer_release_is_not_replaced_in_part(tmp_path: Path) -> None:
+    finished(tmp_path)
+    document = json.loads((tmp_path / "manifest.json").read_bytes())
+    assert document["schema"] == journal.SCHEMA
+    (tmp_path / "manifest.json").write_text(json.dumps(document | {"schema": NEWER}))
+    with pytest.raises(InputError, match="newer goldenhour"):
+        claim(tmp_path, force=True)
+    assert (tmp_path / "patients-00000.jsonl").exists()
+
+
+def test_a_manifest_of_the_releases_before_schemas_is_understood(tmp_path: Path) -> None:
+    finished(tmp_path)
+    document = json.loads((tmp_path / "manifest.json").read_bytes())
+    del document["schema"]
+    (tmp_path / "manifest.json").write_text(json.dumps(document))
+    finished(tmp_path, force=True, data=b"two\n")
+    assert (tmp_path / "patients-00000.jsonl").read_bytes() == b"two\n"
+
+
 def test_a_hidden_folder_without_our_marker_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / writer.PARTIAL).mkdir()
-    (tmp_path / writer.PARTIAL / "mine").write_text("mine")
+    (tmp_path / folders.PARTIAL).mkdir()
+    (tmp_path / folders.PARTIAL / "mine").write_text("mine")
     with pytest.raises(InputError):
-        Folder.claim(tmp_path, force=True)
-    assert (tmp_path / writer.PARTIAL / "mine").exists()
+        claim(tmp_path, force=True)
+    assert (tmp_path / folders.PARTIAL / "mine").exists()
 
 
 def test_an_unwritable_folder_is_reported_with_its_reason(tmp_path: Path) -> None:
@@ -319,12 +581,12 @@ def test_an_unwritable_folder_is_reported_with_its_reason(tmp_path: Path) -> Non
     if folder == tmp_path:
         tmp_path.chmod(0o555)
     with pytest.raises(RunError, match="cannot write"):
-        Folder.claim(folder / "goldenhour", force=False)
+        claim(folder / "goldenhour", force=False)
 
 
 def test_a_foreign_file_that_appears_during_the_run_is_not_overwritten(tmp_path: Path) -> None:
-    folder = Folder.claim(tmp_path, force=False)
-    scribe = Writer(str(folder.partial))
+    folder = claim(tmp_path)
+    scribe = opened(folder.partial)
     scribe.append(delivery(0, piece(b"a")))
     (tmp_path / "patients-00000.jsonl").write_text("mine")
     with pytest.raises(RunError, match="not ours"):
