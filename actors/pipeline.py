@@ -637,14 +637,16 @@ class _Attempt:
 
     def save(self) -> None:
         """On the way out: have the writers bring to the disk what they hold, as far as that goes fast."""
-        self._cancel()
         with contextlib.suppress(Exception):
             saved = [writer.checkpoint.remote() for writer in self._writers]
             self._ray.wait(saved, num_returns=len(saved), timeout=SAVE_SECONDS)
 
     def end(self) -> None:
-        """Drop all that is under way and end the actors."""
-        self._cancel()
+        """Drop all that is under way and end the actors.
+
+        Encodings that run are short and end by themselves: cancelling a task that is just ending makes Ray's core end
+        the driver's process ("Tried to complete task that was not pending").
+        """
         for actor in (self._simulator, *self._writers):
             with contextlib.suppress(Exception):
                 self._ray.kill(actor)
@@ -655,13 +657,8 @@ class _Attempt:
         self._heads.clear()
         self._gathered.clear()
         self._queue.clear()
-        self._receipts.clear()
-
-    def _cancel(self) -> None:
-        for origin in list(self._running):
-            with contextlib.suppress(Exception):
-                self._ray.cancel(origin, force=False)
         self._running.clear()
+        self._receipts.clear()
 
     def _issue(self) -> None:
         """Ask for chunks as far as the window allows."""

@@ -301,7 +301,7 @@ class Writer:
         self._new_files = False
         self._torn = False  # more is written than `_next` says
         self._descriptors: set[int] = set()
-        self._unsynced = 0
+        self._untold_bytes = 0
         self._synced_at = time.monotonic()
         self._disk = _Disk()
 
@@ -360,7 +360,7 @@ class Writer:
             for piece in delivery.pieces:
                 path = self._folder / piece.path
                 part = self._part_for(piece, touched)
-                self._unsynced += part.append(piece)
+                self._untold_bytes += part.append(piece)
                 touched[piece.path] = part.part
             self._next[delivery.lane] = self._share.upcoming(delivery.lane, delivery.first + delivery.chunks)
             self._torn = False
@@ -373,7 +373,7 @@ class Writer:
     def checkpoint(self) -> None:
         """Bring all deliveries that are written to the disk, and the journal with it."""
         try:
-            if not self._torn and self._journal is not None:
+            if self._untold_bytes and not self._torn:
                 self._checkpoint()
             self._disk.wait()
         except OSError as error:
@@ -451,7 +451,7 @@ class Writer:
 
     def _checkpoint_when_due(self) -> None:
         due = time.monotonic() - self._synced_at >= self._sync_seconds
-        if self._unsynced >= SYNC_BYTES and due and not self._disk.busy:
+        if self._untold_bytes >= SYNC_BYTES and due and not self._disk.busy:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
@@ -465,7 +465,7 @@ class Writer:
         self._disk.do(self._commit, files, entry, self._new_files)
         self._untold = {}
         self._new_files = False
-        self._unsynced = 0
+        self._untold_bytes = 0
         self._synced_at = time.monotonic()
 
     def _commit(self, files: list[tuple[int, int]], entry: Entry, new_files: bool) -> None:
