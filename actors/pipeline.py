@@ -268,6 +268,23 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextlib.contextmanager
+def _postponed() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is over."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    asked: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt
+
+
 def _stall_seconds() -> float:
     text = os.environ.get(STALL_VARIABLE) or STALL_SECONDS
     try:
@@ -397,11 +414,11 @@ class _Run:
                 head = head_of(chunk)
                 self.note_head(head)
                 if CHUNK in self.orders and head.number >= self.ledger.next(0, CHUNK):
-                    self.ledger.enter(0, writer.append(generator.encode(self.orders[CHUNK], [chunk])))
+                    self._write(writer, CHUNK, [chunk])
                 if PART in self.orders and head.number >= self.ledger.next(0, PART):
                     gathered.append(chunk)
                     if _ends_part(head):
-                        self.ledger.enter(0, writer.append(generator.encode(self.orders[PART], gathered)))
+                        self._write(writer, PART, gathered)
                         gathered = []
                 del chunk
                 self.report("running" if head.number >= self.done - 1 else "resuming")
@@ -414,6 +431,11 @@ class _Run:
         finally:
             writer.abandon()
             self.sampler.stop()
+
+    def _write(self, writer: Writer, lane: str, chunks: list[Any]) -> None:
+        delivery = generator.encode(self.orders[lane], chunks)
+        with _postponed():
+            self.ledger.enter(0, writer.append(delivery))
 
     def on_ray(self, session: cluster.Session) -> RunResult:
         """Run on the Ray this process has joined; faults of Ray are mended, see `MAX_RECOVERIES`."""
