@@ -250,7 +250,7 @@ def test_ctrl_c_in_process_exits_with_130_and_says_how_to_go_on(tmp_path):
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     limit = time.monotonic() + 90
-    while time.monotonic() < limit and not list(tmp_path.rglob("*.jsonl*")):
+    while time.monotonic() < limit and not list(tmp_path.rglob("patients*.jsonl")):
         time.sleep(0.1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
