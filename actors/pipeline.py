@@ -52,6 +52,9 @@ STALL_SECONDS = 300.0
 """Time without any event after which a run counts as stuck, unless the variable says otherwise: at first it is set up
 again, then it fails."""
 
+SYNC_VARIABLE = "GOLDENHOUR_SYNC_SECONDS"
+"""Environment variable with the shortest time between two lines of the journal."""
+
 MAX_RECOVERIES = 3
 RECOVERY_SECONDS = 600.0
 """A run gives up when there are more than so many faults in so much time."""
@@ -68,7 +71,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `scenario` is resolved, `original` as the user gave it (with overrides); `workers` generators, 0: everything in
     this process, without Ray; `writers` of the parts; `version` of goldenhour, for the manifest; `run` is the run's
-    id, made up where it is empty; at least `sync_seconds` lie between two lines of the journal.
+    id, made up where it is empty; at least `sync_seconds` lie between two lines of the journal, None: as
+    `SYNC_VARIABLE` says, or 1.
     """
 
     scenario: Scenario
@@ -85,7 +89,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     force: bool = False
     version: str = ""
     run: str = ""
-    sync_seconds: float = SYNC_SECONDS
+    sync_seconds: float | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -285,14 +289,15 @@ def _postponed() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _stall_seconds() -> float:
-    text = os.environ.get(STALL_VARIABLE) or STALL_SECONDS
+def _seconds(variable: str, default: float) -> float:
+    """Seconds, 0 or more, in an environment variable."""
+    text = os.environ.get(variable) or str(default)
     try:
         seconds = float(text)
     except ValueError:
-        seconds = 0.0
-    if not seconds > 0:
-        raise InputError(f"{STALL_VARIABLE}: got {text!r}; allowed: seconds, above 0")
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise InputError(f"{variable}: got {text!r}; allowed: seconds, 0 or more")
     return seconds
 
 
@@ -309,7 +314,9 @@ class _Run:
             for lane, names in generator.lanes(request.formats, request.writers).items()
         }
         self.ledger = Ledger((*self.orders,), request.writers)
-        self.stall_seconds = _stall_seconds()
+        self.stall_seconds = _seconds(STALL_VARIABLE, STALL_SECONDS)
+        asked = request.sync_seconds
+        self.sync_seconds = _seconds(SYNC_VARIABLE, SYNC_SECONDS) if asked is None else asked
         self.queues: dict[str, int] = {}
         self.idle = 0.0
         self.chunks: int | None = None
@@ -399,7 +406,7 @@ class _Run:
         request = self.request
         self.sampler.watch("driver", os.getpid())
         self.sampler.start()
-        writer = Writer(str(self.folder.partial), self.folder.run.run, sync_seconds=request.sync_seconds)
+        writer = Writer(str(self.folder.partial), self.folder.run.run, sync_seconds=self.sync_seconds)
         try:
             self.ledger.enter(0, writer.open((*self.orders,)))
             self.report("resuming" if self.done else "preparing")
@@ -592,7 +599,7 @@ class _Attempt:
         self._writers = [
             ray.remote(Writer)
             .options(**stateful, scheduling_strategy=here if request.writers == 1 else "SPREAD")
-            .remote(str(run.folder.partial), run.folder.run.run, share, request.sync_seconds)
+            .remote(str(run.folder.partial), run.folder.run.run, share, run.sync_seconds)
             for share in self._shares
         ]
         self._generate = ray.remote(generator.generate).options(
