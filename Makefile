@@ -7,6 +7,8 @@
 # make bench-peers      the same network in SimPy and Ciw: means must agree; speed side by side
 # make bench-capacity   what one more ambulance, table or bed is worth, and speed by load and size; fails when more kills
 # make bench-stores     runs, database and caches under load and under fire; fails when a figure falls short
+# make chaos     kill anything of a run on three local nodes, ROUNDS=100 times; fails unless nothing is lost
+# make soak      one run after the other for MINUTES=3; fails when memory, handles or the object store grow
 # make docs      what is generated: docs/records.md and the excerpt in README.md
 # make clean     remove .venv, out and every cache of the tools
 
@@ -34,7 +36,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores docs clean
+.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +67,7 @@ test: setup
 bench: setup
 	$(BIN)/python -m bench.throughput $(SIZES)
 	$(BIN)/python -m bench.capacity load --short
+	$(BIN)/python -m bench.soak
 	$(BIN)/pytest bench/test_micro.py --benchmark-columns=min,median,rounds --benchmark-sort=name
 
 bench-fidelity: setup
@@ -81,6 +84,11 @@ bench-capacity: setup
 
 bench-stores: setup
 	$(BIN)/python -m bench.stores
+chaos: setup
+	$(BIN)/python -m bench.chaos $(or $(ROUNDS),100)
+
+soak: setup
+	$(BIN)/python -m bench.soak $(or $(MINUTES),3)
 
 docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.records_doc > docs/records.md.new && mv docs/records.md.new docs/records.md

@@ -310,6 +310,7 @@ def main() -> None:
     parser.add_argument("rounds", nargs="?", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--no-results", action="store_true", help="leave bench/results alone")
     options = parser.parse_args()
     kinds = options.kinds.split(",")
     if not set(kinds) <= set(KINDS):
@@ -336,12 +337,14 @@ def main() -> None:
             bench.cluster.stop()
         left = psutil.Process().children(recursive=True)
         _, alive = psutil.wait_procs(left, timeout=GONE_SECONDS)
-    report(done, losses, time.monotonic() - begun, options.seed, len(alive))
+    figures = report(done, losses, time.monotonic() - begun, options.seed, len(alive))
+    if not options.no_results:
+        results_file.append("chaos", figures)
     sys.exit(1 if losses or alive else 0)
 
 
-def report(done: list[Round], losses: Counter[str], seconds: float, seed: int, alive: int) -> None:
-    """Print rounds, kinds and losses; keep the figures."""
+def report(done: list[Round], losses: Counter[str], seconds: float, seed: int, alive: int) -> dict[str, Any]:
+    """Print rounds, kinds and losses; returns them."""
     kinds = {
         kind: {
             "rounds": len(of) + losses[kind],
@@ -356,14 +359,13 @@ def report(done: list[Round], losses: Counter[str], seconds: float, seed: int, a
         print(f"{kind:10} " + ", ".join(f"{name} {value}" for name, value in counts.items()))
     rounds = len(done) + losses.total()
     print(f"rounds {rounds}, losses {losses.total()}, processes left {alive}, {seconds:.0f} s")
-    figures = {
+    return {
         "seed": seed,
         "rounds": rounds,
         "losses": losses.total(),
         "kinds": kinds,
         "seconds": round(seconds),
     }
-    results_file.append("chaos", figures)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,7 @@ def request(output: Path, patients: int = 3000, kind: str = "", **settings: Any)
         scenario=scenarios.resolve(original),
         original=original,
         output=output,
-        version="0",
-        **{"seed": 7, "workers": 1, "chunk_size": 512, **settings},
+        **{"seed": 7, "workers": 1, "chunk_size": 512, "version": "0", **settings},
     )
 
 

@@ -1,0 +1,169 @@
+"""Soak: one run after the other on one Ray, for minutes or hours; memory, handles and the object store are watched.
+
+`make soak MINUTES=3` runs it (MINUTES=60 for an hour). Between two runs, every few seconds, a line is printed: runs
+done, patients, PSS of the driver, of the actors' and generators' processes and of Ray's daemons, open handles of all,
+processes, and bytes in the object store. The first third of the samples is warm-up; a figure whose median over
+the last third exceeds that over the second third by more than its allowance has grown, and the exit code is 1.
+"""
+
+import argparse
+import itertools
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+from actors import cluster, memory, pipeline
+from bench import results_file
+from engine import scenario as scenarios
+from goldenhour import __version__, scenario_files
+
+RUNS = (
+    ("standard", 20_000, ("jsonl",), 1),
+    ("coin", 10_000, ("csv", "parquet"), 1),
+    ("brigade", 5_000, ("msgpack", "json"), 2),
+)
+"""What is run in turn: scenario, patients, formats, writers."""
+
+SAMPLE_SECONDS = 5.0
+
+
+class Sample(NamedTuple):
+    """What is watched, at one moment between two runs; sizes in MB."""
+
+    seconds: float
+    runs: int
+    patients: int
+    driver_mb: float
+    workers_mb: float
+    daemons_mb: float
+    handles: int
+    processes: int
+    store_mb: float
+
+
+ALLOWED = {
+    "driver_mb": (5.0, 0.05),
+    "workers_mb": (15.0, 0.10),
+    "daemons_mb": (15.0, 0.10),
+    "handles": (10, 0.05),
+    "processes": (1, 0.0),
+    "store_mb": (2.0, 0.0),
+}
+"""How far a median may rise from the second third to the last: so much, and this share of itself."""
+
+
+def sample(begun: float, runs: int, patients: int) -> Sample:
+    """Look at this process, its descendants and the object store."""
+    driver = psutil.Process()
+    workers = daemons = 0
+    handles, processes = driver.num_fds(), 1
+    for process in driver.children(recursive=True):
+        try:
+            words = process.cmdline()
+            handles += process.num_fds()
+        except psutil.Error:
+            continue
+        processes += 1
+        size = memory.pss_bytes(process.pid)
+        if words and words[0].startswith("ray::"):
+            workers += size
+        else:
+            daemons += size
+    return Sample(
+        seconds=round(time.monotonic() - begun, 1),
+        runs=runs,
+        patients=patients,
+        driver_mb=round(memory.pss_bytes(os.getpid()) / 1e6, 1),
+        workers_mb=round(workers / 1e6, 1),
+        daemons_mb=round(daemons / 1e6, 1),
+        handles=handles,
+        processes=processes,
+        store_mb=round(store_bytes() / 1e6, 1),
+    )
+
+
+def store_bytes() -> int:
+    """Bytes that objects take in this Ray's store."""
+    import ray
+    from ray._private import internal_api
+
+    (node,) = ray.nodes()
+    stats = internal_api.node_stats(node["NodeManagerAddress"], node["NodeManagerPort"])
+    return int(stats.store_stats.object_store_bytes_used)
+
+
+def request(number: int, output: Path) -> pipeline.RunRequest:
+    """The run with this number: scenarios in turn, each time another seed."""
+    name, patients, formats, writers = RUNS[number % len(RUNS)]
+    original = scenarios.with_overrides(scenario_files.load(name), seed=number, total=patients, days=None)
+    return pipeline.RunRequest(
+        scenario=scenarios.resolve(original),
+        original=original,
+        seed=number,
+        output=output,
+        formats=formats,
+        workers=1,
+        writers=writers,
+        version=__version__,
+    )
+
+
+def grown(samples: list[Sample]) -> list[str]:
+    """What has grown, in words."""
+    third = len(samples) // 3
+    found = []
+    for name, (more, share) in ALLOWED.items():
+        middle, end = (
+            statistics.median(getattr(each, name) for each in part)
+            for part in (samples[third : 2 * third], samples[2 * third :])
+        )
+        if end > middle + more + share * middle:
+            found.append(f"{name} grew from {middle:,.1f} to {end:,.1f}")
+    return found
+
+
+def main() -> None:
+    """Run until the time is up; print, keep and judge the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("minutes", nargs="?", type=float, default=3.0)
+    options = parser.parse_args()
+    samples: list[Sample] = []
+    recoveries = patients = 0
+    begun = looked = time.monotonic()
+    every = max(SAMPLE_SECONDS, options.minutes * 60 / 120)
+    print("  ".join(Sample._fields))
+    with tempfile.TemporaryDirectory(prefix="goldenhour-soak-") as place, cluster.start(None, 1):
+        output = Path(place, "out")
+        for number in itertools.count():
+            result = pipeline.run(request(number, output))
+            patients += result.patients
+            recoveries += result.recoveries
+            shutil.rmtree(output)
+            now = time.monotonic()
+            if now - looked >= every:
+                looked = now
+                samples.append(sample(begun, number + 1, patients))
+                print("  ".join(f"{value:>{len(name)},}" for name, value in samples[-1]._asdict().items()))
+                sys.stdout.flush()
+            if now - begun >= 60 * options.minutes:
+                break
+    if len(samples) < 9:
+        raise SystemExit(f"{len(samples)} samples are too few to see growth: give it more minutes")
+    words = grown(samples)
+    print(
+        f"{number + 1} runs, {patients:,} patients, {recoveries} faults; {'; '.join(words) or 'nothing grew'}"
+    )
+    figures: dict[str, Any] = {"minutes": options.minutes, "runs": number + 1, "grown": words}
+    results_file.append("soak", figures | {"first": samples[0]._asdict(), "last": samples[-1]._asdict()})
+    sys.exit(1 if words or recoveries else 0)
+
+
+if __name__ == "__main__":
+    main()
