@@ -110,6 +110,7 @@ def test_the_cluster_file_follows_rays_schema_and_keeps_off_the_port_of_redis():
         README + (ROOT / "docs/store.md").read_text(),
         re.MULTILINE,
     ),
+    re.findall(r"^goldenhour (?:run|resume|scenarios) .*", (ROOT / "README.md").read_text(), re.MULTILINE),
 )
 def test_the_commands_of_the_readme_are_understood(command, capsys):
     from goldenhour.__main__ import run
