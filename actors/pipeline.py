@@ -52,6 +52,9 @@ STALL_SECONDS = 300.0
 """Time without any event after which a run counts as stuck, unless the variable says otherwise: at first it is set up
 again, then it fails."""
 
+PREPARE_PATIENCE = 4.0
+"""So many times as long may the kernel take to compile: minutes on a busy machine."""
+
 SYNC_VARIABLE = "GOLDENHOUR_SYNC_SECONDS"
 """Environment variable with the shortest time between two lines of the journal."""
 
@@ -61,6 +64,9 @@ RECOVERY_SECONDS = 600.0
 
 SAVE_SECONDS = 1.5
 """Time the writers of an interrupted run have to bring to the disk what they hold."""
+
+END_SECONDS = 1.0
+"""Time an actor has to end when it is asked to."""
 
 LOG_SECONDS = 10.0
 """Time between two lines of the log on progress."""
@@ -541,6 +547,22 @@ class _Run:
         self._fault = self._fault or fault
 
 
+def _make_sure_of_the_end(pids: list[int]) -> None:
+    """Kill those of this node's actors that do not end: Ray asks them to, which one that hangs never does."""
+    until = time.monotonic() + END_SECONDS
+    while pids:
+        late = time.monotonic() > until
+        try:
+            os.kill(pids[-1], signal.SIGKILL if late else 0)
+        except OSError:
+            pids.pop()
+            continue
+        if late:
+            pids.pop()
+        else:
+            time.sleep(0.005)
+
+
 def _shares(request: RunRequest) -> list[Share]:
     """The parts of each writer."""
     if request.writers == 1:
@@ -642,6 +664,7 @@ class _Attempt:
         self._running = {origin: None for _, origin in warm}
         del warm
         run.note_fault(self._result(prepared, "the simulator to load its kernel"))
+        self._result(prepared, "the simulator to load or compile its kernel", PREPARE_PATIENCE)
         if not run.complete:
             self._issued = max(
                 0, run.done - 1
@@ -679,10 +702,7 @@ class _Attempt:
         for actor in (self._simulator, *self._writers):
             with contextlib.suppress(Exception):
                 self._ray.kill(actor)
-        for pid in self._here:  # Ray asks an actor to end, which one that hangs never does
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-        self._here.clear()
+        _make_sure_of_the_end(self._here)
         self._heads.clear()
         self._gathered.clear()
         self._queue.clear()
@@ -762,21 +782,21 @@ class _Attempt:
             receipt = self._writers[owner].append.remote(delivery)
             self._receipts[receipt] = owner, f"chunk {number} (lane {lane!r})"
 
-    def _result(self, ref: Any, what: str) -> Any:
+    def _result(self, ref: Any, what: str, patience: float = 1.0) -> Any:
         """The value of one call, `what` in words, with reports while it is awaited."""
         while True:
             ready, _ = self._ray.wait([ref], timeout=TICK_SECONDS)
-            self._check_stalled(bool(ready), lambda: what)
+            self._check_stalled(bool(ready), lambda: what, patience)
             if ready:
                 return self._ray.get(ref, timeout=self._run.stall_seconds)
             self._run.report(self._phase)
 
-    def _check_stalled(self, event: bool, awaited: Callable[[], str]) -> None:
+    def _check_stalled(self, event: bool, awaited: Callable[[], str], patience: float = 1.0) -> None:
         """The watchdog: raises _StalledError, with what is awaited, when nothing has come for too long."""
         now = time.monotonic()
         if event:
             self._last_event = now
-        idle, limit = now - self._last_event, self._run.stall_seconds
+        idle, limit = now - self._last_event, self._run.stall_seconds * patience
         self._run.idle = idle
         if idle > limit:
             raise _StalledError(f"nothing has happened for {limit:g} s, waiting for {awaited()}")
