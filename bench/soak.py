@@ -33,6 +33,11 @@ RUNS = (
 
 SAMPLE_SECONDS = 5.0
 
+SETTLE_SECONDS = 1.0
+"""Time after a run in which Ray drops its objects and tells how much it holds."""
+
+STORE = "object_store_memory"
+
 
 class Sample(NamedTuple):
     """What is watched, at one moment between two runs; sizes in MB."""
@@ -92,11 +97,8 @@ def sample(begun: float, runs: int, patients: int) -> Sample:
 def store_bytes() -> int:
     """Bytes that objects take in this Ray's store."""
     import ray
-    from ray._private import internal_api
 
-    (node,) = ray.nodes()
-    stats = internal_api.node_stats(node["NodeManagerAddress"], node["NodeManagerPort"])
-    return int(stats.store_stats.object_store_bytes_used)
+    return int(ray.cluster_resources()[STORE] - ray.available_resources().get(STORE, 0))
 
 
 def request(number: int, output: Path) -> pipeline.RunRequest:
@@ -136,11 +138,14 @@ def main() -> None:
     options = parser.parse_args()
     samples: list[Sample] = []
     recoveries = patients = 0
-    begun = looked = time.monotonic()
     every = max(SAMPLE_SECONDS, options.minutes * 60 / 120)
     print("  ".join(Sample._fields))
     with tempfile.TemporaryDirectory(prefix="goldenhour-soak-") as place, cluster.start(None, 1):
         output = Path(place, "out")
+        for number in range(len(RUNS)):  # kernels are compiled, files come into the system's cache
+            pipeline.run(request(number, output))
+            shutil.rmtree(output)
+        begun = looked = time.monotonic()
         for number in itertools.count():
             result = pipeline.run(request(number, output))
             patients += result.patients
@@ -149,6 +154,7 @@ def main() -> None:
             now = time.monotonic()
             if now - looked >= every:
                 looked = now
+                time.sleep(SETTLE_SECONDS)
                 samples.append(sample(begun, number + 1, patients))
                 print("  ".join(f"{value:>{len(name)},}" for name, value in samples[-1]._asdict().items()))
                 sys.stdout.flush()

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from runs import digests, manifest, request
 
-from actors import cluster, one_root, pipeline
+from actors import cluster, metrics, one_root, pipeline
 from actors.pipeline import Progress
 from engine import scenario as scenarios
 from engine.errors import InputError
@@ -28,14 +29,13 @@ def ray() -> Any:
         yield session
 
 
-def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+def test_bytes_do_not_depend_on_the_number_of_workers_and_writers(tmp_path: Path) -> None:
     formats = ("jsonl", "json", "csv", "msgpack", "parquet")
     found = []
-    for workers in (0, 1, 2, 4):
+    for workers, writers in ((0, 1), (1, 1), (2, 3), (4, 2)):
         output = tmp_path / str(workers)
-        result = pipeline.run(
-            request(output, patients=18_000, workers=workers, chunk_size=2048, formats=formats)
-        )
+        asked = request(output, patients=18_000, workers=workers, chunk_size=2048, formats=formats)
+        result = pipeline.run(replace(asked, writers=writers))
         assert result.patients == 18_000
         assert result.recoveries == 0
         found.append((output / "manifest.json").read_bytes())
@@ -134,6 +134,30 @@ def test_progress_only_moves_forward(tmp_path: Path) -> None:
     ]
 
 
+def test_metrics_count_what_is_on_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.util.metrics import Counter
+
+    counted: dict[str, float] = {}
+    inc = Counter.inc
+
+    def noted(self: Counter, value: float = 1.0, tags: dict[str, str] | None = None) -> None:
+        name = ",".join([self.info["name"], *(tags or {}).values()])
+        counted[name] = counted.get(name, 0) + value
+        inc(self, value, tags)
+
+    monkeypatch.setattr(Counter, "inc", noted)
+    result = pipeline.run(request(tmp_path))
+    assert counted == {
+        "goldenhour_runs_started,false": 1,
+        "goldenhour_chunks": 6,
+        "goldenhour_patients": result.patients,
+        "goldenhour_bytes": sum(part.bytes for part in result.parts if part.table not in RUN_TABLES),
+        "goldenhour_runs_ended,finished": 1,
+    }
+    with pytest.raises(KeyError):
+        metrics.add("patience")
+
+
 def test_memory_is_told_by_process(tmp_path: Path) -> None:
     result = pipeline.run(request(tmp_path, patients=20_000))
     assert set(result.pss_mb) == {"driver", "simulator", "writer", "generator"}
@@ -149,6 +173,8 @@ def test_memory_is_told_by_process(tmp_path: Path) -> None:
         ({"formats": ("csv", "csv")}, "twice"),
         ({"compress": "rar"}, "rar"),
         ({"workers": -1}, "workers"),
+        ({"workers": 0, "writers": 2}, "writers"),
+        ({"writers": 0}, "writers"),
         ({"chunk_size": 0}, "chunk size"),
         ({"chunk_size": 16_385}, "chunk size"),
         ({"replication": -1}, "replication"),
