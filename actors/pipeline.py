@@ -49,8 +49,10 @@ REPORT_SECONDS = 0.1
 
 STALL_VARIABLE = "GOLDENHOUR_STALL_SECONDS"
 STALL_SECONDS = 300.0
-"""Time without any event after which a run counts as stuck, unless the variable says otherwise: at first it is set up
-again, then it fails."""
+"""Time without any event after which a run counts as stuck, unless the variable says otherwise (0: never): at first it
+is set up again, then it fails."""
+
+NEVER_SECONDS = 1e8
 
 PREPARE_PATIENCE = 4.0
 """So many times as long may the kernel take to compile: minutes on a busy machine."""
@@ -320,7 +322,7 @@ class _Run:
             for lane, names in generator.lanes(request.formats, request.writers).items()
         }
         self.ledger = Ledger((*self.orders,), request.writers)
-        self.stall_seconds = _seconds(STALL_VARIABLE, STALL_SECONDS)
+        self.stall_seconds = _seconds(STALL_VARIABLE, STALL_SECONDS) or NEVER_SECONDS
         asked = request.sync_seconds
         self.sync_seconds = _seconds(SYNC_VARIABLE, SYNC_SECONDS) if asked is None else asked
         self.queues: dict[str, int] = {}
