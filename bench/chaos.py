@@ -58,7 +58,8 @@ RUN_LIMIT_SECONDS = 240.0
 GONE_SECONDS = 20.0
 """Time that actors have to end after their driver."""
 
-ATTEMPTS = 4
+ATTEMPTS, STARTS = 4, 3
+"""How often a run is started at the most, and a cluster."""
 
 
 class Lost(Exception):
@@ -86,7 +87,18 @@ class Cluster:
         return str(self._cluster.address)
 
     def heal(self) -> None:
-        """Have all nodes alive."""
+        """Have all nodes alive; no driver is alive meanwhile. A busy machine may need more than one start."""
+        for attempt in range(1, STARTS + 1):
+            try:
+                self._start()
+                return
+            except Exception:  # Ray raises many kinds where a node takes too long to answer
+                if attempt == STARTS:
+                    raise
+                kill_all({process.pid for process in psutil.Process().children()})
+                self.stop()
+
+    def _start(self) -> None:
         from ray.cluster_utils import Cluster as RayCluster
 
         if self._cluster is None:
