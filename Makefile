@@ -84,6 +84,7 @@ bench-capacity: setup
 
 bench-stores: setup
 	$(BIN)/python -m bench.stores
+
 chaos: setup
 	$(BIN)/python -m bench.chaos $(or $(ROUNDS),100)
 

@@ -665,8 +665,9 @@ class _Attempt:
             run.ledger.enter(index, self._result(receipt, "a writer to open its files"))
         self._running = {origin: None for _, origin in warm}
         del warm
-        run.note_fault(self._result(prepared, "the simulator to load its kernel"))
-        self._result(prepared, "the simulator to load or compile its kernel", PREPARE_PATIENCE)
+        run.note_fault(
+            self._result(prepared, "the simulator to load or compile its kernel", PREPARE_PATIENCE)
+        )
         if not run.complete:
             self._issued = max(
                 0, run.done - 1

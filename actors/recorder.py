@@ -129,7 +129,7 @@ class Recorder:
         self._thread.start()
 
     def reporting(self, report: pipeline.Report) -> pipeline.Report:
-        """`report` that also tells the store, and raises Interrupted when the run is to be cancelled."""
+        """`report` that also tells the store, and raises KeyboardInterrupt when the run is to be cancelled."""
 
         def tell(progress: pipeline.Progress) -> None:
             now = time.monotonic()
@@ -148,7 +148,7 @@ class Recorder:
                 bytes=progress.bytes,
             )
             if self._cancelled_by is not None and progress.phase != "finishing":
-                raise self._cancellation()
+                raise KeyboardInterrupt
             report(progress)
 
         return tell
@@ -168,16 +168,14 @@ class Recorder:
 
     def ended_by(self, error: BaseException) -> BaseException:
         """Enter that the run ended with `error`; returns what is to be raised."""
-        if isinstance(error, KeyboardInterrupt | Interrupted) and self._cancelled_by is not None:
-            error = self._cancellation()
+        if isinstance(error, Interrupted) and self._cancelled_by is not None:
+            error = Interrupted(str(error).replace("stopped", f"cancelled by {self._cancelled_by}", 1))
         if isinstance(error, KeyboardInterrupt):
-            error = Interrupted("stopped; nothing was left in the output folder")
+            by = "stopped" if self._cancelled_by is None else f"cancelled by {self._cancelled_by}"
+            error = Interrupted(f"{by}; nothing was left in the output folder")
         state: State = "cancelled" if isinstance(error, Interrupted) else "failed"
         self.end(state, error=str(error) or type(error).__name__)
         return error
-
-    def _cancellation(self) -> Interrupted:
-        return Interrupted(f"cancelled by {self._cancelled_by}; nothing was left in the output folder")
 
     def _work(self) -> None:
         with contextlib.suppress(Exception):

@@ -162,10 +162,10 @@ def _registration(
     if name is not None:
         check_name(name)
     original = request.original
-    stored = loaded is not None and loaded.row is not None
+    row = None if loaded is None else loaded.row
     return Registration(
         name=name,
-        scenario=loaded.row["name"] if stored else original.name,
+        scenario=original.name if row is None else row["name"],
         source="file" if loaded is None else loaded.source,
         scenario_version=None if loaded is None else loaded.version,
         content=Content(

@@ -106,11 +106,10 @@ def test_the_cluster_file_follows_rays_schema_and_keeps_off_the_port_of_redis():
 @pytest.mark.parametrize(
     "command",
     re.findall(
-        r"^goldenhour (?:run|scenarios|runs|db) .*",
+        r"^goldenhour (?:run|resume|scenarios|runs|db) .*",
         README + (ROOT / "docs/store.md").read_text(),
         re.MULTILINE,
     ),
-    re.findall(r"^goldenhour (?:run|resume|scenarios) .*", (ROOT / "README.md").read_text(), re.MULTILINE),
 )
 def test_the_commands_of_the_readme_are_understood(command, capsys):
     from goldenhour.__main__ import run
