@@ -15,12 +15,13 @@ from typing import Any
 
 import msgspec
 
-from actors import cluster, database, pipeline, store
+from actors import cache, cluster, database, pipeline, store
 from actors.database import Database
 from actors.postgres import Server
 from actors.store import ConfigStore
 from actors.store_values import Beat, Registration, Reply, State
 from engine.errors import GoldenhourError, Interrupted, StoreError
+from engine.scenario import parse
 
 BEAT_SECONDS = 1.0
 """Time between two words to the store."""
@@ -33,6 +34,9 @@ END_SECONDS, END_SECONDS_INTERRUPTED = 20.0, 3.0
 
 WARN_SECONDS = 5.0
 """A database that is away for so long is worth a word."""
+
+CACHE_LOOKS = 20
+"""How often the cluster's cache is looked for before it counts as switched off."""
 
 Say = Callable[[str], None]
 
@@ -335,6 +339,8 @@ class _Actor(_Leased):
     def __init__(self, where: Database) -> None:
         super().__init__(where)
         self._handle: Any = None
+        self._told_cache = 0
+        """Calls after which the cluster's cache was looked for; it may start later than the store."""
 
     async def call(self, method: str, *arguments: Any) -> Any:
         from ray.exceptions import RayError, RayTaskError
@@ -343,6 +349,9 @@ class _Actor(_Leased):
             if self._handle is None:
                 self._handle = await asyncio.to_thread(store.actor, self._where)
                 await self._check_database()
+                self._told_cache = 0
+            if self._told_cache < CACHE_LOOKS:
+                await self._introduce_cache()
             return await self._value(getattr(self._handle, method).remote(*arguments))
         except RayTaskError as error:
             if isinstance(error.cause, GoldenhourError):
@@ -357,6 +366,24 @@ class _Actor(_Leased):
         if key != self._where.key:
             self.lives_again = False
             raise StoreError(f"the cluster's store uses another database than this run would ({self._where})")
+
+    async def _introduce_cache(self) -> None:
+        """The cluster's cache, once there is one, hears from the store of scenarios that change, and has those that are
+        stored made ready.
+        """
+        self._told_cache += 1
+        found = await asyncio.to_thread(cache.find)
+        if found is None:
+            return
+        self._told_cache = CACHE_LOOKS
+        await self._value(self._handle.subscribe.remote(found))
+        stored = []
+        for row in await self._value(self._handle.scenarios.remote()):
+            with contextlib.suppress(GoldenhourError):
+                parsed = parse(row["text"].encode(), row["format"], row["name"])
+                stored.append((row["name"], msgspec.json.encode(parsed)))
+        if stored:
+            found.warm.remote(stored)
 
     async def _value(self, reference: Any) -> Any:
         return await asyncio.wait_for(asyncio.wrap_future(reference.future()), CALL_SECONDS)

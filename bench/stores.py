@@ -4,8 +4,11 @@ Names of sections as arguments run those alone: `python -m bench.stores latency 
 """
 
 import argparse
+import sys
 
-from bench import figures, store_faults, store_load
+from rich.console import Console
+
+from bench import cache_day, figures, store_faults, store_load
 
 SECTIONS: dict[str, figures.Section] = {
     "together": ("ten runs of 10,000 patients in one Ray", store_load.together),
@@ -15,16 +18,23 @@ SECTIONS: dict[str, figures.Section] = {
     "cycles": ("1,000 stores opened and closed", store_faults.cycles),
 }
 
+CACHE = "cache"
+"""The section of the caches: a day of runs and edits, with a table of its own."""
+
 
 def main() -> int:
     """Run all sections, or those that were named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
-    names = parser.parse_args().sections or list(SECTIONS)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join([*SECTIONS, CACHE]))
+    known = [*SECTIONS, CACHE]
+    names = parser.parse_args().sections or known
     for name in names:
-        if name not in SECTIONS:
-            parser.error(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
-    return figures.run("stores", [SECTIONS[name] for name in names])
+        if name not in known:
+            parser.error(f"there is no section {name!r}; there are {', '.join(known)}")
+    code = figures.run("stores", [SECTIONS[name] for name in names if name != CACHE])
+    if CACHE in names and not cache_day.section(Console(width=None if sys.stdout.isatty() else 110)):
+        code = 1
+    return code
 
 
 if __name__ == "__main__":

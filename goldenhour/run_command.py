@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from actors import cluster, folder, pipeline, recorder
 from actors.database import Database
@@ -103,13 +104,13 @@ def _carry_out(
             result = pipeline.run(request, shown_progress.report)
         else:
             where = Database.from_environment()
+            request = replace(request, run=str(registration.id))
             result = recorder.run(request, registration, where, shown_progress.report, shown_progress.say)
     if not quiet:
         for note in result.notes:
             click.echo(f"note: {note}", err=True)
     if said_as_json:
-        recorded = None if registration is None else str(registration.id)
-        sys.stdout.write(json.dumps({**as_json(request, result), "run": recorded}) + "\n")
+        sys.stdout.write(json.dumps(as_json(request, result)) + "\n")
     elif not quiet:
         from goldenhour import summary
 

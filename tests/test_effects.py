@@ -181,6 +181,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "WorldEvent.facility": (FINITE, "test_a_closed_facility_takes_nobody_for_the_duration"),
     "WorldEvent.vehicle": (FINITE, "test_interdicted_vehicles_do_not_move_until_they_are_back"),
     "WorldEvent.duration_hours": (FINITE, "test_a_closed_facility_takes_nobody_for_the_duration"),
+    "WorldEvent.minutes_factor": (FINITE, "test_a_facility_that_has_moved_is_as_much_nearer_or_farther"),
     "WorldEvent.capacity_lost": (FINITE, "test_a_hit_takes_its_share_of_the_capacity_for_the_duration"),
     "WorldEvent.killed": (FINITE, "test_a_hit_kills_its_share_of_those_inside"),
     "WorldEvent.number": (FINITE, "test_interdicted_vehicles_do_not_move_until_they_are_back"),

@@ -18,10 +18,12 @@ from databases import ask, connections, content, empty, folder_of, registration,
 from msgspec.structs import replace
 from runs import children, digests, request
 
-from actors import cluster, database, one_root, pipeline, recorder, store
+from actors import cache, cluster, database, one_root, pipeline, recorder, store
 from actors.database import Database
+from actors.kept import Settings
 from actors.pipeline import Progress
 from actors.postgres import Server
+from engine import recipes
 from engine.errors import Interrupted, RunError, StoreError
 
 
@@ -113,7 +115,7 @@ def test_a_run_that_others_cancel_stops_within_five_seconds(where: Database, tmp
     with pytest.raises(Interrupted, match="cancelled by bert@there"):
         recorder.run(request(tmp_path / "out", workers=0, patients=20_000_000), entered, where, report)
     assert time.monotonic() - cancelled[0] < 5
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "manifest.json").exists()
     row = only(where)
     assert (row["state"], row["cancelled_by"]) == ("cancelled", "bert@there")
 
@@ -283,6 +285,34 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
     assert max(seen) <= 10
     pipeline.run(request(tmp_path / "lone", seed=1, patients=20_000, workers=0))
     assert digests(tmp_path / "lone") == digests(tmp_path / "1")
+
+
+@pytest.mark.ray
+def test_the_clusters_cache_hears_of_scenarios_that_change(where: Database, tmp_path: Path) -> None:
+    with cluster.start(None, workers=1):
+        import ray
+
+        kept = cache.start(Settings())
+        asked = request(tmp_path / "out", patients=2000)
+        recorder.run(asked, registration(), where)
+
+        def values() -> int:
+            stats = ray.get(kept.stats.remote(), timeout=60)
+            return sum(figures.values for figures in stats.namespaces.values())
+
+        ray.get(kept.warm_builtins.remote(), timeout=120)
+        before = values()
+        other = replace(
+            asked.scenario, fronts=[replace(f, name="Elsewhere") for f in asked.scenario.fronts[:1]]
+        )
+        ray.get(kept.get.remote(recipes.of_scenario(other, recipes.SIMULATED), ["scenario:mine"]), timeout=60)
+        assert values() > before
+        ray.get(store.actor(where).add_scenario.remote("mine", content("mine"), "test"), timeout=60)
+        until = time.monotonic() + 60
+        while values() > before:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        cache.end()
 
 
 @pytest.mark.ray

@@ -185,7 +185,7 @@ def test_a_run_is_listed_shown_and_forgotten(call: Call) -> None:
 
 def test_without_a_store_nothing_is_entered(call: Call, where: Database) -> None:
     before = sql(where, "SELECT count(*) FROM runs")
-    assert json.loads(call("run", "standard", *SMALL, "--no-store", "--json", "-o", "out").out)["run"] is None
+    assert json.loads(call("run", "standard", *SMALL, "--no-store", "--json", "-o", "out").out)["patients"]
     assert sql(where, "SELECT count(*) FROM runs") == before
 
 
@@ -225,10 +225,10 @@ def test_a_run_is_watched_and_cancelled_from_another_terminal(
     cancelling.join()
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert re.search(rb"cancelled by \S+@\S+; nothing was left", errors)
+    assert re.search(rb"cancelled by \S+@\S+; (`goldenhour resume|nothing was left)", errors)
     seen = [row for line in watched for row in json.loads(line) if row["name"] == "long one"]
     assert [seen[0]["state"], seen[-1]["state"]] == ["running", "cancelled"]
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_the_database_says_what_it_is_and_goes_back_and_forth(call: Call, where: Database) -> None:
