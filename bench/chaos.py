@@ -168,7 +168,7 @@ def goldenhour(*words: str, place: Path) -> "subprocess.Popen[bytes]":
     """Start the command with a folder of its own for temporary files."""
     environment = os.environ | {"TMPDIR": str(place), "GOLDENHOUR_SYNC_SECONDS": SYNC_SECONDS}
     return subprocess.Popen(
-        [sys.executable, "-m", "goldenhour", *words, "--quiet"],
+        [sys.executable, "-m", "goldenhour", *words, "--no-store", "--quiet"],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
