@@ -116,6 +116,13 @@ class Session:
     ) -> None:
         self.close()
 
+    def generators(self) -> int:
+        """CPUs of the cluster's nodes, one left to the simulator."""
+        if self.local:
+            return default_workers()
+        ray: Any = importlib.import_module("ray")
+        return max(1, int(ray.cluster_resources().get("CPU", 1)) - 1)
+
     def close(self) -> None:
         """Leave Ray; ends a local one. Safe to call twice."""
         global _users

@@ -12,7 +12,7 @@ import re
 import shlex
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ class Folder:
             left = _adopt(output, force, run)
             if left is not None:
                 return left
-            replaced = _replaceable(output, force)
+            replaced = replaceable(output, force)
             (output / PARTIAL).mkdir(mode=0o777)
         except FileExistsError as error:
             if output.is_dir():
@@ -104,19 +104,25 @@ class Folder:
             raise write_error(output, error) from error
         return cls(output, run, False, lock)
 
-    def publish(self, manifest: dict[str, Any], parts: Sequence[Part], texts: dict[str, bytes]) -> list[Path]:
+    def publish(
+        self,
+        manifest: dict[str, Any],
+        parts: Sequence[Part],
+        texts: dict[str, bytes],
+        tick: Callable[[], None] = lambda: None,
+    ) -> list[Path]:
         """Give all files their final names, the manifest last.
 
         `manifest` lacks only its schema and `parts`; `texts` are the small files beside it. What the run replaces is
         removed now. Returns the final paths in the order of the manifest. Raises StoppedRun; then `suspend` is due.
+        `tick` is for what takes long, which renaming does not.
         """
-        entries = [_manifest_entry(part) for part in parts]
-        document = msgspec.json.encode({"schema": SCHEMA, **manifest, "parts": entries})
+        text = document(manifest, parts)
         names = [part.path for part in parts] + list(texts)
         replaced = set(self.run.replaced)
         path = self.partial
         try:
-            for name, data in [*texts.items(), (MANIFEST, msgspec.json.format(document, indent=2) + b"\n")]:
+            for name, data in [*texts.items(), (MANIFEST, text)]:
                 path = self.partial / name
                 _write_whole(path, data)
             sync(self.partial)
@@ -191,8 +197,14 @@ def unfinished(output: Path) -> RunFile | None:
     return None
 
 
-def _manifest_entry(part: Part) -> dict[str, Any]:
-    return {key: value for key, value in msgspec.structs.asdict(part).items() if value is not None}
+def document(manifest: dict[str, Any], parts: Sequence[Part]) -> bytes:
+    """The manifest's text, from all of it but its schema and parts."""
+    entries = [
+        {key: value for key, value in msgspec.structs.asdict(part).items() if value is not None}
+        for part in parts
+    ]
+    text = msgspec.json.encode({"schema": SCHEMA, **manifest, "parts": entries})
+    return msgspec.json.format(text, indent=2) + b"\n"
 
 
 def _write_whole(path: Path, data: bytes) -> None:
@@ -323,25 +335,32 @@ def _take_back(output: Path) -> None:
 
 
 def _named_in(manifest: Path) -> Iterable[str]:
+    """`named_in` for a file; nothing where it is none."""
+    if not _is_plain(manifest):
+        return set()
+    try:
+        return named_in(manifest.read_bytes(), manifest)
+    except OSError:
+        return set()
+
+
+def named_in(data: bytes, place: Path | str) -> set[str]:
     """Names of the run's files that a manifest gives: plain names within its folder only.
 
     Raises InputError for one of a newer release.
     """
-    if not _is_plain(manifest):
-        return set()
     try:
-        data = manifest.read_bytes()
-        journal.check_schema(data, manifest)
+        journal.check_schema(data, place)
         document = msgspec.json.decode(data)
         parts = [part["path"] for part in document["parts"]]
         document["scenario_hash"], document["seed"]
-    except (OSError, msgspec.DecodeError, KeyError, TypeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, KeyError, TypeError, UnicodeDecodeError):
         return set()
     names = {name for name in parts if isinstance(name, str) and OUR_NAMES.fullmatch(name)}
     return names | {MANIFEST, SUMMARY, SCENARIO}
 
 
-def _replaceable(output: Path, force: bool) -> frozenset[str]:
+def replaceable(output: Path, force: bool) -> frozenset[str]:
     """Names of files in `output` that the run may replace; InputError when the folder cannot be used."""
     present = {entry.name for entry in os.scandir(output)}
     if not present:

@@ -67,7 +67,7 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     """What an unfinished run is: enough to start it again, and to see whether another run is the same.
 
     `scenario` is the original as JSON; `replaced` names the files of an earlier run that this one replaces, `created`
-    says whether the run made its output folder.
+    says whether the run made its output folder, `destination` is the URL its files go to, if any.
     """
 
     schema: int = SCHEMA
@@ -86,6 +86,7 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     writers: int
     address: str | None = None
+    destination: str = ""
     force: bool = False
     replaced: tuple[str, ...] = ()
     created: bool = True
@@ -165,7 +166,7 @@ def libraries(names: Sequence[str], compress: str) -> dict[str, str]:
     return {package: importlib.metadata.version(package) for package in packages}
 
 
-def check_schema(data: bytes, path: Path) -> None:
+def check_schema(data: bytes, path: Path | str) -> None:
     """Raise InputError when `data`, a JSON object of ours in the file `path`, was written by a newer release."""
     try:
         found = msgspec.json.decode(data, type=_Version)

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from actors import cache, cluster, generator, journal, memory, metrics
+from actors.bucket import Bucket, Url
 from actors.folder import LOG, SCENARIO, SUMMARY, Folder
 from actors.generator import CHUNK, PART, Order
 from actors.journal import Part, RunFile, libraries
@@ -60,6 +61,9 @@ PREPARE_PATIENCE = 4.0
 SYNC_VARIABLE = "GOLDENHOUR_SYNC_SECONDS"
 """Environment variable with the shortest time between two lines of the journal."""
 
+AUTOMATIC = -1
+"""Workers: as many as the cluster has CPUs, one left to the simulator."""
+
 MAX_RECOVERIES = 3
 RECOVERY_SECONDS = 600.0
 """A run gives up when there are more than so many faults in so much time."""
@@ -78,7 +82,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to run.
 
     `scenario` is resolved, `original` as the user gave it (with overrides); `workers` generators, 0: everything in
-    this process, without Ray; `writers` of the parts; `version` of goldenhour, for the manifest; `run` is the run's
+    this process, without Ray, `AUTOMATIC`: as the cluster has CPUs; `destination` a URL that the files made in `output`
+    are uploaded to, if any; `writers` of the parts; `version` of goldenhour, for the manifest; `run` is the run's
     id, made up where it is empty; at least `sync_seconds` lie between two lines of the journal, None: as
     `SYNC_VARIABLE` says, or 1.
     """
@@ -87,6 +92,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     original: Scenario
     seed: int
     output: Path
+    destination: Url | None = None
     replication: int = 0
     formats: tuple[str, ...] = ("jsonl",)
     compress: str = "none"
@@ -104,9 +110,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a run is.
 
     `phase` is starting (Ray), preparing (the kernel is loaded, or compiled on its first use), resuming (what was cut
-    off is gone on with), running, recovering or finishing; `patients` on file of `expected` (None where rates leave
-    it open); `fraction` done, 0 to 1; `seconds` since Ray was ready; `bytes` on file; `note` says what went wrong
-    while recovering.
+    off is gone on with), running, recovering, finishing or uploading (to an object store); `patients` on file of
+    `expected` (None where rates leave it open); `fraction` done, 0 to 1; `seconds` since Ray was ready; `bytes` on
+    file; `note` says what went wrong while recovering.
     """
 
     phase: str
@@ -123,12 +129,13 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `seconds` from Ray ready to manifest on disk; `peak_pss_mb` the highest sum over driver, simulator, generators and
     writer, `pss_mb` its composition (Ray's daemons apart); `recoveries` faults that were mended; `notes` what the
-    run went on without; `resumed` whether an earlier start had written some of it; `run` the run's id.
+    run went on without; `resumed` whether an earlier start had written some of it; `run` the run's id; `workers` the
+    generators there were.
     """
 
     patients: int
-    output: Path
-    files: list[Path]
+    output: Path | Url
+    files: list[Path | Url]
     parts: list[Part]
     measures: dict[str, Any]
     seconds: float
@@ -140,6 +147,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     resumed: bool = False
     run: str = ""
+    workers: int = 0
 
 
 Report = Callable[[Progress], None]
@@ -154,7 +162,7 @@ def run(request: RunRequest, report: Report = lambda progress: None) -> RunResul
     """
     _check(request)
     settings()
-    folder = Folder.claim(request.output, request.force, _run_file(request))
+    folder = _claim(request)
     log: Log | None = None
     try:
         log = Log(folder.run.run, folder.partial / LOG)
@@ -185,7 +193,15 @@ def run(request: RunRequest, report: Report = lambda progress: None) -> RunResul
             log.close()
 
 
-def _carry_out(request: RunRequest, folder: Folder, log: Log, report: Report) -> RunResult:
+def _claim(request: RunRequest) -> Folder | Bucket:
+    """The output, ready for the run."""
+    described = _run_file(request)
+    if request.destination is None:
+        return Folder.claim(request.output, request.force, described)
+    return Bucket.claim(request.destination, request.output, request.force, described)
+
+
+def _carry_out(request: RunRequest, folder: Folder | Bucket, log: Log, report: Report) -> RunResult:
     """Run in this process or on Ray."""
     log.write(
         "resumed" if folder.resumed else "started",
@@ -201,6 +217,8 @@ def _carry_out(request: RunRequest, folder: Folder, log: Log, report: Report) ->
         return _Run(request, folder, log, report).in_process()
     report(Progress(phase="starting", expected=request.scenario.casualties.total))
     with cluster.start(request.address, request.workers) as session:
+        if request.workers == AUTOMATIC:
+            request = msgspec.structs.replace(request, workers=session.generators())
         metrics.add("runs_started", resumed=str(folder.resumed).lower())
         try:
             result = _Run(request, folder, log, report).on_ray(session)
@@ -219,7 +237,7 @@ def _ended(log: Log | None, event: str, words: str) -> None:
         log.write(event, message=words)
 
 
-def _resumption(folder: Folder) -> str:
+def _resumption(folder: Folder | Bucket) -> str:
     return f"goldenhour resume {shlex.quote(str(folder.output))}"
 
 
@@ -241,6 +259,7 @@ def _run_file(request: RunRequest) -> RunFile:
         workers=request.workers,
         writers=request.writers,
         address=request.address,
+        destination=str(request.destination or ""),
         force=request.force,
     )
 
@@ -257,7 +276,7 @@ def _check(request: RunRequest) -> None:
         raise InputError(
             f"unknown compression {request.compress!r}; allowed: {', '.join(generator.SUFFIXES)}"
         )
-    if request.workers < 0:
+    if request.workers < AUTOMATIC:
         raise InputError(f"workers: got {request.workers}; allowed: 0 (no Ray) or more")
     if request.writers < 1 or (request.writers > 1 and request.workers == 0):
         raise InputError(f"writers: got {request.writers}; allowed: 1, or more with workers")
@@ -312,7 +331,7 @@ def _seconds(variable: str, default: float) -> float:
 class _Run:
     """State of a run that outlives its attempts."""
 
-    def __init__(self, request: RunRequest, folder: Folder, log: Log, report: Report) -> None:
+    def __init__(self, request: RunRequest, folder: Folder | Bucket, log: Log, report: Report) -> None:
         self.request = request
         self.folder = folder
         self.log = log
@@ -377,7 +396,7 @@ class _Run:
         patients, until_ms = self._written
         self._measure(patients)
         expected = self.request.scenario.casualties.total
-        if self.complete or phase == "finishing":
+        if self.complete or phase in ("finishing", "uploading"):
             fraction = 1.0
         elif expected:
             fraction = patients / expected
@@ -519,7 +538,10 @@ class _Run:
             SUMMARY: msgspec.json.format(measures, indent=2) + b"\n",
             SCENARIO: scenarios.to_toml(request.original).encode(),
         }
-        files = self.folder.publish(manifest, parts, texts)
+        uploading = "finishing" if request.destination is None else "uploading"
+        files: list[Path | Url] = [
+            *self.folder.publish(manifest, parts, texts, lambda: self.report(uploading))
+        ]
         seconds = time.perf_counter() - self.begin
         self.sampler.sample()
         if self.cache is not None:
@@ -542,6 +564,7 @@ class _Run:
             notes=() if self._fault is None else (f"{self._fault}; the run went on without it",),
             resumed=self.folder.resumed,
             run=self.folder.run.run,
+            workers=request.workers,
         )
 
     def note_fault(self, fault: str | None) -> None:

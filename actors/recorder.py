@@ -67,7 +67,7 @@ def run(
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(cluster.terminated_as_interrupted())
-        shared = request.workers > 0 and cluster.is_shared(request.address)
+        shared = request.workers != 0 and cluster.is_shared(request.address)
         if not shared:
             stack.enter_context(database.place(where, lambda: say(_waiting(where))))
         if not where.embedded:

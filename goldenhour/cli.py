@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from actors import bucket
+from actors.bucket import Url
 from actors.generator import FORMATS, SUFFIXES
 from actors.pipeline import CHUNK_SIZE, PARQUET_PART
 from engine.errors import InputError
-from goldenhour import __version__, store_commands
+from goldenhour import __version__, job_commands, store_commands
 from goldenhour.near_matches import NearMatches
 
 
@@ -34,12 +36,12 @@ def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str
     return choice(value, tuple(SUFFIXES), "--compress")
 
 
-def _folder(ctx: click.Context, option: click.Parameter, value: str | None) -> Path | None:
+def _output(ctx: click.Context, option: click.Parameter, value: str | None) -> Path | Url | None:
     if value is None:
         return None
     if not value or "\0" in value:
         raise InputError(f"--output: got {value!r}; allowed: the path of a folder")
-    return Path(value)
+    return bucket.parse(value) if bucket.is_url(value) else Path(value)
 
 
 @click.group(
@@ -55,9 +57,10 @@ def goldenhour() -> None:
 @click.option(
     "-o",
     "--output",
-    metavar="DIR",
-    callback=_folder,
-    help="Folder for the files; default: ./NAME-seedN-repR, after the scenario, seed and replication.",
+    metavar="DIR|URL",
+    callback=_output,
+    help="Folder for the files, or s3://, gs:// or az://BUCKET/PREFIX; "
+    "default: ./NAME-seedN-repR, after the scenario, seed and replication.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed instead of the scenario's.")
 @click.option(
@@ -119,7 +122,7 @@ def run(**options: Any) -> None:
 
 
 @goldenhour.command()
-@click.argument("directory", metavar="DIR", callback=_folder)
+@click.argument("directory", metavar="DIR|URL", callback=_output)
 @click.option("--workers", type=click.IntRange(0, 1024), help="Generator processes; default: as before.")
 @click.option("--address", metavar="A", help="Address of an existing Ray cluster; default: as before.")
 @click.option("--no-store", is_flag=True, help="Go without the database of runs.")
@@ -237,5 +240,7 @@ def cache_clear(namespace: str | None, address: str | None) -> None:
 
 for command in (store_commands.add, store_commands.diff, store_commands.remove):
     scenarios.add_command(command)
+goldenhour.add_command(job_commands.submit)
+goldenhour.add_command(job_commands.fetch)
 goldenhour.add_command(store_commands.runs)
 goldenhour.add_command(store_commands.db)

@@ -24,6 +24,7 @@ PHASES = {
     "running": "Simulating",
     "recovering": "Recovering",
     "finishing": "Finishing",
+    "uploading": "Uploading",
 }
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from actors import cluster, folder, pipeline, recorder
+from actors import bucket, cluster, folder, pipeline, recorder
+from actors.bucket import Url
 from actors.database import Database
 from actors.store_values import Content, Registration, check_name
 from engine import formats, scenario_file
@@ -22,13 +24,16 @@ from goldenhour import __version__, stored_scenarios
 from goldenhour.progress import display
 from goldenhour.store_access import who
 
+RUN = "GOLDENHOUR_RUN"
+"""Environment variable with the id that a run is to have, a UUID: `goldenhour submit` sets it for its job."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The options of `goldenhour run`; None where the default depends on something else."""
 
     scenario: str
-    output: Path | None
+    output: Path | Url | None
     seed: int | None
     replication: int
     patients: int | None
@@ -65,14 +70,14 @@ def run(options: Options) -> None:
 
 
 def resume(
-    directory: Path, workers: int | None, address: str | None, no_store: bool, quiet: bool, as_json: bool
+    directory: Path | Url, workers: int | None, address: str | None, no_store: bool, quiet: bool, as_json: bool
 ) -> None:
     """Go on with the unfinished run in a folder, with the settings it was started with."""
-    output = directory.expanduser().absolute()
+    output, destination = _place(directory)
     left = folder.unfinished(output)
     if left is None:
         if not quiet:
-            click.echo(f"the run in {str(output)!r} is finished: nothing to do", err=True)
+            click.echo(f"the run in {str(directory)!r} is finished: nothing to do", err=True)
         return
     original = scenario_file.parse(bytes(left.scenario), "json", "scenario of the unfinished run")
     workers = left.workers if workers is None else workers
@@ -83,6 +88,7 @@ def resume(
         original=original,
         seed=left.seed,
         output=output,
+        destination=destination or (Url(left.destination) if left.destination else None),
         replication=left.replication,
         formats=left.formats,
         compress=left.compress,
@@ -123,6 +129,13 @@ def default_output(name: str, seed: int, replication: int) -> Path:
     return Path(f"{safe}-seed{seed}-rep{replication}")
 
 
+def _place(output: Path | Url) -> tuple[Path, Url | None]:
+    """The folder that the files are made in, and the URL they are uploaded to then."""
+    if isinstance(output, Url):
+        return bucket.staging(output, Database.from_environment().folder), output
+    return output.expanduser().absolute(), None
+
+
 def check_address(address: str | None, workers: int = 1) -> None:
     """Raise InputError for what cannot be the address of a Ray cluster, or where there are no workers to use it."""
     if address is not None and workers == 0:
@@ -132,16 +145,22 @@ def check_address(address: str | None, workers: int = 1) -> None:
 
 
 def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
-    workers = cluster.default_workers() if options.workers is None else options.workers
+    workers = options.workers
+    if workers is None:
+        local = cluster.target(options.address) == "local"
+        workers = cluster.default_workers() if local else pipeline.AUTOMATIC
     check_address(options.address, workers)
     if options.writers > 1 and workers == 0:
         raise InputError("--writers and --workers 0 exclude each other: without workers this process writes")
-    output = options.output or default_output(original.name, original.seed, options.replication)
+    output, destination = _place(
+        options.output or default_output(original.name, original.seed, options.replication)
+    )
     return pipeline.RunRequest(
         scenario=scenario_module.resolve(original),
         original=original,
         seed=original.seed,
-        output=output.expanduser().absolute(),
+        output=output,
+        destination=destination,
         replication=options.replication,
         formats=options.formats,
         compress=options.compress,
@@ -151,6 +170,7 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
         address=options.address,
         force=options.force,
         version=__version__,
+        run=_given_id(),
     )
 
 
@@ -165,6 +185,7 @@ def _registration(
     original = request.original
     row = None if loaded is None else loaded.row
     return Registration(
+        id=uuid.UUID(request.run) if request.run else uuid.uuid4(),
         name=name,
         scenario=original.name if row is None else row["name"],
         source="file" if loaded is None else loaded.source,
@@ -183,10 +204,19 @@ def _registration(
             "chunk_size": request.chunk_size,
         },
         who=who(),
-        output=os.fsencode(request.output).decode("utf-8", "backslashreplace"),
+        output=os.fsencode(request.destination or request.output).decode("utf-8", "backslashreplace"),
         version=request.version,
         expected=request.scenario.casualties.total,
     )
+
+
+def _given_id() -> str:
+    """The id that the environment gives to this run; empty where it gives none."""
+    text = os.environ.get(RUN) or ""
+    try:
+        return str(uuid.UUID(text)) if text else ""
+    except ValueError:
+        raise InputError(f"{RUN}: got {shown(text)}; allowed: a UUID") from None
 
 
 def bytes_per_record(result: pipeline.RunResult) -> float:
@@ -209,7 +239,7 @@ def as_json(request: pipeline.RunRequest, result: pipeline.RunResult) -> dict[st
         "patients_per_second": round(result.patients_per_second, 1),
         "peak_pss_mb": result.peak_pss_mb,
         "pss_mb": result.pss_mb,
-        "workers": request.workers,
+        "workers": result.workers,
         "chunk_size": request.chunk_size,
         "bytes": result.bytes,
         "bytes_per_record": bytes_per_record(result),

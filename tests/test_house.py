@@ -1,5 +1,6 @@
 """The house: who may import whom, what stays out of the driver, and what a newcomer is told."""
 
+import itertools
 import json
 import os
 import re
@@ -85,7 +86,7 @@ def test_the_version_stands_in_one_place():
 
 def test_every_dependency_is_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    wanted = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
     names = {re.split(r"[\[<>=;\s]", line)[0].lower().replace("_", "-") for line in wanted}
     pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pins)

@@ -1,0 +1,45 @@
+"""`python -m goldenhour.parcel DIR`, as a job: the files of a run as lines of text, so that they reach whoever can read
+the job's log. Each line is PREFIX, a name and a piece of at most `PIECE` bytes, packed; the last one counts them.
+"""
+
+import base64
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import zstandard
+
+from actors.folder import MANIFEST, named_in
+
+PREFIX = "goldenhour-parcel"
+PIECE = 1 << 20
+LIMIT_BYTES = 300_000_000
+"""Most that a log should carry, before it is packed."""
+
+
+def pack(folder: Path, say: Callable[[str], None]) -> int:
+    """Say all lines; 2 where there is no finished run, with a line that says so. Of one too large: its manifest."""
+    try:
+        manifest = (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        say(f"{PREFIX} ! {json.dumps(error.strerror)}")
+        return 2
+    names = [*sorted(named_in(manifest, folder) - {MANIFEST}), MANIFEST]
+    size = sum((folder / name).stat().st_size for name in names)
+    if size > LIMIT_BYTES:
+        names = [MANIFEST]
+        say(f"{PREFIX} + {size}")
+    lines = 0
+    packer = zstandard.ZstdCompressor(level=3)
+    for name in names:
+        with (folder / name).open("rb") as file:
+            while piece := file.read(PIECE):
+                say(f"{PREFIX} {name} {base64.b64encode(packer.compress(piece)).decode()}")
+                lines += 1
+    say(f"{PREFIX} . {lines}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(pack(Path(sys.argv[1]).expanduser(), print))

@@ -1,0 +1,149 @@
+"""`goldenhour submit`: `goldenhour run` as a job of a cluster, with the packages and the scenario sent along."""
+
+import asyncio
+import os
+import re
+import shlex
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import click
+
+from actors import bucket
+from engine import scenario as scenario_module
+from engine.errors import InputError, Interrupted, RunError, shown
+from goldenhour import jobs, run_command, stored_scenarios
+
+OUTPUT = "~/goldenhour-runs"
+"""Folder on the cluster's head whose folders, named for the runs, hold what was not sent elsewhere."""
+
+NOT_FOR_JOBS = ("address", "as_json")
+
+CATCH_UP_SECONDS = 20.0
+"""How long the end of a job may take to be known after its log has ended."""
+
+
+def submit(arguments: list[str], address: str | None, follow: bool, variables: tuple[str, ...]) -> int:
+    """Check, start the job, print its run's id, and follow it; the exit code is the run's."""
+    where = jobs.chosen_address(address)
+    words, parameters = _as_given(arguments)
+    original = _checked(parameters)
+    run = str(uuid.uuid4())
+    output = _output(parameters["output"], run)
+    file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', original.name).strip('-') or 'scenario'}.toml"
+    command = ["python", "-m", "goldenhour", "run", f"./{file}", *words, "--output", output]
+    environment = _environment(variables) | {run_command.RUN: run}
+    text = scenario_module.to_toml(original).encode()
+    with jobs.package({file: text}) as folder:
+        cluster = jobs.Jobs(where)
+        cluster.submit(run, " ".join(map(shlex.quote, command)), folder, environment, output)
+    click.echo(run)
+    if not follow:
+        return 0
+    sys.stdout.flush()
+    try:
+        return asyncio.run(_follow(cluster, run))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"no longer followed; run {run} goes on. `ray job logs --follow {run}` follows it again, "
+            f"`ray job stop {run}` ends it, `{_fetching(run, where)}` brings its output"
+        ) from None
+
+
+async def _follow(cluster: jobs.Jobs, run: str) -> int:
+    """Print the job's log on stderr until it ends; taken up again where the connection is lost."""
+    seen = 0
+    while True:
+        told = 0
+        try:
+            async for text in cluster.following(run):
+                new = text[max(0, seen - told) :]
+                told += len(text)
+                seen = max(seen, told)
+                click.echo(new, nl=False, err=True)
+        except RunError:
+            await asyncio.sleep(1)
+        status = await _ended(cluster, run)
+        if status is not None:
+            break
+    info = cluster.info(run)
+    if status == "SUCCEEDED":
+        click.echo(f"run {run} is finished: `{_fetching(run, cluster.address)}` brings its output", err=True)
+        return 0
+    if status == "STOPPED":
+        raise RunError(f"run {run} was stopped")
+    code = info.driver_exit_code
+    if code in (1, 2, 130):
+        click.echo(f"goldenhour: run {run} ended with exit code {code}, see above", err=True)
+        return int(code)
+    raise RunError(f"run {run} failed: {' '.join((info.message or 'no message').split())[:500]}")
+
+
+async def _ended(cluster: jobs.Jobs, run: str) -> str | None:
+    """How the job ended; None where it goes on."""
+    for _ in range(int(CATCH_UP_SECONDS / 0.5)):
+        status = str(getattr(cluster.info(run).status, "value", cluster.info(run).status))
+        if status in jobs.ENDED:
+            return status
+        await asyncio.sleep(0.5)
+    return None
+
+
+def _fetching(run: str, address: str) -> str:
+    return f"goldenhour fetch {run} -o DIR --address {address}"
+
+
+def _as_given(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """The options of `goldenhour run` as they are to be given to the job, without scenario and output; their values."""
+    from goldenhour.cli import run as command
+
+    with command.make_context("goldenhour submit", list(arguments)) as context:
+        parameters = dict(context.params)
+        raw, _, _ = command.make_parser(context).parse_args(list(arguments))
+    words = []
+    for option in command.params:
+        value = raw.get(option.name or "")
+        if option.name in ("scenario", "output") or value is None or not isinstance(option, click.Option):
+            continue
+        if option.name in NOT_FOR_JOBS:
+            raise InputError(f"{option.opts[-1]} is not for `goldenhour submit`")
+        words += [option.opts[-1]] if option.is_flag else [option.opts[-1], str(value)]
+    return words, parameters
+
+
+def _checked(parameters: dict[str, Any]) -> Any:
+    """The scenario, once all that is wrong with it and the options that change it has been said."""
+    written = stored_scenarios.load(parameters["scenario"]).scenario
+    changed = scenario_module.with_overrides(
+        written, seed=parameters["seed"], total=parameters["patients"], days=parameters["days"]
+    )
+    scenario_module.check(changed)
+    scenario_module.resolve(changed)
+    if parameters["workers"] == 0 and parameters["writers"] > 1:
+        raise InputError("--writers and --workers 0 exclude each other: without workers one process writes")
+    return written
+
+
+def _output(given: Path | bucket.Url | None, run: str) -> str:
+    """Where the job writes: a place that outlives its folder on the cluster."""
+    if given is None:
+        return f"{OUTPUT}/{run}"
+    text = str(given)
+    if isinstance(given, Path) and not text.startswith(("/", "~")):
+        raise InputError(
+            f"--output: got {shown(text)}; allowed: a full path on the cluster, such as a folder that all nodes share, "
+            "or a URL: the job's own folder goes with it"
+        )
+    return text
+
+
+def _environment(variables: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in variables:
+        name, equals, value = text.partition("=")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or (not equals and name not in os.environ):
+            raise InputError(f"--env: got {shown(text)}; allowed: NAME=VALUE, or NAME of a variable set here")
+        found[name] = value if equals else os.environ[name]
+    return found

@@ -1,0 +1,237 @@
+"""Output in an object store: a real S3 server on the loopback interface (moto)."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import obstore
+import pytest
+from moto.server import ThreadedMotoServer
+from msgspec.structs import replace
+from obstore.store import S3Store
+from runs import digests, request
+
+import goldenhour
+from actors import bucket, pipeline
+from actors.bucket import NOTE, Url
+from actors.folder import MANIFEST
+from engine.errors import InputError, StoppedRun
+from goldenhour.__main__ import run as command
+
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Address of an S3 server without buckets."""
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
+
+
+@pytest.fixture
+def store(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3Store:
+    """A bucket of its own for each test; commands find the server."""
+    import boto3
+
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": server}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(bucket.STAGING, str(tmp_path / "staging"))
+    name = "b" + os.urandom(6).hex()
+    boto3.client("s3", endpoint_url=server).create_bucket(Bucket=name)
+    return S3Store(name, client_options={"allow_http": True})
+
+
+def plain(output: Path, **settings: Any) -> pipeline.RunRequest:
+    """A run of 3,000 patients in process into a folder."""
+    asked = request(output, workers=0, sync_seconds=0.0, **settings)
+    return replace(asked, version=goldenhour.__version__)
+
+
+def to(store: S3Store, prefix: str, **settings: Any) -> pipeline.RunRequest:
+    """The same into the prefix of the bucket."""
+    url = Url(f"s3://{store.config['bucket']}/{prefix}")
+    return replace(plain(bucket.staging(url, Path()), **settings), destination=url)
+
+
+def names(store: S3Store, prefix: str) -> set[str]:
+    return {entry["path"].removeprefix(f"{prefix}/") for page in obstore.list(store, prefix) for entry in page}
+
+
+def read(store: S3Store, name: str) -> bytes:
+    return bytes(obstore.get(store, name).bytes())
+
+
+def test_the_objects_are_the_files_of_a_run_into_a_folder(store, tmp_path):
+    settings: dict[str, Any] = {"formats": ("jsonl", "parquet"), "compress": "zstd"}
+    folder = Path(pipeline.run(plain(tmp_path / "plain", **settings)).output)
+    result = pipeline.run(to(store, "deep/er", **settings))
+    found = names(store, "deep/er")
+    assert found == {entry.name for entry in folder.iterdir()} and MANIFEST in found
+    for name in found:
+        assert read(store, f"deep/er/{name}") == (folder / name).read_bytes(), name
+    assert [str(file) for file in result.files] == [f"{result.output}/{file.name}" for file in result.files]
+    assert not list((tmp_path / "staging").iterdir()), "nothing stays on this machine"
+
+
+def test_a_run_that_is_there_is_replaced_by_force_only_and_nothing_else_is_touched(store):
+    pipeline.run(to(store, "p", formats=("csv",)))
+    obstore.put(store, "p/notes.txt", b"mine")
+    obstore.put(store, "p/below/patients.json", b"mine")
+    before = read(store, "p/manifest.json")
+    with pytest.raises(InputError, match="holds a run"):
+        pipeline.run(to(store, "p"))
+    assert read(store, "p/manifest.json") == before
+    pipeline.run(to(store, "p", force=True))
+    found = names(store, "p")
+    assert {"notes.txt", "below/patients.json", "patients-00000.jsonl"} <= found
+    assert not [name for name in found if name.endswith(".csv")]
+    assert json.loads(read(store, "p/manifest.json"))["patients"] == 3000
+
+
+def test_objects_that_no_manifest_names_are_never_replaced(store):
+    obstore.put(store, "p/patients-00000.jsonl", b"somebody else's")
+    for force in (False, True):
+        with pytest.raises(InputError, match=r"patients-00000\.jsonl is in the way"):
+            pipeline.run(to(store, "p", force=force))
+    assert read(store, "p/patients-00000.jsonl") == b"somebody else's"
+
+
+class CutOff:
+    """Fails every put once so many have been done, as when the network goes away."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+        self.left = after
+        self.done: list[str] = []
+        original = bucket.Objects.put
+
+        async def put(objects: bucket.Objects, name: str, data: Any, create: bool = True) -> bool:
+            if self.left == 0:
+                raise StoppedRun("the network is away")
+            self.left -= 1
+            self.done.append(name)
+            return await original(objects, name, data, create)
+
+        monkeypatch.setattr(bucket.Objects, "put", put)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_an_upload_that_was_cut_off_has_no_manifest_and_is_gone_on_with(store, monkeypatch, tmp_path, after):
+    asked = to(store, "p", formats=("jsonl", "csv"))
+    with monkeypatch.context() as patch:
+        CutOff(patch, after)
+        with pytest.raises(StoppedRun, match=rf"goldenhour resume {asked.destination}"):
+            pipeline.run(asked)
+    assert MANIFEST not in names(store, "p")
+    assert (NOTE in names(store, "p")) == (after > 0)
+    if after:
+        with pytest.raises(InputError, match="differs in seed"):
+            pipeline.run(replace(asked, seed=8))
+        with pytest.raises(InputError, match="an upload of run"):  # from another machine
+            pipeline.run(replace(asked, output=tmp_path / "elsewhere"))
+    cut = CutOff(monkeypatch, 1000)
+    assert command(["resume", str(asked.destination), "--quiet", "--no-store", "--workers", "0"]) == 0
+    assert cut.done[-1] == MANIFEST
+    pipeline.run(plain(tmp_path / "plain", formats=("jsonl", "csv")))
+    manifest = json.loads(read(store, "p/manifest.json"))
+    assert {part["path"]: part["sha256"] for part in manifest["parts"]} == digests(tmp_path / "plain")
+    for part in manifest["parts"]:
+        name = part["path"]
+        assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
+    assert NOTE not in names(store, "p")
+
+
+def test_what_another_upload_left_is_removed_by_force(store, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        CutOff(patch, 5)
+        with pytest.raises(StoppedRun):
+            pipeline.run(to(store, "p", formats=("csv",)))
+    assert {name for name in names(store, "p") if name.endswith(".csv")}
+    pipeline.run(replace(to(store, "p", force=True), output=tmp_path / "elsewhere"))
+    found = names(store, "p")
+    assert MANIFEST in found and not [name for name in found if name.endswith(".csv")]
+
+
+def test_a_forced_upload_cut_off_before_the_old_run_was_removed_keeps_none_of_it(
+    store, monkeypatch, tmp_path
+):
+    pipeline.run(to(store, "p"))
+    obstore.put(store, "p/patients-00000.jsonl", b"X" * len(read(store, "p/patients-00000.jsonl")))
+
+    async def cut(objects: bucket.Objects, gone: Any) -> None:
+        raise StoppedRun("the network is away")
+
+    asked = to(store, "p", force=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket.Objects, "delete", cut)
+        with pytest.raises(StoppedRun):
+            pipeline.run(asked)
+    pipeline.run(asked)
+    pipeline.run(plain(tmp_path / "plain"))
+    for name in digests(tmp_path / "plain"):
+        assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
+
+
+def test_an_object_that_appears_during_the_run_is_kept(store):
+    asked = to(store, "p")
+
+    def report(progress: pipeline.Progress) -> None:
+        if progress.phase == "finishing":
+            obstore.put(store, "p/summary.json", b"somebody else's")
+
+    with pytest.raises(StoppedRun, match=r"summary\.json is in the way"):
+        pipeline.run(asked, report)
+    assert read(store, "p/summary.json") == b"somebody else's" and MANIFEST not in names(store, "p")
+
+
+def test_a_file_too_large_for_one_request_goes_up_in_pieces(store, monkeypatch):
+    monkeypatch.setattr(bucket, "SINGLE_PUT_BYTES", 1_000_000)
+    result = pipeline.run(to(store, "p"))
+    assert max(part.bytes for part in result.parts) > 1_000_000
+    for part in result.parts:
+        assert len(read(store, f"p/{part.path}")) == part.bytes
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("ftp://host/x", "allowed: a folder, or s3://BUCKET/PREFIX"),
+        ("s3://", "allowed: a folder"),
+        ("s3://b/../x", "allowed: a folder"),
+        ("s3://no-such-bucket-here/x", "NoSuchBucket"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_said_before_anything_is_run(store, url, words, capsys, tmp_path):
+    assert command(["run", "standard", "-o", url, "--workers", "0", "--no-store", "--quiet"]) == 2
+    error = capsys.readouterr().err
+    assert words in error and "Traceback" not in error
+    assert not [*tmp_path.rglob("*.jsonl")]
+
+
+def test_a_server_that_does_not_answer_is_said_in_seconds(store, monkeypatch, capsys):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setitem(bucket.RETRY, "max_retries", 1)
+    assert command(["run", "standard", "-o", "s3://bucket/x", "--workers", "0", "--no-store"]) == 2
+    assert "cannot be listed" in capsys.readouterr().err
+
+
+def test_the_command_line_says_where_it_wrote_and_fetches_it(store, capsys, tmp_path):
+    url = f"s3://{store.config['bucket']}/cli"
+    arguments = ["run", "standard", "--patients", "50", "-o", url, "--workers", "0", "--no-store", "--json"]
+    assert command(arguments) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["output"] == url
+    assert f"{url}/patients-00000.jsonl" in said["parts"] and f"{url}/manifest.json" in said["files"]
+    home = tmp_path / "home"
+    assert command(["fetch", url, "-o", str(home)]) == 0
+    assert {entry.name for entry in home.iterdir()} == names(store, "cli")
+    assert command(["fetch", url, "-o", str(home)]) == 2, "not empty"
+    assert command(["fetch", url, "-o", str(home), "--force"]) == 0
+    obstore.put(store, "cli/patients-00000.jsonl", b"damaged")
+    assert command(["fetch", url, "-o", str(tmp_path / "other")]) == 1
+    assert "patients-00000.jsonl is damaged" in capsys.readouterr().err
+    assert not [*(tmp_path / "other").iterdir()]
