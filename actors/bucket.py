@@ -277,7 +277,9 @@ class Bucket:
         present = {name for name in present if OUR_NAMES.fullmatch(name)}
         if not self._force and not mine:
             if MANIFEST in present:
-                raise InputError(f"{self.output} holds a run: choose another output, or --force to replace it")
+                raise InputError(
+                    f"{self.output} holds a run: choose another output, or --force to replace it"
+                )
             if note is not None:
                 raise InputError(
                     f"{self.output} holds an upload of run {note.run} that was not finished: "
@@ -327,7 +329,9 @@ class Bucket:
                 else:
                     done = await objects.upload(name, partial / name, create)
                 if not done:
-                    raise StoppedRun(f"{self.output}/{name} appeared during the run and is not ours to replace")
+                    raise StoppedRun(
+                        f"{self.output}/{name} appeared during the run and is not ours to replace"
+                    )
 
         await _all([send(name) for name in sizes], tick)
         if not await objects.put(MANIFEST, manifest, create=not going_on):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors import cluster, one_root
+from actors import cluster, metrics, one_root
 from actors.kept import Alone, Settings, settings
 from actors.redis_tier import Redis
 from actors.shelf import Figures, Shelf
@@ -74,6 +74,7 @@ class Cache:
         self._compiling = asyncio.Semaphore(TASKS_AT_ONCE)
         self._background: set[asyncio.Task[Any]] = set()
         self._listening = False
+        self._told = dict.fromkeys(self._shelves, (0, 0, 0))
 
     async def hello(self) -> tuple[str, int]:
         """Node and process id."""
@@ -101,6 +102,7 @@ class Cache:
         for recipe, future in waiting:
             found[recipe.key] = await asyncio.shield(future)
             self._shelves[recipe.namespace].tag(recipe.key, tags)
+        self._measure()
         fault = self._redis.fault if self._redis and self._redis.faults > faults else None
         return Answer([None if found[r.key] is None else [found[r.key]] for r in wanted], fault)
 
@@ -171,6 +173,19 @@ class Cache:
             found.redis_values = await asyncio.to_thread(self._redis.usage)
             found.redis = self._redis.fault or "ok"
         return found
+
+    def _measure(self) -> None:
+        """Tell the metrics what each namespace did since the last time, and holds."""
+        for name, shelf in self._shelves.items():
+            figures = shelf.figures
+            now = figures.hits, figures.misses, figures.evictions
+            hits, misses, evictions = (new - old for new, old in zip(now, self._told[name], strict=True))
+            self._told[name] = now
+            metrics.add("cache_lookups", hits, namespace=name, result="hit")
+            metrics.add("cache_lookups", misses, namespace=name, result="miss")
+            metrics.add("cache_evictions", evictions, namespace=name)
+            metrics.put("cache_bytes", figures.bytes, namespace=name)
+            metrics.put("cache_limit_bytes", figures.limit_bytes, namespace=name)
 
     async def _fill(self, wanted: list[Recipe], tags: list[str]) -> None:
         """Settle the pending futures of `wanted`: with a reference, or None for what cannot be made."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors import database
+from actors import database, metrics
 from engine.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -34,6 +34,15 @@ class Connections:
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close(timeout=2)
+
+    def measure(self) -> None:
+        """Tell the metrics how many connections there are."""
+        figures = self._pool.get_stats() if self._pool is not None else {}
+        size, idle = figures.get("pool_size", 0), figures.get("pool_available", 0)
+        metrics.put("pool_connections", size - idle, state="used")
+        metrics.put("pool_connections", idle, state="idle")
+        metrics.put("pool_limit", self.most)
+        metrics.put("pool_waiting", figures.get("requests_waiting", 0))
 
     async def query(self, query: str, /, **values: Any) -> list[dict[str, Any]]:
         """Rows of the named statement, with a connection of the pool."""

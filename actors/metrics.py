@@ -35,6 +35,15 @@ CATALOGUE = {
         "Gauge", "Proportional set size of a run's processes on the driver's node.", ("role",)
     ),
     "seconds_without_progress": Metric("Gauge", "Seconds since anything in a run came back.", ("run",)),
+    "pool_connections": Metric("Gauge", "Connections to the database, used or idle.", ("state",)),
+    "pool_limit": Metric("Gauge", "Connections to the database that there may be."),
+    "pool_waiting": Metric("Gauge", "Calls that wait for a connection."),
+    "cache_lookups": Metric("Counter", "Look-ups in the cache: hit or miss.", ("namespace", "result")),
+    "cache_evictions": Metric(
+        "Counter", "Values that left the cache for want of room or by age.", ("namespace",)
+    ),
+    "cache_bytes": Metric("Gauge", "Bytes of the values in the cache.", ("namespace",)),
+    "cache_limit_bytes": Metric("Gauge", "Bytes that the values may have.", ("namespace",)),
 }
 """All metrics. Another part of the program adds its own here and calls `add` or `put`."""
 

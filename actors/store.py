@@ -429,6 +429,7 @@ class ConfigStore:
                 self._trouble = None
             except GoldenhourError as error:
                 self._trouble = str(error)
+            self._connections.measure()
             await asyncio.sleep(max(0.05, FLUSH_SECONDS - (time.monotonic() - begin)))
 
     async def _flush(self) -> None:

@@ -83,7 +83,9 @@ class _InParcel(Source):
             if words[0] != parcel.PREFIX or len(words) != 3:
                 continue
             if words[1] == "!":
-                raise InputError(f"there is no finished run in {place}: {msgspec.json.decode(words[2].encode())}")
+                raise InputError(
+                    f"there is no finished run in {place}: {msgspec.json.decode(words[2].encode())}"
+                )
             if words[1] == "+":
                 continue
             if words[1] == ".":
@@ -92,7 +94,9 @@ class _InParcel(Source):
             self._packed.setdefault(words[1], []).append(words[2])
             lines += 1
         if told != lines:
-            raise RunError(f"what the cluster sent of {place} is not whole: {lines} pieces of {told}; fetch again")
+            raise RunError(
+                f"what the cluster sent of {place} is not whole: {lines} pieces of {told}; fetch again"
+            )
 
     @property
     def whole(self) -> bool:
@@ -106,7 +110,7 @@ class _InParcel(Source):
 
     async def pieces(self, name: str) -> AsyncIterator[bytes]:
         unpacker = zstandard.ZstdDecompressor()
-        for text in self._packed[name]:
+        for text in self._packed.get(name, []):  # an empty file has no pieces
             yield unpacker.decompress(base64.b64decode(text), max_output_size=parcel.PIECE)
 
 
@@ -128,9 +132,11 @@ def _find(what: str, address: str | None, quiet: bool) -> tuple[Source, str]:
     if address or os.environ.get(jobs.ADDRESS):
         return _of_job(jobs.Jobs(jobs.chosen_address(address)), what, quiet)
     row = ask(lambda store: _row(store, what))
-    return _find(row["output"], None, quiet) if os.path.lexists(row["output"]) or bucket.is_url(
-        row["output"]
-    ) else _nowhere(what, row["output"])
+    return (
+        _find(row["output"], None, quiet)
+        if os.path.lexists(row["output"]) or bucket.is_url(row["output"])
+        else _nowhere(what, row["output"])
+    )
 
 
 async def _row(store: Any, reference: str) -> Any:
@@ -149,7 +155,9 @@ def _of_job(cluster: jobs.Jobs, job: str, quiet: bool) -> tuple[Source, str]:
     status = str(getattr(info.status, "value", info.status))
     place = (info.metadata or {}).get(jobs.METADATA)
     if place is None:
-        raise InputError(f"job {job} was not started by `goldenhour submit`: name the URL or folder it wrote to")
+        raise InputError(
+            f"job {job} was not started by `goldenhour submit`: name the URL or folder it wrote to"
+        )
     if status not in jobs.ENDED:
         raise InputError(f"run {job} is not finished ({status.lower()})")
     if status != "SUCCEEDED":

@@ -26,7 +26,9 @@ address = click.option(
     multiple=True,
     help="Environment variable for the job, with this value or the one it has here. The dashboard shows it.",
 )
-def submit(arguments: tuple[str, ...], address: str | None, no_follow: bool, variables: tuple[str, ...]) -> int:
+def submit(
+    arguments: tuple[str, ...], address: str | None, no_follow: bool, variables: tuple[str, ...]
+) -> int:
     """Run SCENARIO as a job of a Ray cluster; takes the options of `goldenhour run`.
 
     Prints the run's id, then on stderr the job's log until it ends; Ctrl-C stops the showing, not the job. Without
@@ -39,7 +41,9 @@ def submit(arguments: tuple[str, ...], address: str | None, no_follow: bool, var
 
 @click.command("fetch")
 @click.argument("what", metavar="RUN|URL|DIR")
-@click.option("-o", "--output", metavar="DIR", required=True, type=click.Path(path_type=Path), help="Folder for it.")
+@click.option(
+    "-o", "--output", metavar="DIR", required=True, type=click.Path(path_type=Path), help="Folder for it."
+)
 @address
 @click.option("--force", is_flag=True, help="Replace an earlier run in that folder.")
 @click.option("--quiet", is_flag=True, help="Say nothing unless it fails.")

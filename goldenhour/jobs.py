@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import logging
 import os
 import re
 import shutil
@@ -26,9 +27,7 @@ METADATA = "goldenhour_output"
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 
-TOKEN_HINT = (
-    "set RAY_AUTH_MODE=token and put the cluster's token into ~/.ray/auth_token, RAY_AUTH_TOKEN_PATH or RAY_AUTH_TOKEN"
-)
+TOKEN_HINT = "set RAY_AUTH_MODE=token, with the cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
 
 
 def chosen_address(address: str | None) -> str:
@@ -81,7 +80,9 @@ class Jobs:
                 return self._client.get_job_info(job)
             except RuntimeError as error:
                 if "status code 404" in str(error):
-                    raise InputError(f"the cluster at {self.address} has no run or job {shown(job)}") from None
+                    raise InputError(
+                        f"the cluster at {self.address} has no run or job {shown(job)}"
+                    ) from None
                 raise
 
     def log(self, job: str) -> str:
@@ -123,6 +124,9 @@ def _client(address: str) -> Any:
             "the jobs of a cluster need more of Ray than is installed here: pip install 'goldenhour[cluster]'"
         ) from None
 
+    for name in (sdk.__name__, "ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
     class Client(sdk.JobSubmissionClient):  # type: ignore[misc]
         def _do_request(self, *arguments: Any, **options: Any) -> Any:
             return super()._do_request(*arguments, **{"timeout": REQUEST_SECONDS, **options})
@@ -137,7 +141,9 @@ def package(files: dict[str, bytes] | None = None) -> Iterator[Path]:
         folder = Path(name)
         for each in one_root.PACKAGES:
             shutil.copytree(
-                one_root.ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__", "*.py[co]", ".*")
+                one_root.ROOT / each,
+                folder / each,
+                ignore=shutil.ignore_patterns("__pycache__", "*.py[co]", ".*"),
             )
         for path, data in (files or {}).items():
             (folder / path).write_bytes(data)

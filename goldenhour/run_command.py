@@ -70,7 +70,12 @@ def run(options: Options) -> None:
 
 
 def resume(
-    directory: Path | Url, workers: int | None, address: str | None, no_store: bool, quiet: bool, as_json: bool
+    directory: Path | Url,
+    workers: int | None,
+    address: str | None,
+    no_store: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Go on with the unfinished run in a folder, with the settings it was started with."""
     output, destination = _place(directory)

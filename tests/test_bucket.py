@@ -59,7 +59,9 @@ def to(store: S3Store, prefix: str, **settings: Any) -> pipeline.RunRequest:
 
 
 def names(store: S3Store, prefix: str) -> set[str]:
-    return {entry["path"].removeprefix(f"{prefix}/") for page in obstore.list(store, prefix) for entry in page}
+    return {
+        entry["path"].removeprefix(f"{prefix}/") for page in obstore.list(store, prefix) for entry in page
+    }
 
 
 def read(store: S3Store, name: str) -> bytes:
