@@ -5,12 +5,12 @@
 # make bench-fidelity   the model against published figures, 300,000 patients; fails when one falls short
 # make bench-theory     single facilities against queueing theory; fails when a line lies outside its interval
 # make bench-peers      the same network in SimPy and Ciw: means must agree; speed side by side
-# make bench-capacity bench-cluster bench-scaleout   what one more ambulance, table or bed is worth, and speed by load and size; fails when more kills
+# make bench-capacity   what one more ambulance, table or bed is worth, and speed by load and size; fails when more kills
 # make bench-stores     runs, database and caches under load and under fire; fails when a figure falls short
 # make chaos     kill anything of a run on three local nodes, ROUNDS=100 times; fails unless nothing is lost
 # make soak      one run after the other for MINUTES=3; fails when memory, handles or the object store grow
 # make bench-cluster  runs as jobs of a cluster whose nodes have only the dependencies; fails unless all is as it must be
-# make bench-scaleout throughput of 1, 2 and 4 nodes with a core each, the same bytes from all
+# make bench-scaleout  throughput of 1, 2 and 4 nodes with a core each, the same bytes from all
 # make docs      what is generated: docs/records.md and the excerpt in README.md
 # make clean     remove .venv, out and every cache of the tools
 
@@ -38,7 +38,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores docs clean chaos soak
+.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-cluster bench-scaleout docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
