@@ -657,9 +657,12 @@ class _Attempt:
             scheduling_strategy="DEFAULT" if session.local else "SPREAD",
         )
         self._orders = {lane: ray.put(order) for lane, order in run.orders.items()}
-        self._most_running = len(run.orders) * 1000 if session.local else request.workers
+        # Where the run has the whole cluster, a second task for each CPU waits there with its chunk: no CPU idles while
+        # results travel.
+        ahead = request.workers if not session.local and request.workers >= session.generators() else 0
+        self._most_running = len(run.orders) * 1000 if session.local else request.workers + ahead
         self._per_part = -(-PARQUET_PART // request.chunk_size) if PART in run.orders else 0
-        self._limit = request.workers + 3 + request.workers * self._per_part
+        self._limit = request.workers + ahead + 3 + request.workers * self._per_part
         self._here: list[int] = []
         self._issued = 0
         self._heads: deque[tuple[Any, Any]] = deque()
