@@ -10,6 +10,7 @@
 # make chaos     kill anything of a run on three local nodes, ROUNDS=100 times; fails unless nothing is lost
 # make soak      one run after the other for MINUTES=3; fails when memory, handles or the object store grow
 # make bench-cluster  runs as jobs of a cluster whose nodes have only the dependencies; fails unless all is as it must be
+# make bench-observe  a real Prometheus scrapes a real run; fails unless every query of the dashboards has data
 # make bench-scaleout  throughput of 1, 2 and 4 nodes with a core each, the same bytes from all
 # make docs      what is generated: docs/records.md and the excerpt in README.md
 # make clean     remove .venv, out and every cache of the tools
@@ -38,7 +39,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-cluster bench-scaleout docs clean chaos soak
+.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-cluster bench-observe bench-scaleout docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -95,6 +96,9 @@ soak: setup
 
 bench-cluster: setup
 	$(BIN)/python -m bench.cluster_job
+
+bench-observe: setup
+	$(BIN)/python -m bench.observe
 
 bench-scaleout: setup
 	$(BIN)/python -m bench.scaleout

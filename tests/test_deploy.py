@@ -1,0 +1,75 @@
+"""What is deployed: manifests, scripts, rules and dashboards are what the programs that read them take."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from actors.metrics import CATALOGUE
+
+DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
+
+
+@promtool
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "config", "prometheus.yml"),
+        ("check", "rules", "alerts.yml"),
+        ("test", "rules", "alerts_test.yml"),
+    ],
+)
+def test_prometheus_takes_its_files_and_the_alerts_fire_when_they_should(command):
+    done = subprocess.run(
+        ["promtool", *command],
+        cwd=DEPLOY / "prometheus",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", [*DEPLOY.glob("grafana/*.json"), DEPLOY / "prometheus/alerts.yml"], ids=lambda p: p.name
+)
+def test_every_metric_that_is_asked_for_is_told_with_the_labels_that_are_asked_for(path):
+    text = path.read_text()
+    if path.suffix == ".json":
+        text = "\n".join(t["expr"] for panel in json.loads(text)["panels"] for t in panel["targets"])
+    asked = re.findall(r"ray_goldenhour_(\w+?)(_total)?\b(?:\{(\w+)=)?", text)
+    assert asked
+    for name, total, label in asked:
+        metric = CATALOGUE[name]
+        assert (total == "_total") == (metric.kind == "Counter"), name
+        assert not label or label in metric.tags
+
+
+def test_the_rayjob_is_one_and_protects_its_cluster():
+    job = yaml.safe_load((DEPLOY / "kuberay/rayjob.yaml").read_text())
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    spec = job["spec"]
+    assert "goldenhour run" in spec["entrypoint"] and spec["shutdownAfterJobFinishes"]
+    cluster = spec["rayClusterSpec"]
+    pods = [cluster["headGroupSpec"]["template"], *(g["template"] for g in cluster["workerGroupSpecs"])]
+    for pod in [*pods, spec["submitterPodTemplate"]]:
+        (container,) = pod["spec"]["containers"]
+        assert {"name": "RAY_AUTH_MODE", "value": "token"} in container["env"]
+        assert any(each["name"] == "RAY_AUTH_TOKEN" for each in container["env"])
+    assert cluster["headGroupSpec"]["rayStartParams"]["port"] == "6380"
+    pins = (DEPLOY.parent / "constraints.txt").read_text()
+    assert f"ray=={cluster['rayVersion']}\n" in pins
+
+
+def test_the_batch_script_is_one_and_says_how_it_is_called():
+    script = str(DEPLOY / "slurm/goldenhour.sbatch")
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    done = subprocess.run(["bash", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "usage: sbatch" in done.stderr
+    assert "6379" not in re.sub(r"#.*", "", Path(script).read_text())
