@@ -276,7 +276,8 @@ def _check(request: RunRequest) -> None:
         raise InputError(
             f"unknown compression {request.compress!r}; allowed: {', '.join(generator.SUFFIXES)}"
         )
-    if request.workers < AUTOMATIC:
+    on_cluster = cluster.target(request.address) != "local"
+    if request.workers < 0 and not (on_cluster and request.workers == AUTOMATIC):
         raise InputError(f"workers: got {request.workers}; allowed: 0 (no Ray) or more")
     if request.writers < 1 or (request.writers > 1 and request.workers == 0):
         raise InputError(f"writers: got {request.writers}; allowed: 1, or more with workers")

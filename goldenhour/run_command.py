@@ -87,6 +87,8 @@ def resume(
     original = scenario_file.parse(bytes(left.scenario), "json", "scenario of the unfinished run")
     workers = left.workers if workers is None else workers
     address = left.address if address is None and workers else address
+    if workers == pipeline.AUTOMATIC and cluster.target(address) == "local":
+        workers = cluster.default_workers()
     check_address(address, workers)
     request = pipeline.RunRequest(
         scenario=scenario_module.resolve(original),
