@@ -480,7 +480,9 @@ def test_opening_and_closing_leaks_no_connection(server: Server, where: Database
     while connections(server) > before and time.monotonic() < until:
         time.sleep(0.05)
     assert connections(server) <= before
-    assert psutil.Process().num_fds() < files + 25  # half of one for each cycle; others of this process come and go
+    assert (
+        psutil.Process().num_fds() < files + 25
+    )  # half of one for each cycle; others of this process come and go
 
 
 def test_an_eleventh_driver_waits_for_a_place(tmp_path: Path) -> None:
