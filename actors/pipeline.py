@@ -650,7 +650,7 @@ class _Attempt:
             .remote(str(run.folder.partial), run.folder.run.run, share, run.sync_seconds)
             for share in self._shares
         ]
-        self._generate = ray.remote(generator.generate).options(
+        self._generate = generator.task().options(
             num_cpus=1,
             num_returns=2,
             max_retries=3,
