@@ -1,12 +1,15 @@
 """Starting a local Ray or joining a cluster, quietly, and leaving it as it was found."""
 
 import contextlib
+import ctypes
 import importlib
 import logging
 import os
+import platform
 import secrets
 import signal
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,8 +26,8 @@ OBJECT_STORE_BYTES_PER_GENERATOR = 24 * 1024 * 1024
 """More of it for each further generator, whose chunk and frames are in the store too."""
 
 WORKERS_ARE_EQUAL = {"worker_niceness": 0}
-"""Ray lowers the priority of all its workers alike (to 15); `be_nice` does so for those that only compute, and what
-must answer quickly, the store and the writer, keeps its own."""
+"""Ray lowers the priority of all its workers alike (to 15); `be_nice` does so for those that compute and write, and
+what must answer quickly, the store, keeps its own."""
 
 PROMPT_RELEASE = {"free_objects_period_milliseconds": 20, "free_objects_batch_size": 2}
 """Ray drops objects nobody needs any more once a second; chunks and frames of a second fill the whole object store.
@@ -39,7 +42,16 @@ CONNECT_SECONDS = 5.0
 """Time an existing cluster has to accept a connection."""
 
 NICENESS = 10
-"""Simulator and generators give way to the driver, the writer and everything else on the machine."""
+"""Simulator, generators and writer give way to the driver, the store and everything else on the machine."""
+
+SLICE_NANOSECONDS = 100_000_000
+"""Time those that only compute ask to run for at a stretch, instead of some 3 ms: Linux, from 6.12 on, then lets every
+other thread that wakes up go first (the longest there is). Together with the writer's lower priority and the store's
+shorter turns, a look-up in the store while two runs generate on two cores took 8 to 9 ms at the 99th percentile, not
+12 to 15; runs are as fast as before."""
+
+SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
+"""Numbers of the system call, for which Python has no name."""
 
 _lock = threading.RLock()
 _users = 0
@@ -68,9 +80,15 @@ def restore_pyarrow() -> None:
 
 
 def be_nice() -> None:
-    """Lower this process's priority to `NICENESS`, once."""
+    """Lower this thread's priority to `NICENESS` and have it interrupted at once by those that wait for an answer."""
     with contextlib.suppress(OSError):
         os.nice(max(0, NICENESS - os.nice(0)))
+    number = SCHED_SETATTR.get(platform.machine())
+    if sys.platform == "linux" and number is not None:
+        with contextlib.suppress(OSError, AttributeError):
+            # struct sched_attr: size, policy (0: the usual one), flags, nice, priority, runtime, deadline, period
+            attributes = struct.pack("=IIQiIQQQ", 48, 0, 0, os.nice(0), 0, SLICE_NANOSECONDS, 0, 0)
+            ctypes.CDLL(None).syscall(number, 0, ctypes.c_char_p(attributes), 0)
 
 
 def default_workers() -> int:

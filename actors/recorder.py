@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from actors import cache, cluster, database, pipeline, store
+from actors import cache, cluster, database, pipeline, shared_store
 from actors.database import Database
 from actors.postgres import Server
 from actors.store import ConfigStore
@@ -60,7 +60,7 @@ def run(
 ) -> pipeline.RunResult:
     """`pipeline.run`, entered in the database at `where` from its beginning to its end.
 
-    On a shared Ray the cluster's ConfigStore is used, else one in this process. Raises what `pipeline.run` does,
+    On a shared Ray the cluster's SharedStore is used, else one in this process. Raises what `pipeline.run` does,
     Interrupted also when somebody else cancelled the run, and StoreError when a server that was asked for by its
     address cannot be reached, before anything is started. An embedded database that cannot be started costs one
     warning, told by `say`.
@@ -334,7 +334,7 @@ class _InProcess(_Leased):
 
 
 class _Actor(_Leased):
-    """The ConfigStore of the cluster; made again when it died."""
+    """The SharedStore of the cluster; made again when it died."""
 
     def __init__(self, where: Database) -> None:
         super().__init__(where)
@@ -347,7 +347,7 @@ class _Actor(_Leased):
 
         try:
             if self._handle is None:
-                self._handle = await asyncio.to_thread(store.actor, self._where)
+                self._handle = await asyncio.to_thread(shared_store.actor, self._where)
                 await self._check_database()
                 self._told_cache = 0
             if self._told_cache < CACHE_LOOKS:

@@ -1,7 +1,7 @@
 """ConfigStore: the only code that talks to the database. Scenarios with their versions, and runs.
 
-On a shared cluster it is one named actor that all drivers use; for the command line and in a driver's own Ray the
-same class works in process. SQL stands in sql/queries.sql, the schema in sql/migrations.
+On a shared cluster one named actor has it for all drivers (shared_store.py); for the command line and in a driver's own
+Ray it works in process. SQL stands in sql/queries.sql, the schema in sql/migrations.
 """
 
 import asyncio
@@ -35,14 +35,8 @@ cluster.spare_memory()
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-NAME, NAMESPACE = "ConfigStore", "goldenhour"
-"""The actor's name on a cluster."""
-
 CHANNEL = "goldenhour_changes"
 """PostgreSQL channel of changes of scenarios: {"kind": "scenario", "name": ..., "hash": ...}."""
-
-SHARED_CONNECTIONS = 9
-"""Connections in the pool of a shared store; a tenth one listens."""
 
 SILENCE_SECONDS = 15.0
 """A run whose driver has not been heard of for so long is taken for dead."""
@@ -210,7 +204,7 @@ class ConfigStore:
         """
         if not storable(name) or (version is not None and not 0 < version < 2**31):
             return None
-        known = self._looked_up.get((name, version))
+        known = self.known_scenario(name, version)
         if known is not None:
             return known
         if self._connections.most > 1:
@@ -222,6 +216,10 @@ class ConfigStore:
                 self._looked_up.clear()
             self._looked_up[name, version] = rows[0]
         return rows[0] if rows else None
+
+    def known_scenario(self, name: str, version: int | None = None) -> dict[str, Any] | None:
+        """What `scenario` answers from memory; None where it has to ask the database. May be called by any thread."""
+        return self._looked_up.get((name, version))
 
     async def scenarios(self) -> list[dict[str, Any]]:
         """The newest version of every scenario that was not removed."""
@@ -317,16 +315,23 @@ class ConfigStore:
 
     async def run_status(self, run: uuid.UUID) -> dict[str, Any] | None:
         """State and progress of a run; from memory while its driver beats to this store."""
-        live = self._live.get(run)
-        if live is not None and time.monotonic() - live.at < SILENCE_SECONDS:
-            return {
-                **msgspec.structs.asdict(live.beat),
-                "state": live.state,
-                "cancelled_by": live.reply.cancelled_by,
-            }
+        known = self.known_status(run)
+        if known is not None:
+            return known
         row = await self.run(run)
         names = (*Beat.__struct_fields__, "state", "cancelled_by")
         return None if row is None else {name: row[name] for name in names}
+
+    def known_status(self, run: uuid.UUID) -> dict[str, Any] | None:
+        """What `run_status` answers from memory; None where it has to ask the database. May be called by any thread."""
+        live = self._live.get(run)
+        if live is None or time.monotonic() - live.at >= SILENCE_SECONDS:
+            return None
+        return {
+            **msgspec.structs.asdict(live.beat),
+            "state": live.state,
+            "cancelled_by": live.reply.cancelled_by,
+        }
 
     async def find_run(self, reference: str) -> uuid.UUID:
         """The run that an id, the first characters of one (four or more) or a name mean.
@@ -480,30 +485,3 @@ async def opened(
     finally:
         if server is not None:
             await asyncio.to_thread(server.close)
-
-
-def actor(where: database.Database) -> Any:
-    """The handle of the cluster's ConfigStore, which is made if there is none and outlives the driver that made it.
-
-    An embedded database is reached on this machine only, so the actor is put here. Which database it uses is decided by
-    whoever makes it: compare `key`.
-    """
-    import ray
-
-    options: dict[str, Any] = {}
-    if where.embedded:
-        node = ray.get_runtime_context().get_node_id()
-        options["scheduling_strategy"] = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            node, soft=False
-        )
-    remote: Any = ray.remote(ConfigStore)
-    return remote.options(
-        name=NAME,
-        namespace=NAMESPACE,
-        lifetime="detached",
-        get_if_exists=True,
-        num_cpus=0,
-        max_restarts=0,
-        max_concurrency=1000,
-        **options,
-    ).remote(where.conninfo(), SHARED_CONNECTIONS, where.key)

@@ -309,6 +309,7 @@ class Writer:
         """Node and process id."""
         import ray
 
+        cluster.be_nice()
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
     def open(self, lanes: Sequence[str]) -> Receipt:

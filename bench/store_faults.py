@@ -10,7 +10,7 @@ import psutil
 import psycopg
 from msgspec.structs import replace
 
-from actors import cluster, pipeline, recorder, store
+from actors import cluster, pipeline, recorder
 from actors.store import ConfigStore
 from bench import store_ground
 from bench.figures import Figure, at_most, exactly
@@ -109,7 +109,7 @@ def _take_all_connections(place: Ground) -> None:
 def _kill_store() -> None:
     for process in psutil.Process().children(recursive=True):
         try:
-            if " ".join(process.cmdline()).startswith(f"ray::{store.NAME}"):
+            if " ".join(process.cmdline()).startswith("ray::SharedStore"):
                 process.kill()
         except psutil.Error:
             continue

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg_pool
 from psycopg.conninfo import make_conninfo
 
-from actors import cluster, one_root, pipeline, recorder, store
+from actors import cluster, one_root, pipeline, recorder, shared_store
 from bench import store_ground
 from bench.figures import Figure, at_least, at_most, exactly
 from bench.store_ground import Ground
@@ -28,6 +28,8 @@ NAMES = tuple(name for kind in KINDS for name in (kind, "standard"))
 
 SAMPLES = 1_000
 WARM_UP = 50
+UNDER_WAY = 50_000
+"""Patients each run has written before the first sample is taken: what a run does once is over then."""
 
 
 def together() -> Iterator[Figure]:
@@ -142,12 +144,12 @@ def processes() -> Iterator[Figure]:
 class Caller:
     """An actor that calls the store and takes the time, in milliseconds."""
 
-    def measure(self, handle: Any, method: str, *arguments: Any) -> list[float]:
-        """Times of `SAMPLES` calls, one after the other."""
+    def measure(self, handle: Any, method: str, *arguments: Any, samples: int = SAMPLES) -> list[float]:
+        """Times of `samples` calls, one after the other."""
         import ray
 
         times = []
-        for number in range(WARM_UP + SAMPLES):
+        for number in range(WARM_UP + samples):
             begin = time.perf_counter()
             found = ray.get(getattr(handle, method).remote(*arguments), timeout=60)
             if number >= WARM_UP:
@@ -161,10 +163,12 @@ def latency() -> Iterator[Figure]:
     """Look-ups through the actor from another process, while two runs generate."""
     import ray
 
-    with store_ground.ground() as place, cluster.start(None, workers=2):
-        handle = store.actor(place.where)
+    with store_ground.ground() as place, cluster.start(None, cluster.default_workers()):
+        handle = shared_store.actor(place.where)
         text = store_ground.registration(store_ground.request(Path("x"), "brigade", 1, 1000)).content
         ray.get(handle.add_scenario.remote("mine", text, "bench"), timeout=60)
+        caller = ray.remote(Caller).options(num_cpus=0).remote()
+        ray.get(caller.measure.remote(handle, "key", samples=0), timeout=60)
         runs: list[uuid.UUID] = []
         moving = [threading.Event(), threading.Event()]
         patients = [0, 0]
@@ -176,7 +180,7 @@ def latency() -> Iterator[Figure]:
 
             def report(progress: pipeline.Progress) -> None:
                 patients[number] = progress.patients
-                if progress.patients:
+                if progress.patients >= UNDER_WAY:
                     moving[number].set()
 
             try:
@@ -190,7 +194,6 @@ def latency() -> Iterator[Figure]:
             thread.start()
         for event in moving:
             event.wait(300)
-        caller = ray.remote(Caller).options(num_cpus=0).remote()
         before = list(patients)
         looked_up = ray.get(caller.measure.remote(handle, "scenario", "mine"), timeout=600)
         status = ray.get(caller.measure.remote(handle, "run_status", runs[0]), timeout=600)

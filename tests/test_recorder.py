@@ -18,7 +18,7 @@ from databases import ask, connections, content, empty, folder_of, registration,
 from msgspec.structs import replace
 from runs import children, digests, request
 
-from actors import cache, cluster, database, one_root, pipeline, recorder, store
+from actors import cache, cluster, database, one_root, pipeline, recorder, shared_store
 from actors.database import Database
 from actors.kept import Settings
 from actors.pipeline import Progress
@@ -260,7 +260,7 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
     def report(progress: Progress) -> None:
         seen.append(connections(server) - before)
         if progress.phase == "running" and progress.patients and kill.acquire(blocking=False):
-            for process in children("ray::ConfigStore"):
+            for process in children("ray::SharedStore"):
                 process.kill()
                 killed.append(process)
 
@@ -274,7 +274,7 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
         with ThreadPoolExecutor(3) as threads:
             results = list(threads.map(one, range(3)))
         assert len(killed) == 1
-        ask_actor = store.actor(where)
+        ask_actor = shared_store.actor(where)
         import ray
 
         status = ray.get(ask_actor.run_status.remote(entered[0].id), timeout=60)
@@ -307,7 +307,7 @@ def test_the_clusters_cache_hears_of_scenarios_that_change(where: Database, tmp_
         )
         ray.get(kept.get.remote(recipes.of_scenario(other, recipes.SIMULATED), ["scenario:mine"]), timeout=60)
         assert values() > before
-        ray.get(store.actor(where).add_scenario.remote("mine", content("mine"), "test"), timeout=60)
+        ray.get(shared_store.actor(where).add_scenario.remote("mine", content("mine"), "test"), timeout=60)
         until = time.monotonic() + 60
         while values() > before:
             assert time.monotonic() < until
