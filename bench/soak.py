@@ -1,9 +1,10 @@
-"""Soak: one run after the other on one Ray, for minutes or hours; memory, handles and the object store are watched.
+"""Soak: one run after the other on one Ray with its store and its cache, for minutes or hours; all that may grow is seen.
 
 `make soak MINUTES=3` runs it (MINUTES=60 for an hour). Between two runs, every few seconds, a line is printed: runs
 done, patients, PSS of the driver, of the actors' and generators' processes and of Ray's daemons, open handles of all,
-processes, and bytes in the object store. The first third of the samples is warm-up; a figure whose median over
-the last third exceeds that over the second third by more than its allowance has grown, and the exit code is 1.
+processes, bytes in the object store, connections to the database, and the share of look-ups that the cache answered
+since the beginning. The first third of the samples is warm-up; a figure whose median over the last third exceeds that
+over the second third by more than its allowance has grown, and the exit code is 1.
 """
 
 import argparse
@@ -12,17 +13,14 @@ import os
 import shutil
 import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 
-from actors import cluster, memory, pipeline
-from bench import results_file
-from engine import scenario as scenarios
-from goldenhour import __version__, scenario_files
+from actors import cache, cluster, memory, pipeline, recorder
+from bench import results_file, store_ground
+from goldenhour import __version__
 
 RUNS = (
     ("standard", 20_000, ("jsonl",), 1),
@@ -52,6 +50,8 @@ class Sample(NamedTuple):
     daemon_handles: int
     processes: int
     store_mb: float
+    connections: int
+    hit_percent: float
 
 
 ALLOWED = {
@@ -61,12 +61,13 @@ ALLOWED = {
     "handles": (10, 0.05),
     "processes": (1, 0.0),
     "store_mb": (2.0, 0.0),
+    "connections": (2, 0.0),
 }
 """How far a median may rise from the second third to the last: so much, and this share of itself. Handles of Ray's
 daemons are not judged: its log monitor keeps the log of each ended actor open, up to 200 files."""
 
 
-def sample(begun: float, runs: int, patients: int) -> Sample:
+def sample(begun: float, runs: int, patients: int, connections: int) -> Sample:
     """Look at this process, its descendants and the object store."""
     driver = psutil.Process()
     workers = daemons = 0
@@ -96,6 +97,8 @@ def sample(begun: float, runs: int, patients: int) -> Sample:
         daemon_handles=daemon_handles,
         processes=processes,
         store_mb=round(store_bytes() / 1e6, 1),
+        connections=connections,
+        hit_percent=hit_percent(),
     )
 
 
@@ -106,20 +109,25 @@ def store_bytes() -> int:
     return int(ray.cluster_resources()[STORE] - ray.available_resources().get(STORE, 0))
 
 
-def request(number: int, output: Path) -> pipeline.RunRequest:
-    """The run with this number: scenarios in turn, each time another seed."""
+def hit_percent() -> float:
+    """Look-ups of all namespaces that the cache answered itself, in percent, since it began."""
+    import ray
+
+    found: cache.Stats = ray.get(cache.find().stats.remote(), timeout=60)
+    hits = sum(each.hits for each in found.namespaces.values())
+    asked = hits + sum(each.misses for each in found.namespaces.values())
+    return round(100 * hits / max(1, asked), 1)
+
+
+def run(number: int, place: store_ground.Ground) -> pipeline.RunResult:
+    """The run with this number, recorded: scenarios in turn, each time another seed. Its files are removed."""
     name, patients, formats, writers = RUNS[number % len(RUNS)]
-    original = scenarios.with_overrides(scenario_files.load(name), seed=number, total=patients, days=None)
-    return pipeline.RunRequest(
-        scenario=scenarios.resolve(original),
-        original=original,
-        seed=number,
-        output=output,
-        formats=formats,
-        workers=1,
-        writers=writers,
-        version=__version__,
+    asked = store_ground.request(
+        place.base / "out", name, number, patients, formats=formats, writers=writers, version=__version__
     )
+    result = recorder.run(asked, store_ground.registration(asked), place.where)
+    shutil.rmtree(asked.output)
+    return result
 
 
 def grown(samples: list[Sample]) -> list[str]:
@@ -144,23 +152,21 @@ def main() -> None:
     samples: list[Sample] = []
     recoveries = patients = 0
     every = max(SAMPLE_SECONDS, options.minutes * 60 / 120)
+    os.environ["GOLDENHOUR_CACHE"] = "on"  # as on a cluster: an actor for all runs
     print("  ".join(Sample._fields))
-    with tempfile.TemporaryDirectory(prefix="goldenhour-soak-") as place, cluster.start(None, 1):
-        output = Path(place, "out")
+    with store_ground.ground() as place, cluster.start(None, 1):
         for number in range(len(RUNS)):  # kernels are compiled, files come into the system's cache
-            pipeline.run(request(number, output))
-            shutil.rmtree(output)
+            run(number, place)
         begun = looked = time.monotonic()
         for number in itertools.count():
-            result = pipeline.run(request(number, output))
+            result = run(number, place)
             patients += result.patients
             recoveries += result.recoveries
-            shutil.rmtree(output)
             now = time.monotonic()
             if now - looked >= every:
                 looked = now
                 time.sleep(SETTLE_SECONDS)
-                samples.append(sample(begun, number + 1, patients))
+                samples.append(sample(begun, number + 1, patients, place.connections()))
                 print("  ".join(f"{value:>{len(name)},}" for name, value in samples[-1]._asdict().items()))
                 sys.stdout.flush()
             if now - begun >= 60 * options.minutes:
