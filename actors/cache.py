@@ -281,9 +281,9 @@ class Cache:
 
 
 def _task(function: Any, **options: Any) -> Any:
-    import ray
-
-    return ray.remote(function).options(max_retries=2, retry_exceptions=False, **options)
+    return cluster.remote(function, f"goldenhour.{function.__name__}").options(
+        max_retries=2, retry_exceptions=False, **options
+    )
 
 
 def _check(recipe: Recipe) -> None:
@@ -393,13 +393,11 @@ def find() -> Any:
 
 def start(chosen: Settings) -> Any:
     """The cluster's Cache, made (and warming up) where there is none."""
-    import ray
-
     actor = find()
     if actor is not None:
         return actor
     options = {"num_cpus": 0, "max_restarts": 0, "lifetime": "detached", "namespace": RAY_NAMESPACE}
-    actor = ray.remote(Cache).options(name=actor_name(), get_if_exists=True, **options).remote(chosen)
+    actor = cluster.remote(Cache).options(name=actor_name(), get_if_exists=True, **options).remote(chosen)
     actor.warm_builtins.remote()
     return actor
 

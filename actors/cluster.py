@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
@@ -57,6 +58,7 @@ _lock = threading.RLock()
 _users = 0
 _owned = False
 _undo = contextlib.ExitStack()
+_remotes: dict[Any, Any] = {}
 
 
 def spare_memory() -> None:
@@ -89,6 +91,23 @@ def be_nice() -> None:
             # struct sched_attr: size, policy (0: the usual one), flags, nice, priority, runtime, deadline, period
             attributes = struct.pack("=IIQiIQQQ", 48, 0, 0, os.nice(0), 0, SLICE_NANOSECONDS, 0, 0)
             ctypes.CDLL(None).syscall(number, 0, ctypes.c_char_p(attributes), 0)
+
+
+def remote(thing: Any, identity: str = "", **options: Any) -> Any:
+    """`ray.remote` of a function or class of ours, made once in a process.
+
+    Each time Ray wraps the methods of a class anew, those it has wrapped before too, and takes a function for another
+    one. To drivers that name the same `identity` a function is one and the same: Ray keeps a queue for each remote
+    function and gives a free CPU to the first queue that has something in it, so of two runs one would stand still
+    until the other is over.
+    """
+    found = _remotes.get(thing)
+    if found is None:
+        ray: Any = importlib.import_module("ray")
+        found = _remotes[thing] = ray.remote(**options)(thing) if options else ray.remote(thing)
+        if identity:
+            found._uuid = uuid.uuid5(uuid.NAMESPACE_OID, identity)
+    return found
 
 
 def default_workers() -> int:

@@ -1,11 +1,9 @@
 """generate: the stateless task that turns chunks of columns into encoded pieces of part files."""
 
-import functools
 import os
 import pickle
-import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from actors import cluster, one_root
 from actors.writer import Delivery, Piece
@@ -49,9 +47,6 @@ class Origin(NamedTuple):
     node: str
     pid: int
 
-
-IDENTITY = uuid.UUID("6f1d0c5e-9d0b-4c39-8d0a-5f0b8c9e7a21")
-"""What Ray tells `generate` from other functions by, see `task`."""
 
 _lexicons: "dict[bytes, Lexicon]" = {}
 """Of the two scenarios used last."""
@@ -114,18 +109,3 @@ def generate(order: Order, *chunks: "Chunk") -> tuple[Delivery, Origin]:
     wrapped = [piece._replace(data=pickle.PickleBuffer(piece.data)) for piece in delivery.pieces]
     origin = Origin(ray.get_runtime_context().get_node_id(), os.getpid())
     return delivery._replace(pieces=wrapped), origin
-
-
-@functools.cache
-def task() -> Any:
-    """`generate` as a remote function, the same one for the runs of all drivers.
-
-    Ray keeps a queue for each remote function, gives a free CPU to the first queue that has something in it, and takes
-    `ray.remote` of the same function for another one each time: of two runs one would stand still until the other is
-    over.
-    """
-    import ray
-
-    found = ray.remote(generate)
-    found._uuid = IDENTITY
-    return found

@@ -639,18 +639,18 @@ class _Attempt:
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self._node, soft=False)
         stateful: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
         self._simulator = (
-            ray.remote(FlowSimulator)
+            cluster.remote(FlowSimulator)
             .options(**stateful)
             .remote(run.scenario, request.seed, request.replication, request.chunk_size, run.cache)
         )
         self._shares = _shares(request)
         self._writers = [
-            ray.remote(Writer)
+            cluster.remote(Writer)
             .options(**stateful, scheduling_strategy=here if request.writers == 1 else "SPREAD")
             .remote(str(run.folder.partial), run.folder.run.run, share, run.sync_seconds)
             for share in self._shares
         ]
-        self._generate = generator.task().options(
+        self._generate = cluster.remote(generator.generate, "goldenhour.generate").options(
             num_cpus=1,
             num_returns=2,
             max_retries=3,

@@ -87,14 +87,17 @@ def actor(where: database.Database) -> Any:
         )
     for name in PROMPT_CALLS:
         ray.method(concurrency_group="prompt")(getattr(SharedStore, name))
-    remote: Any = ray.remote(concurrency_groups={"prompt": PROMPT})(SharedStore)
-    return remote.options(
-        name=NAME,
-        namespace=NAMESPACE,
-        lifetime="detached",
-        get_if_exists=True,
-        num_cpus=0,
-        max_restarts=0,
-        max_concurrency=CALLS,
-        **options,
-    ).remote(where.conninfo(), where.key)
+    return (
+        cluster.remote(SharedStore, concurrency_groups={"prompt": PROMPT})
+        .options(
+            name=NAME,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            num_cpus=0,
+            max_restarts=0,
+            max_concurrency=CALLS,
+            **options,
+        )
+        .remote(where.conninfo(), where.key)
+    )

@@ -1,4 +1,4 @@
-"""Soak: one run after the other on one Ray with its store and its cache, for minutes or hours; all that may grow is seen.
+"""Soak: one run after the other on one Ray with store and cache, for minutes or hours; growth is seen.
 
 `make soak MINUTES=3` runs it (MINUTES=60 for an hour). Between two runs, every few seconds, a line is printed: runs
 done, patients, PSS of the driver, of the actors' and generators' processes and of Ray's daemons, open handles of all,
