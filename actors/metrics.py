@@ -70,7 +70,8 @@ def put(name: str, value: float, **tags: str) -> None:
 def _metric(name: str) -> Any:
     kind, description, tags = CATALOGUE[name]
     ray = sys.modules.get("ray")
-    if ray is None or not ray.is_initialized():
+    joined = getattr(ray, "is_initialized", None)  # another thread may be importing it at the moment
+    if joined is None or not joined():
         return None
     with _lock:
         if name not in _made:
