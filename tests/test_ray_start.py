@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -183,3 +184,70 @@ def test_packages_of_two_directories_are_refused(tmp_path: Path) -> None:
     """
     done = python(code)
     assert "package 'scenarios' resolves to" in done.stdout
+
+
+def test_runs_of_two_drivers_get_the_one_cpu_in_turn(tmp_path: Path) -> None:
+    import ray
+
+    with cluster.start(None, workers=1):
+        address = ray.get_runtime_context().gcs_address
+        command = [
+            sys.executable,
+            "-m",
+            "goldenhour",
+            "run",
+            "standard",
+            "--patients",
+            "60000",
+            "--workers",
+            "1",
+        ]
+        both = [
+            subprocess.Popen(
+                [*command, "--address", address, "--no-store", "--quiet", "-o", str(tmp_path / name)],
+                cwd=one_root.ROOT,
+            )
+            for name in ("one", "two")
+        ]
+        sizes: dict[int, int] = {}
+        until = time.monotonic() + 120
+        while all(process.poll() is None for process in both) and time.monotonic() < until:
+            sizes = {number: written(tmp_path / name) for number, name in enumerate(("one", "two"))}
+            time.sleep(0.02)
+        assert [process.wait(120) for process in both] == [0, 0]
+    assert min(sizes.values()) > 0.4 * written(tmp_path / "one"), sizes
+
+
+def written(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_only_computes_gives_way() -> None:
+    code = """if True:
+        import ctypes, os, platform, struct
+        from actors import cluster
+        cluster.be_nice()
+        assert os.nice(0) == max(cluster.NICENESS, os.nice(0))
+        get = {"x86_64": 315, "aarch64": 275}.get(platform.machine())
+        if get and tuple(int(part) for part in platform.release().split(".")[:2]) >= (6, 12):
+            buffer = ctypes.create_string_buffer(48)
+            assert ctypes.CDLL(None).syscall(get, 0, buffer, 48, 0) == 0
+            values = struct.unpack("=IIQiIQQQ", buffer.raw)
+            assert (values[3], values[5]) == (os.nice(0), cluster.SLICE_NANOSECONDS), values
+    """
+    done = python(code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_class_is_made_remote_once() -> None:
+    import ray
+
+    class Counter:
+        def hello(self) -> int:
+            return 1
+
+    with cluster.start(None, workers=1):
+        assert cluster.remote(Counter) is cluster.remote(Counter)
+        counter = cluster.remote(Counter).options(num_cpus=0).remote()
+        assert ray.get(counter.hello.remote(), timeout=60) == 1
