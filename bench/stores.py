@@ -11,11 +11,11 @@ from rich.console import Console
 from bench import cache_day, figures, store_faults, store_load
 
 SECTIONS: dict[str, figures.Section] = {
+    "cycles": ("1,000 stores opened and closed", store_faults.cycles),
     "together": ("ten runs of 10,000 patients in one Ray", store_load.together),
     "processes": ("ten `goldenhour run` processes on one database", store_load.processes),
     "latency": ("calls from another process while two runs generate", store_load.latency),
     "faults": ("PostgreSQL and the store killed in the middle of runs", store_faults.faults),
-    "cycles": ("1,000 stores opened and closed", store_faults.cycles),
 }
 
 CACHE = "cache"
