@@ -17,7 +17,7 @@ import msgspec
 from actors import cluster, journal
 from actors.folder import OUR_NAMES, sync
 from actors.journal import Entry, Journal, Part
-from engine.errors import InputError, write_error
+from engine.errors import InputError, StoppedRun, write_error
 
 cluster.spare_memory()
 
@@ -326,10 +326,10 @@ class Writer:
     def _go_on(self, lanes: Sequence[str]) -> Receipt:
         run = journal.read_run(self._folder)
         if run is None or run.run != self._run:
-            raise InputError(
-                f"the machine {os.uname().nodename!r} does not see the run's folder {str(self._folder)!r}: "
-                "several writers need a folder that all machines share"
-            )
+            where = f"the machine {os.uname().nodename!r} does not see the run's folder {str(self._folder)!r}"
+            if self._share.of > 1:
+                raise InputError(f"{where}: several writers need a folder that all machines share")
+            raise StoppedRun(f"{where}: was it removed while the run was starting?")
         self._journal = Journal(self._folder, self._run, self._share.writer, self._share.of)
         state = self._journal.state
         self._next = {lane: self._share.upcoming(lane, 0) for lane in lanes} | state.next

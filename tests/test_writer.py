@@ -249,8 +249,10 @@ def test_a_writer_refuses_a_folder_of_another_run(tmp_path: Path) -> None:
     for run in ("another", "r"):
         if run == "r":
             (tmp_path / journal.RUN_FILE).unlink()
-        with pytest.raises(InputError, match="does not see the run's folder"):
+        with pytest.raises(StoppedRun, match="does not see the run's folder"):
             Writer(str(tmp_path), run).open(("chunk",))
+        with pytest.raises(InputError, match="several writers need a folder that all machines share"):
+            Writer(str(tmp_path), run, Share(0, 2)).open(("chunk",))
 
 
 def test_a_disk_that_fails_to_take_bytes_is_never_told_to_have_them(
