@@ -221,6 +221,7 @@ class Bucket:
         self.partial = folder.partial
         self.run = folder.run
         self.resumed = folder.resumed
+        self.again = folder.again
 
     @classmethod
     def claim(cls, url: Url, making: Path, force: bool, run: RunFile) -> "Bucket":

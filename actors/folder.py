@@ -51,14 +51,16 @@ class Folder:
     """The output folder of one run, claimed from `claim` to `publish`, `suspend` or `abandon`.
 
     `partial` is where the writers work; `run` is what is known of the run there, that of an earlier start where this
-    one goes on with it (`resumed`). Nothing in the folder that a run of goldenhour did not make is ever touched.
+    one goes on with it (`resumed`); `again` whether there was an earlier start, also one that had written nothing yet.
+    Nothing in the folder that a run of goldenhour did not make is ever touched.
     """
 
-    def __init__(self, output: Path, run: RunFile, resumed: bool, lock: int) -> None:
+    def __init__(self, output: Path, run: RunFile, resumed: bool, again: bool, lock: int) -> None:
         self.output = output
         self.partial = output / PARTIAL
         self.run = run
         self.resumed = resumed
+        self.again = again
         self._lock = lock
 
     @classmethod
@@ -74,7 +76,7 @@ class Folder:
         try:
             output.mkdir(parents=True, exist_ok=True)
             left = _adopt(output, force, run)
-            if left is not None:
+            if isinstance(left, Folder):
                 return left
             replaced = replaceable(output, force)
             (output / PARTIAL).mkdir(mode=0o777)
@@ -86,7 +88,9 @@ class Folder:
             raise InputError(f"output {str(output)!r} lies below a file; a folder is needed") from error
         except OSError as error:
             raise write_error(output, error) from error
-        run = msgspec.structs.replace(run, replaced=tuple(sorted(replaced)), created=created)
+        run = msgspec.structs.replace(
+            run, run=left or run.run, replaced=tuple(sorted(replaced)), created=created
+        )
         try:
             lock = os.open(
                 output / PARTIAL / MARKER, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
@@ -102,7 +106,7 @@ class Folder:
                 with contextlib.suppress(OSError):
                     output.rmdir()
             raise write_error(output, error) from error
-        return cls(output, run, False, lock)
+        return cls(output, run, False, left is not None, lock)
 
     def publish(
         self,
@@ -277,8 +281,11 @@ def _lock_leftover(output: Path) -> int | None:
     return lock
 
 
-def _adopt(output: Path, force: bool, run: RunFile) -> "Folder | None":
-    """The folder with what is left of `run` itself; what is left of another run is refused, or removed by `force`."""
+def _adopt(output: Path, force: bool, run: RunFile) -> "Folder | str | None":
+    """The folder with what is left of `run` itself, or only its id where it had written nothing yet.
+
+    What is left of another run is refused, or removed by `force`.
+    """
     partial = output / PARTIAL
     lock = _lock_leftover(output)
     if lock is None:
@@ -293,20 +300,20 @@ def _adopt(output: Path, force: bool, run: RunFile) -> "Folder | None":
             if not force:
                 raise
             left = None
+        differences = [] if left is None else left.differences(run)
         if left is not None:
             _take_back(output)
         if left is not None and journal.has_entries(partial):
-            differences = left.differences(run)
             if not differences:
                 kept = True
-                return Folder(output, left, True, lock)
+                return Folder(output, left, True, True, lock)
             if not force:
                 raise InputError(
                     f"{str(output)!r} holds an unfinished run that differs in {'; '.join(differences)}. "
                     f"`goldenhour resume {shlex.quote(str(output))}` goes on with that one, --force replaces it"
                 )
         _remove_flat(partial)
-        return None
+        return None if left is None or differences else left.run
     finally:
         if not kept:
             os.close(lock)

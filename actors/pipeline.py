@@ -8,11 +8,11 @@ cut off and is started again does the same.
 
 import contextlib
 import os
-import secrets
 import shlex
 import signal
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -152,8 +152,16 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
 Report = Callable[[Progress], None]
 
+Claimed = Callable[[str, bool], None]
+"""Called once the output is the run's own, before anything else is started: with the run's id, and whether it was
+started before."""
 
-def run(request: RunRequest, report: Report = lambda progress: None) -> RunResult:
+
+def run(
+    request: RunRequest,
+    report: Report = lambda progress: None,
+    claimed: Claimed = lambda run, again: None,
+) -> RunResult:
     """Run a scenario and leave its files in the output folder, or an exception and what it takes to go on.
 
     Where the same run was cut off in that folder, it is gone on with. Raises InputError (options, output folder,
@@ -166,6 +174,7 @@ def run(request: RunRequest, report: Report = lambda progress: None) -> RunResul
     log: Log | None = None
     try:
         log = Log(folder.run.run, folder.partial / LOG)
+        claimed(folder.run.run, folder.again)
         result = _carry_out(request, folder, log, report)
         log.write("finished", patients=result.patients, bytes=result.bytes, seconds=round(result.seconds, 3))
         return result
@@ -244,7 +253,7 @@ def _resumption(folder: Folder | Bucket) -> str:
 def _run_file(request: RunRequest) -> RunFile:
     """What has to be known of a run to go on with it."""
     return RunFile(
-        run=request.run or secrets.token_hex(8),
+        run=request.run or str(uuid.uuid4()),
         version=request.version,
         engine=journal.engine_digest(),
         scenario=msgspec.Raw(msgspec.json.encode(request.original)),

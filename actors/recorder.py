@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ def run(
     report: pipeline.Report = lambda progress: None,
     say: Say = lambda words: None,
 ) -> pipeline.RunResult:
-    """`pipeline.run`, entered in the database at `where` from its beginning to its end.
+    """`pipeline.run`, entered in the database at `where` from the moment its output is its own to its end.
 
+    A run that was cut off in that output keeps its row; another one gets the id of `registration`.
     On a shared Ray the cluster's SharedStore is used, else one in this process. Raises what `pipeline.run` does,
     Interrupted also when somebody else cancelled the run, and StoreError when a server that was asked for by its
     address cannot be reached, before anything is started. An embedded database that cannot be started costs one
@@ -79,9 +81,9 @@ def run(
         else:
             backend = _InProcess(where)
         recorder = Recorder(registration, backend, where, say)
-        recorder.start()
+        request = msgspec.structs.replace(request, run=str(registration.id))
         try:
-            result = pipeline.run(request, recorder.reporting(report))
+            result = pipeline.run(request, recorder.reporting(report), recorder.start)
         except BaseException as error:
             raise recorder.ended_by(error) from (
                 None if isinstance(error, KeyboardInterrupt) else error.__cause__
@@ -110,7 +112,8 @@ async def _reach(where: Database) -> None:
 class Recorder:
     """The record of one run, kept by a thread: what the run reports goes to the store, what others ask for comes back.
 
-    The calls are `start`, then `reporting` for the function that the pipeline reports to, then `end` or `ended_by`.
+    The calls are `reporting` for the function that the pipeline reports to, `start` when it has claimed the output,
+    then `end` or `ended_by`. What ends before `start` is no run.
     """
 
     def __init__(self, registration: Registration, backend: "_Backend", where: Database, say: Say) -> None:
@@ -128,8 +131,13 @@ class Recorder:
         self._warned = False
         self._thread = threading.Thread(target=self._work, name="goldenhour-record", daemon=True)
 
-    def start(self) -> None:
-        """Begin to keep the record."""
+    def start(self, run: str, again: bool) -> None:
+        """Begin to keep the record of the run with this id, in the row of an earlier start if `again`."""
+        with contextlib.suppress(
+            ValueError
+        ):  # a run that was begun without a record may have an id of another kind
+            self._registration = msgspec.structs.replace(self._registration, id=uuid.UUID(run), resumed=again)
+            self._beat = msgspec.structs.replace(self._beat, id=self._registration.id)
         self._thread.start()
 
     def reporting(self, report: pipeline.Report) -> pipeline.Report:
@@ -159,6 +167,8 @@ class Recorder:
 
     def end(self, state: State, error: str | None = None, measures: dict[str, Any] | None = None) -> None:
         """Enter how the run ended; waits until that is done, within limits."""
+        if self._thread.ident is None:
+            return
         seconds = END_SECONDS_INTERRUPTED if state == "cancelled" else END_SECONDS
         self._until = time.monotonic() + seconds
         beat = self._beat

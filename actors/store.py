@@ -6,6 +6,7 @@ Ray it works in process. SQL stands in sql/queries.sql, the schema in sql/migrat
 
 import asyncio
 import contextlib
+import difflib
 import json
 import time
 import uuid
@@ -239,7 +240,10 @@ class ConfigStore:
     # Runs, by their drivers
 
     async def register_run(self, run: Registration) -> None:
-        """Enter a run, once however often it is asked for."""
+        """Enter a run, once however often it is asked for.
+
+        One that is resumed keeps its row, which is `running` again.
+        """
         for what, text in (("name", run.name or ""), ("scenario", run.scenario), ("output", run.output)):
             check_text(what, text)
         values = msgspec.structs.asdict(run) | {
@@ -348,11 +352,31 @@ class ConfigStore:
         if len(rows) == 1:
             return rows[0]["id"]
         if not rows:
-            raise InputError(f"there is no run {shown(reference)}; `goldenhour runs list` shows them")
+            near = await self._near(text)
+            raise InputError(
+                f"there is no run {shown(reference)}; allowed: an id, four or more of its first characters, or a name, "
+                f"as `goldenhour runs list` shows them{f'; did you mean {near}?' if near else ''}"
+            )
         some = ", ".join(f"{str(row['id'])[:8]} ({row['state']})" for row in rows[:5])
         raise InputError(
             f"{shown(reference)} may mean {len(rows)} runs: {some}{' ...' if len(rows) > 5 else ''}"
         )
+
+    async def _near(self, text: str) -> str | None:
+        """The name or short id among the latest runs' that is most like `text`."""
+        known: dict[str, str] = {}
+        for row in await self._connections.query("latest_references"):
+            short = str(row["id"])[:8]
+            known.setdefault(short, repr(short))
+            if row["name"]:
+                known.setdefault(row["name"].lower(), repr(row["name"]))
+        near = difflib.get_close_matches(text, known, n=1)
+        return known[near[0]] if near else None
+
+    async def run_of_output(self, output: str) -> dict[str, Any] | None:
+        """The run that was last started in this output, as `run` gives it; None when there is none."""
+        rows = await self._connections.query("run_of_output", output=output) if storable(output) else []
+        return await self.run(rows[0]["id"]) if rows else None
 
     async def cancel_run(self, run: uuid.UUID, who: str) -> State | None:
         """Ask a run's driver to stop; one that is silent is entered as cancelled. The run's state now, None without it.

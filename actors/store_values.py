@@ -31,8 +31,9 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it is entered: what will be run, by whom, and where its files go.
 
-    `id` is the driver's choice, so that entering a run twice makes one row. `content` is the scenario exactly as it is
-    run, with the overrides of the command line.
+    `id` is the driver's choice, so that entering a run twice makes one row; `resumed`: a row there is may be that of an
+    earlier start, which is gone on with. `content` is the scenario exactly as it is run, with the overrides of the
+    command line.
     """
 
     id: uuid.UUID = msgspec.field(default_factory=uuid.uuid4)
@@ -48,6 +49,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     version: str
     expected: int | None = None
+    resumed: bool = False
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,20 +122,21 @@ def run(**options: Any) -> None:
 
 
 @goldenhour.command()
-@click.argument("directory", metavar="DIR|URL", callback=_output)
+@click.argument("what", metavar="DIR|URL|RUN", callback=_output)
 @click.option("--workers", type=click.IntRange(0, 1024), help="Generator processes; default: as before.")
 @click.option("--address", metavar="A", help="Address of an existing Ray cluster; default: as before.")
 @click.option("--no-store", is_flag=True, help="Go without the database of runs.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the summary.")
 def resume(**options: Any) -> None:
-    """Go on with the run that was cut off in the output folder DIR.
+    """Go on with the run that was cut off in the output folder DIR, or that `goldenhour runs list` shows as RUN.
 
-    The files become those of a run that was never disturbed. Starting the same `goldenhour run` again does the same.
+    RUN is an id, the first characters of one, or a name. The files become those of a run that was never disturbed.
+    Starting the same `goldenhour run` again does the same.
     """
-    from goldenhour import run_command
+    from goldenhour import resume_command
 
-    run_command.resume(**options)
+    resume_command.resume(**options)
 
 
 @goldenhour.group(cls=NearMatches)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from msgspec.structs import replace
 
-from actors import bucket, cluster, folder, pipeline, recorder
+from actors import bucket, cluster, pipeline, recorder
 from actors.bucket import Url
 from actors.database import Database
 from actors.store_values import Content, Registration, check_name
-from engine import formats, scenario_file
+from engine import formats
 from engine import scenario as scenario_module
 from engine.errors import InputError, shown
 from engine.scenario import Scenario
@@ -65,60 +64,20 @@ def run(options: Options) -> None:
     if not options.quiet:
         for note in notes:
             click.echo(f"note: {note}", err=True)
-    registration = None if options.no_store else _registration(request, loaded, options.name)
-    _carry_out(request, registration, options.quiet, options.as_json)
+    entered = None if options.no_store else registration(request, loaded, options.name)
+    carry_out(request, entered, options.quiet, options.as_json)
 
 
-def resume(
-    directory: Path | Url,
-    workers: int | None,
-    address: str | None,
-    no_store: bool,
-    quiet: bool,
-    as_json: bool,
+def carry_out(
+    request: pipeline.RunRequest, entered: Registration | None, quiet: bool, said_as_json: bool
 ) -> None:
-    """Go on with the unfinished run in a folder, with the settings it was started with."""
-    output, destination = _place(directory)
-    left = folder.unfinished(output)
-    if left is None:
-        if not quiet:
-            click.echo(f"the run in {str(directory)!r} is finished: nothing to do", err=True)
-        return
-    original = scenario_file.parse(bytes(left.scenario), "json", "scenario of the unfinished run")
-    workers = left.workers if workers is None else workers
-    address = left.address if address is None and workers else address
-    if workers == pipeline.AUTOMATIC and cluster.target(address) == "local":
-        workers = cluster.default_workers()
-    check_address(address, workers)
-    request = pipeline.RunRequest(
-        scenario=scenario_module.resolve(original),
-        original=original,
-        seed=left.seed,
-        output=output,
-        destination=destination or (Url(left.destination) if left.destination else None),
-        replication=left.replication,
-        formats=left.formats,
-        compress=left.compress,
-        workers=workers,
-        writers=left.writers,
-        chunk_size=left.chunk_size,
-        address=address,
-        version=__version__,
-    )
-    _carry_out(request, None if no_store else _registration(request), quiet, as_json)
-
-
-def _carry_out(
-    request: pipeline.RunRequest, registration: Registration | None, quiet: bool, said_as_json: bool
-) -> None:
-    """Run, with progress, and say what came out."""
+    """Run, with progress, and say what came out; `entered` is what the database is told, None: nothing."""
     with display(quiet) as shown_progress:
-        if registration is None:
+        if entered is None:
             result = pipeline.run(request, shown_progress.report)
         else:
             where = Database.from_environment()
-            request = replace(request, run=str(registration.id))
-            result = recorder.run(request, registration, where, shown_progress.report, shown_progress.say)
+            result = recorder.run(request, entered, where, shown_progress.report, shown_progress.say)
     if not quiet:
         for note in result.notes:
             click.echo(f"note: {note}", err=True)
@@ -136,11 +95,16 @@ def default_output(name: str, seed: int, replication: int) -> Path:
     return Path(f"{safe}-seed{seed}-rep{replication}")
 
 
-def _place(output: Path | Url) -> tuple[Path, Url | None]:
+def place(output: Path | Url) -> tuple[Path, Url | None]:
     """The folder that the files are made in, and the URL they are uploaded to then."""
     if isinstance(output, Url):
         return bucket.staging(output, Database.from_environment().folder), output
     return output.expanduser().absolute(), None
+
+
+def output_text(output: Path | Url) -> str:
+    """An output as the database holds it."""
+    return os.fsencode(output).decode("utf-8", "backslashreplace")
 
 
 def check_address(address: str | None, workers: int = 1) -> None:
@@ -159,7 +123,7 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
     check_address(options.address, workers)
     if options.writers > 1 and workers == 0:
         raise InputError("--writers and --workers 0 exclude each other: without workers this process writes")
-    output, destination = _place(
+    output, destination = place(
         options.output or default_output(original.name, original.seed, options.replication)
     )
     return pipeline.RunRequest(
@@ -181,7 +145,7 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
     )
 
 
-def _registration(
+def registration(
     request: pipeline.RunRequest, loaded: stored_scenarios.Loaded | None = None, name: str | None = None
 ) -> Registration:
     """What the database is told of a run before it starts; `loaded`: where its scenario came from, None: a run that is
@@ -211,7 +175,7 @@ def _registration(
             "chunk_size": request.chunk_size,
         },
         who=who(),
-        output=os.fsencode(request.destination or request.output).decode("utf-8", "backslashreplace"),
+        output=output_text(request.destination or request.output),
         version=request.version,
         expected=request.scenario.casualties.total,
     )

@@ -229,6 +229,7 @@ def _facts(row: dict[str, Any]) -> list[tuple[str, str]]:
         ("output", row["output"]),
         ("entered", when(row["created_at"])),
         ("started", when(row["started_at"])),
+        *([("resumed", when(row["resumed_at"]))] if row["resumed_at"] else []),
         ("ended" if row["ended_at"] else "heard of", when(row["ended_at"] or row["heartbeat"])),
     ]
     if row["cancelled_by"]:

@@ -3,20 +3,25 @@
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
-from databases import ask, empty, folder_of, sql
+from databases import ask, content, empty, folder_of, registration, sql
 
 from actors import one_root
 from actors.database import Database
+from actors.folder import PARTIAL
+from actors.journal import has_entries
 from actors.postgres import Server
+from actors.store_values import Content
 from goldenhour.__main__ import run
 
 
@@ -148,6 +153,8 @@ def test_versions_are_added_listed_compared_and_run(call: Call) -> None:
         (["runs", "show", "none such"], "there is no run 'none such'"),
         (["runs", "rm", "%"], "there is no run '%'"),
         (["runs", "lst"], "did you mean 'list'?"),
+        (["resume", "none such"], "nor is there a folder of that name"),
+        (["resume", "none such", "--no-store"], "name the output folder"),
         (["db", "rollback", "--to", "99", "--yes"], "allowed: 0 to"),
     ],
 )
@@ -181,6 +188,106 @@ def test_a_run_is_listed_shown_and_forgotten(call: Call) -> None:
     assert "is succeeded already" in again.err
     assert json.loads(call("runs", "rm", row["id"], "--json").out) == {"removed": [row["id"]]}
     assert call("runs", "show", row["id"]).code == 2
+
+
+def cut_off(where: Database, name: str, output: Path, number: signal.Signals) -> None:
+    """Leave a run of that name that was ended by a signal once something of it was written."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "goldenhour", *long_run(name, output)],
+        stderr=subprocess.PIPE,
+        cwd=one_root.ROOT,
+        env={**os.environ, "GOLDENHOUR_DATABASE_URL": str(where.url), "GOLDENHOUR_SYNC_SECONDS": "0"},
+    )
+    try:
+        until = time.monotonic() + 120
+        while not has_entries(output / PARTIAL) or not sql(where, "SELECT 1 FROM runs WHERE name = %s", name):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert not (output / "manifest.json").exists()
+
+
+def long_run(name: str, output: Path) -> list[str]:
+    options = ["--patients", "60000", "--chunk-size", "256", "--workers", "0", "--quiet"]
+    return ["run", "standard", *options, "--name", name, "-o", str(output)]
+
+
+def row_of(where: Database, output: Path) -> tuple[Any, ...]:
+    """Id, name, state and whether it was resumed, of the one run in that output."""
+    statement = "SELECT id::text, name, state, resumed_at IS NOT NULL FROM runs WHERE output = %s"
+    (row,) = sql(where, statement, str(output))
+    return row
+
+
+def test_a_killed_run_is_resumed_by_name_in_its_own_row(call: Call, where: Database, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    cut_off(where, "falls silent", output, signal.SIGKILL)
+    run = row_of(where, output)[0]
+    missed = call("resume", "falls silnt")
+    assert missed.code == 2
+    assert "did you mean 'falls silent'?" in missed.err
+    answer = call("resume", "falls silent", "--json", "--quiet")
+    assert (answer.code, json.loads(answer.out)["run"], json.loads(answer.out)["resumed"]) == (0, run, True)
+    assert row_of(where, output) == (run, "falls silent", "succeeded", True)
+    assert "resumed " in call("runs", "show", "falls silent").out
+    again = call("resume", run[:8])
+    assert (again.code, "finished: nothing to do" in again.err) == (0, True)
+
+
+def test_a_cancelled_run_is_gone_on_with_by_the_same_command_in_its_own_row(
+    call: Call, where: Database, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    cut_off(where, "stopped", output, signal.SIGINT)
+    run, *rest = row_of(where, output)
+    assert rest == ["stopped", "cancelled", False]
+    assert call(*long_run("stopped", output)).code == 0
+    assert row_of(where, output) == (run, "stopped", "succeeded", True)
+
+
+def test_a_forgotten_run_is_entered_anew_when_it_is_resumed(
+    call: Call, where: Database, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    cut_off(where, "forgotten", output, signal.SIGINT)
+    run = row_of(where, output)[0]
+    assert call("runs", "rm", "forgotten").code == 0
+    assert call("resume", "forgotten").code == 2
+    assert call("resume", str(output), "--quiet").code == 0
+    assert row_of(where, output) == (run, None, "succeeded", False)
+
+
+def test_a_finished_run_whose_driver_could_not_say_so_is_entered_by_resume(
+    call: Call, where: Database, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    assert call("run", "standard", *SMALL, "--no-store", "-o", output).code == 0
+    made = json.loads((output / "manifest.json").read_bytes())
+    text = Content(text="x", format="toml", hash=made["scenario_hash"])
+    entered = registration(content=text, seed=made["seed"], output=str(output), name="unsaid")
+    ask(where, lambda store: store.register_run(entered))
+    other = registration(content=content("other"), output=str(tmp_path / "other"), name="elsewhere")
+    ask(where, lambda store: store.register_run(other))
+    assert "is entered as succeeded" in call("resume", "unsaid").err
+    assert row_of(where, output) == (str(entered.id), "unsaid", "succeeded", False)
+    shown = json.loads(call("runs", "show", "unsaid", "--json").out)
+    assert (shown["patients"], shown["measures"]["patients"]) == (40, 40)
+    gone = call("resume", "elsewhere")
+    assert (gone.code, "which is not on this machine" in gone.err) == (2, True)
+    shutil.move(output, tmp_path / "other")
+    assert call("resume", "elsewhere").code == 0
+    assert row_of(where, tmp_path / "other")[2] == "queued"  # of another scenario
+
+
+def test_an_output_that_is_refused_is_no_run(call: Call, where: Database, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("x")
+    assert call("run", "standard", *SMALL, "-o", tmp_path / "out").code == 2
+    assert not sql(where, "SELECT 1 FROM runs WHERE output = %s", str(tmp_path / "out"))
 
 
 def test_without_a_store_nothing_is_entered(call: Call, where: Database) -> None:
@@ -233,15 +340,15 @@ def test_a_run_is_watched_and_cancelled_from_another_terminal(
 
 def test_the_database_says_what_it_is_and_goes_back_and_forth(call: Call, where: Database) -> None:
     status = json.loads(call("db", "status", "--json").out)
-    assert [step["number"] for step in status["applied"]] == [1, 2]
+    assert [step["number"] for step in status["applied"]] == [1, 2, 3]
     assert status["missing"] == []
     assert not status["embedded"]
     text = call("db", "status").out
     assert "PostgreSQL 18" in text
     assert "migration 2, runs: applied" in text
-    assert json.loads(call("db", "rollback", "--yes", "--json").out) == {"taken_back": [2]}
+    assert json.loads(call("db", "rollback", "--to", "1", "--yes", "--json").out) == {"taken_back": [3, 2]}
     assert "migration 2, runs: missing" in call("db", "status").out
-    assert call("db", "upgrade").out == "migrations applied: 2\n"
+    assert call("db", "upgrade").out == "migrations applied: 2, 3\n"
     assert call("db", "upgrade").out == "migrations applied: none\n"
     assert call("runs", "list").code == 0
 

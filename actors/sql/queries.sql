@@ -82,7 +82,10 @@ INSERT INTO runs (id, name, scenario, source, scenario_version, digest, seed, re
                   version, expected)
 VALUES (%(id)s, %(name)s, %(scenario)s, %(source)s, %(scenario_version)s, %(digest)s, %(seed)s, %(replication)s,
         %(settings)s, %(who)s, %(output)s, %(version)s, %(expected)s)
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO UPDATE SET
+    state = CASE WHEN runs.state = 'queued' THEN 'queued' ELSE 'running' END, phase = 'waiting', resumed_at = now(),
+    heartbeat = now(), ended_at = NULL, error = NULL, cancelled_by = NULL, settings = excluded.settings, who = excluded.who
+WHERE %(resumed)s AND runs.state <> 'succeeded'
 
 -- name: beat
 UPDATE runs SET
@@ -113,14 +116,16 @@ WHERE state IN ('queued', 'running') AND heartbeat < now() - make_interval(secs 
 
 -- name: runs
 SELECT id, name, state, scenario, source, scenario_version, hash, seed, replication, settings, who, output, version,
-       phase, patients, expected, fraction, rate, bytes, created_at, started_at, ended_at, heartbeat, cancelled_by, error
+       phase, patients, expected, fraction, rate, bytes, created_at, started_at, resumed_at, ended_at, heartbeat,
+       cancelled_by, error
 FROM runs JOIN contents USING (digest)
 WHERE %(state)s::text IS NULL OR state = %(state)s
 ORDER BY created_at DESC, id LIMIT %(limit)s
 
 -- name: run
 SELECT id, name, state, scenario, source, scenario_version, hash, seed, replication, settings, who, output, version,
-       phase, patients, expected, fraction, rate, bytes, created_at, started_at, ended_at, heartbeat, cancelled_by, error,
+       phase, patients, expected, fraction, rate, bytes, created_at, started_at, resumed_at, ended_at, heartbeat,
+       cancelled_by, error,
        measures, text, format
 FROM runs JOIN contents USING (digest)
 WHERE id = %(id)s
@@ -129,6 +134,12 @@ WHERE id = %(id)s
 SELECT id, name, state FROM runs
 WHERE name = %(reference)s OR (%(prefix)s <> '' AND starts_with(id::text, %(prefix)s))
 ORDER BY created_at DESC LIMIT 20
+
+-- name: latest_references
+SELECT id, name FROM runs ORDER BY created_at DESC LIMIT 500
+
+-- name: run_of_output
+SELECT id FROM runs WHERE output = %(output)s ORDER BY coalesce(resumed_at, created_at) DESC LIMIT 1
 
 -- name: ask_to_cancel
 UPDATE runs SET cancelled_by = coalesce(cancelled_by, %(who)s)
