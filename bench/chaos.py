@@ -1,10 +1,12 @@
 """Chaos: processes and nodes are killed at random moments; after `goldenhour resume` every byte must be there.
 
-`make chaos ROUNDS=100` runs it. A round starts `goldenhour run` on a Ray cluster of three nodes on this machine, kills
-one victim of the kind with SIGKILL at a random moment, and goes on, with `goldenhour resume` or the same command,
-until the run is finished (one that mends the fault by itself needs none). Then all files must be those of an
-undisturbed run, with nothing beside them, every actor must be gone and the folder for temporary files empty. The seed
-decides kinds, moments and settings; the moment is drawn over the whole life of a driver.
+`make chaos ROUNDS=100` runs it. A round starts `goldenhour run` on a Ray cluster of three nodes on this machine, with
+the cluster's store and cache and a database of the bench's own, kills one victim of the kind with SIGKILL at a random
+moment, and goes on, with `goldenhour resume` or the same command, until the run is finished (one that mends the fault
+by itself needs none). Then all files must be those of an undisturbed run, with nothing beside them; every actor of the
+run must be gone and the folder for temporary files empty; the database must have one row of the run, `succeeded`; and
+it must have no more connections than the store keeps when nobody asks. The seed decides kinds, moments and settings;
+the moment is drawn over the whole life of a driver.
 """
 
 import argparse
@@ -22,20 +24,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
+import psycopg
 
+from actors import database
 from actors.cluster import LOOPBACK_ONLY
 from actors.folder import MANIFEST, PARTIAL, PUBLISHED
 from actors.journal import RUN_FILE
-from bench import results_file
+from bench import results_file, store_ground
+from bench.store_ground import Ground
 
-ACTORS = {
+OF_THE_RUN = {
     "generator": "ray::generate",
     "simulator": "ray::FlowSimulator",
     "writer": "ray::Writer",
 }
-"""Kinds of victims that are processes of the cluster, by the beginning of their titles. Others are added here."""
+OF_THE_CLUSTER = {
+    "store": "ray::SharedStore",
+    "cache": "ray::Cache",
+}
+"""Kinds of victims that are processes of the cluster, by the beginning of their titles: those that end with the run,
+and those that outlive it. Others are added here."""
 
-KINDS = (*ACTORS, "driver", "node", "head")
+ACTORS = OF_THE_RUN | OF_THE_CLUSTER
+
+KINDS = (*ACTORS, "driver", "postgres", "node", "head")
 """All kinds. A node is all its processes at once; the head takes the cluster's own state with it."""
 
 WEIGHTS = {"head": 0.4}
@@ -56,14 +68,20 @@ NODES = 3
 OBJECT_STORE_BYTES = 100_000_000
 RUN_LIMIT_SECONDS = 240.0
 GONE_SECONDS = 20.0
-"""Time that actors have to end after their driver."""
+"""Time that actors have to end after their driver, and connections that nobody uses."""
+
+CONNECTIONS, IDLE_CONNECTIONS = 10, 3
+"""The most a store has at any time, and those it keeps when nobody asks: two in its pool, and one that listens."""
+
+LOOK_SECONDS = 0.5
+"""Time between two looks at the connections while a run goes on."""
 
 ATTEMPTS, STARTS = 4, 3
 """How often a run is started at the most, and a cluster."""
 
 
 class Lost(Exception):
-    """A round whose files differ, or that left something behind."""
+    """A round whose files or record differ, or that left something behind."""
 
 
 class Round(NamedTuple):
@@ -168,7 +186,7 @@ def goldenhour(*words: str, place: Path) -> "subprocess.Popen[bytes]":
     """Start the command with a folder of its own for temporary files."""
     environment = os.environ | {"TMPDIR": str(place), "GOLDENHOUR_SYNC_SECONDS": SYNC_SECONDS}
     return subprocess.Popen(
-        [sys.executable, "-m", "goldenhour", *words, "--no-store", "--quiet"],
+        [sys.executable, "-m", "goldenhour", *words, "--quiet"],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -186,12 +204,14 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 class Bench:
-    """The cluster, the undisturbed runs and what is measured of them."""
+    """The cluster, the database, the undisturbed runs and what is measured of them."""
 
-    def __init__(self, place: Path, dice: random.Random) -> None:
+    def __init__(self, place: Path, ground: Ground, dice: random.Random) -> None:
         self.place = place
+        self.ground = ground
         self.dice = dice
         self.cluster = Cluster()
+        self.most = 0
         self._expected: dict[tuple[str, ...], dict[str, str]] = {}
         self._seconds: dict[tuple[str, ...], float] = {}
 
@@ -203,7 +223,15 @@ class Bench:
                 del words[words.index("--writers") : words.index("--writers") + 2]
             output = self.place / "undisturbed"
             process = goldenhour(
-                "run", "standard", *words, "--workers", "0", "-o", str(output), place=self.place
+                "run",
+                "standard",
+                *words,
+                "--workers",
+                "0",
+                "--no-store",
+                "-o",
+                str(output),
+                place=self.place,
             )
             _, errors = process.communicate(timeout=RUN_LIMIT_SECONDS)
             if process.returncode:
@@ -219,7 +247,7 @@ class Bench:
             with tempfile.TemporaryDirectory(dir=self.place) as folder:
                 begun = time.monotonic()
                 process = self.start(Path(folder), settings)
-                _, errors = process.communicate(timeout=RUN_LIMIT_SECONDS)
+                errors = self._ended(process)
                 if process.returncode or contents(Path(folder, "out")) != self.expected(settings):
                     raise SystemExit(f"a run on the cluster without any fault went wrong:\n{errors.decode()}")
                 self._seconds[settings] = time.monotonic() - begun
@@ -248,6 +276,7 @@ class Bench:
             if any((folder / "tmp").iterdir()):
                 raise Lost(f"{settings}: temporary files were left: {sorted((folder / 'tmp').iterdir())}")
             self._all_gone()
+            self._recorded(folder / "out")
         return Round(kind, hit, resumes, time.monotonic() - begun)
 
     def _strike(self, process: "subprocess.Popen[bytes]", kind: str, moment: float) -> bool:
@@ -257,6 +286,11 @@ class Bench:
                 if kind == "driver":
                     process.kill()
                     return True
+                if kind == "postgres":
+                    server = self.ground.server.owner()
+                    assert server is not None
+                    server.kill()
+                    return True
                 if self.cluster.kill(kind, self.dice):
                     return True
             time.sleep(0.01)
@@ -265,12 +299,7 @@ class Bench:
     def _finish(self, process: "subprocess.Popen[bytes]", folder: Path, settings: tuple[str, ...]) -> int:
         """Wait for the run, and go on with it until it is finished; returns how often that was needed."""
         for resumes in range(ATTEMPTS):
-            try:
-                _, errors = process.communicate(timeout=RUN_LIMIT_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                raise Lost(f"{settings}: nothing came to an end in {RUN_LIMIT_SECONDS:.0f} s") from None
+            errors = self._ended(process)
             if process.returncode == 0:
                 return resumes
             if process.returncode == 2:
@@ -279,8 +308,20 @@ class Bench:
             process = self._again(folder, settings)
         raise Lost(f"{settings}: not finished after {ATTEMPTS} attempts: {errors.decode()[-500:]}")
 
+    def _ended(self, process: "subprocess.Popen[bytes]") -> bytes:
+        """Wait for a run, with an eye on the connections; what it wrote to stderr."""
+        until = time.monotonic() + RUN_LIMIT_SECONDS
+        while time.monotonic() < until:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=LOOK_SECONDS)[1]
+            with contextlib.suppress(psycopg.OperationalError):  # killed, or starting
+                self.most = max(self.most, self.ground.connections())
+        process.kill()
+        process.communicate()
+        raise Lost(f"nothing came to an end in {RUN_LIMIT_SECONDS:.0f} s")
+
     def _again(self, folder: Path, settings: tuple[str, ...]) -> "subprocess.Popen[bytes]":
-        """Go on with a run that was cut off, by `resume` or by the same command, which must do the same."""
+        """Go on with a run that was cut off: `resume` by folder or by id, or the same command, all do the same."""
         partial = folder / "out" / PARTIAL
         begun = (partial / RUN_FILE).exists()
         if (
@@ -288,17 +329,35 @@ class Bench:
             or (folder / "out" / MANIFEST).exists()
             or (begun and self.dice.random() < 0.7)
         ):
-            words = ("resume", str(folder / "out"), "--address", self.cluster.address)
-            return goldenhour(*words, place=folder / "tmp")
+            rows = self._rows(folder / "out")
+            run = rows[0][0][:13] if rows and self.dice.random() < 0.5 else str(folder / "out")
+            return goldenhour("resume", run, "--address", self.cluster.address, place=folder / "tmp")
         return self.start(folder, settings)
 
     def _all_gone(self) -> None:
-        titles = tuple(ACTORS.values())
+        titles = tuple(OF_THE_RUN.values())
         until = time.monotonic() + GONE_SECONDS
         while left := actors(*titles):
             if time.monotonic() > until:
                 raise Lost(f"processes were left: {[' '.join(each.cmdline()) for each in left]}")
             time.sleep(0.1)
+
+    def _rows(self, output: Path) -> list[tuple[Any, ...]]:
+        """Id and state of the runs that the database has in this folder."""
+        self.ground.server.ensure()
+        return self.ground.sql(f"SELECT id::text, state FROM runs WHERE output = '{output}'")
+
+    def _recorded(self, output: Path) -> None:
+        """The run has one row, and the database the connections it has when nothing happens."""
+        rows = self._rows(output)
+        if [state for _, state in rows] != ["succeeded"]:
+            raise Lost(f"the database has {rows or 'no row'} of the run")
+        if self.most > CONNECTIONS:
+            raise Lost(f"{self.most} connections at once")
+        kept = IDLE_CONNECTIONS * len(actors(OF_THE_CLUSTER["store"]))
+        left = store_ground.settled(self.ground.connections, kept, GONE_SECONDS)
+        if left > kept:
+            raise Lost(f"{left} connections were left, {kept} are kept")
 
 
 def remove(folder: Path) -> None:
@@ -331,9 +390,15 @@ def main() -> None:
     done: list[Round] = []
     losses: Counter[str] = Counter()
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="goldenhour-chaos-", ignore_cleanup_errors=True) as place:
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="goldenhour-chaos-", ignore_cleanup_errors=True)
+        )
         prepare_ray(place)
-        bench = Bench(Path(place), dice)
+        ground = stack.enter_context(store_ground.ground())
+        os.environ.pop(database.URL, None)
+        os.environ[database.FOLDER] = str(ground.where.folder)
+        bench = Bench(Path(place), ground, dice)
         try:
             for number in range(1, options.rounds + 1):
                 (kind,) = dice.choices(kinds, [WEIGHTS.get(kind, 1.0) for kind in kinds])
@@ -347,15 +412,19 @@ def main() -> None:
                     bench.cluster.stop()
         finally:
             bench.cluster.stop()
+        ground.server.close()
         left = psutil.Process().children(recursive=True)
         _, alive = psutil.wait_procs(left, timeout=GONE_SECONDS)
-    figures = report(done, losses, time.monotonic() - begun, options.seed, len(alive))
+        alive += [server] if (server := ground.server.owner()) else []
+    figures = report(done, losses, time.monotonic() - begun, options.seed, len(alive), bench.most)
     if not options.no_results:
         results_file.append("chaos", figures)
     sys.exit(1 if losses or alive else 0)
 
 
-def report(done: list[Round], losses: Counter[str], seconds: float, seed: int, alive: int) -> dict[str, Any]:
+def report(
+    done: list[Round], losses: Counter[str], seconds: float, seed: int, alive: int, connections: int
+) -> dict[str, Any]:
     """Print rounds, kinds and losses; returns them."""
     kinds = {
         kind: {
@@ -370,12 +439,16 @@ def report(done: list[Round], losses: Counter[str], seconds: float, seed: int, a
     for kind, counts in kinds.items():
         print(f"{kind:10} " + ", ".join(f"{name} {value}" for name, value in counts.items()))
     rounds = len(done) + losses.total()
-    print(f"rounds {rounds}, losses {losses.total()}, processes left {alive}, {seconds:.0f} s")
+    print(
+        f"rounds {rounds}, losses {losses.total()}, processes left {alive}, connections at most {connections}, "
+        f"{seconds:.0f} s"
+    )
     return {
         "seed": seed,
         "rounds": rounds,
         "losses": losses.total(),
         "kinds": kinds,
+        "connections": connections,
         "seconds": round(seconds),
     }
 

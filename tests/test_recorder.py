@@ -219,7 +219,15 @@ def test_the_end_of_a_run_that_cannot_be_entered_is_entered_by_the_next_run(
 ) -> None:
     monkeypatch.setattr(recorder, "END_SECONDS", 1.0)
     entered, said = registration(), list[str]()
-    refuse = During(lambda: sql(where, "ALTER TABLE runs RENAME TO hidden"))
+
+    def hide() -> None:
+        until = time.monotonic() + 60
+        while not rows(where):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        sql(where, "ALTER TABLE runs RENAME TO hidden")
+
+    refuse = During(hide)
     recorder.run(
         request(tmp_path / "one", workers=0, patients=20_000), entered, where, refuse, say=said.append
     )
