@@ -324,13 +324,18 @@ def simulate_measures(recipe: Recipe, cache: Any, tags: list[str]) -> bytes:
 class Shared:
     """A process's view of its cluster's Cache; can be sent to another process.
 
-    `fault` says what went wrong with Redis behind it, once something has.
+    `fault` says what went wrong with Redis behind it, once something has. The other process looks the actor up by its
+    name: Ray forgets the class of an actor that died after the driver that had made it, and from then on no process can
+    read a handle of it.
     """
 
     def __init__(self, actor: Any, tags: tuple[str, ...] = ()) -> None:
-        self.actor = actor
+        self._actor = actor
         self.tags = list(tags)
         self.fault: str | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_actor": None}
 
     def get(
         self,
@@ -345,7 +350,7 @@ class Shared:
         import ray
 
         try:
-            asked = self.actor.get.remote(list(wanted), self.tags)
+            asked = self._found().get.remote(list(wanted), self.tags)
             while waiting is not None and not ray.wait([asked], timeout=TICK_SECONDS)[0]:
                 waiting()
             answer = ray.get(asked, timeout=seconds)
@@ -354,6 +359,7 @@ class Shared:
             packed = iter(ray.get(references, timeout=seconds))
             return [None if r is None else recipes.unpack(next(packed)) for r in answer.references]
         except (ray.exceptions.RayError, ValueError):
+            self._actor = None
             return [None] * len(wanted)
 
     def made(self, s: Scenario, kinds: tuple[str, ...]) -> dict[str, Any]:
@@ -366,9 +372,14 @@ class Shared:
         """Let others have a value that was made here."""
         import ray
 
-        with contextlib.suppress(ray.exceptions.RayError):
-            sent = self.actor.keep.remote(recipe, recipes.pack(value), self.tags)
+        with contextlib.suppress(ray.exceptions.RayError, ValueError):
+            sent = self._found().keep.remote(recipe, recipes.pack(value), self.tags)
             self.fault = ray.get(sent, timeout=WAIT_SECONDS) or self.fault
+
+    def _found(self) -> Any:
+        """The actor; ValueError where there is none by now."""
+        self._actor = self._actor or _named()
+        return self._actor
 
 
 def tag_of(name: str) -> str:
@@ -383,12 +394,16 @@ def actor_name() -> str:
 
 def find() -> Any:
     """The cluster's Cache, or None; in a process that has joined Ray."""
-    import ray
-
     try:
-        return ray.get_actor(actor_name(), namespace=RAY_NAMESPACE)
+        return _named()
     except ValueError:
         return None
+
+
+def _named() -> Any:
+    import ray
+
+    return ray.get_actor(actor_name(), namespace=RAY_NAMESPACE)
 
 
 def start(chosen: Settings) -> Any:

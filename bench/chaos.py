@@ -212,6 +212,7 @@ class Bench:
         self.dice = dice
         self.cluster = Cluster()
         self.most = 0
+        self.said: list[str] = []
         self._expected: dict[tuple[str, ...], dict[str, str]] = {}
         self._seconds: dict[tuple[str, ...], float] = {}
 
@@ -268,6 +269,7 @@ class Bench:
         begun = time.monotonic()
         with tempfile.TemporaryDirectory(dir=self.place) as name:
             folder = Path(name)
+            self.said = []
             process = self.start(folder, settings)
             hit = self._strike(process, kind, begun + moment)
             resumes = self._finish(process, folder, settings)
@@ -304,6 +306,7 @@ class Bench:
                 return resumes
             if process.returncode == 2:
                 raise Lost(f"{settings}: refused: {errors.decode()[-500:]}")
+            self.said.append(errors.decode()[-6000:])
             self.cluster.heal()
             process = self._again(folder, settings)
         raise Lost(f"{settings}: not finished after {ATTEMPTS} attempts: {errors.decode()[-500:]}")
@@ -408,7 +411,7 @@ def main() -> None:
                     print(f"{number:4} {kind:10} {words}, {done[-1].seconds:.1f} s", flush=True)
                 except Lost as error:
                     losses[kind] += 1
-                    print(f"{number:4} {kind:10} LOST: {error}", flush=True)
+                    print(f"{number:4} {kind:10} LOST: {error}", *bench.said, sep="\n     ", flush=True)
                     bench.cluster.stop()
         finally:
             bench.cluster.stop()

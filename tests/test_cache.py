@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -261,12 +262,16 @@ def test_a_killed_cache_is_a_miss_and_the_next_run_starts_another(
     actor = cache.start(Settings())
     view = cache.Shared(actor)
     wanted = recipes.of_scenario(scenario(), recipes.SIMULATED)
-    assert complete(view.get(wanted, WAIT))
+    sent = pickle.dumps(view)
+    assert complete(pickle.loads(sent).get(wanted, WAIT))
     psutil.Process(stats(actor).pid).kill()
     until = time.monotonic() + WAIT
     while cache.find() is not None:
         assert time.monotonic() < until
         time.sleep(0.05)
+    assert b"ActorHandle" not in sent  # Ray cannot read one once the driver that made the actor has ended too
+    assert b"ActorHandle" in pickle.dumps([actor])
+    assert pickle.loads(sent).get(wanted) == [None] * len(wanted)
     assert view.get(wanted) == [None] * len(wanted)
     assert view.made(scenario(), recipes.SIMULATED) == {}
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
