@@ -9,6 +9,7 @@
 # make bench-stores     runs, database and caches under load and under fire; fails when a figure falls short
 # make chaos     kill anything of a run on three local nodes, ROUNDS=100 times; fails unless nothing is lost
 # make soak      one run after the other for MINUTES=3; fails when memory, handles or the object store grow
+# make bench-rollback   an older commit and this one read what the other wrote, or say that they cannot (COMMIT=...)
 # make bench-cluster  runs as jobs of a cluster whose nodes have only the dependencies; fails unless all is as it must be
 # make bench-observe  a real Prometheus scrapes a real run; fails unless every query of the dashboards has data
 # make bench-scaleout  throughput of 1, 2 and 4 nodes with a core each, the same bytes from all
@@ -39,7 +40,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-cluster bench-observe bench-scaleout docs clean chaos soak
+.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-rollback bench-cluster bench-observe bench-scaleout docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -93,6 +94,9 @@ chaos: setup
 
 soak: setup
 	$(BIN)/python -m bench.soak $(or $(MINUTES),3)
+
+bench-rollback: setup
+	$(BIN)/python -m bench.rollback $(if $(COMMIT),--commit $(COMMIT))
 
 bench-cluster: setup
 	$(BIN)/python -m bench.cluster_job

@@ -1,0 +1,223 @@
+"""Roll-back: an older release and this one read what the other has written, or say clearly that they cannot.
+
+`make bench-rollback` takes an older commit out of the repository's history (`--commit`; by default the newest tag
+before this commit, else the last commit with another schema of the database or the files) and runs both releases with
+the same Python. Each writes a finished run, one that was cut off, and the database; then the other lists the runs,
+goes on with what was cut off, and replaces what is finished. Exit code 1 when a figure falls short.
+"""
+
+import argparse
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+
+from actors import database, journal
+from actors.folder import MANIFEST, PARTIAL
+from actors.one_root import ROOT
+from bench import figures, store_ground
+from bench.figures import Figure, at_least, exactly
+from bench.store_ground import Ground
+
+OPTIONS = ("standard", "--patients", "60000", "--chunk-size", "256", "--workers", "0", "--quiet")
+LIMIT_SECONDS = 240.0
+
+SCHEMAS = ("actors/sql/migrations", "actors/journal.py", "actors/folder.py")
+"""What decides whether another release can read what this one writes."""
+
+
+class Answer(NamedTuple):
+    """How a command ended; `sentence` is the last line on stderr."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        return (self.err.strip().splitlines() or ["nothing said"])[-1]
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it did what was asked, or refused in words."""
+        words = self.err.startswith("goldenhour: ") and "Traceback" not in self.err
+        return self.code == 0 or (self.code in (1, 2) and words)
+
+
+class Release:
+    """A version of goldenhour in the folder `root`, on the database of `ground`."""
+
+    def __init__(self, name: str, root: Path, ground: Ground) -> None:
+        self.name = name
+        self.root = root
+        self.ground = ground
+        self.migrations = len(list((root / "actors/sql/migrations").glob("*.up.sql")))
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        """Begin a command."""
+        environment = {name: value for name, value in os.environ.items() if name != database.URL}
+        environment |= {
+            "PYTHONPATH": str(self.root),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            database.FOLDER: str(self.ground.where.folder),
+            "GOLDENHOUR_SYNC_SECONDS": "0",
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", "goldenhour", *words],
+            env=environment,
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def call(self, *words: str) -> Answer:
+        """Carry out a command."""
+        process = self.start(*words)
+        try:
+            out, err = process.communicate(timeout=LIMIT_SECONDS)
+        finally:
+            process.kill()
+        return Answer(process.returncode, out, err)
+
+    def cut_off(self, output: Path) -> None:
+        """A run that is stopped by Ctrl-C once something is written and entered."""
+        process = self.start("run", *OPTIONS, "-o", str(output))
+        until = time.monotonic() + LIMIT_SECONDS
+        while not (journal.has_entries(output / PARTIAL) and entered(self.ground, output)):
+            if process.poll() is not None or time.monotonic() > until:
+                process.kill()
+                raise SystemExit(f"{self.name} wrote nothing to cut off: {process.communicate()[1]}")
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT_SECONDS)
+
+
+def entered(ground: Ground, output: Path) -> bool:
+    """Whether the database has a run in this folder."""
+    try:
+        return bool(ground.sql(f"SELECT 1 FROM runs WHERE output = '{output}'"))
+    except psycopg.Error:  # not made yet
+        return False
+
+
+def from_to(old: Path, forward: bool) -> Iterator[Figure]:
+    """One release writes and the other reads: the older writes if `forward`."""
+    with store_ground.ground() as ground:
+        releases = Release("the older", old, ground), Release("this", ROOT, ground)
+        writer, reader = releases if forward else reversed(releases)
+        done, cut = ground.base / "done", ground.base / "cut"
+        answer = writer.call("run", *OPTIONS, "-o", str(done))
+        if answer.code:
+            raise SystemExit(f"{writer.name} cannot run at all: {answer.err}")
+        expected = store_ground.digest(done)
+        writer.cut_off(cut)
+        yield exactly("a run cut off has left no manifest", (cut / MANIFEST).exists(), False)
+        yield from _database(ground, writer, reader)
+        yield from _cut(writer, reader, cut, expected)
+        answer = reader.call("resume", str(done))
+        finished = answer.code == 0 and "is finished" in answer.err
+        yield Figure("resume of the finished run", answer.sentence, "says it is finished", finished)
+        answer = reader.call("run", *OPTIONS, "-o", str(done), "--force")
+        found = f"code {answer.code}, {len(list(done.iterdir()))} files"
+        yield exactly("--force over the finished run", found, f"code 0, {len(list(cut.iterdir()))} files")
+
+
+def _database(ground: Ground, writer: Release, reader: Release) -> Iterator[Figure]:
+    """The reader lists the runs; where it cannot, it says so, its runs go on, and a roll-back helps."""
+    answer = reader.call("runs", "list", "--json")
+    yield Figure("runs list", _told(answer, _states), "the runs, or a clear refusal", answer.is_clear)
+    if answer.code == 0:
+        yield exactly("runs list: states", _states(answer), "cancelled, succeeded")
+        return
+    other = reader.call("run", *OPTIONS, "-o", str(ground.base / "other"))
+    yield exactly("a run beside a database it cannot read", other.code, 0)
+    answer = writer.call("db", "rollback", "--to", str(reader.migrations), "--yes", "--json")
+    yield exactly(f"db rollback --to {reader.migrations} by the newer", answer.code, 0)
+    answer = reader.call("runs", "list", "--json")
+    yield exactly("runs list after that", _told(answer, _states), "cancelled, succeeded")
+
+
+def _cut(writer: Release, reader: Release, cut: Path, expected: str) -> Iterator[Figure]:
+    """The reader goes on with what was cut off, or refuses in words and touches nothing."""
+    before = _bytes(cut / PARTIAL)
+    answer = reader.call("resume", str(cut), "--quiet")
+    words = "goes on to its end" if answer.code == 0 else answer.sentence
+    yield Figure("resume of the run cut off", words, "the end, or a clear refusal", answer.is_clear)
+    if answer.code:
+        yield exactly("refused: exit code", answer.code, 2)
+        yield exactly("refused: files are untouched", _bytes(cut / PARTIAL) == before, True)
+        yield exactly("refused: its own release goes on", writer.call("resume", str(cut)).code, 0)
+    same = (cut / MANIFEST).exists() and store_ground.digest(cut) == expected
+    yield exactly("bytes are those of an undisturbed run", same, True)
+    newer = max(writer, reader, key=lambda release: release.migrations)
+    answer = newer.call("runs", "list", "--json")  # brings the schema up to date again
+    yield at_least("runs list by the newer: succeeded", _states(answer).count("succeeded"), 2)
+
+
+def _told(answer: Answer, words: Any) -> str:
+    return words(answer) if answer.code == 0 else f"code {answer.code}: {answer.sentence}"
+
+
+def _states(answer: Answer) -> str:
+    return ", ".join(sorted(row["state"] for row in json.loads(answer.out or "[]")))
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def chosen(commit: str | None) -> str:
+    """The commit to compare with."""
+    if commit is None:
+        tag = _git("describe", "--tags", "--abbrev=0", "HEAD^")
+        changed = tag or _git("rev-list", "-1", "HEAD", "--", *SCHEMAS)
+        commit = tag or f"{changed}^"
+    found = _git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+    if not found:
+        raise SystemExit(f"there is no commit {commit} in this repository: name one with --commit")
+    return found
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def main() -> int:
+    """Compare in both directions."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--commit", help="the older release; default: the newest tag, or the last other schema"
+    )
+    commit = chosen(parser.parse_args().commit)
+    place = Path(tempfile.mkdtemp(prefix="goldenhour-rollback-"))
+    try:
+        packed = subprocess.run(["git", "-C", str(ROOT), "archive", commit], capture_output=True, check=True)
+        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+            archive.extractall(place, filter="data")
+        print(f"the older release: {_git('log', '-1', '--format=%h of %cs', commit)}", flush=True)
+        return figures.run(
+            "rollback",
+            [
+                ("this writes, the older reads", lambda: from_to(place, forward=False)),
+                ("the older writes, this reads", lambda: from_to(place, forward=True)),
+            ],
+        )
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
