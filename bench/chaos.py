@@ -68,7 +68,11 @@ NODES = 3
 OBJECT_STORE_BYTES = 100_000_000
 RUN_LIMIT_SECONDS = 240.0
 GONE_SECONDS = 20.0
-"""Time that actors have to end after their driver, and connections that nobody uses."""
+"""Time that actors have to end after their driver."""
+
+POOL_SECONDS = 60.0
+"""Time in which the store's pool lets go of connections that nobody uses: it looks every 10 s for those that were idle all
+the while."""
 
 CONNECTIONS, IDLE_CONNECTIONS = 10, 3
 """The most a store has at any time, and those it keeps when nobody asks: two in its pool, and one that listens."""
@@ -358,7 +362,7 @@ class Bench:
         if self.most > CONNECTIONS:
             raise Lost(f"{self.most} connections at once")
         kept = IDLE_CONNECTIONS * len(actors(OF_THE_CLUSTER["store"]))
-        left = store_ground.settled(self.ground.connections, kept, GONE_SECONDS)
+        left = store_ground.settled(self.ground.connections, kept, POOL_SECONDS)
         if left > kept:
             raise Lost(f"{left} connections were left, {kept} are kept")
 
