@@ -71,8 +71,8 @@ GONE_SECONDS = 20.0
 """Time that actors have to end after their driver."""
 
 POOL_SECONDS = 60.0
-"""Time in which the store's pool lets go of connections that nobody uses: it looks every 10 s for those that were idle all
-the while."""
+"""Time in which the store's pool lets go of connections that nobody uses: every 10 s, of those that were idle all the
+while."""
 
 CONNECTIONS, IDLE_CONNECTIONS = 10, 3
 """The most a store has at any time, and those it keeps when nobody asks: two in its pool, and one that listens."""
