@@ -51,6 +51,9 @@ RETRY: Any = {
 TIMES: Any = {"connect_timeout": datetime.timedelta(seconds=5), "timeout": datetime.timedelta(minutes=30)}
 """Longest to connect; longest for one request, a file of some 300 MB over a slow line."""
 
+PROMPT: Any = TIMES | {"timeout": datetime.timedelta(seconds=20)}
+"""The same for what is small: lists, notes, the manifest."""
+
 
 class Url(str):
     """Address of an object store's folder; `/` appends a name to it as it does to a path."""
@@ -82,7 +85,7 @@ def is_url(text: str) -> bool:
 
 def parse(text: str) -> Url:
     """The URL without a slash at its end. InputError for another scheme than `SCHEMES`, or without a bucket."""
-    found = re.fullmatch(r"([A-Za-z0-9+.-]+)://([^/?#\s]+)((?:/[^/?#\0]+)*)/*", text)
+    found = re.fullmatch(r"([A-Za-z0-9+.-]+)://([^/?#%@:\s]+)((?:/[^/?#%\x00-\x1f\x7f]+)*)/*", text)
     if found is None or found[1].lower() not in SCHEMES or {".", ".."} & set(found[3].split("/")):
         allowed = ", ".join(f"{scheme}://BUCKET/PREFIX" for scheme in SCHEMES)
         raise InputError(f"output {shown(text)}: allowed: a folder, or {allowed}")
@@ -110,21 +113,24 @@ class Objects:
                 f"{url}: object stores need the package obstore: pip install 'goldenhour[cluster]'"
             ) from None
         try:
-            self._store = stores.from_url(url, client_options=TIMES | _plain_http(), retry_config=RETRY)
+            self._store, self._prompt = (
+                stores.from_url(url, client_options=times | _plain_http(), retry_config=RETRY)
+                for times in (TIMES, PROMPT)
+            )
         except (self._errors.BaseError, ValueError) as error:
             raise InputError(f"{url}: {_reason(error)}") from error
 
     async def names(self) -> set[str]:
         """Names of the objects directly below the URL."""
         async with self._told("cannot be listed"):
-            listed = await self._obstore.list_with_delimiter_async(self._store)
+            listed = await self._obstore.list_with_delimiter_async(self._prompt)
             return {str(each["path"]).rpartition("/")[2] for each in listed["objects"]}
 
     async def read(self, name: str) -> bytes | None:
         """A small object; None where it is not there."""
         async with self._told(f"{name} cannot be read"):
             try:
-                answer = await self._obstore.get_async(self._store, name)
+                answer = await self._obstore.get_async(self._prompt, name)
                 return bytes(await answer.bytes_async())
             except FileNotFoundError:
                 return None
@@ -140,7 +146,7 @@ class Objects:
         """Bytes of an object; None where it is not there."""
         async with self._told(f"{name} cannot be found"):
             try:
-                return int((await self._obstore.head_async(self._store, name))["size"])
+                return int((await self._obstore.head_async(self._prompt, name))["size"])
             except FileNotFoundError:
                 return None
 
@@ -149,7 +155,8 @@ class Objects:
         async with self._told(f"{name} cannot be written"):
             try:
                 mode = "create" if create else "overwrite"
-                await self._obstore.put_async(self._store, name, data, mode=mode, use_multipart=False)
+                store = self._prompt if isinstance(data, bytes) else self._store
+                await self._obstore.put_async(store, name, data, mode=mode, use_multipart=False)
             except self._errors.AlreadyExistsError:
                 return False
         return True
@@ -178,13 +185,13 @@ class Objects:
         async with self._told("objects cannot be removed"):
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
-                    await self._obstore.delete_async(self._store, name)
+                    await self._obstore.delete_async(self._prompt, name)
 
     @contextlib.asynccontextmanager
     async def _told(self, what: str) -> AsyncIterator[None]:
         try:
             yield
-        except self._errors.BaseError as error:
+        except (self._errors.BaseError, FileNotFoundError) as error:
             raise RunError(f"{self.url}: {what}: {_reason(error)}") from error
 
 
@@ -216,7 +223,7 @@ class Bucket:
     def __init__(self, folder: Folder, objects: Objects, force: bool) -> None:
         self._folder = folder
         self._objects = objects
-        self._force = force or folder.run.force
+        self._force = force
         self.output = objects.url
         self.partial = folder.partial
         self.run = folder.run
@@ -259,7 +266,7 @@ class Bucket:
         return [self.output / name for name in [*names, *texts, MANIFEST]]
 
     def suspend(self) -> bool:
-        """As `Folder.suspend`; what is uploaded stays, and is not uploaded again when the run goes on."""
+        """As `Folder.suspend`; what is uploaded stays, and is written over when the run goes on."""
         return self._folder.suspend()
 
     def abandon(self) -> None:
@@ -277,7 +284,7 @@ class Bucket:
             ours |= named_in(await objects.read(MANIFEST) or b"", f"{self.output}/{MANIFEST}")
         present = {name for name in present if OUR_NAMES.fullmatch(name)}
         if not self._force and not mine:
-            if MANIFEST in present:
+            if MANIFEST in present and not await self._is_finished():
                 raise InputError(
                     f"{self.output} holds a run: choose another output, or --force to replace it"
                 )
@@ -292,10 +299,28 @@ class Bucket:
             )
         return present & ours, note
 
+    async def _is_finished(self) -> bool:
+        """Whether the manifest there is of this very run, killed between its last upload and its last word."""
+        run = self.run
+        wanted = {"scenario_hash": run.scenario_hash, "seed": run.seed, "replication": run.replication}
+        wanted |= {"version": run.version, "compress": run.compress}
+        with contextlib.suppress(ValueError, AttributeError):
+            found = msgspec.json.decode(await self._objects.read(MANIFEST) or b"")
+            return self.resumed and {name: found.get(name) for name in wanted} == wanted
+        return False
+
+    async def _still_ours(self) -> None:
+        """StoppedRun where another run has taken the place meanwhile."""
+        note = await self._note()
+        if note is None or note.run != self.run.run:
+            raise StoppedRun(f"another run has taken {self.output} during the upload of this one")
+
     async def _note(self) -> Note | None:
         data = await self._objects.read(NOTE)
+        if data is None:
+            return None
         try:
-            return msgspec.json.decode(data or b"", type=Note)
+            return msgspec.json.decode(data, type=Note)
         except msgspec.DecodeError:
             raise InputError(f"{self.output}/{NOTE} is not ours, or damaged: remove it") from None
 
@@ -307,6 +332,10 @@ class Bucket:
             replaced, note = await self._survey()
         except InputError as error:
             raise StoppedRun(str(error)) from error
+        if note is None and not self._force and MANIFEST in replaced:
+            if await objects.read(MANIFEST) == manifest:
+                return
+            raise StoppedRun(f"{self.output} holds another run by now")
         going_on = note is not None and note.run == self.run.run and note.cleared
         announced = Note(self.run.run, tuple(sorted({*names, *texts, MANIFEST} | replaced)), not replaced)
         if not going_on:
@@ -316,14 +345,10 @@ class Bucket:
                 await objects.delete(sorted(replaced, key=lambda name: name != MANIFEST))
                 cleared = msgspec.structs.replace(announced, cleared=True)
                 await objects.put(NOTE, msgspec.json.encode(cleared), create=False)
-        sizes = {name: len(data) for name, data in texts.items()}
-        sizes |= {name: (partial / name).stat().st_size for name in names}
         gate = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
         async def send(name: str) -> None:
             async with gate:
-                if going_on and await objects.size(name) == sizes[name]:
-                    return
                 create = not going_on
                 if name in texts:
                     done = await objects.put(name, texts[name], create)
@@ -334,10 +359,12 @@ class Bucket:
                         f"{self.output}/{name} appeared during the run and is not ours to replace"
                     )
 
-        await _all([send(name) for name in sizes], tick)
+        await _all([send(name) for name in (*texts, *names)], tick)
+        await self._still_ours()
         if not await objects.put(MANIFEST, manifest, create=not going_on):
             raise StoppedRun(f"{self.output}/{MANIFEST} appeared during the run and is not ours to replace")
         with contextlib.suppress(GoldenhourError):  # the run is finished all the same
+            await self._still_ours()
             await objects.delete([NOTE])
 
 

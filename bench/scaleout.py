@@ -50,7 +50,7 @@ def measure(nodes: int, patients: int, scenario: str, compress: str) -> dict[str
     import ray
     from ray.cluster_utils import Cluster
 
-    arguments = {"num_cpus": 1, "object_store_memory": 200_000_000}
+    arguments = {"num_cpus": 1, "object_store_memory": 400_000_000}
     cluster = Cluster(initialize_head=True, head_node_args={**arguments, "include_dashboard": False})
     made = [cluster.head_node, *(cluster.add_node(**arguments) for _ in range(nodes - 1))]
     cluster.wait_for_nodes()
@@ -103,9 +103,9 @@ def main() -> None:
     """Measure, print the table, keep the figures; exits with 1 when two nodes are less than `WANTED` times as fast."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nodes", type=int, nargs="*", default=[1, 2, 4])
-    parser.add_argument("--patients", type=int, default=200_000)
+    parser.add_argument("--patients", type=int, default=400_000)
     parser.add_argument("--scenario", default="standard")
-    parser.add_argument("--compress", default="none")
+    parser.add_argument("--compress", default="zstd")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -90,7 +90,7 @@ def goldenhour() -> None:
 @click.option(
     "--workers",
     type=click.IntRange(0, 1024),
-    help="Generator processes; default: cores - 1. 0: all in this process, without Ray.",
+    help="Generator processes; default: cores - 1, on a cluster all its CPUs - 1. 0: all in this process, without Ray.",
 )
 @click.option(
     "--writers",

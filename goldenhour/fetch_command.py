@@ -24,7 +24,7 @@ import zstandard
 from actors import bucket
 from actors.folder import MANIFEST, named_in, replaceable, sync
 from engine.errors import InputError, RunError, shown, write_error
-from goldenhour import jobs, parcel
+from goldenhour import jobs, parcel, run_command
 from goldenhour.store_access import ask
 
 FETCHING = ".goldenhour-fetching"
@@ -56,9 +56,12 @@ class _InFolder(Source):
         return None
 
     async def pieces(self, name: str) -> AsyncIterator[bytes]:
-        with (self._folder / name).open("rb") as file:
-            while piece := file.read(1 << 22):
-                yield piece
+        try:
+            with (self._folder / name).open("rb") as file:
+                while piece := file.read(1 << 22):
+                    yield piece
+        except OSError as error:
+            raise RunError(f"{self._folder / name} cannot be read: {error.strerror}") from error
 
 
 class _InBucket(Source):
@@ -117,7 +120,7 @@ class _InParcel(Source):
 def fetch(what: str, output: Path, address: str | None, force: bool, quiet: bool) -> None:
     """Bring the output of a run into a folder."""
     source, place = _find(what, address, quiet)
-    output = output.expanduser().absolute()
+    output = run_command.expanded(output).absolute()
     size = asyncio.run(_bring(source, place, output, force, quiet))
     if not quiet:
         click.echo(f"{size:,} bytes in {output}", err=True)
@@ -127,8 +130,8 @@ def _find(what: str, address: str | None, quiet: bool) -> tuple[Source, str]:
     """Where the files are, and that place in words."""
     if bucket.is_url(what):
         return _InBucket(bucket.parse(what)), what
-    if os.path.lexists(Path(what).expanduser()):
-        return _InFolder(Path(what).expanduser()), what
+    if os.path.lexists(run_command.expanded(Path(what))):
+        return _InFolder(run_command.expanded(Path(what))), what
     if address or os.environ.get(jobs.ADDRESS):
         return _of_job(jobs.Jobs(jobs.chosen_address(address)), what, quiet)
     row = ask(lambda store: _row(store, what))
@@ -204,7 +207,7 @@ async def _bring(source: Source, place: str, output: Path, force: bool, quiet: b
     names = [] if manifest is None else sorted(named_in(manifest, f"{place}/{MANIFEST}") - {MANIFEST})
     if not names or manifest is None:
         raise InputError(f"there is no finished run in {place}: no {MANIFEST} of goldenhour")
-    digests = {part["path"]: part["sha256"] for part in msgspec.json.decode(manifest)["parts"]}
+    digests = {part["path"]: part.get("sha256") for part in msgspec.json.decode(manifest)["parts"]}
     partial = output / FETCHING
     total = len(manifest)
     path = output
@@ -227,7 +230,7 @@ async def _bring(source: Source, place: str, output: Path, force: bool, quiet: b
                         click.echo(f"{total:,} bytes fetched", err=True)
                 file.flush()
                 os.fsync(file.fileno())
-            if digest.hexdigest() != digests.get(name, digest.hexdigest()):
+            if name in digests and digest.hexdigest() != digests[name]:
                 raise RunError(f"{place}/{name} is damaged: its digest is not that of the manifest")
         (partial / MANIFEST).write_bytes(manifest)
         for name in sorted(replaced, key=lambda name: name != MANIFEST):

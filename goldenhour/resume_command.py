@@ -1,5 +1,6 @@
 """`goldenhour resume`: goes on with a run that was cut off, named by its output or as `goldenhour runs` names it."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from actors.store import ConfigStore
 from actors.store_values import ENDED, Beat
 from engine import scenario as scenario_module
 from engine import scenario_file
-from engine.errors import InputError, StoreError, shown
+from engine.errors import InputError, RunError, StoreError, shown
 from goldenhour import __version__, run_command
 from goldenhour.store_access import ask
 
@@ -31,6 +32,11 @@ def resume(
     row = None if _is_place(what) else _row(str(what), no_store)
     place = what if row is None else _output_of(row)
     output, destination = run_command.place(place)
+    if destination is not None and not output.exists():
+        _look_there(destination)
+        if not quiet:
+            click.echo(f"the run in {str(place)!r} is finished: nothing to do", err=True)
+        return
     left = folder.unfinished(output)
     if row is not None and left is not None and left.run != str(row["id"]):
         raise InputError(
@@ -66,9 +72,23 @@ def resume(
     run_command.carry_out(request, None if no_store else run_command.registration(request), quiet, as_json)
 
 
+def _look_there(url: Url) -> None:
+    """InputError where an object store does not hold a finished run."""
+    objects = bucket.Objects(url)
+    try:
+        manifest = asyncio.run(objects.read(folder.MANIFEST))
+    except RunError as error:
+        raise InputError(str(error)) from error
+    if manifest is None:
+        raise InputError(
+            f"this machine has no unfinished run for {url}, and no finished one is there; runs are gone on with where "
+            f"they were started, with the same {bucket.STAGING} if it was set"
+        )
+
+
 def _is_place(what: Path | Url) -> bool:
     """Whether it names an output: neither an id nor a name of a run has a slash."""
-    return isinstance(what, Url) or "/" in str(what) or os.path.lexists(what.expanduser())
+    return isinstance(what, Url) or "/" in str(what) or os.path.lexists(run_command.expanded(what))
 
 
 def _row(reference: str, no_store: bool) -> dict[str, Any]:

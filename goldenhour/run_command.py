@@ -95,11 +95,21 @@ def default_output(name: str, seed: int, replication: int) -> Path:
     return Path(f"{safe}-seed{seed}-rep{replication}")
 
 
+def expanded(path: Path) -> Path:
+    """The path with `~` replaced; InputError where `~NAME` names no user."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{str(path)!r}: this machine has no user of that name; write the folder out"
+        ) from error
+
+
 def place(output: Path | Url) -> tuple[Path, Url | None]:
     """The folder that the files are made in, and the URL they are uploaded to then."""
     if isinstance(output, Url):
         return bucket.staging(output, Database.from_environment().folder), output
-    return output.expanduser().absolute(), None
+    return expanded(output).absolute(), None
 
 
 def output_text(output: Path | Url) -> str:
@@ -171,7 +181,7 @@ def registration(
         settings={
             "formats": ",".join(request.formats),
             "compress": request.compress,
-            "workers": request.workers,
+            "workers": "automatic" if request.workers == pipeline.AUTOMATIC else request.workers,
             "chunk_size": request.chunk_size,
         },
         who=who(),

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from actors import bucket
+from actors.store_values import check_name
 from engine import scenario as scenario_module
 from engine.errors import InputError, Interrupted, RunError, shown
 from goldenhour import jobs, run_command, stored_scenarios
@@ -20,6 +22,9 @@ OUTPUT = "~/goldenhour-runs"
 """Folder on the cluster's head whose folders, named for the runs, hold what was not sent elsewhere."""
 
 NOT_FOR_JOBS = ("address", "as_json")
+
+LOST_SECONDS = 120.0
+"""How long the cluster may be out of reach before a job is no longer followed."""
 
 CATCH_UP_SECONDS = 20.0
 """How long the end of a job may take to be known after its log has ended."""
@@ -46,15 +51,13 @@ def submit(arguments: list[str], address: str | None, follow: bool, variables: t
     try:
         return asyncio.run(_follow(cluster, run))
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"no longer followed; run {run} goes on. `ray job logs --follow {run}` follows it again, "
-            f"`ray job stop {run}` ends it, `{_fetching(run, where)}` brings its output"
-        ) from None
+        raise Interrupted(_without_us(run, where)) from None
 
 
 async def _follow(cluster: jobs.Jobs, run: str) -> int:
     """Print the job's log on stderr until it ends; taken up again where the connection is lost."""
     seen = 0
+    lost: float | None = None
     while True:
         told = 0
         try:
@@ -65,10 +68,17 @@ async def _follow(cluster: jobs.Jobs, run: str) -> int:
                 click.echo(new, nl=False, err=True)
         except RunError:
             await asyncio.sleep(1)
-        status = await _ended(cluster, run)
-        if status is not None:
-            break
-    info = cluster.info(run)
+        try:
+            status = await _ended(cluster, run)
+            if status is not None:
+                info = cluster.info(run)
+                break
+            lost = None
+        except RunError as error:
+            lost = lost or time.monotonic()
+            if time.monotonic() - lost > LOST_SECONDS:
+                raise RunError(f"{error}\n{_without_us(run, cluster.address)}") from error
+            await asyncio.sleep(5)
     if status == "SUCCEEDED":
         click.echo(f"run {run} is finished: `{_fetching(run, cluster.address)}` brings its output", err=True)
         return 0
@@ -89,6 +99,13 @@ async def _ended(cluster: jobs.Jobs, run: str) -> str | None:
             return status
         await asyncio.sleep(0.5)
     return None
+
+
+def _without_us(run: str, address: str) -> str:
+    return (
+        f"no longer followed; run {run} goes on. `ray job logs --follow {run}` follows it again, "
+        f"`ray job stop {run}` ends it, `{_fetching(run, address)}` brings its output"
+    )
 
 
 def _fetching(run: str, address: str) -> str:
@@ -119,6 +136,8 @@ def _checked(parameters: dict[str, Any]) -> Any:
     changed = scenario_module.with_overrides(
         written, seed=parameters["seed"], total=parameters["patients"], days=parameters["days"]
     )
+    if parameters.get("name"):
+        check_name(parameters["name"])
     scenario_module.check(changed)
     scenario_module.resolve(changed)
     if parameters["workers"] == 0 and parameters["writers"] > 1:
@@ -145,5 +164,9 @@ def _environment(variables: tuple[str, ...]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or (not equals and name not in os.environ):
             raise InputError(f"--env: got {shown(text)}; allowed: NAME=VALUE, or NAME of a variable set here")
+        if name == run_command.RUN:
+            raise InputError(
+                f"--env: got {shown(text)}; the run's id is given to it by `goldenhour submit` itself"
+            )
         found[name] = value if equals else os.environ[name]
     return found

@@ -1,7 +1,10 @@
 """Output in an object store: a real S3 server on the loopback interface (moto)."""
 
+import asyncio
+import datetime
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from runs import digests, request
 import goldenhour
 from actors import bucket, pipeline
 from actors.bucket import NOTE, Url
-from actors.folder import MANIFEST
+from actors.folder import MANIFEST, Folder
 from engine.errors import InputError, StoppedRun
 from goldenhour.__main__ import run as command
 
@@ -204,6 +207,8 @@ def test_a_file_too_large_for_one_request_goes_up_in_pieces(store, monkeypatch):
         ("ftp://host/x", "allowed: a folder, or s3://BUCKET/PREFIX"),
         ("s3://", "allowed: a folder"),
         ("s3://b/../x", "allowed: a folder"),
+        ("s3://key:secret@b/x", "allowed: a folder"),
+        ("s3://b/a%20b", "allowed: a folder"),
         ("s3://no-such-bucket-here/x", "NoSuchBucket"),
     ],
 )
@@ -237,3 +242,82 @@ def test_the_command_line_says_where_it_wrote_and_fetches_it(store, capsys, tmp_
     assert command(["fetch", url, "-o", str(tmp_path / "other")]) == 1
     assert "patients-00000.jsonl is damaged" in capsys.readouterr().err
     assert not [*(tmp_path / "other").iterdir()]
+
+
+def test_a_server_that_is_silent_is_given_up(monkeypatch, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setitem(bucket.PROMPT, "timeout", datetime.timedelta(seconds=1))
+        monkeypatch.setitem(bucket.RETRY, "max_retries", 0)
+        assert command(["run", "standard", "-o", "s3://bucket/x", "--workers", "0", "--no-store"]) == 2
+    assert "cannot be listed" in capsys.readouterr().err
+
+
+def cut_off(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch, after: int, **settings: Any
+) -> pipeline.RunRequest:
+    """A run whose upload failed after so many objects."""
+    asked = to(store, "p", **settings)
+    with monkeypatch.context() as patch:
+        CutOff(patch, after)
+        with pytest.raises(StoppedRun):
+            pipeline.run(asked)
+    return asked
+
+
+def test_a_run_that_was_finished_meanwhile_is_not_replaced_by_an_older_force(store, monkeypatch, tmp_path):
+    asked = cut_off(store, monkeypatch, 0, force=True)
+    pipeline.run(replace(to(store, "p", seed=8), output=tmp_path / "elsewhere"))
+    with pytest.raises(InputError, match="holds a run"):
+        pipeline.run(replace(asked, force=False))
+    assert json.loads(read(store, "p/manifest.json"))["seed"] == 8
+
+
+def test_what_is_gone_on_with_is_written_whatever_lies_there(store, monkeypatch, tmp_path):
+    asked = cut_off(store, monkeypatch, 5)
+    name = next(name for name in names(store, "p") if name.endswith("l"))
+    obstore.put(store, f"p/{name}", b"X" * len(read(store, f"p/{name}")))
+    pipeline.run(asked)
+    pipeline.run(plain(tmp_path / "plain"))
+    for name in digests(tmp_path / "plain"):
+        assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
+
+
+def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(store, monkeypatch, tmp_path):
+    original = bucket.Objects.put
+    other = replace(to(store, "p", seed=8, force=True), output=tmp_path / "elsewhere")
+    entered = []
+
+    async def put(objects: bucket.Objects, name: str, data: Any, create: bool = True) -> bool:
+        done = await original(objects, name, data, create)
+        if name == "summary.json" and not entered:
+            entered.append(name)
+            await asyncio.to_thread(pipeline.run, other)
+        return done
+
+    monkeypatch.setattr(bucket.Objects, "put", put)
+    with pytest.raises(StoppedRun):
+        pipeline.run(to(store, "p"))
+    pipeline.run(plain(tmp_path / "plain", seed=8))
+    assert json.loads(read(store, "p/manifest.json"))["seed"] == 8
+    for name in digests(tmp_path / "plain"):
+        assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
+
+
+def test_a_finished_run_is_finished_also_where_its_last_word_was_cut_off(store, monkeypatch, capsys):
+    asked = to(store, "p")
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "abandon", lambda folder: (_ for _ in ()).throw(StoppedRun("killed")))
+        with pytest.raises(StoppedRun):
+            pipeline.run(asked)
+    before = read(store, "p/manifest.json")
+    words = ["resume", str(asked.destination), "--no-store", "--workers", "0"]
+    assert command(words) == 0
+    assert not asked.output.exists() and read(store, "p/manifest.json") == before
+    assert command(words) == 0
+    assert "is finished: nothing to do" in capsys.readouterr().err
+    obstore.delete(store, ["p/manifest.json"])
+    assert command(words) == 2
+    assert "this machine has no unfinished run for" in capsys.readouterr().err
