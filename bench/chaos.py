@@ -50,6 +50,9 @@ ACTORS = OF_THE_RUN | OF_THE_CLUSTER
 KINDS = (*ACTORS, "driver", "postgres", "node", "head")
 """All kinds. A node is all its processes at once; the head takes the cluster's own state with it."""
 
+ENDING = ("driver", "node", "head")
+"""Kinds that may end the command; a run mends the loss of any other by itself."""
+
 WEIGHTS = {"head": 0.4}
 """How often a kind is drawn, 1 for those that are not here."""
 
@@ -217,6 +220,7 @@ class Bench:
         self.cluster = Cluster()
         self.most = 0
         self.said: list[str] = []
+        self.anew = 0
         self._expected: dict[tuple[str, ...], dict[str, str]] = {}
         self._seconds: dict[tuple[str, ...], float] = {}
 
@@ -273,10 +277,12 @@ class Bench:
         begun = time.monotonic()
         with tempfile.TemporaryDirectory(dir=self.place) as name:
             folder = Path(name)
-            self.said = []
+            self.said, self.anew = [], 0
             process = self.start(folder, settings)
             hit = self._strike(process, kind, begun + moment)
             resumes = self._finish(process, folder, settings)
+            if resumes and kind not in ENDING:
+                raise Lost(f"{settings}: the run did not mend it")
             if contents(folder / "out") != expected:
                 raise Lost(f"{settings}: the files differ")
             if any((folder / "tmp").iterdir()):
@@ -339,6 +345,7 @@ class Bench:
             rows = self._rows(folder / "out")
             run = rows[0][0][:13] if rows and self.dice.random() < 0.5 else str(folder / "out")
             return goldenhour("resume", run, "--address", self.cluster.address, place=folder / "tmp")
+        self.anew += not begun
         return self.start(folder, settings)
 
     def _all_gone(self) -> None:
@@ -355,9 +362,13 @@ class Bench:
         return self.ground.sql(f"SELECT id::text, state FROM runs WHERE output = '{output}'")
 
     def _recorded(self, output: Path) -> None:
-        """The run has one row, and the database the connections it has when nothing happens."""
+        """The run has one row, and the database the connections it has when nothing happens.
+
+        A start that failed and left nothing to go on with was a run of its own.
+        """
         rows = self._rows(output)
-        if [state for _, state in rows] != ["succeeded"]:
+        others = [state for _, state in rows if state != "succeeded"]
+        if len(rows) - len(others) != 1 or set(others) - {"failed"} or len(others) > self.anew:
             raise Lost(f"the database has {rows or 'no row'} of the run")
         if self.most > CONNECTIONS:
             raise Lost(f"{self.most} connections at once")
