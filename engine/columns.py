@@ -283,6 +283,12 @@ VITAL = np.dtype(
 )
 """Vital signs and health score, taken at the door of each MTF and after resuscitation and surgery."""
 
+LEFT = np.dtype([("at", "f8"), ("turn", "i8")], align=True)
+"""When a patient's record was told: ms, and the turn among all that happens at the same time: ARRIVES plus the number of
+the arrival, the tie of the calendar's entry, or AT_HORIZON plus that number. Never less than for the patient before."""
+
+ARRIVES, AT_HORIZON = -(1 << 62), 1 << 62
+
 TABLES = {"patients": PATIENT, "events": EVENT, "treatments": TREATMENT, "wounds": WOUND, "vitals": VITAL}
 
 PART = 65_536
@@ -301,7 +307,8 @@ class Chunk:
     """Consecutive patients in record order with all their rows.
 
     `first` is the index of the first patient in the run; `number` counts chunks. The run's last chunk has
-    `last` set; a run without a single casualty is one empty chunk that is both first and last.
+    `last` set; a run without a single casualty is one empty chunk that is both first and last. `left`, a row a patient,
+    is filled only where the fronts of a run are simulated apart (`engine.merging`).
     """
 
     number: int
@@ -312,6 +319,7 @@ class Chunk:
     treatments: Table = field(default_factory=lambda: _empty(TREATMENT))
     wounds: Table = field(default_factory=lambda: _empty(WOUND))
     vitals: Table = field(default_factory=lambda: _empty(VITAL))
+    left: Table = field(default_factory=lambda: _empty(LEFT))
 
     def __len__(self) -> int:
         return len(self.patients)

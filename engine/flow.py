@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.calendar import BUCKETS, FAR, FRONT, next_time, suit, take_first
 from engine.casualties import identify, ill, person, unit, wounded, wounded_in_brief
-from engine.columns import AT_POI, DISEASE, EN_ROUTE, IN_CARE, NONE, PSYCHOLOGICAL, RTD, WOUNDED
+from engine.columns import ARRIVES, AT_HORIZON, AT_POI, DISEASE, EN_ROUTE, IN_CARE, NONE, PSYCHOLOGICAL, RTD, WOUNDED
 from engine.contention import (
     acquire,
     apply_grant,
@@ -343,6 +343,8 @@ def _tell(w: Any, o: Any, journal: Any, m: Any, who: Any) -> None:
     p.treatment_end = o.rows[1]
     p.wound_end = o.rows[2]
     p.vital_end = o.rows[3]
+    o.left[i].at = w.turn_at
+    o.left[i].turn = w.turn
     o.rows[PATIENTS] = i + 1
 
 
@@ -562,6 +564,8 @@ def _take_in(w: Any, q: Any, o: Any, arrival: Any, m: Any) -> None:
     """A casualty comes about."""
     who = (arrival.cell, arrival.index)
     w.arrived += 1
+    if w.foreign[arrival.front]:
+        return
     if not m.network.poi_ahead[arrival.front]:
         w.closed_patients += 1
         if w.told:
@@ -847,6 +851,7 @@ def _finish_open(w: Any, q: Any, o: Any, slots: Any, m: Any) -> None:
             touch_line(w, line, w.now)
             w.wait_sum[line, s.category] += w.now - s.wait_since
             w.wait_count[line, s.category] += 1
+        w.turn = AT_HORIZON + s.order
         _finish(w, q, o, slot, m)
 
 
@@ -879,28 +884,39 @@ def advance(world: Any, arrivals: Any, model: Any, quiet: Any, output: Any, room
             w.status = HUNGRY
             break
         coming = w.cursor < len(arrivals)
-        if not coming and w.open == 0 and w.releases == 0:
+        over = not coming and w.open == 0 and w.releases == 0
+        at = next_time(w.calendar)
+        if over and (at > w.until or (at == w.until and w.calendar.heap[FRONT].tie >= w.until_turn)):
+            w.now = max(w.now, w.until)
             w.status = OVER
             break
-        at = next_time(w.calendar)
         if coming and arrivals[w.cursor].time <= at:
             w.now = arrivals[w.cursor].time
+            w.turn_at = w.now
+            w.turn = ARRIVES + w.arrived
             _take_in(w, q, o, arrivals[w.cursor], m)
             w.cursor += 1
         elif at == math.inf and horizon == math.inf:
             w.status = STUCK
         elif at > horizon:
             w.now = horizon
+            w.turn_at = horizon
+            w.turn = AT_HORIZON
             w.status = HORIZON
         else:
             first = w.calendar.heap[FRONT]
             kind = first.tie >> np.int64(48)
             what = np.int64(first.what)
             version = np.int64(first.version)
+            if at > w.turn_at:
+                w.turn_at = at
+                w.turn = first.tie
+            elif at == w.turn_at:
+                w.turn = max(w.turn, first.tie)
             take_first(w.calendar)
             w.now = at
             _perform(w, q, o, kind, what, version, at, m)
-            stalled = not coming and horizon == math.inf and at - w.progress_at > PATIENCE
+            stalled = not coming and not over and horizon == math.inf and at - w.progress_at > PATIENCE
             if stalled and at - w.progress_at > _patience(m):
                 if _stuck(w):
                     w.status = STUCK

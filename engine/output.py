@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.casualties import MAXIMUM_WOUNDS
-from engine.columns import EVENT, PARQUET_PART, PATIENT, TREATMENT, VITAL, WOUND
+from engine.columns import EVENT, LEFT, PARQUET_PART, PATIENT, TREATMENT, VITAL, WOUND
 
 SLOTS = 1 << 18
 """Patients that may be open at a time; the quiet pass keeps their rows in a table of the same dtype."""
@@ -26,6 +26,7 @@ OUTPUT = np.dtype(
     [
         ("rows", "i8", (6,)),  # filled of events, treatments, wounds, vitals, patients; quiet
         ("patients", PATIENT, (SLOTS + 1,)),
+        ("left", LEFT, (SLOTS + 1,)),
         ("events", EVENT, (PARQUET_PART * EVENTS_EACH,)),
         ("treatments", TREATMENT, (PARQUET_PART * TREATMENTS_EACH,)),
         ("wounds", WOUND, (PARQUET_PART * MAXIMUM_WOUNDS,)),

@@ -1,7 +1,7 @@
 """One replication of a scenario, chunk by chunk: arrivals enter the event kernel, told patients leave it."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,12 +22,25 @@ _NOBODY = np.zeros(0, np.int64)
 NAMES_OF_RESOURCES = ("triage teams", "treatment bays", "operating tables", "ICU beds", "ward beds", "places")
 
 
+class End(NamedTuple):
+    """Where a simulation ended: ms and turn (columns.LEFT) of the last that happened to a patient, and ms of the last
+    release of a resource that is promised for later. Of several simulations each field's largest is that of all.
+    """
+
+    at: float
+    turn: int
+    promised: float
+
+
 class Simulation:
     """The chunks of one replication, in record order; `measures` and `flow` are complete after the last.
 
     `scenario` is resolved; `chunk_size` patients at the most make a chunk, which never crosses a multiple of
     PARQUET_PART; `made` has compiled values by kind of `engine.recipes`. A run without casualties is one empty chunk.
     Raises RunError where patients wait for what can never come.
+
+    `fronts`: the patients of these fronts alone, one of `engine.shards.shards`. Then the chunks have `left`, and `flow` is
+    complete after `close`, which wants to know where all the simulations of the run ended (`end`).
     """
 
     def __init__(
@@ -37,6 +50,7 @@ class Simulation:
         replication: int,
         chunk_size: int = DEFAULT_CHUNK,
         made: Mapping[str, Any] = compiled.NOTHING,
+        fronts: Sequence[int] | None = None,
     ) -> None:
         if not 1 <= chunk_size <= PARQUET_PART:
             raise ValueError(f"chunk_size {chunk_size}: allowed 1 to {PARQUET_PART}")
@@ -50,6 +64,10 @@ class Simulation:
         self._net = self._model["network"][0]
         self._finite = bool(self._net["poi_ahead"].any())
         self._world = world.new_world()
+        self._apart = fronts is not None
+        if fronts is not None:
+            foreign = ~np.isin(np.arange(len(scenario.fronts)), fronts)
+            self._world["foreign"][0, : len(foreign)] = foreign
         self._quiet = new_output(quiet=True)
         self._series_interval()
         self._arrivals = np.zeros(0, ARRIVAL)
@@ -78,8 +96,29 @@ class Simulation:
             first += len(chunk)
         assert pending is not None
         pending.last = True
-        self._close_books()
+        if not self._apart:
+            self._close_books()
         yield pending
+
+    def end(self) -> End:
+        """After the last chunk of some of the fronts: where these ended."""
+        w = self._world[0]
+        lines = np.flatnonzero(w["promised_first"][: world.RESOURCES_IN_ALL] >= 0)
+        promised = w["notes"]["at"][w["promised_last"][lines]]
+        return End(float(w["turn_at"]), int(w["turn"]), float(promised.max(initial=0.0)))
+
+    def close(self, end: End) -> tuple[Measures, Statistics | None]:
+        """Bring clocks and integrals to the end of the whole run, as they would be there had all fronts been in one;
+        returns the measures of these fronts' patients and, where anything is finite, what the kernel has counted.
+        """
+        w = self._world
+        w["until"], w["until_turn"] = end.at, end.turn
+        o = new_output()
+        while not self._advance(o, 1):
+            pass
+        w["now"] = max(float(w["now"][0]), min(float(self._model["care"]["horizon"][0, 0]), end.promised))
+        self._close_books()
+        return self.measures, self._raw() if self._finite else None
 
     def run_flow(self) -> FlowMeasures:
         """The flow alone, without records: what comes out are `outcomes` and the measures of the flow."""
@@ -115,6 +154,8 @@ class Simulation:
         chunk.patients = o["patients"][0, :n]
         for k, name in enumerate(("events", "treatments", "wounds", "vitals")):
             setattr(chunk, name, o[name][0, : rows[k]])
+        if self._apart:
+            chunk.left = o["left"][0, :n]
         if n:
             self.measures.add(chunk)
         return done

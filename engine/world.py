@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.calendar import CALENDAR, enter, set_up
+from engine.casualties import FRONTS
 from engine.kernel_cache import inner
 from engine.network import CANDIDATES, FACILITIES, POOLS, RESOURCES, WAYS
 from engine.output import SLOTS
@@ -67,6 +68,11 @@ SAMPLE = np.dtype(
 WORLD = np.dtype(
     [
         ("now", "f8"),
+        ("turn_at", "f8"),  # ms, and turn, of what happens: see columns.LEFT
+        ("turn", "i8"),
+        ("until", "f8"),  # ms, and turn, until which clocks go on when all patients are closed
+        ("until_turn", "i8"),
+        ("foreign", "u1", (FRONTS,)),  # 1: the front's casualties are counted only: they are another simulation's
         ("status", "i8"),
         ("cursor", "i8"),  # next arrival
         ("arrived", "i8"),  # arrivals taken in
