@@ -85,6 +85,7 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     libraries: dict[str, str]
     workers: int
     writers: int
+    simulators: int = 1
     address: str | None = None
     destination: str = ""
     force: bool = False

@@ -20,13 +20,14 @@ from typing import Any
 
 import msgspec
 
-from actors import cache, cluster, generator, journal, memory, metrics
+from actors import cache, cluster, generator, journal, memory, metrics, shards
 from actors.bucket import Bucket, Url
 from actors.folder import LOG, SCENARIO, SUMMARY, Folder
 from actors.generator import CHUNK, PART, Order
 from actors.journal import Part, RunFile, libraries
 from actors.kept import Alone, settings
 from actors.log import Log
+from actors.shards import MergingSimulator, ShardSimulator
 from actors.simulator import FlowSimulator, Head, head_of, measured
 from actors.writer import SYNC_SECONDS, Ledger, OutOfOrder, Share, Writer
 from engine import formats, recipes
@@ -83,7 +84,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `scenario` is resolved, `original` as the user gave it (with overrides); `workers` generators, 0: everything in
     this process, without Ray, `AUTOMATIC`: as the cluster has CPUs; `destination` a URL that the files made in `output`
-    are uploaded to, if any; `writers` of the parts; `version` of goldenhour, for the manifest; `run` is the run's
+    are uploaded to, if any; `writers` of the parts; `simulators` of the fronts, as many as can be simulated apart at the
+    most, with workers only; `version` of goldenhour, for the manifest; `run` is the run's
     id, made up where it is empty; at least `sync_seconds` lie between two lines of the journal, None: as
     `SYNC_VARIABLE` says, or 1.
     """
@@ -98,6 +100,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     compress: str = "none"
     workers: int = msgspec.field(default_factory=cluster.default_workers)
     writers: int = 1
+    simulators: int = 1
     chunk_size: int = CHUNK_SIZE
     address: str | None = None
     force: bool = False
@@ -220,6 +223,7 @@ def _carry_out(request: RunRequest, folder: Folder | Bucket, log: Log, report: R
         replication=request.replication,
         workers=request.workers,
         writers=request.writers,
+        simulators=request.simulators,
         version=request.version,
     )
     if request.workers == 0:
@@ -227,7 +231,7 @@ def _carry_out(request: RunRequest, folder: Folder | Bucket, log: Log, report: R
     report(Progress(phase="starting", expected=request.scenario.casualties.total))
     with cluster.start(request.address, request.workers) as session:
         if request.workers == AUTOMATIC:
-            request = msgspec.structs.replace(request, workers=session.generators())
+            request = msgspec.structs.replace(request, workers=max(1, session.generators() - _more(request)))
         metrics.add("runs_started", resumed=str(folder.resumed).lower())
         try:
             result = _Run(request, folder, log, report).on_ray(session)
@@ -267,6 +271,7 @@ def _run_file(request: RunRequest) -> RunFile:
         libraries=libraries(request.formats, request.compress),
         workers=request.workers,
         writers=request.writers,
+        simulators=request.simulators,
         address=request.address,
         destination=str(request.destination or ""),
         force=request.force,
@@ -290,10 +295,13 @@ def _check(request: RunRequest) -> None:
         raise InputError(f"workers: got {request.workers}; allowed: 0 (no Ray) or more")
     if request.writers < 1 or (request.writers > 1 and request.workers == 0):
         raise InputError(f"writers: got {request.writers}; allowed: 1, or more with workers")
+    if request.simulators < 1 or (request.simulators > 1 and request.workers == 0):
+        raise InputError(f"simulators: got {request.simulators}; allowed: 1, or more with workers")
     if not 1 <= request.chunk_size <= PARQUET_PART:
         raise InputError(f"chunk size: got {request.chunk_size}; allowed: 1 to {PARQUET_PART}")
     if request.replication < 0:
         raise InputError(f"replication: got {request.replication}; allowed: 0 or more")
+    shards.divided(request.scenario, request.simulators)
 
 
 @contextlib.contextmanager
@@ -598,6 +606,11 @@ def _make_sure_of_the_end(pids: list[int]) -> None:
             time.sleep(0.005)
 
 
+def _more(request: RunRequest) -> int:
+    """CPUs that the simulators of a run take beyond the one that is left to one."""
+    return request.simulators if request.simulators > 1 else 0
+
+
 def _shares(request: RunRequest) -> list[Share]:
     """The parts of each writer."""
     if request.writers == 1:
@@ -647,11 +660,19 @@ class _Attempt:
         self._node = ray.get_runtime_context().get_node_id()
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self._node, soft=False)
         stateful: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
-        self._simulator = (
-            cluster.remote(FlowSimulator)
-            .options(**stateful)
-            .remote(run.scenario, request.seed, request.replication, request.chunk_size, run.cache)
-        )
+        simulated = (run.scenario, request.seed, request.replication, request.chunk_size, run.cache)
+        parts = shards.divided(request.scenario, request.simulators)
+        self._simulators = [
+            cluster.remote(ShardSimulator)
+            .options(**stateful, scheduling_strategy="DEFAULT" if session.local else "SPREAD")
+            .remote(*simulated, fronts=fronts)
+            for fronts in parts
+        ]
+        if parts:
+            merging = cluster.remote(MergingSimulator).options(**stateful)
+            self._simulator = merging.remote(*simulated, parts=parts, shards=self._simulators)
+        else:
+            self._simulator = cluster.remote(FlowSimulator).options(**stateful).remote(*simulated)
         self._shares = _shares(request)
         self._writers = [
             cluster.remote(Writer)
@@ -669,7 +690,8 @@ class _Attempt:
         self._orders = {lane: ray.put(order) for lane, order in run.orders.items()}
         # Where the run has the whole cluster, a second task for each CPU waits there with its chunk: no CPU idles while
         # results travel.
-        ahead = request.workers if not session.local and request.workers >= session.generators() else 0
+        whole = not session.local and request.workers >= session.generators() - _more(request)
+        ahead = request.workers if whole else 0
         self._most_running = len(run.orders) * 1000 if session.local else request.workers + ahead
         self._per_part = -(-PARQUET_PART // request.chunk_size) if PART in run.orders else 0
         self._limit = request.workers + ahead + 3 + request.workers * self._per_part
@@ -686,10 +708,11 @@ class _Attempt:
         """Bring the run to its end; returns the finished parts and the measures as JSON."""
         run = self._run
         opened = [writer.open.remote((*run.orders,)) for writer in self._writers]
-        prepared = self._simulator.prepare.remote()
+        prepared = [simulator.prepare.remote() for simulator in (*self._simulators, self._simulator)]
         warm = [self._generate.remote(next(iter(self._orders.values()))) for _ in range(run.request.workers)]
         for role, actor in (
             ("simulator", self._simulator),
+            *(("shard", shard) for shard in self._simulators),
             *(("writer", writer) for writer in self._writers),
         ):
             node, pid = self._result(actor.hello.remote(), f"the {role} to start")
@@ -701,9 +724,10 @@ class _Attempt:
             run.ledger.enter(index, self._result(receipt, "a writer to open its files"))
         self._running = {origin: None for _, origin in warm}
         del warm
-        run.note_fault(
-            self._result(prepared, "the simulator to load or compile its kernel", PREPARE_PATIENCE)
-        )
+        for ready in prepared:
+            run.note_fault(
+                self._result(ready, "the simulator to load or compile its kernel", PREPARE_PATIENCE)
+            )
         if not run.complete:
             self._issued = max(
                 0, run.done - 1
@@ -738,7 +762,7 @@ class _Attempt:
         Encodings that run are short and end by themselves: cancelling a task that is just ending makes Ray's core end
         the driver's process ("Tried to complete task that was not pending").
         """
-        for actor in (self._simulator, *self._writers):
+        for actor in (self._simulator, *self._simulators, *self._writers):
             with contextlib.suppress(Exception):
                 self._ray.kill(actor)
         _make_sure_of_the_end(self._here)

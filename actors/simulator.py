@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actors.cache import Shared
     from actors.kept import Alone
     from engine.columns import Chunk
+    from engine.merging import Merged
     from engine.scenario import Scenario
     from engine.simulation import Simulation
 
@@ -40,7 +41,7 @@ def head_of(chunk: "Chunk") -> Head:
 
 
 def measured(
-    simulation: "Simulation", scenario: "Scenario", names: tuple[str, ...], compress: str
+    simulation: "Simulation | Merged", scenario: "Scenario", names: tuple[str, ...], compress: str
 ) -> tuple[bytes, list[Piece]]:
     """The measures of a finished simulation as JSON, and its tables as whole files in the formats `names`.
 
@@ -63,7 +64,8 @@ class FlowSimulator:
     """One replication of a scenario, from its first chunk to its measures.
 
     Nothing is computed before `prepare`, so that the process answers at once; `scenario` is the resolved scenario
-    as JSON; `cache` has compiled values, where there is one. The only process of a run that loads the compiled kernel.
+    as JSON; `cache` has compiled values, where there is one. The only process of a run that loads the compiled kernel,
+    unless its fronts are simulated apart (`actors.shards`).
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class FlowSimulator:
         self._cache = cache
         self._arguments = (scenario, seed, replication, chunk_size)
         self._scenario: Scenario | None = None
-        self._simulation: Simulation | None = None
+        self._simulation: Simulation | Merged | None = None
         self._chunks: Iterator[Chunk] | None = None
         self._next_number = 0
 
@@ -94,16 +96,24 @@ class FlowSimulator:
         cluster.restore_pyarrow()
         # Numba looks for SciPy's linear algebra, which the kernel has no use for: 0.5 s and 25 MB where it is installed
         sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
-        from engine import recipes
         from engine.scenario import Scenario
-        from engine.simulation import Simulation
 
-        scenario, seed, replication, chunk_size = self._arguments
-        self._scenario = msgspec.json.decode(scenario, type=Scenario)
-        made = self._cache.made(self._scenario, recipes.SIMULATED) if self._cache else {}
-        self._simulation = Simulation(self._scenario, seed, replication, chunk_size, made)
+        self._scenario = msgspec.json.decode(self._arguments[0], type=Scenario)
+        self._simulation = self._simulate(self._scenario, self._made(self._scenario))
         self._chunks = iter(self._simulation)
         return self._cache.fault if self._cache else None
+
+    def _made(self, scenario: "Scenario") -> dict[str, Any]:
+        """Compiled values from the cache."""
+        from engine import recipes
+
+        return self._cache.made(scenario, recipes.SIMULATED) if self._cache else {}
+
+    def _simulate(self, scenario: "Scenario", made: dict[str, Any]) -> "Simulation | Merged":
+        from engine.simulation import Simulation
+
+        _, seed, replication, chunk_size = self._arguments
+        return Simulation(scenario, seed, replication, chunk_size, made)
 
     def skip(self, number: int, seconds: float = 1.0) -> bool:
         """Throw chunks away until `number` is the next one or the time is up; whether that was reached.

@@ -14,7 +14,18 @@ import numpy as np
 
 from engine.calendar import BUCKETS, FAR, FRONT, next_time, suit, take_first
 from engine.casualties import identify, ill, person, unit, wounded, wounded_in_brief
-from engine.columns import ARRIVES, AT_HORIZON, AT_POI, DISEASE, EN_ROUTE, IN_CARE, NONE, PSYCHOLOGICAL, RTD, WOUNDED
+from engine.columns import (
+    ARRIVES,
+    AT_HORIZON,
+    AT_POI,
+    DISEASE,
+    EN_ROUTE,
+    IN_CARE,
+    NONE,
+    PSYCHOLOGICAL,
+    RTD,
+    WOUNDED,
+)
 from engine.contention import (
     acquire,
     apply_grant,

@@ -16,6 +16,7 @@ from engine.measures import SHARES
 from engine.scenario import Scenario, start_seconds
 
 if TYPE_CHECKING:
+    from engine.merging import Merged
     from engine.simulation import Simulation
 
 SCOPES = ("run", "category", "front", "place", "resource", "transport", "vehicle", "role")
@@ -146,19 +147,19 @@ class Findings(NamedTuple):
     measures: RunTable
 
 
-def findings(simulation: "Simulation", scenario: Scenario) -> Findings:
+def findings(simulation: "Simulation | Merged", scenario: Scenario) -> Findings:
     """The measures of a finished simulation of the resolved `scenario`: those of the patients and of the network."""
     flow = flow_of(simulation, scenario)
     found = summary(simulation, flow)
     return Findings(found, facilities_table(scenario, flow.series()), measures_table(found))
 
 
-def summary(simulation: "Simulation", flow: FlowMeasures) -> dict[str, Any]:
+def summary(simulation: "Simulation | Merged", flow: FlowMeasures) -> dict[str, Any]:
     """What summary.json holds."""
     return simulation.measures.summary() | {"flow": flow.summary()}
 
 
-def flow_of(simulation: "Simulation", scenario: Scenario) -> FlowMeasures:
+def flow_of(simulation: "Simulation | Merged", scenario: Scenario) -> FlowMeasures:
     """What the network of a finished simulation did."""
     flow: FlowMeasures | None = getattr(simulation, "flow", None)
     return FlowMeasures.empty(scenario) if flow is None else flow

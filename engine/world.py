@@ -72,7 +72,11 @@ WORLD = np.dtype(
         ("turn", "i8"),
         ("until", "f8"),  # ms, and turn, until which clocks go on when all patients are closed
         ("until_turn", "i8"),
-        ("foreign", "u1", (FRONTS,)),  # 1: the front's casualties are counted only: they are another simulation's
+        (
+            "foreign",
+            "u1",
+            (FRONTS,),
+        ),  # 1: the front's casualties are counted only: they are another simulation's
         ("status", "i8"),
         ("cursor", "i8"),  # next arrival
         ("arrived", "i8"),  # arrivals taken in

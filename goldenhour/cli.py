@@ -99,6 +99,12 @@ def goldenhour() -> None:
     help="Writer processes, each with its share of the parts; default 1. On a cluster more need a shared folder.",
 )
 @click.option(
+    "--simulators",
+    type=click.IntRange(1, 200),
+    default=1,
+    help="Simulator processes, each with its share of the fronts; default 1. At most as many as share nothing finite.",
+)
+@click.option(
     "--chunk-size",
     type=click.IntRange(1, PARQUET_PART),
     help=f"Patients worked on at a time; default {CHUNK_SIZE}. Fewer need less memory and more time.",

@@ -65,6 +65,7 @@ def resume(
         compress=left.compress,
         workers=workers,
         writers=left.writers,
+        simulators=left.simulators if workers else 1,
         chunk_size=left.chunk_size,
         address=address,
         version=__version__,

@@ -41,6 +41,7 @@ class Options:
     compress: str
     workers: int | None
     writers: int
+    simulators: int
     chunk_size: int | None
     name: str | None
     no_store: bool
@@ -133,6 +134,10 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
     check_address(options.address, workers)
     if options.writers > 1 and workers == 0:
         raise InputError("--writers and --workers 0 exclude each other: without workers this process writes")
+    if options.simulators > 1 and workers == 0:
+        raise InputError(
+            "--simulators and --workers 0 exclude each other: without workers this process simulates"
+        )
     output, destination = place(
         options.output or default_output(original.name, original.seed, options.replication)
     )
@@ -147,6 +152,7 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
         compress=options.compress,
         workers=workers,
         writers=options.writers,
+        simulators=options.simulators,
         chunk_size=options.chunk_size or pipeline.CHUNK_SIZE,
         address=options.address,
         force=options.force,

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from actors import bucket
+from actors import bucket, shards
 from actors.store_values import check_name
 from engine import scenario as scenario_module
 from engine.errors import InputError, Interrupted, RunError, shown
@@ -139,9 +139,14 @@ def _checked(parameters: dict[str, Any]) -> Any:
     if parameters.get("name"):
         check_name(parameters["name"])
     scenario_module.check(changed)
-    scenario_module.resolve(changed)
+    resolved = scenario_module.resolve(changed)
     if parameters["workers"] == 0 and parameters["writers"] > 1:
         raise InputError("--writers and --workers 0 exclude each other: without workers one process writes")
+    if parameters["workers"] == 0 and parameters["simulators"] > 1:
+        raise InputError(
+            "--simulators and --workers 0 exclude each other: without workers one process simulates"
+        )
+    shards.divided(resolved, parameters["simulators"])
     return written
 
 

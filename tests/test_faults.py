@@ -55,6 +55,16 @@ def test_a_killed_process_changes_no_byte(
     assert digests(tmp_path) == expected
 
 
+@pytest.mark.parametrize("title", ["ray::ShardSimulator", "ray::MergingSimulator"])
+def test_a_killed_shard_changes_no_byte(tmp_path: Path, expected: dict[str, str], title: str) -> None:
+    killer = KillOnce(title)
+    asked = request(tmp_path, patients=PATIENTS, formats=("jsonl", "parquet"), simulators=2)
+    result = pipeline.run(asked, killer)
+    assert (killer.left, result.recoveries) == (0, 1)
+    assert digests(tmp_path) == expected
+    assert not children("ray::ShardSimulator")
+
+
 def test_a_process_killed_again_and_again_ends_the_run_with_the_reason(tmp_path: Path) -> None:
     killer = KillOnce("ray::FlowSimulator", times=1000)
     with pytest.raises(StoppedRun, match=r"gave up after 3 attempts.*ActorDied") as caught:

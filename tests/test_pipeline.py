@@ -42,6 +42,28 @@ def test_bytes_do_not_depend_on_the_number_of_workers_and_writers(tmp_path: Path
     assert found[0] == found[1] == found[2] == found[3]
 
 
+def test_bytes_do_not_depend_on_the_number_of_simulators(tmp_path: Path) -> None:
+    formats = ("jsonl", "json", "csv", "msgpack", "parquet")
+    for simulators, workers in ((1, 0), (2, 2)):
+        output = tmp_path / str(simulators)
+        asked = request(output, patients=18_000, workers=workers, chunk_size=2048, formats=formats)
+        result = pipeline.run(replace(asked, simulators=simulators))
+        assert result.recoveries == 0
+    assert result.pss_mb.keys() >= {"simulator", "shard"}
+    for name in ("manifest.json", "summary.json", "scenario.toml"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_more_simulators_than_fronts_that_share_nothing_are_refused(tmp_path: Path) -> None:
+    asked = request(tmp_path / "out", simulators=4)
+    words = r"simulators: got 4; allowed: 1 to 3, .* share nothing finite: Poland \| Estonia \| Finland"
+    with pytest.raises(InputError, match=words):
+        pipeline.run(asked)
+    with pytest.raises(InputError, match="simulators: got 2; allowed: 1, or more with workers"):
+        pipeline.run(replace(asked, simulators=2, workers=0))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("compress", ["gzip", "zstd"])
 def test_compressed_bytes_do_not_depend_on_ray(tmp_path: Path, compress: str) -> None:
     formats = ("jsonl", "csv")

@@ -117,7 +117,9 @@ def unlimited(total: int = 9000) -> sc.Scenario:
     return sc.resolve(sc.with_overrides(sc.parse(text, "toml", "standard"), total=total))
 
 
-def differences(scenario: sc.Scenario, number: int, chunk_size: int, shard_chunk: int | None = None) -> list[str]:
+def differences(
+    scenario: sc.Scenario, number: int, chunk_size: int, shard_chunk: int | None = None
+) -> list[str]:
     """What the merged simulations of `number` shards have that one simulation has not; [] where nothing differs."""
     parts = shards(scenario, number)
     assert len(parts) == number
@@ -137,10 +139,14 @@ def differences(scenario: sc.Scenario, number: int, chunk_size: int, shard_chunk
         return found
     left, right = (run_tables.findings(simulation, scenario) for simulation in (whole, merged))
     found += [name for name in left.summary if left.summary[name] != right.summary[name]]
-    return found + [name for name in ("facilities", "measures") if getattr(left, name) != getattr(right, name)]
+    return found + [
+        name for name in ("facilities", "measures") if getattr(left, name) != getattr(right, name)
+    ]
 
 
-@pytest.mark.parametrize(("number", "chunk_size", "shard_chunk"), [(2, 2048, 512), (3, 999, None), (3, 5000, 16_384)])
+@pytest.mark.parametrize(
+    ("number", "chunk_size", "shard_chunk"), [(2, 2048, 512), (3, 999, None), (3, 5000, 16_384)]
+)
 def test_shards_of_an_unlimited_network_make_what_one_simulation_makes(
     number: int, chunk_size: int, shard_chunk: int | None
 ) -> None:
@@ -180,7 +186,7 @@ def test_fronts_are_apart_only_where_nothing_finite_joins_them() -> None:
     assert components(finite(settings='routing = "transition-matrix"')) == [(0,), (1,)]
 
 
-HIT = '\n[[world]]\nevent = "hit"\nat_hours = 40\nfacility = "West-R3"\ncapacity_lost = 0.5\nkilled = 0.6\nduration_hours = 20\n'
+HIT = '\n[[world]]\nevent = "hit"\nat_hours = 60\nfacility = "West-R2"\ncapacity_lost = 0.5\nkilled = 0.6\nduration_hours = 20\n'
 OPEN = '\n[[fronts]]\nname = "North"\nnations = { NOR = 1 }\n[[links]]\norigin = "POI"\ndestination = "R4"\nfronts = ["North"]\nminutes = { distribution = "constant", mean = 90 }\n'
 
 
@@ -235,7 +241,9 @@ def joined(halves: list[Mapping]) -> Mapping:
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(halves=st.tuples(networks(lasting=True), networks(lasting=True)), chunk_size=st.sampled_from((1, 40, 500)))
+@given(
+    halves=st.tuples(networks(lasting=True), networks(lasting=True)), chunk_size=st.sampled_from((1, 40, 500))
+)
 def test_any_two_networks_side_by_side_make_what_one_simulation_makes(
     halves: tuple[Mapping, Mapping], chunk_size: int
 ) -> None:
