@@ -84,8 +84,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `scenario` is resolved, `original` as the user gave it (with overrides); `workers` generators, 0: everything in
     this process, without Ray, `AUTOMATIC`: as the cluster has CPUs; `destination` a URL that the files made in `output`
-    are uploaded to, if any; `writers` of the parts; `simulators` of the fronts, as many as can be simulated apart at the
-    most, with workers only; `version` of goldenhour, for the manifest; `run` is the run's
+    are uploaded to, if any; `writers` of the parts; `simulators` of the fronts, at most as many as can be simulated
+    apart; `version` of goldenhour, for the manifest; `run` is the run's
     id, made up where it is empty; at least `sync_seconds` lie between two lines of the journal, None: as
     `SYNC_VARIABLE` says, or 1.
     """

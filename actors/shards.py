@@ -9,8 +9,6 @@ from engine.errors import GoldenhourError, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from actors.cache import Shared
-    from actors.kept import Alone
     from engine.columns import Chunk
     from engine.flow_measures import Statistics
     from engine.measures import Measures

@@ -284,8 +284,9 @@ VITAL = np.dtype(
 """Vital signs and health score, taken at the door of each MTF and after resuscitation and surgery."""
 
 LEFT = np.dtype([("at", "f8"), ("turn", "i8")], align=True)
-"""When a patient's record was told: ms, and the turn among all that happens at the same time: ARRIVES plus the number of
-the arrival, the tie of the calendar's entry, or AT_HORIZON plus that number. Never less than for the patient before."""
+"""When a patient's record was told: ms, and the turn among all that happens at the same time: ARRIVES plus the number
+of the arrival, the largest tie of the calendar's entries so far, or AT_HORIZON plus that number. Both together never
+become less from one patient to the next."""
 
 ARRIVES, AT_HORIZON = -(1 << 62), 1 << 62
 

@@ -106,9 +106,7 @@ class Merged:
 
 def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistics:
     """The statistics of a whole run: of each resource, way and pool those of the shard whose patients used it."""
-    by_size = {
-        len(owner.facilities) * RESOURCES: np.repeat(owner.facilities, RESOURCES),
-    }
+    resources = np.repeat(owner.facilities, RESOURCES)
     result: dict[str, Any] = {"time_end": counted[0].time_end}
     for name in (field.name for field in fields(Statistics) if field.name != "time_end"):
         columns = np.stack([getattr(each, name) for each in counted])
@@ -124,7 +122,7 @@ def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistic
         elif name in ("blood_used", "blood_short"):
             shard = owner.facilities
         else:
-            shard = by_size[columns.shape[1]]
+            shard = resources
         result[name] = columns[shard, np.arange(columns.shape[1])]
     return Statistics(**result)
 

@@ -35,10 +35,10 @@ def components(scenario: Scenario) -> list[Fronts]:
     line for transport, where patients of both stand. Facilities and ways without limit join nothing: there nobody's
     time depends on who else is there. All are one group where the order of what belongs to no front matters:
 
-    - a facility is hit, and those inside are dealt with in the order of the kernel's slots, which patients of all fronts
-      with finite care take from one list: these fronts are one group, the others stay apart;
-    - people may be hurt after the horizon, since it ends with the last day: how many of them are still taken in is up to
-      the first entry of the calendar after it, of whichever front.
+    - a facility is hit, and those inside are dealt with in the order of the kernel's slots, which patients of all
+      fronts with finite care take from one list: these fronts are one group, the others stay apart;
+    - people may be hurt after the horizon, since it ends with the last day: how many of them are still taken in is up
+      to the first entry of the calendar after it, of whichever front.
     """
     net = network(scenario)[0]
     everything = [tuple(range(len(scenario.fronts)))]

@@ -24,7 +24,7 @@ NAMES_OF_RESOURCES = ("triage teams", "treatment bays", "operating tables", "ICU
 
 class End(NamedTuple):
     """Where a simulation ended: ms and turn (columns.LEFT) of the last that happened to a patient, and ms of the last
-    release of a resource that is promised for later. Of several simulations each field's largest is that of all.
+    release of a resource that is promised for later.
     """
 
     at: float
@@ -39,8 +39,8 @@ class Simulation:
     PARQUET_PART; `made` has compiled values by kind of `engine.recipes`. A run without casualties is one empty chunk.
     Raises RunError where patients wait for what can never come.
 
-    `fronts`: the patients of these fronts alone, one of `engine.shards.shards`. Then the chunks have `left`, and `flow` is
-    complete after `close`, which wants to know where all the simulations of the run ended (`end`).
+    `fronts`: the patients of these fronts alone, one of `engine.shards.shards`. Then the chunks have `left`, and
+    `flow` is complete after `close`, which wants to know where all the simulations of the run ended (`end`).
     """
 
     def __init__(

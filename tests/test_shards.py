@@ -179,19 +179,46 @@ def test_fronts_are_apart_only_where_nothing_finite_joins_them() -> None:
     assert components(unlimited()) == [(0,), (1,), (2,)]
     assert components(finite()) == [(0,), (1,)]
     assert components(finite(role4=SMALL_ROLE4)) == [(0, 1)]
-    common = '[[links]]\norigin = "West-R1"\ndestination = "West-R3"\nvehicle = "East-ambulances"\nfronts = ["West"]\nminutes = { distribution = "constant", mean = 9 }\n'
-    assert components(finite(common)) == [(0, 1)]
+    assert components(finite(COMMON)) == [(0, 1)]
     assert components(finite(settings='destination = "least-loaded"')) == [(0, 1)]
     assert components(finite(settings="horizon_days = 4")) == [(0, 1)]
     assert components(finite(settings='routing = "transition-matrix"')) == [(0,), (1,)]
 
 
-HIT = '\n[[world]]\nevent = "hit"\nat_hours = 60\nfacility = "West-R2"\ncapacity_lost = 0.5\nkilled = 0.6\nduration_hours = 20\n'
-OPEN = '\n[[fronts]]\nname = "North"\nnations = { NOR = 1 }\n[[links]]\norigin = "POI"\ndestination = "R4"\nfronts = ["North"]\nminutes = { distribution = "constant", mean = 90 }\n'
+HIT = """
+[[world]]
+event = "hit"
+at_hours = 60
+facility = "West-R2"
+capacity_lost = 0.5
+killed = 0.6
+duration_hours = 20
+"""
+
+NORTH = """
+[[fronts]]
+name = "North"
+nations = { NOR = 1 }
+
+[[links]]
+origin = "POI"
+destination = "R4"
+fronts = ["North"]
+minutes = { distribution = "constant", mean = 90 }
+"""
+
+COMMON = """
+[[links]]
+origin = "West-R1"
+destination = "West-R3"
+vehicle = "East-ambulances"
+fronts = ["West"]
+minutes = { distribution = "constant", mean = 9 }
+"""
 
 
 def test_a_hit_joins_the_fronts_with_finite_care_and_no_others() -> None:
-    scenario = finite(HIT + OPEN)
+    scenario = finite(HIT + NORTH)
     assert components(scenario) == [(0, 1), (2,)]
     assert [len(chunk) for chunk in Simulation(scenario, 5, 0, 1)] != [1] * 900  # the killed are in one chunk
     for chunk_size in (1, 200):
