@@ -82,7 +82,7 @@ def drained(chunks: Any) -> tuple[int, float]:
 
 
 def alone(scenario: Scenario, number: int) -> dict[str, Any]:
-    """Patients a second of processor time of one simulation, of each shard, and of the merge; each the best of three."""
+    """Patients a second of processor time of one simulation, each shard and the merge: the best of three each."""
     parts = shards(scenario, number)
     for _ in Simulation(scenario, 1, 0):  # the kernel is loaded, and compiled where it has to be
         break

@@ -24,6 +24,14 @@ from goldenhour.__main__ import run as command
         (["standard", "--address", "http://127.0.0.1:9", "-o", "here"], "a full path on the cluster"),
         (["standard", "--address", "http://127.0.0.1:9", "--json"], "--json is not for"),
         (
+            ["brigade", "--address", "http://127.0.0.1:9", "--simulators", "2"],
+            "simulators: got 2; allowed: 1, as",
+        ),
+        (
+            ["standard", "--address", "http://127.0.0.1:9", "--simulators", "2", "--workers", "0"],
+            "--simulators and",
+        ),
+        (
             ["standard", "--address", "http://127.0.0.1:9", "--env", "NOT_SET_HERE"],
             "--env: got 'NOT_SET_HERE'",
         ),
@@ -47,13 +55,15 @@ def test_the_options_of_run_reach_the_job_as_they_were_given():
             "/data/x",
             "--seed",
             "5",
+            "--simulators",
+            "2",
             "--name",
             "mine.toml",
         ]
     )
     assert parameters["scenario"] == "mine.toml" and parameters["output"] == Path("/data/x")
     text = " ".join(words)
-    for part in ("--format csv,parquet", "--force", "--seed 5", "--name mine.toml"):
+    for part in ("--format csv,parquet", "--force", "--seed 5", "--simulators 2", "--name mine.toml"):
         assert part in text
     assert "/data/x" not in text and text.count("mine.toml") == 1
 

@@ -38,6 +38,7 @@ CUT_OFF = """if True:
             patients=24_000,
             workers=workers,
             writers=writers,
+            simulators=2 if workers else 1,
             formats=tuple(formats.split(",")),
             version=__import__("goldenhour").__version__,
             sync_seconds=0,
@@ -111,16 +112,19 @@ def test_the_same_command_goes_on_and_another_is_refused(
 
 
 @pytest.mark.ray
-def test_a_killed_driver_takes_its_ray_with_it_and_three_writers_are_gone_on_with(tmp_path: Path) -> None:
+def test_a_killed_driver_takes_its_ray_with_it_and_writers_and_shards_are_gone_on_with(
+    tmp_path: Path,
+) -> None:
     output = tmp_path / "out"
     before = {process.pid for process in psutil.process_iter()}
     formats = ("jsonl", "json", "parquet")
     cut_off(output, workers=1, writers=3, formats=",".join(formats))
     started = [process for process in psutil.process_iter() if process.pid not in before]
-    actors = [process for process in started if re.match("ray::(Writer|Flow|gen)", title(process))]
+    actors = [process for process in started if re.match("ray::(Writer|Shard|Merging|gen)", title(process))]
     _, alive = psutil.wait_procs(actors, timeout=30)
     assert alive == []
     assert len(list((output / PARTIAL).glob("journal-*"))) == 3
+    assert json.loads((output / PARTIAL / "run.json").read_bytes())["simulators"] == 2
     assert run(["resume", str(output), "--workers", "1", "--quiet"]) == 0
     whole(tmp_path / "lone", formats=formats)
     assert_same(output, tmp_path / "lone")
