@@ -13,6 +13,7 @@
 # make bench-cluster  runs as jobs of a cluster whose nodes have only the dependencies; fails unless all is as it must be
 # make bench-observe  a real Prometheus scrapes a real run; fails unless every query of the dashboards has data
 # make bench-scaleout  throughput of 1, 2 and 4 nodes with a core each, the same bytes from all
+# make bench-shards  processor time of one simulator, of shards of its fronts and of their merge, the same bytes from all
 # make docs      what is generated: docs/records.md and the excerpt in README.md
 # make clean     remove .venv, out and every cache of the tools
 
@@ -40,7 +41,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-rollback bench-cluster bench-observe bench-scaleout docs clean chaos soak
+.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-rollback bench-cluster bench-observe bench-scaleout bench-shards docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -106,6 +107,9 @@ bench-observe: setup
 
 bench-scaleout: setup
 	$(BIN)/python -m bench.scaleout
+
+bench-shards: setup
+	$(BIN)/python -m bench.shards --shards 3 --patients 100000
 
 docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.records_doc > docs/records.md.new && mv docs/records.md.new docs/records.md

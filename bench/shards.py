@@ -1,4 +1,4 @@
-"""One simulator against shards of fronts and their merge: `python -m bench.shards`.
+"""One simulator against shards of fronts and their merge: `make bench-shards`.
 
 Processor time, not time: the machine has fewer cores than the shards need. First the parts alone, in one process: the
 simulation of all fronts, each shard, the merge of chunks that are there already. Then the same in real runs on Ray,
