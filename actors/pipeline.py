@@ -63,7 +63,7 @@ SYNC_VARIABLE = "GOLDENHOUR_SYNC_SECONDS"
 """Environment variable with the shortest time between two lines of the journal."""
 
 AUTOMATIC = -1
-"""Workers: as many as the cluster has CPUs, one left to the simulator."""
+"""Workers: as many as the cluster has CPUs, one left to the simulator, or to each of several and to their merge."""
 
 MAX_RECOVERIES = 3
 RECOVERY_SECONDS = 600.0
