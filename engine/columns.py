@@ -5,6 +5,7 @@ Codes index the tuples of this module; `condition`, `cause`, `nation`, `rank`, n
 catalogues of `scenarios.catalogue`; `front`, `type`, `special` and `facility` index the lists of the scenario.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -292,6 +293,9 @@ ARRIVES, AT_HORIZON = -(1 << 62), 1 << 62
 
 TABLES = {"patients": PATIENT, "events": EVENT, "treatments": TREATMENT, "wounds": WOUND, "vitals": VITAL}
 
+ENDS = {"events": "event_end", "treatments": "treatment_end", "wounds": "wound_end", "vitals": "vital_end"}
+"""Tables with rows of the patients, and the column of PATIENT that says where those of a patient end."""
+
 PART = 65_536
 """Patients in a part (DESIGN); Parquet parts hold a quarter. Chunks never cross a multiple of PARQUET_PART."""
 PARQUET_PART = 16_384
@@ -324,3 +328,26 @@ class Chunk:
 
     def __len__(self) -> int:
         return len(self.patients)
+
+
+def numbered(take: Callable[[int], Chunk], chunk_size: int, close: Callable[[], None]) -> Iterator[Chunk]:
+    """The chunks of a run, the last one marked: `take(n)` gives the next `n` patients, fewer only where the run ends.
+
+    `close` is called when there are no more, before the last chunk comes out.
+    """
+    number = first = 0
+    pending: Chunk | None = None
+    while True:
+        chunk = take(min(chunk_size, PARQUET_PART - first % PARQUET_PART))
+        chunk.number, chunk.first = number, first
+        if not len(chunk):
+            break
+        if pending is not None:
+            yield pending
+        pending = chunk
+        number += 1
+        first += len(chunk)
+    pending = chunk if pending is None else pending
+    pending.last = True
+    close()
+    yield pending

@@ -15,24 +15,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.columns import EVENT, LEFT, PARQUET_PART, PATIENT, TREATMENT, VITAL, WOUND, Chunk, Table
+from engine.columns import ENDS, LEFT, PATIENT, TABLES, Chunk, Table, numbered
 from engine.flow_measures import FlowMeasures, Statistics
 from engine.measures import Measures
 from engine.network import RESOURCES
 from engine.scenario_structs import Scenario
 from engine.shards import Fronts, Owners, owners
 from engine.simulation import End
-
-CHILDREN = {
-    "events": (EVENT, "event_end"),
-    "treatments": (TREATMENT, "treatment_end"),
-    "wounds": (WOUND, "wound_end"),
-    "vitals": (VITAL, "vital_end"),
-}
-"""Tables with rows of the patients: dtype, and the column of PATIENT with their ends."""
-
-_WORLD_EVENTS = 1 << 48
-"""Turns below are those of the scenario's world."""
 
 _SUMS = ("arrived", "refused", "bypassed")
 """Counts that also facilities without limit have, of patients of several shards."""
@@ -73,23 +62,7 @@ class Merged:
 
     def __iter__(self) -> Iterator[Chunk]:
         merge = _Merge([iter(shard) for shard in self._shards])
-        number = first = 0
-        pending: Chunk | None = None
-        while True:
-            rows = min(self._chunk_size, PARQUET_PART - first % PARQUET_PART)
-            chunk = merge.take(number, first, rows)
-            if not len(chunk) and pending is not None:
-                break
-            if pending is not None:
-                yield pending
-            pending = chunk
-            number += 1
-            first += len(chunk)
-            if not len(chunk):
-                break
-        pending.last = True
-        self._close()
-        yield pending
+        return numbered(merge.take, self._chunk_size, self._close)
 
     def _close(self) -> None:
         ends = [shard.end() for shard in self._shards]
@@ -176,26 +149,13 @@ class _Merge:
         self._left: Table = np.empty(0, LEFT)  # of those whose order is known and who have not been taken
         self._shard: NDArray[np.uint16] = np.empty(0, np.uint16)
 
-    def take(self, number: int, first: int, rows: int) -> Chunk:
+    def take(self, rows: int) -> Chunk:
         """The next `rows` patients as a chunk, fewer where no more are left."""
         while len(self._left) < rows and self._settle():
             pass
-        rows = self._whole(min(rows, len(self._left)))
         chunk = _interleaved(self._streams, self._shard[:rows])
-        chunk.number, chunk.first = number, first
         self._left, self._shard = self._left[rows:], self._shard[rows:]
         return chunk
-
-    def _whole(self, rows: int) -> int:
-        """`rows`, and those whom a hit has killed together with the last of them: an event of the kernel ends in the
-        chunk in which it began.
-        """
-        while 0 < rows < len(self._left):
-            last, after = self._left[rows - 1], self._left[rows]
-            if last != after or not 0 <= last["turn"] < _WORLD_EVENTS:
-                break
-            rows += 1
-        return rows
 
     def _settle(self) -> bool:
         """Learn the order of more patients: of all up to the first time after which a shard may have others; whether
@@ -242,13 +202,13 @@ def _interleaved(streams: Sequence[_Stream], shard: NDArray[np.uint16]) -> Chunk
             _raw(patients)[rows] = _raw(chunk.patients)[first:end]
             sources.append((chunk, first, end, rows))
     merged = Chunk(number=0, first=0, last=False, patients=patients)
-    for name, (dtype, end_column) in CHILDREN.items():
-        setattr(merged, name, _children(name, dtype, end_column, patients, sources))
+    for name, end_column in ENDS.items():
+        setattr(merged, name, _children(name, end_column, patients, sources))
     return merged
 
 
 def _children(
-    name: str, dtype: Any, end_column: str, patients: Table, sources: Sequence[tuple[Chunk, int, int, Any]]
+    name: str, end_column: str, patients: Table, sources: Sequence[tuple[Chunk, int, int, Any]]
 ) -> Table:
     """The rows that the merged patients have in one table; their ends are set in `patients`."""
     counts = np.empty(len(patients), np.int64)
@@ -262,7 +222,7 @@ def _children(
     ends = np.cumsum(counts)
     patients[end_column] = ends
     starts = ends - counts
-    table = np.empty(int(ends[-1]) if len(ends) else 0, dtype)
+    table = np.empty(int(ends[-1]) if len(ends) else 0, TABLES[name])
     for (chunk, _, _, rows), (begin, end) in zip(sources, spans, strict=True):
         own = counts[rows]
         shift = starts[rows] - (np.cumsum(own) - own)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.casualties import MAXIMUM_WOUNDS
-from engine.columns import EVENT, LEFT, PARQUET_PART, PATIENT, TREATMENT, VITAL, WOUND
+from engine.columns import ENDS, EVENT, LEFT, PARQUET_PART, PATIENT, TREATMENT, VITAL, WOUND
 
 SLOTS = 1 << 18
 """Patients that may be open at a time; the quiet pass keeps their rows in a table of the same dtype."""
@@ -41,3 +41,21 @@ def new_output(quiet: bool = False) -> Any:
     o = np.zeros(1, OUTPUT)
     o["rows"][0, QUIET] = quiet
     return o
+
+
+def without_first(o: Any, n: int) -> Any:
+    """Tables with all but the first `n` patients of `o` and their rows."""
+    rest = new_output()
+    told = int(o["rows"][0, PATIENTS])
+    patients = rest["patients"][0, : told - n]
+    patients[:] = o["patients"][0, n:told]
+    rest["left"][0, : told - n] = o["left"][0, n:told]
+    rest["rows"][0, PATIENTS] = told - n
+    for k, (name, end) in enumerate(ENDS.items()):
+        begin, until = int(o["patients"][0, n - 1][end]), int(o["rows"][0, k])
+        rows = rest[name][0, : until - begin]
+        rows[:] = o[name][0, begin:until]
+        rows["patient"] -= n
+        patients[end] -= begin
+        rest["rows"][0, k] = until - begin
+    return rest

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine import arrivals, compiled, flow, world
-from engine.columns import ARRIVAL, PARQUET_PART, Chunk, Table
+from engine.columns import ARRIVAL, ENDS, PARQUET_PART, Chunk, Table, numbered
 from engine.errors import RunError
 from engine.flow_measures import FlowMeasures, Statistics
 from engine.measures import Measures
 from engine.network import RESOURCES, UNLIMITED
-from engine.output import PATIENTS, SLOTS, new_output
+from engine.output import PATIENTS, SLOTS, new_output, without_first
 from engine.scenario_structs import Scenario
 from engine.survival import DAY, HOUR
 
@@ -72,6 +72,8 @@ class Simulation:
         self._series_interval()
         self._arrivals = np.zeros(0, ARRIVAL)
         self._open: Any = None
+        self._ahead: Any = None  # told already, for the next chunk
+        self._over = False
         flow.begin_run(self._world, self._model)
 
     @property
@@ -81,24 +83,7 @@ class Simulation:
 
     def __iter__(self) -> Iterator[Chunk]:
         self._world["told"] = 1
-        number = first = 0
-        pending: Chunk | None = None
-        done = False
-        while not done:
-            chunk = Chunk(number=number, first=first, last=False)
-            done = self._fill(chunk, self._size(first))
-            if done and not len(chunk) and pending is not None:
-                break
-            if pending is not None:
-                yield pending
-            pending = chunk
-            number += 1
-            first += len(chunk)
-        assert pending is not None
-        pending.last = True
-        if not self._apart:
-            self._close_books()
-        yield pending
+        return numbered(self._take, self._chunk_size, lambda: None if self._apart else self._close_books())
 
     def end(self) -> End:
         """After the last chunk of some of the fronts: where these ended."""
@@ -139,26 +124,22 @@ class Simulation:
             hours = (self._scenario.horizon_days or self._scenario.days + 30) * DAY / HOUR
             self._world["sample_every"] = max(1, int(np.ceil(hours * finite / world.SAMPLE_ROWS))) * HOUR
 
-    def _size(self, first: int) -> int:
-        """Patients of the chunk that starts at `first`."""
-        return min(self._chunk_size, PARQUET_PART - first % PARQUET_PART)
-
-    def _fill(self, chunk: Chunk, size: int) -> bool:
-        """Up to `size` patients into a chunk; whether the run is over."""
-        o = new_output()
-        rows = o["rows"][0]
-        done = False
-        while not done and rows[PATIENTS] < size:
-            done = self._advance(o, size)
-        n = int(rows[PATIENTS])
-        chunk.patients = o["patients"][0, :n]
-        for k, name in enumerate(("events", "treatments", "wounds", "vitals")):
-            setattr(chunk, name, o[name][0, : rows[k]])
+    def _take(self, size: int) -> Chunk:
+        """The next `size` patients; fewer where the run ends. A hit may close more at once: they are the next ones."""
+        o = new_output() if self._ahead is None else self._ahead
+        told = o["rows"][0]
+        while not self._over and told[PATIENTS] < size:
+            self._over = self._advance(o, size)
+        n = min(size, int(told[PATIENTS]))
+        self._ahead = without_first(o, n) if n < told[PATIENTS] else None
+        chunk = Chunk(number=0, first=0, last=False, patients=o["patients"][0, :n])
+        for name, end in ENDS.items():
+            setattr(chunk, name, o[name][0, : int(chunk.patients[-1][end]) if n else 0])
         if self._apart:
             chunk.left = o["left"][0, :n]
         if n:
             self.measures.add(chunk)
-        return done
+        return chunk
 
     def _advance(self, o: Table, room: int) -> bool:
         """One call of the kernel, and what it asks for; whether the run is over."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine import run_tables
 from engine import scenario as scenario_module
-from engine.columns import TABLES, Chunk, Table
+from engine.columns import ENDS, TABLES, Chunk, Table
 from engine.errors import GoldenhourError, InputError, shown
 from engine.formats import RUN_TABLES, whole
 from engine.lexicon import Lexicon
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from engine.records import Patient
 
 CHUNK_SIZE = 2048
-ENDS = {"events": "event_end", "treatments": "treatment_end", "wounds": "wound_end", "vitals": "vital_end"}
-"""The column of `patients` that says where a patient's rows in each other table end."""
-
 Source = str | Path | Scenario | Mapping[str, Any]
 
 

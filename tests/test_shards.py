@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import scenarios
 from engine import run_tables
 from engine import scenario as sc
-from engine.columns import PARQUET_PART, TABLES
+from engine.columns import ENDS, PARQUET_PART, TABLES
 from engine.merging import Merged
 from engine.shards import components, shards
 from engine.simulation import Simulation
@@ -220,10 +220,28 @@ minutes = { distribution = "constant", mean = 9 }
 def test_a_hit_joins_the_fronts_with_finite_care_and_no_others() -> None:
     scenario = finite(HIT + NORTH)
     assert components(scenario) == [(0, 1), (2,)]
-    sizes = [len(chunk) for chunk in Simulation(scenario, 5, 0, 5)]
-    assert max(sizes) > 5  # the killed are in one chunk
     for chunk_size in (5, 200):
         assert differences(scenario, 2, chunk_size) == []
+
+
+def test_patients_killed_together_are_told_in_chunks_of_the_size_asked_for() -> None:
+    scenario = finite(HIT)
+    one = list(Simulation(scenario, 5, 0, 5))
+    assert [len(chunk) for chunk in one[:-1]] == [5] * (len(one) - 1)
+    many = list(Simulation(scenario, 5, 0, PARQUET_PART))
+    assert len(many) == 1
+    for name, end in ENDS.items():
+        rows = [np.concatenate([getattr(chunk, name) for chunk in chunks]) for chunks in (one, many)]
+        first = np.concatenate([np.full(len(getattr(chunk, name)), chunk.first) for chunk in one])
+        rows[0]["patient"] += first.astype(np.int32)
+        for column in rows[0].dtype.names:
+            assert rows[0][column].tobytes() == rows[1][column].tobytes(), (name, column)
+        patients = np.concatenate([chunk.patients for chunk in one])
+        counts = np.concatenate([np.diff(chunk.patients[end].astype(int), prepend=0) for chunk in one])
+        patients[end] = np.cumsum(counts)
+        assert (patients[end] == many[0].patients[end]).all(), name
+    for name in set(many[0].patients.dtype.names or ()) - set(ENDS.values()):
+        assert patients[name].tobytes() == many[0].patients[name].tobytes(), name
 
 
 def test_shards_have_about_the_same_number_of_casualties_to_expect() -> None:
