@@ -88,7 +88,6 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     simulators: int = 1
     address: str | None = None
     destination: str = ""
-    force: bool = False
     replaced: tuple[str, ...] = ()
     created: bool = True
 

@@ -274,7 +274,6 @@ def _run_file(request: RunRequest) -> RunFile:
         simulators=request.simulators,
         address=request.address,
         destination=str(request.destination or ""),
-        force=request.force,
     )
 
 

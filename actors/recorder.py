@@ -5,6 +5,7 @@ later, and what cannot be said at the end is kept in a file for the next run tha
 """
 
 import _thread
+import abc
 import asyncio
 import contextlib
 import threading
@@ -283,31 +284,24 @@ async def _enter(backend: "_Backend", ending: Ending) -> None:
     await backend.call("finish_run", run, ending.state, ending.error, ending.measures, ending.beat)
 
 
-class _Backend:
-    """Where a recorder's calls go. `lives_again` says whether one that failed may work later."""
+class _Backend(abc.ABC):
+    """Where a recorder's calls go; keeps the embedded server running, where the database is one.
 
-    lives_again = True
-
-    async def ready(self) -> None:
-        """Do what is needed before a call."""
-
-    async def call(self, method: str, *arguments: Any) -> Any:
-        """A call of ConfigStore; StoreError when it could not be made."""
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        """Let go of what `ready` took."""
-
-
-class _Leased(_Backend):
-    """Keeps the embedded server running, where the database is one."""
+    `lives_again` says whether a call that failed may work later.
+    """
 
     def __init__(self, where: Database) -> None:
         self._where = where
         self._server = Server(where.folder) if where.embedded else None
         self._opened = False
+        self.lives_again = True
+
+    @abc.abstractmethod
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """A call of ConfigStore; StoreError when it could not be made."""
 
     async def ready(self) -> None:
+        """Do what is needed before a call."""
         if self._server is None:
             return
         if not self._opened:
@@ -321,11 +315,12 @@ class _Leased(_Backend):
             await asyncio.to_thread(self._server.ensure)
 
     async def close(self) -> None:
+        """Let go of what `ready` took."""
         if self._server is not None:
             await asyncio.to_thread(self._server.close)
 
 
-class _InProcess(_Leased):
+class _InProcess(_Backend):
     """A store of this process's own, with one connection."""
 
     def __init__(self, where: Database) -> None:
@@ -343,7 +338,7 @@ class _InProcess(_Leased):
         await super().close()
 
 
-class _Actor(_Leased):
+class _Actor(_Backend):
     """The SharedStore of the cluster; made again when it died."""
 
     def __init__(self, where: Database) -> None:

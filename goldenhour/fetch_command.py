@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 import msgspec
@@ -30,23 +30,26 @@ from goldenhour.store_access import ask
 FETCHING = ".goldenhour-fetching"
 """Folder within the output folder that holds what has come so far."""
 
+GIVEN = "given.json"
+"""File in it, once the files are given their names: those, and the names of what they replace."""
+
 PARCEL_SECONDS = 300.0
 SAID_SECONDS = 2.0
 
 
-class Source:
+class Source(Protocol):
     """Where the files of a run are read from."""
 
     async def read(self, name: str) -> bytes | None:
         """A small file; None where it is not there."""
-        raise NotImplementedError
+        ...
 
     def pieces(self, name: str) -> AsyncIterator[bytes]:
         """The bytes of a file."""
-        raise NotImplementedError
+        ...
 
 
-class _InFolder(Source):
+class _InFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
@@ -64,7 +67,7 @@ class _InFolder(Source):
             raise RunError(f"{self._folder / name} cannot be read: {error.strerror}") from error
 
 
-class _InBucket(Source):
+class _InBucket:
     def __init__(self, url: bucket.Url) -> None:
         self._objects = bucket.Objects(url)
 
@@ -75,7 +78,7 @@ class _InBucket(Source):
         return self._objects.pieces(name)
 
 
-class _InParcel(Source):
+class _InParcel:
     """Files that a job has printed."""
 
     def __init__(self, log: str, place: str) -> None:
@@ -133,7 +136,14 @@ def _find(what: str, address: str | None, quiet: bool) -> tuple[Source, str]:
     if os.path.lexists(run_command.expanded(Path(what))):
         return _InFolder(run_command.expanded(Path(what))), what
     if address or os.environ.get(jobs.ADDRESS):
-        return _of_job(jobs.Jobs(jobs.chosen_address(address)), what, quiet)
+        cluster = jobs.Jobs(jobs.chosen_address(address))
+        if what.startswith(("/", "~")):
+            return _through_job(cluster, what, quiet)
+        info = cluster.known(what)
+        if info is not None:
+            return _of_job(cluster, what, info, quiet)
+        if address:
+            raise InputError(f"the cluster at {cluster.address} has no run or job {shown(what)}")
     row = ask(lambda store: _row(store, what))
     return (
         _find(row["output"], None, quiet)
@@ -152,9 +162,8 @@ def _nowhere(what: str, output: str) -> Any:
     )
 
 
-def _of_job(cluster: jobs.Jobs, job: str, quiet: bool) -> tuple[Source, str]:
+def _of_job(cluster: jobs.Jobs, job: str, info: Any, quiet: bool) -> tuple[Source, str]:
     """The output of a job that has ended: where it is at a URL from there, else through the log of another job."""
-    info = cluster.info(job)
     status = str(getattr(info.status, "value", info.status))
     place = (info.metadata or {}).get(jobs.METADATA)
     if place is None:
@@ -167,6 +176,11 @@ def _of_job(cluster: jobs.Jobs, job: str, quiet: bool) -> tuple[Source, str]:
         raise InputError(f"run {job} left no output: it ended as {status.lower()}")
     if bucket.is_url(place):
         return _InBucket(bucket.parse(place)), place
+    return _through_job(cluster, place, quiet)
+
+
+def _through_job(cluster: jobs.Jobs, place: str, quiet: bool) -> tuple[Source, str]:
+    """The files in a folder of the cluster's head, through the log of a job."""
     if not quiet:
         click.echo(f"fetching {place} through a job of the cluster", err=True)
     carried = _InParcel(_carried(cluster, place), place)
@@ -212,9 +226,10 @@ async def _bring(source: Source, place: str, output: Path, force: bool, quiet: b
     total = len(manifest)
     path = output
     said = time.monotonic()
+    giving = False
     try:
         output.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
+        _take_back(output)
         replaced = replaceable(output, force)
         partial.mkdir()
         for name in names:
@@ -233,16 +248,28 @@ async def _bring(source: Source, place: str, output: Path, force: bool, quiet: b
             if name in digests and digest.hexdigest() != digests[name]:
                 raise RunError(f"{place}/{name} is damaged: its digest is not that of the manifest")
         (partial / MANIFEST).write_bytes(manifest)
+        (partial / GIVEN).write_bytes(msgspec.json.encode(sorted({*names, MANIFEST, *replaced})))
+        giving = True
         for name in sorted(replaced, key=lambda name: name != MANIFEST):
             (output / name).unlink(missing_ok=True)
         for name in [*names, MANIFEST]:
             path = output / name
             os.replace(partial / name, path)
         sync(output)
+        giving = False
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(f"output {str(output)!r} is a file; a folder is needed") from error
     except OSError as error:
         raise write_error(path, error) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if not giving:
+            shutil.rmtree(partial, ignore_errors=True)
     return total
+
+
+def _take_back(output: Path) -> None:
+    """Remove what a fetch has left that was cut off, also while it gave the files their names."""
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        for name in msgspec.json.decode((output / FETCHING / GIVEN).read_bytes(), type=list[str]):
+            (output / Path(name).name).unlink(missing_ok=True)
+    shutil.rmtree(output / FETCHING, ignore_errors=True)

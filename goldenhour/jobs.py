@@ -73,17 +73,22 @@ class Jobs:
                 metadata={METADATA: output},
             )
 
-    def info(self, job: str) -> Any:
-        """What the cluster knows of a job: status, message, metadata, driver_exit_code. InputError for none."""
+    def known(self, job: str) -> Any:
+        """What the cluster knows of a job: status, message, metadata, driver_exit_code. None for one it has not."""
         with self._told():
             try:
                 return self._client.get_job_info(job)
             except RuntimeError as error:
                 if "status code 404" in str(error):
-                    raise InputError(
-                        f"the cluster at {self.address} has no run or job {shown(job)}"
-                    ) from None
+                    return None
                 raise
+
+    def info(self, job: str) -> Any:
+        """The same of a job that was started; RunError where the cluster has forgotten it."""
+        found = self.known(job)
+        if found is None:
+            raise RunError(f"the cluster at {self.address} has no run or job {shown(job)} any more")
+        return found
 
     def log(self, job: str) -> str:
         """All that a job has printed."""

@@ -1,6 +1,7 @@
 """Runs of a small scenario for the tests of the actors: requests, and what a finished folder holds."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ import psutil
 
 from actors.pipeline import Progress, RunRequest
 from engine import scenario as scenarios
+
+GOLDENHOUR = (sys.executable, "-m", "goldenhour")
+"""The command, of the packages under test."""
 
 
 def request(output: Path, patients: int = 3000, kind: str = "", **settings: Any) -> RunRequest:

@@ -22,6 +22,7 @@ from actors.bucket import NOTE, Url
 from actors.folder import MANIFEST, Folder
 from engine.errors import InputError, StoppedRun
 from goldenhour.__main__ import run as command
+from goldenhour.fetch_command import FETCHING
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
 
@@ -321,3 +322,30 @@ def test_a_finished_run_is_finished_also_where_its_last_word_was_cut_off(store, 
     obstore.delete(store, ["p/manifest.json"])
     assert command(words) == 2
     assert "this machine has no unfinished run for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("given", [0, 1, 3])
+def test_a_fetch_that_was_cut_off_is_begun_again(store, monkeypatch, tmp_path, force, given):
+    pipeline.run(to(store, "p"))
+    home = tmp_path / "home"
+    words = ["fetch", f"s3://{store.config['bucket']}/p", "-o", str(home), "--quiet"]
+    if force:
+        pipeline.run(plain(home, formats=("csv",)))
+    original, left = os.replace, [given]
+
+    def cut(*paths: Any) -> None:
+        if FETCHING in str(paths[0]):
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+        original(*paths)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", cut)
+        assert command([*words, *["--force"] * force]) == 130
+    (home / "notes.txt").write_text("mine")
+    assert command(words) == 2
+    (home / "notes.txt").unlink()
+    assert command(words) == 0
+    assert {entry.name for entry in home.iterdir()} == names(store, "p")

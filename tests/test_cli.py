@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from runs import GOLDENHOUR
 
 import scenarios
 from goldenhour import __version__
@@ -233,9 +234,7 @@ def test_ctrl_c_in_process_exits_with_130_and_says_how_to_go_on(tmp_path):
     import signal
 
     command = [
-        sys.executable,
-        "-m",
-        "goldenhour",
+        *GOLDENHOUR,
         "run",
         "standard",
         "--patients",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from runs import GOLDENHOUR
 
 from actors import cluster, one_root
 from engine.errors import InputError
@@ -192,9 +193,7 @@ def test_runs_of_two_drivers_get_the_one_cpu_in_turn(tmp_path: Path) -> None:
     with cluster.start(None, workers=1):
         address = ray.get_runtime_context().gcs_address
         command = [
-            sys.executable,
-            "-m",
-            "goldenhour",
+            *GOLDENHOUR,
             "run",
             "standard",
             "--patients",

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from databases import ask, content, empty, folder_of, registration, sql
+from runs import GOLDENHOUR
 
 from actors import one_root
 from actors.database import Database
@@ -300,9 +301,7 @@ def test_a_run_is_watched_and_cancelled_from_another_terminal(
     call: Call, where: Database, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     command = [
-        sys.executable,
-        "-m",
-        "goldenhour",
+        *GOLDENHOUR,
         "run",
         "standard",
         "--patients",
