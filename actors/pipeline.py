@@ -21,18 +21,18 @@ from typing import Any
 import msgspec
 
 from actors import cache, cluster, generator, journal, memory, metrics, shards
+from actors.attempt import Attempt, StalledError, mendable
 from actors.bucket import Bucket, Url
 from actors.folder import LOG, SCENARIO, SUMMARY, Folder
 from actors.generator import CHUNK, PART, Order
 from actors.journal import Part, RunFile, libraries
 from actors.kept import Alone, settings
 from actors.log import Log
-from actors.shards import MergingSimulator, ShardSimulator
-from actors.simulator import FlowSimulator, Head, head_of, measured
-from actors.writer import SYNC_SECONDS, Ledger, OutOfOrder, Share, Writer
+from actors.simulator import Head, head_of, measured
+from actors.writer import SYNC_SECONDS, Ledger, Writer
 from engine import formats, recipes
 from engine import scenario as scenarios
-from engine.errors import GoldenhourError, InputError, Interrupted, RunError, StoppedRun
+from engine.errors import InputError, Interrupted, RunError, StoppedRun
 from engine.scenario import Scenario
 
 CHUNK_SIZE = 2048
@@ -42,9 +42,6 @@ PARQUET_PART = formats.PARQUET_PART_PATIENTS
 """Largest chunk: no chunk crosses the border of a Parquet part."""
 
 DAY_MS = 86_400_000
-
-TICK_SECONDS = 0.25
-"""Longest time without a word on progress."""
 
 REPORT_SECONDS = 0.1
 """Shortest time between two reports of one phase."""
@@ -56,9 +53,6 @@ is set up again, then it fails."""
 
 NEVER_SECONDS = 1e8
 
-PREPARE_PATIENCE = 4.0
-"""So many times as long may the kernel take to compile: minutes on a busy machine."""
-
 SYNC_VARIABLE = "GOLDENHOUR_SYNC_SECONDS"
 """Environment variable with the shortest time between two lines of the journal."""
 
@@ -68,12 +62,6 @@ AUTOMATIC = -1
 MAX_RECOVERIES = 3
 RECOVERY_SECONDS = 600.0
 """A run gives up when there are more than so many faults in so much time."""
-
-SAVE_SECONDS = 1.5
-"""Time the writers of an interrupted run have to bring to the disk what they hold."""
-
-END_SECONDS = 1.0
-"""Time an actor has to end when it is asked to."""
 
 LOG_SECONDS = 10.0
 """Time between two lines of the log on progress."""
@@ -107,6 +95,11 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     run: str = ""
     sync_seconds: float | None = None
+
+    @property
+    def cpus_of_simulators(self) -> int:
+        """CPUs that several simulators and their merge take beyond the one that is left to a single one."""
+        return self.simulators if self.simulators > 1 else 0
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,14 +220,16 @@ def _carry_out(request: RunRequest, folder: Folder | Bucket, log: Log, report: R
         version=request.version,
     )
     if request.workers == 0:
-        return _Run(request, folder, log, report).in_process()
+        return Run(request, folder, log, report).in_process()
     report(Progress(phase="starting", expected=request.scenario.casualties.total))
     with cluster.start(request.address, request.workers) as session:
         if request.workers == AUTOMATIC:
-            request = msgspec.structs.replace(request, workers=max(1, session.generators() - _more(request)))
+            request = msgspec.structs.replace(
+                request, workers=max(1, session.generators() - request.cpus_of_simulators)
+            )
         metrics.add("runs_started", resumed=str(folder.resumed).lower())
         try:
-            result = _Run(request, folder, log, report).on_ray(session)
+            result = Run(request, folder, log, report).on_ray(session)
         except KeyboardInterrupt:
             metrics.add("runs_ended", state="interrupted")
             raise
@@ -345,7 +340,7 @@ def _seconds(variable: str, default: float) -> float:
     return seconds
 
 
-class _Run:
+class Run:
     """State of a run that outlives its attempts."""
 
     def __init__(self, request: RunRequest, folder: Folder | Bucket, log: Log, report: Report) -> None:
@@ -468,7 +463,7 @@ class _Run:
                     self._write(writer, CHUNK, [chunk])
                 if PART in self.orders and head.number >= self.ledger.next(0, PART):
                     gathered.append(chunk)
-                    if _ends_part(head):
+                    if head.ends_part:
                         self._write(writer, PART, gathered)
                         gathered = []
                 del chunk
@@ -504,16 +499,16 @@ class _Run:
         phase = "resuming" if self.folder.resumed else "preparing"
         try:
             while True:
-                attempt = _Attempt(self, session, phase)
+                attempt = Attempt(self, session, phase)
                 try:
                     parts, measures = attempt.work()
                     self.sampler.sample()
                     return self.finish(parts, measures, recoveries)
-                except (RayError, _StalledError) as error:
-                    reason = _mendable(error)
-                    if stalled and isinstance(error, _StalledError):
+                except (RayError, StalledError) as error:
+                    reason = mendable(error)
+                    if stalled and isinstance(error, StalledError):
                         raise StoppedRun(f"the run stands still: {reason}") from error
-                    stalled = isinstance(error, _StalledError)
+                    stalled = isinstance(error, StalledError)
                     recoveries += 1
                     faults.append(time.monotonic())
                     if len(faults) > MAX_RECOVERIES and faults[-1] - faults[0] < RECOVERY_SECONDS:
@@ -587,285 +582,6 @@ class _Run:
     def note_fault(self, fault: str | None) -> None:
         """Remember the first fault of the cache; a run tells one."""
         self._fault = self._fault or fault
-
-
-def _make_sure_of_the_end(pids: list[int]) -> None:
-    """Kill those of this node's actors that do not end: Ray asks them to, which one that hangs never does."""
-    until = time.monotonic() + END_SECONDS
-    while pids:
-        late = time.monotonic() > until
-        try:
-            os.kill(pids[-1], signal.SIGKILL if late else 0)
-        except OSError:
-            pids.pop()
-            continue
-        if late:
-            pids.pop()
-        else:
-            time.sleep(0.005)
-
-
-def _more(request: RunRequest) -> int:
-    """CPUs that the simulators of a run take beyond the one that is left to one."""
-    return request.simulators if request.simulators > 1 else 0
-
-
-def _shares(request: RunRequest) -> list[Share]:
-    """The parts of each writer."""
-    if request.writers == 1:
-        return [Share()]
-    block = -(-PARQUET_PART // request.chunk_size)
-    chunks = ((CHUNK, block * (formats.PART_PATIENTS // PARQUET_PART)), (PART, block))
-    return [Share(index, request.writers, chunks) for index in range(request.writers)]
-
-
-def _ends_part(head: Head) -> bool:
-    return head.last or (head.first + head.patients) % PARQUET_PART == 0
-
-
-class _StalledError(Exception):
-    """Nothing has happened for too long."""
-
-
-def _mendable(error: Exception) -> str:
-    """The reason of a fault of Ray, in a line; raises what is not Ray's fault and would happen again."""
-    from ray.exceptions import RayError, RayTaskError
-
-    if isinstance(error, _StalledError):
-        return str(error)
-    if isinstance(error, RayTaskError):
-        cause = error.cause
-        if isinstance(cause, GoldenhourError):
-            raise cause from None
-        if isinstance(cause, MemoryError):
-            raise StoppedRun("out of memory: use a smaller --chunk-size or fewer --workers") from error
-        if not isinstance(cause, RayError | OutOfOrder):
-            raise RunError(f"{type(cause).__name__}: {cause}") from error
-        error = cause
-    line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {line}" if line else type(error).__name__
-
-
-class _Attempt:
-    """The actors and calls of one try to bring a run to its end."""
-
-    def __init__(self, run: _Run, session: cluster.Session, phase: str) -> None:
-        import ray
-
-        self._ray: Any = ray
-        self._run = run
-        self._phase = phase
-        request = run.request
-        self._node = ray.get_runtime_context().get_node_id()
-        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self._node, soft=False)
-        stateful: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
-        simulated = (run.scenario, request.seed, request.replication, request.chunk_size, run.cache)
-        parts = shards.divided(request.scenario, request.simulators)
-        self._simulators = [
-            cluster.remote(ShardSimulator)
-            .options(**stateful, scheduling_strategy="DEFAULT" if session.local else "SPREAD")
-            .remote(*simulated, fronts=fronts)
-            for fronts in parts
-        ]
-        if parts:
-            merging = cluster.remote(MergingSimulator).options(**stateful)
-            self._simulator = merging.remote(*simulated, parts=parts, shards=self._simulators)
-        else:
-            self._simulator = cluster.remote(FlowSimulator).options(**stateful).remote(*simulated)
-        self._shares = _shares(request)
-        self._writers = [
-            cluster.remote(Writer)
-            .options(**stateful, scheduling_strategy=here if request.writers == 1 else "SPREAD")
-            .remote(str(run.folder.partial), run.folder.run.run, share, run.sync_seconds)
-            for share in self._shares
-        ]
-        self._generate = cluster.remote(generator.generate, "goldenhour.generate").options(
-            num_cpus=1,
-            num_returns=2,
-            max_retries=3,
-            retry_exceptions=False,
-            scheduling_strategy="DEFAULT" if session.local else "SPREAD",
-        )
-        self._orders = {lane: ray.put(order) for lane, order in run.orders.items()}
-        # Where the run has the whole cluster, a second task for each CPU waits there with its chunk: no CPU idles while
-        # results travel.
-        whole = not session.local and request.workers >= session.generators() - _more(request)
-        ahead = request.workers if whole else 0
-        self._most_running = len(run.orders) * 1000 if session.local else request.workers + ahead
-        self._per_part = -(-PARQUET_PART // request.chunk_size) if PART in run.orders else 0
-        self._limit = request.workers + ahead + 3 + request.workers * self._per_part
-        self._here: list[int] = []
-        self._issued = 0
-        self._heads: deque[tuple[Any, Any]] = deque()
-        self._gathered: list[Any] = []
-        self._queue: deque[tuple[str, int, list[Any]]] = deque()
-        self._running: dict[Any, None] = {}
-        self._receipts: dict[Any, tuple[int, str]] = {}
-        self._last_event = time.monotonic()
-
-    def work(self) -> tuple[list[Part], bytes]:
-        """Bring the run to its end; returns the finished parts and the measures as JSON."""
-        run = self._run
-        opened = [writer.open.remote((*run.orders,)) for writer in self._writers]
-        prepared = [simulator.prepare.remote() for simulator in (*self._simulators, self._simulator)]
-        warm = [self._generate.remote(next(iter(self._orders.values()))) for _ in range(run.request.workers)]
-        for role, actor in (
-            ("simulator", self._simulator),
-            *(("shard", shard) for shard in self._simulators),
-            *(("writer", writer) for writer in self._writers),
-        ):
-            node, pid = self._result(actor.hello.remote(), f"the {role} to start")
-            self._watch(role, node, pid)
-            if node == self._node:
-                self._here.append(pid)
-        run.ledger = Ledger((*run.orders,), len(self._writers))
-        for index, receipt in enumerate(opened):
-            run.ledger.enter(index, self._result(receipt, "a writer to open its files"))
-        self._running = {origin: None for _, origin in warm}
-        del warm
-        for ready in prepared:
-            run.note_fault(
-                self._result(ready, "the simulator to load or compile its kernel", PREPARE_PATIENCE)
-            )
-        if not run.complete:
-            self._issued = max(
-                0, run.done - 1
-            )  # the last chunk there is must be seen, also where it is written
-            while not self._result(self._simulator.skip.remote(self._issued), "the simulator to go forward"):
-                pass
-        while not run.complete:
-            self._issue()
-            self._step()
-            run.report("running")
-        self._phase = "finishing"
-        request = run.request
-        measures, tables = self._simulator.measures.options(num_returns=2).remote(
-            request.formats, request.compress
-        )
-        closing = [
-            writer.close.remote(*([tables] if index == 0 else []))
-            for index, writer in enumerate(self._writers)
-        ]
-        parts = [part for ref in closing for part in self._result(ref, "a writer to close its files")]
-        return parts, self._result(measures, "the simulator's measures")
-
-    def save(self) -> None:
-        """On the way out: have the writers bring to the disk what they hold, as far as that goes fast."""
-        with contextlib.suppress(Exception):
-            saved = [writer.checkpoint.remote() for writer in self._writers]
-            self._ray.wait(saved, num_returns=len(saved), timeout=SAVE_SECONDS)
-
-    def end(self) -> None:
-        """Drop all that is under way and end the actors.
-
-        Encodings that run are short and end by themselves: cancelling a task that is just ending makes Ray's core end
-        the driver's process ("Tried to complete task that was not pending").
-        """
-        for actor in (self._simulator, *self._simulators, *self._writers):
-            with contextlib.suppress(Exception):
-                self._ray.kill(actor)
-        _make_sure_of_the_end(self._here)
-        self._heads.clear()
-        self._gathered.clear()
-        self._queue.clear()
-        self._running.clear()
-        self._receipts.clear()
-
-    def _issue(self) -> None:
-        """Ask for chunks as far as the window allows."""
-        run = self._run
-        while self._issued < (run.chunks or self._issued + 1) and self._issued - run.done < self._limit:
-            self._heads.append(self._simulator.next.options(num_returns=2).remote())
-            self._issued += 1
-
-    def _step(self) -> None:
-        """Wait for something to happen, at most a tick, and deal with all that has."""
-        waiting = [*self._running]
-        if self._heads:
-            waiting.append(self._heads[0][1])
-        waiting += self._receipts if len(self._writers) > 1 else [*self._receipts][:1]
-        ready, _ = self._ray.wait(waiting, num_returns=1, timeout=TICK_SECONDS, fetch_local=False)
-        self._check_stalled(bool(ready), self._awaited)
-        for ref in ready:
-            found = self._ray.get(ref, timeout=self._run.stall_seconds)
-            if ref in self._running:
-                del self._running[ref]
-                self._watch("generator", *found)
-            elif ref in self._receipts:
-                index, _ = self._receipts.pop(ref)
-                self._run.ledger.enter(index, found)
-            else:
-                chunk, _ = self._heads.popleft()
-                self._arrived(chunk, found)
-        self._dispatch()
-        self._run.queues = {
-            "chunks": len(self._heads),
-            "queued": len(self._queue),
-            "running": len(self._running),
-            "receipts": len(self._receipts),
-        }
-
-    def _awaited(self) -> str:
-        """What has to come for the run to go on."""
-        awaited = []
-        if self._heads:
-            awaited.append(f"chunk {self._issued - len(self._heads)} from the simulator")
-        if self._running:
-            awaited.append(f"{len(self._running)} generator task(s); is a CPU free for them?")
-        if self._receipts:
-            index, words = next(iter(self._receipts.values()))
-            awaited.append(f"writer {index} to write {words}")
-        return ", ".join(awaited) or "nothing"
-
-    def _arrived(self, chunk: Any, head: Head | None) -> None:
-        """Queue what has to be generated now that a chunk exists."""
-        run = self._run
-        if head is None:
-            return
-        run.note_head(head)
-        for lane in run.orders:
-            owner = self._shares[0].owner(lane, head.number)
-            if head.number < run.ledger.next(owner, lane):
-                continue
-            if lane != PART:
-                self._queue.append((lane, head.number, [chunk]))
-                continue
-            self._gathered.append(chunk)
-            if _ends_part(head):
-                self._queue.append((lane, head.number, self._gathered))
-                self._gathered = []
-
-    def _dispatch(self) -> None:
-        while self._queue and len(self._running) < self._most_running:
-            lane, number, chunks = self._queue.popleft()
-            owner = self._shares[0].owner(lane, number)
-            delivery, origin = self._generate.remote(self._orders[lane], *chunks)
-            self._running[origin] = None
-            receipt = self._writers[owner].append.remote(delivery)
-            self._receipts[receipt] = owner, f"chunk {number} (lane {lane!r})"
-
-    def _result(self, ref: Any, what: str, patience: float = 1.0) -> Any:
-        """The value of one call, `what` in words, with reports while it is awaited."""
-        while True:
-            ready, _ = self._ray.wait([ref], timeout=TICK_SECONDS)
-            self._check_stalled(bool(ready), lambda: what, patience)
-            if ready:
-                return self._ray.get(ref, timeout=self._run.stall_seconds)
-            self._run.report(self._phase)
-
-    def _check_stalled(self, event: bool, awaited: Callable[[], str], patience: float = 1.0) -> None:
-        """The watchdog: raises _StalledError, with what is awaited, when nothing has come for too long."""
-        now = time.monotonic()
-        if event:
-            self._last_event = now
-        idle, limit = now - self._last_event, self._run.stall_seconds * patience
-        self._run.idle = idle
-        if idle > limit:
-            raise _StalledError(f"nothing has happened for {limit:g} s, waiting for {awaited()}")
-
-    def _watch(self, role: str, node: str, pid: int) -> None:
-        if node == self._node:
-            self._run.sampler.watch(role, pid)
 
 
 __all__ = ["Progress", "RunRequest", "RunResult", "libraries", "run"]

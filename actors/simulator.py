@@ -33,6 +33,11 @@ class Head(NamedTuple):
     last: bool
     until_ms: int
 
+    @property
+    def ends_part(self) -> bool:
+        """Whether it is the last one of a Parquet part."""
+        return self.last or (self.first + self.patients) % formats.PARQUET_PART_PATIENTS == 0
+
 
 def head_of(chunk: "Chunk") -> Head:
     """The head of a chunk."""
