@@ -128,12 +128,17 @@ class Objects:
 
     async def read(self, name: str) -> bytes | None:
         """A small object; None where it is not there."""
+        return (await self.read_version(name))[0]
+
+    async def read_version(self, name: str) -> tuple[bytes | None, dict[str, str]]:
+        """The same, with what tells this version of it from any other."""
         async with self._told(f"{name} cannot be read"):
             try:
                 answer = await self._obstore.get_async(self._prompt, name)
-                return bytes(await answer.bytes_async())
+                version = {key: answer.meta[key] for key in ("e_tag", "version") if answer.meta.get(key)}
+                return bytes(await answer.bytes_async()), version
             except FileNotFoundError:
-                return None
+                return None, {}
 
     async def pieces(self, name: str) -> AsyncIterator[bytes]:
         """The bytes of an object, piece by piece."""
@@ -150,14 +155,18 @@ class Objects:
             except FileNotFoundError:
                 return None
 
-    async def put(self, name: str, data: Any, create: bool = True) -> bool:
-        """Write an object whole; with `create` only where there is none: False where there is."""
+    async def put(
+        self, name: str, data: Any, create: bool = True, instead_of: dict[str, str] | None = None
+    ) -> bool:
+        """Write an object whole; with `create` only where there is none, with a version only where it is still that
+        one: False where it is otherwise.
+        """
         async with self._told(f"{name} cannot be written"):
             try:
-                mode = "create" if create else "overwrite"
+                mode = instead_of or ("create" if create else "overwrite")
                 store = self._prompt if isinstance(data, bytes) else self._store
                 await self._obstore.put_async(store, name, data, mode=mode, use_multipart=False)
-            except self._errors.AlreadyExistsError:
+            except (self._errors.AlreadyExistsError, self._errors.PreconditionError):
                 return False
         return True
 
@@ -273,11 +282,11 @@ class Bucket:
         """Remove what this run has written on this machine; it has uploaded nothing."""
         self._folder.abandon()
 
-    async def _survey(self) -> tuple[set[str], Note | None]:
-        """What of ours is there to replace, and the note; InputError where this run may not write."""
+    async def _survey(self) -> tuple[set[str], Note | None, dict[str, str]]:
+        """What of ours is there to replace, the note and its version; InputError where this run may not write."""
         objects = self._objects
         present = await objects.names()
-        note = await self._note() if NOTE in present else None
+        note, version = await self._note() if NOTE in present else (None, {})
         mine = note is not None and note.run == self.run.run
         ours: set[str] = set(note.names if note is not None else ())
         if MANIFEST in present:
@@ -297,7 +306,7 @@ class Bucket:
             raise InputError(
                 f"{self.output}/{min(present - ours)} is in the way: no manifest of goldenhour there names it"
             )
-        return present & ours, note
+        return present & ours, note, version
 
     async def _is_finished(self) -> bool:
         """Whether the manifest there is of this very run, killed between its last upload and its last word."""
@@ -309,18 +318,19 @@ class Bucket:
             return self.resumed and {name: found.get(name) for name in wanted} == wanted
         return False
 
-    async def _still_ours(self) -> None:
-        """StoppedRun where another run has taken the place meanwhile."""
-        note = await self._note()
+    async def _still_ours(self) -> dict[str, str]:
+        """The note's version; StoppedRun where another run has taken the place meanwhile."""
+        note, version = await self._note()
         if note is None or note.run != self.run.run:
             raise StoppedRun(f"another run has taken {self.output} during the upload of this one")
+        return version
 
-    async def _note(self) -> Note | None:
-        data = await self._objects.read(NOTE)
+    async def _note(self) -> tuple[Note | None, dict[str, str]]:
+        data, version = await self._objects.read_version(NOTE)
         if data is None:
-            return None
+            return None, version
         try:
-            return msgspec.json.decode(data, type=Note)
+            return msgspec.json.decode(data, type=Note), version
         except msgspec.DecodeError:
             raise InputError(f"{self.output}/{NOTE} is not ours, or damaged: remove it") from None
 
@@ -329,7 +339,7 @@ class Bucket:
     ) -> None:
         objects, partial = self._objects, self.partial
         try:
-            replaced, note = await self._survey()
+            replaced, note, version = await self._survey()
         except InputError as error:
             raise StoppedRun(str(error)) from error
         if note is None and not self._force and MANIFEST in replaced:
@@ -339,12 +349,14 @@ class Bucket:
         going_on = note is not None and note.run == self.run.run and note.cleared
         announced = Note(self.run.run, tuple(sorted({*names, *texts, MANIFEST} | replaced)), not replaced)
         if not going_on:
-            if not await objects.put(NOTE, msgspec.json.encode(announced), create=note is None):
+            if not await objects.put(NOTE, msgspec.json.encode(announced), note is None, version):
                 raise StoppedRun(f"another run is being uploaded to {self.output}")
             if replaced:
+                version = await self._still_ours()
                 await objects.delete(sorted(replaced, key=lambda name: name != MANIFEST))
                 cleared = msgspec.structs.replace(announced, cleared=True)
-                await objects.put(NOTE, msgspec.json.encode(cleared), create=False)
+                if not await objects.put(NOTE, msgspec.json.encode(cleared), False, version):
+                    raise StoppedRun(f"another run has taken {self.output} during the upload of this one")
         gate = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
         async def send(name: str) -> None:

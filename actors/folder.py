@@ -96,7 +96,7 @@ class Folder:
                 output / PARTIAL / MARKER, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
             )
             os.write(lock, MARKER_TEXT)
-            _try_lock(lock)
+            try_lock(lock)
             _write_whole(output / PARTIAL / RUN_FILE, msgspec.json.encode(run) + b"\n")
             sync(output / PARTIAL)
             sync(output)
@@ -228,8 +228,8 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
-    """Lock a marker without waiting; False when its run is alive. File systems without locks always grant it."""
+def try_lock(descriptor: int) -> bool:
+    """Lock a file or folder without waiting; False when another process has it. Granted where there are no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -272,7 +272,7 @@ def _lock_leftover(output: Path) -> int | None:
     if (output / PARTIAL).is_symlink() or not _is_plain(marker):
         return None
     lock = os.open(marker, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    if not _try_lock(lock):
+    if not try_lock(lock):
         os.close(lock)
         raise InputError(f"another run is writing to {str(output)!r}")
     if os.fstat(lock).st_nlink == 0:  # it ended between the two calls

@@ -13,7 +13,7 @@ import shlex
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,8 +22,8 @@ import msgspec
 import zstandard
 
 from actors import bucket
-from actors.folder import MANIFEST, named_in, replaceable, sync
-from engine.errors import InputError, RunError, shown, write_error
+from actors.folder import MANIFEST, named_in, replaceable, sync, try_lock
+from engine.errors import GoldenhourError, InputError, RunError, shown, write_error
 from goldenhour import jobs, parcel, run_command
 from goldenhour.store_access import ask
 
@@ -33,7 +33,9 @@ FETCHING = ".goldenhour-fetching"
 GIVEN = "given.json"
 """File in it, once the files are given their names: those, and the names of what they replace."""
 
-PARCEL_SECONDS = 300.0
+SILENT_SECONDS = 120.0
+"""How long a job may print nothing, its start included."""
+
 SAID_SECONDS = 2.0
 
 
@@ -79,45 +81,66 @@ class _InBucket:
 
 
 class _InParcel:
-    """Files that a job has printed."""
+    """Files that a job prints, read while it prints them: the manifest first, then the others in the order of their
+    names, which is the order they must be asked for in.
+    """
 
-    def __init__(self, log: str, place: str) -> None:
-        self._packed: dict[str, list[str]] = {}
-        lines, told = 0, None
-        for line in log.splitlines():
-            words = line.split(" ", 2)
-            if words[0] != parcel.PREFIX or len(words) != 3:
-                continue
-            if words[1] == "!":
-                raise InputError(
-                    f"there is no finished run in {place}: {msgspec.json.decode(words[2].encode())}"
-                )
-            if words[1] == "+":
-                continue
-            if words[1] == ".":
-                told = int(words[2])
-                continue
-            self._packed.setdefault(words[1], []).append(words[2])
-            lines += 1
-        if told != lines:
-            raise RunError(
-                f"what the cluster sent of {place} is not whole: {lines} pieces of {told}; fetch again"
-            )
-
-    @property
-    def whole(self) -> bool:
-        """Whether it holds more than the manifest."""
-        return set(self._packed) != {MANIFEST}
+    def __init__(self, text: AsyncIterator[str], place: str) -> None:
+        self._lines = _lines(text)
+        self._place = place
+        self._ahead: list[str] | None = None
+        self._counted = 0
+        self._here: _InFolder | None = None
 
     async def read(self, name: str) -> bytes | None:
-        if name not in self._packed:
-            return None
-        return b"".join([piece async for piece in self.pieces(name)])
+        data = b"".join([piece async for piece in self.pieces(name)])
+        if self._ahead is not None and self._ahead[1] == "+":
+            self._here = _InFolder(Path(self._place).expanduser())
+            if await self._here.read(name) != data:
+                raise InputError(
+                    f"{self._place} on the cluster holds {int(self._ahead[2]):,} bytes, and a job's log can carry "
+                    f"{parcel.LIMIT_BYTES:,}: copy it by other means, or run with -o to a URL or to a folder that "
+                    "this machine shares"
+                )
+        return data or None
 
     async def pieces(self, name: str) -> AsyncIterator[bytes]:
+        if self._here is not None:
+            async for piece in self._here.pieces(name):
+                yield piece
+            return
         unpacker = zstandard.ZstdDecompressor()
-        for text in self._packed.get(name, []):  # an empty file has no pieces
-            yield unpacker.decompress(base64.b64decode(text), max_output_size=parcel.PIECE)
+        while (words := await self._next())[1] == name:  # an empty file has no pieces
+            self._ahead = None
+            self._counted += 1
+            yield unpacker.decompress(base64.b64decode(words[2]), max_output_size=parcel.PIECE)
+
+    async def _next(self) -> list[str]:
+        """The words of the line that comes next; it stays there."""
+        if self._ahead is None:
+            self._ahead = await anext(self._lines, ["", ".", "-1"])
+            _, kind, rest = self._ahead
+            if kind == "!":
+                raise InputError(
+                    f"there is no finished run in {self._place}: {msgspec.json.decode(rest.encode())}"
+                )
+            if kind == "." and int(rest) != self._counted:
+                raise RunError(
+                    f"what the cluster sent of {self._place} is not whole: it ended after {self._counted} pieces; "
+                    "fetch again"
+                )
+        return self._ahead
+
+
+async def _lines(text: AsyncIterator[str]) -> AsyncIterator[list[str]]:
+    """The lines of a parcel, as three words each, in what a job prints."""
+    rest = ""
+    async for piece in text:
+        *whole, rest = (rest + piece).split("\n")
+        for line in whole:
+            words = line.split(" ", 2)
+            if words[0] == parcel.PREFIX and len(words) == 3:
+                yield words
 
 
 def fetch(what: str, output: Path, address: str | None, force: bool, quiet: bool) -> None:
@@ -183,36 +206,38 @@ def _through_job(cluster: jobs.Jobs, place: str, quiet: bool) -> tuple[Source, s
     """The files in a folder of the cluster's head, through the log of a job."""
     if not quiet:
         click.echo(f"fetching {place} through a job of the cluster", err=True)
-    carried = _InParcel(_carried(cluster, place), place)
-    if carried.whole:
-        return carried, place
-    here = _InFolder(Path(place).expanduser())
-    if asyncio.run(here.read(MANIFEST)) == asyncio.run(carried.read(MANIFEST)):
-        return here, place
-    raise InputError(
-        f"{place} on the cluster is larger than the {parcel.LIMIT_BYTES:,} bytes that a job's log can carry: copy it "
-        "by other means, or run with -o to a URL or to a folder that this machine shares"
-    )
+    return _InParcel(_printed(cluster, place), place), place
 
 
-def _carried(cluster: jobs.Jobs, place: str) -> str:
-    """The log of a job that prints the files in `place`."""
+async def _printed(cluster: jobs.Jobs, place: str) -> AsyncIterator[str]:
+    """What a job prints that packs the files in `place`; it is stopped where nobody reads on."""
     name = f"goldenhour-fetch-{uuid.uuid4()}"
     command = f"python -m goldenhour.parcel {shlex.quote(place)}"
     with jobs.package() as folder:
         cluster.submit(name, command, folder, {}, place)
-    until = time.monotonic() + PARCEL_SECONDS
-    while True:
-        info = cluster.info(name)
-        status = str(getattr(info.status, "value", info.status))
-        if status in jobs.ENDED:
-            log = cluster.log(name)
-            if parcel.PREFIX not in log:
-                raise RunError(f"the cluster could not send {place}: {(info.message or log).strip()[:500]}")
-            return log
-        if time.monotonic() > until:
-            raise RunError(f"the cluster has not sent {place} in {PARCEL_SECONDS:.0f} s: job {name}")
-        time.sleep(0.5)
+    told = ended = False
+    last = ""
+    try:
+        text = aiter(cluster.following(name))
+        while True:
+            async with asyncio.timeout(SILENT_SECONDS):
+                piece = await anext(text, None)
+            if piece is None:
+                break
+            told = told or parcel.PREFIX in piece
+            last = "" if told else (last + piece)[-500:]
+            yield piece
+        ended = True
+        if not told:
+            raise RunError(
+                f"the cluster could not send {place}: {(cluster.info(name).message or last).strip()[:500]}"
+            )
+    except TimeoutError:
+        raise RunError(f"the cluster has sent nothing of {place} in {SILENT_SECONDS:.0f} s") from None
+    finally:
+        if not ended:
+            with contextlib.suppress(GoldenhourError):
+                cluster.stop(name)
 
 
 async def _bring(source: Source, place: str, output: Path, force: bool, quiet: bool) -> int:
@@ -221,50 +246,69 @@ async def _bring(source: Source, place: str, output: Path, force: bool, quiet: b
     names = [] if manifest is None else sorted(named_in(manifest, f"{place}/{MANIFEST}") - {MANIFEST})
     if not names or manifest is None:
         raise InputError(f"there is no finished run in {place}: no {MANIFEST} of goldenhour")
-    digests = {part["path"]: part.get("sha256") for part in msgspec.json.decode(manifest)["parts"]}
-    partial = output / FETCHING
-    total = len(manifest)
-    path = output
-    said = time.monotonic()
-    giving = False
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        _take_back(output)
+    with _alone(output):
+        partial = output / FETCHING
         replaced = replaceable(output, force)
         partial.mkdir()
-        for name in names:
-            digest = hashlib.sha256()
-            path = partial / name
-            with path.open("xb") as file:
-                async for piece in source.pieces(name):
-                    file.write(piece)
-                    digest.update(piece)
-                    total += len(piece)
-                    if not quiet and time.monotonic() - said > SAID_SECONDS:
-                        said = time.monotonic()
-                        click.echo(f"{total:,} bytes fetched", err=True)
-                file.flush()
-                os.fsync(file.fileno())
-            if name in digests and digest.hexdigest() != digests[name]:
-                raise RunError(f"{place}/{name} is damaged: its digest is not that of the manifest")
-        (partial / MANIFEST).write_bytes(manifest)
-        (partial / GIVEN).write_bytes(msgspec.json.encode(sorted({*names, MANIFEST, *replaced})))
-        giving = True
-        for name in sorted(replaced, key=lambda name: name != MANIFEST):
-            (output / name).unlink(missing_ok=True)
-        for name in [*names, MANIFEST]:
-            path = output / name
-            os.replace(partial / name, path)
-        sync(output)
-        giving = False
+        given = False
+        try:
+            total = await _copy(source, place, manifest, names, partial, quiet)
+            (partial / GIVEN).write_bytes(msgspec.json.encode(sorted({*names, MANIFEST, *replaced})))
+            given = True
+            for name in sorted(replaced, key=lambda name: name != MANIFEST):
+                (output / name).unlink(missing_ok=True)
+            for name in [*names, MANIFEST]:
+                os.replace(partial / name, output / name)
+            sync(output)
+            given = False
+        finally:
+            if not given:
+                shutil.rmtree(partial, ignore_errors=True)
+    return total
+
+
+async def _copy(
+    source: Source, place: str, manifest: bytes, names: list[str], folder: Path, quiet: bool
+) -> int:
+    """Bring the files into a folder and compare them; returns the bytes."""
+    digests = {part["path"]: part.get("sha256") for part in msgspec.json.decode(manifest)["parts"]}
+    total = len(manifest)
+    said = time.monotonic()
+    for name in names:
+        digest = hashlib.sha256()
+        with (folder / name).open("xb") as file:
+            async for piece in source.pieces(name):
+                file.write(piece)
+                digest.update(piece)
+                total += len(piece)
+                if not quiet and time.monotonic() - said > SAID_SECONDS:
+                    said = time.monotonic()
+                    click.echo(f"{total:,} bytes fetched", err=True)
+            file.flush()
+            os.fsync(file.fileno())
+        if name in digests and digest.hexdigest() != digests[name]:
+            raise RunError(f"{place}/{name} is damaged: its digest is not that of the manifest")
+    (folder / MANIFEST).write_bytes(manifest)
+    return total
+
+
+@contextlib.contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Lock the folder and clear it of what a fetch has left that was cut off; says what cannot be written."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        lock = os.open(output, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if not try_lock(lock):
+                raise InputError(f"another fetch is writing to {str(output)!r}")
+            _take_back(output)
+            yield
+        finally:
+            os.close(lock)
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(f"output {str(output)!r} is a file; a folder is needed") from error
     except OSError as error:
-        raise write_error(path, error) from error
-    finally:
-        if not giving:
-            shutil.rmtree(partial, ignore_errors=True)
-    return total
+        raise write_error(Path(error.filename or output), error) from error
 
 
 def _take_back(output: Path) -> None:

@@ -90,10 +90,10 @@ class Jobs:
             raise RunError(f"the cluster at {self.address} has no run or job {shown(job)} any more")
         return found
 
-    def log(self, job: str) -> str:
-        """All that a job has printed."""
+    def stop(self, job: str) -> None:
+        """Have a job ended."""
         with self._told():
-            return str(self._client.get_job_logs(job))
+            self._client.stop_job(job)
 
     async def following(self, job: str) -> AsyncIterator[str]:
         """What a job prints, from its beginning until it ends."""

@@ -1,5 +1,7 @@
-"""`python -m goldenhour.parcel DIR`, as a job: the files of a run as lines of text, so that they reach whoever can read
-the job's log. Each line is PREFIX, a name and a piece of at most `PIECE` bytes, packed; the last one counts them.
+"""`python -m goldenhour.parcel DIR`, as a job: the files of a run as lines of text, for whoever can read the job's log.
+
+Each line is PREFIX, a name and a piece of at most `PIECE` bytes, packed; the manifest comes first, the last line counts
+the pieces.
 """
 
 import base64
@@ -25,11 +27,10 @@ def pack(folder: Path, say: Callable[[str], None]) -> int:
     except OSError as error:
         say(f"{PREFIX} ! {json.dumps(error.strerror)}")
         return 2
-    names = [*sorted(named_in(manifest, folder) - {MANIFEST}), MANIFEST]
+    names = [MANIFEST, *sorted(named_in(manifest, folder) - {MANIFEST})]
     size = sum((folder / name).stat().st_size for name in names)
     if size > LIMIT_BYTES:
         names = [MANIFEST]
-        say(f"{PREFIX} + {size}")
     lines = 0
     packer = zstandard.ZstdCompressor(level=3)
     for name in names:
@@ -37,7 +38,7 @@ def pack(folder: Path, say: Callable[[str], None]) -> int:
             while piece := file.read(PIECE):
                 say(f"{PREFIX} {name} {base64.b64encode(packer.compress(piece)).decode()}")
                 lines += 1
-    say(f"{PREFIX} . {lines}")
+    say(f"{PREFIX} + {size}" if size > LIMIT_BYTES else f"{PREFIX} . {lines}")
     return 0
 
 

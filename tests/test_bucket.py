@@ -115,12 +115,12 @@ class CutOff:
         self.done: list[str] = []
         original = bucket.Objects.put
 
-        async def put(objects: bucket.Objects, name: str, data: Any, create: bool = True) -> bool:
+        async def put(objects: bucket.Objects, name: str, *others: Any, **named: Any) -> bool:
             if self.left == 0:
                 raise StoppedRun("the network is away")
             self.left -= 1
             self.done.append(name)
-            return await original(objects, name, data, create)
+            return await original(objects, name, *others, **named)
 
         monkeypatch.setattr(bucket.Objects, "put", put)
 
@@ -291,8 +291,8 @@ def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(store, 
     other = replace(to(store, "p", seed=8, force=True), output=tmp_path / "elsewhere")
     entered = []
 
-    async def put(objects: bucket.Objects, name: str, data: Any, create: bool = True) -> bool:
-        done = await original(objects, name, data, create)
+    async def put(objects: bucket.Objects, name: str, *others: Any, **named: Any) -> bool:
+        done = await original(objects, name, *others, **named)
         if name == "summary.json" and not entered:
             entered.append(name)
             await asyncio.to_thread(pipeline.run, other)
@@ -301,6 +301,34 @@ def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(store, 
     monkeypatch.setattr(bucket.Objects, "put", put)
     with pytest.raises(StoppedRun):
         pipeline.run(to(store, "p"))
+    pipeline.run(plain(tmp_path / "plain", seed=8))
+    assert json.loads(read(store, "p/manifest.json"))["seed"] == 8
+    for name in digests(tmp_path / "plain"):
+        assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
+
+
+@pytest.mark.parametrize("moment", ["announced", "cleared"])
+def test_of_two_forced_uploads_over_what_a_third_has_left_one_is_finished(
+    store, monkeypatch, tmp_path, moment
+):
+    with monkeypatch.context() as patch:
+        CutOff(patch, 3)
+        with pytest.raises(StoppedRun):
+            pipeline.run(replace(to(store, "p"), output=tmp_path / "third"))
+    original = bucket.Objects.put
+    other = replace(to(store, "p", seed=8, force=True), output=tmp_path / "elsewhere")
+    notes = []
+
+    async def put(objects: bucket.Objects, name: str, *others: Any, **named: Any) -> bool:
+        if name == NOTE:
+            notes.append(name)
+            if len(notes) == (1 if moment == "announced" else 2):
+                await asyncio.to_thread(pipeline.run, other)
+        return await original(objects, name, *others, **named)
+
+    monkeypatch.setattr(bucket.Objects, "put", put)
+    with pytest.raises(StoppedRun, match="another run"):
+        pipeline.run(to(store, "p", force=True))
     pipeline.run(plain(tmp_path / "plain", seed=8))
     assert json.loads(read(store, "p/manifest.json"))["seed"] == 8
     for name in digests(tmp_path / "plain"):

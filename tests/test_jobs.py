@@ -85,14 +85,60 @@ def test_a_parcel_brings_the_files_and_a_torn_one_is_refused(tmp_path):
     output = Path(pipeline.run(request(tmp_path / "run", workers=0, formats=("jsonl", "csv"))).output)
     lines: list[str] = ["what Ray says first"]
     assert parcel.pack(output, lines.append) == 0
-    source = fetch_command._InParcel("\n".join(lines), "there")
-    assert source.whole
-    asyncio.run(fetch_command._bring(source, "there", tmp_path / "home", False, True))
+
+    async def printed(said: list[str]):
+        text = "".join(f"{line}\n" for line in said)
+        for start in range(0, len(text), 1000):
+            yield text[start : start + 1000]
+
+    def bring(said: list[str], home: str) -> None:
+        source = fetch_command._InParcel(printed(said), "there")
+        asyncio.run(fetch_command._bring(source, "there", tmp_path / home, False, True))
+
+    bring(lines, "home")
     assert {p.name: p.read_bytes() for p in (tmp_path / "home").iterdir()} == {
         p.name: p.read_bytes() for p in output.iterdir()
     }
-    with pytest.raises(RunError, match="is not whole"):
-        fetch_command._InParcel("\n".join(lines[:3] + lines[4:]), "there")
+    for torn in (lines[:-1], lines[:-2], lines[:-2] + lines[-1:]):
+        with pytest.raises(RunError, match="is not whole"):
+            bring(torn, "torn")
+    with pytest.raises(RunError, match="is damaged"):
+        bring(lines[:3] + lines[4:], "torn")
+    assert not list((tmp_path / "torn").iterdir())
     assert parcel.pack(tmp_path, lines.append) == 2
     with pytest.raises(InputError, match="no finished run in there"):
-        fetch_command._InParcel(lines[-1], "there")
+        bring(lines[-1:], "torn")
+
+
+def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path, monkeypatch):
+    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    monkeypatch.setattr(parcel, "LIMIT_BYTES", 1000)
+    lines: list[str] = []
+    assert parcel.pack(output, lines.append) == 0
+    assert len(lines) == 2
+
+    async def printed():
+        for line in lines:
+            yield f"{line}\n"
+
+    def bring(place: Path, home: Path) -> None:
+        asyncio.run(
+            fetch_command._bring(
+                fetch_command._InParcel(printed(), str(place)), str(place), home, False, True
+            )
+        )
+
+    bring(output, tmp_path / "home")
+    assert {p.name: p.read_bytes() for p in (tmp_path / "home").iterdir()} == {
+        p.name: p.read_bytes() for p in output.iterdir()
+    }
+    with pytest.raises(InputError, match="copy it by other means"):
+        bring(tmp_path / "elsewhere", tmp_path / "nothing")
+
+
+def test_two_fetches_do_not_share_a_folder(tmp_path):
+    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    fetch_command.fetch(str(output), tmp_path / "home", None, False, True)
+    with fetch_command._alone(tmp_path / "home"), pytest.raises(InputError, match="another fetch is writing"):
+        fetch_command.fetch(str(output), tmp_path / "home", None, True, True)
+    fetch_command.fetch(str(output), tmp_path / "home", None, True, True)
