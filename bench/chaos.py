@@ -36,6 +36,8 @@ from bench.store_ground import Ground
 OF_THE_RUN = {
     "generator": "ray::generate",
     "simulator": "ray::FlowSimulator",
+    "shard": "ray::ShardSimulator",
+    "merger": "ray::MergingSimulator",
     "writer": "ray::Writer",
 }
 OF_THE_CLUSTER = {
@@ -63,6 +65,15 @@ SETTINGS = (
     ("--patients", "40000", "--format", "csv,json", "--compress", "zstd", "--writers", "3"),
 )
 """Options of the runs; a part of Parquet holds 16,384 patients, of the other formats 65,536."""
+
+SHARDED = (
+    ("--patients", "40000", "--simulators", "2"),
+    ("--patients", "60000", "--simulators", "3", "--writers", "2", "--format", "parquet"),
+)
+"""The same of runs with several simulators."""
+
+OF_SHARDED = ("shard", "merger")
+"""Kinds of victims that only they have; they have no `simulator`."""
 
 SYNC_SECONDS = "0.1"
 """Shortest time between two lines of the journal: a run of seconds has several."""
@@ -228,8 +239,9 @@ class Bench:
         """The files of the undisturbed run, made in one process without Ray."""
         if settings not in self._expected:
             words = list(settings)
-            if "--writers" in words:
-                del words[words.index("--writers") : words.index("--writers") + 2]
+            for option in ("--writers", "--simulators"):
+                if option in words:
+                    del words[words.index(option) : words.index(option) + 2]
             output = self.place / "undisturbed"
             process = goldenhour(
                 "run",
@@ -270,7 +282,9 @@ class Bench:
 
     def round(self, kind: str) -> Round:
         """One round; raises Lost."""
-        settings = self.dice.choice(SETTINGS)
+        settings = self.dice.choice(
+            SHARDED if kind in OF_SHARDED else SETTINGS if kind == "simulator" else SETTINGS + SHARDED
+        )
         expected = self.expected(settings)
         moment = self.dice.random() * self.life(settings)
         self.cluster.heal()
