@@ -16,7 +16,7 @@ from actors.folder import MANIFEST, named_in
 
 PREFIX = "goldenhour-parcel"
 PIECE = 1 << 20
-LIMIT_BYTES = 300_000_000
+LIMIT_BYTES = 2_000_000_000
 """Most that a log should carry, before it is packed."""
 
 
