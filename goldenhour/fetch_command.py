@@ -145,8 +145,11 @@ async def _lines(text: AsyncIterator[str]) -> AsyncIterator[list[str]]:
 
 def fetch(what: str, output: Path, address: str | None, force: bool, quiet: bool) -> None:
     """Bring the output of a run into a folder."""
-    source, place = _find(what, address, quiet)
     output = run_command.expanded(output).absolute()
+    if os.path.lexists(output):
+        with _alone(output):
+            replaceable(output, force)
+    source, place = _find(what, address, quiet)
     size = asyncio.run(_bring(source, place, output, force, quiet))
     if not quiet:
         click.echo(f"{size:,} bytes in {output}", err=True)

@@ -142,3 +142,5 @@ def test_two_fetches_do_not_share_a_folder(tmp_path):
     with fetch_command._alone(tmp_path / "home"), pytest.raises(InputError, match="another fetch is writing"):
         fetch_command.fetch(str(output), tmp_path / "home", None, True, True)
     fetch_command.fetch(str(output), tmp_path / "home", None, True, True)
+    with pytest.raises(InputError, match="is not empty"):  # before the run is looked for
+        fetch_command.fetch("no-such-run", tmp_path / "home", None, False, True)
