@@ -104,7 +104,7 @@ INJURIES = np.dtype(
             (CONDITIONS,),
         ),  # along a limb: 1 upper arm, thigh; 2 forearm, lower leg; 3 hand, foot; else 0
         ("nature", "u1", (CONDITIONS,)),  # NATURES: what kind of cause a wound's condition belongs to
-        ("ill_first", "i8", (ILLNESSES, 4, 2)),  # by illness, true triage category and sex
+        ("ill_first", "i8", (ILLNESSES, 4, 2)),  # by illness, true triage category (0: T1 that kills) and sex
         ("ill_count", "i8", (ILLNESSES, 4, 2)),
         ("ill_choices", "i8", (FEW_CHOICES,)),
         ("ill_chance", "f8", (FEW_CHOICES,)),
@@ -115,7 +115,7 @@ INJURIES = np.dtype(
         ("psychological", "f8", (TYPES,)),  # share of disease that is psychological
         ("musculoskeletal", "f8", (TYPES,)),  # share of disease that is musculoskeletal
         ("environment", "f8", (4,)),  # chance that a non-battle casualty is heat, cold, fall, crush
-        ("category", "f8", (3, 3)),  # cumulated true triage of NBI, disease, psychological
+        ("category", "f8", (3, 4)),  # cumulated: lethal T1, other T1, T2, T3, by kind
         ("agent_severity", "f8", (4,)),  # cumulated
         ("agent_triage", "i8", (4,)),
     ],
@@ -463,8 +463,11 @@ def _illness(p: Any, u: Any, v: Any, t: Any) -> int:
 
 
 @inner
-def ill(p: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
-    """Condition, cause and true triage of an agent, non-battle, disease or psychological casualty."""
+def ill(p: Any, cell: Any, index: Any, key: Any, t: Any) -> bool:
+    """Condition, cause and true triage of an agent, non-battle, disease or psychological casualty.
+
+    Returns whether what is no agent kills without treatment: always T1, with a condition that can.
+    """
     a, b, c, d = words(key, cell, index, 0)
     p.iss = 0
     p.niss = 0
@@ -473,15 +476,17 @@ def ill(p: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
     if p.kind == AGENT:
         p.mechanism = MECHANISM_CBRN
         p.severity = pick(t.agent_severity, 0, 4, unit(a))
-        p.triage = t.agent_triage[p.severity]
+        course = t.agent_triage[p.severity]
         illness = ILL_AGENT
     else:
         illness = _illness(p, unit(a), unit(b), t)
-        p.triage = 1 + pick(t.category[p.kind - NBI], 0, 3, unit(c))
-    start = t.ill_first[illness, p.triage, p.sex]
-    choice = pick(t.ill_chance, start, t.ill_count[illness, p.triage, p.sex], unit(d))
+        course = pick(t.category[p.kind - NBI], 0, 4, unit(c))
+    p.triage = max(1, course)
+    start = t.ill_first[illness, course, p.sex]
+    choice = pick(t.ill_chance, start, t.ill_count[illness, course, p.sex], unit(d))
     p.condition = t.ill_choices[start + choice]
     p.cause = _cause(p, unit(words(key, cell, index, 1)[0]), t)
+    return course == 0
 
 
 @inner

@@ -184,13 +184,17 @@ def _illness_of(c: Any) -> int | None:
 
 
 def _illness_groups() -> Groups:
-    """Conditions of casualties without weapon wounds by (illness, true triage category, sex)."""
+    """Conditions of casualties without weapon wounds by (illness, true triage category, sex).
+
+    In place of a category 0: those of T1 that can kill within hours.
+    """
     groups = Groups((ILLNESSES, 4, len(SEXES)))
     for illness in range(ILLNESSES):
         of_illness = [(k, c) for k, c in enumerate(catalogue.conditions()) if _illness_of(c) == illness]
-        for category, (sex, name) in itertools.product((1, 2, 3), enumerate(SEXES)):
+        for category, (sex, name) in itertools.product((0, 1, 2, 3), enumerate(SEXES)):
             members = [(k, c) for k, c in of_illness if c.sex in (None, name)]
-            fitting = [(k, c.weight) for k, c in members if f"T{category}" in c.categories]
+            wanted = f"T{max(1, category)}"
+            fitting = [(k, c.weight) for k, c in members if wanted in c.categories and (category or c.lethal)]
             groups.add((illness, category, sex), fitting or [(k, c.weight) for k, c in members])
     return groups
 
@@ -315,6 +319,16 @@ def _agent(s: Scenario) -> tuple[list[float], list[int]]:
     return shares, triage
 
 
+def _courses(lethal: float, triage: Sequence[float]) -> list[float]:
+    """Cumulated shares of T1 that kills untreated, other T1, T2 and T3: who dies of an illness is one of T1.
+
+    No more of them kill than are T1, which an author's weights decide.
+    """
+    immediate, *others = triage
+    kills = min(lethal * math.fsum(triage), immediate)
+    return cumulated([kills, immediate - kills, *others])
+
+
 def injuries(s: Scenario) -> Table:
     """Tables of wounds and illnesses for a resolved scenario, before any tilt of the severity."""
     given = model("casualties")
@@ -332,12 +346,12 @@ def injuries(s: Scenario) -> Table:
     conditions = catalogue.conditions()
     choices, illness, cause = _wound_groups(names), _illness_groups(), _cause_groups(names)
     psychological, musculoskeletal = _share_of_dnbi(s, names)
-    dnbi = given["dnbi"]["triage"]
-    triage = [
-        triage_weights(s, "nbi") or dnbi["nbi"],
-        triage_weights(s, "disease") or dnbi["disease"],
-        dnbi["psychological"],
-    ]
+    dnbi, kills = given["dnbi"]["triage"], given["dnbi"]["lethal"]
+    triage = {
+        "nbi": triage_weights(s, "nbi") or dnbi["nbi"],
+        "disease": triage_weights(s, "disease") or dnbi["disease"],
+        "psychological": dnbi["psychological"],
+    }
     agent_shares, agent_triage = _agent(s)
     either = ("heat_casualty", "cold_injury", "fall_injury", "crush_injury")
     return filled(
@@ -375,7 +389,7 @@ def injuries(s: Scenario) -> Table:
         psychological=by_type(psychological),
         musculoskeletal=by_type(musculoskeletal),
         environment=floats(environment(s, f"{x}_probability", 0.0, max) for x in either),
-        category=floats(cumulated(x) for x in triage),
+        category=floats(_courses(kills[name], shares) for name, shares in triage.items()),
         agent_severity=floats(cumulated(agent_shares)),
         agent_triage=ints(agent_triage),
     )

@@ -95,7 +95,6 @@ def survival(s: Scenario) -> Table:
         category_stay=floats(category_stay),
         agent=floats([p, plain.log(m), nerve["sigma"]] for p, m in lethal_agent),
         agent_onset=floats(_agent_onset()),
-        dnbi=floats(casualties["dnbi"]["lethal"][x] for x in ("nbi", "disease", "psychological")),
         dnbi_life=floats(
             [plain.log(casualties["dnbi"]["lethal_median_minutes"]), casualties["dnbi"]["lethal_sigma"]]
         ),

@@ -236,8 +236,8 @@ def _prepare(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
             s.wounds = wounded(p, o, s.wound, who[0], who[1], m.keys[Z_INJURY], m.injuries)
         fate_of_wounded(p, s, o, s.wound, s.wounds, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
     else:
-        ill(p, who[0], who[1], m.keys[Z_INJURY], m.injuries)
-        fate_of_ill(p, s, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
+        kills = ill(p, who[0], who[1], m.keys[Z_INJURY], m.injuries)
+        fate_of_ill(p, s, kills, who[0], who[1], m.keys[Z_SURVIVAL], m.survival)
     if not quiet:
         for k in range(s.wounds):
             o.wounds[s.wound + k].patient = i

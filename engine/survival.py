@@ -60,7 +60,6 @@ SURVIVAL = np.dtype(
         ("category_stay", "f8", (4, 2)),  # by true triage: log median days, sigma
         ("agent", "f8", (4, 3)),  # by severity: P(lethal), log median minutes, sigma
         ("agent_onset", "f8", (5,)),  # share delayed, then the hours to choose from
-        ("dnbi", "f8", (3,)),  # P(lethal) of NBI, disease, psychological
         ("dnbi_life", "f8", (2,)),  # log median minutes, sigma
         ("factor", "f8", (1,)),  # product of the environment's clock factors
         ("score", "f8", (10,)),  # b, a, floor, per NISS, minutes, ceiling, half-life, recovery rate, -, -
@@ -274,8 +273,11 @@ def fate_of_wounded(p: Any, s: Any, o: Any, w: Any, n: Any, cell: Any, index: An
 
 
 @inner
-def fate_of_ill(p: Any, s: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
-    """Lethality, life, symptom onset and expected stay of a casualty without weapon wounds; starts the clock."""
+def fate_of_ill(p: Any, s: Any, kills: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
+    """Lethality, life, symptom onset and expected stay of a casualty without weapon wounds; starts the clock.
+
+    `kills`: whether what is no agent kills without treatment.
+    """
     a, b, c, d = words(key, cell, index, 0)
     life = math.inf
     p.lethal = NONE
@@ -289,7 +291,7 @@ def fate_of_ill(p: Any, s: Any, cell: Any, index: Any, key: Any, t: Any) -> None
         if u < t.agent_onset[0]:
             hours = t.agent_onset[1 + np.int64(u / t.agent_onset[0] * 4.0)]
             p.onset = p.time + np.int64(hours * HOUR)
-    elif t.clock[0] and unit(a) < t.dnbi[p.kind - NBI]:
+    elif t.clock[0] and kills:
         life = _lognormal(t.dnbi_life[0], t.dnbi_life[1], unit(b)) * MINUTE
         p.lethal = BY_INJURY if p.kind == NBI else BY_DISEASE
     begin(s, np.float64(p.onset), life, t.factor[0])

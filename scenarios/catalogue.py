@@ -106,6 +106,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     immersion: bool = False
     group: str = ""
     categories: tuple[Category, ...] = ()
+    lethal: bool = False
+    """Can kill within hours when it is T1 and nobody treats it."""
     environment: str | None = None
     sex: Sex | None = None
     when: str = ""

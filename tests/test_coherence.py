@@ -773,6 +773,14 @@ def an_incident_lasts_minutes(r: Run) -> None:
 
 
 @fact
+def nobody_dies_of_a_sprain_or_a_headache(r: Run) -> None:
+    can_kill = np.array([x.lethal for x in catalogue.conditions()])
+    ill = np.isin(r.p["kind"], (c.NBI, c.DISEASE, c.PSYCHOLOGICAL)) & (r.p["lethal"] != c.NONE)
+    assert (r.p["triage"][ill] == 1).all()
+    assert can_kill[r.p["condition"][ill]].all()
+
+
+@fact
 def mass_casualty_incidents_are_those_above_the_threshold(r: Run) -> None:
     assert np.array_equal(r.p["mascal"] == 1, r.p["incident_size"] >= r.scenario.mascal_threshold)
 
