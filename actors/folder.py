@@ -373,6 +373,11 @@ def replaceable(output: Path, force: bool) -> frozenset[str]:
     if not present:
         return frozenset()
     if PARTIAL in present:
+        if _is_plain(output / PARTIAL / MARKER):
+            raise InputError(
+                f"{str(output)!r} holds an unfinished run: `goldenhour resume {shlex.quote(str(output))}` goes on with "
+                "it, or choose another folder"
+            )
         raise InputError(
             f"{str(output / PARTIAL)!r} is not a folder of ours: remove it or choose another output"
         )

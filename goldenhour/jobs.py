@@ -22,8 +22,11 @@ ADDRESS = "RAY_API_SERVER_ADDRESS"
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 60.0
 
-METADATA = "goldenhour_output"
+OUTPUT = "goldenhour_output"
 """Key of a job's metadata that holds where its output goes."""
+
+MADE = "goldenhour_run"
+"""Key of a job's metadata that tells its run: scenario's hash, seed and replication, as JSON."""
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 
@@ -63,14 +66,16 @@ class Jobs:
         with self._told(InputError):
             self._client: Any = _client(address)
 
-    def submit(self, run: str, entrypoint: str, folder: Path, variables: dict[str, str], output: str) -> None:
+    def submit(
+        self, run: str, entrypoint: str, folder: Path, variables: dict[str, str], metadata: dict[str, str]
+    ) -> None:
         """Start a job whose id is `run`, in a copy of `folder`."""
         with self._told():
             self._client.submit_job(
                 entrypoint=entrypoint,
                 submission_id=run,
                 runtime_env={"working_dir": str(folder), "env_vars": variables},
-                metadata={METADATA: output},
+                metadata=metadata,
             )
 
     def known(self, job: str) -> Any:
@@ -109,7 +114,7 @@ class Jobs:
             raise
         except Exception as error:
             text = str(error)
-            if type(error).__name__ == "AuthenticationError" or re.search(r"\b40[13]\b", text):
+            if type(error).__name__ == "AuthenticationError" or re.search(r"status code 40[13]\b", text):
                 raise InputError(
                     f"the cluster at {self.address} asks for its token (HTTP 401): {TOKEN_HINT}"
                 ) from error

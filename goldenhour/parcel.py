@@ -13,6 +13,7 @@ from pathlib import Path
 import zstandard
 
 from actors.folder import MANIFEST, named_in
+from engine.errors import GoldenhourError, RunError
 
 PREFIX = "goldenhour-parcel"
 PIECE = 1 << 20
@@ -23,10 +24,17 @@ LIMIT_BYTES = 2_000_000_000
 def pack(folder: Path, say: Callable[[str], None]) -> int:
     """Say all lines; 2 where there is no finished run, with a line that says so. Of one too large: its manifest."""
     try:
-        manifest = (folder / MANIFEST).read_bytes()
+        return _pack(folder, say)
     except OSError as error:
-        say(f"{PREFIX} ! {json.dumps(error.strerror)}")
-        return 2
+        said = f"{error.strerror}: {error.filename}"
+    except GoldenhourError as error:
+        said = str(error)
+    say(f"{PREFIX} ! {json.dumps(said)}")
+    return 2
+
+
+def _pack(folder: Path, say: Callable[[str], None]) -> int:
+    manifest = (folder / MANIFEST).read_bytes()
     names = [MANIFEST, *sorted(named_in(manifest, folder) - {MANIFEST})]
     size = sum((folder / name).stat().st_size for name in names)
     if size > LIMIT_BYTES:
@@ -38,6 +46,8 @@ def pack(folder: Path, say: Callable[[str], None]) -> int:
             while piece := file.read(PIECE):
                 say(f"{PREFIX} {name} {base64.b64encode(packer.compress(piece)).decode()}")
                 lines += 1
+    if (folder / MANIFEST).read_bytes() != manifest:
+        raise RunError("the run was replaced by another one meanwhile; fetch again")
     say(f"{PREFIX} + {size}" if size > LIMIT_BYTES else f"{PREFIX} . {lines}")
     return 0
 

@@ -1,6 +1,7 @@
 """`goldenhour submit`: `goldenhour run` as a job of a cluster, with the packages and the scenario sent along."""
 
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -16,12 +17,16 @@ from actors import bucket, shards
 from actors.store_values import check_name
 from engine import scenario as scenario_module
 from engine.errors import InputError, Interrupted, RunError, shown
+from engine.scenario import Scenario
 from goldenhour import jobs, run_command, stored_scenarios
 
 OUTPUT = "~/goldenhour-runs"
 """Folder on the cluster's head whose folders, named for the runs, hold what was not sent elsewhere."""
 
 NOT_FOR_JOBS = ("address", "as_json")
+
+SILENT_SECONDS = 60.0
+"""How long a job's log may be silent before its connection is made anew."""
 
 LOST_SECONDS = 120.0
 """How long the cluster may be out of reach before a job is no longer followed."""
@@ -34,16 +39,22 @@ def submit(arguments: list[str], address: str | None, follow: bool, variables: t
     """Check, start the job, print its run's id, and follow it; the exit code is the run's."""
     where = jobs.chosen_address(address)
     words, parameters = _as_given(arguments)
-    original = _checked(parameters)
+    original, changed = _checked(parameters)
     run = str(uuid.uuid4())
     output = _output(parameters["output"], run)
     file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', original.name).strip('-') or 'scenario'}.toml"
     command = ["python", "-m", "goldenhour", "run", f"./{file}", *words, "--output", output]
     environment = _environment(variables) | {run_command.RUN: run}
     text = scenario_module.to_toml(original).encode()
+    made = scenario_module.scenario_hash(changed), changed.seed, parameters["replication"]
+    metadata = {jobs.OUTPUT: output, jobs.MADE: json.dumps(made)}
     with jobs.package({file: text}) as folder:
         cluster = jobs.Jobs(where)
-        cluster.submit(run, " ".join(map(shlex.quote, command)), folder, environment, output)
+        try:
+            cluster.submit(run, " ".join(map(shlex.quote, command)), folder, environment, metadata)
+        except (RunError, KeyboardInterrupt) as error:
+            kind = Interrupted if isinstance(error, KeyboardInterrupt) else RunError
+            raise kind(f"{str(error) or 'stopped'}; {_perhaps(run, where)}") from None
     click.echo(run)
     if not follow:
         return 0
@@ -60,16 +71,24 @@ async def _follow(cluster: jobs.Jobs, run: str) -> int:
     lost: float | None = None
     while True:
         told = 0
+        tries = int(CATCH_UP_SECONDS / 0.5)
+        log = cluster.following(run)
         try:
-            async for text in cluster.following(run):
+            while True:
+                async with asyncio.timeout(SILENT_SECONDS):
+                    text = await anext(log, None)
+                if text is None:
+                    break
                 new = text[max(0, seen - told) :]
                 told += len(text)
                 seen = max(seen, told)
                 click.echo(new, nl=False, err=True)
         except RunError:
             await asyncio.sleep(1)
+        except TimeoutError:  # it has nothing to say, or the connection is dead without anybody knowing
+            tries = 1
         try:
-            status = await _ended(cluster, run)
+            status = await _ended(cluster, run, tries)
             if status is not None:
                 info = cluster.info(run)
                 break
@@ -91,14 +110,21 @@ async def _follow(cluster: jobs.Jobs, run: str) -> int:
     raise RunError(f"run {run} failed: {' '.join((info.message or 'no message').split())[:500]}")
 
 
-async def _ended(cluster: jobs.Jobs, run: str) -> str | None:
-    """How the job ended; None where it goes on."""
-    for _ in range(int(CATCH_UP_SECONDS / 0.5)):
+async def _ended(cluster: jobs.Jobs, run: str, tries: int) -> str | None:
+    """How the job ended; None where it goes on after so many looks."""
+    for _ in range(tries):
         status = str(getattr(cluster.info(run).status, "value", cluster.info(run).status))
         if status in jobs.ENDED:
             return status
         await asyncio.sleep(0.5)
     return None
+
+
+def _perhaps(run: str, address: str) -> str:
+    return (
+        f"run {run} may have been started all the same: `ray job status {run} --address {address}` tells, "
+        f"`ray job stop {run} --address {address}` ends it"
+    )
 
 
 def _without_us(run: str, address: str) -> str:
@@ -130,8 +156,8 @@ def _as_given(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
     return words, parameters
 
 
-def _checked(parameters: dict[str, Any]) -> Any:
-    """The scenario, once all that is wrong with it and the options that change it has been said."""
+def _checked(parameters: dict[str, Any]) -> tuple[Scenario, Scenario]:
+    """The scenario as written and as the options change it, once all that is wrong with them has been said."""
     written = stored_scenarios.load(parameters["scenario"]).scenario
     changed = scenario_module.with_overrides(
         written, seed=parameters["seed"], total=parameters["patients"], days=parameters["days"]
@@ -147,7 +173,7 @@ def _checked(parameters: dict[str, Any]) -> Any:
             "--simulators and --workers 0 exclude each other: without workers one process simulates"
         )
     shards.divided(resolved, parameters["simulators"])
-    return written
+    return written, changed
 
 
 def _output(given: Path | bucket.Url | None, run: str) -> str:

@@ -242,7 +242,7 @@ def test_the_command_line_says_where_it_wrote_and_fetches_it(store, capsys, tmp_
     obstore.put(store, "cli/patients-00000.jsonl", b"damaged")
     assert command(["fetch", url, "-o", str(tmp_path / "other")]) == 1
     assert "patients-00000.jsonl is damaged" in capsys.readouterr().err
-    assert not [*(tmp_path / "other").iterdir()]
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_server_that_is_silent_is_given_up(monkeypatch, capsys):

@@ -1,14 +1,19 @@
 """What `goldenhour submit` and `fetch` check before they reach a cluster, and the parcel that carries files."""
 
 import asyncio
+import functools
+import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from runs import request
 
 from actors import pipeline
+from actors.folder import MARKER, PARTIAL
 from engine.errors import InputError, RunError
-from goldenhour import fetch_command, jobs, parcel, submit_command
+from goldenhour import fetch_command, jobs, parcel, sources, submit_command
 from goldenhour.__main__ import run as command
 
 
@@ -92,8 +97,8 @@ def test_a_parcel_brings_the_files_and_a_torn_one_is_refused(tmp_path):
             yield text[start : start + 1000]
 
     def bring(said: list[str], home: str) -> None:
-        source = fetch_command._InParcel(printed(said), "there")
-        asyncio.run(fetch_command._bring(source, "there", tmp_path / home, False, True))
+        found = sources.Found(sources._InParcel(printed(said), "there"), "there")
+        asyncio.run(fetch_command._bring(found, tmp_path / home, False, True))
 
     bring(lines, "home")
     assert {p.name: p.read_bytes() for p in (tmp_path / "home").iterdir()} == {
@@ -104,9 +109,11 @@ def test_a_parcel_brings_the_files_and_a_torn_one_is_refused(tmp_path):
             bring(torn, "torn")
     with pytest.raises(RunError, match="is damaged"):
         bring(lines[:3] + lines[4:], "torn")
-    assert not list((tmp_path / "torn").iterdir())
+    with pytest.raises(RunError, match="is damaged"):
+        bring([lines[0], lines[1], lines[2][:-9], *lines[3:]], "torn")
+    assert not (tmp_path / "torn").exists()
     assert parcel.pack(tmp_path, lines.append) == 2
-    with pytest.raises(InputError, match="no finished run in there"):
+    with pytest.raises(InputError, match="nothing to fetch from there: No such file or directory"):
         bring(lines[-1:], "torn")
 
 
@@ -122,11 +129,8 @@ def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path,
             yield f"{line}\n"
 
     def bring(place: Path, home: Path) -> None:
-        asyncio.run(
-            fetch_command._bring(
-                fetch_command._InParcel(printed(), str(place)), str(place), home, False, True
-            )
-        )
+        found = sources.Found(sources._InParcel(printed(), str(place)), str(place))
+        asyncio.run(fetch_command._bring(found, home, False, True))
 
     bring(output, tmp_path / "home")
     assert {p.name: p.read_bytes() for p in (tmp_path / "home").iterdir()} == {
@@ -144,3 +148,165 @@ def test_two_fetches_do_not_share_a_folder(tmp_path):
     fetch_command.fetch(str(output), tmp_path / "home", None, True, True)
     with pytest.raises(InputError, match="is not empty"):  # before the run is looked for
         fetch_command.fetch("no-such-run", tmp_path / "home", None, False, True)
+
+
+def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monkeypatch):
+    """The fetch was killed while it gave the names; the user cleared what he saw and made a run of his own."""
+    first = Path(pipeline.run(request(tmp_path / "first", workers=0)).output)
+    home = tmp_path / "home"
+    original, left = os.replace, [3]
+
+    def cut(*paths) -> None:
+        if fetch_command.FETCHING in str(paths[0]):
+            if not left[0]:
+                os._exit(9)
+            left[0] -= 1
+        original(*paths)
+
+    pid = os.fork()
+    if pid == 0:
+        os.replace = cut
+        fetch_command.fetch(str(first), home, None, False, True)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    assert (home / fetch_command.FETCHING / fetch_command.GIVEN).exists()
+    for path in home.iterdir():
+        if path.is_file():
+            path.unlink()
+    pipeline.run(request(home, workers=0, seed=8, force=True))
+    before = {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()}
+    (tmp_path / "nothing").mkdir()
+    for what in (str(tmp_path / "nothing"), str(first)):
+        with pytest.raises(InputError):
+            fetch_command.fetch(what, home, None, False, True)
+        assert {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()} == before
+
+
+def test_a_run_that_is_replaced_while_it_is_fetched_is_not_mixed_with_the_other(tmp_path, monkeypatch):
+    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    original = sources._InFolder.pieces
+    replaced = []
+
+    async def pieces(source, name):
+        if name == "summary.json" and not replaced:
+            replaced.append(name)
+            await asyncio.to_thread(pipeline.run, request(output, workers=0, seed=8, force=True))
+        async for piece in original(source, name):
+            yield piece
+
+    monkeypatch.setattr(sources._InFolder, "pieces", pieces)
+    with pytest.raises(RunError, match="was replaced while it was fetched"):
+        fetch_command.fetch(str(output), tmp_path / "home", None, False, True)
+    assert not (tmp_path / "home").exists()
+
+
+def test_what_appears_while_a_run_is_fetched_is_kept(tmp_path, monkeypatch):
+    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    home = tmp_path / "home"
+    original = sources._InFolder.pieces
+
+    async def pieces(source, name):
+        (home / "summary.json").write_text("mine")
+        async for piece in original(source, name):
+            yield piece
+
+    monkeypatch.setattr(sources._InFolder, "pieces", pieces)
+    with pytest.raises(RunError, match=r"summary\.json' appeared meanwhile"):
+        fetch_command.fetch(str(output), home, None, False, True)
+    assert [path.name for path in home.iterdir()] == ["summary.json"]
+    assert (home / "summary.json").read_text() == "mine"
+
+
+def test_a_fetch_into_an_unfinished_run_says_how_to_go_on_with_that(tmp_path):
+    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    (tmp_path / "home" / PARTIAL).mkdir(parents=True)
+    (tmp_path / "home" / PARTIAL / MARKER).write_text("")
+    with pytest.raises(InputError, match="goldenhour resume"):
+        fetch_command.fetch(str(output), tmp_path / "home", None, True, True)
+
+
+class Cluster:
+    """What a cluster says of one job, and whether it was told to end it."""
+
+    address = "http://127.0.0.1:8265"
+
+    def __init__(
+        self, texts: list[str], metadata: dict[str, str] | None = None, silent: bool = False
+    ) -> None:
+        self.texts, self.silent = texts, silent
+        self.job = SimpleNamespace(
+            status="SUCCEEDED", message="it failed", metadata=metadata, driver_exit_code=0
+        )
+        self.stopped: list[str] = []
+
+    def submit(self, name, *others) -> None:
+        self.name = name
+
+    async def following(self, name):
+        for text in self.texts:
+            yield text
+        if self.silent:
+            await asyncio.sleep(60)
+
+    def known(self, name):
+        return self.job
+
+    info = known
+
+    def stop(self, name) -> None:
+        self.stopped.append(name)
+
+
+def test_a_job_that_sends_nothing_is_stopped_and_one_that_ended_is_not(tmp_path, monkeypatch):
+    def read(cluster: Cluster) -> None:
+        found = sources.Found(sources._InParcel(sources.printed(cluster, "there"), "there"), "there")
+        asyncio.run(fetch_command._bring(found, tmp_path / "home", False, True))
+
+    failed = Cluster(["no such module\n"])
+    with pytest.raises(RunError, match="could not send there: it failed"):
+        read(failed)
+    monkeypatch.setattr(sources, "SILENT_SECONDS", 0.2)
+    silent = Cluster(["starting\n"], silent=True)
+    with pytest.raises(RunError, match="sent nothing of there"):
+        read(silent)
+    assert silent.stopped == [silent.name] and not failed.stopped
+
+
+def test_a_job_whose_folder_holds_another_run_by_now_is_not_fetched(tmp_path, monkeypatch):
+    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    lines: list[str] = []
+    parcel.pack(output, lines.append)
+    manifest = json.loads((output / "manifest.json").read_text())
+    made = [manifest["scenario_hash"], manifest["seed"], manifest["replication"]]
+    monkeypatch.setattr(jobs, "Jobs", lambda address: cluster)
+    for number, right in ((0, True), (1, False)):
+        metadata = {jobs.OUTPUT: str(output), jobs.MADE: json.dumps([made[0], made[1] + number, made[2]])}
+        cluster = Cluster([f"{line}\n" for line in lines], metadata)
+        fetching = functools.partial(
+            fetch_command.fetch, "job", tmp_path / f"home{number}", Cluster.address, False, True
+        )
+        if right:
+            fetching()
+        else:
+            with pytest.raises(InputError, match="holds another run by now"):
+                fetching()
+
+
+def test_a_log_whose_connection_dies_silently_is_taken_up_again(monkeypatch, capsys):
+    monkeypatch.setattr(submit_command, "SILENT_SECONDS", 0.2)
+    cluster = Cluster(["one\n", "two\n"], silent=True)
+    cluster.job.status = "RUNNING"
+    opened = []
+    original = cluster.following
+
+    def following(name):
+        opened.append(name)
+        if len(opened) == 2:
+            cluster.texts.append("three\n")
+            cluster.job.status = "SUCCEEDED"
+        return original(name)
+
+    cluster.following = following  # type: ignore[method-assign]
+    assert asyncio.run(submit_command._follow(cluster, "run")) == 0
+    assert capsys.readouterr().err.startswith("one\ntwo\nthree\n")
+    assert len(opened) == 2
