@@ -13,7 +13,7 @@ import importlib
 import mmap
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,9 @@ STAGING = "GOLDENHOUR_STAGING_DIR"
 
 UPLOADS_AT_ONCE = 4
 
-SINGLE_PUT_BYTES = 4_000_000_000
-"""Larger files (only `json` makes one file of everything) go up in pieces; S3 takes 5 GB at once."""
+SINGLE_PUT_BYTES = 500_000_000
+"""Larger files (only `json` makes one file of everything) go up in pieces, with nothing that keeps them from replacing
+what appears meanwhile: one request must be over in the time it has."""
 
 TICK_SECONDS = 0.25
 
@@ -49,7 +50,7 @@ RETRY: Any = {
 }
 
 TIMES: Any = {"connect_timeout": datetime.timedelta(seconds=5), "timeout": datetime.timedelta(minutes=30)}
-"""Longest to connect; longest for one request, a file of some 300 MB over a slow line."""
+"""Longest to connect; longest for one request, a file of `SINGLE_PUT_BYTES` at 2 Mbit/s."""
 
 PROMPT: Any = TIMES | {"timeout": datetime.timedelta(seconds=20)}
 """The same for what is small: lists, notes, the manifest."""
@@ -68,14 +69,10 @@ class Url(str):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What is being uploaded: the run's id, the names of all its files and of those it replaces.
-
-    `cleared`: what it replaces is gone, so that a file that is there is its own.
-    """
+    """What is being uploaded: the run's id, the names of all its files and of those it replaces."""
 
     run: str
     names: tuple[str, ...]
-    cleared: bool = False
 
 
 def is_url(text: str) -> bool:
@@ -104,6 +101,7 @@ class Objects:
 
     def __init__(self, url: Url) -> None:
         self.url = url
+        self._tags: dict[str, str | None] = {}
         try:
             self._obstore: Any = importlib.import_module("obstore")
             stores: Any = importlib.import_module("obstore.store")
@@ -125,6 +123,14 @@ class Objects:
         async with self._told("cannot be listed"):
             listed = await self._obstore.list_with_delimiter_async(self._prompt)
             return {str(each["path"]).rpartition("/")[2] for each in listed["objects"]}
+
+    async def still_there(self, names: Iterable[str]) -> bool:
+        """Whether all these objects are as they were written here."""
+        async with self._told("cannot be listed"):
+            listed = await self._obstore.list_with_delimiter_async(self._prompt)
+        found = {str(each["path"]).rpartition("/")[2]: each.get("e_tag") for each in listed["objects"]}
+        known = [name for name in names if self._tags[name] is not None]
+        return set(names) <= set(found) and all(found[name] in (None, self._tags[name]) for name in known)
 
     async def read(self, name: str) -> bytes | None:
         """A small object; None where it is not there."""
@@ -165,27 +171,29 @@ class Objects:
             try:
                 mode = instead_of or ("create" if create else "overwrite")
                 store = self._prompt if isinstance(data, bytes) else self._store
-                await self._obstore.put_async(store, name, data, mode=mode, use_multipart=False)
+                made = await self._obstore.put_async(store, name, data, mode=mode, use_multipart=False)
+                self._tags[name] = made["e_tag"]
             except (self._errors.AlreadyExistsError, self._errors.PreconditionError):
                 return False
         return True
 
-    async def upload(self, name: str, path: Path, create: bool) -> bool:
-        """Write a file as an object, which appears when it is whole; `create` and the answer as in `put`."""
+    async def upload(self, name: str, path: Path) -> bool:
+        """Write a file as a new object, which appears when it is whole; False where there is one."""
         try:
             size = path.stat().st_size
             if size == 0:
-                return await self.put(name, b"", create)
+                return await self.put(name, b"")
             if size > SINGLE_PUT_BYTES:
-                if create and await self.size(name) is not None:
+                if await self.size(name) is not None:
                     return False
                 async with self._told(f"{name} cannot be written"):
-                    await self._obstore.put_async(self._store, name, path, chunk_size=64 << 20)
+                    made = await self._obstore.put_async(self._store, name, path, chunk_size=64 << 20)
+                self._tags[name] = made["e_tag"]
                 return True
             with path.open("rb") as file, contextlib.ExitStack() as stack:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 stack.callback(_let_go, mapped)
-                return await self.put(name, memoryview(mapped), create)
+                return await self.put(name, memoryview(mapped))
         except OSError as error:
             raise write_error(path, error) from error
 
@@ -318,12 +326,11 @@ class Bucket:
             return self.resumed and {name: found.get(name) for name in wanted} == wanted
         return False
 
-    async def _still_ours(self) -> dict[str, str]:
-        """The note's version; StoppedRun where another run has taken the place meanwhile."""
-        note, version = await self._note()
+    async def _still_ours(self) -> None:
+        """StoppedRun where another run has taken the place meanwhile."""
+        note, _ = await self._note()
         if note is None or note.run != self.run.run:
             raise StoppedRun(f"another run has taken {self.output} during the upload of this one")
-        return version
 
     async def _note(self) -> tuple[Note | None, dict[str, str]]:
         data, version = await self._objects.read_version(NOTE)
@@ -346,34 +353,31 @@ class Bucket:
             if await objects.read(MANIFEST) == manifest:
                 return
             raise StoppedRun(f"{self.output} holds another run by now")
-        going_on = note is not None and note.run == self.run.run and note.cleared
-        announced = Note(self.run.run, tuple(sorted({*names, *texts, MANIFEST} | replaced)), not replaced)
-        if not going_on:
-            if not await objects.put(NOTE, msgspec.json.encode(announced), note is None, version):
-                raise StoppedRun(f"another run is being uploaded to {self.output}")
-            if replaced:
-                version = await self._still_ours()
-                await objects.delete(sorted(replaced, key=lambda name: name != MANIFEST))
-                cleared = msgspec.structs.replace(announced, cleared=True)
-                if not await objects.put(NOTE, msgspec.json.encode(cleared), False, version):
-                    raise StoppedRun(f"another run has taken {self.output} during the upload of this one")
+        sent = (*texts, *names)
+        announced = Note(self.run.run, tuple(sorted({*sent, MANIFEST} | replaced)))
+        if not await objects.put(NOTE, msgspec.json.encode(announced), note is None, version):
+            raise StoppedRun(f"another run is being uploaded to {self.output}")
+        if replaced:
+            await self._still_ours()
+            await objects.delete(sorted(replaced, key=lambda name: name != MANIFEST))
         gate = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
         async def send(name: str) -> None:
             async with gate:
-                create = not going_on
                 if name in texts:
-                    done = await objects.put(name, texts[name], create)
+                    done = await objects.put(name, texts[name])
                 else:
-                    done = await objects.upload(name, partial / name, create)
+                    done = await objects.upload(name, partial / name)
                 if not done:
                     raise StoppedRun(
                         f"{self.output}/{name} appeared during the run and is not ours to replace"
                     )
 
-        await _all([send(name) for name in (*texts, *names)], tick)
+        await _all([send(name) for name in sent], tick)
         await self._still_ours()
-        if not await objects.put(MANIFEST, manifest, create=not going_on):
+        if not await objects.still_there(sent):
+            raise StoppedRun(f"another run has changed what this one has uploaded to {self.output}")
+        if not await objects.put(MANIFEST, manifest):
             raise StoppedRun(f"{self.output}/{MANIFEST} appeared during the run and is not ours to replace")
         with contextlib.suppress(GoldenhourError):  # the run is finished all the same
             await self._still_ours()

@@ -286,7 +286,15 @@ def test_what_is_gone_on_with_is_written_whatever_lies_there(store, monkeypatch,
         assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
 
 
-def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(store, monkeypatch, tmp_path):
+@pytest.mark.parametrize("resumed", [False, True])
+def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(
+    store, monkeypatch, tmp_path, resumed
+):
+    if resumed:
+        with monkeypatch.context() as patch:
+            CutOff(patch, 3)
+            with pytest.raises(StoppedRun):
+                pipeline.run(to(store, "p"))
     original = bucket.Objects.put
     other = replace(to(store, "p", seed=8, force=True), output=tmp_path / "elsewhere")
     entered = []
@@ -307,7 +315,25 @@ def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(store, 
         assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
 
 
-@pytest.mark.parametrize("moment", ["announced", "cleared"])
+def test_an_object_that_is_changed_during_an_upload_is_noticed(store, monkeypatch):
+    original = bucket.Objects.upload
+
+    async def upload(objects: bucket.Objects, name: str, path: Path) -> bool:
+        done = await original(objects, name, path)
+        if name == "patients-00000.jsonl":
+            obstore.put(store, f"p/{name}", b"X" * path.stat().st_size)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket.Objects, "upload", upload)
+        with pytest.raises(StoppedRun, match="has changed what this one has uploaded"):
+            pipeline.run(to(store, "p"))
+    assert MANIFEST not in names(store, "p")
+    pipeline.run(to(store, "p"))
+    assert MANIFEST in names(store, "p")
+
+
+@pytest.mark.parametrize("moment", ["announced", "deleting"])
 def test_of_two_forced_uploads_over_what_a_third_has_left_one_is_finished(
     store, monkeypatch, tmp_path, moment
 ):
@@ -320,11 +346,14 @@ def test_of_two_forced_uploads_over_what_a_third_has_left_one_is_finished(
     notes = []
 
     async def put(objects: bucket.Objects, name: str, *others: Any, **named: Any) -> bool:
-        if name == NOTE:
-            notes.append(name)
-            if len(notes) == (1 if moment == "announced" else 2):
-                await asyncio.to_thread(pipeline.run, other)
-        return await original(objects, name, *others, **named)
+        first = name == NOTE and not notes
+        notes.append(name)
+        if first and moment == "announced":
+            await asyncio.to_thread(pipeline.run, other)
+        done = await original(objects, name, *others, **named)
+        if first and moment == "deleting":
+            await asyncio.to_thread(pipeline.run, other)
+        return done
 
     monkeypatch.setattr(bucket.Objects, "put", put)
     with pytest.raises(StoppedRun, match="another run"):
