@@ -98,7 +98,7 @@ class Attempt:
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self._node, soft=False)
         stateful: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
         simulated = (run.scenario, request.seed, request.replication, request.chunk_size, run.cache)
-        parts = shards.divided(request.scenario, request.simulators)
+        parts = shards.divided(run.scenario, request.simulators)
         self._simulators = [
             cluster.remote(ShardSimulator)
             .options(**stateful, scheduling_strategy="DEFAULT" if session.local else "SPREAD")
@@ -144,15 +144,19 @@ class Attempt:
     def work(self) -> tuple[list[Part], bytes]:
         """Bring the run to its end; returns the finished parts and the measures as JSON."""
         run = self._run
-        opened = [writer.open.remote((*run.orders,)) for writer in self._writers]
-        prepared = [simulator.prepare.remote() for simulator in (*self._simulators, self._simulator)]
-        warm = [self._generate.remote(next(iter(self._orders.values()))) for _ in range(run.request.workers)]
-        for role, actor in (
-            ("simulator", self._simulator),
-            *(("shard", shard) for shard in self._simulators),
+        simulators = (*self._simulators, self._simulator)
+        actors = [
+            *(("simulator" if actor is self._simulator else "shard", actor) for actor in simulators),
             *(("writer", writer) for writer in self._writers),
-        ):
-            node, pid = self._result(actor.hello.remote(), f"the {role} to start")
+        ]
+        greeted = [
+            (role, actor.hello.remote()) for role, actor in actors
+        ]  # before what may take them minutes
+        opened = [writer.open.remote((*run.orders,)) for writer in self._writers]
+        prepared = [simulator.prepare.remote() for simulator in simulators]
+        warm = [self._generate.remote(next(iter(self._orders.values()))) for _ in range(run.request.workers)]
+        for role, greeting in greeted:
+            node, pid = self._result(greeting, f"the {role} to start")
             self._watch(role, node, pid)
             if node == self._node:
                 self._here.append(pid)

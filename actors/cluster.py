@@ -24,7 +24,7 @@ OBJECT_STORE_BYTES = 80 * 1024 * 1024
 """Object store of a local Ray with one generator: a window of chunks and frames fits in (DESIGN)."""
 
 OBJECT_STORE_BYTES_PER_GENERATOR = 24 * 1024 * 1024
-"""More of it for each further generator, whose chunk and frames are in the store too."""
+"""More of it for each further generator, whose chunk and frames are in the store too, and for each shard."""
 
 WORKERS_ARE_EQUAL = {"worker_niceness": 0}
 """Ray lowers the priority of all its workers alike (to 15); `be_nice` does so for those that compute and write, and
@@ -34,9 +34,14 @@ PROMPT_RELEASE = {"free_objects_period_milliseconds": 20, "free_objects_batch_si
 """Ray drops objects nobody needs any more once a second; chunks and frames of a second fill the whole object store.
 Dropped at once, the same pages serve again: 50 MB less in the processes that map them."""
 
-NOBODY_LOOKS = {"task_events_report_interval_ms": 0, "enable_metrics_collection": False}
-"""Ray remembers every task for its dashboard and every actor for Prometheus, which a Ray of one's own has not: its
-daemons would grow by 0.3 MB a run, and the driver by 0.05."""
+NOBODY_LOOKS = {
+    "task_events_report_interval_ms": 0,
+    "enable_metrics_collection": False,
+    "maximum_gcs_destroyed_actor_cached_count": 100,
+    "maximum_gcs_dead_worker_cached_count": 100,
+}
+"""Ray remembers every task and actor for its dashboard and Prometheus, which a Ray of one's own has not: its daemons
+would grow by 0.3 MB a run, and the driver by 0.05."""
 
 LOOPBACK_ONLY = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Read when Ray is imported: "0" keeps every listener of a local Ray on the loopback interface (PLATFORM 1)."""
@@ -176,8 +181,10 @@ class Session:
                 _leave()
 
 
-def start(address: str | None, workers: int) -> Session:
+def start(address: str | None, workers: int, shards: int = 0) -> Session:
     """Join the Ray at `address`, or start a local one with `workers` CPUs for the generators.
+
+    Its object store has room for what these and so many shards of a simulator hold.
 
     Raises RunError when Ray cannot be started or joined, ImportError when the packages are not of one directory.
     """
@@ -190,7 +197,7 @@ def start(address: str | None, workers: int) -> Session:
             os.environ[LOOPBACK_ONLY] = "0"
         ray = importlib.import_module("ray")
         if not ray.is_initialized():
-            _join(ray, where, workers)
+            _join(ray, where, workers, shards)
             _owned = True
         elif _users == 0:
             _owned = False
@@ -220,7 +227,7 @@ def _check_reachable(address: str) -> None:
         ) from error
 
 
-def _join(ray: Any, where: str, workers: int) -> None:
+def _join(ray: Any, where: str, workers: int, shards: int) -> None:
     options: dict[str, Any] = {
         "address": where,
         "log_to_driver": False,
@@ -233,7 +240,7 @@ def _join(ray: Any, where: str, workers: int) -> None:
             "_system_config": PROMPT_RELEASE | WORKERS_ARE_EQUAL | NOBODY_LOOKS,
             "num_cpus": max(1, workers),
             "object_store_memory": OBJECT_STORE_BYTES
-            + OBJECT_STORE_BYTES_PER_GENERATOR * (max(1, workers) - 1),
+            + OBJECT_STORE_BYTES_PER_GENERATOR * (max(1, workers) - 1 + shards),
         }
     undo = contextlib.ExitStack()
     try:

@@ -18,12 +18,21 @@ MEGABYTE = 1e6
 
 def pss_bytes(pid: int) -> int:
     """PSS of a process in bytes; 0 when it has ended, is another user's, or the system does not say."""
+    return _field(pid, b"Pss:")
+
+
+def own_bytes(pid: int) -> int:
+    """The part of it that lies in no file: what a leak adds to, and other programs on the machine do not change."""
+    return _field(pid, b"Pss_Anon:")
+
+
+def _field(pid: int, name: bytes) -> int:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_bytes()
     except OSError:
         return 0
     for line in text.splitlines():
-        if line.startswith(b"Pss:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
     return 0
 

@@ -222,7 +222,7 @@ def _carry_out(request: RunRequest, folder: Folder | Bucket, log: Log, report: R
     if request.workers == 0:
         return Run(request, folder, log, report).in_process()
     report(Progress(phase="starting", expected=request.scenario.casualties.total))
-    with cluster.start(request.address, request.workers) as session:
+    with cluster.start(request.address, request.workers, request.cpus_of_simulators) as session:
         if request.workers == AUTOMATIC:
             request = msgspec.structs.replace(
                 request, workers=max(1, session.generators() - request.cpus_of_simulators)
@@ -295,7 +295,7 @@ def _check(request: RunRequest) -> None:
         raise InputError(f"chunk size: got {request.chunk_size}; allowed: 1 to {PARQUET_PART}")
     if request.replication < 0:
         raise InputError(f"replication: got {request.replication}; allowed: 0 or more")
-    shards.divided(request.scenario, request.simulators)
+    shards.divided(msgspec.json.encode(request.scenario), request.simulators)
 
 
 @contextlib.contextmanager

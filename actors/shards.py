@@ -1,10 +1,16 @@
 """One run's simulator as several processes: shards that simulate some fronts each, and the one that merges them."""
 
+import functools
+import subprocess
+import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from actors import one_root
 from actors.simulator import FlowSimulator
-from engine.errors import GoldenhourError, InputError
+from engine.errors import GoldenhourError, InputError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,25 +27,60 @@ if TYPE_CHECKING:
 AHEAD = 3
 """Chunks that each shard makes before they are asked for, at the most."""
 
+PATIENCE_SECONDS = 120.0
+"""Longest that the look for independent fronts may take: a second, and what a machine needs to load Numba."""
 
-def divided(scenario: "Scenario", number: int) -> "tuple[Fronts, ...]":
-    """The fronts of a resolved scenario for each of `number` simulators; () for one.
 
-    Raises InputError where fewer groups of fronts can be simulated apart.
+def divided(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
+    """The fronts of a resolved scenario (as JSON) for each of `number` simulators; () for one.
+
+    Looked up in a process of its own: the driver would keep the 140 MB that the engine and Numba take. Raises
+    InputError where fewer groups of fronts can be simulated apart.
     """
-    if number == 1:
-        return ()
-    from engine import shards
+    return () if number == 1 else _divided(scenario, number)
 
+
+@functools.lru_cache(maxsize=16)
+def _divided(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import answer; answer({number})"],
+        input=scenario,
+        capture_output=True,
+        cwd=one_root.ROOT,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        told = done.stderr.decode(errors="replace").strip().splitlines()
+        raise RunError(f"the fronts could not be divided among simulators: {told[-1] if told else 'killed'}")
+    answer = msgspec.json.decode(done.stdout, type=_Answer)
+    if answer.wrong:
+        raise InputError(answer.wrong)
+    return answer.parts
+
+
+class _Answer(msgspec.Struct):
+    parts: "tuple[tuple[int, ...], ...]" = ()
+    wrong: str = ""
+
+
+def answer(number: int) -> None:
+    """Print what `divided` asks of the scenario on stdin."""
+    from engine import shards
+    from engine.scenario import Scenario
+
+    scenario = msgspec.json.decode(sys.stdin.buffer.read(), type=Scenario)
     found = shards.components(scenario)
-    if number > len(found):
+    if number <= len(found):
+        reply = _Answer(parts=tuple(shards.shards(scenario, number)))
+    else:
         allowed = "1" if len(found) == 1 else f"1 to {len(found)}"
         names = " | ".join(", ".join(scenario.fronts[f].name for f in fronts) for fronts in found)
-        raise InputError(
-            f"simulators: got {number}; allowed: {allowed}, as many as scenario {scenario.name!r} has groups of fronts "
-            f"that share nothing finite: {names}"
+        reply = _Answer(
+            wrong=f"simulators: got {number}; allowed: {allowed}, as many as scenario {scenario.name!r} has groups of "
+            f"fronts that share nothing finite: {names}"
         )
-    return tuple(shards.shards(scenario, number))
+    sys.stdout.buffer.write(msgspec.json.encode(reply))
 
 
 class ShardSimulator(FlowSimulator):
@@ -126,4 +167,4 @@ def _result(ref: Any) -> Any:
         raise
 
 
-__all__ = ["AHEAD", "MergingSimulator", "ShardSimulator", "divided"]
+__all__ = ["AHEAD", "MergingSimulator", "ShardSimulator", "answer", "divided"]

@@ -1,10 +1,11 @@
 """Soak: one run after the other on one Ray with store and cache, for minutes or hours; growth is seen.
 
 `make soak MINUTES=3` runs it (MINUTES=60 for an hour). Between two runs, every few seconds, a line is printed: runs
-done, patients, PSS of the driver, of the actors' and generators' processes and of Ray's daemons, open handles of all,
-processes, bytes in the object store, connections to the database, and the share of look-ups that the cache answered
-since the beginning. The first third of the samples is warm-up; a figure whose median over the last third exceeds that
-over the second third by more than its allowance has grown, and the exit code is 1.
+done, patients, memory of the driver, of the actors' and generators' processes and of Ray's daemons (their share of what
+lies in no file: other programs change how files are shared), open handles of all, processes, bytes in the object store,
+connections to the database, and the share of look-ups that the cache answered since the beginning. The first third of
+the samples is warm-up; a figure whose median over the last third exceeds that over the second third by more than its
+allowance has grown, and the exit code is 1.
 """
 
 import argparse
@@ -79,7 +80,7 @@ def sample(begun: float, runs: int, patients: int, connections: int) -> Sample:
         except psutil.Error:
             continue
         processes += 1
-        size = memory.pss_bytes(process.pid)
+        size = memory.own_bytes(process.pid)
         if words and words[0].startswith("ray::") and "Agent" not in words[0]:
             workers += size
             handles += open_handles
@@ -90,7 +91,7 @@ def sample(begun: float, runs: int, patients: int, connections: int) -> Sample:
         seconds=round(time.monotonic() - begun, 1),
         runs=runs,
         patients=patients,
-        driver_mb=round(memory.pss_bytes(os.getpid()) / 1e6, 1),
+        driver_mb=round(memory.own_bytes(os.getpid()) / 1e6, 1),
         workers_mb=round(workers / 1e6, 1),
         daemons_mb=round(daemons / 1e6, 1),
         handles=handles,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from actors import bucket, shards
 from actors.store_values import check_name
@@ -172,7 +173,7 @@ def _checked(parameters: dict[str, Any]) -> tuple[Scenario, Scenario]:
         raise InputError(
             "--simulators and --workers 0 exclude each other: without workers one process simulates"
         )
-    shards.divided(resolved, parameters["simulators"])
+    shards.divided(msgspec.json.encode(resolved), parameters["simulators"])
     return written, changed
 
 

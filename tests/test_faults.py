@@ -144,20 +144,21 @@ class StopAlways:
 
 
 @pytest.mark.parametrize(
-    ("title", "awaited"),
+    ("title", "awaited", "simulators"),
     [
-        ("ray::FlowSimulator", r"chunk \d+ from the simulator"),
-        ("ray::Writer", r"writer 0 to write chunk \d+"),
+        ("ray::FlowSimulator", r"chunk \d+ from the simulator", 1),
+        ("ray::ShardSimulator", r"chunk \d+ from the simulator", 2),
+        ("ray::Writer", r"writer 0 to write chunk \d+", 1),
     ],
 )
 def test_the_watchdog_ends_a_run_that_stands_still_and_says_what_it_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str, awaited: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str, awaited: str, simulators: int
 ) -> None:
     monkeypatch.setenv("GOLDENHOUR_STALL_SECONDS", "3")
     with pytest.raises(
         StoppedRun, match=rf"stands still: nothing has happened for 3 s, waiting for .*{awaited}"
     ):
-        pipeline.run(request(tmp_path / "out", patients=1_000_000), StopAlways(title))
+        pipeline.run(request(tmp_path / "out", patients=1_000_000, simulators=simulators), StopAlways(title))
     _, alive = psutil.wait_procs(children(title), timeout=5)
     assert alive == []
 
