@@ -22,6 +22,15 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in two processes (`make test`), those that start a Ray come one after the other in one of them:
+    they wait most of the time, and two Rays at once would only wait for each other.
+    """
+    for item in items:
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def data_folder() -> Iterator[Path]:
     """The data folder of all tests, whose database runs from the first test that needs it to the last."""
