@@ -357,8 +357,8 @@ class Bucket:
         announced = Note(self.run.run, tuple(sorted({*sent, MANIFEST} | replaced)))
         if not await objects.put(NOTE, msgspec.json.encode(announced), note is None, version):
             raise StoppedRun(f"another run is being uploaded to {self.output}")
+        await self._still_ours()
         if replaced:
-            await self._still_ours()
             await objects.delete(sorted(replaced, key=lambda name: name != MANIFEST))
         gate = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
