@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=400_000)
     parser.add_argument("--scenario", default="standard")
     parser.add_argument("--compress", default="zstd")
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.once:
