@@ -99,17 +99,17 @@ class Attempt:
         stateful: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
         simulated = (run.scenario, request.seed, request.replication, request.chunk_size, run.cache)
         parts = shards.divided(run.scenario, request.simulators)
+        # away from the driver and the writer: two nodes then carry alike
+        spread: dict[str, Any] = stateful | {"scheduling_strategy": "DEFAULT" if session.local else "SPREAD"}
         self._simulators = [
-            cluster.remote(ShardSimulator)
-            .options(**stateful, scheduling_strategy="DEFAULT" if session.local else "SPREAD")
-            .remote(*simulated, fronts=fronts)
+            cluster.remote(ShardSimulator).options(**spread).remote(*simulated, fronts=fronts)
             for fronts in parts
         ]
         if parts:
             merging = cluster.remote(MergingSimulator).options(**stateful)
             self._simulator = merging.remote(*simulated, parts=parts, shards=self._simulators)
         else:
-            self._simulator = cluster.remote(FlowSimulator).options(**stateful).remote(*simulated)
+            self._simulator = cluster.remote(FlowSimulator).options(**spread).remote(*simulated)
         self._shares = _shares(request)
         self._writers = [
             cluster.remote(Writer)
