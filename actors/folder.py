@@ -367,6 +367,11 @@ def named_in(data: bytes, place: Path | str) -> set[str]:
     return names | {MANIFEST, SUMMARY, SCENARIO}
 
 
+def made(manifest: dict[str, Any]) -> tuple[str, int, int]:
+    """What a manifest says its files were made of: the scenario's hash, seed and replication."""
+    return manifest["scenario_hash"], manifest["seed"], manifest["replication"]
+
+
 def replaceable(output: Path, force: bool) -> frozenset[str]:
     """Names of files in `output` that the run may replace; InputError when the folder cannot be used."""
     present = {entry.name for entry in os.scandir(output)}

@@ -42,14 +42,19 @@ def divided(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
 
 @functools.lru_cache(maxsize=16)
 def _divided(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
-    done = subprocess.run(
-        [sys.executable, "-c", f"from {__name__} import answer; answer({number})"],
-        input=scenario,
-        capture_output=True,
-        cwd=one_root.ROOT,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", f"from {__name__} import answer; answer({number})"],
+            input=scenario,
+            capture_output=True,
+            cwd=one_root.ROOT,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RunError(
+            f"the fronts could not be divided among simulators in {PATIENCE_SECONDS:.0f} s: try again"
+        ) from None
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip().splitlines()
         raise RunError(f"the fronts could not be divided among simulators: {told[-1] if told else 'killed'}")

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from actors.folder import MANIFEST, named_in, replaceable, sync, try_lock
+from actors.folder import MANIFEST, made, named_in, replaceable, sync, try_lock
 from engine.errors import InputError, RunError, write_error
 from goldenhour import run_command, sources
 from goldenhour.sources import Found
@@ -53,15 +53,13 @@ def fetch(what: str, output: Path, address: str | None, force: bool, quiet: bool
 
 async def _bring(found: Found, output: Path, force: bool, quiet: bool) -> int:
     """Copy, compare and publish; returns the bytes."""
-    source, place, made = found
+    source, place, expected = found
     manifest = await source.read(MANIFEST)
     names = [] if manifest is None else sorted(named_in(manifest, f"{place}/{MANIFEST}") - {MANIFEST})
     if not names or manifest is None:
         raise InputError(f"there is no finished run in {place}: no {MANIFEST} of goldenhour")
     document = msgspec.json.decode(manifest)
-    if made is not None and made != tuple(
-        document.get(name) for name in ("scenario_hash", "seed", "replication")
-    ):
+    if expected is not None and expected != made(document):
         raise InputError(f"{place} holds another run by now; name the place to fetch that one")
     digests = {part["path"]: part.get("sha256") for part in document["parts"]}
     with _said(output), _alone(output):

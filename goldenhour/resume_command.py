@@ -140,8 +140,7 @@ def _settle(output: Path, row: dict[str, Any] | None) -> bool:
         found = row or await store.run_of_output(run_command.output_text(output))
         if found is None or found["state"] in ENDED:
             return False
-        made = manifest["scenario_hash"], manifest["seed"], manifest["replication"]
-        if made != (found["hash"], found["seed"], found["replication"]):
+        if folder.made(manifest) != (found["hash"], found["seed"], found["replication"]):
             return False
         size = sum(part["bytes"] for part in manifest["parts"])
         last = Beat(id=found["id"], patients=measures["patients"], fraction=1.0, bytes=size)

@@ -283,6 +283,15 @@ def test_under_matrices_the_triage_is_that_of_the_tables_or_the_authors() -> Non
         assert x.counts_are(counts, weights, lines=6)
 
 
+def test_without_immediate_casualties_no_accident_kills() -> None:
+    weights = {"T1": 0.0, "T2": 0.5, "T3": 0.5}
+    usual, mild = (x.run(9000, mix=x.MIXED, **more) for more in ({}, {"triage": {"nbi": weights}}))
+    assert x.same_people(usual, mild)
+    killed = [int((r.patients["lethal"][r.patients["kind"] == c.NBI] != c.NONE).sum()) for r in (usual, mild)]
+    assert killed[0] > 0 and killed[1] == 0
+    assert (usual.patients["lethal"] == mild.patients["lethal"])[usual.patients["kind"] != c.NBI].all()
+
+
 OF_SURVIVAL: dict[str, Any] = {
     "instant_death": 0.5,
     "severity": 0.5,
