@@ -7,14 +7,12 @@ goes on with what was cut off, and replaces what is finished. Exit code 1 when a
 """
 
 import argparse
-import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,7 +24,7 @@ import psycopg
 from actors import database, journal
 from actors.folder import MANIFEST, PARTIAL
 from actors.one_root import ROOT
-from bench import figures, store_ground
+from bench import commits, figures, store_ground
 from bench.figures import Figure, at_least, exactly
 from bench.store_ground import Ground
 
@@ -181,18 +179,9 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 def chosen(commit: str | None) -> str:
     """The commit to compare with."""
     if commit is None:
-        tag = _git("describe", "--tags", "--abbrev=0", "HEAD^")
-        changed = tag or _git("rev-list", "-1", "HEAD", "--", *SCHEMAS)
-        commit = tag or f"{changed}^"
-    found = _git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-    if not found:
-        raise SystemExit(f"there is no commit {commit} in this repository: name one with --commit")
-    return found
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
+        tag = commits.git("describe", "--tags", "--abbrev=0", "HEAD^")
+        commit = tag or f"{commits.git('rev-list', '-1', 'HEAD', '--', *SCHEMAS)}^"
+    return commits.resolve(commit)
 
 
 def main() -> int:
@@ -204,10 +193,8 @@ def main() -> int:
     commit = chosen(parser.parse_args().commit)
     place = Path(tempfile.mkdtemp(prefix="goldenhour-rollback-"))
     try:
-        packed = subprocess.run(["git", "-C", str(ROOT), "archive", commit], capture_output=True, check=True)
-        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-            archive.extractall(place, filter="data")
-        print(f"the older release: {_git('log', '-1', '--format=%h of %cs', commit)}", flush=True)
+        commits.unpack(commit, place)
+        print(f"the older release: {commits.git('log', '-1', '--format=%h of %cs', commit)}", flush=True)
         return figures.run(
             "rollback",
             [

@@ -1,0 +1,31 @@
+"""Older commits of this repository, unpacked into a folder, for the benches that run two releases side by side."""
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+from actors.one_root import ROOT
+
+
+def git(*arguments: str) -> str:
+    """What git prints, stripped; empty if it fails."""
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def resolve(commit: str) -> str:
+    """The full hash of a commit; SystemExit if there is no such commit."""
+    found = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+    if not found:
+        raise SystemExit(f"there is no commit {commit!r} in this repository")
+    return found
+
+
+def unpack(commit: str, folder: Path) -> Path:
+    """Write the files of a commit into `folder`; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = subprocess.run(["git", "-C", str(ROOT), "archive", commit], capture_output=True, check=True)
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
