@@ -112,7 +112,7 @@ bench-shards: setup
 	$(BIN)/python -m bench.shards --shards 3 --patients 100000
 
 docs: setup
-	mkdir -p docs && $(BIN)/python -m engine.records_doc > docs/records.md.new && mv docs/records.md.new docs/records.md
+	mkdir -p docs && $(BIN)/python -m engine.documentation > docs/records.md.new && mv docs/records.md.new docs/records.md
 	$(BIN)/python -m bench.readme_excerpt
 
 clean:

@@ -27,15 +27,20 @@ from rich.console import Console
 from rich.table import Table
 
 import scenarios
-from actors import cache, cluster, pipeline
-from actors.kept import Settings
+from actors.cache import actor as cache
+from actors.cache.local import Settings
+from actors.cluster import session
+from actors.run import pipeline
 from bench import results_file
 from bench.redis_server import Server, binary
-from engine import arrivals, compiled, formats, recipes
-from engine import scenario as scenario_module
-from engine.lexicon import Lexicon, Words
-from engine.scenario import Scenario
-from engine.simulation import Simulation
+from engine.arrivals import generate
+from engine.compile import model as compiled
+from engine.precomputed import cache_keys
+from engine.records import formats
+from engine.records.code_tables import Lexicon, Words
+from engine.run.simulation import Simulation
+from engine.scenario import derived as scenario_module
+from engine.scenario.derived import Scenario
 
 STEPS, SCENARIOS, EDITS = 200, 20, 10
 WHOLE_EVERY = 20
@@ -129,18 +134,18 @@ class Day:
     def _step(self, name: str, whole: bool) -> None:
         s = self._scenarios[name]
         view = cache.Shared(self._actor, (cache.tag_of(name),))
-        asked = recipes.of_measures(s, s.seed, 0)
+        asked = cache_keys.of_measures(s, s.seed, 0)
         (found,) = view.get([asked], WAIT_SECONDS)
-        self._compare(name, "measures", found, recipes.make(asked.kind, asked.inputs))
+        self._compare(name, "measures", found, cache_keys.make(asked.kind, asked.inputs))
         expected = _patients(s, {}, Lexicon(s))
         if whole:
             self._compare(name, "whole run", self._whole(s), expected)
         else:
-            made = view.made(s, recipes.SIMULATED)
+            made = view.made(s, cache_keys.SIMULATED)
             model = compiled.compile_scenario(s, s.seed, 0, made)
             self._compare(name, "model", model.tobytes(), compiled.compile_scenario(s, s.seed, 0).tobytes())
-            self._compare(name, "arrivals", repr(plain(made["arrivals"])), repr(plain(arrivals.plan(s))))
-            words = Words(view.made(s, recipes.WORDS))
+            self._compare(name, "arrivals", repr(plain(made["arrivals"])), repr(plain(generate.plan(s))))
+            words = Words(view.made(s, cache_keys.WORDS))
             self._compare(name, "patients", _patients(s, made, Lexicon(s, words)), expected)
         held = sum(figures.bytes for figures in self.stats().namespaces.values())
         self.peak_mb = max(self.peak_mb, (self._process.memory_full_info().pss + held) / 1e6)
@@ -189,7 +194,7 @@ def section(console: Console) -> bool:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="goldenhour-bench-") as folder,
-            cluster.start(None, workers=1),
+            session.start(None, workers=1),
         ):
             actor = cache.start(Settings(redis_url=redis.url if redis else None))
             day = Day(actor, Path(folder), redis)

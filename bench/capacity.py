@@ -28,10 +28,10 @@ from rich.table import Table
 from scipy import stats
 
 from bench import results_file
-from engine import columns as c
-from engine.scenario import Scenario, resolve
-from engine.scenario_structs import Casualties, Distribution, Mix, Survival
-from engine.simulation import Simulation
+from engine.run.simulation import Simulation
+from engine.scenario.derived import Scenario, resolve
+from engine.scenario.structs import Casualties, Distribution, Mix, Survival
+from engine.tables import columns as c
 from goldenhour import scenario_files
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

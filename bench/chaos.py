@@ -26,10 +26,10 @@ from typing import Any, NamedTuple
 import psutil
 import psycopg
 
-from actors import database
-from actors.cluster import LOOPBACK_ONLY
-from actors.folder import MANIFEST, PARTIAL, PUBLISHED
-from actors.journal import RUN_FILE
+from actors.cluster.session import LOOPBACK_ONLY
+from actors.run.journal import RUN_FILE
+from actors.run.output_folder import MANIFEST, PARTIAL, PUBLISHED
+from actors.store import database
 from bench import results_file, store_ground
 from bench.store_ground import Ground
 

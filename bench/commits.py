@@ -5,7 +5,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from actors.one_root import ROOT
+from actors.cluster.package_root import ROOT
 
 
 def git(*arguments: str) -> str:

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors.one_root import ROOT
+from actors.cluster.package_root import ROOT
 from bench import commits
 
 FORMATS = "jsonl,json,csv,parquet,msgpack"

@@ -20,10 +20,10 @@ from rich.table import Table
 
 import scenarios
 from bench import results_file
-from engine import columns as c
-from engine import scenario as scenario_module
-from engine.scenario import Scenario
-from engine.simulation import Simulation
+from engine.run.simulation import Simulation
+from engine.scenario import derived as scenario_module
+from engine.scenario.derived import Scenario
+from engine.tables import columns as c
 
 PATIENTS = 300_000
 OTHER_PATIENTS = 100_000

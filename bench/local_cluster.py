@@ -15,9 +15,9 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors import one_root
+from actors.cluster import package_root
 
-ROOT = one_root.ROOT
+ROOT = package_root.ROOT
 DEPENDENCIES = ROOT / "out" / "cluster-venv"
 STOP_SECONDS = 30.0
 

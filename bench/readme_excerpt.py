@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 
 import goldenhour
-from goldenhour import summary
+from goldenhour.views import summary
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN, END = "<!-- excerpt: python -m bench.readme_excerpt -->\n", "<!-- end of excerpt -->\n"

@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from actors import database, journal
-from actors.folder import MANIFEST, PARTIAL
-from actors.one_root import ROOT
+from actors.cluster.package_root import ROOT
+from actors.run import journal
+from actors.run.output_folder import MANIFEST, PARTIAL
+from actors.store import database
 from bench import commits, figures, store_ground
 from bench.figures import Figure, at_least, exactly
 from bench.store_ground import Ground
@@ -31,7 +32,7 @@ from bench.store_ground import Ground
 OPTIONS = ("standard", "--patients", "60000", "--chunk-size", "256", "--workers", "0", "--quiet")
 LIMIT_SECONDS = 240.0
 
-SCHEMAS = ("actors/sql/migrations", "actors/journal.py", "actors/folder.py")
+SCHEMAS = ("actors/store/sql/migrations", "actors/run/journal.py", "actors/run/output_folder.py")
 """What decides whether another release can read what this one writes."""
 
 
@@ -60,7 +61,7 @@ class Release:
         self.name = name
         self.root = root
         self.ground = ground
-        self.migrations = len(list((root / "actors/sql/migrations").glob("*.up.sql")))
+        self.migrations = len(list((root / "actors").rglob("migrations/*.up.sql")))
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Begin a command."""

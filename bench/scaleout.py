@@ -22,9 +22,9 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from actors import pipeline
+from actors.run import pipeline
 from bench import results_file
-from engine import scenario as scenarios
+from engine.scenario import derived as scenarios
 from goldenhour import scenario_files
 
 TIME_LIMIT_SECONDS = 900

@@ -19,15 +19,15 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from actors import pipeline
-from actors.pipeline import Progress
+from actors.run import pipeline
+from actors.run.pipeline import Progress
 from bench import results_file
-from engine import run_tables
-from engine import scenario as scenarios
-from engine.merging import Merged
-from engine.scenario_structs import POI, Scenario
-from engine.shards import shards
-from engine.simulation import Simulation
+from engine.measures import whole_run
+from engine.run.merging import Merged
+from engine.run.partition import shards
+from engine.run.simulation import Simulation
+from engine.scenario import derived as scenarios
+from engine.scenario.structs import POI, Scenario
 from goldenhour import scenario_files
 
 TITLES = {"ray::FlowSimulator": "simulator", "ray::MergingSimulator": "merge", "ray::ShardSimulator": "shard"}
@@ -97,7 +97,7 @@ def alone(scenario: Scenario, number: int) -> dict[str, Any]:
         found["merge"] = drained(merged)
         for what, row in found.items():
             fastest[what] = min(row, fastest.get(what, row), key=lambda row: row[1])
-        same = run_tables.findings(whole, scenario) == run_tables.findings(merged, scenario)
+        same = whole_run.findings(whole, scenario) == whole_run.findings(merged, scenario)
         if found["merge"][0] != found["one"][0] or not same:
             raise SystemExit(f"{scenario.name}: the merged run is not the run of one simulator")
     speed = {what: round(patients / seconds) for what, (patients, seconds) in fastest.items()}

@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from actors import cache, cluster, memory, pipeline, recorder
+from actors.cache import actor
+from actors.cluster import memory, session
+from actors.run import pipeline, recorder
 from bench import results_file, store_ground
 from goldenhour import __version__
 
@@ -114,7 +116,7 @@ def hit_percent() -> float:
     """Look-ups of all namespaces that the cache answered itself, in percent, since it began."""
     import ray
 
-    found: cache.Stats = ray.get(cache.find().stats.remote(), timeout=60)
+    found: actor.Stats = ray.get(actor.find().stats.remote(), timeout=60)
     hits = sum(each.hits for each in found.namespaces.values())
     asked = hits + sum(each.misses for each in found.namespaces.values())
     return round(100 * hits / max(1, asked), 1)
@@ -155,7 +157,7 @@ def main() -> None:
     every = max(SAMPLE_SECONDS, options.minutes * 60 / 120)
     os.environ["GOLDENHOUR_CACHE"] = "on"  # as on a cluster: an actor for all runs
     print("  ".join(Sample._fields))
-    with store_ground.ground() as place, cluster.start(None, 1):
+    with store_ground.ground() as place, session.start(None, 1):
         for number in range(len(RUNS)):  # kernels are compiled, files come into the system's cache
             run(number, place)
         begun = looked = time.monotonic()

@@ -10,8 +10,9 @@ import psutil
 import psycopg
 from msgspec.structs import replace
 
-from actors import cluster, pipeline, recorder
-from actors.store import ConfigStore
+from actors.cluster import session
+from actors.run import pipeline, recorder
+from actors.store.actor import ConfigStore
 from bench import store_ground
 from bench.figures import Figure, at_most, exactly
 from bench.store_ground import Ground
@@ -32,7 +33,7 @@ def faults() -> Iterator[Figure]:
         ("out of connections", _take_all_connections),
         ("store actor killed", lambda place: _kill_store()),
     )
-    with store_ground.ground() as place, cluster.start(None, workers=2):
+    with store_ground.ground() as place, session.start(None, workers=2):
         lone = store_ground.request(place.base / "lone", "standard", 1, PATIENTS, workers=0)
         pipeline.run(lone)
         expected = store_ground.digest(lone.output)

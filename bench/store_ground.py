@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 import psycopg
 
-from actors.database import Database
-from actors.pipeline import RunRequest
-from actors.postgres import Server
-from actors.store_values import Content, Registration
-from engine import scenario as scenarios
+from actors.run.pipeline import RunRequest
+from actors.store.database import Database
+from actors.store.postgres import Server
+from actors.store.values import Content, Registration
+from engine.scenario import derived as scenarios
 from goldenhour import scenario_files
 
 SAMPLE_SECONDS = 0.01

@@ -15,7 +15,9 @@ from typing import Any
 import psycopg_pool
 from psycopg.conninfo import make_conninfo
 
-from actors import cluster, one_root, pipeline, recorder, shared_store
+from actors.cluster import package_root, session
+from actors.run import pipeline, recorder
+from actors.store import shared
 from bench import store_ground
 from bench.figures import Figure, at_least, at_most, exactly
 from bench.store_ground import Ground
@@ -37,7 +39,7 @@ UNDER_WAY = 50_000
 
 def together() -> Iterator[Figure]:
     """Ten runs through one store: bytes, rows, connections; and the same with a pool for each run."""
-    with store_ground.ground() as place, cluster.start(None, workers=1):
+    with store_ground.ground() as place, session.start(None, workers=1):
         lone = [_lone(place, number) for number in range(len(NAMES))]
         requests = [_request(place, number, "all") for number in range(len(NAMES))]
         entered = [store_ground.registration(asked) for asked in requests]
@@ -126,7 +128,7 @@ def processes() -> Iterator[Figure]:
                         "1",
                     ]
                     + ["--patients", str(PATIENTS), "--quiet", "-o", str(outputs[number])],
-                    cwd=one_root.ROOT,
+                    cwd=package_root.ROOT,
                     env=environment,
                 )
                 for number, name in enumerate(NAMES)
@@ -166,8 +168,8 @@ def latency() -> Iterator[Figure]:
     """Look-ups through the actor from another process, while two runs generate."""
     import ray
 
-    with store_ground.ground() as place, cluster.start(None, cluster.default_workers()):
-        handle = shared_store.actor(place.where)
+    with store_ground.ground() as place, session.start(None, session.default_workers()):
+        handle = shared.actor(place.where)
         text = store_ground.registration(store_ground.request(Path("x"), "brigade", 1, 1000)).content
         ray.get(handle.add_scenario.remote("mine", text, "bench"), timeout=60)
         caller = ray.remote(Caller).options(num_cpus=0).remote()

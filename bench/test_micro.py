@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import scenarios
-from engine import arrivals, formats, records
-from engine import scenario as scenario_module
-from engine.columns import Chunk
-from engine.compiled import battle_triage_report
-from engine.lexicon import Lexicon
-from engine.scenario import Scenario
-from engine.simulation import Simulation
+from engine.arrivals import generate
+from engine.compile.model import battle_triage_report
+from engine.records import formats, schema
+from engine.records.code_tables import Lexicon
+from engine.run.simulation import Simulation
+from engine.scenario import derived as scenario_module
+from engine.scenario.derived import Scenario
+from engine.tables.columns import Chunk
 
 PATIENTS = 16_384
 CHUNK = 4096
@@ -45,8 +46,8 @@ def measure(benchmark, work, patients: int = PATIENTS):
 
 
 def test_arrivals(benchmark, scenario):
-    plan = arrivals.plan(scenario)
-    rows = measure(benchmark, lambda: sum(len(batch) for batch in arrivals.generate(plan, SEED, 0)))
+    plan = generate.plan(scenario)
+    rows = measure(benchmark, lambda: sum(len(batch) for batch in generate.generate(plan, SEED, 0)))
     assert rows == PATIENTS
 
 
@@ -64,7 +65,7 @@ def test_arrivals_casualties_and_flow(benchmark, scenario):
 
 
 def test_measures(benchmark, scenario, chunks):
-    from engine.measures import Measures
+    from engine.measures.patients import Measures
 
     def count() -> None:
         measures = Measures(scenario)
@@ -75,7 +76,7 @@ def test_measures(benchmark, scenario, chunks):
 
 
 def test_record_building(benchmark, chunks, lexicon):
-    built = measure(benchmark, lambda: [records.build(chunk, lexicon) for chunk in chunks])
+    built = measure(benchmark, lambda: [schema.build(chunk, lexicon) for chunk in chunks])
     assert len(list(itertools.chain(*built))) == PATIENTS
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from engine import run_tables
-from engine import scenario as scenario_module
-from engine.columns import ENDS, TABLES, Chunk, Table
 from engine.errors import GoldenhourError, InputError, shown
-from engine.formats import RUN_TABLES, whole
-from engine.lexicon import Lexicon
-from engine.scenario import Scenario
-from engine.simulation import Simulation
+from engine.measures import files, whole_run
+from engine.records.code_tables import Lexicon
+from engine.records.formats import RUN_TABLES
+from engine.run.simulation import Simulation
+from engine.scenario import derived as scenario_module
+from engine.scenario.derived import Scenario
+from engine.tables.columns import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-    from engine.records import Patient
+    from engine.records.schema import Patient
 
 CHUNK_SIZE = 2048
 Source = str | Path | Scenario | Mapping[str, Any]
@@ -39,7 +39,7 @@ class NotInstalledError(GoldenhourError, ImportError):
 class Result:
     """One replication of a scenario, all of it in memory (about 1.5 kB a patient).
 
-    The columns are NumPy structured arrays, their dtypes and codes documented in `engine.columns`: one row per patient
+    The columns are NumPy structured arrays, their dtypes and codes documented in `tables.columns`: one row per patient
     in record order in `patients`; in the other tables `patient` is the row of `patients`, and a patient's rows end
     before `event_end`, `treatment_end`, `wound_end`, `vital_end`.
     """
@@ -55,7 +55,7 @@ class Result:
     wounds: Table
     vitals: Table
     facilities: Table
-    """Occupancy and queues of the finite resources over time, dtype `engine.flow_measures.SERIES`."""
+    """Occupancy and queues of the finite resources over time, dtype `engine.measures.resources.SERIES`."""
     measures_table: tuple[dict[str, Any], ...]
     """`measures` as tidy rows: the objects of the file measures.jsonl."""
 
@@ -77,10 +77,10 @@ class Result:
 
     def records(self) -> Iterator["Patient"]:
         """The patient records, as in a jsonl file, one after the other."""
-        from engine import records
+        from engine.records import schema
 
         for chunk in self._chunks():
-            yield from records.build(chunk, self._lexicon)
+            yield from schema.build(chunk, self._lexicon)
 
     def to_arrow(self, table: str = "patients") -> "pyarrow.Table":
         """A table with names in place of codes: the columns of the Parquet and CSV files (docs/records.md).
@@ -89,10 +89,10 @@ class Result:
         """
         _check_table(table)
         arrow = _need("pyarrow")
-        from engine.formats import parquet
+        from engine.records.formats import parquet
 
         if table in RUN_TABLES:
-            return whole.arrow_table(self._run_table(table))
+            return files.arrow_table(self._run_table(table))
         return arrow.concat_tables(
             parquet.arrow_table([chunk], self._lexicon, table) for chunk in self._chunks()
         )
@@ -108,10 +108,10 @@ class Result:
         _check_table(table)
         return _need("polars").from_arrow(self.to_arrow(table))
 
-    def _run_table(self, name: str) -> run_tables.RunTable:
+    def _run_table(self, name: str) -> whole_run.RunTable:
         if name == "facilities":
-            return run_tables.facilities_table(self.scenario, self.facilities)
-        return run_tables.measures_table(self.measures)
+            return whole_run.facilities_table(self.scenario, self.facilities)
+        return whole_run.measures_table(self.measures)
 
     @cached_property
     def _lexicon(self) -> Lexicon:
@@ -156,9 +156,9 @@ def simulate(
     resolved = scenario_module.resolve(original)
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
     tables = _joined(list(simulation))
-    flow = run_tables.flow_of(simulation, resolved)
-    measures = run_tables.summary(simulation, flow)
-    rows = whole.rows(run_tables.measures_table(measures))
+    flow = whole_run.flow_of(simulation, resolved)
+    measures = whole_run.summary(simulation, flow)
+    rows = files.rows(whole_run.measures_table(measures))
     return Result(
         resolved, replication, measures, **tables, facilities=flow.series(), measures_table=tuple(rows)
     )

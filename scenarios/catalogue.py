@@ -2,7 +2,7 @@
 
 Data live under `scenarios/data` with their sources and confidence tags; this module only loads them, each
 table once and no sooner than asked for. The position of an entry in its tuple is the code the column of that
-name holds (`engine.columns`): `conditions()[i]` for WOUND.condition and PATIENT.condition,
+name holds (`engine.tables.columns`): `conditions()[i]` for WOUND.condition and PATIENT.condition,
 `external_causes()[i]` for PATIENT.cause, `nations()[i]` for PATIENT.nation, and so on.
 
 ICD-10-CM displays are `simple_icd_10_cm.get_description(code)`, verbatim: the full title of the code with its

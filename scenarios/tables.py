@@ -18,7 +18,7 @@ def table(path: str) -> Any:
 
 @cache
 def network(name: str) -> Any:
-    """The parsed laydown `name` of `data/networks`: lists of facilities, links and vehicles (see engine.laydown)."""
+    """The parsed laydown `name` of `data/networks`: lists of facilities, links and vehicles (scenario.templates)."""
     return tomllib.loads(files("scenarios").joinpath("data", "networks", f"{name}.toml").read_text("utf-8"))
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import stats
 
 import goldenhour
-from engine import columns as c
-from engine import scenario as scenarios
+from engine.scenario import derived as scenarios
+from engine.tables import columns as c
 
 MINUTE, DAY = 60_000, 86_400_000
 FRONT = {"name": "North", "nations": {"NOR": 1.0}}

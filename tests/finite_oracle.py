@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from engine import columns as c
-from engine import scenario as sc
-from engine.flow_measures import FlowMeasures
-from engine.simulation import Simulation
+from engine.measures.resources import FlowMeasures
+from engine.run.simulation import Simulation
+from engine.scenario import derived as sc
+from engine.tables import columns as c
 
 HOUR = 3_600_000
 MINUTE = 60_000

@@ -7,8 +7,8 @@ from typing import Any
 
 import psutil
 
-from actors.pipeline import Progress, RunRequest
-from engine import scenario as scenarios
+from actors.run.pipeline import Progress, RunRequest
+from engine.scenario import derived as scenarios
 
 GOLDENHOUR = (sys.executable, "-m", "goldenhour")
 """The command, of the packages under test."""

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import columns as c
-from engine.lexicon import Lexicon
-from engine.records import portion
+from engine.records.code_tables import Lexicon
+from engine.records.schema import portion
+from engine.tables import columns as c
 
 FRONTS = ('Nord "Ost" \\ Straße', "Łódź / 前线", "Plain,\tTab;Comma")
 NATIONS = ("EST", "FIN", "POL", "USA")

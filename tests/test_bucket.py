@@ -17,12 +17,12 @@ from obstore.store import S3Store
 from runs import digests, request
 
 import goldenhour
-from actors import bucket, pipeline
-from actors.bucket import NOTE, Url
-from actors.folder import MANIFEST, Folder
+from actors.run import object_store, pipeline
+from actors.run.object_store import NOTE, Url
+from actors.run.output_folder import MANIFEST, Folder
 from engine.errors import InputError, StoppedRun
 from goldenhour.__main__ import run as command
-from goldenhour.fetch_command import FETCHING
+from goldenhour.cli.fetch import FETCHING
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
 
@@ -44,7 +44,7 @@ def store(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3Sto
 
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": server}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv(bucket.STAGING, str(tmp_path / "staging"))
+    monkeypatch.setenv(object_store.STAGING, str(tmp_path / "staging"))
     name = "b" + os.urandom(6).hex()
     boto3.client("s3", endpoint_url=server).create_bucket(Bucket=name)
     return S3Store(name, client_options={"allow_http": True})
@@ -59,7 +59,7 @@ def plain(output: Path, **settings: Any) -> pipeline.RunRequest:
 def to(store: S3Store, prefix: str, **settings: Any) -> pipeline.RunRequest:
     """The same into the prefix of the bucket."""
     url = Url(f"s3://{store.config['bucket']}/{prefix}")
-    return replace(plain(bucket.staging(url, Path()), **settings), destination=url)
+    return replace(plain(object_store.staging(url, Path()), **settings), destination=url)
 
 
 def names(store: S3Store, prefix: str) -> set[str]:
@@ -113,16 +113,16 @@ class CutOff:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
         self.left = after
         self.done: list[str] = []
-        original = bucket.Objects.put
+        original = object_store.Objects.put
 
-        async def put(objects: bucket.Objects, name: str, *others: Any, **named: Any) -> bool:
+        async def put(objects: object_store.Objects, name: str, *others: Any, **named: Any) -> bool:
             if self.left == 0:
                 raise StoppedRun("the network is away")
             self.left -= 1
             self.done.append(name)
             return await original(objects, name, *others, **named)
 
-        monkeypatch.setattr(bucket.Objects, "put", put)
+        monkeypatch.setattr(object_store.Objects, "put", put)
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
@@ -152,15 +152,15 @@ def test_an_upload_that_was_cut_off_has_no_manifest_and_is_gone_on_with(store, m
 
 
 def test_what_another_upload_left_is_removed_by_force(store, monkeypatch, tmp_path):
-    original = bucket.Objects.put
+    original = object_store.Objects.put
 
-    async def put(objects: bucket.Objects, name: str, *others: Any, **named: Any) -> bool:
+    async def put(objects: object_store.Objects, name: str, *others: Any, **named: Any) -> bool:
         if name == MANIFEST:
             raise StoppedRun("the network is away")
         return await original(objects, name, *others, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bucket.Objects, "put", put)
+        patch.setattr(object_store.Objects, "put", put)
         with pytest.raises(StoppedRun):
             pipeline.run(to(store, "p", formats=("csv",)))
     assert {name for name in names(store, "p") if name.endswith(".csv")}
@@ -175,12 +175,12 @@ def test_a_forced_upload_cut_off_before_the_old_run_was_removed_keeps_none_of_it
     pipeline.run(to(store, "p"))
     obstore.put(store, "p/patients-00000.jsonl", b"X" * len(read(store, "p/patients-00000.jsonl")))
 
-    async def cut(objects: bucket.Objects, gone: Any) -> None:
+    async def cut(objects: object_store.Objects, gone: Any) -> None:
         raise StoppedRun("the network is away")
 
     asked = to(store, "p", force=True)
     with monkeypatch.context() as patch:
-        patch.setattr(bucket.Objects, "delete", cut)
+        patch.setattr(object_store.Objects, "delete", cut)
         with pytest.raises(StoppedRun):
             pipeline.run(asked)
     pipeline.run(asked)
@@ -202,7 +202,7 @@ def test_an_object_that_appears_during_the_run_is_kept(store):
 
 
 def test_a_file_too_large_for_one_request_goes_up_in_pieces(store, monkeypatch):
-    monkeypatch.setattr(bucket, "SINGLE_PUT_BYTES", 1_000_000)
+    monkeypatch.setattr(object_store, "SINGLE_PUT_BYTES", 1_000_000)
     result = pipeline.run(to(store, "p"))
     assert max(part.bytes for part in result.parts) > 1_000_000
     for part in result.parts:
@@ -229,7 +229,7 @@ def test_a_url_that_cannot_be_used_is_said_before_anything_is_run(store, url, wo
 
 def test_a_server_that_does_not_answer_is_said_in_seconds(store, monkeypatch, capsys):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setitem(bucket.RETRY, "max_retries", 1)
+    monkeypatch.setitem(object_store.RETRY, "max_retries", 1)
     assert command(["run", "standard", "-o", "s3://bucket/x", "--workers", "0", "--no-store"]) == 2
     assert "cannot be listed" in capsys.readouterr().err
 
@@ -257,8 +257,8 @@ def test_a_server_that_is_silent_is_given_up(monkeypatch, capsys):
         for name, value in KEYS.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setitem(bucket.PROMPT, "timeout", datetime.timedelta(seconds=1))
-        monkeypatch.setitem(bucket.RETRY, "max_retries", 0)
+        monkeypatch.setitem(object_store.PROMPT, "timeout", datetime.timedelta(seconds=1))
+        monkeypatch.setitem(object_store.RETRY, "max_retries", 0)
         assert command(["run", "standard", "-o", "s3://bucket/x", "--workers", "0", "--no-store"]) == 2
     assert "cannot be listed" in capsys.readouterr().err
 
@@ -302,18 +302,18 @@ def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(
             CutOff(patch, 3)
             with pytest.raises(StoppedRun):
                 pipeline.run(to(store, "p"))
-    original = bucket.Objects.put
+    original = object_store.Objects.put
     other = replace(to(store, "p", seed=8, force=True), output=tmp_path / "elsewhere")
     entered = []
 
-    async def put(objects: bucket.Objects, name: str, *others: Any, **named: Any) -> bool:
+    async def put(objects: object_store.Objects, name: str, *others: Any, **named: Any) -> bool:
         done = await original(objects, name, *others, **named)
         if name == "summary.json" and not entered:
             entered.append(name)
             await asyncio.to_thread(pipeline.run, other)
         return done
 
-    monkeypatch.setattr(bucket.Objects, "put", put)
+    monkeypatch.setattr(object_store.Objects, "put", put)
     with pytest.raises(StoppedRun):
         pipeline.run(to(store, "p"))
     pipeline.run(plain(tmp_path / "plain", seed=8))
@@ -323,16 +323,16 @@ def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(
 
 
 def test_an_object_that_is_changed_during_an_upload_is_noticed(store, monkeypatch):
-    original = bucket.Objects.upload
+    original = object_store.Objects.upload
 
-    async def upload(objects: bucket.Objects, name: str, path: Path) -> bool:
+    async def upload(objects: object_store.Objects, name: str, path: Path) -> bool:
         done = await original(objects, name, path)
         if name == "patients-00000.jsonl":
             obstore.put(store, f"p/{name}", b"X" * path.stat().st_size)
         return done
 
     with monkeypatch.context() as patch:
-        patch.setattr(bucket.Objects, "upload", upload)
+        patch.setattr(object_store.Objects, "upload", upload)
         with pytest.raises(StoppedRun, match="has changed what this one has uploaded"):
             pipeline.run(to(store, "p"))
     assert MANIFEST not in names(store, "p")
@@ -348,11 +348,11 @@ def test_of_two_forced_uploads_over_what_a_third_has_left_one_is_finished(
         CutOff(patch, 3)
         with pytest.raises(StoppedRun):
             pipeline.run(replace(to(store, "p"), output=tmp_path / "third"))
-    original = bucket.Objects.put
+    original = object_store.Objects.put
     other = replace(to(store, "p", seed=8, force=True), output=tmp_path / "elsewhere")
     notes = []
 
-    async def put(objects: bucket.Objects, name: str, *others: Any, **named: Any) -> bool:
+    async def put(objects: object_store.Objects, name: str, *others: Any, **named: Any) -> bool:
         first = name == NOTE and not notes
         notes.append(name)
         if first and moment == "announced":
@@ -362,7 +362,7 @@ def test_of_two_forced_uploads_over_what_a_third_has_left_one_is_finished(
             await asyncio.to_thread(pipeline.run, other)
         return done
 
-    monkeypatch.setattr(bucket.Objects, "put", put)
+    monkeypatch.setattr(object_store.Objects, "put", put)
     with pytest.raises(StoppedRun, match="another run"):
         pipeline.run(to(store, "p", force=True))
     pipeline.run(plain(tmp_path / "plain", seed=8))

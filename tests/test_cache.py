@@ -19,13 +19,16 @@ from msgspec.structs import replace
 from runs import request
 
 import scenarios
-from actors import cache, cluster, one_root, pipeline
-from actors.kept import Settings
-from actors.redis_tier import CHANNEL
+from actors.cache import actor as cache
+from actors.cache.local import Settings
+from actors.cache.redis_backend import CHANNEL
+from actors.cluster import package_root, session
+from actors.run import pipeline
 from bench.redis_server import Lent, Server, serve
-from engine import compiled, recipes
-from engine import scenario as scenario_module
-from engine.scenario import Scenario
+from engine.compile import model
+from engine.precomputed import cache_keys
+from engine.scenario import derived as scenario_module
+from engine.scenario.derived import Scenario
 
 pytestmark = pytest.mark.ray
 
@@ -38,7 +41,7 @@ def ray() -> Any:
     """One local Ray for all tests of the module."""
     import ray
 
-    with cluster.start(None, workers=1):
+    with session.start(None, workers=1):
         yield ray
 
 
@@ -91,14 +94,14 @@ def complete(values: list[Any]) -> bool:
     return all(value is not None for value in values)
 
 
-def get(actor: Any, *wanted: recipes.Recipe, tags: tuple[str, ...] = ()) -> list[Any]:
+def get(actor: Any, *wanted: cache_keys.Recipe, tags: tuple[str, ...] = ()) -> list[Any]:
     return cache.Shared(actor, tags).get(wanted, WAIT)
 
 
 def test_a_warm_cache_has_all_that_a_run_of_a_builtin_needs(shared: Any) -> None:
     before = totals(shared, "hits"), totals(shared, "misses")
     for name in scenarios.builtin_names():
-        wanted = recipes.of_scenario(scenario(name), recipes.SIMULATED + recipes.WORDS)
+        wanted = cache_keys.of_scenario(scenario(name), cache_keys.SIMULATED + cache_keys.WORDS)
         assert complete(get(shared, *wanted))
     assert totals(shared, "misses") == before[1]
     assert totals(shared, "hits") > before[0] + 9 * 20
@@ -130,19 +133,19 @@ def test_a_run_writes_the_same_bytes_with_a_cache_and_without(
     # in the second run the simulator's `injuries` and `survival` were there, and the generator's `diagnoses` twice
     assert stats(shared).namespaces["medical"].hits >= hits + 3
     computed = stats(shared).namespaces["computation"].computed
-    recipe = recipes.of_measures(run_of_drones(tmp_path).scenario, 7, 0)
+    recipe = cache_keys.of_measures(run_of_drones(tmp_path).scenario, 7, 0)
     assert msgspec.json.decode(get(shared, recipe)[0]) == result.measures
     assert stats(shared).namespaces["computation"].computed == computed
 
 
 def test_what_many_ask_for_at_once_is_made_once(shared: Any) -> None:
     s = scenario(mascal_threshold=77)
-    recipe = recipes.of_measures(replace(s, days=3), 1, 0)
+    recipe = cache_keys.of_measures(replace(s, days=3), 1, 0)
     before = stats(shared).namespaces
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda _: get(shared, recipe)[0], range(4)))
     assert len(set(found)) == 1
-    assert found[0] == recipes.make(recipe.kind, recipe.inputs)
+    assert found[0] == cache_keys.make(recipe.kind, recipe.inputs)
     after = stats(shared).namespaces
     assert after["computation"].computed == before["computation"].computed + 1
     # the measures' own parts came from the cache as well: all but the new threshold were there
@@ -154,14 +157,14 @@ def test_an_edit_frees_what_only_the_old_version_had(shared: Any) -> None:
 
     old, new = scenario(triage_accuracy=0.71), scenario(triage_accuracy=0.72)
     tag = (cache.tag_of("edited"),)
-    before, after = (recipes.of_scenario(s, recipes.SIMULATED) for s in (old, new))
+    before, after = (cache_keys.of_scenario(s, cache_keys.SIMULATED) for s in (old, new))
     get(shared, *before, tags=tag)
     held = totals(shared, "values")
     assert ray.get(shared.invalidate.remote(list(tag)), timeout=WAIT) == 1  # `care`; the rest is coin's too
     assert totals(shared, "values") == held - 1
     misses = totals(shared, "misses")
     found = dict(zip([r.kind for r in after], get(shared, *after, tags=tag), strict=True))
-    for kind, compile_table in compiled.TABLES.items():
+    for kind, compile_table in model.TABLES.items():
         assert found[kind].tobytes() == compile_table(new).tobytes()
     assert totals(shared, "misses") == misses + 1
     assert ray.get(shared.invalidate.remote(["scenario:never"]), timeout=WAIT) == 0
@@ -169,8 +172,8 @@ def test_an_edit_frees_what_only_the_old_version_had(shared: Any) -> None:
 
 def test_what_cannot_be_made_is_none_and_asked_for_again(make_cache: Any) -> None:
     actor = make_cache()
-    impossible = recipes.Recipe("care", b"\xc1", recipes.key("care", b"\xc1"))
-    foreign = recipes.of_scenario(scenario(), ("care",))[0]._replace(key="0" * 64)
+    impossible = cache_keys.Recipe("care", b"\xc1", cache_keys.key("care", b"\xc1"))
+    foreign = cache_keys.of_scenario(scenario(), ("care",))[0]._replace(key="0" * 64)
     for wanted in (impossible, foreign):
         assert get(actor, wanted) == [None]
         assert get(actor, wanted) == [None]
@@ -181,7 +184,7 @@ def test_what_cannot_be_made_is_none_and_asked_for_again(make_cache: Any) -> Non
 def test_a_small_budget_is_kept(make_cache: Any) -> None:
     actor = make_cache(megabytes=0.05)
     for threshold in range(20, 60):
-        get(actor, *recipes.of_scenario(scenario(mascal_threshold=threshold), ("care",)))
+        get(actor, *cache_keys.of_scenario(scenario(mascal_threshold=threshold), ("care",)))
     figures = stats(actor).namespaces["configuration"]
     assert figures.bytes <= figures.limit_bytes < 14_000
     assert figures.evictions >= 10
@@ -191,7 +194,7 @@ def test_a_small_budget_is_kept(make_cache: Any) -> None:
 def test_a_second_cluster_starts_with_what_the_first_made(make_cache: Any, redis: Server | Lent) -> None:
     import ray
 
-    wanted = recipes.of_scenario(scenario(), recipes.SIMULATED + recipes.WORDS)
+    wanted = cache_keys.of_scenario(scenario(), cache_keys.SIMULATED + cache_keys.WORDS)
     tag = cache.tag_of("coin")
     first, second = make_cache(redis_url=redis.url), make_cache(redis_url=redis.url)
     get(first, *wanted, tags=(tag,))
@@ -214,13 +217,13 @@ def test_a_second_cluster_starts_with_what_the_first_made(make_cache: Any, redis
 
 
 def test_damaged_values_in_redis_are_made_again(make_cache: Any, redis: Server | Lent) -> None:
-    (recipe,) = recipes.of_scenario(scenario(), ("care",))
+    (recipe,) = cache_keys.of_scenario(scenario(), ("care",))
     name = f"goldenhour:value:configuration:{recipe.key}"
     redis.client.set(name, b"\0" * 500)
     actor = make_cache(redis_url=redis.url)
     view = cache.Shared(actor)
     (value,) = view.get([recipe], WAIT)
-    assert value.tobytes() == recipes.make(recipe.kind, recipe.inputs).tobytes()
+    assert value.tobytes() == cache_keys.make(recipe.kind, recipe.inputs).tobytes()
     assert "failed their digest" in (view.fault or "")
     until = time.monotonic() + WAIT
     while redis.client.get(name) == b"\0" * 500:
@@ -261,7 +264,7 @@ def test_a_killed_cache_is_a_miss_and_the_next_run_starts_another(
 ) -> None:
     actor = cache.start(Settings())
     view = cache.Shared(actor)
-    wanted = recipes.of_scenario(scenario(), recipes.SIMULATED)
+    wanted = cache_keys.of_scenario(scenario(), cache_keys.SIMULATED)
     sent = pickle.dumps(view)
     assert complete(pickle.loads(sent).get(wanted, WAIT))
     psutil.Process(stats(actor).pid).kill()
@@ -273,7 +276,7 @@ def test_a_killed_cache_is_a_miss_and_the_next_run_starts_another(
     assert b"ActorHandle" in pickle.dumps([actor])
     assert pickle.loads(sent).get(wanted) == [None] * len(wanted)
     assert view.get(wanted) == [None] * len(wanted)
-    assert view.made(scenario(), recipes.SIMULATED) == {}
+    assert view.made(scenario(), cache_keys.SIMULATED) == {}
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
     result = pipeline.run(request(tmp_path / "out"))
     assert (result.patients, result.notes) == (3000, ())
@@ -285,7 +288,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     return subprocess.run(
         [sys.executable, "-m", "goldenhour", *arguments],
         env={**os.environ, **environment},
-        cwd=one_root.ROOT,
+        cwd=package_root.ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -304,7 +307,7 @@ def test_measures_on_a_cluster_are_simulated_once_and_shown_by_stats(
     assert json.loads(printed.stdout)["patients"] == 321
     written = scenario_module.parse(scenarios.builtin_bytes("coin"), "toml", "coin")
     s = scenario_module.resolve(scenario_module.with_overrides(written, total=321))
-    (found,) = get(cache.find(), recipes.of_measures(s, s.seed, 0))
+    (found,) = get(cache.find(), cache_keys.of_measures(s, s.seed, 0))
     assert msgspec.json.decode(found) == json.loads(printed.stdout)
     shown = json.loads(command("cache", "stats", "--address", address, "--json").stdout)
     figures = shown["cache"]["namespaces"]["computation"]

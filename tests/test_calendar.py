@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
-from engine.calendar import BUCKETS, CALENDAR, ENTRIES, FRONT, enter, next_time, set_up, suit, take_first
+from engine.kernel.calendar import (
+    BUCKETS,
+    CALENDAR,
+    ENTRIES,
+    FRONT,
+    enter,
+    next_time,
+    set_up,
+    suit,
+    take_first,
+)
 
 MINUTE = 60_000.0
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 import simple_icd_10_cm as icd
 
-from engine import columns
+from engine.tables import columns
 from scenarios import catalogue, compile_names
 
 CODES = [nation.code for nation in catalogue.nations()]

@@ -14,8 +14,8 @@ from runs import GOLDENHOUR
 import scenarios
 from goldenhour import __version__
 from goldenhour.__main__ import run
-from goldenhour.progress import Lines, Meter, duration
-from goldenhour.run_command import default_output
+from goldenhour.cli.run import default_output
+from goldenhour.views.progress import Lines, Meter, duration
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -267,10 +267,10 @@ def test_durations_read_as_people_say_them():
 
 
 def test_the_meter_tells_patients_rate_and_time_left(monkeypatch):
-    from actors.pipeline import Progress
+    from actors.run.pipeline import Progress
 
     now = 100.0
-    monkeypatch.setattr("goldenhour.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("goldenhour.views.progress.time.monotonic", lambda: now)
     meter = Meter()
     assert meter.describe() == ""
     meter.update(Progress(phase="running", patients=100, expected=1000, fraction=0.1))
@@ -281,7 +281,7 @@ def test_the_meter_tells_patients_rate_and_time_left(monkeypatch):
 
 
 def test_without_a_terminal_each_phase_is_a_line(capsys):
-    from actors.pipeline import Progress
+    from actors.run.pipeline import Progress
 
     with Lines() as lines:
         for phase in ("preparing", "running", "running", "finishing"):
@@ -307,10 +307,10 @@ def no_cache_yet(tmp_path, monkeypatch):
 def test_measures_asked_for_twice_are_simulated_once(call, no_cache_yet, monkeypatch):
     first = call("measures", "coin", "--patients", 50, "--json")
     assert json.loads(first.out)["patients"] == 50
-    from engine import recipes
+    from engine.precomputed import cache_keys
 
     with monkeypatch.context() as patched:
-        patched.setattr(recipes, "make", None)  # whatever is made now is an error
+        patched.setattr(cache_keys, "make", None)  # whatever is made now is an error
         assert call("measures", "coin", "--patients", 50, "--json") == first
         assert "50 patients of coin" in call("measures", "coin", "--patients", 50).out
     other = call("measures", "coin", "--patients", 50, "--seed", 2, "--json")
@@ -322,9 +322,9 @@ def test_measures_asked_for_twice_are_simulated_once(call, no_cache_yet, monkeyp
 
 def test_the_measures_of_a_run_need_not_be_simulated_again(call, no_cache_yet, monkeypatch):
     assert call("run", "coin", *SMALL, "-o", "out", "--quiet").code == 0
-    from engine import recipes
+    from engine.precomputed import cache_keys
 
-    monkeypatch.setattr(recipes, "make", None)
+    monkeypatch.setattr(cache_keys, "make", None)
     answer = call("measures", "coin", "--patients", 40, "--json")
     assert json.loads(answer.out) == json.loads(Path("out/summary.json").read_bytes())
 

@@ -18,9 +18,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import goldenhour
-from engine import columns as c
-from engine import scenario as sc
-from engine.compiling import model
+from engine.compile.rows import model
+from engine.scenario import derived as sc
+from engine.tables import columns as c
 from scenarios import catalogue, tables
 
 BUILTINS = {

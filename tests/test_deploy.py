@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from actors.metrics import CATALOGUE
+from actors.cluster.metrics import CATALOGUE
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")

@@ -21,9 +21,9 @@ import numpy as np
 import pytest
 
 import scenarios
-from engine import columns as c
-from engine import scenario as sc
-from engine.simulation import Simulation
+from engine.run.simulation import Simulation
+from engine.scenario import derived as sc
+from engine.tables import columns as c
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000

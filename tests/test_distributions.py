@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine import distributions as d
-from engine.streams import uniform
+from engine.numeric import distributions as d
+from engine.numeric.philox import uniform
 
 SAMPLE = np.random.default_rng(3)
 

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from runs import manifest
 
-from actors import pipeline
-from actors.pipeline import RunRequest
-from engine import columns as c
-from engine import scenario as scenarios
-from engine import scenario_structs as structs
+from actors.run import pipeline
+from actors.run.pipeline import RunRequest
+from engine.scenario import derived as scenarios
+from engine.scenario import structs
+from engine.tables import columns as c
 from scenarios import catalogue, tables
 
 ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_effects_survival"

@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 import goldenhour
-from engine import columns as c
 from engine.errors import RunError
+from engine.tables import columns as c
 from scenarios import catalogue
 
 HOUR, DAY = 60.0, 1440.0

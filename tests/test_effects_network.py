@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine import scenario_structs as structs
+from engine.scenario import structs
 from scenarios import tables
 
 LAWS: dict[str, tuple[dict[str, float], Any]] = {

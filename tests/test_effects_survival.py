@@ -7,8 +7,8 @@ import effects as x
 import numpy as np
 import pytest
 
-from engine import columns as c
-from engine import scenario_structs as structs
+from engine.scenario import structs
+from engine.tables import columns as c
 from scenarios import tables
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")

@@ -15,9 +15,11 @@ import pytest
 from msgspec.structs import replace
 from runs import KillOnce, children, digests, request
 
-from actors import cluster, journal, one_root, pipeline
-from actors.folder import PARTIAL
-from actors.pipeline import Progress
+from actors.cluster import package_root
+from actors.cluster import session as cluster
+from actors.run import journal, pipeline
+from actors.run.output_folder import PARTIAL
+from actors.run.pipeline import Progress
 from engine.errors import RunError, StoppedRun
 
 pytestmark = pytest.mark.ray
@@ -208,7 +210,7 @@ def test_an_interrupted_run_ends_within_five_seconds_and_keeps_what_it_has_writt
         [sys.executable, "-c", SCRIPT, str(output), str(workers), phase],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=one_root.ROOT,
+        cwd=package_root.ROOT,
         start_new_session=True,
     )
     assert process.stdout is not None
@@ -234,7 +236,7 @@ def test_a_killed_run_leaves_no_final_name_and_force_replaces_it(tmp_path: Path)
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path / "out"), "0", "running"],
         stdout=subprocess.PIPE,
-        cwd=one_root.ROOT,
+        cwd=package_root.ROOT,
     )
     assert process.stdout is not None
     process.stdout.readline()

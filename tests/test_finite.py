@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from scipy import stats
 
-from engine import columns as c
 from engine.errors import RunError
+from engine.tables import columns as c
 
 HOUR = oracle.HOUR
 DRAWN = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from scipy import stats
 
 import goldenhour
-from engine import columns as c
-from engine import scenario as sc
+from engine.scenario import derived as sc
+from engine.tables import columns as c
 
 MINUTE = 60_000
 DAY = 86_400_000

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from engine import flow_measures, run_tables
-from engine import scenario as sc
-from engine.flow_measures import RESOURCES, SERIES, FlowMeasures, Statistics, intervals, no_statistics
-from engine.measures import Measures
-from goldenhour import summary
+from engine.measures import resources, whole_run
+from engine.measures.patients import Measures
+from engine.measures.resources import RESOURCES, SERIES, FlowMeasures, Statistics, intervals, no_statistics
+from engine.scenario import derived as sc
+from goldenhour.views import summary
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -180,7 +180,7 @@ def test_nothing_finite_is_empty_everywhere(scenario: sc.Scenario) -> None:
     assert flow.resources() == flow.vehicles() == flow.places() == flow.transport() == []
     assert len(flow.series()) == 0
     assert flow.little_error() == 0
-    assert len(run_tables.facilities_table(scenario, flow.series())) == 0
+    assert len(whole_run.facilities_table(scenario, flow.series())) == 0
     assert json.dumps(flow.summary())
 
 
@@ -219,7 +219,7 @@ def test_a_long_series_is_told_in_longer_intervals(
         SERIES,
     )
     fine = FlowMeasures(scenario, raw).series()
-    monkeypatch.setattr(flow_measures, "MOST_SAMPLES", 6)
+    monkeypatch.setattr(resources, "MOST_SAMPLES", 6)
     coarse = FlowMeasures(scenario, raw).series()
     assert coarse["at"].tolist() == [3 * HOUR] * 2 + [6 * HOUR] * 2 + [7 * HOUR] * 2
     assert coarse["resource"].tolist() == [BAYS, TABLES] * 3
@@ -231,13 +231,13 @@ def test_a_long_series_is_told_in_longer_intervals(
             assert found == pytest.approx([hourly[:3].mean(), hourly[3:6].mean(), hourly[6]])
 
 
-def rows_of(table: run_tables.RunTable) -> list[dict]:
+def rows_of(table: whole_run.RunTable) -> list[dict]:
     names = [column.name for column in table.columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*table.values, strict=True)]
 
 
 def test_the_table_facilities_has_words_and_times(scenario: sc.Scenario, raw: Statistics) -> None:
-    table = run_tables.facilities_table(scenario, FlowMeasures(scenario, raw).series())
+    table = whole_run.facilities_table(scenario, FlowMeasures(scenario, raw).series())
     start = sc.start_seconds(scenario)
     assert rows_of(table)[3] == {
         "start": start + 3600,
@@ -258,7 +258,7 @@ def test_the_table_measures_has_each_figure_with_unit_and_denominator(
     scenario: sc.Scenario, raw: Statistics
 ) -> None:
     found = Measures(scenario).summary() | {"flow": FlowMeasures(scenario, raw).summary()}
-    rows = rows_of(run_tables.measures_table(found))
+    rows = rows_of(whole_run.measures_table(found))
 
     def value(measure: str, **names: object) -> tuple:
         names = {"triage": None, **names}
@@ -278,8 +278,8 @@ def test_the_table_measures_has_each_figure_with_unit_and_denominator(
     assert value("mean_wait", facility="POI", front="North") == (15, "minutes", 4)
     assert value("blood_short", facility="R2") == (3, "units", None)
     assert value("percent_kia") == (None, "%", 0)
-    assert {row["measure"] for row in rows} <= set(run_tables.MEASURES)
-    assert {row["scope"] for row in rows} <= set(run_tables.SCOPES)
+    assert {row["measure"] for row in rows} <= set(whole_run.MEASURES)
+    assert {row["scope"] for row in rows} <= set(whole_run.SCOPES)
 
 
 def test_the_screen_shows_the_busiest_first(scenario: sc.Scenario, raw: Statistics) -> None:

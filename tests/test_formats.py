@@ -21,11 +21,12 @@ import pytest
 import synthetic
 import zstandard
 
-from engine import columns as c
-from engine.formats import COMPRESSIONS, FLAT_TABLES, FORMATS, RUN_TABLES, encode, flat, whole
-from engine.lexicon import Lexicon
-from engine.records import Patient, build
-from engine.run_tables import COLUMNS, RunTable
+from engine.measures import files as whole
+from engine.measures.whole_run import COLUMNS, RunTable
+from engine.records.code_tables import Lexicon
+from engine.records.formats import COMPRESSIONS, FLAT_TABLES, FORMATS, RUN_TABLES, encode, flat
+from engine.records.schema import Patient, build
+from engine.tables import columns as c
 
 STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]
 
@@ -324,7 +325,7 @@ def test_a_table_of_the_run_is_one_file_in_every_format() -> None:
 
 def test_the_text_formats_of_a_run_table_need_no_pyarrow() -> None:
     code = (
-        "import sys; from engine import run_tables; from engine.formats import FORMATS, whole;"
+        "import sys; from engine import run_tables; from engine.records.formats import FORMATS, whole;"
         "t = run_tables.RunTable('measures', run_tables.COLUMNS['measures'], [[None]] * 15);"
         "[whole.encode(t, name, 'gzip') for name in FORMATS if name != 'parquet'];"
         "print(sorted({'pyarrow', 'numba'} & sys.modules.keys()))"
@@ -341,8 +342,8 @@ def test_unknown_formats_and_compressions_are_refused(run: c.Chunk, lexicon: Lex
 
 def test_formats_are_known_without_numpy_and_pyarrow_and_jsonl_needs_no_pyarrow() -> None:
     code = (
-        "import sys, engine.formats as f; a = sorted({'numpy', 'pyarrow'} & sys.modules.keys());"
-        "import engine.formats.jsonl, engine.formats.msgpack;"
+        "import sys, engine.records.formats as f; a = sorted({'numpy', 'pyarrow'} & sys.modules.keys());"
+        "import engine.records.formats.jsonl, engine.records.formats.msgpack;"
         "print([a, sorted({'pyarrow', 'numba'} & sys.modules.keys())])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -15,7 +15,7 @@ import ray
 import yaml
 
 import goldenhour
-from actors import one_root
+from actors.cluster import package_root
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -50,7 +50,7 @@ def test_the_command_line_checks_its_input_without_numpy_or_ray(command, tmp_pat
 
 
 def test_the_driver_of_a_run_on_ray_needs_no_numpy():
-    assert loaded_by("import actors.pipeline, goldenhour.run_command, goldenhour.summary") == set()
+    assert loaded_by("import actors.run.pipeline, goldenhour.cli.run, goldenhour.views.summary") == set()
 
 
 def test_simulate_never_imports_ray():
@@ -73,8 +73,8 @@ def test_a_run_without_workers_never_imports_ray(tmp_path):
 
 
 def test_the_four_packages_come_from_one_folder():
-    one_root.check()
-    assert one_root.ROOT == ROOT
+    package_root.check()
+    assert package_root.ROOT == ROOT
 
 
 def test_the_version_stands_in_one_place():

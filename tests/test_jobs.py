@@ -10,11 +10,13 @@ from types import SimpleNamespace
 import pytest
 from runs import request
 
-from actors import pipeline
-from actors.folder import MARKER, PARTIAL
+from actors.run import pipeline
+from actors.run.output_folder import MARKER, PARTIAL
 from engine.errors import InputError, RunError
-from goldenhour import fetch_command, jobs, parcel, sources, submit_command
 from goldenhour.__main__ import run as command
+from goldenhour.cli import fetch
+from goldenhour.cli import submit as submit_command
+from goldenhour.jobs import client, output_locations, parcel
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ from goldenhour.__main__ import run as command
     ],
 )
 def test_what_is_wrong_with_a_submission_is_said_at_once(arguments, words, capsys, monkeypatch):
-    monkeypatch.delenv(jobs.ADDRESS, raising=False)
+    monkeypatch.delenv(client.ADDRESS, raising=False)
     assert command(["submit", *arguments]) == 2
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
@@ -74,7 +76,7 @@ def test_the_options_of_run_reach_the_job_as_they_were_given():
 
 
 def test_a_package_holds_what_a_node_needs_and_no_more():
-    with jobs.package({"mine.toml": b"x"}) as folder:
+    with client.package({"mine.toml": b"x"}) as folder:
         assert {entry.name for entry in folder.iterdir()} == {
             "goldenhour",
             "engine",
@@ -97,8 +99,8 @@ def test_a_parcel_brings_the_files_and_a_torn_one_is_refused(tmp_path):
             yield text[start : start + 1000]
 
     def bring(said: list[str], home: str) -> None:
-        found = sources.Found(sources._InParcel(printed(said), "there"), "there")
-        asyncio.run(fetch_command._bring(found, tmp_path / home, False, True))
+        found = output_locations.Found(output_locations._InParcel(printed(said), "there"), "there")
+        asyncio.run(fetch._bring(found, tmp_path / home, False, True))
 
     bring(lines, "home")
     assert {p.name: p.read_bytes() for p in (tmp_path / "home").iterdir()} == {
@@ -129,8 +131,8 @@ def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path,
             yield f"{line}\n"
 
     def bring(place: Path, home: Path) -> None:
-        found = sources.Found(sources._InParcel(printed(), str(place)), str(place))
-        asyncio.run(fetch_command._bring(found, home, False, True))
+        found = output_locations.Found(output_locations._InParcel(printed(), str(place)), str(place))
+        asyncio.run(fetch._bring(found, home, False, True))
 
     bring(output, tmp_path / "home")
     assert {p.name: p.read_bytes() for p in (tmp_path / "home").iterdir()} == {
@@ -142,12 +144,12 @@ def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path,
 
 def test_two_fetches_do_not_share_a_folder(tmp_path):
     output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
-    fetch_command.fetch(str(output), tmp_path / "home", None, False, True)
-    with fetch_command._alone(tmp_path / "home"), pytest.raises(InputError, match="another fetch is writing"):
-        fetch_command.fetch(str(output), tmp_path / "home", None, True, True)
-    fetch_command.fetch(str(output), tmp_path / "home", None, True, True)
+    fetch.fetch(str(output), tmp_path / "home", None, False, True)
+    with fetch._alone(tmp_path / "home"), pytest.raises(InputError, match="another fetch is writing"):
+        fetch.fetch(str(output), tmp_path / "home", None, True, True)
+    fetch.fetch(str(output), tmp_path / "home", None, True, True)
     with pytest.raises(InputError, match="is not empty"):  # before the run is looked for
-        fetch_command.fetch("no-such-run", tmp_path / "home", None, False, True)
+        fetch.fetch("no-such-run", tmp_path / "home", None, False, True)
 
 
 def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monkeypatch):
@@ -157,7 +159,7 @@ def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monk
     original, left = os.replace, [3]
 
     def cut(*paths) -> None:
-        if fetch_command.FETCHING in str(paths[0]):
+        if fetch.FETCHING in str(paths[0]):
             if not left[0]:
                 os._exit(9)
             left[0] -= 1
@@ -166,10 +168,10 @@ def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monk
     pid = os.fork()
     if pid == 0:
         os.replace = cut
-        fetch_command.fetch(str(first), home, None, False, True)
+        fetch.fetch(str(first), home, None, False, True)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
-    assert (home / fetch_command.FETCHING / fetch_command.GIVEN).exists()
+    assert (home / fetch.FETCHING / fetch.GIVEN).exists()
     for path in home.iterdir():
         if path.is_file():
             path.unlink()
@@ -178,13 +180,13 @@ def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monk
     (tmp_path / "nothing").mkdir()
     for what in (str(tmp_path / "nothing"), str(first)):
         with pytest.raises(InputError):
-            fetch_command.fetch(what, home, None, False, True)
+            fetch.fetch(what, home, None, False, True)
         assert {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()} == before
 
 
 def test_a_run_that_is_replaced_while_it_is_fetched_is_not_mixed_with_the_other(tmp_path, monkeypatch):
     output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
-    original = sources._InFolder.pieces
+    original = output_locations._InFolder.pieces
     replaced = []
 
     async def pieces(source, name):
@@ -194,25 +196,25 @@ def test_a_run_that_is_replaced_while_it_is_fetched_is_not_mixed_with_the_other(
         async for piece in original(source, name):
             yield piece
 
-    monkeypatch.setattr(sources._InFolder, "pieces", pieces)
+    monkeypatch.setattr(output_locations._InFolder, "pieces", pieces)
     with pytest.raises(RunError, match="was replaced while it was fetched"):
-        fetch_command.fetch(str(output), tmp_path / "home", None, False, True)
+        fetch.fetch(str(output), tmp_path / "home", None, False, True)
     assert not (tmp_path / "home").exists()
 
 
 def test_what_appears_while_a_run_is_fetched_is_kept(tmp_path, monkeypatch):
     output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
     home = tmp_path / "home"
-    original = sources._InFolder.pieces
+    original = output_locations._InFolder.pieces
 
     async def pieces(source, name):
         (home / "summary.json").write_text("mine")
         async for piece in original(source, name):
             yield piece
 
-    monkeypatch.setattr(sources._InFolder, "pieces", pieces)
+    monkeypatch.setattr(output_locations._InFolder, "pieces", pieces)
     with pytest.raises(RunError, match=r"summary\.json' appeared meanwhile"):
-        fetch_command.fetch(str(output), home, None, False, True)
+        fetch.fetch(str(output), home, None, False, True)
     assert [path.name for path in home.iterdir()] == ["summary.json"]
     assert (home / "summary.json").read_text() == "mine"
 
@@ -222,7 +224,7 @@ def test_a_fetch_into_an_unfinished_run_says_how_to_go_on_with_that(tmp_path):
     (tmp_path / "home" / PARTIAL).mkdir(parents=True)
     (tmp_path / "home" / PARTIAL / MARKER).write_text("")
     with pytest.raises(InputError, match="goldenhour resume"):
-        fetch_command.fetch(str(output), tmp_path / "home", None, True, True)
+        fetch.fetch(str(output), tmp_path / "home", None, True, True)
 
 
 class Cluster:
@@ -259,13 +261,15 @@ class Cluster:
 
 def test_a_job_that_sends_nothing_is_stopped_and_one_that_ended_is_not(tmp_path, monkeypatch):
     def read(cluster: Cluster) -> None:
-        found = sources.Found(sources._InParcel(sources.printed(cluster, "there"), "there"), "there")
-        asyncio.run(fetch_command._bring(found, tmp_path / "home", False, True))
+        found = output_locations.Found(
+            output_locations._InParcel(output_locations.printed(cluster, "there"), "there"), "there"
+        )
+        asyncio.run(fetch._bring(found, tmp_path / "home", False, True))
 
     failed = Cluster(["no such module\n"])
     with pytest.raises(RunError, match="could not send there: it failed"):
         read(failed)
-    monkeypatch.setattr(sources, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(output_locations, "SILENT_SECONDS", 0.2)
     silent = Cluster(["starting\n"], silent=True)
     with pytest.raises(RunError, match="sent nothing of there"):
         read(silent)
@@ -278,12 +282,12 @@ def test_a_job_whose_folder_holds_another_run_by_now_is_not_fetched(tmp_path, mo
     parcel.pack(output, lines.append)
     manifest = json.loads((output / "manifest.json").read_text())
     made = [manifest["scenario_hash"], manifest["seed"], manifest["replication"]]
-    monkeypatch.setattr(jobs, "Jobs", lambda address: cluster)
+    monkeypatch.setattr(client, "Jobs", lambda address: cluster)
     for number, right in ((0, True), (1, False)):
-        metadata = {jobs.OUTPUT: str(output), jobs.MADE: json.dumps([made[0], made[1] + number, made[2]])}
+        metadata = {client.OUTPUT: str(output), client.MADE: json.dumps([made[0], made[1] + number, made[2]])}
         cluster = Cluster([f"{line}\n" for line in lines], metadata)
         fetching = functools.partial(
-            fetch_command.fetch, "job", tmp_path / f"home{number}", Cluster.address, False, True
+            fetch.fetch, "job", tmp_path / f"home{number}", Cluster.address, False, True
         )
         if right:
             fetching()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import engine.kernel_cache
+import engine.numeric.jit
 
 CONSTANT = "FACTOR = 3.0\n"
 CALLEE = """
@@ -21,7 +21,7 @@ def scaled(x):
 """
 KERNEL = """
 from engine.callee import scaled
-from engine.kernel_cache import entry
+from engine.numeric.jit import entry
 
 @entry
 def kernel(x):
@@ -32,7 +32,7 @@ def broken(x):
     return undefined_name + x
 """
 SHARED = """
-from engine.kernel_cache import entry, inner
+from engine.numeric.jit import entry, inner
 
 @inner(from_python=True)
 def long(spare, x, n):
@@ -96,7 +96,7 @@ def small_engine(tmp_path: Path) -> Path:
     (package / "callee.py").write_text(CALLEE)
     (package / "k.py").write_text(KERNEL)
     for needed in ("kernel_cache.py", "identity.py"):
-        shutil.copy(Path(engine.kernel_cache.__file__).with_name(needed), package)
+        shutil.copy(Path(engine.numeric.jit.__file__).with_name(needed), package)
     return package.parent
 
 

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 
 import goldenhour
-from engine import columns as c
-from engine import compiled, simulation
-from engine import scenario as scenarios
-from engine import scenario_structs as structs
+from engine.compile import model
 from engine.errors import ScenarioError
+from engine.run import simulation
+from engine.scenario import derived as scenarios
+from engine.scenario import structs
+from engine.tables import columns as c
 
 ELSEWHERE = {
     "a job's scenario was passed by overwriting a shared file": (
@@ -123,13 +124,13 @@ def test_no_object_is_made_for_a_patient() -> None:
 # Row: "Capacity, overflow, CSU and transport modules built anew per patient".
 def test_the_world_is_built_once_for_a_replication(monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
-    compile_scenario = compiled.compile_scenario
+    compile_scenario = model.compile_scenario
 
     def count(*arguments: Any) -> Any:
         built.append(arguments)
         return compile_scenario(*arguments)
 
-    monkeypatch.setattr(compiled, "compile_scenario", count)
+    monkeypatch.setattr(model, "compile_scenario", count)
     goldenhour.simulate("standard", patients=20_000)
     assert len(built) == 1
 

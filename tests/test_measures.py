@@ -10,11 +10,11 @@ import pytest
 
 import goldenhour
 import scenarios
-from engine import columns as c
-from engine import run_tables
-from engine import scenario as sc
-from engine.measures import Measures
-from engine.simulation import Simulation
+from engine.measures import whole_run
+from engine.measures.patients import Measures
+from engine.run.simulation import Simulation
+from engine.scenario import derived as sc
+from engine.tables import columns as c
 
 MINUTE = 60_000
 NAMES = ("standard", "conventional", "cbrn", "coin")
@@ -219,7 +219,7 @@ def test_demand_is_counted_by_day_and_role(name: str) -> None:
 def test_a_result_offers_the_tables_of_the_run(table: str) -> None:
     r = run("standard")
     arrow = r.to_arrow(table)
-    assert arrow.column_names == [column.name for column in run_tables.COLUMNS[table]]
+    assert arrow.column_names == [column.name for column in whole_run.COLUMNS[table]]
     assert len(r.to_pandas(table)) == r.to_polars(table).height == arrow.num_rows
     if table == "measures":
         assert arrow.num_rows == len(r.measures_table) > 100

@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 import scenarios
-from engine import scenario
 from engine.errors import ScenarioError
-from engine.scenario import NETWORKS, POI, Facility, Link, Scenario, Vehicle
-from engine.scenario_notes import is_finite, limited
+from engine.scenario import derived
+from engine.scenario.checks.notes import is_finite, limited
+from engine.scenario.derived import NETWORKS, POI, Facility, Link, Scenario, Vehicle
 from goldenhour.__main__ import run
 from scenarios import tables
 
@@ -19,9 +19,9 @@ FRONTS = '[[fronts]]\nname = "North"\nnations = { NOR = 1 }\n[[fronts]]\nname = 
 
 def laid(network: str = "brigade", more: str = "", fronts: str = FRONTS) -> Scenario:
     text = f'name = "x"\nnetwork = "{network}"\n{more}\n{fronts}'
-    s = scenario.parse(text.encode(), "toml")
-    scenario.check(s)
-    return scenario.resolve(s)
+    s = derived.parse(text.encode(), "toml")
+    derived.check(s)
+    return derived.resolve(s)
 
 
 def facility(s: Scenario, name: str) -> Facility:
@@ -40,12 +40,12 @@ def between(s: Scenario, origin: str, destination: str) -> list[Link]:
 def test_a_network_is_laid_for_every_front_and_leads_everyone_to_role_4(name: str) -> None:
     for fronts in (FRONTS, "", '[[fronts]]\nname = "only"\nnations = { NOR = 1 }'):
         text = f'name = "x"\nnetwork = "{name}"\n{fronts}'
-        s = scenario.parse(text.encode(), "toml")
-        assert scenario.check(s) == []
-        whole = scenario.resolve(s)
+        s = derived.parse(text.encode(), "toml")
+        assert derived.check(s) == []
+        whole = derived.resolve(s)
         assert (whole.network, whole.network_scale) == (None, 1.0)
-        assert scenario.resolve(whole) == whole
-        assert scenario.check(whole) is not None
+        assert derived.resolve(whole) == whole
+        assert derived.check(whole) is not None
         for front in whole.fronts:
             own = [f for f in whole.facilities if f.fronts == [front.name]]
             assert [f.role for f in own].count(1) == 3
@@ -53,11 +53,11 @@ def test_a_network_is_laid_for_every_front_and_leads_everyone_to_role_4(name: st
 
 
 def test_a_laid_network_is_the_same_scenario_as_one_written_out() -> None:
-    s = scenario.parse(scenarios.builtin_bytes("division"), "toml")
-    written = scenario.to_toml(scenario.resolve(s), commented=True)
-    read = scenario.parse(written.encode(), "toml")
-    assert scenario.resolve(read) == scenario.resolve(s)
-    assert scenario.scenario_hash(read) == scenario.scenario_hash(s)
+    s = derived.parse(scenarios.builtin_bytes("division"), "toml")
+    written = derived.to_toml(derived.resolve(s), commented=True)
+    read = derived.parse(written.encode(), "toml")
+    assert derived.resolve(read) == derived.resolve(s)
+    assert derived.scenario_hash(read) == derived.scenario_hash(s)
 
 
 def test_the_counts_of_the_networks_are_those_of_the_tables() -> None:
@@ -147,7 +147,7 @@ def test_names_of_fronts_stand_in_ids_as_they_are() -> None:
 
 def test_litters_are_the_kinds_and_seats_none_where_nothing_is_said() -> None:
     text = 'name = "x"\n[[vehicles]]\nid = "a"\nkind = "ambulance_standard"\nnumber = 1'
-    v = scenario.resolve(scenario.parse(text.encode(), "toml")).vehicles[0]
+    v = derived.resolve(derived.parse(text.encode(), "toml")).vehicles[0]
     assert (v.litters, v.seats) == (4, 0)
 
 
@@ -176,7 +176,7 @@ def test_every_candidate_is_used_unless_the_closest_is_always_open() -> None:
     )
 
     def unused(more: str = "") -> list[str]:
-        notes = scenario.check(scenario.parse(f'name = "x"\n{more}\n{near}'.encode(), "toml"))
+        notes = derived.check(derived.parse(f'name = "x"\n{more}\n{near}'.encode(), "toml"))
         return [note for note in notes if "not used" in note]
 
     assert len(unused()) == 1
@@ -188,10 +188,10 @@ def test_every_candidate_is_used_unless_the_closest_is_always_open() -> None:
 
 
 def test_what_is_finite_is_told() -> None:
-    assert not is_finite(scenario.resolve(scenario.parse(b'name = "x"', "toml")))
-    matrix = scenario.parse(b'name = "x"\nnetwork = "brigade"\nrouting = "transition-matrix"', "toml")
-    assert not is_finite(scenario.resolve(matrix))
-    assert any("nothing is finite" in note for note in scenario.check(matrix))
+    assert not is_finite(derived.resolve(derived.parse(b'name = "x"', "toml")))
+    matrix = derived.parse(b'name = "x"\nnetwork = "brigade"\nrouting = "transition-matrix"', "toml")
+    assert not is_finite(derived.resolve(matrix))
+    assert any("nothing is finite" in note for note in derived.check(matrix))
     s = laid("division")
     assert is_finite(s)
     assert limited(facility(s, "CSU-North")) == ["ward_beds"]
@@ -209,18 +209,18 @@ def test_a_built_in_of_each_network_is_listed_and_shown_as_the_same_scenario(
 ) -> None:
     listed = msgspec.json.decode(call(capsys, "scenarios", "list", "--json"))
     assert next(row["kind"] for row in listed if row["name"] == name) == "finite care"
-    shown = scenario.parse(call(capsys, "scenarios", "show", name).encode(), "toml")
-    original = scenario.parse(scenarios.builtin_bytes(name), "toml")
+    shown = derived.parse(call(capsys, "scenarios", "show", name).encode(), "toml")
+    original = derived.parse(scenarios.builtin_bytes(name), "toml")
     assert shown == original
-    assert scenario.scenario_hash(shown) == scenario.scenario_hash(original)
-    assert scenario.resolve(shown) == scenario.resolve(original)
+    assert derived.scenario_hash(shown) == derived.scenario_hash(original)
+    assert derived.resolve(shown) == derived.resolve(original)
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "standard", "coin"])
 def test_a_network_is_shown_as_tables_and_as_a_diagram(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = call(capsys, "scenarios", "show", name, "--network")
     assert max(map(len, out.splitlines())) <= 100
-    s = scenario.resolve(scenario.parse(scenarios.builtin_bytes(name), "toml"))
+    s = derived.resolve(derived.parse(scenarios.builtin_bytes(name), "toml"))
     for entry in (*s.facilities, *s.vehicles):
         assert entry.id in out
     for front in s.fronts:

@@ -11,11 +11,13 @@ import pytest
 from msgspec.structs import replace
 from runs import digests, manifest, request
 
-from actors import cluster, metrics, one_root, pipeline
-from actors.pipeline import Progress
-from engine import scenario as scenarios
+from actors.cluster import metrics, package_root
+from actors.cluster import session as cluster
+from actors.run import pipeline
+from actors.run.pipeline import Progress
 from engine.errors import InputError
-from engine.formats import RUN_TABLES
+from engine.records.formats import RUN_TABLES
+from engine.scenario import derived as scenarios
 
 pytestmark = pytest.mark.ray
 
@@ -216,19 +218,19 @@ def test_without_workers_ray_is_never_imported(tmp_path: Path) -> None:
         "from runs import request; pipeline.run(request(Path(sys.argv[1]), workers=0));"
         "assert 'ray' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=one_root.ROOT)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=package_root.ROOT)
 
 
 def test_a_generator_never_loads_numba(tmp_path: Path) -> None:
     code = """if True:
         import pickle, sys
-        from actors.generator import Order, encode
+        from actors.run.generator import Order, encode
         order, chunks = pickle.loads(sys.stdin.buffer.read())
         encode(order, chunks)
         assert "numba" not in sys.modules
     """
-    from actors.generator import FORMATS, Order
-    from engine.simulation import Simulation
+    from actors.run.generator import FORMATS, Order
+    from engine.run.simulation import Simulation
 
     asked = request(tmp_path, patients=100)
     chunks = list(Simulation(asked.scenario, 1, 0, 512))
@@ -238,5 +240,5 @@ def test_a_generator_never_loads_numba(tmp_path: Path) -> None:
 
     order = Order("chunk", FORMATS, "zstd", msgspec.json.encode(asked.scenario))
     subprocess.run(
-        [sys.executable, "-c", code], input=pickle.dumps((order, chunks)), check=True, cwd=one_root.ROOT
+        [sys.executable, "-c", code], input=pickle.dumps((order, chunks)), check=True, cwd=package_root.ROOT
     )

@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from databases import folder_of
 
-from actors import database, one_root, postgres
-from actors.postgres import Server
+from actors.cluster import package_root
+from actors.store import database, postgres
+from actors.store.postgres import Server
 from engine.errors import StoreError
 
 
@@ -31,8 +32,8 @@ def server(data_folder: Path) -> Iterator[Server]:
 USER = """if True:
     import asyncio, sys
     from pathlib import Path
-    from actors.database import Database
-    from actors.store import opened
+    from actors.store.database import Database
+    from actors.store.actor import opened
 
     async def main():
         async with opened(Database(folder=Path(sys.argv[1]))) as store:
@@ -49,7 +50,7 @@ def user(folder: Path) -> subprocess.Popen[bytes]:
         [sys.executable, "-c", USER, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=one_root.ROOT,
+        cwd=package_root.ROOT,
     )
 
 

@@ -10,7 +10,8 @@ import psutil
 import pytest
 from runs import GOLDENHOUR
 
-from actors import cluster, one_root
+from actors.cluster import package_root
+from actors.cluster import session as cluster
 from engine.errors import InputError
 
 pytestmark = pytest.mark.ray
@@ -21,7 +22,7 @@ def python(code: str, *arguments: str, **environment: str) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, **environment},
-        cwd=one_root.ROOT,
+        cwd=package_root.ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -158,8 +159,8 @@ def test_a_package_of_the_same_name_in_the_working_directory_is_not_taken(tmp_pa
     (tmp_path / "engine/__init__.py").write_text("raise SystemExit('the wrong engine')")
     code = f"""if True:
         import os, sys
-        sys.path.insert(0, {str(one_root.ROOT)!r})
-        sys.path.insert(1, {str(one_root.ROOT / "tests")!r})
+        sys.path.insert(0, {str(package_root.ROOT)!r})
+        sys.path.insert(1, {str(package_root.ROOT / "tests")!r})
         os.chdir({str(tmp_path)!r})
         from pathlib import Path
         from actors import pipeline
@@ -204,7 +205,7 @@ def test_runs_of_two_drivers_get_the_one_cpu_in_turn(tmp_path: Path) -> None:
         both = [
             subprocess.Popen(
                 [*command, "--address", address, "--no-store", "--quiet", "-o", str(tmp_path / name)],
-                cwd=one_root.ROOT,
+                cwd=package_root.ROOT,
             )
             for name in ("one", "two")
         ]

@@ -11,13 +11,16 @@ import zstandard
 from msgspec.structs import replace
 
 import scenarios
-from engine import compiled, formats, recipes, run_tables
-from engine import scenario as scenario_module
-from engine.lexicon import Lexicon, Words
-from engine.scenario import Scenario
-from engine.simulation import Simulation
+from engine.compile import model
+from engine.measures import whole_run
+from engine.precomputed import cache_keys
+from engine.records import formats
+from engine.records.code_tables import Lexicon, Words
+from engine.run.simulation import Simulation
+from engine.scenario import derived as scenario_module
+from engine.scenario.derived import Scenario
 
-ALL = recipes.SIMULATED + recipes.WORDS
+ALL = cache_keys.SIMULATED + cache_keys.WORDS
 
 TILTED = """
 name = "tilted"
@@ -41,20 +44,20 @@ def tilted() -> Scenario:
 def kept(s: Scenario) -> dict[str, Any]:
     """All values of a scenario, as they come back from where they were kept."""
     return {
-        r.kind: recipes.unpack(recipes.pack(recipes.make(r.kind, r.inputs)))
-        for r in recipes.of_scenario(s, ALL)
+        r.kind: cache_keys.unpack(cache_keys.pack(cache_keys.make(r.kind, r.inputs)))
+        for r in cache_keys.of_scenario(s, ALL)
     }
 
 
 def keys(s: Scenario) -> dict[str, str]:
-    return {r.kind: r.key for r in recipes.of_scenario(s, ALL)}
+    return {r.kind: r.key for r in cache_keys.of_scenario(s, ALL)}
 
 
 @pytest.mark.parametrize("name", [*scenarios.builtin_names(), "tilted"])
 def test_kept_values_compile_to_the_same_tables(name: str) -> None:
     s = tilted() if name == "tilted" else builtin(name)
     made = kept(s)
-    assert compiled.compile_scenario(s, 3, 1, made).tobytes() == compiled.compile_scenario(s, 3, 1).tobytes()
+    assert model.compile_scenario(s, 3, 1, made).tobytes() == model.compile_scenario(s, 3, 1).tobytes()
     assert ("severity" in made) == ("battle" in (s.triage or {}))
 
 
@@ -67,7 +70,7 @@ def test_a_run_from_kept_values_writes_the_same_bytes(name: str) -> None:
     for values, lexicon in ((made, Lexicon(s, Words(made))), ({}, Lexicon(s))):
         simulation = Simulation(s, 5, 0, 512, values)
         frames = [f.data for chunk in simulation for f in formats.encode([chunk], lexicon, "jsonl", "none")]
-        written.append((frames, run_tables.findings(simulation, s).summary))
+        written.append((frames, whole_run.findings(simulation, s).summary))
     assert written[0] == written[1]
 
 
@@ -91,31 +94,31 @@ def test_a_key_changes_with_what_its_value_is_made_from_and_with_nothing_else() 
 
 def test_the_measures_of_a_run_have_a_key_of_scenario_seed_and_replication() -> None:
     s = builtin("coin")
-    key = recipes.of_measures(s, 1, 0).key
-    assert recipes.of_measures(replace(s, name="x", description="y", seed=5), 1, 0).key == key
+    key = cache_keys.of_measures(s, 1, 0).key
+    assert cache_keys.of_measures(replace(s, name="x", description="y", seed=5), 1, 0).key == key
     others = [(s, 2, 0), (s, 1, 1), (replace(s, days=s.days + 1), 1, 0)]
-    assert key not in {recipes.of_measures(*other).key for other in others}
+    assert key not in {cache_keys.of_measures(*other).key for other in others}
 
 
 def test_a_value_is_made_from_nothing_but_the_fields_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     s = builtin("coin")
-    blind = recipes.KINDS["care"]._replace(fields=("environment",))
-    monkeypatch.setitem(recipes.KINDS, "care", blind)
-    recipes._fields.cache_clear()
+    blind = cache_keys.KINDS["care"]._replace(fields=("environment",))
+    monkeypatch.setitem(cache_keys.KINDS, "care", blind)
+    cache_keys._fields.cache_clear()
     try:
-        (recipe,) = recipes.of_scenario(s, ("care",))
+        (recipe,) = cache_keys.of_scenario(s, ("care",))
         with pytest.raises(AttributeError, match="triage_accuracy"):
-            recipes.make(recipe.kind, recipe.inputs)
+            cache_keys.make(recipe.kind, recipe.inputs)
     finally:
-        recipes._fields.cache_clear()
+        cache_keys._fields.cache_clear()
 
 
 def test_another_engine_or_catalogue_has_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = recipes.key("care", b"x")
+    before = cache_keys.key("care", b"x")
     for version in ("engine_version", "catalogue_version"):
         with monkeypatch.context() as patched:
-            patched.setattr(recipes, version, lambda: "0" * 20)
-            assert recipes.key("care", b"x") != before
+            patched.setattr(cache_keys, version, lambda: "0" * 20)
+            assert cache_keys.key("care", b"x") != before
 
 
 class Hostile:
@@ -128,22 +131,22 @@ class Hostile:
     [
         b"",
         b"rubbish",
-        recipes.pack([1])[:-3],
+        cache_keys.pack([1])[:-3],
         zstandard.ZstdCompressor().compress(b"rubbish"),
         zstandard.ZstdCompressor().compress(pickle.dumps(Hostile())),
     ],
 )
 def test_what_is_no_value_is_refused_and_never_run(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a kept value"):
-        recipes.unpack(data)
+        cache_keys.unpack(data)
     assert not Path("/tmp/goldenhour-must-not-exist").exists()
 
 
 def test_measures_are_those_of_the_run() -> None:
     s = tilted()
-    recipe = recipes.of_measures(s, 4, 2)
+    recipe = cache_keys.of_measures(s, 4, 2)
     simulation = Simulation(s, 4, 2)
     list(simulation)
-    expected = msgspec.json.encode(run_tables.findings(simulation, s).summary)
-    assert recipes.make(recipe.kind, recipe.inputs) == expected
-    assert recipes.make(recipe.kind, recipe.inputs, kept(s)) == expected
+    expected = msgspec.json.encode(whole_run.findings(simulation, s).summary)
+    assert cache_keys.make(recipe.kind, recipe.inputs) == expected
+    assert cache_keys.make(recipe.kind, recipe.inputs, kept(s)) == expected

@@ -18,13 +18,16 @@ from databases import ask, connections, content, empty, folder_of, registration,
 from msgspec.structs import replace
 from runs import children, digests, request
 
-from actors import cache, cluster, database, one_root, pipeline, recorder, shared_store
-from actors.database import Database
-from actors.kept import Settings
-from actors.pipeline import Progress
-from actors.postgres import Server
-from engine import recipes
+from actors.cache import actor
+from actors.cache.local import Settings
+from actors.cluster import package_root, session
+from actors.run import pipeline, recorder
+from actors.run.pipeline import Progress
+from actors.store import database, shared
+from actors.store.database import Database
+from actors.store.postgres import Server
 from engine.errors import Interrupted, RunError, StoreError
+from engine.precomputed import cache_keys
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +131,7 @@ def started(where: Database, output: Path, *more: str) -> tuple[subprocess.Popen
     process = subprocess.Popen(
         [sys.executable, "-m", "goldenhour", "run", "standard", "-o", str(output), *COMMAND, *more],
         stderr=subprocess.PIPE,
-        cwd=one_root.ROOT,
+        cwd=package_root.ROOT,
         env={**os.environ, "GOLDENHOUR_DATABASE_URL": str(where.url)},
         start_new_session=True,
     )
@@ -273,7 +276,7 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
                 killed.append(process)
 
     killed: list[psutil.Process] = []
-    with cluster.start(None, workers=1):
+    with session.start(None, workers=1):
 
         def one(number: int) -> pipeline.RunResult:
             asked = request(tmp_path / str(number), seed=number, patients=20_000)
@@ -282,7 +285,7 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
         with ThreadPoolExecutor(3) as threads:
             results = list(threads.map(one, range(3)))
         assert len(killed) == 1
-        ask_actor = shared_store.actor(where)
+        ask_actor = shared.actor(where)
         import ray
 
         status = ray.get(ask_actor.run_status.remote(entered[0].id), timeout=60)
@@ -297,10 +300,10 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
 
 @pytest.mark.ray
 def test_the_clusters_cache_hears_of_scenarios_that_change(where: Database, tmp_path: Path) -> None:
-    with cluster.start(None, workers=1):
+    with session.start(None, workers=1):
         import ray
 
-        kept = cache.start(Settings())
+        kept = actor.start(Settings())
         asked = request(tmp_path / "out", patients=2000)
         recorder.run(asked, registration(), where)
 
@@ -313,14 +316,17 @@ def test_the_clusters_cache_hears_of_scenarios_that_change(where: Database, tmp_
         other = replace(
             asked.scenario, fronts=[replace(f, name="Elsewhere") for f in asked.scenario.fronts[:1]]
         )
-        ray.get(kept.get.remote(recipes.of_scenario(other, recipes.SIMULATED), ["scenario:mine"]), timeout=60)
+        ray.get(
+            kept.get.remote(cache_keys.of_scenario(other, cache_keys.SIMULATED), ["scenario:mine"]),
+            timeout=60,
+        )
         assert values() > before
-        ray.get(shared_store.actor(where).add_scenario.remote("mine", content("mine"), "test"), timeout=60)
+        ray.get(shared.actor(where).add_scenario.remote("mine", content("mine"), "test"), timeout=60)
         until = time.monotonic() + 60
         while values() > before:
             assert time.monotonic() < until
             time.sleep(0.1)
-        cache.end()
+        actor.end()
 
 
 @pytest.mark.ray
@@ -328,7 +334,7 @@ def test_a_cluster_with_another_database_is_no_place_for_this_run(
     server: Server, where: Database, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    with cluster.start(None, workers=1):
+    with session.start(None, workers=1):
         recorder.run(request(tmp_path / "one", patients=100), registration(), where)
         other = empty(server)
         result = recorder.run(request(tmp_path / "two", patients=100), registration(), other, say=said.append)

@@ -12,8 +12,9 @@ import psutil
 import pytest
 from runs import digests, request
 
-from actors import one_root, pipeline
-from actors.folder import PARTIAL
+from actors.cluster import package_root
+from actors.run import pipeline
+from actors.run.output_folder import PARTIAL
 from goldenhour.__main__ import run
 
 PATIENTS = 24_000
@@ -23,7 +24,7 @@ CUT_OFF = """if True:
     from pathlib import Path
     sys.path.insert(0, "tests")
     from actors import journal, pipeline
-    from actors.folder import PARTIAL
+    from actors.run.output_folder import PARTIAL
     from runs import request
 
     output, workers, writers, formats = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
@@ -51,7 +52,7 @@ CUT_OFF = """if True:
 def cut_off(output: Path, workers: int = 0, writers: int = 1, formats: str = "jsonl") -> None:
     """Leave a run of `PATIENTS` whose driver was killed after 8,000 of them."""
     command = [sys.executable, "-c", CUT_OFF, str(output), str(workers), str(writers), formats]
-    done = subprocess.run(command, cwd=one_root.ROOT, check=False, timeout=120, capture_output=True)
+    done = subprocess.run(command, cwd=package_root.ROOT, check=False, timeout=120, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert [path.name for path in output.iterdir()] == [PARTIAL]
 
@@ -189,7 +190,7 @@ def test_a_variable_that_is_no_time_is_refused(
 def test_a_killed_node_of_three_loses_nothing() -> None:
     command = [sys.executable, "-m", "bench.chaos", "1", "--seed", "3", "--kinds", "node", "--no-results"]
     done = subprocess.run(
-        command, cwd=one_root.ROOT, check=False, timeout=400, capture_output=True, text=True
+        command, cwd=package_root.ROOT, check=False, timeout=400, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rounds 1, killed 1," in done.stdout

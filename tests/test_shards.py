@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import scenarios
-from engine import run_tables
-from engine import scenario as sc
-from engine.columns import ENDS, PARQUET_PART, TABLES
-from engine.merging import Merged
-from engine.shards import components, shards
-from engine.simulation import Simulation
+from engine.measures import whole_run
+from engine.run.merging import Merged
+from engine.run.partition import components, shards
+from engine.run.simulation import Simulation
+from engine.scenario import derived as sc
+from engine.tables.columns import ENDS, PARQUET_PART, TABLES
 
 Mapping = dict[str, Any]
 
@@ -137,7 +137,7 @@ def differences(
                     found.append(f"chunk {one.number}: {table}.{column}")
     if found:
         return found
-    left, right = (run_tables.findings(simulation, scenario) for simulation in (whole, merged))
+    left, right = (whole_run.findings(simulation, scenario) for simulation in (whole, merged))
     found += [name for name in left.summary if left.summary[name] != right.summary[name]]
     return found + [
         name for name in ("facilities", "measures") if getattr(left, name) != getattr(right, name)

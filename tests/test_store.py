@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from databases import ask, connections, content, empty, folder_of, registration, sql
 
-from actors import database
-from actors.database import Database
-from actors.postgres import Server
-from actors.store import SILENCE_SECONDS, ConfigStore
-from actors.store_values import Beat
+from actors.store import database
+from actors.store.actor import SILENCE_SECONDS, ConfigStore
+from actors.store.database import Database
+from actors.store.postgres import Server
+from actors.store.values import Beat
 from engine.errors import ConflictError, InputError, StoreError
 
 

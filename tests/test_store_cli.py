@@ -17,12 +17,12 @@ import pytest
 from databases import ask, content, empty, folder_of, registration, sql
 from runs import GOLDENHOUR
 
-from actors import one_root
-from actors.database import Database
-from actors.folder import PARTIAL
-from actors.journal import has_entries
-from actors.postgres import Server
-from actors.store_values import Content
+from actors.cluster import package_root
+from actors.run.journal import has_entries
+from actors.run.output_folder import PARTIAL
+from actors.store.database import Database
+from actors.store.postgres import Server
+from actors.store.values import Content
 from goldenhour.__main__ import run
 
 
@@ -196,7 +196,7 @@ def cut_off(where: Database, name: str, output: Path, number: signal.Signals) ->
     process = subprocess.Popen(
         [sys.executable, "-m", "goldenhour", *long_run(name, output)],
         stderr=subprocess.PIPE,
-        cwd=one_root.ROOT,
+        cwd=package_root.ROOT,
         env={**os.environ, "GOLDENHOUR_DATABASE_URL": str(where.url), "GOLDENHOUR_SYNC_SECONDS": "0"},
     )
     try:
@@ -312,7 +312,7 @@ def test_a_run_is_watched_and_cancelled_from_another_terminal(
     process = subprocess.Popen(
         [*command, "--name", "long one", "-o", str(tmp_path / "out")],
         stderr=subprocess.PIPE,
-        cwd=one_root.ROOT,
+        cwd=package_root.ROOT,
         env={**os.environ, "GOLDENHOUR_DATABASE_URL": str(where.url)},
     )
     request.addfinalizer(process.kill)
@@ -323,7 +323,9 @@ def test_a_run_is_watched_and_cancelled_from_another_terminal(
     cancelling = threading.Timer(
         2,
         lambda: subprocess.run(
-            [sys.executable, "-m", "goldenhour", "runs", "cancel", "long one"], check=True, cwd=one_root.ROOT
+            [sys.executable, "-m", "goldenhour", "runs", "cancel", "long one"],
+            check=True,
+            cwd=package_root.ROOT,
         ),
     )
     cancelling.start()

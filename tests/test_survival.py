@@ -14,11 +14,12 @@ from scipy import stats
 
 import goldenhour
 import scenarios
-from engine import columns as c
-from engine import compiled, survival
-from engine import scenario as sc
-from engine.compiling import model
-from engine.simulation import Simulation
+from engine.clinical import survival
+from engine.compile import model as compiled
+from engine.compile.rows import model
+from engine.run.simulation import Simulation
+from engine.scenario import derived as sc
+from engine.tables import columns as c
 from scenarios import catalogue
 
 MINUTE = 60_000

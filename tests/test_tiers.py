@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from actors import redis_tier
-from actors.kept import settings
-from actors.redis_tier import Redis
-from actors.shelf import Shelf
-from actors.tiers import Disk
+from actors.cache import redis_backend
+from actors.cache.backends import Disk
+from actors.cache.local import settings
+from actors.cache.lru import Shelf
+from actors.cache.redis_backend import Redis
 from bench.redis_server import ABSENT, Lent, Server, binary, serve
 from engine.errors import InputError
-from engine.recipes import Recipe
+from engine.precomputed.cache_keys import Recipe
 
 _numbers = itertools.count()
 
@@ -197,7 +197,7 @@ def test_a_value_that_fails_its_digest_is_a_miss(server: Server | Lent, redis: R
 
 def test_a_value_too_large_for_this_redis_is_left_out(server: Server | Lent, redis: Redis) -> None:
     small, large = recipe(), recipe()
-    limit = int(server.client.info("memory")["maxmemory"]) or 16 * redis_tier.LARGEST_VALUE
+    limit = int(server.client.info("memory")["maxmemory"]) or 16 * redis_backend.LARGEST_VALUE
     redis.put([(small, bytes(1000)), (large, bytes(limit // 16))], ())  # the digest comes on top
     assert [data is not None for data in redis.get([small, large])] == [True, False]
     assert redis.fault is None
@@ -226,7 +226,7 @@ def test_a_frozen_redis_costs_a_moment_once(server: Server | Lent, redis: Redis)
     for _ in range(100):
         assert redis.get([one]) == [None]
         redis.put([(one, b"1")], ())
-    assert time.monotonic() - begun < redis_tier.REST_SECONDS
+    assert time.monotonic() - begun < redis_backend.REST_SECONDS
     assert "Timeout" in (redis.fault or "")
     server.thaw()
 
@@ -234,7 +234,7 @@ def test_a_frozen_redis_costs_a_moment_once(server: Server | Lent, redis: Redis)
 def test_a_redis_that_was_killed_is_used_again_when_it_is_back(
     server: Server | Lent, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_tier, "REST_SECONDS", 0.05)
+    monkeypatch.setattr(redis_backend, "REST_SECONDS", 0.05)
     one = recipe()
     redis.put([(one, b"1")], ())
     server.kill()
@@ -283,10 +283,10 @@ def test_what_one_cluster_invalidates_the_others_hear(server: Server | Lent, red
     redis.listen(hear)
     sender = Redis(server.url, 60.0)
     until = time.monotonic() + 20
-    while not server.client.pubsub_numsub(redis_tier.CHANNEL)[0][1]:
+    while not server.client.pubsub_numsub(redis_backend.CHANNEL)[0][1]:
         assert time.monotonic() < until
         time.sleep(0.01)
-    server.client.publish(redis_tier.CHANNEL, b"rubbish")
+    server.client.publish(redis_backend.CHANNEL, b"rubbish")
     redis.publish(["scenario:own"])
     sender.publish(["scenario:a", "scenario:b"])
     sender.publish([], "medical")

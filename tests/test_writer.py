@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import folder as folders
-from actors import journal
-from actors.folder import Folder
-from actors.journal import Part, RunFile
-from actors.writer import Delivery, OutOfOrder, Piece, Share, Writer
+from actors.run import journal
+from actors.run import output_folder as folders
+from actors.run.journal import Part, RunFile
+from actors.run.output_folder import Folder
+from actors.run.writer import Delivery, OutOfOrder, Piece, Share, Writer
 from engine.errors import InputError, RunError, StoppedRun
-from engine.formats.compression import compressed
+from engine.records.formats.compression import compressed
 
 MANIFEST = {"scenario_hash": "0", "seed": 1, "replication": 0, "version": "0", "patients": 3}
 

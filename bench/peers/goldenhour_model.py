@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.peers.network import BRIGADE, MINUTES_A_DAY, PER_DAY, Measures, Network, scenario
-from engine import columns as c
-from engine import records
-from engine import scenario as scenario_module
-from engine.lexicon import Lexicon
-from engine.scenario import Scenario
-from engine.simulation import Simulation
+from engine.records import schema
+from engine.records.code_tables import Lexicon
+from engine.run.simulation import Simulation
+from engine.scenario import derived as scenario_module
+from engine.scenario.derived import Scenario
+from engine.tables import columns as c
 
 MINUTE = 60_000.0
 ROLE1, ROLE2, ROLE3 = range(3)
@@ -107,7 +107,7 @@ def full_records(network: Network, days: int, seed: int) -> None:
     scenario = resolved(network, days)
     lexicon = Lexicon(scenario)
     for chunk in Simulation(scenario, seed, 0):
-        records.build(chunk, lexicon)
+        schema.build(chunk, lexicon)
 
 
 WAYS: dict[str, Callable[[Network, int, int], None]] = {

@@ -1,0 +1,398 @@
+"""Runs that are entered in the database while they go on: `run` is `pipeline.run` with a record kept beside it.
+
+A thread of the driver talks to the store, so that a run never waits for the database; what cannot be said now is said
+later, and what cannot be said at the end is kept in a file for the next run that reaches the database.
+"""
+
+import _thread
+import abc
+import asyncio
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actors.cache import actor
+from actors.cluster import session
+from actors.run import pipeline
+from actors.store import database
+from actors.store import shared as shared_store
+from actors.store.actor import ConfigStore
+from actors.store.database import Database
+from actors.store.postgres import Server
+from actors.store.values import Beat, Registration, Reply, State
+from engine.errors import GoldenhourError, Interrupted, StoreError
+from engine.scenario.derived import parse
+
+BEAT_SECONDS = 1.0
+"""Time between two words to the store."""
+
+CALL_SECONDS = 30.0
+"""Longest a call of the store's actor may take before it counts as lost."""
+
+END_SECONDS, END_SECONDS_INTERRUPTED = 20.0, 3.0
+"""How long the end of a run may take to be entered."""
+
+WARN_SECONDS = 5.0
+"""A database that is away for so long is worth a word."""
+
+CACHE_LOOKS = 20
+"""How often the cluster's cache is looked for before it counts as switched off."""
+
+Say = Callable[[str], None]
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended, with all that is needed to enter it later."""
+
+    registration: Registration
+    state: State
+    error: str | None = None
+    measures: dict[str, Any] | None = None
+    beat: Beat
+
+
+def run(
+    request: pipeline.RunRequest,
+    registration: Registration,
+    where: Database,
+    report: pipeline.Report = lambda progress: None,
+    say: Say = lambda words: None,
+) -> pipeline.RunResult:
+    """`pipeline.run`, entered in the database at `where` from the moment its output is its own to its end.
+
+    A run that was cut off in that output keeps its row; another one gets the id of `registration`.
+    On a shared Ray the cluster's SharedStore is used, else one in this process. Raises what `pipeline.run` does,
+    Interrupted also when somebody else cancelled the run, and StoreError when a server that was asked for by its
+    address cannot be reached, before anything is started. An embedded database that cannot be started costs one
+    warning, told by `say`.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(session.terminated_as_interrupted())
+        shared = request.workers != 0 and session.is_shared(request.address)
+        if not shared:
+            stack.enter_context(database.place(where, lambda: say(_waiting(where))))
+        if not where.embedded:
+            asyncio.run(_reach(where))
+        if shared:
+            report(pipeline.Progress(phase="starting", expected=request.scenario.casualties.total))
+            stack.enter_context(session.start(request.address, request.workers))
+            backend: _Backend = _Actor(where)
+        else:
+            backend = _InProcess(where)
+        recorder = Recorder(registration, backend, where, say)
+        request = msgspec.structs.replace(request, run=str(registration.id))
+        try:
+            result = pipeline.run(request, recorder.reporting(report), recorder.start)
+        except BaseException as error:
+            raise recorder.ended_by(error) from (
+                None if isinstance(error, KeyboardInterrupt) else error.__cause__
+            )
+        recorder.end("succeeded", measures=result.measures)
+        return result
+
+
+def _waiting(where: Database) -> str:
+    return (
+        f"{database.DRIVERS} runs of this machine use the database ({where}): waiting for one of them to end "
+        "(--no-store goes without)"
+    )
+
+
+async def _reach(where: Database) -> None:
+    probe = ConfigStore(where.conninfo(), patience_seconds=0.0)
+    try:
+        await probe.open()
+    except StoreError as error:
+        raise StoreError(f"{database.URL} ({where}): {error}; --no-store goes without a database") from error
+    finally:
+        await probe.close()
+
+
+class Recorder:
+    """The record of one run, kept by a thread: what the run reports goes to the store, what others ask for comes back.
+
+    The calls are `reporting` for the function that the pipeline reports to, `start` when it has claimed the output,
+    then `end` or `ended_by`. What ends before `start` is no run.
+    """
+
+    def __init__(self, registration: Registration, backend: "_Backend", where: Database, say: Say) -> None:
+        self._registration = registration
+        self._backend = backend
+        self._where = where
+        self._say = say
+        self._beat = Beat(id=registration.id, expected=registration.expected)
+        self._begun: tuple[float, int] | None = None
+        self._cancelled_by: str | None = None
+        self._ending: Ending | None = None
+        self._until = 0.0
+        self._wake = threading.Event()
+        self._main = threading.current_thread() is threading.main_thread()
+        self._warned = False
+        self._thread = threading.Thread(target=self._work, name="goldenhour-record", daemon=True)
+
+    def start(self, run: str, again: bool) -> None:
+        """Begin to keep the record of the run with this id, in the row of an earlier start if `again`."""
+        with contextlib.suppress(
+            ValueError
+        ):  # a run that was begun without a record may have an id of another kind
+            self._registration = msgspec.structs.replace(self._registration, id=uuid.UUID(run), resumed=again)
+            self._beat = msgspec.structs.replace(self._beat, id=self._registration.id)
+        self._thread.start()
+
+    def reporting(self, report: pipeline.Report) -> pipeline.Report:
+        """`report` that also tells the store, and raises KeyboardInterrupt when the run is to be cancelled."""
+
+        def tell(progress: pipeline.Progress) -> None:
+            now = time.monotonic()
+            if self._begun is None and progress.patients:
+                self._begun = now, progress.patients
+            rate = 0.0
+            if self._begun is not None and now - self._begun[0] > 0.5:
+                rate = (progress.patients - self._begun[1]) / (now - self._begun[0])
+            self._beat = Beat(
+                id=self._beat.id,
+                phase=progress.phase,
+                patients=progress.patients,
+                expected=progress.expected,
+                fraction=progress.fraction,
+                rate=rate,
+                bytes=progress.bytes,
+            )
+            if self._cancelled_by is not None and progress.phase != "finishing":
+                raise KeyboardInterrupt
+            report(progress)
+
+        return tell
+
+    def end(self, state: State, error: str | None = None, measures: dict[str, Any] | None = None) -> None:
+        """Enter how the run ended; waits until that is done, within limits."""
+        if self._thread.ident is None:
+            return
+        seconds = END_SECONDS_INTERRUPTED if state == "cancelled" else END_SECONDS
+        self._until = time.monotonic() + seconds
+        beat = self._beat
+        if measures is not None:
+            beat = msgspec.structs.replace(beat, patients=measures["patients"], fraction=1.0)
+        self._ending = Ending(
+            registration=self._registration, state=state, error=error, measures=measures, beat=beat
+        )
+        self._wake.set()
+        self._thread.join(seconds + 5)
+
+    def ended_by(self, error: BaseException) -> BaseException:
+        """Enter that the run ended with `error`; returns what is to be raised."""
+        if isinstance(error, Interrupted) and self._cancelled_by is not None:
+            error = Interrupted(str(error).replace("stopped", f"cancelled by {self._cancelled_by}", 1))
+        if isinstance(error, KeyboardInterrupt):
+            by = "stopped" if self._cancelled_by is None else f"cancelled by {self._cancelled_by}"
+            error = Interrupted(f"{by}; nothing was left in the output folder")
+        state: State = "cancelled" if isinstance(error, Interrupted) else "failed"
+        self.end(state, error=str(error) or type(error).__name__)
+        return error
+
+    def _work(self) -> None:
+        with contextlib.suppress(Exception):
+            asyncio.run(self._keep())
+
+    async def _keep(self) -> None:
+        """Until the run has ended and that is entered, or there is no more time for it."""
+        backend = self._backend
+        registered = False
+        away_since: float | None = None
+        try:
+            while True:
+                ending = self._ending
+                try:
+                    await backend.ready()
+                    if not registered:
+                        await self._enter_kept(backend)
+                        await backend.call("register_run", self._registration)
+                        registered = True
+                    if ending is not None:
+                        await _enter(backend, ending)
+                        return
+                    reply: Reply = await backend.call("beat", self._beat)
+                    registered = not reply.missing
+                    if reply.cancelled_by is not None:
+                        self._cancel(reply.cancelled_by)
+                    if reply.trouble is not None:
+                        raise StoreError(reply.trouble)
+                    away_since = None
+                    self._warned = False
+                except GoldenhourError as error:
+                    away_since = away_since or time.monotonic()
+                    fatal = not backend.lives_again
+                    if fatal or time.monotonic() - away_since > WARN_SECONDS:
+                        self._warn(error, fatal)
+                    if fatal:
+                        return
+                    if ending is not None and time.monotonic() > self._until:
+                        self._keep_for_later(ending)
+                        return
+                if not self._wake.wait(0):
+                    await asyncio.to_thread(self._wake.wait, BEAT_SECONDS)
+                elif ending is not None:
+                    await asyncio.sleep(0.2)
+        finally:
+            with contextlib.suppress(Exception):
+                await backend.close()
+
+    def _cancel(self, who: str) -> None:
+        if self._cancelled_by is None:
+            self._cancelled_by = who
+            if self._main and self._beat.phase in ("waiting", "starting"):  # Ray is starting: no reports
+                _thread.interrupt_main()
+
+    def _warn(self, error: GoldenhourError, fatal: bool) -> None:
+        if not self._warned:
+            self._warned = True
+            what = "the run goes on without a record" if fatal else "the run goes on, its record will follow"
+            self._say(f"{error}; {what}")
+
+    def _keep_for_later(self, ending: Ending) -> None:
+        folder = _kept_folder(self._where)
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = folder / f"{ending.registration.id}.json"
+            path.with_suffix(".new").write_bytes(msgspec.json.encode(ending))
+            path.with_suffix(".new").replace(path)
+            self._say(
+                f"the database is away: how this run ended is kept in {path} and entered by the next run"
+            )
+
+    async def _enter_kept(self, backend: "_Backend") -> None:
+        """Enter what earlier runs could not."""
+        for path in sorted(_kept_folder(self._where).glob("*.json")):
+            try:
+                ending = msgspec.json.decode(path.read_bytes(), type=Ending)
+                await backend.call("register_run", ending.registration)
+                await _enter(backend, ending)
+            except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+                pass
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _kept_folder(where: Database) -> Path:
+    return where.folder / "unsaved" / where.key
+
+
+async def _enter(backend: "_Backend", ending: Ending) -> None:
+    run = ending.registration.id
+    await backend.call("finish_run", run, ending.state, ending.error, ending.measures, ending.beat)
+
+
+class _Backend(abc.ABC):
+    """Where a recorder's calls go; keeps the embedded server running, where the database is one.
+
+    `lives_again` says whether a call that failed may work later.
+    """
+
+    def __init__(self, where: Database) -> None:
+        self._where = where
+        self._server = Server(where.folder) if where.embedded else None
+        self._opened = False
+        self.lives_again = True
+
+    @abc.abstractmethod
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """A call of ConfigStore; StoreError when it could not be made."""
+
+    async def ready(self) -> None:
+        """Do what is needed before a call."""
+        if self._server is None:
+            return
+        if not self._opened:
+            try:
+                await asyncio.to_thread(self._server.open)
+            except StoreError:
+                self.lives_again = False
+                raise
+            self._opened = True
+        elif self._server.owner() is None:
+            await asyncio.to_thread(self._server.ensure)
+
+    async def close(self) -> None:
+        """Let go of what `ready` took."""
+        if self._server is not None:
+            await asyncio.to_thread(self._server.close)
+
+
+class _InProcess(_Backend):
+    """A store of this process's own, with one connection."""
+
+    def __init__(self, where: Database) -> None:
+        super().__init__(where)
+        self._store: ConfigStore | None = None
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        if self._store is None:
+            self._store = ConfigStore(self._where.conninfo(), key=self._where.key, patience_seconds=1.0)
+        return await getattr(self._store, method)(*arguments)
+
+    async def close(self) -> None:
+        if self._store is not None:
+            await self._store.close()
+        await super().close()
+
+
+class _Actor(_Backend):
+    """The SharedStore of the cluster; made again when it died."""
+
+    def __init__(self, where: Database) -> None:
+        super().__init__(where)
+        self._handle: Any = None
+        self._told_cache = 0
+        """Calls after which the cluster's cache was looked for; it may start later than the store."""
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        from ray.exceptions import RayError, RayTaskError
+
+        try:
+            if self._handle is None:
+                self._handle = await asyncio.to_thread(shared_store.actor, self._where)
+                await self._check_database()
+                self._told_cache = 0
+            if self._told_cache < CACHE_LOOKS:
+                await self._introduce_cache()
+            return await self._value(getattr(self._handle, method).remote(*arguments))
+        except RayTaskError as error:
+            if isinstance(error.cause, GoldenhourError):
+                raise error.cause from None
+            raise StoreError(f"the store failed: {database.reason(error)}") from error
+        except (RayError, TimeoutError, ValueError) as error:
+            self._handle = None
+            raise StoreError(f"the cluster's store does not answer: {database.reason(error)}") from error
+
+    async def _check_database(self) -> None:
+        key = await self._value(self._handle.key.remote())
+        if key != self._where.key:
+            self.lives_again = False
+            raise StoreError(f"the cluster's store uses another database than this run would ({self._where})")
+
+    async def _introduce_cache(self) -> None:
+        """The cluster's cache, once there is one, hears from the store of scenarios that change, and has those that are
+        stored made ready.
+        """
+        self._told_cache += 1
+        found = await asyncio.to_thread(actor.find)
+        if found is None:
+            return
+        self._told_cache = CACHE_LOOKS
+        await self._value(self._handle.subscribe.remote(found))
+        stored = []
+        for row in await self._value(self._handle.scenarios.remote()):
+            with contextlib.suppress(GoldenhourError):
+                parsed = parse(row["text"].encode(), row["format"], row["name"])
+                stored.append((row["name"], msgspec.json.encode(parsed)))
+        if stored:
+            found.warm.remote(stored)
+
+    async def _value(self, reference: Any) -> Any:
+        return await asyncio.wait_for(asyncio.wrap_future(reference.future()), CALL_SECONDS)

@@ -1,0 +1,405 @@
+"""The plan of a scenario's arrivals: its cells with their weights, size laws and profiles, before any draw."""
+
+from dataclasses import dataclass
+from math import fsum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrivals import profiles
+from engine.arrivals.incidents import CAP, SINGLE, SizeLaw, SizeTables, tabulate
+from engine.arrivals.profiles import PATTERN
+from engine.numeric import distributions
+from engine.numeric import philox as streams
+from engine.numeric.elementary import plain
+from engine.scenario.derived import (
+    Distribution,
+    Scenario,
+    SpecialEvent,
+    agent_share,
+    components,
+    day_weights_of,
+    environment_multipliers,
+    mix_of,
+)
+from engine.tables.columns import KINDS, NONE
+from scenarios import tables
+
+LEAF = 4_096
+"""Casualties that the incidents drawn together are meant to have. MODEL section 2 allows 65,536 incidents; many cells
+have theirs in memory at a time."""
+
+_DURATION_MINUTES = (2.0, 15.0)  # MODEL section 2, where the table gives no duration
+
+CELL = np.dtype(
+    [
+        ("name", "u8"),
+        ("front", "i8"),
+        ("group", "i8"),  # stream and front: row of `ArrivalPlan.groups`
+        ("profile", "i8"),  # row of `ArrivalPlan.patterns`
+        ("law", "i8"),  # row of the size tables
+        ("limit", "i8"),  # most incidents of a leaf
+        ("day", "i8"),  # the only day, or -1
+        ("weight", "f8"),  # total: within the group; rates: casualties a day per unit of X
+        ("shortest", "f8"),  # ms that an incident spreads its casualties over
+        ("longest", "f8"),
+        ("kind", "u1"),
+        ("type", "u1"),
+        ("special", "u1"),
+        # what follows changes as a run goes on
+        ("key", "u8"),  # the cell in the streams: its name, under rates that of its day
+        ("casualties", "i8"),  # total: of the run; rates: of the day
+        ("uncounted", "i8"),  # casualties the first pass has not reached
+        ("incidents", "i8"),  # total: not yet given to a day; rates: of the day
+        ("left", "i8"),  # casualties not yet drawn
+        ("incident", "i8"),  # next incident
+        ("index", "i8"),  # next casualty
+        ("today", "i8"),  # incidents of the day
+        ("keep", "f8"),  # probability that a casualty is kept: 1 but for depletion
+    ],
+    align=True,
+)
+"""A cell: its constants, then its state in a run."""
+
+RATE = np.dtype(
+    [
+        ("name", "u8"),
+        ("group", "i8"),
+        ("code", "i8"),
+        ("a", "f8"),
+        ("b", "f8"),
+        ("c", "f8"),
+        ("correlation", "f8"),
+    ],
+    align=True,
+)
+"""One component of a group's daily rate per 1,000 strength (engine.numeric.distributions' codes)."""
+
+
+class Group(NamedTuple):
+    """One stream of one front."""
+
+    stream: str
+    front: int
+    name: int
+    share: float
+    """Of the stream's casualties, under `total`."""
+
+
+class ExpectedArrivals(NamedTuple):
+    """One row of `expected`: casualties to expect of a cell on a day."""
+
+    day: int
+    """From 1."""
+    front: str
+    stream: str
+    kind: str
+    type: str | None
+    special: str | None
+    expected: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalPlan:
+    """What `generate` needs to know of a scenario; it does not depend on the seed. C cells, G groups."""
+
+    days: int
+    total: int | None
+    depletion: bool
+    day_weights: NDArray[np.float64]
+    """(days,): sum 1."""
+    cells: Any
+    """(C,) CELL."""
+    labels: tuple[tuple[str | None, str | None], ...]
+    """(C,): warfare type and special event."""
+    patterns: Any
+    """(P,) PATTERN: the profiles to draw each day."""
+    sizes: SizeTables
+    streams: tuple[tuple[str, float], ...]
+    """Streams and their shares."""
+    groups: tuple[Group, ...]
+    rates: Any
+    """(R,) RATE, empty under `total`."""
+    fronts: tuple[str, ...]
+    populations: NDArray[np.int64]
+    """(fronts,): 0 where none is given."""
+
+
+class _Builder:
+    """Collects the cells of a plan with the patterns and size laws they share."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.patterns: dict[tuple[str, ...], Any] = {}
+        self.laws: dict[SizeLaw, int] = {}
+        self.cells: list[Any] = []
+        self.labels: list[tuple[str | None, str | None]] = []
+        self.types: list[str] = [w.type for w in scenario.warfare]
+
+    def add(
+        self,
+        group: int,
+        stream: str,
+        kind: str,
+        front: int,
+        type_: str | None,
+        weight: float,
+        event: tuple[int, int] | None = None,
+    ) -> None:
+        """One cell; `event`: index of the special event and its ordinal among those of its kind."""
+        if not weight > 0.0:
+            return
+        scenario = self.scenario
+        name = scenario.fronts[front].name
+        cell = np.zeros((), CELL)
+        special = "" if event is None else f"{scenario.events[event[0]].event} {event[1]}"
+        cell["name"] = streams.cell("arrivals", stream, kind, name, type_ or "", special)
+        cell["front"], cell["group"], cell["weight"] = front, group, weight
+        cell["kind"] = KINDS.index(kind)
+        cell["type"] = self.types.index(type_) if type_ in self.types else NONE
+        cell["special"] = NONE if event is None else event[0]
+        cell["day"] = -1 if event is None else (scenario.events[event[0]].day or 1) - 1
+        law = SINGLE
+        if stream == "battle" and type_ is not None:
+            law = (
+                _event_law(scenario, scenario.events[event[0]], type_)
+                if event
+                else _type_law(scenario, type_)
+            )
+        cell["law"] = self.laws.setdefault(law, len(self.laws))
+        cell["limit"] = max(1, int(LEAF / law.mean()))
+        shortest, longest = _duration_minutes(type_)
+        cell["shortest"], cell["longest"] = 60_000.0 * shortest, 60_000.0 * longest
+        cell["profile"] = self._profile(name, type_, event, special)
+        cell["keep"] = 1.0
+        self.cells.append(cell[()])
+        self.labels.append((type_, special or None))
+
+    def _profile(self, front: str, type_: str | None, event: tuple[int, int] | None, special: str) -> int:
+        patterns = tables.warfare_patterns()
+        place = ("event", special) if event else ("type", front, type_ or "")
+        if place not in self.patterns:
+            name = streams.cell("profile", *place)
+            if event:
+                setting = self.scenario.events[event[0]]
+                template = patterns["special_event_templates"][setting.event]
+                pattern = profiles.event_pattern(name, template, setting.hour)
+            elif type_ is None:
+                pattern = profiles.uniform_pattern(name)
+            else:
+                frequency = patterns["intensity_levels"][self.scenario.intensity]["event_frequency"]
+                table = patterns["warfare_types"][type_]["temporal_pattern"]
+                pattern = profiles.warfare_pattern(name, table, frequency)
+            self.patterns[place] = pattern
+        return list(self.patterns).index(place)
+
+
+def _duration_minutes(type_: str | None) -> tuple[float, float]:
+    """Shortest and longest time an incident of this type spreads its casualties over."""
+    if type_ is None:
+        return _DURATION_MINUTES
+    clustering = tables.warfare_patterns()["warfare_types"][type_]["casualty_clustering"]
+    for key in ("cluster_duration_minutes", "individual_spacing_minutes"):
+        if key in clustering:
+            low, high = clustering[key]
+            return float(low), float(high)
+    return _DURATION_MINUTES
+
+
+def _cluster_probability(scenario: Scenario, template: float) -> float:
+    level = tables.warfare_patterns()["intensity_levels"][scenario.intensity]
+    return min(CAP, template * float(level["mass_casualty_reduction"]))
+
+
+def _type_law(scenario: Scenario, type_: str) -> SizeLaw:
+    """Incident sizes of a warfare type's battle casualties.
+
+    Second ranges: building collapse and IED with the table's probability; for drones, where `precision_single_target`
+    is not met, the target and `collateral_range` more.
+    """
+    table = tables.warfare_patterns()["warfare_types"][type_]["casualty_clustering"]
+    template = float(table["mass_casualty_probability"])
+    low, high = table["cluster_size_range"]
+    second, second_range = 0.0, (1, 1)
+    if "building_collapse_probability" in table:
+        second, second_range = table["building_collapse_probability"], tuple(table["building_collapse_size"])
+    elif "ied_probability" in table:
+        second, second_range = table["ied_probability"], tuple(table["ied_size_range"])
+    elif "collateral_range" in table:
+        second = 1.0 - table["precision_single_target"]
+        second_range = 1 + table["collateral_range"][0], 1 + table["collateral_range"][1]
+    cluster = _cluster_probability(scenario, template)
+    return SizeLaw(cluster, (low, high), second, second_range, template >= 1.0)
+
+
+def _event_law(scenario: Scenario, event: SpecialEvent, type_: str) -> SizeLaw:
+    """Incident sizes of a special event: its own probability and range, else the range of its type."""
+    patterns = tables.warfare_patterns()
+    template = patterns["special_event_templates"][event.event]
+    clustering = patterns["warfare_types"][type_]["casualty_clustering"]
+    low, high = template.get("size_range", clustering["cluster_size_range"])
+    probability = float(template["mass_casualty_probability"])
+    return SizeLaw(_cluster_probability(scenario, probability), (low, high), whole=probability >= 1.0)
+
+
+def _rate_row(name: int, group: int, d: Distribution) -> Any:
+    row = np.zeros((), RATE)
+    row["name"], row["group"], row["correlation"] = name, group, d.autocorrelation
+    row["a"], row["b"] = d.mean or 0.0, d.sd or 0.0
+    if d.distribution == "lognormal" and d.median is not None:
+        row["code"], row["a"], row["b"] = distributions.LOGNORMAL_MEDIAN, d.median, d.sigma or 0.0
+    elif d.distribution == "erlang":
+        row["code"], row["b"] = distributions.ERLANG, d.k or 1
+    elif d.distribution == "triangular":
+        row["code"], row["a"], row["b"], row["c"] = distributions.TRIANGULAR, d.low, d.mode, d.high
+    else:
+        row["code"] = {
+            "constant": distributions.CONSTANT,
+            "exponential": distributions.EXPONENTIAL,
+            "lognormal": distributions.LOGNORMAL,
+            "gamma": distributions.GAMMA,
+        }[d.distribution]
+    return row[()]
+
+
+def plan(scenario: Scenario) -> ArrivalPlan:
+    """The arrival plan of a resolved scenario."""
+    builder = _Builder(scenario)
+    rates = scenario.casualties.rates
+    mix = mix_of(scenario)
+    day_weights = day_weights_of(scenario)
+    shares = {
+        stream: fsum(c.weight for c in mix if c.stream == stream) for stream in ("battle", "nbi", "disease")
+    }
+    environment = environment_multipliers(scenario)
+    level = tables.warfare_patterns()["intensity_levels"][scenario.intensity]
+    groups: list[Group] = []
+    rate_rows: list[Any] = []
+    for stream, share in shares.items():
+        for index, front in enumerate(scenario.fronts):
+            parts: list[Distribution] = []
+            scale = 1.0
+            if rates is not None:
+                parts = components(getattr(rates, stream))
+                scale = (front.population or 0) / 1000.0 * environment[stream] * level["patient_multiplier"]  # type: ignore[index]
+            if not share > 0.0 or (rates is not None and not parts):
+                continue
+            group = len(groups)
+            groups.append(Group(stream, index, streams.cell("group", stream, front.name), front.share or 0.0))
+            for number, part in enumerate(parts):
+                rate_rows.append(_rate_row(streams.cell("rate", stream, front.name, number), group, part))
+            for c in mix:
+                if c.stream == stream:
+                    builder.add(group, stream, c.kind, index, c.type, scale * c.weight / share)
+            if stream == "battle":
+                _add_events(builder, group, index, scale, day_weights)
+    return ArrivalPlan(
+        days=scenario.days,
+        total=scenario.casualties.total,
+        depletion=rates is not None and rates.depletion,
+        day_weights=np.array(day_weights),
+        cells=np.array(builder.cells, CELL),
+        labels=tuple(builder.labels),
+        patterns=np.array(list(builder.patterns.values()), PATTERN),
+        sizes=tabulate(list(builder.laws) or [SINGLE]),
+        streams=tuple(shares.items()),
+        groups=tuple(groups),
+        rates=np.array(rate_rows, RATE),
+        fronts=tuple(front.name for front in scenario.fronts),
+        populations=np.array([front.population or 0 for front in scenario.fronts], np.int64),
+    )
+
+
+def _add_events(builder: _Builder, group: int, front: int, scale: float, day_weights: list[float]) -> None:
+    """The special events of a front: cells of the battle stream on one day.
+
+    Under `total` a cell's weight is relative to all the days' 1; under `rates` to one day's.
+    """
+    scenario = builder.scenario
+    seen: dict[str, int] = {}
+    for index, event in enumerate(scenario.events):
+        seen[event.event] = seen.get(event.event, 0) + 1
+        if event.front is not None and event.front != scenario.fronts[front].name:
+            continue
+        template = tables.warfare_patterns()["special_event_templates"][event.event]
+        multiplier = event.casualty_multiplier or float(template["casualty_multiplier"])
+        weight = scale * multiplier * template["duration_hours"] / 24.0
+        own = day_weights[(event.day or 1) - 1] or 1.0 / scenario.days
+        weight *= own * (1.0 if scenario.casualties.rates is None else scenario.days)
+        type_ = event.type or "conventional"
+        agent = agent_share(type_)
+        for kind, share in (("wounded", 1.0 - agent), ("agent", agent)):
+            builder.add(group, "battle", kind, front, type_, weight * share, (index, seen[event.event]))
+
+
+def expected(plan: ArrivalPlan) -> list[ExpectedArrivals]:
+    """Casualties to expect for every cell and day, without drawing anything.
+
+    Under `rates` with depletion: exact for rates that are independent from day to day, as long as strength lasts.
+    """
+    factors = day_factors(plan)
+    if plan.total is not None:
+        in_group = np.zeros(len(plan.groups))
+        for cell in plan.cells:
+            in_group[cell["group"]] += cell["weight"]
+        share_of = dict(plan.streams)
+        front_total = {s: fsum(g.share for g in plan.groups if g.stream == s) for s in share_of}
+        means = [
+            plan.total * share_of[g.stream] * (g.share / front_total[g.stream]) / in_group[i]
+            if in_group[i] > 0
+            else 0.0
+            for i, g in enumerate(plan.groups)
+        ]
+    else:
+        means = [0.0] * len(plan.groups)
+        for row in plan.rates:
+            means[row["group"]] += _mean_rate(row)
+    table = np.zeros((plan.days, len(plan.cells)))
+    for c, cell in enumerate(plan.cells):
+        table[:, c] = factors[:, c] * cell["weight"] * means[cell["group"]]
+    if plan.depletion:
+        _deplete(plan, table)
+    return [
+        ExpectedArrivals(
+            day + 1,
+            plan.fronts[cell["front"]],
+            plan.groups[cell["group"]].stream,
+            KINDS[cell["kind"]],
+            *plan.labels[c],
+            float(table[day, c]),
+        )
+        for day in range(plan.days)
+        for c, cell in enumerate(plan.cells)
+        if table[day, c] > 0.0
+    ]
+
+
+def _deplete(plan: ArrivalPlan, table: NDArray[np.float64]) -> None:
+    """Scale each day's expectations (days, C) by the strength expected to be left."""
+    for front, population in enumerate(plan.populations.tolist()):
+        mine = plan.cells["front"] == front
+        ratio = 1.0
+        for day in range(plan.days):
+            table[day, mine] *= ratio
+            ratio = max(0.0, ratio - float(table[day, mine].sum()) / population)
+
+
+def _mean_rate(row: Any) -> float:
+    if row["code"] == distributions.LOGNORMAL_MEDIAN:
+        return float(row["a"] * plain.exp(row["b"] * row["b"] / 2.0))
+    if row["code"] == distributions.TRIANGULAR:
+        return float(row["a"] + row["b"] + row["c"]) / 3.0
+    return float(row["a"])
+
+
+def day_factors(plan: ArrivalPlan) -> NDArray[np.float64]:
+    """(days, C): what a cell's weight is multiplied by on each day; a special event's weight is for its day already."""
+    factors = np.zeros((plan.days, len(plan.cells)))
+    each = plan.day_weights if plan.total is not None else plan.day_weights * plan.days
+    for c, day in enumerate(plan.cells["day"].tolist()):
+        if day < 0:
+            factors[:, c] = each
+        else:
+            factors[day, c] = 1.0
+    return factors

@@ -1,0 +1,362 @@
+"""The survival clock (MODEL section 4): what would kill a casualty, how fast, and what care does to it.
+
+The clock u of a lethal casualty runs at rate r; death comes when u reaches the life T. r is 0 during a protective
+procedure, otherwise the smallest rate in force times the product of the environment's factors.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine.clinical.casualties import (
+    REGION_ABDOMEN,
+    REGION_EYES,
+    REGION_FACE,
+    REGION_HEAD,
+    REGION_NECK,
+    REGION_THORAX,
+    true_triage,
+    unit,
+)
+from engine.numeric import elementary
+from engine.numeric.jit import inner
+from engine.numeric.philox import words
+from engine.tables.columns import AGENT, NBI, NONE, WOUNDED
+
+MINUTE = 60_000.0  # ms
+HOUR = 3_600_000.0
+DAY = 86_400_000.0
+
+TBI, AIRWAY, TENSION, TORSO, JUNCTIONAL, EXTREMITY, BY_AGENT, BY_INJURY, BY_DISEASE = range(9)
+"""Codes of columns.LETHAL_MECHANISMS."""
+
+
+MECHANISMS_OF_DEATH = 9
+"""Number of LETHAL_MECHANISMS."""
+
+SURVIVAL = np.dtype(
+    [
+        ("clock", "u1", (1,)),  # 0: nobody dies of the clock or late
+        ("lethal", "f8", (76,)),  # probability of being lethal if untreated, by NISS
+        ("minutes", "f8", (76,)),  # median life in minutes, by NISS
+        ("sigma", "f8", (1,)),
+        ("region_split", "f8", (4,)),  # neck airway, thorax tension, abdomen torso, limb extremity
+        (
+            "triage",
+            "f8",
+            (2,),
+        ),  # T1 with a life of this many minutes or less; share of worst AIS 2 that needs surgery
+        ("aid_works", "f8", (MECHANISMS_OF_DEATH,)),
+        ("aid_rate", "f8", (MECHANISMS_OF_DEATH,)),
+        ("resuscitation_rate", "f8", (MECHANISMS_OF_DEATH,)),
+        ("surgery_works", "f8", (MECHANISMS_OF_DEATH,)),
+        ("aid_delay", "f8", (2,)),  # log of the median in minutes, sigma
+        ("late_penalty", "f8", (2,)),  # share lost, from which u/T on
+        ("late", "f8", (4,)),  # probability, NISS scale, maximum, mean in days
+        ("rtd72", "f8", (6,)),  # by worst AIS
+        ("rtd72_hours", "f8", (2,)),
+        ("stay", "f8", (6, 3)),  # by worst AIS: log median days, sigma, share of the distribution below 72 h
+        ("category_stay", "f8", (4, 2)),  # by true triage: log median days, sigma
+        ("agent", "f8", (4, 3)),  # by severity: P(lethal), log median minutes, sigma
+        ("agent_onset", "f8", (5,)),  # share delayed, then the hours to choose from
+        ("dnbi_life", "f8", (2,)),  # log median minutes, sigma
+        ("factor", "f8", (1,)),  # product of the environment's clock factors
+        ("score", "f8", (10,)),  # b, a, floor, per NISS, minutes, ceiling, half-life, recovery rate, -, -
+        ("niss_equivalent", "f8", (4,)),  # by true triage
+    ],
+    align=True,
+)
+"""Parameters of the clock; M = 9 lethal mechanisms, NISS and AIS index directly."""
+
+
+STATE = np.dtype(
+    [
+        # the clock
+        ("life", "f8"),  # T in ms of clock time; infinite for the non-lethal and the rescued
+        ("used", "f8"),  # u at `since`
+        ("since", "f8"),  # ms
+        ("rate", "f8"),  # r in force from `since` on
+        ("late", "f8"),  # ms of a late death; infinite without
+        ("slowest", "f8"),  # smallest s in force
+        # what is due
+        ("at", "f8"),  # ms of the next stage
+        ("retriage_at", "f8"),  # ms of the next re-triage; infinity
+        # where, and what is held (finite resources only)
+        ("factor", "f8"),  # product of the environment's factors
+        ("stay_end", "f8"),  # ms when the casualty could return to duty; infinite for the dying
+        ("stage", "i4"),
+        ("facility", "i4"),  # where the casualty is: an index, AT_POI or EN_ROUTE
+        ("category", "i4"),  # assigned triage
+        ("line", "i4"),  # waiting line; -1
+        ("next", "i4"),  # neighbours in the waiting line
+        ("previous", "i4"),
+        ("version", "i4"),  # of the entry in the calendar that counts
+        ("held", "i4"),  # resource in use; -1
+        ("granted_resource", "i4"),  # given, and not yet made use of; -1
+        ("place", "i4"),  # facility whose place is taken; -1
+        ("booked", "i4"),  # facility where a place is kept for the one on the way; -1
+        ("way", "i4"),
+        # counters of the random streams, journal
+        ("order", "i8"),  # number of the arrival
+        ("cell", "u8"),  # counters of the random streams
+        ("index", "u4"),
+        ("leg", "i4"),  # number of facilities reached
+        ("destination", "i4"),
+        ("journal", "i4"),  # first and last entry of the journal; -1
+        ("journal_end", "i4"),
+        ("granted_value", "i4"),
+        ("granted", "u1"),  # 1: may perform the stage that is due
+        ("in_bay", "u1"),  # 1 + category in the list of those who may be bumped
+        ("surged", "u1"),  # 1: in a surge place
+        ("no_blood", "u1"),
+        ("chosen", "u1"),  # goes with the vehicle that is being loaded
+        ("nobody", "u1"),  # 1: the slot is free
+        ("admitted", "u1"),  # arrived at an MTF
+        ("expects_rtd72", "u1"),
+        ("needs_surgery", "u1"),
+        ("resuscitated", "u1"),
+        ("resuscitating", "u1"),
+        ("operated", "u1"),
+        ("operated_here", "u1"),
+        ("definitive", "u1"),
+        ("decontaminated", "u1"),
+        ("head_ais", "u1"),  # worst AIS of the head
+        # waiting, and the first leg
+        ("wait_since", "f8"),  # ms
+        ("wait_until", "f8"),  # ms when the wait is known to end; infinity
+        ("rest", "f8"),  # ms of care left for a bumped patient
+        ("aid_at", "f8"),  # before the first door; infinity once done
+        ("request_at", "f8"),
+        ("depart_at", "f8"),
+        ("arrive_at", "f8"),
+        ("aboard", "f8"),  # factor on the clock in the vehicle
+        # recovery and other things seldom looked at
+        ("first_life", "f8"),  # T as drawn, for the score
+        ("recover_at", "f8"),  # ms, score and span (ms) of the recovery; span 0: not recovering
+        ("recover_from", "f8"),
+        ("recover_span", "f8"),
+        ("bonus_at", "f8"),  # ms and size of the passing effect of resuscitation
+        ("bonus", "f8"),
+        ("origin", "i8"),
+        ("outcome", "i8"),  # of the present place, under transition-matrix routing
+        ("wound", "i8"),  # first row and number of the wounds
+        ("wounds", "i8"),
+        ("first_treatment", "i8"),  # first row of the treatments
+        ("protected", "f8"),  # rate of the clock while care goes on, for who resumes
+        ("asked_at", "f8"),  # ms: transport onwards was asked for
+        ("bumped_at", "f8"),  # ms
+        ("blocked_since", "f8"),  # ms: what is held is no longer needed, but the next is not free
+        ("first_event", "i8"),  # first row of the events
+        ("retriages", "i4"),
+        ("sent", "i4"),  # vehicles sent for this patient at this place
+    ],
+    align=True,
+)
+"""One casualty on the way: what `engine.kernel.event_loop` moves from stage to stage.
+
+What is read at every event stands together."""
+
+
+@inner
+def death_time(s: Any) -> float:
+    """ms at which the casualty dies if nothing changes; infinity if never."""
+    death = s.late
+    if s.life < math.inf and s.rate > 0.0:
+        death = min(death, s.since + (s.life - s.used) / s.rate)
+    return death
+
+
+@inner
+def used(s: Any, t: Any) -> float:
+    """The clock u at time t."""
+    return s.used + (t - s.since) * s.rate
+
+
+@inner
+def set_rate(s: Any, t: Any, rate: Any) -> None:
+    """From t on the clock runs at `rate`."""
+    s.used = used(s, t)
+    s.since = t
+    s.rate = rate
+
+
+@inner
+def set_factor(s: Any, t: Any, factor: Any) -> None:
+    """From t on the environment's factor is `factor`; a protective procedure goes on protecting."""
+    s.factor = factor
+    if s.rate > 0.0:
+        set_rate(s, t, s.slowest * factor)
+
+
+@inner
+def slow(s: Any, t: Any, rate: Any) -> None:
+    """A treatment of this rate comes into force at t."""
+    s.slowest = min(s.slowest, rate)
+    set_rate(s, t, s.slowest * s.factor)
+
+
+@inner
+def rescue(s: Any, t: Any) -> None:
+    """What would have killed is stopped at t."""
+    s.used = used(s, t)
+    s.since = t
+    s.rate = 0.0
+    s.life = math.inf
+
+
+@inner
+def _lognormal(log_median: Any, sigma: Any, u: Any) -> float:
+    return elementary.exp(log_median + sigma * elementary.normal_quantile(u))
+
+
+@inner
+def _lethal_mechanism(region: Any, u: Any, t: Any) -> int:
+    """What kills, from the region of the worst wound; where that is of eyes or ears, the brain (MODEL section 4)."""
+    if region == REGION_HEAD or (REGION_EYES <= region < REGION_FACE):
+        return TBI
+    if region == REGION_FACE:
+        return AIRWAY
+    if region == REGION_NECK:
+        return AIRWAY if u < t.region_split[0] else JUNCTIONAL
+    if region == REGION_THORAX:
+        return TENSION if u < t.region_split[1] else TORSO
+    if region == REGION_ABDOMEN:
+        return TORSO if u < t.region_split[2] else JUNCTIONAL
+    return EXTREMITY if u < t.region_split[3] else JUNCTIONAL
+
+
+@inner
+def begin(s: Any, onset: Any, life: Any, factor: Any) -> None:
+    """Starts the clock at `onset` with a life of `life` ms (infinity: non-lethal)."""
+    s.life = life
+    s.first_life = life
+    s.used = 0.0
+    s.since = onset
+    s.slowest = 1.0
+    s.factor = factor
+    s.rate = factor
+    s.late = math.inf
+    s.recover_span = 0.0
+    s.bonus = 0.0
+
+
+@inner
+def fate_of_wounded(p: Any, s: Any, o: Any, w: Any, n: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
+    """Lethality, life, true triage and expected stay of a battle casualty; starts the clock."""
+    a, b, c, d = words(key, cell, index, 0)
+    e, f, _, _ = words(key, cell, index, 1)
+    life = math.inf
+    p.lethal = NONE
+    if p.worst_ais == 6:
+        life = 0.0
+    else:
+        if t.clock[0] and unit(a) < t.lethal[p.niss]:
+            life = t.minutes[p.niss] * _lognormal(0.0, t.sigma[0], unit(b)) * MINUTE
+            p.lethal = _lethal_mechanism(o.wounds[w].region, unit(c), t)
+    lethal = p.lethal != NONE
+    p.triage = true_triage(p.worst_ais, lethal, life / MINUTE, unit(d), t.triage)
+    p.onset = p.time
+    begin(s, np.float64(p.time), life, t.factor[0])
+    s.needs_surgery = 1 if p.triage <= 2 else 0
+    for k in range(n):
+        if o.wounds[w + k].region == REGION_HEAD:
+            s.head_ais = max(s.head_ais, o.wounds[w + k].ais)
+    if not lethal and p.worst_ais <= 3 and unit(e) < t.rtd72[p.worst_ais]:
+        s.expects_rtd72 = 1
+        hours = t.rtd72_hours[0] + (t.rtd72_hours[1] - t.rtd72_hours[0]) * unit(f)
+        s.stay_end = p.time + hours * HOUR
+    else:
+        row = t.stay[min(5, np.int64(p.worst_ais))]
+        within = row[2] + (1.0 - row[2]) * unit(f)
+        s.stay_end = p.time + _lognormal(row[0], row[1], within) * DAY
+
+
+@inner
+def fate_of_ill(p: Any, s: Any, kills: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
+    """Lethality, life, symptom onset and expected stay of a casualty without weapon wounds; starts the clock.
+
+    `kills`: whether what is no agent kills without treatment.
+    """
+    a, b, c, d = words(key, cell, index, 0)
+    life = math.inf
+    p.lethal = NONE
+    p.onset = p.time
+    if p.kind == AGENT:
+        row = t.agent[p.severity]
+        if t.clock[0] and unit(a) < row[0]:
+            life = _lognormal(row[1], row[2], unit(b)) * MINUTE
+            p.lethal = BY_AGENT
+        u = unit(c)
+        if u < t.agent_onset[0]:
+            hours = t.agent_onset[1 + np.int64(u / t.agent_onset[0] * 4.0)]
+            p.onset = p.time + np.int64(hours * HOUR)
+    elif t.clock[0] and kills:
+        life = _lognormal(t.dnbi_life[0], t.dnbi_life[1], unit(b)) * MINUTE
+        p.lethal = BY_INJURY if p.kind == NBI else BY_DISEASE
+    begin(s, np.float64(p.onset), life, t.factor[0])
+    s.needs_surgery = 0
+    row = t.category_stay[p.triage]
+    s.stay_end = _lognormal(row[0], row[1], unit(d)) * DAY  # from admission: made absolute at the first door
+
+
+@inner
+def late_death(p: Any, s: Any, now: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
+    """At admission: the late hazard of the severely wounded (sepsis, organ failure), drawn once."""
+    if p.kind != WOUNDED or p.niss < 9 or s.expects_rtd72 or not t.clock[0]:
+        return
+    a, b, _, _ = words(key, cell, index, 2)
+    if unit(a) < t.late[0] * min(p.niss / t.late[1], t.late[2]):
+        s.late = now - elementary.log(unit(b)) * t.late[3] * DAY
+
+
+@inner
+def surgery_success(s: Any, p: Any, t: Any) -> float:
+    """Probability that surgery now stops what kills: less for a rescue at the last minute."""
+    share = s.used / s.life
+    late = min(1.0, max(0.0, (share - t.late_penalty[1]) / (1.0 - t.late_penalty[1])))
+    return t.surgery_works[p.lethal] * (1.0 - t.late_penalty[0] * late)
+
+
+@inner
+def score(p: Any, s: Any, now: Any, t: Any) -> float:
+    """Health score 0..20 at `now` (MODEL section 4; SIMEDIS)."""
+    if s.recover_span > 0.0:
+        value = 20.0 - (20.0 - s.recover_from) * elementary.exp(
+            -t.score[7] * (now - s.recover_at) / s.recover_span
+        )
+    elif s.life < math.inf:
+        share = min(1.0, used(s, now) / s.life)
+        value = 20.0 * elementary.exp(-elementary.exp(t.score[0] + (t.score[1] - t.score[0]) * share))
+    else:
+        niss = np.float64(p.niss) if p.kind == WOUNDED else t.niss_equivalent[p.triage]
+        floor = max(t.score[2], 20.0 - t.score[3] * niss)
+        value = floor + (20.0 - floor) * elementary.exp(-(now - p.onset) / (t.score[4] * MINUTE))
+    if s.bonus > 0.0:
+        left = elementary.exp(-0.6931471805599453 * (now - s.bonus_at) / (t.score[6] * MINUTE))
+        value += s.bonus * left
+    return min(20.0, max(0.0, value))
+
+
+@inner
+def start_recovery(p: Any, s: Any, now: Any, t: Any) -> None:
+    """From now on the score recovers towards 20 over the expected stay."""
+    value = score(p, s, now, t)
+    s.recover_from = value
+    s.recover_at = now
+    s.recover_span = max(s.stay_end, now + DAY) - now
+    s.bonus = 0.0
+
+
+@inner
+def resuscitation_effect(p: Any, s: Any, now: Any, t: Any) -> None:
+    """The passing lift of the score by resuscitation; it does not move the predicted death."""
+    if s.recover_span > 0.0:
+        return
+    value = score(p, s, now, t)
+    share = min(1.0, used(s, now) / s.life) if s.life < math.inf else 0.0
+    s.bonus = max(0.0, t.score[5] - value) * (1.0 - share)
+    s.bonus_at = now
+
+
+__all__ = ["STATE", "SURVIVAL", "begin", "death_time", "fate_of_ill", "fate_of_wounded"]

@@ -1,0 +1,98 @@
+"""What the compilation of a scenario is made with: the model's constants and rows of the kernel's tables."""
+
+import itertools
+import math
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from engine.clinical.casualties import TYPES
+from engine.numeric.elementary import plain
+from engine.scenario.structs import Scenario
+from engine.tables.columns import Table
+from scenarios import tables
+
+WEAPONS = ("explosion", "gunshot", "other")
+STANDARD = "standard"
+
+
+@cache
+def model(name: str) -> dict[str, Any]:
+    """The model constants of scenarios/data/model/NAME.toml."""
+    return tomllib.loads(files("scenarios").joinpath("data", "model", f"{name}.toml").read_text("utf-8"))
+
+
+def floats(values: Iterable[Any]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """A contiguous float64 array."""
+    return np.ascontiguousarray(np.array(list(values), np.float64))
+
+
+def ints(values: Iterable[Any]) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """A contiguous int64 array."""
+    return np.ascontiguousarray(np.array(list(values), np.int64))
+
+
+def cumulated(weights: Sequence[float]) -> list[float]:
+    """Cumulated shares, the last exactly 1."""
+    total = math.fsum(weights)
+    shares = [x / total for x in itertools.accumulate(weights)]
+    last = max((k for k, w in enumerate(weights) if w > 0), default=len(weights) - 1)
+    return [1.0 if k >= last else s for k, s in enumerate(shares)]
+
+
+def normal_cdf(x: float) -> float:
+    """Standard normal distribution function by bisection of its inverse, so with the same bits everywhere."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if plain.normal_quantile(middle) < x:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
+
+
+def filled(dtype: Any, **values: Any) -> Table:
+    """One row of a table; each value fills the first cells of its field, the rest stay 0."""
+    row = np.zeros(1, dtype)
+    for name, value in values.items():
+        array = np.asarray(value)
+        room = row[name][0].shape
+        if any(n > most for n, most in zip(array.shape, room, strict=True)):
+            raise ValueError(f"{name}: {array.shape} does not fit {room}")
+        if room == ():
+            row[name][0] = array
+        else:
+            row[name][0][tuple(slice(n) for n in array.shape)] = array
+    if missing := set(dtype.names) - set(values):
+        raise ValueError(f"no values for {sorted(missing)}")
+    return row
+
+
+def by_type(rows: Any) -> Any:
+    """Rows by warfare type, shape (TYPES, ...): those of the scenario's types first, the one for none last."""
+    array = np.asarray(rows)
+    spread = np.zeros((TYPES, *array.shape[1:]), array.dtype)
+    spread[: len(rows) - 1] = array[:-1]
+    spread[-1] = array[-1]
+    return spread
+
+
+def environment(s: Scenario, name: str, start: float, join: Callable[[float, float], float]) -> float:
+    """A modifier of all the scenario's environments, joined."""
+    value = start
+    for condition in s.environment:
+        value = join(
+            value, float(tables.warfare_patterns()["environmental_modifiers"][condition].get(name, start))
+        )
+    return value
+
+
+def triage_weights(s: Scenario, stream: str) -> list[float] | None:
+    """Weights of T1..T3 that the scenario's author writes for a stream."""
+    written = (s.triage or {}).get(stream)  # type: ignore[call-overload]
+    return [written["T1"], written["T2"], written["T3"]] if written else None

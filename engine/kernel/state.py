@@ -1,0 +1,300 @@
+"""The state of a run with finite care: calendar, waiting lines, what is in use, vehicles, journals (MODEL section 5).
+
+One row of WORLD, passed by reference. The tables are made for the most that a run may need; memory that is never
+touched is never taken, so a run takes what its open patients take.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine.clinical.casualties import FRONTS
+from engine.clinical.survival import STATE
+from engine.kernel.calendar import CALENDAR, enter, set_up
+from engine.kernel.parameters import CANDIDATES, FACILITIES, POOLS, RESOURCES, WAYS
+from engine.numeric.jit import inner
+from engine.tables.output import SLOTS
+
+JOURNAL = 1 << 23
+SAMPLE_ROWS = 50_000
+"""Rows of the time series; the interval is chosen so that they suffice."""
+
+RESOURCES_IN_ALL = FACILITIES * RESOURCES
+LINES = RESOURCES_IN_ALL + WAYS
+"""Waiting lines: one for each resource, then one for each way of transport."""
+CATEGORIES = 5
+
+(
+    K_WORLD,
+    K_ROSTER,
+    K_RETURN,
+    K_RELEASE,
+    K_PICK_UP,
+    K_PATIENT,
+    K_LIFT,
+    K_RESUPPLY,
+    K_SURGE,
+    K_WAKE,
+    K_SAMPLE,
+) = range(11)
+"""Kinds of entries in the calendar, in the order in which ties are broken: `tie` is kind << 48 plus an order. `what` is
+the slot of a patient, the resource, candidate, pool, facility or way."""
+
+J_GRANT, J_RIDE, J_TIME, J_BUMPED, J_KILLED, J_REQUEUED = range(6)
+"""Entries of a patient's journal: what others decided. The value of J_RIDE is the candidate; two J_TIME follow it,
+departure and arrival. J_GRANT's value has the bits of `contention`."""
+
+RUNNING, FULL, HUNGRY, OVER, HORIZON, STUCK, CROWDED, BROKEN = range(8)
+"""Why the kernel returned: time to look up, chunk full, wants arrivals, done, horizon reached, deadlock, tables full,
+a contradiction."""
+
+NOTE = np.dtype([("at", "f8"), ("value", "i4"), ("code", "i4"), ("next", "i4")], align=True)
+
+SAMPLE = np.dtype(
+    [
+        ("at", "i8"),  # ms: end of the interval
+        ("facility", "i2"),
+        ("resource", "u1"),
+        ("in_use", "f8"),  # means over the interval, weighted by time
+        ("queue", "f8"),
+        ("in_use_now", "i4"),
+        ("queue_now", "i4"),
+        ("capacity", "i4"),
+    ],
+    align=True,
+)
+
+WORLD = np.dtype(
+    [
+        ("now", "f8"),
+        ("turn_at", "f8"),  # ms, and turn, of what happens: see columns.LEFT
+        ("turn", "i8"),
+        ("until", "f8"),  # ms, and turn, until which clocks go on when all patients are closed
+        ("until_turn", "i8"),
+        (
+            "foreign",
+            "u1",
+            (FRONTS,),
+        ),  # 1: the front's casualties are counted only: they are another simulation's
+        ("status", "i8"),
+        ("cursor", "i8"),  # next arrival
+        ("arrived", "i8"),  # arrivals taken in
+        ("exhausted", "i8"),  # 1: no arrivals will come
+        ("open", "i8"),
+        ("most_open", "i8"),
+        ("steps", "i8"),
+        ("progress_at", "f8"),  # ms of the last thing that happened to a patient
+        ("sample_every", "f8"),
+        ("told", "i8"),  # 1: records are written; 0: only the flow
+        ("closed_patients", "i8"),
+        ("releases", "i8"),  # entries K_RELEASE in the calendar
+        ("ends", "f8", (2,)),  # of the vehicle being loaded: last unloading, travel
+        # slots
+        ("states", STATE, (SLOTS + 1,)),
+        ("free_slot", "i4"),
+        ("used_slots", "i4"),
+        ("calendar", CALENDAR),
+        # journal
+        ("free_note", "i4"),
+        ("used_notes", "i4"),
+        ("notes", NOTE, (JOURNAL,)),
+        # waiting lines
+        ("first", "i4", (LINES, CATEGORIES)),
+        ("last", "i4", (LINES, CATEGORIES)),
+        ("waiting", "i4", (LINES,)),
+        ("waiting_as", "i4", (LINES, CATEGORIES)),  # of them, by category
+        # resources
+        ("capacity", "i4", (RESOURCES_IN_ALL,)),  # now
+        ("in_use", "i4", (RESOURCES_IN_ALL,)),
+        ("lost", "i4", (RESOURCES_IN_ALL,)),  # by hits
+        ("teams", "i4", (FACILITIES,)),
+        ("surge_open", "u1", (FACILITIES,)),
+        ("surge_coming", "u1", (FACILITIES,)),
+        ("closed", "i4", (FACILITIES,)),  # reasons to be closed
+        ("inside", "i4", (FACILITIES,)),  # and on the way
+        ("blood", "i8", (FACILITIES,)),
+        ("serving", "i4", (RESOURCES_IN_ALL, CATEGORIES)),  # bumping: those in treatment bays, latest first
+        # releases of resources, then returns of vehicles, at times that are known and nobody waits for; in `notes`
+        ("promised_first", "i4", (RESOURCES_IN_ALL + POOLS,)),  # -1: none
+        ("promised_last", "i4", (RESOURCES_IN_ALL + POOLS,)),
+        # statistics of resources and ways
+        ("touched", "f8", (LINES,)),
+        ("used_area", "f8", (RESOURCES_IN_ALL,)),
+        ("capacity_area", "f8", (RESOURCES_IN_ALL,)),
+        ("queue_area", "f8", (LINES,)),
+        ("max_queue", "i8", (LINES,)),
+        ("max_used", "i8", (RESOURCES_IN_ALL,)),
+        ("served", "i8", (RESOURCES_IN_ALL,)),
+        ("wait_sum", "f8", (LINES, CATEGORIES)),
+        ("wait_count", "i8", (LINES, CATEGORIES)),
+        ("blocked", "f8", (RESOURCES_IN_ALL,)),
+        ("stay_sum", "f8", (RESOURCES_IN_ALL,)),  # ms held, as the holders tell it
+        ("died_waiting", "i8", (LINES,)),
+        ("sampled_used", "f8", (RESOURCES_IN_ALL,)),  # areas at the last sample
+        ("sampled_queue", "f8", (RESOURCES_IN_ALL,)),
+        ("sampled_at", "f8"),
+        ("samples", "i8"),
+        ("sample", SAMPLE, (SAMPLE_ROWS,)),
+        ("arrived_at", "i8", (FACILITIES,)),
+        ("refused", "i8", (FACILITIES,)),
+        ("bypassed", "i8", (FACILITIES,)),
+        ("blood_used", "f8", (FACILITIES,)),
+        ("blood_short", "i8", (FACILITIES,)),
+        # vehicles
+        ("idle", "i4", (POOLS,)),  # negative: vehicles out of use that have yet to come home
+        ("coming", "i4", (WAYS, CATEGORIES)),  # room for a category in the vehicles under way to a place
+        ("coming_by", "i4", (CANDIDATES,)),  # litters of the vehicles under way for a candidate
+        ("picked", "i8"),  # candidate by which the one found by `transport` would go
+        ("sorties", "i8", (POOLS,)),
+        ("carried", "i8", (POOLS,)),
+        ("litters_used", "i8", (POOLS,)),
+        ("vehicles_lost", "i8", (POOLS,)),
+        ("busy", "f8", (POOLS,)),  # ms
+        ("wanted", "u1", (POOLS,)),  # 1: somebody waits for a vehicle to return: returns are in the calendar
+        ("wake_at", "f8", (POOLS,)),
+        ("weather_day", "f8", (POOLS,)),  # day of the answer below
+        ("weather_bad", "u1", (POOLS,)),
+        ("batch_wake_at", "f8", (WAYS,)),
+        # outcomes where no records are written
+        ("outcomes", "i8", (3, 8)),
+        ("stuck", "i8"),  # slot of a patient who waits for ever
+        ("blame", "i8"),  # order of the arrival whose record contradicts the flow
+    ],
+    align=True,
+)
+
+
+def new_world() -> Any:
+    """An empty world: one row of WORLD."""
+    w = np.zeros(1, WORLD)
+    set_up(w["calendar"])
+    w["first"] = -1
+    w["last"] = -1
+    w["serving"] = -1
+    w["free_slot"] = -1
+    w["weather_day"] = -1e9
+    w["free_note"] = -1
+    w["promised_first"] = -1
+    w["promised_last"] = -1
+    return w
+
+
+@inner
+def schedule(w: Any, at: Any, kind: Any, order: Any, what: Any, version: Any) -> None:
+    """Enter something in the calendar."""
+    enter(w.calendar, at, (np.int64(kind) << np.int64(48)) + np.int64(order), what, version)
+
+
+@inner
+def new_slot(w: Any) -> Any:
+    """A free slot; -1 when there is none left."""
+    slot = w.free_slot
+    if slot >= 0:
+        w.free_slot = w.states[slot].next
+    else:
+        slot = w.used_slots
+        if slot >= SLOTS:
+            w.status = CROWDED
+            return np.int64(-1)
+        w.used_slots += 1
+    w.open += 1
+    w.most_open = max(w.most_open, w.open)
+    return np.int64(slot)
+
+
+@inner
+def free_slot(w: Any, slot: Any) -> None:
+    """Give back a slot and its journal."""
+    s = w.states[slot]
+    if s.journal >= 0:
+        w.notes[s.journal_end].next = w.free_note
+        w.free_note = s.journal
+    s.journal = -1
+    s.version += 1
+    s.nobody = 1
+    s.next = w.free_slot
+    w.free_slot = slot
+    w.open -= 1
+
+
+@inner
+def new_note(w: Any) -> Any:
+    """A free row of the journals; -1 when there is none left."""
+    k = w.free_note
+    if k >= 0:
+        w.free_note = w.notes[k].next
+    else:
+        k = w.used_notes
+        if k >= JOURNAL:
+            w.status = CROWDED
+            return np.int64(-1)
+        w.used_notes += 1
+    return np.int64(k)
+
+
+@inner
+def keep_promise(w: Any, p: Any, at: Any) -> None:
+    """Something of `p` (a resource, or RESOURCES_IN_ALL plus a pool) will be free at `at`, and nobody waits for it."""
+    k = new_note(w)
+    if k < 0:
+        return
+    w.notes[k].at = at
+    first = w.promised_first[p]
+    if first < 0:
+        w.notes[k].next = -1
+        w.promised_first[p] = k
+        w.promised_last[p] = k
+    elif w.notes[w.promised_last[p]].at <= at:
+        w.notes[k].next = -1
+        w.notes[w.promised_last[p]].next = k
+        w.promised_last[p] = k
+    elif at < w.notes[first].at:
+        w.notes[k].next = first
+        w.promised_first[p] = k
+    else:
+        before = np.int64(first)
+        while w.notes[w.notes[before].next].at <= at:
+            before = np.int64(w.notes[before].next)
+        w.notes[k].next = w.notes[before].next
+        w.notes[before].next = k
+
+
+@inner
+def promised_until(w: Any, p: Any) -> float:
+    """When the next of `p` will be free; infinity: none is promised."""
+    k = w.promised_first[p]
+    return w.notes[k].at if k >= 0 else math.inf
+
+
+@inner
+def take_promise(w: Any, p: Any) -> float:
+    """Takes the first promise of `p` off its list; returns its time."""
+    k = w.promised_first[p]
+    w.promised_first[p] = w.notes[k].next
+    w.notes[k].next = w.free_note
+    w.free_note = k
+    return np.float64(w.notes[k].at)
+
+
+@inner
+def note(w: Any, s: Any, at: Any, code: Any, value: Any) -> None:
+    """Append to the journal of a patient, if the record will be told."""
+    if not w.told:
+        return
+    k = new_note(w)
+    if k < 0:
+        return
+    row = w.notes[k]
+    row.at = at
+    row.code = code
+    row.value = value
+    row.next = -1
+    if s.journal < 0:
+        s.journal = k
+    else:
+        w.notes[s.journal_end].next = k
+    s.journal_end = k
+
+
+__all__ = ["SAMPLE", "WORLD", "new_world"]

@@ -1,0 +1,106 @@
+"""A run's small tables as whole files, in each of the formats: the same rows as objects or as flat columns."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine.records.formats import Frame
+from engine.records.formats.compression import frame
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from engine.measures.whole_run import RunTable
+
+
+def encode(table: "RunTable", fmt: str, compress: str) -> Frame:
+    """The file of `table` in format `fmt`: as one frame, compressed as asked. Only Parquet needs pyarrow."""
+    if fmt == "parquet":
+        from engine.records.formats import parquet
+
+        dictionaries = [column.name for column in table.columns if column.kind != "number"]
+        data = parquet.file_of(arrow_table(table), dictionaries, compress)
+        return Frame(table.name, data, 0, len(table), len(data), hashlib.sha256(data).digest())
+    return frame(table.name, _ENCODERS[fmt](table), compress, 0, len(table))
+
+
+def rows(table: "RunTable") -> Iterator[dict[str, Any]]:
+    """The rows as objects, times as ISO 8601 texts."""
+    names = [column.name for column in table.columns]
+    return (dict(zip(names, row, strict=True)) for row in _lines(table))
+
+
+def arrow_table(table: "RunTable") -> "pa.Table":
+    """The table as an Arrow table, its types those of the flat tables."""
+    import pyarrow as pa
+
+    from engine.records.formats import flat
+
+    fields = flat.schema_of(table.columns)
+    arrays = [
+        pa.array([1000 * x for x in values] if column.kind == "time" else values, field.type)
+        for column, values, field in zip(table.columns, table.values, fields, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=fields)
+
+
+def _lines(table: "RunTable") -> Iterator[tuple[Any, ...]]:
+    """The rows as tuples, times as ISO 8601 texts."""
+    readable = (
+        map(_instant, values) if column.kind == "time" else values
+        for column, values in zip(table.columns, table.values, strict=True)
+    )
+    return zip(*readable, strict=True)
+
+
+@cache
+def _instant(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _jsonl(table: "RunTable") -> bytearray:
+    encoder, out = msgspec.json.Encoder(), bytearray()
+    for row in rows(table):
+        encoder.encode_into(row, out, -1)
+        out += b"\n"
+    return out
+
+
+def _json(table: "RunTable") -> bytes:
+    lines = _jsonl(table).replace(b"\n", b",\n")  # texts hold no bare line feed
+    return b"[\n" + lines.removesuffix(b",\n") + b"\n" * bool(lines) + b"]\n"
+
+
+def _msgpack(table: "RunTable") -> bytearray:
+    encoder, out = msgspec.msgpack.Encoder(), bytearray()
+    for row in rows(table):
+        encoder.encode_into(row, out, -1)
+    return out
+
+
+def _csv(table: "RunTable") -> bytes:
+    """As the other flat tables: texts in quotation marks, null is empty."""
+    header = tuple(column.name for column in table.columns)
+    lines = (",".join(map(_cell, line)) for line in chain([header], _lines(table)))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return '"' + value.replace('"', '""') + '"'
+    return repr(value)
+
+
+_ENCODERS: dict[str, Callable[["RunTable"], bytes | bytearray]] = {
+    "jsonl": _jsonl,
+    "json": _json,
+    "msgpack": _msgpack,
+    "csv": _csv,
+}

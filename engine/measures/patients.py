@@ -1,0 +1,241 @@
+"""What a planner reads: counts, rates with their denominators and times, mergeable over chunks and replications."""
+
+from typing import Any
+
+import numpy as np
+
+from engine.scenario.structs import Scenario
+from engine.tables.columns import (
+    DIED_NONBATTLE,
+    DOW,
+    EVENTS,
+    KIA,
+    RTD,
+    STATUSES,
+    STREAMS,
+    TREATMENTS,
+    WAITING_FOR,
+    Chunk,
+    Table,
+)
+
+MINUTE = 60_000
+DAY = 86_400_000
+_MINUTES = 30 * 24 * 60
+"""Times are counted by whole minutes up to 30 days; longer ones fall into the last cell."""
+
+TIMES = {"first_care": "first_care", "role1": "role1", "role2": "role2", "surgery": "surgery"}
+"""Measured times from the injury (for agents: exposure) -> column of PATIENT."""
+
+SHARES = {"first_care": 10, "role2": 60, "surgery": 120}
+"""The 10-1-2 standard: care within 10 minutes, Role 2 within 1 h, surgery within 2 h."""
+
+DAILY = ("arrivals", "returned_to_duty", "litters", "seats", "transfusions")
+"""What is counted by day and role: first arrivals at a facility of the role, returns to duty from it, departures of
+those who need a litter and of those who can sit, transfusions there. Role 0 is everything before Role 1: the point of
+injury, staging units and the way."""
+
+LITTER_TRIAGE = (1, 2)
+"""True triage categories that need a litter; T3 can sit (a planning assumption, as in `engine.kernel.transport`)."""
+
+LAST_DAY = 50_000
+"""What happens later is counted on this day."""
+
+NOTHING = "nothing"
+"""In place of one of WAITING_FOR: the dead who waited for nothing, because something was being done."""
+
+_ROLES = 5
+_DEAD = np.isin(np.arange(256), (KIA, DOW, DIED_NONBATTLE))  # by status
+_LITTER = np.isin(np.arange(256), LITTER_TRIAGE)  # by triage category
+_DEPARTED, _TRANSFUSION = EVENTS.index("departed"), TREATMENTS.index("blood_transfusion")
+
+
+class Measures:
+    """Counts of one or more chunks of a scenario; `merge` adds those of another replication."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._fronts = [f.name for f in scenario.fronts]
+        self._places = ["en route", "POI", *(f.id for f in scenario.facilities)]
+        self._roles = np.array([0, 0, *(f.role for f in scenario.facilities)], np.int64)  # of `_places`
+        self.patients = 0
+        self.outcomes = np.zeros((len(STREAMS), 4, len(STATUSES)), np.int64)  # by stream, true triage, status
+        self.by_front = np.zeros((len(self._fronts), len(STATUSES)), np.int64)
+        self.rtd72 = np.zeros(len(STREAMS), np.int64)
+        self.arrived = np.zeros(len(STREAMS), np.int64)  # at an MTF
+        self.arrived_rtd72 = 0  # battle casualties
+        self.times = {name: np.zeros(_MINUTES + 1, np.int64) for name in TIMES}
+        self.deaths = np.zeros((len(WAITING_FOR) + 1, len(self._places)), np.int64)  # last row: NOTHING
+        self.daily = np.zeros((0, len(DAILY), _ROLES), np.int64)  # as many days as were needed
+
+    def add(self, chunk: Chunk) -> None:
+        """Counts the patients of a chunk."""
+        p = chunk.patients
+        self.patients += len(p)
+        shape = self.outcomes.shape
+        place = (p["stream"].astype(np.int64) * shape[1] + p["triage"]) * shape[2] + p["status"]
+        self.outcomes += np.bincount(place, minlength=self.outcomes.size).reshape(shape)
+        place = p["front"].astype(np.int64) * len(STATUSES) + p["status"]
+        self.by_front += np.bincount(place, minlength=self.by_front.size).reshape(self.by_front.shape)
+        back = p["rtd72"] == 1
+        self.rtd72 += np.bincount(p["stream"][back], minlength=len(STREAMS))
+        reached = np.maximum.reduce([p[f"role{r}"] for r in (1, 2, 3, 4)]) >= 0
+        self.arrived += np.bincount(p["stream"][reached], minlength=len(STREAMS))
+        self.arrived_rtd72 += int(np.count_nonzero(reached & back & (p["stream"] == 0)))
+        for name, column in TIMES.items():
+            self.times[name] += _minutes(p, column)
+        self._add_deaths(p)
+        self._add_days(chunk)
+
+    def _add_deaths(self, p: Table) -> None:
+        dead = np.flatnonzero(_DEAD[p["status"]])
+        waited = np.minimum(p["waiting_for"][dead], len(WAITING_FOR)).astype(np.int64)
+        place = waited * len(self._places) + p["facility"][dead] + 2
+        self.deaths += np.bincount(place, minlength=self.deaths.size).reshape(self.deaths.shape)
+
+    def _add_days(self, chunk: Chunk) -> None:
+        p, events, treatments = chunk.patients, chunk.events, chunk.treatments
+        for role in range(1, _ROLES):
+            at = p[f"role{role}"]
+            self._count("arrivals", at[at >= 0], role)
+        back = np.flatnonzero(p["status"] == RTD)
+        self._count("returned_to_duty", p["closed"][back], self._role_of(p, back))
+        left = np.flatnonzero(events["kind"] == _DEPARTED)
+        lying = _LITTER[p["triage"][events["patient"][left]]]
+        for what, rows in (("litters", left[lying]), ("seats", left[~lying])):
+            self._count(what, events["at"][rows], self._role_of(events, rows))
+        given = np.flatnonzero(treatments["kind"] == _TRANSFUSION)
+        self._count("transfusions", treatments["start"][given], self._role_of(treatments, given))
+
+    def _role_of(self, table: Table, rows: Any) -> Any:
+        """Role of the rows' facilities, 0 before Role 1."""
+        return self._roles[table["facility"][rows] + 2]
+
+    def _count(self, what: str, at: Any, role: Any) -> None:
+        """Count events at times `at` (ms) by day and `role` (one, or one each)."""
+        if len(at) == 0:
+            return
+        day = np.minimum(at // DAY, LAST_DAY)
+        self._reach(int(day.max()) + 1)
+        found = np.bincount(day * _ROLES + role, minlength=len(self.daily) * _ROLES)
+        self.daily[:, DAILY.index(what)] += found.reshape(-1, _ROLES)
+
+    def _reach(self, days: int) -> None:
+        """Make room for so many days."""
+        missing = days - len(self.daily)
+        if missing > 0:
+            self.daily = np.pad(self.daily, ((0, missing), (0, 0), (0, 0)))
+
+    def merge(self, other: "Measures") -> None:
+        """Adds the counts of another replication of the same scenario."""
+        self.patients += other.patients
+        self.outcomes += other.outcomes
+        self.by_front += other.by_front
+        self.rtd72 += other.rtd72
+        self.arrived += other.arrived
+        self.arrived_rtd72 += other.arrived_rtd72
+        for name in TIMES:
+            self.times[name] += other.times[name]
+        self.deaths += other.deaths
+        self._reach(len(other.daily))
+        self.daily[: len(other.daily)] += other.daily
+
+    def summary(self) -> dict[str, Any]:
+        """The measures as plain numbers, ready for JSON; rates are None where the denominator is 0."""
+        by_status = self.outcomes.sum(axis=(0, 1))
+        return {
+            "patients": self.patients,
+            "outcomes": dict(zip(STATUSES, by_status.tolist(), strict=True)),
+            "categories": {
+                stream: {
+                    "patients": int(self.outcomes[k].sum()),
+                    "triage": {f"T{t}": int(self.outcomes[k, t].sum()) for t in (1, 2, 3)},
+                    "outcomes": dict(zip(STATUSES, self.outcomes[k].sum(axis=0).tolist(), strict=True)),
+                }
+                for k, stream in enumerate(STREAMS)
+            },
+            "triage": {f"T{t}": int(self.outcomes[:, t].sum()) for t in (1, 2, 3)},
+            "fronts": {
+                name: {"patients": int(row.sum()), "outcomes": dict(zip(STATUSES, row.tolist(), strict=True))}
+                for name, row in zip(self._fronts, self.by_front, strict=True)
+            },
+            "mortality": self._holcomb(),
+            "rtd_within_72h": dict(zip(STREAMS, self.rtd72.tolist(), strict=True)),
+            "minutes_from_injury": {name: self._time(name) for name in TIMES},
+            "deaths_by_waiting_for": self._deaths_by_waiting_for(),
+            "by_role": {what: self._by_role(k) for k, what in enumerate(DAILY)},
+            "by_day": self._by_day(),
+        }
+
+    def _deaths_by_waiting_for(self) -> dict[str, dict[str, int]]:
+        """What the dead were waiting for -> where they died -> deaths; what never happened is left out."""
+        return {
+            what: {place: int(n) for place, n in zip(self._places, row, strict=True) if n}
+            for what, row in zip((*WAITING_FOR, NOTHING), self.deaths, strict=True)
+            if row.any()
+        }
+
+    def _by_role(self, what: int) -> dict[str, int]:
+        """Totals by role; those without any are left out."""
+        totals = self.daily[:, what].sum(axis=0).tolist()
+        return {_role_name(role): n for role, n in enumerate(totals) if n}
+
+    def _by_day(self) -> dict[str, Any]:
+        """Counts by day, the scenario's first day first: returns to duty by role, the others of all roles together."""
+        daily = {what: self.daily[:, k] for k, what in enumerate(DAILY)}
+        back = daily["returned_to_duty"]
+        return {
+            "returned_to_duty": {
+                _role_name(role): back[:, role].tolist() for role in range(_ROLES) if back[:, role].any()
+            },
+            "role4_arrivals": daily["arrivals"][:, 4].tolist(),
+            **{what: daily[what].sum(axis=1).tolist() for what in ("litters", "seats", "transfusions")},
+        }
+
+    def _holcomb(self) -> dict[str, Any]:
+        """%KIA, %DOW and CFR of battle casualties with their denominators (Holcomb et al., J Trauma 2006;60:397)."""
+        battle = self.outcomes[0].sum(axis=0)
+        casualties, rtd72 = int(battle.sum()), int(self.rtd72[0])
+        kia, dow = int(battle[KIA]), int(battle[DOW])
+        seriously = casualties - rtd72
+        admitted = int(self.arrived[0]) - self.arrived_rtd72
+        return {
+            "battle_casualties": casualties,
+            "kia": kia,
+            "dow": dow,
+            "percent_kia": _percent(kia, seriously),
+            "percent_kia_of": seriously,
+            "percent_dow": _percent(dow, admitted),
+            "percent_dow_of": admitted,
+            "case_fatality_rate": _percent(kia + dow, casualties),
+            "case_fatality_rate_of": casualties,
+        }
+
+    def _time(self, name: str) -> dict[str, Any]:
+        """Number, median minutes and, where there is a standard, the share within it."""
+        counts = self.times[name]
+        total = int(counts.sum())
+        result: dict[str, Any] = {"patients": total, "median": None}
+        if total:
+            reached = np.cumsum(counts)
+            cell = int(np.searchsorted(reached, 0.5 * total))
+            before = int(reached[cell - 1]) if cell else 0
+            result["median"] = round(cell + (0.5 * total - before) / int(counts[cell]), 1)
+        if name in SHARES:
+            within = int(counts[: SHARES[name]].sum())
+            result[f"percent_within_{SHARES[name]}"] = _percent(within, total)
+        return result
+
+
+def _minutes(p: Table, column: str) -> Any:
+    """Counts by whole minute from the injury to `column`, of those who got there; shape (_MINUTES + 1,)."""
+    reached = p[column] >= 0
+    minutes = (p[column][reached] - p["time"][reached]) // MINUTE
+    return np.bincount(np.minimum(minutes, _MINUTES), minlength=_MINUTES + 1)
+
+
+def _role_name(role: int) -> str:
+    return f"role{role}" if role else "before_role1"
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return round(100.0 * part / whole, 2) if whole else None

@@ -1,0 +1,320 @@
+"""The two tables of a run beside its patients: `facilities`, the resources over time, and `measures`, one figure a row.
+
+`COLUMNS` and `MEASURES` are the specification, from which `docs/records.md` is generated.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from engine.measures.patients import SHARES
+from engine.measures.resources import CATEGORIES, RESOURCES, FlowMeasures, intervals
+from engine.records.formats.flat import Column
+from engine.scenario.derived import Scenario, start_seconds
+from engine.tables.columns import STATUSES, STREAMS, Table
+
+if TYPE_CHECKING:
+    from engine.run.merging import Merged
+    from engine.run.simulation import Simulation
+
+SCOPES = ("run", "category", "front", "place", "resource", "transport", "vehicle", "role")
+"""What a row of `measures` is about; the columns that name it are filled, the others null."""
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "facilities": (
+        Column("start", "time", "begin of the interval"),
+        Column("end", "time", "end of the interval"),
+        Column("facility", "text", "id of the facility"),
+        Column("role", "integer", "role of the facility, 0 for a staging unit, 1 to 4"),
+        Column("resource", "text", "the resource; only those with a limit are listed", codes=RESOURCES),
+        Column("in_use", "number", "occupancy: mean over the interval", "units"),
+        Column("queue", "number", "patients waiting for it: mean over the interval", "patients"),
+        Column(
+            "utilisation",
+            "number",
+            "occupancy as a share of the capacity offered over the interval, null where none was",
+            nullable=True,
+        ),
+        Column("capacity", "integer", "capacity at the end of the interval", "units", nullable=True),
+        Column("in_use_at_end", "integer", "occupancy at the end of the interval", "units"),
+        Column("queue_at_end", "integer", "patients waiting for it at the end of the interval", "patients"),
+    ),
+    "measures": (
+        Column("measure", "text", "what was measured: see the list of measures"),
+        Column("scope", "text", "what it is about", codes=SCOPES),
+        Column("facility", "text", "id of a facility, 'POI' or 'en route'", nullable=True),
+        Column("resource", "text", "resource of the facility", codes=RESOURCES, nullable=True),
+        Column("vehicle", "text", "id of a pool of vehicles", nullable=True),
+        Column("front", "text", "front", nullable=True),
+        Column("category", "text", "category of the casualties", codes=STREAMS, nullable=True),
+        Column(
+            "triage",
+            "text",
+            "triage category: of patients the true one, of waits the assigned one",
+            codes=CATEGORIES,
+            nullable=True,
+        ),
+        Column("role", "integer", "role, 0 for everything before Role 1", nullable=True),
+        Column("day", "integer", "day, 1 is the scenario's first", nullable=True),
+        Column("detail", "text", "what of it: see the list of measures", nullable=True),
+        Column("value", "number", "the value, null where the denominator is 0", nullable=True),
+        Column("unit", "text", "unit of the value"),
+        Column("denominator", "number", "what the value was divided by", nullable=True),
+        Column("of", "text", "what the denominator counts", nullable=True),
+    ),
+}
+
+
+class Measure(NamedTuple):
+    """A measure of table `measures`: `of` names its denominator, where it has one."""
+
+    unit: str
+    meaning: str
+    of: str | None = None
+
+
+_WAITS = "waits, those of no length included"
+
+MEASURES: dict[str, Measure] = {
+    "patients": Measure("patients", "casualties; also by category, front and true triage"),
+    "outcome": Measure("patients", "casualties with the outcome in `detail`", "patients"),
+    "percent_kia": Measure("%", "%KIA (Holcomb)", "battle casualties less RTD within 72 h"),
+    "percent_dow": Measure(
+        "%", "%DOW (Holcomb)", "battle casualties who reached a facility less RTD within 72 h"
+    ),
+    "case_fatality_rate": Measure("%", "CFR (Holcomb)", "battle casualties"),
+    "rtd_within_72h": Measure("patients", "returned to duty within 72 h of the injury", "patients"),
+    "median_minutes": Measure("minutes", "median time from the injury to what `detail` says", "patients"),
+    "percent_in_time": Measure(
+        "%", "patients who got what `detail` says within the 10-1-2 standard", "patients"
+    ),
+    "deaths": Measure(
+        "patients", "deaths by place and, in `detail`, by what the dead were waiting for", "deaths"
+    ),
+    "arrivals": Measure("patients", "first arrivals at a facility of the role; of Role 4 also by day"),
+    "returned_to_duty": Measure("patients", "returned to duty, by role and day"),
+    "litters": Measure(
+        "patients", "litter demand: departures of those who need one (true T1, T2), by role left, and by day"
+    ),
+    "seats": Measure("patients", "departures of those who can sit (true T3), by role left, and by day"),
+    "transfusions": Measure("treatments", "blood transfusions by role, and by day"),
+    "capacity": Measure("units", "mean capacity"),
+    "served": Measure("patients", "patients who got the resource"),
+    "mean_wait": Measure("minutes", "mean wait; also by assigned triage", _WAITS),
+    "mean_queue": Measure("patients", "mean number waiting"),
+    "max_queue": Measure("patients", "most waiting at a time"),
+    "mean_in_use": Measure("units", "mean occupancy"),
+    "max_in_use": Measure("units", "highest occupancy"),
+    "utilisation": Measure("%", "share in use of what was offered", "unit-hours offered"),
+    "blocked": Measure("minutes", "time held by patients who were done with it"),
+    "deaths_waiting": Measure("patients", "deaths while waiting for it"),
+    "sorties": Measure("sorties", "sorties"),
+    "carried": Measure("patients", "patients carried"),
+    "carried_lying": Measure("patients", "patients carried on litters"),
+    "load": Measure(
+        "%", "patients carried as a share of the places offered", "litters and seats of all sorties"
+    ),
+    "busy": Measure("minutes", "time of vehicles on their way"),
+    "lost": Measure("vehicles", "vehicles lost"),
+    "arrived": Measure("patients", "arrivals at the facility, each time counted"),
+    "refused": Measure("patients", "patients refused at the door"),
+    "bypassed": Measure("patients", "patients for whom the facility was passed over"),
+    "blood_used": Measure("units", "units of blood used"),
+    "blood_short": Measure("units", "units of blood that were needed and not there"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunTable:
+    """A table by columns of plain values: None is null, times are seconds since 1970."""
+
+    name: str
+    columns: tuple[Column, ...]
+    values: list[list[Any]]
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.values[0])
+
+
+class Findings(NamedTuple):
+    """What a planner reads of one replication; `summary` is what summary.json holds."""
+
+    summary: dict[str, Any]
+    facilities: RunTable
+    measures: RunTable
+
+
+def findings(simulation: "Simulation | Merged", scenario: Scenario) -> Findings:
+    """The measures of a finished simulation of the resolved `scenario`: those of the patients and of the network."""
+    flow = flow_of(simulation, scenario)
+    found = summary(simulation, flow)
+    return Findings(found, facilities_table(scenario, flow.series()), measures_table(found))
+
+
+def summary(simulation: "Simulation | Merged", flow: FlowMeasures) -> dict[str, Any]:
+    """What summary.json holds."""
+    return simulation.measures.summary() | {"flow": flow.summary()}
+
+
+def flow_of(simulation: "Simulation | Merged", scenario: Scenario) -> FlowMeasures:
+    """What the network of a finished simulation did."""
+    flow: FlowMeasures | None = getattr(simulation, "flow", None)
+    return FlowMeasures.empty(scenario) if flow is None else flow
+
+
+def facilities_table(scenario: Scenario, series: Table) -> RunTable:
+    """One row for each sample of `FlowMeasures.series`."""
+    start = start_seconds(scenario)
+    facility = series["facility"].astype(np.int64)
+    ids = [f.id for f in scenario.facilities]
+    roles = [f.role for f in scenario.facilities]
+    values: list[list[Any]] = [
+        (intervals(series) // 1000 + start).tolist(),
+        (series["at"] // 1000 + start).tolist(),
+        [ids[f] for f in facility],
+        [roles[f] for f in facility],
+        [RESOURCES[r] for r in series["resource"]],
+        [round(x, 4) for x in series["in_use"].tolist()],
+        [round(x, 4) for x in series["queue"].tolist()],
+        [
+            round(used / offered, 4) if offered > 0 else None
+            for used, offered in zip(series["in_use"].tolist(), series["offered"].tolist(), strict=True)
+        ],
+        [n if n >= 0 else None for n in series["capacity"].tolist()],
+        series["in_use_now"].tolist(),
+        series["queue_now"].tolist(),
+    ]
+    return RunTable("facilities", COLUMNS["facilities"], values)
+
+
+def measures_table(found: dict[str, Any]) -> RunTable:
+    """The measures of a summary as tidy rows; counts by day that are 0 are left out."""
+    columns = COLUMNS["measures"]
+    rows = [*_patients(found), *_times(found), *_deaths(found), *_days(found), *_flow(found["flow"])]
+    values = [[row.get(column.name) for row in rows] for column in columns]
+    return RunTable("measures", columns, values)
+
+
+def _row(measure: str, scope: str, value: Any, denominator: Any = None, **names: Any) -> dict[str, Any]:
+    unit, _, of = MEASURES[measure]
+    return {
+        "measure": measure,
+        "scope": scope,
+        "value": value,
+        "unit": unit,
+        "denominator": denominator,
+        "of": of if denominator is not None else None,
+        **names,
+    }
+
+
+def _patients(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Casualties, outcomes and Holcomb's rates."""
+    groups: list[tuple[str, dict[str, Any], dict[str, Any]]] = [("run", {}, found)]
+    groups += [("category", {"category": name}, row) for name, row in found["categories"].items()]
+    groups += [("front", {"front": name}, row) for name, row in found["fronts"].items()]
+    for scope, names, group in groups:
+        yield _row("patients", scope, group["patients"], **names)
+        for triage, count in group.get("triage", {}).items():
+            yield _row("patients", scope, count, triage=triage, **names)
+        for status in STATUSES:
+            count = group["outcomes"][status]
+            yield _row("outcome", scope, count, group["patients"], detail=status, **names)
+    for rate in ("percent_kia", "percent_dow", "case_fatality_rate"):
+        mortality = found["mortality"]
+        yield _row(rate, "category", mortality[rate], mortality[f"{rate}_of"], category="battle")
+    for name, count in found["rtd_within_72h"].items():
+        patients = found["categories"][name]["patients"]
+        yield _row("rtd_within_72h", "category", count, patients, category=name)
+
+
+def _times(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Medians from the injury, and the shares in time of those who got there (the 10-1-2 standard)."""
+    for name, time in found["minutes_from_injury"].items():
+        yield _row("median_minutes", "run", time["median"], time["patients"], detail=name)
+    for name, limit in SHARES.items():
+        time = found["minutes_from_injury"][name]
+        detail = f"{name} within {limit} minutes"
+        yield _row("percent_in_time", "run", time[f"percent_within_{limit}"], time["patients"], detail=detail)
+
+
+def _deaths(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    deaths = sum(sum(places.values()) for places in found["deaths_by_waiting_for"].values())
+    for what, places in found["deaths_by_waiting_for"].items():
+        for place, count in places.items():
+            yield _row("deaths", "place", count, deaths, facility=place, detail=what)
+
+
+def _days(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Totals by role, then counts by day."""
+    for measure, roles in found["by_role"].items():
+        for role, count in roles.items():
+            yield _row(measure, "role", count, role=_role_number(role))
+    days = found["by_day"]
+    for role, counts in days["returned_to_duty"].items():
+        for day, count in enumerate(counts, 1):
+            if count:
+                yield _row("returned_to_duty", "role", count, role=_role_number(role), day=day)
+    for measure, name, role in (
+        ("arrivals", "role4_arrivals", {"role": 4}),
+        ("litters", "litters", {}),
+        ("seats", "seats", {}),
+        ("transfusions", "transfusions", {}),
+    ):
+        for day, count in enumerate(days[name], 1):
+            if count:
+                yield _row(measure, "role" if role else "run", count, day=day, **role)
+
+
+def _role_number(name: str) -> int:
+    return int(name[-1]) if name != "before_role1" else 0
+
+
+def _flow(flow: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Resources, waits for transport, vehicles and facilities."""
+    for row in flow["resources"]:
+        names = {"facility": row["facility"], "resource": row["resource"]}
+        for measure in ("capacity", "served", "mean_queue", "max_queue", "mean_in_use", "max_in_use"):
+            yield _row(measure, "resource", row[measure], **names)
+        yield _row("utilisation", "resource", _percent(row["utilisation"]), row["capacity_hours"], **names)
+        yield from _waits("resource", row, names)
+        yield _row("blocked", "resource", row["blocked_minutes"], **names)
+        yield _row("deaths_waiting", "resource", row["deaths_waiting"], **names)
+    for row in flow["transport"]:
+        names = {"facility": row["origin"], "front": row["front"]}
+        yield from _waits("transport", row, names)
+        yield _row("mean_queue", "transport", row["mean_queue"], **names)
+        yield _row("deaths_waiting", "transport", row["deaths_waiting"], **names)
+    for row in flow["vehicles"]:
+        names = {"vehicle": row["vehicle"]}
+        hours = round(row["number"] * flow["days"] * 24, 3)
+        yield _row("utilisation", "vehicle", _percent(row["utilisation"]), hours, **names)
+        offered = row["litters_offered"] + row["seats_offered"]
+        yield _row("load", "vehicle", _percent(row["load"]), offered, **names)
+        for measure, field in (
+            ("capacity", "number"),
+            ("sorties", "sorties"),
+            ("carried", "patients"),
+            ("carried_lying", "litters_used"),
+            ("busy", "busy_minutes"),
+            ("lost", "lost"),
+        ):
+            yield _row(measure, "vehicle", row[field], **names)
+    for row in flow["facilities"]:
+        for measure in ("arrived", "refused", "bypassed", "blood_used", "blood_short"):
+            yield _row(measure, "place", row[measure], facility=row["facility"])
+
+
+def _waits(scope: str, row: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield _row("mean_wait", scope, row["mean_wait_minutes"], row["waits"], **names)
+    for triage in CATEGORIES:
+        value = row[f"mean_wait_minutes_{triage}"]
+        if value is not None:
+            yield _row("mean_wait", scope, value, row[f"waits_{triage}"], triage=triage, **names)
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 4)

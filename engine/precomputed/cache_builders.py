@@ -1,0 +1,44 @@
+"""Makes the values of `engine.precomputed.cache_keys`: what loads NumPy, and the kernel where a value needs it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from engine.arrivals import generate
+from engine.compile import model
+from engine.measures import whole_run
+from engine.records.code_tables import Coded
+from engine.run.simulation import DEFAULT_CHUNK, Simulation
+from engine.scenario.derived import Scenario
+from scenarios import catalogue
+
+
+def names(s: Scenario) -> dict[str, dict[str, Any]]:
+    """By nation of the fronts: the fields of its `catalogue.Names`."""
+    nations = sorted({code for front in s.fronts for code in front.nations})
+    return {code: msgspec.structs.asdict(catalogue.names(code)) for code in nations}
+
+
+def diagnoses(_: Any) -> tuple[tuple[Coded, ...], tuple[Coded, ...]]:
+    """Codes and texts of all conditions, and of all external causes."""
+    conditions = tuple(Coded(c.code, c.display) for c in catalogue.conditions())
+    return conditions, tuple(Coded(c.code, c.display) for c in catalogue.external_causes())
+
+
+MAKERS: dict[str, Callable[[Any], Any]] = {
+    **model.TABLES,
+    "names": names,
+    "diagnoses": diagnoses,
+    "arrivals": generate.plan,
+    "severity": model.tilted_severity,
+}
+"""What makes each kind of value of a scenario."""
+
+
+def measures(s: Scenario, seed: int, replication: int, made: Mapping[str, Any]) -> bytes:
+    """What summary.json holds, as JSON, of a run of the resolved scenario that is simulated for it."""
+    simulation = Simulation(s, seed, replication, DEFAULT_CHUNK, made)
+    for _ in simulation:
+        pass
+    return msgspec.json.encode(whole_run.findings(simulation, s).summary)

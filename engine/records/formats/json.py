@@ -1,0 +1,30 @@
+"""JSON: one array of all patients, one a line."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from engine.records.code_tables import Lexicon
+from engine.records.formats import Frame
+from engine.records.formats.compression import frame
+from engine.records.formats.fragments import encoded
+from engine.tables.columns import Chunk
+
+
+def encode(chunks: Sequence[Chunk], lexicon: Lexicon, compress: str) -> list[Frame]:
+    """One frame a chunk; the run's first chunk opens the array, its last closes it."""
+    frames = []
+    encoder = msgspec.json.Encoder()
+    for chunk in chunks:
+        raw = bytearray()
+        opening = b"[\n" if chunk.first == 0 else b",\n"
+        for patients in encoded(chunk, lexicon):
+            raw += opening
+            raw += encoder.encode_lines(patients)[:-1].replace(b"\n", b",\n")  # texts hold no bare line feed
+            opening = b",\n"
+        if chunk.first == 0 and len(chunk) == 0:
+            raw += b"["
+        if chunk.last:
+            raw += b"\n]\n"
+        frames.append(frame("patients", raw, compress, len(chunk), len(chunk)))
+    return frames

@@ -1,0 +1,200 @@
+"""Scenarios written as TOML: short, or with a comment for every field, ready to edit. Reading it back is exact."""
+
+import json
+import re
+import textwrap
+from functools import cache
+from typing import Any
+
+from msgspec import NODEFAULT, Struct
+from msgspec import inspect as mi
+
+from engine.scenario.parsing import NONE, allowed
+from engine.scenario.structs import Distribution, Scenario
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+_WIDTH = 100
+_HEAD = """\
+A scenario of goldenhour. A line that begins with "# " says what the next field means and what may stand
+there; one that begins with "#" alone is an example of a field that is not set: take the # away to set it.
+Durations are minutes, rates casualties per 1,000 strength per day, shares fractions of 1."""
+
+
+def to_toml(s: Scenario, commented: bool = False) -> str:
+    """The scenario as TOML; `parse` of it gives an equal scenario. `commented`: every field explained."""
+    lines = [f"# {line}" for line in _HEAD.splitlines()] if commented else []
+    fields = _fields(Scenario)
+    simple = [name for name, field in fields.items() if not _table_of(field) and not _tables_of(field)]
+    lines += _body(s, simple, commented, "")
+    for name, field in fields.items():
+        value = getattr(s, name)
+        if _tables_of(field):
+            lines += _array(name, field, value, commented)
+        elif _table_of(field):
+            lines += _table(name, field, value, commented)
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+@cache
+def _fields(cls: type[Struct]) -> dict[str, mi.Field]:
+    found = mi.type_info(cls)
+    assert isinstance(found, mi.StructType)
+    return {field.encode_name: field for field in found.fields}
+
+
+def _options(kind: mi.Type) -> list[mi.Type]:
+    """The types a field may have, without None and annotations."""
+    while isinstance(kind, mi.Metadata):
+        kind = kind.type
+    if isinstance(kind, mi.UnionType):
+        return [t for option in kind.types for t in _options(option)]
+    return [] if isinstance(kind, mi.NoneType) else [kind]
+
+
+def _table_of(field: mi.Field) -> type[Struct] | None:
+    """The Struct a field holds, if it becomes a table of its own; distributions stay on one line."""
+    for option in _options(field.type):
+        if isinstance(option, mi.StructType) and option.cls is not Distribution:
+            return option.cls
+    return None
+
+
+def _tables_of(field: mi.Field) -> type[Struct] | None:
+    """The Struct of a field that is a list of tables."""
+    for option in _options(field.type):
+        if isinstance(option, mi.ListType):
+            for item in _options(option.item_type):
+                if isinstance(item, mi.StructType) and item.cls is not Distribution:
+                    return item.cls
+    return None
+
+
+def _table(name: str, field: mi.Field, value: Struct | None, commented: bool) -> list[str]:
+    """`[name]` with its fields and the tables within."""
+    cls = _table_of(field)
+    assert cls is not None
+    is_set = value is not None and (value != _default(field) or name == "casualties")
+    if not is_set and not commented:
+        return []
+    lines = ["", *(_comment(_about(field)) if commented else [])]
+    lines.append(f"[{name}]" if is_set else f"#[{name}]")
+    return [*lines, *_whole(value if is_set else cls, commented, name)]
+
+
+def _array(name: str, field: mi.Field, values: list[Any], commented: bool) -> list[str]:
+    """`[[name]]` per item; commented, the first (or an example) explains the fields."""
+    cls = _tables_of(field)
+    assert cls is not None
+    lines: list[str] = []
+    if commented:
+        lines += ["", *_comment(_about(field))]
+        if not values:
+            lines += [f"#[[{name}]]", *_whole(cls, True, name)]
+    for i, value in enumerate(values):
+        first = commented and i == 0
+        lines += [*([] if first else [""]), f"[[{name}]]", *_whole(value, first, name)]
+    return lines
+
+
+def _whole(value: Any, commented: bool, name: str) -> list[str]:
+    """The fields of a Struct and then the tables within it; of a Struct's class: examples only."""
+    fields = _fields(value if isinstance(value, type) else type(value))
+    simple = [key for key, field in fields.items() if not _table_of(field) and not _tables_of(field)]
+    lines = _body(value, simple, commented, name)
+    for key, field in fields.items():
+        inside = None if isinstance(value, type) else getattr(value, key)
+        if _tables_of(field):
+            lines += _array(f"{name}.{key}", field, inside or [], commented)
+        elif _table_of(field):
+            lines += _table(f"{name}.{key}", field, inside, commented)
+    return lines
+
+
+def _body(value: Any, keys: list[str], commented: bool, place: str) -> list[str]:
+    """`key = value` of the fields of a Struct; of a Struct's class instead of an instance: examples only."""
+    cls = value if isinstance(value, type) else type(value)
+    lines = []
+    for key in keys:
+        field = _fields(cls)[key]
+        default = _default(field)
+        current = default if value is cls else getattr(value, key)
+        shown = value is not cls and (default is NODEFAULT or current != default)
+        shown = shown or (commented and value is not cls and current not in (None, [], {}))
+        if commented:
+            lines += [*([] if place else [""]), *_comment(_about(field))]
+        if shown:
+            lines.append(f"{_key(key)} = {_inline(current)}")
+        elif commented:
+            example = current if current not in (None, [], {}, NODEFAULT) else _example(field)
+            lines.append(f"#{_key(key)} = {_inline(example)}")
+    return lines
+
+
+def _default(field: mi.Field) -> Any:
+    if field.default_factory is not NODEFAULT:
+        return field.default_factory()
+    return field.default
+
+
+def describe(kind: mi.Type) -> dict[str, Any]:
+    """Description and examples of a field's type, from its msgspec.Meta."""
+    if isinstance(kind, mi.Metadata):
+        return {**(kind.extra_json_schema or {}), **describe(kind.type)}
+    if isinstance(kind, mi.UnionType):
+        return {key: text for option in kind.types for key, text in describe(option).items()}
+    return {}
+
+
+def _example(field: mi.Field) -> Any:
+    return describe(field.type).get("examples", [""])[0]
+
+
+def _about(field: mi.Field) -> str:
+    """What a field means and what may stand there."""
+    text = str(describe(field.type).get("description", ""))
+    options = _options(field.type)
+    tables = [t for t in options if isinstance(t, (mi.StructType, mi.ListType))]
+    if any(isinstance(t, mi.StructType) and t.cls is Distribution for t in options):
+        many = " or a list of them" if len(options) > 1 else ""
+        return f"{text} [a distribution{many}: {_distribution_help()}]"
+    if tables and (_table_of(field) or _tables_of(field)):
+        return text
+    return f"{text} [{allowed(field.type)}]"
+
+
+def _distribution_help() -> str:
+    return str(describe(_fields(Distribution)["distribution"].type)["description"])
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(text, _WIDTH)]
+
+
+def _key(key: str) -> str:
+    return key if _PLAIN_KEY.match(key) else _text(key)
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _inline(value: Any) -> str:
+    """Any value on one line; unset fields of Structs left out."""
+    if value is None:
+        return _text(NONE)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_inline(item) for item in value) + "]"
+    if isinstance(value, Struct):
+        value = {
+            key: getattr(value, key)
+            for key, field in _fields(type(value)).items()
+            if field.default is NODEFAULT or getattr(value, key) != _default(field)
+        }
+    items = ", ".join(f"{_key(str(key))} = {_inline(item)}" for key, item in value.items())
+    return f"{{ {items} }}" if items else "{}"
