@@ -28,7 +28,7 @@ from rich.table import Table
 
 import scenarios
 from actors.cache import actor as cache
-from actors.cache.local import Settings
+from actors.cache.local import CacheSettings
 from actors.cluster import session
 from actors.run import pipeline
 from bench import results_file
@@ -37,7 +37,7 @@ from engine.arrivals import generate
 from engine.compile import model as compiled
 from engine.precomputed import cache_keys
 from engine.records import formats
-from engine.records.code_tables import Lexicon, Words
+from engine.records.code_tables import CodeTables, TextSource
 from engine.run.simulation import Simulation
 from engine.scenario import derived as scenario_module
 from engine.scenario.derived import Scenario
@@ -89,11 +89,11 @@ class Day:
         self._scenarios = stored()
         self._process = psutil.Process(self.stats().pid)
 
-    def stats(self) -> cache.Stats:
+    def stats(self) -> cache.CacheStatistics:
         """The actor's figures."""
         import ray
 
-        found: cache.Stats = ray.get(self._actor.stats.remote(), timeout=WAIT_SECONDS)
+        found: cache.CacheStatistics = ray.get(self._actor.stats.remote(), timeout=WAIT_SECONDS)
         return found
 
     def warm(self) -> None:
@@ -133,20 +133,22 @@ class Day:
 
     def _step(self, name: str, whole: bool) -> None:
         s = self._scenarios[name]
-        view = cache.Shared(self._actor, (cache.tag_of(name),))
-        asked = cache_keys.of_measures(s, s.seed, 0)
+        view = cache.SharedCache(self._actor, (cache.tag_of(name),))
+        asked = cache_keys.key_of_measures(s, s.seed, 0)
         (found,) = view.get([asked], WAIT_SECONDS)
-        self._compare(name, "measures", found, cache_keys.make(asked.kind, asked.inputs))
-        expected = _patients(s, {}, Lexicon(s))
+        self._compare(name, "measures", found, cache_keys.build_value(asked.kind, asked.inputs))
+        expected = _patients(s, {}, CodeTables(s))
         if whole:
             self._compare(name, "whole run", self._whole(s), expected)
         else:
-            made = view.made(s, cache_keys.SIMULATED)
+            made = view.made(s, cache_keys.SIMULATION_KINDS)
             model = compiled.compile_scenario(s, s.seed, 0, made)
             self._compare(name, "model", model.tobytes(), compiled.compile_scenario(s, s.seed, 0).tobytes())
-            self._compare(name, "arrivals", repr(plain(made["arrivals"])), repr(plain(generate.plan(s))))
-            words = Words(view.made(s, cache_keys.WORDS))
-            self._compare(name, "patients", _patients(s, made, Lexicon(s, words)), expected)
+            self._compare(
+                name, "arrivals", repr(plain(made["arrivals"])), repr(plain(generate.plan_arrivals(s)))
+            )
+            words = TextSource(view.made(s, cache_keys.TEXT_KINDS))
+            self._compare(name, "patients", _patients(s, made, CodeTables(s, words)), expected)
         held = sum(figures.bytes for figures in self.stats().namespaces.values())
         self.peak_mb = max(self.peak_mb, (self._process.memory_full_info().pss + held) / 1e6)
 
@@ -159,7 +161,7 @@ class Day:
         """The patients that a run of the pipeline writes."""
         output = self._folder / f"run-{self.answers}"
         request = pipeline.RunRequest(scenario=s, original=s, seed=s.seed, output=output, workers=1)
-        pipeline.run(request)
+        pipeline.run_scenario(request)
         return b"".join(path.read_bytes() for path in sorted(output.glob("patients-*.jsonl")))
 
 
@@ -174,10 +176,12 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _patients(s: Scenario, made: dict[str, Any], lexicon: Lexicon) -> bytes:
+def _patients(s: Scenario, made: dict[str, Any], lexicon: CodeTables) -> bytes:
     chunks = Simulation(s, s.seed, 0, pipeline.CHUNK_SIZE, made)
     return b"".join(
-        bytes(frame.data) for chunk in chunks for frame in formats.encode([chunk], lexicon, "jsonl", "none")
+        bytes(frame.data)
+        for chunk in chunks
+        for frame in formats.encode_chunks([chunk], lexicon, "jsonl", "none")
     )
 
 
@@ -194,14 +198,14 @@ def section(console: Console) -> bool:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="goldenhour-bench-") as folder,
-            session.start(None, workers=1),
+            session.start_session(None, workers=1),
         ):
-            actor = cache.start(Settings(redis_url=redis.url if redis else None))
+            actor = cache.start_cache(CacheSettings(redis_url=redis.url if redis else None))
             day = Day(actor, Path(folder), redis)
             day.warm()
             day.go()
             stats = day.stats()
-            cache.end()
+            cache.end_cache()
             ray.kill(actor)
     finally:
         if redis is not None:
@@ -213,7 +217,7 @@ def section(console: Console) -> bool:
     return _show(console, day, stats, redis is not None, time.perf_counter() - begun)
 
 
-def _show(console: Console, day: Day, stats: cache.Stats, with_redis: bool, seconds: float) -> bool:
+def _show(console: Console, day: Day, stats: cache.CacheStatistics, with_redis: bool, seconds: float) -> bool:
     table = Table(
         title=f"A day of the cache: {STEPS} runs, {SCENARIOS} scenarios, {EDITS} edits", title_justify="left"
     )

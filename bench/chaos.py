@@ -428,8 +428,8 @@ def main() -> None:
         )
         prepare_ray(place)
         ground = stack.enter_context(store_ground.ground())
-        os.environ.pop(database.URL, None)
-        os.environ[database.FOLDER] = str(ground.where.folder)
+        os.environ.pop(database.URL_VARIABLE, None)
+        os.environ[database.FOLDER_VARIABLE] = str(ground.where.folder)
         bench = Bench(Path(place), ground, dice)
         try:
             for number in range(1, options.rounds + 1):

@@ -5,12 +5,14 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from actors.cluster.package_root import ROOT
+from actors.cluster.package_root import PACKAGE_ROOT
 
 
 def git(*arguments: str) -> str:
     """What git prints, stripped; empty if it fails."""
-    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "-C", str(PACKAGE_ROOT), *arguments], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
@@ -25,7 +27,9 @@ def resolve(commit: str) -> str:
 def unpack(commit: str, folder: Path) -> Path:
     """Write the files of a commit into `folder`; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    packed = subprocess.run(["git", "-C", str(ROOT), "archive", commit], capture_output=True, check=True)
+    packed = subprocess.run(
+        ["git", "-C", str(PACKAGE_ROOT), "archive", commit], capture_output=True, check=True
+    )
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
     return folder

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors.cluster.package_root import ROOT
+from actors.cluster.package_root import PACKAGE_ROOT
 from bench import commits
 
 FORMATS = "jsonl,json,csv,parquet,msgpack"
@@ -65,7 +65,7 @@ Digests = dict[str, str]
 
 def names() -> list[str]:
     """All built-in scenarios."""
-    return sorted(path.stem for path in (ROOT / "scenarios" / "builtin").glob("*.toml"))
+    return sorted(path.stem for path in (PACKAGE_ROOT / "scenarios" / "builtin").glob("*.toml"))
 
 
 def jobs(scenarios: list[str], seeds: list[int], patients: int, on_ray: bool) -> list[tuple[str, list[str]]]:
@@ -150,7 +150,9 @@ def main() -> int:
         parser.error("name --before COMMIT, or --save FILE")
     with tempfile.TemporaryDirectory(prefix="goldenhour-compare-") as folder:
         place = Path(folder)
-        root = commits.unpack(commits.resolve(options.after), place / "after") if options.after else ROOT
+        root = (
+            commits.unpack(commits.resolve(options.after), place / "after") if options.after else PACKAGE_ROOT
+        )
         after = all_digests(root, "after", options)
         if options.save:
             options.save.write_text(json.dumps(after, indent=0))

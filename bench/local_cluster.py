@@ -17,7 +17,7 @@ from pathlib import Path
 
 from actors.cluster import package_root
 
-ROOT = package_root.ROOT
+ROOT = package_root.PACKAGE_ROOT
 DEPENDENCIES = ROOT / "out" / "cluster-venv"
 STOP_SECONDS = 30.0
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from actors.cluster.package_root import ROOT
+from actors.cluster.package_root import PACKAGE_ROOT
 from actors.run import journal
 from actors.run.output_folder import MANIFEST, PARTIAL
 from actors.store import database
@@ -65,11 +65,11 @@ class Release:
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Begin a command."""
-        environment = {name: value for name, value in os.environ.items() if name != database.URL}
+        environment = {name: value for name, value in os.environ.items() if name != database.URL_VARIABLE}
         environment |= {
             "PYTHONPATH": str(self.root),
             "PYTHONDONTWRITEBYTECODE": "1",
-            database.FOLDER: str(self.ground.where.folder),
+            database.FOLDER_VARIABLE: str(self.ground.where.folder),
             "GOLDENHOUR_SYNC_SECONDS": "0",
         }
         return subprocess.Popen(
@@ -114,7 +114,7 @@ def entered(ground: Ground, output: Path) -> bool:
 def from_to(old: Path, forward: bool) -> Iterator[Figure]:
     """One release writes and the other reads: the older writes if `forward`."""
     with store_ground.ground() as ground:
-        releases = Release("the older", old, ground), Release("this", ROOT, ground)
+        releases = Release("the older", old, ground), Release("this", PACKAGE_ROOT, ground)
         writer, reader = releases if forward else reversed(releases)
         done, cut = ground.base / "done", ground.base / "cut"
         answer = writer.call("run", *OPTIONS, "-o", str(done))

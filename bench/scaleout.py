@@ -74,10 +74,10 @@ def measure(nodes: int, patients: int, scenario: str, compress: str) -> dict[str
         small = scenarios.with_overrides(original, total=20_000)
         warm = {"scenario": scenarios.resolve(small), "original": small, "output": folder / "warm"}
         ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
-        pipeline.run(replace(request, **warm))
+        pipeline.run_scenario(replace(request, **warm))
         psutil.cpu_times_percent(interval=None)
         load = os.getloadavg()[0]
-        result = pipeline.run(request)
+        result = pipeline.run_scenario(request)
         busy = psutil.cpu_times_percent(interval=None)
         digest = hashlib.sha256()
         for part in result.parts:

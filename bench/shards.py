@@ -24,7 +24,7 @@ from actors.run.pipeline import Progress
 from bench import results_file
 from engine.measures import whole_run
 from engine.run.merging import Merged
-from engine.run.partition import shards
+from engine.run.partition import partition_fronts
 from engine.run.simulation import Simulation
 from engine.scenario import derived as scenarios
 from engine.scenario.structs import POI, Scenario
@@ -83,7 +83,7 @@ def drained(chunks: Any) -> tuple[int, float]:
 
 def alone(scenario: Scenario, number: int) -> dict[str, Any]:
     """Patients a second of processor time of one simulation, each shard and the merge: the best of three each."""
-    parts = shards(scenario, number)
+    parts = partition_fronts(scenario, number)
     for _ in Simulation(scenario, 1, 0):  # the kernel is loaded, and compiled where it has to be
         break
     fastest: dict[Any, tuple[int, float]] = {}
@@ -97,7 +97,7 @@ def alone(scenario: Scenario, number: int) -> dict[str, Any]:
         found["merge"] = drained(merged)
         for what, row in found.items():
             fastest[what] = min(row, fastest.get(what, row), key=lambda row: row[1])
-        same = whole_run.findings(whole, scenario) == whole_run.findings(merged, scenario)
+        same = whole_run.find_measures(whole, scenario) == whole_run.find_measures(merged, scenario)
         if found["merge"][0] != found["one"][0] or not same:
             raise SystemExit(f"{scenario.name}: the merged run is not the run of one simulator")
     speed = {what: round(patients / seconds) for what, (patients, seconds) in fastest.items()}
@@ -153,7 +153,7 @@ def on_ray(scenario: Scenario, number: int, chunk_size: int, folder: Path) -> di
             chunk_size=chunk_size,
             compress="zstd",
         )
-        done = pipeline.run(request, processors)
+        done = pipeline.run_scenario(request, processors)
         digests.add(tuple(part.sha256 for part in done.parts))
         for role, seconds in processors.by_role().items():
             result[role] = round(done.patients / max(seconds))

@@ -116,7 +116,7 @@ def hit_percent() -> float:
     """Look-ups of all namespaces that the cache answered itself, in percent, since it began."""
     import ray
 
-    found: actor.Stats = ray.get(actor.find().stats.remote(), timeout=60)
+    found: actor.CacheStatistics = ray.get(actor.find_cache().stats.remote(), timeout=60)
     hits = sum(each.hits for each in found.namespaces.values())
     asked = hits + sum(each.misses for each in found.namespaces.values())
     return round(100 * hits / max(1, asked), 1)
@@ -128,7 +128,7 @@ def run(number: int, place: store_ground.Ground) -> pipeline.RunResult:
     asked = store_ground.request(
         place.base / "out", name, number, patients, formats=formats, writers=writers, version=__version__
     )
-    result = recorder.run(asked, store_ground.registration(asked), place.where)
+    result = recorder.run_recorded(asked, store_ground.registration(asked), place.where)
     shutil.rmtree(asked.output)
     return result
 
@@ -157,7 +157,7 @@ def main() -> None:
     every = max(SAMPLE_SECONDS, options.minutes * 60 / 120)
     os.environ["GOLDENHOUR_CACHE"] = "on"  # as on a cluster: an actor for all runs
     print("  ".join(Sample._fields))
-    with store_ground.ground() as place, session.start(None, 1):
+    with store_ground.ground() as place, session.start_session(None, 1):
         for number in range(len(RUNS)):  # kernels are compiled, files come into the system's cache
             run(number, place)
         begun = looked = time.monotonic()

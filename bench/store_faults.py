@@ -33,9 +33,9 @@ def faults() -> Iterator[Figure]:
         ("out of connections", _take_all_connections),
         ("store actor killed", lambda place: _kill_store()),
     )
-    with store_ground.ground() as place, session.start(None, workers=2):
+    with store_ground.ground() as place, session.start_session(None, workers=2):
         lone = store_ground.request(place.base / "lone", "standard", 1, PATIENTS, workers=0)
-        pipeline.run(lone)
+        pipeline.run_scenario(lone)
         expected = store_ground.digest(lone.output)
         _through(place, "warm", None)
         before = store_ground.settled(place.connections, 2)
@@ -76,7 +76,7 @@ def _through(
                     time.sleep(PAUSE_SECONDS)
 
         entered = replace(store_ground.registration(asked), who=kind)
-        return recorder.run(asked, entered, place.where, report, said.append).patients == PATIENTS
+        return recorder.run_recorded(asked, entered, place.where, report, said.append).patients == PATIENTS
 
     with ThreadPoolExecutor(RUNS) as threads:
         futures = [threads.submit(one, asked) for asked in requests]

@@ -39,12 +39,16 @@ UNDER_WAY = 50_000
 
 def together() -> Iterator[Figure]:
     """Ten runs through one store: bytes, rows, connections; and the same with a pool for each run."""
-    with store_ground.ground() as place, session.start(None, workers=1):
+    with store_ground.ground() as place, session.start_session(None, workers=1):
         lone = [_lone(place, number) for number in range(len(NAMES))]
         requests = [_request(place, number, "all") for number in range(len(NAMES))]
         entered = [store_ground.registration(asked) for asked in requests]
         with store_ground.Eye(place) as eye, ThreadPoolExecutor(len(NAMES)) as threads:
-            list(threads.map(lambda asked, run: recorder.run(asked, run, place.where), requests, entered))
+            list(
+                threads.map(
+                    lambda asked, run: recorder.run_recorded(asked, run, place.where), requests, entered
+                )
+            )
         states = place.sql("SELECT state, count(*) FROM runs GROUP BY 1")
         yield exactly("states of the ten runs", dict(states), {"succeeded": 10})
         equal = sum(store_ground.digest(asked.output) == lone[n] for n, asked in enumerate(requests))
@@ -72,7 +76,7 @@ def _request(place: Ground, number: int, folder: str, **settings: Any) -> pipeli
 
 def _lone(place: Ground, number: int) -> str:
     asked = _request(place, number, "lone", workers=0)
-    pipeline.run(asked)
+    pipeline.run_scenario(asked)
     return store_ground.digest(asked.output)
 
 
@@ -99,7 +103,7 @@ def _naive(place: Ground) -> int:
                             "UPDATE runs SET rate = %s WHERE seed = %s", (progress.fraction, number + 1)
                         )
 
-            pipeline.run(_request(place, number, "naive"), report)
+            pipeline.run_scenario(_request(place, number, "naive"), report)
 
     with store_ground.Eye(place) as eye, ThreadPoolExecutor(len(NAMES)) as threads:
         list(threads.map(one, range(len(NAMES))))
@@ -128,7 +132,7 @@ def processes() -> Iterator[Figure]:
                         "1",
                     ]
                     + ["--patients", str(PATIENTS), "--quiet", "-o", str(outputs[number])],
-                    cwd=package_root.ROOT,
+                    cwd=package_root.PACKAGE_ROOT,
                     env=environment,
                 )
                 for number, name in enumerate(NAMES)
@@ -168,8 +172,8 @@ def latency() -> Iterator[Figure]:
     """Look-ups through the actor from another process, while two runs generate."""
     import ray
 
-    with store_ground.ground() as place, session.start(None, session.default_workers()):
-        handle = shared.actor(place.where)
+    with store_ground.ground() as place, session.start_session(None, session.default_workers()):
+        handle = shared.shared_store(place.where)
         text = store_ground.registration(store_ground.request(Path("x"), "brigade", 1, 1000)).content
         ray.get(handle.add_scenario.remote("mine", text, "bench"), timeout=60)
         caller = ray.remote(Caller).options(num_cpus=0).remote()
@@ -189,7 +193,7 @@ def latency() -> Iterator[Figure]:
                     moving[number].set()
 
             try:
-                recorder.run(asked, entered, place.where, report)
+                recorder.run_recorded(asked, entered, place.where, report)
             except Interrupted:
                 stopped.append(time.monotonic())
 

@@ -13,7 +13,7 @@ import scenarios
 from engine.arrivals import generate
 from engine.compile.model import battle_triage_report
 from engine.records import formats, schema
-from engine.records.code_tables import Lexicon
+from engine.records.code_tables import CodeTables
 from engine.run.simulation import Simulation
 from engine.scenario import derived as scenario_module
 from engine.scenario.derived import Scenario
@@ -36,8 +36,8 @@ def chunks(scenario: Scenario) -> list[Chunk]:
 
 
 @pytest.fixture(scope="module")
-def lexicon(scenario: Scenario) -> Lexicon:
-    return Lexicon(scenario)
+def lexicon(scenario: Scenario) -> CodeTables:
+    return CodeTables(scenario)
 
 
 def measure(benchmark, work, patients: int = PATIENTS):
@@ -46,8 +46,8 @@ def measure(benchmark, work, patients: int = PATIENTS):
 
 
 def test_arrivals(benchmark, scenario):
-    plan = generate.plan(scenario)
-    rows = measure(benchmark, lambda: sum(len(batch) for batch in generate.generate(plan, SEED, 0)))
+    plan = generate.plan_arrivals(scenario)
+    rows = measure(benchmark, lambda: sum(len(batch) for batch in generate.generate_arrivals(plan, SEED, 0)))
     assert rows == PATIENTS
 
 
@@ -76,7 +76,7 @@ def test_measures(benchmark, scenario, chunks):
 
 
 def test_record_building(benchmark, chunks, lexicon):
-    built = measure(benchmark, lambda: [schema.build(chunk, lexicon) for chunk in chunks])
+    built = measure(benchmark, lambda: [schema.build_patients(chunk, lexicon) for chunk in chunks])
     assert len(list(itertools.chain(*built))) == PATIENTS
 
 
@@ -85,6 +85,8 @@ def test_record_building(benchmark, chunks, lexicon):
 def test_encoding(benchmark, chunks, lexicon, name, compress):
     whole_part = formats.FORMATS[name].unit == "part"
     groups = [chunks] if whole_part else [[chunk] for chunk in chunks]
-    frames = measure(benchmark, lambda: [formats.encode(group, lexicon, name, compress) for group in groups])
+    frames = measure(
+        benchmark, lambda: [formats.encode_chunks(group, lexicon, name, compress) for group in groups]
+    )
     benchmark.extra_info["bytes"] = sum(len(frame.data) for group in frames for frame in group)
     assert np.sum([frame.rows for frame in frames[0] if frame.table == "patients"]) > 0

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Meta, Struct
 
-from engine.measures.whole_run import COLUMNS, MEASURES
+from engine.measures.whole_run import MEASURES, RUN_COLUMNS
 from engine.records.formats import COMPRESSIONS, FORMATS, RUN_TABLES
-from engine.records.formats.flat import TABLES, Column
+from engine.records.formats.flat import FLAT_COLUMNS, Column
 from engine.records.schema import Patient
 
 _INTRODUCTION = """\
@@ -128,7 +128,7 @@ def _tables() -> Iterator[str]:
     yield "time a timestamp in UTC (ISO 8601 text in csv), date a date32. In NumPy columns (`goldenhour.simulate`) a"
     yield "null is None, NaT, or -1 for integers."
     yield ""
-    for table, columns in TABLES.items():
+    for table, columns in FLAT_COLUMNS.items():
         yield from _table(table, columns)
 
 
@@ -151,7 +151,7 @@ def _run_tables() -> Iterator[str]:
     yield "divided, the denominator. Counts by day that are 0 are left out. Waits that have not ended when the run ends"
     yield "count as long as they lasted until then. `summary.json` holds the same figures."
     yield ""
-    for table, columns in COLUMNS.items():
+    for table, columns in RUN_COLUMNS.items():
         yield from _table(table, columns)
     yield "### Measures"
     yield ""

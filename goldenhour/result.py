@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.errors import GoldenhourError, InputError, shown
 from engine.measures import files, whole_run
-from engine.records.code_tables import Lexicon
+from engine.records.code_tables import CodeTables
 from engine.records.formats import RUN_TABLES
 from engine.run.simulation import Simulation
 from engine.scenario import derived as scenario_module
@@ -80,7 +80,7 @@ class Result:
         from engine.records import schema
 
         for chunk in self._chunks():
-            yield from schema.build(chunk, self._lexicon)
+            yield from schema.build_patients(chunk, self._lexicon)
 
     def to_arrow(self, table: str = "patients") -> "pyarrow.Table":
         """A table with names in place of codes: the columns of the Parquet and CSV files (docs/records.md).
@@ -92,9 +92,9 @@ class Result:
         from engine.records.formats import parquet
 
         if table in RUN_TABLES:
-            return files.arrow_table(self._run_table(table))
+            return files.run_arrow_table(self._run_table(table))
         return arrow.concat_tables(
-            parquet.arrow_table([chunk], self._lexicon, table) for chunk in self._chunks()
+            parquet.patient_arrow_table([chunk], self._lexicon, table) for chunk in self._chunks()
         )
 
     def to_pandas(self, table: str = "patients") -> "pandas.DataFrame":
@@ -114,8 +114,8 @@ class Result:
         return whole_run.measures_table(self.measures)
 
     @cached_property
-    def _lexicon(self) -> Lexicon:
-        return Lexicon(self.scenario)
+    def _lexicon(self) -> CodeTables:
+        return CodeTables(self.scenario)
 
     def _chunks(self) -> Iterator[Chunk]:
         """The result cut up again, as the formats take it."""
@@ -158,7 +158,7 @@ def simulate(
     tables = _joined(list(simulation))
     flow = whole_run.flow_of(simulation, resolved)
     measures = whole_run.summary(simulation, flow)
-    rows = files.rows(whole_run.measures_table(measures))
+    rows = files.table_rows(whole_run.measures_table(measures))
     return Result(
         resolved, replication, measures, **tables, facilities=flow.series(), measures_table=tuple(rows)
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.records.code_tables import Lexicon
+from engine.records.code_tables import CodeTables
 from engine.records.schema import portion
 from engine.tables import columns as c
 
@@ -97,8 +97,8 @@ def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
     )
 
 
-def lexicon(start: str = "2030-01-01T00:00:00Z") -> Lexicon:
-    return Lexicon(scenario(start), Catalogue())
+def lexicon(start: str = "2030-01-01T00:00:00Z") -> CodeTables:
+    return CodeTables(scenario(start), Catalogue())
 
 
 def chunk(

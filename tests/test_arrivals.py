@@ -58,7 +58,7 @@ def builtin(name: str, total: int | None = None) -> sc.Scenario:
 
 
 def hurt(s: sc.Scenario, seed: int = 1, replication: int = 0) -> Any:
-    batches = list(generate.generate(generate.plan(s), seed, replication))
+    batches = list(generate.generate_arrivals(generate.plan_arrivals(s), seed, replication))
     return np.concatenate(batches) if batches else np.empty(0, ARRIVAL)
 
 
@@ -133,8 +133,8 @@ def test_what_is_expected_adds_up_and_is_what_comes() -> None:
             "urban", battle=[constant(40.0), constant(20.0)], disease=constant(30.0), days=8, tempo="surge"
         ),
     ):
-        plan = generate.plan(s)
-        rows = generate.expected(plan)
+        plan = generate.plan_arrivals(s)
+        rows = generate.expected_arrivals(plan)
         mean = sum(row.expected for row in rows)
         if plan.total is not None:
             assert mean == pytest.approx(plan.total)
@@ -147,9 +147,9 @@ def test_what_is_expected_adds_up_and_is_what_comes() -> None:
 
 
 def test_a_billion_can_be_planned_and_begun_at_once() -> None:
-    next(generate.generate(generate.plan(scenario("", 2000)), 1, 0))
+    next(generate.generate_arrivals(generate.plan_arrivals(scenario("", 2000)), 1, 0))
     began = time.perf_counter()
-    first = next(generate.generate(generate.plan(scenario("", 10**9)), 1, 0))
+    first = next(generate.generate_arrivals(generate.plan_arrivals(scenario("", 10**9)), 1, 0))
     assert time.perf_counter() - began < 2.0
     assert 4096 <= len(first) <= generate.LARGEST_BATCH
 
@@ -159,7 +159,7 @@ def test_a_billion_can_be_planned_and_begun_at_once() -> None:
 
 @pytest.mark.parametrize("types", ["", "conventional", "cbrn", "artillery drone"])
 def test_batches_are_sorted_and_ids_unique(types: str) -> None:
-    batches = list(generate.generate(generate.plan(scenario(types, 120_000, days=2)), 5, 0))
+    batches = list(generate.generate_arrivals(generate.plan_arrivals(scenario(types, 120_000, days=2)), 5, 0))
     assert max(map(len, batches)) <= generate.LARGEST_BATCH
     rows = np.concatenate(batches)
     keys = list(zip(rows["time"].tolist(), rows["id_hi"].tolist(), rows["id_lo"].tolist(), strict=True))
@@ -288,7 +288,7 @@ def test_the_first_pass_counts_the_incidents_that_the_second_draws() -> None:
 
 
 def test_a_gamma_cox_process_has_the_mean_and_spread_of_the_closed_form() -> None:
-    plan = generate.plan(scenario(battle=gamma(), days=3650))
+    plan = generate.plan_arrivals(scenario(battle=gamma(), days=3650))
     counts = np.concatenate([generate.daily_counts(plan, 1, r)[:, 0] for r in range(274)])
     assert counts.size > 10**6
     assert counts.mean() == pytest.approx(4.425, rel=0.03)
@@ -297,7 +297,7 @@ def test_a_gamma_cox_process_has_the_mean_and_spread_of_the_closed_form() -> Non
 
 def test_a_lognormal_cox_process_has_the_mean_and_empty_days_of_the_closed_form() -> None:
     rate = sc.Distribution(distribution="lognormal", mean=1.77, sd=3.56)
-    plan = generate.plan(scenario(battle=rate, days=3650))
+    plan = generate.plan_arrivals(scenario(battle=rate, days=3650))
     counts = np.concatenate([generate.daily_counts(plan, 1, r)[:, 0] for r in range(100)])
     assert counts.mean() == pytest.approx(4.425, rel=0.03)
     assert (counts == 0).mean() == pytest.approx(0.246, abs=0.004)
@@ -305,7 +305,7 @@ def test_a_lognormal_cox_process_has_the_mean_and_empty_days_of_the_closed_form(
 
 def test_the_rate_of_a_day_is_shared_by_its_types_and_belongs_to_one_front() -> None:
     s = scenario("urban drone", battle=gamma(), days=3650, fronts=[POLAND, ESTONIA])
-    counts = np.concatenate([generate.daily_counts(generate.plan(s), 1, r) for r in range(30)])
+    counts = np.concatenate([generate.daily_counts(generate.plan_arrivals(s), 1, r) for r in range(30)])
     poland = counts[:, :2].sum(axis=1)
     assert poland.std() == pytest.approx(math.sqrt(4.425 + (3.56 * 2.5) ** 2), rel=0.08)
     assert np.corrcoef(counts[:, 0], counts[:, 1])[0, 1] > 0.8
@@ -313,7 +313,7 @@ def test_the_rate_of_a_day_is_shared_by_its_types_and_belongs_to_one_front() -> 
 
 
 def test_components_of_a_rate_add_up_and_are_independent() -> None:
-    plan = generate.plan(scenario(battle=[gamma(), gamma(0.68, 1.39)], days=3650))
+    plan = generate.plan_arrivals(scenario(battle=[gamma(), gamma(0.68, 1.39)], days=3650))
     counts = np.concatenate([generate.daily_counts(plan, 1, r)[:, 0] for r in range(60)])
     mean = 2.5 * (1.77 + 0.68)
     assert counts.mean() == pytest.approx(mean, rel=0.03)
@@ -323,7 +323,7 @@ def test_components_of_a_rate_add_up_and_are_independent() -> None:
 def test_the_logarithm_of_an_autocorrelated_rate_is_stationary() -> None:
     rate = sc.Distribution(distribution="lognormal", median=100.0, sigma=0.5, autocorrelation=0.6)
     crowd = replace(POLAND, population=1_000_000)
-    plan = generate.plan(scenario(battle=rate, days=3650, fronts=[crowd]))
+    plan = generate.plan_arrivals(scenario(battle=rate, days=3650, fronts=[crowd]))
     logs = np.log(np.stack([generate.daily_counts(plan, 1, r)[:, 0] for r in range(20)]) / 1e5)
     assert logs.mean() == pytest.approx(0.0, abs=0.03)
     assert logs.std() == pytest.approx(0.5, rel=0.03)
@@ -333,7 +333,7 @@ def test_the_logarithm_of_an_autocorrelated_rate_is_stationary() -> None:
 
 def test_a_day_has_the_casualties_of_its_count() -> None:
     s = scenario("conventional", battle=gamma(), disease=constant(2.0), days=60)
-    plan = generate.plan(s)
+    plan = generate.plan_arrivals(s)
     rows = hurt(s)
     counts = generate.daily_counts(plan, 1, 0).sum(axis=1)
     assert (np.bincount(rows["incident_time"] // DAY, minlength=60) == counts).all()
@@ -358,7 +358,9 @@ def test_depletion_keeps_a_part_of_the_same_casualties() -> None:
     want = everyone[1:] * strength[:-1] / 3000
     assert ((kept[1:] - want) ** 2 / np.maximum(want, 1)).mean() < 2
     assert strength[-1] == pytest.approx(3000 * (1 - 0.035) ** 60, rel=0.15)
-    table = generate.expected(generate.plan(scenario("artillery", depletion=True, **settings)))
+    table = generate.expected_arrivals(
+        generate.plan_arrivals(scenario("artillery", depletion=True, **settings))
+    )
     assert sum(row.expected for row in table) == pytest.approx(3000 * (1 - (1 - 0.035) ** 60), rel=1e-6)
     for group in (left[left["incident"] == i] for i in np.unique(left["incident"])[:200]):
         assert (group["incident_size"] == len(group)).all()
@@ -403,7 +405,7 @@ def test_the_order_of_fronts_and_types_does_not_matter() -> None:
 def test_a_higher_rate_never_gives_fewer_and_keeps_everyone() -> None:
     low = scenario("", battle=gamma(), days=200)
     high = scenario("", battle=gamma(1.77 * 1.3, 3.56 * 1.3), days=200)
-    few, many = (generate.daily_counts(generate.plan(s), 1, 0) for s in (low, high))
+    few, many = (generate.daily_counts(generate.plan_arrivals(s), 1, 0) for s in (low, high))
     assert (many >= few).all()
     assert many.sum() > few.sum()
     assert np.isin(hurt(low)["id_lo"], hurt(high)["id_lo"]).all()
@@ -421,7 +423,7 @@ def test_persons_keep_their_draws_when_the_total_changes() -> None:
 @pytest.mark.parametrize("types", ["", *sc.WARFARE_TYPES])
 def test_incidents_start_as_the_drawn_profile_says(types: str) -> None:
     s = scenario(types, 200_000, days=1, day_weights=[1.0], fronts=[POLAND])
-    plan = generate.plan(s)
+    plan = generate.plan_arrivals(s)
     weights = np.zeros(profiles.QUARTERS)
     key = np.uint64(philox.key(1, 0, "arrivals profile"))
     profiles.draw_profile(plan.patterns[0], key, np.uint64(0), weights)
@@ -482,7 +484,7 @@ def test_profiles_differ_between_days_and_fronts_but_not_between_streams() -> No
 
 
 def test_a_profile_is_never_empty() -> None:
-    plan = generate.plan(scenario(" ".join(sc.WARFARE_TYPES), 10, intensity="low", fronts=[POLAND]))
+    plan = generate.plan_arrivals(scenario(" ".join(sc.WARFARE_TYPES), 10, intensity="low", fronts=[POLAND]))
     weights = np.zeros(profiles.QUARTERS)
     for pattern in plan.patterns:
         for day in range(300):
@@ -519,7 +521,7 @@ def test_more_intensity_means_more_casualties_under_rates() -> None:
 def test_more_intensity_means_more_windows_in_a_day(types: str) -> None:
     busy = []
     for intensity in ("low", "medium", "high", "extreme"):
-        plan = generate.plan(scenario(types, 10, intensity=intensity, fronts=[POLAND]))
+        plan = generate.plan_arrivals(scenario(types, 10, intensity=intensity, fronts=[POLAND]))
         weights, above = np.zeros(profiles.QUARTERS), 0
         for day in range(200):
             profiles.draw_profile(plan.patterns[0], np.uint64(4), np.uint64(day), weights)
@@ -554,7 +556,8 @@ def test_the_environment_multiplies_rates_and_shifts_the_mix_of_a_total(
 ) -> None:
     settings: dict[str, Any] = {"battle": constant(100.0), "disease": constant(100.0), "days": 40}
     plain, changed = (
-        generate.expected(generate.plan(scenario(**settings, environment=e))) for e in ([], [name])
+        generate.expected_arrivals(generate.plan_arrivals(scenario(**settings, environment=e)))
+        for e in ([], [name])
     )
     for stream, factor in (("battle", injured), ("disease", ill)):
         a, b = (sum(r.expected for r in rows if r.stream == stream) for rows in (plain, changed))
@@ -642,7 +645,7 @@ def test_every_warfare_type_changes_the_arrivals() -> None:
 
 @pytest.mark.parametrize("types", ["", "conventional", " ".join(sc.WARFARE_TYPES)])
 def test_memory_does_not_follow_the_number_of_casualties(types: str) -> None:
-    run = generate._Run(generate.plan(scenario(types, 1_000_000, days=30)), 1, 0)
+    run = generate._Run(generate.plan_arrivals(scenario(types, 1_000_000, days=30)), 1, 0)
     assert sum(map(len, run.batches())) == 1_000_000
     assert run.buffer.nbytes < 6_000_000
 

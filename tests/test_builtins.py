@@ -66,8 +66,8 @@ def test_coin_is_the_setting_of_the_calibration() -> None:
     rates = s.casualties.rates
     assert rates is not None
     assert (s.days, s.fronts[0].population, s.warfare) == (30, 4122, [])
-    assert derived.components(rates.battle)[0].mean == 0.3
-    dnbi = derived.components(rates.nbi)[0].mean + derived.components(rates.disease)[0].mean  # type: ignore[operator]
+    assert derived.rate_components(rates.battle)[0].mean == 0.3
+    dnbi = derived.rate_components(rates.nbi)[0].mean + derived.rate_components(rates.disease)[0].mean  # type: ignore[operator]
     assert dnbi == pytest.approx(0.70)
     first = s.links[0]
     assert (first.origin, first.destination, first.minutes.median, first.minutes.sigma) == (
@@ -84,7 +84,7 @@ def test_falklands_and_okinawa_add_killed_and_wounded() -> None:
         s = builtin(name)
         assert s.casualties.rates is not None
         assert sum(
-            derived.mean_of(d) for d in derived.components(s.casualties.rates.battle)
+            derived.mean_of(d) for d in derived.rate_components(s.casualties.rates.battle)
         ) == pytest.approx(battle)
         assert s.survival.instant_death == p0
 

@@ -20,7 +20,7 @@ from runs import request
 
 import scenarios
 from actors.cache import actor as cache
-from actors.cache.local import Settings
+from actors.cache.local import CacheSettings
 from actors.cache.redis_backend import CHANNEL
 from actors.cluster import package_root, session
 from actors.run import pipeline
@@ -41,14 +41,14 @@ def ray() -> Any:
     """One local Ray for all tests of the module."""
     import ray
 
-    with session.start(None, workers=1):
+    with session.start_session(None, workers=1):
         yield ray
 
 
 @pytest.fixture(scope="module")
 def shared(ray: Any) -> Any:
     """The cluster's Cache, warm."""
-    actor = cache.start(Settings())
+    actor = cache.start_cache(CacheSettings())
     ray.get(actor.warm_builtins.remote(), timeout=WAIT)
     return actor
 
@@ -59,7 +59,7 @@ def make_cache(ray: Any) -> Iterator[Any]:
     made: list[Any] = []
 
     def make(**chosen: Any) -> Any:
-        made.append(ray.remote(cache.Cache).options(num_cpus=0).remote(Settings(**chosen)))
+        made.append(ray.remote(cache.Cache).options(num_cpus=0).remote(CacheSettings(**chosen)))
         return made[-1]
 
     yield make
@@ -79,10 +79,10 @@ def scenario(name: str = "coin", **changes: Any) -> Scenario:
     return scenario_module.resolve(replace(parsed, **changes))
 
 
-def stats(actor: Any) -> cache.Stats:
+def stats(actor: Any) -> cache.CacheStatistics:
     import ray
 
-    found: cache.Stats = ray.get(actor.stats.remote(), timeout=WAIT)
+    found: cache.CacheStatistics = ray.get(actor.stats.remote(), timeout=WAIT)
     return found
 
 
@@ -94,14 +94,16 @@ def complete(values: list[Any]) -> bool:
     return all(value is not None for value in values)
 
 
-def get(actor: Any, *wanted: cache_keys.Recipe, tags: tuple[str, ...] = ()) -> list[Any]:
-    return cache.Shared(actor, tags).get(wanted, WAIT)
+def get(actor: Any, *wanted: cache_keys.CacheKey, tags: tuple[str, ...] = ()) -> list[Any]:
+    return cache.SharedCache(actor, tags).get(wanted, WAIT)
 
 
 def test_a_warm_cache_has_all_that_a_run_of_a_builtin_needs(shared: Any) -> None:
     before = totals(shared, "hits"), totals(shared, "misses")
     for name in scenarios.builtin_names():
-        wanted = cache_keys.of_scenario(scenario(name), cache_keys.SIMULATED + cache_keys.WORDS)
+        wanted = cache_keys.keys_of_scenario(
+            scenario(name), cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS
+        )
         assert complete(get(shared, *wanted))
     assert totals(shared, "misses") == before[1]
     assert totals(shared, "hits") > before[0] + 9 * 20
@@ -113,7 +115,7 @@ def without(ray: Any, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     output = tmp_path_factory.mktemp("without")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("GOLDENHOUR_CACHE", "off")
-        pipeline.run(run_of_drones(output))
+        pipeline.run_scenario(run_of_drones(output))
     return (output / "manifest.json").read_bytes()
 
 
@@ -127,25 +129,25 @@ def test_a_run_writes_the_same_bytes_with_a_cache_and_without(
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
     hits = stats(shared).namespaces["medical"].hits
     for time_ in ("first", "second"):
-        result = pipeline.run(run_of_drones(tmp_path / time_))
+        result = pipeline.run_scenario(run_of_drones(tmp_path / time_))
         assert (result.notes, result.recoveries) == ((), 0)
         assert (tmp_path / time_ / "manifest.json").read_bytes() == without
     # in the second run the simulator's `injuries` and `survival` were there, and the generator's `diagnoses` twice
     assert stats(shared).namespaces["medical"].hits >= hits + 3
     computed = stats(shared).namespaces["computation"].computed
-    recipe = cache_keys.of_measures(run_of_drones(tmp_path).scenario, 7, 0)
+    recipe = cache_keys.key_of_measures(run_of_drones(tmp_path).scenario, 7, 0)
     assert msgspec.json.decode(get(shared, recipe)[0]) == result.measures
     assert stats(shared).namespaces["computation"].computed == computed
 
 
 def test_what_many_ask_for_at_once_is_made_once(shared: Any) -> None:
     s = scenario(mascal_threshold=77)
-    recipe = cache_keys.of_measures(replace(s, days=3), 1, 0)
+    recipe = cache_keys.key_of_measures(replace(s, days=3), 1, 0)
     before = stats(shared).namespaces
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda _: get(shared, recipe)[0], range(4)))
     assert len(set(found)) == 1
-    assert found[0] == cache_keys.make(recipe.kind, recipe.inputs)
+    assert found[0] == cache_keys.build_value(recipe.kind, recipe.inputs)
     after = stats(shared).namespaces
     assert after["computation"].computed == before["computation"].computed + 1
     # the measures' own parts came from the cache as well: all but the new threshold were there
@@ -157,14 +159,14 @@ def test_an_edit_frees_what_only_the_old_version_had(shared: Any) -> None:
 
     old, new = scenario(triage_accuracy=0.71), scenario(triage_accuracy=0.72)
     tag = (cache.tag_of("edited"),)
-    before, after = (cache_keys.of_scenario(s, cache_keys.SIMULATED) for s in (old, new))
+    before, after = (cache_keys.keys_of_scenario(s, cache_keys.SIMULATION_KINDS) for s in (old, new))
     get(shared, *before, tags=tag)
     held = totals(shared, "values")
     assert ray.get(shared.invalidate.remote(list(tag)), timeout=WAIT) == 1  # `care`; the rest is coin's too
     assert totals(shared, "values") == held - 1
     misses = totals(shared, "misses")
     found = dict(zip([r.kind for r in after], get(shared, *after, tags=tag), strict=True))
-    for kind, compile_table in model.TABLES.items():
+    for kind, compile_table in model.TABLE_BUILDERS.items():
         assert found[kind].tobytes() == compile_table(new).tobytes()
     assert totals(shared, "misses") == misses + 1
     assert ray.get(shared.invalidate.remote(["scenario:never"]), timeout=WAIT) == 0
@@ -172,8 +174,8 @@ def test_an_edit_frees_what_only_the_old_version_had(shared: Any) -> None:
 
 def test_what_cannot_be_made_is_none_and_asked_for_again(make_cache: Any) -> None:
     actor = make_cache()
-    impossible = cache_keys.Recipe("care", b"\xc1", cache_keys.key("care", b"\xc1"))
-    foreign = cache_keys.of_scenario(scenario(), ("care",))[0]._replace(key="0" * 64)
+    impossible = cache_keys.CacheKey("care", b"\xc1", cache_keys.cache_key("care", b"\xc1"))
+    foreign = cache_keys.keys_of_scenario(scenario(), ("care",))[0]._replace(key="0" * 64)
     for wanted in (impossible, foreign):
         assert get(actor, wanted) == [None]
         assert get(actor, wanted) == [None]
@@ -184,7 +186,7 @@ def test_what_cannot_be_made_is_none_and_asked_for_again(make_cache: Any) -> Non
 def test_a_small_budget_is_kept(make_cache: Any) -> None:
     actor = make_cache(megabytes=0.05)
     for threshold in range(20, 60):
-        get(actor, *cache_keys.of_scenario(scenario(mascal_threshold=threshold), ("care",)))
+        get(actor, *cache_keys.keys_of_scenario(scenario(mascal_threshold=threshold), ("care",)))
     figures = stats(actor).namespaces["configuration"]
     assert figures.bytes <= figures.limit_bytes < 14_000
     assert figures.evictions >= 10
@@ -194,7 +196,7 @@ def test_a_small_budget_is_kept(make_cache: Any) -> None:
 def test_a_second_cluster_starts_with_what_the_first_made(make_cache: Any, redis: Server | Lent) -> None:
     import ray
 
-    wanted = cache_keys.of_scenario(scenario(), cache_keys.SIMULATED + cache_keys.WORDS)
+    wanted = cache_keys.keys_of_scenario(scenario(), cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS)
     tag = cache.tag_of("coin")
     first, second = make_cache(redis_url=redis.url), make_cache(redis_url=redis.url)
     get(first, *wanted, tags=(tag,))
@@ -217,13 +219,13 @@ def test_a_second_cluster_starts_with_what_the_first_made(make_cache: Any, redis
 
 
 def test_damaged_values_in_redis_are_made_again(make_cache: Any, redis: Server | Lent) -> None:
-    (recipe,) = cache_keys.of_scenario(scenario(), ("care",))
+    (recipe,) = cache_keys.keys_of_scenario(scenario(), ("care",))
     name = f"goldenhour:value:configuration:{recipe.key}"
     redis.client.set(name, b"\0" * 500)
     actor = make_cache(redis_url=redis.url)
-    view = cache.Shared(actor)
+    view = cache.SharedCache(actor)
     (value,) = view.get([recipe], WAIT)
-    assert value.tobytes() == cache_keys.make(recipe.kind, recipe.inputs).tobytes()
+    assert value.tobytes() == cache_keys.build_value(recipe.kind, recipe.inputs).tobytes()
     assert "failed their digest" in (view.fault or "")
     until = time.monotonic() + WAIT
     while redis.client.get(name) == b"\0" * 500:
@@ -241,7 +243,7 @@ def test_a_redis_lost_in_the_middle_costs_one_note_and_no_byte(
 ) -> None:
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
     monkeypatch.setenv("GOLDENHOUR_REDIS_URL", redis.url)
-    cache.end()
+    cache.end_cache()
     lost = threading.Event()
 
     def report(progress: pipeline.Progress) -> None:
@@ -250,9 +252,9 @@ def test_a_redis_lost_in_the_middle_costs_one_note_and_no_byte(
             getattr(redis, trouble)()
 
     try:
-        result = pipeline.run(run_of_drones(tmp_path), report)
+        result = pipeline.run_scenario(run_of_drones(tmp_path), report)
     finally:
-        cache.end()
+        cache.end_cache()
     assert lost.is_set()
     assert (tmp_path / "manifest.json").read_bytes() == without
     assert len(result.notes) == 1
@@ -262,33 +264,33 @@ def test_a_redis_lost_in_the_middle_costs_one_note_and_no_byte(
 def test_a_killed_cache_is_a_miss_and_the_next_run_starts_another(
     ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    actor = cache.start(Settings())
-    view = cache.Shared(actor)
-    wanted = cache_keys.of_scenario(scenario(), cache_keys.SIMULATED)
+    actor = cache.start_cache(CacheSettings())
+    view = cache.SharedCache(actor)
+    wanted = cache_keys.keys_of_scenario(scenario(), cache_keys.SIMULATION_KINDS)
     sent = pickle.dumps(view)
     assert complete(pickle.loads(sent).get(wanted, WAIT))
     psutil.Process(stats(actor).pid).kill()
     until = time.monotonic() + WAIT
-    while cache.find() is not None:
+    while cache.find_cache() is not None:
         assert time.monotonic() < until
         time.sleep(0.05)
     assert b"ActorHandle" not in sent  # Ray cannot read one once the driver that made the actor has ended too
     assert b"ActorHandle" in pickle.dumps([actor])
     assert pickle.loads(sent).get(wanted) == [None] * len(wanted)
     assert view.get(wanted) == [None] * len(wanted)
-    assert view.made(scenario(), cache_keys.SIMULATED) == {}
+    assert view.made(scenario(), cache_keys.SIMULATION_KINDS) == {}
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
-    result = pipeline.run(request(tmp_path / "out"))
+    result = pipeline.run_scenario(request(tmp_path / "out"))
     assert (result.patients, result.notes) == (3000, ())
-    assert cache.find() is not None
-    assert cache.end() == 1
+    assert cache.find_cache() is not None
+    assert cache.end_cache() == 1
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "goldenhour", *arguments],
         env={**os.environ, **environment},
-        cwd=package_root.ROOT,
+        cwd=package_root.PACKAGE_ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -307,10 +309,10 @@ def test_measures_on_a_cluster_are_simulated_once_and_shown_by_stats(
     assert json.loads(printed.stdout)["patients"] == 321
     written = scenario_module.parse(scenarios.builtin_bytes("coin"), "toml", "coin")
     s = scenario_module.resolve(scenario_module.with_overrides(written, total=321))
-    (found,) = get(cache.find(), cache_keys.of_measures(s, s.seed, 0))
+    (found,) = get(cache.find_cache(), cache_keys.key_of_measures(s, s.seed, 0))
     assert msgspec.json.decode(found) == json.loads(printed.stdout)
     shown = json.loads(command("cache", "stats", "--address", address, "--json").stdout)
     figures = shown["cache"]["namespaces"]["computation"]
     assert (figures["hits"], figures["misses"], figures["rate"]) == (1, 1, 0.5)
     assert command("cache", "clear", "--address", address).returncode == 0
-    assert cache.find() is None
+    assert cache.find_cache() is None

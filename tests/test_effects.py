@@ -237,7 +237,7 @@ def test_name_and_description_label_the_output_and_change_nobody(tmp_path: Path)
         text = json.dumps(x.settings_of(200, name=name, description=description))
         original = scenarios.parse(text.encode(), "json")
         folder = tmp_path / name
-        pipeline.run(
+        pipeline.run_scenario(
             RunRequest(
                 scenario=scenarios.resolve(original),
                 original=original,

@@ -31,7 +31,7 @@ PATIENTS = 60_000
 @pytest.fixture(scope="module", autouse=True)
 def ray() -> Any:
     """One local Ray for all tests of the module."""
-    with cluster.start(None, workers=1) as session:
+    with cluster.start_session(None, workers=1) as session:
         yield session
 
 
@@ -39,7 +39,7 @@ def ray() -> Any:
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Digests of the undisturbed run."""
     output = tmp_path_factory.mktemp("undisturbed")
-    pipeline.run(request(output, patients=PATIENTS, workers=0, formats=("jsonl", "parquet")))
+    pipeline.run_scenario(request(output, patients=PATIENTS, workers=0, formats=("jsonl", "parquet")))
     return digests(output)
 
 
@@ -50,7 +50,7 @@ def test_a_killed_process_changes_no_byte(
     tmp_path: Path, expected: dict[str, str], title: str, recoveries: int
 ) -> None:
     killer = KillOnce(title)
-    result = pipeline.run(request(tmp_path, patients=PATIENTS, formats=("jsonl", "parquet")), killer)
+    result = pipeline.run_scenario(request(tmp_path, patients=PATIENTS, formats=("jsonl", "parquet")), killer)
     assert killer.left == 0
     assert result.recoveries == recoveries
     assert ("recovering" in killer.phases) == bool(recoveries)
@@ -61,7 +61,7 @@ def test_a_killed_process_changes_no_byte(
 def test_a_killed_shard_changes_no_byte(tmp_path: Path, expected: dict[str, str], title: str) -> None:
     killer = KillOnce(title)
     asked = request(tmp_path, patients=PATIENTS, formats=("jsonl", "parquet"), simulators=2)
-    result = pipeline.run(asked, killer)
+    result = pipeline.run_scenario(asked, killer)
     assert (killer.left, result.recoveries) == (0, 1)
     assert digests(tmp_path) == expected
     assert not children("ray::ShardSimulator")
@@ -70,7 +70,7 @@ def test_a_killed_shard_changes_no_byte(tmp_path: Path, expected: dict[str, str]
 def test_a_process_killed_again_and_again_ends_the_run_with_the_reason(tmp_path: Path) -> None:
     killer = KillOnce("ray::FlowSimulator", times=1000)
     with pytest.raises(StoppedRun, match=r"gave up after 3 attempts.*ActorDied") as caught:
-        pipeline.run(request(tmp_path / "out", patients=1_000_000), killer)
+        pipeline.run_scenario(request(tmp_path / "out", patients=1_000_000), killer)
     assert (tmp_path / "out").exists() == ("goldenhour resume" in str(caught.value))
 
 
@@ -87,7 +87,7 @@ class LimitFiles:
 
 def test_a_file_that_cannot_grow_ends_the_run_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"cannot write .*patients-00000.jsonl.*larger"):
-        pipeline.run(request(tmp_path / "out", patients=PATIENTS), LimitFiles(1_000_000))
+        pipeline.run_scenario(request(tmp_path / "out", patients=PATIENTS), LimitFiles(1_000_000))
     assert not (tmp_path / "out").exists()
 
 
@@ -112,7 +112,7 @@ def resize(place: Path, megabytes: int) -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_full_disk_ends_the_run_with_the_reason(small_disk: Path, workers: int) -> None:
     with pytest.raises(StoppedRun, match="no space left"):
-        pipeline.run(request(small_disk / "out", patients=10_000, workers=workers))
+        pipeline.run_scenario(request(small_disk / "out", patients=10_000, workers=workers))
     assert list(small_disk.iterdir()) == []
 
 
@@ -125,9 +125,9 @@ def test_a_run_stopped_by_a_full_disk_goes_on_when_there_is_space(
         small_disk / "out", patients=PATIENTS, formats=("jsonl", "parquet"), workers=workers, sync_seconds=0
     )
     with pytest.raises(StoppedRun, match=r"(?s)no space left.*`goldenhour resume .*out` goes on"):
-        pipeline.run(asked)
+        pipeline.run_scenario(asked)
     resize(small_disk, 600)
-    result = pipeline.run(asked)
+    result = pipeline.run_scenario(asked)
     assert result.resumed
     assert digests(small_disk / "out") == expected
     assert {path.name for path in (small_disk / "out").iterdir()} == {path.name for path in result.files}
@@ -160,7 +160,9 @@ def test_the_watchdog_ends_a_run_that_stands_still_and_says_what_it_waited_for(
     with pytest.raises(
         StoppedRun, match=rf"stands still: nothing has happened for 3 s, waiting for .*{awaited}"
     ):
-        pipeline.run(request(tmp_path / "out", patients=1_000_000, simulators=simulators), StopAlways(title))
+        pipeline.run_scenario(
+            request(tmp_path / "out", patients=1_000_000, simulators=simulators), StopAlways(title)
+        )
     _, alive = psutil.wait_procs(children(title), timeout=5)
     assert alive == []
 
@@ -169,7 +171,7 @@ def test_what_is_wrong_in_the_engine_is_told_and_not_tried_again(tmp_path: Path)
     asked = request(tmp_path / "out")
     asked = replace(asked, scenario=replace(asked.scenario, days="eight"))
     with pytest.raises(RunError, match=r"ValidationError.*days"):
-        pipeline.run(asked)
+        pipeline.run_scenario(asked)
     assert not (tmp_path / "out").exists()
 
 
@@ -210,7 +212,7 @@ def test_an_interrupted_run_ends_within_five_seconds_and_keeps_what_it_has_writt
         [sys.executable, "-c", SCRIPT, str(output), str(workers), phase],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=package_root.ROOT,
+        cwd=package_root.PACKAGE_ROOT,
         start_new_session=True,
     )
     assert process.stdout is not None
@@ -236,12 +238,12 @@ def test_a_killed_run_leaves_no_final_name_and_force_replaces_it(tmp_path: Path)
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path / "out"), "0", "running"],
         stdout=subprocess.PIPE,
-        cwd=package_root.ROOT,
+        cwd=package_root.PACKAGE_ROOT,
     )
     assert process.stdout is not None
     process.stdout.readline()
     process.kill()
     process.communicate()
     assert [path.name for path in (tmp_path / "out").iterdir()] == [PARTIAL]
-    pipeline.run(request(tmp_path / "out", patients=100, workers=0, force=True))
+    pipeline.run_scenario(request(tmp_path / "out", patients=100, workers=0, force=True))
     assert not (tmp_path / "out" / PARTIAL).exists()

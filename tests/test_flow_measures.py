@@ -284,8 +284,8 @@ def test_the_table_measures_has_each_figure_with_unit_and_denominator(
 
 def test_the_screen_shows_the_busiest_first(scenario: sc.Scenario, raw: Statistics) -> None:
     found = Measures(scenario).summary()
-    assert len(summary.tables(found | {"flow": FlowMeasures.empty(scenario).summary()})) == 3
-    shown = summary.tables(found | {"flow": FlowMeasures(scenario, raw).summary()})
+    assert len(summary.summary_tables(found | {"flow": FlowMeasures.empty(scenario).summary()})) == 3
+    shown = summary.summary_tables(found | {"flow": FlowMeasures(scenario, raw).summary()})
     assert len(shown) == 5
     assert list(shown[3].columns[1].cells) == ["ward beds", "operating tables", "treatment bays"]
     assert list(shown[3].columns[3].cells) == ["90", "80", "25"]

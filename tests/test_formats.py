@@ -22,17 +22,17 @@ import synthetic
 import zstandard
 
 from engine.measures import files as whole
-from engine.measures.whole_run import COLUMNS, RunTable
-from engine.records.code_tables import Lexicon
-from engine.records.formats import COMPRESSIONS, FLAT_TABLES, FORMATS, RUN_TABLES, encode, flat
-from engine.records.schema import Patient, build
+from engine.measures.whole_run import RUN_COLUMNS, RunTable
+from engine.records.code_tables import CodeTables
+from engine.records.formats import COMPRESSIONS, FLAT_TABLES, FORMATS, RUN_TABLES, encode_chunks, flat
+from engine.records.schema import Patient, build_patients
 from engine.tables import columns as c
 
 STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]
 
 
 @pytest.fixture(scope="module")
-def lexicon() -> Lexicon:
+def lexicon() -> CodeTables:
     return synthetic.lexicon()
 
 
@@ -41,12 +41,14 @@ def run() -> c.Chunk:
     return synthetic.chunk(1000, seed=3)
 
 
-def files(chunks: Sequence[c.Chunk], lexicon: Lexicon, fmt: str, compress: str = "none") -> dict[str, bytes]:
+def files(
+    chunks: Sequence[c.Chunk], lexicon: CodeTables, fmt: str, compress: str = "none"
+) -> dict[str, bytes]:
     """The run's files, by table; frames are appended as the writer does."""
     out = dict.fromkeys(FORMATS[fmt].tables, b"")
     calls = [chunks] if FORMATS[fmt].unit == "part" else [[chunk] for chunk in chunks]
     for call in calls:
-        for frame in encode(call, lexicon, fmt, compress):
+        for frame in encode_chunks(call, lexicon, fmt, compress):
             out[frame.table] += bytes(frame.data)
     return out
 
@@ -60,24 +62,24 @@ def uncompressed(data: bytes, compress: str) -> bytes:
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_jsonl_read_back_is_the_records(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+def test_jsonl_read_back_is_the_records(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
     data = files(synthetic.split(run, 300), lexicon, "jsonl", compress)["patients"]
     lines = uncompressed(data, compress).splitlines()
-    assert [msgspec.json.decode(line, type=Patient) for line in lines] == build(run, lexicon)
+    assert [msgspec.json.decode(line, type=Patient) for line in lines] == build_patients(run, lexicon)
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_json_read_back_is_the_records(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+def test_json_read_back_is_the_records(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
     data = files(synthetic.split(run, 300), lexicon, "json", compress)["patients"]
     text = uncompressed(data, compress)
-    assert msgspec.json.decode(text, type=list[Patient]) == build(run, lexicon)
+    assert msgspec.json.decode(text, type=list[Patient]) == build_patients(run, lexicon)
     assert len(json.loads(text)) == len(run)
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_msgpack_read_back_is_the_records(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+def test_msgpack_read_back_is_the_records(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
     data = uncompressed(files(synthetic.split(run, 300), lexicon, "msgpack", compress)["patients"], compress)
-    plain = build(run, lexicon)
+    plain = build_patients(run, lexicon)
     decoder, at = msgspec.msgpack.Decoder(Patient), 0
     for patient in plain:
         size = len(msgspec.msgpack.encode(patient))
@@ -93,7 +95,7 @@ def column_values(values: Any) -> list[Any]:
     return [None if value is None or value == -1 else value for value in values.tolist()]
 
 
-def expected(run: c.Chunk, lexicon: Lexicon, table: str) -> dict[str, list[Any]]:
+def expected(run: c.Chunk, lexicon: CodeTables, table: str) -> dict[str, list[Any]]:
     return {name: column_values(values) for name, values in flat.columns(run, lexicon)[table].items()}
 
 
@@ -107,7 +109,7 @@ def read_values(table: pa.Table) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_parquet_read_back_is_the_columns(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+def test_parquet_read_back_is_the_columns(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
     written = files(synthetic.split(run, 300), lexicon, "parquet", compress)
     for table, data in written.items():
         read = pyarrow.parquet.read_table(io.BytesIO(data))
@@ -125,7 +127,7 @@ def test_parquet_read_back_is_the_columns(run: c.Chunk, lexicon: Lexicon, compre
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_csv_read_back_is_the_columns(run: c.Chunk, lexicon: Lexicon, compress: str) -> None:
+def test_csv_read_back_is_the_columns(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
     written = files(synthetic.split(run, 300), lexicon, "csv", compress)
     for table, data in written.items():
         options = pyarrow.csv.ConvertOptions(
@@ -144,19 +146,21 @@ def test_csv_read_back_is_the_columns(run: c.Chunk, lexicon: Lexicon, compress: 
         assert frame.columns == read.column_names
 
 
-def test_csv_times_are_iso_texts_as_pandas_sees_them(run: c.Chunk, lexicon: Lexicon, tmp_path: Path) -> None:
+def test_csv_times_are_iso_texts_as_pandas_sees_them(
+    run: c.Chunk, lexicon: CodeTables, tmp_path: Path
+) -> None:
     path = tmp_path / "patients.csv.gz"
     path.write_bytes(files(synthetic.split(run, 300), lexicon, "csv", "gzip")["patients"])
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    patients = build(run, lexicon)
+    patients = build_patients(run, lexicon)
     assert frame["injured_at"].tolist() == [patient.injury.at for patient in patients]
     assert frame["id"].tolist() == [patient.id for patient in patients]
     assert frame["front"].tolist() == [patient.front for patient in patients]
 
 
-def test_flat_tables_say_what_the_records_say(run: c.Chunk, lexicon: Lexicon) -> None:
+def test_flat_tables_say_what_the_records_say(run: c.Chunk, lexicon: CodeTables) -> None:
     tables = {table: expected(run, lexicon, table) for table in FLAT_TABLES}
-    patients = build(run, lexicon)
+    patients = build_patients(run, lexicon)
     assert tables["patients"]["family_name"] == [patient.demographics.family_name for patient in patients]
     assert tables["patients"]["cause_of_death"] == [patient.outcome.cause_of_death for patient in patients]
     assert tables["patients"]["diagnosis"] == [patient.injury.diagnosis.display for patient in patients]
@@ -175,7 +179,7 @@ def test_flat_tables_say_what_the_records_say(run: c.Chunk, lexicon: Lexicon) ->
 
 
 @pytest.mark.parametrize("fmt", STREAMED)
-def test_uncompressed_bytes_do_not_depend_on_the_cut(run: c.Chunk, lexicon: Lexicon, fmt: str) -> None:
+def test_uncompressed_bytes_do_not_depend_on_the_cut(run: c.Chunk, lexicon: CodeTables, fmt: str) -> None:
     whole = files([run], lexicon, fmt)
     for size in (1, 64, 999):
         assert files(synthetic.split(run, size), synthetic.lexicon(), fmt) == whole
@@ -184,7 +188,7 @@ def test_uncompressed_bytes_do_not_depend_on_the_cut(run: c.Chunk, lexicon: Lexi
 @pytest.mark.parametrize("fmt", STREAMED)
 @pytest.mark.parametrize("compress", ["gzip", "zstd"])
 def test_compressed_frames_joined_are_the_uncompressed_file(
-    run: c.Chunk, lexicon: Lexicon, fmt: str, compress: str
+    run: c.Chunk, lexicon: CodeTables, fmt: str, compress: str
 ) -> None:
     plain = files([run], lexicon, fmt)
     packed = files(synthetic.split(run, 200), lexicon, fmt, compress)
@@ -193,7 +197,7 @@ def test_compressed_frames_joined_are_the_uncompressed_file(
 
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_a_run_without_casualties_is_still_a_valid_file(lexicon: Lexicon, fmt: str, compress: str) -> None:
+def test_a_run_without_casualties_is_still_a_valid_file(lexicon: CodeTables, fmt: str, compress: str) -> None:
     for table, data in files([c.Chunk(0, 0, True)], lexicon, fmt, compress).items():
         if fmt == "parquet":
             assert pyarrow.parquet.read_table(io.BytesIO(data)).schema.equals(flat.schema(table))
@@ -202,28 +206,28 @@ def test_a_run_without_casualties_is_still_a_valid_file(lexicon: Lexicon, fmt: s
         if fmt == "json":
             assert json.loads(text) == []
         elif fmt == "csv":
-            names = [column.name for column in flat.TABLES[table]]
+            names = [column.name for column in flat.FLAT_COLUMNS[table]]
             assert text.decode().replace('"', "").split() == [",".join(names)]
         else:
             assert text == b""
 
 
-def test_an_empty_last_chunk_closes_the_array(run: c.Chunk, lexicon: Lexicon) -> None:
+def test_an_empty_last_chunk_closes_the_array(run: c.Chunk, lexicon: CodeTables) -> None:
     run = c.Chunk(0, 0, False, run.patients, run.events, run.treatments, run.wounds, run.vitals)
     data = files([run, c.Chunk(1, len(run), True)], lexicon, "json")["patients"]
     assert len(json.loads(data)) == len(run)
 
 
-def test_the_header_stands_in_the_first_chunk_of_each_part(run: c.Chunk, lexicon: Lexicon) -> None:
+def test_the_header_stands_in_the_first_chunk_of_each_part(run: c.Chunk, lexicon: CodeTables) -> None:
     for first, header in ((0, True), (300, False), (c.PART, True), (c.PART + 300, False)):
         run = c.Chunk(0, first, False, run.patients, run.events, run.treatments, run.wounds, run.vitals)
-        frame = encode([run], lexicon, "csv")[0]
+        frame = encode_chunks([run], lexicon, "csv")[0]
         assert bytes(frame.data).startswith(b'"id",') == header
 
 
-def test_frames_tell_their_rows_and_size(run: c.Chunk, lexicon: Lexicon) -> None:
+def test_frames_tell_their_rows_and_size(run: c.Chunk, lexicon: CodeTables) -> None:
     for fmt in FORMATS:
-        for frame in encode([run], lexicon, fmt, "zstd"):
+        for frame in encode_chunks([run], lexicon, fmt, "zstd"):
             rows = len(getattr(run, frame.table))
             assert (frame.rows, frame.patients) == (rows, len(run))
             if fmt != "parquet":
@@ -231,8 +235,8 @@ def test_frames_tell_their_rows_and_size(run: c.Chunk, lexicon: Lexicon) -> None
                 assert zstandard.frame_content_size(frame.data) == frame.raw_bytes
 
 
-def test_gzip_members_hold_neither_time_nor_system(run: c.Chunk, lexicon: Lexicon) -> None:
-    (frame,) = encode([run], lexicon, "jsonl", "gzip")
+def test_gzip_members_hold_neither_time_nor_system(run: c.Chunk, lexicon: CodeTables) -> None:
+    (frame,) = encode_chunks([run], lexicon, "jsonl", "gzip")
     assert bytes(frame.data[:10]) == b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 
 
@@ -272,7 +276,7 @@ def read_back(data: bytes, fmt: str, table: RunTable) -> list[dict[str, Any]]:
     if fmt == "msgpack":
         unpacked, at = [], 0
         while at < len(data):
-            row = list(whole.rows(table))[len(unpacked)]
+            row = list(whole.table_rows(table))[len(unpacked)]
             size = len(msgspec.msgpack.encode(row))
             unpacked.append(msgspec.msgpack.decode(data[at : at + size]))
             at += size
@@ -291,18 +295,18 @@ def read_back(data: bytes, fmt: str, table: RunTable) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("compress", COMPRESSIONS)
 def test_a_table_of_the_run_read_back_is_its_rows(small: RunTable, fmt: str, compress: str) -> None:
-    frame = whole.encode(small, fmt, compress)
+    frame = whole.encode_run_table(small, fmt, compress)
     assert (frame.table, frame.rows, frame.patients) == ("facilities", 3, 0)
     data = bytes(frame.data) if fmt == "parquet" else uncompressed(bytes(frame.data), compress)
-    assert read_back(data, fmt, small) == list(whole.rows(small))
-    assert next(whole.rows(small))["at"] == "2030-01-01T00:00:00Z"
+    assert read_back(data, fmt, small) == list(whole.table_rows(small))
+    assert next(whole.table_rows(small))["at"] == "2030-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("compress", COMPRESSIONS)
 def test_a_table_of_the_run_without_rows_is_a_valid_file(small: RunTable, fmt: str, compress: str) -> None:
     empty = RunTable(small.name, small.columns, [[] for _ in small.values])
-    frame = whole.encode(empty, fmt, compress)
+    frame = whole.encode_run_table(empty, fmt, compress)
     assert frame.data or (fmt in ("jsonl", "msgpack") and compress == "none")
     if fmt == "parquet":
         assert pyarrow.parquet.read_table(io.BytesIO(frame.data)).schema == flat.schema_of(small.columns)
@@ -320,7 +324,7 @@ def test_a_table_of_the_run_is_one_file_in_every_format() -> None:
         "measures.msgpack.gz",
         "measures.parquet",
     }
-    assert set(RUN_TABLES) == set(COLUMNS)
+    assert set(RUN_TABLES) == set(RUN_COLUMNS)
 
 
 def test_the_text_formats_of_a_run_table_need_no_pyarrow() -> None:
@@ -334,10 +338,10 @@ def test_the_text_formats_of_a_run_table_need_no_pyarrow() -> None:
     assert ast.literal_eval(out.stdout) == []
 
 
-def test_unknown_formats_and_compressions_are_refused(run: c.Chunk, lexicon: Lexicon) -> None:
+def test_unknown_formats_and_compressions_are_refused(run: c.Chunk, lexicon: CodeTables) -> None:
     for fmt, compress in (("xml", "none"), ("jsonl", "rar")):
         with pytest.raises(KeyError):
-            encode([run], lexicon, fmt, compress)
+            encode_chunks([run], lexicon, fmt, compress)
 
 
 def test_formats_are_known_without_numpy_and_pyarrow_and_jsonl_needs_no_pyarrow() -> None:

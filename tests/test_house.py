@@ -73,8 +73,8 @@ def test_a_run_without_workers_never_imports_ray(tmp_path):
 
 
 def test_the_four_packages_come_from_one_folder():
-    package_root.check()
-    assert package_root.ROOT == ROOT
+    package_root.check_package_root()
+    assert package_root.PACKAGE_ROOT == ROOT
 
 
 def test_the_version_stands_in_one_place():

@@ -45,7 +45,7 @@ from goldenhour.jobs import client, output_locations, parcel
     ],
 )
 def test_what_is_wrong_with_a_submission_is_said_at_once(arguments, words, capsys, monkeypatch):
-    monkeypatch.delenv(client.ADDRESS, raising=False)
+    monkeypatch.delenv(client.ADDRESS_VARIABLE, raising=False)
     assert command(["submit", *arguments]) == 2
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
@@ -89,7 +89,9 @@ def test_a_package_holds_what_a_node_needs_and_no_more():
 
 
 def test_a_parcel_brings_the_files_and_a_torn_one_is_refused(tmp_path):
-    output = Path(pipeline.run(request(tmp_path / "run", workers=0, formats=("jsonl", "csv"))).output)
+    output = Path(
+        pipeline.run_scenario(request(tmp_path / "run", workers=0, formats=("jsonl", "csv"))).output
+    )
     lines: list[str] = ["what Ray says first"]
     assert parcel.pack(output, lines.append) == 0
 
@@ -99,7 +101,7 @@ def test_a_parcel_brings_the_files_and_a_torn_one_is_refused(tmp_path):
             yield text[start : start + 1000]
 
     def bring(said: list[str], home: str) -> None:
-        found = output_locations.Found(output_locations._InParcel(printed(said), "there"), "there")
+        found = output_locations.FoundOutput(output_locations._InParcel(printed(said), "there"), "there")
         asyncio.run(fetch._bring(found, tmp_path / home, False, True))
 
     bring(lines, "home")
@@ -120,7 +122,7 @@ def test_a_parcel_brings_the_files_and_a_torn_one_is_refused(tmp_path):
 
 
 def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path, monkeypatch):
-    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
     monkeypatch.setattr(parcel, "LIMIT_BYTES", 1000)
     lines: list[str] = []
     assert parcel.pack(output, lines.append) == 0
@@ -131,7 +133,7 @@ def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path,
             yield f"{line}\n"
 
     def bring(place: Path, home: Path) -> None:
-        found = output_locations.Found(output_locations._InParcel(printed(), str(place)), str(place))
+        found = output_locations.FoundOutput(output_locations._InParcel(printed(), str(place)), str(place))
         asyncio.run(fetch._bring(found, home, False, True))
 
     bring(output, tmp_path / "home")
@@ -143,18 +145,18 @@ def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path,
 
 
 def test_two_fetches_do_not_share_a_folder(tmp_path):
-    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
-    fetch.fetch(str(output), tmp_path / "home", None, False, True)
+    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
+    fetch.fetch_command(str(output), tmp_path / "home", None, False, True)
     with fetch._alone(tmp_path / "home"), pytest.raises(InputError, match="another fetch is writing"):
-        fetch.fetch(str(output), tmp_path / "home", None, True, True)
-    fetch.fetch(str(output), tmp_path / "home", None, True, True)
+        fetch.fetch_command(str(output), tmp_path / "home", None, True, True)
+    fetch.fetch_command(str(output), tmp_path / "home", None, True, True)
     with pytest.raises(InputError, match="is not empty"):  # before the run is looked for
-        fetch.fetch("no-such-run", tmp_path / "home", None, False, True)
+        fetch.fetch_command("no-such-run", tmp_path / "home", None, False, True)
 
 
 def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monkeypatch):
     """The fetch was killed while it gave the names; the user cleared what he saw and made a run of his own."""
-    first = Path(pipeline.run(request(tmp_path / "first", workers=0)).output)
+    first = Path(pipeline.run_scenario(request(tmp_path / "first", workers=0)).output)
     home = tmp_path / "home"
     original, left = os.replace, [3]
 
@@ -168,42 +170,42 @@ def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monk
     pid = os.fork()
     if pid == 0:
         os.replace = cut
-        fetch.fetch(str(first), home, None, False, True)
+        fetch.fetch_command(str(first), home, None, False, True)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
     assert (home / fetch.FETCHING / fetch.GIVEN).exists()
     for path in home.iterdir():
         if path.is_file():
             path.unlink()
-    pipeline.run(request(home, workers=0, seed=8, force=True))
+    pipeline.run_scenario(request(home, workers=0, seed=8, force=True))
     before = {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()}
     (tmp_path / "nothing").mkdir()
     for what in (str(tmp_path / "nothing"), str(first)):
         with pytest.raises(InputError):
-            fetch.fetch(what, home, None, False, True)
+            fetch.fetch_command(what, home, None, False, True)
         assert {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()} == before
 
 
 def test_a_run_that_is_replaced_while_it_is_fetched_is_not_mixed_with_the_other(tmp_path, monkeypatch):
-    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
     original = output_locations._InFolder.pieces
     replaced = []
 
     async def pieces(source, name):
         if name == "summary.json" and not replaced:
             replaced.append(name)
-            await asyncio.to_thread(pipeline.run, request(output, workers=0, seed=8, force=True))
+            await asyncio.to_thread(pipeline.run_scenario, request(output, workers=0, seed=8, force=True))
         async for piece in original(source, name):
             yield piece
 
     monkeypatch.setattr(output_locations._InFolder, "pieces", pieces)
     with pytest.raises(RunError, match="was replaced while it was fetched"):
-        fetch.fetch(str(output), tmp_path / "home", None, False, True)
+        fetch.fetch_command(str(output), tmp_path / "home", None, False, True)
     assert not (tmp_path / "home").exists()
 
 
 def test_what_appears_while_a_run_is_fetched_is_kept(tmp_path, monkeypatch):
-    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
     home = tmp_path / "home"
     original = output_locations._InFolder.pieces
 
@@ -214,17 +216,17 @@ def test_what_appears_while_a_run_is_fetched_is_kept(tmp_path, monkeypatch):
 
     monkeypatch.setattr(output_locations._InFolder, "pieces", pieces)
     with pytest.raises(RunError, match=r"summary\.json' appeared meanwhile"):
-        fetch.fetch(str(output), home, None, False, True)
+        fetch.fetch_command(str(output), home, None, False, True)
     assert [path.name for path in home.iterdir()] == ["summary.json"]
     assert (home / "summary.json").read_text() == "mine"
 
 
 def test_a_fetch_into_an_unfinished_run_says_how_to_go_on_with_that(tmp_path):
-    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
     (tmp_path / "home" / PARTIAL).mkdir(parents=True)
     (tmp_path / "home" / PARTIAL / MARKER).write_text("")
     with pytest.raises(InputError, match="goldenhour resume"):
-        fetch.fetch(str(output), tmp_path / "home", None, True, True)
+        fetch.fetch_command(str(output), tmp_path / "home", None, True, True)
 
 
 class Cluster:
@@ -261,7 +263,7 @@ class Cluster:
 
 def test_a_job_that_sends_nothing_is_stopped_and_one_that_ended_is_not(tmp_path, monkeypatch):
     def read(cluster: Cluster) -> None:
-        found = output_locations.Found(
+        found = output_locations.FoundOutput(
             output_locations._InParcel(output_locations.printed(cluster, "there"), "there"), "there"
         )
         asyncio.run(fetch._bring(found, tmp_path / "home", False, True))
@@ -277,17 +279,20 @@ def test_a_job_that_sends_nothing_is_stopped_and_one_that_ended_is_not(tmp_path,
 
 
 def test_a_job_whose_folder_holds_another_run_by_now_is_not_fetched(tmp_path, monkeypatch):
-    output = Path(pipeline.run(request(tmp_path / "run", workers=0)).output)
+    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
     lines: list[str] = []
     parcel.pack(output, lines.append)
     manifest = json.loads((output / "manifest.json").read_text())
     made = [manifest["scenario_hash"], manifest["seed"], manifest["replication"]]
     monkeypatch.setattr(client, "Jobs", lambda address: cluster)
     for number, right in ((0, True), (1, False)):
-        metadata = {client.OUTPUT: str(output), client.MADE: json.dumps([made[0], made[1] + number, made[2]])}
+        metadata = {
+            client.OUTPUT_KEY: str(output),
+            client.MADE_KEY: json.dumps([made[0], made[1] + number, made[2]]),
+        }
         cluster = Cluster([f"{line}\n" for line in lines], metadata)
         fetching = functools.partial(
-            fetch.fetch, "job", tmp_path / f"home{number}", Cluster.address, False, True
+            fetch.fetch_command, "job", tmp_path / f"home{number}", Cluster.address, False, True
         )
         if right:
             fetching()

@@ -219,7 +219,7 @@ def test_demand_is_counted_by_day_and_role(name: str) -> None:
 def test_a_result_offers_the_tables_of_the_run(table: str) -> None:
     r = run("standard")
     arrow = r.to_arrow(table)
-    assert arrow.column_names == [column.name for column in whole_run.COLUMNS[table]]
+    assert arrow.column_names == [column.name for column in whole_run.RUN_COLUMNS[table]]
     assert len(r.to_pandas(table)) == r.to_polars(table).height == arrow.num_rows
     if table == "measures":
         assert arrow.num_rows == len(r.measures_table) > 100

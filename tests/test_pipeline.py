@@ -27,7 +27,7 @@ TYPES = ("conventional", "artillery", "urban", "guerrilla", "drone")
 @pytest.fixture(scope="module", autouse=True)
 def ray() -> Any:
     """One local Ray with two generators for all tests of the module."""
-    with cluster.start(None, workers=2) as session:
+    with cluster.start_session(None, workers=2) as session:
         yield session
 
 
@@ -37,7 +37,7 @@ def test_bytes_do_not_depend_on_the_number_of_workers_and_writers(tmp_path: Path
     for workers, writers in ((0, 1), (1, 1), (2, 3), (4, 2)):
         output = tmp_path / str(workers)
         asked = request(output, patients=18_000, workers=workers, chunk_size=2048, formats=formats)
-        result = pipeline.run(replace(asked, writers=writers))
+        result = pipeline.run_scenario(replace(asked, writers=writers))
         assert result.patients == 18_000
         assert result.recoveries == 0
         found.append((output / "manifest.json").read_bytes())
@@ -49,7 +49,7 @@ def test_bytes_do_not_depend_on_the_number_of_simulators(tmp_path: Path) -> None
     for simulators, workers in ((1, 0), (2, 2)):
         output = tmp_path / str(simulators)
         asked = request(output, patients=18_000, workers=workers, chunk_size=2048, formats=formats)
-        result = pipeline.run(replace(asked, simulators=simulators))
+        result = pipeline.run_scenario(replace(asked, simulators=simulators))
         assert result.recoveries == 0
     assert result.pss_mb.keys() >= {"simulator", "shard"}
     for name in ("manifest.json", "summary.json", "scenario.toml"):
@@ -60,9 +60,9 @@ def test_more_simulators_than_fronts_that_share_nothing_are_refused(tmp_path: Pa
     asked = request(tmp_path / "out", simulators=4)
     words = r"simulators: got 4; allowed: 1 to 3, .* share nothing finite: Poland \| Estonia \| Finland"
     with pytest.raises(InputError, match=words):
-        pipeline.run(asked)
+        pipeline.run_scenario(asked)
     with pytest.raises(InputError, match="simulators: got 2; allowed: 1, or more with workers"):
-        pipeline.run(replace(asked, simulators=2, workers=0))
+        pipeline.run_scenario(replace(asked, simulators=2, workers=0))
     assert not (tmp_path / "out").exists()
 
 
@@ -70,9 +70,11 @@ def test_more_simulators_than_fronts_that_share_nothing_are_refused(tmp_path: Pa
 def test_compressed_bytes_do_not_depend_on_ray(tmp_path: Path, compress: str) -> None:
     formats = ("jsonl", "csv")
     for workers in (0, 2):
-        pipeline.run(request(tmp_path / str(workers), workers=workers, compress=compress, formats=formats))
+        pipeline.run_scenario(
+            request(tmp_path / str(workers), workers=workers, compress=compress, formats=formats)
+        )
     assert digests(tmp_path / "0") == digests(tmp_path / "2")
-    pipeline.run(request(tmp_path / "plain", workers=0, formats=formats))
+    pipeline.run_scenario(request(tmp_path / "plain", workers=0, formats=formats))
     document = manifest(tmp_path / "0")
     contents = {Path(part["path"]).stem: part["content_sha256"] for part in document["parts"]}
     assert contents == digests(tmp_path / "plain")
@@ -82,7 +84,7 @@ def test_compressed_bytes_do_not_depend_on_ray(tmp_path: Path, compress: str) ->
 def test_plain_parts_do_not_depend_on_the_chunk_size(tmp_path: Path) -> None:
     formats = ("jsonl", "json", "csv", "msgpack")
     for size in (512, 4096):
-        pipeline.run(
+        pipeline.run_scenario(
             request(tmp_path / str(size), patients=9000, chunk_size=size, formats=formats, workers=2)
         )
     assert digests(tmp_path / "512") == digests(tmp_path / "4096")
@@ -91,7 +93,7 @@ def test_plain_parts_do_not_depend_on_the_chunk_size(tmp_path: Path) -> None:
 def test_another_seed_or_replication_gives_other_bytes(tmp_path: Path) -> None:
     settings: list[dict[str, Any]] = [{}, {"seed": 8}, {"replication": 1}]
     for number, setting in enumerate(settings):
-        pipeline.run(request(tmp_path / str(number), workers=0, **setting))
+        pipeline.run_scenario(request(tmp_path / str(number), workers=0, **setting))
     assert len({digests(tmp_path / str(number))["patients-00000.jsonl"] for number in range(3)}) == 3
 
 
@@ -99,13 +101,15 @@ def test_ten_runs_at_once_each_equal_their_lone_run(tmp_path: Path) -> None:
     kinds = [kind for name in TYPES for kind in (name, "")]
 
     def one(number: int) -> None:
-        pipeline.run(request(tmp_path / f"all-{number}", kind=kinds[number], seed=number, patients=2000))
+        pipeline.run_scenario(
+            request(tmp_path / f"all-{number}", kind=kinds[number], seed=number, patients=2000)
+        )
 
     with ThreadPoolExecutor(10) as threads:
         list(threads.map(one, range(10)))
     for number, kind in enumerate(kinds):
         output = tmp_path / f"lone-{number}"
-        pipeline.run(request(output, kind=kind, seed=number, patients=2000, workers=0))
+        pipeline.run_scenario(request(output, kind=kind, seed=number, patients=2000, workers=0))
         together = tmp_path / f"all-{number}"
         for name in ("manifest.json", "summary.json", "scenario.toml"):
             assert (output / name).read_bytes() == (together / name).read_bytes(), (number, name)
@@ -114,7 +118,7 @@ def test_ten_runs_at_once_each_equal_their_lone_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_run_of_one_patient_is_a_whole_run(tmp_path: Path, workers: int) -> None:
     formats = ("jsonl", "json", "csv", "parquet")
-    result = pipeline.run(request(tmp_path, patients=1, workers=workers, formats=formats))
+    result = pipeline.run_scenario(request(tmp_path, patients=1, workers=workers, formats=formats))
     assert result.patients == 1
     assert sum(part.patients for part in result.parts if part.table == "patients") == 4
     assert len(json.loads((tmp_path / "patients.json").read_bytes())) == 1
@@ -123,7 +127,7 @@ def test_a_run_of_one_patient_is_a_whole_run(tmp_path: Path, workers: int) -> No
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_folder_says_all_there_is_to_know(tmp_path: Path, workers: int) -> None:
     asked = request(tmp_path, workers=workers, formats=("csv", "jsonl"))
-    result = pipeline.run(asked)
+    result = pipeline.run_scenario(asked)
     document = manifest(tmp_path)
     assert document["scenario_hash"] == scenarios.scenario_hash(asked.original)
     assert (document["seed"], document["replication"], document["patients"]) == (7, 0, 3000)
@@ -143,7 +147,7 @@ def test_the_folder_says_all_there_is_to_know(tmp_path: Path, workers: int) -> N
 
 def test_progress_only_moves_forward(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    pipeline.run(request(tmp_path, patients=30_000), seen.append)
+    pipeline.run_scenario(request(tmp_path, patients=30_000), seen.append)
     patients = [progress.patients for progress in seen]
     fractions = [progress.fraction for progress in seen]
     assert patients == sorted(patients)
@@ -170,7 +174,7 @@ def test_metrics_count_what_is_on_file(tmp_path: Path, monkeypatch: pytest.Monke
         inc(self, value, tags)
 
     monkeypatch.setattr(Counter, "inc", noted)
-    result = pipeline.run(request(tmp_path))
+    result = pipeline.run_scenario(request(tmp_path))
     assert counted == {
         "goldenhour_runs_started,false": 1,
         "goldenhour_chunks": 6,
@@ -179,11 +183,11 @@ def test_metrics_count_what_is_on_file(tmp_path: Path, monkeypatch: pytest.Monke
         "goldenhour_runs_ended,finished": 1,
     }
     with pytest.raises(KeyError):
-        metrics.add("patience")
+        metrics.add_metric("patience")
 
 
 def test_memory_is_told_by_process(tmp_path: Path) -> None:
-    result = pipeline.run(request(tmp_path, patients=20_000))
+    result = pipeline.run_scenario(request(tmp_path, patients=20_000))
     assert set(result.pss_mb) == {"driver", "simulator", "writer", "generator"}
     assert all(megabytes > 10 for megabytes in result.pss_mb.values())
     assert result.peak_pss_mb == pytest.approx(sum(result.pss_mb.values()), abs=1)
@@ -208,7 +212,7 @@ def test_a_setting_that_cannot_be_is_refused_at_once(
     tmp_path: Path, setting: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        pipeline.run(request(tmp_path / "out", **setting))
+        pipeline.run_scenario(request(tmp_path / "out", **setting))
     assert not (tmp_path / "out").exists()
 
 
@@ -218,7 +222,7 @@ def test_without_workers_ray_is_never_imported(tmp_path: Path) -> None:
         "from runs import request; pipeline.run(request(Path(sys.argv[1]), workers=0));"
         "assert 'ray' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=package_root.ROOT)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=package_root.PACKAGE_ROOT)
 
 
 def test_a_generator_never_loads_numba(tmp_path: Path) -> None:
@@ -229,7 +233,7 @@ def test_a_generator_never_loads_numba(tmp_path: Path) -> None:
         encode(order, chunks)
         assert "numba" not in sys.modules
     """
-    from actors.run.generator import FORMATS, Order
+    from actors.run.generator import FORMAT_NAMES, EncodeOrder
     from engine.run.simulation import Simulation
 
     asked = request(tmp_path, patients=100)
@@ -238,7 +242,10 @@ def test_a_generator_never_loads_numba(tmp_path: Path) -> None:
 
     import msgspec
 
-    order = Order("chunk", FORMATS, "zstd", msgspec.json.encode(asked.scenario))
+    order = EncodeOrder("chunk", FORMAT_NAMES, "zstd", msgspec.json.encode(asked.scenario))
     subprocess.run(
-        [sys.executable, "-c", code], input=pickle.dumps((order, chunks)), check=True, cwd=package_root.ROOT
+        [sys.executable, "-c", code],
+        input=pickle.dumps((order, chunks)),
+        check=True,
+        cwd=package_root.PACKAGE_ROOT,
     )

@@ -50,7 +50,7 @@ def user(folder: Path) -> subprocess.Popen[bytes]:
         [sys.executable, "-c", USER, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=package_root.ROOT,
+        cwd=package_root.PACKAGE_ROOT,
     )
 
 

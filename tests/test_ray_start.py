@@ -22,7 +22,7 @@ def python(code: str, *arguments: str, **environment: str) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, **environment},
-        cwd=package_root.ROOT,
+        cwd=package_root.PACKAGE_ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -69,7 +69,7 @@ def test_every_listener_of_a_local_ray_is_on_the_loopback_interface(
         from ray._private import ray_constants
 
         monkeypatch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
-    with cluster.start(None, workers=1) as session:
+    with cluster.start_session(None, workers=1) as session:
         assert session.local
         family = [psutil.Process(), *psutil.Process().children(recursive=True)]
         listening = [
@@ -87,7 +87,7 @@ def test_every_listener_of_a_local_ray_is_on_the_loopback_interface(
 def test_a_running_ray_is_joined_by_its_address_and_left_running(tmp_path: Path) -> None:
     import ray
 
-    with cluster.start(None, workers=1):
+    with cluster.start_session(None, workers=1):
         address = ray.get_runtime_context().gcs_address
         done = python(ONE_RUN, str(tmp_path / "joined"), address)
         assert (done.returncode, done.stderr) == (0, "")
@@ -117,7 +117,7 @@ def test_a_ray_the_caller_started_is_used_and_left_running() -> None:
 def test_the_last_of_several_sessions_ends_the_local_ray() -> None:
     import ray
 
-    first, second = cluster.start(None, 1), cluster.start(None, 1)
+    first, second = cluster.start_session(None, 1), cluster.start_session(None, 1)
     first.close()
     first.close()
     assert ray.is_initialized()
@@ -130,7 +130,7 @@ def test_the_last_of_several_sessions_ends_the_local_ray() -> None:
 )
 def test_an_address_where_no_ray_is_gives_one_message(address: str) -> None:
     with pytest.raises(InputError, match=f"(?s)Ray cluster.*{address}"):
-        cluster.start(address, 1)
+        cluster.start_session(address, 1)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_only_an_address_asked_for_or_a_submitted_job_leads_to_a_cluster(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert cluster.target(address) == expected
+    assert cluster.ray_address(address) == expected
 
 
 def test_a_package_of_the_same_name_in_the_working_directory_is_not_taken(tmp_path: Path) -> None:
@@ -159,8 +159,8 @@ def test_a_package_of_the_same_name_in_the_working_directory_is_not_taken(tmp_pa
     (tmp_path / "engine/__init__.py").write_text("raise SystemExit('the wrong engine')")
     code = f"""if True:
         import os, sys
-        sys.path.insert(0, {str(package_root.ROOT)!r})
-        sys.path.insert(1, {str(package_root.ROOT / "tests")!r})
+        sys.path.insert(0, {str(package_root.PACKAGE_ROOT)!r})
+        sys.path.insert(1, {str(package_root.PACKAGE_ROOT / "tests")!r})
         os.chdir({str(tmp_path)!r})
         from pathlib import Path
         from actors import pipeline
@@ -191,7 +191,7 @@ def test_packages_of_two_directories_are_refused(tmp_path: Path) -> None:
 def test_runs_of_two_drivers_get_the_one_cpu_in_turn(tmp_path: Path) -> None:
     import ray
 
-    with cluster.start(None, workers=1):
+    with cluster.start_session(None, workers=1):
         address = ray.get_runtime_context().gcs_address
         command = [
             *GOLDENHOUR,
@@ -205,7 +205,7 @@ def test_runs_of_two_drivers_get_the_one_cpu_in_turn(tmp_path: Path) -> None:
         both = [
             subprocess.Popen(
                 [*command, "--address", address, "--no-store", "--quiet", "-o", str(tmp_path / name)],
-                cwd=package_root.ROOT,
+                cwd=package_root.PACKAGE_ROOT,
             )
             for name in ("one", "two")
         ]
@@ -247,7 +247,7 @@ def test_a_class_is_made_remote_once() -> None:
         def hello(self) -> int:
             return 1
 
-    with cluster.start(None, workers=1):
-        assert cluster.remote(Counter) is cluster.remote(Counter)
-        counter = cluster.remote(Counter).options(num_cpus=0).remote()
+    with cluster.start_session(None, workers=1):
+        assert cluster.as_remote(Counter) is cluster.as_remote(Counter)
+        counter = cluster.as_remote(Counter).options(num_cpus=0).remote()
         assert ray.get(counter.hello.remote(), timeout=60) == 1

@@ -15,12 +15,12 @@ from engine.compile import model
 from engine.measures import whole_run
 from engine.precomputed import cache_keys
 from engine.records import formats
-from engine.records.code_tables import Lexicon, Words
+from engine.records.code_tables import CodeTables, TextSource
 from engine.run.simulation import Simulation
 from engine.scenario import derived as scenario_module
 from engine.scenario.derived import Scenario
 
-ALL = cache_keys.SIMULATED + cache_keys.WORDS
+ALL = cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS
 
 TILTED = """
 name = "tilted"
@@ -44,13 +44,13 @@ def tilted() -> Scenario:
 def kept(s: Scenario) -> dict[str, Any]:
     """All values of a scenario, as they come back from where they were kept."""
     return {
-        r.kind: cache_keys.unpack(cache_keys.pack(cache_keys.make(r.kind, r.inputs)))
-        for r in cache_keys.of_scenario(s, ALL)
+        r.kind: cache_keys.unpack_value(cache_keys.pack_value(cache_keys.build_value(r.kind, r.inputs)))
+        for r in cache_keys.keys_of_scenario(s, ALL)
     }
 
 
 def keys(s: Scenario) -> dict[str, str]:
-    return {r.kind: r.key for r in cache_keys.of_scenario(s, ALL)}
+    return {r.kind: r.key for r in cache_keys.keys_of_scenario(s, ALL)}
 
 
 @pytest.mark.parametrize("name", [*scenarios.builtin_names(), "tilted"])
@@ -67,10 +67,12 @@ def test_a_run_from_kept_values_writes_the_same_bytes(name: str) -> None:
     s = scenario_module.resolve(scenario_module.with_overrides(s, total=300))
     made = kept(s)
     written = []
-    for values, lexicon in ((made, Lexicon(s, Words(made))), ({}, Lexicon(s))):
+    for values, lexicon in ((made, CodeTables(s, TextSource(made))), ({}, CodeTables(s))):
         simulation = Simulation(s, 5, 0, 512, values)
-        frames = [f.data for chunk in simulation for f in formats.encode([chunk], lexicon, "jsonl", "none")]
-        written.append((frames, whole_run.findings(simulation, s).summary))
+        frames = [
+            f.data for chunk in simulation for f in formats.encode_chunks([chunk], lexicon, "jsonl", "none")
+        ]
+        written.append((frames, whole_run.find_measures(simulation, s).summary))
     assert written[0] == written[1]
 
 
@@ -94,10 +96,10 @@ def test_a_key_changes_with_what_its_value_is_made_from_and_with_nothing_else() 
 
 def test_the_measures_of_a_run_have_a_key_of_scenario_seed_and_replication() -> None:
     s = builtin("coin")
-    key = cache_keys.of_measures(s, 1, 0).key
-    assert cache_keys.of_measures(replace(s, name="x", description="y", seed=5), 1, 0).key == key
+    key = cache_keys.key_of_measures(s, 1, 0).key
+    assert cache_keys.key_of_measures(replace(s, name="x", description="y", seed=5), 1, 0).key == key
     others = [(s, 2, 0), (s, 1, 1), (replace(s, days=s.days + 1), 1, 0)]
-    assert key not in {cache_keys.of_measures(*other).key for other in others}
+    assert key not in {cache_keys.key_of_measures(*other).key for other in others}
 
 
 def test_a_value_is_made_from_nothing_but_the_fields_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,19 +108,19 @@ def test_a_value_is_made_from_nothing_but_the_fields_of_its_key(monkeypatch: pyt
     monkeypatch.setitem(cache_keys.KINDS, "care", blind)
     cache_keys._fields.cache_clear()
     try:
-        (recipe,) = cache_keys.of_scenario(s, ("care",))
+        (recipe,) = cache_keys.keys_of_scenario(s, ("care",))
         with pytest.raises(AttributeError, match="triage_accuracy"):
-            cache_keys.make(recipe.kind, recipe.inputs)
+            cache_keys.build_value(recipe.kind, recipe.inputs)
     finally:
         cache_keys._fields.cache_clear()
 
 
 def test_another_engine_or_catalogue_has_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = cache_keys.key("care", b"x")
+    before = cache_keys.cache_key("care", b"x")
     for version in ("engine_version", "catalogue_version"):
         with monkeypatch.context() as patched:
             patched.setattr(cache_keys, version, lambda: "0" * 20)
-            assert cache_keys.key("care", b"x") != before
+            assert cache_keys.cache_key("care", b"x") != before
 
 
 class Hostile:
@@ -131,22 +133,22 @@ class Hostile:
     [
         b"",
         b"rubbish",
-        cache_keys.pack([1])[:-3],
+        cache_keys.pack_value([1])[:-3],
         zstandard.ZstdCompressor().compress(b"rubbish"),
         zstandard.ZstdCompressor().compress(pickle.dumps(Hostile())),
     ],
 )
 def test_what_is_no_value_is_refused_and_never_run(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a kept value"):
-        cache_keys.unpack(data)
+        cache_keys.unpack_value(data)
     assert not Path("/tmp/goldenhour-must-not-exist").exists()
 
 
 def test_measures_are_those_of_the_run() -> None:
     s = tilted()
-    recipe = cache_keys.of_measures(s, 4, 2)
+    recipe = cache_keys.key_of_measures(s, 4, 2)
     simulation = Simulation(s, 4, 2)
     list(simulation)
-    expected = msgspec.json.encode(whole_run.findings(simulation, s).summary)
-    assert cache_keys.make(recipe.kind, recipe.inputs) == expected
-    assert cache_keys.make(recipe.kind, recipe.inputs, kept(s)) == expected
+    expected = msgspec.json.encode(whole_run.find_measures(simulation, s).summary)
+    assert cache_keys.build_value(recipe.kind, recipe.inputs) == expected
+    assert cache_keys.build_value(recipe.kind, recipe.inputs, kept(s)) == expected

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from runs import children, digests, request
 
 from actors.cache import actor
-from actors.cache.local import Settings
+from actors.cache.local import CacheSettings
 from actors.cluster import package_root, session
 from actors.run import pipeline, recorder
 from actors.run.pipeline import Progress
@@ -84,7 +84,7 @@ def slow(progress: Progress) -> None:
 
 def test_a_run_is_entered_with_what_came_of_it(where: Database, tmp_path: Path) -> None:
     entered = registration(name="mine", settings={"workers": 0})
-    result = recorder.run(request(tmp_path / "out", workers=0), entered, where)
+    result = recorder.run_recorded(request(tmp_path / "out", workers=0), entered, where)
     row = only(where)
     assert (row["id"], row["name"], row["state"]) == (entered.id, "mine", "succeeded")
     assert (row["patients"], row["fraction"], row["error"]) == (3000, 1.0, None)
@@ -96,7 +96,7 @@ def test_a_run_that_fails_is_entered_with_the_reason(where: Database, tmp_path: 
     asked = request(tmp_path / "out", workers=0)
     asked = replace(asked, scenario=replace(asked.scenario, days="eight"))
     with pytest.raises(Exception, match=r"days|str"):
-        recorder.run(asked, registration(), where)
+        recorder.run_recorded(asked, registration(), where)
     row = only(where)
     assert row["state"] == "failed"
     assert row["error"]
@@ -116,7 +116,9 @@ def test_a_run_that_others_cancel_stops_within_five_seconds(where: Database, tmp
 
     during = During(lambda: threading.Thread(target=cancel).start())
     with pytest.raises(Interrupted, match="cancelled by bert@there"):
-        recorder.run(request(tmp_path / "out", workers=0, patients=20_000_000), entered, where, report)
+        recorder.run_recorded(
+            request(tmp_path / "out", workers=0, patients=20_000_000), entered, where, report
+        )
     assert time.monotonic() - cancelled[0] < 5
     assert not (tmp_path / "out" / "manifest.json").exists()
     row = only(where)
@@ -131,7 +133,7 @@ def started(where: Database, output: Path, *more: str) -> tuple[subprocess.Popen
     process = subprocess.Popen(
         [sys.executable, "-m", "goldenhour", "run", "standard", "-o", str(output), *COMMAND, *more],
         stderr=subprocess.PIPE,
-        cwd=package_root.ROOT,
+        cwd=package_root.PACKAGE_ROOT,
         env={**os.environ, "GOLDENHOUR_DATABASE_URL": str(where.url)},
         start_new_session=True,
     )
@@ -174,7 +176,7 @@ def test_a_killed_run_shows_as_such_within_thirty_seconds(where: Database, tmp_p
 def test_a_server_that_cannot_be_reached_ends_the_run_before_it_begins(tmp_path: Path) -> None:
     nowhere = Database(folder=tmp_path, url="postgresql://me:secret@127.0.0.1:1/x")
     with pytest.raises(StoreError, match=r"GOLDENHOUR_DATABASE_URL \(postgresql://me:...@127.0.0.1:1/x\)"):
-        recorder.run(request(tmp_path / "out", workers=0), registration(), nowhere)
+        recorder.run_recorded(request(tmp_path / "out", workers=0), registration(), nowhere)
     assert not (tmp_path / "out").exists()
 
 
@@ -187,7 +189,7 @@ def test_without_an_embedded_server_the_run_goes_on_after_one_warning(
     monkeypatch.setattr(Server, "open", fail)
     said: list[str] = []
     where = Database(folder=tmp_path / "data")
-    result = recorder.run(
+    result = recorder.run_recorded(
         request(tmp_path / "out", workers=0, patients=20_000), registration(), where, say=said.append
     )
     assert result.patients == 20_000
@@ -209,7 +211,7 @@ def test_a_server_killed_in_the_middle_is_started_again_and_the_record_is_whole(
 
     killing = During(owner.kill)
     before = len(rows(embedded))
-    recorder.run(request(tmp_path / "out", workers=0, patients=60_000), entered, embedded, report)
+    recorder.run_recorded(request(tmp_path / "out", workers=0, patients=60_000), entered, embedded, report)
     assert killing.done.is_set()
     assert server.owner() != owner
     found = [row for row in rows(embedded) if row["id"] == entered.id]
@@ -231,14 +233,14 @@ def test_the_end_of_a_run_that_cannot_be_entered_is_entered_by_the_next_run(
         sql(where, "ALTER TABLE runs RENAME TO hidden")
 
     refuse = During(hide)
-    recorder.run(
+    recorder.run_recorded(
         request(tmp_path / "one", workers=0, patients=20_000), entered, where, refuse, say=said.append
     )
     assert refuse.done.is_set()
     assert any("kept in" in words for words in said)
     sql(where, "ALTER TABLE hidden RENAME TO runs")
     assert only(where)["state"] in ("queued", "running")
-    recorder.run(request(tmp_path / "two", workers=0, patients=100), registration(), where)
+    recorder.run_recorded(request(tmp_path / "two", workers=0, patients=100), registration(), where)
     states = {row["id"]: row["state"] for row in rows(where)}
     assert len(states) == 2
     assert states[entered.id] == "succeeded"
@@ -255,7 +257,9 @@ def test_a_driver_with_a_store_of_its_own_has_at_most_two_connections(
         seen.append(connections(server) - before)
         slow(progress)
 
-    recorder.run(request(tmp_path / "out", workers=0, patients=60_000), registration(), where, report)
+    recorder.run_recorded(
+        request(tmp_path / "out", workers=0, patients=60_000), registration(), where, report
+    )
     assert 1 <= max(seen) <= 2
 
 
@@ -276,16 +280,16 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
                 killed.append(process)
 
     killed: list[psutil.Process] = []
-    with session.start(None, workers=1):
+    with session.start_session(None, workers=1):
 
         def one(number: int) -> pipeline.RunResult:
             asked = request(tmp_path / str(number), seed=number, patients=20_000)
-            return recorder.run(asked, entered[number], where, report)
+            return recorder.run_recorded(asked, entered[number], where, report)
 
         with ThreadPoolExecutor(3) as threads:
             results = list(threads.map(one, range(3)))
         assert len(killed) == 1
-        ask_actor = shared.actor(where)
+        ask_actor = shared.shared_store(where)
         import ray
 
         status = ray.get(ask_actor.run_status.remote(entered[0].id), timeout=60)
@@ -294,18 +298,18 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
     assert [result.patients for result in results] == [20_000] * 3
     assert {row["id"]: row["state"] for row in rows(where)} == {run.id: "succeeded" for run in entered}
     assert max(seen) <= 10
-    pipeline.run(request(tmp_path / "lone", seed=1, patients=20_000, workers=0))
+    pipeline.run_scenario(request(tmp_path / "lone", seed=1, patients=20_000, workers=0))
     assert digests(tmp_path / "lone") == digests(tmp_path / "1")
 
 
 @pytest.mark.ray
 def test_the_clusters_cache_hears_of_scenarios_that_change(where: Database, tmp_path: Path) -> None:
-    with session.start(None, workers=1):
+    with session.start_session(None, workers=1):
         import ray
 
-        kept = actor.start(Settings())
+        kept = actor.start_cache(CacheSettings())
         asked = request(tmp_path / "out", patients=2000)
-        recorder.run(asked, registration(), where)
+        recorder.run_recorded(asked, registration(), where)
 
         def values() -> int:
             stats = ray.get(kept.stats.remote(), timeout=60)
@@ -317,16 +321,18 @@ def test_the_clusters_cache_hears_of_scenarios_that_change(where: Database, tmp_
             asked.scenario, fronts=[replace(f, name="Elsewhere") for f in asked.scenario.fronts[:1]]
         )
         ray.get(
-            kept.get.remote(cache_keys.of_scenario(other, cache_keys.SIMULATED), ["scenario:mine"]),
+            kept.get.remote(
+                cache_keys.keys_of_scenario(other, cache_keys.SIMULATION_KINDS), ["scenario:mine"]
+            ),
             timeout=60,
         )
         assert values() > before
-        ray.get(shared.actor(where).add_scenario.remote("mine", content("mine"), "test"), timeout=60)
+        ray.get(shared.shared_store(where).add_scenario.remote("mine", content("mine"), "test"), timeout=60)
         until = time.monotonic() + 60
         while values() > before:
             assert time.monotonic() < until
             time.sleep(0.1)
-        actor.end()
+        actor.end_cache()
 
 
 @pytest.mark.ray
@@ -334,10 +340,12 @@ def test_a_cluster_with_another_database_is_no_place_for_this_run(
     server: Server, where: Database, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    with session.start(None, workers=1):
-        recorder.run(request(tmp_path / "one", patients=100), registration(), where)
+    with session.start_session(None, workers=1):
+        recorder.run_recorded(request(tmp_path / "one", patients=100), registration(), where)
         other = empty(server)
-        result = recorder.run(request(tmp_path / "two", patients=100), registration(), other, say=said.append)
+        result = recorder.run_recorded(
+            request(tmp_path / "two", patients=100), registration(), other, say=said.append
+        )
     assert result.patients == 100
     assert len(said) == 1
     assert "another database" in said[0]
@@ -347,7 +355,7 @@ def test_a_cluster_with_another_database_is_no_place_for_this_run(
 def test_places_of_drivers_are_given_back(where: Database, tmp_path: Path) -> None:
     for number in range(database.DRIVERS + 1):
         with pytest.raises(RunError):
-            recorder.run(
+            recorder.run_recorded(
                 request(tmp_path / "file" / "out", workers=0, patients=1 + number),
                 registration(content=content()),
                 Database(folder=tmp_path / "data", url=where.url),

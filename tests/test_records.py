@@ -13,14 +13,14 @@ import pytest
 import synthetic
 
 from engine.records import schema
-from engine.records.code_tables import Lexicon, uuids
+from engine.records.code_tables import CodeTables, uuids
 from engine.records.formats import fragments
 from engine.tables import columns as c
 
 ROOT = Path(__file__).parent.parent
 
 
-def written(chunk: c.Chunk, lexicon: Lexicon) -> list[bytes]:
+def written(chunk: c.Chunk, lexicon: CodeTables) -> list[bytes]:
     return [msgspec.json.encode(patient) for part in fragments.encoded(chunk, lexicon) for patient in part]
 
 
@@ -35,7 +35,7 @@ def written(chunk: c.Chunk, lexicon: Lexicon) -> list[bytes]:
 def test_the_fast_way_writes_the_same_bytes(rows: dict[str, float]) -> None:
     chunk = synthetic.chunk(700, **rows)
     lexicon = synthetic.lexicon()
-    plain = schema.build(chunk, lexicon)
+    plain = schema.build_patients(chunk, lexicon)
     lines = written(chunk, lexicon)
     assert lines == [msgspec.json.encode(patient) for patient in plain]
     assert [msgspec.json.decode(line, type=schema.Patient) for line in lines] == plain
@@ -48,7 +48,7 @@ def test_a_second_chunk_may_bring_new_nations_names_and_incident_sizes() -> None
     second.patients["incident_size"] = 900_000_000
     for chunk in (first, second):
         assert written(chunk, lexicon) == list(
-            map(msgspec.json.encode, schema.build(chunk, synthetic.lexicon()))
+            map(msgspec.json.encode, schema.build_patients(chunk, synthetic.lexicon()))
         )
 
 
@@ -64,9 +64,9 @@ def test_times_are_utc_to_the_second_rounded_down() -> None:
     chunk = synthetic.chunk(1)
     chunk.patients["time"] = 86_399_999
     chunk.patients["onset"] = 86_400_000
-    (patient,) = schema.build(chunk, synthetic.lexicon("2031-12-31T00:00:00Z"))
+    (patient,) = schema.build_patients(chunk, synthetic.lexicon("2031-12-31T00:00:00Z"))
     assert (patient.injury.at, patient.injury.onset) == ("2031-12-31T23:59:59Z", "2032-01-01T00:00:00Z")
-    (patient,) = schema.build(chunk, synthetic.lexicon("2032-01-01T01:00:00+01:00"))
+    (patient,) = schema.build_patients(chunk, synthetic.lexicon("2032-01-01T01:00:00+01:00"))
     assert patient.injury.onset == "2032-01-02T00:00:00Z"
 
 
@@ -74,11 +74,11 @@ def test_ids_are_uuids_from_the_columns() -> None:
     chunk = synthetic.chunk(1)
     chunk.patients["id_hi"], chunk.patients["id_lo"] = 0x00112233_4455_8677, 0x8899AABBCCDDEEFF
     assert uuids(chunk.patients).tolist() == [b"00112233-4455-8677-8899-aabbccddeeff"]
-    assert schema.build(chunk, synthetic.lexicon())[0].id == "00112233-4455-8677-8899-aabbccddeeff"
+    assert schema.build_patients(chunk, synthetic.lexicon())[0].id == "00112233-4455-8677-8899-aabbccddeeff"
 
 
 def test_triage_assigned_comes_from_the_timeline_and_precedence_from_the_first_request() -> None:
-    for patient in schema.build(synthetic.chunk(200), synthetic.lexicon()):
+    for patient in schema.build_patients(synthetic.chunk(200), synthetic.lexicon()):
         triaged = [event for event in patient.timeline if event.event == "triaged"]
         assert [(t.at, t.facility, t.category) for t in patient.triage.assigned] == [
             (event.at, event.facility, event.detail) for event in triaged
@@ -91,7 +91,7 @@ def test_triage_assigned_comes_from_the_timeline_and_precedence_from_the_first_r
 
 def test_a_wait_and_nothing_else_says_what_for() -> None:
     chunk = synthetic.chunk(200)
-    timelines = [patient.timeline for patient in schema.build(chunk, synthetic.lexicon())]
+    timelines = [patient.timeline for patient in schema.build_patients(chunk, synthetic.lexicon())]
     events = [event for timeline in timelines for event in timeline]
     assert all((event.waiting_for is not None) == (event.event == "waiting") for event in events)
     waits = chunk.events["detail"][chunk.events["kind"] == c.EVENTS.index("waiting")]
@@ -107,14 +107,14 @@ def test_a_wait_and_nothing_else_says_what_for() -> None:
 def test_places_are_facilities_the_point_of_injury_or_en_route() -> None:
     chunk = synthetic.chunk(3, events=2)
     chunk.patients["facility"] = [c.AT_POI, c.EN_ROUTE, 9]
-    places = [patient.outcome.facility for patient in schema.build(chunk, synthetic.lexicon())]
+    places = [patient.outcome.facility for patient in schema.build_patients(chunk, synthetic.lexicon())]
     assert places == ["POI", "en route", "R4"]
 
 
 def test_a_facility_with_a_name_of_its_own_is_named_in_the_timeline() -> None:
     chunk = synthetic.chunk(1, events=2)
     chunk.events["facility"] = [2, 9][0]
-    event = schema.build(chunk, synthetic.lexicon())[0].timeline[0]
+    event = schema.build_patients(chunk, synthetic.lexicon())[0].timeline[0]
     front = synthetic.FRONTS[0]
     assert (event.facility, event.name, event.role) == (f"R3-{front}", f"Hospital of {front}", 3)
 
@@ -125,18 +125,21 @@ def test_a_minor_wound_outside_the_face_is_external_to_the_iss() -> None:
     chunk.patients["wound_end"] = 3
     chunk.wounds["region"] = [c.REGIONS.index(region) for region in ("thorax", "face", "thorax")]
     chunk.wounds["ais"] = [1, 1, 2]
-    (patient,) = schema.build(chunk, synthetic.lexicon())
+    (patient,) = schema.build_patients(chunk, synthetic.lexicon())
     assert [wound.iss_region for wound in patient.injury.wounds] == ["external", "face", "chest"]
 
 
 def test_a_portion_of_a_chunk_has_the_same_records() -> None:
     chunk, lexicon = synthetic.chunk(100), synthetic.lexicon()
-    assert schema.build(schema.portion(chunk, 30, 60), lexicon) == schema.build(chunk, lexicon)[30:60]
+    assert (
+        schema.build_patients(schema.portion(chunk, 30, 60), lexicon)
+        == schema.build_patients(chunk, lexicon)[30:60]
+    )
 
 
 def test_the_collector_is_as_it_was_after_building() -> None:
     assert gc.isenabled()
-    schema.build(synthetic.chunk(5), synthetic.lexicon())
+    schema.build_patients(synthetic.chunk(5), synthetic.lexicon())
     written(synthetic.chunk(5), synthetic.lexicon())
     assert gc.isenabled()
 
@@ -148,11 +151,13 @@ def test_a_lexicon_of_a_real_scenario_is_made_in_no_time_and_has_all_words() -> 
     scenario = resolve(Scenario(name="test"))
     catalogue.conditions(), catalogue.external_causes(), catalogue.nations()
     begin = perf_counter()
-    lexicon = Lexicon(scenario)
+    lexicon = CodeTables(scenario)
     assert perf_counter() - begin < 0.05
     chunk = synthetic.chunk(100)
     chunk.patients["nation"] = np.arange(100) % len(lexicon.nations)
-    assert written(chunk, lexicon) == list(map(msgspec.json.encode, schema.build(chunk, Lexicon(scenario))))
+    assert written(chunk, lexicon) == list(
+        map(msgspec.json.encode, schema.build_patients(chunk, CodeTables(scenario)))
+    )
 
 
 def test_a_full_record_is_a_full_record() -> None:

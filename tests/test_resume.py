@@ -52,7 +52,9 @@ CUT_OFF = """if True:
 def cut_off(output: Path, workers: int = 0, writers: int = 1, formats: str = "jsonl") -> None:
     """Leave a run of `PATIENTS` whose driver was killed after 8,000 of them."""
     command = [sys.executable, "-c", CUT_OFF, str(output), str(workers), str(writers), formats]
-    done = subprocess.run(command, cwd=package_root.ROOT, check=False, timeout=120, capture_output=True)
+    done = subprocess.run(
+        command, cwd=package_root.PACKAGE_ROOT, check=False, timeout=120, capture_output=True
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert [path.name for path in output.iterdir()] == [PARTIAL]
 
@@ -60,7 +62,7 @@ def cut_off(output: Path, workers: int = 0, writers: int = 1, formats: str = "js
 def whole(output: Path, **settings: Any) -> None:
     from goldenhour import __version__
 
-    pipeline.run(request(output, patients=PATIENTS, workers=0, version=__version__, **settings))
+    pipeline.run_scenario(request(output, patients=PATIENTS, workers=0, version=__version__, **settings))
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +192,7 @@ def test_a_variable_that_is_no_time_is_refused(
 def test_a_killed_node_of_three_loses_nothing() -> None:
     command = [sys.executable, "-m", "bench.chaos", "1", "--seed", "3", "--kinds", "node", "--no-results"]
     done = subprocess.run(
-        command, cwd=package_root.ROOT, check=False, timeout=400, capture_output=True, text=True
+        command, cwd=package_root.PACKAGE_ROOT, check=False, timeout=400, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rounds 1, killed 1," in done.stdout

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import scenarios
 from engine.measures import whole_run
 from engine.run.merging import Merged
-from engine.run.partition import components, shards
+from engine.run.partition import independent_fronts, partition_fronts
 from engine.run.simulation import Simulation
 from engine.scenario import derived as sc
 from engine.tables.columns import ENDS, PARQUET_PART, TABLES
@@ -121,7 +121,7 @@ def differences(
     scenario: sc.Scenario, number: int, chunk_size: int, shard_chunk: int | None = None
 ) -> list[str]:
     """What the merged simulations of `number` shards have that one simulation has not; [] where nothing differs."""
-    parts = shards(scenario, number)
+    parts = partition_fronts(scenario, number)
     assert len(parts) == number
     whole = Simulation(scenario, 5, 0, chunk_size)
     apart = [Simulation(scenario, 5, 0, shard_chunk or chunk_size, fronts=part) for part in parts]
@@ -137,7 +137,7 @@ def differences(
                     found.append(f"chunk {one.number}: {table}.{column}")
     if found:
         return found
-    left, right = (whole_run.findings(simulation, scenario) for simulation in (whole, merged))
+    left, right = (whole_run.find_measures(simulation, scenario) for simulation in (whole, merged))
     found += [name for name in left.summary if left.summary[name] != right.summary[name]]
     return found + [
         name for name in ("facilities", "measures") if getattr(left, name) != getattr(right, name)
@@ -176,13 +176,13 @@ def test_the_clocks_of_a_front_without_patients_go_on_to_the_end_of_the_run() ->
 
 
 def test_fronts_are_apart_only_where_nothing_finite_joins_them() -> None:
-    assert components(unlimited()) == [(0,), (1,), (2,)]
-    assert components(finite()) == [(0,), (1,)]
-    assert components(finite(role4=SMALL_ROLE4)) == [(0, 1)]
-    assert components(finite(COMMON)) == [(0, 1)]
-    assert components(finite(settings='destination = "least-loaded"')) == [(0, 1)]
-    assert components(finite(settings="horizon_days = 4")) == [(0, 1)]
-    assert components(finite(settings='routing = "transition-matrix"')) == [(0,), (1,)]
+    assert independent_fronts(unlimited()) == [(0,), (1,), (2,)]
+    assert independent_fronts(finite()) == [(0,), (1,)]
+    assert independent_fronts(finite(role4=SMALL_ROLE4)) == [(0, 1)]
+    assert independent_fronts(finite(COMMON)) == [(0, 1)]
+    assert independent_fronts(finite(settings='destination = "least-loaded"')) == [(0, 1)]
+    assert independent_fronts(finite(settings="horizon_days = 4")) == [(0, 1)]
+    assert independent_fronts(finite(settings='routing = "transition-matrix"')) == [(0,), (1,)]
 
 
 HIT = """
@@ -219,7 +219,7 @@ minutes = { distribution = "constant", mean = 9 }
 
 def test_a_hit_joins_the_fronts_with_finite_care_and_no_others() -> None:
     scenario = finite(HIT + NORTH)
-    assert components(scenario) == [(0, 1), (2,)]
+    assert independent_fronts(scenario) == [(0, 1), (2,)]
     for chunk_size in (5, 200):
         assert differences(scenario, 2, chunk_size) == []
 
@@ -250,9 +250,9 @@ def test_shards_have_about_the_same_number_of_casualties_to_expect() -> None:
         for k, share in enumerate((0.2, 0.1, 0.4, 0.3))
     )
     scenario = parsed(text)
-    assert shards(scenario, 2) == [(0, 3), (1, 2)]
-    assert shards(scenario, 9) == [(0,), (1,), (2,), (3,)]
-    assert shards(scenario, 1) == [(0, 1, 2, 3)]
+    assert partition_fronts(scenario, 2) == [(0, 3), (1, 2)]
+    assert partition_fronts(scenario, 9) == [(0,), (1,), (2,), (3,)]
+    assert partition_fronts(scenario, 1) == [(0, 1, 2, 3)]
 
 
 def test_a_shard_without_casualties_adds_nothing() -> None:
@@ -296,12 +296,12 @@ def test_any_two_networks_side_by_side_make_what_one_simulation_makes(
     scenario = sc.parse(msgspec.json.encode(joined([*halves])), "json")
     sc.check(scenario)
     resolved = sc.resolve(scenario)
-    assume(len(components(resolved)) == 2)
+    assume(len(independent_fronts(resolved)) == 2)
     assert differences(resolved, 2, chunk_size) == []
 
 
 def test_chunks_of_a_merged_run_never_cross_the_end_of_a_parquet_part() -> None:
     scenario = unlimited(20_000)
-    parts = shards(scenario, 2)
+    parts = partition_fronts(scenario, 2)
     merged = Merged(scenario, parts, [Simulation(scenario, 5, 0, 512, fronts=part) for part in parts], 5000)
     assert [chunk.first for chunk in merged] == [0, 5000, 10_000, 15_000, PARQUET_PART]

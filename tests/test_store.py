@@ -488,14 +488,14 @@ def test_opening_and_closing_leaks_no_connection(server: Server, where: Database
 def test_an_eleventh_driver_waits_for_a_place(tmp_path: Path) -> None:
     where = Database(folder=tmp_path)
     said = threading.Event()
-    places = [database.place(where, said.set) for _ in range(database.DRIVERS)]
+    places = [database.driver_slot(where, said.set) for _ in range(database.DRIVERS)]
     for place in places:
         place.__enter__()
     assert not said.is_set()
     went_on = threading.Event()
 
     def eleventh() -> None:
-        with database.place(where, said.set):
+        with database.driver_slot(where, said.set):
             went_on.set()
 
     thread = threading.Thread(target=eleventh)

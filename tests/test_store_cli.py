@@ -196,7 +196,7 @@ def cut_off(where: Database, name: str, output: Path, number: signal.Signals) ->
     process = subprocess.Popen(
         [sys.executable, "-m", "goldenhour", *long_run(name, output)],
         stderr=subprocess.PIPE,
-        cwd=package_root.ROOT,
+        cwd=package_root.PACKAGE_ROOT,
         env={**os.environ, "GOLDENHOUR_DATABASE_URL": str(where.url), "GOLDENHOUR_SYNC_SECONDS": "0"},
     )
     try:
@@ -312,7 +312,7 @@ def test_a_run_is_watched_and_cancelled_from_another_terminal(
     process = subprocess.Popen(
         [*command, "--name", "long one", "-o", str(tmp_path / "out")],
         stderr=subprocess.PIPE,
-        cwd=package_root.ROOT,
+        cwd=package_root.PACKAGE_ROOT,
         env={**os.environ, "GOLDENHOUR_DATABASE_URL": str(where.url)},
     )
     request.addfinalizer(process.kill)
@@ -325,7 +325,7 @@ def test_a_run_is_watched_and_cancelled_from_another_terminal(
         lambda: subprocess.run(
             [sys.executable, "-m", "goldenhour", "runs", "cancel", "long one"],
             check=True,
-            cwd=package_root.ROOT,
+            cwd=package_root.PACKAGE_ROOT,
         ),
     )
     cancelling.start()

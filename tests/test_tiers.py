@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 
 from actors.cache import redis_backend
-from actors.cache.backends import Disk
-from actors.cache.local import settings
-from actors.cache.lru import Shelf
-from actors.cache.redis_backend import Redis
+from actors.cache.backends import DiskBackend
+from actors.cache.local import cache_settings
+from actors.cache.lru import LruCache
+from actors.cache.redis_backend import RedisBackend
 from bench.redis_server import ABSENT, Lent, Server, binary, serve
 from engine.errors import InputError
-from engine.precomputed.cache_keys import Recipe
+from engine.precomputed.cache_keys import CacheKey
 
 _numbers = itertools.count()
 
 
-def recipe(kind: str = "people") -> Recipe:
+def recipe(kind: str = "people") -> CacheKey:
     """A recipe of its own."""
-    return Recipe(kind, b"", f"{next(_numbers):064x}")
+    return CacheKey(kind, b"", f"{next(_numbers):064x}")
 
 
 class Clock:
@@ -37,7 +37,7 @@ class Clock:
 
 
 def test_a_shelf_keeps_what_was_used_last_within_its_budget() -> None:
-    shelf = Shelf(100, 60.0)
+    shelf = LruCache(100, 60.0)
     for key in "abc":
         shelf.put(key, key.upper(), 30, ())
     assert shelf.get("a", ()) == "A"
@@ -61,7 +61,7 @@ def test_a_shelf_keeps_what_was_used_last_within_its_budget() -> None:
 
 def test_a_value_on_a_shelf_is_gone_when_its_time_is_up() -> None:
     clock = Clock()
-    shelf = Shelf(100, 60.0, clock)
+    shelf = LruCache(100, 60.0, clock)
     shelf.put("a", "A", 1, ())
     clock.now = 59.0
     assert shelf.get("a", ()) == "A"
@@ -71,7 +71,7 @@ def test_a_value_on_a_shelf_is_gone_when_its_time_is_up() -> None:
 
 
 def test_a_value_goes_with_its_last_tag() -> None:
-    shelf = Shelf(100, 60.0)
+    shelf = LruCache(100, 60.0)
     shelf.put("shared", 1, 1, ["scenario:a"])
     shelf.put("own", 2, 1, ["scenario:a"])
     shelf.get("shared", ["scenario:b"])
@@ -85,12 +85,12 @@ def test_a_value_goes_with_its_last_tag() -> None:
 
 
 @pytest.fixture
-def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DiskBackend:
     monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path / "cache"))
-    return Disk(limit_bytes=1000)
+    return DiskBackend(limit_bytes=1000)
 
 
-def test_the_disk_keeps_values_by_namespace(disk: Disk) -> None:
+def test_the_disk_keeps_values_by_namespace(disk: DiskBackend) -> None:
     one, other = recipe("people"), recipe("severity")
     assert disk.get([one]) == [None]
     disk.put([(one, b"1"), (other, b"22")], ())
@@ -101,7 +101,7 @@ def test_the_disk_keeps_values_by_namespace(disk: Disk) -> None:
     assert disk.fault is None
 
 
-def test_a_damaged_file_is_a_miss_and_written_anew(disk: Disk, tmp_path: Path) -> None:
+def test_a_damaged_file_is_a_miss_and_written_anew(disk: DiskBackend, tmp_path: Path) -> None:
     one = recipe()
     disk.put([(one, b"value")], ())
     (path,) = (tmp_path / "cache").rglob("*.value")
@@ -112,7 +112,7 @@ def test_a_damaged_file_is_a_miss_and_written_anew(disk: Disk, tmp_path: Path) -
     assert disk.get([one]) == [b"value"]
 
 
-def test_the_disk_forgets_what_was_not_used_for_longest(disk: Disk, tmp_path: Path) -> None:
+def test_the_disk_forgets_what_was_not_used_for_longest(disk: DiskBackend, tmp_path: Path) -> None:
     recipes = [recipe() for _ in range(5)]
     for age, each in enumerate(recipes[:4]):
         disk.put([(each, bytes(200))], ())
@@ -126,7 +126,7 @@ def test_the_disk_forgets_what_was_not_used_for_longest(disk: Disk, tmp_path: Pa
 def test_a_disk_that_cannot_be_written_is_a_miss(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path / "file" / "below"))
-    disk = Disk()
+    disk = DiskBackend()
     one = recipe()
     disk.put([(one, b"1")], ())
     assert disk.get([one]) == [None]
@@ -145,7 +145,7 @@ def test_a_disk_that_cannot_be_written_is_a_miss(monkeypatch: pytest.MonkeyPatch
 )
 def test_a_variable_that_cannot_be_used_is_named(name: str, value: str) -> None:
     with pytest.raises(InputError, match=name):
-        settings({name: value})
+        cache_settings({name: value})
 
 
 @pytest.fixture
@@ -156,14 +156,14 @@ def server() -> Iterator[Server | Lent]:
 
 
 @pytest.fixture
-def redis(server: Server | Lent) -> Redis:
-    return Redis(server.url, 60.0)
+def redis(server: Server | Lent) -> RedisBackend:
+    return RedisBackend(server.url, 60.0)
 
 
-def test_redis_keeps_values_for_others_and_for_a_time(server: Server | Lent, redis: Redis) -> None:
+def test_redis_keeps_values_for_others_and_for_a_time(server: Server | Lent, redis: RedisBackend) -> None:
     one, other = recipe("people"), recipe("severity")
     redis.put([(one, b"1"), (other, b"22")], ["scenario:a"])
-    second = Redis(server.url, 60.0)
+    second = RedisBackend(server.url, 60.0)
     assert second.get([other, recipe(), one]) == [b"22", None, b"1"]
     assert second.usage()["computation"] == (1, 34)
     for name in server.client.keys("*"):
@@ -175,7 +175,7 @@ def test_redis_keeps_values_for_others_and_for_a_time(server: Server | Lent, red
     assert redis.fault is None
 
 
-def test_a_value_in_redis_goes_with_its_last_tag(redis: Redis) -> None:
+def test_a_value_in_redis_goes_with_its_last_tag(redis: RedisBackend) -> None:
     shared, own = recipe(), recipe()
     redis.put([(shared, b"1"), (own, b"2")], ["scenario:a"])
     redis.put([(shared, b"1")], ["scenario:b"])
@@ -185,7 +185,7 @@ def test_a_value_in_redis_goes_with_its_last_tag(redis: Redis) -> None:
     assert redis.get([shared]) == [None]
 
 
-def test_a_value_that_fails_its_digest_is_a_miss(server: Server | Lent, redis: Redis) -> None:
+def test_a_value_that_fails_its_digest_is_a_miss(server: Server | Lent, redis: RedisBackend) -> None:
     one = recipe()
     for damage in (b"", b"rubbish", b"\0" * 40):
         server.client.set(f"goldenhour:value:demographics:{one.key}", damage)
@@ -195,7 +195,7 @@ def test_a_value_that_fails_its_digest_is_a_miss(server: Server | Lent, redis: R
     assert redis.get([one]) == [b"value"]
 
 
-def test_a_value_too_large_for_this_redis_is_left_out(server: Server | Lent, redis: Redis) -> None:
+def test_a_value_too_large_for_this_redis_is_left_out(server: Server | Lent, redis: RedisBackend) -> None:
     small, large = recipe(), recipe()
     limit = int(server.client.info("memory")["maxmemory"]) or 16 * redis_backend.LARGEST_VALUE
     redis.put([(small, bytes(1000)), (large, bytes(limit // 16))], ())  # the digest comes on top
@@ -208,7 +208,7 @@ def test_a_full_redis_takes_nothing_more_and_still_answers() -> None:
         pytest.skip(ABSENT)
     server = Server(megabytes=8, policy="noeviction")
     try:
-        redis = Redis(server.url, 60.0)
+        redis = RedisBackend(server.url, 60.0)
         many = [recipe() for _ in range(40)]
         for each in many:
             redis.put([(each, os.urandom(400_000))], ())
@@ -218,7 +218,7 @@ def test_a_full_redis_takes_nothing_more_and_still_answers() -> None:
         server.stop()
 
 
-def test_a_frozen_redis_costs_a_moment_once(server: Server | Lent, redis: Redis) -> None:
+def test_a_frozen_redis_costs_a_moment_once(server: Server | Lent, redis: RedisBackend) -> None:
     one = recipe()
     redis.put([(one, b"1")], ())
     server.freeze()
@@ -232,7 +232,7 @@ def test_a_frozen_redis_costs_a_moment_once(server: Server | Lent, redis: Redis)
 
 
 def test_a_redis_that_was_killed_is_used_again_when_it_is_back(
-    server: Server | Lent, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    server: Server | Lent, redis: RedisBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_backend, "REST_SECONDS", 0.05)
     one = recipe()
@@ -262,7 +262,7 @@ def test_a_server_that_is_no_redis_is_a_miss(answer: bytes) -> None:
                     connection.close()
 
         threading.Thread(target=answer_all, daemon=True).start()
-        redis = Redis(f"redis://user:secret@127.0.0.1:{listening.getsockname()[1]}", 60.0)
+        redis = RedisBackend(f"redis://user:secret@127.0.0.1:{listening.getsockname()[1]}", 60.0)
         one = recipe()
         assert redis.get([one]) == [None]
         redis.put([(one, b"1")], ["scenario:a"])
@@ -271,7 +271,7 @@ def test_a_server_that_is_no_redis_is_a_miss(answer: bytes) -> None:
         assert "secret" not in (redis.fault or "")
 
 
-def test_what_one_cluster_invalidates_the_others_hear(server: Server | Lent, redis: Redis) -> None:
+def test_what_one_cluster_invalidates_the_others_hear(server: Server | Lent, redis: RedisBackend) -> None:
     heard: list[Any] = []
     there = threading.Event()
 
@@ -281,7 +281,7 @@ def test_what_one_cluster_invalidates_the_others_hear(server: Server | Lent, red
             there.set()
 
     redis.listen(hear)
-    sender = Redis(server.url, 60.0)
+    sender = RedisBackend(server.url, 60.0)
     until = time.monotonic() + 20
     while not server.client.pubsub_numsub(redis_backend.CHANNEL)[0][1]:
         assert time.monotonic() < until

@@ -14,7 +14,7 @@ import pytest
 from actors.run import journal
 from actors.run import output_folder as folders
 from actors.run.journal import Part, RunFile
-from actors.run.output_folder import Folder
+from actors.run.output_folder import OutputFolder
 from actors.run.writer import Delivery, OutOfOrder, Piece, Share, Writer
 from engine.errors import InputError, RunError, StoppedRun
 from engine.records.formats.compression import compressed
@@ -40,8 +40,8 @@ RUN = RunFile(
 )
 
 
-def claim(output: Path, force: bool = False) -> Folder:
-    return Folder.claim(output, force, RUN)
+def claim(output: Path, force: bool = False) -> OutputFolder:
+    return OutputFolder.claim(output, force, RUN)
 
 
 def opened(folder: Path, share: Share | None = None) -> Writer:
@@ -490,15 +490,15 @@ def test_an_unfinished_run_is_not_mixed_with_one_that_differs(
     suspended(tmp_path)
     other = msgspec.structs.replace(RUN, **change)
     with pytest.raises(InputError, match=words):
-        Folder.claim(tmp_path, False, other)
-    Folder.claim(tmp_path, True, other).abandon()
+        OutputFolder.claim(tmp_path, False, other)
+    OutputFolder.claim(tmp_path, True, other).abandon()
     assert names(tmp_path) == []
 
 
 def test_the_same_run_started_again_goes_on_whatever_its_workers(tmp_path: Path) -> None:
     suspended(tmp_path)
     for force in (False, True):
-        folder = Folder.claim(
+        folder = OutputFolder.claim(
             tmp_path, force, msgspec.structs.replace(RUN, workers=7, run="new", address="a:1")
         )
         assert (folder.resumed, folder.run.run) == (True, "r")
@@ -509,7 +509,7 @@ def test_what_was_cut_off_before_anything_was_written_is_removed(tmp_path: Path)
     folder = claim(tmp_path)
     opened(folder.partial).append(delivery(0, piece(b"lost")))
     os.close(folder._lock)
-    other = Folder.claim(tmp_path, False, msgspec.structs.replace(RUN, seed=2))
+    other = OutputFolder.claim(tmp_path, False, msgspec.structs.replace(RUN, seed=2))
     assert not other.resumed
     other.abandon()
     assert names(tmp_path) == []

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors.cache.local import Alone, Settings, settings
-from actors.cache.lru import Figures, Shelf
-from actors.cache.redis_backend import Redis
+from actors.cache.local import CacheSettings, LocalCache, cache_settings
+from actors.cache.lru import LruCache, LruStatistics
+from actors.cache.redis_backend import RedisBackend
 from actors.cluster import metrics, package_root, session
 from engine.identity import catalogue_version, engine_version
 from engine.precomputed import cache_keys
-from engine.precomputed.cache_keys import Recipe
+from engine.precomputed.cache_keys import CacheKey
 from engine.scenario.structs import Scenario
 
 session.spare_memory()
@@ -50,12 +50,12 @@ class Answer(NamedTuple):
     fault: str | None
 
 
-class Stats(msgspec.Struct, kw_only=True):
+class CacheStatistics(msgspec.Struct, kw_only=True):
     """What `goldenhour cache stats` shows of an actor."""
 
     node: str
     pid: int
-    namespaces: dict[str, Figures]
+    namespaces: dict[str, LruStatistics]
     redis: str | None
     """Whether Redis is behind it: None, "ok", or the last fault."""
     redis_values: dict[str, tuple[int, int]] = {}
@@ -64,13 +64,13 @@ class Stats(msgspec.Struct, kw_only=True):
 class Cache:
     """The actor. All methods are coroutines; none of them raises because of Redis or of a value that cannot be made."""
 
-    def __init__(self, chosen: Settings) -> None:
-        package_root.check()
+    def __init__(self, chosen: CacheSettings) -> None:
+        package_root.check_package_root()
         limit = int(chosen.megabytes * 1024 * 1024)
-        self._shelves: dict[str, Shelf] = {
-            name: Shelf(int(limit * SHARES[name]), chosen.ttl_seconds) for name in cache_keys.NAMESPACES
+        self._shelves: dict[str, LruCache] = {
+            name: LruCache(int(limit * SHARES[name]), chosen.ttl_seconds) for name in cache_keys.NAMESPACES
         }
-        self._redis = Redis(chosen.redis_url, chosen.ttl_seconds) if chosen.redis_url else None
+        self._redis = RedisBackend(chosen.redis_url, chosen.ttl_seconds) if chosen.redis_url else None
         self._pending: dict[str, asyncio.Future[Any]] = {}
         self._compiling = asyncio.Semaphore(TASKS_AT_ONCE)
         self._background: set[asyncio.Task[Any]] = set()
@@ -84,12 +84,12 @@ class Cache:
         self._listen()
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
-    async def get(self, wanted: list[Recipe], tags: list[str], counted: bool = True) -> Answer:
+    async def get(self, wanted: list[CacheKey], tags: list[str], counted: bool = True) -> Answer:
         """The values, from memory, from Redis, or made now; kept under `tags`. `counted` in hits and misses."""
         self._listen()
         faults = self._redis.faults if self._redis else 0
         found: dict[str, Any] = {}
-        mine: list[Recipe] = []
+        mine: list[CacheKey] = []
         for recipe in wanted:
             value = self._shelves[recipe.namespace].get(recipe.key, tags, counted)
             if value is not None:
@@ -107,7 +107,7 @@ class Cache:
         fault = self._redis.fault if self._redis and self._redis.faults > faults else None
         return Answer([None if found[r.key] is None else [found[r.key]] for r in wanted], fault)
 
-    async def keep(self, recipe: Recipe, data: bytes, tags: list[str]) -> str | None:
+    async def keep(self, recipe: CacheKey, data: bytes, tags: list[str]) -> str | None:
         """Keep a packed value that was made elsewhere; returns what went wrong with Redis."""
         import ray
 
@@ -127,7 +127,7 @@ class Cache:
                 from engine.scenario.derived import resolve
 
                 s = resolve(msgspec.json.decode(text, type=Scenario))
-                wanted = cache_keys.of_scenario(s, cache_keys.SIMULATED + cache_keys.WORDS)
+                wanted = cache_keys.keys_of_scenario(s, cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS)
                 answer = await self.get(wanted, [tag_of(name)], counted=False)
                 ready += None not in answer.references
         return ready
@@ -163,13 +163,13 @@ class Cache:
             await asyncio.to_thread(self._redis.publish, [], namespace)
         return gone
 
-    async def stats(self) -> Stats:
+    async def stats(self) -> CacheStatistics:
         """What each namespace did and holds."""
         import ray
 
         node = ray.get_runtime_context().get_node_id()
-        figures: dict[str, Figures] = {name: shelf.figures for name, shelf in self._shelves.items()}
-        found = Stats(node=node, pid=os.getpid(), namespaces=figures, redis=None)
+        figures: dict[str, LruStatistics] = {name: shelf.figures for name, shelf in self._shelves.items()}
+        found = CacheStatistics(node=node, pid=os.getpid(), namespaces=figures, redis=None)
         if self._redis is not None:
             found.redis_values = await asyncio.to_thread(self._redis.usage)
             found.redis = self._redis.fault or "ok"
@@ -182,13 +182,13 @@ class Cache:
             now = figures.hits, figures.misses, figures.evictions
             hits, misses, evictions = (new - old for new, old in zip(now, self._told[name], strict=True))
             self._told[name] = now
-            metrics.add("cache_lookups", hits, namespace=name, result="hit")
-            metrics.add("cache_lookups", misses, namespace=name, result="miss")
-            metrics.add("cache_evictions", evictions, namespace=name)
-            metrics.put("cache_bytes", figures.bytes, namespace=name)
-            metrics.put("cache_limit_bytes", figures.limit_bytes, namespace=name)
+            metrics.add_metric("cache_lookups", hits, namespace=name, result="hit")
+            metrics.add_metric("cache_lookups", misses, namespace=name, result="miss")
+            metrics.add_metric("cache_evictions", evictions, namespace=name)
+            metrics.put_metric("cache_bytes", figures.bytes, namespace=name)
+            metrics.put_metric("cache_limit_bytes", figures.limit_bytes, namespace=name)
 
-    async def _fill(self, wanted: list[Recipe], tags: list[str]) -> None:
+    async def _fill(self, wanted: list[CacheKey], tags: list[str]) -> None:
         """Settle the pending futures of `wanted`: with a reference, or None for what cannot be made."""
         import ray
 
@@ -204,8 +204,8 @@ class Cache:
                         shelf.put(recipe.key, reference, len(data), tags)
                         shelf.figures.from_tier += 1
                 missing = [recipe for recipe in wanted if recipe.key not in settled]
-            parts = [recipe for recipe in missing if recipe.kind != cache_keys.MEASURES]
-            whole = [recipe for recipe in missing if recipe.kind == cache_keys.MEASURES]
+            parts = [recipe for recipe in missing if recipe.kind != cache_keys.MEASURES_KIND]
+            whole = [recipe for recipe in missing if recipe.kind == cache_keys.MEASURES_KIND]
             await asyncio.gather(
                 *([self._compile(parts, tags, settled)] if parts else []),
                 *(self._simulate(recipe, tags, settled) for recipe in whole),
@@ -216,14 +216,14 @@ class Cache:
                 if not future.done():
                     future.set_result(settled.get(recipe.key))
 
-    async def _compile(self, wanted: list[Recipe], tags: list[str], settled: dict[str, Any]) -> None:
+    async def _compile(self, wanted: list[CacheKey], tags: list[str], settled: dict[str, Any]) -> None:
         """All of `wanted` in one task."""
         async with self._compiling:
             task = _task(compile_values, num_cpus=0, num_returns=len(wanted))
             references = task.remote(wanted)
             await self._made(wanted, references if len(wanted) > 1 else [references], tags, settled)
 
-    async def _simulate(self, recipe: Recipe, tags: list[str], settled: dict[str, Any]) -> None:
+    async def _simulate(self, recipe: CacheKey, tags: list[str], settled: dict[str, Any]) -> None:
         """The measures of a run, in a task that takes a core and gets the run's parts from this cache."""
         import ray
 
@@ -232,7 +232,7 @@ class Cache:
         await self._made([recipe], [task.remote(recipe, this, tags)], tags, settled)
 
     async def _made(
-        self, wanted: list[Recipe], references: list[Any], tags: list[str], settled: dict[str, Any]
+        self, wanted: list[CacheKey], references: list[Any], tags: list[str], settled: dict[str, Any]
     ) -> None:
         """Keep what a task has made; where it failed, who asked will meet the reason in its own process."""
         made = []
@@ -248,7 +248,7 @@ class Cache:
             made.append((recipe, data))
         self._start(self._to_redis(made, tags))
 
-    async def _to_redis(self, made: list[tuple[Recipe, bytes]], tags: list[str]) -> None:
+    async def _to_redis(self, made: list[tuple[CacheKey, bytes]], tags: list[str]) -> None:
         if self._redis is not None and made:
             await asyncio.to_thread(self._redis.put, made, tags)
 
@@ -282,14 +282,14 @@ class Cache:
 
 
 def _task(function: Any, **options: Any) -> Any:
-    return session.remote(function, f"goldenhour.{function.__name__}").options(
+    return session.as_remote(function, f"goldenhour.{function.__name__}").options(
         max_retries=2, retry_exceptions=False, **options
     )
 
 
-def _check(recipe: Recipe) -> None:
+def _check(recipe: CacheKey) -> None:
     """Raise where this process has another engine or catalogue than the one that asked."""
-    if cache_keys.key(recipe.kind, recipe.inputs) != recipe.key:
+    if cache_keys.cache_key(recipe.kind, recipe.inputs) != recipe.key:
         raise RuntimeError("another version of goldenhour asked for this value")
 
 
@@ -298,31 +298,31 @@ def _prepare() -> None:
     import sys
 
     session.be_nice()
-    package_root.check()
+    package_root.check_package_root()
     session.restore_pyarrow()
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type] # see FlowSimulator.prepare
 
 
-def compile_values(wanted: list[Recipe]) -> Any:
+def compile_values(wanted: list[CacheKey]) -> Any:
     """Packed values of recipes, as a Ray task with as many returns."""
     _prepare()
     made = []
     for recipe in wanted:
         _check(recipe)
-        made.append(cache_keys.pack(cache_keys.make(recipe.kind, recipe.inputs)))
+        made.append(cache_keys.pack_value(cache_keys.build_value(recipe.kind, recipe.inputs)))
     return made if len(made) > 1 else made[0]
 
 
-def simulate_measures(recipe: Recipe, cache: Any, tags: list[str]) -> bytes:
+def simulate_measures(recipe: CacheKey, cache: Any, tags: list[str]) -> bytes:
     """The packed measures of a run, as a Ray task."""
     _prepare()
     _check(recipe)
-    s, _ = cache_keys.run_of(recipe.inputs)
-    parts = Shared(cache, tuple(tags)).made(s, cache_keys.SIMULATED)
-    return cache_keys.pack(cache_keys.make(recipe.kind, recipe.inputs, parts))
+    s, _ = cache_keys.run_of_key(recipe.inputs)
+    parts = SharedCache(cache, tuple(tags)).made(s, cache_keys.SIMULATION_KINDS)
+    return cache_keys.pack_value(cache_keys.build_value(recipe.kind, recipe.inputs, parts))
 
 
-class Shared:
+class SharedCache:
     """A process's view of its cluster's Cache; can be sent to another process.
 
     `fault` says what went wrong with Redis behind it, once something has. The other process looks the actor up by its
@@ -340,7 +340,7 @@ class Shared:
 
     def get(
         self,
-        wanted: Sequence[Recipe],
+        wanted: Sequence[CacheKey],
         seconds: float = WAIT_SECONDS,
         waiting: Callable[[], None] | None = None,
     ) -> list[Any]:
@@ -358,23 +358,23 @@ class Shared:
             self.fault = answer.fault or self.fault
             references = [reference[0] for reference in answer.references if reference is not None]
             packed = iter(ray.get(references, timeout=seconds))
-            return [None if r is None else cache_keys.unpack(next(packed)) for r in answer.references]
+            return [None if r is None else cache_keys.unpack_value(next(packed)) for r in answer.references]
         except (ray.exceptions.RayError, ValueError):
             self._actor = None
             return [None] * len(wanted)
 
     def made(self, s: Scenario, kinds: tuple[str, ...]) -> dict[str, Any]:
         """The values of a resolved scenario by kind, those that are to be had."""
-        wanted = cache_keys.of_scenario(s, kinds)
+        wanted = cache_keys.keys_of_scenario(s, kinds)
         values = zip(wanted, self.get(wanted), strict=True)
         return {recipe.kind: value for recipe, value in values if value is not None}
 
-    def keep(self, recipe: Recipe, value: Any) -> None:
+    def keep(self, recipe: CacheKey, value: Any) -> None:
         """Let others have a value that was made here."""
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError, ValueError):
-            sent = self._found().keep.remote(recipe, cache_keys.pack(value), self.tags)
+            sent = self._found().keep.remote(recipe, cache_keys.pack_value(value), self.tags)
             self.fault = ray.get(sent, timeout=WAIT_SECONDS) or self.fault
 
     def _found(self) -> Any:
@@ -393,7 +393,7 @@ def actor_name() -> str:
     return f"{NAME}-{engine_version()[:10]}{catalogue_version()[:10]}"
 
 
-def find() -> Any:
+def find_cache() -> Any:
     """The cluster's Cache, or None; in a process that has joined Ray."""
     try:
         return _named()
@@ -407,18 +407,18 @@ def _named() -> Any:
     return ray.get_actor(actor_name(), namespace=RAY_NAMESPACE)
 
 
-def start(chosen: Settings) -> Any:
+def start_cache(chosen: CacheSettings) -> Any:
     """The cluster's Cache, made (and warming up) where there is none."""
-    actor = find()
+    actor = find_cache()
     if actor is not None:
         return actor
     options = {"num_cpus": 0, "max_restarts": 0, "lifetime": "detached", "namespace": RAY_NAMESPACE}
-    actor = session.remote(Cache).options(name=actor_name(), get_if_exists=True, **options).remote(chosen)
+    actor = session.as_remote(Cache).options(name=actor_name(), get_if_exists=True, **options).remote(chosen)
     actor.warm_builtins.remote()
     return actor
 
 
-def end() -> int:
+def end_cache() -> int:
     """End the Caches of this and all other versions; returns how many there were."""
     import ray
 
@@ -431,23 +431,33 @@ def end() -> int:
     return ended
 
 
-def for_run(local: bool, name: str) -> "Shared | Alone | None":
+def cache_for_run(local: bool, name: str) -> "SharedCache | LocalCache | None":
     """What a run of scenario `name` takes values from: the Cache of the shared cluster this process has joined.
 
-    On a Ray of one's own, which ends with the run, only what `Alone` keeps: an actor of 60 MB would save its simulator
+    On a Ray of one's own, which ends with the run, only what `LocalCache` keeps: an actor of 60 MB would save its
+    simulator
     20 ms. GOLDENHOUR_CACHE=on starts one all the same, off does without any.
     """
-    chosen = settings()
+    chosen = cache_settings()
     if chosen.mode == "off":
         return None
     if local and chosen.mode == "auto":
-        return Alone(chosen)
+        return LocalCache(chosen)
     import ray
 
     try:
-        return Shared(start(chosen), (tag_of(name),))
+        return SharedCache(start_cache(chosen), (tag_of(name),))
     except ray.exceptions.RayError:  # a cluster too busy to say whether it has one
-        return Alone(chosen)
+        return LocalCache(chosen)
 
 
-__all__ = ["Cache", "Shared", "Stats", "end", "find", "for_run", "start", "tag_of"]
+__all__ = [
+    "Cache",
+    "CacheStatistics",
+    "SharedCache",
+    "cache_for_run",
+    "end_cache",
+    "find_cache",
+    "start_cache",
+    "tag_of",
+]

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from engine import identity
 from engine.precomputed import cache_keys
-from engine.precomputed.cache_keys import Recipe
+from engine.precomputed.cache_keys import CacheKey
 
 DISK_BYTES = 64 * 1024 * 1024
 """Most that the files of all namespaces take; the ones not used for longest go first."""
@@ -29,16 +29,16 @@ class Usage(dict[str, tuple[int, int]]):
     """By namespace: (values, bytes)."""
 
 
-class Tier(Protocol):
+class Backend(Protocol):
     """A place of values. `fault` is the last thing that went wrong; None while all is well."""
 
     name: str
     fault: str | None
 
-    def get(self, wanted: Sequence[Recipe]) -> list[bytes | None]:
+    def get(self, wanted: Sequence[CacheKey]) -> list[bytes | None]:
         """The packed values, None for what is not there."""
 
-    def put(self, values: Iterable[tuple[Recipe, bytes]], tags: Iterable[str]) -> None:
+    def put(self, values: Iterable[tuple[CacheKey, bytes]], tags: Iterable[str]) -> None:
         """Keep packed values under tags."""
 
     def clear(self, namespace: str | None) -> int:
@@ -59,7 +59,7 @@ def unseal(sealed: bytes) -> bytes | None:
     return data if hashlib.sha256(data).digest() == sealed[:_DIGEST_BYTES] else None
 
 
-class Disk:
+class DiskBackend:
     """Values as files in the cache folder, for this user and machine; they need no tags, for keys name contents."""
 
     name = "disk"
@@ -68,11 +68,11 @@ class Disk:
         self.fault: str | None = None
         self._limit = limit_bytes
 
-    def get(self, wanted: Sequence[Recipe]) -> list[bytes | None]:
+    def get(self, wanted: Sequence[CacheKey]) -> list[bytes | None]:
         """The packed values, None for what is not there."""
         return [self._read(recipe) for recipe in wanted]
 
-    def put(self, values: Iterable[tuple[Recipe, bytes]], tags: Iterable[str]) -> None:
+    def put(self, values: Iterable[tuple[CacheKey, bytes]], tags: Iterable[str]) -> None:
         """Keep packed values."""
         for recipe, data in values:
             with self._guard():
@@ -104,7 +104,7 @@ class Disk:
                 found[name] = len(sizes), sum(sizes)
         return found
 
-    def _read(self, recipe: Recipe) -> bytes | None:
+    def _read(self, recipe: CacheKey) -> bytes | None:
         with self._guard():
             path = self._path(recipe)
             try:
@@ -120,7 +120,7 @@ class Disk:
             return data
         return None
 
-    def _path(self, recipe: Recipe) -> Path:
+    def _path(self, recipe: CacheKey) -> Path:
         return identity.cache_root() / "values" / recipe.namespace / f"{recipe.key}.value"
 
     def _files(self, namespace: str) -> list[Path]:

@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 
-from actors.cache.backends import Disk, Tier
-from actors.cache.redis_backend import Redis
+from actors.cache.backends import Backend, DiskBackend
+from actors.cache.redis_backend import RedisBackend
 from engine.errors import InputError, shown
 from engine.precomputed import cache_keys
-from engine.precomputed.cache_keys import Recipe
+from engine.precomputed.cache_keys import CacheKey
 from engine.scenario.structs import Scenario
 
 MODES = ("auto", "on", "off")
 
 
-class Settings(msgspec.Struct, frozen=True):
+class CacheSettings(msgspec.Struct, frozen=True):
     """How the caches are set up, from the environment (docs/caches.md)."""
 
     mode: str = "auto"
@@ -26,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True):
     ttl_seconds: float = 86_400.0
 
 
-def settings(environment: Mapping[str, str] = os.environ) -> Settings:
+def cache_settings(environment: Mapping[str, str] = os.environ) -> CacheSettings:
     """The settings of this process; InputError names a variable that cannot be used."""
     mode = environment.get("GOLDENHOUR_CACHE") or "auto"
     if mode not in MODES:
@@ -36,11 +36,11 @@ def settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise InputError(
             "GOLDENHOUR_REDIS_URL: allowed: redis://HOST:PORT, rediss://HOST:PORT or unix://PATH"
         )
-    return Settings(
+    return CacheSettings(
         mode,
         url,
-        _number(environment, "GOLDENHOUR_CACHE_MB", Settings().megabytes, 1, 100_000),
-        _number(environment, "GOLDENHOUR_CACHE_TTL_SECONDS", Settings().ttl_seconds, 1, 1e9),
+        _number(environment, "GOLDENHOUR_CACHE_MB", CacheSettings().megabytes, 1, 100_000),
+        _number(environment, "GOLDENHOUR_CACHE_TTL_SECONDS", CacheSettings().ttl_seconds, 1, 1e9),
     )
 
 
@@ -54,7 +54,7 @@ def _number(environment: Mapping[str, str], name: str, default: float, low: floa
     raise InputError(f"{name}: got {shown(text)}; allowed: {low:,.0f} to {high:,.0f}")
 
 
-class Alone:
+class LocalCache:
     """A process's own view of what outlives it: Redis where there is one, else files in the user's cache folder.
 
     Only what takes longer to make than to fetch: the severity behind an author's triage weights, and the measures of
@@ -63,47 +63,47 @@ class Alone:
 
     KINDS = ("severity",)
 
-    def __init__(self, chosen: Settings) -> None:
+    def __init__(self, chosen: CacheSettings) -> None:
         self._chosen = chosen
-        self._tier: Tier | None = None
+        self._tier: Backend | None = None
 
     def __reduce__(self) -> Any:
-        return Alone, (self._chosen,)
+        return LocalCache, (self._chosen,)
 
     @property
-    def tier(self) -> Tier:
+    def tier(self) -> Backend:
         """Redis or the disk."""
         if self._tier is None:
             url = self._chosen.redis_url
-            self._tier = Redis(url, self._chosen.ttl_seconds) if url else Disk()
+            self._tier = RedisBackend(url, self._chosen.ttl_seconds) if url else DiskBackend()
         return self._tier
 
     @property
     def fault(self) -> str | None:
         """What went wrong with the Redis that was asked for; a disk without room for values is nobody's worry."""
-        return self._tier.fault if isinstance(self._tier, Redis) else None
+        return self._tier.fault if isinstance(self._tier, RedisBackend) else None
 
-    def get(self, recipe: Recipe) -> Any:
+    def get(self, recipe: CacheKey) -> Any:
         """A value that is kept, or None."""
         data = self.tier.get([recipe])[0]
         with contextlib.suppress(ValueError):
-            return None if data is None else cache_keys.unpack(data)
+            return None if data is None else cache_keys.unpack_value(data)
         return None
 
-    def keep(self, recipe: Recipe, value: Any) -> None:
+    def keep(self, recipe: CacheKey, value: Any) -> None:
         """Let others have a value that was made here."""
-        self.tier.put([(recipe, cache_keys.pack(value))], ())
+        self.tier.put([(recipe, cache_keys.pack_value(value))], ())
 
     def made(self, s: Scenario, kinds: tuple[str, ...]) -> dict[str, Any]:
         """Those of `KINDS` that a resolved scenario has, made where nobody has them."""
         found = {}
-        for recipe in cache_keys.of_scenario(s, tuple(kind for kind in kinds if kind in self.KINDS)):
+        for recipe in cache_keys.keys_of_scenario(s, tuple(kind for kind in kinds if kind in self.KINDS)):
             value = self.get(recipe)
             if value is None:
-                value = cache_keys.make(recipe.kind, recipe.inputs)
+                value = cache_keys.build_value(recipe.kind, recipe.inputs)
                 self.keep(recipe, value)
             found[recipe.kind] = value
         return found
 
 
-__all__ = ["Alone", "Settings", "settings"]
+__all__ = ["CacheSettings", "LocalCache", "cache_settings"]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 
-class Figures(msgspec.Struct, kw_only=True):
+class LruStatistics(msgspec.Struct, kw_only=True):
     """What a namespace did since its actor began.
 
     Of the `misses`, `from_tier` were found in Redis and `computed` were made; the others waited for one that was being
@@ -41,13 +41,13 @@ class _Entry:
     tags: set[str]
 
 
-class Shelf:
+class LruCache:
     """Values by key; `limit_bytes` in all, `ttl_seconds` each."""
 
     def __init__(
         self, limit_bytes: int, ttl_seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.figures = Figures(limit_bytes=limit_bytes)
+        self.figures = LruStatistics(limit_bytes=limit_bytes)
         self._ttl = ttl_seconds
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()

@@ -14,7 +14,7 @@ import msgspec
 
 from actors.cache.backends import Usage, seal, unseal
 from engine.precomputed import cache_keys
-from engine.precomputed.cache_keys import Recipe
+from engine.precomputed.cache_keys import CacheKey
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ CHANNEL = "goldenhour:invalidated"
 _SCAN = 500
 
 
-class Redis:
+class RedisBackend:
     """Values in Redis under `goldenhour:value:NAMESPACE:KEY`, each with the tags it was kept under.
 
     `url` as redis-py takes it; values go after `ttl_seconds`. `listen` and `publish` carry invalidations from one
@@ -62,7 +62,7 @@ class Redis:
             health_check_interval=0,
         )
 
-    def get(self, wanted: Sequence[Recipe]) -> list[bytes | None]:
+    def get(self, wanted: Sequence[CacheKey]) -> list[bytes | None]:
         """The packed values, None for what is not there or damaged."""
         names = [_value(recipe.namespace, recipe.key) for recipe in wanted]
         nothing: list[bytes | None] = [None] * len(names)
@@ -74,7 +74,7 @@ class Redis:
             self._note(f"{damaged} of its values failed their digest and are made again")
         return values
 
-    def put(self, values: Iterable[tuple[Recipe, bytes]], tags: Iterable[str]) -> None:
+    def put(self, values: Iterable[tuple[CacheKey, bytes]], tags: Iterable[str]) -> None:
         """Keep packed values under tags; those too large for this Redis are left out."""
         if time.monotonic() < self._full_until:
             return
@@ -144,7 +144,7 @@ class Redis:
         if origin != self._origin:
             heard(tags, namespace)
 
-    def _put(self, values: list[tuple[Recipe, bytes]], tags: list[str]) -> None:
+    def _put(self, values: list[tuple[CacheKey, bytes]], tags: list[str]) -> None:
         if self._largest is None:
             limit = int(self._client.info("memory").get("maxmemory", 0))
             self._largest = limit // SHARE_OF_MEMORY if limit else LARGEST_VALUE

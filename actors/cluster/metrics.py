@@ -51,7 +51,7 @@ _made: dict[str, Any] = {}
 _lock = threading.Lock()
 
 
-def add(name: str, amount: float = 1, **tags: str) -> None:
+def add_metric(name: str, amount: float = 1, **tags: str) -> None:
     """Count `amount` more of a Counter of the catalogue. KeyError for a name that is not in it."""
     metric = _metric(name)
     if metric is not None and amount > 0:
@@ -59,7 +59,7 @@ def add(name: str, amount: float = 1, **tags: str) -> None:
             metric.inc(amount, tags)
 
 
-def put(name: str, value: float, **tags: str) -> None:
+def put_metric(name: str, value: float, **tags: str) -> None:
     """Set a Gauge of the catalogue. KeyError for a name that is not in it."""
     metric = _metric(name)
     if metric is not None:

@@ -102,7 +102,7 @@ def be_nice() -> None:
             ctypes.CDLL(None).syscall(number, 0, ctypes.c_char_p(attributes), 0)
 
 
-def remote(thing: Any, identity: str = "", **options: Any) -> Any:
+def as_remote(thing: Any, identity: str = "", **options: Any) -> Any:
     """`ray.remote` of a function or class of ours, made once in a process.
 
     Each time Ray wraps the methods of a class anew, those it has wrapped before too, and takes a function for another
@@ -131,7 +131,7 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def target(address: str | None) -> str:
+def ray_address(address: str | None) -> str:
     """Which Ray to use: the address asked for, inside a submitted job the job's cluster, else a local one.
 
     RAY_ADDRESS alone never decides: a variable forgotten in a shell must not send a run to somebody's cluster.
@@ -181,7 +181,7 @@ class Session:
                 _leave()
 
 
-def start(address: str | None, workers: int, shards: int = 0) -> Session:
+def start_session(address: str | None, workers: int, shards: int = 0) -> Session:
     """Join the Ray at `address`, or start a local one with `workers` CPUs for the generators.
 
     Its object store has room for what these and so many shards of a simulator hold.
@@ -189,8 +189,8 @@ def start(address: str | None, workers: int, shards: int = 0) -> Session:
     Raises RunError when Ray cannot be started or joined, ImportError when the packages are not of one directory.
     """
     global _users, _owned
-    package_root.check()
-    where = target(address)
+    package_root.check_package_root()
+    where = ray_address(address)
     with _lock:
         _check_reachable(where)
         if where == "local":
@@ -205,10 +205,10 @@ def start(address: str | None, workers: int, shards: int = 0) -> Session:
         return Session(local=where == "local")
 
 
-def is_shared(address: str | None) -> bool:
+def is_shared_ray(address: str | None) -> bool:
     """Whether a run with this address uses a Ray that outlives it: a cluster, or one that this process has joined."""
     ray = sys.modules.get("ray")
-    return target(address) != "local" or (ray is not None and ray.is_initialized())
+    return ray_address(address) != "local" or (ray is not None and ray.is_initialized())
 
 
 def _check_reachable(address: str) -> None:
@@ -248,7 +248,7 @@ def _join(ray: Any, where: str, workers: int, shards: int) -> None:
             undo.enter_context(_private_token())
             undo.enter_context(_loopback_only())
         undo.enter_context(terminated_as_interrupted())
-        with _in_directory(str(package_root.ROOT)), _without_pyarrow():
+        with _in_directory(str(package_root.PACKAGE_ROOT)), _without_pyarrow():
             ray.init(**options)
             undo.callback(_shut_down, ray)
             ray.put(None)  # makes the serialisation context while PyArrow is out of sight

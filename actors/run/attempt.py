@@ -99,26 +99,26 @@ class Attempt:
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(self._node, soft=False)
         stateful: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
         simulated = (run.scenario, request.seed, request.replication, request.chunk_size, run.cache)
-        parts = shards.divided(run.scenario, request.simulators)
+        parts = shards.divide_fronts(run.scenario, request.simulators)
         # away from the driver and the writer: two nodes then carry alike
         spread: dict[str, Any] = stateful | {"scheduling_strategy": "DEFAULT" if session.local else "SPREAD"}
         self._simulators = [
-            cluster.remote(ShardSimulator).options(**spread).remote(*simulated, fronts=fronts)
+            cluster.as_remote(ShardSimulator).options(**spread).remote(*simulated, fronts=fronts)
             for fronts in parts
         ]
         if parts:
-            merging = cluster.remote(MergingSimulator).options(**stateful)
+            merging = cluster.as_remote(MergingSimulator).options(**stateful)
             self._simulator = merging.remote(*simulated, parts=parts, shards=self._simulators)
         else:
-            self._simulator = cluster.remote(FlowSimulator).options(**spread).remote(*simulated)
+            self._simulator = cluster.as_remote(FlowSimulator).options(**spread).remote(*simulated)
         self._shares = _shares(request)
         self._writers = [
-            cluster.remote(Writer)
+            cluster.as_remote(Writer)
             .options(**stateful, scheduling_strategy=here if request.writers == 1 else "SPREAD")
             .remote(str(run.folder.partial), run.folder.run.run, share, run.sync_seconds)
             for share in self._shares
         ]
-        self._generate = cluster.remote(generator.generate, "goldenhour.generate").options(
+        self._generate = cluster.as_remote(generator.generate, "goldenhour.generate").options(
             num_cpus=1,
             num_returns=2,
             max_retries=3,

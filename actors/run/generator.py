@@ -12,22 +12,22 @@ from engine.records import formats
 session.spare_memory()
 
 if TYPE_CHECKING:
-    from actors.cache.actor import Shared
-    from engine.records.code_tables import Lexicon
+    from actors.cache.actor import SharedCache
+    from engine.records.code_tables import CodeTables
     from engine.tables.columns import Chunk
 
 CHUNK, PART, WHOLE = "chunk", "part", "whole"
 """The lanes: formats that are encoded chunk by chunk, those that need all chunks of a part at once, and, where a run
 has several writers, those of which the run is a single part."""
 
-FORMATS = tuple(formats.FORMATS)
+FORMAT_NAMES = tuple(formats.FORMATS)
 """Names of the formats."""
 
 SUFFIXES = formats.COMPRESSIONS
 """Ways to compress, and what they add to the name of a file."""
 
 
-class Order(NamedTuple):
+class EncodeOrder(NamedTuple):
     """What to generate: the same for every chunk of a lane.
 
     `scenario` is the resolved scenario as JSON; it identifies the string tables a process keeps between chunks. They
@@ -38,7 +38,7 @@ class Order(NamedTuple):
     formats: tuple[str, ...]
     compress: str
     scenario: bytes
-    cache: "Shared | None" = None
+    cache: "SharedCache | None" = None
 
 
 class Origin(NamedTuple):
@@ -48,29 +48,29 @@ class Origin(NamedTuple):
     pid: int
 
 
-_lexicons: "dict[bytes, Lexicon]" = {}
+_lexicons: "dict[bytes, CodeTables]" = {}
 """Of the two scenarios used last."""
 
 
-def _lexicon(order: Order) -> "Lexicon":
+def _lexicon(order: EncodeOrder) -> "CodeTables":
     lexicon = _lexicons.pop(order.scenario, None)
     if lexicon is None:
         import msgspec
 
         from engine.precomputed import cache_keys
-        from engine.records.code_tables import Lexicon, Words
+        from engine.records.code_tables import CodeTables, TextSource
         from engine.scenario.derived import Scenario
 
         scenario = msgspec.json.decode(order.scenario, type=Scenario)
-        made = order.cache.made(scenario, cache_keys.WORDS) if order.cache else {}
-        lexicon = Lexicon(scenario, Words(made))
+        made = order.cache.made(scenario, cache_keys.TEXT_KINDS) if order.cache else {}
+        lexicon = CodeTables(scenario, TextSource(made))
     _lexicons[order.scenario] = lexicon
     if len(_lexicons) > 2:
         del _lexicons[next(iter(_lexicons))]
     return lexicon
 
 
-def encode(order: Order, chunks: "Sequence[Chunk]") -> Delivery:
+def encode(order: EncodeOrder, chunks: "Sequence[Chunk]") -> Delivery:
     """The pieces of all formats of one lane, for consecutive chunks of one part.
 
     Except in lane "part" that is a single chunk. Without any chunk nothing is encoded: the call prepares the process.
@@ -82,7 +82,7 @@ def encode(order: Order, chunks: "Sequence[Chunk]") -> Delivery:
     for name in order.formats:
         info = formats.FORMATS[name]
         part = info.part_number(chunks[0].first)
-        for frame in formats.encode(chunks, lexicon, name, order.compress):
+        for frame in formats.encode_chunks(chunks, lexicon, name, order.compress):
             path = info.filename(frame.table, part, order.compress)
             pieces.append(Piece(path, name, frame.table, frame.patients, frame.rows, frame.data))
     return Delivery(order.lane, chunks[0].number, len(chunks), pieces)
@@ -98,12 +98,12 @@ def lanes(names: Sequence[str], writers: int = 1) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def generate(order: Order, *chunks: "Chunk") -> tuple[Delivery, Origin]:
+def generate(order: EncodeOrder, *chunks: "Chunk") -> tuple[Delivery, Origin]:
     """`encode` as a Ray task: its bytes go through the object store without being copied."""
     import ray
 
     session.be_nice()
-    package_root.check()
+    package_root.check_package_root()
     session.restore_pyarrow()
     delivery = encode(order, chunks)
     wrapped = [piece._replace(data=pickle.PickleBuffer(piece.data)) for piece in delivery.pieces]

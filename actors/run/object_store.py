@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from actors.run.journal import Part, RunFile
-from actors.run.output_folder import MANIFEST, OUR_NAMES, Folder, document, named_in
+from actors.run.output_folder import MANIFEST, OUR_NAMES, OutputFolder, document, named_in
 from engine.errors import GoldenhourError, InputError, RunError, StoppedRun, shown, write_error
 
 SCHEMES = ("s3", "gs", "az")
@@ -28,7 +28,7 @@ SCHEMES = ("s3", "gs", "az")
 NOTE = ".goldenhour-upload.json"
 """Object that says which files are being uploaded; goes when the manifest is there."""
 
-STAGING = "GOLDENHOUR_STAGING_DIR"
+STAGING_FOLDER = "GOLDENHOUR_STAGING_DIR"
 """Environment variable: where the files are made."""
 
 UPLOADS_AT_ONCE = 4
@@ -80,7 +80,7 @@ def is_url(text: str) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
 
 
-def parse(text: str) -> Url:
+def parse_url(text: str) -> Url:
     """The URL without a slash at its end. InputError for another scheme than `SCHEMES`, or without a bucket."""
     found = re.fullmatch(r"([A-Za-z0-9+.-]+)://([^/?#%@:\s]+)((?:/[^/?#%\x00-\x1f\x7f]+)*)/*", text)
     if found is None or found[1].lower() not in SCHEMES or {".", ".."} & set(found[3].split("/")):
@@ -89,14 +89,14 @@ def parse(text: str) -> Url:
     return Url(f"{found[1].lower()}://{found[2]}{found[3]}")
 
 
-def staging(url: Url, data_folder: Path) -> Path:
+def staging_folder(url: Url, data_folder: Path) -> Path:
     """The folder of this machine where the files for `url` are made."""
-    chosen = os.environ.get(STAGING)
+    chosen = os.environ.get(STAGING_FOLDER)
     base = Path(chosen).expanduser() if chosen else data_folder / "uploads"
     return Path(os.path.abspath(base)) / hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
-class Objects:
+class ObjectStore:
     """The objects below a URL. Raises RunError for an object store that cannot be used, InputError without obstore."""
 
     def __init__(self, url: Url) -> None:
@@ -234,10 +234,10 @@ def _reason(error: BaseException) -> str:
     return line if not causes or causes[-1] in line else f"{line[:200]} ({causes[-1]})"
 
 
-class Bucket:
+class ObjectStoreOutput:
     """The output of one run at a URL, with the methods of Folder; the files are made in a Folder of this machine."""
 
-    def __init__(self, folder: Folder, objects: Objects, force: bool) -> None:
+    def __init__(self, folder: OutputFolder, objects: ObjectStore, force: bool) -> None:
         self._folder = folder
         self._objects = objects
         self._force = force
@@ -248,13 +248,13 @@ class Bucket:
         self.again = folder.again
 
     @classmethod
-    def claim(cls, url: Url, making: Path, force: bool, run: RunFile) -> "Bucket":
+    def claim(cls, url: Url, making: Path, force: bool, run: RunFile) -> "ObjectStoreOutput":
         """Make ready to run: `making` is the folder where the files are made.
 
         Raises what `Folder.claim` does, and InputError where the URL cannot be used or holds a run (without `force`).
         """
-        objects = Objects(url)
-        folder = Folder.claim(making, force, run)
+        objects = ObjectStore(url)
+        folder = OutputFolder.claim(making, force, run)
         try:
             bucket = cls(folder, objects, force)
             asyncio.run(bucket._survey())

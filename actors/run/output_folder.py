@@ -47,7 +47,7 @@ OUR_NAMES = re.compile(
 """Names a run may give to its files."""
 
 
-class Folder:
+class OutputFolder:
     """The output folder of one run, claimed from `claim` to `publish`, `suspend` or `abandon`.
 
     `partial` is where the writers work; `run` is what is known of the run there, that of an earlier start where this
@@ -64,7 +64,7 @@ class Folder:
         self._lock = lock
 
     @classmethod
-    def claim(cls, output: Path, force: bool, run: RunFile) -> "Folder":
+    def claim(cls, output: Path, force: bool, run: RunFile) -> "OutputFolder":
         """Make the folder ready for `run` and lock it; where the same run was cut off in it, go on with its files.
 
         Raises InputError when `output` is not a folder, is not empty or holds another unfinished run (without
@@ -76,7 +76,7 @@ class Folder:
         try:
             output.mkdir(parents=True, exist_ok=True)
             left = _adopt(output, force, run)
-            if isinstance(left, Folder):
+            if isinstance(left, OutputFolder):
                 return left
             replaced = replaceable(output, force)
             (output / PARTIAL).mkdir(mode=0o777)
@@ -281,7 +281,7 @@ def _lock_leftover(output: Path) -> int | None:
     return lock
 
 
-def _adopt(output: Path, force: bool, run: RunFile) -> "Folder | str | None":
+def _adopt(output: Path, force: bool, run: RunFile) -> "OutputFolder | str | None":
     """The folder with what is left of `run` itself, or only its id where it had written nothing yet.
 
     What is left of another run is refused, or removed by `force`.
@@ -306,7 +306,7 @@ def _adopt(output: Path, force: bool, run: RunFile) -> "Folder | str | None":
         if left is not None and journal.has_entries(partial):
             if not differences:
                 kept = True
-                return Folder(output, left, True, True, lock)
+                return OutputFolder(output, left, True, True, lock)
             if not force:
                 raise InputError(
                     f"{str(output)!r} holds an unfinished run that differs in {'; '.join(differences)}. "
@@ -367,7 +367,7 @@ def named_in(data: bytes, place: Path | str) -> set[str]:
     return names | {MANIFEST, SUMMARY, SCENARIO}
 
 
-def made(manifest: dict[str, Any]) -> tuple[str, int, int]:
+def run_of_manifest(manifest: dict[str, Any]) -> tuple[str, int, int]:
     """What a manifest says its files were made of: the scenario's hash, seed and replication."""
     return manifest["scenario_hash"], manifest["seed"], manifest["replication"]
 

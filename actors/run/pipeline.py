@@ -21,16 +21,16 @@ from typing import Any
 import msgspec
 
 from actors.cache import actor
-from actors.cache.local import Alone, settings
+from actors.cache.local import LocalCache, cache_settings
 from actors.cluster import memory, metrics
 from actors.cluster import session as cluster
 from actors.cluster.log import Log
 from actors.run import generator, journal, shards
 from actors.run.attempt import Attempt, StalledError, mendable
-from actors.run.generator import CHUNK, PART, Order
+from actors.run.generator import CHUNK, PART, EncodeOrder
 from actors.run.journal import Part, RunFile, libraries
-from actors.run.object_store import Bucket, Url
-from actors.run.output_folder import LOG, SCENARIO, SUMMARY, Folder
+from actors.run.object_store import ObjectStoreOutput, Url
+from actors.run.output_folder import LOG, SCENARIO, SUMMARY, OutputFolder
 from actors.run.simulator import Head, head_of, measured
 from actors.run.writer import SYNC_SECONDS, Ledger, Writer
 from engine.errors import InputError, Interrupted, RunError, StoppedRun
@@ -60,7 +60,7 @@ NEVER_SECONDS = 1e8
 SYNC_VARIABLE = "GOLDENHOUR_SYNC_SECONDS"
 """Environment variable with the shortest time between two lines of the journal."""
 
-AUTOMATIC = -1
+AUTOMATIC_WORKERS = -1
 """Workers: as many as the cluster has CPUs, one left to the simulator, or to each of several and to their merge."""
 
 MAX_RECOVERIES = 3
@@ -75,7 +75,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to run.
 
     `scenario` is resolved, `original` as the user gave it (with overrides); `workers` generators, 0: everything in
-    this process, without Ray, `AUTOMATIC`: as the cluster has CPUs; `destination` a URL that the files made in `output`
+    this process, without Ray, `AUTOMATIC_WORKERS`: as the cluster has CPUs; `destination` a URL that the files
+    made in `output`
     are uploaded to, if any; `writers` of the parts; `simulators` of the fronts, at most as many as can be simulated
     apart; `version` of goldenhour, for the manifest; `run` is the run's
     id, made up where it is empty; at least `sync_seconds` lie between two lines of the journal, None: as
@@ -157,7 +158,7 @@ Claimed = Callable[[str, bool], None]
 started before."""
 
 
-def run(
+def run_scenario(
     request: RunRequest,
     report: Report = lambda progress: None,
     claimed: Claimed = lambda run, again: None,
@@ -169,7 +170,7 @@ def run(
     is left), Interrupted (Ctrl-C or SIGTERM). `report` is called in this thread at least every second.
     """
     _check(request)
-    settings()
+    cache_settings()
     folder = _claim(request)
     log: Log | None = None
     try:
@@ -202,15 +203,17 @@ def run(
             log.close()
 
 
-def _claim(request: RunRequest) -> Folder | Bucket:
+def _claim(request: RunRequest) -> OutputFolder | ObjectStoreOutput:
     """The output, ready for the run."""
     described = _run_file(request)
     if request.destination is None:
-        return Folder.claim(request.output, request.force, described)
-    return Bucket.claim(request.destination, request.output, request.force, described)
+        return OutputFolder.claim(request.output, request.force, described)
+    return ObjectStoreOutput.claim(request.destination, request.output, request.force, described)
 
 
-def _carry_out(request: RunRequest, folder: Folder | Bucket, log: Log, report: Report) -> RunResult:
+def _carry_out(
+    request: RunRequest, folder: OutputFolder | ObjectStoreOutput, log: Log, report: Report
+) -> RunResult:
     """Run in this process or on Ray."""
     log.write(
         "resumed" if folder.resumed else "started",
@@ -226,21 +229,21 @@ def _carry_out(request: RunRequest, folder: Folder | Bucket, log: Log, report: R
     if request.workers == 0:
         return Run(request, folder, log, report).in_process()
     report(Progress(phase="starting", expected=request.scenario.casualties.total))
-    with cluster.start(request.address, request.workers, request.cpus_of_simulators) as session:
-        if request.workers == AUTOMATIC:
+    with cluster.start_session(request.address, request.workers, request.cpus_of_simulators) as session:
+        if request.workers == AUTOMATIC_WORKERS:
             request = msgspec.structs.replace(
                 request, workers=max(1, session.generators() - request.cpus_of_simulators)
             )
-        metrics.add("runs_started", resumed=str(folder.resumed).lower())
+        metrics.add_metric("runs_started", resumed=str(folder.resumed).lower())
         try:
             result = Run(request, folder, log, report).on_ray(session)
         except KeyboardInterrupt:
-            metrics.add("runs_ended", state="interrupted")
+            metrics.add_metric("runs_ended", state="interrupted")
             raise
         except BaseException:
-            metrics.add("runs_ended", state="failed")
+            metrics.add_metric("runs_ended", state="failed")
             raise
-        metrics.add("runs_ended", state="finished")
+        metrics.add_metric("runs_ended", state="finished")
         return result
 
 
@@ -249,7 +252,7 @@ def _ended(log: Log | None, event: str, words: str) -> None:
         log.write(event, message=words)
 
 
-def _resumption(folder: Folder | Bucket) -> str:
+def _resumption(folder: OutputFolder | ObjectStoreOutput) -> str:
     return f"goldenhour resume {shlex.quote(str(folder.output))}"
 
 
@@ -282,14 +285,14 @@ def _check(request: RunRequest) -> None:
     if len(set(request.formats)) != len(request.formats):
         raise InputError(f"a format was asked for twice: {', '.join(request.formats)}")
     for name in request.formats:
-        if name not in generator.FORMATS:
-            raise InputError(f"unknown format {name!r}; allowed: {', '.join(generator.FORMATS)}")
+        if name not in generator.FORMAT_NAMES:
+            raise InputError(f"unknown format {name!r}; allowed: {', '.join(generator.FORMAT_NAMES)}")
     if request.compress not in generator.SUFFIXES:
         raise InputError(
             f"unknown compression {request.compress!r}; allowed: {', '.join(generator.SUFFIXES)}"
         )
-    on_cluster = cluster.target(request.address) != "local"
-    if request.workers < 0 and not (on_cluster and request.workers == AUTOMATIC):
+    on_cluster = cluster.ray_address(request.address) != "local"
+    if request.workers < 0 and not (on_cluster and request.workers == AUTOMATIC_WORKERS):
         raise InputError(f"workers: got {request.workers}; allowed: 0 (no Ray) or more")
     if request.writers < 1 or (request.writers > 1 and request.workers == 0):
         raise InputError(f"writers: got {request.writers}; allowed: 1, or more with workers")
@@ -299,7 +302,7 @@ def _check(request: RunRequest) -> None:
         raise InputError(f"chunk size: got {request.chunk_size}; allowed: 1 to {PARQUET_PART}")
     if request.replication < 0:
         raise InputError(f"replication: got {request.replication}; allowed: 0 or more")
-    shards.divided(msgspec.json.encode(request.scenario), request.simulators)
+    shards.divide_fronts(msgspec.json.encode(request.scenario), request.simulators)
 
 
 @contextlib.contextmanager
@@ -347,13 +350,15 @@ def _seconds(variable: str, default: float) -> float:
 class Run:
     """State of a run that outlives its attempts."""
 
-    def __init__(self, request: RunRequest, folder: Folder | Bucket, log: Log, report: Report) -> None:
+    def __init__(
+        self, request: RunRequest, folder: OutputFolder | ObjectStoreOutput, log: Log, report: Report
+    ) -> None:
         self.request = request
         self.folder = folder
         self.log = log
         self.scenario = msgspec.json.encode(request.scenario)
         self.orders = {
-            lane: Order(lane, names, request.compress, self.scenario)
+            lane: EncodeOrder(lane, names, request.compress, self.scenario)
             for lane, names in generator.lanes(request.formats, request.writers).items()
         }
         self.ledger = Ledger((*self.orders,), request.writers)
@@ -366,7 +371,7 @@ class Run:
         self.patients = 0
         self.begin = time.perf_counter()
         self.sampler = memory.Sampler()
-        self.cache: actor.Shared | Alone | None = None
+        self.cache: actor.SharedCache | LocalCache | None = None
         self._fault: str | None = None
         self._heads: dict[int, Head] = {}
         self._report = report
@@ -398,8 +403,8 @@ class Run:
         if phase == self._reported[0] and now - self._reported[1] < REPORT_SECONDS:
             return
         if phase != self._reported[0]:
-            metrics.put("runs", 0, phase=self._reported[0] or "starting")
-            metrics.put("runs", 1, phase=phase)
+            metrics.put_metric("runs", 0, phase=self._reported[0] or "starting")
+            metrics.put_metric("runs", 1, phase=phase)
         if phase != self._reported[0] or note or now - self._logged >= LOG_SECONDS:
             self._logged = now
             self.log.write(
@@ -434,13 +439,13 @@ class Run:
         """Tell the metrics what has come since the last time."""
         now = (patients, min(self.done, self.chunks or self.done), self.ledger.bytes)
         for name, value, before in zip(("patients", "chunks", "bytes"), now, self._told, strict=True):
-            metrics.add(name, value - before)
+            metrics.add_metric(name, value - before)
         self._told = now
-        metrics.put("seconds_without_progress", self.idle, run=self.folder.run.run)
+        metrics.put_metric("seconds_without_progress", self.idle, run=self.folder.run.run)
         for queue, depth in self.queues.items():
-            metrics.put("queue_depth", depth, queue=queue)
+            metrics.put_metric("queue_depth", depth, queue=queue)
         for role, size in self.sampler.latest.items():
-            metrics.put("memory_bytes", size, role=role)
+            metrics.put_metric("memory_bytes", size, role=role)
 
     def in_process(self) -> RunResult:
         """Simulate, encode and write in this process, one chunk after the other."""
@@ -453,9 +458,9 @@ class Run:
         try:
             self.ledger.enter(0, writer.open((*self.orders,)))
             self.report("resuming" if self.done else "preparing")
-            chosen = settings()
-            self.cache = None if chosen.mode == "off" else Alone(chosen)
-            made = self.cache.made(request.scenario, cache_keys.SIMULATED) if self.cache else {}
+            chosen = cache_settings()
+            self.cache = None if chosen.mode == "off" else LocalCache(chosen)
+            made = self.cache.made(request.scenario, cache_keys.SIMULATION_KINDS) if self.cache else {}
             simulation = Simulation(
                 request.scenario, request.seed, request.replication, request.chunk_size, made
             )
@@ -495,8 +500,8 @@ class Run:
         self.sampler.watch("driver", os.getpid())
         self.sampler.start()
         recoveries = 0
-        self.cache = actor.for_run(session.local, self.request.original.name)
-        if isinstance(self.cache, actor.Shared):
+        self.cache = actor.cache_for_run(session.local, self.request.original.name)
+        if isinstance(self.cache, actor.SharedCache):
             self.orders = {lane: order._replace(cache=self.cache) for lane, order in self.orders.items()}
         faults: deque[float] = deque(maxlen=MAX_RECOVERIES + 1)
         stalled = False
@@ -519,7 +524,7 @@ class Run:
                         raise StoppedRun(
                             f"gave up after {MAX_RECOVERIES} attempts to go on; the last fault: {reason}"
                         ) from error
-                    metrics.add("recoveries")
+                    metrics.add_metric("recoveries")
                     phase = "recovering"
                     self.report(phase, reason)
                 except KeyboardInterrupt:
@@ -562,7 +567,7 @@ class Run:
         self.sampler.sample()
         if self.cache is not None:
             self.cache.keep(
-                cache_keys.of_measures(request.scenario, request.seed, request.replication), measures
+                cache_keys.key_of_measures(request.scenario, request.seed, request.replication), measures
             )
             self.note_fault(self.cache.fault)
         return RunResult(
@@ -588,4 +593,4 @@ class Run:
         self._fault = self._fault or fault
 
 
-__all__ = ["Progress", "RunRequest", "RunResult", "libraries", "run"]
+__all__ = ["Progress", "RunRequest", "RunResult", "libraries", "run_scenario"]

@@ -1,4 +1,5 @@
-"""Runs that are entered in the database while they go on: `run` is `pipeline.run` with a record kept beside it.
+"""Runs that are entered in the database while they go on: `run` is `pipeline.run_scenario` with a record kept
+beside it.
 
 A thread of the driver talks to the store, so that a run never waits for the database; what cannot be said now is said
 later, and what cannot be said at the end is kept in a file for the next run that reaches the database.
@@ -57,38 +58,39 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     beat: Beat
 
 
-def run(
+def run_recorded(
     request: pipeline.RunRequest,
     registration: Registration,
     where: Database,
     report: pipeline.Report = lambda progress: None,
     say: Say = lambda words: None,
 ) -> pipeline.RunResult:
-    """`pipeline.run`, entered in the database at `where` from the moment its output is its own to its end.
+    """`pipeline.run_scenario`, entered in the database at `where` from the moment its output is its own to its end.
 
     A run that was cut off in that output keeps its row; another one gets the id of `registration`.
-    On a shared Ray the cluster's SharedStore is used, else one in this process. Raises what `pipeline.run` does,
+    On a shared Ray the cluster's SharedStore is used, else one in this process. Raises what `pipeline.run_scenario`
+    does,
     Interrupted also when somebody else cancelled the run, and StoreError when a server that was asked for by its
     address cannot be reached, before anything is started. An embedded database that cannot be started costs one
     warning, told by `say`.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(session.terminated_as_interrupted())
-        shared = request.workers != 0 and session.is_shared(request.address)
+        shared = request.workers != 0 and session.is_shared_ray(request.address)
         if not shared:
-            stack.enter_context(database.place(where, lambda: say(_waiting(where))))
+            stack.enter_context(database.driver_slot(where, lambda: say(_waiting(where))))
         if not where.embedded:
             asyncio.run(_reach(where))
         if shared:
             report(pipeline.Progress(phase="starting", expected=request.scenario.casualties.total))
-            stack.enter_context(session.start(request.address, request.workers))
+            stack.enter_context(session.start_session(request.address, request.workers))
             backend: _Backend = _Actor(where)
         else:
             backend = _InProcess(where)
         recorder = Recorder(registration, backend, where, say)
         request = msgspec.structs.replace(request, run=str(registration.id))
         try:
-            result = pipeline.run(request, recorder.reporting(report), recorder.start)
+            result = pipeline.run_scenario(request, recorder.reporting(report), recorder.start)
         except BaseException as error:
             raise recorder.ended_by(error) from (
                 None if isinstance(error, KeyboardInterrupt) else error.__cause__
@@ -109,7 +111,9 @@ async def _reach(where: Database) -> None:
     try:
         await probe.open()
     except StoreError as error:
-        raise StoreError(f"{database.URL} ({where}): {error}; --no-store goes without a database") from error
+        raise StoreError(
+            f"{database.URL_VARIABLE} ({where}): {error}; --no-store goes without a database"
+        ) from error
     finally:
         await probe.close()
 
@@ -356,7 +360,7 @@ class _Actor(_Backend):
 
         try:
             if self._handle is None:
-                self._handle = await asyncio.to_thread(shared_store.actor, self._where)
+                self._handle = await asyncio.to_thread(shared_store.shared_store, self._where)
                 await self._check_database()
                 self._told_cache = 0
             if self._told_cache < CACHE_LOOKS:
@@ -365,10 +369,12 @@ class _Actor(_Backend):
         except RayTaskError as error:
             if isinstance(error.cause, GoldenhourError):
                 raise error.cause from None
-            raise StoreError(f"the store failed: {database.reason(error)}") from error
+            raise StoreError(f"the store failed: {database.connection_error(error)}") from error
         except (RayError, TimeoutError, ValueError) as error:
             self._handle = None
-            raise StoreError(f"the cluster's store does not answer: {database.reason(error)}") from error
+            raise StoreError(
+                f"the cluster's store does not answer: {database.connection_error(error)}"
+            ) from error
 
     async def _check_database(self) -> None:
         key = await self._value(self._handle.key.remote())
@@ -381,7 +387,7 @@ class _Actor(_Backend):
         stored made ready.
         """
         self._told_cache += 1
-        found = await asyncio.to_thread(actor.find)
+        found = await asyncio.to_thread(actor.find_cache)
         if found is None:
             return
         self._told_cache = CACHE_LOOKS

@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 120.0
 """Longest that the look for independent fronts may take: a second, and what a machine needs to load Numba."""
 
 
-def divided(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
+def divide_fronts(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
     """The fronts of a resolved scenario (as JSON) for each of `number` simulators; () for one.
 
     Looked up in a process of its own: the driver would keep the 140 MB that the engine and Numba take. Raises
@@ -47,7 +47,7 @@ def _divided(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
             [sys.executable, "-c", f"from {__name__} import answer; answer({number})"],
             input=scenario,
             capture_output=True,
-            cwd=package_root.ROOT,
+            cwd=package_root.PACKAGE_ROOT,
             timeout=PATIENCE_SECONDS,
             check=False,
         )
@@ -75,9 +75,9 @@ def answer(number: int) -> None:
     from engine.scenario.derived import Scenario
 
     scenario = msgspec.json.decode(sys.stdin.buffer.read(), type=Scenario)
-    found = shards.components(scenario)
+    found = shards.independent_fronts(scenario)
     if number <= len(found):
-        reply = _Answer(parts=tuple(shards.shards(scenario, number)))
+        reply = _Answer(parts=tuple(shards.partition_fronts(scenario, number)))
     else:
         allowed = "1" if len(found) == 1 else f"1 to {len(found)}"
         names = " | ".join(", ".join(scenario.fronts[f].name for f in fronts) for fronts in found)
@@ -172,4 +172,4 @@ def _result(ref: Any) -> Any:
         raise
 
 
-__all__ = ["AHEAD", "MergingSimulator", "ShardSimulator", "answer", "divided"]
+__all__ = ["AHEAD", "MergingSimulator", "ShardSimulator", "answer", "divide_fronts"]

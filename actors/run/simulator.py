@@ -16,8 +16,8 @@ session.spare_memory()
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.cache.actor import Shared
-    from actors.cache.local import Alone
+    from actors.cache.actor import SharedCache
+    from actors.cache.local import LocalCache
     from engine.run.merging import Merged
     from engine.run.simulation import Simulation
     from engine.scenario.derived import Scenario
@@ -54,11 +54,11 @@ def measured(
     """
     from engine.measures import files, whole_run
 
-    found = whole_run.findings(simulation, scenario)
+    found = whole_run.find_measures(simulation, scenario)
     pieces = []
     for name in names:
         for table in (found.facilities, found.measures):
-            frame = files.encode(table, name, compress)
+            frame = files.encode_run_table(table, name, compress)
             path = formats.FORMATS[name].filename(table.name, 0, compress)
             pieces.append(Piece(path, name, table.name, frame.patients, frame.rows, frame.data))
     return msgspec.json.encode(found.summary), pieces
@@ -78,7 +78,7 @@ class FlowSimulator:
         seed: int,
         replication: int,
         chunk_size: int,
-        cache: "Shared | Alone | None" = None,
+        cache: "SharedCache | LocalCache | None" = None,
     ) -> None:
         self._cache = cache
         self._arguments = (scenario, seed, replication, chunk_size)
@@ -96,7 +96,7 @@ class FlowSimulator:
 
     def prepare(self) -> str | None:
         """Load or compile the kernel and read the scenario; returns what went wrong with the cache."""
-        package_root.check()
+        package_root.check_package_root()
         session.restore_pyarrow()
         # Numba looks for SciPy's linear algebra, which the kernel has no use for: 0.5 s and 25 MB where it is installed
         sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ class FlowSimulator:
         """Compiled values from the cache."""
         from engine.precomputed import cache_keys
 
-        return self._cache.made(scenario, cache_keys.SIMULATED) if self._cache else {}
+        return self._cache.made(scenario, cache_keys.SIMULATION_KINDS) if self._cache else {}
 
     def _simulate(self, scenario: "Scenario", made: dict[str, Any]) -> "Simulation | Merged":
         from engine.run.simulation import Simulation

@@ -40,10 +40,10 @@ class Connections:
         """Tell the metrics how many connections there are."""
         figures = self._pool.get_stats() if self._pool is not None else {}
         size, idle = figures.get("pool_size", 0), figures.get("pool_available", 0)
-        metrics.put("pool_connections", size - idle, state="used")
-        metrics.put("pool_connections", idle, state="idle")
-        metrics.put("pool_limit", self.most)
-        metrics.put("pool_waiting", figures.get("requests_waiting", 0))
+        metrics.put_metric("pool_connections", size - idle, state="used")
+        metrics.put_metric("pool_connections", idle, state="idle")
+        metrics.put_metric("pool_limit", self.most)
+        metrics.put_metric("pool_waiting", figures.get("requests_waiting", 0))
 
     async def query(self, query: str, /, **values: Any) -> list[dict[str, Any]]:
         """Rows of the named statement, with a connection of the pool."""
@@ -68,18 +68,22 @@ class Connections:
             try:
                 return await call()
             except psycopg.Error as error:
-                if database.passes(error):
+                if database.is_transient(error):
                     if time.monotonic() < until:
                         await asyncio.sleep(0.1)
                         continue
-                    raise StoreError(f"the database cannot be reached: {database.reason(error)}") from error
+                    raise StoreError(
+                        f"the database cannot be reached: {database.connection_error(error)}"
+                    ) from error
                 if error.sqlstate == "42P01":  # rolled back by somebody else
                     raise StoreError(
                         "the database's schema was rolled back: `goldenhour db upgrade`"
                     ) from error
                 if isinstance(error, psycopg.DataError):
-                    raise InputError(f"the database refuses a value: {database.reason(error)}") from error
-                raise StoreError(f"the database refused: {database.reason(error)}") from error
+                    raise InputError(
+                        f"the database refuses a value: {database.connection_error(error)}"
+                    ) from error
+                raise StoreError(f"the database refused: {database.connection_error(error)}") from error
 
     async def ready(self) -> "AsyncConnectionPool[AsyncConnection[dict[str, Any]]]":
         """The pool, opened, of a database whose schema is up to date. Raises psycopg's errors."""

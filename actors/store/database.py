@@ -21,7 +21,7 @@ from engine.errors import InputError, StoreError
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-URL, FOLDER = "GOLDENHOUR_DATABASE_URL", "GOLDENHOUR_DATA_DIR"
+URL_VARIABLE, FOLDER_VARIABLE = "GOLDENHOUR_DATABASE_URL", "GOLDENHOUR_DATA_DIR"
 
 CONNECT_SECONDS = 5
 
@@ -44,9 +44,10 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_environment(cls) -> "Database":
         """What GOLDENHOUR_DATABASE_URL and GOLDENHOUR_DATA_DIR say; by default the user's data folder."""
-        folder = os.environ.get(FOLDER)
+        folder = os.environ.get(FOLDER_VARIABLE)
         return cls(
-            folder=Path(folder).expanduser() if folder else _data_folder(), url=os.environ.get(URL) or None
+            folder=Path(folder).expanduser() if folder else _data_folder(),
+            url=os.environ.get(URL_VARIABLE) or None,
         )
 
     @property
@@ -95,7 +96,7 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
             given = conninfo_to_dict(self.url)
         except psycopg.ProgrammingError as error:
             raise InputError(
-                f"{URL}: {str(error).strip()}; allowed: postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+                f"{URL_VARIABLE}: {str(error).strip()}; allowed: postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
             ) from None
         return {**settings, **given, "options": f"{given.get('options') or ''} {options}".strip()}
 
@@ -108,7 +109,7 @@ def _data_folder() -> Path:
 
 
 @contextlib.contextmanager
-def place(database: Database, waiting: Callable[[], None]) -> Iterator[None]:
+def driver_slot(database: Database, waiting: Callable[[], None]) -> Iterator[None]:
     """One of the `DRIVERS` places at a database; `waiting` is called once when all are taken."""
     folder = database.folder / "places"
     try:
@@ -139,7 +140,7 @@ def _take_place(folder: Path, key: str) -> int:
     return -1
 
 
-def passes(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether a call that failed so may be made again: the server is away, starting, full or was in the way."""
     import psycopg
     from psycopg_pool import PoolTimeout, TooManyRequests
@@ -151,7 +152,7 @@ def passes(error: BaseException) -> bool:
     return error.sqlstate is None or error.sqlstate.startswith(PASSING)
 
 
-def reason(error: BaseException) -> str:
+def connection_error(error: BaseException) -> str:
     """What a database said, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

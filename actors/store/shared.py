@@ -72,7 +72,7 @@ for _name, _method in inspect.getmembers(ConfigStore, inspect.iscoroutinefunctio
         setattr(SharedStore, _name, _passed_on(_name, _method))
 
 
-def actor(where: database.Database) -> Any:
+def shared_store(where: database.Database) -> Any:
     """The handle of the cluster's SharedStore, which is made if there is none and outlives the driver that made it.
 
     An embedded database is reached on this machine only, so the actor is put here. Which database it uses is decided by
@@ -89,7 +89,7 @@ def actor(where: database.Database) -> Any:
     for name in PROMPT_CALLS:
         ray.method(concurrency_group="prompt")(getattr(SharedStore, name))
     return (
-        session.remote(SharedStore, concurrency_groups={"prompt": PROMPT})
+        session.as_remote(SharedStore, concurrency_groups={"prompt": PROMPT})
         .options(
             name=NAME,
             namespace=NAMESPACE,

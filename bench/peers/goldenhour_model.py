@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.peers.network import BRIGADE, MINUTES_A_DAY, PER_DAY, Measures, Network, scenario
 from engine.records import schema
-from engine.records.code_tables import Lexicon
+from engine.records.code_tables import CodeTables
 from engine.run.simulation import Simulation
 from engine.scenario import derived as scenario_module
 from engine.scenario.derived import Scenario
@@ -105,9 +105,9 @@ def columns(network: Network, days: int, seed: int) -> None:
 def full_records(network: Network, days: int, seed: int) -> None:
     """With a finished record of every casualty."""
     scenario = resolved(network, days)
-    lexicon = Lexicon(scenario)
+    lexicon = CodeTables(scenario)
     for chunk in Simulation(scenario, seed, 0):
-        schema.build(chunk, lexicon)
+        schema.build_patients(chunk, lexicon)
 
 
 WAYS: dict[str, Callable[[Network, int, int], None]] = {

@@ -35,7 +35,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from engine.arrivals.incidents import count_incidents, draw_size, four_words
-from engine.arrivals.plan import ArrivalPlan, ExpectedArrivals, day_factors, expected, plan
+from engine.arrivals.plan import ArrivalPlan, ExpectedArrivals, day_factors, expected_arrivals, plan_arrivals
 from engine.arrivals.profiles import QUARTERS, draw_profile
 from engine.numeric import philox
 from engine.numeric.distributions import binomial, continuous, lognormal_median, lognormal_sigma, poisson
@@ -44,7 +44,14 @@ from engine.numeric.jit import entry, inner
 from engine.numeric.philox import uniform
 from engine.tables.columns import ARRIVAL
 
-__all__ = ["ArrivalPlan", "ExpectedArrivals", "daily_counts", "expected", "generate", "plan"]
+__all__ = [
+    "ArrivalPlan",
+    "ExpectedArrivals",
+    "daily_counts",
+    "expected_arrivals",
+    "generate_arrivals",
+    "plan_arrivals",
+]
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -61,7 +68,7 @@ _PURPOSES = ("split", "days", "hours", "profile", "size", "incident", "time", "i
 _SPLIT, _DAYS, _HOURS, _PROFILE, _SIZE, _INCIDENT, _TIME, _ID, _RATE, _COUNT, _KEEP = range(len(_PURPOSES))
 
 
-def generate(plan: ArrivalPlan, seed: int, replication: int) -> Iterator[Any]:
+def generate_arrivals(plan: ArrivalPlan, seed: int, replication: int) -> Iterator[Any]:
     """Batches of ARRIVAL rows: each sorted by (time, id_hi, id_lo), and so are all of them in a row.
 
     A batch holds up to 65,536 casualties; memory depends on how many are hurt at a time, not on how many in all.

@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 from engine.arrivals import profiles
 from engine.arrivals.incidents import CAP, SINGLE, SizeLaw, SizeTables, tabulate
 from engine.arrivals.profiles import PATTERN
-from engine.numeric import distributions
-from engine.numeric import philox as streams
-from engine.numeric.elementary import plain
+from engine.numeric import distributions, philox
+from engine.numeric.elementary import interpreted
 from engine.scenario.derived import (
     Distribution,
     Scenario,
     SpecialEvent,
     agent_share,
-    components,
     day_weights_of,
     environment_multipliers,
     mix_of,
+    rate_components,
 )
 from engine.tables.columns import KINDS, NONE
 from scenarios import tables
@@ -154,7 +153,7 @@ class _Builder:
         name = scenario.fronts[front].name
         cell = np.zeros((), CELL)
         special = "" if event is None else f"{scenario.events[event[0]].event} {event[1]}"
-        cell["name"] = streams.cell("arrivals", stream, kind, name, type_ or "", special)
+        cell["name"] = philox.cell("arrivals", stream, kind, name, type_ or "", special)
         cell["front"], cell["group"], cell["weight"] = front, group, weight
         cell["kind"] = KINDS.index(kind)
         cell["type"] = self.types.index(type_) if type_ in self.types else NONE
@@ -180,7 +179,7 @@ class _Builder:
         patterns = tables.warfare_patterns()
         place = ("event", special) if event else ("type", front, type_ or "")
         if place not in self.patterns:
-            name = streams.cell("profile", *place)
+            name = philox.cell("profile", *place)
             if event:
                 setting = self.scenario.events[event[0]]
                 template = patterns["special_event_templates"][setting.event]
@@ -263,7 +262,7 @@ def _rate_row(name: int, group: int, d: Distribution) -> Any:
     return row[()]
 
 
-def plan(scenario: Scenario) -> ArrivalPlan:
+def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
     """The arrival plan of a resolved scenario."""
     builder = _Builder(scenario)
     rates = scenario.casualties.rates
@@ -281,14 +280,14 @@ def plan(scenario: Scenario) -> ArrivalPlan:
             parts: list[Distribution] = []
             scale = 1.0
             if rates is not None:
-                parts = components(getattr(rates, stream))
+                parts = rate_components(getattr(rates, stream))
                 scale = (front.population or 0) / 1000.0 * environment[stream] * level["patient_multiplier"]  # type: ignore[index]
             if not share > 0.0 or (rates is not None and not parts):
                 continue
             group = len(groups)
-            groups.append(Group(stream, index, streams.cell("group", stream, front.name), front.share or 0.0))
+            groups.append(Group(stream, index, philox.cell("group", stream, front.name), front.share or 0.0))
             for number, part in enumerate(parts):
-                rate_rows.append(_rate_row(streams.cell("rate", stream, front.name, number), group, part))
+                rate_rows.append(_rate_row(philox.cell("rate", stream, front.name, number), group, part))
             for c in mix:
                 if c.stream == stream:
                     builder.add(group, stream, c.kind, index, c.type, scale * c.weight / share)
@@ -333,7 +332,7 @@ def _add_events(builder: _Builder, group: int, front: int, scale: float, day_wei
             builder.add(group, "battle", kind, front, type_, weight * share, (index, seen[event.event]))
 
 
-def expected(plan: ArrivalPlan) -> list[ExpectedArrivals]:
+def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
     """Casualties to expect for every cell and day, without drawing anything.
 
     Under `rates` with depletion: exact for rates that are independent from day to day, as long as strength lasts.
@@ -387,7 +386,7 @@ def _deplete(plan: ArrivalPlan, table: NDArray[np.float64]) -> None:
 
 def _mean_rate(row: Any) -> float:
     if row["code"] == distributions.LOGNORMAL_MEDIAN:
-        return float(row["a"] * plain.exp(row["b"] * row["b"] / 2.0))
+        return float(row["a"] * interpreted.exp(row["b"] * row["b"] / 2.0))
     if row["code"] == distributions.TRIANGULAR:
         return float(row["a"] + row["b"] + row["c"]) / 3.0
     return float(row["a"])

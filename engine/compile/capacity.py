@@ -40,7 +40,7 @@ ALL = 0b11111
 POLICIES = {"closest-first": CLOSEST, "spread-out": SPREAD_OUT, "least-loaded": LEAST_LOADED}
 
 
-def finite(s: Scenario, order: Sequence[int], minutes: Sequence[float]) -> dict[str, Any]:
+def compile_capacity(s: Scenario, order: Sequence[int], minutes: Sequence[float]) -> dict[str, Any]:
     """The fields of network.NETWORK about what is finite, of a resolved scenario.
 
     `order`: indices of the links, closest first; `minutes`: mean time of each link. Under transition-matrix
@@ -454,4 +454,4 @@ def _key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
 
 
-__all__ = ["finite", "places"]
+__all__ = ["compile_capacity", "places"]

@@ -51,7 +51,7 @@ from engine.compile.rows import (
     model,
     triage_weights,
 )
-from engine.numeric.elementary import plain
+from engine.numeric.elementary import interpreted
 from engine.scenario.derived import incident_types, mix_of, special_types, start_seconds
 from engine.scenario.structs import Scenario
 from engine.tables.columns import MECHANISMS, REGIONS, SEXES, SIDED_REGIONS, SIDES, Table
@@ -90,7 +90,7 @@ class Groups:
         return floats(self._chance or [1.0])
 
 
-def people(s: Scenario) -> Table:
+def compile_people(s: Scenario) -> Table:
     """Tables of identity for the fronts of a resolved scenario."""
     nations = catalogue.nations()
     codes = {n.code: k for k, n in enumerate(nations)}
@@ -280,7 +280,7 @@ def _ais_limits(shares: Sequence[float]) -> list[float]:
     limits = []
     for k in range(5):
         reached = round(math.fsum(shares[: k + 1]), 12)
-        limits.append(math.inf if reached >= 1.0 else plain.normal_quantile(reached))
+        limits.append(math.inf if reached >= 1.0 else interpreted.normal_quantile(reached))
     return limits
 
 
@@ -329,7 +329,7 @@ def _courses(lethal: float, triage: Sequence[float]) -> list[float]:
     return cumulated([kills, immediate - kills, *others])
 
 
-def injuries(s: Scenario) -> Table:
+def compile_injuries(s: Scenario) -> Table:
     """Tables of wounds and illnesses for a resolved scenario, before any tilt of the severity."""
     given = model("casualties")
     names = incident_types(s)
@@ -341,7 +341,7 @@ def injuries(s: Scenario) -> Table:
     instant = [t["instant_death"] if given_death is None else given_death for t in types]
     templates = tables.warfare_patterns()["special_event_templates"]
     per_log = given["special_events"]["severity_per_log"]
-    increase = [per_log * plain.log(templates[e.event]["injury_severity_increase"]) for e in s.events]
+    increase = [per_log * interpreted.log(templates[e.event]["injury_severity_increase"]) for e in s.events]
     wounds = given["wounds"]
     conditions = catalogue.conditions()
     choices, illness, cause = _wound_groups(names), _illness_groups(), _cause_groups(names)

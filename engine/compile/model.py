@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from engine.clinical.casualties import SAMPLE, TYPES, triage_of_sample
-from engine.compile.injuries import injuries, people
-from engine.compile.network import care, network, transitions
+from engine.compile.injuries import compile_injuries, compile_people
+from engine.compile.network import compile_care, compile_network, compile_transitions
 from engine.compile.rows import STANDARD, triage_weights
-from engine.compile.survival import survival
+from engine.compile.survival import compile_survival
 from engine.kernel.parameters import MODEL, PURPOSES
 from engine.numeric import philox
 from engine.scenario.derived import incident_types
@@ -55,13 +55,13 @@ def _type_rows(s: Scenario) -> dict[str, int]:
     return found if s.warfare else {STANDARD: TYPES - 1, **found}
 
 
-TABLES: dict[str, Callable[[Scenario], Table]] = {
-    "people": people,
-    "injuries": injuries,
-    "survival": survival,
-    "network": network,
-    "care": care,
-    "transitions": transitions,
+TABLE_BUILDERS: dict[str, Callable[[Scenario], Table]] = {
+    "people": compile_people,
+    "injuries": compile_injuries,
+    "survival": compile_survival,
+    "network": compile_network,
+    "care": compile_care,
+    "transitions": compile_transitions,
 }
 """What makes each table of flow.MODEL."""
 
@@ -74,7 +74,7 @@ def compile_scenario(s: Scenario, seed: int, replication: int, made: Mapping[str
     `made`: values that need not be made again, by kind of `engine.precomputed.cache_keys`.
     """
     m = np.zeros(1, MODEL)
-    for name, compile_table in TABLES.items():
+    for name, compile_table in TABLE_BUILDERS.items():
         m[name] = made[name] if name in made else compile_table(s)
     m["keys"][0] = [philox.key(seed, replication, purpose) for purpose in PURPOSES]
     if "severity" in made:
@@ -87,8 +87,8 @@ def compile_scenario(s: Scenario, seed: int, replication: int, made: Mapping[str
 def tilted_severity(s: Scenario) -> Any:
     """The mean of Z by warfare type, shape (TYPES,), with which the author's T1 share comes out."""
     m = np.zeros(1, MODEL)
-    m["injuries"] = injuries(s)
-    m["survival"] = survival(s)
+    m["injuries"] = compile_injuries(s)
+    m["survival"] = compile_survival(s)
     tilt(s, m)
     return m["injuries"]["severity"][0].copy()
 

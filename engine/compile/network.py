@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from engine.clinical.survival import DAY
-from engine.compile.capacity import finite
+from engine.compile.capacity import compile_capacity
 from engine.compile.rows import (
     STANDARD,
     by_type,
@@ -19,7 +19,7 @@ from engine.compile.rows import (
 )
 from engine.kernel.parameters import CARE, NETWORK, TRANSITIONS
 from engine.numeric import distributions
-from engine.numeric.elementary import plain
+from engine.numeric.elementary import interpreted
 from engine.scenario import defaults
 from engine.scenario.derived import incident_types
 from engine.scenario.structs import POI, Distribution, Scenario
@@ -39,8 +39,8 @@ def duration(d: Distribution) -> tuple[int, float, float, float]:
         a, b = (d.mean, d.sd) if d.median is None else (d.median, d.sigma)
         if not a:
             return distributions.CONSTANT, 0.0, 0.0, 0.0
-        median = distributions.plain.lognormal_median(given, float(a), float(b or 0.0))
-        sigma = distributions.plain.lognormal_sigma(given, float(a), float(b or 0.0))
+        median = distributions.interpreted_distributions.lognormal_median(given, float(a), float(b or 0.0))
+        sigma = distributions.interpreted_distributions.lognormal_sigma(given, float(a), float(b or 0.0))
         return distributions.LOGNORMAL_MEDIAN, median, sigma, 0.0
     if kind == "triangular":
         return distributions.TRIANGULAR, float(d.low or 0), float(d.mode or 0), float(d.high or 0)
@@ -53,7 +53,7 @@ def duration(d: Distribution) -> tuple[int, float, float, float]:
     return code, float(d.mean or 0), float(d.sd or d.k or 0), 0.0
 
 
-def network(s: Scenario) -> Table:
+def compile_network(s: Scenario) -> Table:
     """The evacuation network of a resolved scenario: from each place the closest link of a front (by mean time)."""
     index = {f.id: k for k, f in enumerate(s.facilities)}
     pools = {v.id for v in s.vehicles} if s.routing == "clock" else set()  # loading is counted one by one
@@ -108,16 +108,16 @@ def network(s: Scenario) -> Table:
         delay=floats(delay if link.origin == POI else 0.0 for link in s.links),
         service_kind=np.array([[t[0] for t in row] for row in services], np.int64),
         service=np.array([[t[1:] for t in row] for row in services], np.float64),
-        **finite(s, order, [defaults.mean_of(t) for t in times]),
+        **compile_capacity(s, order, [defaults.mean_of(t) for t in times]),
     )
 
 
-def care(s: Scenario) -> Table:
+def compile_care(s: Scenario) -> Table:
     """Service times, triage and request."""
     given = model("care")
     right = given["triage"]["right"]
     variation = given["surgery"]["variation"]
-    variance = plain.log(1.0 + variation * variation)
+    variance = interpreted.log(1.0 + variation * variation)
     bands = [given["surgery"][f"role{r}_mean_minutes"] for r in (2, 3)]
     return filled(
         CARE,
@@ -133,7 +133,7 @@ def care(s: Scenario) -> Table:
         resuscitation=floats(given["minutes"]["resuscitation"]),
         icu=floats(given["minutes"]["icu"]),
         waits=floats([given["waits"]["door_to_resuscitation"], given["waits"]["resuscitation_to_surgery"]]),
-        surgery=floats([plain.log(m) - 0.5 * variance for m in row] for row in bands),
+        surgery=floats([interpreted.log(m) - 0.5 * variance for m in row] for row in bands),
         surgery_sigma=floats([math.sqrt(variance)]),
         decontamination=floats([given["decontamination"]["minutes"]]),
         request=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
@@ -143,7 +143,7 @@ def care(s: Scenario) -> Table:
     )
 
 
-def transitions(s: Scenario) -> Table:
+def compile_transitions(s: Scenario) -> Table:
     """The tables of transition-matrix routing (transition_matrices.json); empty under the clock."""
     names = incident_types(s)
     matrices = tables.transition_matrices()["base_transitions"]
@@ -167,7 +167,7 @@ def transitions(s: Scenario) -> Table:
         for stream, label in enumerate(TABLE_STREAMS):
             own = triage_weights(s, ("battle", "nbi", "disease")[stream])
             triage[row, stream] = cumulated(own or [weights_of[label][f"T{k}"] for k in (1, 2, 3)])
-    net = network(s)[0]
+    net = compile_network(s)[0]
     place_of = np.full((len(s.fronts), len(ROLES)), -1, np.int64)
     for f in range(len(s.fronts)):
         link = net["first_link"][f]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.clinical.casualties import TYPES
-from engine.numeric.elementary import plain
+from engine.numeric.elementary import interpreted
 from engine.scenario.structs import Scenario
 from engine.tables.columns import Table
 from scenarios import tables
@@ -49,7 +49,7 @@ def normal_cdf(x: float) -> float:
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = 0.5 * (low + high)
-        if plain.normal_quantile(middle) < x:
+        if interpreted.normal_quantile(middle) < x:
             low = middle
         else:
             high = middle

@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.clinical.survival import SURVIVAL
 from engine.compile.rows import filled, floats, model, normal_cdf
-from engine.numeric.elementary import plain
+from engine.numeric.elementary import interpreted
 from engine.scenario.structs import Scenario
 from engine.tables.columns import Table
 from scenarios import tables
@@ -21,8 +21,8 @@ def _lethal_tables() -> tuple[list[float], list[float]]:
     probability, minutes = [], []
     for niss in range(76):
         x = (niss - given["midpoint_niss"]) / given["scale_niss"]
-        probability.append(1.0 / (1.0 + plain.exp(-x)) if niss >= given["minimum_niss"] else 0.0)
-        minutes.append(given["minutes"] * plain.power(float(max(1, niss)), given["exponent"]))
+        probability.append(1.0 / (1.0 + interpreted.exp(-x)) if niss >= given["minimum_niss"] else 0.0)
+        minutes.append(given["minutes"] * interpreted.power(float(max(1, niss)), given["exponent"]))
     return probability, minutes
 
 
@@ -32,9 +32,11 @@ def _stays() -> tuple[list[list[float]], list[list[float]]]:
     wounded = []
     for days in given["wounded_median_days"]:
         sigma = given["wounded_sigma"]
-        wounded.append([plain.log(days), sigma, normal_cdf((plain.log(3.0) - plain.log(days)) / sigma)])
+        wounded.append(
+            [interpreted.log(days), sigma, normal_cdf((interpreted.log(3.0) - interpreted.log(days)) / sigma)]
+        )
     category = [
-        [plain.log(days), sigma]
+        [interpreted.log(days), sigma]
         for days, sigma in zip(given["category_median_days"], given["category_sigma"], strict=True)
     ]
     return [wounded[0], *wounded], [category[-1], *category]
@@ -47,7 +49,7 @@ def _agent_onset() -> list[float]:
     return [cbrn["casualty_clustering"]["delayed_onset_probability"], *delays]
 
 
-def survival(s: Scenario) -> Table:
+def compile_survival(s: Scenario) -> Table:
     """Parameters of the survival clock for a resolved scenario."""
     given, own = model("survival"), s.survival
     casualties = model("casualties")
@@ -79,7 +81,7 @@ def survival(s: Scenario) -> Table:
             [*treat["rate_after_resuscitation"], agent["rate_after_resuscitation"], 1.0, 1.0]
         ),
         surgery_works=floats([*surgery, *treated]),
-        aid_delay=floats([plain.log(delay), treat["first_aid_sigma"]]),
+        aid_delay=floats([interpreted.log(delay), treat["first_aid_sigma"]]),
         late_penalty=floats([treat["late_penalty"], treat["late_from"]]),
         late=floats(
             [
@@ -93,16 +95,16 @@ def survival(s: Scenario) -> Table:
         rtd72_hours=floats(given["rtd72"]["hours"]),
         stay=floats(wounded_stay),
         category_stay=floats(category_stay),
-        agent=floats([p, plain.log(m), nerve["sigma"]] for p, m in lethal_agent),
+        agent=floats([p, interpreted.log(m), nerve["sigma"]] for p, m in lethal_agent),
         agent_onset=floats(_agent_onset()),
         dnbi_life=floats(
-            [plain.log(casualties["dnbi"]["lethal_median_minutes"]), casualties["dnbi"]["lethal_sigma"]]
+            [interpreted.log(casualties["dnbi"]["lethal_median_minutes"]), casualties["dnbi"]["lethal_sigma"]]
         ),
         factor=floats([_clock_factor(s)]),
         score=floats(
             [
                 look["b"],
-                plain.log(plain.log(20.0)),
+                interpreted.log(interpreted.log(20.0)),
                 look["stable_floor"],
                 look["stable_per_niss"],
                 look["stable_minutes"],

@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from engine.measures.whole_run import RunTable
 
 
-def encode(table: "RunTable", fmt: str, compress: str) -> Frame:
+def encode_run_table(table: "RunTable", fmt: str, compress: str) -> Frame:
     """The file of `table` in format `fmt`: as one frame, compressed as asked. Only Parquet needs pyarrow."""
     if fmt == "parquet":
         from engine.records.formats import parquet
 
         dictionaries = [column.name for column in table.columns if column.kind != "number"]
-        data = parquet.file_of(arrow_table(table), dictionaries, compress)
+        data = parquet.file_of(run_arrow_table(table), dictionaries, compress)
         return Frame(table.name, data, 0, len(table), len(data), hashlib.sha256(data).digest())
     return frame(table.name, _ENCODERS[fmt](table), compress, 0, len(table))
 
 
-def rows(table: "RunTable") -> Iterator[dict[str, Any]]:
+def table_rows(table: "RunTable") -> Iterator[dict[str, Any]]:
     """The rows as objects, times as ISO 8601 texts."""
     names = [column.name for column in table.columns]
     return (dict(zip(names, row, strict=True)) for row in _lines(table))
 
 
-def arrow_table(table: "RunTable") -> "pa.Table":
+def run_arrow_table(table: "RunTable") -> "pa.Table":
     """The table as an Arrow table, its types those of the flat tables."""
     import pyarrow as pa
 
@@ -65,7 +65,7 @@ def _instant(seconds: int) -> str:
 
 def _jsonl(table: "RunTable") -> bytearray:
     encoder, out = msgspec.json.Encoder(), bytearray()
-    for row in rows(table):
+    for row in table_rows(table):
         encoder.encode_into(row, out, -1)
         out += b"\n"
     return out
@@ -78,7 +78,7 @@ def _json(table: "RunTable") -> bytes:
 
 def _msgpack(table: "RunTable") -> bytearray:
     encoder, out = msgspec.msgpack.Encoder(), bytearray()
-    for row in rows(table):
+    for row in table_rows(table):
         encoder.encode_into(row, out, -1)
     return out
 

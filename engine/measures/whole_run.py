@@ -1,6 +1,6 @@
 """The two tables of a run beside its patients: `facilities`, the resources over time, and `measures`, one figure a row.
 
-`COLUMNS` and `MEASURES` are the specification, from which `docs/records.md` is generated.
+`RUN_COLUMNS` and `MEASURES` are the specification, from which `docs/records.md` is generated.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCOPES = ("run", "category", "front", "place", "resource", "transport", "vehicle", "role")
 """What a row of `measures` is about; the columns that name it are filled, the others null."""
 
-COLUMNS: dict[str, tuple[Column, ...]] = {
+RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
     "facilities": (
         Column("start", "time", "begin of the interval"),
         Column("end", "time", "end of the interval"),
@@ -139,7 +139,7 @@ class RunTable:
         return len(self.values[0])
 
 
-class Findings(NamedTuple):
+class RunMeasures(NamedTuple):
     """What a planner reads of one replication; `summary` is what summary.json holds."""
 
     summary: dict[str, Any]
@@ -147,11 +147,11 @@ class Findings(NamedTuple):
     measures: RunTable
 
 
-def findings(simulation: "Simulation | Merged", scenario: Scenario) -> Findings:
+def find_measures(simulation: "Simulation | Merged", scenario: Scenario) -> RunMeasures:
     """The measures of a finished simulation of the resolved `scenario`: those of the patients and of the network."""
     flow = flow_of(simulation, scenario)
     found = summary(simulation, flow)
-    return Findings(found, facilities_table(scenario, flow.series()), measures_table(found))
+    return RunMeasures(found, facilities_table(scenario, flow.series()), measures_table(found))
 
 
 def summary(simulation: "Simulation | Merged", flow: FlowMeasures) -> dict[str, Any]:
@@ -187,12 +187,12 @@ def facilities_table(scenario: Scenario, series: Table) -> RunTable:
         series["in_use_now"].tolist(),
         series["queue_now"].tolist(),
     ]
-    return RunTable("facilities", COLUMNS["facilities"], values)
+    return RunTable("facilities", RUN_COLUMNS["facilities"], values)
 
 
 def measures_table(found: dict[str, Any]) -> RunTable:
     """The measures of a summary as tidy rows; counts by day that are 0 are left out."""
-    columns = COLUMNS["measures"]
+    columns = RUN_COLUMNS["measures"]
     rows = [*_patients(found), *_times(found), *_deaths(found), *_days(found), *_flow(found["flow"])]
     values = [[row.get(column.name) for row in rows] for column in columns]
     return RunTable("measures", columns, values)

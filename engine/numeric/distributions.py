@@ -247,5 +247,5 @@ def continuous(code: int, a: float, b: float, c: float, u: float) -> float:
     return a
 
 
-plain = uncompiled(log, lognormal_sigma, lognormal_median)
+interpreted_distributions = uncompiled(log, lognormal_sigma, lognormal_median)
 """`plain.lognormal_sigma`, `plain.lognormal_median`: for Python to call, see `numerics.uncompiled`."""

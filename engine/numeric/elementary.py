@@ -192,5 +192,5 @@ def uncompiled(*functions: Any) -> SimpleNamespace:
     return SimpleNamespace(**{f.__name__: names[f.__name__] for f in functions})
 
 
-plain = uncompiled(exp, log, power, normal_quantile, log_gamma)
+interpreted = uncompiled(exp, log, power, normal_quantile, log_gamma)
 """`plain.exp`, `plain.log`, `plain.power`, `plain.normal_quantile`, `plain.log_gamma`: see `uncompiled`."""

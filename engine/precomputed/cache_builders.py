@@ -8,7 +8,7 @@ import msgspec
 from engine.arrivals import generate
 from engine.compile import model
 from engine.measures import whole_run
-from engine.records.code_tables import Coded
+from engine.records.code_tables import CodedText
 from engine.run.simulation import DEFAULT_CHUNK, Simulation
 from engine.scenario.derived import Scenario
 from scenarios import catalogue
@@ -20,17 +20,17 @@ def names(s: Scenario) -> dict[str, dict[str, Any]]:
     return {code: msgspec.structs.asdict(catalogue.names(code)) for code in nations}
 
 
-def diagnoses(_: Any) -> tuple[tuple[Coded, ...], tuple[Coded, ...]]:
+def diagnoses(_: Any) -> tuple[tuple[CodedText, ...], tuple[CodedText, ...]]:
     """Codes and texts of all conditions, and of all external causes."""
-    conditions = tuple(Coded(c.code, c.display) for c in catalogue.conditions())
-    return conditions, tuple(Coded(c.code, c.display) for c in catalogue.external_causes())
+    conditions = tuple(CodedText(c.code, c.display) for c in catalogue.conditions())
+    return conditions, tuple(CodedText(c.code, c.display) for c in catalogue.external_causes())
 
 
-MAKERS: dict[str, Callable[[Any], Any]] = {
-    **model.TABLES,
+BUILDERS: dict[str, Callable[[Any], Any]] = {
+    **model.TABLE_BUILDERS,
     "names": names,
     "diagnoses": diagnoses,
-    "arrivals": generate.plan,
+    "arrivals": generate.plan_arrivals,
     "severity": model.tilted_severity,
 }
 """What makes each kind of value of a scenario."""
@@ -41,4 +41,4 @@ def measures(s: Scenario, seed: int, replication: int, made: Mapping[str, Any]) 
     simulation = Simulation(s, seed, replication, DEFAULT_CHUNK, made)
     for _ in simulation:
         pass
-    return msgspec.json.encode(whole_run.findings(simulation, s).summary)
+    return msgspec.json.encode(whole_run.find_measures(simulation, s).summary)

@@ -22,7 +22,7 @@ from engine.scenario.structs import Scenario
 Namespace = Literal["configuration", "demographics", "medical", "computation"]
 NAMESPACES: tuple[Namespace, ...] = get_args(Namespace)
 
-MEASURES = "measures"
+MEASURES_KIND = "measures"
 """The kind of the measures of a whole run; all others are of a scenario."""
 
 LARGEST_VALUE = 256 * 1024 * 1024
@@ -55,21 +55,30 @@ KINDS: dict[str, Kind] = {
     "transitions": Kind("configuration", (*_NETWORK, "events", "triage", "warfare")),
     "arrivals": Kind("configuration", (*_MIXED, "day_weights", "days", "fronts", "intensity", "tempo")),
     "severity": Kind("computation", _WOUNDING),
-    MEASURES: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),
+    MEASURES_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),
 }
 """people: identity by front; names: texts of names, ranks and units; injuries, survival: wounds, illnesses and the
 survival clock; diagnoses: texts of conditions and causes; network, care, transitions: facilities and ways, service
 times, transition matrices; arrivals: intensities by front, type and day; severity: the tilt behind an author's triage
 weights; measures: what summary.json holds."""
 
-SIMULATED = ("people", "injuries", "survival", "network", "care", "transitions", "arrivals", "severity")
+SIMULATION_KINDS = (
+    "people",
+    "injuries",
+    "survival",
+    "network",
+    "care",
+    "transitions",
+    "arrivals",
+    "severity",
+)
 """Kinds the simulator needs."""
 
-WORDS = ("names", "diagnoses")
+TEXT_KINDS = ("names", "diagnoses")
 """Kinds that records need."""
 
 
-class Recipe(NamedTuple):
+class CacheKey(NamedTuple):
     """How to make one value. `inputs`: canonical msgpack of what it is made from; `key`: 64 hex digits of all that."""
 
     kind: str
@@ -82,16 +91,16 @@ class Recipe(NamedTuple):
         return KINDS[self.kind].namespace
 
 
-def of_scenario(s: Scenario, kinds: tuple[str, ...]) -> list[Recipe]:
+def keys_of_scenario(s: Scenario, kinds: tuple[str, ...]) -> list[CacheKey]:
     """Recipes of those of `kinds` that a resolved scenario has: `severity` only where an author weights triage."""
     wanted = [kind for kind in kinds if kind != "severity" or is_tilted(s)]
     return [_recipe(kind, {name: getattr(s, name) for name in KINDS[kind].fields}) for kind in wanted]
 
 
-def of_measures(s: Scenario, seed: int, replication: int) -> Recipe:
+def key_of_measures(s: Scenario, seed: int, replication: int) -> CacheKey:
     """The recipe of a run's measures: of the resolved scenario but for its name and description."""
     bare = replace(s, name="-", description="", seed=seed)
-    return _recipe(MEASURES, {"scenario": bare, "replication": replication})
+    return _recipe(MEASURES_KIND, {"scenario": bare, "replication": replication})
 
 
 def is_tilted(s: Scenario) -> bool:
@@ -99,24 +108,24 @@ def is_tilted(s: Scenario) -> bool:
     return "battle" in (s.triage or {}) and s.routing == "clock"
 
 
-def key(kind: str, inputs: bytes) -> str:
+def cache_key(kind: str, inputs: bytes) -> str:
     """The key of a value made by this engine from this catalogue."""
     what = [kind, inputs, engine_version(), catalogue_version()]
     return hashlib.sha256(msgspec.msgpack.encode(what)).hexdigest()
 
 
-def make(kind: str, inputs: bytes, made: Mapping[str, Any] | None = None) -> Any:
+def build_value(kind: str, inputs: bytes, made: Mapping[str, Any] | None = None) -> Any:
     """The value of a recipe: arrays, texts or bytes, the same wherever it is made. `made`: parts of measures."""
     from engine.precomputed import cache_builders
 
-    if kind == MEASURES:
+    if kind == MEASURES_KIND:
         asked = msgspec.msgpack.decode(inputs, type=_Run)
         return cache_builders.measures(asked.scenario, asked.scenario.seed, asked.replication, made or {})
     fields = msgspec.msgpack.decode(inputs, type=_fields(kind))
-    return cache_builders.MAKERS[kind](fields)
+    return cache_builders.BUILDERS[kind](fields)
 
 
-def run_of(inputs: bytes) -> tuple[Scenario, int]:
+def run_of_key(inputs: bytes) -> tuple[Scenario, int]:
     """Scenario and replication of a recipe of measures."""
     asked = msgspec.msgpack.decode(inputs, type=_Run)
     return asked.scenario, asked.replication
@@ -127,9 +136,9 @@ class _Run(msgspec.Struct, frozen=True):
     replication: int
 
 
-def _recipe(kind: str, content: dict[str, Any]) -> Recipe:
+def _recipe(kind: str, content: dict[str, Any]) -> CacheKey:
     inputs = msgspec.msgpack.encode(content, order="deterministic")
-    return Recipe(kind, inputs, key(kind, inputs))
+    return CacheKey(kind, inputs, cache_key(kind, inputs))
 
 
 @cache
@@ -139,12 +148,12 @@ def _fields(kind: str) -> Any:
     return msgspec.defstruct(kind, [(name, types[name]) for name in KINDS[kind].fields], frozen=True)
 
 
-def pack(value: Any) -> bytes:
+def pack_value(value: Any) -> bytes:
     """A value as bytes: compressed, since the tables of a network are mostly empty."""
     return zstandard.ZstdCompressor(level=_LEVEL).compress(pickle.dumps(value, protocol=5))
 
 
-def unpack(data: bytes) -> Any:
+def unpack_value(data: bytes) -> Any:
     """The value of `pack`. Raises ValueError for anything else; classes of other modules are never loaded."""
     try:
         if not 0 <= zstandard.get_frame_parameters(data).content_size <= LARGEST_VALUE:

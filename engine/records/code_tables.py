@@ -48,14 +48,14 @@ class Pool:
         return self._offsets.take(groups) + index
 
 
-class Coded(NamedTuple):
+class CodedText(NamedTuple):
     """A diagnosis or a cause: what a record says of it."""
 
     code: str
     display: str
 
 
-class Words:
+class TextSource:
     """The functions of `scenarios.catalogue` that a lexicon needs, with texts that were made before.
 
     `made` has the values of some of `precomputed.cache_keys.WORDS`, by kind; what is missing comes from the
@@ -70,11 +70,11 @@ class Words:
         """The names of a nation."""
         return self._names.get(code) or catalogue.names(code)
 
-    def conditions(self) -> Sequence[Coded | catalogue.Condition]:
+    def conditions(self) -> Sequence[CodedText | catalogue.Condition]:
         """All diagnoses."""
         return catalogue.conditions() if self._diagnoses is None else self._diagnoses[0]
 
-    def external_causes(self) -> Sequence[Coded | catalogue.Cause]:
+    def external_causes(self) -> Sequence[CodedText | catalogue.Cause]:
         """All external causes of injury."""
         return catalogue.external_causes() if self._diagnoses is None else self._diagnoses[1]
 
@@ -83,7 +83,7 @@ class Words:
     units = staticmethod(catalogue.units)
 
 
-class Lexicon:
+class CodeTables:
     """String tables of one resolved scenario (`engine.scenario.derived.Scenario`); cheap to make, filled on use.
 
     `catalogue` has the functions of `scenarios.catalogue`, which is the default.

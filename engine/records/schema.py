@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
-    Lexicon,
+    CodeTables,
     facility_codes,
     hexadecimal,
     iss_regions,
@@ -255,13 +255,13 @@ def portion(chunk: c.Chunk, first: int, stop: int) -> c.Chunk:
     return c.Chunk(chunk.number, chunk.first + first, last, patients, *tables)
 
 
-def build(chunk: c.Chunk, lexicon: Lexicon) -> list[Patient]:
+def build_patients(chunk: c.Chunk, lexicon: CodeTables) -> list[Patient]:
     """The patients of `chunk` as records, in its order."""
     with collector_off():
         return _build(chunk, lexicon)
 
 
-def _build(chunk: c.Chunk, lexicon: Lexicon) -> list[Patient]:
+def _build(chunk: c.Chunk, lexicon: CodeTables) -> list[Patient]:
     patients = chunk.patients
     timelines = _grouped(_events(chunk.events, lexicon), patients["event_end"])
     triages = [_triage(timeline) for timeline in timelines]
@@ -329,7 +329,7 @@ def _grouped(rows: list[Any], ends: "np.ndarray[Any, Any]") -> list[list[Any]]:
     return [rows[start:end] for start, end in pairwise([0, *ends.tolist()])]
 
 
-def _demographics(patients: c.Table, lexicon: Lexicon) -> Iterator[Demographics]:
+def _demographics(patients: c.Table, lexicon: CodeTables) -> Iterator[Demographics]:
     nation = patients["nation"].astype(np.int64)
     by_sex = 2 * nation + patients["sex"]
     pools = (
@@ -359,7 +359,7 @@ def _demographics(patients: c.Table, lexicon: Lexicon) -> Iterator[Demographics]
     )
 
 
-def _incidents(patients: c.Table, lexicon: Lexicon) -> Iterator[Incident]:
+def _incidents(patients: c.Table, lexicon: CodeTables) -> Iterator[Incident]:
     return map(
         Incident,
         _texts(hexadecimal(patients["incident"])),
@@ -377,7 +377,7 @@ def _coded(code: str | None, display: str | None) -> Coded | None:
     return None if code is None or display is None else Coded(code, display)
 
 
-def _injuries(chunk: c.Chunk, lexicon: Lexicon) -> Iterator[Injury]:
+def _injuries(chunk: c.Chunk, lexicon: CodeTables) -> Iterator[Injury]:
     patients = chunk.patients
     causes = list(map(_coded, lexicon.cause_codes, lexicon.cause_displays))
     diagnoses = list(map(_coded, lexicon.condition_codes, lexicon.condition_displays))
@@ -397,7 +397,7 @@ def _injuries(chunk: c.Chunk, lexicon: Lexicon) -> Iterator[Injury]:
     )
 
 
-def _wounds(wounds: c.Table, lexicon: Lexicon) -> list[Wound]:
+def _wounds(wounds: c.Table, lexicon: CodeTables) -> list[Wound]:
     return list(
         map(
             Wound,
@@ -411,7 +411,7 @@ def _wounds(wounds: c.Table, lexicon: Lexicon) -> list[Wound]:
     )
 
 
-def _treatments(treatments: c.Table, lexicon: Lexicon) -> list[Treatment]:
+def _treatments(treatments: c.Table, lexicon: CodeTables) -> list[Treatment]:
     ends = [
         text if end >= 0 else None
         for text, end in zip(
@@ -431,7 +431,7 @@ def _treatments(treatments: c.Table, lexicon: Lexicon) -> list[Treatment]:
     )
 
 
-def _events(events: c.Table, lexicon: Lexicon) -> list[Event]:
+def _events(events: c.Table, lexicon: CodeTables) -> list[Event]:
     facility = facility_codes(events["facility"])
     detail = 8 * events["kind"].astype(np.int64) + (events["detail"] & 7)
     return list(
@@ -458,7 +458,7 @@ def _triage(timeline: list[Event]) -> tuple[str | None, list[AssignedTriage]]:
     ]
 
 
-def _vitals(vitals: c.Table, lexicon: Lexicon) -> list[Vitals]:
+def _vitals(vitals: c.Table, lexicon: CodeTables) -> list[Vitals]:
     return list(
         map(
             Vitals,
@@ -474,7 +474,7 @@ def _vitals(vitals: c.Table, lexicon: Lexicon) -> list[Vitals]:
     )
 
 
-def _outcomes(patients: c.Table, lexicon: Lexicon) -> Iterator[Outcome]:
+def _outcomes(patients: c.Table, lexicon: CodeTables) -> Iterator[Outcome]:
     return map(
         Outcome,
         _look_up(c.STATUSES, patients["status"]),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.arrivals import generate
 from engine.clinical.survival import DAY
-from engine.compile.network import network
+from engine.compile.network import compile_network
 from engine.kernel.parameters import RESOURCES, W_HIT
 from engine.scenario.structs import Scenario
 from engine.tables.columns import Table
@@ -27,7 +27,7 @@ class Owners(NamedTuple):
     pools: NDArray[np.int64]
 
 
-def components(scenario: Scenario) -> list[Fronts]:
+def independent_fronts(scenario: Scenario) -> list[Fronts]:
     """The fronts of a resolved scenario in groups, none of which can change what happens to another; indices, in order.
 
     All draws are keyed by front, patient, place or vehicle (MODEL section 7), so fronts touch only through what is
@@ -40,7 +40,7 @@ def components(scenario: Scenario) -> list[Fronts]:
     - people may be hurt after the horizon, since it ends with the last day: how many of them are still taken in is up
       to the first entry of the calendar after it, of whichever front.
     """
-    net = network(scenario)[0]
+    net = compile_network(scenario)[0]
     everything = [tuple(range(len(scenario.fronts)))]
     if len(everything[0]) == 1 or (_clockwork(net) and _hurt_after_horizon(scenario)):
         return everything
@@ -58,16 +58,16 @@ def components(scenario: Scenario) -> list[Fronts]:
     return sorted(tuple(fronts) for fronts, _ in groups)
 
 
-def shards(scenario: Scenario, number: int) -> list[Fronts]:
+def partition_fronts(scenario: Scenario, number: int) -> list[Fronts]:
     """The components of a resolved scenario in `number` groups of about as many expected casualties each.
 
     At most as many groups as components.
     """
     expected = dict.fromkeys((front.name for front in scenario.fronts), 0.0)
-    for row in generate.expected(generate.plan(scenario)):
+    for row in generate.expected_arrivals(generate.plan_arrivals(scenario)):
         expected[row.front] += row.expected
     load = list(expected.values())
-    found = components(scenario)
+    found = independent_fronts(scenario)
     groups: list[list[int]] = [[] for _ in range(min(number, len(found)))]
     for fronts in sorted(found, key=lambda fronts: -fsum(load[f] for f in fronts)):
         min(groups, key=lambda group: fsum(load[f] for f in group)).extend(fronts)
@@ -76,7 +76,7 @@ def shards(scenario: Scenario, number: int) -> list[Fronts]:
 
 def owners(scenario: Scenario, parts: Sequence[Fronts]) -> Owners:
     """Whose statistics hold, of the facilities, ways and pools of a scenario whose fronts were simulated as `parts`."""
-    net = network(scenario)[0]
+    net = compile_network(scenario)[0]
     sizes = (len(scenario.facilities), int(net["ways"]), int(net["pools"]))
     found = {
         kind: np.zeros(size, np.int64) for kind, size in zip(("facility", "way", "pool"), sizes, strict=True)
@@ -98,7 +98,7 @@ def _hurt_after_horizon(scenario: Scenario) -> bool:
     """Whether an incident may have casualties after the horizon."""
     if scenario.horizon_days is None:
         return False
-    longest = generate.plan(scenario).cells["longest"].max(initial=0.0)
+    longest = generate.plan_arrivals(scenario).cells["longest"].max(initial=0.0)
     return bool(scenario.horizon_days * DAY < scenario.days * DAY + longest)
 
 
@@ -126,4 +126,4 @@ def _reached(net: Any, front: int) -> Iterator[Thing]:
             ways.append(int(net["way"][facility, front]))
 
 
-__all__ = ["Fronts", "Owners", "components", "owners", "shards"]
+__all__ = ["Fronts", "Owners", "independent_fronts", "owners", "partition_fronts"]

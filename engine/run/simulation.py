@@ -42,7 +42,8 @@ class Simulation:
     empty chunk.
     Raises RunError where patients wait for what can never come.
 
-    `fronts`: the patients of these fronts alone, one of `engine.run.partition.shards`. Then the chunks have `left`, and
+    `fronts`: the patients of these fronts alone, one of `run.partition.partition_fronts`. Then the chunks have
+    `left`, and
     `flow` is complete after `close`, which wants to know where all the simulations of the run ended (`end`).
     """
 
@@ -62,8 +63,8 @@ class Simulation:
         self._scenario = scenario
         self._model = model.compile_scenario(scenario, seed, replication, made)
         self._chunk_size = chunk_size
-        plan = made["arrivals"] if "arrivals" in made else generate.plan(scenario)
-        self._batches = generate.generate(plan, seed, replication)
+        plan = made["arrivals"] if "arrivals" in made else generate.plan_arrivals(scenario)
+        self._batches = generate.generate_arrivals(plan, seed, replication)
         self._net = self._model["network"][0]
         self._finite = bool(self._net["poi_ahead"].any())
         self._world = state.new_world()

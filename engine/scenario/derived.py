@@ -92,7 +92,6 @@ __all__ = [
     "WorldEvent",
     "agent_share",
     "check",
-    "components",
     "day_weights_of",
     "environment_multipliers",
     "facility_fronts",
@@ -102,6 +101,7 @@ __all__ = [
     "mix_of",
     "one_way_minutes",
     "parse",
+    "rate_components",
     "resolve",
     "scenario_hash",
     "start_seconds",
@@ -197,7 +197,7 @@ def environment_multipliers(s: Scenario) -> dict[Stream, float]:
     return {"battle": injured, "nbi": injured, "disease": ill}
 
 
-def components(setting: RateSetting) -> list[Distribution]:
+def rate_components(setting: RateSetting) -> list[Distribution]:
     """The distributions a rate is the sum of; none where it is unset."""
     if setting is None:
         return []
@@ -207,9 +207,9 @@ def components(setting: RateSetting) -> list[Distribution]:
 def _rate_shares(rates: Rates) -> dict[Stream, float]:
     """Shares of the streams by their mean rates. Rounded: the last bit of exp differs between processors."""
     means: dict[Stream, float] = {
-        "battle": fsum(mean_of(d) for d in components(rates.battle)),
-        "nbi": fsum(mean_of(d) for d in components(rates.nbi)),
-        "disease": fsum(mean_of(d) for d in components(rates.disease)),
+        "battle": fsum(mean_of(d) for d in rate_components(rates.battle)),
+        "nbi": fsum(mean_of(d) for d in rate_components(rates.nbi)),
+        "disease": fsum(mean_of(d) for d in rate_components(rates.disease)),
     }
     total = fsum(means.values())
     return {stream: round(means[stream] / total, 12) for stream in STREAMS}

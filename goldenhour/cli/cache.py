@@ -26,9 +26,9 @@ CALL_SECONDS = 30.0
 
 def stats(address: str | None, as_json: bool) -> None:
     """The figures of a cluster's Cache, and what outlives it."""
-    chosen = local.settings()
+    chosen = local.cache_settings()
     found = _of_cluster(address) if address else None
-    tier = local.Alone(chosen).tier
+    tier = local.LocalCache(chosen).tier
     usage = tier.usage()
     if as_json:
         document: dict[str, Any] = {
@@ -57,17 +57,17 @@ def stats(address: str | None, as_json: bool) -> None:
 
 def clear(namespace: str | None, address: str | None) -> None:
     """Forget a namespace, or everything, of a cluster's Cache and of what outlives it."""
-    chosen = local.settings()
+    chosen = local.cache_settings()
     gone = 0
     if address:
         check_address(address)
-        with cluster.start(address, 1):
-            actor = cache.find()
+        with cluster.start_session(address, 1):
+            actor = cache.find_cache()
             if actor is not None:
                 gone = _answer(actor.clear.remote(namespace))
             if namespace is None:
-                cache.end()
-    tier = local.Alone(chosen).tier
+                cache.end_cache()
+    tier = local.LocalCache(chosen).tier
     outlived = tier.clear(namespace)
     if tier.fault:
         raise RunError(tier.fault)
@@ -91,8 +91,8 @@ def measures(
     scenario_module.check(original)
     check_address(address)
     s = scenario_module.resolve(original)
-    chosen = local.settings()
-    recipe = cache_keys.of_measures(s, s.seed, replication)
+    chosen = local.cache_settings()
+    recipe = cache_keys.key_of_measures(s, s.seed, replication)
     data, fault = (
         _measures_on(address, original.name, recipe) if address else _measures_here(chosen, s, recipe)
     )
@@ -109,43 +109,43 @@ def measures(
         f"{found['patients']:,} patients of {original.name}, seed {s.seed}, replication {replication}",
         markup=False,
     )
-    for table in summary.tables(found):
+    for table in summary.summary_tables(found):
         console.print()
         console.print(table)
 
 
 def _measures_here(
-    chosen: local.Settings, s: Scenario, recipe: cache_keys.Recipe
+    chosen: local.CacheSettings, s: Scenario, recipe: cache_keys.CacheKey
 ) -> tuple[bytes, str | None]:
     """In this process, without Ray: from the Redis or the disk, else simulated."""
     if chosen.mode == "off":
         return _simulated(recipe, {}), None
-    alone = local.Alone(chosen)
+    alone = local.LocalCache(chosen)
     data = alone.get(recipe)
     if data is None:
-        data = _simulated(recipe, alone.made(s, cache_keys.SIMULATED))
+        data = _simulated(recipe, alone.made(s, cache_keys.SIMULATION_KINDS))
         alone.keep(recipe, data)
     return data, alone.fault
 
 
-def _simulated(recipe: cache_keys.Recipe, made: dict[str, Any]) -> bytes:
+def _simulated(recipe: cache_keys.CacheKey, made: dict[str, Any]) -> bytes:
     from engine.numeric import jit
 
     if jit.is_cold():
         click.echo("Preparing the kernel (its first use on a machine compiles it) ...", err=True)
     with Console(stderr=True).status("Simulating ..."):
-        data: bytes = cache_keys.make(recipe.kind, recipe.inputs, made)
+        data: bytes = cache_keys.build_value(recipe.kind, recipe.inputs, made)
     return data
 
 
-def _measures_on(address: str, name: str, recipe: cache_keys.Recipe) -> tuple[bytes, str | None]:
+def _measures_on(address: str, name: str, recipe: cache_keys.CacheKey) -> tuple[bytes, str | None]:
     """Through the Cache of a cluster."""
     with (
         Console(stderr=True).status("Asking the cluster's cache ...") as status,
-        cluster.start(address, 1) as session,
+        cluster.start_session(address, 1) as session,
     ):
-        shared = cache.for_run(session.local, name)
-        if not isinstance(shared, cache.Shared):
+        shared = cache.cache_for_run(session.local, name)
+        if not isinstance(shared, cache.SharedCache):
             raise InputError(
                 "GOLDENHOUR_CACHE=off and --address exclude each other: measures come from the cache"
             )
@@ -155,10 +155,10 @@ def _measures_on(address: str, name: str, recipe: cache_keys.Recipe) -> tuple[by
     return _simulated(recipe, {}), "the cluster's cache did not answer"
 
 
-def _of_cluster(address: str) -> cache.Stats | None:
+def _of_cluster(address: str) -> cache.CacheStatistics | None:
     check_address(address)
-    with cluster.start(address, 1):
-        actor = cache.find()
+    with cluster.start_session(address, 1):
+        actor = cache.find_cache()
         return None if actor is None else _answer(actor.stats.remote())
 
 
@@ -171,14 +171,14 @@ def _answer(reference: Any) -> Any:
         raise RunError(f"the cluster's cache did not answer: {type(error).__name__}") from error
 
 
-def _as_json(found: cache.Stats) -> dict[str, Any]:
+def _as_json(found: cache.CacheStatistics) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(found)
     for name, figures in found.namespaces.items():
         document["namespaces"][name]["rate"] = figures.rate
     return document
 
 
-def _actor_table(found: cache.Stats) -> Table:
+def _actor_table(found: cache.CacheStatistics) -> Table:
     names = (
         "namespace",
         "hits",

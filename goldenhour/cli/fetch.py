@@ -16,11 +16,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from actors.run.output_folder import MANIFEST, made, named_in, replaceable, sync, try_lock
+from actors.run.output_folder import MANIFEST, named_in, replaceable, run_of_manifest, sync, try_lock
 from engine.errors import InputError, RunError, write_error
 from goldenhour.cli import run
 from goldenhour.jobs import output_locations
-from goldenhour.jobs.output_locations import Found
+from goldenhour.jobs.output_locations import FoundOutput
 
 FETCHING = ".goldenhour-fetching"
 """Folder within the output folder that holds what has come so far."""
@@ -41,18 +41,18 @@ class Given(msgspec.Struct, frozen=True):
     old: dict[str, Mark]
 
 
-def fetch(what: str, output: Path, address: str | None, force: bool, quiet: bool) -> None:
+def fetch_command(what: str, output: Path, address: str | None, force: bool, quiet: bool) -> None:
     """Bring the output of a run into a folder."""
-    output = run.expanded(output).absolute()
+    output = run.expand_path(output).absolute()
     with _said(output):
         if os.path.lexists(output) and not os.path.lexists(output / FETCHING):
             replaceable(output, force)
-    size = asyncio.run(_bring(output_locations.find(what, address, quiet), output, force, quiet))
+    size = asyncio.run(_bring(output_locations.find_output(what, address, quiet), output, force, quiet))
     if not quiet:
         click.echo(f"{size:,} bytes in {output}", err=True)
 
 
-async def _bring(found: Found, output: Path, force: bool, quiet: bool) -> int:
+async def _bring(found: FoundOutput, output: Path, force: bool, quiet: bool) -> int:
     """Copy, compare and publish; returns the bytes."""
     source, place, expected = found
     manifest = await source.read(MANIFEST)
@@ -60,7 +60,7 @@ async def _bring(found: Found, output: Path, force: bool, quiet: bool) -> int:
     if not names or manifest is None:
         raise InputError(f"there is no finished run in {place}: no {MANIFEST} of goldenhour")
     document = msgspec.json.decode(manifest)
-    if expected is not None and expected != made(document):
+    if expected is not None and expected != run_of_manifest(document):
         raise InputError(f"{place} holds another run by now; name the place to fetch that one")
     digests = {part["path"]: part.get("sha256") for part in document["parts"]}
     with _said(output), _alone(output):
@@ -96,7 +96,7 @@ async def _bring(found: Found, output: Path, force: bool, quiet: bool) -> int:
 
 
 async def _copy(
-    found: Found, names: list[str], digests: dict[str, str | None], folder: Path, quiet: bool
+    found: FoundOutput, names: list[str], digests: dict[str, str | None], folder: Path, quiet: bool
 ) -> int:
     """Bring the files into a folder and compare them; returns the bytes."""
     total = 0

@@ -36,7 +36,7 @@ def submit(
     """
     from goldenhour.cli import submit as submit_command
 
-    return submit_command.submit([*arguments], address, not no_follow, variables)
+    return submit_command.submit_command([*arguments], address, not no_follow, variables)
 
 
 @click.command("fetch")
@@ -55,4 +55,4 @@ def fetch(what: str, output: Path, address: str | None, force: bool, quiet: bool
     """
     from goldenhour.cli import fetch as fetch_command
 
-    fetch_command.fetch(what, output, address, force, quiet)
+    fetch_command.fetch_command(what, output, address, force, quiet)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from actors.run import object_store
-from actors.run.generator import FORMATS, SUFFIXES
+from actors.run.generator import FORMAT_NAMES, SUFFIXES
 from actors.run.object_store import Url
 from actors.run.pipeline import CHUNK_SIZE, PARQUET_PART
 from engine.errors import InputError
@@ -29,7 +29,7 @@ def choice(text: str, allowed: tuple[str, ...], option: str) -> str:
 
 
 def _formats(ctx: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
-    names = [choice(name.strip(), FORMATS, "--format") for name in value.split(",")]
+    names = [choice(name.strip(), FORMAT_NAMES, "--format") for name in value.split(",")]
     return tuple(dict.fromkeys(names))
 
 
@@ -42,7 +42,7 @@ def _output(ctx: click.Context, option: click.Parameter, value: str | None) -> P
         return None
     if not value or "\0" in value:
         raise InputError(f"--output: got {value!r}; allowed: the path of a folder")
-    return object_store.parse(value) if object_store.is_url(value) else Path(value)
+    return object_store.parse_url(value) if object_store.is_url(value) else Path(value)
 
 
 @click.group(
@@ -79,7 +79,7 @@ def goldenhour() -> None:
     metavar="F[,F]",
     default="jsonl",
     callback=_formats,
-    help=f"Formats, of {', '.join(FORMATS)}; default jsonl.",
+    help=f"Formats, of {', '.join(FORMAT_NAMES)}; default jsonl.",
 )
 @click.option(
     "--compress",
@@ -125,7 +125,7 @@ def run(**options: Any) -> None:
     """
     from goldenhour.cli import run as run_command
 
-    run_command.run(run_command.Options(**options))
+    run_command.run_command(run_command.Options(**options))
 
 
 @goldenhour.command()
@@ -143,7 +143,7 @@ def resume(**options: Any) -> None:
     """
     from goldenhour.cli import resume as resume_command
 
-    resume_command.resume(**options)
+    resume_command.resume_command(**options)
 
 
 @goldenhour.group(cls=NearMatches)
@@ -157,7 +157,7 @@ def scenarios_list(as_json: bool) -> None:
     """List the built-in scenarios and the stored ones."""
     from goldenhour.cli import scenarios as scenarios_command
 
-    scenarios_command.show_list(as_json)
+    scenarios_command.list_command(as_json)
 
 
 @scenarios.command("show")
@@ -173,9 +173,9 @@ def scenarios_show(scenario: str, network: bool, history: bool, as_json: bool) -
     if history:
         stored_scenarios.history(scenario, as_json)
     elif network:
-        scenarios_command.show_network(scenario)
+        scenarios_command.show_network_command(scenario)
     else:
-        scenarios_command.show(scenario, as_json)
+        scenarios_command.show_command(scenario, as_json)
 
 
 @scenarios.command("check")
@@ -185,7 +185,7 @@ def scenarios_check(scenario: str, as_json: bool) -> None:
     """Say what is wrong with FILE (exit code 2), or what it will do."""
     from goldenhour.cli import scenarios as scenarios_command
 
-    scenarios_command.check(scenario, as_json)
+    scenarios_command.check_command(scenario, as_json)
 
 
 @goldenhour.command()

@@ -22,7 +22,7 @@ from goldenhour.cli import run
 from goldenhour.cli.store_access import ask
 
 
-def resume(
+def resume_command(
     what: Path | Url,
     workers: int | None,
     address: str | None,
@@ -33,7 +33,7 @@ def resume(
     """Go on with an unfinished run, with the settings it was started with."""
     row = None if _is_place(what) else _row(str(what), no_store)
     place = what if row is None else _output_of(row)
-    output, destination = run.place(place)
+    output, destination = run.staging_and_destination(place)
     if destination is not None and not output.exists():
         _look_there(destination)
         if not quiet:
@@ -53,7 +53,7 @@ def resume(
     original = parsing.parse(bytes(left.scenario), "json", "scenario of the unfinished run")
     workers = left.workers if workers is None else workers
     address = left.address if address is None and workers else address
-    if workers == pipeline.AUTOMATIC and session.target(address) == "local":
+    if workers == pipeline.AUTOMATIC_WORKERS and session.ray_address(address) == "local":
         workers = session.default_workers()
     run.check_address(address, workers)
     request = pipeline.RunRequest(
@@ -77,7 +77,7 @@ def resume(
 
 def _look_there(url: Url) -> None:
     """InputError where an object store does not hold a finished run."""
-    objects = object_store.Objects(url)
+    objects = object_store.ObjectStore(url)
     try:
         manifest = asyncio.run(objects.read(output_folder.MANIFEST))
     except RunError as error:
@@ -85,13 +85,13 @@ def _look_there(url: Url) -> None:
     if manifest is None:
         raise InputError(
             f"this machine has no unfinished run for {url}, and no finished one is there; runs are gone on with where "
-            f"they were started, with the same {object_store.STAGING} if it was set"
+            f"they were started, with the same {object_store.STAGING_FOLDER} if it was set"
         )
 
 
 def _is_place(what: Path | Url) -> bool:
     """Whether it names an output: neither an id nor a name of a run has a slash."""
-    return isinstance(what, Url) or "/" in str(what) or os.path.lexists(run.expanded(what))
+    return isinstance(what, Url) or "/" in str(what) or os.path.lexists(run.expand_path(what))
 
 
 def _row(reference: str, no_store: bool) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _row(reference: str, no_store: bool) -> dict[str, Any]:
 def _output_of(row: dict[str, Any]) -> Path | Url:
     """Where the files of a run are."""
     if object_store.is_url(row["output"]):
-        return object_store.parse(row["output"])
+        return object_store.parse_url(row["output"])
     if not os.path.lexists(row["output"]):
         raise InputError(f"run {str(row['id'])[:8]} wrote to {row['output']}, which is not on this machine")
     return Path(row["output"])
@@ -142,7 +142,7 @@ def _settle(output: Path, row: dict[str, Any] | None) -> bool:
         found = row or await store.run_of_output(run.output_text(output))
         if found is None or found["state"] in ENDED:
             return False
-        if output_folder.made(manifest) != (found["hash"], found["seed"], found["replication"]):
+        if output_folder.run_of_manifest(manifest) != (found["hash"], found["seed"], found["replication"]):
             return False
         size = sum(part["bytes"] for part in manifest["parts"])
         last = Beat(id=found["id"], patients=measures["patients"], fraction=1.0, bytes=size)

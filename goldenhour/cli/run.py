@@ -25,7 +25,7 @@ from goldenhour.cli import stored_scenarios
 from goldenhour.cli.store_access import who
 from goldenhour.views.progress import display
 
-RUN = "GOLDENHOUR_RUN"
+RUN_VARIABLE = "GOLDENHOUR_RUN"
 """Environment variable with the id that a run is to have, a UUID: `goldenhour submit` sets it for its job."""
 
 
@@ -53,7 +53,7 @@ class Options:
     as_json: bool
 
 
-def run(options: Options) -> None:
+def run_command(options: Options) -> None:
     """Check, run, and say what came out."""
     loaded = stored_scenarios.load(options.scenario)
     written = loaded.scenario
@@ -77,10 +77,10 @@ def carry_out(
     """Run, with progress, and say what came out; `entered` is what the database is told, None: nothing."""
     with display(quiet) as shown_progress:
         if entered is None:
-            result = pipeline.run(request, shown_progress.report)
+            result = pipeline.run_scenario(request, shown_progress.report)
         else:
             where = Database.from_environment()
-            result = recorder.run(request, entered, where, shown_progress.report, shown_progress.say)
+            result = recorder.run_recorded(request, entered, where, shown_progress.report, shown_progress.say)
     if not quiet:
         for note in result.notes:
             click.echo(f"note: {note}", err=True)
@@ -89,7 +89,7 @@ def carry_out(
     elif not quiet:
         from goldenhour.views import summary
 
-        summary.show(request.scenario, request.seed, request.replication, result)
+        summary.show_summary(request.scenario, request.seed, request.replication, result)
 
 
 def default_output(name: str, seed: int, replication: int) -> Path:
@@ -98,7 +98,7 @@ def default_output(name: str, seed: int, replication: int) -> Path:
     return Path(f"{safe}-seed{seed}-rep{replication}")
 
 
-def expanded(path: Path) -> Path:
+def expand_path(path: Path) -> Path:
     """The path with `~` replaced; InputError where `~NAME` names no user."""
     try:
         return path.expanduser()
@@ -108,11 +108,11 @@ def expanded(path: Path) -> Path:
         ) from error
 
 
-def place(output: Path | Url) -> tuple[Path, Url | None]:
+def staging_and_destination(output: Path | Url) -> tuple[Path, Url | None]:
     """The folder that the files are made in, and the URL they are uploaded to then."""
     if isinstance(output, Url):
-        return object_store.staging(output, Database.from_environment().folder), output
-    return expanded(output).absolute(), None
+        return object_store.staging_folder(output, Database.from_environment().folder), output
+    return expand_path(output).absolute(), None
 
 
 def output_text(output: Path | Url) -> str:
@@ -131,8 +131,8 @@ def check_address(address: str | None, workers: int = 1) -> None:
 def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
     workers = options.workers
     if workers is None:
-        local = session.target(options.address) == "local"
-        workers = session.default_workers() if local else pipeline.AUTOMATIC
+        local = session.ray_address(options.address) == "local"
+        workers = session.default_workers() if local else pipeline.AUTOMATIC_WORKERS
     check_address(options.address, workers)
     if options.writers > 1 and workers == 0:
         raise InputError("--writers and --workers 0 exclude each other: without workers this process writes")
@@ -140,7 +140,7 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
         raise InputError(
             "--simulators and --workers 0 exclude each other: without workers this process simulates"
         )
-    output, destination = place(
+    output, destination = staging_and_destination(
         options.output or default_output(original.name, original.seed, options.replication)
     )
     return pipeline.RunRequest(
@@ -189,7 +189,7 @@ def registration(
         settings={
             "formats": ",".join(request.formats),
             "compress": request.compress,
-            "workers": "automatic" if request.workers == pipeline.AUTOMATIC else request.workers,
+            "workers": "automatic" if request.workers == pipeline.AUTOMATIC_WORKERS else request.workers,
             "chunk_size": request.chunk_size,
         },
         who=who(),
@@ -201,11 +201,11 @@ def registration(
 
 def _given_id() -> str:
     """The id that the environment gives to this run; empty where it gives none."""
-    text = os.environ.get(RUN) or ""
+    text = os.environ.get(RUN_VARIABLE) or ""
     try:
         return str(uuid.UUID(text)) if text else ""
     except ValueError:
-        raise InputError(f"{RUN}: got {shown(text)}; allowed: a UUID") from None
+        raise InputError(f"{RUN_VARIABLE}: got {shown(text)}; allowed: a UUID") from None
 
 
 def bytes_per_record(result: pipeline.RunResult) -> float:

@@ -60,7 +60,7 @@ def show(reference: str, as_json: bool) -> None:
     if row["measures"] is not None:
         from goldenhour.views import summary
 
-        for shown_table in summary.tables(row["measures"]):
+        for shown_table in summary.summary_tables(row["measures"]):
             out.print()
             out.print(shown_table)
 

@@ -29,7 +29,7 @@ MOST_BARS = 16
 """More days than this are shown several to a bar."""
 
 
-def show_list(as_json: bool) -> None:
+def list_command(as_json: bool) -> None:
     """Name, kind, casualties, days and description of each built-in scenario and of each stored one."""
     rows = sorted(map(_overview, scenarios.builtin_names()), key=lambda row: KINDS.index(row["kind"]))
     rows += map(_stored_overview, stored_scenarios.rows())
@@ -53,7 +53,7 @@ def show_list(as_json: bool) -> None:
     )
 
 
-def show(source: str, as_json: bool = False) -> None:
+def show_command(source: str, as_json: bool = False) -> None:
     """The scenario as commented TOML; a stored one as it was given."""
     loaded = stored_scenarios.load(source)
     text = stored_scenarios.text_of(loaded)
@@ -70,21 +70,21 @@ def show(source: str, as_json: bool = False) -> None:
         click.echo(text, nl=False)
 
 
-def show_network(source: str) -> None:
+def show_network_command(source: str) -> None:
     """The scenario's network as tables and as a diagram; ScenarioError where it cannot be run."""
     original = stored_scenarios.load(source).scenario
     scenario_module.check(original)
-    network.show(_console(width=100), scenario_module.resolve(original), _table)
+    network.show_network(_console(width=100), scenario_module.resolve(original), _table)
 
 
-def check(source: str, as_json: bool) -> None:
+def check_command(source: str, as_json: bool) -> None:
     """What the scenario will do; ScenarioError where it cannot be run."""
     original = stored_scenarios.load(source).scenario
     notes = scenario_module.check(original)
     scenario = scenario_module.resolve(original)
     from engine.arrivals import generate  # NumPy and Numba: only a scenario that can be run pays for them
 
-    expected = list(generate.expected(generate.plan(scenario)))
+    expected = list(generate.expected_arrivals(generate.plan_arrivals(scenario)))
     triage = _triage(scenario)
     if as_json:
         _print_json(_as_json(scenario, notes, expected) | {"battle_triage": triage})
@@ -160,7 +160,7 @@ def _as_json(scenario: Scenario, notes: list[str], expected: Sequence["ExpectedA
         "facilities": len(scenario.facilities),
         "links": len(scenario.links),
         "vehicles": sum(pool.number for pool in scenario.vehicles),
-        "finite": network.as_json(scenario),
+        "finite": network.network_as_json(scenario),
         "notes": notes,
     }
 

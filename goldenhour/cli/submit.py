@@ -23,7 +23,7 @@ from goldenhour.cli import run as run_command
 from goldenhour.cli import stored_scenarios
 from goldenhour.jobs import client
 
-OUTPUT = "~/goldenhour-runs"
+DEFAULT_OUTPUT = "~/goldenhour-runs"
 """Folder on the cluster's head whose folders, named for the runs, hold what was not sent elsewhere."""
 
 NOT_FOR_JOBS = ("address", "as_json")
@@ -38,7 +38,9 @@ CATCH_UP_SECONDS = 20.0
 """How long the end of a job may take to be known after its log has ended."""
 
 
-def submit(arguments: list[str], address: str | None, follow: bool, variables: tuple[str, ...]) -> int:
+def submit_command(
+    arguments: list[str], address: str | None, follow: bool, variables: tuple[str, ...]
+) -> int:
     """Check, start the job, print its run's id, and follow it; the exit code is the run's."""
     where = client.chosen_address(address)
     words, parameters = _as_given(arguments)
@@ -47,10 +49,10 @@ def submit(arguments: list[str], address: str | None, follow: bool, variables: t
     output = _output(parameters["output"], run)
     file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', original.name).strip('-') or 'scenario'}.toml"
     command = ["python", "-m", "goldenhour", "run", f"./{file}", *words, "--output", output]
-    environment = _environment(variables) | {run_command.RUN: run}
+    environment = _environment(variables) | {run_command.RUN_VARIABLE: run}
     text = scenario_module.to_toml(original).encode()
     made = scenario_module.scenario_hash(changed), changed.seed, parameters["replication"]
-    metadata = {client.OUTPUT: output, client.MADE: json.dumps(made)}
+    metadata = {client.OUTPUT_KEY: output, client.MADE_KEY: json.dumps(made)}
     with client.package({file: text}) as folder:
         cluster = client.Jobs(where)
         try:
@@ -175,14 +177,14 @@ def _checked(parameters: dict[str, Any]) -> tuple[Scenario, Scenario]:
         raise InputError(
             "--simulators and --workers 0 exclude each other: without workers one process simulates"
         )
-    shards.divided(msgspec.json.encode(resolved), parameters["simulators"])
+    shards.divide_fronts(msgspec.json.encode(resolved), parameters["simulators"])
     return written, changed
 
 
 def _output(given: Path | object_store.Url | None, run: str) -> str:
     """Where the job writes: a place that outlives its folder on the cluster."""
     if given is None:
-        return f"{OUTPUT}/{run}"
+        return f"{DEFAULT_OUTPUT}/{run}"
     text = str(given)
     if isinstance(given, Path) and not text.startswith(("/", "~")):
         raise InputError(
@@ -198,7 +200,7 @@ def _environment(variables: tuple[str, ...]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or (not equals and name not in os.environ):
             raise InputError(f"--env: got {shown(text)}; allowed: NAME=VALUE, or NAME of a variable set here")
-        if name == run_command.RUN:
+        if name == run_command.RUN_VARIABLE:
             raise InputError(
                 f"--env: got {shown(text)}; the run's id is given to it by `goldenhour submit` itself"
             )

@@ -16,16 +16,16 @@ from urllib.parse import urlsplit
 from actors.cluster import package_root
 from engine.errors import InputError, RunError, shown
 
-ADDRESS = "RAY_API_SERVER_ADDRESS"
+ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"
 """Ray's own variable for the address of the jobs."""
 
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 60.0
 
-OUTPUT = "goldenhour_output"
+OUTPUT_KEY = "goldenhour_output"
 """Key of a job's metadata that holds where its output goes."""
 
-MADE = "goldenhour_run"
+MADE_KEY = "goldenhour_run"
 """Key of a job's metadata that tells its run: scenario's hash, seed and replication, as JSON."""
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
@@ -35,7 +35,7 @@ TOKEN_HINT = "set RAY_AUTH_MODE=token, with the cluster's token in ~/.ray/auth_t
 
 def chosen_address(address: str | None) -> str:
     """The address asked for, or that of the environment. InputError without one, and for what cannot be one."""
-    text = address or os.environ.get(ADDRESS) or ""
+    text = address or os.environ.get(ADDRESS_VARIABLE) or ""
     parts = urlsplit(text)
     try:
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port is not None
@@ -45,7 +45,7 @@ def chosen_address(address: str | None) -> str:
         raise InputError(
             f"--address: got {shown(text)}; allowed: http://HOST:8265, the address of the cluster's dashboard"
             if text
-            else f"--address http://HOST:8265, or {ADDRESS} in the environment, must say where the cluster is"
+            else f"--address http://HOST:8265, or {ADDRESS_VARIABLE} in the environment, must say where the cluster is"
         )
     return text.rstrip("/")
 
@@ -151,7 +151,7 @@ def package(files: dict[str, bytes] | None = None) -> Iterator[Path]:
         folder = Path(name)
         for each in package_root.PACKAGES:
             shutil.copytree(
-                package_root.ROOT / each,
+                package_root.PACKAGE_ROOT / each,
                 folder / each,
                 ignore=shutil.ignore_patterns("__pycache__", "*.py[co]", ".*"),
             )

@@ -42,7 +42,7 @@ class Source(Protocol):
         ...
 
 
-class Found(NamedTuple):
+class FoundOutput(NamedTuple):
     """The output of a run: `place` in words; `made`: scenario's hash, seed and replication, where they are known."""
 
     source: Source
@@ -77,7 +77,7 @@ class _InBucket:
     """Objects below a URL."""
 
     def __init__(self, url: object_store.Url) -> None:
-        self._objects = object_store.Objects(url)
+        self._objects = object_store.ObjectStore(url)
 
     async def read(self, name: str) -> bytes | None:
         return await self._objects.read(name)
@@ -162,18 +162,18 @@ async def _lines(text: AsyncIterator[str]) -> AsyncIterator[list[str]]:
                 yield words
 
 
-def find(what: str, address: str | None, quiet: bool) -> Found:
+def find_output(what: str, address: str | None, quiet: bool) -> FoundOutput:
     """The output that `what` names: a URL, a folder of this machine or of the cluster's head, a job or a recorded run.
 
     With an `address` it is looked for on that cluster only. Raises InputError where there is none.
     """
     if object_store.is_url(what):
-        return Found(_InBucket(object_store.parse(what)), what)
-    here = run.expanded(Path(what))
+        return FoundOutput(_InBucket(object_store.parse_url(what)), what)
+    here = run.expand_path(Path(what))
     if address is None and os.path.lexists(here):
-        return Found(_InFolder(here), what)
+        return FoundOutput(_InFolder(here), what)
     away = None
-    if address or os.environ.get(client.ADDRESS):
+    if address or os.environ.get(client.ADDRESS_VARIABLE):
         try:
             cluster = client.Jobs(client.chosen_address(address))
         except InputError as error:
@@ -192,16 +192,16 @@ def find(what: str, address: str | None, quiet: bool) -> Found:
         raise (error if away is None else InputError(f"{error}; {away}")) from None
 
 
-def _on_cluster(cluster: client.Jobs, what: str, quiet: bool) -> Found | None:
+def _on_cluster(cluster: client.Jobs, what: str, quiet: bool) -> FoundOutput | None:
     """The output of a job that has ended, at a URL or through the log of another job; None for an unknown one."""
     if what.startswith(("/", "~")):
-        return Found(_through_job(cluster, what, quiet), what)
+        return FoundOutput(_through_job(cluster, what, quiet), what)
     info = cluster.known(what)
     if info is None:
         return None
     status = str(getattr(info.status, "value", info.status))
     metadata = info.metadata or {}
-    place = metadata.get(client.OUTPUT)
+    place = metadata.get(client.OUTPUT_KEY)
     if place is None:
         raise InputError(
             f"job {what} was not started by `goldenhour submit`: name the URL or folder it wrote to"
@@ -210,9 +210,9 @@ def _on_cluster(cluster: client.Jobs, what: str, quiet: bool) -> Found | None:
         raise InputError(f"run {what} is not finished ({status.lower()})")
     if status != "SUCCEEDED":
         raise InputError(f"run {what} left no output: it ended as {status.lower()}")
-    made = metadata.get(client.MADE)
-    return Found(
-        _InBucket(object_store.parse(place))
+    made = metadata.get(client.MADE_KEY)
+    return FoundOutput(
+        _InBucket(object_store.parse_url(place))
         if object_store.is_url(place)
         else _through_job(cluster, place, quiet),
         place,
@@ -220,7 +220,7 @@ def _on_cluster(cluster: client.Jobs, what: str, quiet: bool) -> Found | None:
     )
 
 
-def _recorded(what: str) -> Found:
+def _recorded(what: str) -> FoundOutput:
     """The output of a run that the database has."""
 
     async def look(store: Any) -> Any:
@@ -232,7 +232,7 @@ def _recorded(what: str) -> Found:
         raise InputError(f"run {shown(what)} has no finished output: it is {row['state']}")
     source: Source
     if object_store.is_url(place):
-        source = _InBucket(object_store.parse(place))
+        source = _InBucket(object_store.parse_url(place))
     elif os.path.lexists(place):
         source = _InFolder(Path(place))
     else:
@@ -240,7 +240,7 @@ def _recorded(what: str) -> Found:
             f"run {shown(what)} wrote to {place}, which is not on this machine; if it was a job: "
             "--address http://HOST:8265"
         )
-    return Found(source, place, (row["hash"], row["seed"], row["replication"]))
+    return FoundOutput(source, place, (row["hash"], row["seed"], row["replication"]))
 
 
 def _through_job(cluster: client.Jobs, place: str, quiet: bool) -> _InParcel:
@@ -255,7 +255,7 @@ async def printed(cluster: client.Jobs, place: str) -> AsyncIterator[str]:
     name = f"goldenhour-fetch-{uuid.uuid4()}"
     command = f"python -m goldenhour.jobs.parcel {shlex.quote(place)}"
     with client.package() as folder:
-        cluster.submit(name, command, folder, {}, {client.OUTPUT: place})
+        cluster.submit(name, command, folder, {}, {client.OUTPUT_KEY: place})
     told = ended = False
     last = ""
     try:

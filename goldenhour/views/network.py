@@ -28,7 +28,7 @@ RESOURCES = (
 Maker = Callable[..., Table]
 
 
-def show(console: Console, s: Scenario, table: Maker) -> None:
+def show_network(console: Console, s: Scenario, table: Maker) -> None:
     """Facilities, links and vehicles of a resolved scenario as tables, then the ways of every front as a tree.
 
     `table` makes an empty table of given columns.
@@ -189,7 +189,7 @@ def policies(s: Scenario) -> list[str]:
     return lines
 
 
-def as_json(s: Scenario) -> dict[str, Any]:
+def network_as_json(s: Scenario) -> dict[str, Any]:
     """What is finite: by facility its limits, by pool its number, and the events in the world."""
     return {
         "facilities": {

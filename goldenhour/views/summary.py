@@ -44,7 +44,7 @@ BUSIEST = 8
 """Resources, and pools of vehicles, that are shown."""
 
 
-def show(scenario: "Scenario", seed: int, replication: int, result: "RunResult") -> None:
+def show_summary(scenario: "Scenario", seed: int, replication: int, result: "RunResult") -> None:
     """Print the summary on stdout."""
     console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
     days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
@@ -53,14 +53,14 @@ def show(scenario: "Scenario", seed: int, replication: int, result: "RunResult")
         f"seed {seed}, replication {replication}",
         emoji=False,
     )
-    for table in tables(result.measures):
+    for table in summary_tables(result.measures):
         console.print()
         console.print(table)
     console.print()
     console.print(_files(result), markup=False, emoji=False, soft_wrap=True)
 
 
-def tables(measures: dict[str, Any]) -> list[Table]:
+def summary_tables(measures: dict[str, Any]) -> list[Table]:
     """All tables of the summary; those of resources and vehicles where any is finite."""
     shown = [casualties_table(measures), mortality_table(measures), times_table(measures)]
     if measures["flow"]["resources"]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from engine.records.code_tables import Lexicon
+    from engine.records.code_tables import CodeTables
     from engine.tables.columns import Chunk
 
 PART_PATIENTS = 65_536
@@ -75,7 +75,9 @@ class Frame(Struct, gc=False):
     """SHA-256 of the bytes before compression; empty where they are not compressed, as `data` is what to hash."""
 
 
-def encode(chunks: "Sequence[Chunk]", lexicon: "Lexicon", fmt: str, compress: str = "none") -> list[Frame]:
+def encode_chunks(
+    chunks: "Sequence[Chunk]", lexicon: "CodeTables", fmt: str, compress: str = "none"
+) -> list[Frame]:
     """Frames of consecutive `chunks` in format `fmt`: chunk by chunk, tables in the order of `FORMATS[fmt].tables`.
 
     Of a format whose unit is the part, `chunks` are all of one part. Raises KeyError for an unknown format or

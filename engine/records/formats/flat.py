@@ -1,6 +1,7 @@
 """The flat tables of csv, parquet and the notebook: what their columns are, and how columns of codes become them.
 
-`TABLES` is the specification, from which `docs/records.md` is generated. `columns` decodes a chunk to NumPy arrays,
+`FLAT_COLUMNS` is the specification, from which `docs/records.md` is generated. `columns` decodes a chunk to NumPy
+arrays,
 `tables` to Arrow tables.
 """
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     Codes,
-    Lexicon,
+    CodeTables,
     facility_codes,
     hexadecimal,
     iss_regions,
@@ -43,7 +44,7 @@ class Column(NamedTuple):
 _ID = Column("patient_id", "text", "`id` of the patient in table patients")
 _FACILITY = "id of a facility, 'POI' (point of injury) or 'en route'"
 
-TABLES: dict[str, tuple[Column, ...]] = {
+FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
     "patients": (
         Column("id", "text", "id of the patient, a UUID"),
         Column("synthetic", "truth", "always true: no such person exists"),
@@ -187,7 +188,7 @@ def _optional(values: tuple[str, ...], codes: Codes) -> _Coded:
     return _Coded((*values, None), optional_codes(codes, len(values)))
 
 
-def _patients(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Values, ...]:
+def _patients(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     p = chunk.patients
     nation = p["nation"].astype(np.int64)
     by_sex = 2 * nation + p["sex"]
@@ -255,7 +256,7 @@ def _patients(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Value
     )
 
 
-def _events(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Values, ...]:
+def _events(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.events
     facility = facility_codes(rows["facility"])
     roles = np.array([-1 if role is None else role for role in lexicon.roles])
@@ -271,7 +272,7 @@ def _events(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Values,
     )
 
 
-def _treatments(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Values, ...]:
+def _treatments(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.treatments
     return (
         identity.take(rows["patient"]),
@@ -284,7 +285,7 @@ def _treatments(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Val
     )
 
 
-def _wounds(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Values, ...]:
+def _wounds(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.wounds
     starts = np.concatenate(([0], chunk.patients["wound_end"].astype(np.int64)))
     return (
@@ -299,7 +300,7 @@ def _wounds(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Values,
     )
 
 
-def _vitals(chunk: c.Chunk, lexicon: Lexicon, identity: Array) -> tuple[_Values, ...]:
+def _vitals(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.vitals
     return (
         identity.take(rows["patient"]),
@@ -319,7 +320,7 @@ _BUILDERS = {
 }
 
 
-def columns(chunk: c.Chunk, lexicon: Lexicon) -> dict[str, dict[str, Array]]:
+def columns(chunk: c.Chunk, lexicon: CodeTables) -> dict[str, dict[str, Array]]:
     """The flat tables of `chunk` as NumPy arrays.
 
     Texts are object arrays (None: null), ids `U`, times datetime64[s] (NaT: null), dates datetime64[D], integers
@@ -329,13 +330,13 @@ def columns(chunk: c.Chunk, lexicon: Lexicon) -> dict[str, dict[str, Array]]:
     return {
         table: {
             column.name: _readable(values, lexicon)
-            for column, values in zip(TABLES[table], builder(chunk, lexicon, identity), strict=True)
+            for column, values in zip(FLAT_COLUMNS[table], builder(chunk, lexicon, identity), strict=True)
         }
         for table, builder in _BUILDERS.items()
     }
 
 
-def _readable(values: _Values, lexicon: Lexicon) -> Array:
+def _readable(values: _Values, lexicon: CodeTables) -> Array:
     match values:
         case _Coded():
             return np.array([*values.values, None], object)[:-1].take(values.codes)
@@ -349,12 +350,14 @@ def _readable(values: _Values, lexicon: Lexicon) -> Array:
     return values.astype("U") if values.dtype.kind == "S" else values
 
 
-def tables(chunk: c.Chunk, lexicon: Lexicon, text_times: bool = False) -> "dict[str, pa.Table]":
-    """The flat tables of `chunk` as Arrow tables; see `arrow_table`."""
-    return {table: arrow_table(chunk, lexicon, table, text_times) for table in TABLES}
+def tables(chunk: c.Chunk, lexicon: CodeTables, text_times: bool = False) -> "dict[str, pa.Table]":
+    """The flat tables of `chunk` as Arrow tables; see `chunk_arrow_table`."""
+    return {table: chunk_arrow_table(chunk, lexicon, table, text_times) for table in FLAT_COLUMNS}
 
 
-def arrow_table(chunk: c.Chunk, lexicon: Lexicon, table: str, text_times: bool = False) -> "pa.Table":
+def chunk_arrow_table(
+    chunk: c.Chunk, lexicon: CodeTables, table: str, text_times: bool = False
+) -> "pa.Table":
     """One of the flat tables of `chunk` as an Arrow table of the schema `schema(table)`.
 
     `text_times`: times are ISO 8601 texts instead of timestamps.
@@ -371,7 +374,7 @@ def arrow_table(chunk: c.Chunk, lexicon: Lexicon, table: str, text_times: bool =
 
 def schema(table: str, text_times: bool = False) -> "pa.Schema":
     """The Arrow schema of a flat table."""
-    return schema_of(TABLES[table], text_times)
+    return schema_of(FLAT_COLUMNS[table], text_times)
 
 
 def schema_of(columns: tuple[Column, ...], text_times: bool = False) -> "pa.Schema":
@@ -389,7 +392,7 @@ def schema_of(columns: tuple[Column, ...], text_times: bool = False) -> "pa.Sche
     return pa.schema([pa.field(column.name, types[column.kind], column.nullable) for column in columns])
 
 
-def _arrow(values: _Values, kind: "pa.DataType", lexicon: Lexicon, text_times: bool) -> Any:
+def _arrow(values: _Values, kind: "pa.DataType", lexicon: CodeTables, text_times: bool) -> Any:
     import pyarrow as pa
 
     match values:

@@ -3,7 +3,7 @@
 Building the forty Structs of a record costs ten times what encoding it costs. But most of a record's text is one of a
 few thousand pieces ('","event":"triaged","facility":"R1-North","role":1,"detail":"T2"}'), the rest is times and ids
 of fixed width, which NumPy writes a column at a time. So a part is one `bytes.join`, and msgspec encodes one Struct of
-`msgspec.Raw` a patient. The bytes are those of `engine.records.schema.build` encoded (tested).
+`msgspec.Raw` a patient. The bytes are those of `engine.records.schema.build_patients` encoded (tested).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     Codes,
-    Lexicon,
+    CodeTables,
     facility_codes,
     hexadecimal,
     iss_region,
@@ -116,7 +116,7 @@ class Pieces:
 class Composer:
     """Joins the patients of chunks for one lexicon; keeps the pieces it has made."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: CodeTables) -> None:
         self.lexicon = lexicon
         n_facilities = len(lexicon.facilities)
         facility = [json(words) for words in lexicon.facilities]
@@ -557,7 +557,7 @@ def _borders(ends: Codes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return first, last
 
 
-def encoded(chunk: c.Chunk, lexicon: Lexicon) -> Iterator[list[EncodedPatient]]:
+def encoded(chunk: c.Chunk, lexicon: CodeTables) -> Iterator[list[EncodedPatient]]:
     """The patients of `chunk` ready for msgspec's JSON encoder, in its order, `SLICE` at a time."""
     composer = lexicon.kept.get("json")
     if composer is None:

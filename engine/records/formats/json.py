@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from engine.records.code_tables import Lexicon
+from engine.records.code_tables import CodeTables
 from engine.records.formats import Frame
 from engine.records.formats.compression import frame
 from engine.records.formats.fragments import encoded
 from engine.tables.columns import Chunk
 
 
-def encode(chunks: Sequence[Chunk], lexicon: Lexicon, compress: str) -> list[Frame]:
+def encode(chunks: Sequence[Chunk], lexicon: CodeTables, compress: str) -> list[Frame]:
     """One frame a chunk; the run's first chunk opens the array, its last closes it."""
     frames = []
     encoder = msgspec.json.Encoder()

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from engine.records.code_tables import Lexicon
+from engine.records.code_tables import CodeTables
 from engine.records.formats import Frame
 from engine.records.formats.compression import frame
 from engine.records.formats.fragments import encoded
 from engine.tables.columns import Chunk
 
 
-def lines(chunk: Chunk, lexicon: Lexicon) -> bytearray:
+def lines(chunk: Chunk, lexicon: CodeTables) -> bytearray:
     """The patients of `chunk`, each one JSON object and a line feed."""
     encoder = msgspec.json.Encoder()
     out = bytearray()
@@ -20,7 +20,7 @@ def lines(chunk: Chunk, lexicon: Lexicon) -> bytearray:
     return out
 
 
-def encode(chunks: Sequence[Chunk], lexicon: Lexicon, compress: str) -> list[Frame]:
+def encode(chunks: Sequence[Chunk], lexicon: CodeTables, compress: str) -> list[Frame]:
     """One frame a chunk."""
     frames = []
     for chunk in chunks:

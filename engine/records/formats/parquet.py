@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from engine.records.code_tables import Lexicon
+from engine.records.code_tables import CodeTables
 from engine.records.formats import FORMATS, Frame, flat
 from engine.tables.columns import Chunk
 
@@ -20,19 +20,21 @@ _CODECS: dict[str, dict[str, Any]] = {
 }
 
 
-def arrow_table(chunks: Sequence[Chunk], lexicon: Lexicon, table: str) -> pa.Table:
+def patient_arrow_table(chunks: Sequence[Chunk], lexicon: CodeTables, table: str) -> pa.Table:
     """One of the flat tables of consecutive chunks as one Arrow table, each column in one piece."""
-    return pa.concat_tables([flat.arrow_table(chunk, lexicon, table) for chunk in chunks]).combine_chunks()
+    return pa.concat_tables(
+        [flat.chunk_arrow_table(chunk, lexicon, table) for chunk in chunks]
+    ).combine_chunks()
 
 
-def encode(chunks: Sequence[Chunk], lexicon: Lexicon, compress: str) -> list[Frame]:
+def encode(chunks: Sequence[Chunk], lexicon: CodeTables, compress: str) -> list[Frame]:
     """One frame a table: the whole file of the part that `chunks` are. The bytes depend on the rows alone."""
     flat.spare_memory()
     patients = sum(len(chunk) for chunk in chunks)
     frames = []
     for table in FORMATS["parquet"].tables:
-        rows = arrow_table(chunks, lexicon, table)
-        dictionaries = [column.name for column in flat.TABLES[table] if column.kind != "number"]
+        rows = patient_arrow_table(chunks, lexicon, table)
+        dictionaries = [column.name for column in flat.FLAT_COLUMNS[table] if column.kind != "number"]
         data = file_of(rows, dictionaries, compress)
         digest = hashlib.sha256(data).digest()
         frames.append(Frame(table, data, patients, rows.num_rows, len(data), digest))
