@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 import scenarios
+from actors.cache import CacheSettings
 from actors.cache import actor as cache
-from actors.cache.local import CacheSettings
 from actors.cluster import session
 from actors.run import pipeline
 from bench import results_file
@@ -36,11 +36,10 @@ from bench.redis_server import Server, binary
 from engine.arrivals import generate
 from engine.compile import model as compiled
 from engine.precomputed import cache_keys
-from engine.records import formats
-from engine.records.code_tables import CodeTables, TextSource
-from engine.run.simulation import Simulation
+from engine.records import CodeTables, TextSource, formats
+from engine.run import Simulation
+from engine.scenario import Scenario
 from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
 
 STEPS, SCENARIOS, EDITS = 200, 20, 10
 WHOLE_EVERY = 20

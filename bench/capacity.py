@@ -28,9 +28,8 @@ from rich.table import Table
 from scipy import stats
 
 from bench import results_file
-from engine.run.simulation import Simulation
-from engine.scenario.derived import Scenario, resolve
-from engine.scenario.structs import Casualties, Distribution, Mix, Survival
+from engine.run import Simulation
+from engine.scenario import Casualties, Distribution, Mix, Scenario, Survival, resolve
 from engine.tables import columns as c
 from goldenhour import scenario_files
 

@@ -27,8 +27,9 @@ import psutil
 import psycopg
 
 from actors.cluster.session import LOOPBACK_ONLY
+from actors.run import MANIFEST
 from actors.run.journal import RUN_FILE
-from actors.run.output_folder import MANIFEST, PARTIAL, PUBLISHED
+from actors.run.output_folder import PARTIAL, PUBLISHED
 from actors.store import database
 from bench import results_file, store_ground
 from bench.store_ground import Ground

@@ -5,7 +5,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from actors.cluster.package_root import PACKAGE_ROOT
+from actors.cluster import PACKAGE_ROOT
 
 
 def git(*arguments: str) -> str:

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors.cluster.package_root import PACKAGE_ROOT
+from actors.cluster import PACKAGE_ROOT
 from bench import commits
 
 FORMATS = "jsonl,json,csv,parquet,msgpack"

@@ -20,9 +20,9 @@ from rich.table import Table
 
 import scenarios
 from bench import results_file
-from engine.run.simulation import Simulation
+from engine.run import Simulation
+from engine.scenario import Scenario
 from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
 from engine.tables import columns as c
 
 PATIENTS = 300_000

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from actors.cluster.package_root import PACKAGE_ROOT
-from actors.run import journal
-from actors.run.output_folder import MANIFEST, PARTIAL
+from actors.cluster import PACKAGE_ROOT
+from actors.run import MANIFEST, journal
+from actors.run.output_folder import PARTIAL
 from actors.store import database
 from bench import commits, figures, store_ground
 from bench.figures import Figure, at_least, exactly

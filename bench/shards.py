@@ -19,15 +19,12 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from actors.run import pipeline
-from actors.run.pipeline import Progress
+from actors.run import Progress, pipeline
 from bench import results_file
 from engine.measures import whole_run
-from engine.run.merging import Merged
-from engine.run.partition import partition_fronts
-from engine.run.simulation import Simulation
+from engine.run import Merged, Simulation, partition_fronts
+from engine.scenario import POI, Scenario
 from engine.scenario import derived as scenarios
-from engine.scenario.structs import POI, Scenario
 from goldenhour import scenario_files
 
 TITLES = {"ray::FlowSimulator": "simulator", "ray::MergingSimulator": "merge", "ray::ShardSimulator": "shard"}

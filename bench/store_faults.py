@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from actors.cluster import session
 from actors.run import pipeline, recorder
-from actors.store.actor import ConfigStore
+from actors.store import ConfigStore
 from bench import store_ground
 from bench.figures import Figure, at_most, exactly
 from bench.store_ground import Ground

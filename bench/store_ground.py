@@ -13,10 +13,8 @@ from typing import Any
 import msgspec
 import psycopg
 
-from actors.run.pipeline import RunRequest
-from actors.store.database import Database
-from actors.store.postgres import Server
-from actors.store.values import Content, Registration
+from actors.run import RunRequest
+from actors.store import Content, Database, Registration, Server
 from engine.scenario import derived as scenarios
 from goldenhour import scenario_files
 

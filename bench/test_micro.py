@@ -11,13 +11,12 @@ import pytest
 
 import scenarios
 from engine.arrivals import generate
-from engine.compile.model import battle_triage_report
-from engine.records import formats, schema
-from engine.records.code_tables import CodeTables
-from engine.run.simulation import Simulation
+from engine.compile import battle_triage_report
+from engine.records import CodeTables, formats, schema
+from engine.run import Simulation
+from engine.scenario import Scenario
 from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
-from engine.tables.columns import Chunk
+from engine.tables import Chunk
 
 PATIENTS = 16_384
 CHUNK = 4096
@@ -65,7 +64,7 @@ def test_arrivals_casualties_and_flow(benchmark, scenario):
 
 
 def test_measures(benchmark, scenario, chunks):
-    from engine.measures.patients import Measures
+    from engine.measures import Measures
 
     def count() -> None:
         measures = Measures(scenario)

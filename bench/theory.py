@@ -25,9 +25,9 @@ from rich.table import Table
 from scipy import stats
 
 from bench import results_file
-from engine.run.simulation import Simulation
+from engine.run import Simulation
+from engine.scenario import Scenario
 from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
 from engine.tables import columns as c
 
 Floats = NDArray[np.float64]

@@ -7,10 +7,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Meta, Struct
 
-from engine.measures.whole_run import MEASURES, RUN_COLUMNS
-from engine.records.formats import COMPRESSIONS, FORMATS, RUN_TABLES
-from engine.records.formats.flat import FLAT_COLUMNS, Column
-from engine.records.schema import Patient
+from engine.measures import MEASURES, RUN_COLUMNS
+from engine.records import COMPRESSIONS, FLAT_COLUMNS, FORMATS, RUN_TABLES, Column, Patient
 
 _INTRODUCTION = """\
 # Records

@@ -9,7 +9,7 @@ import sys
 import click
 
 from engine.errors import GoldenhourError
-from goldenhour.cli.main import goldenhour
+from goldenhour.cli import goldenhour
 
 
 def main(arguments: list[str] | None = None) -> None:

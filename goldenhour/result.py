@@ -11,13 +11,19 @@ import msgspec
 import numpy as np
 
 from engine.errors import GoldenhourError, InputError, shown
-from engine.measures import files, whole_run
-from engine.records.code_tables import CodeTables
-from engine.records.formats import RUN_TABLES
-from engine.run.simulation import Simulation
-from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
-from engine.tables.columns import ENDS, TABLES, Chunk, Table
+from engine.measures import (
+    RunTable,
+    facilities_table,
+    flow_of,
+    measures_table,
+    run_arrow_table,
+    summary,
+    table_rows,
+)
+from engine.records import RUN_TABLES, CodeTables
+from engine.run import Simulation
+from engine.scenario import Scenario, check, parse, resolve, with_overrides
+from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
 
 if TYPE_CHECKING:
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-    from engine.records.schema import Patient
+    from engine.records import Patient
 
 CHUNK_SIZE = 2048
 Source = str | Path | Scenario | Mapping[str, Any]
@@ -77,10 +83,10 @@ class Result:
 
     def records(self) -> Iterator["Patient"]:
         """The patient records, as in a jsonl file, one after the other."""
-        from engine.records import schema
+        from engine.records import build_patients
 
         for chunk in self._chunks():
-            yield from schema.build_patients(chunk, self._lexicon)
+            yield from build_patients(chunk, self._lexicon)
 
     def to_arrow(self, table: str = "patients") -> "pyarrow.Table":
         """A table with names in place of codes: the columns of the Parquet and CSV files (docs/records.md).
@@ -89,12 +95,12 @@ class Result:
         """
         _check_table(table)
         arrow = _need("pyarrow")
-        from engine.records.formats import parquet
+        from engine.records import patient_arrow_table
 
         if table in RUN_TABLES:
-            return files.run_arrow_table(self._run_table(table))
+            return run_arrow_table(self._run_table(table))
         return arrow.concat_tables(
-            parquet.patient_arrow_table([chunk], self._lexicon, table) for chunk in self._chunks()
+            patient_arrow_table([chunk], self._lexicon, table) for chunk in self._chunks()
         )
 
     def to_pandas(self, table: str = "patients") -> "pandas.DataFrame":
@@ -108,10 +114,10 @@ class Result:
         _check_table(table)
         return _need("polars").from_arrow(self.to_arrow(table))
 
-    def _run_table(self, name: str) -> whole_run.RunTable:
+    def _run_table(self, name: str) -> RunTable:
         if name == "facilities":
-            return whole_run.facilities_table(self.scenario, self.facilities)
-        return whole_run.measures_table(self.measures)
+            return facilities_table(self.scenario, self.facilities)
+        return measures_table(self.measures)
 
     @cached_property
     def _lexicon(self) -> CodeTables:
@@ -151,14 +157,14 @@ def simulate(
         raise InputError(
             f"replication: got {shown(replication)}; allowed: a whole number from 0 to {2**31 - 1}"
         )
-    original = scenario_module.with_overrides(_scenario(scenario), seed=seed, total=patients, days=days)
-    scenario_module.check(original)
-    resolved = scenario_module.resolve(original)
+    original = with_overrides(_scenario(scenario), seed=seed, total=patients, days=days)
+    check(original)
+    resolved = resolve(original)
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
     tables = _joined(list(simulation))
-    flow = whole_run.flow_of(simulation, resolved)
-    measures = whole_run.summary(simulation, flow)
-    rows = files.table_rows(whole_run.measures_table(measures))
+    flow = flow_of(simulation, resolved)
+    measures = summary(simulation, flow)
+    rows = table_rows(measures_table(measures))
     return Result(
         resolved, replication, measures, **tables, facilities=flow.series(), measures_table=tuple(rows)
     )
@@ -174,7 +180,7 @@ def _scenario(source: Source) -> Scenario:
             data = msgspec.json.encode(dict(source))
         except (TypeError, ValueError) as error:
             raise InputError(f"scenario: {error}") from None
-        return scenario_module.parse(data, "json")
+        return parse(data, "json")
     raise InputError(
         f"scenario: got {shown(source)}; allowed: a name, a path, a Scenario or a mapping with its fields"
     )

@@ -9,7 +9,7 @@ from typing import Literal
 
 import scenarios
 from engine.errors import InputError, shown
-from engine.scenario.derived import MAX_BYTES, Scenario, parse
+from engine.scenario import MAX_BYTES, Scenario, parse
 
 _FORMATS: dict[str, Literal["toml", "json"]] = {".toml": "toml", ".json": "json"}
 

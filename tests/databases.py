@@ -9,10 +9,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from actors.store.actor import ConfigStore
-from actors.store.database import Database
-from actors.store.postgres import Server
-from actors.store.values import Content, Registration
+from actors.store import ConfigStore, Content, Database, Registration, Server
 
 T = TypeVar("T")
 _numbers = itertools.count(1)

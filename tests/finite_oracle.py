@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.measures.resources import FlowMeasures
-from engine.run.simulation import Simulation
+from engine.measures import FlowMeasures
+from engine.run import Simulation
 from engine.scenario import derived as sc
 from engine.tables import columns as c
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from actors.run.pipeline import Progress, RunRequest
+from actors.run import Progress, RunRequest
 from engine.scenario import derived as scenarios
 
 GOLDENHOUR = (sys.executable, "-m", "goldenhour")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.records.code_tables import CodeTables
+from engine.records import CodeTables
 from engine.records.schema import portion
 from engine.tables import columns as c
 

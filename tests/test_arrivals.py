@@ -19,7 +19,7 @@ import scenarios
 from engine.arrivals import generate, incidents, profiles
 from engine.numeric import philox
 from engine.scenario import derived as sc
-from engine.tables.columns import ARRIVAL, KINDS, NONE
+from engine.tables import ARRIVAL, KINDS, NONE
 
 DAY = generate.DAY_MS
 HOUR = generate.HOUR_MS

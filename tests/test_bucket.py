@@ -17,9 +17,9 @@ from obstore.store import S3Store
 from runs import digests, request
 
 import goldenhour
-from actors.run import object_store, pipeline
-from actors.run.object_store import NOTE, Url
-from actors.run.output_folder import MANIFEST, OutputFolder
+from actors.run import MANIFEST, Url, object_store, pipeline
+from actors.run.object_store import NOTE
+from actors.run.output_folder import OutputFolder
 from engine.errors import InputError, StoppedRun
 from goldenhour.__main__ import run as command
 from goldenhour.cli.fetch import FETCHING

@@ -19,16 +19,16 @@ from msgspec.structs import replace
 from runs import request
 
 import scenarios
+from actors.cache import CacheSettings
 from actors.cache import actor as cache
-from actors.cache.local import CacheSettings
 from actors.cache.redis_backend import CHANNEL
 from actors.cluster import package_root, session
 from actors.run import pipeline
 from bench.redis_server import Lent, Server, serve
 from engine.compile import model
 from engine.precomputed import cache_keys
+from engine.scenario import Scenario
 from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
 
 pytestmark = pytest.mark.ray
 

@@ -15,7 +15,8 @@ import scenarios
 from goldenhour import __version__
 from goldenhour.__main__ import run
 from goldenhour.cli.run import default_output
-from goldenhour.views.progress import Lines, Meter, duration
+from goldenhour.views import duration
+from goldenhour.views.progress import Lines, Meter
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -267,7 +268,7 @@ def test_durations_read_as_people_say_them():
 
 
 def test_the_meter_tells_patients_rate_and_time_left(monkeypatch):
-    from actors.run.pipeline import Progress
+    from actors.run import Progress
 
     now = 100.0
     monkeypatch.setattr("goldenhour.views.progress.time.monotonic", lambda: now)
@@ -281,7 +282,7 @@ def test_the_meter_tells_patients_rate_and_time_left(monkeypatch):
 
 
 def test_without_a_terminal_each_phase_is_a_line(capsys):
-    from actors.run.pipeline import Progress
+    from actors.run import Progress
 
     with Lines() as lines:
         for phase in ("preparing", "running", "running", "finishing"):

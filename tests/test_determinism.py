@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 import scenarios
-from engine.run.simulation import Simulation
+from engine.run import Simulation
 from engine.scenario import derived as sc
 from engine.tables import columns as c
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from engine.numeric import distributions as d
-from engine.numeric.philox import uniform
+from engine.numeric import uniform
 
 SAMPLE = np.random.default_rng(3)
 

@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 from runs import manifest
 
-from actors.run import pipeline
-from actors.run.pipeline import RunRequest
+from actors.run import RunRequest, pipeline
 from engine.scenario import derived as scenarios
 from engine.scenario import structs
 from engine.tables import columns as c

@@ -17,9 +17,8 @@ from runs import KillOnce, children, digests, request
 
 from actors.cluster import package_root
 from actors.cluster import session as cluster
-from actors.run import journal, pipeline
+from actors.run import Progress, journal, pipeline
 from actors.run.output_folder import PARTIAL
-from actors.run.pipeline import Progress
 from engine.errors import RunError, StoppedRun
 
 pytestmark = pytest.mark.ray

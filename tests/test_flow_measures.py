@@ -6,9 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from engine.measures import resources, whole_run
-from engine.measures.patients import Measures
-from engine.measures.resources import RESOURCES, SERIES, FlowMeasures, Statistics, intervals, no_statistics
+from engine.measures import FlowMeasures, Measures, Statistics, resources, whole_run
+from engine.measures.resources import RESOURCES, SERIES, intervals, no_statistics
 from engine.scenario import derived as sc
 from goldenhour.views import summary
 

@@ -21,11 +21,18 @@ import pytest
 import synthetic
 import zstandard
 
+from engine.measures import RUN_COLUMNS, RunTable
 from engine.measures import files as whole
-from engine.measures.whole_run import RUN_COLUMNS, RunTable
-from engine.records.code_tables import CodeTables
-from engine.records.formats import COMPRESSIONS, FLAT_TABLES, FORMATS, RUN_TABLES, encode_chunks, flat
-from engine.records.schema import Patient, build_patients
+from engine.records import (
+    COMPRESSIONS,
+    FORMATS,
+    RUN_TABLES,
+    CodeTables,
+    Patient,
+    build_patients,
+    encode_chunks,
+)
+from engine.records.formats import FLAT_TABLES, flat
 from engine.tables import columns as c
 
 STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]

@@ -10,9 +10,8 @@ import pytest
 
 import goldenhour
 import scenarios
-from engine.measures import whole_run
-from engine.measures.patients import Measures
-from engine.run.simulation import Simulation
+from engine.measures import Measures, whole_run
+from engine.run import Simulation
 from engine.scenario import derived as sc
 from engine.tables import columns as c
 

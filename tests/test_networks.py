@@ -8,9 +8,7 @@ from msgspec.structs import replace
 
 import scenarios
 from engine.errors import ScenarioError
-from engine.scenario import derived
-from engine.scenario.checks.notes import is_finite, limited
-from engine.scenario.derived import NETWORKS, POI, Facility, Link, Scenario, Vehicle
+from engine.scenario import NETWORKS, POI, Facility, Link, Scenario, Vehicle, derived, is_finite, limited
 from goldenhour.__main__ import run
 from scenarios import tables
 

@@ -13,10 +13,9 @@ from runs import digests, manifest, request
 
 from actors.cluster import metrics, package_root
 from actors.cluster import session as cluster
-from actors.run import pipeline
-from actors.run.pipeline import Progress
+from actors.run import Progress, pipeline
 from engine.errors import InputError
-from engine.records.formats import RUN_TABLES
+from engine.records import RUN_TABLES
 from engine.scenario import derived as scenarios
 
 pytestmark = pytest.mark.ray
@@ -233,8 +232,9 @@ def test_a_generator_never_loads_numba(tmp_path: Path) -> None:
         encode(order, chunks)
         assert "numba" not in sys.modules
     """
-    from actors.run.generator import FORMAT_NAMES, EncodeOrder
-    from engine.run.simulation import Simulation
+    from actors.run import FORMAT_NAMES
+    from actors.run.generator import EncodeOrder
+    from engine.run import Simulation
 
     asked = request(tmp_path, patients=100)
     chunks = list(Simulation(asked.scenario, 1, 0, 512))

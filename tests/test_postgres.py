@@ -14,8 +14,7 @@ import pytest
 from databases import folder_of
 
 from actors.cluster import package_root
-from actors.store import database, postgres
-from actors.store.postgres import Server
+from actors.store import Server, database, postgres
 from engine.errors import StoreError
 
 

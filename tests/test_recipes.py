@@ -14,11 +14,10 @@ import scenarios
 from engine.compile import model
 from engine.measures import whole_run
 from engine.precomputed import cache_keys
-from engine.records import formats
-from engine.records.code_tables import CodeTables, TextSource
-from engine.run.simulation import Simulation
+from engine.records import CodeTables, TextSource, formats
+from engine.run import Simulation
+from engine.scenario import Scenario
 from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
 
 ALL = cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS
 

@@ -18,14 +18,10 @@ from databases import ask, connections, content, empty, folder_of, registration,
 from msgspec.structs import replace
 from runs import children, digests, request
 
-from actors.cache import actor
-from actors.cache.local import CacheSettings
+from actors.cache import CacheSettings, actor
 from actors.cluster import package_root, session
-from actors.run import pipeline, recorder
-from actors.run.pipeline import Progress
-from actors.store import database, shared
-from actors.store.database import Database
-from actors.store.postgres import Server
+from actors.run import Progress, pipeline, recorder
+from actors.store import Database, Server, database, shared
 from engine.errors import Interrupted, RunError, StoreError
 from engine.precomputed import cache_keys
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import synthetic
 
-from engine.records import schema
-from engine.records.code_tables import CodeTables, uuids
+from engine.records import CodeTables, schema
+from engine.records.code_tables import uuids
 from engine.records.formats import fragments
 from engine.tables import columns as c
 
@@ -145,7 +145,7 @@ def test_the_collector_is_as_it_was_after_building() -> None:
 
 
 def test_a_lexicon_of_a_real_scenario_is_made_in_no_time_and_has_all_words() -> None:
-    from engine.scenario.derived import Scenario, resolve
+    from engine.scenario import Scenario, resolve
     from scenarios import catalogue
 
     scenario = resolve(Scenario(name="test"))

@@ -14,8 +14,7 @@ from msgspec import inspect as mi
 from msgspec.structs import replace
 
 from engine.errors import ScenarioError
-from engine.scenario import derived
-from engine.scenario.derived import Casualties, Mix, Rates, Scenario, Warfare
+from engine.scenario import Casualties, Mix, Rates, Scenario, Warfare, derived
 from scenarios import tables
 
 MINIMAL = 'name = "small"\n'

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from engine.errors import GoldenhourError, Interrupted, RunError, ScenarioError, shown
-from engine.scenario.derived import MAX_BYTES, check, parse
+from engine.scenario import MAX_BYTES, check, parse
 
 N = 'name = "x"\n'
 FRONT = '[[fronts]]\nname = "A"\npopulation = 1000\nnations = { NOR = 1 }\n'

@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 import scenarios
 from engine.measures import whole_run
-from engine.run.merging import Merged
-from engine.run.partition import independent_fronts, partition_fronts
-from engine.run.simulation import Simulation
+from engine.run import Merged, Simulation, independent_fronts, partition_fronts
 from engine.scenario import derived as sc
-from engine.tables.columns import ENDS, PARQUET_PART, TABLES
+from engine.tables import ENDS, PARQUET_PART, TABLES
 
 Mapping = dict[str, Any]
 

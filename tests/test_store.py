@@ -14,11 +14,8 @@ import psycopg
 import pytest
 from databases import ask, connections, content, empty, folder_of, registration, sql
 
-from actors.store import database
-from actors.store.actor import SILENCE_SECONDS, ConfigStore
-from actors.store.database import Database
-from actors.store.postgres import Server
-from actors.store.values import Beat
+from actors.store import Beat, ConfigStore, Database, Server, database
+from actors.store.actor import SILENCE_SECONDS
 from engine.errors import ConflictError, InputError, StoreError
 
 

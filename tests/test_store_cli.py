@@ -20,9 +20,7 @@ from runs import GOLDENHOUR
 from actors.cluster import package_root
 from actors.run.journal import has_entries
 from actors.run.output_folder import PARTIAL
-from actors.store.database import Database
-from actors.store.postgres import Server
-from actors.store.values import Content
+from actors.store import Content, Database, Server
 from goldenhour.__main__ import run
 
 

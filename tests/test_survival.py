@@ -17,7 +17,7 @@ import scenarios
 from engine.clinical import survival
 from engine.compile import model as compiled
 from engine.compile.rows import model
-from engine.run.simulation import Simulation
+from engine.run import Simulation
 from engine.scenario import derived as sc
 from engine.tables import columns as c
 from scenarios import catalogue

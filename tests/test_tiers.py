@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from actors.cache import redis_backend
+from actors.cache import cache_settings, redis_backend
 from actors.cache.backends import DiskBackend
-from actors.cache.local import cache_settings
 from actors.cache.lru import LruCache
 from actors.cache.redis_backend import RedisBackend
 from bench.redis_server import ABSENT, Lent, Server, binary, serve
 from engine.errors import InputError
-from engine.precomputed.cache_keys import CacheKey
+from engine.precomputed import CacheKey
 
 _numbers = itertools.count()
 

@@ -19,13 +19,32 @@ import msgspec
 from actors.cache.local import CacheSettings, LocalCache, cache_settings
 from actors.cache.lru import LruCache, LruStatistics
 from actors.cache.redis_backend import RedisBackend
-from actors.cluster import metrics, package_root, session
+from actors.cluster import (
+    add_metric,
+    as_remote,
+    be_nice,
+    check_package_root,
+    put_metric,
+    restore_pyarrow,
+    spare_memory,
+)
 from engine.identity import catalogue_version, engine_version
-from engine.precomputed import cache_keys
-from engine.precomputed.cache_keys import CacheKey
-from engine.scenario.structs import Scenario
+from engine.precomputed import (
+    MEASURES_KIND,
+    NAMESPACES,
+    SIMULATION_KINDS,
+    TEXT_KINDS,
+    CacheKey,
+    build_value,
+    cache_key,
+    keys_of_scenario,
+    pack_value,
+    run_of_key,
+    unpack_value,
+)
+from engine.scenario import Scenario
 
-session.spare_memory()
+spare_memory()
 
 NAME = "goldenhour-cache"
 RAY_NAMESPACE = "goldenhour"
@@ -65,10 +84,10 @@ class Cache:
     """The actor. All methods are coroutines; none of them raises because of Redis or of a value that cannot be made."""
 
     def __init__(self, chosen: CacheSettings) -> None:
-        package_root.check_package_root()
+        check_package_root()
         limit = int(chosen.megabytes * 1024 * 1024)
         self._shelves: dict[str, LruCache] = {
-            name: LruCache(int(limit * SHARES[name]), chosen.ttl_seconds) for name in cache_keys.NAMESPACES
+            name: LruCache(int(limit * SHARES[name]), chosen.ttl_seconds) for name in NAMESPACES
         }
         self._redis = RedisBackend(chosen.redis_url, chosen.ttl_seconds) if chosen.redis_url else None
         self._pending: dict[str, asyncio.Future[Any]] = {}
@@ -124,10 +143,10 @@ class Cache:
         ready = 0
         for name, text in named:
             with contextlib.suppress(Exception):
-                from engine.scenario.derived import resolve
+                from engine.scenario import resolve
 
                 s = resolve(msgspec.json.decode(text, type=Scenario))
-                wanted = cache_keys.keys_of_scenario(s, cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS)
+                wanted = keys_of_scenario(s, SIMULATION_KINDS + TEXT_KINDS)
                 answer = await self.get(wanted, [tag_of(name)], counted=False)
                 ready += None not in answer.references
         return ready
@@ -135,7 +154,7 @@ class Cache:
     async def warm_builtins(self) -> int:
         """`warm` with the built-in scenarios."""
         import scenarios
-        from engine.scenario.derived import parse
+        from engine.scenario import parse
 
         named = []
         for name in scenarios.builtin_names():
@@ -182,11 +201,11 @@ class Cache:
             now = figures.hits, figures.misses, figures.evictions
             hits, misses, evictions = (new - old for new, old in zip(now, self._told[name], strict=True))
             self._told[name] = now
-            metrics.add_metric("cache_lookups", hits, namespace=name, result="hit")
-            metrics.add_metric("cache_lookups", misses, namespace=name, result="miss")
-            metrics.add_metric("cache_evictions", evictions, namespace=name)
-            metrics.put_metric("cache_bytes", figures.bytes, namespace=name)
-            metrics.put_metric("cache_limit_bytes", figures.limit_bytes, namespace=name)
+            add_metric("cache_lookups", hits, namespace=name, result="hit")
+            add_metric("cache_lookups", misses, namespace=name, result="miss")
+            add_metric("cache_evictions", evictions, namespace=name)
+            put_metric("cache_bytes", figures.bytes, namespace=name)
+            put_metric("cache_limit_bytes", figures.limit_bytes, namespace=name)
 
     async def _fill(self, wanted: list[CacheKey], tags: list[str]) -> None:
         """Settle the pending futures of `wanted`: with a reference, or None for what cannot be made."""
@@ -204,8 +223,8 @@ class Cache:
                         shelf.put(recipe.key, reference, len(data), tags)
                         shelf.figures.from_tier += 1
                 missing = [recipe for recipe in wanted if recipe.key not in settled]
-            parts = [recipe for recipe in missing if recipe.kind != cache_keys.MEASURES_KIND]
-            whole = [recipe for recipe in missing if recipe.kind == cache_keys.MEASURES_KIND]
+            parts = [recipe for recipe in missing if recipe.kind != MEASURES_KIND]
+            whole = [recipe for recipe in missing if recipe.kind == MEASURES_KIND]
             await asyncio.gather(
                 *([self._compile(parts, tags, settled)] if parts else []),
                 *(self._simulate(recipe, tags, settled) for recipe in whole),
@@ -253,7 +272,7 @@ class Cache:
             await asyncio.to_thread(self._redis.put, made, tags)
 
     def _clear(self, namespace: str | None) -> int:
-        names = cache_keys.NAMESPACES if namespace is None else (namespace,)
+        names = NAMESPACES if namespace is None else (namespace,)
         return sum(self._shelves[name].clear() for name in names)
 
     def _start(self, work: Any) -> None:
@@ -276,20 +295,20 @@ class Cache:
 
     def _heard(self, tags: list[str], namespace: str | None) -> None:
         if not tags:
-            self._clear(namespace if namespace in cache_keys.NAMESPACES else None)
+            self._clear(namespace if namespace in NAMESPACES else None)
         for shelf in self._shelves.values():
             shelf.untag(tags)
 
 
 def _task(function: Any, **options: Any) -> Any:
-    return session.as_remote(function, f"goldenhour.{function.__name__}").options(
+    return as_remote(function, f"goldenhour.{function.__name__}").options(
         max_retries=2, retry_exceptions=False, **options
     )
 
 
 def _check(recipe: CacheKey) -> None:
     """Raise where this process has another engine or catalogue than the one that asked."""
-    if cache_keys.cache_key(recipe.kind, recipe.inputs) != recipe.key:
+    if cache_key(recipe.kind, recipe.inputs) != recipe.key:
         raise RuntimeError("another version of goldenhour asked for this value")
 
 
@@ -297,9 +316,9 @@ def _prepare() -> None:
     """Make a Ray worker ready to compute."""
     import sys
 
-    session.be_nice()
-    package_root.check_package_root()
-    session.restore_pyarrow()
+    be_nice()
+    check_package_root()
+    restore_pyarrow()
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type] # see FlowSimulator.prepare
 
 
@@ -309,7 +328,7 @@ def compile_values(wanted: list[CacheKey]) -> Any:
     made = []
     for recipe in wanted:
         _check(recipe)
-        made.append(cache_keys.pack_value(cache_keys.build_value(recipe.kind, recipe.inputs)))
+        made.append(pack_value(build_value(recipe.kind, recipe.inputs)))
     return made if len(made) > 1 else made[0]
 
 
@@ -317,9 +336,9 @@ def simulate_measures(recipe: CacheKey, cache: Any, tags: list[str]) -> bytes:
     """The packed measures of a run, as a Ray task."""
     _prepare()
     _check(recipe)
-    s, _ = cache_keys.run_of_key(recipe.inputs)
-    parts = SharedCache(cache, tuple(tags)).made(s, cache_keys.SIMULATION_KINDS)
-    return cache_keys.pack_value(cache_keys.build_value(recipe.kind, recipe.inputs, parts))
+    s, _ = run_of_key(recipe.inputs)
+    parts = SharedCache(cache, tuple(tags)).made(s, SIMULATION_KINDS)
+    return pack_value(build_value(recipe.kind, recipe.inputs, parts))
 
 
 class SharedCache:
@@ -358,14 +377,14 @@ class SharedCache:
             self.fault = answer.fault or self.fault
             references = [reference[0] for reference in answer.references if reference is not None]
             packed = iter(ray.get(references, timeout=seconds))
-            return [None if r is None else cache_keys.unpack_value(next(packed)) for r in answer.references]
+            return [None if r is None else unpack_value(next(packed)) for r in answer.references]
         except (ray.exceptions.RayError, ValueError):
             self._actor = None
             return [None] * len(wanted)
 
     def made(self, s: Scenario, kinds: tuple[str, ...]) -> dict[str, Any]:
         """The values of a resolved scenario by kind, those that are to be had."""
-        wanted = cache_keys.keys_of_scenario(s, kinds)
+        wanted = keys_of_scenario(s, kinds)
         values = zip(wanted, self.get(wanted), strict=True)
         return {recipe.kind: value for recipe, value in values if value is not None}
 
@@ -374,7 +393,7 @@ class SharedCache:
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError, ValueError):
-            sent = self._found().keep.remote(recipe, cache_keys.pack_value(value), self.tags)
+            sent = self._found().keep.remote(recipe, pack_value(value), self.tags)
             self.fault = ray.get(sent, timeout=WAIT_SECONDS) or self.fault
 
     def _found(self) -> Any:
@@ -413,7 +432,7 @@ def start_cache(chosen: CacheSettings) -> Any:
     if actor is not None:
         return actor
     options = {"num_cpus": 0, "max_restarts": 0, "lifetime": "detached", "namespace": RAY_NAMESPACE}
-    actor = session.as_remote(Cache).options(name=actor_name(), get_if_exists=True, **options).remote(chosen)
+    actor = as_remote(Cache).options(name=actor_name(), get_if_exists=True, **options).remote(chosen)
     actor.warm_builtins.remote()
     return actor
 

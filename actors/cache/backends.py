@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine import identity
-from engine.precomputed import cache_keys
-from engine.precomputed.cache_keys import CacheKey
+from engine.precomputed import NAMESPACES, CacheKey
 
 DISK_BYTES = 64 * 1024 * 1024
 """Most that the files of all namespaces take; the ones not used for longest go first."""
@@ -99,7 +98,7 @@ class DiskBackend:
         """What is there."""
         found = Usage()
         with self._guard():
-            for name in cache_keys.NAMESPACES:
+            for name in NAMESPACES:
                 sizes = [path.stat().st_size for path in self._files(name)]
                 found[name] = len(sizes), sum(sizes)
         return found

@@ -10,9 +10,8 @@ import msgspec
 from actors.cache.backends import Backend, DiskBackend
 from actors.cache.redis_backend import RedisBackend
 from engine.errors import InputError, shown
-from engine.precomputed import cache_keys
-from engine.precomputed.cache_keys import CacheKey
-from engine.scenario.structs import Scenario
+from engine.precomputed import CacheKey, build_value, keys_of_scenario, pack_value, unpack_value
+from engine.scenario import Scenario
 
 MODES = ("auto", "on", "off")
 
@@ -87,20 +86,20 @@ class LocalCache:
         """A value that is kept, or None."""
         data = self.tier.get([recipe])[0]
         with contextlib.suppress(ValueError):
-            return None if data is None else cache_keys.unpack_value(data)
+            return None if data is None else unpack_value(data)
         return None
 
     def keep(self, recipe: CacheKey, value: Any) -> None:
         """Let others have a value that was made here."""
-        self.tier.put([(recipe, cache_keys.pack_value(value))], ())
+        self.tier.put([(recipe, pack_value(value))], ())
 
     def made(self, s: Scenario, kinds: tuple[str, ...]) -> dict[str, Any]:
         """Those of `KINDS` that a resolved scenario has, made where nobody has them."""
         found = {}
-        for recipe in cache_keys.keys_of_scenario(s, tuple(kind for kind in kinds if kind in self.KINDS)):
+        for recipe in keys_of_scenario(s, tuple(kind for kind in kinds if kind in self.KINDS)):
             value = self.get(recipe)
             if value is None:
-                value = cache_keys.build_value(recipe.kind, recipe.inputs)
+                value = build_value(recipe.kind, recipe.inputs)
                 self.keep(recipe, value)
             found[recipe.kind] = value
         return found

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from actors.cache.backends import Usage, seal, unseal
-from engine.precomputed import cache_keys
-from engine.precomputed.cache_keys import CacheKey
+from engine.precomputed import NAMESPACES, CacheKey
 
 T = TypeVar("T")
 
@@ -103,7 +102,7 @@ class RedisBackend:
 
         def work() -> Usage:
             found = Usage()
-            for namespace in cache_keys.NAMESPACES:
+            for namespace in NAMESPACES:
                 values = size = 0
                 for batch in self._batches(_value(namespace, "*")):
                     with self._client.pipeline(transaction=False) as pipe:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from actors.cluster import session as cluster
+from actors.cluster import Session, as_remote
 from actors.run import generator, shards
 from actors.run.generator import CHUNK, PART
 from actors.run.journal import Part
@@ -19,7 +19,7 @@ from actors.run.shards import MergingSimulator, ShardSimulator
 from actors.run.simulator import FlowSimulator, Head
 from actors.run.writer import Ledger, OutOfOrder, Share, Writer
 from engine.errors import GoldenhourError, RunError, StoppedRun
-from engine.records import formats
+from engine.records import PARQUET_PART_PATIENTS, PART_PATIENTS
 
 if TYPE_CHECKING:
     from actors.run.pipeline import Run, RunRequest
@@ -57,8 +57,8 @@ def _shares(request: "RunRequest") -> list[Share]:
     """The parts of each writer."""
     if request.writers == 1:
         return [Share()]
-    block = -(-formats.PARQUET_PART_PATIENTS // request.chunk_size)
-    chunks = ((CHUNK, block * (formats.PART_PATIENTS // formats.PARQUET_PART_PATIENTS)), (PART, block))
+    block = -(-PARQUET_PART_PATIENTS // request.chunk_size)
+    chunks = ((CHUNK, block * (PART_PATIENTS // PARQUET_PART_PATIENTS)), (PART, block))
     return [Share(index, request.writers, chunks) for index in range(request.writers)]
 
 
@@ -88,7 +88,7 @@ def mendable(error: Exception) -> str:
 class Attempt:
     """The actors and calls of one try to bring a run to its end."""
 
-    def __init__(self, run: "Run", session: cluster.Session, phase: str) -> None:
+    def __init__(self, run: "Run", session: Session, phase: str) -> None:
         import ray
 
         self._ray: Any = ray
@@ -103,22 +103,21 @@ class Attempt:
         # away from the driver and the writer: two nodes then carry alike
         spread: dict[str, Any] = stateful | {"scheduling_strategy": "DEFAULT" if session.local else "SPREAD"}
         self._simulators = [
-            cluster.as_remote(ShardSimulator).options(**spread).remote(*simulated, fronts=fronts)
-            for fronts in parts
+            as_remote(ShardSimulator).options(**spread).remote(*simulated, fronts=fronts) for fronts in parts
         ]
         if parts:
-            merging = cluster.as_remote(MergingSimulator).options(**stateful)
+            merging = as_remote(MergingSimulator).options(**stateful)
             self._simulator = merging.remote(*simulated, parts=parts, shards=self._simulators)
         else:
-            self._simulator = cluster.as_remote(FlowSimulator).options(**spread).remote(*simulated)
+            self._simulator = as_remote(FlowSimulator).options(**spread).remote(*simulated)
         self._shares = _shares(request)
         self._writers = [
-            cluster.as_remote(Writer)
+            as_remote(Writer)
             .options(**stateful, scheduling_strategy=here if request.writers == 1 else "SPREAD")
             .remote(str(run.folder.partial), run.folder.run.run, share, run.sync_seconds)
             for share in self._shares
         ]
-        self._generate = cluster.as_remote(generator.generate, "goldenhour.generate").options(
+        self._generate = as_remote(generator.generate, "goldenhour.generate").options(
             num_cpus=1,
             num_returns=2,
             max_retries=3,
@@ -131,7 +130,7 @@ class Attempt:
         whole = not session.local and request.workers >= session.generators() - request.cpus_of_simulators
         ahead = request.workers if whole else 0
         self._most_running = len(run.orders) * 1000 if session.local else request.workers + ahead
-        self._per_part = -(-formats.PARQUET_PART_PATIENTS // request.chunk_size) if PART in run.orders else 0
+        self._per_part = -(-PARQUET_PART_PATIENTS // request.chunk_size) if PART in run.orders else 0
         self._limit = request.workers + ahead + 3 + request.workers * self._per_part
         self._here: list[int] = []
         self._issued = 0

@@ -5,25 +5,25 @@ import pickle
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from actors.cluster import package_root, session
+from actors.cluster import be_nice, check_package_root, restore_pyarrow, spare_memory
 from actors.run.writer import Delivery, Piece
-from engine.records import formats
+from engine.records import COMPRESSIONS, FORMATS, encode_chunks
 
-session.spare_memory()
+spare_memory()
 
 if TYPE_CHECKING:
-    from actors.cache.actor import SharedCache
-    from engine.records.code_tables import CodeTables
-    from engine.tables.columns import Chunk
+    from actors.cache import SharedCache
+    from engine.records import CodeTables
+    from engine.tables import Chunk
 
 CHUNK, PART, WHOLE = "chunk", "part", "whole"
 """The lanes: formats that are encoded chunk by chunk, those that need all chunks of a part at once, and, where a run
 has several writers, those of which the run is a single part."""
 
-FORMAT_NAMES = tuple(formats.FORMATS)
+FORMAT_NAMES = tuple(FORMATS)
 """Names of the formats."""
 
-SUFFIXES = formats.COMPRESSIONS
+SUFFIXES = COMPRESSIONS
 """Ways to compress, and what they add to the name of a file."""
 
 
@@ -57,12 +57,12 @@ def _lexicon(order: EncodeOrder) -> "CodeTables":
     if lexicon is None:
         import msgspec
 
-        from engine.precomputed import cache_keys
-        from engine.records.code_tables import CodeTables, TextSource
-        from engine.scenario.derived import Scenario
+        from engine.precomputed import TEXT_KINDS
+        from engine.records import CodeTables, TextSource
+        from engine.scenario import Scenario
 
         scenario = msgspec.json.decode(order.scenario, type=Scenario)
-        made = order.cache.made(scenario, cache_keys.TEXT_KINDS) if order.cache else {}
+        made = order.cache.made(scenario, TEXT_KINDS) if order.cache else {}
         lexicon = CodeTables(scenario, TextSource(made))
     _lexicons[order.scenario] = lexicon
     if len(_lexicons) > 2:
@@ -80,9 +80,9 @@ def encode(order: EncodeOrder, chunks: "Sequence[Chunk]") -> Delivery:
         return Delivery(order.lane, 0, 0, [])
     pieces = []
     for name in order.formats:
-        info = formats.FORMATS[name]
+        info = FORMATS[name]
         part = info.part_number(chunks[0].first)
-        for frame in formats.encode_chunks(chunks, lexicon, name, order.compress):
+        for frame in encode_chunks(chunks, lexicon, name, order.compress):
             path = info.filename(frame.table, part, order.compress)
             pieces.append(Piece(path, name, frame.table, frame.patients, frame.rows, frame.data))
     return Delivery(order.lane, chunks[0].number, len(chunks), pieces)
@@ -92,7 +92,7 @@ def lanes(names: Sequence[str], writers: int = 1) -> dict[str, tuple[str, ...]]:
     """The formats of each lane that has any."""
     found: dict[str, tuple[str, ...]] = {}
     for name in names:
-        info = formats.FORMATS[name]
+        info = FORMATS[name]
         lane = WHOLE if writers > 1 and info.part_patients is None else info.unit
         found[lane] = (*found.get(lane, ()), name)
     return found
@@ -102,9 +102,9 @@ def generate(order: EncodeOrder, *chunks: "Chunk") -> tuple[Delivery, Origin]:
     """`encode` as a Ray task: its bytes go through the object store without being copied."""
     import ray
 
-    session.be_nice()
-    package_root.check_package_root()
-    session.restore_pyarrow()
+    be_nice()
+    check_package_root()
+    restore_pyarrow()
     delivery = encode(order, chunks)
     wrapped = [piece._replace(data=pickle.PickleBuffer(piece.data)) for piece in delivery.pieces]
     origin = Origin(ray.get_runtime_context().get_node_id(), os.getpid())

@@ -20,11 +20,17 @@ from typing import Any
 
 import msgspec
 
-from actors.cache import actor
-from actors.cache.local import LocalCache, cache_settings
-from actors.cluster import memory, metrics
-from actors.cluster import session as cluster
-from actors.cluster.log import Log
+from actors.cache import LocalCache, SharedCache, cache_for_run, cache_settings
+from actors.cluster import (
+    Log,
+    Sampler,
+    Session,
+    add_metric,
+    default_workers,
+    put_metric,
+    ray_address,
+    start_session,
+)
 from actors.run import generator, journal, shards
 from actors.run.attempt import Attempt, StalledError, mendable
 from actors.run.generator import CHUNK, PART, EncodeOrder
@@ -34,15 +40,14 @@ from actors.run.output_folder import LOG, SCENARIO, SUMMARY, OutputFolder
 from actors.run.simulator import Head, head_of, measured
 from actors.run.writer import SYNC_SECONDS, Ledger, Writer
 from engine.errors import InputError, Interrupted, RunError, StoppedRun
-from engine.precomputed import cache_keys
-from engine.records import formats
-from engine.scenario import derived as scenarios
-from engine.scenario.derived import Scenario
+from engine.precomputed import SIMULATION_KINDS, key_of_measures
+from engine.records import PARQUET_PART_PATIENTS
+from engine.scenario import Scenario, scenario_hash, to_toml
 
 CHUNK_SIZE = 2048
 """Patients in a chunk unless asked otherwise: as fast as 4,096 and 100 MB smaller, at 4 kB a record."""
 
-PARQUET_PART = formats.PARQUET_PART_PATIENTS
+PARQUET_PART = PARQUET_PART_PATIENTS
 """Largest chunk: no chunk crosses the border of a Parquet part."""
 
 DAY_MS = 86_400_000
@@ -91,7 +96,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     replication: int = 0
     formats: tuple[str, ...] = ("jsonl",)
     compress: str = "none"
-    workers: int = msgspec.field(default_factory=cluster.default_workers)
+    workers: int = msgspec.field(default_factory=default_workers)
     writers: int = 1
     simulators: int = 1
     chunk_size: int = CHUNK_SIZE
@@ -229,21 +234,21 @@ def _carry_out(
     if request.workers == 0:
         return Run(request, folder, log, report).in_process()
     report(Progress(phase="starting", expected=request.scenario.casualties.total))
-    with cluster.start_session(request.address, request.workers, request.cpus_of_simulators) as session:
+    with start_session(request.address, request.workers, request.cpus_of_simulators) as session:
         if request.workers == AUTOMATIC_WORKERS:
             request = msgspec.structs.replace(
                 request, workers=max(1, session.generators() - request.cpus_of_simulators)
             )
-        metrics.add_metric("runs_started", resumed=str(folder.resumed).lower())
+        add_metric("runs_started", resumed=str(folder.resumed).lower())
         try:
             result = Run(request, folder, log, report).on_ray(session)
         except KeyboardInterrupt:
-            metrics.add_metric("runs_ended", state="interrupted")
+            add_metric("runs_ended", state="interrupted")
             raise
         except BaseException:
-            metrics.add_metric("runs_ended", state="failed")
+            add_metric("runs_ended", state="failed")
             raise
-        metrics.add_metric("runs_ended", state="finished")
+        add_metric("runs_ended", state="finished")
         return result
 
 
@@ -264,7 +269,7 @@ def _run_file(request: RunRequest) -> RunFile:
         engine=journal.engine_digest(),
         scenario=msgspec.Raw(msgspec.json.encode(request.original)),
         scenario_name=request.original.name,
-        scenario_hash=scenarios.scenario_hash(request.original),
+        scenario_hash=scenario_hash(request.original),
         seed=request.seed,
         replication=request.replication,
         formats=request.formats,
@@ -291,7 +296,7 @@ def _check(request: RunRequest) -> None:
         raise InputError(
             f"unknown compression {request.compress!r}; allowed: {', '.join(generator.SUFFIXES)}"
         )
-    on_cluster = cluster.ray_address(request.address) != "local"
+    on_cluster = ray_address(request.address) != "local"
     if request.workers < 0 and not (on_cluster and request.workers == AUTOMATIC_WORKERS):
         raise InputError(f"workers: got {request.workers}; allowed: 0 (no Ray) or more")
     if request.writers < 1 or (request.writers > 1 and request.workers == 0):
@@ -370,8 +375,8 @@ class Run:
         self.chunks: int | None = None
         self.patients = 0
         self.begin = time.perf_counter()
-        self.sampler = memory.Sampler()
-        self.cache: actor.SharedCache | LocalCache | None = None
+        self.sampler = Sampler()
+        self.cache: SharedCache | LocalCache | None = None
         self._fault: str | None = None
         self._heads: dict[int, Head] = {}
         self._report = report
@@ -403,8 +408,8 @@ class Run:
         if phase == self._reported[0] and now - self._reported[1] < REPORT_SECONDS:
             return
         if phase != self._reported[0]:
-            metrics.put_metric("runs", 0, phase=self._reported[0] or "starting")
-            metrics.put_metric("runs", 1, phase=phase)
+            put_metric("runs", 0, phase=self._reported[0] or "starting")
+            put_metric("runs", 1, phase=phase)
         if phase != self._reported[0] or note or now - self._logged >= LOG_SECONDS:
             self._logged = now
             self.log.write(
@@ -439,17 +444,17 @@ class Run:
         """Tell the metrics what has come since the last time."""
         now = (patients, min(self.done, self.chunks or self.done), self.ledger.bytes)
         for name, value, before in zip(("patients", "chunks", "bytes"), now, self._told, strict=True):
-            metrics.add_metric(name, value - before)
+            add_metric(name, value - before)
         self._told = now
-        metrics.put_metric("seconds_without_progress", self.idle, run=self.folder.run.run)
+        put_metric("seconds_without_progress", self.idle, run=self.folder.run.run)
         for queue, depth in self.queues.items():
-            metrics.put_metric("queue_depth", depth, queue=queue)
+            put_metric("queue_depth", depth, queue=queue)
         for role, size in self.sampler.latest.items():
-            metrics.put_metric("memory_bytes", size, role=role)
+            put_metric("memory_bytes", size, role=role)
 
     def in_process(self) -> RunResult:
         """Simulate, encode and write in this process, one chunk after the other."""
-        from engine.run.simulation import Simulation
+        from engine.run import Simulation
 
         request = self.request
         self.sampler.watch("driver", os.getpid())
@@ -460,7 +465,7 @@ class Run:
             self.report("resuming" if self.done else "preparing")
             chosen = cache_settings()
             self.cache = None if chosen.mode == "off" else LocalCache(chosen)
-            made = self.cache.made(request.scenario, cache_keys.SIMULATION_KINDS) if self.cache else {}
+            made = self.cache.made(request.scenario, SIMULATION_KINDS) if self.cache else {}
             simulation = Simulation(
                 request.scenario, request.seed, request.replication, request.chunk_size, made
             )
@@ -492,7 +497,7 @@ class Run:
         with _postponed():
             self.ledger.enter(0, writer.append(delivery))
 
-    def on_ray(self, session: cluster.Session) -> RunResult:
+    def on_ray(self, session: Session) -> RunResult:
         """Run on the Ray this process has joined; faults of Ray are mended, see `MAX_RECOVERIES`."""
         from ray.exceptions import RayError
 
@@ -500,8 +505,8 @@ class Run:
         self.sampler.watch("driver", os.getpid())
         self.sampler.start()
         recoveries = 0
-        self.cache = actor.cache_for_run(session.local, self.request.original.name)
-        if isinstance(self.cache, actor.SharedCache):
+        self.cache = cache_for_run(session.local, self.request.original.name)
+        if isinstance(self.cache, SharedCache):
             self.orders = {lane: order._replace(cache=self.cache) for lane, order in self.orders.items()}
         faults: deque[float] = deque(maxlen=MAX_RECOVERIES + 1)
         stalled = False
@@ -524,7 +529,7 @@ class Run:
                         raise StoppedRun(
                             f"gave up after {MAX_RECOVERIES} attempts to go on; the last fault: {reason}"
                         ) from error
-                    metrics.add_metric("recoveries")
+                    add_metric("recoveries")
                     phase = "recovering"
                     self.report(phase, reason)
                 except KeyboardInterrupt:
@@ -546,7 +551,7 @@ class Run:
         deciding = libraries(request.formats, request.compress)
         manifest: dict[str, Any] = {
             "scenario": request.original.name,
-            "scenario_hash": scenarios.scenario_hash(request.original),
+            "scenario_hash": scenario_hash(request.original),
             "seed": request.seed,
             "replication": request.replication,
             "version": request.version,
@@ -557,7 +562,7 @@ class Run:
             manifest |= {"libraries": deciding, "chunk_size": request.chunk_size}
         texts = {
             SUMMARY: msgspec.json.format(measures, indent=2) + b"\n",
-            SCENARIO: scenarios.to_toml(request.original).encode(),
+            SCENARIO: to_toml(request.original).encode(),
         }
         uploading = "finishing" if request.destination is None else "uploading"
         files: list[Path | Url] = [
@@ -566,9 +571,7 @@ class Run:
         seconds = time.perf_counter() - self.begin
         self.sampler.sample()
         if self.cache is not None:
-            self.cache.keep(
-                cache_keys.key_of_measures(request.scenario, request.seed, request.replication), measures
-            )
+            self.cache.keep(key_of_measures(request.scenario, request.seed, request.replication), measures)
             self.note_fault(self.cache.fault)
         return RunResult(
             patients=self.patients,

@@ -18,17 +18,25 @@ from typing import Any
 
 import msgspec
 
-from actors.cache import actor
-from actors.cluster import session
+from actors.cache import find_cache
+from actors.cluster import is_shared_ray, start_session, terminated_as_interrupted
 from actors.run import pipeline
-from actors.store import database
-from actors.store import shared as shared_store
-from actors.store.actor import ConfigStore
-from actors.store.database import Database
-from actors.store.postgres import Server
-from actors.store.values import Beat, Registration, Reply, State
+from actors.store import (
+    DRIVERS,
+    URL_VARIABLE,
+    Beat,
+    ConfigStore,
+    Database,
+    Registration,
+    Reply,
+    Server,
+    State,
+    connection_error,
+    driver_slot,
+    shared_store,
+)
 from engine.errors import GoldenhourError, Interrupted, StoreError
-from engine.scenario.derived import parse
+from engine.scenario import parse
 
 BEAT_SECONDS = 1.0
 """Time between two words to the store."""
@@ -75,15 +83,15 @@ def run_recorded(
     warning, told by `say`.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(session.terminated_as_interrupted())
-        shared = request.workers != 0 and session.is_shared_ray(request.address)
+        stack.enter_context(terminated_as_interrupted())
+        shared = request.workers != 0 and is_shared_ray(request.address)
         if not shared:
-            stack.enter_context(database.driver_slot(where, lambda: say(_waiting(where))))
+            stack.enter_context(driver_slot(where, lambda: say(_waiting(where))))
         if not where.embedded:
             asyncio.run(_reach(where))
         if shared:
             report(pipeline.Progress(phase="starting", expected=request.scenario.casualties.total))
-            stack.enter_context(session.start_session(request.address, request.workers))
+            stack.enter_context(start_session(request.address, request.workers))
             backend: _Backend = _Actor(where)
         else:
             backend = _InProcess(where)
@@ -101,7 +109,7 @@ def run_recorded(
 
 def _waiting(where: Database) -> str:
     return (
-        f"{database.DRIVERS} runs of this machine use the database ({where}): waiting for one of them to end "
+        f"{DRIVERS} runs of this machine use the database ({where}): waiting for one of them to end "
         "(--no-store goes without)"
     )
 
@@ -111,9 +119,7 @@ async def _reach(where: Database) -> None:
     try:
         await probe.open()
     except StoreError as error:
-        raise StoreError(
-            f"{database.URL_VARIABLE} ({where}): {error}; --no-store goes without a database"
-        ) from error
+        raise StoreError(f"{URL_VARIABLE} ({where}): {error}; --no-store goes without a database") from error
     finally:
         await probe.close()
 
@@ -360,7 +366,7 @@ class _Actor(_Backend):
 
         try:
             if self._handle is None:
-                self._handle = await asyncio.to_thread(shared_store.shared_store, self._where)
+                self._handle = await asyncio.to_thread(shared_store, self._where)
                 await self._check_database()
                 self._told_cache = 0
             if self._told_cache < CACHE_LOOKS:
@@ -369,12 +375,10 @@ class _Actor(_Backend):
         except RayTaskError as error:
             if isinstance(error.cause, GoldenhourError):
                 raise error.cause from None
-            raise StoreError(f"the store failed: {database.connection_error(error)}") from error
+            raise StoreError(f"the store failed: {connection_error(error)}") from error
         except (RayError, TimeoutError, ValueError) as error:
             self._handle = None
-            raise StoreError(
-                f"the cluster's store does not answer: {database.connection_error(error)}"
-            ) from error
+            raise StoreError(f"the cluster's store does not answer: {connection_error(error)}") from error
 
     async def _check_database(self) -> None:
         key = await self._value(self._handle.key.remote())
@@ -387,7 +391,7 @@ class _Actor(_Backend):
         stored made ready.
         """
         self._told_cache += 1
-        found = await asyncio.to_thread(actor.find_cache)
+        found = await asyncio.to_thread(find_cache)
         if found is None:
             return
         self._told_cache = CACHE_LOOKS

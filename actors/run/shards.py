@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.cluster import package_root
+from actors.cluster import PACKAGE_ROOT
 from actors.run.simulator import FlowSimulator
 from engine.errors import GoldenhourError, InputError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from engine.measures.patients import Measures
-    from engine.measures.resources import Statistics
-    from engine.run.merging import Merged
-    from engine.run.simulation import End, Simulation
-    from engine.scenario.derived import Scenario
-    from engine.tables.columns import Chunk
+    from engine.measures import Measures, Statistics
+    from engine.run import End, Merged, Simulation
+    from engine.scenario import Scenario
+    from engine.tables import Chunk
 
     Fronts = tuple[int, ...]
 
@@ -47,7 +45,7 @@ def _divided(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
             [sys.executable, "-c", f"from {__name__} import answer; answer({number})"],
             input=scenario,
             capture_output=True,
-            cwd=package_root.PACKAGE_ROOT,
+            cwd=PACKAGE_ROOT,
             timeout=PATIENCE_SECONDS,
             check=False,
         )
@@ -71,13 +69,13 @@ class _Answer(msgspec.Struct):
 
 def answer(number: int) -> None:
     """Print what `divided` asks of the scenario on stdin."""
-    from engine.run import partition as shards
-    from engine.scenario.derived import Scenario
+    from engine.run import independent_fronts, partition_fronts
+    from engine.scenario import Scenario
 
     scenario = msgspec.json.decode(sys.stdin.buffer.read(), type=Scenario)
-    found = shards.independent_fronts(scenario)
+    found = independent_fronts(scenario)
     if number <= len(found):
-        reply = _Answer(parts=tuple(shards.partition_fronts(scenario, number)))
+        reply = _Answer(parts=tuple(partition_fronts(scenario, number)))
     else:
         allowed = "1" if len(found) == 1 else f"1 to {len(found)}"
         names = " | ".join(", ".join(scenario.fronts[f].name for f in fronts) for fronts in found)
@@ -108,7 +106,7 @@ class ShardSimulator(FlowSimulator):
         return self._own().close(end)
 
     def _simulate(self, scenario: "Scenario", made: dict[str, Any]) -> "Simulation":
-        from engine.run.simulation import Simulation
+        from engine.run import Simulation
 
         _, seed, replication, chunk_size = self._arguments
         return Simulation(scenario, seed, replication, chunk_size, made, self._fronts)
@@ -126,7 +124,7 @@ class MergingSimulator(FlowSimulator):
         self._shards = shards
 
     def _simulate(self, scenario: "Scenario", made: dict[str, Any]) -> "Merged":
-        from engine.run.merging import Merged
+        from engine.run import Merged
 
         return Merged(scenario, self._parts, [_Remote(shard) for shard in self._shards], self._arguments[3])
 

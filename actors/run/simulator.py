@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from actors.cluster import package_root, session
+from actors.cluster import be_nice, check_package_root, restore_pyarrow, spare_memory
 from actors.run.writer import Piece
-from engine.records import formats
+from engine.records import FORMATS, PARQUET_PART_PATIENTS
 
-session.spare_memory()
+spare_memory()
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.cache.actor import SharedCache
-    from actors.cache.local import LocalCache
-    from engine.run.merging import Merged
-    from engine.run.simulation import Simulation
-    from engine.scenario.derived import Scenario
-    from engine.tables.columns import Chunk
+    from actors.cache import LocalCache, SharedCache
+    from engine.run import Merged, Simulation
+    from engine.scenario import Scenario
+    from engine.tables import Chunk
 
 
 class Head(NamedTuple):
@@ -36,7 +34,7 @@ class Head(NamedTuple):
     @property
     def ends_part(self) -> bool:
         """Whether it is the last one of a Parquet part."""
-        return self.last or (self.first + self.patients) % formats.PARQUET_PART_PATIENTS == 0
+        return self.last or (self.first + self.patients) % PARQUET_PART_PATIENTS == 0
 
 
 def head_of(chunk: "Chunk") -> Head:
@@ -52,14 +50,14 @@ def measured(
 
     Who gets them needs no NumPy; parquet alone loads pyarrow here.
     """
-    from engine.measures import files, whole_run
+    from engine.measures import encode_run_table, find_measures
 
-    found = whole_run.find_measures(simulation, scenario)
+    found = find_measures(simulation, scenario)
     pieces = []
     for name in names:
         for table in (found.facilities, found.measures):
-            frame = files.encode_run_table(table, name, compress)
-            path = formats.FORMATS[name].filename(table.name, 0, compress)
+            frame = encode_run_table(table, name, compress)
+            path = FORMATS[name].filename(table.name, 0, compress)
             pieces.append(Piece(path, name, table.name, frame.patients, frame.rows, frame.data))
     return msgspec.json.encode(found.summary), pieces
 
@@ -91,16 +89,16 @@ class FlowSimulator:
         """Node and process id."""
         import ray
 
-        session.be_nice()
+        be_nice()
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
     def prepare(self) -> str | None:
         """Load or compile the kernel and read the scenario; returns what went wrong with the cache."""
-        package_root.check_package_root()
-        session.restore_pyarrow()
+        check_package_root()
+        restore_pyarrow()
         # Numba looks for SciPy's linear algebra, which the kernel has no use for: 0.5 s and 25 MB where it is installed
         sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
-        from engine.scenario.derived import Scenario
+        from engine.scenario import Scenario
 
         self._scenario = msgspec.json.decode(self._arguments[0], type=Scenario)
         self._simulation = self._simulate(self._scenario, self._made(self._scenario))
@@ -109,12 +107,12 @@ class FlowSimulator:
 
     def _made(self, scenario: "Scenario") -> dict[str, Any]:
         """Compiled values from the cache."""
-        from engine.precomputed import cache_keys
+        from engine.precomputed import SIMULATION_KINDS
 
-        return self._cache.made(scenario, cache_keys.SIMULATION_KINDS) if self._cache else {}
+        return self._cache.made(scenario, SIMULATION_KINDS) if self._cache else {}
 
     def _simulate(self, scenario: "Scenario", made: dict[str, Any]) -> "Simulation | Merged":
-        from engine.run.simulation import Simulation
+        from engine.run import Simulation
 
         _, seed, replication, chunk_size = self._arguments
         return Simulation(scenario, seed, replication, chunk_size, made)

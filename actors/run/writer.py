@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors.cluster import session
+from actors.cluster import be_nice, spare_memory
 from actors.run import journal
 from actors.run.journal import Entry, Journal, Part
 from actors.run.output_folder import OUR_NAMES, sync
 from engine.errors import InputError, StoppedRun, write_error
 
-session.spare_memory()
+spare_memory()
 
 SYNC_BYTES = 8_000_000
 SYNC_SECONDS = 1.0
@@ -310,7 +310,7 @@ class Writer:
         """Node and process id."""
         import ray
 
-        session.be_nice()
+        be_nice()
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
     def open(self, lanes: Sequence[str]) -> Receipt:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors.cluster import metrics
+from actors.cluster import put_metric
 from actors.store import database
 from engine.errors import InputError, StoreError
 
@@ -40,10 +40,10 @@ class Connections:
         """Tell the metrics how many connections there are."""
         figures = self._pool.get_stats() if self._pool is not None else {}
         size, idle = figures.get("pool_size", 0), figures.get("pool_available", 0)
-        metrics.put_metric("pool_connections", size - idle, state="used")
-        metrics.put_metric("pool_connections", idle, state="idle")
-        metrics.put_metric("pool_limit", self.most)
-        metrics.put_metric("pool_waiting", figures.get("requests_waiting", 0))
+        put_metric("pool_connections", size - idle, state="used")
+        put_metric("pool_connections", idle, state="idle")
+        put_metric("pool_limit", self.most)
+        put_metric("pool_waiting", figures.get("requests_waiting", 0))
 
     async def query(self, query: str, /, **values: Any) -> list[dict[str, Any]]:
         """Rows of the named statement, with a connection of the pool."""

@@ -13,11 +13,11 @@ import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from actors.cluster import session
+from actors.cluster import as_remote, spare_memory
 from actors.store import database
 from actors.store.actor import ConfigStore
 
-session.spare_memory()
+spare_memory()
 
 NAME, NAMESPACE = "ConfigStore", "goldenhour"
 """The actor's name on a cluster."""
@@ -89,7 +89,7 @@ def shared_store(where: database.Database) -> Any:
     for name in PROMPT_CALLS:
         ray.method(concurrency_group="prompt")(getattr(SharedStore, name))
     return (
-        session.as_remote(SharedStore, concurrency_groups={"prompt": PROMPT})
+        as_remote(SharedStore, concurrency_groups={"prompt": PROMPT})
         .options(
             name=NAME,
             namespace=NAMESPACE,

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.peers.network import BRIGADE, MINUTES_A_DAY, PER_DAY, Measures, Network, scenario
-from engine.records import schema
-from engine.records.code_tables import CodeTables
-from engine.run.simulation import Simulation
+from engine.records import CodeTables, schema
+from engine.run import Simulation
+from engine.scenario import Scenario
 from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
 from engine.tables import columns as c
 
 MINUTE = 60_000.0

@@ -34,15 +34,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine import numeric
 from engine.arrivals.incidents import count_incidents, draw_size, four_words
 from engine.arrivals.plan import ArrivalPlan, ExpectedArrivals, day_factors, expected_arrivals, plan_arrivals
 from engine.arrivals.profiles import QUARTERS, draw_profile
-from engine.numeric import philox
-from engine.numeric.distributions import binomial, continuous, lognormal_median, lognormal_sigma, poisson
-from engine.numeric.elementary import exp, normal_quantile
-from engine.numeric.jit import entry, inner
-from engine.numeric.philox import uniform
-from engine.tables.columns import ARRIVAL
+from engine.numeric import (
+    binomial,
+    continuous,
+    entry,
+    exp,
+    inner,
+    lognormal_median,
+    lognormal_sigma,
+    normal_quantile,
+    poisson,
+    uniform,
+)
+from engine.tables import ARRIVAL
 
 __all__ = [
     "ArrivalPlan",
@@ -89,7 +97,7 @@ def _daily_counts(plan: ArrivalPlan, keys: NDArray[np.uint64]) -> NDArray[np.int
 
 
 def _keys(seed: int, replication: int) -> NDArray[np.uint64]:
-    return np.array([philox.key(seed, replication, f"arrivals {p}") for p in _PURPOSES], np.uint64)
+    return np.array([numeric.key(seed, replication, f"arrivals {p}") for p in _PURPOSES], np.uint64)
 
 
 class _Run:
@@ -152,7 +160,7 @@ class _Run:
         """Draw each cell's casualties: N -> stream -> front -> type or special event, in the order of their names."""
         plan, cells = self.plan, self.cells
         in_streams = self._split(
-            [philox.cell("stream", name) for name, _ in plan.streams],
+            [numeric.cell("stream", name) for name, _ in plan.streams],
             [share for _, share in plan.streams],
             total,
         )

@@ -13,8 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.numeric.jit import entry
-from engine.numeric.philox import words
+from engine.numeric import entry, words
 
 CAP = 0.99
 """Largest probability of a mass casualty incident; something must be left for single casualties to fill up with."""

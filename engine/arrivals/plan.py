@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import numeric
 from engine.arrivals import profiles
 from engine.arrivals.incidents import CAP, SINGLE, SizeLaw, SizeTables, tabulate
 from engine.arrivals.profiles import PATTERN
-from engine.numeric import distributions, philox
-from engine.numeric.elementary import interpreted
-from engine.scenario.derived import (
+from engine.numeric import interpreted
+from engine.scenario import (
     Distribution,
     Scenario,
     SpecialEvent,
@@ -22,7 +22,7 @@ from engine.scenario.derived import (
     mix_of,
     rate_components,
 )
-from engine.tables.columns import KINDS, NONE
+from engine.tables import KINDS, NONE
 from scenarios import tables
 
 LEAF = 4_096
@@ -153,7 +153,7 @@ class _Builder:
         name = scenario.fronts[front].name
         cell = np.zeros((), CELL)
         special = "" if event is None else f"{scenario.events[event[0]].event} {event[1]}"
-        cell["name"] = philox.cell("arrivals", stream, kind, name, type_ or "", special)
+        cell["name"] = numeric.cell("arrivals", stream, kind, name, type_ or "", special)
         cell["front"], cell["group"], cell["weight"] = front, group, weight
         cell["kind"] = KINDS.index(kind)
         cell["type"] = self.types.index(type_) if type_ in self.types else NONE
@@ -179,7 +179,7 @@ class _Builder:
         patterns = tables.warfare_patterns()
         place = ("event", special) if event else ("type", front, type_ or "")
         if place not in self.patterns:
-            name = philox.cell("profile", *place)
+            name = numeric.cell("profile", *place)
             if event:
                 setting = self.scenario.events[event[0]]
                 template = patterns["special_event_templates"][setting.event]
@@ -247,17 +247,17 @@ def _rate_row(name: int, group: int, d: Distribution) -> Any:
     row["name"], row["group"], row["correlation"] = name, group, d.autocorrelation
     row["a"], row["b"] = d.mean or 0.0, d.sd or 0.0
     if d.distribution == "lognormal" and d.median is not None:
-        row["code"], row["a"], row["b"] = distributions.LOGNORMAL_MEDIAN, d.median, d.sigma or 0.0
+        row["code"], row["a"], row["b"] = numeric.LOGNORMAL_MEDIAN, d.median, d.sigma or 0.0
     elif d.distribution == "erlang":
-        row["code"], row["b"] = distributions.ERLANG, d.k or 1
+        row["code"], row["b"] = numeric.ERLANG, d.k or 1
     elif d.distribution == "triangular":
-        row["code"], row["a"], row["b"], row["c"] = distributions.TRIANGULAR, d.low, d.mode, d.high
+        row["code"], row["a"], row["b"], row["c"] = numeric.TRIANGULAR, d.low, d.mode, d.high
     else:
         row["code"] = {
-            "constant": distributions.CONSTANT,
-            "exponential": distributions.EXPONENTIAL,
-            "lognormal": distributions.LOGNORMAL,
-            "gamma": distributions.GAMMA,
+            "constant": numeric.CONSTANT,
+            "exponential": numeric.EXPONENTIAL,
+            "lognormal": numeric.LOGNORMAL,
+            "gamma": numeric.GAMMA,
         }[d.distribution]
     return row[()]
 
@@ -285,9 +285,9 @@ def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
             if not share > 0.0 or (rates is not None and not parts):
                 continue
             group = len(groups)
-            groups.append(Group(stream, index, philox.cell("group", stream, front.name), front.share or 0.0))
+            groups.append(Group(stream, index, numeric.cell("group", stream, front.name), front.share or 0.0))
             for number, part in enumerate(parts):
-                rate_rows.append(_rate_row(philox.cell("rate", stream, front.name, number), group, part))
+                rate_rows.append(_rate_row(numeric.cell("rate", stream, front.name, number), group, part))
             for c in mix:
                 if c.stream == stream:
                     builder.add(group, stream, c.kind, index, c.type, scale * c.weight / share)
@@ -385,9 +385,9 @@ def _deplete(plan: ArrivalPlan, table: NDArray[np.float64]) -> None:
 
 
 def _mean_rate(row: Any) -> float:
-    if row["code"] == distributions.LOGNORMAL_MEDIAN:
+    if row["code"] == numeric.LOGNORMAL_MEDIAN:
         return float(row["a"] * interpreted.exp(row["b"] * row["b"] / 2.0))
-    if row["code"] == distributions.TRIANGULAR:
+    if row["code"] == numeric.TRIANGULAR:
         return float(row["a"] + row["b"] + row["c"]) / 3.0
     return float(row["a"])
 

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.numeric.philox import uniform
+from engine.numeric import uniform
 
 QUARTERS = 96
 

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.numeric import elementary
-from engine.numeric.jit import entry, inner
-from engine.numeric.philox import words
-from engine.tables.columns import AGENT, NBI, NONE, PATIENT, PSYCHOLOGICAL, WOUND, WOUNDED, Table
-from engine.tables.output import MAXIMUM_WOUNDS
+from engine import numeric
+from engine.numeric import entry, inner, words
+from engine.tables import AGENT, MAXIMUM_WOUNDS, NBI, NONE, PATIENT, PSYCHOLOGICAL, WOUND, WOUNDED, Table
 
 REGION_HEAD, REGION_EYES, REGION_EARS, REGION_FACE, REGION_NECK = 0, 1, 2, 3, 4
 REGION_THORAX, REGION_ABDOMEN, REGION_UPPER, REGION_LOWER = 5, 6, 7, 8
@@ -196,7 +194,7 @@ def person(p: Any, cell: Any, index: Any, key: Any, tables: Any) -> None:
     p.unit = np.int64(unit(d) * tables.units[p.front])
     a, b, c, d = words(key, cell, index, 2)
     p.blood_group = pick(tables.blood[nation], 0, BLOOD_GROUPS, unit(a))
-    kg = tables.weight[sex, 0] + tables.weight[sex, 1] * elementary.normal_quantile(unit(b))
+    kg = tables.weight[sex, 0] + tables.weight[sex, 1] * numeric.normal_quantile(unit(b))
     p.weight = np.int64(min(140.0, max(45.0, kg)) + 0.5)
     p.service_number = np.int64(10000000) + np.int64(c) % np.int64(90000000)
 
@@ -272,10 +270,10 @@ def _wound_regions(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: A
     row = type_row(p, t)
     _, b, c, d = words(key, cell, index, 0)
     mechanism = pick(t.mechanisms[row], 0, 3, unit(words(key, p.incident, OF_INCIDENT, 0)[0]))
-    z = elementary.normal_quantile(unit(b)) + t.severity[row] + t.special_severity[p.special]
+    z = numeric.normal_quantile(unit(b)) + t.severity[row] + t.special_severity[p.special]
     fatal = unit(c) < t.instant[row]
-    mean = t.wound_mean[mechanism] * elementary.exp(t.wound_slope[0] * z + t.wound_slope[1])
-    further = elementary.log(unit(d)) / elementary.log(mean / (1.0 + mean))
+    mean = t.wound_mean[mechanism] * numeric.exp(t.wound_slope[0] * z + t.wound_slope[1])
+    further = numeric.log(unit(d)) / numeric.log(mean / (1.0 + mean))
     n = 1 + np.int64(min(further, MAXIMUM_WOUNDS - 1.0))
     p.mechanism = mechanism
     for k in range(n):
@@ -286,7 +284,7 @@ def _wound_regions(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: A
             region = pick(t.fatal, 0, 9, unit(a))
             ais = 6
         else:
-            x = t.latent[0] * z + t.latent[1] * elementary.normal_quantile(unit(b)) + t.shift[mechanism]
+            x = t.latent[0] * z + t.latent[1] * numeric.normal_quantile(unit(b)) + t.shift[mechanism]
             while ais < 5 and x > t.ais[region, ais - 1]:
                 ais += 1
         wound = o.wounds[w + k]
@@ -530,9 +528,7 @@ def triage_of_sample(n: int, row: int, key: Any, model: Table, sample: Table) ->
         p.worst_ais = o.wounds[0].ais
         a, b, c, d = words(key, np.uint64(1), i, 0)
         lethal = unit(a) < survival.lethal[p.niss]
-        minutes = survival.minutes[p.niss] * elementary.exp(
-            survival.sigma[0] * elementary.normal_quantile(unit(b))
-        )
+        minutes = survival.minutes[p.niss] * numeric.exp(survival.sigma[0] * numeric.normal_quantile(unit(b)))
         if not lethal and p.worst_ais <= 3 and unit(c) < survival.rtd72[p.worst_ais]:
             continue
         category = true_triage(p.worst_ais, lethal, minutes, unit(d), survival.triage)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from engine import numeric
 from engine.clinical.casualties import (
     REGION_ABDOMEN,
     REGION_EYES,
@@ -19,10 +20,8 @@ from engine.clinical.casualties import (
     true_triage,
     unit,
 )
-from engine.numeric import elementary
-from engine.numeric.jit import inner
-from engine.numeric.philox import words
-from engine.tables.columns import AGENT, NBI, NONE, WOUNDED
+from engine.numeric import inner, words
+from engine.tables import AGENT, NBI, NONE, WOUNDED
 
 MINUTE = 60_000.0  # ms
 HOUR = 3_600_000.0
@@ -207,7 +206,7 @@ def rescue(s: Any, t: Any) -> None:
 
 @inner
 def _lognormal(log_median: Any, sigma: Any, u: Any) -> float:
-    return elementary.exp(log_median + sigma * elementary.normal_quantile(u))
+    return numeric.exp(log_median + sigma * numeric.normal_quantile(u))
 
 
 @inner
@@ -307,7 +306,7 @@ def late_death(p: Any, s: Any, now: Any, cell: Any, index: Any, key: Any, t: Any
         return
     a, b, _, _ = words(key, cell, index, 2)
     if unit(a) < t.late[0] * min(p.niss / t.late[1], t.late[2]):
-        s.late = now - elementary.log(unit(b)) * t.late[3] * DAY
+        s.late = now - numeric.log(unit(b)) * t.late[3] * DAY
 
 
 @inner
@@ -322,18 +321,18 @@ def surgery_success(s: Any, p: Any, t: Any) -> float:
 def score(p: Any, s: Any, now: Any, t: Any) -> float:
     """Health score 0..20 at `now` (MODEL section 4; SIMEDIS)."""
     if s.recover_span > 0.0:
-        value = 20.0 - (20.0 - s.recover_from) * elementary.exp(
+        value = 20.0 - (20.0 - s.recover_from) * numeric.exp(
             -t.score[7] * (now - s.recover_at) / s.recover_span
         )
     elif s.life < math.inf:
         share = min(1.0, used(s, now) / s.life)
-        value = 20.0 * elementary.exp(-elementary.exp(t.score[0] + (t.score[1] - t.score[0]) * share))
+        value = 20.0 * numeric.exp(-numeric.exp(t.score[0] + (t.score[1] - t.score[0]) * share))
     else:
         niss = np.float64(p.niss) if p.kind == WOUNDED else t.niss_equivalent[p.triage]
         floor = max(t.score[2], 20.0 - t.score[3] * niss)
-        value = floor + (20.0 - floor) * elementary.exp(-(now - p.onset) / (t.score[4] * MINUTE))
+        value = floor + (20.0 - floor) * numeric.exp(-(now - p.onset) / (t.score[4] * MINUTE))
     if s.bonus > 0.0:
-        left = elementary.exp(-0.6931471805599453 * (now - s.bonus_at) / (t.score[6] * MINUTE))
+        left = numeric.exp(-0.6931471805599453 * (now - s.bonus_at) / (t.score[6] * MINUTE))
         value += s.bonus * left
     return min(20.0, max(0.0, value))
 

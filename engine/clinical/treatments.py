@@ -39,10 +39,8 @@ from engine.clinical.survival import (
     slow,
     surgery_success,
 )
-from engine.numeric.jit import inner
-from engine.numeric.philox import words
-from engine.tables.columns import AGENT, DISEASE, EVENTS, NBI, NONE, PSYCHOLOGICAL, TREATMENTS
-from engine.tables.output import QUIET
+from engine.numeric import inner, words
+from engine.tables import AGENT, DISEASE, EVENTS, NBI, NONE, PSYCHOLOGICAL, QUIET, TREATMENTS
 
 (
     E_INJURED,

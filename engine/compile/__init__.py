@@ -1,1 +1,19 @@
-"""."""
+"""A resolved scenario as the arrays that the kernel reads."""
+
+from engine.compile.model import (
+    NOTHING,
+    TABLE_BUILDERS,
+    battle_triage_report,
+    compile_scenario,
+    tilted_severity,
+)
+from engine.compile.network import compile_network
+
+__all__ = [
+    "NOTHING",
+    "TABLE_BUILDERS",
+    "battle_triage_report",
+    "compile_network",
+    "compile_scenario",
+    "tilted_severity",
+]

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical.casualties import FRONTS
-from engine.clinical.survival import HOUR, MINUTE
+from engine.clinical import FRONTS, HOUR, MINUTE
 from engine.compile.rows import floats, ints, model
-from engine.kernel.parameters import (
+from engine.kernel import (
     CLOSEST,
     FACILITIES,
     LEAST_LOADED,
@@ -33,7 +32,7 @@ from engine.kernel.parameters import (
     W_VEHICLES_BACK,
     W_VEHICLES_OUT,
 )
-from engine.scenario.structs import CATEGORIES, POI, Facility, Link, Scenario
+from engine.scenario import CATEGORIES, POI, Facility, Link, Scenario
 from scenarios import catalogue
 
 ALL = 0b11111

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical.casualties import (
+from engine.clinical import (
+    CARE_COOLING,
+    CARE_FLUIDS,
+    CARE_FRACTURE,
+    CARE_MEDICAL,
+    CARE_MUSCULOSKELETAL,
+    CARE_REWARMING,
+    CARE_SURGICAL,
     FLAG_AMPUTATION,
     FLAG_BURN,
     FLAG_EYE,
@@ -30,15 +37,6 @@ from engine.clinical.casualties import (
     PEOPLE,
     RANKS,
 )
-from engine.clinical.treatments import (
-    CARE_COOLING,
-    CARE_FLUIDS,
-    CARE_FRACTURE,
-    CARE_MEDICAL,
-    CARE_MUSCULOSKELETAL,
-    CARE_REWARMING,
-    CARE_SURGICAL,
-)
 from engine.compile.rows import (
     STANDARD,
     WEAPONS,
@@ -51,10 +49,9 @@ from engine.compile.rows import (
     model,
     triage_weights,
 )
-from engine.numeric.elementary import interpreted
-from engine.scenario.derived import incident_types, mix_of, special_types, start_seconds
-from engine.scenario.structs import Scenario
-from engine.tables.columns import MECHANISMS, REGIONS, SEXES, SIDED_REGIONS, SIDES, Table
+from engine.numeric import interpreted
+from engine.scenario import Scenario, incident_types, mix_of, special_types, start_seconds
+from engine.tables import MECHANISMS, REGIONS, SEXES, SIDED_REGIONS, SIDES, Table
 from scenarios import catalogue, tables
 
 

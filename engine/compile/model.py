@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical.casualties import SAMPLE, TYPES, triage_of_sample
+from engine import numeric
+from engine.clinical import SAMPLE, TYPES, triage_of_sample
 from engine.compile.injuries import compile_injuries, compile_people
 from engine.compile.network import compile_care, compile_network, compile_transitions
 from engine.compile.rows import STANDARD, triage_weights
 from engine.compile.survival import compile_survival
-from engine.kernel.parameters import MODEL, PURPOSES
-from engine.numeric import philox
-from engine.scenario.derived import incident_types
-from engine.scenario.structs import Scenario
-from engine.tables.columns import Table
+from engine.kernel import MODEL, PURPOSES
+from engine.scenario import Scenario, incident_types
+from engine.tables import Table
 
 TILT_SAMPLE = 20_000
 TILT_STEPS = 14
@@ -26,7 +25,7 @@ TILT_STEPS = 14
 
 def triage_shares(model_of: Table, row: int) -> list[float]:
     """Shares of T1..T3 among the admitted battle casualties of warfare type `row`, from a fixed sample."""
-    key = np.uint64(philox.key(0, 0, "tilt"))
+    key = np.uint64(numeric.key(0, 0, "tilt"))
     counts = triage_of_sample(TILT_SAMPLE, row, key, model_of, np.zeros(1, SAMPLE))
     total = int(counts.sum())
     return [int(c) / total for c in counts]
@@ -76,7 +75,7 @@ def compile_scenario(s: Scenario, seed: int, replication: int, made: Mapping[str
     m = np.zeros(1, MODEL)
     for name, compile_table in TABLE_BUILDERS.items():
         m[name] = made[name] if name in made else compile_table(s)
-    m["keys"][0] = [philox.key(seed, replication, purpose) for purpose in PURPOSES]
+    m["keys"][0] = [numeric.key(seed, replication, purpose) for purpose in PURPOSES]
     if "severity" in made:
         m["injuries"]["severity"][0] = made["severity"]
     else:

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from engine.clinical.survival import DAY
+from engine import numeric
+from engine.clinical import DAY
 from engine.compile.capacity import compile_capacity
 from engine.compile.rows import (
     STANDARD,
@@ -17,13 +18,18 @@ from engine.compile.rows import (
     model,
     triage_weights,
 )
-from engine.kernel.parameters import CARE, NETWORK, TRANSITIONS
-from engine.numeric import distributions
-from engine.numeric.elementary import interpreted
-from engine.scenario import defaults
-from engine.scenario.derived import incident_types
-from engine.scenario.structs import POI, Distribution, Scenario
-from engine.tables.columns import Table
+from engine.kernel import CARE, NETWORK, TRANSITIONS
+from engine.numeric import interpreted
+from engine.scenario import (
+    POI,
+    Distribution,
+    Scenario,
+    incident_types,
+    link_minutes,
+    mean_of,
+    one_way_minutes,
+)
+from engine.tables import Table
 from scenarios import tables
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
@@ -35,20 +41,20 @@ def duration(d: Distribution) -> tuple[int, float, float, float]:
     """(code, a, b, c) of a distribution for `distributions.continuous`; a lognormal by median and sigma."""
     kind = d.distribution
     if kind == "lognormal":
-        given = distributions.LOGNORMAL if d.median is None else distributions.LOGNORMAL_MEDIAN
+        given = numeric.LOGNORMAL if d.median is None else numeric.LOGNORMAL_MEDIAN
         a, b = (d.mean, d.sd) if d.median is None else (d.median, d.sigma)
         if not a:
-            return distributions.CONSTANT, 0.0, 0.0, 0.0
-        median = distributions.interpreted_distributions.lognormal_median(given, float(a), float(b or 0.0))
-        sigma = distributions.interpreted_distributions.lognormal_sigma(given, float(a), float(b or 0.0))
-        return distributions.LOGNORMAL_MEDIAN, median, sigma, 0.0
+            return numeric.CONSTANT, 0.0, 0.0, 0.0
+        median = numeric.interpreted_distributions.lognormal_median(given, float(a), float(b or 0.0))
+        sigma = numeric.interpreted_distributions.lognormal_sigma(given, float(a), float(b or 0.0))
+        return numeric.LOGNORMAL_MEDIAN, median, sigma, 0.0
     if kind == "triangular":
-        return distributions.TRIANGULAR, float(d.low or 0), float(d.mode or 0), float(d.high or 0)
+        return numeric.TRIANGULAR, float(d.low or 0), float(d.mode or 0), float(d.high or 0)
     code = {
-        "constant": distributions.CONSTANT,
-        "exponential": distributions.EXPONENTIAL,
-        "gamma": distributions.GAMMA,
-        "erlang": distributions.ERLANG,
+        "constant": numeric.CONSTANT,
+        "exponential": numeric.EXPONENTIAL,
+        "gamma": numeric.GAMMA,
+        "erlang": numeric.ERLANG,
     }[kind]
     return code, float(d.mean or 0), float(d.sd or d.k or 0), 0.0
 
@@ -58,12 +64,10 @@ def compile_network(s: Scenario) -> Table:
     index = {f.id: k for k, f in enumerate(s.facilities)}
     pools = {v.id for v in s.vehicles} if s.routing == "clock" else set()  # loading is counted one by one
     times = [
-        defaults.one_way_minutes(link, s.vehicles)
-        if link.vehicle in pools
-        else defaults.link_minutes(link, s.vehicles)
+        one_way_minutes(link, s.vehicles) if link.vehicle in pools else link_minutes(link, s.vehicles)
         for link in s.links
     ]
-    order = sorted(range(len(s.links)), key=lambda k: (defaults.mean_of(times[k]), k))
+    order = sorted(range(len(s.links)), key=lambda k: (mean_of(times[k]), k))
     first = np.full(len(s.fronts), -1, np.int64)
     onward = np.full((len(s.facilities), len(s.fronts)), -1, np.int64)
     for k in reversed(order):
@@ -101,14 +105,14 @@ def compile_network(s: Scenario) -> Table:
         next_link=onward,
         origin=ints(-1 if link.origin == POI else index[link.origin] for link in s.links),
         destination=ints(index[link.destination] for link in s.links),
-        minutes=floats(defaults.mean_of(t) for t in times),
+        minutes=floats(mean_of(t) for t in times),
         kind=ints(c[0] for c in codes),
         travel=floats(c[1:] for c in codes),
         slowdown=floats(1.0 if high else 1.0 / mobility for high in strategic),
         delay=floats(delay if link.origin == POI else 0.0 for link in s.links),
         service_kind=np.array([[t[0] for t in row] for row in services], np.int64),
         service=np.array([[t[1:] for t in row] for row in services], np.float64),
-        **compile_capacity(s, order, [defaults.mean_of(t) for t in times]),
+        **compile_capacity(s, order, [mean_of(t) for t in times]),
     )
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical.casualties import TYPES
-from engine.numeric.elementary import interpreted
-from engine.scenario.structs import Scenario
-from engine.tables.columns import Table
+from engine.clinical import TYPES
+from engine.numeric import interpreted
+from engine.scenario import Scenario
+from engine.tables import Table
 from scenarios import tables
 
 WEAPONS = ("explosion", "gunshot", "other")

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from engine.clinical.survival import SURVIVAL
+from engine.clinical import SURVIVAL
 from engine.compile.rows import filled, floats, model, normal_cdf
-from engine.numeric.elementary import interpreted
-from engine.scenario.structs import Scenario
-from engine.tables.columns import Table
+from engine.numeric import interpreted
+from engine.scenario import Scenario
+from engine.tables import Table
 from scenarios import tables
 
 

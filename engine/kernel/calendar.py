@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.numeric.jit import inner
+from engine.numeric import inner
 
 ENTRIES = 1 << 21
 """Of each tier at the most."""

@@ -12,16 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical.casualties import identify, ill, person, unit, wounded, wounded_in_brief
-from engine.clinical.survival import DAY, HOUR, death_time, fate_of_ill, fate_of_wounded
-from engine.clinical.treatments import (
+from engine.clinical import (
+    DAY,
     E_ARRIVED,
     E_DEPARTED,
     E_IN_CARE,
     E_STAGED,
     E_TRIAGED,
     E_WAITING,
+    HOUR,
+    death_time,
+    fate_of_ill,
+    fate_of_wounded,
+    identify,
+    ill,
     log_event,
+    person,
+    unit,
+    wounded,
+    wounded_in_brief,
 )
 from engine.kernel.calendar import BUCKETS, FAR, FRONT, next_time, suit, take_first
 from engine.kernel.parameters import (
@@ -117,9 +126,8 @@ from engine.kernel.state import (
     schedule,
 )
 from engine.kernel.transport import fill, lift, pick_up, serve_way, unbook, use_pool
-from engine.numeric.jit import entry, inner
-from engine.numeric.philox import words
-from engine.tables.columns import (
+from engine.numeric import entry, inner, words
+from engine.tables import (
     ARRIVES,
     AT_HORIZON,
     AT_POI,
@@ -127,11 +135,13 @@ from engine.tables.columns import (
     EN_ROUTE,
     IN_CARE,
     NONE,
+    PATIENTS,
     PSYCHOLOGICAL,
+    QUIET,
     RTD,
+    SLOTS,
     WOUNDED,
 )
-from engine.tables.output import PATIENTS, QUIET, SLOTS
 
 STEPS = 400_000
 """Entries of the calendar after which the kernel returns, so that Ctrl-C works."""

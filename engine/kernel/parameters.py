@@ -4,11 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical.casualties import FRONTS, INJURIES, PEOPLE, TYPES, unit
-from engine.clinical.survival import MINUTE, SURVIVAL
-from engine.numeric.distributions import TRIANGULAR, continuous
-from engine.numeric.jit import inner
-from engine.numeric.philox import words
+from engine.clinical import FRONTS, INJURIES, MINUTE, PEOPLE, SURVIVAL, TYPES, unit
+from engine.numeric import TRIANGULAR, continuous, inner, words
 
 PURPOSES = ("care", "injury", "person", "survival", "travel", "vehicles")
 """Purposes of the random streams: Model.keys holds their keys in this order."""

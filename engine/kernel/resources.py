@@ -7,7 +7,7 @@ where the scenario allows bumping, and the bumped one resumes before the others 
 import math
 from typing import Any
 
-from engine.clinical.survival import set_factor
+from engine.clinical import set_factor
 from engine.kernel.parameters import R_BAY, R_ICU, R_PLACE, R_TABLE, R_WARD, RESOURCES, UNLIMITED
 from engine.kernel.stages import S_AID, S_RESUME, S_TREAT, S_TREATED, bump, start_wait
 from engine.kernel.state import (
@@ -24,8 +24,8 @@ from engine.kernel.state import (
     schedule,
     take_promise,
 )
-from engine.numeric.jit import inner
-from engine.tables.columns import WOUNDED
+from engine.numeric import inner
+from engine.tables import WOUNDED
 
 SURGED, BLOODLESS = 1, 2
 """Bits of the value of a grant in a journal."""

@@ -12,19 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical.casualties import FLAG_FRACTURE, pick, type_row, unit
-from engine.clinical.survival import (
-    MINUTE,
-    death_time,
-    late_death,
-    rescue,
-    resuscitation_effect,
-    set_factor,
-    set_rate,
-    slow,
-    start_recovery,
-)
-from engine.clinical.treatments import (
+from engine import numeric
+from engine.clinical import (
     E_AID,
     E_ARRIVED,
     E_BUMPED,
@@ -57,7 +46,9 @@ from engine.clinical.treatments import (
     E_WAITING,
     E_WARD,
     EFFECTIVE,
+    FLAG_FRACTURE,
     INEFFECTIVE,
+    MINUTE,
     SUPPORTIVE,
     T_CRITICAL_CARE,
     T_DECONTAMINATION,
@@ -67,11 +58,22 @@ from engine.clinical.treatments import (
     Z_CARE,
     care_of_ill,
     care_of_wounded,
+    death_time,
     first_aid,
+    late_death,
     log_event,
     log_treatment,
+    pick,
+    rescue,
     resuscitate,
+    resuscitation_effect,
+    set_factor,
+    set_rate,
+    slow,
+    start_recovery,
     start_surgery,
+    type_row,
+    unit,
     vitals,
 )
 from engine.kernel.parameters import (
@@ -95,10 +97,8 @@ from engine.kernel.parameters import (
     service,
     way_time,
 )
-from engine.numeric import elementary
-from engine.numeric.jit import inner
-from engine.numeric.philox import words
-from engine.tables.columns import (
+from engine.numeric import inner, words
+from engine.tables import (
     AGENT,
     AT_POI,
     DEATH_HIT,
@@ -111,13 +111,14 @@ from engine.tables.columns import (
     DOW,
     EN_ROUTE,
     EVACUATED,
+    EVENTS_KEPT,
     KIA,
     NBI,
     NONE,
+    QUIET,
     RTD,
     WOUNDED,
 )
-from engine.tables.output import EVENTS_KEPT, QUIET
 
 # Stages: what is due next.
 (
@@ -402,9 +403,7 @@ def begin_way(o: Any, i: Any, s: Any, m: Any, who: Any) -> None:
     start = np.float64(p.onset)
     s.way = m.network.poi_way[p.front]
     a, _, _, _ = words(m.keys[Z_CARE], who[0], who[1], 0)
-    delay = elementary.exp(
-        m.survival.aid_delay[0] + m.survival.aid_delay[1] * elementary.normal_quantile(unit(a))
-    )
+    delay = numeric.exp(m.survival.aid_delay[0] + m.survival.aid_delay[1] * numeric.normal_quantile(unit(a)))
     s.aid_at = start + delay * m.care.aid_slowdown[0] * MINUTE if p.kind <= NBI else math.inf
     leg = leg_time(m.network.first_link[p.front], 0, start, m, who)
     if m.transitions.used[0]:
@@ -605,7 +604,7 @@ def _surgery(o: Any, i: Any, s: Any, now: Any, m: Any, who: Any) -> None:
         minutes = service(m, s.facility, S_SURGERY_TIME, m.care.icu, unit(a))
     else:
         median = m.care.surgery[0 if m.network.role[s.facility] <= 2 else 1, _band(p.iss)]
-        minutes = elementary.exp(median + m.care.surgery_sigma[0] * elementary.normal_quantile(unit(a)))
+        minutes = numeric.exp(median + m.care.surgery_sigma[0] * numeric.normal_quantile(unit(a)))
     s.operated_here = 1
     if s.operated:
         log_event(o, i, now, s.facility, E_DEFINITIVE_STARTED, 0)

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical.casualties import FRONTS
-from engine.clinical.survival import STATE
+from engine.clinical import FRONTS, STATE
 from engine.kernel.calendar import CALENDAR, enter, set_up
 from engine.kernel.parameters import CANDIDATES, FACILITIES, POOLS, RESOURCES, WAYS
-from engine.numeric.jit import inner
-from engine.tables.output import SLOTS
+from engine.numeric import inner
+from engine.tables import SLOTS
 
 JOURNAL = 1 << 23
 SAMPLE_ROWS = 50_000

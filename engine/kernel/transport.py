@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical.casualties import unit
-from engine.clinical.survival import DAY, death_time
+from engine.clinical import DAY, death_time, unit
 from engine.kernel.parameters import (
     CLOSEST,
     LEAST_LOADED,
@@ -40,8 +39,7 @@ from engine.kernel.state import (
     schedule,
     take_promise,
 )
-from engine.numeric.jit import inner
-from engine.numeric.philox import words
+from engine.numeric import inner, words
 
 NOWHERE = -1
 MANY = 1 << 30

@@ -1,1 +1,32 @@
-"""."""
+"""What a planner reads: measures of patients, of resources and of the whole run."""
+
+from engine.measures.files import encode_run_table, run_arrow_table, table_rows
+from engine.measures.patients import Measures
+from engine.measures.resources import FlowMeasures, Statistics
+from engine.measures.whole_run import (
+    MEASURES,
+    RUN_COLUMNS,
+    RunTable,
+    facilities_table,
+    find_measures,
+    flow_of,
+    measures_table,
+    summary,
+)
+
+__all__ = [
+    "MEASURES",
+    "RUN_COLUMNS",
+    "FlowMeasures",
+    "Measures",
+    "RunTable",
+    "Statistics",
+    "encode_run_table",
+    "facilities_table",
+    "find_measures",
+    "flow_of",
+    "measures_table",
+    "run_arrow_table",
+    "summary",
+    "table_rows",
+]

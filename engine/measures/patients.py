@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.scenario.structs import Scenario
-from engine.tables.columns import (
+from engine.scenario import Scenario
+from engine.tables import (
     DIED_NONBATTLE,
     DOW,
     EVENTS,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.scenario.structs import Facility, Scenario, Vehicle
+from engine.scenario import Facility, Scenario, Vehicle
 from scenarios import tables
 
 RESOURCES = ("triage_teams", "treatment_bays", "operating_tables", "icu_beds", "ward_beds", "places")

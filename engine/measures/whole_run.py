@@ -11,13 +11,12 @@ import numpy as np
 
 from engine.measures.patients import SHARES
 from engine.measures.resources import CATEGORIES, RESOURCES, FlowMeasures, intervals
-from engine.records.formats.flat import Column
-from engine.scenario.derived import Scenario, start_seconds
-from engine.tables.columns import STATUSES, STREAMS, Table
+from engine.records import Column
+from engine.scenario import Scenario, start_seconds
+from engine.tables import STATUSES, STREAMS, Table
 
 if TYPE_CHECKING:
-    from engine.run.merging import Merged
-    from engine.run.simulation import Simulation
+    from engine.run import Merged, Simulation
 
 SCOPES = ("run", "category", "front", "place", "resource", "transport", "vehicle", "role")
 """What a row of `measures` is about; the columns that name it are filled, the others null."""

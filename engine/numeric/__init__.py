@@ -1,1 +1,47 @@
-"""."""
+"""Numbers that are the same on every machine: draws, elementary functions, distributions, and the kernel cache."""
+
+from engine.numeric.distributions import (
+    CONSTANT,
+    ERLANG,
+    EXPONENTIAL,
+    GAMMA,
+    LOGNORMAL,
+    LOGNORMAL_MEDIAN,
+    TRIANGULAR,
+    binomial,
+    continuous,
+    interpreted_distributions,
+    lognormal_median,
+    lognormal_sigma,
+    poisson,
+)
+from engine.numeric.elementary import exp, interpreted, log, normal_quantile
+from engine.numeric.jit import entry, inner, is_cold
+from engine.numeric.philox import cell, key, uniform, words
+
+__all__ = [
+    "CONSTANT",
+    "ERLANG",
+    "EXPONENTIAL",
+    "GAMMA",
+    "LOGNORMAL",
+    "LOGNORMAL_MEDIAN",
+    "TRIANGULAR",
+    "binomial",
+    "cell",
+    "continuous",
+    "entry",
+    "exp",
+    "inner",
+    "interpreted",
+    "interpreted_distributions",
+    "is_cold",
+    "key",
+    "log",
+    "lognormal_median",
+    "lognormal_sigma",
+    "normal_quantile",
+    "poisson",
+    "uniform",
+    "words",
+]

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from engine.arrivals import generate
-from engine.compile import model
-from engine.measures import whole_run
-from engine.records.code_tables import CodedText
-from engine.run.simulation import DEFAULT_CHUNK, Simulation
-from engine.scenario.derived import Scenario
+from engine.arrivals import plan_arrivals
+from engine.compile import TABLE_BUILDERS, tilted_severity
+from engine.measures import find_measures
+from engine.records import CodedText
+from engine.run import DEFAULT_CHUNK, Simulation
+from engine.scenario import Scenario
 from scenarios import catalogue
 
 
@@ -27,11 +27,11 @@ def diagnoses(_: Any) -> tuple[tuple[CodedText, ...], tuple[CodedText, ...]]:
 
 
 BUILDERS: dict[str, Callable[[Any], Any]] = {
-    **model.TABLE_BUILDERS,
+    **TABLE_BUILDERS,
     "names": names,
     "diagnoses": diagnoses,
-    "arrivals": generate.plan_arrivals,
-    "severity": model.tilted_severity,
+    "arrivals": plan_arrivals,
+    "severity": tilted_severity,
 }
 """What makes each kind of value of a scenario."""
 
@@ -41,4 +41,4 @@ def measures(s: Scenario, seed: int, replication: int, made: Mapping[str, Any]) 
     simulation = Simulation(s, seed, replication, DEFAULT_CHUNK, made)
     for _ in simulation:
         pass
-    return msgspec.json.encode(whole_run.find_measures(simulation, s).summary)
+    return msgspec.json.encode(find_measures(simulation, s).summary)

@@ -17,7 +17,7 @@ import zstandard
 from msgspec.structs import replace
 
 from engine.identity import catalogue_version, engine_version
-from engine.scenario.structs import Scenario
+from engine.scenario import Scenario
 
 Namespace = Literal["configuration", "demographics", "medical", "computation"]
 NAMESPACES: tuple[Namespace, ...] = get_args(Namespace)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.scenario.derived import incident_types, special_types
-from engine.tables import columns as c
+from engine import tables
+from engine.scenario import incident_types, special_types
 from scenarios import catalogue
 
 Codes = NDArray[np.integer[Any]]
@@ -118,7 +118,7 @@ class CodeTables:
             return Pool(
                 2 * len(self.nations),
                 lambda group: getattr(
-                    catalogue.names(self.nations[group // 2]), f"{c.SEXES[group % 2]}_{part}"
+                    catalogue.names(self.nations[group // 2]), f"{tables.SEXES[group % 2]}_{part}"
                 ),
             )
 
@@ -135,9 +135,9 @@ class CodeTables:
         self._first_day = 0
         self._clocks: NDArray[np.bytes_] | None = None
 
-    def incident_type_codes(self, patients: c.Table) -> Codes:
+    def incident_type_codes(self, patients: tables.Table) -> Codes:
         """Indices of `incident_types`: the event's type in a special event, else the warfare type."""
-        special = patients["special"] != c.NONE
+        special = patients["special"] != tables.NONE
         own = self._special_types[optional_codes(patients["special"], len(self._special_types) - 1)]
         return np.where(special, own, optional_codes(patients["type"], len(self.incident_types) - 1))
 
@@ -183,7 +183,7 @@ class CodeTables:
         return out.view("S20")
 
 
-def uuids(patients: c.Table) -> NDArray[np.bytes_]:
+def uuids(patients: tables.Table) -> NDArray[np.bytes_]:
     """The ids of `patients` as UUID texts, dtype S36."""
     words = np.empty((len(patients), 2), ">u8")
     words[:, 0] = patients["id_hi"]
@@ -219,11 +219,11 @@ _FOUR_DIGITS = np.array([f"{value:04d}" for value in range(10_000)], "S4")
 _ISS_REGION = np.array([0, 1, 1, 1, 0, 2, 3, 4, 4], np.uint8)
 """ISS_REGIONS code of each of REGIONS, skin wounds apart."""
 
-_EXTERNAL = c.ISS_REGIONS.index("external")
-_SKIN = np.array([region not in ("eyes", "ears", "face") for region in c.REGIONS])
+_EXTERNAL = tables.ISS_REGIONS.index("external")
+_SKIN = np.array([region not in ("eyes", "ears", "face") for region in tables.REGIONS])
 
 
-def iss_regions(wounds: c.Table) -> NDArray[np.uint8]:
+def iss_regions(wounds: tables.Table) -> NDArray[np.uint8]:
     """ISS_REGIONS code of each wound: AIS 1 outside the face is a skin wound, so 'external' (MODEL section 3)."""
     region = wounds["region"]
     skin = (wounds["ais"] == 1) & _SKIN.take(region)
@@ -237,7 +237,7 @@ def iss_region(region: int, ais: int) -> int:
 
 def facility_codes(facility: Codes) -> Codes:
     """Indices of `Lexicon.facilities` and `.roles`: EN_ROUTE is 0, AT_POI 1, then the scenario's facilities."""
-    return facility.astype(np.int64) - c.EN_ROUTE
+    return facility.astype(np.int64) - tables.EN_ROUTE
 
 
 def optional_codes(codes: Codes, length: int) -> Codes:

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
+from engine import tables as layouts
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     CodeTables,
@@ -24,7 +25,6 @@ from engine.records.code_tables import (
     service_numbers,
     uuids,
 )
-from engine.tables import columns as c
 
 Time = Annotated[str, Meta(description="ISO 8601, UTC, to the second", extra={"unit": "time"})]
 Place = Annotated[str, Meta(description="id of a facility, 'POI' (point of injury) or 'en route'")]
@@ -40,7 +40,7 @@ class Demographics(Struct, gc=False):
 
     given_name: Annotated[str, _is("given name, Latin letters, usual in the nation")]
     family_name: Annotated[str, _is("family name, Latin letters, usual in the nation")]
-    sex: Annotated[str, _is("sex", codes=c.SEXES)]
+    sex: Annotated[str, _is("sex", codes=layouts.SEXES)]
     birth_date: Annotated[str, _is("date of birth, ISO 8601", "date")]
     age: Annotated[int, _is("age when injured or falling ill", "years")]
     rank: Annotated[str, _is("rank in the nation's own words")]
@@ -72,10 +72,10 @@ class Coded(Struct, gc=False):
 class Wound(Struct, gc=False):
     """One wound by a weapon."""
 
-    region: Annotated[str, _is("body region", codes=c.REGIONS)]
-    side: Annotated[str, _is("side of the body, empty where the region has none", codes=c.SIDES)]
+    region: Annotated[str, _is("body region", codes=layouts.REGIONS)]
+    side: Annotated[str, _is("side of the body, empty where the region has none", codes=layouts.SIDES)]
     ais: Annotated[int, _is("Abbreviated Injury Scale severity, 1 minor to 6 not survivable")]
-    iss_region: Annotated[str, _is("body region as the ISS counts it", codes=c.ISS_REGIONS)]
+    iss_region: Annotated[str, _is("body region as the ISS counts it", codes=layouts.ISS_REGIONS)]
     code: Annotated[str, _is("ICD-10-CM code")]
     display: Annotated[str, _is("the code's words in ICD-10-CM")]
 
@@ -84,10 +84,13 @@ class Injury(Struct, gc=False):
     """What is wrong with the casualty."""
 
     category: Annotated[
-        str, _is("battle injury (CBRN by the enemy included), non-battle injury or disease", codes=c.STREAMS)
+        str,
+        _is(
+            "battle injury (CBRN by the enemy included), non-battle injury or disease", codes=layouts.STREAMS
+        ),
     ]
-    kind: Annotated[str, _is("what describes the casualty: wounds, agent, illness ...", codes=c.KINDS)]
-    mechanism: Annotated[str, _is("mechanism of the injury", codes=c.MECHANISMS)]
+    kind: Annotated[str, _is("what describes the casualty: wounds, agent, illness ...", codes=layouts.KINDS)]
+    mechanism: Annotated[str, _is("mechanism of the injury", codes=layouts.MECHANISMS)]
     at: Annotated[str, _is("when injured, exposed or fallen ill", "time")]
     onset: Annotated[str, _is("when symptoms began: `at`, later for agents with delayed onset", "time")]
     external_cause: Annotated[Coded | None, _is("external cause of the injury, null where none is coded")]
@@ -105,16 +108,16 @@ class AssignedTriage(Struct, gc=False):
 
     at: Annotated[str, _is("when", "time")]
     facility: Annotated[str, _is("where: id of a facility, 'POI' or 'en route'")]
-    category: Annotated[str, _is("category assigned", codes=c.TRIAGE)]
+    category: Annotated[str, _is("category assigned", codes=layouts.TRIAGE)]
 
 
 class Triage(Struct, gc=False):
     """Triage: the truth, and what was thought of it at each place."""
 
-    true: Annotated[str, _is("true category: T1 immediate, T2 urgent, T3 delayed", codes=c.TRIAGE)]
+    true: Annotated[str, _is("true category: T1 immediate, T2 urgent, T3 delayed", codes=layouts.TRIAGE)]
     precedence: Annotated[
         str | None,
-        _is("precedence of the first evacuation request, null without request", codes=c.PRECEDENCES),
+        _is("precedence of the first evacuation request, null without request", codes=layouts.PRECEDENCES),
     ]
     assigned: Annotated[list[AssignedTriage], _is("categories assigned, in the order of time")]
 
@@ -122,7 +125,7 @@ class Triage(Struct, gc=False):
 class Treatment(Struct, gc=False):
     """One treatment."""
 
-    treatment: Annotated[str, _is("what was done", codes=c.TREATMENTS)]
+    treatment: Annotated[str, _is("what was done", codes=layouts.TREATMENTS)]
     facility: Annotated[str, _is("where: id of a facility, 'POI' or 'en route'")]
     start: Annotated[str, _is("begin", "time")]
     end: Annotated[str | None, _is("end, null if it had none", "time")]
@@ -130,7 +133,7 @@ class Treatment(Struct, gc=False):
         str,
         _is(
             "'effective': acted on what would have killed; 'ineffective': meant to and did not; else 'supportive'",
-            codes=c.EFFECTS,
+            codes=layouts.EFFECTS,
         ),
     ]
     wound: Annotated[int | None, _is("index in `injury.wounds`, null if it treats no single wound")]
@@ -140,7 +143,7 @@ class Event(Struct, gc=False, omit_defaults=True):
     """One change of state. `name`, `role`, `detail` and `waiting_for` are left out where they say nothing."""
 
     at: Annotated[str, _is("when", "time")]
-    event: Annotated[str, _is("what happened", codes=c.EVENTS)]
+    event: Annotated[str, _is("what happened", codes=layouts.EVENTS)]
     facility: Annotated[str, _is("where: id of a facility, 'POI' or 'en route'")]
     name: Annotated[str | None, _is("name of the facility, left out where the scenario gives none")] = None
     role: Annotated[
@@ -150,14 +153,14 @@ class Event(Struct, gc=False, omit_defaults=True):
         str | None,
         _is(
             "category assigned by `triaged`, precedence of `evacuation_requested`; left out of others",
-            codes=c.TRIAGE + c.PRECEDENCES,
+            codes=layouts.TRIAGE + layouts.PRECEDENCES,
         ),
     ] = None
     waiting_for: Annotated[
         str | None,
         _is(
             "what is waited for from here on: a finite resource or transport; left out of all but `waiting`",
-            codes=c.AWAITED,
+            codes=layouts.AWAITED,
         ),
     ] = None
 
@@ -178,14 +181,17 @@ class Vitals(Struct, gc=False):
 class Outcome(Struct, gc=False):
     """How it ended."""
 
-    status: Annotated[str, _is("outcome", codes=c.STATUSES)]
+    status: Annotated[str, _is("outcome", codes=layouts.STATUSES)]
     at: Annotated[str, _is("when the outcome was fixed", "time")]
     facility: Annotated[str, _is("where: id of a facility, 'POI' or 'en route'")]
-    cause_of_death: Annotated[str | None, _is("cause of death, null for the living", codes=c.DEATH_CAUSES)]
+    cause_of_death: Annotated[
+        str | None, _is("cause of death, null for the living", codes=layouts.DEATH_CAUSES)
+    ]
     waiting_for: Annotated[
         str | None,
         _is(
-            "what the dead, or those in care at the horizon, were waiting for, else null", codes=c.WAITING_FOR
+            "what the dead, or those in care at the horizon, were waiting for, else null",
+            codes=layouts.WAITING_FOR,
         ),
     ]
     rtd_within_72h: Annotated[bool, _is("returned to duty within 72 h of the injury")]
@@ -212,15 +218,15 @@ def _by_detail(meanings: dict[str, tuple[str, ...]]) -> tuple[str | None, ...]:
     """Texts of an event's code of detail, at 8 * kind + detail, where `meanings` has the kind."""
     return tuple(
         (meanings.get(kind, ())[detail : detail + 1] or ("",))[0] or None
-        for kind in c.EVENTS
+        for kind in layouts.EVENTS
         for detail in range(8)
     )
 
 
-EVENT_DETAILS = _by_detail({"triaged": c.TRIAGE, "evacuation_requested": c.PRECEDENCES})
+EVENT_DETAILS = _by_detail({"triaged": layouts.TRIAGE, "evacuation_requested": layouts.PRECEDENCES})
 """Texts of an event's `detail`, at 8 * kind + detail."""
 
-EVENT_AWAITED = _by_detail({"waiting": c.AWAITED})
+EVENT_AWAITED = _by_detail({"waiting": layouts.AWAITED})
 """Texts of an event's `waiting_for`, at 8 * kind + detail."""
 
 
@@ -236,7 +242,7 @@ def collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def portion(chunk: c.Chunk, first: int, stop: int) -> c.Chunk:
+def portion(chunk: layouts.Chunk, first: int, stop: int) -> layouts.Chunk:
     """Patients first to stop - 1 of `chunk` (fewer at its end) with their rows, as a chunk of its own."""
     patients = chunk.patients[first:stop].copy()
     tables = []
@@ -252,16 +258,16 @@ def portion(chunk: c.Chunk, first: int, stop: int) -> c.Chunk:
         patients[column] -= start
         tables.append(rows)
     last = chunk.last and first + len(patients) == len(chunk)
-    return c.Chunk(chunk.number, chunk.first + first, last, patients, *tables)
+    return layouts.Chunk(chunk.number, chunk.first + first, last, patients, *tables)
 
 
-def build_patients(chunk: c.Chunk, lexicon: CodeTables) -> list[Patient]:
+def build_patients(chunk: layouts.Chunk, lexicon: CodeTables) -> list[Patient]:
     """The patients of `chunk` as records, in its order."""
     with collector_off():
         return _build(chunk, lexicon)
 
 
-def _build(chunk: c.Chunk, lexicon: CodeTables) -> list[Patient]:
+def _build(chunk: layouts.Chunk, lexicon: CodeTables) -> list[Patient]:
     patients = chunk.patients
     timelines = _grouped(_events(chunk.events, lexicon), patients["event_end"])
     triages = [_triage(timeline) for timeline in timelines]
@@ -300,7 +306,7 @@ def _build(chunk: c.Chunk, lexicon: CodeTables) -> list[Patient]:
             _demographics(patients, lexicon),
             _incidents(patients, lexicon),
             _injuries(chunk, lexicon),
-            _look_up(c.TRIAGE, patients["triage"]),
+            _look_up(layouts.TRIAGE, patients["triage"]),
             triages,
             _grouped(_treatments(chunk.treatments, lexicon), patients["treatment_end"]),
             timelines,
@@ -329,7 +335,7 @@ def _grouped(rows: list[Any], ends: "np.ndarray[Any, Any]") -> list[list[Any]]:
     return [rows[start:end] for start, end in pairwise([0, *ends.tolist()])]
 
 
-def _demographics(patients: c.Table, lexicon: CodeTables) -> Iterator[Demographics]:
+def _demographics(patients: layouts.Table, lexicon: CodeTables) -> Iterator[Demographics]:
     nation = patients["nation"].astype(np.int64)
     by_sex = 2 * nation + patients["sex"]
     pools = (
@@ -347,7 +353,7 @@ def _demographics(patients: c.Table, lexicon: CodeTables) -> Iterator[Demographi
         Demographics,
         given,
         family,
-        _look_up(c.SEXES, patients["sex"]),
+        _look_up(layouts.SEXES, patients["sex"]),
         _texts(lexicon.dates(patients["birth"].astype(np.int64))),
         patients["age"].tolist(),
         rank,
@@ -359,7 +365,7 @@ def _demographics(patients: c.Table, lexicon: CodeTables) -> Iterator[Demographi
     )
 
 
-def _incidents(patients: c.Table, lexicon: CodeTables) -> Iterator[Incident]:
+def _incidents(patients: layouts.Table, lexicon: CodeTables) -> Iterator[Incident]:
     return map(
         Incident,
         _texts(hexadecimal(patients["incident"])),
@@ -377,15 +383,15 @@ def _coded(code: str | None, display: str | None) -> Coded | None:
     return None if code is None or display is None else Coded(code, display)
 
 
-def _injuries(chunk: c.Chunk, lexicon: CodeTables) -> Iterator[Injury]:
+def _injuries(chunk: layouts.Chunk, lexicon: CodeTables) -> Iterator[Injury]:
     patients = chunk.patients
     causes = list(map(_coded, lexicon.cause_codes, lexicon.cause_displays))
     diagnoses = list(map(_coded, lexicon.condition_codes, lexicon.condition_displays))
     return map(
         Injury,
-        _look_up(c.STREAMS, patients["stream"]),
-        _look_up(c.KINDS, patients["kind"]),
-        _look_up(c.MECHANISMS, patients["mechanism"]),
+        _look_up(layouts.STREAMS, patients["stream"]),
+        _look_up(layouts.KINDS, patients["kind"]),
+        _look_up(layouts.MECHANISMS, patients["mechanism"]),
         _texts(lexicon.instants(patients["time"])),
         _texts(lexicon.instants(patients["onset"])),
         _look_up(causes, optional_codes(patients["cause"], len(causes) - 1)),
@@ -397,21 +403,21 @@ def _injuries(chunk: c.Chunk, lexicon: CodeTables) -> Iterator[Injury]:
     )
 
 
-def _wounds(wounds: c.Table, lexicon: CodeTables) -> list[Wound]:
+def _wounds(wounds: layouts.Table, lexicon: CodeTables) -> list[Wound]:
     return list(
         map(
             Wound,
-            _look_up(c.REGIONS, wounds["region"]),
-            _look_up(c.SIDES, wounds["side"]),
+            _look_up(layouts.REGIONS, wounds["region"]),
+            _look_up(layouts.SIDES, wounds["side"]),
             wounds["ais"].tolist(),
-            _look_up(c.ISS_REGIONS, iss_regions(wounds)),
+            _look_up(layouts.ISS_REGIONS, iss_regions(wounds)),
             _look_up(lexicon.condition_codes, wounds["condition"]),
             _look_up(lexicon.condition_displays, wounds["condition"]),
         )
     )
 
 
-def _treatments(treatments: c.Table, lexicon: CodeTables) -> list[Treatment]:
+def _treatments(treatments: layouts.Table, lexicon: CodeTables) -> list[Treatment]:
     ends = [
         text if end >= 0 else None
         for text, end in zip(
@@ -421,24 +427,24 @@ def _treatments(treatments: c.Table, lexicon: CodeTables) -> list[Treatment]:
     return list(
         map(
             Treatment,
-            _look_up(c.TREATMENTS, treatments["kind"]),
+            _look_up(layouts.TREATMENTS, treatments["kind"]),
             _look_up(lexicon.facilities, facility_codes(treatments["facility"])),
             _texts(lexicon.instants(treatments["start"])),
             ends,
-            _look_up(c.EFFECTS, treatments["effect"]),
-            _optional(range(c.NONE), treatments["wound"]),
+            _look_up(layouts.EFFECTS, treatments["effect"]),
+            _optional(range(layouts.NONE), treatments["wound"]),
         )
     )
 
 
-def _events(events: c.Table, lexicon: CodeTables) -> list[Event]:
+def _events(events: layouts.Table, lexicon: CodeTables) -> list[Event]:
     facility = facility_codes(events["facility"])
     detail = 8 * events["kind"].astype(np.int64) + (events["detail"] & 7)
     return list(
         map(
             Event,
             _texts(lexicon.instants(events["at"])),
-            _look_up(c.EVENTS, events["kind"]),
+            _look_up(layouts.EVENTS, events["kind"]),
             _look_up(lexicon.facilities, facility),
             _look_up(lexicon.facility_names, facility),
             _look_up(lexicon.roles, facility),
@@ -458,7 +464,7 @@ def _triage(timeline: list[Event]) -> tuple[str | None, list[AssignedTriage]]:
     ]
 
 
-def _vitals(vitals: c.Table, lexicon: CodeTables) -> list[Vitals]:
+def _vitals(vitals: layouts.Table, lexicon: CodeTables) -> list[Vitals]:
     return list(
         map(
             Vitals,
@@ -474,14 +480,14 @@ def _vitals(vitals: c.Table, lexicon: CodeTables) -> list[Vitals]:
     )
 
 
-def _outcomes(patients: c.Table, lexicon: CodeTables) -> Iterator[Outcome]:
+def _outcomes(patients: layouts.Table, lexicon: CodeTables) -> Iterator[Outcome]:
     return map(
         Outcome,
-        _look_up(c.STATUSES, patients["status"]),
+        _look_up(layouts.STATUSES, patients["status"]),
         _texts(lexicon.instants(patients["closed"])),
         _look_up(lexicon.facilities, facility_codes(patients["facility"])),
-        _optional(c.DEATH_CAUSES, patients["death_cause"]),
-        _optional(c.WAITING_FOR, patients["waiting_for"]),
+        _optional(layouts.DEATH_CAUSES, patients["death_cause"]),
+        _optional(layouts.WAITING_FOR, patients["waiting_for"]),
         patients["rtd72"].astype(bool).tolist(),
     )
 

@@ -15,13 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kernel.parameters import RESOURCES
-from engine.measures.patients import Measures
-from engine.measures.resources import FlowMeasures, Statistics
+from engine.kernel import RESOURCES
+from engine.measures import FlowMeasures, Measures, Statistics
 from engine.run.partition import Fronts, Owners, owners
 from engine.run.simulation import End
-from engine.scenario.structs import Scenario
-from engine.tables.columns import ENDS, LEFT, PATIENT, TABLES, Chunk, Table, numbered
+from engine.scenario import Scenario
+from engine.tables import ENDS, LEFT, PATIENT, TABLES, Chunk, Table, numbered
 
 _SUMS = ("arrived", "refused", "bypassed")
 """Counts that also facilities without limit have, of patients of several shards."""

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrivals import generate
-from engine.clinical.survival import DAY
-from engine.compile.network import compile_network
-from engine.kernel.parameters import RESOURCES, W_HIT
-from engine.scenario.structs import Scenario
-from engine.tables.columns import Table
+from engine.arrivals import expected_arrivals, plan_arrivals
+from engine.clinical import DAY
+from engine.compile import compile_network
+from engine.kernel import RESOURCES, W_HIT
+from engine.scenario import Scenario
+from engine.tables import Table
 
 Fronts = tuple[int, ...]
 Thing = tuple[str, int]
@@ -64,7 +64,7 @@ def partition_fronts(scenario: Scenario, number: int) -> list[Fronts]:
     At most as many groups as components.
     """
     expected = dict.fromkeys((front.name for front in scenario.fronts), 0.0)
-    for row in generate.expected_arrivals(generate.plan_arrivals(scenario)):
+    for row in expected_arrivals(plan_arrivals(scenario)):
         expected[row.front] += row.expected
     load = list(expected.values())
     found = independent_fronts(scenario)
@@ -98,7 +98,7 @@ def _hurt_after_horizon(scenario: Scenario) -> bool:
     """Whether an incident may have casualties after the horizon."""
     if scenario.horizon_days is None:
         return False
-    longest = generate.plan_arrivals(scenario).cells["longest"].max(initial=0.0)
+    longest = plan_arrivals(scenario).cells["longest"].max(initial=0.0)
     return bool(scenario.horizon_days * DAY < scenario.days * DAY + longest)
 
 

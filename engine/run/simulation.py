@@ -5,17 +5,40 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.arrivals import generate
-from engine.clinical.survival import DAY, HOUR
-from engine.compile import model
+from engine.arrivals import generate_arrivals, plan_arrivals
+from engine.clinical import DAY, HOUR
+from engine.compile import NOTHING, compile_scenario
 from engine.errors import RunError
-from engine.kernel import event_loop, state
-from engine.kernel.parameters import RESOURCES, UNLIMITED
-from engine.measures.patients import Measures
-from engine.measures.resources import FlowMeasures, Statistics
-from engine.scenario.structs import Scenario
-from engine.tables.columns import ARRIVAL, ENDS, PARQUET_PART, Chunk, Table, numbered
-from engine.tables.output import PATIENTS, SLOTS, new_output, without_first
+from engine.kernel import (
+    BROKEN,
+    CROWDED,
+    HORIZON,
+    HUNGRY,
+    OVER,
+    RESOURCES,
+    RESOURCES_IN_ALL,
+    SAMPLE_ROWS,
+    STUCK,
+    UNLIMITED,
+    advance,
+    begin_run,
+    close_books,
+    new_world,
+)
+from engine.measures import FlowMeasures, Measures, Statistics
+from engine.scenario import Scenario
+from engine.tables import (
+    ARRIVAL,
+    ENDS,
+    PARQUET_PART,
+    PATIENTS,
+    SLOTS,
+    Chunk,
+    Table,
+    new_output,
+    numbered,
+    without_first,
+)
 
 DEFAULT_CHUNK = 2048
 
@@ -53,7 +76,7 @@ class Simulation:
         seed: int,
         replication: int,
         chunk_size: int = DEFAULT_CHUNK,
-        made: Mapping[str, Any] = model.NOTHING,
+        made: Mapping[str, Any] = NOTHING,
         fronts: Sequence[int] | None = None,
     ) -> None:
         if not 1 <= chunk_size <= PARQUET_PART:
@@ -61,13 +84,13 @@ class Simulation:
         self.measures = Measures(scenario)
         self.flow = FlowMeasures.empty(scenario)
         self._scenario = scenario
-        self._model = model.compile_scenario(scenario, seed, replication, made)
+        self._model = compile_scenario(scenario, seed, replication, made)
         self._chunk_size = chunk_size
-        plan = made["arrivals"] if "arrivals" in made else generate.plan_arrivals(scenario)
-        self._batches = generate.generate_arrivals(plan, seed, replication)
+        plan = made["arrivals"] if "arrivals" in made else plan_arrivals(scenario)
+        self._batches = generate_arrivals(plan, seed, replication)
         self._net = self._model["network"][0]
         self._finite = bool(self._net["poi_ahead"].any())
-        self._world = state.new_world()
+        self._world = new_world()
         self._apart = fronts is not None
         if fronts is not None:
             foreign = ~np.isin(np.arange(len(scenario.fronts)), fronts)
@@ -78,7 +101,7 @@ class Simulation:
         self._open: Any = None
         self._ahead: Any = None  # told already, for the next chunk
         self._over = False
-        event_loop.begin_run(self._world, self._model)
+        begin_run(self._world, self._model)
 
     @property
     def most_open(self) -> int:
@@ -92,7 +115,7 @@ class Simulation:
     def end(self) -> End:
         """After the last chunk of some of the fronts: where these ended."""
         w = self._world[0]
-        lines = np.flatnonzero(w["promised_first"][: state.RESOURCES_IN_ALL] >= 0)
+        lines = np.flatnonzero(w["promised_first"][:RESOURCES_IN_ALL] >= 0)
         promised = w["notes"]["at"][w["promised_last"][lines]]
         return End(float(w["turn_at"]), int(w["turn"]), float(promised.max(initial=0.0)))
 
@@ -126,7 +149,7 @@ class Simulation:
         finite = int(np.count_nonzero(self._net["finite"]))
         if finite:
             hours = (self._scenario.horizon_days or self._scenario.days + 30) * DAY / HOUR
-            self._world["sample_every"] = max(1, int(np.ceil(hours * finite / state.SAMPLE_ROWS))) * HOUR
+            self._world["sample_every"] = max(1, int(np.ceil(hours * finite / SAMPLE_ROWS))) * HOUR
 
     def _take(self, size: int) -> Chunk:
         """The next `size` patients; fewer where the run ends. A hit may close more at once: they are the next ones."""
@@ -150,42 +173,40 @@ class Simulation:
         w = self._world
         if self._open is not None:
             return self._finish_open(o, room)
-        event_loop.advance(w, self._arrivals, self._model, self._quiet, o, room, _NOBODY)
+        advance(w, self._arrivals, self._model, self._quiet, o, room, _NOBODY)
         status = int(w["status"][0])
-        if status == state.HUNGRY:
+        if status == HUNGRY:
             batch = next(self._batches, None)
             if batch is None:
                 w["exhausted"] = 1
             else:
                 self._arrivals = batch
                 w["cursor"] = 0
-        elif status == state.HORIZON:
+        elif status == HORIZON:
             used = w["states"][0, : int(w["used_slots"][0])]
             slots = np.flatnonzero(used["nobody"] == 0)
             self._open = slots[np.argsort(used["order"][slots])]
             return self._finish_open(o, room)
-        elif status == state.STUCK:
+        elif status == STUCK:
             raise RunError(self._deadlock())
-        elif status == state.CROWDED:
+        elif status == CROWDED:
             raise RunError(
                 f"more than {SLOTS:,} patients are open at a time: care is far too scarce for the casualties; "
                 "set horizon_days, or give more of what `summary` shows to be short"
             )
-        elif status == state.BROKEN:
+        elif status == BROKEN:
             raise RunError(
                 f"internal error: record and flow of casualty {int(w['blame'][0])} contradict each other"
             )
-        return status == state.OVER
+        return status == OVER
 
     def _finish_open(self, o: Table, room: int) -> bool:
         """At the horizon: the patients still open, as many as there is room for."""
         left = room - int(o["rows"][0, PATIENTS])
         if len(self._open):
-            event_loop.advance(
-                self._world, self._arrivals, self._model, self._quiet, o, room, self._open[:left]
-            )
+            advance(self._world, self._arrivals, self._model, self._quiet, o, room, self._open[:left])
         self._open = self._open[left:]
-        if int(self._world["status"][0]) == state.BROKEN:
+        if int(self._world["status"][0]) == BROKEN:
             raise RunError("internal error: a record contradicts the flow")
         return len(self._open) == 0
 
@@ -205,9 +226,9 @@ class Simulation:
 
     def _line_name(self, line: int) -> str:
         facilities = self._scenario.facilities
-        if line < state.RESOURCES_IN_ALL:
+        if line < RESOURCES_IN_ALL:
             return f"{NAMES_OF_RESOURCES[line % RESOURCES]} at {facilities[line // RESOURCES].id}"
-        way = line - state.RESOURCES_IN_ALL
+        way = line - RESOURCES_IN_ALL
         links = [
             self._scenario.links[int(self._net["candidate_link"][k])]
             for k in range(
@@ -218,7 +239,7 @@ class Simulation:
         return f"transport from {links[0].origin} to {' or '.join(link.destination for link in links)}"
 
     def _close_books(self) -> None:
-        event_loop.close_books(self._world, self._model)
+        close_books(self._world, self._model)
         if self._finite:
             self.flow = FlowMeasures(self._scenario, self._raw())
 
@@ -230,7 +251,7 @@ class Simulation:
         r = f * RESOURCES
         ways = int(net["ways"])
         pools = int(net["pools"])
-        lines = slice(state.RESOURCES_IN_ALL, state.RESOURCES_IN_ALL + ways)
+        lines = slice(RESOURCES_IN_ALL, RESOURCES_IN_ALL + ways)
         origin = np.full(ways, -1, np.int64)
         front = np.full(ways, -1, np.int64)
         for k in range(f):

@@ -10,13 +10,20 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from actors.cache import actor as cache
-from actors.cache import local
-from actors.cluster import session as cluster
+from actors.cache import (
+    CacheSettings,
+    CacheStatistics,
+    LocalCache,
+    SharedCache,
+    cache_for_run,
+    cache_settings,
+    end_cache,
+    find_cache,
+)
+from actors.cluster import start_session
 from engine.errors import InputError, RunError
-from engine.precomputed import cache_keys
-from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
+from engine.precomputed import SIMULATION_KINDS, CacheKey, build_value, key_of_measures
+from engine.scenario import Scenario, check, resolve, with_overrides
 from goldenhour import scenario_files
 from goldenhour.cli.run import check_address
 
@@ -26,9 +33,9 @@ CALL_SECONDS = 30.0
 
 def stats(address: str | None, as_json: bool) -> None:
     """The figures of a cluster's Cache, and what outlives it."""
-    chosen = local.cache_settings()
+    chosen = cache_settings()
     found = _of_cluster(address) if address else None
-    tier = local.LocalCache(chosen).tier
+    tier = LocalCache(chosen).tier
     usage = tier.usage()
     if as_json:
         document: dict[str, Any] = {
@@ -57,17 +64,17 @@ def stats(address: str | None, as_json: bool) -> None:
 
 def clear(namespace: str | None, address: str | None) -> None:
     """Forget a namespace, or everything, of a cluster's Cache and of what outlives it."""
-    chosen = local.cache_settings()
+    chosen = cache_settings()
     gone = 0
     if address:
         check_address(address)
-        with cluster.start_session(address, 1):
-            actor = cache.find_cache()
+        with start_session(address, 1):
+            actor = find_cache()
             if actor is not None:
                 gone = _answer(actor.clear.remote(namespace))
             if namespace is None:
-                cache.end_cache()
-    tier = local.LocalCache(chosen).tier
+                end_cache()
+    tier = LocalCache(chosen).tier
     outlived = tier.clear(namespace)
     if tier.fault:
         raise RunError(tier.fault)
@@ -87,12 +94,12 @@ def measures(
 ) -> None:
     """The measures of a run without its patients; simulated where nobody has simulated it before."""
     written = scenario_files.load(source)
-    original = scenario_module.with_overrides(written, seed=seed, total=patients, days=days)
-    scenario_module.check(original)
+    original = with_overrides(written, seed=seed, total=patients, days=days)
+    check(original)
     check_address(address)
-    s = scenario_module.resolve(original)
-    chosen = local.cache_settings()
-    recipe = cache_keys.key_of_measures(s, s.seed, replication)
+    s = resolve(original)
+    chosen = cache_settings()
+    recipe = key_of_measures(s, s.seed, replication)
     data, fault = (
         _measures_on(address, original.name, recipe) if address else _measures_here(chosen, s, recipe)
     )
@@ -102,50 +109,48 @@ def measures(
     if as_json:
         click.echo(json.dumps(found))
         return
-    from goldenhour.views import summary
+    from goldenhour.views import summary_tables
 
     console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
     console.print(
         f"{found['patients']:,} patients of {original.name}, seed {s.seed}, replication {replication}",
         markup=False,
     )
-    for table in summary.summary_tables(found):
+    for table in summary_tables(found):
         console.print()
         console.print(table)
 
 
-def _measures_here(
-    chosen: local.CacheSettings, s: Scenario, recipe: cache_keys.CacheKey
-) -> tuple[bytes, str | None]:
+def _measures_here(chosen: CacheSettings, s: Scenario, recipe: CacheKey) -> tuple[bytes, str | None]:
     """In this process, without Ray: from the Redis or the disk, else simulated."""
     if chosen.mode == "off":
         return _simulated(recipe, {}), None
-    alone = local.LocalCache(chosen)
+    alone = LocalCache(chosen)
     data = alone.get(recipe)
     if data is None:
-        data = _simulated(recipe, alone.made(s, cache_keys.SIMULATION_KINDS))
+        data = _simulated(recipe, alone.made(s, SIMULATION_KINDS))
         alone.keep(recipe, data)
     return data, alone.fault
 
 
-def _simulated(recipe: cache_keys.CacheKey, made: dict[str, Any]) -> bytes:
-    from engine.numeric import jit
+def _simulated(recipe: CacheKey, made: dict[str, Any]) -> bytes:
+    from engine.numeric import is_cold
 
-    if jit.is_cold():
+    if is_cold():
         click.echo("Preparing the kernel (its first use on a machine compiles it) ...", err=True)
     with Console(stderr=True).status("Simulating ..."):
-        data: bytes = cache_keys.build_value(recipe.kind, recipe.inputs, made)
+        data: bytes = build_value(recipe.kind, recipe.inputs, made)
     return data
 
 
-def _measures_on(address: str, name: str, recipe: cache_keys.CacheKey) -> tuple[bytes, str | None]:
+def _measures_on(address: str, name: str, recipe: CacheKey) -> tuple[bytes, str | None]:
     """Through the Cache of a cluster."""
     with (
         Console(stderr=True).status("Asking the cluster's cache ...") as status,
-        cluster.start_session(address, 1) as session,
+        start_session(address, 1) as session,
     ):
-        shared = cache.cache_for_run(session.local, name)
-        if not isinstance(shared, cache.SharedCache):
+        shared = cache_for_run(session.local, name)
+        if not isinstance(shared, SharedCache):
             raise InputError(
                 "GOLDENHOUR_CACHE=off and --address exclude each other: measures come from the cache"
             )
@@ -155,10 +160,10 @@ def _measures_on(address: str, name: str, recipe: cache_keys.CacheKey) -> tuple[
     return _simulated(recipe, {}), "the cluster's cache did not answer"
 
 
-def _of_cluster(address: str) -> cache.CacheStatistics | None:
+def _of_cluster(address: str) -> CacheStatistics | None:
     check_address(address)
-    with cluster.start_session(address, 1):
-        actor = cache.find_cache()
+    with start_session(address, 1):
+        actor = find_cache()
         return None if actor is None else _answer(actor.stats.remote())
 
 
@@ -171,14 +176,14 @@ def _answer(reference: Any) -> Any:
         raise RunError(f"the cluster's cache did not answer: {type(error).__name__}") from error
 
 
-def _as_json(found: cache.CacheStatistics) -> dict[str, Any]:
+def _as_json(found: CacheStatistics) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(found)
     for name, figures in found.namespaces.items():
         document["namespaces"][name]["rate"] = figures.rate
     return document
 
 
-def _actor_table(found: cache.CacheStatistics) -> Table:
+def _actor_table(found: CacheStatistics) -> Table:
     names = (
         "namespace",
         "hits",

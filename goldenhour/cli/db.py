@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from actors.store.database import Database
+from actors.store import Database
 from goldenhour.cli import store_access
 from goldenhour.cli.store_access import ask, print_json, when
 

@@ -16,11 +16,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from actors.run.output_folder import MANIFEST, named_in, replaceable, run_of_manifest, sync, try_lock
+from actors.run import MANIFEST, named_in, replaceable, run_of_manifest, sync, try_lock
 from engine.errors import InputError, RunError, write_error
 from goldenhour.cli import run
-from goldenhour.jobs import output_locations
-from goldenhour.jobs.output_locations import FoundOutput
+from goldenhour.jobs import FoundOutput, find_output
 
 FETCHING = ".goldenhour-fetching"
 """Folder within the output folder that holds what has come so far."""
@@ -47,7 +46,7 @@ def fetch_command(what: str, output: Path, address: str | None, force: bool, qui
     with _said(output):
         if os.path.lexists(output) and not os.path.lexists(output / FETCHING):
             replaceable(output, force)
-    size = asyncio.run(_bring(output_locations.find_output(what, address, quiet), output, force, quiet))
+    size = asyncio.run(_bring(find_output(what, address, quiet), output, force, quiet))
     if not quiet:
         click.echo(f"{size:,} bytes in {output}", err=True)
 

@@ -9,10 +9,7 @@ from typing import Any
 
 import click
 
-from actors.run import object_store
-from actors.run.generator import FORMAT_NAMES, SUFFIXES
-from actors.run.object_store import Url
-from actors.run.pipeline import CHUNK_SIZE, PARQUET_PART
+from actors.run import CHUNK_SIZE, FORMAT_NAMES, PARQUET_PART, SUFFIXES, Url, is_url, parse_url
 from engine.errors import InputError
 from goldenhour import __version__
 from goldenhour.cli import job_commands, store_commands
@@ -42,7 +39,7 @@ def _output(ctx: click.Context, option: click.Parameter, value: str | None) -> P
         return None
     if not value or "\0" in value:
         raise InputError(f"--output: got {value!r}; allowed: the path of a folder")
-    return object_store.parse_url(value) if object_store.is_url(value) else Path(value)
+    return parse_url(value) if is_url(value) else Path(value)
 
 
 @click.group(
@@ -229,7 +226,7 @@ def cache_stats(address: str | None, as_json: bool) -> None:
 
 
 def _namespace(ctx: click.Context, argument: click.Parameter, value: str | None) -> str | None:
-    from engine.precomputed.cache_keys import NAMESPACES
+    from engine.precomputed import NAMESPACES
 
     return None if value is None else choice(value, NAMESPACES, "NAMESPACE")
 

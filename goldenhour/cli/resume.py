@@ -8,15 +8,23 @@ from typing import Any
 import click
 import msgspec
 
-from actors.cluster import session
-from actors.run import object_store, output_folder, pipeline
-from actors.run.object_store import Url
-from actors.store.actor import ConfigStore
-from actors.store.database import Database
-from actors.store.values import ENDED, Beat
+from actors.cluster import default_workers, ray_address
+from actors.run import (
+    AUTOMATIC_WORKERS,
+    MANIFEST,
+    STAGING_FOLDER,
+    SUMMARY,
+    ObjectStore,
+    RunRequest,
+    Url,
+    is_url,
+    parse_url,
+    run_of_manifest,
+    unfinished,
+)
+from actors.store import ENDED, Beat, ConfigStore, Database
 from engine.errors import InputError, RunError, StoreError, shown
-from engine.scenario import derived as scenario_module
-from engine.scenario import parsing
+from engine.scenario import parse, resolve
 from goldenhour import __version__
 from goldenhour.cli import run
 from goldenhour.cli.store_access import ask
@@ -39,7 +47,7 @@ def resume_command(
         if not quiet:
             click.echo(f"the run in {str(place)!r} is finished: nothing to do", err=True)
         return
-    left = output_folder.unfinished(output)
+    left = unfinished(output)
     if row is not None and left is not None and left.run != str(row["id"]):
         raise InputError(
             f"{str(place)!r} holds another unfinished run by now, {left.run}: name the folder to go on with that one"
@@ -50,14 +58,14 @@ def resume_command(
             more = "it is entered as succeeded" if entered else "nothing to do"
             click.echo(f"the run in {str(place)!r} is finished: {more}", err=True)
         return
-    original = parsing.parse(bytes(left.scenario), "json", "scenario of the unfinished run")
+    original = parse(bytes(left.scenario), "json", "scenario of the unfinished run")
     workers = left.workers if workers is None else workers
     address = left.address if address is None and workers else address
-    if workers == pipeline.AUTOMATIC_WORKERS and session.ray_address(address) == "local":
-        workers = session.default_workers()
+    if workers == AUTOMATIC_WORKERS and ray_address(address) == "local":
+        workers = default_workers()
     run.check_address(address, workers)
-    request = pipeline.RunRequest(
-        scenario=scenario_module.resolve(original),
+    request = RunRequest(
+        scenario=resolve(original),
         original=original,
         seed=left.seed,
         output=output,
@@ -77,15 +85,15 @@ def resume_command(
 
 def _look_there(url: Url) -> None:
     """InputError where an object store does not hold a finished run."""
-    objects = object_store.ObjectStore(url)
+    objects = ObjectStore(url)
     try:
-        manifest = asyncio.run(objects.read(output_folder.MANIFEST))
+        manifest = asyncio.run(objects.read(MANIFEST))
     except RunError as error:
         raise InputError(str(error)) from error
     if manifest is None:
         raise InputError(
             f"this machine has no unfinished run for {url}, and no finished one is there; runs are gone on with where "
-            f"they were started, with the same {object_store.STAGING_FOLDER} if it was set"
+            f"they were started, with the same {STAGING_FOLDER} if it was set"
         )
 
 
@@ -121,8 +129,8 @@ def _row(reference: str, no_store: bool) -> dict[str, Any]:
 
 def _output_of(row: dict[str, Any]) -> Path | Url:
     """Where the files of a run are."""
-    if object_store.is_url(row["output"]):
-        return object_store.parse_url(row["output"])
+    if is_url(row["output"]):
+        return parse_url(row["output"])
     if not os.path.lexists(row["output"]):
         raise InputError(f"run {str(row['id'])[:8]} wrote to {row['output']}, which is not on this machine")
     return Path(row["output"])
@@ -135,14 +143,14 @@ def _settle(output: Path, row: dict[str, Any] | None) -> bool:
     """
     if Database.from_environment().is_new:
         return False
-    manifest = msgspec.json.decode((output / output_folder.MANIFEST).read_bytes())
-    measures = msgspec.json.decode((output / output_folder.SUMMARY).read_bytes())
+    manifest = msgspec.json.decode((output / MANIFEST).read_bytes())
+    measures = msgspec.json.decode((output / SUMMARY).read_bytes())
 
     async def settle(store: ConfigStore) -> bool:
         found = row or await store.run_of_output(run.output_text(output))
         if found is None or found["state"] in ENDED:
             return False
-        if output_folder.run_of_manifest(manifest) != (found["hash"], found["seed"], found["replication"]):
+        if run_of_manifest(manifest) != (found["hash"], found["seed"], found["replication"]):
             return False
         size = sum(part["bytes"] for part in manifest["parts"])
         last = Beat(id=found["id"], patients=measures["patients"], fraction=1.0, bytes=size)

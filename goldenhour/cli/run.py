@@ -11,19 +11,25 @@ from typing import Any
 
 import click
 
-from actors.cluster import session
-from actors.run import object_store, pipeline, recorder
-from actors.run.object_store import Url
-from actors.store.database import Database
-from actors.store.values import Content, Registration, check_name
+from actors.cluster import default_workers, ray_address
+from actors.run import (
+    AUTOMATIC_WORKERS,
+    CHUNK_SIZE,
+    RunRequest,
+    RunResult,
+    Url,
+    run_recorded,
+    run_scenario,
+    staging_folder,
+)
+from actors.store import Content, Database, Registration, check_name
 from engine.errors import InputError, shown
-from engine.records import formats
-from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
+from engine.records import RUN_TABLES
+from engine.scenario import Scenario, check, resolve, scenario_hash, to_toml, with_overrides
 from goldenhour import __version__
 from goldenhour.cli import stored_scenarios
 from goldenhour.cli.store_access import who
-from goldenhour.views.progress import display
+from goldenhour.views import display
 
 RUN_VARIABLE = "GOLDENHOUR_RUN"
 """Environment variable with the id that a run is to have, a UUID: `goldenhour submit` sets it for its job."""
@@ -57,10 +63,8 @@ def run_command(options: Options) -> None:
     """Check, run, and say what came out."""
     loaded = stored_scenarios.load(options.scenario)
     written = loaded.scenario
-    original = scenario_module.with_overrides(
-        written, seed=options.seed, total=options.patients, days=options.days
-    )
-    notes = scenario_module.check(original)
+    original = with_overrides(written, seed=options.seed, total=options.patients, days=options.days)
+    notes = check(original)
     if options.patients is not None and written.casualties.rates is not None:
         notes = [f"--patients {options.patients:,} replaces the scenario's rates", *notes]
     request = _request(options, original)
@@ -71,25 +75,23 @@ def run_command(options: Options) -> None:
     carry_out(request, entered, options.quiet, options.as_json)
 
 
-def carry_out(
-    request: pipeline.RunRequest, entered: Registration | None, quiet: bool, said_as_json: bool
-) -> None:
+def carry_out(request: RunRequest, entered: Registration | None, quiet: bool, said_as_json: bool) -> None:
     """Run, with progress, and say what came out; `entered` is what the database is told, None: nothing."""
     with display(quiet) as shown_progress:
         if entered is None:
-            result = pipeline.run_scenario(request, shown_progress.report)
+            result = run_scenario(request, shown_progress.report)
         else:
             where = Database.from_environment()
-            result = recorder.run_recorded(request, entered, where, shown_progress.report, shown_progress.say)
+            result = run_recorded(request, entered, where, shown_progress.report, shown_progress.say)
     if not quiet:
         for note in result.notes:
             click.echo(f"note: {note}", err=True)
     if said_as_json:
         sys.stdout.write(json.dumps(as_json(request, result)) + "\n")
     elif not quiet:
-        from goldenhour.views import summary
+        from goldenhour.views import show_summary
 
-        summary.show_summary(request.scenario, request.seed, request.replication, result)
+        show_summary(request.scenario, request.seed, request.replication, result)
 
 
 def default_output(name: str, seed: int, replication: int) -> Path:
@@ -111,7 +113,7 @@ def expand_path(path: Path) -> Path:
 def staging_and_destination(output: Path | Url) -> tuple[Path, Url | None]:
     """The folder that the files are made in, and the URL they are uploaded to then."""
     if isinstance(output, Url):
-        return object_store.staging_folder(output, Database.from_environment().folder), output
+        return staging_folder(output, Database.from_environment().folder), output
     return expand_path(output).absolute(), None
 
 
@@ -128,11 +130,11 @@ def check_address(address: str | None, workers: int = 1) -> None:
         raise InputError(f"--address: got {shown(address)}; allowed: HOST:PORT or auto")
 
 
-def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
+def _request(options: Options, original: Scenario) -> RunRequest:
     workers = options.workers
     if workers is None:
-        local = session.ray_address(options.address) == "local"
-        workers = session.default_workers() if local else pipeline.AUTOMATIC_WORKERS
+        local = ray_address(options.address) == "local"
+        workers = default_workers() if local else AUTOMATIC_WORKERS
     check_address(options.address, workers)
     if options.writers > 1 and workers == 0:
         raise InputError("--writers and --workers 0 exclude each other: without workers this process writes")
@@ -143,8 +145,8 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
     output, destination = staging_and_destination(
         options.output or default_output(original.name, original.seed, options.replication)
     )
-    return pipeline.RunRequest(
-        scenario=scenario_module.resolve(original),
+    return RunRequest(
+        scenario=resolve(original),
         original=original,
         seed=original.seed,
         output=output,
@@ -155,7 +157,7 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
         workers=workers,
         writers=options.writers,
         simulators=options.simulators,
-        chunk_size=options.chunk_size or pipeline.CHUNK_SIZE,
+        chunk_size=options.chunk_size or CHUNK_SIZE,
         address=options.address,
         force=options.force,
         version=__version__,
@@ -164,7 +166,7 @@ def _request(options: Options, original: Scenario) -> pipeline.RunRequest:
 
 
 def registration(
-    request: pipeline.RunRequest, loaded: stored_scenarios.Loaded | None = None, name: str | None = None
+    request: RunRequest, loaded: stored_scenarios.Loaded | None = None, name: str | None = None
 ) -> Registration:
     """What the database is told of a run before it starts; `loaded`: where its scenario came from, None: a run that is
     gone on with.
@@ -180,16 +182,16 @@ def registration(
         source="file" if loaded is None else loaded.source,
         scenario_version=None if loaded is None else loaded.version,
         content=Content(
-            text=scenario_module.to_toml(original),
+            text=to_toml(original),
             format="toml",
-            hash=scenario_module.scenario_hash(original),
+            hash=scenario_hash(original),
         ),
         seed=request.seed,
         replication=request.replication,
         settings={
             "formats": ",".join(request.formats),
             "compress": request.compress,
-            "workers": "automatic" if request.workers == pipeline.AUTOMATIC_WORKERS else request.workers,
+            "workers": "automatic" if request.workers == AUTOMATIC_WORKERS else request.workers,
             "chunk_size": request.chunk_size,
         },
         who=who(),
@@ -208,19 +210,19 @@ def _given_id() -> str:
         raise InputError(f"{RUN_VARIABLE}: got {shown(text)}; allowed: a UUID") from None
 
 
-def bytes_per_record(result: pipeline.RunResult) -> float:
+def bytes_per_record(result: RunResult) -> float:
     """Bytes of the patients' files for each patient; the tables of the run count apart."""
-    written = sum(part.bytes for part in result.parts if part.table not in formats.RUN_TABLES)
+    written = sum(part.bytes for part in result.parts if part.table not in RUN_TABLES)
     return round(written / result.patients, 1) if result.patients else 0.0
 
 
-def as_json(request: pipeline.RunRequest, result: pipeline.RunResult) -> dict[str, Any]:
+def as_json(request: RunRequest, result: RunResult) -> dict[str, Any]:
     """What `--json` prints."""
     return {
         "patients": result.patients,
         "output": str(result.output),
         "scenario": request.original.name,
-        "scenario_hash": scenario_module.scenario_hash(request.original),
+        "scenario_hash": scenario_hash(request.original),
         "seed": request.seed,
         "replication": request.replication,
         "outcomes": result.measures["outcomes"],

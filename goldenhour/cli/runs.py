@@ -11,12 +11,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from actors.store.actor import ConfigStore
-from actors.store.values import ENDED, State
+from actors.store import ENDED, ConfigStore, State
 from engine.errors import InputError, StoreError, shown
 from goldenhour.cli.store_access import ask, json_line, print_json, when, who
-from goldenhour.views.progress import duration
-from goldenhour.views.tables import console, table
+from goldenhour.views import console, duration, table
 
 WATCH_SECONDS = 1.0
 """Time between two looks of `watch`."""
@@ -58,9 +56,9 @@ def show(reference: str, as_json: bool) -> None:
     for name, value in _facts(row):
         out.print(Text(f"{name:<12}", style="dim"), Text(value), soft_wrap=True)
     if row["measures"] is not None:
-        from goldenhour.views import summary
+        from goldenhour.views import summary_tables
 
-        for shown_table in summary.summary_tables(row["measures"]):
+        for shown_table in summary_tables(row["measures"]):
             out.print()
             out.print(shown_table)
 

@@ -11,16 +11,24 @@ from rich.table import Table
 from rich.text import Text
 
 import scenarios
-from engine.scenario import derived as scenario_module
-from engine.scenario.checks import notes as scenario_notes
-from engine.scenario.derived import WARFARE_TYPES, Facility, Scenario
+from engine.scenario import (
+    STREAMS,
+    WARFARE_TYPES,
+    Facility,
+    Scenario,
+    check,
+    is_finite,
+    parse,
+    resolve,
+    scenario_hash,
+)
 from goldenhour.cli import stored_scenarios
-from goldenhour.views import network
-from goldenhour.views.tables import console as _console
-from goldenhour.views.tables import table as _table
+from goldenhour.views import console as _console
+from goldenhour.views import facilities_table, links_table, network_as_json, policies, show_network
+from goldenhour.views import table as _table
 
 if TYPE_CHECKING:
-    from engine.arrivals.generate import ExpectedArrivals
+    from engine.arrivals import ExpectedArrivals
 
 BAR_WIDTH = 40
 KINDS = ("reference", "finite care", "warfare type", "preset")
@@ -61,7 +69,7 @@ def show_command(source: str, as_json: bool = False) -> None:
         about = {
             "name": loaded.row["name"] if loaded.row is not None else source,
             "source": loaded.source,
-            "hash": scenario_module.scenario_hash(loaded.scenario),
+            "hash": scenario_hash(loaded.scenario),
         }
         if loaded.row is not None:
             about |= _about(loaded.row) | {"parent": loaded.row["parent"]}
@@ -73,18 +81,21 @@ def show_command(source: str, as_json: bool = False) -> None:
 def show_network_command(source: str) -> None:
     """The scenario's network as tables and as a diagram; ScenarioError where it cannot be run."""
     original = stored_scenarios.load(source).scenario
-    scenario_module.check(original)
-    network.show_network(_console(width=100), scenario_module.resolve(original), _table)
+    check(original)
+    show_network(_console(width=100), resolve(original), _table)
 
 
 def check_command(source: str, as_json: bool) -> None:
     """What the scenario will do; ScenarioError where it cannot be run."""
     original = stored_scenarios.load(source).scenario
-    notes = scenario_module.check(original)
-    scenario = scenario_module.resolve(original)
-    from engine.arrivals import generate  # NumPy and Numba: only a scenario that can be run pays for them
+    notes = check(original)
+    scenario = resolve(original)
+    from engine.arrivals import (  # NumPy and Numba: only a scenario that can be run pays for them
+        expected_arrivals,
+        plan_arrivals,
+    )
 
-    expected = list(generate.expected_arrivals(generate.plan_arrivals(scenario)))
+    expected = list(expected_arrivals(plan_arrivals(scenario)))
     triage = _triage(scenario)
     if as_json:
         _print_json(_as_json(scenario, notes, expected) | {"battle_triage": triage})
@@ -97,10 +108,10 @@ def check_command(source: str, as_json: bool) -> None:
     if triage:
         console.print(_triage_table(scenario, triage))
     console.print(_facilities_table(scenario.facilities))
-    if scenario_notes.is_finite(scenario):
-        console.print(network.facilities_table(scenario, _table))
-    console.print(network.links_table(scenario, _table))
-    for line in network.policies(scenario):
+    if is_finite(scenario):
+        console.print(facilities_table(scenario, _table))
+    console.print(links_table(scenario, _table))
+    for line in policies(scenario):
         console.print(line, highlight=False, markup=False)
     for note in notes:
         console.print(f"note: {note}", highlight=False, markup=False)
@@ -108,7 +119,7 @@ def check_command(source: str, as_json: bool) -> None:
 
 
 def _overview(name: str) -> dict[str, Any]:
-    scenario = scenario_module.parse(scenarios.builtin_bytes(name), "toml", name)
+    scenario = parse(scenarios.builtin_bytes(name), "toml", name)
     if name in WARFARE_TYPES:
         kind = "warfare type"
     elif scenario.network is not None:
@@ -151,7 +162,7 @@ def _as_json(scenario: Scenario, notes: list[str], expected: Sequence["ExpectedA
 
     return {
         "name": scenario.name,
-        "scenario_hash": scenario_module.scenario_hash(scenario),
+        "scenario_hash": scenario_hash(scenario),
         "days": scenario.days,
         "expected": round(fsum(row.expected for row in expected), 3),
         "by_day": grouped("day"),
@@ -160,7 +171,7 @@ def _as_json(scenario: Scenario, notes: list[str], expected: Sequence["ExpectedA
         "facilities": len(scenario.facilities),
         "links": len(scenario.links),
         "vehicles": sum(pool.number for pool in scenario.vehicles),
-        "finite": network.network_as_json(scenario),
+        "finite": network_as_json(scenario),
         "notes": notes,
     }
 
@@ -184,7 +195,7 @@ def _print_head(console: Console, scenario: Scenario, expected: Sequence["Expect
 
 
 def _fronts_table(expected: Sequence["ExpectedArrivals"]) -> Table:
-    streams = scenario_module.STREAMS
+    streams = STREAMS
     table = _table("front", *streams, "all", right=(*streams, "all"), title="Casualties to expect, by front")
     sums = _sums(expected, ("front", "stream"))
     fronts = list(dict.fromkeys(front for front, _ in sums))
@@ -227,12 +238,12 @@ def _triage(scenario: Scenario) -> dict[str, list[float]]:
     """Shares of T1..T3 that the author's battle weights lead to, by warfare type; empty where there are none."""
     if "battle" not in (scenario.triage or {}) or scenario.routing != "clock":
         return {}
-    from engine.compile import model
-    from engine.numeric import jit
+    from engine.compile import battle_triage_report
+    from engine.numeric import is_cold
 
-    if jit.is_cold():
+    if is_cold():
         click.echo("Preparing the kernel (its first use on a machine compiles it) ...", err=True)
-    return model.battle_triage_report(scenario)
+    return battle_triage_report(scenario)
 
 
 def _triage_table(scenario: Scenario, found: dict[str, list[float]]) -> Table:

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from actors.store.actor import ConfigStore, opened
-from actors.store.database import Database
+from actors.store import ConfigStore, Database, opened
 
 T = TypeVar("T")
 

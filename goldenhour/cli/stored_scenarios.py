@@ -10,14 +10,12 @@ import msgspec
 from rich.text import Text
 
 import scenarios
-from actors.store.database import Database
-from actors.store.values import Content, check_name
+from actors.store import Content, Database, check_name
 from engine.errors import InputError, ScenarioError, StoreError, shown
-from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario, parse
+from engine.scenario import Scenario, check, parse, scenario_hash, to_toml
 from goldenhour import scenario_files
 from goldenhour.cli.store_access import ask, print_json, when, who
-from goldenhour.views.tables import console, table
+from goldenhour.views import console, table
 
 
 class Loaded(NamedTuple):
@@ -61,7 +59,7 @@ def text_of(loaded: Loaded) -> str:
     """The scenario as a file: as it was given where it is stored as TOML, else as commented TOML."""
     if loaded.row is not None and loaded.row["format"] == "toml":
         return str(loaded.row["text"])
-    return scenario_module.to_toml(loaded.scenario, commented=True)
+    return to_toml(loaded.scenario, commented=True)
 
 
 def _find(name: str, version: int | None) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
@@ -131,8 +129,8 @@ def add(path: Path, name: str | None, parent: int | None, note: str, as_json: bo
         raise InputError(f"--name: got {shown(name)}; a name does not end like a file's")
     data, fmt = scenario_files.read(path)
     scenario = parse(data, fmt, path.name)
-    scenario_module.check(scenario)
-    content = Content(text=data.decode(), format=fmt, hash=scenario_module.scenario_hash(scenario))
+    check(scenario)
+    content = Content(text=data.decode(), format=fmt, hash=scenario_hash(scenario))
     done = ask(lambda store: store.add_scenario(name, content, who(), note, parent))
     if as_json:
         print_json(done)
@@ -157,7 +155,7 @@ def diff(first: str, second: str | None, as_json: bool) -> None:
         changes = list(_changes("", msgspec.to_builtins(old.scenario), msgspec.to_builtins(new.scenario)))
         print_json({"from": names[0], "to": names[1], "changes": changes})
         return
-    before, after = (scenario_module.to_toml(each.scenario).splitlines(keepends=True) for each in (old, new))
+    before, after = (to_toml(each.scenario).splitlines(keepends=True) for each in (old, new))
     text = "".join(difflib.unified_diff(before, after, *names))
     if not text:
         click.echo(f"{names[0]} and {names[1]} say the same", err=True)

@@ -14,14 +14,13 @@ from typing import Any
 import click
 import msgspec
 
-from actors.run import object_store, shards
-from actors.store.values import check_name
+from actors.run import Url, divide_fronts
+from actors.store import check_name
 from engine.errors import InputError, Interrupted, RunError, shown
-from engine.scenario import derived as scenario_module
-from engine.scenario.derived import Scenario
+from engine.scenario import Scenario, check, resolve, scenario_hash, to_toml, with_overrides
 from goldenhour.cli import run as run_command
 from goldenhour.cli import stored_scenarios
-from goldenhour.jobs import client
+from goldenhour.jobs import ENDED, MADE_KEY, OUTPUT_KEY, Jobs, chosen_address, package
 
 DEFAULT_OUTPUT = "~/goldenhour-runs"
 """Folder on the cluster's head whose folders, named for the runs, hold what was not sent elsewhere."""
@@ -42,7 +41,7 @@ def submit_command(
     arguments: list[str], address: str | None, follow: bool, variables: tuple[str, ...]
 ) -> int:
     """Check, start the job, print its run's id, and follow it; the exit code is the run's."""
-    where = client.chosen_address(address)
+    where = chosen_address(address)
     words, parameters = _as_given(arguments)
     original, changed = _checked(parameters)
     run = str(uuid.uuid4())
@@ -50,11 +49,11 @@ def submit_command(
     file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', original.name).strip('-') or 'scenario'}.toml"
     command = ["python", "-m", "goldenhour", "run", f"./{file}", *words, "--output", output]
     environment = _environment(variables) | {run_command.RUN_VARIABLE: run}
-    text = scenario_module.to_toml(original).encode()
-    made = scenario_module.scenario_hash(changed), changed.seed, parameters["replication"]
-    metadata = {client.OUTPUT_KEY: output, client.MADE_KEY: json.dumps(made)}
-    with client.package({file: text}) as folder:
-        cluster = client.Jobs(where)
+    text = to_toml(original).encode()
+    made = scenario_hash(changed), changed.seed, parameters["replication"]
+    metadata = {OUTPUT_KEY: output, MADE_KEY: json.dumps(made)}
+    with package({file: text}) as folder:
+        cluster = Jobs(where)
         try:
             cluster.submit(run, " ".join(map(shlex.quote, command)), folder, environment, metadata)
         except (RunError, KeyboardInterrupt) as error:
@@ -70,7 +69,7 @@ def submit_command(
         raise Interrupted(_without_us(run, where)) from None
 
 
-async def _follow(cluster: client.Jobs, run: str) -> int:
+async def _follow(cluster: Jobs, run: str) -> int:
     """Print the job's log on stderr until it ends; taken up again where the connection is lost."""
     seen = 0
     lost: float | None = None
@@ -115,11 +114,11 @@ async def _follow(cluster: client.Jobs, run: str) -> int:
     raise RunError(f"run {run} failed: {' '.join((info.message or 'no message').split())[:500]}")
 
 
-async def _ended(cluster: client.Jobs, run: str, tries: int) -> str | None:
+async def _ended(cluster: Jobs, run: str, tries: int) -> str | None:
     """How the job ended; None where it goes on after so many looks."""
     for _ in range(tries):
         status = str(getattr(cluster.info(run).status, "value", cluster.info(run).status))
-        if status in client.ENDED:
+        if status in ENDED:
             return status
         await asyncio.sleep(0.5)
     return None
@@ -164,24 +163,24 @@ def _as_given(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
 def _checked(parameters: dict[str, Any]) -> tuple[Scenario, Scenario]:
     """The scenario as written and as the options change it, once all that is wrong with them has been said."""
     written = stored_scenarios.load(parameters["scenario"]).scenario
-    changed = scenario_module.with_overrides(
+    changed = with_overrides(
         written, seed=parameters["seed"], total=parameters["patients"], days=parameters["days"]
     )
     if parameters.get("name"):
         check_name(parameters["name"])
-    scenario_module.check(changed)
-    resolved = scenario_module.resolve(changed)
+    check(changed)
+    resolved = resolve(changed)
     if parameters["workers"] == 0 and parameters["writers"] > 1:
         raise InputError("--writers and --workers 0 exclude each other: without workers one process writes")
     if parameters["workers"] == 0 and parameters["simulators"] > 1:
         raise InputError(
             "--simulators and --workers 0 exclude each other: without workers one process simulates"
         )
-    shards.divide_fronts(msgspec.json.encode(resolved), parameters["simulators"])
+    divide_fronts(msgspec.json.encode(resolved), parameters["simulators"])
     return written, changed
 
 
-def _output(given: Path | object_store.Url | None, run: str) -> str:
+def _output(given: Path | Url | None, run: str) -> str:
     """Where the job writes: a place that outlives its folder on the cluster."""
     if given is None:
         return f"{DEFAULT_OUTPUT}/{run}"

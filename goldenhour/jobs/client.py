@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from actors.cluster import package_root
+from actors.cluster import PACKAGE_ROOT, PACKAGES
 from engine.errors import InputError, RunError, shown
 
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"
@@ -149,9 +149,9 @@ def package(files: dict[str, bytes] | None = None) -> Iterator[Path]:
     """A folder that holds goldenhour and `files`: what a node with only the dependencies needs to run it."""
     with tempfile.TemporaryDirectory(prefix="goldenhour-job-") as name:
         folder = Path(name)
-        for each in package_root.PACKAGES:
+        for each in PACKAGES:
             shutil.copytree(
-                package_root.PACKAGE_ROOT / each,
+                PACKAGE_ROOT / each,
                 folder / each,
                 ignore=shutil.ignore_patterns("__pycache__", "*.py[co]", ".*"),
             )

@@ -15,11 +15,9 @@ import click
 import msgspec
 import zstandard
 
-from actors.run import object_store
-from actors.run.output_folder import MANIFEST
+from actors.run import MANIFEST, ObjectStore, Url, is_url, parse_url
 from engine.errors import GoldenhourError, InputError, RunError, shown
-from goldenhour.cli import run
-from goldenhour.cli.store_access import ask
+from goldenhour.cli import ask, expand_path
 from goldenhour.jobs import client, parcel
 
 SILENT_SECONDS = 120.0
@@ -76,8 +74,8 @@ class _InFolder:
 class _InBucket:
     """Objects below a URL."""
 
-    def __init__(self, url: object_store.Url) -> None:
-        self._objects = object_store.ObjectStore(url)
+    def __init__(self, url: Url) -> None:
+        self._objects = ObjectStore(url)
 
     async def read(self, name: str) -> bytes | None:
         return await self._objects.read(name)
@@ -167,9 +165,9 @@ def find_output(what: str, address: str | None, quiet: bool) -> FoundOutput:
 
     With an `address` it is looked for on that cluster only. Raises InputError where there is none.
     """
-    if object_store.is_url(what):
-        return FoundOutput(_InBucket(object_store.parse_url(what)), what)
-    here = run.expand_path(Path(what))
+    if is_url(what):
+        return FoundOutput(_InBucket(parse_url(what)), what)
+    here = expand_path(Path(what))
     if address is None and os.path.lexists(here):
         return FoundOutput(_InFolder(here), what)
     away = None
@@ -212,9 +210,7 @@ def _on_cluster(cluster: client.Jobs, what: str, quiet: bool) -> FoundOutput | N
         raise InputError(f"run {what} left no output: it ended as {status.lower()}")
     made = metadata.get(client.MADE_KEY)
     return FoundOutput(
-        _InBucket(object_store.parse_url(place))
-        if object_store.is_url(place)
-        else _through_job(cluster, place, quiet),
+        _InBucket(parse_url(place)) if is_url(place) else _through_job(cluster, place, quiet),
         place,
         None if made is None else msgspec.json.decode(made, type=tuple[str, int, int]),
     )
@@ -231,8 +227,8 @@ def _recorded(what: str) -> FoundOutput:
     if row["state"] != "succeeded":
         raise InputError(f"run {shown(what)} has no finished output: it is {row['state']}")
     source: Source
-    if object_store.is_url(place):
-        source = _InBucket(object_store.parse_url(place))
+    if is_url(place):
+        source = _InBucket(parse_url(place))
     elif os.path.lexists(place):
         source = _InFolder(Path(place))
     else:

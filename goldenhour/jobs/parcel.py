@@ -13,7 +13,7 @@ from pathlib import Path
 
 import zstandard
 
-from actors.run.output_folder import MANIFEST, named_in
+from actors.run import MANIFEST, named_in
 from engine.errors import GoldenhourError, RunError
 
 PREFIX = "goldenhour-parcel"

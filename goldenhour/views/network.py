@@ -9,10 +9,21 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from engine.scenario import derived as scenario_module
-from engine.scenario.checks.capacity import places
-from engine.scenario.checks.notes import is_finite, limited, pools_used
-from engine.scenario.derived import CATEGORIES, POI, Facility, Link, Scenario, Vehicle
+from engine.scenario import (
+    CATEGORIES,
+    POI,
+    Facility,
+    Link,
+    Scenario,
+    Vehicle,
+    is_finite,
+    limited,
+    link_minutes,
+    mean_of,
+    one_way_minutes,
+    places,
+    pools_used,
+)
 
 NO_LIMIT = "-"
 RESOURCES = (
@@ -109,8 +120,8 @@ def links_table(s: Scenario, table: Maker) -> Table:
 def _mean(s: Scenario, link: Link) -> float:
     """Mean minutes of a link: of one way where the vehicles are limited."""
     pools = {v.id for v in s.vehicles}
-    minutes = scenario_module.one_way_minutes if link.vehicle in pools else scenario_module.link_minutes
-    return scenario_module.mean_of(minutes(link, s.vehicles))
+    minutes = one_way_minutes if link.vehicle in pools else link_minutes
+    return mean_of(minutes(link, s.vehicles))
 
 
 def _who(link: Link) -> str:

@@ -12,7 +12,7 @@ from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from actors.run.pipeline import Progress
+    from actors.run import Progress
 
 LINE_SECONDS = 5.0
 """Without a terminal, one line while a phase goes on, at this interval."""

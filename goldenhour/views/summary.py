@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.records.formats import RUN_TABLES
+from engine.records import RUN_TABLES
 
 if TYPE_CHECKING:
-    from actors.run.pipeline import RunResult
-    from engine.scenario.derived import Scenario
+    from actors.run import RunResult
+    from engine.scenario import Scenario
 
 STREAMS = {"battle": "battle", "nbi": "non-battle injury", "disease": "disease"}
 OUTCOMES = {

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from engine.records.code_tables import CodeTables
-    from engine.tables.columns import Chunk
+    from engine.tables import Chunk
 
 PART_PATIENTS = 65_536
 PARQUET_PART_PATIENTS = 16_384

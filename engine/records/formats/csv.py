@@ -10,7 +10,7 @@ from engine.records.formats import FLAT_TABLES, PART_PATIENTS, Frame
 from engine.records.formats.compression import frame
 from engine.records.formats.flat import chunk_arrow_table, spare_memory
 from engine.records.schema import portion
-from engine.tables.columns import Chunk
+from engine.tables import Chunk
 
 BLOCK = 1024
 """Patients made into Arrow tables at once."""

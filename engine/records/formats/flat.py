@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import tables as layouts
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     Codes,
@@ -22,7 +23,6 @@ from engine.records.code_tables import (
     uuids,
 )
 from engine.records.schema import EVENT_AWAITED, EVENT_DETAILS
-from engine.tables import columns as c
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,7 +52,7 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("front", "text", "front of the scenario"),
         Column("given_name", "text", "given name"),
         Column("family_name", "text", "family name"),
-        Column("sex", "text", "sex", codes=c.SEXES),
+        Column("sex", "text", "sex", codes=layouts.SEXES),
         Column("birth_date", "date", "date of birth"),
         Column("age", "integer", "age when injured or falling ill", "years"),
         Column("rank", "text", "rank in the nation's own words"),
@@ -67,9 +67,9 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("incident_at", "time", "when the incident began"),
         Column("incident_casualties", "integer", "casualties of the incident", "persons"),
         Column("mascal", "truth", "whether the incident passed the mass casualty threshold"),
-        Column("category", "text", "battle injury, non-battle injury or disease", codes=c.STREAMS),
-        Column("kind", "text", "what describes the casualty", codes=c.KINDS),
-        Column("mechanism", "text", "mechanism of the injury", codes=c.MECHANISMS),
+        Column("category", "text", "battle injury, non-battle injury or disease", codes=layouts.STREAMS),
+        Column("kind", "text", "what describes the casualty", codes=layouts.KINDS),
+        Column("mechanism", "text", "mechanism of the injury", codes=layouts.MECHANISMS),
         Column("injured_at", "time", "when injured, exposed or fallen ill"),
         Column("onset_at", "time", "when symptoms began"),
         Column("external_cause_code", "text", "external cause, ICD-10-CM code", nullable=True),
@@ -80,12 +80,12 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("niss", "integer", "New Injury Severity Score, 0 to 75"),
         Column("worst_ais", "integer", "highest AIS of the wounds, 0 without wounds"),
         Column("severity", "text", "severity of agent casualties", codes=AGENT_SEVERITIES, nullable=True),
-        Column("triage", "text", "true triage category", codes=c.TRIAGE),
+        Column("triage", "text", "true triage category", codes=layouts.TRIAGE),
         Column(
             "lethal_mechanism",
             "text",
             "what would kill the casualty without care",
-            codes=c.LETHAL_MECHANISMS,
+            codes=layouts.LETHAL_MECHANISMS,
             nullable=True,
         ),
         Column("untreated_death_at", "time", "when the casualty would have died without care", nullable=True),
@@ -95,15 +95,15 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
             for role in (1, 2, 3, 4)
         ),
         Column("surgery_at", "time", "begin of the first operation", nullable=True),
-        Column("status", "text", "outcome", codes=c.STATUSES),
+        Column("status", "text", "outcome", codes=layouts.STATUSES),
         Column("closed_at", "time", "when the outcome was fixed"),
         Column("facility", "text", f"where the outcome fell: {_FACILITY}"),
-        Column("cause_of_death", "text", "cause of death", codes=c.DEATH_CAUSES, nullable=True),
+        Column("cause_of_death", "text", "cause of death", codes=layouts.DEATH_CAUSES, nullable=True),
         Column(
             "waiting_for",
             "text",
             "what the dead, or those in care at the horizon, were waiting for",
-            codes=c.WAITING_FOR,
+            codes=layouts.WAITING_FOR,
             nullable=True,
         ),
         Column("rtd_within_72h", "truth", "returned to duty within 72 h of the injury"),
@@ -111,34 +111,34 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
     "events": (
         _ID,
         Column("at", "time", "when"),
-        Column("event", "text", "what happened", codes=c.EVENTS),
+        Column("event", "text", "what happened", codes=layouts.EVENTS),
         Column("facility", "text", _FACILITY),
         Column("role", "integer", "role of the facility, 0 for a staging unit, 1 to 4", nullable=True),
         Column(
             "detail",
             "text",
             "category assigned by `triaged`, precedence of `evacuation_requested`",
-            codes=c.TRIAGE + c.PRECEDENCES,
+            codes=layouts.TRIAGE + layouts.PRECEDENCES,
             nullable=True,
         ),
-        Column("waiting_for", "text", "what `waiting` waits for", codes=c.AWAITED, nullable=True),
+        Column("waiting_for", "text", "what `waiting` waits for", codes=layouts.AWAITED, nullable=True),
     ),
     "treatments": (
         _ID,
-        Column("treatment", "text", "what was done", codes=c.TREATMENTS),
+        Column("treatment", "text", "what was done", codes=layouts.TREATMENTS),
         Column("facility", "text", _FACILITY),
         Column("start", "time", "begin"),
         Column("end", "time", "end", nullable=True),
-        Column("effect", "text", "effect on what would have killed", codes=c.EFFECTS),
+        Column("effect", "text", "effect on what would have killed", codes=layouts.EFFECTS),
         Column("wound", "integer", "`wound` of the treated wound in table wounds", nullable=True),
     ),
     "wounds": (
         _ID,
         Column("wound", "integer", "index among the patient's wounds, from 0"),
-        Column("region", "text", "body region", codes=c.REGIONS),
-        Column("side", "text", "side of the body, empty where the region has none", codes=c.SIDES),
+        Column("region", "text", "body region", codes=layouts.REGIONS),
+        Column("side", "text", "side of the body, empty where the region has none", codes=layouts.SIDES),
         Column("ais", "integer", "Abbreviated Injury Scale severity, 1 to 6"),
-        Column("iss_region", "text", "body region as the ISS counts it", codes=c.ISS_REGIONS),
+        Column("iss_region", "text", "body region as the ISS counts it", codes=layouts.ISS_REGIONS),
         Column("code", "text", "ICD-10-CM code"),
         Column("display", "text", "the code in ICD-10-CM's words"),
     ),
@@ -188,7 +188,7 @@ def _optional(values: tuple[str, ...], codes: Codes) -> _Coded:
     return _Coded((*values, None), optional_codes(codes, len(values)))
 
 
-def _patients(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
+def _patients(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     p = chunk.patients
     nation = p["nation"].astype(np.int64)
     by_sex = 2 * nation + p["sex"]
@@ -210,7 +210,7 @@ def _patients(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Va
         _Coded(lexicon.fronts, p["front"]),
         given,
         family,
-        _Coded(c.SEXES, p["sex"]),
+        _Coded(layouts.SEXES, p["sex"]),
         _Dates(p["birth"]),
         _Integers(p["age"]),
         rank,
@@ -225,9 +225,9 @@ def _patients(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Va
         _Times(p["incident_time"]),
         _Integers(p["incident_size"]),
         p["mascal"].astype(bool),
-        _Coded(c.STREAMS, p["stream"]),
-        _Coded(c.KINDS, p["kind"]),
-        _Coded(c.MECHANISMS, p["mechanism"]),
+        _Coded(layouts.STREAMS, p["stream"]),
+        _Coded(layouts.KINDS, p["kind"]),
+        _Coded(layouts.MECHANISMS, p["mechanism"]),
         _Times(p["time"]),
         _Times(p["onset"]),
         _Coded(lexicon.cause_codes, causes),
@@ -238,8 +238,8 @@ def _patients(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Va
         _Integers(p["niss"]),
         _Integers(p["worst_ais"]),
         _optional(AGENT_SEVERITIES, p["severity"]),
-        _Coded(c.TRIAGE, p["triage"]),
-        _optional(c.LETHAL_MECHANISMS, p["lethal"]),
+        _Coded(layouts.TRIAGE, p["triage"]),
+        _optional(layouts.LETHAL_MECHANISMS, p["lethal"]),
         _Times(p["untreated_death"]),
         _Times(p["first_care"]),
         _Times(p["role1"]),
@@ -247,16 +247,16 @@ def _patients(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Va
         _Times(p["role3"]),
         _Times(p["role4"]),
         _Times(p["surgery"]),
-        _Coded(c.STATUSES, p["status"]),
+        _Coded(layouts.STATUSES, p["status"]),
         _Times(p["closed"]),
         _Coded(lexicon.facilities, facility_codes(p["facility"])),
-        _optional(c.DEATH_CAUSES, p["death_cause"]),
-        _optional(c.WAITING_FOR, p["waiting_for"]),
+        _optional(layouts.DEATH_CAUSES, p["death_cause"]),
+        _optional(layouts.WAITING_FOR, p["waiting_for"]),
         p["rtd72"].astype(bool),
     )
 
 
-def _events(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
+def _events(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.events
     facility = facility_codes(rows["facility"])
     roles = np.array([-1 if role is None else role for role in lexicon.roles])
@@ -264,7 +264,7 @@ def _events(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Valu
     return (
         identity.take(rows["patient"]),
         _Times(rows["at"]),
-        _Coded(c.EVENTS, rows["kind"]),
+        _Coded(layouts.EVENTS, rows["kind"]),
         _Coded(lexicon.facilities, facility),
         _Integers(roles.take(facility)),
         _Coded(EVENT_DETAILS, detail),
@@ -272,35 +272,35 @@ def _events(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Valu
     )
 
 
-def _treatments(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
+def _treatments(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.treatments
     return (
         identity.take(rows["patient"]),
-        _Coded(c.TREATMENTS, rows["kind"]),
+        _Coded(layouts.TREATMENTS, rows["kind"]),
         _Coded(lexicon.facilities, facility_codes(rows["facility"])),
         _Times(rows["start"]),
         _Times(rows["end"]),
-        _Coded(c.EFFECTS, rows["effect"]),
-        _Integers(np.where(rows["wound"] == c.NONE, -1, rows["wound"].astype(np.int64))),
+        _Coded(layouts.EFFECTS, rows["effect"]),
+        _Integers(np.where(rows["wound"] == layouts.NONE, -1, rows["wound"].astype(np.int64))),
     )
 
 
-def _wounds(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
+def _wounds(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.wounds
     starts = np.concatenate(([0], chunk.patients["wound_end"].astype(np.int64)))
     return (
         identity.take(rows["patient"]),
         _Integers(np.arange(len(rows)) - starts.take(rows["patient"])),
-        _Coded(c.REGIONS, rows["region"]),
-        _Coded(c.SIDES, rows["side"]),
+        _Coded(layouts.REGIONS, rows["region"]),
+        _Coded(layouts.SIDES, rows["side"]),
         _Integers(rows["ais"]),
-        _Coded(c.ISS_REGIONS, iss_regions(rows)),
+        _Coded(layouts.ISS_REGIONS, iss_regions(rows)),
         _Coded(lexicon.condition_codes, rows["condition"]),
         _Coded(lexicon.condition_displays, rows["condition"]),
     )
 
 
-def _vitals(chunk: c.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
+def _vitals(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.vitals
     return (
         identity.take(rows["patient"]),
@@ -320,7 +320,7 @@ _BUILDERS = {
 }
 
 
-def columns(chunk: c.Chunk, lexicon: CodeTables) -> dict[str, dict[str, Array]]:
+def columns(chunk: layouts.Chunk, lexicon: CodeTables) -> dict[str, dict[str, Array]]:
     """The flat tables of `chunk` as NumPy arrays.
 
     Texts are object arrays (None: null), ids `U`, times datetime64[s] (NaT: null), dates datetime64[D], integers
@@ -350,13 +350,13 @@ def _readable(values: _Values, lexicon: CodeTables) -> Array:
     return values.astype("U") if values.dtype.kind == "S" else values
 
 
-def tables(chunk: c.Chunk, lexicon: CodeTables, text_times: bool = False) -> "dict[str, pa.Table]":
+def tables(chunk: layouts.Chunk, lexicon: CodeTables, text_times: bool = False) -> "dict[str, pa.Table]":
     """The flat tables of `chunk` as Arrow tables; see `chunk_arrow_table`."""
     return {table: chunk_arrow_table(chunk, lexicon, table, text_times) for table in FLAT_COLUMNS}
 
 
 def chunk_arrow_table(
-    chunk: c.Chunk, lexicon: CodeTables, table: str, text_times: bool = False
+    chunk: layouts.Chunk, lexicon: CodeTables, table: str, text_times: bool = False
 ) -> "pa.Table":
     """One of the flat tables of `chunk` as an Arrow table of the schema `schema(table)`.
 

@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
+from engine import tables
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     Codes,
@@ -27,7 +28,6 @@ from engine.records.code_tables import (
     uuids,
 )
 from engine.records.schema import EVENT_AWAITED, EVENT_DETAILS, collector_off, portion
-from engine.tables import columns as c
 
 Objects = NDArray[np.object_]
 """Ready-made pieces: an array of bytes objects."""
@@ -45,8 +45,8 @@ _KEPT = 1 << 18
 """Codes below this have their pieces kept, in an array."""
 
 _EMPTY = b"[]"
-_REQUESTED = c.EVENTS.index("evacuation_requested")
-_TRIAGED = c.EVENTS.index("triaged")
+_REQUESTED = tables.EVENTS.index("evacuation_requested")
+_TRIAGED = tables.EVENTS.index("triaged")
 
 json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
@@ -129,7 +129,7 @@ class Composer:
         self._family = Pieces(
             (2,),
             lambda code, sex: (
-                json(family.values[code]) + b',"sex":' + json(c.SEXES[sex]) + b',"birth_date":"'
+                json(family.values[code]) + b',"sex":' + json(tables.SEXES[sex]) + b',"birth_date":"'
             ),
         )
         self._age = Pieces((), lambda age: b'","age":%d,"rank":' % age)
@@ -166,14 +166,14 @@ class Composer:
         )
         # injury
         self._category = Pieces(
-            (len(c.KINDS), len(c.MECHANISMS)),
+            (len(tables.KINDS), len(tables.MECHANISMS)),
             lambda stream, kind, mechanism: (
                 b'{"category":'
-                + json(c.STREAMS[stream])
+                + json(tables.STREAMS[stream])
                 + b',"kind":'
-                + json(c.KINDS[kind])
+                + json(tables.KINDS[kind])
                 + b',"mechanism":'
-                + json(c.MECHANISMS[mechanism])
+                + json(tables.MECHANISMS[mechanism])
                 + b',"at":"'
             ),
         )
@@ -197,15 +197,15 @@ class Composer:
             ),
         )
         self._wound = Pieces(
-            (len(c.SIDES), 8, 2),
+            (len(tables.SIDES), 8, 2),
             lambda region, side, ais, first: (
                 (b"[" if first else b",")
                 + b'{"region":'
-                + json(c.REGIONS[region])
+                + json(tables.REGIONS[region])
                 + b',"side":'
-                + json(c.SIDES[side])
+                + json(tables.SIDES[side])
                 + b',"ais":%d,"iss_region":' % ais
-                + json(c.ISS_REGIONS[iss_region(region, ais)])
+                + json(tables.ISS_REGIONS[iss_region(region, ais)])
                 + b',"code":'
             ),
         )
@@ -220,22 +220,22 @@ class Composer:
         )
         # triage
         self._true = Pieces(
-            (len(c.PRECEDENCES),),
+            (len(tables.PRECEDENCES),),
             lambda true, precedence: (
                 b'{"true":'
-                + json(c.TRIAGE[true])
+                + json(tables.TRIAGE[true])
                 + b',"precedence":'
-                + json(c.PRECEDENCES[precedence] or None)
+                + json(tables.PRECEDENCES[precedence] or None)
                 + b',"assigned":'
             ),
         )
         self._assigned = Pieces(
-            (len(c.TRIAGE), 2),
+            (len(tables.TRIAGE), 2),
             lambda place, category, last: (
                 b'","facility":'
                 + facility[place]
                 + b',"category":'
-                + json(c.TRIAGE[category])
+                + json(tables.TRIAGE[category])
                 + (b"}]}" if last else b"}")
             ),
         )
@@ -245,7 +245,7 @@ class Composer:
             lambda kind, place, first: (
                 (b"[" if first else b",")
                 + b'{"treatment":'
-                + json(c.TREATMENTS[kind])
+                + json(tables.TREATMENTS[kind])
                 + b',"facility":'
                 + facility[place]
                 + b',"start":"'
@@ -255,9 +255,9 @@ class Composer:
             (256, 2),
             lambda effect, wound, last: (
                 b',"effect":'
-                + json(c.EFFECTS[effect])
+                + json(tables.EFFECTS[effect])
                 + b',"wound":'
-                + json(wound if wound != c.NONE else None)
+                + json(wound if wound != tables.NONE else None)
                 + (b"}]" if last else b"}")
             ),
         )
@@ -267,7 +267,7 @@ class Composer:
             (n_facilities, 8, 2),
             lambda kind, place, detail, last: (
                 b'","event":'
-                + json(c.EVENTS[kind])
+                + json(tables.EVENTS[kind])
                 + b',"facility":'
                 + facility[place]
                 + _entry(b',"name":', names[place])
@@ -296,8 +296,8 @@ class Composer:
             lambda spo2, gcs, last: b'%d,"gcs":%d%b' % (spo2, gcs, b"}]" if last else b"}"),
         )
         # outcome
-        self._status = Pieces((), lambda status: b'{"status":' + json(c.STATUSES[status]) + b',"at":"')
-        causes, waiting_for = (*c.DEATH_CAUSES, None), (*c.WAITING_FOR, None)
+        self._status = Pieces((), lambda status: b'{"status":' + json(tables.STATUSES[status]) + b',"at":"')
+        causes, waiting_for = (*tables.DEATH_CAUSES, None), (*tables.WAITING_FOR, None)
         self._outcome_place = Pieces(
             (), lambda place: b'","facility":' + facility[place] + b',"cause_of_death":'
         )
@@ -313,7 +313,7 @@ class Composer:
             ),
         )
 
-    def slices(self, chunk: c.Chunk) -> Iterator[list[EncodedPatient]]:
+    def slices(self, chunk: tables.Chunk) -> Iterator[list[EncodedPatient]]:
         """The patients of `chunk` in its order, `SLICE` at a time."""
         for first in range(0, len(chunk), BLOCK):
             block = portion(chunk, first, first + BLOCK)
@@ -325,7 +325,7 @@ class Composer:
                 yield patients
 
     def _encoded(
-        self, patients: c.Table, parts: "Sequence[_One | _Many]", first: int, stop: int
+        self, patients: tables.Table, parts: "Sequence[_One | _Many]", first: int, stop: int
     ) -> list[EncodedPatient]:
         identity, demographics, incident, injury, triage, treatments, timeline, vitals, outcome = (
             map(Raw, part.texts(first, stop)) for part in parts
@@ -348,7 +348,7 @@ class Composer:
             )
         )
 
-    def _parts(self, chunk: c.Chunk) -> "tuple[_One | _Many, ...]":
+    def _parts(self, chunk: tables.Chunk) -> "tuple[_One | _Many, ...]":
         """The parts of `EncodedPatient` that are `Raw`, in its order, with all their pieces looked up."""
         patients = chunk.patients
         return (
@@ -363,7 +363,7 @@ class Composer:
             self._outcomes(patients),
         )
 
-    def _demographics(self, patients: c.Table) -> "_One":
+    def _demographics(self, patients: tables.Table) -> "_One":
         lexicon = self.lexicon
         nation = patients["nation"].astype(np.int64)
         sex = patients["sex"]
@@ -380,7 +380,7 @@ class Composer:
             self._body.at(patients["blood_group"], patients["weight"]),
         )
 
-    def _incidents(self, patients: c.Table) -> "_One":
+    def _incidents(self, patients: tables.Table) -> "_One":
         lexicon = self.lexicon
         return _One(
             _side_by_side(b'{"id":"', hexadecimal(patients["incident"])),
@@ -392,7 +392,7 @@ class Composer:
             self._size.at(patients["incident_size"], patients["mascal"]),
         )
 
-    def _injuries(self, chunk: c.Chunk) -> "_One":
+    def _injuries(self, chunk: tables.Chunk) -> "_One":
         lexicon, patients, wounds = self.lexicon, chunk.patients, chunk.wounds
         first, last = _borders(patients["wound_end"])
         return _One(
@@ -413,7 +413,7 @@ class Composer:
             ),
         )
 
-    def _triage(self, chunk: c.Chunk) -> "_One":
+    def _triage(self, chunk: tables.Chunk) -> "_One":
         """The truth, the precedence first asked for, and the categories assigned."""
         patients, events = chunk.patients, chunk.events
         asked = np.flatnonzero(events["kind"] == _REQUESTED)[::-1]
@@ -432,7 +432,7 @@ class Composer:
             ),
         )
 
-    def _treatments(self, treatments: c.Table, ends: Codes) -> "_Many":
+    def _treatments(self, treatments: tables.Table, ends: Codes) -> "_Many":
         first, last = _borders(ends)
         facility = facility_codes(treatments["facility"])
         start, end = self.lexicon.instants(treatments["start"]), self.lexicon.instants(treatments["end"])
@@ -449,7 +449,7 @@ class Composer:
             self._effect.at(treatments["effect"], treatments["wound"], last),
         )
 
-    def _timelines(self, events: c.Table, ends: Codes) -> "_Many":
+    def _timelines(self, events: tables.Table, ends: Codes) -> "_Many":
         first, last = _borders(ends)
         return _Many(
             ends,
@@ -458,7 +458,7 @@ class Composer:
             self._event.at(events["kind"], facility_codes(events["facility"]), events["detail"] & 7, last),
         )
 
-    def _vitals(self, vitals: c.Table, ends: Codes) -> "_Many":
+    def _vitals(self, vitals: tables.Table, ends: Codes) -> "_Many":
         first, last = _borders(ends)
         return _Many(
             ends,
@@ -471,14 +471,14 @@ class Composer:
             self._spo2.at(vitals["spo2"], vitals["gcs"], last),
         )
 
-    def _outcomes(self, patients: c.Table) -> "_One":
+    def _outcomes(self, patients: tables.Table) -> "_One":
         return _One(
             self._status.at(patients["status"]),
             self.lexicon.instants(patients["closed"]),
             self._outcome_place.at(facility_codes(patients["facility"])),
             self._end.at(
-                optional_codes(patients["death_cause"], len(c.DEATH_CAUSES)),
-                optional_codes(patients["waiting_for"], len(c.WAITING_FOR)),
+                optional_codes(patients["death_cause"], len(tables.DEATH_CAUSES)),
+                optional_codes(patients["waiting_for"], len(tables.WAITING_FOR)),
                 patients["rtd72"],
             ),
         )
@@ -557,7 +557,7 @@ def _borders(ends: Codes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return first, last
 
 
-def encoded(chunk: c.Chunk, lexicon: CodeTables) -> Iterator[list[EncodedPatient]]:
+def encoded(chunk: tables.Chunk, lexicon: CodeTables) -> Iterator[list[EncodedPatient]]:
     """The patients of `chunk` ready for msgspec's JSON encoder, in its order, `SLICE` at a time."""
     composer = lexicon.kept.get("json")
     if composer is None:

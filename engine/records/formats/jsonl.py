@@ -8,7 +8,7 @@ from engine.records.code_tables import CodeTables
 from engine.records.formats import Frame
 from engine.records.formats.compression import frame
 from engine.records.formats.fragments import encoded
-from engine.tables.columns import Chunk
+from engine.tables import Chunk
 
 
 def lines(chunk: Chunk, lexicon: CodeTables) -> bytearray:

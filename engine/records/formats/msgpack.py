@@ -8,7 +8,7 @@ from engine.records.code_tables import CodeTables
 from engine.records.formats import Frame
 from engine.records.formats.compression import frame
 from engine.records.schema import build_patients, portion
-from engine.tables.columns import Chunk
+from engine.tables import Chunk
 
 SLICE = 256
 """Patients held as Structs at once (some 6 kB each)."""

@@ -9,7 +9,7 @@ import pyarrow.parquet
 
 from engine.records.code_tables import CodeTables
 from engine.records.formats import FORMATS, Frame, flat
-from engine.tables.columns import Chunk
+from engine.tables import Chunk
 
 ROW_GROUP = 65_536
 
