@@ -5,18 +5,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from engine.measures.patients import SHARES
+from engine.measures.patients import SHARES, Measures
 from engine.measures.resources import CATEGORIES, RESOURCES, FlowMeasures, intervals
 from engine.records import Column
 from engine.scenario import Scenario, start_seconds
 from engine.tables import STATUSES, STREAMS, Table
-
-if TYPE_CHECKING:
-    from engine.run import Merged, Simulation
 
 SCOPES = ("run", "category", "front", "place", "resource", "transport", "vehicle", "role")
 """What a row of `measures` is about; the columns that name it are filled, the others null."""
@@ -146,19 +143,33 @@ class RunMeasures(NamedTuple):
     measures: RunTable
 
 
-def find_measures(simulation: "Simulation | Merged", scenario: Scenario) -> RunMeasures:
+class FinishedRun(Protocol):
+    """A finished simulation, in one piece or merged: the measures of its patients and of its network."""
+
+    @property
+    def measures(self) -> Measures:
+        """Measures of the patients."""
+        ...
+
+    @property
+    def flow(self) -> FlowMeasures:
+        """Measures of the network."""
+        ...
+
+
+def find_measures(simulation: FinishedRun, scenario: Scenario) -> RunMeasures:
     """The measures of a finished simulation of the resolved `scenario`: those of the patients and of the network."""
     flow = flow_of(simulation, scenario)
     found = summary(simulation, flow)
     return RunMeasures(found, facilities_table(scenario, flow.series()), measures_table(found))
 
 
-def summary(simulation: "Simulation | Merged", flow: FlowMeasures) -> dict[str, Any]:
+def summary(simulation: FinishedRun, flow: FlowMeasures) -> dict[str, Any]:
     """What summary.json holds."""
     return simulation.measures.summary() | {"flow": flow.summary()}
 
 
-def flow_of(simulation: "Simulation | Merged", scenario: Scenario) -> FlowMeasures:
+def flow_of(simulation: FinishedRun, scenario: Scenario) -> FlowMeasures:
     """What the network of a finished simulation did."""
     flow: FlowMeasures | None = getattr(simulation, "flow", None)
     return FlowMeasures.empty(scenario) if flow is None else flow
