@@ -11,8 +11,18 @@ if TYPE_CHECKING:
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "actor": ("CacheStatistics", "SharedCache", "cache_for_run", "end_cache", "find_cache"),
-        "local": ("CacheSettings", "LocalCache", "cache_settings"),
+        "actor": (
+            "CacheStatistics",
+            "SharedCache",
+            "cache_for_run",
+            "end_cache",
+            "find_cache",
+        ),
+        "local": (
+            "CacheSettings",
+            "LocalCache",
+            "cache_settings",
+        ),
     },
 )
 

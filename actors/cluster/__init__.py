@@ -27,8 +27,15 @@ __getattr__ = lazy_attributes(
     {
         "log": ("Log",),
         "memory": ("Sampler",),
-        "metrics": ("add_metric", "put_metric"),
-        "package_root": ("PACKAGES", "PACKAGE_ROOT", "check_package_root"),
+        "metrics": (
+            "add_metric",
+            "put_metric",
+        ),
+        "package_root": (
+            "PACKAGES",
+            "PACKAGE_ROOT",
+            "check_package_root",
+        ),
         "session": (
             "Session",
             "as_remote",

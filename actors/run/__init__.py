@@ -32,8 +32,18 @@ if TYPE_CHECKING:
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "generator": ("FORMAT_NAMES", "SUFFIXES"),
-        "object_store": ("ObjectStore", "STAGING_FOLDER", "Url", "is_url", "parse_url", "staging_folder"),
+        "generator": (
+            "FORMAT_NAMES",
+            "SUFFIXES",
+        ),
+        "object_store": (
+            "ObjectStore",
+            "STAGING_FOLDER",
+            "Url",
+            "is_url",
+            "parse_url",
+            "staging_folder",
+        ),
         "output_folder": (
             "MANIFEST",
             "SUMMARY",

@@ -14,11 +14,28 @@ if TYPE_CHECKING:
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "actor": ("ConfigStore", "opened"),
-        "database": ("DRIVERS", "Database", "URL_VARIABLE", "connection_error", "driver_slot"),
+        "actor": (
+            "ConfigStore",
+            "opened",
+        ),
+        "database": (
+            "DRIVERS",
+            "Database",
+            "URL_VARIABLE",
+            "connection_error",
+            "driver_slot",
+        ),
         "postgres": ("Server",),
         "shared": ("shared_store",),
-        "values": ("Beat", "Content", "ENDED", "Registration", "Reply", "State", "check_name"),
+        "values": (
+            "Beat",
+            "Content",
+            "ENDED",
+            "Registration",
+            "Reply",
+            "State",
+            "check_name",
+        ),
     },
 )
 

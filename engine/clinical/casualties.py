@@ -4,13 +4,28 @@ Draws of a casualty are keyed (purpose; cell, index, draw number): they depend o
 by `engine.compile.model`; the functions below fill one row of `columns.PATIENT` and the rows of `columns.WOUND`.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from engine import numeric
 from engine.numeric import entry, inner, words
-from engine.tables import AGENT, MAXIMUM_WOUNDS, NBI, NONE, PATIENT, PSYCHOLOGICAL, WOUND, WOUNDED, Table
+from engine.tables import (
+    AGENT,
+    MAXIMUM_WOUNDS,
+    NBI,
+    NONE,
+    PSYCHOLOGICAL,
+    WOUNDED,
+    Floats,
+    Ints,
+    PatientRow,
+    Row,
+    Rows,
+    Table,
+    WoundRow,
+    dtype_of,
+)
 
 REGION_HEAD, REGION_EYES, REGION_EARS, REGION_FACE, REGION_NECK = 0, 1, 2, 3, 4
 REGION_THORAX, REGION_ABDOMEN, REGION_UPPER, REGION_LOWER = 5, 6, 7, 8
@@ -18,8 +33,15 @@ REGION_THORAX, REGION_ABDOMEN, REGION_UPPER, REGION_LOWER = 5, 6, 7, 8
 FLAG_FRACTURE, FLAG_AMPUTATION, FLAG_VESSEL, FLAG_BURN, FLAG_EYE, FLAG_PNEUMOTHORAX = 1, 2, 4, 8, 16, 32
 """Bits of `Injuries.flags`: what a condition calls for."""
 
-SAMPLE = np.dtype([("patients", PATIENT, (1,)), ("wounds", WOUND, (MAXIMUM_WOUNDS,))], align=True)
-"""One casualty of a sample, without a record."""
+
+class SampledCasualty(Row):
+    """One casualty of a sample, without a record."""
+
+    patients: Annotated[Rows[PatientRow], 1]
+    wounds: Annotated[Rows[WoundRow], MAXIMUM_WOUNDS]
+
+
+SAMPLE = dtype_of(SampledCasualty)
 
 # Rows of Injuries.illness: which tables describe a casualty without weapon wounds.
 ILL_NBI, ILL_DISEASE, ILL_MUSCULOSKELETAL, ILL_PSYCHOLOGICAL, ILL_AGENT = 0, 1, 2, 3, 4
@@ -46,79 +68,76 @@ FRONTS, NATIONS, RANKS, BLOOD_GROUPS = 200, 48, 20, 8
 CONDITIONS, CHOICES, FEW_CHOICES = 2048, 65_536, 4096
 """The most that the tables hold: fixed, so that the kernel is compiled once for all scenarios."""
 
-PEOPLE = np.dtype(
-    [
-        ("nations", "f8", (FRONTS, NATIONS)),  # cumulated shares of the nations of a front
-        ("female", "f8", (NATIONS,)),  # share of women
-        ("given", "i8", (NATIONS, 2)),  # number of given names by sex
-        ("family", "i8", (NATIONS, 2)),  # number of family names by sex
-        ("ranks", "f8", (NATIONS, RANKS)),  # cumulated weights
-        ("rank_age", "i8", (NATIONS, RANKS)),  # youngest age of a rank
-        ("units", "i8", (FRONTS,)),  # number of units of a front
-        ("blood", "f8", (NATIONS, BLOOD_GROUPS)),  # cumulated shares
-        ("weight", "f8", (2, 2)),  # mean and SD in kg by sex
-        ("start", "i8", (1,)),  # ms of the scenario's start since 1970-01-01
-        ("age_span", "f8", (1,)),  # years above the youngest age of the rank
-    ],
-    align=True,
-)
-"""Tables of identity; F fronts, N nations, R ranks, B blood groups."""
+
+class PeopleTables(Row):
+    """Tables of identity; F fronts, N nations, R ranks, B blood groups."""
+
+    nations: Annotated[Floats, "f8", (FRONTS, NATIONS)]  # cumulated shares of the nations of a front
+    female: Annotated[Floats, "f8", NATIONS]  # share of women
+    given: Annotated[Ints, "i8", (NATIONS, 2)]  # number of given names by sex
+    family: Annotated[Ints, "i8", (NATIONS, 2)]  # number of family names by sex
+    ranks: Annotated[Floats, "f8", (NATIONS, RANKS)]  # cumulated weights
+    rank_age: Annotated[Ints, "i8", (NATIONS, RANKS)]  # youngest age of a rank
+    units: Annotated[Ints, "i8", FRONTS]  # number of units of a front
+    blood: Annotated[Floats, "f8", (NATIONS, BLOOD_GROUPS)]  # cumulated shares
+    weight: Annotated[Floats, "f8", (2, 2)]  # mean and SD in kg by sex
+    start: Annotated[Ints, "i8", 1]  # ms of the scenario's start since 1970-01-01
+    age_span: Annotated[Floats, "f8", 1]  # years above the youngest age of the rank
 
 
-INJURIES = np.dtype(
-    [
-        ("mechanisms", "f8", (TYPES, 3)),  # cumulated
-        ("instant", "f8", (TYPES,)),  # probability of instant death
-        ("severity", "f8", (TYPES,)),  # mean of the latent severity Z
-        ("special_severity", "f8", (SPECIALS,)),  # added to it
-        ("special_type", "i8", (SPECIALS,)),  # row by warfare type of a special event
-        ("wound_mean", "f8", (3,)),  # mean number of further wounds by mechanism
-        ("wound_slope", "f8", (2,)),  # slope and offset of the log mean on Z
-        ("latent", "f8", (2,)),  # weights of Z and of the wound's own noise
-        ("shift", "f8", (3,)),  # by mechanism
-        ("regions", "f8", (3, 9)),  # cumulated
-        ("ais", "f8", (9, 5)),  # upper normal quantiles of AIS 1..5
-        ("fatal", "f8", (9,)),  # cumulated shares of the instantly fatal wound
-        ("sided", "u1", (9,)),  # 1 where a region has sides
-        (
-            "first",
-            "i8",
-            (TYPES, 9, 3, 7, 3),
-        ),  # first entry of (type, region, mechanism, AIS, side) in `choices`
-        ("count", "i8", (TYPES, 9, 3, 7, 3)),
-        ("choices", "i8", (CHOICES,)),  # condition indices
-        ("chance", "f8", (CHOICES,)),  # cumulated weights within each group
-        ("flags", "u1", (CONDITIONS,)),  # FLAG_ bits of each condition
-        (
-            "groups",
-            "u1",
-            (CONDITIONS,),
-        ),  # care an illness calls for: CARE_ codes of engine.clinical.treatments
-        ("side", "u1", (CONDITIONS,)),  # the side a condition names
-        (
-            "level",
-            "u1",
-            (CONDITIONS,),
-        ),  # along a limb: 1 upper arm, thigh; 2 forearm, lower leg; 3 hand, foot; else 0
-        ("nature", "u1", (CONDITIONS,)),  # NATURES: what kind of cause a wound's condition belongs to
-        ("ill_first", "i8", (ILLNESSES, 4, 2)),  # by illness, true triage category (0: T1 that kills) and sex
-        ("ill_count", "i8", (ILLNESSES, 4, 2)),
-        ("ill_choices", "i8", (FEW_CHOICES,)),
-        ("ill_chance", "f8", (FEW_CHOICES,)),
-        ("cause_first", "i8", (TYPES, 7, NATURES)),  # by warfare type, mechanism and nature
-        ("cause_count", "i8", (TYPES, 7, NATURES)),
-        ("cause_choices", "i8", (FEW_CHOICES,)),
-        ("cause_chance", "f8", (FEW_CHOICES,)),
-        ("psychological", "f8", (TYPES,)),  # share of disease that is psychological
-        ("musculoskeletal", "f8", (TYPES,)),  # share of disease that is musculoskeletal
-        ("environment", "f8", (4,)),  # chance that a non-battle casualty is heat, cold, fall, crush
-        ("category", "f8", (3, 4)),  # cumulated: lethal T1, other T1, T2, T3, by kind
-        ("agent_severity", "f8", (4,)),  # cumulated
-        ("agent_triage", "i8", (4,)),
-    ],
-    align=True,
-)
-"""Tables of wounds and illnesses; T warfare types plus one row for 'none', S special events plus one."""
+PEOPLE = dtype_of(PeopleTables)
+
+
+class InjuryTables(Row):
+    """Tables of wounds and illnesses; T warfare types plus one row for 'none', S special events plus one."""
+
+    mechanisms: Annotated[Floats, "f8", (TYPES, 3)]  # cumulated
+    instant: Annotated[Floats, "f8", TYPES]  # probability of instant death
+    severity: Annotated[Floats, "f8", TYPES]  # mean of the latent severity Z
+    special_severity: Annotated[Floats, "f8", SPECIALS]  # added to it
+    special_type: Annotated[Ints, "i8", SPECIALS]  # row by warfare type of a special event
+    wound_mean: Annotated[Floats, "f8", 3]  # mean number of further wounds by mechanism
+    wound_slope: Annotated[Floats, "f8", 2]  # slope and offset of the log mean on Z
+    latent: Annotated[Floats, "f8", 2]  # weights of Z and of the wound's own noise
+    shift: Annotated[Floats, "f8", 3]  # by mechanism
+    regions: Annotated[Floats, "f8", (3, 9)]  # cumulated
+    ais: Annotated[Floats, "f8", (9, 5)]  # upper normal quantiles of AIS 1..5
+    fatal: Annotated[Floats, "f8", 9]  # cumulated shares of the instantly fatal wound
+    sided: Annotated[Ints, "u1", 9]  # 1 where a region has sides
+    first: Annotated[
+        Ints, "i8", (TYPES, 9, 3, 7, 3)
+    ]  # first entry of (type, region, mechanism, AIS, side) in `choices`
+    count: Annotated[Ints, "i8", (TYPES, 9, 3, 7, 3)]
+    choices: Annotated[Ints, "i8", CHOICES]  # condition indices
+    chance: Annotated[Floats, "f8", CHOICES]  # cumulated weights within each group
+    flags: Annotated[Ints, "u1", CONDITIONS]  # FLAG_ bits of each condition
+    groups: Annotated[
+        Ints, "u1", CONDITIONS
+    ]  # care an illness calls for: CARE_ codes of engine.clinical.treatments
+    side: Annotated[Ints, "u1", CONDITIONS]  # the side a condition names
+    level: Annotated[
+        Ints, "u1", CONDITIONS
+    ]  # along a limb: 1 upper arm, thigh; 2 forearm, lower leg; 3 hand, foot; else 0
+    nature: Annotated[Ints, "u1", CONDITIONS]  # NATURES: what kind of cause a wound's condition belongs to
+    ill_first: Annotated[
+        Ints, "i8", (ILLNESSES, 4, 2)
+    ]  # by illness, true triage category (0: T1 that kills) and sex
+    ill_count: Annotated[Ints, "i8", (ILLNESSES, 4, 2)]
+    ill_choices: Annotated[Ints, "i8", FEW_CHOICES]
+    ill_chance: Annotated[Floats, "f8", FEW_CHOICES]
+    cause_first: Annotated[Ints, "i8", (TYPES, 7, NATURES)]  # by warfare type, mechanism and nature
+    cause_count: Annotated[Ints, "i8", (TYPES, 7, NATURES)]
+    cause_choices: Annotated[Ints, "i8", FEW_CHOICES]
+    cause_chance: Annotated[Floats, "f8", FEW_CHOICES]
+    psychological: Annotated[Floats, "f8", TYPES]  # share of disease that is psychological
+    musculoskeletal: Annotated[Floats, "f8", TYPES]  # share of disease that is musculoskeletal
+    environment: Annotated[Floats, "f8", 4]  # chance that a non-battle casualty is heat, cold, fall, crush
+    category: Annotated[Floats, "f8", (3, 4)]  # cumulated: lethal T1, other T1, T2, T3, by kind
+    agent_severity: Annotated[Floats, "f8", 4]  # cumulated
+    agent_triage: Annotated[Ints, "i8", 4]
+
+
+INJURIES = dtype_of(InjuryTables)
 
 
 @inner

@@ -5,7 +5,7 @@ procedure, otherwise the smallest rate in force times the product of the environ
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -21,7 +21,22 @@ from engine.clinical.casualties import (
     unit,
 )
 from engine.numeric import inner, words
-from engine.tables import AGENT, NBI, NONE, WOUNDED
+from engine.tables import (
+    AGENT,
+    NBI,
+    NONE,
+    WOUNDED,
+    Float64,
+    Floats,
+    Int32,
+    Int64,
+    Ints,
+    Row,
+    UInt8,
+    UInt32,
+    UInt64,
+    dtype_of,
+)
 
 MINUTE = 60_000.0  # ms
 HOUR = 3_600_000.0
@@ -34,127 +49,131 @@ TBI, AIRWAY, TENSION, TORSO, JUNCTIONAL, EXTREMITY, BY_AGENT, BY_INJURY, BY_DISE
 MECHANISMS_OF_DEATH = 9
 """Number of LETHAL_MECHANISMS."""
 
-SURVIVAL = np.dtype(
-    [
-        ("clock", "u1", (1,)),  # 0: nobody dies of the clock or late
-        ("lethal", "f8", (76,)),  # probability of being lethal if untreated, by NISS
-        ("minutes", "f8", (76,)),  # median life in minutes, by NISS
-        ("sigma", "f8", (1,)),
-        ("region_split", "f8", (4,)),  # neck airway, thorax tension, abdomen torso, limb extremity
-        (
-            "triage",
-            "f8",
-            (2,),
-        ),  # T1 with a life of this many minutes or less; share of worst AIS 2 that needs surgery
-        ("aid_works", "f8", (MECHANISMS_OF_DEATH,)),
-        ("aid_rate", "f8", (MECHANISMS_OF_DEATH,)),
-        ("resuscitation_rate", "f8", (MECHANISMS_OF_DEATH,)),
-        ("surgery_works", "f8", (MECHANISMS_OF_DEATH,)),
-        ("aid_delay", "f8", (2,)),  # log of the median in minutes, sigma
-        ("late_penalty", "f8", (2,)),  # share lost, from which u/T on
-        ("late", "f8", (4,)),  # probability, NISS scale, maximum, mean in days
-        ("rtd72", "f8", (6,)),  # by worst AIS
-        ("rtd72_hours", "f8", (2,)),
-        ("stay", "f8", (6, 3)),  # by worst AIS: log median days, sigma, share of the distribution below 72 h
-        ("category_stay", "f8", (4, 2)),  # by true triage: log median days, sigma
-        ("agent", "f8", (4, 3)),  # by severity: P(lethal), log median minutes, sigma
-        ("agent_onset", "f8", (5,)),  # share delayed, then the hours to choose from
-        ("dnbi_life", "f8", (2,)),  # log median minutes, sigma
-        ("factor", "f8", (1,)),  # product of the environment's clock factors
-        ("score", "f8", (10,)),  # b, a, floor, per NISS, minutes, ceiling, half-life, recovery rate, -, -
-        ("niss_equivalent", "f8", (4,)),  # by true triage
-    ],
-    align=True,
-)
-"""Parameters of the clock; M = 9 lethal mechanisms, NISS and AIS index directly."""
+
+class SurvivalParameters(Row):
+    """Parameters of the clock; M = 9 lethal mechanisms, NISS and AIS index directly."""
+
+    clock: Annotated[Ints, "u1", 1]  # 0: nobody dies of the clock or late
+    lethal: Annotated[Floats, "f8", 76]  # probability of being lethal if untreated, by NISS
+    minutes: Annotated[Floats, "f8", 76]  # median life in minutes, by NISS
+    sigma: Annotated[Floats, "f8", 1]
+    region_split: Annotated[Floats, "f8", 4]  # neck airway, thorax tension, abdomen torso, limb extremity
+    triage: Annotated[
+        Floats, "f8", 2
+    ]  # T1 with a life of this many minutes or less; share of worst AIS 2 that needs surgery
+    aid_works: Annotated[Floats, "f8", MECHANISMS_OF_DEATH]
+    aid_rate: Annotated[Floats, "f8", MECHANISMS_OF_DEATH]
+    resuscitation_rate: Annotated[Floats, "f8", MECHANISMS_OF_DEATH]
+    surgery_works: Annotated[Floats, "f8", MECHANISMS_OF_DEATH]
+    aid_delay: Annotated[Floats, "f8", 2]  # log of the median in minutes, sigma
+    late_penalty: Annotated[Floats, "f8", 2]  # share lost, from which u/T on
+    late: Annotated[Floats, "f8", 4]  # probability, NISS scale, maximum, mean in days
+    rtd72: Annotated[Floats, "f8", 6]  # by worst AIS
+    rtd72_hours: Annotated[Floats, "f8", 2]
+    stay: Annotated[
+        Floats, "f8", (6, 3)
+    ]  # by worst AIS: log median days, sigma, share of the distribution below 72 h
+    category_stay: Annotated[Floats, "f8", (4, 2)]  # by true triage: log median days, sigma
+    agent: Annotated[Floats, "f8", (4, 3)]  # by severity: P(lethal), log median minutes, sigma
+    agent_onset: Annotated[Floats, "f8", 5]  # share delayed, then the hours to choose from
+    dnbi_life: Annotated[Floats, "f8", 2]  # log median minutes, sigma
+    factor: Annotated[Floats, "f8", 1]  # product of the environment's clock factors
+    score: Annotated[
+        Floats, "f8", 10
+    ]  # b, a, floor, per NISS, minutes, ceiling, half-life, recovery rate, -, -
+    niss_equivalent: Annotated[Floats, "f8", 4]  # by true triage
 
 
-STATE = np.dtype(
-    [
-        # the clock
-        ("life", "f8"),  # T in ms of clock time; infinite for the non-lethal and the rescued
-        ("used", "f8"),  # u at `since`
-        ("since", "f8"),  # ms
-        ("rate", "f8"),  # r in force from `since` on
-        ("late", "f8"),  # ms of a late death; infinite without
-        ("slowest", "f8"),  # smallest s in force
-        # what is due
-        ("at", "f8"),  # ms of the next stage
-        ("retriage_at", "f8"),  # ms of the next re-triage; infinity
-        # where, and what is held (finite resources only)
-        ("factor", "f8"),  # product of the environment's factors
-        ("stay_end", "f8"),  # ms when the casualty could return to duty; infinite for the dying
-        ("stage", "i4"),
-        ("facility", "i4"),  # where the casualty is: an index, AT_POI or EN_ROUTE
-        ("category", "i4"),  # assigned triage
-        ("line", "i4"),  # waiting line; -1
-        ("next", "i4"),  # neighbours in the waiting line
-        ("previous", "i4"),
-        ("version", "i4"),  # of the entry in the calendar that counts
-        ("held", "i4"),  # resource in use; -1
-        ("granted_resource", "i4"),  # given, and not yet made use of; -1
-        ("place", "i4"),  # facility whose place is taken; -1
-        ("booked", "i4"),  # facility where a place is kept for the one on the way; -1
-        ("way", "i4"),
-        # counters of the random streams, journal
-        ("order", "i8"),  # number of the arrival
-        ("cell", "u8"),  # counters of the random streams
-        ("index", "u4"),
-        ("leg", "i4"),  # number of facilities reached
-        ("destination", "i4"),
-        ("journal", "i4"),  # first and last entry of the journal; -1
-        ("journal_end", "i4"),
-        ("granted_value", "i4"),
-        ("granted", "u1"),  # 1: may perform the stage that is due
-        ("in_bay", "u1"),  # 1 + category in the list of those who may be bumped
-        ("surged", "u1"),  # 1: in a surge place
-        ("no_blood", "u1"),
-        ("chosen", "u1"),  # goes with the vehicle that is being loaded
-        ("nobody", "u1"),  # 1: the slot is free
-        ("admitted", "u1"),  # arrived at an MTF
-        ("expects_rtd72", "u1"),
-        ("needs_surgery", "u1"),
-        ("resuscitated", "u1"),
-        ("resuscitating", "u1"),
-        ("operated", "u1"),
-        ("operated_here", "u1"),
-        ("definitive", "u1"),
-        ("decontaminated", "u1"),
-        ("head_ais", "u1"),  # worst AIS of the head
-        # waiting, and the first leg
-        ("wait_since", "f8"),  # ms
-        ("wait_until", "f8"),  # ms when the wait is known to end; infinity
-        ("rest", "f8"),  # ms of care left for a bumped patient
-        ("aid_at", "f8"),  # before the first door; infinity once done
-        ("request_at", "f8"),
-        ("depart_at", "f8"),
-        ("arrive_at", "f8"),
-        ("aboard", "f8"),  # factor on the clock in the vehicle
-        # recovery and other things seldom looked at
-        ("first_life", "f8"),  # T as drawn, for the score
-        ("recover_at", "f8"),  # ms, score and span (ms) of the recovery; span 0: not recovering
-        ("recover_from", "f8"),
-        ("recover_span", "f8"),
-        ("bonus_at", "f8"),  # ms and size of the passing effect of resuscitation
-        ("bonus", "f8"),
-        ("origin", "i8"),
-        ("outcome", "i8"),  # of the present place, under transition-matrix routing
-        ("wound", "i8"),  # first row and number of the wounds
-        ("wounds", "i8"),
-        ("first_treatment", "i8"),  # first row of the treatments
-        ("protected", "f8"),  # rate of the clock while care goes on, for who resumes
-        ("asked_at", "f8"),  # ms: transport onwards was asked for
-        ("bumped_at", "f8"),  # ms
-        ("blocked_since", "f8"),  # ms: what is held is no longer needed, but the next is not free
-        ("first_event", "i8"),  # first row of the events
-        ("retriages", "i4"),
-        ("sent", "i4"),  # vehicles sent for this patient at this place
-    ],
-    align=True,
-)
-"""One casualty on the way: what `engine.kernel.event_loop` moves from stage to stage.
+SURVIVAL = dtype_of(SurvivalParameters)
 
-What is read at every event stands together."""
+
+class CasualtyState(Row):
+    """One casualty on the way: what `engine.kernel.event_loop` moves from stage to stage.
+
+    What is read at every event stands together.
+    """
+
+    # the clock
+    life: Float64  # T in ms of clock time; infinite for the non-lethal and the rescued
+    used: Float64  # u at `since`
+    since: Float64  # ms
+    rate: Float64  # r in force from `since` on
+    late: Float64  # ms of a late death; infinite without
+    slowest: Float64  # smallest s in force
+    # what is due
+    at: Float64  # ms of the next stage
+    retriage_at: Float64  # ms of the next re-triage; infinity
+    # where, and what is held (finite resources only)
+    factor: Float64  # product of the environment's factors
+    stay_end: Float64  # ms when the casualty could return to duty; infinite for the dying
+    stage: Int32
+    facility: Int32  # where the casualty is: an index, AT_POI or EN_ROUTE
+    category: Int32  # assigned triage
+    line: Int32  # waiting line; -1
+    next: Int32  # neighbours in the waiting line
+    previous: Int32
+    version: Int32  # of the entry in the calendar that counts
+    held: Int32  # resource in use; -1
+    granted_resource: Int32  # given, and not yet made use of; -1
+    place: Int32  # facility whose place is taken; -1
+    booked: Int32  # facility where a place is kept for the one on the way; -1
+    way: Int32
+    # counters of the random streams, journal
+    order: Int64  # number of the arrival
+    cell: UInt64  # counters of the random streams
+    index: UInt32
+    leg: Int32  # number of facilities reached
+    destination: Int32
+    journal: Int32  # first and last entry of the journal; -1
+    journal_end: Int32
+    granted_value: Int32
+    granted: UInt8  # 1: may perform the stage that is due
+    in_bay: UInt8  # 1 + category in the list of those who may be bumped
+    surged: UInt8  # 1: in a surge place
+    no_blood: UInt8
+    chosen: UInt8  # goes with the vehicle that is being loaded
+    nobody: UInt8  # 1: the slot is free
+    admitted: UInt8  # arrived at an MTF
+    expects_rtd72: UInt8
+    needs_surgery: UInt8
+    resuscitated: UInt8
+    resuscitating: UInt8
+    operated: UInt8
+    operated_here: UInt8
+    definitive: UInt8
+    decontaminated: UInt8
+    head_ais: UInt8  # worst AIS of the head
+    # waiting, and the first leg
+    wait_since: Float64  # ms
+    wait_until: Float64  # ms when the wait is known to end; infinity
+    rest: Float64  # ms of care left for a bumped patient
+    aid_at: Float64  # before the first door; infinity once done
+    request_at: Float64
+    depart_at: Float64
+    arrive_at: Float64
+    aboard: Float64  # factor on the clock in the vehicle
+    # recovery and other things seldom looked at
+    first_life: Float64  # T as drawn, for the score
+    recover_at: Float64  # ms, score and span (ms) of the recovery; span 0: not recovering
+    recover_from: Float64
+    recover_span: Float64
+    bonus_at: Float64  # ms and size of the passing effect of resuscitation
+    bonus: Float64
+    origin: Int64
+    outcome: Int64  # of the present place, under transition-matrix routing
+    wound: Int64  # first row and number of the wounds
+    wounds: Int64
+    first_treatment: Int64  # first row of the treatments
+    protected: Float64  # rate of the clock while care goes on, for who resumes
+    asked_at: Float64  # ms: transport onwards was asked for
+    bumped_at: Float64  # ms
+    blocked_since: Float64  # ms: what is held is no longer needed, but the next is not free
+    first_event: Int64  # first row of the events
+    retriages: Int32
+    sent: Int32  # vehicles sent for this patient at this place
+
+
+STATE = dtype_of(CasualtyState)
 
 
 @inner

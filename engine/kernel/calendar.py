@@ -7,11 +7,12 @@ buckets. After R. Brown, "Calendar queues", CACM 31 (1988); the front heap keeps
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from engine.numeric import inner
+from engine.tables import Float64, Int32, Int64, Ints, Row, Rows, dtype_of
 
 ENTRIES = 1 << 21
 """Of each tier at the most."""
@@ -23,31 +24,51 @@ NARROWEST, WIDEST = 1.0, 60.0 * MINUTE
 EVENTS_EACH = 12.0
 """Entries of one casualty, more or less: a bucket is made for one entry."""
 
-ENTRY = np.dtype([("at", "f8"), ("tie", "i8"), ("what", "i4"), ("version", "i4")], align=True)
-"""`tie` breaks ties of `at`, ms; `what` and `version` are the caller's."""
 
-LISTED = np.dtype([*((name, ENTRY[name]) for name in ENTRY.names or ()), ("next", "i4")], align=True)
+class CalendarEntry(Row):
+    """`tie` breaks ties of `at`, ms; `what` and `version` are the caller's."""
+
+    at: Float64
+    tie: Int64
+    what: Int32
+    version: Int32
+
+
+ENTRY = dtype_of(CalendarEntry)
+
+
+class ListedEntry(CalendarEntry):
+    """An entry in the list of its bucket."""
+
+    next: Int32  # row of the next; -1 none
+
+
+LISTED = dtype_of(ListedEntry)
 
 FRONT, FAR = 0, ENTRIES
 """Where the two heaps begin."""
 
-CALENDAR = np.dtype(
-    [
-        ("overflow", "i8"),  # 1: an entry found no room and is lost
-        ("width", "f8"),  # ms of a bucket, and its inverse
-        ("rate", "f8"),
-        ("current", "i8"),  # number of the current bucket, counted from time 0
-        ("in_front", "i8"),
-        ("in_ring", "i8"),
-        ("in_far", "i8"),
-        ("free", "i4"),  # of `listed`
-        ("used", "i4"),
-        ("bucket", "i4", (BUCKETS,)),  # first entry in `listed`; -1 none
-        ("listed", LISTED, (ENTRIES,)),
-        ("heap", ENTRY, (2 * ENTRIES,)),  # two heaps: the front from FRONT on, the far from FAR on
-    ],
-    align=True,
-)
+
+class Calendar(Row):
+    """The calendar of the event kernel."""
+
+    overflow: Int64  # 1: an entry found no room and is lost
+    width: Float64  # ms of a bucket, and its inverse
+    rate: Float64
+    current: Int64  # number of the current bucket, counted from time 0
+    in_front: Int64
+    in_ring: Int64
+    in_far: Int64
+    free: Int32  # of `listed`
+    used: Int32
+    bucket: Annotated[Ints, "i4", BUCKETS]  # first entry in `listed`; -1 none
+    listed: Annotated[Rows[ListedEntry], ENTRIES]
+    heap: Annotated[
+        Rows[CalendarEntry], 2 * ENTRIES
+    ]  # two heaps: the front from FRONT on, the far from FAR on
+
+
+CALENDAR = dtype_of(Calendar)
 
 
 def set_up(calendar: Any) -> None:

@@ -1,11 +1,10 @@
 """The evacuation network, care and routing as the kernel reads them, and the times of its ways (MODEL section 5)."""
 
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
-
-from engine.clinical import FRONTS, INJURIES, MINUTE, PEOPLE, SURVIVAL, TYPES, unit
+from engine.clinical import FRONTS, MINUTE, TYPES, InjuryTables, PeopleTables, SurvivalParameters, unit
 from engine.numeric import TRIANGULAR, continuous, inner, words
+from engine.tables import Float64, Floats, Int32, Int64, Ints, Row, UInt8, dtype_of
 
 PURPOSES = ("care", "injury", "person", "survival", "travel", "vehicles")
 """Purposes of the random streams: Model.keys holds their keys in this order."""
@@ -39,161 +38,166 @@ CLOSEST, SPREAD_OUT, LEAST_LOADED = range(3)
 W_OPEN, W_CLOSE, W_HIT, W_HIT_END, W_VEHICLES_OUT, W_VEHICLES_BACK = range(6)
 """What happens in the world. `value`: share of capacity lost, or vehicles; `killed`: probability of a hit."""
 
-NETWORK = np.dtype(
-    [
-        ("role", "i8", (FACILITIES,)),
-        ("resuscitates", "u1", (FACILITIES,)),  # capable of DCR
-        ("operates", "u1", (FACILITIES,)),  # capable of DCS
-        ("icu", "u1", (FACILITIES,)),
-        ("definitive", "u1", (FACILITIES,)),
-        ("policy", "f8", (FACILITIES,)),  # evacuation policy in ms; infinity
-        ("first_link", "i8", (FRONTS,)),  # from the point of injury
-        ("next_link", "i8", (FACILITIES, FRONTS)),  # onwards; -1 at the end
-        ("origin", "i8", (LINKS,)),  # -1 the point of injury
-        ("destination", "i8", (LINKS,)),
-        ("minutes", "f8", (LINKS,)),  # mean travel time
-        ("kind", "i8", (LINKS,)),  # of travel time
-        ("travel", "f8", (LINKS, 3)),  # its parameters, minutes
-        ("slowdown", "f8", (LINKS,)),  # factor on the travel time (weather, mobility)
-        ("delay", "f8", (LINKS,)),  # minutes added
-        # resources
-        ("facilities", "i8"),
-        ("capacity", "i4", (FACILITIES * RESOURCES,)),  # UNLIMITED where not finite
-        ("finite", "u1", (FACILITIES * RESOURCES,)),
-        ("tables", "i4", (FACILITIES,)),  # operating tables, teams apart
-        ("teams", "i4", (FACILITIES, SHIFT_CHANGES)),  # surgical teams from each change of the roster on
-        ("shift", "f8", (FACILITIES, SHIFT_CHANGES)),  # ms of the day of the changes
-        ("shifts", "i4", (FACILITIES,)),
-        ("surge", "i4", (FACILITIES, RESOURCES)),  # added by surge
-        ("surge_trigger", "i4", (FACILITIES,)),  # ward beds in use; UNLIMITED without surge
-        ("surge_delay", "f8", (FACILITIES,)),  # ms
-        ("blood", "i8", (FACILITIES,)),  # units in stock; -1 no limit
-        ("resupply_every", "f8", (FACILITIES,)),  # ms; 0 never
-        ("resupply", "i8", (FACILITIES,)),  # units
-        ("service_kind", "i8", (FACILITIES, 5)),  # distribution of a service time; -1 the model's
-        ("service", "f8", (FACILITIES, 5, 3)),  # its parameters, minutes
-        ("nation", "i8", (FACILITIES,)),  # -1 none
-        ("counted", "u1", (FACILITIES,)),  # 1: places are counted
-        ("struck", "u1", (FACILITIES,)),  # 1: a hit may change the future of those inside
-        # ways: what those at one place (and of one front, at the POI) may choose among
-        ("ways", "i8"),
-        ("way", "i4", (FACILITIES, FRONTS)),  # -1 at the end
-        ("poi_way", "i4", (FRONTS,)),
-        ("way_first", "i4", (WAYS,)),
-        ("way_count", "i4", (WAYS,)),
-        ("way_finite", "u1", (WAYS,)),
-        ("candidate_link", "i4", (CANDIDATES,)),  # closest first
-        ("rank", "f8", (CANDIDATES,)),  # the same for equally close ones
-        ("candidate_pool", "i4", (CANDIDATES,)),  # -1: vehicles without limit
-        ("candidate_way", "i4", (CANDIDATES,)),
-        ("allowed", "u1", (CANDIDATES,)),  # bit c: triage category c may go
-        ("able", "u1", (CANDIDATES,)),  # 1: the destination operates, where not all of the way do
-        ("seated", "u1", (WAYS,)),  # 1: some of its vehicles have no litters
-        ("able_for", "u1", (WAYS,)),  # bit c: one that operates takes category c; 0 where all or none operate
-        ("batch", "i4", (CANDIDATES,)),  # smallest batch; 0 none
-        ("batch_wait", "f8", (CANDIDATES,)),  # ms
-        ("batch_override", "u1", (CANDIDATES,)),
-        ("out", "u1", (CANDIDATES,)),  # 1: the vehicle comes from elsewhere
-        ("back", "u1", (CANDIDATES,)),  # 1: and goes back
-        ("into_first", "i4", (FACILITIES + 1,)),  # ways that lead to a facility: into[first:next first]
-        ("into", "i4", (CANDIDATES,)),
-        ("using_first", "i4", (POOLS + 1,)),  # ways that a pool serves
-        ("using", "i4", (CANDIDATES,)),
-        ("ahead", "u1", (FACILITIES, FRONTS)),  # 1: something at this facility or beyond is finite
-        ("poi_ahead", "u1", (FRONTS,)),
-        # vehicle pools
-        ("pools", "i8"),
-        ("vehicles", "i4", (POOLS,)),
-        ("litters", "i4", (POOLS,)),
-        ("seats", "i4", (POOLS,)),
-        ("load", "f8", (POOLS,)),  # ms a patient
-        ("unload", "f8", (POOLS,)),
-        ("dispatch", "f8", (POOLS,)),  # ms before it leaves
-        ("by_night", "u1", (POOLS,)),
-        ("grounded", "f8", (POOLS,)),  # probability of a day on the ground
-        ("loss", "f8", (POOLS,)),  # probability per sortie
-        ("aboard", "f8", (POOLS,)),  # factor on the clock
-        ("lift_every", "f8", (POOLS,)),  # ms; 0: not scheduled
-        ("lift_first", "f8", (POOLS,)),
-        ("lift_cancelled", "f8", (POOLS,)),
-        ("pool_key", "u8", (POOLS,)),  # hash of the id
-        # the world
-        ("happenings", "i8"),
-        ("happens_at", "f8", (WORLD_EVENTS,)),
-        ("happens", "i4", (WORLD_EVENTS,)),
-        ("happens_to", "i4", (WORLD_EVENTS,)),  # facility or pool
-        ("happens_value", "f8", (WORLD_EVENTS,)),
-        ("happens_killed", "f8", (WORLD_EVENTS,)),
-        ("closed", "i4", (FACILITIES,)),  # 1: not open at the start
-        ("moves", "i8"),
-        ("moved_at", "f8", (WORLD_EVENTS,)),
-        ("moved", "i4", (WORLD_EVENTS,)),  # facility
-        ("farther", "f8", (WORLD_EVENTS,)),  # factor on the travel times from and to it from then on
-        # policies
-        ("push", "u1"),
-        ("destinations", "u1"),
-        ("bypass", "u1"),
-        ("national", "u1"),
-        ("bumping", "u1"),
-        ("expectant", "i4"),  # NISS from which, 0 never
-        ("retriage", "f8"),  # ms
-        ("night", "f8", (2,)),  # ms of the day: from, to
-        ("overflow", "f8"),  # clock factor in surge beds and at a full door
-        ("blood_units", "i8"),  # of one resuscitation
-    ],
-    align=True,
-)
-"""The evacuation network; F fronts, M facilities, L links."""
+
+class Network(Row):
+    """The evacuation network; F fronts, M facilities, L links."""
+
+    role: Annotated[Ints, "i8", FACILITIES]
+    resuscitates: Annotated[Ints, "u1", FACILITIES]  # capable of DCR
+    operates: Annotated[Ints, "u1", FACILITIES]  # capable of DCS
+    icu: Annotated[Ints, "u1", FACILITIES]
+    definitive: Annotated[Ints, "u1", FACILITIES]
+    policy: Annotated[Floats, "f8", FACILITIES]  # evacuation policy in ms; infinity
+    first_link: Annotated[Ints, "i8", FRONTS]  # from the point of injury
+    next_link: Annotated[Ints, "i8", (FACILITIES, FRONTS)]  # onwards; -1 at the end
+    origin: Annotated[Ints, "i8", LINKS]  # -1 the point of injury
+    destination: Annotated[Ints, "i8", LINKS]
+    minutes: Annotated[Floats, "f8", LINKS]  # mean travel time
+    kind: Annotated[Ints, "i8", LINKS]  # of travel time
+    travel: Annotated[Floats, "f8", (LINKS, 3)]  # its parameters, minutes
+    slowdown: Annotated[Floats, "f8", LINKS]  # factor on the travel time (weather, mobility)
+    delay: Annotated[Floats, "f8", LINKS]  # minutes added
+    # resources
+    facilities: Int64
+    capacity: Annotated[Ints, "i4", FACILITIES * RESOURCES]  # UNLIMITED where not finite
+    finite: Annotated[Ints, "u1", FACILITIES * RESOURCES]
+    tables: Annotated[Ints, "i4", FACILITIES]  # operating tables, teams apart
+    teams: Annotated[
+        Ints, "i4", (FACILITIES, SHIFT_CHANGES)
+    ]  # surgical teams from each change of the roster on
+    shift: Annotated[Floats, "f8", (FACILITIES, SHIFT_CHANGES)]  # ms of the day of the changes
+    shifts: Annotated[Ints, "i4", FACILITIES]
+    surge: Annotated[Ints, "i4", (FACILITIES, RESOURCES)]  # added by surge
+    surge_trigger: Annotated[Ints, "i4", FACILITIES]  # ward beds in use; UNLIMITED without surge
+    surge_delay: Annotated[Floats, "f8", FACILITIES]  # ms
+    blood: Annotated[Ints, "i8", FACILITIES]  # units in stock; -1 no limit
+    resupply_every: Annotated[Floats, "f8", FACILITIES]  # ms; 0 never
+    resupply: Annotated[Ints, "i8", FACILITIES]  # units
+    service_kind: Annotated[Ints, "i8", (FACILITIES, 5)]  # distribution of a service time; -1 the model's
+    service: Annotated[Floats, "f8", (FACILITIES, 5, 3)]  # its parameters, minutes
+    nation: Annotated[Ints, "i8", FACILITIES]  # -1 none
+    counted: Annotated[Ints, "u1", FACILITIES]  # 1: places are counted
+    struck: Annotated[Ints, "u1", FACILITIES]  # 1: a hit may change the future of those inside
+    # ways: what those at one place (and of one front, at the POI) may choose among
+    ways: Int64
+    way: Annotated[Ints, "i4", (FACILITIES, FRONTS)]  # -1 at the end
+    poi_way: Annotated[Ints, "i4", FRONTS]
+    way_first: Annotated[Ints, "i4", WAYS]
+    way_count: Annotated[Ints, "i4", WAYS]
+    way_finite: Annotated[Ints, "u1", WAYS]
+    candidate_link: Annotated[Ints, "i4", CANDIDATES]  # closest first
+    rank: Annotated[Floats, "f8", CANDIDATES]  # the same for equally close ones
+    candidate_pool: Annotated[Ints, "i4", CANDIDATES]  # -1: vehicles without limit
+    candidate_way: Annotated[Ints, "i4", CANDIDATES]
+    allowed: Annotated[Ints, "u1", CANDIDATES]  # bit c: triage category c may go
+    able: Annotated[Ints, "u1", CANDIDATES]  # 1: the destination operates, where not all of the way do
+    seated: Annotated[Ints, "u1", WAYS]  # 1: some of its vehicles have no litters
+    able_for: Annotated[
+        Ints, "u1", WAYS
+    ]  # bit c: one that operates takes category c; 0 where all or none operate
+    batch: Annotated[Ints, "i4", CANDIDATES]  # smallest batch; 0 none
+    batch_wait: Annotated[Floats, "f8", CANDIDATES]  # ms
+    batch_override: Annotated[Ints, "u1", CANDIDATES]
+    out: Annotated[Ints, "u1", CANDIDATES]  # 1: the vehicle comes from elsewhere
+    back: Annotated[Ints, "u1", CANDIDATES]  # 1: and goes back
+    into_first: Annotated[Ints, "i4", FACILITIES + 1]  # ways that lead to a facility: into[first:next first]
+    into: Annotated[Ints, "i4", CANDIDATES]
+    using_first: Annotated[Ints, "i4", POOLS + 1]  # ways that a pool serves
+    using: Annotated[Ints, "i4", CANDIDATES]
+    ahead: Annotated[Ints, "u1", (FACILITIES, FRONTS)]  # 1: something at this facility or beyond is finite
+    poi_ahead: Annotated[Ints, "u1", FRONTS]
+    # vehicle pools
+    pools: Int64
+    vehicles: Annotated[Ints, "i4", POOLS]
+    litters: Annotated[Ints, "i4", POOLS]
+    seats: Annotated[Ints, "i4", POOLS]
+    load: Annotated[Floats, "f8", POOLS]  # ms a patient
+    unload: Annotated[Floats, "f8", POOLS]
+    dispatch: Annotated[Floats, "f8", POOLS]  # ms before it leaves
+    by_night: Annotated[Ints, "u1", POOLS]
+    grounded: Annotated[Floats, "f8", POOLS]  # probability of a day on the ground
+    loss: Annotated[Floats, "f8", POOLS]  # probability per sortie
+    aboard: Annotated[Floats, "f8", POOLS]  # factor on the clock
+    lift_every: Annotated[Floats, "f8", POOLS]  # ms; 0: not scheduled
+    lift_first: Annotated[Floats, "f8", POOLS]
+    lift_cancelled: Annotated[Floats, "f8", POOLS]
+    pool_key: Annotated[Ints, "u8", POOLS]  # hash of the id
+    # the world
+    happenings: Int64
+    happens_at: Annotated[Floats, "f8", WORLD_EVENTS]
+    happens: Annotated[Ints, "i4", WORLD_EVENTS]
+    happens_to: Annotated[Ints, "i4", WORLD_EVENTS]  # facility or pool
+    happens_value: Annotated[Floats, "f8", WORLD_EVENTS]
+    happens_killed: Annotated[Floats, "f8", WORLD_EVENTS]
+    closed: Annotated[Ints, "i4", FACILITIES]  # 1: not open at the start
+    moves: Int64
+    moved_at: Annotated[Floats, "f8", WORLD_EVENTS]
+    moved: Annotated[Ints, "i4", WORLD_EVENTS]  # facility
+    farther: Annotated[Floats, "f8", WORLD_EVENTS]  # factor on the travel times from and to it from then on
+    # policies
+    push: UInt8
+    destinations: UInt8
+    bypass: UInt8
+    national: UInt8
+    bumping: UInt8
+    expectant: Int32  # NISS from which, 0 never
+    retriage: Float64  # ms
+    night: Annotated[Floats, "f8", 2]  # ms of the day: from, to
+    overflow: Float64  # clock factor in surge beds and at a full door
+    blood_units: Int64  # of one resuscitation
 
 
-CARE = np.dtype(
-    [
-        ("triage", "f8", (1,)),  # minutes
-        ("right", "f8", (5,)),  # probability of the right category at POI, Role 1..4
-        ("over", "f8", (1,)),  # weight of over-triage against 1
-        ("role1", "f8", (3,)),  # triangular
-        ("care", "f8", (3,)),
-        ("resuscitation", "f8", (3,)),
-        ("icu", "f8", (3,)),
-        ("waits", "f8", (2,)),  # door to resuscitation, resuscitation to surgery
-        ("surgery", "f8", (2, 4)),  # log median minutes at Role 2 / 3 by ISS band
-        ("surgery_sigma", "f8", (1,)),
-        ("decontamination", "f8", (1,)),
-        ("request", "f8", (2,)),  # latest share of the leg: request, departure
-        ("aid_slowdown", "f8", (1,)),  # factor on the time to first aid (visibility)
-        ("threshold", "i8", (1,)),  # MASCAL
-        ("horizon", "f8", (1,)),  # ms; infinity
-    ],
-    align=True,
-)
-"""Service times in minutes, triage and request; all deterministic tables."""
+NETWORK = dtype_of(Network)
 
 
-TRANSITIONS = np.dtype(
-    [
-        ("used", "u1", (1,)),
-        ("cumulated", "f8", (5, 4, 7)),  # by place and category
-        ("triage", "f8", (TYPES, 3, 3)),  # cumulated T1..T3 by warfare type and stream
-        ("facility", "i8", (FRONTS, 5)),  # facility of a role on a front; -1
-    ],
-    align=True,
-)
-"""Transition-matrix routing; index 0 POI, 1..4 roles; outcomes 1..4 roles, 5 dead, 6 returned."""
+class CareParameters(Row):
+    """Service times in minutes, triage and request; all deterministic tables."""
+
+    triage: Annotated[Floats, "f8", 1]  # minutes
+    right: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1..4
+    over: Annotated[Floats, "f8", 1]  # weight of over-triage against 1
+    role1: Annotated[Floats, "f8", 3]  # triangular
+    care: Annotated[Floats, "f8", 3]
+    resuscitation: Annotated[Floats, "f8", 3]
+    icu: Annotated[Floats, "f8", 3]
+    waits: Annotated[Floats, "f8", 2]  # door to resuscitation, resuscitation to surgery
+    surgery: Annotated[Floats, "f8", (2, 4)]  # log median minutes at Role 2 / 3 by ISS band
+    surgery_sigma: Annotated[Floats, "f8", 1]
+    decontamination: Annotated[Floats, "f8", 1]
+    request: Annotated[Floats, "f8", 2]  # latest share of the leg: request, departure
+    aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
+    threshold: Annotated[Ints, "i8", 1]  # MASCAL
+    horizon: Annotated[Floats, "f8", 1]  # ms; infinity
 
 
-MODEL = np.dtype(
-    [
-        ("people", PEOPLE),
-        ("injuries", INJURIES),
-        ("survival", SURVIVAL),
-        ("network", NETWORK),
-        ("care", CARE),
-        ("transitions", TRANSITIONS),
-        ("keys", "u8", (6,)),  # of the random streams, by PURPOSES
-    ],
-    align=True,
-)
-"""All tables of one run: one row, passed by reference."""
+CARE = dtype_of(CareParameters)
+
+
+class TransitionTables(Row):
+    """Transition-matrix routing; index 0 POI, 1..4 roles; outcomes 1..4 roles, 5 dead, 6 returned."""
+
+    used: Annotated[Ints, "u1", 1]
+    cumulated: Annotated[Floats, "f8", (5, 4, 7)]  # by place and category
+    triage: Annotated[Floats, "f8", (TYPES, 3, 3)]  # cumulated T1..T3 by warfare type and stream
+    facility: Annotated[Ints, "i8", (FRONTS, 5)]  # facility of a role on a front; -1
+
+
+TRANSITIONS = dtype_of(TransitionTables)
+
+
+class Model(Row):
+    """All tables of one run: one row, passed by reference."""
+
+    people: PeopleTables
+    injuries: InjuryTables
+    survival: SurvivalParameters
+    network: Network
+    care: CareParameters
+    transitions: TransitionTables
+    keys: Annotated[Ints, "u8", 6]  # of the random streams, by PURPOSES
+
+
+MODEL = dtype_of(Model)
 
 
 @inner

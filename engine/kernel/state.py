@@ -5,15 +5,15 @@ touched is never taken, so a run takes what its open patients take.
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from engine.clinical import FRONTS, STATE
-from engine.kernel.calendar import CALENDAR, enter, set_up
+from engine.clinical import FRONTS, CasualtyState
+from engine.kernel.calendar import Calendar, enter, set_up
 from engine.kernel.parameters import CANDIDATES, FACILITIES, POOLS, RESOURCES, WAYS
 from engine.numeric import inner
-from engine.tables import SLOTS
+from engine.tables import SLOTS, Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, dtype_of
 
 JOURNAL = 1 << 23
 SAMPLE_ROWS = 50_000
@@ -48,120 +48,138 @@ RUNNING, FULL, HUNGRY, OVER, HORIZON, STUCK, CROWDED, BROKEN = range(8)
 """Why the kernel returned: time to look up, chunk full, wants arrivals, done, horizon reached, deadlock, tables full,
 a contradiction."""
 
-NOTE = np.dtype([("at", "f8"), ("value", "i4"), ("code", "i4"), ("next", "i4")], align=True)
 
-SAMPLE = np.dtype(
-    [
-        ("at", "i8"),  # ms: end of the interval
-        ("facility", "i2"),
-        ("resource", "u1"),
-        ("in_use", "f8"),  # means over the interval, weighted by time
-        ("queue", "f8"),
-        ("in_use_now", "i4"),
-        ("queue_now", "i4"),
-        ("capacity", "i4"),
-    ],
-    align=True,
-)
+class DecisionRow(Row):
+    """One entry of a casualty's decision log."""
 
-WORLD = np.dtype(
-    [
-        ("now", "f8"),
-        ("turn_at", "f8"),  # ms, and turn, of what happens: see columns.LEFT
-        ("turn", "i8"),
-        ("until", "f8"),  # ms, and turn, until which clocks go on when all patients are closed
-        ("until_turn", "i8"),
-        (
-            "foreign",
-            "u1",
-            (FRONTS,),
-        ),  # 1: the front's casualties are counted only: they are another simulation's
-        ("status", "i8"),
-        ("cursor", "i8"),  # next arrival
-        ("arrived", "i8"),  # arrivals taken in
-        ("exhausted", "i8"),  # 1: no arrivals will come
-        ("open", "i8"),
-        ("most_open", "i8"),
-        ("steps", "i8"),
-        ("progress_at", "f8"),  # ms of the last thing that happened to a patient
-        ("sample_every", "f8"),
-        ("told", "i8"),  # 1: records are written; 0: only the flow
-        ("closed_patients", "i8"),
-        ("releases", "i8"),  # entries K_RELEASE in the calendar
-        ("ends", "f8", (2,)),  # of the vehicle being loaded: last unloading, travel
-        # slots
-        ("states", STATE, (SLOTS + 1,)),
-        ("free_slot", "i4"),
-        ("used_slots", "i4"),
-        ("calendar", CALENDAR),
-        # journal
-        ("free_note", "i4"),
-        ("used_notes", "i4"),
-        ("notes", NOTE, (JOURNAL,)),
-        # waiting lines
-        ("first", "i4", (LINES, CATEGORIES)),
-        ("last", "i4", (LINES, CATEGORIES)),
-        ("waiting", "i4", (LINES,)),
-        ("waiting_as", "i4", (LINES, CATEGORIES)),  # of them, by category
-        # resources
-        ("capacity", "i4", (RESOURCES_IN_ALL,)),  # now
-        ("in_use", "i4", (RESOURCES_IN_ALL,)),
-        ("lost", "i4", (RESOURCES_IN_ALL,)),  # by hits
-        ("teams", "i4", (FACILITIES,)),
-        ("surge_open", "u1", (FACILITIES,)),
-        ("surge_coming", "u1", (FACILITIES,)),
-        ("closed", "i4", (FACILITIES,)),  # reasons to be closed
-        ("inside", "i4", (FACILITIES,)),  # and on the way
-        ("blood", "i8", (FACILITIES,)),
-        ("serving", "i4", (RESOURCES_IN_ALL, CATEGORIES)),  # bumping: those in treatment bays, latest first
-        # releases of resources, then returns of vehicles, at times that are known and nobody waits for; in `notes`
-        ("promised_first", "i4", (RESOURCES_IN_ALL + POOLS,)),  # -1: none
-        ("promised_last", "i4", (RESOURCES_IN_ALL + POOLS,)),
-        # statistics of resources and ways
-        ("touched", "f8", (LINES,)),
-        ("used_area", "f8", (RESOURCES_IN_ALL,)),
-        ("capacity_area", "f8", (RESOURCES_IN_ALL,)),
-        ("queue_area", "f8", (LINES,)),
-        ("max_queue", "i8", (LINES,)),
-        ("max_used", "i8", (RESOURCES_IN_ALL,)),
-        ("served", "i8", (RESOURCES_IN_ALL,)),
-        ("wait_sum", "f8", (LINES, CATEGORIES)),
-        ("wait_count", "i8", (LINES, CATEGORIES)),
-        ("blocked", "f8", (RESOURCES_IN_ALL,)),
-        ("stay_sum", "f8", (RESOURCES_IN_ALL,)),  # ms held, as the holders tell it
-        ("died_waiting", "i8", (LINES,)),
-        ("sampled_used", "f8", (RESOURCES_IN_ALL,)),  # areas at the last sample
-        ("sampled_queue", "f8", (RESOURCES_IN_ALL,)),
-        ("sampled_at", "f8"),
-        ("samples", "i8"),
-        ("sample", SAMPLE, (SAMPLE_ROWS,)),
-        ("arrived_at", "i8", (FACILITIES,)),
-        ("refused", "i8", (FACILITIES,)),
-        ("bypassed", "i8", (FACILITIES,)),
-        ("blood_used", "f8", (FACILITIES,)),
-        ("blood_short", "i8", (FACILITIES,)),
-        # vehicles
-        ("idle", "i4", (POOLS,)),  # negative: vehicles out of use that have yet to come home
-        ("coming", "i4", (WAYS, CATEGORIES)),  # room for a category in the vehicles under way to a place
-        ("coming_by", "i4", (CANDIDATES,)),  # litters of the vehicles under way for a candidate
-        ("picked", "i8"),  # candidate by which the one found by `transport` would go
-        ("sorties", "i8", (POOLS,)),
-        ("carried", "i8", (POOLS,)),
-        ("litters_used", "i8", (POOLS,)),
-        ("vehicles_lost", "i8", (POOLS,)),
-        ("busy", "f8", (POOLS,)),  # ms
-        ("wanted", "u1", (POOLS,)),  # 1: somebody waits for a vehicle to return: returns are in the calendar
-        ("wake_at", "f8", (POOLS,)),
-        ("weather_day", "f8", (POOLS,)),  # day of the answer below
-        ("weather_bad", "u1", (POOLS,)),
-        ("batch_wake_at", "f8", (WAYS,)),
-        # outcomes where no records are written
-        ("outcomes", "i8", (3, 8)),
-        ("stuck", "i8"),  # slot of a patient who waits for ever
-        ("blame", "i8"),  # order of the arrival whose record contradicts the flow
-    ],
-    align=True,
-)
+    at: Float64
+    value: Int32
+    code: Int32
+    next: Int32
+
+
+NOTE = dtype_of(DecisionRow)
+
+
+class ResourceSample(Row):
+    """One row of the time series of resources."""
+
+    at: Int64  # ms: end of the interval
+    facility: Int16
+    resource: UInt8
+    in_use: Float64  # means over the interval, weighted by time
+    queue: Float64
+    in_use_now: Int32
+    queue_now: Int32
+    capacity: Int32
+
+
+SAMPLE = dtype_of(ResourceSample)
+
+
+class KernelState(Row):
+    """The state of a run: one row, passed by reference."""
+
+    now: Float64
+    turn_at: Float64  # ms, and turn, of what happens: see columns.LEFT
+    turn: Int64
+    until: Float64  # ms, and turn, until which clocks go on when all patients are closed
+    until_turn: Int64
+    foreign: Annotated[
+        Ints, "u1", FRONTS
+    ]  # 1: the front's casualties are counted only: they are another simulation's
+    status: Int64
+    cursor: Int64  # next arrival
+    arrived: Int64  # arrivals taken in
+    exhausted: Int64  # 1: no arrivals will come
+    open: Int64
+    most_open: Int64
+    steps: Int64
+    progress_at: Float64  # ms of the last thing that happened to a patient
+    sample_every: Float64
+    told: Int64  # 1: records are written; 0: only the flow
+    closed_patients: Int64
+    releases: Int64  # entries K_RELEASE in the calendar
+    ends: Annotated[Floats, "f8", 2]  # of the vehicle being loaded: last unloading, travel
+    # slots
+    states: Annotated[Rows[CasualtyState], SLOTS + 1]
+    free_slot: Int32
+    used_slots: Int32
+    calendar: Calendar
+    # journal
+    free_note: Int32
+    used_notes: Int32
+    notes: Annotated[Rows[DecisionRow], JOURNAL]
+    # waiting lines
+    first: Annotated[Ints, "i4", (LINES, CATEGORIES)]
+    last: Annotated[Ints, "i4", (LINES, CATEGORIES)]
+    waiting: Annotated[Ints, "i4", LINES]
+    waiting_as: Annotated[Ints, "i4", (LINES, CATEGORIES)]  # of them, by category
+    # resources
+    capacity: Annotated[Ints, "i4", RESOURCES_IN_ALL]  # now
+    in_use: Annotated[Ints, "i4", RESOURCES_IN_ALL]
+    lost: Annotated[Ints, "i4", RESOURCES_IN_ALL]  # by hits
+    teams: Annotated[Ints, "i4", FACILITIES]
+    surge_open: Annotated[Ints, "u1", FACILITIES]
+    surge_coming: Annotated[Ints, "u1", FACILITIES]
+    closed: Annotated[Ints, "i4", FACILITIES]  # reasons to be closed
+    inside: Annotated[Ints, "i4", FACILITIES]  # and on the way
+    blood: Annotated[Ints, "i8", FACILITIES]
+    serving: Annotated[
+        Ints, "i4", (RESOURCES_IN_ALL, CATEGORIES)
+    ]  # bumping: those in treatment bays, latest first
+    # releases of resources, then returns of vehicles, at times that are known and nobody waits for; in `notes`
+    promised_first: Annotated[Ints, "i4", RESOURCES_IN_ALL + POOLS]  # -1: none
+    promised_last: Annotated[Ints, "i4", RESOURCES_IN_ALL + POOLS]
+    # statistics of resources and ways
+    touched: Annotated[Floats, "f8", LINES]
+    used_area: Annotated[Floats, "f8", RESOURCES_IN_ALL]
+    capacity_area: Annotated[Floats, "f8", RESOURCES_IN_ALL]
+    queue_area: Annotated[Floats, "f8", LINES]
+    max_queue: Annotated[Ints, "i8", LINES]
+    max_used: Annotated[Ints, "i8", RESOURCES_IN_ALL]
+    served: Annotated[Ints, "i8", RESOURCES_IN_ALL]
+    wait_sum: Annotated[Floats, "f8", (LINES, CATEGORIES)]
+    wait_count: Annotated[Ints, "i8", (LINES, CATEGORIES)]
+    blocked: Annotated[Floats, "f8", RESOURCES_IN_ALL]
+    stay_sum: Annotated[Floats, "f8", RESOURCES_IN_ALL]  # ms held, as the holders tell it
+    died_waiting: Annotated[Ints, "i8", LINES]
+    sampled_used: Annotated[Floats, "f8", RESOURCES_IN_ALL]  # areas at the last sample
+    sampled_queue: Annotated[Floats, "f8", RESOURCES_IN_ALL]
+    sampled_at: Float64
+    samples: Int64
+    sample: Annotated[Rows[ResourceSample], SAMPLE_ROWS]
+    arrived_at: Annotated[Ints, "i8", FACILITIES]
+    refused: Annotated[Ints, "i8", FACILITIES]
+    bypassed: Annotated[Ints, "i8", FACILITIES]
+    blood_used: Annotated[Floats, "f8", FACILITIES]
+    blood_short: Annotated[Ints, "i8", FACILITIES]
+    # vehicles
+    idle: Annotated[Ints, "i4", POOLS]  # negative: vehicles out of use that have yet to come home
+    coming: Annotated[
+        Ints, "i4", (WAYS, CATEGORIES)
+    ]  # room for a category in the vehicles under way to a place
+    coming_by: Annotated[Ints, "i4", CANDIDATES]  # litters of the vehicles under way for a candidate
+    picked: Int64  # candidate by which the one found by `transport` would go
+    sorties: Annotated[Ints, "i8", POOLS]
+    carried: Annotated[Ints, "i8", POOLS]
+    litters_used: Annotated[Ints, "i8", POOLS]
+    vehicles_lost: Annotated[Ints, "i8", POOLS]
+    busy: Annotated[Floats, "f8", POOLS]  # ms
+    wanted: Annotated[
+        Ints, "u1", POOLS
+    ]  # 1: somebody waits for a vehicle to return: returns are in the calendar
+    wake_at: Annotated[Floats, "f8", POOLS]
+    weather_day: Annotated[Floats, "f8", POOLS]  # day of the answer below
+    weather_bad: Annotated[Ints, "u1", POOLS]
+    batch_wake_at: Annotated[Floats, "f8", WAYS]
+    # outcomes where no records are written
+    outcomes: Annotated[Ints, "i8", (3, 8)]
+    stuck: Int64  # slot of a patient who waits for ever
+    blame: Int64  # order of the arrival whose record contradicts the flow
+
+
+WORLD = dtype_of(KernelState)
 
 
 def new_world() -> Any:

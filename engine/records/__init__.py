@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from engine.records.formats.compression import frame
     from engine.records.formats.flat import FLAT_COLUMNS, Column, schema_of
     from engine.records.formats.parquet import file_of, patient_arrow_table
-    from engine.records.schema import Patient, build_patients
+    from engine.records.schema import Patient, build_patients, schema
 
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "code_tables": ("CodeTables", "CodedText", "TextSource"),
+        "code_tables": (
+            "CodeTables",
+            "CodedText",
+            "TextSource",
+        ),
         "formats": (
             "COMPRESSIONS",
             "FORMATS",
@@ -34,9 +38,20 @@ __getattr__ = lazy_attributes(
             "encode_chunks",
         ),
         "formats.compression": ("frame",),
-        "formats.flat": ("Column", "FLAT_COLUMNS", "schema_of"),
-        "formats.parquet": ("file_of", "patient_arrow_table"),
-        "schema": ("Patient", "build_patients"),
+        "formats.flat": (
+            "Column",
+            "FLAT_COLUMNS",
+            "schema_of",
+        ),
+        "formats.parquet": (
+            "file_of",
+            "patient_arrow_table",
+        ),
+        "schema": (
+            "Patient",
+            "build_patients",
+            "schema",
+        ),
     },
 )
 
@@ -58,5 +73,6 @@ __all__ = [
     "file_of",
     "frame",
     "patient_arrow_table",
+    "schema",
     "schema_of",
 ]

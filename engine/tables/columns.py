@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.tables.rows import Float64, Int16, Int32, Int64, Row, UInt8, UInt16, UInt32, UInt64, dtype_of
+
 STREAMS = ("battle", "nbi", "disease")
 """Stream of a casualty: battle injury (CBRN by enemy action included), non-battle injury, disease."""
 
@@ -170,124 +172,156 @@ EN_ROUTE = -2
 NONE = 255
 """'None of them' in the one-byte code columns that may be empty."""
 
-ARRIVAL = np.dtype(
-    [
-        ("time", "i8"),  # ms from the start: the injury, exposure or falling ill
-        ("id_hi", "u8"),  # the 128 bits of the patient's UUID
-        ("id_lo", "u8"),
-        ("cell", "u8"),  # key of the cell in the random streams
-        ("incident", "u8"),  # id of the incident
-        ("incident_time", "i8"),  # ms: when the incident began
-        ("index", "u4"),  # index within the cell
-        ("incident_size", "i4"),  # casualties of the incident
-        ("front", "u2"),  # index of scenario.fronts
-        ("kind", "u1"),  # KINDS; psychological casualties arrive as `disease`
-        ("type", "u1"),  # index of scenario.warfare, NONE without warfare type
-        ("special", "u1"),  # index of scenario.events, NONE outside special events
-    ],
-    align=True,
-)
-"""One casualty as `engine.arrivals.generate` hands it on, sorted by (time, id_hi, id_lo)."""
 
-PATIENT = np.dtype(
-    [
-        ("id_hi", "u8"),
-        ("id_lo", "u8"),
-        ("incident", "u8"),
-        ("incident_time", "i8"),
-        ("time", "i8"),  # injury, exposure or falling ill
-        ("onset", "i8"),  # when the survival clock starts: `time`, or the symptom onset of agent casualties
-        ("closed", "i8"),  # when the outcome was fixed
-        ("untreated_death", "i8"),  # when the casualty would have died without any care; -1: never
-        ("first_care", "i8"),  # first aid or first treatment
-        ("role1", "i8"),  # arrivals at the door
-        ("role2", "i8"),
-        ("role3", "i8"),
-        ("role4", "i8"),
-        ("surgery", "i8"),  # start of the first operation
-        ("service_number", "u4"),
-        ("incident_size", "i4"),
-        ("birth", "i4"),  # days from 1970-01-01
-        ("event_end", "u4"),  # exclusive ends of the patient's rows in the chunk's other tables
-        ("treatment_end", "u4"),
-        ("wound_end", "u4"),
-        ("vital_end", "u4"),
-        ("front", "u2"),
-        ("nation", "u2"),
-        ("given_name", "u2"),  # index of the nation's male_given or female_given
-        ("family_name", "u2"),  # index of the nation's male_family or female_family
-        ("unit", "u2"),
-        ("condition", "u2"),  # main diagnosis: that of the worst wound, or the illness
-        ("cause", "u2"),  # external cause; 65535 without
-        ("facility", "i2"),  # where the outcome fell
-        ("type", "u1"),
-        ("special", "u1"),
-        ("stream", "u1"),
-        ("kind", "u1"),
-        ("mechanism", "u1"),
-        ("sex", "u1"),
-        ("age", "u1"),
-        ("rank", "u1"),
-        ("blood_group", "u1"),
-        ("weight", "u1"),  # kg
-        ("iss", "u1"),
-        ("niss", "u1"),
-        ("worst_ais", "u1"),
-        ("triage", "u1"),  # true category, 1..3
-        ("severity", "u1"),  # of agent casualties: 0 mild .. 3 very severe; else NONE
-        ("lethal", "u1"),  # LETHAL_MECHANISMS or NONE
-        ("mascal", "u1"),  # 1: the incident passed the scenario's MASCAL threshold
-        ("rtd72", "u1"),  # 1: returned to duty within 72 h of the injury
-        ("status", "u1"),
-        ("death_cause", "u1"),
-        ("waiting_for", "u1"),
-    ],
-    align=True,
-)
-"""One row per patient, in record order."""
+class ArrivalRow(Row):
+    """One casualty as `engine.arrivals.generate` hands it on, sorted by (time, id_hi, id_lo)."""
 
-EVENT = np.dtype(
-    [("at", "i8"), ("patient", "i4"), ("facility", "i2"), ("kind", "u1"), ("detail", "u1")], align=True
-)
-"""The event log: one row per change of state; `patient` is the row of the chunk's patients."""
+    time: Int64  # ms from the start: the injury, exposure or falling ill
+    id_hi: UInt64  # the 128 bits of the patient's UUID
+    id_lo: UInt64
+    cell: UInt64  # key of the cell in the random streams
+    incident: UInt64  # id of the incident
+    incident_time: Int64  # ms: when the incident began
+    index: UInt32  # index within the cell
+    incident_size: Int32  # casualties of the incident
+    front: UInt16  # index of scenario.fronts
+    kind: UInt8  # KINDS; psychological casualties arrive as `disease`
+    type: UInt8  # index of scenario.warfare, NONE without warfare type
+    special: UInt8  # index of scenario.events, NONE outside special events
 
-TREATMENT = np.dtype(
-    [
-        ("start", "i8"),
-        ("end", "i8"),
-        ("patient", "i4"),
-        ("facility", "i2"),  # AT_POI for first aid
-        ("kind", "u1"),
-        ("effect", "u1"),
-        ("wound", "u1"),  # index among the patient's wounds, NONE where it treats no single wound
-    ],
-    align=True,
-)
 
-WOUND = np.dtype(
-    [("patient", "i4"), ("condition", "u2"), ("region", "u1"), ("side", "u1"), ("ais", "u1")], align=True
-)
+ARRIVAL = dtype_of(ArrivalRow)
 
-VITAL = np.dtype(
-    [
-        ("at", "i8"),
-        ("patient", "i4"),
-        ("facility", "i2"),
-        ("score", "i2"),  # health score in tenths, 0..200 (MODEL section 4)
-        ("heart_rate", "u1"),  # per minute
-        ("systolic", "u1"),  # mmHg
-        ("respiratory_rate", "u1"),  # per minute
-        ("spo2", "u1"),  # %
-        ("gcs", "u1"),  # 3..15
-    ],
-    align=True,
-)
-"""Vital signs and health score, taken at the door of each MTF and after resuscitation and surgery."""
 
-LEFT = np.dtype([("at", "f8"), ("turn", "i8")], align=True)
-"""When a patient's record was told: ms, and the turn among all that happens at the same time: ARRIVES plus the number
-of the arrival, the largest tie of the calendar's entries so far, or AT_HORIZON plus that number. Both together never
-become less from one patient to the next."""
+class PatientRow(Row):
+    """One row per patient, in record order."""
+
+    id_hi: UInt64
+    id_lo: UInt64
+    incident: UInt64
+    incident_time: Int64
+    time: Int64  # injury, exposure or falling ill
+    onset: Int64  # when the survival clock starts: `time`, or the symptom onset of agent casualties
+    closed: Int64  # when the outcome was fixed
+    untreated_death: Int64  # when the casualty would have died without any care; -1: never
+    first_care: Int64  # first aid or first treatment
+    role1: Int64  # arrivals at the door
+    role2: Int64
+    role3: Int64
+    role4: Int64
+    surgery: Int64  # start of the first operation
+    service_number: UInt32
+    incident_size: Int32
+    birth: Int32  # days from 1970-01-01
+    event_end: UInt32  # exclusive ends of the patient's rows in the chunk's other tables
+    treatment_end: UInt32
+    wound_end: UInt32
+    vital_end: UInt32
+    front: UInt16
+    nation: UInt16
+    given_name: UInt16  # index of the nation's male_given or female_given
+    family_name: UInt16  # index of the nation's male_family or female_family
+    unit: UInt16
+    condition: UInt16  # main diagnosis: that of the worst wound, or the illness
+    cause: UInt16  # external cause; 65535 without
+    facility: Int16  # where the outcome fell
+    type: UInt8
+    special: UInt8
+    stream: UInt8
+    kind: UInt8
+    mechanism: UInt8
+    sex: UInt8
+    age: UInt8
+    rank: UInt8
+    blood_group: UInt8
+    weight: UInt8  # kg
+    iss: UInt8
+    niss: UInt8
+    worst_ais: UInt8
+    triage: UInt8  # true category, 1..3
+    severity: UInt8  # of agent casualties: 0 mild .. 3 very severe; else NONE
+    lethal: UInt8  # LETHAL_MECHANISMS or NONE
+    mascal: UInt8  # 1: the incident passed the scenario's MASCAL threshold
+    rtd72: UInt8  # 1: returned to duty within 72 h of the injury
+    status: UInt8
+    death_cause: UInt8
+    waiting_for: UInt8
+
+
+PATIENT = dtype_of(PatientRow)
+
+
+class EventRow(Row):
+    """The event log: one row per change of state; `patient` is the row of the chunk's patients."""
+
+    at: Int64
+    patient: Int32
+    facility: Int16
+    kind: UInt8
+    detail: UInt8
+
+
+EVENT = dtype_of(EventRow)
+
+
+class TreatmentRow(Row):
+    """."""
+
+    start: Int64
+    end: Int64
+    patient: Int32
+    facility: Int16  # AT_POI for first aid
+    kind: UInt8
+    effect: UInt8
+    wound: UInt8  # index among the patient's wounds, NONE where it treats no single wound
+
+
+TREATMENT = dtype_of(TreatmentRow)
+
+
+class WoundRow(Row):
+    """One wound; `patient` is the row of the chunk's patients."""
+
+    patient: Int32
+    condition: UInt16
+    region: UInt8
+    side: UInt8
+    ais: UInt8
+
+
+WOUND = dtype_of(WoundRow)
+
+
+class VitalRow(Row):
+    """Vital signs and health score, taken at the door of each MTF and after resuscitation and surgery."""
+
+    at: Int64
+    patient: Int32
+    facility: Int16
+    score: Int16  # health score in tenths, 0..200 (MODEL section 4)
+    heart_rate: UInt8  # per minute
+    systolic: UInt8  # mmHg
+    respiratory_rate: UInt8  # per minute
+    spo2: UInt8  # %
+    gcs: UInt8  # 3..15
+
+
+VITAL = dtype_of(VitalRow)
+
+
+class WriteOrderRow(Row):
+    """When a patient's record was told: ms, and the turn among all that happens at the same time: ARRIVES plus the
+    number
+    of the arrival, the largest tie of the calendar's entries so far, or AT_HORIZON plus that number. Both together
+    never
+    become less from one patient to the next.
+    """
+
+    at: Float64
+    turn: Int64
+
+
+LEFT = dtype_of(WriteOrderRow)
 
 ARRIVES, AT_HORIZON = -(1 << 62), 1 << 62
 

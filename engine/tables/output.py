@@ -3,11 +3,21 @@
 Each table is made for the most that PARQUET_PART patients could fill; pages never touched take no memory.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from engine.tables.columns import ENDS, EVENT, LEFT, PARQUET_PART, PATIENT, TREATMENT, VITAL, WOUND
+from engine.tables.columns import (
+    ENDS,
+    PARQUET_PART,
+    EventRow,
+    PatientRow,
+    TreatmentRow,
+    VitalRow,
+    WoundRow,
+    WriteOrderRow,
+)
+from engine.tables.rows import Ints, Row, Rows, dtype_of
 
 MAXIMUM_WOUNDS = 24
 """Of one casualty."""
@@ -24,18 +34,20 @@ EVENTS_KEPT = 240
 PATIENTS, QUIET = 4, 5
 """Indices in `rows` of the number of patients told, and of the switch that ends all logging."""
 
-OUTPUT = np.dtype(
-    [
-        ("rows", "i8", (6,)),  # filled of events, treatments, wounds, vitals, patients; quiet
-        ("patients", PATIENT, (SLOTS + 1,)),
-        ("left", LEFT, (SLOTS + 1,)),
-        ("events", EVENT, (PARQUET_PART * EVENTS_EACH,)),
-        ("treatments", TREATMENT, (PARQUET_PART * TREATMENTS_EACH,)),
-        ("wounds", WOUND, (PARQUET_PART * MAXIMUM_WOUNDS,)),
-        ("vitals", VITAL, (PARQUET_PART * VITALS_EACH,)),
-    ],
-    align=True,
-)
+
+class Output(Row):
+    """."""
+
+    rows: Annotated[Ints, "i8", 6]  # filled of events, treatments, wounds, vitals, patients; quiet
+    patients: Annotated[Rows[PatientRow], SLOTS + 1]
+    left: Annotated[Rows[WriteOrderRow], SLOTS + 1]
+    events: Annotated[Rows[EventRow], PARQUET_PART * EVENTS_EACH]
+    treatments: Annotated[Rows[TreatmentRow], PARQUET_PART * TREATMENTS_EACH]
+    wounds: Annotated[Rows[WoundRow], PARQUET_PART * MAXIMUM_WOUNDS]
+    vitals: Annotated[Rows[VitalRow], PARQUET_PART * VITALS_EACH]
+
+
+OUTPUT = dtype_of(Output)
 
 
 def new_output(quiet: bool = False) -> Any:

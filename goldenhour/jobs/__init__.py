@@ -11,8 +11,18 @@ if TYPE_CHECKING:
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "client": ("ENDED", "Jobs", "MADE_KEY", "OUTPUT_KEY", "chosen_address", "package"),
-        "output_locations": ("FoundOutput", "find_output"),
+        "client": (
+            "ENDED",
+            "Jobs",
+            "MADE_KEY",
+            "OUTPUT_KEY",
+            "chosen_address",
+            "package",
+        ),
+        "output_locations": (
+            "FoundOutput",
+            "find_output",
+        ),
     },
 )
 

@@ -19,10 +19,25 @@ if TYPE_CHECKING:
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "network": ("facilities_table", "links_table", "network_as_json", "policies", "show_network"),
-        "progress": ("display", "duration"),
-        "summary": ("show_summary", "summary_tables"),
-        "tables": ("console", "table"),
+        "network": (
+            "facilities_table",
+            "links_table",
+            "network_as_json",
+            "policies",
+            "show_network",
+        ),
+        "progress": (
+            "display",
+            "duration",
+        ),
+        "summary": (
+            "show_summary",
+            "summary_tables",
+        ),
+        "tables": (
+            "console",
+            "table",
+        ),
     },
 )
 
