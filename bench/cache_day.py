@@ -33,13 +33,13 @@ from actors.cluster import session
 from actors.run import pipeline
 from bench import results_file
 from bench.redis_server import Server, binary
-from engine.arrivals import generate
+from engine import scenario as scenario_api
+from engine.arrivals import plan_arrivals
 from engine.compile import model as compiled
 from engine.precomputed import cache_keys
 from engine.records import CodeTables, TextSource, formats
 from engine.run import Simulation
 from engine.scenario import Scenario
-from engine.scenario import derived as scenario_module
 
 STEPS, SCENARIOS, EDITS = 200, 20, 10
 WHOLE_EVERY = 20
@@ -68,9 +68,9 @@ def stored() -> dict[str, Scenario]:
     """The scenarios of the day by the names they are stored under, resolved."""
     found = {}
     for name in scenarios.builtin_names()[:SCENARIOS]:
-        s = scenario_module.parse(scenarios.builtin_bytes(name), "toml", name)
-        small = scenario_module.with_overrides(s, total=PATIENTS)
-        found[f"{name}-small"] = scenario_module.resolve(replace(small, name=f"{name}-small"))
+        s = scenario_api.parse(scenarios.builtin_bytes(name), "toml", name)
+        small = scenario_api.with_overrides(s, total=PATIENTS)
+        found[f"{name}-small"] = scenario_api.resolve(replace(small, name=f"{name}-small"))
     return found
 
 
@@ -125,8 +125,8 @@ class Day:
         import ray
 
         s = self._scenarios[name]
-        edited = scenario_module.resolve(replace(s, **change(s)))
-        scenario_module.check(edited)
+        edited = scenario_api.resolve(replace(s, **change(s)))
+        scenario_api.check(edited)
         self._scenarios[name] = edited
         ray.get(self._actor.invalidate.remote([cache.tag_of(name)]), timeout=WAIT_SECONDS)
 
@@ -143,9 +143,7 @@ class Day:
             made = view.made(s, cache_keys.SIMULATION_KINDS)
             model = compiled.compile_scenario(s, s.seed, 0, made)
             self._compare(name, "model", model.tobytes(), compiled.compile_scenario(s, s.seed, 0).tobytes())
-            self._compare(
-                name, "arrivals", repr(plain(made["arrivals"])), repr(plain(generate.plan_arrivals(s)))
-            )
+            self._compare(name, "arrivals", repr(plain(made["arrivals"])), repr(plain(plan_arrivals(s))))
             words = TextSource(view.made(s, cache_keys.TEXT_KINDS))
             self._compare(name, "patients", _patients(s, made, CodeTables(s, words)), expected)
         held = sum(figures.bytes for figures in self.stats().namespaces.values())

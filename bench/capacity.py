@@ -28,14 +28,14 @@ from rich.table import Table
 from scipy import stats
 
 from bench import results_file
+from engine.codes import STREAMS, Outcome
 from engine.run import Simulation
 from engine.scenario import Casualties, Distribution, Mix, Scenario, Survival, resolve
-from engine.tables import columns as c
 from goldenhour import scenario_files
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PARTS = ("ladders", "load", "growth")
-BATTLE = c.STREAMS.index("battle")
+BATTLE = STREAMS.index("battle")
 
 REPLICATIONS = 30
 LEVELS = range(1, 22)
@@ -147,7 +147,7 @@ def fatality(s: Scenario, replication: int) -> tuple[float, float]:
     simulation = Simulation(s, SEED, replication)
     simulation.run_flow()
     battle = simulation.outcomes()[BATTLE] * (100.0 / simulation.outcomes()[BATTLE].sum())
-    return float(battle[c.KIA] + battle[c.DOW]), float(battle[c.KIA])
+    return float(battle[Outcome.KIA] + battle[Outcome.DOW]), float(battle[Outcome.KIA])
 
 
 def rungs(ladder: str, measured: NDArray[np.float64]) -> list[Rung]:
@@ -404,7 +404,7 @@ def measure_load(load: float, casualties: int) -> dict[str, Any]:
     here = {row["resource"]: row for row in flow.resources() if row["facility"].startswith("R2")}
     way = next(row for row in flow.transport() if row["origin"] == "POI")
     ambulances = next(row for row in flow.vehicles() if row["vehicle"].startswith("ambulances"))
-    deaths = int(outcomes[:, [c.KIA, c.DOW, c.DIED_NONBATTLE]].sum())
+    deaths = int(outcomes[:, [Outcome.KIA, Outcome.DOW, Outcome.DIED_NONBATTLE]].sum())
     battle = outcomes[BATTLE]
     many = Simulation(loaded(load, casualties * LOAD_SCALE, LOAD_SCALE), SEED, 0)
     begun = time.process_time()
@@ -425,7 +425,7 @@ def measure_load(load: float, casualties: int) -> dict[str, Any]:
         | {"ambulances": way["mean_wait_minutes"], "ambulances_T1": way["mean_wait_minutes_T1"]},
         "deaths_percent": round(100.0 * deaths / n, 2),
         "battle_fatality_percent": round(
-            100.0 * float(battle[c.KIA] + battle[c.DOW]) / float(battle.sum()), 2
+            100.0 * float(battle[Outcome.KIA] + battle[Outcome.DOW]) / float(battle.sum()), 2
         ),
     }
 

@@ -20,9 +20,10 @@ from rich.table import Table
 
 import scenarios
 from bench import results_file
+from engine import scenario as scenario_api
+from engine.codes import EVENTS, MECHANISMS, REGIONS, STREAMS, Outcome
 from engine.run import Simulation
 from engine.scenario import Scenario
-from engine.scenario import derived as scenario_module
 from engine.tables import columns as c
 
 PATIENTS = 300_000
@@ -31,7 +32,7 @@ OTHER_PATIENTS = 100_000
 RATE_DAYS = 3650
 """Days of `coin` with its own rates, for the DNBI rate."""
 CHUNK = 4096
-BATTLE = c.STREAMS.index("battle")
+BATTLE = STREAMS.index("battle")
 REGION_GROUPS = (
     ("head, face, neck, eyes, ears", ("head", "face", "neck", "eyes", "ears")),
     ("thorax", ("thorax",)),
@@ -77,8 +78,8 @@ class Tally:
     dnbi: int = 0
     dnbi_rtd: int = 0
     dnbi_evacuated: int = 0
-    mechanisms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(c.MECHANISMS), np.int64))
-    regions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(c.REGIONS), np.int64))
+    mechanisms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(MECHANISMS), np.int64))
+    regions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(REGIONS), np.int64))
     iss_bands: NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, np.int64))
     kia_by: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(KIA_MINUTES), np.int64))
     operating: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 4, 3)))
@@ -88,7 +89,7 @@ class Tally:
         """Count one chunk."""
         p = chunk.patients
         battle = p["stream"] == BATTLE
-        kia, dow = p["status"] == c.KIA, p["status"] == c.DOW
+        kia, dow = p["status"] == Outcome.KIA, p["status"] == Outcome.DOW
         rtd72 = battle & (p["rtd72"] == 1)
         reached = battle & np.logical_or.reduce(
             [p[role] >= 0 for role in ("role1", "role2", "role3", "role4")]
@@ -101,12 +102,12 @@ class Tally:
         self.reached_rtd72 += int((reached & rtd72).sum())
         dnbi = ~battle
         self.dnbi += int(dnbi.sum())
-        self.dnbi_rtd += int((dnbi & (p["status"] == c.RTD)).sum())
-        self.dnbi_evacuated += int((dnbi & (p["status"] == c.EVACUATED)).sum())
-        self.mechanisms += np.bincount(p["mechanism"][battle], minlength=len(c.MECHANISMS))
+        self.dnbi_rtd += int((dnbi & (p["status"] == Outcome.RTD)).sum())
+        self.dnbi_evacuated += int((dnbi & (p["status"] == Outcome.EVACUATED)).sum())
+        self.mechanisms += np.bincount(p["mechanism"][battle], minlength=len(MECHANISMS))
         admitted = reached & ~rtd72
         self.regions += np.bincount(
-            chunk.wounds["region"][admitted[chunk.wounds["patient"]]], minlength=len(c.REGIONS)
+            chunk.wounds["region"][admitted[chunk.wounds["patient"]]], minlength=len(REGIONS)
         )
         band = np.digitize(p["iss"], (9, 16, 25))
         self.iss_bands += np.bincount(band[admitted], minlength=4)
@@ -114,7 +115,7 @@ class Tally:
         self._add_operations(chunk, band)
 
     def _add_deaths(self, chunk: c.Chunk, kia: NDArray[np.bool_]) -> None:
-        deaths = chunk.events[chunk.events["kind"] == c.EVENTS.index("died")]
+        deaths = chunk.events[chunk.events["kind"] == EVENTS.index("died")]
         deaths = deaths[kia[deaths["patient"]]]
         minutes = (deaths["at"] - chunk.patients["time"][deaths["patient"]]) / 60_000
         self.kia_by += np.array([(minutes <= limit).sum() for limit in KIA_MINUTES])
@@ -125,8 +126,8 @@ class Tally:
             ("surgery_started", "surgery_ended"),
             ("definitive_surgery_started", "definitive_surgery_ended"),
         ):
-            first = events[events["kind"] == c.EVENTS.index(begin)]
-            last = events[events["kind"] == c.EVENTS.index(end)]
+            first = events[events["kind"] == EVENTS.index(begin)]
+            last = events[events["kind"] == EVENTS.index(end)]
             _, i, j = np.intersect1d(first["patient"], last["patient"], return_indices=True)
             first, last = first[i], last[j]
             minutes = (last["at"] - first["at"]) / 60_000
@@ -141,8 +142,8 @@ class Tally:
 
 def builtin(name: str, total: int | None = None, days: int | None = None) -> Scenario:
     """A built-in scenario, resolved, with another number of patients or days."""
-    scenario = scenario_module.parse(scenarios.builtin_bytes(name), "toml", name)
-    return scenario_module.resolve(scenario_module.with_overrides(scenario, total=total, days=days))
+    scenario = scenario_api.parse(scenarios.builtin_bytes(name), "toml", name)
+    return scenario_api.resolve(scenario_api.with_overrides(scenario, total=total, days=days))
 
 
 def tally(scenario: Scenario, seed: int) -> Tally:
@@ -179,7 +180,7 @@ def coin_lines(t: Tally) -> Iterator[Line]:
     yield share(3, "mechanism: gunshot", int(t.mechanisms[1]), t.battle, "18-20", (18, 20))
     wounds = int(t.regions.sum())
     for (name, regions), value in zip(REGION_GROUPS, (28.1, 9.9, 10.1, 51.9), strict=True):
-        count = sum(int(t.regions[c.REGIONS.index(region)]) for region in regions)
+        count = sum(int(t.regions[REGIONS.index(region)]) for region in regions)
         yield share(3, f"wounds of the admitted: {name}", count, wounds, str(value), around(value, 2))
     bands = int(t.iss_bands.sum())
     for k, value in enumerate((57.5, 18.2, 13.6, 10.7)):

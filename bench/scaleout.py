@@ -24,7 +24,7 @@ from rich.table import Table
 
 from actors.run import pipeline
 from bench import results_file
-from engine.scenario import derived as scenarios
+from engine import scenario as scenario_api
 from goldenhour import scenario_files
 
 TIME_LIMIT_SECONDS = 900
@@ -61,9 +61,9 @@ def measure(nodes: int, patients: int, scenario: str, compress: str) -> dict[str
     os.sched_setaffinity(0, {cores[0]})
     folder = Path(tempfile.mkdtemp(prefix="goldenhour-scaleout-"))
     try:
-        original = scenarios.with_overrides(scenario_files.load(scenario), total=patients)
+        original = scenario_api.with_overrides(scenario_files.load(scenario), total=patients)
         request = pipeline.RunRequest(
-            scenario=scenarios.resolve(original),
+            scenario=scenario_api.resolve(original),
             original=original,
             seed=1,
             output=folder / "run",
@@ -71,8 +71,8 @@ def measure(nodes: int, patients: int, scenario: str, compress: str) -> dict[str
             address=cluster.address,
             compress=compress,
         )
-        small = scenarios.with_overrides(original, total=20_000)
-        warm = {"scenario": scenarios.resolve(small), "original": small, "output": folder / "warm"}
+        small = scenario_api.with_overrides(original, total=20_000)
+        warm = {"scenario": scenario_api.resolve(small), "original": small, "output": folder / "warm"}
         ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
         pipeline.run_scenario(replace(request, **warm))
         psutil.cpu_times_percent(interval=None)

@@ -21,10 +21,10 @@ from rich.table import Table
 
 from actors.run import Progress, pipeline
 from bench import results_file
+from engine import scenario as scenario_api
 from engine.measures import whole_run
 from engine.run import Merged, Simulation, partition_fronts
 from engine.scenario import POI, Scenario
-from engine.scenario import derived as scenarios
 from goldenhour import scenario_files
 
 TITLES = {"ray::FlowSimulator": "simulator", "ray::MergingSimulator": "merge", "ray::ShardSimulator": "shard"}
@@ -32,7 +32,7 @@ TITLES = {"ray::FlowSimulator": "simulator", "ray::MergingSimulator": "merge", "
 
 def side_by_side(one: Scenario, number: int) -> Scenario:
     """So many copies of a scenario's fronts with all their facilities and vehicles: nothing is shared."""
-    resolved = scenarios.resolve(one)
+    resolved = scenario_api.resolve(one)
     parts: dict[str, list[Any]] = {"fronts": [], "facilities": [], "vehicles": [], "links": []}
     for k in range(number):
 
@@ -163,9 +163,9 @@ def on_ray(scenario: Scenario, number: int, chunk_size: int, folder: Path) -> di
 
 def both(patients: int, fronts: int) -> list[Scenario]:
     """`standard`, and so many brigades side by side with a quarter of the patients."""
-    standard = scenarios.with_overrides(scenario_files.load("standard"), total=patients)
-    brigade = scenarios.with_overrides(scenario_files.load("brigade"), total=patients // 4)
-    return [scenarios.resolve(standard), side_by_side(brigade, fronts)]
+    standard = scenario_api.with_overrides(scenario_files.load("standard"), total=patients)
+    brigade = scenario_api.with_overrides(scenario_files.load("brigade"), total=patients // 4)
+    return [scenario_api.resolve(standard), side_by_side(brigade, fronts)]
 
 
 def main() -> None:

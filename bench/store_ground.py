@@ -15,7 +15,7 @@ import psycopg
 
 from actors.run import RunRequest
 from actors.store import Content, Database, Registration, Server
-from engine.scenario import derived as scenarios
+from engine import scenario as scenario_api
 from goldenhour import scenario_files
 
 SAMPLE_SECONDS = 0.01
@@ -86,9 +86,9 @@ class Eye:
 
 def request(output: Path, name: str, seed: int, patients: int, **settings: Any) -> RunRequest:
     """A run of a built-in scenario."""
-    original = scenarios.with_overrides(scenario_files.load(name), seed=seed, total=patients)
+    original = scenario_api.with_overrides(scenario_files.load(name), seed=seed, total=patients)
     return RunRequest(
-        scenario=scenarios.resolve(original),
+        scenario=scenario_api.resolve(original),
         original=original,
         seed=seed,
         output=output,
@@ -103,7 +103,7 @@ def registration(asked: RunRequest) -> Registration:
         scenario=original.name,
         source="built-in",
         content=Content(
-            text=scenarios.to_toml(original), format="toml", hash=scenarios.scenario_hash(original)
+            text=scenario_api.to_toml(original), format="toml", hash=scenario_api.scenario_hash(original)
         ),
         seed=asked.seed,
         replication=asked.replication,

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import scenarios
+from engine import scenario as scenario_api
 from engine.arrivals import generate
 from engine.compile import battle_triage_report
 from engine.records import CodeTables, formats, schema
 from engine.run import Simulation
 from engine.scenario import Scenario
-from engine.scenario import derived as scenario_module
 from engine.tables import Chunk
 
 PATIENTS = 16_384
@@ -25,8 +25,8 @@ SEED = 1
 
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
-    read = scenario_module.parse(scenarios.builtin_bytes("standard"), "toml", "standard")
-    return scenario_module.resolve(scenario_module.with_overrides(read, total=PATIENTS))
+    read = scenario_api.parse(scenarios.builtin_bytes("standard"), "toml", "standard")
+    return scenario_api.resolve(scenario_api.with_overrides(read, total=PATIENTS))
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,10 @@ from rich.table import Table
 from scipy import stats
 
 from bench import results_file
+from engine import scenario as scenario_api
+from engine.codes import AT_POI, EVENTS
 from engine.run import Simulation
 from engine.scenario import Scenario
-from engine.scenario import derived as scenario_module
 from engine.tables import columns as c
 
 Floats = NDArray[np.float64]
@@ -271,9 +272,9 @@ def scenario(system: System, factor: float) -> Scenario:
         "bumping": system.bumping,
         **_network(system),
     }
-    parsed = scenario_module.parse(msgspec.json.encode(given), "json")
-    scenario_module.check(parsed)
-    return scenario_module.resolve(parsed)
+    parsed = scenario_api.parse(msgspec.json.encode(given), "json")
+    scenario_api.check(parsed)
+    return scenario_api.resolve(parsed)
 
 
 def _network(system: System) -> dict[str, Any]:
@@ -329,7 +330,7 @@ class Log:
     def at(self, kind: str, facility: int) -> Floats:
         """(patients,): when it happened to each for the first time there; NaN where it did not."""
         e = self._events
-        rows = e[(e["kind"] == c.EVENTS.index(kind)) & (e["facility"] == facility)]
+        rows = e[(e["kind"] == EVENTS.index(kind)) & (e["facility"] == facility)]
         times = np.full(len(self.category), np.nan)
         times[rows["patient"][::-1]] = rows["at"][::-1]
         return times
@@ -390,7 +391,7 @@ def measure_queue(v: Visits, category: NDArray[Any], window: tuple[float, float]
 
 def measure_loss(places: int, log: Log, window: tuple[float, float]) -> Measured:
     """States and loss of the first facility; a place is taken from the request on until the departure."""
-    requested = log.at("evacuation_requested", c.AT_POI)
+    requested = log.at("evacuation_requested", AT_POI)
     left = log.at("departed", 0)
     lost = np.isnan(log.at("arrived", 0))
     inside = (requested >= window[0]) & (requested < window[1])
@@ -444,7 +445,7 @@ def law_of_little(simulation: Simulation, system: System, log: Log) -> tuple[flo
             pairs = [
                 (
                     used,
-                    float(np.nansum(log.at("departed", facility) - log.at("evacuation_requested", c.AT_POI))),
+                    float(np.nansum(log.at("departed", facility) - log.at("evacuation_requested", AT_POI))),
                 )
             ]
         elif system.bumping:

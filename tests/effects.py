@@ -9,8 +9,8 @@ import numpy as np
 from scipy import stats
 
 import goldenhour
-from engine.scenario import derived as scenarios
-from engine.tables import columns as c
+from engine import scenario as scenario_api
+from engine.codes import EVENTS, OUTCOMES, TREATMENTS
 
 MINUTE, DAY = 60_000, 86_400_000
 FRONT = {"name": "North", "nations": {"NOR": 1.0}}
@@ -41,7 +41,7 @@ def _run(text: str, replication: int) -> goldenhour.Result:
 
 def notes(**settings: Any) -> list[str]:
     """What `check` notes on the scenario of `settings_of`."""
-    return scenarios.check(scenarios.parse(json.dumps(settings_of(**settings)).encode(), "json"))
+    return scenario_api.check(scenario_api.parse(json.dumps(settings_of(**settings)).encode(), "json"))
 
 
 def duration(mean: float) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def one_place(**link: Any) -> dict[str, Any]:
 
 def status(result: goldenhour.Result, *names: str) -> Any:
     """Which patients had one of these outcomes."""
-    return np.isin(result.patients["status"], [c.STATUSES.index(name) for name in names])
+    return np.isin(result.patients["status"], [OUTCOMES.index(name) for name in names])
 
 
 def cfr(result: goldenhour.Result) -> float:
@@ -84,7 +84,7 @@ def cfr(result: goldenhour.Result) -> float:
 
 def rows(result: goldenhour.Result, kind: str, facility: str | None = None) -> Any:
     """Events of a kind, if named at one facility."""
-    e = result.events[result.events["kind"] == c.EVENTS.index(kind)]
+    e = result.events[result.events["kind"] == EVENTS.index(kind)]
     return e if facility is None else e[e["facility"] == place(result, facility)]
 
 
@@ -93,7 +93,7 @@ def place(result: goldenhour.Result, facility: str) -> int:
 
 
 def treatments(result: goldenhour.Result, kind: str) -> Any:
-    return result.treatments[result.treatments["kind"] == c.TREATMENTS.index(kind)]
+    return result.treatments[result.treatments["kind"] == TREATMENTS.index(kind)]
 
 
 def first_leg(result: goldenhour.Result) -> Any:
@@ -106,9 +106,9 @@ def first_leg(result: goldenhour.Result) -> Any:
 def travel(result: goldenhour.Result, origin: str) -> Any:
     """Minutes from the departure at facility `origin` to the next door, by patient; NaN for those who never did."""
     e = result.events
-    left = (e["kind"] == c.EVENTS.index("departed")) & (e["facility"] == place(result, origin))
+    left = (e["kind"] == EVENTS.index("departed")) & (e["facility"] == place(result, origin))
     k = np.flatnonzero(left[:-1])
-    k = k[(e["kind"][k + 1] == c.EVENTS.index("arrived")) & (e["patient"][k + 1] == e["patient"][k])]
+    k = k[(e["kind"][k + 1] == EVENTS.index("arrived")) & (e["patient"][k + 1] == e["patient"][k])]
     minutes = np.full(len(result), np.nan)
     minutes[e["patient"][k]] = (e["at"][k + 1] - e["at"][k]) / MINUTE
     return minutes

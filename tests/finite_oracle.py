@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from engine import scenario as scenario_api
+from engine.codes import AT_POI, EN_ROUTE, EVENTS, OUTCOMES, WAITING_FOR, CasualtyKind, DeathCause, Outcome
 from engine.measures import FlowMeasures
 from engine.run import Simulation
-from engine.scenario import derived as sc
 from engine.tables import columns as c
 
 HOUR = 3_600_000
@@ -22,7 +23,7 @@ MINUTE = 60_000
 TRIAGE = int(2.5 * MINUTE)
 """ms of a triage (care.toml)."""
 TEAM, BAY, TABLE, ICU, WARD, PLACE, TRANSPORT = range(7)
-WAITING_FOR = {
+REASONS = {
     TEAM: "triage",
     BAY: "treatment",
     TABLE: "surgery",
@@ -56,7 +57,7 @@ MOST_ABOARD = 40
 class Run:
     """All of a run in memory."""
 
-    scenario: sc.Scenario
+    scenario: scenario_api.Scenario
     patients: Any
     events: Any
     treatments: Any
@@ -67,9 +68,9 @@ class Run:
 
 def run(scenario: dict[str, Any], chunk_size: int = 2048, seed: int | None = None) -> Run:
     """A run of a scenario that is given as a mapping."""
-    given = sc.parse(json.dumps(scenario).encode(), "json")
-    sc.check(given)
-    resolved = sc.resolve(given)
+    given = scenario_api.parse(json.dumps(scenario).encode(), "json")
+    scenario_api.check(given)
+    resolved = scenario_api.resolve(given)
     simulation = Simulation(resolved, resolved.seed if seed is None else seed, 0, chunk_size)
     rows: dict[str, list[Any]] = {name: [] for name in c.TABLES}
     for chunk in simulation:
@@ -133,7 +134,7 @@ class Reader:
         self.patient = patient
         self.role = role
         self.push = push
-        self.at = c.AT_POI
+        self.at = AT_POI
         self.came = -1
         self.category = 0
         self.wait: Wait | None = None
@@ -226,7 +227,7 @@ class Reader:
         ):
             self.settle_triage(at, final)
         if kind in ("arrived", "staged"):
-            assert self.at == c.EN_ROUTE and self.trip is not None
+            assert self.at == EN_ROUTE and self.trip is not None
             self.trip.destination, self.trip.arrived = facility, at
             if not self.push:
                 self.place = (facility, self.trip.departed, self.trip.asked)
@@ -241,7 +242,7 @@ class Reader:
             self.leave(at)
             self.trip = Trip(self.patient, self.at, at, self.category, self.asked)
             self.told.trips.append(self.trip)
-            self.at = c.EN_ROUTE
+            self.at = EN_ROUTE
             self.asked = -1
         elif kind == "refused":
             self.begin_wait(at, PLACE)
@@ -261,7 +262,7 @@ class Reader:
             self.release(at)
             self.triage, self.triaged = True, []
             self.told.struck[self.at] += 1
-        elif kind in STARTS and not (kind == "evacuation_requested" and self.at == c.AT_POI):
+        elif kind in STARTS and not (kind == "evacuation_requested" and self.at == AT_POI):
             self.take(at, STARTS[kind])
         if kind == "evacuation_requested":
             self.asked = at
@@ -270,14 +271,14 @@ class Reader:
 
     def finish(self, kind: str, at: int, patient: Any) -> None:
         """The last event."""
-        assert c.STATUSES[patient["status"]] in LAST[kind]
+        assert OUTCOMES[patient["status"]] in LAST[kind]
         assert at == patient["closed"]
         assert patient["facility"] == self.at
-        hit = patient["death_cause"] == c.DEATH_HIT
+        hit = patient["death_cause"] == DeathCause.FACILITY_HIT
         if self.wait is not None and not hit and self.awaited != TRANSPORT:
-            waiting = c.WAITING_FOR[patient["waiting_for"]]
+            waiting = WAITING_FOR[patient["waiting_for"]]
             known = self.awaited not in (TEAM, PLACE)  # being triaged is not told apart from waiting for it
-            assert waiting == WAITING_FOR[self.awaited] or not known, (self.patient, waiting, self.awaited)
+            assert waiting == REASONS[self.awaited] or not known, (self.patient, waiting, self.awaited)
         if kind == "died":
             self.end_wait(at, "died")
         elif kind == "in_care_at_horizon":
@@ -299,7 +300,7 @@ def read(r: Run) -> Told:
         begin += len(rows)
         assert len(rows) > 1 and (rows["patient"] == i).all()
         assert (np.diff(rows["at"]) >= 0).all(), "timelines are monotone"
-        kinds = [c.EVENTS[k] for k in rows["kind"]]
+        kinds = [EVENTS[k] for k in rows["kind"]]
         assert [k in LAST for k in kinds].index(True) == len(kinds) - 1, "one outcome, and nothing after it"
         for kind, at, facility, detail in zip(
             kinds, rows["at"].tolist(), rows["facility"].tolist(), rows["detail"].tolist(), strict=True
@@ -316,7 +317,7 @@ def read(r: Run) -> Told:
 class Network:
     """Capacities, vehicles and closures of a scenario over time, from the scenario itself."""
 
-    def __init__(self, s: sc.Scenario) -> None:
+    def __init__(self, s: scenario_api.Scenario) -> None:
         self.s = s
         self.index = {f.id: k for k, f in enumerate(s.facilities)}
         self.pools = {v.id: v for v in s.vehicles}
@@ -395,7 +396,7 @@ class Network:
             for e in mine
         )
 
-    def link(self, origin: int, destination: int, front: str) -> sc.Link:
+    def link(self, origin: int, destination: int, front: str) -> scenario_api.Link:
         """The only link between two places for a front."""
         name = "POI" if origin < 0 else self.s.facilities[origin].id
         (found,) = (
@@ -405,17 +406,17 @@ class Network:
         )
         return found
 
-    def leaving(self, origin: int, front: str) -> list[sc.Link]:
+    def leaving(self, origin: int, front: str) -> list[scenario_api.Link]:
         """All links from a place for a front."""
         name = "POI" if origin < 0 else self.s.facilities[origin].id
         return [x for x in self.s.links if x.origin == name and front in x.fronts]
 
-    def base_of(self, link: sc.Link) -> str:
+    def base_of(self, link: scenario_api.Link) -> str:
         """Where the vehicles of a link are based."""
         home = self.pools[str(link.vehicle)].base
         return home or (link.destination if link.origin == "POI" else link.origin)
 
-    def out_of_use(self, pool: sc.Vehicle, at: int) -> bool:
+    def out_of_use(self, pool: scenario_api.Vehicle, at: int) -> bool:
         """Whether all vehicles of a pool are interdicted at a time."""
         return any(
             e.vehicle == pool.id and (e.number is None or e.number == pool.number) and _during(e, at)
@@ -423,7 +424,7 @@ class Network:
         )
 
 
-def _during(e: sc.WorldEvent, at: int) -> bool:
+def _during(e: scenario_api.WorldEvent, at: int) -> bool:
     begin = e.at_hours * HOUR
     return begin <= at and (e.duration_hours is None or at < begin + e.duration_hours * HOUR)
 
@@ -516,7 +517,7 @@ def check_flow(r: Run, told: Told) -> None:
         hit = any(e.event == "hit" for e in r.scenario.world)  # what is given at that moment is taken again
         assert row["served"] == len(spans) or (hit and row["served"] > len(spans)), (row, len(spans))
         assert row["deaths_waiting"] == sum(
-            w.how == "died" and r.patients["death_cause"][w.patient] != c.DEATH_HIT for w in waits
+            w.how == "died" and r.patients["death_cause"][w.patient] != DeathCause.FACILITY_HIT for w in waits
         )
         waited = sum(min(w.until, length) - w.since for w in waits)
         assert abs(row["mean_queue"] * length - waited) <= 1e-6 * length + 2 * len(waits), row
@@ -525,7 +526,7 @@ def check_flow(r: Run, told: Told) -> None:
     assert r.flow.little_error() <= 1e-9
 
 
-def groups(r: Run, told: Told) -> Iterator[tuple[sc.Link, list[Trip]]]:
+def groups(r: Run, told: Told) -> Iterator[tuple[scenario_api.Link, list[Trip]]]:
     """Trips of a pool's vehicles that arrived, those together who left and came together between the same places."""
     net = Network(r.scenario)
     together: dict[tuple[int, int, str, int], list[Trip]] = defaultdict(list)
@@ -549,7 +550,7 @@ def groups(r: Run, told: Told) -> Iterator[tuple[sc.Link, list[Trip]]]:
 
 def _lies(r: Run, trip: Trip) -> bool:
     p = r.patients[trip.patient]
-    return trip.category <= 2 or (p["kind"] == c.WOUNDED and p["triage"] <= 2)
+    return trip.category <= 2 or (p["kind"] == CasualtyKind.WOUNDED and p["triage"] <= 2)
 
 
 def check_trips(r: Run, told: Told) -> None:
@@ -616,7 +617,7 @@ def check_whole(r: Run) -> None:
     """All that must hold of a run."""
     assert len(r.patients) == r.scenario.casualties.total
     assert len({(int(p["id_hi"]), int(p["id_lo"])) for p in r.patients}) == len(r.patients)
-    in_care = r.patients["status"] == c.IN_CARE
+    in_care = r.patients["status"] == Outcome.IN_CARE
     if r.scenario.horizon_days is None:
         assert not in_care.any()
     else:
@@ -624,7 +625,7 @@ def check_whole(r: Run) -> None:
         assert (r.patients["closed"][in_care] >= horizon).all()
         assert (r.patients["closed"][~in_care] <= horizon).all()
         late = r.events["at"] > horizon
-        assert (c.EVENTS.index("in_care_at_horizon") == r.events["kind"][late]).all()
+        assert (EVENTS.index("in_care_at_horizon") == r.events["kind"][late]).all()
     told = read(r)
     check_capacity(r, told)
     check_order(r, told)

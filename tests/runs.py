@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 
 from actors.run import Progress, RunRequest
-from engine.scenario import derived as scenarios
+from engine import scenario as scenario_api
 
 GOLDENHOUR = (sys.executable, "-m", "goldenhour")
 """The command, of the packages under test."""
@@ -18,9 +18,9 @@ def request(output: Path, patients: int = 3000, kind: str = "", **settings: Any)
     """A request for `patients` casualties of a scenario of one line, of one warfare type if `kind` names it."""
     warfare = f'[[warfare]]\ntype = "{kind}"\n' if kind else ""
     text = f'name = "small"\nseed = 7\n{warfare}[casualties]\ntotal = {patients}\n'
-    original = scenarios.parse(text.encode(), "toml")
+    original = scenario_api.parse(text.encode(), "toml")
     return RunRequest(
-        scenario=scenarios.resolve(original),
+        scenario=scenario_api.resolve(original),
         original=original,
         output=output,
         **{"seed": 7, "workers": 1, "chunk_size": 512, "version": "0", **settings},

@@ -5,6 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from engine.codes import (
+    AWAITED,
+    DEATH_CAUSES,
+    EVENTS,
+    LETHAL_MECHANISMS,
+    NONE,
+    OUTCOMES,
+    REGIONS,
+    TREATMENTS,
+    WAITING_FOR,
+)
 from engine.records import CodeTables
 from engine.records.schema import portion
 from engine.tables import columns as c
@@ -149,7 +160,7 @@ def chunk(
         ("worst_ais", 7),
         ("mascal", 2),
         ("rtd72", 2),
-        ("status", len(c.STATUSES)),
+        ("status", len(OUTCOMES)),
     ):
         table[name] = rng.integers(0, stop, n)
     table["age"] = rng.integers(18, 60, n)
@@ -158,39 +169,37 @@ def chunk(
     table["facility"] = rng.integers(-2, 10, n)
     for name, length, none in (
         ("cause", 9, 65_535),
-        ("type", 2, c.NONE),
-        ("special", 1, c.NONE),
-        ("severity", 4, c.NONE),
-        ("lethal", len(c.LETHAL_MECHANISMS), c.NONE),
-        ("death_cause", len(c.DEATH_CAUSES), c.NONE),
-        ("waiting_for", len(c.WAITING_FOR), c.NONE),
+        ("type", 2, NONE),
+        ("special", 1, NONE),
+        ("severity", 4, NONE),
+        ("lethal", len(LETHAL_MECHANISMS), NONE),
+        ("death_cause", len(DEATH_CAUSES), NONE),
+        ("waiting_for", len(WAITING_FOR), NONE),
     ):
         table[name] = np.where(rng.random(n) < 0.5, none, rng.integers(0, length, n))
 
     event, table["event_end"] = rows(events, 2, c.EVENT)
     event["at"] = rng.integers(0, 30 * DAY, len(event))
     event["facility"] = rng.integers(-2, 10, len(event))
-    event["kind"] = rng.integers(0, len(c.EVENTS), len(event))
-    triaged = event["kind"] == c.EVENTS.index("triaged")
-    asked = event["kind"] == c.EVENTS.index("evacuation_requested")
+    event["kind"] = rng.integers(0, len(EVENTS), len(event))
+    triaged = event["kind"] == EVENTS.index("triaged")
+    asked = event["kind"] == EVENTS.index("evacuation_requested")
     event["detail"] = np.where(triaged, rng.integers(1, 5, len(event)), 0)
     event["detail"] += np.where(asked, rng.integers(1, 4, len(event)), 0).astype("u1")
-    waits = event["kind"] == c.EVENTS.index("waiting")
-    event["detail"] += np.where(waits, np.arange(len(event)) % len(c.AWAITED), 0).astype("u1")
+    waits = event["kind"] == EVENTS.index("waiting")
+    event["detail"] += np.where(waits, np.arange(len(event)) % len(AWAITED), 0).astype("u1")
 
     treatment, table["treatment_end"] = rows(treatments, 0, c.TREATMENT)
     treatment["start"] = rng.integers(0, 30 * DAY, len(treatment))
     treatment["end"] = np.where(rng.random(len(treatment)) < 0.05, -1, treatment["start"] + 600_000)
     treatment["facility"] = rng.integers(-2, 10, len(treatment))
-    treatment["kind"] = rng.integers(0, len(c.TREATMENTS), len(treatment))
+    treatment["kind"] = rng.integers(0, len(TREATMENTS), len(treatment))
     treatment["effect"] = rng.integers(0, 3, len(treatment))
-    treatment["wound"] = np.where(
-        rng.random(len(treatment)) < 0.5, c.NONE, rng.integers(0, 24, len(treatment))
-    )
+    treatment["wound"] = np.where(rng.random(len(treatment)) < 0.5, NONE, rng.integers(0, 24, len(treatment)))
 
     wound, table["wound_end"] = rows(wounds, 0, c.WOUND)
     wound["condition"] = rng.integers(0, 84, len(wound))
-    wound["region"] = rng.integers(0, len(c.REGIONS), len(wound))
+    wound["region"] = rng.integers(0, len(REGIONS), len(wound))
     wound["side"] = rng.integers(0, 3, len(wound))
     wound["ais"] = rng.integers(1, 7, len(wound))
 

@@ -16,23 +16,24 @@ from msgspec.structs import replace
 from scipy import stats
 
 import scenarios
+from engine import scenario as scenario_api
 from engine.arrivals import generate, incidents, profiles
+from engine.codes import CASUALTY_KINDS, NONE
 from engine.numeric import philox
-from engine.scenario import derived as sc
-from engine.tables import ARRIVAL, KINDS, NONE
+from engine.tables import ARRIVAL
 
 DAY = generate.DAY_MS
 HOUR = generate.HOUR_MS
-POLAND = sc.Front(name="Poland", population=2500, nations={"POL": 1.0})
-ESTONIA = sc.Front(name="Estonia", population=4000, nations={"EST": 1.0})
+POLAND = scenario_api.Front(name="Poland", population=2500, nations={"POL": 1.0})
+ESTONIA = scenario_api.Front(name="Estonia", population=4000, nations={"EST": 1.0})
 
 
-def gamma(mean: float = 1.77, sd: float = 3.56) -> sc.Distribution:
-    return sc.Distribution(distribution="gamma", mean=mean, sd=sd)
+def gamma(mean: float = 1.77, sd: float = 3.56) -> scenario_api.Distribution:
+    return scenario_api.Distribution(distribution="gamma", mean=mean, sd=sd)
 
 
-def constant(mean: float) -> sc.Distribution:
-    return sc.Distribution(distribution="constant", mean=mean)
+def constant(mean: float) -> scenario_api.Distribution:
+    return scenario_api.Distribution(distribution="constant", mean=mean)
 
 
 def scenario(
@@ -42,22 +43,28 @@ def scenario(
     disease: Any = None,
     depletion: bool = False,
     **settings: Any,
-) -> sc.Scenario:
+) -> scenario_api.Scenario:
     if total is None and (battle or disease):
-        rates = sc.Rates(battle=battle, disease=disease, depletion=depletion)
+        rates = scenario_api.Rates(battle=battle, disease=disease, depletion=depletion)
         settings.setdefault("fronts", [POLAND])
-        casualties = sc.Casualties(rates=rates)
+        casualties = scenario_api.Casualties(rates=rates)
     else:
-        casualties = sc.Casualties(total=total or 1440)
-    warfare = [sc.Warfare(type=name) for name in types.split()]  # type: ignore[arg-type]
-    return sc.resolve(sc.Scenario(name="test", casualties=casualties, warfare=warfare, **settings))
+        casualties = scenario_api.Casualties(total=total or 1440)
+    warfare = [scenario_api.Warfare(type=name) for name in types.split()]  # type: ignore[arg-type]
+    return scenario_api.resolve(
+        scenario_api.Scenario(name="test", casualties=casualties, warfare=warfare, **settings)
+    )
 
 
-def builtin(name: str, total: int | None = None) -> sc.Scenario:
-    return sc.resolve(sc.with_overrides(sc.parse(scenarios.builtin_bytes(name), "toml", name), total=total))
+def builtin(name: str, total: int | None = None) -> scenario_api.Scenario:
+    return scenario_api.resolve(
+        scenario_api.with_overrides(
+            scenario_api.parse(scenarios.builtin_bytes(name), "toml", name), total=total
+        )
+    )
 
 
-def hurt(s: sc.Scenario, seed: int = 1, replication: int = 0) -> Any:
+def hurt(s: scenario_api.Scenario, seed: int = 1, replication: int = 0) -> Any:
     batches = list(generate.generate_arrivals(generate.plan_arrivals(s), seed, replication))
     return np.concatenate(batches) if batches else np.empty(0, ARRIVAL)
 
@@ -67,7 +74,7 @@ def first_of_incidents(rows: Any) -> Any:
 
 
 def stream_is(rows: Any, *kinds: str) -> Any:
-    return rows[np.isin(rows["kind"], [KINDS.index(kind) for kind in kinds])]
+    return rows[np.isin(rows["kind"], [CASUALTY_KINDS.index(kind) for kind in kinds])]
 
 
 def same(a: Any, b: Any, without: tuple[str, ...] = ("front", "type", "special")) -> bool:
@@ -86,7 +93,7 @@ def test_the_number_asked_for_is_the_number_delivered(name: str) -> None:
 
 
 def test_streams_and_fronts_get_their_shares() -> None:
-    s = scenario("urban", 60_000, mix=sc.Mix(battle=0.5, nbi=0.2, disease=0.3))
+    s = scenario("urban", 60_000, mix=scenario_api.Mix(battle=0.5, nbi=0.2, disease=0.3))
     rows = hurt(s)
     seen = {k: len(stream_is(rows, k)) for k in ("wounded", "nbi", "disease")}
     tests = [
@@ -99,13 +106,13 @@ def test_streams_and_fronts_get_their_shares() -> None:
 
 
 def test_types_share_by_weight() -> None:
-    types = [sc.Warfare(type="urban", weight=3.0), sc.Warfare(type="drone", weight=1.0)]
-    s = sc.resolve(
-        sc.Scenario(
+    types = [scenario_api.Warfare(type="urban", weight=3.0), scenario_api.Warfare(type="drone", weight=1.0)]
+    s = scenario_api.resolve(
+        scenario_api.Scenario(
             name="t",
-            casualties=sc.Casualties(total=40_000),
+            casualties=scenario_api.Casualties(total=40_000),
             warfare=types,
-            mix=sc.Mix(battle=0.5, nbi=0.2, disease=0.3),
+            mix=scenario_api.Mix(battle=0.5, nbi=0.2, disease=0.3),
         )
     )
     counts = np.bincount(hurt(s)["type"], minlength=2)
@@ -117,7 +124,7 @@ def test_the_days_get_their_weights() -> None:
         scenario("conventional", 100_000, tempo="escalating"),
         scenario("", 20_000, day_weights=[0, 3, 1, 4, 0, 0, 2, 0]),
     ):
-        want = np.array(sc.day_weights_of(s))
+        want = np.array(scenario_api.day_weights_of(s))
         seen = np.zeros(8)
         for seed in range(60):
             rows = hurt(s, seed)
@@ -128,7 +135,7 @@ def test_the_days_get_their_weights() -> None:
 
 def test_what_is_expected_adds_up_and_is_what_comes() -> None:
     for s in (
-        scenario("conventional cbrn", 30_000, events=[sc.SpecialEvent(event="ambush", day=3)]),
+        scenario("conventional cbrn", 30_000, events=[scenario_api.SpecialEvent(event="ambush", day=3)]),
         scenario(
             "urban", battle=[constant(40.0), constant(20.0)], disease=constant(30.0), days=8, tempo="surge"
         ),
@@ -190,7 +197,7 @@ def test_an_incident_has_one_place_type_and_kind_and_lasts_minutes() -> None:
             assert (group[name] == group[name][0]).all()
         assert group["time"][0] == group["incident_time"][0]
         assert group["time"].max() - group["time"][0] <= 20 * 60_000
-        assert len(group) == 1 or KINDS[group["kind"][0]] in ("wounded", "agent")
+        assert len(group) == 1 or CASUALTY_KINDS[group["kind"][0]] in ("wounded", "agent")
 
 
 def test_an_incident_that_is_not_over_at_midnight_goes_on() -> None:
@@ -296,7 +303,7 @@ def test_a_gamma_cox_process_has_the_mean_and_spread_of_the_closed_form() -> Non
 
 
 def test_a_lognormal_cox_process_has_the_mean_and_empty_days_of_the_closed_form() -> None:
-    rate = sc.Distribution(distribution="lognormal", mean=1.77, sd=3.56)
+    rate = scenario_api.Distribution(distribution="lognormal", mean=1.77, sd=3.56)
     plan = generate.plan_arrivals(scenario(battle=rate, days=3650))
     counts = np.concatenate([generate.daily_counts(plan, 1, r)[:, 0] for r in range(100)])
     assert counts.mean() == pytest.approx(4.425, rel=0.03)
@@ -321,7 +328,7 @@ def test_components_of_a_rate_add_up_and_are_independent() -> None:
 
 
 def test_the_logarithm_of_an_autocorrelated_rate_is_stationary() -> None:
-    rate = sc.Distribution(distribution="lognormal", median=100.0, sigma=0.5, autocorrelation=0.6)
+    rate = scenario_api.Distribution(distribution="lognormal", median=100.0, sigma=0.5, autocorrelation=0.6)
     crowd = replace(POLAND, population=1_000_000)
     plan = generate.plan_arrivals(scenario(battle=rate, days=3650, fronts=[crowd]))
     logs = np.log(np.stack([generate.daily_counts(plan, 1, r)[:, 0] for r in range(20)]) / 1e5)
@@ -381,15 +388,21 @@ def test_changing_one_front_leaves_the_others_casualties_alone() -> None:
 
 
 def test_adding_a_type_or_an_event_leaves_the_draws_of_the_others_alone() -> None:
-    urban = [sc.Warfare(type="urban", weight=1.0)]
+    urban = [scenario_api.Warfare(type="urban", weight=1.0)]
     base = scenario("urban", battle=constant(80.0), days=10)
     one = hurt(replace(base, warfare=urban))
-    event = hurt(sc.resolve(replace(base, warfare=urban, events=[sc.SpecialEvent(event="ambush", day=2)])))
+    event = hurt(
+        scenario_api.resolve(
+            replace(base, warfare=urban, events=[scenario_api.SpecialEvent(event="ambush", day=2)])
+        )
+    )
     assert same(one, event[event["special"] == NONE])
-    drone = sc.Warfare(type="drone", weight=0.25)
+    drone = scenario_api.Warfare(type="drone", weight=0.25)
     two = hurt(
         replace(
-            base, warfare=[drone, *urban], casualties=sc.Casualties(rates=sc.Rates(battle=constant(100.0)))
+            base,
+            warfare=[drone, *urban],
+            casualties=scenario_api.Casualties(rates=scenario_api.Rates(battle=constant(100.0))),
         )
     )
     assert same(one, two[two["type"] == 1])
@@ -420,7 +433,7 @@ def test_persons_keep_their_draws_when_the_total_changes() -> None:
 # --- the hours of the day
 
 
-@pytest.mark.parametrize("types", ["", *sc.WARFARE_TYPES])
+@pytest.mark.parametrize("types", ["", *scenario_api.WARFARE_TYPES])
 def test_incidents_start_as_the_drawn_profile_says(types: str) -> None:
     s = scenario(types, 200_000, days=1, day_weights=[1.0], fronts=[POLAND])
     plan = generate.plan_arrivals(s)
@@ -484,7 +497,9 @@ def test_profiles_differ_between_days_and_fronts_but_not_between_streams() -> No
 
 
 def test_a_profile_is_never_empty() -> None:
-    plan = generate.plan_arrivals(scenario(" ".join(sc.WARFARE_TYPES), 10, intensity="low", fronts=[POLAND]))
+    plan = generate.plan_arrivals(
+        scenario(" ".join(scenario_api.WARFARE_TYPES), 10, intensity="low", fronts=[POLAND])
+    )
     weights = np.zeros(profiles.QUARTERS)
     for pattern in plan.patterns:
         for day in range(300):
@@ -548,7 +563,7 @@ def test_tempo_moves_casualties_between_the_days() -> None:
     ("name", "injured", "ill"),
     [
         (n, row["casualty_modifier"], row["disease_multiplier"])
-        for n, row in sc.tables.warfare_patterns()["environmental_modifiers"].items()
+        for n, row in scenario_api.tables.warfare_patterns()["environmental_modifiers"].items()
     ],
 )
 def test_the_environment_multiplies_rates_and_shifts_the_mix_of_a_total(
@@ -573,14 +588,14 @@ def test_the_environment_multiplies_rates_and_shifts_the_mix_of_a_total(
 def test_a_special_event_happens_in_its_window_with_its_share(
     event: Any, hours: float, start: set[int]
 ) -> None:
-    s = scenario("conventional", 100_000, events=[sc.SpecialEvent(event=event, day=3)])
+    s = scenario("conventional", 100_000, events=[scenario_api.SpecialEvent(event=event, day=3)])
     rows = hurt(s)
     special = rows[rows["special"] == 0]
     began = special["incident_time"] - 2 * DAY
     first = began.min() // HOUR
     assert first in start
     assert began.max() < (first + hours) * HOUR
-    assert {KINDS[k] for k in np.unique(special["kind"])} == {"wounded"}
+    assert {CASUALTY_KINDS[k] for k in np.unique(special["kind"])} == {"wounded"}
     multiplier = {"major_offensive": 3.0, "ambush": 2.0}[event]
     weight = multiplier * hours / 24 / 8
     battle = len(stream_is(rows, "wounded"))
@@ -596,7 +611,7 @@ def test_a_special_event_happens_in_its_window_with_its_share(
 
 
 def test_a_mass_casualty_event_on_a_named_front_at_a_named_hour() -> None:
-    event = sc.SpecialEvent(
+    event = scenario_api.SpecialEvent(
         event="mass_casualty", day=2, hour=13.25, front="Estonia", casualty_multiplier=50.0
     )
     rows = hurt(scenario("", 20_000, events=[event, event]))
@@ -618,7 +633,7 @@ def test_a_mass_casualty_event_on_a_named_front_at_a_named_hour() -> None:
 def test_an_event_adds_casualties_under_rates() -> None:
     settings: dict[str, Any] = {"battle": constant(60.0), "days": 9}
     calm = hurt(scenario("urban", **settings))
-    rows = hurt(scenario("urban", events=[sc.SpecialEvent(event="major_offensive")], **settings))
+    rows = hurt(scenario("urban", events=[scenario_api.SpecialEvent(event="major_offensive")], **settings))
     added = rows[rows["special"] == 0]
     assert len(rows) == len(calm) + len(added)
     assert len(added) == pytest.approx(60 * 2.5 * 3.0 * 4 / 24, abs=40)
@@ -628,22 +643,22 @@ def test_an_event_adds_casualties_under_rates() -> None:
 def test_the_agent_of_cbrn_hurts_in_the_battle_stream() -> None:
     rows = hurt(scenario("cbrn", 20_000))
     shares = np.bincount(rows["kind"], minlength=5) / len(rows)
-    assert shares[KINDS.index("agent")] == pytest.approx(
-        sc.agent_share("cbrn") * (shares[0] + shares[1]), rel=0.02
+    assert shares[CASUALTY_KINDS.index("agent")] == pytest.approx(
+        scenario_api.agent_share("cbrn") * (shares[0] + shares[1]), rel=0.02
     )
-    assert shares[KINDS.index("disease")] == 0
+    assert shares[CASUALTY_KINDS.index("disease")] == 0
     assert mean_size(rows) > 50
 
 
 def test_every_warfare_type_changes_the_arrivals() -> None:
-    seen = {name: hours_of(name).round(3).tobytes() for name in sc.WARFARE_TYPES}
-    assert len(set(seen.values())) == len(sc.WARFARE_TYPES)
+    seen = {name: hours_of(name).round(3).tobytes() for name in scenario_api.WARFARE_TYPES}
+    assert len(set(seen.values())) == len(scenario_api.WARFARE_TYPES)
 
 
 # --- memory and machines
 
 
-@pytest.mark.parametrize("types", ["", "conventional", " ".join(sc.WARFARE_TYPES)])
+@pytest.mark.parametrize("types", ["", "conventional", " ".join(scenario_api.WARFARE_TYPES)])
 def test_memory_does_not_follow_the_number_of_casualties(types: str) -> None:
     run = generate._Run(generate.plan_arrivals(scenario(types, 1_000_000, days=30)), 1, 0)
     assert sum(map(len, run.batches())) == 1_000_000
@@ -653,7 +668,7 @@ def test_memory_does_not_follow_the_number_of_casualties(types: str) -> None:
 def test_the_casualties_are_the_same_on_every_machine() -> None:
     """If a change of the arrivals is meant, so is that of this digest."""
     sha = hashlib.sha256()
-    lognormal = sc.Distribution(distribution="lognormal", mean=1.77, sd=3.56, autocorrelation=0.3)
+    lognormal = scenario_api.Distribution(distribution="lognormal", mean=1.77, sd=3.56, autocorrelation=0.3)
     for s in (
         scenario("conventional", 5000, fronts=[POLAND]),
         scenario("", battle=[gamma(), lognormal], disease=constant(2.0), days=30),

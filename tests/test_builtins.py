@@ -3,21 +3,21 @@
 import pytest
 
 import scenarios
-from engine.scenario import derived
+from engine import scenario as scenario_api
 from scenarios import tables
 
 NAMES = scenarios.builtin_names()
 
 
-def builtin(name: str) -> derived.Scenario:
-    return derived.parse(scenarios.builtin_bytes(name), "toml", name)
+def builtin(name: str) -> scenario_api.Scenario:
+    return scenario_api.parse(scenarios.builtin_bytes(name), "toml", name)
 
 
 def test_presets_warfare_types_and_calibrated_scenarios_ship() -> None:
     presets = {"un_peacekeeping" if n == "peacekeeping" else n for n in tables.scenario_presets()["presets"]}
     assert len(presets) == 8
-    others = {"standard", "coin", "falklands", "okinawa", *derived.NETWORKS}
-    assert set(NAMES) == presets | set(derived.WARFARE_TYPES) | others
+    others = {"standard", "coin", "falklands", "okinawa", *scenario_api.NETWORKS}
+    assert set(NAMES) == presets | set(scenario_api.WARFARE_TYPES) | others
     assert NAMES[0] == "standard"
     with pytest.raises(KeyError):
         scenarios.builtin_bytes("../tables")
@@ -28,12 +28,12 @@ def test_a_builtin_is_sound_named_as_its_file_and_described(name: str) -> None:
     s = builtin(name)
     assert s.name == name
     assert len(s.description) > 20
-    derived.check(s)
-    resolved = derived.resolve(s)
-    derived.check(resolved)
-    assert derived.resolve(resolved) == resolved
+    scenario_api.check(s)
+    resolved = scenario_api.resolve(s)
+    scenario_api.check(resolved)
+    assert scenario_api.resolve(resolved) == resolved
     for commented in (False, True):
-        assert derived.parse(derived.to_toml(resolved, commented).encode(), "toml") == resolved
+        assert scenario_api.parse(scenario_api.to_toml(resolved, commented).encode(), "toml") == resolved
 
 
 @pytest.mark.parametrize("preset", list(tables.scenario_presets()["presets"]))
@@ -55,19 +55,21 @@ def test_a_preset_keeps_the_numbers_of_its_table(preset: str) -> None:
     assert s.mix.disease == pytest.approx(mix["Disease"] - agent)
 
 
-@pytest.mark.parametrize("name", derived.WARFARE_TYPES)
+@pytest.mark.parametrize("name", scenario_api.WARFARE_TYPES)
 def test_a_warfare_type_is_a_builtin_of_1440_casualties_in_8_days(name: str) -> None:
     s = builtin(name)
     assert (s.casualties.total, s.days, [w.type for w in s.warfare]) == (1440, 8, [name])
 
 
 def test_coin_is_the_setting_of_the_calibration() -> None:
-    s = derived.resolve(builtin("coin"))
+    s = scenario_api.resolve(builtin("coin"))
     rates = s.casualties.rates
     assert rates is not None
     assert (s.days, s.fronts[0].population, s.warfare) == (30, 4122, [])
-    assert derived.rate_components(rates.battle)[0].mean == 0.3
-    dnbi = derived.rate_components(rates.nbi)[0].mean + derived.rate_components(rates.disease)[0].mean  # type: ignore[operator]
+    assert scenario_api.rate_components(rates.battle)[0].mean == 0.3
+    dnbi = (
+        scenario_api.rate_components(rates.nbi)[0].mean + scenario_api.rate_components(rates.disease)[0].mean
+    )  # type: ignore[operator]
     assert dnbi == pytest.approx(0.70)
     first = s.links[0]
     assert (first.origin, first.destination, first.minutes.median, first.minutes.sigma) == (
@@ -84,7 +86,7 @@ def test_falklands_and_okinawa_add_killed_and_wounded() -> None:
         s = builtin(name)
         assert s.casualties.rates is not None
         assert sum(
-            derived.mean_of(d) for d in derived.rate_components(s.casualties.rates.battle)
+            scenario_api.mean_of(d) for d in scenario_api.rate_components(s.casualties.rates.battle)
         ) == pytest.approx(battle)
         assert s.survival.instant_death == p0
 

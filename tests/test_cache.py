@@ -25,10 +25,10 @@ from actors.cache.redis_backend import CHANNEL
 from actors.cluster import package_root, session
 from actors.run import pipeline
 from bench.redis_server import Lent, Server, serve
+from engine import scenario as scenario_api
 from engine.compile import model
 from engine.precomputed import cache_keys
 from engine.scenario import Scenario
-from engine.scenario import derived as scenario_module
 
 pytestmark = pytest.mark.ray
 
@@ -75,8 +75,8 @@ def redis() -> Iterator[Server | Lent]:
 
 
 def scenario(name: str = "coin", **changes: Any) -> Scenario:
-    parsed = scenario_module.parse(scenarios.builtin_bytes(name), "toml", name)
-    return scenario_module.resolve(replace(parsed, **changes))
+    parsed = scenario_api.parse(scenarios.builtin_bytes(name), "toml", name)
+    return scenario_api.resolve(replace(parsed, **changes))
 
 
 def stats(actor: Any) -> cache.CacheStatistics:
@@ -307,8 +307,8 @@ def test_measures_on_a_cluster_are_simulated_once_and_shown_by_stats(
     printed = command(*asked)
     assert printed.returncode == 0, printed.stderr
     assert json.loads(printed.stdout)["patients"] == 321
-    written = scenario_module.parse(scenarios.builtin_bytes("coin"), "toml", "coin")
-    s = scenario_module.resolve(scenario_module.with_overrides(written, total=321))
+    written = scenario_api.parse(scenarios.builtin_bytes("coin"), "toml", "coin")
+    s = scenario_api.resolve(scenario_api.with_overrides(written, total=321))
     (found,) = get(cache.find_cache(), cache_keys.key_of_measures(s, s.seed, 0))
     assert msgspec.json.decode(found) == json.loads(printed.stdout)
     shown = json.loads(command("cache", "stats", "--address", address, "--json").stdout)

@@ -11,12 +11,12 @@ from numba import njit
 from engine.kernel.calendar import (
     BUCKETS,
     CALENDAR,
-    ENTRIES,
     FRONT,
+    MAX_ENTRIES,
+    adjust_bucket_width,
     enter,
+    initialise,
     next_time,
-    set_up,
-    suit,
     take_first,
 )
 
@@ -31,7 +31,7 @@ def _drive(calendar: Any, ahead: Any, ties: Any, gaps: Any, takes: Any, out: Any
     n = 0
     for k in range(len(ahead)):
         if gaps[k] > 0.0:
-            suit(c, gaps[k], now)
+            adjust_bucket_width(c, gaps[k], now)
         enter(c, now + ahead[k], ties[k], k, 2 * k)
         for _ in range(takes[k]):
             at = next_time(c)
@@ -51,7 +51,7 @@ def _drive(calendar: Any, ahead: Any, ties: Any, gaps: Any, takes: Any, out: Any
 
 def _new() -> Any:
     calendar = np.zeros(1, CALENDAR)
-    set_up(calendar)
+    initialise(calendar)
     return calendar
 
 
@@ -101,7 +101,7 @@ def test_a_burst_in_one_bucket_costs_no_more_than_a_heap() -> None:
 
 def test_more_than_there_is_room_for_is_told() -> None:
     calendar = _new()
-    n = ENTRIES + 1
+    n = MAX_ENTRIES + 1
     ahead = np.full(n, 3 * BUCKETS * MINUTE)
     _drive(calendar, ahead, np.arange(n), np.zeros(n), np.zeros(n, np.int64), np.zeros((1, 3)))
     assert calendar["overflow"][0] == 1

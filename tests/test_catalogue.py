@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 import simple_icd_10_cm as icd
 
-from engine.tables import columns
+from engine.codes import MECHANISMS, REGIONS, SIDED_REGIONS
 from scenarios import catalogue, compile_names
 
 CODES = [nation.code for nation in catalogue.nations()]
@@ -185,10 +185,10 @@ def test_left_and_right_are_equally_likely() -> None:
     assert 0.95 < totals["left"] / totals["right"] < 1.1
 
 
-@pytest.mark.parametrize("mechanism", columns.MECHANISMS[:3])
-@pytest.mark.parametrize("region", columns.REGIONS)
+@pytest.mark.parametrize("mechanism", MECHANISMS[:3])
+@pytest.mark.parametrize("region", REGIONS)
 def test_every_wound_of_the_model_has_a_diagnosis(region: str, mechanism: str) -> None:
-    sides = ("left", "right") if region in columns.SIDED_REGIONS else ("",)
+    sides = ("left", "right") if region in SIDED_REGIONS else ("",)
     for ais in range(1, WORST_AIS[region] + 1):
         for side in sides:
             fitting = {
@@ -203,7 +203,7 @@ def test_every_wound_of_the_model_has_a_diagnosis(region: str, mechanism: str) -
 
 def test_wounds_are_of_known_regions_and_severities() -> None:
     for condition in wounds():
-        assert set(condition.regions) <= set(columns.REGIONS)
+        assert set(condition.regions) <= set(REGIONS)
         assert 1 <= condition.ais_low <= condition.ais_high <= 6
         assert all(condition.ais_high <= WORST_AIS[region] for region in condition.regions)
         assert condition.mechanisms and condition.weight > 0
@@ -298,7 +298,7 @@ def test_injuries_of_an_environment_occur_only_there_and_in_every_category(
 
 def test_every_warfare_type_has_causes_for_every_mechanism() -> None:
     for warfare in WARFARE:
-        for mechanism in columns.MECHANISMS[:3]:
+        for mechanism in MECHANISMS[:3]:
             fitting = [
                 cause
                 for cause in catalogue.external_causes()

@@ -18,9 +18,28 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import goldenhour
+from engine import scenario as scenario_api
+from engine.codes import (
+    AT_POI,
+    AWAITED,
+    CASUALTY_KINDS,
+    DEATH_CAUSES,
+    EN_ROUTE,
+    EVENTS,
+    MECHANISMS,
+    NONE,
+    OUTCOMES,
+    REGIONS,
+    SEXES,
+    SIDED_REGIONS,
+    SIDES,
+    TREATMENTS,
+    WAITING_FOR,
+    CasualtyKind,
+    DeathCause,
+    Outcome,
+)
 from engine.compile.rows import model
-from engine.scenario import derived as sc
-from engine.tables import columns as c
 from scenarios import catalogue, tables
 
 BUILTINS = {
@@ -35,9 +54,9 @@ BUILTINS = {
 }
 MINUTE = 60_000
 DAY = 86_400_000
-EVENT = {name: k for k, name in enumerate(c.EVENTS)}
-TREATMENT = {name: k for k, name in enumerate(c.TREATMENTS)}
-REGION = {name: k for k, name in enumerate(c.REGIONS)}
+EVENT = {name: k for k, name in enumerate(EVENTS)}
+TREATMENT = {name: k for k, name in enumerate(TREATMENTS)}
+REGION = {name: k for k, name in enumerate(REGIONS)}
 BEGINNINGS = ("injured", "fell_ill", "exposed")
 ENDINGS = {
     "returned_to_duty": ("rtd",),
@@ -73,7 +92,7 @@ class Run:
     """The tables of one replication, and what several facts look at; `p`, `e`, `t`, `w`, `v` are the tables."""
 
     def __init__(self, result: Any) -> None:
-        self.scenario: sc.Scenario = result.scenario
+        self.scenario: scenario_api.Scenario = result.scenario
         self.p, self.e, self.t = result.patients, result.events, result.treatments
         self.w, self.v = result.wounds, result.vitals
         self.clock = self.scenario.routing == "clock"
@@ -135,8 +154,8 @@ class Run:
     def whereabouts(self) -> Any:
         """By event: the place the patient was at until it, from the moves alone."""
         move = self.e[self.before]
-        place = np.where(move["kind"] == EVENT["departed"], c.EN_ROUTE, move["facility"])
-        return np.where(self.before < 0, c.AT_POI, place)
+        place = np.where(move["kind"] == EVENT["departed"], EN_ROUTE, move["facility"])
+        return np.where(self.before < 0, AT_POI, place)
 
     def stay(self, rows: Any) -> tuple[Any, Any]:
         """Arrival and end of the stay of each row's patient at the row's facility (NEVER where there was none)."""
@@ -194,9 +213,9 @@ def rows_lie_patient_by_patient(r: Run) -> None:
 def a_record_begins_with_the_injury_exposure_or_illness(r: Run) -> None:
     first = r.e[r.first]
     assert (first["at"] == r.p["time"]).all()
-    assert (first["facility"] == c.AT_POI).all()
+    assert (first["facility"] == AT_POI).all()
     for kind, name in (("wounded", 0), ("agent", 2), ("nbi", 0), ("disease", 1), ("psychological", 1)):
-        of_kind = is_one_of(r.p["kind"], c.KINDS, kind)
+        of_kind = is_one_of(r.p["kind"], CASUALTY_KINDS, kind)
         assert (first["kind"][of_kind] == EVENT[BEGINNINGS[name]]).all()
     assert (r.counts(*BEGINNINGS) == 1).all()
 
@@ -213,7 +232,7 @@ def the_outcome_is_the_last_event(r: Run) -> None:
     assert np.array_equal(last["at"], r.p["closed"])
     assert np.array_equal(last["facility"], r.p["facility"])
     for name, statuses in ENDINGS.items():
-        assert np.array_equal(last["kind"] == EVENT[name], is_one_of(r.p["status"], c.STATUSES, *statuses))
+        assert np.array_equal(last["kind"] == EVENT[name], is_one_of(r.p["status"], OUTCOMES, *statuses))
 
 
 @fact
@@ -226,32 +245,32 @@ def nothing_happens_after_the_end(r: Run) -> None:
 def nobody_dies_twice_and_only_the_dead_have_a_cause_of_death(r: Run) -> None:
     deaths = r.counts("died")
     assert deaths.max(initial=0) <= 1
-    assert np.array_equal(deaths == 1, r.p["death_cause"] != c.NONE)
-    assert (r.p["death_cause"][deaths == 1] < len(c.DEATH_CAUSES)).all()
+    assert np.array_equal(deaths == 1, r.p["death_cause"] != NONE)
+    assert (r.p["death_cause"][deaths == 1] < len(DEATH_CAUSES)).all()
 
 
 @fact
 def killed_never_reached_an_mtf_and_died_of_wounds_did(r: Run) -> None:
     arrived = r.counts("arrived") > 0
-    assert not arrived[r.p["status"] == c.KIA].any()
-    assert arrived[r.p["status"] == c.DOW].all()
+    assert not arrived[r.p["status"] == Outcome.KIA].any()
+    assert arrived[r.p["status"] == Outcome.DOW].all()
 
 
 @fact
 def only_battle_casualties_are_kia_or_dow(r: Run) -> None:
     battle = r.p["stream"] == 0
-    assert battle[np.isin(r.p["status"], (c.KIA, c.DOW))].all()
-    assert not battle[r.p["status"] == c.DIED_NONBATTLE].any()
-    assert np.array_equal(battle, np.isin(r.p["kind"], (c.WOUNDED, c.AGENT)))
-    assert np.array_equal(r.p["stream"] == 1, r.p["kind"] == c.NBI)
+    assert battle[np.isin(r.p["status"], (Outcome.KIA, Outcome.DOW))].all()
+    assert not battle[r.p["status"] == Outcome.DIED_NONBATTLE].any()
+    assert np.array_equal(battle, np.isin(r.p["kind"], (CasualtyKind.WOUNDED, CasualtyKind.AGENT)))
+    assert np.array_equal(r.p["stream"] == 1, r.p["kind"] == CasualtyKind.NBI)
 
 
 @fact
 def only_role_4_closes_a_patient_as_evacuated_or_discharged(r: Run) -> None:
-    gone = np.isin(r.p["status"], (c.EVACUATED, c.DISCHARGED))
+    gone = np.isin(r.p["status"], (Outcome.EVACUATED, Outcome.DISCHARGED))
     assert (r.roles[r.p["facility"][gone]] == 4).all()
-    assert not ((r.p["status"] == c.DISCHARGED) & r.clock).any()
-    back = r.p["status"] == c.RTD
+    assert not ((r.p["status"] == Outcome.DISCHARGED) & r.clock).any()
+    back = r.p["status"] == Outcome.RTD
     assert (r.roles[r.p["facility"][back]] < 4).all()
 
 
@@ -269,7 +288,7 @@ def the_time_columns_are_the_first_events(r: Run) -> None:
 @fact
 def symptoms_come_after_the_exposure_and_only_of_an_agent(r: Run) -> None:
     assert (r.p["onset"] >= r.p["time"]).all()
-    agent = r.p["kind"] == c.AGENT
+    agent = r.p["kind"] == CasualtyKind.AGENT
     assert (r.p["onset"] == r.p["time"])[~agent].all()
     shown = r.earliest("symptom_onset")
     assert not shown[~agent].max(initial=-1) >= 0
@@ -280,7 +299,7 @@ def symptoms_come_after_the_exposure_and_only_of_an_agent(r: Run) -> None:
 
 @fact
 def back_to_duty_within_72_h_is_counted_from_the_injury(r: Run) -> None:
-    soon = (r.p["status"] == c.RTD) & (r.p["closed"] - r.p["time"] <= 72 * 60 * MINUTE)
+    soon = (r.p["status"] == Outcome.RTD) & (r.p["closed"] - r.p["time"] <= 72 * 60 * MINUTE)
     assert np.array_equal(r.p["rtd72"] == 1, soon)
 
 
@@ -291,8 +310,8 @@ def back_to_duty_within_72_h_is_counted_from_the_injury(r: Run) -> None:
 def nobody_is_in_two_places(r: Run) -> None:
     kind, place = r.e["kind"], r.whereabouts
     arrived = np.isin(kind, [EVENT["arrived"], EVENT["staged"]])
-    assert (place[arrived] == c.EN_ROUTE).all(), "an arrival without a departure"
-    assert (place[kind == EVENT["departed"]] != c.EN_ROUTE).all(), "a departure while on the way"
+    assert (place[arrived] == EN_ROUTE).all(), "an arrival without a departure"
+    assert (place[kind == EVENT["departed"]] != EN_ROUTE).all(), "a departure while on the way"
     assert np.array_equal(r.e["facility"][~arrived], place[~arrived])
     assert (r.e["facility"][arrived] >= 0).all()
 
@@ -302,7 +321,7 @@ def moves_follow_the_network(r: Run) -> None:
     arrived = np.flatnonzero(np.isin(r.e["kind"], [EVENT["arrived"], EVENT["staged"]]))
     origin = r.e["facility"][r.before[arrived]]
     ids = [f.id for f in r.scenario.facilities]
-    index = {name: k for k, name in enumerate(ids)} | {sc.POI: c.AT_POI}
+    index = {name: k for k, name in enumerate(ids)} | {scenario_api.POI: AT_POI}
     fronts = [f.name for f in r.scenario.fronts]
     legal = {
         (index[link.origin], index[link.destination], fronts.index(name))
@@ -374,7 +393,7 @@ def a_wait_is_for_something_finite_and_ends_with_it(r: Run) -> None:
         follow = r.e[of_kind + 1] if what == 0 else r.e[after[of_kind + 1]]
         assert np.array_equal(follow["patient"], r.e["patient"][of_kind])
         ends = [EVENT[x] for x in (*served, *others)]
-        assert np.isin(follow["kind"], ends).all(), c.AWAITED[what]
+        assert np.isin(follow["kind"], ends).all(), AWAITED[what]
         assert np.array_equal(follow["facility"], r.e["facility"][of_kind])
 
 
@@ -384,7 +403,7 @@ def who_dies_waiting_is_said_to_have_waited_for_it(r: Run) -> None:
     open_wait = (before["kind"] == EVENT["waiting"]) & np.isin(
         r.e["kind"][r.last], [EVENT["died"], EVENT["in_care_at_horizon"]]
     )
-    expected = np.array([c.WAITING_FOR.index(x) for x in WAITED], np.int64)[before["detail"][open_wait]]
+    expected = np.array([WAITING_FOR.index(x) for x in WAITED], np.int64)[before["detail"][open_wait]]
     assert np.array_equal(r.p["waiting_for"][open_wait], expected)
 
 
@@ -427,7 +446,7 @@ def treatments_lie_within_the_stay(r: Run) -> None:
 
 @fact
 def aid_at_the_point_of_injury_and_on_the_way_comes_before_the_first_door(r: Run) -> None:
-    for place, limit in ((c.AT_POI, r.earliest("departed")), (c.EN_ROUTE, r.earliest("arrived"))):
+    for place, limit in ((AT_POI, r.earliest("departed")), (EN_ROUTE, r.earliest("arrived"))):
         there = r.t[r.t["facility"] == place]
         limit = np.where(limit < 0, r.p["closed"], limit)[there["patient"]]
         assert (there["start"] <= limit).all(), place
@@ -439,20 +458,20 @@ def aid_at_the_point_of_injury_and_on_the_way_comes_before_the_first_door(r: Run
 
 @fact
 def a_treatment_names_a_wound_the_patient_has(r: Run) -> None:
-    named = r.t[r.t["wound"] != c.NONE]
+    named = r.t[r.t["wound"] != NONE]
     assert (named["wound"] < r.wounds[named["patient"]]).all()
 
 
 @fact
 def a_treatment_fits_the_wound_it_names(r: Run) -> None:
-    named = r.t[r.t["wound"] != c.NONE]
+    named = r.t[r.t["wound"] != NONE]
     region = r.w["region"][r.worst[named["patient"]] + named["wound"]]
     wrong = {}
     for name, regions in TREATED_REGIONS.items():
         treated = region[named["kind"] == TREATMENT[name]]
         other = treated[~np.isin(treated, [REGION[x] for x in regions])]
         for x in np.unique(other):
-            wrong[f"{name} of {c.REGIONS[x]}"] = int((other == x).sum())
+            wrong[f"{name} of {REGIONS[x]}"] = int((other == x).sum())
     assert not wrong
 
 
@@ -460,7 +479,7 @@ def a_treatment_fits_the_wound_it_names(r: Run) -> None:
 def only_the_wounded_are_operated_on_and_only_in_t1_and_t2(r: Run) -> None:
     for name in ("surgery_started", "definitive_surgery_started", "resuscitation_started"):
         who = r.p[r.events(name)["patient"]]
-        assert (who["kind"] == c.WOUNDED).all()
+        assert (who["kind"] == CasualtyKind.WOUNDED).all()
         assert np.isin(who["triage"], (1, 2)).all()
     start, definitive = r.earliest("surgery_started"), r.earliest("definitive_surgery_started")
     assert (start[definitive >= 0] >= 0).all()
@@ -476,7 +495,7 @@ def facilities_do_what_they_are_able_to(r: Run) -> None:
 
 @fact
 def agent_casualties_are_decontaminated_before_they_are_triaged(r: Run) -> None:
-    agent = r.p["kind"] == c.AGENT
+    agent = r.p["kind"] == CasualtyKind.AGENT
     assert not r.counts("decontamination_started", "decontamination_ended")[~agent].any()
     arrived, begun = r.earliest("arrived"), r.earliest("decontamination_started")
     at_once = agent & (r.counts("refused") == 0)  # who is refused is decontaminated when let in
@@ -567,7 +586,7 @@ def scores(wounds: list[tuple[str, int]]) -> tuple[int, int]:
 @fact
 def iss_and_niss_follow_from_the_wounds(r: Run) -> None:
     ends, counts = r.p["wound_end"].tolist(), r.wounds.tolist()
-    regions = [c.REGIONS[x] for x in r.w["region"].tolist()]
+    regions = [REGIONS[x] for x in r.w["region"].tolist()]
     pairs = list(zip(regions, r.w["ais"].tolist(), strict=True))
     recomputed = [scores(pairs[end - n : end]) for end, n in zip(ends, counts, strict=True)]
     assert recomputed == list(zip(r.p["iss"].tolist(), r.p["niss"].tolist(), strict=True))
@@ -575,15 +594,15 @@ def iss_and_niss_follow_from_the_wounds(r: Run) -> None:
 
 @fact
 def weapons_wound_and_nothing_else_does(r: Run) -> None:
-    wounded = r.p["kind"] == c.WOUNDED
+    wounded = r.p["kind"] == CasualtyKind.WOUNDED
     assert np.array_equal(r.wounds > 0, wounded)
     assert (r.wounds <= 24).all()
     assert np.array_equal(wounded, r.p["mechanism"] < 3)
     by_kind = {"agent": "cbrn", "nbi": "accident", "disease": "illness", "psychological": "psychological"}
     for kind, mechanism in by_kind.items():
-        of_kind = is_one_of(r.p["kind"], c.KINDS, kind)
-        assert (r.p["mechanism"][of_kind] == c.MECHANISMS.index(mechanism)).all()
-    assert np.array_equal(r.p["severity"] != c.NONE, r.p["kind"] == c.AGENT)
+        of_kind = is_one_of(r.p["kind"], CASUALTY_KINDS, kind)
+        assert (r.p["mechanism"][of_kind] == MECHANISMS.index(mechanism)).all()
+    assert np.array_equal(r.p["severity"] != NONE, r.p["kind"] == CasualtyKind.AGENT)
 
 
 @fact
@@ -610,9 +629,9 @@ def ais_is_what_the_region_allows(r: Run) -> None:
 @fact
 def ais_6_kills_at_once_and_nothing_else_does(r: Run) -> None:
     fatal = r.p["worst_ais"] == 6
-    assert (r.p["status"][fatal] == c.KIA).all()
+    assert (r.p["status"][fatal] == Outcome.KIA).all()
     assert np.array_equal(r.p["closed"][fatal], r.p["time"][fatal])
-    assert np.array_equal(fatal, r.p["death_cause"] == c.DEATH_INSTANT)
+    assert np.array_equal(fatal, r.p["death_cause"] == DeathCause.INSTANTLY_FATAL_INJURY)
     assert np.bincount(r.w["patient"][r.w["ais"] == 6], minlength=r.n).max(initial=0) <= 1
 
 
@@ -623,12 +642,12 @@ def a_wound_has_a_condition_that_fits(r: Run) -> None:
     columns = [r.w["condition"], r.w["region"], r.w["side"], r.w["ais"], owner["mechanism"], owner["type"]]
     conditions = catalogue.conditions()
     for condition, region, side, ais, mechanism, type_ in np.unique(np.stack(columns), axis=1).T.tolist():
-        warfare = types[type_] if type_ != c.NONE else None
-        name = c.REGIONS[region]
-        given = conditions[condition], name, c.SIDES[side], ais, c.MECHANISMS[mechanism], warfare
+        warfare = types[type_] if type_ != NONE else None
+        name = REGIONS[region]
+        given = conditions[condition], name, SIDES[side], ais, MECHANISMS[mechanism], warfare
         assert catalogue.wound_fits(*given), given
-        assert (name in c.SIDED_REGIONS) <= (side != 0), given
-        assert side == 0 or name in c.SIDED_REGIONS or c.SIDES[side] == conditions[condition].side, given
+        assert (name in SIDED_REGIONS) <= (side != 0), given
+        assert side == 0 or name in SIDED_REGIONS or SIDES[side] == conditions[condition].side, given
 
 
 @fact
@@ -657,22 +676,22 @@ def at_sea_the_other_wounds_are_burns_and_immersion(r: Run) -> None:
     burnt = np.array([x.burn or x.immersion for x in catalogue.conditions()])[r.w["condition"]]
     has = np.zeros(len(r.p), bool)
     np.logical_or.at(has, r.w["patient"], burnt)
-    other = (r.p["kind"] == c.WOUNDED) & (r.p["mechanism"] == c.MECHANISMS.index("other"))
+    other = (r.p["kind"] == CasualtyKind.WOUNDED) & (r.p["mechanism"] == MECHANISMS.index("other"))
     assert other.sum() < 100 or has[other].mean() > 0.7
 
 
 @fact
 def an_illness_has_a_condition_that_fits(r: Run) -> None:
-    names = [x for x in c.KINDS if x != "wounded"]
+    names = [x for x in CASUALTY_KINDS if x != "wounded"]
     conditions = catalogue.conditions()
-    ill = r.p[r.p["kind"] != c.WOUNDED]
+    ill = r.p[r.p["kind"] != CasualtyKind.WOUNDED]
     for condition, kind, sex in np.unique(
         np.stack([ill["condition"], ill["kind"], ill["sex"]]), axis=1
     ).T.tolist():
         found = conditions[condition]
-        assert found.sex in (None, c.SEXES[sex]), found
-        assert c.KINDS[kind] in names
-        assert found.use == c.KINDS[kind], found
+        assert found.sex in (None, SEXES[sex]), found
+        assert CASUALTY_KINDS[kind] in names
+        assert found.use == CASUALTY_KINDS[kind], found
         if found.use == "nbi" and found.environment:
             wanted = f"{found.group}_casualty" if found.group == "heat" else f"{found.group}_injury"
             assert any(
@@ -688,7 +707,7 @@ def an_external_cause_fits(r: Run) -> None:
     for cause, mechanism in np.unique(np.stack([caused["cause"], caused["mechanism"]]), axis=1).T.tolist():
         found = causes[cause]
         wanted = "accident" if found.use == "nbi" else found.mechanism
-        assert wanted == c.MECHANISMS[mechanism], found
+        assert wanted == MECHANISMS[mechanism], found
     assert (r.p["cause"] != 65535)[r.p["stream"] == 0].all()
 
 
@@ -731,8 +750,8 @@ def names_numbers_and_the_rest_are_in_range(r: Run) -> None:
     for nation, sex in np.unique(np.stack([r.p["nation"], r.p["sex"]]), axis=1).T.tolist():
         names = catalogue.names(catalogue.nations()[nation].code)
         who = r.p[(r.p["nation"] == nation) & (r.p["sex"] == sex)]
-        assert who["given_name"].max() < len(getattr(names, f"{c.SEXES[sex]}_given"))
-        assert who["family_name"].max() < len(getattr(names, f"{c.SEXES[sex]}_family"))
+        assert who["given_name"].max() < len(getattr(names, f"{SEXES[sex]}_given"))
+        assert who["family_name"].max() < len(getattr(names, f"{SEXES[sex]}_family"))
     for k, front in enumerate(r.scenario.fronts):
         assert r.p["unit"][r.p["front"] == k].max(initial=0) < len(catalogue.units(front.name))
     assert (r.p["blood_group"] < 8).all()
@@ -752,7 +771,7 @@ def casualties_of_one_incident_belong_together(r: Run) -> None:
     head = np.repeat(rows[first], size)
     for name in ("front", "type", "special", "stream", "incident_time", "incident_size", "mascal"):
         assert np.array_equal(rows[name], head[name]), name
-    weapons = rows["kind"] == c.WOUNDED
+    weapons = rows["kind"] == CasualtyKind.WOUNDED
     assert np.array_equal(rows["kind"], head["kind"])
     assert np.array_equal(rows["mechanism"][weapons], head["mechanism"][weapons])
     if r.scenario.casualties.rates is None or not r.scenario.casualties.rates.depletion:
@@ -763,10 +782,10 @@ def casualties_of_one_incident_belong_together(r: Run) -> None:
 def an_incident_lasts_minutes(r: Run) -> None:
     after = r.p["time"] - r.p["incident_time"]
     assert (after >= 0).all()
-    for k, name in [*enumerate([w.type for w in r.scenario.warfare]), (c.NONE, None)]:
+    for k, name in [*enumerate([w.type for w in r.scenario.warfare]), (NONE, None)]:
         table = tables.warfare_patterns()["warfare_types"][name]["casualty_clustering"] if name else {}
         given = table.get("cluster_duration_minutes", table.get("individual_spacing_minutes", [2, 15]))
-        of_type = (r.p["type"] == k) & (r.p["special"] == c.NONE)  # a special event may have another type
+        of_type = (r.p["type"] == k) & (r.p["special"] == NONE)  # a special event may have another type
         assert after[of_type].max(initial=0) <= max(given) * MINUTE, name
     dnbi = r.p["stream"] != 0
     assert (r.p["incident_size"][dnbi] == 1).all()
@@ -775,7 +794,9 @@ def an_incident_lasts_minutes(r: Run) -> None:
 @fact
 def nobody_dies_of_a_sprain_or_a_headache(r: Run) -> None:
     can_kill = np.array([x.lethal for x in catalogue.conditions()])
-    ill = np.isin(r.p["kind"], (c.NBI, c.DISEASE, c.PSYCHOLOGICAL)) & (r.p["lethal"] != c.NONE)
+    ill = np.isin(r.p["kind"], (CasualtyKind.NBI, CasualtyKind.DISEASE, CasualtyKind.PSYCHOLOGICAL)) & (
+        r.p["lethal"] != NONE
+    )
     assert (r.p["triage"][ill] == 1).all()
     assert can_kill[r.p["condition"][ill]].all()
 
@@ -810,13 +831,13 @@ def ids_are_unique_and_uuids_of_version_8(r: Run) -> None:
 
 @fact
 def those_who_would_die_untreated_are_known(r: Run) -> None:
-    lethal = r.p["lethal"] != c.NONE
+    lethal = r.p["lethal"] != NONE
     fatal = r.p["worst_ais"] == 6
     assert np.array_equal((r.p["untreated_death"] >= 0), lethal | fatal)
     assert (r.p["untreated_death"] >= r.p["onset"])[lethal | fatal].all()
-    dead = r.p["death_cause"] != c.NONE
+    dead = r.p["death_cause"] != NONE
     if r.clock:
-        of_clock = dead & lethal & (r.p["death_cause"] != c.DEATH_LATE)
+        of_clock = dead & lethal & (r.p["death_cause"] != DeathCause.LATE_COMPLICATIONS)
         assert np.array_equal(r.p["death_cause"][of_clock], 1 + r.p["lethal"][of_clock])
         p = r.p[of_clock]
         worst = max([1.0, *(v.clock_factor or 1.0 for v in r.scenario.vehicles)])
@@ -875,7 +896,8 @@ def documents(draw: Any) -> dict[str, Any]:
             )
         ),
         "warfare": [
-            {"type": x} for x in draw(st.lists(st.sampled_from(sc.WARFARE_TYPES), unique=True, max_size=3))
+            {"type": x}
+            for x in draw(st.lists(st.sampled_from(scenario_api.WARFARE_TYPES), unique=True, max_size=3))
         ],
     }
     if draw(st.booleans()):
@@ -927,7 +949,7 @@ def documents(draw: Any) -> dict[str, Any]:
 @settings(max_examples=60, phases=[Phase.generate], report_multiple_bugs=False)
 @given(documents(), st.integers(0, 2**32), st.integers(0, 3))
 def test_the_facts_hold_for_any_small_scenario(document: dict[str, Any], seed: int, replication: int) -> None:
-    scenario = sc.parse(json.dumps(document).encode(), "json")
+    scenario = scenario_api.parse(json.dumps(document).encode(), "json")
     run = Run(goldenhour.simulate(scenario, seed=seed, replication=replication))
     if run.n == 0:
         return

@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 import scenarios
+from engine import scenario as scenario_api
 from engine.run import Simulation
-from engine.scenario import derived as sc
 from engine.tables import columns as c
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,8 +41,12 @@ OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTH
 
 
 @cache
-def resolved(name: str, total: int = PATIENTS) -> sc.Scenario:
-    return sc.resolve(sc.with_overrides(sc.parse(scenarios.builtin_bytes(name), "toml", name), total=total))
+def resolved(name: str, total: int = PATIENTS) -> scenario_api.Scenario:
+    return scenario_api.resolve(
+        scenario_api.with_overrides(
+            scenario_api.parse(scenarios.builtin_bytes(name), "toml", name), total=total
+        )
+    )
 
 
 def tables_of(

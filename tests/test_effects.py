@@ -18,7 +18,8 @@ import pytest
 from runs import manifest
 
 from actors.run import RunRequest, pipeline
-from engine.scenario import derived as scenarios
+from engine import scenario as scenario_api
+from engine.codes import NONE, WAITING_FOR, CasualtyKind
 from engine.scenario import structs
 from engine.tables import columns as c
 from scenarios import catalogue, tables
@@ -234,11 +235,11 @@ def test_name_and_description_label_the_output_and_change_nobody(tmp_path: Path)
     outputs = []
     for name, description in (("one", "the first"), ("two", "the second")):
         text = json.dumps(x.settings_of(200, name=name, description=description))
-        original = scenarios.parse(text.encode(), "json")
+        original = scenario_api.parse(text.encode(), "json")
         folder = tmp_path / name
         pipeline.run_scenario(
             RunRequest(
-                scenario=scenarios.resolve(original),
+                scenario=scenario_api.resolve(original),
                 original=original,
                 output=folder,
                 version="0",
@@ -300,14 +301,14 @@ def test_at_the_horizon_those_in_care_are_reported_with_their_stage() -> None:
         assert (care == (ever.patients["closed"] > end)).all()
         assert (short.patients["status"][~care] == ever.patients["status"][~care]).all()
         assert (short.patients["closed"][~care] == ever.patients["closed"][~care]).all()
-        assert (short.patients["waiting_for"][care] < len(c.WAITING_FOR)).all()
+        assert (short.patients["waiting_for"][care] < len(WAITING_FOR)).all()
         assert short.events["at"][care[short.events["patient"]]].max() <= end + 20 * x.MINUTE
         assert short.measures["outcomes"]["in_care"] == care.sum()
         held.append(int(care.sum()))
     assert held[0] > held[1] > held[2] > 0
     early = x.run(2000, mix=x.MIXED, day_weights=[0.0] * 7 + [1.0], horizon_days=8)
     care = x.status(early, "in_care")
-    stages = {c.WAITING_FOR[k] for k in early.patients["waiting_for"][care]}
+    stages = {WAITING_FOR[k] for k in early.patients["waiting_for"][care]}
     assert stages >= {"evacuation", "transport", "treatment", "surgery", "recovery"}
     for record in early.records():
         assert (record.outcome.status == "in_care") == (record.timeline[-1].event == "in_care_at_horizon")
@@ -371,7 +372,7 @@ def test_the_mix_asked_for_is_delivered() -> None:
 def of_type(name: str) -> tuple[float, Any, float, float]:
     """Of 20,000 battle casualties of a warfare type: CFR, shares of weapons by incident, killed at once, NISS."""
     result = x.run(20_000, warfare=[{"type": name}] if name != "standard" else [])
-    p = result.patients[result.patients["kind"] == c.WOUNDED]
+    p = result.patients[result.patients["kind"] == CasualtyKind.WOUNDED]
     _, first = np.unique(p["incident"], return_index=True)
     weapons = np.bincount(p["mechanism"][first], minlength=3)
     alive = p[p["worst_ais"] < 6]
@@ -541,7 +542,7 @@ def test_an_environment_brings_its_own_injuries(name: str) -> None:
 
 def test_cold_speeds_up_the_clock() -> None:
     plain, cold = (x.run(environment=e).patients for e in ([], ["extreme_cold"]))
-    lethal = (plain["lethal"] != c.NONE) & (plain["worst_ais"] < 6)
+    lethal = (plain["lethal"] != NONE) & (plain["worst_ais"] < 6)
     assert lethal.sum() > 300
     ratio = (plain["untreated_death"] - plain["onset"])[lethal] / (cold["untreated_death"] - cold["onset"])[
         lethal
@@ -563,7 +564,7 @@ def test_an_event_falls_on_its_day_hour_and_front() -> None:
         assert ((began >= hour / 24) & (began < (hour + 1) / 24)).all()
         assert {("North", "South")[k] for k in np.unique(special["front"])} == {front}
     plain = x.run(fronts=fronts).patients
-    assert (plain["special"] == c.NONE).all()
+    assert (plain["special"] == NONE).all()
     again = x.run(fronts=fronts, events=[{"event": "ambush", "casualty_multiplier": 40.0}]).patients
     special = again[again["special"] == 0]
     assert set((special["incident_time"] // x.DAY).tolist()) == {4}
@@ -590,7 +591,7 @@ def test_special_events_wound_more_severely_by_their_kind() -> None:
     ]
     p = x.run(60_000, warfare=[{"type": "conventional"}], events=events).patients
     alive = p[p["worst_ais"] < 6]
-    niss = [float(alive["niss"][alive["special"] == k].mean()) for k in (c.NONE, 0, 1, 2)]
+    niss = [float(alive["niss"][alive["special"] == k].mean()) for k in (NONE, 0, 1, 2)]
     assert niss == sorted(niss)
     assert niss[3] > 1.15 * niss[0]
     sizes = [p["incident_size"][p["special"] == k].max() for k in (0, 1, 2)]

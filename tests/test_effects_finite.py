@@ -10,13 +10,14 @@ import pytest
 from scipy import stats
 
 import goldenhour
+from engine.codes import AT_POI, AWAITED, EN_ROUTE, EVENTS, TRIAGE, CasualtyKind, DeathCause
 from engine.errors import RunError
 from engine.tables import columns as c
 from scenarios import catalogue
 
 HOUR, DAY = 60.0, 1440.0
 SECOND = 1 / 60
-AWAITED = {name: k for k, name in enumerate(c.AWAITED)}
+AWAITED = {name: k for k, name in enumerate(AWAITED)}
 Result = goldenhour.Result
 
 
@@ -116,7 +117,7 @@ def level(begin: Any, end: Any) -> tuple[Any, Any]:
 def care(result: Result, facility: str = "R2") -> tuple[Any, Any]:
     """From when to when the treatment bays are used: until the end of care, or what breaks it off."""
     e = result.events
-    kinds = [c.EVENTS.index(f"{name}") for name in ("care_started", "resuscitation_started", "care_resumed")]
+    kinds = [EVENTS.index(f"{name}") for name in ("care_started", "resuscitation_started", "care_resumed")]
     k = np.flatnonzero(np.isin(e["kind"], kinds) & (e["facility"] == x.place(result, facility)))
     return e["at"][k] / x.MINUTE, e["at"][k + 1] / x.MINUTE
 
@@ -406,10 +407,10 @@ def test_a_link_is_for_the_categories_it_names() -> None:
         result = run(400, facilities=places, links=links, survival=x.NOBODY_DIES)
         came = np.isfinite(at(result, "arrived", "near"))
         first = x.rows(result, "triaged")
-        first = first[first["facility"] == c.AT_POI]
+        first = first[first["facility"] == AT_POI]
         category = np.zeros(len(result), int)
         category[first["patient"]] = first["detail"]
-        goes = np.isin(category, [c.TRIAGE.index(name) for name in allowed or ("T1", "T2", "T3")])
+        goes = np.isin(category, [TRIAGE.index(name) for name in allowed or ("T1", "T2", "T3")])
         assert (came == goes).all()
         assert came.any()
         assert (np.isfinite(at(result, "arrived", "far")) == ~goes).all()
@@ -462,7 +463,7 @@ def test_who_overrides_a_batch_leaves_at_once_with_whoever_waits() -> None:
     for override in ([], ["T1"], ["T1", "T2"]):
         result = batches(minimum=50, wait_minutes=240.0, override=override)
         wait = waits_for_ride(result)
-        urgent = np.isin(category_at(result, "R1"), [c.TRIAGE.index(name) for name in override])
+        urgent = np.isin(category_at(result, "R1"), [TRIAGE.index(name) for name in override])
         assert urgent.any() == bool(override)
         assert (wait[urgent] < SECOND).all()
         for group in groups(result).values():
@@ -602,7 +603,7 @@ def test_the_clock_runs_on_board_at_the_vehicles_rate() -> None:
     assert x.same_people(plain, fast, still)
 
     def dead_on_board(result: Result) -> Any:
-        return x.status(result, "kia") & (result.patients["facility"] == c.EN_ROUTE)
+        return x.status(result, "kia") & (result.patients["facility"] == EN_ROUTE)
 
     a, b = dead_on_board(plain), dead_on_board(fast)
     assert a.sum() > 30
@@ -753,7 +754,7 @@ def test_a_hit_kills_its_share_of_those_inside() -> None:
         return (arrived <= 24 * HOUR) & ~(gone <= 24 * HOUR)
 
     def killed(result: Result) -> Any:
-        return result.patients["death_cause"] == c.DEATH_HIT
+        return result.patients["death_cause"] == DeathCause.FACILITY_HIT
 
     there = inside(none)
     assert there.sum() > 30
@@ -819,7 +820,7 @@ def test_interdicted_vehicles_do_not_move_until_they_are_back() -> None:
     left = at(result, "departed", "R1")
     assert ((left > 20 * HOUR) & (left < 22 * HOUR)).any()
     taken = x.rows(result, "departed")
-    taken = taken["at"][taken["facility"] == c.AT_POI] / x.MINUTE
+    taken = taken["at"][taken["facility"] == AT_POI] / x.MINUTE
     assert not ((taken > 21 * HOUR) & (taken < 30 * HOUR)).any()
 
 
@@ -970,7 +971,7 @@ def test_the_worst_wounded_of_a_mass_casualty_incident_are_expectant() -> None:
     )
     assert x.same_people(plain, triaged)
     p = triaged.patients
-    worst = (p["mascal"] == 1) & (p["niss"] >= 50) & (p["kind"] == c.WOUNDED)
+    worst = (p["mascal"] == 1) & (p["niss"] >= 50) & (p["kind"] == CasualtyKind.WOUNDED)
     assert worst.sum() > 5
     assert not (x.rows(plain, "triaged")["detail"] == 4).any()
     assert ((category_at(triaged, "R2") == 4) == worst).all()
@@ -989,7 +990,7 @@ def test_the_expectant_are_last_as_long_as_they_wait() -> None:
     facility = {"treatment_bays": 6, "places": 100_000}
     result = hospital(facility, total=1500, days=4, expectant=True, triage_accuracy=1.0, **MASS)
     p = result.patients
-    worst = (p["mascal"] == 1) & (p["niss"] >= 50) & (p["kind"] == c.WOUNDED)
+    worst = (p["mascal"] == 1) & (p["niss"] >= 50) & (p["kind"] == CasualtyKind.WOUNDED)
     assert resource(result, "treatment_bays")["waits_T4"] == worst.sum() > 0
 
 
@@ -1015,7 +1016,7 @@ def test_those_who_wait_are_triaged_again_in_its_interval() -> None:
 def test_triage_is_right_with_the_probability_asked_for(accuracy: float) -> None:
     result = through({}, triage_accuracy=accuracy)
     triaged = x.rows(result, "triaged")
-    for place in (c.AT_POI, 0):
+    for place in (AT_POI, 0):
         here = triaged[triaged["facility"] == place]
         right = (here["detail"] == result.patients["triage"][here["patient"]]).sum()
         if accuracy in (0.0, 1.0):

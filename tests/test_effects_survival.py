@@ -7,8 +7,17 @@ import effects as x
 import numpy as np
 import pytest
 
+from engine.codes import (
+    EFFECTS,
+    LETHAL_MECHANISMS,
+    MECHANISMS,
+    NONE,
+    STREAMS,
+    CasualtyKind,
+    DeathCause,
+    Outcome,
+)
 from engine.scenario import structs
-from engine.tables import columns as c
 from scenarios import tables
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
@@ -17,7 +26,7 @@ CATEGORIES = ("T1", "T2", "T3")
 
 def lethal(result: Any, *names: str) -> Any:
     """Patients who would die untreated of one of these mechanisms."""
-    return np.isin(result.patients["lethal"], [c.LETHAL_MECHANISMS.index(name) for name in names])
+    return np.isin(result.patients["lethal"], [LETHAL_MECHANISMS.index(name) for name in names])
 
 
 def died(result: Any) -> Any:
@@ -36,10 +45,10 @@ def differ(a: Any, b: Any) -> Any:
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.4, 1.0])
 def test_the_share_killed_at_once_is_the_one_asked_for(share: float) -> None:
     p = x.run(survival={"instant_death": share}).patients
-    at_once = p["death_cause"] == c.DEATH_INSTANT
+    at_once = p["death_cause"] == DeathCause.INSTANTLY_FATAL_INJURY
     assert x.share_is(at_once.sum(), len(p), share, lines=4)
     assert (p["closed"][at_once] == p["time"][at_once]).all()
-    assert (p["status"][at_once] == c.KIA).all()
+    assert (p["status"][at_once] == Outcome.KIA).all()
     assert (p["worst_ais"][at_once] == 6).all()
 
 
@@ -56,7 +65,7 @@ def test_more_severity_means_worse_wounds_and_more_deaths() -> None:
 
 def test_wounds_have_the_mechanisms_asked_for() -> None:
     for mix in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.2, 0.3, 0.5)):
-        shares = dict(zip(c.MECHANISMS[:3], mix, strict=True))
+        shares = dict(zip(MECHANISMS[:3], mix, strict=True))
         counts = np.bincount(x.run(survival={"mechanisms": shares}).patients["mechanism"], minlength=3)
         assert x.counts_are(counts, mix, lines=3)
     blast, shot = (x.run(survival={"mechanisms": {m: 1.0}}) for m in ("explosion", "gunshot"))
@@ -69,7 +78,7 @@ def test_wounds_have_the_mechanisms_asked_for() -> None:
 def effective_aid(result: Any) -> int:
     """How often first aid acted on what would have killed."""
     t = result.treatments
-    aid = (t["facility"] < 0) & (t["effect"] == c.EFFECTS.index("effective"))
+    aid = (t["facility"] < 0) & (t["effect"] == EFFECTS.index("effective"))
     return int(aid.sum())
 
 
@@ -92,7 +101,7 @@ def test_surgery_that_succeeds_more_often_saves_lives() -> None:
     rates = [x.cfr(r) for r in results]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] > rates[1] + 0.01 > rates[2] + 0.02
-    brain = lethal(results[0], "tbi") | (results[0].patients["lethal"] == c.NONE)
+    brain = lethal(results[0], "tbi") | (results[0].patients["lethal"] == NONE)
     assert not (died(results[0]) != died(results[2]))[brain].any()
     kia = [x.status(r, "kia") for r in results]
     assert (kia[0] == kia[3]).all()
@@ -113,7 +122,7 @@ def test_success_in_brain_injury_acts_on_brain_injury_alone() -> None:
 def test_the_late_hazard_makes_the_late_deaths() -> None:
     def late(probability: float | None) -> int:
         result = x.run(4000, survival={} if probability is None else {"late_hazard": probability})
-        return int((result.patients["death_cause"] == c.DEATH_LATE).sum())
+        return int((result.patients["death_cause"] == DeathCause.LATE_COMPLICATIONS).sum())
 
     none, usual, more, most = late(0.0), late(None), late(0.1), late(1.0)
     assert none == 0 < usual < more < most
@@ -149,8 +158,8 @@ def test_without_the_clock_nobody_dies_of_wounds() -> None:
     on, off = (x.run(4000, mix=x.MIXED, survival={"clock": clock}) for clock in (True, False))
     assert x.same_people(on, off)
     assert len(set(on.patients["death_cause"].tolist())) > 6
-    assert set(off.patients["death_cause"].tolist()) == {c.DEATH_INSTANT, c.NONE}
-    living = off.patients["death_cause"] == c.NONE
+    assert set(off.patients["death_cause"].tolist()) == {DeathCause.INSTANTLY_FATAL_INJURY, NONE}
+    living = off.patients["death_cause"] == NONE
     assert (off.patients["untreated_death"][living] == -1).all()
     assert x.cfr(off) < x.cfr(on) - 0.05
 
@@ -161,7 +170,7 @@ def test_without_the_clock_nobody_dies_of_wounds() -> None:
 def admitted_shares(result: Any) -> Any:
     """Shares of T1..T3 of the admitted battle casualties who are not back within 72 h, as if nobody died before."""
     p = result.patients
-    there = (p["kind"] == c.WOUNDED) & (p["worst_ais"] < 6) & (p["rtd72"] == 0)
+    there = (p["kind"] == CasualtyKind.WOUNDED) & (p["worst_ais"] < 6) & (p["rtd72"] == 0)
     counts = np.bincount(p["triage"][there], minlength=4)[1:]
     return counts / counts.sum()
 
@@ -177,7 +186,7 @@ def test_the_share_of_t1_among_battle_casualties_follows(clock: bool) -> None:
     assert severity[0] + 2 < severity[1] < severity[2] - 2
 
 
-@pytest.mark.parametrize(("stream", "kind"), [("nbi", c.NBI), ("disease", c.DISEASE)])
+@pytest.mark.parametrize(("stream", "kind"), [("nbi", CasualtyKind.NBI), ("disease", CasualtyKind.DISEASE)])
 def test_other_casualties_have_the_triage_asked_for(stream: str, kind: int) -> None:
     back = []
     for weights in ((0.5, 0.3, 0.2), (0.02, 0.08, 0.9)):
@@ -194,7 +203,7 @@ def test_in_cbrn_the_triage_of_disease_acts_on_the_agent() -> None:
     for weights in ((0.1, 0.2, 0.7), (0.6, 0.2, 0.2)):
         triage = {"disease": dict(zip(CATEGORIES, weights, strict=True))}
         result = x.run(warfare=[{"type": "cbrn"}], triage=triage)
-        agent = result.patients["kind"] == c.AGENT
+        agent = result.patients["kind"] == CasualtyKind.AGENT
         assert agent.sum() > 2000
         counts = np.bincount(result.patients["triage"][agent], minlength=4)[1:]
         assert x.counts_are(counts, weights, lines=2)
@@ -260,7 +269,7 @@ def test_under_matrices_a_death_in_a_facility_is_dow_and_role_4_discharges() -> 
 def test_the_routing_changes_the_outcomes_and_not_the_people() -> None:
     clock, matrix = x.run(mix=x.MIXED), x.run(mix=x.MIXED, routing="transition-matrix")
     assert x.same_people(clock, matrix)
-    spared = clock.patients["death_cause"] != c.DEATH_INSTANT
+    spared = clock.patients["death_cause"] != DeathCause.INSTANTLY_FATAL_INJURY
     for name in ("niss", "iss", "condition", "mechanism", "worst_ais"):
         assert (clock.patients[name] == matrix.patients[name])[spared].all()
     assert x.status(clock, "evacuated").any()
@@ -275,7 +284,7 @@ def test_under_matrices_the_triage_is_that_of_the_tables_or_the_authors() -> Non
     for k, name in enumerate(names):
         counts = np.bincount(p["triage"][p["stream"] == k], minlength=4)[1:]
         assert x.counts_are(counts, [table[name][t] for t in CATEGORIES], lines=6)
-    for k, stream in enumerate(c.STREAMS):
+    for k, stream in enumerate(STREAMS):
         weights = (0.1, 0.2, 0.7)
         triage = {stream: dict(zip(CATEGORIES, weights, strict=True))}
         p = x.run(mix=x.MIXED, triage=triage, **MATRIX).patients
@@ -287,9 +296,14 @@ def test_without_immediate_casualties_no_accident_kills() -> None:
     weights = {"T1": 0.0, "T2": 0.5, "T3": 0.5}
     usual, mild = (x.run(9000, mix=x.MIXED, **more) for more in ({}, {"triage": {"nbi": weights}}))
     assert x.same_people(usual, mild)
-    killed = [int((r.patients["lethal"][r.patients["kind"] == c.NBI] != c.NONE).sum()) for r in (usual, mild)]
+    killed = [
+        int((r.patients["lethal"][r.patients["kind"] == CasualtyKind.NBI] != NONE).sum())
+        for r in (usual, mild)
+    ]
     assert killed[0] > 0 and killed[1] == 0
-    assert (usual.patients["lethal"] == mild.patients["lethal"])[usual.patients["kind"] != c.NBI].all()
+    assert (usual.patients["lethal"] == mild.patients["lethal"])[
+        usual.patients["kind"] != CasualtyKind.NBI
+    ].all()
 
 
 OF_SURVIVAL: dict[str, Any] = {

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from scipy import stats
 
+from engine.codes import EVENTS, DeathCause, Outcome
 from engine.errors import RunError
 from engine.tables import columns as c
 
@@ -137,7 +138,7 @@ def test_what_can_never_be_served_is_named_within_seconds(name: str) -> None:
 def test_with_a_horizon_those_who_are_stuck_are_in_care(name: str) -> None:
     r = oracle.run({**HELPLESS[name][0], "horizon_days": 10.0})
     oracle.check_whole(r)
-    assert (r.patients["status"] == c.IN_CARE).any()
+    assert (r.patients["status"] == Outcome.IN_CARE).any()
 
 
 # --- single laws, where the random networks would seldom meet them
@@ -151,7 +152,7 @@ def test_a_hit_kills_the_share_it_says() -> None:
         r = oracle.run(scenario | {"casualties": {"total": 200}}, seed=seed)
         stays = oracle.read(r).stays[0]
         who = {i for i, begin, end in stays if begin < 24 * HOUR <= end}
-        by_hit = set(np.flatnonzero(r.patients["death_cause"] == c.DEATH_HIT).tolist())
+        by_hit = set(np.flatnonzero(r.patients["death_cause"] == DeathCause.FACILITY_HIT).tolist())
         assert by_hit <= who
         killed += len(by_hit)
         inside += len(who)
@@ -162,7 +163,7 @@ def test_a_hit_kills_the_share_it_says() -> None:
 def test_nobody_is_operated_on_outside_the_shift() -> None:
     shift = {"from_hour": 8.0, "to_hour": 12.0, "surgical_teams": 1}
     r = oracle.run(line(r2={"operating_tables": 3, "shifts": [shift]}) | {"casualties": {"total": 200}})
-    starts = r.events[(r.events["kind"] == c.EVENTS.index("surgery_started")) & (r.events["facility"] == 0)]
+    starts = r.events[(r.events["kind"] == EVENTS.index("surgery_started")) & (r.events["facility"] == 0)]
     hours = starts["at"] % (24 * HOUR) / HOUR
     assert len(starts) > 5
     assert ((hours >= 8) & (hours < 12)).all()
@@ -179,7 +180,7 @@ def test_a_lift_takes_no_more_than_its_vehicles_hold_wherever_they_go() -> None:
     )
     r = oracle.run(scenario)
     oracle.check_whole(r)
-    left = r.events[(r.events["kind"] == c.EVENTS.index("departed")) & (r.events["facility"] == 0)]
+    left = r.events[(r.events["kind"] == EVENTS.index("departed")) & (r.events["facility"] == 0)]
     times, numbers = np.unique(left["at"], return_counts=True)
     assert (times % (6 * HOUR) == 3 * HOUR).all()
     assert numbers.max() == 4
@@ -220,7 +221,7 @@ def test_a_lift_that_comes_seldom_is_no_deadlock(interval_hours: float, cancella
     )
     r = oracle.run(scenario)
     oracle.check_whole(r)
-    assert (r.patients["status"] == c.EVACUATED).any()
+    assert (r.patients["status"] == Outcome.EVACUATED).any()
 
 
 @pytest.mark.parametrize("national", [True, False])
@@ -248,7 +249,7 @@ def test_an_interdiction_leaves_the_other_vehicle_at_work(seed: int) -> None:
     cars = {"number": 2, "litters": 1, "seats": 0}
     taken = {"event": "interdiction", "at_hours": 26.0, "vehicle": "cars", "number": 1}
     r = oracle.run(line(cars=cars, world=[taken], casualties={"total": 90}), seed=seed)
-    assert not (r.patients["status"] == c.IN_CARE).any()
+    assert not (r.patients["status"] == Outcome.IN_CARE).any()
 
 
 def test_a_vehicle_taken_in_the_night_is_not_waited_for() -> None:
@@ -294,10 +295,10 @@ def test_a_bus_without_litters_takes_who_sits_behind_one_who_must_lie(seed: int)
     ]
     r = oracle.run(scenario, seed=seed)
     at_r2 = r.events[r.events["facility"] == 0]
-    triaged = at_r2[at_r2["kind"] == c.EVENTS.index("triaged")]
+    triaged = at_r2[at_r2["kind"] == EVENTS.index("triaged")]
     assigned = dict(zip(triaged["patient"].tolist(), triaged["detail"].tolist(), strict=True))
     waited = {True: [0], False: [0]}
-    for row in at_r2[at_r2["kind"] == c.EVENTS.index("departed")]:
+    for row in at_r2[at_r2["kind"] == EVENTS.index("departed")]:
         who = int(row["patient"])
         if assigned[who] == 3:
             waited[bool(r.patients["triage"][who] == 3)].append(int(row["at"] - r.patients["time"][who]))

@@ -10,20 +10,22 @@ from msgspec.structs import replace
 from scipy import stats
 
 import goldenhour
-from engine.scenario import derived as sc
-from engine.tables import columns as c
+from engine import scenario as scenario_api
+from engine.codes import AT_POI, EVENTS, NONE, TREATMENTS, WAITING_FOR, DeathCause, Outcome
 
 MINUTE = 60_000
 DAY = 86_400_000
 ALPHA = 0.001
-EVENT = {name: k for k, name in enumerate(c.EVENTS)}
+EVENT = {name: k for k, name in enumerate(EVENTS)}
 OPERATING_MINUTES = {2: (93.9, 142.2, 177.4, 182.9), 3: (96.3, 144.3, 171.1, 205.6)}
 """Mean minutes in the operating room by role and ISS band 1-8, 9-15, 16-24, 25+ (EVIDENCE 1.4)."""
 
 
-def scenario(total: int = 40_000, battle: float = 1.0, **settings: Any) -> sc.Scenario:
-    mix = sc.Mix(battle=battle, nbi=(1 - battle) / 2, disease=(1 - battle) / 2)
-    return sc.Scenario(name="flow", casualties=sc.Casualties(total=total), mix=mix, **settings)
+def scenario(total: int = 40_000, battle: float = 1.0, **settings: Any) -> scenario_api.Scenario:
+    mix = scenario_api.Mix(battle=battle, nbi=(1 - battle) / 2, disease=(1 - battle) / 2)
+    return scenario_api.Scenario(
+        name="flow", casualties=scenario_api.Casualties(total=total), mix=mix, **settings
+    )
 
 
 @cache
@@ -121,7 +123,7 @@ def test_care_takes_a_triangular_time(step: str, role: int, low: float, mode: fl
 
 def test_intensive_care_takes_a_triangular_time() -> None:
     r = wounded()
-    stays = r.treatments[r.treatments["kind"] == c.TREATMENTS.index("critical_care")]
+    stays = r.treatments[r.treatments["kind"] == TREATMENTS.index("critical_care")]
     whole = r.patients["closed"][stays["patient"]] > stays["end"]
     minutes = ((stays["end"] - stays["start"]) / MINUTE)[whole]
     assert stats.kstest(minutes, stats.triang(1080 / 2520, 360, 2520).cdf).pvalue > ALPHA
@@ -139,14 +141,14 @@ def test_first_aid_comes_after_five_minutes_or_so() -> None:
         scenario(
             20_000,
             links=[
-                sc.Link(
+                scenario_api.Link(
                     origin="POI",
                     destination="R1-Poland",
                     fronts=["Poland"],
-                    minutes=sc.Distribution(distribution="constant", mean=600),
+                    minutes=scenario_api.Distribution(distribution="constant", mean=600),
                 )
             ],
-            survival=sc.Survival(clock=False, instant_death=0.0),
+            survival=scenario_api.Survival(clock=False, instant_death=0.0),
         )
     )
     slow = r.patients["front"] == [f.name for f in r.scenario.fronts].index("Poland")
@@ -164,7 +166,7 @@ def test_legs_take_the_time_of_the_link(leg: int) -> None:
     here = arrived[roles(r, r.events["facility"][arrived]) == leg]
     if leg == 1:  # request and departure are within the leg, which begins with the injury
         took = (r.events["at"][here] - r.patients["onset"][r.events["patient"][here]]) / MINUTE
-        alive = r.patients["lethal"][r.events["patient"][here]] == c.NONE  # the dying travel shorter ways
+        alive = r.patients["lethal"][r.events["patient"][here]] == NONE  # the dying travel shorter ways
         took = took[alive]
     else:
         assert (r.events["kind"][here - 1] == EVENT["departed"]).all()
@@ -181,7 +183,7 @@ def test_legs_take_the_time_of_the_link(leg: int) -> None:
 def test_half_of_the_first_leg_is_the_ambulances_way_out() -> None:
     r = mixed()
     departed = of_kind(r, "departed")
-    departed = departed[departed["facility"] == c.AT_POI]
+    departed = departed[departed["facility"] == AT_POI]
     who = r.patients[departed["patient"]]
     came = np.maximum(who["role1"], 0)
     whole = came > 0
@@ -194,7 +196,7 @@ def test_half_of_the_first_leg_is_the_ambulances_way_out() -> None:
 
 def test_nobody_stays_longer_than_the_evacuation_policy_before_returning_to_duty() -> None:
     r = mixed()
-    back = r.patients[r.patients["status"] == c.RTD]
+    back = r.patients[r.patients["status"] == Outcome.RTD]
     days = (back["closed"] - back["time"]) / DAY
     role = roles(r, back["facility"])
     for k, policy in ((1, 1.0), (2, 7.0), (3, 15.0)):
@@ -204,14 +206,14 @@ def test_nobody_stays_longer_than_the_evacuation_policy_before_returning_to_duty
 
 def test_only_the_dead_and_the_fit_do_not_reach_role_4() -> None:
     p = mixed().patients
-    assert np.array_equal(p["status"] == c.EVACUATED, (p["role4"] >= 0) & (p["death_cause"] == c.NONE))
+    assert np.array_equal(p["status"] == Outcome.EVACUATED, (p["role4"] >= 0) & (p["death_cause"] == NONE))
 
 
 def test_dnbi_of_the_brigade_return_to_duty_as_published() -> None:
     p = goldenhour.simulate("coin", seed=3, patients=30_000).patients
     dnbi = p[p["stream"] != 0]
-    assert (dnbi["status"] == c.RTD).mean() == pytest.approx(0.84, abs=0.02)
-    assert (dnbi["status"] == c.EVACUATED).mean() == pytest.approx(0.16, abs=0.02)
+    assert (dnbi["status"] == Outcome.RTD).mean() == pytest.approx(0.84, abs=0.02)
+    assert (dnbi["status"] == Outcome.EVACUATED).mean() == pytest.approx(0.16, abs=0.02)
 
 
 def test_surgery_is_for_t1_and_t2_and_for_all_of_them_who_live_to_see_it() -> None:
@@ -222,11 +224,11 @@ def test_surgery_is_for_t1_and_t2_and_for_all_of_them_who_live_to_see_it() -> No
 
 def test_a_front_with_its_own_link_leaves_the_others_alone() -> None:
     """Common random numbers: a change of one front's way moves nobody of another front (MODEL section 7)."""
-    slow = sc.Link(
+    slow = scenario_api.Link(
         origin="POI",
         destination="R1-Poland",
         fronts=["Poland"],
-        minutes=sc.Distribution(distribution="lognormal", median=300, sigma=0.5),
+        minutes=scenario_api.Distribution(distribution="lognormal", median=300, sigma=0.5),
     )
     before = goldenhour.simulate(scenario(6000), seed=4)
     after = goldenhour.simulate(replace(scenario(6000), links=[slow]), seed=4)
@@ -240,21 +242,27 @@ def test_a_front_with_its_own_link_leaves_the_others_alone() -> None:
     assert (b["role1"] > a["role1"])[~other & (a["role1"] >= 0) & (b["role1"] >= 0)].mean() > 0.9
 
 
-def direct(minutes: float) -> sc.Scenario:
+def direct(minutes: float) -> scenario_api.Scenario:
     """Battle casualties flown straight to a Role 2 in so many minutes (median)."""
     return scenario(
         30_000,
-        fronts=[sc.Front(name="North", nations={"NOR": 1.0})],
-        facilities=[sc.Facility(id=f"R{k}", role=k) for k in (2, 3, 4)],
+        fronts=[scenario_api.Front(name="North", nations={"NOR": 1.0})],
+        facilities=[scenario_api.Facility(id=f"R{k}", role=k) for k in (2, 3, 4)],
         links=[
-            sc.Link(
+            scenario_api.Link(
                 origin="POI",
                 destination="R2",
-                minutes=sc.Distribution(distribution="lognormal", median=minutes, sigma=0.85),
+                minutes=scenario_api.Distribution(distribution="lognormal", median=minutes, sigma=0.85),
             ),
-            sc.Link(origin="R2", destination="R3", minutes=sc.Distribution(distribution="constant", mean=90)),
-            sc.Link(
-                origin="R3", destination="R4", minutes=sc.Distribution(distribution="constant", mean=360)
+            scenario_api.Link(
+                origin="R2",
+                destination="R3",
+                minutes=scenario_api.Distribution(distribution="constant", mean=90),
+            ),
+            scenario_api.Link(
+                origin="R3",
+                destination="R4",
+                minutes=scenario_api.Distribution(distribution="constant", mean=360),
             ),
         ],
     )
@@ -276,14 +284,14 @@ def test_delay_kills() -> None:
 
 
 def test_without_the_clock_only_the_instantly_dead_die() -> None:
-    r = goldenhour.simulate(replace(scenario(5000), survival=sc.Survival(clock=False)), seed=2)
-    dead = r.patients["death_cause"] != c.NONE
+    r = goldenhour.simulate(replace(scenario(5000), survival=scenario_api.Survival(clock=False)), seed=2)
+    dead = r.patients["death_cause"] != NONE
     assert dead.any()
     assert (r.patients["worst_ais"][dead] == 6).all()
     spared = goldenhour.simulate(
-        replace(scenario(2000), survival=sc.Survival(clock=False, instant_death=0.0)), seed=2
+        replace(scenario(2000), survival=scenario_api.Survival(clock=False, instant_death=0.0)), seed=2
     )
-    assert (spared.patients["death_cause"] == c.NONE).all()
+    assert (spared.patients["death_cause"] == NONE).all()
 
 
 def test_a_horizon_leaves_patients_in_care_and_changes_nothing_before_it() -> None:
@@ -292,14 +300,14 @@ def test_a_horizon_leaves_patients_in_care_and_changes_nothing_before_it() -> No
     limit = 9 * DAY
     a, b = whole.patients, cut.patients
     done = a["closed"] <= limit
-    assert np.array_equal(b["status"] == c.IN_CARE, ~done)
+    assert np.array_equal(b["status"] == Outcome.IN_CARE, ~done)
     assert (~done).any()
     for name in ("status", "closed", "facility", "role1", "surgery"):
         assert np.array_equal(a[name][done], b[name][done]), name
     for name in ("role1", "role2", "role3", "role4", "surgery", "first_care"):
         expected = np.where(a[name] <= limit, a[name], -1)
         assert np.array_equal(b[name], expected), name
-    assert (b["waiting_for"][~done] < len(c.WAITING_FOR)).all()
+    assert (b["waiting_for"][~done] < len(WAITING_FOR)).all()
     assert len(cut) == len(whole)
 
 
@@ -307,6 +315,6 @@ def test_transition_matrix_routing_is_another_world() -> None:
     r = goldenhour.simulate(replace(scenario(8000, battle=0.5), routing="transition-matrix"), seed=5)
     assert r.measures["outcomes"]["discharged"] > 0
     assert r.measures["outcomes"]["evacuated"] == 0
-    matrix = r.patients["death_cause"][(r.patients["death_cause"] != c.NONE) & (r.patients["worst_ais"] < 6)]
-    assert (matrix == c.DEATH_TRANSITION).all()
+    matrix = r.patients["death_cause"][(r.patients["death_cause"] != NONE) & (r.patients["worst_ais"] < 6)]
+    assert (matrix == DeathCause.TRANSITION).all()
     assert sum(r.measures["outcomes"].values()) == len(r)

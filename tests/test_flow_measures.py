@@ -6,14 +6,16 @@ import json
 import numpy as np
 import pytest
 
+from engine import scenario as scenario_api
 from engine.measures import FlowMeasures, Measures, Statistics, resources, whole_run
-from engine.measures.resources import RESOURCES, SERIES, intervals, no_statistics
-from engine.scenario import derived as sc
+from engine.measures.resources import RESOURCE_FIELDS_OLD, SERIES, intervals, no_statistics
 from goldenhour.views import summary
 
 HOUR = 3_600_000
 MINUTE = 60_000
-BAYS, TABLES, WARD = (RESOURCES.index(name) for name in ("treatment_bays", "operating_tables", "ward_beds"))
+BAYS, TABLES, WARD = (
+    RESOURCE_FIELDS_OLD.index(name) for name in ("treatment_bays", "operating_tables", "ward_beds")
+)
 DAY_LONG = 24 * HOUR
 WAYS = ("way_wait_sum", "way_wait_count", "way_queue_area", "way_died", "way_origin", "way_front")
 POOLS = ("sorties", "carried", "litters_used", "busy", "lost")
@@ -52,8 +54,8 @@ seats = 2
 
 
 @pytest.fixture(scope="module")
-def scenario() -> sc.Scenario:
-    return sc.resolve(sc.parse(TEXT.encode(), "toml"))
+def scenario() -> scenario_api.Scenario:
+    return scenario_api.resolve(scenario_api.parse(TEXT.encode(), "toml"))
 
 
 def sample(hour: int, resource: int, in_use: float, queue: float, offered: float, capacity: int) -> tuple:
@@ -101,7 +103,7 @@ def raw() -> Statistics:
     return r
 
 
-def test_only_what_has_a_limit_is_listed(scenario: sc.Scenario, raw: Statistics) -> None:
+def test_only_what_has_a_limit_is_listed(scenario: scenario_api.Scenario, raw: Statistics) -> None:
     rows = FlowMeasures(scenario, raw).resources()
     assert [(row["facility"], row["resource"]) for row in rows] == [
         ("R2", "treatment_bays"),
@@ -111,7 +113,7 @@ def test_only_what_has_a_limit_is_listed(scenario: sc.Scenario, raw: Statistics)
 
 
 def test_a_resource_is_told_by_its_waits_queue_and_utilisation(
-    scenario: sc.Scenario, raw: Statistics
+    scenario: scenario_api.Scenario, raw: Statistics
 ) -> None:
     bays, tables, ward = FlowMeasures(scenario, raw).resources()
     assert tables["capacity"] == 1.5
@@ -127,7 +129,9 @@ def test_a_resource_is_told_by_its_waits_queue_and_utilisation(
     assert (ward["blocked_minutes"], ward["mean_in_use"]) == (90, 9)
 
 
-def test_vehicles_are_told_by_their_sorties_and_places(scenario: sc.Scenario, raw: Statistics) -> None:
+def test_vehicles_are_told_by_their_sorties_and_places(
+    scenario: scenario_api.Scenario, raw: Statistics
+) -> None:
     flow = FlowMeasures(scenario, raw)
     assert flow.vehicles() == [
         {
@@ -163,7 +167,9 @@ def test_vehicles_are_told_by_their_sorties_and_places(scenario: sc.Scenario, ra
     }
 
 
-def test_littles_law_is_checked_on_resources_and_transport(scenario: sc.Scenario, raw: Statistics) -> None:
+def test_littles_law_is_checked_on_resources_and_transport(
+    scenario: scenario_api.Scenario, raw: Statistics
+) -> None:
     assert FlowMeasures(scenario, raw).little_error() == 0
     raw.queue_area[TABLES] += MINUTE
     assert FlowMeasures(scenario, raw).little_error() == pytest.approx(1 / 121)
@@ -174,7 +180,7 @@ def test_littles_law_is_checked_on_resources_and_transport(scenario: sc.Scenario
     assert FlowMeasures(scenario, raw).little_error() == 1
 
 
-def test_nothing_finite_is_empty_everywhere(scenario: sc.Scenario) -> None:
+def test_nothing_finite_is_empty_everywhere(scenario: scenario_api.Scenario) -> None:
     flow = FlowMeasures.empty(scenario)
     assert flow.resources() == flow.vehicles() == flow.places() == flow.transport() == []
     assert len(flow.series()) == 0
@@ -183,12 +189,14 @@ def test_nothing_finite_is_empty_everywhere(scenario: sc.Scenario) -> None:
     assert json.dumps(flow.summary())
 
 
-def test_a_closed_facility_has_no_utilisation(scenario: sc.Scenario, raw: Statistics) -> None:
+def test_a_closed_facility_has_no_utilisation(scenario: scenario_api.Scenario, raw: Statistics) -> None:
     raw.capacity_time[TABLES] = 0
     assert FlowMeasures(scenario, raw).resources()[1]["utilisation"] is None
 
 
-def test_the_series_runs_by_time_and_knows_its_intervals(scenario: sc.Scenario, raw: Statistics) -> None:
+def test_the_series_runs_by_time_and_knows_its_intervals(
+    scenario: scenario_api.Scenario, raw: Statistics
+) -> None:
     series = FlowMeasures(scenario, raw).series()
     assert series["at"].tolist() == [HOUR, HOUR, 2 * HOUR, 2 * HOUR]
     assert series["resource"].tolist() == [BAYS, TABLES, BAYS, TABLES]
@@ -196,7 +204,7 @@ def test_the_series_runs_by_time_and_knows_its_intervals(scenario: sc.Scenario, 
 
 
 def test_without_offered_capacity_that_at_the_end_stands_for_it(
-    scenario: sc.Scenario, raw: Statistics
+    scenario: scenario_api.Scenario, raw: Statistics
 ) -> None:
     """And where a team has left that still operates, what is in use."""
     raw.samples["capacity"][1] = 1
@@ -205,7 +213,7 @@ def test_without_offered_capacity_that_at_the_end_stands_for_it(
 
 
 def test_a_long_series_is_told_in_longer_intervals(
-    scenario: sc.Scenario, raw: Statistics, monkeypatch: pytest.MonkeyPatch
+    scenario: scenario_api.Scenario, raw: Statistics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """7 hours of 2 resources in at most 6 rows: intervals of 3, 3 and 1 h."""
     rng = np.random.default_rng(1)
@@ -235,9 +243,9 @@ def rows_of(table: whole_run.RunTable) -> list[dict]:
     return [dict(zip(names, row, strict=True)) for row in zip(*table.values, strict=True)]
 
 
-def test_the_table_facilities_has_words_and_times(scenario: sc.Scenario, raw: Statistics) -> None:
+def test_the_table_facilities_has_words_and_times(scenario: scenario_api.Scenario, raw: Statistics) -> None:
     table = whole_run.facilities_table(scenario, FlowMeasures(scenario, raw).series())
-    start = sc.start_seconds(scenario)
+    start = scenario_api.start_seconds(scenario)
     assert rows_of(table)[3] == {
         "start": start + 3600,
         "end": start + 7200,
@@ -254,7 +262,7 @@ def test_the_table_facilities_has_words_and_times(scenario: sc.Scenario, raw: St
 
 
 def test_the_table_measures_has_each_figure_with_unit_and_denominator(
-    scenario: sc.Scenario, raw: Statistics
+    scenario: scenario_api.Scenario, raw: Statistics
 ) -> None:
     found = Measures(scenario).summary() | {"flow": FlowMeasures(scenario, raw).summary()}
     rows = rows_of(whole_run.measures_table(found))
@@ -281,7 +289,7 @@ def test_the_table_measures_has_each_figure_with_unit_and_denominator(
     assert {row["scope"] for row in rows} <= set(whole_run.SCOPES)
 
 
-def test_the_screen_shows_the_busiest_first(scenario: sc.Scenario, raw: Statistics) -> None:
+def test_the_screen_shows_the_busiest_first(scenario: scenario_api.Scenario, raw: Statistics) -> None:
     found = Measures(scenario).summary()
     assert len(summary.summary_tables(found | {"flow": FlowMeasures.empty(scenario).summary()})) == 3
     shown = summary.summary_tables(found | {"flow": FlowMeasures(scenario, raw).summary()})

@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 import goldenhour
+from engine import scenario as scenario_api
+from engine.codes import EVENTS
 from engine.compile import model
 from engine.errors import ScenarioError
 from engine.run import simulation
-from engine.scenario import derived as scenarios
 from engine.scenario import structs
 from engine.tables import columns as c
 
@@ -94,8 +95,8 @@ def test_runs_at_the_same_time_equal_lone_runs_and_leave_no_file(
 # Row: "The 'stream' built the whole patient list first".
 def test_memory_does_not_follow_the_number_of_patients() -> None:
     def peak(total: int) -> int:
-        resolved = scenarios.resolve(
-            scenarios.Scenario(name="t", casualties=scenarios.Casualties(total=total))
+        resolved = scenario_api.resolve(
+            scenario_api.Scenario(name="t", casualties=scenario_api.Casualties(total=total))
         )
         run = simulation.Simulation(resolved, 1, 0)
         tracemalloc.start()
@@ -144,7 +145,7 @@ def test_death_is_final_and_unique(mixed: goldenhour.Result) -> None:
     assert (np.bincount(deaths["patient"], minlength=len(p)) == dead).all()
     assert (e["at"] <= p["closed"][e["patient"]]).all()
     last = np.append(np.flatnonzero(np.diff(e["patient"])), len(e) - 1)
-    assert ((e["kind"][last] == c.EVENTS.index("died")) == dead).all()
+    assert ((e["kind"][last] == EVENTS.index("died")) == dead).all()
     assert (mixed.vitals["at"] <= p["closed"][mixed.vitals["patient"]]).all()
     after = (mixed.vitals["at"] == p["closed"][mixed.vitals["patient"]]) & dead[mixed.vitals["patient"]]
     assert (mixed.vitals["score"][after] == 0).all()
@@ -170,7 +171,7 @@ def test_the_timeline_is_the_event_log(mixed: goldenhour.Result) -> None:
     record = next(r for r in mixed.records() if r.outcome.status == "evacuated")
     k = [r.id for r in mixed.records()].index(record.id)
     mine = e[e["patient"] == k]
-    assert [entry.event for entry in record.timeline] == [c.EVENTS[kind] for kind in mine["kind"]]
+    assert [entry.event for entry in record.timeline] == [EVENTS[kind] for kind in mine["kind"]]
 
 
 # Row: "KIA and DOW were one thing; RTD never appeared in the timeline".
@@ -293,4 +294,4 @@ def test_a_documented_limit_is_checked() -> None:
 def test_a_limit_is_checked_when_a_scenario_is_read() -> None:
     for text in ("days = 0", "days = 3651", "seed = -1", "mascal_threshold = 1", "horizon_days = 0"):
         with pytest.raises(ScenarioError, match=text.split()[0]):
-            scenarios.check(scenarios.parse(f'name = "t"\n{text}\n'.encode(), "toml"))
+            scenario_api.check(scenario_api.parse(f'name = "t"\n{text}\n'.encode(), "toml"))

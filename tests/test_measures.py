@@ -10,9 +10,10 @@ import pytest
 
 import goldenhour
 import scenarios
+from engine import scenario as scenario_api
+from engine.codes import EVENTS, NONE, OUTCOMES, STREAMS, TREATMENTS, WAITING_FOR
 from engine.measures import Measures, whole_run
 from engine.run import Simulation
-from engine.scenario import derived as sc
 from engine.tables import columns as c
 
 MINUTE = 60_000
@@ -26,8 +27,10 @@ def run(name: str) -> goldenhour.Result:
 
 
 @cache
-def resolved(name: str) -> sc.Scenario:
-    return sc.resolve(sc.with_overrides(sc.parse(scenarios.builtin_bytes(name), "toml"), total=PATIENTS))
+def resolved(name: str) -> scenario_api.Scenario:
+    return scenario_api.resolve(
+        scenario_api.with_overrides(scenario_api.parse(scenarios.builtin_bytes(name), "toml"), total=PATIENTS)
+    )
 
 
 @cache
@@ -37,9 +40,9 @@ def people(name: str) -> list[dict[str, Any]]:
     rows = [dict(zip(r.patients.dtype.names or (), row, strict=True)) for row in r.patients.tolist()]
     for row in rows:
         row["roles"] = []
-        row["stream"] = c.STREAMS[row["stream"]]
-        row["status"] = c.STATUSES[row["status"]]
-    for event in r.events[r.events["kind"] == c.EVENTS.index("arrived")]:
+        row["stream"] = STREAMS[row["stream"]]
+        row["status"] = OUTCOMES[row["status"]]
+    for event in r.events[r.events["kind"] == EVENTS.index("arrived")]:
         rows[event["patient"]]["roles"].append(r.scenario.facilities[event["facility"]].role)
     return rows
 
@@ -53,13 +56,13 @@ def test_outcomes_are_counted(name: str) -> None:
     found, rows = run(name).measures, people(name)
     assert found["patients"] == len(rows) == PATIENTS
     assert sum(found["outcomes"].values()) == PATIENTS
-    for status in c.STATUSES:
+    for status in OUTCOMES:
         assert found["outcomes"][status] == sum(x["status"] == status for x in rows)
-    for stream in c.STREAMS:
+    for stream in STREAMS:
         of_stream = [x for x in rows if x["stream"] == stream]
         category = found["categories"][stream]
         assert category["patients"] == len(of_stream)
-        for status in c.STATUSES:
+        for status in OUTCOMES:
             assert category["outcomes"][status] == sum(x["status"] == status for x in of_stream)
         for t in (1, 2, 3):
             assert category["triage"][f"T{t}"] == sum(x["triage"] == t for x in of_stream)
@@ -75,7 +78,7 @@ def test_fronts_are_counted(name: str) -> None:
     for k, front in enumerate(fronts):
         here = [x for x in rows if x["front"] == k]
         assert found["fronts"][front]["patients"] == len(here)
-        for status in c.STATUSES:
+        for status in OUTCOMES:
             assert found["fronts"][front]["outcomes"][status] == sum(x["status"] == status for x in here)
 
 
@@ -104,7 +107,7 @@ def test_mortality_has_holcombs_denominators(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_return_within_72_h_is_counted_by_stream(name: str) -> None:
-    for stream in c.STREAMS:
+    for stream in STREAMS:
         soon = [
             x["status"] == "rtd" and x["closed"] - x["time"] <= 72 * 60 * MINUTE
             for x in people(name)
@@ -173,7 +176,7 @@ def test_deaths_are_counted_by_place_and_by_what_was_waited_for(name: str) -> No
     places = ["en route", "POI", *(f.id for f in run(name).scenario.facilities)]
     for x in people(name):
         if x["status"] in ("kia", "dow", "died_nonbattle"):
-            what = "nothing" if x["waiting_for"] == c.NONE else c.WAITING_FOR[x["waiting_for"]]
+            what = "nothing" if x["waiting_for"] == NONE else WAITING_FOR[x["waiting_for"]]
             found = expected.setdefault(what, {})
             found[places[x["facility"] + 2]] = found.get(places[x["facility"] + 2], 0) + 1
     measures = run(name).measures
@@ -203,14 +206,14 @@ def test_demand_is_counted_by_day_and_role(name: str) -> None:
     role4 = [x["role4"] // day for x in rows if x["role4"] >= 0]
     assert found["role4_arrivals"] == by_day(role4, days)
     assert r.measures["by_role"]["arrivals"]["role4"] == len(role4)
-    left = r.events[r.events["kind"] == c.EVENTS.index("departed")].tolist()
+    left = r.events[r.events["kind"] == EVENTS.index("departed")].tolist()
     names = r.events.dtype.names
     moves = [dict(zip(names, row, strict=True)) for row in left]
     for what, categories in (("litters", (1, 2)), ("seats", (3,))):
         chosen = [m for m in moves if rows[m["patient"]]["triage"] in categories]
         assert found[what] == by_day([m["at"] // day for m in chosen], days)
         assert r.measures["by_role"][what]["before_role1"] == sum(m["facility"] < 0 for m in chosen)
-    given = r.treatments[r.treatments["kind"] == c.TREATMENTS.index("blood_transfusion")]
+    given = r.treatments[r.treatments["kind"] == TREATMENTS.index("blood_transfusion")]
     assert found["transfusions"] == by_day((given["start"] // day).tolist(), days)
 
 

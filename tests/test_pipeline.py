@@ -14,9 +14,9 @@ from runs import digests, manifest, request
 from actors.cluster import metrics, package_root
 from actors.cluster import session as cluster
 from actors.run import Progress, pipeline
+from engine import scenario as scenario_api
 from engine.errors import InputError
 from engine.records import RUN_TABLES
-from engine.scenario import derived as scenarios
 
 pytestmark = pytest.mark.ray
 
@@ -128,7 +128,7 @@ def test_the_folder_says_all_there_is_to_know(tmp_path: Path, workers: int) -> N
     asked = request(tmp_path, workers=workers, formats=("csv", "jsonl"))
     result = pipeline.run_scenario(asked)
     document = manifest(tmp_path)
-    assert document["scenario_hash"] == scenarios.scenario_hash(asked.original)
+    assert document["scenario_hash"] == scenario_api.scenario_hash(asked.original)
     assert (document["seed"], document["replication"], document["patients"]) == (7, 0, 3000)
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in result.files}
     for part in document["parts"]:
@@ -141,7 +141,7 @@ def test_the_folder_says_all_there_is_to_know(tmp_path: Path, workers: int) -> N
     (row,) = [row for row in map(json.loads, lines) if row["measure"] == "case_fatality_rate"]
     assert row["value"] == result.measures["mortality"]["case_fatality_rate"]
     assert json.loads((tmp_path / "summary.json").read_bytes()) == result.measures
-    assert scenarios.parse((tmp_path / "scenario.toml").read_bytes(), "toml") == asked.original
+    assert scenario_api.parse((tmp_path / "scenario.toml").read_bytes(), "toml") == asked.original
 
 
 def test_progress_only_moves_forward(tmp_path: Path) -> None:

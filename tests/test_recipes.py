@@ -11,13 +11,13 @@ import zstandard
 from msgspec.structs import replace
 
 import scenarios
+from engine import scenario as scenario_api
 from engine.compile import model
 from engine.measures import whole_run
 from engine.precomputed import cache_keys
 from engine.records import CodeTables, TextSource, formats
 from engine.run import Simulation
 from engine.scenario import Scenario
-from engine.scenario import derived as scenario_module
 
 ALL = cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS
 
@@ -33,11 +33,11 @@ T3 = 0.3
 
 
 def builtin(name: str) -> Scenario:
-    return scenario_module.resolve(scenario_module.parse(scenarios.builtin_bytes(name), "toml", name))
+    return scenario_api.resolve(scenario_api.parse(scenarios.builtin_bytes(name), "toml", name))
 
 
 def tilted() -> Scenario:
-    return scenario_module.resolve(scenario_module.parse(TILTED.encode(), "toml"))
+    return scenario_api.resolve(scenario_api.parse(TILTED.encode(), "toml"))
 
 
 def kept(s: Scenario) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def test_kept_values_compile_to_the_same_tables(name: str) -> None:
 @pytest.mark.parametrize("name", ["brigade", "cbrn", "tilted"])
 def test_a_run_from_kept_values_writes_the_same_bytes(name: str) -> None:
     s = tilted() if name == "tilted" else builtin(name)
-    s = scenario_module.resolve(scenario_module.with_overrides(s, total=300))
+    s = scenario_api.resolve(scenario_api.with_overrides(s, total=300))
     made = kept(s)
     written = []
     for values, lexicon in ((made, CodeTables(s, TextSource(made))), ({}, CodeTables(s))):
@@ -80,7 +80,7 @@ def test_a_key_changes_with_what_its_value_is_made_from_and_with_nothing_else() 
     before = keys(s)
 
     def changed(**fields: Any) -> set[str]:
-        after = keys(scenario_module.resolve(replace(s, **fields)))
+        after = keys(scenario_api.resolve(replace(s, **fields)))
         return {kind for kind in before if after[kind] != before[kind]}
 
     assert changed(name="another", description="", seed=99) == set()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import synthetic
 
+from engine.codes import AT_POI, AWAITED, EN_ROUTE, EVENTS, REGIONS
 from engine.records import CodeTables, schema
 from engine.records.code_tables import uuids
 from engine.records.formats import fragments
@@ -94,10 +95,10 @@ def test_a_wait_and_nothing_else_says_what_for() -> None:
     timelines = [patient.timeline for patient in schema.build_patients(chunk, synthetic.lexicon())]
     events = [event for timeline in timelines for event in timeline]
     assert all((event.waiting_for is not None) == (event.event == "waiting") for event in events)
-    waits = chunk.events["detail"][chunk.events["kind"] == c.EVENTS.index("waiting")]
+    waits = chunk.events["detail"][chunk.events["kind"] == EVENTS.index("waiting")]
     named = [event.waiting_for for event in events if event.waiting_for]
-    assert named == [c.AWAITED[detail] for detail in waits]
-    assert set(named) == set(c.AWAITED)
+    assert named == [AWAITED[detail] for detail in waits]
+    assert set(named) == set(AWAITED)
     lines = written(chunk, synthetic.lexicon())
     assert sum(line.count(b',"waiting_for":"') for line in lines) > len(named)
     entry = next(event for event in json.loads(lines[0])["timeline"] if event["event"] != "waiting")
@@ -106,7 +107,7 @@ def test_a_wait_and_nothing_else_says_what_for() -> None:
 
 def test_places_are_facilities_the_point_of_injury_or_en_route() -> None:
     chunk = synthetic.chunk(3, events=2)
-    chunk.patients["facility"] = [c.AT_POI, c.EN_ROUTE, 9]
+    chunk.patients["facility"] = [AT_POI, EN_ROUTE, 9]
     places = [patient.outcome.facility for patient in schema.build_patients(chunk, synthetic.lexicon())]
     assert places == ["POI", "en route", "R4"]
 
@@ -123,7 +124,7 @@ def test_a_minor_wound_outside_the_face_is_external_to_the_iss() -> None:
     chunk = synthetic.chunk(1, wounds=0)
     chunk.wounds = np.zeros(3, c.WOUND)
     chunk.patients["wound_end"] = 3
-    chunk.wounds["region"] = [c.REGIONS.index(region) for region in ("thorax", "face", "thorax")]
+    chunk.wounds["region"] = [REGIONS.index(region) for region in ("thorax", "face", "thorax")]
     chunk.wounds["ais"] = [1, 1, 2]
     (patient,) = schema.build_patients(chunk, synthetic.lexicon())
     assert [wound.iss_region for wound in patient.injury.wounds] == ["external", "face", "chest"]

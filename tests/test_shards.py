@@ -10,18 +10,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import scenarios
+from engine import scenario as scenario_api
 from engine.measures import whole_run
 from engine.run import Merged, Simulation, independent_fronts, partition_fronts
-from engine.scenario import derived as sc
 from engine.tables import ENDS, PARQUET_PART, TABLES
 
 Mapping = dict[str, Any]
 
 
-def parsed(text: str) -> sc.Scenario:
-    scenario = sc.parse(text.encode(), "toml")
-    sc.check(scenario)
-    return sc.resolve(scenario)
+def parsed(text: str) -> scenario_api.Scenario:
+    scenario = scenario_api.parse(text.encode(), "toml")
+    scenario_api.check(scenario)
+    return scenario_api.resolve(scenario)
 
 
 def chain(front: str, role4: str = "R4", extra: str = "", beds: int = 6) -> str:
@@ -104,19 +104,21 @@ ROLE4 = '\n[[facilities]]\nid = "R4"\nrole = 4\nkind = "role4"\n'
 SMALL_ROLE4 = '\n[[facilities]]\nid = "R4"\nrole = 4\nkind = "role4"\nward_beds = 5\n'
 
 
-def finite(more: str = "", total: int = 900, settings: str = "", role4: str = ROLE4) -> sc.Scenario:
+def finite(more: str = "", total: int = 900, settings: str = "", role4: str = ROLE4) -> scenario_api.Scenario:
     """Two fronts, East and West, that share an unlimited Role 4 alone."""
     start = f'name = "apart"\nseed = 3\ndays = 4\n{settings}\n[casualties]\ntotal = {total}\n'
     return parsed(start + chain("East") + chain("West", beds=4) + role4 + more)
 
 
-def unlimited(total: int = 9000) -> sc.Scenario:
+def unlimited(total: int = 9000) -> scenario_api.Scenario:
     text = scenarios.builtin_bytes("standard")
-    return sc.resolve(sc.with_overrides(sc.parse(text, "toml", "standard"), total=total))
+    return scenario_api.resolve(
+        scenario_api.with_overrides(scenario_api.parse(text, "toml", "standard"), total=total)
+    )
 
 
 def differences(
-    scenario: sc.Scenario, number: int, chunk_size: int, shard_chunk: int | None = None
+    scenario: scenario_api.Scenario, number: int, chunk_size: int, shard_chunk: int | None = None
 ) -> list[str]:
     """What the merged simulations of `number` shards have that one simulation has not; [] where nothing differs."""
     parts = partition_fronts(scenario, number)
@@ -291,9 +293,9 @@ def joined(halves: list[Mapping]) -> Mapping:
 def test_any_two_networks_side_by_side_make_what_one_simulation_makes(
     halves: tuple[Mapping, Mapping], chunk_size: int
 ) -> None:
-    scenario = sc.parse(msgspec.json.encode(joined([*halves])), "json")
-    sc.check(scenario)
-    resolved = sc.resolve(scenario)
+    scenario = scenario_api.parse(msgspec.json.encode(joined([*halves])), "json")
+    scenario_api.check(scenario)
+    resolved = scenario_api.resolve(scenario)
     assume(len(independent_fronts(resolved)) == 2)
     assert differences(resolved, 2, chunk_size) == []
 

@@ -14,11 +14,23 @@ from scipy import stats
 
 import goldenhour
 import scenarios
+from engine import scenario as scenario_api
 from engine.clinical import survival
+from engine.codes import (
+    CASUALTY_KINDS,
+    EFFECTS,
+    EVENTS,
+    LETHAL_MECHANISMS,
+    NONE,
+    REGIONS,
+    TREATMENTS,
+    CasualtyKind,
+    DeathCause,
+    Outcome,
+)
 from engine.compile import model as compiled
-from engine.compile.rows import model
+from engine.compile.rows import load_parameters
 from engine.run import Simulation
-from engine.scenario import derived as sc
 from engine.tables import columns as c
 from scenarios import catalogue
 
@@ -26,7 +38,7 @@ MINUTE = 60_000
 DAY = 86_400_000
 ALPHA = 0.001
 N = 60_000
-LETHAL = {name: k for k, name in enumerate(c.LETHAL_MECHANISMS)}
+LETHAL = {name: k for k, name in enumerate(LETHAL_MECHANISMS)}
 TABLE = {
     "standard": (13.2, 7.6, 12.5),
     "conventional": (15.7, 7.5, 14.0),
@@ -40,15 +52,15 @@ TABLE = {
 """MODEL section 9: %KIA, %DOW, CFR through the default laydown."""
 
 
-def battle_only(name: str) -> sc.Scenario:
+def battle_only(name: str) -> scenario_api.Scenario:
     """N battle casualties of a warfare type through the default laydown."""
-    warfare = [] if name == "standard" else [sc.Warfare(type=name)]  # type: ignore[arg-type]
-    return sc.resolve(
-        sc.Scenario(
+    warfare = [] if name == "standard" else [scenario_api.Warfare(type=name)]  # type: ignore[arg-type]
+    return scenario_api.resolve(
+        scenario_api.Scenario(
             name="battle",
             warfare=warfare,
-            casualties=sc.Casualties(total=N),
-            mix=sc.Mix(battle=1.0, nbi=0.0, disease=0.0),
+            casualties=scenario_api.Casualties(total=N),
+            mix=scenario_api.Mix(battle=1.0, nbi=0.0, disease=0.0),
         )
     )
 
@@ -59,7 +71,7 @@ def summary_of(name: str) -> dict[str, Any]:
     simulation = Simulation(battle_only(name), 5, 0, 4096)
     mechanisms: dict[int, int] = {}
     for chunk in simulation:
-        weapons = chunk.patients[chunk.patients["kind"] == c.WOUNDED]
+        weapons = chunk.patients[chunk.patients["kind"] == CasualtyKind.WOUNDED]
         mechanisms.update(zip(weapons["incident"].tolist(), weapons["mechanism"].tolist(), strict=True))
     counts = np.bincount(list(mechanisms.values()), minlength=3)
     return simulation.measures.summary() | {"mechanisms": counts}
@@ -74,7 +86,7 @@ def standard() -> goldenhour.Result:
 @cache
 def table() -> Any:
     """The engine's parameters of the clock for `standard`: one row of SURVIVAL."""
-    resolved = sc.resolve(sc.parse(scenarios.builtin_bytes("standard"), "toml"))
+    resolved = scenario_api.resolve(scenario_api.parse(scenarios.builtin_bytes("standard"), "toml"))
     return compiled.compile_scenario(resolved, 1, 0)[0]["survival"]
 
 
@@ -115,7 +127,7 @@ def test_shares_of_lethal_casualties_follow_the_table() -> None:
     p = standard().patients
     alive = p[p["worst_ais"] < 6]
     total = np.bincount(alive["niss"], minlength=76)
-    lethal = np.bincount(alive["niss"][alive["lethal"] != c.NONE], minlength=76)
+    lethal = np.bincount(alive["niss"][alive["lethal"] != NONE], minlength=76)
     assert (lethal[:9] == 0).all()
     seen = np.flatnonzero((total >= 20) & (np.arange(76) >= 9))
     assert len(seen) > 20
@@ -126,7 +138,7 @@ def test_shares_of_lethal_casualties_follow_the_table() -> None:
 
 def test_life_scatters_lognormally() -> None:
     p = standard().patients
-    mortal = p[p["lethal"] != c.NONE]
+    mortal = p[p["lethal"] != NONE]
     minutes = (mortal["untreated_death"] - mortal["onset"]) / MINUTE
     z = np.log(minutes / (43_500.0 * mortal["niss"].astype(float) ** -1.95)) / 0.9
     assert stats.kstest(z, "norm").pvalue > ALPHA
@@ -145,9 +157,9 @@ def test_what_kills_follows_from_the_worst_wound() -> None:
         "lower_limb": {"extremity_haemorrhage": 0.75, "junctional_haemorrhage": 0.25},
     }
     for region, shares in expected.items():
-        here = alone & (worst["region"] == c.REGIONS.index(region)) & (r.patients["lethal"] != c.NONE)
+        here = alone & (worst["region"] == REGIONS.index(region)) & (r.patients["lethal"] != NONE)
         counts = np.bincount(r.patients["lethal"][here], minlength=9)
-        assert fits(counts, [shares.get(name, 0.0) for name in c.LETHAL_MECHANISMS]), region
+        assert fits(counts, [shares.get(name, 0.0) for name in LETHAL_MECHANISMS]), region
 
 
 # --- the clock
@@ -155,10 +167,10 @@ def test_what_kills_follows_from_the_worst_wound() -> None:
 
 def clock_at_death(events: Any, treatments: Any, p: Any) -> float:
     """The clock u (ms) of a casualty at death, integrated over the timeline by the rules of MODEL section 4."""
-    names = [c.EVENTS[k] for k in events["kind"].tolist()]
+    names = [EVENTS[k] for k in events["kind"].tolist()]
     times = events["at"].astype(float)
-    given = model("survival")["treatment"]
-    works = any(t["effect"] == c.EFFECTS.index("effective") and t["facility"] < 0 for t in treatments)
+    given = load_parameters("survival")["treatment"]
+    works = any(t["effect"] == EFFECTS.index("effective") and t["facility"] < 0 for t in treatments)
     slowest, rate, since, clock = 1.0, 1.0, float(p["onset"]), 0.0
     for name, now in zip(names, times, strict=True):
         if name == "first_aid" and works:
@@ -182,9 +194,9 @@ def clock_at_death(events: Any, treatments: Any, p: Any) -> float:
 def test_death_comes_when_the_clock_has_run_out() -> None:
     r = standard()
     p = r.patients
-    of_clock = (p["death_cause"] >= 1) & (p["death_cause"] < c.DEATH_LATE)
-    in_hospital = np.flatnonzero(of_clock & (p["status"] == c.DOW))[:1500]
-    before = np.flatnonzero(of_clock & (p["status"] == c.KIA))[:1500]
+    of_clock = (p["death_cause"] >= 1) & (p["death_cause"] < DeathCause.LATE_COMPLICATIONS)
+    in_hospital = np.flatnonzero(of_clock & (p["status"] == Outcome.DOW))[:1500]
+    before = np.flatnonzero(of_clock & (p["status"] == Outcome.KIA))[:1500]
     assert len(in_hospital) > 700
     for k in [*in_hospital, *before]:
         events = r.events[p["event_end"][k - 1] if k else 0 : p["event_end"][k]]
@@ -195,9 +207,9 @@ def test_death_comes_when_the_clock_has_run_out() -> None:
 
 def test_nobody_dies_of_the_clock_while_being_resuscitated_or_operated_on() -> None:
     r = standard()
-    died = np.flatnonzero(r.events["kind"] == c.EVENTS.index("died"))
-    of_clock = r.patients["death_cause"][r.events["patient"][died]] != c.DEATH_LATE
-    before = {c.EVENTS[k] for k in np.unique(r.events["kind"][died[of_clock] - 1])}
+    died = np.flatnonzero(r.events["kind"] == EVENTS.index("died"))
+    of_clock = r.patients["death_cause"][r.events["patient"][died]] != DeathCause.LATE_COMPLICATIONS
+    before = {EVENTS[k] for k in np.unique(r.events["kind"][died[of_clock] - 1])}
     assert not before & {"resuscitation_started", "surgery_started", "definitive_surgery_started"}
     assert {"injured", "first_aid", "departed", "arrived", "resuscitation_ended", "icu_admitted"} <= before
 
@@ -207,8 +219,8 @@ def test_a_tourniquet_does_nothing_for_a_brain() -> None:
     brain = r.patients["lethal"] == LETHAL["tbi"]
     aid = r.treatments[(r.treatments["facility"] < 0) & brain[r.treatments["patient"]]]
     assert len(aid) > 500
-    assert (aid["effect"] == c.EFFECTS.index("supportive")).all()
-    dead = brain & (r.patients["status"] == c.KIA) & (r.patients["worst_ais"] < 6)
+    assert (aid["effect"] == EFFECTS.index("supportive")).all()
+    dead = brain & (r.patients["status"] == Outcome.KIA) & (r.patients["worst_ais"] < 6)
     assert dead.sum() > 100
     assert (np.abs(r.patients["closed"] - r.patients["untreated_death"])[dead] <= 1).all()
 
@@ -226,10 +238,10 @@ def test_first_aid_works_as_often_as_the_table_says() -> None:
     lethal = r.patients["lethal"][outside["patient"]]
     for mechanism, kind in kinds.items():
         code = LETHAL[mechanism]
-        worst = np.isin(outside["wound"], (0, c.NONE))  # further tourniquets are for other limbs
-        tried = outside[(lethal == code) & (outside["kind"] == c.TREATMENTS.index(kind)) & worst]
-        works = int((tried["effect"] == c.EFFECTS.index("effective")).sum())
-        chance = model("survival")["treatment"]["first_aid_works"][code]
+        worst = np.isin(outside["wound"], (0, NONE))  # further tourniquets are for other limbs
+        tried = outside[(lethal == code) & (outside["kind"] == TREATMENTS.index(kind)) & worst]
+        works = int((tried["effect"] == EFFECTS.index("effective")).sum())
+        chance = load_parameters("survival")["treatment"]["first_aid_works"][code]
         assert stats.binomtest(works, len(tried), chance).pvalue > ALPHA / 5, mechanism
 
 
@@ -241,24 +253,24 @@ def probe(p: Any, s: Any, m: Any, shares: Any, lethal: Any, out: Any) -> None:
         p[0].lethal = lethal
         p[0].kind = 0
         p[0].niss = 25
-        survival.begin(s[0], 0.0, 6_000_000.0, 1.0)
+        survival.start_clock(s[0], 0.0, 6_000_000.0, 1.0)
         now = 6_000_000.0 * shares[k]
         survival.set_rate(s[0], now, 1.0)
         out[k, 0] = survival.surgery_success(s[0], p[0], t)
-        out[k, 1] = survival.score(p[0], s[0], now, t)
+        out[k, 1] = survival.health_score(p[0], s[0], now, t)
         before = survival.death_time(s[0])
         survival.resuscitation_effect(p[0], s[0], now, t)
-        out[k, 2] = survival.score(p[0], s[0], now, t)
+        out[k, 2] = survival.health_score(p[0], s[0], now, t)
         out[k, 3] = survival.death_time(s[0]) - before
-        out[k, 4] = survival.score(p[0], s[0], now + 1_800_000.0, t)
+        out[k, 4] = survival.health_score(p[0], s[0], now + 1_800_000.0, t)
         s[0].bonus = 0.0
-        out[k, 4] -= survival.score(p[0], s[0], now + 1_800_000.0, t)
+        out[k, 4] -= survival.health_score(p[0], s[0], now + 1_800_000.0, t)
 
 
 @cache
 def probed() -> tuple[Any, Any]:
     """(shares u/T, what `probe` found) for torso haemorrhage."""
-    resolved = sc.resolve(sc.parse(scenarios.builtin_bytes("standard"), "toml"))
+    resolved = scenario_api.resolve(scenario_api.parse(scenarios.builtin_bytes("standard"), "toml"))
     shares = np.array([0.0, 0.25, 0.5, 0.625, 0.75, 1.0])
     out = np.zeros((len(shares), 5))
     p, s = np.zeros(1, c.PATIENT), np.zeros(1, survival.STATE)
@@ -294,14 +306,14 @@ def test_surgery_succeeds_between_the_tables_bounds() -> None:
     r = standard()
     tried = r.treatments[(r.treatments["wound"] == 0) & (r.treatments["facility"] >= 0)]
     start = r.patients["surgery"][tried["patient"]]
-    tried = tried[(tried["start"] == start) & (tried["effect"] != c.EFFECTS.index("supportive"))]
-    tried = tried[tried["kind"] != c.TREATMENTS.index("intubation")]
+    tried = tried[(tried["start"] == start) & (tried["effect"] != EFFECTS.index("supportive"))]
+    tried = tried[tried["kind"] != TREATMENTS.index("intubation")]
     lethal = r.patients["lethal"][tried["patient"]]
     for name, best in zip(
-        c.LETHAL_MECHANISMS, model("survival")["treatment"]["surgery_succeeds"], strict=False
+        LETHAL_MECHANISMS, load_parameters("survival")["treatment"]["surgery_succeeds"], strict=False
     ):
         of_kind = tried[lethal == LETHAL[name]]
-        rate = float((of_kind["effect"] == c.EFFECTS.index("effective")).mean())
+        rate = float((of_kind["effect"] == EFFECTS.index("effective")).mean())
         spread = 4 * math.sqrt(0.25 / len(of_kind))
         assert 0.4 * best - spread < rate < best + spread, name
 
@@ -313,19 +325,17 @@ def test_the_late_hazard_is_a_probability_by_niss() -> None:
     r = standard()
     p = r.patients
     arrived = np.maximum.reduce([p[f"role{k}"] for k in (1, 2, 3, 4)]) >= 0
-    exposed = p[
-        arrived & (p["lethal"] == c.NONE) & (p["niss"] >= 9) & (p["rtd72"] == 0) & (p["worst_ais"] < 6)
-    ]
-    late = int((exposed["death_cause"] == c.DEATH_LATE).sum())
+    exposed = p[arrived & (p["lethal"] == NONE) & (p["niss"] >= 9) & (p["rtd72"] == 0) & (p["worst_ais"] < 6)]
+    late = int((exposed["death_cause"] == DeathCause.LATE_COMPLICATIONS).sum())
     chance = 0.022 * np.minimum(exposed["niss"] / 25.0, 2.0)
     assert abs(late - chance.sum()) < 3.3 * math.sqrt((chance * (1 - chance)).sum())
     exempt = p[(p["niss"] < 9) | (p["rtd72"] == 1)]
-    assert not (exempt["death_cause"] == c.DEATH_LATE).any()
+    assert not (exempt["death_cause"] == DeathCause.LATE_COMPLICATIONS).any()
 
 
 def test_late_deaths_are_exponential_from_admission() -> None:
     p = standard().patients
-    late = p[(p["death_cause"] == c.DEATH_LATE) & (p["lethal"] == c.NONE)]
+    late = p[(p["death_cause"] == DeathCause.LATE_COMPLICATIONS) & (p["lethal"] == NONE)]
     days = (late["closed"] - late["role1"]) / DAY
     assert len(days) > 50
     assert stats.kstest(days, stats.expon(scale=3.0).cdf).pvalue > ALPHA
@@ -333,7 +343,7 @@ def test_late_deaths_are_exponential_from_admission() -> None:
 
 def test_return_within_72_h_by_worst_ais() -> None:
     p = standard().patients
-    harmless = p[(p["lethal"] == c.NONE) & (p["worst_ais"] < 6)]
+    harmless = p[(p["lethal"] == NONE) & (p["worst_ais"] < 6)]
     for ais, share in ((1, 0.72), (2, 0.22), (3, 0.02), (4, 0.0), (5, 0.0)):
         of_ais = harmless[harmless["worst_ais"] == ais]
         assert (of_ais["rtd72"] == 1).mean() == pytest.approx(share, abs=0.012), ais
@@ -361,8 +371,8 @@ def held() -> goldenhour.Result:
 def test_stays_of_the_ill_are_lognormal_by_category() -> None:
     p = held().patients
     for triage, median, sigma in ((1, 40, 1.0), (2, 16, 1.0), (3, 3, 1.1)):
-        ill = p[(p["stream"] != 0) & (p["triage"] == triage) & (p["lethal"] == c.NONE)]
-        assert (ill["status"] == c.RTD).all()
+        ill = p[(p["stream"] != 0) & (p["triage"] == triage) & (p["lethal"] == NONE)]
+        assert (ill["status"] == Outcome.RTD).all()
         days = (ill["closed"] - ill["role2"]) / DAY
         assert np.median(days) == pytest.approx(median, rel=0.12)
         long = days[days > 0.25]  # nobody leaves before care has ended
@@ -374,8 +384,8 @@ def test_stays_of_the_ill_are_lognormal_by_category() -> None:
 def test_stays_of_the_wounded_are_lognormal_by_worst_ais_beyond_72_h() -> None:
     p = held().patients
     for ais, median in ((1, 5), (2, 14), (3, 35), (4, 60), (5, 90)):
-        of_ais = p[(p["kind"] == c.WOUNDED) & (p["worst_ais"] == ais) & (p["lethal"] == c.NONE)]
-        back = of_ais[(of_ais["status"] == c.RTD) & (of_ais["rtd72"] == 0)]
+        of_ais = p[(p["kind"] == CasualtyKind.WOUNDED) & (p["worst_ais"] == ais) & (p["lethal"] == NONE)]
+        back = of_ais[(of_ais["status"] == Outcome.RTD) & (of_ais["rtd72"] == 0)]
         days = (back["closed"] - back["time"]) / DAY
         law = stats.lognorm(0.7, scale=median)
         truncated = (law.cdf(days) - law.cdf(3.0)) / law.sf(3.0)
@@ -384,7 +394,7 @@ def test_stays_of_the_wounded_are_lognormal_by_worst_ais_beyond_72_h() -> None:
 
 def test_those_back_within_72_h_return_after_4_to_60_h() -> None:
     p = held().patients
-    back = p[(p["kind"] == c.WOUNDED) & (p["rtd72"] == 1)]
+    back = p[(p["kind"] == CasualtyKind.WOUNDED) & (p["rtd72"] == 1)]
     hours = (back["closed"] - back["time"]) / (60 * MINUTE)
     assert hours.min() >= 4.0
     assert (hours <= 60.0).mean() > 0.98  # after an operation intensive care may last longer
@@ -402,10 +412,10 @@ def test_wound_regions_by_mechanism() -> None:
         # the instantly fatal wound has shares of its own
         wounds = r.wounds[(mechanism == k) & (r.wounds["ais"] < 6)]
         counts = np.bincount(wounds["region"], minlength=9)
-        assert fits(counts, model("casualties")["wounds"]["regions"][name]), name
+        assert fits(counts, load_parameters("casualties")["wounds"]["regions"][name]), name
     fatal = np.bincount(r.wounds["region"][r.wounds["ais"] == 6], minlength=9)
-    given = model("casualties")["wounds"]["instantly_fatal"]
-    assert fits(fatal, [given.get(name, 0.0) for name in c.REGIONS])
+    given = load_parameters("casualties")["wounds"]["instantly_fatal"]
+    assert fits(fatal, [given.get(name, 0.0) for name in REGIONS])
 
 
 def test_the_number_of_wounds_by_mechanism() -> None:
@@ -429,15 +439,15 @@ def test_ais_by_region_follows_the_table() -> None:
     keep = (r.patients["mechanism"] == 0) & (r.patients["worst_ais"] < 6)
     wounds = r.wounds[keep[r.wounds["patient"]]]
     weight = 1.0 / counts[wounds["patient"]]
-    for region, shares in model("casualties")["wounds"]["ais"].items():
-        here = wounds["region"] == c.REGIONS.index(region)
+    for region, shares in load_parameters("casualties")["wounds"]["ais"].items():
+        here = wounds["region"] == REGIONS.index(region)
         seen = np.bincount(wounds["ais"][here], weights=weight[here], minlength=6)[1:6]
         assert seen / seen.sum() == pytest.approx(np.array(shares) / sum(shares), abs=0.02), region
 
 
 @pytest.mark.parametrize("name", [*TABLE, "cbrn"])
 def test_mechanisms_by_warfare_type(name: str) -> None:
-    given = model("casualties")["types"][name]["mechanisms"]
+    given = load_parameters("casualties")["types"][name]["mechanisms"]
     counts = summary_of(name)["mechanisms"]
     assert fits(counts, [given[x] for x in ("explosion", "gunshot", "other")])
 
@@ -450,36 +460,36 @@ def test_psychiatric_and_musculoskeletal_shares_of_dnbi(name: str) -> None:
     p = goldenhour.simulate(name, seed=2, patients=25_000).patients
     dnbi = p[p["stream"] != 0]
     groups = np.array([x.group for x in catalogue.conditions()])
-    limbs = (dnbi["kind"] == c.NBI) | (groups[dnbi["condition"]] == "msk")
-    assert (dnbi["kind"] == c.PSYCHOLOGICAL).mean() == pytest.approx(0.233, abs=0.012)
+    limbs = (dnbi["kind"] == CasualtyKind.NBI) | (groups[dnbi["condition"]] == "msk")
+    assert (dnbi["kind"] == CasualtyKind.PSYCHOLOGICAL).mean() == pytest.approx(0.233, abs=0.012)
     assert limbs.mean() == pytest.approx(0.504, abs=0.015)
 
 
 def test_severity_of_non_battle_casualties() -> None:
     p = goldenhour.simulate("standard", seed=6, patients=60_000).patients
     expected = {
-        c.NBI: (0.03, 0.17, 0.80),
-        c.DISEASE: (0.02, 0.10, 0.88),
-        c.PSYCHOLOGICAL: (0.0, 0.03, 0.97),
+        CasualtyKind.NBI: (0.03, 0.17, 0.80),
+        CasualtyKind.DISEASE: (0.02, 0.10, 0.88),
+        CasualtyKind.PSYCHOLOGICAL: (0.0, 0.03, 0.97),
     }
-    lethal = {c.NBI: 0.004, c.DISEASE: 0.002, c.PSYCHOLOGICAL: 0.0}
+    lethal = {CasualtyKind.NBI: 0.004, CasualtyKind.DISEASE: 0.002, CasualtyKind.PSYCHOLOGICAL: 0.0}
     for kind, shares in expected.items():
         of_kind = p[p["kind"] == kind]
-        assert fits(np.bincount(of_kind["triage"], minlength=4)[1:4], shares), c.KINDS[kind]
-        mortal = int((of_kind["lethal"] != c.NONE).sum())
-        assert stats.binomtest(mortal, len(of_kind), lethal[kind]).pvalue > ALPHA, c.KINDS[kind]
+        assert fits(np.bincount(of_kind["triage"], minlength=4)[1:4], shares), CASUALTY_KINDS[kind]
+        mortal = int((of_kind["lethal"] != NONE).sum())
+        assert stats.binomtest(mortal, len(of_kind), lethal[kind]).pvalue > ALPHA, CASUALTY_KINDS[kind]
 
 
 def test_severity_of_agent_casualties() -> None:
     result = goldenhour.simulate("cbrn", seed=4, patients=N)
-    p = result.patients[result.patients["kind"] == c.AGENT]
+    p = result.patients[result.patients["kind"] == CasualtyKind.AGENT]
     assert fits(np.bincount(p["severity"], minlength=4), (0.40, 0.30, 0.18, 0.12))
     for severity, (triage, lethal, median) in enumerate(
         ((3, 0.0, 240), (2, 0.05, 240), (1, 0.6, 60), (1, 1.0, 10))
     ):
         of_severity = p[p["severity"] == severity]
         assert (of_severity["triage"] == triage).all()
-        mortal = of_severity[of_severity["lethal"] != c.NONE]
+        mortal = of_severity[of_severity["lethal"] != NONE]
         assert stats.binomtest(len(mortal), len(of_severity), lethal).pvalue > ALPHA
         if len(mortal) > 50:
             minutes = (mortal["untreated_death"] - mortal["onset"]) / MINUTE

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.peers.network import BRIGADE, MINUTES_A_DAY, PER_DAY, Measures, Network, scenario
+from engine import scenario as scenario_api
+from engine.codes import AT_POI, EVENTS
 from engine.records import CodeTables, schema
 from engine.run import Simulation
 from engine.scenario import Scenario
-from engine.scenario import derived as scenario_module
-from engine.tables import columns as c
 
 MINUTE = 60_000.0
 ROLE1, ROLE2, ROLE3 = range(3)
@@ -47,9 +47,9 @@ class Replication(NamedTuple):
 @cache
 def resolved(network: Network, days: int) -> Scenario:
     """The scenario, checked and resolved."""
-    given = scenario_module.parse(msgspec.json.encode(scenario(network, days)), "json")
-    scenario_module.check(given)
-    return scenario_module.resolve(given)
+    given = scenario_api.parse(msgspec.json.encode(scenario(network, days)), "json")
+    scenario_api.check(given)
+    return scenario_api.resolve(given)
 
 
 def run(network: Network, days: int, seed: int) -> Replication:
@@ -63,12 +63,12 @@ def run(network: Network, days: int, seed: int) -> Replication:
 
     def at(kind: str, facility: int) -> NDArray[np.float64]:
         """Minutes at which it first happened to each patient at the facility."""
-        rows = events[(events["kind"] == c.EVENTS.index(kind)) & (events["facility"] == facility)]
+        rows = events[(events["kind"] == EVENTS.index(kind)) & (events["facility"] == facility)]
         times = np.full(len(category), np.nan)
         times[rows["patient"][::-1]] = rows["at"][::-1] / MINUTE
         return times
 
-    requested, arrived = at("evacuation_requested", c.AT_POI), at("arrived", ROLE3)
+    requested, arrived = at("evacuation_requested", AT_POI), at("arrived", ROLE3)
     leaves = at("departed", ROLE2)
     total = arrived - requested
     waits = {
@@ -77,7 +77,7 @@ def run(network: Network, days: int, seed: int) -> Replication:
     measures = {
         "request to Role 3, all": float(total.mean()),
         **{f"request to Role 3, T{k}": float(total[category == k].mean()) for k in (1, 2, 3)},
-        "wait: departure from POI": float((at("departed", c.AT_POI) - requested).mean()),
+        "wait: departure from POI": float((at("departed", AT_POI) - requested).mean()),
         "wait: departure from Role 1": float(
             (at("departed", ROLE1) - at("evacuation_requested", ROLE1)).mean()
         ),

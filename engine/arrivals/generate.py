@@ -36,14 +36,14 @@ from numpy.typing import NDArray
 
 from engine import numeric
 from engine.arrivals.incidents import count_incidents, draw_size, four_words
-from engine.arrivals.plan import ArrivalPlan, ExpectedArrivals, day_factors, expected_arrivals, plan_arrivals
+from engine.arrivals.plan import ArrivalPlan, day_factors
 from engine.arrivals.profiles import QUARTERS, draw_profile
 from engine.numeric import (
     binomial,
+    compiled,
+    compiled_entry,
     continuous,
-    entry,
     exp,
-    inner,
     lognormal_median,
     lognormal_sigma,
     normal_quantile,
@@ -51,15 +51,6 @@ from engine.numeric import (
     uniform,
 )
 from engine.tables import ARRIVAL
-
-__all__ = [
-    "ArrivalPlan",
-    "ExpectedArrivals",
-    "daily_counts",
-    "expected_arrivals",
-    "generate_arrivals",
-    "plan_arrivals",
-]
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -219,7 +210,7 @@ _DAYS_AT_A_TIME = 256
 _UNDEPLETED = np.zeros(0, np.int64)
 
 
-@entry
+@compiled_entry
 def _split_count(keys: Any, names: Any, weights: Any, n: int, out: Any) -> None:
     """`n` over the weights (all in order) by conditional binomials, each with the uniform of its name."""
     later = np.empty(len(weights) + 1)
@@ -234,7 +225,7 @@ def _split_count(keys: Any, names: Any, weights: Any, n: int, out: Any) -> None:
         n -= out[i]
 
 
-@entry
+@compiled_entry
 def _draw_counts(keys: Any, rates: Any, cells: Any, factors: Any, daily: Any, counts: Any) -> None:
     """Fill `daily` (G, days) with the groups' rates per 1,000 and `counts` (days, C) with the cells' casualties."""
     days = daily.shape[1]
@@ -261,13 +252,13 @@ def _draw_counts(keys: Any, rates: Any, cells: Any, factors: Any, daily: Any, co
                 counts[day, c] = poisson(uniform(keys[_COUNT], cell.name, np.uint64(day), np.uint64(0)), mean)
 
 
-@entry
+@compiled_entry
 def _count(keys: Any, cells: Any, sizes: Any, budget: int) -> bool:
     """`_count_cells`, for Python to call."""
     return _count_cells(keys, cells, sizes, budget)
 
 
-@inner
+@compiled
 def _count_cells(keys: Any, cells: Any, sizes: Any, budget: int) -> bool:
     """First pass: count the incidents of cells with uncounted casualties; False if the budget ran out before."""
     for c in range(len(cells)):
@@ -286,7 +277,7 @@ def _count_cells(keys: Any, cells: Any, sizes: Any, budget: int) -> bool:
     return True
 
 
-@inner
+@compiled
 def _open_rates(cells: Any, day: Any, counts: Any, strength: Any, populations: Any) -> bool:
     """Make the cells those of a day under `rates`: keys with the day in them, the day's casualties, none drawn; False
     if there are none. Where forces deplete, `populations` says of how many the `strength` is left.
@@ -312,7 +303,7 @@ def _open_rates(cells: Any, day: Any, counts: Any, strength: Any, populations: A
     return True
 
 
-@inner
+@compiled
 def _open_hours(
     keys: Any, cells: Any, patterns: Any, day: Any, share: Any, hours: Any, profiles: Any
 ) -> bool:
@@ -471,7 +462,7 @@ def _draw_leaf(
     return used
 
 
-@inner
+@compiled
 def _draw_hours(
     keys: Any,
     cells: Any,
@@ -553,7 +544,7 @@ def _draw_hours(
         top[best] -= 1
 
 
-@entry
+@compiled_entry
 def _draw_days(
     keys: Any,
     cells: Any,
@@ -601,7 +592,7 @@ def _draw_days(
     return _DONE
 
 
-@entry
+@compiled_entry
 def _take(buffer: Any, cursor: Any, horizon: int) -> Any:
     """Remove the rows before `horizon` from the buffer and return them sorted: radix sort by time, ties by id."""
     used = cursor[_USED]

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.numeric import entry, words
+from engine.numeric import compiled_entry, words
 
 CAP = 0.99
 """Largest probability of a mass casualty incident; something must be left for single casualties to fill up with."""
@@ -95,7 +95,7 @@ def tabulate(laws: Sequence[SizeLaw]) -> SizeTables:
     return SizeTables(p, cumulated, u, shape)
 
 
-@entry
+@compiled_entry
 def _fill_renewal(p: Any, shape: Any, u: Any) -> None:
     """u(k) for every law (rows) up to 20 times its largest size."""
     for law in range(p.shape[0]):

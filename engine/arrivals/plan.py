@@ -11,6 +11,7 @@ from engine import numeric
 from engine.arrivals import profiles
 from engine.arrivals.incidents import CAP, SINGLE, SizeLaw, SizeTables, tabulate
 from engine.arrivals.profiles import PATTERN
+from engine.codes import CASUALTY_KINDS, NONE
 from engine.numeric import interpreted
 from engine.scenario import (
     Distribution,
@@ -22,7 +23,6 @@ from engine.scenario import (
     mix_of,
     rate_components,
 )
-from engine.tables import KINDS, NONE
 from scenarios import tables
 
 LEAF = 4_096
@@ -155,7 +155,7 @@ class _Builder:
         special = "" if event is None else f"{scenario.events[event[0]].event} {event[1]}"
         cell["name"] = numeric.cell("arrivals", stream, kind, name, type_ or "", special)
         cell["front"], cell["group"], cell["weight"] = front, group, weight
-        cell["kind"] = KINDS.index(kind)
+        cell["kind"] = CASUALTY_KINDS.index(kind)
         cell["type"] = self.types.index(type_) if type_ in self.types else NONE
         cell["special"] = NONE if event is None else event[0]
         cell["day"] = -1 if event is None else (scenario.events[event[0]].day or 1) - 1
@@ -364,7 +364,7 @@ def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
             day + 1,
             plan.fronts[cell["front"]],
             plan.groups[cell["group"]].stream,
-            KINDS[cell["kind"]],
+            CASUALTY_KINDS[cell["kind"]],
             *plan.labels[c],
             float(table[day, c]),
         )

@@ -9,43 +9,23 @@ from typing import Annotated, Any
 import numpy as np
 
 from engine import numeric
-from engine.numeric import entry, inner, words
-from engine.tables import (
-    AGENT,
-    MAXIMUM_WOUNDS,
-    NBI,
-    NONE,
-    PSYCHOLOGICAL,
-    WOUNDED,
-    Floats,
-    Ints,
-    PatientRow,
-    Row,
-    Rows,
-    Table,
-    WoundRow,
-    dtype_of,
-)
-
-REGION_HEAD, REGION_EYES, REGION_EARS, REGION_FACE, REGION_NECK = 0, 1, 2, 3, 4
-REGION_THORAX, REGION_ABDOMEN, REGION_UPPER, REGION_LOWER = 5, 6, 7, 8
-
-FLAG_FRACTURE, FLAG_AMPUTATION, FLAG_VESSEL, FLAG_BURN, FLAG_EYE, FLAG_PNEUMOTHORAX = 1, 2, 4, 8, 16, 32
-"""Bits of `Injuries.flags`: what a condition calls for."""
+from engine.codes import NONE, CasualtyKind, ConditionFlag, Illness, Mechanism, Region
+from engine.numeric import compiled, compiled_entry, words
+from engine.tables import MAX_WOUNDS, Floats, Ints, PatientRow, Row, Rows, Table, WoundRow, dtype_of
 
 
 class SampledCasualty(Row):
     """One casualty of a sample, without a record."""
 
     patients: Annotated[Rows[PatientRow], 1]
-    wounds: Annotated[Rows[WoundRow], MAXIMUM_WOUNDS]
+    wounds: Annotated[Rows[WoundRow], MAX_WOUNDS]
 
 
 SAMPLE = dtype_of(SampledCasualty)
 
 # Rows of Injuries.illness: which tables describe a casualty without weapon wounds.
-ILL_NBI, ILL_DISEASE, ILL_MUSCULOSKELETAL, ILL_PSYCHOLOGICAL, ILL_AGENT = 0, 1, 2, 3, 4
-ILL_HEAT, ILL_COLD, ILL_FALL, ILL_CRUSH = 5, 6, 7, 8
+
+
 ILLNESSES = 9
 
 NATURES = 6
@@ -55,7 +35,7 @@ OF_INCIDENT = 0xFFFFFFFF
 """Index of the draws that all casualties of an incident share: its mechanism and cause (MODEL section 2)."""
 
 # Mechanism codes of columns.MECHANISMS beyond the three of weapons.
-MECHANISM_CBRN, MECHANISM_ACCIDENT, MECHANISM_ILLNESS, MECHANISM_PSYCHOLOGICAL = 3, 4, 5, 6
+
 
 _UNIT = 1.0 / 4294967296.0
 
@@ -140,14 +120,14 @@ class InjuryTables(Row):
 INJURIES = dtype_of(InjuryTables)
 
 
-@inner
-def unit(word: Any) -> float:
+@compiled
+def to_uniform(word: Any) -> float:
     """A 32-bit word as a uniform on (0, 1)."""
     return (np.float64(word) + 0.5) * _UNIT
 
 
-@inner
-def pick(cumulated: Any, first: Any, count: Any, u: Any) -> int:
+@compiled
+def pick_cumulated(cumulated: Any, first: Any, count: Any, u: Any) -> int:
     """The entry of cumulated[first:first + count] (ending in 1) into which u falls, counted from `first`."""
     low = 0
     high = count - 1
@@ -160,7 +140,7 @@ def pick(cumulated: Any, first: Any, count: Any, u: Any) -> int:
     return low
 
 
-@inner
+@compiled
 def _civil(days: Any) -> Any:
     """(year, month, day) of a day number from 1970-01-01; proleptic Gregorian, after H. Hinnant's days_from_civil."""
     z = days + 719468
@@ -175,7 +155,7 @@ def _civil(days: Any) -> Any:
     return year, month, day
 
 
-@inner
+@compiled
 def _day_number(year: Any, month: Any, day: Any) -> int:
     """Day number from 1970-01-01, the inverse of `_civil`."""
     y = year - 1 if month <= 2 else year
@@ -186,55 +166,55 @@ def _day_number(year: Any, month: Any, day: Any) -> int:
     return era * 146097 + doe - 719468
 
 
-@inner
-def person(p: Any, cell: Any, index: Any, key: Any, tables: Any) -> None:
+@compiled
+def draw_person(p: Any, cell: Any, index: Any, key: Any, tables: Any) -> None:
     """Fills the identity of patient row `p`: nation, sex, age, rank, names, unit, blood group, weight, number."""
     a, b, c, d = words(key, cell, index, 0)
-    nation = pick(tables.nations[p.front], 0, NATIONS, unit(a))
-    sex = 0 if unit(b) < tables.female[nation] else 1
-    rank = pick(tables.ranks[nation], 0, RANKS, unit(c))
+    nation = pick_cumulated(tables.nations[p.front], 0, NATIONS, to_uniform(a))
+    sex = 0 if to_uniform(b) < tables.female[nation] else 1
+    rank = pick_cumulated(tables.ranks[nation], 0, RANKS, to_uniform(c))
     p.nation = nation
     p.sex = sex
     p.rank = rank
-    v = unit(d)
+    v = to_uniform(d)
     age = tables.rank_age[nation, rank] + np.int64(tables.age_span[0] * v * v)
     a, b, c, d = words(key, cell, index, 1)
     today = (tables.start[0] + p.time) // 86400000
     year, month, day = _civil(today)
     if month == 2 and day == 29:
         day = 28
-    birth = _day_number(year - age, month, day) - np.int64(unit(a) * 365.0)
+    birth = _day_number(year - age, month, day) - np.int64(to_uniform(a) * 365.0)
     born_year, born_month, born_day = _civil(birth)
     year, month, day = _civil(today)
     p.birth = birth
     p.age = year - born_year - (1 if (month, day) < (born_month, born_day) else 0)
-    p.given_name = np.int64(unit(b) * tables.given[nation, sex])
-    p.family_name = np.int64(unit(c) * tables.family[nation, sex])
-    p.unit = np.int64(unit(d) * tables.units[p.front])
+    p.given_name = np.int64(to_uniform(b) * tables.given[nation, sex])
+    p.family_name = np.int64(to_uniform(c) * tables.family[nation, sex])
+    p.unit = np.int64(to_uniform(d) * tables.units[p.front])
     a, b, c, d = words(key, cell, index, 2)
-    p.blood_group = pick(tables.blood[nation], 0, BLOOD_GROUPS, unit(a))
-    kg = tables.weight[sex, 0] + tables.weight[sex, 1] * numeric.normal_quantile(unit(b))
+    p.blood_group = pick_cumulated(tables.blood[nation], 0, BLOOD_GROUPS, to_uniform(a))
+    kg = tables.weight[sex, 0] + tables.weight[sex, 1] * numeric.normal_quantile(to_uniform(b))
     p.weight = np.int64(min(140.0, max(45.0, kg)) + 0.5)
     p.service_number = np.int64(10000000) + np.int64(c) % np.int64(90000000)
 
 
-@inner
+@compiled
 def iss_region(region: Any, ais: Any) -> int:
     """Index of ISS_REGIONS for a wound: AIS 1 outside the face is a skin wound, so 'external' (MODEL section 3)."""
-    if region in (REGION_FACE, REGION_EYES, REGION_EARS):
+    if region in (Region.FACE, Region.EYES, Region.EARS):
         return 1
     if ais == 1:
         return 5
-    if region in (REGION_HEAD, REGION_NECK):
+    if region in (Region.HEAD, Region.NECK):
         return 0
-    if region == REGION_THORAX:
+    if region == Region.THORAX:
         return 2
-    if region == REGION_ABDOMEN:
+    if region == Region.ABDOMEN:
         return 3
     return 4
 
 
-@inner
+@compiled
 def severity_scores(o: Any, first: Any, n: Any) -> Any:
     """(ISS, NISS) of o.wounds[first:first + n]: Baker 1974, Osler 1997; any AIS 6 gives 75."""
     worst = np.int64(0)  # AIS of the worst wound of each ISS region, 4 bits each
@@ -272,7 +252,7 @@ def severity_scores(o: Any, first: Any, n: Any) -> Any:
     )
 
 
-@inner
+@compiled
 def type_row(p: Any, t: Any) -> Any:
     """Row of the tables by warfare type: a special event has its own; the last is that of no type."""
     if p.special != NONE:
@@ -280,47 +260,47 @@ def type_row(p: Any, t: Any) -> Any:
     return min(np.int64(p.type), TYPES - 1)
 
 
-@inner
-def _wound_regions(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> Any:
+@compiled
+def _draw_wounds(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> Any:
     """Draws number, region, side and AIS of the wounds of battle casualty `p` from row w on.
 
     Returns (number of wounds, 1 where instantly fatal).
     """
     row = type_row(p, t)
     _, b, c, d = words(key, cell, index, 0)
-    mechanism = pick(t.mechanisms[row], 0, 3, unit(words(key, p.incident, OF_INCIDENT, 0)[0]))
-    z = numeric.normal_quantile(unit(b)) + t.severity[row] + t.special_severity[p.special]
-    fatal = unit(c) < t.instant[row]
+    mechanism = pick_cumulated(t.mechanisms[row], 0, 3, to_uniform(words(key, p.incident, OF_INCIDENT, 0)[0]))
+    z = numeric.normal_quantile(to_uniform(b)) + t.severity[row] + t.special_severity[p.special]
+    fatal = to_uniform(c) < t.instant[row]
     mean = t.wound_mean[mechanism] * numeric.exp(t.wound_slope[0] * z + t.wound_slope[1])
-    further = numeric.log(unit(d)) / numeric.log(mean / (1.0 + mean))
-    n = 1 + np.int64(min(further, MAXIMUM_WOUNDS - 1.0))
+    further = numeric.log(to_uniform(d)) / numeric.log(mean / (1.0 + mean))
+    n = 1 + np.int64(min(further, MAX_WOUNDS - 1.0))
     p.mechanism = mechanism
     for k in range(n):
         a, b, c, d = words(key, cell, index, 16 + k)
-        region = pick(t.regions[mechanism], 0, 9, unit(a))
+        region = pick_cumulated(t.regions[mechanism], 0, 9, to_uniform(a))
         ais = 1
         if k == 0 and fatal:
-            region = pick(t.fatal, 0, 9, unit(a))
+            region = pick_cumulated(t.fatal, 0, 9, to_uniform(a))
             ais = 6
         else:
-            x = t.latent[0] * z + t.latent[1] * numeric.normal_quantile(unit(b)) + t.shift[mechanism]
+            x = t.latent[0] * z + t.latent[1] * numeric.normal_quantile(to_uniform(b)) + t.shift[mechanism]
             while ais < 5 and x > t.ais[region, ais - 1]:
                 ais += 1
         wound = o.wounds[w + k]
         wound.region = region
         wound.ais = ais
-        wound.side = 1 + np.int64(unit(c) * 2.0) if t.sided[region] else 0
+        wound.side = 1 + np.int64(to_uniform(c) * 2.0) if t.sided[region] else 0
         wound.condition = np.int64(d >> np.uint64(16))  # the draw for the condition, until it is chosen
     return n, fatal
 
 
-@inner
-def _rank(region: Any, ais: Any) -> int:
+@compiled
+def _severity_rank(region: Any, ais: Any) -> int:
     """Order of wounds: by AIS; of equals, eyes and ears last, for they are not what kills."""
-    return 2 * ais + (0 if region in (REGION_EYES, REGION_EARS) else 1)
+    return 2 * ais + (0 if region in (Region.EYES, Region.EARS) else 1)
 
 
-@inner
+@compiled
 def _sort_wounds(o: Any, first: Any, n: Any) -> None:
     """Worst wound first, stable."""
     for k in range(1, n):
@@ -329,7 +309,9 @@ def _sort_wounds(o: Any, first: Any, n: Any) -> None:
         side = o.wounds[first + k].side
         condition = o.wounds[first + k].condition
         j = k - 1
-        while j >= 0 and _rank(o.wounds[first + j].region, o.wounds[first + j].ais) < _rank(region, ais):
+        while j >= 0 and _severity_rank(o.wounds[first + j].region, o.wounds[first + j].ais) < _severity_rank(
+            region, ais
+        ):
             o.wounds[first + j + 1].region = o.wounds[first + j].region
             o.wounds[first + j + 1].ais = o.wounds[first + j].ais
             o.wounds[first + j + 1].side = o.wounds[first + j].side
@@ -341,20 +323,20 @@ def _sort_wounds(o: Any, first: Any, n: Any) -> None:
         o.wounds[first + j + 1].condition = condition
 
 
-@inner
+@compiled
 def _contradicts(o: Any, first: Any, k: Any, condition: Any, t: Any, repeats: Any) -> bool:
     """Whether wound k cannot have this condition beside those before it.
 
     No wound lies beyond an amputation or at a second amputation of the same limb; none is the same again unless
     `repeats`.
     """
-    amputation = t.flags[condition] & FLAG_AMPUTATION
+    amputation = t.flags[condition] & ConditionFlag.AMPUTATION
     for j in range(k):
         other = o.wounds[first + j]
         if other.region == o.wounds[first + k].region and other.side == o.wounds[first + k].side:
             if other.condition == condition and not repeats:
                 return True
-            gone = t.flags[other.condition] & FLAG_AMPUTATION
+            gone = t.flags[other.condition] & ConditionFlag.AMPUTATION
             if amputation and gone:
                 return True
             if gone and t.level[condition] > t.level[other.condition]:
@@ -364,13 +346,15 @@ def _contradicts(o: Any, first: Any, k: Any, condition: Any, t: Any, repeats: An
     return False
 
 
-@inner
-def _choose(row: Any, mechanism: Any, o: Any, first: Any, k: Any, u: Any, t: Any, repeats: Any) -> int:
+@compiled
+def _choose_condition(
+    row: Any, mechanism: Any, o: Any, first: Any, k: Any, u: Any, t: Any, repeats: Any
+) -> int:
     """The entry of t.choices for wound k that u falls on, or the next that does not contradict; -1 if all do."""
     wound = o.wounds[first + k]
     start = t.first[row, wound.region, mechanism, wound.ais, wound.side]
     count = t.count[row, wound.region, mechanism, wound.ais, wound.side]
-    choice = pick(t.chance, start, count, u)
+    choice = pick_cumulated(t.chance, start, count, u)
     for _ in range(count):
         if not _contradicts(o, first, k, t.choices[start + choice], t, repeats):
             return start + choice
@@ -378,7 +362,7 @@ def _choose(row: Any, mechanism: Any, o: Any, first: Any, k: Any, u: Any, t: Any
     return -1
 
 
-@inner
+@compiled
 def _wound_conditions(row: Any, mechanism: Any, o: Any, first: Any, n: Any, t: Any) -> None:
     """Chooses the condition of each wound among those that fit type, region, mechanism, AIS and side.
 
@@ -392,7 +376,7 @@ def _wound_conditions(row: Any, mechanism: Any, o: Any, first: Any, n: Any, t: A
         for attempt in range(4):
             if attempt > 0 and t.sided[wound.region]:
                 wound.side = 3 - wound.side
-            chosen = _choose(row, mechanism, o, first, k, u, t, attempt >= 2)
+            chosen = _choose_condition(row, mechanism, o, first, k, u, t, attempt >= 2)
             if chosen >= 0:
                 break
         if chosen < 0:
@@ -402,7 +386,7 @@ def _wound_conditions(row: Any, mechanism: Any, o: Any, first: Any, n: Any, t: A
             wound.side = t.side[wound.condition]
 
 
-@inner
+@compiled
 def true_triage(worst: Any, lethal: Any, minutes: Any, u: Any, rule: Any) -> int:
     """True category of a wounded casualty (MODEL section 3); rule: T1 life in minutes, surgical share of AIS 2."""
     if worst >= 4 or (lethal and minutes <= rule[0]):
@@ -412,8 +396,8 @@ def true_triage(worst: Any, lethal: Any, minutes: Any, u: Any, rule: Any) -> int
     return 3
 
 
-@inner
-def _cause(p: Any, u: Any, t: Any) -> Any:
+@compiled
+def _draw_cause(p: Any, u: Any, t: Any) -> Any:
     """External cause fitting warfare type, mechanism and main diagnosis; 65535 where there is none."""
     row = type_row(p, t)
     nature = t.nature[p.condition]
@@ -421,31 +405,31 @@ def _cause(p: Any, u: Any, t: Any) -> Any:
     if count == 0:
         return 65535
     start = t.cause_first[row, p.mechanism, nature]
-    return np.int64(t.cause_choices[start + pick(t.cause_chance, start, count, u)])
+    return np.int64(t.cause_choices[start + pick_cumulated(t.cause_chance, start, count, u)])
 
 
-@inner
-def wounded(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> int:
+@compiled
+def draw_wounds(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> int:
     """Wounds, scores and cause of a battle casualty; returns the number of wounds."""
-    n, _ = _wound_regions(p, o, w, cell, index, key, t)
+    n, _ = _draw_wounds(p, o, w, cell, index, key, t)
     _sort_wounds(o, w, n)
     _wound_conditions(type_row(p, t), p.mechanism, o, w, n, t)
     p.iss, p.niss = severity_scores(o, w, n)
     p.worst_ais = o.wounds[w].ais
     p.condition = o.wounds[w].condition
-    p.cause = _cause(p, unit(words(key, p.incident, OF_INCIDENT, 0)[1]), t)
+    p.cause = _draw_cause(p, to_uniform(words(key, p.incident, OF_INCIDENT, 0)[1]), t)
     p.severity = NONE
     return n
 
 
-@inner
-def wounded_in_brief(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> Any:
+@compiled
+def draw_wounds_briefly(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t: Any) -> Any:
     """As `wounded`, for who needs no diagnoses: scores, and the worst wound in row w; returns the number of wounds."""
-    n, _ = _wound_regions(p, o, w, cell, index, key, t)
+    n, _ = _draw_wounds(p, o, w, cell, index, key, t)
     p.iss, p.niss = severity_scores(o, w, n)
     worst = 0
     for k in range(1, n):
-        if _rank(o.wounds[w + k].region, o.wounds[w + k].ais) > _rank(
+        if _severity_rank(o.wounds[w + k].region, o.wounds[w + k].ais) > _severity_rank(
             o.wounds[w + worst].region, o.wounds[w + worst].ais
         ):
             worst = k
@@ -456,30 +440,30 @@ def wounded_in_brief(p: Any, o: Any, w: Any, cell: Any, index: Any, key: Any, t:
     return n
 
 
-@inner
-def _illness(p: Any, u: Any, v: Any, t: Any) -> int:
+@compiled
+def _draw_illness_table(p: Any, u: Any, v: Any, t: Any) -> int:
     """Which illness table describes a non-battle casualty; sets kind and mechanism."""
     row = type_row(p, t)
-    if p.kind == NBI:
-        p.mechanism = MECHANISM_ACCIDENT
+    if p.kind == CasualtyKind.NBI:
+        p.mechanism = Mechanism.ACCIDENT
         edge = 0.0
         for k in range(4):
             edge += t.environment[k]
             if u < edge:
-                return ILL_HEAT + k
-        return ILL_NBI
-    p.mechanism = MECHANISM_ILLNESS
+                return Illness.HEAT + k
+        return Illness.NBI
+    p.mechanism = Mechanism.ILLNESS
     if v < t.psychological[row]:
-        p.kind = PSYCHOLOGICAL
-        p.mechanism = MECHANISM_PSYCHOLOGICAL
-        return ILL_PSYCHOLOGICAL
+        p.kind = CasualtyKind.PSYCHOLOGICAL
+        p.mechanism = Mechanism.PSYCHOLOGICAL
+        return Illness.PSYCHOLOGICAL
     if v < t.psychological[row] + t.musculoskeletal[row]:
-        return ILL_MUSCULOSKELETAL
-    return ILL_DISEASE
+        return Illness.MUSCULOSKELETAL
+    return Illness.DISEASE
 
 
-@inner
-def ill(p: Any, cell: Any, index: Any, key: Any, t: Any) -> bool:
+@compiled
+def draw_illness(p: Any, cell: Any, index: Any, key: Any, t: Any) -> bool:
     """Condition, cause and true triage of an agent, non-battle, disease or psychological casualty.
 
     Returns whether what is no agent kills without treatment: always T1, with a condition that can.
@@ -489,24 +473,24 @@ def ill(p: Any, cell: Any, index: Any, key: Any, t: Any) -> bool:
     p.niss = 0
     p.worst_ais = 0
     p.severity = NONE
-    if p.kind == AGENT:
-        p.mechanism = MECHANISM_CBRN
-        p.severity = pick(t.agent_severity, 0, 4, unit(a))
+    if p.kind == CasualtyKind.AGENT:
+        p.mechanism = Mechanism.CBRN
+        p.severity = pick_cumulated(t.agent_severity, 0, 4, to_uniform(a))
         course = t.agent_triage[p.severity]
-        illness = ILL_AGENT
+        illness = Illness.AGENT
     else:
-        illness = _illness(p, unit(a), unit(b), t)
-        course = pick(t.category[p.kind - NBI], 0, 4, unit(c))
+        illness = _draw_illness_table(p, to_uniform(a), to_uniform(b), t)
+        course = pick_cumulated(t.category[p.kind - CasualtyKind.NBI], 0, 4, to_uniform(c))
     p.triage = max(1, course)
     start = t.ill_first[illness, course, p.sex]
-    choice = pick(t.ill_chance, start, t.ill_count[illness, course, p.sex], unit(d))
+    choice = pick_cumulated(t.ill_chance, start, t.ill_count[illness, course, p.sex], to_uniform(d))
     p.condition = t.ill_choices[start + choice]
-    p.cause = _cause(p, unit(words(key, cell, index, 1)[0]), t)
+    p.cause = _draw_cause(p, to_uniform(words(key, cell, index, 1)[0]), t)
     return course == 0
 
 
-@inner
-def identify(p: Any, arrival: Any, threshold: Any) -> None:
+@compiled
+def copy_arrival(p: Any, arrival: Any, threshold: Any) -> None:
     """Copies what the arrival fixes into the patient row."""
     p.id_hi = arrival.id_hi
     p.id_lo = arrival.id_lo
@@ -518,11 +502,11 @@ def identify(p: Any, arrival: Any, threshold: Any) -> None:
     p.type = arrival.type
     p.special = arrival.special
     p.kind = arrival.kind
-    p.stream = 0 if arrival.kind <= AGENT else arrival.kind - AGENT
+    p.stream = 0 if arrival.kind <= CasualtyKind.AGENT else arrival.kind - CasualtyKind.AGENT
     p.mascal = 1 if arrival.incident_size >= threshold else 0
 
 
-@entry
+@compiled_entry
 def triage_of_sample(n: int, row: int, key: Any, model: Table, sample: Table) -> Any:
     """True triage categories of n battle casualties of warfare type `row`: counts of T1..T3, shape (3,).
 
@@ -536,32 +520,22 @@ def triage_of_sample(n: int, row: int, key: Any, model: Table, sample: Table) ->
     survival = model[0].survival
     p.type = row
     p.special = NONE
-    p.kind = WOUNDED
+    p.kind = CasualtyKind.WOUNDED
     for i in range(n):
         p.incident = i
-        number, fatal = _wound_regions(p, o, 0, np.uint64(0), i, key, tables)
+        number, fatal = _draw_wounds(p, o, 0, np.uint64(0), i, key, tables)
         if fatal:
             continue
         _sort_wounds(o, 0, number)
         p.iss, p.niss = severity_scores(o, 0, number)
         p.worst_ais = o.wounds[0].ais
         a, b, c, d = words(key, np.uint64(1), i, 0)
-        lethal = unit(a) < survival.lethal[p.niss]
-        minutes = survival.minutes[p.niss] * numeric.exp(survival.sigma[0] * numeric.normal_quantile(unit(b)))
-        if not lethal and p.worst_ais <= 3 and unit(c) < survival.rtd72[p.worst_ais]:
+        lethal = to_uniform(a) < survival.lethal[p.niss]
+        minutes = survival.minutes[p.niss] * numeric.exp(
+            survival.sigma[0] * numeric.normal_quantile(to_uniform(b))
+        )
+        if not lethal and p.worst_ais <= 3 and to_uniform(c) < survival.rtd72[p.worst_ais]:
             continue
-        category = true_triage(p.worst_ais, lethal, minutes, unit(d), survival.triage)
+        category = true_triage(p.worst_ais, lethal, minutes, to_uniform(d), survival.triage)
         counts[category - 1] += 1
     return counts
-
-
-__all__ = [
-    "INJURIES",
-    "PEOPLE",
-    "identify",
-    "ill",
-    "person",
-    "triage_of_sample",
-    "wounded",
-    "wounded_in_brief",
-]

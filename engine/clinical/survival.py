@@ -10,43 +10,17 @@ from typing import Annotated, Any
 import numpy as np
 
 from engine import numeric
-from engine.clinical.casualties import (
-    REGION_ABDOMEN,
-    REGION_EYES,
-    REGION_FACE,
-    REGION_HEAD,
-    REGION_NECK,
-    REGION_THORAX,
-    true_triage,
-    unit,
-)
-from engine.numeric import inner, words
-from engine.tables import (
-    AGENT,
-    NBI,
-    NONE,
-    WOUNDED,
-    Float64,
-    Floats,
-    Int32,
-    Int64,
-    Ints,
-    Row,
-    UInt8,
-    UInt32,
-    UInt64,
-    dtype_of,
-)
+from engine.clinical.casualties import to_uniform, true_triage
+from engine.codes import NONE, CasualtyKind, LethalMechanism, Region
+from engine.numeric import compiled, words
+from engine.tables import Float64, Floats, Int32, Int64, Ints, Row, UInt8, UInt32, UInt64, dtype_of
 
 MINUTE = 60_000.0  # ms
 HOUR = 3_600_000.0
 DAY = 86_400_000.0
 
-TBI, AIRWAY, TENSION, TORSO, JUNCTIONAL, EXTREMITY, BY_AGENT, BY_INJURY, BY_DISEASE = range(9)
-"""Codes of columns.LETHAL_MECHANISMS."""
 
-
-MECHANISMS_OF_DEATH = 9
+LETHAL_MECHANISM_COUNT = 9
 """Number of LETHAL_MECHANISMS."""
 
 
@@ -61,10 +35,10 @@ class SurvivalParameters(Row):
     triage: Annotated[
         Floats, "f8", 2
     ]  # T1 with a life of this many minutes or less; share of worst AIS 2 that needs surgery
-    aid_works: Annotated[Floats, "f8", MECHANISMS_OF_DEATH]
-    aid_rate: Annotated[Floats, "f8", MECHANISMS_OF_DEATH]
-    resuscitation_rate: Annotated[Floats, "f8", MECHANISMS_OF_DEATH]
-    surgery_works: Annotated[Floats, "f8", MECHANISMS_OF_DEATH]
+    aid_works: Annotated[Floats, "f8", LETHAL_MECHANISM_COUNT]
+    aid_rate: Annotated[Floats, "f8", LETHAL_MECHANISM_COUNT]
+    resuscitation_rate: Annotated[Floats, "f8", LETHAL_MECHANISM_COUNT]
+    surgery_works: Annotated[Floats, "f8", LETHAL_MECHANISM_COUNT]
     aid_delay: Annotated[Floats, "f8", 2]  # log of the median in minutes, sigma
     late_penalty: Annotated[Floats, "f8", 2]  # share lost, from which u/T on
     late: Annotated[Floats, "f8", 4]  # probability, NISS scale, maximum, mean in days
@@ -176,7 +150,7 @@ class CasualtyState(Row):
 STATE = dtype_of(CasualtyState)
 
 
-@inner
+@compiled
 def death_time(s: Any) -> float:
     """ms at which the casualty dies if nothing changes; infinity if never."""
     death = s.late
@@ -185,21 +159,21 @@ def death_time(s: Any) -> float:
     return death
 
 
-@inner
-def used(s: Any, t: Any) -> float:
+@compiled
+def clock_at(s: Any, t: Any) -> float:
     """The clock u at time t."""
     return s.used + (t - s.since) * s.rate
 
 
-@inner
+@compiled
 def set_rate(s: Any, t: Any, rate: Any) -> None:
     """From t on the clock runs at `rate`."""
-    s.used = used(s, t)
+    s.used = clock_at(s, t)
     s.since = t
     s.rate = rate
 
 
-@inner
+@compiled
 def set_factor(s: Any, t: Any, factor: Any) -> None:
     """From t on the environment's factor is `factor`; a protective procedure goes on protecting."""
     s.factor = factor
@@ -207,45 +181,57 @@ def set_factor(s: Any, t: Any, factor: Any) -> None:
         set_rate(s, t, s.slowest * factor)
 
 
-@inner
-def slow(s: Any, t: Any, rate: Any) -> None:
+@compiled
+def slow_clock(s: Any, t: Any, rate: Any) -> None:
     """A treatment of this rate comes into force at t."""
     s.slowest = min(s.slowest, rate)
     set_rate(s, t, s.slowest * s.factor)
 
 
-@inner
-def rescue(s: Any, t: Any) -> None:
+@compiled
+def stop_clock(s: Any, t: Any) -> None:
     """What would have killed is stopped at t."""
-    s.used = used(s, t)
+    s.used = clock_at(s, t)
     s.since = t
     s.rate = 0.0
     s.life = math.inf
 
 
-@inner
+@compiled
 def _lognormal(log_median: Any, sigma: Any, u: Any) -> float:
     return numeric.exp(log_median + sigma * numeric.normal_quantile(u))
 
 
-@inner
+@compiled
 def _lethal_mechanism(region: Any, u: Any, t: Any) -> int:
     """What kills, from the region of the worst wound; where that is of eyes or ears, the brain (MODEL section 4)."""
-    if region == REGION_HEAD or (REGION_EYES <= region < REGION_FACE):
-        return TBI
-    if region == REGION_FACE:
-        return AIRWAY
-    if region == REGION_NECK:
-        return AIRWAY if u < t.region_split[0] else JUNCTIONAL
-    if region == REGION_THORAX:
-        return TENSION if u < t.region_split[1] else TORSO
-    if region == REGION_ABDOMEN:
-        return TORSO if u < t.region_split[2] else JUNCTIONAL
-    return EXTREMITY if u < t.region_split[3] else JUNCTIONAL
+    if region == Region.HEAD or (Region.EYES <= region < Region.FACE):
+        return LethalMechanism.TBI
+    if region == Region.FACE:
+        return LethalMechanism.AIRWAY
+    if region == Region.NECK:
+        return LethalMechanism.AIRWAY if u < t.region_split[0] else LethalMechanism.JUNCTIONAL_HAEMORRHAGE
+    if region == Region.THORAX:
+        return (
+            LethalMechanism.TENSION_PNEUMOTHORAX
+            if u < t.region_split[1]
+            else LethalMechanism.TORSO_HAEMORRHAGE
+        )
+    if region == Region.ABDOMEN:
+        return (
+            LethalMechanism.TORSO_HAEMORRHAGE
+            if u < t.region_split[2]
+            else LethalMechanism.JUNCTIONAL_HAEMORRHAGE
+        )
+    return (
+        LethalMechanism.EXTREMITY_HAEMORRHAGE
+        if u < t.region_split[3]
+        else LethalMechanism.JUNCTIONAL_HAEMORRHAGE
+    )
 
 
-@inner
-def begin(s: Any, onset: Any, life: Any, factor: Any) -> None:
+@compiled
+def start_clock(s: Any, onset: Any, life: Any, factor: Any) -> None:
     """Starts the clock at `onset` with a life of `life` ms (infinity: non-lethal)."""
     s.life = life
     s.first_life = life
@@ -259,8 +245,10 @@ def begin(s: Any, onset: Any, life: Any, factor: Any) -> None:
     s.bonus = 0.0
 
 
-@inner
-def fate_of_wounded(p: Any, s: Any, o: Any, w: Any, n: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
+@compiled
+def draw_fate_of_wounded(
+    p: Any, s: Any, o: Any, w: Any, n: Any, cell: Any, index: Any, key: Any, t: Any
+) -> None:
     """Lethality, life, true triage and expected stay of a battle casualty; starts the clock."""
     a, b, c, d = words(key, cell, index, 0)
     e, f, _, _ = words(key, cell, index, 1)
@@ -269,29 +257,29 @@ def fate_of_wounded(p: Any, s: Any, o: Any, w: Any, n: Any, cell: Any, index: An
     if p.worst_ais == 6:
         life = 0.0
     else:
-        if t.clock[0] and unit(a) < t.lethal[p.niss]:
-            life = t.minutes[p.niss] * _lognormal(0.0, t.sigma[0], unit(b)) * MINUTE
-            p.lethal = _lethal_mechanism(o.wounds[w].region, unit(c), t)
+        if t.clock[0] and to_uniform(a) < t.lethal[p.niss]:
+            life = t.minutes[p.niss] * _lognormal(0.0, t.sigma[0], to_uniform(b)) * MINUTE
+            p.lethal = _lethal_mechanism(o.wounds[w].region, to_uniform(c), t)
     lethal = p.lethal != NONE
-    p.triage = true_triage(p.worst_ais, lethal, life / MINUTE, unit(d), t.triage)
+    p.triage = true_triage(p.worst_ais, lethal, life / MINUTE, to_uniform(d), t.triage)
     p.onset = p.time
-    begin(s, np.float64(p.time), life, t.factor[0])
+    start_clock(s, np.float64(p.time), life, t.factor[0])
     s.needs_surgery = 1 if p.triage <= 2 else 0
     for k in range(n):
-        if o.wounds[w + k].region == REGION_HEAD:
+        if o.wounds[w + k].region == Region.HEAD:
             s.head_ais = max(s.head_ais, o.wounds[w + k].ais)
-    if not lethal and p.worst_ais <= 3 and unit(e) < t.rtd72[p.worst_ais]:
+    if not lethal and p.worst_ais <= 3 and to_uniform(e) < t.rtd72[p.worst_ais]:
         s.expects_rtd72 = 1
-        hours = t.rtd72_hours[0] + (t.rtd72_hours[1] - t.rtd72_hours[0]) * unit(f)
+        hours = t.rtd72_hours[0] + (t.rtd72_hours[1] - t.rtd72_hours[0]) * to_uniform(f)
         s.stay_end = p.time + hours * HOUR
     else:
         row = t.stay[min(5, np.int64(p.worst_ais))]
-        within = row[2] + (1.0 - row[2]) * unit(f)
+        within = row[2] + (1.0 - row[2]) * to_uniform(f)
         s.stay_end = p.time + _lognormal(row[0], row[1], within) * DAY
 
 
-@inner
-def fate_of_ill(p: Any, s: Any, kills: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
+@compiled
+def draw_fate_of_ill(p: Any, s: Any, kills: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
     """Lethality, life, symptom onset and expected stay of a casualty without weapon wounds; starts the clock.
 
     `kills`: whether what is no agent kills without treatment.
@@ -300,35 +288,39 @@ def fate_of_ill(p: Any, s: Any, kills: Any, cell: Any, index: Any, key: Any, t: 
     life = math.inf
     p.lethal = NONE
     p.onset = p.time
-    if p.kind == AGENT:
+    if p.kind == CasualtyKind.AGENT:
         row = t.agent[p.severity]
-        if t.clock[0] and unit(a) < row[0]:
-            life = _lognormal(row[1], row[2], unit(b)) * MINUTE
-            p.lethal = BY_AGENT
-        u = unit(c)
+        if t.clock[0] and to_uniform(a) < row[0]:
+            life = _lognormal(row[1], row[2], to_uniform(b)) * MINUTE
+            p.lethal = LethalMechanism.AGENT
+        u = to_uniform(c)
         if u < t.agent_onset[0]:
             hours = t.agent_onset[1 + np.int64(u / t.agent_onset[0] * 4.0)]
             p.onset = p.time + np.int64(hours * HOUR)
     elif t.clock[0] and kills:
-        life = _lognormal(t.dnbi_life[0], t.dnbi_life[1], unit(b)) * MINUTE
-        p.lethal = BY_INJURY if p.kind == NBI else BY_DISEASE
-    begin(s, np.float64(p.onset), life, t.factor[0])
+        life = _lognormal(t.dnbi_life[0], t.dnbi_life[1], to_uniform(b)) * MINUTE
+        p.lethal = (
+            LethalMechanism.NON_BATTLE_INJURY if p.kind == CasualtyKind.NBI else LethalMechanism.DISEASE
+        )
+    start_clock(s, np.float64(p.onset), life, t.factor[0])
     s.needs_surgery = 0
     row = t.category_stay[p.triage]
-    s.stay_end = _lognormal(row[0], row[1], unit(d)) * DAY  # from admission: made absolute at the first door
+    s.stay_end = (
+        _lognormal(row[0], row[1], to_uniform(d)) * DAY
+    )  # from admission: made absolute at the first door
 
 
-@inner
-def late_death(p: Any, s: Any, now: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
+@compiled
+def draw_late_death(p: Any, s: Any, now: Any, cell: Any, index: Any, key: Any, t: Any) -> None:
     """At admission: the late hazard of the severely wounded (sepsis, organ failure), drawn once."""
-    if p.kind != WOUNDED or p.niss < 9 or s.expects_rtd72 or not t.clock[0]:
+    if p.kind != CasualtyKind.WOUNDED or p.niss < 9 or s.expects_rtd72 or not t.clock[0]:
         return
     a, b, _, _ = words(key, cell, index, 2)
-    if unit(a) < t.late[0] * min(p.niss / t.late[1], t.late[2]):
-        s.late = now - numeric.log(unit(b)) * t.late[3] * DAY
+    if to_uniform(a) < t.late[0] * min(p.niss / t.late[1], t.late[2]):
+        s.late = now - numeric.log(to_uniform(b)) * t.late[3] * DAY
 
 
-@inner
+@compiled
 def surgery_success(s: Any, p: Any, t: Any) -> float:
     """Probability that surgery now stops what kills: less for a rescue at the last minute."""
     share = s.used / s.life
@@ -336,18 +328,18 @@ def surgery_success(s: Any, p: Any, t: Any) -> float:
     return t.surgery_works[p.lethal] * (1.0 - t.late_penalty[0] * late)
 
 
-@inner
-def score(p: Any, s: Any, now: Any, t: Any) -> float:
+@compiled
+def health_score(p: Any, s: Any, now: Any, t: Any) -> float:
     """Health score 0..20 at `now` (MODEL section 4; SIMEDIS)."""
     if s.recover_span > 0.0:
         value = 20.0 - (20.0 - s.recover_from) * numeric.exp(
             -t.score[7] * (now - s.recover_at) / s.recover_span
         )
     elif s.life < math.inf:
-        share = min(1.0, used(s, now) / s.life)
+        share = min(1.0, clock_at(s, now) / s.life)
         value = 20.0 * numeric.exp(-numeric.exp(t.score[0] + (t.score[1] - t.score[0]) * share))
     else:
-        niss = np.float64(p.niss) if p.kind == WOUNDED else t.niss_equivalent[p.triage]
+        niss = np.float64(p.niss) if p.kind == CasualtyKind.WOUNDED else t.niss_equivalent[p.triage]
         floor = max(t.score[2], 20.0 - t.score[3] * niss)
         value = floor + (20.0 - floor) * numeric.exp(-(now - p.onset) / (t.score[4] * MINUTE))
     if s.bonus > 0.0:
@@ -356,25 +348,22 @@ def score(p: Any, s: Any, now: Any, t: Any) -> float:
     return min(20.0, max(0.0, value))
 
 
-@inner
+@compiled
 def start_recovery(p: Any, s: Any, now: Any, t: Any) -> None:
     """From now on the score recovers towards 20 over the expected stay."""
-    value = score(p, s, now, t)
+    value = health_score(p, s, now, t)
     s.recover_from = value
     s.recover_at = now
     s.recover_span = max(s.stay_end, now + DAY) - now
     s.bonus = 0.0
 
 
-@inner
+@compiled
 def resuscitation_effect(p: Any, s: Any, now: Any, t: Any) -> None:
     """The passing lift of the score by resuscitation; it does not move the predicted death."""
     if s.recover_span > 0.0:
         return
-    value = score(p, s, now, t)
-    share = min(1.0, used(s, now) / s.life) if s.life < math.inf else 0.0
+    value = health_score(p, s, now, t)
+    share = min(1.0, clock_at(s, now) / s.life) if s.life < math.inf else 0.0
     s.bonus = max(0.0, t.score[5] - value) * (1.0 - share)
     s.bonus_at = now
-
-
-__all__ = ["STATE", "SURVIVAL", "begin", "death_time", "fate_of_ill", "fate_of_wounded"]

@@ -8,7 +8,6 @@ from engine.compile.model import (
     tilted_severity,
 )
 from engine.compile.network import compile_network
-from engine.compile.rows import model
 
 __all__ = [
     "NOTHING",
@@ -16,6 +15,5 @@ __all__ = [
     "battle_triage_report",
     "compile_network",
     "compile_scenario",
-    "model",
     "tilted_severity",
 ]

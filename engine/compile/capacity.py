@@ -10,33 +10,18 @@ from typing import Any
 import numpy as np
 
 from engine.clinical import FRONTS, HOUR, MINUTE
-from engine.compile.rows import floats, ints, model
-from engine.kernel import (
-    CLOSEST,
-    FACILITIES,
-    LEAST_LOADED,
-    POOLS,
-    R_BAY,
-    R_ICU,
-    R_PLACE,
-    R_TABLE,
-    R_TRIAGE,
-    R_WARD,
-    RESOURCES,
-    SPREAD_OUT,
-    UNLIMITED,
-    W_CLOSE,
-    W_HIT,
-    W_HIT_END,
-    W_OPEN,
-    W_VEHICLES_BACK,
-    W_VEHICLES_OUT,
-)
+from engine.codes import RESOURCES, Resource
+from engine.compile.rows import floats, ints, load_parameters
+from engine.kernel import FACILITIES, POOLS, RESOURCE_COUNT, UNLIMITED, DestinationPolicy, WorldEventKind
 from engine.scenario import CATEGORIES, POI, Facility, Link, Scenario
 from scenarios import catalogue
 
 ALL = 0b11111
-POLICIES = {"closest-first": CLOSEST, "spread-out": SPREAD_OUT, "least-loaded": LEAST_LOADED}
+POLICIES = {
+    "closest-first": DestinationPolicy.CLOSEST,
+    "spread-out": DestinationPolicy.SPREAD_OUT,
+    "least-loaded": DestinationPolicy.LEAST_LOADED,
+}
 
 
 def compile_capacity(s: Scenario, order: Sequence[int], minutes: Sequence[float]) -> dict[str, Any]:
@@ -47,14 +32,14 @@ def compile_capacity(s: Scenario, order: Sequence[int], minutes: Sequence[float]
     """
     unlimited = s.routing != "clock"
     index = {f.id: k for k, f in enumerate(s.facilities)}
-    capacity = np.full(FACILITIES * RESOURCES, UNLIMITED, np.int32)
+    capacity = np.full(FACILITIES * RESOURCE_COUNT, UNLIMITED, np.int32)
     for k, f in enumerate(s.facilities):
         if not unlimited:
-            capacity[k * RESOURCES : (k + 1) * RESOURCES] = _capacities(f)
+            capacity[k * RESOURCE_COUNT : (k + 1) * RESOURCE_COUNT] = _capacities(f)
     limited = (capacity < UNLIMITED).astype(np.uint8)
     for k, f in enumerate(s.facilities):
         if f.blood_units is not None and not unlimited:
-            limited[k * RESOURCES + R_BAY] = 1
+            limited[k * RESOURCE_COUNT + Resource.TREATMENT_BAY] = 1
     happenings = [] if unlimited else _happenings(s, index)
     moves = (
         []
@@ -66,7 +51,7 @@ def compile_capacity(s: Scenario, order: Sequence[int], minutes: Sequence[float]
         )
     )
     ways = _ways(s, order, minutes, index, limited, happenings, unlimited)
-    given = model("care")
+    given = load_parameters("care")
     return {
         "facilities": len(s.facilities),
         "capacity": capacity,
@@ -128,28 +113,23 @@ def _capacities(f: Facility) -> list[int]:
     teams = UNLIMITED if f.surgical_teams is None else f.surgical_teams
     if f.shifts:
         teams = max(shift.surgical_teams for shift in f.shifts)
-    found = {
-        R_TRIAGE: f.triage_teams,
-        R_BAY: f.treatment_bays,
-        R_TABLE: min(tables, teams),
-        R_ICU: f.icu_beds,
-        R_WARD: f.ward_beds,
-        R_PLACE: places(f),
-    }
-    return [UNLIMITED if found[k] is None else int(found[k] or 0) for k in range(RESOURCES)]
+    found = {info.resource: getattr(f, info.field) for info in RESOURCES}
+    found[Resource.OPERATING_TABLE] = min(tables, teams)
+    found[Resource.PLACE] = places(f)
+    return [UNLIMITED if found[resource] is None else int(found[resource]) for resource in Resource]
 
 
 def _surge(f: Facility) -> list[int]:
-    added = [0] * RESOURCES
+    added = [0] * RESOURCE_COUNT
     if f.surge and f.ward_beds:
         for k, own, more in (
-            (R_WARD, f.ward_beds, f.surge.ward_beds),
-            (R_ICU, f.icu_beds, f.surge.icu_beds),
-            (R_BAY, f.treatment_bays, f.surge.treatment_bays),
+            (Resource.WARD_BED, f.ward_beds, f.surge.ward_beds),
+            (Resource.ICU_BED, f.icu_beds, f.surge.icu_beds),
+            (Resource.TREATMENT_BAY, f.treatment_bays, f.surge.treatment_bays),
         ):
             added[k] = more if own is not None else 0
         if places(f) < UNLIMITED:
-            added[R_PLACE] = sum(added)
+            added[Resource.PLACE] = sum(added)
     return added
 
 
@@ -200,21 +180,21 @@ def _happenings(s: Scenario, index: dict[str, int]) -> list[tuple[float, int, in
         if e.event == "interdiction":
             pool = pools[str(e.vehicle)]
             number = float(min(e.number or s.vehicles[pool].number, s.vehicles[pool].number))
-            found.append((at, W_VEHICLES_OUT, pool, number, 0.0))
+            found.append((at, WorldEventKind.VEHICLES_OUT, pool, number, 0.0))
             if end is not None:
-                found.append((end, W_VEHICLES_BACK, pool, number, 0.0))
+                found.append((end, WorldEventKind.VEHICLES_BACK, pool, number, 0.0))
             continue
         where = index[str(e.facility)]
         if e.event == "open":
-            found.append((at, W_OPEN, where, 0.0, 0.0))
+            found.append((at, WorldEventKind.OPEN, where, 0.0, 0.0))
         elif e.event in ("close", "move"):
-            found.append((at, W_CLOSE, where, 0.0, 0.0))
+            found.append((at, WorldEventKind.CLOSE, where, 0.0, 0.0))
             if end is not None:
-                found.append((end, W_OPEN, where, 0.0, 0.0))
+                found.append((end, WorldEventKind.OPEN, where, 0.0, 0.0))
         else:
-            found.append((at, W_HIT, where, e.capacity_lost, e.killed))
+            found.append((at, WorldEventKind.HIT, where, e.capacity_lost, e.killed))
             if end is not None:
-                found.append((end, W_HIT_END, where, e.capacity_lost, 0.0))
+                found.append((end, WorldEventKind.HIT_END, where, e.capacity_lost, 0.0))
     return sorted(found)
 
 
@@ -241,9 +221,9 @@ def _ways(
     struck = np.zeros(facilities, np.uint8)
     shut = np.zeros(facilities, np.uint8)
     for _, what, where, _, _ in happenings:
-        if what == W_HIT:
+        if what == WorldEventKind.HIT:
             struck[where] = 1
-        if what in (W_OPEN, W_CLOSE):
+        if what in (WorldEventKind.OPEN, WorldEventKind.CLOSE):
             shut[where] = 1
     way_of = np.full((FACILITIES, FRONTS), -1, np.int32)
     poi_way = np.full(FRONTS, -1, np.int32)
@@ -282,7 +262,7 @@ def _ways(
             allowed = mask | (ALL & ~anywhere)
             rows.append((k, pool, way, ALL if unlimited else allowed))
             limits |= pool >= 0 or bool(shut[target]) or link.batch is not None or allowed != ALL
-            limits |= s.acceptance == "accept" and bool(limited[target * RESOURCES + R_PLACE])
+            limits |= s.acceptance == "accept" and bool(limited[target * RESOURCE_COUNT + Resource.PLACE])
         able = 0
         if len(leading) > 1:
             limits |= s.destination != "closest-first" or s.national_preference
@@ -301,7 +281,7 @@ def _ways(
     return {
         "struck": struck,
         "counted": ints(
-            int(limited[k * RESOURCES + R_PLACE] or s.destination == "least-loaded")
+            int(limited[k * RESOURCE_COUNT + Resource.PLACE] or s.destination == "least-loaded")
             for k in range(facilities)
         ),
         "ways": len(ways),
@@ -416,7 +396,7 @@ def _ahead(
 
         def here(k: int, front: int, known: dict[int, bool]) -> bool:
             if k not in known:
-                own = limited[k * RESOURCES : (k + 1) * RESOURCES].any() or struck[k]
+                own = limited[k * RESOURCE_COUNT : (k + 1) * RESOURCE_COUNT].any() or struck[k]
                 known[k] = bool(own) or beyond(int(way_of[k, front]), front)
             return known[k]
 
@@ -451,6 +431,3 @@ def _pools(s: Scenario, unlimited: bool) -> dict[str, Any]:
 def _key(name: str) -> int:
     """64 bits of a name, so that pools are keyed by name and not by position (MODEL section 7)."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
-
-
-__all__ = ["compile_capacity", "places"]

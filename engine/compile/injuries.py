@@ -7,36 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical import (
-    CARE_COOLING,
-    CARE_FLUIDS,
-    CARE_FRACTURE,
-    CARE_MEDICAL,
-    CARE_MUSCULOSKELETAL,
-    CARE_REWARMING,
-    CARE_SURGICAL,
-    FLAG_AMPUTATION,
-    FLAG_BURN,
-    FLAG_EYE,
-    FLAG_FRACTURE,
-    FLAG_PNEUMOTHORAX,
-    FLAG_VESSEL,
-    ILL_AGENT,
-    ILL_COLD,
-    ILL_CRUSH,
-    ILL_DISEASE,
-    ILL_FALL,
-    ILL_HEAT,
-    ILL_MUSCULOSKELETAL,
-    ILL_NBI,
-    ILL_PSYCHOLOGICAL,
-    ILLNESSES,
-    INJURIES,
-    NATIONS,
-    NATURES,
-    PEOPLE,
-    RANKS,
-)
+from engine.clinical import ILLNESSES, INJURIES, NATIONS, NATURES, PEOPLE, RANKS
+from engine.codes import MECHANISMS, REGIONS, SEXES, SIDED_REGIONS, SIDES, CareNeed, ConditionFlag, Illness
 from engine.compile.rows import (
     STANDARD,
     WEAPONS,
@@ -46,12 +18,12 @@ from engine.compile.rows import (
     filled,
     floats,
     ints,
-    model,
+    load_parameters,
     triage_weights,
 )
 from engine.numeric import interpreted
 from engine.scenario import Scenario, incident_types, mix_of, special_types, start_seconds
-from engine.tables import MECHANISMS, REGIONS, SEXES, SIDED_REGIONS, SIDES, Table
+from engine.tables import Table
 from scenarios import catalogue, tables
 
 
@@ -109,7 +81,7 @@ def compile_people(s: Scenario) -> Table:
     for k, n in enumerate(nations):
         ranks[k, : len(n.ranks)] = cumulated([r.weight for r in n.ranks])
         ages[k, : len(n.ranks)] = [r.min_age for r in n.ranks]
-    body = model("casualties")["person"]
+    body = load_parameters("casualties")["person"]
     return filled(
         PEOPLE,
         nations=shares,
@@ -149,7 +121,7 @@ def _wound_groups(names: Sequence[str]) -> Groups:
             for row, name in enumerate(names):
                 if name in c.types:
                     bound.setdefault((row, *place), []).append((index, c.weight))
-    types = model("casualties")["types"]
+    types = load_parameters("casualties")["types"]
     burnt = {k for k, c in enumerate(catalogue.conditions()) if c.burn or c.immersion}
     groups = Groups((len(names), len(REGIONS), len(WEAPONS), 7, len(SIDES)))
     for row in range(len(names)):
@@ -163,15 +135,15 @@ def _wound_groups(names: Sequence[str]) -> Groups:
 
 
 ILLNESS_OF: dict[tuple[str, str], int] = {
-    ("agent", ""): ILL_AGENT,
-    ("psychological", ""): ILL_PSYCHOLOGICAL,
-    ("nbi", ""): ILL_NBI,
-    ("nbi", "heat"): ILL_HEAT,
-    ("nbi", "cold"): ILL_COLD,
-    ("nbi", "fall"): ILL_FALL,
-    ("nbi", "crush"): ILL_CRUSH,
-    ("disease", ""): ILL_DISEASE,
-    ("disease", "msk"): ILL_MUSCULOSKELETAL,
+    ("agent", ""): Illness.AGENT,
+    ("psychological", ""): Illness.PSYCHOLOGICAL,
+    ("nbi", ""): Illness.NBI,
+    ("nbi", "heat"): Illness.HEAT,
+    ("nbi", "cold"): Illness.COLD,
+    ("nbi", "fall"): Illness.FALL,
+    ("nbi", "crush"): Illness.CRUSH,
+    ("disease", ""): Illness.DISEASE,
+    ("disease", "msk"): Illness.MUSCULOSKELETAL,
 }
 """Illness table by (use, group) of a condition; the group "" stands for all others."""
 
@@ -249,12 +221,12 @@ def _cause_groups(names: Sequence[str]) -> Groups:
 
 def _flags(c: Any) -> int:
     named = {
-        "fracture": FLAG_FRACTURE,
-        "amputation": FLAG_AMPUTATION,
-        "vessel": FLAG_VESSEL,
-        "burn": FLAG_BURN,
-        "eye": FLAG_EYE,
-        "pneumothorax": FLAG_PNEUMOTHORAX,
+        "fracture": ConditionFlag.FRACTURE,
+        "amputation": ConditionFlag.AMPUTATION,
+        "vessel": ConditionFlag.VESSEL,
+        "burn": ConditionFlag.BURN,
+        "eye": ConditionFlag.EYE,
+        "pneumothorax": ConditionFlag.PNEUMOTHORAX,
     }
     return sum(bit for name, bit in named.items() if getattr(c, name))
 
@@ -262,13 +234,13 @@ def _flags(c: Any) -> int:
 def _care_group(c: Any) -> int:
     """What kind of care an illness calls for: a CARE_ code of `engine.clinical.treatments`."""
     if c.code.startswith("M62.82") or c.group == "gastrointestinal":  # rhabdomyolysis is treated with fluids
-        return CARE_FLUIDS
+        return CareNeed.FLUIDS
     if c.use == "nbi" and c.fracture:
-        return CARE_FRACTURE
+        return CareNeed.FRACTURE
     if c.group in ("msk", "fall", "crush"):
-        return CARE_MUSCULOSKELETAL
-    return {"surgical": CARE_SURGICAL, "heat": CARE_COOLING, "cold": CARE_REWARMING}.get(
-        c.group, CARE_MEDICAL
+        return CareNeed.MUSCULOSKELETAL
+    return {"surgical": CareNeed.SURGICAL, "heat": CareNeed.COOLING, "cold": CareNeed.REWARMING}.get(
+        c.group, CareNeed.MEDICAL
     )
 
 
@@ -287,7 +259,7 @@ def _share_of_dnbi(s: Scenario, names: Sequence[str]) -> tuple[list[float], list
     So that of all DNBI the published shares are psychological and musculoskeletal; non-battle injuries count as the
     latter (Belmont 2010).
     """
-    dnbi = model("casualties")["dnbi"]
+    dnbi = load_parameters("casualties")["dnbi"]
     cells = mix_of(s)
     psychological, musculoskeletal = [], []
     for name in names:
@@ -307,7 +279,7 @@ def _share_of_dnbi(s: Scenario, names: Sequence[str]) -> tuple[list[float], list
 
 def _agent(s: Scenario) -> tuple[list[float], list[int]]:
     """Shares of the agent's severities and their true categories; an author's triage of disease re-weights them."""
-    agent = model("casualties")["agent"]
+    agent = load_parameters("casualties")["agent"]
     shares, triage = list(agent["severity"]), list(agent["triage"])
     wanted = triage_weights(s, "disease")
     if wanted:
@@ -328,7 +300,7 @@ def _courses(lethal: float, triage: Sequence[float]) -> list[float]:
 
 def compile_injuries(s: Scenario) -> Table:
     """Tables of wounds and illnesses for a resolved scenario, before any tilt of the severity."""
-    given = model("casualties")
+    given = load_parameters("casualties")
     names = incident_types(s)
     types = [given["types"][name] for name in names]
     override = s.survival

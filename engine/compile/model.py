@@ -96,6 +96,3 @@ def battle_triage_report(s: Scenario) -> dict[str, list[float]]:
     """By warfare type: the shares of T1..T3 that come out among the admitted battle casualties."""
     m = compile_scenario(s, 0, 0)
     return {name: triage_shares(m, row) for name, row in _type_rows(s).items()}
-
-
-__all__ = ["battle_triage_report", "compile_scenario"]

@@ -15,7 +15,7 @@ from engine.compile.rows import (
     filled,
     floats,
     ints,
-    model,
+    load_parameters,
     triage_weights,
 )
 from engine.kernel import CARE, NETWORK, TRANSITIONS
@@ -118,7 +118,7 @@ def compile_network(s: Scenario) -> Table:
 
 def compile_care(s: Scenario) -> Table:
     """Service times, triage and request."""
-    given = model("care")
+    given = load_parameters("care")
     right = given["triage"]["right"]
     variation = given["surgery"]["variation"]
     variance = interpreted.log(1.0 + variation * variation)

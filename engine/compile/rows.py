@@ -21,7 +21,7 @@ STANDARD = "standard"
 
 
 @cache
-def model(name: str) -> dict[str, Any]:
+def load_parameters(name: str) -> dict[str, Any]:
     """The model constants of scenarios/data/model/NAME.toml."""
     return tomllib.loads(files("scenarios").joinpath("data", "model", f"{name}.toml").read_text("utf-8"))
 

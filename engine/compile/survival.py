@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.clinical import SURVIVAL
-from engine.compile.rows import filled, floats, model, normal_cdf
+from engine.compile.rows import filled, floats, load_parameters, normal_cdf
 from engine.numeric import interpreted
 from engine.scenario import Scenario
 from engine.tables import Table
@@ -12,12 +12,16 @@ from scenarios import tables
 
 def _clock_factor(s: Scenario) -> float:
     """Product of the environment's factors on the survival clock."""
-    return float(model("survival")["clock_factors"]["cold"]) if "extreme_cold" in s.environment else 1.0
+    return (
+        float(load_parameters("survival")["clock_factors"]["cold"])
+        if "extreme_cold" in s.environment
+        else 1.0
+    )
 
 
 def _lethal_tables() -> tuple[list[float], list[float]]:
     """(probability of being lethal if untreated, median life in minutes) by NISS 0..75."""
-    given = model("survival")["lethality"]
+    given = load_parameters("survival")["lethality"]
     probability, minutes = [], []
     for niss in range(76):
         x = (niss - given["midpoint_niss"]) / given["scale_niss"]
@@ -28,7 +32,7 @@ def _lethal_tables() -> tuple[list[float], list[float]]:
 
 def _stays() -> tuple[list[list[float]], list[list[float]]]:
     """(by worst AIS: log median days, sigma, share below 72 h; by category: log median days, sigma)."""
-    given = model("survival")["stay"]
+    given = load_parameters("survival")["stay"]
     wounded = []
     for days in given["wounded_median_days"]:
         sigma = given["wounded_sigma"]
@@ -51,8 +55,8 @@ def _agent_onset() -> list[float]:
 
 def compile_survival(s: Scenario) -> Table:
     """Parameters of the survival clock for a resolved scenario."""
-    given, own = model("survival"), s.survival
-    casualties = model("casualties")
+    given, own = load_parameters("survival"), s.survival
+    casualties = load_parameters("casualties")
     probability, minutes = _lethal_tables()
     wounded_stay, category_stay = _stays()
     treat, agent, dnbi = given["treatment"], given["treatment"]["agent"], given["treatment"]["dnbi"]

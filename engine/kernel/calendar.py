@@ -11,17 +11,17 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from engine.numeric import inner
+from engine.numeric import compiled
 from engine.tables import Float64, Int32, Int64, Ints, Row, Rows, dtype_of
 
-ENTRIES = 1 << 21
+MAX_ENTRIES = 1 << 21
 """Of each tier at the most."""
 BUCKETS = 1 << 12
 """Of the ring; a power of two."""
 MINUTE = 60_000.0
 NARROWEST, WIDEST = 1.0, 60.0 * MINUTE
 """ms of a bucket."""
-EVENTS_EACH = 12.0
+ENTRIES_PER_CASUALTY = 12.0
 """Entries of one casualty, more or less: a bucket is made for one entry."""
 
 
@@ -45,7 +45,7 @@ class ListedEntry(CalendarEntry):
 
 LISTED = dtype_of(ListedEntry)
 
-FRONT, FAR = 0, ENTRIES
+FRONT, FAR = 0, MAX_ENTRIES
 """Where the two heaps begin."""
 
 
@@ -62,16 +62,16 @@ class Calendar(Row):
     free: Int32  # of `listed`
     used: Int32
     bucket: Annotated[Ints, "i4", BUCKETS]  # first entry in `listed`; -1 none
-    listed: Annotated[Rows[ListedEntry], ENTRIES]
+    listed: Annotated[Rows[ListedEntry], MAX_ENTRIES]
     heap: Annotated[
-        Rows[CalendarEntry], 2 * ENTRIES
+        Rows[CalendarEntry], 2 * MAX_ENTRIES
     ]  # two heaps: the front from FRONT on, the far from FAR on
 
 
 CALENDAR = dtype_of(Calendar)
 
 
-def set_up(calendar: Any) -> None:
+def initialise(calendar: Any) -> None:
     """Make a zeroed CALENDAR an empty one."""
     calendar["width"] = MINUTE
     calendar["rate"] = 1.0 / MINUTE
@@ -79,7 +79,7 @@ def set_up(calendar: Any) -> None:
     calendar["free"] = -1
 
 
-@inner
+@compiled
 def _push(c: Any, base: Any, size: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
     """Enter at the end of the heap from `base` on, in which every entry has four below it, `size` entries so far."""
     k = np.int64(size)
@@ -101,7 +101,7 @@ def _push(c: Any, base: Any, size: Any, at: Any, tie: Any, what: Any, version: A
     row.version = version
 
 
-@inner
+@compiled
 def _pop(c: Any, base: Any, n: Any) -> None:
     """Take the first entry out of a heap that has `n` entries afterwards."""
     if n <= 0:
@@ -142,12 +142,12 @@ def _pop(c: Any, base: Any, n: Any) -> None:
     row.version = version
 
 
-@inner
+@compiled
 def enter(c: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
     """Enter something that happens at `at`, finite ms."""
     number = np.int64(at * c.rate)
     if number <= c.current:
-        if c.in_front >= ENTRIES - 1:
+        if c.in_front >= MAX_ENTRIES - 1:
             c.overflow = 1
             return
         _push(c, FRONT, c.in_front, at, tie, what, version)
@@ -158,7 +158,7 @@ def enter(c: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
             c.free = c.listed[k].next
         else:
             k = c.used
-            if k >= ENTRIES:
+            if k >= MAX_ENTRIES:
                 c.overflow = 1
                 return
             c.used = k + 1
@@ -172,15 +172,15 @@ def enter(c: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
         c.bucket[place] = k
         c.in_ring += 1
     else:
-        if c.in_far >= ENTRIES - 1:
+        if c.in_far >= MAX_ENTRIES - 1:
             c.overflow = 1
             return
         _push(c, FAR, c.in_far, at, tie, what, version)
         c.in_far += 1
 
 
-@inner
-def _nearer(c: Any) -> None:
+@compiled
+def _move_far_to_ring(c: Any) -> None:
     """What lay beyond the ring and no longer does comes into it."""
     while c.in_far > 0:
         first = c.heap[FAR]
@@ -195,8 +195,8 @@ def _nearer(c: Any) -> None:
         enter(c, at, tie, what, version)
 
 
-@inner
-def _open_bucket(c: Any) -> None:
+@compiled
+def _move_bucket_to_front(c: Any) -> None:
     """The entries of the current bucket come to the front."""
     place = c.current & (BUCKETS - 1)
     k = np.int64(c.bucket[place])
@@ -212,33 +212,33 @@ def _open_bucket(c: Any) -> None:
         k = after
 
 
-@inner
+@compiled
 def next_time(c: Any) -> float:
     """ms of the first entry, which is c.heap[FRONT] from now on; infinity: there is none."""
     while c.in_front == 0:
         if c.in_ring > 0:
             c.current += 1
-            _nearer(c)
-            _open_bucket(c)
+            _move_far_to_ring(c)
+            _move_bucket_to_front(c)
         elif c.in_far > 0:
             c.current = np.int64(c.heap[FAR].at * c.rate)
-            _nearer(c)
+            _move_far_to_ring(c)
         else:
             return math.inf
     return np.float64(c.heap[FRONT].at)
 
 
-@inner
+@compiled
 def take_first(c: Any) -> None:
     """Remove the first entry; `next_time` has been asked."""
     c.in_front -= 1
     _pop(c, FRONT, c.in_front)
 
 
-@inner
-def suit(c: Any, interval: Any, now: Any) -> None:
+@compiled
+def adjust_bucket_width(c: Any, interval: Any, now: Any) -> None:
     """At `now`, ms: choose the width of the buckets for a casualty every `interval` ms, if it is far from suiting."""
-    width = min(WIDEST, max(NARROWEST, interval / EVENTS_EACH))
+    width = min(WIDEST, max(NARROWEST, interval / ENTRIES_PER_CASUALTY))
     if 0.25 < width / c.width < 4.0:
         return
     for place in range(BUCKETS):
@@ -247,7 +247,7 @@ def suit(c: Any, interval: Any, now: Any) -> None:
         while k >= 0:
             row = c.listed[k]
             after = np.int64(row.next)
-            if c.in_far >= ENTRIES - 1:
+            if c.in_far >= MAX_ENTRIES - 1:
                 c.overflow = 1
                 return
             _push(c, FAR, c.in_far, row.at, row.tie, row.what, row.version)
@@ -258,7 +258,7 @@ def suit(c: Any, interval: Any, now: Any) -> None:
     c.in_ring = 0
     for j in range(c.in_front):
         row = c.heap[FRONT + j]
-        if c.in_far >= ENTRIES - 1:
+        if c.in_far >= MAX_ENTRIES - 1:
             c.overflow = 1
             return
         _push(c, FAR, c.in_far, row.at, row.tie, row.what, row.version)
@@ -267,7 +267,4 @@ def suit(c: Any, interval: Any, now: Any) -> None:
     c.width = width
     c.rate = 1.0 / width
     c.current = np.int64(now * c.rate)
-    _nearer(c)
-
-
-__all__ = ["CALENDAR", "ENTRIES", "enter", "next_time", "set_up", "suit", "take_first"]
+    _move_far_to_ring(c)

@@ -2,41 +2,26 @@
 
 from typing import Annotated, Any
 
-from engine.clinical import FRONTS, MINUTE, TYPES, InjuryTables, PeopleTables, SurvivalParameters, unit
-from engine.numeric import TRIANGULAR, continuous, inner, words
+from engine.clinical import FRONTS, MINUTE, TYPES, InjuryTables, PeopleTables, SurvivalParameters, to_uniform
+from engine.codes import DrawPurpose
+from engine.kernel.codes import MatrixOutcome
+from engine.numeric import TRIANGULAR, compiled, continuous, words
 from engine.tables import Float64, Floats, Int32, Int64, Ints, Row, UInt8, dtype_of
 
 PURPOSES = ("care", "injury", "person", "survival", "travel", "vehicles")
 """Purposes of the random streams: Model.keys holds their keys in this order."""
-Z_INJURY, Z_PERSON, Z_SURVIVAL, Z_TRAVEL, Z_VEHICLES = (
-    1,
-    2,
-    3,
-    4,
-    5,
-)  # Z_CARE, 0, belongs to engine.clinical.treatments
+# Z_CARE, 0, belongs to engine.clinical.treatments
 
-OUT_DEAD, OUT_RETURNED = 5, 6
-"""Outcomes of a place under transition-matrix routing; 1..4 are the roles to go to."""
 
 FACILITIES, LINKS = 1000, 4000
 WAYS, CANDIDATES, POOLS, WORLD_EVENTS, SHIFT_CHANGES = 4000, 8000, 1000, 2000, 16
 """The most that a network may have."""
 
-R_TRIAGE, R_BAY, R_TABLE, R_ICU, R_WARD, R_PLACE = range(6)
-RESOURCES = 6
+
+RESOURCE_COUNT = 6
 """Resources of a facility; resource r of facility f is number f * RESOURCES + r everywhere."""
 
 UNLIMITED = 1 << 30
-
-S_TRIAGE_TIME, S_CARE_TIME, S_RESUS_TIME, S_SURGERY_TIME, S_ICU_TIME = range(5)
-"""Service times that a facility may set."""
-
-CLOSEST, SPREAD_OUT, LEAST_LOADED = range(3)
-"""Destination policies."""
-
-W_OPEN, W_CLOSE, W_HIT, W_HIT_END, W_VEHICLES_OUT, W_VEHICLES_BACK = range(6)
-"""What happens in the world. `value`: share of capacity lost, or vehicles; `killed`: probability of a hit."""
 
 
 class Network(Row):
@@ -59,15 +44,15 @@ class Network(Row):
     delay: Annotated[Floats, "f8", LINKS]  # minutes added
     # resources
     facilities: Int64
-    capacity: Annotated[Ints, "i4", FACILITIES * RESOURCES]  # UNLIMITED where not finite
-    finite: Annotated[Ints, "u1", FACILITIES * RESOURCES]
+    capacity: Annotated[Ints, "i4", FACILITIES * RESOURCE_COUNT]  # UNLIMITED where not finite
+    finite: Annotated[Ints, "u1", FACILITIES * RESOURCE_COUNT]
     tables: Annotated[Ints, "i4", FACILITIES]  # operating tables, teams apart
     teams: Annotated[
         Ints, "i4", (FACILITIES, SHIFT_CHANGES)
     ]  # surgical teams from each change of the roster on
     shift: Annotated[Floats, "f8", (FACILITIES, SHIFT_CHANGES)]  # ms of the day of the changes
     shifts: Annotated[Ints, "i4", FACILITIES]
-    surge: Annotated[Ints, "i4", (FACILITIES, RESOURCES)]  # added by surge
+    surge: Annotated[Ints, "i4", (FACILITIES, RESOURCE_COUNT)]  # added by surge
     surge_trigger: Annotated[Ints, "i4", FACILITIES]  # ward beds in use; UNLIMITED without surge
     surge_delay: Annotated[Floats, "f8", FACILITIES]  # ms
     blood: Annotated[Ints, "i8", FACILITIES]  # units in stock; -1 no limit
@@ -200,14 +185,14 @@ class Model(Row):
 MODEL = dtype_of(Model)
 
 
-@inner
+@compiled
 def triangular(u: Any, table: Any) -> float:
     """Inverse distribution function of the triangular distribution (low, mode, high)."""
     return continuous(TRIANGULAR, table[0], table[1], table[2], u)
 
 
-@inner
-def farther(link: Any, at: Any, m: Any) -> float:
+@compiled
+def relocation_factor(link: Any, at: Any, m: Any) -> float:
     """Factor on the travel time of a link by the moves of facilities until `at`, ms."""
     net = m.network
     factor = 1.0
@@ -219,21 +204,21 @@ def farther(link: Any, at: Any, m: Any) -> float:
     return factor
 
 
-@inner
-def leg_time(link: Any, leg: Any, at: Any, m: Any, who: Any) -> float:
+@compiled
+def draw_leg_time(link: Any, leg: Any, at: Any, m: Any, who: Any) -> float:
     """ms on a link for who sets off at `at`, by the patient's own draw for the leg (MODEL section 7: keyed patient,
     leg).
     """
-    u = unit(words(m.keys[Z_TRAVEL], who[0], who[1], leg)[0])
+    u = to_uniform(words(m.keys[DrawPurpose.TRAVEL], who[0], who[1], leg)[0])
     net = m.network
     minutes = continuous(net.kind[link], net.travel[link, 0], net.travel[link, 1], net.travel[link, 2], u)
     if net.moves > 0:
-        minutes *= farther(link, at, m)
+        minutes *= relocation_factor(link, at, m)
     return max(1000.0, (minutes * net.slowdown[link] + net.delay[link]) * MINUTE)
 
 
-@inner
-def service(m: Any, facility: Any, which: Any, table: Any, u: Any) -> float:
+@compiled
+def draw_service_time(m: Any, facility: Any, which: Any, table: Any, u: Any) -> float:
     """Minutes of a service: the facility's own distribution, else triangular by `table`."""
     kind = m.network.service_kind[facility, which]
     if kind < 0:
@@ -242,15 +227,15 @@ def service(m: Any, facility: Any, which: Any, table: Any, u: Any) -> float:
     return continuous(kind, own[0], own[1], own[2], u)
 
 
-@inner
-def way_time(s: Any, front: Any, goal: Any, link: Any, m: Any, who: Any) -> float:
+@compiled
+def draw_route_time(s: Any, front: Any, goal: Any, link: Any, m: Any, who: Any) -> float:
     """ms along the network from `link` on to facility `goal`, passing those between without a stop: under
     transition-matrix routing, where nothing moves.
     """
     total = 0.0
     leg = s.leg
     while True:
-        total += leg_time(link, leg, 0.0, m, who)
+        total += draw_leg_time(link, leg, 0.0, m, who)
         here = m.network.destination[link]
         link = m.network.next_link[here, front]
         leg += 1
@@ -258,13 +243,13 @@ def way_time(s: Any, front: Any, goal: Any, link: Any, m: Any, who: Any) -> floa
             return total
 
 
-@inner
-def draw_outcome(p: Any, s: Any, place: Any, m: Any, who: Any) -> None:
+@compiled
+def draw_matrix_outcome(p: Any, s: Any, place: Any, m: Any, who: Any) -> None:
     """Transition-matrix routing: what happens at a place (0: POI, else the role) is drawn by triage category."""
-    u = unit(words(m.keys[Z_SURVIVAL], who[0], who[1], 8 + place)[0])
+    u = to_uniform(words(m.keys[DrawPurpose.SURVIVAL], who[0], who[1], 8 + place)[0])
     outcome = 1
-    while outcome < OUT_RETURNED and u >= m.transitions.cumulated[place, p.triage, outcome]:
+    while outcome < MatrixOutcome.RETURNED and u >= m.transitions.cumulated[place, p.triage, outcome]:
         outcome += 1
     if outcome <= 4 and m.transitions.facility[p.front, outcome] < 0:
-        outcome = OUT_RETURNED  # the network has no such role: treated here
+        outcome = MatrixOutcome.RETURNED  # the network has no such role: treated here
     s.outcome = outcome

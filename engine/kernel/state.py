@@ -10,43 +10,20 @@ from typing import Annotated, Any
 import numpy as np
 
 from engine.clinical import FRONTS, CasualtyState
-from engine.kernel.calendar import Calendar, enter, set_up
-from engine.kernel.parameters import CANDIDATES, FACILITIES, POOLS, RESOURCES, WAYS
-from engine.numeric import inner
+from engine.kernel.calendar import Calendar, enter, initialise
+from engine.kernel.codes import KernelExit
+from engine.kernel.parameters import CANDIDATES, FACILITIES, POOLS, RESOURCE_COUNT, WAYS
+from engine.numeric import compiled
 from engine.tables import SLOTS, Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, dtype_of
 
-JOURNAL = 1 << 23
+MAX_DECISIONS = 1 << 23
 SAMPLE_ROWS = 50_000
 """Rows of the time series; the interval is chosen so that they suffice."""
 
-RESOURCES_IN_ALL = FACILITIES * RESOURCES
-LINES = RESOURCES_IN_ALL + WAYS
+ALL_RESOURCES = FACILITIES * RESOURCE_COUNT
+QUEUES = ALL_RESOURCES + WAYS
 """Waiting lines: one for each resource, then one for each way of transport."""
-CATEGORIES = 5
-
-(
-    K_WORLD,
-    K_ROSTER,
-    K_RETURN,
-    K_RELEASE,
-    K_PICK_UP,
-    K_PATIENT,
-    K_LIFT,
-    K_RESUPPLY,
-    K_SURGE,
-    K_WAKE,
-    K_SAMPLE,
-) = range(11)
-"""Kinds of entries in the calendar, in the order in which ties are broken: `tie` is kind << 48 plus an order. `what` is
-the slot of a patient, the resource, candidate, pool, facility or way."""
-
-J_GRANT, J_RIDE, J_TIME, J_BUMPED, J_KILLED, J_REQUEUED = range(6)
-"""Entries of a patient's journal: what others decided. The value of J_RIDE is the candidate; two J_TIME follow it,
-departure and arrival. J_GRANT's value has the bits of `contention`."""
-
-RUNNING, FULL, HUNGRY, OVER, HORIZON, STUCK, CROWDED, BROKEN = range(8)
-"""Why the kernel returned: time to look up, chunk full, wants arrivals, done, horizon reached, deadlock, tables full,
-a contradiction."""
+CATEGORY_COUNT = 5
 
 
 class DecisionRow(Row):
@@ -58,7 +35,7 @@ class DecisionRow(Row):
     next: Int32
 
 
-NOTE = dtype_of(DecisionRow)
+DECISION = dtype_of(DecisionRow)
 
 
 class ResourceSample(Row):
@@ -109,16 +86,16 @@ class KernelState(Row):
     # journal
     free_note: Int32
     used_notes: Int32
-    notes: Annotated[Rows[DecisionRow], JOURNAL]
+    notes: Annotated[Rows[DecisionRow], MAX_DECISIONS]
     # waiting lines
-    first: Annotated[Ints, "i4", (LINES, CATEGORIES)]
-    last: Annotated[Ints, "i4", (LINES, CATEGORIES)]
-    waiting: Annotated[Ints, "i4", LINES]
-    waiting_as: Annotated[Ints, "i4", (LINES, CATEGORIES)]  # of them, by category
+    first: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
+    last: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
+    waiting: Annotated[Ints, "i4", QUEUES]
+    waiting_as: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]  # of them, by category
     # resources
-    capacity: Annotated[Ints, "i4", RESOURCES_IN_ALL]  # now
-    in_use: Annotated[Ints, "i4", RESOURCES_IN_ALL]
-    lost: Annotated[Ints, "i4", RESOURCES_IN_ALL]  # by hits
+    capacity: Annotated[Ints, "i4", ALL_RESOURCES]  # now
+    in_use: Annotated[Ints, "i4", ALL_RESOURCES]
+    lost: Annotated[Ints, "i4", ALL_RESOURCES]  # by hits
     teams: Annotated[Ints, "i4", FACILITIES]
     surge_open: Annotated[Ints, "u1", FACILITIES]
     surge_coming: Annotated[Ints, "u1", FACILITIES]
@@ -126,26 +103,26 @@ class KernelState(Row):
     inside: Annotated[Ints, "i4", FACILITIES]  # and on the way
     blood: Annotated[Ints, "i8", FACILITIES]
     serving: Annotated[
-        Ints, "i4", (RESOURCES_IN_ALL, CATEGORIES)
+        Ints, "i4", (ALL_RESOURCES, CATEGORY_COUNT)
     ]  # bumping: those in treatment bays, latest first
     # releases of resources, then returns of vehicles, at times that are known and nobody waits for; in `notes`
-    promised_first: Annotated[Ints, "i4", RESOURCES_IN_ALL + POOLS]  # -1: none
-    promised_last: Annotated[Ints, "i4", RESOURCES_IN_ALL + POOLS]
+    promised_first: Annotated[Ints, "i4", ALL_RESOURCES + POOLS]  # -1: none
+    promised_last: Annotated[Ints, "i4", ALL_RESOURCES + POOLS]
     # statistics of resources and ways
-    touched: Annotated[Floats, "f8", LINES]
-    used_area: Annotated[Floats, "f8", RESOURCES_IN_ALL]
-    capacity_area: Annotated[Floats, "f8", RESOURCES_IN_ALL]
-    queue_area: Annotated[Floats, "f8", LINES]
-    max_queue: Annotated[Ints, "i8", LINES]
-    max_used: Annotated[Ints, "i8", RESOURCES_IN_ALL]
-    served: Annotated[Ints, "i8", RESOURCES_IN_ALL]
-    wait_sum: Annotated[Floats, "f8", (LINES, CATEGORIES)]
-    wait_count: Annotated[Ints, "i8", (LINES, CATEGORIES)]
-    blocked: Annotated[Floats, "f8", RESOURCES_IN_ALL]
-    stay_sum: Annotated[Floats, "f8", RESOURCES_IN_ALL]  # ms held, as the holders tell it
-    died_waiting: Annotated[Ints, "i8", LINES]
-    sampled_used: Annotated[Floats, "f8", RESOURCES_IN_ALL]  # areas at the last sample
-    sampled_queue: Annotated[Floats, "f8", RESOURCES_IN_ALL]
+    touched: Annotated[Floats, "f8", QUEUES]
+    used_area: Annotated[Floats, "f8", ALL_RESOURCES]
+    capacity_area: Annotated[Floats, "f8", ALL_RESOURCES]
+    queue_area: Annotated[Floats, "f8", QUEUES]
+    max_queue: Annotated[Ints, "i8", QUEUES]
+    max_used: Annotated[Ints, "i8", ALL_RESOURCES]
+    served: Annotated[Ints, "i8", ALL_RESOURCES]
+    wait_sum: Annotated[Floats, "f8", (QUEUES, CATEGORY_COUNT)]
+    wait_count: Annotated[Ints, "i8", (QUEUES, CATEGORY_COUNT)]
+    blocked: Annotated[Floats, "f8", ALL_RESOURCES]
+    stay_sum: Annotated[Floats, "f8", ALL_RESOURCES]  # ms held, as the holders tell it
+    died_waiting: Annotated[Ints, "i8", QUEUES]
+    sampled_used: Annotated[Floats, "f8", ALL_RESOURCES]  # areas at the last sample
+    sampled_queue: Annotated[Floats, "f8", ALL_RESOURCES]
     sampled_at: Float64
     samples: Int64
     sample: Annotated[Rows[ResourceSample], SAMPLE_ROWS]
@@ -157,7 +134,7 @@ class KernelState(Row):
     # vehicles
     idle: Annotated[Ints, "i4", POOLS]  # negative: vehicles out of use that have yet to come home
     coming: Annotated[
-        Ints, "i4", (WAYS, CATEGORIES)
+        Ints, "i4", (WAYS, CATEGORY_COUNT)
     ]  # room for a category in the vehicles under way to a place
     coming_by: Annotated[Ints, "i4", CANDIDATES]  # litters of the vehicles under way for a candidate
     picked: Int64  # candidate by which the one found by `transport` would go
@@ -179,13 +156,13 @@ class KernelState(Row):
     blame: Int64  # order of the arrival whose record contradicts the flow
 
 
-WORLD = dtype_of(KernelState)
+KERNEL_STATE = dtype_of(KernelState)
 
 
-def new_world() -> Any:
+def new_kernel_state() -> Any:
     """An empty world: one row of WORLD."""
-    w = np.zeros(1, WORLD)
-    set_up(w["calendar"])
+    w = np.zeros(1, KERNEL_STATE)
+    initialise(w["calendar"])
     w["first"] = -1
     w["last"] = -1
     w["serving"] = -1
@@ -197,13 +174,13 @@ def new_world() -> Any:
     return w
 
 
-@inner
+@compiled
 def schedule(w: Any, at: Any, kind: Any, order: Any, what: Any, version: Any) -> None:
     """Enter something in the calendar."""
     enter(w.calendar, at, (np.int64(kind) << np.int64(48)) + np.int64(order), what, version)
 
 
-@inner
+@compiled
 def new_slot(w: Any) -> Any:
     """A free slot; -1 when there is none left."""
     slot = w.free_slot
@@ -212,7 +189,7 @@ def new_slot(w: Any) -> Any:
     else:
         slot = w.used_slots
         if slot >= SLOTS:
-            w.status = CROWDED
+            w.status = KernelExit.TABLES_FULL
             return np.int64(-1)
         w.used_slots += 1
     w.open += 1
@@ -220,7 +197,7 @@ def new_slot(w: Any) -> Any:
     return np.int64(slot)
 
 
-@inner
+@compiled
 def free_slot(w: Any, slot: Any) -> None:
     """Give back a slot and its journal."""
     s = w.states[slot]
@@ -235,25 +212,25 @@ def free_slot(w: Any, slot: Any) -> None:
     w.open -= 1
 
 
-@inner
-def new_note(w: Any) -> Any:
+@compiled
+def new_decision(w: Any) -> Any:
     """A free row of the journals; -1 when there is none left."""
     k = w.free_note
     if k >= 0:
         w.free_note = w.notes[k].next
     else:
         k = w.used_notes
-        if k >= JOURNAL:
-            w.status = CROWDED
+        if k >= MAX_DECISIONS:
+            w.status = KernelExit.TABLES_FULL
             return np.int64(-1)
         w.used_notes += 1
     return np.int64(k)
 
 
-@inner
-def keep_promise(w: Any, p: Any, at: Any) -> None:
+@compiled
+def add_pending_release(w: Any, p: Any, at: Any) -> None:
     """Something of `p` (a resource, or RESOURCES_IN_ALL plus a pool) will be free at `at`, and nobody waits for it."""
-    k = new_note(w)
+    k = new_decision(w)
     if k < 0:
         return
     w.notes[k].at = at
@@ -277,15 +254,15 @@ def keep_promise(w: Any, p: Any, at: Any) -> None:
         w.notes[before].next = k
 
 
-@inner
-def promised_until(w: Any, p: Any) -> float:
+@compiled
+def next_pending_release(w: Any, p: Any) -> float:
     """When the next of `p` will be free; infinity: none is promised."""
     k = w.promised_first[p]
     return w.notes[k].at if k >= 0 else math.inf
 
 
-@inner
-def take_promise(w: Any, p: Any) -> float:
+@compiled
+def pop_pending_release(w: Any, p: Any) -> float:
     """Takes the first promise of `p` off its list; returns its time."""
     k = w.promised_first[p]
     w.promised_first[p] = w.notes[k].next
@@ -294,12 +271,12 @@ def take_promise(w: Any, p: Any) -> float:
     return np.float64(w.notes[k].at)
 
 
-@inner
-def note(w: Any, s: Any, at: Any, code: Any, value: Any) -> None:
+@compiled
+def log_decision(w: Any, s: Any, at: Any, code: Any, value: Any) -> None:
     """Append to the journal of a patient, if the record will be told."""
     if not w.told:
         return
-    k = new_note(w)
+    k = new_decision(w)
     if k < 0:
         return
     row = w.notes[k]
@@ -312,6 +289,3 @@ def note(w: Any, s: Any, at: Any, code: Any, value: Any) -> None:
     else:
         w.notes[s.journal_end].next = k
     s.journal_end = k
-
-
-__all__ = ["SAMPLE", "WORLD", "new_world"]

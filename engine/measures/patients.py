@@ -4,20 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.codes import EVENTS, OUTCOMES, STREAMS, TREATMENTS, WAITING_FOR, Outcome
 from engine.scenario import Scenario
-from engine.tables import (
-    DIED_NONBATTLE,
-    DOW,
-    EVENTS,
-    KIA,
-    RTD,
-    STATUSES,
-    STREAMS,
-    TREATMENTS,
-    WAITING_FOR,
-    Chunk,
-    Table,
-)
+from engine.tables import Chunk, Table
 
 MINUTE = 60_000
 DAY = 86_400_000
@@ -45,7 +34,7 @@ NOTHING = "nothing"
 """In place of one of WAITING_FOR: the dead who waited for nothing, because something was being done."""
 
 _ROLES = 5
-_DEAD = np.isin(np.arange(256), (KIA, DOW, DIED_NONBATTLE))  # by status
+_DEAD = np.isin(np.arange(256), (Outcome.KIA, Outcome.DOW, Outcome.DIED_NONBATTLE))  # by status
 _LITTER = np.isin(np.arange(256), LITTER_TRIAGE)  # by triage category
 _DEPARTED, _TRANSFUSION = EVENTS.index("departed"), TREATMENTS.index("blood_transfusion")
 
@@ -58,8 +47,8 @@ class Measures:
         self._places = ["en route", "POI", *(f.id for f in scenario.facilities)]
         self._roles = np.array([0, 0, *(f.role for f in scenario.facilities)], np.int64)  # of `_places`
         self.patients = 0
-        self.outcomes = np.zeros((len(STREAMS), 4, len(STATUSES)), np.int64)  # by stream, true triage, status
-        self.by_front = np.zeros((len(self._fronts), len(STATUSES)), np.int64)
+        self.outcomes = np.zeros((len(STREAMS), 4, len(OUTCOMES)), np.int64)  # by stream, true triage, status
+        self.by_front = np.zeros((len(self._fronts), len(OUTCOMES)), np.int64)
         self.rtd72 = np.zeros(len(STREAMS), np.int64)
         self.arrived = np.zeros(len(STREAMS), np.int64)  # at an MTF
         self.arrived_rtd72 = 0  # battle casualties
@@ -74,7 +63,7 @@ class Measures:
         shape = self.outcomes.shape
         place = (p["stream"].astype(np.int64) * shape[1] + p["triage"]) * shape[2] + p["status"]
         self.outcomes += np.bincount(place, minlength=self.outcomes.size).reshape(shape)
-        place = p["front"].astype(np.int64) * len(STATUSES) + p["status"]
+        place = p["front"].astype(np.int64) * len(OUTCOMES) + p["status"]
         self.by_front += np.bincount(place, minlength=self.by_front.size).reshape(self.by_front.shape)
         back = p["rtd72"] == 1
         self.rtd72 += np.bincount(p["stream"][back], minlength=len(STREAMS))
@@ -97,7 +86,7 @@ class Measures:
         for role in range(1, _ROLES):
             at = p[f"role{role}"]
             self._count("arrivals", at[at >= 0], role)
-        back = np.flatnonzero(p["status"] == RTD)
+        back = np.flatnonzero(p["status"] == Outcome.RTD)
         self._count("returned_to_duty", p["closed"][back], self._role_of(p, back))
         left = np.flatnonzero(events["kind"] == _DEPARTED)
         lying = _LITTER[p["triage"][events["patient"][left]]]
@@ -144,18 +133,18 @@ class Measures:
         by_status = self.outcomes.sum(axis=(0, 1))
         return {
             "patients": self.patients,
-            "outcomes": dict(zip(STATUSES, by_status.tolist(), strict=True)),
+            "outcomes": dict(zip(OUTCOMES, by_status.tolist(), strict=True)),
             "categories": {
                 stream: {
                     "patients": int(self.outcomes[k].sum()),
                     "triage": {f"T{t}": int(self.outcomes[k, t].sum()) for t in (1, 2, 3)},
-                    "outcomes": dict(zip(STATUSES, self.outcomes[k].sum(axis=0).tolist(), strict=True)),
+                    "outcomes": dict(zip(OUTCOMES, self.outcomes[k].sum(axis=0).tolist(), strict=True)),
                 }
                 for k, stream in enumerate(STREAMS)
             },
             "triage": {f"T{t}": int(self.outcomes[:, t].sum()) for t in (1, 2, 3)},
             "fronts": {
-                name: {"patients": int(row.sum()), "outcomes": dict(zip(STATUSES, row.tolist(), strict=True))}
+                name: {"patients": int(row.sum()), "outcomes": dict(zip(OUTCOMES, row.tolist(), strict=True))}
                 for name, row in zip(self._fronts, self.by_front, strict=True)
             },
             "mortality": self._holcomb(),
@@ -195,7 +184,7 @@ class Measures:
         """%KIA, %DOW and CFR of battle casualties with their denominators (Holcomb et al., J Trauma 2006;60:397)."""
         battle = self.outcomes[0].sum(axis=0)
         casualties, rtd72 = int(battle.sum()), int(self.rtd72[0])
-        kia, dow = int(battle[KIA]), int(battle[DOW])
+        kia, dow = int(battle[Outcome.KIA]), int(battle[Outcome.DOW])
         seriously = casualties - rtd72
         admitted = int(self.arrived[0]) - self.arrived_rtd72
         return {

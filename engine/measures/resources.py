@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 from engine.scenario import Facility, Scenario, Vehicle
 from scenarios import tables
 
-RESOURCES = ("triage_teams", "treatment_bays", "operating_tables", "icu_beds", "ward_beds", "places")
+RESOURCE_FIELDS_OLD = (
+    "triage_teams",
+    "treatment_bays",
+    "operating_tables",
+    "icu_beds",
+    "ward_beds",
+    "places",
+)
 """Resources of a facility, in the kernel's order; operating tables are those that a team on shift can use."""
 
-CATEGORIES = ("T1", "T2", "T3", "T4")
+CATEGORY_LABELS = ("T1", "T2", "T3", "T4")
 """Assigned triage categories 1 to 4; index 0 of the kernel's arrays is not used."""
 
 MINUTE = 60_000.0
@@ -139,8 +146,8 @@ class FlowMeasures:
         r = self._raw
         return [
             {
-                "facility": self._scenario.facilities[int(k) // len(RESOURCES)].id,
-                "resource": RESOURCES[int(k) % len(RESOURCES)],
+                "facility": self._scenario.facilities[int(k) // len(RESOURCE_FIELDS_OLD)].id,
+                "resource": RESOURCE_FIELDS_OLD[int(k) % len(RESOURCE_FIELDS_OLD)],
                 "capacity": self._mean(r.capacity_time[k]),
                 "served": int(r.served[k]),
                 **_waits(r.wait_sum[k], r.wait_count[k]),
@@ -242,7 +249,10 @@ class FlowMeasures:
             "deaths_waiting": {
                 name: sum(row["deaths_waiting"] for row in rows)
                 for name, rows in [
-                    *((name, [row for row in resources if row["resource"] == name]) for name in RESOURCES),
+                    *(
+                        (name, [row for row in resources if row["resource"] == name])
+                        for name in RESOURCE_FIELDS_OLD
+                    ),
                     ("transport", ways),
                 ]
                 if rows
@@ -283,7 +293,7 @@ def _waits(total: Floats, count: Integers) -> Row:
     """`waits`, and their mean in minutes: of all and by category."""
     sums, counts = total.tolist(), count.tolist()
     result = {"waits": sum(counts), "mean_wait_minutes": _minutes(fsum(sums), sum(counts))}
-    for k, name in enumerate(CATEGORIES, 1):
+    for k, name in enumerate(CATEGORY_LABELS, 1):
         result[f"waits_{name}"] = counts[k]
         result[f"mean_wait_minutes_{name}"] = _minutes(sums[k], counts[k])
     return result
@@ -301,7 +311,8 @@ def _coarser(series: NDArray[np.void]) -> NDArray[np.void]:
     """The series over intervals so long that at most MOST_SAMPLES are left; `series` is sorted by `at`."""
     ends, interval = np.unique(series["at"], return_inverse=True)
     each, kind = np.unique(
-        series["facility"].astype(np.int64) * len(RESOURCES) + series["resource"], return_inverse=True
+        series["facility"].astype(np.int64) * len(RESOURCE_FIELDS_OLD) + series["resource"],
+        return_inverse=True,
     )
     joined = -(-len(ends) // max(1, MOST_SAMPLES // len(each)))
     cell = (interval // joined) * len(each) + kind

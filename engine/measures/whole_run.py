@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from engine.codes import OUTCOMES, STREAMS
 from engine.measures.patients import SHARES, Measures
-from engine.measures.resources import CATEGORIES, RESOURCES, FlowMeasures, intervals
+from engine.measures.resources import CATEGORY_LABELS, RESOURCE_FIELDS_OLD, FlowMeasures, intervals
 from engine.records import Column
 from engine.scenario import Scenario, start_seconds
-from engine.tables import STATUSES, STREAMS, Table
+from engine.tables import Table
 
 SCOPES = ("run", "category", "front", "place", "resource", "transport", "vehicle", "role")
 """What a row of `measures` is about; the columns that name it are filled, the others null."""
@@ -24,7 +25,9 @@ RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("end", "time", "end of the interval"),
         Column("facility", "text", "id of the facility"),
         Column("role", "integer", "role of the facility, 0 for a staging unit, 1 to 4"),
-        Column("resource", "text", "the resource; only those with a limit are listed", codes=RESOURCES),
+        Column(
+            "resource", "text", "the resource; only those with a limit are listed", codes=RESOURCE_FIELDS_OLD
+        ),
         Column("in_use", "number", "occupancy: mean over the interval", "units"),
         Column("queue", "number", "patients waiting for it: mean over the interval", "patients"),
         Column(
@@ -41,7 +44,7 @@ RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("measure", "text", "what was measured: see the list of measures"),
         Column("scope", "text", "what it is about", codes=SCOPES),
         Column("facility", "text", "id of a facility, 'POI' or 'en route'", nullable=True),
-        Column("resource", "text", "resource of the facility", codes=RESOURCES, nullable=True),
+        Column("resource", "text", "resource of the facility", codes=RESOURCE_FIELDS_OLD, nullable=True),
         Column("vehicle", "text", "id of a pool of vehicles", nullable=True),
         Column("front", "text", "front", nullable=True),
         Column("category", "text", "category of the casualties", codes=STREAMS, nullable=True),
@@ -49,7 +52,7 @@ RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
             "triage",
             "text",
             "triage category: of patients the true one, of waits the assigned one",
-            codes=CATEGORIES,
+            codes=CATEGORY_LABELS,
             nullable=True,
         ),
         Column("role", "integer", "role, 0 for everything before Role 1", nullable=True),
@@ -186,7 +189,7 @@ def facilities_table(scenario: Scenario, series: Table) -> RunTable:
         (series["at"] // 1000 + start).tolist(),
         [ids[f] for f in facility],
         [roles[f] for f in facility],
-        [RESOURCES[r] for r in series["resource"]],
+        [RESOURCE_FIELDS_OLD[r] for r in series["resource"]],
         [round(x, 4) for x in series["in_use"].tolist()],
         [round(x, 4) for x in series["queue"].tolist()],
         [
@@ -230,7 +233,7 @@ def _patients(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield _row("patients", scope, group["patients"], **names)
         for triage, count in group.get("triage", {}).items():
             yield _row("patients", scope, count, triage=triage, **names)
-        for status in STATUSES:
+        for status in OUTCOMES:
             count = group["outcomes"][status]
             yield _row("outcome", scope, count, group["patients"], detail=status, **names)
     for rate in ("percent_kia", "percent_dow", "case_fatality_rate"):
@@ -320,7 +323,7 @@ def _flow(flow: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _waits(scope: str, row: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield _row("mean_wait", scope, row["mean_wait_minutes"], row["waits"], **names)
-    for triage in CATEGORIES:
+    for triage in CATEGORY_LABELS:
         value = row[f"mean_wait_minutes_{triage}"]
         if value is not None:
             yield _row("mean_wait", scope, value, row[f"waits_{triage}"], triage=triage, **names)

@@ -16,7 +16,7 @@ from engine.numeric.distributions import (
     poisson,
 )
 from engine.numeric.elementary import exp, interpreted, log, normal_quantile
-from engine.numeric.jit import entry, inner, is_cold
+from engine.numeric.jit import compiled, compiled_entry, is_cold
 from engine.numeric.philox import cell, key, uniform, words
 
 __all__ = [
@@ -29,10 +29,10 @@ __all__ = [
     "TRIANGULAR",
     "binomial",
     "cell",
+    "compiled",
+    "compiled_entry",
     "continuous",
-    "entry",
     "exp",
-    "inner",
     "interpreted",
     "interpreted_distributions",
     "is_cold",

@@ -7,7 +7,7 @@ casualties. Nothing is rejected and redrawn: a draw takes exactly one uniform (M
 import math
 
 from engine.numeric.elementary import exp, log, log_gamma, normal_quantile, uncompiled
-from engine.numeric.jit import inner
+from engine.numeric.jit import compiled
 
 CONSTANT, EXPONENTIAL, LOGNORMAL, LOGNORMAL_MEDIAN, GAMMA, ERLANG, TRIANGULAR = range(7)
 """Codes of `continuous`. LOGNORMAL takes mean and SD, LOGNORMAL_MEDIAN median and sigma of the logarithm."""
@@ -17,7 +17,7 @@ _NEGLIGIBLE = (
 )
 
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def binomial(u: float, n: int, p: float) -> int:
     """The smallest k with P(Bin(n, p) <= k) >= u, exact up to n = 1e9.
 
@@ -71,7 +71,7 @@ def binomial(u: float, n: int, p: float) -> int:
     return top
 
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def poisson(u: float, mean: float) -> int:
     """The smallest k with P(Poisson(mean) <= k) >= u, exact up to means of 1e9; see `binomial`."""
     if not mean > 0.0:
@@ -116,7 +116,7 @@ def poisson(u: float, mean: float) -> int:
     return top
 
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def gamma_cdf(shape: float, x: float) -> tuple[float, float]:
     """Regularised incomplete gammas (P, Q)(shape, x), P + Q = 1: series below shape + 1, continued fraction above.
 
@@ -159,7 +159,7 @@ def gamma_cdf(shape: float, x: float) -> tuple[float, float]:
     return 1.0 - above, above
 
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def gamma(u: float, shape: float) -> float:
     """Quantile of the gamma distribution with this shape and scale 1, relative error about 1e-10.
 
@@ -203,7 +203,7 @@ def gamma(u: float, shape: float) -> float:
     return exp(y)
 
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def lognormal_sigma(code: int, a: float, b: float) -> float:
     """SD of the logarithm of a lognormal given by mean and SD, or by median and that SD itself."""
     if code == LOGNORMAL_MEDIAN:
@@ -211,7 +211,7 @@ def lognormal_sigma(code: int, a: float, b: float) -> float:
     return math.sqrt(log(1.0 + (b / a) * (b / a)))
 
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def lognormal_median(code: int, a: float, b: float) -> float:
     """Median of a lognormal given by mean and SD, or by that median itself and sigma."""
     if code == LOGNORMAL_MEDIAN:
@@ -219,7 +219,7 @@ def lognormal_median(code: int, a: float, b: float) -> float:
     return a / math.sqrt(1.0 + (b / a) * (b / a))
 
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def continuous(code: int, a: float, b: float, c: float, u: float) -> float:
     """Quantile u of one of the scenario's distributions.
 

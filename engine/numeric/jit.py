@@ -239,7 +239,7 @@ def _prune(root: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def entry(function: Any = None, *, nogil: bool = False) -> Any:
+def compiled_entry(function: Any = None, *, nogil: bool = False) -> Any:
     """Compile a function that Python calls (`numba.njit`) and keep the code on disk.
 
     For the entry points of the kernel only; what they call stays plain `@njit`. Globals are frozen into the code, and
@@ -247,7 +247,7 @@ def entry(function: Any = None, *, nogil: bool = False) -> Any:
     outside engine/ is compiled without the cache.
     """
     if function is None:
-        return functools.partial(entry, nogil=nogil)
+        return functools.partial(compiled_entry, nogil=nogil)
     dispatcher = numba.njit(function, nogil=nogil, error_model="numpy")
     if _HERE not in Path(inspect.getfile(function)).resolve().parents or not hasattr(dispatcher, "_compiler"):
         return dispatcher
@@ -257,7 +257,7 @@ def entry(function: Any = None, *, nogil: bool = False) -> Any:
     return dispatcher
 
 
-def inner(function: Any = None, *, from_python: bool = False) -> Any:
+def compiled(function: Any = None, *, from_python: bool = False) -> Any:
     """Compile a function that compiled functions call; `from_python`: Python calls it as well.
 
     Numba compiles a callee anew for every literal argument (28 times for one that logs 26 kinds of event): here a
@@ -265,7 +265,7 @@ def inner(function: Any = None, *, from_python: bool = False) -> Any:
     the first compile of the engine.
     """
     if function is None:
-        return functools.partial(inner, from_python=from_python)
+        return functools.partial(compiled, from_python=from_python)
     dispatcher = numba.njit(
         function, no_cpython_wrapper=not from_python, no_cfunc_wrapper=True, error_model="numpy"
     )

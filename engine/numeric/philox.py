@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.numeric.jit import inner
+from engine.numeric.jit import compiled
 
 _MASK32 = 0xFFFFFFFF
 
@@ -27,7 +27,7 @@ def cell(*names: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, person=b"gh-cell").digest(), "little")
 
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def words(key: Any, cell: Any, index: Any, block: Any) -> Any:
     """Four independent 32-bit words, as uint64 values: Philox4x32-10 of counter (cell, index, block).
 
@@ -55,7 +55,7 @@ def words(key: Any, cell: Any, index: Any, block: Any) -> Any:
     return c0, c1, c2, c3
 
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def uniform(key: Any, cell: Any, index: Any, draw: Any) -> float:
     """A uniform on (0, 1) with 53 bits: draw number `draw` of (cell, index)."""
     a, b, c, d = words(key, cell, index, np.uint64(draw) >> np.uint64(1))

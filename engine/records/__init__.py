@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.records.formats.compression import frame
     from engine.records.formats.flat import FLAT_COLUMNS, Column, schema_of
     from engine.records.formats.parquet import file_of, patient_arrow_table
-    from engine.records.schema import Patient, build_patients, schema
+    from engine.records.schema import Patient, build_patients
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -50,7 +50,6 @@ __getattr__ = lazy_attributes(
         "schema": (
             "Patient",
             "build_patients",
-            "schema",
         ),
     },
 )
@@ -73,6 +72,5 @@ __all__ = [
     "file_of",
     "frame",
     "patient_arrow_table",
-    "schema",
     "schema_of",
 ]

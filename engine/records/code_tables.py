@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import tables
+from engine.codes import EN_ROUTE, ISS_REGIONS, NONE, REGIONS, SEXES
 from engine.scenario import incident_types, special_types
 from scenarios import catalogue
 
@@ -118,7 +119,7 @@ class CodeTables:
             return Pool(
                 2 * len(self.nations),
                 lambda group: getattr(
-                    catalogue.names(self.nations[group // 2]), f"{tables.SEXES[group % 2]}_{part}"
+                    catalogue.names(self.nations[group // 2]), f"{SEXES[group % 2]}_{part}"
                 ),
             )
 
@@ -137,7 +138,7 @@ class CodeTables:
 
     def incident_type_codes(self, patients: tables.Table) -> Codes:
         """Indices of `incident_types`: the event's type in a special event, else the warfare type."""
-        special = patients["special"] != tables.NONE
+        special = patients["special"] != NONE
         own = self._special_types[optional_codes(patients["special"], len(self._special_types) - 1)]
         return np.where(special, own, optional_codes(patients["type"], len(self.incident_types) - 1))
 
@@ -219,8 +220,8 @@ _FOUR_DIGITS = np.array([f"{value:04d}" for value in range(10_000)], "S4")
 _ISS_REGION = np.array([0, 1, 1, 1, 0, 2, 3, 4, 4], np.uint8)
 """ISS_REGIONS code of each of REGIONS, skin wounds apart."""
 
-_EXTERNAL = tables.ISS_REGIONS.index("external")
-_SKIN = np.array([region not in ("eyes", "ears", "face") for region in tables.REGIONS])
+_EXTERNAL = ISS_REGIONS.index("external")
+_SKIN = np.array([region not in ("eyes", "ears", "face") for region in REGIONS])
 
 
 def iss_regions(wounds: tables.Table) -> NDArray[np.uint8]:
@@ -237,7 +238,7 @@ def iss_region(region: int, ais: int) -> int:
 
 def facility_codes(facility: Codes) -> Codes:
     """Indices of `Lexicon.facilities` and `.roles`: EN_ROUTE is 0, AT_POI 1, then the scenario's facilities."""
-    return facility.astype(np.int64) - tables.EN_ROUTE
+    return facility.astype(np.int64) - EN_ROUTE
 
 
 def optional_codes(codes: Codes, length: int) -> Codes:

@@ -15,6 +15,25 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from engine import tables as layouts
+from engine.codes import (
+    AWAITED,
+    CASUALTY_KINDS,
+    DEATH_CAUSES,
+    EFFECTS,
+    EVENTS,
+    ISS_REGIONS,
+    MECHANISMS,
+    NONE,
+    OUTCOMES,
+    PRECEDENCES,
+    REGIONS,
+    SEXES,
+    SIDES,
+    STREAMS,
+    TREATMENTS,
+    TRIAGE,
+    WAITING_FOR,
+)
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     CodeTables,
@@ -40,7 +59,7 @@ class Demographics(Struct, gc=False):
 
     given_name: Annotated[str, _is("given name, Latin letters, usual in the nation")]
     family_name: Annotated[str, _is("family name, Latin letters, usual in the nation")]
-    sex: Annotated[str, _is("sex", codes=layouts.SEXES)]
+    sex: Annotated[str, _is("sex", codes=SEXES)]
     birth_date: Annotated[str, _is("date of birth, ISO 8601", "date")]
     age: Annotated[int, _is("age when injured or falling ill", "years")]
     rank: Annotated[str, _is("rank in the nation's own words")]
@@ -72,10 +91,10 @@ class Coded(Struct, gc=False):
 class Wound(Struct, gc=False):
     """One wound by a weapon."""
 
-    region: Annotated[str, _is("body region", codes=layouts.REGIONS)]
-    side: Annotated[str, _is("side of the body, empty where the region has none", codes=layouts.SIDES)]
+    region: Annotated[str, _is("body region", codes=REGIONS)]
+    side: Annotated[str, _is("side of the body, empty where the region has none", codes=SIDES)]
     ais: Annotated[int, _is("Abbreviated Injury Scale severity, 1 minor to 6 not survivable")]
-    iss_region: Annotated[str, _is("body region as the ISS counts it", codes=layouts.ISS_REGIONS)]
+    iss_region: Annotated[str, _is("body region as the ISS counts it", codes=ISS_REGIONS)]
     code: Annotated[str, _is("ICD-10-CM code")]
     display: Annotated[str, _is("the code's words in ICD-10-CM")]
 
@@ -85,12 +104,10 @@ class Injury(Struct, gc=False):
 
     category: Annotated[
         str,
-        _is(
-            "battle injury (CBRN by the enemy included), non-battle injury or disease", codes=layouts.STREAMS
-        ),
+        _is("battle injury (CBRN by the enemy included), non-battle injury or disease", codes=STREAMS),
     ]
-    kind: Annotated[str, _is("what describes the casualty: wounds, agent, illness ...", codes=layouts.KINDS)]
-    mechanism: Annotated[str, _is("mechanism of the injury", codes=layouts.MECHANISMS)]
+    kind: Annotated[str, _is("what describes the casualty: wounds, agent, illness ...", codes=CASUALTY_KINDS)]
+    mechanism: Annotated[str, _is("mechanism of the injury", codes=MECHANISMS)]
     at: Annotated[str, _is("when injured, exposed or fallen ill", "time")]
     onset: Annotated[str, _is("when symptoms began: `at`, later for agents with delayed onset", "time")]
     external_cause: Annotated[Coded | None, _is("external cause of the injury, null where none is coded")]
@@ -108,16 +125,16 @@ class AssignedTriage(Struct, gc=False):
 
     at: Annotated[str, _is("when", "time")]
     facility: Annotated[str, _is("where: id of a facility, 'POI' or 'en route'")]
-    category: Annotated[str, _is("category assigned", codes=layouts.TRIAGE)]
+    category: Annotated[str, _is("category assigned", codes=TRIAGE)]
 
 
 class Triage(Struct, gc=False):
     """Triage: the truth, and what was thought of it at each place."""
 
-    true: Annotated[str, _is("true category: T1 immediate, T2 urgent, T3 delayed", codes=layouts.TRIAGE)]
+    true: Annotated[str, _is("true category: T1 immediate, T2 urgent, T3 delayed", codes=TRIAGE)]
     precedence: Annotated[
         str | None,
-        _is("precedence of the first evacuation request, null without request", codes=layouts.PRECEDENCES),
+        _is("precedence of the first evacuation request, null without request", codes=PRECEDENCES),
     ]
     assigned: Annotated[list[AssignedTriage], _is("categories assigned, in the order of time")]
 
@@ -125,7 +142,7 @@ class Triage(Struct, gc=False):
 class Treatment(Struct, gc=False):
     """One treatment."""
 
-    treatment: Annotated[str, _is("what was done", codes=layouts.TREATMENTS)]
+    treatment: Annotated[str, _is("what was done", codes=TREATMENTS)]
     facility: Annotated[str, _is("where: id of a facility, 'POI' or 'en route'")]
     start: Annotated[str, _is("begin", "time")]
     end: Annotated[str | None, _is("end, null if it had none", "time")]
@@ -133,7 +150,7 @@ class Treatment(Struct, gc=False):
         str,
         _is(
             "'effective': acted on what would have killed; 'ineffective': meant to and did not; else 'supportive'",
-            codes=layouts.EFFECTS,
+            codes=EFFECTS,
         ),
     ]
     wound: Annotated[int | None, _is("index in `injury.wounds`, null if it treats no single wound")]
@@ -143,7 +160,7 @@ class Event(Struct, gc=False, omit_defaults=True):
     """One change of state. `name`, `role`, `detail` and `waiting_for` are left out where they say nothing."""
 
     at: Annotated[str, _is("when", "time")]
-    event: Annotated[str, _is("what happened", codes=layouts.EVENTS)]
+    event: Annotated[str, _is("what happened", codes=EVENTS)]
     facility: Annotated[str, _is("where: id of a facility, 'POI' or 'en route'")]
     name: Annotated[str | None, _is("name of the facility, left out where the scenario gives none")] = None
     role: Annotated[
@@ -153,14 +170,14 @@ class Event(Struct, gc=False, omit_defaults=True):
         str | None,
         _is(
             "category assigned by `triaged`, precedence of `evacuation_requested`; left out of others",
-            codes=layouts.TRIAGE + layouts.PRECEDENCES,
+            codes=TRIAGE + PRECEDENCES,
         ),
     ] = None
     waiting_for: Annotated[
         str | None,
         _is(
             "what is waited for from here on: a finite resource or transport; left out of all but `waiting`",
-            codes=layouts.AWAITED,
+            codes=AWAITED,
         ),
     ] = None
 
@@ -181,17 +198,15 @@ class Vitals(Struct, gc=False):
 class Outcome(Struct, gc=False):
     """How it ended."""
 
-    status: Annotated[str, _is("outcome", codes=layouts.STATUSES)]
+    status: Annotated[str, _is("outcome", codes=OUTCOMES)]
     at: Annotated[str, _is("when the outcome was fixed", "time")]
     facility: Annotated[str, _is("where: id of a facility, 'POI' or 'en route'")]
-    cause_of_death: Annotated[
-        str | None, _is("cause of death, null for the living", codes=layouts.DEATH_CAUSES)
-    ]
+    cause_of_death: Annotated[str | None, _is("cause of death, null for the living", codes=DEATH_CAUSES)]
     waiting_for: Annotated[
         str | None,
         _is(
             "what the dead, or those in care at the horizon, were waiting for, else null",
-            codes=layouts.WAITING_FOR,
+            codes=WAITING_FOR,
         ),
     ]
     rtd_within_72h: Annotated[bool, _is("returned to duty within 72 h of the injury")]
@@ -218,15 +233,15 @@ def _by_detail(meanings: dict[str, tuple[str, ...]]) -> tuple[str | None, ...]:
     """Texts of an event's code of detail, at 8 * kind + detail, where `meanings` has the kind."""
     return tuple(
         (meanings.get(kind, ())[detail : detail + 1] or ("",))[0] or None
-        for kind in layouts.EVENTS
+        for kind in EVENTS
         for detail in range(8)
     )
 
 
-EVENT_DETAILS = _by_detail({"triaged": layouts.TRIAGE, "evacuation_requested": layouts.PRECEDENCES})
+EVENT_DETAILS = _by_detail({"triaged": TRIAGE, "evacuation_requested": PRECEDENCES})
 """Texts of an event's `detail`, at 8 * kind + detail."""
 
-EVENT_AWAITED = _by_detail({"waiting": layouts.AWAITED})
+EVENT_AWAITED = _by_detail({"waiting": AWAITED})
 """Texts of an event's `waiting_for`, at 8 * kind + detail."""
 
 
@@ -306,7 +321,7 @@ def _build(chunk: layouts.Chunk, lexicon: CodeTables) -> list[Patient]:
             _demographics(patients, lexicon),
             _incidents(patients, lexicon),
             _injuries(chunk, lexicon),
-            _look_up(layouts.TRIAGE, patients["triage"]),
+            _look_up(TRIAGE, patients["triage"]),
             triages,
             _grouped(_treatments(chunk.treatments, lexicon), patients["treatment_end"]),
             timelines,
@@ -353,7 +368,7 @@ def _demographics(patients: layouts.Table, lexicon: CodeTables) -> Iterator[Demo
         Demographics,
         given,
         family,
-        _look_up(layouts.SEXES, patients["sex"]),
+        _look_up(SEXES, patients["sex"]),
         _texts(lexicon.dates(patients["birth"].astype(np.int64))),
         patients["age"].tolist(),
         rank,
@@ -389,9 +404,9 @@ def _injuries(chunk: layouts.Chunk, lexicon: CodeTables) -> Iterator[Injury]:
     diagnoses = list(map(_coded, lexicon.condition_codes, lexicon.condition_displays))
     return map(
         Injury,
-        _look_up(layouts.STREAMS, patients["stream"]),
-        _look_up(layouts.KINDS, patients["kind"]),
-        _look_up(layouts.MECHANISMS, patients["mechanism"]),
+        _look_up(STREAMS, patients["stream"]),
+        _look_up(CASUALTY_KINDS, patients["kind"]),
+        _look_up(MECHANISMS, patients["mechanism"]),
         _texts(lexicon.instants(patients["time"])),
         _texts(lexicon.instants(patients["onset"])),
         _look_up(causes, optional_codes(patients["cause"], len(causes) - 1)),
@@ -407,10 +422,10 @@ def _wounds(wounds: layouts.Table, lexicon: CodeTables) -> list[Wound]:
     return list(
         map(
             Wound,
-            _look_up(layouts.REGIONS, wounds["region"]),
-            _look_up(layouts.SIDES, wounds["side"]),
+            _look_up(REGIONS, wounds["region"]),
+            _look_up(SIDES, wounds["side"]),
             wounds["ais"].tolist(),
-            _look_up(layouts.ISS_REGIONS, iss_regions(wounds)),
+            _look_up(ISS_REGIONS, iss_regions(wounds)),
             _look_up(lexicon.condition_codes, wounds["condition"]),
             _look_up(lexicon.condition_displays, wounds["condition"]),
         )
@@ -427,12 +442,12 @@ def _treatments(treatments: layouts.Table, lexicon: CodeTables) -> list[Treatmen
     return list(
         map(
             Treatment,
-            _look_up(layouts.TREATMENTS, treatments["kind"]),
+            _look_up(TREATMENTS, treatments["kind"]),
             _look_up(lexicon.facilities, facility_codes(treatments["facility"])),
             _texts(lexicon.instants(treatments["start"])),
             ends,
-            _look_up(layouts.EFFECTS, treatments["effect"]),
-            _optional(range(layouts.NONE), treatments["wound"]),
+            _look_up(EFFECTS, treatments["effect"]),
+            _optional(range(NONE), treatments["wound"]),
         )
     )
 
@@ -444,7 +459,7 @@ def _events(events: layouts.Table, lexicon: CodeTables) -> list[Event]:
         map(
             Event,
             _texts(lexicon.instants(events["at"])),
-            _look_up(layouts.EVENTS, events["kind"]),
+            _look_up(EVENTS, events["kind"]),
             _look_up(lexicon.facilities, facility),
             _look_up(lexicon.facility_names, facility),
             _look_up(lexicon.roles, facility),
@@ -483,11 +498,11 @@ def _vitals(vitals: layouts.Table, lexicon: CodeTables) -> list[Vitals]:
 def _outcomes(patients: layouts.Table, lexicon: CodeTables) -> Iterator[Outcome]:
     return map(
         Outcome,
-        _look_up(layouts.STATUSES, patients["status"]),
+        _look_up(OUTCOMES, patients["status"]),
         _texts(lexicon.instants(patients["closed"])),
         _look_up(lexicon.facilities, facility_codes(patients["facility"])),
-        _optional(layouts.DEATH_CAUSES, patients["death_cause"]),
-        _optional(layouts.WAITING_FOR, patients["waiting_for"]),
+        _optional(DEATH_CAUSES, patients["death_cause"]),
+        _optional(WAITING_FOR, patients["waiting_for"]),
         patients["rtd72"].astype(bool).tolist(),
     )
 

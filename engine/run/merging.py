@@ -15,12 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kernel import RESOURCES
+from engine.kernel import RESOURCE_COUNT
 from engine.measures import FlowMeasures, Measures, Statistics
 from engine.run.partition import Fronts, Owners, owners
 from engine.run.simulation import End
 from engine.scenario import Scenario
-from engine.tables import ENDS, LEFT, PATIENT, TABLES, Chunk, Table, numbered
+from engine.tables import ENDS, PATIENT, TABLES, WRITE_ORDER, Chunk, Table, numbered
 
 _SUMS = ("arrived", "refused", "bypassed")
 """Counts that also facilities without limit have, of patients of several shards."""
@@ -78,7 +78,7 @@ class Merged:
 
 def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistics:
     """The statistics of a whole run: of each resource, way and pool those of the shard whose patients used it."""
-    resources = np.repeat(owner.facilities, RESOURCES)
+    resources = np.repeat(owner.facilities, RESOURCE_COUNT)
     result: dict[str, Any] = {"time_end": counted[0].time_end}
     for name in (field.name for field in fields(Statistics) if field.name != "time_end"):
         columns = np.stack([getattr(each, name) for each in counted])
@@ -106,7 +106,7 @@ class _Stream:
         self._chunks = chunks
         self._held: deque[Chunk] = deque()
         self._taken = 0  # of the first that is held
-        self.left: Table = np.empty(0, LEFT)
+        self.left: Table = np.empty(0, WRITE_ORDER)
         self.over = False
 
     def pull(self) -> None:
@@ -145,7 +145,9 @@ class _Merge:
 
     def __init__(self, shards: Sequence[Iterator[Chunk]]) -> None:
         self._streams = [_Stream(chunks) for chunks in shards]
-        self._left: Table = np.empty(0, LEFT)  # of those whose order is known and who have not been taken
+        self._left: Table = np.empty(
+            0, WRITE_ORDER
+        )  # of those whose order is known and who have not been taken
         self._shard: NDArray[np.uint16] = np.empty(0, np.uint16)
 
     def take(self, rows: int) -> Chunk:
@@ -233,6 +235,3 @@ def _children(
 def _raw(table: Table) -> Any:
     """The rows as bytes, which are copied whole."""
     return table.view(f"V{table.dtype.itemsize}")
-
-
-__all__ = ["Merged", "Shard", "merged_statistics"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.arrivals import expected_arrivals, plan_arrivals
 from engine.clinical import DAY
 from engine.compile import compile_network
-from engine.kernel import RESOURCES, W_HIT
+from engine.kernel import RESOURCE_COUNT, WorldEventKind
 from engine.scenario import Scenario
 from engine.tables import Table
 
@@ -45,7 +45,7 @@ def independent_fronts(scenario: Scenario) -> list[Fronts]:
     if len(everything[0]) == 1 or (_clockwork(net) and _hurt_after_horizon(scenario)):
         return everything
     reached = [set(_reached(net, f)) for f in everything[0]]
-    if (net["happens"][: net["happenings"]] == W_HIT).any():
+    if (net["happens"][: net["happenings"]] == WorldEventKind.HIT).any():
         for f in everything[0]:
             if net["poi_ahead"][f]:
                 reached[f].add(("slots", 0))
@@ -104,7 +104,9 @@ def _hurt_after_horizon(scenario: Scenario) -> bool:
 
 def _reached(net: Any, front: int) -> Iterator[Thing]:
     """What casualties of a front can come to and others could take from them."""
-    limited = net["finite"].reshape(-1, RESOURCES).any(axis=1) | (net["counted"] > 0) | (net["struck"] > 0)
+    limited = (
+        net["finite"].reshape(-1, RESOURCE_COUNT).any(axis=1) | (net["counted"] > 0) | (net["struck"] > 0)
+    )
     ways = [int(net["poi_way"][front])]
     seen: set[int] = set()
     while ways:
@@ -124,6 +126,3 @@ def _reached(net: Any, front: int) -> Iterator[Thing]:
             if limited[facility]:
                 yield "facility", facility
             ways.append(int(net["way"][facility, front]))
-
-
-__all__ = ["Fronts", "Owners", "independent_fronts", "owners", "partition_fronts"]

@@ -10,20 +10,15 @@ from engine.clinical import DAY, HOUR
 from engine.compile import NOTHING, compile_scenario
 from engine.errors import RunError
 from engine.kernel import (
-    BROKEN,
-    CROWDED,
-    HORIZON,
-    HUNGRY,
-    OVER,
-    RESOURCES,
-    RESOURCES_IN_ALL,
+    ALL_RESOURCES,
+    RESOURCE_COUNT,
     SAMPLE_ROWS,
-    STUCK,
     UNLIMITED,
+    KernelExit,
     advance,
     begin_run,
-    close_books,
-    new_world,
+    finish_statistics,
+    new_kernel_state,
 )
 from engine.measures import FlowMeasures, Measures, Statistics
 from engine.scenario import Scenario
@@ -90,7 +85,7 @@ class Simulation:
         self._batches = generate_arrivals(plan, seed, replication)
         self._net = self._model["network"][0]
         self._finite = bool(self._net["poi_ahead"].any())
-        self._world = new_world()
+        self._world = new_kernel_state()
         self._apart = fronts is not None
         if fronts is not None:
             foreign = ~np.isin(np.arange(len(scenario.fronts)), fronts)
@@ -115,7 +110,7 @@ class Simulation:
     def end(self) -> End:
         """After the last chunk of some of the fronts: where these ended."""
         w = self._world[0]
-        lines = np.flatnonzero(w["promised_first"][:RESOURCES_IN_ALL] >= 0)
+        lines = np.flatnonzero(w["promised_first"][:ALL_RESOURCES] >= 0)
         promised = w["notes"]["at"][w["promised_last"][lines]]
         return End(float(w["turn_at"]), int(w["turn"]), float(promised.max(initial=0.0)))
 
@@ -175,30 +170,30 @@ class Simulation:
             return self._finish_open(o, room)
         advance(w, self._arrivals, self._model, self._quiet, o, room, _NOBODY)
         status = int(w["status"][0])
-        if status == HUNGRY:
+        if status == KernelExit.NEEDS_ARRIVALS:
             batch = next(self._batches, None)
             if batch is None:
                 w["exhausted"] = 1
             else:
                 self._arrivals = batch
                 w["cursor"] = 0
-        elif status == HORIZON:
+        elif status == KernelExit.HORIZON:
             used = w["states"][0, : int(w["used_slots"][0])]
             slots = np.flatnonzero(used["nobody"] == 0)
             self._open = slots[np.argsort(used["order"][slots])]
             return self._finish_open(o, room)
-        elif status == STUCK:
+        elif status == KernelExit.DEADLOCK:
             raise RunError(self._deadlock())
-        elif status == CROWDED:
+        elif status == KernelExit.TABLES_FULL:
             raise RunError(
                 f"more than {SLOTS:,} patients are open at a time: care is far too scarce for the casualties; "
                 "set horizon_days, or give more of what `summary` shows to be short"
             )
-        elif status == BROKEN:
+        elif status == KernelExit.CONTRADICTION:
             raise RunError(
                 f"internal error: record and flow of casualty {int(w['blame'][0])} contradict each other"
             )
-        return status == OVER
+        return status == KernelExit.FINISHED
 
     def _finish_open(self, o: Table, room: int) -> bool:
         """At the horizon: the patients still open, as many as there is room for."""
@@ -206,7 +201,7 @@ class Simulation:
         if len(self._open):
             advance(self._world, self._arrivals, self._model, self._quiet, o, room, self._open[:left])
         self._open = self._open[left:]
-        if int(self._world["status"][0]) == BROKEN:
+        if int(self._world["status"][0]) == KernelExit.CONTRADICTION:
             raise RunError("internal error: a record contradicts the flow")
         return len(self._open) == 0
 
@@ -226,9 +221,9 @@ class Simulation:
 
     def _line_name(self, line: int) -> str:
         facilities = self._scenario.facilities
-        if line < RESOURCES_IN_ALL:
-            return f"{NAMES_OF_RESOURCES[line % RESOURCES]} at {facilities[line // RESOURCES].id}"
-        way = line - RESOURCES_IN_ALL
+        if line < ALL_RESOURCES:
+            return f"{NAMES_OF_RESOURCES[line % RESOURCE_COUNT]} at {facilities[line // RESOURCE_COUNT].id}"
+        way = line - ALL_RESOURCES
         links = [
             self._scenario.links[int(self._net["candidate_link"][k])]
             for k in range(
@@ -239,7 +234,7 @@ class Simulation:
         return f"transport from {links[0].origin} to {' or '.join(link.destination for link in links)}"
 
     def _close_books(self) -> None:
-        close_books(self._world, self._model)
+        finish_statistics(self._world, self._model)
         if self._finite:
             self.flow = FlowMeasures(self._scenario, self._raw())
 
@@ -248,10 +243,10 @@ class Simulation:
         w = self._world[0]
         net = self._net
         f = len(self._scenario.facilities)
-        r = f * RESOURCES
+        r = f * RESOURCE_COUNT
         ways = int(net["ways"])
         pools = int(net["pools"])
-        lines = slice(RESOURCES_IN_ALL, RESOURCES_IN_ALL + ways)
+        lines = slice(ALL_RESOURCES, ALL_RESOURCES + ways)
         origin = np.full(ways, -1, np.int64)
         front = np.full(ways, -1, np.int64)
         for k in range(f):

@@ -13,165 +13,6 @@ from numpy.typing import NDArray
 
 from engine.tables.rows import Float64, Int16, Int32, Int64, Row, UInt8, UInt16, UInt32, UInt64, dtype_of
 
-STREAMS = ("battle", "nbi", "disease")
-"""Stream of a casualty: battle injury (CBRN by enemy action included), non-battle injury, disease."""
-
-KINDS = ("wounded", "agent", "nbi", "disease", "psychological")
-"""Which tables describe the casualty: weapon wounds, CBRN agent, non-battle injury, disease, psychological."""
-WOUNDED, AGENT, NBI, DISEASE, PSYCHOLOGICAL = range(5)
-
-MECHANISMS = ("explosion", "gunshot", "other", "cbrn", "accident", "illness", "psychological")
-"""Mechanism of the injury; the first three belong to weapon wounds (MODEL section 3)."""
-
-SEXES = ("female", "male")
-
-REGIONS = ("head", "eyes", "ears", "face", "neck", "thorax", "abdomen", "upper_limb", "lower_limb")
-"""Body regions of a wound, in the order of MODEL section 3's table."""
-
-ISS_REGIONS = ("head_neck", "face", "chest", "abdomen", "extremities", "external")
-
-SIDES = ("", "left", "right")
-SIDED_REGIONS = ("eyes", "ears", "thorax", "upper_limb", "lower_limb")
-
-LETHAL_MECHANISMS = (
-    "tbi",
-    "airway",
-    "tension_pneumothorax",
-    "torso_haemorrhage",
-    "junctional_haemorrhage",
-    "extremity_haemorrhage",
-    "agent",
-    "non_battle_injury",
-    "disease",
-)
-"""What kills a casualty whose clock runs out; 255 in the columns where nothing would."""
-
-DEATH_CAUSES = (
-    "instantly_fatal_injury",
-    *LETHAL_MECHANISMS,
-    "late_complications",
-    "transition",
-    "facility_hit",
-)
-"""Cause of death; 255 for the living. `transition` is a death drawn under transition-matrix routing."""
-DEATH_INSTANT = 0
-DEATH_LATE = 10
-DEATH_TRANSITION = 11
-DEATH_HIT = 12
-
-WAITING_FOR = (
-    "first_aid",
-    "evacuation",
-    "transport",
-    "triage",
-    "treatment",
-    "surgery",
-    "recovery",
-    "icu_bed",
-    "ward_bed",
-    "place",
-)
-"""What a casualty who died (or is in care at the horizon) was waiting for; 255 for the others."""
-
-TRIAGE = ("", "T1", "T2", "T3", "T4")
-PRECEDENCES = ("", "urgent", "priority", "routine")
-
-STATUSES = ("kia", "dow", "died_nonbattle", "rtd", "evacuated", "discharged", "in_care")
-KIA, DOW, DIED_NONBATTLE, RTD, EVACUATED, DISCHARGED, IN_CARE = range(7)
-
-EVENTS = (
-    "injured",
-    "fell_ill",
-    "exposed",
-    "symptom_onset",
-    "first_aid",
-    "triaged",
-    "evacuation_requested",
-    "departed",
-    "arrived",
-    "decontamination_started",
-    "decontamination_ended",
-    "care_started",
-    "care_ended",
-    "resuscitation_started",
-    "resuscitation_ended",
-    "surgery_started",
-    "surgery_ended",
-    "definitive_surgery_started",
-    "definitive_surgery_ended",
-    "icu_admitted",
-    "ward_admitted",
-    "returned_to_duty",
-    "died",
-    "left_theatre",
-    "discharged",
-    "in_care_at_horizon",
-    "waiting",
-    "bumped",
-    "care_resumed",
-    "refused",
-    "facility_hit",
-    "staged",
-)
-"""Kinds of event. `detail` holds the triage category of `triaged`, the precedence of `evacuation_requested`
-(codes of TRIAGE and PRECEDENCES), what is waited for of `waiting` (an index of AWAITED), else 0."""
-
-AWAITED = ("triage_team", "treatment_bay", "operating_table", "icu_bed", "ward_bed", "place", "transport")
-"""What a casualty waits for where it is finite: the resources of a facility, then transport."""
-
-TREATMENTS = (
-    "tourniquet",
-    "pressure_dressing",
-    "haemostatic_dressing",
-    "airway_adjunct",
-    "needle_decompression",
-    "autoinjector",
-    "analgesia",
-    "splint",
-    "wound_care",
-    "antibiotics",
-    "iv_access",
-    "blood_transfusion",
-    "tranexamic_acid",
-    "chest_drain",
-    "intubation",
-    "decontamination",
-    "atropine_and_oxime",
-    "laparotomy",
-    "thoracotomy",
-    "craniotomy",
-    "neck_exploration",
-    "vascular_repair",
-    "external_fixation",
-    "wound_debridement",
-    "amputation",
-    "eye_repair",
-    "surgical_airway",
-    "critical_care",
-    "ward_care",
-    "definitive_surgery",
-    "fracture_fixation",
-    "medication",
-    "rehydration",
-    "psychological_support",
-    "physiotherapy",
-    "cooling",
-    "rewarming",
-    "observation",
-    "emergency_care",
-)
-"""Kinds of treatment."""
-
-EFFECTS = ("supportive", "effective", "ineffective")
-"""`effective`: it acted on what would have killed; `ineffective`: it was meant to and did not; else `supportive`."""
-
-AT_POI = -1
-EN_ROUTE = -2
-"""Values of a `facility` column that are not an index of the scenario's facilities."""
-
-NONE = 255
-"""'None of them' in the one-byte code columns that may be empty."""
-
 
 class ArrivalRow(Row):
     """One casualty as `engine.arrivals.generate` hands it on, sorted by (time, id_hi, id_lo)."""
@@ -321,9 +162,9 @@ class WriteOrderRow(Row):
     turn: Int64
 
 
-LEFT = dtype_of(WriteOrderRow)
+WRITE_ORDER = dtype_of(WriteOrderRow)
 
-ARRIVES, AT_HORIZON = -(1 << 62), 1 << 62
+ARRIVAL_SEQUENCE, HORIZON_SEQUENCE = -(1 << 62), 1 << 62
 
 TABLES = {"patients": PATIENT, "events": EVENT, "treatments": TREATMENT, "wounds": WOUND, "vitals": VITAL}
 
@@ -358,7 +199,7 @@ class Chunk:
     treatments: Table = field(default_factory=lambda: _empty(TREATMENT))
     wounds: Table = field(default_factory=lambda: _empty(WOUND))
     vitals: Table = field(default_factory=lambda: _empty(VITAL))
-    left: Table = field(default_factory=lambda: _empty(LEFT))
+    left: Table = field(default_factory=lambda: _empty(WRITE_ORDER))
 
     def __len__(self) -> int:
         return len(self.patients)

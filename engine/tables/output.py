@@ -19,16 +19,16 @@ from engine.tables.columns import (
 )
 from engine.tables.rows import Ints, Row, Rows, dtype_of
 
-MAXIMUM_WOUNDS = 24
+MAX_WOUNDS = 24
 """Of one casualty."""
 
 SLOTS = 1 << 18
 """Patients that may be open at a time; the quiet pass keeps their rows in a table of the same dtype."""
 
-EVENTS_EACH, TREATMENTS_EACH, VITALS_EACH = 288, 80, 40
+MAX_EVENTS, MAX_TREATMENTS, MAX_VITALS = 288, 80, 40
 """Rows at the most that one patient can fill: a network has at most 10 facilities on a way."""
 
-EVENTS_KEPT = 240
+REPEATING_EVENTS_LIMIT = 240
 """Rows of events after which those that may repeat without end (re-triage, bumping) are no longer logged."""
 
 PATIENTS, QUIET = 4, 5
@@ -41,10 +41,10 @@ class Output(Row):
     rows: Annotated[Ints, "i8", 6]  # filled of events, treatments, wounds, vitals, patients; quiet
     patients: Annotated[Rows[PatientRow], SLOTS + 1]
     left: Annotated[Rows[WriteOrderRow], SLOTS + 1]
-    events: Annotated[Rows[EventRow], PARQUET_PART * EVENTS_EACH]
-    treatments: Annotated[Rows[TreatmentRow], PARQUET_PART * TREATMENTS_EACH]
-    wounds: Annotated[Rows[WoundRow], PARQUET_PART * MAXIMUM_WOUNDS]
-    vitals: Annotated[Rows[VitalRow], PARQUET_PART * VITALS_EACH]
+    events: Annotated[Rows[EventRow], PARQUET_PART * MAX_EVENTS]
+    treatments: Annotated[Rows[TreatmentRow], PARQUET_PART * MAX_TREATMENTS]
+    wounds: Annotated[Rows[WoundRow], PARQUET_PART * MAX_WOUNDS]
+    vitals: Annotated[Rows[VitalRow], PARQUET_PART * MAX_VITALS]
 
 
 OUTPUT = dtype_of(Output)

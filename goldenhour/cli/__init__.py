@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from goldenhour.cli.job_commands import fetch, submit
     from goldenhour.cli.main import goldenhour
     from goldenhour.cli.run import expand_path
     from goldenhour.cli.store_access import ask
@@ -13,10 +12,6 @@ if TYPE_CHECKING:
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "job_commands": (
-            "fetch",
-            "submit",
-        ),
         "main": ("goldenhour",),
         "run": ("expand_path",),
         "store_access": ("ask",),
@@ -26,7 +21,5 @@ __getattr__ = lazy_attributes(
 __all__ = [
     "ask",
     "expand_path",
-    "fetch",
     "goldenhour",
-    "submit",
 ]

@@ -16,6 +16,24 @@ from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
 from engine import tables
+from engine.codes import (
+    CASUALTY_KINDS,
+    DEATH_CAUSES,
+    EFFECTS,
+    EVENTS,
+    ISS_REGIONS,
+    MECHANISMS,
+    NONE,
+    OUTCOMES,
+    PRECEDENCES,
+    REGIONS,
+    SEXES,
+    SIDES,
+    STREAMS,
+    TREATMENTS,
+    TRIAGE,
+    WAITING_FOR,
+)
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     Codes,
@@ -45,8 +63,8 @@ _KEPT = 1 << 18
 """Codes below this have their pieces kept, in an array."""
 
 _EMPTY = b"[]"
-_REQUESTED = tables.EVENTS.index("evacuation_requested")
-_TRIAGED = tables.EVENTS.index("triaged")
+_REQUESTED = EVENTS.index("evacuation_requested")
+_TRIAGED = EVENTS.index("triaged")
 
 json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
@@ -128,9 +146,7 @@ class Composer:
         )
         self._family = Pieces(
             (2,),
-            lambda code, sex: (
-                json(family.values[code]) + b',"sex":' + json(tables.SEXES[sex]) + b',"birth_date":"'
-            ),
+            lambda code, sex: json(family.values[code]) + b',"sex":' + json(SEXES[sex]) + b',"birth_date":"',
         )
         self._age = Pieces((), lambda age: b'","age":%d,"rank":' % age)
         self._rank = Pieces(
@@ -166,14 +182,14 @@ class Composer:
         )
         # injury
         self._category = Pieces(
-            (len(tables.KINDS), len(tables.MECHANISMS)),
+            (len(CASUALTY_KINDS), len(MECHANISMS)),
             lambda stream, kind, mechanism: (
                 b'{"category":'
-                + json(tables.STREAMS[stream])
+                + json(STREAMS[stream])
                 + b',"kind":'
-                + json(tables.KINDS[kind])
+                + json(CASUALTY_KINDS[kind])
                 + b',"mechanism":'
-                + json(tables.MECHANISMS[mechanism])
+                + json(MECHANISMS[mechanism])
                 + b',"at":"'
             ),
         )
@@ -197,15 +213,15 @@ class Composer:
             ),
         )
         self._wound = Pieces(
-            (len(tables.SIDES), 8, 2),
+            (len(SIDES), 8, 2),
             lambda region, side, ais, first: (
                 (b"[" if first else b",")
                 + b'{"region":'
-                + json(tables.REGIONS[region])
+                + json(REGIONS[region])
                 + b',"side":'
-                + json(tables.SIDES[side])
+                + json(SIDES[side])
                 + b',"ais":%d,"iss_region":' % ais
-                + json(tables.ISS_REGIONS[iss_region(region, ais)])
+                + json(ISS_REGIONS[iss_region(region, ais)])
                 + b',"code":'
             ),
         )
@@ -220,22 +236,22 @@ class Composer:
         )
         # triage
         self._true = Pieces(
-            (len(tables.PRECEDENCES),),
+            (len(PRECEDENCES),),
             lambda true, precedence: (
                 b'{"true":'
-                + json(tables.TRIAGE[true])
+                + json(TRIAGE[true])
                 + b',"precedence":'
-                + json(tables.PRECEDENCES[precedence] or None)
+                + json(PRECEDENCES[precedence] or None)
                 + b',"assigned":'
             ),
         )
         self._assigned = Pieces(
-            (len(tables.TRIAGE), 2),
+            (len(TRIAGE), 2),
             lambda place, category, last: (
                 b'","facility":'
                 + facility[place]
                 + b',"category":'
-                + json(tables.TRIAGE[category])
+                + json(TRIAGE[category])
                 + (b"}]}" if last else b"}")
             ),
         )
@@ -245,7 +261,7 @@ class Composer:
             lambda kind, place, first: (
                 (b"[" if first else b",")
                 + b'{"treatment":'
-                + json(tables.TREATMENTS[kind])
+                + json(TREATMENTS[kind])
                 + b',"facility":'
                 + facility[place]
                 + b',"start":"'
@@ -255,9 +271,9 @@ class Composer:
             (256, 2),
             lambda effect, wound, last: (
                 b',"effect":'
-                + json(tables.EFFECTS[effect])
+                + json(EFFECTS[effect])
                 + b',"wound":'
-                + json(wound if wound != tables.NONE else None)
+                + json(wound if wound != NONE else None)
                 + (b"}]" if last else b"}")
             ),
         )
@@ -267,7 +283,7 @@ class Composer:
             (n_facilities, 8, 2),
             lambda kind, place, detail, last: (
                 b'","event":'
-                + json(tables.EVENTS[kind])
+                + json(EVENTS[kind])
                 + b',"facility":'
                 + facility[place]
                 + _entry(b',"name":', names[place])
@@ -296,8 +312,8 @@ class Composer:
             lambda spo2, gcs, last: b'%d,"gcs":%d%b' % (spo2, gcs, b"}]" if last else b"}"),
         )
         # outcome
-        self._status = Pieces((), lambda status: b'{"status":' + json(tables.STATUSES[status]) + b',"at":"')
-        causes, waiting_for = (*tables.DEATH_CAUSES, None), (*tables.WAITING_FOR, None)
+        self._status = Pieces((), lambda status: b'{"status":' + json(OUTCOMES[status]) + b',"at":"')
+        causes, waiting_for = (*DEATH_CAUSES, None), (*WAITING_FOR, None)
         self._outcome_place = Pieces(
             (), lambda place: b'","facility":' + facility[place] + b',"cause_of_death":'
         )
@@ -477,8 +493,8 @@ class Composer:
             self.lexicon.instants(patients["closed"]),
             self._outcome_place.at(facility_codes(patients["facility"])),
             self._end.at(
-                optional_codes(patients["death_cause"], len(tables.DEATH_CAUSES)),
-                optional_codes(patients["waiting_for"], len(tables.WAITING_FOR)),
+                optional_codes(patients["death_cause"], len(DEATH_CAUSES)),
+                optional_codes(patients["waiting_for"], len(WAITING_FOR)),
                 patients["rtd72"],
             ),
         )

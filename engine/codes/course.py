@@ -1,0 +1,178 @@
+"""What happens to a casualty: events, treatments, outcomes, and what a casualty waits for."""
+
+from engine.codes.base import Code
+from engine.codes.casualties import LethalMechanism
+
+AT_POI = -1
+"""In a column of facilities: at the point of injury."""
+EN_ROUTE = -2
+"""In a column of facilities: on the way from one place to the next."""
+
+
+class Event(Code):
+    """Kinds of event of the event log.
+
+    `detail` of an event is the category of TRIAGED, the precedence of EVACUATION_REQUESTED, the resource of WAITING
+    and REFUSED (`Awaited`), else 0.
+    """
+
+    INJURED = 0
+    FELL_ILL = 1
+    EXPOSED = 2
+    """Exposed to a CBRN agent."""
+    SYMPTOM_ONSET = 3
+    FIRST_AID = 4
+    TRIAGED = 5
+    EVACUATION_REQUESTED = 6
+    DEPARTED = 7
+    ARRIVED = 8
+    """At the door of an MTF."""
+    DECONTAMINATION_STARTED = 9
+    DECONTAMINATION_ENDED = 10
+    CARE_STARTED = 11
+    CARE_ENDED = 12
+    RESUSCITATION_STARTED = 13
+    """Damage control resuscitation."""
+    RESUSCITATION_ENDED = 14
+    SURGERY_STARTED = 15
+    """Damage control surgery."""
+    SURGERY_ENDED = 16
+    DEFINITIVE_SURGERY_STARTED = 17
+    DEFINITIVE_SURGERY_ENDED = 18
+    ICU_ADMITTED = 19
+    WARD_ADMITTED = 20
+    RETURNED_TO_DUTY = 21
+    DIED = 22
+    LEFT_THEATRE = 23
+    """Arrived at Role 4."""
+    DISCHARGED = 24
+    """Left the force at Role 4."""
+    IN_CARE_AT_HORIZON = 25
+    WAITING = 26
+    """Joined the queue for a resource."""
+    BUMPED = 27
+    """Gave up a treatment bay to a more urgent patient."""
+    CARE_RESUMED = 28
+    REFUSED = 29
+    """Turned away at a full door; waits there for a place."""
+    FACILITY_HIT = 30
+    STAGED = 31
+    """At a casualty staging unit, which is no MTF."""
+
+
+class Treatment(Code):
+    """Kinds of treatment."""
+
+    TOURNIQUET = 0
+    PRESSURE_DRESSING = 1
+    HAEMOSTATIC_DRESSING = 2
+    AIRWAY_ADJUNCT = 3
+    NEEDLE_DECOMPRESSION = 4
+    AUTOINJECTOR = 5
+    ANALGESIA = 6
+    SPLINT = 7
+    WOUND_CARE = 8
+    ANTIBIOTICS = 9
+    IV_ACCESS = 10
+    BLOOD_TRANSFUSION = 11
+    TRANEXAMIC_ACID = 12
+    CHEST_DRAIN = 13
+    INTUBATION = 14
+    DECONTAMINATION = 15
+    ATROPINE_AND_OXIME = 16
+    LAPAROTOMY = 17
+    THORACOTOMY = 18
+    CRANIOTOMY = 19
+    NECK_EXPLORATION = 20
+    VASCULAR_REPAIR = 21
+    EXTERNAL_FIXATION = 22
+    WOUND_DEBRIDEMENT = 23
+    AMPUTATION = 24
+    EYE_REPAIR = 25
+    SURGICAL_AIRWAY = 26
+    CRITICAL_CARE = 27
+    WARD_CARE = 28
+    DEFINITIVE_SURGERY = 29
+    FRACTURE_FIXATION = 30
+    MEDICATION = 31
+    REHYDRATION = 32
+    PSYCHOLOGICAL_SUPPORT = 33
+    PHYSIOTHERAPY = 34
+    COOLING = 35
+    REWARMING = 36
+    OBSERVATION = 37
+    EMERGENCY_CARE = 38
+
+
+class Effect(Code):
+    """What a treatment did to what would have killed."""
+
+    SUPPORTIVE = 0
+    """It was not meant to act on it."""
+    EFFECTIVE = 1
+    INEFFECTIVE = 2
+
+
+class Outcome(Code):
+    """How it ended for the casualty: column `status`."""
+
+    KIA = 0
+    """Killed in action: a battle casualty who died before reaching an MTF."""
+    DOW = 1
+    """Died of wounds: a battle casualty who died after reaching an MTF."""
+    DIED_NONBATTLE = 2
+    """A non-battle casualty who died."""
+    RTD = 3
+    """Returned to duty."""
+    EVACUATED = 4
+    """Reached Role 4."""
+    DISCHARGED = 5
+    """Left the force at Role 4, under transition-matrix routing."""
+    IN_CARE = 6
+    """Still a patient at the horizon."""
+
+
+class DeathCause(Code):
+    """Cause of death. A lethal mechanism m is cause 1 + m."""
+
+    INSTANTLY_FATAL_INJURY = 0
+    TBI = 1 + LethalMechanism.TBI
+    AIRWAY = 1 + LethalMechanism.AIRWAY
+    TENSION_PNEUMOTHORAX = 1 + LethalMechanism.TENSION_PNEUMOTHORAX
+    TORSO_HAEMORRHAGE = 1 + LethalMechanism.TORSO_HAEMORRHAGE
+    JUNCTIONAL_HAEMORRHAGE = 1 + LethalMechanism.JUNCTIONAL_HAEMORRHAGE
+    EXTREMITY_HAEMORRHAGE = 1 + LethalMechanism.EXTREMITY_HAEMORRHAGE
+    AGENT = 1 + LethalMechanism.AGENT
+    NON_BATTLE_INJURY = 1 + LethalMechanism.NON_BATTLE_INJURY
+    DISEASE = 1 + LethalMechanism.DISEASE
+    LATE_COMPLICATIONS = 10
+    """Sepsis or organ failure after the first operation."""
+    TRANSITION = 11
+    """Drawn under transition-matrix routing."""
+    FACILITY_HIT = 12
+    """Killed in a facility that was hit."""
+
+
+class WaitingFor(Code):
+    """What a casualty who died, or is in care at the horizon, was waiting for."""
+
+    FIRST_AID = 0
+    EVACUATION = 1
+    TRANSPORT = 2
+    """On the way: for the end of the journey."""
+    TRIAGE = 3
+    TREATMENT = 4
+    SURGERY = 5
+    RECOVERY = 6
+    ICU_BED = 7
+    WARD_BED = 8
+    PLACE = 9
+    """For a place at a facility that is full."""
+
+
+EVENTS = Event.labels()
+TREATMENTS = Treatment.labels()
+EFFECTS = Effect.labels()
+OUTCOMES = Outcome.labels()
+DEATH_CAUSES = DeathCause.labels()
+WAITING_FOR = WaitingFor.labels()

@@ -1,0 +1,90 @@
+"""What the random draws of a casualty are for: a key for each purpose, and the blocks of the generator within it.
+
+A draw is a pure function of its purpose's key and a counter (cell, index, block): see docs/model.md section 5.2. A
+block gives four words. Two draws of one casualty must never share purpose, block and word.
+"""
+
+from engine.codes.base import Code
+
+
+class DrawPurpose(Code):
+    """Purposes of draws; each has a key of its own, made from seed, replication and label."""
+
+    CARE = 0
+    """Triage, service times, vital signs."""
+    INJURY = 1
+    """Wounds and conditions."""
+    PERSON = 2
+    """Identity and demographics."""
+    SURVIVAL = 3
+    """Lethality, the survival clock, outcomes."""
+    TRAVEL = 4
+    """Travel times and the choice of a destination."""
+    VEHICLES = 5
+    """Losses, weather, cancelled lifts, hits."""
+
+
+# CARE: blocks of a casualty. Those of a leg are four apart.
+FIRST_RESPONDER = 0
+"""Words 0: delay of first aid; 1: triage at the point of injury."""
+TRIAGE_AND_TREATMENT = 1
+"""Words 0: triage; 1: treatment time; 2: rescue of the ill; 3: triage time. Plus LEG_BLOCKS * leg."""
+OPERATION = 2
+"""Words 0: operating time; 1: success. Plus LEG_BLOCKS * leg."""
+INTENSIVE_CARE = 3
+"""Word 0: stay in intensive care. Plus LEG_BLOCKS * leg."""
+LEG_BLOCKS = 4
+VITAL_SIGNS = 4096
+"""Words 0 to 3: pulse, pressure, respiration, saturation. Plus LEG_BLOCKS * leg plus the number of the measurement."""
+RETRIAGE = 8192
+"""Word 0: triage again. Plus the number of the re-triage."""
+
+# INJURY
+CASUALTY_SEVERITY = 0
+"""Of the wounded, words 1: latent severity; 2: instant death; 3: number of wounds. Of the others, 0 and 1: illness; 2:
+triage; 3: condition."""
+ILLNESS_CAUSE = 1
+"""Word 0: external cause of a casualty without weapon wounds."""
+INCIDENT_CAUSE = 0
+"""Of an incident, words 0: mechanism; 1: external cause."""
+WOUND = 16
+"""Words 0: region; 1: AIS; 2: side; 3: condition. Plus the number of the wound."""
+
+# PERSON
+IDENTITY = 0
+"""Words 0 to 3: nation, sex, rank, age."""
+BIRTH_AND_NAMES = 1
+"""Words 0 to 3: day of birth, given name, family name, unit."""
+BODY = 2
+"""Words 0 to 2: blood group, weight, service number."""
+
+# SURVIVAL
+LETHALITY = 0
+"""Words 0: lethal; 1: life; 2: mechanism, or onset of symptoms; 3: triage, or stay of the ill."""
+STAY = 1
+"""Words 0: back on duty within 72 h; 1: stay."""
+LATE_DEATH = 2
+"""Words 0: dies late; 1: when."""
+FIRST_AID = 3
+"""Word 0: whether first aid works."""
+MATRIX_START = 7
+"""Words 1: triage category; 2: time of a death, under transition-matrix routing."""
+MATRIX_OUTCOME = 8
+"""Word 0: outcome of a place under transition-matrix routing. Plus the role, 0 at the point of injury."""
+
+# TRAVEL: the block of a ride is the number of the leg.
+EMPTY_RETURN = 1024
+"""Word 0: way home of a vehicle that found nobody; keyed by pool and sortie."""
+WAY_OUT = 2048
+"""Word 0: way of a vehicle to the casualty. Plus the leg plus WAY_OUT_BLOCKS * number of the vehicle."""
+WAY_OUT_BLOCKS = 128
+DESTINATION_CHOICE = 4096
+"""Word 2: choice among destinations under spread-out. Plus DESTINATION_BLOCKS * leg plus number of candidate."""
+DESTINATION_BLOCKS = 64
+
+# VEHICLES: keyed by pool and sortie, weather by pool and day, a hit by casualty.
+SORTIE_LOSS = 0
+WEATHER = 1
+LIFT_CANCELLED = 2
+HIT = 16
+"""Word 0: whether the casualty is killed. Plus the number of the world event."""

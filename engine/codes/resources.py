@@ -1,0 +1,97 @@
+"""The finite resources of a facility: one row of `RESOURCES` says all that the rest of the code needs to know of one.
+
+To add a resource: a member of `Resource`, a row of `RESOURCES`, the field of `Facility`, and the stage that takes it.
+"""
+
+from typing import NamedTuple
+
+from engine.codes.base import Code
+from engine.codes.course import Event, WaitingFor
+
+
+class Resource(Code):
+    """A finite resource of a facility. Resource r of facility f has the number f * RESOURCE_COUNT + r."""
+
+    TRIAGE_TEAM = 0
+    TREATMENT_BAY = 1
+    """Where care and damage control resuscitation are given."""
+    OPERATING_TABLE = 2
+    """A table with a surgical team on shift."""
+    ICU_BED = 3
+    WARD_BED = 4
+    PLACE = 5
+    """A patient who may be inside or on the way to the facility."""
+
+
+class ResourceInfo(NamedTuple):
+    """What is known of a resource."""
+
+    resource: Resource
+    field: str
+    """Field of a facility in a scenario, and name in the measures."""
+    limits: tuple[str, ...]
+    """Fields of a facility that limit it."""
+    label: str
+    """Plural, for sentences."""
+    unit: str
+    """What is counted, singular."""
+    event: Event
+    """Event of the patient who has to wait for it."""
+    wait_reason: WaitingFor
+    """What a patient who dies in its queue was waiting for."""
+
+
+RESOURCES = (
+    ResourceInfo(
+        Resource.TRIAGE_TEAM,
+        "triage_teams",
+        ("triage_teams",),
+        "triage teams",
+        "team",
+        Event.WAITING,
+        WaitingFor.TRIAGE,
+    ),
+    ResourceInfo(
+        Resource.TREATMENT_BAY,
+        "treatment_bays",
+        ("treatment_bays",),
+        "treatment bays",
+        "bay",
+        Event.WAITING,
+        WaitingFor.TREATMENT,
+    ),
+    ResourceInfo(
+        Resource.OPERATING_TABLE,
+        "operating_tables",
+        ("operating_tables", "surgical_teams"),
+        "operating tables",
+        "table",
+        Event.WAITING,
+        WaitingFor.SURGERY,
+    ),
+    ResourceInfo(
+        Resource.ICU_BED, "icu_beds", ("icu_beds",), "ICU beds", "bed", Event.WAITING, WaitingFor.ICU_BED
+    ),
+    ResourceInfo(
+        Resource.WARD_BED, "ward_beds", ("ward_beds",), "ward beds", "bed", Event.WAITING, WaitingFor.WARD_BED
+    ),
+    ResourceInfo(Resource.PLACE, "places", ("places",), "places", "place", Event.REFUSED, WaitingFor.PLACE),
+)
+"""By `Resource`."""
+
+RESOURCE_COUNT = len(RESOURCES)
+
+RESOURCE_FIELDS = tuple(info.field for info in RESOURCES)
+"""By resource: its field in a scenario."""
+
+TRANSPORT = RESOURCE_COUNT
+"""What is waited for besides the resources of a facility: a vehicle."""
+
+AWAITED = (*Resource.labels(), "transport")
+"""Labels of what a casualty waits for: a resource, or TRANSPORT."""
+
+WAIT_EVENTS = tuple(int(info.event) for info in RESOURCES)
+"""By resource: the event of the patient who has to wait for it."""
+
+WAIT_REASONS = (*(int(info.wait_reason) for info in RESOURCES), int(WaitingFor.EVACUATION))
+"""By what is waited for: the `WaitingFor` of one who dies waiting."""

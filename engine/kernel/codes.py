@@ -1,0 +1,171 @@
+"""The codes of the event kernel: stages, entries of the calendar, decisions, and why the kernel returns."""
+
+from engine.codes import Code
+
+
+class Stage(Code):
+    """What is due next for a casualty (docs/model.md section 2.7).
+
+    Up to DEPART the casualty has not left the point of injury.
+    """
+
+    FIRST_AID = 0
+    """First aid, at the point of injury or on the way."""
+    REQUEST = 1
+    """Triage by the first responder, and the evacuation request."""
+    DEPART = 2
+    """Leaves the point of injury."""
+    ARRIVE = 3
+    """Reaches the next place."""
+    DECONTAMINATED = 4
+    """Decontamination ends."""
+    TRIAGE = 5
+    """Triage ends: a category is assigned."""
+    TREAT = 6
+    """Resuscitation or care begins; takes a treatment bay."""
+    TREATED = 7
+    """It ends."""
+    SURGERY = 8
+    """Damage control surgery begins; takes an operating table."""
+    OPERATED = 9
+    """It ends."""
+    DEFINITIVE_SURGERY = 10
+    """The definitive operation begins; takes an operating table."""
+    DEFINITIVE_DONE = 11
+    """It ends."""
+    ICU = 12
+    """Intensive care begins where it is needed; takes an ICU bed."""
+    DISPOSITION = 13
+    """Return to duty here or evacuation onwards; takes a ward bed."""
+    RETURN = 14
+    """Returns to duty, or leaves the force at Role 4."""
+    CLOSED = 15
+    """The outcome is fixed."""
+    ADMIT = 16
+    """Enters a facility; takes a place."""
+    START_TRIAGE = 17
+    """Triage begins; takes a triage team."""
+    RESUME = 18
+    """Care that was bumped resumes; takes a treatment bay."""
+    AWAIT_TRANSPORT = 19
+    """Waits for a vehicle."""
+    LEAVE = 20
+    """Leaves a facility with a vehicle."""
+
+
+class EntryKind(Code):
+    """Kinds of entry in the calendar, in the order in which ties are broken.
+
+    An entry names its subject: the slot of a patient, or a resource, candidate, pool, facility or way.
+    """
+
+    WORLD = 0
+    """Something happens in the scenario's world."""
+    ROSTER = 1
+    """A shift begins."""
+    VEHICLE_RETURN = 2
+    """A vehicle is back at its base."""
+    RELEASE = 3
+    """A unit of a resource is free again at a time that was known."""
+    PICK_UP = 4
+    """A vehicle reaches those it was sent for."""
+    PATIENT = 5
+    """Something is due for a patient."""
+    LIFT = 6
+    """A scheduled lift leaves."""
+    RESUPPLY = 7
+    """Blood is delivered."""
+    SURGE = 8
+    """Surge beds open."""
+    WAKE = 9
+    """Vehicles that could not move, or a batch that was too small, are looked at again."""
+    SAMPLE = 10
+    """The time series takes a sample."""
+
+
+ENTRY_KIND_SHIFT = 48
+"""The tie of an entry is its kind, shifted by so many bits, plus an order among entries of the kind."""
+
+
+class Decision(Code):
+    """What the decision pass notes of a casualty for the replay pass, in the order of time."""
+
+    GRANT = 0
+    """Gets the resource it asked for; the value holds bits of `GrantFlag`."""
+    RIDE = 1
+    """Gets a ride; the value is the candidate. Two TIME entries follow: departure and arrival."""
+    TIME = 2
+    BUMPED = 3
+    """Gives up its treatment bay. From here on: what interrupts a casualty."""
+    KILLED = 4
+    """Killed in a facility that is hit."""
+    REQUEUED = 5
+    """The facility is hit: begins again with triage."""
+
+
+class GrantFlag(Code):
+    """Bits of the value of a grant."""
+
+    SURGE_PLACE = 1
+    """In a surge place, where the clock runs faster."""
+    NO_BLOOD = 2
+    """Resuscitation without blood."""
+
+
+class KernelExit(Code):
+    """Why the kernel returned."""
+
+    RUNNING = 0
+    """It has worked long enough: Ctrl-C gets a chance."""
+    CHUNK_FULL = 1
+    NEEDS_ARRIVALS = 2
+    FINISHED = 3
+    HORIZON = 4
+    """Reached the horizon; patients may still be open."""
+    DEADLOCK = 5
+    """Nothing can happen any more, and patients are waiting."""
+    TABLES_FULL = 6
+    """Too many patients are open."""
+    CONTRADICTION = 7
+    """The replay pass came to another end than the decision pass: an error of the program."""
+
+
+class ServiceTime(Code):
+    """Service times that a facility may set."""
+
+    TRIAGE = 0
+    CARE = 1
+    RESUSCITATION = 2
+    SURGERY = 3
+    ICU = 4
+
+
+class DestinationPolicy(Code):
+    """How a destination is chosen."""
+
+    CLOSEST = 0
+    SPREAD_OUT = 1
+    """At random."""
+    LEAST_LOADED = 2
+
+
+class WorldEventKind(Code):
+    """What happens in the scenario's world."""
+
+    OPEN = 0
+    """A facility opens."""
+    CLOSE = 1
+    HIT = 2
+    """A facility is hit: its value is the share of capacity lost."""
+    HIT_END = 3
+    """What the hit has cost is available again."""
+    VEHICLES_OUT = 4
+    """Vehicles go out of use: its value is their number."""
+    VEHICLES_BACK = 5
+
+
+class MatrixOutcome(Code):
+    """Outcomes of a place under transition-matrix routing; 1 to 4 are the roles to go to."""
+
+    DEAD = 5
+    RETURNED = 6
