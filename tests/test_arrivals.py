@@ -21,6 +21,7 @@ from engine.arrivals import generate, incidents, profiles
 from engine.codes import CASUALTY_KINDS, NONE
 from engine.numeric import philox
 from engine.tables import ARRIVAL
+from scenarios import tables as scenario_tables
 
 DAY = generate.DAY_MS
 HOUR = generate.HOUR_MS
@@ -563,7 +564,7 @@ def test_tempo_moves_casualties_between_the_days() -> None:
     ("name", "injured", "ill"),
     [
         (n, row["casualty_modifier"], row["disease_multiplier"])
-        for n, row in scenario_api.tables.warfare_patterns()["environmental_modifiers"].items()
+        for n, row in scenario_tables.warfare_patterns()["environmental_modifiers"].items()
     ],
 )
 def test_the_environment_multiplies_rates_and_shifts_the_mix_of_a_total(

@@ -8,13 +8,13 @@ import pytest
 
 from engine import scenario as scenario_api
 from engine.measures import FlowMeasures, Measures, Statistics, resources, whole_run
-from engine.measures.resources import RESOURCE_FIELDS_OLD, SERIES, intervals, no_statistics
+from engine.measures.resources import RESOURCE_FIELDS, SERIES, intervals, no_statistics
 from goldenhour.views import summary
 
 HOUR = 3_600_000
 MINUTE = 60_000
 BAYS, TABLES, WARD = (
-    RESOURCE_FIELDS_OLD.index(name) for name in ("treatment_bays", "operating_tables", "ward_beds")
+    RESOURCE_FIELDS.index(name) for name in ("treatment_bays", "operating_tables", "ward_beds")
 )
 DAY_LONG = 24 * HOUR
 WAYS = ("way_wait_sum", "way_wait_count", "way_queue_area", "way_died", "way_origin", "way_front")

@@ -1,17 +1,7 @@
 """What is wrong with the casualties, how the survival clock runs, and what treatment does to it."""
 
 from engine.clinical.casualties import (
-    FRONTS,
-    ILLNESSES,
-    INJURIES,
-    NATIONS,
-    NATURES,
-    PEOPLE,
-    RANKS,
     SAMPLE,
-    TYPES,
-    InjuryTables,
-    PeopleTables,
     copy_arrival,
     draw_illness,
     draw_person,
@@ -23,12 +13,6 @@ from engine.clinical.casualties import (
     type_row,
 )
 from engine.clinical.survival import (
-    DAY,
-    HOUR,
-    MINUTE,
-    SURVIVAL,
-    CasualtyState,
-    SurvivalParameters,
     death_time,
     draw_fate_of_ill,
     draw_fate_of_wounded,
@@ -52,23 +36,7 @@ from engine.clinical.treatments import (
 )
 
 __all__ = [
-    "DAY",
-    "FRONTS",
-    "HOUR",
-    "ILLNESSES",
-    "INJURIES",
-    "MINUTE",
-    "NATIONS",
-    "NATURES",
-    "PEOPLE",
-    "RANKS",
     "SAMPLE",
-    "SURVIVAL",
-    "TYPES",
-    "CasualtyState",
-    "InjuryTables",
-    "PeopleTables",
-    "SurvivalParameters",
     "copy_arrival",
     "death_time",
     "draw_fate_of_ill",

@@ -47,7 +47,7 @@ ILLNESS_CAUSE = 1
 """Word 0: external cause of a casualty without weapon wounds."""
 INCIDENT_CAUSE = 0
 """Of an incident, words 0: mechanism; 1: external cause."""
-WOUND = 16
+WOUND_DRAWS = 16
 """Words 0: region; 1: AIS; 2: side; 3: condition. Plus the number of the wound."""
 
 # PERSON

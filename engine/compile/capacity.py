@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical import FRONTS, HOUR, MINUTE
-from engine.codes import RESOURCES, Resource
+from engine.codes import RESOURCE_COUNT, RESOURCES, Resource
 from engine.compile.rows import floats, ints, load_parameters
-from engine.kernel import FACILITIES, POOLS, RESOURCE_COUNT, UNLIMITED, DestinationPolicy, WorldEventKind
+from engine.kernel import DestinationPolicy, WorldEventKind
 from engine.scenario import CATEGORIES, POI, Facility, Link, Scenario
+from engine.tables import FACILITIES, FRONTS, HOUR, MINUTE, POOLS, UNLIMITED
 from scenarios import catalogue
 
 ALL = 0b11111

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical import ILLNESSES, INJURIES, NATIONS, NATURES, PEOPLE, RANKS
 from engine.codes import MECHANISMS, REGIONS, SEXES, SIDED_REGIONS, SIDES, CareNeed, ConditionFlag, Illness
 from engine.compile.rows import (
     STANDARD,
@@ -23,7 +22,7 @@ from engine.compile.rows import (
 )
 from engine.numeric import interpreted
 from engine.scenario import Scenario, incident_types, mix_of, special_types, start_seconds
-from engine.tables import Table
+from engine.tables import INJURIES, NATIONS, NATURES, PEOPLE, RANKS, Table
 from scenarios import catalogue, tables
 
 
@@ -157,8 +156,8 @@ def _illness_groups() -> Groups:
 
     In place of a category 0: those of T1 that can kill within hours.
     """
-    groups = Groups((ILLNESSES, 4, len(SEXES)))
-    for illness in range(ILLNESSES):
+    groups = Groups((len(Illness), 4, len(SEXES)))
+    for illness in Illness:
         of_illness = [(k, c) for k, c in enumerate(catalogue.conditions()) if _illness_of(c) == illness]
         for category, (sex, name) in itertools.product((0, 1, 2, 3), enumerate(SEXES)):
             members = [(k, c) for k, c in of_illness if c.sex in (None, name)]

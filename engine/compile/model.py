@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from engine import numeric
-from engine.clinical import SAMPLE, TYPES, triage_of_sample
+from engine.clinical import SAMPLE, triage_of_sample
+from engine.codes import DrawPurpose
 from engine.compile.injuries import compile_injuries, compile_people
 from engine.compile.network import compile_care, compile_network, compile_transitions
 from engine.compile.rows import STANDARD, triage_weights
 from engine.compile.survival import compile_survival
-from engine.kernel import MODEL, PURPOSES
 from engine.scenario import Scenario, incident_types
-from engine.tables import Table
+from engine.tables import MODEL, TYPES, Table
 
 TILT_SAMPLE = 20_000
 TILT_STEPS = 14
@@ -75,7 +75,7 @@ def compile_scenario(s: Scenario, seed: int, replication: int, made: Mapping[str
     m = np.zeros(1, MODEL)
     for name, compile_table in TABLE_BUILDERS.items():
         m[name] = made[name] if name in made else compile_table(s)
-    m["keys"][0] = [numeric.key(seed, replication, purpose) for purpose in PURPOSES]
+    m["keys"][0] = [numeric.key(seed, replication, purpose) for purpose in DrawPurpose.labels()]
     if "severity" in made:
         m["injuries"]["severity"][0] = made["severity"]
     else:

@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from engine import numeric
-from engine.clinical import DAY
 from engine.compile.capacity import compile_capacity
 from engine.compile.rows import (
     STANDARD,
@@ -18,7 +17,6 @@ from engine.compile.rows import (
     load_parameters,
     triage_weights,
 )
-from engine.kernel import CARE, NETWORK, TRANSITIONS
 from engine.numeric import interpreted
 from engine.scenario import (
     POI,
@@ -29,7 +27,7 @@ from engine.scenario import (
     mean_of,
     one_way_minutes,
 )
-from engine.tables import Table
+from engine.tables import CARE, DAY, NETWORK, TRANSITIONS, Table
 from scenarios import tables
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")

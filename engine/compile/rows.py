@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.clinical import TYPES
 from engine.numeric import interpreted
 from engine.scenario import Scenario
-from engine.tables import Table
+from engine.tables import TYPES, Table
 from scenarios import tables
 
 WEAPONS = ("explosion", "gunshot", "other")

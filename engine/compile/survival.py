@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from engine.clinical import SURVIVAL
 from engine.compile.rows import filled, floats, load_parameters, normal_cdf
 from engine.numeric import interpreted
 from engine.scenario import Scenario
-from engine.tables import Table
+from engine.tables import SURVIVAL, Table
 from scenarios import tables
 
 

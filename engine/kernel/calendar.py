@@ -9,16 +9,13 @@ buckets. After R. Brown, "Calendar queues", CACM 31 (1988); the front heap keeps
 import math
 from typing import Annotated, Any
 
-import numpy as np
-
 from engine.numeric import compiled
-from engine.tables import Float64, Int32, Int64, Ints, Row, Rows, dtype_of
+from engine.tables import MINUTE, Float64, Int32, Int64, Ints, Row, Rows, dtype_of
 
 MAX_ENTRIES = 1 << 21
 """Of each tier at the most."""
 BUCKETS = 1 << 12
 """Of the ring; a power of two."""
-MINUTE = 60_000.0
 NARROWEST, WIDEST = 1.0, 60.0 * MINUTE
 """ms of a bucket."""
 ENTRIES_PER_CASUALTY = 12.0
@@ -80,21 +77,21 @@ def initialise(calendar: Any) -> None:
 
 
 @compiled
-def _push(c: Any, base: Any, size: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
+def _push(calendar: Calendar, base: int, size: int, at: float, tie: int, what: int, version: int) -> None:
     """Enter at the end of the heap from `base` on, in which every entry has four below it, `size` entries so far."""
-    k = np.int64(size)
-    while k > 0:
-        parent = (k - 1) >> 2
-        above = c.heap[base + parent]
+    position = int(size)
+    while position > 0:
+        parent = (position - 1) >> 2
+        above = calendar.heap[base + parent]
         if not (at < above.at or (at == above.at and tie < above.tie)):
             break
-        row = c.heap[base + k]
+        row = calendar.heap[base + position]
         row.at = above.at
         row.tie = above.tie
         row.what = above.what
         row.version = above.version
-        k = parent
-    row = c.heap[base + k]
+        position = parent
+    row = calendar.heap[base + position]
     row.at = at
     row.tie = tie
     row.what = what
@@ -102,40 +99,40 @@ def _push(c: Any, base: Any, size: Any, at: Any, tie: Any, what: Any, version: A
 
 
 @compiled
-def _pop(c: Any, base: Any, n: Any) -> None:
-    """Take the first entry out of a heap that has `n` entries afterwards."""
-    if n <= 0:
+def _pop(calendar: Calendar, base: int, size: int) -> None:
+    """Take the first entry out of a heap that has `size` entries afterwards."""
+    if size <= 0:
         return
-    moved = c.heap[base + n]
+    moved = calendar.heap[base + size]
     at = moved.at
     tie = moved.tie
     what = moved.what
     version = moved.version
-    k = np.int64(0)
+    position = 0
     while True:
-        child = 4 * k + 1
-        if child >= n:
+        child = 4 * position + 1
+        if child >= size:
             break
         least: Any = child
-        least_at = c.heap[base + child].at
-        least_tie = c.heap[base + child].tie
-        for other in range(child + 1, min(child + 4, n)):
-            if c.heap[base + other].at < least_at or (
-                c.heap[base + other].at == least_at and c.heap[base + other].tie < least_tie
+        least_at = calendar.heap[base + child].at
+        least_tie = calendar.heap[base + child].tie
+        for other in range(child + 1, min(child + 4, size)):
+            if calendar.heap[base + other].at < least_at or (
+                calendar.heap[base + other].at == least_at and calendar.heap[base + other].tie < least_tie
             ):
                 least = other
-                least_at = c.heap[base + other].at
-                least_tie = c.heap[base + other].tie
+                least_at = calendar.heap[base + other].at
+                least_tie = calendar.heap[base + other].tie
         if not (least_at < at or (least_at == at and least_tie < tie)):
             break
-        below = c.heap[base + least]
-        row = c.heap[base + k]
+        below = calendar.heap[base + least]
+        row = calendar.heap[base + position]
         row.at = least_at
         row.tie = least_tie
         row.what = below.what
         row.version = below.version
-        k = least
-    row = c.heap[base + k]
+        position = least
+    row = calendar.heap[base + position]
     row.at = at
     row.tie = tie
     row.what = what
@@ -143,128 +140,128 @@ def _pop(c: Any, base: Any, n: Any) -> None:
 
 
 @compiled
-def enter(c: Any, at: Any, tie: Any, what: Any, version: Any) -> None:
+def enter(calendar: Calendar, at: float, tie: int, what: int, version: int) -> None:
     """Enter something that happens at `at`, finite ms."""
-    number = np.int64(at * c.rate)
-    if number <= c.current:
-        if c.in_front >= MAX_ENTRIES - 1:
-            c.overflow = 1
+    number = int(at * calendar.rate)
+    if number <= calendar.current:
+        if calendar.in_front >= MAX_ENTRIES - 1:
+            calendar.overflow = 1
             return
-        _push(c, FRONT, c.in_front, at, tie, what, version)
-        c.in_front += 1
-    elif number < c.current + BUCKETS:
-        k = c.free
-        if k >= 0:
-            c.free = c.listed[k].next
+        _push(calendar, FRONT, calendar.in_front, at, tie, what, version)
+        calendar.in_front += 1
+    elif number < calendar.current + BUCKETS:
+        position = calendar.free
+        if position >= 0:
+            calendar.free = calendar.listed[position].next
         else:
-            k = c.used
-            if k >= MAX_ENTRIES:
-                c.overflow = 1
+            position = calendar.used
+            if position >= MAX_ENTRIES:
+                calendar.overflow = 1
                 return
-            c.used = k + 1
-        row = c.listed[k]
+            calendar.used = position + 1
+        row = calendar.listed[position]
         row.at = at
         row.tie = tie
         row.what = what
         row.version = version
         place = number & (BUCKETS - 1)
-        row.next = c.bucket[place]
-        c.bucket[place] = k
-        c.in_ring += 1
+        row.next = calendar.bucket[place]
+        calendar.bucket[place] = position
+        calendar.in_ring += 1
     else:
-        if c.in_far >= MAX_ENTRIES - 1:
-            c.overflow = 1
+        if calendar.in_far >= MAX_ENTRIES - 1:
+            calendar.overflow = 1
             return
-        _push(c, FAR, c.in_far, at, tie, what, version)
-        c.in_far += 1
+        _push(calendar, FAR, calendar.in_far, at, tie, what, version)
+        calendar.in_far += 1
 
 
 @compiled
-def _move_far_to_ring(c: Any) -> None:
+def _move_far_to_ring(calendar: Calendar) -> None:
     """What lay beyond the ring and no longer does comes into it."""
-    while c.in_far > 0:
-        first = c.heap[FAR]
-        if np.int64(first.at * c.rate) >= c.current + BUCKETS:
+    while calendar.in_far > 0:
+        first = calendar.heap[FAR]
+        if int(first.at * calendar.rate) >= calendar.current + BUCKETS:
             return
         at = first.at
         tie = first.tie
         what = first.what
         version = first.version
-        c.in_far -= 1
-        _pop(c, FAR, c.in_far)
-        enter(c, at, tie, what, version)
+        calendar.in_far -= 1
+        _pop(calendar, FAR, calendar.in_far)
+        enter(calendar, at, tie, what, version)
 
 
 @compiled
-def _move_bucket_to_front(c: Any) -> None:
+def _move_bucket_to_front(calendar: Calendar) -> None:
     """The entries of the current bucket come to the front."""
-    place = c.current & (BUCKETS - 1)
-    k = np.int64(c.bucket[place])
-    c.bucket[place] = -1
-    while k >= 0:
-        row = c.listed[k]
-        after = np.int64(row.next)
-        _push(c, FRONT, c.in_front, row.at, row.tie, row.what, row.version)
-        c.in_front += 1
-        c.in_ring -= 1
-        row.next = c.free
-        c.free = k
-        k = after
+    place = calendar.current & (BUCKETS - 1)
+    position = int(calendar.bucket[place])
+    calendar.bucket[place] = -1
+    while position >= 0:
+        row = calendar.listed[position]
+        after = int(row.next)
+        _push(calendar, FRONT, calendar.in_front, row.at, row.tie, row.what, row.version)
+        calendar.in_front += 1
+        calendar.in_ring -= 1
+        row.next = calendar.free
+        calendar.free = position
+        position = after
 
 
 @compiled
-def next_time(c: Any) -> float:
+def next_time(calendar: Calendar) -> float:
     """ms of the first entry, which is c.heap[FRONT] from now on; infinity: there is none."""
-    while c.in_front == 0:
-        if c.in_ring > 0:
-            c.current += 1
-            _move_far_to_ring(c)
-            _move_bucket_to_front(c)
-        elif c.in_far > 0:
-            c.current = np.int64(c.heap[FAR].at * c.rate)
-            _move_far_to_ring(c)
+    while calendar.in_front == 0:
+        if calendar.in_ring > 0:
+            calendar.current += 1
+            _move_far_to_ring(calendar)
+            _move_bucket_to_front(calendar)
+        elif calendar.in_far > 0:
+            calendar.current = int(calendar.heap[FAR].at * calendar.rate)
+            _move_far_to_ring(calendar)
         else:
             return math.inf
-    return np.float64(c.heap[FRONT].at)
+    return float(calendar.heap[FRONT].at)
 
 
 @compiled
-def take_first(c: Any) -> None:
+def take_first(calendar: Calendar) -> None:
     """Remove the first entry; `next_time` has been asked."""
-    c.in_front -= 1
-    _pop(c, FRONT, c.in_front)
+    calendar.in_front -= 1
+    _pop(calendar, FRONT, calendar.in_front)
 
 
 @compiled
-def adjust_bucket_width(c: Any, interval: Any, now: Any) -> None:
+def adjust_bucket_width(calendar: Calendar, interval: float, now: float) -> None:
     """At `now`, ms: choose the width of the buckets for a casualty every `interval` ms, if it is far from suiting."""
     width = min(WIDEST, max(NARROWEST, interval / ENTRIES_PER_CASUALTY))
-    if 0.25 < width / c.width < 4.0:
+    if 0.25 < width / calendar.width < 4.0:
         return
     for place in range(BUCKETS):
-        k = np.int64(c.bucket[place])
-        c.bucket[place] = -1
-        while k >= 0:
-            row = c.listed[k]
-            after = np.int64(row.next)
-            if c.in_far >= MAX_ENTRIES - 1:
-                c.overflow = 1
+        position = int(calendar.bucket[place])
+        calendar.bucket[place] = -1
+        while position >= 0:
+            row = calendar.listed[position]
+            after = int(row.next)
+            if calendar.in_far >= MAX_ENTRIES - 1:
+                calendar.overflow = 1
                 return
-            _push(c, FAR, c.in_far, row.at, row.tie, row.what, row.version)
-            c.in_far += 1
-            row.next = c.free
-            c.free = k
-            k = after
-    c.in_ring = 0
-    for j in range(c.in_front):
-        row = c.heap[FRONT + j]
-        if c.in_far >= MAX_ENTRIES - 1:
-            c.overflow = 1
+            _push(calendar, FAR, calendar.in_far, row.at, row.tie, row.what, row.version)
+            calendar.in_far += 1
+            row.next = calendar.free
+            calendar.free = position
+            position = after
+    calendar.in_ring = 0
+    for j in range(calendar.in_front):
+        entry = calendar.heap[FRONT + j]
+        if calendar.in_far >= MAX_ENTRIES - 1:
+            calendar.overflow = 1
             return
-        _push(c, FAR, c.in_far, row.at, row.tie, row.what, row.version)
-        c.in_far += 1
-    c.in_front = 0
-    c.width = width
-    c.rate = 1.0 / width
-    c.current = np.int64(now * c.rate)
-    _move_far_to_ring(c)
+        _push(calendar, FAR, calendar.in_far, entry.at, entry.tie, entry.what, entry.version)
+        calendar.in_far += 1
+    calendar.in_front = 0
+    calendar.width = width
+    calendar.rate = 1.0 / width
+    calendar.current = int(now * calendar.rate)
+    _move_far_to_ring(calendar)

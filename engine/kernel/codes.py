@@ -86,6 +86,9 @@ class EntryKind(Code):
 ENTRY_KIND_SHIFT = 48
 """The tie of an entry is its kind, shifted by so many bits, plus an order among entries of the kind."""
 
+WAY_WAKE_ORDER = 1 << 16
+"""Order of a WAKE entry for a way, after those for pools: plus the number of the way."""
+
 
 class Decision(Code):
     """What the decision pass notes of a casualty for the replay pass, in the order of time."""

@@ -5,16 +5,14 @@ where the scenario allows bumping, and the bumped one resumes before the others 
 """
 
 import math
-from typing import Any
 
 from engine.clinical import set_factor
-from engine.codes import CasualtyKind, Resource
+from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, CasualtyKind, Resource
 from engine.kernel.codes import Decision, EntryKind, GrantFlag, Stage
-from engine.kernel.parameters import RESOURCE_COUNT
 from engine.kernel.stages import bump_from_bay, start_wait
 from engine.kernel.state import (
     ALL_RESOURCES,
-    CATEGORY_COUNT,
+    KernelState,
     add_pending_release,
     log_decision,
     next_pending_release,
@@ -22,384 +20,409 @@ from engine.kernel.state import (
     schedule,
 )
 from engine.numeric import compiled
+from engine.tables import CasualtyState, Model, Output, PatientRow
 
 
 @compiled
-def update_integrals(w: Any, r: Any, now: Any) -> None:
+def update_integrals(state: KernelState, resource: int, now: float) -> None:
     """Bring the time integrals of resource r up to `now`, releases that were promised until then included."""
-    while next_pending_release(w, r) <= now:
-        at = pop_pending_release(w, r)
-        _integrate(w, r, at)
-        w.in_use[r] -= 1
-        w.stay_sum[r] += at
-    _integrate(w, r, now)
+    while next_pending_release(state, resource) <= now:
+        at = pop_pending_release(state, resource)
+        _integrate(state, resource, at)
+        state.in_use[resource] -= 1
+        state.stay_sum[resource] += at
+    _integrate(state, resource, now)
 
 
 @compiled
-def release_later(w: Any, r: Any, at: Any) -> None:
+def release_later(state: KernelState, resource: int, at: float) -> None:
     """A unit of resource r is free again at `at`: seen to when somebody looks, or in the calendar if somebody waits."""
-    if w.waiting[r] > 0:
-        w.releases += 1
-        schedule(w, at, EntryKind.RELEASE, r, r, 0)
+    if state.waiting[resource] > 0:
+        state.releases += 1
+        schedule(state, at, EntryKind.RELEASE, resource, resource, 0)
     else:
-        add_pending_release(w, r, at)
+        add_pending_release(state, resource, at)
 
 
 @compiled
-def _schedule_pending_releases(w: Any, r: Any) -> None:
+def _schedule_pending_releases(state: KernelState, resource: int) -> None:
     """Somebody waits for resource r from now on: what is promised goes into the calendar."""
-    while w.promised_first[r] >= 0:
-        w.releases += 1
-        schedule(w, pop_pending_release(w, r), EntryKind.RELEASE, r, r, 0)
+    while state.promised_first[resource] >= 0:
+        state.releases += 1
+        schedule(state, pop_pending_release(state, resource), EntryKind.RELEASE, resource, resource, 0)
 
 
 @compiled
-def _integrate(w: Any, r: Any, now: Any) -> None:
-    dt = now - w.touched[r]
-    if dt > 0.0:
-        w.used_area[r] += w.in_use[r] * dt
-        w.capacity_area[r] += max(w.capacity[r], w.in_use[r]) * dt
-        w.queue_area[r] += w.waiting[r] * dt
-        w.touched[r] = now
+def _integrate(state: KernelState, resource: int, now: float) -> None:
+    elapsed = now - state.touched[resource]
+    if elapsed > 0.0:
+        state.used_area[resource] += state.in_use[resource] * elapsed
+        state.capacity_area[resource] += max(state.capacity[resource], state.in_use[resource]) * elapsed
+        state.queue_area[resource] += state.waiting[resource] * elapsed
+        state.touched[resource] = now
 
 
 @compiled
-def update_queue_integral(w: Any, line: Any, now: Any) -> None:
+def update_queue_integral(state: KernelState, queue: int, now: float) -> None:
     """Bring the time integral of a waiting line up to `now`."""
-    if line < ALL_RESOURCES:
-        update_integrals(w, line, now)
+    if queue < ALL_RESOURCES:
+        update_integrals(state, queue, now)
     else:
-        dt = now - w.touched[line]
-        if dt > 0.0:
-            w.queue_area[line] += w.waiting[line] * dt
-            w.touched[line] = now
+        elapsed = now - state.touched[queue]
+        if elapsed > 0.0:
+            state.queue_area[queue] += state.waiting[queue] * elapsed
+            state.touched[queue] = now
 
 
 @compiled
-def join_queue(w: Any, slot: Any, line: Any, now: Any, in_front: Any) -> None:
+def join_queue(state: KernelState, slot: int, queue: int, now: float, in_front: bool) -> None:
     """Enter a waiting line at the end of the category, or in front of it; `wait_since` is the caller's."""
-    s = w.states[slot]
-    update_queue_integral(w, line, now)
-    c = s.category
-    s.line = line
+    casualty = state.states[slot]
+    update_queue_integral(state, queue, now)
+    category = casualty.category
+    casualty.line = queue
     if in_front:
-        s.previous = -1
-        s.next = w.first[line, c]
-        if s.next >= 0:
-            w.states[s.next].previous = slot
+        casualty.previous = -1
+        casualty.next = state.first[queue, category]
+        if casualty.next >= 0:
+            state.states[casualty.next].previous = slot
         else:
-            w.last[line, c] = slot
-        w.first[line, c] = slot
+            state.last[queue, category] = slot
+        state.first[queue, category] = slot
     else:
-        s.next = -1
-        s.previous = w.last[line, c]
-        if s.previous >= 0:
-            w.states[s.previous].next = slot
+        casualty.next = -1
+        casualty.previous = state.last[queue, category]
+        if casualty.previous >= 0:
+            state.states[casualty.previous].next = slot
         else:
-            w.first[line, c] = slot
-        w.last[line, c] = slot
-    if line < ALL_RESOURCES and w.promised_first[line] >= 0:
-        _schedule_pending_releases(w, line)
-    w.waiting[line] += 1
-    w.waiting_as[line, c] += 1
-    w.max_queue[line] = max(w.max_queue[line], w.waiting[line])
+            state.first[queue, category] = slot
+        state.last[queue, category] = slot
+    if queue < ALL_RESOURCES and state.promised_first[queue] >= 0:
+        _schedule_pending_releases(state, queue)
+    state.waiting[queue] += 1
+    state.waiting_as[queue, category] += 1
+    state.max_queue[queue] = max(state.max_queue[queue], state.waiting[queue])
 
 
 @compiled
-def leave_queue(w: Any, slot: Any, category: Any, now: Any) -> None:
+def leave_queue(state: KernelState, slot: int, category: int, now: float) -> None:
     """Leave the waiting line in which one stood under `category`."""
-    s = w.states[slot]
-    line = s.line
-    update_queue_integral(w, line, now)
-    if s.previous >= 0:
-        w.states[s.previous].next = s.next
+    casualty = state.states[slot]
+    queue = casualty.line
+    update_queue_integral(state, queue, now)
+    if casualty.previous >= 0:
+        state.states[casualty.previous].next = casualty.next
     else:
-        w.first[line, category] = s.next
-    if s.next >= 0:
-        w.states[s.next].previous = s.previous
+        state.first[queue, category] = casualty.next
+    if casualty.next >= 0:
+        state.states[casualty.next].previous = casualty.previous
     else:
-        w.last[line, category] = s.previous
-    s.line = -1
-    s.next = -1
-    s.previous = -1
-    w.waiting[line] -= 1
-    w.waiting_as[line, category] -= 1
+        state.last[queue, category] = casualty.previous
+    casualty.line = -1
+    casualty.next = -1
+    casualty.previous = -1
+    state.waiting[queue] -= 1
+    state.waiting_as[queue, category] -= 1
 
 
 @compiled
-def end_wait(w: Any, slot: Any, now: Any) -> None:
+def end_wait(state: KernelState, slot: int, now: float) -> None:
     """Leave the line for good, and count the wait."""
-    s = w.states[slot]
-    line = s.line
-    leave_queue(w, slot, s.category, now)
-    w.wait_sum[line, s.category] += now - s.wait_since
-    w.wait_count[line, s.category] += 1
+    casualty = state.states[slot]
+    queue = casualty.line
+    leave_queue(state, slot, casualty.category, now)
+    state.wait_sum[queue, casualty.category] += now - casualty.wait_since
+    state.wait_count[queue, casualty.category] += 1
 
 
 @compiled
-def _add_to_bay_list(w: Any, slot: Any, r: Any) -> None:
+def _add_to_bay_list(state: KernelState, slot: int, resource: int) -> None:
     """Bumping: enter the list of those in a treatment bay."""
-    s = w.states[slot]
-    c = s.category
-    s.previous = -1
-    s.next = w.serving[r, c]
-    if s.next >= 0:
-        w.states[s.next].previous = slot
-    w.serving[r, c] = slot
-    s.in_bay = 1 + c
+    casualty = state.states[slot]
+    category = casualty.category
+    casualty.previous = -1
+    casualty.next = state.serving[resource, category]
+    if casualty.next >= 0:
+        state.states[casualty.next].previous = slot
+    state.serving[resource, category] = slot
+    casualty.in_bay = 1 + category
 
 
 @compiled
-def remove_from_bay_list(w: Any, slot: Any, r: Any) -> None:
+def remove_from_bay_list(state: KernelState, slot: int, resource: int) -> None:
     """Bumping: leave the list of those in a treatment bay."""
-    s = w.states[slot]
-    if s.in_bay == 0:
+    casualty = state.states[slot]
+    if casualty.in_bay == 0:
         return
-    c = s.in_bay - 1
-    if s.previous >= 0:
-        w.states[s.previous].next = s.next
+    category = casualty.in_bay - 1
+    if casualty.previous >= 0:
+        state.states[casualty.previous].next = casualty.next
     else:
-        w.serving[r, c] = s.next
-    if s.next >= 0:
-        w.states[s.next].previous = s.previous
-    s.next = -1
-    s.previous = -1
-    s.in_bay = 0
+        state.serving[resource, category] = casualty.next
+    if casualty.next >= 0:
+        state.states[casualty.next].previous = casualty.previous
+    casualty.next = -1
+    casualty.previous = -1
+    casualty.in_bay = 0
 
 
 @compiled
-def _start_surge(w: Any, f: Any, now: Any, m: Any) -> None:
+def _start_surge(state: KernelState, facility: int, now: float, model: Model) -> None:
     """Open the surge places of a facility when its ward has filled to the trigger, after their delay."""
-    if w.surge_open[f] or w.surge_coming[f]:
+    if state.surge_open[facility] or state.surge_coming[facility]:
         return
-    ward = f * RESOURCE_COUNT + Resource.WARD_BED
-    if w.in_use[ward] >= m.network.surge_trigger[f]:
-        w.surge_coming[f] = 1
-        schedule(w, now + m.network.surge_delay[f], EntryKind.SURGE, f, f, 0)
+    ward = facility * RESOURCE_COUNT + Resource.WARD_BED
+    if state.in_use[ward] >= model.network.surge_trigger[facility]:
+        state.surge_coming[facility] = 1
+        schedule(state, now + model.network.surge_delay[facility], EntryKind.SURGE, facility, facility, 0)
 
 
 @compiled
-def set_surge(w: Any, f: Any, is_open: Any, now: Any, m: Any) -> None:
+def set_surge(state: KernelState, facility: int, is_open: int, now: float, model: Model) -> None:
     """Add or take away the surge places of a facility."""
-    w.surge_open[f] = is_open
+    state.surge_open[facility] = is_open
     for k in range(RESOURCE_COUNT):
-        if m.network.surge[f, k] > 0:
-            r = f * RESOURCE_COUNT + k
-            update_integrals(w, r, now)
-            w.capacity[r] += m.network.surge[f, k] if is_open else -m.network.surge[f, k]
+        if model.network.surge[facility, k] > 0:
+            resource = facility * RESOURCE_COUNT + k
+            update_integrals(state, resource, now)
+            state.capacity[resource] += (
+                model.network.surge[facility, k] if is_open else -model.network.surge[facility, k]
+            )
 
 
 @compiled
-def _end_surge(w: Any, f: Any, now: Any, m: Any) -> None:
+def _end_surge(state: KernelState, facility: int, now: float, model: Model) -> None:
     """Close the surge places when all their patients have gone and the ward is below the trigger."""
-    if not w.surge_open[f] or w.in_use[f * RESOURCE_COUNT + Resource.WARD_BED] >= m.network.surge_trigger[f]:
+    if (
+        not state.surge_open[facility]
+        or state.in_use[facility * RESOURCE_COUNT + Resource.WARD_BED]
+        >= model.network.surge_trigger[facility]
+    ):
         return
     for k in range(RESOURCE_COUNT):
-        r = f * RESOURCE_COUNT + k
-        if m.network.surge[f, k] > 0 and w.in_use[r] > w.capacity[r] - m.network.surge[f, k]:
+        resource = facility * RESOURCE_COUNT + k
+        if (
+            model.network.surge[facility, k] > 0
+            and state.in_use[resource] > state.capacity[resource] - model.network.surge[facility, k]
+        ):
             return
-    set_surge(w, f, 0, now, m)
+    set_surge(state, facility, 0, now, model)
 
 
 @compiled
-def update_operating_tables(w: Any, f: Any, now: Any, m: Any) -> None:
+def update_operating_tables(state: KernelState, facility: int, now: float, model: Model) -> None:
     """Operating tables in use are limited by the surgical teams on shift."""
-    r = f * RESOURCE_COUNT + Resource.OPERATING_TABLE
-    if m.network.finite[r]:
-        update_integrals(w, r, now)
-        w.capacity[r] = max(0, min(m.network.tables[f], w.teams[f]) - w.lost[r])
+    resource = facility * RESOURCE_COUNT + Resource.OPERATING_TABLE
+    if model.network.finite[resource]:
+        update_integrals(state, resource, now)
+        state.capacity[resource] = max(
+            0, min(model.network.tables[facility], state.teams[facility]) - state.lost[resource]
+        )
 
 
 @compiled
-def _grant(w: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> None:
+def _grant(state: KernelState, scratch: Output, slot: int, resource: int, now: float, model: Model) -> None:
     """Resource r is the patient's from now on; what was held before is given back by the caller of the stage."""
-    s = w.states[slot]
-    p = q.patients[slot]
-    f = r // RESOURCE_COUNT
-    kind = r - f * RESOURCE_COUNT
-    update_integrals(w, r, now)
-    w.in_use[r] += 1
-    w.stay_sum[r] -= now
-    w.max_used[r] = max(w.max_used[r], w.in_use[r])
-    w.served[r] += 1
+    casualty = state.states[slot]
+    record = scratch.patients[slot]
+    facility = resource // RESOURCE_COUNT
+    kind = resource - facility * RESOURCE_COUNT
+    update_integrals(state, resource, now)
+    state.in_use[resource] += 1
+    state.stay_sum[resource] -= now
+    state.max_used[resource] = max(state.max_used[resource], state.in_use[resource])
+    state.served[resource] += 1
     value = 0
-    base = w.capacity[r]
-    if w.surge_open[f]:
-        base -= m.network.surge[f, kind]
-    if w.in_use[r] > base and w.surge_open[f] and m.network.surge[f, kind] > 0:
+    base = state.capacity[resource]
+    if state.surge_open[facility]:
+        base -= model.network.surge[facility, kind]
+    if (
+        state.in_use[resource] > base
+        and state.surge_open[facility]
+        and model.network.surge[facility, kind] > 0
+    ):
         value = GrantFlag.SURGE_PLACE
     if (
         kind == Resource.TREATMENT_BAY
-        and s.stage == Stage.TREAT
-        and w.blood[f] >= 0
-        and needs_blood(p, s, f, m)
+        and casualty.stage == Stage.TREAT
+        and state.blood[facility] >= 0
+        and needs_blood(record, casualty, facility, model)
     ):
-        if w.blood[f] >= m.network.blood_units:
-            w.blood[f] -= m.network.blood_units
-            w.blood_used[f] += m.network.blood_units
+        if state.blood[facility] >= model.network.blood_units:
+            state.blood[facility] -= model.network.blood_units
+            state.blood_used[facility] += model.network.blood_units
         else:
-            w.blood_short[f] += m.network.blood_units
+            state.blood_short[facility] += model.network.blood_units
             value += GrantFlag.NO_BLOOD
-    log_decision(w, s, now, Decision.GRANT, value)
-    apply_grant(s, now, value, m)
-    s.at = now
-    s.granted = 1
-    s.wait_until = now
-    s.retriage_at = math.inf
-    s.granted_resource = r
+    log_decision(state, casualty, now, Decision.GRANT, value)
+    apply_grant(casualty, now, value, model)
+    casualty.at = now
+    casualty.granted = 1
+    casualty.wait_until = now
+    casualty.retriage_at = math.inf
+    casualty.granted_resource = resource
     if kind in (Resource.WARD_BED, Resource.ICU_BED, Resource.PLACE):
-        _start_surge(w, f, now, m)
+        _start_surge(state, facility, now, model)
 
 
 @compiled
-def apply_grant(s: Any, now: Any, value: Any, m: Any) -> None:
+def apply_grant(casualty: CasualtyState, now: float, value: int, model: Model) -> None:
     """What the grant of a journal does to the clock: a surge place is an overflow area; without blood DCR does less."""
     surged = 1 if value & GrantFlag.SURGE_PLACE else 0
-    if surged != s.surged:
-        s.surged = surged
-        set_factor(s, now, m.survival.factor[0] * (m.network.overflow if surged else 1.0))
+    if surged != casualty.surged:
+        casualty.surged = surged
+        set_factor(casualty, now, model.survival.factor[0] * (model.network.overflow if surged else 1.0))
     if value & GrantFlag.NO_BLOOD:
-        s.no_blood = 1
+        casualty.no_blood = 1
 
 
 @compiled
-def needs_blood(p: Any, s: Any, f: Any, m: Any) -> bool:
+def needs_blood(record: PatientRow, casualty: CasualtyState, facility: int, model: Model) -> bool:
     """Whether resuscitation here would need blood: a haemorrhage (MODEL section 4's torso, junctional, extremity)."""
     return bool(
-        p.kind == CasualtyKind.WOUNDED
-        and s.needs_surgery
-        and m.network.resuscitates[f]
-        and not s.resuscitated
-        and 3 <= p.lethal <= 5
+        record.kind == CasualtyKind.WOUNDED
+        and casualty.needs_surgery
+        and model.network.resuscitates[facility]
+        and not casualty.resuscitated
+        and 3 <= record.lethal <= 5
     )
 
 
 @compiled
-def acquire(w: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> bool:
+def acquire(state: KernelState, scratch: Output, slot: int, resource: int, now: float, model: Model) -> bool:
     """Take resource r now, or stand in its line; whether it was taken."""
-    s = w.states[slot]
-    f = r // RESOURCE_COUNT
-    update_integrals(w, r, now)
-    if w.in_use[r] >= w.capacity[r] and not (w.surge_open[f] or w.surge_coming[f]):
-        _start_surge(w, f, now, m)
-    if w.in_use[r] < w.capacity[r] and w.waiting[r] == 0:
-        w.wait_count[r, s.category] += 1
-        _grant(w, q, slot, r, now, m)
+    casualty = state.states[slot]
+    facility = resource // RESOURCE_COUNT
+    update_integrals(state, resource, now)
+    if state.in_use[resource] >= state.capacity[resource] and not (
+        state.surge_open[facility] or state.surge_coming[facility]
+    ):
+        _start_surge(state, facility, now, model)
+    if state.in_use[resource] < state.capacity[resource] and state.waiting[resource] == 0:
+        state.wait_count[resource, casualty.category] += 1
+        _grant(state, scratch, slot, resource, now, model)
         return True
-    if m.network.bumping and r - f * RESOURCE_COUNT == Resource.TREATMENT_BAY and s.stage == Stage.TREAT:
-        victim = _find_patient_to_bump(w, r, s.category)
+    if (
+        model.network.bumping
+        and resource - facility * RESOURCE_COUNT == Resource.TREATMENT_BAY
+        and casualty.stage == Stage.TREAT
+    ):
+        victim = _find_patient_to_bump(state, resource, casualty.category)
         if victim >= 0:
-            _bump(w, q, victim, r, now, m)
-            w.wait_count[r, s.category] += 1
-            _grant(w, q, slot, r, now, m)
+            _bump(state, scratch, victim, resource, now, model)
+            state.wait_count[resource, casualty.category] += 1
+            _grant(state, scratch, slot, resource, now, model)
             return True
-    s.wait_until = math.inf
-    if r - f * RESOURCE_COUNT == Resource.PLACE:
-        w.refused[f] += 1
-    start_wait(q, slot, s, now, r - f * RESOURCE_COUNT, m)
-    s.at = math.inf
-    if s.in_bay:
-        remove_from_bay_list(w, slot, s.held)
-    join_queue(w, slot, r, now, False)
-    if s.held >= 0:
-        s.blocked_since = now
+    casualty.wait_until = math.inf
+    if resource - facility * RESOURCE_COUNT == Resource.PLACE:
+        state.refused[facility] += 1
+    start_wait(scratch, slot, casualty, now, resource - facility * RESOURCE_COUNT, model)
+    casualty.at = math.inf
+    if casualty.in_bay:
+        remove_from_bay_list(state, slot, casualty.held)
+    join_queue(state, slot, resource, now, False)
+    if casualty.held >= 0:
+        casualty.blocked_since = now
     return False
 
 
 @compiled
-def _find_patient_to_bump(w: Any, r: Any, category: Any) -> int:
+def _find_patient_to_bump(state: KernelState, resource: int, category: int) -> int:
     """Who gives way in treatment bays r for a patient of `category`: the least urgent, of those the latest."""
     for c in range(CATEGORY_COUNT - 1, category, -1):
-        slot = w.serving[r, c]
+        slot = state.serving[resource, c]
         while slot >= 0:
-            if w.states[slot].stage == Stage.TREATED:
+            if state.states[slot].stage == Stage.TREATED:
                 return slot
-            slot = w.states[slot].next
+            slot = state.states[slot].next
     return -1
 
 
 @compiled
-def _bump(w: Any, q: Any, slot: Any, r: Any, now: Any, m: Any) -> None:
-    s = w.states[slot]
-    remove_from_bay_list(w, slot, r)
-    update_integrals(w, r, now)
-    w.in_use[r] -= 1
-    w.stay_sum[r] += now
-    s.held = -1
-    bump_from_bay(q, slot, s, now)
-    log_decision(w, s, now, Decision.BUMPED, 0)
-    s.wait_until = math.inf
-    start_wait(q, slot, s, now, Resource.TREATMENT_BAY, m)
-    s.at = math.inf
-    join_queue(w, slot, r, now, True)
-    schedule_next_event(w, slot)
+def _bump(state: KernelState, scratch: Output, slot: int, resource: int, now: float, model: Model) -> None:
+    casualty = state.states[slot]
+    remove_from_bay_list(state, slot, resource)
+    update_integrals(state, resource, now)
+    state.in_use[resource] -= 1
+    state.stay_sum[resource] += now
+    casualty.held = -1
+    bump_from_bay(scratch, slot, casualty, now)
+    log_decision(state, casualty, now, Decision.BUMPED, 0)
+    casualty.wait_until = math.inf
+    start_wait(scratch, slot, casualty, now, Resource.TREATMENT_BAY, model)
+    casualty.at = math.inf
+    join_queue(state, slot, resource, now, True)
+    schedule_next_event(state, slot)
 
 
 @compiled
-def schedule_next_event(w: Any, slot: Any) -> None:
+def schedule_next_event(state: KernelState, slot: int) -> None:
     """Enter the patient's next own event in the calendar; earlier entries no longer count (`version`).
 
     First aid of one who waits for transport is no event: it is made up for before the next (`board` and own events).
     Until then the clock runs faster, so that no death is missed.
     """
-    s = w.states[slot]
-    at = s.retriage_at
-    if s.stage != Stage.FIRST_AID or s.line < 0:
-        at = min(at, s.at)
-    death = s.late
-    if s.life < math.inf and s.rate > 0.0:
-        death = min(death, s.since + (s.life - s.used) / s.rate)
+    casualty = state.states[slot]
+    at = casualty.retriage_at
+    if casualty.stage != Stage.FIRST_AID or casualty.line < 0:
+        at = min(at, casualty.at)
+    death = casualty.late
+    if casualty.life < math.inf and casualty.rate > 0.0:
+        death = min(death, casualty.since + (casualty.life - casualty.used) / casualty.rate)
     at = min(at, death)
-    s.version += 1
+    casualty.version += 1
     if at < math.inf:
-        schedule(w, at, EntryKind.PATIENT, s.order, slot, s.version)
+        schedule(state, at, EntryKind.PATIENT, casualty.order, slot, casualty.version)
 
 
 @compiled
-def serve_queue(w: Any, q: Any, r: Any, now: Any, m: Any) -> None:
+def serve_queue(state: KernelState, scratch: Output, resource: int, now: float, model: Model) -> None:
     """What is free of resource r goes to those who wait for it; they go on at `now`, in the order of the calendar."""
-    while w.waiting[r] > 0 and w.in_use[r] < w.capacity[r]:
-        for c in range(CATEGORY_COUNT):
-            slot = w.first[r, c]
+    while state.waiting[resource] > 0 and state.in_use[resource] < state.capacity[resource]:
+        for category in range(CATEGORY_COUNT):
+            slot = state.first[resource, category]
             if slot >= 0:
-                s = w.states[slot]
-                end_wait(w, slot, now)
-                if s.held >= 0:
-                    w.blocked[s.held] += now - s.blocked_since
-                _grant(w, q, slot, r, now, m)
-                s.version += 1
-                schedule(w, now, EntryKind.PATIENT, s.order, slot, s.version)
+                casualty = state.states[slot]
+                end_wait(state, slot, now)
+                if casualty.held >= 0:
+                    state.blocked[casualty.held] += now - casualty.blocked_since
+                _grant(state, scratch, slot, resource, now, model)
+                casualty.version += 1
+                schedule(state, now, EntryKind.PATIENT, casualty.order, slot, casualty.version)
                 break
 
 
 @compiled
-def release(w: Any, q: Any, r: Any, now: Any, m: Any) -> None:
+def release(state: KernelState, scratch: Output, resource: int, now: float, model: Model) -> None:
     """One unit of resource r is free again."""
-    update_integrals(w, r, now)
-    w.in_use[r] -= 1
-    w.stay_sum[r] += now
-    f = r // RESOURCE_COUNT
-    _end_surge(w, f, now, m)
-    serve_queue(w, q, r, now, m)
+    update_integrals(state, resource, now)
+    state.in_use[resource] -= 1
+    state.stay_sum[resource] += now
+    facility = resource // RESOURCE_COUNT
+    _end_surge(state, facility, now, model)
+    serve_queue(state, scratch, resource, now, model)
 
 
 @compiled
-def release_held(w: Any, q: Any, slot: Any, now: Any, m: Any) -> None:
+def release_held(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
     """Give back the resource that the patient holds, if any."""
-    s = w.states[slot]
-    r = s.held
-    if r >= 0:
-        s.held = -1
-        remove_from_bay_list(w, slot, r)
-        release(w, q, r, now, m)
+    casualty = state.states[slot]
+    resource = casualty.held
+    if resource >= 0:
+        casualty.held = -1
+        remove_from_bay_list(state, slot, resource)
+        release(state, scratch, resource, now, model)
 
 
 @compiled
-def start_holding(w: Any, q: Any, slot: Any, now: Any, m: Any) -> None:
+def start_holding(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
     """The stage that took a resource is performed: it is held, what was held before is free."""
-    s = w.states[slot]
-    release_held(w, q, slot, now, m)
-    s.held = s.granted_resource
-    s.granted_resource = -1
-    if m.network.bumping and s.held - (s.held // RESOURCE_COUNT) * RESOURCE_COUNT == Resource.TREATMENT_BAY:
-        _add_to_bay_list(w, slot, s.held)
+    casualty = state.states[slot]
+    release_held(state, scratch, slot, now, model)
+    casualty.held = casualty.granted_resource
+    casualty.granted_resource = -1
+    if (
+        model.network.bumping
+        and casualty.held - (casualty.held // RESOURCE_COUNT) * RESOURCE_COUNT == Resource.TREATMENT_BAY
+    ):
+        _add_to_bay_list(state, slot, casualty.held)

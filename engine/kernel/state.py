@@ -9,12 +9,29 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from engine.clinical import FRONTS, CasualtyState
+from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT
 from engine.kernel.calendar import Calendar, enter, initialise
-from engine.kernel.codes import KernelExit
-from engine.kernel.parameters import CANDIDATES, FACILITIES, POOLS, RESOURCE_COUNT, WAYS
+from engine.kernel.codes import ENTRY_KIND_SHIFT, KernelExit
 from engine.numeric import compiled
-from engine.tables import SLOTS, Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, dtype_of
+from engine.tables import (
+    CANDIDATES,
+    FACILITIES,
+    FRONTS,
+    POOLS,
+    SLOTS,
+    WAYS,
+    CasualtyState,
+    Float64,
+    Floats,
+    Int16,
+    Int32,
+    Int64,
+    Ints,
+    Row,
+    Rows,
+    UInt8,
+    dtype_of,
+)
 
 MAX_DECISIONS = 1 << 23
 SAMPLE_ROWS = 50_000
@@ -23,7 +40,6 @@ SAMPLE_ROWS = 50_000
 ALL_RESOURCES = FACILITIES * RESOURCE_COUNT
 QUEUES = ALL_RESOURCES + WAYS
 """Waiting lines: one for each resource, then one for each way of transport."""
-CATEGORY_COUNT = 5
 
 
 class DecisionRow(Row):
@@ -175,117 +191,119 @@ def new_kernel_state() -> Any:
 
 
 @compiled
-def schedule(w: Any, at: Any, kind: Any, order: Any, what: Any, version: Any) -> None:
+def schedule(state: KernelState, at: float, kind: int, order: int, what: int, version: int) -> None:
     """Enter something in the calendar."""
-    enter(w.calendar, at, (np.int64(kind) << np.int64(48)) + np.int64(order), what, version)
+    enter(state.calendar, at, (kind << ENTRY_KIND_SHIFT) + order, what, version)
 
 
 @compiled
-def new_slot(w: Any) -> Any:
+def new_slot(state: KernelState) -> Any:
     """A free slot; -1 when there is none left."""
-    slot = w.free_slot
+    slot = state.free_slot
     if slot >= 0:
-        w.free_slot = w.states[slot].next
+        state.free_slot = state.states[slot].next
     else:
-        slot = w.used_slots
+        slot = state.used_slots
         if slot >= SLOTS:
-            w.status = KernelExit.TABLES_FULL
-            return np.int64(-1)
-        w.used_slots += 1
-    w.open += 1
-    w.most_open = max(w.most_open, w.open)
-    return np.int64(slot)
+            state.status = KernelExit.TABLES_FULL
+            return -1
+        state.used_slots += 1
+    state.open += 1
+    state.most_open = max(state.most_open, state.open)
+    return int(slot)
 
 
 @compiled
-def free_slot(w: Any, slot: Any) -> None:
+def free_slot(state: KernelState, slot: int) -> None:
     """Give back a slot and its journal."""
-    s = w.states[slot]
-    if s.journal >= 0:
-        w.notes[s.journal_end].next = w.free_note
-        w.free_note = s.journal
-    s.journal = -1
-    s.version += 1
-    s.nobody = 1
-    s.next = w.free_slot
-    w.free_slot = slot
-    w.open -= 1
+    casualty = state.states[slot]
+    if casualty.journal >= 0:
+        state.notes[casualty.journal_end].next = state.free_note
+        state.free_note = casualty.journal
+    casualty.journal = -1
+    casualty.version += 1
+    casualty.nobody = 1
+    casualty.next = state.free_slot
+    state.free_slot = slot
+    state.open -= 1
 
 
 @compiled
-def new_decision(w: Any) -> Any:
+def new_decision(state: KernelState) -> Any:
     """A free row of the journals; -1 when there is none left."""
-    k = w.free_note
-    if k >= 0:
-        w.free_note = w.notes[k].next
+    entry = state.free_note
+    if entry >= 0:
+        state.free_note = state.notes[entry].next
     else:
-        k = w.used_notes
-        if k >= MAX_DECISIONS:
-            w.status = KernelExit.TABLES_FULL
-            return np.int64(-1)
-        w.used_notes += 1
-    return np.int64(k)
+        entry = state.used_notes
+        if entry >= MAX_DECISIONS:
+            state.status = KernelExit.TABLES_FULL
+            return -1
+        state.used_notes += 1
+    return int(entry)
 
 
 @compiled
-def add_pending_release(w: Any, p: Any, at: Any) -> None:
-    """Something of `p` (a resource, or RESOURCES_IN_ALL plus a pool) will be free at `at`, and nobody waits for it."""
-    k = new_decision(w)
-    if k < 0:
+def add_pending_release(state: KernelState, owner: int, at: float) -> None:
+    """Something of `owner` (a resource, or RESOURCES_IN_ALL plus a pool) will be free at `at`, and nobody waits for
+    it.
+    """
+    entry = new_decision(state)
+    if entry < 0:
         return
-    w.notes[k].at = at
-    first = w.promised_first[p]
+    state.notes[entry].at = at
+    first = state.promised_first[owner]
     if first < 0:
-        w.notes[k].next = -1
-        w.promised_first[p] = k
-        w.promised_last[p] = k
-    elif w.notes[w.promised_last[p]].at <= at:
-        w.notes[k].next = -1
-        w.notes[w.promised_last[p]].next = k
-        w.promised_last[p] = k
-    elif at < w.notes[first].at:
-        w.notes[k].next = first
-        w.promised_first[p] = k
+        state.notes[entry].next = -1
+        state.promised_first[owner] = entry
+        state.promised_last[owner] = entry
+    elif state.notes[state.promised_last[owner]].at <= at:
+        state.notes[entry].next = -1
+        state.notes[state.promised_last[owner]].next = entry
+        state.promised_last[owner] = entry
+    elif at < state.notes[first].at:
+        state.notes[entry].next = first
+        state.promised_first[owner] = entry
     else:
-        before = np.int64(first)
-        while w.notes[w.notes[before].next].at <= at:
-            before = np.int64(w.notes[before].next)
-        w.notes[k].next = w.notes[before].next
-        w.notes[before].next = k
+        before = int(first)
+        while state.notes[state.notes[before].next].at <= at:
+            before = int(state.notes[before].next)
+        state.notes[entry].next = state.notes[before].next
+        state.notes[before].next = entry
 
 
 @compiled
-def next_pending_release(w: Any, p: Any) -> float:
-    """When the next of `p` will be free; infinity: none is promised."""
-    k = w.promised_first[p]
-    return w.notes[k].at if k >= 0 else math.inf
+def next_pending_release(state: KernelState, owner: int) -> float:
+    """When the next of `owner` will be free; infinity: none is promised."""
+    entry = state.promised_first[owner]
+    return state.notes[entry].at if entry >= 0 else math.inf
 
 
 @compiled
-def pop_pending_release(w: Any, p: Any) -> float:
-    """Takes the first promise of `p` off its list; returns its time."""
-    k = w.promised_first[p]
-    w.promised_first[p] = w.notes[k].next
-    w.notes[k].next = w.free_note
-    w.free_note = k
-    return np.float64(w.notes[k].at)
+def pop_pending_release(state: KernelState, owner: int) -> float:
+    """Takes the first promise of `owner` off its list; returns its time."""
+    entry = state.promised_first[owner]
+    state.promised_first[owner] = state.notes[entry].next
+    state.notes[entry].next = state.free_note
+    state.free_note = entry
+    return float(state.notes[entry].at)
 
 
 @compiled
-def log_decision(w: Any, s: Any, at: Any, code: Any, value: Any) -> None:
+def log_decision(state: KernelState, casualty: CasualtyState, at: float, code: int, value: int) -> None:
     """Append to the journal of a patient, if the record will be told."""
-    if not w.told:
+    if not state.told:
         return
-    k = new_decision(w)
-    if k < 0:
+    entry = new_decision(state)
+    if entry < 0:
         return
-    row = w.notes[k]
+    row = state.notes[entry]
     row.at = at
     row.code = code
     row.value = value
     row.next = -1
-    if s.journal < 0:
-        s.journal = k
+    if casualty.journal < 0:
+        casualty.journal = entry
     else:
-        w.notes[s.journal_end].next = k
-    s.journal_end = k
+        state.notes[casualty.journal_end].next = entry
+    casualty.journal_end = entry

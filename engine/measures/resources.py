@@ -12,24 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.codes import RESOURCE_FIELDS, TRIAGE
 from engine.scenario import Facility, Scenario, Vehicle
+from engine.tables import DAY, MINUTE
 from scenarios import tables
 
-RESOURCE_FIELDS_OLD = (
-    "triage_teams",
-    "treatment_bays",
-    "operating_tables",
-    "icu_beds",
-    "ward_beds",
-    "places",
-)
-"""Resources of a facility, in the kernel's order; operating tables are those that a team on shift can use."""
-
-CATEGORY_LABELS = ("T1", "T2", "T3", "T4")
+CATEGORY_LABELS = TRIAGE[1:]
 """Assigned triage categories 1 to 4; index 0 of the kernel's arrays is not used."""
 
-MINUTE = 60_000.0
-DAY = 86_400_000.0
 
 SERIES = np.dtype(
     [
@@ -52,7 +42,7 @@ MOST_SAMPLES = 20_000
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Row = dict[str, Any]
+Entry = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -135,7 +125,7 @@ class FlowMeasures:
         """Of a run in which nothing was finite."""
         return cls(scenario, no_statistics())
 
-    def resources(self) -> list[Row]:
+    def resources(self) -> list[Entry]:
         """One row for each finite resource of each facility, in the order of the scenario.
 
         facility, resource; capacity (mean units offered), served (patients), waits; mean_wait_minutes, and by assigned
@@ -146,8 +136,8 @@ class FlowMeasures:
         r = self._raw
         return [
             {
-                "facility": self._scenario.facilities[int(k) // len(RESOURCE_FIELDS_OLD)].id,
-                "resource": RESOURCE_FIELDS_OLD[int(k) % len(RESOURCE_FIELDS_OLD)],
+                "facility": self._scenario.facilities[int(k) // len(RESOURCE_FIELDS)].id,
+                "resource": RESOURCE_FIELDS[int(k) % len(RESOURCE_FIELDS)],
                 "capacity": self._mean(r.capacity_time[k]),
                 "served": int(r.served[k]),
                 **_waits(r.wait_sum[k], r.wait_count[k]),
@@ -163,7 +153,7 @@ class FlowMeasures:
             for k in np.flatnonzero(r.finite)
         ]
 
-    def transport(self) -> list[Row]:
+    def transport(self) -> list[Entry]:
         """One row for each way that vehicles of a pool serve.
 
         origin, front (None: all), waits as in `resources`, mean_queue (patients), deaths_waiting.
@@ -180,7 +170,7 @@ class FlowMeasures:
             for w, (origin, front) in enumerate(zip(r.way_origin.tolist(), r.way_front.tolist(), strict=True))
         ]
 
-    def vehicles(self) -> list[Row]:
+    def vehicles(self) -> list[Entry]:
         """One row for each pool: vehicle, number, sorties, patients, litters_used, litters_offered, seats_offered
         (all sorties together), load (patients per place offered), busy_minutes, utilisation (share of the
         vehicles' time), lost.
@@ -203,7 +193,7 @@ class FlowMeasures:
             for p, pool in enumerate(self._scenario.vehicles[: len(r.sorties)])
         ]
 
-    def places(self) -> list[Row]:
+    def places(self) -> list[Entry]:
         """One row for each facility: arrived, refused, bypassed (patients), blood_used, blood_short (units)."""
         r = self._raw
         facilities: list[Facility] = self._scenario.facilities[: len(r.arrived)]
@@ -236,7 +226,7 @@ class FlowMeasures:
         series = series[np.lexsort((series["resource"], series["facility"], series["at"]))]
         return _coarser(series) if len(series) > MOST_SAMPLES else series
 
-    def summary(self) -> Row:
+    def summary(self) -> Entry:
         """All but the series, for summary.json."""
         resources, ways = self.resources(), self.transport()
         return {
@@ -251,7 +241,7 @@ class FlowMeasures:
                 for name, rows in [
                     *(
                         (name, [row for row in resources if row["resource"] == name])
-                        for name in RESOURCE_FIELDS_OLD
+                        for name in RESOURCE_FIELDS
                     ),
                     ("transport", ways),
                 ]
@@ -289,7 +279,7 @@ def intervals(series: NDArray[np.void]) -> Integers:
     return result
 
 
-def _waits(total: Floats, count: Integers) -> Row:
+def _waits(total: Floats, count: Integers) -> Entry:
     """`waits`, and their mean in minutes: of all and by category."""
     sums, counts = total.tolist(), count.tolist()
     result = {"waits": sum(counts), "mean_wait_minutes": _minutes(fsum(sums), sum(counts))}
@@ -311,7 +301,7 @@ def _coarser(series: NDArray[np.void]) -> NDArray[np.void]:
     """The series over intervals so long that at most MOST_SAMPLES are left; `series` is sorted by `at`."""
     ends, interval = np.unique(series["at"], return_inverse=True)
     each, kind = np.unique(
-        series["facility"].astype(np.int64) * len(RESOURCE_FIELDS_OLD) + series["resource"],
+        series["facility"].astype(np.int64) * len(RESOURCE_FIELDS) + series["resource"],
         return_inverse=True,
     )
     joined = -(-len(ends) // max(1, MOST_SAMPLES // len(each)))

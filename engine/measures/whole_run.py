@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from engine.codes import OUTCOMES, STREAMS
+from engine.codes import OUTCOMES, RESOURCE_FIELDS, STREAMS
 from engine.measures.patients import SHARES, Measures
-from engine.measures.resources import CATEGORY_LABELS, RESOURCE_FIELDS_OLD, FlowMeasures, intervals
+from engine.measures.resources import CATEGORY_LABELS, FlowMeasures, intervals
 from engine.records import Column
 from engine.scenario import Scenario, start_seconds
 from engine.tables import Table
@@ -25,9 +25,7 @@ RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("end", "time", "end of the interval"),
         Column("facility", "text", "id of the facility"),
         Column("role", "integer", "role of the facility, 0 for a staging unit, 1 to 4"),
-        Column(
-            "resource", "text", "the resource; only those with a limit are listed", codes=RESOURCE_FIELDS_OLD
-        ),
+        Column("resource", "text", "the resource; only those with a limit are listed", codes=RESOURCE_FIELDS),
         Column("in_use", "number", "occupancy: mean over the interval", "units"),
         Column("queue", "number", "patients waiting for it: mean over the interval", "patients"),
         Column(
@@ -44,7 +42,7 @@ RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("measure", "text", "what was measured: see the list of measures"),
         Column("scope", "text", "what it is about", codes=SCOPES),
         Column("facility", "text", "id of a facility, 'POI' or 'en route'", nullable=True),
-        Column("resource", "text", "resource of the facility", codes=RESOURCE_FIELDS_OLD, nullable=True),
+        Column("resource", "text", "resource of the facility", codes=RESOURCE_FIELDS, nullable=True),
         Column("vehicle", "text", "id of a pool of vehicles", nullable=True),
         Column("front", "text", "front", nullable=True),
         Column("category", "text", "category of the casualties", codes=STREAMS, nullable=True),
@@ -189,7 +187,7 @@ def facilities_table(scenario: Scenario, series: Table) -> RunTable:
         (series["at"] // 1000 + start).tolist(),
         [ids[f] for f in facility],
         [roles[f] for f in facility],
-        [RESOURCE_FIELDS_OLD[r] for r in series["resource"]],
+        [RESOURCE_FIELDS[r] for r in series["resource"]],
         [round(x, 4) for x in series["in_use"].tolist()],
         [round(x, 4) for x in series["queue"].tolist()],
         [

@@ -17,7 +17,7 @@ from engine.numeric.distributions import (
 )
 from engine.numeric.elementary import exp, interpreted, log, normal_quantile
 from engine.numeric.jit import compiled, compiled_entry, is_cold
-from engine.numeric.philox import cell, key, uniform, words
+from engine.numeric.philox import Counter, cell, key, uniform, words
 
 __all__ = [
     "CONSTANT",
@@ -27,6 +27,7 @@ __all__ = [
     "LOGNORMAL",
     "LOGNORMAL_MEDIAN",
     "TRIANGULAR",
+    "Counter",
     "binomial",
     "cell",
     "compiled",

@@ -285,8 +285,13 @@ def compiled(function: Any = None, *, from_python: bool = False) -> Any:
 
 
 def _widest(kind: Any) -> Any:
-    """The type that an argument is passed as: literals as their type, short integers as 64 bits."""
+    """The type that an argument is passed as: literals as their type, short integers and enum members as 64 bits.
+
+    An argument typed as an enum member would compile a second signature (docs/platform.md section 2.3).
+    """
     plain = numba.types.unliteral(kind)
+    if isinstance(plain, numba.types.IntEnumMember):
+        return numba.types.int64
     if isinstance(plain, numba.types.Integer) and plain.bitwidth < 64:
         return numba.types.int64
     return plain

@@ -27,6 +27,10 @@ def cell(*names: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, person=b"gh-cell").digest(), "little")
 
 
+Counter = tuple[int, int]
+"""What the draws of a casualty are counted by: its cell and its index within the cell."""
+
+
 @compiled(from_python=True)
 def words(key: Any, cell: Any, index: Any, block: Any) -> Any:
     """Four independent 32-bit words, as uint64 values: Philox4x32-10 of counter (cell, index, block).

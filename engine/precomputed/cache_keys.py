@@ -169,7 +169,7 @@ _LOADED = {
     "numpy._core.numeric": ("_frombuffer",),
     "engine.arrivals.plan": ("ArrivalPlan", "Group"),
     "engine.arrivals.incidents": ("SizeTables",),
-    "engine.records.code_tables": ("Coded",),
+    "engine.records.code_tables": ("CodedText",),
 }
 
 

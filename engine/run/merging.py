@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kernel import RESOURCE_COUNT
+from engine.codes import RESOURCE_COUNT
 from engine.measures import FlowMeasures, Measures, Statistics
 from engine.run.partition import Fronts, Owners, owners
 from engine.run.simulation import End

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrivals import expected_arrivals, plan_arrivals
-from engine.clinical import DAY
+from engine.codes import RESOURCE_COUNT
 from engine.compile import compile_network
-from engine.kernel import RESOURCE_COUNT, WorldEventKind
+from engine.kernel import WorldEventKind
 from engine.scenario import Scenario
-from engine.tables import Table
+from engine.tables import DAY, Table
 
 Fronts = tuple[int, ...]
 Thing = tuple[str, int]

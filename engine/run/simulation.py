@@ -6,14 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.arrivals import generate_arrivals, plan_arrivals
-from engine.clinical import DAY, HOUR
+from engine.codes import RESOURCE_COUNT
 from engine.compile import NOTHING, compile_scenario
 from engine.errors import RunError
 from engine.kernel import (
     ALL_RESOURCES,
-    RESOURCE_COUNT,
     SAMPLE_ROWS,
-    UNLIMITED,
     KernelExit,
     advance,
     begin_run,
@@ -24,10 +22,13 @@ from engine.measures import FlowMeasures, Measures, Statistics
 from engine.scenario import Scenario
 from engine.tables import (
     ARRIVAL,
+    DAY,
     ENDS,
+    HOUR,
     PARQUET_PART,
     PATIENTS,
     SLOTS,
+    UNLIMITED,
     Chunk,
     Table,
     new_output,

@@ -1,25 +1,158 @@
-"""The evacuation network, care and routing as the kernel reads them, and the times of its ways (MODEL section 5)."""
+"""The parameters of one run as the compiled code reads them: one row of MODEL, passed by reference.
 
-from typing import Annotated, Any
+Tables have room for the most that a scenario may have, so that the kernel is compiled once for all scenarios.
+"""
 
-from engine.clinical import FRONTS, MINUTE, TYPES, InjuryTables, PeopleTables, SurvivalParameters, to_uniform
-from engine.codes import DrawPurpose
-from engine.kernel.codes import MatrixOutcome
-from engine.numeric import TRIANGULAR, compiled, continuous, words
-from engine.tables import Float64, Floats, Int32, Int64, Ints, Row, UInt8, dtype_of
+from typing import Annotated
 
-PURPOSES = ("care", "injury", "person", "survival", "travel", "vehicles")
-"""Purposes of the random streams: Model.keys holds their keys in this order."""
-# Z_CARE, 0, belongs to engine.clinical.treatments
+from engine.codes import RESOURCE_COUNT, Illness, LethalMechanism
+from engine.tables.rows import (
+    Float64,
+    Floats,
+    Int32,
+    Int64,
+    Ints,
+    Row,
+    UInt8,
+    dtype_of,
+)
+
+NATURES = 6
+"""Kinds of external cause: of wounds 0 any, 1 burn, 2 blunt, 3 immersion; of accidents 0 none, 1 msk .. 5 cold."""
+
+
+TYPES = 9
+"""Rows of the tables by warfare type: a scenario's types in its order, the last row for none."""
+
+
+SPECIALS = 256
+"""Rows by special event; the last, NONE, outside special events."""
+
+
+FRONTS, NATIONS, RANKS, BLOOD_GROUPS = 200, 48, 20, 8
+
+
+CONDITIONS, CHOICES, FEW_CHOICES = 2048, 65_536, 4096
+"""The most that the tables hold: fixed, so that the kernel is compiled once for all scenarios."""
+
+
+class PeopleTables(Row):
+    """Tables of identity; F fronts, N nations, R ranks, B blood groups."""
+
+    nations: Annotated[Floats, "f8", (FRONTS, NATIONS)]  # cumulated shares of the nations of a front
+    female: Annotated[Floats, "f8", NATIONS]  # share of women
+    given: Annotated[Ints, "i8", (NATIONS, 2)]  # number of given names by sex
+    family: Annotated[Ints, "i8", (NATIONS, 2)]  # number of family names by sex
+    ranks: Annotated[Floats, "f8", (NATIONS, RANKS)]  # cumulated weights
+    rank_age: Annotated[Ints, "i8", (NATIONS, RANKS)]  # youngest age of a rank
+    units: Annotated[Ints, "i8", FRONTS]  # number of units of a front
+    blood: Annotated[Floats, "f8", (NATIONS, BLOOD_GROUPS)]  # cumulated shares
+    weight: Annotated[Floats, "f8", (2, 2)]  # mean and SD in kg by sex
+    start: Annotated[Ints, "i8", 1]  # ms of the scenario's start since 1970-01-01
+    age_span: Annotated[Floats, "f8", 1]  # years above the youngest age of the rank
+
+
+PEOPLE = dtype_of(PeopleTables)
+
+
+class InjuryTables(Row):
+    """Tables of wounds and illnesses; T warfare types plus one row for 'none', S special events plus one."""
+
+    mechanisms: Annotated[Floats, "f8", (TYPES, 3)]  # cumulated
+    instant: Annotated[Floats, "f8", TYPES]  # probability of instant death
+    severity: Annotated[Floats, "f8", TYPES]  # mean of the latent severity Z
+    special_severity: Annotated[Floats, "f8", SPECIALS]  # added to it
+    special_type: Annotated[Ints, "i8", SPECIALS]  # row by warfare type of a special event
+    wound_mean: Annotated[Floats, "f8", 3]  # mean number of further wounds by mechanism
+    wound_slope: Annotated[Floats, "f8", 2]  # slope and offset of the log mean on Z
+    latent: Annotated[Floats, "f8", 2]  # weights of Z and of the wound's own noise
+    shift: Annotated[Floats, "f8", 3]  # by mechanism
+    regions: Annotated[Floats, "f8", (3, 9)]  # cumulated
+    ais: Annotated[Floats, "f8", (9, 5)]  # upper normal quantiles of AIS 1..5
+    fatal: Annotated[Floats, "f8", 9]  # cumulated shares of the instantly fatal wound
+    sided: Annotated[Ints, "u1", 9]  # 1 where a region has sides
+    first: Annotated[
+        Ints, "i8", (TYPES, 9, 3, 7, 3)
+    ]  # first entry of (type, region, mechanism, AIS, side) in `choices`
+    count: Annotated[Ints, "i8", (TYPES, 9, 3, 7, 3)]
+    choices: Annotated[Ints, "i8", CHOICES]  # condition indices
+    chance: Annotated[Floats, "f8", CHOICES]  # cumulated weights within each group
+    flags: Annotated[Ints, "u1", CONDITIONS]  # FLAG_ bits of each condition
+    groups: Annotated[
+        Ints, "u1", CONDITIONS
+    ]  # care an illness calls for: CARE_ codes of engine.clinical.treatments
+    side: Annotated[Ints, "u1", CONDITIONS]  # the side a condition names
+    level: Annotated[
+        Ints, "u1", CONDITIONS
+    ]  # along a limb: 1 upper arm, thigh; 2 forearm, lower leg; 3 hand, foot; else 0
+    nature: Annotated[Ints, "u1", CONDITIONS]  # NATURES: what kind of cause a wound's condition belongs to
+    ill_first: Annotated[
+        Ints, "i8", (len(Illness), 4, 2)
+    ]  # by illness, true triage category (0: T1 that kills) and sex
+    ill_count: Annotated[Ints, "i8", (len(Illness), 4, 2)]
+    ill_choices: Annotated[Ints, "i8", FEW_CHOICES]
+    ill_chance: Annotated[Floats, "f8", FEW_CHOICES]
+    cause_first: Annotated[Ints, "i8", (TYPES, 7, NATURES)]  # by warfare type, mechanism and nature
+    cause_count: Annotated[Ints, "i8", (TYPES, 7, NATURES)]
+    cause_choices: Annotated[Ints, "i8", FEW_CHOICES]
+    cause_chance: Annotated[Floats, "f8", FEW_CHOICES]
+    psychological: Annotated[Floats, "f8", TYPES]  # share of disease that is psychological
+    musculoskeletal: Annotated[Floats, "f8", TYPES]  # share of disease that is musculoskeletal
+    environment: Annotated[Floats, "f8", 4]  # chance that a non-battle casualty is heat, cold, fall, crush
+    category: Annotated[Floats, "f8", (3, 4)]  # cumulated: lethal T1, other T1, T2, T3, by kind
+    agent_severity: Annotated[Floats, "f8", 4]  # cumulated
+    agent_triage: Annotated[Ints, "i8", 4]
+
+
+INJURIES = dtype_of(InjuryTables)
+
+
+"""Number of LETHAL_MECHANISMS."""
+
+
+class SurvivalParameters(Row):
+    """Parameters of the clock; M = 9 lethal mechanisms, NISS and AIS index directly."""
+
+    clock: Annotated[Ints, "u1", 1]  # 0: nobody dies of the clock or late
+    lethal: Annotated[Floats, "f8", 76]  # probability of being lethal if untreated, by NISS
+    minutes: Annotated[Floats, "f8", 76]  # median life in minutes, by NISS
+    sigma: Annotated[Floats, "f8", 1]
+    region_split: Annotated[Floats, "f8", 4]  # neck airway, thorax tension, abdomen torso, limb extremity
+    triage: Annotated[
+        Floats, "f8", 2
+    ]  # T1 with a life of this many minutes or less; share of worst AIS 2 that needs surgery
+    aid_works: Annotated[Floats, "f8", len(LethalMechanism)]
+    aid_rate: Annotated[Floats, "f8", len(LethalMechanism)]
+    resuscitation_rate: Annotated[Floats, "f8", len(LethalMechanism)]
+    surgery_works: Annotated[Floats, "f8", len(LethalMechanism)]
+    aid_delay: Annotated[Floats, "f8", 2]  # log of the median in minutes, sigma
+    late_penalty: Annotated[Floats, "f8", 2]  # share lost, from which u/T on
+    late: Annotated[Floats, "f8", 4]  # probability, NISS scale, maximum, mean in days
+    rtd72: Annotated[Floats, "f8", 6]  # by worst AIS
+    rtd72_hours: Annotated[Floats, "f8", 2]
+    stay: Annotated[
+        Floats, "f8", (6, 3)
+    ]  # by worst AIS: log median days, sigma, share of the distribution below 72 h
+    category_stay: Annotated[Floats, "f8", (4, 2)]  # by true triage: log median days, sigma
+    agent: Annotated[Floats, "f8", (4, 3)]  # by severity: P(lethal), log median minutes, sigma
+    agent_onset: Annotated[Floats, "f8", 5]  # share delayed, then the hours to choose from
+    dnbi_life: Annotated[Floats, "f8", 2]  # log median minutes, sigma
+    factor: Annotated[Floats, "f8", 1]  # product of the environment's clock factors
+    score: Annotated[
+        Floats, "f8", 10
+    ]  # b, a, floor, per NISS, minutes, ceiling, half-life, recovery rate, -, -
+    niss_equivalent: Annotated[Floats, "f8", 4]  # by true triage
+
+
+SURVIVAL = dtype_of(SurvivalParameters)
 
 
 FACILITIES, LINKS = 1000, 4000
+
+
 WAYS, CANDIDATES, POOLS, WORLD_EVENTS, SHIFT_CHANGES = 4000, 8000, 1000, 2000, 16
 """The most that a network may have."""
 
-
-RESOURCE_COUNT = 6
-"""Resources of a facility; resource r of facility f is number f * RESOURCES + r everywhere."""
 
 UNLIMITED = 1 << 30
 
@@ -179,77 +312,7 @@ class Model(Row):
     network: Network
     care: CareParameters
     transitions: TransitionTables
-    keys: Annotated[Ints, "u8", 6]  # of the random streams, by PURPOSES
+    keys: Annotated[Ints, "u8", 6]  # of the random streams, by DrawPurpose
 
 
 MODEL = dtype_of(Model)
-
-
-@compiled
-def triangular(u: Any, table: Any) -> float:
-    """Inverse distribution function of the triangular distribution (low, mode, high)."""
-    return continuous(TRIANGULAR, table[0], table[1], table[2], u)
-
-
-@compiled
-def relocation_factor(link: Any, at: Any, m: Any) -> float:
-    """Factor on the travel time of a link by the moves of facilities until `at`, ms."""
-    net = m.network
-    factor = 1.0
-    for k in range(net.moves):
-        if net.moved_at[k] > at:
-            break
-        if net.moved[k] == net.origin[link] or net.moved[k] == net.destination[link]:
-            factor *= net.farther[k]
-    return factor
-
-
-@compiled
-def draw_leg_time(link: Any, leg: Any, at: Any, m: Any, who: Any) -> float:
-    """ms on a link for who sets off at `at`, by the patient's own draw for the leg (MODEL section 7: keyed patient,
-    leg).
-    """
-    u = to_uniform(words(m.keys[DrawPurpose.TRAVEL], who[0], who[1], leg)[0])
-    net = m.network
-    minutes = continuous(net.kind[link], net.travel[link, 0], net.travel[link, 1], net.travel[link, 2], u)
-    if net.moves > 0:
-        minutes *= relocation_factor(link, at, m)
-    return max(1000.0, (minutes * net.slowdown[link] + net.delay[link]) * MINUTE)
-
-
-@compiled
-def draw_service_time(m: Any, facility: Any, which: Any, table: Any, u: Any) -> float:
-    """Minutes of a service: the facility's own distribution, else triangular by `table`."""
-    kind = m.network.service_kind[facility, which]
-    if kind < 0:
-        return triangular(u, table)
-    own = m.network.service[facility, which]
-    return continuous(kind, own[0], own[1], own[2], u)
-
-
-@compiled
-def draw_route_time(s: Any, front: Any, goal: Any, link: Any, m: Any, who: Any) -> float:
-    """ms along the network from `link` on to facility `goal`, passing those between without a stop: under
-    transition-matrix routing, where nothing moves.
-    """
-    total = 0.0
-    leg = s.leg
-    while True:
-        total += draw_leg_time(link, leg, 0.0, m, who)
-        here = m.network.destination[link]
-        link = m.network.next_link[here, front]
-        leg += 1
-        if here == goal or link < 0:
-            return total
-
-
-@compiled
-def draw_matrix_outcome(p: Any, s: Any, place: Any, m: Any, who: Any) -> None:
-    """Transition-matrix routing: what happens at a place (0: POI, else the role) is drawn by triage category."""
-    u = to_uniform(words(m.keys[DrawPurpose.SURVIVAL], who[0], who[1], 8 + place)[0])
-    outcome = 1
-    while outcome < MatrixOutcome.RETURNED and u >= m.transitions.cumulated[place, p.triage, outcome]:
-        outcome += 1
-    if outcome <= 4 and m.transitions.facility[p.front, outcome] < 0:
-        outcome = MatrixOutcome.RETURNED  # the network has no such role: treated here
-    s.outcome = outcome
