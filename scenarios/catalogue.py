@@ -1,12 +1,12 @@
-"""The catalogue: nations, names, ranks, blood groups, units, diagnoses and external causes a run draws from.
+"""The catalogue: nations, names, ranks, blood groups, units, diagnoses and external causes that a run draws from.
 
-Data live under `scenarios/data` with their sources and confidence tags; this module only loads them, each
-table once and no sooner than asked for. The position of an entry in its tuple is the code the column of that
-name holds (`engine.tables.columns`): `conditions()[i]` for WOUND.condition and PATIENT.condition,
-`external_causes()[i]` for PATIENT.cause, `nations()[i]` for PATIENT.nation, and so on.
+The data lie under `scenarios/data` with their sources and confidence tags. This module only loads them, each table once
+and on first use. A column of codes holds the position of an entry in its tuple: WOUND.condition and PATIENT.condition
+point into `conditions()`, PATIENT.cause into `external_causes()`, PATIENT.nation into `nations()`, and so on. So the
+order of the entries is part of the data.
 
-ICD-10-CM displays are `simple_icd_10_cm.get_description(code)`, verbatim: the full title of the code with its
-seventh character. (In that release the titles of some open fractures hold a tab: "type I or II/<TAB>initial
+The displays of ICD-10-CM codes are `simple_icd_10_cm.get_description(code)`, verbatim: the full title of the code with
+its seventh character. (In that release the titles of some open fractures hold a tab: "type I or II/<TAB>initial
 encounter ...".)
 """
 
@@ -23,11 +23,11 @@ Sex = Literal["female", "male"]
 Category = Literal["T1", "T2", "T3"]
 
 UNSIDED_REGIONS = frozenset({"head", "face", "neck", "abdomen"})
-"""Regions whose wounds carry no side; a diagnosis may still name one (left kidney, right carotid artery)."""
+"""Regions whose wounds have no side; a diagnosis may still name one (left kidney, right carotid artery)."""
 
 
 class Rank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rank: name, NATO grade (OR-1 to OR-9, OF-1 to OF-5), share of the casualties, minimum age (years)."""
+    """A rank: name, NATO grade (OR-1 to OR-9, OF-1 to OF-5), share of the nation's casualties, minimum age in years."""
 
     name: str
     nato_code: str
@@ -36,7 +36,7 @@ class Rank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Nation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A nation: ISO 3166 alpha-3 code, the locales its names come from with their shares, and its ranks."""
+    """A nation: ISO 3166-1 alpha-3 code, the locales of its names with their shares, share of women, and ranks."""
 
     code: str
     name: str
@@ -46,10 +46,10 @@ class Nation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Names of a nation in Latin letters; each name is as likely as the others of its tuple.
+    """Names of a nation in Latin letters; all names of a tuple are equally likely.
 
-    `male_family[i]` and `female_family[i]` are the two forms of one surname. A patronymic or a double surname
-    counts as one surname.
+    `male_family[i]` and `female_family[i]` are the two forms of one surname. A patronymic counts as a surname, and so
+    does a double surname.
     """
 
     male_given: tuple[str, ...]
@@ -59,14 +59,14 @@ class Names(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class BloodGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """An ABO and RhD blood group with its share (the shares of a nation sum to 1)."""
+    """An ABO and RhD blood group with its share; the shares of a nation sum to 1."""
 
     name: str
     weight: float
 
 
 class Snomed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A SNOMED CT concept and how it relates to the ICD-10-CM code it is mapped from."""
+    """A SNOMED CT concept, and how it relates to the ICD-10-CM code that is mapped to it."""
 
     code: str
     display: str
@@ -74,13 +74,14 @@ class Snomed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A diagnosis in one of its uses; a code used in two ways has two entries.
+    """A diagnosis in one of its uses; a code with two uses has two entries.
 
-    Wounds fit where `wound_fits` says so. Injuries outside battle, diseases, psychological and agent
-    casualties carry `group`, the true triage `categories` they may have, and where it matters `environment`
-    (one of the scenario's environment keys; without it the condition does not occur) and `sex`. Complications
-    and factors are added to a casualty where the rule named by `when` holds. `weight` is relative among the
-    entries that fit.
+    Wounds are matched by `wound_fits`. Diagnoses of uses nbi, disease, psychological and agent have a `group`, the true
+    triage `categories` that fit and, where it matters, a `sex` and an `environment`: one of the scenario's environment
+    words, without which the diagnosis does not occur. `weight` is relative among the entries that fit.
+
+    The engine does not read the entries of uses complication and factor, so no patient gets them. Their `when` names
+    the rule by which they would be added to a casualty.
     """
 
     code: str
@@ -92,11 +93,11 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ais_high: int = 0
     mechanisms: tuple[Mechanism, ...] = ()
     side: Side = ""
-    """The side the display names."""
+    """The side that the display names."""
     types: tuple[str, ...] = ()
-    """Warfare types it is bound to; empty: all."""
+    """Warfare types in which it occurs; empty: all."""
     skin: bool = False
-    """Confined to skin and soft tissue."""
+    """Whether it is confined to skin and soft tissue."""
     fracture: bool = False
     amputation: bool = False
     vessel: bool = False
@@ -107,20 +108,21 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     group: str = ""
     categories: tuple[Category, ...] = ()
     lethal: bool = False
-    """Can kill within hours when it is T1 and nobody treats it."""
+    """Whether it can kill within hours as an untreated T1."""
     environment: str | None = None
     sex: Sex | None = None
     when: str = ""
+    """Rule of a complication or factor, for the reader only."""
     source: str = "icd-10-cm"
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An external cause of injury.
 
-    `types` gives its weight by warfare type ("standard": none given); types that are missing do not have it.
-    `nature` of the mechanism `other` keeps wounds and cause together: burn wounds to "burn", drowning to
-    "immersion", the rest to "blunt". Causes of non-battle injuries have `groups` (of the condition) and a
-    single `weight`.
+    `types` gives its weight by warfare type ("standard" where the scenario has none); it does not occur in types that
+    are missing. `nature` matches a cause of mechanism `other` to the wounds: burn wounds have "burn", drowning has
+    "immersion", the rest has "blunt". Causes of non-battle injuries have a single `weight` and `groups`: the groups of
+    the conditions that they fit.
     """
 
     code: str
@@ -206,7 +208,13 @@ def nation_index() -> dict[str, int]:
 
 @cache
 def names(code: str) -> Names:
-    """The names of the nation with this alpha-3 code. Raises KeyError for one that is not in `nations()`."""
+    """The names of the nation with this ISO 3166-1 alpha-3 code.
+
+    Raises
+    ------
+    KeyError
+        If the code is not in `nations()`.
+    """
     if code not in nation_index():
         raise KeyError(f"no names for nation {code!r}; known are {', '.join(nation_index())}")
     table: _NamesFile = _load(f"names/{code}.json", _NamesFile)
@@ -220,16 +228,18 @@ def names(code: str) -> Names:
 
 @cache
 def blood_groups(code: str | None = None) -> tuple[BloodGroup, ...]:
-    """The eight blood groups, in one order for all nations, with the nation's shares (None: general ones)."""
+    """The eight blood groups, in the same order for every nation, with its shares; general shares for None."""
     table: _BloodGroups = _load("blood_groups.json", _BloodGroups)
     shares = table.shares.get(code or "general", table.shares["general"])
     total = sum(shares)
-    return tuple(BloodGroup(name=n, weight=s / total) for n, s in zip(table.groups, shares, strict=True))
+    return tuple(
+        BloodGroup(name=name, weight=share / total) for name, share in zip(table.groups, shares, strict=True)
+    )
 
 
 @cache
 def units(front_name: str) -> tuple[str, ...]:
-    """Names of the units of a front, such as "A Company, 1st Battalion (Poland)"; as many for every front."""
+    """Names of the units of a front, such as "A Company, 1st Battalion (Poland)"; every front has the same number."""
     table: _Units = _load("units.json", _Units)
     return tuple(name.replace("{front}", front_name) for name in table.names)
 
@@ -244,9 +254,18 @@ def conditions() -> tuple[Condition, ...]:
 def wound_fits(
     condition: Condition, region: str, side: str, ais: int, mechanism: str, warfare: str | None = None
 ) -> bool:
-    """Whether a diagnosis fits a wound: by region, AIS, mechanism, warfare type, and naming no other side.
+    """Whether a diagnosis fits a wound by region, side, AIS, mechanism and warfare type.
 
-    In the regions without sides a diagnosis may name either; the wound then takes the side of the diagnosis.
+    In a region without sides a diagnosis may name either side; the wound then takes that side.
+
+    Parameters
+    ----------
+    side
+        `left`, `right` or, in a region without sides, empty.
+    ais
+        AIS severity of the wound, 1 to 6.
+    warfare
+        Warfare type of the incident; None for none.
     """
     return (
         condition.use == "wound"
@@ -267,13 +286,13 @@ def external_causes() -> tuple[Cause, ...]:
 
 @cache
 def snomed() -> dict[str, Snomed]:
-    """The optional map from ICD-10-CM to SNOMED CT; `snomed_notice()` goes with every use of it."""
+    """SNOMED CT concepts by ICD-10-CM code, where there is one; whoever uses it must show `snomed_notice()`."""
     table: _Snomed = _load("snomed.json", _Snomed)
     return table.map
 
 
 @cache
 def snomed_notice() -> str:
-    """The attribution that the licence (CC BY 4.0) of the SNOMED CT subsets asks for."""
+    """The attribution that the licence (CC BY 4.0) of the SNOMED CT subsets requires."""
     table: _Snomed = _load("snomed.json", _Snomed)
     return table.notice

@@ -1,23 +1,23 @@
 """Compile the names of each nation from Faker's person tables: `python -m scenarios.compile_names`.
 
-Writes `scenarios/data/names/<code>.json`; the same Faker release gives the same bytes. Faker (MIT licence)
-is a development dependency: a run reads the compiled tables only.
+It writes `scenarios/data/names/<code>.json`; the same Faker release gives the same bytes. Faker (MIT licence) is a
+development dependency: a run reads only the compiled tables.
 
-Faker falls back to US English without a word where it lacks a locale, so a locale is accepted only if a
-provider module of exactly that name exists and its tables are its own. Nations without a locale have a table
-in `names_supplement.toml`, which also puts common names before Faker's where Faker's list is short or runs to
-rare ones.
+Where Faker lacks a locale it falls back to US English without a warning. So a locale is accepted only if a provider
+module of exactly that name exists and has tables of its own. Nations without a locale have a table in
+`names_supplement.toml`. The supplement also puts common names before Faker's where Faker's list is short or holds
+mostly rare names.
 
-Selection: supplement first, then Faker's names, without repetitions, titles and names that are not plain
-Latin words; weighted tables by weight, others in their order; a table above the limit is thinned evenly,
-because most are alphabetical.
+Selection: names of the supplement come first, then Faker's, without duplicates, titles and names that are not plain
+Latin words. A table above the limit is cut: a weighted table to its heaviest names, another to evenly spaced ones,
+because most of them are alphabetical.
 
 Romanisation: Greek by ELOT 743 (transcription) without accents; Bulgarian by the Transliteration Act of 2009;
 Macedonian as in passports (gj, kj, zh, ch, sh, dz, dj, lj, nj, c).
 
-Surnames agree with sex in Bulgarian, Czech, Estonian (the Russian ones), Greek, Icelandic (patronymics),
-Latvian, Lithuanian, Macedonian, Polish and Slovak. The female form is Faker's own where one of the forms the
-rules allow is in its table, else the first form the rules give. Spaniards bear two surnames.
+Surnames agree with sex in Bulgarian, Czech, Estonian (Russian surnames only), Greek, Icelandic (patronymics), Latvian,
+Lithuanian, Macedonian, Polish and Slovak. The female form is the first form of the rules that is in Faker's own table,
+else the first form. A Spaniard has two surnames.
 """
 # ruff: noqa: RUF001  (Greek and Cyrillic letters are meant)
 
@@ -57,10 +57,12 @@ _MACEDONIAN = {
 
 
 def _capital_like(original: str, text: str) -> str:
+    """The text, with a capital first letter if the original has one."""
     return text[:1].upper() + text[1:] if original[:1].isupper() else text
 
 
 def _romanise_greek(name: str) -> str:
+    """Transcription by ELOT 743: pairs of letters first, unless a diaeresis separates them."""
     decomposed = unicodedata.normalize("NFD", name)
     diaeresis, plain = set[int](), ""
     for char in decomposed:
@@ -68,26 +70,26 @@ def _romanise_greek(name: str) -> str:
             diaeresis.add(len(plain) - 1)
         elif not unicodedata.combining(char):
             plain += char
-    low, out, i = plain.lower(), "", 0
-    while i < len(low):
-        pair = low[i : i + 2]
+    lower, roman, i = plain.lower(), "", 0
+    while i < len(lower):
+        pair = lower[i : i + 2]
         joined = len(pair) == 2 and i + 1 not in diaeresis
         if joined and pair in ("αυ", "ευ", "ηυ"):
-            following = low[i + 2 : i + 3]
+            following = lower[i + 2 : i + 3]
             text = _GREEK[pair[0]] + ("f" if not following or following in _VOICELESS else "v")
             step = 2
         elif joined and pair == "μπ":
-            text, step = ("b" if i == 0 or i + 2 == len(low) else "mp"), 2
+            text, step = ("b" if i == 0 or i + 2 == len(lower) else "mp"), 2
         elif joined and pair in _GREEK_PAIRS:
             text, step = _GREEK_PAIRS[pair], 2
         else:
-            text, step = _GREEK.get(low[i], low[i]), 1
-        out += _capital_like(plain[i], text)
+            text, step = _GREEK.get(lower[i], lower[i]), 1
+        roman += _capital_like(plain[i], text)
         i += step
-    return out
+    return roman
 
 
-def _by_letter(table: Mapping[str, str]) -> Callable[[str], str]:
+def _romanise_by_letter(table: Mapping[str, str]) -> Callable[[str], str]:
     def romanise(name: str) -> str:
         return "".join(_capital_like(char, table.get(char.lower(), char)) for char in name)
 
@@ -96,27 +98,28 @@ def _by_letter(table: Mapping[str, str]) -> Callable[[str], str]:
 
 def _romanise_bulgarian(name: str) -> str:
     """Letter by letter; the ending -ия is -ia (the Act's one exception among names)."""
-    text = _by_letter(_BULGARIAN)(name)
+    text = _romanise_by_letter(_BULGARIAN)(name)
     return text[:-3] + "ia" if text.endswith("iya") else text
 
 
 ROMANISE: dict[str, Callable[[str], str]] = {
     "el_GR": _romanise_greek,
     "bg_BG": _romanise_bulgarian,
-    "mk_MK": _by_letter(_MACEDONIAN),
+    "mk_MK": _romanise_by_letter(_MACEDONIAN),
 }
 
-Forms = Callable[[str], Sequence[str]]
+FemaleForms = Callable[[str], Sequence[str]]
+"""The female forms of a surname that a language allows, the usual one first."""
 
 
-def _slavic_latin(name: str) -> Sequence[str]:
+def _feminise_slavic(name: str) -> Sequence[str]:
     """Bulgarian and Macedonian in Latin letters."""
     if name.endswith(("ski", "ški", "cki")):
         return (name[:-1] + "a",)
     return (name + "a",) if name.endswith(("ov", "ev", "in")) else (name,)
 
 
-def _czech_slovak(name: str) -> Sequence[str]:
+def _feminise_czech_slovak(name: str) -> Sequence[str]:
     if name.endswith("ý"):
         return (name[:-1] + "á",)
     if name.endswith("y"):
@@ -137,12 +140,12 @@ def _czech_slovak(name: str) -> Sequence[str]:
     return forms
 
 
-def _polish(name: str) -> Sequence[str]:
+def _feminise_polish(name: str) -> Sequence[str]:
     adjectival = ("ski", "cki", "dzki", "ny", "ły", "chy", "wy")
     return (name[:-1] + "a",) if name.endswith(adjectival) else (name,)
 
 
-def _latvian(name: str) -> Sequence[str]:
+def _feminise_latvian(name: str) -> Sequence[str]:
     if name.endswith("nieks"):
         return (name[:-2] + "ce",)
     if name.endswith("is"):
@@ -152,8 +155,8 @@ def _latvian(name: str) -> Sequence[str]:
     return (name,)
 
 
-def _lithuanian(name: str) -> Sequence[str]:
-    """The unmarried form, which shows the stem: -as -aitė, -is and -ys -ytė, -us -utė, -ius -iūtė."""
+def _feminise_lithuanian(name: str) -> Sequence[str]:
+    """The unmarried form: -as -aitė, -is and -ys -ytė, -us -utė, -ius -iūtė."""
     forms = {"ius": "iūtė", "us": "utė", "as": "aitė", "is": "ytė", "ys": "ytė", "a": "aitė"}
     for ending, form in forms.items():
         if name.endswith(ending):
@@ -161,7 +164,7 @@ def _lithuanian(name: str) -> Sequence[str]:
     return (name,)
 
 
-def _greek(name: str) -> Sequence[str]:
+def _feminise_greek(name: str) -> Sequence[str]:
     """Romanised Greek: the female form is the genitive."""
     if name.endswith(("idis", "adis")):
         return (name[:-2] + "ou",)
@@ -170,22 +173,22 @@ def _greek(name: str) -> Sequence[str]:
     return (name[:-1],) if name.endswith(("is", "as", "es")) else (name,)
 
 
-def _russian_in_estonia(name: str) -> Sequence[str]:
+def _feminise_russian(name: str) -> Sequence[str]:
     if name.endswith(("ov", "ev", "in", "jov", "õn")):
         return (name + "a",)
     return (name[:-2] + "aja",) if name.endswith("kii") else (name,)
 
 
-FEMALE_FORM: dict[str, Forms] = {
-    "BGR": _slavic_latin,
-    "CZE": _czech_slovak,
-    "EST": _russian_in_estonia,
-    "GRC": _greek,
-    "LTU": _lithuanian,
-    "LVA": _latvian,
-    "MKD": _slavic_latin,
-    "POL": _polish,
-    "SVK": _czech_slovak,
+FEMALE_FORMS: dict[str, FemaleForms] = {
+    "BGR": _feminise_slavic,
+    "CZE": _feminise_czech_slovak,
+    "EST": _feminise_russian,
+    "GRC": _feminise_greek,
+    "LTU": _feminise_lithuanian,
+    "LVA": _feminise_latvian,
+    "MKD": _feminise_slavic,
+    "POL": _feminise_polish,
+    "SVK": _feminise_czech_slovak,
 }
 
 
@@ -193,20 +196,26 @@ class MissingLocaleError(LookupError):
     """Faker has no names of its own for a locale."""
 
 
-def provider(locale: str) -> type[Any]:
-    """Faker's person provider of a locale. Raises MissingLocaleError instead of falling back to English."""
+def find_provider(locale: str) -> type[Any]:
+    """Faker's person provider for a locale.
+
+    Raises
+    ------
+    MissingLocaleError
+        Where Faker would fall back to US English.
+    """
     module = f"faker.providers.person.{locale}"
     if find_spec(module) is None:
         raise MissingLocaleError(f"Faker has no person provider for {locale!r}")
-    found: type[Any] = import_module(module).Provider
+    provider: type[Any] = import_module(module).Provider
     english: type[Any] = import_module("faker.providers.person.en_US").Provider
-    if locale != "en_US" and _table(found, "first_names") == _table(english, "first_names"):
+    if locale != "en_US" and _table(provider, "first_names") == _table(english, "first_names"):
         raise MissingLocaleError(f"Faker's person provider for {locale!r} is that of en_US")
-    return found
+    return provider
 
 
 def _table(source: type[Any], *attributes: str) -> list[str]:
-    """The first of these tables the provider has, by descending weight if weighted, else in its order."""
+    """The first of these tables that the provider has: by descending weight if weighted, else in its own order."""
     for attribute in attributes:
         table = getattr(source, attribute, None)
         if isinstance(table, Mapping):
@@ -221,8 +230,8 @@ _LOWER = frozenset(("de", "den", "der", "het", "la", "le", "ter", "van"))
 _WORD = r"(?:(?:Mc|Mac|De|Di|Du|Fitz|Van|La|Le|Lo|Ap|O'|D'|L'|d'|l')?[^\W\d_][^\W\d_A-Z]*)"
 
 
-def _plain(name: str) -> bool:
-    """A name of Latin letters with hyphens or apostrophes at most; several words only after a particle."""
+def _is_plain(name: str) -> bool:
+    """Whether a name has only Latin letters, hyphens and apostrophes, and several words only after a particle."""
     if not all(unicodedata.name(char).startswith("LATIN") for char in name if char.isalpha()):
         return False
     first, *rest = name.split(" ")
@@ -234,7 +243,7 @@ def _plain(name: str) -> bool:
 
 
 def _capitalise(name: str) -> str:
-    """Capitals where Faker forgot them ("petek", "Da silva", "Lora-sofia"); not in "de Jong", "van Dijk"."""
+    """The name with capitals where Faker lacks them ("petek", "Da silva", "Lora-sofia"); not in "de Jong"."""
     if " " in name and name[:1].islower():
         return name
     words = re.split(r"([ -])", name)
@@ -242,10 +251,11 @@ def _capitalise(name: str) -> str:
 
 
 def _clean(names: Iterable[str], drop: Iterable[str] = ()) -> list[str]:
-    normal = (
+    """The plain names, normalised, without duplicates and without those to drop."""
+    normalised = (
         _capitalise(unicodedata.normalize("NFC", name).strip().replace("\u2019", "'")) for name in names
     )
-    return [name for name in dict.fromkeys(normal) if _plain(name) and name not in set(drop)]
+    return [name for name in dict.fromkeys(normalised) if _is_plain(name) and name not in set(drop)]
 
 
 def _thin(names: Sequence[str], limit: int) -> list[str]:
@@ -255,7 +265,7 @@ def _thin(names: Sequence[str], limit: int) -> list[str]:
     return [names[i * len(names) // limit] for i in range(limit)]
 
 
-def _given(source: type[Any], locale: str, sex: str) -> tuple[list[str], bool]:
+def _given_names(source: type[Any], locale: str, sex: str) -> tuple[list[str], bool]:
     """Given names of one sex and whether the table is weighted."""
     table = getattr(source, f"first_names_{sex}", None)
     if table:
@@ -264,8 +274,8 @@ def _given(source: type[Any], locale: str, sex: str) -> tuple[list[str], bool]:
     return [name for name in _table(source, "first_names") if name.endswith(endings)], False
 
 
-def _families(source: type[Any], locale: str) -> tuple[list[str], set[str], bool]:
-    """Male or common surnames, the female ones Faker knows, and whether the table is weighted."""
+def _surnames(source: type[Any], locale: str) -> tuple[list[str], set[str], bool]:
+    """Surnames (male ones where they differ), the female ones that Faker has, and whether the table is weighted."""
     if locale == "pl_PL":
         male = _table(source, "male_last_names")
         both = _table(source, "unisex_last_names")
@@ -286,58 +296,78 @@ def _take(names: Sequence[str], limit: int, weighted: bool) -> list[str]:
 
 
 def compile_nation(nation: catalogue.Nation, supplement: Mapping[str, Any]) -> dict[str, Any]:
-    """The names of a nation as they are written to its file."""
-    drop: Sequence[str] = supplement.get("drop", ())
-    given_limit = int(supplement.get("given_cap", GIVEN_LIMIT))
-    family_limit = int(supplement.get("family_cap", FAMILY_LIMIT))
+    """The tables of names of a nation's file.
+
+    Parameters
+    ----------
+    supplement
+        The nation's table of names_supplement.toml; empty where it has none.
+    """
+    given = {f"{sex}_given": _compile_given_names(nation, supplement, sex) for sex in ("male", "female")}
+    return given | _compile_surnames(nation, supplement)
+
+
+def _locale_shares(nation: catalogue.Nation) -> dict[str, float]:
+    """Shares of Faker's locales among the names of a nation, summing to 1."""
     locales = {locale: share for locale, share in nation.locales.items() if locale != "supplement"}
     scale = sum(locales.values()) or 1.0
-    out: dict[str, Any] = {}
+    return {locale: share / scale for locale, share in locales.items()}
 
-    for sex in ("male", "female"):
-        names = _clean(supplement.get(f"{sex}_given", ()), drop)
-        room = given_limit - len(names)
-        for locale, share in locales.items():
-            table, weighted = _given(provider(locale), locale, sex)
-            roman = ROMANISE.get(locale, str)
-            found = [name for name in _clean(map(roman, table), drop) if name not in names]
-            names += _take(found, round(room * share / scale), weighted)
-        out[f"{sex}_given"] = names
 
+def _compile_given_names(nation: catalogue.Nation, supplement: Mapping[str, Any], sex: str) -> list[str]:
+    drop: Sequence[str] = supplement.get("drop", ())
+    names = _clean(supplement.get(f"{sex}_given", ()), drop)
+    room = int(supplement.get("given_cap", GIVEN_LIMIT)) - len(names)
+    for locale, share in _locale_shares(nation).items():
+        table, weighted = _given_names(find_provider(locale), locale, sex)
+        romanise = ROMANISE.get(locale, str)
+        new = [name for name in _clean(map(romanise, table), drop) if name not in names]
+        names += _take(new, round(room * share), weighted)
+    return names
+
+
+def _compile_surnames(nation: catalogue.Nation, supplement: Mapping[str, Any]) -> dict[str, list[str]]:
     if "patronymics" in supplement:
         stems = supplement["patronymics"]
-        out["male_family"] = [stem + "son" for stem in stems]
-        out["female_family"] = [stem + "dóttir" for stem in stems]
-        return out
-
-    families = _clean(supplement.get("family", ()) or supplement.get("male_family", ()), drop)
-    known: set[str] = set()
-    room = family_limit - len(families)
-    for locale, share in locales.items() if supplement.get("faker_family", True) else ():
-        roman = ROMANISE.get(locale, str)
-        table, female, weighted = _families(provider(locale), locale)
-        known |= {roman(name) for name in female}
-        found = [name for name in _clean(map(roman, table), drop) if name not in families]
-        families += _take(found, round(room * share / scale), weighted)
-
+        return {
+            "male_family": [stem + "son" for stem in stems],
+            "female_family": [stem + "dóttir" for stem in stems],
+        }
+    drop: Sequence[str] = supplement.get("drop", ())
+    surnames = _clean(supplement.get("family", ()) or supplement.get("male_family", ()), drop)
+    known_female: set[str] = set()
+    room = int(supplement.get("family_cap", FAMILY_LIMIT)) - len(surnames)
+    for locale, share in _locale_shares(nation).items() if supplement.get("faker_family", True) else ():
+        romanise = ROMANISE.get(locale, str)
+        table, female, weighted = _surnames(find_provider(locale), locale)
+        known_female |= {romanise(name) for name in female}
+        new = [name for name in _clean(map(romanise, table), drop) if name not in surnames]
+        surnames += _take(new, round(room * share), weighted)
     if nation.code == "ESP":
-        second = [families[(7 * index + 3) % len(families)] for index in range(len(families))]
-        return out | {"family": [f"{a} {b}" for a, b in zip(families, second, strict=True)]}
-    if nation.code not in FEMALE_FORM:
-        return out | {"family": families}
-    russian = set(_table(provider("et_EE"), "last_names_rus")) if nation.code == "EST" else set(families)
-    female_families = []
-    for name in families:
-        forms = FEMALE_FORM[nation.code](name) if name in russian else (name,)
-        female_families.append(next((form for form in forms if form in known), forms[0]))
-    return out | {"male_family": families, "female_family": female_families}
+        second = [surnames[(7 * index + 3) % len(surnames)] for index in range(len(surnames))]
+        return {"family": [f"{first} {other}" for first, other in zip(surnames, second, strict=True)]}
+    if nation.code not in FEMALE_FORMS:
+        return {"family": surnames}
+    return {"male_family": surnames, "female_family": _feminise(nation.code, surnames, known_female)}
+
+
+def _feminise(code: str, surnames: Sequence[str], known_female: set[str]) -> list[str]:
+    """The female form of each surname: the first allowed one that Faker has, else the first allowed one."""
+    inflected = set(surnames)
+    if code == "EST":
+        inflected = set(_table(find_provider("et_EE"), "last_names_rus"))
+    female = []
+    for name in surnames:
+        forms = FEMALE_FORMS[code](name) if name in inflected else (name,)
+        female.append(next((form for form in forms if form in known_female), forms[0]))
+    return female
 
 
 def compile_names() -> dict[str, bytes]:
-    """All name files: file name -> contents."""
+    """The contents of all name files, by file name."""
     text = files("scenarios").joinpath("data", "names_supplement.toml").read_text("utf-8")
     supplements = tomllib.loads(text)
-    out = {}
+    contents = {}
     for nation in catalogue.nations():
         supplement = supplements.get(nation.code, {})
         locales = [locale for locale in nation.locales if locale != "supplement"]
@@ -349,13 +379,15 @@ def compile_names() -> dict[str, bytes]:
             "confidence": "assumption: names of the nation, drawn evenly, not by frequency",
         }
         fields = {**head, **compile_nation(nation, supplement)}
-        lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in fields.items())
-        out[f"{nation.code}.json"] = f"{{\n{lines}\n}}\n".encode()
-    return out
+        lines = ",\n".join(
+            f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()
+        )
+        contents[f"{nation.code}.json"] = f"{{\n{lines}\n}}\n".encode()
+    return contents
 
 
 def main() -> None:
-    """Write the name files and say how many names each nation has."""
+    """Write the name files and print how many names each nation has."""
     folder = Path(str(files("scenarios").joinpath("data", "names")))
     for name, data in compile_names().items():
         (folder / name).write_bytes(data)

@@ -1,6 +1,6 @@
-"""The reference tables and the defaults of scenarios, read once from this package's data files.
+"""The reference tables, network templates and scenario defaults, each read once from this package's data files.
 
-Each function returns the parsed JSON as is; callers must not change it.
+The functions return the parsed file itself, not a copy: callers must not change it.
 """
 
 import json
@@ -17,8 +17,8 @@ def table(path: str) -> Any:
 
 
 @cache
-def network(name: str) -> Any:
-    """The parsed laydown `name` of `data/networks`: lists of facilities, links and vehicles (scenario.templates)."""
+def network_template(name: str) -> Any:
+    """The network template `name` of `data/networks`: lists of facilities, links and vehicles."""
     return tomllib.loads(files("scenarios").joinpath("data", "networks", f"{name}.toml").read_text("utf-8"))
 
 
@@ -65,31 +65,31 @@ def overflow_rules() -> dict[str, Any]:
 
 
 def scenario_presets() -> dict[str, Any]:
-    """The presets the built-in scenarios of that name come from (scenario_presets.json)."""
+    """The presets that eight of the built-in scenarios are made from (scenario_presets.json)."""
     found: dict[str, Any] = table("reference/scenario_presets.json")
     return found
 
 
 def scenario_defaults() -> dict[str, Any]:
-    """Values a scenario takes where it says nothing, each with source and confidence (scenario_defaults.json)."""
+    """Default values of scenario settings, each with its source and confidence (scenario_defaults.json)."""
     found: dict[str, Any] = table("scenario_defaults.json")
     return found
 
 
 def default(name: str) -> Any:
-    """The value called `name` of `scenario_defaults`."""
+    """The default value `name` of `scenario_defaults`."""
     return scenario_defaults()[name]["value"]
 
 
 @cache
 def nation_codes() -> tuple[str, ...]:
-    """ISO 3166-1 alpha-3 codes of the nations a scenario may name, sorted: NATO and those of the reference tables."""
+    """Sorted ISO 3166-1 alpha-3 codes that a scenario may name: NATO and the nations of the reference tables."""
     codes = table("nation_codes.json")
     return tuple(sorted([*codes["nato"], *codes["others"]]))
 
 
 @cache
 def transports() -> dict[str, dict[str, Any]]:
-    """Kind of transport -> its row of transport_logistics, with `mode` "ground" or "air" added."""
+    """By kind of transport: its row of transport_logistics.json, with `mode`, "ground" or "air", added."""
     assets = transport_logistics()["transport_assets"]
     return {kind: {**row, "mode": mode} for mode in ("ground", "air") for kind, row in assets[mode].items()}

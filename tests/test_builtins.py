@@ -3,21 +3,31 @@
 import pytest
 
 import scenarios
-from engine import scenario as scenario_api
+from engine.scenario import (
+    NETWORKS,
+    WARFARE_TYPES,
+    Scenario,
+    check,
+    mean_of,
+    parse,
+    rate_components,
+    resolve,
+    to_toml,
+)
 from scenarios import tables
 
 NAMES = scenarios.builtin_names()
 
 
-def builtin(name: str) -> scenario_api.Scenario:
-    return scenario_api.parse(scenarios.builtin_bytes(name), "toml", name)
+def builtin(name: str) -> Scenario:
+    return parse(scenarios.builtin_bytes(name), "toml", name)
 
 
 def test_presets_warfare_types_and_calibrated_scenarios_ship() -> None:
     presets = {"un_peacekeeping" if n == "peacekeeping" else n for n in tables.scenario_presets()["presets"]}
     assert len(presets) == 8
-    others = {"standard", "coin", "falklands", "okinawa", *scenario_api.NETWORKS}
-    assert set(NAMES) == presets | set(scenario_api.WARFARE_TYPES) | others
+    others = {"standard", "coin", "falklands", "okinawa", *NETWORKS}
+    assert set(NAMES) == presets | set(WARFARE_TYPES) | others
     assert NAMES[0] == "standard"
     with pytest.raises(KeyError):
         scenarios.builtin_bytes("../tables")
@@ -28,12 +38,12 @@ def test_a_builtin_is_sound_named_as_its_file_and_described(name: str) -> None:
     s = builtin(name)
     assert s.name == name
     assert len(s.description) > 20
-    scenario_api.check(s)
-    resolved = scenario_api.resolve(s)
-    scenario_api.check(resolved)
-    assert scenario_api.resolve(resolved) == resolved
+    check(s)
+    resolved = resolve(s)
+    check(resolved)
+    assert resolve(resolved) == resolved
     for commented in (False, True):
-        assert scenario_api.parse(scenario_api.to_toml(resolved, commented).encode(), "toml") == resolved
+        assert parse(to_toml(resolved, commented).encode(), "toml") == resolved
 
 
 @pytest.mark.parametrize("preset", list(tables.scenario_presets()["presets"]))
@@ -55,21 +65,19 @@ def test_a_preset_keeps_the_numbers_of_its_table(preset: str) -> None:
     assert s.mix.disease == pytest.approx(mix["Disease"] - agent)
 
 
-@pytest.mark.parametrize("name", scenario_api.WARFARE_TYPES)
+@pytest.mark.parametrize("name", WARFARE_TYPES)
 def test_a_warfare_type_is_a_builtin_of_1440_casualties_in_8_days(name: str) -> None:
     s = builtin(name)
     assert (s.casualties.total, s.days, [w.type for w in s.warfare]) == (1440, 8, [name])
 
 
 def test_coin_is_the_setting_of_the_calibration() -> None:
-    s = scenario_api.resolve(builtin("coin"))
+    s = resolve(builtin("coin"))
     rates = s.casualties.rates
     assert rates is not None
     assert (s.days, s.fronts[0].population, s.warfare) == (30, 4122, [])
-    assert scenario_api.rate_components(rates.battle)[0].mean == 0.3
-    dnbi = (
-        scenario_api.rate_components(rates.nbi)[0].mean + scenario_api.rate_components(rates.disease)[0].mean
-    )  # type: ignore[operator]
+    assert rate_components(rates.battle)[0].mean == 0.3
+    dnbi = rate_components(rates.nbi)[0].mean + rate_components(rates.disease)[0].mean  # type: ignore[operator]
     assert dnbi == pytest.approx(0.70)
     first = s.links[0]
     assert (first.origin, first.destination, first.minutes.median, first.minutes.sigma) == (
@@ -85,9 +93,7 @@ def test_falklands_and_okinawa_add_killed_and_wounded() -> None:
     for name, battle, p0 in (("falklands", 1.77 + 0.68, 0.18), ("okinawa", 6.86 + 1.63, 0.125)):
         s = builtin(name)
         assert s.casualties.rates is not None
-        assert sum(
-            scenario_api.mean_of(d) for d in scenario_api.rate_components(s.casualties.rates.battle)
-        ) == pytest.approx(battle)
+        assert sum(mean_of(d) for d in rate_components(s.casualties.rates.battle)) == pytest.approx(battle)
         assert s.survival.instant_death == p0
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.scenario import structs
+from engine.scenario import DistributionKind, Terrain, TransportKind
 from scenarios import tables
 
 LAWS: dict[str, tuple[dict[str, float], Any]] = {
@@ -38,7 +38,7 @@ TERRAIN: dict[str, float] = tables.transport_logistics()["transport_time_calcula
 
 
 def test_every_distribution_is_tried() -> None:
-    assert {law.split()[0] for law in LAWS} == set(get_args(structs.DistributionKind))
+    assert {law.split()[0] for law in LAWS} == set(get_args(DistributionKind))
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -69,7 +69,7 @@ def test_twice_the_distance_is_twice_the_time() -> None:
     assert near.mean() == pytest.approx(30.0 / speed * 60, rel=0.04)
 
 
-@pytest.mark.parametrize("terrain", get_args(structs.Terrain))
+@pytest.mark.parametrize("terrain", get_args(Terrain))
 def test_terrain_slows_by_its_factor(terrain: str) -> None:
     road = leg_of(distance_km=40.0)
     there = leg_of(distance_km=40.0, terrain=terrain)
@@ -80,7 +80,7 @@ def test_terrain_slows_by_its_factor(terrain: str) -> None:
     assert there == pytest.approx(road * TERRAIN[terrain] / TERRAIN["road"] * faster, rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", get_args(structs.TransportKind))
+@pytest.mark.parametrize("kind", get_args(TransportKind))
 def test_each_kind_of_transport_has_its_speed(kind: str) -> None:
     base, there = (
         leg_of(distance_km=40.0, vehicle="ambulance_standard"),

@@ -17,7 +17,7 @@ from engine.codes import (
     DeathCause,
     Outcome,
 )
-from engine.scenario import structs
+from engine.scenario import Survival
 from scenarios import tables
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
@@ -319,7 +319,7 @@ OF_SURVIVAL: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", structs.Survival.__struct_fields__)
+@pytest.mark.parametrize("name", Survival.__struct_fields__)
 def test_under_matrices_a_setting_of_survival_moves_deaths_or_wounds_or_is_noted(name: str) -> None:
     settings: dict[str, Any] = {"survival": {name: OF_SURVIVAL[name]}, **MATRIX}
     plain, changed = x.run(1000, **MATRIX), x.run(1000, **settings)

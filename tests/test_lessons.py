@@ -23,7 +23,6 @@ from engine.codes import EVENTS
 from engine.compile import model
 from engine.errors import ScenarioError
 from engine.run import simulation
-from engine.scenario import structs
 from engine.tables import columns as c
 
 ELSEWHERE = {
@@ -80,7 +79,7 @@ def test_runs_at_the_same_time_equal_lone_runs_and_leave_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    kinds = [*structs.WARFARE_TYPES, "standard", "coin"]
+    kinds = [*scenario_api.WARFARE_TYPES, "standard", "coin"]
 
     def run(kind: str) -> str:
         return digest(goldenhour.simulate(kind, patients=500))
@@ -217,7 +216,7 @@ def test_neither_triage_nor_category_follows_the_number_of_the_patient(mixed: go
 
 
 # Row: "under 24 patients a day they gave 0 patients and 'completed'".
-@pytest.mark.parametrize("kind", structs.WARFARE_TYPES)
+@pytest.mark.parametrize("kind", scenario_api.WARFARE_TYPES)
 def test_few_patients_are_delivered_too(kind: str) -> None:
     for total in (1, 5, 23):
         result = goldenhour.simulate(kind, patients=total)
@@ -268,8 +267,8 @@ def test_everybody_has_a_name_and_every_word_is_known(mixed: goldenhour.Result) 
 def limits() -> list[tuple[type, str, float]]:
     """(Struct, field, value just outside) for every documented bound of a number of a scenario."""
     found = []
-    for struct in vars(structs).values():
-        if not (isinstance(struct, type) and issubclass(struct, msgspec.Struct)) or struct is msgspec.Struct:
+    for struct in msgspec.Struct.__subclasses__():
+        if not struct.__module__.startswith("engine.scenario.structs."):
             continue
         for name, hint in get_type_hints(struct, include_extras=True).items():
             for part in (hint, *get_args(hint)):

@@ -1,8 +1,10 @@
 """What a scenario is, how it is written and read, and what follows from it."""
 
+import doctest
 import json
 import subprocess
 import sys
+from importlib import import_module
 from math import fsum
 from typing import Any
 
@@ -13,16 +15,45 @@ from hypothesis import strategies as st
 from msgspec import inspect as mi
 from msgspec.structs import replace
 
-from engine import scenario as scenario_api
 from engine.errors import ScenarioError
-from engine.scenario import Casualties, Mix, Rates, Scenario, Warfare
+from engine.scenario import (
+    TRANSPORT_KINDS,
+    WARFARE_TYPES,
+    Batch,
+    Casualties,
+    Distribution,
+    Facility,
+    Lift,
+    Link,
+    Mix,
+    Rates,
+    Scenario,
+    Shift,
+    Surge,
+    Survival,
+    Vehicle,
+    Warfare,
+    WorldEvent,
+    check,
+    day_weights_of,
+    environment_multipliers,
+    link_minutes,
+    mean_of,
+    mix_of,
+    parse,
+    resolve,
+    scenario_hash,
+    start_seconds,
+    to_toml,
+    with_overrides,
+)
 from scenarios import tables
 
 MINIMAL = 'name = "small"\n'
 
 
 def read(text: str) -> Scenario:
-    return scenario_api.parse(text.encode(), "toml")
+    return parse(text.encode(), "toml")
 
 
 def any_value(kind: mi.Type) -> st.SearchStrategy[Any]:
@@ -69,20 +100,20 @@ SCENARIOS = any_value(mi.type_info(Scenario)).map(lambda tree: msgspec.convert(t
 @given(SCENARIOS)
 def test_a_scenario_written_as_toml_or_json_reads_back_equal(s: Scenario) -> None:
     for commented in (False, True):
-        assert read(scenario_api.to_toml(s, commented)) == s
-    assert scenario_api.parse(msgspec.json.encode(s), "json") == s
+        assert read(to_toml(s, commented)) == s
+    assert parse(msgspec.json.encode(s), "json") == s
 
 
 def test_a_name_is_enough_for_a_scenario() -> None:
-    s = scenario_api.resolve(read(MINIMAL))
-    assert scenario_api.check(s) == []
+    s = resolve(read(MINIMAL))
+    assert check(s) == []
     assert s.casualties.total == 1440
     assert [(f.name, f.share) for f in s.fronts] == [("Poland", 0.6), ("Estonia", 0.3), ("Finland", 0.1)]
     assert s.fronts[0].nations == {"POL": 0.5, "LTU": 0.25, "NLD": 0.2, "ESP": 0.05}
 
 
 def test_the_commented_file_explains_every_field_of_every_table() -> None:
-    text = scenario_api.to_toml(read(MINIMAL), commented=True)
+    text = to_toml(read(MINIMAL), commented=True)
 
     def names(kind: mi.Type) -> list[str]:
         if isinstance(kind, mi.Metadata):
@@ -91,7 +122,7 @@ def test_the_commented_file_explains_every_field_of_every_table() -> None:
             return [n for t in kind.types for n in names(t)]
         if isinstance(kind, mi.ListType):
             return names(kind.item_type)
-        if isinstance(kind, mi.StructType) and kind.cls is not scenario_api.Distribution:
+        if isinstance(kind, mi.StructType) and kind.cls is not Distribution:
             return [f.encode_name for f in kind.fields] + [n for f in kind.fields for n in names(f.type)]
         return []
 
@@ -103,7 +134,7 @@ def test_the_commented_file_explains_every_field_of_every_table() -> None:
 
 
 def test_every_example_of_the_commented_file_can_be_taken_as_it_is() -> None:
-    text = scenario_api.to_toml(read(MINIMAL), commented=True)
+    text = to_toml(read(MINIMAL), commented=True)
     live = [
         line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in text.splitlines()
     ]
@@ -116,17 +147,17 @@ def test_every_field_has_a_description() -> None:
     from engine.scenario.toml import describe
 
     for cls in (
-        scenario_api.Distribution,
+        Distribution,
         Scenario,
-        scenario_api.Facility,
-        scenario_api.Shift,
-        scenario_api.Surge,
-        scenario_api.Link,
-        scenario_api.Batch,
-        scenario_api.Vehicle,
-        scenario_api.Lift,
-        scenario_api.WorldEvent,
-        scenario_api.Survival,
+        Facility,
+        Shift,
+        Surge,
+        Link,
+        Batch,
+        Vehicle,
+        Lift,
+        WorldEvent,
+        Survival,
     ):
         kind = mi.type_info(cls)
         assert isinstance(kind, mi.StructType)
@@ -135,23 +166,21 @@ def test_every_field_has_a_description() -> None:
 
 def test_start_may_be_a_toml_date_time_in_any_zone() -> None:
     assert read(MINIMAL + "start = 2031-05-01T02:00:00+02:00").start == "2031-05-01T00:00:00Z"
-    assert scenario_api.start_seconds(read(MINIMAL + 'start = "1970-01-02T00:00:00Z"')) == 86_400
+    assert start_seconds(read(MINIMAL + 'start = "1970-01-02T00:00:00Z"')) == 86_400
 
 
 def test_resolving_twice_changes_nothing() -> None:
-    s = scenario_api.resolve(
-        read(MINIMAL + 'tempo = "surge"\n[[warfare]]\ntype = "drone"\n[[events]]\nevent = "ambush"')
-    )
-    assert scenario_api.resolve(s) == s
+    s = resolve(read(MINIMAL + 'tempo = "surge"\n[[warfare]]\ntype = "drone"\n[[events]]\nevent = "ambush"'))
+    assert resolve(s) == s
     assert (s.events[0].day, s.events[0].type, s.events[0].casualty_multiplier) == (5, "drone", 2.0)
     assert s.warfare[0].weight == 0.6
 
 
-def test_the_default_laydown_leads_every_front_from_poi_to_role_4() -> None:
-    s = scenario_api.resolve(read(MINIMAL))
+def test_the_default_network_leads_every_front_from_poi_to_role_4() -> None:
+    s = resolve(read(MINIMAL))
     assert [f.id for f in s.facilities][:3] == ["R1-Poland", "R2-Poland", "R3-Poland"]
     assert [link.origin for link in s.links[:4]] == ["POI", "R1-Poland", "R2-Poland", "R3-Poland"]
-    means = [scenario_api.mean_of(link.minutes) for link in s.links[:4] if link.minutes]
+    means = [mean_of(link.minutes) for link in s.links[:4] if link.minutes]
     assert means == [30, 45, 90, 360]
     role1, role2 = s.facilities[0], s.facilities[1]
     assert (role1.dcr, role2.dcr, role2.dcs, role2.icu, role2.definitive) == (False, True, True, True, False)
@@ -160,7 +189,7 @@ def test_the_default_laydown_leads_every_front_from_poi_to_role_4() -> None:
 
 def test_a_link_without_facilities_replaces_the_default_leg_of_its_origin() -> None:
     text = '[[links]]\norigin = "POI"\ndestination = "R2-Finland"\nminutes = {distribution = "constant", mean = 20}'
-    s = scenario_api.resolve(read(MINIMAL + text))
+    s = resolve(read(MINIMAL + text))
     from_poi = [(link.destination, link.fronts) for link in s.links if link.origin == "POI"]
     assert from_poi == [("R2-Finland", ["Finland"]), ("R1-Poland", ["Poland"]), ("R1-Estonia", ["Estonia"])]
 
@@ -170,65 +199,57 @@ def test_shares_follow_from_population_where_none_are_given() -> None:
         '[[fronts]]\nname = "A"\npopulation = 3000\nnations = {NOR = 1}\n'
         '[[fronts]]\nname = "B"\npopulation = 1000\nnations = {SWE = 1}\n'
     )
-    assert [f.share for f in scenario_api.resolve(read(MINIMAL + fronts)).fronts] == [0.75, 0.25]
+    assert [f.share for f in resolve(read(MINIMAL + fronts)).fronts] == [0.75, 0.25]
     equal = fronts.replace("population = 3000\n", "").replace("population = 1000\n", "")
-    assert [f.share for f in scenario_api.resolve(read(MINIMAL + equal)).fronts] == [0.5, 0.5]
+    assert [f.share for f in resolve(read(MINIMAL + equal)).fronts] == [0.5, 0.5]
 
 
 def test_travel_time_follows_distance_speed_and_terrain() -> None:
-    link = scenario_api.Link(
-        origin="POI", destination="R2", distance_km=30, terrain="forest", vehicle="ambulance_armored"
-    )
-    minutes = scenario_api.link_minutes(link, [])
+    link = Link(origin="POI", destination="R2", distance_km=30, terrain="forest", vehicle="ambulance_armored")
+    minutes = link_minutes(link, [])
     assert minutes.mean == pytest.approx(30 / 60 * 60 * 1.5)
     assert minutes.sd == pytest.approx(0.25 * 45)
-    pool = scenario_api.Vehicle(
-        id="v", kind="ambulance_armored", number=1, speed_kmh=30, load_minutes=5, unload_minutes=1
-    )
-    assert scenario_api.link_minutes(replace(link, vehicle="v"), [pool]).mean == pytest.approx(96)
+    pool = Vehicle(id="v", kind="ambulance_armored", number=1, speed_kmh=30, load_minutes=5, unload_minutes=1)
+    assert link_minutes(replace(link, vehicle="v"), [pool]).mean == pytest.approx(96)
 
 
 def test_the_hash_ignores_seed_name_and_description_and_nothing_else() -> None:
     s = read(MINIMAL)
     same = replace(s, seed=7, name="other", description="words")
-    assert (
-        scenario_api.scenario_hash(s)
-        == scenario_api.scenario_hash(same)
-        == scenario_api.scenario_hash(scenario_api.resolve(s))
-    )
-    assert scenario_api.scenario_hash(s) != scenario_api.scenario_hash(replace(s, days=9))
-    assert len(scenario_api.scenario_hash(s)) == 64
+    assert scenario_hash(s) == scenario_hash(same) == scenario_hash(resolve(s))
+    assert scenario_hash(s) != scenario_hash(replace(s, days=9))
+    assert len(scenario_hash(s)) == 64
 
 
 def test_days_without_warfare_follow_the_day_distribution() -> None:
     s = read(MINIMAL)
-    assert scenario_api.day_weights_of(s) == [0.2, 0.4, 0, 0.3, 0, 0, 0, 0.1]
-    assert scenario_api.day_weights_of(replace(s, days=1)) == [1]
-    assert scenario_api.day_weights_of(replace(s, days=2)) == pytest.approx([0.9, 0.1])
-    assert scenario_api.day_weights_of(replace(s, days=16))[:6] == pytest.approx([0.1, 0.1, 0.2, 0.2, 0, 0])
+    assert day_weights_of(s) == [0.2, 0.4, 0, 0.3, 0, 0, 0, 0.1]
+    assert day_weights_of(replace(s, days=1)) == [1]
+    assert day_weights_of(replace(s, days=2)) == pytest.approx([0.9, 0.1])
+    assert day_weights_of(replace(s, days=16))[:6] == pytest.approx([0.1, 0.1, 0.2, 0.2, 0, 0])
 
 
 @pytest.mark.parametrize("tempo", list(tables.warfare_patterns()["tempo_patterns"]))
 def test_tempo_gives_its_pattern_over_any_number_of_days(tempo: Any) -> None:
     pattern = tables.warfare_patterns()["tempo_patterns"][tempo]["daily_intensity"]
     s = replace(read(MINIMAL), tempo=tempo)
-    assert scenario_api.day_weights_of(s) == pytest.approx([x / sum(pattern) for x in pattern])
-    long = scenario_api.day_weights_of(replace(s, days=24))
+    assert day_weights_of(s) == pytest.approx([x / sum(pattern) for x in pattern])
+    long = day_weights_of(replace(s, days=24))
     entries = pattern * 3 if tempo == "intermittent" else [pattern[8 * d // 24] for d in range(24)]
     assert long == pytest.approx([x / sum(entries) for x in entries])
     assert fsum(long) == pytest.approx(1)
 
 
 def test_rates_without_tempo_have_even_days() -> None:
-    rates = Rates(disease=scenario_api.Distribution(distribution="constant", mean=1))
+    rates = Rates(disease=Distribution(distribution="constant", mean=1))
     s = replace(read(MINIMAL), casualties=Casualties(rates=rates), days=4)
-    assert scenario_api.day_weights_of(s) == [0.25] * 4
-    assert scenario_api.day_weights_of(replace(s, day_weights=[1, 0, 0, 1])) == [0.5, 0, 0, 0.5]
+    assert day_weights_of(s) == [0.25] * 4
+    assert day_weights_of(replace(s, day_weights=[1, 0, 0, 1])) == [0.5, 0, 0, 0.5]
 
 
 def shares(s: Scenario) -> dict[str, float]:
     out: dict[str, float] = {}
-    for cell in scenario_api.mix_of(s):
+    for cell in mix_of(s):
         out[cell.stream] = out.get(cell.stream, 0) + cell.weight
     return out
 
@@ -255,9 +276,7 @@ def test_a_warfare_type_tilts_the_default_mix_by_its_modifiers() -> None:
 
 
 def test_in_type_cbrn_the_agent_makes_battle_casualties() -> None:
-    cells = {
-        c.kind: c.weight for c in scenario_api.mix_of(replace(read(MINIMAL), warfare=[Warfare(type="cbrn")]))
-    }
+    cells = {c.kind: c.weight for c in mix_of(replace(read(MINIMAL), warfare=[Warfare(type="cbrn")]))}
     assert set(cells) == {"wounded", "agent", "nbi"}
     assert cells["agent"] > 0.9
     assert cells["agent"] / cells["wounded"] == pytest.approx(0.52 * 5 / (0.15 * 0.1))
@@ -266,7 +285,7 @@ def test_in_type_cbrn_the_agent_makes_battle_casualties() -> None:
 def test_types_share_the_casualties_by_their_weights() -> None:
     s = replace(read(MINIMAL), warfare=[Warfare(type="urban"), Warfare(type="naval", weight=3.3)])
     by_type: dict[Any, float] = {}
-    for cell in scenario_api.mix_of(s):
+    for cell in mix_of(s):
         by_type[cell.type] = by_type.get(cell.type, 0) + cell.weight
     assert by_type == pytest.approx({"urban": 0.25, "naval": 0.75})
 
@@ -274,7 +293,7 @@ def test_types_share_the_casualties_by_their_weights() -> None:
 def test_rain_brings_disease_and_storm_fewer_wounded() -> None:
     dry, wet = read(MINIMAL), replace(read(MINIMAL), environment=["rain"])
     assert shares(wet)["disease"] > shares(dry)["disease"]
-    assert scenario_api.environment_multipliers(wet) == {"battle": 0.95, "nbi": 0.95, "disease": 1.2}
+    assert environment_multipliers(wet) == {"battle": 0.95, "nbi": 0.95, "disease": 1.2}
     assert shares(replace(dry, environment=["storm"]))["battle"] < shares(dry)["battle"]
 
 
@@ -282,19 +301,19 @@ def test_an_override_of_the_total_keeps_the_proportions_of_rates() -> None:
     front = '[[fronts]]\nname = "A"\npopulation = 1000\nnations = {NOR = 1}\n'
     text = MINIMAL + '[casualties.rates]\nbattle = {distribution = "exponential", mean = 0.3}\n'
     s = read(text + 'disease = {distribution = "constant", mean = 0.7}\n' + front)
-    many = scenario_api.with_overrides(s, total=300_000, seed=5)
-    assert scenario_api.check(many) is not None
+    many = with_overrides(s, total=300_000, seed=5)
+    assert check(many) is not None
     assert (many.casualties.total, many.seed) == (300_000, 5)
     assert shares(many) == pytest.approx({"battle": 0.3, "disease": 0.7})
 
 
 def test_an_override_of_days_stretches_day_weights_and_is_checked() -> None:
     s = replace(read(MINIMAL), days=2, day_weights=[1, 3])
-    assert scenario_api.with_overrides(s, days=4).day_weights == [0.5, 0.5, 1.5, 1.5]
+    assert with_overrides(s, days=4).day_weights == [0.5, 0.5, 1.5, 1.5]
     with pytest.raises(ScenarioError, match=r"^days: got -1;"):
-        scenario_api.check(scenario_api.with_overrides(s, days=-1))
+        check(with_overrides(s, days=-1))
     with pytest.raises(ScenarioError, match=r"^casualties.total: got 0;"):
-        scenario_api.check(scenario_api.with_overrides(s, total=0))
+        check(with_overrides(s, total=0))
 
 
 PLACE = '[[links]]\norigin="POI"\ndestination="R2"\ndistance_km=9\n[[facilities]]\nid="R2"\nrole=2\n'  # and more of it
@@ -315,7 +334,7 @@ POOL = (
         ('environment = ["rain"]', "only shift the mix"),
         (
             '[[facilities]]\nid="R4"\nrole=4\nicu_beds=4\n[[links]]\norigin="POI"\ndestination="R4"\ndistance_km=9',
-            "icu_beds without effect, arrival at Role 4",
+            "icu_beds: no effect, because arrival at a Role 4",
         ),
         (
             '[[facilities]]\nid="R2"\nrole=2\n[[links]]\norigin="POI"\ndestination="R2"\ndistance_km=9',
@@ -339,17 +358,20 @@ POOL = (
             PLACE + "surgical_teams=2\nshifts=[{from_hour=6, to_hour=18, surgical_teams=2}]",
             "shifts give the roster",
         ),
-        (PLACE + "surge={ward_beds=3}", "surge without effect, as its ward beds have no limit"),
+        (PLACE + "surge={ward_beds=3}", "surge: no effect, because the ward beds have no limit"),
         (PLACE + "ward_beds=9\nsurge={}", "it adds nothing"),
-        (PLACE + "ward_beds=9\nsurge={icu_beds=3}", "surge.icu_beds without effect"),
-        (PLACE + "dcs=false\noperating_tables=2", "operating_tables without effect, as it cannot"),
-        (PLACE + "kind='role2_basic'\nicu_beds=2", "icu_beds without effect, as it cannot"),
-        (POOL + 'minutes={distribution="constant", mean=9}', "speed_kmh without effect"),
+        (PLACE + "ward_beds=9\nsurge={icu_beds=3}", "surge.icu_beds: no effect"),
+        (
+            PLACE + "dcs=false\noperating_tables=2",
+            "operating_tables: no effect, because it lacks the capability",
+        ),
+        (PLACE + "kind='role2_basic'\nicu_beds=2", "icu_beds: no effect, because it lacks the capability"),
+        (POOL + 'minutes={distribution="constant", mean=9}', "speed_kmh: no effect"),
         (POOL + "distance_km=9", "does not move from 20 to 6 h UTC"),
-        (POOL + "distance_km=9", "never brings anybody"),
+        (POOL + "distance_km=9", "never moves anybody"),
         (POOL + "distance_km=9", "base R3-Poland is no end of its links"),
-        (STAGED + "triage_teams=2\nicu_beds=2", "triage_teams, icu_beds without effect, as a staging unit"),
-        ('[[world]]\nevent="hit"\nat_hours=3\nfacility="R2-Poland"', "capacity_lost without effect"),
+        (STAGED + "triage_teams=2\nicu_beds=2", "triage_teams, icu_beds: no effect, because a staging unit"),
+        ('[[world]]\nevent="hit"\nat_hours=3\nfacility="R2-Poland"', "capacity_lost: no effect"),
         ('[[world]]\nevent="hit"\nat_hours=3\nfacility="R2-Poland"\ncapacity_lost=0', "kills nobody"),
         ('horizon_days=9\n[[world]]\nevent="close"\nat_hours=300\nfacility="R2-Poland"', "after the horizon"),
         (
@@ -359,24 +381,31 @@ POOL = (
     ],
 )
 def test_settings_without_effect_are_noted(text: str, note: str) -> None:
-    assert any(note in line for line in scenario_api.check(read(MINIMAL + text)))
+    assert any(note in line for line in check(read(MINIMAL + text)))
 
 
 def test_reading_a_scenario_needs_neither_numpy_nor_numba() -> None:
     code = (
-        "import sys, scenarios, engine.scenario.derived as e; s = e.parse(scenarios.builtin_bytes('urban'), 'toml');"
+        "import sys, scenarios, engine.scenario as e; s = e.parse(scenarios.builtin_bytes('urban'), 'toml');"
         "e.check(s), e.scenario_hash(s), e.to_toml(s, True), e.mix_of(s), e.day_weights_of(s);"
         "sys.exit(any(m in sys.modules for m in ('numpy', 'numba', 'ray')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("module", ["parsing", "checks.scenario", "defaults"])
+def test_the_examples_of_the_docstrings_hold(module: str) -> None:
+    found = doctest.testmod(import_module(f"engine.scenario.{module}"))
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
 def test_the_settings_of_the_tables_are_those_a_scenario_accepts() -> None:
     patterns = tables.warfare_patterns()
     fields = {f.encode_name: f for f in mi.type_info(Scenario).fields}  # type: ignore[attr-defined]
     text = json.dumps(msgspec.json.schema(Scenario))
-    assert tuple(patterns["warfare_types"]) == scenario_api.WARFARE_TYPES
-    assert set(tables.transports()) == set(scenario_api.TRANSPORT_KINDS)
+    assert tuple(patterns["warfare_types"]) == WARFARE_TYPES
+    assert set(tables.transports()) == set(TRANSPORT_KINDS)
     assert set(fields["environment"].type.type.item_type.values) == set(patterns["environmental_modifiers"])
     for group in ("intensity_levels", "tempo_patterns", "special_event_templates"):
         assert all(f'"{word}"' in text for word in patterns[group])

@@ -21,7 +21,7 @@ from engine.compile.rows import (
     triage_weights,
 )
 from engine.numeric import interpreted
-from engine.scenario import Scenario, incident_types, mix_of, special_types, start_seconds
+from engine.scenario import Scenario, incident_types, mix_of, special_event_types, start_seconds
 from engine.tables import INJURIES, NATIONS, NATURES, PEOPLE, RANKS, Table
 from scenarios import catalogue, tables
 
@@ -328,7 +328,7 @@ def compile_injuries(s: Scenario) -> Table:
         instant=by_type(instant),
         severity=by_type([t["severity"] + (override.severity or 0.0) for t in types]),
         special_severity=floats(increase),
-        special_type=ints(special_types(s)),
+        special_type=ints(special_event_types(s)),
         wound_mean=floats(wounds["mean"][w] for w in WEAPONS),
         wound_slope=floats([wounds["severity_slope"], wounds["severity_offset"]]),
         latent=floats([wounds["latent"], wounds["noise"]]),

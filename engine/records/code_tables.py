@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine import tables
 from engine.codes import EN_ROUTE, ISS_REGIONS, NONE, REGIONS, SEXES
-from engine.scenario import incident_types, special_types
+from engine.scenario import incident_types, special_event_types
 from scenarios import catalogue
 
 Codes = NDArray[np.integer[Any]]
@@ -85,7 +85,7 @@ class TextSource:
 
 
 class CodeTables:
-    """String tables of one resolved scenario (`engine.scenario.derived.Scenario`); cheap to make, filled on use.
+    """String tables of one resolved scenario (`engine.scenario.Scenario`); cheap to make, filled on use.
 
     `catalogue` has the functions of `scenarios.catalogue`, which is the default.
     """
@@ -95,7 +95,7 @@ class CodeTables:
         self.fronts: list[str] = [front.name for front in scenario.fronts]
         self.incident_types: list[str] = incident_types(scenario)
         last = len(self.incident_types) - 1
-        self._special_types = np.array([*special_types(scenario), last], np.int64)
+        self._special_types = np.array([*special_event_types(scenario), last], np.int64)
         self.special_events: list[str | None] = [*(special.event for special in scenario.events), None]
         self.facilities: list[str] = ["en route", "POI", *(facility.id for facility in scenario.facilities)]
         self.facility_names: list[str | None] = [

@@ -1,48 +1,42 @@
 """What a scenario is: its parts, how files are parsed and written, defaults, derived values and checks. No NumPy."""
 
-from engine.scenario.checks.capacity import places
-from engine.scenario.checks.notes import is_finite, limited, pools_used
-from engine.scenario.checks.settings import check
-from engine.scenario.defaults import link_minutes, mean_of, one_way_minutes, resolve
-from engine.scenario.derived import (
-    agent_share,
-    day_weights_of,
-    environment_multipliers,
-    incident_types,
-    mix_of,
-    rate_components,
-    scenario_hash,
-    special_types,
-    start_seconds,
-    with_overrides,
-)
+from engine.scenario.checks.scenario import check
+from engine.scenario.day_weights import day_weights_of
+from engine.scenario.defaults import resolve
+from engine.scenario.derived import scenario_hash
+from engine.scenario.limits import facility_places, is_finite, limiting_settings, used_vehicle_pools
+from engine.scenario.mix import environment_multipliers, mix_of
+from engine.scenario.overrides import with_overrides
 from engine.scenario.parsing import MAX_BYTES, parse
-from engine.scenario.structs import (
+from engine.scenario.start import start_seconds
+from engine.scenario.structs.casualties import Casualties, Mix, Rates
+from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
+from engine.scenario.structs.facilities import Facility, Shift, Surge
+from engine.scenario.structs.fronts import Front
+from engine.scenario.structs.links import Batch, Link
+from engine.scenario.structs.scenario import Scenario
+from engine.scenario.structs.survival import Survival
+from engine.scenario.structs.vehicles import Lift, Vehicle
+from engine.scenario.structs.vocabulary import (
     CATEGORIES,
     NETWORKS,
     POI,
     STREAMS,
     TRANSPORT_KINDS,
     WARFARE_TYPES,
-    Batch,
-    Casualties,
-    Distribution,
-    Facility,
-    Front,
-    Lift,
-    Link,
-    Mix,
-    Rates,
-    Scenario,
-    Shift,
-    SpecialEvent,
-    Surge,
-    Survival,
-    Vehicle,
-    Warfare,
-    WorldEvent,
+    DistributionKind,
+    Environment,
+    EventKind,
+    Intensity,
+    Tempo,
+    Terrain,
+    TransportKind,
 )
+from engine.scenario.structs.warfare import SpecialEvent, Warfare
+from engine.scenario.structs.world import WorldEvent
 from engine.scenario.toml import to_toml
+from engine.scenario.travel import link_minutes, one_way_minutes
+from engine.scenario.warfare_types import agent_share, incident_types, special_event_types
 
 __all__ = [
     "CATEGORIES",
@@ -55,8 +49,12 @@ __all__ = [
     "Batch",
     "Casualties",
     "Distribution",
+    "DistributionKind",
+    "Environment",
+    "EventKind",
     "Facility",
     "Front",
+    "Intensity",
     "Lift",
     "Link",
     "Mix",
@@ -66,6 +64,9 @@ __all__ = [
     "SpecialEvent",
     "Surge",
     "Survival",
+    "Tempo",
+    "Terrain",
+    "TransportKind",
     "Vehicle",
     "Warfare",
     "WorldEvent",
@@ -73,21 +74,21 @@ __all__ = [
     "check",
     "day_weights_of",
     "environment_multipliers",
+    "facility_places",
     "incident_types",
     "is_finite",
-    "limited",
+    "limiting_settings",
     "link_minutes",
     "mean_of",
     "mix_of",
     "one_way_minutes",
     "parse",
-    "places",
-    "pools_used",
     "rate_components",
     "resolve",
     "scenario_hash",
-    "special_types",
+    "special_event_types",
     "start_seconds",
     "to_toml",
+    "used_vehicle_pools",
     "with_overrides",
 ]

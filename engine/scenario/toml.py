@@ -1,4 +1,4 @@
-"""Scenarios written as TOML: short, or with a comment for every field, ready to edit. Reading it back is exact."""
+"""Scenarios as TOML: short, or with a comment for every field, ready to edit. `parse` of it gives an equal scenario."""
 
 import json
 import re
@@ -9,25 +9,31 @@ from typing import Any
 from msgspec import NODEFAULT, Struct
 from msgspec import inspect as mi
 
-from engine.scenario.parsing import NONE, allowed
-from engine.scenario.structs import Distribution, Scenario
+from engine.scenario.parsing import NONE, describe_allowed
+from engine.scenario.structs.distributions import Distribution
+from engine.scenario.structs.scenario import Scenario
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 _WIDTH = 100
 _HEAD = """\
-A scenario of goldenhour. A line that begins with "# " says what the next field means and what may stand
-there; one that begins with "#" alone is an example of a field that is not set: take the # away to set it.
-Durations are minutes, rates casualties per 1,000 strength per day, shares fractions of 1."""
+A goldenhour scenario. A line that begins with "# " says what the next field means and what it may be.
+A line that begins with "#" and no blank is an example of a field that is not set: remove the # to set it.
+Durations are minutes, rates are casualties per 1,000 strength per day, shares are fractions of 1."""
 
 
-def to_toml(s: Scenario, commented: bool = False) -> str:
-    """The scenario as TOML; `parse` of it gives an equal scenario. `commented`: every field explained."""
+def to_toml(scenario: Scenario, commented: bool = False) -> str:
+    """The scenario as TOML; `parse` of it gives an equal scenario.
+
+    Parameters
+    ----------
+    commented
+        Whether a comment explains every field and an example stands for each that is not set.
+    """
     lines = [f"# {line}" for line in _HEAD.splitlines()] if commented else []
     fields = _fields(Scenario)
-    simple = [name for name, field in fields.items() if not _table_of(field) and not _tables_of(field)]
-    lines += _body(s, simple, commented, "")
+    lines += _body(scenario, _inline_fields(fields), commented, "")
     for name, field in fields.items():
-        value = getattr(s, name)
+        value = getattr(scenario, name)
         if _tables_of(field):
             lines += _array(name, field, value, commented)
         elif _table_of(field):
@@ -37,22 +43,27 @@ def to_toml(s: Scenario, commented: bool = False) -> str:
 
 @cache
 def _fields(cls: type[Struct]) -> dict[str, mi.Field]:
-    found = mi.type_info(cls)
-    assert isinstance(found, mi.StructType)
-    return {field.encode_name: field for field in found.fields}
+    info = mi.type_info(cls)
+    assert isinstance(info, mi.StructType)
+    return {field.encode_name: field for field in info.fields}
+
+
+def _inline_fields(fields: dict[str, mi.Field]) -> list[str]:
+    """Names of the fields that are written as `key = value`, not as tables of their own."""
+    return [name for name, field in fields.items() if not _table_of(field) and not _tables_of(field)]
 
 
 def _options(kind: mi.Type) -> list[mi.Type]:
-    """The types a field may have, without None and annotations."""
+    """The types that a field may have, without None and annotations."""
     while isinstance(kind, mi.Metadata):
         kind = kind.type
     if isinstance(kind, mi.UnionType):
-        return [t for option in kind.types for t in _options(option)]
+        return [option for member in kind.types for option in _options(member)]
     return [] if isinstance(kind, mi.NoneType) else [kind]
 
 
 def _table_of(field: mi.Field) -> type[Struct] | None:
-    """The Struct a field holds, if it becomes a table of its own; distributions stay on one line."""
+    """The Struct of a field that is written as a table of its own; distributions stay on one line."""
     for option in _options(field.type):
         if isinstance(option, mi.StructType) and option.cls is not Distribution:
             return option.cls
@@ -60,7 +71,7 @@ def _table_of(field: mi.Field) -> type[Struct] | None:
 
 
 def _tables_of(field: mi.Field) -> type[Struct] | None:
-    """The Struct of a field that is a list of tables."""
+    """The Struct of a field that is written as an array of tables."""
     for option in _options(field.type):
         if isinstance(option, mi.ListType):
             for item in _options(option.item_type):
@@ -70,7 +81,7 @@ def _tables_of(field: mi.Field) -> type[Struct] | None:
 
 
 def _table(name: str, field: mi.Field, value: Struct | None, commented: bool) -> list[str]:
-    """`[name]` with its fields and the tables within."""
+    """`[name]` with its fields and the tables within it."""
     cls = _table_of(field)
     assert cls is not None
     is_set = value is not None and (value != _default(field) or name == "casualties")
@@ -78,29 +89,28 @@ def _table(name: str, field: mi.Field, value: Struct | None, commented: bool) ->
         return []
     lines = ["", *(_comment(_about(field)) if commented else [])]
     lines.append(f"[{name}]" if is_set else f"#[{name}]")
-    return [*lines, *_whole(value if is_set else cls, commented, name)]
+    return [*lines, *_struct(value if is_set else cls, commented, name)]
 
 
 def _array(name: str, field: mi.Field, values: list[Any], commented: bool) -> list[str]:
-    """`[[name]]` per item; commented, the first (or an example) explains the fields."""
+    """`[[name]]` for each item; with comments, the first item (or an example) explains the fields."""
     cls = _tables_of(field)
     assert cls is not None
     lines: list[str] = []
     if commented:
         lines += ["", *_comment(_about(field))]
         if not values:
-            lines += [f"#[[{name}]]", *_whole(cls, True, name)]
+            lines += [f"#[[{name}]]", *_struct(cls, True, name)]
     for i, value in enumerate(values):
         first = commented and i == 0
-        lines += [*([] if first else [""]), f"[[{name}]]", *_whole(value, first, name)]
+        lines += [*([] if first else [""]), f"[[{name}]]", *_struct(value, first, name)]
     return lines
 
 
-def _whole(value: Any, commented: bool, name: str) -> list[str]:
-    """The fields of a Struct and then the tables within it; of a Struct's class: examples only."""
+def _struct(value: Any, commented: bool, name: str) -> list[str]:
+    """The fields of a Struct, then the tables within it; for a class instead of an instance, examples only."""
     fields = _fields(value if isinstance(value, type) else type(value))
-    simple = [key for key, field in fields.items() if not _table_of(field) and not _tables_of(field)]
-    lines = _body(value, simple, commented, name)
+    lines = _body(value, _inline_fields(fields), commented, name)
     for key, field in fields.items():
         inside = None if isinstance(value, type) else getattr(value, key)
         if _tables_of(field):
@@ -111,7 +121,7 @@ def _whole(value: Any, commented: bool, name: str) -> list[str]:
 
 
 def _body(value: Any, keys: list[str], commented: bool, place: str) -> list[str]:
-    """`key = value` of the fields of a Struct; of a Struct's class instead of an instance: examples only."""
+    """`key = value` for the fields of a Struct; for a class instead of an instance, examples only."""
     cls = value if isinstance(value, type) else type(value)
     lines = []
     for key in keys:
@@ -150,16 +160,16 @@ def _example(field: mi.Field) -> Any:
 
 
 def _about(field: mi.Field) -> str:
-    """What a field means and what may stand there."""
+    """What a field means and what it may be."""
     text = str(describe(field.type).get("description", ""))
     options = _options(field.type)
-    tables = [t for t in options if isinstance(t, (mi.StructType, mi.ListType))]
-    if any(isinstance(t, mi.StructType) and t.cls is Distribution for t in options):
-        many = " or a list of them" if len(options) > 1 else ""
-        return f"{text} [a distribution{many}: {_distribution_help()}]"
+    tables = [option for option in options if isinstance(option, (mi.StructType, mi.ListType))]
+    if any(isinstance(option, mi.StructType) and option.cls is Distribution for option in options):
+        several = " or a list of them" if len(options) > 1 else ""
+        return f"{text} [a distribution{several}: {_distribution_help()}]"
     if tables and (_table_of(field) or _tables_of(field)):
         return text
-    return f"{text} [{allowed(field.type)}]"
+    return f"{text} [{describe_allowed(field.type)}]"
 
 
 def _distribution_help() -> str:
@@ -179,7 +189,7 @@ def _text(text: str) -> str:
 
 
 def _inline(value: Any) -> str:
-    """Any value on one line; unset fields of Structs left out."""
+    """Any value on one line; fields of Structs that are at their default are left out."""
     if value is None:
         return _text(NONE)
     if isinstance(value, bool):

@@ -16,13 +16,13 @@ from engine.scenario import (
     Link,
     Scenario,
     Vehicle,
+    facility_places,
     is_finite,
-    limited,
+    limiting_settings,
     link_minutes,
     mean_of,
     one_way_minutes,
-    places,
-    pools_used,
+    used_vehicle_pools,
 )
 
 NO_LIMIT = "-"
@@ -62,7 +62,7 @@ def facilities_table(s: Scenario, table: Maker) -> Table:
     right = ("role", *heads, "places")
     shown = table("facility", "role", *heads, "places", "besides", right=right, title="Facilities")
     for f in s.facilities:
-        room = places(f)
+        room = facility_places(f)
         shown.add_row(
             Text(f.id),
             "CSU" if f.role == 0 else str(f.role),
@@ -180,7 +180,7 @@ def policies(s: Scenario) -> list[str]:
     """What is finite, and by which rules it is shared, in sentences."""
     if not is_finite(s):
         return ["Nothing is limited: nobody waits for a place, a bed, a team or a vehicle."]
-    finite = [f for f in s.facilities if limited(f)]
+    finite = [f for f in s.facilities if limiting_settings(f)]
     names = [word for name, _, word in RESOURCES if any(getattr(f, name) is not None for f in finite)]
     names += ["places"] if any(f.places is not None for f in finite) else []
     names += ["rosters"] if any(f.shifts for f in finite) else []
@@ -188,7 +188,7 @@ def policies(s: Scenario) -> list[str]:
     lines = []
     if finite:
         lines.append(f"Limited at {_plural(len(finite), 'facility')}: {', '.join(names)}.")
-    pools = pools_used(s)
+    pools = used_vehicle_pools(s)
     if pools:
         number = sum(v.number for v in pools)
         lines.append(f"Limited vehicles: {number:,} in {_plural(len(pools), 'pool')}.")
@@ -204,11 +204,11 @@ def network_as_json(s: Scenario) -> dict[str, Any]:
     """What is finite: by facility its limits, by pool its number, and the events in the world."""
     return {
         "facilities": {
-            f.id: {name: getattr(f, name) for name in limited(f) if name != "shifts"}
+            f.id: {name: getattr(f, name) for name in limiting_settings(f) if name != "shifts"}
             for f in s.facilities
-            if limited(f)
+            if limiting_settings(f)
         },
-        "vehicles": {v.id: v.number for v in pools_used(s)},
+        "vehicles": {v.id: v.number for v in used_vehicle_pools(s)},
         "world": len(s.world),
     }
 

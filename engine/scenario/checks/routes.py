@@ -1,69 +1,81 @@
-"""Which ways a network offers, from place to place: who may go where, and what is reached."""
+"""Routes through a network: by which links a patient may leave each place, and which facilities are reached."""
 
-from engine.scenario.defaults import link_minutes, mean_of
-from engine.scenario.structs import CATEGORIES, POI, Category, Link, Scenario, Vehicle
+from engine.scenario.structs.distributions import mean_of
+from engine.scenario.structs.links import Link
+from engine.scenario.structs.scenario import Scenario
+from engine.scenario.structs.vehicles import Vehicle
+from engine.scenario.structs.vocabulary import CATEGORIES, POI, Category
+from engine.scenario.travel import link_minutes
 
 
 class Routes:
-    """The ways through a complete network (`scenario_defaults.completed`), followed from POI front by front.
+    """The routes through a complete network (`network.complete_network`), followed from POI front by front.
 
-    `reached`: by front, the ids of the facilities that somebody can come to; `used`: the indices of the links
-    that are used, where several leave a place for the same front and category.
+    Attributes
+    ----------
+    reached
+        By front, the ids of the facilities that some patient can come to, in the order in which they are found.
+    used
+        Indices of the links that some patient can take, where several leave a place for the same front and category.
     """
 
-    def __init__(self, whole: Scenario) -> None:
-        self.whole = whole
-        self._pools = {v.id: v for v in whole.vehicles}
-        self._minutes = [mean_of(link_minutes(link, whole.vehicles)) for link in whole.links]
-        self._from: dict[tuple[str, str], list[int]] = {}
-        order = sorted(range(len(whole.links)), key=lambda i: (self._minutes[i], i))
-        for i in order:
-            for name in whole.links[i].fronts:
-                self._from.setdefault((whole.links[i].origin, name), []).append(i)
-        self._changing = {event.facility for event in whole.world if event.facility is not None}
+    def __init__(self, complete: Scenario) -> None:
+        self.complete = complete
+        self._pools = {pool.id: pool for pool in complete.vehicles}
+        minutes = [mean_of(link_minutes(link, complete.vehicles)) for link in complete.links]
+        self._links_from: dict[tuple[str, str], list[int]] = {}
+        """By place and front: indices of the links that leave it, the closest destination first."""
+        for i in sorted(range(len(complete.links)), key=lambda i: (minutes[i], i)):
+            for front in complete.links[i].fronts:
+                self._links_from.setdefault((complete.links[i].origin, front), []).append(i)
+        self._changing = {event.facility for event in complete.world if event.facility is not None}
         self._may_fill = {
-            f.id for f in whole.facilities if f.places is not None or f.ward_beds is not None
+            facility.id
+            for facility in complete.facilities
+            if facility.places is not None or facility.ward_beds is not None
         } | self._changing
         self.used: set[int] = set()
-        self.reached: dict[str, list[str]] = {front.name: self._follow(front.name) for front in whole.fronts}
+        self.reached: dict[str, list[str]] = {
+            front.name: self._follow(front.name) for front in complete.fronts
+        }
 
-    def candidates(self, at: str, front: str, category: Category) -> list[Link]:
+    def candidates(self, place: str, front: str, category: Category) -> list[Link]:
         """The links by which a patient of a front and category may leave a place, the closest first."""
-        return [self.whole.links[i] for i in self._candidates(at, front, category)]
+        return [self.complete.links[i] for i in self._candidates(place, front, category)]
 
     def pool(self, link: Link) -> Vehicle | None:
-        """The vehicles of a link, where their number is limited."""
+        """The vehicle pool of a link; None where it names a kind of transport or nothing."""
         return self._pools.get(link.vehicle or "")
 
-    def _candidates(self, at: str, front: str, category: Category) -> list[int]:
-        links = self.whole.links
-        found = self._from.get((at, front), [])
-        return [i for i in found if not links[i].categories or category in links[i].categories]
+    def _candidates(self, place: str, front: str, category: Category) -> list[int]:
+        links = self.complete.links
+        leaving = self._links_from.get((place, front), [])
+        return [i for i in leaving if not links[i].categories or category in links[i].categories]
 
-    def _taken(self, found: list[int]) -> list[int]:
-        """Those of several links that anybody ever takes: without bypass, or never full, only the closest."""
-        whole = self.whole
-        if not whole.bypass:
-            return found[:1]
-        if whole.destination != "closest-first" or whole.national_preference:
-            return found
-        for n, i in enumerate(found):
-            link = whole.links[i]
-            always = whole.acceptance == "push" and link.destination not in self._changing
-            if self.pool(link) is None and (link.destination not in self._may_fill or always):
-                return found[: n + 1]
-        return found
+    def _taken(self, candidates: list[int]) -> list[int]:
+        """Those of several links that a patient ever takes: only the closest, without bypass or if it never fills."""
+        complete = self.complete
+        if not complete.bypass:
+            return candidates[:1]
+        if complete.destination != "closest-first" or complete.national_preference:
+            return candidates
+        for n, i in enumerate(candidates):
+            link = complete.links[i]
+            is_pushed = complete.acceptance == "push" and link.destination not in self._changing
+            if self.pool(link) is None and (link.destination not in self._may_fill or is_pushed):
+                return candidates[: n + 1]
+        return candidates
 
     def _follow(self, front: str) -> list[str]:
-        """Facilities that somebody of a front can come to, in the order in which they are found."""
+        """Facilities that some patient of a front can come to, breadth first; adds to `used`."""
         found: dict[str, None] = {POI: None}
-        todo = [POI]
-        while todo:
-            at = todo.pop(0)
+        queue = [POI]
+        while queue:
+            place = queue.pop(0)
             for category in CATEGORIES:
-                taken = self._taken(self._candidates(at, front, category))
+                taken = self._taken(self._candidates(place, front, category))
                 self.used.update(taken)
-                new = [self.whole.links[i].destination for i in taken]
-                todo += [place for place in dict.fromkeys(new) if place not in found]
-                found.update(dict.fromkeys(new))
+                destinations = [self.complete.links[i].destination for i in taken]
+                queue += [name for name in dict.fromkeys(destinations) if name not in found]
+                found.update(dict.fromkeys(destinations))
         return [place for place in found if place != POI]

@@ -1,12 +1,16 @@
-"""Checks of single values of a scenario: names, distributions, references to something else."""
+"""Checks of single values: names, distributions, shares, and words that refer to something else in the scenario."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import fsum
+from typing import Any
 
 from engine.errors import MISSING, ScenarioError
-from engine.scenario.defaults import mean_of
-from engine.scenario.parsing import near_match
-from engine.scenario.structs import Distribution
+from engine.scenario.parsing import key_place, near_match
+from engine.scenario.structs.distributions import Distribution, mean_of
 from scenarios import tables
+
+_SHARE_TOLERANCE = 1e-6
+"""How far from 1 shares may sum."""
 
 _PARAMETERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "constant": (("mean",),),
@@ -16,79 +20,126 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "erlang": (("mean", "k"),),
     "triangular": (("low", "mode", "high"),),
 }
+"""By kind of distribution: the sets of parameters that it may have."""
+
+_ALL_PARAMETERS = ("mean", "sd", "median", "sigma", "low", "mode", "high", "k")
 _RATE_KINDS = ("constant", "exponential", "lognormal", "gamma")
-_SHOWN = 20
+_MAX_MINUTES = 1e6
+_MAX_RATE = 1000
+_MAX_WORDS = 20
+"""Most words of a list that an error message shows."""
 
 
 def check_name(place: str, name: str) -> None:
-    """A name is printable, without slashes or blanks at the ends, not '.' or '..', and no spreadsheet formula."""
+    """Refuse a name that is no file name, cannot be printed or would be a formula in a spreadsheet."""
     odd = not name.isprintable() or name != name.strip() or set(name) & {"/", "\\"}
     if odd or name in (".", "..") or name[:1] in tuple("=+-@"):
         raise ScenarioError(
             place,
             name,
-            "printable characters without slashes and without blanks at the ends, not '.' or '..', no = + - @ first",
+            "printable characters, without slashes, without blanks at the ends, not '.' or '..', "
+            "and with none of = + - @ at the beginning",
         )
 
 
-def distinct(place: str, words: Sequence[str], field: str = "") -> None:
-    """ScenarioError at the second of two like words."""
+def check_distinct(place: str, words: Sequence[str], field: str = "") -> None:
+    """Refuse the second of two equal words; `field` is the field of the entries that holds them, if any."""
     for i, word in enumerate(words):
         if word in words[:i]:
             at = f"{place}[{i}].{field}" if field else f"{place}[{i}]"
-            raise ScenarioError(at, word, f"each only once; it is {place}[{words.index(word)}] already")
-
-
-def check_duration(place: str, d: Distribution, rate: bool = False) -> None:
-    """A distribution has exactly the parameters of its kind, and sensible ones. `rate`: a daily rate, no duration."""
-    if rate and d.distribution not in _RATE_KINDS:
-        raise ScenarioError(
-            f"{place}.distribution", d.distribution, f"for a rate one of {', '.join(_RATE_KINDS)}"
-        )
-    fields = ("mean", "sd", "median", "sigma", "low", "mode", "high", "k")
-    given = tuple(name for name in fields if getattr(d, name) is not None)
-    options = _PARAMETERS[d.distribution]
-    wanted = " or ".join(" and ".join(option) for option in options)
-    best = max(options, key=lambda option: len(set(option) & set(given)))
-    for name in given:
-        if name not in best:
-            raise ScenarioError(f"{place}.{name}", getattr(d, name), f"for {d.distribution} only {wanted}")
-    for name in best:
-        if name not in given:
-            raise ScenarioError(f"{place}.{name}", MISSING, f"for {d.distribution} {wanted}")
-    if d.mean == 0 and d.distribution != "constant":
-        raise ScenarioError(f"{place}.mean", d.mean, f"a mean above 0 for {d.distribution}")
-    low, mode, high = d.low or 0.0, d.mode or 0.0, d.high or 0.0
-    if d.distribution == "triangular" and not (low <= mode <= high and low < high):
-        raise ScenarioError(
-            place, f"low {low:g}, mode {mode:g}, high {high:g}", "low <= mode <= high and low < high"
-        )
-    if d.autocorrelation != 0 and not (rate and d.distribution == "lognormal"):
-        raise ScenarioError(f"{place}.autocorrelation", d.autocorrelation, "0 but for lognormal rates")
-    if mean_of(d) > 1e6 or (rate and mean_of(d) > 1000):
-        limit = "a mean of at most 1,000 per 1,000 a day" if rate else "a mean of at most 1,000,000 minutes"
-        raise ScenarioError(place, f"a mean of {mean_of(d):.4g}", limit)
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words one after the other, the first twenty of them."""
-    more = len(words) - _SHOWN
-    return ", ".join(words[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+            raise ScenarioError(at, word, f"each value only once; {place}[{words.index(word)}] has this one")
 
 
 def check_known(place: str, word: str, words: Sequence[str], what: str) -> None:
-    """ScenarioError with the nearest match where a word is none of `words`."""
+    """Refuse a word that is none of `words`, naming the nearest match; `what` says what the words are."""
     if word not in words:
-        raise ScenarioError(place, word, f"{what}: {listed(words)}", near_match(word, words))
+        raise ScenarioError(place, word, f"{what}: {list_words(words)}", near_match(word, words))
 
 
 def check_nation(place: str, code: str) -> None:
-    """ScenarioError where a code is none of a nation that scenarios may name."""
+    """Refuse a code that belongs to no nation of the catalogue."""
     known = tables.nation_codes()
     if code not in known:
         raise ScenarioError(
-            place,
-            code,
-            "the ISO 3166-1 alpha-3 code of one of " + " ".join(known),
-            near_match(code, known),
+            place, code, f"an ISO 3166-1 alpha-3 code: {', '.join(known)}", near_match(code, known)
         )
+
+
+def check_shares(place: str, shares: Mapping[Any, float]) -> None:
+    """Refuse shares outside 0 to 1, or that do not sum to 1."""
+    for key, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ScenarioError(key_place(place, key), share, "a share from 0 to 1")
+    check_sum(place, shares.values())
+
+
+def check_sum(place: str, shares: Iterable[float]) -> None:
+    """Refuse shares that do not sum to 1."""
+    total = fsum(shares)
+    if abs(total - 1) > _SHARE_TOLERANCE:
+        raise ScenarioError(place, f"shares that sum to {total:.9g}", "shares that sum to 1")
+
+
+def check_duration(place: str, duration: Distribution) -> None:
+    """Refuse a distribution of minutes that lacks a parameter of its kind, has another, or makes no sense."""
+    _check_parameters(place, duration)
+    if duration.autocorrelation != 0:
+        _refuse_autocorrelation(place, duration)
+    if mean_of(duration) > _MAX_MINUTES:
+        raise ScenarioError(
+            place, f"a mean of {mean_of(duration):.4g}", "a mean of at most 1,000,000 minutes"
+        )
+
+
+def check_rate(place: str, rate: Distribution) -> None:
+    """Refuse a distribution of daily rates as `check_duration` does, and kinds that are none of a rate's."""
+    if rate.distribution not in _RATE_KINDS:
+        raise ScenarioError(
+            f"{place}.distribution", rate.distribution, f"for a rate, one of {', '.join(_RATE_KINDS)}"
+        )
+    _check_parameters(place, rate)
+    if rate.autocorrelation != 0 and rate.distribution != "lognormal":
+        _refuse_autocorrelation(place, rate)
+    if mean_of(rate) > _MAX_RATE:
+        raise ScenarioError(
+            place, f"a mean of {mean_of(rate):.4g}", "a mean of at most 1,000 per 1,000 a day"
+        )
+
+
+def _check_parameters(place: str, distribution: Distribution) -> None:
+    """Exactly the parameters of the kind, with values that it can have."""
+    kind = distribution.distribution
+    given = tuple(name for name in _ALL_PARAMETERS if getattr(distribution, name) is not None)
+    options = _PARAMETERS[kind]
+    takes = f"{kind} takes {' or '.join(' and '.join(option) for option in options)}"
+    nearest = max(options, key=lambda option: len(set(option) & set(given)))
+    for name in given:
+        if name not in nearest:
+            raise ScenarioError(f"{place}.{name}", getattr(distribution, name), f"no {name}; {takes}")
+    for name in nearest:
+        if name not in given:
+            raise ScenarioError(f"{place}.{name}", MISSING, f"a number; {takes}")
+    if distribution.mean == 0 and kind != "constant":
+        raise ScenarioError(f"{place}.mean", distribution.mean, f"a mean above 0 for {kind}")
+    low, mode, high = distribution.low or 0.0, distribution.mode or 0.0, distribution.high or 0.0
+    if kind == "triangular" and not (low <= mode <= high and low < high):
+        raise ScenarioError(
+            place, f"low {low:g}, mode {mode:g}, high {high:g}", "low <= mode <= high and low < high"
+        )
+
+
+def _refuse_autocorrelation(place: str, distribution: Distribution) -> None:
+    raise ScenarioError(
+        f"{place}.autocorrelation", distribution.autocorrelation, "0; only lognormal rates can have another"
+    )
+
+
+def list_words(words: Sequence[str]) -> str:
+    """The words, separated by commas; of a long list the first twenty."""
+    more = len(words) - _MAX_WORDS
+    return ", ".join(words[:_MAX_WORDS]) + (f" and {more} more" if more > 0 else "")
+
+
+def join_with_or(words: Sequence[str]) -> str:
+    """The words as alternatives: `a, b or c`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

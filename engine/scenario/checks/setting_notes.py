@@ -1,0 +1,75 @@
+"""Notes on settings of arrivals and of the survival clock that cancel or have no effect."""
+
+from engine.scenario.structs.scenario import Scenario
+from engine.scenario.structs.survival import Survival
+
+_CLOCK_SETTINGS = (
+    "aid_success_factor",
+    "surgery_success_factor",
+    "tbi_success",
+    "late_hazard",
+    "first_aid_minutes",
+)
+"""Settings of `survival` that act through the survival clock alone."""
+
+
+def note_arrival_settings(scenario: Scenario) -> list[str]:
+    """Notes on settings of arrivals that cancel or have no effect."""
+    notes = []
+    total = scenario.casualties.rates is None
+    if total and scenario.intensity != "medium":
+        rest = (
+            "its effects on cluster probability and event frequency remain"
+            if scenario.warfare
+            else "without warfare types it has no other effect"
+        )
+        notes.append(
+            f'intensity="{scenario.intensity}": with casualties.total its patient_multiplier cancels, because the '
+            f"count is fixed; {rest}"
+        )
+    if total and scenario.environment:
+        effect = (
+            "the mix is used as written, so casualty_modifier and disease_multiplier cancel"
+            if scenario.mix is not None
+            else "with casualties.total casualty_modifier and disease_multiplier only shift the mix"
+        )
+        notes.append(
+            f"environment {', '.join(scenario.environment)}: {effect}; delays, mobility and special injuries remain"
+        )
+    fronts = scenario.fronts
+    if total and any(front.population for front in fronts):
+        if fronts[0].share is not None:
+            notes.append("fronts: population has no effect beside share under casualties.total")
+        elif not all(front.population for front in fronts):
+            notes.append(
+                "fronts: casualties are shared equally, because not every front has a population or a share"
+            )
+    if not total and any(front.share is not None for front in fronts):
+        notes.append("fronts: with rates, share acts only on special events that name no front")
+    if scenario.days == 1 and (scenario.tempo is not None or scenario.day_weights is not None):
+        notes.append("tempo and day_weights have no effect on a single day")
+    if len(scenario.warfare) == 1 and scenario.warfare[0].weight is not None:
+        notes.append("warfare[0].weight has no effect on a single warfare type")
+    return notes
+
+
+def note_survival_settings(scenario: Scenario) -> list[str]:
+    """Notes on settings of the survival clock that another setting switches off."""
+    survival, default = scenario.survival, Survival()
+    changed = [
+        name for name in Survival.__struct_fields__ if getattr(survival, name) != getattr(default, name)
+    ]
+    idle = [name for name in changed if name in _CLOCK_SETTINGS]
+    if scenario.routing == "transition-matrix":
+        idle += [name for name in changed if name in ("instant_death", "clock")]
+        notes = [
+            "routing transition-matrix: triage, places and deaths are drawn from tables, whatever the wounds"
+        ]
+        if idle:
+            notes.append(
+                f"survival.{', survival.'.join(idle)}: no effect on deaths under routing transition-matrix"
+            )
+        return notes
+    if idle and not survival.clock:
+        return [f"survival.{', survival.'.join(idle)}: no effect on deaths with survival.clock = false"]
+    return []

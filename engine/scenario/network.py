@@ -1,0 +1,132 @@
+"""The evacuation network of a scenario, made complete: facilities, links and vehicles with their defaults."""
+
+from msgspec.structs import replace
+
+from engine.scenario.default_network import default_facilities, default_fronts, default_links
+from engine.scenario.network_templates import expand_template, override_entries
+from engine.scenario.structs.facilities import Facility
+from engine.scenario.structs.fronts import Front
+from engine.scenario.structs.links import Link
+from engine.scenario.structs.scenario import Scenario
+from engine.scenario.structs.vehicles import Vehicle
+from scenarios import tables
+
+
+def expand_network(scenario: Scenario) -> Scenario:
+    """The scenario with the network template that it names written out, and `network` unset.
+
+    A scenario that names none is returned as it is. An entry of the scenario overrides the template's entry of the
+    same id, field by field: a field at its default keeps the template's value. Entries of other ids are added. A link
+    replaces the template's links between the same two places for the fronts that it serves; the scenario's links come
+    first.
+    """
+    if scenario.network is None:
+        return scenario
+    fronts = list(scenario.fronts) or default_fronts()
+    template = expand_template(scenario.network, [front.name for front in fronts], scenario.network_scale)
+    facilities = override_entries(template.facilities, scenario.facilities)
+    return replace(
+        scenario,
+        network=None,
+        network_scale=1.0,
+        facilities=facilities,
+        links=[*scenario.links, *_links_left(template.links, scenario.links, fronts, facilities)],
+        vehicles=override_entries(template.vehicles, scenario.vehicles),
+    )
+
+
+def complete_network(scenario: Scenario) -> Scenario:
+    """The scenario with its whole network, of a template or the default one, and with the defaults of every entry."""
+    scenario = expand_network(scenario)
+    fronts = list(scenario.fronts) or default_fronts()
+    facilities = [
+        _complete_facility(facility) for facility in scenario.facilities or default_facilities(fronts)
+    ]
+    links = _complete_links(scenario, fronts, facilities)
+    return replace(
+        scenario,
+        fronts=fronts,
+        facilities=facilities,
+        links=[replace(link, fronts=link_fronts(link, fronts, facilities)) for link in links],
+        vehicles=[_complete_vehicle(pool) for pool in scenario.vehicles],
+    )
+
+
+def facility_fronts(facility: Facility, fronts: list[Front]) -> list[str]:
+    """Names of the fronts that a facility serves, in the order of the scenario."""
+    return [front.name for front in fronts if not facility.fronts or front.name in facility.fronts]
+
+
+def link_fronts(link: Link, fronts: list[Front], facilities: list[Facility]) -> list[str]:
+    """Names of the fronts whose casualties may use a link: its own, else all that both ends serve."""
+    if link.fronts:
+        return [front.name for front in fronts if front.name in link.fronts]
+    by_id = {facility.id: facility for facility in facilities}
+    served = [front.name for front in fronts]
+    for end in (link.origin, link.destination):
+        if end in by_id:
+            at_end = facility_fronts(by_id[end], fronts)
+            served = [name for name in served if name in at_end]
+    return served
+
+
+def _links_left(
+    links: list[Link], replacements: list[Link], fronts: list[Front], facilities: list[Facility]
+) -> list[Link]:
+    """The links that `replacements` leave in place, each for the fronts that it still serves."""
+    replaced = {
+        (link.origin, link.destination, name)
+        for link in replacements
+        for name in link_fronts(link, fronts, facilities)
+    }
+    left = []
+    for link in links:
+        served = link_fronts(link, fronts, facilities)
+        still_served = [name for name in served if (link.origin, link.destination, name) not in replaced]
+        if still_served == served:
+            left.append(link)
+        elif still_served:
+            left.append(replace(link, fronts=still_served))
+    return left
+
+
+def _complete_links(scenario: Scenario, fronts: list[Front], facilities: list[Facility]) -> list[Link]:
+    """The scenario's own links; without facilities of its own, together with those of the default network.
+
+    In the default network a link replaces the default link of the same origin for the fronts that it serves.
+    """
+    if scenario.facilities or not scenario.links:
+        return list(scenario.links) or ([] if scenario.facilities else default_links(fronts))
+    replaced = {
+        (link.origin, name) for link in scenario.links for name in link_fronts(link, fronts, facilities)
+    }
+    left = [link for link in default_links(fronts) if (link.origin, link.fronts[0]) not in replaced]
+    return [*scenario.links, *left]
+
+
+def _complete_facility(facility: Facility) -> Facility:
+    """The facility with kind, name, capabilities and evacuation policy."""
+    kind = facility.kind or tables.default("facility_kind")[str(facility.role)]
+    able = tables.default("capabilities")[kind]
+    policy = tables.default("policy_days")[str(facility.role)]
+    has_policy = facility.policy_days is not None or policy is None
+    return replace(
+        facility,
+        kind=kind,
+        name=facility.name or facility.id,
+        dcr=able["dcr"] if facility.dcr is None else facility.dcr,
+        dcs=able["dcs"] if facility.dcs is None else facility.dcs,
+        icu=able["icu"] if facility.icu is None else facility.icu,
+        definitive=able["definitive"] if facility.definitive is None else facility.definitive,
+        policy_days=facility.policy_days if has_policy else float(policy),
+    )
+
+
+def _complete_vehicle(pool: Vehicle) -> Vehicle:
+    """The pool with its litters, by default its kind's capacity (transport_logistics.json), and its seats, else 0."""
+    capacity = int(tables.transports()[pool.kind]["capacity"])
+    return replace(
+        pool,
+        litters=capacity if pool.litters is None else pool.litters,
+        seats=0 if pool.seats is None else pool.seats,
+    )

@@ -1,0 +1,38 @@
+"""Overrides: the settings of a scenario that the command line's options replace."""
+
+from msgspec.structs import replace
+
+from engine.scenario.day_weights import stretch_day_weights
+from engine.scenario.mix import rate_shares
+from engine.scenario.structs.bounds import MAX_DAYS
+from engine.scenario.structs.casualties import Casualties, Mix
+from engine.scenario.structs.scenario import Scenario
+
+
+def with_overrides(
+    scenario: Scenario, *, seed: int | None = None, total: int | None = None, days: int | None = None
+) -> Scenario:
+    """The scenario with another seed, number of casualties or number of days.
+
+    The result may be out of bounds: `check` refuses it then.
+
+    Parameters
+    ----------
+    seed
+        Seed of all random draws.
+    total
+        Number of casualties. In place of rates, the streams keep the proportion of their mean rates.
+    days
+        Number of days. `day_weights` are stretched to it; special events keep their day.
+    """
+    if seed is not None:
+        scenario = replace(scenario, seed=seed)
+    if total is not None:
+        if scenario.casualties.rates is not None and scenario.mix is None:
+            scenario = replace(scenario, mix=Mix(**rate_shares(scenario.casualties.rates)))
+        scenario = replace(scenario, casualties=Casualties(total=total))
+    if days is not None:
+        if scenario.day_weights is not None and 1 <= days <= MAX_DAYS:
+            scenario = replace(scenario, day_weights=stretch_day_weights(scenario.day_weights, days))
+        scenario = replace(scenario, days=days)
+    return scenario

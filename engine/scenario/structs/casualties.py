@@ -1,0 +1,85 @@
+"""How many casualties a scenario has, and of which kinds."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from engine.scenario.structs.bounds import MAX_TOTAL
+from engine.scenario.structs.distributions import RateSetting
+
+
+class Rates(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """Daily casualty rates per 1,000 strength; with them every front needs its `population`.
+
+    The distributions of a list are drawn independently and added, as published rates of wounded and killed are.
+    """
+
+    battle: Annotated[
+        RateSetting,
+        Meta(
+            examples=[{"distribution": "lognormal", "mean": 1.77, "sd": 3.56}],
+            description="battle casualties, killed and wounded together, per 1,000 strength a day",
+        ),
+    ] = None
+    nbi: Annotated[
+        RateSetting,
+        Meta(
+            examples=[{"distribution": "constant", "mean": 0.27}],
+            description="non-battle injuries per 1,000 strength a day",
+        ),
+    ] = None
+    disease: Annotated[
+        RateSetting,
+        Meta(
+            examples=[{"distribution": "constant", "mean": 0.43}],
+            description="disease and psychological casualties per 1,000 strength a day",
+        ),
+    ] = None
+    depletion: Annotated[
+        bool, Meta(description="true: casualties reduce the strength at risk from the next day on")
+    ] = False
+
+
+class Casualties(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """How many casualties: an exact total, or daily rates; never both. Without either, 1,440."""
+
+    total: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=MAX_TOTAL,
+                examples=[1440],
+                description="exact number of casualties of all kinds, 1 to 1e9",
+            ),
+        ]
+        | None
+    ) = None
+    rates: Annotated[
+        Rates | None,
+        Meta(
+            examples=[
+                {
+                    "battle": {"distribution": "lognormal", "mean": 1.77, "sd": 3.56},
+                    "nbi": {"distribution": "constant", "mean": 0.27},
+                }
+            ],
+            description="instead of total: daily rates per 1,000 strength, drawn anew each day",
+        ),
+    ] = None
+
+
+class Mix(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """Shares of the three streams of casualties under `total`; they sum to 1."""
+
+    battle: Annotated[
+        float,
+        Meta(
+            ge=0, le=1, examples=[0.5], description="share of battle casualties, CBRN by the enemy included"
+        ),
+    ]
+    nbi: Annotated[float, Meta(ge=0, le=1, examples=[0.3], description="share of non-battle injuries")]
+    disease: Annotated[
+        float,
+        Meta(ge=0, le=1, examples=[0.2], description="share of disease, psychological casualties included"),
+    ]

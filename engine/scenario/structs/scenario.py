@@ -1,0 +1,220 @@
+"""The whole scenario: every setting, with its default."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from engine.scenario.structs.bounds import MAX_DAYS, MAX_FACILITIES, MAX_LINKS, MAX_VEHICLES
+from engine.scenario.structs.casualties import Casualties, Mix
+from engine.scenario.structs.facilities import Facility
+from engine.scenario.structs.fronts import Front
+from engine.scenario.structs.links import Link
+from engine.scenario.structs.survival import Survival
+from engine.scenario.structs.vehicles import Vehicle
+from engine.scenario.structs.vocabulary import (
+    Acceptance,
+    Category,
+    DestinationPolicy,
+    Environment,
+    Intensity,
+    NetworkName,
+    Routing,
+    Stream,
+    Tempo,
+)
+from engine.scenario.structs.warfare import SpecialEvent, Warfare
+from engine.scenario.structs.world import WorldEvent
+
+
+class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """A whole scenario: who is hurt, where and when, and the evacuation network."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=80, description="short name of the scenario")]
+    description: Annotated[str, Meta(max_length=4000, description="what it is, in a sentence or two")] = ""
+    start: Annotated[str, Meta(description="first day's beginning, ISO 8601 in UTC, whole seconds")] = (
+        "2030-01-01T00:00:00Z"
+    )
+    days: Annotated[int, Meta(ge=1, le=MAX_DAYS, description="days during which people are hurt")] = 8
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="seed of all random draws")] = 1
+    horizon_days: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=10 * MAX_DAYS,
+                examples=[30.0],
+                description="days after which the simulation stops, at least `days`; unset: all are "
+                "followed to an outcome",
+            ),
+        ]
+        | None
+    ) = None
+    intensity: Annotated[
+        Intensity, Meta(description="intensity of operations: rates, clusters and number of events")
+    ] = "medium"
+    tempo: Annotated[
+        Tempo | None,
+        Meta(
+            examples=["escalating"],
+            description="how casualties spread over the days; unset: sustained with warfare types",
+        ),
+    ] = None
+    environment: Annotated[
+        list[Environment],
+        Meta(
+            max_length=100,
+            examples=[["rain", "night_operations"]],
+            description="conditions: delays, mobility, disease, severity, special injuries",
+        ),
+    ] = []
+    day_weights: Annotated[
+        Annotated[list[Annotated[float, Meta(ge=0, le=1e6)]], Meta(max_length=MAX_DAYS)] | None,
+        Meta(
+            examples=[[1.0, 2.0, 1.0]],
+            description="instead of tempo: one weight per day, as many as `days`; under rates they "
+            "scale the rates",
+        ),
+    ] = None
+    routing: Annotated[
+        Routing,
+        Meta(
+            description="clock: outcomes follow from severity, time and care; transition-matrix: "
+            "reference table"
+        ),
+    ] = "clock"
+    mascal_threshold: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=1_000_000,
+            description="casualties of one incident from which it is a mass casualty incident",
+        ),
+    ] = 10
+    expectant: Annotated[
+        bool,
+        Meta(
+            description="mass casualty policy: at an incident over mascal_threshold the worst wounded (NISS 50 "
+            "and more) are T4, last in every queue"
+        ),
+    ] = False
+    acceptance: Annotated[
+        Acceptance,
+        Meta(
+            description="accept: a vehicle leaves only for a facility that has a place; push: it leaves anyhow"
+        ),
+    ] = "accept"
+    destination: Annotated[
+        DestinationPolicy,
+        Meta(
+            description="which of the facilities that can take a patient: the closest, one at random, or the "
+            "least loaded"
+        ),
+    ] = "closest-first"
+    bypass: Annotated[
+        bool,
+        Meta(
+            description="true: a full or closed destination is passed over for the next; false: patients wait "
+            "for the closest"
+        ),
+    ] = True
+    national_preference: Annotated[
+        bool, Meta(description="true: facilities of the casualty's own nation come first")
+    ] = False
+    bumping: Annotated[
+        bool,
+        Meta(
+            description="true: a more urgent patient takes the treatment bay of a less urgent one, who resumes later"
+        ),
+    ] = False
+    retriage_minutes: Annotated[
+        Annotated[float, Meta(gt=0, le=1e6)] | None,
+        Meta(
+            examples=[60.0],
+            description='interval of re-triage while waiting, in minutes; "none" for never',
+        ),
+    ] = 60.0
+    triage_accuracy: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=1,
+                examples=[0.8],
+                description="probability of the right category at every triage; unset: .70 at POI, .80 at "
+                "Role 1, .90 from Role 2 on",
+            ),
+        ]
+        | None
+    ) = None
+    network: Annotated[
+        NetworkName | None,
+        Meta(
+            examples=["brigade"],
+            description="a ready network; the scenario's own facilities, links and vehicles override its entries "
+            "or add to them: by id, links by origin and destination; unset: the default network or the scenario's own",
+        ),
+    ] = None
+    network_scale: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1000,
+            examples=[2.0],
+            description="multiplies the network's teams, bays, tables, beds, places, supplies and vehicles, "
+            "at least 1 each",
+        ),
+    ] = 1.0
+    casualties: Annotated[Casualties, Meta(description="how many: total or rates; without either 1,440")] = (
+        Casualties(total=1440)
+    )
+    mix: Annotated[
+        Mix | None,
+        Meta(
+            examples=[{"battle": 0.5, "nbi": 0.3, "disease": 0.2}],
+            description="shares of battle, nbi, disease under total; unset: .15/.33/.52 by warfare type",
+        ),
+    ] = None
+    triage: Annotated[
+        dict[Stream, dict[Category, float]] | None,
+        Meta(
+            examples=[{"battle": {"T1": 0.25, "T2": 0.25, "T3": 0.5}}],
+            description="shares of T1, T2, T3 by stream. Clock: battle tilts severity towards the T1 share, "
+            "disease acts on the agent too in type cbrn; transition-matrix: they are drawn as they stand",
+        ),
+    ] = None
+    survival: Annotated[Survival, Meta(description="changes to the survival clock")] = Survival()
+    warfare: Annotated[
+        list[Warfare],
+        Meta(max_length=100, description="types of warfare with weights; empty: no pattern in the day"),
+    ] = []
+    events: Annotated[
+        list[SpecialEvent], Meta(max_length=254, description="special events on top of the daily course")
+    ] = []
+    fronts: Annotated[
+        list[Front],
+        Meta(
+            max_length=200,
+            description="fronts; empty: Poland .6, Estonia .3, Finland .1 of the reference table",
+        ),
+    ] = []
+    facilities: Annotated[
+        list[Facility],
+        Meta(
+            max_length=MAX_FACILITIES,
+            description="MTFs and staging units; empty: the network's, else Role 1, 2, 3 per front and one Role 4",
+        ),
+    ] = []
+    links: Annotated[
+        list[Link],
+        Meta(
+            max_length=MAX_LINKS,
+            description="legs of evacuation; empty: the default ones; without facilities each "
+            "replaces the default leg "
+            "of the same origin",
+        ),
+    ] = []
+    vehicles: Annotated[list[Vehicle], Meta(max_length=MAX_VEHICLES, description="vehicle pools")] = []
+    world: Annotated[
+        list[WorldEvent],
+        Meta(max_length=1000, description="events that befall facilities and vehicles, in any order"),
+    ] = []
