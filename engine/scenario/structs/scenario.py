@@ -216,5 +216,5 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     vehicles: Annotated[list[Vehicle], Meta(max_length=MAX_VEHICLES, description="vehicle pools")] = []
     world: Annotated[
         list[WorldEvent],
-        Meta(max_length=1000, description="events that befall facilities and vehicles, in any order"),
+        Meta(max_length=1000, description="events that happen to facilities and vehicles, in any order"),
     ] = []
