@@ -1,6 +1,6 @@
 """goldenhour: synthetic military patients, from the point of injury to the end of their care.
 
-In a notebook: `result = goldenhour.simulate("standard", seed=1)`; on the command line: `goldenhour --help`.
+In Python: `result = goldenhour.simulate("standard", seed=1)`. On the command line: `goldenhour --help`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ __all__ = ["Result", "__version__", "simulate"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load `simulate` and `Result` when they are first asked for: the command line needs neither NumPy nor Numba."""
+    """Import `simulate` and `Result` on first access: the command line needs neither NumPy nor Numba."""
     if name in ("simulate", "Result"):
         from goldenhour import result
 

@@ -1,6 +1,6 @@
-"""`python -m goldenhour` and the command `goldenhour`: run the command line, and say what went wrong in one message.
+"""The entry point of `python -m goldenhour` and of the command `goldenhour`. Each error is printed as one message.
 
-Exit codes: 0 done, 1 the run failed, 2 the input cannot be used, 130 stopped by the user.
+Exit codes: 0 success, 1 the run failed, 2 the input cannot be used, 130 stopped by the user.
 """
 
 import os
@@ -30,7 +30,7 @@ def run(arguments: list[str] | None = None) -> int:
         return 2
     except click.UsageError as error:
         where = f"{error.ctx.command_path} --help" if error.ctx else "goldenhour --help"
-        return _report(f"{error.format_message()}\n`{where}` shows what is possible", 2)
+        return _report(f"{error.format_message()}\n`{where}` shows the commands and options", 2)
     except click.ClickException as error:
         return _report(error.format_message(), 1)
     except (KeyboardInterrupt, click.Abort):

@@ -1,4 +1,4 @@
-"""`goldenhour.simulate`: a whole run in this process, without Ray, returned as columns. For notebooks and tests."""
+"""The Python API: `goldenhour.simulate` runs a scenario in this process, without Ray, and returns its columns."""
 
 import importlib
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ from engine.measures import (
 )
 from engine.records import RUN_TABLES, CodeTables
 from engine.run import Simulation
-from engine.scenario import Scenario, check, parse, resolve, with_overrides
+from engine.scenario import Scenario, ScenarioOverrides, parse, prepare
 from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
 
@@ -34,43 +34,53 @@ if TYPE_CHECKING:
     from engine.records import Patient
 
 CHUNK_SIZE = 2048
-Source = str | Path | Scenario | Mapping[str, Any]
+"""Patients that are simulated at a time."""
+
+ScenarioSource = str | Path | Scenario | Mapping[str, Any]
+"""What `simulate` takes as a scenario."""
 
 
 class NotInstalledError(GoldenhourError, ImportError):
-    """A package that is not part of goldenhour's own dependencies is needed."""
+    """A method needs a package that goldenhour does not depend on and that is not installed."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One replication of a scenario, all of it in memory (about 1.5 kB a patient).
+    """One replication of a scenario, all of it in memory (about 1.5 kB per patient).
 
-    The columns are NumPy structured arrays, their dtypes and codes documented in `tables.columns`: one row per patient
-    in record order in `patients`; in the other tables `patient` is the row of `patients`, and a patient's rows end
-    before `event_end`, `treatment_end`, `wound_end`, `vital_end`.
+    The tables are NumPy structured arrays; `engine.tables` documents their dtypes and codes. `patients` has one row per
+    patient, in the order of the records. In the other tables the field `patient` is the row in `patients`, and the rows
+    of a patient are consecutive: they end before the row that `patients` holds in `event_end`, `treatment_end`,
+    `wound_end` and `vital_end`.
     """
 
     scenario: Scenario
-    """As it was run, with everything its author left open filled in."""
+    """The scenario as it was run, resolved: with a value for every setting that its author left open."""
     replication: int
+    """Number of the replication."""
     measures: dict[str, Any]
-    """What summary.json holds."""
+    """The measures of the run: the content of the file summary.json."""
     patients: Table
+    """One row per patient, shape (patients,)."""
     events: Table
+    """One row per event of a patient."""
     treatments: Table
+    """One row per treatment of a patient."""
     wounds: Table
+    """One row per wound of a patient."""
     vitals: Table
+    """One row per set of vital signs of a patient."""
     facilities: Table
-    """Occupancy and queues of the finite resources over time, dtype `engine.measures.resources.SERIES`."""
+    """Occupancy and queues of the limited resources over time, dtype `engine.measures.resources.SERIES`."""
     measures_table: tuple[dict[str, Any], ...]
-    """`measures` as tidy rows: the objects of the file measures.jsonl."""
+    """`measures` as one row per figure: the objects of the file measures.jsonl."""
 
     def __len__(self) -> int:
         """Number of patients."""
         return len(self.patients)
 
     def __repr__(self) -> str:
-        """One line; the arrays would fill the screen."""
+        """Number of patients, scenario, seed and replication in one line."""
         return (
             f"<{len(self):,} patients of {self.scenario.name!r}, seed {self.scenario.seed}, "
             f"replication {self.replication}>"
@@ -78,41 +88,51 @@ class Result:
 
     @property
     def seed(self) -> int:
-        """The seed it was run with."""
+        """The seed of the run."""
         return self.scenario.seed
 
     def records(self) -> Iterator["Patient"]:
-        """The patient records, as in a jsonl file, one after the other."""
+        """Yield the patient records, one after the other, as a jsonl file holds them."""
         from engine.records import build_patients
 
         for chunk in self._chunks():
-            yield from build_patients(chunk, self._lexicon)
+            yield from build_patients(chunk, self._code_tables)
 
     def to_arrow(self, table: str = "patients") -> "pyarrow.Table":
-        """A table with names in place of codes: the columns of the Parquet and CSV files (docs/records.md).
+        """A table as a PyArrow table, with names in place of codes: the columns of the Parquet and CSV files.
 
-        `table`: patients, events, treatments, wounds, vitals, facilities or measures.
+        docs/records.md documents the columns.
+
+        Parameters
+        ----------
+        table
+            patients, events, treatments, wounds, vitals, facilities or measures.
+
+        Raises
+        ------
+        InputError
+            If there is no such table.
         """
         _check_table(table)
-        arrow = _need("pyarrow")
+        arrow = _import_package("pyarrow")
         from engine.records import patient_arrow_table
 
         if table in RUN_TABLES:
             return run_arrow_table(self._run_table(table))
         return arrow.concat_tables(
-            patient_arrow_table([chunk], self._lexicon, table) for chunk in self._chunks()
+            patient_arrow_table([chunk], self._code_tables, table) for chunk in self._chunks()
         )
 
     def to_pandas(self, table: str = "patients") -> "pandas.DataFrame":
-        """`to_arrow` as a pandas DataFrame."""
+        """A table as a pandas DataFrame, with the columns of `to_arrow`. Raises InputError, and NotInstalledError."""
         _check_table(table)
-        _need("pandas")
+        _import_package("pandas")
         return self.to_arrow(table).to_pandas()
 
     def to_polars(self, table: str = "patients") -> "polars.DataFrame":
-        """`to_arrow` as a polars DataFrame."""
+        """A table as a polars DataFrame, with the columns of `to_arrow`. Raises InputError, and NotInstalledError."""
         _check_table(table)
-        return _need("polars").from_arrow(self.to_arrow(table))
+        return _import_package("polars").from_arrow(self.to_arrow(table))
 
     def _run_table(self, name: str) -> RunTable:
         if name == "facilities":
@@ -120,11 +140,11 @@ class Result:
         return measures_table(self.measures)
 
     @cached_property
-    def _lexicon(self) -> CodeTables:
+    def _code_tables(self) -> CodeTables:
         return CodeTables(self.scenario)
 
     def _chunks(self) -> Iterator[Chunk]:
-        """The result cut up again, as the formats take it."""
+        """The tables in chunks of `CHUNK_SIZE` patients, as the file formats take them."""
         count = len(self)
         for number, first in enumerate(range(0, max(1, count), CHUNK_SIZE)):
             stop = min(first + CHUNK_SIZE, count)
@@ -141,7 +161,7 @@ class Result:
 
 
 def simulate(
-    scenario: Source,
+    scenario: ScenarioSource,
     seed: int | None = None,
     replication: int = 0,
     patients: int | None = None,
@@ -149,19 +169,52 @@ def simulate(
 ) -> Result:
     """Simulate a scenario in this process and return its columns and measures.
 
-    `scenario`: a built-in's name, the path of a .toml or .json file, a Scenario, or a mapping with its fields. `seed`,
-    `patients` and `days` replace the scenario's own. The same patients as the command line writes for the same
-    scenario, seed and replication. Raises InputError or ScenarioError when the input cannot be used.
+    The patients are the same as those that `goldenhour run` writes for this scenario, seed and replication.
+
+    Parameters
+    ----------
+    scenario
+        A built-in scenario's name, the path of a .toml or .json file, a Scenario, or a mapping with its fields.
+    seed
+        Seed of the random draws; default: the scenario's.
+    replication
+        Number of the replication, from 0. Each number gives other patients from the same seed.
+    patients
+        Simulate exactly this many patients; default: the scenario's total or rates.
+    days
+        Simulate this many days; default: the scenario's.
+
+    Returns
+    -------
+    Result
+        The tables of the run and its measures.
+
+    Raises
+    ------
+    InputError
+        If there is no such scenario, or if `replication` is out of range.
+    ScenarioError
+        If the scenario, with the other values, cannot be run.
+
+    Examples
+    --------
+    >>> import goldenhour
+    >>> result = goldenhour.simulate("standard", seed=1, patients=100)
+    >>> result
+    <100 patients of 'standard', seed 1, replication 0>
+    >>> sum(result.measures["outcomes"].values())
+    100
+    >>> result.to_arrow("patients").num_rows
+    100
     """
     if isinstance(replication, bool) or not isinstance(replication, int) or not 0 <= replication < 2**31:
         raise InputError(
             f"replication: got {shown(replication)}; allowed: a whole number from 0 to {2**31 - 1}"
         )
-    original = with_overrides(_scenario(scenario), seed=seed, total=patients, days=days)
-    check(original)
-    resolved = resolve(original)
+    prepared = prepare(_load_scenario(scenario), ScenarioOverrides(seed, patients, days))
+    resolved = prepared.resolved
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
-    tables = _joined(list(simulation))
+    tables = _join_chunks(list(simulation))
     flow = flow_of(simulation, resolved)
     measures = summary(simulation, flow)
     rows = table_rows(measures_table(measures))
@@ -170,7 +223,8 @@ def simulate(
     )
 
 
-def _scenario(source: Source) -> Scenario:
+def _load_scenario(source: ScenarioSource) -> Scenario:
+    """The scenario that `source` is or names. Raises InputError or ScenarioError."""
     if isinstance(source, Scenario):
         return source
     if isinstance(source, str | Path):
@@ -186,8 +240,8 @@ def _scenario(source: Source) -> Scenario:
     )
 
 
-def _joined(chunks: list[Chunk]) -> dict[str, Table]:
-    """All chunks' tables, with references that hold for the whole run."""
+def _join_chunks(chunks: list[Chunk]) -> dict[str, Table]:
+    """The tables of all chunks joined, with row numbers that count from the start of the run. Changes the chunks."""
     offsets = dict.fromkeys(ENDS, 0)
     for chunk in chunks:
         for name, end in ENDS.items():
@@ -204,8 +258,9 @@ def _check_table(name: str) -> None:
         raise InputError(f"table: got {shown(name)}; allowed: {', '.join(allowed)}")
 
 
-def _need(package: str) -> Any:
+def _import_package(package: str) -> Any:
+    """Import an optional package. Raises NotInstalledError."""
     try:
         return importlib.import_module(package)
     except ImportError:
-        raise NotInstalledError(f"this needs the package {package}: pip install {package}") from None
+        raise NotInstalledError(f"the package {package} is not installed: pip install {package}") from None

@@ -1,4 +1,4 @@
-"""Scenarios by name or from a file: the one place where scenario files are opened (the engine takes bytes)."""
+"""Scenarios by name or from a file. Only this module opens scenario files; the engine takes their bytes."""
 
 import difflib
 import os
@@ -9,43 +9,57 @@ from typing import Literal
 
 import scenarios
 from engine.errors import InputError, shown
-from engine.scenario import MAX_BYTES, Scenario, parse
+from engine.scenario import MAX_BYTES, Scenario, ScenarioOrigin, parse
 
 _FORMATS: dict[str, Literal["toml", "json"]] = {".toml": "toml", ".json": "json"}
 
 
 def load(source: str | Path, others: Sequence[str] = ()) -> Scenario:
-    """The scenario that `source` names: a built-in's name, or the path of a .toml or .json file.
+    """The scenario that `source` names. A built-in's name wins over a file of that name; `./name` means the file.
 
-    `others` are further names that a mistyped one may look like.
+    Parameters
+    ----------
+    source
+        A built-in's name, or the path of a .toml or .json file.
+    others
+        Further names to suggest for a mistyped one.
 
-    A built-in's name wins over a file or folder of the same name; `./name` means the file.
-    Raises InputError when there is no such scenario, ScenarioError when it cannot be read as one.
+    Raises
+    ------
+    InputError
+        If there is no such scenario.
+    ScenarioError
+        If the file is not a scenario.
     """
+    return load_with_origin(source, others)[0]
+
+
+def load_with_origin(source: str | Path, others: Sequence[str] = ()) -> tuple[Scenario, ScenarioOrigin]:
+    """The scenario that `source` names, as `load` finds it, and where it was read from."""
     text = os.fspath(source)
     if isinstance(source, str) and text in scenarios.builtin_names():
-        return parse(scenarios.builtin_bytes(text), "toml", text)
+        return parse(scenarios.builtin_bytes(text), "toml", text), ScenarioOrigin("built-in", text)
     if not is_file_name(text):
-        raise InputError(_no_such(text, others))
+        raise InputError(_no_such_scenario(text, others))
     path = Path(text)
     data, fmt = read(path)
-    return parse(data, fmt, path.name)
+    return parse(data, fmt, path.name), ScenarioOrigin("file", text)
 
 
 def is_file_name(text: str) -> bool:
-    """Whether `text` names a file of a scenario by its ending."""
+    """Whether `text` ends like the name of a scenario file."""
     return Path(text).suffix.lower() in _FORMATS
 
 
 def read(path: Path) -> tuple[bytes, Literal["toml", "json"]]:
-    """A scenario file's bytes, and its format by its ending. Raises InputError."""
+    """The bytes of a scenario file, and its format from the end of its name. Raises InputError."""
     if not is_file_name(str(path)):
         raise InputError(f"scenario file {shown(str(path))}: allowed: a name that ends in .toml or .json")
-    return _read(path), _FORMATS[path.suffix.lower()]
+    return _read_regular_file(path), _FORMATS[path.suffix.lower()]
 
 
 def near_builtin(name: str, others: Sequence[str] = ()) -> str | None:
-    """The built-in scenario (or the one of `others`) whose name looks most like `name`, if any does."""
+    """The name of a built-in scenario, or one of `others`, that is most like `name`; None if none is."""
     stem = (
         Path(name)
         .name.removesuffix(".toml")
@@ -58,20 +72,20 @@ def near_builtin(name: str, others: Sequence[str] = ()) -> str | None:
     return found[0] if found else None
 
 
-def _no_such(name: str, others: Sequence[str]) -> str:
+def _no_such_scenario(name: str, others: Sequence[str]) -> str:
     try:
         exists = os.path.lexists(name)
     except ValueError:
         exists = False
     if exists:
-        what = "is a folder" if Path(name).is_dir() else "does not end in .toml or .json"
-        return f"scenario {shown(name)} {what}; a scenario is a .toml or .json file or a built-in's name"
+        problem = "is a folder" if Path(name).is_dir() else "does not end in .toml or .json"
+        return f"scenario {shown(name)} {problem}; allowed: a .toml or .json file, or the name of a built-in"
     near = near_builtin(name, others)
-    hint = f"; did you mean {near!r}?" if near else "; `goldenhour scenarios list` shows what there is"
-    return f"scenario {shown(name)} is neither a built-in scenario nor a .toml or .json file{hint}"
+    hint = f"did you mean {near!r}?" if near else "`goldenhour scenarios list` lists all scenarios"
+    return f"scenario {shown(name)} is neither a built-in scenario nor a .toml or .json file; {hint}"
 
 
-def _read(path: Path) -> bytes:
+def _read_regular_file(path: Path) -> bytes:
     place = f"scenario file {shown(str(path))}"
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
@@ -84,15 +98,15 @@ def _read(path: Path) -> bytes:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"{place} cannot be opened: {reason}") from None
     try:
-        about = os.fstat(descriptor)
-        if stat.S_ISDIR(about.st_mode):
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
             raise InputError(f"{place} is a folder; name a .toml or .json file in it")
-        if not stat.S_ISREG(about.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{place} is not a regular file")
-        if about.st_size > MAX_BYTES:
-            raise InputError(f"{place} has {about.st_size:,} bytes; a scenario has at most {MAX_BYTES:,}")
+        if status.st_size > MAX_BYTES:
+            raise InputError(f"{place} has {status.st_size:,} bytes; a scenario has at most {MAX_BYTES:,}")
         with os.fdopen(os.dup(descriptor), "rb") as file:
-            return file.read(MAX_BYTES + 1)  # `parse` refuses one that has grown meanwhile
+            return file.read(MAX_BYTES + 1)  # one byte more, so that `parse` refuses a file that has grown
     except OSError as error:
         raise InputError(f"{place} cannot be read: {error.strerror}") from None
     finally:

@@ -14,9 +14,9 @@ from runs import GOLDENHOUR
 import scenarios
 from goldenhour import __version__
 from goldenhour.__main__ import run
-from goldenhour.cli.run import default_output
-from goldenhour.views import duration
-from goldenhour.views.progress import Lines, Meter
+from goldenhour.outputs import default_output
+from goldenhour.views import format_duration
+from goldenhour.views.progress import Meter, ProgressLines
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -264,7 +264,7 @@ def test_ctrl_c_in_process_exits_with_130_and_says_how_to_go_on(tmp_path):
 
 
 def test_durations_read_as_people_say_them():
-    assert [duration(s) for s in (0.4, 59.4, 65, 4000)] == ["0 s", "59 s", "1 min 05 s", "1 h 06 min"]
+    assert [format_duration(s) for s in (0.4, 59.4, 65, 4000)] == ["0 s", "59 s", "1 min 05 s", "1 h 06 min"]
 
 
 def test_the_meter_tells_patients_rate_and_time_left(monkeypatch):
@@ -284,7 +284,7 @@ def test_the_meter_tells_patients_rate_and_time_left(monkeypatch):
 def test_without_a_terminal_each_phase_is_a_line(capsys):
     from actors.run import Progress
 
-    with Lines() as lines:
+    with ProgressLines() as lines:
         for phase in ("preparing", "running", "running", "finishing"):
             lines.report(Progress(phase=phase))
     assert len(capsys.readouterr().err.splitlines()) == 3
@@ -305,13 +305,17 @@ def no_cache_yet(tmp_path, monkeypatch):
     return own
 
 
+def forbid_simulating(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, to compute what a cache does not hold is an error."""
+    monkeypatch.setattr("goldenhour.cli.measures.build_value", None)
+    monkeypatch.setattr("actors.cache.local.build_value", None)
+
+
 def test_measures_asked_for_twice_are_simulated_once(call, no_cache_yet, monkeypatch):
     first = call("measures", "coin", "--patients", 50, "--json")
     assert json.loads(first.out)["patients"] == 50
-    from engine.precomputed import cache_keys
-
     with monkeypatch.context() as patched:
-        patched.setattr(cache_keys, "make", None)  # whatever is made now is an error
+        forbid_simulating(patched)
         assert call("measures", "coin", "--patients", 50, "--json") == first
         assert "50 patients of coin" in call("measures", "coin", "--patients", 50).out
     other = call("measures", "coin", "--patients", 50, "--seed", 2, "--json")
@@ -323,9 +327,7 @@ def test_measures_asked_for_twice_are_simulated_once(call, no_cache_yet, monkeyp
 
 def test_the_measures_of_a_run_need_not_be_simulated_again(call, no_cache_yet, monkeypatch):
     assert call("run", "coin", *SMALL, "-o", "out", "--quiet").code == 0
-    from engine.precomputed import cache_keys
-
-    monkeypatch.setattr(cache_keys, "make", None)
+    forbid_simulating(monkeypatch)
     answer = call("measures", "coin", "--patients", 40, "--json")
     assert json.loads(answer.out) == json.loads(Path("out/summary.json").read_bytes())
 

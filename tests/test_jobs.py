@@ -1,4 +1,4 @@
-"""What `goldenhour submit` and `fetch` check before they reach a cluster, and the parcel that carries files."""
+"""What `goldenhour submit` and `fetch` check before they reach a cluster, and the archive that carries files."""
 
 import asyncio
 import functools
@@ -16,7 +16,7 @@ from engine.errors import InputError, RunError
 from goldenhour.__main__ import run as command
 from goldenhour.cli import fetch
 from goldenhour.cli import submit as submit_command
-from goldenhour.jobs import client, output_locations, parcel
+from goldenhour.jobs import client, log_archive, output_files, output_locations, package
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_wrong_with_a_submission_is_said_at_once(arguments, words, capsy
 
 
 def test_the_options_of_run_reach_the_job_as_they_were_given():
-    words, parameters = submit_command._as_given(
+    words, parameters = submit_command._parse_run_arguments(
         [
             "--format",
             "csv,parquet",
@@ -76,7 +76,7 @@ def test_the_options_of_run_reach_the_job_as_they_were_given():
 
 
 def test_a_package_holds_what_a_node_needs_and_no_more():
-    with client.package({"mine.toml": b"x"}) as folder:
+    with package.job_folder({"mine.toml": b"x"}) as folder:
         assert {entry.name for entry in folder.iterdir()} == {
             "goldenhour",
             "engine",
@@ -88,12 +88,12 @@ def test_a_package_holds_what_a_node_needs_and_no_more():
         assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 20_000_000
 
 
-def test_a_parcel_brings_the_files_and_a_torn_one_is_refused(tmp_path):
+def test_a_log_archive_brings_the_files_and_a_torn_one_is_refused(tmp_path):
     output = Path(
         pipeline.run_scenario(request(tmp_path / "run", workers=0, formats=("jsonl", "csv"))).output
     )
     lines: list[str] = ["what Ray says first"]
-    assert parcel.pack(output, lines.append) == 0
+    assert log_archive.print_archive(output, lines.append) == 0
 
     async def printed(said: list[str]):
         text = "".join(f"{line}\n" for line in said)
@@ -101,31 +101,31 @@ def test_a_parcel_brings_the_files_and_a_torn_one_is_refused(tmp_path):
             yield text[start : start + 1000]
 
     def bring(said: list[str], home: str) -> None:
-        found = output_locations.FoundOutput(output_locations._InParcel(printed(said), "there"), "there")
-        asyncio.run(fetch._bring(found, tmp_path / home, False, True))
+        found = output_locations.LocatedOutput(output_files.JobLogFiles(printed(said), "there"), "there")
+        asyncio.run(fetch._copy_run(found, tmp_path / home, False, True))
 
     bring(lines, "home")
     assert {p.name: p.read_bytes() for p in (tmp_path / "home").iterdir()} == {
         p.name: p.read_bytes() for p in output.iterdir()
     }
     for torn in (lines[:-1], lines[:-2], lines[:-2] + lines[-1:]):
-        with pytest.raises(RunError, match="is not whole"):
+        with pytest.raises(RunError, match="is not complete"):
             bring(torn, "torn")
     with pytest.raises(RunError, match="is damaged"):
         bring(lines[:3] + lines[4:], "torn")
-    with pytest.raises(RunError, match="is damaged"):
+    with pytest.raises(RunError, match="was damaged"):
         bring([lines[0], lines[1], lines[2][:-9], *lines[3:]], "torn")
     assert not (tmp_path / "torn").exists()
-    assert parcel.pack(tmp_path, lines.append) == 2
+    assert log_archive.print_archive(tmp_path, lines.append) == 2
     with pytest.raises(InputError, match="nothing to fetch from there: No such file or directory"):
         bring(lines[-1:], "torn")
 
 
-def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path, monkeypatch):
+def test_an_archive_too_large_for_a_log_is_read_where_the_folder_is_shared(tmp_path, monkeypatch):
     output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
-    monkeypatch.setattr(parcel, "LIMIT_BYTES", 1000)
+    monkeypatch.setattr(log_archive, "LIMIT_BYTES", 1000)
     lines: list[str] = []
-    assert parcel.pack(output, lines.append) == 0
+    assert log_archive.print_archive(output, lines.append) == 0
     assert len(lines) == 2
 
     async def printed():
@@ -133,8 +133,8 @@ def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path,
             yield f"{line}\n"
 
     def bring(place: Path, home: Path) -> None:
-        found = output_locations.FoundOutput(output_locations._InParcel(printed(), str(place)), str(place))
-        asyncio.run(fetch._bring(found, home, False, True))
+        found = output_locations.LocatedOutput(output_files.JobLogFiles(printed(), str(place)), str(place))
+        asyncio.run(fetch._copy_run(found, home, False, True))
 
     bring(output, tmp_path / "home")
     assert {p.name: p.read_bytes() for p in (tmp_path / "home").iterdir()} == {
@@ -146,12 +146,12 @@ def test_a_parcel_that_is_too_large_is_read_where_the_folder_is_shared(tmp_path,
 
 def test_two_fetches_do_not_share_a_folder(tmp_path):
     output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
-    fetch.fetch_command(str(output), tmp_path / "home", None, False, True)
-    with fetch._alone(tmp_path / "home"), pytest.raises(InputError, match="another fetch is writing"):
-        fetch.fetch_command(str(output), tmp_path / "home", None, True, True)
-    fetch.fetch_command(str(output), tmp_path / "home", None, True, True)
+    fetch._fetch(str(output), tmp_path / "home", None, False, True)
+    with fetch._locked(tmp_path / "home"), pytest.raises(InputError, match="another fetch is writing"):
+        fetch._fetch(str(output), tmp_path / "home", None, True, True)
+    fetch._fetch(str(output), tmp_path / "home", None, True, True)
     with pytest.raises(InputError, match="is not empty"):  # before the run is looked for
-        fetch.fetch_command("no-such-run", tmp_path / "home", None, False, True)
+        fetch._fetch("no-such-run", tmp_path / "home", None, False, True)
 
 
 def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monkeypatch):
@@ -170,10 +170,10 @@ def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monk
     pid = os.fork()
     if pid == 0:
         os.replace = cut
-        fetch.fetch_command(str(first), home, None, False, True)
+        fetch._fetch(str(first), home, None, False, True)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
-    assert (home / fetch.FETCHING / fetch.GIVEN).exists()
+    assert (home / fetch.FETCHING / fetch.RENAMES).exists()
     for path in home.iterdir():
         if path.is_file():
             path.unlink()
@@ -182,13 +182,13 @@ def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monk
     (tmp_path / "nothing").mkdir()
     for what in (str(tmp_path / "nothing"), str(first)):
         with pytest.raises(InputError):
-            fetch.fetch_command(what, home, None, False, True)
+            fetch._fetch(what, home, None, False, True)
         assert {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()} == before
 
 
 def test_a_run_that_is_replaced_while_it_is_fetched_is_not_mixed_with_the_other(tmp_path, monkeypatch):
     output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
-    original = output_locations._InFolder.pieces
+    original = output_files.FolderFiles.pieces
     replaced = []
 
     async def pieces(source, name):
@@ -198,25 +198,25 @@ def test_a_run_that_is_replaced_while_it_is_fetched_is_not_mixed_with_the_other(
         async for piece in original(source, name):
             yield piece
 
-    monkeypatch.setattr(output_locations._InFolder, "pieces", pieces)
+    monkeypatch.setattr(output_files.FolderFiles, "pieces", pieces)
     with pytest.raises(RunError, match="was replaced while it was fetched"):
-        fetch.fetch_command(str(output), tmp_path / "home", None, False, True)
+        fetch._fetch(str(output), tmp_path / "home", None, False, True)
     assert not (tmp_path / "home").exists()
 
 
 def test_what_appears_while_a_run_is_fetched_is_kept(tmp_path, monkeypatch):
     output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
     home = tmp_path / "home"
-    original = output_locations._InFolder.pieces
+    original = output_files.FolderFiles.pieces
 
     async def pieces(source, name):
         (home / "summary.json").write_text("mine")
         async for piece in original(source, name):
             yield piece
 
-    monkeypatch.setattr(output_locations._InFolder, "pieces", pieces)
-    with pytest.raises(RunError, match=r"summary\.json' appeared meanwhile"):
-        fetch.fetch_command(str(output), home, None, False, True)
+    monkeypatch.setattr(output_files.FolderFiles, "pieces", pieces)
+    with pytest.raises(RunError, match=r"summary\.json' appeared during the fetch"):
+        fetch._fetch(str(output), home, None, False, True)
     assert [path.name for path in home.iterdir()] == ["summary.json"]
     assert (home / "summary.json").read_text() == "mine"
 
@@ -226,7 +226,7 @@ def test_a_fetch_into_an_unfinished_run_says_how_to_go_on_with_that(tmp_path):
     (tmp_path / "home" / PARTIAL).mkdir(parents=True)
     (tmp_path / "home" / PARTIAL / MARKER).write_text("")
     with pytest.raises(InputError, match="goldenhour resume"):
-        fetch.fetch_command(str(output), tmp_path / "home", None, True, True)
+        fetch._fetch(str(output), tmp_path / "home", None, True, True)
 
 
 class Cluster:
@@ -246,16 +246,16 @@ class Cluster:
     def submit(self, name, *others) -> None:
         self.name = name
 
-    async def following(self, name):
+    async def log(self, name):
         for text in self.texts:
             yield text
         if self.silent:
             await asyncio.sleep(60)
 
-    def known(self, name):
+    def find(self, name):
         return self.job
 
-    info = known
+    info = find
 
     def stop(self, name) -> None:
         self.stopped.append(name)
@@ -263,10 +263,10 @@ class Cluster:
 
 def test_a_job_that_sends_nothing_is_stopped_and_one_that_ended_is_not(tmp_path, monkeypatch):
     def read(cluster: Cluster) -> None:
-        found = output_locations.FoundOutput(
-            output_locations._InParcel(output_locations.printed(cluster, "there"), "there"), "there"
+        found = output_locations.LocatedOutput(
+            output_files.JobLogFiles(output_locations.archive_text(cluster, "there"), "there"), "there"
         )
-        asyncio.run(fetch._bring(found, tmp_path / "home", False, True))
+        asyncio.run(fetch._copy_run(found, tmp_path / "home", False, True))
 
     failed = Cluster(["no such module\n"])
     with pytest.raises(RunError, match="could not send there: it failed"):
@@ -281,23 +281,23 @@ def test_a_job_that_sends_nothing_is_stopped_and_one_that_ended_is_not(tmp_path,
 def test_a_job_whose_folder_holds_another_run_by_now_is_not_fetched(tmp_path, monkeypatch):
     output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
     lines: list[str] = []
-    parcel.pack(output, lines.append)
+    log_archive.print_archive(output, lines.append)
     manifest = json.loads((output / "manifest.json").read_text())
     made = [manifest["scenario_hash"], manifest["seed"], manifest["replication"]]
-    monkeypatch.setattr(client, "Jobs", lambda address: cluster)
+    monkeypatch.setattr(client, "JobsClient", lambda address: cluster)
     for number, right in ((0, True), (1, False)):
         metadata = {
             client.OUTPUT_KEY: str(output),
-            client.MADE_KEY: json.dumps([made[0], made[1] + number, made[2]]),
+            client.IDENTITY_KEY: json.dumps([made[0], made[1] + number, made[2]]),
         }
         cluster = Cluster([f"{line}\n" for line in lines], metadata)
         fetching = functools.partial(
-            fetch.fetch_command, "job", tmp_path / f"home{number}", Cluster.address, False, True
+            fetch._fetch, "job", tmp_path / f"home{number}", Cluster.address, False, True
         )
         if right:
             fetching()
         else:
-            with pytest.raises(InputError, match="holds another run by now"):
+            with pytest.raises(InputError, match="now holds another run"):
                 fetching()
 
 
@@ -306,16 +306,16 @@ def test_a_log_whose_connection_dies_silently_is_taken_up_again(monkeypatch, cap
     cluster = Cluster(["one\n", "two\n"], silent=True)
     cluster.job.status = "RUNNING"
     opened = []
-    original = cluster.following
+    original = cluster.log
 
-    def following(name):
+    def log(name):
         opened.append(name)
         if len(opened) == 2:
             cluster.texts.append("three\n")
             cluster.job.status = "SUCCEEDED"
         return original(name)
 
-    cluster.following = following  # type: ignore[method-assign]
+    cluster.log = log  # type: ignore[method-assign]
     assert asyncio.run(submit_command._follow(cluster, "run")) == 0
     assert capsys.readouterr().err.startswith("one\ntwo\nthree\n")
     assert len(opened) == 2

@@ -134,9 +134,9 @@ def test_versions_are_added_listed_compared_and_run(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["scenarios", "add", "x.toml", "--name", "standard"], "is a built-in scenario's"),
+        (["scenarios", "add", "x.toml", "--name", "standard"], "is the name of a built-in scenario"),
         (["scenarios", "add", "x.toml", "--name", "a@b"], "without '@'"),
-        (["scenarios", "add", "x.toml", "--name", "x.toml"], "does not end like a file's"),
+        (["scenarios", "add", "x.toml", "--name", "x.toml"], "does not end in .toml or .json"),
         (["scenarios", "add", "x.toml", "--name", "y" * 100_000], "100,000 characters"),
         (["scenarios", "add", "x.toml", "--name", "bad \udcff"], "UTF-8"),
         (["scenarios", "add", "broken.toml"], "broken.toml"),
@@ -184,7 +184,7 @@ def test_a_run_is_listed_shown_and_forgotten(call: Call) -> None:
     assert "succeeded 100 %, 40 patients" in watched
     again = call("runs", "cancel", row["id"])
     assert again.code == 2
-    assert "is succeeded already" in again.err
+    assert "has already ended: succeeded" in again.err
     assert json.loads(call("runs", "rm", row["id"], "--json").out) == {"removed": [row["id"]]}
     assert call("runs", "show", row["id"]).code == 2
 
@@ -271,7 +271,7 @@ def test_a_finished_run_whose_driver_could_not_say_so_is_entered_by_resume(
     ask(where, lambda store: store.register_run(entered))
     other = registration(content=content("other"), output=str(tmp_path / "other"), name="elsewhere")
     ask(where, lambda store: store.register_run(other))
-    assert "is entered as succeeded" in call("resume", "unsaid").err
+    assert "is finished: recorded as succeeded" in call("resume", "unsaid").err
     assert row_of(where, output) == (str(entered.id), "unsaid", "succeeded", False)
     shown = json.loads(call("runs", "show", "unsaid", "--json").out)
     assert (shown["patients"], shown["measures"]["patients"]) == (40, 40)

@@ -3,11 +3,12 @@
 from engine.scenario.checks.scenario import check
 from engine.scenario.day_weights import day_weights_of
 from engine.scenario.defaults import resolve
-from engine.scenario.derived import scenario_hash
+from engine.scenario.hashing import hash_of_resolved, scenario_hash
 from engine.scenario.limits import facility_places, is_finite, limiting_settings, used_vehicle_pools
 from engine.scenario.mix import environment_multipliers, mix_of
 from engine.scenario.overrides import with_overrides
 from engine.scenario.parsing import MAX_BYTES, parse
+from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.start import start_seconds
 from engine.scenario.structs.casualties import Casualties, Mix, Rates
 from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
@@ -58,8 +59,11 @@ __all__ = [
     "Lift",
     "Link",
     "Mix",
+    "PreparedScenario",
     "Rates",
     "Scenario",
+    "ScenarioOrigin",
+    "ScenarioOverrides",
     "Shift",
     "SpecialEvent",
     "Surge",
@@ -75,6 +79,7 @@ __all__ = [
     "day_weights_of",
     "environment_multipliers",
     "facility_places",
+    "hash_of_resolved",
     "incident_types",
     "is_finite",
     "limiting_settings",
@@ -83,6 +88,7 @@ __all__ = [
     "mix_of",
     "one_way_minutes",
     "parse",
+    "prepare",
     "rate_components",
     "resolve",
     "scenario_hash",

@@ -1,4 +1,4 @@
-"""The command line: one file a command."""
+"""The command line: one file for each command or group of commands, with its options, its help and what it does."""
 
 from typing import TYPE_CHECKING
 
@@ -6,20 +6,7 @@ from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from goldenhour.cli.main import goldenhour
-    from goldenhour.cli.run import expand_path
-    from goldenhour.cli.store_access import ask
 
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "main": ("goldenhour",),
-        "run": ("expand_path",),
-        "store_access": ("ask",),
-    },
-)
+__getattr__ = lazy_attributes(__name__, {"main": ("goldenhour",)})
 
-__all__ = [
-    "ask",
-    "expand_path",
-    "goldenhour",
-]
+__all__ = ["goldenhour"]

@@ -1,25 +1,33 @@
 """`goldenhour db`: which database is used, and its migrations."""
 
-from typing import Any
-
 import click
 
-from actors.store import Database
-from goldenhour.cli import store_access
-from goldenhour.cli.store_access import ask, print_json, when
+from goldenhour import views
+from goldenhour.cli import options
+from goldenhour.cli.groups import SuggestingGroup
+from goldenhour.database import current_database, with_store
 
 
+@click.group(cls=SuggestingGroup)
+def db() -> None:
+    """Show, upgrade or roll back the database."""
+
+
+@db.command("status")
+@options.as_json
 def status(as_json: bool) -> None:
-    """Where the database is, its version, its migrations and what it holds."""
-    where = Database.from_environment()
-    found = ask(lambda store: store.status())
+    """Show the database in use, its migrations and its size."""
+    database = current_database()
+    found = with_store(lambda store: store.status())
     missing = found["known"][len(found["applied"]) :]
     if as_json:
-        print_json({"where": str(where), "embedded": where.embedded, **found, "missing": missing})
+        document = {"where": str(database), "embedded": database.embedded, **found, "missing": missing}
+        click.echo(views.format_json(document))
         return
-    click.echo(f"{where}\nPostgreSQL {found['version']}, {found['bytes'] / 1e6:,.1f} MB")
+    click.echo(f"{database}\nPostgreSQL {found['version']}, {found['bytes'] / 1e6:,.1f} MB")
     for step in found["applied"]:
-        click.echo(f"migration {step['number']}, {step['name']}: applied {when(step['applied_at'])}")
+        applied = views.format_time(step["applied_at"])
+        click.echo(f"migration {step['number']}, {step['name']}: applied {applied}")
     for step in missing:
         click.echo(f"migration {step['number']}, {step['name']}: missing; the next use applies it")
     if "runs" in found:
@@ -27,22 +35,37 @@ def status(as_json: bool) -> None:
         click.echo(f"{scenarios}, {found['runs']:,} runs")
 
 
+@db.command("upgrade")
+@options.as_json
 def upgrade(as_json: bool) -> None:
-    """Apply what is missing."""
-    _tell(ask(lambda store: store.upgrade()), "applied", as_json)
-
-
-def rollback(target: int | None, yes: bool, as_json: bool) -> None:
-    """Take back the newest migration, or all above `target`, after asking."""
-    if not yes:
-        where = Database.from_environment()
-        click.confirm(f"Take migrations back in {where}? What only they hold is lost", abort=True, err=True)
-    _tell(ask(lambda store: store.rollback(target)), "taken back", as_json)
-
-
-def _tell(numbers: list[int], what: str, as_json: bool) -> None:
+    """Apply the missing migrations. The first use of a database does this too."""
+    applied = with_store(lambda store: store.upgrade())
     if as_json:
-        key: dict[str, Any] = {what.replace(" ", "_"): numbers}
-        store_access.print_json(key)
+        click.echo(views.format_json({"applied": applied}))
     else:
-        click.echo(f"migrations {what}: {', '.join(map(str, numbers)) or 'none'}")
+        click.echo(f"migrations applied: {_numbers(applied)}")
+
+
+@db.command("rollback")
+@click.option(
+    "--to",
+    "target",
+    type=click.IntRange(0),
+    help="Roll back all migrations above this number. Default: the newest one only.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@options.as_json
+def rollback(target: int | None, yes: bool, as_json: bool) -> None:
+    """Roll back migrations, to use an older goldenhour. Data that only they can hold is lost."""
+    if not yes:
+        question = f"Roll back migrations of {current_database()}? Data that only they can hold is lost"
+        click.confirm(question, abort=True, err=True)
+    rolled_back = with_store(lambda store: store.rollback(target))
+    if as_json:
+        click.echo(views.format_json({"taken_back": rolled_back}))
+    else:
+        click.echo(f"migrations rolled back: {_numbers(rolled_back)}")
+
+
+def _numbers(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"

@@ -1,7 +1,7 @@
-"""`goldenhour fetch`: brings the output of a run home, from an object store, a folder, or the head of a cluster.
+"""`goldenhour fetch`: copy the output of a run to a folder of this machine, from wherever it is.
 
-Every part is compared with its digest in the manifest; the files get their final names when all of them are there, the
-manifest last.
+Each part is compared with its digest in the manifest. The files are copied to a hidden folder first and get their
+final names when all are complete, the manifest last.
 """
 
 import asyncio
@@ -12,114 +12,146 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from actors.run import MANIFEST, named_in, replaceable, run_of_manifest, sync, try_lock
 from engine.errors import InputError, RunError, write_error
-from goldenhour.cli import run
-from goldenhour.jobs import FoundOutput, find_output
+from goldenhour import jobs
+from goldenhour.cli import options
+from goldenhour.outputs import expand_path
+
+if TYPE_CHECKING:
+    from goldenhour.jobs import LocatedOutput
 
 FETCHING = ".goldenhour-fetching"
-"""Folder within the output folder that holds what has come so far."""
+"""Folder within the output folder that holds the files until they are complete."""
 
-GIVEN = "given.json"
-"""File in it, once the files are given their names: what those are and what they replace, as `Given`."""
+RENAMES = "given.json"
+"""File in it that exists while the files get their final names, as `Renames`."""
 
-SAID_SECONDS = 2.0
+MESSAGE_SECONDS = 2.0
+"""Seconds between two messages on the progress."""
 
-Mark = tuple[int, int, int]
-"""What tells a file from any other of its name: inode, size, time of its last change in ns. Renaming leaves them."""
-
-
-class Given(msgspec.Struct, frozen=True):
-    """Marks of the files that come, by name, and of those they replace."""
-
-    new: dict[str, Mark]
-    old: dict[str, Mark]
+FileIdentity = tuple[int, int, int]
+"""Inode, size, and time of the last change in ns: they tell two files of one name apart. Renaming keeps them."""
 
 
-def fetch_command(what: str, output: Path, address: str | None, force: bool, quiet: bool) -> None:
-    """Bring the output of a run into a folder."""
-    output = run.expand_path(output).absolute()
-    with _said(output):
+class Renames(msgspec.Struct, frozen=True):
+    """The files that get their final names, and those that they replace, by name."""
+
+    new: dict[str, FileIdentity]
+    old: dict[str, FileIdentity]
+
+
+@click.command("fetch")
+@click.argument("what", metavar="RUN|URL|DIR")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Copy the files to this folder.",
+)
+@options.dashboard_address
+@click.option("--force", is_flag=True, help="Replace an earlier run in that folder.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def fetch(what: str, output: Path, address: str | None, force: bool, quiet: bool) -> None:
+    """Copy the output of a finished run to this machine.
+
+    The files are checked against the manifest of the run. RUN is the id that `goldenhour submit` printed, or a run of
+    `goldenhour runs list`. The URL or the folder that the run wrote to can be given instead.
+    """
+    _fetch(what, output, address, force, quiet)
+
+
+def _fetch(what: str, output: Path, address: str | None, force: bool, quiet: bool) -> None:
+    output = expand_path(output).absolute()
+    with _file_errors(output):
         if os.path.lexists(output) and not os.path.lexists(output / FETCHING):
             replaceable(output, force)
-    size = asyncio.run(_bring(find_output(what, address, quiet), output, force, quiet))
+    located = jobs.locate_output(what, address, quiet)
+    size = asyncio.run(_copy_run(located, output, force, quiet))
     if not quiet:
         click.echo(f"{size:,} bytes in {output}", err=True)
 
 
-async def _bring(found: FoundOutput, output: Path, force: bool, quiet: bool) -> int:
-    """Copy, compare and publish; returns the bytes."""
-    source, place, expected = found
+async def _copy_run(located: "LocatedOutput", output: Path, force: bool, quiet: bool) -> int:
+    """Copy all files, check them, and give them their final names. Returns the number of bytes."""
+    source, place, expected = located
     manifest = await source.read(MANIFEST)
     names = [] if manifest is None else sorted(named_in(manifest, f"{place}/{MANIFEST}") - {MANIFEST})
     if not names or manifest is None:
         raise InputError(f"there is no finished run in {place}: no {MANIFEST} of goldenhour")
     document = msgspec.json.decode(manifest)
     if expected is not None and expected != run_of_manifest(document):
-        raise InputError(f"{place} holds another run by now; name the place to fetch that one")
+        raise InputError(f"{place} now holds another run; to fetch that one, name the place")
     digests = {part["path"]: part.get("sha256") for part in document["parts"]}
-    with _said(output), _alone(output):
+    with _file_errors(output), _locked(output):
         replaced = replaceable(output, force)
         partial = output / FETCHING
         partial.mkdir()
-        given = False
+        renaming = False
         try:
-            total = await _copy(found, names, digests, partial, quiet)
-            if not await source.is_still(manifest):
-                raise RunError(f"the run in {place} was replaced while it was fetched: fetch again")
+            total = await _copy_files(located, names, digests, partial, quiet)
+            if not await source.is_unchanged(manifest):
+                raise RunError(f"the run in {place} was replaced while it was fetched; fetch again")
             (partial / MANIFEST).write_bytes(manifest)
             names.append(MANIFEST)
-            appeared = [name for name in names if name not in replaced and os.path.lexists(output / name)]
-            if appeared:
-                raise RunError(f"{str(output / appeared[0])!r} appeared meanwhile and is not ours to replace")
-            marks = Given(
-                {name: _mark(partial / name) for name in names}, {n: _mark(output / n) for n in replaced}
+            foreign = [name for name in names if name not in replaced and os.path.lexists(output / name)]
+            if foreign:
+                raise RunError(
+                    f"{str(output / foreign[0])!r} appeared during the fetch; it is not replaced, because this fetch "
+                    "did not create it"
+                )
+            renames = Renames(
+                {name: _identity(partial / name) for name in names},
+                {name: _identity(output / name) for name in replaced},
             )
-            (partial / GIVEN).write_bytes(msgspec.json.encode(marks))
+            (partial / RENAMES).write_bytes(msgspec.json.encode(renames))
             sync(partial)
-            given = True
+            renaming = True
             for name in sorted(replaced, key=lambda name: name != MANIFEST):
                 (output / name).unlink(missing_ok=True)
             for name in names:
                 os.replace(partial / name, output / name)
             sync(output)
-            given = False
+            renaming = False
         finally:
-            if not given:
+            if not renaming:
                 shutil.rmtree(partial, ignore_errors=True)
     return total + len(manifest)
 
 
-async def _copy(
-    found: FoundOutput, names: list[str], digests: dict[str, str | None], folder: Path, quiet: bool
+async def _copy_files(
+    located: "LocatedOutput", names: list[str], digests: dict[str, str | None], folder: Path, quiet: bool
 ) -> int:
-    """Bring the files into a folder and compare them; returns the bytes."""
+    """Copy files to a folder and compare their digests. Returns the number of bytes."""
     total = 0
-    said = time.monotonic()
+    last_message = time.monotonic()
     for name in names:
         digest = hashlib.sha256()
         with (folder / name).open("xb") as file:
-            async for piece in found.source.pieces(name):
+            async for piece in located.source.pieces(name):
                 file.write(piece)
                 digest.update(piece)
                 total += len(piece)
-                if not quiet and time.monotonic() - said > SAID_SECONDS:
-                    said = time.monotonic()
+                if not quiet and time.monotonic() - last_message > MESSAGE_SECONDS:
+                    last_message = time.monotonic()
                     click.echo(f"{total:,} bytes fetched", err=True)
             file.flush()
             os.fsync(file.fileno())
         if name in digests and digest.hexdigest() != digests[name]:
-            raise RunError(f"{found.place}/{name} is damaged: its digest is not that of the manifest")
+            raise RunError(f"{located.place}/{name} is damaged: its digest differs from that in the manifest")
     return total
 
 
 @contextlib.contextmanager
-def _said(output: Path) -> Iterator[None]:
-    """Say in words what cannot be read or written."""
+def _file_errors(output: Path) -> Iterator[None]:
+    """Replace errors of the operating system by errors of goldenhour."""
     try:
         yield
     except (FileExistsError, NotADirectoryError) as error:
@@ -129,15 +161,15 @@ def _said(output: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Make the folder, lock it, and clear it of what a fetch has left that was cut off."""
+def _locked(output: Path) -> Iterator[None]:
+    """Create the folder, lock it, and remove what an interrupted fetch has left in it."""
     created = not output.exists()
     output.mkdir(parents=True, exist_ok=True)
     lock = os.open(output, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if not try_lock(lock):
             raise InputError(f"another fetch is writing to {str(output)!r}")
-        _take_back(output)
+        _remove_interrupted(output)
         yield
     except BaseException:
         if created:
@@ -148,26 +180,29 @@ def _alone(output: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _take_back(output: Path) -> None:
-    """Remove what a fetch has left that was cut off.
+def _remove_interrupted(output: Path) -> None:
+    """Remove what an interrupted fetch has left.
 
-    Where it was just giving the files their names, those and the rest of what they replace go too: neither run is
-    whole. With a manifest in place one is: then nothing but the hidden folder goes.
+    A manifest in the folder means that one run is complete: only the hidden folder is removed. Without one, the fetch
+    may have been interrupted while it renamed files. Then the renamed files and the rest of those they replace are
+    removed too, because neither run is complete.
     """
     partial = output / FETCHING
     if os.path.lexists(partial) and (partial.is_symlink() or not partial.is_dir()):
-        raise InputError(f"{str(partial)!r} is not a folder of ours: remove it or choose another output")
+        raise InputError(
+            f"{str(partial)!r} is not a folder of goldenhour: remove it or choose another output"
+        )
     if not os.path.lexists(output / MANIFEST):
         with contextlib.suppress(OSError, msgspec.DecodeError):
-            given = msgspec.json.decode((partial / GIVEN).read_bytes(), type=Given)
-            for marks in (given.new, given.old):
-                for name, mark in marks.items():
+            renames = msgspec.json.decode((partial / RENAMES).read_bytes(), type=Renames)
+            for identities in (renames.new, renames.old):
+                for name, identity in identities.items():
                     path = output / Path(name).name
-                    if os.path.lexists(path) and _mark(path) == mark:
+                    if os.path.lexists(path) and _identity(path) == identity:
                         path.unlink()
     shutil.rmtree(partial, ignore_errors=True)
 
 
-def _mark(path: Path) -> Mark:
-    found = path.lstat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+def _identity(path: Path) -> FileIdentity:
+    status = path.lstat()
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,9 +1,9 @@
-"""`goldenhour resume`: goes on with a run that was cut off, named by its output or as `goldenhour runs` names it."""
+"""`goldenhour resume`: continue a run that was cut off, named by its output or as `goldenhour runs` shows it."""
 
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -22,15 +22,29 @@ from actors.run import (
     run_of_manifest,
     unfinished,
 )
-from actors.store import ENDED, Beat, ConfigStore, Database
+from actors.store import ENDED, Beat
 from engine.errors import InputError, RunError, StoreError, shown
-from engine.scenario import parse, resolve
+from engine.scenario import parse, prepare
 from goldenhour import __version__
-from goldenhour.cli import run
-from goldenhour.cli.store_access import ask
+from goldenhour.cli import options
+from goldenhour.cli.execution import execute, registration_of
+from goldenhour.database import current_database, with_store
+from goldenhour.outputs import expand_path, output_text, staging_and_destination
+
+if TYPE_CHECKING:
+    from actors.store import ConfigStore
 
 
-def resume_command(
+@click.command()
+@click.argument("what", metavar="DIR|URL|RUN", callback=options.output_value)
+@click.option(
+    "--workers", type=click.IntRange(0, 1024), help="Number of generator processes. Default: as before."
+)
+@click.option("--address", metavar="A", help="Address of the Ray cluster, HOST:PORT. Default: as before.")
+@click.option("--no-store", is_flag=True, help="Do not use the database.")
+@options.no_progress
+@options.json_for_summary
+def resume(
     what: Path | Url,
     workers: int | None,
     address: str | None,
@@ -38,53 +52,57 @@ def resume_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Go on with an unfinished run, with the settings it was started with."""
-    row = None if _is_place(what) else _row(str(what), no_store)
+    """Resume an unfinished run: the one in the folder DIR, for the output URL, or with the name or id RUN.
+
+    `goldenhour runs list` shows names and ids; the first characters of an id are enough. The files become the same
+    as those of a run without interruption. Starting the same `goldenhour run` command again also resumes it.
+    """
+    row = None if _is_output(what) else _find_row(str(what), no_store)
     place = what if row is None else _output_of(row)
-    output, destination = run.staging_and_destination(place)
+    output, destination = staging_and_destination(place)
     if destination is not None and not output.exists():
-        _look_there(destination)
+        _check_uploaded(destination)
         if not quiet:
             click.echo(f"the run in {str(place)!r} is finished: nothing to do", err=True)
         return
-    left = unfinished(output)
-    if row is not None and left is not None and left.run != str(row["id"]):
-        raise InputError(
-            f"{str(place)!r} holds another unfinished run by now, {left.run}: name the folder to go on with that one"
-        )
-    if left is None:
-        entered = not no_store and _settle(output, row)
+    run_file = unfinished(output)
+    if run_file is None:
+        recorded = not no_store and _record_success(output, row)
         if not quiet:
-            more = "it is entered as succeeded" if entered else "nothing to do"
-            click.echo(f"the run in {str(place)!r} is finished: {more}", err=True)
+            action = "recorded as succeeded" if recorded else "nothing to do"
+            click.echo(f"the run in {str(place)!r} is finished: {action}", err=True)
         return
-    original = parse(bytes(left.scenario), "json", "scenario of the unfinished run")
-    workers = left.workers if workers is None else workers
-    address = left.address if address is None and workers else address
+    if row is not None and run_file.run != str(row["id"]):
+        raise InputError(
+            f"{str(place)!r} now holds another unfinished run, {run_file.run}; to resume that one, name the folder"
+        )
+    prepared = prepare(parse(bytes(run_file.scenario), "json", "scenario of the unfinished run"))
+    workers = run_file.workers if workers is None else workers
+    address = run_file.address if address is None and workers else address
     if workers == AUTOMATIC_WORKERS and ray_address(address) == "local":
         workers = default_workers()
-    run.check_address(address, workers)
+    options.check_ray_address(address, workers)
     request = RunRequest(
-        scenario=resolve(original),
-        original=original,
-        seed=left.seed,
+        scenario=prepared.resolved,
+        original=prepared.original,
+        seed=run_file.seed,
         output=output,
-        destination=destination or (Url(left.destination) if left.destination else None),
-        replication=left.replication,
-        formats=left.formats,
-        compress=left.compress,
+        destination=destination or (Url(run_file.destination) if run_file.destination else None),
+        replication=run_file.replication,
+        formats=run_file.formats,
+        compress=run_file.compress,
         workers=workers,
-        writers=left.writers,
-        simulators=left.simulators if workers else 1,
-        chunk_size=left.chunk_size,
+        writers=run_file.writers,
+        simulators=run_file.simulators if workers else 1,
+        chunk_size=run_file.chunk_size,
         address=address,
         version=__version__,
     )
-    run.carry_out(request, None if no_store else run.registration(request), quiet, as_json)
+    execute(request, prepared, None if no_store else registration_of(request, prepared), quiet, as_json)
 
 
-def _look_there(url: Url) -> None:
-    """InputError where an object store does not hold a finished run."""
+def _check_uploaded(url: Url) -> None:
+    """Raise InputError unless the object store holds a finished run at `url`."""
     objects = ObjectStore(url)
     try:
         manifest = asyncio.run(objects.read(MANIFEST))
@@ -92,34 +110,34 @@ def _look_there(url: Url) -> None:
         raise InputError(str(error)) from error
     if manifest is None:
         raise InputError(
-            f"this machine has no unfinished run for {url}, and no finished one is there; runs are gone on with where "
-            f"they were started, with the same {STAGING_FOLDER} if it was set"
+            f"there is no finished run at {url}, and this machine has no unfinished run for it; resume a run on the "
+            f"machine where it was started, with the same {STAGING_FOLDER} if that was set"
         )
 
 
-def _is_place(what: Path | Url) -> bool:
-    """Whether it names an output: neither an id nor a name of a run has a slash."""
-    return isinstance(what, Url) or "/" in str(what) or os.path.lexists(run.expand_path(what))
+def _is_output(what: Path | Url) -> bool:
+    """Whether `what` names an output. Names and ids of runs have no slash."""
+    return isinstance(what, Url) or "/" in str(what) or os.path.lexists(expand_path(what))
 
 
-def _row(reference: str, no_store: bool) -> dict[str, Any]:
-    """The run that the database has under this name or id."""
+def _find_row(reference: str, no_store: bool) -> dict[str, Any]:
+    """The run with this name or id in the database. Raises InputError if there is none."""
     if no_store:
         raise InputError(
-            f"there is no folder {shown(reference)}, and runs are looked up in the database: with --no-store name the "
-            "output folder"
+            f"there is no folder {shown(reference)}, and --no-store excludes the database of runs; name the output "
+            "folder"
         )
-    if Database.from_environment().is_new:
+    if current_database().is_new:
         raise InputError(
-            f"there is no folder {shown(reference)}, and no run in the database yet; allowed: the output folder or URL "
-            "of a run, or a run of `goldenhour runs list`"
+            f"there is no folder {shown(reference)}, and the database has no runs yet; allowed: the output folder or "
+            "URL of a run, or a run of `goldenhour runs list`"
         )
 
-    async def find(store: ConfigStore) -> dict[str, Any] | None:
+    async def find(store: "ConfigStore") -> dict[str, Any] | None:
         return await store.run(await store.find_run(reference))
 
     try:
-        row = ask(find)
+        row = with_store(find)
     except InputError as error:
         raise InputError(f"{error}; nor is there a folder of that name") from None
     if row is None:
@@ -128,7 +146,7 @@ def _row(reference: str, no_store: bool) -> dict[str, Any]:
 
 
 def _output_of(row: dict[str, Any]) -> Path | Url:
-    """Where the files of a run are."""
+    """The output of a run in the database. Raises InputError if it is not on this machine."""
     if is_url(row["output"]):
         return parse_url(row["output"])
     if not os.path.lexists(row["output"]):
@@ -136,18 +154,28 @@ def _output_of(row: dict[str, Any]) -> Path | Url:
     return Path(row["output"])
 
 
-def _settle(output: Path, row: dict[str, Any] | None) -> bool:
-    """Enter the finished run in `output` as succeeded if its driver was killed before it could; whether that was so.
+def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
+    """Record the finished run in `output` as succeeded, if its driver was killed before it did so.
 
-    `row` is what the database has of it, None: not looked up yet.
+    Parameters
+    ----------
+    output
+        The output folder.
+    row
+        The run in the database; None: find it by its output.
+
+    Returns
+    -------
+    bool
+        Whether the database was changed.
     """
-    if Database.from_environment().is_new:
+    if current_database().is_new:
         return False
     manifest = msgspec.json.decode((output / MANIFEST).read_bytes())
     measures = msgspec.json.decode((output / SUMMARY).read_bytes())
 
-    async def settle(store: ConfigStore) -> bool:
-        found = row or await store.run_of_output(run.output_text(output))
+    async def record(store: "ConfigStore") -> bool:
+        found = row or await store.run_of_output(output_text(output))
         if found is None or found["state"] in ENDED:
             return False
         if run_of_manifest(manifest) != (found["hash"], found["seed"], found["replication"]):
@@ -158,6 +186,6 @@ def _settle(output: Path, row: dict[str, Any] | None) -> bool:
         return True
 
     try:
-        return ask(settle)
-    except StoreError:  # the files are there all the same
+        return with_store(record)
+    except StoreError:  # the files are complete without the database
         return False

@@ -1,247 +1,173 @@
-"""`goldenhour runs`: list, show, watch, cancel and forget the runs in the database."""
+"""`goldenhour runs`: list, show, watch, cancel and remove the runs in the database."""
 
 import asyncio
-import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
-from actors.store import ENDED, ConfigStore, State
+from actors.store import ENDED, State
 from engine.errors import InputError, StoreError, shown
-from goldenhour.cli.store_access import ask, json_line, print_json, when, who
-from goldenhour.views import console, duration, table
+from goldenhour import views
+from goldenhour.cli import options
+from goldenhour.cli.groups import SuggestingGroup
+from goldenhour.database import user_and_machine, with_store
+
+if TYPE_CHECKING:
+    from actors.store import ConfigStore
 
 WATCH_SECONDS = 1.0
-"""Time between two looks of `watch`."""
+"""Seconds between two queries of `watch`."""
 
 CANCEL_SECONDS = 40.0
-"""How long `cancel` waits: a driver that lives stops in a few seconds, one that is dead is known to be in 15."""
+"""How long `cancel` waits. A live driver stops within seconds; a dead one is noticed after 15 s."""
 
-COLOURS = {
-    "succeeded": "green",
-    "failed": "red",
-    "cancelled": "yellow",
-    "resumable": "magenta",
-    "running": "cyan",
-}
+MAX_WATCHED = 200
+"""`watch` without RUN looks for unfinished runs among this many of the latest."""
+
+Row = dict[str, Any]
+"""A run as the store returns it."""
 
 
-def show_list(state: str | None, limit: int, as_json: bool) -> None:
-    """The latest runs."""
-    found = ask(lambda store: store.runs(state, limit))
+@click.group(cls=SuggestingGroup)
+def runs() -> None:
+    """List, show, watch, cancel and remove the runs in the database."""
+
+
+@runs.command("list")
+@click.option("--state", type=click.Choice(get_args(State)), help="List only runs in this state.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=30, help="List at most this many. Default: 30."
+)
+@options.as_json
+def list_runs(state: str | None, limit: int, as_json: bool) -> None:
+    """List the latest runs."""
+    rows = with_store(lambda store: store.runs(state, limit))
     if as_json:
-        print_json(found)
-    elif not found:
-        click.echo("no runs; `goldenhour run standard` makes one", err=True)
+        click.echo(views.format_json(rows))
+    elif not rows:
+        click.echo("there are no runs; `goldenhour run standard` starts one", err=True)
     else:
-        console().print(_runs_table(found))
+        views.console().print(views.runs_table(rows))
 
 
-def show(reference: str, as_json: bool) -> None:
-    """All that is known of one run."""
+@runs.command("show")
+@click.argument("run")
+@options.as_json
+def show(run: str, as_json: bool) -> None:
+    """Show all that the database holds of a run.
 
-    async def find(store: ConfigStore) -> dict[str, Any] | None:
-        return await store.run(await store.find_run(reference))
+    RUN is an id, the first characters of one, or a name.
+    """
 
-    row = _there(ask(find), reference)
+    async def find(store: "ConfigStore") -> Row | None:
+        return await store.run(await store.find_run(run))
+
+    row = _existing(with_store(find), run)
     if as_json:
-        print_json(row)
-        return
-    out = console()
-    for name, value in _facts(row):
-        out.print(Text(f"{name:<12}", style="dim"), Text(value), soft_wrap=True)
-    if row["measures"] is not None:
-        from goldenhour.views import summary_tables
-
-        for shown_table in summary_tables(row["measures"]):
-            out.print()
-            out.print(shown_table)
+        click.echo(views.format_json(row))
+    else:
+        views.show_run(views.console(), row)
 
 
-def watch(reference: str | None, as_json: bool) -> None:
-    """A live table of one run or of all that are not ended, until they are; plain lines where there is no terminal."""
+@runs.command("watch")
+@click.argument("run", required=False)
+@options.as_json
+def watch(run: str | None, as_json: bool) -> None:
+    """Watch a run, or all unfinished runs, until they end.
 
-    async def follow(store: ConfigStore) -> None:
-        wanted = None if reference is None else await store.find_run(reference)
-        view = _View(as_json)
-        with view:
-            seen: list[Any] = []
+    RUN is an id, the first characters of one, or a name.
+    """
+
+    async def follow(store: "ConfigStore") -> None:
+        chosen = None if run is None else await store.find_run(run)
+        with views.RunsView(as_json) as view:
+            watched: set[Any] = set()
             while True:
-                if wanted is not None:
-                    found = [_there(await store.run(wanted), str(reference))]
+                if chosen is not None:
+                    rows = [_existing(await store.run(chosen), str(run))]
                 else:
-                    found = [row for row in await store.runs(None, 200) if _is_under_way(row)]
-                    ids = {row["id"] for row in found}
-                    ended = [await store.run(run) for run in seen if run not in ids]
-                    found += [row for row in ended if row is not None]
-                    seen = list(ids)
-                view.update(found)
-                if not any(_is_under_way(row) for row in found):
+                    rows = [row for row in await store.runs(None, MAX_WATCHED) if _is_unfinished(row)]
+                    unfinished = {row["id"] for row in rows}
+                    ended = [await store.run(each) for each in watched - unfinished]
+                    rows += [row for row in ended if row is not None]
+                    watched = unfinished
+                view.update(rows)
+                if not any(map(_is_unfinished, rows)):
                     return
                 await asyncio.sleep(WATCH_SECONDS)
 
-    ask(follow)
+    with_store(follow)
 
 
-def cancel(reference: str, as_json: bool) -> None:
-    """Stop a run and wait until it has stopped."""
+@runs.command("cancel")
+@click.argument("run")
+@options.as_json
+def cancel(run: str, as_json: bool) -> None:
+    """Stop a run, and wait until it has stopped.
 
-    async def stop(store: ConfigStore) -> State | None:
-        run = await store.find_run(reference)
-        row = _there(await store.run(run), reference)
+    RUN is an id, the first characters of one, or a name. The run may be on another machine.
+    """
+
+    async def stop(store: "ConfigStore") -> State | None:
+        found = await store.find_run(run)
+        row = _existing(await store.run(found), run)
+        short = str(found)[:8]
         if row["state"] in ENDED:
-            raise InputError(f"run {str(run)[:8]} is {row['state']} already")
-        until = time.monotonic() + CANCEL_SECONDS
-        told = False
-        while (state := await store.cancel_run(run, who())) in ("queued", "running"):
-            if time.monotonic() > until:
-                raise StoreError(f"run {str(run)[:8]} has not stopped within {CANCEL_SECONDS:.0f} s")
-            if not told and not as_json:
-                told = True
-                click.echo(f"Asked run {str(run)[:8]} of {row['who']} to stop ...", err=True)
+            raise InputError(f"run {short} has already ended: {row['state']}")
+        limit = time.monotonic() + CANCEL_SECONDS
+        announced = as_json
+        while (state := await store.cancel_run(found, user_and_machine())) in ("queued", "running"):
+            if time.monotonic() > limit:
+                raise StoreError(f"run {short} has not stopped within {CANCEL_SECONDS:.0f} s")
+            if not announced:
+                announced = True
+                click.echo(f"Asked run {short} of {row['who']} to stop ...", err=True)
             await asyncio.sleep(0.3)
         return state
 
-    state = ask(stop)
+    state = with_store(stop)
     if as_json:
-        print_json({"run": reference, "state": state})
+        click.echo(views.format_json({"run": run, "state": state}))
     else:
-        click.echo(f"{reference} is {state}")
+        click.echo(f"{run} is {state}")
 
 
-def remove(references: tuple[str, ...], as_json: bool) -> None:
-    """Forget runs that are not under way."""
+@runs.command("rm")
+@click.argument("run", nargs=-1, required=True)
+@options.as_json
+def remove(run: tuple[str, ...], as_json: bool) -> None:
+    """Remove runs that have ended from the database.
 
-    async def forget(store: ConfigStore) -> list[str]:
-        gone = []
-        for reference in references:
-            run = await store.find_run(reference)
-            row = _there(await store.run(run), reference)
-            if not await store.remove_run(run):
+    RUN is an id, the first characters of one, or a name. The files of the run stay.
+    """
+
+    async def remove_each(store: "ConfigStore") -> list[str]:
+        removed = []
+        for reference in run:
+            found = await store.find_run(reference)
+            row = _existing(await store.run(found), reference)
+            if not await store.remove_run(found):
+                short = str(found)[:8]
                 raise InputError(
-                    f"run {str(run)[:8]} is {row['state']}: `goldenhour runs cancel {str(run)[:8]}` first"
+                    f"run {short} is {row['state']}; stop it first: `goldenhour runs cancel {short}`"
                 )
-            gone.append(str(run))
-        return gone
+            removed.append(str(found))
+        return removed
 
-    gone = ask(forget)
+    removed = with_store(remove_each)
     if as_json:
-        print_json({"removed": gone})
+        click.echo(views.format_json({"removed": removed}))
     else:
-        click.echo(f"forgotten: {', '.join(run[:8] for run in gone)}; their files stay")
+        click.echo(f"removed: {', '.join(each[:8] for each in removed)}; their files stay")
 
 
-class _View:
-    """Where `watch` shows what it sees: a live table, lines of changes, or a JSON array a line."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._json = as_json
-        self._live = None if as_json or not sys.stdout.isatty() else Live(console=Console())
-        self._last: dict[Any, tuple[Any, ...]] = {}
-
-    def __enter__(self) -> "_View":
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def update(self, rows: list[dict[str, Any]]) -> None:
-        """Show what there is now."""
-        if self._json:
-            click.echo(
-                json_line([{key: row[key] for key in row if key not in ("text", "measures")} for row in rows])
-            )
-        elif self._live is not None:
-            self._live.update(_runs_table(rows) if rows else Text("no run is under way"), refresh=True)
-        else:
-            for row in rows:
-                key = (row["state"], row["phase"], row["patients"])
-                if self._last.get(row["id"]) != key:
-                    self._last[row["id"]] = key
-                    click.echo(f"{str(row['id'])[:8]} {row['scenario']} {row['state']} {_progress(row)}")
-            if not rows:
-                click.echo("no run is under way")
-
-
-def _runs_table(rows: list[dict[str, Any]]) -> Table:
-    shown_table = table(
-        "id",
-        "name",
-        "scenario",
-        "seed",
-        "state",
-        "progress",
-        "rate/s",
-        "began",
-        "took",
-        "who",
-        right=("seed", "rate/s"),
-    )
-    for row in rows:
-        version = "" if row["scenario_version"] is None else f"@{row['scenario_version']}"
-        shown_table.add_row(
-            str(row["id"])[:8],
-            Text(row["name"] or "-"),
-            Text(f"{row['scenario']}{version}"),
-            f"{row['seed']}" + (f"/{row['replication']}" if row["replication"] else ""),
-            Text(row["state"], style=COLOURS.get(row["state"], "")),
-            _progress(row),
-            f"{row['rate']:,.0f}" if row["rate"] else "-",
-            when(row["created_at"]),
-            _took(row),
-            Text(row["who"]),
-        )
-    return shown_table
-
-
-def _progress(row: dict[str, Any]) -> str:
-    if row["state"] == "queued":
-        return row["phase"]
-    phase = f", {row['phase']}" if row["state"] == "running" and row["phase"] != "running" else ""
-    return f"{100 * row['fraction']:.0f} %, {row['patients']:,} patients{phase}"
-
-
-def _took(row: dict[str, Any]) -> str:
-    end = row["ended_at"] or row["heartbeat"]
-    return duration((end - row["created_at"]).total_seconds())
-
-
-def _facts(row: dict[str, Any]) -> list[tuple[str, str]]:
-    version = "" if row["scenario_version"] is None else f"@{row['scenario_version']}"
-    facts = [
-        ("run", f"{row['id']}{'' if row['name'] is None else ', ' + row['name']}"),
-        ("state", row["state"]),
-        ("progress", _progress(row)),
-        ("scenario", f"{row['scenario']}{version} ({row['source']}), {row['hash'][:12]}"),
-        ("seed", f"{row['seed']}, replication {row['replication']}"),
-        ("settings", ", ".join(f"{key} {value}" for key, value in row["settings"].items())),
-        ("who", row["who"]),
-        ("output", row["output"]),
-        ("entered", when(row["created_at"])),
-        ("started", when(row["started_at"])),
-        *([("resumed", when(row["resumed_at"]))] if row["resumed_at"] else []),
-        ("ended" if row["ended_at"] else "heard of", when(row["ended_at"] or row["heartbeat"])),
-    ]
-    if row["cancelled_by"]:
-        facts.append(("cancelled by", row["cancelled_by"]))
-    if row["error"]:
-        facts.append(("error", row["error"]))
-    return facts
-
-
-def _is_under_way(row: dict[str, Any]) -> bool:
+def _is_unfinished(row: Row) -> bool:
     return row["state"] in ("queued", "running")
 
 
-def _there(row: dict[str, Any] | None, reference: str) -> dict[str, Any]:
+def _existing(row: Row | None, reference: str) -> Row:
+    """The row. Raises InputError if the run was removed after it had been found."""
     if row is None:
         raise InputError(f"run {shown(reference)} was removed")
     return row

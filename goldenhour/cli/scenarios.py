@@ -1,125 +1,199 @@
-"""`goldenhour scenarios`: list the built-in ones, print one to edit, check one's own."""
+"""`goldenhour scenarios`: list, show and check scenarios; add, compare and remove stored ones."""
 
-import json
-from collections.abc import Iterable, Sequence
-from math import fsum
-from typing import TYPE_CHECKING, Any
+import difflib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import msgspec
 
-import scenarios
+import scenarios as catalogue
+from actors.store import Content, check_name
+from engine.errors import InputError, shown
 from engine.scenario import (
-    STREAMS,
     WARFARE_TYPES,
-    Facility,
+    PreparedScenario,
     Scenario,
-    check,
     is_finite,
     parse,
-    resolve,
+    prepare,
     scenario_hash,
+    to_toml,
 )
-from goldenhour.cli import stored_scenarios
-from goldenhour.views import console as _console
-from goldenhour.views import facilities_table, links_table, network_as_json, policies, show_network
-from goldenhour.views import table as _table
+from goldenhour import scenario_files, views
+from goldenhour.cli import options
+from goldenhour.cli.groups import SuggestingGroup
+from goldenhour.cli.scenario_sources import load, prepare_source, stored_scenarios
+from goldenhour.database import current_database, user_and_machine, with_store
 
-if TYPE_CHECKING:
-    from engine.arrivals import ExpectedArrivals
-
-BAR_WIDTH = 40
 KINDS = ("reference", "finite care", "warfare type", "preset")
+"""Kinds of built-in scenarios, in the order of the list."""
+
 REFERENCES = ("standard", "coin", "falklands", "okinawa")
-MOST_BARS = 16
-"""More days than this are shown several to a bar."""
 
 
-def list_command(as_json: bool) -> None:
-    """Name, kind, casualties, days and description of each built-in scenario and of each stored one."""
-    rows = sorted(map(_overview, scenarios.builtin_names()), key=lambda row: KINDS.index(row["kind"]))
-    rows += map(_stored_overview, stored_scenarios.rows())
+@click.group(cls=SuggestingGroup)
+def scenarios() -> None:
+    """List, show and check scenarios; store your own."""
+
+
+@scenarios.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of a table.")
+def list_scenarios(as_json: bool) -> None:
+    """List the built-in scenarios and the stored ones."""
+    rows = sorted(map(_builtin_row, catalogue.builtin_names()), key=lambda row: KINDS.index(row["kind"]))
+    rows += map(_stored_row, stored_scenarios())
     if as_json:
-        _print_json(rows)
+        click.echo(views.format_json(rows))
         return
-    table = _table("name", "kind", "casualties", "days", "description", right=("casualties", "days"))
-    for row in rows:
-        total = row["casualties"]
-        version = f" @{row['version']}" if "version" in row else ""
-        table.add_row(
-            Text(row["name"]),
-            f"{row['kind']}{version}",
-            f"{total:,}" if total else "rates",
-            str(row["days"]),
-            Text(row["description"]),
-        )
-    _console().print(table)
+    views.console().print(views.scenarios_table(rows))
     click.echo(
-        "goldenhour run NAME simulates one; goldenhour scenarios show NAME > mine.toml makes it yours."
+        "`goldenhour run NAME` simulates one; `goldenhour scenarios show NAME > mine.toml` copies it for editing."
     )
 
 
-def show_command(source: str, as_json: bool = False) -> None:
-    """The scenario as commented TOML; a stored one as it was given."""
-    loaded = stored_scenarios.load(source)
-    text = stored_scenarios.text_of(loaded)
-    if as_json:
-        about = {
-            "name": loaded.row["name"] if loaded.row is not None else source,
-            "source": loaded.source,
-            "hash": scenario_hash(loaded.scenario),
-        }
-        if loaded.row is not None:
-            about |= _about(loaded.row) | {"parent": loaded.row["parent"]}
-        _print_json(about | {"text": text})
+@scenarios.command("show")
+@click.argument("scenario")
+@click.option("--network", is_flag=True, help="Print the evacuation network instead: tables and a diagram.")
+@click.option("--history", is_flag=True, help="Print all versions of a stored scenario instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+def show(scenario: str, network: bool, history: bool, as_json: bool) -> None:
+    """Print a scenario as a TOML file that you can edit.
+
+    SCENARIO is a built-in scenario, a .toml or .json file, or a stored scenario as NAME or NAME@VERSION.
+    """
+    if history:
+        _show_history(scenario, as_json)
+    elif network:
+        views.show_network(views.console(width=100), prepare_source(scenario).resolved)
     else:
-        click.echo(text, nl=False)
+        _show_text(scenario, as_json)
 
 
-def show_network_command(source: str) -> None:
-    """The scenario's network as tables and as a diagram; ScenarioError where it cannot be run."""
-    original = stored_scenarios.load(source).scenario
-    check(original)
-    show_network(_console(width=100), resolve(original), _table)
+@scenarios.command("check")
+@click.argument("scenario", metavar="FILE")
+@options.json_for_tables
+def check(scenario: str, as_json: bool) -> None:
+    """Check whether a scenario can be run.
 
+    If it can, its expected casualties and its network are shown. If not, the first error is, and the exit code is 2.
+    FILE is a .toml or .json file, a built-in scenario, or a stored one as NAME or NAME@VERSION.
+    """
+    prepared = prepare_source(scenario)
+    from engine.arrivals import expected_arrivals, plan_arrivals  # NumPy and Numba: only for a valid scenario
 
-def check_command(source: str, as_json: bool) -> None:
-    """What the scenario will do; ScenarioError where it cannot be run."""
-    original = stored_scenarios.load(source).scenario
-    notes = check(original)
-    scenario = resolve(original)
-    from engine.arrivals import (  # NumPy and Numba: only a scenario that can be run pays for them
-        expected_arrivals,
-        plan_arrivals,
-    )
-
-    expected = list(expected_arrivals(plan_arrivals(scenario)))
-    triage = _triage(scenario)
+    resolved = prepared.resolved
+    expected = list(expected_arrivals(plan_arrivals(resolved)))
+    triage = _battle_triage(resolved)
     if as_json:
-        _print_json(_as_json(scenario, notes, expected) | {"battle_triage": triage})
+        document = {
+            "name": resolved.name,
+            "scenario_hash": prepared.hash,
+            "days": resolved.days,
+            **views.expected_arrivals_json(expected),
+            "facilities": len(resolved.facilities),
+            "links": len(resolved.links),
+            "vehicles": sum(pool.number for pool in resolved.vehicles),
+            "finite": views.network_json(resolved),
+            "notes": prepared.notes,
+            "battle_triage": triage,
+        }
+        click.echo(views.format_json(document))
         return
-    console = _console()
-    _print_head(console, scenario, expected)
-    console.print(_fronts_table(expected))
-    console.print(_types_table(expected))
-    console.print(_days_table(scenario, expected))
+    console = views.console()
+    views.show_expected_arrivals(console, resolved, expected)
     if triage:
-        console.print(_triage_table(scenario, triage))
-    console.print(_facilities_table(scenario.facilities))
-    if is_finite(scenario):
-        console.print(facilities_table(scenario, _table))
-    console.print(links_table(scenario, _table))
-    for line in policies(scenario):
-        console.print(line, highlight=False, markup=False)
-    for note in notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
-    console.print(f"{source} can be run", highlight=False, markup=False)
+        console.print(views.triage_table(resolved, triage))
+    _show_care(console, prepared)
+    console.print(f"{scenario} can be run", highlight=False, markup=False)
 
 
-def _overview(name: str) -> dict[str, Any]:
-    scenario = parse(scenarios.builtin_bytes(name), "toml", name)
+@scenarios.command("add")
+@click.argument("file", metavar="FILE")
+@click.option("--name", help="Store it under this name. Default: the file's name without its ending.")
+@click.option(
+    "--parent",
+    type=click.IntRange(1, 2**31 - 1),
+    help="The version that FILE is an edit of. It must be the newest one.",
+)
+@click.option("--note", default="", help="One line that says what is different.")
+@options.as_json
+def add(file: str, name: str | None, parent: int | None, note: str, as_json: bool) -> None:
+    """Store a file as a new scenario, or as its next version.
+
+    FILE is a .toml or .json file that can be run.
+    """
+    path = Path(file)
+    name = path.stem if name is None else name
+    check_name(name)
+    if name in catalogue.builtin_names():
+        raise InputError(f"--name: {shown(name)} is the name of a built-in scenario; choose another name")
+    if scenario_files.is_file_name(name):
+        raise InputError(f"--name: got {shown(name)}; allowed: a name that does not end in .toml or .json")
+    data, fmt = scenario_files.read(path)
+    prepared = prepare(parse(data, fmt, path.name))
+    content = Content(text=data.decode(), format=fmt, hash=prepared.hash)
+    stored = with_store(lambda store: store.add_scenario(name, content, user_and_machine(), note, parent))
+    if as_json:
+        click.echo(views.format_json(stored))
+    elif stored["added"]:
+        click.echo(f"stored as {name}@{stored['version']}; `goldenhour run {name}` runs it")
+    else:
+        click.echo(f"not stored: {name}@{stored['version']} is the same")
+
+
+@scenarios.command("diff")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="[B]", required=False)
+@options.as_json
+def diff(first: str, second: str | None, as_json: bool) -> None:
+    """Show the differences between two scenarios.
+
+    A and B are each a file, or a scenario as NAME or NAME@VERSION. Without B, the version A is compared with its
+    parent, the version that it is an edit of.
+    """
+    new = load(first)
+    if second is None:
+        parent = new.row["parent"] if new.row is not None else None
+        if new.row is None or parent is None:
+            raise InputError(f"scenario {shown(first)} has no earlier version; name two scenarios")
+        names = (f"{new.row['name']}@{parent}", f"{new.row['name']}@{new.origin.version}")
+        old = load(names[0])
+    else:
+        names, old, new = (first, second), new, load(second)
+    if as_json:
+        changes = list(_changes("", msgspec.to_builtins(old.scenario), msgspec.to_builtins(new.scenario)))
+        click.echo(views.format_json({"from": names[0], "to": names[1], "changes": changes}))
+        return
+    before, after = (to_toml(each.scenario).splitlines(keepends=True) for each in (old, new))
+    text = "".join(difflib.unified_diff(before, after, *names))
+    if not text:
+        click.echo(f"{names[0]} and {names[1]} do not differ", err=True)
+    sys.stdout.write(text)
+
+
+@scenarios.command("rm")
+@click.argument("name")
+@options.as_json
+def remove(name: str, as_json: bool) -> None:
+    """Remove a stored scenario from the list.
+
+    Its versions stay in the database, because runs refer to them.
+    """
+    if name in catalogue.builtin_names():
+        raise InputError(f"{shown(name)} is a built-in scenario and cannot be removed")
+    if current_database().is_new or not with_store(lambda store: store.remove_scenario(name)):
+        raise _no_stored_scenario(name)
+    if as_json:
+        click.echo(views.format_json({"name": name, "removed": True}))
+    else:
+        click.echo(f"{name} removed from the list; its versions can still be used, for example {name}@1")
+
+
+def _builtin_row(name: str) -> dict[str, Any]:
+    scenario = parse(catalogue.builtin_bytes(name), "toml", name)
     if name in WARFARE_TYPES:
         kind = "warfare type"
     elif scenario.network is not None:
@@ -135,160 +209,90 @@ def _overview(name: str) -> dict[str, Any]:
     }
 
 
-def _stored_overview(row: dict[str, Any]) -> dict[str, Any]:
+def _stored_row(row: dict[str, Any]) -> dict[str, Any]:
     scenario: Scenario | None = row["scenario"]
     return {
         "name": row["name"],
         "kind": "stored",
         "casualties": scenario.casualties.total if scenario else None,
         "days": scenario.days if scenario else None,
-        "description": scenario.description if scenario else "(cannot be read by this version)",
-        **_about(row),
+        "description": scenario.description if scenario else "(this version cannot read it)",
+        **_version_facts(row),
     }
 
 
-def _about(row: dict[str, Any]) -> dict[str, Any]:
-    """Version, hash, author, time and note of a stored scenario."""
-    added = row["created_at"].isoformat()
-    return {key: row[key] for key in ("version", "hash", "author", "note")} | {"created_at": added}
+def _version_facts(row: dict[str, Any]) -> dict[str, Any]:
+    """Version, hash, author, note and time of a stored scenario."""
+    created = row["created_at"].isoformat()
+    return {key: row[key] for key in ("version", "hash", "author", "note")} | {"created_at": created}
 
 
-def _as_json(scenario: Scenario, notes: list[str], expected: Sequence["ExpectedArrivals"]) -> dict[str, Any]:
-    def grouped(*names: str) -> list[dict[str, Any]]:
-        sums = _sums(expected, names)
-        return [
-            dict(zip(names, key, strict=True)) | {"expected": round(value, 3)} for key, value in sums.items()
-        ]
-
-    return {
-        "name": scenario.name,
-        "scenario_hash": scenario_hash(scenario),
-        "days": scenario.days,
-        "expected": round(fsum(row.expected for row in expected), 3),
-        "by_day": grouped("day"),
-        "by_front": grouped("front", "stream"),
-        "by_type": grouped("type", "special", "stream"),
-        "facilities": len(scenario.facilities),
-        "links": len(scenario.links),
-        "vehicles": sum(pool.number for pool in scenario.vehicles),
-        "finite": network_as_json(scenario),
-        "notes": notes,
+def _show_text(source: str, as_json: bool) -> None:
+    """Print a scenario as a file. It is not checked: a faulty one can be shown in order to correct it."""
+    loaded = load(source)
+    if not as_json:
+        click.echo(loaded.text(), nl=False)
+        return
+    facts = {
+        "name": source if loaded.row is None else loaded.row["name"],
+        "source": loaded.origin.kind,
+        "hash": scenario_hash(loaded.scenario) if loaded.row is None else loaded.row["hash"],
     }
+    if loaded.row is not None:
+        facts |= _version_facts(loaded.row) | {"parent": loaded.row["parent"]}
+    click.echo(views.format_json(facts | {"text": loaded.text()}))
 
 
-def _sums(rows: Iterable["ExpectedArrivals"], names: Sequence[str]) -> dict[tuple[Any, ...], float]:
-    """Expected casualties by the fields `names`, in the order in which they come."""
-    parts: dict[tuple[Any, ...], list[float]] = {}
-    for row in rows:
-        parts.setdefault(tuple(getattr(row, name) for name in names), []).append(row.expected)
-    return {key: fsum(values) for key, values in parts.items()}
+def _show_history(name: str, as_json: bool) -> None:
+    """Print all versions of a stored scenario."""
+    rows = [] if current_database().is_new else with_store(lambda store: store.scenario_history(name))
+    if not rows:
+        raise _no_stored_scenario(name)
+    if as_json:
+        click.echo(views.format_json(rows))
+    else:
+        views.console().print(views.versions_table(rows))
 
 
-def _print_head(console: Console, scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> None:
-    total = fsum(row.expected for row in expected)
-    how = f"exactly {scenario.casualties.total:,}" if scenario.casualties.total else f"about {_number(total)}"
-    console.print(Text(scenario.name, style="bold"))
-    if scenario.description:
-        console.print(scenario.description, highlight=False, markup=False)
-    days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
-    console.print(f"{how} casualties in {days} from {scenario.start}, seed {scenario.seed}", highlight=False)
-
-
-def _fronts_table(expected: Sequence["ExpectedArrivals"]) -> Table:
-    streams = STREAMS
-    table = _table("front", *streams, "all", right=(*streams, "all"), title="Casualties to expect, by front")
-    sums = _sums(expected, ("front", "stream"))
-    fronts = list(dict.fromkeys(front for front, _ in sums))
-    for front in fronts:
-        values = [sums.get((front, stream), 0.0) for stream in streams]
-        table.add_row(Text(front), *map(_number, values), _number(fsum(values)))
-    if len(fronts) > 1:
-        values = [fsum(sums.get((front, stream), 0.0) for front in fronts) for stream in streams]
-        table.add_row("all", *map(_number, values), _number(fsum(values)), style="bold")
-    return table
-
-
-def _types_table(expected: Sequence["ExpectedArrivals"]) -> Table:
-    table = _table(
-        "warfare type", "battle", "of which events", right=("battle", "of which events"), title="By type"
+def _no_stored_scenario(name: str) -> InputError:
+    return InputError(
+        f"there is no stored scenario {shown(name)}; `goldenhour scenarios list` lists all scenarios"
     )
-    battle = [row for row in expected if row.stream == "battle"]
-    sums = _sums(battle, ("type",))
-    events = _sums((row for row in battle if row.special is not None), ("type",))
-    for key, value in sums.items():
-        table.add_row(key[0] or "(none)", _number(value), _number(events.get(key, 0.0)))
-    return table
 
 
-def _days_table(scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> Table:
-    table = _table("day", "casualties", "", right=("day", "casualties"), title="By day")
-    by_day = {key[0]: value for key, value in _sums(expected, ("day",)).items()}
-    step = -(-scenario.days // MOST_BARS)
-    bars = [(first, min(first + step - 1, scenario.days)) for first in range(1, scenario.days + 1, step)]
-    values = [fsum(by_day.get(day, 0.0) for day in range(first, last + 1)) for first, last in bars]
-    highest = max(values, default=0.0) or 1.0
-    for (first, last), value in zip(bars, values, strict=True):
-        label = str(first) if first == last else f"{first}-{last}"
-        width = round(BAR_WIDTH * value / highest)
-        table.add_row(label, _number(value), "█" * max(width, 1 if value > 0 else 0))
-    return table
+def _show_care(console: Any, prepared: PreparedScenario) -> None:
+    """Print facilities and links, what is limited, and the notes."""
+    scenario = prepared.resolved
+    console.print(views.capabilities_table(scenario))
+    if is_finite(scenario):
+        console.print(views.facilities_table(scenario))
+    console.print(views.links_table(scenario))
+    for line in views.policies(scenario):
+        console.print(line, highlight=False, markup=False)
+    for note in prepared.notes:
+        console.print(f"note: {note}", highlight=False, markup=False)
 
 
-def _triage(scenario: Scenario) -> dict[str, list[float]]:
-    """Shares of T1..T3 that the author's battle weights lead to, by warfare type; empty where there are none."""
+def _battle_triage(scenario: Scenario) -> dict[str, list[float]]:
+    """By warfare type: the shares of T1 to T3 that the author's weights for battle casualties reach.
+
+    Empty if the scenario has no such weights.
+    """
     if "battle" not in (scenario.triage or {}) or scenario.routing != "clock":
         return {}
     from engine.compile import battle_triage_report
-    from engine.numeric import is_cold
 
-    if is_cold():
-        click.echo("Preparing the kernel (its first use on a machine compiles it) ...", err=True)
+    views.warn_if_kernel_is_cold()
     return battle_triage_report(scenario)
 
 
-def _triage_table(scenario: Scenario, found: dict[str, list[float]]) -> Table:
-    wanted = (scenario.triage or {})["battle"]
-    table = _table(
-        "warfare type", "T1", "T2", "T3", right=("T1", "T2", "T3"), title="Triage of battle casualties"
-    )
-    table.add_row("asked for", *(f"{100 * wanted[category]:.0f} %" for category in ("T1", "T2", "T3")))
-    for name, shares in found.items():
-        table.add_row(f"comes out: {name}", *(f"{100 * share:.0f} %" for share in shares))
-    table.caption = (
-        "of those who arrive and are not back on duty within 72 h; the T1 share is matched within limits"
-    )
-    return table
-
-
-def _facilities_table(facilities: Sequence[Facility]) -> Table:
-    table = _table(
-        "facility", "role", "can do", "holds for", "serves", title="What they can do", right=("role",)
-    )
-    for facility in facilities:
-        abilities = [
-            name
-            for name, able in (
-                ("resuscitation", facility.dcr),
-                ("surgery", facility.dcs),
-                ("intensive care", facility.icu),
-                ("definitive surgery", facility.definitive),
-            )
-            if able
-        ]
-        days = "no limit" if facility.policy_days is None else f"{facility.policy_days:g} d"
-        table.add_row(
-            facility.id,
-            "CSU" if facility.role == 0 else str(facility.role),
-            ", ".join(abilities) or ("holding" if facility.role == 0 else "first treatment"),
-            days,
-            ", ".join(facility.fronts) or "all fronts",
-        )
-    return table
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:,.1f}"
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+def _changes(place: str, old: Any, new: Any) -> Iterator[dict[str, Any]]:
+    """Each setting that differs, with its place and its value before and after; None where it is not set."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _changes(f"{place}.{key}" if place else key, old.get(key), new.get(key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for number, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from _changes(f"{place}[{number}]", before, after)
+    elif old != new:
+        yield {"setting": place, "from": old, "to": new}

@@ -1,4 +1,4 @@
-"""`goldenhour submit`: `goldenhour run` as a job of a cluster, with the packages and the scenario sent along."""
+"""`goldenhour submit`: `goldenhour run` as a job of a Ray cluster. The packages and the scenario go with the job."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -17,93 +17,144 @@ import msgspec
 from actors.run import Url, divide_fronts
 from actors.store import check_name
 from engine.errors import InputError, Interrupted, RunError, shown
-from engine.scenario import Scenario, check, resolve, scenario_hash, to_toml, with_overrides
-from goldenhour.cli import run as run_command
-from goldenhour.cli import stored_scenarios
-from goldenhour.jobs import ENDED, MADE_KEY, OUTPUT_KEY, Jobs, chosen_address, package
+from engine.scenario import PreparedScenario, ScenarioOverrides, to_toml
+from goldenhour import jobs
+from goldenhour.cli import options
+from goldenhour.cli.run import RUN_VARIABLE, check_processes
+from goldenhour.cli.run import run as run_command
+from goldenhour.cli.scenario_sources import prepare_source
+
+if TYPE_CHECKING:
+    from goldenhour.jobs import JobsClient
 
 DEFAULT_OUTPUT = "~/goldenhour-runs"
-"""Folder on the cluster's head whose folders, named for the runs, hold what was not sent elsewhere."""
+"""Folder on the cluster's head. A run without --output writes to a folder in it, named after the run's id."""
 
-NOT_FOR_JOBS = ("address", "as_json")
+OPTIONS_NOT_FOR_JOBS = ("address", "as_json")
 
 SILENT_SECONDS = 60.0
-"""How long a job's log may be silent before its connection is made anew."""
+"""After this many seconds without text the connection to a job's log is opened anew."""
 
 LOST_SECONDS = 120.0
-"""How long the cluster may be out of reach before a job is no longer followed."""
+"""After this many seconds without an answer from the cluster the job is no longer followed."""
 
 CATCH_UP_SECONDS = 20.0
-"""How long the end of a job may take to be known after its log has ended."""
+"""How long after the end of its log a job may take to report its end."""
+
+POLL_SECONDS = 0.5
 
 
-def submit_command(
-    arguments: list[str], address: str | None, follow: bool, variables: tuple[str, ...]
+@click.command(
+    "submit",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
+    options_metavar="SCENARIO [OPTIONS OF RUN]",
+)
+@click.argument("arguments", metavar="", nargs=-1, type=click.UNPROCESSED)
+@options.dashboard_address
+@click.option("--no-follow", is_flag=True, help="Return after the start of the job; do not show its log.")
+@click.option(
+    "--env",
+    "variables",
+    metavar="NAME[=VALUE]",
+    multiple=True,
+    help="Set an environment variable for the job. Without =VALUE it gets the value it has here. The cluster's "
+    "dashboard shows it.",
+)
+def submit(
+    arguments: tuple[str, ...], address: str | None, no_follow: bool, variables: tuple[str, ...]
 ) -> int:
-    """Check, start the job, print its run's id, and follow it; the exit code is the run's."""
-    where = chosen_address(address)
-    words, parameters = _as_given(arguments)
-    original, changed = _checked(parameters)
+    """Run a scenario as a job of a Ray cluster.
+
+    SCENARIO and the options are those of `goldenhour run`, without --json; --address is the cluster's dashboard.
+
+    The run's id is printed first, then the job's log on stderr until the job ends. Ctrl-C ends the log, not the job.
+    Without --output the files stay on the cluster's head; `goldenhour fetch` copies them to this machine.
+    """
+    return _submit([*arguments], address, not no_follow, variables)
+
+
+def _submit(arguments: list[str], address: str | None, follow: bool, variables: tuple[str, ...]) -> int:
+    """Check the input, start the job, and follow it. Returns the exit code of the run."""
+    dashboard = jobs.dashboard_url(address)
+    words, parameters = _parse_run_arguments(arguments)
+    prepared = _prepare(parameters)
     run = str(uuid.uuid4())
-    output = _output(parameters["output"], run)
-    file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', original.name).strip('-') or 'scenario'}.toml"
+    output = _job_output(parameters["output"], run)
+    file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', prepared.written.name).strip('-') or 'scenario'}.toml"
     command = ["python", "-m", "goldenhour", "run", f"./{file}", *words, "--output", output]
-    environment = _environment(variables) | {run_command.RUN_VARIABLE: run}
-    text = to_toml(original).encode()
-    made = scenario_hash(changed), changed.seed, parameters["replication"]
-    metadata = {OUTPUT_KEY: output, MADE_KEY: json.dumps(made)}
-    with package({file: text}) as folder:
-        cluster = Jobs(where)
+    environment = _environment(variables) | {RUN_VARIABLE: run}
+    identity = prepared.hash, prepared.original.seed, parameters["replication"]
+    metadata = {jobs.OUTPUT_KEY: output, jobs.IDENTITY_KEY: json.dumps(identity)}
+    with jobs.job_folder({file: to_toml(prepared.written).encode()}) as folder:
+        client = jobs.JobsClient(dashboard)
         try:
-            cluster.submit(run, " ".join(map(shlex.quote, command)), folder, environment, metadata)
+            client.submit(run, shlex.join(command), folder, environment, metadata)
         except (RunError, KeyboardInterrupt) as error:
             kind = Interrupted if isinstance(error, KeyboardInterrupt) else RunError
-            raise kind(f"{str(error) or 'stopped'}; {_perhaps(run, where)}") from None
+            raise kind(f"{str(error) or 'stopped'}; {_perhaps_started(run, dashboard)}") from None
     click.echo(run)
     if not follow:
         return 0
     sys.stdout.flush()
     try:
-        return asyncio.run(_follow(cluster, run))
+        return asyncio.run(_follow(client, run))
     except KeyboardInterrupt:
-        raise Interrupted(_without_us(run, where)) from None
+        raise Interrupted(_no_longer_followed(run, dashboard)) from None
 
 
-async def _follow(cluster: Jobs, run: str) -> int:
-    """Print the job's log on stderr until it ends; taken up again where the connection is lost."""
-    seen = 0
-    lost: float | None = None
+async def _follow(client: "JobsClient", run: str) -> int:
+    """Print the job's log on stderr until the job ends, and return its exit code.
+
+    A lost connection is opened again. The log then starts anew; what was printed before is skipped.
+    """
+    printed = 0
+    lost_since: float | None = None
     while True:
-        told = 0
-        tries = int(CATCH_UP_SECONDS / 0.5)
-        log = cluster.following(run)
+        received = 0
+        polls = int(CATCH_UP_SECONDS / POLL_SECONDS)
+        log = client.log(run)
         try:
             while True:
                 async with asyncio.timeout(SILENT_SECONDS):
                     text = await anext(log, None)
                 if text is None:
                     break
-                new = text[max(0, seen - told) :]
-                told += len(text)
-                seen = max(seen, told)
+                new = text[max(0, printed - received) :]
+                received += len(text)
+                printed = max(printed, received)
                 click.echo(new, nl=False, err=True)
         except RunError:
             await asyncio.sleep(1)
-        except TimeoutError:  # it has nothing to say, or the connection is dead without anybody knowing
-            tries = 1
+        except TimeoutError:  # the job prints nothing, or the connection was lost without an error
+            polls = 1
         try:
-            status = await _ended(cluster, run, tries)
-            if status is not None:
-                info = cluster.info(run)
-                break
-            lost = None
+            info = await _info_at_end(client, run, polls)
+            lost_since = None
         except RunError as error:
-            lost = lost or time.monotonic()
-            if time.monotonic() - lost > LOST_SECONDS:
-                raise RunError(f"{error}\n{_without_us(run, cluster.address)}") from error
+            info = None
+            lost_since = lost_since or time.monotonic()
+            if time.monotonic() - lost_since > LOST_SECONDS:
+                raise RunError(f"{error}\n{_no_longer_followed(run, client.address)}") from error
             await asyncio.sleep(5)
+        if info is not None:
+            return _exit_code(run, info, client.address)
+
+
+async def _info_at_end(client: "JobsClient", run: str, polls: int) -> Any:
+    """What the cluster knows of an ended job; None if it has not ended after `polls` queries. Raises RunError."""
+    for _ in range(polls):
+        info = client.info(run)
+        if jobs.status_of(info) in jobs.ENDED:
+            return info
+        await asyncio.sleep(POLL_SECONDS)
+    return None
+
+
+def _exit_code(run: str, info: Any, address: str) -> int:
+    """The exit code of an ended job. Raises RunError if it did not end by itself."""
+    status = jobs.status_of(info)
     if status == "SUCCEEDED":
-        click.echo(f"run {run} is finished: `{_fetching(run, cluster.address)}` brings its output", err=True)
+        click.echo(f"run {run} is finished: `{_fetch_command(run, address)}` copies its output", err=True)
         return 0
     if status == "STOPPED":
         raise RunError(f"run {run} was stopped")
@@ -114,94 +165,80 @@ async def _follow(cluster: Jobs, run: str) -> int:
     raise RunError(f"run {run} failed: {' '.join((info.message or 'no message').split())[:500]}")
 
 
-async def _ended(cluster: Jobs, run: str, tries: int) -> str | None:
-    """How the job ended; None where it goes on after so many looks."""
-    for _ in range(tries):
-        status = str(getattr(cluster.info(run).status, "value", cluster.info(run).status))
-        if status in ENDED:
-            return status
-        await asyncio.sleep(0.5)
-    return None
-
-
-def _perhaps(run: str, address: str) -> str:
+def _perhaps_started(run: str, address: str) -> str:
     return (
-        f"run {run} may have been started all the same: `ray job status {run} --address {address}` tells, "
-        f"`ray job stop {run} --address {address}` ends it"
+        f"run {run} may have been started nevertheless: `ray job status {run} --address {address}` shows it, "
+        f"`ray job stop {run} --address {address}` stops it"
     )
 
 
-def _without_us(run: str, address: str) -> str:
+def _no_longer_followed(run: str, address: str) -> str:
     return (
-        f"no longer followed; run {run} goes on. `ray job logs --follow {run}` follows it again, "
-        f"`ray job stop {run}` ends it, `{_fetching(run, address)}` brings its output"
+        f"the log is no longer shown, but run {run} continues. `ray job logs --follow {run}` shows the log again, "
+        f"`ray job stop {run}` stops the run, `{_fetch_command(run, address)}` copies its output"
     )
 
 
-def _fetching(run: str, address: str) -> str:
+def _fetch_command(run: str, address: str) -> str:
     return f"goldenhour fetch {run} -o DIR --address {address}"
 
 
-def _as_given(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """The options of `goldenhour run` as they are to be given to the job, without scenario and output; their values."""
-    from goldenhour.cli.main import run as command
+def _parse_run_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Parse the arguments of `goldenhour run`.
 
-    with command.make_context("goldenhour submit", list(arguments)) as context:
+    Returns
+    -------
+    words
+        The options as they were given, without scenario and output, for the job's command.
+    parameters
+        The values of all parameters.
+    """
+    with run_command.make_context("goldenhour submit", list(arguments)) as context:
         parameters = dict(context.params)
-        raw, _, _ = command.make_parser(context).parse_args(list(arguments))
+        raw, _, _ = run_command.make_parser(context).parse_args(list(arguments))
     words = []
-    for option in command.params:
+    for option in run_command.params:
         value = raw.get(option.name or "")
         if option.name in ("scenario", "output") or value is None or not isinstance(option, click.Option):
             continue
-        if option.name in NOT_FOR_JOBS:
+        if option.name in OPTIONS_NOT_FOR_JOBS:
             raise InputError(f"{option.opts[-1]} is not for `goldenhour submit`")
         words += [option.opts[-1]] if option.is_flag else [option.opts[-1], str(value)]
     return words, parameters
 
 
-def _checked(parameters: dict[str, Any]) -> tuple[Scenario, Scenario]:
-    """The scenario as written and as the options change it, once all that is wrong with them has been said."""
-    written = stored_scenarios.load(parameters["scenario"]).scenario
-    changed = with_overrides(
-        written, seed=parameters["seed"], total=parameters["patients"], days=parameters["days"]
-    )
+def _prepare(parameters: dict[str, Any]) -> PreparedScenario:
+    """Prepare the scenario, and check the options that the job would refuse. Raises InputError or ScenarioError."""
     if parameters.get("name"):
         check_name(parameters["name"])
-    check(changed)
-    resolved = resolve(changed)
-    if parameters["workers"] == 0 and parameters["writers"] > 1:
-        raise InputError("--writers and --workers 0 exclude each other: without workers one process writes")
-    if parameters["workers"] == 0 and parameters["simulators"] > 1:
-        raise InputError(
-            "--simulators and --workers 0 exclude each other: without workers one process simulates"
-        )
-    divide_fronts(msgspec.json.encode(resolved), parameters["simulators"])
-    return written, changed
+    overrides = ScenarioOverrides(parameters["seed"], parameters["patients"], parameters["days"])
+    prepared = prepare_source(parameters["scenario"], overrides)
+    check_processes(parameters["workers"], parameters["writers"], parameters["simulators"])
+    divide_fronts(msgspec.json.encode(prepared.resolved), parameters["simulators"])
+    return prepared
 
 
-def _output(given: Path | Url | None, run: str) -> str:
-    """Where the job writes: a place that outlives its folder on the cluster."""
+def _job_output(given: Path | Url | None, run: str) -> str:
+    """Where the job writes. A job's own folder on the cluster is deleted after it, so another one is needed."""
     if given is None:
         return f"{DEFAULT_OUTPUT}/{run}"
     text = str(given)
     if isinstance(given, Path) and not text.startswith(("/", "~")):
         raise InputError(
             f"--output: got {shown(text)}; allowed: a full path on the cluster, such as a folder that all nodes share, "
-            "or a URL: the job's own folder goes with it"
+            "or a URL. A relative path is in the job's own folder, which is deleted after the job"
         )
     return text
 
 
 def _environment(variables: tuple[str, ...]) -> dict[str, str]:
+    """The variables of --env, by name. Raises InputError."""
     found = {}
     for text in variables:
         name, equals, value = text.partition("=")
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or (not equals and name not in os.environ):
             raise InputError(f"--env: got {shown(text)}; allowed: NAME=VALUE, or NAME of a variable set here")
-        if name == run_command.RUN_VARIABLE:
-            raise InputError(
-                f"--env: got {shown(text)}; the run's id is given to it by `goldenhour submit` itself"
-            )
+        if name == RUN_VARIABLE:
+            raise InputError(f"--env: got {shown(text)}; `goldenhour submit` sets this variable itself")
         found[name] = value if equals else os.environ[name]
     return found

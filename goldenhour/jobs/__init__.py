@@ -1,38 +1,48 @@
-"""Runs as jobs of a cluster: submission, and fetching what they wrote."""
+"""Runs as jobs of a Ray cluster: starting them, and reading their output from wherever it is."""
 
 from typing import TYPE_CHECKING
 
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from goldenhour.jobs.client import ENDED, MADE_KEY, OUTPUT_KEY, Jobs, chosen_address, package
-    from goldenhour.jobs.output_locations import FoundOutput, find_output
+    from goldenhour.jobs.client import (
+        ENDED,
+        IDENTITY_KEY,
+        OUTPUT_KEY,
+        JobsClient,
+        dashboard_url,
+        status_of,
+    )
+    from goldenhour.jobs.output_locations import LocatedOutput, locate_output
+    from goldenhour.jobs.package import job_folder
 
 __getattr__ = lazy_attributes(
     __name__,
     {
         "client": (
             "ENDED",
-            "Jobs",
-            "MADE_KEY",
+            "IDENTITY_KEY",
+            "JobsClient",
             "OUTPUT_KEY",
-            "chosen_address",
-            "package",
+            "dashboard_url",
+            "status_of",
         ),
         "output_locations": (
-            "FoundOutput",
-            "find_output",
+            "LocatedOutput",
+            "locate_output",
         ),
+        "package": ("job_folder",),
     },
 )
 
 __all__ = [
     "ENDED",
-    "MADE_KEY",
+    "IDENTITY_KEY",
     "OUTPUT_KEY",
-    "FoundOutput",
-    "Jobs",
-    "chosen_address",
-    "find_output",
-    "package",
+    "JobsClient",
+    "LocatedOutput",
+    "dashboard_url",
+    "job_folder",
+    "locate_output",
+    "status_of",
 ]

@@ -1,40 +1,44 @@
-"""Jobs of a Ray cluster, reached through its dashboard's address: the client, and what goes wrong with it in words."""
+"""The client of a cluster's jobs. It reaches them through the dashboard, and its errors are goldenhour's own."""
 
 import contextlib
 import importlib
 import logging
 import os
 import re
-import shutil
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from actors.cluster import PACKAGE_ROOT, PACKAGES
 from engine.errors import InputError, RunError, shown
 
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"
-"""Ray's own variable for the address of the jobs."""
+"""Ray's own environment variable for the dashboard's URL."""
 
 CONNECT_SECONDS = 5.0
+"""Limit for the first connection to the dashboard."""
+
 REQUEST_SECONDS = 60.0
+"""Limit for each request."""
 
 OUTPUT_KEY = "goldenhour_output"
-"""Key of a job's metadata that holds where its output goes."""
+"""Key of a job's metadata: the folder or URL of its output."""
 
-MADE_KEY = "goldenhour_run"
-"""Key of a job's metadata that tells its run: scenario's hash, seed and replication, as JSON."""
+IDENTITY_KEY = "goldenhour_run"
+"""Key of a job's metadata: the scenario's hash, the seed and the replication of its run, as JSON."""
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
+"""The statuses of a job that has ended."""
 
-TOKEN_HINT = "set RAY_AUTH_MODE=token, with the cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
+TOKEN_HINT = "set RAY_AUTH_MODE=token and put the cluster's token into ~/.ray/auth_token or RAY_AUTH_TOKEN"
 
 
-def chosen_address(address: str | None) -> str:
-    """The address asked for, or that of the environment. InputError without one, and for what cannot be one."""
+def dashboard_url(address: str | None) -> str:
+    """The URL of the dashboard: `address`, else that of the environment.
+
+    Raises InputError if there is none, or if it is not an http(s) URL with a port.
+    """
     text = address or os.environ.get(ADDRESS_VARIABLE) or ""
     parts = urlsplit(text)
     try:
@@ -43,15 +47,23 @@ def chosen_address(address: str | None) -> str:
         usable = False
     if not usable:
         raise InputError(
-            f"--address: got {shown(text)}; allowed: http://HOST:8265, the address of the cluster's dashboard"
+            f"--address: got {shown(text)}; allowed: http://HOST:8265, the URL of the cluster's dashboard"
             if text
-            else f"--address http://HOST:8265, or {ADDRESS_VARIABLE} in the environment, must say where the cluster is"
+            else f"no cluster is named; give --address http://HOST:8265, its dashboard's URL, or set {ADDRESS_VARIABLE}"
         )
     return text.rstrip("/")
 
 
-class Jobs:
-    """The jobs of the cluster at `address`. InputError where it cannot be reached, RunError where it fails later."""
+def status_of(info: Any) -> str:
+    """The status of a job from what `JobsClient.info` returns: PENDING, RUNNING or one of `ENDED`."""
+    return str(getattr(info.status, "value", info.status))
+
+
+class JobsClient:
+    """The jobs of the cluster whose dashboard is at `address`.
+
+    The constructor raises InputError if the cluster cannot be reached, and the methods RunError if a request fails.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -60,17 +72,31 @@ class Jobs:
             socket.create_connection((parts.hostname or "", parts.port or 0), CONNECT_SECONDS).close()
         except (OSError, OverflowError) as error:
             raise InputError(
-                f"no cluster answers at {address}: {error}; its dashboard listens on port 8265 of the head by "
-                "default, on the loopback interface only unless `ray start` was told --dashboard-host"
+                f"no cluster answers at {address}: {error}; by default the dashboard listens on port 8265 of the head, "
+                "and only on its loopback interface unless `ray start` was given --dashboard-host"
             ) from error
-        with self._told(InputError):
+        with self._translated_errors(InputError):
             self._client: Any = _client(address)
 
     def submit(
         self, run: str, entrypoint: str, folder: Path, variables: dict[str, str], metadata: dict[str, str]
     ) -> None:
-        """Start a job whose id is `run`, in a copy of `folder`."""
-        with self._told():
+        """Start a job.
+
+        Parameters
+        ----------
+        run
+            Id of the job: that of its run.
+        entrypoint
+            The command, for a shell.
+        folder
+            The cluster gets a copy of this folder, in which the command is run.
+        variables
+            Environment variables, by name.
+        metadata
+            Texts that the cluster stores with the job, by key.
+        """
+        with self._translated_errors():
             self._client.submit_job(
                 entrypoint=entrypoint,
                 submission_id=run,
@@ -78,9 +104,9 @@ class Jobs:
                 metadata=metadata,
             )
 
-    def known(self, job: str) -> Any:
-        """What the cluster knows of a job: status, message, metadata, driver_exit_code. None for one it has not."""
-        with self._told():
+    def find(self, job: str) -> Any:
+        """What the cluster knows of a job: status, message, metadata, driver_exit_code. None for an unknown job."""
+        with self._translated_errors():
             try:
                 return self._client.get_job_info(job)
             except RuntimeError as error:
@@ -89,25 +115,25 @@ class Jobs:
                 raise
 
     def info(self, job: str) -> Any:
-        """The same of a job that was started; RunError where the cluster has forgotten it."""
-        found = self.known(job)
+        """What the cluster knows of a job that exists. Raises RunError if it no longer does."""
+        found = self.find(job)
         if found is None:
             raise RunError(f"the cluster at {self.address} has no run or job {shown(job)} any more")
         return found
 
     def stop(self, job: str) -> None:
-        """Have a job ended."""
-        with self._told():
+        """Ask the cluster to stop a job."""
+        with self._translated_errors():
             self._client.stop_job(job)
 
-    async def following(self, job: str) -> AsyncIterator[str]:
-        """What a job prints, from its beginning until it ends."""
-        with self._told():
+    async def log(self, job: str) -> AsyncIterator[str]:
+        """The text that a job prints, from its start to its end, in pieces."""
+        with self._translated_errors():
             async for text in self._client.tail_job_logs(job):
                 yield text
 
     @contextlib.contextmanager
-    def _told(self, kind: type[InputError] | type[RunError] = RunError) -> Iterator[None]:
+    def _translated_errors(self, kind: type[InputError] | type[RunError] = RunError) -> Iterator[None]:
         try:
             yield
         except (InputError, RunError):
@@ -116,14 +142,14 @@ class Jobs:
             text = str(error)
             if type(error).__name__ == "AuthenticationError" or re.search(r"status code 40[13]\b", text):
                 raise InputError(
-                    f"the cluster at {self.address} asks for its token (HTTP 401): {TOKEN_HINT}"
+                    f"the cluster at {self.address} requires its token (HTTP 401): {TOKEN_HINT}"
                 ) from error
             line = next(iter(text.strip().splitlines()), type(error).__name__)
             raise kind(f"the cluster at {self.address}: {line}") from error
 
 
 def _client(address: str) -> Any:
-    """Ray's client, whose requests have a time-out."""
+    """Ray's own client, with a timeout for every request. Raises InputError if Ray lacks it."""
     try:
         sdk: Any = importlib.import_module("ray.dashboard.modules.job.sdk")
         importlib.import_module("aiohttp")
@@ -131,7 +157,7 @@ def _client(address: str) -> Any:
             raise ImportError
     except ImportError:
         raise InputError(
-            "the jobs of a cluster need more of Ray than is installed here: pip install 'goldenhour[cluster]'"
+            "jobs of a cluster need parts of Ray that are not installed: pip install 'goldenhour[cluster]'"
         ) from None
 
     for name in (sdk.__name__, "ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
@@ -142,19 +168,3 @@ def _client(address: str) -> Any:
             return super()._do_request(*arguments, **{"timeout": REQUEST_SECONDS, **options})
 
     return Client(address)
-
-
-@contextlib.contextmanager
-def package(files: dict[str, bytes] | None = None) -> Iterator[Path]:
-    """A folder that holds goldenhour and `files`: what a node with only the dependencies needs to run it."""
-    with tempfile.TemporaryDirectory(prefix="goldenhour-job-") as name:
-        folder = Path(name)
-        for each in PACKAGES:
-            shutil.copytree(
-                PACKAGE_ROOT / each,
-                folder / each,
-                ignore=shutil.ignore_patterns("__pycache__", "*.py[co]", ".*"),
-            )
-        for path, data in (files or {}).items():
-            (folder / path).write_bytes(data)
-        yield folder

@@ -1,56 +1,98 @@
-"""What is shown on the terminal: summaries, progress, networks and tables."""
+"""What the commands show on the terminal: tables, the network, the progress of a run, and values as text."""
 
 from typing import TYPE_CHECKING
 
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from goldenhour.views.arrivals import expected_arrivals_json, show_expected_arrivals, triage_table
+    from goldenhour.views.cache import backend_table, cluster_cache_table
+    from goldenhour.views.formatting import format_duration, format_json, format_time
     from goldenhour.views.network import (
+        capabilities_table,
         facilities_table,
         links_table,
-        network_as_json,
+        network_json,
         policies,
         show_network,
     )
-    from goldenhour.views.progress import display, duration
+    from goldenhour.views.progress import progress_view, status, warn_if_kernel_is_cold
+    from goldenhour.views.runs import RunsView, runs_table, show_run
+    from goldenhour.views.scenarios import scenarios_table, versions_table
     from goldenhour.views.summary import show_summary, summary_tables
-    from goldenhour.views.tables import console, table
+    from goldenhour.views.tables import console
 
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "arrivals": (
+            "expected_arrivals_json",
+            "show_expected_arrivals",
+            "triage_table",
+        ),
+        "cache": (
+            "backend_table",
+            "cluster_cache_table",
+        ),
+        "formatting": (
+            "format_duration",
+            "format_json",
+            "format_time",
+        ),
         "network": (
+            "capabilities_table",
             "facilities_table",
             "links_table",
-            "network_as_json",
+            "network_json",
             "policies",
             "show_network",
         ),
         "progress": (
-            "display",
-            "duration",
+            "progress_view",
+            "status",
+            "warn_if_kernel_is_cold",
+        ),
+        "runs": (
+            "RunsView",
+            "runs_table",
+            "show_run",
+        ),
+        "scenarios": (
+            "scenarios_table",
+            "versions_table",
         ),
         "summary": (
             "show_summary",
             "summary_tables",
         ),
-        "tables": (
-            "console",
-            "table",
-        ),
+        "tables": ("console",),
     },
 )
 
 __all__ = [
+    "RunsView",
+    "backend_table",
+    "capabilities_table",
+    "cluster_cache_table",
     "console",
-    "display",
-    "duration",
+    "expected_arrivals_json",
     "facilities_table",
+    "format_duration",
+    "format_json",
+    "format_time",
     "links_table",
-    "network_as_json",
+    "network_json",
     "policies",
+    "progress_view",
+    "runs_table",
+    "scenarios_table",
+    "show_expected_arrivals",
     "show_network",
+    "show_run",
     "show_summary",
+    "status",
     "summary_tables",
-    "table",
+    "triage_table",
+    "versions_table",
+    "warn_if_kernel_is_cold",
 ]

@@ -1,6 +1,6 @@
-"""The evacuation network of a scenario as tables and as a diagram, for `scenarios show --network` and `check`."""
+"""The evacuation network of a scenario as tables, as a diagram and as JSON, for `scenarios show` and `check`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from engine.codes import RESOURCES
 from engine.scenario import (
     CATEGORIES,
     POI,
@@ -24,31 +25,32 @@ from engine.scenario import (
     one_way_minutes,
     used_vehicle_pools,
 )
+from goldenhour.views.formatting import plural
+from goldenhour.views.tables import table
 
 NO_LIMIT = "-"
-RESOURCES = (
-    ("triage_teams", "triage", "triage teams"),
-    ("treatment_bays", "bays", "bays"),
-    ("operating_tables", "tables", "tables"),
-    ("surgical_teams", "teams", "surgical teams"),
-    ("icu_beds", "ICU", "ICU beds"),
-    ("ward_beds", "ward", "ward beds"),
-)
-"""Field of a facility, head of its column, and its name in a sentence."""
 
-Maker = Callable[..., Table]
+COLUMN_HEADS = {
+    "triage_teams": "triage",
+    "treatment_bays": "bays",
+    "operating_tables": "tables",
+    "surgical_teams": "teams",
+    "icu_beds": "ICU",
+    "ward_beds": "ward",
+}
+"""By limiting field of a facility: the head of its column, which also names it in short."""
+
+LABELS = {info.field: info.label for info in RESOURCES} | {"surgical_teams": "surgical teams"}
+"""By limiting field of a facility: its name in a sentence."""
 
 
-def show_network(console: Console, s: Scenario, table: Maker) -> None:
-    """Facilities, links and vehicles of a resolved scenario as tables, then the ways of every front as a tree.
-
-    `table` makes an empty table of given columns.
-    """
+def show_network(console: Console, s: Scenario) -> None:
+    """Print facilities, links and vehicles of a resolved scenario as tables, and the routes of each front as a tree."""
     console.print(Text(s.name, style="bold"))
-    console.print(facilities_table(s, table))
-    console.print(links_table(s, table))
+    console.print(facilities_table(s))
+    console.print(links_table(s))
     if s.vehicles:
-        console.print(_vehicles_table(s, table))
+        console.print(_vehicles_table(s))
     for line in policies(s):
         console.print(line, highlight=False, markup=False)
     for front in s.fronts:
@@ -56,23 +58,27 @@ def show_network(console: Console, s: Scenario, table: Maker) -> None:
         console.print(_diagram(s, front.name))
 
 
-def facilities_table(s: Scenario, table: Maker) -> Table:
+def facilities_table(s: Scenario) -> Table:
     """The facilities with their resources."""
-    heads = [head for _, head, _ in RESOURCES]
+    heads = list(COLUMN_HEADS.values())
     right = ("role", *heads, "places")
-    shown = table("facility", "role", *heads, "places", "besides", right=right, title="Facilities")
+    shown = table("facility", "role", *heads, "places", "also", right=right, title="Facilities")
     for f in s.facilities:
         room = facility_places(f)
         shown.add_row(
             Text(f.id),
-            "CSU" if f.role == 0 else str(f.role),
-            *(_resource(f, name) for name, _, _ in RESOURCES),
+            _role(f),
+            *(_resource(f, name) for name in COLUMN_HEADS),
             NO_LIMIT if room is None or f.role == 4 else f"{room:,}",
-            Text("; ".join(_besides(f))),
+            Text("; ".join(_also_limited(f))),
         )
-    shown.caption = f"{NO_LIMIT}: no limit; places: patients inside and on their way"
+    shown.caption = f"{NO_LIMIT}: no limit; places: patients inside or on the way"
     shown.caption_justify = "left"
     return shown
+
+
+def _role(f: Facility) -> str:
+    return "CSU" if f.role == 0 else str(f.role)
 
 
 def _resource(f: Facility, name: str) -> str:
@@ -82,13 +88,15 @@ def _resource(f: Facility, name: str) -> str:
     return NO_LIMIT if count is None else f"{count:,}"
 
 
-def _besides(f: Facility) -> Iterator[str]:
-    """What else a facility has: staff by the hour, surge, blood."""
+def _also_limited(f: Facility) -> Iterator[str]:
+    """What else is limited at a facility: teams by the hour, surge, blood."""
     for shift in f.shifts:
-        yield f"{_plural(shift.surgical_teams, 'team')} {shift.from_hour:g}-{shift.to_hour:g} h"
+        yield f"{plural(shift.surgical_teams, 'team')} {shift.from_hour:g}-{shift.to_hour:g} h"
     if f.surge is not None:
         added = [
-            f"{getattr(f.surge, name):,} {head}" for name, head, _ in RESOURCES if getattr(f.surge, name, 0)
+            f"{getattr(f.surge, name):,} {head}"
+            for name, head in COLUMN_HEADS.items()
+            if getattr(f.surge, name, 0)
         ]
         yield f"surge +{', '.join(added) or 'nothing'} at {100 * f.surge.trigger:.0f} %"
     if f.blood_units is not None:
@@ -98,43 +106,69 @@ def _besides(f: Facility) -> Iterator[str]:
         yield f.nation
 
 
-def links_table(s: Scenario, table: Maker) -> Table:
-    """The links with mean times, who may go, and by what."""
+def capabilities_table(s: Scenario) -> Table:
+    """What each facility can do, how long it holds patients, and the fronts it serves."""
+    shown = table("facility", "role", "can do", "holds for", "serves", title="Capabilities", right=("role",))
+    for f in s.facilities:
+        abilities = [
+            name
+            for name, able in (
+                ("resuscitation", f.dcr),
+                ("surgery", f.dcs),
+                ("intensive care", f.icu),
+                ("definitive surgery", f.definitive),
+            )
+            if able
+        ]
+        shown.add_row(
+            f.id,
+            _role(f),
+            ", ".join(abilities) or ("holding" if f.role == 0 else "first treatment"),
+            "no limit" if f.policy_days is None else f"{f.policy_days:g} d",
+            ", ".join(f.fronts) or "all fronts",
+        )
+    return shown
+
+
+def links_table(s: Scenario) -> Table:
+    """The links: mean time, the categories that may use each, its vehicle and its fronts."""
     shown = table("from", "to", "mean", "who", "vehicle", "fronts", right=("mean",), title="Links")
     for link in s.links:
         shown.add_row(
             Text(link.origin),
             Text(link.destination),
             f"{_mean(s, link):,.0f} min",
-            _who(link),
-            Text(_by(link)),
+            _eligible(link),
+            Text(_transport(link)),
             Text("all" if len(link.fronts) == len(s.fronts) else ", ".join(link.fronts)),
         )
     pools = {v.id for v in s.vehicles}
     if any(link.vehicle in pools for link in s.links):
-        shown.caption = "mean: with vehicles of a limited number one way, else from the decision to the door"
+        shown.caption = (
+            "mean: one way if the number of vehicles is limited, else from the decision to the arrival"
+        )
         shown.caption_justify = "left"
     return shown
 
 
 def _mean(s: Scenario, link: Link) -> float:
-    """Mean minutes of a link: of one way where the vehicles are limited."""
+    """Mean minutes of a link: one way if its vehicles are limited, else from the decision to the arrival."""
     pools = {v.id for v in s.vehicles}
     minutes = one_way_minutes if link.vehicle in pools else link_minutes
     return mean_of(minutes(link, s.vehicles))
 
 
-def _who(link: Link) -> str:
+def _eligible(link: Link) -> str:
     return " ".join(c for c in CATEGORIES if c in link.categories) if link.categories else "all"
 
 
-def _by(link: Link) -> str:
+def _transport(link: Link) -> str:
     batch = link.batch
     grouped = f", {batch.minimum} at a time or {batch.wait_minutes:g} min" if batch else ""
     return f"{link.vehicle or NO_LIMIT}{grouped}"
 
 
-def _vehicles_table(s: Scenario, table: Maker) -> Table:
+def _vehicles_table(s: Scenario) -> Table:
     shown = table(
         "vehicles",
         "kind",
@@ -142,7 +176,7 @@ def _vehicles_table(s: Scenario, table: Maker) -> Table:
         "litters",
         "seats",
         "delay",
-        "besides",
+        "also",
         right=("number", "litters", "seats", "delay"),
         title="Vehicles",
     )
@@ -155,13 +189,13 @@ def _vehicles_table(s: Scenario, table: Maker) -> Table:
             str(v.litters),
             str(v.seats),
             NO_LIMIT if v.dispatch_minutes is None else f"{v.dispatch_minutes:g} min",
-            Text("; ".join(_habits(v))),
+            Text("; ".join(_operation(v))),
         )
     return shown
 
 
-def _habits(v: Vehicle) -> Iterator[str]:
-    """When and how a pool moves."""
+def _operation(v: Vehicle) -> Iterator[str]:
+    """When a vehicle pool moves, and what keeps it from moving."""
     if v.lift is not None:
         yield f"every {v.lift.interval_hours:g} h from hour {v.lift.first_hour:g}"
         if v.lift.cancellation:
@@ -177,31 +211,32 @@ def _habits(v: Vehicle) -> Iterator[str]:
 
 
 def policies(s: Scenario) -> list[str]:
-    """What is finite, and by which rules it is shared, in sentences."""
+    """What is limited, and the rules by which it is shared, in sentences."""
     if not is_finite(s):
         return ["Nothing is limited: nobody waits for a place, a bed, a team or a vehicle."]
     finite = [f for f in s.facilities if limiting_settings(f)]
-    names = [word for name, _, word in RESOURCES if any(getattr(f, name) is not None for f in finite)]
+    names = [LABELS[name] for name in COLUMN_HEADS if any(getattr(f, name) is not None for f in finite)]
     names += ["places"] if any(f.places is not None for f in finite) else []
     names += ["rosters"] if any(f.shifts for f in finite) else []
     names += ["blood"] if any(f.blood_units is not None for f in finite) else []
     lines = []
     if finite:
-        lines.append(f"Limited at {_plural(len(finite), 'facility')}: {', '.join(names)}.")
+        lines.append(f"Limited at {plural(len(finite), 'facility')}: {', '.join(names)}.")
     pools = used_vehicle_pools(s)
     if pools:
         number = sum(v.number for v in pools)
-        lines.append(f"Limited vehicles: {number:,} in {_plural(len(pools), 'pool')}.")
+        lines.append(f"Limited vehicles: {number:,} in {plural(len(pools), 'pool')}.")
     if s.world:
-        lines.append(f"Events that befall facilities or vehicles: {len(s.world):,}.")
-    rule = "only for a place that is free" if s.acceptance == "accept" else "whether there is a place or not"
-    passed = "passed over" if s.bypass else "waited for"
-    lines.append(f"Vehicles leave {rule}; destinations {s.destination}, full or closed ones {passed}.")
+        lines.append(f"Events that change facilities or vehicles: {len(s.world):,}.")
+    rule = "only if" if s.acceptance == "accept" else "whether or not"
+    full = "skipped" if s.bypass else "waited for"
+    lines.append(f"Vehicles leave {rule} their destination has a free place.")
+    lines.append(f"Choice of destination: {s.destination}; a full or closed destination is {full}.")
     return lines
 
 
-def network_as_json(s: Scenario) -> dict[str, Any]:
-    """What is finite: by facility its limits, by pool its number, and the events in the world."""
+def network_json(s: Scenario) -> dict[str, Any]:
+    """The limits of each facility, the number of each limited vehicle pool, and the count of world events."""
     return {
         "facilities": {
             f.id: {name: getattr(f, name) for name in limiting_settings(f) if name != "shifts"}
@@ -214,7 +249,7 @@ def network_as_json(s: Scenario) -> dict[str, Any]:
 
 
 def _diagram(s: Scenario, front: str) -> Tree:
-    """The ways of a front from the point of injury; like places side by side are one line."""
+    """The routes of a front from the point of injury. Similar facilities side by side share a line."""
     by_id = {f.id: f for f in s.facilities}
     onward: dict[str, list[Link]] = {}
     for link in s.links:
@@ -226,14 +261,14 @@ def _diagram(s: Scenario, front: str) -> Tree:
     seen: set[str] = set()
 
     def grow(branch: Tree, at: str) -> None:
-        for links in _alike(s, onward.get(at, []), onward, by_id):
+        for links in _similar_links(s, onward.get(at, []), onward, by_id):
             ids = [link.destination for link in links]
             known = ids[0] in seen
             seen.update(ids)
-            line = Text(_way(s, links[0]), style="dim")
+            line = Text(_link_text(s, links[0]), style="dim")
             line.append(" → ")
-            line.append(_span(ids), style="bold")
-            line.append(", above" if known else _size(by_id[ids[0]], len(ids)))
+            line.append(_names(ids), style="bold")
+            line.append(", see above" if known else _capacity(by_id[ids[0]], len(ids)))
             twig = branch.add(line)
             if not known:
                 grow(twig, ids[0])
@@ -242,44 +277,39 @@ def _diagram(s: Scenario, front: str) -> Tree:
     return tree
 
 
-def _alike(
+def _similar_links(
     s: Scenario, links: Sequence[Link], onward: dict[str, list[Link]], by_id: dict[str, Facility]
 ) -> list[list[Link]]:
-    """The links from one place, the closest first; those that differ in the destination's name alone together."""
+    """The links from one place, the shortest first, in groups that differ only in the destination's name."""
 
-    def look(link: Link) -> str:
+    def appearance(link: Link) -> str:
         f = by_id[link.destination]
-        ways = [(_way(s, way), way.destination) for way in onward.get(f.id, [])]
-        return repr((_way(s, link), f.role, _size(f, 1), ways))
+        routes = [(_link_text(s, route), route.destination) for route in onward.get(f.id, [])]
+        return repr((_link_text(s, link), f.role, _capacity(f, 1), routes))
 
-    order = sorted(links, key=lambda link: (_mean(s, link), look(link)))
-    return [list(group) for _, group in groupby(order, key=look)]
+    order = sorted(links, key=lambda link: (_mean(s, link), appearance(link)))
+    return [list(group) for _, group in groupby(order, key=appearance)]
 
 
-def _way(s: Scenario, link: Link) -> str:
-    """How a link is gone: mean minutes, vehicle, who."""
-    who = f", {_who(link)}" if link.categories else ""
+def _link_text(s: Scenario, link: Link) -> str:
+    """A link in short: mean minutes, vehicle, batch, and the categories that may use it."""
+    who = f", {_eligible(link)}" if link.categories else ""
     by = f", {link.vehicle}" if link.vehicle else ""
     batch = f", by {link.batch.minimum}" if link.batch else ""
     return f"{_mean(s, link):,.0f} min{by}{batch}{who}"
 
 
-def _span(ids: Sequence[str]) -> str:
+def _names(ids: Sequence[str]) -> str:
     return ids[0] if len(ids) == 1 else f"{ids[0]} ... {ids[-1]}"
 
 
-def _size(f: Facility, count: int) -> str:
-    """Role and resources of a facility, in short."""
+def _capacity(f: Facility, count: int) -> str:
+    """Role and resources of a facility, in short; `count` facilities are alike."""
     role = "staging unit" if f.role == 0 else f"Role {f.role}"
     parts = [
         f"{getattr(f, name):,} {head}"
-        for name, head, _ in RESOURCES
+        for name, head in COLUMN_HEADS.items()
         if name != "surgical_teams" and getattr(f, name) is not None
     ]
     each = f", {count} of them" if count > 1 else ""
     return f", {role}{each}" + (f": {', '.join(parts)}" if parts else "")
-
-
-def _plural(count: int, word: str) -> str:
-    many = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
-    return f"{count:,} {word if count == 1 else many}"

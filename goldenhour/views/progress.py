@@ -1,4 +1,4 @@
-"""What is going on, on stderr: a live bar on a terminal, plain lines elsewhere, nothing when asked for quiet."""
+"""The progress of a run, on stderr: a live bar on a terminal, plain lines elsewhere, nothing with --quiet."""
 
 import sys
 import threading
@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as RichProgress
+from rich.status import Status
 from rich.text import Text
+
+from goldenhour.views.formatting import format_duration
 
 if TYPE_CHECKING:
     from actors.run import Progress
 
 LINE_SECONDS = 5.0
-"""Without a terminal, one line while a phase goes on, at this interval."""
+"""Without a terminal, the seconds between two lines of the same phase."""
 
-PHASES = {
+PHASE_LABELS = {
     "starting": "Starting Ray",
-    "preparing": "Preparing the kernel (compiled at its first use on a machine)",
-    "resuming": "Going on with the unfinished run: simulating what is already written",
+    "preparing": "Preparing the kernel (its first use on a machine compiles it)",
+    "resuming": "Resuming the unfinished run: simulating again what is already written",
     "running": "Simulating",
     "recovering": "Recovering",
     "finishing": "Finishing",
@@ -28,67 +31,58 @@ PHASES = {
 }
 
 
-def duration(seconds: float) -> str:
-    """`seconds` as people say it: 8 s, 2 min 05 s, 1 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
 class Meter:
-    """Patients per second and the time left, reckoned from the first patients on file."""
+    """Patients per second and the time left, measured from the first report with patients on file."""
 
     def __init__(self) -> None:
-        self._begun: tuple[float, int, float] | None = None
-        self._latest: Progress | None = None
+        self._first: tuple[float, int, float] | None = None
+        self._last: Progress | None = None
 
     def update(self, progress: "Progress") -> None:
-        """Take in a report."""
-        self._latest = progress
-        if self._begun is None and progress.patients > 0:
-            self._begun = time.monotonic(), progress.patients, progress.fraction
+        """Note a progress report."""
+        self._last = progress
+        if self._first is None and progress.patients > 0:
+            self._first = time.monotonic(), progress.patients, progress.fraction
 
     def describe(self) -> str:
-        """`12,288 of 100,000 patients, 84,000/s, 1 s left`, as far as known; empty before the first patient."""
-        if self._latest is None or self._begun is None:
+        """Text such as `12,288 of 100,000 patients, 84,000/s, 1 s left`, as far as known; empty before any patient."""
+        if self._last is None or self._first is None:
             return ""
-        now, then = self._latest, self._begun
-        of = f" of {now.expected:,}" if now.expected is not None else ""
-        parts = [f"{now.patients:,}{of} patients"]
-        elapsed = time.monotonic() - then[0]
-        if elapsed > 0.5 and now.patients > then[1]:
-            parts.append(f"{(now.patients - then[1]) / elapsed:,.0f}/s")
-            if then[2] < now.fraction < 1.0:
-                left = elapsed * (1.0 - now.fraction) / (now.fraction - then[2])
-                parts.append(f"{duration(left)} left")
+        now = self._last
+        first_time, first_patients, first_fraction = self._first
+        total = f" of {now.expected:,}" if now.expected is not None else ""
+        parts = [f"{now.patients:,}{total} patients"]
+        elapsed = time.monotonic() - first_time
+        if elapsed > 0.5 and now.patients > first_patients:
+            parts.append(f"{(now.patients - first_patients) / elapsed:,.0f}/s")
+            if first_fraction < now.fraction < 1.0:
+                left = elapsed * (1.0 - now.fraction) / (now.fraction - first_fraction)
+                parts.append(f"{format_duration(left)} left")
         return ", ".join(parts)
 
 
-class Display:
-    """What a run tells its user while it works; this one says nothing."""
+class ProgressView:
+    """The base of the views of a run's progress. It shows warnings and nothing else."""
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start the view."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the screen clean."""
+        """End the view and leave the screen clean."""
 
     def report(self, progress: "Progress") -> None:
-        """Show how far the run is."""
+        """Show a progress report."""
 
-    def say(self, words: str) -> None:
-        """A warning, shown in any case; may come from another thread."""
-        _print_line(words)
+    def warn(self, message: str) -> None:
+        """Show a warning, with --quiet too. May be called from another thread."""
+        _print_line(message)
 
 
-class Lines(Display):
-    """Plain lines, for log files and pipes: one for each phase, and one every `LINE_SECONDS` while it goes on."""
+class ProgressLines(ProgressView):
+    """Plain lines, for log files and pipes: one for each phase, and one every `LINE_SECONDS` within a phase."""
 
     def __init__(self) -> None:
         self._meter = Meter()
@@ -98,30 +92,30 @@ class Lines(Display):
         self._ticker = threading.Thread(target=self._tick, name="goldenhour-progress", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to watch the clock."""
+        """Start the thread that prints a line every `LINE_SECONDS`."""
         self._ticker.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop watching it."""
+        """Stop that thread."""
         self._end.set()
         self._ticker.join()
 
     def report(self, progress: "Progress") -> None:
-        """A line when a phase begins."""
+        """Print a line if a phase begins, and the note of the report."""
         self._meter.update(progress)
         if progress.phase != self._phase:
             self._phase, self._since = progress.phase, time.monotonic()
-            _print_line(f"{PHASES.get(progress.phase, progress.phase)} ...")
+            _print_line(f"{PHASE_LABELS.get(progress.phase, progress.phase)} ...")
         if progress.note:
             _print_line(progress.note)
 
     def _tick(self) -> None:
         while not self._end.wait(LINE_SECONDS):
             if self._phase:
-                _print_line(self._meter.describe() or f"  {duration(time.monotonic() - self._since)}")
+                _print_line(self._meter.describe() or f"  {format_duration(time.monotonic() - self._since)}")
 
 
 class _MeterColumn(ProgressColumn):
@@ -130,12 +124,12 @@ class _MeterColumn(ProgressColumn):
         self._meter = meter
 
     def render(self, task: Task) -> Text:
-        """Patients, rate and time left once there are patients; the time since the start before that."""
-        return Text(self._meter.describe() or duration(task.elapsed or 0.0))
+        """Patients, rate and time left; before the first patient, the time since the start."""
+        return Text(self._meter.describe() or format_duration(task.elapsed or 0.0))
 
 
-class Bar(Display):
-    """A live bar, its spinner turning ten times a second even while nothing is reported."""
+class ProgressBar(ProgressView):
+    """A live bar for a terminal. Its spinner turns ten times a second even without reports."""
 
     def __init__(self, console: Console) -> None:
         self._meter = Meter()
@@ -150,40 +144,53 @@ class Bar(Display):
         self._task = self._progress.add_task("Starting", total=None)
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Start drawing."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar off the screen."""
+        """Remove the bar from the screen."""
         self._progress.stop()
 
     def report(self, progress: "Progress") -> None:
-        """Move the bar."""
+        """Move the bar, and print the note of the report above it."""
         self._meter.update(progress)
         self._progress.update(
             self._task,
-            description=PHASES.get(progress.phase, progress.phase),
+            description=PHASE_LABELS.get(progress.phase, progress.phase),
             completed=progress.fraction,
             total=1.0 if progress.patients else None,
         )
         if progress.note:
-            self.say(progress.note)
+            self.warn(progress.note)
 
-    def say(self, words: str) -> None:
-        """A line above the bar."""
-        self._progress.console.print(words, highlight=False, markup=False)
+    def warn(self, message: str) -> None:
+        """Print a line above the bar."""
+        self._progress.console.print(message, highlight=False, markup=False)
 
 
-def display(quiet: bool) -> Display:
-    """The display that suits where stderr goes."""
+def progress_view(quiet: bool) -> ProgressView:
+    """The view that suits stderr: a bar on a terminal, else lines; if `quiet`, warnings only."""
     if quiet:
-        return Display()
+        return ProgressView()
     console = Console(stderr=True)
-    return Bar(console) if console.is_terminal and not console.is_dumb_terminal else Lines()
+    return ProgressBar(console) if console.is_terminal and not console.is_dumb_terminal else ProgressLines()
 
 
-def _print_line(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def _print_line(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def status(text: str) -> Status:
+    """A spinner with a text on stderr, for use in a `with` statement."""
+    return Console(stderr=True).status(text)
+
+
+def warn_if_kernel_is_cold() -> None:
+    """Print a line if the kernel has to be compiled first, which takes a minute."""
+    from engine.numeric import is_cold
+
+    if is_cold():
+        _print_line(f"{PHASE_LABELS['preparing']} ...")

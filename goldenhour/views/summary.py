@@ -1,21 +1,20 @@
-"""What a planner reads at a glance after a run: casualties, outcomes, mortality, times, and the files written."""
+"""The summary of a run on the screen: casualties, mortality, times, resources, vehicles, and the files written."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from engine.codes import RESOURCES
 from engine.records import RUN_TABLES
+from goldenhour.views.tables import console, table
 
 if TYPE_CHECKING:
     from actors.run import RunResult
     from engine.scenario import Scenario
 
-STREAMS = {"battle": "battle", "nbi": "non-battle injury", "disease": "disease"}
-OUTCOMES = {
+STREAM_LABELS = {"battle": "battle", "nbi": "non-battle injury", "disease": "disease"}
+OUTCOME_LABELS = {
     "kia": "KIA",
     "dow": "DOW",
     "died_nonbattle": "other deaths",
@@ -25,43 +24,44 @@ OUTCOMES = {
     "in_care": "in care",
 }
 ALWAYS_SHOWN = ("kia", "dow", "died_nonbattle", "rtd", "evacuated", "in_care")
-TIMES = {"first_care": "first care", "role1": "Role 1", "role2": "Role 2", "surgery": "surgery"}
-RATES = {
+"""Outcomes with a column even if no patient had them."""
+TIME_LABELS = {"first_care": "first care", "role1": "Role 1", "role2": "Role 2", "surgery": "surgery"}
+RATE_LABELS = {
     "percent_kia": ("%KIA", "KIA / (battle casualties - RTD within 72 h)"),
     "percent_dow": ("%DOW", "DOW / (battle casualties reaching an MTF - RTD within 72 h)"),
     "case_fatality_rate": ("CFR", "(KIA + DOW) / battle casualties"),
 }
 
-RESOURCES = {
-    "triage_teams": "triage teams",
-    "treatment_bays": "treatment bays",
-    "operating_tables": "operating tables",
-    "icu_beds": "ICU beds",
-    "ward_beds": "ward beds",
-    "places": "places",
-}
-BUSIEST = 8
-"""Resources, and pools of vehicles, that are shown."""
+RESOURCE_LABELS = {info.field: info.label for info in RESOURCES}
+
+MAX_ROWS = 8
+"""The tables of resources and of vehicles show at most this many rows."""
 
 
 def show_summary(scenario: "Scenario", seed: int, replication: int, result: "RunResult") -> None:
-    """Print the summary on stdout."""
-    console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
+    """Print the summary of a run on stdout."""
+    out = console(110, highlight=False)
     days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
-    console.print(
+    out.print(
         f"[bold]{_patients(result.patients)}[/] of {escape(scenario.name)} in {days}, "
         f"seed {seed}, replication {replication}",
         emoji=False,
     )
-    for table in summary_tables(result.measures):
-        console.print()
-        console.print(table)
-    console.print()
-    console.print(_files(result), markup=False, emoji=False, soft_wrap=True)
+    for each in summary_tables(result.measures):
+        out.print()
+        out.print(each)
+    out.print()
+    out.print(_files(result), markup=False, emoji=False, soft_wrap=True)
 
 
 def summary_tables(measures: dict[str, Any]) -> list[Table]:
-    """All tables of the summary; those of resources and vehicles where any is finite."""
+    """The tables of the summary. Those of resources and vehicles are left out if none is limited.
+
+    Parameters
+    ----------
+    measures
+        The content of summary.json.
+    """
     shown = [casualties_table(measures), mortality_table(measures), times_table(measures)]
     if measures["flow"]["resources"]:
         shown.append(resources_table(measures))
@@ -71,53 +71,53 @@ def summary_tables(measures: dict[str, Any]) -> list[Table]:
 
 
 def casualties_table(measures: dict[str, Any]) -> Table:
-    """Rows: category; columns: patients, true triage, outcomes (those nobody had are left out)."""
-    outcomes = [name for name in OUTCOMES if name in ALWAYS_SHOWN or measures["outcomes"].get(name)]
-    table = _table("casualties", "all", "T1", "T2", "T3", *(OUTCOMES[name] for name in outcomes))
-    for stream, words in STREAMS.items():
+    """Patients by stream: in all, by true triage category, and by outcome. Rare outcomes only if they occur."""
+    outcomes = [name for name in OUTCOME_LABELS if name in ALWAYS_SHOWN or measures["outcomes"].get(name)]
+    result = _table("casualties", "all", "T1", "T2", "T3", *(OUTCOME_LABELS[name] for name in outcomes))
+    for stream, words in STREAM_LABELS.items():
         row = measures["categories"][stream]
-        table.add_row(words, *_counts(row["patients"], row["triage"], row["outcomes"], outcomes))
+        result.add_row(words, *_counts(row["patients"], row["triage"], row["outcomes"], outcomes))
     total = _counts(measures["patients"], measures["triage"], measures["outcomes"], outcomes)
-    table.add_row("all", *total, style="bold")
-    return table
+    result.add_row("all", *total, style="bold")
+    return result
 
 
 def mortality_table(measures: dict[str, Any]) -> Table:
-    """%KIA, %DOW and CFR with their denominators."""
-    table = _table("mortality", "%", "of", "")
-    table.columns[3].justify = "left"
-    for key, (name, meaning) in RATES.items():
+    """%KIA, %DOW and case fatality rate (CFR), each with its denominator."""
+    result = _table("mortality", "%", "of", "")
+    result.columns[3].justify = "left"
+    for key, (name, meaning) in RATE_LABELS.items():
         value = measures["mortality"][key]
         shown = "-" if value is None else f"{value:.1f}"
-        table.add_row(name, shown, f"{measures['mortality'][f'{key}_of']:,}", meaning)
-    return table
+        result.add_row(name, shown, f"{measures['mortality'][f'{key}_of']:,}", meaning)
+    return result
 
 
 def times_table(measures: dict[str, Any]) -> Table:
-    """Median minutes from injury, and how many got there."""
-    table = _table("from injury to", "median min", "patients", "in time")
-    for key, name in TIMES.items():
+    """Median minutes from injury to the first care of each kind, and the number of patients who received it."""
+    result = _table("from injury to", "median min", "patients", "in time")
+    for key, name in TIME_LABELS.items():
         time = measures["minutes_from_injury"][key]
         median = "-" if time["median"] is None else f"{time['median']:,.0f}"
         standard = next((found for found in time if found.startswith("percent_within_")), None)
         in_time = ""
         if standard is not None and time[standard] is not None:
             in_time = f"{time[standard]:.0f} % within {standard.rsplit('_', 1)[1]} min"
-        table.add_row(name, median, f"{time['patients']:,}", in_time)
-    return table
+        result.add_row(name, median, f"{time['patients']:,}", in_time)
+    return result
 
 
 def resources_table(measures: dict[str, Any]) -> Table:
-    """The busiest resources: utilisation, waits and queues."""
+    """Capacity, utilisation, waits and queues of the busiest resources."""
     rows = _busiest(measures["flow"]["resources"])
-    table = _table(
+    result = _table(
         "busiest resources", "", "capacity", "in use %", "mean wait min", "T1", "most waiting", "died"
     )
-    table.columns[1].justify = "left"
+    result.columns[1].justify = "left"
     for row in rows:
-        table.add_row(
+        result.add_row(
             escape(row["facility"]),
-            RESOURCES[row["resource"]],
+            RESOURCE_LABELS[row["resource"]],
             f"{row['capacity']:,.4g}",
             _percent(row["utilisation"]),
             _number(row["mean_wait_minutes"]),
@@ -125,14 +125,14 @@ def resources_table(measures: dict[str, Any]) -> Table:
             f"{row['max_queue']:,}",
             f"{row['deaths_waiting']:,}",
         )
-    return table
+    return result
 
 
 def vehicles_table(measures: dict[str, Any]) -> Table:
-    """The busiest pools of vehicles."""
-    table = _table("vehicles", "number", "in use %", "sorties", "patients", "lost")
+    """Utilisation, sorties, patients and losses of the busiest vehicle pools."""
+    result = _table("vehicles", "number", "in use %", "sorties", "patients", "lost")
     for row in _busiest(measures["flow"]["vehicles"]):
-        table.add_row(
+        result.add_row(
             escape(row["vehicle"]),
             f"{row['number']:,}",
             _percent(row["utilisation"]),
@@ -140,14 +140,14 @@ def vehicles_table(measures: dict[str, Any]) -> Table:
             f"{row['patients']:,}",
             f"{row['lost']:,}",
         )
-    return table
+    return result
 
 
 def _busiest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of the highest utilisation, of equals those with the longest wait."""
+    """The rows with the highest utilisation; among equals, those with the longest mean wait."""
     return sorted(
         rows, key=lambda row: (-(row["utilisation"] or 0.0), -(row.get("mean_wait_minutes") or 0.0))
-    )[:BUSIEST]
+    )[:MAX_ROWS]
 
 
 def _percent(share: float | None) -> str:
@@ -193,8 +193,5 @@ def _bytes(count: int) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.show_edge = False
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
-    return table
+    """An empty table. All columns but the first are aligned to the right."""
+    return table(*columns, right=columns[1:])

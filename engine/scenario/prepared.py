@@ -1,0 +1,78 @@
+"""A prepared scenario: overrides applied, checked, resolved and hashed, in this order and only here."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from engine.scenario.checks.scenario import check
+from engine.scenario.defaults import resolve
+from engine.scenario.hashing import hash_of_resolved
+from engine.scenario.overrides import with_overrides
+from engine.scenario.structs.scenario import Scenario
+
+
+class ScenarioOverrides(NamedTuple):
+    """Values that replace those of a scenario; None leaves the scenario's own."""
+
+    seed: int | None = None
+    patients: int | None = None
+    """Exact number of patients, in place of the scenario's total or rates."""
+    days: int | None = None
+
+
+class ScenarioOrigin(NamedTuple):
+    """Where a scenario was read from."""
+
+    kind: Literal["built-in", "file", "stored"]
+    name: str
+    """Name of the built-in or stored scenario, or the path of the file."""
+    version: int | None = None
+    """Of a stored scenario: its version."""
+
+
+@dataclass(frozen=True)
+class PreparedScenario:
+    """A scenario that can be run, in each form that a run needs. `prepare` makes one."""
+
+    written: Scenario
+    """As its author wrote it."""
+    origin: ScenarioOrigin | None
+    """Where `written` was read from; None if a program built it."""
+    original: Scenario
+    """`written` with the overrides applied."""
+    resolved: Scenario
+    """`original` with a value for every setting that its author left open."""
+    notes: tuple[str, ...]
+    """Notes on settings that have no effect."""
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 (hex) of `resolved`, without seed, name and description. Computed on first access."""
+        return hash_of_resolved(self.resolved)
+
+
+def prepare(
+    written: Scenario,
+    overrides: ScenarioOverrides | None = None,
+    origin: ScenarioOrigin | None = None,
+) -> PreparedScenario:
+    """Apply the overrides to a scenario, check the result, and resolve it.
+
+    Parameters
+    ----------
+    written
+        The scenario as its author wrote it.
+    overrides
+        Values that replace the author's; default: none.
+    origin
+        Where the scenario was read from, for the record of the run.
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario, with its overrides, cannot be run.
+    """
+    chosen = overrides or ScenarioOverrides()
+    original = with_overrides(written, seed=chosen.seed, total=chosen.patients, days=chosen.days)
+    notes = check(original)
+    return PreparedScenario(written, origin, original, resolve(original), tuple(notes))

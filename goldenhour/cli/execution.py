@@ -1,0 +1,118 @@
+"""What `goldenhour run` and `goldenhour resume` share: the run itself, its row in the database, and its result."""
+
+import json
+import sys
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from actors import run as run_wing
+from actors.run import AUTOMATIC_WORKERS
+from actors.store import Content, Registration, check_name
+from engine.records import RUN_TABLES
+from engine.scenario import PreparedScenario, to_toml
+from goldenhour import views
+from goldenhour.database import current_database, user_and_machine
+from goldenhour.outputs import output_text
+
+if TYPE_CHECKING:
+    from actors.run import RunRequest, RunResult
+
+
+def execute(
+    request: "RunRequest",
+    prepared: PreparedScenario,
+    registration: Registration | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run, show the progress, and print the result.
+
+    Parameters
+    ----------
+    request
+        The run.
+    prepared
+        Its scenario.
+    registration
+        The run's row in the database; None: do not use the database.
+    quiet
+        Print warnings only.
+    as_json
+        Print the result as one JSON object, even if `quiet`.
+    """
+    with views.progress_view(quiet) as view:
+        if registration is None:
+            result = run_wing.run_scenario(request, view.report)
+        else:
+            result = run_wing.run_recorded(request, registration, current_database(), view.report, view.warn)
+    if not quiet:
+        for note in result.notes:
+            click.echo(f"note: {note}", err=True)
+    if as_json:
+        sys.stdout.write(json.dumps(_result_json(request, prepared, result)) + "\n")
+    elif not quiet:
+        views.show_summary(prepared.resolved, request.seed, request.replication, result)
+
+
+def registration_of(
+    request: "RunRequest", prepared: PreparedScenario, name: str | None = None
+) -> Registration:
+    """The row that the database gets for a run before it starts. Raises InputError for a `name` it cannot hold."""
+    if name is not None:
+        check_name(name)
+    original, origin = prepared.original, prepared.origin
+    is_stored = origin is not None and origin.kind == "stored"
+    return Registration(
+        id=uuid.UUID(request.run) if request.run else uuid.uuid4(),
+        name=name,
+        scenario=origin.name if origin is not None and is_stored else original.name,
+        source="file" if origin is None else origin.kind,
+        scenario_version=None if origin is None else origin.version,
+        content=Content(text=to_toml(original), format="toml", hash=prepared.hash),
+        seed=request.seed,
+        replication=request.replication,
+        settings={
+            "formats": ",".join(request.formats),
+            "compress": request.compress,
+            "workers": "automatic" if request.workers == AUTOMATIC_WORKERS else request.workers,
+            "chunk_size": request.chunk_size,
+        },
+        who=user_and_machine(),
+        output=output_text(request.destination or request.output),
+        version=request.version,
+        expected=prepared.resolved.casualties.total,
+    )
+
+
+def _result_json(request: "RunRequest", prepared: PreparedScenario, result: "RunResult") -> dict[str, Any]:
+    """The object that `--json` prints."""
+    return {
+        "patients": result.patients,
+        "output": str(result.output),
+        "scenario": prepared.original.name,
+        "scenario_hash": prepared.hash,
+        "seed": request.seed,
+        "replication": request.replication,
+        "outcomes": result.measures["outcomes"],
+        "seconds": round(result.seconds, 3),
+        "patients_per_second": round(result.patients_per_second, 1),
+        "peak_pss_mb": result.peak_pss_mb,
+        "pss_mb": result.pss_mb,
+        "workers": result.workers,
+        "chunk_size": request.chunk_size,
+        "bytes": result.bytes,
+        "bytes_per_record": _bytes_per_record(result),
+        "recoveries": result.recoveries,
+        "resumed": result.resumed,
+        "run": result.run,
+        "parts": [str(result.output / part.path) for part in result.parts],
+        "files": [str(path) for path in result.files],
+    }
+
+
+def _bytes_per_record(result: "RunResult") -> float:
+    """Bytes of the patients' files for each patient. The tables of the whole run do not count."""
+    written = sum(part.bytes for part in result.parts if part.table not in RUN_TABLES)
+    return round(written / result.patients, 1) if result.patients else 0.0

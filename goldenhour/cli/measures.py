@@ -1,0 +1,111 @@
+"""`goldenhour measures`: the measures of a run, from a cache or simulated, without its patients."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from actors import cache as cache_wing
+from actors import cluster
+from engine.errors import InputError
+from engine.precomputed import SIMULATION_KINDS, CacheKey, build_value, key_of_measures
+from engine.scenario import PreparedScenario, ScenarioOverrides, prepare
+from goldenhour import scenario_files, views
+from goldenhour.cli import options
+
+if TYPE_CHECKING:
+    from actors.cache import CacheSettings
+
+
+@click.command()
+@click.argument("scenario")
+@options.seed
+@options.replication
+@options.patients
+@options.days
+@click.option(
+    "--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT, with its cache."
+)
+@options.json_for_tables
+def measures(
+    scenario: str,
+    seed: int | None,
+    replication: int,
+    patients: int | None,
+    days: int | None,
+    address: str | None,
+    as_json: bool,
+) -> None:
+    """Print the measures of a run without writing its patients.
+
+    The same scenario, seed and replication are simulated only once. Later calls read the result from a cache, even if
+    it was `goldenhour run` that simulated it. SCENARIO is a built-in scenario, or a .toml or .json file.
+    """
+    written, origin = scenario_files.load_with_origin(scenario)
+    prepared = prepare(written, ScenarioOverrides(seed, patients, days), origin)
+    options.check_ray_address(address)
+    settings = cache_wing.cache_settings()
+    key = key_of_measures(prepared.resolved, prepared.resolved.seed, replication)
+    if address:
+        data, fault = _measures_on_cluster(address, prepared.original.name, key)
+    else:
+        data, fault = _measures_here(settings, prepared, key)
+    if fault:
+        click.echo(f"note: {fault}; the measures were computed without it", err=True)
+    found = msgspec.json.decode(data)
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        _show(prepared, replication, found)
+
+
+def _show(prepared: PreparedScenario, replication: int, found: dict[str, Any]) -> None:
+    console = views.console(110, highlight=False)
+    console.print(
+        f"{found['patients']:,} patients of {prepared.original.name}, seed {prepared.original.seed}, "
+        f"replication {replication}",
+        markup=False,
+    )
+    for table in views.summary_tables(found):
+        console.print()
+        console.print(table)
+
+
+def _measures_here(
+    settings: "CacheSettings", prepared: PreparedScenario, key: CacheKey
+) -> tuple[bytes, str | None]:
+    """The measures from Redis or the disk, else simulated in this process; and the fault of the cache, if any."""
+    if settings.mode == "off":
+        return _simulate(key, {}), None
+    local = cache_wing.LocalCache(settings)
+    data = local.get(key)
+    if data is None:
+        data = _simulate(key, local.made(prepared.resolved, SIMULATION_KINDS))
+        local.keep(key, data)
+    return data, local.fault
+
+
+def _measures_on_cluster(address: str, name: str, key: CacheKey) -> tuple[bytes, str | None]:
+    """The measures from the cache of a cluster, which simulates what it does not hold; and its fault, if any."""
+    with (
+        views.status("Asking the cluster's cache ...") as status,
+        cluster.start_session(address, 1) as session,
+    ):
+        shared = cache_wing.cache_for_run(session.local, name)
+        if not isinstance(shared, cache_wing.SharedCache):
+            raise InputError(
+                "--address and GOLDENHOUR_CACHE=off exclude each other: measures of a cluster come from its cache"
+            )
+        (data,) = shared.get([key], waiting=lambda: status.update("Simulating on the cluster ..."))
+    if data is not None:
+        return data, shared.fault
+    return _simulate(key, {}), "the cluster's cache did not answer"
+
+
+def _simulate(key: CacheKey, precomputed: dict[str, Any]) -> bytes:
+    """The measures as JSON, simulated in this process."""
+    views.warn_if_kernel_is_cold()
+    with views.status("Simulating ..."):
+        data: bytes = build_value(key.kind, key.inputs, precomputed)
+    return data

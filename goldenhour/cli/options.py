@@ -1,0 +1,68 @@
+"""Options that several commands share, and checks of their values."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from actors.run import Url
+from engine.errors import InputError, shown
+from goldenhour.outputs import parse_output
+
+seed = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the random draws. Default: the scenario's."
+)
+replication = click.option(
+    "--replication",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    help="Number of the replication. Each number gives other patients from the same seed. Default: 0.",
+)
+patients = click.option(
+    "--patients",
+    type=click.IntRange(1, 10**9),
+    help="Simulate exactly this many patients. Default: the scenario's total or rates.",
+)
+days = click.option(
+    "--days", type=click.IntRange(1, 3650), help="Simulate this many days. Default: the scenario's."
+)
+no_progress = click.option("--quiet", is_flag=True, help="Print no progress and no summary.")
+json_for_summary = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object instead of the summary."
+)
+json_for_tables = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object instead of tables."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+dashboard_address = click.option(
+    "--address",
+    metavar="URL",
+    help="URL of the cluster's dashboard, http://HOST:8265. Default: RAY_API_SERVER_ADDRESS.",
+)
+
+
+def output_value(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Path | Url | None:
+    """A click callback: the folder or URL that `value` names. Raises InputError."""
+    name = parameter.opts[-1] if isinstance(parameter, click.Option) else str(parameter.metavar)
+    return None if value is None else parse_output(value, name)
+
+
+def choice(text: str, allowed: Sequence[str], option: str) -> str:
+    """Return `text` if it is one of `allowed`. Raises InputError, with the nearest match."""
+    if text in allowed:
+        return text
+    near = difflib.get_close_matches(text.lower(), allowed, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise InputError(f"{option}: got {text!r}; allowed: {', '.join(allowed)}{hint}")
+
+
+def check_ray_address(address: str | None, workers: int = 1) -> None:
+    """Raise InputError if `address` cannot be that of a Ray cluster, or if there are no workers to use it."""
+    if address is not None and workers == 0:
+        raise InputError(
+            "--address and --workers 0 exclude each other: a run without workers does not use Ray"
+        )
+    if address is not None and not re.fullmatch(r"auto|(ray://)?[\w.\-\[\]:]+:\d{1,5}", address):
+        raise InputError(f"--address: got {shown(address)}; allowed: HOST:PORT or auto")

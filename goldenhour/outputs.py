@@ -1,0 +1,44 @@
+"""The output of a run as users name it: a folder of this machine, or the URL of an object store."""
+
+import os
+import re
+from pathlib import Path
+
+from actors.run import Url, is_url, parse_url, staging_folder
+from engine.errors import InputError
+from goldenhour.database import current_database
+
+
+def parse_output(text: str, option: str) -> Path | Url:
+    """The folder or URL that `text` names. Raises InputError, which names `option`."""
+    if not text or "\0" in text:
+        raise InputError(f"{option}: got {text!r}; allowed: the path of a folder, or a URL")
+    return parse_url(text) if is_url(text) else Path(text)
+
+
+def default_output(name: str, seed: int, replication: int) -> Path:
+    """The folder ./NAME-seedN-repR. Characters of the name that do not suit a folder become `-`."""
+    safe = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "scenario"
+    return Path(f"{safe}-seed{seed}-rep{replication}")
+
+
+def expand_path(path: Path) -> Path:
+    """The path with `~` replaced by the home folder. Raises InputError if `~NAME` names no user."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{str(path)!r}: this machine has no user of that name; write the whole path"
+        ) from error
+
+
+def staging_and_destination(output: Path | Url) -> tuple[Path, Url | None]:
+    """The folder in which the files are written, and the URL to which they are then uploaded, if any."""
+    if isinstance(output, Url):
+        return staging_folder(output, current_database().folder), output
+    return expand_path(output).absolute(), None
+
+
+def output_text(output: Path | Url) -> str:
+    """An output as the database stores it."""
+    return os.fsencode(output).decode("utf-8", "backslashreplace")
