@@ -42,7 +42,7 @@ def test_importing_goldenhour_costs_nothing():
 
 
 @pytest.mark.parametrize(
-    "command", [["run", "standrd"], ["scenarios", "list"], ["runs", "--help"], ["db", "--help"]]
+    "command", [["--help"], ["run", "standrd"], ["scenarios", "list"], ["runs", "--help"], ["db", "--help"]]
 )
 def test_the_command_line_checks_its_input_without_numpy_or_ray(command, tmp_path):
     code = f"from goldenhour.__main__ import run; run({command})"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from actors.run import MANIFEST, named_in, replaceable, run_of_manifest, sync, try_lock
+from actors import run as run_wing
 from engine.errors import InputError, RunError, write_error
 from goldenhour import jobs
 from goldenhour.cli import options
@@ -72,7 +72,7 @@ def _fetch(what: str, output: Path, address: str | None, force: bool, quiet: boo
     output = expand_path(output).absolute()
     with _file_errors(output):
         if os.path.lexists(output) and not os.path.lexists(output / FETCHING):
-            replaceable(output, force)
+            run_wing.replaceable(output, force)
     located = jobs.locate_output(what, address, quiet)
     size = asyncio.run(_copy_run(located, output, force, quiet))
     if not quiet:
@@ -82,16 +82,20 @@ def _fetch(what: str, output: Path, address: str | None, force: bool, quiet: boo
 async def _copy_run(located: "LocatedOutput", output: Path, force: bool, quiet: bool) -> int:
     """Copy all files, check them, and give them their final names. Returns the number of bytes."""
     source, place, expected = located
-    manifest = await source.read(MANIFEST)
-    names = [] if manifest is None else sorted(named_in(manifest, f"{place}/{MANIFEST}") - {MANIFEST})
+    manifest = await source.read(run_wing.MANIFEST)
+    names = (
+        []
+        if manifest is None
+        else sorted(run_wing.named_in(manifest, f"{place}/{run_wing.MANIFEST}") - {run_wing.MANIFEST})
+    )
     if not names or manifest is None:
-        raise InputError(f"there is no finished run in {place}: no {MANIFEST} of goldenhour")
+        raise InputError(f"there is no finished run in {place}: no {run_wing.MANIFEST} of goldenhour")
     document = msgspec.json.decode(manifest)
-    if expected is not None and expected != run_of_manifest(document):
+    if expected is not None and expected != run_wing.run_of_manifest(document):
         raise InputError(f"{place} now holds another run; to fetch that one, name the place")
     digests = {part["path"]: part.get("sha256") for part in document["parts"]}
     with _file_errors(output), _locked(output):
-        replaced = replaceable(output, force)
+        replaced = run_wing.replaceable(output, force)
         partial = output / FETCHING
         partial.mkdir()
         renaming = False
@@ -99,8 +103,8 @@ async def _copy_run(located: "LocatedOutput", output: Path, force: bool, quiet: 
             total = await _copy_files(located, names, digests, partial, quiet)
             if not await source.is_unchanged(manifest):
                 raise RunError(f"the run in {place} was replaced while it was fetched; fetch again")
-            (partial / MANIFEST).write_bytes(manifest)
-            names.append(MANIFEST)
+            (partial / run_wing.MANIFEST).write_bytes(manifest)
+            names.append(run_wing.MANIFEST)
             foreign = [name for name in names if name not in replaced and os.path.lexists(output / name)]
             if foreign:
                 raise RunError(
@@ -112,13 +116,13 @@ async def _copy_run(located: "LocatedOutput", output: Path, force: bool, quiet: 
                 {name: _identity(output / name) for name in replaced},
             )
             (partial / RENAMES).write_bytes(msgspec.json.encode(renames))
-            sync(partial)
+            run_wing.sync(partial)
             renaming = True
-            for name in sorted(replaced, key=lambda name: name != MANIFEST):
+            for name in sorted(replaced, key=lambda name: name != run_wing.MANIFEST):
                 (output / name).unlink(missing_ok=True)
             for name in names:
                 os.replace(partial / name, output / name)
-            sync(output)
+            run_wing.sync(output)
             renaming = False
         finally:
             if not renaming:
@@ -167,7 +171,7 @@ def _locked(output: Path) -> Iterator[None]:
     output.mkdir(parents=True, exist_ok=True)
     lock = os.open(output, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if not try_lock(lock):
+        if not run_wing.try_lock(lock):
             raise InputError(f"another fetch is writing to {str(output)!r}")
         _remove_interrupted(output)
         yield
@@ -192,7 +196,7 @@ def _remove_interrupted(output: Path) -> None:
         raise InputError(
             f"{str(partial)!r} is not a folder of goldenhour: remove it or choose another output"
         )
-    if not os.path.lexists(output / MANIFEST):
+    if not os.path.lexists(output / run_wing.MANIFEST):
         with contextlib.suppress(OSError, msgspec.DecodeError):
             renames = msgspec.json.decode((partial / RENAMES).read_bytes(), type=Renames)
             for identities in (renames.new, renames.old):

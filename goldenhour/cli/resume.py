@@ -8,20 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from actors import run as run_wing
 from actors.cluster import default_workers, ray_address
-from actors.run import (
-    AUTOMATIC_WORKERS,
-    MANIFEST,
-    STAGING_FOLDER,
-    SUMMARY,
-    ObjectStore,
-    RunRequest,
-    Url,
-    is_url,
-    parse_url,
-    run_of_manifest,
-    unfinished,
-)
+from actors.run import AUTOMATIC_WORKERS, RunRequest, Url, is_url, parse_url
 from actors.store import ENDED, Beat
 from engine.errors import InputError, RunError, StoreError, shown
 from engine.scenario import parse, prepare
@@ -65,7 +54,7 @@ def resume(
         if not quiet:
             click.echo(f"the run in {str(place)!r} is finished: nothing to do", err=True)
         return
-    run_file = unfinished(output)
+    run_file = run_wing.unfinished(output)
     if run_file is None:
         recorded = not no_store and _record_success(output, row)
         if not quiet:
@@ -103,15 +92,15 @@ def resume(
 
 def _check_uploaded(url: Url) -> None:
     """Raise InputError unless the object store holds a finished run at `url`."""
-    objects = ObjectStore(url)
+    objects = run_wing.ObjectStore(url)
     try:
-        manifest = asyncio.run(objects.read(MANIFEST))
+        manifest = asyncio.run(objects.read(run_wing.MANIFEST))
     except RunError as error:
         raise InputError(str(error)) from error
     if manifest is None:
         raise InputError(
             f"there is no finished run at {url}, and this machine has no unfinished run for it; resume a run on the "
-            f"machine where it was started, with the same {STAGING_FOLDER} if that was set"
+            f"machine where it was started, with the same {run_wing.STAGING_FOLDER} if that was set"
         )
 
 
@@ -171,14 +160,14 @@ def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
     """
     if current_database().is_new:
         return False
-    manifest = msgspec.json.decode((output / MANIFEST).read_bytes())
-    measures = msgspec.json.decode((output / SUMMARY).read_bytes())
+    manifest = msgspec.json.decode((output / run_wing.MANIFEST).read_bytes())
+    measures = msgspec.json.decode((output / run_wing.SUMMARY).read_bytes())
 
     async def record(store: "ConfigStore") -> bool:
         found = row or await store.run_of_output(output_text(output))
         if found is None or found["state"] in ENDED:
             return False
-        if run_of_manifest(manifest) != (found["hash"], found["seed"], found["replication"]):
+        if run_wing.run_of_manifest(manifest) != (found["hash"], found["seed"], found["replication"]):
             return False
         size = sum(part["bytes"] for part in manifest["parts"])
         last = Beat(id=found["id"], patients=measures["patients"], fraction=1.0, bytes=size)
