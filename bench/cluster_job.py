@@ -123,7 +123,7 @@ class Bench:
         time.sleep(1)
         following.send_signal(signal.SIGINT)
         _, error = following.communicate(timeout=60)
-        if following.returncode != 130 or "goes on" not in error or "Traceback" in error:
+        if following.returncode != 130 or "continues" not in error or "Traceback" in error:
             return f"exit code {following.returncode}: {error}"
         return self.wait(run) or self.fetch(run, "after-interrupt")
 
