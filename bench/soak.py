@@ -82,7 +82,7 @@ def sample(begun: float, runs: int, patients: int, connections: int) -> Sample:
         except psutil.Error:
             continue
         processes += 1
-        size = memory.own_bytes(process.pid)
+        size = memory.anonymous_pss_bytes(process.pid)
         if words and words[0].startswith("ray::") and "Agent" not in words[0]:
             workers += size
             handles += open_handles
@@ -93,7 +93,7 @@ def sample(begun: float, runs: int, patients: int, connections: int) -> Sample:
         seconds=round(time.monotonic() - begun, 1),
         runs=runs,
         patients=patients,
-        driver_mb=round(memory.own_bytes(os.getpid()) / 1e6, 1),
+        driver_mb=round(memory.anonymous_pss_bytes(os.getpid()) / 1e6, 1),
         workers_mb=round(workers / 1e6, 1),
         daemons_mb=round(daemons / 1e6, 1),
         handles=handles,

@@ -22,11 +22,11 @@ from actors.cache.redis_backend import RedisBackend
 from actors.cluster import (
     add_metric,
     as_remote,
-    be_nice,
     check_package_root,
+    hide_pyarrow_in_worker,
+    lower_priority,
     put_metric,
     restore_pyarrow,
-    spare_memory,
 )
 from engine.identity import catalogue_version, engine_version
 from engine.precomputed import (
@@ -44,7 +44,7 @@ from engine.precomputed import (
 )
 from engine.scenario import Scenario
 
-spare_memory()
+hide_pyarrow_in_worker()
 
 NAME = "goldenhour-cache"
 RAY_NAMESPACE = "goldenhour"
@@ -316,7 +316,7 @@ def _prepare() -> None:
     """Make a Ray worker ready to compute."""
     import sys
 
-    be_nice()
+    lower_priority()
     check_package_root()
     restore_pyarrow()
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type] # see FlowSimulator.prepare

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from actors.cluster import spare_memory
+from actors.cluster import hide_pyarrow_in_worker
 from actors.store import database
 from actors.store.connections import Connections
 from actors.store.values import (
@@ -32,7 +32,7 @@ from actors.store.values import (
 )
 from engine.errors import ConflictError, GoldenhourError, InputError, StoreError, shown
 
-spare_memory()
+hide_pyarrow_in_worker()
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

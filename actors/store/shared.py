@@ -13,11 +13,11 @@ import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from actors.cluster import as_remote, spare_memory
+from actors.cluster import as_remote, hide_pyarrow_in_worker
 from actors.store import database
 from actors.store.actor import ConfigStore
 
-spare_memory()
+hide_pyarrow_in_worker()
 
 NAME, NAMESPACE = "ConfigStore", "goldenhour"
 """The actor's name on a cluster."""
