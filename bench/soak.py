@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from actors.cache import actor
+from actors import cache
 from actors.cluster import memory, session
 from actors.run import pipeline, recorder
 from bench import results_file, store_ground
@@ -116,7 +116,7 @@ def hit_percent() -> float:
     """Look-ups of all namespaces that the cache answered itself, in percent, since it began."""
     import ray
 
-    found: actor.CacheStatistics = ray.get(actor.find_cache().stats.remote(), timeout=60)
+    found: cache.CacheStatistics = ray.get(cache.find_cache().stats.remote(), timeout=60)
     hits = sum(each.hits for each in found.namespaces.values())
     asked = hits + sum(each.misses for each in found.namespaces.values())
     return round(100 * hits / max(1, asked), 1)

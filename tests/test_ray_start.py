@@ -49,7 +49,7 @@ ONE_RUN = """if True:
 """
 
 
-def test_a_local_run_prints_nothing_writes_nothing_to_the_home_and_imports_no_numpy_in_the_driver(
+def test_a_local_run_is_silent_writes_nothing_to_the_home_and_keeps_the_driver_light(
     tmp_path: Path,
 ) -> None:
     home = tmp_path / "home"

@@ -62,7 +62,7 @@ def _lexicon(order: EncodeOrder) -> "CodeTables":
         from engine.scenario import Scenario
 
         scenario = msgspec.json.decode(order.scenario, type=Scenario)
-        made = order.cache.made(scenario, TEXT_KINDS) if order.cache else {}
+        made = order.cache.get_or_build(scenario, TEXT_KINDS) if order.cache else {}
         lexicon = CodeTables(scenario, TextSource(made))
     _lexicons[order.scenario] = lexicon
     if len(_lexicons) > 2:

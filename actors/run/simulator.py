@@ -109,7 +109,7 @@ class FlowSimulator:
         """Compiled values from the cache."""
         from engine.precomputed import SIMULATION_KINDS
 
-        return self._cache.made(scenario, SIMULATION_KINDS) if self._cache else {}
+        return self._cache.get_or_build(scenario, SIMULATION_KINDS) if self._cache else {}
 
     def _simulate(self, scenario: "Scenario", made: dict[str, Any]) -> "Simulation | Merged":
         from engine.run import Simulation
