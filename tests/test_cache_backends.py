@@ -283,15 +283,15 @@ def test_a_server_that_is_not_a_redis_is_a_miss(answer: bytes) -> None:
 
 
 def test_invalidations_of_one_cluster_reach_the_others(server: Server | Lent, redis: RedisBackend) -> None:
-    heard: list[Any] = []
+    received: list[Any] = []
     there = threading.Event()
 
-    def hear(tags: list[str], namespace: str | None) -> None:
-        heard.append((tags, namespace))
-        if len(heard) == 2:
+    def handle(tags: list[str], namespace: str | None) -> None:
+        received.append((tags, namespace))
+        if len(received) == 2:
             there.set()
 
-    redis.listen(hear)
+    redis.listen(handle)
     sender = RedisBackend(server.url, 60.0)
     until = time.monotonic() + 20
     while not server.client.pubsub_numsub(redis_backend.CHANNEL)[0][1]:
@@ -302,4 +302,4 @@ def test_invalidations_of_one_cluster_reach_the_others(server: Server | Lent, re
     sender.publish(["scenario:a", "scenario:b"])
     sender.publish([], "medical")
     assert there.wait(20)
-    assert heard == [(["scenario:a", "scenario:b"], None), ([], "medical")]
+    assert received == [(["scenario:a", "scenario:b"], None), ([], "medical")]

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 from databases import ask, connections, content, empty, folder_of, registration, sql
@@ -241,6 +242,24 @@ def test_the_next_run_records_the_end_of_a_run_that_could_not_be_recorded(
     assert len(states) == 2
     assert states[recorded.id] == "succeeded"
     assert ask(where, lambda store: store.run(recorded.id))["measures"]["patients"] == 20_000  # type: ignore[index]
+
+
+def test_the_end_of_a_run_that_an_earlier_version_saved_is_recorded(where: Database, tmp_path: Path) -> None:
+    saved = registration()
+    ending = {
+        "registration": msgspec.to_builtins(saved),
+        "state": "failed",
+        "error": "the disk is full",
+        "beat": {"id": str(saved.id), "phase": "running", "patients": 5, "bytes": 9},
+    }
+    path = where.folder / "unsaved" / where.key / f"{saved.id}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(ending))
+    recorder.run_recorded(request(tmp_path / "out", workers=0, patients=100), registration(), where)
+    row = ask(where, lambda store: store.run(saved.id))
+    assert row is not None
+    assert (row["state"], row["error"], row["patients"]) == ("failed", "the disk is full", 5)
+    assert not path.exists()
 
 
 def test_a_driver_with_a_store_of_its_own_has_at_most_two_connections(
