@@ -276,9 +276,8 @@ def test_a_killed_cache_counts_as_a_miss_and_the_next_run_starts_another(
     while cache.find_cache() is not None:
         assert time.monotonic() < until
         time.sleep(0.05)
-    assert (
-        b"ActorHandle" not in sent
-    )  # Ray cannot unpickle one when the actor and the driver that created it are gone
+    # Ray cannot unpickle a handle when the actor and the driver that created it are gone.
+    assert b"ActorHandle" not in sent
     assert b"ActorHandle" in pickle.dumps([actor])
     assert pickle.loads(sent).get(wanted) == [None] * len(wanted)
     assert client.get(wanted) == [None] * len(wanted)

@@ -482,9 +482,8 @@ def test_opening_and_closing_a_store_leaks_no_connection(server: Server, where: 
     while connections(server) > before and time.monotonic() < until:
         time.sleep(0.05)
     assert connections(server) <= before
-    assert (
-        psutil.Process().num_fds() < files + 25
-    )  # fewer than one for every two cycles; other parts of the process open and close some too
+    # Fewer than one for every two cycles: other parts of the process open and close some too.
+    assert psutil.Process().num_fds() < files + 25
 
 
 def test_an_eleventh_driver_waits_for_a_slot(tmp_path: Path) -> None:
