@@ -1,1 +1,1 @@
-"""The concurrency: Ray actors and tasks, the writer, and the pipeline that wires one run together."""
+"""The distributed part: Ray actors and tasks, stores and caches, and the pipeline that runs a scenario."""

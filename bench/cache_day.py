@@ -27,8 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 import scenarios
-from actors.cache import CacheSettings
-from actors.cache import actor as cache
+from actors import cache
 from actors.cluster import session
 from actors.run import pipeline
 from bench import results_file
@@ -128,11 +127,11 @@ class Day:
         edited = scenario_api.resolve(replace(s, **change(s)))
         scenario_api.check(edited)
         self._scenarios[name] = edited
-        ray.get(self._actor.invalidate.remote([cache.tag_of(name)]), timeout=WAIT_SECONDS)
+        ray.get(self._actor.invalidate.remote([cache.scenario_tag(name)]), timeout=WAIT_SECONDS)
 
     def _step(self, name: str, whole: bool) -> None:
         s = self._scenarios[name]
-        view = cache.SharedCache(self._actor, (cache.tag_of(name),))
+        view = cache.SharedCache(self._actor, (cache.scenario_tag(name),))
         asked = cache_keys.key_of_measures(s, s.seed, 0)
         (found,) = view.get([asked], WAIT_SECONDS)
         self._compare(name, "measures", found, cache_keys.build_value(asked.kind, asked.inputs))
@@ -140,11 +139,11 @@ class Day:
         if whole:
             self._compare(name, "whole run", self._whole(s), expected)
         else:
-            made = view.made(s, cache_keys.SIMULATION_KINDS)
+            made = view.get_or_build(s, cache_keys.SIMULATION_KINDS)
             model = compiled.compile_scenario(s, s.seed, 0, made)
             self._compare(name, "model", model.tobytes(), compiled.compile_scenario(s, s.seed, 0).tobytes())
             self._compare(name, "arrivals", repr(plain(made["arrivals"])), repr(plain(plan_arrivals(s))))
-            words = TextSource(view.made(s, cache_keys.TEXT_KINDS))
+            words = TextSource(view.get_or_build(s, cache_keys.TEXT_KINDS))
             self._compare(name, "patients", _patients(s, made, CodeTables(s, words)), expected)
         held = sum(figures.bytes for figures in self.stats().namespaces.values())
         self.peak_mb = max(self.peak_mb, (self._process.memory_full_info().pss + held) / 1e6)
@@ -197,7 +196,7 @@ def section(console: Console) -> bool:
             tempfile.TemporaryDirectory(prefix="goldenhour-bench-") as folder,
             session.start_session(None, workers=1),
         ):
-            actor = cache.start_cache(CacheSettings(redis_url=redis.url if redis else None))
+            actor = cache.start_cache(cache.CacheSettings(redis_url=redis.url if redis else None))
             day = Day(actor, Path(folder), redis)
             day.warm()
             day.go()

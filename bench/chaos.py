@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import psutil
 import psycopg
 
-from actors.cluster.session import LOOPBACK_ONLY
+from actors.cluster.local_ray import LOOPBACK_ONLY
 from actors.run import MANIFEST
 from actors.run.journal import RUN_FILE
 from actors.run.output_folder import PARTIAL, PUBLISHED

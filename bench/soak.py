@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from actors.cache import actor
+from actors import cache
 from actors.cluster import memory, session
 from actors.run import pipeline, recorder
 from bench import results_file, store_ground
@@ -82,7 +82,7 @@ def sample(begun: float, runs: int, patients: int, connections: int) -> Sample:
         except psutil.Error:
             continue
         processes += 1
-        size = memory.own_bytes(process.pid)
+        size = memory.anonymous_pss_bytes(process.pid)
         if words and words[0].startswith("ray::") and "Agent" not in words[0]:
             workers += size
             handles += open_handles
@@ -93,7 +93,7 @@ def sample(begun: float, runs: int, patients: int, connections: int) -> Sample:
         seconds=round(time.monotonic() - begun, 1),
         runs=runs,
         patients=patients,
-        driver_mb=round(memory.own_bytes(os.getpid()) / 1e6, 1),
+        driver_mb=round(memory.anonymous_pss_bytes(os.getpid()) / 1e6, 1),
         workers_mb=round(workers / 1e6, 1),
         daemons_mb=round(daemons / 1e6, 1),
         handles=handles,
@@ -116,7 +116,7 @@ def hit_percent() -> float:
     """Look-ups of all namespaces that the cache answered itself, in percent, since it began."""
     import ray
 
-    found: actor.CacheStatistics = ray.get(actor.find_cache().stats.remote(), timeout=60)
+    found: cache.CacheStatistics = ray.get(cache.find_cache().stats.remote(), timeout=60)
     hits = sum(each.hits for each in found.namespaces.values())
     asked = hits + sum(each.misses for each in found.namespaces.values())
     return round(100 * hits / max(1, asked), 1)

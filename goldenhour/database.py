@@ -27,7 +27,7 @@ def with_store(work: Callable[["ConfigStore"], Awaitable[T]]) -> T:
     """
 
     async def run() -> T:
-        async with store_wing.opened(current_database()) as store:
+        async with store_wing.open_store(current_database()) as store:
             return await work(store)
 
     return asyncio.run(run())

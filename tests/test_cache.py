@@ -1,4 +1,4 @@
-"""The Cache of a cluster: the same bytes with it and without, nothing made twice, and its death is a miss."""
+"""The cache actor of a cluster: it changes no byte, computes nothing twice, and its death counts as a miss."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from runs import request
 
 import scenarios
+from actors import cache
 from actors.cache import CacheSettings
-from actors.cache import actor as cache
 from actors.cache.redis_backend import CHANNEL
 from actors.cluster import package_root, session
 from actors.run import pipeline
@@ -47,7 +47,7 @@ def ray() -> Any:
 
 @pytest.fixture(scope="module")
 def shared(ray: Any) -> Any:
-    """The cluster's Cache, warm."""
+    """The cluster's Cache, warmed up."""
     actor = cache.start_cache(CacheSettings())
     ray.get(actor.warm_builtins.remote(), timeout=WAIT)
     return actor
@@ -55,15 +55,15 @@ def shared(ray: Any) -> Any:
 
 @pytest.fixture
 def make_cache(ray: Any) -> Iterator[Any]:
-    """Caches of other clusters: actors without a name."""
-    made: list[Any] = []
+    """A function that starts caches of other clusters: actors without a name."""
+    actors: list[Any] = []
 
-    def make(**chosen: Any) -> Any:
-        made.append(ray.remote(cache.Cache).options(num_cpus=0).remote(CacheSettings(**chosen)))
-        return made[-1]
+    def make(**settings: Any) -> Any:
+        actors.append(ray.remote(cache.Cache).options(num_cpus=0).remote(CacheSettings(**settings)))
+        return actors[-1]
 
     yield make
-    for actor in made:
+    for actor in actors:
         ray.kill(actor)
 
 
@@ -98,7 +98,7 @@ def get(actor: Any, *wanted: cache_keys.CacheKey, tags: tuple[str, ...] = ()) ->
     return cache.SharedCache(actor, tags).get(wanted, WAIT)
 
 
-def test_a_warm_cache_has_all_that_a_run_of_a_builtin_needs(shared: Any) -> None:
+def test_a_warm_cache_has_everything_a_run_of_a_builtin_scenario_needs(shared: Any) -> None:
     before = totals(shared, "hits"), totals(shared, "misses")
     for name in scenarios.builtin_names():
         wanted = cache_keys.keys_of_scenario(
@@ -111,7 +111,7 @@ def test_a_warm_cache_has_all_that_a_run_of_a_builtin_needs(shared: Any) -> None
 
 @pytest.fixture(scope="module")
 def without(ray: Any, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The manifest, so the digests, of a run without any cache."""
+    """The manifest, and so the digests, of a run without any cache."""
     output = tmp_path_factory.mktemp("without")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("GOLDENHOUR_CACHE", "off")
@@ -132,47 +132,47 @@ def test_a_run_writes_the_same_bytes_with_a_cache_and_without(
         result = pipeline.run_scenario(run_of_drones(tmp_path / time_))
         assert (result.notes, result.recoveries) == ((), 0)
         assert (tmp_path / time_ / "manifest.json").read_bytes() == without
-    # in the second run the simulator's `injuries` and `survival` were there, and the generator's `diagnoses` twice
+    # the second run found the simulator's `injuries` and `survival`, and twice the generator's `diagnoses`
     assert stats(shared).namespaces["medical"].hits >= hits + 3
     computed = stats(shared).namespaces["computation"].computed
-    recipe = cache_keys.key_of_measures(run_of_drones(tmp_path).scenario, 7, 0)
-    assert msgspec.json.decode(get(shared, recipe)[0]) == result.measures
+    key = cache_keys.key_of_measures(run_of_drones(tmp_path).scenario, 7, 0)
+    assert msgspec.json.decode(get(shared, key)[0]) == result.measures
     assert stats(shared).namespaces["computation"].computed == computed
 
 
-def test_what_many_ask_for_at_once_is_made_once(shared: Any) -> None:
+def test_a_value_requested_by_many_at_once_is_computed_once(shared: Any) -> None:
     s = scenario(mascal_threshold=77)
-    recipe = cache_keys.key_of_measures(replace(s, days=3), 1, 0)
+    key = cache_keys.key_of_measures(replace(s, days=3), 1, 0)
     before = stats(shared).namespaces
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda _: get(shared, recipe)[0], range(4)))
+        found = list(threads.map(lambda _: get(shared, key)[0], range(4)))
     assert len(set(found)) == 1
-    assert found[0] == cache_keys.build_value(recipe.kind, recipe.inputs)
+    assert found[0] == cache_keys.build_value(key.kind, key.inputs)
     after = stats(shared).namespaces
     assert after["computation"].computed == before["computation"].computed + 1
-    # the measures' own parts came from the cache as well: all but the new threshold were there
+    # what the measures are compiled from came from the cache too: all but the new threshold was there
     assert after["configuration"].hits > before["configuration"].hits
 
 
-def test_an_edit_frees_what_only_the_old_version_had(shared: Any) -> None:
+def test_an_edit_removes_the_values_that_only_the_old_version_used(shared: Any) -> None:
     import ray
 
     old, new = scenario(triage_accuracy=0.71), scenario(triage_accuracy=0.72)
-    tag = (cache.tag_of("edited"),)
+    tag = (cache.scenario_tag("edited"),)
     before, after = (cache_keys.keys_of_scenario(s, cache_keys.SIMULATION_KINDS) for s in (old, new))
     get(shared, *before, tags=tag)
     held = totals(shared, "values")
     assert ray.get(shared.invalidate.remote(list(tag)), timeout=WAIT) == 1  # `care`; the rest is coin's too
     assert totals(shared, "values") == held - 1
     misses = totals(shared, "misses")
-    found = dict(zip([r.kind for r in after], get(shared, *after, tags=tag), strict=True))
+    found = dict(zip([key.kind for key in after], get(shared, *after, tags=tag), strict=True))
     for kind, compile_table in model.TABLE_BUILDERS.items():
         assert found[kind].tobytes() == compile_table(new).tobytes()
     assert totals(shared, "misses") == misses + 1
     assert ray.get(shared.invalidate.remote(["scenario:never"]), timeout=WAIT) == 0
 
 
-def test_what_cannot_be_made_is_none_and_asked_for_again(make_cache: Any) -> None:
+def test_a_value_that_cannot_be_built_is_none_and_is_tried_again(make_cache: Any) -> None:
     actor = make_cache()
     impossible = cache_keys.CacheKey("care", b"\xc1", cache_keys.cache_key("care", b"\xc1"))
     foreign = cache_keys.keys_of_scenario(scenario(), ("care",))[0]._replace(key="0" * 64)
@@ -183,7 +183,7 @@ def test_what_cannot_be_made_is_none_and_asked_for_again(make_cache: Any) -> Non
     assert totals(actor, "computed") == 0
 
 
-def test_a_small_budget_is_kept(make_cache: Any) -> None:
+def test_a_small_budget_is_not_exceeded(make_cache: Any) -> None:
     actor = make_cache(megabytes=0.05)
     for threshold in range(20, 60):
         get(actor, *cache_keys.keys_of_scenario(scenario(mascal_threshold=threshold), ("care",)))
@@ -193,11 +193,13 @@ def test_a_small_budget_is_kept(make_cache: Any) -> None:
     assert figures.values + figures.evictions == 40
 
 
-def test_a_second_cluster_starts_with_what_the_first_made(make_cache: Any, redis: Server | Lent) -> None:
+def test_a_second_cluster_finds_the_values_of_the_first_in_redis(
+    make_cache: Any, redis: Server | Lent
+) -> None:
     import ray
 
     wanted = cache_keys.keys_of_scenario(scenario(), cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS)
-    tag = cache.tag_of("coin")
+    tag = cache.scenario_tag("coin")
     first, second = make_cache(redis_url=redis.url), make_cache(redis_url=redis.url)
     get(first, *wanted, tags=(tag,))
     until = time.monotonic() + WAIT
@@ -205,7 +207,7 @@ def test_a_second_cluster_starts_with_what_the_first_made(make_cache: Any, redis
         assert time.monotonic() < until
         time.sleep(0.05)
     assert complete(get(second, *wanted, tags=(tag,)))
-    assert totals(second, "from_tier") == len(wanted)
+    assert totals(second, "from_redis") == len(wanted)
     assert totals(second, "computed") == 0
     assert stats(second).redis == "ok"
     while redis.client.pubsub_numsub(CHANNEL)[0][1] < 2:
@@ -218,24 +220,24 @@ def test_a_second_cluster_starts_with_what_the_first_made(make_cache: Any, redis
     assert redis.client.keys("goldenhour:value:*") == []
 
 
-def test_damaged_values_in_redis_are_made_again(make_cache: Any, redis: Server | Lent) -> None:
-    (recipe,) = cache_keys.keys_of_scenario(scenario(), ("care",))
-    name = f"goldenhour:value:configuration:{recipe.key}"
+def test_damaged_values_in_redis_are_computed_again(make_cache: Any, redis: Server | Lent) -> None:
+    (key,) = cache_keys.keys_of_scenario(scenario(), ("care",))
+    name = f"goldenhour:value:configuration:{key.key}"
     redis.client.set(name, b"\0" * 500)
     actor = make_cache(redis_url=redis.url)
-    view = cache.SharedCache(actor)
-    (value,) = view.get([recipe], WAIT)
-    assert value.tobytes() == cache_keys.build_value(recipe.kind, recipe.inputs).tobytes()
-    assert "failed their digest" in (view.fault or "")
+    client = cache.SharedCache(actor)
+    (value,) = client.get([key], WAIT)
+    assert value.tobytes() == cache_keys.build_value(key.kind, key.inputs).tobytes()
+    assert "wrong checksum" in (client.fault or "")
     until = time.monotonic() + WAIT
     while redis.client.get(name) == b"\0" * 500:
         assert time.monotonic() < until
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("trouble", ["kill", "freeze"])
-def test_a_redis_lost_in_the_middle_costs_one_note_and_no_byte(
-    trouble: str,
+@pytest.mark.parametrize("failure", ["kill", "freeze"])
+def test_losing_redis_during_a_run_causes_one_note_and_changes_no_byte(
+    failure: str,
     without: bytes,
     redis: Server | Lent,
     tmp_path: Path,
@@ -249,7 +251,7 @@ def test_a_redis_lost_in_the_middle_costs_one_note_and_no_byte(
     def report(progress: pipeline.Progress) -> None:
         if progress.phase == "running" and not lost.is_set():
             lost.set()
-            getattr(redis, trouble)()
+            getattr(redis, failure)()
 
     try:
         result = pipeline.run_scenario(run_of_drones(tmp_path), report)
@@ -261,24 +263,25 @@ def test_a_redis_lost_in_the_middle_costs_one_note_and_no_byte(
     assert "Redis" in result.notes[0]
 
 
-def test_a_killed_cache_is_a_miss_and_the_next_run_starts_another(
+def test_a_killed_cache_counts_as_a_miss_and_the_next_run_starts_another(
     ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actor = cache.start_cache(CacheSettings())
-    view = cache.SharedCache(actor)
+    client = cache.SharedCache(actor)
     wanted = cache_keys.keys_of_scenario(scenario(), cache_keys.SIMULATION_KINDS)
-    sent = pickle.dumps(view)
+    sent = pickle.dumps(client)
     assert complete(pickle.loads(sent).get(wanted, WAIT))
     psutil.Process(stats(actor).pid).kill()
     until = time.monotonic() + WAIT
     while cache.find_cache() is not None:
         assert time.monotonic() < until
         time.sleep(0.05)
-    assert b"ActorHandle" not in sent  # Ray cannot read one once the driver that made the actor has ended too
+    # Ray cannot unpickle a handle when the actor and the driver that created it are gone.
+    assert b"ActorHandle" not in sent
     assert b"ActorHandle" in pickle.dumps([actor])
     assert pickle.loads(sent).get(wanted) == [None] * len(wanted)
-    assert view.get(wanted) == [None] * len(wanted)
-    assert view.made(scenario(), cache_keys.SIMULATION_KINDS) == {}
+    assert client.get(wanted) == [None] * len(wanted)
+    assert client.get_or_build(scenario(), cache_keys.SIMULATION_KINDS) == {}
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
     result = pipeline.run_scenario(request(tmp_path / "out"))
     assert (result.patients, result.notes) == (3000, ())
@@ -298,7 +301,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_measures_on_a_cluster_are_simulated_once_and_shown_by_stats(
+def test_measures_on_a_cluster_are_simulated_once_and_counted_by_cache_stats(
     ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path))

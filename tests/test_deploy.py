@@ -1,4 +1,4 @@
-"""What is deployed: manifests, scripts, rules and dashboards are what the programs that read them take."""
+"""The files for deployment: the programs that read them accept the manifests, scripts, rules and dashboards."""
 
 import json
 import re
@@ -24,7 +24,7 @@ promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs pr
         ("test", "rules", "alerts_test.yml"),
     ],
 )
-def test_prometheus_takes_its_files_and_the_alerts_fire_when_they_should(command):
+def test_prometheus_accepts_its_files_and_the_alerts_fire_when_they_should(command):
     done = subprocess.run(
         ["promtool", *command],
         cwd=DEPLOY / "prometheus",
@@ -39,7 +39,7 @@ def test_prometheus_takes_its_files_and_the_alerts_fire_when_they_should(command
 @pytest.mark.parametrize(
     "path", [*DEPLOY.glob("grafana/*.json"), DEPLOY / "prometheus/alerts.yml"], ids=lambda p: p.name
 )
-def test_every_metric_that_is_asked_for_is_told_with_the_labels_that_are_asked_for(path):
+def test_dashboards_and_alerts_query_only_metrics_and_labels_that_are_exported(path):
     text = path.read_text()
     if path.suffix == ".json":
         text = "\n".join(t["expr"] for panel in json.loads(text)["panels"] for t in panel["targets"])
@@ -51,7 +51,7 @@ def test_every_metric_that_is_asked_for_is_told_with_the_labels_that_are_asked_f
         assert not label or label in metric.tags
 
 
-def test_the_rayjob_is_one_and_protects_its_cluster():
+def test_the_rayjob_is_valid_and_its_cluster_requires_a_token():
     job = yaml.safe_load((DEPLOY / "kuberay/rayjob.yaml").read_text())
     assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
     spec = job["spec"]
@@ -63,7 +63,7 @@ def test_the_rayjob_is_one_and_protects_its_cluster():
     assert f"ray=={cluster['rayVersion']}\n" in pins
 
 
-def test_the_batch_script_is_one_and_says_how_it_is_called():
+def test_the_batch_script_is_valid_and_prints_its_usage():
     script = str(DEPLOY / "slurm/goldenhour.sbatch")
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
     done = subprocess.run(["bash", script], capture_output=True, text=True, check=False)

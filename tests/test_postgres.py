@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: started by the first, stopped by the last, whatever is killed in between."""
+"""The embedded PostgreSQL: the first user starts it, the last one stops it, and kills in between do no harm."""
 
 import os
 import shutil
@@ -14,28 +14,27 @@ import pytest
 from databases import folder_of
 
 from actors.cluster import package_root
-from actors.store import Server, database, postgres
+from actors.store import Server, migrations, postgres_programs
 from engine.errors import StoreError
 
 
 @pytest.fixture
 def server(data_folder: Path) -> Iterator[Server]:
-    """A server that was started once before."""
-    made = Server(folder_of(data_folder, "server"))
-    made.open()
-    yield made
-    made.close()
-    made.stop()
+    """A running server."""
+    server = Server(folder_of(data_folder, "server"))
+    server.open()
+    yield server
+    server.close()
+    server.stop()
 
 
 USER = """if True:
     import asyncio, sys
     from pathlib import Path
-    from actors.store.database import Database
-    from actors.store.actor import opened
+    from actors.store import Database, open_store
 
     async def main():
-        async with opened(Database(folder=Path(sys.argv[1]))) as store:
+        async with open_store(Database(folder=Path(sys.argv[1]))) as store:
             print(len(await store.upgrade()), flush=True)
             sys.stdin.read()
 
@@ -44,7 +43,7 @@ USER = """if True:
 
 
 def user(folder: Path) -> subprocess.Popen[bytes]:
-    """A process that opens the store, upgrades it, says how many migrations it applied, and waits."""
+    """Start a process that opens the store, prints how many migrations it applied, and waits."""
     return subprocess.Popen(
         [sys.executable, "-c", USER, str(folder)],
         stdin=subprocess.PIPE,
@@ -53,11 +52,11 @@ def user(folder: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def test_ten_processes_at_once_make_one_database_and_the_last_one_stops_it(data_folder: Path) -> None:
+def test_ten_processes_at_once_create_one_database_and_the_last_one_stops_it(data_folder: Path) -> None:
     folder = folder_of(data_folder, f'it\'s a "folder" with ünusual words {"and a long name " * 5}')
     processes = [user(folder) for _ in range(10)]
     applied = [process.stdout and process.stdout.readline() for process in processes]
-    assert sorted(applied) == [b"0\n"] * 9 + [f"{len(database.migrations())}\n".encode()]
+    assert sorted(applied) == [b"0\n"] * 9 + [f"{len(migrations.migrations())}\n".encode()]
     server = Server(folder)
     owner = server.owner()
     assert owner is not None
@@ -81,9 +80,9 @@ def test_a_killed_user_leaves_no_lease_behind(server: Server) -> None:
     assert server.owner() is not None
 
 
-def test_a_killed_server_is_started_again_with_what_was_committed(server: Server) -> None:
+def test_a_killed_server_is_started_again_with_all_committed_rows(server: Server) -> None:
     with psycopg.connect(**server.conninfo()) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        connection.execute("CREATE TABLE committed AS SELECT 42 AS answer")
     owner = server.owner()
     assert owner is not None
     owner.kill()
@@ -92,13 +91,13 @@ def test_a_killed_server_is_started_again_with_what_was_committed(server: Server
         time.sleep(0.02)
     server.ensure()
     with psycopg.connect(**server.conninfo()) as connection:
-        assert connection.execute("TABLE kept").fetchall() == [(42,)]
+        assert connection.execute("TABLE committed").fetchall() == [(42,)]
 
 
-def test_a_database_half_made_is_made_again(data_folder: Path) -> None:
+def test_an_incomplete_database_is_created_anew(data_folder: Path) -> None:
     server = Server(folder_of(data_folder, "half"))
     half = server.home / "pg18.new"
-    server._private(server.home)
+    server._make_private(server.home)
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
     server.open()
@@ -109,21 +108,21 @@ def test_a_database_half_made_is_made_again(data_folder: Path) -> None:
         server.close()
 
 
-def test_nobody_else_reaches_the_server(server: Server) -> None:
+def test_no_other_user_can_reach_the_server(server: Server) -> None:
     mode = stat.S_IMODE(Path(server.conninfo()["host"]).lstat().st_mode)
     assert mode == 0o700
     with psycopg.connect(**server.conninfo()) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
 
 
-def test_a_socket_folder_of_somebody_else_is_refused(server: Server, tmp_path: Path) -> None:
+def test_a_socket_folder_that_others_can_enter_is_refused(server: Server, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     foreign.mkdir(mode=0o755)
-    with pytest.raises(StoreError, match="nobody else can enter"):
-        server._private(foreign)
+    with pytest.raises(StoreError, match="no other user can enter"):
+        server._make_private(foreign)
 
 
-def test_a_folder_in_use_on_another_machine_is_left_alone(server: Server) -> None:
+def test_a_folder_in_use_on_another_machine_is_refused(server: Server) -> None:
     server.close()
     left = server.data / "postmaster.pid"
     left.write_text("1\n")
@@ -134,28 +133,28 @@ def test_a_folder_in_use_on_another_machine_is_left_alone(server: Server) -> Non
     server.open()
 
 
-def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be used"):
         Server(tmp_path / "file").open()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs under another account")
-def test_root_needs_neither_a_readable_installation_nor_a_readable_data_folder(
+def test_root_needs_no_installation_and_no_data_folder_that_others_can_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    private = tmp_path / "private"  # pytest's own folder is closed to everybody else
+    private = tmp_path / "private"  # like pytest's own folder, which no other user can enter
     private.mkdir(mode=0o700)
-    installed = postgres.installation()
+    installed = postgres_programs.installation()
     package = private / "site-packages" / installed.parent.name
     libraries = installed.parent.with_name(f"{installed.parent.name}.libs")
     shutil.copytree(installed, package / installed.name, symlinks=True)
     shutil.copytree(libraries, package.with_name(libraries.name))
-    monkeypatch.setattr(postgres, "installation", lambda: package / installed.name)
-    monkeypatch.setattr(postgres, "SYSTEM_FOLDER", Path("/var/lib/goldenhour-test"))
+    monkeypatch.setattr(postgres_programs, "installation", lambda: package / installed.name)
+    monkeypatch.setattr(postgres_programs, "SYSTEM_FOLDER", Path("/var/lib/goldenhour-test"))
     server = Server(private / "data")
     try:
-        assert server.home.parent == postgres.SYSTEM_FOLDER
+        assert server.home.parent == postgres_programs.SYSTEM_FOLDER
         server.open()
         owner = server.owner()
         assert owner is not None
@@ -163,4 +162,4 @@ def test_root_needs_neither_a_readable_installation_nor_a_readable_data_folder(
         assert "/var/lib/goldenhour-test/programs-" in owner.cmdline()[0]
     finally:
         server.close()
-        shutil.rmtree(postgres.SYSTEM_FOLDER)
+        shutil.rmtree(postgres_programs.SYSTEM_FOLDER)

@@ -1,4 +1,4 @@
-"""How a local Ray is started and left, and how a running one is joined."""
+"""Sessions: how a local Ray is started and shut down, and how a running one is joined."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import psutil
 import pytest
 from runs import GOLDENHOUR
 
-from actors.cluster import package_root
+from actors.cluster import package_root, ray_address, remote
 from actors.cluster import session as cluster
 from engine.errors import InputError
 
@@ -34,12 +34,12 @@ ONE_RUN = """if True:
     import os, sys
     from pathlib import Path
     sys.path.insert(0, "tests")
-    from actors import pipeline
+    from actors.run import run_scenario
     from runs import request
     place = os.getcwd()
     before = dict(os.environ)
     address = sys.argv[2] if len(sys.argv) > 2 else None
-    result = pipeline.run(request(Path(sys.argv[1]), address=address))
+    result = run_scenario(request(Path(sys.argv[1]), address=address))
     assert result.patients == 3000
     assert os.getcwd() == place
     heavy = {"numpy", "numba", "pyarrow", "pandas"} & sys.modules.keys()
@@ -49,7 +49,9 @@ ONE_RUN = """if True:
 """
 
 
-def test_a_local_run_is_quiet_leaves_the_home_alone_and_keeps_the_driver_light(tmp_path: Path) -> None:
+def test_a_local_run_is_silent_writes_nothing_to_the_home_and_keeps_the_driver_light(
+    tmp_path: Path,
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     cache = os.environ.get(
@@ -65,7 +67,7 @@ def test_a_local_run_is_quiet_leaves_the_home_alone_and_keeps_the_driver_light(t
 def test_every_listener_of_a_local_ray_is_on_the_loopback_interface(
     imported_before: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if imported_before:  # by the user's own program, which knew nothing of goldenhour
+    if imported_before:  # by the user's own program, without goldenhour's settings
         from ray._private import ray_constants
 
         monkeypatch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
@@ -98,14 +100,14 @@ def test_a_running_ray_is_joined_by_its_address_and_left_running(tmp_path: Path)
     assert not ray.is_initialized()
 
 
-def test_a_ray_the_caller_started_is_used_and_left_running() -> None:
+def test_a_ray_that_the_caller_started_is_used_and_left_running() -> None:
     code = """if True:
         import os
         os.environ["RAY_AUTH_TOKEN"] = "t" * 32
         import logging, ray
         ray.init(address="local", include_dashboard=False, num_cpus=1, logging_level=logging.ERROR)
-        from actors import cluster
-        with cluster.start(None, 1):
+        from actors.cluster import start_session
+        with start_session(None, 1):
             pass
         assert ray.is_initialized()
         ray.shutdown()
@@ -114,7 +116,7 @@ def test_a_ray_the_caller_started_is_used_and_left_running() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_last_of_several_sessions_ends_the_local_ray() -> None:
+def test_the_last_of_several_sessions_shuts_down_the_local_ray() -> None:
     import ray
 
     first, second = cluster.start_session(None, 1), cluster.start_session(None, 1)
@@ -128,7 +130,7 @@ def test_the_last_of_several_sessions_ends_the_local_ray() -> None:
 @pytest.mark.parametrize(
     "address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:10001", "127.0.0.1:99999", ":"]
 )
-def test_an_address_where_no_ray_is_gives_one_message(address: str) -> None:
+def test_an_address_without_a_ray_is_refused_with_one_message(address: str) -> None:
     with pytest.raises(InputError, match=f"(?s)Ray cluster.*{address}"):
         cluster.start_session(address, 1)
 
@@ -144,17 +146,17 @@ def test_an_address_where_no_ray_is_gives_one_message(address: str) -> None:
         (None, {"RAY_JOB_CONFIG_JSON_ENV_VAR": "{}", "RAY_ADDRESS": "10.0.0.1:6379"}, "10.0.0.1:6379"),
     ],
 )
-def test_only_an_address_asked_for_or_a_submitted_job_leads_to_a_cluster(
+def test_only_a_given_address_or_a_submitted_job_selects_a_cluster(
     monkeypatch: pytest.MonkeyPatch, address: str | None, environment: dict[str, str], expected: str
 ) -> None:
     for name in ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert cluster.ray_address(address) == expected
+    assert ray_address(address) == expected
 
 
-def test_a_package_of_the_same_name_in_the_working_directory_is_not_taken(tmp_path: Path) -> None:
+def test_a_package_of_the_same_name_in_the_working_directory_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "engine").mkdir()
     (tmp_path / "engine/__init__.py").write_text("raise SystemExit('the wrong engine')")
     code = f"""if True:
@@ -163,24 +165,24 @@ def test_a_package_of_the_same_name_in_the_working_directory_is_not_taken(tmp_pa
         sys.path.insert(1, {str(package_root.PACKAGE_ROOT / "tests")!r})
         os.chdir({str(tmp_path)!r})
         from pathlib import Path
-        from actors import pipeline
+        from actors.run import run_scenario
         from runs import request
-        print(pipeline.run(request(Path("out"), patients=10)).patients)
+        print(run_scenario(request(Path("out"), patients=10)).patients)
     """
     done = python(code)
     assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
     assert (tmp_path / "out/manifest.json").exists()
 
 
-def test_packages_of_two_directories_are_refused(tmp_path: Path) -> None:
+def test_packages_from_two_directories_are_refused(tmp_path: Path) -> None:
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios/__init__.py").write_text("")
     code = f"""if True:
         import sys
-        from actors import one_root
+        from actors.cluster import package_root
         sys.path.insert(0, {str(tmp_path)!r})
         try:
-            one_root.check()
+            package_root.check_package_root()
         except ImportError as error:
             print(error)
     """
@@ -188,7 +190,7 @@ def test_packages_of_two_directories_are_refused(tmp_path: Path) -> None:
     assert "package 'scenarios' resolves to" in done.stdout
 
 
-def test_runs_of_two_drivers_get_the_one_cpu_in_turn(tmp_path: Path) -> None:
+def test_runs_of_two_drivers_share_one_cpu(tmp_path: Path) -> None:
     import ray
 
     with cluster.start_session(None, workers=1):
@@ -223,24 +225,24 @@ def written(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def test_what_only_computes_gives_way() -> None:
+def test_computing_threads_have_a_low_priority_and_a_long_time_slice() -> None:
     code = """if True:
         import ctypes, os, platform, struct
-        from actors import cluster
-        cluster.be_nice()
-        assert os.nice(0) == max(cluster.NICENESS, os.nice(0))
+        from actors.cluster import priority
+        priority.lower_priority()
+        assert os.nice(0) == max(priority.NICENESS, os.nice(0))
         get = {"x86_64": 315, "aarch64": 275}.get(platform.machine())
         if get and tuple(int(part) for part in platform.release().split(".")[:2]) >= (6, 12):
             buffer = ctypes.create_string_buffer(48)
             assert ctypes.CDLL(None).syscall(get, 0, buffer, 48, 0) == 0
             values = struct.unpack("=IIQiIQQQ", buffer.raw)
-            assert (values[3], values[5]) == (os.nice(0), cluster.SLICE_NANOSECONDS), values
+            assert (values[3], values[5]) == (os.nice(0), priority.SLICE_NANOSECONDS), values
     """
     done = python(code)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_class_is_made_remote_once() -> None:
+def test_a_class_is_wrapped_by_ray_once() -> None:
     import ray
 
     class Counter:
@@ -248,6 +250,6 @@ def test_a_class_is_made_remote_once() -> None:
             return 1
 
     with cluster.start_session(None, workers=1):
-        assert cluster.as_remote(Counter) is cluster.as_remote(Counter)
-        counter = cluster.as_remote(Counter).options(num_cpus=0).remote()
+        assert remote.as_remote(Counter) is remote.as_remote(Counter)
+        counter = remote.as_remote(Counter).options(num_cpus=0).remote()
         assert ray.get(counter.hello.remote(), timeout=60) == 1

@@ -1,4 +1,4 @@
-"""Runs and their record: whatever ends a run, and whatever happens to the database meanwhile, the record says so."""
+"""Recording runs: the database shows how each run ended, whatever happens to the database meanwhile."""
 
 import json
 import os
@@ -12,16 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 from databases import ask, connections, content, empty, folder_of, registration, sql
 from msgspec.structs import replace
 from runs import children, digests, request
 
-from actors.cache import CacheSettings, actor
+from actors import cache
 from actors.cluster import package_root, session
 from actors.run import Progress, pipeline, recorder
-from actors.store import Database, Server, database, shared
+from actors.store import DRIVERS, Database, Server, get_or_create_shared_store
 from engine.errors import Interrupted, RunError, StoreError
 from engine.precomputed import cache_keys
 
@@ -29,21 +30,21 @@ from engine.precomputed import cache_keys
 @pytest.fixture(scope="module")
 def server(data_folder: Path) -> Iterator[Server]:
     """The server of all tests of the module."""
-    made = Server(folder_of(data_folder, "recorder"))
-    made.open()
-    yield made
-    made.close()
+    server = Server(folder_of(data_folder, "recorder"))
+    server.open()
+    yield server
+    server.close()
 
 
 @pytest.fixture
 def where(server: Server) -> Database:
-    """An empty database of it."""
+    """An empty database of the server."""
     return empty(server)
 
 
 @pytest.fixture
 def embedded(server: Server) -> Database:
-    """The embedded database that the server is."""
+    """The server's own, embedded database."""
     return Database(folder=server.folder)
 
 
@@ -60,7 +61,7 @@ def only(where: Database) -> dict[str, Any]:
 
 
 class During:
-    """Progress report that does something once, as soon as patients are on file."""
+    """A progress report that calls a function once, as soon as patients are written."""
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self._do = do
@@ -73,22 +74,22 @@ class During:
 
 
 def slow(progress: Progress) -> None:
-    """Lets a run take its time."""
+    """A progress report that slows the run down."""
     if progress.phase == "running":
         time.sleep(0.05)
 
 
-def test_a_run_is_entered_with_what_came_of_it(where: Database, tmp_path: Path) -> None:
-    entered = registration(name="mine", settings={"workers": 0})
-    result = recorder.run_recorded(request(tmp_path / "out", workers=0), entered, where)
+def test_a_run_is_recorded_with_its_measures(where: Database, tmp_path: Path) -> None:
+    recorded = registration(name="mine", settings={"workers": 0})
+    result = recorder.run_recorded(request(tmp_path / "out", workers=0), recorded, where)
     row = only(where)
-    assert (row["id"], row["name"], row["state"]) == (entered.id, "mine", "succeeded")
+    assert (row["id"], row["name"], row["state"]) == (recorded.id, "mine", "succeeded")
     assert (row["patients"], row["fraction"], row["error"]) == (3000, 1.0, None)
     assert row["measures"] == result.measures == json.loads((tmp_path / "out/summary.json").read_bytes())
     assert row["created_at"] <= row["started_at"] <= row["ended_at"]
 
 
-def test_a_run_that_fails_is_entered_with_the_reason(where: Database, tmp_path: Path) -> None:
+def test_a_failed_run_is_recorded_with_the_reason(where: Database, tmp_path: Path) -> None:
     asked = request(tmp_path / "out", workers=0)
     asked = replace(asked, scenario=replace(asked.scenario, days="eight"))
     with pytest.raises(Exception, match=r"days|str"):
@@ -98,12 +99,12 @@ def test_a_run_that_fails_is_entered_with_the_reason(where: Database, tmp_path: 
     assert row["error"]
 
 
-def test_a_run_that_others_cancel_stops_within_five_seconds(where: Database, tmp_path: Path) -> None:
-    entered = registration()
+def test_a_run_that_another_user_cancels_stops_within_five_seconds(where: Database, tmp_path: Path) -> None:
+    recorded = registration()
     cancelled = []
 
     def cancel() -> None:
-        ask(where, lambda store: store.cancel_run(entered.id, "bert@there"))
+        ask(where, lambda store: store.cancel_run(recorded.id, "bert@there"))
         cancelled.append(time.monotonic())
 
     def report(progress: Progress) -> None:
@@ -113,7 +114,7 @@ def test_a_run_that_others_cancel_stops_within_five_seconds(where: Database, tmp
     during = During(lambda: threading.Thread(target=cancel).start())
     with pytest.raises(Interrupted, match="cancelled by bert@there"):
         recorder.run_recorded(
-            request(tmp_path / "out", workers=0, patients=20_000_000), entered, where, report
+            request(tmp_path / "out", workers=0, patients=20_000_000), recorded, where, report
         )
     assert time.monotonic() - cancelled[0] < 5
     assert not (tmp_path / "out" / "manifest.json").exists()
@@ -125,7 +126,7 @@ COMMAND = ("--patients", "20000000", "--workers", "0", "--quiet")
 
 
 def started(where: Database, output: Path, *more: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    """`goldenhour run` in a process of its own, and its row once patients are on file."""
+    """Start `goldenhour run` in a process of its own; return it and its row once patients are written."""
     process = subprocess.Popen(
         [sys.executable, "-m", "goldenhour", "run", "standard", "-o", str(output), *COMMAND, *more],
         stderr=subprocess.PIPE,
@@ -145,7 +146,7 @@ def started(where: Database, output: Path, *more: str) -> tuple[subprocess.Popen
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_asked_to_end_is_entered_as_cancelled(
+def test_an_interrupted_or_terminated_run_is_recorded_as_cancelled(
     where: Database, tmp_path: Path, number: signal.Signals
 ) -> None:
     process, _ = started(where, tmp_path / "out")
@@ -156,7 +157,7 @@ def test_a_run_that_is_asked_to_end_is_entered_as_cancelled(
     assert only(where)["state"] == "cancelled"
 
 
-def test_a_killed_run_shows_as_such_within_thirty_seconds(where: Database, tmp_path: Path) -> None:
+def test_a_killed_run_becomes_resumable_within_thirty_seconds(where: Database, tmp_path: Path) -> None:
     process, _ = started(where, tmp_path / "out")
     process.kill()
     process.communicate()
@@ -169,35 +170,35 @@ def test_a_killed_run_shows_as_such_within_thirty_seconds(where: Database, tmp_p
     assert "no sign of life" in row["error"]
 
 
-def test_a_server_that_cannot_be_reached_ends_the_run_before_it_begins(tmp_path: Path) -> None:
+def test_an_unreachable_server_ends_the_run_before_it_starts(tmp_path: Path) -> None:
     nowhere = Database(folder=tmp_path, url="postgresql://me:secret@127.0.0.1:1/x")
     with pytest.raises(StoreError, match=r"GOLDENHOUR_DATABASE_URL \(postgresql://me:...@127.0.0.1:1/x\)"):
         recorder.run_recorded(request(tmp_path / "out", workers=0), registration(), nowhere)
     assert not (tmp_path / "out").exists()
 
 
-def test_without_an_embedded_server_the_run_goes_on_after_one_warning(
+def test_without_an_embedded_server_the_run_continues_after_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(server: Server) -> None:
         raise StoreError("the embedded PostgreSQL did not start: no reason given")
 
     monkeypatch.setattr(Server, "open", fail)
-    said: list[str] = []
+    messages: list[str] = []
     where = Database(folder=tmp_path / "data")
     result = recorder.run_recorded(
-        request(tmp_path / "out", workers=0, patients=20_000), registration(), where, say=said.append
+        request(tmp_path / "out", workers=0, patients=20_000), registration(), where, notify=messages.append
     )
     assert result.patients == 20_000
-    assert said == [
-        "the embedded PostgreSQL did not start: no reason given; the run goes on without a record"
+    assert messages == [
+        "the embedded PostgreSQL did not start: no reason given; the run continues without a record"
     ]
 
 
-def test_a_server_killed_in_the_middle_is_started_again_and_the_record_is_whole(
+def test_a_server_killed_during_a_run_is_started_again_and_the_record_is_complete(
     server: Server, embedded: Database, tmp_path: Path
 ) -> None:
-    entered = registration()
+    recorded = registration()
     owner = server.owner()
     assert owner is not None
 
@@ -207,19 +208,19 @@ def test_a_server_killed_in_the_middle_is_started_again_and_the_record_is_whole(
 
     killing = During(owner.kill)
     before = len(rows(embedded))
-    recorder.run_recorded(request(tmp_path / "out", workers=0, patients=60_000), entered, embedded, report)
+    recorder.run_recorded(request(tmp_path / "out", workers=0, patients=60_000), recorded, embedded, report)
     assert killing.done.is_set()
     assert server.owner() != owner
-    found = [row for row in rows(embedded) if row["id"] == entered.id]
+    found = [row for row in rows(embedded) if row["id"] == recorded.id]
     assert [row["state"] for row in found] == ["succeeded"]
     assert len(rows(embedded)) == before + 1
 
 
-def test_the_end_of_a_run_that_cannot_be_entered_is_entered_by_the_next_run(
+def test_the_next_run_records_the_end_of_a_run_that_could_not_be_recorded(
     server: Server, where: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "END_SECONDS", 1.0)
-    entered, said = registration(), list[str]()
+    recorded, messages = registration(), list[str]()
 
     def hide() -> None:
         until = time.monotonic() + 60
@@ -230,17 +231,35 @@ def test_the_end_of_a_run_that_cannot_be_entered_is_entered_by_the_next_run(
 
     refuse = During(hide)
     recorder.run_recorded(
-        request(tmp_path / "one", workers=0, patients=20_000), entered, where, refuse, say=said.append
+        request(tmp_path / "one", workers=0, patients=20_000), recorded, where, refuse, notify=messages.append
     )
     assert refuse.done.is_set()
-    assert any("kept in" in words for words in said)
+    assert any("is saved in" in message for message in messages)
     sql(where, "ALTER TABLE hidden RENAME TO runs")
     assert only(where)["state"] in ("queued", "running")
     recorder.run_recorded(request(tmp_path / "two", workers=0, patients=100), registration(), where)
     states = {row["id"]: row["state"] for row in rows(where)}
     assert len(states) == 2
-    assert states[entered.id] == "succeeded"
-    assert ask(where, lambda store: store.run(entered.id))["measures"]["patients"] == 20_000  # type: ignore[index]
+    assert states[recorded.id] == "succeeded"
+    assert ask(where, lambda store: store.run(recorded.id))["measures"]["patients"] == 20_000  # type: ignore[index]
+
+
+def test_the_end_of_a_run_that_an_earlier_version_saved_is_recorded(where: Database, tmp_path: Path) -> None:
+    saved = registration()
+    ending = {
+        "registration": msgspec.to_builtins(saved),
+        "state": "failed",
+        "error": "the disk is full",
+        "beat": {"id": str(saved.id), "phase": "running", "patients": 5, "bytes": 9},
+    }
+    path = where.folder / "unsaved" / where.key / f"{saved.id}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(ending))
+    recorder.run_recorded(request(tmp_path / "out", workers=0, patients=100), registration(), where)
+    row = ask(where, lambda store: store.run(saved.id))
+    assert row is not None
+    assert (row["state"], row["error"], row["patients"]) == ("failed", "the disk is full", 5)
+    assert not path.exists()
 
 
 def test_a_driver_with_a_store_of_its_own_has_at_most_two_connections(
@@ -260,10 +279,10 @@ def test_a_driver_with_a_store_of_its_own_has_at_most_two_connections(
 
 
 @pytest.mark.ray
-def test_runs_on_one_ray_share_a_store_and_outlive_it(
+def test_runs_on_one_ray_share_a_store_and_survive_its_death(
     server: Server, where: Database, tmp_path: Path
 ) -> None:
-    entered = [registration() for _ in range(3)]
+    recorded = [registration() for _ in range(3)]
     seen: list[int] = []
     before = connections(server)
     kill = threading.Lock()
@@ -280,76 +299,78 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
 
         def one(number: int) -> pipeline.RunResult:
             asked = request(tmp_path / str(number), seed=number, patients=20_000)
-            return recorder.run_recorded(asked, entered[number], where, report)
+            return recorder.run_recorded(asked, recorded[number], where, report)
 
         with ThreadPoolExecutor(3) as threads:
             results = list(threads.map(one, range(3)))
         assert len(killed) == 1
-        ask_actor = shared.shared_store(where)
+        store = get_or_create_shared_store(where)
         import ray
 
-        status = ray.get(ask_actor.run_status.remote(entered[0].id), timeout=60)
+        status = ray.get(store.run_status.remote(recorded[0].id), timeout=60)
         assert status["state"] == "succeeded"
-        assert ray.get(ask_actor.key.remote(), timeout=60) == where.key
+        assert ray.get(store.key.remote(), timeout=60) == where.key
     assert [result.patients for result in results] == [20_000] * 3
-    assert {row["id"]: row["state"] for row in rows(where)} == {run.id: "succeeded" for run in entered}
+    assert {row["id"]: row["state"] for row in rows(where)} == {run.id: "succeeded" for run in recorded}
     assert max(seen) <= 10
     pipeline.run_scenario(request(tmp_path / "lone", seed=1, patients=20_000, workers=0))
     assert digests(tmp_path / "lone") == digests(tmp_path / "1")
 
 
 @pytest.mark.ray
-def test_the_clusters_cache_hears_of_scenarios_that_change(where: Database, tmp_path: Path) -> None:
+def test_the_clusters_cache_is_notified_of_changed_scenarios(where: Database, tmp_path: Path) -> None:
     with session.start_session(None, workers=1):
         import ray
 
-        kept = actor.start_cache(CacheSettings())
+        cache_actor = cache.start_cache(cache.CacheSettings())
         asked = request(tmp_path / "out", patients=2000)
         recorder.run_recorded(asked, registration(), where)
 
         def values() -> int:
-            stats = ray.get(kept.stats.remote(), timeout=60)
+            stats = ray.get(cache_actor.stats.remote(), timeout=60)
             return sum(figures.values for figures in stats.namespaces.values())
 
-        ray.get(kept.warm_builtins.remote(), timeout=120)
+        ray.get(cache_actor.warm_builtins.remote(), timeout=120)
         before = values()
         other = replace(
             asked.scenario, fronts=[replace(f, name="Elsewhere") for f in asked.scenario.fronts[:1]]
         )
         ray.get(
-            kept.get.remote(
+            cache_actor.get.remote(
                 cache_keys.keys_of_scenario(other, cache_keys.SIMULATION_KINDS), ["scenario:mine"]
             ),
             timeout=60,
         )
         assert values() > before
-        ray.get(shared.shared_store(where).add_scenario.remote("mine", content("mine"), "test"), timeout=60)
+        ray.get(
+            get_or_create_shared_store(where).add_scenario.remote("mine", content("mine"), "test"), timeout=60
+        )
         until = time.monotonic() + 60
         while values() > before:
             assert time.monotonic() < until
             time.sleep(0.1)
-        actor.end_cache()
+        cache.end_cache()
 
 
 @pytest.mark.ray
-def test_a_cluster_with_another_database_is_no_place_for_this_run(
+def test_a_run_is_not_recorded_by_a_cluster_that_uses_another_database(
     server: Server, where: Database, tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     with session.start_session(None, workers=1):
         recorder.run_recorded(request(tmp_path / "one", patients=100), registration(), where)
         other = empty(server)
         result = recorder.run_recorded(
-            request(tmp_path / "two", patients=100), registration(), other, say=said.append
+            request(tmp_path / "two", patients=100), registration(), other, notify=messages.append
         )
     assert result.patients == 100
-    assert len(said) == 1
-    assert "another database" in said[0]
+    assert len(messages) == 1
+    assert "another database" in messages[0]
     assert len(rows(where)) == 1
 
 
-def test_places_of_drivers_are_given_back(where: Database, tmp_path: Path) -> None:
-    for number in range(database.DRIVERS + 1):
+def test_a_failed_run_releases_its_driver_slot(where: Database, tmp_path: Path) -> None:
+    for number in range(DRIVERS + 1):
         with pytest.raises(RunError):
             recorder.run_recorded(
                 request(tmp_path / "file" / "out", workers=0, patients=1 + number),

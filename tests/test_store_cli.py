@@ -105,7 +105,7 @@ def test_versions_are_added_listed_compared_and_run(call: Call) -> None:
     path.write_text(path.read_text().replace("days = 5", "days = 6"))
     conflict = call("scenarios", "add", path, "--parent", "1")
     assert conflict.code == 1
-    assert "somebody else has changed it" in conflict.err
+    assert "another user has changed it" in conflict.err
     assert "scenarios diff south@1 south@2" in conflict.err
     changes = json.loads(call("scenarios", "diff", "south@1", "south@2", "--json").out)["changes"]
     assert changes == [{"setting": "days", "from": 3, "to": 5}]

@@ -1,7 +1,7 @@
-"""Redis as a tier: shared by clusters, kept over restarts, and never needed.
+"""The Redis backend: values that several clusters share and that outlive each of them (docs/platform.md section 4).
 
-A server that is down, frozen, full or no Redis at all is left alone for a few seconds after each fault; meanwhile
-every look-up is a miss.
+Redis is never required. After a fault (the server is down, frozen or full, or it is not a Redis at all) the backend
+does not use it for a few seconds, and every look-up is a miss meanwhile.
 """
 
 import threading
@@ -12,30 +12,35 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from actors.cache.backends import Usage, seal, unseal
+from actors.cache.backend import Usage, add_checksum, verify_checksum
 from engine.precomputed import NAMESPACES, CacheKey
 
 T = TypeVar("T")
 
 SOCKET_SECONDS = 0.25
-REST_SECONDS = 5.0
-"""How long Redis is left alone after a fault."""
+"""Time-out of a connect and of a call. With redis-py's defaults, a call to a frozen server took 100 s."""
 
-SHARE_OF_MEMORY = 16
-"""A value takes at most one part in so many of Redis's memory ..."""
+PAUSE_SECONDS = 5.0
+"""How long Redis is not used after a fault."""
 
-LARGEST_VALUE = 16 * 1024 * 1024
-"""... and where Redis has no limit, at most so many bytes."""
+LARGEST_SHARE = 1 / 16
+"""Largest size of a value as a share of Redis's memory: a larger one would evict many small ones."""
+
+LARGEST_BYTES = 16 * 1024 * 1024
+"""Largest size of a value in a Redis without a memory limit."""
 
 CHANNEL = "goldenhour:invalidated"
-_SCAN = 500
+"""Redis channel of the invalidations: (origin, tags, namespace) as MessagePack."""
+
+_BATCH = 500
+"""Number of names read at a time: the command KEYS would block the server."""
 
 
 class RedisBackend:
-    """Values in Redis under `goldenhour:value:NAMESPACE:KEY`, each with the tags it was kept under.
+    """Values in Redis under `goldenhour:value:NAMESPACE:KEY`, with their tags.
 
-    `url` as redis-py takes it; values go after `ttl_seconds`. `listen` and `publish` carry invalidations from one
-    cluster to the others.
+    `url` is an address as redis-py takes it. Values expire after `ttl_seconds`. `publish` and `listen` carry
+    invalidations from one cluster to the others. `faults` counts the faults; `fault` describes the last one.
     """
 
     name = "redis"
@@ -48,9 +53,9 @@ class RedisBackend:
         self.fault: str | None = None
         self.faults = 0
         self._redis = redis
-        self._where = _without_password(url)
+        self._address = _without_password(url)
         self._ttl_ms = max(1, int(1000 * ttl_seconds))
-        self._off_until = self._full_until = 0.0
+        self._paused_until = self._full_until = 0.0
         self._largest: int | None = None
         self._origin = f"{time.time_ns():x}-{id(self):x}"
         self._client: Any = redis.Redis.from_url(
@@ -61,161 +66,168 @@ class RedisBackend:
             health_check_interval=0,
         )
 
-    def get(self, wanted: Sequence[CacheKey]) -> list[bytes | None]:
-        """The packed values, None for what is not there or damaged."""
-        names = [_value(recipe.namespace, recipe.key) for recipe in wanted]
-        nothing: list[bytes | None] = [None] * len(names)
-        found = self._try(lambda: self._client.mget(names), nothing)
-        values = [None if sealed is None else unseal(sealed) for sealed in found]
+    def get(self, keys: Sequence[CacheKey]) -> list[bytes | None]:
+        """Return the packed value of each key, None for those that are missing or damaged."""
+        names = [_value_name(key.namespace, key.key) for key in keys]
+        misses: list[bytes | None] = [None] * len(names)
+        stored = self._try(lambda: self._client.mget(names), misses)
+        values = [None if each is None else verify_checksum(each) for each in stored]
         if damaged := sum(
-            sealed is not None and data is None for sealed, data in zip(found, values, strict=True)
+            each is not None and data is None for each, data in zip(stored, values, strict=True)
         ):
-            self._note(f"{damaged} of its values failed their digest and are made again")
+            self._record_fault(f"{damaged} of its values had a wrong checksum and are computed again")
         return values
 
     def put(self, values: Iterable[tuple[CacheKey, bytes]], tags: Iterable[str]) -> None:
-        """Keep packed values under tags; those too large for this Redis are left out."""
+        """Store packed values under tags, except those that are too large for this Redis."""
         if time.monotonic() < self._full_until:
             return
         self._try(lambda: self._put(list(values), list(tags)), None)
 
     def untag(self, tags: Iterable[str]) -> int:
-        """Take tags off; values without any tag left go. Returns how many."""
+        """Take tags from all values, and remove values that lose their last one. Return how many were removed."""
         return self._try(lambda: sum(self._untag(tag) for tag in tags), 0)
 
     def clear(self, namespace: str | None) -> int:
-        """Forget a namespace, or all; returns how many values went."""
+        """Remove all values of a namespace, or of all namespaces for None. Return how many were removed."""
 
         def work() -> int:
-            gone = 0
-            for batch in self._batches(_value(namespace or "*", "*")):
-                gone += self._client.unlink(*batch)
+            removed = 0
+            for batch in self._batches(_value_name(namespace or "*", "*")):
+                removed += self._client.unlink(*batch)
             if namespace is None:
                 for batch in self._batches("goldenhour:tag*"):
                     self._client.unlink(*batch)
-            return gone
+            return removed
 
         return self._try(work, 0)
 
     def usage(self) -> Usage:
-        """What is there."""
+        """Return the number and size of the values by namespace."""
 
         def work() -> Usage:
-            found = Usage()
+            usage = Usage()
             for namespace in NAMESPACES:
                 values = size = 0
-                for batch in self._batches(_value(namespace, "*")):
+                for batch in self._batches(_value_name(namespace, "*")):
                     with self._client.pipeline(transaction=False) as pipe:
                         for name in batch:
                             pipe.strlen(name)
                         values += len(batch)
                         size += sum(pipe.execute())
-                found[namespace] = values, size
-            return found
+                usage[namespace] = values, size
+            return usage
 
         return self._try(work, Usage())
 
     def publish(self, tags: Sequence[str], namespace: str | None = None) -> None:
-        """Tell other clusters that tags were invalidated; without tags, that a namespace (or all) was cleared."""
+        """Announce to other clusters that tags were invalidated; without tags, that a namespace or all were cleared."""
         message = msgspec.msgpack.encode([self._origin, list(tags), namespace])
         self._try(lambda: self._client.publish(CHANNEL, message), 0)
 
-    def listen(self, heard: Callable[[list[str], str | None], None]) -> None:
-        """Call `heard(tags, namespace)`, in a thread of its own, for whatever others publish."""
-        threading.Thread(target=self._listen, args=(heard,), daemon=True, name="invalidations").start()
+    def listen(self, handler: Callable[[list[str], str | None], None]) -> None:
+        """Call `handler(tags, namespace)`, in a thread of its own, for everything that other clusters publish."""
+        threading.Thread(target=self._listen, args=(handler,), daemon=True, name="invalidations").start()
 
-    def _listen(self, heard: Callable[[list[str], str | None], None]) -> None:
+    def _listen(self, handler: Callable[[list[str], str | None], None]) -> None:
         while True:
             try:
                 with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
                     subscription.subscribe(CHANNEL)
                     while True:
                         if message := subscription.get_message(timeout=1.0):
-                            self._hear(message["data"], heard)
+                            self._handle(message["data"], handler)
             except Exception:
                 time.sleep(1.0)
 
-    def _hear(self, data: bytes, heard: Callable[[list[str], str | None], None]) -> None:
+    def _handle(self, data: bytes, handler: Callable[[list[str], str | None], None]) -> None:
         try:
             origin, tags, namespace = msgspec.msgpack.decode(data, type=tuple[str, list[str], str | None])
         except msgspec.DecodeError:
             return
         if origin != self._origin:
-            heard(tags, namespace)
+            handler(tags, namespace)
 
     def _put(self, values: list[tuple[CacheKey, bytes]], tags: list[str]) -> None:
         if self._largest is None:
             limit = int(self._client.info("memory").get("maxmemory", 0))
-            self._largest = limit // SHARE_OF_MEMORY if limit else LARGEST_VALUE
+            self._largest = int(limit * LARGEST_SHARE) if limit else LARGEST_BYTES
         try:
             with self._client.pipeline(transaction=False) as pipe:
-                for recipe, data in values:
-                    sealed = seal(data)
-                    if len(sealed) > self._largest:
+                for key, data in values:
+                    stored = add_checksum(data)
+                    if len(stored) > self._largest:
                         continue
-                    mine = f"{recipe.namespace}:{recipe.key}"
-                    pipe.set(_value(recipe.namespace, recipe.key), sealed, px=self._ttl_ms)
+                    member = f"{key.namespace}:{key.key}"
+                    pipe.set(_value_name(key.namespace, key.key), stored, px=self._ttl_ms)
                     for tag in tags:
-                        pipe.sadd(_tag(tag), mine)
-                        pipe.pexpire(_tag(tag), self._ttl_ms)
-                        pipe.sadd(_tags_of(mine), tag)
+                        pipe.sadd(_members_name(tag), member)
+                        pipe.pexpire(_members_name(tag), self._ttl_ms)
+                        pipe.sadd(_tags_name(member), tag)
                     if tags:
-                        pipe.pexpire(_tags_of(mine), self._ttl_ms)
+                        pipe.pexpire(_tags_name(member), self._ttl_ms)
                 pipe.execute()
         except self._redis.exceptions.OutOfMemoryError:
-            self._full_until = time.monotonic() + REST_SECONDS
-            self._note("it is full and takes no more values")
+            self._full_until = time.monotonic() + PAUSE_SECONDS
+            self._record_fault("it is full and takes no more values")
 
     def _untag(self, tag: str) -> int:
-        members = [member.decode() for member in self._client.smembers(_tag(tag))]
+        members = [member.decode() for member in self._client.smembers(_members_name(tag))]
         with self._client.pipeline(transaction=False) as pipe:
-            for mine in members:
-                pipe.srem(_tags_of(mine), tag)
-                pipe.scard(_tags_of(mine))
-            left = pipe.execute()[1::2]
-        gone = [f"goldenhour:value:{mine}" for mine, tags in zip(members, left, strict=True) if not tags]
-        self._client.unlink(_tag(tag))
-        return self._client.unlink(*gone) if gone else 0
+            for member in members:
+                pipe.srem(_tags_name(member), tag)
+                pipe.scard(_tags_name(member))
+            remaining_tags = pipe.execute()[1::2]
+        untagged = [
+            f"goldenhour:value:{member}"
+            for member, remaining in zip(members, remaining_tags, strict=True)
+            if not remaining
+        ]
+        self._client.unlink(_members_name(tag))
+        return self._client.unlink(*untagged) if untagged else 0
 
     def _batches(self, pattern: str) -> Iterator[list[bytes]]:
         batch: list[bytes] = []
-        for name in self._client.scan_iter(match=pattern, count=_SCAN):
+        for name in self._client.scan_iter(match=pattern, count=_BATCH):
             batch.append(name)
-            if len(batch) == _SCAN:
+            if len(batch) == _BATCH:
                 yield batch
                 batch = []
         if batch:
             yield batch
 
     def _try(self, work: Callable[[], T], otherwise: T) -> T:
-        """The work's result; after a fault `otherwise`, and so for a while without asking."""
-        if time.monotonic() < self._off_until:
+        """Return the result of `work`; after a fault, and during the pause that follows it, `otherwise`."""
+        if time.monotonic() < self._paused_until:
             self.faults += 1
             return otherwise
         try:
             return work()
         except Exception as error:
-            self._off_until = time.monotonic() + REST_SECONDS
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
             self._largest = None
             line = next(iter(str(error).splitlines()), "")
-            self._note(f"{type(error).__name__}: {line}" if line else type(error).__name__)
+            self._record_fault(f"{type(error).__name__}: {line}" if line else type(error).__name__)
             return otherwise
 
-    def _note(self, what: str) -> None:
+    def _record_fault(self, what: str) -> None:
         self.faults += 1
-        self.fault = f"Redis at {self._where}: {what.rstrip('.')}"
+        self.fault = f"Redis at {self._address}: {what.rstrip('.')}"
 
 
-def _value(namespace: str, key: str) -> str:
+def _value_name(namespace: str, key: str) -> str:
+    """Return the name of a value in Redis."""
     return f"goldenhour:value:{namespace}:{key}"
 
 
-def _tag(tag: str) -> str:
+def _members_name(tag: str) -> str:
+    """Return the name of the set of values that have a tag."""
     return f"goldenhour:tag:{tag}"
 
 
-def _tags_of(mine: str) -> str:
-    return f"goldenhour:tags-of:{mine}"
+def _tags_name(member: str) -> str:
+    """Return the name of the set of tags that a value has. `member` is NAMESPACE:KEY."""
+    return f"goldenhour:tags-of:{member}"
 
 
 def _without_password(url: str) -> str:

@@ -1,30 +1,28 @@
-"""The Ray session a run uses, with its log, its metrics and its memory."""
+"""The Ray session of a run, with its log, its metrics and its memory."""
 
 from typing import TYPE_CHECKING
 
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from actors.cluster.address import is_shared_ray, ray_address
     from actors.cluster.log import Log
     from actors.cluster.memory import Sampler
     from actors.cluster.metrics import add_metric, put_metric
     from actors.cluster.package_root import PACKAGE_ROOT, PACKAGES, check_package_root
-    from actors.cluster.session import (
-        Session,
-        as_remote,
-        be_nice,
-        default_workers,
-        is_shared_ray,
-        ray_address,
-        restore_pyarrow,
-        spare_memory,
-        start_session,
-        terminated_as_interrupted,
-    )
+    from actors.cluster.priority import lower_priority
+    from actors.cluster.pyarrow_import import hide_pyarrow_in_worker, restore_pyarrow
+    from actors.cluster.remote import as_remote
+    from actors.cluster.session import Session, default_workers, start_session
+    from actors.cluster.termination import terminated_as_interrupted
 
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "address": (
+            "is_shared_ray",
+            "ray_address",
+        ),
         "log": ("Log",),
         "memory": ("Sampler",),
         "metrics": (
@@ -36,18 +34,18 @@ __getattr__ = lazy_attributes(
             "PACKAGE_ROOT",
             "check_package_root",
         ),
+        "priority": ("lower_priority",),
+        "pyarrow_import": (
+            "hide_pyarrow_in_worker",
+            "restore_pyarrow",
+        ),
+        "remote": ("as_remote",),
         "session": (
             "Session",
-            "as_remote",
-            "be_nice",
             "default_workers",
-            "is_shared_ray",
-            "ray_address",
-            "restore_pyarrow",
-            "spare_memory",
             "start_session",
-            "terminated_as_interrupted",
         ),
+        "termination": ("terminated_as_interrupted",),
     },
 )
 
@@ -59,14 +57,14 @@ __all__ = [
     "Session",
     "add_metric",
     "as_remote",
-    "be_nice",
     "check_package_root",
     "default_workers",
+    "hide_pyarrow_in_worker",
     "is_shared_ray",
+    "lower_priority",
     "put_metric",
     "ray_address",
     "restore_pyarrow",
-    "spare_memory",
     "start_session",
     "terminated_as_interrupted",
 ]

@@ -1,7 +1,7 @@
-"""Memory of a run: the proportional set size (PSS) of its processes, sampled while it goes on.
+"""Memory of a run: the proportional set size (PSS) of its processes, sampled while the run is in progress.
 
-PSS counts a page shared by n processes as 1/n of a page in each, so that the sum over processes is what the run
-really occupies. Linux only; elsewhere every figure is 0.
+PSS counts a page that n processes share as 1/n of a page in each of them. The sum over all processes is therefore the
+memory that the run occupies (docs/platform.md section 7). Only Linux reports it; on other systems every figure is 0.
 """
 
 import threading
@@ -9,36 +9,36 @@ import time
 from pathlib import Path
 
 INTERVAL_SECONDS = 0.25
-"""Time between samples; stretched so that sampling takes at most `SHARE` of the driver's time."""
+"""Time between samples. It grows when sampling would take more than `MAXIMUM_SHARE` of the driver's time."""
 
-SHARE = 0.02
+MAXIMUM_SHARE = 0.02
 
 MEGABYTE = 1e6
 
 
 def pss_bytes(pid: int) -> int:
-    """PSS of a process in bytes; 0 when it has ended, is another user's, or the system does not say."""
-    return _field(pid, b"Pss:")
+    """Return the PSS of a process in bytes; 0 if the process has ended, belongs to another user, or is not on Linux."""
+    return _smaps_bytes(pid, b"Pss:")
 
 
-def own_bytes(pid: int) -> int:
-    """The part of it that lies in no file: what a leak adds to, and other programs on the machine do not change."""
-    return _field(pid, b"Pss_Anon:")
+def anonymous_pss_bytes(pid: int) -> int:
+    """Return the part of the PSS that no file backs. A leak adds to it; other programs do not change it."""
+    return _smaps_bytes(pid, b"Pss_Anon:")
 
 
-def _field(pid: int, name: bytes) -> int:
+def _smaps_bytes(pid: int, field: bytes) -> int:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_bytes()
     except OSError:
         return 0
     for line in text.splitlines():
-        if line.startswith(name):
+        if line.startswith(field):
             return int(line.split()[1]) * 1024
     return 0
 
 
 class Sampler:
-    """A thread that sums the PSS of the watched processes and remembers the highest sum, with its composition.
+    """A thread that sums the PSS of the watched processes and keeps the highest sum with its composition.
 
     `latest` is the last sample: bytes by role.
     """
@@ -52,12 +52,12 @@ class Sampler:
         self._thread = threading.Thread(target=self._loop, name="goldenhour-memory", daemon=True)
 
     def start(self) -> "Sampler":
-        """Begin to sample."""
+        """Start the thread and return the sampler."""
         self._thread.start()
         return self
 
     def watch(self, role: str, pid: int) -> None:
-        """Count process `pid` from now on, under the name `role` (several processes may share one)."""
+        """Include process `pid` in all later samples under `role`. Several processes may have the same role."""
         with self._lock:
             self._roles[pid] = role
 
@@ -65,16 +65,16 @@ class Sampler:
         """Take one sample now."""
         with self._lock:
             roles = dict(self._roles)
-        found: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         for pid, role in roles.items():
-            found[role] = found.get(role, 0) + pss_bytes(pid)
+            sizes[role] = sizes.get(role, 0) + pss_bytes(pid)
         with self._lock:
-            self.latest = found
-            if sum(found.values()) > sum(self._peak.values()):
-                self._peak = found
+            self.latest = sizes
+            if sum(sizes.values()) > sum(self._peak.values()):
+                self._peak = sizes
 
     def stop(self) -> None:
-        """End the thread; the figures stay."""
+        """Stop the thread. The figures remain available."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=2)
@@ -87,7 +87,7 @@ class Sampler:
 
     @property
     def breakdown_mb(self) -> dict[str, float]:
-        """PSS by role at that moment, in MB."""
+        """PSS by role at the time of the peak, in MB."""
         with self._lock:
             return {role: round(value / MEGABYTE, 1) for role, value in self._peak.items()}
 
@@ -96,4 +96,4 @@ class Sampler:
         while not self._stop.wait(wait):
             begin = time.perf_counter()
             self.sample()
-            wait = max(INTERVAL_SECONDS, (time.perf_counter() - begin) / SHARE)
+            wait = max(INTERVAL_SECONDS, (time.perf_counter() - begin) / MAXIMUM_SHARE)

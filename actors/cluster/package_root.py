@@ -1,7 +1,8 @@
-"""The four packages must come from one directory.
+"""The directory that must hold all four packages, and the check that it does.
 
-Ray puts the driver's working directory before site-packages in every worker, so that a user's own folder `engine`
-would give a right driver and a wrong worker. Drivers and actors call `check` before they import the engine.
+Ray puts the driver's working directory before site-packages in every worker. With a folder named `engine` in that
+directory, the driver would import our engine and the workers would import the user's folder. Drivers and actors
+therefore call `check_package_root` before they import the engine (docs/platform.md section 1.7).
 """
 
 import functools
@@ -16,7 +17,10 @@ PACKAGES = ("goldenhour", "engine", "actors", "scenarios")
 
 @functools.cache
 def check_package_root() -> None:
-    """Raise ImportError unless all packages resolve to folders of `PACKAGE_ROOT`; looked at once a process."""
+    """Check, once per process, that all packages are in `PACKAGE_ROOT`.
+
+    Raises ImportError when one of them would be imported from another directory.
+    """
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         origin = spec.origin if spec else None

@@ -5,11 +5,11 @@ import pickle
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from actors.cluster import be_nice, check_package_root, restore_pyarrow, spare_memory
+from actors.cluster import check_package_root, hide_pyarrow_in_worker, lower_priority, restore_pyarrow
 from actors.run.writer import Delivery, Piece
 from engine.records import COMPRESSIONS, FORMATS, encode_chunks
 
-spare_memory()
+hide_pyarrow_in_worker()
 
 if TYPE_CHECKING:
     from actors.cache import SharedCache
@@ -62,7 +62,7 @@ def _lexicon(order: EncodeOrder) -> "CodeTables":
         from engine.scenario import Scenario
 
         scenario = msgspec.json.decode(order.scenario, type=Scenario)
-        made = order.cache.made(scenario, TEXT_KINDS) if order.cache else {}
+        made = order.cache.get_or_build(scenario, TEXT_KINDS) if order.cache else {}
         lexicon = CodeTables(scenario, TextSource(made))
     _lexicons[order.scenario] = lexicon
     if len(_lexicons) > 2:
@@ -102,7 +102,7 @@ def generate(order: EncodeOrder, *chunks: "Chunk") -> tuple[Delivery, Origin]:
     """`encode` as a Ray task: its bytes go through the object store without being copied."""
     import ray
 
-    be_nice()
+    lower_priority()
     check_package_root()
     restore_pyarrow()
     delivery = encode(order, chunks)

@@ -465,7 +465,7 @@ class Run:
             self.report("resuming" if self.done else "preparing")
             chosen = cache_settings()
             self.cache = None if chosen.mode == "off" else LocalCache(chosen)
-            made = self.cache.made(request.scenario, SIMULATION_KINDS) if self.cache else {}
+            made = self.cache.get_or_build(request.scenario, SIMULATION_KINDS) if self.cache else {}
             simulation = Simulation(
                 request.scenario, request.seed, request.replication, request.chunk_size, made
             )
@@ -571,7 +571,7 @@ class Run:
         seconds = time.perf_counter() - self.begin
         self.sampler.sample()
         if self.cache is not None:
-            self.cache.keep(key_of_measures(request.scenario, request.seed, request.replication), measures)
+            self.cache.put(key_of_measures(request.scenario, request.seed, request.replication), measures)
             self.note_fault(self.cache.fault)
         return RunResult(
             patients=self.patients,

@@ -1,12 +1,11 @@
-"""Runs that are entered in the database while they go on: `run` is `pipeline.run_scenario` with a record kept
-beside it.
+"""Recording runs in the database while they are in progress.
 
-A thread of the driver talks to the store, so that a run never waits for the database; what cannot be said now is said
-later, and what cannot be said at the end is kept in a file for the next run that reaches the database.
+A thread of the driver talks to the store, so that a run never waits for the database. What cannot be written now is
+written later. If the end of a run cannot be written, it is saved in a file, and the next run that reaches the database
+writes it (docs/platform.md section 3.2).
 """
 
 import _thread
-import abc
 import asyncio
 import contextlib
 import threading
@@ -18,155 +17,173 @@ from typing import Any
 
 import msgspec
 
-from actors.cache import find_cache
 from actors.cluster import is_shared_ray, start_session, terminated_as_interrupted
 from actors.run import pipeline
+from actors.run.store_client import InProcessStoreClient, SharedStoreClient, StoreClient
 from actors.store import (
     DRIVERS,
     URL_VARIABLE,
-    Beat,
     ConfigStore,
     Database,
+    Heartbeat,
+    HeartbeatReply,
     Registration,
-    Reply,
-    Server,
     State,
-    connection_error,
     driver_slot,
-    shared_store,
 )
 from engine.errors import GoldenhourError, Interrupted, StoreError
-from engine.scenario import parse
 
-BEAT_SECONDS = 1.0
-"""Time between two words to the store."""
-
-CALL_SECONDS = 30.0
-"""Longest a call of the store's actor may take before it counts as lost."""
+HEARTBEAT_SECONDS = 1.0
+"""Time between two heartbeats."""
 
 END_SECONDS, END_SECONDS_INTERRUPTED = 20.0, 3.0
-"""How long the end of a run may take to be entered."""
+"""Longest time to record the end of a run, and of a run that was interrupted."""
 
 WARN_SECONDS = 5.0
-"""A database that is away for so long is worth a word."""
+"""The user is warned when the database has been unreachable for this long."""
 
-CACHE_LOOKS = 20
-"""How often the cluster's cache is looked for before it counts as switched off."""
-
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
+"""Shows a message to the user."""
 
 
-class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended, with all that is needed to enter it later."""
+class FinishedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended, with all that is needed to record it later. It is saved as JSON."""
 
     registration: Registration
     state: State
     error: str | None = None
     measures: dict[str, Any] | None = None
-    beat: Beat
+    last: Heartbeat = msgspec.field(name="beat")  # the name in files of earlier versions
 
 
 def run_recorded(
     request: pipeline.RunRequest,
     registration: Registration,
-    where: Database,
+    database: Database,
     report: pipeline.Report = lambda progress: None,
-    say: Say = lambda words: None,
+    notify: Notify = lambda message: None,
 ) -> pipeline.RunResult:
-    """`pipeline.run_scenario`, entered in the database at `where` from the moment its output is its own to its end.
+    """Run a scenario and record the run in a database, from the moment it holds its output to its end.
 
-    A run that was cut off in that output keeps its row; another one gets the id of `registration`.
-    On a shared Ray the cluster's SharedStore is used, else one in this process. Raises what `pipeline.run_scenario`
-    does,
-    Interrupted also when somebody else cancelled the run, and StoreError when a server that was asked for by its
-    address cannot be reached, before anything is started. An embedded database that cannot be started costs one
-    warning, told by `say`.
+    On a shared Ray this uses the cluster's SharedStore, otherwise a store in this process.
+
+    Parameters
+    ----------
+    request
+        The run.
+    registration
+        Its row in the database. If the run resumes an interrupted one in the same output, it keeps that run's row.
+    database
+        The database.
+    report
+        Called with the progress of the run.
+    notify
+        Called with messages for the user: while the run waits for other drivers, when the database is unreachable, and
+        once when an embedded database cannot be started; the run then continues without a record.
+
+    Raises
+    ------
+    StoreError
+        A server given by its URL cannot be reached. Nothing has been started then.
+    Interrupted
+        The run was interrupted, or another user cancelled it.
+    GoldenhourError
+        Anything else that `pipeline.run_scenario` raises.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(terminated_as_interrupted())
         shared = request.workers != 0 and is_shared_ray(request.address)
         if not shared:
-            stack.enter_context(driver_slot(where, lambda: say(_waiting(where))))
-        if not where.embedded:
-            asyncio.run(_reach(where))
+            stack.enter_context(driver_slot(database, lambda: notify(_waiting_message(database))))
+        if not database.embedded:
+            asyncio.run(_check_reachable(database))
         if shared:
             report(pipeline.Progress(phase="starting", expected=request.scenario.casualties.total))
             stack.enter_context(start_session(request.address, request.workers))
-            backend: _Backend = _Actor(where)
+            client: StoreClient = SharedStoreClient(database)
         else:
-            backend = _InProcess(where)
-        recorder = Recorder(registration, backend, where, say)
+            client = InProcessStoreClient(database)
+        recorder = Recorder(registration, client, database, notify)
         request = msgspec.structs.replace(request, run=str(registration.id))
         try:
             result = pipeline.run_scenario(request, recorder.reporting(report), recorder.start)
         except BaseException as error:
-            raise recorder.ended_by(error) from (
+            raise recorder.end_with(error) from (
                 None if isinstance(error, KeyboardInterrupt) else error.__cause__
             )
         recorder.end("succeeded", measures=result.measures)
         return result
 
 
-def _waiting(where: Database) -> str:
+def _waiting_message(database: Database) -> str:
     return (
-        f"{DRIVERS} runs of this machine use the database ({where}): waiting for one of them to end "
-        "(--no-store goes without)"
+        f"{DRIVERS} runs of this machine use the database ({database}): waiting for one of them to end "
+        "(--no-store runs without a database)"
     )
 
 
-async def _reach(where: Database) -> None:
-    probe = ConfigStore(where.conninfo(), patience_seconds=0.0)
+async def _check_reachable(database: Database) -> None:
+    store = ConfigStore(database.conninfo(), patience_seconds=0.0)
     try:
-        await probe.open()
+        await store.open()
     except StoreError as error:
-        raise StoreError(f"{URL_VARIABLE} ({where}): {error}; --no-store goes without a database") from error
+        raise StoreError(
+            f"{URL_VARIABLE} ({database}): {error}; --no-store runs without a database"
+        ) from error
     finally:
-        await probe.close()
+        await store.close()
 
 
 class Recorder:
-    """The record of one run, kept by a thread: what the run reports goes to the store, what others ask for comes back.
+    """The recorder of one run. A thread sends the progress of the run to the store and receives requests to cancel it.
 
-    The calls are `reporting` for the function that the pipeline reports to, `start` when it has claimed the output,
-    then `end` or `ended_by`. What ends before `start` is no run.
+    `reporting` wraps the function to which the pipeline reports. `start` is called when the pipeline holds its output,
+    then `end` or `end_with`. A run that ends before `start` is not recorded.
     """
 
-    def __init__(self, registration: Registration, backend: "_Backend", where: Database, say: Say) -> None:
+    def __init__(
+        self, registration: Registration, client: StoreClient, database: Database, notify: Notify
+    ) -> None:
         self._registration = registration
-        self._backend = backend
-        self._where = where
-        self._say = say
-        self._beat = Beat(id=registration.id, expected=registration.expected)
-        self._begun: tuple[float, int] | None = None
+        self._client = client
+        self._database = database
+        self._notify = notify
+        self._heartbeat = Heartbeat(id=registration.id, expected=registration.expected)
+        self._first_patients: tuple[float, int] | None = None
+        """Time and number of patients of the first report that had any: the rate is measured from there."""
         self._cancelled_by: str | None = None
-        self._ending: Ending | None = None
-        self._until = 0.0
+        self._finished: FinishedRun | None = None
+        self._deadline = 0.0
         self._wake = threading.Event()
-        self._main = threading.current_thread() is threading.main_thread()
+        self._in_main_thread = threading.current_thread() is threading.main_thread()
         self._warned = False
         self._thread = threading.Thread(target=self._work, name="goldenhour-record", daemon=True)
 
-    def start(self, run: str, again: bool) -> None:
-        """Begin to keep the record of the run with this id, in the row of an earlier start if `again`."""
-        with contextlib.suppress(
-            ValueError
-        ):  # a run that was begun without a record may have an id of another kind
-            self._registration = msgspec.structs.replace(self._registration, id=uuid.UUID(run), resumed=again)
-            self._beat = msgspec.structs.replace(self._beat, id=self._registration.id)
+    def start(self, run: str, resumed: bool) -> None:
+        """Start recording under the id `run`, in the row of an earlier start if `resumed`."""
+        # A run that was started without a record may have an id that is not a UUID: it keeps the registration's.
+        with contextlib.suppress(ValueError):
+            self._registration = msgspec.structs.replace(
+                self._registration, id=uuid.UUID(run), resumed=resumed
+            )
+            self._heartbeat = msgspec.structs.replace(self._heartbeat, id=self._registration.id)
         self._thread.start()
 
     def reporting(self, report: pipeline.Report) -> pipeline.Report:
-        """`report` that also tells the store, and raises KeyboardInterrupt when the run is to be cancelled."""
+        """Return a function that records the progress and then calls `report`.
 
-        def tell(progress: pipeline.Progress) -> None:
+        It raises KeyboardInterrupt when a user has cancelled the run.
+        """
+
+        def record(progress: pipeline.Progress) -> None:
             now = time.monotonic()
-            if self._begun is None and progress.patients:
-                self._begun = now, progress.patients
+            if self._first_patients is None and progress.patients:
+                self._first_patients = now, progress.patients
             rate = 0.0
-            if self._begun is not None and now - self._begun[0] > 0.5:
-                rate = (progress.patients - self._begun[1]) / (now - self._begun[0])
-            self._beat = Beat(
-                id=self._beat.id,
+            if self._first_patients is not None and now - self._first_patients[0] > 0.5:
+                rate = (progress.patients - self._first_patients[1]) / (now - self._first_patients[0])
+            self._heartbeat = Heartbeat(
+                id=self._heartbeat.id,
                 phase=progress.phase,
                 patients=progress.patients,
                 expected=progress.expected,
@@ -178,231 +195,123 @@ class Recorder:
                 raise KeyboardInterrupt
             report(progress)
 
-        return tell
+        return record
 
     def end(self, state: State, error: str | None = None, measures: dict[str, Any] | None = None) -> None:
-        """Enter how the run ended; waits until that is done, within limits."""
+        """Record how the run ended. This waits until it is written, but not longer than `END_SECONDS`."""
         if self._thread.ident is None:
             return
         seconds = END_SECONDS_INTERRUPTED if state == "cancelled" else END_SECONDS
-        self._until = time.monotonic() + seconds
-        beat = self._beat
+        self._deadline = time.monotonic() + seconds
+        last = self._heartbeat
         if measures is not None:
-            beat = msgspec.structs.replace(beat, patients=measures["patients"], fraction=1.0)
-        self._ending = Ending(
-            registration=self._registration, state=state, error=error, measures=measures, beat=beat
+            last = msgspec.structs.replace(last, patients=measures["patients"], fraction=1.0)
+        self._finished = FinishedRun(
+            registration=self._registration, state=state, error=error, measures=measures, last=last
         )
         self._wake.set()
         self._thread.join(seconds + 5)
 
-    def ended_by(self, error: BaseException) -> BaseException:
-        """Enter that the run ended with `error`; returns what is to be raised."""
+    def end_with(self, error: BaseException) -> BaseException:
+        """Record that the run ended with `error`, and return the exception to raise."""
         if isinstance(error, Interrupted) and self._cancelled_by is not None:
             error = Interrupted(str(error).replace("stopped", f"cancelled by {self._cancelled_by}", 1))
         if isinstance(error, KeyboardInterrupt):
-            by = "stopped" if self._cancelled_by is None else f"cancelled by {self._cancelled_by}"
-            error = Interrupted(f"{by}; nothing was left in the output folder")
+            how = "stopped" if self._cancelled_by is None else f"cancelled by {self._cancelled_by}"
+            error = Interrupted(f"{how}; nothing was left in the output folder")
         state: State = "cancelled" if isinstance(error, Interrupted) else "failed"
         self.end(state, error=str(error) or type(error).__name__)
         return error
 
     def _work(self) -> None:
         with contextlib.suppress(Exception):
-            asyncio.run(self._keep())
+            asyncio.run(self._record())
 
-    async def _keep(self) -> None:
-        """Until the run has ended and that is entered, or there is no more time for it."""
-        backend = self._backend
+    async def _record(self) -> None:
+        """Send heartbeats until the end of the run is recorded, or the time to record it has passed."""
+        client = self._client
         registered = False
-        away_since: float | None = None
+        unreachable_since: float | None = None
         try:
             while True:
-                ending = self._ending
+                finished = self._finished
                 try:
-                    await backend.ready()
+                    await client.ready()
                     if not registered:
-                        await self._enter_kept(backend)
-                        await backend.call("register_run", self._registration)
+                        await self._record_saved_runs()
+                        await client.call("register_run", self._registration)
                         registered = True
-                    if ending is not None:
-                        await _enter(backend, ending)
+                    if finished is not None:
+                        await _record_finished(client, finished)
                         return
-                    reply: Reply = await backend.call("beat", self._beat)
+                    reply: HeartbeatReply = await client.call("heartbeat", self._heartbeat)
                     registered = not reply.missing
                     if reply.cancelled_by is not None:
                         self._cancel(reply.cancelled_by)
-                    if reply.trouble is not None:
-                        raise StoreError(reply.trouble)
-                    away_since = None
+                    if reply.error is not None:
+                        raise StoreError(reply.error)
+                    unreachable_since = None
                     self._warned = False
                 except GoldenhourError as error:
-                    away_since = away_since or time.monotonic()
-                    fatal = not backend.lives_again
-                    if fatal or time.monotonic() - away_since > WARN_SECONDS:
+                    unreachable_since = unreachable_since or time.monotonic()
+                    fatal = not client.can_recover
+                    if fatal or time.monotonic() - unreachable_since > WARN_SECONDS:
                         self._warn(error, fatal)
                     if fatal:
                         return
-                    if ending is not None and time.monotonic() > self._until:
-                        self._keep_for_later(ending)
+                    if finished is not None and time.monotonic() > self._deadline:
+                        self._save(finished)
                         return
                 if not self._wake.wait(0):
-                    await asyncio.to_thread(self._wake.wait, BEAT_SECONDS)
-                elif ending is not None:
+                    await asyncio.to_thread(self._wake.wait, HEARTBEAT_SECONDS)
+                elif finished is not None:
                     await asyncio.sleep(0.2)
         finally:
             with contextlib.suppress(Exception):
-                await backend.close()
+                await client.close()
 
     def _cancel(self, who: str) -> None:
         if self._cancelled_by is None:
             self._cancelled_by = who
-            if self._main and self._beat.phase in ("waiting", "starting"):  # Ray is starting: no reports
+            # While Ray starts there are no reports, which would notice it (docs/platform.md section 1.6).
+            if self._in_main_thread and self._heartbeat.phase in ("waiting", "starting"):
                 _thread.interrupt_main()
 
     def _warn(self, error: GoldenhourError, fatal: bool) -> None:
         if not self._warned:
             self._warned = True
-            what = "the run goes on without a record" if fatal else "the run goes on, its record will follow"
-            self._say(f"{error}; {what}")
+            effect = "without a record" if fatal else "and is recorded later"
+            self._notify(f"{error}; the run continues {effect}")
 
-    def _keep_for_later(self, ending: Ending) -> None:
-        folder = _kept_folder(self._where)
+    def _save(self, finished: FinishedRun) -> None:
+        """Save the end of the run in a file."""
+        folder = _saved_runs_folder(self._database)
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = folder / f"{ending.registration.id}.json"
-            path.with_suffix(".new").write_bytes(msgspec.json.encode(ending))
+            path = folder / f"{finished.registration.id}.json"
+            path.with_suffix(".new").write_bytes(msgspec.json.encode(finished))
             path.with_suffix(".new").replace(path)
-            self._say(
-                f"the database is away: how this run ended is kept in {path} and entered by the next run"
+            self._notify(
+                f"the database is unreachable: the end of this run is saved in {path}; the next run records it"
             )
 
-    async def _enter_kept(self, backend: "_Backend") -> None:
-        """Enter what earlier runs could not."""
-        for path in sorted(_kept_folder(self._where).glob("*.json")):
+    async def _record_saved_runs(self) -> None:
+        """Record the runs whose end was saved in files, and remove the files."""
+        for path in sorted(_saved_runs_folder(self._database).glob("*.json")):
             try:
-                ending = msgspec.json.decode(path.read_bytes(), type=Ending)
-                await backend.call("register_run", ending.registration)
-                await _enter(backend, ending)
+                finished = msgspec.json.decode(path.read_bytes(), type=FinishedRun)
+                await self._client.call("register_run", finished.registration)
+                await _record_finished(self._client, finished)
             except (OSError, msgspec.DecodeError, msgspec.ValidationError):
                 pass
             with contextlib.suppress(OSError):
                 path.unlink()
 
 
-def _kept_folder(where: Database) -> Path:
-    return where.folder / "unsaved" / where.key
+def _saved_runs_folder(database: Database) -> Path:
+    return database.folder / "unsaved" / database.key
 
 
-async def _enter(backend: "_Backend", ending: Ending) -> None:
-    run = ending.registration.id
-    await backend.call("finish_run", run, ending.state, ending.error, ending.measures, ending.beat)
-
-
-class _Backend(abc.ABC):
-    """Where a recorder's calls go; keeps the embedded server running, where the database is one.
-
-    `lives_again` says whether a call that failed may work later.
-    """
-
-    def __init__(self, where: Database) -> None:
-        self._where = where
-        self._server = Server(where.folder) if where.embedded else None
-        self._opened = False
-        self.lives_again = True
-
-    @abc.abstractmethod
-    async def call(self, method: str, *arguments: Any) -> Any:
-        """A call of ConfigStore; StoreError when it could not be made."""
-
-    async def ready(self) -> None:
-        """Do what is needed before a call."""
-        if self._server is None:
-            return
-        if not self._opened:
-            try:
-                await asyncio.to_thread(self._server.open)
-            except StoreError:
-                self.lives_again = False
-                raise
-            self._opened = True
-        elif self._server.owner() is None:
-            await asyncio.to_thread(self._server.ensure)
-
-    async def close(self) -> None:
-        """Let go of what `ready` took."""
-        if self._server is not None:
-            await asyncio.to_thread(self._server.close)
-
-
-class _InProcess(_Backend):
-    """A store of this process's own, with one connection."""
-
-    def __init__(self, where: Database) -> None:
-        super().__init__(where)
-        self._store: ConfigStore | None = None
-
-    async def call(self, method: str, *arguments: Any) -> Any:
-        if self._store is None:
-            self._store = ConfigStore(self._where.conninfo(), key=self._where.key, patience_seconds=1.0)
-        return await getattr(self._store, method)(*arguments)
-
-    async def close(self) -> None:
-        if self._store is not None:
-            await self._store.close()
-        await super().close()
-
-
-class _Actor(_Backend):
-    """The SharedStore of the cluster; made again when it died."""
-
-    def __init__(self, where: Database) -> None:
-        super().__init__(where)
-        self._handle: Any = None
-        self._told_cache = 0
-        """Calls after which the cluster's cache was looked for; it may start later than the store."""
-
-    async def call(self, method: str, *arguments: Any) -> Any:
-        from ray.exceptions import RayError, RayTaskError
-
-        try:
-            if self._handle is None:
-                self._handle = await asyncio.to_thread(shared_store, self._where)
-                await self._check_database()
-                self._told_cache = 0
-            if self._told_cache < CACHE_LOOKS:
-                await self._introduce_cache()
-            return await self._value(getattr(self._handle, method).remote(*arguments))
-        except RayTaskError as error:
-            if isinstance(error.cause, GoldenhourError):
-                raise error.cause from None
-            raise StoreError(f"the store failed: {connection_error(error)}") from error
-        except (RayError, TimeoutError, ValueError) as error:
-            self._handle = None
-            raise StoreError(f"the cluster's store does not answer: {connection_error(error)}") from error
-
-    async def _check_database(self) -> None:
-        key = await self._value(self._handle.key.remote())
-        if key != self._where.key:
-            self.lives_again = False
-            raise StoreError(f"the cluster's store uses another database than this run would ({self._where})")
-
-    async def _introduce_cache(self) -> None:
-        """The cluster's cache, once there is one, hears from the store of scenarios that change, and has those that are
-        stored made ready.
-        """
-        self._told_cache += 1
-        found = await asyncio.to_thread(find_cache)
-        if found is None:
-            return
-        self._told_cache = CACHE_LOOKS
-        await self._value(self._handle.subscribe.remote(found))
-        stored = []
-        for row in await self._value(self._handle.scenarios.remote()):
-            with contextlib.suppress(GoldenhourError):
-                parsed = parse(row["text"].encode(), row["format"], row["name"])
-                stored.append((row["name"], msgspec.json.encode(parsed)))
-        if stored:
-            found.warm.remote(stored)
-
-    async def _value(self, reference: Any) -> Any:
-        return await asyncio.wait_for(asyncio.wrap_future(reference.future()), CALL_SECONDS)
+async def _record_finished(client: StoreClient, finished: FinishedRun) -> None:
+    run = finished.registration.id
+    await client.call("finish_run", run, finished.state, finished.error, finished.measures, finished.last)

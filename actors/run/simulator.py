@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from actors.cluster import be_nice, check_package_root, restore_pyarrow, spare_memory
+from actors.cluster import check_package_root, hide_pyarrow_in_worker, lower_priority, restore_pyarrow
 from actors.run.writer import Piece
 from engine.records import FORMATS, PARQUET_PART_PATIENTS
 
-spare_memory()
+hide_pyarrow_in_worker()
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ class FlowSimulator:
         """Node and process id."""
         import ray
 
-        be_nice()
+        lower_priority()
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
     def prepare(self) -> str | None:
@@ -109,7 +109,7 @@ class FlowSimulator:
         """Compiled values from the cache."""
         from engine.precomputed import SIMULATION_KINDS
 
-        return self._cache.made(scenario, SIMULATION_KINDS) if self._cache else {}
+        return self._cache.get_or_build(scenario, SIMULATION_KINDS) if self._cache else {}
 
     def _simulate(self, scenario: "Scenario", made: dict[str, Any]) -> "Simulation | Merged":
         from engine.run import Simulation

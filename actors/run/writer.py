@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors.cluster import be_nice, spare_memory
+from actors.cluster import hide_pyarrow_in_worker, lower_priority
 from actors.run import journal
 from actors.run.journal import Entry, Journal, Part
 from actors.run.output_folder import OUR_NAMES, sync
 from engine.errors import InputError, StoppedRun, write_error
 
-spare_memory()
+hide_pyarrow_in_worker()
 
 SYNC_BYTES = 8_000_000
 SYNC_SECONDS = 1.0
@@ -310,7 +310,7 @@ class Writer:
         """Node and process id."""
         import ray
 
-        be_nice()
+        lower_priority()
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
     def open(self, lanes: Sequence[str]) -> Receipt:

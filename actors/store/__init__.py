@@ -1,41 +1,46 @@
-"""The database of scenarios and runs: the embedded server, connections, queries and the store actor."""
+"""The database of scenarios and runs: the embedded server, connections, queries, and the store actor."""
 
 from typing import TYPE_CHECKING
 
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from actors.store.actor import ConfigStore, opened
-    from actors.store.database import DRIVERS, URL_VARIABLE, Database, connection_error, driver_slot
+    from actors.store.config_store import ConfigStore, open_store
+    from actors.store.database import URL_VARIABLE, Database
+    from actors.store.database_errors import connection_error
+    from actors.store.driver_slots import DRIVERS, driver_slot
+    from actors.store.messages import ENDED, Content, Heartbeat, HeartbeatReply, Registration, State
     from actors.store.postgres import Server
-    from actors.store.shared import shared_store
-    from actors.store.values import ENDED, Beat, Content, Registration, Reply, State, check_name
+    from actors.store.shared_store import get_or_create_shared_store
+    from actors.store.text import check_name
 
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "actor": (
+        "config_store": (
             "ConfigStore",
-            "opened",
+            "open_store",
         ),
         "database": (
-            "DRIVERS",
             "Database",
             "URL_VARIABLE",
-            "connection_error",
+        ),
+        "database_errors": ("connection_error",),
+        "driver_slots": (
+            "DRIVERS",
             "driver_slot",
         ),
-        "postgres": ("Server",),
-        "shared": ("shared_store",),
-        "values": (
-            "Beat",
+        "messages": (
             "Content",
             "ENDED",
+            "Heartbeat",
+            "HeartbeatReply",
             "Registration",
-            "Reply",
             "State",
-            "check_name",
         ),
+        "postgres": ("Server",),
+        "shared_store": ("get_or_create_shared_store",),
+        "text": ("check_name",),
     },
 )
 
@@ -43,17 +48,17 @@ __all__ = [
     "DRIVERS",
     "ENDED",
     "URL_VARIABLE",
-    "Beat",
     "ConfigStore",
     "Content",
     "Database",
+    "Heartbeat",
+    "HeartbeatReply",
     "Registration",
-    "Reply",
     "Server",
     "State",
     "check_name",
     "connection_error",
     "driver_slot",
-    "opened",
-    "shared_store",
+    "get_or_create_shared_store",
+    "open_store",
 ]

@@ -1,4 +1,4 @@
-"""The connections of a store: a pool that is opened when first needed, and calls that outlast a database's absence."""
+"""The connections of a store: a pool that is opened when it is first needed, and the repetition of failed calls."""
 
 import asyncio
 import logging
@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.cluster import put_metric
-from actors.store import database
+from actors.store.database_errors import connection_error, is_transient
+from actors.store.migrations import upgrade
+from actors.store.queries import queries
 from engine.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -16,51 +18,58 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+UNDEFINED_TABLE = "42P01"
+"""SQLSTATE of a statement that names a table that does not exist."""
+
 
 class Connections:
-    """At most `most` connections to one database; `conninfo` are keyword arguments of psycopg.
+    """A pool of at most `limit` connections to one database (docs/platform.md section 3.2).
 
-    Calls wait up to `patience_seconds` for a database that is away, and raise StoreError when it stays so.
+    `conninfo` are keyword arguments of psycopg's `connect`. Calls wait up to `patience_seconds` for a database that
+    cannot be reached, and then raise StoreError.
     """
 
-    def __init__(self, conninfo: dict[str, Any], most: int, patience_seconds: float) -> None:
+    def __init__(self, conninfo: dict[str, Any], limit: int, patience_seconds: float) -> None:
         self.conninfo = conninfo
-        self.most = most
+        self.limit = limit
         self._patience = patience_seconds
         self._pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]] | None = None
         self._opening = asyncio.Lock()
 
     async def close(self) -> None:
-        """Close them all; they are opened again when needed."""
+        """Close the pool. The next call opens it again."""
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close(timeout=2)
 
-    def measure(self) -> None:
-        """Tell the metrics how many connections there are."""
-        figures = self._pool.get_stats() if self._pool is not None else {}
-        size, idle = figures.get("pool_size", 0), figures.get("pool_available", 0)
+    def export_metrics(self) -> None:
+        """Set the metrics of the pool."""
+        statistics = self._pool.get_stats() if self._pool is not None else {}
+        size, idle = statistics.get("pool_size", 0), statistics.get("pool_available", 0)
         put_metric("pool_connections", size - idle, state="used")
         put_metric("pool_connections", idle, state="idle")
-        put_metric("pool_limit", self.most)
-        put_metric("pool_waiting", figures.get("requests_waiting", 0))
+        put_metric("pool_limit", self.limit)
+        put_metric("pool_waiting", statistics.get("requests_waiting", 0))
 
-    async def query(self, query: str, /, **values: Any) -> list[dict[str, Any]]:
-        """Rows of the named statement, with a connection of the pool."""
-        return await self.call(lambda connection: self.fetch(connection, query, **values))
+    async def query(self, name: str, /, **values: Any) -> list[dict[str, Any]]:
+        """Run a named statement on a connection of the pool and return its rows. It must be idempotent."""
+        return await self.call(lambda connection: self.fetch(connection, name, **values))
 
     async def call(self, work: "Callable[[AsyncConnection[Any]], Awaitable[T]]") -> T:
-        """Do something idempotent with a connection of the pool."""
+        """Call `work` with a connection of the pool. It must be idempotent, because it may be called again."""
 
         async def once() -> T:
             pool = await self.ready()
             async with pool.connection() as connection:
                 return await work(connection)
 
-        return await self.retried(once)
+        return await self.retry(once)
 
-    async def retried(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call until it succeeds, while what fails is a fault that passes; other errors of the database are told."""
+    async def retry(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call until it succeeds, as long as the faults are transient and `patience_seconds` have not passed.
+
+        Raises InputError for a value that the database rejects, StoreError for all other errors of psycopg.
+        """
         import psycopg
 
         until = time.monotonic() + self._patience
@@ -68,28 +77,25 @@ class Connections:
             try:
                 return await call()
             except psycopg.Error as error:
-                if database.is_transient(error):
+                text = connection_error(error)
+                if is_transient(error):
                     if time.monotonic() < until:
                         await asyncio.sleep(0.1)
                         continue
-                    raise StoreError(
-                        f"the database cannot be reached: {database.connection_error(error)}"
-                    ) from error
-                if error.sqlstate == "42P01":  # rolled back by somebody else
+                    raise StoreError(f"the database cannot be reached: {text}") from error
+                if error.sqlstate == UNDEFINED_TABLE:  # another process has rolled back the schema
                     raise StoreError(
                         "the database's schema was rolled back: `goldenhour db upgrade`"
                     ) from error
                 if isinstance(error, psycopg.DataError):
-                    raise InputError(
-                        f"the database refuses a value: {database.connection_error(error)}"
-                    ) from error
-                raise StoreError(f"the database refused: {database.connection_error(error)}") from error
+                    raise InputError(f"the database rejects a value: {text}") from error
+                raise StoreError(f"the database reports an error: {text}") from error
 
     async def ready(self) -> "AsyncConnectionPool[AsyncConnection[dict[str, Any]]]":
-        """The pool, opened, of a database whose schema is up to date. Raises psycopg's errors."""
+        """Return the pool, open, of a database whose schema is up to date. Raises psycopg's errors."""
         async with self._opening:
             if self._pool is None:
-                await self.alone(database.upgrade)
+                await self.with_new_connection(upgrade)
                 self._pool = await self._new_pool()
             return self._pool
 
@@ -97,12 +103,12 @@ class Connections:
         from psycopg.rows import dict_row
         from psycopg_pool import AsyncConnectionPool
 
-        # What the pool would log, the errors of the calls say too.
+        # The errors of the calls have the same information as the pool's log.
         logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
         pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
             kwargs={**self.conninfo, "autocommit": True, "row_factory": dict_row},
-            min_size=min(2, self.most - 1),
-            max_size=self.most,
+            min_size=min(2, self.limit - 1),
+            max_size=self.limit,
             timeout=min(5.0, max(1.0, self._patience)),
             max_waiting=200,
             reconnect_timeout=3,
@@ -113,8 +119,8 @@ class Connections:
         await pool.open()
         return pool
 
-    async def alone(self, work: "Callable[[AsyncConnection[Any]], Awaitable[T]]") -> T:
-        """Do something with a connection of its own, when there is no pool yet."""
+    async def with_new_connection(self, work: "Callable[[AsyncConnection[Any]], Awaitable[T]]") -> T:
+        """Call `work` with a connection outside the pool."""
         import psycopg
         from psycopg.rows import dict_row
 
@@ -125,8 +131,8 @@ class Connections:
             return await work(connection)
 
     async def fetch(
-        self, connection: "AsyncConnection[Any]", query: str, /, **values: Any
+        self, connection: "AsyncConnection[Any]", name: str, /, **values: Any
     ) -> list[dict[str, Any]]:
-        """Rows of the named statement, with this connection. Raises psycopg's errors."""
-        cursor = await connection.execute(database.queries()[query], values or None)
+        """Run a named statement on this connection and return its rows. Raises psycopg's errors."""
+        cursor = await connection.execute(queries()[name], values or None)
         return await cursor.fetchall() if cursor.description else []

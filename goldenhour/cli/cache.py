@@ -39,7 +39,7 @@ def stats(address: str | None, as_json: bool) -> None:
     """Show hits, misses and sizes, by namespace."""
     settings = cache_wing.cache_settings()
     statistics = _cluster_statistics(address) if address else None
-    backend = cache_wing.LocalCache(settings).tier
+    backend = cache_wing.LocalCache(settings).backend
     usage = backend.usage()
     if as_json:
         document: dict[str, Any] = {
@@ -87,7 +87,7 @@ def clear(namespace: str | None, address: str | None) -> None:
                 removed_there = _result(actor.clear.remote(namespace))
             if namespace is None:
                 cache_wing.end_cache()
-    backend = cache_wing.LocalCache(settings).tier
+    backend = cache_wing.LocalCache(settings).backend
     removed = backend.clear(namespace)
     if backend.fault:
         raise RunError(backend.fault)

@@ -81,8 +81,8 @@ def _measures_here(
     local = cache_wing.LocalCache(settings)
     data = local.get(key)
     if data is None:
-        data = _simulate(key, local.made(prepared.resolved, SIMULATION_KINDS))
-        local.keep(key, data)
+        data = _simulate(key, local.get_or_build(prepared.resolved, SIMULATION_KINDS))
+        local.put(key, data)
     return data, local.fault
 
 

@@ -11,7 +11,7 @@ import msgspec
 from actors import run as run_wing
 from actors.cluster import default_workers, ray_address
 from actors.run import AUTOMATIC_WORKERS, RunRequest, Url, is_url, parse_url
-from actors.store import ENDED, Beat
+from actors.store import ENDED, Heartbeat
 from engine.errors import InputError, RunError, StoreError, shown
 from engine.scenario import parse, prepare
 from goldenhour import __version__
@@ -170,8 +170,8 @@ def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
         if run_wing.run_of_manifest(manifest) != (found["hash"], found["seed"], found["replication"]):
             return False
         size = sum(part["bytes"] for part in manifest["parts"])
-        last = Beat(id=found["id"], patients=measures["patients"], fraction=1.0, bytes=size)
-        await store.finish_run(found["id"], "succeeded", measures=measures, beat=last)
+        last = Heartbeat(id=found["id"], patients=measures["patients"], fraction=1.0, bytes=size)
+        await store.finish_run(found["id"], "succeeded", measures=measures, last=last)
         return True
 
     try:

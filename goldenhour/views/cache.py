@@ -31,7 +31,7 @@ def cluster_cache_table(statistics: "CacheStatistics") -> Table:
             f"{figures.hits:,}",
             f"{figures.misses:,}",
             "-" if figures.rate is None else f"{100 * figures.rate:.1f} %",
-            f"{figures.from_tier:,}",
+            f"{figures.from_redis:,}",
             f"{figures.computed:,}",
             f"{figures.values:,}",
             f"{figures.bytes / 1000:,.0f}",

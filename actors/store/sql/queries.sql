@@ -1,4 +1,4 @@
--- Every statement the store runs besides the migrations, each under the name it is asked for by.
+-- All statements of the store except the migrations. The program finds each by its name.
 
 -- name: lock_migrations
 SELECT pg_advisory_xact_lock(4709417310)
@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS goldenhour.migrations (
 )
 
 -- name: has_migrations
--- Not to_regclass: it may remember from before the lock that there was no such table.
+-- Not to_regclass: it may be out of date, from before the lock was granted (docs/platform.md section 3.4).
 SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'goldenhour' AND tablename = 'migrations') AS found
 
 -- name: applied_migrations

@@ -1,10 +1,10 @@
--- Scenarios: names, their immutable versions, and the texts they stand for.
+-- Scenarios: their names, their immutable versions, and the texts of these.
 
 CREATE TABLE contents (
     digest text PRIMARY KEY CHECK (digest ~ '^[0-9a-f]{64}$'),      -- SHA-256 of format and text
     format text NOT NULL CHECK (format IN ('toml', 'json')),
     text text NOT NULL,
-    hash text NOT NULL CHECK (hash ~ '^[0-9a-f]{64}$')              -- of what it means: engine.scenario.scenario_hash
+    hash text NOT NULL CHECK (hash ~ '^[0-9a-f]{64}$')              -- of the scenario: engine.scenario.scenario_hash
 );
 
 CREATE TABLE scenarios (
@@ -46,6 +46,6 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Deferred: the version a new head points to is there when the announcement is made.
+-- Deferred: at commit the version that a new head points to exists.
 CREATE CONSTRAINT TRIGGER scenarios_announced AFTER INSERT OR UPDATE ON scenarios
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION announce_scenario();

@@ -1,4 +1,4 @@
--- Runs: what was asked for, how far it is, and what came of it.
+-- Runs: what was requested, their progress and their results.
 
 CREATE TABLE runs (
     id uuid PRIMARY KEY,
@@ -8,7 +8,7 @@ CREATE TABLE runs (
     scenario text NOT NULL,
     source text NOT NULL CHECK (source IN ('built-in', 'stored', 'file')),
     scenario_version integer CHECK ((scenario_version IS NOT NULL) = (source = 'stored')),
-    digest text NOT NULL REFERENCES contents,                       -- the scenario exactly as it is run
+    digest text NOT NULL REFERENCES contents,                       -- the scenario with all overrides
     seed bigint NOT NULL,
     replication integer NOT NULL,
     settings jsonb NOT NULL,                                        -- formats, compression, workers, ...
@@ -25,7 +25,7 @@ CREATE TABLE runs (
     started_at timestamptz,
     ended_at timestamptz,
     heartbeat timestamptz NOT NULL DEFAULT now(),
-    cancelled_by text,                                              -- who asked for it, before it is so
+    cancelled_by text,                                              -- who asked for it; set before the state changes
     error text,
     measures jsonb
 );

@@ -1,6 +1,6 @@
--- A run that failed or was cancelled may be gone on with: its row goes back to `running`, by that alone.
+-- A run that failed or was cancelled can be resumed: only then does its row return to `running`.
 
-ALTER TABLE runs ADD COLUMN resumed_at timestamptz;                 -- when it was last gone on with
+ALTER TABLE runs ADD COLUMN resumed_at timestamptz;                 -- when it was last resumed
 
 CREATE OR REPLACE FUNCTION runs_go_one_way() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

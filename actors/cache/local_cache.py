@@ -1,0 +1,66 @@
+"""The cache of a process that uses no cache actor."""
+
+import contextlib
+from typing import Any
+
+from actors.cache.backend import Backend
+from actors.cache.disk_backend import DiskBackend
+from actors.cache.redis_backend import RedisBackend
+from actors.cache.settings import CacheSettings
+from engine.precomputed import CacheKey, build_value, keys_of_scenario, pack_value, unpack_value
+from engine.scenario import Scenario
+
+
+class LocalCache:
+    """A cache on one backend: Redis if one is configured, otherwise files in the user's cache folder.
+
+    It holds only values that take longer to build than to fetch: the severity tables of scenarios with triage weights
+    of their own, and the measures of runs. It can be pickled.
+    """
+
+    KINDS = ("severity",)
+
+    def __init__(self, settings: CacheSettings) -> None:
+        self._settings = settings
+        self._backend: Backend | None = None
+
+    def __reduce__(self) -> Any:
+        return LocalCache, (self._settings,)
+
+    @property
+    def backend(self) -> Backend:
+        """Redis or the disk."""
+        if self._backend is None:
+            url = self._settings.redis_url
+            self._backend = RedisBackend(url, self._settings.ttl_seconds) if url else DiskBackend()
+        return self._backend
+
+    @property
+    def fault(self) -> str | None:
+        """The last fault of Redis. Faults of the disk are not reported: no user asked for that backend."""
+        return self._backend.fault if isinstance(self._backend, RedisBackend) else None
+
+    def get(self, key: CacheKey) -> Any:
+        """Return the value of a key, or None if it is not cached."""
+        data = self.backend.get([key])[0]
+        with contextlib.suppress(ValueError):
+            return None if data is None else unpack_value(data)
+        return None
+
+    def put(self, key: CacheKey, value: Any) -> None:
+        """Store a value."""
+        self.backend.put([(key, pack_value(value))], ())
+
+    def get_or_build(self, scenario: Scenario, kinds: tuple[str, ...]) -> dict[str, Any]:
+        """Return the values of a resolved scenario by kind. Values that are not cached are built and stored.
+
+        Kinds that are not in `KINDS` are left out.
+        """
+        values = {}
+        for key in keys_of_scenario(scenario, tuple(kind for kind in kinds if kind in self.KINDS)):
+            value = self.get(key)
+            if value is None:
+                value = build_value(key.kind, key.inputs)
+                self.put(key, value)
+            values[key.kind] = value
+        return values
