@@ -30,7 +30,7 @@ import scenarios
 from actors.cache import CacheSettings
 from actors.cache import actor as cache
 from actors.cluster import session
-from actors.run import pipeline
+from actors.run import CHUNK_SIZE, RunRequest, run_scenario
 from bench import results_file
 from bench.redis_server import Server, binary
 from engine import scenario as scenario_api
@@ -157,8 +157,8 @@ class Day:
     def _whole(self, s: Scenario) -> bytes:
         """The patients that a run of the pipeline writes."""
         output = self._folder / f"run-{self.answers}"
-        request = pipeline.RunRequest(scenario=s, original=s, seed=s.seed, output=output, workers=1)
-        pipeline.run_scenario(request)
+        request = RunRequest(scenario=s, original=s, seed=s.seed, output=output, workers=1)
+        run_scenario(request)
         return b"".join(path.read_bytes() for path in sorted(output.glob("patients-*.jsonl")))
 
 
@@ -174,7 +174,7 @@ def plain(value: Any) -> Any:
 
 
 def _patients(s: Scenario, made: dict[str, Any], lexicon: CodeTables) -> bytes:
-    chunks = Simulation(s, s.seed, 0, pipeline.CHUNK_SIZE, made)
+    chunks = Simulation(s, s.seed, 0, CHUNK_SIZE, made)
     return b"".join(
         bytes(frame.data)
         for chunk in chunks

@@ -34,12 +34,12 @@ ONE_RUN = """if True:
     import os, sys
     from pathlib import Path
     sys.path.insert(0, "tests")
-    from actors import pipeline
+    from actors.run import run_scenario
     from runs import request
     place = os.getcwd()
     before = dict(os.environ)
     address = sys.argv[2] if len(sys.argv) > 2 else None
-    result = pipeline.run(request(Path(sys.argv[1]), address=address))
+    result = run_scenario(request(Path(sys.argv[1]), address=address))
     assert result.patients == 3000
     assert os.getcwd() == place
     heavy = {"numpy", "numba", "pyarrow", "pandas"} & sys.modules.keys()
@@ -104,8 +104,8 @@ def test_a_ray_the_caller_started_is_used_and_left_running() -> None:
         os.environ["RAY_AUTH_TOKEN"] = "t" * 32
         import logging, ray
         ray.init(address="local", include_dashboard=False, num_cpus=1, logging_level=logging.ERROR)
-        from actors import cluster
-        with cluster.start(None, 1):
+        from actors.cluster import start_session
+        with start_session(None, 1):
             pass
         assert ray.is_initialized()
         ray.shutdown()
@@ -163,9 +163,9 @@ def test_a_package_of_the_same_name_in_the_working_directory_is_not_taken(tmp_pa
         sys.path.insert(1, {str(package_root.PACKAGE_ROOT / "tests")!r})
         os.chdir({str(tmp_path)!r})
         from pathlib import Path
-        from actors import pipeline
+        from actors.run import run_scenario
         from runs import request
-        print(pipeline.run(request(Path("out"), patients=10)).patients)
+        print(run_scenario(request(Path("out"), patients=10)).patients)
     """
     done = python(code)
     assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
@@ -177,10 +177,10 @@ def test_packages_of_two_directories_are_refused(tmp_path: Path) -> None:
     (tmp_path / "scenarios/__init__.py").write_text("")
     code = f"""if True:
         import sys
-        from actors import one_root
+        from actors.cluster import check_package_root
         sys.path.insert(0, {str(tmp_path)!r})
         try:
-            one_root.check()
+            check_package_root()
         except ImportError as error:
             print(error)
     """
@@ -226,7 +226,7 @@ def written(folder: Path) -> int:
 def test_what_only_computes_gives_way() -> None:
     code = """if True:
         import ctypes, os, platform, struct
-        from actors import cluster
+        from actors.cluster import session as cluster
         cluster.be_nice()
         assert os.nice(0) == max(cluster.NICENESS, os.nice(0))
         get = {"x86_64": 315, "aarch64": 275}.get(platform.machine())

@@ -20,7 +20,7 @@ from runs import children, digests, request
 
 from actors.cache import CacheSettings, actor
 from actors.cluster import package_root, session
-from actors.run import Progress, pipeline, recorder
+from actors.run import Progress, RunResult, recorder, run_scenario
 from actors.store import Database, Server, database, shared
 from engine.errors import Interrupted, RunError, StoreError
 from engine.precomputed import cache_keys
@@ -190,7 +190,7 @@ def test_without_an_embedded_server_the_run_goes_on_after_one_warning(
     )
     assert result.patients == 20_000
     assert said == [
-        "the embedded PostgreSQL did not start: no reason given; the run goes on without a record"
+        "the embedded PostgreSQL did not start: no reason given; the run continues without a record"
     ]
 
 
@@ -278,7 +278,7 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
     killed: list[psutil.Process] = []
     with session.start_session(None, workers=1):
 
-        def one(number: int) -> pipeline.RunResult:
+        def one(number: int) -> RunResult:
             asked = request(tmp_path / str(number), seed=number, patients=20_000)
             return recorder.run_recorded(asked, entered[number], where, report)
 
@@ -294,7 +294,7 @@ def test_runs_on_one_ray_share_a_store_and_outlive_it(
     assert [result.patients for result in results] == [20_000] * 3
     assert {row["id"]: row["state"] for row in rows(where)} == {run.id: "succeeded" for run in entered}
     assert max(seen) <= 10
-    pipeline.run_scenario(request(tmp_path / "lone", seed=1, patients=20_000, workers=0))
+    run_scenario(request(tmp_path / "lone", seed=1, patients=20_000, workers=0))
     assert digests(tmp_path / "lone") == digests(tmp_path / "1")
 
 

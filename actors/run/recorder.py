@@ -1,8 +1,7 @@
-"""Runs that are entered in the database while they go on: `run` is `pipeline.run_scenario` with a record kept
-beside it.
+"""Runs that are recorded in the database while they run: `run_recorded` is `run_scenario` with a record.
 
-A thread of the driver talks to the store, so that a run never waits for the database; what cannot be said now is said
-later, and what cannot be said at the end is kept in a file for the next run that reaches the database.
+A thread of the driver talks to the store, so that a run never waits for the database. What cannot be recorded now is
+recorded later. What cannot be recorded when the run ends is saved in a file for the next run that reaches the database.
 """
 
 import _thread
@@ -20,7 +19,10 @@ import msgspec
 
 from actors.cache import find_cache
 from actors.cluster import is_shared_ray, start_session, terminated_as_interrupted
-from actors.run import pipeline
+from actors.run.driver import run_scenario
+from actors.run.progress import OnProgress, Progress
+from actors.run.request import RunRequest
+from actors.run.result import RunResult
 from actors.store import (
     DRIVERS,
     URL_VARIABLE,
@@ -39,25 +41,25 @@ from engine.errors import GoldenhourError, Interrupted, StoreError
 from engine.scenario import parse
 
 BEAT_SECONDS = 1.0
-"""Time between two words to the store."""
+"""Time between two reports to the store."""
 
 CALL_SECONDS = 30.0
 """Longest a call of the store's actor may take before it counts as lost."""
 
 END_SECONDS, END_SECONDS_INTERRUPTED = 20.0, 3.0
-"""How long the end of a run may take to be entered."""
+"""Longest time to record the end of a run."""
 
 WARN_SECONDS = 5.0
-"""A database that is away for so long is worth a word."""
+"""The user is warned when the database has been unreachable for so long."""
 
 CACHE_LOOKS = 20
-"""How often the cluster's cache is looked for before it counts as switched off."""
+"""Look-ups of the cluster's cache before it counts as switched off."""
 
 Say = Callable[[str], None]
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended, with all that is needed to enter it later."""
+    """How a run ended, with all that is needed to record it later."""
 
     registration: Registration
     state: State
@@ -67,20 +69,38 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_recorded(
-    request: pipeline.RunRequest,
+    request: RunRequest,
     registration: Registration,
     where: Database,
-    report: pipeline.Report = lambda progress: None,
+    report: OnProgress = lambda progress: None,
     say: Say = lambda words: None,
-) -> pipeline.RunResult:
-    """`pipeline.run_scenario`, entered in the database at `where` from the moment its output is its own to its end.
+) -> RunResult:
+    """`run_scenario`, recorded in the database at `where` from the moment it has claimed its output to its end.
 
-    A run that was cut off in that output keeps its row; another one gets the id of `registration`.
-    On a shared Ray the cluster's SharedStore is used, else one in this process. Raises what `pipeline.run_scenario`
-    does,
-    Interrupted also when somebody else cancelled the run, and StoreError when a server that was asked for by its
-    address cannot be reached, before anything is started. An embedded database that cannot be started costs one
-    warning, told by `say`.
+    A run that is resumed keeps its row; a new one gets the id of `registration`. On a shared Ray the cluster's
+    SharedStore is used, otherwise a store in this process.
+
+    Parameters
+    ----------
+    request
+        What to run. Its `run_id` is replaced.
+    registration
+        What to record when the run starts.
+    where
+        The database.
+    report
+        Called with the progress, as by `run_scenario`.
+    say
+        Called with warnings for the user, for example if an embedded database cannot be started.
+
+    Raises
+    ------
+    StoreError
+        Before anything is started: a server given by its address cannot be reached.
+    Interrupted
+        Ctrl-C or SIGTERM, or somebody else cancelled the run.
+    GoldenhourError
+        Whatever else `run_scenario` raises.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(terminated_as_interrupted())
@@ -90,15 +110,15 @@ def run_recorded(
         if not where.embedded:
             asyncio.run(_reach(where))
         if shared:
-            report(pipeline.Progress(phase="starting", expected=request.scenario.casualties.total))
+            report(Progress(phase="starting", expected=request.scenario.casualties.total))
             stack.enter_context(start_session(request.address, request.workers))
             backend: _Backend = _Actor(where)
         else:
             backend = _InProcess(where)
         recorder = Recorder(registration, backend, where, say)
-        request = msgspec.structs.replace(request, run=str(registration.id))
+        request = msgspec.structs.replace(request, run_id=str(registration.id))
         try:
-            result = pipeline.run_scenario(request, recorder.reporting(report), recorder.start)
+            result = run_scenario(request, recorder.reporting(report), recorder.start)
         except BaseException as error:
             raise recorder.ended_by(error) from (
                 None if isinstance(error, KeyboardInterrupt) else error.__cause__
@@ -110,7 +130,7 @@ def run_recorded(
 def _waiting(where: Database) -> str:
     return (
         f"{DRIVERS} runs of this machine use the database ({where}): waiting for one of them to end "
-        "(--no-store goes without)"
+        "(--no-store runs without it)"
     )
 
 
@@ -119,16 +139,16 @@ async def _reach(where: Database) -> None:
     try:
         await probe.open()
     except StoreError as error:
-        raise StoreError(f"{URL_VARIABLE} ({where}): {error}; --no-store goes without a database") from error
+        raise StoreError(f"{URL_VARIABLE} ({where}): {error}; --no-store runs without a database") from error
     finally:
         await probe.close()
 
 
 class Recorder:
-    """The record of one run, kept by a thread: what the run reports goes to the store, what others ask for comes back.
+    """The record of one run, kept by a thread: the progress goes to the store, and requests to cancel come back.
 
-    The calls are `reporting` for the function that the pipeline reports to, `start` when it has claimed the output,
-    then `end` or `ended_by`. What ends before `start` is no run.
+    Pass `reporting(...)` and `start` to `run_scenario`; then call `end` or `ended_by`. A run that ends before `start`
+    is not recorded.
     """
 
     def __init__(self, registration: Registration, backend: "_Backend", where: Database, say: Say) -> None:
@@ -147,18 +167,18 @@ class Recorder:
         self._thread = threading.Thread(target=self._work, name="goldenhour-record", daemon=True)
 
     def start(self, run: str, again: bool) -> None:
-        """Begin to keep the record of the run with this id, in the row of an earlier start if `again`."""
+        """Start to record the run with this id, in the row of an earlier start if `again`."""
         with contextlib.suppress(
             ValueError
-        ):  # a run that was begun without a record may have an id of another kind
+        ):  # a run that was started without a record may have an id of another kind
             self._registration = msgspec.structs.replace(self._registration, id=uuid.UUID(run), resumed=again)
             self._beat = msgspec.structs.replace(self._beat, id=self._registration.id)
         self._thread.start()
 
-    def reporting(self, report: pipeline.Report) -> pipeline.Report:
-        """`report` that also tells the store, and raises KeyboardInterrupt when the run is to be cancelled."""
+    def reporting(self, report: OnProgress) -> OnProgress:
+        """`report`, which also informs the store, and raises KeyboardInterrupt once the run is cancelled."""
 
-        def tell(progress: pipeline.Progress) -> None:
+        def report_and_record(progress: Progress) -> None:
             now = time.monotonic()
             if self._begun is None and progress.patients:
                 self._begun = now, progress.patients
@@ -178,10 +198,10 @@ class Recorder:
                 raise KeyboardInterrupt
             report(progress)
 
-        return tell
+        return report_and_record
 
     def end(self, state: State, error: str | None = None, measures: dict[str, Any] | None = None) -> None:
-        """Enter how the run ended; waits until that is done, within limits."""
+        """Record how the run ended. Waits until that is done, but not for long."""
         if self._thread.ident is None:
             return
         seconds = END_SECONDS_INTERRUPTED if state == "cancelled" else END_SECONDS
@@ -196,7 +216,7 @@ class Recorder:
         self._thread.join(seconds + 5)
 
     def ended_by(self, error: BaseException) -> BaseException:
-        """Enter that the run ended with `error`; returns what is to be raised."""
+        """Record that the run ended with `error`. Returns the exception to raise."""
         if isinstance(error, Interrupted) and self._cancelled_by is not None:
             error = Interrupted(str(error).replace("stopped", f"cancelled by {self._cancelled_by}", 1))
         if isinstance(error, KeyboardInterrupt):
@@ -211,21 +231,21 @@ class Recorder:
             asyncio.run(self._keep())
 
     async def _keep(self) -> None:
-        """Until the run has ended and that is entered, or there is no more time for it."""
+        """Keep the record until the end of the run is in it, or the time for that is over."""
         backend = self._backend
         registered = False
-        away_since: float | None = None
+        unreachable_since: float | None = None
         try:
             while True:
                 ending = self._ending
                 try:
                     await backend.ready()
                     if not registered:
-                        await self._enter_kept(backend)
+                        await self._record_saved(backend)
                         await backend.call("register_run", self._registration)
                         registered = True
                     if ending is not None:
-                        await _enter(backend, ending)
+                        await _record_end(backend, ending)
                         return
                     reply: Reply = await backend.call("beat", self._beat)
                     registered = not reply.missing
@@ -233,17 +253,17 @@ class Recorder:
                         self._cancel(reply.cancelled_by)
                     if reply.trouble is not None:
                         raise StoreError(reply.trouble)
-                    away_since = None
+                    unreachable_since = None
                     self._warned = False
                 except GoldenhourError as error:
-                    away_since = away_since or time.monotonic()
-                    fatal = not backend.lives_again
-                    if fatal or time.monotonic() - away_since > WARN_SECONDS:
+                    unreachable_since = unreachable_since or time.monotonic()
+                    fatal = not backend.may_recover
+                    if fatal or time.monotonic() - unreachable_since > WARN_SECONDS:
                         self._warn(error, fatal)
                     if fatal:
                         return
                     if ending is not None and time.monotonic() > self._until:
-                        self._keep_for_later(ending)
+                        self._save_for_later(ending)
                         return
                 if not self._wake.wait(0):
                     await asyncio.to_thread(self._wake.wait, BEAT_SECONDS)
@@ -262,80 +282,82 @@ class Recorder:
     def _warn(self, error: GoldenhourError, fatal: bool) -> None:
         if not self._warned:
             self._warned = True
-            what = "the run goes on without a record" if fatal else "the run goes on, its record will follow"
+            what = (
+                "the run continues without a record" if fatal else "the run continues, its record will follow"
+            )
             self._say(f"{error}; {what}")
 
-    def _keep_for_later(self, ending: Ending) -> None:
-        folder = _kept_folder(self._where)
+    def _save_for_later(self, ending: Ending) -> None:
+        folder = _unsaved_folder(self._where)
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = folder / f"{ending.registration.id}.json"
             path.with_suffix(".new").write_bytes(msgspec.json.encode(ending))
             path.with_suffix(".new").replace(path)
             self._say(
-                f"the database is away: how this run ended is kept in {path} and entered by the next run"
+                f"the database is unreachable: the end of this run is saved in {path}, and the next run will record it"
             )
 
-    async def _enter_kept(self, backend: "_Backend") -> None:
-        """Enter what earlier runs could not."""
-        for path in sorted(_kept_folder(self._where).glob("*.json")):
+    async def _record_saved(self, backend: "_Backend") -> None:
+        """Record how earlier runs ended that could not record it."""
+        for path in sorted(_unsaved_folder(self._where).glob("*.json")):
             try:
                 ending = msgspec.json.decode(path.read_bytes(), type=Ending)
                 await backend.call("register_run", ending.registration)
-                await _enter(backend, ending)
+                await _record_end(backend, ending)
             except (OSError, msgspec.DecodeError, msgspec.ValidationError):
                 pass
             with contextlib.suppress(OSError):
                 path.unlink()
 
 
-def _kept_folder(where: Database) -> Path:
+def _unsaved_folder(where: Database) -> Path:
     return where.folder / "unsaved" / where.key
 
 
-async def _enter(backend: "_Backend", ending: Ending) -> None:
+async def _record_end(backend: "_Backend", ending: Ending) -> None:
     run = ending.registration.id
     await backend.call("finish_run", run, ending.state, ending.error, ending.measures, ending.beat)
 
 
 class _Backend(abc.ABC):
-    """Where a recorder's calls go; keeps the embedded server running, where the database is one.
+    """The store that a recorder calls. If the database is embedded, it keeps the server running.
 
-    `lives_again` says whether a call that failed may work later.
+    `may_recover` says whether a call may succeed after one that failed.
     """
 
     def __init__(self, where: Database) -> None:
         self._where = where
         self._server = Server(where.folder) if where.embedded else None
         self._opened = False
-        self.lives_again = True
+        self.may_recover = True
 
     @abc.abstractmethod
     async def call(self, method: str, *arguments: Any) -> Any:
-        """A call of ConfigStore; StoreError when it could not be made."""
+        """Call a method of ConfigStore. Raises StoreError if that is impossible."""
 
     async def ready(self) -> None:
-        """Do what is needed before a call."""
+        """Prepare for a call."""
         if self._server is None:
             return
         if not self._opened:
             try:
                 await asyncio.to_thread(self._server.open)
             except StoreError:
-                self.lives_again = False
+                self.may_recover = False
                 raise
             self._opened = True
         elif self._server.owner() is None:
             await asyncio.to_thread(self._server.ensure)
 
     async def close(self) -> None:
-        """Let go of what `ready` took."""
+        """Release what `ready` took."""
         if self._server is not None:
             await asyncio.to_thread(self._server.close)
 
 
 class _InProcess(_Backend):
-    """A store of this process's own, with one connection."""
+    """A store in this process, with one connection."""
 
     def __init__(self, where: Database) -> None:
         super().__init__(where)
@@ -353,13 +375,13 @@ class _InProcess(_Backend):
 
 
 class _Actor(_Backend):
-    """The SharedStore of the cluster; made again when it died."""
+    """The SharedStore of the cluster, started again after it has died."""
 
     def __init__(self, where: Database) -> None:
         super().__init__(where)
         self._handle: Any = None
-        self._told_cache = 0
-        """Calls after which the cluster's cache was looked for; it may start later than the store."""
+        self._cache_looks = 0
+        """Look-ups of the cluster's cache so far. It may start later than the store."""
 
     async def call(self, method: str, *arguments: Any) -> Any:
         from ray.exceptions import RayError, RayTaskError
@@ -368,8 +390,8 @@ class _Actor(_Backend):
             if self._handle is None:
                 self._handle = await asyncio.to_thread(shared_store, self._where)
                 await self._check_database()
-                self._told_cache = 0
-            if self._told_cache < CACHE_LOOKS:
+                self._cache_looks = 0
+            if self._cache_looks < CACHE_LOOKS:
                 await self._introduce_cache()
             return await self._value(getattr(self._handle, method).remote(*arguments))
         except RayTaskError as error:
@@ -383,18 +405,16 @@ class _Actor(_Backend):
     async def _check_database(self) -> None:
         key = await self._value(self._handle.key.remote())
         if key != self._where.key:
-            self.lives_again = False
+            self.may_recover = False
             raise StoreError(f"the cluster's store uses another database than this run would ({self._where})")
 
     async def _introduce_cache(self) -> None:
-        """The cluster's cache, once there is one, hears from the store of scenarios that change, and has those that are
-        stored made ready.
-        """
-        self._told_cache += 1
+        """Once the cluster has a cache: have it follow the store's changes of scenarios, and warm it with these."""
+        self._cache_looks += 1
         found = await asyncio.to_thread(find_cache)
         if found is None:
             return
-        self._told_cache = CACHE_LOOKS
+        self._cache_looks = CACHE_LOOKS
         await self._value(self._handle.subscribe.remote(found))
         stored = []
         for row in await self._value(self._handle.scenarios.remote()):
