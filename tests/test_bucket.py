@@ -17,7 +17,16 @@ from obstore.store import S3Store
 from runs import digests, request
 
 import goldenhour
-from actors.run import MANIFEST, STAGING_VARIABLE, Progress, RunRequest, Url, object_store, run_scenario
+from actors.run import (
+    MANIFEST,
+    STAGING_VARIABLE,
+    Progress,
+    RunRequest,
+    Url,
+    object_store,
+    run_scenario,
+    staging_folder,
+)
 from actors.run.object_store_output import UPLOAD_NOTE
 from actors.run.output_folder import OutputFolder
 from engine.errors import InputError, StoppedRun
@@ -59,7 +68,7 @@ def plain(output: Path, **settings: Any) -> RunRequest:
 def to(store: S3Store, prefix: str, **settings: Any) -> RunRequest:
     """The same into the prefix of the bucket."""
     url = Url(f"s3://{store.config['bucket']}/{prefix}")
-    return replace(plain(object_store.staging_folder(url, Path()), **settings), destination=url)
+    return replace(plain(staging_folder(url, Path()), **settings), destination=url)
 
 
 def names(store: S3Store, prefix: str) -> set[str]:

@@ -233,7 +233,7 @@ def test_the_end_of_a_run_that_cannot_be_entered_is_entered_by_the_next_run(
         request(tmp_path / "one", workers=0, patients=20_000), entered, where, refuse, say=said.append
     )
     assert refuse.done.is_set()
-    assert any("kept in" in words for words in said)
+    assert any("is saved in" in words for words in said)
     sql(where, "ALTER TABLE hidden RENAME TO runs")
     assert only(where)["state"] in ("queued", "running")
     recorder.run_recorded(request(tmp_path / "two", workers=0, patients=100), registration(), where)
