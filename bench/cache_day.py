@@ -29,7 +29,7 @@ from rich.table import Table
 import scenarios
 from actors import cache
 from actors.cluster import session
-from actors.run import pipeline
+from actors.run import CHUNK_SIZE, RunRequest, run_scenario
 from bench import results_file
 from bench.redis_server import Server, binary
 from engine import scenario as scenario_api
@@ -156,8 +156,8 @@ class Day:
     def _whole(self, s: Scenario) -> bytes:
         """The patients that a run of the pipeline writes."""
         output = self._folder / f"run-{self.answers}"
-        request = pipeline.RunRequest(scenario=s, original=s, seed=s.seed, output=output, workers=1)
-        pipeline.run_scenario(request)
+        request = RunRequest(scenario=s, original=s, seed=s.seed, output=output, workers=1)
+        run_scenario(request)
         return b"".join(path.read_bytes() for path in sorted(output.glob("patients-*.jsonl")))
 
 
@@ -173,7 +173,7 @@ def plain(value: Any) -> Any:
 
 
 def _patients(s: Scenario, made: dict[str, Any], lexicon: CodeTables) -> bytes:
-    chunks = Simulation(s, s.seed, 0, pipeline.CHUNK_SIZE, made)
+    chunks = Simulation(s, s.seed, 0, CHUNK_SIZE, made)
     return b"".join(
         bytes(frame.data)
         for chunk in chunks

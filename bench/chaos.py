@@ -28,8 +28,8 @@ import psycopg
 
 from actors.cluster.local_ray import LOOPBACK_ONLY
 from actors.run import MANIFEST
-from actors.run.journal import RUN_FILE
-from actors.run.output_folder import PARTIAL, PUBLISHED
+from actors.run.partial_folder import PARTIAL, PUBLISHED
+from actors.run.run_file import RUN_FILE
 from actors.store import database
 from bench import results_file, store_ground
 from bench.store_ground import Ground

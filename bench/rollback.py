@@ -23,7 +23,7 @@ import psycopg
 
 from actors.cluster import PACKAGE_ROOT
 from actors.run import MANIFEST, journal
-from actors.run.output_folder import PARTIAL
+from actors.run.partial_folder import PARTIAL
 from actors.store import database
 from bench import commits, figures, store_ground
 from bench.figures import Figure, at_least, exactly
@@ -32,7 +32,16 @@ from bench.store_ground import Ground
 OPTIONS = ("standard", "--patients", "60000", "--chunk-size", "256", "--workers", "0", "--quiet")
 LIMIT_SECONDS = 240.0
 
-SCHEMAS = ("actors/store/sql/migrations", "actors/run/journal.py", "actors/run/output_folder.py")
+SCHEMAS = (
+    "actors/store/sql/migrations",
+    "actors/run/journal.py",
+    "actors/run/manifest.py",
+    "actors/run/output_folder.py",
+    "actors/run/part.py",
+    "actors/run/partial_folder.py",
+    "actors/run/run_file.py",
+    "actors/run/schema_version.py",
+)
 """What decides whether another release can read what this one writes."""
 
 

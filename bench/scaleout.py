@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from actors.run import pipeline
+from actors.run import RunRequest, run_scenario
 from bench import results_file
 from engine import scenario as scenario_api
 from goldenhour import scenario_files
@@ -62,7 +62,7 @@ def measure(nodes: int, patients: int, scenario: str, compress: str) -> dict[str
     folder = Path(tempfile.mkdtemp(prefix="goldenhour-scaleout-"))
     try:
         original = scenario_api.with_overrides(scenario_files.load(scenario), total=patients)
-        request = pipeline.RunRequest(
+        request = RunRequest(
             scenario=scenario_api.resolve(original),
             original=original,
             seed=1,
@@ -74,10 +74,10 @@ def measure(nodes: int, patients: int, scenario: str, compress: str) -> dict[str
         small = scenario_api.with_overrides(original, total=20_000)
         warm = {"scenario": scenario_api.resolve(small), "original": small, "output": folder / "warm"}
         ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
-        pipeline.run_scenario(replace(request, **warm))
+        run_scenario(replace(request, **warm))
         psutil.cpu_times_percent(interval=None)
         load = os.getloadavg()[0]
-        result = pipeline.run_scenario(request)
+        result = run_scenario(request)
         busy = psutil.cpu_times_percent(interval=None)
         digest = hashlib.sha256()
         for part in result.parts:

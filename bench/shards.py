@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from actors.run import Progress, pipeline
+from actors.run import CHUNK_SIZE, Progress, RunRequest, run_scenario
 from bench import results_file
 from engine import scenario as scenario_api
 from engine.measures import whole_run
@@ -90,7 +90,7 @@ def alone(scenario: Scenario, number: int) -> dict[str, Any]:
         for part in parts:
             found[part] = drained(Simulation(scenario, 1, 0, fronts=part))
         recorded = [Recorded(Simulation(scenario, 1, 0, fronts=part)) for part in parts]
-        merged = Merged(scenario, parts, recorded, pipeline.CHUNK_SIZE)
+        merged = Merged(scenario, parts, recorded, CHUNK_SIZE)
         found["merge"] = drained(merged)
         for what, row in found.items():
             fastest[what] = min(row, fastest.get(what, row), key=lambda row: row[1])
@@ -140,7 +140,7 @@ def on_ray(scenario: Scenario, number: int, chunk_size: int, folder: Path) -> di
     digests = set()
     for simulators in (1, number):
         processors = Processors()
-        request = pipeline.RunRequest(
+        request = RunRequest(
             scenario=scenario,
             original=scenario,
             seed=1,
@@ -150,7 +150,7 @@ def on_ray(scenario: Scenario, number: int, chunk_size: int, folder: Path) -> di
             chunk_size=chunk_size,
             compress="zstd",
         )
-        done = pipeline.run_scenario(request, processors)
+        done = run_scenario(request, processors)
         digests.add(tuple(part.sha256 for part in done.parts))
         for role, seconds in processors.by_role().items():
             result[role] = round(done.patients / max(seconds))
@@ -173,7 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=60_000)
     parser.add_argument("--ray-patients", type=int, default=400_000)
-    parser.add_argument("--chunk-sizes", type=int, nargs="*", default=[pipeline.CHUNK_SIZE, 8192])
+    parser.add_argument("--chunk-sizes", type=int, nargs="*", default=[CHUNK_SIZE, 8192])
     parser.add_argument("--shards", type=int, nargs="*", default=[2, 3])
     parser.add_argument("--no-ray", action="store_true")
     options = parser.parse_args()

@@ -21,7 +21,7 @@ import psutil
 
 from actors import cache
 from actors.cluster import memory, session
-from actors.run import pipeline, recorder
+from actors.run import RunResult, recorder
 from bench import results_file, store_ground
 from goldenhour import __version__
 
@@ -122,7 +122,7 @@ def hit_percent() -> float:
     return round(100 * hits / max(1, asked), 1)
 
 
-def run(number: int, place: store_ground.Ground) -> pipeline.RunResult:
+def run(number: int, place: store_ground.Ground) -> RunResult:
     """The run with this number, recorded: scenarios in turn, each time another seed. Its files are removed."""
     name, patients, formats, writers = RUNS[number % len(RUNS)]
     asked = store_ground.request(

@@ -11,7 +11,7 @@ import psycopg
 from msgspec.structs import replace
 
 from actors.cluster import session
-from actors.run import pipeline, recorder
+from actors.run import Progress, RunRequest, recorder, run_scenario
 from actors.store import ConfigStore
 from bench import store_ground
 from bench.figures import Figure, at_most, exactly
@@ -35,7 +35,7 @@ def faults() -> Iterator[Figure]:
     )
     with store_ground.ground() as place, session.start_session(None, workers=2):
         lone = store_ground.request(place.base / "lone", "standard", 1, PATIENTS, workers=0)
-        pipeline.run_scenario(lone)
+        run_scenario(lone)
         expected = store_ground.digest(lone.output)
         _through(place, "warm", None)
         before = store_ground.settled(place.connections, 2)
@@ -54,7 +54,7 @@ def faults() -> Iterator[Figure]:
 
 def _through(
     place: Ground, kind: str, fault: Callable[[Ground], None] | None
-) -> tuple[int, list[str], list[pipeline.RunRequest]]:
+) -> tuple[int, list[str], list[RunRequest]]:
     """Runs of which a fault happens in the middle: how many ended well, what they said, what was asked."""
     said: list[str] = []
     begun = threading.Barrier(RUNS + 1)
@@ -64,10 +64,10 @@ def _through(
         for number in range(RUNS)
     ]
 
-    def one(asked: pipeline.RunRequest) -> bool:
+    def one(asked: RunRequest) -> bool:
         waiting = [True]
 
-        def report(progress: pipeline.Progress) -> None:
+        def report(progress: Progress) -> None:
             if progress.phase == "running" and progress.patients:
                 if waiting:
                     waiting.clear()

@@ -16,8 +16,8 @@ import psycopg_pool
 from psycopg.conninfo import make_conninfo
 
 from actors.cluster import package_root, session
-from actors.run import pipeline, recorder
-from actors.store import get_or_create_shared_store
+from actors.run import Progress, RunRequest, recorder, run_scenario
+from actors.store import shared
 from bench import store_ground
 from bench.figures import Figure, at_least, at_most, exactly
 from bench.store_ground import Ground
@@ -69,14 +69,14 @@ def together() -> Iterator[Figure]:
         )
 
 
-def _request(place: Ground, number: int, folder: str, **settings: Any) -> pipeline.RunRequest:
+def _request(place: Ground, number: int, folder: str, **settings: Any) -> RunRequest:
     output = place.base / folder / str(number)
     return store_ground.request(output, NAMES[number], number + 1, PATIENTS, **settings)
 
 
 def _lone(place: Ground, number: int) -> str:
     asked = _request(place, number, "lone", workers=0)
-    pipeline.run_scenario(asked)
+    run_scenario(asked)
     return store_ground.digest(asked.output)
 
 
@@ -94,7 +94,7 @@ def _naive(place: Ground) -> int:
         last = 0.0
         with psycopg_pool.ConnectionPool(conninfo, kwargs={"autocommit": True}, open=True) as pool:
 
-            def report(progress: pipeline.Progress) -> None:
+            def report(progress: Progress) -> None:
                 nonlocal last
                 if time.monotonic() - last > 1.0:
                     last = time.monotonic()
@@ -103,7 +103,7 @@ def _naive(place: Ground) -> int:
                             "UPDATE runs SET rate = %s WHERE seed = %s", (progress.fraction, number + 1)
                         )
 
-            pipeline.run_scenario(_request(place, number, "naive"), report)
+            run_scenario(_request(place, number, "naive"), report)
 
     with store_ground.Eye(place) as eye, ThreadPoolExecutor(len(NAMES)) as threads:
         list(threads.map(one, range(len(NAMES))))
@@ -173,7 +173,7 @@ def latency() -> Iterator[Figure]:
     import ray
 
     with store_ground.ground() as place, session.start_session(None, session.default_workers()):
-        handle = get_or_create_shared_store(place.where)
+        handle = shared.shared_store(place.where)
         text = store_ground.registration(store_ground.request(Path("x"), "brigade", 1, 1000)).content
         ray.get(handle.add_scenario.remote("mine", text, "bench"), timeout=60)
         caller = ray.remote(Caller).options(num_cpus=0).remote()
@@ -187,7 +187,7 @@ def latency() -> Iterator[Figure]:
             entered = store_ground.registration(asked)
             runs.append(entered.id)
 
-            def report(progress: pipeline.Progress) -> None:
+            def report(progress: Progress) -> None:
                 patients[number] = progress.patients
                 if progress.patients >= UNDER_WAY:
                     moving[number].set()

@@ -17,8 +17,17 @@ from obstore.store import S3Store
 from runs import digests, request
 
 import goldenhour
-from actors.run import MANIFEST, Url, object_store, pipeline
-from actors.run.object_store import NOTE
+from actors.run import (
+    MANIFEST,
+    STAGING_VARIABLE,
+    Progress,
+    RunRequest,
+    Url,
+    object_store,
+    run_scenario,
+    staging_folder,
+)
+from actors.run.object_store_output import UPLOAD_NOTE
 from actors.run.output_folder import OutputFolder
 from engine.errors import InputError, StoppedRun
 from goldenhour.__main__ import run as command
@@ -44,22 +53,22 @@ def store(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3Sto
 
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": server}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv(object_store.STAGING_FOLDER, str(tmp_path / "staging"))
+    monkeypatch.setenv(STAGING_VARIABLE, str(tmp_path / "staging"))
     name = "b" + os.urandom(6).hex()
     boto3.client("s3", endpoint_url=server).create_bucket(Bucket=name)
     return S3Store(name, client_options={"allow_http": True})
 
 
-def plain(output: Path, **settings: Any) -> pipeline.RunRequest:
+def plain(output: Path, **settings: Any) -> RunRequest:
     """A run of 3,000 patients in process into a folder."""
     asked = request(output, workers=0, sync_seconds=0.0, **settings)
     return replace(asked, version=goldenhour.__version__)
 
 
-def to(store: S3Store, prefix: str, **settings: Any) -> pipeline.RunRequest:
+def to(store: S3Store, prefix: str, **settings: Any) -> RunRequest:
     """The same into the prefix of the bucket."""
     url = Url(f"s3://{store.config['bucket']}/{prefix}")
-    return replace(plain(object_store.staging_folder(url, Path()), **settings), destination=url)
+    return replace(plain(staging_folder(url, Path()), **settings), destination=url)
 
 
 def names(store: S3Store, prefix: str) -> set[str]:
@@ -74,8 +83,8 @@ def read(store: S3Store, name: str) -> bytes:
 
 def test_the_objects_are_the_files_of_a_run_into_a_folder(store, tmp_path):
     settings: dict[str, Any] = {"formats": ("jsonl", "parquet"), "compress": "zstd"}
-    folder = Path(pipeline.run_scenario(plain(tmp_path / "plain", **settings)).output)
-    result = pipeline.run_scenario(to(store, "deep/er", **settings))
+    folder = Path(run_scenario(plain(tmp_path / "plain", **settings)).output)
+    result = run_scenario(to(store, "deep/er", **settings))
     found = names(store, "deep/er")
     assert found == {entry.name for entry in folder.iterdir()} and MANIFEST in found
     for name in found:
@@ -85,14 +94,14 @@ def test_the_objects_are_the_files_of_a_run_into_a_folder(store, tmp_path):
 
 
 def test_a_run_that_is_there_is_replaced_by_force_only_and_nothing_else_is_touched(store):
-    pipeline.run_scenario(to(store, "p", formats=("csv",)))
+    run_scenario(to(store, "p", formats=("csv",)))
     obstore.put(store, "p/notes.txt", b"mine")
     obstore.put(store, "p/below/patients.json", b"mine")
     before = read(store, "p/manifest.json")
     with pytest.raises(InputError, match="holds a run"):
-        pipeline.run_scenario(to(store, "p"))
+        run_scenario(to(store, "p"))
     assert read(store, "p/manifest.json") == before
-    pipeline.run_scenario(to(store, "p", force=True))
+    run_scenario(to(store, "p", force=True))
     found = names(store, "p")
     assert {"notes.txt", "below/patients.json", "patients-00000.jsonl"} <= found
     assert not [name for name in found if name.endswith(".csv")]
@@ -103,7 +112,7 @@ def test_objects_that_no_manifest_names_are_never_replaced(store):
     obstore.put(store, "p/patients-00000.jsonl", b"somebody else's")
     for force in (False, True):
         with pytest.raises(InputError, match=r"patients-00000\.jsonl is in the way"):
-            pipeline.run_scenario(to(store, "p", force=force))
+            run_scenario(to(store, "p", force=force))
     assert read(store, "p/patients-00000.jsonl") == b"somebody else's"
 
 
@@ -126,29 +135,29 @@ class CutOff:
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
-def test_an_upload_that_was_cut_off_has_no_manifest_and_is_gone_on_with(store, monkeypatch, tmp_path, after):
+def test_an_upload_that_was_cut_off_has_no_manifest_and_is_resumed(store, monkeypatch, tmp_path, after):
     asked = to(store, "p", formats=("jsonl", "csv"))
     with monkeypatch.context() as patch:
         CutOff(patch, after)
         with pytest.raises(StoppedRun, match=rf"goldenhour resume {asked.destination}"):
-            pipeline.run_scenario(asked)
+            run_scenario(asked)
     assert MANIFEST not in names(store, "p")
-    assert (NOTE in names(store, "p")) == (after > 0)
+    assert (UPLOAD_NOTE in names(store, "p")) == (after > 0)
     if after:
         with pytest.raises(InputError, match="differs in seed"):
-            pipeline.run_scenario(replace(asked, seed=8))
-        with pytest.raises(InputError, match="an upload of run"):  # from another machine
-            pipeline.run_scenario(replace(asked, output=tmp_path / "elsewhere"))
+            run_scenario(replace(asked, seed=8))
+        with pytest.raises(InputError, match="an unfinished upload of run"):  # from another machine
+            run_scenario(replace(asked, output=tmp_path / "elsewhere"))
     cut = CutOff(monkeypatch, 1000)
     assert command(["resume", str(asked.destination), "--quiet", "--no-store", "--workers", "0"]) == 0
     assert cut.done[-1] == MANIFEST
-    pipeline.run_scenario(plain(tmp_path / "plain", formats=("jsonl", "csv")))
+    run_scenario(plain(tmp_path / "plain", formats=("jsonl", "csv")))
     manifest = json.loads(read(store, "p/manifest.json"))
     assert {part["path"]: part["sha256"] for part in manifest["parts"]} == digests(tmp_path / "plain")
     for part in manifest["parts"]:
         name = part["path"]
         assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
-    assert NOTE not in names(store, "p")
+    assert UPLOAD_NOTE not in names(store, "p")
 
 
 def test_what_another_upload_left_is_removed_by_force(store, monkeypatch, tmp_path):
@@ -162,9 +171,9 @@ def test_what_another_upload_left_is_removed_by_force(store, monkeypatch, tmp_pa
     with monkeypatch.context() as patch:
         patch.setattr(object_store.ObjectStore, "put", put)
         with pytest.raises(StoppedRun):
-            pipeline.run_scenario(to(store, "p", formats=("csv",)))
+            run_scenario(to(store, "p", formats=("csv",)))
     assert {name for name in names(store, "p") if name.endswith(".csv")}
-    pipeline.run_scenario(replace(to(store, "p", force=True), output=tmp_path / "elsewhere"))
+    run_scenario(replace(to(store, "p", force=True), output=tmp_path / "elsewhere"))
     found = names(store, "p")
     assert MANIFEST in found and not [name for name in found if name.endswith(".csv")]
 
@@ -172,7 +181,7 @@ def test_what_another_upload_left_is_removed_by_force(store, monkeypatch, tmp_pa
 def test_a_forced_upload_cut_off_before_the_old_run_was_removed_keeps_none_of_it(
     store, monkeypatch, tmp_path
 ):
-    pipeline.run_scenario(to(store, "p"))
+    run_scenario(to(store, "p"))
     obstore.put(store, "p/patients-00000.jsonl", b"X" * len(read(store, "p/patients-00000.jsonl")))
 
     async def cut(objects: object_store.ObjectStore, gone: Any) -> None:
@@ -182,9 +191,9 @@ def test_a_forced_upload_cut_off_before_the_old_run_was_removed_keeps_none_of_it
     with monkeypatch.context() as patch:
         patch.setattr(object_store.ObjectStore, "delete", cut)
         with pytest.raises(StoppedRun):
-            pipeline.run_scenario(asked)
-    pipeline.run_scenario(asked)
-    pipeline.run_scenario(plain(tmp_path / "plain"))
+            run_scenario(asked)
+    run_scenario(asked)
+    run_scenario(plain(tmp_path / "plain"))
     for name in digests(tmp_path / "plain"):
         assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
 
@@ -192,18 +201,18 @@ def test_a_forced_upload_cut_off_before_the_old_run_was_removed_keeps_none_of_it
 def test_an_object_that_appears_during_the_run_is_kept(store):
     asked = to(store, "p")
 
-    def report(progress: pipeline.Progress) -> None:
+    def report(progress: Progress) -> None:
         if progress.phase == "finishing":
             obstore.put(store, "p/summary.json", b"somebody else's")
 
     with pytest.raises(StoppedRun, match=r"summary\.json is in the way"):
-        pipeline.run_scenario(asked, report)
+        run_scenario(asked, report)
     assert read(store, "p/summary.json") == b"somebody else's" and MANIFEST not in names(store, "p")
 
 
 def test_a_file_too_large_for_one_request_goes_up_in_pieces(store, monkeypatch):
     monkeypatch.setattr(object_store, "SINGLE_PUT_BYTES", 1_000_000)
-    result = pipeline.run_scenario(to(store, "p"))
+    result = run_scenario(to(store, "p"))
     assert max(part.bytes for part in result.parts) > 1_000_000
     for part in result.parts:
         assert len(read(store, f"p/{part.path}")) == part.bytes
@@ -257,38 +266,36 @@ def test_a_server_that_is_silent_is_given_up(monkeypatch, capsys):
         for name, value in KEYS.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setitem(object_store.PROMPT, "timeout", datetime.timedelta(seconds=1))
+        monkeypatch.setitem(object_store.SHORT_TIMEOUTS, "timeout", datetime.timedelta(seconds=1))
         monkeypatch.setitem(object_store.RETRY, "max_retries", 0)
         assert command(["run", "standard", "-o", "s3://bucket/x", "--workers", "0", "--no-store"]) == 2
     assert "cannot be listed" in capsys.readouterr().err
 
 
-def cut_off(
-    store: S3Store, monkeypatch: pytest.MonkeyPatch, after: int, **settings: Any
-) -> pipeline.RunRequest:
+def cut_off(store: S3Store, monkeypatch: pytest.MonkeyPatch, after: int, **settings: Any) -> RunRequest:
     """A run whose upload failed after so many objects."""
     asked = to(store, "p", **settings)
     with monkeypatch.context() as patch:
         CutOff(patch, after)
         with pytest.raises(StoppedRun):
-            pipeline.run_scenario(asked)
+            run_scenario(asked)
     return asked
 
 
 def test_a_run_that_was_finished_meanwhile_is_not_replaced_by_an_older_force(store, monkeypatch, tmp_path):
     asked = cut_off(store, monkeypatch, 0, force=True)
-    pipeline.run_scenario(replace(to(store, "p", seed=8), output=tmp_path / "elsewhere"))
+    run_scenario(replace(to(store, "p", seed=8), output=tmp_path / "elsewhere"))
     with pytest.raises(InputError, match="holds a run"):
-        pipeline.run_scenario(replace(asked, force=False))
+        run_scenario(replace(asked, force=False))
     assert json.loads(read(store, "p/manifest.json"))["seed"] == 8
 
 
-def test_what_is_gone_on_with_is_written_whatever_lies_there(store, monkeypatch, tmp_path):
+def test_a_resumed_upload_overwrites_what_is_there(store, monkeypatch, tmp_path):
     asked = cut_off(store, monkeypatch, 5)
     name = next(name for name in names(store, "p") if name.endswith("l"))
     obstore.put(store, f"p/{name}", b"X" * len(read(store, f"p/{name}")))
-    pipeline.run_scenario(asked)
-    pipeline.run_scenario(plain(tmp_path / "plain"))
+    run_scenario(asked)
+    run_scenario(plain(tmp_path / "plain"))
     for name in digests(tmp_path / "plain"):
         assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
 
@@ -301,7 +308,7 @@ def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(
         with monkeypatch.context() as patch:
             CutOff(patch, 3)
             with pytest.raises(StoppedRun):
-                pipeline.run_scenario(to(store, "p"))
+                run_scenario(to(store, "p"))
     original = object_store.ObjectStore.put
     other = replace(to(store, "p", seed=8, force=True), output=tmp_path / "elsewhere")
     entered = []
@@ -310,13 +317,13 @@ def test_of_two_uploads_to_one_place_only_that_with_the_note_is_finished(
         done = await original(objects, name, *others, **named)
         if name == "summary.json" and not entered:
             entered.append(name)
-            await asyncio.to_thread(pipeline.run_scenario, other)
+            await asyncio.to_thread(run_scenario, other)
         return done
 
     monkeypatch.setattr(object_store.ObjectStore, "put", put)
     with pytest.raises(StoppedRun):
-        pipeline.run_scenario(to(store, "p"))
-    pipeline.run_scenario(plain(tmp_path / "plain", seed=8))
+        run_scenario(to(store, "p"))
+    run_scenario(plain(tmp_path / "plain", seed=8))
     assert json.loads(read(store, "p/manifest.json"))["seed"] == 8
     for name in digests(tmp_path / "plain"):
         assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
@@ -334,9 +341,9 @@ def test_an_object_that_is_changed_during_an_upload_is_noticed(store, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(object_store.ObjectStore, "upload", upload)
         with pytest.raises(StoppedRun, match="has changed what this one has uploaded"):
-            pipeline.run_scenario(to(store, "p"))
+            run_scenario(to(store, "p"))
     assert MANIFEST not in names(store, "p")
-    pipeline.run_scenario(to(store, "p"))
+    run_scenario(to(store, "p"))
     assert MANIFEST in names(store, "p")
 
 
@@ -347,36 +354,36 @@ def test_of_two_forced_uploads_over_what_a_third_has_left_one_is_finished(
     with monkeypatch.context() as patch:
         CutOff(patch, 3)
         with pytest.raises(StoppedRun):
-            pipeline.run_scenario(replace(to(store, "p"), output=tmp_path / "third"))
+            run_scenario(replace(to(store, "p"), output=tmp_path / "third"))
     original = object_store.ObjectStore.put
     other = replace(to(store, "p", seed=8, force=True), output=tmp_path / "elsewhere")
     notes = []
 
     async def put(objects: object_store.ObjectStore, name: str, *others: Any, **named: Any) -> bool:
-        first = name == NOTE and not notes
+        first = name == UPLOAD_NOTE and not notes
         notes.append(name)
         if first and moment == "announced":
-            await asyncio.to_thread(pipeline.run_scenario, other)
+            await asyncio.to_thread(run_scenario, other)
         done = await original(objects, name, *others, **named)
         if first and moment == "deleting":
-            await asyncio.to_thread(pipeline.run_scenario, other)
+            await asyncio.to_thread(run_scenario, other)
         return done
 
     monkeypatch.setattr(object_store.ObjectStore, "put", put)
     with pytest.raises(StoppedRun, match="another run"):
-        pipeline.run_scenario(to(store, "p", force=True))
-    pipeline.run_scenario(plain(tmp_path / "plain", seed=8))
+        run_scenario(to(store, "p", force=True))
+    run_scenario(plain(tmp_path / "plain", seed=8))
     assert json.loads(read(store, "p/manifest.json"))["seed"] == 8
     for name in digests(tmp_path / "plain"):
         assert read(store, f"p/{name}") == (tmp_path / "plain" / name).read_bytes()
 
 
-def test_a_finished_run_is_finished_also_where_its_last_word_was_cut_off(store, monkeypatch, capsys):
+def test_a_finished_run_is_finished_also_when_it_was_killed_just_before_its_end(store, monkeypatch, capsys):
     asked = to(store, "p")
     with monkeypatch.context() as patch:
-        patch.setattr(OutputFolder, "abandon", lambda folder: (_ for _ in ()).throw(StoppedRun("killed")))
+        patch.setattr(OutputFolder, "discard", lambda folder: (_ for _ in ()).throw(StoppedRun("killed")))
         with pytest.raises(StoppedRun):
-            pipeline.run_scenario(asked)
+            run_scenario(asked)
     before = read(store, "p/manifest.json")
     words = ["resume", str(asked.destination), "--no-store", "--workers", "0"]
     assert command(words) == 0
@@ -390,12 +397,12 @@ def test_a_finished_run_is_finished_also_where_its_last_word_was_cut_off(store, 
 
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("given", [0, 1, 3])
-def test_a_fetch_that_was_cut_off_is_begun_again(store, monkeypatch, tmp_path, force, given):
-    pipeline.run_scenario(to(store, "p"))
+def test_a_fetch_that_was_cut_off_starts_again(store, monkeypatch, tmp_path, force, given):
+    run_scenario(to(store, "p"))
     home = tmp_path / "home"
     words = ["fetch", f"s3://{store.config['bucket']}/p", "-o", str(home), "--quiet"]
     if force:
-        pipeline.run_scenario(plain(home, formats=("csv",)))
+        run_scenario(plain(home, formats=("csv",)))
     original, left = os.replace, [given]
 
     def cut(*paths: Any) -> None:

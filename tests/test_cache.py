@@ -23,7 +23,7 @@ from actors import cache
 from actors.cache import CacheSettings
 from actors.cache.redis_backend import CHANNEL
 from actors.cluster import package_root, session
-from actors.run import pipeline
+from actors.run import Progress, RunRequest, run_scenario
 from bench.redis_server import Lent, Server, serve
 from engine import scenario as scenario_api
 from engine.compile import model
@@ -115,11 +115,11 @@ def without(ray: Any, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     output = tmp_path_factory.mktemp("without")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("GOLDENHOUR_CACHE", "off")
-        pipeline.run_scenario(run_of_drones(output))
+        run_scenario(run_of_drones(output))
     return (output / "manifest.json").read_bytes()
 
 
-def run_of_drones(output: Path) -> pipeline.RunRequest:
+def run_of_drones(output: Path) -> RunRequest:
     return request(output, kind="drone", formats=("jsonl", "csv"))
 
 
@@ -129,7 +129,7 @@ def test_a_run_writes_the_same_bytes_with_a_cache_and_without(
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
     hits = stats(shared).namespaces["medical"].hits
     for time_ in ("first", "second"):
-        result = pipeline.run_scenario(run_of_drones(tmp_path / time_))
+        result = run_scenario(run_of_drones(tmp_path / time_))
         assert (result.notes, result.recoveries) == ((), 0)
         assert (tmp_path / time_ / "manifest.json").read_bytes() == without
     # the second run found the simulator's `injuries` and `survival`, and twice the generator's `diagnoses`
@@ -248,13 +248,13 @@ def test_losing_redis_during_a_run_causes_one_note_and_changes_no_byte(
     cache.end_cache()
     lost = threading.Event()
 
-    def report(progress: pipeline.Progress) -> None:
+    def report(progress: Progress) -> None:
         if progress.phase == "running" and not lost.is_set():
             lost.set()
             getattr(redis, failure)()
 
     try:
-        result = pipeline.run_scenario(run_of_drones(tmp_path), report)
+        result = run_scenario(run_of_drones(tmp_path), report)
     finally:
         cache.end_cache()
     assert lost.is_set()
@@ -283,7 +283,7 @@ def test_a_killed_cache_counts_as_a_miss_and_the_next_run_starts_another(
     assert client.get(wanted) == [None] * len(wanted)
     assert client.get_or_build(scenario(), cache_keys.SIMULATION_KINDS) == {}
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
-    result = pipeline.run_scenario(request(tmp_path / "out"))
+    result = run_scenario(request(tmp_path / "out"))
     assert (result.patients, result.notes) == (3000, ())
     assert cache.find_cache() is not None
     assert cache.end_cache() == 1

@@ -259,7 +259,7 @@ def test_ctrl_c_in_process_exits_with_130_and_says_how_to_go_on(tmp_path):
     assert process.returncode == 130, err
     assert time.monotonic() - begun < 5
     assert "Traceback" not in err
-    assert f"`goldenhour resume {tmp_path / 'x'}` goes on" in err
+    assert f"`goldenhour resume {tmp_path / 'x'}` resumes the run" in err
     assert [path.name for path in (tmp_path / "x").iterdir()] == [".goldenhour-partial"]
 
 

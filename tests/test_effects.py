@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from runs import manifest
 
-from actors.run import RunRequest, pipeline
+from actors.run import RunRequest, run_scenario
 from engine import scenario as scenario_api
 from engine.codes import NONE, WAITING_FOR, CasualtyKind
 from engine.tables import columns as c
@@ -238,7 +238,7 @@ def test_name_and_description_label_the_output_and_change_nobody(tmp_path: Path)
         text = json.dumps(x.settings_of(200, name=name, description=description))
         original = scenario_api.parse(text.encode(), "json")
         folder = tmp_path / name
-        pipeline.run_scenario(
+        run_scenario(
             RunRequest(
                 scenario=scenario_api.resolve(original),
                 original=original,

@@ -1,4 +1,4 @@
-"""Processes are killed, disks fill, users interrupt: the same bytes, or the reason and what it takes to go on."""
+"""Processes are killed, disks fill, users interrupt: the same bytes, or the reason and how to resume."""
 
 import os
 import re
@@ -17,8 +17,8 @@ from runs import KillOnce, children, digests, request
 
 from actors.cluster import package_root
 from actors.cluster import session as cluster
-from actors.run import Progress, journal, pipeline
-from actors.run.output_folder import PARTIAL
+from actors.run import Progress, journal, run_scenario
+from actors.run.partial_folder import PARTIAL
 from engine.errors import RunError, StoppedRun
 
 pytestmark = pytest.mark.ray
@@ -38,7 +38,7 @@ def ray() -> Any:
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Digests of the undisturbed run."""
     output = tmp_path_factory.mktemp("undisturbed")
-    pipeline.run_scenario(request(output, patients=PATIENTS, workers=0, formats=("jsonl", "parquet")))
+    run_scenario(request(output, patients=PATIENTS, workers=0, formats=("jsonl", "parquet")))
     return digests(output)
 
 
@@ -49,7 +49,7 @@ def test_a_killed_process_changes_no_byte(
     tmp_path: Path, expected: dict[str, str], title: str, recoveries: int
 ) -> None:
     killer = KillOnce(title)
-    result = pipeline.run_scenario(request(tmp_path, patients=PATIENTS, formats=("jsonl", "parquet")), killer)
+    result = run_scenario(request(tmp_path, patients=PATIENTS, formats=("jsonl", "parquet")), killer)
     assert killer.left == 0
     assert result.recoveries == recoveries
     assert ("recovering" in killer.phases) == bool(recoveries)
@@ -60,7 +60,7 @@ def test_a_killed_process_changes_no_byte(
 def test_a_killed_shard_changes_no_byte(tmp_path: Path, expected: dict[str, str], title: str) -> None:
     killer = KillOnce(title)
     asked = request(tmp_path, patients=PATIENTS, formats=("jsonl", "parquet"), simulators=2)
-    result = pipeline.run_scenario(asked, killer)
+    result = run_scenario(asked, killer)
     assert (killer.left, result.recoveries) == (0, 1)
     assert digests(tmp_path) == expected
     assert not children("ray::ShardSimulator")
@@ -68,8 +68,8 @@ def test_a_killed_shard_changes_no_byte(tmp_path: Path, expected: dict[str, str]
 
 def test_a_process_killed_again_and_again_ends_the_run_with_the_reason(tmp_path: Path) -> None:
     killer = KillOnce("ray::FlowSimulator", times=1000)
-    with pytest.raises(StoppedRun, match=r"gave up after 3 attempts.*ActorDied") as caught:
-        pipeline.run_scenario(request(tmp_path / "out", patients=1_000_000), killer)
+    with pytest.raises(StoppedRun, match=r"gave up after 3 recoveries.*ActorDied") as caught:
+        run_scenario(request(tmp_path / "out", patients=1_000_000), killer)
     assert (tmp_path / "out").exists() == ("goldenhour resume" in str(caught.value))
 
 
@@ -86,7 +86,7 @@ class LimitFiles:
 
 def test_a_file_that_cannot_grow_ends_the_run_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"cannot write .*patients-00000.jsonl.*larger"):
-        pipeline.run_scenario(request(tmp_path / "out", patients=PATIENTS), LimitFiles(1_000_000))
+        run_scenario(request(tmp_path / "out", patients=PATIENTS), LimitFiles(1_000_000))
     assert not (tmp_path / "out").exists()
 
 
@@ -111,29 +111,29 @@ def resize(place: Path, megabytes: int) -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_full_disk_ends_the_run_with_the_reason(small_disk: Path, workers: int) -> None:
     with pytest.raises(StoppedRun, match="no space left"):
-        pipeline.run_scenario(request(small_disk / "out", patients=10_000, workers=workers))
+        run_scenario(request(small_disk / "out", patients=10_000, workers=workers))
     assert list(small_disk.iterdir()) == []
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_run_stopped_by_a_full_disk_goes_on_when_there_is_space(
+def test_a_run_stopped_by_a_full_disk_resumes_when_there_is_space(
     small_disk: Path, expected: dict[str, str], workers: int
 ) -> None:
     resize(small_disk, 60)
     asked = request(
         small_disk / "out", patients=PATIENTS, formats=("jsonl", "parquet"), workers=workers, sync_seconds=0
     )
-    with pytest.raises(StoppedRun, match=r"(?s)no space left.*`goldenhour resume .*out` goes on"):
-        pipeline.run_scenario(asked)
+    with pytest.raises(StoppedRun, match=r"(?s)no space left.*`goldenhour resume .*out` resumes the run"):
+        run_scenario(asked)
     resize(small_disk, 600)
-    result = pipeline.run_scenario(asked)
+    result = run_scenario(asked)
     assert result.resumed
     assert digests(small_disk / "out") == expected
     assert {path.name for path in (small_disk / "out").iterdir()} == {path.name for path in result.files}
 
 
 class StopAlways:
-    """Progress report that lets no process with the given title go on once patients are on file."""
+    """Progress report that suspends every process with the given title once patients are on file."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -152,25 +152,23 @@ class StopAlways:
         ("ray::Writer", r"writer 0 to write chunk \d+", 1),
     ],
 )
-def test_the_watchdog_ends_a_run_that_stands_still_and_says_what_it_waited_for(
+def test_the_watchdog_ends_a_stalled_run_and_says_what_it_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str, awaited: str, simulators: int
 ) -> None:
     monkeypatch.setenv("GOLDENHOUR_STALL_SECONDS", "3")
     with pytest.raises(
-        StoppedRun, match=rf"stands still: nothing has happened for 3 s, waiting for .*{awaited}"
+        StoppedRun, match=rf"the run stalled: nothing has happened for 3 s, waiting for .*{awaited}"
     ):
-        pipeline.run_scenario(
-            request(tmp_path / "out", patients=1_000_000, simulators=simulators), StopAlways(title)
-        )
+        run_scenario(request(tmp_path / "out", patients=1_000_000, simulators=simulators), StopAlways(title))
     _, alive = psutil.wait_procs(children(title), timeout=5)
     assert alive == []
 
 
-def test_what_is_wrong_in_the_engine_is_told_and_not_tried_again(tmp_path: Path) -> None:
+def test_an_error_of_the_engine_is_reported_and_not_tried_again(tmp_path: Path) -> None:
     asked = request(tmp_path / "out")
     asked = replace(asked, scenario=replace(asked.scenario, days="eight"))
     with pytest.raises(RunError, match=r"ValidationError.*days"):
-        pipeline.run_scenario(asked)
+        run_scenario(asked)
     assert not (tmp_path / "out").exists()
 
 
@@ -178,7 +176,7 @@ SCRIPT = """if True:
     import sys
     from pathlib import Path
     sys.path.insert(0, "tests")
-    from actors import pipeline
+    from actors.run import run_scenario
     from engine.errors import Interrupted
     from runs import request
 
@@ -188,7 +186,7 @@ SCRIPT = """if True:
 
     try:
         asked = request(Path(sys.argv[1]), patients=20_000_000, workers=int(sys.argv[2]))
-        pipeline.run(asked, report)
+        run_scenario(asked, report)
     except Interrupted:
         sys.exit(130)
 """
@@ -244,5 +242,5 @@ def test_a_killed_run_leaves_no_final_name_and_force_replaces_it(tmp_path: Path)
     process.kill()
     process.communicate()
     assert [path.name for path in (tmp_path / "out").iterdir()] == [PARTIAL]
-    pipeline.run_scenario(request(tmp_path / "out", patients=100, workers=0, force=True))
+    run_scenario(request(tmp_path / "out", patients=100, workers=0, force=True))
     assert not (tmp_path / "out" / PARTIAL).exists()

@@ -50,7 +50,7 @@ def test_the_command_line_checks_its_input_without_numpy_or_ray(command, tmp_pat
 
 
 def test_the_driver_of_a_run_on_ray_needs_no_numpy():
-    assert loaded_by("import actors.run.pipeline, goldenhour.cli.run, goldenhour.views.summary") == set()
+    assert loaded_by("import actors.run.driver, goldenhour.cli.run, goldenhour.views.summary") == set()
 
 
 def test_simulate_never_imports_ray():

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from runs import request
 
-from actors.run import pipeline
-from actors.run.output_folder import MARKER, PARTIAL
+from actors.run import run_scenario
+from actors.run.partial_folder import MARKER, PARTIAL
 from engine.errors import InputError, RunError
 from goldenhour.__main__ import run as command
 from goldenhour.cli import fetch
@@ -89,9 +89,7 @@ def test_a_package_holds_what_a_node_needs_and_no_more():
 
 
 def test_a_log_archive_brings_the_files_and_a_torn_one_is_refused(tmp_path):
-    output = Path(
-        pipeline.run_scenario(request(tmp_path / "run", workers=0, formats=("jsonl", "csv"))).output
-    )
+    output = Path(run_scenario(request(tmp_path / "run", workers=0, formats=("jsonl", "csv"))).output)
     lines: list[str] = ["what Ray says first"]
     assert log_archive.print_archive(output, lines.append) == 0
 
@@ -122,7 +120,7 @@ def test_a_log_archive_brings_the_files_and_a_torn_one_is_refused(tmp_path):
 
 
 def test_an_archive_too_large_for_a_log_is_read_where_the_folder_is_shared(tmp_path, monkeypatch):
-    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
+    output = Path(run_scenario(request(tmp_path / "run", workers=0)).output)
     monkeypatch.setattr(log_archive, "LIMIT_BYTES", 1000)
     lines: list[str] = []
     assert log_archive.print_archive(output, lines.append) == 0
@@ -145,7 +143,7 @@ def test_an_archive_too_large_for_a_log_is_read_where_the_folder_is_shared(tmp_p
 
 
 def test_two_fetches_do_not_share_a_folder(tmp_path):
-    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
+    output = Path(run_scenario(request(tmp_path / "run", workers=0)).output)
     fetch._fetch(str(output), tmp_path / "home", None, False, True)
     with fetch._locked(tmp_path / "home"), pytest.raises(InputError, match="another fetch is writing"):
         fetch._fetch(str(output), tmp_path / "home", None, True, True)
@@ -156,7 +154,7 @@ def test_two_fetches_do_not_share_a_folder(tmp_path):
 
 def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monkeypatch):
     """The fetch was killed while it gave the names; the user cleared what he saw and made a run of his own."""
-    first = Path(pipeline.run_scenario(request(tmp_path / "first", workers=0)).output)
+    first = Path(run_scenario(request(tmp_path / "first", workers=0)).output)
     home = tmp_path / "home"
     original, left = os.replace, [3]
 
@@ -177,7 +175,7 @@ def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monk
     for path in home.iterdir():
         if path.is_file():
             path.unlink()
-    pipeline.run_scenario(request(home, workers=0, seed=8, force=True))
+    run_scenario(request(home, workers=0, seed=8, force=True))
     before = {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()}
     (tmp_path / "nothing").mkdir()
     for what in (str(tmp_path / "nothing"), str(first)):
@@ -187,14 +185,14 @@ def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monk
 
 
 def test_a_run_that_is_replaced_while_it_is_fetched_is_not_mixed_with_the_other(tmp_path, monkeypatch):
-    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
+    output = Path(run_scenario(request(tmp_path / "run", workers=0)).output)
     original = output_files.FolderFiles.pieces
     replaced = []
 
     async def pieces(source, name):
         if name == "summary.json" and not replaced:
             replaced.append(name)
-            await asyncio.to_thread(pipeline.run_scenario, request(output, workers=0, seed=8, force=True))
+            await asyncio.to_thread(run_scenario, request(output, workers=0, seed=8, force=True))
         async for piece in original(source, name):
             yield piece
 
@@ -205,7 +203,7 @@ def test_a_run_that_is_replaced_while_it_is_fetched_is_not_mixed_with_the_other(
 
 
 def test_what_appears_while_a_run_is_fetched_is_kept(tmp_path, monkeypatch):
-    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
+    output = Path(run_scenario(request(tmp_path / "run", workers=0)).output)
     home = tmp_path / "home"
     original = output_files.FolderFiles.pieces
 
@@ -222,7 +220,7 @@ def test_what_appears_while_a_run_is_fetched_is_kept(tmp_path, monkeypatch):
 
 
 def test_a_fetch_into_an_unfinished_run_says_how_to_go_on_with_that(tmp_path):
-    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
+    output = Path(run_scenario(request(tmp_path / "run", workers=0)).output)
     (tmp_path / "home" / PARTIAL).mkdir(parents=True)
     (tmp_path / "home" / PARTIAL / MARKER).write_text("")
     with pytest.raises(InputError, match="goldenhour resume"):
@@ -279,7 +277,7 @@ def test_a_job_that_sends_nothing_is_stopped_and_one_that_ended_is_not(tmp_path,
 
 
 def test_a_job_whose_folder_holds_another_run_by_now_is_not_fetched(tmp_path, monkeypatch):
-    output = Path(pipeline.run_scenario(request(tmp_path / "run", workers=0)).output)
+    output = Path(run_scenario(request(tmp_path / "run", workers=0)).output)
     lines: list[str] = []
     log_archive.print_archive(output, lines.append)
     manifest = json.loads((output / "manifest.json").read_text())

@@ -13,7 +13,7 @@ from runs import digests, manifest, request
 
 from actors.cluster import metrics, package_root
 from actors.cluster import session as cluster
-from actors.run import Progress, pipeline
+from actors.run import Progress, run_scenario
 from engine import scenario as scenario_api
 from engine.errors import InputError
 from engine.records import RUN_TABLES
@@ -36,7 +36,7 @@ def test_bytes_do_not_depend_on_the_number_of_workers_and_writers(tmp_path: Path
     for workers, writers in ((0, 1), (1, 1), (2, 3), (4, 2)):
         output = tmp_path / str(workers)
         asked = request(output, patients=18_000, workers=workers, chunk_size=2048, formats=formats)
-        result = pipeline.run_scenario(replace(asked, writers=writers))
+        result = run_scenario(replace(asked, writers=writers))
         assert result.patients == 18_000
         assert result.recoveries == 0
         found.append((output / "manifest.json").read_bytes())
@@ -48,7 +48,7 @@ def test_bytes_do_not_depend_on_the_number_of_simulators(tmp_path: Path) -> None
     for simulators, workers in ((1, 0), (2, 2)):
         output = tmp_path / str(simulators)
         asked = request(output, patients=18_000, workers=workers, chunk_size=2048, formats=formats)
-        result = pipeline.run_scenario(replace(asked, simulators=simulators))
+        result = run_scenario(replace(asked, simulators=simulators))
         assert result.recoveries == 0
     assert result.pss_mb.keys() >= {"simulator", "shard"}
     for name in ("manifest.json", "summary.json", "scenario.toml"):
@@ -59,9 +59,9 @@ def test_more_simulators_than_fronts_that_share_nothing_are_refused(tmp_path: Pa
     asked = request(tmp_path / "out", simulators=4)
     words = r"simulators: got 4; allowed: 1 to 3, .* share nothing finite: Poland \| Estonia \| Finland"
     with pytest.raises(InputError, match=words):
-        pipeline.run_scenario(asked)
+        run_scenario(asked)
     with pytest.raises(InputError, match="simulators: got 2; allowed: 1, or more with workers"):
-        pipeline.run_scenario(replace(asked, simulators=2, workers=0))
+        run_scenario(replace(asked, simulators=2, workers=0))
     assert not (tmp_path / "out").exists()
 
 
@@ -69,11 +69,9 @@ def test_more_simulators_than_fronts_that_share_nothing_are_refused(tmp_path: Pa
 def test_compressed_bytes_do_not_depend_on_ray(tmp_path: Path, compress: str) -> None:
     formats = ("jsonl", "csv")
     for workers in (0, 2):
-        pipeline.run_scenario(
-            request(tmp_path / str(workers), workers=workers, compress=compress, formats=formats)
-        )
+        run_scenario(request(tmp_path / str(workers), workers=workers, compress=compress, formats=formats))
     assert digests(tmp_path / "0") == digests(tmp_path / "2")
-    pipeline.run_scenario(request(tmp_path / "plain", workers=0, formats=formats))
+    run_scenario(request(tmp_path / "plain", workers=0, formats=formats))
     document = manifest(tmp_path / "0")
     contents = {Path(part["path"]).stem: part["content_sha256"] for part in document["parts"]}
     assert contents == digests(tmp_path / "plain")
@@ -83,7 +81,7 @@ def test_compressed_bytes_do_not_depend_on_ray(tmp_path: Path, compress: str) ->
 def test_plain_parts_do_not_depend_on_the_chunk_size(tmp_path: Path) -> None:
     formats = ("jsonl", "json", "csv", "msgpack")
     for size in (512, 4096):
-        pipeline.run_scenario(
+        run_scenario(
             request(tmp_path / str(size), patients=9000, chunk_size=size, formats=formats, workers=2)
         )
     assert digests(tmp_path / "512") == digests(tmp_path / "4096")
@@ -92,7 +90,7 @@ def test_plain_parts_do_not_depend_on_the_chunk_size(tmp_path: Path) -> None:
 def test_another_seed_or_replication_gives_other_bytes(tmp_path: Path) -> None:
     settings: list[dict[str, Any]] = [{}, {"seed": 8}, {"replication": 1}]
     for number, setting in enumerate(settings):
-        pipeline.run_scenario(request(tmp_path / str(number), workers=0, **setting))
+        run_scenario(request(tmp_path / str(number), workers=0, **setting))
     assert len({digests(tmp_path / str(number))["patients-00000.jsonl"] for number in range(3)}) == 3
 
 
@@ -100,15 +98,13 @@ def test_ten_runs_at_once_each_equal_their_lone_run(tmp_path: Path) -> None:
     kinds = [kind for name in TYPES for kind in (name, "")]
 
     def one(number: int) -> None:
-        pipeline.run_scenario(
-            request(tmp_path / f"all-{number}", kind=kinds[number], seed=number, patients=2000)
-        )
+        run_scenario(request(tmp_path / f"all-{number}", kind=kinds[number], seed=number, patients=2000))
 
     with ThreadPoolExecutor(10) as threads:
         list(threads.map(one, range(10)))
     for number, kind in enumerate(kinds):
         output = tmp_path / f"lone-{number}"
-        pipeline.run_scenario(request(output, kind=kind, seed=number, patients=2000, workers=0))
+        run_scenario(request(output, kind=kind, seed=number, patients=2000, workers=0))
         together = tmp_path / f"all-{number}"
         for name in ("manifest.json", "summary.json", "scenario.toml"):
             assert (output / name).read_bytes() == (together / name).read_bytes(), (number, name)
@@ -117,7 +113,7 @@ def test_ten_runs_at_once_each_equal_their_lone_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_run_of_one_patient_is_a_whole_run(tmp_path: Path, workers: int) -> None:
     formats = ("jsonl", "json", "csv", "parquet")
-    result = pipeline.run_scenario(request(tmp_path, patients=1, workers=workers, formats=formats))
+    result = run_scenario(request(tmp_path, patients=1, workers=workers, formats=formats))
     assert result.patients == 1
     assert sum(part.patients for part in result.parts if part.table == "patients") == 4
     assert len(json.loads((tmp_path / "patients.json").read_bytes())) == 1
@@ -126,7 +122,7 @@ def test_a_run_of_one_patient_is_a_whole_run(tmp_path: Path, workers: int) -> No
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_folder_says_all_there_is_to_know(tmp_path: Path, workers: int) -> None:
     asked = request(tmp_path, workers=workers, formats=("csv", "jsonl"))
-    result = pipeline.run_scenario(asked)
+    result = run_scenario(asked)
     document = manifest(tmp_path)
     assert document["scenario_hash"] == scenario_api.scenario_hash(asked.original)
     assert (document["seed"], document["replication"], document["patients"]) == (7, 0, 3000)
@@ -146,7 +142,7 @@ def test_the_folder_says_all_there_is_to_know(tmp_path: Path, workers: int) -> N
 
 def test_progress_only_moves_forward(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    pipeline.run_scenario(request(tmp_path, patients=30_000), seen.append)
+    run_scenario(request(tmp_path, patients=30_000), seen.append)
     patients = [progress.patients for progress in seen]
     fractions = [progress.fraction for progress in seen]
     assert patients == sorted(patients)
@@ -173,7 +169,7 @@ def test_metrics_count_what_is_on_file(tmp_path: Path, monkeypatch: pytest.Monke
         inc(self, value, tags)
 
     monkeypatch.setattr(Counter, "inc", noted)
-    result = pipeline.run_scenario(request(tmp_path))
+    result = run_scenario(request(tmp_path))
     assert counted == {
         "goldenhour_runs_started,false": 1,
         "goldenhour_chunks": 6,
@@ -185,8 +181,8 @@ def test_metrics_count_what_is_on_file(tmp_path: Path, monkeypatch: pytest.Monke
         metrics.add_metric("patience")
 
 
-def test_memory_is_told_by_process(tmp_path: Path) -> None:
-    result = pipeline.run_scenario(request(tmp_path, patients=20_000))
+def test_memory_is_reported_by_role(tmp_path: Path) -> None:
+    result = run_scenario(request(tmp_path, patients=20_000))
     assert set(result.pss_mb) == {"driver", "simulator", "writer", "generator"}
     assert all(megabytes > 10 for megabytes in result.pss_mb.values())
     assert result.peak_pss_mb == pytest.approx(sum(result.pss_mb.values()), abs=1)
@@ -196,8 +192,8 @@ def test_memory_is_told_by_process(tmp_path: Path) -> None:
     ("setting", "message"),
     [
         ({"formats": ("xlsx",)}, "xlsx"),
-        ({"formats": ()}, "no format"),
-        ({"formats": ("csv", "csv")}, "twice"),
+        ({"formats": ()}, "formats: got none"),
+        ({"formats": ("csv", "csv")}, "once"),
         ({"compress": "rar"}, "rar"),
         ({"workers": -1}, "workers"),
         ({"workers": 0, "writers": 2}, "writers"),
@@ -211,14 +207,14 @@ def test_a_setting_that_cannot_be_is_refused_at_once(
     tmp_path: Path, setting: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        pipeline.run_scenario(request(tmp_path / "out", **setting))
+        run_scenario(request(tmp_path / "out", **setting))
     assert not (tmp_path / "out").exists()
 
 
 def test_without_workers_ray_is_never_imported(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; sys.path.insert(0, 'tests'); from actors import pipeline;"
-        "from runs import request; pipeline.run(request(Path(sys.argv[1]), workers=0));"
+        "import sys; from pathlib import Path; sys.path.insert(0, 'tests'); from actors.run import run_scenario;"
+        "from runs import request; run_scenario(request(Path(sys.argv[1]), workers=0));"
         "assert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=package_root.PACKAGE_ROOT)
@@ -227,13 +223,13 @@ def test_without_workers_ray_is_never_imported(tmp_path: Path) -> None:
 def test_a_generator_never_loads_numba(tmp_path: Path) -> None:
     code = """if True:
         import pickle, sys
-        from actors.run.generator import Order, encode
-        order, chunks = pickle.loads(sys.stdin.buffer.read())
-        encode(order, chunks)
+        from actors.run.generator import encode
+        settings, chunks = pickle.loads(sys.stdin.buffer.read())
+        encode(settings, chunks)
         assert "numba" not in sys.modules
     """
     from actors.run import FORMAT_NAMES
-    from actors.run.generator import EncodeOrder
+    from actors.run.messages import EncodeSettings
     from engine.run import Simulation
 
     asked = request(tmp_path, patients=100)
@@ -242,10 +238,10 @@ def test_a_generator_never_loads_numba(tmp_path: Path) -> None:
 
     import msgspec
 
-    order = EncodeOrder("chunk", FORMAT_NAMES, "zstd", msgspec.json.encode(asked.scenario))
+    settings = EncodeSettings("chunk", FORMAT_NAMES, "zstd", msgspec.json.encode(asked.scenario))
     subprocess.run(
         [sys.executable, "-c", code],
-        input=pickle.dumps((order, chunks)),
+        input=pickle.dumps((settings, chunks)),
         check=True,
         cwd=package_root.PACKAGE_ROOT,
     )

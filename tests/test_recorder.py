@@ -21,7 +21,7 @@ from runs import children, digests, request
 
 from actors import cache
 from actors.cluster import package_root, session
-from actors.run import Progress, pipeline, recorder
+from actors.run import Progress, RunResult, recorder, run_scenario
 from actors.store import DRIVERS, Database, Server, get_or_create_shared_store
 from engine.errors import Interrupted, RunError, StoreError
 from engine.precomputed import cache_keys
@@ -297,7 +297,7 @@ def test_runs_on_one_ray_share_a_store_and_survive_its_death(
     killed: list[psutil.Process] = []
     with session.start_session(None, workers=1):
 
-        def one(number: int) -> pipeline.RunResult:
+        def one(number: int) -> RunResult:
             asked = request(tmp_path / str(number), seed=number, patients=20_000)
             return recorder.run_recorded(asked, recorded[number], where, report)
 
@@ -313,7 +313,7 @@ def test_runs_on_one_ray_share_a_store_and_survive_its_death(
     assert [result.patients for result in results] == [20_000] * 3
     assert {row["id"]: row["state"] for row in rows(where)} == {run.id: "succeeded" for run in recorded}
     assert max(seen) <= 10
-    pipeline.run_scenario(request(tmp_path / "lone", seed=1, patients=20_000, workers=0))
+    run_scenario(request(tmp_path / "lone", seed=1, patients=20_000, workers=0))
     assert digests(tmp_path / "lone") == digests(tmp_path / "1")
 
 

@@ -1,4 +1,4 @@
-"""A run that was cut off is gone on with, by `goldenhour resume` or by the same command: the bytes are the same."""
+"""An unfinished run is resumed by `goldenhour resume` or by the same command: the bytes are the same."""
 
 import json
 import re
@@ -13,8 +13,8 @@ import pytest
 from runs import digests, request
 
 from actors.cluster import package_root
-from actors.run import pipeline
-from actors.run.output_folder import PARTIAL
+from actors.run import run_scenario
+from actors.run.partial_folder import PARTIAL
 from goldenhour.__main__ import run
 
 PATIENTS = 24_000
@@ -23,17 +23,18 @@ CUT_OFF = """if True:
     import os, sys
     from pathlib import Path
     sys.path.insert(0, "tests")
-    from actors import journal, pipeline
-    from actors.run.output_folder import PARTIAL
+    from actors.run import run_scenario
+    from actors.run.journal import has_entries
+    from actors.run.partial_folder import PARTIAL
     from runs import request
 
     output, workers, writers, formats = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 
     def report(progress):
-        if progress.patients > 8000 and journal.has_entries(output / PARTIAL):
+        if progress.patients > 8000 and has_entries(output / PARTIAL):
             os.kill(os.getpid(), 9)
 
-    pipeline.run(
+    run_scenario(
         request(
             output,
             patients=24_000,
@@ -62,7 +63,7 @@ def cut_off(output: Path, workers: int = 0, writers: int = 1, formats: str = "js
 def whole(output: Path, **settings: Any) -> None:
     from goldenhour import __version__
 
-    pipeline.run_scenario(request(output, patients=PATIENTS, workers=0, version=__version__, **settings))
+    run_scenario(request(output, patients=PATIENTS, workers=0, version=__version__, **settings))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def assert_same(one: Path, other: Path) -> None:
         assert path.read_bytes() == (other / path.name).read_bytes(), path.name
 
 
-def test_resume_goes_on_where_a_killed_driver_left_off(
+def test_resume_continues_where_a_killed_driver_left_off(
     tmp_path: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
@@ -92,7 +93,7 @@ def test_resume_goes_on_where_a_killed_driver_left_off(
     assert "is finished: nothing to do" in capsys.readouterr().err
 
 
-def test_the_same_command_goes_on_and_another_is_refused(
+def test_the_same_command_resumes_and_another_is_refused(
     tmp_path: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
@@ -115,7 +116,7 @@ def test_the_same_command_goes_on_and_another_is_refused(
 
 
 @pytest.mark.ray
-def test_a_killed_driver_takes_its_ray_with_it_and_writers_and_shards_are_gone_on_with(
+def test_a_killed_driver_takes_its_ray_with_it_and_its_writers_and_shards_are_resumed(
     tmp_path: Path,
 ) -> None:
     output = tmp_path / "out"
@@ -156,7 +157,7 @@ def test_where_there_is_no_run_nothing_is_resumed(
     assert message in capsys.readouterr().err
 
 
-def test_a_log_tells_what_happened_with_the_runs_id(
+def test_a_log_says_what_happened_with_the_runs_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut_off(tmp_path / "out")

@@ -19,7 +19,7 @@ from runs import GOLDENHOUR
 
 from actors.cluster import package_root
 from actors.run.journal import has_entries
-from actors.run.output_folder import PARTIAL
+from actors.run.partial_folder import PARTIAL
 from actors.store import Content, Database, Server
 from goldenhour.__main__ import run
 

@@ -13,9 +13,14 @@ import pytest
 
 from actors.run import journal
 from actors.run import output_folder as folders
-from actors.run.journal import Part, RunFile
-from actors.run.output_folder import OutputFolder
-from actors.run.writer import Delivery, OutOfOrder, Piece, Share, Writer
+from actors.run.messages import EncodedChunks, Piece
+from actors.run.output_folder import OutputFolder, find_unfinished_run
+from actors.run.part import Part
+from actors.run.part_owners import PartOwners
+from actors.run.partial_folder import PARTIAL
+from actors.run.run_file import RUN_FILE, RunFile
+from actors.run.schema_version import SCHEMA
+from actors.run.writer import OutOfOrderError, Writer
 from engine.errors import InputError, RunError, StoppedRun
 from engine.records.formats.compression import compressed
 
@@ -23,7 +28,7 @@ MANIFEST = {"scenario_hash": "0", "seed": 1, "replication": 0, "version": "0", "
 
 
 RUN = RunFile(
-    run="r",
+    run_id="r",
     version="0",
     engine="e",
     scenario=msgspec.Raw(b"{}"),
@@ -44,29 +49,29 @@ def claim(output: Path, force: bool = False) -> OutputFolder:
     return OutputFolder.claim(output, force, RUN)
 
 
-def opened(folder: Path, share: Share | None = None) -> Writer:
-    """A writer in a folder, ready to go on after what is journalled there."""
-    if not (folder / journal.RUN_FILE).exists():
-        (folder / journal.RUN_FILE).write_bytes(msgspec.json.encode(RUN))
-    scribe = Writer(str(folder), RUN.run, share)
-    scribe.open(("chunk",))
-    return scribe
+def opened(folder: Path) -> Writer:
+    """A writer in a folder, ready to resume what is journalled there."""
+    if not (folder / RUN_FILE).exists():
+        (folder / RUN_FILE).write_bytes(msgspec.json.encode(RUN))
+    writer = Writer(str(folder), RUN.run_id)
+    writer.open(("chunk",))
+    return writer
 
 
 def piece(data: bytes, path: str = "patients-00000.jsonl", table: str = "patients") -> Piece:
     return Piece(path, "jsonl", table, 1, 1, data)
 
 
-def delivery(number: int, *pieces: Piece) -> Delivery:
-    return Delivery("chunk", number, 1, list(pieces))
+def chunk(number: int, *pieces: Piece) -> EncodedChunks:
+    return EncodedChunks("chunk", number, 1, list(pieces))
 
 
 def finished(output: Path, force: bool = False, data: bytes = b"one\n") -> list[Part]:
     """Write one run with a single part into `output`."""
     folder = claim(output, force)
-    scribe = opened(folder.partial)
-    scribe.append(delivery(0, piece(data)))
-    parts = scribe.close()
+    writer = opened(folder.partial)
+    writer.append(chunk(0, piece(data)))
+    parts = writer.close()
     folder.publish(MANIFEST, parts, {"summary.json": b"{}\n", "scenario.toml": b"\n"})
     return parts
 
@@ -97,46 +102,46 @@ def test_the_digest_of_a_part_is_that_of_its_bytes(tmp_path: Path) -> None:
 
 
 def test_a_part_ends_where_the_next_part_of_its_table_begins(tmp_path: Path) -> None:
-    scribe = opened(tmp_path)
-    scribe.append(delivery(0, piece(b"a"), piece(b"w", "wounds-00000.csv", "wounds")))
-    receipt = scribe.append(delivery(1, piece(b"b", "patients-00001.jsonl")))
+    writer = opened(tmp_path)
+    writer.append(chunk(0, piece(b"a"), piece(b"w", "wounds-00000.csv", "wounds")))
+    receipt = writer.append(chunk(1, piece(b"b", "patients-00001.jsonl")))
     assert [(part.path, part.sha256 is None) for part in receipt.parts] == [
         ("patients-00000.jsonl", False),
         ("patients-00001.jsonl", True),
     ]
-    assert [part.path for part in scribe.close()] == [
+    assert [part.path for part in writer.close()] == [
         "patients-00000.jsonl",
         "patients-00001.jsonl",
         "wounds-00000.csv",
     ]
 
 
-def test_a_delivery_out_of_order_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
-    scribe = opened(tmp_path)
-    scribe.append(delivery(0, piece(b"a")))
+def test_a_chunk_out_of_order_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
+    writer = opened(tmp_path)
+    writer.append(chunk(0, piece(b"a")))
     for number in (0, 2):
-        with pytest.raises(OutOfOrder):
-            scribe.append(delivery(number, piece(b"x")))
-    scribe.append(delivery(1, piece(b"b")))
-    assert scribe.close()[0].bytes == 2
+        with pytest.raises(OutOfOrderError):
+            writer.append(chunk(number, piece(b"x")))
+    writer.append(chunk(1, piece(b"b")))
+    assert writer.close()[0].bytes == 2
     assert (tmp_path / "patients-00000.jsonl").read_bytes() == b"ab"
 
 
-def test_a_second_writer_cuts_off_what_is_not_journalled_and_goes_on(tmp_path: Path) -> None:
+def test_a_second_writer_cuts_off_what_is_not_journalled_and_resumes(tmp_path: Path) -> None:
     first = opened(tmp_path)
     for number, data in enumerate((b"aa", b"bb")):
-        first.append(delivery(number, piece(data)))
+        first.append(chunk(number, piece(data)))
     first.checkpoint()
-    first.append(delivery(2, piece(b"torn"), piece(b"new", "wounds-00000.csv", "wounds")))
-    first.abandon()
+    first.append(chunk(2, piece(b"torn"), piece(b"new", "wounds-00000.csv", "wounds")))
+    first.release()
     second = opened(tmp_path)
     for number, data in enumerate((b"cc", b"dd"), 2):
-        second.append(delivery(number, piece(data)))
+        second.append(chunk(number, piece(data)))
     (part,) = second.close()
     (tmp_path / "lone").mkdir()
     lone = opened(tmp_path / "lone")
     for number, data in enumerate((b"aa", b"bb", b"cc", b"dd")):
-        lone.append(delivery(number, piece(data)))
+        lone.append(chunk(number, piece(data)))
     assert [part] == lone.close()
     assert part.sha256 == hashlib.sha256(b"aabbccdd").hexdigest()
 
@@ -148,11 +153,11 @@ def test_a_compressed_part_carries_the_digest_of_its_content(
     path = f"patients-00000.jsonl{suffix}"
     first = opened(tmp_path)
     for number, data in enumerate((b"aa" * 500, b"bb", b"")):
-        first.append(delivery(number, piece(data and compressed(data, method), path)))
+        first.append(chunk(number, piece(data and compressed(data, method), path)))
     first.checkpoint()
-    first.abandon()
+    first.release()
     second = opened(tmp_path)
-    second.append(delivery(3, piece(compressed(b"cc", method), path)))
+    second.append(chunk(3, piece(compressed(b"cc", method), path)))
     (part,) = second.close()
     assert part.content_sha256 == hashlib.sha256(b"aa" * 500 + b"bbcc").hexdigest()
     assert part.sha256 == hashlib.sha256((tmp_path / path).read_bytes()).hexdigest()
@@ -160,10 +165,10 @@ def test_a_compressed_part_carries_the_digest_of_its_content(
 
 def test_whole_files_are_written_at_the_end_and_listed_with_their_table(tmp_path: Path) -> None:
     folder = claim(tmp_path / "out", force=False)
-    scribe = opened(folder.partial)
-    scribe.append(delivery(0, piece(b"one\n")))
+    writer = opened(folder.partial)
+    writer.append(chunk(0, piece(b"one\n")))
     table = Piece("measures.jsonl.gz", "jsonl", "measures", 0, 2, compressed(b"a\nb\n", "gzip"))
-    parts = scribe.close([table])
+    parts = writer.close([table])
     assert [part.path for part in parts] == ["measures.jsonl.gz", "patients-00000.jsonl"]
     folder.publish(MANIFEST, parts, {})
     assert names(tmp_path / "out") == ["manifest.json", "measures.jsonl.gz", "patients-00000.jsonl"]
@@ -176,7 +181,7 @@ def test_whole_files_are_written_at_the_end_and_listed_with_their_table(tmp_path
 def test_a_second_writer_makes_whole_files_anew(tmp_path: Path) -> None:
     table = Piece("facilities.csv", "csv", "facilities", 0, 1, b"x\n")
     first = opened(tmp_path)
-    first.append(delivery(0, piece(b"a")))
+    first.append(chunk(0, piece(b"a")))
     expected = first.close([table])
     second = opened(tmp_path)
     assert names(tmp_path) == ["journal-0.jsonl", "patients-00000.jsonl", "run.json"]
@@ -186,9 +191,9 @@ def test_a_second_writer_makes_whole_files_anew(tmp_path: Path) -> None:
 
 def test_bytes_lost_behind_the_writers_back_are_noticed(tmp_path: Path) -> None:
     first = opened(tmp_path)
-    first.append(delivery(0, piece(b"aaaa")))
+    first.append(chunk(0, piece(b"aaaa")))
     first.checkpoint()
-    first.abandon()
+    first.release()
     part = tmp_path / "patients-00000.jsonl"
     for data, message in ((b"aa", "shorter"), (b"aaxa", "does not hold")):
         part.write_bytes(data)
@@ -198,22 +203,22 @@ def test_bytes_lost_behind_the_writers_back_are_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", range(0, 400, 13))
 def test_wherever_the_journal_breaks_off_the_bytes_come_out_the_same(tmp_path: Path, cut: int) -> None:
-    deliveries = [
-        delivery(n, piece(b"%d" % n * 9), piece(b"w", f"wounds-{n // 2:05}.csv", "wounds")) for n in range(4)
+    chunks = [
+        chunk(n, piece(b"%d" % n * 9), piece(b"w", f"wounds-{n // 2:05}.csv", "wounds")) for n in range(4)
     ]
     first = opened(tmp_path)
-    for each in deliveries:
+    for each in chunks:
         first.append(each)
         first.checkpoint()
-    first.abandon()
+    first.release()
     kept = tmp_path / "journal-0.jsonl"
     os.truncate(kept, max(0, kept.stat().st_size - 3 * cut))
-    second = Writer(str(tmp_path), RUN.run)
-    for each in deliveries[second.open(("chunk",)).next["chunk"] :]:
+    second = Writer(str(tmp_path), RUN.run_id)
+    for each in chunks[second.open(("chunk",)).next_chunks["chunk"] :]:
         second.append(each)
     (tmp_path / "lone").mkdir()
     lone = opened(tmp_path / "lone")
-    for each in deliveries:
+    for each in chunks:
         lone.append(each)
     assert second.close() == lone.close()
     for path in (tmp_path / "lone").glob("*-0000*"):
@@ -223,9 +228,9 @@ def test_wherever_the_journal_breaks_off_the_bytes_come_out_the_same(tmp_path: P
 def test_a_journal_damaged_in_its_middle_is_refused(tmp_path: Path) -> None:
     first = opened(tmp_path)
     for number in range(3):
-        first.append(delivery(number, piece(b"a")))
+        first.append(chunk(number, piece(b"a")))
         first.checkpoint()
-    first.abandon()
+    first.release()
     path = tmp_path / "journal-0.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], lines[1].replace(b'"rows":1', b'"rows":7'), *lines[2:]]))
@@ -240,29 +245,29 @@ def test_a_second_writer_waits_until_the_first_is_gone(
     monkeypatch.setattr(journal, "LOCK_SECONDS", 0.2)
     with pytest.raises(StoppedRun, match="still being written"):
         opened(tmp_path)
-    first.abandon()
+    first.release()
     opened(tmp_path)
 
 
 def test_a_writer_refuses_a_folder_of_another_run(tmp_path: Path) -> None:
-    opened(tmp_path).abandon()
+    opened(tmp_path).release()
     for run in ("another", "r"):
         if run == "r":
-            (tmp_path / journal.RUN_FILE).unlink()
+            (tmp_path / RUN_FILE).unlink()
         with pytest.raises(StoppedRun, match="does not see the run's folder"):
             Writer(str(tmp_path), run).open(("chunk",))
         with pytest.raises(InputError, match="several writers need a folder that all machines share"):
-            Writer(str(tmp_path), run, Share(0, 2)).open(("chunk",))
+            Writer(str(tmp_path), run, 0, PartOwners(2)).open(("chunk",))
 
 
-def test_a_disk_that_fails_to_take_bytes_is_never_told_to_have_them(
+def test_bytes_that_a_disk_failed_to_take_are_never_journalled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = opened(tmp_path)
-    first.append(delivery(0, piece(b"aa")))
+    first.append(chunk(0, piece(b"aa")))
     first.checkpoint()
-    first.append(delivery(1, piece(b"bb")))
-    before, sync = journal.read(tmp_path / "journal-0.jsonl"), os.fdatasync
+    first.append(chunk(1, piece(b"bb")))
+    before, sync = journal.read_journal(tmp_path / "journal-0.jsonl"), os.fdatasync
     calls = []
 
     def failing_once(descriptor: int) -> None:
@@ -275,25 +280,26 @@ def test_a_disk_that_fails_to_take_bytes_is_never_told_to_have_them(
     for _ in range(2):  # a second fdatasync would succeed: the system has forgotten the pages that were lost
         with pytest.raises(StoppedRun, match="EIO"):
             first.checkpoint()
-    first.abandon()
+    first.release()
     assert len(calls) == 1
-    assert journal.read(tmp_path / "journal-0.jsonl") == before
+    assert journal.read_journal(tmp_path / "journal-0.jsonl") == before
     second = opened(tmp_path)
-    second.append(delivery(1, piece(b"bb")))
+    second.append(chunk(1, piece(b"bb")))
     assert second.close()[0].sha256 == hashlib.sha256(b"aabb").hexdigest()
 
 
-def test_shares_cover_every_chunk_once() -> None:
-    for of in (1, 2, 3, 5):
-        shares = [Share(number, of, (("chunk", 8), ("part", 2))) for number in range(of)]
-        for lane, each in (("chunk", 8), ("part", 2)):
+def test_every_chunk_has_one_owner() -> None:
+    for writers in (1, 2, 3, 5):
+        owners = PartOwners(writers, (("chunk", 8), ("part", 2)))
+        for lane, size in (("chunk", 8), ("part", 2)):
             for chunk in range(100):
-                (holder,) = [share for share in shares if share.upcoming(lane, chunk) == chunk]
-                assert holder.writer == shares[0].owner(lane, chunk)
-                assert holder.holds(f"patients-{chunk // each:05}.csv")
-                assert sum(share.holds(f"patients-{chunk // each:05}.csv") for share in shares) == 1
-        assert [share.upcoming("whole", 7) == 7 for share in shares] == [True] + [False] * (of - 1)
-        assert [share.holds("patients.json") for share in shares] == [True] + [False] * (of - 1)
+                (owner,) = [k for k in range(writers) if owners.next_owned(k, lane, chunk) == chunk]
+                assert owner == owners.owner(lane, chunk)
+                name = f"patients-{chunk // size:05}.csv"
+                assert [k for k in range(writers) if owners.owns_file(k, name)] == [owner]
+        first = [True] + [False] * (writers - 1)
+        assert [owners.next_owned(k, "whole", 7) == 7 for k in range(writers)] == first
+        assert [owners.owns_file(k, "patients.json") for k in range(writers)] == first
 
 
 def test_a_part_is_never_written_through_a_link(tmp_path: Path) -> None:
@@ -301,22 +307,22 @@ def test_a_part_is_never_written_through_a_link(tmp_path: Path) -> None:
     victim.write_bytes(b"mine")
     folder = tmp_path / "parts"
     folder.mkdir()
-    scribe = opened(folder)
+    writer = opened(folder)
     (folder / "patients-00000.jsonl").symlink_to(victim)
     with pytest.raises(RunError):
-        scribe.append(delivery(0, piece(b"a")))
+        writer.append(chunk(0, piece(b"a")))
     assert victim.read_bytes() == b"mine"
 
 
 def test_an_abandoned_run_leaves_nothing(tmp_path: Path) -> None:
     output = tmp_path / "out"
     folder = claim(output)
-    opened(folder.partial).append(delivery(0, piece(b"a")))
-    assert names(output) == [folders.PARTIAL]
-    folder.abandon()
+    opened(folder.partial).append(chunk(0, piece(b"a")))
+    assert names(output) == [PARTIAL]
+    folder.discard()
     assert not output.exists()
     (tmp_path / "kept").mkdir()
-    claim(tmp_path / "kept", force=False).abandon()
+    claim(tmp_path / "kept", force=False).discard()
     assert names(tmp_path / "kept") == []
 
 
@@ -354,7 +360,7 @@ def test_force_replaces_an_earlier_run_and_nothing_else(tmp_path: Path) -> None:
 
 def test_force_keeps_the_earlier_run_until_the_new_one_is_whole(tmp_path: Path) -> None:
     finished(tmp_path)
-    claim(tmp_path, force=True).abandon()
+    claim(tmp_path, force=True).discard()
     assert (tmp_path / "patients-00000.jsonl").read_bytes() == b"one\n"
     assert (tmp_path / "manifest.json").exists()
 
@@ -409,12 +415,12 @@ def test_a_folder_another_run_is_writing_to_is_refused(tmp_path: Path) -> None:
     for force in (False, True):
         with pytest.raises(InputError, match="another run"):
             claim(tmp_path, force)
-    folder.abandon()
+    folder.discard()
     finished(tmp_path)
 
 
 class Died(BaseException):
-    """Stands for a kill: nothing is tidied up after it."""
+    """Stands for a kill: nothing is cleaned up after it."""
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -436,21 +442,21 @@ def test_wherever_publishing_breaks_off_the_run_is_brought_to_its_end(
         return call
 
     folder = claim(tmp_path, force=force)
-    scribe = opened(folder.partial)
-    scribe.append(delivery(0, piece(b"one\n")))
-    parts = scribe.close()
+    writer = opened(folder.partial)
+    writer.append(chunk(0, piece(b"one\n")))
+    parts = writer.close()
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", dying(os.replace))
-        patched.setattr(folders, "sync", dying(folders.sync))
-        patched.setattr(folders, "_remove_flat", dying(folders._remove_flat))
+        patched.setattr(folders, "sync_folder", dying(folders.sync_folder))
+        patched.setattr(folders, "remove_partial_folder", dying(folders.remove_partial_folder))
         with pytest.raises(Died):
             folder.publish(MANIFEST, parts, {"summary.json": b"{}\n", "scenario.toml": b"\n"})
     os.close(folder._lock)
-    if folders.unfinished(tmp_path) is not None:
+    if find_unfinished_run(tmp_path) is not None:
         again = claim(tmp_path, force=force)
         assert again.resumed
-        scribe = opened(again.partial)
-        again.publish(MANIFEST, scribe.close(), {"summary.json": b"{}\n", "scenario.toml": b"\n"})
+        writer = opened(again.partial)
+        again.publish(MANIFEST, writer.close(), {"summary.json": b"{}\n", "scenario.toml": b"\n"})
     assert names(tmp_path) == ["manifest.json", "patients-00000.jsonl", "scenario.toml", "summary.json"]
     assert (tmp_path / "patients-00000.jsonl").read_bytes() == b"one\n"
     (entry,) = json.loads((tmp_path / "manifest.json").read_bytes())["parts"]
@@ -460,10 +466,10 @@ def test_wherever_publishing_breaks_off_the_run_is_brought_to_its_end(
 def suspended(output: Path) -> None:
     """Leave an unfinished run in a folder."""
     folder = claim(output)
-    scribe = opened(folder.partial)
-    scribe.append(delivery(0, piece(b"one\n")))
-    scribe.checkpoint()
-    scribe.abandon()
+    writer = opened(folder.partial)
+    writer.append(chunk(0, piece(b"one\n")))
+    writer.checkpoint()
+    writer.release()
     assert folder.suspend()
 
 
@@ -491,56 +497,56 @@ def test_an_unfinished_run_is_not_mixed_with_one_that_differs(
     other = msgspec.structs.replace(RUN, **change)
     with pytest.raises(InputError, match=words):
         OutputFolder.claim(tmp_path, False, other)
-    OutputFolder.claim(tmp_path, True, other).abandon()
+    OutputFolder.claim(tmp_path, True, other).discard()
     assert names(tmp_path) == []
 
 
-def test_the_same_run_started_again_goes_on_whatever_its_workers(tmp_path: Path) -> None:
+def test_the_same_run_started_again_resumes_whatever_its_workers(tmp_path: Path) -> None:
     suspended(tmp_path)
     for force in (False, True):
         folder = OutputFolder.claim(
-            tmp_path, force, msgspec.structs.replace(RUN, workers=7, run="new", address="a:1")
+            tmp_path, force, msgspec.structs.replace(RUN, workers=7, run_id="new", address="a:1")
         )
-        assert (folder.resumed, folder.run.run) == (True, "r")
+        assert (folder.resumed, folder.run.run_id) == (True, "r")
         assert folder.suspend()
 
 
 def test_what_was_cut_off_before_anything_was_written_is_removed(tmp_path: Path) -> None:
     folder = claim(tmp_path)
-    opened(folder.partial).append(delivery(0, piece(b"lost")))
+    opened(folder.partial).append(chunk(0, piece(b"lost")))
     os.close(folder._lock)
     other = OutputFolder.claim(tmp_path, False, msgspec.structs.replace(RUN, seed=2))
     assert not other.resumed
-    other.abandon()
+    other.discard()
     assert names(tmp_path) == []
 
 
-NEWER = journal.SCHEMA + 1
+NEWER = SCHEMA + 1
 
 
 def test_what_a_newer_release_left_unfinished_is_refused_and_named(tmp_path: Path) -> None:
     suspended(tmp_path)
-    path = tmp_path / folders.PARTIAL / journal.RUN_FILE
+    path = tmp_path / PARTIAL / RUN_FILE
     path.write_bytes(msgspec.json.encode({"schema": NEWER, "version": "9.1", "whatever": []}))
-    for refused in (lambda: folders.unfinished(tmp_path), lambda: claim(tmp_path)):
+    for refused in (lambda: find_unfinished_run(tmp_path), lambda: claim(tmp_path)):
         with pytest.raises(InputError, match=rf"newer goldenhour \('9.1', schema {NEWER}\).*up to schema"):
             refused()
     finished(tmp_path, force=True)
 
 
-def test_what_a_newer_release_adds_under_the_same_schema_is_passed_over(tmp_path: Path) -> None:
+def test_what_a_newer_release_adds_under_the_same_schema_is_ignored(tmp_path: Path) -> None:
     suspended(tmp_path)
-    partial = tmp_path / folders.PARTIAL
-    document = json.loads((partial / journal.RUN_FILE).read_bytes()) | {"colour": "red"}
-    (partial / journal.RUN_FILE).write_text(json.dumps(document))
+    partial = tmp_path / PARTIAL
+    document = json.loads((partial / RUN_FILE).read_bytes()) | {"colour": "red"}
+    (partial / RUN_FILE).write_text(json.dumps(document))
     path = partial / "journal-0.jsonl"
     header, entry = path.read_bytes().splitlines()
     text = entry[9:].replace(b'{"next"', b'{"colour":"red","next"')
     path.write_bytes(header + b"\n" + b"%08x %s\n" % (zlib.crc32(text), text))
-    left = folders.unfinished(tmp_path)
+    left = find_unfinished_run(tmp_path)
     assert left is not None
     assert left.differences(RUN) == []
-    assert journal.read(path).next == {"chunk": 1}
+    assert journal.read_journal(path).next == {"chunk": 1}
     assert claim(tmp_path).resumed
 
 
@@ -554,7 +560,7 @@ def test_a_journal_of_a_newer_release_is_refused(tmp_path: Path) -> None:
 def test_a_finished_run_of_a_newer_release_is_not_replaced_in_part(tmp_path: Path) -> None:
     finished(tmp_path)
     document = json.loads((tmp_path / "manifest.json").read_bytes())
-    assert document["schema"] == journal.SCHEMA
+    assert document["schema"] == SCHEMA
     (tmp_path / "manifest.json").write_text(json.dumps(document | {"schema": NEWER}))
     with pytest.raises(InputError, match="newer goldenhour"):
         claim(tmp_path, force=True)
@@ -571,11 +577,11 @@ def test_a_manifest_of_the_releases_before_schemas_is_understood(tmp_path: Path)
 
 
 def test_a_hidden_folder_without_our_marker_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / folders.PARTIAL).mkdir()
-    (tmp_path / folders.PARTIAL / "mine").write_text("mine")
+    (tmp_path / PARTIAL).mkdir()
+    (tmp_path / PARTIAL / "mine").write_text("mine")
     with pytest.raises(InputError):
         claim(tmp_path, force=True)
-    assert (tmp_path / folders.PARTIAL / "mine").exists()
+    assert (tmp_path / PARTIAL / "mine").exists()
 
 
 def test_an_unwritable_folder_is_reported_with_its_reason(tmp_path: Path) -> None:
@@ -588,12 +594,12 @@ def test_an_unwritable_folder_is_reported_with_its_reason(tmp_path: Path) -> Non
 
 def test_a_foreign_file_that_appears_during_the_run_is_not_overwritten(tmp_path: Path) -> None:
     folder = claim(tmp_path)
-    scribe = opened(folder.partial)
-    scribe.append(delivery(0, piece(b"a")))
+    writer = opened(folder.partial)
+    writer.append(chunk(0, piece(b"a")))
     (tmp_path / "patients-00000.jsonl").write_text("mine")
     with pytest.raises(RunError, match="not ours"):
-        folder.publish(MANIFEST, scribe.close(), {})
-    folder.abandon()
+        folder.publish(MANIFEST, writer.close(), {})
+    folder.discard()
     assert names(tmp_path) == ["patients-00000.jsonl"]
     assert (tmp_path / "patients-00000.jsonl").read_text() == "mine"
 

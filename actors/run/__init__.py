@@ -1,70 +1,59 @@
-"""One run on Ray or in process: pipeline, simulator, generators, writers, journal and output."""
+"""One run, in process or on Ray: its driver, scheduler, executors, actors, journal and output."""
 
 from typing import TYPE_CHECKING
 
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from actors.run.generator import FORMAT_NAMES, SUFFIXES
-    from actors.run.object_store import STAGING_FOLDER, ObjectStore, Url, is_url, parse_url, staging_folder
-    from actors.run.output_folder import (
-        MANIFEST,
-        SUMMARY,
-        named_in,
-        replaceable,
-        run_of_manifest,
-        sync,
-        try_lock,
-        unfinished,
-    )
-    from actors.run.pipeline import (
-        AUTOMATIC_WORKERS,
-        CHUNK_SIZE,
-        PARQUET_PART,
-        Progress,
-        RunRequest,
-        RunResult,
-        run_scenario,
-    )
+    from actors.run.driver import run_scenario
+    from actors.run.files import sync_folder, try_lock
+    from actors.run.manifest import MANIFEST, SUMMARY, files_in_manifest, run_of_manifest
+    from actors.run.object_store import ObjectStore
+    from actors.run.output_folder import find_unfinished_run, replaceable_files
+    from actors.run.progress import Progress
     from actors.run.recorder import run_recorded
+    from actors.run.request import AUTOMATIC_WORKERS, CHUNK_SIZE, FORMAT_NAMES, MAX_CHUNK_SIZE, RunRequest
+    from actors.run.result import RunResult
     from actors.run.shards import divide_fronts
+    from actors.run.url import STAGING_VARIABLE, Url, is_url, parse_url, staging_folder
 
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "generator": (
-            "FORMAT_NAMES",
-            "SUFFIXES",
+        "driver": ("run_scenario",),
+        "files": (
+            "sync_folder",
+            "try_lock",
         ),
-        "object_store": (
-            "ObjectStore",
-            "STAGING_FOLDER",
+        "manifest": (
+            "MANIFEST",
+            "SUMMARY",
+            "files_in_manifest",
+            "run_of_manifest",
+        ),
+        "object_store": ("ObjectStore",),
+        "output_folder": (
+            "find_unfinished_run",
+            "replaceable_files",
+        ),
+        "progress": ("Progress",),
+        "recorder": ("run_recorded",),
+        "request": (
+            "AUTOMATIC_WORKERS",
+            "CHUNK_SIZE",
+            "FORMAT_NAMES",
+            "MAX_CHUNK_SIZE",
+            "RunRequest",
+        ),
+        "result": ("RunResult",),
+        "shards": ("divide_fronts",),
+        "url": (
+            "STAGING_VARIABLE",
             "Url",
             "is_url",
             "parse_url",
             "staging_folder",
         ),
-        "output_folder": (
-            "MANIFEST",
-            "SUMMARY",
-            "named_in",
-            "replaceable",
-            "run_of_manifest",
-            "sync",
-            "try_lock",
-            "unfinished",
-        ),
-        "pipeline": (
-            "AUTOMATIC_WORKERS",
-            "CHUNK_SIZE",
-            "PARQUET_PART",
-            "Progress",
-            "RunRequest",
-            "RunResult",
-            "run_scenario",
-        ),
-        "recorder": ("run_recorded",),
-        "shards": ("divide_fronts",),
     },
 )
 
@@ -73,9 +62,8 @@ __all__ = [
     "CHUNK_SIZE",
     "FORMAT_NAMES",
     "MANIFEST",
-    "PARQUET_PART",
-    "STAGING_FOLDER",
-    "SUFFIXES",
+    "MAX_CHUNK_SIZE",
+    "STAGING_VARIABLE",
     "SUMMARY",
     "ObjectStore",
     "Progress",
@@ -83,15 +71,15 @@ __all__ = [
     "RunResult",
     "Url",
     "divide_fronts",
+    "files_in_manifest",
+    "find_unfinished_run",
     "is_url",
-    "named_in",
     "parse_url",
-    "replaceable",
+    "replaceable_files",
     "run_of_manifest",
     "run_recorded",
     "run_scenario",
     "staging_folder",
-    "sync",
+    "sync_folder",
     "try_lock",
-    "unfinished",
 ]

@@ -1,13 +1,11 @@
-"""What an unfinished run leaves on the disk to go on from: what it is (`RunFile`), and what is written (`Journal`).
+"""Journal: what one writer has on the disk, so that an unfinished run can be resumed.
 
-A journal holds one line for each time the writer's files reached the disk: what is in them, up to which byte, and which
-chunk comes next. The line is written after the bytes are on the disk and is there itself before the next, so that
-after a kill, or when the power fails, everything a line says is true and only the last line can be torn.
+Each time the writer's files have reached the disk, it appends a line: what is in the files, up to which byte, and which
+chunk comes next. The bytes are on the disk before the line is written, and each line is on the disk before the next.
+So after a kill or a power failure every complete line is true, and only the last line can be incomplete.
 """
 
 import fcntl
-import functools
-import importlib.metadata
 import os
 import time
 import zlib
@@ -17,106 +15,18 @@ from typing import Any
 
 import msgspec
 
-from engine import identity
-from engine.errors import InputError, StoppedRun, shown
+from actors.run.part import Part
+from actors.run.schema_version import SCHEMA, check_schema
+from engine.errors import InputError, StoppedRun
 
-SCHEMA = 1
-"""Version of the run file, the journals and the manifest. Fields may be added under the same number, as readers pass
-over those they do not know; what an older release would misread gets the next number, and it refuses it."""
-
-RUN_FILE = "run.json"
-JOURNALS = "journal-"
+JOURNAL_PREFIX = "journal-"
 
 LOCK_SECONDS = 30.0
-"""Time a writer that was given up has to end, before another writes to its files."""
-
-COMPARED = {
-    "scenario_hash": "scenario",
-    "seed": "seed",
-    "replication": "replication",
-    "formats": "formats",
-    "compress": "compression",
-    "chunk_size": "chunk size",
-    "writers": "writers",
-    "version": "version of goldenhour",
-    "engine": "engine",
-    "libraries": "libraries",
-}
-"""What must be the same for one run to go on with the files of another, and what people call it."""
+"""Time that a writer of an earlier attempt has to end before its successor gives up waiting for the lock."""
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of the run. Digests are None as long as bytes may follow.
-
-    `content_sha256` of a compressed part is the digest of its content, which is `sha256` of the same part without
-    compression whatever the chunk size and the versions of libraries; None for the others.
-    """
-
-    path: str
-    format: str
-    table: str
-    patients: int
-    rows: int
-    bytes: int
-    sha256: str | None = None
-    content_sha256: str | None = None
-
-
-class RunFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What an unfinished run is: enough to start it again, and to see whether another run is the same.
-
-    `scenario` is the original as JSON; `replaced` names the files of an earlier run that this one replaces, `created`
-    says whether the run made its output folder, `destination` is the URL its files go to, if any.
-    """
-
-    schema: int = SCHEMA
-    run: str
-    version: str
-    engine: str
-    scenario: msgspec.Raw
-    scenario_name: str
-    scenario_hash: str
-    seed: int
-    replication: int
-    formats: tuple[str, ...]
-    compress: str
-    chunk_size: int
-    libraries: dict[str, str]
-    workers: int
-    writers: int
-    simulators: int = 1
-    address: str | None = None
-    destination: str = ""
-    replaced: tuple[str, ...] = ()
-    created: bool = True
-
-    def differences(self, other: "RunFile") -> list[str]:
-        """What keeps `other` from going on with this run's files: `seed: 7 there, 8 now`."""
-        found = []
-        for field, word in COMPARED.items():
-            there, now = getattr(self, field), getattr(other, field)
-            if there != now:
-                if field == "scenario_hash":
-                    there, now = f"{self.scenario_name} ({there[:12]})", f"{other.scenario_name} ({now[:12]})"
-                found.append(f"{word}: {_words(there)} there, {_words(now)} now")
-        return found
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {version}" for name, version in value.items()) or "none"
-    return ",".join(value) if isinstance(value, tuple) else str(value)
-
-
-class _Version(msgspec.Struct):
-    """The part of any file of ours that every release understands."""
-
-    schema: int = 0
-    version: str = ""
-
-
-class Entry(msgspec.Struct, kw_only=True):
-    """A line of a journal: the next chunk of each lane, parts finished since the last line, and those still open.
+class JournalEntry(msgspec.Struct, kw_only=True):
+    """A line of a journal: the next chunk of each lane, the parts finished since the last line, and the open parts.
 
     `sha256` of an open part is the digest of the bytes it has so far.
     """
@@ -126,8 +36,8 @@ class Entry(msgspec.Struct, kw_only=True):
     open: Sequence[Part] = ()
 
 
-class State(msgspec.Struct, kw_only=True):
-    """What a journal comes to: the sum of its entries. `bytes` is the length of what is readable in it."""
+class JournalState(msgspec.Struct, kw_only=True):
+    """The sum of a journal's entries. `bytes` is the length of its readable lines."""
 
     next: dict[str, int] = {}
     finished: dict[str, Part] = {}
@@ -135,8 +45,8 @@ class State(msgspec.Struct, kw_only=True):
     bytes: int = 0
     header: dict[str, Any] | None = None
 
-    def add(self, entry: Entry) -> None:
-        """Take note of an entry."""
+    def add(self, entry: JournalEntry) -> None:
+        """Apply an entry."""
         self.next = self.next | entry.next
         for part in entry.open:
             self.open[part.path] = part
@@ -145,53 +55,9 @@ class State(msgspec.Struct, kw_only=True):
             self.finished[part.path] = part
 
 
-@functools.cache
-def engine_digest() -> str:
-    """16 hex digits that change with anything in the engine and the scenarios' data that could change a byte."""
-    return identity.engine_version()[:8] + identity.catalogue_version()[:8]
-
-
-def libraries(names: Sequence[str], compress: str) -> dict[str, str]:
-    """Versions of the libraries that decide the bytes of compressed and Parquet parts; empty for plain ones."""
-    packages = {"gzip": ["isal"], "zstd": ["zstandard"]}.get(compress, [])
-    if "parquet" in names:
-        packages = [*packages, "pyarrow"]
-    return {package: importlib.metadata.version(package) for package in packages}
-
-
-def check_schema(data: bytes, path: Path | str) -> None:
-    """Raise InputError when `data`, a JSON object of ours in the file `path`, was written by a newer release."""
-    try:
-        found = msgspec.json.decode(data, type=_Version)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return
-    if found.schema > SCHEMA:
-        raise InputError(
-            f"{str(path)!r} was written by a newer goldenhour ({shown(found.version)}, schema {found.schema}); "
-            f"this one reads up to schema {SCHEMA}: use that release"
-        )
-
-
-def read_run(partial: Path) -> RunFile | None:
-    """The run file in the folder `partial`; None where there is none, or one whose writing was cut off.
-
-    Raises InputError for one of a newer release.
-    """
-    path = partial / RUN_FILE
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    check_schema(data, path)
-    try:
-        return msgspec.json.decode(data, type=RunFile)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
 def has_entries(partial: Path) -> bool:
-    """Whether any journal in the folder `partial` says that something is written."""
-    for path in partial.glob(f"{JOURNALS}*"):
+    """Whether any journal in the folder `partial` has an entry, so that something can be resumed."""
+    for path in partial.glob(f"{JOURNAL_PREFIX}*"):
         try:
             with path.open("rb") as file:
                 if sum(1 for _ in zip(file, range(2), strict=False)) == 2:
@@ -201,14 +67,12 @@ def has_entries(partial: Path) -> bool:
     return False
 
 
-def _line(document: Any) -> bytes:
-    text = msgspec.json.encode(document)
-    return b"%08x %s\n" % (zlib.crc32(text), text)
+def read_journal(path: Path) -> JournalState:
+    """The state that the journal `path` describes. An incomplete last line is ignored.
 
-
-def read(path: Path) -> State:
-    """What the journal `path` says; a torn last line is passed over. Raises InputError for one that is damaged."""
-    state = State()
+    Raises InputError if the journal is damaged or a newer release wrote it.
+    """
+    state = JournalState()
     lines = path.read_bytes().splitlines(keepends=True)
     for number, line in enumerate(lines):
         text = line[9:-1]
@@ -216,46 +80,51 @@ def read(path: Path) -> State:
             if number + 1 == len(lines):
                 break
             raise InputError(
-                f"{str(path)!r} is damaged in line {number + 1}: start the run anew, with --force, or elsewhere"
+                f"{str(path)!r} is damaged in line {number + 1}: start the run again with --force or in another folder"
             )
         if number == 0:
             check_schema(text, path)
             state.header = msgspec.json.decode(text)
         else:
-            state.add(msgspec.json.decode(text, type=Entry))
+            state.add(msgspec.json.decode(text, type=JournalEntry))
         state.bytes += len(line)
     return state
 
 
-class Journal:
-    """The journal of one writer, locked as long as that writer lives: another waits for its end.
+def _encode_line(document: Any) -> bytes:
+    text = msgspec.json.encode(document)
+    return b"%08x %s\n" % (zlib.crc32(text), text)
 
-    Errors: OSError when it cannot be written, InputError when it is damaged, StoppedRun when another writer keeps it.
+
+class Journal:
+    """The journal of one writer, locked while that writer lives. A second writer waits for the lock.
+
+    Raises OSError if it cannot be written, InputError if it is damaged, StoppedRun if the lock is not released.
     """
 
-    def __init__(self, folder: Path, run: str, index: int, of: int) -> None:
-        self._path = folder / f"{JOURNALS}{index}.jsonl"
+    def __init__(self, folder: Path, run_id: str, writer: int, writers: int) -> None:
+        self._path = folder / f"{JOURNAL_PREFIX}{writer}.jsonl"
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor = os.open(self._path, flags, 0o666)
         try:
             self._lock()
-            self.state = read(self._path)
-            header = {"schema": SCHEMA, "run": run, "writer": index, "writers": of}
+            self.state = read_journal(self._path)
+            header = {"schema": SCHEMA, "run": run_id, "writer": writer, "writers": writers}
             os.ftruncate(self._descriptor, self.state.bytes)
             if self.state.header is None:
-                self._write(_line(header))
+                self._write(_encode_line(header))
             elif self.state.header | header != self.state.header:
                 raise InputError(f"{str(self._path)!r} belongs to another run")
         except BaseException:
             os.close(self._descriptor)
             raise
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: JournalEntry) -> None:
         """Write a line and wait until it is on the disk."""
-        self._write(_line(entry))
+        self._write(_encode_line(entry))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file, which releases the lock."""
         os.close(self._descriptor)
 
     def _write(self, line: bytes) -> None:

@@ -18,7 +18,10 @@ from typing import Any
 import msgspec
 
 from actors.cluster import is_shared_ray, start_session, terminated_as_interrupted
-from actors.run import pipeline
+from actors.run.driver import run_scenario
+from actors.run.progress import OnProgress, Progress
+from actors.run.request import RunRequest
+from actors.run.result import RunResult
 from actors.run.store_client import InProcessStoreClient, SharedStoreClient, StoreClient
 from actors.store import (
     DRIVERS,
@@ -57,12 +60,12 @@ class FinishedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_recorded(
-    request: pipeline.RunRequest,
+    request: RunRequest,
     registration: Registration,
     database: Database,
-    report: pipeline.Report = lambda progress: None,
+    report: OnProgress = lambda progress: None,
     notify: Notify = lambda message: None,
-) -> pipeline.RunResult:
+) -> RunResult:
     """Run a scenario and record the run in a database, from the moment it holds its output to its end.
 
     On a shared Ray this uses the cluster's SharedStore, otherwise a store in this process.
@@ -88,7 +91,7 @@ def run_recorded(
     Interrupted
         The run was interrupted, or another user cancelled it.
     GoldenhourError
-        Anything else that `pipeline.run_scenario` raises.
+        Anything else that `run_scenario` raises.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(terminated_as_interrupted())
@@ -98,15 +101,15 @@ def run_recorded(
         if not database.embedded:
             asyncio.run(_check_reachable(database))
         if shared:
-            report(pipeline.Progress(phase="starting", expected=request.scenario.casualties.total))
+            report(Progress(phase="starting", expected=request.scenario.casualties.total))
             stack.enter_context(start_session(request.address, request.workers))
             client: StoreClient = SharedStoreClient(database)
         else:
             client = InProcessStoreClient(database)
         recorder = Recorder(registration, client, database, notify)
-        request = msgspec.structs.replace(request, run=str(registration.id))
+        request = msgspec.structs.replace(request, run_id=str(registration.id))
         try:
-            result = pipeline.run_scenario(request, recorder.reporting(report), recorder.start)
+            result = run_scenario(request, recorder.reporting(report), recorder.start)
         except BaseException as error:
             raise recorder.end_with(error) from (
                 None if isinstance(error, KeyboardInterrupt) else error.__cause__
@@ -169,13 +172,13 @@ class Recorder:
             self._heartbeat = msgspec.structs.replace(self._heartbeat, id=self._registration.id)
         self._thread.start()
 
-    def reporting(self, report: pipeline.Report) -> pipeline.Report:
+    def reporting(self, report: OnProgress) -> OnProgress:
         """Return a function that records the progress and then calls `report`.
 
         It raises KeyboardInterrupt when a user has cancelled the run.
         """
 
-        def record(progress: pipeline.Progress) -> None:
+        def record(progress: Progress) -> None:
             now = time.monotonic()
             if self._first_patients is None and progress.patients:
                 self._first_patients = now, progress.patients

@@ -1,4 +1,4 @@
-"""One run's simulator as several processes: shards that simulate some fronts each, and the one that merges them."""
+"""One run's simulator as several processes: shards that simulate some fronts each, and the actor that merges them."""
 
 import functools
 import subprocess
@@ -22,152 +22,158 @@ if TYPE_CHECKING:
 
     Fronts = tuple[int, ...]
 
-AHEAD = 3
-"""Chunks that each shard makes before they are asked for, at the most."""
+CHUNKS_AHEAD = 3
+"""Chunks that are requested from each shard ahead of the merge."""
 
-PATIENCE_SECONDS = 120.0
-"""Longest that the look for independent fronts may take: a second, and what a machine needs to load Numba."""
+DIVIDE_SECONDS = 120.0
+"""Longest time to find independent fronts: a second, and what a machine needs to load Numba."""
 
 
 def divide_fronts(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
-    """The fronts of a resolved scenario (as JSON) for each of `number` simulators; () for one.
+    """The fronts (indices) of a resolved scenario, given as JSON, for each of `number` simulators; () for one.
 
-    Looked up in a process of its own: the driver would keep the 140 MB that the engine and Numba take. Raises
-    InputError where fewer groups of fronts can be simulated apart.
+    They are computed in a process of their own, because the driver would keep the 140 MB that the engine and Numba
+    take. Raises InputError if fewer groups of fronts can be simulated apart.
     """
-    return () if number == 1 else _divided(scenario, number)
+    return () if number == 1 else _divide(scenario, number)
 
 
 @functools.lru_cache(maxsize=16)
-def _divided(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
+def _divide(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
     try:
         done = subprocess.run(
-            [sys.executable, "-c", f"from {__name__} import answer; answer({number})"],
+            [sys.executable, "-c", f"from {__name__} import print_division; print_division({number})"],
             input=scenario,
             capture_output=True,
             cwd=PACKAGE_ROOT,
-            timeout=PATIENCE_SECONDS,
+            timeout=DIVIDE_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise RunError(
-            f"the fronts could not be divided among simulators in {PATIENCE_SECONDS:.0f} s: try again"
+            f"the fronts could not be divided among simulators in {DIVIDE_SECONDS:.0f} s: try again"
         ) from None
     if done.returncode:
-        told = done.stderr.decode(errors="replace").strip().splitlines()
-        raise RunError(f"the fronts could not be divided among simulators: {told[-1] if told else 'killed'}")
-    answer = msgspec.json.decode(done.stdout, type=_Answer)
-    if answer.wrong:
-        raise InputError(answer.wrong)
-    return answer.parts
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise RunError(
+            f"the fronts could not be divided among simulators: {lines[-1] if lines else 'killed'}"
+        )
+    division = msgspec.json.decode(done.stdout, type=_Division)
+    if division.error:
+        raise InputError(division.error)
+    return division.parts
 
 
-class _Answer(msgspec.Struct):
+class _Division(msgspec.Struct):
+    """The fronts of each simulator, or why there are not so many groups."""
+
     parts: "tuple[tuple[int, ...], ...]" = ()
-    wrong: str = ""
+    error: str = ""
 
 
-def answer(number: int) -> None:
-    """Print what `divided` asks of the scenario on stdin."""
+def print_division(number: int) -> None:
+    """Print, as JSON, the fronts for each of `number` simulators of the scenario on stdin. Run by `divide_fronts`."""
     from engine.run import independent_fronts, partition_fronts
     from engine.scenario import Scenario
 
     scenario = msgspec.json.decode(sys.stdin.buffer.read(), type=Scenario)
     found = independent_fronts(scenario)
     if number <= len(found):
-        reply = _Answer(parts=tuple(partition_fronts(scenario, number)))
+        division = _Division(parts=tuple(partition_fronts(scenario, number)))
     else:
         allowed = "1" if len(found) == 1 else f"1 to {len(found)}"
         names = " | ".join(", ".join(scenario.fronts[f].name for f in fronts) for fronts in found)
-        reply = _Answer(
-            wrong=f"simulators: got {number}; allowed: {allowed}, as many as scenario {scenario.name!r} has groups of "
+        division = _Division(
+            error=f"simulators: got {number}; allowed: {allowed}, as many as scenario {scenario.name!r} has groups of "
             f"fronts that share nothing finite: {names}"
         )
-    sys.stdout.buffer.write(msgspec.json.encode(reply))
+    sys.stdout.buffer.write(msgspec.json.encode(division))
 
 
 class ShardSimulator(FlowSimulator):
-    """The simulation of the fronts `fronts` (indices)."""
+    """Simulates the fronts `fronts` (indices) of a replication."""
 
     def __init__(self, *arguments: Any, fronts: "Fronts") -> None:
         super().__init__(*arguments)
         self._fronts = fronts
 
-    def chunk(self) -> "Chunk | None":
+    def chunk_to_merge(self) -> "Chunk | None":
         """The next chunk, for the merge; None after the last."""
-        return self._advance()
+        return self._prepared().next_chunk()
 
     def end(self) -> "End":
-        """After the last chunk: where the simulation ended."""
+        """Where the simulation ended, after its last chunk."""
         return self._own().end()
 
     def close(self, end: "End") -> "tuple[Measures, Statistics | None]":
-        """Bring it to the end of the whole run; returns what was counted."""
+        """Continue to the end of the whole run. Returns what was counted."""
         return self._own().close(end)
 
-    def _simulate(self, scenario: "Scenario", made: dict[str, Any]) -> "Simulation":
+    def _simulate(self, scenario: "Scenario", precomputed: dict[str, Any]) -> "Simulation":
         from engine.run import Simulation
 
-        _, seed, replication, chunk_size = self._arguments
-        return Simulation(scenario, seed, replication, chunk_size, made, self._fronts)
+        return Simulation(
+            scenario, self._seed, self._replication, self._chunk_size, precomputed, self._fronts
+        )
 
     def _own(self) -> Any:
         return self._simulation
 
 
 class MergingSimulator(FlowSimulator):
-    """A simulator whose patients `shards`, actors, have simulated: the fronts `parts`, one each."""
+    """Merges what the actors `shards` simulate. `parts` are the fronts of each shard."""
 
     def __init__(self, *arguments: Any, parts: "Sequence[Fronts]", shards: "Sequence[Any]") -> None:
         super().__init__(*arguments)
         self._parts = parts
         self._shards = shards
 
-    def _simulate(self, scenario: "Scenario", made: dict[str, Any]) -> "Merged":
+    def _simulate(self, scenario: "Scenario", precomputed: dict[str, Any]) -> "Merged":
         from engine.run import Merged
 
-        return Merged(scenario, self._parts, [_Remote(shard) for shard in self._shards], self._arguments[3])
+        shards = [_RemoteShard(shard) for shard in self._shards]
+        return Merged(scenario, self._parts, shards, self._chunk_size)
 
-    def _made(self, scenario: "Scenario") -> dict[str, Any]:
+    def _precomputed(self, scenario: "Scenario") -> dict[str, Any]:
         return {}
 
 
-class _Remote:
-    """A shard as `engine.run.merging` wants it. What it raises is raised here as it was there."""
+class _RemoteShard:
+    """A ShardSimulator as a `engine.run.merging.Shard`. Its own errors are raised here unchanged."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
     def __iter__(self) -> "Iterator[Chunk]":
-        asked = deque(self._actor.chunk.remote() for _ in range(AHEAD))
+        requested = deque(self._actor.chunk_to_merge.remote() for _ in range(CHUNKS_AHEAD))
         while True:
-            chunk = _result(asked.popleft())
+            chunk = _result(requested.popleft())
             if chunk is None:
                 return
-            asked.append(self._actor.chunk.remote())
+            requested.append(self._actor.chunk_to_merge.remote())
             yield chunk
 
     def end(self) -> "End":
-        """Where it ended."""
+        """Where the simulation ended."""
         end: End = _result(self._actor.end.remote())
         return end
 
     def close(self, end: "End") -> "tuple[Measures, Statistics | None]":
-        """Bring it to the end of the whole run."""
-        books: tuple[Measures, Statistics | None] = _result(self._actor.close.remote(end))
-        return books
+        """Continue to the end of the whole run. Returns what was counted."""
+        counted: tuple[Measures, Statistics | None] = _result(self._actor.close.remote(end))
+        return counted
 
 
-def _result(ref: Any) -> Any:
+def _result(reference: Any) -> Any:
     import ray
     from ray.exceptions import RayTaskError
 
     try:
-        return ray.get(ref)
+        return ray.get(reference)
     except RayTaskError as error:
         if isinstance(error.cause, GoldenhourError | MemoryError):
             raise error.cause from None
         raise
 
 
-__all__ = ["AHEAD", "MergingSimulator", "ShardSimulator", "answer", "divide_fronts"]
+__all__ = ["CHUNKS_AHEAD", "MergingSimulator", "ShardSimulator", "divide_fronts", "print_division"]

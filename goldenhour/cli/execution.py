@@ -65,7 +65,7 @@ def registration_of(
     original, origin = prepared.original, prepared.origin
     is_stored = origin is not None and origin.kind == "stored"
     return Registration(
-        id=uuid.UUID(request.run) if request.run else uuid.uuid4(),
+        id=uuid.UUID(request.run_id) if request.run_id else uuid.uuid4(),
         name=name,
         scenario=origin.name if origin is not None and is_stored else original.name,
         source="file" if origin is None else origin.kind,
@@ -106,7 +106,7 @@ def _result_json(request: "RunRequest", prepared: PreparedScenario, result: "Run
         "bytes_per_record": _bytes_per_record(result),
         "recoveries": result.recoveries,
         "resumed": result.resumed,
-        "run": result.run,
+        "run": result.run_id,
         "parts": [str(result.output / part.path) for part in result.parts],
         "files": [str(path) for path in result.files],
     }

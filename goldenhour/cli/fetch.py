@@ -72,7 +72,7 @@ def _fetch(what: str, output: Path, address: str | None, force: bool, quiet: boo
     output = expand_path(output).absolute()
     with _file_errors(output):
         if os.path.lexists(output) and not os.path.lexists(output / FETCHING):
-            run_wing.replaceable(output, force)
+            run_wing.replaceable_files(output, force)
     located = jobs.locate_output(what, address, quiet)
     size = asyncio.run(_copy_run(located, output, force, quiet))
     if not quiet:
@@ -86,7 +86,9 @@ async def _copy_run(located: "LocatedOutput", output: Path, force: bool, quiet: 
     names = (
         []
         if manifest is None
-        else sorted(run_wing.named_in(manifest, f"{place}/{run_wing.MANIFEST}") - {run_wing.MANIFEST})
+        else sorted(
+            run_wing.files_in_manifest(manifest, f"{place}/{run_wing.MANIFEST}") - {run_wing.MANIFEST}
+        )
     )
     if not names or manifest is None:
         raise InputError(f"there is no finished run in {place}: no {run_wing.MANIFEST} of goldenhour")
@@ -95,7 +97,7 @@ async def _copy_run(located: "LocatedOutput", output: Path, force: bool, quiet: 
         raise InputError(f"{place} now holds another run; to fetch that one, name the place")
     digests = {part["path"]: part.get("sha256") for part in document["parts"]}
     with _file_errors(output), _locked(output):
-        replaced = run_wing.replaceable(output, force)
+        replaced = run_wing.replaceable_files(output, force)
         partial = output / FETCHING
         partial.mkdir()
         renaming = False
@@ -116,13 +118,13 @@ async def _copy_run(located: "LocatedOutput", output: Path, force: bool, quiet: 
                 {name: _identity(output / name) for name in replaced},
             )
             (partial / RENAMES).write_bytes(msgspec.json.encode(renames))
-            run_wing.sync(partial)
+            run_wing.sync_folder(partial)
             renaming = True
             for name in sorted(replaced, key=lambda name: name != run_wing.MANIFEST):
                 (output / name).unlink(missing_ok=True)
             for name in names:
                 os.replace(partial / name, output / name)
-            run_wing.sync(output)
+            run_wing.sync_folder(output)
             renaming = False
         finally:
             if not renaming:

@@ -54,16 +54,16 @@ def resume(
         if not quiet:
             click.echo(f"the run in {str(place)!r} is finished: nothing to do", err=True)
         return
-    run_file = run_wing.unfinished(output)
+    run_file = run_wing.find_unfinished_run(output)
     if run_file is None:
         recorded = not no_store and _record_success(output, row)
         if not quiet:
             action = "recorded as succeeded" if recorded else "nothing to do"
             click.echo(f"the run in {str(place)!r} is finished: {action}", err=True)
         return
-    if row is not None and run_file.run != str(row["id"]):
+    if row is not None and run_file.run_id != str(row["id"]):
         raise InputError(
-            f"{str(place)!r} now holds another unfinished run, {run_file.run}; to resume that one, name the folder"
+            f"{str(place)!r} now holds another unfinished run, {run_file.run_id}; to resume that one, name the folder"
         )
     prepared = prepare(parse(bytes(run_file.scenario), "json", "scenario of the unfinished run"))
     workers = run_file.workers if workers is None else workers
@@ -100,7 +100,7 @@ def _check_uploaded(url: Url) -> None:
     if manifest is None:
         raise InputError(
             f"there is no finished run at {url}, and this machine has no unfinished run for it; resume a run on the "
-            f"machine where it was started, with the same {run_wing.STAGING_FOLDER} if that was set"
+            f"machine where it was started, with the same {run_wing.STAGING_VARIABLE} if that was set"
         )
 
 

@@ -13,12 +13,12 @@ from actors.run import (
     AUTOMATIC_WORKERS,
     CHUNK_SIZE,
     FORMAT_NAMES,
-    PARQUET_PART,
-    SUFFIXES,
+    MAX_CHUNK_SIZE,
     RunRequest,
     Url,
 )
 from engine.errors import InputError, shown
+from engine.records import COMPRESSIONS
 from engine.scenario import PreparedScenario, ScenarioOverrides
 from goldenhour import __version__
 from goldenhour.cli import options
@@ -60,7 +60,7 @@ def _formats(ctx: click.Context, option: click.Parameter, value: str) -> tuple[s
 
 
 def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str:
-    return options.choice(value, tuple(SUFFIXES), "--compress")
+    return options.choice(value, tuple(COMPRESSIONS), "--compress")
 
 
 @click.command()
@@ -114,7 +114,7 @@ def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str
 )
 @click.option(
     "--chunk-size",
-    type=click.IntRange(1, PARQUET_PART),
+    type=click.IntRange(1, MAX_CHUNK_SIZE),
     help=f"Number of patients in a chunk of work. Fewer need less memory and more time. Default: {CHUNK_SIZE}.",
 )
 @click.option("--name", help="Name of the run, to find it with `goldenhour runs`.")
@@ -175,7 +175,7 @@ def _request(given: RunOptions, prepared: PreparedScenario) -> RunRequest:
         address=given.address,
         force=given.force,
         version=__version__,
-        run=_run_id(),
+        run_id=_run_id(),
     )
 
 

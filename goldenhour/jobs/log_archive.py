@@ -20,7 +20,7 @@ from pathlib import Path
 
 import zstandard
 
-from actors.run import MANIFEST, named_in
+from actors.run import MANIFEST, files_in_manifest
 from engine.errors import GoldenhourError, RunError
 
 PREFIX = "goldenhour-archive"
@@ -58,7 +58,7 @@ def print_archive(folder: Path, print_line: Callable[[str], None]) -> int:
 
 def _print_files(folder: Path, print_line: Callable[[str], None]) -> None:
     manifest = (folder / MANIFEST).read_bytes()
-    names = [MANIFEST, *sorted(named_in(manifest, folder) - {MANIFEST})]
+    names = [MANIFEST, *sorted(files_in_manifest(manifest, folder) - {MANIFEST})]
     size = sum((folder / name).stat().st_size for name in names)
     if size > LIMIT_BYTES:
         names = [MANIFEST]

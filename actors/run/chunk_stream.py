@@ -1,0 +1,66 @@
+"""ChunkStream: the chunks of one simulation, one call at a time, and then its measures."""
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actors.run.messages import ChunkHead, Piece, head_of
+from engine.records import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.run import Merged, Simulation
+    from engine.scenario import Scenario
+    from engine.tables import Chunk
+
+
+class ChunkStream:
+    """The chunks of `simulation`, a replication of the resolved `scenario` or some of its fronts."""
+
+    def __init__(self, simulation: "Simulation | Merged", scenario: "Scenario") -> None:
+        self._simulation = simulation
+        self._scenario = scenario
+        self._chunks: Iterator[Chunk] = iter(simulation)
+        self._next_number = 0
+
+    def next_chunk(self) -> "Chunk | None":
+        """The next chunk; None after the last."""
+        self._next_number += 1
+        return next(self._chunks, None)
+
+    def next_with_head(self) -> "tuple[Chunk | None, ChunkHead | None]":
+        """The next chunk and its head; (None, None) after the last."""
+        chunk = self.next_chunk()
+        return (None, None) if chunk is None else (chunk, head_of(chunk))
+
+    def skip_to(self, number: int, seconds: float) -> bool:
+        """Discard chunks until `number` is the next one or the time is up. Returns whether it is the next one.
+
+        To resume a run, chunks that are already on disk are simulated again but not encoded.
+        """
+        until = time.monotonic() + seconds
+        while self._next_number < number:
+            if time.monotonic() > until:
+                return False
+            self.next_chunk()
+        return True
+
+    def measures(self, formats: tuple[str, ...], compress: str) -> tuple[bytes, list[Piece]]:
+        """The measures of the whole run as JSON, and its tables as whole files in each format.
+
+        The receiver needs no NumPy. Only the format parquet loads pyarrow here.
+        """
+        from engine.measures import encode_run_table, find_measures
+
+        while self.next_chunk() is not None:
+            pass
+        found = find_measures(self._simulation, self._scenario)
+        pieces = []
+        for name in formats:
+            for table in (found.facilities, found.measures):
+                frame = encode_run_table(table, name, compress)
+                path = FORMATS[name].filename(table.name, 0, compress)
+                pieces.append(Piece(path, name, table.name, frame.patients, frame.rows, frame.data))
+        return msgspec.json.encode(found.summary), pieces

@@ -1,0 +1,110 @@
+"""Executor: the interface of what simulates chunks, encodes them and appends them to files, in process or on Ray."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from actors.run.messages import ChunkHead, Receipt
+from actors.run.part import Part
+from actors.run.scheduler import EncodeTask
+
+OnWait = Callable[[], None]
+"""Called again and again while an executor waits, so that the run reports its progress."""
+
+
+class ChunkReady(NamedTuple):
+    """The simulator has delivered the next chunk: the chunk itself, or a reference to it."""
+
+    head: ChunkHead
+    chunk: Any
+
+
+class ChunksWritten(NamedTuple):
+    """A writer has appended the result of a task."""
+
+    writer: int
+    receipt: Receipt
+
+
+Event = ChunkReady | ChunksWritten
+
+
+class Fault(NamedTuple):
+    """Why an attempt ended early, in one line. Another attempt may succeed."""
+
+    reason: str
+    stalled: bool
+
+
+class Executor(Protocol):
+    """Carries out one attempt at a run.
+
+    The calls are `open`, `prepare` and, if chunks are missing, `skip_to`; then `request_chunk`, `wait` and `encode` as
+    the scheduler decides; then `finish`. `close` comes last, also after an error.
+    """
+
+    @property
+    def window(self) -> int:
+        """Chunks that may be requested before the first of them is written in all lanes."""
+        ...
+
+    @property
+    def idle_seconds(self) -> float:
+        """Time since the last event."""
+        ...
+
+    @property
+    def cache_fault(self) -> str | None:
+        """What went wrong with the cache, if anything."""
+        ...
+
+    def open(self, on_wait: OnWait) -> list[Receipt]:
+        """Open the writers. Returns what each of them has on the disk."""
+        ...
+
+    def prepare(self, on_wait: OnWait) -> None:
+        """Wait until the simulator can deliver chunks: the kernel is loaded or compiled."""
+        ...
+
+    def skip_to(self, chunk: int, on_wait: OnWait) -> int:
+        """Skip chunks before number `chunk`. Returns the number of the chunk that comes first, at most `chunk`."""
+        ...
+
+    def request_chunk(self) -> None:
+        """Request the simulator's next chunk, for a later `wait`."""
+        ...
+
+    def wait(self) -> list[Event]:
+        """Wait until something happens, but not for long. Returns the events in order."""
+        ...
+
+    @property
+    def can_encode(self) -> bool:
+        """Whether `encode` may be called now."""
+        ...
+
+    def encode(self, task: EncodeTask) -> None:
+        """Encode and append the chunks of a task; a later `wait` returns the receipt."""
+        ...
+
+    def queue_depths(self) -> dict[str, int]:
+        """The work under way, by kind."""
+        ...
+
+    def finish(self, on_wait: OnWait) -> tuple[list[Part], bytes]:
+        """Compute the measures and close the writers. Returns the finished parts, and the measures as JSON."""
+        ...
+
+    def fault(self, error: Exception) -> Fault | None:
+        """The fault behind `error`, an exception of another method; None if another attempt would fail as well.
+
+        It may raise a clearer exception in place of `error`.
+        """
+        ...
+
+    def save(self) -> None:
+        """After an interrupt: bring to the disk what the writers have appended, so that the run can be resumed."""
+        ...
+
+    def close(self) -> None:
+        """End everything that this executor started."""
+        ...

@@ -1,0 +1,106 @@
+"""LocalExecutor: carries out a run in this process, without Ray."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from actors.run.chunk_stream import ChunkStream
+from actors.run.executor import ChunkReady, ChunksWritten, Event, Fault, OnWait
+from actors.run.generator import encode
+from actors.run.interrupts import defer_interrupts
+from actors.run.messages import Receipt
+from actors.run.part import Part
+from actors.run.scheduler import EncodeTask
+from actors.run.writer import Writer
+from engine.precomputed import SIMULATION_KINDS
+
+if TYPE_CHECKING:
+    from actors.run.plan import RunPlan
+
+
+class LocalExecutor:
+    """Simulates, encodes and writes one chunk after the other: see `actors.run.executor.Executor`.
+
+    It holds one chunk at a time, or the chunks of one part if a format needs all of them at once.
+    """
+
+    def __init__(self, plan: "RunPlan") -> None:
+        self.window = max(1, plan.chunks_per_part_task)
+        self.idle_seconds = 0.0
+        self._plan = plan
+        self._writer = Writer(str(plan.folder), plan.run_id, sync_seconds=plan.sync_seconds)
+        self._stream: ChunkStream | None = None
+        self._requested = 0
+        self._receipts: deque[Receipt] = deque()
+
+    @property
+    def cache_fault(self) -> str | None:
+        """What went wrong with the cache, if anything."""
+        return self._plan.cache.fault if self._plan.cache else None
+
+    def open(self, on_wait: OnWait) -> list[Receipt]:
+        """Open the writer."""
+        return [self._writer.open((*self._plan.lanes,))]
+
+    def prepare(self, on_wait: OnWait) -> None:
+        """Load or compile the kernel."""
+        from engine.run import Simulation
+
+        request, cache = self._plan.request, self._plan.cache
+        precomputed = cache.get_or_build(request.scenario, SIMULATION_KINDS) if cache else {}
+        simulation = Simulation(
+            request.scenario, request.seed, request.replication, request.chunk_size, precomputed
+        )
+        self._stream = ChunkStream(simulation, request.scenario)
+
+    def skip_to(self, chunk: int, on_wait: OnWait) -> int:
+        """Skip nothing: no chunk travels here, so delivering all of them costs nothing and shows the progress."""
+        return 0
+
+    def request_chunk(self) -> None:
+        """Have one more chunk simulated by a later `wait`."""
+        self._requested += 1
+
+    def wait(self) -> list[Event]:
+        """Return the receipts of the tasks done; without any, simulate one chunk."""
+        if self._receipts:
+            return [ChunksWritten(0, self._receipts.popleft())]
+        if not self._requested:
+            return []
+        self._requested -= 1
+        assert self._stream is not None
+        chunk, head = self._stream.next_with_head()
+        return [] if head is None else [ChunkReady(head, chunk)]
+
+    @property
+    def can_encode(self) -> bool:
+        """Always."""
+        return True
+
+    def encode(self, task: EncodeTask) -> None:
+        """Encode and append at once."""
+        encoded = encode(self._plan.lanes[task.lane], task.chunks)
+        with defer_interrupts():
+            self._receipts.append(self._writer.append(encoded))
+
+    def queue_depths(self) -> dict[str, int]:
+        """Nothing: no work is under way between two calls."""
+        return {}
+
+    def finish(self, on_wait: OnWait) -> tuple[list[Part], bytes]:
+        """Compute the measures and close the writer."""
+        assert self._stream is not None
+        request = self._plan.request
+        measures, tables = self._stream.measures(request.formats, request.compress)
+        return self._writer.close(tables), measures
+
+    def fault(self, error: Exception) -> Fault | None:
+        """None: what fails in this process would fail again."""
+        return None
+
+    def save(self) -> None:
+        """Bring to the disk what is written."""
+        self._writer.checkpoint()
+
+    def close(self) -> None:
+        """Release the files."""
+        self._writer.release()

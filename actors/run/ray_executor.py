@@ -1,0 +1,217 @@
+"""RayExecutor: carries out one attempt at a run on Ray, with actors of its own.
+
+References to chunks and encoded pieces travel from process to process. The driver sees only heads and receipts.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from actors.cluster import Sampler, Session
+from actors.run.executor import ChunkReady, ChunksWritten, Event, Fault, OnWait
+from actors.run.messages import ProcessId, Receipt
+from actors.run.part import Part
+from actors.run.ray_actors import RayActors
+from actors.run.ray_faults import ray_fault
+from actors.run.scheduler import EncodeTask
+from actors.run.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from actors.run.plan import RunPlan
+
+TICK_SECONDS = 0.25
+"""Longest time between two reports of the progress."""
+
+PREPARE_FACTOR = 4.0
+"""The kernel may take this many times the stall limit to compile: minutes on a busy machine."""
+
+SAVE_SECONDS = 1.5
+"""Time that the writers of an interrupted run have to bring to the disk what they hold."""
+
+LOCAL_TASKS_PER_LANE = 1000
+"""Encodings handed to a local Ray at once, for each lane: the window limits them before."""
+
+SPARE_CHUNKS = 3
+"""Chunks in the window beyond one for each generator, so that neither the simulator nor the writer waits."""
+
+
+class RayExecutor:
+    """Simulates, encodes and writes in processes of their own: see `actors.run.executor.Executor`."""
+
+    def __init__(self, plan: "RunPlan", session: Session, sampler: Sampler) -> None:
+        import ray
+
+        self._ray: Any = ray
+        self._plan = plan
+        self._session = session
+        self._sampler = sampler
+        self._actors = RayActors()
+        self._watchdog = Watchdog(plan.stall_seconds)
+        request = plan.request
+        # Where the run has the whole cluster, a second task for each CPU waits there with its chunk: no CPU idles while
+        # results travel.
+        whole = not session.local and request.workers >= session.generators() - request.cpus_of_simulators
+        waiting = request.workers if whole else 0
+        self._most_encodings = (
+            len(plan.lanes) * LOCAL_TASKS_PER_LANE if session.local else request.workers + waiting
+        )
+        self.window = request.workers + waiting + SPARE_CHUNKS + request.workers * plan.chunks_per_part_task
+        self.cache_fault: str | None = None
+        self._settings = {lane: ray.put(settings) for lane, settings in plan.lanes.items()}
+        self._prepared: list[Any] = []
+        self._requests: deque[tuple[Any, Any]] = deque()
+        """References to the chunk and to its head, for each chunk requested."""
+        self._next_chunk = 0
+        self._encodings: dict[Any, None] = {}
+        """References to the process of each encoding under way."""
+        self._appends: dict[Any, tuple[int, str]] = {}
+        """By the reference to its receipt: the writer of each append under way, and its description."""
+
+    @property
+    def idle_seconds(self) -> float:
+        """Time since the last event."""
+        return self._watchdog.idle_seconds
+
+    def open(self, on_wait: OnWait) -> list[Receipt]:
+        """Start all actors, and wait until they have started and the writers are open."""
+        actors = self._actors
+        actors.start(self._plan, self._session)
+        # asked before what may take the actors minutes
+        asked = [(role, actor.process_id.remote()) for role, actor in actors.by_role()]
+        opened = [writer.open.remote((*self._plan.lanes,)) for writer in actors.writers]
+        self._prepared = [simulator.prepare.remote() for simulator in actors.simulators]
+        settings = next(iter(self._settings.values()))
+        warm_ups = [actors.generate.remote(settings) for _ in range(self._plan.request.workers)]
+        for role, reference in asked:
+            process = self._result(reference, f"the {role} to start", on_wait)
+            self._watch(role, process)
+            if process.node == actors.node:
+                actors.add_local(process.pid)
+        receipts = [self._result(receipt, "a writer to open its files", on_wait) for receipt in opened]
+        self._encodings = {process: None for _, process in warm_ups}
+        return receipts
+
+    def prepare(self, on_wait: OnWait) -> None:
+        """Wait until the simulators have loaded or compiled the kernel."""
+        for ready in self._prepared:
+            awaited = "the simulator to load or compile its kernel"
+            fault = self._result(ready, awaited, on_wait, PREPARE_FACTOR)
+            self.cache_fault = self.cache_fault or fault
+
+    def skip_to(self, chunk: int, on_wait: OnWait) -> int:
+        """Have the simulator discard the chunks before number `chunk`."""
+        skip = self._actors.simulator.skip_to
+        while not self._result(skip.remote(chunk), "the simulator to skip chunks that are on disk", on_wait):
+            pass
+        self._next_chunk = chunk
+        return chunk
+
+    def request_chunk(self) -> None:
+        """Request the simulator's next chunk."""
+        self._requests.append(self._actors.simulator.next_chunk.options(num_returns=2).remote())
+
+    def wait(self) -> list[Event]:
+        """Wait until a chunk, an encoding or a receipt is there, at most a tick. Raises StalledError."""
+        ray = self._ray
+        references = [*self._encodings]
+        if self._requests:
+            references.append(self._requests[0][1])
+        references += self._appends if len(self._actors.writers) > 1 else [*self._appends][:1]
+        ready, _ = ray.wait(references, num_returns=1, timeout=TICK_SECONDS, fetch_local=False)
+        self._watchdog.check(bool(ready), self._awaited)
+        events: list[Event] = []
+        for reference in ready:
+            value = ray.get(reference, timeout=self._plan.stall_seconds)
+            if reference in self._encodings:
+                del self._encodings[reference]
+                self._watch("generator", value)
+            elif reference in self._appends:
+                writer, _ = self._appends.pop(reference)
+                events.append(ChunksWritten(writer, value))
+            else:
+                chunk, _ = self._requests.popleft()
+                if value is not None:  # None: requested after the last chunk
+                    self._next_chunk = value.number + 1
+                    events.append(ChunkReady(value, chunk))
+        return events
+
+    @property
+    def can_encode(self) -> bool:
+        """Whether there is room for one more encoding."""
+        return len(self._encodings) < self._most_encodings
+
+    def encode(self, task: EncodeTask) -> None:
+        """Start to encode the chunks of a task; the result goes to its writer."""
+        encoded, process = self._actors.generate.remote(self._settings[task.lane], *task.chunks)
+        self._encodings[process] = None
+        receipt = self._actors.writers[task.writer].append.remote(encoded)
+        self._appends[receipt] = task.writer, f"chunk {task.last_chunk} (lane {task.lane!r})"
+
+    def queue_depths(self) -> dict[str, int]:
+        """Chunks requested, encodings under way and receipts awaited."""
+        return {
+            "chunks": len(self._requests),
+            "running": len(self._encodings),
+            "receipts": len(self._appends),
+        }
+
+    def finish(self, on_wait: OnWait) -> tuple[list[Part], bytes]:
+        """Compute the measures and close the writers. The tables of the run go to the first writer."""
+        request = self._plan.request
+        measures, tables = self._actors.simulator.measures.options(num_returns=2).remote(
+            request.formats, request.compress
+        )
+        closing = [
+            writer.close.remote(*([tables] if index == 0 else []))
+            for index, writer in enumerate(self._actors.writers)
+        ]
+        parts = [
+            part
+            for closed in closing
+            for part in self._result(closed, "a writer to close its files", on_wait)
+        ]
+        return parts, self._result(measures, "the simulator's measures", on_wait)
+
+    def fault(self, error: Exception) -> Fault | None:
+        """See `ray_fault`."""
+        return ray_fault(error)
+
+    def save(self) -> None:
+        """Have the writers bring to the disk what they hold, as far as that is quick."""
+        self._actors.save(SAVE_SECONDS)
+
+    def close(self) -> None:
+        """End the actors and drop all that is under way.
+
+        Encodings under way are short and end by themselves. Cancelling a task that is just ending makes Ray's core end
+        the driver's process ("Tried to complete task that was not pending").
+        """
+        self._actors.kill()
+        self._prepared.clear()
+        self._requests.clear()
+        self._encodings.clear()
+        self._appends.clear()
+
+    def _awaited(self) -> str:
+        """What the run waits for, in words."""
+        awaited = []
+        if self._requests:
+            awaited.append(f"chunk {self._next_chunk} from the simulator")
+        if self._encodings:
+            awaited.append(f"{len(self._encodings)} generator task(s); is a CPU free for them?")
+        if self._appends:
+            writer, description = next(iter(self._appends.values()))
+            awaited.append(f"writer {writer} to write {description}")
+        return ", ".join(awaited) or "nothing"
+
+    def _result(self, reference: Any, awaited: str, on_wait: OnWait, factor: float = 1.0) -> Any:
+        """The value of a call. `awaited` describes it in words; `factor` extends the stall limit."""
+        while True:
+            ready, _ = self._ray.wait([reference], timeout=TICK_SECONDS)
+            self._watchdog.check(bool(ready), lambda: awaited, factor)
+            if ready:
+                return self._ray.get(reference, timeout=self._plan.stall_seconds)
+            on_wait()
+
+    def _watch(self, role: str, process: ProcessId) -> None:
+        if process.node == self._actors.node:
+            self._sampler.watch(role, process.pid)
