@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from engine.measures import Measures, Statistics
-    from engine.run import End, Merged, Simulation
+    from engine.run import Merged, RunEnd, Simulation
     from engine.scenario import Scenario
     from engine.tables import Chunk
 
@@ -97,11 +97,11 @@ class ShardSimulator(FlowSimulator):
         """The next chunk, for the merge; None after the last."""
         return self._advance()
 
-    def end(self) -> "End":
+    def end(self) -> "RunEnd":
         """After the last chunk: where the simulation ended."""
         return self._own().end()
 
-    def close(self, end: "End") -> "tuple[Measures, Statistics | None]":
+    def close(self, end: "RunEnd") -> "tuple[Measures, Statistics | None]":
         """Bring it to the end of the whole run; returns what was counted."""
         return self._own().close(end)
 
@@ -147,12 +147,12 @@ class _Remote:
             asked.append(self._actor.chunk.remote())
             yield chunk
 
-    def end(self) -> "End":
+    def end(self) -> "RunEnd":
         """Where it ended."""
-        end: End = _result(self._actor.end.remote())
+        end: RunEnd = _result(self._actor.end.remote())
         return end
 
-    def close(self, end: "End") -> "tuple[Measures, Statistics | None]":
+    def close(self, end: "RunEnd") -> "tuple[Measures, Statistics | None]":
         """Bring it to the end of the whole run."""
         books: tuple[Measures, Statistics | None] = _result(self._actor.close.remote(end))
         return books

@@ -14,7 +14,7 @@ class CasualtyState(Row):
     used: Float64  # u at `since`
     since: Float64  # ms
     rate: Float64  # r in force from `since` on
-    late: Float64  # ms of a late death; infinite without
+    late_death_at: Float64  # ms of a late death; infinite without
     slowest: Float64  # smallest s in force
     # what is due
     at: Float64  # ms of the next stage
@@ -25,30 +25,30 @@ class CasualtyState(Row):
     stage: Int32
     facility: Int32  # where the casualty is: an index, AT_POI or EN_ROUTE
     category: Int32  # assigned triage
-    line: Int32  # waiting line; -1
+    queue: Int32  # waiting line; -1
     next: Int32  # neighbours in the waiting line
     previous: Int32
     version: Int32  # of the entry in the calendar that counts
     held: Int32  # resource in use; -1
     granted_resource: Int32  # given, and not yet made use of; -1
-    place: Int32  # facility whose place is taken; -1
-    booked: Int32  # facility where a place is kept for the one on the way; -1
+    occupied_place: Int32  # facility whose place is taken; -1
+    reserved_place: Int32  # facility where a place is kept for the one on the way; -1
     way: Int32
     # counters of the random streams, journal
-    order: Int64  # number of the arrival
+    arrival_number: Int64  # number of the arrival
     cell: UInt64  # counters of the random streams
     index: UInt32
     leg: Int32  # number of facilities reached
     destination: Int32
-    journal: Int32  # first and last entry of the journal; -1
-    journal_end: Int32
+    first_decision: Int32  # first and last entry of the journal; -1
+    last_decision: Int32
     granted_value: Int32
     granted: UInt8  # 1: may perform the stage that is due
     in_bay: UInt8  # 1 + category in the list of those who may be bumped
-    surged: UInt8  # 1: in a surge place
+    in_surge_place: UInt8  # 1: in a surge place
     no_blood: UInt8
-    chosen: UInt8  # goes with the vehicle that is being loaded
-    nobody: UInt8  # 1: the slot is free
+    boards: UInt8  # goes with the vehicle that is being loaded
+    is_free: UInt8  # 1: the slot is free
     admitted: UInt8  # arrived at an MTF
     expects_rtd72: UInt8
     needs_surgery: UInt8
@@ -62,12 +62,12 @@ class CasualtyState(Row):
     # waiting, and the first leg
     wait_since: Float64  # ms
     wait_until: Float64  # ms when the wait is known to end; infinity
-    rest: Float64  # ms of care left for a bumped patient
+    remaining: Float64  # ms of care left for a bumped patient
     aid_at: Float64  # before the first door; infinity once done
     request_at: Float64
     depart_at: Float64
     arrive_at: Float64
-    aboard: Float64  # factor on the clock in the vehicle
+    vehicle_clock_factor: Float64  # factor on the clock in the vehicle
     # recovery and other things seldom looked at
     first_life: Float64  # T as drawn, for the score
     recover_at: Float64  # ms, score and span (ms) of the recovery; span 0: not recovering
@@ -80,13 +80,13 @@ class CasualtyState(Row):
     wound: Int64  # first row and number of the wounds
     wounds: Int64
     first_treatment: Int64  # first row of the treatments
-    protected: Float64  # rate of the clock while care goes on, for who resumes
-    asked_at: Float64  # ms: transport onwards was asked for
+    rate_before_bump: Float64  # rate of the clock while care goes on, for who resumes
+    transport_requested_at: Float64  # ms: transport onwards was asked for
     bumped_at: Float64  # ms
     blocked_since: Float64  # ms: what is held is no longer needed, but the next is not free
     first_event: Int64  # first row of the events
     retriages: Int32
-    sent: Int32  # vehicles sent for this patient at this place
+    vehicles_sent: Int32  # vehicles sent for this patient at this place
 
 
 STATE = dtype_of(CasualtyState)

@@ -163,39 +163,39 @@ class Network(Row):
     role: Annotated[Ints, "i8", FACILITIES]
     resuscitates: Annotated[Ints, "u1", FACILITIES]  # capable of DCR
     operates: Annotated[Ints, "u1", FACILITIES]  # capable of DCS
-    icu: Annotated[Ints, "u1", FACILITIES]
+    has_icu: Annotated[Ints, "u1", FACILITIES]
     definitive: Annotated[Ints, "u1", FACILITIES]
-    policy: Annotated[Floats, "f8", FACILITIES]  # evacuation policy in ms; infinity
+    evacuation_policy: Annotated[Floats, "f8", FACILITIES]  # evacuation policy in ms; infinity
     first_link: Annotated[Ints, "i8", FRONTS]  # from the point of injury
     next_link: Annotated[Ints, "i8", (FACILITIES, FRONTS)]  # onwards; -1 at the end
     origin: Annotated[Ints, "i8", LINKS]  # -1 the point of injury
     destination: Annotated[Ints, "i8", LINKS]
     minutes: Annotated[Floats, "f8", LINKS]  # mean travel time
-    kind: Annotated[Ints, "i8", LINKS]  # of travel time
-    travel: Annotated[Floats, "f8", (LINKS, 3)]  # its parameters, minutes
+    travel_kind: Annotated[Ints, "i8", LINKS]  # of travel time
+    travel_parameters: Annotated[Floats, "f8", (LINKS, 3)]  # its parameters, minutes
     slowdown: Annotated[Floats, "f8", LINKS]  # factor on the travel time (weather, mobility)
     delay: Annotated[Floats, "f8", LINKS]  # minutes added
     # resources
     facilities: Int64
     capacity: Annotated[Ints, "i4", FACILITIES * RESOURCE_COUNT]  # UNLIMITED where not finite
     finite: Annotated[Ints, "u1", FACILITIES * RESOURCE_COUNT]
-    tables: Annotated[Ints, "i4", FACILITIES]  # operating tables, teams apart
-    teams: Annotated[
+    operating_tables: Annotated[Ints, "i4", FACILITIES]  # operating tables, teams apart
+    surgical_teams: Annotated[
         Ints, "i4", (FACILITIES, SHIFT_CHANGES)
     ]  # surgical teams from each change of the roster on
-    shift: Annotated[Floats, "f8", (FACILITIES, SHIFT_CHANGES)]  # ms of the day of the changes
-    shifts: Annotated[Ints, "i4", FACILITIES]
+    shift_start: Annotated[Floats, "f8", (FACILITIES, SHIFT_CHANGES)]  # ms of the day of the changes
+    shift_count: Annotated[Ints, "i4", FACILITIES]
     surge: Annotated[Ints, "i4", (FACILITIES, RESOURCE_COUNT)]  # added by surge
     surge_trigger: Annotated[Ints, "i4", FACILITIES]  # ward beds in use; UNLIMITED without surge
     surge_delay: Annotated[Floats, "f8", FACILITIES]  # ms
     blood: Annotated[Ints, "i8", FACILITIES]  # units in stock; -1 no limit
-    resupply_every: Annotated[Floats, "f8", FACILITIES]  # ms; 0 never
-    resupply: Annotated[Ints, "i8", FACILITIES]  # units
+    resupply_interval: Annotated[Floats, "f8", FACILITIES]  # ms; 0 never
+    resupply_units: Annotated[Ints, "i8", FACILITIES]  # units
     service_kind: Annotated[Ints, "i8", (FACILITIES, 5)]  # distribution of a service time; -1 the model's
     service: Annotated[Floats, "f8", (FACILITIES, 5, 3)]  # its parameters, minutes
     nation: Annotated[Ints, "i8", FACILITIES]  # -1 none
-    counted: Annotated[Ints, "u1", FACILITIES]  # 1: places are counted
-    struck: Annotated[Ints, "u1", FACILITIES]  # 1: a hit may change the future of those inside
+    counts_places: Annotated[Ints, "u1", FACILITIES]  # 1: places are counted
+    may_be_hit: Annotated[Ints, "u1", FACILITIES]  # 1: a hit may change the future of those inside
     # ways: what those at one place (and of one front, at the POI) may choose among
     ways: Int64
     way: Annotated[Ints, "i4", (FACILITIES, FRONTS)]  # -1 at the end
@@ -204,64 +204,72 @@ class Network(Row):
     way_count: Annotated[Ints, "i4", WAYS]
     way_finite: Annotated[Ints, "u1", WAYS]
     candidate_link: Annotated[Ints, "i4", CANDIDATES]  # closest first
-    rank: Annotated[Floats, "f8", CANDIDATES]  # the same for equally close ones
+    distance_rank: Annotated[Floats, "f8", CANDIDATES]  # the same for equally close ones
     candidate_pool: Annotated[Ints, "i4", CANDIDATES]  # -1: vehicles without limit
     candidate_way: Annotated[Ints, "i4", CANDIDATES]
-    allowed: Annotated[Ints, "u1", CANDIDATES]  # bit c: triage category c may go
-    able: Annotated[Ints, "u1", CANDIDATES]  # 1: the destination operates, where not all of the way do
-    seated: Annotated[Ints, "u1", WAYS]  # 1: some of its vehicles have no litters
-    able_for: Annotated[
+    allowed_categories: Annotated[Ints, "u1", CANDIDATES]  # bit c: triage category c may go
+    candidate_operates: Annotated[
+        Ints, "u1", CANDIDATES
+    ]  # 1: the destination operates, where not all of the way do
+    seats_only: Annotated[Ints, "u1", WAYS]  # 1: some of its vehicles have no litters
+    operating_categories: Annotated[
         Ints, "u1", WAYS
     ]  # bit c: one that operates takes category c; 0 where all or none operate
     batch: Annotated[Ints, "i4", CANDIDATES]  # smallest batch; 0 none
     batch_wait: Annotated[Floats, "f8", CANDIDATES]  # ms
     batch_override: Annotated[Ints, "u1", CANDIDATES]
-    out: Annotated[Ints, "u1", CANDIDATES]  # 1: the vehicle comes from elsewhere
-    back: Annotated[Ints, "u1", CANDIDATES]  # 1: and goes back
-    into_first: Annotated[Ints, "i4", FACILITIES + 1]  # ways that lead to a facility: into[first:next first]
-    into: Annotated[Ints, "i4", CANDIDATES]
-    using_first: Annotated[Ints, "i4", POOLS + 1]  # ways that a pool serves
-    using: Annotated[Ints, "i4", CANDIDATES]
-    ahead: Annotated[Ints, "u1", (FACILITIES, FRONTS)]  # 1: something at this facility or beyond is finite
-    poi_ahead: Annotated[Ints, "u1", FRONTS]
+    comes_from_base: Annotated[Ints, "u1", CANDIDATES]  # 1: the vehicle comes from elsewhere
+    returns_to_base: Annotated[Ints, "u1", CANDIDATES]  # 1: and goes back
+    ways_to_first: Annotated[
+        Ints, "i4", FACILITIES + 1
+    ]  # ways that lead to a facility: into[first:next first]
+    ways_to: Annotated[Ints, "i4", CANDIDATES]
+    ways_of_pool_first: Annotated[Ints, "i4", POOLS + 1]  # ways that a pool serves
+    ways_of_pool: Annotated[Ints, "i4", CANDIDATES]
+    finite_ahead: Annotated[
+        Ints, "u1", (FACILITIES, FRONTS)
+    ]  # 1: something at this facility or beyond is finite
+    poi_finite_ahead: Annotated[Ints, "u1", FRONTS]
     # vehicle pools
     pools: Int64
     vehicles: Annotated[Ints, "i4", POOLS]
     litters: Annotated[Ints, "i4", POOLS]
     seats: Annotated[Ints, "i4", POOLS]
-    load: Annotated[Floats, "f8", POOLS]  # ms a patient
-    unload: Annotated[Floats, "f8", POOLS]
-    dispatch: Annotated[Floats, "f8", POOLS]  # ms before it leaves
-    by_night: Annotated[Ints, "u1", POOLS]
-    grounded: Annotated[Floats, "f8", POOLS]  # probability of a day on the ground
-    loss: Annotated[Floats, "f8", POOLS]  # probability per sortie
-    aboard: Annotated[Floats, "f8", POOLS]  # factor on the clock
-    lift_every: Annotated[Floats, "f8", POOLS]  # ms; 0: not scheduled
-    lift_first: Annotated[Floats, "f8", POOLS]
+    load_time: Annotated[Floats, "f8", POOLS]  # ms a patient
+    unload_time: Annotated[Floats, "f8", POOLS]
+    dispatch_delay: Annotated[Floats, "f8", POOLS]  # ms before it leaves
+    moves_by_night: Annotated[Ints, "u1", POOLS]
+    grounded_probability: Annotated[Floats, "f8", POOLS]  # probability of a day on the ground
+    loss_probability: Annotated[Floats, "f8", POOLS]  # probability per sortie
+    vehicle_clock_factor: Annotated[Floats, "f8", POOLS]  # factor on the clock
+    lift_interval: Annotated[Floats, "f8", POOLS]  # ms; 0: not scheduled
+    first_lift_at: Annotated[Floats, "f8", POOLS]
     lift_cancelled: Annotated[Floats, "f8", POOLS]
     pool_key: Annotated[Ints, "u8", POOLS]  # hash of the id
     # the world
-    happenings: Int64
-    happens_at: Annotated[Floats, "f8", WORLD_EVENTS]
-    happens: Annotated[Ints, "i4", WORLD_EVENTS]
-    happens_to: Annotated[Ints, "i4", WORLD_EVENTS]  # facility or pool
-    happens_value: Annotated[Floats, "f8", WORLD_EVENTS]
-    happens_killed: Annotated[Floats, "f8", WORLD_EVENTS]
-    closed: Annotated[Ints, "i4", FACILITIES]  # 1: not open at the start
-    moves: Int64
-    moved_at: Annotated[Floats, "f8", WORLD_EVENTS]
-    moved: Annotated[Ints, "i4", WORLD_EVENTS]  # facility
-    farther: Annotated[Floats, "f8", WORLD_EVENTS]  # factor on the travel times from and to it from then on
+    world_event_count: Int64
+    world_event_at: Annotated[Floats, "f8", WORLD_EVENTS]
+    world_event_kind: Annotated[Ints, "i4", WORLD_EVENTS]
+    world_event_target: Annotated[Ints, "i4", WORLD_EVENTS]  # facility or pool
+    world_event_value: Annotated[Floats, "f8", WORLD_EVENTS]
+    world_event_killed: Annotated[Floats, "f8", WORLD_EVENTS]
+    closed_at_start: Annotated[Ints, "i4", FACILITIES]  # 1: not open at the start
+    move_count: Int64
+    move_at: Annotated[Floats, "f8", WORLD_EVENTS]
+    moved_facility: Annotated[Ints, "i4", WORLD_EVENTS]  # facility
+    move_factor: Annotated[
+        Floats, "f8", WORLD_EVENTS
+    ]  # factor on the travel times from and to it from then on
     # policies
     push: UInt8
-    destinations: UInt8
+    destination_policy: UInt8
     bypass: UInt8
-    national: UInt8
+    prefers_own_nation: UInt8
     bumping: UInt8
-    expectant: Int32  # NISS from which, 0 never
-    retriage: Float64  # ms
+    expectant_niss: Int32  # NISS from which, 0 never
+    retriage_interval: Float64  # ms
     night: Annotated[Floats, "f8", 2]  # ms of the day: from, to
-    overflow: Float64  # clock factor in surge beds and at a full door
+    overflow_factor: Float64  # clock factor in surge beds and at a full door
     blood_units: Int64  # of one resuscitation
 
 
@@ -272,8 +280,8 @@ class CareParameters(Row):
     """Service times in minutes, triage and request; all deterministic tables."""
 
     triage: Annotated[Floats, "f8", 1]  # minutes
-    right: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1..4
-    over: Annotated[Floats, "f8", 1]  # weight of over-triage against 1
+    triage_accuracy: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1..4
+    over_triage_weight: Annotated[Floats, "f8", 1]  # weight of over-triage against 1
     role1: Annotated[Floats, "f8", 3]  # triangular
     care: Annotated[Floats, "f8", 3]
     resuscitation: Annotated[Floats, "f8", 3]
@@ -282,9 +290,9 @@ class CareParameters(Row):
     surgery: Annotated[Floats, "f8", (2, 4)]  # log median minutes at Role 2 / 3 by ISS band
     surgery_sigma: Annotated[Floats, "f8", 1]
     decontamination: Annotated[Floats, "f8", 1]
-    request: Annotated[Floats, "f8", 2]  # latest share of the leg: request, departure
+    request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg: request, departure
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
-    threshold: Annotated[Ints, "i8", 1]  # MASCAL
+    mascal_threshold: Annotated[Ints, "i8", 1]  # MASCAL
     horizon: Annotated[Floats, "f8", 1]  # ms; infinity
 
 
