@@ -32,7 +32,6 @@ from engine.tables import (
     Ints,
     Model,
     Output,
-    Rows,
     Table,
 )
 
@@ -159,19 +158,18 @@ def _is_after_end(state: KernelState, at: float) -> bool:
 
 
 @compiled
-def _step(
-    state: KernelState, scratch: Output, output: Output, arrivals: Rows[ArrivalRow], model: Model
+def _process_calendar(
+    state: KernelState, scratch: Output, output: Output, at: float, has_arrival: bool, model: Model
 ) -> None:
-    """Process the next arrival or entry of the calendar, or end the run: `state.status` says which."""
+    """Process the first entry of the calendar, at `at`, or end the run: `state.status` says which.
+
+    `has_arrival`: an arrival follows, so that the run can neither end nor be stalled.
+    """
     horizon = model.care.horizon[0]
-    has_arrival = state.next_arrival < len(arrivals)
     all_closed = not has_arrival and state.open_count == 0 and state.scheduled_releases == 0
-    at = next_time(state.calendar)
     if all_closed and _is_after_end(state, at):
         state.now = max(state.now, state.end_at)
         state.status = KernelExit.FINISHED
-    elif has_arrival and arrivals[state.next_arrival].time <= at:
-        _process_arrival(state, scratch, output, arrivals[state.next_arrival], model)
     elif at == math.inf and horizon == math.inf:
         state.status = KernelExit.DEADLOCK
     elif at > horizon:
@@ -230,10 +228,15 @@ def advance(
         if output.rows[PATIENTS] >= room:
             state.status = KernelExit.CHUNK_FULL
             break
-        if state.next_arrival >= len(arrivals) and not state.arrivals_exhausted:
+        has_arrival = state.next_arrival < len(arrivals)
+        if not has_arrival and not state.arrivals_exhausted:
             state.status = KernelExit.NEEDS_ARRIVALS
             break
-        _step(state, scratch, output, arrivals, model)
+        at = next_time(state.calendar)
+        if has_arrival and arrivals[state.next_arrival].time <= at:
+            _process_arrival(state, scratch, output, arrivals[state.next_arrival], model)
+        else:
+            _process_calendar(state, scratch, output, at, has_arrival, model)
         steps += 1
         state.steps += 1
         if state.calendar.overflow:
