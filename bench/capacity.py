@@ -418,7 +418,7 @@ def measure_load(load: float, casualties: int) -> dict[str, Any]:
         "flow_per_second": round(n / min(seconds)),
         "flow_per_second_at_scale": round(int(many.outcomes().sum()) / at_scale),
         "records_per_second": round(n / with_records),
-        "most_open": simulation.most_open,
+        "most_open": simulation.max_open,
         "utilisation": {name: here[name]["utilisation"] for name in SHOWN}
         | {"ambulances": ambulances["utilisation"]},
         "mean_wait_minutes": {name: here[name]["mean_wait_minutes"] for name in SHOWN}
@@ -520,7 +520,7 @@ def measure_growth(casualties: int) -> dict[str, Any]:
         "days": s.days,
         "seconds": round(seconds, 3),
         "microseconds_per_casualty": round(1e6 * seconds / casualties, 2),
-        "most_open": simulation.most_open,
+        "most_open": simulation.max_open,
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
 

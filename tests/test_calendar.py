@@ -41,8 +41,8 @@ def _drive(calendar: Any, ahead: Any, ties: Any, gaps: Any, takes: Any, out: Any
             now = at
             out[n, 0] = first.at
             out[n, 1] = first.tie
-            out[n, 2] = first.what
-            if first.version != 2 * first.what:
+            out[n, 2] = first.subject
+            if first.version != 2 * first.subject:
                 return -1
             take_first(c)
             n += 1
@@ -99,7 +99,7 @@ def test_a_burst_in_one_bucket_costs_no_more_than_a_heap() -> None:
     assert (np.diff(out[:, 0]) >= 0).all()
 
 
-def test_more_than_there_is_room_for_is_told() -> None:
+def test_an_overflow_is_reported() -> None:
     calendar = _new()
     n = MAX_ENTRIES + 1
     ahead = np.full(n, 3 * BUCKETS * MINUTE)

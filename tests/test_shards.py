@@ -147,14 +147,14 @@ def differences(
 @pytest.mark.parametrize(
     ("number", "chunk_size", "shard_chunk"), [(2, 2048, 512), (3, 999, None), (3, 5000, 16_384)]
 )
-def test_shards_of_an_unlimited_network_make_what_one_simulation_makes(
+def test_shards_of_an_unlimited_network_produce_what_one_simulation_produces(
     number: int, chunk_size: int, shard_chunk: int | None
 ) -> None:
     assert differences(unlimited(20_000), number, chunk_size, shard_chunk) == []
 
 
 @pytest.mark.parametrize(("chunk_size", "shard_chunk"), [(2048, None), (64, 256), (7, 7)])
-def test_shards_of_a_finite_network_make_what_one_simulation_makes(
+def test_shards_of_a_finite_network_produce_what_one_simulation_produces(
     chunk_size: int, shard_chunk: int | None
 ) -> None:
     assert differences(finite(), 2, chunk_size, shard_chunk) == []
@@ -224,7 +224,7 @@ def test_a_hit_joins_the_fronts_with_finite_care_and_no_others() -> None:
         assert differences(scenario, 2, chunk_size) == []
 
 
-def test_patients_killed_together_are_told_in_chunks_of_the_size_asked_for() -> None:
+def test_patients_killed_together_are_written_in_chunks_of_the_size_asked_for() -> None:
     scenario = finite(HIT)
     one = list(Simulation(scenario, 5, 0, 5))
     assert [len(chunk) for chunk in one[:-1]] == [5] * (len(one) - 1)
@@ -290,7 +290,7 @@ def joined(halves: list[Mapping]) -> Mapping:
 @given(
     halves=st.tuples(networks(lasting=True), networks(lasting=True)), chunk_size=st.sampled_from((7, 40, 500))
 )
-def test_any_two_networks_side_by_side_make_what_one_simulation_makes(
+def test_any_two_networks_side_by_side_produce_what_one_simulation_produces(
     halves: tuple[Mapping, Mapping], chunk_size: int
 ) -> None:
     scenario = scenario_api.parse(msgspec.json.encode(joined([*halves])), "json")

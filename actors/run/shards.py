@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from engine.measures import Measures, Statistics
-    from engine.run import End, Merged, Simulation
+    from engine.run import Merged, RunEnd, Simulation
     from engine.scenario import Scenario
     from engine.tables import Chunk
 
@@ -101,11 +101,11 @@ class ShardSimulator(FlowSimulator):
         """The next chunk, for the merge; None after the last."""
         return self._prepared().next_chunk()
 
-    def end(self) -> "End":
+    def end(self) -> "RunEnd":
         """Where the simulation ended, after its last chunk."""
         return self._own().end()
 
-    def close(self, end: "End") -> "tuple[Measures, Statistics | None]":
+    def close(self, end: "RunEnd") -> "tuple[Measures, Statistics | None]":
         """Continue to the end of the whole run. Returns what was counted."""
         return self._own().close(end)
 
@@ -153,12 +153,12 @@ class _RemoteShard:
             requested.append(self._actor.chunk_to_merge.remote())
             yield chunk
 
-    def end(self) -> "End":
+    def end(self) -> "RunEnd":
         """Where the simulation ended."""
-        end: End = _result(self._actor.end.remote())
+        end: RunEnd = _result(self._actor.end.remote())
         return end
 
-    def close(self, end: "End") -> "tuple[Measures, Statistics | None]":
+    def close(self, end: "RunEnd") -> "tuple[Measures, Statistics | None]":
         """Continue to the end of the whole run. Returns what was counted."""
         counted: tuple[Measures, Statistics | None] = _result(self._actor.close.remote(end))
         return counted

@@ -24,7 +24,7 @@ from engine.tables import (
 @compiled
 def death_time(casualty: CasualtyState) -> float:
     """ms at which the casualty dies if nothing changes; infinity if never."""
-    death = casualty.late
+    death = casualty.late_death_at
     if casualty.life < math.inf and casualty.rate > 0.0:
         death = min(death, casualty.since + (casualty.life - casualty.used) / casualty.rate)
     return death
@@ -115,7 +115,7 @@ def start_clock(casualty: CasualtyState, onset: float, life: float, factor: floa
     casualty.slowest = 1.0
     casualty.factor = factor
     casualty.rate = factor
-    casualty.late = math.inf
+    casualty.late_death_at = math.inf
     casualty.recover_span = 0.0
     casualty.bonus = 0.0
 
@@ -225,7 +225,7 @@ def draw_late_death(
         return
     a, b, _, _ = words(key, cell, index, LATE_DEATH)
     if to_uniform(a) < parameters.late[0] * min(record.niss / parameters.late[1], parameters.late[2]):
-        casualty.late = now - numeric.log(to_uniform(b)) * parameters.late[3] * DAY
+        casualty.late_death_at = now - numeric.log(to_uniform(b)) * parameters.late[3] * DAY
 
 
 @compiled

@@ -22,6 +22,8 @@ from engine.codes.casualties import (
     LethalMechanism,
     Mechanism,
     Region,
+    Stream,
+    TriageCategory,
 )
 from engine.codes.course import (
     AT_POI,
@@ -37,6 +39,7 @@ from engine.codes.course import (
     Event,
     Outcome,
     Treatment,
+    WaitingFor,
 )
 from engine.codes.draws import (
     BIRTH_AND_NAMES,
@@ -44,6 +47,7 @@ from engine.codes.draws import (
     CASUALTY_SEVERITY,
     DESTINATION_BLOCKS,
     DESTINATION_CHOICE,
+    EMPTY_RETURN,
     FIRST_AID,
     FIRST_RESPONDER,
     HIT,
@@ -69,7 +73,16 @@ from engine.codes.draws import (
     WOUND_DRAWS,
     DrawPurpose,
 )
-from engine.codes.resources import AWAITED, RESOURCE_COUNT, RESOURCE_FIELDS, RESOURCES, Resource
+from engine.codes.resources import (
+    AWAITED,
+    RESOURCE_COUNT,
+    RESOURCE_FIELDS,
+    RESOURCES,
+    TRANSPORT,
+    WAIT_EVENTS,
+    WAIT_REASONS,
+    Resource,
+)
 
 __all__ = [
     "AT_POI",
@@ -83,6 +96,7 @@ __all__ = [
     "DESTINATION_BLOCKS",
     "DESTINATION_CHOICE",
     "EFFECTS",
+    "EMPTY_RETURN",
     "EN_ROUTE",
     "EVENTS",
     "FIRST_AID",
@@ -116,11 +130,14 @@ __all__ = [
     "SORTIE_LOSS",
     "STAY",
     "STREAMS",
+    "TRANSPORT",
     "TREATMENTS",
     "TRIAGE",
     "TRIAGE_AND_TREATMENT",
     "VITAL_SIGNS",
     "WAITING_FOR",
+    "WAIT_EVENTS",
+    "WAIT_REASONS",
     "WAY_OUT",
     "WAY_OUT_BLOCKS",
     "WEATHER",
@@ -139,5 +156,8 @@ __all__ = [
     "Outcome",
     "Region",
     "Resource",
+    "Stream",
     "Treatment",
+    "TriageCategory",
+    "WaitingFor",
 ]

@@ -1,14 +1,14 @@
-"""What the random draws of a casualty are for: a key for each purpose, and the blocks of the generator within it.
+"""The purposes of random draws, and the blocks of the generator that each draw uses.
 
-A draw is a pure function of its purpose's key and a counter (cell, index, block): see docs/model.md section 5.2. A
-block gives four words. Two draws of one casualty must never share purpose, block and word.
+A draw is a pure function of the key of its purpose and a counter (cell, index, block); see docs/model.md section 5.2. A
+block gives four words. No two draws of a casualty may share purpose, block and word.
 """
 
 from engine.codes.base import Code
 
 
 class DrawPurpose(Code):
-    """Purposes of draws; each has a key of its own, made from seed, replication and label."""
+    """Purposes of draws. Each has its own key, computed from seed, replication and label."""
 
     CARE = 0
     """Triage, service times, vital signs."""
@@ -24,7 +24,7 @@ class DrawPurpose(Code):
     """Losses, weather, cancelled lifts, hits."""
 
 
-# CARE: blocks of a casualty. Those of a leg are four apart.
+# CARE: blocks of a casualty; the blocks of consecutive legs are LEG_BLOCKS apart.
 FIRST_RESPONDER = 0
 """Words 0: delay of first aid; 1: triage at the point of injury."""
 TRIAGE_AND_TREATMENT = 1
@@ -62,29 +62,29 @@ BODY = 2
 LETHALITY = 0
 """Words 0: lethal; 1: life; 2: mechanism, or onset of symptoms; 3: triage, or stay of the ill."""
 STAY = 1
-"""Words 0: back on duty within 72 h; 1: stay."""
+"""Words 0: return to duty within 72 h; 1: length of stay."""
 LATE_DEATH = 2
-"""Words 0: dies late; 1: when."""
+"""Words 0: late death; 1: its time."""
 FIRST_AID = 3
-"""Word 0: whether first aid works."""
+"""Word 0: success of first aid."""
 MATRIX_START = 7
-"""Words 1: triage category; 2: time of a death, under transition-matrix routing."""
+"""Words 1: triage category; 2: time of death, under transition-matrix routing."""
 MATRIX_OUTCOME = 8
 """Word 0: outcome of a place under transition-matrix routing. Plus the role, 0 at the point of injury."""
 
 # TRAVEL: the block of a ride is the number of the leg.
 EMPTY_RETURN = 1024
-"""Word 0: way home of a vehicle that found nobody; keyed by pool and sortie."""
+"""Word 0: return of a vehicle that found no patient; keyed by pool and sortie."""
 WAY_OUT = 2048
-"""Word 0: way of a vehicle to the casualty. Plus the leg plus WAY_OUT_BLOCKS * number of the vehicle."""
+"""Word 0: travel of a vehicle to the casualty. Plus leg plus WAY_OUT_BLOCKS * vehicles sent before."""
 WAY_OUT_BLOCKS = 128
 DESTINATION_CHOICE = 4096
-"""Word 2: choice among destinations under spread-out. Plus DESTINATION_BLOCKS * leg plus number of candidate."""
+"""Word 2: choice of a destination under spread-out. Plus DESTINATION_BLOCKS * leg plus the candidate's number."""
 DESTINATION_BLOCKS = 64
 
-# VEHICLES: keyed by pool and sortie, weather by pool and day, a hit by casualty.
+# VEHICLES: keyed by pool and sortie; weather by pool and day; a hit by casualty.
 SORTIE_LOSS = 0
 WEATHER = 1
 LIFT_CANCELLED = 2
 HIT = 16
-"""Word 0: whether the casualty is killed. Plus the number of the world event."""
+"""Word 0: death of the casualty. Plus the number of the world event."""

@@ -1,6 +1,7 @@
-"""The finite resources of a facility: one row of `RESOURCES` says all that the rest of the code needs to know of one.
+"""The finite resources of a facility. `RESOURCES` is their only list; everything else is derived from it.
 
-To add a resource: a member of `Resource`, a row of `RESOURCES`, the field of `Facility`, and the stage that takes it.
+To add a resource, add a member of `Resource`, a row of `RESOURCES`, the field of `Facility`, and the stage that takes
+it.
 """
 
 from typing import NamedTuple
@@ -20,25 +21,25 @@ class Resource(Code):
     ICU_BED = 3
     WARD_BED = 4
     PLACE = 5
-    """A patient who may be inside or on the way to the facility."""
+    """Room for one patient, inside the facility or on the way to it."""
 
 
 class ResourceInfo(NamedTuple):
-    """What is known of a resource."""
+    """One row of the registry of resources."""
 
     resource: Resource
     field: str
-    """Field of a facility in a scenario, and name in the measures."""
+    """Field of a facility in a scenario, and the name in the measures."""
     limits: tuple[str, ...]
     """Fields of a facility that limit it."""
     label: str
-    """Plural, for sentences."""
+    """Plural, for messages."""
     unit: str
-    """What is counted, singular."""
+    """What is counted: a singular noun."""
     event: Event
-    """Event of the patient who has to wait for it."""
+    """Event logged when a patient starts to wait for it."""
     wait_reason: WaitingFor
-    """What a patient who dies in its queue was waiting for."""
+    """Entry in the record of a patient who dies, or reaches the horizon, in its queue."""
 
 
 RESOURCES = (
@@ -77,21 +78,21 @@ RESOURCES = (
     ),
     ResourceInfo(Resource.PLACE, "places", ("places",), "places", "place", Event.REFUSED, WaitingFor.PLACE),
 )
-"""By `Resource`."""
+"""Indexed by `Resource`."""
 
 RESOURCE_COUNT = len(RESOURCES)
 
 RESOURCE_FIELDS = tuple(info.field for info in RESOURCES)
-"""By resource: its field in a scenario."""
+"""Indexed by `Resource`: the field in a scenario."""
 
 TRANSPORT = RESOURCE_COUNT
-"""What is waited for besides the resources of a facility: a vehicle."""
+"""Number of what is waited for besides a resource of a facility: a vehicle."""
 
 AWAITED = (*Resource.labels(), "transport")
-"""Labels of what a casualty waits for: a resource, or TRANSPORT."""
+"""Labels of what a casualty waits for, indexed by `Resource` or TRANSPORT."""
 
 WAIT_EVENTS = tuple(int(info.event) for info in RESOURCES)
-"""By resource: the event of the patient who has to wait for it."""
+"""Indexed by `Resource`: the event logged when a patient starts to wait."""
 
 WAIT_REASONS = (*(int(info.wait_reason) for info in RESOURCES), int(WaitingFor.EVACUATION))
-"""By what is waited for: the `WaitingFor` of one who dies waiting."""
+"""Indexed by `Resource` or TRANSPORT: the `WaitingFor` of a patient who dies waiting."""

@@ -56,7 +56,9 @@ def compile_capacity(s: Scenario, order: Sequence[int], minutes: Sequence[float]
         "facilities": len(s.facilities),
         "capacity": capacity,
         "finite": limited,
-        "tables": ints(UNLIMITED if f.operating_tables is None else f.operating_tables for f in s.facilities),
+        "operating_tables": ints(
+            UNLIMITED if f.operating_tables is None else f.operating_tables for f in s.facilities
+        ),
         **_rosters(s, unlimited),
         "surge": np.array([_surge(f) for f in s.facilities], np.int32),
         "surge_trigger": ints(
@@ -67,34 +69,34 @@ def compile_capacity(s: Scenario, order: Sequence[int], minutes: Sequence[float]
         ),
         "surge_delay": floats(f.surge.delay_minutes * MINUTE if f.surge else 0.0 for f in s.facilities),
         "blood": ints(-1 if f.blood_units is None or unlimited else f.blood_units for f in s.facilities),
-        "resupply_every": floats((f.resupply_hours or 0.0) * HOUR for f in s.facilities),
-        "resupply": ints(f.resupply_units or 0 for f in s.facilities),
+        "resupply_interval": floats((f.resupply_hours or 0.0) * HOUR for f in s.facilities),
+        "resupply_units": ints(f.resupply_units or 0 for f in s.facilities),
         "nation": ints(_nation(f) for f in s.facilities),
         **ways,
         **_pools(s, unlimited),
-        "happenings": len(happenings),
-        "happens_at": floats(h[0] for h in happenings),
-        "happens": ints(h[1] for h in happenings),
-        "happens_to": ints(h[2] for h in happenings),
-        "happens_value": floats(h[3] for h in happenings),
-        "happens_killed": floats(h[4] for h in happenings),
-        "closed": ints(
+        "world_event_count": len(happenings),
+        "world_event_at": floats(h[0] for h in happenings),
+        "world_event_kind": ints(h[1] for h in happenings),
+        "world_event_target": ints(h[2] for h in happenings),
+        "world_event_value": floats(h[3] for h in happenings),
+        "world_event_killed": floats(h[4] for h in happenings),
+        "closed_at_start": ints(
             int(any(e.event == "open" and e.facility == f.id for e in s.world) and not unlimited)
             for f in s.facilities
         ),
-        "moves": len(moves),
-        "moved_at": floats(at for at, _, _ in moves),
-        "moved": ints(where for _, where, _ in moves),
-        "farther": floats(factor for _, _, factor in moves),
+        "move_count": len(moves),
+        "move_at": floats(at for at, _, _ in moves),
+        "moved_facility": ints(where for _, where, _ in moves),
+        "move_factor": floats(factor for _, _, factor in moves),
         "push": int(s.acceptance == "push"),
-        "destinations": POLICIES[s.destination],
+        "destination_policy": POLICIES[s.destination],
         "bypass": int(s.bypass),
-        "national": int(s.national_preference),
+        "prefers_own_nation": int(s.national_preference),
         "bumping": int(s.bumping),
-        "expectant": given["mascal"]["expectant_niss"] if s.expectant else 0,
-        "retriage": math.inf if s.retriage_minutes is None else s.retriage_minutes * MINUTE,
+        "expectant_niss": given["mascal"]["expectant_niss"] if s.expectant else 0,
+        "retriage_interval": math.inf if s.retriage_minutes is None else s.retriage_minutes * MINUTE,
         "night": floats([given["night"]["from_hour"] * HOUR, given["night"]["to_hour"] * HOUR]),
-        "overflow": given["overflow"]["clock_factor"],
+        "overflow_factor": given["overflow"]["clock_factor"],
         "blood_units": given["blood"]["units"],
     }
 
@@ -147,7 +149,11 @@ def _rosters(s: Scenario, unlimited: bool) -> dict[str, Any]:
     for k, (changes, numbers) in enumerate(rows):
         shift[k, : len(changes)] = changes
         teams[k, : len(numbers)] = numbers
-    return {"teams": teams, "shift": shift, "shifts": ints(len(changes) for changes, _ in rows)}
+    return {
+        "surgical_teams": teams,
+        "shift_start": shift,
+        "shift_count": ints(len(changes) for changes, _ in rows),
+    }
 
 
 def _roster(f: Facility) -> tuple[list[float], list[int]]:
@@ -279,8 +285,8 @@ def _ways(
     ahead, poi_ahead = _ahead(s, index, limited, struck, rows, first, count, bounded, way_of, poi_way)
     batches = [None if unlimited else s.links[row[0]].batch for row in rows]
     return {
-        "struck": struck,
-        "counted": ints(
+        "may_be_hit": struck,
+        "counts_places": ints(
             int(limited[k * RESOURCE_COUNT + Resource.PLACE] or s.destination == "least-loaded")
             for k in range(facilities)
         ),
@@ -291,16 +297,16 @@ def _ways(
         "way_count": ints(count),
         "way_finite": ints(bounded),
         "candidate_link": ints(row[0] for row in rows),
-        "rank": floats(_ranks(rows, minutes)),
+        "distance_rank": floats(_ranks(rows, minutes)),
         "candidate_pool": ints(row[1] for row in rows),
         "candidate_way": ints(row[2] for row in rows),
-        "allowed": ints(row[3] for row in rows),
-        "able": ints(
+        "allowed_categories": ints(row[3] for row in rows),
+        "candidate_operates": ints(
             int(able_for[row[2]] > 0 and bool(s.facilities[index[s.links[row[0]].destination]].dcs))
             for row in rows
         ),
-        "able_for": ints(able_for),
-        "seated": ints(
+        "operating_categories": ints(able_for),
+        "seats_only": ints(
             int(any(r[2] == way and r[1] >= 0 and not s.vehicles[r[1]].litters for r in rows))
             for way in range(len(ways))
         ),
@@ -308,12 +314,12 @@ def _ways(
         "batch_wait": floats(0.0 if b is None else b.wait_minutes * MINUTE for b in batches),
         "batch_override": ints(0 if b is None else (_mask(b.override) if b.override else 0) for b in batches),
         **_trips(s, rows),
-        "into_first": _starts(into, FACILITIES),
-        "into": ints(way for ways_in in into for way in ways_in),
-        "using_first": _starts(using, POOLS),
-        "using": ints(way for ways_in in using for way in ways_in),
-        "ahead": ahead,
-        "poi_ahead": poi_ahead,
+        "ways_to_first": _starts(into, FACILITIES),
+        "ways_to": ints(way for ways_in in into for way in ways_in),
+        "ways_of_pool_first": _starts(using, POOLS),
+        "ways_of_pool": ints(way for ways_in in using for way in ways_in),
+        "finite_ahead": ahead,
+        "poi_finite_ahead": poi_ahead,
     }
 
 
@@ -364,7 +370,7 @@ def _trips(s: Scenario, rows: Sequence[tuple[int, int, int, int]]) -> dict[str, 
         )
         out.append(int(base != link.origin))
         back.append(int(base != link.destination))
-    return {"out": ints(out), "back": ints(back)}
+    return {"comes_from_base": ints(out), "returns_to_base": ints(back)}
 
 
 def _ahead(
@@ -414,15 +420,15 @@ def _pools(s: Scenario, unlimited: bool) -> dict[str, Any]:
         "vehicles": ints(v.number for v in vehicles),
         "litters": ints(v.litters or 0 for v in vehicles),
         "seats": ints(v.seats or 0 for v in vehicles),
-        "load": floats((v.load_minutes or 0.0) * MINUTE for v in vehicles),
-        "unload": floats((v.unload_minutes or 0.0) * MINUTE for v in vehicles),
-        "dispatch": floats((v.dispatch_minutes or 0.0) * MINUTE for v in vehicles),
-        "by_night": ints(int(v.night) for v in vehicles),
-        "grounded": floats(v.grounded for v in vehicles),
-        "loss": floats(v.loss for v in vehicles),
-        "aboard": floats(1.0 if v.clock_factor is None else v.clock_factor for v in vehicles),
-        "lift_every": floats(0.0 if lift is None else lift.interval_hours * HOUR for lift in lifts),
-        "lift_first": floats(0.0 if lift is None else lift.first_hour * HOUR for lift in lifts),
+        "load_time": floats((v.load_minutes or 0.0) * MINUTE for v in vehicles),
+        "unload_time": floats((v.unload_minutes or 0.0) * MINUTE for v in vehicles),
+        "dispatch_delay": floats((v.dispatch_minutes or 0.0) * MINUTE for v in vehicles),
+        "moves_by_night": ints(int(v.night) for v in vehicles),
+        "grounded_probability": floats(v.grounded for v in vehicles),
+        "loss_probability": floats(v.loss for v in vehicles),
+        "vehicle_clock_factor": floats(1.0 if v.clock_factor is None else v.clock_factor for v in vehicles),
+        "lift_interval": floats(0.0 if lift is None else lift.interval_hours * HOUR for lift in lifts),
+        "first_lift_at": floats(0.0 if lift is None else lift.first_hour * HOUR for lift in lifts),
         "lift_cancelled": floats(0.0 if lift is None else lift.cancellation for lift in lifts),
         "pool_key": np.array([_key(v.id) for v in vehicles], np.uint64),
     }

@@ -96,16 +96,18 @@ def compile_network(s: Scenario) -> Table:
         role=ints(role),
         resuscitates=able["dcr"],
         operates=able["dcs"],
-        icu=able["icu"],
+        has_icu=able["icu"],
         definitive=able["definitive"],
-        policy=floats(math.inf if f.policy_days is None else f.policy_days * DAY for f in s.facilities),
+        evacuation_policy=floats(
+            math.inf if f.policy_days is None else f.policy_days * DAY for f in s.facilities
+        ),
         first_link=first,
         next_link=onward,
         origin=ints(-1 if link.origin == POI else index[link.origin] for link in s.links),
         destination=ints(index[link.destination] for link in s.links),
         minutes=floats(mean_of(t) for t in times),
-        kind=ints(c[0] for c in codes),
-        travel=floats(c[1:] for c in codes),
+        travel_kind=ints(c[0] for c in codes),
+        travel_parameters=floats(c[1:] for c in codes),
         slowdown=floats(1.0 if high else 1.0 / mobility for high in strategic),
         delay=floats(delay if link.origin == POI else 0.0 for link in s.links),
         service_kind=np.array([[t[0] for t in row] for row in services], np.int64),
@@ -124,12 +126,12 @@ def compile_care(s: Scenario) -> Table:
     return filled(
         CARE,
         triage=floats([given["triage"]["minutes"]]),
-        right=floats(
+        triage_accuracy=floats(
             [s.triage_accuracy] * 5
             if s.triage_accuracy is not None
             else [right["poi"], right["role1"], right["role2"], right["role2"], right["role2"]]
         ),
-        over=floats([given["triage"]["over_triage_weight"]]),
+        over_triage_weight=floats([given["triage"]["over_triage_weight"]]),
         role1=floats(given["minutes"]["role1_care"]),
         care=floats(given["minutes"]["care"]),
         resuscitation=floats(given["minutes"]["resuscitation"]),
@@ -138,9 +140,9 @@ def compile_care(s: Scenario) -> Table:
         surgery=floats([interpreted.log(m) - 0.5 * variance for m in row] for row in bands),
         surgery_sigma=floats([math.sqrt(variance)]),
         decontamination=floats([given["decontamination"]["minutes"]]),
-        request=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
+        request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
         aid_slowdown=floats([1.0 / environment(s, "visibility", 1.0, lambda x, y: x * y)]),
-        threshold=ints([s.mascal_threshold]),
+        mascal_threshold=ints([s.mascal_threshold]),
         horizon=floats([math.inf if s.horizon_days is None else s.horizon_days * DAY]),
     )
 

@@ -1,7 +1,9 @@
-"""The event kernel: moves casualties through the evacuation network. It sees arrays, never a scenario."""
+"""The event kernel: moves casualties through the evacuation network. It reads arrays and knows no scenario."""
 
 from engine.kernel.codes import DestinationPolicy, KernelExit, WorldEventKind
-from engine.kernel.event_loop import advance, begin_run, finish_statistics
+from engine.kernel.event_loop import advance
+from engine.kernel.periodic import begin_run
+from engine.kernel.sampling import finish_statistics
 from engine.kernel.state import ALL_RESOURCES, SAMPLE_ROWS, new_kernel_state
 
 __all__ = [

@@ -1,33 +1,34 @@
-"""What is to happen when: the calendar of the event kernel.
+"""The calendar of the event kernel: which event occurs when.
 
-Three tiers. `front`: a heap of the few entries of the current bucket of time and before. A ring of buckets ahead, each
-an unsorted list. `far`: a heap of what lies beyond the ring. An entry costs a constant time as long as a bucket has
-few entries and few buckets have none. The order of what comes out is that of (at, tie), whatever the width of the
-buckets. After R. Brown, "Calendar queues", CACM 31 (1988); the front heap keeps bursts within one bucket at n log n.
+It has three levels. The front is a heap of the few entries in the current bucket of time and before. A ring of buckets
+ahead holds an unsorted list in each bucket. A second heap, the far heap, holds entries later than the ring. An entry
+costs constant time as long as most buckets have few entries. Entries come out in the order of (at, tie), whatever
+the width of the buckets. After R. Brown, "Calendar queues", CACM 31 (1988); the front heap bounds bursts within one
+bucket at n log n.
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 from engine.numeric import compiled
-from engine.tables import MINUTE, Float64, Int32, Int64, Ints, Row, Rows, dtype_of
+from engine.tables import MINUTE, Float64, Int32, Int64, Ints, Row, Rows, Table, dtype_of
 
 MAX_ENTRIES = 1 << 21
-"""Of each tier at the most."""
+"""At most so many entries in each level."""
 BUCKETS = 1 << 12
-"""Of the ring; a power of two."""
+"""Buckets of the ring; a power of two."""
 NARROWEST, WIDEST = 1.0, 60.0 * MINUTE
-"""ms of a bucket."""
+"""Limits of the width of a bucket, ms."""
 ENTRIES_PER_CASUALTY = 12.0
-"""Entries of one casualty, more or less: a bucket is made for one entry."""
+"""About the number of entries of one casualty; a bucket is as wide as the time between two entries."""
 
 
 class CalendarEntry(Row):
-    """`tie` breaks ties of `at`, ms; `what` and `version` are the caller's."""
+    """An entry: `tie` breaks ties of `at`, ms; the calendar does not interpret `subject` and `version`."""
 
     at: Float64
     tie: Int64
-    what: Int32
+    subject: Int32
     version: Int32
 
 
@@ -35,7 +36,7 @@ ENTRY = dtype_of(CalendarEntry)
 
 
 class ListedEntry(CalendarEntry):
-    """An entry in the list of its bucket."""
+    """An entry in the list of a bucket."""
 
     next: Int32  # row of the next; -1 none
 
@@ -43,33 +44,31 @@ class ListedEntry(CalendarEntry):
 LISTED = dtype_of(ListedEntry)
 
 FRONT, FAR = 0, MAX_ENTRIES
-"""Where the two heaps begin."""
+"""First entries of the two heaps."""
 
 
 class Calendar(Row):
     """The calendar of the event kernel."""
 
-    overflow: Int64  # 1: an entry found no room and is lost
-    width: Float64  # ms of a bucket, and its inverse
-    rate: Float64
+    overflow: Int64  # 1: an entry was lost for lack of room
+    width: Float64  # ms of a bucket
+    rate: Float64  # buckets per ms
     current: Int64  # number of the current bucket, counted from time 0
     in_front: Int64
     in_ring: Int64
     in_far: Int64
-    free: Int32  # of `listed`
-    used: Int32
+    free: Int32  # first of the list of free rows of `listed`
+    used: Int32  # rows of `listed` that have been used
     bucket: Annotated[Ints, "i4", BUCKETS]  # first entry in `listed`; -1 none
     listed: Annotated[Rows[ListedEntry], MAX_ENTRIES]
-    heap: Annotated[
-        Rows[CalendarEntry], 2 * MAX_ENTRIES
-    ]  # two heaps: the front from FRONT on, the far from FAR on
+    heap: Annotated[Rows[CalendarEntry], 2 * MAX_ENTRIES]  # the front from FRONT on, the far heap from FAR on
 
 
 CALENDAR = dtype_of(Calendar)
 
 
-def initialise(calendar: Any) -> None:
-    """Make a zeroed CALENDAR an empty one."""
+def initialise(calendar: Table) -> None:
+    """Make zeroed rows of CALENDAR empty calendars."""
     calendar["width"] = MINUTE
     calendar["rate"] = 1.0 / MINUTE
     calendar["bucket"] = -1
@@ -77,8 +76,8 @@ def initialise(calendar: Any) -> None:
 
 
 @compiled
-def _push(calendar: Calendar, base: int, size: int, at: float, tie: int, what: int, version: int) -> None:
-    """Enter at the end of the heap from `base` on, in which every entry has four below it, `size` entries so far."""
+def _push(calendar: Calendar, base: int, size: int, at: float, tie: int, subject: int, version: int) -> None:
+    """Push an entry onto the 4-ary heap that begins at `base` and has `size` entries so far."""
     position = int(size)
     while position > 0:
         parent = (position - 1) >> 2
@@ -88,32 +87,32 @@ def _push(calendar: Calendar, base: int, size: int, at: float, tie: int, what: i
         row = calendar.heap[base + position]
         row.at = above.at
         row.tie = above.tie
-        row.what = above.what
+        row.subject = above.subject
         row.version = above.version
         position = parent
     row = calendar.heap[base + position]
     row.at = at
     row.tie = tie
-    row.what = what
+    row.subject = subject
     row.version = version
 
 
 @compiled
 def _pop(calendar: Calendar, base: int, size: int) -> None:
-    """Take the first entry out of a heap that has `size` entries afterwards."""
+    """Remove the first entry of a heap, which has `size` entries afterwards."""
     if size <= 0:
         return
     moved = calendar.heap[base + size]
     at = moved.at
     tie = moved.tie
-    what = moved.what
+    subject = moved.subject
     version = moved.version
     position = 0
     while True:
         child = 4 * position + 1
         if child >= size:
             break
-        least: Any = child
+        least = int(child)
         least_at = calendar.heap[base + child].at
         least_tie = calendar.heap[base + child].tie
         for other in range(child + 1, min(child + 4, size)):
@@ -129,25 +128,36 @@ def _pop(calendar: Calendar, base: int, size: int) -> None:
         row = calendar.heap[base + position]
         row.at = least_at
         row.tie = least_tie
-        row.what = below.what
+        row.subject = below.subject
         row.version = below.version
         position = least
     row = calendar.heap[base + position]
     row.at = at
     row.tie = tie
-    row.what = what
+    row.subject = subject
     row.version = version
 
 
 @compiled
-def enter(calendar: Calendar, at: float, tie: int, what: int, version: int) -> None:
-    """Enter something that happens at `at`, finite ms."""
+def _enter_far(calendar: Calendar, at: float, tie: int, subject: int, version: int) -> bool:
+    """Push an entry onto the far heap; return whether there was room."""
+    if calendar.in_far >= MAX_ENTRIES - 1:
+        calendar.overflow = 1
+        return False
+    _push(calendar, FAR, calendar.in_far, at, tie, subject, version)
+    calendar.in_far += 1
+    return True
+
+
+@compiled
+def enter(calendar: Calendar, at: float, tie: int, subject: int, version: int) -> None:
+    """Put an entry in the calendar; `at` is finite, ms."""
     number = int(at * calendar.rate)
     if number <= calendar.current:
         if calendar.in_front >= MAX_ENTRIES - 1:
             calendar.overflow = 1
             return
-        _push(calendar, FRONT, calendar.in_front, at, tie, what, version)
+        _push(calendar, FRONT, calendar.in_front, at, tie, subject, version)
         calendar.in_front += 1
     elif number < calendar.current + BUCKETS:
         position = calendar.free
@@ -162,46 +172,42 @@ def enter(calendar: Calendar, at: float, tie: int, what: int, version: int) -> N
         row = calendar.listed[position]
         row.at = at
         row.tie = tie
-        row.what = what
+        row.subject = subject
         row.version = version
         place = number & (BUCKETS - 1)
         row.next = calendar.bucket[place]
         calendar.bucket[place] = position
         calendar.in_ring += 1
     else:
-        if calendar.in_far >= MAX_ENTRIES - 1:
-            calendar.overflow = 1
-            return
-        _push(calendar, FAR, calendar.in_far, at, tie, what, version)
-        calendar.in_far += 1
+        _enter_far(calendar, at, tie, subject, version)
 
 
 @compiled
 def _move_far_to_ring(calendar: Calendar) -> None:
-    """What lay beyond the ring and no longer does comes into it."""
+    """Move the entries of the far heap that the ring now covers into the ring."""
     while calendar.in_far > 0:
         first = calendar.heap[FAR]
         if int(first.at * calendar.rate) >= calendar.current + BUCKETS:
             return
         at = first.at
         tie = first.tie
-        what = first.what
+        subject = first.subject
         version = first.version
         calendar.in_far -= 1
         _pop(calendar, FAR, calendar.in_far)
-        enter(calendar, at, tie, what, version)
+        enter(calendar, at, tie, subject, version)
 
 
 @compiled
 def _move_bucket_to_front(calendar: Calendar) -> None:
-    """The entries of the current bucket come to the front."""
+    """Move the entries of the current bucket to the front."""
     place = calendar.current & (BUCKETS - 1)
     position = int(calendar.bucket[place])
     calendar.bucket[place] = -1
     while position >= 0:
         row = calendar.listed[position]
         after = int(row.next)
-        _push(calendar, FRONT, calendar.in_front, row.at, row.tie, row.what, row.version)
+        _push(calendar, FRONT, calendar.in_front, row.at, row.tie, row.subject, row.version)
         calendar.in_front += 1
         calendar.in_ring -= 1
         row.next = calendar.free
@@ -211,7 +217,7 @@ def _move_bucket_to_front(calendar: Calendar) -> None:
 
 @compiled
 def next_time(calendar: Calendar) -> float:
-    """ms of the first entry, which is c.heap[FRONT] from now on; infinity: there is none."""
+    """Return ms of the first entry and bring it to `heap[FRONT]`; infinity: the calendar is empty."""
     while calendar.in_front == 0:
         if calendar.in_ring > 0:
             calendar.current += 1
@@ -227,14 +233,17 @@ def next_time(calendar: Calendar) -> float:
 
 @compiled
 def take_first(calendar: Calendar) -> None:
-    """Remove the first entry; `next_time` has been asked."""
+    """Remove the first entry, which `next_time` has brought to the front."""
     calendar.in_front -= 1
     _pop(calendar, FRONT, calendar.in_front)
 
 
 @compiled
 def adjust_bucket_width(calendar: Calendar, interval: float, now: float) -> None:
-    """At `now`, ms: choose the width of the buckets for a casualty every `interval` ms, if it is far from suiting."""
+    """Choose the width of the buckets for a casualty every `interval` ms, unless the present width is about right.
+
+    `now` is in ms. All entries are moved.
+    """
     width = min(WIDEST, max(NARROWEST, interval / ENTRIES_PER_CASUALTY))
     if 0.25 < width / calendar.width < 4.0:
         return
@@ -244,22 +253,16 @@ def adjust_bucket_width(calendar: Calendar, interval: float, now: float) -> None
         while position >= 0:
             row = calendar.listed[position]
             after = int(row.next)
-            if calendar.in_far >= MAX_ENTRIES - 1:
-                calendar.overflow = 1
+            if not _enter_far(calendar, row.at, row.tie, row.subject, row.version):
                 return
-            _push(calendar, FAR, calendar.in_far, row.at, row.tie, row.what, row.version)
-            calendar.in_far += 1
             row.next = calendar.free
             calendar.free = position
             position = after
     calendar.in_ring = 0
     for j in range(calendar.in_front):
         entry = calendar.heap[FRONT + j]
-        if calendar.in_far >= MAX_ENTRIES - 1:
-            calendar.overflow = 1
+        if not _enter_far(calendar, entry.at, entry.tie, entry.subject, entry.version):
             return
-        _push(calendar, FAR, calendar.in_far, entry.at, entry.tie, entry.what, entry.version)
-        calendar.in_far += 1
     calendar.in_front = 0
     calendar.width = width
     calendar.rate = 1.0 / width

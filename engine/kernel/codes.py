@@ -1,13 +1,17 @@
 """The codes of the event kernel: stages, entries of the calendar, decisions, and why the kernel returns."""
 
-from engine.codes import Code
+from collections.abc import Mapping
+
+from engine.codes import NONE, Code
+
+
+def by_code(values: Mapping[Code, int], codes: type[Code]) -> tuple[int, ...]:
+    """Return `values` as a tuple that compiled functions can index by code; NONE where there is no value."""
+    return tuple(int(values.get(code, NONE)) for code in codes)
 
 
 class Stage(Code):
-    """What is due next for a casualty (docs/model.md section 2.7).
-
-    Up to DEPART the casualty has not left the point of injury.
-    """
+    """What is due next for a casualty (docs/model.md section 2.7)."""
 
     FIRST_AID = 0
     """First aid, at the point of injury or on the way."""
@@ -46,11 +50,18 @@ class Stage(Code):
     START_TRIAGE = 17
     """Triage begins; takes a triage team."""
     RESUME = 18
-    """Care that was bumped resumes; takes a treatment bay."""
+    """Care resumes after a bump; takes a treatment bay."""
     AWAIT_TRANSPORT = 19
     """Waits for a vehicle."""
     LEAVE = 20
     """Leaves a facility with a vehicle."""
+
+
+LAST_POI_STAGE = Stage.DEPART
+"""Up to this stage the casualty has not left the point of injury."""
+
+REQUEST_SHARE, DEPARTURE_SHARE = 0, 1
+"""Indices of `request_shares`: the shares of the first leg at which evacuation is requested and begins."""
 
 
 class EntryKind(Code):
@@ -60,7 +71,7 @@ class EntryKind(Code):
     """
 
     WORLD = 0
-    """Something happens in the scenario's world."""
+    """A world event of the scenario."""
     ROSTER = 1
     """A shift begins."""
     VEHICLE_RETURN = 2
@@ -78,32 +89,37 @@ class EntryKind(Code):
     SURGE = 8
     """Surge beds open."""
     WAKE = 9
-    """Vehicles that could not move, or a batch that was too small, are looked at again."""
+    """Another look at vehicles that could not move, or at a batch that was too small."""
     SAMPLE = 10
     """The time series takes a sample."""
 
 
 ENTRY_KIND_SHIFT = 48
-"""The tie of an entry is its kind, shifted by so many bits, plus an order among entries of the kind."""
+"""The tie of an entry is its kind, shifted left by so many bits, plus an order among entries of the same kind."""
 
 WAY_WAKE_ORDER = 1 << 16
-"""Order of a WAKE entry for a way, after those for pools: plus the number of the way."""
+"""Order of the WAKE entry of way 0; the entries of ways come after those of pools."""
 
 
 class Decision(Code):
-    """What the decision pass notes of a casualty for the replay pass, in the order of time."""
+    """What the decision pass logs of a casualty for the replay pass, in the order of time."""
 
     GRANT = 0
     """Gets the resource it asked for; the value holds bits of `GrantFlag`."""
     RIDE = 1
     """Gets a ride; the value is the candidate. Two TIME entries follow: departure and arrival."""
     TIME = 2
+    """A time of the ride before it."""
     BUMPED = 3
-    """Gives up its treatment bay. From here on: what interrupts a casualty."""
+    """Is bumped from a treatment bay. This and the codes below interrupt a casualty."""
     KILLED = 4
     """Killed in a facility that is hit."""
     REQUEUED = 5
     """The facility is hit: begins again with triage."""
+
+
+FIRST_INTERRUPTION = Decision.BUMPED
+"""From this code on, a decision interrupts a casualty."""
 
 
 class GrantFlag(Code):
@@ -119,10 +135,12 @@ class KernelExit(Code):
     """Why the kernel returned."""
 
     RUNNING = 0
-    """It has worked long enough: Ctrl-C gets a chance."""
+    """Enough steps: returns so that Ctrl-C works."""
     CHUNK_FULL = 1
+    """The output holds as many patients as were asked for."""
     NEEDS_ARRIVALS = 2
     FINISHED = 3
+    """All patients are closed."""
     HORIZON = 4
     """Reached the horizon; patients may still be open."""
     DEADLOCK = 5
@@ -130,7 +148,7 @@ class KernelExit(Code):
     TABLES_FULL = 6
     """Too many patients are open."""
     CONTRADICTION = 7
-    """The replay pass came to another end than the decision pass: an error of the program."""
+    """The two passes came to different outcomes: an error in the program."""
 
 
 class ServiceTime(Code):
@@ -153,22 +171,22 @@ class DestinationPolicy(Code):
 
 
 class WorldEventKind(Code):
-    """What happens in the scenario's world."""
+    """Kinds of world event in a scenario."""
 
     OPEN = 0
     """A facility opens."""
     CLOSE = 1
     HIT = 2
-    """A facility is hit: its value is the share of capacity lost."""
+    """A facility is hit; the value is the share of capacity lost."""
     HIT_END = 3
-    """What the hit has cost is available again."""
+    """The capacity lost in a hit is available again."""
     VEHICLES_OUT = 4
-    """Vehicles go out of use: its value is their number."""
+    """Vehicles go out of use; the value is their number."""
     VEHICLES_BACK = 5
 
 
 class MatrixOutcome(Code):
-    """Outcomes of a place under transition-matrix routing; 1 to 4 are the roles to go to."""
+    """Outcomes of a place under transition-matrix routing. Smaller ones, 1 to 4, are the role to go to."""
 
     DEAD = 5
     RETURNED = 6

@@ -1,31 +1,33 @@
-"""Finite resources: who waits for what, who gets it, who gives way (MODEL section 5).
+"""Finite resources: who waits for one, who gets it, who is bumped (docs/model.md section 2.8).
 
-Queues are by assigned triage category, first come first served within; a more urgent patient may take a treatment bay
-where the scenario allows bumping, and the bumped one resumes before the others of the same category.
+Queues are ordered by assigned triage category, first come first served within a category. Where the scenario allows
+bumping, a more urgent patient may take a treatment bay; the bumped one resumes before the others of the same category.
 """
 
 import math
 
 from engine.clinical import set_factor
-from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, CasualtyKind, Resource
+from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, CasualtyKind, LethalMechanism, Resource
 from engine.kernel.codes import Decision, EntryKind, GrantFlag, Stage
-from engine.kernel.stages import bump_from_bay, start_wait
+from engine.kernel.interruptions import bump_from_bay
 from engine.kernel.state import (
     ALL_RESOURCES,
     KernelState,
     add_pending_release,
+    kind_of,
     log_decision,
     next_pending_release,
     pop_pending_release,
     schedule,
 )
+from engine.kernel.waiting import start_wait
 from engine.numeric import compiled
 from engine.tables import CasualtyState, Model, Output, PatientRow
 
 
 @compiled
 def update_integrals(state: KernelState, resource: int, now: float) -> None:
-    """Bring the time integrals of resource r up to `now`, releases that were promised until then included."""
+    """Bring the time integrals of a resource up to `now`, releases scheduled until then included."""
     while next_pending_release(state, resource) <= now:
         at = pop_pending_release(state, resource)
         _integrate(state, resource, at)
@@ -36,9 +38,12 @@ def update_integrals(state: KernelState, resource: int, now: float) -> None:
 
 @compiled
 def release_later(state: KernelState, resource: int, at: float) -> None:
-    """A unit of resource r is free again at `at`: seen to when somebody looks, or in the calendar if somebody waits."""
-    if state.waiting[resource] > 0:
-        state.releases += 1
+    """Release a unit of a resource at `at`.
+
+    It goes into the calendar if a patient waits; otherwise it is a pending release, applied lazily on the next access.
+    """
+    if state.queue_length[resource] > 0:
+        state.scheduled_releases += 1
         schedule(state, at, EntryKind.RELEASE, resource, resource, 0)
     else:
         add_pending_release(state, resource, at)
@@ -46,90 +51,91 @@ def release_later(state: KernelState, resource: int, at: float) -> None:
 
 @compiled
 def _schedule_pending_releases(state: KernelState, resource: int) -> None:
-    """Somebody waits for resource r from now on: what is promised goes into the calendar."""
-    while state.promised_first[resource] >= 0:
-        state.releases += 1
+    """Put the pending releases of a resource in the calendar, because a patient waits for it from now on."""
+    while state.pending_first[resource] >= 0:
+        state.scheduled_releases += 1
         schedule(state, pop_pending_release(state, resource), EntryKind.RELEASE, resource, resource, 0)
 
 
 @compiled
 def _integrate(state: KernelState, resource: int, now: float) -> None:
-    elapsed = now - state.touched[resource]
+    """Add the time since the last update to the integrals of a resource."""
+    elapsed = now - state.integrated_until[resource]
     if elapsed > 0.0:
         state.used_area[resource] += state.in_use[resource] * elapsed
         state.capacity_area[resource] += max(state.capacity[resource], state.in_use[resource]) * elapsed
-        state.queue_area[resource] += state.waiting[resource] * elapsed
-        state.touched[resource] = now
+        state.queue_area[resource] += state.queue_length[resource] * elapsed
+        state.integrated_until[resource] = now
 
 
 @compiled
 def update_queue_integral(state: KernelState, queue: int, now: float) -> None:
-    """Bring the time integral of a waiting line up to `now`."""
+    """Bring the time integral of a queue up to `now`."""
     if queue < ALL_RESOURCES:
         update_integrals(state, queue, now)
     else:
-        elapsed = now - state.touched[queue]
+        elapsed = now - state.integrated_until[queue]
         if elapsed > 0.0:
-            state.queue_area[queue] += state.waiting[queue] * elapsed
-            state.touched[queue] = now
+            state.queue_area[queue] += state.queue_length[queue] * elapsed
+            state.integrated_until[queue] = now
 
 
 @compiled
-def join_queue(state: KernelState, slot: int, queue: int, now: float, in_front: bool) -> None:
-    """Enter a waiting line at the end of the category, or in front of it; `wait_since` is the caller's."""
-    casualty = state.states[slot]
+def join_queue(state: KernelState, slot: int, queue: int, now: float, at_front: bool) -> None:
+    """Join a queue at the end of the category, or at its front; the caller has set `wait_since`."""
+    casualty = state.casualties[slot]
     update_queue_integral(state, queue, now)
     category = casualty.category
-    casualty.line = queue
-    if in_front:
+    casualty.queue = queue
+    if at_front:
         casualty.previous = -1
-        casualty.next = state.first[queue, category]
+        casualty.next = state.queue_first[queue, category]
         if casualty.next >= 0:
-            state.states[casualty.next].previous = slot
+            state.casualties[casualty.next].previous = slot
         else:
-            state.last[queue, category] = slot
-        state.first[queue, category] = slot
+            state.queue_last[queue, category] = slot
+        state.queue_first[queue, category] = slot
     else:
         casualty.next = -1
-        casualty.previous = state.last[queue, category]
+        casualty.previous = state.queue_last[queue, category]
         if casualty.previous >= 0:
-            state.states[casualty.previous].next = slot
+            state.casualties[casualty.previous].next = slot
         else:
-            state.first[queue, category] = slot
-        state.last[queue, category] = slot
-    if queue < ALL_RESOURCES and state.promised_first[queue] >= 0:
+            state.queue_first[queue, category] = slot
+        state.queue_last[queue, category] = slot
+    if queue < ALL_RESOURCES and state.pending_first[queue] >= 0:
         _schedule_pending_releases(state, queue)
-    state.waiting[queue] += 1
-    state.waiting_as[queue, category] += 1
-    state.max_queue[queue] = max(state.max_queue[queue], state.waiting[queue])
+    state.queue_length[queue] += 1
+    state.queue_length_by_category[queue, category] += 1
+    state.max_queue[queue] = max(state.max_queue[queue], state.queue_length[queue])
 
 
 @compiled
 def leave_queue(state: KernelState, slot: int, category: int, now: float) -> None:
-    """Leave the waiting line in which one stood under `category`."""
-    casualty = state.states[slot]
-    queue = casualty.line
+    """Leave the queue that was joined under `category`."""
+    casualty = state.casualties[slot]
+    queue = casualty.queue
     update_queue_integral(state, queue, now)
     if casualty.previous >= 0:
-        state.states[casualty.previous].next = casualty.next
+        state.casualties[casualty.previous].next = casualty.next
     else:
-        state.first[queue, category] = casualty.next
+        state.queue_first[queue, category] = casualty.next
     if casualty.next >= 0:
-        state.states[casualty.next].previous = casualty.previous
+        state.casualties[casualty.next].previous = casualty.previous
     else:
-        state.last[queue, category] = casualty.previous
-    casualty.line = -1
+        state.queue_last[queue, category] = casualty.previous
+    casualty.queue = -1
     casualty.next = -1
     casualty.previous = -1
-    state.waiting[queue] -= 1
-    state.waiting_as[queue, category] -= 1
+    state.queue_length[queue] -= 1
+    state.queue_length_by_category[queue, category] -= 1
 
 
 @compiled
 def end_wait(state: KernelState, slot: int, now: float) -> None:
-    """Leave the line for good, and count the wait."""
-    casualty = state.states[slot]
-    queue = casualty.line
+    """Leave the queue for good and count the wait."""
+    casualty = state.casualties[slot]
+    queue = casualty.queue
     leave_queue(state, slot, casualty.category, now)
     state.wait_sum[queue, casualty.category] += now - casualty.wait_since
     state.wait_count[queue, casualty.category] += 1
@@ -137,30 +143,30 @@ def end_wait(state: KernelState, slot: int, now: float) -> None:
 
 @compiled
 def _add_to_bay_list(state: KernelState, slot: int, resource: int) -> None:
-    """Bumping: enter the list of those in a treatment bay."""
-    casualty = state.states[slot]
+    """Add the patient to those in a treatment bay, who may be bumped."""
+    casualty = state.casualties[slot]
     category = casualty.category
     casualty.previous = -1
-    casualty.next = state.serving[resource, category]
+    casualty.next = state.bay_patients[resource, category]
     if casualty.next >= 0:
-        state.states[casualty.next].previous = slot
-    state.serving[resource, category] = slot
+        state.casualties[casualty.next].previous = slot
+    state.bay_patients[resource, category] = slot
     casualty.in_bay = 1 + category
 
 
 @compiled
 def remove_from_bay_list(state: KernelState, slot: int, resource: int) -> None:
-    """Bumping: leave the list of those in a treatment bay."""
-    casualty = state.states[slot]
+    """Remove the patient from those in a treatment bay, who may be bumped."""
+    casualty = state.casualties[slot]
     if casualty.in_bay == 0:
         return
     category = casualty.in_bay - 1
     if casualty.previous >= 0:
-        state.states[casualty.previous].next = casualty.next
+        state.casualties[casualty.previous].next = casualty.next
     else:
-        state.serving[resource, category] = casualty.next
+        state.bay_patients[resource, category] = casualty.next
     if casualty.next >= 0:
-        state.states[casualty.next].previous = casualty.previous
+        state.casualties[casualty.next].previous = casualty.previous
     casualty.next = -1
     casualty.previous = -1
     casualty.in_bay = 0
@@ -168,18 +174,18 @@ def remove_from_bay_list(state: KernelState, slot: int, resource: int) -> None:
 
 @compiled
 def _start_surge(state: KernelState, facility: int, now: float, model: Model) -> None:
-    """Open the surge places of a facility when its ward has filled to the trigger, after their delay."""
-    if state.surge_open[facility] or state.surge_coming[facility]:
+    """Schedule the opening of a facility's surge places if its ward has filled to the trigger."""
+    if state.surge_open[facility] or state.surge_scheduled[facility]:
         return
     ward = facility * RESOURCE_COUNT + Resource.WARD_BED
     if state.in_use[ward] >= model.network.surge_trigger[facility]:
-        state.surge_coming[facility] = 1
+        state.surge_scheduled[facility] = 1
         schedule(state, now + model.network.surge_delay[facility], EntryKind.SURGE, facility, facility, 0)
 
 
 @compiled
 def set_surge(state: KernelState, facility: int, is_open: int, now: float, model: Model) -> None:
-    """Add or take away the surge places of a facility."""
+    """Add or remove the surge places of a facility."""
     state.surge_open[facility] = is_open
     for k in range(RESOURCE_COUNT):
         if model.network.surge[facility, k] > 0:
@@ -192,7 +198,7 @@ def set_surge(state: KernelState, facility: int, is_open: int, now: float, model
 
 @compiled
 def _end_surge(state: KernelState, facility: int, now: float, model: Model) -> None:
-    """Close the surge places when all their patients have gone and the ward is below the trigger."""
+    """Close the surge places once all their patients have left and the ward is below the trigger."""
     if (
         not state.surge_open[facility]
         or state.in_use[facility * RESOURCE_COUNT + Resource.WARD_BED]
@@ -211,19 +217,45 @@ def _end_surge(state: KernelState, facility: int, now: float, model: Model) -> N
 
 @compiled
 def update_operating_tables(state: KernelState, facility: int, now: float, model: Model) -> None:
-    """Operating tables in use are limited by the surgical teams on shift."""
+    """Set the operating tables of a facility, limited by the surgical teams on shift."""
     resource = facility * RESOURCE_COUNT + Resource.OPERATING_TABLE
     if model.network.finite[resource]:
         update_integrals(state, resource, now)
         state.capacity[resource] = max(
-            0, min(model.network.tables[facility], state.teams[facility]) - state.lost[resource]
+            0,
+            min(model.network.operating_tables[facility], state.surgical_teams[facility])
+            - state.capacity_lost[resource],
         )
 
 
 @compiled
+def _is_surge_place(state: KernelState, resource: int, model: Model) -> bool:
+    """Return whether the unit granted last is a surge place."""
+    facility = resource // RESOURCE_COUNT
+    surge = model.network.surge[facility, resource - facility * RESOURCE_COUNT]
+    return bool(
+        state.surge_open[facility] and surge > 0 and state.in_use[resource] > state.capacity[resource] - surge
+    )
+
+
+@compiled
+def _take_blood(state: KernelState, facility: int, model: Model) -> bool:
+    """Take the blood for one resuscitation from the stock; return whether there was enough."""
+    if state.blood[facility] >= model.network.blood_units:
+        state.blood[facility] -= model.network.blood_units
+        state.blood_used[facility] += model.network.blood_units
+        return True
+    state.blood_short[facility] += model.network.blood_units
+    return False
+
+
+@compiled
 def _grant(state: KernelState, scratch: Output, slot: int, resource: int, now: float, model: Model) -> None:
-    """Resource r is the patient's from now on; what was held before is given back by the caller of the stage."""
-    casualty = state.states[slot]
+    """Grant a resource to the patient and log the decision.
+
+    What the patient held before is released when the stage is performed (`start_holding`).
+    """
+    casualty = state.casualties[slot]
     record = scratch.patients[slot]
     facility = resource // RESOURCE_COUNT
     kind = resource - facility * RESOURCE_COUNT
@@ -232,30 +264,19 @@ def _grant(state: KernelState, scratch: Output, slot: int, resource: int, now: f
     state.stay_sum[resource] -= now
     state.max_used[resource] = max(state.max_used[resource], state.in_use[resource])
     state.served[resource] += 1
-    value = 0
-    base = state.capacity[resource]
-    if state.surge_open[facility]:
-        base -= model.network.surge[facility, kind]
-    if (
-        state.in_use[resource] > base
-        and state.surge_open[facility]
-        and model.network.surge[facility, kind] > 0
-    ):
-        value = GrantFlag.SURGE_PLACE
+    flags = 0
+    if _is_surge_place(state, resource, model):
+        flags = GrantFlag.SURGE_PLACE
     if (
         kind == Resource.TREATMENT_BAY
         and casualty.stage == Stage.TREAT
         and state.blood[facility] >= 0
         and needs_blood(record, casualty, facility, model)
+        and not _take_blood(state, facility, model)
     ):
-        if state.blood[facility] >= model.network.blood_units:
-            state.blood[facility] -= model.network.blood_units
-            state.blood_used[facility] += model.network.blood_units
-        else:
-            state.blood_short[facility] += model.network.blood_units
-            value += GrantFlag.NO_BLOOD
-    log_decision(state, casualty, now, Decision.GRANT, value)
-    apply_grant(casualty, now, value, model)
+        flags += GrantFlag.NO_BLOOD
+    log_decision(state, casualty, now, Decision.GRANT, flags)
+    apply_grant(casualty, now, flags, model)
     casualty.at = now
     casualty.granted = 1
     casualty.wait_until = now
@@ -266,57 +287,67 @@ def _grant(state: KernelState, scratch: Output, slot: int, resource: int, now: f
 
 
 @compiled
-def apply_grant(casualty: CasualtyState, now: float, value: int, model: Model) -> None:
-    """What the grant of a journal does to the clock: a surge place is an overflow area; without blood DCR does less."""
-    surged = 1 if value & GrantFlag.SURGE_PLACE else 0
-    if surged != casualty.surged:
-        casualty.surged = surged
-        set_factor(casualty, now, model.survival.factor[0] * (model.network.overflow if surged else 1.0))
-    if value & GrantFlag.NO_BLOOD:
+def apply_grant(casualty: CasualtyState, now: float, flags: int, model: Model) -> None:
+    """Apply the `GrantFlag` bits of a grant: the clock runs faster in a surge place; DCR does less without blood."""
+    in_surge_place = 1 if flags & GrantFlag.SURGE_PLACE else 0
+    if in_surge_place != casualty.in_surge_place:
+        casualty.in_surge_place = in_surge_place
+        factor = model.network.overflow_factor if in_surge_place else 1.0
+        set_factor(casualty, now, model.survival.factor[0] * factor)
+    if flags & GrantFlag.NO_BLOOD:
         casualty.no_blood = 1
 
 
 @compiled
 def needs_blood(record: PatientRow, casualty: CasualtyState, facility: int, model: Model) -> bool:
-    """Whether resuscitation here would need blood: a haemorrhage (MODEL section 4's torso, junctional, extremity)."""
+    """Return whether resuscitation here would need blood: for a haemorrhage (docs/model.md section 2.5)."""
     return bool(
         record.kind == CasualtyKind.WOUNDED
         and casualty.needs_surgery
         and model.network.resuscitates[facility]
         and not casualty.resuscitated
-        and 3 <= record.lethal <= 5
+        and LethalMechanism.TORSO_HAEMORRHAGE <= record.lethal <= LethalMechanism.EXTREMITY_HAEMORRHAGE
     )
 
 
 @compiled
+def _take_by_bumping(
+    state: KernelState, scratch: Output, slot: int, resource: int, now: float, model: Model
+) -> bool:
+    """Bump a less urgent patient from a treatment bay, if the scenario allows it; return whether one was bumped."""
+    casualty = state.casualties[slot]
+    if (
+        not model.network.bumping
+        or kind_of(resource) != Resource.TREATMENT_BAY
+        or casualty.stage != Stage.TREAT
+    ):
+        return False
+    victim = _find_patient_to_bump(state, resource, casualty.category)
+    if victim < 0:
+        return False
+    _bump(state, scratch, victim, resource, now, model)
+    return True
+
+
+@compiled
 def acquire(state: KernelState, scratch: Output, slot: int, resource: int, now: float, model: Model) -> bool:
-    """Take resource r now, or stand in its line; whether it was taken."""
-    casualty = state.states[slot]
+    """Grant a resource to the patient now, or let the patient join its queue; return whether it was granted."""
+    casualty = state.casualties[slot]
     facility = resource // RESOURCE_COUNT
     update_integrals(state, resource, now)
     if state.in_use[resource] >= state.capacity[resource] and not (
-        state.surge_open[facility] or state.surge_coming[facility]
+        state.surge_open[facility] or state.surge_scheduled[facility]
     ):
         _start_surge(state, facility, now, model)
-    if state.in_use[resource] < state.capacity[resource] and state.waiting[resource] == 0:
+    is_free = state.in_use[resource] < state.capacity[resource] and state.queue_length[resource] == 0
+    if is_free or _take_by_bumping(state, scratch, slot, resource, now, model):
         state.wait_count[resource, casualty.category] += 1
         _grant(state, scratch, slot, resource, now, model)
         return True
-    if (
-        model.network.bumping
-        and resource - facility * RESOURCE_COUNT == Resource.TREATMENT_BAY
-        and casualty.stage == Stage.TREAT
-    ):
-        victim = _find_patient_to_bump(state, resource, casualty.category)
-        if victim >= 0:
-            _bump(state, scratch, victim, resource, now, model)
-            state.wait_count[resource, casualty.category] += 1
-            _grant(state, scratch, slot, resource, now, model)
-            return True
     casualty.wait_until = math.inf
-    if resource - facility * RESOURCE_COUNT == Resource.PLACE:
+    if kind_of(resource) == Resource.PLACE:
         state.refused[facility] += 1
-    start_wait(scratch, slot, casualty, now, resource - facility * RESOURCE_COUNT, model)
+    start_wait(scratch, slot, casualty, now, kind_of(resource), model)
     casualty.at = math.inf
     if casualty.in_bay:
         remove_from_bay_list(state, slot, casualty.held)
@@ -328,19 +359,20 @@ def acquire(state: KernelState, scratch: Output, slot: int, resource: int, now: 
 
 @compiled
 def _find_patient_to_bump(state: KernelState, resource: int, category: int) -> int:
-    """Who gives way in treatment bays r for a patient of `category`: the least urgent, of those the latest."""
+    """Return the slot to bump for a patient of `category`: the least urgent, then the latest; -1: none."""
     for c in range(CATEGORY_COUNT - 1, category, -1):
-        slot = state.serving[resource, c]
+        slot = state.bay_patients[resource, c]
         while slot >= 0:
-            if state.states[slot].stage == Stage.TREATED:
+            if state.casualties[slot].stage == Stage.TREATED:
                 return slot
-            slot = state.states[slot].next
+            slot = state.casualties[slot].next
     return -1
 
 
 @compiled
 def _bump(state: KernelState, scratch: Output, slot: int, resource: int, now: float, model: Model) -> None:
-    casualty = state.states[slot]
+    """Bump a patient from a treatment bay to the front of its queue."""
+    casualty = state.casualties[slot]
     remove_from_bay_list(state, slot, resource)
     update_integrals(state, resource, now)
     state.in_use[resource] -= 1
@@ -357,44 +389,44 @@ def _bump(state: KernelState, scratch: Output, slot: int, resource: int, now: fl
 
 @compiled
 def schedule_next_event(state: KernelState, slot: int) -> None:
-    """Enter the patient's next own event in the calendar; earlier entries no longer count (`version`).
+    """Put the patient's next own event in the calendar; earlier entries no longer count (`version`).
 
-    First aid of one who waits for transport is no event: it is made up for before the next (`board` and own events).
-    Until then the clock runs faster, so that no death is missed.
+    The first aid of a patient who waits for transport gets no entry: it is applied before the patient's next event
+    (`assign_ride`, `advance_casualty`). The clock runs faster until then, so no death is missed.
     """
-    casualty = state.states[slot]
+    casualty = state.casualties[slot]
     at = casualty.retriage_at
-    if casualty.stage != Stage.FIRST_AID or casualty.line < 0:
+    if casualty.stage != Stage.FIRST_AID or casualty.queue < 0:
         at = min(at, casualty.at)
-    death = casualty.late
+    death = casualty.late_death_at
     if casualty.life < math.inf and casualty.rate > 0.0:
         death = min(death, casualty.since + (casualty.life - casualty.used) / casualty.rate)
     at = min(at, death)
     casualty.version += 1
     if at < math.inf:
-        schedule(state, at, EntryKind.PATIENT, casualty.order, slot, casualty.version)
+        schedule(state, at, EntryKind.PATIENT, casualty.arrival_number, slot, casualty.version)
 
 
 @compiled
 def serve_queue(state: KernelState, scratch: Output, resource: int, now: float, model: Model) -> None:
-    """What is free of resource r goes to those who wait for it; they go on at `now`, in the order of the calendar."""
-    while state.waiting[resource] > 0 and state.in_use[resource] < state.capacity[resource]:
+    """Grant the free units of a resource to those who wait; they continue at `now`, in calendar order."""
+    while state.queue_length[resource] > 0 and state.in_use[resource] < state.capacity[resource]:
         for category in range(CATEGORY_COUNT):
-            slot = state.first[resource, category]
+            slot = state.queue_first[resource, category]
             if slot >= 0:
-                casualty = state.states[slot]
+                casualty = state.casualties[slot]
                 end_wait(state, slot, now)
                 if casualty.held >= 0:
-                    state.blocked[casualty.held] += now - casualty.blocked_since
+                    state.blocked_time[casualty.held] += now - casualty.blocked_since
                 _grant(state, scratch, slot, resource, now, model)
                 casualty.version += 1
-                schedule(state, now, EntryKind.PATIENT, casualty.order, slot, casualty.version)
+                schedule(state, now, EntryKind.PATIENT, casualty.arrival_number, slot, casualty.version)
                 break
 
 
 @compiled
 def release(state: KernelState, scratch: Output, resource: int, now: float, model: Model) -> None:
-    """One unit of resource r is free again."""
+    """Release a unit of a resource and serve its queue."""
     update_integrals(state, resource, now)
     state.in_use[resource] -= 1
     state.stay_sum[resource] += now
@@ -405,8 +437,8 @@ def release(state: KernelState, scratch: Output, resource: int, now: float, mode
 
 @compiled
 def release_held(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
-    """Give back the resource that the patient holds, if any."""
-    casualty = state.states[slot]
+    """Release the resource that the patient holds, if any."""
+    casualty = state.casualties[slot]
     resource = casualty.held
     if resource >= 0:
         casualty.held = -1
@@ -416,13 +448,10 @@ def release_held(state: KernelState, scratch: Output, slot: int, now: float, mod
 
 @compiled
 def start_holding(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
-    """The stage that took a resource is performed: it is held, what was held before is free."""
-    casualty = state.states[slot]
+    """Hold the granted resource from now on, and release what was held before."""
+    casualty = state.casualties[slot]
     release_held(state, scratch, slot, now, model)
     casualty.held = casualty.granted_resource
     casualty.granted_resource = -1
-    if (
-        model.network.bumping
-        and casualty.held - (casualty.held // RESOURCE_COUNT) * RESOURCE_COUNT == Resource.TREATMENT_BAY
-    ):
+    if model.network.bumping and kind_of(casualty.held) == Resource.TREATMENT_BAY:
         _add_to_bay_list(state, slot, casualty.held)

@@ -1,11 +1,11 @@
-"""The state of a run with finite care: calendar, waiting lines, what is in use, vehicles, journals (MODEL section 5).
+"""The state of a run: calendar, queues, resources in use, vehicles, decision logs (docs/model.md section 2.8).
 
-One row of WORLD, passed by reference. The tables are made for the most that a run may need; memory that is never
-touched is never taken, so a run takes what its open patients take.
+One row of KERNEL_STATE, passed by reference. The tables have room for the most that a run may need. The operating
+system allocates memory only for pages that are used, so a run takes what its open patients take.
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -29,26 +29,29 @@ from engine.tables import (
     Ints,
     Row,
     Rows,
+    Table,
     UInt8,
     dtype_of,
 )
 
 MAX_DECISIONS = 1 << 23
+"""Rows of all decision logs and pending releases together."""
 SAMPLE_ROWS = 50_000
 """Rows of the time series; the interval is chosen so that they suffice."""
 
 ALL_RESOURCES = FACILITIES * RESOURCE_COUNT
+"""Number of resources. The queue of way w is number ALL_RESOURCES + w; returns of pool p are likewise."""
 QUEUES = ALL_RESOURCES + WAYS
-"""Waiting lines: one for each resource, then one for each way of transport."""
+"""Number of queues: one for each resource, then one for each way of transport."""
 
 
 class DecisionRow(Row):
-    """One entry of a casualty's decision log."""
+    """An entry of a casualty's decision log, or a pending release."""
 
-    at: Float64
-    value: Int32
-    code: Int32
-    next: Int32
+    at: Float64  # ms
+    value: Int32  # see `Decision`
+    code: Int32  # `Decision`
+    next: Int32  # row of the next entry; -1 none
 
 
 DECISION = dtype_of(DecisionRow)
@@ -60,8 +63,8 @@ class ResourceSample(Row):
     at: Int64  # ms: end of the interval
     facility: Int16
     resource: UInt8
-    in_use: Float64  # means over the interval, weighted by time
-    queue: Float64
+    in_use: Float64  # mean over the interval
+    queue: Float64  # mean over the interval
     in_use_now: Int32
     queue_now: Int32
     capacity: Int32
@@ -71,239 +74,248 @@ SAMPLE = dtype_of(ResourceSample)
 
 
 class KernelState(Row):
-    """The state of a run: one row, passed by reference."""
+    """The state of a run. Queues are numbered as QUEUES says; -1 in a column of rows or slots means none."""
 
-    now: Float64
-    turn_at: Float64  # ms, and turn, of what happens: see columns.LEFT
-    turn: Int64
-    until: Float64  # ms, and turn, until which clocks go on when all patients are closed
-    until_turn: Int64
-    foreign: Annotated[
+    now: Float64  # ms
+    sequence_at: Float64  # ms; with `sequence` the place in the write order, see WriteOrderRow
+    sequence: Int64
+    end_at: Float64  # ms; with `end_sequence` where the clock stops once all patients are closed
+    end_sequence: Int64
+    excluded_front: Annotated[
         Ints, "u1", FRONTS
-    ]  # 1: the front's casualties are counted only: they are another simulation's
-    status: Int64
-    cursor: Int64  # next arrival
-    arrived: Int64  # arrivals taken in
-    exhausted: Int64  # 1: no arrivals will come
-    open: Int64
-    most_open: Int64
+    ]  # 1: another simulation's casualties, which are only counted
+    status: Int64  # `KernelExit`
+    next_arrival: Int64  # row of the arrivals
+    arrival_count: Int64  # arrivals taken in
+    arrivals_exhausted: Int64  # 1: no more arrivals will come
+    open_count: Int64  # casualties in slots
+    max_open_count: Int64
     steps: Int64
-    progress_at: Float64  # ms of the last thing that happened to a patient
-    sample_every: Float64
-    told: Int64  # 1: records are written; 0: only the flow
-    closed_patients: Int64
-    releases: Int64  # entries K_RELEASE in the calendar
-    ends: Annotated[Floats, "f8", 2]  # of the vehicle being loaded: last unloading, travel
-    # slots
-    states: Annotated[Rows[CasualtyState], SLOTS + 1]
-    free_slot: Int32
+    progress_at: Float64  # ms of the last event of a patient
+    sample_interval: Float64  # ms; 0: no time series
+    writes_records: Int64  # 1: records are written; 0: only the flow is simulated
+    closed_count: Int64
+    scheduled_releases: Int64  # RELEASE entries in the calendar
+    vehicle_times: Annotated[Floats, "f8", 2]  # of the vehicle being loaded: end of unloading, ms of travel
+    # slots: the last is used to replay a casualty
+    casualties: Annotated[Rows[CasualtyState], SLOTS + 1]
+    free_slot: Int32  # first of the list of free slots
     used_slots: Int32
     calendar: Calendar
-    # journal
-    free_note: Int32
-    used_notes: Int32
-    notes: Annotated[Rows[DecisionRow], MAX_DECISIONS]
-    # waiting lines
-    first: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
-    last: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
-    waiting: Annotated[Ints, "i4", QUEUES]
-    waiting_as: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]  # of them, by category
+    # decision logs
+    free_decision: Int32  # first of the list of free rows
+    used_decisions: Int32
+    decisions: Annotated[Rows[DecisionRow], MAX_DECISIONS]
+    # queues, by triage category: slots of the first and the last
+    queue_first: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
+    queue_last: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
+    queue_length: Annotated[Ints, "i4", QUEUES]
+    queue_length_by_category: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
     # resources
-    capacity: Annotated[Ints, "i4", ALL_RESOURCES]  # now
+    capacity: Annotated[Ints, "i4", ALL_RESOURCES]  # at present
     in_use: Annotated[Ints, "i4", ALL_RESOURCES]
-    lost: Annotated[Ints, "i4", ALL_RESOURCES]  # by hits
-    teams: Annotated[Ints, "i4", FACILITIES]
+    capacity_lost: Annotated[Ints, "i4", ALL_RESOURCES]  # by hits
+    surgical_teams: Annotated[Ints, "i4", FACILITIES]  # on shift
     surge_open: Annotated[Ints, "u1", FACILITIES]
-    surge_coming: Annotated[Ints, "u1", FACILITIES]
-    closed: Annotated[Ints, "i4", FACILITIES]  # reasons to be closed
-    inside: Annotated[Ints, "i4", FACILITIES]  # and on the way
-    blood: Annotated[Ints, "i8", FACILITIES]
-    serving: Annotated[
-        Ints, "i4", (ALL_RESOURCES, CATEGORY_COUNT)
-    ]  # bumping: those in treatment bays, latest first
-    # releases of resources, then returns of vehicles, at times that are known and nobody waits for; in `notes`
-    promised_first: Annotated[Ints, "i4", ALL_RESOURCES + POOLS]  # -1: none
-    promised_last: Annotated[Ints, "i4", ALL_RESOURCES + POOLS]
-    # statistics of resources and ways
-    touched: Annotated[Floats, "f8", QUEUES]
+    surge_scheduled: Annotated[Ints, "u1", FACILITIES]
+    closures: Annotated[Ints, "i4", FACILITIES]  # reasons to be closed; 0: open
+    occupancy: Annotated[Ints, "i4", FACILITIES]  # patients inside or on the way, where places are counted
+    blood: Annotated[Ints, "i8", FACILITIES]  # units in stock; -1: unlimited
+    # bumping: slots of the patients in treatment bays, the latest first
+    bay_patients: Annotated[Ints, "i4", (ALL_RESOURCES, CATEGORY_COUNT)]
+    # pending releases of resources, then returns of vehicles by pool: lists of rows of `decisions`
+    pending_first: Annotated[Ints, "i4", ALL_RESOURCES + POOLS]
+    pending_last: Annotated[Ints, "i4", ALL_RESOURCES + POOLS]
+    # statistics of resources and ways; an area is a time integral in ms
+    integrated_until: Annotated[Floats, "f8", QUEUES]  # ms
     used_area: Annotated[Floats, "f8", ALL_RESOURCES]
     capacity_area: Annotated[Floats, "f8", ALL_RESOURCES]
     queue_area: Annotated[Floats, "f8", QUEUES]
     max_queue: Annotated[Ints, "i8", QUEUES]
     max_used: Annotated[Ints, "i8", ALL_RESOURCES]
     served: Annotated[Ints, "i8", ALL_RESOURCES]
-    wait_sum: Annotated[Floats, "f8", (QUEUES, CATEGORY_COUNT)]
+    wait_sum: Annotated[Floats, "f8", (QUEUES, CATEGORY_COUNT)]  # ms
     wait_count: Annotated[Ints, "i8", (QUEUES, CATEGORY_COUNT)]
-    blocked: Annotated[Floats, "f8", ALL_RESOURCES]
-    stay_sum: Annotated[Floats, "f8", ALL_RESOURCES]  # ms held, as the holders tell it
+    blocked_time: Annotated[Floats, "f8", ALL_RESOURCES]  # ms held while the next resource was not free
+    stay_sum: Annotated[Floats, "f8", ALL_RESOURCES]  # ms held, summed over the holders
     died_waiting: Annotated[Ints, "i8", QUEUES]
     sampled_used: Annotated[Floats, "f8", ALL_RESOURCES]  # areas at the last sample
     sampled_queue: Annotated[Floats, "f8", ALL_RESOURCES]
-    sampled_at: Float64
-    samples: Int64
-    sample: Annotated[Rows[ResourceSample], SAMPLE_ROWS]
+    sampled_at: Float64  # ms
+    series_length: Int64  # rows of `series`
+    series: Annotated[Rows[ResourceSample], SAMPLE_ROWS]
     arrived_at: Annotated[Ints, "i8", FACILITIES]
     refused: Annotated[Ints, "i8", FACILITIES]
     bypassed: Annotated[Ints, "i8", FACILITIES]
-    blood_used: Annotated[Floats, "f8", FACILITIES]
-    blood_short: Annotated[Ints, "i8", FACILITIES]
+    blood_used: Annotated[Floats, "f8", FACILITIES]  # units
+    blood_short: Annotated[Ints, "i8", FACILITIES]  # units
     # vehicles
-    idle: Annotated[Ints, "i4", POOLS]  # negative: vehicles out of use that have yet to come home
-    coming: Annotated[
-        Ints, "i4", (WAYS, CATEGORY_COUNT)
-    ]  # room for a category in the vehicles under way to a place
-    coming_by: Annotated[Ints, "i4", CANDIDATES]  # litters of the vehicles under way for a candidate
-    picked: Int64  # candidate by which the one found by `transport` would go
+    idle_vehicles: Annotated[Ints, "i4", POOLS]  # negative: vehicles out of use that have yet to return
+    expected_room: Annotated[Ints, "i4", (WAYS, CATEGORY_COUNT)]  # in vehicles under way to a place
+    expected_litters: Annotated[Ints, "i4", CANDIDATES]  # in vehicles under way for a candidate
+    chosen_candidate: Int64  # of the patient found last (`dispatch`)
     sorties: Annotated[Ints, "i8", POOLS]
     carried: Annotated[Ints, "i8", POOLS]
     litters_used: Annotated[Ints, "i8", POOLS]
     vehicles_lost: Annotated[Ints, "i8", POOLS]
-    busy: Annotated[Floats, "f8", POOLS]  # ms
-    wanted: Annotated[
+    busy_time: Annotated[Floats, "f8", POOLS]  # ms
+    vehicle_wanted: Annotated[
         Ints, "u1", POOLS
-    ]  # 1: somebody waits for a vehicle to return: returns are in the calendar
-    wake_at: Annotated[Floats, "f8", POOLS]
-    weather_day: Annotated[Floats, "f8", POOLS]  # day of the answer below
-    weather_bad: Annotated[Ints, "u1", POOLS]
-    batch_wake_at: Annotated[Floats, "f8", WAYS]
-    # outcomes where no records are written
+    ]  # 1: a patient waits for a return, so returns are in the calendar
+    wake_at: Annotated[Floats, "f8", POOLS]  # ms of the next look at a pool that could not move
+    weather_day: Annotated[Floats, "f8", POOLS]  # the day that `weather_grounds` is about
+    weather_grounds: Annotated[Ints, "u1", POOLS]
+    batch_wake_at: Annotated[Floats, "f8", WAYS]  # ms of the next look at a batch
+    # by stream and `Outcome`, where no records are written
     outcomes: Annotated[Ints, "i8", (3, 8)]
-    stuck: Int64  # slot of a patient who waits for ever
-    blame: Int64  # order of the arrival whose record contradicts the flow
+    contradicted_arrival: Int64  # number of the arrival whose record contradicts the decision pass
 
 
 KERNEL_STATE = dtype_of(KernelState)
 
 
-def new_kernel_state() -> Any:
-    """An empty world: one row of WORLD."""
-    w = np.zeros(1, KERNEL_STATE)
-    initialise(w["calendar"])
-    w["first"] = -1
-    w["last"] = -1
-    w["serving"] = -1
-    w["free_slot"] = -1
-    w["weather_day"] = -1e9
-    w["free_note"] = -1
-    w["promised_first"] = -1
-    w["promised_last"] = -1
-    return w
+def new_kernel_state() -> Table:
+    """Return the empty state of a run: one row of KERNEL_STATE."""
+    state = np.zeros(1, KERNEL_STATE)
+    initialise(state["calendar"])
+    state["queue_first"] = -1
+    state["queue_last"] = -1
+    state["bay_patients"] = -1
+    state["free_slot"] = -1
+    state["weather_day"] = -1e9
+    state["free_decision"] = -1
+    state["pending_first"] = -1
+    state["pending_last"] = -1
+    return state
 
 
 @compiled
-def schedule(state: KernelState, at: float, kind: int, order: int, what: int, version: int) -> None:
-    """Enter something in the calendar."""
-    enter(state.calendar, at, (kind << ENTRY_KIND_SHIFT) + order, what, version)
+def kind_of(resource: int) -> int:
+    """Return the `Resource` of a numbered resource."""
+    return resource - (resource // RESOURCE_COUNT) * RESOURCE_COUNT  # faster in Numba than %
 
 
 @compiled
-def new_slot(state: KernelState) -> Any:
-    """A free slot; -1 when there is none left."""
+def next_due(casualty: CasualtyState) -> float:
+    """Return the time of the next stage or re-triage, ms; infinity: none."""
+    return min(casualty.at, casualty.retriage_at)
+
+
+@compiled
+def schedule(state: KernelState, at: float, kind: int, order: int, subject: int, version: int) -> None:
+    """Put an entry in the calendar; `subject` and `version` as its kind says."""
+    enter(state.calendar, at, (kind << ENTRY_KIND_SHIFT) + order, subject, version)
+
+
+@compiled
+def new_slot(state: KernelState) -> int:
+    """Return a free slot; -1 if none is left."""
     slot = state.free_slot
     if slot >= 0:
-        state.free_slot = state.states[slot].next
+        state.free_slot = state.casualties[slot].next
     else:
         slot = state.used_slots
         if slot >= SLOTS:
             state.status = KernelExit.TABLES_FULL
             return -1
         state.used_slots += 1
-    state.open += 1
-    state.most_open = max(state.most_open, state.open)
+    state.open_count += 1
+    state.max_open_count = max(state.max_open_count, state.open_count)
     return int(slot)
 
 
 @compiled
 def free_slot(state: KernelState, slot: int) -> None:
-    """Give back a slot and its journal."""
-    casualty = state.states[slot]
-    if casualty.journal >= 0:
-        state.notes[casualty.journal_end].next = state.free_note
-        state.free_note = casualty.journal
-    casualty.journal = -1
+    """Free a slot and its decision log."""
+    casualty = state.casualties[slot]
+    if casualty.first_decision >= 0:
+        state.decisions[casualty.last_decision].next = state.free_decision
+        state.free_decision = casualty.first_decision
+    casualty.first_decision = -1
     casualty.version += 1
-    casualty.nobody = 1
+    casualty.is_free = 1
     casualty.next = state.free_slot
     state.free_slot = slot
-    state.open -= 1
+    state.open_count -= 1
 
 
 @compiled
-def new_decision(state: KernelState) -> Any:
-    """A free row of the journals; -1 when there is none left."""
-    entry = state.free_note
+def new_decision(state: KernelState) -> int:
+    """Return a free row of the decision logs; -1 if none is left."""
+    entry = state.free_decision
     if entry >= 0:
-        state.free_note = state.notes[entry].next
+        state.free_decision = state.decisions[entry].next
     else:
-        entry = state.used_notes
+        entry = state.used_decisions
         if entry >= MAX_DECISIONS:
             state.status = KernelExit.TABLES_FULL
             return -1
-        state.used_notes += 1
+        state.used_decisions += 1
     return int(entry)
 
 
 @compiled
 def add_pending_release(state: KernelState, owner: int, at: float) -> None:
-    """Something of `owner` (a resource, or RESOURCES_IN_ALL plus a pool) will be free at `at`, and nobody waits for
-    it.
+    """Note that a unit of `owner` will be free at `at`, in the order of time; no patient waits for it.
+
+    `owner` is a resource, or ALL_RESOURCES plus a pool.
     """
     entry = new_decision(state)
     if entry < 0:
         return
-    state.notes[entry].at = at
-    first = state.promised_first[owner]
+    state.decisions[entry].at = at
+    first = state.pending_first[owner]
     if first < 0:
-        state.notes[entry].next = -1
-        state.promised_first[owner] = entry
-        state.promised_last[owner] = entry
-    elif state.notes[state.promised_last[owner]].at <= at:
-        state.notes[entry].next = -1
-        state.notes[state.promised_last[owner]].next = entry
-        state.promised_last[owner] = entry
-    elif at < state.notes[first].at:
-        state.notes[entry].next = first
-        state.promised_first[owner] = entry
+        state.decisions[entry].next = -1
+        state.pending_first[owner] = entry
+        state.pending_last[owner] = entry
+    elif state.decisions[state.pending_last[owner]].at <= at:
+        state.decisions[entry].next = -1
+        state.decisions[state.pending_last[owner]].next = entry
+        state.pending_last[owner] = entry
+    elif at < state.decisions[first].at:
+        state.decisions[entry].next = first
+        state.pending_first[owner] = entry
     else:
         before = int(first)
-        while state.notes[state.notes[before].next].at <= at:
-            before = int(state.notes[before].next)
-        state.notes[entry].next = state.notes[before].next
-        state.notes[before].next = entry
+        while state.decisions[state.decisions[before].next].at <= at:
+            before = int(state.decisions[before].next)
+        state.decisions[entry].next = state.decisions[before].next
+        state.decisions[before].next = entry
 
 
 @compiled
 def next_pending_release(state: KernelState, owner: int) -> float:
-    """When the next of `owner` will be free; infinity: none is promised."""
-    entry = state.promised_first[owner]
-    return state.notes[entry].at if entry >= 0 else math.inf
+    """Return when the next unit of `owner` will be free, ms; infinity: no release is pending."""
+    entry = state.pending_first[owner]
+    return state.decisions[entry].at if entry >= 0 else math.inf
 
 
 @compiled
 def pop_pending_release(state: KernelState, owner: int) -> float:
-    """Takes the first promise of `owner` off its list; returns its time."""
-    entry = state.promised_first[owner]
-    state.promised_first[owner] = state.notes[entry].next
-    state.notes[entry].next = state.free_note
-    state.free_note = entry
-    return float(state.notes[entry].at)
+    """Remove the first pending release of `owner` and return its time, ms."""
+    entry = state.pending_first[owner]
+    state.pending_first[owner] = state.decisions[entry].next
+    state.decisions[entry].next = state.free_decision
+    state.free_decision = entry
+    return float(state.decisions[entry].at)
 
 
 @compiled
 def log_decision(state: KernelState, casualty: CasualtyState, at: float, code: int, value: int) -> None:
-    """Append to the journal of a patient, if the record will be told."""
-    if not state.told:
+    """Append a decision to a casualty's log, if records are written."""
+    if not state.writes_records:
         return
     entry = new_decision(state)
     if entry < 0:
         return
-    row = state.notes[entry]
+    row = state.decisions[entry]
     row.at = at
     row.code = code
     row.value = value
     row.next = -1
-    if casualty.journal < 0:
-        casualty.journal = entry
+    if casualty.first_decision < 0:
+        casualty.first_decision = entry
     else:
-        state.notes[casualty.journal_end].next = entry
-    casualty.journal_end = entry
+        state.decisions[casualty.last_decision].next = entry
+    casualty.last_decision = entry

@@ -1,55 +1,54 @@
-"""Times: of journeys and services, and what transition-matrix routing draws in their place (MODEL section 5)."""
+"""Times of journeys and services, and what transition-matrix routing draws instead (docs/model.md section 2.7)."""
 
 from engine.clinical import to_uniform
 from engine.codes import MATRIX_OUTCOME, DrawPurpose
 from engine.kernel.codes import MatrixOutcome
 from engine.numeric import TRIANGULAR, Counter, compiled, continuous, words
-from engine.tables import (
-    MINUTE,
-    CasualtyState,
-    Floats,
-    Model,
-    PatientRow,
-)
+from engine.tables import MINUTE, CasualtyState, Floats, Model, PatientRow
 
 
 @compiled
 def triangular(uniform: float, table: Floats) -> float:
-    """Inverse distribution function of the triangular distribution (low, mode, high)."""
+    """Return the quantile of the triangular distribution `table` (low, mode, high) at `uniform`."""
     return continuous(TRIANGULAR, table[0], table[1], table[2], uniform)
 
 
 @compiled
 def relocation_factor(link: int, at: float, model: Model) -> float:
-    """Factor on the travel time of a link by the moves of facilities until `at`, ms."""
+    """Return the factor on the travel time of a link from the moves of facilities until `at`, ms."""
     network = model.network
     factor = 1.0
-    for k in range(network.moves):
-        if network.moved_at[k] > at:
+    for k in range(network.move_count):
+        if network.move_at[k] > at:
             break
-        if network.moved[k] == network.origin[link] or network.moved[k] == network.destination[link]:
-            factor *= network.farther[k]
+        if (
+            network.moved_facility[k] == network.origin[link]
+            or network.moved_facility[k] == network.destination[link]
+        ):
+            factor *= network.move_factor[k]
     return factor
 
 
 @compiled
 def draw_leg_time(link: int, leg: int, at: float, model: Model, counter: Counter) -> float:
-    """ms on a link for who sets off at `at`, by the patient's own draw for the leg (MODEL section 7: keyed patient,
-    leg).
-    """
+    """Return ms on a link for a patient who departs at `at`, by the patient's own draw (docs/model.md section 5.2)."""
     uniform = to_uniform(words(model.keys[DrawPurpose.TRAVEL], counter[0], counter[1], leg)[0])
     network = model.network
     minutes = continuous(
-        network.kind[link], network.travel[link, 0], network.travel[link, 1], network.travel[link, 2], uniform
+        network.travel_kind[link],
+        network.travel_parameters[link, 0],
+        network.travel_parameters[link, 1],
+        network.travel_parameters[link, 2],
+        uniform,
     )
-    if network.moves > 0:
+    if network.move_count > 0:
         minutes *= relocation_factor(link, at, model)
     return max(1000.0, (minutes * network.slowdown[link] + network.delay[link]) * MINUTE)
 
 
 @compiled
 def draw_service_time(model: Model, facility: int, which: int, table: Floats, uniform: float) -> float:
-    """Minutes of a service: the facility's own distribution, else triangular by `table`."""
+    """Return the minutes of a service: the facility's own distribution, else triangular by `table`."""
     kind = model.network.service_kind[facility, which]
     if kind < 0:
         return triangular(uniform, table)
@@ -61,8 +60,9 @@ def draw_service_time(model: Model, facility: int, which: int, table: Floats, un
 def draw_route_time(
     casualty: CasualtyState, front: int, goal: int, link: int, model: Model, counter: Counter
 ) -> float:
-    """ms along the network from `link` on to facility `goal`, passing those between without a stop: under
-    transition-matrix routing, where nothing moves.
+    """Return ms along the network from `link` to facility `goal`, passing those between without a stop.
+
+    Used under transition-matrix routing, where facilities do not move.
     """
     total = 0.0
     leg = casualty.leg
@@ -79,7 +79,10 @@ def draw_route_time(
 def draw_matrix_outcome(
     record: PatientRow, casualty: CasualtyState, place: int, model: Model, counter: Counter
 ) -> None:
-    """Transition-matrix routing: what happens at a place (0: POI, else the role) is drawn by triage category."""
+    """Draw the outcome of a place (0 for the point of injury, else the role) under transition-matrix routing.
+
+    The outcome is drawn by triage category. A role that the network lacks counts as return to duty.
+    """
     uniform = to_uniform(
         words(model.keys[DrawPurpose.SURVIVAL], counter[0], counter[1], MATRIX_OUTCOME + place)[0]
     )
@@ -89,6 +92,6 @@ def draw_matrix_outcome(
         and uniform >= model.transitions.cumulated[place, record.triage, outcome]
     ):
         outcome += 1
-    if outcome <= 4 and model.transitions.facility[record.front, outcome] < 0:
-        outcome = MatrixOutcome.RETURNED  # the network has no such role: treated here
+    if outcome < MatrixOutcome.DEAD and model.transitions.facility[record.front, outcome] < 0:
+        outcome = MatrixOutcome.RETURNED
     casualty.outcome = outcome

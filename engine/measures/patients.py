@@ -25,7 +25,7 @@ those who need a litter and of those who can sit, transfusions there. Role 0 is 
 injury, staging units and the way."""
 
 LITTER_TRIAGE = (1, 2)
-"""True triage categories that need a litter; T3 can sit (a planning assumption, as in `engine.kernel.transport`)."""
+"""True triage categories that need a litter; T3 can sit (a planning assumption, as in `engine.kernel.vehicles`)."""
 
 LAST_DAY = 50_000
 """What happens later is counted on this day."""

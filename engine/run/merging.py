@@ -1,10 +1,10 @@
-"""One replication out of simulations of some of its fronts each: chunk for chunk what one simulation would have made.
+"""One replication merged from simulations of some of its fronts each: chunk for chunk the same as one simulation.
 
-Every patient comes with the time and turn at which the record was told (columns.LEFT). One simulation goes on in the
-order of these, and so does each of the shards, so a merge by them is the order of one simulation. Ties of entries at
-the same time are broken by the number of the arrival, which all shards count alike, or of a place, way or pool, which
-belongs to one shard; hence no two shards have the same time and turn. (A turn is the largest tie met so far at its
-time: what an entry brings about at once comes after it, whatever its own tie.)
+Every patient comes with its place in the write order, a time and a sequence number (tables.WRITE_ORDER). One simulation
+writes records in this order, and so does each shard, so merging by it gives the order of one simulation. No two shards
+have the same place: entries at the same time are ordered by the number of the arrival, which all shards count alike, or
+by a facility, way or pool, which belongs to one shard. (A sequence number is the largest tie so far at its time, since
+what an entry causes at once comes after it, whatever its own tie.)
 """
 
 from collections import deque
@@ -18,35 +18,45 @@ from numpy.typing import NDArray
 from engine.codes import RESOURCE_COUNT
 from engine.measures import FlowMeasures, Measures, Statistics
 from engine.run.partition import Fronts, Owners, owners
-from engine.run.simulation import End
+from engine.run.simulation import RunEnd
 from engine.scenario import Scenario
 from engine.tables import ENDS, PATIENT, TABLES, WRITE_ORDER, Chunk, Table, numbered
 
 _SUMS = ("arrived", "refused", "bypassed")
-"""Counts that also facilities without limit have, of patients of several shards."""
+"""Counts that facilities without limit also have, from the patients of several shards."""
 
 
 class Shard(Protocol):
-    """A simulation of some fronts, wherever it runs; see `engine.run.simulation.Simulation`."""
+    """A simulation of some fronts, in this process or another; see `engine.run.simulation.Simulation`."""
 
     def __iter__(self) -> Iterator[Chunk]:
-        """The chunks, with `left`."""
+        """Return the chunks, with `write_order`."""
         ...
 
-    def end(self) -> End:
-        """Where it ended."""
+    def end(self) -> RunEnd:
+        """Return where the shard ended."""
         ...
 
-    def close(self, end: End) -> tuple[Measures, Statistics | None]:
-        """Bring it to the end of the whole run."""
+    def close(self, end: RunEnd) -> tuple[Measures, Statistics | None]:
+        """Advance the shard to the end of the whole run."""
         ...
 
 
 class Merged:
     """The chunks of a replication, in record order; `measures` and `flow` are complete after the last.
 
-    `shards` simulate the fronts `parts` of the resolved `scenario` (`run.partition.shards`). They are pulled as the
-    merge needs them: a chunk or two of each is held.
+    Chunks are taken from the shards as the merge needs them: one or two of each are held.
+
+    Parameters
+    ----------
+    scenario
+        The resolved scenario.
+    parts
+        The fronts of each shard (`partition_fronts`).
+    shards
+        The simulations of these fronts.
+    chunk_size
+        Patients in a chunk, at most.
     """
 
     def __init__(
@@ -64,20 +74,21 @@ class Merged:
         return numbered(merge.take, self._chunk_size, self._close)
 
     def _close(self) -> None:
+        """Close all shards at the end of the run and merge their measures."""
         ends = [shard.end() for shard in self._shards]
-        at, turn = max((end.at, end.turn) for end in ends)
-        end = End(at, turn, max(end.promised for end in ends))
-        books = [shard.close(end) for shard in self._shards]
-        for measures, _ in books:
+        at, sequence = max((end.at, end.sequence) for end in ends)
+        end = RunEnd(at, sequence, max(end.last_release for end in ends))
+        results = [shard.close(end) for shard in self._shards]
+        for measures, _ in results:
             self.measures.merge(measures)
-        counted = [statistics for _, statistics in books if statistics is not None]
+        counted = [statistics for _, statistics in results if statistics is not None]
         if counted:
             whole = merged_statistics(counted, owners(self._scenario, self._parts))
             self.flow = FlowMeasures(self._scenario, whole)
 
 
 def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistics:
-    """The statistics of a whole run: of each resource, way and pool those of the shard whose patients used it."""
+    """Return the statistics of a whole run: for each resource, way and pool those of the shard that used it."""
     resources = np.repeat(owner.facilities, RESOURCE_COUNT)
     result: dict[str, Any] = {"time_end": counted[0].time_end}
     for name in (field.name for field in fields(Statistics) if field.name != "time_end"):
@@ -100,34 +111,34 @@ def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistic
 
 
 class _Stream:
-    """The patients of one shard: those whose place in the merged order is known, then those seen after them."""
+    """The patients of one shard: those whose place in the merged order is known, then later ones."""
 
     def __init__(self, chunks: Iterator[Chunk]) -> None:
         self._chunks = chunks
         self._held: deque[Chunk] = deque()
-        self._taken = 0  # of the first that is held
-        self.left: Table = np.empty(0, WRITE_ORDER)
-        self.over = False
+        self._taken = 0  # patients already taken from the first chunk held
+        self.order: Table = np.empty(0, WRITE_ORDER)
+        self.exhausted = False
 
     def pull(self) -> None:
-        """One more chunk, if there is none that has not been merged."""
-        while not self.over and not len(self.left):
+        """Take one more chunk, if all held ones have been merged."""
+        while not self.exhausted and not len(self.order):
             chunk = next(self._chunks, None)
-            self.over = chunk is None or chunk.last
+            self.exhausted = chunk is None or chunk.last
             if chunk is not None and len(chunk):
                 self._held.append(chunk)
-                self.left = chunk.left
+                self.order = chunk.write_order
 
     def until(self, last: Any) -> Table:
-        """Take the times and turns up to `last` (at, turn)."""
-        at, turn = self.left["at"], self.left["turn"]
+        """Take the places in the write order up to `last` (at, sequence)."""
+        at, sequence = self.order["at"], self.order["sequence"]
         before, through = np.searchsorted(at, last["at"], "left"), np.searchsorted(at, last["at"], "right")
-        count = int(before + np.count_nonzero(turn[before:through] <= last["turn"]))
-        found, self.left = self.left[:count], self.left[count:]
+        count = int(before + np.count_nonzero(sequence[before:through] <= last["sequence"]))
+        found, self.order = self.order[:count], self.order[count:]
         return found
 
     def pieces(self, count: int) -> Iterator[tuple[Chunk, int, int]]:
-        """The next `count` patients: chunks with the first and the end of their rows."""
+        """Take the next `count` patients, as chunks with the first and the end of their rows."""
         while count:
             chunk = self._held[0]
             first = self._taken
@@ -145,52 +156,51 @@ class _Merge:
 
     def __init__(self, shards: Sequence[Iterator[Chunk]]) -> None:
         self._streams = [_Stream(chunks) for chunks in shards]
-        self._left: Table = np.empty(
-            0, WRITE_ORDER
-        )  # of those whose order is known and who have not been taken
+        self._known: Table = np.empty(0, WRITE_ORDER)  # places of patients in order who have not been taken
         self._shard: NDArray[np.uint16] = np.empty(0, np.uint16)
 
     def take(self, rows: int) -> Chunk:
-        """The next `rows` patients as a chunk, fewer where no more are left."""
-        while len(self._left) < rows and self._settle():
+        """Return the next `rows` patients as a chunk, fewer only at the end."""
+        while len(self._known) < rows and self._settle():
             pass
         chunk = _interleaved(self._streams, self._shard[:rows])
-        self._left, self._shard = self._left[rows:], self._shard[rows:]
+        self._known, self._shard = self._known[rows:], self._shard[rows:]
         return chunk
 
     def _settle(self) -> bool:
-        """Learn the order of more patients: of all up to the first time after which a shard may have others; whether
-        there were any.
+        """Find the order of more patients; return whether there were any.
+
+        The order is known up to the earliest of the last places that the shards have reached.
         """
         for stream in self._streams:
             stream.pull()
-        seen = [stream.left[-1] for stream in self._streams if len(stream.left)]
+        seen = [stream.order[-1] for stream in self._streams if len(stream.order)]
         if not seen:
             return False
-        last = min(seen, key=lambda row: (row["at"], row["turn"]))
+        last = min(seen, key=lambda row: (row["at"], row["sequence"]))
         found = [stream.until(last) for stream in self._streams]
-        left = np.concatenate([self._left, *found])
+        places = np.concatenate([self._known, *found])
         shard = np.concatenate([self._shard, *(np.full(len(f), k, np.uint16) for k, f in enumerate(found))])
-        known = len(self._left)
-        order = _order(left[known:])
-        left[known:] = left[known:][order]
+        known = len(self._known)
+        order = _order(places[known:])
+        places[known:] = places[known:][order]
         shard[known:] = shard[known:][order]
-        self._left, self._shard = left, shard
+        self._known, self._shard = places, shard
         return True
 
 
-def _order(left: Table) -> NDArray[np.int64]:
-    """Order by time and turn; of equal ones that in which they stand."""
-    at, turn = np.ascontiguousarray(left["at"]), left["turn"]
+def _order(places: Table) -> NDArray[np.int64]:
+    """Return the indices that sort places by time and sequence; equal ones stay in their order."""
+    at, sequence = np.ascontiguousarray(places["at"]), places["sequence"]
     order = np.argsort(at, kind="stable")
     sorted_at = at[order]
     if (sorted_at[1:] == sorted_at[:-1]).any():
-        order = np.lexsort((turn, at))
+        order = np.lexsort((sequence, at))
     return order
 
 
 def _interleaved(streams: Sequence[_Stream], shard: NDArray[np.uint16]) -> Chunk:
-    """The next patients of each stream, in the order `shard` of the streams they come from, as one chunk."""
+    """Return the next patients as one chunk; `shard` gives the stream of each."""
     n = len(shard)
     patients = np.empty(n, PATIENT)
     sources: list[tuple[Chunk, int, int, Any]] = []
@@ -211,7 +221,7 @@ def _interleaved(streams: Sequence[_Stream], shard: NDArray[np.uint16]) -> Chunk
 def _children(
     name: str, end_column: str, patients: Table, sources: Sequence[tuple[Chunk, int, int, Any]]
 ) -> Table:
-    """The rows that the merged patients have in one table; their ends are set in `patients`."""
+    """Return the rows of the merged patients in one table, and set their ends in `patients`."""
     counts = np.empty(len(patients), np.int64)
     spans = []
     for chunk, first, end, rows in sources:
@@ -233,5 +243,5 @@ def _children(
 
 
 def _raw(table: Table) -> Any:
-    """The rows as bytes, which are copied whole."""
+    """Return the rows as bytes, so that they are copied whole."""
     return table.view(f"V{table.dtype.itemsize}")

@@ -1,4 +1,4 @@
-"""Which fronts of a scenario can be simulated apart, and who then answers for what of the network."""
+"""Which fronts of a scenario can be simulated independently, and which shard then owns what of the network."""
 
 from collections.abc import Iterator, Sequence
 from math import fsum
@@ -15,12 +15,12 @@ from engine.scenario import Scenario
 from engine.tables import DAY, Table
 
 Fronts = tuple[int, ...]
-Thing = tuple[str, int]
-"""What fronts can have in common: ("facility" | "way" | "pool", its index)."""
+Shared = tuple[str, int]
+"""Something that fronts can share: ("facility" | "way" | "pool" | "slots", its index)."""
 
 
 class Owners(NamedTuple):
-    """For each facility, way and pool of vehicles the shard whose casualties use it, 0 where none or several do."""
+    """For each facility, way and vehicle pool the shard whose casualties use it; 0 where none or several do."""
 
     facilities: NDArray[np.int64]
     ways: NDArray[np.int64]
@@ -28,40 +28,40 @@ class Owners(NamedTuple):
 
 
 def independent_fronts(scenario: Scenario) -> list[Fronts]:
-    """The fronts of a resolved scenario in groups, none of which can change what happens to another; indices, in order.
+    """Return the fronts of a resolved scenario in groups that cannot affect one another: their indices, in order.
 
-    All draws are keyed by front, patient, place or vehicle (MODEL section 7), so fronts touch only through what is
-    finite and both can reach: a facility with a limit, or whose patients are counted; a pool of vehicles; and a waiting
-    line for transport, where patients of both stand. Facilities and ways without limit join nothing: there nobody's
-    time depends on who else is there. All are one group where the order of what belongs to no front matters:
+    All draws are keyed by front, patient, place or vehicle (docs/model.md section 5.2). Fronts affect one another only
+    through what is finite and both can reach: a facility with a limit, or whose patients are counted; a vehicle pool;
+    and a queue for transport. Facilities and ways without limit connect nothing. Fronts are also one group where an
+    order matters that belongs to no front:
 
-    - a facility is hit, and those inside are dealt with in the order of the kernel's slots, which patients of all
-      fronts with finite care take from one list: these fronts are one group, the others stay apart;
-    - people may be hurt after the horizon, since it ends with the last day: how many of them are still taken in is up
-      to the first entry of the calendar after it, of whichever front.
+    - Where a facility may be hit, all fronts with finite care are one group. Those inside are processed in the order
+      of the kernel's slots, which these fronts share. Other fronts stay independent.
+    - Where arrivals after the horizon are possible, all fronts are one group: how many of them are taken in depends on
+      the first entry of the calendar after the horizon, of whichever front.
     """
     net = compile_network(scenario)[0]
-    everything = [tuple(range(len(scenario.fronts)))]
-    if len(everything[0]) == 1 or (_clockwork(net) and _hurt_after_horizon(scenario)):
-        return everything
-    reached = [set(_reached(net, f)) for f in everything[0]]
-    if (net["happens"][: net["happenings"]] == WorldEventKind.HIT).any():
-        for f in everything[0]:
-            if net["poi_ahead"][f]:
+    all_fronts = tuple(range(len(scenario.fronts)))
+    if len(all_fronts) == 1 or (_uses_calendar(net) and _may_arrive_after_horizon(scenario)):
+        return [all_fronts]
+    reached = [set(_reached(net, f)) for f in all_fronts]
+    if (net["world_event_kind"][: net["world_event_count"]] == WorldEventKind.HIT).any():
+        for f in all_fronts:
+            if net["poi_finite_ahead"][f]:
                 reached[f].add(("slots", 0))
-    groups: list[tuple[list[int], set[Thing]]] = []
-    for f, things in enumerate(reached):
-        joined = [group for group in groups if group[1] & things]
-        groups = [group for group in groups if not group[1] & things]
+    groups: list[tuple[list[int], set[Shared]]] = []
+    for f, shared in enumerate(reached):
+        joined = [group for group in groups if group[1] & shared]
+        groups = [group for group in groups if not group[1] & shared]
         fronts = sorted([f, *(k for group in joined for k in group[0])])
-        groups.append((fronts, things.union(*(group[1] for group in joined))))
+        groups.append((fronts, shared.union(*(group[1] for group in joined))))
     return sorted(tuple(fronts) for fronts, _ in groups)
 
 
 def partition_fronts(scenario: Scenario, number: int) -> list[Fronts]:
-    """The components of a resolved scenario in `number` groups of about as many expected casualties each.
+    """Return the fronts of a resolved scenario in at most `number` groups with about equal expected casualties.
 
-    At most as many groups as components.
+    Fronts that affect one another stay together (`independent_fronts`).
     """
     expected = dict.fromkeys((front.name for front in scenario.fronts), 0.0)
     for row in expected_arrivals(plan_arrivals(scenario)):
@@ -75,7 +75,7 @@ def partition_fronts(scenario: Scenario, number: int) -> list[Fronts]:
 
 
 def owners(scenario: Scenario, parts: Sequence[Fronts]) -> Owners:
-    """Whose statistics hold, of the facilities, ways and pools of a scenario whose fronts were simulated as `parts`."""
+    """Return which shard owns each facility, way and pool of a scenario whose fronts were simulated as `parts`."""
     net = compile_network(scenario)[0]
     sizes = (len(scenario.facilities), int(net["ways"]), int(net["pools"]))
     found = {
@@ -83,29 +83,31 @@ def owners(scenario: Scenario, parts: Sequence[Fronts]) -> Owners:
     }
     for shard, fronts in enumerate(parts):
         for f in fronts:
-            for kind, thing in _reached(net, f):
-                found[kind][thing] = shard
+            for kind, index in _reached(net, f):
+                found[kind][index] = shard
     return Owners(found["facility"], found["way"], found["pool"])
 
 
-def _clockwork(net: Table) -> bool:
-    """Whether anything can stand in the calendar."""
-    fields = ("finite", "poi_ahead", "resupply_every", "lift_every", "happenings")
+def _uses_calendar(net: Table) -> bool:
+    """Return whether the calendar of a run can hold any entry."""
+    fields = ("finite", "poi_finite_ahead", "resupply_interval", "lift_interval", "world_event_count")
     return any(bool(np.any(net[name])) for name in fields)
 
 
-def _hurt_after_horizon(scenario: Scenario) -> bool:
-    """Whether an incident may have casualties after the horizon."""
+def _may_arrive_after_horizon(scenario: Scenario) -> bool:
+    """Return whether an incident may have casualties after the horizon."""
     if scenario.horizon_days is None:
         return False
     longest = plan_arrivals(scenario).cells["longest"].max(initial=0.0)
     return bool(scenario.horizon_days * DAY < scenario.days * DAY + longest)
 
 
-def _reached(net: Any, front: int) -> Iterator[Thing]:
-    """What casualties of a front can come to and others could take from them."""
+def _reached(net: Any, front: int) -> Iterator[Shared]:
+    """Yield what casualties of a front can reach and must share with others."""
     limited = (
-        net["finite"].reshape(-1, RESOURCE_COUNT).any(axis=1) | (net["counted"] > 0) | (net["struck"] > 0)
+        net["finite"].reshape(-1, RESOURCE_COUNT).any(axis=1)
+        | (net["counts_places"] > 0)
+        | (net["may_be_hit"] > 0)
     )
     ways = [int(net["poi_way"][front])]
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""One replication of a scenario, chunk by chunk: arrivals enter the event kernel, told patients leave it."""
+"""One replication of a scenario, chunk by chunk: arrivals enter the event kernel, and records come out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.arrivals import generate_arrivals, plan_arrivals
-from engine.codes import RESOURCE_COUNT
+from engine.codes import RESOURCE_COUNT, RESOURCES
 from engine.compile import NOTHING, compile_scenario
 from engine.errors import RunError
 from engine.kernel import (
@@ -38,32 +38,45 @@ from engine.tables import (
 
 DEFAULT_CHUNK = 2048
 
-_NOBODY = np.zeros(0, np.int64)
+_NO_SLOTS = np.zeros(0, np.int64)
+_NO_LIMIT = 1 << 40
 
-NAMES_OF_RESOURCES = ("triage teams", "treatment bays", "operating tables", "ICU beds", "ward beds", "places")
 
-
-class End(NamedTuple):
-    """Where a simulation ended: ms and turn (columns.LEFT) of the last that happened to a patient, and ms of the last
-    release of a resource that is promised for later.
-    """
+class RunEnd(NamedTuple):
+    """Where a simulation ended."""
 
     at: float
-    turn: int
-    promised: float
+    """ms: with `sequence` the place of the last event in the write order (tables.WRITE_ORDER)."""
+    sequence: int
+    last_release: float
+    """ms of the last pending release of a resource; 0 without any."""
 
 
 class Simulation:
     """The chunks of one replication, in record order; `measures` and `flow` are complete after the last.
 
-    `scenario` is resolved; `chunk_size` patients at the most make a chunk, which never crosses a multiple of
-    PARQUET_PART; `made` has compiled values by kind of `precomputed.cache_keys`. A run without casualties is one
-    empty chunk.
-    Raises RunError where patients wait for what can never come.
+    A run without casualties is one empty chunk. A simulation of some fronts, one of `partition_fronts`, is a shard of
+    a run: its chunks have `write_order`, and `flow` is complete only after `close`.
 
-    `fronts`: the patients of these fronts alone, one of `run.partition.partition_fronts`. Then the chunks have
-    `left`, and
-    `flow` is complete after `close`, which wants to know where all the simulations of the run ended (`end`).
+    Parameters
+    ----------
+    scenario
+        A resolved scenario.
+    seed, replication
+        They select the random draws.
+    chunk_size
+        Patients in a chunk, at most. A chunk never crosses a multiple of PARQUET_PART.
+    precomputed
+        Compiled tables by kind of `engine.precomputed.cache_keys`. What is missing is compiled here.
+    fronts
+        Simulate only the patients of these fronts, given by index; None: of all.
+
+    Raises
+    ------
+    ValueError
+        If `chunk_size` is not within 1 to PARQUET_PART.
+    RunError
+        While the run advances: patients wait for what can never come, or too many are open at a time.
     """
 
     def __init__(
@@ -72,7 +85,7 @@ class Simulation:
         seed: int,
         replication: int,
         chunk_size: int = DEFAULT_CHUNK,
-        made: Mapping[str, Any] = NOTHING,
+        precomputed: Mapping[str, Any] = NOTHING,
         fronts: Sequence[int] | None = None,
     ) -> None:
         if not 1 <= chunk_size <= PARQUET_PART:
@@ -80,211 +93,233 @@ class Simulation:
         self.measures = Measures(scenario)
         self.flow = FlowMeasures.empty(scenario)
         self._scenario = scenario
-        self._model = compile_scenario(scenario, seed, replication, made)
+        self._model = compile_scenario(scenario, seed, replication, precomputed)
         self._chunk_size = chunk_size
-        plan = made["arrivals"] if "arrivals" in made else plan_arrivals(scenario)
+        plan = precomputed["arrivals"] if "arrivals" in precomputed else plan_arrivals(scenario)
         self._batches = generate_arrivals(plan, seed, replication)
-        self._net = self._model["network"][0]
-        self._finite = bool(self._net["poi_ahead"].any())
-        self._world = new_kernel_state()
-        self._apart = fronts is not None
+        self._network = self._model["network"][0]
+        self._is_finite = bool(self._network["poi_finite_ahead"].any())
+        self._state = new_kernel_state()
+        self._is_shard = fronts is not None
         if fronts is not None:
-            foreign = ~np.isin(np.arange(len(scenario.fronts)), fronts)
-            self._world["foreign"][0, : len(foreign)] = foreign
-        self._quiet = new_output(quiet=True)
-        self._series_interval()
+            excluded = ~np.isin(np.arange(len(scenario.fronts)), fronts)
+            self._state["excluded_front"][0, : len(excluded)] = excluded
+        self._scratch = new_output(quiet=True)
+        self._state["sample_interval"] = self._sample_interval()
         self._arrivals = np.zeros(0, ARRIVAL)
-        self._open: Any = None
-        self._ahead: Any = None  # told already, for the next chunk
-        self._over = False
-        begin_run(self._world, self._model)
+        self._open_slots: Any = None  # at the horizon: slots whose records are still to be written
+        self._surplus: Any = None  # output already written for the next chunk
+        self._finished = False
+        begin_run(self._state, self._model)
 
     @property
-    def most_open(self) -> int:
-        """Patients open at the same time, at the most, so far."""
-        return int(self._world["most_open"][0])
+    def max_open(self) -> int:
+        """The most patients that have been open at a time."""
+        return int(self._state["max_open_count"][0])
 
     def __iter__(self) -> Iterator[Chunk]:
-        self._world["told"] = 1
-        return numbered(self._take, self._chunk_size, lambda: None if self._apart else self._close_books())
+        self._state["writes_records"] = 1
+        finish = (lambda: None) if self._is_shard else self._finish_statistics
+        return numbered(self._next_chunk, self._chunk_size, finish)
 
-    def end(self) -> End:
-        """After the last chunk of some of the fronts: where these ended."""
-        w = self._world[0]
-        lines = np.flatnonzero(w["promised_first"][:ALL_RESOURCES] >= 0)
-        promised = w["notes"]["at"][w["promised_last"][lines]]
-        return End(float(w["turn_at"]), int(w["turn"]), float(promised.max(initial=0.0)))
+    def end(self) -> RunEnd:
+        """Return where this shard ended, after its last chunk."""
+        state = self._state[0]
+        pending = np.flatnonzero(state["pending_first"][:ALL_RESOURCES] >= 0)
+        releases = state["decisions"]["at"][state["pending_last"][pending]]
+        return RunEnd(float(state["sequence_at"]), int(state["sequence"]), float(releases.max(initial=0.0)))
 
-    def close(self, end: End) -> tuple[Measures, Statistics | None]:
-        """Bring clocks and integrals to the end of the whole run, as they would be there had all fronts been in one;
-        returns the measures of these fronts' patients and, where anything is finite, what the kernel has counted.
+    def close(self, end: RunEnd) -> tuple[Measures, Statistics | None]:
+        """Advance clocks and integrals of this shard to the end of the whole run.
+
+        Parameters
+        ----------
+        end
+            The latest of the ends of all shards.
+
+        Returns
+        -------
+        The measures of this shard's patients, and the kernel's statistics if anything is finite.
         """
-        w = self._world
-        w["until"], w["until_turn"] = end.at, end.turn
-        o = new_output()
-        while not self._advance(o, 1):
+        state = self._state
+        state["end_at"], state["end_sequence"] = end.at, end.sequence
+        output = new_output()
+        while not self._advance(output, 1):
             pass
-        w["now"] = max(float(w["now"][0]), min(float(self._model["care"]["horizon"][0, 0]), end.promised))
-        self._close_books()
-        return self.measures, self._raw() if self._finite else None
+        last_release = min(float(self._model["care"]["horizon"][0, 0]), end.last_release)
+        state["now"] = max(float(state["now"][0]), last_release)
+        self._finish_statistics()
+        return self.measures, self._statistics() if self._is_finite else None
 
     def run_flow(self) -> FlowMeasures:
-        """The flow alone, without records: what comes out are `outcomes` and the measures of the flow."""
-        o = new_output()
-        while not self._advance(o, 1 << 40):
+        """Simulate the flow without records; `outcomes` is complete then."""
+        output = new_output()
+        while not self._advance(output, _NO_LIMIT):
             pass
-        self._close_books()
+        self._finish_statistics()
         return self.flow
 
     def outcomes(self) -> Any:
-        """After `run_flow`: numbers of casualties by stream and columns.STATUSES, shape (3, 8)."""
-        return self._world["outcomes"][0].copy()
+        """Return the numbers of casualties by stream and `Outcome` after `run_flow`, shape (3, 8)."""
+        return self._state["outcomes"][0].copy()
 
-    def _series_interval(self) -> None:
-        """The interval of the time series: whole hours, as short as its table allows."""
-        finite = int(np.count_nonzero(self._net["finite"]))
-        if finite:
-            hours = (self._scenario.horizon_days or self._scenario.days + 30) * DAY / HOUR
-            self._world["sample_every"] = max(1, int(np.ceil(hours * finite / SAMPLE_ROWS))) * HOUR
+    def _sample_interval(self) -> float:
+        """Return the interval of the time series, ms: whole hours, as short as its table allows; 0: no series."""
+        finite = int(np.count_nonzero(self._network["finite"]))
+        if not finite:
+            return 0.0
+        hours = (self._scenario.horizon_days or self._scenario.days + 30) * DAY / HOUR
+        return max(1, int(np.ceil(hours * finite / SAMPLE_ROWS))) * HOUR
 
-    def _take(self, size: int) -> Chunk:
-        """The next `size` patients; fewer where the run ends. A hit may close more at once: they are the next ones."""
-        o = new_output() if self._ahead is None else self._ahead
-        told = o["rows"][0]
-        while not self._over and told[PATIENTS] < size:
-            self._over = self._advance(o, size)
-        n = min(size, int(told[PATIENTS]))
-        self._ahead = without_first(o, n) if n < told[PATIENTS] else None
-        chunk = Chunk(number=0, first=0, last=False, patients=o["patients"][0, :n])
+    def _next_chunk(self, size: int) -> Chunk:
+        """Return the next `size` patients, fewer only where the run ends.
+
+        A hit may close more patients at once than a chunk holds: the rest become the next chunk's first.
+        """
+        output = new_output() if self._surplus is None else self._surplus
+        rows = output["rows"][0]
+        while not self._finished and rows[PATIENTS] < size:
+            self._finished = self._advance(output, size)
+        n = min(size, int(rows[PATIENTS]))
+        self._surplus = without_first(output, n) if n < rows[PATIENTS] else None
+        chunk = Chunk(number=0, first=0, last=False, patients=output["patients"][0, :n])
         for name, end in ENDS.items():
-            setattr(chunk, name, o[name][0, : int(chunk.patients[-1][end]) if n else 0])
-        if self._apart:
-            chunk.left = o["left"][0, :n]
+            setattr(chunk, name, output[name][0, : int(chunk.patients[-1][end]) if n else 0])
+        if self._is_shard:
+            chunk.write_order = output["write_order"][0, :n]
         if n:
             self.measures.add(chunk)
         return chunk
 
-    def _advance(self, o: Table, room: int) -> bool:
-        """One call of the kernel, and what it asks for; whether the run is over."""
-        w = self._world
-        if self._open is not None:
-            return self._finish_open(o, room)
-        advance(w, self._arrivals, self._model, self._quiet, o, room, _NOBODY)
-        status = int(w["status"][0])
+    def _advance(self, output: Table, room: int) -> bool:
+        """Call the kernel once and act on why it returned; return whether the run is finished."""
+        state = self._state
+        if self._open_slots is not None:
+            return self._write_open(output, room)
+        advance(state, self._arrivals, self._model, self._scratch, output, room, _NO_SLOTS)
+        status = int(state["status"][0])
         if status == KernelExit.NEEDS_ARRIVALS:
-            batch = next(self._batches, None)
-            if batch is None:
-                w["exhausted"] = 1
-            else:
-                self._arrivals = batch
-                w["cursor"] = 0
+            self._load_arrivals()
         elif status == KernelExit.HORIZON:
-            used = w["states"][0, : int(w["used_slots"][0])]
-            slots = np.flatnonzero(used["nobody"] == 0)
-            self._open = slots[np.argsort(used["order"][slots])]
-            return self._finish_open(o, room)
+            casualties = state["casualties"][0, : int(state["used_slots"][0])]
+            slots = np.flatnonzero(casualties["is_free"] == 0)
+            self._open_slots = slots[np.argsort(casualties["arrival_number"][slots])]
+            return self._write_open(output, room)
         elif status == KernelExit.DEADLOCK:
-            raise RunError(self._deadlock())
+            raise RunError(self._describe_deadlock())
         elif status == KernelExit.TABLES_FULL:
             raise RunError(
                 f"more than {SLOTS:,} patients are open at a time: care is far too scarce for the casualties; "
                 "set horizon_days, or give more of what `summary` shows to be short"
             )
         elif status == KernelExit.CONTRADICTION:
-            raise RunError(
-                f"internal error: record and flow of casualty {int(w['blame'][0])} contradict each other"
-            )
+            number = int(state["contradicted_arrival"][0])
+            raise RunError(f"internal error: record and flow of casualty {number} contradict each other")
         return status == KernelExit.FINISHED
 
-    def _finish_open(self, o: Table, room: int) -> bool:
-        """At the horizon: the patients still open, as many as there is room for."""
-        left = room - int(o["rows"][0, PATIENTS])
-        if len(self._open):
-            advance(self._world, self._arrivals, self._model, self._quiet, o, room, self._open[:left])
-        self._open = self._open[left:]
-        if int(self._world["status"][0]) == KernelExit.CONTRADICTION:
-            raise RunError("internal error: a record contradicts the flow")
-        return len(self._open) == 0
+    def _load_arrivals(self) -> None:
+        """Give the kernel the next batch of arrivals, or note that there are no more."""
+        batch = next(self._batches, None)
+        if batch is None:
+            self._state["arrivals_exhausted"] = 1
+        else:
+            self._arrivals = batch
+            self._state["next_arrival"] = 0
 
-    def _deadlock(self) -> str:
-        """Who waits for what, where: the five longest lines."""
-        w = self._world[0]
-        lines = []
-        for line in np.argsort(-w["waiting"], kind="stable")[:5]:
-            number = int(w["waiting"][line])
+    def _write_open(self, output: Table, room: int) -> bool:
+        """Write the records of patients open at the horizon, up to `room`; return whether that was the last."""
+        count = room - int(output["rows"][0, PATIENTS])
+        if len(self._open_slots):
+            slots = self._open_slots[:count]
+            advance(self._state, self._arrivals, self._model, self._scratch, output, room, slots)
+        self._open_slots = self._open_slots[count:]
+        if int(self._state["status"][0]) == KernelExit.CONTRADICTION:
+            raise RunError("internal error: a record contradicts the flow")
+        return len(self._open_slots) == 0
+
+    def _describe_deadlock(self) -> str:
+        """Describe who waits for what and where, by the five longest queues."""
+        state = self._state[0]
+        queues = []
+        for queue in np.argsort(-state["queue_length"], kind="stable")[:5]:
+            number = int(state["queue_length"][queue])
             if number:
-                lines.append(f"{number} wait for {self._line_name(int(line))}")
-        days = float(w["now"]) / DAY
+                queues.append(f"{number} wait for {self._describe_queue(int(queue))}")
+        days = float(state["now"]) / DAY
         return (
-            f"deadlock on day {days:.0f}: nothing can happen any more, but {int(w['open'])} patients are still open; "
-            + "; ".join(lines)
+            f"deadlock on day {days:.0f}: nothing can happen any more, but {int(state['open_count'])} patients are "
+            "still open; " + "; ".join(queues)
         )
 
-    def _line_name(self, line: int) -> str:
-        facilities = self._scenario.facilities
-        if line < ALL_RESOURCES:
-            return f"{NAMES_OF_RESOURCES[line % RESOURCE_COUNT]} at {facilities[line // RESOURCE_COUNT].id}"
-        way = line - ALL_RESOURCES
-        links = [
-            self._scenario.links[int(self._net["candidate_link"][k])]
-            for k in range(
-                int(self._net["way_first"][way]),
-                int(self._net["way_first"][way]) + int(self._net["way_count"][way]),
-            )
-        ]
+    def _describe_queue(self, queue: int) -> str:
+        """Return what those in a queue wait for, and where."""
+        if queue < ALL_RESOURCES:
+            facility = self._scenario.facilities[queue // RESOURCE_COUNT]
+            return f"{RESOURCES[queue % RESOURCE_COUNT].label} at {facility.id}"
+        way = queue - ALL_RESOURCES
+        first = int(self._network["way_first"][way])
+        candidates = range(first, first + int(self._network["way_count"][way]))
+        links = [self._scenario.links[int(self._network["candidate_link"][k])] for k in candidates]
         return f"transport from {links[0].origin} to {' or '.join(link.destination for link in links)}"
 
-    def _close_books(self) -> None:
-        finish_statistics(self._world, self._model)
-        if self._finite:
-            self.flow = FlowMeasures(self._scenario, self._raw())
+    def _finish_statistics(self) -> None:
+        """Bring the kernel's statistics to the end of the run and set `flow`."""
+        finish_statistics(self._state, self._model)
+        if self._is_finite:
+            self.flow = FlowMeasures(self._scenario, self._statistics())
 
-    def _raw(self) -> Statistics:
-        """The statistics of the kernel, copied out of its world."""
-        w = self._world[0]
-        net = self._net
-        f = len(self._scenario.facilities)
-        r = f * RESOURCE_COUNT
-        ways = int(net["ways"])
-        pools = int(net["pools"])
-        lines = slice(ALL_RESOURCES, ALL_RESOURCES + ways)
+    def _way_origins(self) -> tuple[Any, Any]:
+        """Return the facility and the front from which each way leads; -1 for none."""
+        network = self._network
+        ways = int(network["ways"])
         origin = np.full(ways, -1, np.int64)
         front = np.full(ways, -1, np.int64)
-        for k in range(f):
-            for way in set(net["way"][k].tolist()) - {-1}:
+        for k in range(len(self._scenario.facilities)):
+            for way in set(network["way"][k].tolist()) - {-1}:
                 origin[way] = k
         for k in range(len(self._scenario.fronts)):
-            if net["poi_way"][k] >= 0:
-                front[net["poi_way"][k]] = k
+            if network["poi_way"][k] >= 0:
+                front[network["poi_way"][k]] = k
+        return origin, front
+
+    def _statistics(self) -> Statistics:
+        """Return copies of the kernel's statistics."""
+        state = self._state[0]
+        network = self._network
+        facilities = len(self._scenario.facilities)
+        resources = facilities * RESOURCE_COUNT
+        pools = int(network["pools"])
+        ways = slice(ALL_RESOURCES, ALL_RESOURCES + int(network["ways"]))
+        origin, front = self._way_origins()
         return Statistics(
-            time_end=float(w["now"]),
-            capacity_time=w["capacity_area"][:r].copy(),
-            used_area=w["used_area"][:r].copy(),
-            stay_sum=w["stay_sum"][:r].copy(),
-            queue_area=w["queue_area"][:r].copy(),
-            max_queue=w["max_queue"][:r].copy(),
-            max_used=w["max_used"][:r].copy(),
-            served=w["served"][:r].copy(),
-            wait_sum=w["wait_sum"][:r].copy(),
-            wait_count=w["wait_count"][:r].copy(),
-            blocked=w["blocked"][:r].copy(),
-            died=w["died_waiting"][:r].copy(),
-            finite=(net["capacity"][:r] < UNLIMITED).astype(np.uint8),
-            way_wait_sum=w["wait_sum"][lines].copy(),
-            way_wait_count=w["wait_count"][lines].copy(),
-            way_queue_area=w["queue_area"][lines].copy(),
-            way_died=w["died_waiting"][lines].copy(),
+            time_end=float(state["now"]),
+            capacity_time=state["capacity_area"][:resources].copy(),
+            used_area=state["used_area"][:resources].copy(),
+            stay_sum=state["stay_sum"][:resources].copy(),
+            queue_area=state["queue_area"][:resources].copy(),
+            max_queue=state["max_queue"][:resources].copy(),
+            max_used=state["max_used"][:resources].copy(),
+            served=state["served"][:resources].copy(),
+            wait_sum=state["wait_sum"][:resources].copy(),
+            wait_count=state["wait_count"][:resources].copy(),
+            blocked=state["blocked_time"][:resources].copy(),
+            died=state["died_waiting"][:resources].copy(),
+            finite=(network["capacity"][:resources] < UNLIMITED).astype(np.uint8),
+            way_wait_sum=state["wait_sum"][ways].copy(),
+            way_wait_count=state["wait_count"][ways].copy(),
+            way_queue_area=state["queue_area"][ways].copy(),
+            way_died=state["died_waiting"][ways].copy(),
             way_origin=origin,
             way_front=front,
-            sorties=w["sorties"][:pools].copy(),
-            carried=w["carried"][:pools].copy(),
-            litters_used=w["litters_used"][:pools].copy(),
-            busy=w["busy"][:pools].copy(),
-            lost=w["vehicles_lost"][:pools].copy(),
-            arrived=w["arrived_at"][:f].copy(),
-            refused=w["refused"][:f].copy(),
-            bypassed=w["bypassed"][:f].copy(),
-            blood_used=w["blood_used"][:f].copy(),
-            blood_short=w["blood_short"][:f].astype(np.float64),
-            samples=w["sample"][: int(w["samples"])].copy(),
+            sorties=state["sorties"][:pools].copy(),
+            carried=state["carried"][:pools].copy(),
+            litters_used=state["litters_used"][:pools].copy(),
+            busy=state["busy_time"][:pools].copy(),
+            lost=state["vehicles_lost"][:pools].copy(),
+            arrived=state["arrived_at"][:facilities].copy(),
+            refused=state["refused"][:facilities].copy(),
+            bypassed=state["bypassed"][:facilities].copy(),
+            blood_used=state["blood_used"][:facilities].copy(),
+            blood_short=state["blood_short"][:facilities].astype(np.float64),
+            samples=state["series"][: int(state["series_length"])].copy(),
         )

@@ -1,55 +1,55 @@
-"""The state of a casualty on the way: survival clock, stage, place, and what is held or waited for."""
+"""The state of a casualty in the simulation: survival clock, stage, place, and what is held or waited for."""
 
 from engine.tables.rows import Float64, Int32, Int64, Row, UInt8, UInt32, UInt64, dtype_of
 
 
 class CasualtyState(Row):
-    """One casualty on the way: what `engine.kernel.event_loop` moves from stage to stage.
+    """One casualty, moved from stage to stage by `engine.kernel`.
 
-    What is read at every event stands together.
+    Times are in ms; -1 in a column of indices means none. Fields read at every event are next to each other.
     """
 
-    # the clock
-    life: Float64  # T in ms of clock time; infinite for the non-lethal and the rescued
-    used: Float64  # u at `since`
+    # the survival clock (docs/model.md section 2.5)
+    life: Float64  # ms of clock time until death; infinity: not lethal, or rescued
+    used: Float64  # ms of clock time used up to `since`
     since: Float64  # ms
-    rate: Float64  # r in force from `since` on
-    late: Float64  # ms of a late death; infinite without
-    slowest: Float64  # smallest s in force
-    # what is due
+    rate: Float64  # clock rate from `since` on
+    late_death_at: Float64  # ms; infinity: no late death
+    slowest: Float64  # smallest treatment rate so far
+    # what is due next
     at: Float64  # ms of the next stage
-    retriage_at: Float64  # ms of the next re-triage; infinity
-    # where, and what is held (finite resources only)
-    factor: Float64  # product of the environment's factors
-    stay_end: Float64  # ms when the casualty could return to duty; infinite for the dying
-    stage: Int32
-    facility: Int32  # where the casualty is: an index, AT_POI or EN_ROUTE
-    category: Int32  # assigned triage
-    line: Int32  # waiting line; -1
-    next: Int32  # neighbours in the waiting line
+    retriage_at: Float64  # ms of the next re-triage; infinity: none
+    # place, and what is held (finite resources only)
+    factor: Float64  # product of the environment's clock factors
+    stay_end: Float64  # ms when the casualty could return to duty; infinity: dies
+    stage: Int32  # `engine.kernel.codes.Stage`
+    facility: Int32  # index, AT_POI or EN_ROUTE
+    category: Int32  # assigned triage category
+    queue: Int32  # number of the queue
+    next: Int32  # slots of the neighbours in the queue or treatment bay, or of the next free slot
     previous: Int32
-    version: Int32  # of the entry in the calendar that counts
-    held: Int32  # resource in use; -1
-    granted_resource: Int32  # given, and not yet made use of; -1
-    place: Int32  # facility whose place is taken; -1
-    booked: Int32  # facility where a place is kept for the one on the way; -1
-    way: Int32
-    # counters of the random streams, journal
-    order: Int64  # number of the arrival
-    cell: UInt64  # counters of the random streams
+    version: Int32  # of the calendar entry that counts
+    held: Int32  # resource in use
+    granted_resource: Int32  # resource granted and not yet in use
+    occupied_place: Int32  # facility where a place is occupied
+    reserved_place: Int32  # facility where a place is reserved
+    way: Int32  # where the casualty waits for transport
+    # random draws, decision log
+    arrival_number: Int64  # counted from 1
+    cell: UInt64  # with `index` the counter of the random draws
     index: UInt32
-    leg: Int32  # number of facilities reached
-    destination: Int32
-    journal: Int32  # first and last entry of the journal; -1
-    journal_end: Int32
-    granted_value: Int32
+    leg: Int32  # facilities reached so far
+    destination: Int32  # facility
+    first_decision: Int32  # rows of the first and last entry of the decision log
+    last_decision: Int32
+    granted_value: Int32  # bits of GrantFlag
     granted: UInt8  # 1: may perform the stage that is due
-    in_bay: UInt8  # 1 + category in the list of those who may be bumped
-    surged: UInt8  # 1: in a surge place
+    in_bay: UInt8  # 1 + category, among those who may be bumped; else 0
+    in_surge_place: UInt8
     no_blood: UInt8
-    chosen: UInt8  # goes with the vehicle that is being loaded
-    nobody: UInt8  # 1: the slot is free
-    admitted: UInt8  # arrived at an MTF
+    boards: UInt8  # 1: goes with the vehicle that is being loaded
+    is_free: UInt8  # 1: the slot is free
+    admitted: UInt8  # 1: has arrived at an MTF
     expects_rtd72: UInt8
     needs_surgery: UInt8
     resuscitated: UInt8
@@ -61,32 +61,31 @@ class CasualtyState(Row):
     head_ais: UInt8  # worst AIS of the head
     # waiting, and the first leg
     wait_since: Float64  # ms
-    wait_until: Float64  # ms when the wait is known to end; infinity
-    rest: Float64  # ms of care left for a bumped patient
-    aid_at: Float64  # before the first door; infinity once done
+    wait_until: Float64  # ms when the wait ends, as far as known; infinity
+    remaining: Float64  # ms of care left after a bump; at the point of injury, from request to departure
+    aid_at: Float64  # ms of first aid before the first facility; infinity once done
     request_at: Float64
     depart_at: Float64
     arrive_at: Float64
-    aboard: Float64  # factor on the clock in the vehicle
-    # recovery and other things seldom looked at
-    first_life: Float64  # T as drawn, for the score
-    recover_at: Float64  # ms, score and span (ms) of the recovery; span 0: not recovering
-    recover_from: Float64
-    recover_span: Float64
-    bonus_at: Float64  # ms and size of the passing effect of resuscitation
-    bonus: Float64
-    origin: Int64
-    outcome: Int64  # of the present place, under transition-matrix routing
-    wound: Int64  # first row and number of the wounds
-    wounds: Int64
+    vehicle_clock_factor: Float64  # clock factor of the vehicle
+    # recovery, and what is rarely accessed
+    first_life: Float64  # ms: `life` as drawn, for the score
+    recover_at: Float64  # ms: start of the recovery
+    recover_from: Float64  # score at that time
+    recover_span: Float64  # ms; 0: not recovering
+    bonus_at: Float64  # ms: start of the passing effect of resuscitation
+    bonus: Float64  # its size
+    outcome: Int64  # `MatrixOutcome` of the present place, under transition-matrix routing
+    wound: Int64  # first row of the wounds
+    wounds: Int64  # number of wounds
     first_treatment: Int64  # first row of the treatments
-    protected: Float64  # rate of the clock while care goes on, for who resumes
-    asked_at: Float64  # ms: transport onwards was asked for
+    rate_before_bump: Float64  # clock rate during the interrupted care
+    transport_requested_at: Float64  # ms of the request for transport onwards
     bumped_at: Float64  # ms
-    blocked_since: Float64  # ms: what is held is no longer needed, but the next is not free
+    blocked_since: Float64  # ms since when the held resource is no longer needed but the next is not free
     first_event: Int64  # first row of the events
-    retriages: Int32
-    sent: Int32  # vehicles sent for this patient at this place
+    retriages: Int32  # number of re-triages so far
+    vehicles_sent: Int32  # vehicles sent for this casualty to this place
 
 
 STATE = dtype_of(CasualtyState)

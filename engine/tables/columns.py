@@ -151,15 +151,14 @@ VITAL = dtype_of(VitalRow)
 
 
 class WriteOrderRow(Row):
-    """When a patient's record was told: ms, and the turn among all that happens at the same time: ARRIVES plus the
-    number
-    of the arrival, the largest tie of the calendar's entries so far, or AT_HORIZON plus that number. Both together
-    never
-    become less from one patient to the next.
+    """When a patient's record was written. Both columns together never decrease from one patient to the next.
+
+    `sequence` orders what happens at the same time. It is ARRIVAL_SEQUENCE plus the number of the arrival, the largest
+    tie of the calendar's entries so far at that time, or HORIZON_SEQUENCE plus the number of the arrival.
     """
 
-    at: Float64
-    turn: Int64
+    at: Float64  # ms
+    sequence: Int64
 
 
 WRITE_ORDER = dtype_of(WriteOrderRow)
@@ -187,8 +186,8 @@ class Chunk:
     """Consecutive patients in record order with all their rows.
 
     `first` is the index of the first patient in the run; `number` counts chunks. The run's last chunk has
-    `last` set; a run without a single casualty is one empty chunk that is both first and last. `left`, a row a patient,
-    is filled only where the fronts of a run are simulated apart (`engine.run.merging`).
+    `last` set; a run without casualties is one empty chunk that is both first and last. `write_order` has a row for
+    each patient only where the fronts of a run are simulated independently (`engine.run.merging`).
     """
 
     number: int
@@ -199,7 +198,7 @@ class Chunk:
     treatments: Table = field(default_factory=lambda: _empty(TREATMENT))
     wounds: Table = field(default_factory=lambda: _empty(WOUND))
     vitals: Table = field(default_factory=lambda: _empty(VITAL))
-    left: Table = field(default_factory=lambda: _empty(WRITE_ORDER))
+    write_order: Table = field(default_factory=lambda: _empty(WRITE_ORDER))
 
     def __len__(self) -> int:
         return len(self.patients)

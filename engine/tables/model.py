@@ -1,6 +1,6 @@
-"""The parameters of one run as the compiled code reads them: one row of MODEL, passed by reference.
+"""The parameters of one run as compiled code reads them: one row of MODEL, passed by reference.
 
-Tables have room for the most that a scenario may have, so that the kernel is compiled once for all scenarios.
+Tables have room for the largest scenario allowed, so the kernel is compiled once for all scenarios.
 """
 
 from typing import Annotated
@@ -33,7 +33,7 @@ FRONTS, NATIONS, RANKS, BLOOD_GROUPS = 200, 48, 20, 8
 
 
 CONDITIONS, CHOICES, FEW_CHOICES = 2048, 65_536, 4096
-"""The most that the tables hold: fixed, so that the kernel is compiled once for all scenarios."""
+"""Rows of the tables; fixed, so that the kernel is compiled once for all scenarios."""
 
 
 class PeopleTables(Row):
@@ -107,9 +107,6 @@ class InjuryTables(Row):
 INJURIES = dtype_of(InjuryTables)
 
 
-"""Number of LETHAL_MECHANISMS."""
-
-
 class SurvivalParameters(Row):
     """Parameters of the clock; M = 9 lethal mechanisms, NISS and AIS index directly."""
 
@@ -151,7 +148,7 @@ FACILITIES, LINKS = 1000, 4000
 
 
 WAYS, CANDIDATES, POOLS, WORLD_EVENTS, SHIFT_CHANGES = 4000, 8000, 1000, 2000, 16
-"""The most that a network may have."""
+"""Sizes of the largest network allowed."""
 
 
 UNLIMITED = 1 << 30
@@ -163,105 +160,105 @@ class Network(Row):
     role: Annotated[Ints, "i8", FACILITIES]
     resuscitates: Annotated[Ints, "u1", FACILITIES]  # capable of DCR
     operates: Annotated[Ints, "u1", FACILITIES]  # capable of DCS
-    icu: Annotated[Ints, "u1", FACILITIES]
+    has_icu: Annotated[Ints, "u1", FACILITIES]
     definitive: Annotated[Ints, "u1", FACILITIES]
-    policy: Annotated[Floats, "f8", FACILITIES]  # evacuation policy in ms; infinity
+    evacuation_policy: Annotated[Floats, "f8", FACILITIES]  # ms; infinity: no limit
     first_link: Annotated[Ints, "i8", FRONTS]  # from the point of injury
-    next_link: Annotated[Ints, "i8", (FACILITIES, FRONTS)]  # onwards; -1 at the end
+    next_link: Annotated[Ints, "i8", (FACILITIES, FRONTS)]  # onwards; -1: none
     origin: Annotated[Ints, "i8", LINKS]  # -1 the point of injury
     destination: Annotated[Ints, "i8", LINKS]
     minutes: Annotated[Floats, "f8", LINKS]  # mean travel time
-    kind: Annotated[Ints, "i8", LINKS]  # of travel time
-    travel: Annotated[Floats, "f8", (LINKS, 3)]  # its parameters, minutes
+    travel_kind: Annotated[Ints, "i8", LINKS]  # distribution of the travel time
+    travel_parameters: Annotated[Floats, "f8", (LINKS, 3)]  # its parameters, minutes
     slowdown: Annotated[Floats, "f8", LINKS]  # factor on the travel time (weather, mobility)
     delay: Annotated[Floats, "f8", LINKS]  # minutes added
     # resources
     facilities: Int64
     capacity: Annotated[Ints, "i4", FACILITIES * RESOURCE_COUNT]  # UNLIMITED where not finite
     finite: Annotated[Ints, "u1", FACILITIES * RESOURCE_COUNT]
-    tables: Annotated[Ints, "i4", FACILITIES]  # operating tables, teams apart
-    teams: Annotated[
-        Ints, "i4", (FACILITIES, SHIFT_CHANGES)
-    ]  # surgical teams from each change of the roster on
-    shift: Annotated[Floats, "f8", (FACILITIES, SHIFT_CHANGES)]  # ms of the day of the changes
-    shifts: Annotated[Ints, "i4", FACILITIES]
-    surge: Annotated[Ints, "i4", (FACILITIES, RESOURCE_COUNT)]  # added by surge
+    operating_tables: Annotated[Ints, "i4", FACILITIES]  # whatever the number of teams
+    surgical_teams: Annotated[Ints, "i4", (FACILITIES, SHIFT_CHANGES)]  # from each change of the roster on
+    shift_start: Annotated[Floats, "f8", (FACILITIES, SHIFT_CHANGES)]  # ms of the day
+    shift_count: Annotated[Ints, "i4", FACILITIES]  # changes of the roster; 0: no roster
+    surge: Annotated[Ints, "i4", (FACILITIES, RESOURCE_COUNT)]  # places added
     surge_trigger: Annotated[Ints, "i4", FACILITIES]  # ward beds in use; UNLIMITED without surge
     surge_delay: Annotated[Floats, "f8", FACILITIES]  # ms
-    blood: Annotated[Ints, "i8", FACILITIES]  # units in stock; -1 no limit
-    resupply_every: Annotated[Floats, "f8", FACILITIES]  # ms; 0 never
-    resupply: Annotated[Ints, "i8", FACILITIES]  # units
-    service_kind: Annotated[Ints, "i8", (FACILITIES, 5)]  # distribution of a service time; -1 the model's
+    blood: Annotated[Ints, "i8", FACILITIES]  # units in stock; -1: unlimited
+    resupply_interval: Annotated[Floats, "f8", FACILITIES]  # ms; 0: never
+    resupply_units: Annotated[Ints, "i8", FACILITIES]
+    service_kind: Annotated[Ints, "i8", (FACILITIES, 5)]  # distribution of each ServiceTime; -1: the model's
     service: Annotated[Floats, "f8", (FACILITIES, 5, 3)]  # its parameters, minutes
-    nation: Annotated[Ints, "i8", FACILITIES]  # -1 none
-    counted: Annotated[Ints, "u1", FACILITIES]  # 1: places are counted
-    struck: Annotated[Ints, "u1", FACILITIES]  # 1: a hit may change the future of those inside
-    # ways: what those at one place (and of one front, at the POI) may choose among
+    nation: Annotated[Ints, "i8", FACILITIES]  # -1: none
+    counts_places: Annotated[Ints, "u1", FACILITIES]  # 1: places are counted
+    may_be_hit: Annotated[Ints, "u1", FACILITIES]  # 1: a hit may affect those inside
+    # ways: the candidates for transport of those at one place (at the POI: of one front)
     ways: Int64
-    way: Annotated[Ints, "i4", (FACILITIES, FRONTS)]  # -1 at the end
+    way: Annotated[Ints, "i4", (FACILITIES, FRONTS)]  # -1: none
     poi_way: Annotated[Ints, "i4", FRONTS]
     way_first: Annotated[Ints, "i4", WAYS]
     way_count: Annotated[Ints, "i4", WAYS]
     way_finite: Annotated[Ints, "u1", WAYS]
-    candidate_link: Annotated[Ints, "i4", CANDIDATES]  # closest first
-    rank: Annotated[Floats, "f8", CANDIDATES]  # the same for equally close ones
-    candidate_pool: Annotated[Ints, "i4", CANDIDATES]  # -1: vehicles without limit
+    candidate_link: Annotated[Ints, "i4", CANDIDATES]  # the closest first
+    distance_rank: Annotated[Floats, "f8", CANDIDATES]  # equally close ones have the same
+    candidate_pool: Annotated[Ints, "i4", CANDIDATES]  # -1: unlimited vehicles
     candidate_way: Annotated[Ints, "i4", CANDIDATES]
-    allowed: Annotated[Ints, "u1", CANDIDATES]  # bit c: triage category c may go
-    able: Annotated[Ints, "u1", CANDIDATES]  # 1: the destination operates, where not all of the way do
-    seated: Annotated[Ints, "u1", WAYS]  # 1: some of its vehicles have no litters
-    able_for: Annotated[
-        Ints, "u1", WAYS
-    ]  # bit c: one that operates takes category c; 0 where all or none operate
-    batch: Annotated[Ints, "i4", CANDIDATES]  # smallest batch; 0 none
+    allowed_categories: Annotated[Ints, "u1", CANDIDATES]  # bit c: takes triage category c
+    # 1: the destination operates, where not all of the way do
+    candidate_operates: Annotated[Ints, "u1", CANDIDATES]
+    seats_only: Annotated[Ints, "u1", WAYS]  # 1: some vehicles have no litters
+    # bit c: one that operates takes category c; 0: all or none operate
+    operating_categories: Annotated[Ints, "u1", WAYS]
+    batch: Annotated[Ints, "i4", CANDIDATES]  # smallest batch; 0: none
     batch_wait: Annotated[Floats, "f8", CANDIDATES]  # ms
-    batch_override: Annotated[Ints, "u1", CANDIDATES]
-    out: Annotated[Ints, "u1", CANDIDATES]  # 1: the vehicle comes from elsewhere
-    back: Annotated[Ints, "u1", CANDIDATES]  # 1: and goes back
-    into_first: Annotated[Ints, "i4", FACILITIES + 1]  # ways that lead to a facility: into[first:next first]
-    into: Annotated[Ints, "i4", CANDIDATES]
-    using_first: Annotated[Ints, "i4", POOLS + 1]  # ways that a pool serves
-    using: Annotated[Ints, "i4", CANDIDATES]
-    ahead: Annotated[Ints, "u1", (FACILITIES, FRONTS)]  # 1: something at this facility or beyond is finite
-    poi_ahead: Annotated[Ints, "u1", FRONTS]
+    batch_override: Annotated[Ints, "u1", CANDIDATES]  # bit c: category c need not wait for the batch
+    comes_from_base: Annotated[Ints, "u1", CANDIDATES]  # 1: the vehicle has to travel to the place first
+    returns_to_base: Annotated[Ints, "u1", CANDIDATES]  # 1: the vehicle has to travel back
+    # ways that lead to a facility: ways_to[ways_to_first[f] : ways_to_first[f + 1]]
+    ways_to_first: Annotated[Ints, "i4", FACILITIES + 1]
+    ways_to: Annotated[Ints, "i4", CANDIDATES]
+    ways_of_pool_first: Annotated[Ints, "i4", POOLS + 1]  # ways that a pool serves, likewise
+    ways_of_pool: Annotated[Ints, "i4", CANDIDATES]
+    # 1: something at this facility or later is finite
+    finite_ahead: Annotated[Ints, "u1", (FACILITIES, FRONTS)]
+    poi_finite_ahead: Annotated[Ints, "u1", FRONTS]
     # vehicle pools
     pools: Int64
     vehicles: Annotated[Ints, "i4", POOLS]
     litters: Annotated[Ints, "i4", POOLS]
     seats: Annotated[Ints, "i4", POOLS]
-    load: Annotated[Floats, "f8", POOLS]  # ms a patient
-    unload: Annotated[Floats, "f8", POOLS]
-    dispatch: Annotated[Floats, "f8", POOLS]  # ms before it leaves
-    by_night: Annotated[Ints, "u1", POOLS]
-    grounded: Annotated[Floats, "f8", POOLS]  # probability of a day on the ground
-    loss: Annotated[Floats, "f8", POOLS]  # probability per sortie
-    aboard: Annotated[Floats, "f8", POOLS]  # factor on the clock
-    lift_every: Annotated[Floats, "f8", POOLS]  # ms; 0: not scheduled
-    lift_first: Annotated[Floats, "f8", POOLS]
-    lift_cancelled: Annotated[Floats, "f8", POOLS]
+    load_time: Annotated[Floats, "f8", POOLS]  # ms per patient
+    unload_time: Annotated[Floats, "f8", POOLS]  # ms per patient
+    dispatch_delay: Annotated[Floats, "f8", POOLS]  # ms before the vehicle leaves
+    moves_by_night: Annotated[Ints, "u1", POOLS]
+    grounded_probability: Annotated[Floats, "f8", POOLS]  # of a day
+    loss_probability: Annotated[Floats, "f8", POOLS]  # of a sortie
+    vehicle_clock_factor: Annotated[Floats, "f8", POOLS]  # factor on the survival clock
+    lift_interval: Annotated[Floats, "f8", POOLS]  # ms; 0: not scheduled
+    first_lift_at: Annotated[Floats, "f8", POOLS]  # ms
+    lift_cancelled: Annotated[Floats, "f8", POOLS]  # probability
     pool_key: Annotated[Ints, "u8", POOLS]  # hash of the id
-    # the world
-    happenings: Int64
-    happens_at: Annotated[Floats, "f8", WORLD_EVENTS]
-    happens: Annotated[Ints, "i4", WORLD_EVENTS]
-    happens_to: Annotated[Ints, "i4", WORLD_EVENTS]  # facility or pool
-    happens_value: Annotated[Floats, "f8", WORLD_EVENTS]
-    happens_killed: Annotated[Floats, "f8", WORLD_EVENTS]
-    closed: Annotated[Ints, "i4", FACILITIES]  # 1: not open at the start
-    moves: Int64
-    moved_at: Annotated[Floats, "f8", WORLD_EVENTS]
-    moved: Annotated[Ints, "i4", WORLD_EVENTS]  # facility
-    farther: Annotated[Floats, "f8", WORLD_EVENTS]  # factor on the travel times from and to it from then on
+    # world events
+    world_event_count: Int64
+    world_event_at: Annotated[Floats, "f8", WORLD_EVENTS]  # ms
+    world_event_kind: Annotated[Ints, "i4", WORLD_EVENTS]  # WorldEventKind
+    world_event_target: Annotated[Ints, "i4", WORLD_EVENTS]  # facility or pool
+    world_event_value: Annotated[Floats, "f8", WORLD_EVENTS]  # share of capacity, or number of vehicles
+    world_event_killed: Annotated[Floats, "f8", WORLD_EVENTS]  # probability, for each casualty inside
+    closed_at_start: Annotated[Ints, "i4", FACILITIES]  # 1: closed
+    move_count: Int64
+    move_at: Annotated[Floats, "f8", WORLD_EVENTS]  # ms
+    moved_facility: Annotated[Ints, "i4", WORLD_EVENTS]
+    move_factor: Annotated[Floats, "f8", WORLD_EVENTS]  # on travel times from and to it from then on
     # policies
     push: UInt8
-    destinations: UInt8
+    destination_policy: UInt8  # DestinationPolicy
     bypass: UInt8
-    national: UInt8
+    prefers_own_nation: UInt8
     bumping: UInt8
-    expectant: Int32  # NISS from which, 0 never
-    retriage: Float64  # ms
+    expectant_niss: Int32  # smallest NISS of T4; 0: no T4
+    retriage_interval: Float64  # ms
     night: Annotated[Floats, "f8", 2]  # ms of the day: from, to
-    overflow: Float64  # clock factor in surge beds and at a full door
+    overflow_factor: Float64  # clock factor in surge places
     blood_units: Int64  # of one resuscitation
 
 
@@ -272,8 +269,8 @@ class CareParameters(Row):
     """Service times in minutes, triage and request; all deterministic tables."""
 
     triage: Annotated[Floats, "f8", 1]  # minutes
-    right: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1..4
-    over: Annotated[Floats, "f8", 1]  # weight of over-triage against 1
+    triage_accuracy: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1 to 4
+    over_triage_weight: Annotated[Floats, "f8", 1]  # against 1 for under-triage
     role1: Annotated[Floats, "f8", 3]  # triangular
     care: Annotated[Floats, "f8", 3]
     resuscitation: Annotated[Floats, "f8", 3]
@@ -282,9 +279,9 @@ class CareParameters(Row):
     surgery: Annotated[Floats, "f8", (2, 4)]  # log median minutes at Role 2 / 3 by ISS band
     surgery_sigma: Annotated[Floats, "f8", 1]
     decontamination: Annotated[Floats, "f8", 1]
-    request: Annotated[Floats, "f8", 2]  # latest share of the leg: request, departure
+    request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg for request and departure
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
-    threshold: Annotated[Ints, "i8", 1]  # MASCAL
+    mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident
     horizon: Annotated[Floats, "f8", 1]  # ms; infinity
 
 

@@ -1,9 +1,9 @@
 """The tables that the kernel fills: one row of OUTPUT, passed by reference.
 
-Each table is made for the most that PARQUET_PART patients could fill; pages never touched take no memory.
+Each table has room for the most that PARQUET_PART patients could fill. Pages that are never used take no memory.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from engine.tables.columns import (
     PARQUET_PART,
     EventRow,
     PatientRow,
+    Table,
     TreatmentRow,
     VitalRow,
     WoundRow,
@@ -20,27 +21,27 @@ from engine.tables.columns import (
 from engine.tables.rows import Ints, Row, Rows, dtype_of
 
 MAX_WOUNDS = 24
-"""Of one casualty."""
+"""Wounds of one casualty, at most."""
 
 SLOTS = 1 << 18
-"""Patients that may be open at a time; the quiet pass keeps their rows in a table of the same dtype."""
+"""Patients that may be open at a time. The decision pass has their rows in a table of the same dtype."""
 
 MAX_EVENTS, MAX_TREATMENTS, MAX_VITALS = 288, 80, 40
-"""Rows at the most that one patient can fill: a network has at most 10 facilities on a way."""
+"""Rows that one patient can fill, at most: a network has at most 10 facilities on a way."""
 
 REPEATING_EVENTS_LIMIT = 240
 """Rows of events after which those that may repeat without end (re-triage, bumping) are no longer logged."""
 
-PATIENTS, QUIET = 4, 5
-"""Indices in `rows` of the number of patients told, and of the switch that ends all logging."""
+EVENT_COUNT, TREATMENT_COUNT, WOUND_COUNT, VITAL_COUNT, PATIENTS, QUIET = range(6)
+"""Indices of `rows`: the number of rows in each table, then 1 where nothing is logged (in the decision pass)."""
 
 
 class Output(Row):
-    """."""
+    """The tables that a pass of the kernel fills."""
 
-    rows: Annotated[Ints, "i8", 6]  # filled of events, treatments, wounds, vitals, patients; quiet
+    rows: Annotated[Ints, "i8", 6]  # see EVENT_COUNT to QUIET
     patients: Annotated[Rows[PatientRow], SLOTS + 1]
-    left: Annotated[Rows[WriteOrderRow], SLOTS + 1]
+    write_order: Annotated[Rows[WriteOrderRow], SLOTS + 1]
     events: Annotated[Rows[EventRow], PARQUET_PART * MAX_EVENTS]
     treatments: Annotated[Rows[TreatmentRow], PARQUET_PART * MAX_TREATMENTS]
     wounds: Annotated[Rows[WoundRow], PARQUET_PART * MAX_WOUNDS]
@@ -50,25 +51,25 @@ class Output(Row):
 OUTPUT = dtype_of(Output)
 
 
-def new_output(quiet: bool = False) -> Any:
-    """Empty tables: one row of OUTPUT. `quiet`: nothing is logged, casualties only move on."""
-    o = np.zeros(1, OUTPUT)
-    o["rows"][0, QUIET] = quiet
-    return o
+def new_output(quiet: bool = False) -> Table:
+    """Return empty tables: one row of OUTPUT. With `quiet` nothing is logged, and casualties only advance."""
+    output = np.zeros(1, OUTPUT)
+    output["rows"][0, QUIET] = quiet
+    return output
 
 
-def without_first(o: Any, n: int) -> Any:
-    """Tables with all but the first `n` patients of `o` and their rows."""
+def without_first(output: Table, n: int) -> Table:
+    """Return the tables without the first `n` patients and their rows."""
     rest = new_output()
-    told = int(o["rows"][0, PATIENTS])
-    patients = rest["patients"][0, : told - n]
-    patients[:] = o["patients"][0, n:told]
-    rest["left"][0, : told - n] = o["left"][0, n:told]
-    rest["rows"][0, PATIENTS] = told - n
+    count = int(output["rows"][0, PATIENTS])
+    patients = rest["patients"][0, : count - n]
+    patients[:] = output["patients"][0, n:count]
+    rest["write_order"][0, : count - n] = output["write_order"][0, n:count]
+    rest["rows"][0, PATIENTS] = count - n
     for k, (name, end) in enumerate(ENDS.items()):
-        begin, until = int(o["patients"][0, n - 1][end]), int(o["rows"][0, k])
+        begin, until = int(output["patients"][0, n - 1][end]), int(output["rows"][0, k])
         rows = rest[name][0, : until - begin]
-        rows[:] = o[name][0, begin:until]
+        rows[:] = output[name][0, begin:until]
         rows["patient"] -= n
         patients[end] -= begin
         rest["rows"][0, k] = until - begin

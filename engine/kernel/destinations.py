@@ -1,0 +1,143 @@
+"""The choice of a destination: by which candidate of a way a patient would go now (docs/model.md section 2.9).
+
+A candidate is a link to a destination together with the pool of vehicles that serve it.
+"""
+
+import math
+
+from engine.clinical import to_uniform
+from engine.codes import DESTINATION_BLOCKS, DESTINATION_CHOICE, RESOURCE_COUNT, DrawPurpose, Resource
+from engine.kernel.codes import DestinationPolicy
+from engine.kernel.state import KernelState
+from engine.kernel.travel import relocation_factor
+from engine.kernel.vehicles import can_send, has_litter_if_needed
+from engine.numeric import compiled, words
+from engine.tables import CasualtyState, Model, Output
+
+NOBODY = -1
+"""In place of a candidate or slot: none."""
+
+FOREIGN_PENALTY, INCAPABLE_PENALTY = 1e6, 2e6
+"""Penalties on candidates; ranks by distance and loads are smaller."""
+
+
+@compiled
+def awaits_surgery(casualty: CasualtyState) -> bool:
+    """Return whether the patient still needs damage control surgery."""
+    return bool(casualty.needs_surgery and not casualty.operated)
+
+
+@compiled
+def preference_penalty(casualty: CasualtyState, nation: int, candidate: int, model: Model) -> float:
+    """Return the penalty on a candidate for what the scenario prefers, apart from distance.
+
+    With `bypass`, a facility that cannot operate is avoided for a patient who needs surgery; then facilities of other
+    nations are.
+    """
+    penalty = 0.0
+    if (
+        awaits_surgery(casualty)
+        and not model.network.candidate_operates[candidate]
+        and model.network.operating_categories[model.network.candidate_way[candidate]]
+    ):
+        penalty = INCAPABLE_PENALTY
+    if (
+        model.network.prefers_own_nation
+        and model.network.nation[model.network.destination[model.network.candidate_link[candidate]]] != nation
+    ):
+        penalty += FOREIGN_PENALTY
+    return penalty
+
+
+@compiled
+def distance(candidate: int, now: float, model: Model) -> float:
+    """Return the rank of a candidate by mean travel time; where facilities move, that time itself in minutes."""
+    if model.network.move_count == 0:
+        return model.network.distance_rank[candidate]
+    link = model.network.candidate_link[candidate]
+    return model.network.minutes[link] * relocation_factor(link, now, model)
+
+
+@compiled
+def _load_of(state: KernelState, facility: int, model: Model) -> float:
+    """Return patients per place of a facility, or their number where places are unlimited."""
+    resource = facility * RESOURCE_COUNT + Resource.PLACE
+    size = float(state.capacity[resource]) if model.network.finite[resource] else 1.0
+    if model.network.finite[resource]:
+        return state.occupancy[facility] / max(1.0, size)
+    return float(state.occupancy[facility])
+
+
+@compiled
+def _policy_value(
+    state: KernelState, casualty: CasualtyState, way: int, candidate: int, now: float, model: Model
+) -> float:
+    """Return the value of a candidate under the scenario's destination policy; the smallest is chosen."""
+    facility = model.network.destination[model.network.candidate_link[candidate]]
+    if not model.network.bypass:
+        return distance(candidate, now, model)
+    if model.network.destination_policy == DestinationPolicy.SPREAD_OUT:
+        number = candidate - model.network.way_first[way]
+        block = DESTINATION_CHOICE + DESTINATION_BLOCKS * casualty.leg + number
+        return to_uniform(words(model.keys[DrawPurpose.TRAVEL], casualty.cell, casualty.index, block)[2])
+    if model.network.destination_policy == DestinationPolicy.LEAST_LOADED:
+        return _load_of(state, facility, model)
+    # of equally close facilities the emptier one
+    return distance(candidate, now, model) + 1e-6 * state.occupancy[facility]
+
+
+@compiled
+def may_take(casualty: CasualtyState, candidate: int, model: Model) -> bool:
+    """Return whether a candidate takes the patient's category and has the litter that the patient may need."""
+    return bool(
+        model.network.allowed_categories[candidate] >> casualty.category & 1
+    ) and has_litter_if_needed(casualty, candidate, model)
+
+
+@compiled
+def choose_candidate(
+    state: KernelState,
+    scratch: Output,
+    way: int,
+    slot: int,
+    pool: int,
+    operates: int,
+    now: float,
+    model: Model,
+) -> int:
+    """Return the candidate by which the patient would go now under the scenario's policies; NOBODY if there is none.
+
+    Without `bypass` only the closest that takes the patient is considered.
+
+    Parameters
+    ----------
+    pool
+        Only vehicles of this pool; -1: of any.
+    operates
+        1: only to a facility that operates.
+    """
+    casualty = state.casualties[slot]
+    bypass = model.network.bypass
+    first = model.network.way_first[way]
+    chosen = NOBODY
+    best = math.inf
+    for candidate in range(first, first + model.network.way_count[way]):
+        if not may_take(casualty, candidate, model):
+            continue
+        if bypass and not can_send(state, candidate, casualty.category, now, model):
+            continue
+        value = _policy_value(state, casualty, way, candidate, now, model)
+        if bypass:
+            value += preference_penalty(casualty, scratch.patients[slot].nation, candidate, model)
+        if value < best:
+            best = value
+            chosen = candidate
+    if chosen < 0:
+        return NOBODY
+    if not bypass and not can_send(state, chosen, casualty.category, now, model):
+        return NOBODY
+    if pool >= 0 and model.network.candidate_pool[chosen] != pool:
+        return NOBODY
+    if operates and not model.network.candidate_operates[chosen]:
+        return NOBODY
+    return chosen

@@ -1,0 +1,256 @@
+"""Dispatch: which vehicle sets off for whom (docs/model.md section 2.9).
+
+The patients who wait for transport at one place are a queue. A vehicle is dispatched when more patients wait than
+vehicles under way have room for, a destination accepts one, and a vehicle can move.
+"""
+
+import math
+
+from engine.clinical import to_uniform
+from engine.codes import CATEGORY_COUNT, SORTIE_LOSS, WAY_OUT, WAY_OUT_BLOCKS, DrawPurpose, TriageCategory
+from engine.kernel.codes import DEPARTURE_SHARE, EntryKind
+from engine.kernel.destinations import NOBODY, awaits_surgery, choose_candidate
+from engine.kernel.places import accepts, reserve_place
+from engine.kernel.rides import assign_ride, ride_time
+from engine.kernel.state import ALL_RESOURCES, KernelState, schedule
+from engine.kernel.travel import draw_leg_time
+from engine.kernel.vehicles import collect_returned_vehicles, needs_litter, schedule_returns
+from engine.numeric import compiled, words
+from engine.tables import Ints, Model, Output
+
+
+@compiled
+def _assign_unlimited_vehicle(
+    state: KernelState, scratch: Output, slot: int, candidate: int, now: float, model: Model
+) -> None:
+    """Assign a ride where vehicles are unlimited: one is at the place already.
+
+    From the point of injury the patient departs after the usual preparation, and part of the leg is over by then.
+    """
+    casualty = state.casualties[slot]
+    facility = model.network.destination[model.network.candidate_link[candidate]]
+    reserve_place(state, facility, now, model)
+    leg = ride_time(casualty, candidate, now, model)
+    depart = now
+    if casualty.facility < 0:
+        record = scratch.patients[slot]
+        closest = draw_leg_time(
+            model.network.first_link[record.front],
+            casualty.leg,
+            record.onset,
+            model,
+            (casualty.cell, casualty.index),
+        )
+        depart = now + max(
+            0.0, casualty.remaining + model.care.request_shares[DEPARTURE_SHARE] * (leg - closest)
+        )
+        leg = leg * (1.0 - model.care.request_shares[DEPARTURE_SHARE])
+    assign_ride(state, scratch, slot, candidate, now, depart, depart + leg, model)
+
+
+@compiled
+def _is_lost_on_sortie(state: KernelState, pool: int, model: Model) -> bool:
+    """Return whether the vehicle that sets off now is lost."""
+    if model.network.loss_probability[pool] <= 0.0:
+        return False
+    uniform = to_uniform(
+        words(
+            model.keys[DrawPurpose.VEHICLES], model.network.pool_key[pool], state.sorties[pool], SORTIE_LOSS
+        )[0]
+    )
+    return bool(uniform < model.network.loss_probability[pool])
+
+
+@compiled
+def _send_vehicle(
+    state: KernelState, scratch: Output, slot: int, candidate: int, now: float, model: Model
+) -> None:
+    """Send a vehicle for a patient by a candidate: a place is reserved, and the pick-up is scheduled."""
+    casualty = state.casualties[slot]
+    link = model.network.candidate_link[candidate]
+    pool = model.network.candidate_pool[candidate]
+    if pool < 0:
+        _assign_unlimited_vehicle(state, scratch, slot, candidate, now, model)
+        return
+    state.idle_vehicles[pool] -= 1
+    state.sorties[pool] += 1
+    if _is_lost_on_sortie(state, pool, model):
+        state.vehicles_lost[pool] += 1
+        return
+    reserve_place(state, model.network.destination[link], now, model)
+    travel = model.network.dispatch_delay[pool]
+    if model.network.comes_from_base[candidate]:
+        block = WAY_OUT + casualty.leg + WAY_OUT_BLOCKS * casualty.vehicles_sent
+        travel += draw_leg_time(link, block, now, model, (casualty.cell, casualty.index))
+        casualty.vehicles_sent += 1
+    count_expected_room(state, candidate, 1, model)
+    state.busy_time[pool] += travel
+    schedule(state, now + travel, EntryKind.PICK_UP, candidate, candidate, 0)
+
+
+@compiled
+def count_expected_room(state: KernelState, candidate: int, sign: int, model: Model) -> None:
+    """Count the room of a vehicle among what waiting patients may expect.
+
+    `sign` is 1 when the vehicle sets off and -1 when it has reached them.
+    """
+    way = model.network.candidate_way[candidate]
+    pool = model.network.candidate_pool[candidate]
+    litters = model.network.litters[pool]
+    state.expected_litters[candidate] += sign * litters
+    for category in range(CATEGORY_COUNT):
+        if model.network.allowed_categories[candidate] >> category & 1:
+            state.expected_room[way, category] += sign * (
+                litters + (model.network.seats[pool] if category > TriageCategory.T2 else 0)
+            )
+
+
+@compiled
+def _choose_for_first_in_queue(
+    state: KernelState, scratch: Output, way: int, category: int, pool: int, now: float, model: Model
+) -> int:
+    """Return the slot of the first patient of a category who can go now; NOBODY if there is none.
+
+    Sets `state.chosen_candidate`. A vehicle that has only seats may go for a patient behind one who needs a litter.
+    """
+    slot = int(state.queue_first[ALL_RESOURCES + way, category])
+    state.chosen_candidate = choose_candidate(state, scratch, way, slot, pool, 0, now, model)
+    if state.chosen_candidate < 0 and model.network.seats_only[way]:
+        while slot >= 0 and needs_litter(state.casualties[slot]):
+            slot = int(state.casualties[slot].next)
+        if slot >= 0:
+            state.chosen_candidate = choose_candidate(state, scratch, way, slot, pool, 0, now, model)
+    return slot if state.chosen_candidate >= 0 else NOBODY
+
+
+@compiled
+def _most_urgent_surgical(
+    state: KernelState, scratch: Output, way: int, pool: int, now: float, model: Model
+) -> int:
+    """Return the slot of a patient who needs surgery and whom no vehicle under way will bring to it; NOBODY if none.
+
+    Sets `state.chosen_candidate`.
+    """
+    queue = ALL_RESOURCES + way
+    operating_categories = model.network.operating_categories[way]
+    if operating_categories == 0 or state.queue_length[queue] == 0:
+        return NOBODY
+    first = model.network.way_first[way]
+    expected = 0
+    for candidate in range(first, first + model.network.way_count[way]):
+        if model.network.candidate_operates[candidate]:
+            expected += state.expected_litters[candidate]
+    for category in range(CATEGORY_COUNT):
+        if not (operating_categories >> category & 1):
+            continue
+        slot = int(state.queue_first[queue, category])
+        while slot >= 0:
+            if awaits_surgery(state.casualties[slot]):
+                if expected <= 0:
+                    state.chosen_candidate = choose_candidate(state, scratch, way, slot, pool, 1, now, model)
+                    if state.chosen_candidate >= 0:
+                        return slot
+                    break
+                expected -= 1
+            slot = int(state.casualties[slot].next)
+    return NOBODY
+
+
+@compiled
+def _most_urgent_to_fetch(
+    state: KernelState, scratch: Output, way: int, pool: int, now: float, model: Model
+) -> int:
+    """Return the slot of the most urgent patient for whom a vehicle would set off now; NOBODY if there is none.
+
+    Sets `state.chosen_candidate`. A vehicle sets off when more patients of a category and the more urgent ones wait
+    than vehicles under way have room for, or when more who need surgery wait than will be brought to it. `pool` >= 0:
+    only vehicles of that pool.
+    """
+    queue = ALL_RESOURCES + way
+    waiting = 0
+    for category in range(CATEGORY_COUNT):
+        if state.queue_first[queue, category] < 0:
+            continue
+        waiting += state.queue_length_by_category[queue, category]
+        if waiting > state.expected_room[way, category]:
+            slot = _choose_for_first_in_queue(state, scratch, way, category, pool, now, model)
+            if slot >= 0:
+                return slot
+    return _most_urgent_surgical(state, scratch, way, pool, now, model)
+
+
+@compiled
+def dispatch_to_way(state: KernelState, scratch: Output, way: int, now: float, model: Model) -> None:
+    """Send as many vehicles to a way as it needs and can get."""
+    while True:
+        slot = _most_urgent_to_fetch(state, scratch, way, -1, now, model)
+        if slot < 0:
+            return
+        _send_vehicle(state, scratch, slot, state.chosen_candidate, now, model)
+
+
+@compiled
+def _dispatch_to_ways(
+    state: KernelState,
+    scratch: Output,
+    ways: Ints,
+    first: int,
+    last: int,
+    pool: int,
+    now: float,
+    model: Model,
+) -> None:
+    """Send vehicles to the ways `ways[first:last]`: to the most urgent patient of all, then to who has waited longest.
+
+    `pool` >= 0: only vehicles of that pool.
+    """
+    if last - first == 1:
+        dispatch_to_way(state, scratch, ways[first], now, model)
+        return
+    while True:
+        found = NOBODY
+        candidate = NOBODY
+        urgency = CATEGORY_COUNT
+        since = math.inf
+        for position in range(first, last):
+            way = ways[position]
+            if state.queue_length[ALL_RESOURCES + way] == 0:
+                continue
+            slot = _most_urgent_to_fetch(state, scratch, way, pool, now, model)
+            if slot < 0:
+                continue
+            casualty = state.casualties[slot]
+            if casualty.category < urgency or (casualty.category == urgency and casualty.wait_since < since):
+                found = slot
+                candidate = state.chosen_candidate
+                urgency = casualty.category
+                since = casualty.wait_since
+        if found < 0:
+            return
+        _send_vehicle(state, scratch, found, candidate, now, model)
+
+
+@compiled
+def dispatch_to_facility(
+    state: KernelState, scratch: Output, facility: int, now: float, model: Model
+) -> None:
+    """Send vehicles to the patients who wait to be brought to a facility, if it accepts any."""
+    first = model.network.ways_to_first[facility]
+    last = model.network.ways_to_first[facility + 1]
+    if last > first and accepts(state, facility, model):
+        _dispatch_to_ways(state, scratch, model.network.ways_to, first, last, -1, now, model)
+
+
+@compiled
+def dispatch_from_pool(state: KernelState, scratch: Output, pool: int, now: float, model: Model) -> None:
+    """Send the idle vehicles of a pool to where they are needed most."""
+    first = model.network.ways_of_pool_first[pool]
+    last = model.network.ways_of_pool_first[pool + 1]
+    if last <= first:
+        return
+    collect_returned_vehicles(state, pool, now)
+    if state.idle_vehicles[pool] > 0:
+        _dispatch_to_ways(state, scratch, model.network.ways_of_pool, first, last, pool, now, model)
+    elif not state.vehicle_wanted[pool]:
+        # a patient may wait for a vehicle that has gone out of use since
+        schedule_returns(state, pool)

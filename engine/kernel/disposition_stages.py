@@ -1,0 +1,141 @@
+"""The stages at the end of care in a facility: return to duty or evacuation (docs/model.md section 2.7)."""
+
+import math
+
+from engine.clinical import death_time, log_event, log_treatment, set_factor
+from engine.codes import AT_POI, EN_ROUTE, NONE, Effect, Event, Treatment
+from engine.kernel.codes import MatrixOutcome, Stage
+from engine.kernel.poi_stages import set_next_poi_stage
+from engine.kernel.travel import draw_leg_time, draw_route_time
+from engine.kernel.waiting import precedence_of
+from engine.numeric import Counter, compiled
+from engine.tables import MINUTE, CasualtyState, Model, Output, PatientRow
+
+
+@compiled
+def _depart_onwards(
+    output: Output, row: int, casualty: CasualtyState, now: float, leg: int, goal: int, model: Model
+) -> None:
+    """Leave the facility for `goal`, `leg` ms away, at once.
+
+    Used where vehicles are unlimited, and under transition-matrix routing.
+    """
+    log_event(output, row, now, casualty.facility, Event.EVACUATION_REQUESTED, precedence_of(casualty))
+    log_event(output, row, now, casualty.facility, Event.DEPARTED, 0)
+    casualty.facility = EN_ROUTE
+    if casualty.in_surge_place:
+        casualty.in_surge_place = 0
+        set_factor(casualty, now, model.survival.factor[0])
+    casualty.destination = goal
+    casualty.stage = Stage.ARRIVE
+    casualty.at = now + leg
+
+
+SHORTEST_WARD_STAY = 30.0 * MINUTE
+"""ms"""
+
+
+@compiled
+def _admit_to_ward(output: Output, row: int, casualty: CasualtyState, now: float, end: float) -> None:
+    """Admit the casualty to the ward until `end`, ms; infinity: until death."""
+    log_event(output, row, now, casualty.facility, Event.WARD_ADMITTED, 0)
+    until = min(end, death_time(casualty))
+    log_treatment(
+        output,
+        row,
+        casualty.facility,
+        Treatment.WARD_CARE,
+        now,
+        (until - now) / MINUTE,
+        Effect.SUPPORTIVE,
+        NONE,
+    )
+    casualty.stage = Stage.RETURN
+    casualty.at = end
+
+
+@compiled
+def _dispose_under_matrix(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Apply the outcome that transition-matrix routing has drawn for this facility."""
+    record = output.patients[row]
+    here = casualty.facility
+    if casualty.outcome < MatrixOutcome.DEAD:
+        goal = model.transitions.facility[record.front, casualty.outcome]
+        link = model.network.next_link[here, record.front]
+        leg = draw_route_time(casualty, record.front, goal, link, model, counter)
+        _depart_onwards(output, row, casualty, now, leg, goal, model)
+    else:
+        longest = record.time + model.network.evacuation_policy[here]
+        end = max(now + SHORTEST_WARD_STAY, min(casualty.stay_end, longest))
+        _admit_to_ward(output, row, casualty, now, end)
+
+
+@compiled
+def _stays_until_duty(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether the casualty recovers here within the evacuation policy."""
+    here = casualty.facility
+    recovers = (
+        casualty.life == math.inf
+        and casualty.late_death_at == math.inf
+        and (not casualty.needs_surgery or casualty.operated)
+    )
+    return bool(
+        recovers
+        and casualty.stay_end - record.time <= model.network.evacuation_policy[here]
+        and model.network.role[here] > 0
+    )
+
+
+@compiled
+def decide_disposition(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Keep the casualty on the ward if the stay fits the evacuation policy, else evacuate as soon as possible."""
+    record = output.patients[row]
+    if model.transitions.used[0]:
+        _dispose_under_matrix(output, row, casualty, now, model, counter)
+        return
+    link = model.network.next_link[casualty.facility, record.front]
+    if _stays_until_duty(record, casualty, model) or link < 0:
+        end = max(casualty.stay_end, now + SHORTEST_WARD_STAY)
+        _admit_to_ward(output, row, casualty, now, end if death_time(casualty) == math.inf else math.inf)
+    elif model.network.way_finite[casualty.way]:
+        log_event(output, row, now, casualty.facility, Event.EVACUATION_REQUESTED, precedence_of(casualty))
+        casualty.stage = Stage.AWAIT_TRANSPORT
+        casualty.at = math.inf
+        casualty.transport_requested_at = now
+    else:
+        leg = draw_leg_time(link, casualty.leg, now, model, counter)
+        _depart_onwards(output, row, casualty, now, leg, model.network.destination[link], model)
+
+
+@compiled
+def leave_with_vehicle(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
+    """Leave the facility with a finite vehicle, which arrives at `arrive_at`."""
+    log_event(output, row, now, casualty.facility, Event.DEPARTED, 0)
+    casualty.facility = EN_ROUTE
+    if casualty.vehicle_clock_factor != 1.0 or casualty.in_surge_place:
+        casualty.in_surge_place = 0
+        set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
+    casualty.stage = Stage.ARRIVE
+    casualty.at = casualty.arrive_at
+
+
+@compiled
+def board_vehicle(
+    casualty: CasualtyState, candidate: int, depart: float, arrive: float, model: Model
+) -> None:
+    """Assign the casualty to a vehicle of `candidate`, which departs at `depart` and arrives at `arrive`, ms."""
+    casualty.destination = model.network.destination[model.network.candidate_link[candidate]]
+    pool = model.network.candidate_pool[candidate]
+    casualty.vehicle_clock_factor = model.network.vehicle_clock_factor[pool] if pool >= 0 else 1.0
+    casualty.depart_at = depart
+    casualty.arrive_at = arrive
+    casualty.retriage_at = math.inf
+    if casualty.facility == AT_POI:
+        set_next_poi_stage(casualty)
+    else:
+        casualty.stage = Stage.LEAVE
+        casualty.at = depart

@@ -1,0 +1,510 @@
+"""The stages inside a facility: arrival, decontamination, triage, treatment, operations, intensive care (docs/model.md
+section 2.7).
+"""
+
+import math
+
+from engine import numeric
+from engine.clinical import (
+    death_time,
+    draw_late_death,
+    log_event,
+    log_treatment,
+    measure_vitals,
+    resuscitate,
+    resuscitation_effect,
+    set_factor,
+    set_rate,
+    slow_clock,
+    start_recovery,
+    start_surgery,
+    stop_clock,
+    to_uniform,
+    treat_ill,
+    treat_wounded,
+)
+from engine.codes import (
+    INTENSIVE_CARE,
+    LEG_BLOCKS,
+    NONE,
+    OPERATION,
+    RESOURCE_COUNT,
+    TRIAGE_AND_TREATMENT,
+    CasualtyKind,
+    ConditionFlag,
+    DrawPurpose,
+    Effect,
+    Event,
+    Outcome,
+    Resource,
+    Treatment,
+)
+from engine.kernel.codes import MatrixOutcome, ServiceTime, Stage
+from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
+from engine.kernel.travel import draw_matrix_outcome, draw_service_time
+from engine.kernel.waiting import assign_category
+from engine.numeric import Counter, compiled, words
+from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+
+KEEP_HELD, RELEASE_HELD = -1, -2
+"""In place of a resource: the stage takes none, and what the casualty holds is kept or released."""
+
+
+@compiled
+def resource_of_stage(record: PatientRow, casualty: CasualtyState, model: Model) -> int:
+    """Return the `Resource` that the stage that is due takes, KEEP_HELD or RELEASE_HELD."""
+    stage = casualty.stage
+    if stage == Stage.START_TRIAGE:
+        return Resource.TRIAGE_TEAM
+    if stage in (Stage.TREAT, Stage.RESUME):
+        return Resource.TREATMENT_BAY
+    if stage in (Stage.SURGERY, Stage.DEFINITIVE_SURGERY):
+        return Resource.OPERATING_TABLE
+    if stage == Stage.ICU:
+        return Resource.ICU_BED if _needs_intensive_care(record, casualty, model) else KEEP_HELD
+    if stage == Stage.DISPOSITION:
+        return Resource.WARD_BED
+    if stage == Stage.ADMIT:
+        return Resource.PLACE
+    if stage in (Stage.TRIAGE, Stage.LEAVE, Stage.RETURN):
+        return RELEASE_HELD
+    return KEEP_HELD
+
+
+@compiled
+def needed_resource(casualty: CasualtyState, kind: int, model: Model) -> int:
+    """Return the number of the finite resource that the casualty must get before the stage that is due; -1: none.
+
+    `kind` is the result of `resource_of_stage`.
+    """
+    if kind < 0 or casualty.granted or casualty.facility < 0:
+        return -1
+    resource = int(casualty.facility * RESOURCE_COUNT + kind)
+    return resource if model.network.finite[resource] else -1
+
+
+@compiled
+def _needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether the casualty needs intensive care (after surgery or for AIS >= 4) and the facility has it."""
+    return bool(
+        record.kind == CasualtyKind.WOUNDED
+        and model.network.has_icu[casualty.facility]
+        and (casualty.operated_here or record.worst_ais >= 4)
+    )
+
+
+@compiled
+def _iss_band(iss: int) -> int:
+    """Return the ISS band (docs/model.md section 3.2.7): 0 for 1-8, 1 for 9-15, 2 for 16-24, 3 for 25 and more."""
+    if iss < 9:
+        return 0
+    if iss < 16:
+        return 1
+    return 2 if iss < 25 else 3
+
+
+@compiled
+def _record_first_arrival(record: PatientRow, role: int, at: int) -> None:
+    """Enter the first arrival at a role, ms, in the record."""
+    if role == 1 and record.role1 < 0:
+        record.role1 = at
+    elif role == 2 and record.role2 < 0:
+        record.role2 = at
+    elif role == 3 and record.role3 < 0:
+        record.role3 = at
+    elif role == 4:
+        record.role4 = at
+
+
+@compiled
+def _admit_first_time(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Note the arrival at the first MTF: field treatments end, and the late death is drawn."""
+    record = output.patients[row]
+    casualty.admitted = 1
+    end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
+    if not model.transitions.used[0]:
+        draw_late_death(
+            record, casualty, now, counter[0], counter[1], model.keys[DrawPurpose.SURVIVAL], model.survival
+        )
+    if record.kind != CasualtyKind.WOUNDED:
+        casualty.stay_end += now
+
+
+@compiled
+def _arrive_at_staging_unit(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
+    """Arrive at a casualty staging unit, which is no MTF and gives no care."""
+    log_event(output, row, now, casualty.facility, Event.STAGED, 0)
+    casualty.leg += 1
+    casualty.operated_here = 0
+    casualty.stage = Stage.DISPOSITION
+    casualty.at = now
+
+
+@compiled
+def _arrive_at_role_4(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
+    """Arrive at Role 4 and leave the theatre; those who will die do so there."""
+    if death_time(casualty) < math.inf:
+        casualty.stage = Stage.RETURN
+        casualty.at = math.inf  # the survival clock or the late hazard fixes the outcome
+    else:
+        log_event(output, row, now, casualty.facility, Event.LEFT_THEATRE, 0)
+        set_outcome(output, row, casualty, now, Outcome.EVACUATED)
+
+
+@compiled
+def arrive(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Arrive at the door of a facility: at Role 4 the outcome is fixed, elsewhere admission follows."""
+    record = output.patients[row]
+    casualty.facility = casualty.destination
+    role = model.network.role[casualty.facility]
+    if casualty.vehicle_clock_factor != 1.0:
+        casualty.vehicle_clock_factor = 1.0
+        set_factor(casualty, now, model.survival.factor[0])
+    casualty.way = model.network.way[casualty.facility, record.front]
+    if role == 0:
+        _arrive_at_staging_unit(output, row, casualty, now)
+        return
+    log_event(output, row, now, casualty.facility, Event.ARRIVED, 0)
+    _record_first_arrival(record, role, int(now))
+    if not casualty.admitted:
+        _admit_first_time(output, row, casualty, now, model, counter)
+    casualty.leg += 1
+    casualty.operated_here = 0
+    measure_vitals(output, row, casualty, now, LEG_BLOCKS * casualty.leg, model, counter)
+    if model.transitions.used[0]:
+        draw_matrix_outcome(record, casualty, role, model, counter)
+    elif role == 4:
+        _arrive_at_role_4(output, row, casualty, now)
+        return
+    if model.network.push and model.network.finite[casualty.facility * RESOURCE_COUNT + Resource.PLACE]:
+        casualty.stage = Stage.ADMIT
+        casualty.at = now
+    else:
+        enter_facility(output, row, casualty, now, model)
+
+
+@compiled
+def enter_facility(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
+    """Enter the facility: decontamination where it is needed, then triage."""
+    record = output.patients[row]
+    casualty.stage = Stage.START_TRIAGE
+    casualty.at = now
+    if record.kind == CasualtyKind.AGENT and not casualty.decontaminated:
+        log_event(output, row, now, casualty.facility, Event.DECONTAMINATION_STARTED, 0)
+        log_treatment(
+            output,
+            row,
+            casualty.facility,
+            Treatment.DECONTAMINATION,
+            now,
+            model.care.decontamination[0],
+            Effect.SUPPORTIVE,
+            NONE,
+        )
+        casualty.stage = Stage.DECONTAMINATED
+        casualty.at = now + model.care.decontamination[0] * MINUTE
+
+
+@compiled
+def end_decontamination(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
+    """End the decontamination; triage begins."""
+    casualty.decontaminated = 1
+    log_event(output, row, now, casualty.facility, Event.DECONTAMINATION_ENDED, 0)
+    casualty.stage = Stage.START_TRIAGE
+
+
+@compiled
+def start_triage(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Start the triage: a triage team is available."""
+    minutes = model.care.triage[0]
+    if model.network.service_kind[casualty.facility, ServiceTime.TRIAGE] >= 0:
+        uniform = to_uniform(
+            words(
+                model.keys[DrawPurpose.CARE],
+                counter[0],
+                counter[1],
+                TRIAGE_AND_TREATMENT + LEG_BLOCKS * casualty.leg,
+            )[3]
+        )
+        minutes = draw_service_time(model, casualty.facility, ServiceTime.TRIAGE, model.care.role1, uniform)
+    casualty.stage = Stage.TRIAGE
+    casualty.at = now + minutes * MINUTE
+
+
+@compiled
+def end_triage(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """End the triage: assign a category and choose between treatment and a definitive operation."""
+    role = model.network.role[casualty.facility]
+    uniform = to_uniform(
+        words(
+            model.keys[DrawPurpose.CARE],
+            counter[0],
+            counter[1],
+            TRIAGE_AND_TREATMENT + LEG_BLOCKS * casualty.leg,
+        )[0]
+    )
+    casualty.category = assign_category(output, row, casualty, now, role, uniform, model)
+    log_event(output, row, now, casualty.facility, Event.TRIAGED, casualty.category)
+    will_die_here = model.transitions.used[0] and casualty.outcome == MatrixOutcome.DEAD
+    if (
+        casualty.operated
+        and model.network.definitive[casualty.facility]
+        and not casualty.definitive
+        and not will_die_here
+    ):
+        casualty.stage = Stage.DEFINITIVE_SURGERY
+        casualty.at = now + model.care.waits[1] * MINUTE
+    else:
+        casualty.stage = Stage.TREAT
+        casualty.at = now + max(0.0, model.care.waits[0] - model.care.triage[0]) * MINUTE
+
+
+@compiled
+def _starts_resuscitation(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wounded casualty who needs surgery gets damage control resuscitation here."""
+    return bool(
+        record.kind == CasualtyKind.WOUNDED
+        and casualty.needs_surgery
+        and model.network.resuscitates[casualty.facility]
+        and not casualty.resuscitated
+    )
+
+
+@compiled
+def _start_resuscitation(
+    output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, model: Model
+) -> float:
+    """Start damage control resuscitation, during which the clock stops; return its minutes."""
+    here = casualty.facility
+    minutes = draw_service_time(model, here, ServiceTime.RESUSCITATION, model.care.resuscitation, uniform)
+    log_event(output, row, now, here, Event.RESUSCITATION_STARTED, 0)
+    resuscitate(output, row, casualty, now, minutes, model)
+    set_rate(casualty, now, 0.0)
+    casualty.resuscitated = 1
+    casualty.resuscitating = 1
+    return minutes
+
+
+@compiled
+def _rescue_ill(
+    record: PatientRow, casualty: CasualtyState, now: float, role: int, word: int, model: Model
+) -> int:
+    """Treat what would kill a casualty without wounds, once; return the `Effect`.
+
+    Agent casualties can be rescued at every MTF, others from Role 2 on.
+    """
+    effect = Effect.SUPPORTIVE
+    if (
+        casualty.life < math.inf
+        and (record.kind == CasualtyKind.AGENT or role >= 2)
+        and not casualty.resuscitated
+    ):
+        casualty.resuscitated = 1
+        set_rate(casualty, now, 0.0)
+        effect = Effect.INEFFECTIVE
+        if to_uniform(word) < model.survival.surgery_works[record.lethal]:
+            effect = Effect.EFFECTIVE
+            stop_clock(casualty, now)
+    return effect
+
+
+@compiled
+def _start_care(
+    output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, word: int, model: Model
+) -> float:
+    """Start care in a treatment bay; return its minutes.
+
+    `word` is the random word of the rescue of the ill.
+    """
+    record = output.patients[row]
+    here = casualty.facility
+    role = model.network.role[here]
+    usual = model.care.role1 if role == 1 else model.care.care
+    minutes = draw_service_time(model, here, ServiceTime.CARE, usual, uniform)
+    log_event(output, row, now, here, Event.CARE_STARTED, 0)
+    if record.kind == CasualtyKind.WOUNDED:
+        treat_wounded(output, row, casualty, now, minutes)
+    else:
+        effect = _rescue_ill(record, casualty, now, role, word, model)
+        treat_ill(output, row, casualty, now, minutes, effect, model)
+    return minutes
+
+
+@compiled
+def start_treatment(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Start resuscitation where it is needed and possible, else care."""
+    record = output.patients[row]
+    _, treatment_word, rescue_word, _ = words(
+        model.keys[DrawPurpose.CARE], counter[0], counter[1], TRIAGE_AND_TREATMENT + LEG_BLOCKS * casualty.leg
+    )
+    if record.first_care < 0:
+        record.first_care = int(now)
+    if _starts_resuscitation(record, casualty, model):
+        minutes = _start_resuscitation(output, row, casualty, now, to_uniform(treatment_word), model)
+    else:
+        minutes = _start_care(output, row, casualty, now, to_uniform(treatment_word), rescue_word, model)
+    if model.transitions.used[0] and casualty.outcome == MatrixOutcome.DEAD:
+        casualty.late_death_at = now + to_uniform(rescue_word) * minutes * MINUTE
+    casualty.stage = Stage.TREATED
+    casualty.at = now + minutes * MINUTE
+
+
+@compiled
+def _restart_clock_after_treatment(
+    record: PatientRow, casualty: CasualtyState, now: float, model: Model
+) -> None:
+    """Let the clock run again, slowed by the resuscitation."""
+    rate = model.survival.resuscitation_rate[record.lethal]
+    if casualty.no_blood:  # without blood no better than first aid
+        rate = max(rate, model.survival.aid_rate[record.lethal])
+    slow_clock(casualty, now, rate)
+
+
+@compiled
+def end_treatment(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """End resuscitation or care: surgery follows where it is needed and possible, else intensive care is considered."""
+    record = output.patients[row]
+    here = casualty.facility
+    if casualty.resuscitating:
+        log_event(output, row, now, here, Event.RESUSCITATION_ENDED, 0)
+    else:
+        log_event(output, row, now, here, Event.CARE_ENDED, 0)
+    if casualty.rate == 0.0 and casualty.life < math.inf:
+        _restart_clock_after_treatment(record, casualty, now, model)
+    if casualty.resuscitating:
+        casualty.resuscitating = 0
+        if not output.rows[QUIET]:  # the score has no effect on the flow
+            resuscitation_effect(record, casualty, now, model.survival)
+            measure_vitals(output, row, casualty, now, LEG_BLOCKS * casualty.leg + 1, model, counter)
+    if (
+        not output.rows[QUIET]
+        and casualty.life == math.inf
+        and casualty.recover_span == 0.0
+        and not casualty.needs_surgery
+    ):
+        start_recovery(record, casualty, now, model.survival)
+    if casualty.needs_surgery and model.network.operates[here] and not casualty.operated:
+        casualty.stage = Stage.SURGERY
+        casualty.at = now + model.care.waits[1] * MINUTE
+    else:
+        casualty.stage = Stage.ICU
+        casualty.at = now
+
+
+@compiled
+def _draw_operating_time(record: PatientRow, casualty: CasualtyState, uniform: float, model: Model) -> float:
+    """Return the minutes of an operation: the facility's own distribution, else by role and ISS."""
+    if model.network.service_kind[casualty.facility, ServiceTime.SURGERY] >= 0:
+        return draw_service_time(model, casualty.facility, ServiceTime.SURGERY, model.care.icu, uniform)
+    level = 0 if model.network.role[casualty.facility] <= 2 else 1
+    median = model.care.surgery[level, _iss_band(record.iss)]
+    return numeric.exp(median + model.care.surgery_sigma[0] * numeric.normal_quantile(uniform))
+
+
+@compiled
+def _start_definitive_surgery(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> None:
+    """Start the definitive operation, during which the clock stops."""
+    log_event(output, row, now, casualty.facility, Event.DEFINITIVE_SURGERY_STARTED, 0)
+    kind = Treatment.DEFINITIVE_SURGERY
+    if (
+        not output.rows[QUIET]
+        and model.injuries.flags[output.wounds[casualty.wound].condition] & ConditionFlag.FRACTURE
+    ):
+        kind = Treatment.FRACTURE_FIXATION
+    log_treatment(output, row, casualty.facility, kind, now, minutes, Effect.SUPPORTIVE, 0)
+    casualty.definitive = 1
+    set_rate(casualty, now, 0.0)
+    casualty.stage = Stage.DEFINITIVE_DONE
+
+
+@compiled
+def _start_damage_control_surgery(
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    minutes: float,
+    uniform: float,
+    model: Model,
+) -> None:
+    """Start damage control surgery, which is definitive where the facility can complete it."""
+    log_event(output, row, now, casualty.facility, Event.SURGERY_STARTED, 0)
+    start_surgery(output, row, casualty, now, minutes, uniform, model)
+    output.patients[row].surgery = int(now)
+    casualty.operated = 1
+    if model.network.definitive[casualty.facility]:
+        casualty.definitive = 1
+    casualty.stage = Stage.OPERATED
+
+
+@compiled
+def start_operation(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Start damage control surgery, or the definitive operation of a casualty who has had it."""
+    record = output.patients[row]
+    time_word, success_word, _, _ = words(
+        model.keys[DrawPurpose.CARE], counter[0], counter[1], OPERATION + LEG_BLOCKS * casualty.leg
+    )
+    minutes = _draw_operating_time(record, casualty, to_uniform(time_word), model)
+    casualty.operated_here = 1
+    if casualty.operated:
+        _start_definitive_surgery(output, row, casualty, now, minutes, model)
+    else:
+        _start_damage_control_surgery(output, row, casualty, now, minutes, to_uniform(success_word), model)
+    casualty.at = now + minutes * MINUTE
+
+
+@compiled
+def end_operation(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """End an operation; intensive care is considered next."""
+    record = output.patients[row]
+    ended = Event.SURGERY_ENDED if casualty.stage == Stage.OPERATED else Event.DEFINITIVE_SURGERY_ENDED
+    log_event(output, row, now, casualty.facility, ended, 0)
+    if casualty.life < math.inf:
+        set_rate(casualty, now, casualty.slowest * casualty.factor)
+    elif not output.rows[QUIET] and casualty.recover_span == 0.0:
+        start_recovery(record, casualty, now, model.survival)
+    measure_vitals(output, row, casualty, now, LEG_BLOCKS * casualty.leg + 2, model, counter)
+    casualty.stage = Stage.ICU
+    casualty.at = now
+
+
+@compiled
+def start_intensive_care(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Start intensive care if it is needed and offered; the disposition follows."""
+    record = output.patients[row]
+    casualty.stage = Stage.DISPOSITION
+    if _needs_intensive_care(record, casualty, model):
+        uniform = to_uniform(
+            words(
+                model.keys[DrawPurpose.CARE],
+                counter[0],
+                counter[1],
+                INTENSIVE_CARE + LEG_BLOCKS * casualty.leg,
+            )[0]
+        )
+        minutes = draw_service_time(model, casualty.facility, ServiceTime.ICU, model.care.icu, uniform)
+        log_event(output, row, now, casualty.facility, Event.ICU_ADMITTED, 0)
+        log_treatment(
+            output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
+        )
+        casualty.at = now + minutes * MINUTE

@@ -1,0 +1,140 @@
+"""A new casualty: an empty row and state, then person, wounds or illness, and survival clock."""
+
+import math
+
+from engine.clinical import (
+    draw_fate_of_ill,
+    draw_fate_of_wounded,
+    draw_illness,
+    draw_person,
+    draw_wounds,
+    draw_wounds_briefly,
+)
+from engine.codes import NONE, CasualtyKind, DrawPurpose
+from engine.kernel.poi_stages import begin_at_poi
+from engine.numeric import Counter, compiled
+from engine.tables import (
+    EVENT_COUNT,
+    QUIET,
+    TREATMENT_COUNT,
+    WOUND_COUNT,
+    CasualtyState,
+    Model,
+    Output,
+    PatientRow,
+)
+
+
+@compiled
+def _reset_record(record: PatientRow) -> None:
+    """Empty the columns of the record that care fills."""
+    record.first_care = -1
+    record.role1 = -1
+    record.role2 = -1
+    record.role3 = -1
+    record.role4 = -1
+    record.surgery = -1
+    record.untreated_death = -1
+    record.death_cause = NONE
+    record.waiting_for = NONE
+    record.lethal = NONE
+    record.worst_ais = 0
+
+
+@compiled
+def _reset_state(casualty: CasualtyState) -> None:
+    """Reset what an earlier casualty may have left in the slot."""
+    casualty.head_ais = 0
+    casualty.admitted = 0
+    casualty.expects_rtd72 = 0
+    casualty.needs_surgery = 0
+    casualty.resuscitated = 0
+    casualty.resuscitating = 0
+    casualty.operated = 0
+    casualty.operated_here = 0
+    casualty.definitive = 0
+    casualty.decontaminated = 0
+    casualty.category = 0
+    casualty.outcome = 0
+    casualty.retriage_at = math.inf
+    casualty.wait_until = 0.0
+    casualty.vehicle_clock_factor = 1.0
+    casualty.retriages = 0
+    casualty.granted = 0
+    casualty.vehicles_sent = 0
+    casualty.in_surge_place = 0
+    casualty.no_blood = 0
+    casualty.in_bay = 0
+    casualty.boards = 0
+    casualty.queue = -1
+    casualty.next = -1
+    casualty.previous = -1
+    casualty.held = -1
+    casualty.granted_resource = -1
+    casualty.occupied_place = -1
+    casualty.reserved_place = -1
+    casualty.first_decision = -1
+    casualty.is_free = 0
+
+
+@compiled
+def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
+    """Draw the wounds and their fate; the decision pass draws only what decides something."""
+    record = output.patients[row]
+    cell, index = counter
+    injury_key = model.keys[DrawPurpose.INJURY]
+    if output.rows[QUIET]:
+        casualty.wounds = draw_wounds_briefly(
+            record, output, casualty.wound, cell, index, injury_key, model.injuries
+        )
+    else:
+        casualty.wounds = draw_wounds(record, output, casualty.wound, cell, index, injury_key, model.injuries)
+    draw_fate_of_wounded(
+        record,
+        casualty,
+        output,
+        casualty.wound,
+        casualty.wounds,
+        cell,
+        index,
+        model.keys[DrawPurpose.SURVIVAL],
+        model.survival,
+    )
+
+
+@compiled
+def _draw_ill(record: PatientRow, casualty: CasualtyState, model: Model, counter: Counter) -> None:
+    """Draw the illness, agent or accident and its fate."""
+    cell, index = counter
+    kills = draw_illness(record, cell, index, model.keys[DrawPurpose.INJURY], model.injuries)
+    draw_fate_of_ill(record, casualty, kills, cell, index, model.keys[DrawPurpose.SURVIVAL], model.survival)
+
+
+@compiled
+def initialise_casualty(
+    output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter
+) -> None:
+    """Draw who the casualty of a row is and what is wrong, and begin at the point of injury."""
+    record = output.patients[row]
+    quiet = output.rows[QUIET]
+    _reset_record(record)
+    _reset_state(casualty)
+    casualty.cell = counter[0]
+    casualty.index = counter[1]
+    if not quiet or model.network.prefers_own_nation:
+        draw_person(record, counter[0], counter[1], model.keys[DrawPurpose.PERSON], model.people)
+    casualty.wound = output.rows[WOUND_COUNT]
+    casualty.wounds = 0
+    if record.kind == CasualtyKind.WOUNDED:
+        _draw_wounded(output, row, casualty, model, counter)
+    else:
+        _draw_ill(record, casualty, model, counter)
+    if not quiet:
+        for k in range(casualty.wounds):
+            output.wounds[casualty.wound + k].patient = row
+        output.rows[WOUND_COUNT] += casualty.wounds
+    if casualty.life < math.inf:
+        record.untreated_death = int(record.onset + casualty.life / casualty.factor)
+    casualty.first_treatment = output.rows[TREATMENT_COUNT]
+    casualty.first_event = output.rows[EVENT_COUNT]
+    begin_at_poi(output, row, casualty, model, counter)

@@ -1,0 +1,96 @@
+"""The ends of a casualty's way: death, return to duty, discharge, and the treatments that these cut short."""
+
+from engine.clinical import log_event
+from engine.codes import DeathCause, Event, Outcome, Stream
+from engine.kernel.codes import Stage
+from engine.kernel.waiting import QUEUEING_AT, WAITING_AT
+from engine.numeric import compiled
+from engine.tables import TREATMENT_COUNT, CasualtyState, Model, Output
+
+ONE_SECOND = 1000
+"""ms. Treatments that an interruption shortens to less are removed."""
+
+
+@compiled
+def set_outcome(output: Output, row: int, casualty: CasualtyState, at: float, status: int) -> None:
+    """Fix the outcome: the record is complete and the casualty is closed."""
+    record = output.patients[row]
+    record.closed = int(at)
+    record.status = status
+    record.facility = casualty.facility
+    casualty.stage = Stage.CLOSED
+
+
+@compiled
+def end_treatments(output: Output, first: int, at: float, least: int) -> None:
+    """End the casualty's treatments at `at`, ms.
+
+    Parameters
+    ----------
+    first
+        The casualty's first row of the treatments.
+    least
+        Treatments shortened to less than so many ms are removed.
+    """
+    remaining = first
+    end = int(at)
+    for k in range(first, output.rows[TREATMENT_COUNT]):
+        if output.treatments[k].end <= end or output.treatments[k].start + least <= end:
+            output.treatments[remaining] = output.treatments[k]
+            output.treatments[remaining].end = min(output.treatments[remaining].end, end)
+            remaining += 1
+    output.rows[TREATMENT_COUNT] = remaining
+
+
+@compiled
+def _set_outcome_of_death(output: Output, row: int, casualty: CasualtyState, at: float) -> None:
+    """Fix the outcome of a death: KIA before the first MTF and DOW after it, for battle casualties."""
+    if output.patients[row].stream != Stream.BATTLE:
+        set_outcome(output, row, casualty, at, Outcome.DIED_NONBATTLE)
+    else:
+        set_outcome(output, row, casualty, at, Outcome.DOW if casualty.admitted else Outcome.KIA)
+
+
+@compiled
+def die(output: Output, row: int, casualty: CasualtyState, at: float, model: Model) -> None:
+    """Let the casualty die at `at`, ms: set cause, awaited care and outcome."""
+    record = output.patients[row]
+    if record.worst_ais == 6:
+        record.death_cause = DeathCause.INSTANTLY_FATAL_INJURY
+    elif model.transitions.used[0]:
+        record.death_cause = DeathCause.TRANSITION
+    elif at >= casualty.late_death_at:
+        record.death_cause = DeathCause.LATE_COMPLICATIONS
+    else:
+        record.death_cause = DeathCause.TBI + record.lethal  # the causes by mechanism are in the same order
+    if record.death_cause != DeathCause.INSTANTLY_FATAL_INJURY:
+        waits = at < casualty.wait_until
+        record.waiting_for = QUEUEING_AT[casualty.stage] if waits else WAITING_AT[casualty.stage]
+    log_event(output, row, at, casualty.facility, Event.DIED, 0)
+    end_treatments(output, casualty.first_treatment, at, 1)
+    _set_outcome_of_death(output, row, casualty, at)
+
+
+@compiled
+def kill_in_hit(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
+    """Let the hit on the facility kill the casualty."""
+    log_event(output, row, now, casualty.facility, Event.FACILITY_HIT, 0)
+    log_event(output, row, now, casualty.facility, Event.DIED, 0)
+    end_treatments(output, casualty.first_treatment, now, 1)
+    output.patients[row].death_cause = DeathCause.FACILITY_HIT
+    _set_outcome_of_death(output, row, casualty, now)
+
+
+@compiled
+def return_to_duty(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
+    """Return the casualty to duty.
+
+    From Role 4, where only transition-matrix routing lets anyone stay, the casualty leaves the force instead.
+    """
+    end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
+    if casualty.facility >= 0 and model.network.role[casualty.facility] == 4:
+        log_event(output, row, now, casualty.facility, Event.DISCHARGED, 0)
+        set_outcome(output, row, casualty, now, Outcome.DISCHARGED)
+    else:
+        log_event(output, row, now, casualty.facility, Event.RETURNED_TO_DUTY, 0)
+        set_outcome(output, row, casualty, now, Outcome.RTD)

@@ -1,0 +1,196 @@
+"""The stages at the point of injury: injury, first aid, request and departure (docs/model.md section 2.7)."""
+
+import math
+
+from engine import numeric
+from engine.clinical import give_first_aid, log_event, pick_cumulated, set_factor, to_uniform, type_row
+from engine.codes import (
+    AT_POI,
+    EN_ROUTE,
+    FIRST_AID,
+    FIRST_RESPONDER,
+    MATRIX_START,
+    NONE,
+    CasualtyKind,
+    DrawPurpose,
+    Event,
+    TriageCategory,
+)
+from engine.kernel.codes import DEPARTURE_SHARE, REQUEST_SHARE, MatrixOutcome, Stage
+from engine.kernel.outcomes import ONE_SECOND, end_treatments
+from engine.kernel.travel import draw_leg_time, draw_matrix_outcome, draw_route_time
+from engine.kernel.waiting import assign_category, precedence_of
+from engine.numeric import Counter, compiled, words
+from engine.tables import MINUTE, CasualtyState, Model, Output, PatientRow
+
+
+@compiled
+def set_next_poi_stage(casualty: CasualtyState) -> None:
+    """Make the earliest of first aid, request, departure and arrival the stage that is due.
+
+    First aid counts as long as it comes before the arrival at the first facility: a vehicle may depart before it.
+    """
+    stage = Stage.ARRIVE
+    at = casualty.arrive_at
+    if casualty.depart_at <= at:
+        stage = Stage.DEPART
+        at = casualty.depart_at
+    if casualty.request_at <= at:
+        stage = Stage.REQUEST
+        at = casualty.request_at
+    if casualty.aid_at <= at and casualty.aid_at < casualty.arrive_at:
+        stage = Stage.FIRST_AID
+        at = casualty.aid_at
+    casualty.stage = stage
+    casualty.at = at
+
+
+@compiled
+def _begin_under_matrix(
+    record: PatientRow, casualty: CasualtyState, start: float, leg: int, model: Model, counter: Counter
+) -> float:
+    """Draw category, outcome and leg under transition-matrix routing; return the time of the first leg, ms."""
+    row = type_row(record, model.injuries)
+    _, uniform, second_uniform, _ = words(
+        model.keys[DrawPurpose.SURVIVAL], counter[0], counter[1], MATRIX_START
+    )
+    record.triage = TriageCategory.T1 + pick_cumulated(
+        model.transitions.triage[row, record.stream], 0, 3, to_uniform(uniform)
+    )
+    casualty.needs_surgery = (
+        1 if record.kind == CasualtyKind.WOUNDED and record.triage <= TriageCategory.T2 else 0
+    )
+    if record.worst_ais == 6:
+        return leg
+    casualty.life = math.inf
+    record.lethal = NONE
+    record.untreated_death = -1
+    draw_matrix_outcome(record, casualty, 0, model, counter)
+    if casualty.outcome == MatrixOutcome.DEAD:
+        casualty.late_death_at = (
+            start + to_uniform(second_uniform) * model.care.request_shares[DEPARTURE_SHARE] * leg
+        )
+    elif casualty.outcome < MatrixOutcome.DEAD:
+        casualty.destination = model.transitions.facility[record.front, casualty.outcome]
+        return draw_route_time(
+            casualty,
+            record.front,
+            casualty.destination,
+            model.network.first_link[record.front],
+            model,
+            counter,
+        )
+    return leg
+
+
+@compiled
+def _log_injury(output: Output, row: int) -> None:
+    """Log the event that makes a person a casualty, and a delayed onset of symptoms."""
+    record = output.patients[row]
+    if record.kind == CasualtyKind.AGENT:
+        log_event(output, row, record.time, AT_POI, Event.EXPOSED, 0)
+        if record.onset > record.time:
+            log_event(output, row, record.onset, AT_POI, Event.SYMPTOM_ONSET, 0)
+    elif record.kind >= CasualtyKind.DISEASE:
+        log_event(output, row, record.time, AT_POI, Event.FELL_ILL, 0)
+    else:
+        log_event(output, row, record.time, AT_POI, Event.INJURED, 0)
+
+
+@compiled
+def _draw_first_aid_time(record: PatientRow, start: float, model: Model, counter: Counter) -> float:
+    """Return the time of first aid, ms; infinity for the ill, who get none."""
+    a, _, _, _ = words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIRST_RESPONDER)
+    delay = numeric.exp(
+        model.survival.aid_delay[0] + model.survival.aid_delay[1] * numeric.normal_quantile(to_uniform(a))
+    )
+    if record.kind <= CasualtyKind.NBI:
+        return start + delay * model.care.aid_slowdown[0] * MINUTE
+    return math.inf
+
+
+@compiled
+def begin_at_poi(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
+    """Log the injury and set the times of first aid, request, departure and arrival at the first facility.
+
+    Each has a time of its own: a vehicle that is near may come before the first aid, which is then given on the way.
+    The request is made at first aid, but no later than a share of the leg.
+    """
+    record = output.patients[row]
+    casualty.facility = AT_POI
+    casualty.leg = 0
+    casualty.destination = model.network.destination[model.network.first_link[record.front]]
+    start = float(record.onset)
+    casualty.way = model.network.poi_way[record.front]
+    casualty.aid_at = _draw_first_aid_time(record, start, model, counter)
+    leg = draw_leg_time(model.network.first_link[record.front], 0, start, model, counter)
+    if model.transitions.used[0]:
+        leg = _begin_under_matrix(record, casualty, start, leg, model, counter)
+    casualty.arrive_at = start + leg
+    casualty.depart_at = start + leg * model.care.request_shares[DEPARTURE_SHARE]
+    _log_injury(output, row)
+    casualty.request_at = min(start + leg * model.care.request_shares[REQUEST_SHARE], casualty.aid_at)
+    if model.network.way_finite[casualty.way]:  # time and destination depend on other patients
+        casualty.remaining = casualty.depart_at - casualty.request_at
+        casualty.arrive_at = math.inf
+        casualty.depart_at = math.inf
+    set_next_poi_stage(casualty)
+
+
+@compiled
+def _request_evacuation(
+    output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter
+) -> None:
+    """Let the first responder triage the casualty and request evacuation with a precedence."""
+    uniform = to_uniform(words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIRST_RESPONDER)[1])
+    casualty.category = assign_category(output, row, casualty, casualty.at, 0, uniform, model)
+    log_event(output, row, casualty.at, AT_POI, Event.TRIAGED, casualty.category)
+    log_event(output, row, casualty.at, AT_POI, Event.EVACUATION_REQUESTED, precedence_of(casualty))
+    if model.network.way_finite[casualty.way]:
+        casualty.stage = Stage.AWAIT_TRANSPORT
+
+
+@compiled
+def _give_first_aid(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Give first aid, at the point of injury or on the way."""
+    casualty.aid_at = math.inf
+    output.patients[row].first_care = int(now)
+    log_event(output, row, now, casualty.facility, Event.FIRST_AID, 0)
+    uniform = to_uniform(words(model.keys[DrawPurpose.SURVIVAL], counter[0], counter[1], FIRST_AID)[0])
+    give_first_aid(output, row, casualty, now, uniform, model)
+
+
+@compiled
+def _depart_from_poi(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
+    """Leave the point of injury; from here on the clock runs at the vehicle's speed."""
+    casualty.depart_at = math.inf
+    log_event(output, row, now, AT_POI, Event.DEPARTED, 0)
+    end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
+    casualty.facility = EN_ROUTE
+    if casualty.vehicle_clock_factor != 1.0:
+        set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
+
+
+@compiled
+def perform_poi_stage(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Perform the stage that is due before the first facility: request, first aid or departure."""
+    if casualty.stage == Stage.REQUEST:
+        casualty.request_at = math.inf
+        _request_evacuation(output, row, casualty, model, counter)
+    elif casualty.stage == Stage.FIRST_AID:
+        _give_first_aid(output, row, casualty, now, model, counter)
+    else:
+        _depart_from_poi(output, row, casualty, now, model)
+    if (
+        model.transitions.used[0]
+        and casualty.outcome == MatrixOutcome.RETURNED
+        and casualty.stage != Stage.REQUEST
+    ):
+        casualty.stage = Stage.RETURN
+        casualty.at = now
+    elif casualty.stage != Stage.AWAIT_TRANSPORT:
+        set_next_poi_stage(casualty)

@@ -1,0 +1,51 @@
+"""The time series of resources, and the time integrals at the end of a run."""
+
+from engine.codes import RESOURCE_COUNT
+from engine.kernel.resources import update_integrals, update_queue_integral
+from engine.kernel.state import ALL_RESOURCES, SAMPLE_ROWS, KernelState, kind_of
+from engine.numeric import compiled, compiled_entry
+from engine.tables import UNLIMITED, Model, Table
+
+
+@compiled
+def take_sample(state: KernelState, now: float, model: Model) -> None:
+    """Add a row to the time series for each finite resource: means over the interval since the last sample."""
+    interval = now - state.sampled_at
+    if interval <= 0.0:
+        return
+    for resource in range(model.network.facilities * RESOURCE_COUNT):
+        if model.network.capacity[resource] >= UNLIMITED:
+            continue
+        update_integrals(state, resource, now)
+        if state.series_length >= SAMPLE_ROWS:
+            return
+        row = state.series[state.series_length]
+        row.at = int(now)
+        row.facility = resource // RESOURCE_COUNT
+        row.resource = kind_of(resource)
+        row.in_use = (state.used_area[resource] - state.sampled_used[resource]) / interval
+        row.queue = (state.queue_area[resource] - state.sampled_queue[resource]) / interval
+        row.in_use_now = state.in_use[resource]
+        row.queue_now = state.queue_length[resource]
+        row.capacity = state.capacity[resource]
+        state.sampled_used[resource] = state.used_area[resource]
+        state.sampled_queue[resource] = state.queue_area[resource]
+        state.series_length += 1
+    state.sampled_at = now
+
+
+@compiled_entry
+def finish_statistics(states: Table, models: Table) -> None:
+    """Bring all time integrals to the end of the run: the last event or the last pending release."""
+    state: KernelState = states[0]
+    model: Model = models[0]
+    for resource in range(model.network.facilities * RESOURCE_COUNT):
+        if state.pending_first[resource] >= 0:
+            state.now = min(
+                model.care.horizon[0], max(state.now, state.decisions[state.pending_last[resource]].at)
+            )
+    for resource in range(model.network.facilities * RESOURCE_COUNT):
+        update_integrals(state, resource, state.now)
+        state.stay_sum[resource] += state.in_use[resource] * state.now
+    for queue in range(ALL_RESOURCES, ALL_RESOURCES + model.network.ways):
+        update_queue_integral(state, queue, state.now)

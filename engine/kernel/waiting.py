@@ -1,0 +1,156 @@
+"""Waiting, and the triage that repeats while a casualty waits (docs/model.md section 2.6)."""
+
+import math
+
+from engine.clinical import log_event, to_uniform
+from engine.codes import (
+    RETRIAGE,
+    TRANSPORT,
+    WAIT_EVENTS,
+    CasualtyKind,
+    DrawPurpose,
+    Event,
+    TriageCategory,
+    WaitingFor,
+)
+from engine.kernel.codes import Stage, by_code
+from engine.numeric import Counter, compiled, words
+from engine.tables import EVENT_COUNT, MINUTE, QUIET, REPEATING_EVENTS_LIMIT, CasualtyState, Model, Output
+
+WAITING_AT = by_code(
+    {
+        Stage.FIRST_AID: WaitingFor.FIRST_AID,
+        Stage.REQUEST: WaitingFor.EVACUATION,
+        Stage.DEPART: WaitingFor.EVACUATION,
+        Stage.ARRIVE: WaitingFor.TRANSPORT,
+        Stage.TRIAGE: WaitingFor.TRIAGE,
+        Stage.TREAT: WaitingFor.TREATMENT,
+        Stage.SURGERY: WaitingFor.SURGERY,
+        Stage.DEFINITIVE_SURGERY: WaitingFor.SURGERY,
+        Stage.ICU: WaitingFor.RECOVERY,
+        Stage.DISPOSITION: WaitingFor.RECOVERY,
+        Stage.RETURN: WaitingFor.RECOVERY,
+        Stage.CLOSED: WaitingFor.RECOVERY,
+        Stage.ADMIT: WaitingFor.PLACE,
+        Stage.START_TRIAGE: WaitingFor.TRIAGE,
+        Stage.RESUME: WaitingFor.TREATMENT,
+        Stage.AWAIT_TRANSPORT: WaitingFor.EVACUATION,
+        Stage.LEAVE: WaitingFor.EVACUATION,
+    },
+    Stage,
+)
+"""By `Stage`: what a casualty waits for, while no queue for a bed is involved; NONE while care is being given."""
+
+QUEUEING_AT = by_code(
+    {
+        **dict(zip(Stage, WAITING_AT, strict=True)),
+        Stage.ICU: WaitingFor.ICU_BED,
+        Stage.DISPOSITION: WaitingFor.WARD_BED,
+    },
+    Stage,
+)
+"""By `Stage`: what a casualty waits for whose wait has not ended yet."""
+
+_IMMEDIATE = int(
+    TriageCategory.T1
+)  # plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)
+
+
+@compiled
+def _draw_assigned_category(true: int, right: float, over: float, uniform: float) -> int:
+    """Return the assigned category: right with probability `right`, else a neighbour (docs/model.md section 2.6.2)."""
+    if uniform < right:
+        return int(true)
+    if true == TriageCategory.T1 or true == TriageCategory.T3:
+        return TriageCategory.T2
+    over_triaged = (uniform - right) / (1.0 - right) < over / (1.0 + over)
+    return TriageCategory.T1 if over_triaged else TriageCategory.T3
+
+
+@compiled
+def assign_category(
+    output: Output, row: int, casualty: CasualtyState, now: float, place: int, uniform: float, model: Model
+) -> int:
+    """Return the triage category assigned at `place` (0 for the point of injury, else the role).
+
+    Under a declared MASCAL policy the worst wounded of a MASCAL incident are expectant (T4). A waiting casualty whose
+    death is near counts as T1. Otherwise the true category is assigned, with the errors of triage.
+    """
+    record = output.patients[row]
+    true = int(record.triage)
+    if (
+        model.network.expectant_niss
+        and record.mascal
+        and record.kind == CasualtyKind.WOUNDED
+        and record.niss >= model.network.expectant_niss
+    ):
+        return TriageCategory.T4
+    if casualty.retriages > 0 and casualty.life < math.inf and casualty.rate > 0.0:
+        time_left = (casualty.life - casualty.used) / casualty.rate - (now - casualty.since)
+        if time_left <= model.survival.triage[0] * MINUTE:
+            true = _IMMEDIATE
+    return int(
+        _draw_assigned_category(
+            true, model.care.triage_accuracy[place], model.care.over_triage_weight[0], uniform
+        )
+    )
+
+
+@compiled
+def retriage(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
+    """Repeat the triage of a waiting casualty, who may become more urgent, and schedule the next one."""
+    now = casualty.retriage_at
+    casualty.retriages += 1
+    uniform = to_uniform(
+        words(model.keys[DrawPurpose.CARE], counter[0], counter[1], RETRIAGE + casualty.retriages)[0]
+    )
+    place = 0
+    if casualty.facility >= 0:
+        place = int(model.network.role[casualty.facility])
+    category = assign_category(output, row, casualty, now, place, uniform, model)
+    if category < casualty.category:
+        casualty.category = category
+        if may_log_repeating_event(output, casualty):
+            log_event(output, row, now, casualty.facility, Event.TRIAGED, category)
+    _schedule_retriage(casualty, now, model)
+
+
+@compiled
+def _schedule_retriage(casualty: CasualtyState, now: float, model: Model) -> None:
+    """Schedule the next re-triage, if the wait lasts that long and the casualty may deteriorate."""
+    casualty.retriage_at = now + model.network.retriage_interval
+    if (
+        casualty.retriage_at >= casualty.wait_until
+        or casualty.category == TriageCategory.T1
+        or casualty.category == TriageCategory.T4
+        or casualty.life == math.inf
+    ):
+        casualty.retriage_at = math.inf
+
+
+@compiled
+def start_wait(
+    output: Output, row: int, casualty: CasualtyState, now: float, awaited: int, model: Model
+) -> None:
+    """Start the wait for `awaited`, a resource or TRANSPORT: log it, note its start and schedule a re-triage.
+
+    The wait for transport has no event of its own, since the evacuation request has been logged.
+    """
+    if awaited != TRANSPORT and may_log_repeating_event(output, casualty):
+        log_event(output, row, now, casualty.facility, WAIT_EVENTS[awaited], awaited)
+    casualty.wait_since = now
+    _schedule_retriage(casualty, now, model)
+
+
+@compiled
+def may_log_repeating_event(output: Output, casualty: CasualtyState) -> bool:
+    """Return whether an event that may repeat without end is still logged for this casualty."""
+    return bool(
+        output.rows[QUIET] or output.rows[EVENT_COUNT] < casualty.first_event + REPEATING_EVENTS_LIMIT
+    )
+
+
+@compiled
+def precedence_of(casualty: CasualtyState) -> int:
+    """Return the precedence of the evacuation request: the triage category, with T4 as routine."""
+    return min(3, casualty.category)

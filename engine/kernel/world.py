@@ -1,0 +1,119 @@
+"""World events: facilities open, close and are hit; vehicles go out of use and come back."""
+
+import math
+
+from engine.clinical import to_uniform
+from engine.codes import HIT, RESOURCE_COUNT, DrawPurpose, Resource
+from engine.kernel.codes import Decision, Stage, WorldEventKind
+from engine.kernel.decision_pass import advance_casualty
+from engine.kernel.dispatch import dispatch_from_pool, dispatch_to_facility
+from engine.kernel.interruptions import restart_care
+from engine.kernel.outcomes import kill_in_hit
+from engine.kernel.resources import (
+    end_wait,
+    release,
+    release_held,
+    schedule_next_event,
+    serve_queue,
+    update_integrals,
+    update_operating_tables,
+)
+from engine.kernel.state import KernelState, log_decision
+from engine.numeric import compiled, words
+from engine.tables import UNLIMITED, Model, Output
+
+
+@compiled
+def _change_capacity(state: KernelState, number: int, sign: int, now: float, model: Model) -> None:
+    """Take the capacity that a hit costs from a facility (`sign` 1), or give it back (-1)."""
+    facility = model.network.world_event_target[number]
+    for k in range(RESOURCE_COUNT):
+        resource = facility * RESOURCE_COUNT + k
+        if model.network.capacity[resource] < UNLIMITED:  # a bay may count as finite for its blood
+            update_integrals(state, resource, now)
+            share = model.network.world_event_value[number]
+            change = sign * int(share * model.network.capacity[resource] + 0.5)
+            state.capacity_lost[resource] += change
+            if k != Resource.OPERATING_TABLE:
+                state.capacity[resource] -= change
+    update_operating_tables(state, facility, now, model)
+
+
+@compiled
+def _kill(state: KernelState, scratch: Output, output: Output, slot: int, now: float, model: Model) -> None:
+    """Let the hit kill a casualty."""
+    casualty = state.casualties[slot]
+    if casualty.queue >= 0:
+        end_wait(state, slot, now)
+    log_decision(state, casualty, now, Decision.KILLED, 0)
+    kill_in_hit(scratch, slot, casualty, now)
+    casualty.retriage_at = math.inf
+    advance_casualty(state, scratch, output, slot, now, model)
+
+
+@compiled
+def _requeue(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
+    """Interrupt the care of a casualty in a facility that is hit; it begins again with triage."""
+    casualty = state.casualties[slot]
+    if casualty.queue >= 0:
+        end_wait(state, slot, now)
+    release_held(state, scratch, slot, now, model)
+    if casualty.granted_resource >= 0:
+        resource = casualty.granted_resource
+        casualty.granted_resource = -1
+        release(state, scratch, resource, now, model)
+    casualty.granted = 0
+    log_decision(state, casualty, now, Decision.REQUEUED, 0)
+    restart_care(scratch, slot, casualty, now)
+    schedule_next_event(state, slot)
+
+
+@compiled
+def _hit_facility(
+    state: KernelState, scratch: Output, output: Output, number: int, now: float, model: Model
+) -> None:
+    """Hit a facility: capacity is lost, and the casualties inside are killed or begin again with triage."""
+    facility = model.network.world_event_target[number]
+    _change_capacity(state, number, 1, now, model)
+    for slot in range(state.used_slots):
+        casualty = state.casualties[slot]
+        if (
+            casualty.is_free
+            or casualty.facility != facility
+            or casualty.stage == Stage.LEAVE
+            or casualty.stage == Stage.CLOSED
+        ):
+            continue
+        uniform = to_uniform(
+            words(model.keys[DrawPurpose.VEHICLES], casualty.cell, casualty.index, HIT + number)[0]
+        )
+        if uniform < model.network.world_event_killed[number]:
+            _kill(state, scratch, output, slot, now, model)
+        elif casualty.stage != Stage.AWAIT_TRANSPORT and casualty.stage != Stage.ADMIT:
+            _requeue(state, scratch, slot, now, model)
+
+
+@compiled
+def apply_world_event(
+    state: KernelState, scratch: Output, output: Output, number: int, now: float, model: Model
+) -> None:
+    """Apply a world event of the scenario."""
+    kind = model.network.world_event_kind[number]
+    target = model.network.world_event_target[number]
+    if kind == WorldEventKind.OPEN:
+        state.closures[target] -= 1
+        dispatch_to_facility(state, scratch, target, now, model)
+    elif kind == WorldEventKind.CLOSE:
+        state.closures[target] += 1
+    elif kind == WorldEventKind.HIT:
+        _hit_facility(state, scratch, output, number, now, model)
+    elif kind == WorldEventKind.HIT_END:
+        _change_capacity(state, number, -1, now, model)
+        for k in range(RESOURCE_COUNT):
+            serve_queue(state, scratch, target * RESOURCE_COUNT + k, now, model)
+        dispatch_to_facility(state, scratch, target, now, model)
+    elif kind == WorldEventKind.VEHICLES_OUT:
+        state.idle_vehicles[target] -= int(model.network.world_event_value[number])
+    else:
+        state.idle_vehicles[target] += int(model.network.world_event_value[number])
+        dispatch_from_pool(state, scratch, target, now, model)
