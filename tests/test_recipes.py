@@ -66,10 +66,12 @@ def test_a_run_from_kept_values_writes_the_same_bytes(name: str) -> None:
     s = scenario_api.resolve(scenario_api.with_overrides(s, total=300))
     made = kept(s)
     written = []
-    for values, lexicon in ((made, CodeTables(s, TextSource(made))), ({}, CodeTables(s))):
+    for values, code_tables in ((made, CodeTables(s, TextSource(made))), ({}, CodeTables(s))):
         simulation = Simulation(s, 5, 0, 512, values)
         frames = [
-            f.data for chunk in simulation for f in formats.encode_chunks([chunk], lexicon, "jsonl", "none")
+            f.data
+            for chunk in simulation
+            for f in formats.encode_chunks([chunk], code_tables, "jsonl", "none")
         ]
         written.append((frames, whole_run.find_measures(simulation, s).summary))
     assert written[0] == written[1]

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def encode_run_table(table: "RunTable", fmt: str, compress: str) -> Frame:
     """The file of `table` in format `fmt`: as one frame, compressed as asked. Only Parquet needs pyarrow."""
     if fmt == "parquet":
-        from engine.records import file_of
+        from engine.records import parquet_file
 
         dictionaries = [column.name for column in table.columns if column.kind != "number"]
-        data = file_of(run_arrow_table(table), dictionaries, compress)
+        data = parquet_file(run_arrow_table(table), dictionaries, compress)
         return Frame(table.name, data, 0, len(table), len(data), hashlib.sha256(data).digest())
     return frame(table.name, _ENCODERS[fmt](table), compress, 0, len(table))
 
@@ -38,9 +38,9 @@ def run_arrow_table(table: "RunTable") -> "pa.Table":
     """The table as an Arrow table, its types those of the flat tables."""
     import pyarrow as pa
 
-    from engine.records import schema_of
+    from engine.records import arrow_schema
 
-    fields = schema_of(table.columns)
+    fields = arrow_schema(table.columns)
     arrays = [
         pa.array([1000 * x for x in values] if column.kind == "time" else values, field.type)
         for column, values, field in zip(table.columns, table.values, fields, strict=True)

@@ -37,7 +37,7 @@ SERIES = np.dtype(
 )
 """One sample of one resource."""
 
-MOST_SAMPLES = 20_000
+MAX_SAMPLES = 20_000
 """A longer series is given by longer intervals."""
 
 Floats = NDArray[np.float64]
@@ -99,7 +99,7 @@ _AREAS = (
 )
 
 
-def no_statistics() -> Statistics:
+def empty_statistics() -> Statistics:
     """Of a network in which nothing is finite: every array is empty."""
     shapes = {"wait_sum": (0, 5), "wait_count": (0, 5), "way_wait_sum": (0, 5), "way_wait_count": (0, 5)}
     kinds: dict[str, Any] = {"finite": np.uint8, "samples": SERIES} | dict.fromkeys(_AREAS, np.float64)
@@ -123,7 +123,7 @@ class FlowMeasures:
     @classmethod
     def empty(cls, scenario: Scenario) -> "FlowMeasures":
         """Of a run in which nothing was finite."""
-        return cls(scenario, no_statistics())
+        return cls(scenario, empty_statistics())
 
     def resources(self) -> list[Entry]:
         """One row for each finite resource of each facility, in the order of the scenario.
@@ -210,7 +210,7 @@ class FlowMeasures:
         ]
 
     def series(self) -> NDArray[np.void]:
-        """The samples over time, dtype SERIES, by (at, facility, resource); at most MOST_SAMPLES.
+        """The samples over time, dtype SERIES, by (at, facility, resource); at most MAX_SAMPLES.
 
         Where there are more, several intervals are put together: means are weighted by their length. What was offered
         is, where the samples do not tell, the capacity at the interval's end, and at least what was in use.
@@ -224,7 +224,7 @@ class FlowMeasures:
             limited = series["capacity"] >= 0
             series["offered"] = np.where(limited, np.maximum(series["capacity"], series["in_use"]), 0.0)
         series = series[np.lexsort((series["resource"], series["facility"], series["at"]))]
-        return _coarser(series) if len(series) > MOST_SAMPLES else series
+        return _lengthen_intervals(series) if len(series) > MAX_SAMPLES else series
 
     def summary(self) -> Entry:
         """All but the series, for summary.json."""
@@ -297,14 +297,14 @@ def _share(part: float, whole: float) -> float | None:
     return round(float(part) / float(whole), 6) if whole > 0 else None
 
 
-def _coarser(series: NDArray[np.void]) -> NDArray[np.void]:
-    """The series over intervals so long that at most MOST_SAMPLES are left; `series` is sorted by `at`."""
+def _lengthen_intervals(series: NDArray[np.void]) -> NDArray[np.void]:
+    """The series over intervals so long that at most MAX_SAMPLES are left; `series` is sorted by `at`."""
     ends, interval = np.unique(series["at"], return_inverse=True)
     each, kind = np.unique(
         series["facility"].astype(np.int64) * len(RESOURCE_FIELDS) + series["resource"],
         return_inverse=True,
     )
-    joined = -(-len(ends) // max(1, MOST_SAMPLES // len(each)))
+    joined = -(-len(ends) // max(1, MAX_SAMPLES // len(each)))
     cell = (interval // joined) * len(each) + kind
     cells, row = np.unique(cell, return_inverse=True)
     last = np.zeros(len(cells), np.int64)

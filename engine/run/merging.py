@@ -20,7 +20,7 @@ from engine.measures import FlowMeasures, Measures, Statistics
 from engine.run.partition import Fronts, Owners, owners
 from engine.run.simulation import End
 from engine.scenario import Scenario
-from engine.tables import ENDS, PATIENT, TABLES, WRITE_ORDER, Chunk, Table, numbered
+from engine.tables import ENDS, PATIENT, TABLES, WRITE_ORDER, Chunk, Table, number_chunks
 
 _SUMS = ("arrived", "refused", "bypassed")
 """Counts that also facilities without limit have, of patients of several shards."""
@@ -61,7 +61,7 @@ class Merged:
 
     def __iter__(self) -> Iterator[Chunk]:
         merge = _Merge([iter(shard) for shard in self._shards])
-        return numbered(merge.take, self._chunk_size, self._close)
+        return number_chunks(merge.take, self._chunk_size, self._close)
 
     def _close(self) -> None:
         ends = [shard.end() for shard in self._shards]

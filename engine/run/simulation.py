@@ -31,9 +31,9 @@ from engine.tables import (
     UNLIMITED,
     Chunk,
     Table,
+    drop_first_patients,
     new_output,
-    numbered,
-    without_first,
+    number_chunks,
 )
 
 DEFAULT_CHUNK = 2048
@@ -106,7 +106,9 @@ class Simulation:
 
     def __iter__(self) -> Iterator[Chunk]:
         self._world["told"] = 1
-        return numbered(self._take, self._chunk_size, lambda: None if self._apart else self._close_books())
+        return number_chunks(
+            self._take, self._chunk_size, lambda: None if self._apart else self._close_books()
+        )
 
     def end(self) -> End:
         """After the last chunk of some of the fronts: where these ended."""
@@ -154,7 +156,7 @@ class Simulation:
         while not self._over and told[PATIENTS] < size:
             self._over = self._advance(o, size)
         n = min(size, int(told[PATIENTS]))
-        self._ahead = without_first(o, n) if n < told[PATIENTS] else None
+        self._ahead = drop_first_patients(o, n) if n < told[PATIENTS] else None
         chunk = Chunk(number=0, first=0, last=False, patients=o["patients"][0, :n])
         for name, end in ENDS.items():
             setattr(chunk, name, o[name][0, : int(chunk.patients[-1][end]) if n else 0])

@@ -1,6 +1,6 @@
 """The tables that the kernel fills: one row of OUTPUT, passed by reference.
 
-Each table is made for the most that PARQUET_PART patients could fill; pages never touched take no memory.
+Each table has room for all rows that PARQUET_PART patients could fill. Pages that are never touched take no memory.
 """
 
 from typing import Annotated, Any
@@ -20,25 +20,25 @@ from engine.tables.columns import (
 from engine.tables.rows import Ints, Row, Rows, dtype_of
 
 MAX_WOUNDS = 24
-"""Of one casualty."""
+"""Largest number of wounds of one casualty."""
 
 SLOTS = 1 << 18
-"""Patients that may be open at a time; the quiet pass keeps their rows in a table of the same dtype."""
+"""Patients that may be open at the same time. The decision pass has their rows in a table of the same dtype."""
 
 MAX_EVENTS, MAX_TREATMENTS, MAX_VITALS = 288, 80, 40
-"""Rows at the most that one patient can fill: a network has at most 10 facilities on a way."""
+"""Largest numbers of rows of one patient, given that a way through the network has at most 10 facilities."""
 
 REPEATING_EVENTS_LIMIT = 240
-"""Rows of events after which those that may repeat without end (re-triage, bumping) are no longer logged."""
+"""Events of a patient after which those that may repeat without end (re-triage, bumping) are no longer logged."""
 
 PATIENTS, QUIET = 4, 5
-"""Indices in `rows` of the number of patients told, and of the switch that ends all logging."""
+"""Indices in `Output.rows` of the number of patients written, and of the switch that turns off all logging."""
 
 
 class Output(Row):
-    """."""
+    """The rows of up to PARQUET_PART patients, and how many of each table are filled."""
 
-    rows: Annotated[Ints, "i8", 6]  # filled of events, treatments, wounds, vitals, patients; quiet
+    rows: Annotated[Ints, "i8", 6]  # filled rows of events, treatments, wounds, vitals, patients; then QUIET
     patients: Annotated[Rows[PatientRow], SLOTS + 1]
     left: Annotated[Rows[WriteOrderRow], SLOTS + 1]
     events: Annotated[Rows[EventRow], PARQUET_PART * MAX_EVENTS]
@@ -51,25 +51,25 @@ OUTPUT = dtype_of(Output)
 
 
 def new_output(quiet: bool = False) -> Any:
-    """Empty tables: one row of OUTPUT. `quiet`: nothing is logged, casualties only move on."""
-    o = np.zeros(1, OUTPUT)
-    o["rows"][0, QUIET] = quiet
-    return o
+    """Return empty tables: an array of one row of OUTPUT. `quiet` turns off all logging, for the decision pass."""
+    output = np.zeros(1, OUTPUT)
+    output["rows"][0, QUIET] = quiet
+    return output
 
 
-def without_first(o: Any, n: int) -> Any:
-    """Tables with all but the first `n` patients of `o` and their rows."""
+def drop_first_patients(output: Any, count: int) -> Any:
+    """Return new tables with all but the first `count` patients of `output` and their rows."""
     rest = new_output()
-    told = int(o["rows"][0, PATIENTS])
-    patients = rest["patients"][0, : told - n]
-    patients[:] = o["patients"][0, n:told]
-    rest["left"][0, : told - n] = o["left"][0, n:told]
-    rest["rows"][0, PATIENTS] = told - n
-    for k, (name, end) in enumerate(ENDS.items()):
-        begin, until = int(o["patients"][0, n - 1][end]), int(o["rows"][0, k])
+    written = int(output["rows"][0, PATIENTS])
+    patients = rest["patients"][0, : written - count]
+    patients[:] = output["patients"][0, count:written]
+    rest["left"][0, : written - count] = output["left"][0, count:written]
+    rest["rows"][0, PATIENTS] = written - count
+    for table, (name, end) in enumerate(ENDS.items()):
+        begin, until = int(output["patients"][0, count - 1][end]), int(output["rows"][0, table])
         rows = rest[name][0, : until - begin]
-        rows[:] = o[name][0, begin:until]
-        rows["patient"] -= n
+        rows[:] = output[name][0, begin:until]
+        rows["patient"] -= count
         patients[end] -= begin
-        rest["rows"][0, k] = until - begin
+        rest["rows"][0, table] = until - begin
     return rest
