@@ -20,7 +20,9 @@ def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> l
         opening = b"[\n" if chunk.first == 0 else b",\n"
         for patients in encode_patients(chunk, code_tables):
             raw += opening
-            raw += encoder.encode_lines(patients)[:-1].replace(b"\n", b",\n")  # texts hold no bare line feed
+            raw += encoder.encode_lines(patients)[:-1].replace(
+                b"\n", b",\n"
+            )  # JSON escapes line feeds in texts
             opening = b",\n"
         if chunk.first == 0 and len(chunk) == 0:
             raw += b"["
