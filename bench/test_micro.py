@@ -35,7 +35,7 @@ def chunks(scenario: Scenario) -> list[Chunk]:
 
 
 @pytest.fixture(scope="module")
-def lexicon(scenario: Scenario) -> CodeTables:
+def code_tables(scenario: Scenario) -> CodeTables:
     return CodeTables(scenario)
 
 
@@ -74,18 +74,18 @@ def test_measures(benchmark, scenario, chunks):
     measure(benchmark, count)
 
 
-def test_record_building(benchmark, chunks, lexicon):
-    built = measure(benchmark, lambda: [schema.build_patients(chunk, lexicon) for chunk in chunks])
+def test_record_building(benchmark, chunks, code_tables):
+    built = measure(benchmark, lambda: [schema.build_patients(chunk, code_tables) for chunk in chunks])
     assert len(list(itertools.chain(*built))) == PATIENTS
 
 
 @pytest.mark.parametrize("compress", ["none", "gzip", "zstd"])
 @pytest.mark.parametrize("name", list(formats.FORMATS))
-def test_encoding(benchmark, chunks, lexicon, name, compress):
+def test_encoding(benchmark, chunks, code_tables, name, compress):
     whole_part = formats.FORMATS[name].unit == "part"
     groups = [chunks] if whole_part else [[chunk] for chunk in chunks]
     frames = measure(
-        benchmark, lambda: [formats.encode_chunks(group, lexicon, name, compress) for group in groups]
+        benchmark, lambda: [formats.encode_chunks(group, code_tables, name, compress) for group in groups]
     )
     benchmark.extra_info["bytes"] = sum(len(frame.data) for group in frames for frame in group)
     assert np.sum([frame.rows for frame in frames[0] if frame.table == "patients"]) > 0

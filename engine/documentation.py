@@ -1,4 +1,7 @@
-"""The page docs/records.md, made from the Structs and column specifications: `python -m engine.documentation`."""
+"""The page docs/records.md, generated from the specifications of records, columns and measures.
+
+`python -m engine.documentation` prints it.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -13,30 +16,31 @@ from engine.records import COMPRESSIONS, FLAT_COLUMNS, FORMATS, RUN_TABLES, Colu
 _INTRODUCTION = """\
 # Records
 
-What the files of a run contain. This page is generated from the code: `python -m engine.documentation`.
+This page describes the files of a run. It is generated from the code: `python -m engine.documentation`.
 
-All persons are invented. Times are ISO 8601 in UTC to the second (`2030-01-01T00:00:00Z`); durations follow from
-them. `facility` is the id of a facility of the scenario, `POI` (point of injury) or `en route`. Codes are ICD-10-CM.
+All persons are invented. Times are ISO 8601 in UTC to the second (`2030-01-01T00:00:00Z`). There are no durations:
+they follow from the times. `facility` is the id of a facility of the scenario, `POI` (point of injury) or `en route`.
+Diagnoses and external causes are coded in ICD-10-CM.
 Abbreviations: AIS Abbreviated Injury Scale, ISS and NISS (New) Injury Severity Score, MASCAL mass casualty incident,
 KIA killed in action (died before reaching a medical facility), DOW died of wounds (died after), RTD returned to duty.
 
 ## Formats
 
-| format | files | patients a part | what a file holds |
+| format | files | patients in a part | content of a file |
 |---|---|---|---|
 """
 
-_HOLDS = {
-    "jsonl": "one patient record a line",
+_CONTENT = {
+    "jsonl": "one patient record on each line",
     "json": "one array of all patient records",
-    "csv": "one flat table; the header line stands once a file; empty is null",
-    "parquet": "one flat table, compressed inside with zstd level 1 unless asked otherwise",
-    "msgpack": "patient records one after another, with the fields of the JSON records",
+    "csv": "one flat table with a header line; null is empty",
+    "parquet": "one flat table, compressed inside (by default with zstd level 1)",
+    "msgpack": "patient records, one after another, with the fields of the JSON records",
 }
 
 
 def page() -> str:
-    """The whole page, Markdown."""
+    """Return the whole page as Markdown."""
     return _INTRODUCTION + "\n".join([*_formats(), "", *_records(), *_tables(), *_run_tables()]) + "\n"
 
 
@@ -44,16 +48,16 @@ def _formats() -> Iterator[str]:
     for info in FORMATS.values():
         files = ", ".join(f"`{info.filename(table, 0)}`" for table in info.tables)
         part = f"{info.part_patients:,}" if info.part_patients else "all"
-        yield f"| `{info.name}` | {files} | {part} | {_HOLDS[info.name]} |"
+        yield f"| `{info.name}` | {files} | {part} | {_CONTENT[info.name]} |"
     suffixes = ", ".join(f"`{method}` adds `{suffix}`" for method, suffix in COMPRESSIONS.items() if suffix)
     yield ""
     yield (
-        f"Compressed files are many frames one after another, one a chunk of patients ({suffixes}); `gzip`, `zstd`,"
+        f"Compressed files ({suffixes}) consist of many frames, one for each chunk of patients. `gzip`, `zstd`, pandas,"
     )
-    yield "pandas, polars, DuckDB and pyarrow read them as one. Parquet keeps its name whatever compresses it inside."
+    yield "polars, DuckDB and pyarrow read them as one. The name of a Parquet file does not depend on its compression."
     yield ""
     names = " and ".join(f"`{FORMATS['csv'].filename(table, 0)}`" for table in RUN_TABLES)
-    yield f"Beside the patients each format has two tables of the whole run, such as {names}: one row a line or object."
+    yield f"In addition, each format has two tables of the run as a whole, such as {names}."
 
 
 def _records() -> Iterator[str]:
@@ -76,7 +80,7 @@ def _records() -> Iterator[str]:
 
 
 def _structs(struct: type[Struct], path: str) -> Iterator[tuple[type[Struct], str]]:
-    """Every Struct of a record, once, with the place it stands at."""
+    """Yield every Struct of a record once, with its path in the record."""
     seen: set[type[Struct]] = set()
     queue = [(struct, path)]
     while queue:
@@ -91,6 +95,7 @@ def _structs(struct: type[Struct], path: str) -> Iterator[tuple[type[Struct], st
 
 
 def _inner(hint: Any) -> Iterator[tuple[type[Struct], bool]]:
+    """Yield the Structs in a type, and whether each is the item of a list."""
     if get_origin(hint) is list:
         yield get_args(hint)[0], True
     for option in (hint, *get_args(hint)):
@@ -122,9 +127,9 @@ _KINDS = {"text": "text", "integer": "integer", "number": "number", "truth": "tr
 def _tables() -> Iterator[str]:
     yield "## The flat tables (csv, parquet)"
     yield ""
-    yield "`patients.id` is `patient_id` in the other tables. Types are Arrow's: integer is int32, number float64,"
-    yield "time a timestamp in UTC (ISO 8601 text in csv), date a date32. In NumPy columns (`goldenhour.simulate`) a"
-    yield "null is None, NaT, or -1 for integers."
+    yield "`patients.id` is `patient_id` in the other tables. In Arrow, an integer is an int32, a number a float64, a"
+    yield "time a timestamp in UTC (in csv an ISO 8601 text), and a date a date32. In NumPy columns"
+    yield "(`goldenhour.simulate`) null is None, NaT, or -1 for integers."
     yield ""
     for table, columns in FLAT_COLUMNS.items():
         yield from _table(table, columns)
@@ -142,12 +147,12 @@ def _table(name: str, columns: tuple[Column, ...]) -> Iterator[str]:
 
 
 def _run_tables() -> Iterator[str]:
-    yield "## The tables of the run (all formats)"
+    yield "## The tables of the run as a whole (all formats)"
     yield ""
-    yield "`facilities` says what the resources of each facility did over time; without a finite resource it has no"
-    yield "rows. `measures` has one figure a row: what was measured, what it is about, the value and, where it was"
-    yield "divided, the denominator. Counts by day that are 0 are left out. Waits that have not ended when the run ends"
-    yield "count as long as they lasted until then. `summary.json` holds the same figures."
+    yield "`facilities` has the use of each facility's resources over time. It has no rows if no resource is limited."
+    yield "`measures` has one figure in each row: the measure, its subject, the value and, for a quotient, the"
+    yield "denominator. Counts by day that are 0 are omitted. A wait that has not ended at the end of the run counts up"
+    yield "to that time. `summary.json` contains the same figures."
     yield ""
     for table, columns in RUN_COLUMNS.items():
         yield from _table(table, columns)

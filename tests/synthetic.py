@@ -1,4 +1,4 @@
-"""Random but valid chunks, and a scenario and catalogue of awkward words, for tests of records and formats."""
+"""Random but valid chunks, and a scenario and catalogue of awkward texts, for tests of records and formats."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +17,7 @@ from engine.codes import (
     WAITING_FOR,
 )
 from engine.records import CodeTables
-from engine.records.schema import portion
-from engine.tables import columns as c
+from engine.tables.columns import EVENT, PATIENT, TREATMENT, VITAL, WOUND, Chunk, slice_chunk
 
 FRONTS = ('Nord "Ost" \\ Straße', "Łódź / 前线", "Plain,\tTab;Comma")
 NATIONS = ("EST", "FIN", "POL", "USA")
@@ -26,7 +25,7 @@ DAY = 86_400_000
 
 
 class Catalogue:
-    """The functions of `scenarios.catalogue` over a few words, long and short, with quotes and accents."""
+    """The functions of `scenarios.catalogue` over a few texts, long and short, with quotes and accents."""
 
     def nations(self) -> tuple[Any, ...]:
         ranks = (
@@ -92,7 +91,7 @@ class Catalogue:
 
 
 def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
-    """What a Lexicon reads of a resolved scenario: three fronts, two types, one special event, ten facilities."""
+    """What `CodeTables` reads of a resolved scenario: three fronts, two types, one special event, ten facilities."""
     facilities = [
         SimpleNamespace(id=f"R{role}-{front}", role=role, name=f"Hospital of {front}" if role == 3 else None)
         for front in FRONTS
@@ -108,7 +107,7 @@ def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
     )
 
 
-def lexicon(start: str = "2030-01-01T00:00:00Z") -> CodeTables:
+def code_tables(start: str = "2030-01-01T00:00:00Z") -> CodeTables:
     return CodeTables(scenario(start), Catalogue())
 
 
@@ -119,7 +118,7 @@ def chunk(
     treatments: float = 4,
     wounds: float = 1.5,
     vitals: float = 2,
-) -> c.Chunk:
+) -> Chunk:
     """One chunk that is a whole run; the four numbers are mean rows a patient."""
     rng = np.random.default_rng(seed)
     n = patients
@@ -130,7 +129,7 @@ def chunk(
         table["patient"] = np.repeat(np.arange(n), counts)
         return table, counts.cumsum()
 
-    table = np.zeros(n, c.PATIENT)
+    table = np.zeros(n, PATIENT)
     for name in ("id_hi", "id_lo", "incident"):
         table[name] = rng.integers(0, 2**64, n, np.uint64)
     table["time"] = np.sort(rng.integers(0, 8 * DAY, n))
@@ -178,7 +177,7 @@ def chunk(
     ):
         table[name] = np.where(rng.random(n) < 0.5, none, rng.integers(0, length, n))
 
-    event, table["event_end"] = rows(events, 2, c.EVENT)
+    event, table["event_end"] = rows(events, 2, EVENT)
     event["at"] = rng.integers(0, 30 * DAY, len(event))
     event["facility"] = rng.integers(-2, 10, len(event))
     event["kind"] = rng.integers(0, len(EVENTS), len(event))
@@ -189,7 +188,7 @@ def chunk(
     waits = event["kind"] == EVENTS.index("waiting")
     event["detail"] += np.where(waits, np.arange(len(event)) % len(AWAITED), 0).astype("u1")
 
-    treatment, table["treatment_end"] = rows(treatments, 0, c.TREATMENT)
+    treatment, table["treatment_end"] = rows(treatments, 0, TREATMENT)
     treatment["start"] = rng.integers(0, 30 * DAY, len(treatment))
     treatment["end"] = np.where(rng.random(len(treatment)) < 0.05, -1, treatment["start"] + 600_000)
     treatment["facility"] = rng.integers(-2, 10, len(treatment))
@@ -197,24 +196,24 @@ def chunk(
     treatment["effect"] = rng.integers(0, 3, len(treatment))
     treatment["wound"] = np.where(rng.random(len(treatment)) < 0.5, NONE, rng.integers(0, 24, len(treatment)))
 
-    wound, table["wound_end"] = rows(wounds, 0, c.WOUND)
+    wound, table["wound_end"] = rows(wounds, 0, WOUND)
     wound["condition"] = rng.integers(0, 84, len(wound))
     wound["region"] = rng.integers(0, len(REGIONS), len(wound))
     wound["side"] = rng.integers(0, 3, len(wound))
     wound["ais"] = rng.integers(1, 7, len(wound))
 
-    vital, table["vital_end"] = rows(vitals, 0, c.VITAL)
+    vital, table["vital_end"] = rows(vitals, 0, VITAL)
     vital["at"] = rng.integers(0, 30 * DAY, len(vital))
     vital["facility"] = rng.integers(-2, 10, len(vital))
     vital["score"] = rng.integers(0, 201, len(vital))
     for name in ("heart_rate", "systolic", "respiratory_rate", "spo2", "gcs"):
         vital[name] = rng.integers(0, 256, len(vital))
-    return c.Chunk(0, 0, True, table, event, treatment, wound, vital)
+    return Chunk(0, 0, True, table, event, treatment, wound, vital)
 
 
-def split(whole: c.Chunk, size: int) -> list[c.Chunk]:
+def split(whole: Chunk, size: int) -> list[Chunk]:
     """The run `whole` in chunks of `size` patients."""
-    chunks = [portion(whole, first, first + size) for first in range(0, max(len(whole), 1), size)]
+    chunks = [slice_chunk(whole, first, first + size) for first in range(0, max(len(whole), 1), size)]
     for number, chunk in enumerate(chunks):
         chunk.number = number
     return chunks

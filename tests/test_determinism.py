@@ -1,9 +1,9 @@
 """The same scenario, seed and replication give the same bytes: for any chunk size, on any processor, in any order.
 
-GOLDEN pins what the engine makes of 2,000 patients of four built-ins. A change of a model, a table or the order of
-draws changes it on purpose: then run `python tests/test_determinism.py` from the repository's root, put the lines it
-prints in place of GOLDEN, and say in the commit what changed and why. A change that was not meant to touch records and
-yet fails here has changed records.
+GOLDEN has the digests of 2,000 patients of four built-in scenarios. A change of the model, a table or the order of
+draws changes them on purpose. Then run `python tests/test_determinism.py` from the root of the repository, replace
+GOLDEN by the lines that it prints, and explain the change in the commit. If another change fails here, it has changed
+records by mistake.
 """
 
 import ast
@@ -23,7 +23,7 @@ import pytest
 import scenarios
 from engine import scenario as scenario_api
 from engine.run import Simulation
-from engine.tables import columns as c
+from engine.tables import ENDS, PARQUET_PART, TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
@@ -34,10 +34,8 @@ GOLDEN = {
     "cbrn": "88168e7e6a1a387f64a190ef7a576f4875f03d273a8b231aacba33e61c9c746f",
     "coin": "6c6fbb5361edf090d5fd3e509cd7b1ed81c71614b174a7b14576c9dbf969502f",
 }
-ENDS = ("event_end", "treatment_end", "wound_end", "vital_end")
-
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
-"""Environment of a process that compiles for no processor in particular, and hashes strings otherwise."""
+"""Environment of a process that compiles for a generic processor and hashes strings with another seed."""
 
 
 @cache
@@ -53,7 +51,7 @@ def tables_of(
     name: str, chunk_size: int = 2048, seed: int = SEED, replication: int = 0, total: int = PATIENTS
 ) -> dict[str, Any]:
     """Each table of a run as one array; `patient` counts from the run's first, `*_end` columns are left out."""
-    parts: dict[str, list[Any]] = {table: [] for table in c.TABLES}
+    parts: dict[str, list[Any]] = {table: [] for table in TABLES}
     for chunk in Simulation(resolved(name, total), seed, replication, chunk_size):
         for table, found in parts.items():
             rows = getattr(chunk, table).copy()
@@ -62,12 +60,12 @@ def tables_of(
             found.append(rows)
     joined = {table: np.concatenate(found) for table, found in parts.items()}
     patients = joined["patients"]
-    joined["patients"] = patients[[x for x in patients.dtype.names if x not in ENDS]]
+    joined["patients"] = patients[[x for x in patients.dtype.names if x not in ENDS.values()]]
     return joined
 
 
 def digest(tables: dict[str, Any]) -> str:
-    """SHA-256 over the columns of all tables, little-endian, one after the other: padding between them is no data."""
+    """SHA-256 over the columns of all tables, one after another and little-endian; padding is not included."""
     sha = hashlib.sha256()
     for name, rows in tables.items():
         for column in rows.dtype.names:
@@ -78,7 +76,7 @@ def digest(tables: dict[str, Any]) -> str:
 
 
 def processor_features() -> list[str]:
-    """What NumPy here can be told not to use: the targets it dispatches to beyond its baseline."""
+    """The processor features that NumPy can be told not to use: those that it dispatches to beyond its baseline."""
     from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
     return [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
@@ -86,7 +84,7 @@ def processor_features() -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def other_machine() -> Iterator[subprocess.Popen[str]]:
-    """A process that prints the digests under OTHER_MACHINE, begun early: it may have to compile."""
+    """A process that prints the digests under OTHER_MACHINE. It starts early, because it may have to compile."""
     environment = os.environ | OTHER_MACHINE | {"NPY_DISABLE_CPU_FEATURES": " ".join(processor_features())}
     code = (
         "import json\n"
@@ -120,7 +118,7 @@ def test_the_size_of_chunks_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize("chunk_size", [512, 2048])
 def test_the_ends_of_a_chunk_count_its_own_rows(chunk_size: int) -> None:
     for chunk in Simulation(resolved("conventional", 3000), SEED, 0, chunk_size):
-        for end, table in zip(ENDS, ("events", "treatments", "wounds", "vitals"), strict=True):
+        for table, end in ENDS.items():
             assert chunk.patients[end][-1] == len(getattr(chunk, table))
             assert (np.diff(chunk.patients[end].astype(np.int64)) >= 0).all()
 
@@ -128,12 +126,12 @@ def test_the_ends_of_a_chunk_count_its_own_rows(chunk_size: int) -> None:
 def test_chunks_never_cross_the_end_of_a_parquet_part() -> None:
     firsts = [(x.first, len(x)) for x in Simulation(resolved("standard", 20_000), SEED, 0, 5000)]
     assert [first for first, _ in firsts] == [0, 5000, 10_000, 15_000, 16_384]
-    assert all(first // c.PARQUET_PART == (first + n - 1) // c.PARQUET_PART for first, n in firsts)
+    assert all(first // PARQUET_PART == (first + n - 1) // PARQUET_PART for first, n in firsts)
 
 
 @pytest.mark.parametrize("name", ["standard", "conventional", "cbrn", "coin"])
-def test_the_records_are_those_that_were_pinned(name: str) -> None:
-    assert digest(tables_of(name)) == GOLDEN[name], "see this file's docstring"
+def test_the_records_have_the_golden_digests(name: str) -> None:
+    assert digest(tables_of(name)) == GOLDEN[name], "see the docstring of this file"
 
 
 def test_the_same_run_twice_and_interleaved_with_another() -> None:
@@ -156,8 +154,10 @@ def test_another_seed_or_replication_is_another_run() -> None:
             assert (runs[a]["patients"]["birth"] != runs[b]["patients"]["birth"]).mean() > 0.99
 
 
-def test_a_patient_keeps_the_draws_when_others_are_taken_away() -> None:
-    """Casualties of a smaller total are among those of the larger by cell and index, with the same person (MODEL 7)."""
+def test_a_patient_has_the_same_draws_with_fewer_patients() -> None:
+    """Casualties of a smaller total are among those of the larger by cell and index, with the same person
+    (docs/model.md section 4.4).
+    """
     few, many = tables_of("standard", total=500)["patients"], tables_of("standard")["patients"]
     _, i, j = np.intersect1d(few["id_lo"], many["id_lo"], return_indices=True)
     assert len(i) > 100
@@ -196,12 +196,12 @@ FORBIDDEN = {
     "default_rng",
 }
 LIBRARIES = {"np", "numpy", "math", "cmath", "statistics", "random", "scipy"}
-ALLOWED = {("scenario_defaults.py", "math.exp")}
-"""scenario_defaults.mean_of: the mean of a lognormal leg, only to say which of two links is the shorter."""
+ALLOWED = {("scenario/structs/distributions.py", "math.exp")}
+"""The mean of a lognormal distribution, which orders links by travel time and is checked against limits."""
 
 
 def libm_in(source: str) -> set[str]:
-    """Elementary functions of a library, and powers that are not of whole numbers, in a module."""
+    """Elementary functions of libraries, and powers other than those of whole numbers, in a module's source."""
     found = set()
     names: dict[str, str] = {}
     for node in ast.walk(ast.parse(source)):
@@ -225,11 +225,15 @@ def libm_in(source: str) -> set[str]:
 def test_no_function_whose_last_bit_depends_on_the_processor_reaches_a_record() -> None:
     modules = sorted((ROOT / "engine").rglob("*.py"))
     assert len(modules) > 20
-    found = {(path.name, use) for path in modules for use in libm_in(path.read_text("utf-8"))}
+    found = {
+        (path.relative_to(ROOT / "engine").as_posix(), use)
+        for path in modules
+        for use in libm_in(path.read_text("utf-8"))
+    }
     assert found <= ALLOWED, found - ALLOWED
 
 
-def test_the_search_finds_what_it_looks_for() -> None:
+def test_the_search_finds_each_kind_of_forbidden_function() -> None:
     assert libm_in("import numpy as n\ny = n.exp(x)") == {"numpy.exp"}
     assert libm_in("from math import log") == {"math.log"}
     assert libm_in("import math\ny = math.pow(x, 2)") == {"math.pow"}
@@ -254,7 +258,7 @@ def test_another_processor_makes_the_same_records(other_machine: subprocess.Pope
     output, _ = other_machine.communicate(timeout=600)
     assert other_machine.returncode == 0
     features, digests = json.loads(output.splitlines()[-1])
-    assert features == [], "NumPy still uses what it was told not to"
+    assert features == [], "NumPy uses processor features that it was told not to use"
     assert digests == {name: digest(tables_of(name)) for name in GOLDEN}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine import scenario as scenario_api
 from engine.measures import FlowMeasures, Measures, Statistics, resources, whole_run
-from engine.measures.resources import RESOURCE_FIELDS, SERIES, intervals, no_statistics
+from engine.measures.resources import RESOURCE_FIELDS, SERIES, empty_statistics, intervals
 from goldenhour.views import summary
 
 HOUR = 3_600_000
@@ -65,7 +65,7 @@ def sample(hour: int, resource: int, in_use: float, queue: float, offered: float
 @pytest.fixture
 def raw() -> Statistics:
     """A day of one Role 2: 4 bays, 2 tables of which one is manned at night, 10 ward beds; a Role 4 without limits."""
-    r = no_statistics()
+    r = empty_statistics()
     for field in dataclasses.fields(Statistics):
         values = getattr(r, field.name)
         if field.name not in ("time_end", "samples"):
@@ -226,7 +226,7 @@ def test_a_long_series_is_told_in_longer_intervals(
         SERIES,
     )
     fine = FlowMeasures(scenario, raw).series()
-    monkeypatch.setattr(resources, "MOST_SAMPLES", 6)
+    monkeypatch.setattr(resources, "MAX_SAMPLES", 6)
     coarse = FlowMeasures(scenario, raw).series()
     assert coarse["at"].tolist() == [3 * HOUR] * 2 + [6 * HOUR] * 2 + [7 * HOUR] * 2
     assert coarse["resource"].tolist() == [BAYS, TABLES] * 3

@@ -1,4 +1,4 @@
-"""Formats: every file read back equals the columns, whatever compresses it and however the run is cut."""
+"""Formats: every file read back equals the columns, for each compression and any division into chunks."""
 
 import ast
 import gzip
@@ -21,8 +21,7 @@ import pytest
 import synthetic
 import zstandard
 
-from engine.measures import RUN_COLUMNS, RunTable
-from engine.measures import files as whole
+from engine.measures import RUN_COLUMNS, RunTable, encode_run_table, table_rows
 from engine.records import (
     COMPRESSIONS,
     FORMATS,
@@ -33,29 +32,29 @@ from engine.records import (
     encode_chunks,
 )
 from engine.records.formats import FLAT_TABLES, flat
-from engine.tables import columns as c
+from engine.tables.columns import PARQUET_PART, PART, Chunk
 
 STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]
 
 
 @pytest.fixture(scope="module")
-def lexicon() -> CodeTables:
-    return synthetic.lexicon()
+def code_tables() -> CodeTables:
+    return synthetic.code_tables()
 
 
 @pytest.fixture(scope="module")
-def run() -> c.Chunk:
+def run() -> Chunk:
     return synthetic.chunk(1000, seed=3)
 
 
 def files(
-    chunks: Sequence[c.Chunk], lexicon: CodeTables, fmt: str, compress: str = "none"
+    chunks: Sequence[Chunk], code_tables: CodeTables, fmt: str, compress: str = "none"
 ) -> dict[str, bytes]:
-    """The run's files, by table; frames are appended as the writer does."""
+    """The run's files, by table; frames are appended as by the writer."""
     out = dict.fromkeys(FORMATS[fmt].tables, b"")
     calls = [chunks] if FORMATS[fmt].unit == "part" else [[chunk] for chunk in chunks]
     for call in calls:
-        for frame in encode_chunks(call, lexicon, fmt, compress):
+        for frame in encode_chunks(call, code_tables, fmt, compress):
             out[frame.table] += bytes(frame.data)
     return out
 
@@ -69,24 +68,26 @@ def uncompressed(data: bytes, compress: str) -> bytes:
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_jsonl_read_back_is_the_records(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
-    data = files(synthetic.split(run, 300), lexicon, "jsonl", compress)["patients"]
+def test_jsonl_read_back_is_the_records(run: Chunk, code_tables: CodeTables, compress: str) -> None:
+    data = files(synthetic.split(run, 300), code_tables, "jsonl", compress)["patients"]
     lines = uncompressed(data, compress).splitlines()
-    assert [msgspec.json.decode(line, type=Patient) for line in lines] == build_patients(run, lexicon)
+    assert [msgspec.json.decode(line, type=Patient) for line in lines] == build_patients(run, code_tables)
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_json_read_back_is_the_records(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
-    data = files(synthetic.split(run, 300), lexicon, "json", compress)["patients"]
+def test_json_read_back_is_the_records(run: Chunk, code_tables: CodeTables, compress: str) -> None:
+    data = files(synthetic.split(run, 300), code_tables, "json", compress)["patients"]
     text = uncompressed(data, compress)
-    assert msgspec.json.decode(text, type=list[Patient]) == build_patients(run, lexicon)
+    assert msgspec.json.decode(text, type=list[Patient]) == build_patients(run, code_tables)
     assert len(json.loads(text)) == len(run)
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_msgpack_read_back_is_the_records(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
-    data = uncompressed(files(synthetic.split(run, 300), lexicon, "msgpack", compress)["patients"], compress)
-    plain = build_patients(run, lexicon)
+def test_msgpack_read_back_is_the_records(run: Chunk, code_tables: CodeTables, compress: str) -> None:
+    data = uncompressed(
+        files(synthetic.split(run, 300), code_tables, "msgpack", compress)["patients"], compress
+    )
+    plain = build_patients(run, code_tables)
     decoder, at = msgspec.msgpack.Decoder(Patient), 0
     for patient in plain:
         size = len(msgspec.msgpack.encode(patient))
@@ -102,8 +103,10 @@ def column_values(values: Any) -> list[Any]:
     return [None if value is None or value == -1 else value for value in values.tolist()]
 
 
-def expected(run: c.Chunk, lexicon: CodeTables, table: str) -> dict[str, list[Any]]:
-    return {name: column_values(values) for name, values in flat.columns(run, lexicon)[table].items()}
+def expected(run: Chunk, code_tables: CodeTables, table: str) -> dict[str, list[Any]]:
+    return {
+        name: column_values(values) for name, values in flat.decode_columns(run, code_tables)[table].items()
+    }
 
 
 def read_values(table: pa.Table) -> dict[str, list[Any]]:
@@ -116,13 +119,13 @@ def read_values(table: pa.Table) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_parquet_read_back_is_the_columns(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
-    written = files(synthetic.split(run, 300), lexicon, "parquet", compress)
+def test_parquet_read_back_is_the_columns(run: Chunk, code_tables: CodeTables, compress: str) -> None:
+    written = files(synthetic.split(run, 300), code_tables, "parquet", compress)
     for table, data in written.items():
         read = pyarrow.parquet.read_table(io.BytesIO(data))
-        assert read.schema.equals(flat.schema(table))
+        assert read.schema.equals(flat.table_schema(table))
         assert read.schema.metadata is None
-        assert read_values(read) == expected(run, lexicon, table)
+        assert read_values(read) == expected(run, code_tables, table)
         assert (
             pl.read_parquet(io.BytesIO(data)).height
             == len(pd.read_parquet(io.BytesIO(data)))
@@ -134,40 +137,40 @@ def test_parquet_read_back_is_the_columns(run: c.Chunk, lexicon: CodeTables, com
 
 
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_csv_read_back_is_the_columns(run: c.Chunk, lexicon: CodeTables, compress: str) -> None:
-    written = files(synthetic.split(run, 300), lexicon, "csv", compress)
+def test_csv_read_back_is_the_columns(run: Chunk, code_tables: CodeTables, compress: str) -> None:
+    written = files(synthetic.split(run, 300), code_tables, "csv", compress)
     for table, data in written.items():
         options = pyarrow.csv.ConvertOptions(
             column_types={
                 field.name: pa.timestamp("s", "UTC") if pa.types.is_timestamp(field.type) else field.type
-                for field in flat.schema(table)
+                for field in flat.table_schema(table)
             },
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         )
         text = uncompressed(data, compress)
         read = pyarrow.csv.read_csv(io.BytesIO(text), convert_options=options)
-        assert read_values(read) == expected(run, lexicon, table)
+        assert read_values(read) == expected(run, code_tables, table)
         frame = pl.read_csv(data, infer_schema=False)
         assert frame.height == read.num_rows
         assert frame.columns == read.column_names
 
 
 def test_csv_times_are_iso_texts_as_pandas_sees_them(
-    run: c.Chunk, lexicon: CodeTables, tmp_path: Path
+    run: Chunk, code_tables: CodeTables, tmp_path: Path
 ) -> None:
     path = tmp_path / "patients.csv.gz"
-    path.write_bytes(files(synthetic.split(run, 300), lexicon, "csv", "gzip")["patients"])
+    path.write_bytes(files(synthetic.split(run, 300), code_tables, "csv", "gzip")["patients"])
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    patients = build_patients(run, lexicon)
+    patients = build_patients(run, code_tables)
     assert frame["injured_at"].tolist() == [patient.injury.at for patient in patients]
     assert frame["id"].tolist() == [patient.id for patient in patients]
     assert frame["front"].tolist() == [patient.front for patient in patients]
 
 
-def test_flat_tables_say_what_the_records_say(run: c.Chunk, lexicon: CodeTables) -> None:
-    tables = {table: expected(run, lexicon, table) for table in FLAT_TABLES}
-    patients = build_patients(run, lexicon)
+def test_flat_tables_agree_with_the_records(run: Chunk, code_tables: CodeTables) -> None:
+    tables = {table: expected(run, code_tables, table) for table in FLAT_TABLES}
+    patients = build_patients(run, code_tables)
     assert tables["patients"]["family_name"] == [patient.demographics.family_name for patient in patients]
     assert tables["patients"]["cause_of_death"] == [patient.outcome.cause_of_death for patient in patients]
     assert tables["patients"]["diagnosis"] == [patient.injury.diagnosis.display for patient in patients]
@@ -186,28 +189,32 @@ def test_flat_tables_say_what_the_records_say(run: c.Chunk, lexicon: CodeTables)
 
 
 @pytest.mark.parametrize("fmt", STREAMED)
-def test_uncompressed_bytes_do_not_depend_on_the_cut(run: c.Chunk, lexicon: CodeTables, fmt: str) -> None:
-    whole = files([run], lexicon, fmt)
+def test_uncompressed_bytes_do_not_depend_on_the_chunks(
+    run: Chunk, code_tables: CodeTables, fmt: str
+) -> None:
+    whole = files([run], code_tables, fmt)
     for size in (1, 64, 999):
-        assert files(synthetic.split(run, size), synthetic.lexicon(), fmt) == whole
+        assert files(synthetic.split(run, size), synthetic.code_tables(), fmt) == whole
 
 
 @pytest.mark.parametrize("fmt", STREAMED)
 @pytest.mark.parametrize("compress", ["gzip", "zstd"])
 def test_compressed_frames_joined_are_the_uncompressed_file(
-    run: c.Chunk, lexicon: CodeTables, fmt: str, compress: str
+    run: Chunk, code_tables: CodeTables, fmt: str, compress: str
 ) -> None:
-    plain = files([run], lexicon, fmt)
-    packed = files(synthetic.split(run, 200), lexicon, fmt, compress)
+    plain = files([run], code_tables, fmt)
+    packed = files(synthetic.split(run, 200), code_tables, fmt, compress)
     assert {table: uncompressed(data, compress) for table, data in packed.items()} == plain
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("compress", COMPRESSIONS)
-def test_a_run_without_casualties_is_still_a_valid_file(lexicon: CodeTables, fmt: str, compress: str) -> None:
-    for table, data in files([c.Chunk(0, 0, True)], lexicon, fmt, compress).items():
+def test_a_run_without_casualties_is_still_a_valid_file(
+    code_tables: CodeTables, fmt: str, compress: str
+) -> None:
+    for table, data in files([Chunk(0, 0, True)], code_tables, fmt, compress).items():
         if fmt == "parquet":
-            assert pyarrow.parquet.read_table(io.BytesIO(data)).schema.equals(flat.schema(table))
+            assert pyarrow.parquet.read_table(io.BytesIO(data)).schema.equals(flat.table_schema(table))
             continue
         text = uncompressed(data, compress)
         if fmt == "json":
@@ -219,22 +226,22 @@ def test_a_run_without_casualties_is_still_a_valid_file(lexicon: CodeTables, fmt
             assert text == b""
 
 
-def test_an_empty_last_chunk_closes_the_array(run: c.Chunk, lexicon: CodeTables) -> None:
-    run = c.Chunk(0, 0, False, run.patients, run.events, run.treatments, run.wounds, run.vitals)
-    data = files([run, c.Chunk(1, len(run), True)], lexicon, "json")["patients"]
+def test_an_empty_last_chunk_closes_the_array(run: Chunk, code_tables: CodeTables) -> None:
+    run = Chunk(0, 0, False, run.patients, run.events, run.treatments, run.wounds, run.vitals)
+    data = files([run, Chunk(1, len(run), True)], code_tables, "json")["patients"]
     assert len(json.loads(data)) == len(run)
 
 
-def test_the_header_stands_in_the_first_chunk_of_each_part(run: c.Chunk, lexicon: CodeTables) -> None:
-    for first, header in ((0, True), (300, False), (c.PART, True), (c.PART + 300, False)):
-        run = c.Chunk(0, first, False, run.patients, run.events, run.treatments, run.wounds, run.vitals)
-        frame = encode_chunks([run], lexicon, "csv")[0]
+def test_the_first_chunk_of_each_part_has_the_header(run: Chunk, code_tables: CodeTables) -> None:
+    for first, header in ((0, True), (300, False), (PART, True), (PART + 300, False)):
+        run = Chunk(0, first, False, run.patients, run.events, run.treatments, run.wounds, run.vitals)
+        frame = encode_chunks([run], code_tables, "csv")[0]
         assert bytes(frame.data).startswith(b'"id",') == header
 
 
-def test_frames_tell_their_rows_and_size(run: c.Chunk, lexicon: CodeTables) -> None:
+def test_frames_have_their_rows_and_size(run: Chunk, code_tables: CodeTables) -> None:
     for fmt in FORMATS:
-        for frame in encode_chunks([run], lexicon, fmt, "zstd"):
+        for frame in encode_chunks([run], code_tables, fmt, "zstd"):
             rows = len(getattr(run, frame.table))
             assert (frame.rows, frame.patients) == (rows, len(run))
             if fmt != "parquet":
@@ -242,18 +249,18 @@ def test_frames_tell_their_rows_and_size(run: c.Chunk, lexicon: CodeTables) -> N
                 assert zstandard.frame_content_size(frame.data) == frame.raw_bytes
 
 
-def test_gzip_members_hold_neither_time_nor_system(run: c.Chunk, lexicon: CodeTables) -> None:
-    (frame,) = encode_chunks([run], lexicon, "jsonl", "gzip")
+def test_gzip_members_hold_neither_time_nor_system(run: Chunk, code_tables: CodeTables) -> None:
+    (frame,) = encode_chunks([run], code_tables, "jsonl", "gzip")
     assert bytes(frame.data[:10]) == b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 
 
 def test_parts_are_those_of_the_columns() -> None:
-    assert {info.part_patients for info in FORMATS.values()} == {c.PART, c.PARQUET_PART, None}
+    assert {info.part_patients for info in FORMATS.values()} == {PART, PARQUET_PART, None}
     assert FORMATS["csv"].filename("events", 3, "zstd") == "events-00003.csv.zst"
     assert FORMATS["json"].filename("patients", 0) == "patients.json"
     assert FORMATS["parquet"].filename("wounds", 1, "gzip") == "wounds-00001.parquet"
-    assert FORMATS["jsonl"].part_number(c.PART) == 1
-    assert FORMATS["json"].part_number(c.PART) == 0
+    assert FORMATS["jsonl"].part_number(PART) == 1
+    assert FORMATS["json"].part_number(PART) == 0
 
 
 # --- the tables of the run
@@ -283,7 +290,7 @@ def read_back(data: bytes, fmt: str, table: RunTable) -> list[dict[str, Any]]:
     if fmt == "msgpack":
         unpacked, at = [], 0
         while at < len(data):
-            row = list(whole.table_rows(table))[len(unpacked)]
+            row = list(table_rows(table))[len(unpacked)]
             size = len(msgspec.msgpack.encode(row))
             unpacked.append(msgspec.msgpack.decode(data[at : at + size]))
             at += size
@@ -302,21 +309,21 @@ def read_back(data: bytes, fmt: str, table: RunTable) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("compress", COMPRESSIONS)
 def test_a_table_of_the_run_read_back_is_its_rows(small: RunTable, fmt: str, compress: str) -> None:
-    frame = whole.encode_run_table(small, fmt, compress)
+    frame = encode_run_table(small, fmt, compress)
     assert (frame.table, frame.rows, frame.patients) == ("facilities", 3, 0)
     data = bytes(frame.data) if fmt == "parquet" else uncompressed(bytes(frame.data), compress)
-    assert read_back(data, fmt, small) == list(whole.table_rows(small))
-    assert next(whole.table_rows(small))["at"] == "2030-01-01T00:00:00Z"
+    assert read_back(data, fmt, small) == list(table_rows(small))
+    assert next(table_rows(small))["at"] == "2030-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("compress", COMPRESSIONS)
 def test_a_table_of_the_run_without_rows_is_a_valid_file(small: RunTable, fmt: str, compress: str) -> None:
     empty = RunTable(small.name, small.columns, [[] for _ in small.values])
-    frame = whole.encode_run_table(empty, fmt, compress)
+    frame = encode_run_table(empty, fmt, compress)
     assert frame.data or (fmt in ("jsonl", "msgpack") and compress == "none")
     if fmt == "parquet":
-        assert pyarrow.parquet.read_table(io.BytesIO(frame.data)).schema == flat.schema_of(small.columns)
+        assert pyarrow.parquet.read_table(io.BytesIO(frame.data)).schema == flat.arrow_schema(small.columns)
         return
     text = uncompressed(bytes(frame.data), compress)
     assert {"json": b"[\n]\n", "csv": b'"at","facility","role","value"\n'}.get(fmt, b"") == text
@@ -336,19 +343,21 @@ def test_a_table_of_the_run_is_one_file_in_every_format() -> None:
 
 def test_the_text_formats_of_a_run_table_need_no_pyarrow() -> None:
     code = (
-        "import sys; from engine import run_tables; from engine.records.formats import FORMATS, whole;"
-        "t = run_tables.RunTable('measures', run_tables.COLUMNS['measures'], [[None]] * 15);"
-        "[whole.encode(t, name, 'gzip') for name in FORMATS if name != 'parquet'];"
+        "import sys; from engine.measures import RUN_COLUMNS, RunTable, encode_run_table;"
+        "from engine.records import FORMATS;"
+        "columns = RUN_COLUMNS['measures'];"
+        "table = RunTable('measures', columns, [[None]] * len(columns));"
+        "[encode_run_table(table, name, 'gzip') for name in FORMATS if name != 'parquet'];"
         "print(sorted({'pyarrow', 'numba'} & sys.modules.keys()))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert ast.literal_eval(out.stdout) == []
 
 
-def test_unknown_formats_and_compressions_are_refused(run: c.Chunk, lexicon: CodeTables) -> None:
+def test_unknown_formats_and_compressions_are_refused(run: Chunk, code_tables: CodeTables) -> None:
     for fmt, compress in (("xml", "none"), ("jsonl", "rar")):
         with pytest.raises(KeyError):
-            encode_chunks([run], lexicon, fmt, compress)
+            encode_chunks([run], code_tables, fmt, compress)
 
 
 def test_formats_are_known_without_numpy_and_pyarrow_and_jsonl_needs_no_pyarrow() -> None:

@@ -1,5 +1,6 @@
-"""What went wrong in an earlier generator of military patients, made impossible: one test for each row of LESSONS.md
-that has none elsewhere. The rows tested elsewhere are listed in ELSEWHERE.
+"""Faults of an earlier generator of military patients (banton/medical-patients) that must not return.
+
+One test for each fault that no other file tests. ELSEWHERE lists the tests of the others.
 """
 
 import hashlib
@@ -20,10 +21,9 @@ import pytest
 import goldenhour
 from engine import scenario as scenario_api
 from engine.codes import EVENTS
-from engine.compile import model
 from engine.errors import ScenarioError
 from engine.run import simulation
-from engine.tables import columns as c
+from engine.tables import TABLES
 
 ELSEWHERE = {
     "a job's scenario was passed by overwriting a shared file": (
@@ -49,32 +49,32 @@ ELSEWHERE = {
         "test_every_icd_code_is_billable_and_its_display_is_the_packages",
     ),
 }
-"""Rows of LESSONS.md that another file tests. Security is not part of this yet."""
+"""By fault: the file and the test. Faults of security are not among them."""
 
 
-def test_the_rows_tested_elsewhere_are() -> None:
+def test_the_faults_tested_elsewhere_are() -> None:
     for module, name in ELSEWHERE.values():
         assert x.is_test(module, name), name
 
 
 @pytest.fixture(scope="module")
 def mixed() -> goldenhour.Result:
-    """6,000 casualties of several warfare types, agents included."""
+    """6,000 casualties of several warfare types, including agents."""
     types = [{"type": t} for t in ("conventional", "cbrn", "urban")]
     return goldenhour.simulate(x.settings_of(6000, mix=x.MIXED, warfare=types))
 
 
 def digest(result: goldenhour.Result) -> str:
-    """Of all columns."""
+    """SHA-256 of all columns."""
     sha = hashlib.sha256()
-    for name in c.TABLES:
+    for name in TABLES:
         table = getattr(result, name)
         for column in table.dtype.names:
             sha.update(np.ascontiguousarray(table[column]).tobytes())
     return sha.hexdigest()
 
 
-# Row: "A job's scenario was passed by overwriting a shared file".
+# Fault: "A job's scenario was passed by overwriting a shared file".
 def test_runs_at_the_same_time_equal_lone_runs_and_leave_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,7 +91,7 @@ def test_runs_at_the_same_time_equal_lone_runs_and_leave_no_file(
     assert not any(tmp_path.iterdir())
 
 
-# Row: "The 'stream' built the whole patient list first".
+# Fault: "The 'stream' built the whole patient list first".
 def test_memory_does_not_follow_the_number_of_patients() -> None:
     def peak(total: int) -> int:
         resolved = scenario_api.resolve(
@@ -109,8 +109,8 @@ def test_memory_does_not_follow_the_number_of_patients() -> None:
     assert peak(80_000) < 1.1 * peak(20_000)
 
 
-# Row: "90 % of it constructing objects and re-reading JSON per patient".
-def test_no_object_is_made_for_a_patient() -> None:
+# Fault: "90 % of it constructing objects and re-reading JSON per patient".
+def test_no_object_is_created_for_a_patient() -> None:
     def blocks(total: int) -> int:
         before = sys.getallocatedblocks()
         result = goldenhour.simulate("standard", patients=total)
@@ -121,21 +121,21 @@ def test_no_object_is_made_for_a_patient() -> None:
     assert blocks(20_000) - blocks(2000) < 1000
 
 
-# Row: "Capacity, overflow, CSU and transport modules built anew per patient".
+# Fault: "Capacity, overflow, CSU and transport modules built anew per patient".
 def test_the_world_is_built_once_for_a_replication(monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
-    compile_scenario = model.compile_scenario
+    compile_scenario = simulation.compile_scenario
 
     def count(*arguments: Any) -> Any:
         built.append(arguments)
         return compile_scenario(*arguments)
 
-    monkeypatch.setattr(model, "compile_scenario", count)
+    monkeypatch.setattr(simulation, "compile_scenario", count)
     goldenhour.simulate("standard", patients=20_000)
     assert len(built) == 1
 
 
-# Row: "30-38 % of patients had events after death; some died twice; the dead had positive health".
+# Fault: "30-38 % of patients had events after death; some died twice; the dead had positive health".
 def test_death_is_final_and_unique(mixed: goldenhour.Result) -> None:
     p, e = mixed.patients, mixed.events
     dead = x.status(mixed, "kia", "dow", "died_nonbattle")
@@ -153,7 +153,7 @@ def test_death_is_final_and_unique(mixed: goldenhour.Result) -> None:
     ].all()
 
 
-# Row: "Timelines were invented after the simulation; 5 % ran backwards".
+# Fault: "Timelines were invented after the simulation; 5 % ran backwards".
 def test_the_timeline_is_the_event_log(mixed: goldenhour.Result) -> None:
     e, p = mixed.events, mixed.patients
     same = np.diff(e["patient"]) == 0
@@ -173,8 +173,8 @@ def test_the_timeline_is_the_event_log(mixed: goldenhour.Result) -> None:
     assert [entry.event for entry in record.timeline] == [EVENTS[kind] for kind in mine["kind"]]
 
 
-# Row: "KIA and DOW were one thing; RTD never appeared in the timeline".
-def test_outcomes_are_as_defined_and_stand_in_the_timeline(mixed: goldenhour.Result) -> None:
+# Fault: "KIA and DOW were one thing; RTD never appeared in the timeline".
+def test_outcomes_are_as_defined_and_are_in_the_timeline(mixed: goldenhour.Result) -> None:
     p = mixed.patients
     reached = np.stack([p[f"role{k}"] for k in (1, 2, 3, 4)]).max(axis=0) >= 0
     battle = p["stream"] == 0
@@ -189,7 +189,7 @@ def test_outcomes_are_as_defined_and_stand_in_the_timeline(mixed: goldenhour.Res
     assert back.sum() > 1000
 
 
-# Row: "Treatments: 3 kinds ever, up to 99 a patient, all at the injury's second and the last place".
+# Fault: "Treatments: 3 kinds ever, up to 99 a patient, all at the injury's second and the last place".
 def test_treatments_are_many_kinds_where_and_when_they_happen(mixed: goldenhour.Result) -> None:
     t, p = mixed.treatments, mixed.patients
     assert len(np.unique(t["kind"])) > 30
@@ -203,7 +203,7 @@ def test_treatments_are_many_kinds_where_and_when_they_happen(mixed: goldenhour.
     assert set(np.unique(t["effect"])) == {0, 1, 2}
 
 
-# Row: "Triage overwritten by `id % 10`, category by `id % 100` against a fraction".
+# Fault: "Triage overwritten by `id % 10`, category by `id % 100` against a fraction".
 def test_neither_triage_nor_category_follows_the_number_of_the_patient(mixed: goldenhour.Result) -> None:
     number = np.arange(len(mixed))
     for column, cycle in (("triage", 10), ("stream", 10), ("stream", 100), ("nation", 10)):
@@ -215,7 +215,7 @@ def test_neither_triage_nor_category_follows_the_number_of_the_patient(mixed: go
         assert np.std(shares) < 1.6 * spread
 
 
-# Row: "under 24 patients a day they gave 0 patients and 'completed'".
+# Fault: "under 24 patients a day they gave 0 patients and 'completed'".
 @pytest.mark.parametrize("kind", scenario_api.WARFARE_TYPES)
 def test_few_patients_are_delivered_too(kind: str) -> None:
     for total in (1, 5, 23):
@@ -223,9 +223,9 @@ def test_few_patients_are_delivered_too(kind: str) -> None:
         assert len(list(result.records())) == total
 
 
-# Row: "Weather scaled incidents down and dumped the deficit on the last one (2,920 of 10,000 in one second)".
+# Fault: "Weather scaled incidents down and dumped the deficit on the last one (2,920 of 10,000 in one second)".
 @pytest.mark.parametrize("environment", ["storm", "fog"])
-def test_weather_dumps_nobody_on_the_last_incident(environment: str) -> None:
+def test_weather_does_not_concentrate_casualties_on_the_last_incident(environment: str) -> None:
     settings = x.settings_of(10_000, mix=None, environment=[environment], warfare=[{"type": "conventional"}])
     p = goldenhour.simulate(settings).patients
     assert len(p) == 10_000
@@ -233,7 +233,7 @@ def test_weather_dumps_nobody_on_the_last_incident(environment: str) -> None:
     assert np.unique(p["time"] // 1000, return_counts=True)[1].max() < 30
 
 
-# Row: "No seed; `hash()` jitter; uuid4".
+# Fault: "No seed; `hash()` jitter; uuid4".
 def test_the_same_scenario_and_seed_give_the_same_bytes_in_another_process() -> None:
     code = (
         "import goldenhour, test_lessons as t;"
@@ -253,8 +253,8 @@ def test_the_same_scenario_and_seed_give_the_same_bytes_in_another_process() -> 
     assert digest(goldenhour.simulate("conventional", seed=5, replication=1, patients=2000)) != here
 
 
-# Row: "CSV full of 'Unknown Unknown'".
-def test_everybody_has_a_name_and_every_word_is_known(mixed: goldenhour.Result) -> None:
+# Fault: "CSV full of 'Unknown Unknown'".
+def test_every_patient_has_a_name_and_no_text_is_unknown(mixed: goldenhour.Result) -> None:
     vague = re.compile(r"\bunknown\b|\bn/a\b|\bnan\b|^none$|^$", re.IGNORECASE)
     for record in list(mixed.records())[::10]:
         person = record.demographics
@@ -282,7 +282,7 @@ def limits() -> list[tuple[type, str, float]]:
     return found
 
 
-# Row: "Limits documented and never checked".
+# Fault: "Limits documented and never checked".
 def test_a_documented_limit_is_checked() -> None:
     assert len(limits()) > 60
     for struct, name, value in limits():

@@ -104,9 +104,9 @@ def columns(network: Network, days: int, seed: int) -> None:
 def full_records(network: Network, days: int, seed: int) -> None:
     """With a finished record of every casualty."""
     scenario = resolved(network, days)
-    lexicon = CodeTables(scenario)
+    code_tables = CodeTables(scenario)
     for chunk in Simulation(scenario, seed, 0):
-        schema.build_patients(chunk, lexicon)
+        schema.build_patients(chunk, code_tables)
 
 
 WAYS: dict[str, Callable[[Network, int, int], None]] = {

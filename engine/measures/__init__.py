@@ -1,4 +1,4 @@
-"""What a planner reads: measures of patients, of resources and of the whole run."""
+"""Measures for planners: of patients, of the network's resources, and of the whole run."""
 
 from engine.measures.files import encode_run_table, run_arrow_table, table_rows
 from engine.measures.patients import Measures

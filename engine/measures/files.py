@@ -1,4 +1,4 @@
-"""A run's small tables as whole files, in each of the formats: the same rows as objects or as flat columns."""
+"""The tables of a run as a whole, encoded in each of the formats."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -18,29 +18,39 @@ if TYPE_CHECKING:
 
 
 def encode_run_table(table: "RunTable", fmt: str, compress: str) -> Frame:
-    """The file of `table` in format `fmt`: as one frame, compressed as asked. Only Parquet needs pyarrow."""
+    """Encode a table as one frame, which is the whole file. Only Parquet needs pyarrow.
+
+    Parameters
+    ----------
+    table
+        The table.
+    fmt
+        A key of `engine.records.FORMATS`.
+    compress
+        A key of `engine.records.COMPRESSIONS`.
+    """
     if fmt == "parquet":
-        from engine.records import file_of
+        from engine.records import parquet_file
 
         dictionaries = [column.name for column in table.columns if column.kind != "number"]
-        data = file_of(run_arrow_table(table), dictionaries, compress)
+        data = parquet_file(run_arrow_table(table), dictionaries, compress)
         return Frame(table.name, data, 0, len(table), len(data), hashlib.sha256(data).digest())
     return frame(table.name, _ENCODERS[fmt](table), compress, 0, len(table))
 
 
 def table_rows(table: "RunTable") -> Iterator[dict[str, Any]]:
-    """The rows as objects, times as ISO 8601 texts."""
+    """Yield the rows as dictionaries by column, times as ISO 8601 texts."""
     names = [column.name for column in table.columns]
     return (dict(zip(names, row, strict=True)) for row in _lines(table))
 
 
 def run_arrow_table(table: "RunTable") -> "pa.Table":
-    """The table as an Arrow table, its types those of the flat tables."""
+    """Return the table as an Arrow table with the types of the flat tables."""
     import pyarrow as pa
 
-    from engine.records import schema_of
+    from engine.records import arrow_schema
 
-    fields = schema_of(table.columns)
+    fields = arrow_schema(table.columns)
     arrays = [
         pa.array([1000 * x for x in values] if column.kind == "time" else values, field.type)
         for column, values, field in zip(table.columns, table.values, fields, strict=True)
@@ -49,7 +59,7 @@ def run_arrow_table(table: "RunTable") -> "pa.Table":
 
 
 def _lines(table: "RunTable") -> Iterator[tuple[Any, ...]]:
-    """The rows as tuples, times as ISO 8601 texts."""
+    """Yield the rows as tuples, times as ISO 8601 texts."""
     readable = (
         map(_instant, values) if column.kind == "time" else values
         for column, values in zip(table.columns, table.values, strict=True)
@@ -71,7 +81,7 @@ def _jsonl(table: "RunTable") -> bytearray:
 
 
 def _json(table: "RunTable") -> bytes:
-    lines = _jsonl(table).replace(b"\n", b",\n")  # texts hold no bare line feed
+    lines = _jsonl(table).replace(b"\n", b",\n")  # JSON escapes line feeds in texts
     return b"[\n" + lines.removesuffix(b",\n") + b"\n" * bool(lines) + b"]\n"
 
 
@@ -83,7 +93,7 @@ def _msgpack(table: "RunTable") -> bytearray:
 
 
 def _csv(table: "RunTable") -> bytes:
-    """As the other flat tables: texts in quotation marks, null is empty."""
+    """Encode as CSV like the flat tables of patients: texts in quotation marks, null is empty."""
     header = tuple(column.name for column in table.columns)
     lines = (",".join(map(_cell, line)) for line in chain([header], _lines(table)))
     return "".join(f"{line}\n" for line in lines).encode()

@@ -1,37 +1,39 @@
-"""What a planner reads: counts, rates with their denominators and times, mergeable over chunks and replications."""
+"""Measures of patients: counts, times, and rates with their denominators. They can be added up over chunks and
+replications.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from engine.codes import EVENTS, OUTCOMES, STREAMS, TREATMENTS, WAITING_FOR, Outcome
+from engine.codes import EN_ROUTE, EVENTS, OUTCOMES, STREAMS, TREATMENTS, WAITING_FOR, Outcome
 from engine.scenario import Scenario
 from engine.tables import Chunk, Table
 
 MINUTE = 60_000
 DAY = 86_400_000
 _MINUTES = 30 * 24 * 60
-"""Times are counted by whole minutes up to 30 days; longer ones fall into the last cell."""
+"""Times are counted by whole minutes up to 30 days. Longer ones are counted in the last cell."""
 
 TIMES = {"first_care": "first_care", "role1": "role1", "role2": "role2", "surgery": "surgery"}
-"""Measured times from the injury (for agents: exposure) -> column of PATIENT."""
+"""By time that is measured, from the injury (for agents the exposure): its column of PATIENT."""
 
 SHARES = {"first_care": 10, "role2": 60, "surgery": 120}
-"""The 10-1-2 standard: care within 10 minutes, Role 2 within 1 h, surgery within 2 h."""
+"""The 10-1-2 standard, in minutes: care within 10 minutes, Role 2 within 1 hour, surgery within 2 hours."""
 
 DAILY = ("arrivals", "returned_to_duty", "litters", "seats", "transfusions")
 """What is counted by day and role: first arrivals at a facility of the role, returns to duty from it, departures of
-those who need a litter and of those who can sit, transfusions there. Role 0 is everything before Role 1: the point of
-injury, staging units and the way."""
+patients who need a litter and of those who can sit, and transfusions there. Role 0 is everything before Role 1: the
+point of injury, staging units and the way between facilities."""
 
 LITTER_TRIAGE = (1, 2)
 """True triage categories that need a litter; T3 can sit (a planning assumption, as in `engine.kernel.vehicles`)."""
 
 LAST_DAY = 50_000
-"""What happens later is counted on this day."""
+"""Later events are counted on this day."""
 
 NOTHING = "nothing"
-"""In place of one of WAITING_FOR: the dead who waited for nothing, because something was being done."""
+"""In place of a label of WAITING_FOR: the patient died while being treated, and waited for nothing."""
 
 _ROLES = 5
 _DEAD = np.isin(np.arange(256), (Outcome.KIA, Outcome.DOW, Outcome.DIED_NONBATTLE))  # by status
@@ -40,12 +42,18 @@ _DEPARTED, _TRANSFUSION = EVENTS.index("departed"), TREATMENTS.index("blood_tran
 
 
 class Measures:
-    """Counts of one or more chunks of a scenario; `merge` adds those of another replication."""
+    """Counts of patients of one scenario.
+
+    Parameters
+    ----------
+    scenario
+        The resolved scenario.
+    """
 
     def __init__(self, scenario: Scenario) -> None:
         self._fronts = [f.name for f in scenario.fronts]
-        self._places = ["en route", "POI", *(f.id for f in scenario.facilities)]
-        self._roles = np.array([0, 0, *(f.role for f in scenario.facilities)], np.int64)  # of `_places`
+        self._places = ["en route", "POI", *(f.id for f in scenario.facilities)]  # by facility - EN_ROUTE
+        self._roles = np.array([0, 0, *(f.role for f in scenario.facilities)], np.int64)  # by place
         self.patients = 0
         self.outcomes = np.zeros((len(STREAMS), 4, len(OUTCOMES)), np.int64)  # by stream, true triage, status
         self.by_front = np.zeros((len(self._fronts), len(OUTCOMES)), np.int64)
@@ -57,65 +65,66 @@ class Measures:
         self.daily = np.zeros((0, len(DAILY), _ROLES), np.int64)  # as many days as were needed
 
     def add(self, chunk: Chunk) -> None:
-        """Counts the patients of a chunk."""
-        p = chunk.patients
-        self.patients += len(p)
+        """Count the patients of a chunk."""
+        patients = chunk.patients
+        self.patients += len(patients)
         shape = self.outcomes.shape
-        place = (p["stream"].astype(np.int64) * shape[1] + p["triage"]) * shape[2] + p["status"]
-        self.outcomes += np.bincount(place, minlength=self.outcomes.size).reshape(shape)
-        place = p["front"].astype(np.int64) * len(OUTCOMES) + p["status"]
-        self.by_front += np.bincount(place, minlength=self.by_front.size).reshape(self.by_front.shape)
-        back = p["rtd72"] == 1
-        self.rtd72 += np.bincount(p["stream"][back], minlength=len(STREAMS))
-        reached = np.maximum.reduce([p[f"role{r}"] for r in (1, 2, 3, 4)]) >= 0
-        self.arrived += np.bincount(p["stream"][reached], minlength=len(STREAMS))
-        self.arrived_rtd72 += int(np.count_nonzero(reached & back & (p["stream"] == 0)))
+        stream = patients["stream"].astype(np.int64)
+        cell = (stream * shape[1] + patients["triage"]) * shape[2] + patients["status"]
+        self.outcomes += np.bincount(cell, minlength=self.outcomes.size).reshape(shape)
+        cell = patients["front"].astype(np.int64) * len(OUTCOMES) + patients["status"]
+        self.by_front += np.bincount(cell, minlength=self.by_front.size).reshape(self.by_front.shape)
+        back = patients["rtd72"] == 1
+        self.rtd72 += np.bincount(patients["stream"][back], minlength=len(STREAMS))
+        reached = np.maximum.reduce([patients[f"role{r}"] for r in (1, 2, 3, 4)]) >= 0
+        self.arrived += np.bincount(patients["stream"][reached], minlength=len(STREAMS))
+        self.arrived_rtd72 += int(np.count_nonzero(reached & back & (patients["stream"] == 0)))
         for name, column in TIMES.items():
-            self.times[name] += _minutes(p, column)
-        self._add_deaths(p)
+            self.times[name] += _minutes(patients, column)
+        self._add_deaths(patients)
         self._add_days(chunk)
 
-    def _add_deaths(self, p: Table) -> None:
-        dead = np.flatnonzero(_DEAD[p["status"]])
-        waited = np.minimum(p["waiting_for"][dead], len(WAITING_FOR)).astype(np.int64)
-        place = waited * len(self._places) + p["facility"][dead] + 2
-        self.deaths += np.bincount(place, minlength=self.deaths.size).reshape(self.deaths.shape)
+    def _add_deaths(self, patients: Table) -> None:
+        dead = np.flatnonzero(_DEAD[patients["status"]])
+        waited = np.minimum(patients["waiting_for"][dead], len(WAITING_FOR)).astype(np.int64)
+        cell = waited * len(self._places) + patients["facility"][dead] - EN_ROUTE
+        self.deaths += np.bincount(cell, minlength=self.deaths.size).reshape(self.deaths.shape)
 
     def _add_days(self, chunk: Chunk) -> None:
-        p, events, treatments = chunk.patients, chunk.events, chunk.treatments
+        patients, events, treatments = chunk.patients, chunk.events, chunk.treatments
         for role in range(1, _ROLES):
-            at = p[f"role{role}"]
+            at = patients[f"role{role}"]
             self._count("arrivals", at[at >= 0], role)
-        back = np.flatnonzero(p["status"] == Outcome.RTD)
-        self._count("returned_to_duty", p["closed"][back], self._role_of(p, back))
+        back = np.flatnonzero(patients["status"] == Outcome.RTD)
+        self._count("returned_to_duty", patients["closed"][back], self._role_of(patients, back))
         left = np.flatnonzero(events["kind"] == _DEPARTED)
-        lying = _LITTER[p["triage"][events["patient"][left]]]
+        lying = _LITTER[patients["triage"][events["patient"][left]]]
         for what, rows in (("litters", left[lying]), ("seats", left[~lying])):
             self._count(what, events["at"][rows], self._role_of(events, rows))
         given = np.flatnonzero(treatments["kind"] == _TRANSFUSION)
         self._count("transfusions", treatments["start"][given], self._role_of(treatments, given))
 
     def _role_of(self, table: Table, rows: Any) -> Any:
-        """Role of the rows' facilities, 0 before Role 1."""
-        return self._roles[table["facility"][rows] + 2]
+        """Return the role of the rows' facilities, 0 before Role 1."""
+        return self._roles[table["facility"][rows] - EN_ROUTE]
 
     def _count(self, what: str, at: Any, role: Any) -> None:
-        """Count events at times `at` (ms) by day and `role` (one, or one each)."""
+        """Count events at times `at` (ms) by day and by role: one role for all, or an array."""
         if len(at) == 0:
             return
         day = np.minimum(at // DAY, LAST_DAY)
-        self._reach(int(day.max()) + 1)
+        self._extend_days(int(day.max()) + 1)
         found = np.bincount(day * _ROLES + role, minlength=len(self.daily) * _ROLES)
         self.daily[:, DAILY.index(what)] += found.reshape(-1, _ROLES)
 
-    def _reach(self, days: int) -> None:
-        """Make room for so many days."""
+    def _extend_days(self, days: int) -> None:
+        """Extend the counts by day to at least so many days."""
         missing = days - len(self.daily)
         if missing > 0:
             self.daily = np.pad(self.daily, ((0, missing), (0, 0), (0, 0)))
 
     def merge(self, other: "Measures") -> None:
-        """Adds the counts of another replication of the same scenario."""
+        """Add the counts of another replication of the same scenario."""
         self.patients += other.patients
         self.outcomes += other.outcomes
         self.by_front += other.by_front
@@ -125,11 +134,11 @@ class Measures:
         for name in TIMES:
             self.times[name] += other.times[name]
         self.deaths += other.deaths
-        self._reach(len(other.daily))
+        self._extend_days(len(other.daily))
         self.daily[: len(other.daily)] += other.daily
 
     def summary(self) -> dict[str, Any]:
-        """The measures as plain numbers, ready for JSON; rates are None where the denominator is 0."""
+        """Return the measures as plain numbers, ready for JSON. Rates are None where the denominator is 0."""
         by_status = self.outcomes.sum(axis=(0, 1))
         return {
             "patients": self.patients,
@@ -147,7 +156,7 @@ class Measures:
                 name: {"patients": int(row.sum()), "outcomes": dict(zip(OUTCOMES, row.tolist(), strict=True))}
                 for name, row in zip(self._fronts, self.by_front, strict=True)
             },
-            "mortality": self._holcomb(),
+            "mortality": self._mortality(),
             "rtd_within_72h": dict(zip(STREAMS, self.rtd72.tolist(), strict=True)),
             "minutes_from_injury": {name: self._time(name) for name in TIMES},
             "deaths_by_waiting_for": self._deaths_by_waiting_for(),
@@ -156,7 +165,7 @@ class Measures:
         }
 
     def _deaths_by_waiting_for(self) -> dict[str, dict[str, int]]:
-        """What the dead were waiting for -> where they died -> deaths; what never happened is left out."""
+        """Return deaths by what the patient was waiting for and by place, without those that are 0."""
         return {
             what: {place: int(n) for place, n in zip(self._places, row, strict=True) if n}
             for what, row in zip((*WAITING_FOR, NOTHING), self.deaths, strict=True)
@@ -164,12 +173,12 @@ class Measures:
         }
 
     def _by_role(self, what: int) -> dict[str, int]:
-        """Totals by role; those without any are left out."""
+        """Return totals by role, without those that are 0."""
         totals = self.daily[:, what].sum(axis=0).tolist()
         return {_role_name(role): n for role, n in enumerate(totals) if n}
 
     def _by_day(self) -> dict[str, Any]:
-        """Counts by day, the scenario's first day first: returns to duty by role, the others of all roles together."""
+        """Return counts by day from the scenario's first day on: returns to duty by role, the others for all roles."""
         daily = {what: self.daily[:, k] for k, what in enumerate(DAILY)}
         back = daily["returned_to_duty"]
         return {
@@ -180,8 +189,11 @@ class Measures:
             **{what: daily[what].sum(axis=1).tolist() for what in ("litters", "seats", "transfusions")},
         }
 
-    def _holcomb(self) -> dict[str, Any]:
-        """%KIA, %DOW and CFR of battle casualties with their denominators (Holcomb et al., J Trauma 2006;60:397)."""
+    def _mortality(self) -> dict[str, Any]:
+        """Return %KIA, %DOW and CFR of battle casualties with their denominators.
+
+        Definitions: Holcomb et al., J Trauma 2006;60:397.
+        """
         battle = self.outcomes[0].sum(axis=0)
         casualties, rtd72 = int(battle.sum()), int(self.rtd72[0])
         kia, dow = int(battle[Outcome.KIA]), int(battle[Outcome.DOW])
@@ -200,7 +212,7 @@ class Measures:
         }
 
     def _time(self, name: str) -> dict[str, Any]:
-        """Number, median minutes and, where there is a standard, the share within it."""
+        """Return the number of patients, the median in minutes and, where there is a standard, the share within it."""
         counts = self.times[name]
         total = int(counts.sum())
         result: dict[str, Any] = {"patients": total, "median": None}
@@ -215,10 +227,10 @@ class Measures:
         return result
 
 
-def _minutes(p: Table, column: str) -> Any:
-    """Counts by whole minute from the injury to `column`, of those who got there; shape (_MINUTES + 1,)."""
-    reached = p[column] >= 0
-    minutes = (p[column][reached] - p["time"][reached]) // MINUTE
+def _minutes(patients: Table, column: str) -> Any:
+    """Count patients by whole minutes from the injury to the time in `column`; shape (_MINUTES + 1,)."""
+    reached = patients[column] >= 0
+    minutes = (patients[column][reached] - patients["time"][reached]) // MINUTE
     return np.bincount(np.minimum(minutes, _MINUTES), minlength=_MINUTES + 1)
 
 

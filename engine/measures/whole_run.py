@@ -1,6 +1,6 @@
-"""The two tables of a run beside its patients: `facilities`, the resources over time, and `measures`, one figure a row.
+"""The tables of a run as a whole: `facilities` (the resources over time) and `measures` (one figure in each row).
 
-`RUN_COLUMNS` and `MEASURES` are the specification, from which `docs/records.md` is generated.
+`RUN_COLUMNS` and `MEASURES` are the specification; `docs/records.md` is generated from them.
 """
 
 from collections.abc import Iterator
@@ -17,21 +17,26 @@ from engine.scenario import Scenario, start_seconds
 from engine.tables import Table
 
 SCOPES = ("run", "category", "front", "place", "resource", "transport", "vehicle", "role")
-"""What a row of `measures` is about; the columns that name it are filled, the others null."""
+"""The subjects of a row of `measures`. The columns that name the subject are filled, the others null."""
 
 RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
     "facilities": (
-        Column("start", "time", "begin of the interval"),
+        Column("start", "time", "start of the interval"),
         Column("end", "time", "end of the interval"),
         Column("facility", "text", "id of the facility"),
-        Column("role", "integer", "role of the facility, 0 for a staging unit, 1 to 4"),
-        Column("resource", "text", "the resource; only those with a limit are listed", codes=RESOURCE_FIELDS),
-        Column("in_use", "number", "occupancy: mean over the interval", "units"),
-        Column("queue", "number", "patients waiting for it: mean over the interval", "patients"),
+        Column("role", "integer", "role of the facility, 0 (staging unit) to 4"),
+        Column(
+            "resource",
+            "text",
+            "limited resource of the facility; others are not listed",
+            codes=RESOURCE_FIELDS,
+        ),
+        Column("in_use", "number", "occupancy, mean over the interval", "units"),
+        Column("queue", "number", "patients waiting for it, mean over the interval", "patients"),
         Column(
             "utilisation",
             "number",
-            "occupancy as a share of the capacity offered over the interval, null where none was",
+            "occupancy divided by the capacity offered over the interval, null if none was",
             nullable=True,
         ),
         Column("capacity", "integer", "capacity at the end of the interval", "units", nullable=True),
@@ -39,8 +44,8 @@ RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("queue_at_end", "integer", "patients waiting for it at the end of the interval", "patients"),
     ),
     "measures": (
-        Column("measure", "text", "what was measured: see the list of measures"),
-        Column("scope", "text", "what it is about", codes=SCOPES),
+        Column("measure", "text", "measure, see the list of measures"),
+        Column("scope", "text", "subject of the row", codes=SCOPES),
         Column("facility", "text", "id of a facility, 'POI' or 'en route'", nullable=True),
         Column("resource", "text", "resource of the facility", codes=RESOURCE_FIELDS, nullable=True),
         Column("vehicle", "text", "id of a pool of vehicles", nullable=True),
@@ -49,27 +54,28 @@ RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "triage",
             "text",
-            "triage category: of patients the true one, of waits the assigned one",
+            "triage category: the true one of patients, the assigned one of waits",
             codes=CATEGORY_LABELS,
             nullable=True,
         ),
         Column("role", "integer", "role, 0 for everything before Role 1", nullable=True),
-        Column("day", "integer", "day, 1 is the scenario's first", nullable=True),
-        Column("detail", "text", "what of it: see the list of measures", nullable=True),
-        Column("value", "number", "the value, null where the denominator is 0", nullable=True),
+        Column("day", "integer", "day, 1 is the first of the scenario", nullable=True),
+        Column("detail", "text", "part of the measure, see the list of measures", nullable=True),
+        Column("value", "number", "value, null if the denominator is 0", nullable=True),
         Column("unit", "text", "unit of the value"),
-        Column("denominator", "number", "what the value was divided by", nullable=True),
-        Column("of", "text", "what the denominator counts", nullable=True),
+        Column("denominator", "number", "denominator of the value", nullable=True),
+        Column("of", "text", "unit or meaning of the denominator", nullable=True),
     ),
 }
 
 
 class Measure(NamedTuple):
-    """A measure of table `measures`: `of` names its denominator, where it has one."""
+    """A measure of table `measures`. `unit` and `of` are texts in the table, `meaning` is in the documentation."""
 
     unit: str
     meaning: str
     of: str | None = None
+    """What the denominator counts, where there is one."""
 
 
 _WAITS = "waits, those of no length included"
@@ -83,61 +89,64 @@ MEASURES: dict[str, Measure] = {
     ),
     "case_fatality_rate": Measure("%", "CFR (Holcomb)", "battle casualties"),
     "rtd_within_72h": Measure("patients", "returned to duty within 72 h of the injury", "patients"),
-    "median_minutes": Measure("minutes", "median time from the injury to what `detail` says", "patients"),
+    "median_minutes": Measure("minutes", "median time from the injury to the event in `detail`", "patients"),
     "percent_in_time": Measure(
-        "%", "patients who got what `detail` says within the 10-1-2 standard", "patients"
+        "%",
+        "share of the patients who got the care in `detail` within the time of the 10-1-2 standard",
+        "patients",
     ),
     "deaths": Measure(
-        "patients", "deaths by place and, in `detail`, by what the dead were waiting for", "deaths"
+        "patients", "deaths by place and, in `detail`, by what the patients were waiting for", "deaths"
     ),
-    "arrivals": Measure("patients", "first arrivals at a facility of the role; of Role 4 also by day"),
+    "arrivals": Measure("patients", "first arrivals at a facility of the role; for Role 4 also by day"),
     "returned_to_duty": Measure("patients", "returned to duty, by role and day"),
     "litters": Measure(
-        "patients", "litter demand: departures of those who need one (true T1, T2), by role left, and by day"
+        "patients",
+        "litter demand: departures of patients who need one (true T1, T2), by role left, and by day",
     ),
-    "seats": Measure("patients", "departures of those who can sit (true T3), by role left, and by day"),
+    "seats": Measure("patients", "departures of patients who can sit (true T3), by role left, and by day"),
     "transfusions": Measure("treatments", "blood transfusions by role, and by day"),
     "capacity": Measure("units", "mean capacity"),
     "served": Measure("patients", "patients who got the resource"),
     "mean_wait": Measure("minutes", "mean wait; also by assigned triage", _WAITS),
     "mean_queue": Measure("patients", "mean number waiting"),
-    "max_queue": Measure("patients", "most waiting at a time"),
+    "max_queue": Measure("patients", "largest number waiting"),
     "mean_in_use": Measure("units", "mean occupancy"),
     "max_in_use": Measure("units", "highest occupancy"),
-    "utilisation": Measure("%", "share in use of what was offered", "unit-hours offered"),
-    "blocked": Measure("minutes", "time held by patients who were done with it"),
+    "utilisation": Measure("%", "occupancy divided by what was offered", "unit-hours offered"),
+    "blocked": Measure("minutes", "time held by patients who no longer needed it"),
     "deaths_waiting": Measure("patients", "deaths while waiting for it"),
     "sorties": Measure("sorties", "sorties"),
     "carried": Measure("patients", "patients carried"),
     "carried_lying": Measure("patients", "patients carried on litters"),
     "load": Measure(
-        "%", "patients carried as a share of the places offered", "litters and seats of all sorties"
+        "%", "patients carried, divided by litters and seats offered", "litters and seats of all sorties"
     ),
-    "busy": Measure("minutes", "time of vehicles on their way"),
+    "busy": Measure("minutes", "time that vehicles were on their way"),
     "lost": Measure("vehicles", "vehicles lost"),
-    "arrived": Measure("patients", "arrivals at the facility, each time counted"),
+    "arrived": Measure("patients", "arrivals at the facility, including repeated ones"),
     "refused": Measure("patients", "patients refused at the door"),
-    "bypassed": Measure("patients", "patients for whom the facility was passed over"),
+    "bypassed": Measure("patients", "patients for whom another facility was chosen"),
     "blood_used": Measure("units", "units of blood used"),
-    "blood_short": Measure("units", "units of blood that were needed and not there"),
+    "blood_short": Measure("units", "units of blood that were needed and not in stock"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RunTable:
-    """A table by columns of plain values: None is null, times are seconds since 1970."""
+    """A table by columns of plain values. None is null; times are seconds since 1970."""
 
     name: str
     columns: tuple[Column, ...]
     values: list[list[Any]]
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.values[0])
 
 
 class RunMeasures(NamedTuple):
-    """What a planner reads of one replication; `summary` is what summary.json holds."""
+    """The measures of one replication. `summary` is the content of summary.json."""
 
     summary: dict[str, Any]
     facilities: RunTable
@@ -145,7 +154,7 @@ class RunMeasures(NamedTuple):
 
 
 class FinishedRun(Protocol):
-    """A finished simulation, in one piece or merged: the measures of its patients and of its network."""
+    """A finished simulation, of the whole run or merged from several."""
 
     @property
     def measures(self) -> Measures:
@@ -159,25 +168,25 @@ class FinishedRun(Protocol):
 
 
 def find_measures(simulation: FinishedRun, scenario: Scenario) -> RunMeasures:
-    """The measures of a finished simulation of the resolved `scenario`: those of the patients and of the network."""
+    """Return the measures of a finished simulation of the resolved `scenario`."""
     flow = flow_of(simulation, scenario)
     found = summary(simulation, flow)
     return RunMeasures(found, facilities_table(scenario, flow.series()), measures_table(found))
 
 
 def summary(simulation: FinishedRun, flow: FlowMeasures) -> dict[str, Any]:
-    """What summary.json holds."""
+    """Return the content of summary.json."""
     return simulation.measures.summary() | {"flow": flow.summary()}
 
 
 def flow_of(simulation: FinishedRun, scenario: Scenario) -> FlowMeasures:
-    """What the network of a finished simulation did."""
+    """Return the measures of the network; those of a run without finite resources if the simulation has none."""
     flow: FlowMeasures | None = getattr(simulation, "flow", None)
     return FlowMeasures.empty(scenario) if flow is None else flow
 
 
 def facilities_table(scenario: Scenario, series: Table) -> RunTable:
-    """One row for each sample of `FlowMeasures.series`."""
+    """Return the table `facilities`: one row for each sample of `FlowMeasures.series`."""
     start = start_seconds(scenario)
     facility = series["facility"].astype(np.int64)
     ids = [f.id for f in scenario.facilities]
@@ -202,7 +211,7 @@ def facilities_table(scenario: Scenario, series: Table) -> RunTable:
 
 
 def measures_table(found: dict[str, Any]) -> RunTable:
-    """The measures of a summary as tidy rows; counts by day that are 0 are left out."""
+    """Return the table `measures` from the content of summary.json, without counts by day that are 0."""
     columns = RUN_COLUMNS["measures"]
     rows = [*_patients(found), *_times(found), *_deaths(found), *_days(found), *_flow(found["flow"])]
     values = [[row.get(column.name) for row in rows] for column in columns]
@@ -223,7 +232,7 @@ def _row(measure: str, scope: str, value: Any, denominator: Any = None, **names:
 
 
 def _patients(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Casualties, outcomes and Holcomb's rates."""
+    """Yield the rows of casualties, outcomes and Holcomb's rates."""
     groups: list[tuple[str, dict[str, Any], dict[str, Any]]] = [("run", {}, found)]
     groups += [("category", {"category": name}, row) for name, row in found["categories"].items()]
     groups += [("front", {"front": name}, row) for name, row in found["fronts"].items()]
@@ -243,7 +252,7 @@ def _patients(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _times(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Medians from the injury, and the shares in time of those who got there (the 10-1-2 standard)."""
+    """Yield the rows of median times from the injury, and of shares within the 10-1-2 standard."""
     for name, time in found["minutes_from_injury"].items():
         yield _row("median_minutes", "run", time["median"], time["patients"], detail=name)
     for name, limit in SHARES.items():
@@ -260,7 +269,7 @@ def _deaths(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _days(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Totals by role, then counts by day."""
+    """Yield the rows of totals by role, then those of counts by day."""
     for measure, roles in found["by_role"].items():
         for role, count in roles.items():
             yield _row(measure, "role", count, role=_role_number(role))
@@ -285,8 +294,17 @@ def _role_number(name: str) -> int:
 
 
 def _flow(flow: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Resources, waits for transport, vehicles and facilities."""
-    for row in flow["resources"]:
+    """Yield the rows of resources, waits for transport, vehicles and facilities."""
+    yield from _resources(flow["resources"])
+    yield from _transport(flow["transport"])
+    yield from _vehicles(flow["vehicles"], flow["days"])
+    for row in flow["facilities"]:
+        for measure in ("arrived", "refused", "bypassed", "blood_used", "blood_short"):
+            yield _row(measure, "place", row[measure], facility=row["facility"])
+
+
+def _resources(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
         names = {"facility": row["facility"], "resource": row["resource"]}
         for measure in ("capacity", "served", "mean_queue", "max_queue", "mean_in_use", "max_in_use"):
             yield _row(measure, "resource", row[measure], **names)
@@ -294,14 +312,20 @@ def _flow(flow: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _waits("resource", row, names)
         yield _row("blocked", "resource", row["blocked_minutes"], **names)
         yield _row("deaths_waiting", "resource", row["deaths_waiting"], **names)
-    for row in flow["transport"]:
+
+
+def _transport(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
         names = {"facility": row["origin"], "front": row["front"]}
         yield from _waits("transport", row, names)
         yield _row("mean_queue", "transport", row["mean_queue"], **names)
         yield _row("deaths_waiting", "transport", row["deaths_waiting"], **names)
-    for row in flow["vehicles"]:
+
+
+def _vehicles(rows: list[dict[str, Any]], days: float) -> Iterator[dict[str, Any]]:
+    for row in rows:
         names = {"vehicle": row["vehicle"]}
-        hours = round(row["number"] * flow["days"] * 24, 3)
+        hours = round(row["number"] * days * 24, 3)
         yield _row("utilisation", "vehicle", _percent(row["utilisation"]), hours, **names)
         offered = row["litters_offered"] + row["seats_offered"]
         yield _row("load", "vehicle", _percent(row["load"]), offered, **names)
@@ -314,9 +338,6 @@ def _flow(flow: dict[str, Any]) -> Iterator[dict[str, Any]]:
             ("lost", "lost"),
         ):
             yield _row(measure, "vehicle", row[field], **names)
-    for row in flow["facilities"]:
-        for measure in ("arrived", "refused", "bypassed", "blood_used", "blood_short"):
-            yield _row(measure, "place", row[measure], facility=row["facility"])
 
 
 def _waits(scope: str, row: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any]]:

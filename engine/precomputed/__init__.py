@@ -1,4 +1,4 @@
-"""Values computed once per scenario and cached: their keys, and how they are built."""
+"""Cached values: their keys, and the functions that build them from the fields of a scenario."""
 
 from engine.precomputed.cache_keys import (
     MEASURES_KIND,

@@ -1,4 +1,4 @@
-"""Makes the values of `engine.precomputed.cache_keys`: what loads NumPy, and the kernel where a value needs it."""
+"""The builders of cached values, by kind. Importing this module loads NumPy and the kernel."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,31 +14,42 @@ from engine.scenario import Scenario
 from scenarios import catalogue
 
 
-def names(s: Scenario) -> dict[str, dict[str, Any]]:
-    """By nation of the fronts: the fields of its `catalogue.Names`."""
-    nations = sorted({code for front in s.fronts for code in front.nations})
+def build_names(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """Return the fields of `catalogue.Names` for each nation of the fronts, by its code."""
+    nations = sorted({code for front in scenario.fronts for code in front.nations})
     return {code: msgspec.structs.asdict(catalogue.names(code)) for code in nations}
 
 
-def diagnoses(_: Any) -> tuple[tuple[CodedText, ...], tuple[CodedText, ...]]:
-    """Codes and texts of all conditions, and of all external causes."""
-    conditions = tuple(CodedText(c.code, c.display) for c in catalogue.conditions())
-    return conditions, tuple(CodedText(c.code, c.display) for c in catalogue.external_causes())
+def build_diagnoses(_: Any) -> tuple[tuple[CodedText, ...], tuple[CodedText, ...]]:
+    """Return codes and texts of all conditions, and of all external causes. They need no field of the scenario."""
+    conditions = tuple(CodedText(condition.code, condition.display) for condition in catalogue.conditions())
+    causes = tuple(CodedText(cause.code, cause.display) for cause in catalogue.external_causes())
+    return conditions, causes
 
 
 BUILDERS: dict[str, Callable[[Any], Any]] = {
     **TABLE_BUILDERS,
-    "names": names,
-    "diagnoses": diagnoses,
+    "names": build_names,
+    "diagnoses": build_diagnoses,
     "arrivals": plan_arrivals,
     "severity": tilted_severity,
 }
-"""What makes each kind of value of a scenario."""
+"""By kind of value: the function that builds it from the fields of `cache_keys.KINDS`."""
 
 
-def measures(s: Scenario, seed: int, replication: int, made: Mapping[str, Any]) -> bytes:
-    """What summary.json holds, as JSON, of a run of the resolved scenario that is simulated for it."""
-    simulation = Simulation(s, seed, replication, DEFAULT_CHUNK, made)
+def build_measures(scenario: Scenario, seed: int, replication: int, precomputed: Mapping[str, Any]) -> bytes:
+    """Simulate a run and return its measures, the content of summary.json, as JSON.
+
+    Parameters
+    ----------
+    scenario
+        The resolved scenario.
+    seed, replication
+        The run.
+    precomputed
+        Values of some of `SIMULATION_KINDS`, by kind. The others are computed.
+    """
+    simulation = Simulation(scenario, seed, replication, DEFAULT_CHUNK, precomputed)
     for _ in simulation:
         pass
-    return msgspec.json.encode(find_measures(simulation, s).summary)
+    return msgspec.json.encode(find_measures(simulation, scenario).summary)

@@ -1,8 +1,9 @@
-"""What a run is compiled from, as values that can be kept: each is made from some fields of a resolved scenario.
+"""Cached values: their kinds, their keys, and their encoding as bytes.
 
-A recipe holds exactly the fields its value is made from. The key of the value is a digest of them, and the value is
-made from them alone: reading a field that is not listed raises AttributeError, so that no value can be right for one
-scenario and wrong for another of the same key. Neither NumPy nor Numba is loaded before something is made.
+A run is compiled from values that depend on some fields of the resolved scenario only. The key of a value is a digest
+of exactly these fields, and the value is built from them alone: a builder that reads another field gets an
+AttributeError. So two scenarios with the same key always have the same value. Neither NumPy nor Numba is loaded before
+a value is built.
 """
 
 import hashlib
@@ -21,46 +22,58 @@ from engine.scenario import Scenario
 
 Namespace = Literal["configuration", "demographics", "medical", "computation"]
 NAMESPACES: tuple[Namespace, ...] = get_args(Namespace)
+"""Groups of cached values, which a user can count and clear separately."""
 
 MEASURES_KIND = "measures"
-"""The kind of the measures of a whole run; all others are of a scenario."""
+"""The kind of the measures of a run. All other kinds depend on the scenario alone."""
 
-LARGEST_VALUE = 256 * 1024 * 1024
-"""Bytes of the largest value that is unpacked."""
+MAX_VALUE_BYTES = 256 * 1024 * 1024
+"""Size of the largest value that `unpack_value` accepts."""
 
-_LEVEL = 1
-_MIXED = ("casualties", "environment", "events", "mix", "warfare")
-_WOUNDING = (*_MIXED, "routing", "survival", "triage")
-_NETWORK = (
+_COMPRESSION_LEVEL = 1
+_CASUALTY_MIX_FIELDS = ("casualties", "environment", "events", "mix", "warfare")
+_INJURY_FIELDS = (*_CASUALTY_MIX_FIELDS, "routing", "survival", "triage")
+_NETWORK_FIELDS = (
     "acceptance", "bumping", "bypass", "destination", "environment", "expectant", "facilities", "fronts", "links",
     "national_preference", "retriage_minutes", "routing", "vehicles", "world",
 )  # fmt: skip
 
 
 class Kind(NamedTuple):
-    """A kind of value: the namespace it is kept in, and the fields of the scenario it is made from."""
+    """A kind of value."""
 
     namespace: Namespace
+    """Where the value is cached."""
     fields: tuple[str, ...]
+    """The fields of the scenario that it is built from."""
 
 
 KINDS: dict[str, Kind] = {
     "people": Kind("demographics", ("fronts", "start")),
     "names": Kind("demographics", ("fronts",)),
-    "injuries": Kind("medical", _WOUNDING),
+    "injuries": Kind("medical", _INJURY_FIELDS),
     "survival": Kind("medical", ("environment", "survival")),
     "diagnoses": Kind("medical", ()),
-    "network": Kind("configuration", _NETWORK),
+    "network": Kind("configuration", _NETWORK_FIELDS),
     "care": Kind("configuration", ("environment", "horizon_days", "mascal_threshold", "triage_accuracy")),
-    "transitions": Kind("configuration", (*_NETWORK, "events", "triage", "warfare")),
-    "arrivals": Kind("configuration", (*_MIXED, "day_weights", "days", "fronts", "intensity", "tempo")),
-    "severity": Kind("computation", _WOUNDING),
+    "transitions": Kind("configuration", (*_NETWORK_FIELDS, "events", "triage", "warfare")),
+    "arrivals": Kind(
+        "configuration", (*_CASUALTY_MIX_FIELDS, "day_weights", "days", "fronts", "intensity", "tempo")
+    ),
+    "severity": Kind("computation", _INJURY_FIELDS),
     MEASURES_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),
 }
-"""people: identity by front; names: texts of names, ranks and units; injuries, survival: wounds, illnesses and the
-survival clock; diagnoses: texts of conditions and causes; network, care, transitions: facilities and ways, service
-times, transition matrices; arrivals: intensities by front, type and day; severity: the tilt behind an author's triage
-weights; measures: what summary.json holds."""
+"""By name of the kind:
+
+- people: identity by front
+- names: texts of names, ranks and units
+- injuries, survival: wounds, illnesses and the survival clock
+- diagnoses: texts of conditions and external causes
+- network, care, transitions: facilities and ways, service times, transition matrices
+- arrivals: intensities by front, type and day
+- severity: the latent severity that yields the triage weights of the scenario
+- measures: the content of summary.json
+"""
 
 SIMULATION_KINDS = (
     "people",
@@ -72,98 +85,125 @@ SIMULATION_KINDS = (
     "arrivals",
     "severity",
 )
-"""Kinds the simulator needs."""
+"""Kinds that a simulation needs."""
 
 TEXT_KINDS = ("names", "diagnoses")
-"""Kinds that records need."""
+"""Kinds that the encoding of records needs."""
 
 
 class CacheKey(NamedTuple):
-    """How to make one value. `inputs`: canonical msgpack of what it is made from; `key`: 64 hex digits of all that."""
+    """A value that can be built or fetched from a cache."""
 
     kind: str
+    """A key of KINDS."""
     inputs: bytes
+    """The fields that it is built from, as canonical MessagePack."""
     key: str
+    """SHA-256 of kind, inputs and the versions of engine and catalogue: 64 hexadecimal digits."""
 
     @property
     def namespace(self) -> Namespace:
-        """Where the value is kept."""
+        """The namespace in which the value is cached."""
         return KINDS[self.kind].namespace
 
 
-def keys_of_scenario(s: Scenario, kinds: tuple[str, ...]) -> list[CacheKey]:
-    """Recipes of those of `kinds` that a resolved scenario has: `severity` only where an author weights triage."""
-    wanted = [kind for kind in kinds if kind != "severity" or is_tilted(s)]
-    return [_recipe(kind, {name: getattr(s, name) for name in KINDS[kind].fields}) for kind in wanted]
+def keys_of_scenario(scenario: Scenario, kinds: tuple[str, ...]) -> list[CacheKey]:
+    """Return the cache keys of those of `kinds` that a resolved scenario has.
+
+    Only a scenario with triage weights has a `severity`.
+    """
+    present = [kind for kind in kinds if kind != "severity" or has_triage_weights(scenario)]
+    return [
+        _new_key(kind, {name: getattr(scenario, name) for name in KINDS[kind].fields}) for kind in present
+    ]
 
 
-def key_of_measures(s: Scenario, seed: int, replication: int) -> CacheKey:
-    """The recipe of a run's measures: of the resolved scenario but for its name and description."""
-    bare = replace(s, name="-", description="", seed=seed)
-    return _recipe(MEASURES_KIND, {"scenario": bare, "replication": replication})
+def key_of_measures(scenario: Scenario, seed: int, replication: int) -> CacheKey:
+    """Return the cache key of a run's measures. It does not depend on the scenario's name and description."""
+    anonymous = replace(scenario, name="-", description="", seed=seed)
+    return _new_key(MEASURES_KIND, {"scenario": anonymous, "replication": replication})
 
 
-def is_tilted(s: Scenario) -> bool:
-    """Whether an author's weights of battle triage call for a search of the severity that brings them about."""
-    return "battle" in (s.triage or {}) and s.routing == "clock"
+def has_triage_weights(scenario: Scenario) -> bool:
+    """Whether the scenario sets weights of battle triage, for which the engine has to find the latent severity."""
+    return "battle" in (scenario.triage or {}) and scenario.routing == "clock"
 
 
 def cache_key(kind: str, inputs: bytes) -> str:
-    """The key of a value made by this engine from this catalogue."""
-    what = [kind, inputs, engine_version(), catalogue_version()]
-    return hashlib.sha256(msgspec.msgpack.encode(what)).hexdigest()
+    """Return the key of a value that this engine builds from this catalogue."""
+    content = [kind, inputs, engine_version(), catalogue_version()]
+    return hashlib.sha256(msgspec.msgpack.encode(content)).hexdigest()
 
 
-def build_value(kind: str, inputs: bytes, made: Mapping[str, Any] | None = None) -> Any:
-    """The value of a recipe: arrays, texts or bytes, the same wherever it is made. `made`: parts of measures."""
+def build_value(kind: str, inputs: bytes, precomputed: Mapping[str, Any] | None = None) -> Any:
+    """Build a value. It is the same on every machine.
+
+    Parameters
+    ----------
+    kind, inputs
+        As in the value's `CacheKey`.
+    precomputed
+        For measures: values of some of SIMULATION_KINDS, by kind.
+
+    Returns
+    -------
+    Any
+        Arrays, texts or, for measures, JSON.
+    """
     from engine.precomputed import cache_builders
 
     if kind == MEASURES_KIND:
-        asked = msgspec.msgpack.decode(inputs, type=_Run)
-        return cache_builders.measures(asked.scenario, asked.scenario.seed, asked.replication, made or {})
-    fields = msgspec.msgpack.decode(inputs, type=_fields(kind))
+        scenario, replication = run_of_key(inputs)
+        return cache_builders.build_measures(scenario, scenario.seed, replication, precomputed or {})
+    fields = msgspec.msgpack.decode(inputs, type=_struct_of_fields(kind))
     return cache_builders.BUILDERS[kind](fields)
 
 
 def run_of_key(inputs: bytes) -> tuple[Scenario, int]:
-    """Scenario and replication of a recipe of measures."""
-    asked = msgspec.msgpack.decode(inputs, type=_Run)
-    return asked.scenario, asked.replication
+    """Return scenario and replication from the inputs of a key of measures."""
+    run = msgspec.msgpack.decode(inputs, type=_MeasuresInputs)
+    return run.scenario, run.replication
 
 
-class _Run(msgspec.Struct, frozen=True):
+class _MeasuresInputs(msgspec.Struct, frozen=True):
     scenario: Scenario
     replication: int
 
 
-def _recipe(kind: str, content: dict[str, Any]) -> CacheKey:
-    inputs = msgspec.msgpack.encode(content, order="deterministic")
+def _new_key(kind: str, fields: dict[str, Any]) -> CacheKey:
+    inputs = msgspec.msgpack.encode(fields, order="deterministic")
     return CacheKey(kind, inputs, cache_key(kind, inputs))
 
 
 @cache
-def _fields(kind: str) -> Any:
-    """A Struct of the kind's fields alone."""
+def _struct_of_fields(kind: str) -> Any:
+    """Return a Struct that has the fields of the kind and no others."""
     types = {field.name: field.type for field in msgspec.structs.fields(Scenario)}
     return msgspec.defstruct(kind, [(name, types[name]) for name in KINDS[kind].fields], frozen=True)
 
 
 def pack_value(value: Any) -> bytes:
-    """A value as bytes: compressed, since the tables of a network are mostly empty."""
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(pickle.dumps(value, protocol=5))
+    """Encode a value as bytes. They are compressed, because the tables of a network are mostly empty."""
+    return zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).compress(pickle.dumps(value, protocol=5))
 
 
 def unpack_value(data: bytes) -> Any:
-    """The value of `pack`. Raises ValueError for anything else; classes of other modules are never loaded."""
+    """Decode a value that `pack_value` has encoded.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are anything else. Only the classes of `ALLOWED_CLASSES` are ever loaded.
+    """
     try:
-        if not 0 <= zstandard.get_frame_parameters(data).content_size <= LARGEST_VALUE:
+        if not 0 <= zstandard.get_frame_parameters(data).content_size <= MAX_VALUE_BYTES:
             raise ValueError("too large")
         return _Unpickler(io.BytesIO(zstandard.ZstdDecompressor().decompress(data))).load()
     except Exception as error:
-        raise ValueError(f"not a kept value: {error}") from error
+        raise ValueError(f"not a cached value: {error}") from error
 
 
-_LOADED = {
+ALLOWED_CLASSES = {
     "numpy": ("dtype", "ndarray"),
     "numpy._core.multiarray": ("_reconstruct", "scalar"),
     "numpy._core.numeric": ("_frombuffer",),
@@ -171,12 +211,13 @@ _LOADED = {
     "engine.arrivals.incidents": ("SizeTables",),
     "engine.records.code_tables": ("CodedText",),
 }
+"""The classes and functions that a value may name when it is unpickled, by module: those that values consist of."""
 
 
 class _Unpickler(pickle.Unpickler):
-    """Loads arrays and the few classes that values are made of."""
+    """An unpickler that loads only ALLOWED_CLASSES, so that bytes from a shared cache cannot run other code."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if name not in _LOADED.get(module, ()):
-            raise ValueError(f"{module}.{name} is no part of a value")
+        if name not in ALLOWED_CLASSES.get(module, ()):
+            raise ValueError(f"a value must not contain {module}.{name}")
         return super().find_class(module, name)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         encode_chunks,
     )
     from engine.records.formats.compression import frame
-    from engine.records.formats.flat import FLAT_COLUMNS, Column, schema_of
-    from engine.records.formats.parquet import file_of, patient_arrow_table
+    from engine.records.formats.flat import FLAT_COLUMNS, Column, arrow_schema
+    from engine.records.formats.parquet import parquet_file, patient_arrow_table
     from engine.records.schema import Patient, build_patients
 
 __getattr__ = lazy_attributes(
@@ -41,10 +41,10 @@ __getattr__ = lazy_attributes(
         "formats.flat": (
             "Column",
             "FLAT_COLUMNS",
-            "schema_of",
+            "arrow_schema",
         ),
         "formats.parquet": (
-            "file_of",
+            "parquet_file",
             "patient_arrow_table",
         ),
         "schema": (
@@ -67,10 +67,10 @@ __all__ = [
     "Frame",
     "Patient",
     "TextSource",
+    "arrow_schema",
     "build_patients",
     "encode_chunks",
-    "file_of",
     "frame",
+    "parquet_file",
     "patient_arrow_table",
-    "schema_of",
 ]

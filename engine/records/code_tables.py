@@ -1,4 +1,4 @@
-"""The words behind the codes of a chunk: string tables of a scenario and of the catalogues, loaded when first used."""
+"""The texts behind the codes of a chunk: tables of a scenario and of the catalogues, each loaded on first use."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import tables
 from engine.codes import EN_ROUTE, ISS_REGIONS, NONE, REGIONS, SEXES
 from engine.scenario import incident_types, special_event_types
+from engine.tables import Table
 from scenarios import catalogue
 
 Codes = NDArray[np.integer[Any]]
@@ -18,65 +18,85 @@ Milliseconds = NDArray[np.int64]
 DAY_SECONDS = 86_400
 
 AGENT_SEVERITIES = ("mild", "moderate", "severe", "very_severe")
-"""Severity of agent casualties (MODEL section 9), the words behind `PATIENT.severity`."""
+"""Labels of `PatientRow.severity`, the severity of agent casualties (docs/model.md section 2.4.4)."""
+
+_DATE_MARGIN_DAYS = 400
+"""Days by which the table of dates is extended beyond the dates that were asked for."""
 
 _INSTANT = np.dtype([("date", "S10"), ("clock", "S10")])
 
 
-class Pool:
-    """The texts of several groups (nations, fronts, ...) in one list.
+class GroupedTexts:
+    """The texts of several groups, such as nations or fronts, in one list.
 
-    Columns hold indices within a group; `codes` turns (group, index) into indices of `values`. A group is loaded
-    by `load(group)` when it first occurs, so that a scenario with one nation never reads the names of forty.
+    Columns hold indices within a group. `codes` converts (group, index) to an index of `texts`. A group is loaded when
+    it first occurs, so that a scenario with one nation never reads the names of forty.
+
+    >>> names = GroupedTexts(2, lambda group: [("Anna", "Eva"), ("Jan",)][group])
+    >>> names.codes(np.array([1, 0, 0]), np.array([0, 0, 1])).tolist()
+    [2, 0, 1]
+    >>> names.texts
+    ['Anna', 'Eva', 'Jan']
+
+    Parameters
+    ----------
+    groups
+        Number of groups.
+    load
+        Returns the texts of a group.
     """
 
     def __init__(self, groups: int, load: Callable[[int], Sequence[str]]) -> None:
-        self.values: list[str] = []
+        self.texts: list[str] = []
         self._load = load
         self._offsets = np.full(groups, -1, np.int64)
 
-    def prepare(self, groups: Codes) -> None:
-        """Load the groups that occur in `groups` and are not there yet."""
+    def load_groups(self, groups: Codes) -> None:
+        """Load those of `groups` that have not been loaded."""
         if self._offsets.take(groups).min(initial=0) < 0:
             for group in sorted(set(groups.tolist())):
                 if self._offsets[group] < 0:
-                    self._offsets[group] = len(self.values)
-                    self.values.extend(self._load(group))
+                    self._offsets[group] = len(self.texts)
+                    self.texts.extend(self._load(group))
 
     def codes(self, groups: Codes, index: Codes) -> Codes:
-        """Indices of `values`, shape of `groups`."""
-        self.prepare(groups)
+        """Return indices of `texts` for arrays of groups and of indices within them, both of the same shape."""
+        self.load_groups(groups)
         return self._offsets.take(groups) + index
 
 
 class CodedText(NamedTuple):
-    """A diagnosis or a cause: what a record says of it."""
+    """The code and the text of a diagnosis or of an external cause."""
 
     code: str
     display: str
 
 
 class TextSource:
-    """The functions of `scenarios.catalogue` that a lexicon needs, with texts that were made before.
+    """The functions of `scenarios.catalogue` that `CodeTables` needs, with precomputed texts where there are any.
 
-    `made` has the values of some of `precomputed.cache_keys.WORDS`, by kind; what is missing comes from the
-    catalogue's files.
+    Parameters
+    ----------
+    precomputed
+        Values of some of `engine.precomputed.TEXT_KINDS`, by kind. The others are read from the catalogue's files.
     """
 
-    def __init__(self, made: Mapping[str, Any]) -> None:
-        self._names = {code: catalogue.Names(**fields) for code, fields in made.get("names", {}).items()}
-        self._diagnoses = made.get("diagnoses")
+    def __init__(self, precomputed: Mapping[str, Any]) -> None:
+        self._names = {
+            code: catalogue.Names(**fields) for code, fields in precomputed.get("names", {}).items()
+        }
+        self._diagnoses = precomputed.get("diagnoses")
 
     def names(self, code: str) -> catalogue.Names:
-        """The names of a nation."""
+        """Return the names of the nation with this ISO 3166-1 alpha-3 code."""
         return self._names.get(code) or catalogue.names(code)
 
     def conditions(self) -> Sequence[CodedText | catalogue.Condition]:
-        """All diagnoses."""
+        """Return all diagnoses."""
         return catalogue.conditions() if self._diagnoses is None else self._diagnoses[0]
 
     def external_causes(self) -> Sequence[CodedText | catalogue.Cause]:
-        """All external causes of injury."""
+        """Return all external causes of injury."""
         return catalogue.external_causes() if self._diagnoses is None else self._diagnoses[1]
 
     nations = staticmethod(catalogue.nations)
@@ -85,13 +105,29 @@ class TextSource:
 
 
 class CodeTables:
-    """String tables of one resolved scenario (`engine.scenario.Scenario`); cheap to make, filled on use.
+    """The texts of one scenario by code. An instance is cheap to create; names and ranks are loaded on use.
 
-    `catalogue` has the functions of `scenarios.catalogue`, which is the default.
+    Parameters
+    ----------
+    scenario
+        A resolved `engine.scenario.Scenario`.
+    catalogue
+        An object with the functions of `scenarios.catalogue`, such as a `TextSource`.
     """
 
     def __init__(self, scenario: Any, catalogue: Any = catalogue) -> None:
         self.start_ms = _epoch_ms(scenario.start)
+        self._load_scenario(scenario)
+        self._load_catalogue(catalogue)
+        self.encoders: dict[str, Any] = {}
+        """Objects that formats derive from these tables and reuse from chunk to chunk, by format."""
+
+        self._dates: NDArray[np.bytes_] = np.empty(0, "S10")
+        self._first_day = 0
+        self._clocks: NDArray[np.bytes_] | None = None
+
+    def _load_scenario(self, scenario: Any) -> None:
+        """Set the texts that the scenario gives: fronts, incident types, special events and facilities."""
         self.fronts: list[str] = [front.name for front in scenario.fronts]
         self.incident_types: list[str] = incident_types(scenario)
         last = len(self.incident_types) - 1
@@ -104,7 +140,11 @@ class CodeTables:
             *(facility.name if facility.name != facility.id else None for facility in scenario.facilities),
         ]
         self.roles: list[int | None] = [None, None, *(facility.role for facility in scenario.facilities)]
-        self.nations: list[str] = [nation.code for nation in catalogue.nations()]
+
+    def _load_catalogue(self, catalogue: Any) -> None:
+        """Set the texts that the catalogue gives: diagnoses, causes, names, ranks and units."""
+        nations = catalogue.nations()
+        self.nations: list[str] = [nation.code for nation in nations]
         self.blood_groups: list[str] = [group.name for group in catalogue.blood_groups()]
 
         conditions = catalogue.conditions()
@@ -114,41 +154,36 @@ class CodeTables:
         self.cause_codes: list[str | None] = [*(cause.code for cause in causes), None]
         self.cause_displays: list[str | None] = [*(cause.display for cause in causes), None]
 
-        def names(part: str) -> Pool:
-            """Groups are 2 * nation + sex."""
-            return Pool(
-                2 * len(self.nations),
+        def names(part: str) -> GroupedTexts:
+            """Return the given or family names in groups 2 * nation + sex."""
+            return GroupedTexts(
+                len(SEXES) * len(self.nations),
                 lambda group: getattr(
-                    catalogue.names(self.nations[group // 2]), f"{SEXES[group % 2]}_{part}"
+                    catalogue.names(self.nations[group // len(SEXES)]), f"{SEXES[group % len(SEXES)]}_{part}"
                 ),
             )
 
         self.given_names = names("given")
         self.family_names = names("family")
-        nations = catalogue.nations()
-        self.ranks = Pool(len(nations), lambda group: [rank.name for rank in nations[group].ranks])
-        self.nato_ranks = Pool(len(nations), lambda group: [rank.nato_code for rank in nations[group].ranks])
-        self.units = Pool(len(self.fronts), lambda group: catalogue.units(self.fronts[group]))
+        self.ranks = GroupedTexts(len(nations), lambda group: [rank.name for rank in nations[group].ranks])
+        self.nato_ranks = GroupedTexts(
+            len(nations), lambda group: [rank.nato_code for rank in nations[group].ranks]
+        )
+        self.units = GroupedTexts(len(self.fronts), lambda group: catalogue.units(self.fronts[group]))
 
-        self.kept: dict[str, Any] = {}  # what formats derive from the tables, by format
-
-        self._dates: NDArray[np.bytes_] = np.empty(0, "S10")
-        self._first_day = 0
-        self._clocks: NDArray[np.bytes_] | None = None
-
-    def incident_type_codes(self, patients: tables.Table) -> Codes:
-        """Indices of `incident_types`: the event's type in a special event, else the warfare type."""
+    def incident_type_codes(self, patients: Table) -> Codes:
+        """Return indices of `incident_types`: in a special event the event's type, else the warfare type."""
         special = patients["special"] != NONE
         own = self._special_types[optional_codes(patients["special"], len(self._special_types) - 1)]
         return np.where(special, own, optional_codes(patients["type"], len(self.incident_types) - 1))
 
     def seconds(self, times: Milliseconds) -> NDArray[np.int64]:
-        """Seconds since 1970 of `times` (ms from the scenario's start), rounded down."""
+        """Convert `times` (ms from the scenario's start) to seconds since 1970, rounded down."""
         result: NDArray[np.int64] = (times + self.start_ms) // 1000
         return result
 
     def dates(self, days: Codes) -> NDArray[np.bytes_]:
-        """'2030-01-01' of days since 1970, dtype S10."""
+        """Convert days since 1970 to ISO 8601 dates such as '2030-01-01', dtype S10."""
         if len(days) == 0:
             return np.empty(0, "S10")
         low, high = int(days.min()), int(days.max())
@@ -156,14 +191,14 @@ class CodeTables:
         if not first <= low <= high < last:
             if len(self._dates):
                 low, high = min(low, first), max(high, last - 1)
-            low, high = low - 400, high + 400
+            low, high = low - _DATE_MARGIN_DAYS, high + _DATE_MARGIN_DAYS
             span = np.arange(low, high + 1).astype("datetime64[D]")
             self._dates = np.datetime_as_string(span).astype("S10")
             self._first_day = low
         return self._dates.take(days - self._first_day)
 
     def clocks(self, seconds: Codes) -> NDArray[np.bytes_]:
-        """'T12:00:00Z' of seconds since midnight, dtype S10."""
+        """Convert seconds since midnight to texts such as 'T12:00:00Z', dtype S10."""
         if self._clocks is None:
             second = np.arange(DAY_SECONDS)
             digits = np.empty((DAY_SECONDS, 10), np.uint8)
@@ -175,7 +210,10 @@ class CodeTables:
         return self._clocks.take(seconds)
 
     def instants(self, times: Milliseconds) -> NDArray[np.bytes_]:
-        """ISO 8601 UTC texts of `times` (ms from the start), dtype S20; -1 is not treated specially."""
+        """Convert `times` (ms from the scenario's start) to ISO 8601 texts in UTC, dtype S20.
+
+        -1 ("never") is not treated specially: the caller has to mask it.
+        """
         seconds = self.seconds(times)
         days = seconds // DAY_SECONDS
         out = np.empty(len(times), _INSTANT)
@@ -184,8 +222,8 @@ class CodeTables:
         return out.view("S20")
 
 
-def uuids(patients: tables.Table) -> NDArray[np.bytes_]:
-    """The ids of `patients` as UUID texts, dtype S36."""
+def uuids(patients: Table) -> NDArray[np.bytes_]:
+    """Return the ids of `patients` as UUID texts, dtype S36."""
     words = np.empty((len(patients), 2), ">u8")
     words[:, 0] = patients["id_hi"]
     words[:, 1] = patients["id_lo"]
@@ -200,13 +238,21 @@ def uuids(patients: tables.Table) -> NDArray[np.bytes_]:
 
 
 def hexadecimal(words: NDArray[np.uint64]) -> NDArray[np.bytes_]:
-    """64-bit words as 16 hexadecimal digits, dtype S16."""
+    """Return 64-bit words as 16 hexadecimal digits each, dtype S16.
+
+    >>> hexadecimal(np.array([255], np.uint64)).tolist()
+    [b'00000000000000ff']
+    """
     octets = np.ascontiguousarray(words.astype(">u8")).view(np.uint8)
     return _HEX.take(octets).view("S16")
 
 
 def service_numbers(numbers: NDArray[np.uint32]) -> NDArray[np.bytes_]:
-    """Service numbers (below 100,000,000) as eight digits with leading zeros, dtype S8."""
+    """Return service numbers (below 100,000,000) as eight digits with leading zeros, dtype S8.
+
+    >>> service_numbers(np.array([70_001], np.uint32)).tolist()
+    [b'00070001']
+    """
     wide = numbers.astype(np.int64)
     out = np.empty((len(numbers), 2), "S4")
     out[:, 0] = _FOUR_DIGITS.take(wide // 10_000)
@@ -217,32 +263,51 @@ def service_numbers(numbers: NDArray[np.uint32]) -> NDArray[np.bytes_]:
 _HEX = np.array([f"{value:02x}" for value in range(256)], "S2")
 _FOUR_DIGITS = np.array([f"{value:04d}" for value in range(10_000)], "S4")
 
-_ISS_REGION = np.array([0, 1, 1, 1, 0, 2, 3, 4, 4], np.uint8)
-"""ISS_REGIONS code of each of REGIONS, skin wounds apart."""
+_ISS_REGION_BY_LABEL = {
+    "head": "head_neck",
+    "eyes": "face",
+    "ears": "face",
+    "face": "face",
+    "neck": "head_neck",
+    "thorax": "chest",
+    "abdomen": "abdomen",
+    "upper_limb": "extremities",
+    "lower_limb": "extremities",
+}
+_ISS_REGION = np.array([ISS_REGIONS.index(_ISS_REGION_BY_LABEL[region]) for region in REGIONS], np.uint8)
+"""Code of ISS_REGIONS by code of REGIONS, for all but skin wounds."""
 
 _EXTERNAL = ISS_REGIONS.index("external")
 _SKIN = np.array([region not in ("eyes", "ears", "face") for region in REGIONS])
+"""By code of REGIONS: whether a wound of AIS 1 there is a skin wound."""
 
 
-def iss_regions(wounds: tables.Table) -> NDArray[np.uint8]:
-    """ISS_REGIONS code of each wound: AIS 1 outside the face is a skin wound, so 'external' (MODEL section 3)."""
+def iss_regions(wounds: Table) -> NDArray[np.uint8]:
+    """Return the ISS_REGIONS code of each wound.
+
+    A wound of AIS 1 outside the face is a skin wound and counts as "external" (docs/model.md section 2.4.2).
+    """
     region = wounds["region"]
     skin = (wounds["ais"] == 1) & _SKIN.take(region)
     return np.where(skin, np.uint8(_EXTERNAL), _ISS_REGION.take(region))
 
 
 def iss_region(region: int, ais: int) -> int:
-    """`iss_regions` of a single wound."""
+    """Return the ISS_REGIONS code of one wound, as `iss_regions` does for many."""
     return _EXTERNAL if ais == 1 and _SKIN[region] else int(_ISS_REGION[region])
 
 
 def facility_codes(facility: Codes) -> Codes:
-    """Indices of `Lexicon.facilities` and `.roles`: EN_ROUTE is 0, AT_POI 1, then the scenario's facilities."""
+    """Convert a facility column to indices of `CodeTables.facilities`: 0 en route, 1 POI, then the scenario's."""
     return facility.astype(np.int64) - EN_ROUTE
 
 
 def optional_codes(codes: Codes, length: int) -> Codes:
-    """`codes` with every 'none of them' (255 or 65535) mapped to `length`, the place of the table's last entry."""
+    """Replace every "none of them" (255 or 65535) by `length`, the index of the table's last entry.
+
+    >>> optional_codes(np.array([0, 2, 255], np.uint8), 3).tolist()
+    [0, 2, 3]
+    """
     return np.minimum(codes.astype(np.int64), length)
 
 

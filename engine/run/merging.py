@@ -20,7 +20,7 @@ from engine.measures import FlowMeasures, Measures, Statistics
 from engine.run.partition import Fronts, Owners, owners
 from engine.run.simulation import RunEnd
 from engine.scenario import Scenario
-from engine.tables import ENDS, PATIENT, TABLES, WRITE_ORDER, Chunk, Table, numbered
+from engine.tables import ENDS, PATIENT, TABLES, WRITE_ORDER, Chunk, Table, number_chunks
 
 _SUMS = ("arrived", "refused", "bypassed")
 """Counts that facilities without limit also have, from the patients of several shards."""
@@ -71,7 +71,7 @@ class Merged:
 
     def __iter__(self) -> Iterator[Chunk]:
         merge = _Merge([iter(shard) for shard in self._shards])
-        return numbered(merge.take, self._chunk_size, self._close)
+        return number_chunks(merge.take, self._chunk_size, self._close)
 
     def _close(self) -> None:
         """Close all shards at the end of the run and merge their measures."""

@@ -31,9 +31,9 @@ from engine.tables import (
     UNLIMITED,
     Chunk,
     Table,
+    drop_first_patients,
     new_output,
-    numbered,
-    without_first,
+    number_chunks,
 )
 
 DEFAULT_CHUNK = 2048
@@ -120,7 +120,7 @@ class Simulation:
     def __iter__(self) -> Iterator[Chunk]:
         self._state["writes_records"] = 1
         finish = (lambda: None) if self._is_shard else self._finish_statistics
-        return numbered(self._next_chunk, self._chunk_size, finish)
+        return number_chunks(self._next_chunk, self._chunk_size, finish)
 
     def end(self) -> RunEnd:
         """Return where this shard ended, after its last chunk."""
@@ -181,7 +181,7 @@ class Simulation:
         while not self._finished and rows[PATIENTS] < size:
             self._finished = self._advance(output, size)
         n = min(size, int(rows[PATIENTS]))
-        self._surplus = without_first(output, n) if n < rows[PATIENTS] else None
+        self._surplus = drop_first_patients(output, n) if n < rows[PATIENTS] else None
         chunk = Chunk(number=0, first=0, last=False, patients=output["patients"][0, :n])
         for name, end in ENDS.items():
             setattr(chunk, name, output[name][0, : int(chunk.patients[-1][end]) if n else 0])

@@ -1,4 +1,4 @@
-"""The layouts of the tables that hold patients, events and the kernel's output, and the codes in their columns."""
+"""The layouts of tables: results, the kernel's output, the state of a casualty and the parameters of a run."""
 
 from engine.tables.casualty import CasualtyState
 from engine.tables.columns import (
@@ -15,7 +15,8 @@ from engine.tables.columns import (
     PatientRow,
     Table,
     WoundRow,
-    numbered,
+    number_chunks,
+    slice_chunk,
 )
 from engine.tables.model import (
     BLOOD_GROUPS,
@@ -52,8 +53,8 @@ from engine.tables.output import (
     VITAL_COUNT,
     WOUND_COUNT,
     Output,
+    drop_first_patients,
     new_output,
-    without_first,
 )
 from engine.tables.rows import Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, dtype_of
 from engine.tables.units import DAY, HOUR, MINUTE
@@ -117,8 +118,9 @@ __all__ = [
     "Table",
     "UInt8",
     "WoundRow",
+    "drop_first_patients",
     "dtype_of",
     "new_output",
-    "numbered",
-    "without_first",
+    "number_chunks",
+    "slice_chunk",
 ]

@@ -1,8 +1,8 @@
-"""The columns a simulation is made of: one documented dtype per table, the code lists behind the codes, and `Chunk`.
+"""The tables of a simulation's results, one documented dtype each, and `Chunk`, which holds one part of all of them.
 
 Every table is a NumPy structured array. Times are integer milliseconds from the scenario's start; -1 means "never".
-Codes index the tuples of this module; `condition`, `cause`, `nation`, `rank`, names and blood groups index the
-catalogues of `scenarios.catalogue`; `front`, `type`, `special` and `facility` index the lists of the scenario.
+Codes are those of `engine.codes`. `condition`, `cause`, `nation`, `rank`, names and blood groups index the catalogues
+of `scenarios.catalogue`; `front`, `type`, `special` and `facility` index the lists of the scenario.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,18 +15,18 @@ from engine.tables.rows import Float64, Int16, Int32, Int64, Row, UInt8, UInt16,
 
 
 class ArrivalRow(Row):
-    """One casualty as `engine.arrivals.generate` hands it on, sorted by (time, id_hi, id_lo)."""
+    """One casualty as `engine.arrivals` generates it. Tables are sorted by (time, id_hi, id_lo)."""
 
-    time: Int64  # ms from the start: the injury, exposure or falling ill
+    time: Int64  # ms from the start: injury, exposure or falling ill
     id_hi: UInt64  # the 128 bits of the patient's UUID
     id_lo: UInt64
-    cell: UInt64  # key of the cell in the random streams
+    cell: UInt64  # key of the cell for random draws
     incident: UInt64  # id of the incident
     incident_time: Int64  # ms: when the incident began
     index: UInt32  # index within the cell
     incident_size: Int32  # casualties of the incident
     front: UInt16  # index of scenario.fronts
-    kind: UInt8  # KINDS; psychological casualties arrive as `disease`
+    kind: UInt8  # CasualtyKind; psychological casualties arrive as DISEASE
     type: UInt8  # index of scenario.warfare, NONE without warfare type
     special: UInt8  # index of scenario.events, NONE outside special events
 
@@ -35,18 +35,18 @@ ARRIVAL = dtype_of(ArrivalRow)
 
 
 class PatientRow(Row):
-    """One row per patient, in record order."""
+    """One patient. Tables are in record order."""
 
     id_hi: UInt64
     id_lo: UInt64
     incident: UInt64
-    incident_time: Int64
+    incident_time: Int64  # begin of the incident
     time: Int64  # injury, exposure or falling ill
     onset: Int64  # when the survival clock starts: `time`, or the symptom onset of agent casualties
-    closed: Int64  # when the outcome was fixed
-    untreated_death: Int64  # when the casualty would have died without any care; -1: never
+    closed: Int64  # time of the outcome
+    untreated_death: Int64  # when the casualty would have died without care; -1: never
     first_care: Int64  # first aid or first treatment
-    role1: Int64  # arrivals at the door
+    role1: Int64  # first arrival at a facility of each role
     role2: Int64
     role3: Int64
     role4: Int64
@@ -65,7 +65,7 @@ class PatientRow(Row):
     unit: UInt16
     condition: UInt16  # main diagnosis: that of the worst wound, or the illness
     cause: UInt16  # external cause; 65535 without
-    facility: Int16  # where the outcome fell
+    facility: Int16  # place of the outcome
     type: UInt8
     special: UInt8
     stream: UInt8
@@ -81,8 +81,8 @@ class PatientRow(Row):
     worst_ais: UInt8
     triage: UInt8  # true category, 1..3
     severity: UInt8  # of agent casualties: 0 mild .. 3 very severe; else NONE
-    lethal: UInt8  # LETHAL_MECHANISMS or NONE
-    mascal: UInt8  # 1: the incident passed the scenario's MASCAL threshold
+    lethal: UInt8  # LethalMechanism or NONE
+    mascal: UInt8  # 1: the incident reached the scenario's MASCAL threshold
     rtd72: UInt8  # 1: returned to duty within 72 h of the injury
     status: UInt8
     death_cause: UInt8
@@ -93,7 +93,7 @@ PATIENT = dtype_of(PatientRow)
 
 
 class EventRow(Row):
-    """The event log: one row per change of state; `patient` is the row of the chunk's patients."""
+    """One change of state in the event log; `patient` is a row of the chunk's patients."""
 
     at: Int64
     patient: Int32
@@ -106,7 +106,7 @@ EVENT = dtype_of(EventRow)
 
 
 class TreatmentRow(Row):
-    """."""
+    """One treatment; `patient` is a row of the chunk's patients."""
 
     start: Int64
     end: Int64
@@ -114,14 +114,14 @@ class TreatmentRow(Row):
     facility: Int16  # AT_POI for first aid
     kind: UInt8
     effect: UInt8
-    wound: UInt8  # index among the patient's wounds, NONE where it treats no single wound
+    wound: UInt8  # index among the patient's wounds, NONE if it is not for one wound
 
 
 TREATMENT = dtype_of(TreatmentRow)
 
 
 class WoundRow(Row):
-    """One wound; `patient` is the row of the chunk's patients."""
+    """One wound; `patient` is a row of the chunk's patients."""
 
     patient: Int32
     condition: UInt16
@@ -134,12 +134,12 @@ WOUND = dtype_of(WoundRow)
 
 
 class VitalRow(Row):
-    """Vital signs and health score, taken at the door of each MTF and after resuscitation and surgery."""
+    """Vital signs and health score, taken on arrival at each MTF and after resuscitation and surgery."""
 
     at: Int64
     patient: Int32
     facility: Int16
-    score: Int16  # health score in tenths, 0..200 (MODEL section 4)
+    score: Int16  # health score in tenths, 0..200 (docs/model.md section 2.5.7)
     heart_rate: UInt8  # per minute
     systolic: UInt8  # mmHg
     respiratory_rate: UInt8  # per minute
@@ -164,15 +164,17 @@ class WriteOrderRow(Row):
 WRITE_ORDER = dtype_of(WriteOrderRow)
 
 ARRIVAL_SEQUENCE, HORIZON_SEQUENCE = -(1 << 62), 1 << 62
+"""Sequence numbers of what happens before, and after, all entries of the calendar at the same time."""
 
 TABLES = {"patients": PATIENT, "events": EVENT, "treatments": TREATMENT, "wounds": WOUND, "vitals": VITAL}
 
 ENDS = {"events": "event_end", "treatments": "treatment_end", "wounds": "wound_end", "vitals": "vital_end"}
-"""Tables with rows of the patients, and the column of PATIENT that says where those of a patient end."""
+"""By table other than patients: the column of PATIENT with the exclusive ends of each patient's rows."""
 
 PART = 65_536
-"""Patients in a part (DESIGN); Parquet parts hold a quarter. Chunks never cross a multiple of PARQUET_PART."""
+"""Patients in a part, which is one file of each table."""
 PARQUET_PART = 16_384
+"""Patients in a part of a Parquet run. A chunk never crosses a multiple of it."""
 
 Table = NDArray[np.void]
 
@@ -204,10 +206,33 @@ class Chunk:
         return len(self.patients)
 
 
-def numbered(take: Callable[[int], Chunk], chunk_size: int, close: Callable[[], None]) -> Iterator[Chunk]:
-    """The chunks of a run, the last one marked: `take(n)` gives the next `n` patients, fewer only where the run ends.
+def slice_chunk(chunk: Chunk, first: int, stop: int) -> Chunk:
+    """Return patients `first` to `stop` - 1 of `chunk` (fewer at its end) with their rows, as a new chunk."""
+    patients = chunk.patients[first:stop].copy()
+    tables = []
+    for name, end in ENDS.items():
+        start = int(chunk.patients[end][first - 1]) if first else 0
+        rows = getattr(chunk, name)[start : int(patients[end][-1]) if len(patients) else start].copy()
+        rows["patient"] -= first
+        patients[end] -= start
+        tables.append(rows)
+    last = chunk.last and first + len(patients) == len(chunk)
+    return Chunk(chunk.number, chunk.first + first, last, patients, *tables)
 
-    `close` is called when there are no more, before the last chunk comes out.
+
+def number_chunks(
+    take: Callable[[int], Chunk], chunk_size: int, close: Callable[[], None]
+) -> Iterator[Chunk]:
+    """Yield the chunks of a run with `number`, `first` and `last` set.
+
+    Parameters
+    ----------
+    take
+        Returns the next n patients as a chunk; fewer only at the end of the run.
+    chunk_size
+        Largest number of patients in a chunk. A chunk also ends at each multiple of PARQUET_PART.
+    close
+        Called when there are no more patients, before the last chunk is yielded.
     """
     number = first = 0
     pending: Chunk | None = None

@@ -30,7 +30,7 @@ MAX_EVENTS, MAX_TREATMENTS, MAX_VITALS = 288, 80, 40
 """Rows that one patient can fill, at most: a network has at most 10 facilities on a way."""
 
 REPEATING_EVENTS_LIMIT = 240
-"""Rows of events after which those that may repeat without end (re-triage, bumping) are no longer logged."""
+"""Events of a patient after which those that may repeat without end (re-triage, bumping) are no longer logged."""
 
 EVENT_COUNT, TREATMENT_COUNT, WOUND_COUNT, VITAL_COUNT, PATIENTS, QUIET = range(6)
 """Indices of `rows`: the number of rows in each table, then 1 where nothing is logged (in the decision pass)."""
@@ -58,7 +58,7 @@ def new_output(quiet: bool = False) -> Table:
     return output
 
 
-def without_first(output: Table, n: int) -> Table:
+def drop_first_patients(output: Table, n: int) -> Table:
     """Return the tables without the first `n` patients and their rows."""
     rest = new_output()
     count = int(output["rows"][0, PATIENTS])

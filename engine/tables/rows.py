@@ -40,7 +40,7 @@ class Rows(Generic[T]):
     """An array of rows within a row: `Annotated[Rows[EventRow], LENGTH]`."""
 
     def __getitem__(self, index: int) -> T:
-        """The row at an index, by reference."""
+        """Return the row at an index, by reference."""
         raise TypeError("a description of rows holds none")
 
     def __setitem__(self, index: int, value: T) -> None:
@@ -51,7 +51,13 @@ class Rows(Generic[T]):
 
 
 def dtype_of(row: type[Row]) -> "np.dtype[np.void]":
-    """The aligned dtype of a row, its fields in the order of the class (those of a base class first).
+    """Return the aligned dtype of a row, its fields in the order of the class (those of a base class first).
+
+    >>> class Point(Row):
+    ...     x: Int32
+    ...     y: Int32
+    >>> dtype_of(Point).names
+    ('x', 'y')
 
     Raises
     ------
@@ -63,7 +69,7 @@ def dtype_of(row: type[Row]) -> "np.dtype[np.void]":
 
 
 def _field(name: str, hint: Any) -> tuple[Any, ...]:
-    """What np.dtype wants to know of a field besides its name: type and, of an array, shape."""
+    """Return what np.dtype needs of a field besides its name: the type and, for an array, the shape."""
     if isinstance(hint, type) and issubclass(hint, Row):
         return (dtype_of(hint),)
     if get_origin(hint) is Annotated:

@@ -1,7 +1,7 @@
-"""The formats of patient files: what they are called and cut into, and how chunks of columns become their bytes.
+"""The formats of patient files: their names and parts, and the encoding of chunks into bytes.
 
-Importing this module needs neither NumPy nor pyarrow: the driver and the writer know formats by `FORMATS` alone.
-Bytes depend on the run's patients only, those of compressed and Parquet files on the cutting into chunks too.
+Importing this module loads neither NumPy nor pyarrow, because the driver and the writer need only `FORMATS`. The bytes
+of a file depend on the run's patients alone; those of compressed and Parquet files also on the division into chunks.
 """
 
 from collections.abc import Sequence
@@ -15,38 +15,47 @@ if TYPE_CHECKING:
     from engine.tables import Chunk
 
 PART_PATIENTS = 65_536
+"""Patients in one file. Equal to `engine.tables.columns.PART`, which cannot be imported without NumPy (tested)."""
 PARQUET_PART_PATIENTS = 16_384
+"""Patients in one Parquet file, likewise `PARQUET_PART`."""
 
 COMPRESSIONS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
-"""Ways to compress, and what they add to a file's name. Parquet compresses inside the file."""
+"""Compression methods, and the suffix each adds to a file's name. Parquet compresses inside the file."""
 
 FLAT_TABLES = ("patients", "events", "treatments", "wounds", "vitals")
-"""The tables of csv and parquet; `patients.id` is `patient_id` in the others."""
+"""The tables of csv and parquet. `patients.id` is `patient_id` in the others."""
 
 RUN_TABLES = ("facilities", "measures")
-"""The tables of a run that are one whole file in every format (`engine.measures.whole_run`)."""
+"""The tables of a run as a whole, each one file in every format (`engine.measures.whole_run`)."""
 
 
 class FormatInfo(NamedTuple):
-    """A format as the pipeline and the writer see it.
-
-    `unit` says what one `encode` call gets: a "chunk", whose frames are appended to the part's files, or all chunks
-    of a "part", whose frames are whole files. `part_patients` is None where a run is a single part.
-    """
+    """A format as the pipeline and the writer see it."""
 
     name: str
     tables: tuple[str, ...]
+    """The tables of patients that it has, each in files of its own."""
     suffix: str
+    """Ending of a file's name, before the compression's suffix."""
     unit: str
+    """What one call of `encode_chunks` encodes: a "chunk", whose frames are appended to the part's files, or all chunks
+    of a "part", whose frames are whole files."""
     part_patients: int | None
+    """Patients in a part, None where the whole run is one part."""
 
     def filename(self, table: str, part: int, compress: str = "none") -> str:
-        """Name of the file of one table's part, such as `events-00003.csv.zst`; RUN_TABLES have no number."""
+        """Return the name of a file: a part of a table of patients, or one of RUN_TABLES, which have no number.
+
+        >>> FORMATS["csv"].filename("events", 3, "zstd")
+        'events-00003.csv.zst'
+        >>> FORMATS["csv"].filename("measures", 0)
+        'measures.csv'
+        """
         number = "" if self.part_patients is None or table in RUN_TABLES else f"-{part:05}"
         return f"{table}{number}{self.suffix}{COMPRESSIONS[compress] if self.unit == 'chunk' else ''}"
 
     def part_number(self, first: int) -> int:
-        """Number of the part that holds the run's patient `first`."""
+        """Return the number of the part that holds the patient with index `first` in the run."""
         return 0 if self.part_patients is None else first // self.part_patients
 
 
@@ -63,7 +72,7 @@ FORMATS = {
 
 
 class Frame(Struct, gc=False):
-    """Encoded and compressed bytes of one table, to be appended to its file (or, of a whole part, to be the file)."""
+    """Encoded and compressed rows of one table. They are appended to the table's file or, for a part, are the file."""
 
     table: str
     data: bytes | bytearray
@@ -72,20 +81,38 @@ class Frame(Struct, gc=False):
     raw_bytes: int
     """Size before compression; of Parquet, of the file."""
     raw_sha256: bytes = b""
-    """SHA-256 of the bytes before compression; empty where they are not compressed, as `data` is what to hash."""
+    """SHA-256 of the bytes before compression. Empty where they are not compressed: then hash `data`."""
 
 
 def encode_chunks(
-    chunks: "Sequence[Chunk]", lexicon: "CodeTables", fmt: str, compress: str = "none"
+    chunks: "Sequence[Chunk]", code_tables: "CodeTables", fmt: str, compress: str = "none"
 ) -> list[Frame]:
-    """Frames of consecutive `chunks` in format `fmt`: chunk by chunk, tables in the order of `FORMATS[fmt].tables`.
+    """Encode consecutive chunks in one format.
 
-    Of a format whose unit is the part, `chunks` are all of one part. Raises KeyError for an unknown format or
-    compression.
+    Parameters
+    ----------
+    chunks
+        Chunks of one run. For a format whose unit is the part, all chunks of one part.
+    code_tables
+        The texts behind the codes.
+    fmt
+        A key of FORMATS.
+    compress
+        A key of COMPRESSIONS.
+
+    Returns
+    -------
+    list[Frame]
+        The frames chunk by chunk, and within a chunk in the order of `FORMATS[fmt].tables`.
+
+    Raises
+    ------
+    KeyError
+        If the format or the compression is unknown.
     """
     info = FORMATS[fmt]
     if compress not in COMPRESSIONS:
         raise KeyError(compress)
     module = import_module(f"engine.records.formats.{info.name}")
-    frames: list[Frame] = module.encode(chunks, lexicon, compress)
+    frames: list[Frame] = module.encode(chunks, code_tables, compress)
     return frames

@@ -1,4 +1,7 @@
-"""Compressed frames that concatenate: one gzip member or zstd frame a chunk, the same bytes in every process."""
+"""Compression into frames that can be concatenated: one gzip member or zstd frame for each chunk.
+
+The bytes are the same in every process.
+"""
 
 import hashlib
 from typing import Any
@@ -6,14 +9,14 @@ from typing import Any
 from engine.records.formats import Frame
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-"""Deflate, no name, no time, unknown system: what `gzip.compress` writes differs by Python version."""
+"""Deflate, no name, no time, unknown system. `gzip.compress` writes other headers in other versions of Python."""
 
 GZIP_LEVEL = 2
 ZSTD_LEVEL = 1
 
 
 def compressed(data: bytes | bytearray, method: str) -> bytes | bytearray:
-    """`data` as one gzip member or zstd frame (with its size in the header), or itself where `method` is none."""
+    """Return `data` as one gzip member or zstd frame (with its size in the header), or unchanged for method `none`."""
     if method == "gzip":
         return _gzip(data)
     if method == "zstd":
@@ -24,7 +27,7 @@ def compressed(data: bytes | bytearray, method: str) -> bytes | bytearray:
 
 
 def frame(table: str, raw: bytes | bytearray, method: str, patients: int, rows: int) -> Frame:
-    """`raw` compressed, with its size and digest before."""
+    """Compress the rows of a table, and record size and SHA-256 of the bytes before compression."""
     digest = b"" if method == "none" else hashlib.sha256(raw).digest()
     return Frame(table, compressed(raw, method), patients, rows, len(raw), digest)
 

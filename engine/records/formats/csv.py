@@ -1,4 +1,4 @@
-"""CSV: the flat tables, one file a table and part, with a header line; texts in quotation marks, null is empty."""
+"""CSV: the flat tables, one file for each table and part. Texts are in quotation marks, null is empty."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,25 @@ import pyarrow.csv
 from engine.records.code_tables import CodeTables
 from engine.records.formats import FLAT_TABLES, PART_PATIENTS, Frame
 from engine.records.formats.compression import frame
-from engine.records.formats.flat import chunk_arrow_table, spare_memory
-from engine.records.schema import portion
-from engine.tables import Chunk
+from engine.records.formats.flat import chunk_arrow_table, use_system_allocator
+from engine.tables import Chunk, slice_chunk
 
 BLOCK = 1024
-"""Patients made into Arrow tables at once."""
+"""Patients converted to Arrow tables at the same time."""
 
 
-def encode(chunks: Sequence[Chunk], lexicon: CodeTables, compress: str) -> list[Frame]:
-    """One frame a chunk and table. The header stands in the first chunk of each part."""
-    spare_memory()
-    return [_frame(chunk, lexicon, table, compress) for chunk in chunks for table in FLAT_TABLES]
+def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
+    """Return one frame for each chunk and table. The first chunk of each part has the header line."""
+    use_system_allocator()
+    return [_frame(chunk, code_tables, table, compress) for chunk in chunks for table in FLAT_TABLES]
 
 
-def _frame(chunk: Chunk, lexicon: CodeTables, table: str, compress: str) -> Frame:
+def _frame(chunk: Chunk, code_tables: CodeTables, table: str, compress: str) -> Frame:
     raw = bytearray()
     for first in range(0, max(len(chunk), 1), BLOCK):
-        rows = chunk_arrow_table(portion(chunk, first, first + BLOCK), lexicon, table, text_times=True)
+        rows = chunk_arrow_table(
+            slice_chunk(chunk, first, first + BLOCK), code_tables, table, text_times=True
+        )
         header = first == 0 and chunk.first % PART_PATIENTS == 0
         sink = pa.BufferOutputStream()
         options = pyarrow.csv.WriteOptions(include_header=header, quoting_style="needed")

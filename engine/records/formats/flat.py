@@ -1,8 +1,7 @@
-"""The flat tables of csv, parquet and the notebook: what their columns are, and how columns of codes become them.
+"""The flat tables of csv and parquet files and of `goldenhour.simulate`: their columns, and how they are decoded.
 
-`FLAT_COLUMNS` is the specification, from which `docs/records.md` is generated. `columns` decodes a chunk to NumPy
-arrays,
-`tables` to Arrow tables.
+`FLAT_COLUMNS` is the specification; `docs/records.md` is generated from it. `decode_columns` decodes a chunk to NumPy
+arrays, `arrow_tables` to Arrow tables.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import tables as layouts
 from engine.codes import (
     AWAITED,
     CASUALTY_KINDS,
@@ -42,7 +40,8 @@ from engine.records.code_tables import (
     service_numbers,
     uuids,
 )
-from engine.records.schema import EVENT_AWAITED, EVENT_DETAILS
+from engine.records.schema import EVENT_AWAITED, EVENT_DETAILS, detail_codes
+from engine.tables import Chunk
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,17 +50,19 @@ Array = NDArray[Any]
 
 
 class Column(NamedTuple):
-    """A column: `kind` is text, integer, number, truth, time or date; `codes` are its values where they are few."""
+    """A column of a flat table."""
 
     name: str
     kind: str
+    """text, integer, number, truth, time or date."""
     meaning: str
     unit: str = ""
     codes: tuple[str, ...] = ()
+    """The values, where they are labels of a code."""
     nullable: bool = False
 
 
-_ID = Column("patient_id", "text", "`id` of the patient in table patients")
+_ID = Column("patient_id", "text", "`id` of the patient in table `patients`")
 _FACILITY = "id of a facility, 'POI' (point of injury) or 'en route'"
 
 FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -75,7 +76,7 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("sex", "text", "sex", codes=SEXES),
         Column("birth_date", "date", "date of birth"),
         Column("age", "integer", "age when injured or falling ill", "years"),
-        Column("rank", "text", "rank in the nation's own words"),
+        Column("rank", "text", "rank, in the nation's own term"),
         Column("nato_rank", "text", "NATO rank code (STANAG 2116)"),
         Column("unit", "text", "unit the casualty belongs to"),
         Column("service_number", "text", "service number, eight digits"),
@@ -83,19 +84,24 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("weight_kg", "integer", "body weight", "kg"),
         Column("incident", "text", "id of the incident, 16 hexadecimal digits"),
         Column("incident_type", "text", "type of warfare, or 'standard'"),
-        Column("special_event", "text", "special event of the scenario it belongs to", nullable=True),
-        Column("incident_at", "time", "when the incident began"),
-        Column("incident_casualties", "integer", "casualties of the incident", "persons"),
-        Column("mascal", "truth", "whether the incident passed the mass casualty threshold"),
+        Column(
+            "special_event",
+            "text",
+            "special event of the scenario that the incident is part of",
+            nullable=True,
+        ),
+        Column("incident_at", "time", "start of the incident"),
+        Column("incident_casualties", "integer", "number of casualties of the incident", "persons"),
+        Column("mascal", "truth", "whether the incident reached the mass casualty threshold"),
         Column("category", "text", "battle injury, non-battle injury or disease", codes=STREAMS),
-        Column("kind", "text", "what describes the casualty", codes=CASUALTY_KINDS),
+        Column("kind", "text", "kind of casualty", codes=CASUALTY_KINDS),
         Column("mechanism", "text", "mechanism of the injury", codes=MECHANISMS),
-        Column("injured_at", "time", "when injured, exposed or fallen ill"),
-        Column("onset_at", "time", "when symptoms began"),
+        Column("injured_at", "time", "time of injury, exposure or falling ill"),
+        Column("onset_at", "time", "onset of symptoms"),
         Column("external_cause_code", "text", "external cause, ICD-10-CM code", nullable=True),
-        Column("external_cause", "text", "external cause in ICD-10-CM's words", nullable=True),
+        Column("external_cause", "text", "external cause, ICD-10-CM text", nullable=True),
         Column("diagnosis_code", "text", "main diagnosis, ICD-10-CM code"),
-        Column("diagnosis", "text", "main diagnosis in ICD-10-CM's words"),
+        Column("diagnosis", "text", "main diagnosis, ICD-10-CM text"),
         Column("iss", "integer", "Injury Severity Score, 0 to 75"),
         Column("niss", "integer", "New Injury Severity Score, 0 to 75"),
         Column("worst_ais", "integer", "highest AIS of the wounds, 0 without wounds"),
@@ -114,15 +120,15 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
             Column(f"role{role}_at", "time", f"first arrival at a Role {role} facility", nullable=True)
             for role in (1, 2, 3, 4)
         ),
-        Column("surgery_at", "time", "begin of the first operation", nullable=True),
+        Column("surgery_at", "time", "start of the first operation", nullable=True),
         Column("status", "text", "outcome", codes=OUTCOMES),
-        Column("closed_at", "time", "when the outcome was fixed"),
-        Column("facility", "text", f"where the outcome fell: {_FACILITY}"),
+        Column("closed_at", "time", "time of the outcome"),
+        Column("facility", "text", f"place of the outcome: {_FACILITY}"),
         Column("cause_of_death", "text", "cause of death", codes=DEATH_CAUSES, nullable=True),
         Column(
             "waiting_for",
             "text",
-            "what the dead, or those in care at the horizon, were waiting for",
+            "what a patient who died, or is in care at the horizon, was waiting for",
             codes=WAITING_FOR,
             nullable=True,
         ),
@@ -130,10 +136,10 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "events": (
         _ID,
-        Column("at", "time", "when"),
-        Column("event", "text", "what happened", codes=EVENTS),
+        Column("at", "time", "time of the event"),
+        Column("event", "text", "kind of event", codes=EVENTS),
         Column("facility", "text", _FACILITY),
-        Column("role", "integer", "role of the facility, 0 for a staging unit, 1 to 4", nullable=True),
+        Column("role", "integer", "role of the facility, 0 (staging unit) to 4", nullable=True),
         Column(
             "detail",
             "text",
@@ -141,32 +147,38 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
             codes=TRIAGE + PRECEDENCES,
             nullable=True,
         ),
-        Column("waiting_for", "text", "what `waiting` waits for", codes=AWAITED, nullable=True),
+        Column(
+            "waiting_for",
+            "text",
+            "finite resource or transport that the patient now waits for",
+            codes=AWAITED,
+            nullable=True,
+        ),
     ),
     "treatments": (
         _ID,
-        Column("treatment", "text", "what was done", codes=TREATMENTS),
+        Column("treatment", "text", "kind of treatment", codes=TREATMENTS),
         Column("facility", "text", _FACILITY),
-        Column("start", "time", "begin"),
-        Column("end", "time", "end", nullable=True),
-        Column("effect", "text", "effect on what would have killed", codes=EFFECTS),
-        Column("wound", "integer", "`wound` of the treated wound in table wounds", nullable=True),
+        Column("start", "time", "start of the treatment"),
+        Column("end", "time", "end of the treatment", nullable=True),
+        Column("effect", "text", "effect on what would have killed the patient", codes=EFFECTS),
+        Column("wound", "integer", "`wound` of the treated wound in table `wounds`", nullable=True),
     ),
     "wounds": (
         _ID,
         Column("wound", "integer", "index among the patient's wounds, from 0"),
         Column("region", "text", "body region", codes=REGIONS),
-        Column("side", "text", "side of the body, empty where the region has none", codes=SIDES),
+        Column("side", "text", "side of the body, empty where the region has no sides", codes=SIDES),
         Column("ais", "integer", "Abbreviated Injury Scale severity, 1 to 6"),
-        Column("iss_region", "text", "body region as the ISS counts it", codes=ISS_REGIONS),
+        Column("iss_region", "text", "body region of the Injury Severity Score", codes=ISS_REGIONS),
         Column("code", "text", "ICD-10-CM code"),
-        Column("display", "text", "the code in ICD-10-CM's words"),
+        Column("display", "text", "text of the code in ICD-10-CM"),
     ),
     "vitals": (
         _ID,
-        Column("at", "time", "when"),
+        Column("at", "time", "time of measurement"),
         Column("facility", "text", _FACILITY),
-        Column("health_score", "number", "health score, 0 dead to 20 well"),
+        Column("health_score", "number", "health score from 0 (dead) to 20 (well)"),
         Column("heart_rate", "integer", "heart rate", "per minute"),
         Column("systolic", "integer", "systolic blood pressure", "mmHg"),
         Column("respiratory_rate", "integer", "respiratory rate", "per minute"),
@@ -177,9 +189,9 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
 
 
 class _Coded(NamedTuple):
-    """Texts as indices of a table; None in the table is null."""
+    """Texts as indices of a list; None in the list is null."""
 
-    values: Any
+    texts: Any
     codes: Codes
 
 
@@ -204,100 +216,104 @@ class _Dates(NamedTuple):
 _Values = _Coded | _Integers | _Times | _Dates | Array
 
 
-def _optional(values: tuple[str, ...], codes: Codes) -> _Coded:
-    return _Coded((*values, None), optional_codes(codes, len(values)))
+def _optional(texts: tuple[str, ...], codes: Codes) -> _Coded:
+    """Decode codes of which 255 means "none of them"."""
+    return _Coded((*texts, None), optional_codes(codes, len(texts)))
 
 
-def _patients(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
-    p = chunk.patients
-    nation = p["nation"].astype(np.int64)
-    by_sex = 2 * nation + p["sex"]
-    pools = (
-        (lexicon.given_names, by_sex, "given_name"),
-        (lexicon.family_names, by_sex, "family_name"),
-        (lexicon.ranks, nation, "rank"),
-        (lexicon.nato_ranks, nation, "rank"),
-        (lexicon.units, p["front"], "unit"),
+def _patients(chunk: Chunk, code_tables: CodeTables, identity: Array) -> tuple[_Values, ...]:
+    patients = chunk.patients
+    nation = patients["nation"].astype(np.int64)
+    by_sex = 2 * nation + patients["sex"]
+    texts = (
+        (code_tables.given_names, by_sex, "given_name"),
+        (code_tables.family_names, by_sex, "family_name"),
+        (code_tables.ranks, nation, "rank"),
+        (code_tables.nato_ranks, nation, "rank"),
+        (code_tables.units, patients["front"], "unit"),
     )
     given, family, rank, nato_rank, unit = (
-        _Coded(pool.values, pool.codes(group, p[name])) for pool, group, name in pools
+        _Coded(grouped.texts, grouped.codes(group, patients[name])) for grouped, group, name in texts
     )
-    causes = optional_codes(p["cause"], len(lexicon.cause_codes) - 1)
+    causes = optional_codes(patients["cause"], len(code_tables.cause_codes) - 1)
     return (
         identity,
-        np.ones(len(p), bool),
-        _Coded(lexicon.nations, p["nation"]),
-        _Coded(lexicon.fronts, p["front"]),
+        np.ones(len(patients), bool),
+        _Coded(code_tables.nations, patients["nation"]),
+        _Coded(code_tables.fronts, patients["front"]),
         given,
         family,
-        _Coded(SEXES, p["sex"]),
-        _Dates(p["birth"]),
-        _Integers(p["age"]),
+        _Coded(SEXES, patients["sex"]),
+        _Dates(patients["birth"]),
+        _Integers(patients["age"]),
         rank,
         nato_rank,
         unit,
-        service_numbers(p["service_number"]),
-        _Coded(lexicon.blood_groups, p["blood_group"]),
-        _Integers(p["weight"]),
-        hexadecimal(p["incident"]),
-        _Coded(lexicon.incident_types, lexicon.incident_type_codes(p)),
-        _Coded(lexicon.special_events, optional_codes(p["special"], len(lexicon.special_events) - 1)),
-        _Times(p["incident_time"]),
-        _Integers(p["incident_size"]),
-        p["mascal"].astype(bool),
-        _Coded(STREAMS, p["stream"]),
-        _Coded(CASUALTY_KINDS, p["kind"]),
-        _Coded(MECHANISMS, p["mechanism"]),
-        _Times(p["time"]),
-        _Times(p["onset"]),
-        _Coded(lexicon.cause_codes, causes),
-        _Coded(lexicon.cause_displays, causes),
-        _Coded(lexicon.condition_codes, p["condition"]),
-        _Coded(lexicon.condition_displays, p["condition"]),
-        _Integers(p["iss"]),
-        _Integers(p["niss"]),
-        _Integers(p["worst_ais"]),
-        _optional(AGENT_SEVERITIES, p["severity"]),
-        _Coded(TRIAGE, p["triage"]),
-        _optional(LETHAL_MECHANISMS, p["lethal"]),
-        _Times(p["untreated_death"]),
-        _Times(p["first_care"]),
-        _Times(p["role1"]),
-        _Times(p["role2"]),
-        _Times(p["role3"]),
-        _Times(p["role4"]),
-        _Times(p["surgery"]),
-        _Coded(OUTCOMES, p["status"]),
-        _Times(p["closed"]),
-        _Coded(lexicon.facilities, facility_codes(p["facility"])),
-        _optional(DEATH_CAUSES, p["death_cause"]),
-        _optional(WAITING_FOR, p["waiting_for"]),
-        p["rtd72"].astype(bool),
+        service_numbers(patients["service_number"]),
+        _Coded(code_tables.blood_groups, patients["blood_group"]),
+        _Integers(patients["weight"]),
+        hexadecimal(patients["incident"]),
+        _Coded(code_tables.incident_types, code_tables.incident_type_codes(patients)),
+        _Coded(
+            code_tables.special_events,
+            optional_codes(patients["special"], len(code_tables.special_events) - 1),
+        ),
+        _Times(patients["incident_time"]),
+        _Integers(patients["incident_size"]),
+        patients["mascal"].astype(bool),
+        _Coded(STREAMS, patients["stream"]),
+        _Coded(CASUALTY_KINDS, patients["kind"]),
+        _Coded(MECHANISMS, patients["mechanism"]),
+        _Times(patients["time"]),
+        _Times(patients["onset"]),
+        _Coded(code_tables.cause_codes, causes),
+        _Coded(code_tables.cause_displays, causes),
+        _Coded(code_tables.condition_codes, patients["condition"]),
+        _Coded(code_tables.condition_displays, patients["condition"]),
+        _Integers(patients["iss"]),
+        _Integers(patients["niss"]),
+        _Integers(patients["worst_ais"]),
+        _optional(AGENT_SEVERITIES, patients["severity"]),
+        _Coded(TRIAGE, patients["triage"]),
+        _optional(LETHAL_MECHANISMS, patients["lethal"]),
+        _Times(patients["untreated_death"]),
+        _Times(patients["first_care"]),
+        _Times(patients["role1"]),
+        _Times(patients["role2"]),
+        _Times(patients["role3"]),
+        _Times(patients["role4"]),
+        _Times(patients["surgery"]),
+        _Coded(OUTCOMES, patients["status"]),
+        _Times(patients["closed"]),
+        _Coded(code_tables.facilities, facility_codes(patients["facility"])),
+        _optional(DEATH_CAUSES, patients["death_cause"]),
+        _optional(WAITING_FOR, patients["waiting_for"]),
+        patients["rtd72"].astype(bool),
     )
 
 
-def _events(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
+def _events(chunk: Chunk, code_tables: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.events
     facility = facility_codes(rows["facility"])
-    roles = np.array([-1 if role is None else role for role in lexicon.roles])
-    detail = 8 * rows["kind"].astype(np.int64) + (rows["detail"] & 7)
+    roles = np.array([-1 if role is None else role for role in code_tables.roles])
+    detail = detail_codes(rows)
     return (
         identity.take(rows["patient"]),
         _Times(rows["at"]),
         _Coded(EVENTS, rows["kind"]),
-        _Coded(lexicon.facilities, facility),
+        _Coded(code_tables.facilities, facility),
         _Integers(roles.take(facility)),
         _Coded(EVENT_DETAILS, detail),
         _Coded(EVENT_AWAITED, detail),
     )
 
 
-def _treatments(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
+def _treatments(chunk: Chunk, code_tables: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.treatments
     return (
         identity.take(rows["patient"]),
         _Coded(TREATMENTS, rows["kind"]),
-        _Coded(lexicon.facilities, facility_codes(rows["facility"])),
+        _Coded(code_tables.facilities, facility_codes(rows["facility"])),
         _Times(rows["start"]),
         _Times(rows["end"]),
         _Coded(EFFECTS, rows["effect"]),
@@ -305,7 +321,7 @@ def _treatments(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> t
     )
 
 
-def _wounds(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
+def _wounds(chunk: Chunk, code_tables: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.wounds
     starts = np.concatenate(([0], chunk.patients["wound_end"].astype(np.int64)))
     return (
@@ -315,17 +331,17 @@ def _wounds(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple
         _Coded(SIDES, rows["side"]),
         _Integers(rows["ais"]),
         _Coded(ISS_REGIONS, iss_regions(rows)),
-        _Coded(lexicon.condition_codes, rows["condition"]),
-        _Coded(lexicon.condition_displays, rows["condition"]),
+        _Coded(code_tables.condition_codes, rows["condition"]),
+        _Coded(code_tables.condition_displays, rows["condition"]),
     )
 
 
-def _vitals(chunk: layouts.Chunk, lexicon: CodeTables, identity: Array) -> tuple[_Values, ...]:
+def _vitals(chunk: Chunk, code_tables: CodeTables, identity: Array) -> tuple[_Values, ...]:
     rows = chunk.vitals
     return (
         identity.take(rows["patient"]),
         _Times(rows["at"]),
-        _Coded(lexicon.facilities, facility_codes(rows["facility"])),
+        _Coded(code_tables.facilities, facility_codes(rows["facility"])),
         rows["score"] / 10,
         *(_Integers(rows[name]) for name in ("heart_rate", "systolic", "respiratory_rate", "spo2", "gcs")),
     )
@@ -340,65 +356,73 @@ _BUILDERS = {
 }
 
 
-def columns(chunk: layouts.Chunk, lexicon: CodeTables) -> dict[str, dict[str, Array]]:
-    """The flat tables of `chunk` as NumPy arrays.
+def decode_columns(chunk: Chunk, code_tables: CodeTables) -> dict[str, dict[str, Array]]:
+    """Return the flat tables of `chunk` as NumPy arrays, by table and column.
 
-    Texts are object arrays (None: null), ids `U`, times datetime64[s] (NaT: null), dates datetime64[D], integers
-    int64 (-1: null).
+    Texts are object arrays, ids `U`, times datetime64[s], dates datetime64[D], integers int64. Null is None, NaT, and
+    -1 for integers.
     """
     identity = uuids(chunk.patients)
     return {
         table: {
-            column.name: _readable(values, lexicon)
-            for column, values in zip(FLAT_COLUMNS[table], builder(chunk, lexicon, identity), strict=True)
+            column.name: _decode(values, code_tables)
+            for column, values in zip(FLAT_COLUMNS[table], builder(chunk, code_tables, identity), strict=True)
         }
         for table, builder in _BUILDERS.items()
     }
 
 
-def _readable(values: _Values, lexicon: CodeTables) -> Array:
+def _decode(values: _Values, code_tables: CodeTables) -> Array:
     match values:
         case _Coded():
-            return np.array([*values.values, None], object)[:-1].take(values.codes)
+            return np.array([*values.texts, None], object)[:-1].take(values.codes)
         case _Integers():
             return values.values.astype(np.int64)
         case _Times():
-            seconds = lexicon.seconds(values.values).astype("datetime64[s]")
+            seconds = code_tables.seconds(values.values).astype("datetime64[s]")
             return np.where(values.values < 0, np.datetime64("NaT", "s"), seconds)
         case _Dates():
             return values.values.astype("datetime64[D]")
     return values.astype("U") if values.dtype.kind == "S" else values
 
 
-def tables(chunk: layouts.Chunk, lexicon: CodeTables, text_times: bool = False) -> "dict[str, pa.Table]":
-    """The flat tables of `chunk` as Arrow tables; see `chunk_arrow_table`."""
-    return {table: chunk_arrow_table(chunk, lexicon, table, text_times) for table in FLAT_COLUMNS}
+def arrow_tables(chunk: Chunk, code_tables: CodeTables, text_times: bool = False) -> "dict[str, pa.Table]":
+    """Return the flat tables of `chunk` as Arrow tables by name; see `chunk_arrow_table`."""
+    return {table: chunk_arrow_table(chunk, code_tables, table, text_times) for table in FLAT_COLUMNS}
 
 
 def chunk_arrow_table(
-    chunk: layouts.Chunk, lexicon: CodeTables, table: str, text_times: bool = False
+    chunk: Chunk, code_tables: CodeTables, table: str, text_times: bool = False
 ) -> "pa.Table":
-    """One of the flat tables of `chunk` as an Arrow table of the schema `schema(table)`.
+    """Return one of the flat tables of `chunk` as an Arrow table with the schema of `table_schema`.
 
-    `text_times`: times are ISO 8601 texts instead of timestamps.
+    Parameters
+    ----------
+    chunk, code_tables
+        The patients, and the texts behind their codes.
+    table
+        A key of FLAT_COLUMNS.
+    text_times
+        Whether times are ISO 8601 texts instead of timestamps.
     """
     import pyarrow as pa
 
-    fields = schema(table, text_times)
-    values = _BUILDERS[table](chunk, lexicon, uuids(chunk.patients))
+    fields = table_schema(table, text_times)
+    values = _BUILDERS[table](chunk, code_tables, uuids(chunk.patients))
     arrays = [
-        _arrow(column, field.type, lexicon, text_times) for column, field in zip(values, fields, strict=True)
+        _arrow(column, field.type, code_tables, text_times)
+        for column, field in zip(values, fields, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=fields)
 
 
-def schema(table: str, text_times: bool = False) -> "pa.Schema":
-    """The Arrow schema of a flat table."""
-    return schema_of(FLAT_COLUMNS[table], text_times)
+def table_schema(table: str, text_times: bool = False) -> "pa.Schema":
+    """Return the Arrow schema of a flat table, with times as texts or as timestamps."""
+    return arrow_schema(FLAT_COLUMNS[table], text_times)
 
 
-def schema_of(columns: tuple[Column, ...], text_times: bool = False) -> "pa.Schema":
-    """The Arrow schema of columns."""
+def arrow_schema(columns: tuple[Column, ...], text_times: bool = False) -> "pa.Schema":
+    """Return the Arrow schema of these columns, with times as texts or as timestamps."""
     import pyarrow as pa
 
     types = {
@@ -412,19 +436,19 @@ def schema_of(columns: tuple[Column, ...], text_times: bool = False) -> "pa.Sche
     return pa.schema([pa.field(column.name, types[column.kind], column.nullable) for column in columns])
 
 
-def _arrow(values: _Values, kind: "pa.DataType", lexicon: CodeTables, text_times: bool) -> Any:
+def _arrow(values: _Values, kind: "pa.DataType", code_tables: CodeTables, text_times: bool) -> Any:
     import pyarrow as pa
 
     match values:
         case _Coded():
-            return pa.array(list(values.values), pa.string()).take(_ints(values.codes))
+            return pa.array(list(values.texts), pa.string()).take(_arrow_codes(values.codes))
         case _Integers():
             return pa.array(values.values.astype(np.int32), kind, mask=values.values < 0)
         case _Times():
             missing = values.values < 0
             if text_times:
-                return _arrow_texts(lexicon.instants(values.values), missing)
-            return pa.array(lexicon.seconds(values.values) * 1000, kind, mask=missing)
+                return _arrow_texts(code_tables.instants(values.values), missing)
+            return pa.array(code_tables.seconds(values.values) * 1000, kind, mask=missing)
         case _Dates():
             return pa.array(values.values.astype(np.int32), kind)
     if values.dtype.kind == "S":
@@ -432,14 +456,14 @@ def _arrow(values: _Values, kind: "pa.DataType", lexicon: CodeTables, text_times
     return pa.array(values, kind)
 
 
-def _ints(codes: Codes) -> Any:
+def _arrow_codes(codes: Codes) -> Any:
     import pyarrow as pa
 
     return pa.array(codes.astype(np.int32), pa.int32())
 
 
 def _arrow_texts(texts: Array, missing: Array | None) -> Any:
-    """Texts that fill their fixed width, null where `missing`."""
+    """Return texts of fixed width as an Arrow array without padding, null where `missing`."""
     import pyarrow as pa
 
     offsets = np.arange(len(texts) + 1, dtype=np.int32) * texts.itemsize
@@ -451,8 +475,8 @@ def _arrow_texts(texts: Array, missing: Array | None) -> Any:
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets.data), data, valid, nulls)
 
 
-def spare_memory() -> None:
-    """Make Arrow take memory from the system: its own pools keep what was freed, some 40 MB in a process."""
+def use_system_allocator() -> None:
+    """Make Arrow allocate from the system. Its own pools would retain freed memory, some 40 MB in each process."""
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())

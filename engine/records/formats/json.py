@@ -1,4 +1,4 @@
-"""JSON: one array of all patients, one a line."""
+"""JSON: one array of all patients, one patient on each line."""
 
 from collections.abc import Sequence
 
@@ -7,20 +7,22 @@ import msgspec
 from engine.records.code_tables import CodeTables
 from engine.records.formats import Frame
 from engine.records.formats.compression import frame
-from engine.records.formats.fragments import encoded
+from engine.records.formats.patient_encoder import encode_patients
 from engine.tables import Chunk
 
 
-def encode(chunks: Sequence[Chunk], lexicon: CodeTables, compress: str) -> list[Frame]:
-    """One frame a chunk; the run's first chunk opens the array, its last closes it."""
+def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
+    """Return one frame for each chunk. The run's first chunk opens the array, its last closes it."""
     frames = []
     encoder = msgspec.json.Encoder()
     for chunk in chunks:
         raw = bytearray()
         opening = b"[\n" if chunk.first == 0 else b",\n"
-        for patients in encoded(chunk, lexicon):
+        for patients in encode_patients(chunk, code_tables):
             raw += opening
-            raw += encoder.encode_lines(patients)[:-1].replace(b"\n", b",\n")  # texts hold no bare line feed
+            raw += encoder.encode_lines(patients)[:-1].replace(
+                b"\n", b",\n"
+            )  # JSON escapes line feeds in texts
             opening = b",\n"
         if chunk.first == 0 and len(chunk) == 0:
             raw += b"["

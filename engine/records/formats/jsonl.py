@@ -1,4 +1,4 @@
-"""JSON Lines: one patient a line."""
+"""JSON Lines: one patient on each line."""
 
 from collections.abc import Sequence
 
@@ -7,23 +7,23 @@ import msgspec
 from engine.records.code_tables import CodeTables
 from engine.records.formats import Frame
 from engine.records.formats.compression import frame
-from engine.records.formats.fragments import encoded
+from engine.records.formats.patient_encoder import encode_patients
 from engine.tables import Chunk
 
 
-def lines(chunk: Chunk, lexicon: CodeTables) -> bytearray:
-    """The patients of `chunk`, each one JSON object and a line feed."""
+def lines(chunk: Chunk, code_tables: CodeTables) -> bytearray:
+    """Return the patients of `chunk`, each as a JSON object and a line feed."""
     encoder = msgspec.json.Encoder()
     out = bytearray()
-    for patients in encoded(chunk, lexicon):
+    for patients in encode_patients(chunk, code_tables):
         out += encoder.encode_lines(patients)
     return out
 
 
-def encode(chunks: Sequence[Chunk], lexicon: CodeTables, compress: str) -> list[Frame]:
-    """One frame a chunk."""
+def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
+    """Return one frame for each chunk."""
     frames = []
     for chunk in chunks:
-        raw = lines(chunk, lexicon)
+        raw = lines(chunk, code_tables)
         frames.append(frame("patients", raw, compress, len(chunk), len(chunk)))
     return frames

@@ -1,4 +1,4 @@
-"""Parquet: the flat tables, one file a table and part, compressed inside (zstd unless asked otherwise)."""
+"""Parquet: the flat tables, one file for each table and part, compressed inside."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from engine.records.formats import FORMATS, Frame, flat
 from engine.tables import Chunk
 
 ROW_GROUP = 65_536
+"""Rows of a row group."""
 
 _CODECS: dict[str, dict[str, Any]] = {
     "none": {"compression": "none"},
@@ -20,29 +21,39 @@ _CODECS: dict[str, dict[str, Any]] = {
 }
 
 
-def patient_arrow_table(chunks: Sequence[Chunk], lexicon: CodeTables, table: str) -> pa.Table:
-    """One of the flat tables of consecutive chunks as one Arrow table, each column in one piece."""
+def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table: str) -> pa.Table:
+    """Return one of the flat tables of consecutive chunks as an Arrow table whose columns are contiguous."""
     return pa.concat_tables(
-        [flat.chunk_arrow_table(chunk, lexicon, table) for chunk in chunks]
+        [flat.chunk_arrow_table(chunk, code_tables, table) for chunk in chunks]
     ).combine_chunks()
 
 
-def encode(chunks: Sequence[Chunk], lexicon: CodeTables, compress: str) -> list[Frame]:
-    """One frame a table: the whole file of the part that `chunks` are. The bytes depend on the rows alone."""
-    flat.spare_memory()
+def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
+    """Return one frame for each table: the whole file of the part. The bytes depend on the rows alone."""
+    flat.use_system_allocator()
     patients = sum(len(chunk) for chunk in chunks)
     frames = []
     for table in FORMATS["parquet"].tables:
-        rows = patient_arrow_table(chunks, lexicon, table)
+        rows = patient_arrow_table(chunks, code_tables, table)
         dictionaries = [column.name for column in flat.FLAT_COLUMNS[table] if column.kind != "number"]
-        data = file_of(rows, dictionaries, compress)
+        data = parquet_file(rows, dictionaries, compress)
         digest = hashlib.sha256(data).digest()
         frames.append(Frame(table, data, patients, rows.num_rows, len(data), digest))
     return frames
 
 
-def file_of(rows: pa.Table, dictionaries: Sequence[str], compress: str) -> bytes:
-    """A whole file; `dictionaries` are all columns but floats, which they would only slow down."""
+def parquet_file(rows: pa.Table, dictionaries: Sequence[str], compress: str) -> bytes:
+    """Return a Parquet file.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    dictionaries
+        Names of the columns with a dictionary: all but floats, for which a dictionary only costs time.
+    compress
+        A key of COMPRESSIONS.
+    """
     sink = pa.BufferOutputStream()
     options: dict[str, Any] = {"use_dictionary": list(dictionaries), **_CODECS[compress]}
     pyarrow.parquet.write_table(rows, sink, row_group_size=ROW_GROUP, **options)
