@@ -19,9 +19,12 @@ from engine.codes.casualties import (
     CasualtyKind,
     ConditionFlag,
     Illness,
+    IssRegion,
     LethalMechanism,
     Mechanism,
     Region,
+    Sex,
+    TriageCategory,
 )
 from engine.codes.course import (
     AT_POI,
@@ -134,10 +137,13 @@ __all__ = [
     "Effect",
     "Event",
     "Illness",
+    "IssRegion",
     "LethalMechanism",
     "Mechanism",
     "Outcome",
     "Region",
     "Resource",
+    "Sex",
     "Treatment",
+    "TriageCategory",
 ]

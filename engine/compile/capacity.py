@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from engine.codes import RESOURCE_COUNT, RESOURCES, Resource
-from engine.compile.rows import floats, ints, load_parameters
+from engine.compile.rows import floats, ints
 from engine.kernel import DestinationPolicy, WorldEventKind
 from engine.scenario import CATEGORIES, POI, Facility, Link, Scenario
 from engine.tables import FACILITIES, FRONTS, HOUR, MINUTE, POOLS, UNLIMITED
 from scenarios import catalogue
+from scenarios.tables import model_parameters
 
 ALL = 0b11111
 POLICIES = {
@@ -51,7 +52,7 @@ def compile_capacity(s: Scenario, order: Sequence[int], minutes: Sequence[float]
         )
     )
     ways = _ways(s, order, minutes, index, limited, happenings, unlimited)
-    given = load_parameters("care")
+    given = model_parameters("care")
     return {
         "facilities": len(s.facilities),
         "capacity": capacity,

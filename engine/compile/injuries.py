@@ -17,13 +17,13 @@ from engine.compile.rows import (
     filled,
     floats,
     ints,
-    load_parameters,
     triage_weights,
 )
 from engine.numeric import interpreted
 from engine.scenario import Scenario, incident_types, mix_of, special_event_types, start_seconds
 from engine.tables import INJURIES, NATIONS, NATURES, PEOPLE, RANKS, Table
 from scenarios import catalogue, tables
+from scenarios.tables import model_parameters
 
 
 class Groups:
@@ -80,7 +80,7 @@ def compile_people(s: Scenario) -> Table:
     for k, n in enumerate(nations):
         ranks[k, : len(n.ranks)] = cumulated([r.weight for r in n.ranks])
         ages[k, : len(n.ranks)] = [r.min_age for r in n.ranks]
-    body = load_parameters("casualties")["person"]
+    body = model_parameters("casualties")["person"]
     return filled(
         PEOPLE,
         nations=shares,
@@ -92,6 +92,7 @@ def compile_people(s: Scenario) -> Table:
         units=ints(len(catalogue.units(front.name)) for front in s.fronts),
         blood=floats(cumulated([g.weight for g in catalogue.blood_groups(n.code)]) for n in nations),
         weight=floats([body["weight_kg"]["female"], body["weight_kg"]["male"]]),
+        weight_limits=floats(body["weight_limits_kg"]),
         start=ints([start_seconds(s) * 1000]),
         age_span=floats([body["age_span_years"]]),
     )
@@ -120,7 +121,7 @@ def _wound_groups(names: Sequence[str]) -> Groups:
             for row, name in enumerate(names):
                 if name in c.types:
                     bound.setdefault((row, *place), []).append((index, c.weight))
-    types = load_parameters("casualties")["types"]
+    types = model_parameters("casualties")["types"]
     burnt = {k for k, c in enumerate(catalogue.conditions()) if c.burn or c.immersion}
     groups = Groups((len(names), len(REGIONS), len(WEAPONS), 7, len(SIDES)))
     for row in range(len(names)):
@@ -258,7 +259,7 @@ def _share_of_dnbi(s: Scenario, names: Sequence[str]) -> tuple[list[float], list
     So that of all DNBI the published shares are psychological and musculoskeletal; non-battle injuries count as the
     latter (Belmont 2010).
     """
-    dnbi = load_parameters("casualties")["dnbi"]
+    dnbi = model_parameters("casualties")["dnbi"]
     cells = mix_of(s)
     psychological, musculoskeletal = [], []
     for name in names:
@@ -278,7 +279,7 @@ def _share_of_dnbi(s: Scenario, names: Sequence[str]) -> tuple[list[float], list
 
 def _agent(s: Scenario) -> tuple[list[float], list[int]]:
     """Shares of the agent's severities and their true categories; an author's triage of disease re-weights them."""
-    agent = load_parameters("casualties")["agent"]
+    agent = model_parameters("casualties")["agent"]
     shares, triage = list(agent["severity"]), list(agent["triage"])
     wanted = triage_weights(s, "disease")
     if wanted:
@@ -299,7 +300,7 @@ def _courses(lethal: float, triage: Sequence[float]) -> list[float]:
 
 def compile_injuries(s: Scenario) -> Table:
     """Tables of wounds and illnesses for a resolved scenario, before any tilt of the severity."""
-    given = load_parameters("casualties")
+    given = model_parameters("casualties")
     names = incident_types(s)
     types = [given["types"][name] for name in names]
     override = s.survival

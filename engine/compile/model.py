@@ -16,6 +16,7 @@ from engine.compile.injuries import compile_injuries, compile_people
 from engine.compile.network import compile_care, compile_network, compile_transitions
 from engine.compile.rows import STANDARD, triage_weights
 from engine.compile.survival import compile_survival
+from engine.compile.treatments import compile_treatments, compile_vital_signs
 from engine.scenario import Scenario, incident_types
 from engine.tables import MODEL, TYPES, Table
 
@@ -75,6 +76,8 @@ def compile_scenario(s: Scenario, seed: int, replication: int, made: Mapping[str
     m = np.zeros(1, MODEL)
     for name, compile_table in TABLE_BUILDERS.items():
         m[name] = made[name] if name in made else compile_table(s)
+    m["treatments"] = compile_treatments()
+    m["vital_signs"] = compile_vital_signs()
     m["keys"][0] = [numeric.key(seed, replication, purpose) for purpose in DrawPurpose.labels()]
     if "severity" in made:
         m["injuries"]["severity"][0] = made["severity"]

@@ -14,7 +14,6 @@ from engine.compile.rows import (
     filled,
     floats,
     ints,
-    load_parameters,
     triage_weights,
 )
 from engine.numeric import interpreted
@@ -29,6 +28,7 @@ from engine.scenario import (
 )
 from engine.tables import CARE, DAY, NETWORK, TRANSITIONS, Table
 from scenarios import tables
+from scenarios.tables import model_parameters
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
 TABLE_STREAMS = ("Battle Injury", "Non-Battle Injury", "Disease")
@@ -116,7 +116,7 @@ def compile_network(s: Scenario) -> Table:
 
 def compile_care(s: Scenario) -> Table:
     """Service times, triage and request."""
-    given = load_parameters("care")
+    given = model_parameters("care")
     right = given["triage"]["right"]
     variation = given["surgery"]["variation"]
     variance = interpreted.log(1.0 + variation * variation)

@@ -2,10 +2,7 @@
 
 import itertools
 import math
-import tomllib
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +14,6 @@ from scenarios import tables
 
 WEAPONS = ("explosion", "gunshot", "other")
 STANDARD = "standard"
-
-
-@cache
-def load_parameters(name: str) -> dict[str, Any]:
-    """The model constants of scenarios/data/model/NAME.toml."""
-    return tomllib.loads(files("scenarios").joinpath("data", "model", f"{name}.toml").read_text("utf-8"))
 
 
 def floats(values: Iterable[Any]) -> "np.ndarray[Any, np.dtype[np.float64]]":
@@ -69,6 +60,25 @@ def filled(dtype: Any, **values: Any) -> Table:
             row[name][0][tuple(slice(n) for n in array.shape)] = array
     if missing := set(dtype.names) - set(values):
         raise ValueError(f"no values for {sorted(missing)}")
+    return row
+
+
+def filled_from(dtype: Any, values: Mapping[str, Any]) -> Table:
+    """Return one row of a table, shape (1,), from a table of the model's TOML files with keys like the fields.
+
+    A field that is itself a row takes a nested table. The keys `source` and `confidence` are skipped.
+
+    Raises
+    ------
+    ValueError
+        If keys and fields differ.
+    """
+    given = {name: value for name, value in values.items() if name not in ("source", "confidence")}
+    if set(given) != set(dtype.names):
+        raise ValueError(f"keys {sorted(given)} do not match fields {sorted(dtype.names)}")
+    row = np.zeros(1, dtype)
+    for name, value in given.items():
+        row[name] = filled_from(dtype[name], value) if dtype[name].names else np.asarray(value)
     return row
 
 

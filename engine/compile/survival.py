@@ -2,17 +2,18 @@
 
 import numpy as np
 
-from engine.compile.rows import filled, floats, load_parameters, normal_cdf
+from engine.compile.rows import filled, floats, normal_cdf
 from engine.numeric import interpreted
 from engine.scenario import Scenario
 from engine.tables import SURVIVAL, Table
 from scenarios import tables
+from scenarios.tables import model_parameters
 
 
 def _clock_factor(s: Scenario) -> float:
     """Product of the environment's factors on the survival clock."""
     return (
-        float(load_parameters("survival")["clock_factors"]["cold"])
+        float(model_parameters("survival")["clock_factors"]["cold"])
         if "extreme_cold" in s.environment
         else 1.0
     )
@@ -20,7 +21,7 @@ def _clock_factor(s: Scenario) -> float:
 
 def _lethal_tables() -> tuple[list[float], list[float]]:
     """(probability of being lethal if untreated, median life in minutes) by NISS 0..75."""
-    given = load_parameters("survival")["lethality"]
+    given = model_parameters("survival")["lethality"]
     probability, minutes = [], []
     for niss in range(76):
         x = (niss - given["midpoint_niss"]) / given["scale_niss"]
@@ -31,7 +32,7 @@ def _lethal_tables() -> tuple[list[float], list[float]]:
 
 def _stays() -> tuple[list[list[float]], list[list[float]]]:
     """(by worst AIS: log median days, sigma, share below 72 h; by category: log median days, sigma)."""
-    given = load_parameters("survival")["stay"]
+    given = model_parameters("survival")["stay"]
     wounded = []
     for days in given["wounded_median_days"]:
         sigma = given["wounded_sigma"]
@@ -54,8 +55,8 @@ def _agent_onset() -> list[float]:
 
 def compile_survival(s: Scenario) -> Table:
     """Parameters of the survival clock for a resolved scenario."""
-    given, own = load_parameters("survival"), s.survival
-    casualties = load_parameters("casualties")
+    given, own = model_parameters("survival"), s.survival
+    casualties = model_parameters("casualties")
     probability, minutes = _lethal_tables()
     wounded_stay, category_stay = _stays()
     treat, agent, dnbi = given["treatment"], given["treatment"]["agent"], given["treatment"]["dnbi"]
@@ -116,5 +117,6 @@ def compile_survival(s: Scenario) -> Table:
                 look["recovery_rate"],
             ]
         ),
+        late_niss=late["minimum_niss"],
         niss_equivalent=floats([0.0, *(look["niss_equivalent"][f"T{k}"] for k in (1, 2, 3))]),
     )

@@ -19,8 +19,8 @@ from engine.clinical import (
     draw_fate_of_wounded,
     draw_illness,
     draw_person,
+    draw_wound_scores,
     draw_wounds,
-    draw_wounds_briefly,
     log_event,
     to_uniform,
 )
@@ -232,7 +232,7 @@ def _initialise_casualty(
     casualty.wounds = 0
     if record.kind == CasualtyKind.WOUNDED:
         if quiet:
-            casualty.wounds = draw_wounds_briefly(
+            casualty.wounds = draw_wound_scores(
                 record,
                 output,
                 casualty.wound,

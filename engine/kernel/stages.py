@@ -575,7 +575,7 @@ def _start_treatment(
         )
         log_event(output, row, now, here, Event.CARE_STARTED, 0)
         if record.kind == CasualtyKind.WOUNDED:
-            treat_wounded(output, row, casualty, now, minutes)
+            treat_wounded(output, row, casualty, now, minutes, model)
         else:
             effect = Effect.SUPPORTIVE
             if (

@@ -51,7 +51,16 @@ from engine.tables.output import (
     new_output,
     without_first,
 )
-from engine.tables.rows import Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, dtype_of
+from engine.tables.rows import Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, UInt64, dtype_of
+from engine.tables.treatments import (
+    TREATMENT_PARAMETERS,
+    VITAL_SIGN_PARAMETERS,
+    DeficitWeights,
+    SurgeryRules,
+    TreatmentParameters,
+    TreatmentTime,
+    VitalSignParameters,
+)
 from engine.tables.units import DAY, HOUR, MINUTE
 
 __all__ = [
@@ -85,13 +94,16 @@ __all__ = [
     "SURVIVAL",
     "TABLES",
     "TRANSITIONS",
+    "TREATMENT_PARAMETERS",
     "TYPES",
     "UNLIMITED",
+    "VITAL_SIGN_PARAMETERS",
     "WAYS",
     "WRITE_ORDER",
     "ArrivalRow",
     "CasualtyState",
     "Chunk",
+    "DeficitWeights",
     "Float64",
     "Floats",
     "InjuryTables",
@@ -105,9 +117,14 @@ __all__ = [
     "PeopleTables",
     "Row",
     "Rows",
+    "SurgeryRules",
     "SurvivalParameters",
     "Table",
+    "TreatmentParameters",
+    "TreatmentTime",
     "UInt8",
+    "UInt64",
+    "VitalSignParameters",
     "WoundRow",
     "dtype_of",
     "new_output",
