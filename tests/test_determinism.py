@@ -157,9 +157,7 @@ def test_another_seed_or_replication_is_another_run() -> None:
 
 
 def test_a_patient_keeps_the_draws_when_others_are_taken_away() -> None:
-    """Casualties of a smaller total are among those of the larger by cell and index, with the same person
-    (docs/model.md section 4.4).
-    """
+    """Casualties of a smaller total are among those of the larger by cell and index, with the same person (MODEL 7)."""
     few, many = tables_of("standard", total=500)["patients"], tables_of("standard")["patients"]
     _, i, j = np.intersect1d(few["id_lo"], many["id_lo"], return_indices=True)
     assert len(i) > 100
@@ -198,8 +196,8 @@ FORBIDDEN = {
     "default_rng",
 }
 LIBRARIES = {"np", "numpy", "math", "cmath", "statistics", "random", "scipy"}
-ALLOWED = {("defaults.py", "math.exp")}
-"""`mean_of`: the mean of a lognormal leg, only to find out which of two links is the shorter."""
+ALLOWED = {("scenario_defaults.py", "math.exp")}
+"""scenario_defaults.mean_of: the mean of a lognormal leg, only to say which of two links is the shorter."""
 
 
 def libm_in(source: str) -> set[str]:

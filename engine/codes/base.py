@@ -14,8 +14,8 @@ class Code(IntEnum):
     def labels(cls) -> tuple[str, ...]:
         """Return the labels by code, from 0 on.
 
-        >>> from engine.codes import Sex
-        >>> Sex.labels()
-        ('female', 'male')
+        >>> from engine.codes.casualties import Stream
+        >>> Stream.labels()
+        ('battle', 'nbi', 'disease')
         """
         return tuple(member.name.lower() for member in cls)

@@ -1,4 +1,4 @@
-"""What the random draws of a casualty are for: a key for each purpose, and the blocks of the generator within it.
+"""Random draws of a casualty: the purposes, each with its own key, and the blocks of the generator for each purpose.
 
 A draw is a pure function of its purpose's key and a counter (cell, index, block): see docs/model.md section 5.2. A
 block gives four words. Two draws of one casualty must never share purpose, block and word.
@@ -8,7 +8,7 @@ from engine.codes.base import Code
 
 
 class DrawPurpose(Code):
-    """Purposes of draws; each has a key of its own, made from seed, replication and label."""
+    """Purpose of a draw. Its key is a hash of seed, replication and label."""
 
     CARE = 0
     """Triage, service times, vital signs."""
@@ -74,7 +74,7 @@ MATRIX_OUTCOME = 8
 
 # TRAVEL: the block of a ride is the number of the leg.
 EMPTY_RETURN = 1024
-"""Word 0: way home of a vehicle that found nobody; keyed by pool and sortie."""
+"""Word 0: return of a vehicle without patients; keyed by pool and sortie."""
 WAY_OUT = 2048
 """Word 0: way of a vehicle to the casualty. Plus the leg plus WAY_OUT_BLOCKS * number of the vehicle."""
 WAY_OUT_BLOCKS = 128

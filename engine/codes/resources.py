@@ -1,6 +1,7 @@
-"""The finite resources of a facility: one row of `RESOURCES` says all that the rest of the code needs to know of one.
+"""The finite resources of a facility: one row of `RESOURCES` holds all that the rest of the code needs for one.
 
-To add a resource: a member of `Resource`, a row of `RESOURCES`, the field of `Facility`, and the stage that takes it.
+To add a resource, add a member of `Resource`, a row of `RESOURCES`, the field of `Facility`, and the stage that takes
+it.
 """
 
 from typing import NamedTuple
@@ -24,7 +25,7 @@ class Resource(Code):
 
 
 class ResourceInfo(NamedTuple):
-    """What is known of a resource."""
+    """Properties of a resource."""
 
     resource: Resource
     field: str
@@ -85,13 +86,13 @@ RESOURCE_FIELDS = tuple(info.field for info in RESOURCES)
 """By resource: its field in a scenario."""
 
 TRANSPORT = RESOURCE_COUNT
-"""What is waited for besides the resources of a facility: a vehicle."""
+"""Number of transport among what a casualty may wait for: the one after the resources of a facility."""
 
 AWAITED = (*Resource.labels(), "transport")
-"""Labels of what a casualty waits for: a resource, or TRANSPORT."""
+"""Labels of what a casualty may wait for: a resource, or TRANSPORT."""
 
 WAIT_EVENTS = tuple(int(info.event) for info in RESOURCES)
 """By resource: the event of the patient who has to wait for it."""
 
 WAIT_REASONS = (*(int(info.wait_reason) for info in RESOURCES), int(WaitingFor.EVACUATION))
-"""By what is waited for: the `WaitingFor` of one who dies waiting."""
+"""By resource, and TRANSPORT: the `WaitingFor` of a patient who dies waiting."""

@@ -186,12 +186,14 @@ class _EngineCache:
             self.fault = repr(error)
 
     def _key(self, signature: Any, codegen: Any) -> str:
+        """Return the key of a signature: with the processor and the options of the code generator."""
         return repr((signature, codegen.magic_tuple()))
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.nbc"
 
     def _load(self, signature: Any, target_context: Any) -> Any:
+        """Return the compiled function from disk; None if there is no intact file of this user."""
         with self._guard():
             target_context.refresh()
             key = self._key(signature, target_context.codegen())
@@ -211,6 +213,7 @@ class _EngineCache:
         return None
 
     def _save(self, signature: Any, result: Any) -> None:
+        """Write a compiled function to disk, under its name only once it is complete."""
         if any(not part.can_cache for part in result.lifted) or result.library.has_dynamic_globals:
             raise ValueError(f"{self._name} cannot be cached: it has lifted code or large global arrays")
         self._make_folder()
@@ -225,6 +228,7 @@ class _EngineCache:
             draft.unlink(missing_ok=True)
 
     def _make_folder(self) -> None:
+        """Create the folder, and delete those of old engines when it is new."""
         if not self._folder.exists():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _prune(self._folder.parent)
