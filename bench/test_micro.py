@@ -11,7 +11,7 @@ import pytest
 
 import scenarios
 from engine import scenario as scenario_api
-from engine.arrivals import generate
+from engine.arrivals import generate_arrivals, plan_arrivals
 from engine.compile import battle_triage_report
 from engine.records import CodeTables, formats, schema
 from engine.run import Simulation
@@ -45,8 +45,8 @@ def measure(benchmark, work, patients: int = PATIENTS):
 
 
 def test_arrivals(benchmark, scenario):
-    plan = generate.plan_arrivals(scenario)
-    rows = measure(benchmark, lambda: sum(len(batch) for batch in generate.generate_arrivals(plan, SEED, 0)))
+    plan = plan_arrivals(scenario)
+    rows = measure(benchmark, lambda: sum(len(batch) for batch in generate_arrivals(plan, SEED, 0)))
     assert rows == PATIENTS
 
 

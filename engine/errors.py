@@ -1,4 +1,4 @@
-"""The errors a user of goldenhour can meet: each says what is wrong and what to do, and knows its exit code."""
+"""Errors that are shown to the user: each says what is wrong and what to do, and has an exit code."""
 
 import errno
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 
 class _Missing:
-    """The value of a field that is required and was not given."""
+    """The value of a required field that is missing."""
 
     def __repr__(self) -> str:
         return "(missing)"
@@ -15,11 +15,15 @@ class _Missing:
 MISSING: Final = _Missing()
 
 VALUE_WIDTH = 80
-"""An offending value is shown in at most this many characters."""
+"""Most characters of a value in an error message."""
 
 
 def shown(value: Any) -> str:
-    """`repr` of any value on one line, at most `VALUE_WIDTH` characters, and never failing."""
+    """Return the `repr` of any value in at most `VALUE_WIDTH` characters; never fails.
+
+    >>> shown("two")
+    "'two'"
+    """
     try:
         if isinstance(value, (str, bytes)):
             value = value[: VALUE_WIDTH + 1]
@@ -40,8 +44,16 @@ class GoldenhourError(Exception):
 class ScenarioError(GoldenhourError):
     """A scenario that cannot be run.
 
-    `place` is the path to the setting (`fronts[1].nations["XXX"]`, or the document and its line), `value` the
-    offending value, `allowed` what may stand there, `near` an accepted word that looks like the one given.
+    Parameters
+    ----------
+    place
+        Path to the setting, for example `fronts[1].nations["XXX"]`, or the document and its line.
+    value
+        The value that was given.
+    allowed
+        What is allowed there.
+    near
+        An allowed word that looks like the one given.
     """
 
     exit_code = 2
@@ -55,7 +67,7 @@ class ScenarioError(GoldenhourError):
         super().__init__(f"{place}: got {shown(value)}; allowed: {allowed}{hint}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Keep the four parts when the error travels between processes."""
+        """Pickle the four parts, so that the error can pass between processes."""
         value = self.value if isinstance(self.value, (str, int, float, bool)) else shown(self.value)
         return (type(self), (self.place, value, self.allowed, self.near))
 
@@ -67,19 +79,19 @@ class InputError(GoldenhourError):
 
 
 class RunError(GoldenhourError):
-    """A run that could not be finished: disk, process or cluster failed."""
+    """A run that could not be finished, because a disk, a process or the cluster failed."""
 
 
 class StoppedRun(RunError):
-    """A run stopped by something outside of it, its disk, a process or the cluster: it can be resumed."""
+    """A run stopped by a failure outside of it, of a disk, a process or the cluster; it can be resumed."""
 
 
 class StoreError(GoldenhourError):
-    """The database cannot be used, or refuses what was asked of it."""
+    """The database cannot be used, or it refuses a request."""
 
 
 class ConflictError(StoreError):
-    """Somebody else was faster: what was to be changed is no longer what its author saw."""
+    """A change that conflicts with one that another process has made in the meantime."""
 
 
 class Interrupted(GoldenhourError):
@@ -89,7 +101,7 @@ class Interrupted(GoldenhourError):
 
 
 def write_error(path: Path | str, error: OSError) -> StoppedRun:
-    """The error of a run for a failed operation on the file or folder `path`."""
+    """Return the error of a run for a failed operation on the file or folder `path`."""
     words = {
         errno.ENOSPC: "no space left on the device: free some, or write to another one",
         errno.EDQUOT: "the disk quota is used up",

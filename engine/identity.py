@@ -1,4 +1,4 @@
-"""What this engine is: digests of its sources and of its data, and where on disk what follows from them is kept."""
+"""Digests of the engine's sources and of its data, and the folder of caches on disk."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ _CATALOGUE = Path(scenarios.__file__).resolve().parent
 
 
 def digest_of(root: Path, paths: Iterable[Path]) -> "hashlib._Hash":
-    """SHA-256 over names and contents of files below `root`."""
+    """Return the SHA-256 of names and contents of files below `root`."""
     sha = hashlib.sha256()
     for path in sorted(paths):
         content = path.read_bytes()
@@ -22,31 +22,37 @@ def digest_of(root: Path, paths: Iterable[Path]) -> "hashlib._Hash":
 
 
 def sources() -> "hashlib._Hash":
-    """SHA-256 over all of engine/*.py."""
+    """Return the SHA-256 of all Python files in engine/."""
     return digest_of(_ENGINE, _ENGINE.rglob("*.py"))
 
 
 @cache
 def engine_version() -> str:
-    """20 hex digits that change with any line of the engine."""
+    """Return 20 hex digits that change with any line of the engine."""
     return sources().hexdigest()[:20]
 
 
 @cache
 def catalogue_version() -> str:
-    """20 hex digits that change with any table, catalogue or loader in scenarios/; built-in scenarios apart."""
+    """Return 20 hex digits that change with any file in scenarios/ except the built-in scenarios."""
     found = [path for path in _CATALOGUE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     builtin = _CATALOGUE / "builtin"
-    return digest_of(_CATALOGUE, [p for p in found if builtin not in p.parents]).hexdigest()[:20]
+    return digest_of(_CATALOGUE, [path for path in found if builtin not in path.parents]).hexdigest()[:20]
 
 
 def cache_root() -> Path:
-    """$GOLDENHOUR_CACHE_DIR, else $XDG_CACHE_HOME/goldenhour, else ~/.cache/goldenhour; OSError without a home."""
+    """Return the folder of caches: $GOLDENHOUR_CACHE_DIR, else $XDG_CACHE_HOME/goldenhour, else ~/.cache/goldenhour.
+
+    Raises
+    ------
+    OSError
+        If there is no home folder.
+    """
     chosen = os.environ.get("GOLDENHOUR_CACHE_DIR")
     if chosen:
         return Path(os.path.abspath(os.path.expanduser(chosen)))
     xdg = os.environ.get("XDG_CACHE_HOME", "")
     base = xdg if os.path.isabs(xdg) else os.path.expanduser("~/.cache")
     if not os.path.isabs(base):
-        raise OSError("there is no home folder to keep a cache in")
+        raise OSError("there is no home folder for a cache")
     return Path(base, "goldenhour")

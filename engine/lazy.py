@@ -1,4 +1,4 @@
-"""Faces of packages whose parts are imported when they are first used."""
+"""Lazy faces: a package imports its submodules when their public names are first used."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def lazy_attributes(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """A module's `__getattr__` that imports a public name from its submodule on first access.
+    """Return a `__getattr__` for a package that imports a public name from its submodule on first access.
 
-    A process that writes files then need not import NumPy, and a driver need not import the kernel: an eager face
-    would import all of its package for one name.
+    An eager face would import the whole package for one name. With a lazy one a process that writes files does not
+    import NumPy, and a driver does not import the kernel.
 
     Parameters
     ----------

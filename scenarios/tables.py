@@ -93,3 +93,9 @@ def transports() -> dict[str, dict[str, Any]]:
     """By kind of transport: its row of transport_logistics.json, with `mode`, "ground" or "air", added."""
     assets = transport_logistics()["transport_assets"]
     return {kind: {**row, "mode": mode} for mode in ("ground", "air") for kind, row in assets[mode].items()}
+
+
+@cache
+def model_parameters(name: str) -> dict[str, Any]:
+    """The parsed file `name` of `data/model`: constants of the model, each table with source and confidence."""
+    return tomllib.loads(files("scenarios").joinpath("data", "model", f"{name}.toml").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Arrivals: who is hurt when, where and with whom (MODEL section 2).
+"""Arrivals: who is hurt when, where and with whom (docs/model.md section 2.3).
 
 Statistical tests have fixed seeds; those of one test function share an error of 1 in 1,000 (Bonferroni).
 """
@@ -17,14 +17,16 @@ from scipy import stats
 
 import scenarios
 from engine import scenario as scenario_api
-from engine.arrivals import generate, incidents, profiles
+from engine.arrivals import expected_arrivals, generate, generate_arrivals, incidents, plan_arrivals, profiles
+from engine.arrivals.counts import daily_counts
+from engine.arrivals.parts import DAY_MS, HOUR_MS
 from engine.codes import CASUALTY_KINDS, NONE
 from engine.numeric import philox
 from engine.tables import ARRIVAL
 from scenarios import tables as scenario_tables
 
-DAY = generate.DAY_MS
-HOUR = generate.HOUR_MS
+DAY = DAY_MS
+HOUR = HOUR_MS
 POLAND = scenario_api.Front(name="Poland", population=2500, nations={"POL": 1.0})
 ESTONIA = scenario_api.Front(name="Estonia", population=4000, nations={"EST": 1.0})
 
@@ -66,7 +68,7 @@ def builtin(name: str, total: int | None = None) -> scenario_api.Scenario:
 
 
 def hurt(s: scenario_api.Scenario, seed: int = 1, replication: int = 0) -> Any:
-    batches = list(generate.generate_arrivals(generate.plan_arrivals(s), seed, replication))
+    batches = list(generate_arrivals(plan_arrivals(s), seed, replication))
     return np.concatenate(batches) if batches else np.empty(0, ARRIVAL)
 
 
@@ -141,8 +143,8 @@ def test_what_is_expected_adds_up_and_is_what_comes() -> None:
             "urban", battle=[constant(40.0), constant(20.0)], disease=constant(30.0), days=8, tempo="surge"
         ),
     ):
-        plan = generate.plan_arrivals(s)
-        rows = generate.expected_arrivals(plan)
+        plan = plan_arrivals(s)
+        rows = expected_arrivals(plan)
         mean = sum(row.expected for row in rows)
         if plan.total is not None:
             assert mean == pytest.approx(plan.total)
@@ -155,9 +157,9 @@ def test_what_is_expected_adds_up_and_is_what_comes() -> None:
 
 
 def test_a_billion_can_be_planned_and_begun_at_once() -> None:
-    next(generate.generate_arrivals(generate.plan_arrivals(scenario("", 2000)), 1, 0))
+    next(generate_arrivals(plan_arrivals(scenario("", 2000)), 1, 0))
     began = time.perf_counter()
-    first = next(generate.generate_arrivals(generate.plan_arrivals(scenario("", 10**9)), 1, 0))
+    first = next(generate_arrivals(plan_arrivals(scenario("", 10**9)), 1, 0))
     assert time.perf_counter() - began < 2.0
     assert 4096 <= len(first) <= generate.LARGEST_BATCH
 
@@ -167,7 +169,7 @@ def test_a_billion_can_be_planned_and_begun_at_once() -> None:
 
 @pytest.mark.parametrize("types", ["", "conventional", "cbrn", "artillery drone"])
 def test_batches_are_sorted_and_ids_unique(types: str) -> None:
-    batches = list(generate.generate_arrivals(generate.plan_arrivals(scenario(types, 120_000, days=2)), 5, 0))
+    batches = list(generate_arrivals(plan_arrivals(scenario(types, 120_000, days=2)), 5, 0))
     assert max(map(len, batches)) <= generate.LARGEST_BATCH
     rows = np.concatenate(batches)
     keys = list(zip(rows["time"].tolist(), rows["id_hi"].tolist(), rows["id_lo"].tolist(), strict=True))
@@ -243,7 +245,7 @@ def test_sizes_are_those_of_independent_incidents_that_sum_to_the_total() -> Non
                 left -= sizes[-1]
             seen[tuple(sizes)] += 1
         total = sum(want.values())
-        assert tables.u[0, n] == pytest.approx(total)
+        assert tables.renewal[0, n] == pytest.approx(total)
         likely = [s for s in want if want[s] / total * runs >= 5]
         observed = [*(seen[s] for s in likely), runs - sum(seen[s] for s in likely)]
         expected = [
@@ -272,7 +274,7 @@ def test_second_ranges_are_met() -> None:
 
 
 def test_a_mass_casualty_event_below_its_smallest_size_is_one_incident() -> None:
-    law = incidents.SizeLaw(incidents.CAP, (30, 100), whole=True)
+    law = incidents.SizeLaw(0.99, (30, 100), whole=True)
     tables = incidents.tabulate([law])
     for left in (1, 2, 29):
         assert incidents.draw_size(tables, 0, left, 12345) == left
@@ -296,8 +298,8 @@ def test_the_first_pass_counts_the_incidents_that_the_second_draws() -> None:
 
 
 def test_a_gamma_cox_process_has_the_mean_and_spread_of_the_closed_form() -> None:
-    plan = generate.plan_arrivals(scenario(battle=gamma(), days=3650))
-    counts = np.concatenate([generate.daily_counts(plan, 1, r)[:, 0] for r in range(274)])
+    plan = plan_arrivals(scenario(battle=gamma(), days=3650))
+    counts = np.concatenate([daily_counts(plan, 1, r)[:, 0] for r in range(274)])
     assert counts.size > 10**6
     assert counts.mean() == pytest.approx(4.425, rel=0.03)
     assert counts.std() == pytest.approx(math.sqrt(4.425 + (3.56 * 2.5) ** 2), rel=0.03)
@@ -305,15 +307,15 @@ def test_a_gamma_cox_process_has_the_mean_and_spread_of_the_closed_form() -> Non
 
 def test_a_lognormal_cox_process_has_the_mean_and_empty_days_of_the_closed_form() -> None:
     rate = scenario_api.Distribution(distribution="lognormal", mean=1.77, sd=3.56)
-    plan = generate.plan_arrivals(scenario(battle=rate, days=3650))
-    counts = np.concatenate([generate.daily_counts(plan, 1, r)[:, 0] for r in range(100)])
+    plan = plan_arrivals(scenario(battle=rate, days=3650))
+    counts = np.concatenate([daily_counts(plan, 1, r)[:, 0] for r in range(100)])
     assert counts.mean() == pytest.approx(4.425, rel=0.03)
     assert (counts == 0).mean() == pytest.approx(0.246, abs=0.004)
 
 
 def test_the_rate_of_a_day_is_shared_by_its_types_and_belongs_to_one_front() -> None:
     s = scenario("urban drone", battle=gamma(), days=3650, fronts=[POLAND, ESTONIA])
-    counts = np.concatenate([generate.daily_counts(generate.plan_arrivals(s), 1, r) for r in range(30)])
+    counts = np.concatenate([daily_counts(plan_arrivals(s), 1, r) for r in range(30)])
     poland = counts[:, :2].sum(axis=1)
     assert poland.std() == pytest.approx(math.sqrt(4.425 + (3.56 * 2.5) ** 2), rel=0.08)
     assert np.corrcoef(counts[:, 0], counts[:, 1])[0, 1] > 0.8
@@ -321,8 +323,8 @@ def test_the_rate_of_a_day_is_shared_by_its_types_and_belongs_to_one_front() -> 
 
 
 def test_components_of_a_rate_add_up_and_are_independent() -> None:
-    plan = generate.plan_arrivals(scenario(battle=[gamma(), gamma(0.68, 1.39)], days=3650))
-    counts = np.concatenate([generate.daily_counts(plan, 1, r)[:, 0] for r in range(60)])
+    plan = plan_arrivals(scenario(battle=[gamma(), gamma(0.68, 1.39)], days=3650))
+    counts = np.concatenate([daily_counts(plan, 1, r)[:, 0] for r in range(60)])
     mean = 2.5 * (1.77 + 0.68)
     assert counts.mean() == pytest.approx(mean, rel=0.03)
     assert counts.std() == pytest.approx(math.sqrt(mean + 6.25 * (3.56**2 + 1.39**2)), rel=0.04)
@@ -331,8 +333,8 @@ def test_components_of_a_rate_add_up_and_are_independent() -> None:
 def test_the_logarithm_of_an_autocorrelated_rate_is_stationary() -> None:
     rate = scenario_api.Distribution(distribution="lognormal", median=100.0, sigma=0.5, autocorrelation=0.6)
     crowd = replace(POLAND, population=1_000_000)
-    plan = generate.plan_arrivals(scenario(battle=rate, days=3650, fronts=[crowd]))
-    logs = np.log(np.stack([generate.daily_counts(plan, 1, r)[:, 0] for r in range(20)]) / 1e5)
+    plan = plan_arrivals(scenario(battle=rate, days=3650, fronts=[crowd]))
+    logs = np.log(np.stack([daily_counts(plan, 1, r)[:, 0] for r in range(20)]) / 1e5)
     assert logs.mean() == pytest.approx(0.0, abs=0.03)
     assert logs.std() == pytest.approx(0.5, rel=0.03)
     assert np.corrcoef(logs[:, :-1].ravel(), logs[:, 1:].ravel())[0, 1] == pytest.approx(0.6, abs=0.02)
@@ -341,9 +343,9 @@ def test_the_logarithm_of_an_autocorrelated_rate_is_stationary() -> None:
 
 def test_a_day_has_the_casualties_of_its_count() -> None:
     s = scenario("conventional", battle=gamma(), disease=constant(2.0), days=60)
-    plan = generate.plan_arrivals(s)
+    plan = plan_arrivals(s)
     rows = hurt(s)
-    counts = generate.daily_counts(plan, 1, 0).sum(axis=1)
+    counts = daily_counts(plan, 1, 0).sum(axis=1)
     assert (np.bincount(rows["incident_time"] // DAY, minlength=60) == counts).all()
 
 
@@ -366,9 +368,7 @@ def test_depletion_keeps_a_part_of_the_same_casualties() -> None:
     want = everyone[1:] * strength[:-1] / 3000
     assert ((kept[1:] - want) ** 2 / np.maximum(want, 1)).mean() < 2
     assert strength[-1] == pytest.approx(3000 * (1 - 0.035) ** 60, rel=0.15)
-    table = generate.expected_arrivals(
-        generate.plan_arrivals(scenario("artillery", depletion=True, **settings))
-    )
+    table = expected_arrivals(plan_arrivals(scenario("artillery", depletion=True, **settings)))
     assert sum(row.expected for row in table) == pytest.approx(3000 * (1 - (1 - 0.035) ** 60), rel=1e-6)
     for group in (left[left["incident"] == i] for i in np.unique(left["incident"])[:200]):
         assert (group["incident_size"] == len(group)).all()
@@ -419,7 +419,7 @@ def test_the_order_of_fronts_and_types_does_not_matter() -> None:
 def test_a_higher_rate_never_gives_fewer_and_keeps_everyone() -> None:
     low = scenario("", battle=gamma(), days=200)
     high = scenario("", battle=gamma(1.77 * 1.3, 3.56 * 1.3), days=200)
-    few, many = (generate.daily_counts(generate.plan_arrivals(s), 1, 0) for s in (low, high))
+    few, many = (daily_counts(plan_arrivals(s), 1, 0) for s in (low, high))
     assert (many >= few).all()
     assert many.sum() > few.sum()
     assert np.isin(hurt(low)["id_lo"], hurt(high)["id_lo"]).all()
@@ -437,7 +437,7 @@ def test_persons_keep_their_draws_when_the_total_changes() -> None:
 @pytest.mark.parametrize("types", ["", *scenario_api.WARFARE_TYPES])
 def test_incidents_start_as_the_drawn_profile_says(types: str) -> None:
     s = scenario(types, 200_000, days=1, day_weights=[1.0], fronts=[POLAND])
-    plan = generate.plan_arrivals(s)
+    plan = plan_arrivals(s)
     weights = np.zeros(profiles.QUARTERS)
     key = np.uint64(philox.key(1, 0, "arrivals profile"))
     profiles.draw_profile(plan.patterns[0], key, np.uint64(0), weights)
@@ -498,9 +498,7 @@ def test_profiles_differ_between_days_and_fronts_but_not_between_streams() -> No
 
 
 def test_a_profile_is_never_empty() -> None:
-    plan = generate.plan_arrivals(
-        scenario(" ".join(scenario_api.WARFARE_TYPES), 10, intensity="low", fronts=[POLAND])
-    )
+    plan = plan_arrivals(scenario(" ".join(scenario_api.WARFARE_TYPES), 10, intensity="low", fronts=[POLAND]))
     weights = np.zeros(profiles.QUARTERS)
     for pattern in plan.patterns:
         for day in range(300):
@@ -537,7 +535,7 @@ def test_more_intensity_means_more_casualties_under_rates() -> None:
 def test_more_intensity_means_more_windows_in_a_day(types: str) -> None:
     busy = []
     for intensity in ("low", "medium", "high", "extreme"):
-        plan = generate.plan_arrivals(scenario(types, 10, intensity=intensity, fronts=[POLAND]))
+        plan = plan_arrivals(scenario(types, 10, intensity=intensity, fronts=[POLAND]))
         weights, above = np.zeros(profiles.QUARTERS), 0
         for day in range(200):
             profiles.draw_profile(plan.patterns[0], np.uint64(4), np.uint64(day), weights)
@@ -572,8 +570,7 @@ def test_the_environment_multiplies_rates_and_shifts_the_mix_of_a_total(
 ) -> None:
     settings: dict[str, Any] = {"battle": constant(100.0), "disease": constant(100.0), "days": 40}
     plain, changed = (
-        generate.expected_arrivals(generate.plan_arrivals(scenario(**settings, environment=e)))
-        for e in ([], [name])
+        expected_arrivals(plan_arrivals(scenario(**settings, environment=e))) for e in ([], [name])
     )
     for stream, factor in (("battle", injured), ("disease", ill)):
         a, b = (sum(r.expected for r in rows if r.stream == stream) for rows in (plain, changed))
@@ -661,7 +658,7 @@ def test_every_warfare_type_changes_the_arrivals() -> None:
 
 @pytest.mark.parametrize("types", ["", "conventional", " ".join(scenario_api.WARFARE_TYPES)])
 def test_memory_does_not_follow_the_number_of_casualties(types: str) -> None:
-    run = generate._Run(generate.plan_arrivals(scenario(types, 1_000_000, days=30)), 1, 0)
+    run = generate._Generator(plan_arrivals(scenario(types, 1_000_000, days=30)), 1, 0)
     assert sum(map(len, run.batches())) == 1_000_000
     assert run.buffer.nbytes < 6_000_000
 

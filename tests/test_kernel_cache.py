@@ -1,4 +1,4 @@
-"""Compiled kernels are kept on disk, by content, and no fault of the cache is ever seen by the caller."""
+"""Compiled kernels are cached on disk by content, and no fault of the cache ever reaches the caller."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import engine.identity
 import engine.numeric.jit
 
 CONSTANT = "FACTOR = 3.0\n"
@@ -21,20 +22,20 @@ def scaled(x):
 """
 KERNEL = """
 from engine.callee import scaled
-from engine.numeric.jit import entry
+from engine.numeric.jit import compiled_entry
 
-@entry
+@compiled_entry
 def kernel(x):
     return scaled(x) + 1.0
 
-@entry
+@compiled_entry
 def broken(x):
     return undefined_name + x
 """
 SHARED = """
-from engine.numeric.jit import entry, inner
+from engine.numeric.jit import compiled, compiled_entry
 
-@inner(from_python=True)
+@compiled(from_python=True)
 def long(spare, x, n):
     total = 0.0
     for k in range(n):
@@ -52,15 +53,15 @@ def long(spare, x, n):
                 total += 0.25 * j
     return total
 
-@inner
+@compiled
 def deep(x, n):
     return long(1.0, x, n) + long(2.0, x + 1.0, n + 1)
 
-@entry
+@compiled_entry
 def first(x, n):
     return deep(x, n) + deep(x + 2.0, n)
 
-@entry
+@compiled_entry
 def second(x, n):
     return long(3.0, x, n) + long(4.0, x + 1.0, n + 1)
 """
@@ -69,20 +70,20 @@ from engine.shared import deep, first, long, second
 print(first(1.0, 5) == deep.py_func(1.0, 5) + deep.py_func(3.0, 5), second(1.0, 5) == deep.py_func(1.0, 5))
 """
 CALL = """
-from engine import kernel_cache
+from engine.numeric import jit
 from engine.k import kernel
 value = kernel(2.0)
 hits = sum(kernel.stats.cache_hits.values())
-print(f"{value} {hits} {kernel_cache._lock._descriptor}")
+print(f"{value} {hits} {jit._lock._descriptor}")
 """
 FAILING_CALL = """
 import numba
-from engine import kernel_cache
+from engine.numeric import jit
 from engine.k import broken, kernel
 try:
     broken(1.0)
 except numba.TypingError:
-    print(kernel(2.0), kernel_cache._lock._descriptor)
+    print(kernel(2.0), jit._lock._descriptor)
 """
 
 
@@ -90,13 +91,15 @@ except numba.TypingError:
 def small_engine(tmp_path: Path) -> Path:
     """A folder with a package `engine` of three small modules and the real kernel cache."""
     package = tmp_path / "with a space" / "engine"
-    package.mkdir(parents=True)
+    numeric = package / "numeric"
+    numeric.mkdir(parents=True)
     (package / "__init__.py").touch()
+    (numeric / "__init__.py").touch()
     (package / "constant.py").write_text(CONSTANT)
     (package / "callee.py").write_text(CALLEE)
     (package / "k.py").write_text(KERNEL)
-    for needed in ("kernel_cache.py", "identity.py"):
-        shutil.copy(Path(engine.numeric.jit.__file__).with_name(needed), package)
+    shutil.copy(engine.identity.__file__, package)
+    shutil.copy(engine.numeric.jit.__file__, numeric)
     return package.parent
 
 
@@ -121,9 +124,7 @@ def call(folder: Path, cache: Path, code: str = CALL, **more: str) -> str:
 COMPILED, FROM_CACHE = "7.0 0 None", "7.0 1 None"
 
 
-def test_a_second_process_compiles_nothing_and_a_moved_engine_neither(
-    small_engine: Path, tmp_path: Path
-) -> None:
+def test_neither_a_second_process_nor_a_moved_engine_compiles(small_engine: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     assert call(small_engine, cache) == COMPILED
     assert call(small_engine, cache) == FROM_CACHE
@@ -141,7 +142,7 @@ def test_a_constant_changed_in_another_module_is_noticed(small_engine: Path, tmp
 
 
 @pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "folder"])
-def test_a_damaged_cache_means_compiling_and_is_mended(
+def test_a_damaged_cache_is_compiled_anew_and_replaced(
     damage: str, small_engine: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
@@ -184,9 +185,7 @@ def test_of_processes_that_start_together_one_compiles(small_engine: Path, tmp_p
     assert answers == [COMPILED, FROM_CACHE, FROM_CACHE]
 
 
-def test_what_one_entry_point_makes_of_a_shared_function_is_its_own(
-    small_engine: Path, tmp_path: Path
-) -> None:
+def test_each_entry_point_has_its_own_copy_of_a_shared_function(small_engine: Path, tmp_path: Path) -> None:
     (small_engine / "engine" / "shared.py").write_text(SHARED)
     assert call(small_engine, tmp_path / "cache", CALL_SHARED) == "True True"
 
@@ -195,7 +194,7 @@ def test_a_failed_compile_gives_the_lock_back(small_engine: Path, tmp_path: Path
     assert call(small_engine, tmp_path / "cache", FAILING_CALL) == "7.0 None"
 
 
-def test_the_kernels_of_the_last_three_engines_are_kept(small_engine: Path, tmp_path: Path) -> None:
+def test_the_kernels_of_the_last_three_engines_stay_in_the_cache(small_engine: Path, tmp_path: Path) -> None:
     root = tmp_path / "cache" / "numba"
     for age in range(5):
         old = root / f"{age:020x}"

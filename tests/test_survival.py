@@ -1,4 +1,5 @@
-"""The survival clock and what is wrong with the casualties: MODEL sections 3, 4 and 9, on 60,000 casualties a type.
+"""The survival clock and what is wrong with the casualties: docs/model.md sections 2.4, 2.5 and 3.2.4, on 60,000
+casualties a type.
 
 Seeds are fixed; every statistical test holds with a chance of 1 in 1,000 or less of failing by luck alone.
 """
@@ -29,10 +30,11 @@ from engine.codes import (
     Outcome,
 )
 from engine.compile import model as compiled
-from engine.compile.rows import load_parameters
 from engine.run import Simulation
+from engine.tables import CasualtyState, dtype_of
 from engine.tables import columns as c
 from scenarios import catalogue
+from scenarios.tables import model_parameters
 
 MINUTE = 60_000
 DAY = 86_400_000
@@ -49,7 +51,7 @@ TABLE = {
     "naval": (20.0, 7.7, 17.1),
     "peacekeeping": (8.6, 5.7, 7.8),
 }
-"""MODEL section 9: %KIA, %DOW, CFR through the default laydown."""
+"""docs/model.md section 3.2.4: %KIA, %DOW, CFR through the default laydown."""
 
 
 def battle_only(name: str) -> scenario_api.Scenario:
@@ -166,10 +168,10 @@ def test_what_kills_follows_from_the_worst_wound() -> None:
 
 
 def clock_at_death(events: Any, treatments: Any, p: Any) -> float:
-    """The clock u (ms) of a casualty at death, integrated over the timeline by the rules of MODEL section 4."""
+    """The clock u (ms) of a casualty at death, integrated over the timeline by docs/model.md section 2.5.3."""
     names = [EVENTS[k] for k in events["kind"].tolist()]
     times = events["at"].astype(float)
-    given = load_parameters("survival")["treatment"]
+    given = model_parameters("survival")["treatment"]
     works = any(t["effect"] == EFFECTS.index("effective") and t["facility"] < 0 for t in treatments)
     slowest, rate, since, clock = 1.0, 1.0, float(p["onset"]), 0.0
     for name, now in zip(names, times, strict=True):
@@ -241,7 +243,7 @@ def test_first_aid_works_as_often_as_the_table_says() -> None:
         worst = np.isin(outside["wound"], (0, NONE))  # further tourniquets are for other limbs
         tried = outside[(lethal == code) & (outside["kind"] == TREATMENTS.index(kind)) & worst]
         works = int((tried["effect"] == EFFECTS.index("effective")).sum())
-        chance = load_parameters("survival")["treatment"]["first_aid_works"][code]
+        chance = model_parameters("survival")["treatment"]["first_aid_works"][code]
         assert stats.binomtest(works, len(tried), chance).pvalue > ALPHA / 5, mechanism
 
 
@@ -273,7 +275,7 @@ def probed() -> tuple[Any, Any]:
     resolved = scenario_api.resolve(scenario_api.parse(scenarios.builtin_bytes("standard"), "toml"))
     shares = np.array([0.0, 0.25, 0.5, 0.625, 0.75, 1.0])
     out = np.zeros((len(shares), 5))
-    p, s = np.zeros(1, c.PATIENT), np.zeros(1, survival.STATE)
+    p, s = np.zeros(1, c.PATIENT), np.zeros(1, dtype_of(CasualtyState))
     probe(p, s, compiled.compile_scenario(resolved, 1, 0), shares, LETHAL["torso_haemorrhage"], out)
     return shares, out
 
@@ -310,7 +312,7 @@ def test_surgery_succeeds_between_the_tables_bounds() -> None:
     tried = tried[tried["kind"] != TREATMENTS.index("intubation")]
     lethal = r.patients["lethal"][tried["patient"]]
     for name, best in zip(
-        LETHAL_MECHANISMS, load_parameters("survival")["treatment"]["surgery_succeeds"], strict=False
+        LETHAL_MECHANISMS, model_parameters("survival")["treatment"]["surgery_succeeds"], strict=False
     ):
         of_kind = tried[lethal == LETHAL[name]]
         rate = float((of_kind["effect"] == EFFECTS.index("effective")).mean())
@@ -412,9 +414,9 @@ def test_wound_regions_by_mechanism() -> None:
         # the instantly fatal wound has shares of its own
         wounds = r.wounds[(mechanism == k) & (r.wounds["ais"] < 6)]
         counts = np.bincount(wounds["region"], minlength=9)
-        assert fits(counts, load_parameters("casualties")["wounds"]["regions"][name]), name
+        assert fits(counts, model_parameters("casualties")["wounds"]["regions"][name]), name
     fatal = np.bincount(r.wounds["region"][r.wounds["ais"] == 6], minlength=9)
-    given = load_parameters("casualties")["wounds"]["instantly_fatal"]
+    given = model_parameters("casualties")["wounds"]["instantly_fatal"]
     assert fits(fatal, [given.get(name, 0.0) for name in REGIONS])
 
 
@@ -439,7 +441,7 @@ def test_ais_by_region_follows_the_table() -> None:
     keep = (r.patients["mechanism"] == 0) & (r.patients["worst_ais"] < 6)
     wounds = r.wounds[keep[r.wounds["patient"]]]
     weight = 1.0 / counts[wounds["patient"]]
-    for region, shares in load_parameters("casualties")["wounds"]["ais"].items():
+    for region, shares in model_parameters("casualties")["wounds"]["ais"].items():
         here = wounds["region"] == REGIONS.index(region)
         seen = np.bincount(wounds["ais"][here], weights=weight[here], minlength=6)[1:6]
         assert seen / seen.sum() == pytest.approx(np.array(shares) / sum(shares), abs=0.02), region
@@ -447,7 +449,7 @@ def test_ais_by_region_follows_the_table() -> None:
 
 @pytest.mark.parametrize("name", [*TABLE, "cbrn"])
 def test_mechanisms_by_warfare_type(name: str) -> None:
-    given = load_parameters("casualties")["types"][name]["mechanisms"]
+    given = model_parameters("casualties")["types"][name]["mechanisms"]
     counts = summary_of(name)["mechanisms"]
     assert fits(counts, [given[x] for x in ("explosion", "gunshot", "other")])
 

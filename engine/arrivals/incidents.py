@@ -1,9 +1,9 @@
-"""Incident sizes: what one event's casualties number, and the renewal bridge that makes them sum to an exact total.
+"""Incident sizes, and the renewal bridge that makes them sum to an exact total (docs/model.md section 2.3.3).
 
-For a size distribution p let u(0) = 1 and u(k) = sum over s of p_s u(k - s), the chance that some incident ends exactly
-at the k-th casualty. With n casualties left, size s is drawn with probability p_s u(n - s) / u(n): exactly independent
-sizes conditioned to sum to n. Where n is more than 20 times the largest size, u has converged and sizes come from p
-itself (MODEL section 2).
+For a size distribution p let u(0) = 1 and u(k) = sum over s of p_s u(k - s): the probability that some incident ends
+exactly at the k-th casualty. With n casualties left, size s is drawn with probability p_s u(n - s) / u(n). These are
+independent sizes, conditioned on their sum. Where n is more than 20 times the largest size, u has converged, and sizes
+are drawn from p itself.
 """
 
 from collections.abc import Sequence
@@ -14,146 +14,160 @@ from numba import njit
 from numpy.typing import NDArray
 
 from engine.numeric import compiled_entry, words
+from engine.tables import Floats, Ints
 
-CAP = 0.99
-"""Largest probability of a mass casualty incident; something must be left for single casualties to fill up with."""
-
-ENDGAME = 20
-"""The bridge is in force while no more casualties are left than this many times the largest size."""
+BRIDGE_LENGTH = 20
+"""The renewal bridge is used when at most this many times the largest size is left."""
 
 
 class SizeLaw(NamedTuple):
-    """The size distribution of one kind of incident, seed-independent.
+    """The size distribution of one kind of incident.
 
-    With probability `cluster` an incident is a mass casualty incident, of uniform size in `range`, or with probability
-    `second` among those in `second_range`; otherwise it hurts one person. `whole`: the table knows no single
-    casualties (its probability is 1), so what is left below the smallest size is one incident.
+    >>> SizeLaw(0.5, (2, 3)).probabilities().tolist()
+    [0.0, 0.5, 0.25, 0.25]
     """
 
     cluster: float
+    """Probability of a cluster; any other incident hurts one person."""
     range: tuple[int, int]
+    """Sizes of a cluster, each with the same probability."""
     second: float = 0.0
+    """Share of the clusters that have their size in `second_range`."""
     second_range: tuple[int, int] = (1, 1)
     whole: bool = False
+    """Whether the table gives clusters the probability 1: then fewer casualties than the smallest size are one
+    incident."""
 
     def probabilities(self) -> NDArray[np.float64]:
-        """P(size = s) at index s, from 0 to the largest size."""
+        """Return P(size = s) at index s, from 0 to the largest size."""
         most = max(1, self.range[1] if self.cluster > 0 else 1)
         if self.cluster > 0 and self.second > 0:
             most = max(most, self.second_range[1])
-        p = np.zeros(most + 1)
-        p[1] = 1.0 - self.cluster
+        found = np.zeros(most + 1)
+        found[1] = 1.0 - self.cluster
         parts = ((1.0 - self.second, self.range), (self.second, self.second_range))
         for share, (low, high) in parts if self.cluster > 0 else ():
-            for s in range(low, high + 1):
-                p[s] += self.cluster * share / (high - low + 1)
-        return p
+            for size in range(low, high + 1):
+                found[size] += self.cluster * share / (high - low + 1)
+        return found
 
     def mean(self) -> float:
-        """Mean size of an unconditioned incident."""
+        """Return the mean size of an incident."""
         total = 0.0
-        for s, p in enumerate(self.probabilities().tolist()):
-            total += s * p
+        for size, probability in enumerate(self.probabilities().tolist()):
+            total += size * probability
         return total
 
 
 SINGLE = SizeLaw(0.0, (1, 1))
-"""Non-battle casualties, and battle casualties without a warfare type: one at a time."""
+"""One casualty at a time: non-battle casualties, and battle casualties without a warfare type."""
 
 
 class SizeTables(NamedTuple):
-    """The laws of a plan, one row each, as the kernels read them (L laws, S the largest size of all)."""
+    """The size laws of a plan for the compiled code: one row per law; L laws, S the largest size of all."""
 
-    p: NDArray[np.float64]
+    probability: NDArray[np.float64]
     """(L, S + 1): P(size = s)."""
     cumulated: NDArray[np.float64]
     """(L, S + 1): P(size <= s)."""
-    u: NDArray[np.float64]
-    """(L, 20 S + 1): the renewal sequence."""
+    renewal: NDArray[np.float64]
+    """(L, 20 S + 1): the renewal sequence u(k)."""
     shape: NDArray[np.int64]
     """(L, 3): largest size; smallest size above 1; smallest size of a `whole` law, else 0."""
 
 
 def tabulate(laws: Sequence[SizeLaw]) -> SizeTables:
-    """The tables of these laws; takes milliseconds."""
+    """Return the tables of these laws; takes milliseconds."""
     sizes = [law.probabilities() for law in laws]
-    most = max(len(p) for p in sizes) - 1
-    p = np.zeros((len(laws), most + 1))
-    cumulated = np.zeros_like(p)
+    most = max(len(own) for own in sizes) - 1
+    probability = np.zeros((len(laws), most + 1))
+    cumulated = np.zeros_like(probability)
     shape = np.zeros((len(laws), 3), np.int64)
     for row, (law, own) in enumerate(zip(laws, sizes, strict=True)):
-        p[row, : len(own)] = own
+        probability[row, : len(own)] = own
         running = 0.0
-        for s, probability in enumerate(own.tolist()):
-            running += probability
-            cumulated[row, s] = running
+        for size, share in enumerate(own.tolist()):
+            running += share
+            cumulated[row, size] = running
         cumulated[row, len(own) - 1 :] = 1.0
-        above = [s for s in range(2, len(own)) if own[s] > 0]
+        above = [size for size in range(2, len(own)) if own[size] > 0]
         shape[row] = len(own) - 1, above[0] if above else 1, law.range[0] if law.whole else 0
-    u = np.zeros((len(laws), ENDGAME * most + 1))
-    _fill_renewal(p, shape, u)
-    return SizeTables(p, cumulated, u, shape)
+    renewal = np.zeros((len(laws), BRIDGE_LENGTH * most + 1))
+    _fill_renewal(probability, shape, renewal)
+    return SizeTables(probability, cumulated, renewal, shape)
 
 
 @compiled_entry
-def _fill_renewal(p: Any, shape: Any, u: Any) -> None:
-    """u(k) for every law (rows) up to 20 times its largest size."""
-    for law in range(p.shape[0]):
+def _fill_renewal(probability: Floats, shape: Ints, renewal: Floats) -> None:
+    """Fill u(k) of every law (row) up to 20 times its largest size: u(k) = sum over s of p_s u(k - s)."""
+    for law in range(probability.shape[0]):
         most = shape[law, 0]
-        u[law, 0] = 1.0
-        for k in range(1, ENDGAME * most + 1):
-            if k < shape[law, 2]:
-                u[law, k] = 1.0  # what is left is one incident, in one way
+        renewal[law, 0] = 1.0
+        for left in range(1, BRIDGE_LENGTH * most + 1):
+            if left < shape[law, 2]:
+                renewal[law, left] = 1.0  # those left are one incident, in one way
                 continue
             total = 0.0
-            for s in range(1, (k if k < most else most) + 1):
-                total += p[law, s] * u[law, k - s]
-            u[law, k] = total
+            for size in range(1, (left if left < most else most) + 1):
+                total += probability[law, size] * renewal[law, left - size]
+            renewal[law, left] = total
 
 
 @njit
-def four_words(key: Any, cell: Any, index: Any, block: Any) -> Any:
-    """`streams.words` as a call, which compiles faster than the same code in every place."""
+def four_words(key: int, cell: int, index: int, block: int) -> Any:
+    """Return `engine.numeric.words`, by a call: that compiles faster than the same code at every place of use."""
     return words(key, cell, index, block)
 
 
 @njit
-def draw_size(tables: Any, law: int, left: int, word: Any) -> int:
-    """Size of the next incident with `left` casualties left in the cell, from a 32-bit word."""
+def draw_size(tables: SizeTables, law: int, left: int, word: int) -> int:
+    """Return the size of the next incident, with `left` casualties left in the cell, from a 32-bit word."""
     most = tables.shape[law, 0]
     if most == 1:
         return 1
-    v = (np.float64(word) + 0.5) * (1.0 / 4294967296.0)
-    if left > ENDGAME * most:
-        if v < tables.cumulated[law, 1]:
+    uniform = (np.float64(word) + 0.5) * (1.0 / 4294967296.0)
+    if left > BRIDGE_LENGTH * most:
+        if uniform < tables.cumulated[law, 1]:
             return 1
-        s = tables.shape[law, 1]
-        while tables.cumulated[law, s] <= v:
-            s += 1
-        return s
+        size = tables.shape[law, 1]
+        while tables.cumulated[law, size] <= uniform:
+            size += 1
+        return size
     if left < tables.shape[law, 2]:
         return left
-    target = v * tables.u[law, left]
-    reached = tables.p[law, 1] * tables.u[law, left - 1]
-    size = 1
-    s = tables.shape[law, 1]
-    if s == 1:
+    target = uniform * tables.renewal[law, left]
+    reached = tables.probability[law, 1] * tables.renewal[law, left - 1]
+    drawn = 1
+    size = tables.shape[law, 1]
+    if size == 1:
         return 1
-    while reached <= target and s <= most and s <= left:
-        weight = tables.p[law, s] * tables.u[law, left - s]
+    while reached <= target and size <= most and size <= left:
+        weight = tables.probability[law, size] * tables.renewal[law, left - size]
         if weight > 0.0:
             reached += weight
-            size = s
-        s += 1
-    return size
+            drawn = size
+        size += 1
+    return drawn
 
 
 @njit
-def count_incidents(tables: Any, law: int, left: int, counted: int, budget: int, key: Any, cell: Any) -> Any:
-    """(casualties left, incidents counted) after about `budget` more incidents: the first pass, which stores nothing.
+def count_incidents(
+    tables: SizeTables, law: int, left: int, counted: int, budget: int, key: int, cell: int
+) -> tuple[int, int]:
+    """Count the incidents of a cell in steps of about `budget` incidents: the counting pass, which stores nothing.
 
-    Start with every casualty left and none counted; 0 left ends it. `counted` is a multiple of 4 in between: the
-    word of incident i is word i & 3 of block (cell, i >> 2), the same in both passes.
+    The drawing pass repeats the draws: the size of incident i comes from word i & 3 of block (cell, i >> 2).
+
+    Parameters
+    ----------
+    left, counted
+        State of the count: at first all casualties and 0, then what the last call returned. Between calls `counted`
+        is a multiple of 4.
+
+    Returns
+    -------
+    tuple[int, int]
+        Casualties left, 0 at the end, and incidents counted.
     """
     if tables.shape[law, 0] == 1:
         return 0, counted + left

@@ -1,5 +1,6 @@
-"""The plan of a scenario's arrivals: its cells with their weights, size laws and profiles, before any draw."""
+"""The plan of a scenario's arrivals: its cells with their weights, size laws and patterns, before any draw."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import fsum
 from typing import Any, NamedTuple
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 
 from engine import numeric
 from engine.arrivals import profiles
-from engine.arrivals.incidents import CAP, SINGLE, SizeLaw, SizeTables, tabulate
-from engine.arrivals.profiles import PATTERN
-from engine.codes import CASUALTY_KINDS, NONE
+from engine.arrivals.incidents import SINGLE, SizeLaw, SizeTables, tabulate
+from engine.arrivals.rows import CELL, PATTERN, RATE, PatternRow
+from engine.codes import CASUALTY_KINDS, NONE, STREAMS
 from engine.numeric import interpreted
 from engine.scenario import (
     Distribution,
@@ -25,55 +26,10 @@ from engine.scenario import (
 )
 from scenarios import tables
 
-LEAF = 4_096
-"""Casualties that the incidents drawn together are meant to have. MODEL section 2 allows 65,536 incidents; many cells
-have theirs in memory at a time."""
+PART_CASUALTIES = 4_096
+"""Mean number of casualties of the incidents that are drawn together at most: it bounds the memory of a run."""
 
-_DURATION_MINUTES = (2.0, 15.0)  # MODEL section 2, where the table gives no duration
-
-CELL = np.dtype(
-    [
-        ("name", "u8"),
-        ("front", "i8"),
-        ("group", "i8"),  # stream and front: row of `ArrivalPlan.groups`
-        ("profile", "i8"),  # row of `ArrivalPlan.patterns`
-        ("law", "i8"),  # row of the size tables
-        ("limit", "i8"),  # most incidents of a leaf
-        ("day", "i8"),  # the only day, or -1
-        ("weight", "f8"),  # total: within the group; rates: casualties a day per unit of X
-        ("shortest", "f8"),  # ms that an incident spreads its casualties over
-        ("longest", "f8"),
-        ("kind", "u1"),
-        ("type", "u1"),
-        ("special", "u1"),
-        # what follows changes as a run goes on
-        ("key", "u8"),  # the cell in the streams: its name, under rates that of its day
-        ("casualties", "i8"),  # total: of the run; rates: of the day
-        ("uncounted", "i8"),  # casualties the first pass has not reached
-        ("incidents", "i8"),  # total: not yet given to a day; rates: of the day
-        ("left", "i8"),  # casualties not yet drawn
-        ("incident", "i8"),  # next incident
-        ("index", "i8"),  # next casualty
-        ("today", "i8"),  # incidents of the day
-        ("keep", "f8"),  # probability that a casualty is kept: 1 but for depletion
-    ],
-    align=True,
-)
-"""A cell: its constants, then its state in a run."""
-
-RATE = np.dtype(
-    [
-        ("name", "u8"),
-        ("group", "i8"),
-        ("code", "i8"),
-        ("a", "f8"),
-        ("b", "f8"),
-        ("c", "f8"),
-        ("correlation", "f8"),
-    ],
-    align=True,
-)
-"""One component of a group's daily rate per 1,000 strength (engine.numeric.distributions' codes)."""
+MINUTE_MS = 60_000.0
 
 
 class Group(NamedTuple):
@@ -87,7 +43,7 @@ class Group(NamedTuple):
 
 
 class ExpectedArrivals(NamedTuple):
-    """One row of `expected`: casualties to expect of a cell on a day."""
+    """Expected casualties of a cell on a day."""
 
     day: int
     """From 1."""
@@ -101,7 +57,7 @@ class ExpectedArrivals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ArrivalPlan:
-    """What `generate` needs to know of a scenario; it does not depend on the seed. C cells, G groups."""
+    """The arrivals of a scenario as `generate_arrivals` reads them, without any draw; C cells, P patterns, R rates."""
 
     days: int
     total: int | None
@@ -113,7 +69,7 @@ class ArrivalPlan:
     labels: tuple[tuple[str | None, str | None], ...]
     """(C,): warfare type and special event."""
     patterns: Any
-    """(P,) PATTERN: the profiles to draw each day."""
+    """(P,) PATTERN: one profile is drawn from each on each day."""
     sizes: SizeTables
     streams: tuple[tuple[str, float], ...]
     """Streams and their shares."""
@@ -126,11 +82,11 @@ class ArrivalPlan:
 
 
 class _Builder:
-    """Collects the cells of a plan with the patterns and size laws they share."""
+    """Collects the cells of a plan, and the patterns and size laws that they share."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.patterns: dict[tuple[str, ...], Any] = {}
+        self.patterns: dict[tuple[str, ...], PatternRow] = {}
         self.laws: dict[SizeLaw, int] = {}
         self.cells: list[Any] = []
         self.labels: list[tuple[str | None, str | None]] = []
@@ -146,7 +102,7 @@ class _Builder:
         weight: float,
         event: tuple[int, int] | None = None,
     ) -> None:
-        """One cell; `event`: index of the special event and its ordinal among those of its kind."""
+        """Add a cell unless its weight is 0; `event`: index of the special event, and its number among its kind."""
         if not weight > 0.0:
             return
         scenario = self.scenario
@@ -167,15 +123,16 @@ class _Builder:
                 else _type_law(scenario, type_)
             )
         cell["law"] = self.laws.setdefault(law, len(self.laws))
-        cell["limit"] = max(1, int(LEAF / law.mean()))
+        cell["limit"] = max(1, int(PART_CASUALTIES / law.mean()))
         shortest, longest = _duration_minutes(type_)
-        cell["shortest"], cell["longest"] = 60_000.0 * shortest, 60_000.0 * longest
+        cell["shortest"], cell["longest"] = MINUTE_MS * shortest, MINUTE_MS * longest
         cell["profile"] = self._profile(name, type_, event, special)
         cell["keep"] = 1.0
         self.cells.append(cell[()])
         self.labels.append((type_, special or None))
 
     def _profile(self, front: str, type_: str | None, event: tuple[int, int] | None, special: str) -> int:
+        """Return the number of the pattern of a front and type, or of a special event."""
         patterns = tables.warfare_patterns()
         place = ("event", special) if event else ("type", front, type_ or "")
         if place not in self.patterns:
@@ -194,28 +151,36 @@ class _Builder:
         return list(self.patterns).index(place)
 
 
+def _incident_parameters() -> dict[str, Any]:
+    """Return the model's constants of incidents."""
+    found: dict[str, Any] = tables.model_parameters("arrivals")["incidents"]
+    return found
+
+
 def _duration_minutes(type_: str | None) -> tuple[float, float]:
-    """Shortest and longest time an incident of this type spreads its casualties over."""
-    if type_ is None:
-        return _DURATION_MINUTES
-    clustering = tables.warfare_patterns()["warfare_types"][type_]["casualty_clustering"]
-    for key in ("cluster_duration_minutes", "individual_spacing_minutes"):
-        if key in clustering:
-            low, high = clustering[key]
-            return float(low), float(high)
-    return _DURATION_MINUTES
+    """Return the shortest and longest time over which an incident of this type spreads its casualties."""
+    clustering: Mapping[str, Any] = {}
+    if type_ is not None:
+        clustering = tables.warfare_patterns()["warfare_types"][type_]["casualty_clustering"]
+    default = _incident_parameters()["duration_minutes"]
+    low, high = clustering.get(
+        "cluster_duration_minutes", clustering.get("individual_spacing_minutes", default)
+    )
+    return float(low), float(high)
 
 
 def _cluster_probability(scenario: Scenario, template: float) -> float:
+    """Return the probability of a cluster: the table's times a factor of the intensity, below 1."""
     level = tables.warfare_patterns()["intensity_levels"][scenario.intensity]
-    return min(CAP, template * float(level["mass_casualty_reduction"]))
+    largest: float = _incident_parameters()["largest_cluster_probability"]
+    return min(largest, template * float(level["mass_casualty_reduction"]))
 
 
 def _type_law(scenario: Scenario, type_: str) -> SizeLaw:
-    """Incident sizes of a warfare type's battle casualties.
+    """Return the law of the incident sizes of a warfare type's battle casualties.
 
-    Second ranges: building collapse and IED with the table's probability; for drones, where `precision_single_target`
-    is not met, the target and `collateral_range` more.
+    The second range is that of a building collapse or an IED, with the table's probability. For drones it is the target
+    and `collateral_range` more, with the probability that `precision_single_target` leaves.
     """
     table = tables.warfare_patterns()["warfare_types"][type_]["casualty_clustering"]
     template = float(table["mass_casualty_probability"])
@@ -233,7 +198,7 @@ def _type_law(scenario: Scenario, type_: str) -> SizeLaw:
 
 
 def _event_law(scenario: Scenario, event: SpecialEvent, type_: str) -> SizeLaw:
-    """Incident sizes of a special event: its own probability and range, else the range of its type."""
+    """Return the law of the incident sizes of a special event: its own range, else that of its warfare type."""
     patterns = tables.warfare_patterns()
     template = patterns["special_event_templates"][event.event]
     clustering = patterns["warfare_types"][type_]["casualty_clustering"]
@@ -242,55 +207,54 @@ def _event_law(scenario: Scenario, event: SpecialEvent, type_: str) -> SizeLaw:
     return SizeLaw(_cluster_probability(scenario, probability), (low, high), whole=probability >= 1.0)
 
 
-def _rate_row(name: int, group: int, d: Distribution) -> Any:
+def _rate_row(name: int, group: int, rate: Distribution) -> Any:
+    """Return one row of RATE."""
     row = np.zeros((), RATE)
-    row["name"], row["group"], row["correlation"] = name, group, d.autocorrelation
-    row["a"], row["b"] = d.mean or 0.0, d.sd or 0.0
-    if d.distribution == "lognormal" and d.median is not None:
-        row["code"], row["a"], row["b"] = numeric.LOGNORMAL_MEDIAN, d.median, d.sigma or 0.0
-    elif d.distribution == "erlang":
-        row["code"], row["b"] = numeric.ERLANG, d.k or 1
-    elif d.distribution == "triangular":
-        row["code"], row["a"], row["b"], row["c"] = numeric.TRIANGULAR, d.low, d.mode, d.high
+    row["name"], row["group"], row["correlation"] = name, group, rate.autocorrelation
+    row["a"], row["b"] = rate.mean or 0.0, rate.sd or 0.0
+    if rate.distribution == "lognormal" and rate.median is not None:
+        row["code"], row["a"], row["b"] = numeric.LOGNORMAL_MEDIAN, rate.median, rate.sigma or 0.0
+    elif rate.distribution == "erlang":
+        row["code"], row["b"] = numeric.ERLANG, rate.k or 1
+    elif rate.distribution == "triangular":
+        row["code"], row["a"], row["b"], row["c"] = numeric.TRIANGULAR, rate.low, rate.mode, rate.high
     else:
         row["code"] = {
             "constant": numeric.CONSTANT,
             "exponential": numeric.EXPONENTIAL,
             "lognormal": numeric.LOGNORMAL,
             "gamma": numeric.GAMMA,
-        }[d.distribution]
+        }[rate.distribution]
     return row[()]
 
 
 def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
-    """The arrival plan of a resolved scenario."""
+    """Return the arrival plan of a resolved scenario."""
     builder = _Builder(scenario)
     rates = scenario.casualties.rates
     mix = mix_of(scenario)
     day_weights = day_weights_of(scenario)
-    shares = {
-        stream: fsum(c.weight for c in mix if c.stream == stream) for stream in ("battle", "nbi", "disease")
-    }
+    shares = {stream: fsum(part.weight for part in mix if part.stream == stream) for stream in STREAMS}
     environment = environment_multipliers(scenario)
     level = tables.warfare_patterns()["intensity_levels"][scenario.intensity]
     groups: list[Group] = []
     rate_rows: list[Any] = []
     for stream, share in shares.items():
         for index, front in enumerate(scenario.fronts):
-            parts: list[Distribution] = []
+            components: list[Distribution] = []
             scale = 1.0
             if rates is not None:
-                parts = rate_components(getattr(rates, stream))
+                components = rate_components(getattr(rates, stream))
                 scale = (front.population or 0) / 1000.0 * environment[stream] * level["patient_multiplier"]  # type: ignore[index]
-            if not share > 0.0 or (rates is not None and not parts):
+            if not share > 0.0 or (rates is not None and not components):
                 continue
             group = len(groups)
             groups.append(Group(stream, index, numeric.cell("group", stream, front.name), front.share or 0.0))
-            for number, part in enumerate(parts):
-                rate_rows.append(_rate_row(numeric.cell("rate", stream, front.name, number), group, part))
-            for c in mix:
-                if c.stream == stream:
-                    builder.add(group, stream, c.kind, index, c.type, scale * c.weight / share)
+            for number, rate in enumerate(components):
+                rate_rows.append(_rate_row(numeric.cell("rate", stream, front.name, number), group, rate))
+            for part in mix:
+                if part.stream == stream:
+                    builder.add(group, stream, part.kind, index, part.type, scale * part.weight / share)
             if stream == "battle":
                 _add_events(builder, group, index, scale, day_weights)
     return ArrivalPlan(
@@ -311,9 +275,10 @@ def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
 
 
 def _add_events(builder: _Builder, group: int, front: int, scale: float, day_weights: list[float]) -> None:
-    """The special events of a front: cells of the battle stream on one day.
+    """Add the special events of a front: cells of the battle stream on one day (docs/model.md section 2.3.5).
 
-    Under `total` a cell's weight is relative to all the days' 1; under `rates` to one day's.
+    The weight is casualty_multiplier * duration_hours / 24 * weight of the day. The day weights sum to 1 under `total`;
+    under `rates` their mean is 1.
     """
     scenario = builder.scenario
     seen: dict[str, int] = {}
@@ -333,9 +298,9 @@ def _add_events(builder: _Builder, group: int, front: int, scale: float, day_wei
 
 
 def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
-    """Casualties to expect for every cell and day, without drawing anything.
+    """Return the expected casualties of every cell and day; those of 0 are left out.
 
-    Under `rates` with depletion: exact for rates that are independent from day to day, as long as strength lasts.
+    With depletion they are exact for rates that are independent from day to day, as long as there is strength left.
     """
     factors = day_factors(plan)
     if plan.total is not None:
@@ -343,12 +308,15 @@ def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
         for cell in plan.cells:
             in_group[cell["group"]] += cell["weight"]
         share_of = dict(plan.streams)
-        front_total = {s: fsum(g.share for g in plan.groups if g.stream == s) for s in share_of}
+        front_total = {
+            stream: fsum(group.share for group in plan.groups if group.stream == stream)
+            for stream in share_of
+        }
         means = [
-            plan.total * share_of[g.stream] * (g.share / front_total[g.stream]) / in_group[i]
-            if in_group[i] > 0
+            plan.total * share_of[group.stream] * (group.share / front_total[group.stream]) / in_group[number]
+            if in_group[number] > 0
             else 0.0
-            for i, g in enumerate(plan.groups)
+            for number, group in enumerate(plan.groups)
         ]
     else:
         means = [0.0] * len(plan.groups)
@@ -375,16 +343,17 @@ def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
 
 
 def _deplete(plan: ArrivalPlan, table: NDArray[np.float64]) -> None:
-    """Scale each day's expectations (days, C) by the strength expected to be left."""
+    """Multiply each day's expected casualties, shape (days, C), by the share of the strength expected to be left."""
     for front, population in enumerate(plan.populations.tolist()):
-        mine = plan.cells["front"] == front
+        of_front = plan.cells["front"] == front
         ratio = 1.0
         for day in range(plan.days):
-            table[day, mine] *= ratio
-            ratio = max(0.0, ratio - float(table[day, mine].sum()) / population)
+            table[day, of_front] *= ratio
+            ratio = max(0.0, ratio - float(table[day, of_front].sum()) / population)
 
 
 def _mean_rate(row: Any) -> float:
+    """Return the mean of a row of RATE."""
     if row["code"] == numeric.LOGNORMAL_MEDIAN:
         return float(row["a"] * interpreted.exp(row["b"] * row["b"] / 2.0))
     if row["code"] == numeric.TRIANGULAR:
@@ -393,7 +362,7 @@ def _mean_rate(row: Any) -> float:
 
 
 def day_factors(plan: ArrivalPlan) -> NDArray[np.float64]:
-    """(days, C): what a cell's weight is multiplied by on each day; a special event's weight is for its day already."""
+    """Return the factor on each cell's weight on each day, shape (days, C); 1 for a special event on its day."""
     factors = np.zeros((plan.days, len(plan.cells)))
     each = plan.day_weights if plan.total is not None else plan.day_weights * plan.days
     for c, day in enumerate(plan.cells["day"].tolist()):

@@ -1,12 +1,12 @@
-"""What is wrong with the casualties, how the survival clock runs, and what treatment does to it."""
+"""Injuries and illnesses of casualties, the survival clock, and the effects of treatments."""
 
 from engine.clinical.casualties import (
     SAMPLE,
     copy_arrival,
     draw_illness,
     draw_person,
+    draw_wound_scores,
     draw_wounds,
-    draw_wounds_briefly,
     pick_cumulated,
     to_uniform,
     triage_of_sample,
@@ -44,8 +44,8 @@ __all__ = [
     "draw_illness",
     "draw_late_death",
     "draw_person",
+    "draw_wound_scores",
     "draw_wounds",
-    "draw_wounds_briefly",
     "give_first_aid",
     "log_event",
     "log_treatment",

@@ -1,10 +1,10 @@
-"""Who the casualties are and what is wrong with them (MODEL section 3).
+"""Identity, injuries and illnesses of the casualties (docs/model.md section 2.4).
 
-Draws of a casualty are keyed (purpose; cell, index, draw number): they depend on nobody else. The tables are compiled
-by `engine.compile.model`; the functions below fill one row of `columns.PATIENT` and the rows of `columns.WOUND`.
+The draws of a casualty are keyed by purpose, cell, index and block, so they depend on no other casualty (section 5.2).
+`engine.compile` builds the tables. The functions fill one `PatientRow` and its `WoundRow`s.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -21,8 +21,11 @@ from engine.codes import (
     CasualtyKind,
     ConditionFlag,
     Illness,
+    IssRegion,
     Mechanism,
     Region,
+    Sex,
+    TriageCategory,
 )
 from engine.numeric import compiled, compiled_entry, words
 from engine.tables import (
@@ -34,19 +37,21 @@ from engine.tables import (
     ArrivalRow,
     Floats,
     InjuryTables,
+    Ints,
+    Model,
     Output,
     PatientRow,
     PeopleTables,
     Row,
     Rows,
-    Table,
+    SurvivalParameters,
     WoundRow,
     dtype_of,
 )
 
 
 class SampledCasualty(Row):
-    """One casualty of a sample, without a record."""
+    """Working memory for one casualty of a sample, who gets no record."""
 
     patients: Annotated[Rows[PatientRow], 1]
     wounds: Annotated[Rows[WoundRow], MAX_WOUNDS]
@@ -54,27 +59,38 @@ class SampledCasualty(Row):
 
 SAMPLE = dtype_of(SampledCasualty)
 
-# Rows of Injuries.illness: which tables describe a casualty without weapon wounds.
+INCIDENT_INDEX = 0xFFFFFFFF
+"""Index of the draws that all casualties of an incident share: mechanism and cause (docs/model.md section 2.3.3)."""
 
+INSTANTLY_FATAL_AIS = 6
+"""AIS of a wound that kills at once."""
 
-OF_INCIDENT = 0xFFFFFFFF
-"""Index of the draws that all casualties of an incident share: its mechanism and cause (MODEL section 2)."""
+NO_CAUSE = 65535
+"""In the column `cause`: no external cause."""
 
-# Mechanism codes of columns.MECHANISMS beyond the three of weapons.
+_MAX_SCORE = 75
+"""ISS and NISS of a casualty with a wound of AIS 6."""
 
-
+_MS_PER_DAY = 86_400_000
+_DAYS_PER_YEAR = 365.0
+_FIRST_SERVICE_NUMBER, _SERVICE_NUMBERS = 10_000_000, 90_000_000
+_WEAPON_MECHANISMS = 3
+_REGION_COUNT, _ISS_REGION_COUNT = len(Region), len(IssRegion)
 _UNIT = 1.0 / 4294967296.0
 
 
 @compiled
 def to_uniform(word: int) -> float:
-    """A 32-bit word as a uniform on (0, 1)."""
+    """Return a 32-bit word as a uniform on (0, 1): (word + 1/2) / 2**32 (docs/model.md section 5.2)."""
     return (float(word) + 0.5) * _UNIT
 
 
 @compiled
 def pick_cumulated(cumulated: Floats, first: int, count: int, uniform: float) -> int:
-    """The entry of cumulated[first:first + count] (ending in 1) into which u falls, counted from `first`."""
+    """Return the entry of cumulated[first:first + count] into which `uniform` falls, counted from `first`.
+
+    The last of these cumulated shares is 1.
+    """
     low = 0
     high = count - 1
     while low < high:
@@ -87,103 +103,118 @@ def pick_cumulated(cumulated: Floats, first: int, count: int, uniform: float) ->
 
 
 @compiled
-def _civil(days: int) -> Any:
-    """(year, month, day) of a day number from 1970-01-01; proleptic Gregorian, after H. Hinnant's days_from_civil."""
-    z = days + 719468
-    era = z // 146097
-    doe = z - era * 146097
-    yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
-    doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
-    mp = (5 * doy + 2) // 153
-    day = doy - (153 * mp + 2) // 5 + 1
-    month = mp + 3 if mp < 10 else mp - 9
-    year = yoe + era * 400 + (1 if month <= 2 else 0)
+def _date(days: int) -> tuple[int, int, int]:
+    """Return (year, month, day) of a day number from 1970-01-01, in the proleptic Gregorian calendar.
+
+    After `civil_from_days` by H. Hinnant: eras of 400 years, years that start on 1 March.
+    """
+    shifted = days + 719468
+    era = shifted // 146097
+    day_of_era = shifted - era * 146097
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    from_march = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * from_march + 2) // 5 + 1
+    month = from_march + 3 if from_march < 10 else from_march - 9
+    year = year_of_era + era * 400 + (1 if month <= 2 else 0)
     return year, month, day
 
 
 @compiled
 def _day_number(year: int, month: int, day: int) -> int:
-    """Day number from 1970-01-01, the inverse of `_civil`."""
-    y = year - 1 if month <= 2 else year
-    era = y // 400
-    yoe = y - era * 400
-    doy = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
-    doe = yoe * 365 + yoe // 4 - yoe // 100 + doy
-    return era * 146097 + doe - 719468
+    """Return the day number from 1970-01-01: the inverse of `_date`."""
+    from_march = year - 1 if month <= 2 else year
+    era = from_march // 400
+    year_of_era = from_march - era * 400
+    day_of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
+    day_of_era = year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year
+    return era * 146097 + day_of_era - 719468
+
+
+@compiled
+def _set_birth(record: PatientRow, years: int, uniform: float, today: int) -> None:
+    """Set birth and age: a birthday within the year before `years` years ago; `today` is a day number."""
+    year, month, day = _date(today)
+    if month == 2 and day == 29:
+        day = 28
+    birth = _day_number(year - years, month, day) - int(uniform * _DAYS_PER_YEAR)
+    born_year, born_month, born_day = _date(birth)
+    year, month, day = _date(today)
+    record.birth = birth
+    record.age = year - born_year - (1 if (month, day) < (born_month, born_day) else 0)
 
 
 @compiled
 def draw_person(record: PatientRow, cell: int, index: int, key: int, tables: PeopleTables) -> None:
-    """Fills the identity of patient row `record`: nation, sex, age, rank, names, unit, blood group, weight, number."""
+    """Draw the identity of a patient: nation, sex, age, rank, names, unit, blood group, weight and service number.
+
+    docs/model.md section 3.2.13.
+    """
     a, b, c, d = words(key, cell, index, IDENTITY)
     nation = pick_cumulated(tables.nations[record.front], 0, NATIONS, to_uniform(a))
-    sex = 0 if to_uniform(b) < tables.female[nation] else 1
+    sex = Sex.FEMALE if to_uniform(b) < tables.female[nation] else Sex.MALE
     rank = pick_cumulated(tables.ranks[nation], 0, RANKS, to_uniform(c))
     record.nation = nation
     record.sex = sex
     record.rank = rank
-    second_uniform = to_uniform(d)
-    age = tables.rank_age[nation, rank] + int(tables.age_span[0] * second_uniform * second_uniform)
+    uniform = to_uniform(d)
+    age = tables.rank_age[nation, rank] + int(tables.age_span[0] * uniform * uniform)
     a, b, c, d = words(key, cell, index, BIRTH_AND_NAMES)
-    today = (tables.start[0] + record.time) // 86400000
-    year, month, day = _civil(today)
-    if month == 2 and day == 29:
-        day = 28
-    birth = _day_number(year - age, month, day) - int(to_uniform(a) * 365.0)
-    born_year, born_month, born_day = _civil(birth)
-    year, month, day = _civil(today)
-    record.birth = birth
-    record.age = year - born_year - (1 if (month, day) < (born_month, born_day) else 0)
+    _set_birth(record, age, to_uniform(a), (tables.start[0] + record.time) // _MS_PER_DAY)
     record.given_name = int(to_uniform(b) * tables.given[nation, sex])
     record.family_name = int(to_uniform(c) * tables.family[nation, sex])
     record.unit = int(to_uniform(d) * tables.units[record.front])
     a, b, c, d = words(key, cell, index, BODY)
     record.blood_group = pick_cumulated(tables.blood[nation], 0, BLOOD_GROUPS, to_uniform(a))
-    kg = tables.weight[sex, 0] + tables.weight[sex, 1] * numeric.normal_quantile(to_uniform(b))
-    record.weight = int(min(140.0, max(45.0, kg)) + 0.5)
-    record.service_number = 10000000 + int(np.int64(c)) % 90000000
+    weight = tables.weight[sex, 0] + tables.weight[sex, 1] * numeric.normal_quantile(to_uniform(b))
+    record.weight = int(min(tables.weight_limits[1], max(tables.weight_limits[0], weight)) + 0.5)
+    record.service_number = _FIRST_SERVICE_NUMBER + int(np.int64(c)) % _SERVICE_NUMBERS
 
 
 @compiled
 def iss_region(region: int, ais: int) -> int:
-    """Index of ISS_REGIONS for a wound: AIS 1 outside the face is a skin wound, so 'external' (MODEL section 3)."""
+    """Return the `IssRegion` of a wound: AIS 1 outside the face is a skin wound and counts as external."""
     if region in (Region.FACE, Region.EYES, Region.EARS):
-        return 1
+        return IssRegion.FACE
     if ais == 1:
-        return 5
+        return IssRegion.EXTERNAL
     if region in (Region.HEAD, Region.NECK):
-        return 0
+        return IssRegion.HEAD_NECK
     if region == Region.THORAX:
-        return 2
+        return IssRegion.CHEST
     if region == Region.ABDOMEN:
-        return 3
-    return 4
+        return IssRegion.ABDOMEN
+    return IssRegion.EXTREMITIES
 
 
 @compiled
-def severity_scores(output: Output, first: int, count: int) -> Any:
-    """(ISS, NISS) of o.wounds[first:first + n]: Baker 1974, Osler 1997; any AIS 6 gives 75."""
+def severity_scores(output: Output, first: int, count: int) -> tuple[int, int]:
+    """Return (ISS, NISS) of the wounds output.wounds[first:first + count] (docs/model.md section 2.4.2).
+
+    ISS is the sum of squares of the worst AIS in the three worst ISS regions (Baker 1974), NISS that of the three worst
+    wounds (Osler 1997). AIS 6 gives 75 for both.
+    """
     worst = 0  # AIS of the worst wound of each ISS region, 4 bits each
     first_new = 0
     second_new = 0
     third_new = 0
-    for k in range(count):
-        ais = int(output.wounds[first + k].ais)
-        if ais == 6:
-            return 75, 75
+    for number in range(first, first + count):
+        ais = int(output.wounds[number].ais)
+        if ais == INSTANTLY_FATAL_AIS:
+            return _MAX_SCORE, _MAX_SCORE
         if ais > first_new:
             first_new, second_new, third_new = ais, first_new, second_new
         elif ais > second_new:
             second_new, third_new = ais, second_new
         elif ais > third_new:
             third_new = ais
-        shift = int(4 * iss_region(output.wounds[first + k].region, ais))
+        shift = int(4 * iss_region(output.wounds[number].region, ais))
         if (worst >> shift) & 15 < ais:
             worst = (worst & ~(15 << shift)) | (ais << shift)
     highest = 0
     second = 0
     third = 0
-    for _ in range(6):
+    for _ in range(_ISS_REGION_COUNT):
         ais = worst & 15
         worst = worst >> 4
         if ais > highest:
@@ -199,11 +230,62 @@ def severity_scores(output: Output, first: int, count: int) -> Any:
 
 
 @compiled
-def type_row(record: PatientRow, tables: InjuryTables) -> Any:
-    """Row of the tables by warfare type: a special event has its own; the last is that of no type."""
+def type_row(record: PatientRow, tables: InjuryTables) -> int:
+    """Return the row of the tables by warfare type; a special event has its own type, and the last row is for none."""
     if record.special != NONE:
         return int(tables.special_type[record.special])
     return min(int(record.type), TYPES - 1)
+
+
+@compiled
+def _draw_mechanism(record: PatientRow, row: int, key: int, tables: InjuryTables) -> int:
+    """Return the mechanism of the incident; `row` is that of the warfare type."""
+    uniform = to_uniform(words(key, record.incident, INCIDENT_INDEX, INCIDENT_CAUSE)[0])
+    return pick_cumulated(tables.mechanisms[row], 0, _WEAPON_MECHANISMS, uniform)
+
+
+@compiled
+def _draw_wound(
+    wound: WoundRow,
+    mechanism: int,
+    severity: float,
+    fatal: bool,
+    cell: int,
+    index: int,
+    block: int,
+    key: int,
+    tables: InjuryTables,
+) -> None:
+    """Draw region, AIS and side of a wound (docs/model.md section 2.4.1).
+
+    The AIS is the class into which x = 0.75 Z + 0.661 e + shift falls among the normal quantiles of the region's
+    shares.
+
+    Parameters
+    ----------
+    severity
+        Latent severity Z of the casualty.
+    fatal
+        Whether the wound kills at once.
+    """
+    a, b, c, d = words(key, cell, index, block)
+    region = pick_cumulated(tables.regions[mechanism], 0, _REGION_COUNT, to_uniform(a))
+    ais = 1
+    if fatal:
+        region = pick_cumulated(tables.fatal, 0, _REGION_COUNT, to_uniform(a))
+        ais = INSTANTLY_FATAL_AIS
+    else:
+        latent = (
+            tables.latent[0] * severity
+            + tables.latent[1] * numeric.normal_quantile(to_uniform(b))
+            + tables.shift[mechanism]
+        )
+        while ais < 5 and latent > tables.ais[region, ais - 1]:
+            ais += 1
+    wound.region = region
+    wound.ais = ais
+    wound.side = 1 + int(to_uniform(c) * 2.0) if tables.sided[region] else 0
+    wound.condition = int(np.int64(d >> np.uint64(16)))  # holds the draw until the condition is chosen
 
 
 @compiled
@@ -215,97 +297,95 @@ def _draw_wounds(
     index: int,
     key: int,
     tables: InjuryTables,
-) -> Any:
-    """Draws number, region, side and AIS of the wounds of battle casualty `record` from row w on.
+) -> tuple[int, bool]:
+    """Draw number, region, side and AIS of the wounds of a battle casualty, into rows from `first_wound` on.
 
-    Returns (number of wounds, 1 where instantly fatal).
+    The number is 1 + min(23, geometric), with the mean m * exp(0.8 Z - 0.32) (docs/model.md section 2.4.1).
+
+    Returns
+    -------
+    tuple[int, bool]
+        Number of wounds, and whether the first one kills at once.
     """
     row = type_row(record, tables)
     _, b, c, d = words(key, cell, index, CASUALTY_SEVERITY)
-    mechanism = pick_cumulated(
-        tables.mechanisms[row], 0, 3, to_uniform(words(key, record.incident, OF_INCIDENT, INCIDENT_CAUSE)[0])
-    )
-    z = (
+    mechanism = _draw_mechanism(record, row, key, tables)
+    severity = (
         numeric.normal_quantile(to_uniform(b))
         + tables.severity[row]
         + tables.special_severity[record.special]
     )
     fatal = to_uniform(c) < tables.instant[row]
-    mean = tables.wound_mean[mechanism] * numeric.exp(tables.wound_slope[0] * z + tables.wound_slope[1])
+    mean = tables.wound_mean[mechanism] * numeric.exp(
+        tables.wound_slope[0] * severity + tables.wound_slope[1]
+    )
     further = numeric.log(to_uniform(d)) / numeric.log(mean / (1.0 + mean))
     count = 1 + int(min(further, MAX_WOUNDS - 1.0))
     record.mechanism = mechanism
-    for k in range(count):
-        a, b, c, d = words(key, cell, index, WOUND_DRAWS + k)
-        region = pick_cumulated(tables.regions[mechanism], 0, 9, to_uniform(a))
-        ais = 1
-        if k == 0 and fatal:
-            region = pick_cumulated(tables.fatal, 0, 9, to_uniform(a))
-            ais = 6
-        else:
-            x = (
-                tables.latent[0] * z
-                + tables.latent[1] * numeric.normal_quantile(to_uniform(b))
-                + tables.shift[mechanism]
-            )
-            while ais < 5 and x > tables.ais[region, ais - 1]:
-                ais += 1
-        wound = output.wounds[first_wound + k]
-        wound.region = region
-        wound.ais = ais
-        wound.side = 1 + int(to_uniform(c) * 2.0) if tables.sided[region] else 0
-        wound.condition = int(np.int64(d >> np.uint64(16)))  # the draw for the condition, until it is chosen
+    for number in range(count):
+        _draw_wound(
+            output.wounds[first_wound + number],
+            mechanism,
+            severity,
+            number == 0 and fatal,
+            cell,
+            index,
+            WOUND_DRAWS + number,
+            key,
+            tables,
+        )
     return count, fatal
 
 
 @compiled
 def _severity_rank(region: int, ais: int) -> int:
-    """Order of wounds: by AIS; of equals, eyes and ears last, for they are not what kills."""
+    """Return the rank of a wound by severity: by AIS, and eyes and ears last among equals, since they never kill."""
     return 2 * ais + (0 if region in (Region.EYES, Region.EARS) else 1)
 
 
 @compiled
 def _sort_wounds(output: Output, first: int, count: int) -> None:
-    """Worst wound first, stable."""
-    for k in range(1, count):
-        region = output.wounds[first + k].region
-        ais = output.wounds[first + k].ais
-        side = output.wounds[first + k].side
-        condition = output.wounds[first + k].condition
-        j = k - 1
-        while j >= 0 and _severity_rank(
-            output.wounds[first + j].region, output.wounds[first + j].ais
+    """Sort wounds by severity, the worst first, by stable insertion; `condition` is moved along."""
+    for number in range(1, count):
+        region = output.wounds[first + number].region
+        ais = output.wounds[first + number].ais
+        side = output.wounds[first + number].side
+        condition = output.wounds[first + number].condition
+        place = first + number
+        while place > first and _severity_rank(
+            output.wounds[place - 1].region, output.wounds[place - 1].ais
         ) < _severity_rank(region, ais):
-            output.wounds[first + j + 1].region = output.wounds[first + j].region
-            output.wounds[first + j + 1].ais = output.wounds[first + j].ais
-            output.wounds[first + j + 1].side = output.wounds[first + j].side
-            output.wounds[first + j + 1].condition = output.wounds[first + j].condition
-            j -= 1
-        output.wounds[first + j + 1].region = region
-        output.wounds[first + j + 1].ais = ais
-        output.wounds[first + j + 1].side = side
-        output.wounds[first + j + 1].condition = condition
+            output.wounds[place].region = output.wounds[place - 1].region
+            output.wounds[place].ais = output.wounds[place - 1].ais
+            output.wounds[place].side = output.wounds[place - 1].side
+            output.wounds[place].condition = output.wounds[place - 1].condition
+            place -= 1
+        output.wounds[place].region = region
+        output.wounds[place].ais = ais
+        output.wounds[place].side = side
+        output.wounds[place].condition = condition
 
 
 @compiled
 def _contradicts(
-    output: Output, first: int, k: int, condition: int, tables: InjuryTables, repeats: bool
+    output: Output, first: int, number: int, condition: int, tables: InjuryTables, repeats: bool
 ) -> bool:
-    """Whether wound k cannot have this condition beside those before it.
+    """Whether wound `number` cannot have this condition together with the wounds before it.
 
-    No wound lies beyond an amputation or at a second amputation of the same limb; none is the same again unless
-    `repeats`.
+    No wound is distal to an amputation, and no limb is amputated twice. No wound repeats another one unless `repeats`
+    allows it.
     """
     amputation = tables.flags[condition] & ConditionFlag.AMPUTATION
-    for j in range(k):
-        other = output.wounds[first + j]
-        if other.region == output.wounds[first + k].region and other.side == output.wounds[first + k].side:
+    wound = output.wounds[first + number]
+    for earlier in range(first, first + number):
+        other = output.wounds[earlier]
+        if other.region == wound.region and other.side == wound.side:
             if other.condition == condition and not repeats:
                 return True
-            gone = tables.flags[other.condition] & ConditionFlag.AMPUTATION
-            if amputation and gone:
+            amputated = tables.flags[other.condition] & ConditionFlag.AMPUTATION
+            if amputation and amputated:
                 return True
-            if gone and tables.level[condition] > tables.level[other.condition]:
+            if amputated and tables.level[condition] > tables.level[other.condition]:
                 return True
             if amputation and tables.level[other.condition] > tables.level[condition]:
                 return True
@@ -318,40 +398,41 @@ def _choose_condition(
     mechanism: int,
     output: Output,
     first: int,
-    k: int,
+    number: int,
     uniform: float,
     tables: InjuryTables,
     repeats: bool,
 ) -> int:
-    """The entry of t.choices for wound k that u falls on, or the next that does not contradict; -1 if all do."""
-    wound = output.wounds[first + k]
+    """Return the entry of `tables.choices` that `uniform` selects for a wound, or the next one that fits; else -1."""
+    wound = output.wounds[first + number]
     start = tables.first[row, wound.region, mechanism, wound.ais, wound.side]
     count = tables.count[row, wound.region, mechanism, wound.ais, wound.side]
     choice = pick_cumulated(tables.chance, start, count, uniform)
     for _ in range(count):
-        if not _contradicts(output, first, k, tables.choices[start + choice], tables, repeats):
+        if not _contradicts(output, first, number, tables.choices[start + choice], tables, repeats):
             return start + choice
         choice = (choice + 1) % count
     return -1
 
 
 @compiled
-def _wound_conditions(
+def _choose_conditions(
     row: int, mechanism: int, output: Output, first: int, count: int, tables: InjuryTables
 ) -> None:
-    """Chooses the condition of each wound among those that fit type, region, mechanism, AIS and side.
+    """Choose the condition of each wound among those that fit warfare type, region, mechanism, AIS and side.
 
-    Where all of them contradict the wounds before, the wound moves to the other side; at last a wound may be the same
-    as another. In a region without sides the wound takes the side that its condition names.
+    Where all of them contradict earlier wounds, the wound changes sides. Where that does not help, it may repeat
+    another
+    wound. A condition that names a side sets the side of the wound. docs/model.md section 2.4.3.
     """
-    for k in range(count):
-        wound = output.wounds[first + k]
+    for number in range(count):
+        wound = output.wounds[first + number]
         uniform = (float(wound.condition) + 0.5) / 65536.0
         chosen = -1
         for attempt in range(4):
             if attempt > 0 and tables.sided[wound.region]:
                 wound.side = 3 - wound.side
-            chosen = _choose_condition(row, mechanism, output, first, k, uniform, tables, attempt >= 2)
+            chosen = _choose_condition(row, mechanism, output, first, number, uniform, tables, attempt >= 2)
             if chosen >= 0:
                 break
         if chosen < 0:
@@ -362,23 +443,31 @@ def _wound_conditions(
 
 
 @compiled
-def true_triage(worst: int, lethal: int, minutes: float, uniform: float, rule: Floats) -> int:
-    """True category of a wounded casualty (MODEL section 3); rule: T1 life in minutes, surgical share of AIS 2."""
-    if worst >= 4 or (lethal and minutes <= rule[0]):
-        return 1
-    if worst == 3 or lethal or (worst == 2 and uniform < rule[1]):
-        return 2
-    return 3
+def true_triage(worst_ais: int, lethal: int, minutes: float, uniform: float, rule: Floats) -> int:
+    """Return the true triage category of a wounded casualty (docs/model.md section 2.6.1).
+
+    Parameters
+    ----------
+    minutes
+        Life of a lethal casualty.
+    rule
+        Shape (2,): longest life in minutes of a lethal T1; share of those with a worst AIS of 2 who are T2.
+    """
+    if worst_ais >= 4 or (lethal and minutes <= rule[0]):
+        return TriageCategory.T1
+    if worst_ais == 3 or lethal or (worst_ais == 2 and uniform < rule[1]):
+        return TriageCategory.T2
+    return TriageCategory.T3
 
 
 @compiled
-def _draw_cause(record: PatientRow, uniform: float, tables: InjuryTables) -> Any:
-    """External cause fitting warfare type, mechanism and main diagnosis; 65535 where there is none."""
+def _draw_cause(record: PatientRow, uniform: float, tables: InjuryTables) -> int:
+    """Return an external cause that fits warfare type, mechanism and main diagnosis; NO_CAUSE where none does."""
     row = type_row(record, tables)
     nature = tables.nature[record.condition]
     count = tables.cause_count[row, record.mechanism, nature]
     if count == 0:
-        return 65535
+        return NO_CAUSE
     start = tables.cause_first[row, record.mechanism, nature]
     return int(tables.cause_choices[start + pick_cumulated(tables.cause_chance, start, count, uniform)])
 
@@ -393,22 +482,24 @@ def draw_wounds(
     key: int,
     tables: InjuryTables,
 ) -> int:
-    """Wounds, scores and cause of a battle casualty; returns the number of wounds."""
+    """Draw wounds, scores, diagnoses and cause of a battle casualty; return the number of wounds.
+
+    The wounds are in rows from `first_wound` on, the worst first.
+    """
     count, _ = _draw_wounds(record, output, first_wound, cell, index, key, tables)
     _sort_wounds(output, first_wound, count)
-    _wound_conditions(type_row(record, tables), record.mechanism, output, first_wound, count, tables)
+    _choose_conditions(type_row(record, tables), record.mechanism, output, first_wound, count, tables)
     record.iss, record.niss = severity_scores(output, first_wound, count)
     record.worst_ais = output.wounds[first_wound].ais
     record.condition = output.wounds[first_wound].condition
-    record.cause = _draw_cause(
-        record, to_uniform(words(key, record.incident, OF_INCIDENT, INCIDENT_CAUSE)[1]), tables
-    )
+    uniform = to_uniform(words(key, record.incident, INCIDENT_INDEX, INCIDENT_CAUSE)[1])
+    record.cause = _draw_cause(record, uniform, tables)
     record.severity = NONE
     return count
 
 
 @compiled
-def draw_wounds_briefly(
+def draw_wound_scores(
     record: PatientRow,
     output: Output,
     first_wound: int,
@@ -416,50 +507,67 @@ def draw_wounds_briefly(
     index: int,
     key: int,
     tables: InjuryTables,
-) -> Any:
-    """As `wounded`, for who needs no diagnoses: scores, and the worst wound in row w; returns the number of wounds."""
+) -> int:
+    """Draw the scores of a battle casualty without diagnoses and cause; return the number of wounds.
+
+    Only row `first_wound` is meaningful afterwards: region and AIS of the worst wound. The draws are those of
+    `draw_wounds`.
+    """
     count, _ = _draw_wounds(record, output, first_wound, cell, index, key, tables)
     record.iss, record.niss = severity_scores(output, first_wound, count)
-    worst = 0
-    for k in range(1, count):
-        if _severity_rank(
-            output.wounds[first_wound + k].region, output.wounds[first_wound + k].ais
-        ) > _severity_rank(output.wounds[first_wound + worst].region, output.wounds[first_wound + worst].ais):
-            worst = k
-    output.wounds[first_wound].region = output.wounds[first_wound + worst].region
-    output.wounds[first_wound].ais = output.wounds[first_wound + worst].ais
+    worst = first_wound
+    for number in range(first_wound + 1, first_wound + count):
+        if _severity_rank(output.wounds[number].region, output.wounds[number].ais) > _severity_rank(
+            output.wounds[worst].region, output.wounds[worst].ais
+        ):
+            worst = number
+    output.wounds[first_wound].region = output.wounds[worst].region
+    output.wounds[first_wound].ais = output.wounds[worst].ais
     record.worst_ais = output.wounds[first_wound].ais
     record.severity = NONE
     return count
 
 
 @compiled
-def _draw_illness_table(record: PatientRow, uniform: float, second_uniform: Any, tables: InjuryTables) -> int:
-    """Which illness table describes a non-battle casualty; sets kind and mechanism."""
+def _draw_illness_table(
+    record: PatientRow, accident_uniform: float, illness_uniform: float, tables: InjuryTables
+) -> int:
+    """Return which `Illness` table describes a casualty without weapon wounds; set kind and mechanism.
+
+    Parameters
+    ----------
+    accident_uniform, illness_uniform
+        Uniforms on (0, 1): the first one decides for non-battle injuries, the second one for disease.
+    """
     row = type_row(record, tables)
     if record.kind == CasualtyKind.NBI:
         record.mechanism = Mechanism.ACCIDENT
         edge = 0.0
-        for k in range(4):
-            edge += tables.environment[k]
-            if uniform < edge:
-                return Illness.HEAT + k
+        for number in range(len(tables.environment)):
+            edge += tables.environment[number]
+            if accident_uniform < edge:
+                return Illness.HEAT + number
         return Illness.NBI
     record.mechanism = Mechanism.ILLNESS
-    if second_uniform < tables.psychological[row]:
+    if illness_uniform < tables.psychological[row]:
         record.kind = CasualtyKind.PSYCHOLOGICAL
         record.mechanism = Mechanism.PSYCHOLOGICAL
         return Illness.PSYCHOLOGICAL
-    if second_uniform < tables.psychological[row] + tables.musculoskeletal[row]:
+    if illness_uniform < tables.psychological[row] + tables.musculoskeletal[row]:
         return Illness.MUSCULOSKELETAL
     return Illness.DISEASE
 
 
 @compiled
 def draw_illness(record: PatientRow, cell: int, index: int, key: int, tables: InjuryTables) -> bool:
-    """Condition, cause and true triage of an agent, non-battle, disease or psychological casualty.
+    """Draw condition, cause and true triage category of an agent, non-battle, disease or psychological casualty.
 
-    Returns whether what is no agent kills without treatment: always T1, with a condition that can.
+    docs/model.md section 2.4.4.
+
+    Returns
+    -------
+    bool
+        Whether a casualty other than an agent casualty dies without treatment. Such a casualty is always T1.
     """
     a, b, c, d = words(key, cell, index, CASUALTY_SEVERITY)
     record.iss = 0
@@ -476,9 +584,8 @@ def draw_illness(record: PatientRow, cell: int, index: int, key: int, tables: In
         course = pick_cumulated(tables.category[record.kind - CasualtyKind.NBI], 0, 4, to_uniform(c))
     record.triage = max(1, course)
     start = tables.ill_first[illness, course, record.sex]
-    choice = pick_cumulated(
-        tables.ill_chance, start, tables.ill_count[illness, course, record.sex], to_uniform(d)
-    )
+    count = tables.ill_count[illness, course, record.sex]
+    choice = pick_cumulated(tables.ill_chance, start, count, to_uniform(d))
     record.condition = tables.ill_choices[start + choice]
     record.cause = _draw_cause(record, to_uniform(words(key, cell, index, ILLNESS_CAUSE)[0]), tables)
     return course == 0
@@ -486,7 +593,7 @@ def draw_illness(record: PatientRow, cell: int, index: int, key: int, tables: In
 
 @compiled
 def copy_arrival(record: PatientRow, arrival: ArrivalRow, threshold: int) -> None:
-    """Copies what the arrival fixes into the patient row."""
+    """Copy the columns of an arrival into the patient row; `threshold` is the size of a mass casualty incident."""
     record.id_hi = arrival.id_hi
     record.id_lo = arrival.id_lo
     record.incident = arrival.incident
@@ -501,12 +608,59 @@ def copy_arrival(record: PatientRow, arrival: ArrivalRow, threshold: int) -> Non
     record.mascal = 1 if arrival.incident_size >= threshold else 0
 
 
-@compiled_entry
-def triage_of_sample(count: int, row: int, key: int, model: Table, sample: Table) -> Any:
-    """True triage categories of n battle casualties of warfare type `row`: counts of T1..T3, shape (3,).
+@compiled
+def _triage_of_wounded(
+    record: PatientRow,
+    index: int,
+    key: int,
+    tables: InjuryTables,
+    survival: SurvivalParameters,
+    output: Output,
+) -> int:
+    """Return the true category of casualty `index` of a sample; 0 for the instantly dead and for RTD within 72 h."""
+    record.incident = index
+    count, fatal = _draw_wounds(record, output, 0, np.uint64(0), index, key, tables)
+    if fatal:
+        return 0
+    _sort_wounds(output, 0, count)
+    record.iss, record.niss = severity_scores(output, 0, count)
+    record.worst_ais = output.wounds[0].ais
+    a, b, c, d = words(key, np.uint64(1), index, 0)
+    lethal = to_uniform(a) < survival.lethal[record.niss]
+    minutes = survival.minutes[record.niss] * numeric.exp(
+        survival.sigma[0] * numeric.normal_quantile(to_uniform(b))
+    )
+    if not lethal and record.worst_ais <= 3 and to_uniform(c) < survival.rtd72[record.worst_ais]:
+        return 0
+    return true_triage(record.worst_ais, lethal, minutes, to_uniform(d), survival.triage)
 
-    The sample behind the severity tilt of an author's triage weights. Instantly dead and those back on duty within
-    72 h do not count (MODEL section 3: shares are of the admitted). `sample` is one row of SAMPLE to work in.
+
+@compiled_entry
+def triage_of_sample(
+    count: int, row: int, key: int, model: Rows[Model], sample: Rows[SampledCasualty]
+) -> Ints:
+    """Count the true triage categories of a sample of battle casualties of one warfare type.
+
+    The counts serve the search for the severity that meets an author's triage weights. They leave out the instantly
+    dead
+    and those back on duty within 72 hours, because the weights are shares of the admitted (docs/model.md section
+    2.6.1).
+
+    Parameters
+    ----------
+    count
+        Size of the sample.
+    row
+        Row of the warfare type.
+    model
+        One row of MODEL.
+    sample
+        One row of SAMPLE: working memory.
+
+    Returns
+    -------
+    Ints
+        Shape (3,): casualties of T1 to T3.
     """
     counts = np.zeros(3, np.int64)
     output = sample[0]
@@ -516,21 +670,8 @@ def triage_of_sample(count: int, row: int, key: int, model: Table, sample: Table
     record.type = row
     record.special = NONE
     record.kind = CasualtyKind.WOUNDED
-    for i in range(count):
-        record.incident = i
-        number, fatal = _draw_wounds(record, output, 0, np.uint64(0), i, key, tables)
-        if fatal:
-            continue
-        _sort_wounds(output, 0, number)
-        record.iss, record.niss = severity_scores(output, 0, number)
-        record.worst_ais = output.wounds[0].ais
-        a, b, c, d = words(key, np.uint64(1), i, 0)
-        lethal = to_uniform(a) < survival.lethal[record.niss]
-        minutes = survival.minutes[record.niss] * numeric.exp(
-            survival.sigma[0] * numeric.normal_quantile(to_uniform(b))
-        )
-        if not lethal and record.worst_ais <= 3 and to_uniform(c) < survival.rtd72[record.worst_ais]:
-            continue
-        category = true_triage(record.worst_ais, lethal, minutes, to_uniform(d), survival.triage)
-        counts[category - 1] += 1
+    for index in range(count):
+        category = _triage_of_wounded(record, index, key, tables, survival, output)
+        if category > 0:
+            counts[category - 1] += 1
     return counts

@@ -1,14 +1,24 @@
-"""The survival clock (MODEL section 4): what would kill a casualty, how fast, and what care does to it.
+"""The survival clock (docs/model.md section 2.5): what kills a casualty, how fast, and what care changes.
 
-The clock u of a lethal casualty runs at rate r; death comes when u reaches the life T. r is 0 during a protective
-procedure, otherwise the smallest rate in force times the product of the environment's factors.
+The clock u of a lethal casualty runs at rate r. The casualty dies when u reaches the life T. During a protective
+procedure r is 0. Otherwise r is the smallest rate that a treatment has brought into force, times the product of the
+environment's factors. Clock and life are in ms.
 """
 
 import math
 
 from engine import numeric
-from engine.clinical.casualties import to_uniform, true_triage
-from engine.codes import LATE_DEATH, LETHALITY, NONE, STAY, CasualtyKind, LethalMechanism, Region
+from engine.clinical.casualties import INSTANTLY_FATAL_AIS, to_uniform, true_triage
+from engine.codes import (
+    LATE_DEATH,
+    LETHALITY,
+    NONE,
+    STAY,
+    CasualtyKind,
+    LethalMechanism,
+    Region,
+    TriageCategory,
+)
 from engine.numeric import compiled, words
 from engine.tables import (
     DAY,
@@ -20,10 +30,18 @@ from engine.tables import (
     SurvivalParameters,
 )
 
+MAX_HEALTH_SCORE = 20.0
+"""Health score of a healthy person; 0 is dead."""
+
+_LN_2 = 0.6931471805599453
+
 
 @compiled
 def death_time(casualty: CasualtyState) -> float:
-    """ms at which the casualty dies if nothing changes; infinity if never."""
+    """Return the time in ms at which the casualty dies if nothing changes; infinity if never.
+
+    t_death = t + (T - u(t)) / r (docs/model.md section 2.5.3), or the time of a late death if that is earlier.
+    """
     death = casualty.late_death_at
     if casualty.life < math.inf and casualty.rate > 0.0:
         death = min(death, casualty.since + (casualty.life - casualty.used) / casualty.rate)
@@ -32,13 +50,13 @@ def death_time(casualty: CasualtyState) -> float:
 
 @compiled
 def clock_at(casualty: CasualtyState, at: float) -> float:
-    """The clock u at time t."""
+    """Return the clock u at the time `at`."""
     return casualty.used + (at - casualty.since) * casualty.rate
 
 
 @compiled
 def set_rate(casualty: CasualtyState, at: float, rate: float) -> None:
-    """From t on the clock runs at `rate`."""
+    """Let the clock run at `rate` from the time `at` on."""
     casualty.used = clock_at(casualty, at)
     casualty.since = at
     casualty.rate = rate
@@ -46,7 +64,7 @@ def set_rate(casualty: CasualtyState, at: float, rate: float) -> None:
 
 @compiled
 def set_factor(casualty: CasualtyState, at: float, factor: float) -> None:
-    """From t on the environment's factor is `factor`; a protective procedure goes on protecting."""
+    """Set the environment's factor from the time `at` on; during a protective procedure the clock stays stopped."""
     casualty.factor = factor
     if casualty.rate > 0.0:
         set_rate(casualty, at, casualty.slowest * factor)
@@ -54,14 +72,14 @@ def set_factor(casualty: CasualtyState, at: float, factor: float) -> None:
 
 @compiled
 def slow_clock(casualty: CasualtyState, at: float, rate: float) -> None:
-    """A treatment of this rate comes into force at t."""
+    """Bring a treatment with this rate into force at the time `at`; the smallest rate so far counts."""
     casualty.slowest = min(casualty.slowest, rate)
     set_rate(casualty, at, casualty.slowest * casualty.factor)
 
 
 @compiled
 def stop_clock(casualty: CasualtyState, at: float) -> None:
-    """What would have killed is stopped at t."""
+    """End the threat to life at the time `at`: the casualty no longer dies of the clock."""
     casualty.used = clock_at(casualty, at)
     casualty.since = at
     casualty.rate = 0.0
@@ -70,12 +88,13 @@ def stop_clock(casualty: CasualtyState, at: float) -> None:
 
 @compiled
 def _lognormal(log_median: float, sigma: float, uniform: float) -> float:
+    """Return a quantile of a lognormal distribution: exp(log_median + sigma * z)."""
     return numeric.exp(log_median + sigma * numeric.normal_quantile(uniform))
 
 
 @compiled
 def _lethal_mechanism(region: int, uniform: float, parameters: SurvivalParameters) -> int:
-    """What kills, from the region of the worst wound; where that is of eyes or ears, the brain (MODEL section 4)."""
+    """Return the lethal mechanism by region of the worst wound (docs/model.md section 2.5.2)."""
     if region == Region.HEAD or (Region.EYES <= region < Region.FACE):
         return LethalMechanism.TBI
     if region == Region.FACE:
@@ -107,7 +126,7 @@ def _lethal_mechanism(region: int, uniform: float, parameters: SurvivalParameter
 
 @compiled
 def start_clock(casualty: CasualtyState, onset: float, life: float, factor: float) -> None:
-    """Starts the clock at `onset` with a life of `life` ms (infinity: non-lethal)."""
+    """Start the clock at `onset` (ms) with a life of `life` ms; infinity for the non-lethal."""
     casualty.life = life
     casualty.first_life = life
     casualty.used = 0.0
@@ -132,37 +151,51 @@ def draw_fate_of_wounded(
     key: int,
     parameters: SurvivalParameters,
 ) -> None:
-    """Lethality, life, true triage and expected stay of a battle casualty; starts the clock."""
+    """Draw lethality, life, true triage category and stay of a wounded casualty, and start the clock.
+
+    Life: T = 43500 * NISS**-1.95 * exp(0.9 * z) minutes (docs/model.md section 2.5.1). Category: section 2.6.1.
+    """
     a, b, c, d = words(key, cell, index, LETHALITY)
-    e, f, _, _ = words(key, cell, index, STAY)
     life = math.inf
     record.lethal = NONE
-    if record.worst_ais == 6:
+    if record.worst_ais == INSTANTLY_FATAL_AIS:
         life = 0.0
-    else:
-        if parameters.clock[0] and to_uniform(a) < parameters.lethal[record.niss]:
-            life = (
-                parameters.minutes[record.niss] * _lognormal(0.0, parameters.sigma[0], to_uniform(b)) * MINUTE
-            )
-            record.lethal = _lethal_mechanism(output.wounds[first_wound].region, to_uniform(c), parameters)
+    elif parameters.clock[0] and to_uniform(a) < parameters.lethal[record.niss]:
+        life = parameters.minutes[record.niss] * _lognormal(0.0, parameters.sigma[0], to_uniform(b)) * MINUTE
+        record.lethal = _lethal_mechanism(output.wounds[first_wound].region, to_uniform(c), parameters)
     lethal = record.lethal != NONE
     record.triage = true_triage(record.worst_ais, lethal, life / MINUTE, to_uniform(d), parameters.triage)
     record.onset = record.time
     start_clock(casualty, float(record.time), life, parameters.factor[0])
-    casualty.needs_surgery = 1 if record.triage <= 2 else 0
-    for k in range(count):
-        if output.wounds[first_wound + k].region == Region.HEAD:
-            casualty.head_ais = max(casualty.head_ais, output.wounds[first_wound + k].ais)
-    if not lethal and record.worst_ais <= 3 and to_uniform(e) < parameters.rtd72[record.worst_ais]:
+    casualty.needs_surgery = 1 if record.triage <= TriageCategory.T2 else 0
+    for number in range(first_wound, first_wound + count):
+        if output.wounds[number].region == Region.HEAD:
+            casualty.head_ais = max(casualty.head_ais, output.wounds[number].ais)
+    _draw_stay_of_wounded(record, casualty, lethal, cell, index, key, parameters)
+
+
+@compiled
+def _draw_stay_of_wounded(
+    record: PatientRow,
+    casualty: CasualtyState,
+    lethal: bool,
+    cell: int,
+    index: int,
+    key: int,
+    parameters: SurvivalParameters,
+) -> None:
+    """Draw when a wounded casualty could return to duty (docs/model.md section 2.5.6)."""
+    a, b, _, _ = words(key, cell, index, STAY)
+    if not lethal and record.worst_ais <= 3 and to_uniform(a) < parameters.rtd72[record.worst_ais]:
         casualty.expects_rtd72 = 1
         hours = parameters.rtd72_hours[0] + (
             parameters.rtd72_hours[1] - parameters.rtd72_hours[0]
-        ) * to_uniform(f)
+        ) * to_uniform(b)
         casualty.stay_end = record.time + hours * HOUR
     else:
-        row = parameters.stay[min(5, int(record.worst_ais))]
-        within = row[2] + (1.0 - row[2]) * to_uniform(f)
-        casualty.stay_end = record.time + _lognormal(row[0], row[1], within) * DAY
+        stay = parameters.stay[min(5, int(record.worst_ais))]
+        within = stay[2] + (1.0 - stay[2]) * to_uniform(b)  # only stays of more than 72 h
+        casualty.stay_end = record.time + _lognormal(stay[0], stay[1], within) * DAY
 
 
 @compiled
@@ -175,22 +208,29 @@ def draw_fate_of_ill(
     key: int,
     parameters: SurvivalParameters,
 ) -> None:
-    """Lethality, life, symptom onset and expected stay of a casualty without weapon wounds; starts the clock.
+    """Draw lethality, life, symptom onset and stay of a casualty without weapon wounds, and start the clock.
 
-    `kills`: whether what is no agent kills without treatment.
+    docs/model.md sections 2.4.4, 2.5.1 and 2.5.6. The stay counts from the admission, so `stay_end` holds a duration
+    until then.
+
+    Parameters
+    ----------
+    kills
+        Whether a casualty other than an agent casualty dies without treatment.
     """
     a, b, c, d = words(key, cell, index, LETHALITY)
     life = math.inf
     record.lethal = NONE
     record.onset = record.time
     if record.kind == CasualtyKind.AGENT:
-        row = parameters.agent[record.severity]
-        if parameters.clock[0] and to_uniform(a) < row[0]:
-            life = _lognormal(row[1], row[2], to_uniform(b)) * MINUTE
+        agent = parameters.agent[record.severity]
+        if parameters.clock[0] and to_uniform(a) < agent[0]:
+            life = _lognormal(agent[1], agent[2], to_uniform(b)) * MINUTE
             record.lethal = LethalMechanism.AGENT
         uniform = to_uniform(c)
         if uniform < parameters.agent_onset[0]:
-            hours = parameters.agent_onset[1 + int(uniform / parameters.agent_onset[0] * 4.0)]
+            delays = len(parameters.agent_onset) - 1  # each has the same probability
+            hours = parameters.agent_onset[1 + int(uniform / parameters.agent_onset[0] * delays)]
             record.onset = record.time + int(hours * HOUR)
     elif parameters.clock[0] and kills:
         life = _lognormal(parameters.dnbi_life[0], parameters.dnbi_life[1], to_uniform(b)) * MINUTE
@@ -199,10 +239,8 @@ def draw_fate_of_ill(
         )
     start_clock(casualty, float(record.onset), life, parameters.factor[0])
     casualty.needs_surgery = 0
-    row = parameters.category_stay[record.triage]
-    casualty.stay_end = (
-        _lognormal(row[0], row[1], to_uniform(d)) * DAY
-    )  # from admission: made absolute at the first door
+    stay = parameters.category_stay[record.triage]
+    casualty.stay_end = _lognormal(stay[0], stay[1], to_uniform(d)) * DAY
 
 
 @compiled
@@ -215,10 +253,14 @@ def draw_late_death(
     key: int,
     parameters: SurvivalParameters,
 ) -> None:
-    """At admission: the late hazard of the severely wounded (sepsis, organ failure), drawn once."""
+    """Draw, at the first admission, whether and when a severely wounded casualty dies late.
+
+    Late deaths are by sepsis or organ failure: with probability 0.022 * min(NISS / 25, 2), after an exponential time
+    with mean 3 days (docs/model.md section 2.5.5).
+    """
     if (
         record.kind != CasualtyKind.WOUNDED
-        or record.niss < 9
+        or record.niss < parameters.late_niss
         or casualty.expects_rtd72
         or not parameters.clock[0]
     ):
@@ -230,7 +272,10 @@ def draw_late_death(
 
 @compiled
 def surgery_success(casualty: CasualtyState, record: PatientRow, parameters: SurvivalParameters) -> float:
-    """Probability that surgery now stops what kills: less for a rescue at the last minute."""
+    """Return the probability that damage control surgery succeeds if it starts now.
+
+    p * (1 - 0.6 * min(1, max(0, (u/T - 0.5) / 0.5))) (docs/model.md section 2.5.4): a late rescue succeeds less often.
+    """
     share = casualty.used / casualty.life
     late = min(1.0, max(0.0, (share - parameters.late_penalty[1]) / (1.0 - parameters.late_penalty[1])))
     return parameters.surgery_works[record.lethal] * (1.0 - parameters.late_penalty[0] * late)
@@ -240,14 +285,14 @@ def surgery_success(casualty: CasualtyState, record: PatientRow, parameters: Sur
 def health_score(
     record: PatientRow, casualty: CasualtyState, now: float, parameters: SurvivalParameters
 ) -> float:
-    """Health score 0..20 at `now` (MODEL section 4; SIMEDIS)."""
+    """Return the health score, 0 to 20, at `now` (docs/model.md section 2.5.7, which gives the equations)."""
     if casualty.recover_span > 0.0:
-        value = 20.0 - (20.0 - casualty.recover_from) * numeric.exp(
+        value = MAX_HEALTH_SCORE - (MAX_HEALTH_SCORE - casualty.recover_from) * numeric.exp(
             -parameters.score[7] * (now - casualty.recover_at) / casualty.recover_span
         )
     elif casualty.life < math.inf:
         share = min(1.0, clock_at(casualty, now) / casualty.life)
-        value = 20.0 * numeric.exp(
+        value = MAX_HEALTH_SCORE * numeric.exp(
             -numeric.exp(parameters.score[0] + (parameters.score[1] - parameters.score[0]) * share)
         )
     else:
@@ -256,19 +301,21 @@ def health_score(
             if record.kind == CasualtyKind.WOUNDED
             else parameters.niss_equivalent[record.triage]
         )
-        floor = max(parameters.score[2], 20.0 - parameters.score[3] * niss)
-        value = floor + (20.0 - floor) * numeric.exp(-(now - record.onset) / (parameters.score[4] * MINUTE))
+        floor = max(parameters.score[2], MAX_HEALTH_SCORE - parameters.score[3] * niss)
+        value = floor + (MAX_HEALTH_SCORE - floor) * numeric.exp(
+            -(now - record.onset) / (parameters.score[4] * MINUTE)
+        )
     if casualty.bonus > 0.0:
-        left = numeric.exp(-0.6931471805599453 * (now - casualty.bonus_at) / (parameters.score[6] * MINUTE))
+        left = numeric.exp(-_LN_2 * (now - casualty.bonus_at) / (parameters.score[6] * MINUTE))
         value += casualty.bonus * left
-    return min(20.0, max(0.0, value))
+    return min(MAX_HEALTH_SCORE, max(0.0, value))
 
 
 @compiled
 def start_recovery(
     record: PatientRow, casualty: CasualtyState, now: float, parameters: SurvivalParameters
 ) -> None:
-    """From now on the score recovers towards 20 over the expected stay."""
+    """Let the health score recover towards 20 over the expected stay, from `now` on."""
     value = health_score(record, casualty, now, parameters)
     casualty.recover_from = value
     casualty.recover_at = now
@@ -280,7 +327,10 @@ def start_recovery(
 def resuscitation_effect(
     record: PatientRow, casualty: CasualtyState, now: float, parameters: SurvivalParameters
 ) -> None:
-    """The passing lift of the score by resuscitation; it does not move the predicted death."""
+    """Raise the health score for a time after resuscitation; the time of death does not change.
+
+    The bonus (19 - score) * (1 - u/T) halves every 30 minutes (docs/model.md section 2.5.7).
+    """
     if casualty.recover_span > 0.0:
         return
     value = health_score(record, casualty, now, parameters)

@@ -1,14 +1,21 @@
-"""What care does: the treatments of each place, what they act on and the signs they change (MODEL section 4).
+"""Treatments and vital signs: what is given at each place, what it does to the survival clock, and how it shows.
 
-Every function writes rows of `columns.EVENT`, `columns.TREATMENT` or `columns.VITAL` for one casualty and, where a
-treatment acts on what would kill, changes the survival clock.
+docs/model.md section 2.5.4 describes the effects of treatments, section 2.12 the vital signs. The functions append rows
+to the tables of events, treatments and vital signs of one casualty. A treatment that acts on the lethal mechanism also
+changes the survival clock. Times and thresholds are in `scenarios/data/model/treatments.toml`.
 """
 
 import math
-from typing import Any
 
 from engine.clinical.casualties import to_uniform
-from engine.clinical.survival import health_score, set_rate, slow_clock, stop_clock, surgery_success
+from engine.clinical.survival import (
+    MAX_HEALTH_SCORE,
+    health_score,
+    set_rate,
+    slow_clock,
+    stop_clock,
+    surgery_success,
+)
 from engine.codes import (
     NONE,
     VITAL_SIGNS,
@@ -20,17 +27,30 @@ from engine.codes import (
     LethalMechanism,
     Region,
     Treatment,
+    TriageCategory,
 )
 from engine.numeric import Counter, compiled, words
-from engine.tables import MINUTE, QUIET, CasualtyState, Ints, Model, Output, PatientRow, WoundRow
+from engine.tables import (
+    MINUTE,
+    QUIET,
+    CasualtyState,
+    DeficitWeights,
+    Ints,
+    Model,
+    Output,
+    PatientRow,
+    SurgeryRules,
+    TreatmentTime,
+    VitalSignParameters,
+    WoundRow,
+)
 
-GCS_LOST = (0.0, 0.0, 1.0, 2.0, 6.0, 9.0)
-"""Points of GCS that a head injury of AIS 0..5 costs, half of them while recovering (assumption)."""
+# --- rows of the log
 
 
 @compiled
 def log_event(output: Output, row: int, at: float, facility: int, kind: int, detail: int) -> None:
-    """One row of columns.EVENT for patient row i."""
+    """Append an event of the patient in `row`, unless logging is off; `at` in ms."""
     if output.rows[QUIET]:
         return
     entry = output.events[output.rows[0]]
@@ -46,7 +66,17 @@ def log_event(output: Output, row: int, at: float, facility: int, kind: int, det
 def log_treatment(
     output: Output, row: int, facility: int, kind: int, start: float, minutes: float, effect: int, wound: int
 ) -> None:
-    """One row of columns.TREATMENT, `minutes` long."""
+    """Append a treatment of the patient in `row`, unless logging is off.
+
+    Parameters
+    ----------
+    start
+        Start in ms.
+    minutes
+        Duration.
+    wound
+        Number of the wound that is treated, among the patient's; NONE for a treatment of no single wound.
+    """
     if output.rows[QUIET]:
         return
     entry = output.treatments[output.rows[1]]
@@ -61,51 +91,97 @@ def log_treatment(
 
 
 @compiled
-def _vital(low: float, high: float, value: int) -> Any:
-    return int(min(high, max(low, value)) + 0.5)
+def _log_step(
+    output: Output,
+    row: int,
+    facility: int,
+    kind: int,
+    now: float,
+    time: TreatmentTime,
+    effect: int,
+    wound: int,
+) -> None:
+    """Append a short treatment within the care that starts at `now`."""
+    log_treatment(output, row, facility, kind, now + time.start * MINUTE, time.minutes, effect, wound)
+
+
+# --- vital signs
+
+
+@compiled
+def _bounded(minimum: float, maximum: float, value: float) -> int:
+    """Return a vital sign within its bounds, rounded to a whole number."""
+    return int(min(maximum, max(minimum, value)) + 0.5)
+
+
+@compiled
+def _deficit_weights(record: PatientRow, vital_signs: VitalSignParameters) -> DeficitWeights:
+    """Return how strongly each group of vital signs shows the deficit, by what fails."""
+    weights = vital_signs.default
+    if record.lethal == LethalMechanism.TBI:
+        weights = vital_signs.brain_injury
+    elif (
+        record.lethal == LethalMechanism.AIRWAY
+        or record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX
+        or record.kind == CasualtyKind.AGENT
+    ):
+        weights = vital_signs.asphyxia
+    elif record.kind == CasualtyKind.PSYCHOLOGICAL:
+        weights = vital_signs.psychological
+    return weights
 
 
 @compiled
 def measure_vitals(
     output: Output, row: int, casualty: CasualtyState, now: float, number: int, model: Model, counter: Counter
 ) -> None:
-    """Health score and vital signs at `now`.
+    """Append health score and vital signs at `now` (docs/model.md section 2.12).
 
-    The signs fall with the deficit of the score, each after what is failing (assumption): blood loss raises the pulse
-    and lowers the pressure, an airway or chest injury lowers SpO2, a brain injury lowers GCS.
+    The signs follow the deficit of the health score, d = (20 - score) / 20, weighted by what fails. Heart rate,
+    pressure and respiratory rate change in proportion to d, oxygen saturation and GCS to d squared.
+
+    Parameters
+    ----------
+    number
+        Number of the measurement: selects the random draws.
     """
     if output.rows[QUIET]:
         return
     record = output.patients[row]
-    value = health_score(record, casualty, now, model.survival)
-    deficit = (20.0 - value) / 20.0
+    vital_signs = model.vital_signs
+    score = health_score(record, casualty, now, model.survival)
+    deficit = (MAX_HEALTH_SCORE - score) / MAX_HEALTH_SCORE
+    weights = _deficit_weights(record, vital_signs)
     a, b, c, d = words(model.keys[DrawPurpose.CARE], counter[0], counter[1], VITAL_SIGNS + number)
-    bleeding = 1.0
-    breathing = 0.6
-    brain = 0.5
-    if record.lethal == LethalMechanism.TBI:
-        bleeding, breathing, brain = 0.3, 0.7, 1.0
-    elif (
-        record.lethal == LethalMechanism.AIRWAY
-        or record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX
-        or record.kind == CasualtyKind.AGENT
-    ):
-        bleeding, breathing, brain = 0.7, 1.0, 0.6
-    elif record.kind == CasualtyKind.PSYCHOLOGICAL:
-        bleeding, breathing, brain = 0.4, 0.2, 0.0
     entry = output.vitals[output.rows[3]]
     entry.at = int(now)
     entry.patient = row
     entry.facility = casualty.facility
-    entry.score = int(value * 10.0 + 0.5)
-    pulse = 72.0 + 18.0 * to_uniform(a) + 85.0 * bleeding * deficit * (1.0 if deficit < 0.85 else 0.4)
-    entry.heart_rate = _vital(20.0, 190.0, pulse)
-    entry.systolic = _vital(40.0, 200.0, 114.0 + 22.0 * to_uniform(b) - 85.0 * bleeding * deficit)
-    entry.respiratory_rate = _vital(4.0, 45.0, 13.0 + 5.0 * to_uniform(c) + 18.0 * breathing * deficit)
-    entry.spo2 = _vital(50.0, 100.0, 96.0 + 3.0 * to_uniform(d) - 32.0 * breathing * deficit * deficit)
-    concussed = GCS_LOST[int(min(5, casualty.head_ais))] * (1.0 if casualty.recover_span == 0.0 else 0.5)
-    entry.gcs = _vital(3.0, 15.0, 15.4 - max(concussed, 14.0 * brain * deficit * deficit))
+    entry.score = int(score * 10.0 + 0.5)
+    sign = vital_signs.heart_rate
+    damping = 1.0 if deficit < vital_signs.collapse else vital_signs.collapse_factor
+    pulse = sign.lowest + sign.spread * to_uniform(a) + sign.change * weights.bleeding * deficit * damping
+    entry.heart_rate = _bounded(sign.minimum, sign.maximum, pulse)
+    sign = vital_signs.systolic
+    pressure = sign.lowest + sign.spread * to_uniform(b) - sign.change * weights.bleeding * deficit
+    entry.systolic = _bounded(sign.minimum, sign.maximum, pressure)
+    sign = vital_signs.respiratory_rate
+    breaths = sign.lowest + sign.spread * to_uniform(c) + sign.change * weights.breathing * deficit
+    entry.respiratory_rate = _bounded(sign.minimum, sign.maximum, breaths)
+    sign = vital_signs.spo2
+    saturation = (
+        sign.lowest + sign.spread * to_uniform(d) - sign.change * weights.breathing * deficit * deficit
+    )
+    entry.spo2 = _bounded(sign.minimum, sign.maximum, saturation)
+    coma = vital_signs.gcs
+    recovering = 1.0 if casualty.recover_span == 0.0 else coma.recovering
+    concussed = coma.head_injury[int(min(5, casualty.head_ais))] * recovering
+    points = coma.healthy - max(concussed, coma.change * weights.brain * deficit * deficit)
+    entry.gcs = _bounded(coma.minimum, coma.maximum, points)
     output.rows[3] += 1
+
+
+# --- first aid
 
 
 @compiled
@@ -114,257 +190,332 @@ def _is_limb(region: int) -> bool:
 
 
 @compiled
-def _first_aid_of_accident(group: int) -> int:
-    """First aid of a non-battle injury."""
-    if group == CareNeed.COOLING:
+def _bleeds_from_limb(wound: WoundRow, flags: int) -> bool:
+    """Whether a wound is an injured vessel or an amputation of a limb; `flags` are those of its condition."""
+    return _is_limb(wound.region) and flags & (ConditionFlag.VESSEL | ConditionFlag.AMPUTATION) != 0
+
+
+@compiled
+def _first_aid_of_accident(care_need: int) -> int:
+    """Return the first aid of a non-battle injury."""
+    if care_need == CareNeed.COOLING:
         return Treatment.COOLING
-    if group == CareNeed.REWARMING:
+    if care_need == CareNeed.REWARMING:
         return Treatment.REWARMING
-    if group in (CareNeed.MUSCULOSKELETAL, CareNeed.FRACTURE):
+    if care_need in (CareNeed.MUSCULOSKELETAL, CareNeed.FRACTURE):
         return Treatment.SPLINT
     return Treatment.OBSERVATION
+
+
+@compiled
+def _first_aid_of_wounded(record: PatientRow, worst: WoundRow, flags: int) -> int:
+    """Return the first aid against the lethal mechanism, or for the worst wound where none is lethal."""
+    if record.lethal == LethalMechanism.EXTREMITY_HAEMORRHAGE:
+        return Treatment.TOURNIQUET
+    if record.lethal == LethalMechanism.JUNCTIONAL_HAEMORRHAGE:
+        return Treatment.HAEMOSTATIC_DRESSING
+    if record.lethal == LethalMechanism.AIRWAY:
+        return Treatment.AIRWAY_ADJUNCT
+    if record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX:
+        return Treatment.NEEDLE_DECOMPRESSION
+    if record.lethal == LethalMechanism.TORSO_HAEMORRHAGE:
+        return Treatment.TRANEXAMIC_ACID
+    if record.lethal == NONE and _bleeds_from_limb(worst, flags):
+        return Treatment.TOURNIQUET
+    if record.lethal == NONE and _is_limb(worst.region) and flags & ConditionFlag.FRACTURE:
+        return Treatment.SPLINT
+    return Treatment.PRESSURE_DRESSING
+
+
+@compiled
+def _try_first_aid(
+    record: PatientRow, casualty: CasualtyState, now: float, uniform: float, model: Model
+) -> int:
+    """Apply first aid to the lethal mechanism, and return its effect (docs/model.md section 2.5.4)."""
+    if record.lethal == NONE or record.lethal == LethalMechanism.TBI:
+        return Effect.SUPPORTIVE
+    chance = model.survival.aid_works[record.lethal]
+    if uniform < chance:
+        slow_clock(casualty, now, model.survival.aid_rate[record.lethal])
+        return Effect.EFFECTIVE
+    return Effect.INEFFECTIVE if chance > 0.0 else Effect.SUPPORTIVE
+
+
+@compiled
+def _dress_further_wounds(
+    output: Output, row: int, casualty: CasualtyState, now: float, first: int, model: Model
+) -> None:
+    """Log first aid for the wounds from number `first` on: bleeding limbs, and the second worst wound."""
+    times = model.treatments.first_aid
+    place = casualty.facility
+    for number in range(first, casualty.wounds):
+        wound = output.wounds[casualty.wound + number]
+        flags = model.injuries.flags[wound.condition]
+        if wound.ais >= times.tourniquet_ais and _bleeds_from_limb(wound, flags):
+            kind = Treatment.TOURNIQUET
+            _log_step(output, row, place, kind, now, times.further_tourniquet, Effect.SUPPORTIVE, number)
+        elif number == 1:
+            splints = _is_limb(wound.region) and flags & ConditionFlag.FRACTURE != 0
+            kind = Treatment.SPLINT if splints else Treatment.PRESSURE_DRESSING
+            _log_step(output, row, place, kind, now, times.second_wound, Effect.SUPPORTIVE, number)
 
 
 @compiled
 def give_first_aid(
     output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, model: Model
 ) -> None:
-    """Self or buddy aid at the point of injury or on the way: acts on what would kill, dresses what bleeds."""
+    """Give self or buddy aid: slow the survival clock if it works, and log the treatments.
+
+    `uniform` on (0, 1) decides whether aid works against the lethal mechanism (docs/model.md section 2.5.4).
+    """
     record = output.patients[row]
-    where = casualty.facility
-    effect = Effect.SUPPORTIVE
-    if record.lethal != NONE and record.lethal != LethalMechanism.TBI:
-        if uniform < model.survival.aid_works[record.lethal]:
-            effect = Effect.EFFECTIVE
-            slow_clock(casualty, now, model.survival.aid_rate[record.lethal])
-        elif model.survival.aid_works[record.lethal] > 0.0:
-            effect = Effect.INEFFECTIVE
+    effect = _try_first_aid(record, casualty, now, uniform, model)
     if output.rows[QUIET]:
         return
+    times = model.treatments.first_aid
+    place = casualty.facility
     if record.kind == CasualtyKind.AGENT:
-        log_treatment(output, row, where, Treatment.AUTOINJECTOR, now, 1.0, effect, NONE)
+        _log_step(output, row, place, Treatment.AUTOINJECTOR, now, times.autoinjector, effect, NONE)
         return
     if record.kind == CasualtyKind.NBI:
-        log_treatment(
-            output,
-            row,
-            where,
-            _first_aid_of_accident(model.injuries.groups[record.condition]),
-            now,
-            3.0,
-            Effect.SUPPORTIVE,
-            NONE,
-        )
+        kind = _first_aid_of_accident(model.injuries.groups[record.condition])
+        _log_step(output, row, place, kind, now, times.non_battle_injury, Effect.SUPPORTIVE, NONE)
         return
-    kind = Treatment.PRESSURE_DRESSING
-    if record.lethal == LethalMechanism.EXTREMITY_HAEMORRHAGE:
-        kind = Treatment.TOURNIQUET
-    elif record.lethal == LethalMechanism.JUNCTIONAL_HAEMORRHAGE:
-        kind = Treatment.HAEMOSTATIC_DRESSING
-    elif record.lethal == LethalMechanism.AIRWAY:
-        kind = Treatment.AIRWAY_ADJUNCT
-    elif record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX:
-        kind = Treatment.NEEDLE_DECOMPRESSION
-    elif record.lethal == LethalMechanism.TORSO_HAEMORRHAGE:
-        kind = Treatment.TRANEXAMIC_ACID
-    elif record.lethal == NONE and _is_limb(output.wounds[casualty.wound].region):
-        flags_of_wound = model.injuries.flags[output.wounds[casualty.wound].condition]
-        if flags_of_wound & (ConditionFlag.VESSEL | ConditionFlag.AMPUTATION):
-            kind = Treatment.TOURNIQUET
-        elif flags_of_wound & ConditionFlag.FRACTURE:
-            kind = Treatment.SPLINT
-    log_treatment(
-        output, row, where, kind, now, 2.0, effect, NONE if kind == Treatment.TRANEXAMIC_ACID else 0
-    )
-    for k in range(1 if kind != Treatment.TRANEXAMIC_ACID else 0, casualty.wounds):
-        wound = output.wounds[casualty.wound + k]
-        flags_of_wound = model.injuries.flags[wound.condition]
-        if (
-            wound.ais >= 3
-            and _is_limb(wound.region)
-            and flags_of_wound & (ConditionFlag.VESSEL | ConditionFlag.AMPUTATION)
-        ):
-            log_treatment(
-                output, row, where, Treatment.TOURNIQUET, now + 1.0 * MINUTE, 1.0, Effect.SUPPORTIVE, k
-            )
-        elif k == 1:
-            fits = (
-                Treatment.SPLINT
-                if _is_limb(wound.region) and flags_of_wound & ConditionFlag.FRACTURE
-                else Treatment.PRESSURE_DRESSING
-            )
-            log_treatment(output, row, where, fits, now + 2.0 * MINUTE, 2.0, Effect.SUPPORTIVE, k)
-    if record.worst_ais >= 2:
-        log_treatment(
-            output, row, where, Treatment.ANALGESIA, now + 3.0 * MINUTE, 1.0, Effect.SUPPORTIVE, NONE
-        )
+    worst = output.wounds[casualty.wound]
+    kind = _first_aid_of_wounded(record, worst, model.injuries.flags[worst.condition])
+    if kind == Treatment.TRANEXAMIC_ACID:  # it treats no single wound, so all wounds are still to be dressed
+        _log_step(output, row, place, kind, now, times.worst_wound, effect, NONE)
+        _dress_further_wounds(output, row, casualty, now, 0, model)
+    else:
+        _log_step(output, row, place, kind, now, times.worst_wound, effect, 0)
+        _dress_further_wounds(output, row, casualty, now, 1, model)
+    if record.worst_ais >= times.analgesia_ais:
+        _log_step(output, row, place, Treatment.ANALGESIA, now, times.analgesia, Effect.SUPPORTIVE, NONE)
+
+
+# --- care without weapon wounds
 
 
 @compiled
-def _operate_on_ill(record: PatientRow, casualty: CasualtyState, group: int, model: Model) -> int:
-    """Surgery of an illness or accident within its care, once, where it can be done and T1 or T2 calls for it."""
-    if record.triage <= 2 and model.network.operates[casualty.facility] and not casualty.operated:
+def _operate_on_ill(record: PatientRow, casualty: CasualtyState, care_need: int, model: Model) -> int:
+    """Return the treatment of an illness or accident that calls for surgery.
+
+    The operation is done once, within the care, for T1 and T2 at the first facility that can operate.
+    """
+    urgent = record.triage <= TriageCategory.T2
+    if urgent and model.network.operates[casualty.facility] and not casualty.operated:
         casualty.operated = 1
         casualty.definitive = 1
-        return Treatment.FRACTURE_FIXATION if group == CareNeed.FRACTURE else Treatment.DEFINITIVE_SURGERY
+        return Treatment.FRACTURE_FIXATION if care_need == CareNeed.FRACTURE else Treatment.DEFINITIVE_SURGERY
     if casualty.operated:
         return Treatment.OBSERVATION
-    return Treatment.SPLINT if group == CareNeed.FRACTURE else Treatment.MEDICATION
+    return Treatment.SPLINT if care_need == CareNeed.FRACTURE else Treatment.MEDICATION
+
+
+@compiled
+def _treat_agent(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, effect: int, model: Model
+) -> None:
+    """Log the care of an agent casualty: antidotes once, observation at later facilities."""
+    place = casualty.facility
+    if effect == Effect.SUPPORTIVE and casualty.leg > 1:
+        log_treatment(output, row, place, Treatment.OBSERVATION, now, minutes, Effect.SUPPORTIVE, NONE)
+        return
+    log_treatment(output, row, place, Treatment.ATROPINE_AND_OXIME, now, minutes, effect, NONE)
+    if output.patients[row].triage == TriageCategory.T1:
+        time = model.treatments.illness.intubation
+        _log_step(output, row, place, Treatment.INTUBATION, now, time, Effect.SUPPORTIVE, NONE)
+
+
+@compiled
+def _main_treatment_of_ill(record: PatientRow, casualty: CasualtyState, care_need: int, model: Model) -> int:
+    """Return the main treatment of a non-battle, disease or psychological casualty."""
+    if record.kind == CasualtyKind.PSYCHOLOGICAL:
+        return Treatment.PSYCHOLOGICAL_SUPPORT
+    if care_need == CareNeed.COOLING:
+        return Treatment.COOLING
+    if care_need == CareNeed.REWARMING:
+        return Treatment.REWARMING
+    if care_need == CareNeed.MUSCULOSKELETAL:
+        fresh = casualty.leg == 1 and record.kind == CasualtyKind.NBI
+        return Treatment.SPLINT if fresh else Treatment.PHYSIOTHERAPY
+    if care_need in (CareNeed.FRACTURE, CareNeed.SURGICAL):
+        return _operate_on_ill(record, casualty, care_need, model)
+    if care_need == CareNeed.FLUIDS:
+        return Treatment.REHYDRATION
+    return Treatment.MEDICATION
 
 
 @compiled
 def treat_ill(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, effect: int, model: Model
 ) -> None:
-    """What an MTF does for a casualty without weapon wounds."""
+    """Log the care of a casualty without weapon wounds, `minutes` long; operate where it is called for.
+
+    `effect` is what the care does to the lethal mechanism.
+    """
     record = output.patients[row]
-    where = casualty.facility
     if record.kind == CasualtyKind.AGENT:
-        if effect == Effect.SUPPORTIVE and casualty.leg > 1:
-            log_treatment(output, row, where, Treatment.OBSERVATION, now, minutes, Effect.SUPPORTIVE, NONE)
-            return
-        log_treatment(output, row, where, Treatment.ATROPINE_AND_OXIME, now, minutes, effect, NONE)
-        if record.triage == 1:
-            log_treatment(
-                output, row, where, Treatment.INTUBATION, now + 4.0 * MINUTE, 6.0, Effect.SUPPORTIVE, NONE
-            )
+        _treat_agent(output, row, casualty, now, minutes, effect, model)
         return
-    group = model.injuries.groups[record.condition]
-    kind = Treatment.MEDICATION
-    if record.kind == CasualtyKind.PSYCHOLOGICAL:
-        kind = Treatment.PSYCHOLOGICAL_SUPPORT
-    elif group == CareNeed.COOLING:
-        kind = Treatment.COOLING
-    elif group == CareNeed.REWARMING:
-        kind = Treatment.REWARMING
-    elif group == CareNeed.MUSCULOSKELETAL:
-        kind = (
-            Treatment.SPLINT
-            if casualty.leg == 1 and record.kind == CasualtyKind.NBI
-            else Treatment.PHYSIOTHERAPY
-        )
-    elif group in (CareNeed.FRACTURE, CareNeed.SURGICAL):
-        kind = _operate_on_ill(record, casualty, group, model)
-    elif group == CareNeed.FLUIDS:
-        kind = Treatment.REHYDRATION
-    if record.triage == 1:
-        log_treatment(output, row, where, Treatment.EMERGENCY_CARE, now, minutes, effect, NONE)
-        log_treatment(
-            output, row, where, Treatment.IV_ACCESS, now + 2.0 * MINUTE, 3.0, Effect.SUPPORTIVE, NONE
-        )
-    elif effect != Effect.SUPPORTIVE:
-        log_treatment(output, row, where, Treatment.EMERGENCY_CARE, now, minutes, effect, NONE)
-    log_treatment(output, row, where, kind, now, minutes, Effect.SUPPORTIVE, NONE)
-    if record.kind == CasualtyKind.NBI and group in (CareNeed.MUSCULOSKELETAL, CareNeed.FRACTURE):
-        log_treatment(
-            output, row, where, Treatment.ANALGESIA, now + 1.0 * MINUTE, 1.0, Effect.SUPPORTIVE, NONE
-        )
-    elif record.triage <= 2 and record.kind == CasualtyKind.DISEASE:
-        log_treatment(output, row, where, Treatment.OBSERVATION, now, minutes, Effect.SUPPORTIVE, NONE)
+    times = model.treatments.illness
+    place = casualty.facility
+    care_need = model.injuries.groups[record.condition]
+    kind = _main_treatment_of_ill(record, casualty, care_need, model)
+    immediate = record.triage == TriageCategory.T1
+    if immediate or effect != Effect.SUPPORTIVE:
+        log_treatment(output, row, place, Treatment.EMERGENCY_CARE, now, minutes, effect, NONE)
+    if immediate:
+        _log_step(output, row, place, Treatment.IV_ACCESS, now, times.iv_access, Effect.SUPPORTIVE, NONE)
+    log_treatment(output, row, place, kind, now, minutes, Effect.SUPPORTIVE, NONE)
+    if record.kind == CasualtyKind.NBI and care_need in (CareNeed.MUSCULOSKELETAL, CareNeed.FRACTURE):
+        _log_step(output, row, place, Treatment.ANALGESIA, now, times.analgesia, Effect.SUPPORTIVE, NONE)
+    elif record.triage <= TriageCategory.T2 and record.kind == CasualtyKind.DISEASE:
+        log_treatment(output, row, place, Treatment.OBSERVATION, now, minutes, Effect.SUPPORTIVE, NONE)
+
+
+# --- care of the wounded
 
 
 @compiled
-def treat_wounded(output: Output, row: int, casualty: CasualtyState, now: float, minutes: float) -> None:
-    """Treatment room care of a wounded casualty who is not resuscitated here."""
+def treat_wounded(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> None:
+    """Log the care, `minutes` long, of a wounded casualty who is not resuscitated at this facility."""
     if output.rows[QUIET]:
         return
     record = output.patients[row]
-    where = casualty.facility
-    for k in range(min(casualty.wounds, 3)):
-        log_treatment(output, row, where, Treatment.WOUND_CARE, now, minutes, Effect.SUPPORTIVE, k)
-    if record.triage <= 2:
-        log_treatment(
-            output, row, where, Treatment.IV_ACCESS, now + 1.0 * MINUTE, 3.0, Effect.SUPPORTIVE, NONE
-        )
-    if record.worst_ais >= 2:
-        log_treatment(
-            output, row, where, Treatment.ANTIBIOTICS, now + 2.0 * MINUTE, 2.0, Effect.SUPPORTIVE, NONE
-        )
-    log_treatment(output, row, where, Treatment.ANALGESIA, now + 4.0 * MINUTE, 1.0, Effect.SUPPORTIVE, NONE)
+    times = model.treatments.care
+    place = casualty.facility
+    for number in range(min(casualty.wounds, times.wounds)):
+        log_treatment(output, row, place, Treatment.WOUND_CARE, now, minutes, Effect.SUPPORTIVE, number)
+    if record.triage <= TriageCategory.T2:
+        _log_step(output, row, place, Treatment.IV_ACCESS, now, times.iv_access, Effect.SUPPORTIVE, NONE)
+    if record.worst_ais >= times.antibiotics_ais:
+        _log_step(output, row, place, Treatment.ANTIBIOTICS, now, times.antibiotics, Effect.SUPPORTIVE, NONE)
+    _log_step(output, row, place, Treatment.ANALGESIA, now, times.analgesia, Effect.SUPPORTIVE, NONE)
+
+
+@compiled
+def _drain_chest(
+    output: Output, row: int, casualty: CasualtyState, now: float, effect: int, model: Model
+) -> None:
+    """Log one chest drain: for a tension pneumothorax, which it may relieve, or for another pneumothorax."""
+    tension = output.patients[row].lethal == LethalMechanism.TENSION_PNEUMOTHORAX
+    for number in range(casualty.wounds):
+        wound = output.wounds[casualty.wound + number]
+        flags = model.injuries.flags[wound.condition]
+        if wound.region == Region.THORAX and (tension or flags & ConditionFlag.PNEUMOTHORAX):
+            time = model.treatments.resuscitation.chest_drain
+            drained = effect if tension else Effect.SUPPORTIVE
+            _log_step(output, row, casualty.facility, Treatment.CHEST_DRAIN, now, time, drained, number)
+            return
 
 
 @compiled
 def resuscitate(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
 ) -> None:
-    """The treatments of damage control resuscitation, within its time."""
+    """Log the treatments of damage control resuscitation, which lasts `minutes`."""
     if output.rows[QUIET]:
         return
     record = output.patients[row]
-    where = casualty.facility
+    times = model.treatments.resuscitation
+    place = casualty.facility
     effect = Effect.EFFECTIVE if record.lethal != NONE and casualty.life < math.inf else Effect.SUPPORTIVE
     if record.lethal == LethalMechanism.TBI or record.lethal == LethalMechanism.AIRWAY:
-        log_treatment(output, row, where, Treatment.INTUBATION, now + 1.0 * MINUTE, 6.0, effect, 0)
+        _log_step(output, row, place, Treatment.INTUBATION, now, times.intubation, effect, 0)
     else:
-        log_treatment(output, row, where, Treatment.IV_ACCESS, now, 3.0, Effect.SUPPORTIVE, NONE)
-    drained = False
-    for k in range(casualty.wounds):
-        wound = output.wounds[casualty.wound + k]
-        if wound.region == Region.THORAX and (
-            model.injuries.flags[wound.condition] & ConditionFlag.PNEUMOTHORAX
-            or (record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX and not drained)
-        ):
-            drain = (
-                effect
-                if record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX and not drained
-                else Effect.SUPPORTIVE
-            )
-            log_treatment(output, row, where, Treatment.CHEST_DRAIN, now + 3.0 * MINUTE, 8.0, drain, k)
-            drained = True
-            break
-    if (
-        record.lethal > LethalMechanism.TENSION_PNEUMOTHORAX
+        _log_step(output, row, place, Treatment.IV_ACCESS, now, times.iv_access, Effect.SUPPORTIVE, NONE)
+    _drain_chest(output, row, casualty, now, effect, model)
+    bleeds = (
+        record.lethal >= LethalMechanism.TORSO_HAEMORRHAGE
         and record.lethal <= LethalMechanism.EXTREMITY_HAEMORRHAGE
-        and not casualty.no_blood
-    ):
-        log_treatment(
-            output, row, where, Treatment.BLOOD_TRANSFUSION, now + 4.0 * MINUTE, minutes - 4.0, effect, NONE
-        )
-        log_treatment(
-            output, row, where, Treatment.TRANEXAMIC_ACID, now + 4.0 * MINUTE, 4.0, Effect.SUPPORTIVE, NONE
-        )
-    elif record.niss >= 16:
-        log_treatment(
-            output, row, where, Treatment.TRANEXAMIC_ACID, now + 4.0 * MINUTE, 4.0, Effect.SUPPORTIVE, NONE
-        )
-    log_treatment(output, row, where, Treatment.ANTIBIOTICS, now + 5.0 * MINUTE, 2.0, Effect.SUPPORTIVE, NONE)
-    log_treatment(output, row, where, Treatment.ANALGESIA, now + 6.0 * MINUTE, 1.0, Effect.SUPPORTIVE, NONE)
+    )
+    transfused = bleeds and not casualty.no_blood
+    if transfused:
+        start = now + times.transfusion_start * MINUTE
+        lasts = minutes - times.transfusion_start
+        log_treatment(output, row, place, Treatment.BLOOD_TRANSFUSION, start, lasts, effect, NONE)
+    if transfused or record.niss >= times.tranexamic_acid_niss:
+        kind = Treatment.TRANEXAMIC_ACID
+        _log_step(output, row, place, kind, now, times.tranexamic_acid, Effect.SUPPORTIVE, NONE)
+    _log_step(output, row, place, Treatment.ANTIBIOTICS, now, times.antibiotics, Effect.SUPPORTIVE, NONE)
+    _log_step(output, row, place, Treatment.ANALGESIA, now, times.analgesia, Effect.SUPPORTIVE, NONE)
+
+
+# --- surgery
 
 
 @compiled
-def _operation(wound: WoundRow, lethal: int, flags: Ints) -> int:
-    """The operation a wound calls for."""
-    flags_of_wound = flags[wound.condition]
-    if wound.region == Region.HEAD:
-        return (
-            Treatment.CRANIOTOMY
-            if wound.ais >= 3 or lethal == LethalMechanism.TBI
-            else Treatment.WOUND_DEBRIDEMENT
-        )
-    if wound.region == Region.EYES:
-        return Treatment.EYE_REPAIR
-    if wound.region == Region.EARS:
-        return Treatment.WOUND_DEBRIDEMENT
-    if wound.region == Region.FACE:
-        return Treatment.SURGICAL_AIRWAY if lethal == LethalMechanism.AIRWAY else Treatment.WOUND_DEBRIDEMENT
-    if wound.region == Region.NECK:
-        return Treatment.NECK_EXPLORATION if wound.ais >= 2 else Treatment.WOUND_DEBRIDEMENT
-    if flags_of_wound & ConditionFlag.BURN:
-        return Treatment.WOUND_DEBRIDEMENT
-    if wound.region == Region.THORAX:
-        return Treatment.THORACOTOMY if wound.ais >= 4 or lethal != NONE else Treatment.WOUND_DEBRIDEMENT
-    if wound.region == Region.ABDOMEN:
-        return Treatment.LAPAROTOMY if wound.ais >= 2 else Treatment.WOUND_DEBRIDEMENT
-    if flags_of_wound & ConditionFlag.AMPUTATION:
+def _operation_on_limb(lethal: int, flags: int) -> int:
+    """Return the operation that a wound of a limb calls for; `flags` are those of its condition."""
+    if flags & ConditionFlag.AMPUTATION:
         return Treatment.AMPUTATION
-    if flags_of_wound & ConditionFlag.VESSEL or lethal in (
+    if flags & ConditionFlag.VESSEL or lethal in (
         LethalMechanism.EXTREMITY_HAEMORRHAGE,
         LethalMechanism.JUNCTIONAL_HAEMORRHAGE,
     ):
         return Treatment.VASCULAR_REPAIR
-    if flags_of_wound & ConditionFlag.FRACTURE:
+    if flags & ConditionFlag.FRACTURE:
         return Treatment.EXTERNAL_FIXATION
     return Treatment.WOUND_DEBRIDEMENT
+
+
+@compiled
+def _operation(wound: WoundRow, lethal: int, condition_flags: Ints, rules: SurgeryRules) -> int:
+    """Return the operation that a wound calls for.
+
+    Parameters
+    ----------
+    lethal
+        The lethal mechanism if this is the worst wound, else NONE.
+    condition_flags
+        Bits of `ConditionFlag` by condition.
+    """
+    flags = condition_flags[wound.condition]
+    fits = False
+    kind = Treatment.WOUND_DEBRIDEMENT
+    if wound.region == Region.HEAD:
+        kind = Treatment.CRANIOTOMY
+        fits = wound.ais >= rules.craniotomy_ais or lethal == LethalMechanism.TBI
+    elif wound.region == Region.EYES:
+        kind = Treatment.EYE_REPAIR
+        fits = True
+    elif wound.region == Region.FACE:
+        kind = Treatment.SURGICAL_AIRWAY
+        fits = lethal == LethalMechanism.AIRWAY
+    elif wound.region == Region.NECK:
+        kind = Treatment.NECK_EXPLORATION
+        fits = wound.ais >= rules.neck_exploration_ais
+    elif wound.region == Region.EARS or flags & ConditionFlag.BURN:
+        fits = False
+    elif wound.region == Region.THORAX:
+        kind = Treatment.THORACOTOMY
+        fits = wound.ais >= rules.thoracotomy_ais or lethal != NONE
+    elif wound.region == Region.ABDOMEN:
+        kind = Treatment.LAPAROTOMY
+        fits = wound.ais >= rules.laparotomy_ais
+    else:
+        return _operation_on_limb(lethal, flags)
+    return kind if fits else Treatment.WOUND_DEBRIDEMENT
+
+
+@compiled
+def _log_operations(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, effect: int, model: Model
+) -> None:
+    """Log the operations on the worst wound and, in the last part of the time, on a serious second wound."""
+    rules = model.treatments.surgery
+    place = casualty.facility
+    flags = model.injuries.flags
+    kind = _operation(output.wounds[casualty.wound], output.patients[row].lethal, flags, rules)
+    log_treatment(output, row, place, kind, now, minutes, effect, 0)
+    if casualty.wounds > 1 and output.wounds[casualty.wound + 1].ais >= rules.second_ais:
+        kind = _operation(output.wounds[casualty.wound + 1], NONE, flags, rules)
+        part = rules.second_share * minutes
+        start = now + (minutes - part) * MINUTE
+        log_treatment(output, row, place, kind, start, part, Effect.SUPPORTIVE, 1)
 
 
 @compiled
@@ -377,7 +528,10 @@ def start_surgery(
     uniform: float,
     model: Model,
 ) -> None:
-    """Damage control surgery: decides whether it stops what kills; lists the operations of the two worst wounds."""
+    """Start damage control surgery of `minutes`: stop the survival clock for good if it succeeds, and log it.
+
+    `uniform` on (0, 1) decides whether it succeeds (docs/model.md section 2.5.4). The clock does not run meanwhile.
+    """
     record = output.patients[row]
     effect = Effect.SUPPORTIVE
     set_rate(casualty, now, 0.0)
@@ -386,21 +540,6 @@ def start_surgery(
         if uniform < surgery_success(casualty, record, model.survival):
             effect = Effect.EFFECTIVE
     if not output.rows[QUIET]:
-        log_treatment(
-            output,
-            row,
-            casualty.facility,
-            _operation(output.wounds[casualty.wound], record.lethal, model.injuries.flags),
-            now,
-            minutes,
-            effect,
-            0,
-        )
-        if casualty.wounds > 1 and output.wounds[casualty.wound + 1].ais >= 2:
-            second = _operation(output.wounds[casualty.wound + 1], NONE, model.injuries.flags)
-            half = 0.5 * minutes
-            log_treatment(
-                output, row, casualty.facility, second, now + half * MINUTE, half, Effect.SUPPORTIVE, 1
-            )
+        _log_operations(output, row, casualty, now, minutes, effect, model)
     if effect == Effect.EFFECTIVE:
         stop_clock(casualty, now)

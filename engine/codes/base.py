@@ -1,10 +1,10 @@
-"""Codes: the small integers that stand for words in the columns of a table."""
+"""Codes: small integers that stand for words in the columns of tables."""
 
 from enum import IntEnum
 
 
 class Code(IntEnum):
-    """Base of the codes. A member's label, as files show it, is its name in lower case.
+    """Base class of the codes. The label of a member, which output files contain, is its name in lower case.
 
     Compiled functions may compare members, index with them and store them. They cannot call `int(member)`, convert a
     number to a member or iterate (docs/platform.md section 2.3).
@@ -12,9 +12,9 @@ class Code(IntEnum):
 
     @classmethod
     def labels(cls) -> tuple[str, ...]:
-        """The labels by code, from 0 on.
+        """Return the labels by code, from 0 on.
 
-        >>> from engine.codes import Stream
+        >>> from engine.codes.casualties import Stream
         >>> Stream.labels()
         ('battle', 'nbi', 'disease')
         """

@@ -3,14 +3,14 @@
 from engine.codes.base import Code
 
 NONE = 255
-"""In a one-byte column of codes: none of them."""
+"""In a one-byte column of codes: no value."""
 
 
 class Stream(Code):
-    """Why somebody became a casualty."""
+    """How a person became a casualty."""
 
     BATTLE = 0
-    """Battle injury: enemy action, CBRN agents included."""
+    """Battle injury by enemy action, CBRN agents included."""
     NBI = 1
     """Non-battle injury."""
     DISEASE = 2
@@ -18,7 +18,7 @@ class Stream(Code):
 
 
 class CasualtyKind(Code):
-    """Which tables describe what is wrong."""
+    """Kind of casualty: selects the tables that describe the condition."""
 
     WOUNDED = 0
     """Weapon wounds, each with region and AIS."""
@@ -33,12 +33,12 @@ class CasualtyKind(Code):
 
 
 class Mechanism(Code):
-    """What caused the injury."""
+    """Mechanism of injury."""
 
     EXPLOSION = 0
     GUNSHOT = 1
     OTHER = 2
-    """A weapon that is neither; the last of the mechanisms of wounds."""
+    """Another weapon; the last of the mechanisms of wounds."""
     CBRN = 3
     ACCIDENT = 4
     ILLNESS = 5
@@ -68,11 +68,11 @@ class Region(Code):
 
 
 SIDED_REGIONS = ("eyes", "ears", "thorax", "upper_limb", "lower_limb")
-"""Labels of the regions that have a left and a right."""
+"""Labels of the regions that have a left and a right side."""
 
 
 class IssRegion(Code):
-    """One of the six regions of the Injury Severity Score (Baker 1974)."""
+    """Body region of the Injury Severity Score (Baker 1974; docs/model.md section 2.4.2)."""
 
     HEAD_NECK = 0
     FACE = 1
@@ -83,11 +83,11 @@ class IssRegion(Code):
 
 
 SIDES = ("", "left", "right")
-"""Labels of the sides of the body; 0 where there is none."""
+"""Labels of the sides of the body; 0 for a region without sides."""
 
 
 class LethalMechanism(Code):
-    """What kills a casualty whose survival clock runs out (docs/model.md section 2.5)."""
+    """Cause of death of a casualty whose survival clock reaches the life (docs/model.md section 2.5.2)."""
 
     TBI = 0
     """Traumatic brain injury."""
@@ -98,7 +98,7 @@ class LethalMechanism(Code):
     """The first of the three haemorrhages."""
     JUNCTIONAL_HAEMORRHAGE = 4
     EXTREMITY_HAEMORRHAGE = 5
-    """The last of the haemorrhages, and of what wounds bring about."""
+    """The last of the haemorrhages, and of the mechanisms of wounds."""
     AGENT = 6
     """A CBRN agent."""
     NON_BATTLE_INJURY = 7
@@ -106,7 +106,7 @@ class LethalMechanism(Code):
 
 
 class TriageCategory(Code):
-    """Triage category; smaller is more urgent. 0: not triaged."""
+    """Triage category; a smaller number is more urgent. 0 means not triaged."""
 
     T1 = 1
     """Immediate."""
@@ -115,11 +115,11 @@ class TriageCategory(Code):
     T3 = 3
     """Delayed."""
     T4 = 4
-    """Expectant: only under a declared MASCAL policy."""
+    """Expectant; assigned only under a declared MASCAL policy (docs/model.md section 2.6.3)."""
 
 
 TRIAGE = ("", *(category.name for category in TriageCategory))
-"""Labels by triage category."""
+"""Labels by triage category; index 0 is not triaged."""
 
 CATEGORY_COUNT = len(TRIAGE)
 """Length of an array that is indexed by triage category; index 0 is not used."""
@@ -129,7 +129,7 @@ PRECEDENCES = ("", "urgent", "priority", "routine")
 
 
 class ConditionFlag(Code):
-    """Bits of a condition: what it does to the body, which decides on treatment."""
+    """Bits of a condition, which decide on its treatment."""
 
     FRACTURE = 1
     AMPUTATION = 2
@@ -141,7 +141,7 @@ class ConditionFlag(Code):
 
 
 class Illness(Code):
-    """The tables that describe a casualty without weapon wounds."""
+    """Table of conditions of a casualty without weapon wounds."""
 
     NBI = 0
     DISEASE = 1
@@ -149,14 +149,14 @@ class Illness(Code):
     PSYCHOLOGICAL = 3
     AGENT = 4
     HEAT = 5
-    """The first of the non-battle injuries that an environment brings, in the order of its table."""
+    """The first of the non-battle injuries that an environment causes."""
     COLD = 6
     FALL = 7
     CRUSH = 8
 
 
 class CareNeed(Code):
-    """What kind of care an illness or accident calls for."""
+    """Kind of care that an illness or accident calls for."""
 
     MEDICAL = 0
     MUSCULOSKELETAL = 1

@@ -1,4 +1,4 @@
-"""What happens to a casualty: events, treatments, outcomes, and what a casualty waits for."""
+"""Codes of the course of a casualty: events, treatments, effects, outcomes, causes of death and reasons for waiting."""
 
 from engine.codes.base import Code
 from engine.codes.casualties import LethalMechanism
@@ -6,14 +6,14 @@ from engine.codes.casualties import LethalMechanism
 AT_POI = -1
 """In a column of facilities: at the point of injury."""
 EN_ROUTE = -2
-"""In a column of facilities: on the way from one place to the next."""
+"""In a column of facilities: on the way from one place to another."""
 
 
 class Event(Code):
-    """Kinds of event of the event log.
+    """Kind of event in the event log.
 
-    `detail` of an event is the category of TRIAGED, the precedence of EVACUATION_REQUESTED, the resource of WAITING
-    and REFUSED (`Awaited`), else 0.
+    The column `detail` holds the category of TRIAGED, the precedence of EVACUATION_REQUESTED and the resource of
+    WAITING and REFUSED (index of AWAITED), else 0.
     """
 
     INJURED = 0
@@ -54,14 +54,14 @@ class Event(Code):
     """Gave up a treatment bay to a more urgent patient."""
     CARE_RESUMED = 28
     REFUSED = 29
-    """Turned away at a full door; waits there for a place."""
+    """Refused by a full facility; waits at its door for a place."""
     FACILITY_HIT = 30
     STAGED = 31
-    """At a casualty staging unit, which is no MTF."""
+    """Arrived at a casualty staging unit, which is not an MTF."""
 
 
 class Treatment(Code):
-    """Kinds of treatment."""
+    """Kind of treatment."""
 
     TOURNIQUET = 0
     PRESSURE_DRESSING = 1
@@ -105,16 +105,18 @@ class Treatment(Code):
 
 
 class Effect(Code):
-    """What a treatment did to what would have killed."""
+    """Effect of a treatment on the lethal mechanism."""
 
     SUPPORTIVE = 0
-    """It was not meant to act on it."""
+    """It was not meant to act on it, or there was none."""
     EFFECTIVE = 1
+    """It acted on it."""
     INEFFECTIVE = 2
+    """It was meant to act on it and did not."""
 
 
 class Outcome(Code):
-    """How it ended for the casualty: column `status`."""
+    """Outcome of a casualty: column `status`."""
 
     KIA = 0
     """Killed in action: a battle casualty who died before reaching an MTF."""
@@ -148,18 +150,18 @@ class DeathCause(Code):
     LATE_COMPLICATIONS = 10
     """Sepsis or organ failure after the first operation."""
     TRANSITION = 11
-    """Drawn under transition-matrix routing."""
+    """Death drawn from the matrix, under transition-matrix routing."""
     FACILITY_HIT = 12
     """Killed in a facility that was hit."""
 
 
 class WaitingFor(Code):
-    """What a casualty who died, or is in care at the horizon, was waiting for."""
+    """What a casualty was waiting for at death or at the horizon."""
 
     FIRST_AID = 0
     EVACUATION = 1
     TRANSPORT = 2
-    """On the way: for the end of the journey."""
+    """On the way, for arrival."""
     TRIAGE = 3
     TREATMENT = 4
     SURGERY = 5
@@ -167,7 +169,7 @@ class WaitingFor(Code):
     ICU_BED = 7
     WARD_BED = 8
     PLACE = 9
-    """For a place at a facility that is full."""
+    """At a full facility, for a place."""
 
 
 EVENTS = Event.labels()

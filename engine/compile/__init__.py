@@ -1,11 +1,11 @@
-"""A resolved scenario as the arrays that the kernel reads."""
+"""Compile a resolved scenario to the arrays that the kernel reads."""
 
 from engine.compile.model import (
     NOTHING,
     TABLE_BUILDERS,
     battle_triage_report,
     compile_scenario,
-    tilted_severity,
+    fitted_severity,
 )
 from engine.compile.network import compile_network
 
@@ -15,5 +15,5 @@ __all__ = [
     "battle_triage_report",
     "compile_network",
     "compile_scenario",
-    "tilted_severity",
+    "fitted_severity",
 ]

@@ -1,22 +1,19 @@
-"""What is finite in a scenario's network, compiled for the kernel: resources, ways, vehicles, the world, policies."""
+"""Compile the finite resources of a scenario's facilities, and its policies (docs/model.md section 2.8)."""
 
-import functools
-import hashlib
 import math
-import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.codes import RESOURCE_COUNT, RESOURCES, Resource
-from engine.compile.rows import floats, ints, load_parameters
-from engine.kernel import DestinationPolicy, WorldEventKind
-from engine.scenario import CATEGORIES, POI, Facility, Link, Scenario
-from engine.tables import FACILITIES, FRONTS, HOUR, MINUTE, POOLS, UNLIMITED
+from engine.compile.rows import floats, ints
+from engine.kernel import DestinationPolicy
+from engine.scenario import Facility, Scenario
+from engine.tables import FACILITIES, HOUR, MINUTE, UNLIMITED
 from scenarios import catalogue
+from scenarios.tables import model_parameters
 
-ALL = 0b11111
 POLICIES = {
     "closest-first": DestinationPolicy.CLOSEST,
     "spread-out": DestinationPolicy.SPREAD_OUT,
@@ -24,131 +21,139 @@ POLICIES = {
 }
 
 
-def compile_capacity(s: Scenario, order: Sequence[int], minutes: Sequence[float]) -> dict[str, Any]:
-    """The fields of network.NETWORK about what is finite, of a resolved scenario.
+def is_unlimited(scenario: Scenario) -> bool:
+    """Whether nothing is finite: under transition-matrix routing."""
+    return scenario.routing != "clock"
 
-    `order`: indices of the links, closest first; `minutes`: mean time of each link. Under transition-matrix
-    routing nothing is finite.
-    """
-    unlimited = s.routing != "clock"
-    index = {f.id: k for k, f in enumerate(s.facilities)}
+
+def resource_capacities(scenario: Scenario) -> NDArray[np.int32]:
+    """Return the capacity of each resource, shape (FACILITIES * RESOURCE_COUNT,); UNLIMITED where it is not finite."""
     capacity = np.full(FACILITIES * RESOURCE_COUNT, UNLIMITED, np.int32)
-    for k, f in enumerate(s.facilities):
-        if not unlimited:
-            capacity[k * RESOURCE_COUNT : (k + 1) * RESOURCE_COUNT] = _capacities(f)
-    limited = (capacity < UNLIMITED).astype(np.uint8)
-    for k, f in enumerate(s.facilities):
-        if f.blood_units is not None and not unlimited:
-            limited[k * RESOURCE_COUNT + Resource.TREATMENT_BAY] = 1
-    happenings = [] if unlimited else _happenings(s, index)
-    moves = (
-        []
-        if unlimited
-        else sorted(
-            (e.at_hours * HOUR, index[str(e.facility)], e.minutes_factor)
-            for e in s.world
-            if e.event == "move"
-        )
-    )
-    ways = _ways(s, order, minutes, index, limited, happenings, unlimited)
-    given = load_parameters("care")
+    if not is_unlimited(scenario):
+        for number, facility in enumerate(scenario.facilities):
+            first = number * RESOURCE_COUNT
+            capacity[first : first + RESOURCE_COUNT] = _capacities(facility)
+    return capacity
+
+
+def finite_resources(scenario: Scenario, capacity: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Return 1 for each finite resource; a treatment bay is also finite where blood is."""
+    finite = (capacity < UNLIMITED).astype(np.uint8)
+    for number, facility in enumerate(scenario.facilities):
+        if facility.blood_units is not None and not is_unlimited(scenario):
+            finite[number * RESOURCE_COUNT + Resource.TREATMENT_BAY] = 1
+    return finite
+
+
+def compile_capacity(
+    scenario: Scenario, capacity: NDArray[np.int32], finite: NDArray[np.uint8]
+) -> dict[str, Any]:
+    """Return the fields of NETWORK on resources and policies; parameters as the two functions above return them."""
+    unlimited = is_unlimited(scenario)
+    facilities = scenario.facilities
     return {
-        "facilities": len(s.facilities),
+        "facilities": len(facilities),
         "capacity": capacity,
-        "finite": limited,
+        "finite": finite,
         "operating_tables": ints(
-            UNLIMITED if f.operating_tables is None else f.operating_tables for f in s.facilities
+            UNLIMITED if facility.operating_tables is None else facility.operating_tables
+            for facility in facilities
         ),
-        **_rosters(s, unlimited),
-        "surge": np.array([_surge(f) for f in s.facilities], np.int32),
+        **_rosters(scenario),
+        "surge": np.array([_surge(facility) for facility in facilities], np.int32),
         "surge_trigger": ints(
-            max(1, math.ceil(f.surge.trigger * f.ward_beds))
-            if f.surge and f.ward_beds and not unlimited
-            else UNLIMITED
-            for f in s.facilities
+            UNLIMITED if unlimited else _surge_trigger(facility) for facility in facilities
         ),
-        "surge_delay": floats(f.surge.delay_minutes * MINUTE if f.surge else 0.0 for f in s.facilities),
-        "blood": ints(-1 if f.blood_units is None or unlimited else f.blood_units for f in s.facilities),
-        "resupply_interval": floats((f.resupply_hours or 0.0) * HOUR for f in s.facilities),
-        "resupply_units": ints(f.resupply_units or 0 for f in s.facilities),
-        "nation": ints(_nation(f) for f in s.facilities),
-        **ways,
-        **_pools(s, unlimited),
-        "world_event_count": len(happenings),
-        "world_event_at": floats(h[0] for h in happenings),
-        "world_event_kind": ints(h[1] for h in happenings),
-        "world_event_target": ints(h[2] for h in happenings),
-        "world_event_value": floats(h[3] for h in happenings),
-        "world_event_killed": floats(h[4] for h in happenings),
-        "closed_at_start": ints(
-            int(any(e.event == "open" and e.facility == f.id for e in s.world) and not unlimited)
-            for f in s.facilities
+        "surge_delay": floats(
+            facility.surge.delay_minutes * MINUTE if facility.surge else 0.0 for facility in facilities
         ),
-        "move_count": len(moves),
-        "move_at": floats(at for at, _, _ in moves),
-        "moved_facility": ints(where for _, where, _ in moves),
-        "move_factor": floats(factor for _, _, factor in moves),
-        "push": int(s.acceptance == "push"),
-        "destination_policy": POLICIES[s.destination],
-        "bypass": int(s.bypass),
-        "prefers_own_nation": int(s.national_preference),
-        "bumping": int(s.bumping),
-        "expectant_niss": given["mascal"]["expectant_niss"] if s.expectant else 0,
-        "retriage_interval": math.inf if s.retriage_minutes is None else s.retriage_minutes * MINUTE,
+        "blood": ints(
+            -1 if facility.blood_units is None or unlimited else facility.blood_units
+            for facility in facilities
+        ),
+        "resupply_interval": floats((facility.resupply_hours or 0.0) * HOUR for facility in facilities),
+        "resupply_units": ints(facility.resupply_units or 0 for facility in facilities),
+        "nation": ints(_nation(facility) for facility in facilities),
+        **_policies(scenario),
+    }
+
+
+def _policies(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of NETWORK on policies, and the model's constants that go with them."""
+    given = model_parameters("care")
+    retriage = scenario.retriage_minutes
+    return {
+        "push": int(scenario.acceptance == "push"),
+        "destination_policy": POLICIES[scenario.destination],
+        "bypass": int(scenario.bypass),
+        "prefers_own_nation": int(scenario.national_preference),
+        "bumping": int(scenario.bumping),
+        "expectant_niss": given["mascal"]["expectant_niss"] if scenario.expectant else 0,
+        "retriage_interval": math.inf if retriage is None else retriage * MINUTE,
         "night": floats([given["night"]["from_hour"] * HOUR, given["night"]["to_hour"] * HOUR]),
         "overflow_factor": given["overflow"]["clock_factor"],
         "blood_units": given["blood"]["units"],
     }
 
 
-def places(f: Facility) -> int:
-    """Patients a facility takes in at a time: as set, else its beds and bays where ward beds are finite."""
-    if f.places is not None:
-        return f.places
-    if f.ward_beds is None:
+def places(facility: Facility) -> int:
+    """Return the places of a facility: as given, else its beds and bays if ward beds are finite, else UNLIMITED."""
+    if facility.places is not None:
+        return facility.places
+    if facility.ward_beds is None:
         return UNLIMITED
-    return f.ward_beds + (f.icu_beds or 0) + (f.treatment_bays or 0)
+    return facility.ward_beds + (facility.icu_beds or 0) + (facility.treatment_bays or 0)
 
 
-def _capacities(f: Facility) -> list[int]:
-    tables = UNLIMITED if f.operating_tables is None else f.operating_tables
-    teams = UNLIMITED if f.surgical_teams is None else f.surgical_teams
-    if f.shifts:
-        teams = max(shift.surgical_teams for shift in f.shifts)
-    found = {info.resource: getattr(f, info.field) for info in RESOURCES}
+def _capacities(facility: Facility) -> list[int]:
+    """Return the capacities of a facility by `Resource`; an operating table needs a surgical team."""
+    tables = UNLIMITED if facility.operating_tables is None else facility.operating_tables
+    teams = UNLIMITED if facility.surgical_teams is None else facility.surgical_teams
+    if facility.shifts:
+        teams = max(shift.surgical_teams for shift in facility.shifts)
+    found = {info.resource: getattr(facility, info.field) for info in RESOURCES}
     found[Resource.OPERATING_TABLE] = min(tables, teams)
-    found[Resource.PLACE] = places(f)
+    found[Resource.PLACE] = places(facility)
     return [UNLIMITED if found[resource] is None else int(found[resource]) for resource in Resource]
 
 
-def _surge(f: Facility) -> list[int]:
+def _surge(facility: Facility) -> list[int]:
+    """Return what surge adds to a facility by `Resource`: nothing to a resource that is not finite."""
     added = [0] * RESOURCE_COUNT
-    if f.surge and f.ward_beds:
-        for k, own, more in (
-            (Resource.WARD_BED, f.ward_beds, f.surge.ward_beds),
-            (Resource.ICU_BED, f.icu_beds, f.surge.icu_beds),
-            (Resource.TREATMENT_BAY, f.treatment_bays, f.surge.treatment_bays),
+    if facility.surge and facility.ward_beds:
+        for resource, own, more in (
+            (Resource.WARD_BED, facility.ward_beds, facility.surge.ward_beds),
+            (Resource.ICU_BED, facility.icu_beds, facility.surge.icu_beds),
+            (Resource.TREATMENT_BAY, facility.treatment_bays, facility.surge.treatment_bays),
         ):
-            added[k] = more if own is not None else 0
-        if places(f) < UNLIMITED:
+            added[resource] = more if own is not None else 0
+        if places(facility) < UNLIMITED:
             added[Resource.PLACE] = sum(added)
     return added
 
 
-def _nation(f: Facility) -> int:
-    codes = [n.code for n in catalogue.nations()]
-    return codes.index(f.nation) if f.nation in codes else -1
+def _surge_trigger(facility: Facility) -> int:
+    """Return the number of ward beds in use that starts surge; UNLIMITED without surge."""
+    if not facility.surge or not facility.ward_beds:
+        return UNLIMITED
+    return max(1, math.ceil(facility.surge.trigger * facility.ward_beds))
 
 
-def _rosters(s: Scenario, unlimited: bool) -> dict[str, Any]:
-    """Surgical teams by the changes of the roster over the day."""
-    rows = [([], []) if unlimited else _roster(f) for f in s.facilities]
+def _nation(facility: Facility) -> int:
+    """Return the number of the facility's nation in the catalogue; -1 without."""
+    codes = [nation.code for nation in catalogue.nations()]
+    return codes.index(facility.nation) if facility.nation in codes else -1
+
+
+def _rosters(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of NETWORK on the shifts of surgical teams."""
+    rows = [([], []) if is_unlimited(scenario) else _roster(facility) for facility in scenario.facilities]
     widest = max((len(changes) for changes, _ in rows), default=0) or 1
     teams = np.zeros((len(rows), widest), np.int32)
     shift = np.zeros((len(rows), widest))
-    for k, (changes, numbers) in enumerate(rows):
-        shift[k, : len(changes)] = changes
-        teams[k, : len(numbers)] = numbers
+    for number, (changes, on_duty) in enumerate(rows):
+        shift[number, : len(changes)] = changes
+        teams[number, : len(on_duty)] = on_duty
     return {
         "surgical_teams": teams,
         "shift_start": shift,
@@ -156,16 +161,17 @@ def _rosters(s: Scenario, unlimited: bool) -> dict[str, Any]:
     }
 
 
-def _roster(f: Facility) -> tuple[list[float], list[int]]:
-    """Times of the day (ms) at which the number of teams changes, and the numbers from then on."""
-    if not f.shifts:
+def _roster(facility: Facility) -> tuple[list[float], list[int]]:
+    """Return the times of the day (ms) at which the number of teams changes, and the numbers from then on."""
+    if not facility.shifts:
         return [], []
-    times = sorted({hour % 24 for shift in f.shifts for hour in (shift.from_hour, shift.to_hour)})
+    shifts = facility.shifts
+    times = sorted({hour % 24 for shift in shifts for hour in (shift.from_hour, shift.to_hour)})
 
     def on_duty(hour: float) -> int:
         return sum(
             shift.surgical_teams
-            for shift in f.shifts
+            for shift in shifts
             if (
                 shift.from_hour <= hour < shift.to_hour
                 if shift.from_hour < shift.to_hour
@@ -174,266 +180,3 @@ def _roster(f: Facility) -> tuple[list[float], list[int]]:
         )
 
     return [hour * HOUR for hour in times], [on_duty(hour) for hour in times]
-
-
-def _happenings(s: Scenario, index: dict[str, int]) -> list[tuple[float, int, int, float, float]]:
-    """(ms, what, facility or pool, value, killed) in the order of time."""
-    pools = {v.id: k for k, v in enumerate(s.vehicles)}
-    found: list[tuple[float, int, int, float, float]] = []
-    for e in s.world:
-        at = e.at_hours * HOUR
-        end = None if e.duration_hours is None else at + e.duration_hours * HOUR
-        if e.event == "interdiction":
-            pool = pools[str(e.vehicle)]
-            number = float(min(e.number or s.vehicles[pool].number, s.vehicles[pool].number))
-            found.append((at, WorldEventKind.VEHICLES_OUT, pool, number, 0.0))
-            if end is not None:
-                found.append((end, WorldEventKind.VEHICLES_BACK, pool, number, 0.0))
-            continue
-        where = index[str(e.facility)]
-        if e.event == "open":
-            found.append((at, WorldEventKind.OPEN, where, 0.0, 0.0))
-        elif e.event in ("close", "move"):
-            found.append((at, WorldEventKind.CLOSE, where, 0.0, 0.0))
-            if end is not None:
-                found.append((end, WorldEventKind.OPEN, where, 0.0, 0.0))
-        else:
-            found.append((at, WorldEventKind.HIT, where, e.capacity_lost, e.killed))
-            if end is not None:
-                found.append((end, WorldEventKind.HIT_END, where, e.capacity_lost, 0.0))
-    return sorted(found)
-
-
-def _mask(categories: Sequence[str]) -> int:
-    """Bits of the triage categories; T4 goes with T1."""
-    if not categories:
-        return ALL
-    bits = sum(1 << (1 + CATEGORIES.index(c)) for c in categories)  # type: ignore[arg-type]
-    return bits | (1 << 4 if bits & 2 else 0)
-
-
-def _ways(
-    s: Scenario,
-    order: Sequence[int],
-    minutes: Sequence[float],
-    index: dict[str, int],
-    limited: Any,
-    happenings: list[tuple[float, int, int, float, float]],
-    unlimited: bool,
-) -> dict[str, Any]:
-    """What those who are at one place may choose among, the closest first; who is at the POI of each front apart."""
-    pools = {v.id: k for k, v in enumerate(s.vehicles)}
-    facilities = len(s.facilities)
-    struck = np.zeros(facilities, np.uint8)
-    shut = np.zeros(facilities, np.uint8)
-    for _, what, where, _, _ in happenings:
-        if what == WorldEventKind.HIT:
-            struck[where] = 1
-        if what in (WorldEventKind.OPEN, WorldEventKind.CLOSE):
-            shut[where] = 1
-    way_of = np.full((FACILITIES, FRONTS), -1, np.int32)
-    poi_way = np.full(FRONTS, -1, np.int32)
-    ways: dict[tuple[int, int, tuple[int, ...]], int] = {}
-    leaving: dict[str, list[int]] = {}
-    for k in order:
-        leaving.setdefault(s.links[k].origin, []).append(k)
-    for f, front in enumerate(s.fronts):
-        for origin, links in leaving.items():
-            mine = tuple(k for k in links if front.name in s.links[k].fronts)
-            if not mine:
-                continue
-            here = -1 if origin == POI else index[origin]
-            number = ways.setdefault((here, f if here < 0 else -1, mine), len(ways))
-            if here < 0:
-                poi_way[f] = number
-            else:
-                way_of[here, f] = number
-    rows: list[tuple[int, int, int, int]] = []  # link, pool, way, allowed
-    first: list[int] = []
-    count: list[int] = []
-    bounded: list[int] = []
-    able_for: list[int] = []
-    for (_, _, leading), way in ways.items():
-        masks = [_mask(s.links[k].categories) for k in leading]
-        anywhere = 0
-        for mask in masks:
-            anywhere |= mask
-        first.append(len(rows))
-        count.append(len(leading))
-        limits = False
-        for k, mask in zip(leading, masks, strict=True):
-            link = s.links[k]
-            pool = -1 if unlimited else pools.get(link.vehicle or "", -1)
-            target = index[link.destination]
-            allowed = mask | (ALL & ~anywhere)
-            rows.append((k, pool, way, ALL if unlimited else allowed))
-            limits |= pool >= 0 or bool(shut[target]) or link.batch is not None or allowed != ALL
-            limits |= s.acceptance == "accept" and bool(limited[target * RESOURCE_COUNT + Resource.PLACE])
-        able = 0
-        if len(leading) > 1:
-            limits |= s.destination != "closest-first" or s.national_preference
-            able = _able_for(s, index, leading, masks, anywhere) if s.bypass else 0
-        able_for.append(0 if unlimited else able)
-        bounded.append(int((limits or able > 0) and not unlimited))
-    into: list[list[int]] = [[] for _ in s.facilities]
-    using: list[list[int]] = [[] for _ in range(max(1, len(s.vehicles)))]
-    for k, pool, way, _ in rows:
-        if bounded[way]:
-            _once(into[index[s.links[k].destination]], way)
-            if pool >= 0:
-                _once(using[pool], way)
-    ahead, poi_ahead = _ahead(s, index, limited, struck, rows, first, count, bounded, way_of, poi_way)
-    batches = [None if unlimited else s.links[row[0]].batch for row in rows]
-    return {
-        "may_be_hit": struck,
-        "counts_places": ints(
-            int(limited[k * RESOURCE_COUNT + Resource.PLACE] or s.destination == "least-loaded")
-            for k in range(facilities)
-        ),
-        "ways": len(ways),
-        "way": way_of,
-        "poi_way": poi_way,
-        "way_first": ints(first),
-        "way_count": ints(count),
-        "way_finite": ints(bounded),
-        "candidate_link": ints(row[0] for row in rows),
-        "distance_rank": floats(_ranks(rows, minutes)),
-        "candidate_pool": ints(row[1] for row in rows),
-        "candidate_way": ints(row[2] for row in rows),
-        "allowed_categories": ints(row[3] for row in rows),
-        "candidate_operates": ints(
-            int(able_for[row[2]] > 0 and bool(s.facilities[index[s.links[row[0]].destination]].dcs))
-            for row in rows
-        ),
-        "operating_categories": ints(able_for),
-        "seats_only": ints(
-            int(any(r[2] == way and r[1] >= 0 and not s.vehicles[r[1]].litters for r in rows))
-            for way in range(len(ways))
-        ),
-        "batch": ints(0 if b is None else b.minimum for b in batches),
-        "batch_wait": floats(0.0 if b is None else b.wait_minutes * MINUTE for b in batches),
-        "batch_override": ints(0 if b is None else (_mask(b.override) if b.override else 0) for b in batches),
-        **_trips(s, rows),
-        "ways_to_first": _starts(into, FACILITIES),
-        "ways_to": ints(way for ways_in in into for way in ways_in),
-        "ways_of_pool_first": _starts(using, POOLS),
-        "ways_of_pool": ints(way for ways_in in using for way in ways_in),
-        "finite_ahead": ahead,
-        "poi_finite_ahead": poi_ahead,
-    }
-
-
-def _able_for(
-    s: Scenario, index: dict[str, int], leading: Sequence[int], masks: Sequence[int], anywhere: int
-) -> int:
-    """Bits of the categories that some destination which operates takes; 0 where all destinations operate or none."""
-    able = [bool(s.facilities[index[s.links[k].destination]].dcs) for k in leading]
-    if all(able):
-        return 0
-    taken = [mask | (ALL & ~anywhere) for mask, operates in zip(masks, able, strict=True) if operates]
-    return functools.reduce(operator.or_, taken, 0)
-
-
-def _ranks(rows: Sequence[tuple[int, int, int, int]], minutes: Sequence[float]) -> list[float]:
-    """Rank of each candidate among those of its way by mean time; equally close ones share theirs."""
-    times: dict[int, set[float]] = {}
-    for link, _, way, _ in rows:
-        times.setdefault(way, set()).add(round(minutes[link], 6))
-    order = {way: sorted(found) for way, found in times.items()}
-    return [float(order[way].index(round(minutes[link], 6))) for link, _, way, _ in rows]
-
-
-def _once(found: list[int], way: int) -> None:
-    if way not in found:
-        found.append(way)
-
-
-def _starts(lists: Sequence[Sequence[int]], size: int) -> Any:
-    """Where each list begins in their concatenation; shape (size + 1,)."""
-    starts = np.zeros(size + 1, np.int64)
-    lengths = [len(found) for found in lists]
-    starts[1 : len(lengths) + 1] = np.cumsum(lengths)
-    starts[len(lengths) + 1 :] = sum(lengths)
-    return starts
-
-
-def _trips(s: Scenario, rows: Sequence[tuple[int, int, int, int]]) -> dict[str, Any]:
-    """Whether the vehicle of a candidate comes from elsewhere, and goes back; its base is the destination for links
-    from the POI and the origin for others, unless it has one.
-    """
-    out = []
-    back = []
-    for k, pool, _, _ in rows:
-        link: Link = s.links[k]
-        base = (s.vehicles[pool].base if pool >= 0 else None) or (
-            link.destination if link.origin == POI else link.origin
-        )
-        out.append(int(base != link.origin))
-        back.append(int(base != link.destination))
-    return {"comes_from_base": ints(out), "returns_to_base": ints(back)}
-
-
-def _ahead(
-    s: Scenario,
-    index: dict[str, int],
-    limited: Any,
-    struck: Any,
-    rows: Sequence[tuple[int, int, int, int]],
-    first: Sequence[int],
-    count: Sequence[int],
-    bounded: Sequence[int],
-    way_of: Any,
-    poi_way: Any,
-) -> tuple[Any, Any]:
-    """Whether anything at a facility or beyond is finite, by front."""
-    ahead = np.zeros((FACILITIES, FRONTS), np.uint8)
-    poi_ahead = np.zeros(FRONTS, np.uint8)
-    # by the length of the way onward: links never lead back, so as many rounds as facilities suffice
-    for f in range(len(s.fronts)):
-        known: dict[int, bool] = {}
-
-        def beyond(way: int, front: int, known: dict[int, bool] = known) -> bool:
-            if way < 0:
-                return False
-            targets = [
-                index[s.links[rows[j][0]].destination] for j in range(first[way], first[way] + count[way])
-            ]
-            return bool(bounded[way]) or any(here(t, front, known) for t in targets)
-
-        def here(k: int, front: int, known: dict[int, bool]) -> bool:
-            if k not in known:
-                own = limited[k * RESOURCE_COUNT : (k + 1) * RESOURCE_COUNT].any() or struck[k]
-                known[k] = bool(own) or beyond(int(way_of[k, front]), front)
-            return known[k]
-
-        poi_ahead[f] = beyond(int(poi_way[f]), f)
-        for k in range(len(s.facilities)):
-            ahead[k, f] = here(k, f, known)
-    return ahead, poi_ahead
-
-
-def _pools(s: Scenario, unlimited: bool) -> dict[str, Any]:
-    vehicles = [] if unlimited else s.vehicles
-    lifts = [v.lift for v in vehicles]
-    return {
-        "pools": len(vehicles),
-        "vehicles": ints(v.number for v in vehicles),
-        "litters": ints(v.litters or 0 for v in vehicles),
-        "seats": ints(v.seats or 0 for v in vehicles),
-        "load_time": floats((v.load_minutes or 0.0) * MINUTE for v in vehicles),
-        "unload_time": floats((v.unload_minutes or 0.0) * MINUTE for v in vehicles),
-        "dispatch_delay": floats((v.dispatch_minutes or 0.0) * MINUTE for v in vehicles),
-        "moves_by_night": ints(int(v.night) for v in vehicles),
-        "grounded_probability": floats(v.grounded for v in vehicles),
-        "loss_probability": floats(v.loss for v in vehicles),
-        "vehicle_clock_factor": floats(1.0 if v.clock_factor is None else v.clock_factor for v in vehicles),
-        "lift_interval": floats(0.0 if lift is None else lift.interval_hours * HOUR for lift in lifts),
-        "first_lift_at": floats(0.0 if lift is None else lift.first_hour * HOUR for lift in lifts),
-        "lift_cancelled": floats(0.0 if lift is None else lift.cancellation for lift in lifts),
-        "pool_key": np.array([_key(v.id) for v in vehicles], np.uint64),
-    }
-
-
-def _key(name: str) -> int:
-    """64 bits of a name, so that pools are keyed by name and not by position (MODEL section 7)."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")

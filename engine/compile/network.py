@@ -1,11 +1,19 @@
-"""A scenario's evacuation network, care and transition matrices compiled to the tables of `kernel.event_loop`."""
+"""Compile the evacuation network of a scenario, its care and its transition matrices to tables of the kernel."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from engine import numeric
-from engine.compile.capacity import compile_capacity
+from engine.codes import STREAMS
+from engine.compile.capacity import (
+    compile_capacity,
+    finite_resources,
+    is_unlimited,
+    resource_capacities,
+)
 from engine.compile.rows import (
     STANDARD,
     by_type,
@@ -14,9 +22,11 @@ from engine.compile.rows import (
     filled,
     floats,
     ints,
-    load_parameters,
     triage_weights,
 )
+from engine.compile.vehicles import compile_vehicles
+from engine.compile.ways import compile_ways
+from engine.compile.world import compile_world, world_events
 from engine.numeric import interpreted
 from engine.scenario import (
     POI,
@@ -29,161 +39,222 @@ from engine.scenario import (
 )
 from engine.tables import CARE, DAY, NETWORK, TRANSITIONS, Table
 from scenarios import tables
+from scenarios.tables import model_parameters
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
-TABLE_STREAMS = ("Battle Injury", "Non-Battle Injury", "Disease")
-STREAMS = ("battle", "nbi", "disease")
+"""Places of the transition matrices, in the order of the table."""
+
+STREAM_LABELS = ("Battle Injury", "Non-Battle Injury", "Disease")
+"""Streams of the reference tables, in the order of `Stream`."""
 
 
-def duration(d: Distribution) -> tuple[int, float, float, float]:
-    """(code, a, b, c) of a distribution for `distributions.continuous`; a lognormal by median and sigma."""
-    kind = d.distribution
+def duration(distribution: Distribution) -> tuple[int, float, float, float]:
+    """Return (code, a, b, c) of a distribution for `engine.numeric.continuous`; a lognormal by median and sigma."""
+    kind = distribution.distribution
     if kind == "lognormal":
-        given = numeric.LOGNORMAL if d.median is None else numeric.LOGNORMAL_MEDIAN
-        a, b = (d.mean, d.sd) if d.median is None else (d.median, d.sigma)
-        if not a:
-            return numeric.CONSTANT, 0.0, 0.0, 0.0
-        median = numeric.interpreted_distributions.lognormal_median(given, float(a), float(b or 0.0))
-        sigma = numeric.interpreted_distributions.lognormal_sigma(given, float(a), float(b or 0.0))
-        return numeric.LOGNORMAL_MEDIAN, median, sigma, 0.0
+        return _lognormal(distribution)
     if kind == "triangular":
-        return numeric.TRIANGULAR, float(d.low or 0), float(d.mode or 0), float(d.high or 0)
+        low, mode, high = distribution.low, distribution.mode, distribution.high
+        return numeric.TRIANGULAR, float(low or 0), float(mode or 0), float(high or 0)
     code = {
         "constant": numeric.CONSTANT,
         "exponential": numeric.EXPONENTIAL,
         "gamma": numeric.GAMMA,
         "erlang": numeric.ERLANG,
     }[kind]
-    return code, float(d.mean or 0), float(d.sd or d.k or 0), 0.0
+    return code, float(distribution.mean or 0), float(distribution.sd or distribution.k or 0), 0.0
 
 
-def compile_network(s: Scenario) -> Table:
-    """The evacuation network of a resolved scenario: from each place the closest link of a front (by mean time)."""
-    index = {f.id: k for k, f in enumerate(s.facilities)}
-    pools = {v.id for v in s.vehicles} if s.routing == "clock" else set()  # loading is counted one by one
+def _lognormal(distribution: Distribution) -> tuple[int, float, float, float]:
+    """Return (code, a, b, c) of a lognormal; a constant 0 if its mean or median is 0."""
+    code = numeric.LOGNORMAL if distribution.median is None else numeric.LOGNORMAL_MEDIAN
+    first, second = (
+        (distribution.mean, distribution.sd)
+        if distribution.median is None
+        else (distribution.median, distribution.sigma)
+    )
+    if not first:
+        return numeric.CONSTANT, 0.0, 0.0, 0.0
+    functions = numeric.interpreted_distributions
+    median = functions.lognormal_median(code, float(first), float(second or 0.0))
+    sigma = functions.lognormal_sigma(code, float(first), float(second or 0.0))
+    return numeric.LOGNORMAL_MEDIAN, median, sigma, 0.0
+
+
+def compile_network(scenario: Scenario) -> Table:
+    """Return one row of NETWORK for a resolved scenario."""
+    facilities = {facility.id: number for number, facility in enumerate(scenario.facilities)}
+    pools = set() if is_unlimited(scenario) else {pool.id for pool in scenario.vehicles}
+    # vehicles of a pool load and unload patient by patient; for others the time of a link includes it
     times = [
-        one_way_minutes(link, s.vehicles) if link.vehicle in pools else link_minutes(link, s.vehicles)
-        for link in s.links
+        one_way_minutes(link, scenario.vehicles)
+        if link.vehicle in pools
+        else link_minutes(link, scenario.vehicles)
+        for link in scenario.links
     ]
-    order = sorted(range(len(s.links)), key=lambda k: (mean_of(times[k]), k))
-    first = np.full(len(s.fronts), -1, np.int64)
-    onward = np.full((len(s.facilities), len(s.fronts)), -1, np.int64)
-    for k in reversed(order):
-        link = s.links[k]
-        for f, front in enumerate(s.fronts):
-            if front.name not in link.fronts:
-                continue
-            if link.origin == POI:
-                first[f] = k
-            else:
-                onward[index[link.origin], f] = k
-    mobility = environment(s, "mobility", 1.0, lambda x, y: x * y)
-    delay = environment(s, "evacuation_delay_minutes", 0.0, lambda x, y: x + y)
-    role = [f.role for f in s.facilities]
-    strategic = [role[index[link.destination]] == 4 for link in s.links]
-    codes = [duration(t) for t in times]
-    own_times = [
-        [f.triage_minutes, f.care_minutes, f.resuscitation_minutes, f.surgery_minutes, f.icu_minutes]
-        for f in s.facilities
-    ]
-    services = [[(-1, 0.0, 0.0, 0.0) if t is None else duration(t) for t in row] for row in own_times]
-    able = {
-        name: np.array([bool(getattr(f, name)) for f in s.facilities], np.uint8)
-        for name in ("dcr", "dcs", "icu", "definitive")
-    }
+    minutes = [mean_of(time) for time in times]
+    order = sorted(range(len(scenario.links)), key=lambda link: (minutes[link], link))
+    capacity = resource_capacities(scenario)
+    finite = finite_resources(scenario, capacity)
+    events = world_events(scenario, facilities)
     return filled(
         NETWORK,
-        role=ints(role),
-        resuscitates=able["dcr"],
-        operates=able["dcs"],
-        has_icu=able["icu"],
-        definitive=able["definitive"],
-        evacuation_policy=floats(
-            math.inf if f.policy_days is None else f.policy_days * DAY for f in s.facilities
-        ),
-        first_link=first,
-        next_link=onward,
-        origin=ints(-1 if link.origin == POI else index[link.origin] for link in s.links),
-        destination=ints(index[link.destination] for link in s.links),
-        minutes=floats(mean_of(t) for t in times),
-        travel_kind=ints(c[0] for c in codes),
-        travel_parameters=floats(c[1:] for c in codes),
-        slowdown=floats(1.0 if high else 1.0 / mobility for high in strategic),
-        delay=floats(delay if link.origin == POI else 0.0 for link in s.links),
-        service_kind=np.array([[t[0] for t in row] for row in services], np.int64),
-        service=np.array([[t[1:] for t in row] for row in services], np.float64),
-        **compile_capacity(s, order, [mean_of(t) for t in times]),
+        **_facility_fields(scenario),
+        **_closest_links(scenario, facilities, order),
+        **_link_fields(scenario, facilities, times, minutes),
+        **compile_capacity(scenario, capacity, finite),
+        **compile_ways(scenario, facilities, finite, events, order, minutes),
+        **compile_vehicles(scenario),
+        **compile_world(scenario, facilities, events),
     )
 
 
-def compile_care(s: Scenario) -> Table:
-    """Service times, triage and request."""
-    given = load_parameters("care")
+def _facility_fields(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of NETWORK by facility: role, capabilities, policy and service times of its own."""
+    facilities = scenario.facilities
+    own_times = [
+        [
+            facility.triage_minutes,
+            facility.care_minutes,
+            facility.resuscitation_minutes,
+            facility.surgery_minutes,
+            facility.icu_minutes,
+        ]
+        for facility in facilities
+    ]
+    services = [
+        [(-1, 0.0, 0.0, 0.0) if time is None else duration(time) for time in row] for row in own_times
+    ]
+    return {
+        "role": ints(facility.role for facility in facilities),
+        "resuscitates": np.array([bool(facility.dcr) for facility in facilities], np.uint8),
+        "operates": np.array([bool(facility.dcs) for facility in facilities], np.uint8),
+        "has_icu": np.array([bool(facility.icu) for facility in facilities], np.uint8),
+        "definitive": np.array([bool(facility.definitive) for facility in facilities], np.uint8),
+        "evacuation_policy": floats(
+            math.inf if facility.policy_days is None else facility.policy_days * DAY
+            for facility in facilities
+        ),
+        "service_kind": np.array([[time[0] for time in row] for row in services], np.int64),
+        "service": np.array([[time[1:] for time in row] for row in services], np.float64),
+    }
+
+
+def _closest_links(scenario: Scenario, facilities: dict[str, int], order: Sequence[int]) -> dict[str, Any]:
+    """Return the closest link of each front from the POI, and from each facility; -1 without."""
+    first = np.full(len(scenario.fronts), -1, np.int64)
+    onward = np.full((len(scenario.facilities), len(scenario.fronts)), -1, np.int64)
+    for number in reversed(order):
+        link = scenario.links[number]
+        for place, front in enumerate(scenario.fronts):
+            if front.name not in link.fronts:
+                continue
+            if link.origin == POI:
+                first[place] = number
+            else:
+                onward[facilities[link.origin], place] = number
+    return {"first_link": first, "next_link": onward}
+
+
+def _link_fields(
+    scenario: Scenario, facilities: dict[str, int], times: Sequence[Distribution], minutes: Sequence[float]
+) -> dict[str, Any]:
+    """Return the fields of NETWORK by link; mobility does not slow links to Role 4."""
+    links = scenario.links
+    mobility = environment(scenario, "mobility", 1.0, lambda one, other: one * other)
+    delay = environment(scenario, "evacuation_delay_minutes", 0.0, lambda one, other: one + other)
+    strategic = [scenario.facilities[facilities[link.destination]].role == 4 for link in links]
+    codes = [duration(time) for time in times]
+    return {
+        "origin": ints(-1 if link.origin == POI else facilities[link.origin] for link in links),
+        "destination": ints(facilities[link.destination] for link in links),
+        "minutes": floats(minutes),
+        "travel_kind": ints(code[0] for code in codes),
+        "travel_parameters": floats(code[1:] for code in codes),
+        "slowdown": floats(1.0 if to_role_4 else 1.0 / mobility for to_role_4 in strategic),
+        "delay": floats(delay if link.origin == POI else 0.0 for link in links),
+    }
+
+
+def compile_care(scenario: Scenario) -> Table:
+    """Return one row of CARE: service times, triage and request."""
+    given = model_parameters("care")
     right = given["triage"]["right"]
     variation = given["surgery"]["variation"]
     variance = interpreted.log(1.0 + variation * variation)
-    bands = [given["surgery"][f"role{r}_mean_minutes"] for r in (2, 3)]
+    bands = [given["surgery"][f"role{role}_mean_minutes"] for role in (2, 3)]
+    accuracy = [right["poi"], right["role1"], right["role2"], right["role2"], right["role2"]]
+    if scenario.triage_accuracy is not None:
+        accuracy = [scenario.triage_accuracy] * len(ROLES)
+    visibility = environment(scenario, "visibility", 1.0, lambda one, other: one * other)
+    horizon = scenario.horizon_days
     return filled(
         CARE,
         triage=floats([given["triage"]["minutes"]]),
-        triage_accuracy=floats(
-            [s.triage_accuracy] * 5
-            if s.triage_accuracy is not None
-            else [right["poi"], right["role1"], right["role2"], right["role2"], right["role2"]]
-        ),
+        triage_accuracy=floats(accuracy),
         over_triage_weight=floats([given["triage"]["over_triage_weight"]]),
         role1=floats(given["minutes"]["role1_care"]),
         care=floats(given["minutes"]["care"]),
         resuscitation=floats(given["minutes"]["resuscitation"]),
         icu=floats(given["minutes"]["icu"]),
         waits=floats([given["waits"]["door_to_resuscitation"], given["waits"]["resuscitation_to_surgery"]]),
-        surgery=floats([interpreted.log(m) - 0.5 * variance for m in row] for row in bands),
+        surgery=floats([interpreted.log(mean) - 0.5 * variance for mean in row] for row in bands),
         surgery_sigma=floats([math.sqrt(variance)]),
         decontamination=floats([given["decontamination"]["minutes"]]),
         request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
-        aid_slowdown=floats([1.0 / environment(s, "visibility", 1.0, lambda x, y: x * y)]),
-        mascal_threshold=ints([s.mascal_threshold]),
-        horizon=floats([math.inf if s.horizon_days is None else s.horizon_days * DAY]),
+        aid_slowdown=floats([1.0 / visibility]),
+        mascal_threshold=ints([scenario.mascal_threshold]),
+        horizon=floats([math.inf if horizon is None else horizon * DAY]),
     )
 
 
-def compile_transitions(s: Scenario) -> Table:
-    """The tables of transition-matrix routing (transition_matrices.json); empty under the clock."""
-    names = incident_types(s)
+def compile_transitions(scenario: Scenario) -> Table:
+    """Return one row of TRANSITIONS from transition_matrices.json (docs/model.md section 2.10)."""
+    names = incident_types(scenario)
+    triage = np.zeros((len(names), len(STREAMS), 3))
+    for row, name in enumerate(names):
+        for number, (stream, label) in enumerate(zip(STREAMS, STREAM_LABELS, strict=True)):
+            weights = triage_weights(scenario, stream) or _table_triage(name, label)
+            triage[row, number] = cumulated(weights)
+    return filled(
+        TRANSITIONS,
+        used=np.array([is_unlimited(scenario)], np.uint8),
+        cumulated=_outcome_shares(),
+        triage=by_type(triage),
+        facility=_facility_by_role(scenario),
+    )
+
+
+def _outcome_shares() -> Any:
+    """Return the cumulated shares of the outcomes by place and category, shape (5, 4, 7)."""
     matrices = tables.transition_matrices()["base_transitions"]
     rows = np.ones((len(ROLES), 4, 7))
     for place, role in enumerate(ROLES):
         for category in (1, 2, 3):
             given = matrices[role]["transitions"][f"T{category}"]
-            weights = [
-                0.0,
-                *(given.get(r, 0.0) for r in ROLES[1:]),
-                given.get("KIA", 0.0),
-                given.get("RTD", 0.0),
-            ]
-            rows[place, category] = cumulated(weights)
-    triage = np.zeros((len(names), 3, 3))
-    for row, name in enumerate(names):
-        if name == STANDARD:
-            weights_of = tables.simulation_parameters()["triage_weights"]
-        else:
-            weights_of = tables.warfare_patterns()["warfare_types"][name]["triage_weights"]
-        for stream, label in enumerate(TABLE_STREAMS):
-            own = triage_weights(s, ("battle", "nbi", "disease")[stream])
-            triage[row, stream] = cumulated(own or [weights_of[label][f"T{k}"] for k in (1, 2, 3)])
-    net = compile_network(s)[0]
-    place_of = np.full((len(s.fronts), len(ROLES)), -1, np.int64)
-    for f in range(len(s.fronts)):
-        link = net["first_link"][f]
+            onward = [given.get(name, 0.0) for name in ROLES[1:]]
+            rows[place, category] = cumulated([0.0, *onward, given.get("KIA", 0.0), given.get("RTD", 0.0)])
+    return rows
+
+
+def _table_triage(type_: str, label: str) -> list[float]:
+    """Return the weights of T1 to T3 of the reference tables for a warfare type and stream."""
+    if type_ == STANDARD:
+        weights = tables.simulation_parameters()["triage_weights"]
+    else:
+        weights = tables.warfare_patterns()["warfare_types"][type_]["triage_weights"]
+    return [weights[label][name] for name in ("T1", "T2", "T3")]
+
+
+def _facility_by_role(scenario: Scenario) -> Any:
+    """Return the first facility of each role on the closest links of each front; -1 without."""
+    network = compile_network(scenario)[0]
+    found = np.full((len(scenario.fronts), len(ROLES)), -1, np.int64)
+    for front in range(len(scenario.fronts)):
+        link = network["first_link"][front]
         while link >= 0:
-            here = net["destination"][link]
-            if place_of[f, net["role"][here]] < 0:
-                place_of[f, net["role"][here]] = here
-            link = net["next_link"][here, f]
-    return filled(
-        TRANSITIONS,
-        used=np.array([s.routing == "transition-matrix"], np.uint8),
-        cumulated=rows,
-        triage=by_type(triage),
-        facility=place_of,
-    )
+            here = network["destination"][link]
+            if found[front, network["role"][here]] < 0:
+                found[front, network["role"][here]] = here
+            link = network["next_link"][here, front]
+    return found

@@ -1,14 +1,12 @@
-"""What the compilation of a scenario is made with: the model's constants and rows of the kernel's tables."""
+"""Helpers of the compilation: arrays, cumulated shares, and rows of the kernel's tables."""
 
 import itertools
 import math
-import tomllib
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.numeric import interpreted
 from engine.scenario import Scenario
@@ -16,39 +14,39 @@ from engine.tables import TYPES, Table
 from scenarios import tables
 
 WEAPONS = ("explosion", "gunshot", "other")
+"""Mechanisms of wounds, in the order of `Mechanism`."""
 STANDARD = "standard"
+"""Name of the model's constants for casualties without a warfare type."""
 
 
-@cache
-def load_parameters(name: str) -> dict[str, Any]:
-    """The model constants of scenarios/data/model/NAME.toml."""
-    return tomllib.loads(files("scenarios").joinpath("data", "model", f"{name}.toml").read_text("utf-8"))
-
-
-def floats(values: Iterable[Any]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """A contiguous float64 array."""
+def floats(values: Iterable[Any]) -> NDArray[np.float64]:
+    """Return a contiguous float64 array."""
     return np.ascontiguousarray(np.array(list(values), np.float64))
 
 
-def ints(values: Iterable[Any]) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """A contiguous int64 array."""
+def ints(values: Iterable[Any]) -> NDArray[np.int64]:
+    """Return a contiguous int64 array."""
     return np.ascontiguousarray(np.array(list(values), np.int64))
 
 
 def cumulated(weights: Sequence[float]) -> list[float]:
-    """Cumulated shares, the last exactly 1."""
+    """Return cumulated shares; from the last positive weight on exactly 1.
+
+    >>> cumulated([1.0, 3.0, 0.0])
+    [0.25, 1.0, 1.0]
+    """
     total = math.fsum(weights)
-    shares = [x / total for x in itertools.accumulate(weights)]
-    last = max((k for k, w in enumerate(weights) if w > 0), default=len(weights) - 1)
-    return [1.0 if k >= last else s for k, s in enumerate(shares)]
+    shares = [reached / total for reached in itertools.accumulate(weights)]
+    last = max((place for place, weight in enumerate(weights) if weight > 0), default=len(weights) - 1)
+    return [1.0 if place >= last else share for place, share in enumerate(shares)]
 
 
-def normal_cdf(x: float) -> float:
-    """Standard normal distribution function by bisection of its inverse, so with the same bits everywhere."""
+def normal_cdf(quantile: float) -> float:
+    """Return the standard normal distribution function, by bisection of its inverse: the same bits everywhere."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = 0.5 * (low + high)
-        if interpreted.normal_quantile(middle) < x:
+        if interpreted.normal_quantile(middle) < quantile:
             low = middle
         else:
             high = middle
@@ -56,24 +54,49 @@ def normal_cdf(x: float) -> float:
 
 
 def filled(dtype: Any, **values: Any) -> Table:
-    """One row of a table; each value fills the first cells of its field, the rest stay 0."""
+    """Return one row of a table, shape (1,); each value fills the first cells of its field, and the rest stay 0.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit its field, or a field has no value.
+    """
     row = np.zeros(1, dtype)
     for name, value in values.items():
         array = np.asarray(value)
         room = row[name][0].shape
-        if any(n > most for n, most in zip(array.shape, room, strict=True)):
+        if any(length > most for length, most in zip(array.shape, room, strict=True)):
             raise ValueError(f"{name}: {array.shape} does not fit {room}")
         if room == ():
             row[name][0] = array
         else:
-            row[name][0][tuple(slice(n) for n in array.shape)] = array
+            row[name][0][tuple(slice(length) for length in array.shape)] = array
     if missing := set(dtype.names) - set(values):
         raise ValueError(f"no values for {sorted(missing)}")
     return row
 
 
-def by_type(rows: Any) -> Any:
-    """Rows by warfare type, shape (TYPES, ...): those of the scenario's types first, the one for none last."""
+def filled_from(dtype: Any, values: Mapping[str, Any]) -> Table:
+    """Return one row of a table, shape (1,), from a table of the model's TOML files with keys like the fields.
+
+    A field that is itself a row takes a nested table. The keys `source` and `confidence` are skipped.
+
+    Raises
+    ------
+    ValueError
+        If keys and fields differ.
+    """
+    given = {name: value for name, value in values.items() if name not in ("source", "confidence")}
+    if set(given) != set(dtype.names):
+        raise ValueError(f"keys {sorted(given)} do not match fields {sorted(dtype.names)}")
+    row = np.zeros(1, dtype)
+    for name, value in given.items():
+        row[name] = filled_from(dtype[name], value) if dtype[name].names else np.asarray(value)
+    return row
+
+
+def by_type(rows: Any) -> NDArray[Any]:
+    """Return rows by warfare type, shape (TYPES, ...): first those of the scenario's types, last the one for none."""
     array = np.asarray(rows)
     spread = np.zeros((TYPES, *array.shape[1:]), array.dtype)
     spread[: len(rows) - 1] = array[:-1]
@@ -81,17 +104,18 @@ def by_type(rows: Any) -> Any:
     return spread
 
 
-def environment(s: Scenario, name: str, start: float, join: Callable[[float, float], float]) -> float:
-    """A modifier of all the scenario's environments, joined."""
-    value = start
-    for condition in s.environment:
-        value = join(
-            value, float(tables.warfare_patterns()["environmental_modifiers"][condition].get(name, start))
-        )
+def environment(
+    scenario: Scenario, name: str, neutral: float, combine: Callable[[float, float], float]
+) -> float:
+    """Return a modifier of the scenario's environments, combined over all of them; `neutral` where one has none."""
+    modifiers = tables.warfare_patterns()["environmental_modifiers"]
+    value = neutral
+    for condition in scenario.environment:
+        value = combine(value, float(modifiers[condition].get(name, neutral)))
     return value
 
 
-def triage_weights(s: Scenario, stream: str) -> list[float] | None:
-    """Weights of T1..T3 that the scenario's author writes for a stream."""
-    written = (s.triage or {}).get(stream)  # type: ignore[call-overload]
+def triage_weights(scenario: Scenario, stream: str) -> list[float] | None:
+    """Return the weights of T1 to T3 that the author gives for a stream; None without."""
+    written = (scenario.triage or {}).get(stream)  # type: ignore[call-overload]
     return [written["T1"], written["T2"], written["T3"]] if written else None

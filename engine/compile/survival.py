@@ -1,120 +1,168 @@
-"""A scenario's survival clock compiled to the table of `engine.clinical.survival`."""
+"""Compile the survival clock of a scenario to the table of `engine.clinical.survival` (docs/model.md section 2.5)."""
+
+from typing import Any
 
 import numpy as np
 
-from engine.compile.rows import filled, floats, load_parameters, normal_cdf
+from engine.compile.rows import filled, floats, normal_cdf
 from engine.numeric import interpreted
 from engine.scenario import Scenario
 from engine.tables import SURVIVAL, Table
 from scenarios import tables
+from scenarios.tables import model_parameters
+
+HIGHEST_NISS = 75
+SHORT_STAY_DAYS = 3.0
+"""Stays up to this length are those of the casualties who return to duty within 72 hours."""
 
 
-def _clock_factor(s: Scenario) -> float:
-    """Product of the environment's factors on the survival clock."""
-    return (
-        float(load_parameters("survival")["clock_factors"]["cold"])
-        if "extreme_cold" in s.environment
-        else 1.0
+def compile_survival(scenario: Scenario) -> Table:
+    """Return one row of SURVIVAL for a resolved scenario."""
+    return filled(
+        SURVIVAL,
+        **_lethality_fields(scenario),
+        **_treatment_fields(scenario),
+        **_late_fields(scenario),
+        **_stay_fields(),
+        **_illness_fields(),
+        **_score_fields(),
     )
 
 
+def _lethality_fields(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of SURVIVAL on lethality, life and triage of the wounded."""
+    given = model_parameters("survival")
+    triage = model_parameters("casualties")["triage"]
+    probability, minutes = _lethal_tables()
+    return {
+        "clock": np.array([scenario.survival.clock], np.uint8),
+        "lethal": floats(probability),
+        "minutes": floats(minutes),
+        "sigma": floats([given["lethality"]["sigma"]]),
+        "region_split": floats(
+            given["mechanisms"][name]
+            for name in ("neck_airway", "thorax_tension", "abdomen_torso", "limb_extremity")
+        ),
+        "triage": floats([triage["immediate_minutes"], triage["surgical_ais2"]]),
+        "factor": floats([_clock_factor(scenario)]),
+    }
+
+
+def _clock_factor(scenario: Scenario) -> float:
+    """Return the product of the environment's factors on the survival clock."""
+    cold = float(model_parameters("survival")["clock_factors"]["cold"])
+    return cold if "extreme_cold" in scenario.environment else 1.0
+
+
 def _lethal_tables() -> tuple[list[float], list[float]]:
-    """(probability of being lethal if untreated, median life in minutes) by NISS 0..75."""
-    given = load_parameters("survival")["lethality"]
+    """Return the probability of being lethal if untreated, and the median life in minutes, by NISS 0 to 75.
+
+    1 / (1 + exp(-(NISS - 35) / 12)) from NISS 9 on, and 43500 * NISS**-1.95 (docs/model.md section 2.5.1).
+    """
+    given = model_parameters("survival")["lethality"]
     probability, minutes = [], []
-    for niss in range(76):
-        x = (niss - given["midpoint_niss"]) / given["scale_niss"]
-        probability.append(1.0 / (1.0 + interpreted.exp(-x)) if niss >= given["minimum_niss"] else 0.0)
+    for niss in range(HIGHEST_NISS + 1):
+        logit = (niss - given["midpoint_niss"]) / given["scale_niss"]
+        probability.append(1.0 / (1.0 + interpreted.exp(-logit)) if niss >= given["minimum_niss"] else 0.0)
         minutes.append(given["minutes"] * interpreted.power(float(max(1, niss)), given["exponent"]))
     return probability, minutes
 
 
-def _stays() -> tuple[list[list[float]], list[list[float]]]:
-    """(by worst AIS: log median days, sigma, share below 72 h; by category: log median days, sigma)."""
-    given = load_parameters("survival")["stay"]
-    wounded = []
-    for days in given["wounded_median_days"]:
-        sigma = given["wounded_sigma"]
-        wounded.append(
-            [interpreted.log(days), sigma, normal_cdf((interpreted.log(3.0) - interpreted.log(days)) / sigma)]
-        )
-    category = [
-        [interpreted.log(days), sigma]
-        for days, sigma in zip(given["category_median_days"], given["category_sigma"], strict=True)
-    ]
-    return [wounded[0], *wounded], [category[-1], *category]
-
-
-def _agent_onset() -> list[float]:
-    """Share with delayed symptoms and the four delays in hours to choose from (warfare_patterns.json)."""
-    cbrn = tables.warfare_patterns()["warfare_types"]["cbrn"]
-    delays = cbrn["temporal_pattern"]["delayed_symptom_hours"]
-    return [cbrn["casualty_clustering"]["delayed_onset_probability"], *delays]
-
-
-def compile_survival(s: Scenario) -> Table:
-    """Parameters of the survival clock for a resolved scenario."""
-    given, own = load_parameters("survival"), s.survival
-    casualties = load_parameters("casualties")
-    probability, minutes = _lethal_tables()
-    wounded_stay, category_stay = _stays()
-    treat, agent, dnbi = given["treatment"], given["treatment"]["agent"], given["treatment"]["dnbi"]
-    aid = [*treat["first_aid_works"], agent["first_aid_works"], 0.0, 0.0]
-    surgery = [min(1.0, p * own.surgery_success_factor) for p in treat["surgery_succeeds"]]
-    surgery[0] = treat["surgery_succeeds"][0] if own.tbi_success is None else own.tbi_success
+def _treatment_fields(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of SURVIVAL on the effects of treatments, by `LethalMechanism` (docs/model.md section
+    2.5.4).
+    """
+    given, own = model_parameters("survival")["treatment"], scenario.survival
+    agent, dnbi = given["agent"], given["dnbi"]
+    aid = [*given["first_aid_works"], agent["first_aid_works"], 0.0, 0.0]
+    surgery = [min(1.0, chance * own.surgery_success_factor) for chance in given["surgery_succeeds"]]
+    surgery[0] = given["surgery_succeeds"][0] if own.tbi_success is None else own.tbi_success
     treated = [agent["treatment_succeeds"], dnbi["treatment_succeeds"], dnbi["treatment_succeeds"]]
-    delay = treat["first_aid_median_minutes"] if own.first_aid_minutes is None else own.first_aid_minutes
-    late, look = given["late"], given["score"]
-    nerve = casualties["agent"]
-    lethal_agent = zip(nerve["lethal"], nerve["median_minutes"], strict=True)
-    return filled(
-        SURVIVAL,
-        clock=np.array([own.clock], np.uint8),
-        lethal=floats(probability),
-        minutes=floats(minutes),
-        sigma=floats([given["lethality"]["sigma"]]),
-        region_split=floats(
-            given["mechanisms"][x]
-            for x in ("neck_airway", "thorax_tension", "abdomen_torso", "limb_extremity")
+    delay = given["first_aid_median_minutes"] if own.first_aid_minutes is None else own.first_aid_minutes
+    return {
+        "aid_works": floats(min(1.0, chance * own.aid_success_factor) for chance in aid),
+        "aid_rate": floats([*given["rate_after_first_aid"], agent["rate_after_first_aid"], 1.0, 1.0]),
+        "resuscitation_rate": floats(
+            [*given["rate_after_resuscitation"], agent["rate_after_resuscitation"], 1.0, 1.0]
         ),
-        triage=floats([casualties["triage"]["immediate_minutes"], casualties["triage"]["surgical_ais2"]]),
-        aid_works=floats(min(1.0, p * own.aid_success_factor) for p in aid),
-        aid_rate=floats([*treat["rate_after_first_aid"], agent["rate_after_first_aid"], 1.0, 1.0]),
-        resuscitation_rate=floats(
-            [*treat["rate_after_resuscitation"], agent["rate_after_resuscitation"], 1.0, 1.0]
-        ),
-        surgery_works=floats([*surgery, *treated]),
-        aid_delay=floats([interpreted.log(delay), treat["first_aid_sigma"]]),
-        late_penalty=floats([treat["late_penalty"], treat["late_from"]]),
-        late=floats(
+        "surgery_works": floats([*surgery, *treated]),
+        "aid_delay": floats([interpreted.log(delay), given["first_aid_sigma"]]),
+        "late_penalty": floats([given["late_penalty"], given["late_from"]]),
+    }
+
+
+def _late_fields(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of SURVIVAL on late deaths (docs/model.md section 2.5.5)."""
+    late, own = model_parameters("survival")["late"], scenario.survival.late_hazard
+    return {
+        "late": floats(
             [
-                late["probability"] if own.late_hazard is None else own.late_hazard,
+                late["probability"] if own is None else own,
                 late["niss_scale"],
                 late["maximum"],
                 late["mean_days"],
             ]
         ),
-        rtd72=floats([0.0, *given["rtd72"]["probability"], 0.0, 0.0]),
-        rtd72_hours=floats(given["rtd72"]["hours"]),
-        stay=floats(wounded_stay),
-        category_stay=floats(category_stay),
-        agent=floats([p, interpreted.log(m), nerve["sigma"]] for p, m in lethal_agent),
-        agent_onset=floats(_agent_onset()),
-        dnbi_life=floats(
-            [interpreted.log(casualties["dnbi"]["lethal_median_minutes"]), casualties["dnbi"]["lethal_sigma"]]
+        "late_niss": late["minimum_niss"],
+    }
+
+
+def _stay_fields() -> dict[str, Any]:
+    """Return the fields of SURVIVAL on stays and return to duty (docs/model.md section 2.5.6)."""
+    given = model_parameters("survival")
+    stay = given["stay"]
+    sigma = stay["wounded_sigma"]
+    wounded = []
+    for days in stay["wounded_median_days"]:
+        short = normal_cdf((interpreted.log(SHORT_STAY_DAYS) - interpreted.log(days)) / sigma)
+        wounded.append([interpreted.log(days), sigma, short])
+    category = [
+        [interpreted.log(days), spread]
+        for days, spread in zip(stay["category_median_days"], stay["category_sigma"], strict=True)
+    ]
+    return {
+        "rtd72": floats([0.0, *given["rtd72"]["probability"], 0.0, 0.0]),
+        "rtd72_hours": floats(given["rtd72"]["hours"]),
+        "stay": floats([wounded[0], *wounded]),
+        "category_stay": floats([category[-1], *category]),
+    }
+
+
+def _illness_fields() -> dict[str, Any]:
+    """Return the fields of SURVIVAL on agent, NBI and disease casualties (docs/model.md section 2.5.1)."""
+    agent, dnbi = model_parameters("casualties")["agent"], model_parameters("casualties")["dnbi"]
+    return {
+        "agent": floats(
+            [chance, interpreted.log(minutes), agent["sigma"]]
+            for chance, minutes in zip(agent["lethal"], agent["median_minutes"], strict=True)
         ),
-        factor=floats([_clock_factor(s)]),
-        score=floats(
+        "agent_onset": floats(_agent_onset()),
+        "dnbi_life": floats([interpreted.log(dnbi["lethal_median_minutes"]), dnbi["lethal_sigma"]]),
+    }
+
+
+def _agent_onset() -> list[float]:
+    """Return the share with delayed symptoms, and the four delays in hours (warfare_patterns.json)."""
+    cbrn = tables.warfare_patterns()["warfare_types"]["cbrn"]
+    delays = cbrn["temporal_pattern"]["delayed_symptom_hours"]
+    return [cbrn["casualty_clustering"]["delayed_onset_probability"], *delays]
+
+
+def _score_fields() -> dict[str, Any]:
+    """Return the fields of SURVIVAL on the health score (docs/model.md section 2.5.7)."""
+    given = model_parameters("survival")["score"]
+    return {
+        "score": floats(
             [
-                look["b"],
+                given["b"],
                 interpreted.log(interpreted.log(20.0)),
-                look["stable_floor"],
-                look["stable_per_niss"],
-                look["stable_minutes"],
-                look["resuscitation_ceiling"],
-                look["resuscitation_half_life_minutes"],
-                look["recovery_rate"],
+                given["stable_floor"],
+                given["stable_per_niss"],
+                given["stable_minutes"],
+                given["resuscitation_ceiling"],
+                given["resuscitation_half_life_minutes"],
+                given["recovery_rate"],
             ]
         ),
-        niss_equivalent=floats([0.0, *(look["niss_equivalent"][f"T{k}"] for k in (1, 2, 3))]),
-    )
+        "niss_equivalent": floats([0.0, *(given["niss_equivalent"][name] for name in ("T1", "T2", "T3"))]),
+    }

@@ -331,7 +331,7 @@ def _start_care(
     minutes = draw_service_time(model, here, ServiceTime.CARE, usual, uniform)
     log_event(output, row, now, here, Event.CARE_STARTED, 0)
     if record.kind == CasualtyKind.WOUNDED:
-        treat_wounded(output, row, casualty, now, minutes)
+        treat_wounded(output, row, casualty, now, minutes, model)
     else:
         effect = _rescue_ill(record, casualty, now, role, word, model)
         treat_ill(output, row, casualty, now, minutes, effect, model)

@@ -7,8 +7,8 @@ from engine.clinical import (
     draw_fate_of_wounded,
     draw_illness,
     draw_person,
+    draw_wound_scores,
     draw_wounds,
-    draw_wounds_briefly,
 )
 from engine.codes import NONE, CasualtyKind, DrawPurpose
 from engine.kernel.poi_stages import begin_at_poi
@@ -84,7 +84,7 @@ def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Mode
     cell, index = counter
     injury_key = model.keys[DrawPurpose.INJURY]
     if output.rows[QUIET]:
-        casualty.wounds = draw_wounds_briefly(
+        casualty.wounds = draw_wound_scores(
             record, output, casualty.wound, cell, index, injury_key, model.injuries
         )
     else:

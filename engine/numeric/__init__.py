@@ -1,4 +1,4 @@
-"""Numbers that are the same on every machine: draws, elementary functions, distributions, and the kernel cache."""
+"""Random draws, elementary functions and distributions with the same bits on every machine, and the kernel cache."""
 
 from engine.numeric.distributions import (
     CONSTANT,

@@ -1,7 +1,7 @@
-"""Inverse distribution functions: one uniform in, one value out, the same bits on every machine.
+"""Inverse distribution functions: one uniform in, one value out, with the same bits on every machine.
 
-Every function is non-decreasing in its uniform, so that a larger rate or share with the same luck never gives fewer
-casualties. Nothing is rejected and redrawn: a draw takes exactly one uniform (MODEL section 7).
+Every function is non-decreasing in its uniform. With the same draw, a larger rate or share therefore never gives fewer
+casualties. A draw takes exactly one uniform, and none is rejected (docs/model.md section 5.2).
 """
 
 import math
@@ -12,83 +12,87 @@ from engine.numeric.jit import compiled
 CONSTANT, EXPONENTIAL, LOGNORMAL, LOGNORMAL_MEDIAN, GAMMA, ERLANG, TRIANGULAR = range(7)
 """Codes of `continuous`. LOGNORMAL takes mean and SD, LOGNORMAL_MEDIAN median and sigma of the logarithm."""
 
-_NEGLIGIBLE = (
-    1e-19  # a term this much smaller than the mode's ends a tail: beyond what 53 bits of uniform can meet
-)
+_NEGLIGIBLE = 1e-19
+"""A tail ends at a term that is smaller, in units of the term at the mode: no uniform of 53 bits falls beyond it."""
 
 
 @compiled(from_python=True)
-def binomial(u: float, n: int, p: float) -> int:
-    """The smallest k with P(Bin(n, p) <= k) >= u, exact up to n = 1e9.
+def binomial(uniform: float, trials: int, probability: float) -> int:
+    """Return the smallest k with P(Bin(trials, probability) <= k) >= uniform; exact up to 1e9 trials.
 
-    The terms are summed outwards from the mode in units of the mode's own and normalised by their sum, which needs no
-    log-factorials (those of 1e9 are only known to 4 digits after the point). Time goes with the standard deviation.
+    The terms are summed outwards from the mode, in units of the term at the mode, and divided by their sum. That
+    needs no log-factorials: those of 1e9 are known only to 4 decimals. The time grows with the standard deviation.
+
+    >>> binomial(0.5, 10, 0.5), binomial(0.99, 10, 0.5), binomial(0.5, 10, 1.0)
+    (5, 9, 10)
     """
-    if n <= 0 or not p > 0.0:
+    if trials <= 0 or not probability > 0.0:
         return 0
-    if p >= 1.0:
-        return n
-    odds = p / (1.0 - p)
-    mode = int(math.floor((n + 1) * p))
-    if mode > n:
-        mode = n
+    if probability >= 1.0:
+        return trials
+    odds = probability / (1.0 - probability)
+    mode = int(math.floor((trials + 1) * probability))
+    if mode > trials:
+        mode = trials
     lower = 0.0
     term = 1.0
     last = 0.0  # term of the lowest k that counts
-    k = mode
-    while k > 0:
-        term = term * (k / ((n - k + 1) * odds))
+    bottom = mode
+    while bottom > 0:
+        term = term * (bottom / ((trials - bottom + 1) * odds))
         if term < _NEGLIGIBLE:
             break
         lower += term
         last = term
-        k -= 1
-    bottom = k
+        bottom -= 1
     upper = 1.0
     term = 1.0
     top = mode
-    while top < n:
-        following = term * ((n - top) * odds / (top + 1))
+    while top < trials:
+        following = term * ((trials - top) * odds / (top + 1))
         if following < _NEGLIGIBLE:
             break
         term = following
         upper += term
         top += 1
-    if u * (lower + upper) <= lower:  # from the end of the tail, so that no large sums are subtracted
-        target = u * (lower + upper)
+    if uniform * (lower + upper) <= lower:  # from the end of the tail, so that no large sums are subtracted
+        target = uniform * (lower + upper)
         reached = last
         while reached < target and bottom < mode - 1:
             bottom += 1
-            last = last * ((n - bottom + 1) * odds / bottom)
+            last = last * ((trials - bottom + 1) * odds / bottom)
             reached += last
         return bottom
-    target = (1.0 - u) * (lower + upper)
+    target = (1.0 - uniform) * (lower + upper)
     beyond = term  # sum of the terms from `top` on
     while beyond <= target and top > mode:
-        term = term * (top / ((n - top + 1) * odds))
+        term = term * (top / ((trials - top + 1) * odds))
         top -= 1
         beyond += term
     return top
 
 
 @compiled(from_python=True)
-def poisson(u: float, mean: float) -> int:
-    """The smallest k with P(Poisson(mean) <= k) >= u, exact up to means of 1e9; see `binomial`."""
+def poisson(uniform: float, mean: float) -> int:
+    """Return the smallest k with P(Poisson(mean) <= k) >= uniform; exact up to means of 1e9. See `binomial`.
+
+    >>> poisson(0.5, 3.0), poisson(0.99, 3.0), poisson(0.5, 0.0)
+    (3, 8, 0)
+    """
     if not mean > 0.0:
         return 0
     mode = int(math.floor(mean))
     lower = 0.0
     term = 1.0
     last = 0.0  # term of the lowest k that counts
-    k = mode
-    while k > 0:
-        term = term * (k / mean)
+    bottom = mode
+    while bottom > 0:
+        term = term * (bottom / mean)
         if term < _NEGLIGIBLE:
             break
         lower += term
         last = term
-        k -= 1
-    bottom = k
+        bottom -= 1
     upper = 1.0
     term = 1.0
     top = mode
@@ -99,15 +103,15 @@ def poisson(u: float, mean: float) -> int:
         term = following
         upper += term
         top += 1
-    if u * (lower + upper) <= lower:
-        target = u * (lower + upper)
+    if uniform * (lower + upper) <= lower:
+        target = uniform * (lower + upper)
         reached = last
         while reached < target and bottom < mode - 1:
             bottom += 1
             last = last * (mean / bottom)
             reached += last
         return bottom
-    target = (1.0 - u) * (lower + upper)
+    target = (1.0 - uniform) * (lower + upper)
     beyond = term
     while beyond <= target and top > mode:
         term = term * (top / mean)
@@ -118,9 +122,10 @@ def poisson(u: float, mean: float) -> int:
 
 @compiled(from_python=True)
 def gamma_cdf(shape: float, x: float) -> tuple[float, float]:
-    """Regularised incomplete gammas (P, Q)(shape, x), P + Q = 1: series below shape + 1, continued fraction above.
+    """Return the regularised incomplete gamma functions P and Q of (shape, x), where P + Q = 1.
 
-    Algorithms of Abramowitz and Stegun 6.5.29 and 6.5.31 (the latter by Lentz's method); about 1e-14.
+    A series below shape + 1, a continued fraction above: Abramowitz and Stegun 6.5.29, and 6.5.31 by Lentz's method.
+    Accurate to about 1e-14.
     """
     if not x > 0.0:
         return 0.0, 1.0
@@ -160,17 +165,17 @@ def gamma_cdf(shape: float, x: float) -> tuple[float, float]:
 
 
 @compiled(from_python=True)
-def gamma(u: float, shape: float) -> float:
-    """Quantile of the gamma distribution with this shape and scale 1, relative error about 1e-10.
+def gamma(uniform: float, shape: float) -> float:
+    """Return a quantile of the gamma distribution with this shape and scale 1; relative error about 1e-10.
 
-    Newton's method on log x, kept within a bracket; starts from Wilson and Hilferty's approximation (1931), for shapes
-    up to 1 from the lower tail, where P(shape, x) is nearly x**shape / Gamma(shape + 1).
+    Newton's method on y = log x, within a bracket. It starts from Wilson and Hilferty's approximation (1931), and for
+    shapes up to 1 from the lower tail, where P(shape, x) is nearly x**shape / Gamma(shape + 1).
     """
     log_norm = log_gamma(shape)
-    tail = (log(u) + log_gamma(shape + 1.0)) / shape
+    tail = (log(uniform) + log_gamma(shape + 1.0)) / shape
     y = tail
     if shape > 1.0 or tail > -1.0:
-        z = normal_quantile(u)
+        z = normal_quantile(uniform)
         root = 1.0 - 1.0 / (9.0 * shape) + z / (3.0 * math.sqrt(shape))
         if root > 0.1:
             y = log(shape * root * root * root)
@@ -185,7 +190,7 @@ def gamma(u: float, shape: float) -> float:
             y = 0.5 * (low + high)
         x = exp(y)
         below, above = gamma_cdf(shape, x)
-        error = below - u if u < 0.5 else (1.0 - u) - above
+        error = below - uniform if uniform < 0.5 else (1.0 - uniform) - above
         if error > 0.0:
             high = y
         else:
@@ -204,48 +209,65 @@ def gamma(u: float, shape: float) -> float:
 
 
 @compiled(from_python=True)
-def lognormal_sigma(code: int, a: float, b: float) -> float:
-    """SD of the logarithm of a lognormal given by mean and SD, or by median and that SD itself."""
+def lognormal_sigma(code: int, first: float, second: float) -> float:
+    """Return the SD of the logarithm of a lognormal; parameters as for `continuous`."""
     if code == LOGNORMAL_MEDIAN:
-        return b
-    return math.sqrt(log(1.0 + (b / a) * (b / a)))
+        return second
+    return math.sqrt(log(1.0 + (second / first) * (second / first)))
 
 
 @compiled(from_python=True)
-def lognormal_median(code: int, a: float, b: float) -> float:
-    """Median of a lognormal given by mean and SD, or by that median itself and sigma."""
+def lognormal_median(code: int, first: float, second: float) -> float:
+    """Return the median of a lognormal; parameters as for `continuous`."""
     if code == LOGNORMAL_MEDIAN:
-        return a
-    return a / math.sqrt(1.0 + (b / a) * (b / a))
+        return first
+    return first / math.sqrt(1.0 + (second / first) * (second / first))
+
+
+@compiled
+def _triangular(low: float, mode: float, high: float, uniform: float) -> float:
+    """Return a quantile of a triangular distribution; `low` if it has no width."""
+    if not high > low:
+        return low
+    split = (mode - low) / (high - low)
+    if uniform < split:
+        return low + math.sqrt(uniform * (high - low) * (mode - low))
+    return high - math.sqrt((1.0 - uniform) * (high - low) * (high - mode))
 
 
 @compiled(from_python=True)
-def continuous(code: int, a: float, b: float, c: float, u: float) -> float:
-    """Quantile u of one of the scenario's distributions.
+def continuous(code: int, first: float, second: float, third: float, uniform: float) -> float:
+    """Return a quantile of one of the distributions that a scenario may name.
 
-    CONSTANT a; EXPONENTIAL mean a; LOGNORMAL mean a, SD b; LOGNORMAL_MEDIAN median a, sigma b; GAMMA mean a, SD b;
-    ERLANG mean a, b stages; TRIANGULAR low a, mode b, high c.
+    | code | first | second | third |
+    |---|---|---|---|
+    | CONSTANT | value | | |
+    | EXPONENTIAL | mean | | |
+    | LOGNORMAL | mean | SD | |
+    | LOGNORMAL_MEDIAN | median | sigma of the logarithm | |
+    | GAMMA | mean | SD | |
+    | ERLANG | mean | stages | |
+    | TRIANGULAR | low | mode | high |
+
+    >>> continuous(CONSTANT, 7.0, 0.0, 0.0, 0.3), continuous(TRIANGULAR, 0.0, 1.0, 2.0, 0.5)
+    (7.0, 1.0)
     """
     if code == EXPONENTIAL:
-        return -a * log(1.0 - u)
+        return -first * log(1.0 - uniform)
     if code in (LOGNORMAL, LOGNORMAL_MEDIAN):
-        if not a > 0.0:
+        if not first > 0.0:
             return 0.0
-        return lognormal_median(code, a, b) * exp(lognormal_sigma(code, a, b) * normal_quantile(u))
+        z = normal_quantile(uniform)
+        return lognormal_median(code, first, second) * exp(lognormal_sigma(code, first, second) * z)
     if code in (GAMMA, ERLANG):
-        if not a > 0.0:
+        if not first > 0.0:
             return 0.0
-        shape = b if code == ERLANG else (a / b) * (a / b)
-        return gamma(u, shape) * a / shape
+        shape = second if code == ERLANG else (first / second) * (first / second)
+        return gamma(uniform, shape) * first / shape
     if code == TRIANGULAR:
-        if not c > a:
-            return a
-        split = (b - a) / (c - a)
-        if u < split:
-            return a + math.sqrt(u * (c - a) * (b - a))
-        return c - math.sqrt((1.0 - u) * (c - a) * (c - b))
-    return a
+        return _triangular(first, second, third, uniform)
+    return first
 
 
 interpreted_distributions = uncompiled(log, lognormal_sigma, lognormal_median)
-"""`plain.lognormal_sigma`, `plain.lognormal_median`: for Python to call, see `numerics.uncompiled`."""
+"""`lognormal_sigma` and `lognormal_median` for Python to call: see `engine.numeric.elementary.uncompiled`."""

@@ -1,8 +1,8 @@
-"""Elementary functions with the same bits on every machine.
+"""Elementary functions with the same bits on every machine (docs/model.md section 5.4).
 
-The exp, log and pow of libm and NumPy differ in the last bit between processors; these use only + - * / sqrt and
-exact scaling by powers of two (MODEL section 7, DESIGN "Same bytes on ANY node"). No fastmath: an addition is
-never fused with a multiplication.
+The exp, log and pow of the C library and of NumPy differ in the last bit between processors. These functions use only
++ - * / sqrt and exact scaling by powers of two. They are compiled without fastmath, so an addition is never fused
+with a multiplication.
 """
 
 import math
@@ -12,18 +12,25 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-_LN2_HIGH = (
-    6.93147180369123816490e-01  # the classic two-part split of ln 2: k * high is exact for |k| < 2**20
-)
+_LN2_HIGH = 6.93147180369123816490e-01
+"""The first part of ln 2, short enough that k * _LN2_HIGH is exact for |k| < 2**20; the rest is _LN2_LOW."""
 _LN2_LOW = 1.90821492927058770002e-10
 _SQRT_HALF = 0.7071067811865476
-_MANTISSA = (1 << 52) - 1  # of the bits of a number
-_HALF = 1022 << 52  # the other bits of a number in [1/2, 1)
+_MANTISSA = (1 << 52) - 1
+"""Mask of the mantissa in the bits of a number."""
+_HALF = 1022 << 52
+"""Sign and exponent bits of a number in [1/2, 1)."""
 
 
 @njit
 def exp(x: float) -> float:
-    """e**x to about 1 ulp; 0 below -745, infinity above 709.78."""
+    """Return e**x to about 1 ulp; 0 below -745, infinity above 709.78.
+
+    e**x = 2**k * e**r with x = k ln 2 + r, and a polynomial for e**r.
+
+    >>> exp(0.0), exp(1.0), exp(-1000.0)
+    (1.0, 2.7182818284590455, 0.0)
+    """
     if x != x:
         return x
     if x > 709.782712893384:
@@ -53,7 +60,13 @@ def exp(x: float) -> float:
 
 @njit
 def log(x: float) -> float:
-    """Natural logarithm to about 1 ulp; -infinity at 0, NaN below."""
+    """Return the natural logarithm to about 1 ulp; -infinity at 0, NaN below.
+
+    log x = e ln 2 + log m with m between sqrt(1/2) and sqrt(2), and log m = 2 artanh((m - 1) / (m + 1)).
+
+    >>> log(1.0), log(10.0), log(0.0)
+    (0.0, 2.302585092994046, -inf)
+    """
     if x == 0.0:
         return -math.inf
     if not x > 0.0:
@@ -85,18 +98,22 @@ def log(x: float) -> float:
 
 
 @njit
-def power(x: float, y: float) -> float:
-    """x**y for x > 0."""
-    return exp(y * log(x))
+def power(base: float, exponent: float) -> float:
+    """Return base**exponent for a positive base."""
+    return exp(exponent * log(base))
 
 
 @njit
-def normal_quantile(p: float) -> float:
-    """Inverse of the standard normal distribution function, relative error about 1e-15.
+def normal_quantile(probability: float) -> float:
+    """Return the inverse of the standard normal distribution function; relative error about 1e-15.
 
-    Wichura, algorithm AS 241 (PPND16), Applied Statistics 37 (1988) 477.
+    Wichura, algorithm AS 241 (PPND16), Applied Statistics 37 (1988) 477: rational functions, one for the middle and two
+    for the tails.
+
+    >>> normal_quantile(0.5), round(normal_quantile(0.975), 12)
+    (0.0, 1.95996398454)
     """
-    q = p - 0.5
+    q = probability - 0.5
     if abs(q) <= 0.425:
         r = 0.180625 - q * q
         num = 2.5090809287301226727e3
@@ -116,7 +133,7 @@ def normal_quantile(p: float) -> float:
         den = den * r + 4.2313330701600911252e1
         den = den * r + 1.0
         return q * num / den
-    r = p if q < 0.0 else 1.0 - p
+    r = probability if q < 0.0 else 1.0 - probability
     if r <= 0.0:
         return -math.inf if q < 0.0 else math.inf
     r = math.sqrt(-log(r))
@@ -162,7 +179,7 @@ def normal_quantile(p: float) -> float:
 
 @njit
 def log_gamma(x: float) -> float:
-    """log Gamma(x) for x > 0: the recurrence up to 10, then Stirling's series (error below 1e-14 relative)."""
+    """Return log Gamma(x) for x > 0; relative error below 1e-14. The recurrence up to 10, then Stirling's series."""
     shift = 1.0
     while x < 10.0:
         shift = shift * x
@@ -179,18 +196,24 @@ def log_gamma(x: float) -> float:
 
 
 def uncompiled(*functions: Any) -> SimpleNamespace:
-    """The same functions for Python to call, uncompiled: the same operations, so the same bits (tested).
+    """Return these compiled functions as Python functions: the same operations, so the same bits.
 
-    Compiling a scenario takes a few hundred values; calling the compiled functions from Python would compile each of
-    them anew in every process. Those given may call one another and the functions of this module.
+    The compilation of a scenario needs a few hundred values. A call of a compiled function from Python would compile it
+    anew in every process.
+
+    Parameters
+    ----------
+    functions
+        Compiled functions. They may call only one another.
     """
     names: dict[str, Any] = {"math": math, "np": np}
-    for f in functions:
-        names |= {k: v for k, v in f.py_func.__globals__.items() if isinstance(v, int | float)}
-    for f in functions:
-        names[f.__name__] = FunctionType(f.py_func.__code__, names, f.__name__)
-    return SimpleNamespace(**{f.__name__: names[f.__name__] for f in functions})
+    for function in functions:
+        constants = function.py_func.__globals__.items()
+        names |= {name: value for name, value in constants if isinstance(value, int | float)}
+    for function in functions:
+        names[function.__name__] = FunctionType(function.py_func.__code__, names, function.__name__)
+    return SimpleNamespace(**{function.__name__: names[function.__name__] for function in functions})
 
 
 interpreted = uncompiled(exp, log, power, normal_quantile, log_gamma)
-"""`plain.exp`, `plain.log`, `plain.power`, `plain.normal_quantile`, `plain.log_gamma`: see `uncompiled`."""
+"""`exp`, `log`, `power`, `normal_quantile` and `log_gamma` for Python to call: see `uncompiled`."""

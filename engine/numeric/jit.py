@@ -1,14 +1,16 @@
-"""Compiled kernels kept on disk, so that no machine compiles the same engine twice.
+"""The compiler of the kernel, and its cache on disk: a machine compiles the same engine once (docs/platform.md
+section 2).
 
-Numba's own `cache=True` keys a function by the path and age of its file: it misses a constant changed in another
-module, compiles again for every new path and raises out of the kernel call when the cache is damaged or its folder is
-full. Here the key is the content of all of engine/, the versions of what compiles it, the processor and the compiler's
-options. Whatever goes wrong with the cache means: compile in memory.
+Numba's own `cache=True` keys a function by the path and the age of its file. It misses a constant changed in another
+module, compiles again for every new path, and raises an error out of the kernel call when the cache is damaged or its
+folder is full. The key here is the content of all of engine/, the versions of the software that compiles it, the
+processor, and the compiler's options. If anything goes wrong with the cache, the kernel is compiled in memory.
 
 The folder is $GOLDENHOUR_CACHE_DIR, else $XDG_CACHE_HOME/goldenhour, else ~/.cache/goldenhour.
 
-This uses four private names of Numba (`Dispatcher._cache`, `Dispatcher._compiler`, `CompileResult._reduce` and
-`_rebuild`): pyproject.toml pins its minor version and tests/test_kernel_cache.py shows that a second process hits.
+The module uses private names of Numba: `Dispatcher._cache`, `Dispatcher._compiler`, `CompileResult._reduce` and
+`_rebuild`, and methods of `CPUCodeLibrary` and `JITCPUCodegen`. Therefore pyproject.toml pins Numba's minor version,
+and tests/test_kernel_cache.py checks that a second process finds the compiled code.
 """
 
 import contextlib
@@ -47,15 +49,15 @@ _OPTIONS = (
     "CPU_NAME",
     "CPU_FEATURES",
 )
-_KEPT_DIGESTS = 3
+_CACHED_ENGINES = 3
 _LOCK_WAIT_SECONDS = 600.0
-"""A process that dies frees the lock, so this is only reached when one hangs."""
+"""Longest wait for the lock. A process that dies frees it, so only a process that hangs makes others wait so long."""
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @functools.cache
 def digest() -> str:
-    """20 hex digits that change with anything the machine code depends on."""
+    """Return 20 hex digits that change with anything that the machine code depends on."""
     sha = identity.sources()
     surroundings = (
         sys.implementation.cache_tag,
@@ -71,12 +73,12 @@ def digest() -> str:
 
 
 def folder() -> Path:
-    """Where this engine's compiled kernels lie; nothing need be there yet."""
+    """Return the folder of this engine's compiled kernels; it may not exist yet."""
     return identity.cache_root() / "numba" / digest()
 
 
 def is_cold() -> bool:
-    """True when nothing of this engine is compiled on disk yet: the first call will take seconds."""
+    """Whether no kernel of this engine is on disk yet, so that the first call takes a minute or so."""
     try:
         return not any(folder().glob("*.nbc"))
     except OSError:
@@ -84,9 +86,10 @@ def is_cold() -> bool:
 
 
 class _Lock:
-    """One lock file per digest, held while a process compiles so that the others wait for its result.
+    """A file lock per engine, held while a process compiles, so that other processes wait for its result.
 
-    Counts its holders, since compiling one entry may compile another. A dead process frees it.
+    The lock counts its holders, because compiling one entry point may compile another. The lock of a process that
+    dies is free.
     """
 
     def __init__(self) -> None:
@@ -94,7 +97,7 @@ class _Lock:
         self._descriptor: int | None = None
 
     def acquire(self, path: Path) -> None:
-        """Wait for the lock; after `_LOCK_WAIT_SECONDS`, or where there can be none, go on without it."""
+        """Wait for the lock; continue without it after `_LOCK_WAIT_SECONDS`, or where the file cannot be locked."""
         self._holders += 1
         if self._descriptor is not None:
             return
@@ -112,7 +115,7 @@ class _Lock:
             raise
 
     def release(self) -> None:
-        """Give the lock back when the last holder does."""
+        """Release the lock when the last holder does."""
         self._holders = max(0, self._holders - 1)
         if self._holders == 0 and self._descriptor is not None:
             os.close(self._descriptor)
@@ -123,17 +126,17 @@ _lock = _Lock()
 
 
 class _EngineCache:
-    """What Numba asks for compiled code: one file per function and signature.
+    """The cache of one function, as Numba calls it: one file per signature.
 
-    A file is the SHA-256 of the rest, then a pickle of (key, what Numba needs to rebuild the function); the digest
-    keeps damaged machine code from ever being run.
+    A file is the SHA-256 of the rest, then a pickle of the key and of the data from which Numba rebuilds the
+    function. The digest ensures that damaged machine code is never run.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._folder = folder()
         self._name = f"{function.__module__}.{function.__qualname__}".replace("<", "").replace(">", "")
         self.fault: str | None = None
-        """The last thing that went wrong with the cache, for diagnosis."""
+        """The last error of the cache, for diagnosis."""
 
     @property
     def cache_path(self) -> str:
@@ -147,13 +150,15 @@ class _EngineCache:
         """Part of Numba's interface: the cache is always on."""
 
     def flush(self) -> None:
-        """Forget this function's compiled code."""
+        """Delete this function's compiled code from disk."""
         with self._guard():
             for path in self._folder.glob(f"{self._name}-*.nbc"):
                 path.unlink()
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
-        """The compiled function, or None; after None the lock is held until `save_overload` or a failed compile."""
+        """Return the compiled function, or None. After None the lock is held until `save_overload` or a failed
+        compile.
+        """
         found = self._load(signature, target_context)
         if found is None:
             with self._guard():
@@ -165,7 +170,7 @@ class _EngineCache:
         return found
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        """Put a newly compiled function on disk."""
+        """Write a newly compiled function to disk."""
         try:
             with self._guard():
                 self._save(signature, result)
@@ -174,18 +179,21 @@ class _EngineCache:
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
+        """Record an error of the cache instead of raising it."""
         try:
             yield
         except Exception as error:
             self.fault = repr(error)
 
     def _key(self, signature: Any, codegen: Any) -> str:
+        """Return the key of a signature: with the processor and the options of the code generator."""
         return repr((signature, codegen.magic_tuple()))
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.nbc"
 
     def _load(self, signature: Any, target_context: Any) -> Any:
+        """Return the compiled function from disk; None if there is no intact file of this user."""
         with self._guard():
             target_context.refresh()
             key = self._key(signature, target_context.codegen())
@@ -205,8 +213,9 @@ class _EngineCache:
         return None
 
     def _save(self, signature: Any, result: Any) -> None:
+        """Write a compiled function to disk, under its name only once it is complete."""
         if any(not part.can_cache for part in result.lifted) or result.library.has_dynamic_globals:
-            raise ValueError(f"{self._name} uses what cannot be kept: lifted code or large global arrays")
+            raise ValueError(f"{self._name} cannot be cached: it has lifted code or large global arrays")
         self._make_folder()
         key = self._key(signature, result.codegen)
         data = serialize.dumps((key, result._reduce()))
@@ -219,6 +228,7 @@ class _EngineCache:
             draft.unlink(missing_ok=True)
 
     def _make_folder(self) -> None:
+        """Create the folder, and delete those of old engines when it is new."""
         if not self._folder.exists():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _prune(self._folder.parent)
@@ -226,25 +236,30 @@ class _EngineCache:
 
 @functools.cache
 def _mark_used(path: Path) -> None:
-    """Once a process: the folder's time says when it was last of use, for `_prune`."""
+    """Set the folder's time to now, once per process: `_prune` deletes the folders that were used least recently."""
     with contextlib.suppress(OSError):
         os.utime(path)
 
 
 def _prune(root: Path) -> None:
-    """Remove the kernels of all but the engines used last."""
+    """Delete the kernels of all engines except the ones used last."""
     digests = [path for path in root.iterdir() if path.is_dir() and re.fullmatch("[0-9a-f]{20}", path.name)]
     digests.sort(key=lambda p: p.stat().st_mtime, reverse=True)
-    for path in digests[_KEPT_DIGESTS:]:
+    for path in digests[_CACHED_ENGINES:]:
         shutil.rmtree(path, ignore_errors=True)
 
 
 def compiled_entry(function: Any = None, *, nogil: bool = False) -> Any:
-    """Compile a function that Python calls (`numba.njit`) and keep the code on disk.
+    """Compile a function that Python calls, an entry point of the kernel, and cache the machine code on disk.
 
-    For the entry points of the kernel only; what they call stays plain `@njit`. Globals are frozen into the code, and
-    only engine/ is part of the key: pass every value that comes from elsewhere as an argument. A function defined
-    outside engine/ is compiled without the cache.
+    Functions that entry points call are `@compiled` or `@njit`. Globals are frozen into the code, and only engine/ is
+    part of the key: pass every value from elsewhere as an argument. A function outside engine/ is compiled without
+    the cache.
+
+    Parameters
+    ----------
+    nogil
+        Whether the function releases the global interpreter lock.
     """
     if function is None:
         return functools.partial(compiled_entry, nogil=nogil)
@@ -258,11 +273,16 @@ def compiled_entry(function: Any = None, *, nogil: bool = False) -> Any:
 
 
 def compiled(function: Any = None, *, from_python: bool = False) -> Any:
-    """Compile a function that compiled functions call; `from_python`: Python calls it as well.
+    """Compile a function that compiled functions call.
 
-    Numba compiles a callee anew for every literal argument (28 times for one that logs 26 kinds of event): here a
-    literal counts as its type, and the wrappers that would let Python or C call it are left out. Both together halve
-    the first compile of the engine.
+    Numba compiles a callee anew for every literal argument: 28 times a function that logs 26 kinds of event. Here a
+    literal counts as its type, and the wrappers for calls from Python or C are left out. Both together halve the time
+    of the engine's first compile. Integer and enum arguments arrive as int64.
+
+    Parameters
+    ----------
+    from_python
+        Whether Python calls the function as well, for example in tests.
     """
     if function is None:
         return functools.partial(compiled, from_python=from_python)
@@ -285,7 +305,7 @@ def compiled(function: Any = None, *, from_python: bool = False) -> Any:
 
 
 def _widest(kind: Any) -> Any:
-    """The type that an argument is passed as: literals as their type, short integers and enum members as 64 bits.
+    """Return the type that an argument is passed as: literals as their type, short integers and enum members as int64.
 
     An argument typed as an enum member would compile a second signature (docs/platform.md section 2.3).
     """
@@ -298,13 +318,13 @@ def _widest(kind: Any) -> Any:
 
 
 _callees: set[str] = set()
-"""How the names of the functions begin that only compiled functions call: of these there is no machine code of their
-own. In Numba's mangling, module and name.
+"""Functions that only compiled functions call, and that get no machine code of their own: module and name as Numba
+mangles them, with which the symbol begins.
 """
 
 
 def _is_callee(library: Any) -> bool:
-    """Whether a library of Numba's is that of a function in `_callees`."""
+    """Whether a code library of Numba belongs to a function in `_callees`."""
     return any(
         function.name.startswith("_ZN") and function.name.split("B", 1)[0] in _callees
         for function in library.get_defined_functions()
@@ -312,11 +332,11 @@ def _is_callee(library: Any) -> bool:
 
 
 def _finalize(self: Any) -> None:
-    """Instead of Numba's `finalize`: a callee is neither linked nor optimised on its own, its code goes into the entry
-    points that reach it, which are optimised once.
+    """Finalise a code library: the replacement of Numba's `CPUCodeLibrary.finalize`.
 
-    Numba links into every function all that it calls, and all that these call, and optimises the whole each time: in a
-    deep kernel the same code is optimised dozens of times (100 s instead of 25).
+    Numba links everything that a function reaches into it and optimises the whole, for each function. In a deep
+    kernel the same code is then optimised dozens of times, which takes 100 s instead of 25. Here a callee is neither
+    linked nor optimised on its own. Its code goes into the entry points that reach it, and these are optimised once.
     """
     if _is_callee(self):
         self._raise_if_finalized()
@@ -336,10 +356,10 @@ def _finalize(self: Any) -> None:
         optimise = self._optimize_final_module
 
         def optimise_as_one() -> None:
-            """What only this entry point calls is its own: LLVM may then inline it, and drop what nothing uses.
+            """Make the callees private to this entry point, and optimise it.
 
-            Its name as well: the loader finds functions of all modules by name, and what LLVM has made of one for
-            its callers here is not what another module calls by that name.
+            LLVM may then inline them, and drop the unused ones. Their names become unique as well: the loader finds
+            functions of all modules by name, and LLVM may have specialised a callee for its callers in this module.
             """
             for function in list(self._final_module.functions):
                 if not function.is_declaration and function.name not in own:
@@ -352,7 +372,7 @@ def _finalize(self: Any) -> None:
 
 
 def _set_env(self: Any, name: str, env: Any) -> None:
-    """Numba's `set_env`, for functions that have machine code."""
+    """Call Numba's `set_env`, but only for functions that have machine code."""
     if self._engine.is_symbol_defined(name):
         _numba_set_env(self, name, env)
 
@@ -368,7 +388,7 @@ codegen.JITCPUCodegen.set_env = _set_env
 
 
 def _releasing(compile_function: Callable[..., Any]) -> Callable[..., Any]:
-    """The compiler, made to give the lock back when it fails (`save_overload` is not reached then)."""
+    """Return the compile function, changed to release the lock when it fails: `save_overload` is not reached then."""
 
     @functools.wraps(compile_function)
     def compile_or_release(*args: Any, **kwargs: Any) -> Any:

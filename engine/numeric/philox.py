@@ -1,8 +1,8 @@
-"""Counter-based random numbers: Philox4x32-10 on (key; cell, index, block).
+"""Counter-based random numbers: Philox4x32-10 of a key and a counter (docs/model.md section 5.2).
 
-A draw is a pure function of its key (seed, replication, purpose) and counter (cell, index within the cell, draw
-number), so it depends neither on other casualties nor on the order of work (MODEL section 7). Source of the
-generator: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+A draw is a pure function of its key (seed, replication, purpose) and its counter (cell, index within the cell,
+block). It depends neither on other casualties nor on the order of work. Source of the generator: Salmon et al.,
+"Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 """
 
 import hashlib
@@ -12,32 +12,41 @@ import numpy as np
 
 from engine.numeric.jit import compiled
 
-_MASK32 = 0xFFFFFFFF
+_LOW_32_BITS = 0xFFFFFFFF
 
 
 def key(seed: int, replication: int, purpose: str) -> int:
-    """The 64-bit Philox key of one purpose in one replication."""
+    """Return the 64-bit key of one purpose in one replication.
+
+    >>> hex(key(1, 0, "care"))
+    '0x7e991345903a19d4'
+    """
     text = f"{seed}\x1f{replication}\x1f{purpose}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, person=b"gh-key").digest(), "little")
 
 
 def cell(*names: str | int) -> int:
-    """The 64-bit name of a cell: its front, type, ... are keyed by name, never by position."""
+    """Return the 64-bit hash of a cell's names: front, type and so on count by name, never by position."""
     text = "\x1f".join(map(str, names)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, person=b"gh-cell").digest(), "little")
 
 
 Counter = tuple[int, int]
-"""What the draws of a casualty are counted by: its cell and its index within the cell."""
+"""Cell and index within the cell: the part of the counter that identifies a casualty."""
 
 
 @compiled(from_python=True)
-def words(key: Any, cell: Any, index: Any, block: Any) -> Any:
-    """Four independent 32-bit words, as uint64 values: Philox4x32-10 of counter (cell, index, block).
+def words(key: int, cell: int, index: int, block: int) -> Any:
+    """Return four independent 32-bit words, as uint64 values: Philox4x32-10 of counter (cell, index, block).
 
-    `key` and `cell` are 64-bit, `index` and `block` below 2**32.
+    Parameters
+    ----------
+    key, cell
+        64-bit numbers.
+    index, block
+        Numbers below 2**32.
     """
-    mask = np.uint64(_MASK32)
+    mask = np.uint64(_LOW_32_BITS)
     shift = np.uint64(32)
     c0 = np.uint64(cell) & mask
     c1 = np.uint64(cell) >> shift
@@ -60,8 +69,11 @@ def words(key: Any, cell: Any, index: Any, block: Any) -> Any:
 
 
 @compiled(from_python=True)
-def uniform(key: Any, cell: Any, index: Any, draw: Any) -> float:
-    """A uniform on (0, 1) with 53 bits: draw number `draw` of (cell, index)."""
+def uniform(key: int, cell: int, index: int, draw: int) -> float:
+    """Return a uniform on (0, 1) with 53 bits, (w + 1/2) / 2**53: draw number `draw` of (cell, index).
+
+    A block of the generator holds two such draws.
+    """
     a, b, c, d = words(key, cell, index, np.uint64(draw) >> np.uint64(1))
     if np.uint64(draw) & np.uint64(1):
         high, low = c, d

@@ -56,7 +56,15 @@ from engine.tables.output import (
     drop_first_patients,
     new_output,
 )
-from engine.tables.rows import Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, dtype_of
+from engine.tables.rows import Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, UInt64, dtype_of
+from engine.tables.treatments import (
+    TREATMENT_PARAMETERS,
+    VITAL_SIGN_PARAMETERS,
+    DeficitWeights,
+    SurgeryRules,
+    TreatmentTime,
+    VitalSignParameters,
+)
 from engine.tables.units import DAY, HOUR, MINUTE
 
 __all__ = [
@@ -92,15 +100,18 @@ __all__ = [
     "TABLES",
     "TRANSITIONS",
     "TREATMENT_COUNT",
+    "TREATMENT_PARAMETERS",
     "TYPES",
     "UNLIMITED",
     "VITAL_COUNT",
+    "VITAL_SIGN_PARAMETERS",
     "WAYS",
     "WOUND_COUNT",
     "WRITE_ORDER",
     "ArrivalRow",
     "CasualtyState",
     "Chunk",
+    "DeficitWeights",
     "Float64",
     "Floats",
     "InjuryTables",
@@ -114,9 +125,13 @@ __all__ = [
     "PeopleTables",
     "Row",
     "Rows",
+    "SurgeryRules",
     "SurvivalParameters",
     "Table",
+    "TreatmentTime",
     "UInt8",
+    "UInt64",
+    "VitalSignParameters",
     "WoundRow",
     "drop_first_patients",
     "dtype_of",

@@ -16,6 +16,7 @@ from engine.tables.rows import (
     UInt8,
     dtype_of,
 )
+from engine.tables.treatments import TreatmentParameters, VitalSignParameters
 
 NATURES = 6
 """Kinds of external cause: of wounds 0 any, 1 burn, 2 blunt, 3 immersion; of accidents 0 none, 1 msk .. 5 cold."""
@@ -50,6 +51,7 @@ class PeopleTables(Row):
     weight: Annotated[Floats, "f8", (2, 2)]  # mean and SD in kg by sex
     start: Annotated[Ints, "i8", 1]  # ms of the scenario's start since 1970-01-01
     age_span: Annotated[Floats, "f8", 1]  # years above the youngest age of the rank
+    weight_limits: Annotated[Floats, "f8", 2]  # lowest and highest weight in kg
 
 
 PEOPLE = dtype_of(PeopleTables)
@@ -139,6 +141,7 @@ class SurvivalParameters(Row):
         Floats, "f8", 10
     ]  # b, a, floor, per NISS, minutes, ceiling, half-life, recovery rate, -, -
     niss_equivalent: Annotated[Floats, "f8", 4]  # by true triage
+    late_niss: Int64  # lowest NISS with a late hazard
 
 
 SURVIVAL = dtype_of(SurvivalParameters)
@@ -310,6 +313,8 @@ class Model(Row):
     care: CareParameters
     transitions: TransitionTables
     keys: Annotated[Ints, "u8", 6]  # of the random streams, by DrawPurpose
+    treatments: TreatmentParameters
+    vital_signs: VitalSignParameters
 
 
 MODEL = dtype_of(Model)

@@ -7,6 +7,13 @@ from engine.lazy import lazy_attributes
 if TYPE_CHECKING:
     from goldenhour.cli.main import goldenhour
 
-__getattr__ = lazy_attributes(__name__, {"main": ("goldenhour",)})
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "main": ("goldenhour",),
+    },
+)
 
-__all__ = ["goldenhour"]
+__all__ = [
+    "goldenhour",
+]

@@ -5,14 +5,7 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from goldenhour.jobs.client import (
-        ENDED,
-        IDENTITY_KEY,
-        OUTPUT_KEY,
-        JobsClient,
-        dashboard_url,
-        status_of,
-    )
+    from goldenhour.jobs.client import ENDED, IDENTITY_KEY, OUTPUT_KEY, JobsClient, dashboard_url, status_of
     from goldenhour.jobs.output_locations import LocatedOutput, locate_output
     from goldenhour.jobs.package import job_folder
 

@@ -1,0 +1,216 @@
+"""Numbers of casualties and incidents of each cell (docs/model.md sections 2.3.1 to 2.3.3)."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import numeric
+from engine.arrivals.draws import ArrivalDraw, arrival_keys
+from engine.arrivals.incidents import SizeTables, count_incidents, four_words
+from engine.arrivals.plan import ArrivalPlan, day_factors
+from engine.arrivals.rows import CellRow, RateRow
+from engine.numeric import (
+    binomial,
+    compiled,
+    compiled_entry,
+    continuous,
+    exp,
+    lognormal_median,
+    lognormal_sigma,
+    normal_quantile,
+    poisson,
+    uniform,
+)
+from engine.tables import Floats, Ints, Rows, Table
+
+INCIDENT_BUDGET = 4_000_000
+"""Incidents that the counting pass counts in one call, so that Python can handle Ctrl-C in between."""
+
+
+# --- exact totals
+
+
+def split_total(plan: ArrivalPlan, keys: NDArray[np.uint64], cells: Table, total: int) -> None:
+    """Draw the casualties of each cell: a total over streams, fronts, and warfare types or special events.
+
+    docs/model.md section 2.3.2. Sets `casualties`, `left`, `uncounted` and `key` of the cells.
+    """
+    in_streams = _split(
+        keys,
+        [numeric.cell("stream", name) for name, _ in plan.streams],
+        [share for _, share in plan.streams],
+        total,
+    )
+    for (stream, _), in_stream in zip(plan.streams, in_streams, strict=True):
+        groups = [number for number, group in enumerate(plan.groups) if group.stream == stream]
+        names = [plan.groups[number].name for number in groups]
+        shares = [plan.groups[number].share for number in groups]
+        for group, in_group in zip(groups, _split(keys, names, shares, in_stream), strict=True):
+            own = np.flatnonzero(cells["group"] == group)
+            names = cells["name"][own].tolist()
+            weights = cells["weight"][own].tolist()
+            for number, casualties in zip(own, _split(keys, names, weights, in_group), strict=True):
+                for field in ("casualties", "left", "uncounted"):
+                    cells[field][number] = casualties
+    cells["key"] = cells["name"]
+
+
+def _split(keys: NDArray[np.uint64], names: list[int], weights: list[float], number: int) -> list[int]:
+    """Divide `number` by these weights; the order of the lists does not matter, for the draws go by name."""
+    order = sorted(range(len(names)), key=names.__getitem__)
+    drawn = np.zeros(len(names), np.int64)
+    if order:
+        _split_count(
+            keys,
+            np.array([names[place] for place in order], np.uint64),
+            np.array([weights[place] for place in order]),
+            np.int64(number),
+            drawn,
+        )
+    counts = [0] * len(names)
+    for place, count in zip(order, drawn.tolist(), strict=True):
+        counts[place] = count
+    return counts
+
+
+@compiled_entry
+def _split_count(keys: Ints, names: Ints, weights: Floats, number: int, counts: Ints) -> None:
+    """Divide `number` by conditional binomials: n_i ~ Bin(n - sum of n_j for j < i, w_i / sum of w_j for j >= i)."""
+    later = np.empty(len(weights) + 1)
+    later[len(weights)] = 0.0
+    for i in range(len(weights) - 1, -1, -1):
+        later[i] = later[i + 1] + weights[i]
+    for i in range(len(weights)):
+        if not later[i] > 0.0:
+            break
+        u = uniform(keys[ArrivalDraw.SPLIT], names[i], np.uint64(0), np.uint64(0))
+        counts[i] = binomial(u, number, weights[i] / later[i])
+        number -= counts[i]
+
+
+# --- rates
+
+
+def daily_counts(plan: ArrivalPlan, seed: int, replication: int) -> NDArray[np.int64]:
+    """Return the casualties of each day and cell under `rates`, before depletion; shape (days, cells)."""
+    return draw_daily_counts(plan, arrival_keys(seed, replication))
+
+
+def draw_daily_counts(plan: ArrivalPlan, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the casualties of each day and cell under `rates`, before depletion; shape (days, cells)."""
+    counts = np.zeros((plan.days, len(plan.cells)), np.int64)
+    rates = np.zeros((len(plan.groups), plan.days))
+    _draw_counts(keys, plan.rates, plan.cells, day_factors(plan), rates, counts)
+    return counts
+
+
+@compiled
+def _add_rate(keys: Ints, rate: RateRow, daily: Floats) -> None:
+    """Add the daily rates of one component to the row of its group in `daily`, shape (groups, days).
+
+    An autocorrelated lognormal rate is exp(m + s Z_d) with Z_d = r Z_(d-1) + sqrt(1 - r**2) e_d.
+    """
+    days = daily.shape[1]
+    if rate.correlation != 0.0 and rate.a > 0.0:
+        sigma = lognormal_sigma(rate.code, rate.a, rate.b)
+        median = lognormal_median(rate.code, rate.a, rate.b)
+        fresh = math.sqrt(1.0 - rate.correlation * rate.correlation)
+        state = 0.0
+        for day in range(days):
+            u = uniform(keys[ArrivalDraw.RATE], rate.name, np.uint64(day), np.uint64(0))
+            innovation = normal_quantile(u)
+            state = innovation if day == 0 else rate.correlation * state + fresh * innovation
+            daily[rate.group, day] += median * exp(sigma * state)
+    else:
+        for day in range(days):
+            u = uniform(keys[ArrivalDraw.RATE], rate.name, np.uint64(day), np.uint64(0))
+            daily[rate.group, day] += continuous(rate.code, rate.a, rate.b, rate.c, u)
+
+
+@compiled_entry
+def _draw_counts(
+    keys: Ints, rates: Rows[RateRow], cells: Rows[CellRow], factors: Floats, daily: Floats, counts: Ints
+) -> None:
+    """Draw rates and casualties: N | X ~ Poisson(X P / 1000) (docs/model.md section 2.3.1).
+
+    Parameters
+    ----------
+    factors
+        Shape (days, cells): factors on the weights of the cells.
+    daily
+        Shape (groups, days): receives the rates per 1,000.
+    counts
+        Shape (days, cells): receives the casualties.
+    """
+    for number in range(len(rates)):
+        _add_rate(keys, rates[number], daily)
+    for c in range(len(cells)):
+        cell = cells[c]
+        for day in range(daily.shape[1]):
+            mean = daily[cell.group, day] * cell.weight * factors[day, c]
+            if mean > 0.0:
+                u = uniform(keys[ArrivalDraw.COUNT], cell.name, np.uint64(day), np.uint64(0))
+                counts[day, c] = poisson(u, mean)
+
+
+@compiled
+def open_day(cells: Rows[CellRow], day: int, counts: Ints, strength: Floats, populations: Ints) -> bool:
+    """Give the cells their casualties of a day under `rates`; return False if there are none.
+
+    The key of a cell then contains the day.
+
+    Parameters
+    ----------
+    counts
+        Shape (days, cells): casualties.
+    strength, populations
+        Shape (fronts,): people left, and people at the start. `populations` is empty where forces do not deplete.
+    """
+    any_today = False
+    for c in range(len(cells)):
+        any_today = any_today or counts[day, c] > 0
+    if not any_today:
+        return False
+    for c in range(len(cells)):
+        cell = cells[c]
+        a, b, _, _ = four_words(np.uint64(0), cell.name, np.uint64(day), np.uint64(1))
+        cell.key = (a << np.uint64(32)) | b
+        cell.casualties = counts[day, c]
+        cell.uncounted = counts[day, c]
+        cell.left = counts[day, c]
+        cell.incidents = 0
+        cell.incident = 0
+        cell.index = 0
+        cell.keep = 1.0
+        if len(populations) > 0:
+            cell.keep = max(0.0, strength[cell.front]) / populations[cell.front]
+    return True
+
+
+# --- incidents
+
+
+@compiled_entry
+def count_all(keys: Ints, cells: Rows[CellRow], sizes: SizeTables, budget: int) -> bool:
+    """`count_cells` for Python to call."""
+    return count_cells(keys, cells, sizes, budget)
+
+
+@compiled
+def count_cells(keys: Ints, cells: Rows[CellRow], sizes: SizeTables, budget: int) -> bool:
+    """Count the incidents of all cells, at most about `budget` of them; return False if some are left to count."""
+    for c in range(len(cells)):
+        cell = cells[c]
+        while cell.uncounted > 0:
+            if budget <= 0:
+                return False
+            before = cell.incidents
+            left, counted = count_incidents(
+                sizes, cell.law, cell.uncounted, cell.incidents, budget, keys[ArrivalDraw.SIZE], cell.key
+            )
+            cell.uncounted = left
+            cell.incidents = counted
+            if sizes.shape[cell.law, 0] > 1:
+                budget -= counted - before
+    return True
