@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import fsum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
