@@ -137,7 +137,7 @@ class Run:
 
     @cached_property
     def finite(self) -> Any:
-        """Whether a resource is limited, by facility and the first five of columns.AWAITED."""
+        """Whether a resource is limited, by facility and the first five of AWAITED."""
         names = ("triage_teams", "treatment_bays", "operating_tables", "icu_beds", "ward_beds")
         return np.array([[getattr(f, name) is not None for name in names] for f in self.scenario.facilities])
 
@@ -376,7 +376,7 @@ SERVED = (
     (),
     ("departed",),
 )
-"""By columns.AWAITED: what a wait for it ends with."""
+"""Indexed as AWAITED: the events that end a wait for it."""
 
 
 @fact
@@ -408,7 +408,7 @@ def who_dies_waiting_is_said_to_have_waited_for_it(r: Run) -> None:
 
 
 WAITED = ("triage", "treatment", "surgery", "icu_bed", "ward_bed", "place", "evacuation")
-"""By columns.AWAITED: what columns.WAITING_FOR calls it."""
+"""Indexed as AWAITED: the label in WAITING_FOR."""
 
 
 @fact
@@ -562,7 +562,7 @@ def resuscitation_lifts_the_score_of_those_who_are_badly_off(r: Run) -> None:
 
 
 def iss_region(region: str, ais: int) -> str:
-    """The ISS region of a wound after MODEL section 3: skin wounds (AIS 1) outside the face are external."""
+    """ISS region of a wound (docs/model.md section 2.4.2): skin wounds (AIS 1) outside the face are external."""
     if region in ("face", "eyes", "ears"):
         return "face"
     if ais == 1:

@@ -18,7 +18,7 @@ DAY = 86_400_000
 ALPHA = 0.001
 EVENT = {name: k for k, name in enumerate(EVENTS)}
 OPERATING_MINUTES = {2: (93.9, 142.2, 177.4, 182.9), 3: (96.3, 144.3, 171.1, 205.6)}
-"""Mean minutes in the operating room by role and ISS band 1-8, 9-15, 16-24, 25+ (EVIDENCE 1.4)."""
+"""Mean minutes in the operating room by role and ISS band 1-8, 9-15, 16-24, 25+ (docs/model.md section 3.2.7)."""
 
 
 def scenario(total: int = 40_000, battle: float = 1.0, **settings: Any) -> scenario_api.Scenario:
@@ -223,7 +223,7 @@ def test_surgery_is_for_t1_and_t2_and_for_all_of_them_who_live_to_see_it() -> No
 
 
 def test_a_front_with_its_own_link_leaves_the_others_alone() -> None:
-    """Common random numbers: a change of one front's way moves nobody of another front (MODEL section 7)."""
+    """Common random numbers: a change on one front affects no patient of another (docs/model.md section 4.4)."""
     slow = scenario_api.Link(
         origin="POI",
         destination="R1-Poland",

@@ -129,7 +129,7 @@ class _Stream:
                 self._held.append(chunk)
                 self.order = chunk.write_order
 
-    def until(self, last: Any) -> Table:
+    def until(self, last: np.void) -> Table:
         """Take the places in the write order up to `last` (at, sequence)."""
         at, sequence = self.order["at"], self.order["sequence"]
         before, through = np.searchsorted(at, last["at"], "left"), np.searchsorted(at, last["at"], "right")
@@ -242,6 +242,6 @@ def _children(
     return table
 
 
-def _raw(table: Table) -> Any:
+def _raw(table: Table) -> Table:
     """Return the rows as bytes, so that they are copied whole."""
     return table.view(f"V{table.dtype.itemsize}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import fsum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ def _may_arrive_after_horizon(scenario: Scenario) -> bool:
     return bool(scenario.horizon_days * DAY < scenario.days * DAY + longest)
 
 
-def _reached(net: Any, front: int) -> Iterator[Shared]:
+def _reached(net: np.void, front: int) -> Iterator[Shared]:
     """Yield what casualties of a front can reach and must share with others."""
     limited = (
         net["finite"].reshape(-1, RESOURCE_COUNT).any(axis=1)

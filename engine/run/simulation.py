@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.arrivals import generate_arrivals, plan_arrivals
 from engine.codes import RESOURCE_COUNT, RESOURCES
@@ -159,7 +160,7 @@ class Simulation:
         self._finish_statistics()
         return self.flow
 
-    def outcomes(self) -> Any:
+    def outcomes(self) -> NDArray[np.int64]:
         """Return the numbers of casualties by stream and `Outcome` after `run_flow`, shape (3, 8)."""
         return self._state["outcomes"][0].copy()
 
