@@ -172,12 +172,12 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _patients(s: Scenario, made: dict[str, Any], lexicon: CodeTables) -> bytes:
+def _patients(s: Scenario, made: dict[str, Any], code_tables: CodeTables) -> bytes:
     chunks = Simulation(s, s.seed, 0, CHUNK_SIZE, made)
     return b"".join(
         bytes(frame.data)
         for chunk in chunks
-        for frame in formats.encode_chunks([chunk], lexicon, "jsonl", "none")
+        for frame in formats.encode_chunks([chunk], code_tables, "jsonl", "none")
     )
 
 

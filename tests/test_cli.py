@@ -306,9 +306,11 @@ def no_cache_yet(tmp_path, monkeypatch):
 
 
 def forbid_simulating(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on, to compute what a cache does not hold is an error."""
-    monkeypatch.setattr("goldenhour.cli.measures.build_value", None)
-    monkeypatch.setattr("actors.cache.local.build_value", None)
+    """Make it an error to build a value that a cache does not have."""
+    from engine.precomputed import cache_builders
+
+    monkeypatch.setattr(cache_builders, "build_measures", None)
+    monkeypatch.setattr(cache_builders, "BUILDERS", {})
 
 
 def test_measures_asked_for_twice_are_simulated_once(call, no_cache_yet, monkeypatch):
