@@ -1,5 +1,6 @@
 """Resources of a facility: who gets one, how long it is held, and how many there are."""
 
+import math
 from typing import Any
 
 import effects as x
@@ -7,11 +8,13 @@ import numpy as np
 import pytest
 from small_networks import (
     AWAITED_CODES,
+    DAY,
     HELD,
     HOUR,
     SECOND,
     Result,
     at,
+    care,
     category_at,
     closed,
     counts,
@@ -26,6 +29,8 @@ from small_networks import (
     through,
     waits_for_ride,
 )
+
+from engine.codes import WAITING_FOR
 
 
 @pytest.mark.parametrize("field", HELD)
@@ -137,7 +142,7 @@ def test_surge_opens_at_its_trigger_after_its_delay(trigger: float, delay: float
     assert opened == pytest.approx(called + delay, abs=SECOND)
 
 
-def test_in_surge_beds_the_clock_runs_faster() -> None:
+def test_a_surge_place_runs_the_clock_faster() -> None:
     facility = {"ward_beds": 2, "treatment_bays": 2, "places": 100_000}
     surge = {"trigger": 0.0, "ward_beds": 1000, "treatment_bays": 1000}
     wide = {"ward_beds": 1002, "treatment_bays": 1002, "places": 100_000}
@@ -260,3 +265,129 @@ def test_bumping_gives_the_bays_to_the_more_urgent() -> None:
     assert (end - begin)[routine & np.isfinite(begin)].max() > 121
     rows = resource(bumped, "treatment_bays"), resource(polite, "treatment_bays")
     assert rows[0]["mean_wait_minutes_T1"] < 0.5 * rows[1]["mean_wait_minutes_T1"]
+
+
+# --- the queue
+
+
+def queue_of(result: Result, awaited: str, got: str) -> list[tuple[float, float, int]]:
+    """When each patient joined the queue for a resource of R2 and got it, and the category assigned there."""
+    joined, served = at(result, "waiting", "R2", AWAITED_CODES[awaited]), at(result, got, "R2")
+    category = category_at(result, "R2")
+    waited = np.isfinite(joined) & np.isfinite(served)
+    assert waited.sum() > 20
+    return [(joined[k], served[k], int(category[k])) for k in np.flatnonzero(waited)]
+
+
+@pytest.mark.parametrize(
+    ("field", "awaited", "got"),
+    [
+        ("operating_tables", "operating_table", "surgery_started"),
+        ("icu_beds", "icu_bed", "icu_admitted"),
+        ("ward_beds", "ward_bed", "ward_admitted"),
+    ],
+)
+def test_the_most_urgent_is_served_first_and_of_equals_who_came_first(
+    field: str, awaited: str, got: str
+) -> None:
+    result = hospital({field: 2, "places": 100_000}, retriage_minutes=1e6)
+    queue = queue_of(result, awaited, got)
+    overtaken = 0
+    for joined, served, category in queue:
+        for other_joined, other_served, other_category in queue:
+            if other_joined < served < other_served:  # the other was in the queue, and was passed over
+                assert (category, joined) <= (other_category, other_joined)
+                overtaken += joined > other_joined
+    if field == "operating_tables":  # T1 and T2 are operated on: the queue holds both
+        assert overtaken > 5
+
+
+def test_what_one_gives_back_the_next_in_the_queue_has_at_once() -> None:
+    result = hospital({"operating_tables": 1})
+    begin, end = given(*held(result, "operating_tables"))
+    waited = np.isfinite(at(result, "waiting", "R2", AWAITED_CODES["operating_table"]))
+    assert waited.sum() > 20
+    started = at(result, "surgery_started")[waited]
+    gaps = np.abs(started[:, None] - end[None, :]).min(axis=1)
+    assert (gaps < SECOND).all()
+    assert len(begin) == len(np.unique(begin))
+
+
+def test_who_finds_a_free_resource_does_not_wait() -> None:
+    result = hospital({"operating_tables": 2})
+    begin, end = given(*held(result, "operating_tables"))
+    waited = np.isfinite(at(result, "waiting", "R2", AWAITED_CODES["operating_table"]))
+    came = np.where(
+        waited,
+        at(result, "waiting", "R2", AWAITED_CODES["operating_table"]),
+        at(result, "surgery_started"),
+    )
+    for when, has_to_wait in zip(came, waited, strict=True):
+        if math.isfinite(when):
+            busy = int(((begin < when - SECOND) & (end > when + SECOND)).sum())
+            assert busy == 2 if has_to_wait else busy < 2
+
+
+def test_without_limits_nobody_waits_and_nothing_is_measured() -> None:
+    result = hospital({})
+    assert len(x.rows(result, "waiting")) == len(x.rows(result, "refused")) == 0
+    assert result.measures["flow"]["resources"] == []
+    assert len(result.facilities) == 0
+
+
+def test_who_dies_in_the_queue_never_gets_what_was_waited_for() -> None:
+    result = hospital({"operating_tables": 1}, total=1000, survival=None)
+    queued = np.isfinite(at(result, "waiting", "R2", AWAITED_CODES["operating_table"]))
+    died = queued & x.status(result, "dow") & np.isnan(at(result, "surgery_started"))
+    assert died.sum() == resource(result, "operating_tables")["deaths_waiting"] > 10
+    assert (result.patients["waiting_for"][died] == WAITING_FOR.index("surgery")).all()
+    assert peak(*held(result, "operating_tables")) == 1
+
+
+def test_the_bay_of_one_who_dies_in_it_is_given_to_the_next_at_once() -> None:
+    result = hospital({"treatment_bays": 4, "dcr": False, "dcs": False}, total=1000, survival=None)
+    begin, end = care(result)
+    died = at(result, "died", "R2")
+    ended = np.fmin(at(result, "care_ended"), at(result, "bumped"))
+    in_bay = np.isfinite(at(result, "care_started")) & np.isfinite(died) & np.isnan(ended)
+    assert in_bay.sum() > 5
+    assert peak(begin, end) == 4
+    joined = at(result, "waiting", "R2", AWAITED_CODES["treatment_bay"])
+    followed = 0
+    for death in died[in_bay]:
+        queue = (joined < death - SECOND) & (at(result, "care_started") > death - SECOND)
+        if queue.any():
+            assert np.nanmin(np.abs(at(result, "care_started")[queue] - death)) < SECOND
+            followed += 1
+    assert followed > 5
+
+
+def test_the_use_of_a_resource_is_the_time_it_is_held() -> None:
+    result = hospital({"operating_tables": 2})
+    begin, end = given(*held(result, "operating_tables"))
+    row = resource(result, "operating_tables")
+    minutes = result.measures["flow"]["days"] * DAY
+    assert row["mean_in_use"] * minutes == pytest.approx((end - begin).sum(), rel=1e-3)
+    assert row["utilisation"] == pytest.approx(row["mean_in_use"] / 2, abs=1e-4)
+    assert row["capacity_hours"] * HOUR == pytest.approx(2 * minutes, rel=1e-3)
+
+
+def test_the_queue_of_a_resource_is_who_waits_for_it() -> None:
+    result = hospital({"operating_tables": 1})
+    joined = at(result, "waiting", "R2", AWAITED_CODES["operating_table"])
+    served = at(result, "surgery_started")
+    row = resource(result, "operating_tables")
+    assert row["max_queue"] == peak(joined, served)
+    minutes = result.measures["flow"]["days"] * DAY
+    waits = np.concatenate(given(served - joined))
+    assert row["mean_queue"] * minutes == pytest.approx(waits.sum(), rel=1e-3)
+
+
+def test_a_patient_keeps_the_icu_bed_until_there_is_a_ward_bed() -> None:
+    free, few = (hospital({"icu_beds": 40, **ward, "places": 100_000}) for ward in ({}, {"ward_beds": 4}))
+    blocked = [resource(r, "icu_beds")["blocked_minutes"] for r in (free, few)]
+    assert blocked[0] == 0
+    in_icu = np.isfinite(at(few, "icu_admitted"))
+    wait = (at(few, "ward_admitted") - at(few, "waiting", "R2", AWAITED_CODES["ward_bed"]))[in_icu]
+    assert blocked[1] == pytest.approx(np.nansum(wait), rel=1e-3)
+    assert blocked[1] > 1000

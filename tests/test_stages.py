@@ -1,5 +1,9 @@
 """Stages of care: their order, their times, and triage."""
 
+import itertools
+import math
+from typing import Any
+
 import effects as x
 import numpy as np
 import pytest
@@ -8,16 +12,19 @@ from small_networks import (
     AWAITED_CODES,
     MASS,
     SECOND,
+    Result,
     at,
     category_at,
+    closed,
     given,
     held,
     hospital,
     resource,
+    run,
     through,
 )
 
-from engine.codes import AT_POI, CasualtyKind
+from engine.codes import AT_POI, EN_ROUTE, EVENTS, CasualtyKind
 
 STEPS = {
     "triage_minutes": ("arrived", "triaged"),
@@ -108,3 +115,167 @@ def test_triage_is_right_with_the_probability_asked_for(accuracy: float) -> None
     here = triaged[triaged["facility"] == 0]
     right = (here["detail"] == usual.patients["triage"][here["patient"]]).sum()
     assert stats.binomtest(int(right), len(here), 0.9).pvalue > 0.001
+
+
+# --- the order of the stages
+
+ORDER = (
+    "arrived",
+    "decontamination_started",
+    "decontamination_ended",
+    "triaged",
+    "care_started",
+    "care_ended",
+    "resuscitation_started",
+    "resuscitation_ended",
+    "surgery_started",
+    "surgery_ended",
+    "definitive_surgery_started",
+    "definitive_surgery_ended",
+    "icu_admitted",
+    "ward_admitted",
+    "evacuation_requested",
+    "departed",
+)
+
+
+def chain(**settings: Any) -> Result:
+    """Role 1 to Role 4 in one chain, without limits; nobody dies of wounds."""
+    return run(3000, **{"survival": x.NOBODY_DIES, **x.network(), **settings})
+
+
+@pytest.mark.parametrize("facility", ["R1", "R2", "R3"])
+def test_the_stages_of_a_facility_follow_one_another(facility: str) -> None:
+    result = chain(mix=x.MIXED)
+    times = [at(result, kind, facility) for kind in ORDER]
+    latest = np.full(len(result), -math.inf)
+    for when in times:
+        there = np.isfinite(when)
+        assert (when >= latest)[there].all()
+        latest = np.where(there, when, latest)
+    arrived, triaged = times[0], times[ORDER.index("triaged")]
+    assert (np.isfinite(arrived) == np.isfinite(triaged)).all()
+    treated = np.isfinite(at(result, "care_started", facility)) | np.isfinite(
+        at(result, "resuscitation_started", facility)
+    )
+    operated = np.isfinite(at(result, "definitive_surgery_started", facility))
+    assert (treated | operated)[
+        np.isfinite(arrived)
+    ].all()  # who comes for the definitive operation has it at once
+
+
+def test_the_request_is_made_at_first_aid_or_after_a_quarter_of_the_leg() -> None:
+    result = run(3000, survival=x.NOBODY_DIES, **x.one_place(minutes=x.constant(40.0)))
+    hurt, asked, aid = (at(result, kind) for kind in ("injured", "evacuation_requested", "first_aid"))
+    alive = np.isfinite(asked)
+    assert alive.sum() > 2000
+    assert (asked - hurt)[alive] == pytest.approx(np.fmin(aid - hurt, 10.0)[alive], abs=SECOND)
+    assert (asked < aid - SECOND).any() and (np.abs(asked - aid) < SECOND).any()
+    assert (at(result, "departed") - hurt)[alive] == pytest.approx(20.0, abs=SECOND)
+
+
+def test_first_aid_that_comes_late_is_given_on_the_way_or_not_at_all() -> None:
+    result = run(3000, survival=x.NOBODY_DIES, **x.one_place(minutes=x.constant(10.0)))
+    left, aid, door = (at(result, kind) for kind in ("departed", "first_aid", "arrived"))
+    event = x.rows(result, "first_aid")
+    place = np.full(len(result), 99)
+    place[event["patient"]] = event["facility"]
+    late = np.isfinite(aid) & (aid > left)
+    assert late.sum() > 100
+    assert (place[late] == EN_ROUTE).all()
+    assert (place[np.isfinite(aid) & (aid < left)] == AT_POI).all()
+    assert (aid <= door)[np.isfinite(aid) & np.isfinite(door)].all()
+    assert (np.isnan(aid) & np.isfinite(door)).sum() > 100
+
+
+def test_the_precedence_of_a_request_is_the_category_assigned_before_it() -> None:
+    result = chain()
+    e = result.events
+    asked = np.flatnonzero(e["kind"] == EVENTS.index("evacuation_requested"))
+    found = np.zeros(len(result), int)
+    seen = 0
+    triaged = EVENTS.index("triaged")
+    for k in range(len(e)):
+        if e["kind"][k] == triaged:
+            found[e["patient"][k]] = e["detail"][k]
+        elif e["kind"][k] == EVENTS.index("evacuation_requested"):
+            assert e["detail"][k] == found[e["patient"][k]]
+            seen += 1
+    assert seen == len(asked) > 3000
+
+
+def test_intensive_care_is_for_those_operated_on_and_for_AIS_4() -> None:
+    result = chain()
+    for facility in ("R2", "R3"):
+        there = np.isfinite(at(result, "triaged", facility))
+        operated = np.isfinite(at(result, "surgery_started", facility)) | np.isfinite(
+            at(result, "definitive_surgery_started", facility)
+        )
+        wounded = result.patients["kind"] == CasualtyKind.WOUNDED
+        needs = wounded & there & (operated | (result.patients["worst_ais"] >= 4))
+        admitted = np.isfinite(at(result, "icu_admitted", facility))
+        assert 100 < needs.sum() < there.sum()
+        assert (admitted == needs).all()
+
+
+def test_an_operation_follows_the_resuscitation_by_its_wait() -> None:
+    result = chain()
+    ended, began = at(result, "resuscitation_ended", "R2"), at(result, "surgery_started", "R2")
+    assert np.isfinite(began).sum() > 300
+    assert given(began - ended)[0] == pytest.approx(15.0, abs=SECOND)
+
+
+def test_a_casualty_is_resuscitated_and_operated_on_once() -> None:
+    result = chain()
+    for kind in ("resuscitation_started", "surgery_started", "definitive_surgery_started"):
+        times = np.bincount(x.rows(result, kind)["patient"], minlength=len(result))
+        assert times.max() == 1
+        assert times.sum() > 200
+    first, second = at(result, "surgery_started"), at(result, "definitive_surgery_started")
+    assert (first < second)[np.isfinite(second)].all()
+
+
+def test_a_staging_unit_only_stages() -> None:
+    places = [
+        {"id": "R1", "role": 1, "policy_days": 0.0},
+        {"id": "CSU", "role": 0, "kind": "csu"},
+        {"id": "R4", "role": 4},
+    ]
+    way = ["POI", "R1", "CSU", "R4"]
+    links = [{"origin": a, "destination": b, "minutes": x.constant(30.0)} for a, b in itertools.pairwise(way)]
+    result = run(400, facilities=places, links=links, survival=x.NOBODY_DIES)
+    here = result.events[result.events["facility"] == x.place(result, "CSU")]
+    assert {EVENTS[kind] for kind in np.unique(here["kind"])} == {
+        "staged",
+        "evacuation_requested",
+        "departed",
+    }
+    assert len(here) > 900
+    for table in (result.treatments, result.vitals):
+        assert not (table["facility"] == x.place(result, "CSU")).any()
+    staged, left = at(result, "staged"), at(result, "departed", "CSU")
+    assert given(left - staged)[0] == pytest.approx(0.0, abs=SECOND)  # an unlimited vehicle leaves at once
+
+
+def test_at_role_4_a_casualty_has_left_the_theatre() -> None:
+    result = chain()
+    arrived, gone = at(result, "arrived", "R4"), at(result, "left_theatre")
+    assert np.isfinite(arrived).sum() > 300
+    assert (np.isfinite(arrived) == x.status(result, "evacuated")).all()
+    assert given(gone)[0] == pytest.approx(given(arrived)[0], abs=SECOND)
+    assert given(closed(result)[np.isfinite(gone)])[0] == pytest.approx(given(gone)[0], abs=SECOND)
+
+
+def test_decontamination_takes_place_once_at_the_first_door() -> None:
+    result = chain(warfare=[{"type": "cbrn"}])
+    agent = result.patients["kind"] == CasualtyKind.AGENT
+    began, ended = (x.rows(result, f"decontamination_{which}") for which in ("started", "ended"))
+    assert len(began) == len(ended) > 200
+    assert agent[began["patient"]].all()
+    assert np.bincount(began["patient"]).max() == 1
+    assert (began["facility"] == x.place(result, "R1")).all()
+    door, start, end = (
+        at(result, kind, "R1") for kind in ("arrived", "decontamination_started", "decontamination_ended")
+    )
+    assert given(start - door)[0] == pytest.approx(0.0, abs=SECOND)
+    assert given(end - start)[0] == pytest.approx(20.0, abs=SECOND)

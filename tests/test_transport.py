@@ -25,7 +25,7 @@ from small_networks import (
     waits_for_ride,
 )
 
-from engine.codes import AT_POI, EN_ROUTE, TRIAGE
+from engine.codes import AT_POI, EN_ROUTE, TRIAGE, WAITING_FOR
 from engine.errors import RunError
 from scenarios import catalogue
 
@@ -361,3 +361,107 @@ def test_vehicles_bring_those_of_a_nation_to_its_own_facility(number: int, litte
     nation = np.array([n.code for n in catalogue.nations()])[result.patients["nation"]]
     own = np.isfinite(at(result, "arrived", "far")) == (nation == "ITA")
     assert own.mean() > 0.9
+
+
+# --- who is taken, when and for how long
+
+
+def test_T1_and_T2_lie_and_T3_sits() -> None:
+    result = ferry({"litters": 1, "seats": 1})  # a vehicle for each
+    must_lie = (category_at(result, "R1") <= 2) | np.isfinite(at(result, "surgery_started"))
+    assert 30 < must_lie.sum() < 270
+    assert pool_of(result)["litters_used"] == must_lie.sum()
+    assert pool_of(result)["patients"] == 300
+
+
+def test_where_no_seat_is_left_T3_lies() -> None:
+    result = ferry({"litters": 1, "seats": 0})
+    assert (category_at(result, "R1") == 3).any()
+    assert pool_of(result)["litters_used"] == 300
+
+
+def test_the_most_urgent_leaves_first_and_of_equals_who_asked_first() -> None:
+    result = ferry({"number": 3}, retriage_minutes=1e6)
+    asked, left = at(result, "evacuation_requested", "R1"), at(result, "departed", "R1")
+    category = category_at(result, "R1")
+    overtaken = 0
+    for k in range(len(result)):
+        passed_over = (asked < left[k] - SECOND) & (left > left[k] + SECOND)
+        for other in np.flatnonzero(passed_over):
+            assert (category[k], asked[k]) <= (category[other], asked[other] + SECOND)
+            overtaken += asked[k] > asked[other]
+    assert overtaken > 20
+
+
+def test_a_vehicle_takes_the_next_patient_when_it_is_back() -> None:
+    result = ferry({"number": 1}, total=60)
+    left = np.sort(at(result, "departed", "R1"))
+    gaps = np.diff(left)
+    assert gaps.min() == pytest.approx(2 * HOUR, abs=SECOND)
+    assert (np.abs(gaps - 2 * HOUR) < SECOND).mean() > 0.5  # somebody waits most of the time
+
+
+def test_each_patient_is_loaded_and_unloaded_in_turn() -> None:
+    plain, slow = (
+        ferry({"number": 3, "litters": 4, **minutes})
+        for minutes in ({}, {"load_minutes": 3.0, "unload_minutes": 2.0})
+    )
+    assert x.travel(plain, "R1") == pytest.approx(60.0, abs=SECOND)
+    sizes = np.zeros(len(slow))
+    for group in groups(slow).values():
+        sizes[group] = len(group)
+        arrived = np.sort(at(slow, "arrived", "R2")[group])
+        assert (np.diff(arrived) > 0).all()  # one after the other
+    assert set(sizes.tolist()) >= {1.0, 4.0}
+    assert x.travel(slow, "R1") == pytest.approx(60.0 + 2.0 * sizes, abs=SECOND)
+    assert pool_of(slow)["busy_minutes"] == pytest.approx(
+        sum(120.0 + 5.0 * len(group) for group in groups(slow).values()), rel=1e-5
+    )
+
+
+def test_who_dies_while_waiting_is_not_taken() -> None:
+    result = ferry({"number": 1}, total=400, survival=None)
+    asked, left = at(result, "evacuation_requested", "R1"), at(result, "departed", "R1")
+    dead = np.isfinite(asked) & np.isnan(left)
+    assert dead.sum() > 10
+    assert x.status(result, "dow")[dead].all()
+    assert (result.patients["waiting_for"][dead] == WAITING_FOR.index("evacuation")).all()
+    line = next(row for row in result.measures["flow"]["transport"] if row["origin"] == "R1")
+    assert line["deaths_waiting"] == dead.sum()
+    assert pool_of(result)["patients"] == np.isfinite(left).sum()
+
+
+def test_a_vehicle_that_finds_nobody_returns_empty() -> None:
+    result = ferry({"number": 2, "base": "R2"}, total=600, survival=None)
+    row = pool_of(result)
+    left = at(result, "departed", "R1")
+    assert row["patients"] == np.isfinite(left).sum() == row["litters_used"]
+    flown = len(groups(result))
+    assert row["sorties"] >= flown
+    # an hour out for each; an hour with patients and the way is done at R2, an hour back when empty
+    assert row["busy_minutes"] == pytest.approx(120.0 * row["sorties"], rel=1e-6)
+
+
+def test_two_pools_serve_one_way_each_on_its_own_link() -> None:
+    pools = [
+        {"id": name, "kind": "ambulance_standard", "number": number, "litters": 1}
+        for name, number in (("pool", 2), ("other", 1000))
+    ]
+    places = [
+        {"id": "R1", "role": 1, "policy_days": 0.0},
+        {"id": "R2", "role": 2},
+        {"id": "far", "role": 2},
+    ]
+    links = [
+        {"origin": "POI", "destination": "R1", "minutes": x.constant(30.0)},
+        {"origin": "R1", "destination": "R2", "minutes": x.constant(60.0), "vehicle": "pool"},
+        {"origin": "R1", "destination": "far", "minutes": x.constant(90.0), "vehicle": "other"},
+    ]
+    result = ferry({}, vehicles=pools, links=links, facilities=places)
+    near, far = (np.isfinite(at(result, "arrived", name)) for name in ("R2", "far"))
+    assert (near ^ far).all()
+    assert near.sum() > 20 and far.sum() > 20
+    assert x.travel(result, "R1")[near] == pytest.approx(60.0, abs=SECOND)
+    assert x.travel(result, "R1")[far] == pytest.approx(90.0, abs=SECOND)
+    rows = {row["vehicle"]: row["patients"] for row in result.measures["flow"]["vehicles"]}
+    assert rows == {"pool": near.sum(), "other": far.sum()}
