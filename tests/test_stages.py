@@ -204,8 +204,9 @@ def test_the_precedence_of_a_request_is_the_category_assigned_before_it() -> Non
     assert seen == len(asked) > 3000
 
 
-def test_intensive_care_is_for_those_operated_on_and_for_AIS_4() -> None:
-    result = chain()
+@pytest.mark.parametrize("operates", [True, False])
+def test_intensive_care_is_for_those_operated_on_and_for_AIS_4(operates: bool) -> None:
+    result = chain(**x.network(R2={"dcs": operates}))
     for facility in ("R2", "R3"):
         there = np.isfinite(at(result, "triaged", facility))
         operated = np.isfinite(at(result, "surgery_started", facility)) | np.isfinite(
