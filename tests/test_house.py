@@ -1,5 +1,8 @@
 """The house: who may import whom, what stays out of the driver, and what a newcomer is told."""
 
+import ast
+import importlib
+import io
 import itertools
 import json
 import os
@@ -7,15 +10,19 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import jsonschema
 import pytest
 import ray
 import yaml
+from rich.console import Console
 
 import goldenhour
 from actors.cluster import package_root
+from engine import codes
+from goldenhour import views
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -132,3 +139,93 @@ def test_the_excerpt_of_the_readme_is_what_comes_out():
     from bench import readme_excerpt
 
     assert readme_excerpt.current() == readme_excerpt.excerpt(), "python -m bench.readme_excerpt"
+
+
+# --- the faces of the wings
+
+
+def wings() -> list[str]:
+    """Every package with a public face, as a module name."""
+    folders = [
+        path.parent
+        for top in ("engine", "actors", "goldenhour")
+        for path in (ROOT / top).rglob("__init__.py")
+    ]
+    names = [".".join(folder.relative_to(ROOT).parts) for folder in folders]
+    return sorted(name for name in names if "__all__" in face(name))
+
+
+def face(name: str) -> str:
+    """Text of a package's __init__.py."""
+    return (ROOT / Path(*name.split(".")) / "__init__.py").read_text("utf-8")
+
+
+def imported(nodes: Iterable[ast.stmt], package: str) -> dict[str, str]:
+    """By name that import statements bind: the submodule of the package that it comes from."""
+    found = {}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
+            found |= {alias.asname or alias.name: node.module[len(package) + 1 :] for alias in node.names}  # type: ignore[index]
+    return found
+
+
+def test_every_wing_has_a_face() -> None:
+    assert {"engine.kernel", "engine.scenario", "actors.run", "actors.store", "goldenhour.views"} <= set(
+        wings()
+    )
+
+
+@pytest.mark.parametrize("name", wings())
+def test_the_face_of_a_wing_lists_what_it_gives(name: str) -> None:
+    module = importlib.import_module(name)
+    public = list(module.__all__)
+    assert len(public) == len(set(public))
+    for each in public:
+        assert getattr(module, each) is not None, each
+    tree = ast.parse(face(name))
+    eager = imported(tree.body, name)
+    checking = [
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    typed = imported([statement for node in checking for statement in node.body], name)
+    own = {"__version__"} & set(public)
+    assert set(eager) | set(typed) | own == set(public)
+    lazy = {
+        each: module_name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy_attributes"
+        for module_name, names in ast.literal_eval(node.args[1]).items()
+        for each in names
+    }
+    if name != "goldenhour":  # which has a __getattr__ of its own
+        assert lazy == typed
+    with pytest.raises(AttributeError):
+        _ = module.no_such_name
+
+
+# --- what the views show
+
+
+def test_the_views_show_every_resource() -> None:
+    limits = {row.field: 11 + 2 * row.resource for row in codes.RESOURCES}
+    document = {
+        "name": "limited",
+        "days": 1,
+        "casualties": {"total": 30},
+        "fronts": [{"name": "North", "nations": {"NOR": 1.0}}],
+        "facilities": [{"id": "R2", "role": 2, **limits}],
+        "links": [
+            {"origin": "POI", "destination": "R2", "minutes": {"distribution": "constant", "mean": 30.0}}
+        ],
+    }
+    result = goldenhour.simulate(document)
+    screen = Console(width=200, record=True, file=io.StringIO())
+    views.show_network(screen, result.scenario)
+    shown = screen.export_text()
+    for field, limit in limits.items():
+        assert re.search(rf"(?<!\d){limit}(?!\d)", shown), f"no column for {field}"
+    for table in views.summary_tables(result.measures):
+        screen.print(table)
+    shown = screen.export_text()
+    for row in codes.RESOURCES:
+        assert row.label in shown

@@ -14,7 +14,7 @@ class Code(IntEnum):
     def labels(cls) -> tuple[str, ...]:
         """The labels by code, from 0 on.
 
-        >>> from engine.codes import Stream
+        >>> from engine.codes.casualties import Stream
         >>> Stream.labels()
         ('battle', 'nbi', 'disease')
         """
