@@ -73,7 +73,7 @@ test: setup
 
 test-fast: setup
 	$(BIN)/ruff check .
-	$(BIN)/pytest -n 2 -m "not slow and not ray"
+	$(BIN)/pytest -n 2 --fast
 
 bench: setup
 	$(BIN)/python -m bench.throughput $(SIZES)

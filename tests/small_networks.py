@@ -1,4 +1,4 @@
-"""Small networks of finite care, and what the tests measure on them."""
+"""Small networks of finite care, and measurements on them."""
 
 import math
 from dataclasses import replace
@@ -24,7 +24,7 @@ Result = goldenhour.Result
 
 
 def run(total: int, **settings: Any) -> Result:
-    """A run with its patients in the order of injury: records come in the order in which they are complete."""
+    """Run a scenario; return its patients in the order of injury instead of the order of completion."""
     result = x.run(total, **settings)
     order = np.lexsort((result.patients["id_lo"], result.patients["time"]))
     rank = np.argsort(order)
@@ -40,7 +40,7 @@ def run(total: int, **settings: Any) -> Result:
 
 
 def hospital(facility: dict[str, Any], total: int = 400, days: int = 2, **settings: Any) -> Result:
-    """Casualties of `days` at a single Role 2, 30 minutes away; nobody dies of wounds."""
+    """Run a single Role 2, 30 minutes away, with the casualties of `days`; nobody dies of wounds."""
     place = {"id": "R2", "role": 2, **facility}
     links = [{"origin": "POI", "destination": "R2", "minutes": x.constant(30.0)}]
     whole = {"facilities": [place], "links": links, "days": days, "survival": x.NOBODY_DIES}
@@ -54,7 +54,9 @@ def ferry(
     link: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Result:
-    """All go to R1, unlimited, and from there by a pool of vehicles to R2, an hour away; their base is R1."""
+    """Run a network in which all go to R1 without limit, and then by a pool of vehicles based there to R2, an hour
+    away.
+    """
     pool = {"id": "pool", "kind": "ambulance_standard", "number": 1000, "litters": 1, **vehicle}
     legs = [
         {"origin": "POI", "destination": "R1", "minutes": x.constant(30.0)},
@@ -68,7 +70,7 @@ def ferry(
 def two(
     near: dict[str, Any], far: dict[str, Any], total: int = 400, days: int = 2, **settings: Any
 ) -> Result:
-    """A Role 2 at 30 and one at 60 minutes, from which all go on to a Role 4."""
+    """Run a network with a Role 2 at 30 and one at 60 minutes, from which all leave for a Role 4."""
     places: list[dict[str, Any]] = [
         {"id": "near", "role": 2, "policy_days": 0.0, **near},
         {"id": "far", "role": 2, "policy_days": 0.0, **far},
@@ -85,7 +87,7 @@ def two(
 
 
 def through(facility: dict[str, Any], **settings: Any) -> Result:
-    """A Role 2 that sends all on to a Role 4."""
+    """Run a network with a Role 2 that sends all to a Role 4."""
     places = [{"id": "R2", "role": 2, "policy_days": 0.0, **facility}, {"id": "R4", "role": 4}]
     links = [
         {"origin": "POI", "destination": "R2", "minutes": x.constant(30.0)},
@@ -96,7 +98,7 @@ def through(facility: dict[str, Any], **settings: Any) -> Result:
 
 
 def at(result: Result, kind: str, facility: str | None = None, detail: int | None = None) -> Any:
-    """Minutes from the start to each patient's first event of a kind; NaN for those who have none."""
+    """Return the minutes from the start to each patient's first event of a kind; NaN without one."""
     e = x.rows(result, kind, facility)
     if detail is not None:
         e = e[e["detail"] == detail]
@@ -110,13 +112,13 @@ def closed(result: Result) -> Any:
 
 
 def given(*values: Any) -> Any:
-    """The rows of some columns in which none is NaN."""
+    """Return the rows of some columns in which none is NaN."""
     there = ~np.isnan(np.stack(values)).any(axis=0)
     return [value[there] for value in values]
 
 
 def level(begin: Any, end: Any) -> tuple[Any, Any]:
-    """Times of change, and how many intervals are open from each on; ends come before begins."""
+    """Return the times of change and the number of open intervals from each on; at equal times, ends come first."""
     begin, end = given(begin, end)
     times = np.concatenate((end, begin))
     change = np.repeat((-1, 1), len(begin))
@@ -125,7 +127,7 @@ def level(begin: Any, end: Any) -> tuple[Any, Any]:
 
 
 def care(result: Result, facility: str = "R2") -> tuple[Any, Any]:
-    """From when to when the treatment bays are used: until the end of care, or what breaks it off."""
+    """Return when the use of treatment bays starts and ends: with the next event after the start of care."""
     e = result.events
     kinds = [EVENTS.index(f"{name}") for name in ("care_started", "resuscitation_started", "care_resumed")]
     k = np.flatnonzero(np.isin(e["kind"], kinds) & (e["facility"] == x.place(result, facility)))
@@ -137,7 +139,7 @@ def peak(begin: Any, end: Any) -> int:
 
 
 def resource(result: Result, name: str, facility: str = "R2") -> dict[str, Any]:
-    """The summary's row of a resource."""
+    """Return the summary's row of a resource."""
     rows = result.measures["flow"]["resources"]
     return next(row for row in rows if (row["facility"], row["resource"]) == (facility, name))
 
@@ -148,12 +150,12 @@ def pool_of(result: Result) -> dict[str, Any]:
 
 
 def counts(result: Result, facility: str = "R2") -> dict[str, Any]:
-    """The summary's row of a facility."""
+    """Return the summary's row of a facility."""
     return next(row for row in result.measures["flow"]["facilities"] if row["facility"] == facility)
 
 
 def groups(result: Result, facility: str = "R1") -> dict[float, list[int]]:
-    """Patients by the minute at which they departed together from a facility."""
+    """Return the patients who departed together from a facility, by the minute of departure."""
     found: dict[float, list[int]] = {}
     for patient, when in enumerate(at(result, "departed", facility)):
         if not math.isnan(when):
@@ -170,7 +172,7 @@ def waits_for_ride(result: Result) -> Any:
 
 
 def category_at(result: Result, facility: str) -> Any:
-    """The category assigned at a facility, first."""
+    """Return the category assigned first at a facility."""
     e = x.rows(result, "triaged", facility)[::-1]
     found = np.zeros(len(result), int)
     found[e["patient"]] = e["detail"]
@@ -185,11 +187,11 @@ HELD = {
     "icu_beds": ("icu_beds", "icu_bed"),
     "ward_beds": ("ward_beds", "ward_bed"),
 }
-"""By setting: the resource of the summary, and what is waited for."""
+"""By setting: its resource in the summary, and the label of a wait for it."""
 
 
 def held(result: Result, field: str) -> tuple[Any, Any]:
-    """From when to when each patient has what the setting limits."""
+    """Return when each patient gets and releases the resource that the setting limits."""
     if field == "triage_teams":
         return at(result, "triaged", "R2") - 20.0, at(result, "triaged", "R2")
     if field == "treatment_bays":

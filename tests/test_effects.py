@@ -220,7 +220,7 @@ SPECIAL_INJURIES = {
 
 
 def fields() -> list[str]:
-    """Struct.field of everything a scenario may say."""
+    """Return Struct.field for every field of a scenario."""
     found = [
         s for s in msgspec.Struct.__subclasses__() if s.__module__.startswith("engine.scenario.structs.")
     ]
@@ -375,7 +375,9 @@ def test_the_mix_asked_for_is_delivered() -> None:
 
 @cache
 def of_type(name: str) -> tuple[float, Any, float, float]:
-    """Of 20,000 battle casualties of a warfare type: CFR, shares of weapons by incident, killed at once, NISS."""
+    """Return CFR, shares of weapons by incident, share killed at once and mean NISS of 20,000 casualties of a
+    warfare type.
+    """
     result = x.run(20_000, warfare=[{"type": name}] if name != "standard" else [])
     p = result.patients[result.patients["kind"] == CasualtyKind.WOUNDED]
     _, first = np.unique(p["incident"], return_index=True)
@@ -394,7 +396,7 @@ WOUNDED_BY: dict[str, tuple[tuple[float, float, float], float, float, float]] = 
     "naval": ((0.65, 0.02, 0.33), 0.10, 0.05, 17.1),
     "peacekeeping": ((0.40, 0.35, 0.25), 0.03, -0.25, 7.8),
 }
-"""MODEL section 9: explosion/gunshot/other, killed at once, mean of Z, CFR."""
+"""docs/model.md section 3.2.4: explosion/gunshot/other, killed at once, mean of Z, CFR."""
 
 
 @pytest.mark.parametrize("name", WOUNDED_BY)

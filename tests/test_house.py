@@ -1,4 +1,4 @@
-"""The house: who may import whom, what stays out of the driver, and what a newcomer is told."""
+"""The structure of the project: imports, the faces of the wings, versions, and what the README promises."""
 
 import ast
 import importlib
@@ -30,7 +30,7 @@ HEAVY = {"ray", "numpy", "numba", "pyarrow", "pandas", "polars", "psycopg", "red
 
 
 def loaded_by(code: str, **environment: str) -> set[str]:
-    """The heavy packages that a fresh interpreter has loaded after `code`."""
+    """Return the heavy packages that a new interpreter has loaded after `code`."""
     code += "\nimport sys, json; print(json.dumps([name for name in sys.modules if '.' not in name]))"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -145,7 +145,7 @@ def test_the_excerpt_of_the_readme_is_what_comes_out():
 
 
 def wings() -> list[str]:
-    """Every package with a public face, as a module name."""
+    """Return the name of every package with a public face."""
     folders = [
         path.parent
         for top in ("engine", "actors", "goldenhour")
@@ -156,12 +156,12 @@ def wings() -> list[str]:
 
 
 def face(name: str) -> str:
-    """Text of a package's __init__.py."""
+    """Return the text of a package's __init__.py."""
     return (ROOT / Path(*name.split(".")) / "__init__.py").read_text("utf-8")
 
 
 def imported(nodes: Iterable[ast.stmt], package: str) -> dict[str, str]:
-    """By name that import statements bind: the submodule of the package that it comes from."""
+    """Return the submodule of the package by name that the import statements bind."""
     found = {}
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
@@ -197,7 +197,7 @@ def test_the_face_of_a_wing_lists_what_it_gives(name: str) -> None:
         for module_name, names in ast.literal_eval(node.args[1]).items()
         for each in names
     }
-    if name != "goldenhour":  # which has a __getattr__ of its own
+    if name != "goldenhour":  # it has its own __getattr__
         assert lazy == typed
     with pytest.raises(AttributeError):
         _ = module.no_such_name

@@ -254,7 +254,7 @@ def test_bumping_gives_the_bays_to_the_more_urgent() -> None:
     first, second = (held(r, "treatment_bays")[0] - at(r, "triaged", "R2") for r in (polite, bumped))
     assert second[urgent].mean() < 0.5 * first[urgent].mean()
     assert (second[urgent] <= first[urgent] + 60).all()
-    # all of the care is given: what is broken off is made up for
+    # all of the care is given: the rest of interrupted care follows later
     begin, end = at(bumped, "care_started"), at(bumped, "care_ended")
     stopped, resumed = np.zeros(len(bumped)), np.zeros(len(bumped))
     np.add.at(stopped, broken["patient"], broken["at"] / x.MINUTE)

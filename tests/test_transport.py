@@ -398,7 +398,7 @@ def test_a_vehicle_takes_the_next_patient_when_it_is_back() -> None:
     left = np.sort(at(result, "departed", "R1"))
     gaps = np.diff(left)
     assert gaps.min() == pytest.approx(2 * HOUR, abs=SECOND)
-    assert (np.abs(gaps - 2 * HOUR) < SECOND).mean() > 0.5  # somebody waits most of the time
+    assert (np.abs(gaps - 2 * HOUR) < SECOND).mean() > 0.5  # most of the time a patient waits
 
 
 def test_each_patient_is_loaded_and_unloaded_in_turn() -> None:

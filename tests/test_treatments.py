@@ -308,7 +308,7 @@ def test_a_treatment_ends_with_the_death_of_the_casualty() -> None:
     assert (treatments["end"] == closed).sum() > 50  # those cut short
 
 
-def test_every_treatment_of_the_code_list_is_given_to_somebody() -> None:
+def test_every_treatment_of_the_code_list_occurs() -> None:
     environments = ["extreme_heat", "extreme_cold"]
     more = run(6000, mix=x.NBI, environment=environments, **x.network())
     given: set[str] = set()
