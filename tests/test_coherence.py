@@ -39,7 +39,7 @@ from engine.codes import (
     DeathCause,
     Outcome,
 )
-from engine.compile.rows import model
+from engine.compile.rows import load_parameters
 from scenarios import catalogue, tables
 
 BUILTINS = {
@@ -622,7 +622,7 @@ def the_worst_wound_comes_first_and_gives_the_diagnosis(r: Run) -> None:
 
 @fact
 def ais_is_what_the_region_allows(r: Run) -> None:
-    given = model("casualties")["wounds"]
+    given = load_parameters("casualties")["wounds"]
     for region, shares in given["ais"].items():
         ais = r.w["ais"][r.w["region"] == REGION[region]]
         possible = [k + 1 for k, share in enumerate(shares) if share > 0]
@@ -846,7 +846,7 @@ def those_who_would_die_untreated_are_known(r: Run) -> None:
         p = r.p[of_clock]
         worst = max([1.0, *(v.clock_factor or 1.0 for v in r.scenario.vehicles)])
         if any(f.surge for f in r.scenario.facilities):  # the clock runs faster in an overflow area
-            worst = max(worst, model("care")["overflow"]["clock_factor"])
+            worst = max(worst, load_parameters("care")["overflow"]["clock_factor"])
         least = (p["untreated_death"] - p["onset"]) / worst - 1
         assert (p["closed"] - p["onset"] >= least).all(), "care hastens death"
 
