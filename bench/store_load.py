@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from actors.cluster import package_root, session
 from actors.run import Progress, RunRequest, recorder, run_scenario
-from actors.store import shared
+from actors.store import get_or_create_shared_store
 from bench import store_ground
 from bench.figures import Figure, at_least, at_most, exactly
 from bench.store_ground import Ground
@@ -173,7 +173,7 @@ def latency() -> Iterator[Figure]:
     import ray
 
     with store_ground.ground() as place, session.start_session(None, session.default_workers()):
-        handle = shared.shared_store(place.where)
+        handle = get_or_create_shared_store(place.where)
         text = store_ground.registration(store_ground.request(Path("x"), "brigade", 1, 1000)).content
         ray.get(handle.add_scenario.remote("mine", text, "bench"), timeout=60)
         caller = ray.remote(Caller).options(num_cpus=0).remote()
