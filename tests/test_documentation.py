@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -11,16 +12,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("engine", "actors", "goldenhour", "scenarios")
+GLOSSARY = ROOT / "docs" / "glossary.md"
 CITATION = re.compile(
     r"docs/(\w[\w-]*)\.md,? sections? ((?:[0-9][0-9.]*)(?:(?:, | and |, and )[0-9][0-9.]*)*)"
 )
 HEADING = re.compile(r"^#{2,} ([0-9]+(?:\.[0-9]+)*)\.? ", re.MULTILINE)
 FILE = re.compile(r"`((?:actors|bench|deploy|docs|engine|goldenhour|scenarios|tests)/[\w./-]+)`")
 """The path of a file or folder in a page."""
+ABSENT = re.compile(
+    r"\b(?:EVIDENCE|PLATFORM|LESSONS|DESIGN)\b|\bMODEL(?:\.md\b|,? sections?\b| §| [0-9])|\(MODEL\)"
+)
+"""Pages of notes that are not part of the repository, as they are cited."""
 
 
 def files(*suffixes: str) -> list[Path]:
-    """The files of the repository that end so."""
+    """Return the files of the repository with one of these suffixes."""
     found = [path for path in ROOT.rglob("*") if path.suffix in suffixes and path.is_file()]
     return [path for path in found if not _is_foreign(path.relative_to(ROOT))]
 
@@ -30,9 +36,14 @@ def _is_foreign(path: Path) -> bool:
     return any(part.startswith(".") or part in {"out", "build", "dist"} for part in path.parts)
 
 
+def folded(text: str) -> str:
+    """Return a text in lower case, with one space for white space, comment signs and underscores."""
+    return re.sub(r"[\s#_]+", " ", text.lower())
+
+
 @cache
 def sections(page: str) -> frozenset[str]:
-    """Numbers of the headings of docs/PAGE.md."""
+    """Return the numbers of the headings of docs/PAGE.md."""
     path = ROOT / "docs" / f"{page}.md"
     return frozenset(HEADING.findall(path.read_text("utf-8"))) if path.exists() else frozenset()
 
@@ -60,6 +71,37 @@ def test_the_sections_of_a_page_are_numbered_in_order() -> None:
         assert len(numbers) > 10
 
 
+def test_no_page_is_cited_that_is_not_in_the_repository() -> None:
+    here = Path(__file__).resolve()
+    cited = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in files(".py", ".md", ".toml")
+        if path != here
+        for match in ABSENT.finditer(re.sub(r"[\s#]+", " ", path.read_text("utf-8")))
+    ]
+    assert not cited, "\n".join(cited)
+
+
+def unwanted_phrases() -> list[str]:
+    """Return the first column of the glossary's last table."""
+    table = GLOSSARY.read_text("utf-8").split("## Words we do not use")[1]
+    return re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+
+
+def test_no_phrase_occurs_that_the_glossary_replaces() -> None:
+    phrases = unwanted_phrases()
+    assert len(phrases) > 20
+    in_words = re.compile("(?<![a-z])(?:" + "|".join(re.escape(p) for p in phrases if "_" not in p) + ")")
+    in_names = re.compile("(?<![a-z])(?:" + "|".join(re.escape(p) for p in phrases if "_" in p) + ")")
+    found = []
+    for path in files(".py", ".md"):
+        if path != GLOSSARY:
+            text = path.read_text("utf-8").lower()
+            hits = Counter(in_words.findall(folded(text)) + in_names.findall(text))
+            found += [f"{path.relative_to(ROOT)}: {hit} ({count})" for hit, count in hits.items()]
+    assert not found, "\n".join(found)
+
+
 @pytest.mark.parametrize(
     "page", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"], ids=lambda p: p.name
 )
@@ -70,7 +112,7 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
 
 
 def modules() -> list[str]:
-    """All modules of the packages but the entry point, which would run."""
+    """Return all modules of the packages but the entry point, which would run on import."""
     found = []
     for package in PACKAGES:
         found.append(package)

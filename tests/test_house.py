@@ -22,6 +22,7 @@ from rich.console import Console
 import goldenhour
 from actors.cluster import package_root
 from engine import codes
+from engine.codes.base import Code
 from goldenhour import views
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -224,7 +225,64 @@ def test_what_is_imported_from_a_wing_exists() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-# --- what the views show
+# --- size, types and code lists
+
+LIMIT = 600
+
+
+def test_a_file_of_more_than_600_lines_says_why() -> None:
+    silent = []
+    for path in sources("engine", "actors", "goldenhour"):
+        text = path.read_text("utf-8")
+        lines = text.count("\n")
+        reason = " ".join((ast.get_docstring(ast.parse(text)) or "").split())
+        if lines > LIMIT and f"Longer than {LIMIT} lines because" not in reason:
+            silent.append(f"{path.relative_to(ROOT)}: {lines} lines")
+    assert not silent, "\n".join(silent)
+
+
+def test_no_argument_of_the_kernel_is_of_type_any() -> None:
+    found = []
+    for path in sources("engine/kernel", "engine/clinical"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                found += [
+                    f"{path.relative_to(ROOT)}: {node.name}({argument.arg})"
+                    for argument in arguments
+                    if argument.annotation is None or ast.unparse(argument.annotation) == "Any"
+                ]
+    assert not found, "\n".join(found)
+
+
+def strings(node: ast.AST) -> list[str] | None:
+    """Return the texts of a literal tuple, list or set that holds nothing else."""
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        items = node.elts
+    else:
+        return None
+    texts = [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    return texts if len(texts) == len(items) else None
+
+
+def test_a_code_list_stands_in_engine_codes_alone() -> None:
+    lists = {
+        frozenset(member.name.lower() for member in code): code.__name__
+        for code in Code.__subclasses__()
+        if len(code) > 3
+    }
+    for column in ("field", "label"):
+        lists[frozenset(getattr(row, column) for row in codes.RESOURCES)] = f"RESOURCES, {column}"
+    assert len(lists) > 8
+    again = []
+    for path in sources("engine", "actors", "goldenhour"):
+        if (ROOT / "engine" / "codes") in path.parents:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            texts = strings(node)
+            if texts and frozenset(texts) in lists:
+                again.append(f"{path.relative_to(ROOT)}:{node.lineno}: {lists[frozenset(texts)]}")  # type: ignore[attr-defined]
+    assert not again, "\n".join(again)
 
 
 def test_the_views_show_every_resource() -> None:
