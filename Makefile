@@ -1,6 +1,7 @@
 # make setup     the virtual environment in .venv, with goldenhour and its tools
 # make run       simulate the built-in scenario 'standard' into out/standard
 # make test      lint, types, import rules and tests
+# make test-fast lint and the tests that need neither Ray nor a database, under a minute
 # make bench     throughput and memory (SIZES="1000 10000" chooses the numbers of patients), finite care by load, micro-benchmarks
 # make bench-fidelity   the model against published figures, 300,000 patients; fails when one falls short
 # make bench-theory     single facilities against queueing theory; fails when a line lies outside its interval
@@ -14,6 +15,7 @@
 # make bench-observe  a real Prometheus scrapes a real run; fails unless every query of the dashboards has data
 # make bench-scaleout  throughput of 1, 2 and 4 nodes with a core each, the same bytes from all
 # make bench-shards  processor time of one simulator, of shards of its fronts and of their merge, the same bytes from all
+# make bench-side-by-side   speed and memory of an older commit and of the working tree, in turns; fails when one is lost (COMMIT=...)
 # make docs      what is generated: docs/records.md and the excerpt in README.md
 # make clean     remove .venv, out and every cache of the tools
 
@@ -41,7 +43,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-rollback bench-cluster bench-observe bench-scaleout bench-shards docs clean chaos soak
+.PHONY: help setup run test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +70,10 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-fast: setup
+	$(BIN)/ruff check .
+	$(BIN)/pytest -n 2 --fast
 
 bench: setup
 	$(BIN)/python -m bench.throughput $(SIZES)
@@ -110,6 +116,9 @@ bench-scaleout: setup
 
 bench-shards: setup
 	$(BIN)/python -m bench.shards --shards 3 --patients 100000
+
+bench-side-by-side: setup
+	$(BIN)/python -m bench.side_by_side $(or $(COMMIT),HEAD)
 
 docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.documentation > docs/records.md.new && mv docs/records.md.new docs/records.md

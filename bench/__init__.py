@@ -1,1 +1,1 @@
-"""Benchmarks: throughput and memory, micro-benchmarks, and the model against published figures."""
+"""Benchmarks: speed and memory, the model against published figures and theory, and runs under faults."""

@@ -1,14 +1,14 @@
-"""A day of a cluster's cache: 200 runs of 20 scenarios with 10 edits in between, and Redis killed in the middle.
+"""A day of a cluster's cache: 200 runs of 20 scenarios with 10 edits in between; Redis is killed half-way.
 
-Every scenario is stored under its name and warmed up, as a store does it. Each of the 200 steps asks for the measures
-of a run and generates its patients from what the cache has: tables from the kinds the simulator asks for, texts from
-those of the generators. All are compared with a recomputation without any cache. Every twentieth step the patients
-come from a whole run through the pipeline instead, with actors of its own. An edit changes one setting of a scenario
-and invalidates the old version's tag.
+Every scenario is stored under its name and warmed up, as the store does it. Each of the 200 steps requests the measures
+of a run from the cache and generates its patients from cached values: the tables of the simulator and the texts of the
+generators. All results are compared with a computation without cache. In every twentieth step the patients come from a
+complete run through the pipeline. An edit changes one setting of a scenario and invalidates the tag of the old version.
 
-`python -m bench.cache_day` prints the figures and ends with 1 when one falls short.
+`python -m bench.cache_day` prints the figures and exits with 1 if one misses its requirement.
 """
 
+import argparse
 import dataclasses
 import os
 import random
@@ -60,11 +60,11 @@ EDITED: tuple[Callable[[Scenario], dict[str, Any]], ...] = (
     lambda s: {"retriage_minutes": 45.0},
     lambda s: {"bypass": not s.bypass},
 )
-"""What the researchers of the day change, one after the other."""
+"""The edits of the day, in order."""
 
 
 def stored() -> dict[str, Scenario]:
-    """The scenarios of the day by the names they are stored under, resolved."""
+    """Return the resolved scenarios of the day by the names under which they are stored."""
     found = {}
     for name in scenarios.builtin_names()[:SCENARIOS]:
         s = scenario_api.parse(scenarios.builtin_bytes(name), "toml", name)
@@ -74,7 +74,7 @@ def stored() -> dict[str, Scenario]:
 
 
 class Day:
-    """The day, its checker and its samples of memory. `lost` runs that failed, `stale` answers that were wrong."""
+    """The steps of the day and their checks: `lost` lists failed runs, `stale` wrong answers of the cache."""
 
     def __init__(self, actor: Any, folder: Path, redis: Server | None) -> None:
         self.lost: list[str] = []
@@ -88,23 +88,23 @@ class Day:
         self._process = psutil.Process(self.stats().pid)
 
     def stats(self) -> cache.CacheStatistics:
-        """The actor's figures."""
+        """Return the statistics of the cache actor."""
         import ray
 
         found: cache.CacheStatistics = ray.get(self._actor.stats.remote(), timeout=WAIT_SECONDS)
         return found
 
     def warm(self) -> None:
-        """Make ready what is stored."""
+        """Warm up all stored scenarios."""
         import ray
 
         named = [(name, msgspec.json.encode(s)) for name, s in self._scenarios.items()]
         ready = ray.get(self._actor.warm.remote(named), timeout=WAIT_SECONDS)
         if ready != len(named):
-            raise SystemExit(f"only {ready} of {len(named)} scenarios could be made ready")
+            raise SystemExit(f"only {ready} of {len(named)} scenarios could be warmed up")
 
     def go(self) -> None:
-        """All steps of the day."""
+        """Carry out all steps of the day."""
         draw = random.Random(SEED)
         names = list(self._scenarios)
         edits = iter(EDITED)
@@ -120,7 +120,7 @@ class Day:
                 self.lost.append(f"step {step}, {name}: {type(error).__name__}: {error}")
 
     def _edit(self, name: str, change: Callable[[Scenario], dict[str, Any]]) -> None:
-        """A new version, and the word of it that the store passes on."""
+        """Store a new version of a scenario and invalidate the old one, as the store does."""
         import ray
 
         s = self._scenarios[name]
@@ -139,12 +139,12 @@ class Day:
         if whole:
             self._compare(name, "whole run", self._whole(s), expected)
         else:
-            made = view.get_or_build(s, cache_keys.SIMULATION_KINDS)
-            model = compiled.compile_scenario(s, s.seed, 0, made)
+            cached = view.get_or_build(s, cache_keys.SIMULATION_KINDS)
+            model = compiled.compile_scenario(s, s.seed, 0, cached)
             self._compare(name, "model", model.tobytes(), compiled.compile_scenario(s, s.seed, 0).tobytes())
-            self._compare(name, "arrivals", repr(plain(made["arrivals"])), repr(plain(plan_arrivals(s))))
+            self._compare(name, "arrivals", repr(plain(cached["arrivals"])), repr(plain(plan_arrivals(s))))
             words = TextSource(view.get_or_build(s, cache_keys.TEXT_KINDS))
-            self._compare(name, "patients", _patients(s, made, CodeTables(s, words)), expected)
+            self._compare(name, "patients", _patients(s, cached, CodeTables(s, words)), expected)
         held = sum(figures.bytes for figures in self.stats().namespaces.values())
         self.peak_mb = max(self.peak_mb, (self._process.memory_full_info().pss + held) / 1e6)
 
@@ -154,7 +154,7 @@ class Day:
             self.stale.append(f"{name}: {what}")
 
     def _whole(self, s: Scenario) -> bytes:
-        """The patients that a run of the pipeline writes."""
+        """Return the patients that a run of the pipeline writes."""
         output = self._folder / f"run-{self.answers}"
         request = RunRequest(scenario=s, original=s, seed=s.seed, output=output, workers=1)
         run_scenario(request)
@@ -162,9 +162,9 @@ class Day:
 
 
 def plain(value: Any) -> Any:
-    """A plan of arrivals as bytes, numbers and texts that can be compared."""
+    """Return a plan of arrivals as bytes, numbers and texts that can be compared."""
     if isinstance(value, np.ndarray):
-        return value.dtype, value.tolist()  # padding between fields is no part of it
+        return value.dtype, value.tolist()  # a list ignores the padding between fields
     if isinstance(value, tuple):
         return [plain(part) for part in value]
     if dataclasses.is_dataclass(value):
@@ -172,8 +172,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _patients(s: Scenario, made: dict[str, Any], code_tables: CodeTables) -> bytes:
-    chunks = Simulation(s, s.seed, 0, CHUNK_SIZE, made)
+def _patients(s: Scenario, cached: dict[str, Any], code_tables: CodeTables) -> bytes:
+    chunks = Simulation(s, s.seed, 0, CHUNK_SIZE, cached)
     return b"".join(
         bytes(frame.data)
         for chunk in chunks
@@ -182,7 +182,7 @@ def _patients(s: Scenario, made: dict[str, Any], code_tables: CodeTables) -> byt
 
 
 def section(console: Console) -> bool:
-    """Live the day, print its figures; whether all hold."""
+    """Carry out the day and print its figures; return whether all meet their requirement."""
     import ray
 
     redis = Server() if binary() else None
@@ -217,7 +217,7 @@ def _show(console: Console, day: Day, stats: cache.CacheStatistics, with_redis: 
     table = Table(
         title=f"A day of the cache: {STEPS} runs, {SCENARIOS} scenarios, {EDITS} edits", title_justify="left"
     )
-    for column in ("figure", "measured", "wanted", ""):
+    for column in ("figure", "measured", "required", ""):
         table.add_column(column, justify="left" if column == "figure" else "right")
     held: list[bool] = []
 
@@ -251,4 +251,5 @@ def _show(console: Console, day: Day, stats: cache.CacheStatistics, with_redis: 
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     sys.exit(0 if section(Console(width=None if sys.stdout.isatty() else 110)) else 1)

@@ -1,11 +1,14 @@
-"""Capacity against mortality, and the speed of finite care: `brigade` with more means, more casualties, more days.
+"""Capacity against mortality, and the speed of finite care: `brigade` with more resources, more casualties, more days.
 
-`make bench-capacity` runs three parts. `ladders`: twenty steps each of ambulances, operating tables and beds under a
-load that all of them are short for, thirty replications with the same casualties at every step. No step may raise the
-case fatality of battle casualties significantly (paired t, one-sided 5 % over all steps together, Bonferroni); else
-the exit code is 1. It writes docs/capacity.md and .svg. `load`: casualties a second of processor time, of the flow
-alone and with the records, from a quarter of the scenario's rates up to saturation. `growth`: time and peak memory of
-campaigns of 10^4 to 10^6 casualties (`--long`: 10^7), each in a process of its own.
+`make bench-capacity` runs three parts.
+
+- `ladders`: twenty steps each of ambulances, operating tables and beds under a load for which all of them are short;
+  thirty replications with the same casualties at every step. The exit code is 1 if a step raises the case fatality of
+  battle casualties significantly (paired t, one-sided 5 % over all steps together, Bonferroni). This part writes
+  docs/capacity.md and docs/capacity.svg.
+- `load`: casualties per processor second, with and without records, from a quarter of the scenario's rates up to
+  saturation.
+- `growth`: time and peak memory of campaigns of 10^4 to 10^6 casualties (`--long`: 10^7), each in a separate process.
 """
 
 import argparse
@@ -40,32 +43,32 @@ BATTLE = STREAMS.index("battle")
 REPLICATIONS = 30
 LEVELS = range(1, 22)
 CASUALTIES, DAYS, SCALE = 300, 1, 6
-"""Of a replication of the ladders, and what all else of the network is multiplied by."""
+"""Casualties and days of a replication of the ladders, and the scale of the rest of the network."""
 AMPLE_TABLES = 24
 SEED = 1
 ERROR = 0.05
-"""Of all steps together, one-sided."""
+"""Error of all steps together, one-sided."""
 
 LOADS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 LOAD_CASUALTIES = 20_000
 LOAD_SCALE = 20
-"""Brigades in one: what a casualty costs where days and their arrivals cost nothing beside."""
+"""Scale at which the fixed cost of a day is negligible against that of its casualties."""
 SATURATED = 0.95
-"""Utilisation of a resource after which the load is not raised further."""
+"""Utilisation of a resource at which the load is not raised further."""
 SHOWN = ("treatment_bays", "operating_tables", "icu_beds", "ward_beds")
-"""Resources of the Role 2 in the load table."""
+"""Resources of Role 2 in the load table."""
 
 SIZES = (10_000, 100_000, 1_000_000)
 LONG = 10_000_000
 GROWTH_SCALE = 300
-"""Brigades in one, so that 10^7 casualties fit into the longest campaign."""
+"""Scale at which 10^7 casualties fit into the longest campaign."""
 CASUALTIES_A_DAY = 9.0
-"""Of `brigade`: 2.25 per 1,000 a day of 4,000."""
+"""Casualties of `brigade` a day: 2.25 per 1,000 of a strength of 4,000."""
 TIME_LIMIT_SECONDS = 3600
 
 
 def brigade() -> Scenario:
-    """The built-in scenario, not resolved."""
+    """Return the built-in scenario, not resolved."""
     return scenario_files.load("brigade")
 
 
@@ -73,7 +76,7 @@ def brigade() -> Scenario:
 
 
 def _by_road(s: Scenario) -> Scenario:
-    """Without the helicopters that take T1 from the point of injury straight to Role 2."""
+    """Return the scenario without the helicopters that take T1 from the point of injury straight to Role 2."""
     fleet = [v for v in s.vehicles if not v.id.startswith("casevac")]
     ids = {v.id for v in fleet}
     return replace(s, vehicles=fleet, links=[x for x in s.links if x.vehicle is None or x.vehicle in ids])
@@ -84,7 +87,7 @@ def _role_2(s: Scenario, **settings: Any) -> Scenario:
 
 
 def crowded() -> Scenario:
-    """`brigade` times SCALE, CASUALTIES severe battle casualties in DAYS; resolved."""
+    """Return `brigade` times SCALE with CASUALTIES severe battle casualties in DAYS, resolved."""
     s = replace(
         brigade(),
         days=DAYS,
@@ -123,7 +126,7 @@ STEPS = len(LADDERS) * (len(LEVELS) - 1)
 
 @dataclass(frozen=True)
 class Rung:
-    """A level of a ladder: mean case fatality in %, the paired change from the level before and its joint limit."""
+    """A level of a ladder: mean case fatality in %, the paired change from the previous level, and its joint limit."""
 
     ladder: str
     level: int
@@ -134,7 +137,7 @@ class Rung:
     limit: float | None = None
     """Half the joint confidence interval of `change`."""
     killed: float = 0.0
-    """Of the fatality, those killed before the first door, %."""
+    """Share of the casualties killed before the first door, %."""
 
     @property
     def holds(self) -> bool:
@@ -143,7 +146,7 @@ class Rung:
 
 
 def fatality(s: Scenario, replication: int) -> tuple[float, float]:
-    """Deaths of battle casualties, at once or later, and those before the first door, in % of the casualties."""
+    """Return the deaths of battle casualties, and the deaths before the first door, in % of the battle casualties."""
     simulation = Simulation(s, SEED, replication)
     simulation.run_flow()
     battle = simulation.outcomes()[BATTLE] * (100.0 / simulation.outcomes()[BATTLE].sum())
@@ -151,7 +154,7 @@ def fatality(s: Scenario, replication: int) -> tuple[float, float]:
 
 
 def rungs(ladder: str, measured: NDArray[np.float64]) -> list[Rung]:
-    """The levels of a ladder; `measured` (levels, replications, 2): what `fatality` gives."""
+    """Return the levels of a ladder; `measured`, shape (levels, replications, 2), has the results of `fatality`."""
     figures = measured[:, :, 0]
     n = figures.shape[1]
     single, joint = stats.t.ppf([0.975, 1.0 - ERROR / STEPS], n - 1).tolist()
@@ -177,7 +180,7 @@ def rungs(ladder: str, measured: NDArray[np.float64]) -> list[Rung]:
 
 
 def climb() -> list[Rung]:
-    """All ladders."""
+    """Measure all levels of all ladders."""
     base = crowded()
     result = []
     for ladder, settle in LADDERS.items():
@@ -189,7 +192,7 @@ def climb() -> list[Rung]:
 
 
 def show_ladders(result: Sequence[Rung]) -> None:
-    """Print the table of the page."""
+    """Print the table that the page shows."""
     table = Table(
         title="Case fatality of battle casualties, %, and its change by one more", title_justify="left"
     )
@@ -198,7 +201,7 @@ def show_ladders(result: Sequence[Rung]) -> None:
         table.add_column(ladder, justify="right")
     for cells in _cells(result):
         table.add_row(*cells)
-    table.add_row("whole", *_whole_ways(result).values())
+    table.add_row("first to last", *_whole_changes(result).values())
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
@@ -208,13 +211,13 @@ def _cells(result: Sequence[Rung]) -> Iterator[list[str]]:
         yield [str(level), *(_cell(found[ladder, level]) for ladder in LADDERS)]
 
 
-def _whole_ways(result: Sequence[Rung]) -> dict[str, str]:
-    """By ladder the change from its first level to its last, with its own 95 % confidence interval."""
-    ways = {}
+def _whole_changes(result: Sequence[Rung]) -> dict[str, str]:
+    """Return by ladder the change from the first level to the last, with its own 95 % confidence interval."""
+    changes = {}
     for ladder in LADDERS:
         own = [rung for rung in result if rung.ladder == ladder]
-        ways[ladder] = f"{own[-1].fatality - own[0].fatality:+.2f} ± {own[0].band:.2f}"
-    return ways
+        changes[ladder] = f"{own[-1].fatality - own[0].fatality:+.2f} ± {own[0].band:.2f}"
+    return changes
 
 
 def _cell(rung: Rung) -> str:
@@ -225,15 +228,16 @@ def _cell(rung: Rung) -> str:
 
 
 def _helicopters(result: Sequence[Rung]) -> Iterator[str]:
-    """What the page says of the last ladder."""
+    """Yield the lines of the page about the last ladder."""
     own = [rung for rung in result if rung.ladder == tuple(LADDERS)[-1]]
     first, last = own[0], own[-1]
     later = [rung.fatality - rung.killed for rung in (first, last)]
-    yield "The last column has the helicopters that fly T1 straight to Role 2, whose number stays. From one ambulance"
-    yield f"to {last.level} the killed before the first door go from {first.killed:.1f} to {last.killed:.1f} % of all,"
-    yield f"and those who die of wounds later from {later[0]:.1f} to {later[1]:.1f} %: an ambulance more is a way to"
-    yield "a Role 1, which cannot operate. The last line says what comes of both: no single step is significant, the"
-    yield "whole way may be, and more need not be better there."
+    yield "The last column keeps a constant number of helicopters that fly T1 straight to Role 2. From one ambulance"
+    yield f"to {last.level}, the share killed before the first door changes from {first.killed:.1f} to"
+    yield f"{last.killed:.1f} %, and the share that dies of wounds later from {later[0]:.1f} to {later[1]:.1f} %:"
+    yield "another ambulance brings patients to a Role 1, which cannot operate. The last line shows the sum of both"
+    yield "effects. No single step is significant; the change from the first level to the last may be. More ambulances"
+    yield "need not be better here."
 
 
 def _failed(result: Sequence[Rung]) -> int:
@@ -241,7 +245,7 @@ def _failed(result: Sequence[Rung]) -> int:
 
 
 def page(result: Sequence[Rung]) -> str:
-    """docs/capacity.md."""
+    """Return the text of docs/capacity.md."""
     failed = _failed(result)
     verdict = (
         f"None of the {STEPS} steps raises it significantly"
@@ -253,24 +257,24 @@ def page(result: Sequence[Rung]) -> str:
         "",
         "What one more ambulance, operating table or bed is worth. This page is generated: `make bench-capacity`.",
         "",
-        f"The network is `brigade` times {SCALE}, but for the last column without helicopters before Role 2;",
-        f"{CASUALTIES} battle casualties come in {DAYS * 24} hours, with severity 1: chosen so that each of these",
-        f"means is short. At every number the same casualties come, with the same luck, in {REPLICATIONS}",
-        "replications. Ambulances carry one patient each; tables have a team each round the clock; beds are",
-        "those of the Role 2, as many in its ward as in its ICU, without surge. With ambulances and beds it",
-        f"has {AMPLE_TABLES} tables.",
+        f"The network is `brigade` times {SCALE}, without helicopters before Role 2 except in the last column.",
+        f"{CASUALTIES} battle casualties occur in {DAYS * 24} hours, with severity 1, so that each of these resources",
+        f"is short. Every level has the same casualties with the same random draws, in {REPLICATIONS} replications.",
+        "Ambulances carry one patient each. Each table has a team round the clock. Beds are those of Role 2, as many",
+        "in its ward as in its ICU, without surge. In the columns of ambulances and beds, Role 2 has",
+        f"{AMPLE_TABLES} tables.",
         "",
         "![Case fatality of battle casualties by number of ambulances, tables, beds](capacity.svg)",
         "",
-        "Case fatality of battle casualties in % (at once or later). In brackets the change from one fewer, in",
+        "Case fatality of battle casualties in %, at once or later. In brackets: the change from the level before, in",
         f"percentage points, with half its confidence interval (one-sided {1 - ERROR:.0%} for all {STEPS} steps",
         f"together, Bonferroni; paired t over the replications). {verdict}.",
-        "The last line: the whole way, and its 95 % interval.",
+        "The last line shows the change from the first level to the last, with its 95 % interval.",
         "",
         f"| number | {' | '.join(LADDERS)} |",
         f"|--:|{'--:|' * len(LADDERS)}",
         *(f"| {' | '.join(cells)} |" for cells in _cells(result)),
-        f"| {LEVELS[0]} to {LEVELS[-1]} | {' | '.join(_whole_ways(result).values())} |",
+        f"| {LEVELS[0]} to {LEVELS[-1]} | {' | '.join(_whole_changes(result).values())} |",
         "",
         *_helicopters(result),
         "",
@@ -279,7 +283,7 @@ def page(result: Sequence[Rung]) -> str:
 
 
 def picture(result: Sequence[Rung]) -> str:
-    """docs/capacity.svg: one panel for each ladder on a common scale."""
+    """Return docs/capacity.svg: one panel for each ladder on a common scale."""
     low = math.floor(min(r.fatality - r.band for r in result) * 2) / 2
     high = math.ceil(max(r.fatality + r.band for r in result) * 2) / 2
     width, height, top, left, panel, gap = 960, 300, 40, 56, 200, 24
@@ -326,7 +330,7 @@ def picture(result: Sequence[Rung]) -> str:
 
 
 def ladders() -> bool:
-    """Climb, print, write the page and the picture; whether all steps hold."""
+    """Measure and print the ladders, write the page and the picture; return whether all steps hold."""
     begun = time.perf_counter()
     result = climb()
     show_ladders(result)
@@ -358,7 +362,7 @@ def ladders() -> bool:
 
 
 def _times(given: Any, factor: float) -> Any:
-    """A rate times `factor`."""
+    """Return a rate multiplied by `factor`."""
     assert isinstance(given, Distribution)
     assert given.mean is not None
     return replace(given, mean=given.mean * factor, sd=None if given.sd is None else given.sd * factor)
@@ -387,7 +391,7 @@ def loaded(load: float, casualties: int, scale: int = 1) -> Scenario:
 
 
 def measure_load(load: float, casualties: int) -> dict[str, Any]:
-    """One line of the load table; seconds are of the processor."""
+    """Return one line of the load table; speeds are per processor second."""
     s = loaded(load, casualties)
     seconds = []
     for _ in range(2):
@@ -397,9 +401,9 @@ def measure_load(load: float, casualties: int) -> dict[str, Any]:
         seconds.append(time.process_time() - begun)
     outcomes = simulation.outcomes()
     n = int(outcomes.sum())
-    told = Simulation(s, SEED, 0)
+    recorded = Simulation(s, SEED, 0)
     begun = time.process_time()
-    events = sum(len(chunk.events) for chunk in told)
+    events = sum(len(chunk.events) for chunk in recorded)
     with_records = time.process_time() - begun
     here = {row["resource"]: row for row in flow.resources() if row["facility"].startswith("R2")}
     way = next(row for row in flow.transport() if row["origin"] == "POI")
@@ -476,9 +480,9 @@ def show_load(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def load_table(short: bool) -> None:
-    """Raise the load until something is saturated; print and keep the figures."""
+    """Raise the load until a resource is saturated; print and save the figures."""
     casualties = LOAD_CASUALTIES // 4 if short else LOAD_CASUALTIES
-    Simulation(loaded(1.0, 500), SEED, 0).run_flow()  # the kernel is compiled
+    Simulation(loaded(1.0, 500), SEED, 0).run_flow()  # compiles the kernel
     list(Simulation(loaded(1.0, 500), SEED, 0))
     rows = []
     for load in LOADS:
@@ -493,7 +497,7 @@ def load_table(short: bool) -> None:
 
 
 def campaign(casualties: int) -> Scenario:
-    """GROWTH_SCALE brigades in one for as many days as it takes; resolved."""
+    """Return `brigade` times GROWTH_SCALE with `casualties` over as many days as they need, resolved."""
     s = brigade()
     days = max(1, round(casualties / CASUALTIES_A_DAY / GROWTH_SCALE))
     return resolve(
@@ -508,7 +512,7 @@ def campaign(casualties: int) -> Scenario:
 
 
 def measure_growth(casualties: int) -> dict[str, Any]:
-    """One campaign in this process."""
+    """Simulate one campaign in this process; return time and peak memory."""
     Simulation(campaign(1000), SEED, 0).run_flow()
     s = campaign(casualties)
     simulation = Simulation(s, SEED, 0)
@@ -526,7 +530,7 @@ def measure_growth(casualties: int) -> dict[str, Any]:
 
 
 def growth(sizes: Sequence[int]) -> None:
-    """Every campaign in a process of its own; print and keep the figures."""
+    """Simulate every campaign in a separate process; print and save the figures."""
     rows = []
     for size in sizes:
         command = [sys.executable, "-m", "bench.capacity", "--campaign", str(size)]
@@ -535,7 +539,7 @@ def growth(sizes: Sequence[int]) -> None:
         )
         rows.append(json.loads(done.stdout))
         print(f"{size:,} casualties: {rows[-1]['seconds']} s", flush=True)
-    table = Table(title=f"Growth: {GROWTH_SCALE} brigades in one, the flow alone", title_justify="left")
+    table = Table(title=f"Growth: {GROWTH_SCALE} times brigade, the flow alone", title_justify="left")
     for name in ("casualties", "days", "seconds", "µs each", "open", "peak RSS, MB"):
         table.add_column(name, justify="right")
     for r in rows:
@@ -552,7 +556,7 @@ def growth(sizes: Sequence[int]) -> None:
 
 
 def main() -> int:
-    """Run the parts asked for; 1 when a step of a ladder fails."""
+    """Run the chosen parts; return 1 if a step of a ladder fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--short", action="store_true", help="a quarter of the casualties of the load table")

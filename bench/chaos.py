@@ -1,12 +1,12 @@
 """Chaos: processes and nodes are killed at random moments; after `goldenhour resume` every byte must be there.
 
 `make chaos ROUNDS=100` runs it. A round starts `goldenhour run` on a Ray cluster of three nodes on this machine, with
-the cluster's store and cache and a database of the bench's own, kills one victim of the kind with SIGKILL at a random
-moment, and goes on, with `goldenhour resume` or the same command, until the run is finished (one that mends the fault
-by itself needs none). Then all files must be those of an undisturbed run, with nothing beside them; every actor of the
-run must be gone and the folder for temporary files empty; the database must have one row of the run, `succeeded`; and
-it must have no more connections than the store keeps when nobody asks. The seed decides kinds, moments and settings;
-the moment is drawn over the whole life of a driver.
+the cluster's store and cache and a temporary database. It kills one victim with SIGKILL at a random moment, and repeats
+`goldenhour resume` or the same command until the run is finished; a run that recovers by itself needs neither. Then all
+files must equal those of an undisturbed run, without any further file. Every actor of the run must have ended, the
+folder for temporary files must be empty, the database must have one row of the run, in the state `succeeded`, and no
+more connections than an idle store. The seed decides victims, moments and settings; the moment is drawn uniformly over
+the life of a driver.
 """
 
 import argparse
@@ -45,19 +45,19 @@ OF_THE_CLUSTER = {
     "store": "ray::SharedStore",
     "cache": "ray::Cache",
 }
-"""Kinds of victims that are processes of the cluster, by the beginning of their titles: those that end with the run,
-and those that outlive it. Others are added here."""
+"""Kinds of victims that are processes of the cluster, with the beginning of their titles. The processes of OF_THE_RUN
+end with the run, those of OF_THE_CLUSTER outlive it."""
 
 ACTORS = OF_THE_RUN | OF_THE_CLUSTER
 
 KINDS = (*ACTORS, "driver", "postgres", "node", "head")
-"""All kinds. A node is all its processes at once; the head takes the cluster's own state with it."""
+"""All kinds. `node` and `head` kill all processes of a node at once; the cluster's state is lost with the head."""
 
 ENDING = ("driver", "node", "head")
-"""Kinds that may end the command; a run mends the loss of any other by itself."""
+"""Kinds that may end the command; a run recovers from the loss of any other by itself."""
 
 WEIGHTS = {"head": 0.4}
-"""How often a kind is drawn, 1 for those that are not here."""
+"""Relative frequency of a kind; 1 for those not listed."""
 
 SETTINGS = (
     ("--patients", "40000"),
@@ -65,46 +65,45 @@ SETTINGS = (
     ("--patients", "30000", "--format", "jsonl,parquet", "--chunk-size", "1024"),
     ("--patients", "40000", "--format", "csv,json", "--compress", "zstd", "--writers", "3"),
 )
-"""Options of the runs; a part of Parquet holds 16,384 patients, of the other formats 65,536."""
+"""Options of the runs. A Parquet part holds 16,384 patients, a part of another format 65,536."""
 
 SHARDED = (
     ("--patients", "40000", "--simulators", "2"),
     ("--patients", "60000", "--simulators", "3", "--writers", "2", "--format", "parquet"),
 )
-"""The same of runs with several simulators."""
+"""Options of runs with several simulators."""
 
 OF_SHARDED = ("shard", "merger")
-"""Kinds of victims that only they have; they have no `simulator`."""
+"""Kinds of victims that exist only with several simulators, instead of `simulator`."""
 
 SYNC_SECONDS = "0.1"
-"""Shortest time between two lines of the journal: a run of seconds has several."""
+"""Shortest time between two lines of the journal, so that a run of seconds writes several."""
 
 NODES = 3
 OBJECT_STORE_BYTES = 100_000_000
 RUN_LIMIT_SECONDS = 240.0
 GONE_SECONDS = 20.0
-"""Time that actors have to end after their driver."""
+"""Time within which actors must end after their driver."""
 
 POOL_SECONDS = 60.0
-"""Time in which the store's pool lets go of connections that nobody uses: every 10 s, of those that were idle all the
-while."""
+"""Time within which the store's pool closes idle connections; it checks every 10 s."""
 
 CONNECTIONS, IDLE_CONNECTIONS = 10, 3
-"""The most a store has at any time, and those it keeps when nobody asks: two in its pool, and one that listens."""
+"""The maximum of connections of a store, and those of an idle store: two in its pool, and one that listens."""
 
 LOOK_SECONDS = 0.5
-"""Time between two looks at the connections while a run goes on."""
+"""Time between two samples of the connections during a run."""
 
 ATTEMPTS, STARTS = 4, 3
-"""How often a run is started at the most, and a cluster."""
+"""How often at most a run, and a cluster, is started."""
 
 
 class Lost(Exception):
-    """A round whose files or record differ, or that left something behind."""
+    """A round failed: files or the database row differ, or something was left behind."""
 
 
 class Round(NamedTuple):
-    """What a round came to: `hit` whether the victim was found and killed, `resumes` how often it was gone on with."""
+    """Result of a round: whether the victim was found and killed, and how often the run had to be resumed."""
 
     kind: str
     hit: bool
@@ -113,14 +112,14 @@ class Round(NamedTuple):
 
 
 class Cluster:
-    """Three nodes on this machine, started when needed and again when some have been killed."""
+    """Three nodes on this machine, started on demand and again when some have been killed."""
 
     def __init__(self) -> None:
         self._cluster: Any = None
 
     @property
     def address(self) -> str:
-        """Where a driver joins."""
+        """Address at which a driver joins."""
         return str(self._cluster.address)
 
     def heal(self) -> None:
@@ -163,7 +162,7 @@ class Cluster:
         return False
 
     def stop(self) -> None:
-        """End all nodes at once, as when the machine fails."""
+        """Kill all nodes at once, as if the machine failed."""
         if self._cluster is None:
             return
         nodes = [self._cluster.head_node, *self._cluster.worker_nodes]
@@ -174,12 +173,12 @@ class Cluster:
 
 
 def pids(node: Any) -> set[int]:
-    """The processes that a node was started with."""
+    """Return the ids of the processes with which a node was started."""
     return {each.process.pid for group in node.all_processes.values() for each in group}
 
 
 def kill_all(roots: set[int]) -> None:
-    """Kill processes with all their descendants, and wait until they are gone."""
+    """Kill processes with all their descendants and wait until they have ended."""
     family = []
     for pid in roots:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -192,7 +191,7 @@ def kill_all(roots: set[int]) -> None:
 
 
 def actors(*titles: str) -> list[psutil.Process]:
-    """This process's descendants whose titles begin so, in the order of their ids."""
+    """Return this process's descendants whose titles begin so, in the order of their ids."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -202,7 +201,7 @@ def actors(*titles: str) -> list[psutil.Process]:
 
 
 def goldenhour(*words: str, place: Path) -> "subprocess.Popen[bytes]":
-    """Start the command with a folder of its own for temporary files."""
+    """Start the command with `place` as its folder for temporary files."""
     environment = os.environ | {"TMPDIR": str(place), "GOLDENHOUR_SYNC_SECONDS": SYNC_SECONDS}
     return subprocess.Popen(
         [sys.executable, "-m", "goldenhour", *words, "--quiet"],
@@ -213,7 +212,7 @@ def goldenhour(*words: str, place: Path) -> "subprocess.Popen[bytes]":
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder."""
+    """Return the SHA-256 of every file below a folder by relative path."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -223,7 +222,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 class Bench:
-    """The cluster, the database, the undisturbed runs and what is measured of them."""
+    """The cluster, the database, and the files and durations of undisturbed runs."""
 
     def __init__(self, place: Path, ground: Ground, dice: random.Random) -> None:
         self.place = place
@@ -237,7 +236,7 @@ class Bench:
         self._seconds: dict[tuple[str, ...], float] = {}
 
     def expected(self, settings: tuple[str, ...]) -> dict[str, str]:
-        """The files of the undisturbed run, made in one process without Ray."""
+        """Return the files of an undisturbed run in one process, without Ray."""
         if settings not in self._expected:
             words = list(settings)
             for option in ("--writers", "--simulators"):
@@ -263,7 +262,7 @@ class Bench:
         return self._expected[settings]
 
     def life(self, settings: tuple[str, ...]) -> float:
-        """Seconds that an undisturbed driver lives on the cluster."""
+        """Return how many seconds an undisturbed driver takes on the cluster."""
         if settings not in self._seconds:
             self.cluster.heal()
             with tempfile.TemporaryDirectory(dir=self.place) as folder:
@@ -282,7 +281,7 @@ class Bench:
         return goldenhour("run", "standard", *settings, *words, place=folder / "tmp")
 
     def round(self, kind: str) -> Round:
-        """One round; raises Lost."""
+        """Carry out one round. Raises Lost if it fails."""
         settings = self.dice.choice(
             SHARDED if kind in OF_SHARDED else SETTINGS if kind == "simulator" else SETTINGS + SHARDED
         )
@@ -297,7 +296,7 @@ class Bench:
             hit = self._strike(process, kind, begun + moment)
             resumes = self._finish(process, folder, settings)
             if resumes and kind not in ENDING:
-                raise Lost(f"{settings}: the run did not mend it")
+                raise Lost(f"{settings}: the run did not recover by itself")
             if contents(folder / "out") != expected:
                 raise Lost(f"{settings}: the files differ")
             if any((folder / "tmp").iterdir()):
@@ -307,7 +306,7 @@ class Bench:
         return Round(kind, hit, resumes, time.monotonic() - begun)
 
     def _strike(self, process: "subprocess.Popen[bytes]", kind: str, moment: float) -> bool:
-        """Kill the victim as soon as the moment has come and there is one."""
+        """Kill a victim at the moment, or as soon after as there is one; return whether it was killed."""
         while process.poll() is None:
             if time.monotonic() >= moment:
                 if kind == "driver":
@@ -324,7 +323,7 @@ class Bench:
         return False
 
     def _finish(self, process: "subprocess.Popen[bytes]", folder: Path, settings: tuple[str, ...]) -> int:
-        """Wait for the run, and go on with it until it is finished; returns how often that was needed."""
+        """Wait for the run and resume it until it is finished; return how often that was necessary."""
         for resumes in range(ATTEMPTS):
             errors = self._ended(process)
             if process.returncode == 0:
@@ -337,19 +336,19 @@ class Bench:
         raise Lost(f"{settings}: not finished after {ATTEMPTS} attempts: {errors.decode()[-500:]}")
 
     def _ended(self, process: "subprocess.Popen[bytes]") -> bytes:
-        """Wait for a run, with an eye on the connections; what it wrote to stderr."""
+        """Wait for a run while sampling the connections; return what it wrote to stderr."""
         until = time.monotonic() + RUN_LIMIT_SECONDS
         while time.monotonic() < until:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.communicate(timeout=LOOK_SECONDS)[1]
-            with contextlib.suppress(psycopg.OperationalError):  # killed, or starting
+            with contextlib.suppress(psycopg.OperationalError):  # it was killed, or is starting
                 self.most = max(self.most, self.ground.connections())
         process.kill()
         process.communicate()
-        raise Lost(f"nothing came to an end in {RUN_LIMIT_SECONDS:.0f} s")
+        raise Lost(f"the command did not end within {RUN_LIMIT_SECONDS:.0f} s")
 
     def _again(self, folder: Path, settings: tuple[str, ...]) -> "subprocess.Popen[bytes]":
-        """Go on with a run that was cut off: `resume` by folder or by id, or the same command, all do the same."""
+        """Resume an interrupted run with `resume` by folder or id, or with the same command: all are equivalent."""
         partial = folder / "out" / PARTIAL
         begun = (partial / RUN_FILE).exists()
         if (
@@ -372,14 +371,14 @@ class Bench:
             time.sleep(0.1)
 
     def _rows(self, output: Path) -> list[tuple[Any, ...]]:
-        """Id and state of the runs that the database has in this folder."""
+        """Return id and state of the database's runs in this folder."""
         self.ground.server.ensure()
         return self.ground.sql(f"SELECT id::text, state FROM runs WHERE output = '{output}'")
 
     def _recorded(self, output: Path) -> None:
-        """The run has one row, and the database the connections it has when nothing happens.
+        """Check that the run has one row, and the database no more connections than an idle store.
 
-        A start that failed and left nothing to go on with was a run of its own.
+        A start that failed before it wrote anything counts as a separate run.
         """
         rows = self._rows(output)
         others = [state for _, state in rows if state != "succeeded"]
@@ -390,18 +389,18 @@ class Bench:
         kept = IDLE_CONNECTIONS * len(actors(OF_THE_CLUSTER["store"]))
         left = store_ground.settled(self.ground.connections, kept, POOL_SECONDS)
         if left > kept:
-            raise Lost(f"{left} connections were left, {kept} are kept")
+            raise Lost(f"{left} connections were left; an idle store has {kept}")
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder of files."""
+    """Remove a folder that holds only files."""
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
 
 
 def prepare_ray(place: str) -> None:
-    """Listeners on the loopback interface only, no tokens, files in `place`; faults are noticed in seconds."""
+    """Configure Ray: loopback interface only, no tokens, files in `place`, faults detected within seconds."""
     os.environ |= {LOOPBACK_ONLY: "0", "RAY_AUTH_MODE": "disabled", "RAY_TMPDIR": place}
     os.environ |= {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
     os.environ |= {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
@@ -409,7 +408,7 @@ def prepare_ray(place: str) -> None:
 
 
 def main() -> None:
-    """Run the rounds and print what was lost."""
+    """Run the rounds and print the failures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rounds", nargs="?", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
@@ -458,7 +457,7 @@ def main() -> None:
 def report(
     done: list[Round], losses: Counter[str], seconds: float, seed: int, alive: int, connections: int
 ) -> dict[str, Any]:
-    """Print rounds, kinds and losses; returns them."""
+    """Print and return the numbers of rounds and losses, by kind of victim."""
     kinds = {
         kind: {
             "rounds": len(of) + losses[kind],

@@ -1,9 +1,10 @@
 """Runs as jobs of a token-protected cluster of two nodes that have only the dependencies: `make bench-cluster`.
 
-Each line is a command as a user types it, and what must come of it; files are compared byte for byte with those of the
-same run in process. Exits with 1 unless all lines hold.
+Each line is a command as a user types it, with its expected result. Files are compared byte for byte with those of the
+same run in process. The exit code is 1 unless all lines pass.
 """
 
+import argparse
 import json
 import os
 import signal
@@ -27,7 +28,7 @@ SECONDS = 300
 
 
 class Bench:
-    """The commands, one after the other."""
+    """The commands that are tested, and their results."""
 
     def __init__(self, folder: Path, cluster: LocalCluster, store: str) -> None:
         self.folder = folder
@@ -50,26 +51,26 @@ class Bench:
     def ran(
         self, *command: str, cwd: Path = ROOT, without: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command and wait for its end."""
         environment = {name: value for name, value in self.environment.items() if name not in without}
         return subprocess.run(
             command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, check=False
         )
 
     def same(self, output: Path) -> bool:
-        """Whether a folder holds the files of the run in process, and nothing else."""
+        """Whether a folder holds exactly the files of the run in process."""
         here = {entry.name: entry.read_bytes() for entry in output.iterdir()} if output.is_dir() else {}
         return here == {entry.name: entry.read_bytes() for entry in self.plain.iterdir()}
 
     def line(self, name: str, work: Callable[[], str]) -> None:
-        """Do something that answers with what is wrong, or nothing; note it."""
+        """Carry out a check, which returns what is wrong or an empty text, and record the result."""
         begun = time.perf_counter()
         wrong = work()
         self.rows.append({"what": name, "seconds": round(time.perf_counter() - begun, 1), "wrong": wrong})
         print(f"{'ok ' if not wrong else 'NO '} {name} {wrong}", flush=True)
 
     def ray_job_submit(self) -> str:
-        """`ray job submit --working-dir .` in a clean copy of the project."""
+        """Run `ray job submit --working-dir .` in a clean copy of the project."""
         copy = self.folder / "clean"
         copy.mkdir()
         archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
@@ -88,14 +89,14 @@ class Bench:
         )
 
     def submit_and_fetch(self) -> str:
-        """Submit a scenario file, follow it, fetch from the head's disk."""
+        """Submit a scenario file, follow the job, and fetch the files from the head's disk."""
         done = self.submit(str(self.scenario))
         if done.returncode or "Simulating" not in done.stderr:
             return f"exit code {done.returncode}: {done.stderr[-2000:]}"
         return self.fetch(done.stdout.strip(), "fetched")
 
     def submit_to_s3(self) -> str:
-        """Submit without following, to a URL, with several workers; wait; fetch by the run's id."""
+        """Submit a job that writes to a URL with several workers, wait for it, and fetch by the run's id."""
         forwarded = [name for name in self.environment if name.startswith("AWS_")]
         pairs = [word for name in forwarded for word in ("--env", name)]
         done = self.submit(
@@ -107,7 +108,7 @@ class Bench:
         return self.wait(run) or self.fetch(run, "from-s3")
 
     def interrupted(self) -> str:
-        """Ctrl-C while following leaves the job running."""
+        """Press Ctrl-C while following: the job must continue."""
         command = [*GOLDENHOUR, "submit", str(self.scenario), "--address", self.cluster.dashboard]
         following = subprocess.Popen(
             command,
@@ -128,7 +129,7 @@ class Bench:
         return self.wait(run) or self.fetch(run, "after-interrupt")
 
     def errors(self) -> str:
-        """What is wrong is said in one message, with the right exit code."""
+        """Make mistakes: each must give one message and the right exit code."""
         bad = self.folder / "bad.toml"
         bad.write_text(SCENARIO.replace("total = 5000", "total = -1"))
         address = ("--address", self.cluster.dashboard)
@@ -150,11 +151,11 @@ class Bench:
         return "\n".join(wrong)
 
     def submit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`goldenhour submit`."""
+        """Run `goldenhour submit`."""
         return self.ran(*GOLDENHOUR, "submit", *arguments, "--address", self.cluster.dashboard)
 
     def fetch(self, run: str, name: str) -> str:
-        """`goldenhour fetch`, compared."""
+        """Run `goldenhour fetch` and compare the files."""
         home = self.folder / name
         done = self.ran(*GOLDENHOUR, "fetch", run, "-o", str(home), "--address", self.cluster.dashboard)
         if done.returncode:
@@ -162,7 +163,7 @@ class Bench:
         return "" if self.same(home) else "other files than in process"
 
     def wait(self, run: str) -> str:
-        """Until a job has ended."""
+        """Wait until a job has ended; return what is wrong."""
         until = time.monotonic() + SECONDS
         while time.monotonic() < until:
             done = self.ran("ray", "job", "status", run, "--address", self.cluster.dashboard)
@@ -175,14 +176,15 @@ class Bench:
 
 
 def main() -> None:
-    """All commands."""
+    """Run all commands."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     os.umask(0o077)
     store = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     store.start()
     host, port = store.get_host_and_port()
     with tempfile.TemporaryDirectory(prefix="goldenhour-cluster-") as name:
         folder = Path(name)
-        folder.chmod(0o711)  # a database that root starts runs as nobody
+        folder.chmod(0o711)  # root starts the database as the user nobody
         with local_cluster.started(folder, nodes=2) as cluster:
             bench = Bench(folder, cluster, f"http://{host}:{port}")
             import boto3
@@ -198,7 +200,7 @@ def main() -> None:
             bench.line("wrong address, token, scenario, folder, run", bench.errors)
     store.stop()
     table = Table(title="jobs of a cluster of two nodes with a token", title_justify="left")
-    for heading in ("command", "seconds", "as it must be"):
+    for heading in ("command", "seconds", "passed"):
         table.add_column(heading)
     for row in bench.rows:
         table.add_row(str(row["what"]), str(row["seconds"]), "no" if row["wrong"] else "yes")

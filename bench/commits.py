@@ -1,4 +1,4 @@
-"""Older commits of this repository, unpacked into a folder, for the benches that run two releases side by side."""
+"""Older commits of this repository, unpacked into a folder for the benchmarks that run two releases."""
 
 import io
 import subprocess
@@ -9,7 +9,7 @@ from actors.cluster import PACKAGE_ROOT
 
 
 def git(*arguments: str) -> str:
-    """What git prints, stripped; empty if it fails."""
+    """Run git in this repository; return what it prints, stripped, or an empty text if it fails."""
     done = subprocess.run(
         ["git", "-C", str(PACKAGE_ROOT), *arguments], capture_output=True, text=True, check=False
     )
@@ -17,7 +17,7 @@ def git(*arguments: str) -> str:
 
 
 def resolve(commit: str) -> str:
-    """The full hash of a commit; SystemExit if there is no such commit."""
+    """Return the full hash of a commit. Raises SystemExit if there is no such commit."""
     found = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
     if not found:
         raise SystemExit(f"there is no commit {commit!r} in this repository")
@@ -25,7 +25,7 @@ def resolve(commit: str) -> str:
 
 
 def unpack(commit: str, folder: Path) -> Path:
-    """Write the files of a commit into `folder`; returns the folder."""
+    """Write the files of a commit into `folder` and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = subprocess.run(
         ["git", "-C", str(PACKAGE_ROOT), "archive", commit], capture_output=True, check=True

@@ -1,8 +1,8 @@
-"""Every built-in scenario on two commits: are all the files the same, byte for byte?
+"""Compare the output files of every built-in scenario on two commits, byte for byte.
 
     python -m bench.compare_bytes --before COMMIT            # that commit against the working tree
     python -m bench.compare_bytes --before A --after B       # two commits
-    python -m bench.compare_bytes --save FILE                # keep the digests of the working tree ...
+    python -m bench.compare_bytes --save FILE                # save the digests of the working tree ...
     python -m bench.compare_bytes --before FILE              # ... and compare with them later
 
 Each scenario runs with 2,000 patients in all formats: seed 1 in process and on one shared local Ray, seeds 2 and 3 in
@@ -57,19 +57,19 @@ try:
 finally:
     shutil.rmtree(place, ignore_errors=True)
 """
-"""Run in the folder of either commit: of goldenhour's own code it knows only the command line."""
+"""Runs in the folder of either commit. Of goldenhour's code it uses the command line alone."""
 
 Digests = dict[str, str]
-"""By `run/file`: the SHA-256. The file `exit code` of a run holds that."""
+"""SHA-256 by `run: file`. The entry `exit code` of a run holds its exit code instead."""
 
 
 def names() -> list[str]:
-    """All built-in scenarios."""
+    """Return the names of all built-in scenarios."""
     return sorted(path.stem for path in (PACKAGE_ROOT / "scenarios" / "builtin").glob("*.toml"))
 
 
 def jobs(scenarios: list[str], seeds: list[int], patients: int, on_ray: bool) -> list[tuple[str, list[str]]]:
-    """A label and the command's arguments for each run of one process."""
+    """Return a label and the command's arguments for each run that one process carries out."""
     workers = ("--workers", "1") if on_ray else ("--workers", "0")
     where = "Ray" if on_ray else "in process"
     return [
@@ -85,7 +85,9 @@ def jobs(scenarios: list[str], seeds: list[int], patients: int, on_ray: bool) ->
 
 
 def digests(root: Path, todo: list[tuple[str, list[str]]], on_ray: bool) -> Iterator[tuple[str, Digests]]:
-    """Carry out the jobs with the sources in `root`, one process for all of them; each run's digests as it ends."""
+    """Carry out the jobs in one process with the sources in `root`; yield the label and digests of each run as it
+    ends.
+    """
     process = subprocess.Popen(
         [sys.executable, "-c", RUNNER, str(root), "ray" if on_ray else "process"],
         cwd=root,
@@ -109,7 +111,7 @@ def digests(root: Path, todo: list[tuple[str, list[str]]], on_ray: bool) -> Iter
 
 
 def all_digests(root: Path, title: str, options: argparse.Namespace) -> Digests:
-    """The digests of all runs that the options ask for."""
+    """Return the digests of all runs that the options ask for."""
     scenarios = options.only.split(",") if options.only else names()
     found: Digests = {}
     for on_ray in (False, True)[: 1 if options.no_ray else 2]:
@@ -121,7 +123,7 @@ def all_digests(root: Path, title: str, options: argparse.Namespace) -> Digests:
 
 
 def differences(before: Digests, after: Digests) -> list[str]:
-    """What differs, a line each."""
+    """Return one line for each file that differs."""
     found = []
     for name in sorted({*before, *after}):
         if name not in before:
@@ -134,7 +136,7 @@ def differences(before: Digests, after: Digests) -> list[str]:
 
 
 def main() -> int:
-    """Run both, compare, and report."""
+    """Run both commits, compare their files and report; exit code 1 if anything differs."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

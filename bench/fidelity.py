@@ -1,8 +1,8 @@
-"""The model against published figures: EVIDENCE section 3, targets 3 to 7, as one table.
+"""The model against published figures: the validation targets 3 to 7 of docs/model.md section 3.2.1, as one table.
 
 `make bench-fidelity` runs it. Each line shows the measured value with its 95 % confidence interval, the published value
-and the band around it; a line whose measured value is outside its band is reported as missed and the exit code is 1.
-Chunks are counted as they come, so memory does not grow with the number of patients.
+and the band around it. A measured value outside its band counts as missed, and the exit code is 1. The chunks are
+counted one by one, so memory does not grow with the number of patients.
 """
 
 import argparse
@@ -45,7 +45,7 @@ Z95 = 1.959964
 
 
 class Line(NamedTuple):
-    """One target: what was measured against what was published."""
+    """One line of the table: a measured and a published value."""
 
     target: int
     what: str
@@ -65,7 +65,7 @@ class Line(NamedTuple):
 
 @dataclass
 class Tally:
-    """Counts over the chunks of one run; arrays by the constants above."""
+    """Counts over the chunks of one run; arrays are indexed by the code lists and the constants above."""
 
     roles: list[int]
     """Role of each facility of the scenario."""
@@ -83,7 +83,7 @@ class Tally:
     iss_bands: NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, np.int64))
     kia_by: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(KIA_MINUTES), np.int64))
     operating: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 4, 3)))
-    """Role 2 or 3, ISS band; number, sum and sum of squares of the minutes in the operating room."""
+    """(2, 4, 3): by Role 2 or 3 and ISS band, the number, sum and sum of squares of operating times in minutes."""
 
     def add(self, chunk: c.Chunk) -> None:
         """Count one chunk."""
@@ -155,7 +155,7 @@ def tally(scenario: Scenario, seed: int) -> Tally:
 
 
 def share(target: int, what: str, count: int, of: int, published: str, band: tuple[float, float]) -> Line:
-    """A proportion in %, with Wilson's interval."""
+    """Return the line of a proportion in %, with Wilson's interval."""
     if of == 0:
         return Line(target, what, math.nan, math.nan, math.nan, published, band)
     p, z = count / of, Z95
@@ -165,12 +165,12 @@ def share(target: int, what: str, count: int, of: int, published: str, band: tup
 
 
 def around(value: float, points: float) -> tuple[float, float]:
-    """The band of `points` on both sides of `value`."""
+    """Return the band from `points` below to `points` above `value`."""
     return value - points, value + points
 
 
 def coin_lines(t: Tally) -> Iterator[Line]:
-    """Targets 3 to 5."""
+    """Yield the lines of targets 3 to 5."""
     yield share(3, "%KIA: KIA / (battle casualties - RTD72)", t.kia, t.battle - t.rtd72, "10-16", (10, 16))
     admitted = t.reached - t.reached_rtd72
     yield share(3, "%DOW: DOW / (reached an MTF - RTD72)", t.dow, admitted, "4-4.6", (4, 4.6))
@@ -203,7 +203,9 @@ def coin_lines(t: Tally) -> Iterator[Line]:
 
 
 def dnbi_lines(t: Tally, person_days: float, long: Tally) -> Iterator[Line]:
-    """Target 6: the rate from a run with the scenario's own rates, the outcomes from `t`."""
+    """Yield the lines of target 6: the rate from `long`, a run with the scenario's own rates, and the outcomes from
+    `t`.
+    """
     rate, half = (1000 * x / person_days for x in (long.dnbi, Z95 * math.sqrt(long.dnbi)))
     yield Line(6, "DNBI per 1,000 per day", rate, rate - half, rate + half, "0.70", (0.68, 0.72), "")
     yield share(6, "DNBI returned to duty", t.dnbi_rtd, t.dnbi, "83.9", around(84, 2))
@@ -211,7 +213,7 @@ def dnbi_lines(t: Tally, person_days: float, long: Tally) -> Iterator[Line]:
 
 
 def historic_lines(falklands: Tally, okinawa: Tally) -> Iterator[Line]:
-    """Target 7; 'about 3.4' is read as within half a point, shares of killed as within two points."""
+    """Yield the lines of target 7; "about 3.4" means within half a point, shares of killed within two points."""
     what = "{}: DOW / battle casualties reaching an MTF"
     yield share(7, what.format("falklands"), falklands.dow, falklands.reached, "0.10-1.34", (0.10, 1.34))
     yield share(7, what.format("okinawa"), okinawa.dow, okinawa.reached, "about 3.4", around(3.4, 0.5))
@@ -221,7 +223,7 @@ def historic_lines(falklands: Tally, okinawa: Tally) -> Iterator[Line]:
 
 
 def measure(patients: int, seed: int) -> list[Line]:
-    """All lines; runs four simulations."""
+    """Run four simulations and return all lines."""
     t = tally(builtin("coin", total=patients), seed)
     rates = builtin("coin", days=RATE_DAYS)
     strength = sum(front.population or 0 for front in rates.fronts)
@@ -255,7 +257,7 @@ def show(lines: Iterable[Line], title: str) -> None:
 
 
 def main() -> int:
-    """Measure, print, keep the figures; 1 when a target is missed."""
+    """Measure, print and save the figures; return 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=PATIENTS)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,4 +1,4 @@
-"""What a bench of requirements finds: figures with what is wanted of them, as a table and an exit code."""
+"""Figures with their requirements, shown as a table and summed up in an exit code."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from bench import results_file
 
 
 class Figure(NamedTuple):
-    """A measured value in words, what is wanted, and whether it is so."""
+    """A measured value as text, its requirement, and whether it meets it."""
 
     name: str
     value: str
@@ -20,17 +20,17 @@ class Figure(NamedTuple):
 
 
 def at_most(name: str, value: float, limit: float, unit: str = "") -> Figure:
-    """A figure that must not be above `limit`."""
+    """Return a figure that must not exceed `limit`."""
     return Figure(name, f"{value:,.4g} {unit}".strip(), f"<= {limit:g} {unit}".strip(), value <= limit)
 
 
 def at_least(name: str, value: float, limit: float, unit: str = "") -> Figure:
-    """A figure that must not be below `limit`."""
+    """Return a figure that must not be below `limit`."""
     return Figure(name, f"{value:,.4g} {unit}".strip(), f">= {limit:g} {unit}".strip(), value >= limit)
 
 
 def exactly(name: str, value: Any, wanted: Any) -> Figure:
-    """A figure that must be this."""
+    """Return a figure that must equal `wanted`."""
     return Figure(name, str(value), str(wanted), value == wanted)
 
 
@@ -38,7 +38,7 @@ Section = tuple[str, Callable[[], Iterable[Figure]]]
 
 
 def run(kind: str, sections: Iterable[Section]) -> int:
-    """Measure all sections, print each figure as it comes and all at the end; the exit code."""
+    """Measure all sections, print each figure when it is known and all of them at the end; return the exit code."""
     rows: list[tuple[str, Figure]] = []
     for title, section in sections:
         print(f"{title} ...", flush=True)
@@ -46,7 +46,7 @@ def run(kind: str, sections: Iterable[Section]) -> int:
             rows.append((title, figure))
             print(f"  {'ok' if figure.met else 'FAILED'}: {figure.name}: {figure.value}", flush=True)
     table = Table(title=f"{kind}; {results_file.machine()['cpu']}", title_justify="left")
-    for column in ("what", "figure", "measured", "wanted", ""):
+    for column in ("section", "figure", "measured", "required", ""):
         table.add_column(column)
     for title, figure in rows:
         table.add_row(title, figure.name, figure.value, figure.wanted, "ok" if figure.met else "FAILED")
@@ -54,5 +54,7 @@ def run(kind: str, sections: Iterable[Section]) -> int:
     failed = sum(not figure.met for _, figure in rows)
     figures = [{"section": title, **figure._asdict()} for title, figure in rows]
     path = results_file.append(kind, {"figures": figures, "failed": failed})
-    print(f"{len(rows) - failed} of {len(rows)} as wanted; figures appended to bench/results/{path.name}")
+    print(
+        f"{len(rows) - failed} of {len(rows)} meet their requirement; figures appended to bench/results/{path.name}"
+    )
     return 1 if failed else 0

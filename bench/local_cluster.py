@@ -1,7 +1,7 @@
 """A cluster of several nodes on the loopback interface, with a dashboard, jobs and a token.
 
-The nodes run in a virtual environment that holds goldenhour's dependencies and not goldenhour itself, as on nodes that
-get the program with the job.
+The nodes run in a virtual environment with goldenhour's dependencies but without goldenhour, as on nodes that receive
+the program with a job.
 """
 
 import contextlib
@@ -34,11 +34,13 @@ print(cluster.address, flush=True)
 sys.stdin.read()
 cluster.shutdown()
 """
-"""Program that runs the nodes until its input ends, by `stop` or with whoever started it."""
+"""Program that runs the nodes until its input ends: by `stop`, or when the process that started it ends."""
 
 
 def dependencies() -> Path:
-    """The environment of the nodes, made when there is none or the dependencies have changed; its `bin` folder."""
+    """Return the `bin` folder of the nodes' environment; create it if it is missing or the dependencies have
+    changed.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["cluster"]]
     stamp = DEPENDENCIES / "installed.txt"
@@ -60,17 +62,17 @@ def dependencies() -> Path:
 
 
 def free_port() -> int:
-    """A port that nothing uses now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class LocalCluster:
-    """Nodes of one CPU each; `address` for drivers, `dashboard` for jobs, `metrics` (ports) for Prometheus.
+    """Nodes of one CPU each: `address` for drivers, `dashboard` for jobs, `metrics` (ports) for Prometheus.
 
-    `environment` is that of programs that may use it. `binaries` is the `bin` folder of the nodes' Python, by default
-    that of `dependencies`.
+    `environment` has the environment variables of programs that use the cluster. `binaries` is the `bin` folder of the
+    nodes' Python, by default that of `dependencies`.
     """
 
     def __init__(self, folder: Path, nodes: int, binaries: Path | None = None) -> None:
@@ -115,7 +117,7 @@ class LocalCluster:
             raise SystemExit(f"the cluster did not start:\n{self._log.read_text()[-3000:]}")
 
     def stop(self) -> None:
-        """End all nodes."""
+        """Stop all nodes."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._nodes.communicate(timeout=STOP_SECONDS)
         self._nodes.kill()
@@ -123,7 +125,7 @@ class LocalCluster:
 
 @contextlib.contextmanager
 def started(folder: Path, nodes: int, binaries: Path | None = None) -> Iterator[LocalCluster]:
-    """A cluster for the length of the block."""
+    """Start a cluster, and stop it at the end of the block."""
     cluster = LocalCluster(folder, nodes, binaries)
     try:
         yield cluster

@@ -1,9 +1,10 @@
 """A real Prometheus scrapes a real run on a cluster of two nodes: `make bench-observe`.
 
-Every query of every Grafana dashboard must return data, every metric the alerts name must be there, and the rules must
-load. Needs `prometheus` on the PATH.
+Every query of every Grafana dashboard must return data, every metric that the alerts name must exist, and the alert
+rules must load. Needs `prometheus` on the PATH.
 """
 
+import argparse
 import json
 import re
 import shutil
@@ -23,27 +24,28 @@ SECONDS = 60.0
 
 
 def ask(server: str, path: str, **arguments: str) -> Any:
-    """An answer of Prometheus."""
+    """Return the data of one answer of Prometheus."""
     with urllib.request.urlopen(f"{server}{path}?{urllib.parse.urlencode(arguments)}", timeout=10) as answer:
         return json.load(answer)["data"]
 
 
 def queries() -> dict[str, str]:
-    """Every query of the dashboards and every metric of the alerts, by what it is for."""
+    """Return every query of the dashboards and every metric of the alerts by its place."""
     found = {}
     for path in sorted((ROOT / "deploy" / "grafana").glob("*.json")):
         for panel in json.loads(path.read_text())["panels"]:
             for target in panel["targets"]:
                 found[f"{path.stem}: {panel['title']} {target['refId']}"] = target["expr"]
     rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()
-    # A counter that has never counted has no series: mended faults, runs that failed.
+    # A counter that was never incremented has no series: there are no faults in these runs.
     for name in sorted(set(re.findall(r"ray_goldenhour_\w+", rules)) - {"ray_goldenhour_recoveries_total"}):
         found[f"alerts: {name}"] = name
     return found
 
 
 def main() -> None:
-    """Cluster, Prometheus, runs, queries."""
+    """Start a cluster and Prometheus, run, and query."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     program = shutil.which("prometheus")
     if program is None:
         raise SystemExit("prometheus is not on the PATH (Debian: apt-get install prometheus)")
@@ -74,7 +76,7 @@ def main() -> None:
 
 
 def observe(server: str, cluster: local_cluster.LocalCluster, folder: Path) -> None:
-    """Two runs, and all queries until they have answers; exits with 1 when some have none."""
+    """Start two runs and repeat all queries until they return data; exit with 1 if some do not."""
     environment = cluster.environment | {"GOLDENHOUR_DATA_DIR": str(folder / "data")}
     running = []
     for seed in ("1", "2"):

@@ -1,8 +1,10 @@
-"""The excerpt of README.md, made from a real run: `python -m bench.readme_excerpt` rewrites it; a test compares it.
+"""The excerpt in README.md, generated from a real run: `python -m bench.readme_excerpt` rewrites it; a test
+compares it.
 
-It stands between two markers: the summary of `standard`, and one of its records with the middle of long lists left out.
+Between two markers it shows the summary of `standard` and one of its records, with long lists shortened.
 """
 
+import argparse
 import io
 import json
 from pathlib import Path
@@ -17,11 +19,11 @@ from goldenhour.views import summary
 README = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN, END = "<!-- excerpt: python -m bench.readme_excerpt -->\n", "<!-- end of excerpt -->\n"
 SHOWN = 3
-"""Of a list in the record, this many entries are shown."""
+"""Number of entries shown of a list in the record."""
 
 
 def excerpt() -> str:
-    """The text between the markers."""
+    """Return the text that belongs between the markers."""
     result = goldenhour.simulate("standard")
     text = io.StringIO()
     console = Console(file=text, width=110, highlight=False)
@@ -42,12 +44,12 @@ def excerpt() -> str:
 
 
 def current() -> str:
-    """What README.md shows now."""
+    """Return what README.md shows now."""
     return README.read_text().split(BEGIN)[1].split(END)[0].strip() + "\n"
 
 
 def _shortened(record: dict[str, Any]) -> str:
-    """The record as JSON, one line for each small object."""
+    """Return the record as JSON with one line for each small object."""
     lines = []
     for key, value in record.items():
         if isinstance(value, list):
@@ -76,7 +78,8 @@ def _line(value: Any) -> str:
 
 
 def main() -> None:
-    """Rewrite the excerpt."""
+    """Rewrite the excerpt in README.md."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     before, rest = README.read_text().split(BEGIN)
     README.write_text(before + BEGIN + excerpt() + END + rest.split(END)[1])
 

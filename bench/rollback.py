@@ -1,9 +1,10 @@
 """Roll-back: an older release and this one read what the other has written, or say clearly that they cannot.
 
-`make bench-rollback` takes an older commit out of the repository's history (`--commit`; by default the newest tag
-before this commit, else the last commit with another schema of the database or the files) and runs both releases with
-the same Python. Each writes a finished run, one that was cut off, and the database; then the other lists the runs,
-goes on with what was cut off, and replaces what is finished. Exit code 1 when a figure falls short.
+`make bench-rollback` unpacks an older commit from the repository's history (`--commit`; by default the newest tag
+before
+this commit, else the last commit with another schema of the database or the files) and runs both releases with the same
+Python. Each writes a finished run, an interrupted run and the database; then the other lists the runs, resumes the
+interrupted one and replaces the finished one. The exit code is 1 if a figure misses its requirement.
 """
 
 import argparse
@@ -42,11 +43,11 @@ SCHEMAS = (
     "actors/run/run_file.py",
     "actors/run/schema_version.py",
 )
-"""What decides whether another release can read what this one writes."""
+"""The paths that decide whether another release can read what this one writes."""
 
 
 class Answer(NamedTuple):
-    """How a command ended; `sentence` is the last line on stderr."""
+    """Exit code and output of a command; `sentence` is the last line on stderr."""
 
     code: int
     out: str
@@ -54,11 +55,11 @@ class Answer(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        return (self.err.strip().splitlines() or ["nothing said"])[-1]
+        return (self.err.strip().splitlines() or ["no message"])[-1]
 
     @property
     def is_clear(self) -> bool:
-        """Whether it did what was asked, or refused in words."""
+        """Whether the command succeeded, or refused with a message."""
         words = self.err.startswith("goldenhour: ") and "Traceback" not in self.err
         return self.code == 0 or (self.code in (1, 2) and words)
 
@@ -73,7 +74,7 @@ class Release:
         self.migrations = len(list((root / "actors").rglob("migrations/*.up.sql")))
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
-        """Begin a command."""
+        """Start a command."""
         environment = {name: value for name, value in os.environ.items() if name != database.URL_VARIABLE}
         environment |= {
             "PYTHONPATH": str(self.root),
@@ -91,7 +92,7 @@ class Release:
         )
 
     def call(self, *words: str) -> Answer:
-        """Carry out a command."""
+        """Run a command and wait for its end."""
         process = self.start(*words)
         try:
             out, err = process.communicate(timeout=LIMIT_SECONDS)
@@ -99,14 +100,16 @@ class Release:
             process.kill()
         return Answer(process.returncode, out, err)
 
-    def cut_off(self, output: Path) -> None:
-        """A run that is stopped by Ctrl-C once something is written and entered."""
+    def interrupt(self, output: Path) -> None:
+        """Start a run, and interrupt it with Ctrl-C once the journal and the database have an entry."""
         process = self.start("run", *OPTIONS, "-o", str(output))
         until = time.monotonic() + LIMIT_SECONDS
         while not (journal.has_entries(output / PARTIAL) and entered(self.ground, output)):
             if process.poll() is not None or time.monotonic() > until:
                 process.kill()
-                raise SystemExit(f"{self.name} wrote nothing to cut off: {process.communicate()[1]}")
+                raise SystemExit(
+                    f"{self.name} wrote nothing before it was interrupted: {process.communicate()[1]}"
+                )
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=LIMIT_SECONDS)
@@ -116,12 +119,12 @@ def entered(ground: Ground, output: Path) -> bool:
     """Whether the database has a run in this folder."""
     try:
         return bool(ground.sql(f"SELECT 1 FROM runs WHERE output = '{output}'"))
-    except psycopg.Error:  # not made yet
+    except psycopg.Error:  # the table does not exist yet
         return False
 
 
 def from_to(old: Path, forward: bool) -> Iterator[Figure]:
-    """One release writes and the other reads: the older writes if `forward`."""
+    """Let one release write and the other read; the older one writes if `forward`."""
     with store_ground.ground() as ground:
         releases = Release("the older", old, ground), Release("this", PACKAGE_ROOT, ground)
         writer, reader = releases if forward else reversed(releases)
@@ -130,8 +133,8 @@ def from_to(old: Path, forward: bool) -> Iterator[Figure]:
         if answer.code:
             raise SystemExit(f"{writer.name} cannot run at all: {answer.err}")
         expected = store_ground.digest(done)
-        writer.cut_off(cut)
-        yield exactly("a run cut off has left no manifest", (cut / MANIFEST).exists(), False)
+        writer.interrupt(cut)
+        yield exactly("an interrupted run has left a manifest", (cut / MANIFEST).exists(), False)
         yield from _database(ground, writer, reader)
         yield from _cut(writer, reader, cut, expected)
         answer = reader.call("resume", str(done))
@@ -143,9 +146,9 @@ def from_to(old: Path, forward: bool) -> Iterator[Figure]:
 
 
 def _database(ground: Ground, writer: Release, reader: Release) -> Iterator[Figure]:
-    """The reader lists the runs; where it cannot, it says so, its runs go on, and a roll-back helps."""
+    """Let the reader list the runs. If it cannot, it must say so, its runs must work, and a roll-back must help."""
     answer = reader.call("runs", "list", "--json")
-    yield Figure("runs list", _told(answer, _states), "the runs, or a clear refusal", answer.is_clear)
+    yield Figure("runs list", _described(answer, _states), "the runs, or a clear refusal", answer.is_clear)
     if answer.code == 0:
         yield exactly("runs list: states", _states(answer), "cancelled, succeeded")
         return
@@ -154,27 +157,27 @@ def _database(ground: Ground, writer: Release, reader: Release) -> Iterator[Figu
     answer = writer.call("db", "rollback", "--to", str(reader.migrations), "--yes", "--json")
     yield exactly(f"db rollback --to {reader.migrations} by the newer", answer.code, 0)
     answer = reader.call("runs", "list", "--json")
-    yield exactly("runs list after that", _told(answer, _states), "cancelled, succeeded")
+    yield exactly("runs list after that", _described(answer, _states), "cancelled, succeeded")
 
 
 def _cut(writer: Release, reader: Release, cut: Path, expected: str) -> Iterator[Figure]:
-    """The reader goes on with what was cut off, or refuses in words and touches nothing."""
+    """Let the reader resume the interrupted run, or refuse with a message and change nothing."""
     before = _bytes(cut / PARTIAL)
     answer = reader.call("resume", str(cut), "--quiet")
-    words = "goes on to its end" if answer.code == 0 else answer.sentence
-    yield Figure("resume of the run cut off", words, "the end, or a clear refusal", answer.is_clear)
+    words = "finishes it" if answer.code == 0 else answer.sentence
+    yield Figure("resume of the interrupted run", words, "finishes it, or a clear refusal", answer.is_clear)
     if answer.code:
         yield exactly("refused: exit code", answer.code, 2)
         yield exactly("refused: files are untouched", _bytes(cut / PARTIAL) == before, True)
-        yield exactly("refused: its own release goes on", writer.call("resume", str(cut)).code, 0)
+        yield exactly("refused: its own release resumes it", writer.call("resume", str(cut)).code, 0)
     same = (cut / MANIFEST).exists() and store_ground.digest(cut) == expected
     yield exactly("bytes are those of an undisturbed run", same, True)
     newer = max(writer, reader, key=lambda release: release.migrations)
-    answer = newer.call("runs", "list", "--json")  # brings the schema up to date again
+    answer = newer.call("runs", "list", "--json")  # also migrates the schema to its version
     yield at_least("runs list by the newer: succeeded", _states(answer).count("succeeded"), 2)
 
 
-def _told(answer: Answer, words: Any) -> str:
+def _described(answer: Answer, words: Any) -> str:
     return words(answer) if answer.code == 0 else f"code {answer.code}: {answer.sentence}"
 
 
@@ -187,7 +190,7 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 
 
 def chosen(commit: str | None) -> str:
-    """The commit to compare with."""
+    """Return the commit to compare with."""
     if commit is None:
         tag = commits.git("describe", "--tags", "--abbrev=0", "HEAD^")
         commit = tag or f"{commits.git('rev-list', '-1', 'HEAD', '--', *SCHEMAS)}^"
@@ -195,7 +198,7 @@ def chosen(commit: str | None) -> str:
 
 
 def main() -> int:
-    """Compare in both directions."""
+    """Compare the releases in both directions."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--commit", help="the older release; default: the newest tag, or the last other schema"

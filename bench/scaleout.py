@@ -1,8 +1,8 @@
 """Throughput of clusters of 1, 2 and 4 nodes with one core each: `make bench-scaleout`.
 
-Node k and all its processes are pinned to one core, the driver to that of node 0; with more nodes than cores, nodes
-share cores and no gain is to be expected from them. All clusters must write the same bytes. Each measurement is a
-process of its own; the best of `--repeats` counts, since other work on the machine only ever slows a run down.
+Each node and all its processes are pinned to one core, the driver to that of node 0. With more nodes than cores, nodes
+share cores and add no speed. All clusters must write the same bytes. Each measurement runs in a separate process; the
+best of `--repeats` counts, because other work on the machine can only slow a run down.
 """
 
 import argparse
@@ -29,11 +29,11 @@ from goldenhour import scenario_files
 
 TIME_LIMIT_SECONDS = 900
 WANTED = 1.7
-"""Times the throughput of one node that two must have."""
+"""Two nodes must reach this multiple of the throughput of one."""
 
 
 def pin(pid: int, core: int) -> None:
-    """Keep a process, its threads and its descendants on a core; processes they start later stay there too."""
+    """Pin a process, its threads and its descendants to a core; processes that they start later inherit it."""
     process = psutil.Process(pid)
     for each in [process, *process.children(recursive=True)]:
         try:
@@ -44,7 +44,7 @@ def pin(pid: int, core: int) -> None:
 
 
 def measure(nodes: int, patients: int, scenario: str, compress: str) -> dict[str, Any]:
-    """One cluster, one warm-up, one run; its figures."""
+    """Start a cluster, warm up, carry out one run; return its figures."""
     cores = sorted(os.sched_getaffinity(0))
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "disabled"}
     import ray
@@ -52,9 +52,9 @@ def measure(nodes: int, patients: int, scenario: str, compress: str) -> dict[str
 
     arguments = {"num_cpus": 1, "object_store_memory": 400_000_000}
     cluster = Cluster(initialize_head=True, head_node_args={**arguments, "include_dashboard": False})
-    made = [cluster.head_node, *(cluster.add_node(**arguments) for _ in range(nodes - 1))]
+    started = [cluster.head_node, *(cluster.add_node(**arguments) for _ in range(nodes - 1))]
     cluster.wait_for_nodes()
-    for index, node in enumerate(made):
+    for index, node in enumerate(started):
         for processes in node.all_processes.values():
             for each in processes:
                 pin(each.process.pid, cores[index % len(cores)])
@@ -100,7 +100,7 @@ def measure(nodes: int, patients: int, scenario: str, compress: str) -> dict[str
 
 
 def main() -> None:
-    """Measure, print the table, keep the figures; exits with 1 when two nodes are less than `WANTED` times as fast."""
+    """Measure, print and save the figures; exit with 1 if two nodes are less than `WANTED` times as fast as one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nodes", type=int, nargs="*", default=[1, 2, 4])
     parser.add_argument("--patients", type=int, default=400_000)
@@ -114,7 +114,7 @@ def main() -> None:
         return
     best: dict[int, dict[str, Any]] = {}
     digests = set()
-    for turn in range(options.repeats):
+    for repeat in range(options.repeats):
         for nodes in options.nodes:
             command = [sys.executable, "-m", "bench.scaleout", "--once", "--nodes", str(nodes)]
             command += ["--patients", str(options.patients), "--scenario", options.scenario]
@@ -125,7 +125,7 @@ def main() -> None:
             if done.returncode:
                 raise SystemExit(f"{' '.join(command)}:\n{done.stderr[-3000:]}")
             row = json.loads(done.stdout.splitlines()[-1])
-            print(f"turn {turn + 1}: {json.dumps(row)}", flush=True)
+            print(f"repeat {repeat + 1}: {json.dumps(row)}", flush=True)
             digests.add(row["digest"])
             if nodes not in best or row["patients_per_second"] > best[nodes]["patients_per_second"]:
                 best[nodes] = row
@@ -144,13 +144,13 @@ def main() -> None:
         )
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     same = len(digests) == 1
-    print("the same bytes from all" if same else f"DIFFERENT bytes: {digests}")
+    print("all clusters wrote the same bytes" if same else f"DIFFERENT bytes: {digests}")
     results_file.append(
         "scaleout", {"scenario": options.scenario, "compress": options.compress, "rows": [*best.values()]}
     )
     gain = best[2]["patients_per_second"] / best[1]["patients_per_second"] if {1, 2} <= set(best) else None
     if not same or (gain is not None and gain < WANTED):
-        print(f"two nodes: {gain or 0:.2f} times one; wanted: {WANTED}")
+        print(f"two nodes: {gain or 0:.2f} times one; required: {WANTED}")
         sys.exit(1)
 
 

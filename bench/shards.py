@@ -1,8 +1,8 @@
 """One simulator against shards of fronts and their merge: `make bench-shards`.
 
-Processor time, not time: the machine has fewer cores than the shards need. First the parts alone, in one process: the
-simulation of all fronts, each shard, the merge of chunks that are there already. Then the same in real runs on Ray,
-with what a process has to do to hand chunks on: the processor time of each kind of process while the run was running.
+The benchmark measures processor time, because a machine may have fewer cores than there are shards. First it measures
+the parts in one process: the simulation of all fronts, each shard, and the merge of chunks computed beforehand. Then it
+measures real runs on Ray, where processes also pass chunks to each other: the processor time of each kind of process.
 """
 
 import argparse
@@ -31,7 +31,9 @@ TITLES = {"ray::FlowSimulator": "simulator", "ray::MergingSimulator": "merge", "
 
 
 def side_by_side(one: Scenario, number: int) -> Scenario:
-    """So many copies of a scenario's fronts with all their facilities and vehicles: nothing is shared."""
+    """Return a scenario with `number` copies of the fronts, facilities and vehicles of `one`; the copies share
+    nothing.
+    """
     resolved = scenario_api.resolve(one)
     parts: dict[str, list[Any]] = {"fronts": [], "facilities": [], "vehicles": [], "links": []}
     for k in range(number):
@@ -61,7 +63,7 @@ def side_by_side(one: Scenario, number: int) -> Scenario:
 
 
 class Recorded:
-    """A shard whose chunks are there already."""
+    """A shard whose chunks have been computed beforehand."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.chunks = [*simulation]
@@ -72,16 +74,16 @@ class Recorded:
 
 
 def drained(chunks: Any) -> tuple[int, float]:
-    """Patients, and the processor seconds until the last of them."""
+    """Take all chunks; return the number of patients and the processor seconds that it took."""
     begin = time.process_time()
     patients = sum(map(len, chunks))
     return patients, time.process_time() - begin
 
 
 def alone(scenario: Scenario, number: int) -> dict[str, Any]:
-    """Patients a second of processor time of one simulation, each shard and the merge: the best of three each."""
+    """Return patients per processor second of one simulation, each shard and the merge; the best of three each."""
     parts = partition_fronts(scenario, number)
-    for _ in Simulation(scenario, 1, 0):  # the kernel is loaded, and compiled where it has to be
+    for _ in Simulation(scenario, 1, 0):  # load the kernel, and compile it if necessary
         break
     fastest: dict[Any, tuple[int, float]] = {}
     for _ in range(3):
@@ -108,7 +110,7 @@ def alone(scenario: Scenario, number: int) -> dict[str, Any]:
 
 
 class Processors:
-    """Progress report that reads the processor seconds of the simulating processes while a run is running."""
+    """Progress callback that reads the processor seconds of the simulating processes during a run."""
 
     def __init__(self) -> None:
         self.seconds: dict[int, tuple[str, float, float]] = {}
@@ -127,7 +129,7 @@ class Processors:
                 self.seconds[process.pid] = (role, self.seconds.get(process.pid, (role, now, now))[1], now)
 
     def by_role(self) -> dict[str, list[float]]:
-        """Processor seconds of the processes of each role."""
+        """Return the processor seconds of the processes of each role."""
         found: dict[str, list[float]] = {}
         for role, first, last in self.seconds.values():
             found.setdefault(role, []).append(last - first)
@@ -135,7 +137,7 @@ class Processors:
 
 
 def on_ray(scenario: Scenario, number: int, chunk_size: int, folder: Path) -> dict[str, Any]:
-    """The run's patients for each second of processor time of the busiest process of each kind, in runs on Ray."""
+    """Run on Ray; return patients per processor second of the busiest process of each kind."""
     result: dict[str, Any] = {}
     digests = set()
     for simulators in (1, number):
@@ -162,14 +164,14 @@ def on_ray(scenario: Scenario, number: int, chunk_size: int, folder: Path) -> di
 
 
 def both(patients: int, fronts: int) -> list[Scenario]:
-    """`standard`, and so many brigades side by side with a quarter of the patients."""
+    """Return `standard`, and `fronts` independent brigades with a quarter of the patients."""
     standard = scenario_api.with_overrides(scenario_files.load("standard"), total=patients)
     brigade = scenario_api.with_overrides(scenario_files.load("brigade"), total=patients // 4)
     return [scenario_api.resolve(standard), side_by_side(brigade, fronts)]
 
 
 def main() -> None:
-    """Measure, print the tables, keep the figures."""
+    """Measure, print the tables and append the figures to bench/results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=60_000)
     parser.add_argument("--ray-patients", type=int, default=400_000)
@@ -179,8 +181,8 @@ def main() -> None:
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120)
     rows = []
-    table = Table(title="patients/s of processor time", title_justify="left")
-    for heading in ("scenario", "shards", "one simulator", "each shard", "merge", "bound by the slowest"):
+    table = Table(title="patients per processor second", title_justify="left")
+    for heading in ("scenario", "shards", "one simulator", "each shard", "merge", "limit set by the slowest"):
         table.add_column(heading, justify="right")
     for scenario in both(options.patients, max(options.shards)):
         for number in options.shards:

@@ -1,11 +1,12 @@
-"""Soak: one run after the other on one Ray with store and cache, for minutes or hours; growth is seen.
+"""Soak test: run after run on one Ray with store and cache, for minutes or hours, to detect growth.
 
-`make soak MINUTES=3` runs it (MINUTES=60 for an hour). Between two runs, every few seconds, a line is printed: runs
-done, patients, memory of the driver, of the actors' and generators' processes and of Ray's daemons (their share of what
-lies in no file: other programs change how files are shared), open handles of all, processes, bytes in the object store,
-connections to the database, and the share of look-ups that the cache answered since the beginning. The first third of
-the samples is warm-up; a figure whose median over the last third exceeds that over the second third by more than its
-allowance has grown, and the exit code is 1.
+`make soak MINUTES=3` runs it (MINUTES=60 for an hour). Every few seconds, between two runs, it prints a line: runs
+done,
+patients, memory of the driver, of the actors and generators and of Ray's daemons (only memory that is not backed by a
+file, because other programs change how files are shared), open handles of all, processes, bytes in the object store,
+connections to the database, and the hit rate of the cache since the start. The first third of the samples is warm-up. A
+figure has grown if its median over the last third exceeds that over the second third by more than its allowance; then
+the exit code is 1.
 """
 
 import argparse
@@ -30,18 +31,18 @@ RUNS = (
     ("coin", 10_000, ("csv", "parquet"), 1),
     ("brigade", 5_000, ("msgpack", "json"), 2),
 )
-"""What is run in turn: scenario, patients, formats, writers."""
+"""Runs that alternate: scenario, patients, formats, writers."""
 
 SAMPLE_SECONDS = 5.0
 
 SETTLE_SECONDS = 1.0
-"""Time after a run in which Ray drops its objects and tells how much it holds."""
+"""Time after a run in which Ray releases its objects and updates its resource report."""
 
 STORE = "object_store_memory"
 
 
 class Sample(NamedTuple):
-    """What is watched, at one moment between two runs; sizes in MB."""
+    """The figures at one moment between two runs; sizes in MB."""
 
     seconds: float
     runs: int
@@ -66,12 +67,12 @@ ALLOWED = {
     "store_mb": (2.0, 0.0),
     "connections": (2, 0.0),
 }
-"""How far a median may rise from the second third to the last: so much, and this share of itself. Handles of Ray's
-daemons are not judged: its log monitor keeps the log of each ended actor open, up to 200 files."""
+"""How far a median may rise from the second third to the last: an absolute amount plus a share of itself. Handles of
+Ray's daemons are not judged, because Ray's log monitor holds open the log of each ended actor, up to 200 files."""
 
 
 def sample(begun: float, runs: int, patients: int, connections: int) -> Sample:
-    """Look at this process, its descendants and the object store."""
+    """Measure this process, its descendants and the object store."""
     driver = psutil.Process()
     workers = daemons = 0
     handles, daemon_handles, processes = driver.num_fds(), 0, 1
@@ -106,14 +107,14 @@ def sample(begun: float, runs: int, patients: int, connections: int) -> Sample:
 
 
 def store_bytes() -> int:
-    """Bytes that objects take in this Ray's store."""
+    """Return the bytes that objects occupy in Ray's object store."""
     import ray
 
     return int(ray.cluster_resources()[STORE] - ray.available_resources().get(STORE, 0))
 
 
 def hit_percent() -> float:
-    """Look-ups of all namespaces that the cache answered itself, in percent, since it began."""
+    """Return the hit rate of the cache over all namespaces since it started, in percent."""
     import ray
 
     found: cache.CacheStatistics = ray.get(cache.find_cache().stats.remote(), timeout=60)
@@ -123,7 +124,9 @@ def hit_percent() -> float:
 
 
 def run(number: int, place: store_ground.Ground) -> RunResult:
-    """The run with this number, recorded: scenarios in turn, each time another seed. Its files are removed."""
+    """Carry out and record the run with this number, then remove its files. Scenarios alternate; the number is the
+    seed.
+    """
     name, patients, formats, writers = RUNS[number % len(RUNS)]
     asked = store_ground.request(
         place.base / "out", name, number, patients, formats=formats, writers=writers, version=__version__
@@ -134,7 +137,7 @@ def run(number: int, place: store_ground.Ground) -> RunResult:
 
 
 def grown(samples: list[Sample]) -> list[str]:
-    """What has grown, in words."""
+    """Return one phrase for each figure that has grown."""
     third = len(samples) // 3
     found = []
     for name, (more, share) in ALLOWED.items():
@@ -148,17 +151,17 @@ def grown(samples: list[Sample]) -> list[str]:
 
 
 def main() -> None:
-    """Run until the time is up; print, keep and judge the figures."""
+    """Run until the time is up; print, save and judge the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("minutes", nargs="?", type=float, default=3.0)
     options = parser.parse_args()
     samples: list[Sample] = []
     recoveries = patients = 0
     every = max(SAMPLE_SECONDS, options.minutes * 60 / 120)
-    os.environ["GOLDENHOUR_CACHE"] = "on"  # as on a cluster: an actor for all runs
+    os.environ["GOLDENHOUR_CACHE"] = "on"  # as on a cluster: one cache actor for all runs
     print("  ".join(Sample._fields))
     with store_ground.ground() as place, session.start_session(None, 1):
-        for number in range(len(RUNS)):  # kernels are compiled, files come into the system's cache
+        for number in range(len(RUNS)):  # compiles the kernel and fills the system's file cache
             run(number, place)
         begun = looked = time.monotonic()
         for number in itertools.count():
@@ -175,7 +178,7 @@ def main() -> None:
             if now - begun >= 60 * options.minutes:
                 break
     if len(samples) < 9:
-        raise SystemExit(f"{len(samples)} samples are too few to see growth: give it more minutes")
+        raise SystemExit(f"{len(samples)} samples are too few to detect growth: allow more minutes")
     words = grown(samples)
     print(
         f"{number + 1} runs, {patients:,} patients, {recoveries} faults; {'; '.join(words) or 'nothing grew'}"

@@ -1,4 +1,6 @@
-"""A database restarted, killed and full while runs go on; a store that is killed; and stores by the thousand."""
+"""Faults during runs: the database is restarted, killed or full, the store is killed. And a thousand stores in a
+row.
+"""
 
 import asyncio
 import threading
@@ -19,14 +21,14 @@ from bench.store_ground import Ground
 
 RUNS, PATIENTS = 4, 60_000
 PAUSE_SECONDS = 0.1
-"""Taken at each report, so that runs go on until all that was planned has happened to them."""
+"""Pause at each progress report, so that the runs last until the fault has occurred."""
 
 FULL_SECONDS = 4.0
 CYCLES = 1_000
 
 
 def faults() -> Iterator[Figure]:
-    """Four kinds of faults, each in the middle of four runs of its own."""
+    """Inject four kinds of faults, each during four new runs."""
     kinds: tuple[tuple[str, Callable[[Ground], None]], ...] = (
         ("PostgreSQL restarted", lambda place: place.server.stop()),
         ("PostgreSQL killed -9", _kill_server),
@@ -41,22 +43,22 @@ def faults() -> Iterator[Figure]:
         before = store_ground.settled(place.connections, 2)
         yield Figure("connections at the start", str(before), "", True)
         for kind, fault in kinds:
-            done, said, requests = _through(place, kind, fault)
-            yield exactly(f"{kind}: runs that reached their end", done, RUNS)
+            done, messages, requests = _through(place, kind, fault)
+            yield exactly(f"{kind}: runs that finished", done, RUNS)
             states = place.sql(f"SELECT state, count(*) FROM runs WHERE who = '{kind}' GROUP BY 1")
             yield exactly(f"{kind}: rows by state, each run once", dict(states), {"succeeded": RUNS})
             equal = sum(store_ground.digest(asked.output) == expected for asked in requests)
-            yield exactly(f"{kind}: runs equal to their lone run", equal, RUNS)
+            yield exactly(f"{kind}: runs equal to an undisturbed run", equal, RUNS)
             after = store_ground.settled(place.connections, before)
             yield at_most(f"{kind}: connections afterwards", after, before)
-            yield Figure(f"{kind}: words on the terminal of the runs", str(len(said)), "", True)
+            yield Figure(f"{kind}: messages on the terminal", str(len(messages)), "", True)
 
 
 def _through(
     place: Ground, kind: str, fault: Callable[[Ground], None] | None
 ) -> tuple[int, list[str], list[RunRequest]]:
-    """Runs of which a fault happens in the middle: how many ended well, what they said, what was asked."""
-    said: list[str] = []
+    """Inject a fault during some runs; return how many succeeded, their messages and their requests."""
+    messages: list[str] = []
     begun = threading.Barrier(RUNS + 1)
     over = threading.Event()
     requests = [
@@ -76,7 +78,9 @@ def _through(
                     time.sleep(PAUSE_SECONDS)
 
         entered = replace(store_ground.registration(asked), who=kind)
-        return recorder.run_recorded(asked, entered, place.where, report, said.append).patients == PATIENTS
+        return (
+            recorder.run_recorded(asked, entered, place.where, report, messages.append).patients == PATIENTS
+        )
 
     with ThreadPoolExecutor(RUNS) as threads:
         futures = [threads.submit(one, asked) for asked in requests]
@@ -85,7 +89,7 @@ def _through(
             fault(place)
         over.set()
         done = sum(future.exception() is None and future.result() for future in futures)
-    return done, said, requests
+    return done, messages, requests
 
 
 def _kill_server(place: Ground) -> None:
@@ -117,13 +121,13 @@ def _kill_store() -> None:
 
 
 def cycles() -> Iterator[Figure]:
-    """Stores opened, used and closed again, one after the other."""
+    """Open, use and close one store after another."""
 
     async def work(place: Ground, count: int) -> None:
         for _ in range(count):
-            made = ConfigStore(place.where.conninfo())
-            await made.scenario("none")
-            await made.close()
+            store = ConfigStore(place.where.conninfo())
+            await store.scenario("none")
+            await store.close()
 
     with store_ground.ground() as place:
         asyncio.run(work(place, 10))

@@ -1,4 +1,4 @@
-"""What the benches of the store stand on: a data folder of their own, requests, and eyes on the server."""
+"""Set-up for the benchmarks of the store: a temporary database, requests, and observers of the server."""
 
 import contextlib
 import hashlib
@@ -22,7 +22,7 @@ SAMPLE_SECONDS = 0.01
 
 
 class Ground:
-    """An embedded database in a folder that is removed afterwards, its server running."""
+    """An embedded database in a temporary folder, with its server running."""
 
     def __init__(self) -> None:
         self.base = Path(tempfile.mkdtemp(prefix="goldenhour-bench-"))
@@ -31,30 +31,30 @@ class Ground:
         self.server = Server(self.where.folder)
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        """Rows of a statement, on a connection of its own."""
+        """Execute a statement on a new connection and return its rows."""
         with psycopg.connect(**self.where.conninfo(), autocommit=True) as connection:
             return connection.execute(statement.encode()).fetchall()
 
     def connections(self) -> int:
-        """Connections of clients the server has, besides the one that asks."""
+        """Return the number of client connections, without the one that asks."""
         return int(self.sql(Eye.STATEMENT)[0][0])
 
 
 @contextlib.contextmanager
 def ground() -> Iterator[Ground]:
-    """A ground for one section."""
-    made = Ground()
-    made.server.open()
+    """Provide a database for one section, and remove it afterwards."""
+    place = Ground()
+    place.server.open()
     try:
-        yield made
+        yield place
     finally:
-        made.server.close()
-        made.server.stop()
-        shutil.rmtree(made.base, ignore_errors=True)
+        place.server.close()
+        place.server.stop()
+        shutil.rmtree(place.base, ignore_errors=True)
 
 
 class Eye:
-    """Counts the connections in pg_stat_activity as often as it can; its own is not counted."""
+    """Samples the number of connections in pg_stat_activity, without its own; `most` is the maximum."""
 
     STATEMENT = (
         "SELECT count(*) FROM pg_stat_activity"
@@ -85,7 +85,7 @@ class Eye:
 
 
 def request(output: Path, name: str, seed: int, patients: int, **settings: Any) -> RunRequest:
-    """A run of a built-in scenario."""
+    """Return the request for a run of a built-in scenario."""
     original = scenario_api.with_overrides(scenario_files.load(name), seed=seed, total=patients)
     return RunRequest(
         scenario=scenario_api.resolve(original),
@@ -97,7 +97,7 @@ def request(output: Path, name: str, seed: int, patients: int, **settings: Any) 
 
 
 def registration(asked: RunRequest) -> Registration:
-    """What the store is told of it."""
+    """Return the entry with which the store registers a run."""
     original = asked.original
     return Registration(
         scenario=original.name,
@@ -116,7 +116,7 @@ def registration(asked: RunRequest) -> Registration:
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over all files of a folder, by name; the version of goldenhour in a manifest left out."""
+    """Return the SHA-256 over all files of a folder in order of name, without the version in a manifest."""
     found = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         data = path.read_bytes()
@@ -129,7 +129,7 @@ def digest(folder: Path) -> str:
 
 
 def settled(count: Any, limit: int, seconds: float = 60.0) -> int:
-    """The value of `count()` once it is at most `limit`, or after some time."""
+    """Return the value of `count()` as soon as it is at most `limit`, or after `seconds`."""
     until = time.monotonic() + seconds
     while (value := int(count())) > limit and time.monotonic() < until:
         time.sleep(0.2)

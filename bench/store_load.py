@@ -26,19 +26,19 @@ from engine.errors import Interrupted
 PATIENTS = 10_000
 KINDS = ("conventional", "artillery", "urban", "guerrilla", "drone")
 NAMES = tuple(name for kind in KINDS for name in (kind, "standard"))
-"""Five warfare types and five times `standard`, in turns."""
+"""Five warfare types alternating with `standard`."""
 
 SAMPLES = 1_000
 WARM_UP = 50
 ROUNDS = 3
-"""So many times are both calls sampled, in turns: one run in the other's way for a second is a third of it then."""
+"""Rounds in which both calls are sampled in turn, so that a short disturbance affects a third of the samples."""
 
 UNDER_WAY = 50_000
-"""Patients each run has written before the first sample is taken: what a run does once is over then."""
+"""Patients that each run has written before the first sample; by then the one-time work of a run is done."""
 
 
 def together() -> Iterator[Figure]:
-    """Ten runs through one store: bytes, rows, connections; and the same with a pool for each run."""
+    """Carry out ten runs through one store and compare bytes, rows and connections; then with one pool for each run."""
     with store_ground.ground() as place, session.start_session(None, workers=1):
         lone = [_lone(place, number) for number in range(len(NAMES))]
         requests = [_request(place, number, "all") for number in range(len(NAMES))]
@@ -52,7 +52,7 @@ def together() -> Iterator[Figure]:
         states = place.sql("SELECT state, count(*) FROM runs GROUP BY 1")
         yield exactly("states of the ten runs", dict(states), {"succeeded": 10})
         equal = sum(store_ground.digest(asked.output) == lone[n] for n, asked in enumerate(requests))
-        yield exactly("runs equal to their lone run, all files", equal, 10)
+        yield exactly("runs equal to the same run alone, all files", equal, 10)
         rows = dict(place.sql("SELECT r.id, c.hash FROM runs r JOIN contents c USING (digest)"))
         right = sum(
             rows.get(run.id) == _manifest_hash(asked.output) == run.content.hash
@@ -87,7 +87,7 @@ def _manifest_hash(folder: Path) -> str:
 
 
 def _naive(place: Ground) -> int:
-    """The most connections when every run has a pool of its own and writes its progress through it."""
+    """Return the maximum of connections when each run writes its progress through its own pool."""
     conninfo = make_conninfo(**place.where.conninfo())
 
     def one(number: int) -> None:
@@ -111,7 +111,7 @@ def _naive(place: Ground) -> int:
 
 
 def processes() -> Iterator[Figure]:
-    """Ten drivers, each with a Ray and a store of its own."""
+    """Carry out ten runs as processes, each with its own Ray and store, on one database."""
     with store_ground.ground() as place:
         lone = [_lone(place, number) for number in range(len(NAMES))]
         environment = {**os.environ, "GOLDENHOUR_DATA_DIR": str(place.where.folder)}
@@ -140,7 +140,7 @@ def processes() -> Iterator[Figure]:
             codes = [process.wait(timeout=900) for process in begun]
         yield exactly("exit codes", sorted(codes), [0] * 10)
         equal = sum(store_ground.digest(output) == lone[n] for n, output in enumerate(outputs))
-        yield exactly("runs equal to their lone run, all files", equal, 10)
+        yield exactly("runs equal to the same run alone, all files", equal, 10)
         yield exactly(
             "states of the ten runs",
             dict(place.sql("SELECT state, count(*) FROM runs GROUP BY 1")),
@@ -151,10 +151,10 @@ def processes() -> Iterator[Figure]:
 
 
 class Caller:
-    """An actor that calls the store and takes the time, in milliseconds."""
+    """An actor that calls the store and measures the time."""
 
     def measure(self, handle: Any, method: str, *arguments: Any, samples: int = SAMPLES) -> list[float]:
-        """Times of `samples` calls, one after the other."""
+        """Return the times of `samples` consecutive calls in milliseconds."""
         import ray
 
         times = []
@@ -169,7 +169,7 @@ class Caller:
 
 
 def latency() -> Iterator[Figure]:
-    """Look-ups through the actor from another process, while two runs generate."""
+    """Call the store actor from another process while two runs generate patients."""
     import ray
 
     with store_ground.ground() as place, session.start_session(None, session.default_workers()):
@@ -209,13 +209,13 @@ def latency() -> Iterator[Figure]:
         for _ in range(ROUNDS):
             looked_up += ray.get(caller.measure.remote(handle, "scenario", "mine"), timeout=600)
             status += ray.get(caller.measure.remote(handle, "run_status", runs[0]), timeout=600)
-        made = [after - then for after, then in zip(patients, before, strict=True)]
+        generated = [after - then for after, then in zip(patients, before, strict=True)]
         begin = time.monotonic()
         for run in runs:
             ray.get(handle.cancel_run.remote(run, "bench"), timeout=60)
         for thread in threads:
             thread.join(60)
-        yield at_least("patients the two runs generated meanwhile, the fewer", min(made), 1)
+        yield at_least("patients the two runs generated meanwhile, the fewer", min(generated), 1)
         for name, times, limit in (("scenario look-up", looked_up, 10.0), ("run status", status, 20.0)):
             yield Figure(f"{name}, median of {len(times):,}", f"{statistics.median(times):.2f} ms", "", True)
             yield at_most(f"{name}, 99th percentile", _percentile(times, 99), limit, "ms")

@@ -1,6 +1,6 @@
-"""The stores under load: `make bench-stores` prints each figure and exits 1 when one falls short.
+"""The stores under load: `make bench-stores` prints each figure and exits with 1 if one misses its requirement.
 
-Names of sections as arguments run those alone: `python -m bench.stores latency cycles`.
+Arguments choose sections: `python -m bench.stores latency cycles`.
 """
 
 import argparse
@@ -19,11 +19,11 @@ SECTIONS: dict[str, figures.Section] = {
 }
 
 CACHE = "cache"
-"""The section of the caches: a day of runs and edits, with a table of its own."""
+"""The section of the caches: a day of runs and edits. It prints its own table."""
 
 
 def main() -> int:
-    """Run all sections, or those that were named."""
+    """Run all sections, or those named by the arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join([*SECTIONS, CACHE]))
     known = [*SECTIONS, CACHE]

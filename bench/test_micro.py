@@ -1,7 +1,7 @@
 """Micro-benchmarks of the engine's stages: arrivals, flow with casualties, record building, encoding.
 
-`make bench` runs them after the throughput table. Each stage works on the same patients of `standard`; its rate is
-printed as patients per second (`extra: patients` in the JSON of pytest-benchmark).
+`make bench` runs them after the throughput table. Every stage processes the same patients of `standard`. Divide
+`extra_info: patients` of pytest-benchmark's JSON by a time to get patients per second.
 """
 
 import itertools

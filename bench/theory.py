@@ -1,12 +1,12 @@
-"""goldenhour against queueing theory: every row of EVIDENCE 1.10 as a scenario with one facility, as one table.
+"""goldenhour against queueing theory: every row of docs/model.md section 3.2.10 as a scenario, as one table.
 
-`make bench-theory` runs it. Each system is a scenario through the public interface, the survival clock off: non-battle
-injuries, Poisson, come to one facility with `treatment_bays` servers and `care_minutes` of a given distribution; the
-constant preparation before a bay delays everybody alike and changes no queue. Loss systems have `places`, and a second
-facility without limit takes who is passed on. A line fails when the exact value lies outside the confidence interval of
-the measured one; the intervals hold for all lines together (99 %, Bonferroni, Student's t over the replications). The
-start from an empty facility and the end are cut off by six relaxation times. Little's law is checked on every resource
-of every run. The exit code is 1 when a line fails.
+`make bench-theory` runs it. Each system is a scenario without the survival clock: non-battle injuries arrive in a
+Poisson process at a facility with `treatment_bays` as servers and `care_minutes` of a given distribution. The constant
+preparation before a bay delays all patients alike and changes no queue. Loss systems have `places`; a second facility
+without limit takes the patients that the first one refuses. A line fails if the exact value lies outside the confidence
+interval of the measured one; the intervals hold for all lines together (99 %, Bonferroni, Student's t over the
+replications). Six relaxation times at the start and at the end are discarded. Little's law is checked for every
+resource of every run. The exit code is 1 if a line fails.
 """
 
 import argparse
@@ -35,18 +35,19 @@ Floats = NDArray[np.float64]
 Measured = dict[str, float]
 
 CONFIDENCE = 0.99
-"""Of all lines together."""
+"""Confidence level of all lines together."""
 SIZES = {"small": (30, 0.15), "full": (30, 1.0)}
-"""Replications, and the factor on the patients of each."""
+"""By size: replications, and the factor on the patients of each."""
 LITTLE = 1e-9
+"""Allowed relative error of Little's law within the kernel's statistics."""
 RECORDED = 1e-5
-"""The same against the times in the records, which are whole milliseconds."""
+"""Allowed error of Little's law against the times in the records, which are whole milliseconds."""
 MINUTE = 60_000.0
 DAY_MINUTES = 1440.0
 PREPARATION = 2.5
 """Minutes between triage and readiness for a bay (scenarios/data/model/care.toml)."""
 WAY = 1.0 / 60.0
-"""Minutes of a way of length 0: the shortest there is."""
+"""Minutes of the shortest leg, to which a leg of 0 minutes is rounded up."""
 RELAXATIONS = 6.0
 
 
@@ -58,39 +59,39 @@ class Service(NamedTuple):
     k: int | None = None
 
     def setting(self, unit: float) -> dict[str, Any]:
-        """As a scenario writes it, a unit having `unit` minutes."""
+        """Return the distribution as a scenario writes it; a unit of time has `unit` minutes."""
         stages = {} if self.k is None else {"k": self.k}
         return {"distribution": self.distribution, "mean": self.mean * unit, **stages}
 
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """A queueing system in its own unit of time, and what theory says of it."""
+    """A queueing system in its own unit of time, and its exact values."""
 
     name: str
     rates: tuple[float, ...]
-    """Arrivals in a unit of time, by category."""
+    """Arrivals per unit of time, by category."""
     servers: int | None
     service: Service
     patients: int
-    """Of a replication, before the size's factor."""
+    """Patients of a replication, before the factor of the size."""
     expected: Mapping[str, float]
-    """By the names of `measure`; times in units."""
+    """Exact values by the names that `measure` returns; times in units."""
     bumping: bool = False
     places: int | None = None
-    """A loss system."""
+    """Places of a loss system."""
     then: tuple[int, Service] | None = None
-    """A tandem: servers and service of the second facility."""
+    """Servers and service of the second facility of a tandem."""
     unit: float = 10.0
     """Minutes in a unit of time."""
 
     @property
     def rate(self) -> float:
-        """All arrivals in a unit of time."""
+        """All arrivals per unit of time."""
         return math.fsum(self.rates)
 
     def cut(self) -> float:
-        """Units of time cut off at both ends: relaxation times of the M/M/c queue (Cohen 1982)."""
+        """Return the units of time to discard at both ends: relaxation times of the M/M/c queue (Cohen 1982)."""
         if self.places is not None:
             return 10.0 * self.service.mean
         stations = [(self.servers or 1, self.service), *([self.then] if self.then else [])]
@@ -100,14 +101,14 @@ class System:
 
 
 def exponential(mean: float) -> Service:
-    """Exponential service."""
+    """Return an exponential service."""
     return Service("exponential", mean)
 
 
 def mmc(
     rate: float, mu: float, servers: int, patients: int, values: Sequence[float], note: str = ""
 ) -> System:
-    """A row of the first table of EVIDENCE 1.10."""
+    """Return an M/M/c system with its exact values (docs/model.md section 3.2.10)."""
     name = f"M/M/{servers} λ={rate:g} μ={mu:g}{note}"
     names = ("P(wait)", "Wq", "W", "Lq", "L")
     expected = dict(zip(names, values))
@@ -122,7 +123,7 @@ def mmc(
 
 
 def single(kind: str, service: Service, rate: float, patients: int, wait: float) -> System:
-    """M/G/1 with a service of mean 1."""
+    """Return an M/G/1 system with a service of mean 1."""
     return System(
         name=f"M/{kind}/1 load {rate:g}",
         rates=(0.0, 0.0, rate),
@@ -134,10 +135,10 @@ def single(kind: str, service: Service, rate: float, patients: int, wait: float)
 
 
 def loss_states(rate: float, mu: float, servers: int, places: int, before: float) -> list[float]:
-    """P(n patients inside), n = 0..places, for M/M/c/K in which everybody first spends `before` at no server.
+    """Return P(n patients inside), n = 0..places, of an M/M/c/K system with a delay `before` that needs no server.
 
-    Product form: a station without queue, insensitive to its distribution, and an M/M/c station, with a limit on both
-    together and blocked arrivals lost. Without `before` it is M/M/c/K.
+    Product form: an infinite-server station, insensitive to its distribution, and an M/M/c station, with a limit on
+    both together; blocked arrivals are lost. With `before` = 0 it is M/M/c/K.
     """
     weights = [0.0] * (places + 1)
     for delayed in range(places + 1):
@@ -148,7 +149,7 @@ def loss_states(rate: float, mu: float, servers: int, places: int, before: float
 
 
 def mm23() -> System:
-    """M/M/2/3 (simmer's vignette), the preparation being inside: .468007 .351005 .131627 .049360 without it."""
+    """Return M/M/2/3 (simmer's vignette) with the preparation inside; without it: .468007 .351005 .131627 .049360."""
     unit = 5000.0
     p = loss_states(3.0, 4.0, 2, 3, (PREPARATION + WAY) / unit)
     return System(
@@ -168,7 +169,7 @@ def mm23() -> System:
 
 
 def erlang_b() -> System:
-    """Erlang B, a = 4, c = 5: five places and no other limit; preparation and care together are the service."""
+    """Return Erlang B, a = 4, c = 5: five places, no other limit; preparation and care together are the service."""
     unit = 500.0
     care = 1.0 - (PREPARATION + WAY) / unit
     return System(
@@ -184,7 +185,7 @@ def erlang_b() -> System:
 
 
 def systems() -> list[System]:
-    """EVIDENCE 1.10, in its order."""
+    """Return the systems of docs/model.md section 3.2.10."""
     erlang = Service("erlang", 1.0, 2)
     constant = Service("constant", 1.0)
     return [
@@ -257,7 +258,7 @@ def systems() -> list[System]:
 
 
 def scenario(system: System, factor: float) -> Scenario:
-    """The scenario of a system, checked and resolved; `factor` on the number of patients."""
+    """Return the checked and resolved scenario of a system; `factor` multiplies the number of patients."""
     rate = system.rate
     days = max(1, math.ceil(factor * system.patients * system.unit / (rate * DAY_MINUTES)))
     given = {
@@ -278,7 +279,7 @@ def scenario(system: System, factor: float) -> Scenario:
 
 
 def _network(system: System) -> dict[str, Any]:
-    """Facilities and links."""
+    """Return facilities and links as a scenario writes them."""
     onwards = bool(system.then) or system.places is not None
     first = _facility("first", 1 if system.then else 2, system.servers, system.service.setting(system.unit))
     first["policy_days"] = 0 if onwards else 3650
@@ -328,7 +329,7 @@ class Log:
         self._events = np.concatenate(events)
 
     def at(self, kind: str, facility: int) -> Floats:
-        """(patients,): when it happened to each for the first time there; NaN where it did not."""
+        """Return the time in ms of each patient's first such event there, shape (patients,); NaN if there is none."""
         e = self._events
         rows = e[(e["kind"] == EVENTS.index(kind)) & (e["facility"] == facility)]
         times = np.full(len(self.category), np.nan)
@@ -337,7 +338,7 @@ class Log:
 
 
 class Visits(NamedTuple):
-    """Visits of one facility, in ms: when each patient is ready for a bay, begins and ends there."""
+    """Visits to one facility, in ms: when each patient is ready for a bay, starts and ends there."""
 
     ready: Floats
     start: Floats
@@ -345,17 +346,17 @@ class Visits(NamedTuple):
 
 
 def visits(log: Log, facility: int) -> Visits:
-    """Of all patients, in record order."""
+    """Return the visits of all patients, in record order."""
     ready = log.at("triaged", facility) + PREPARATION * MINUTE
     return Visits(ready, log.at("care_started", facility), log.at("care_ended", facility))
 
 
 def measure(system: System, log: Log, days: int) -> Measured:
-    """What a replication says about the system, in its unit of time, the ends cut off."""
+    """Return the measurements of a replication in the system's unit of time, without both ends."""
     ms = system.unit * MINUTE
     window = (system.cut() * ms, days * DAY_MINUTES * MINUTE - system.cut() * ms)
     if window[1] - window[0] < window[0]:
-        raise SystemExit(f"{system.name}: {days} days are too few for the ends to be cut off")
+        raise SystemExit(f"{system.name}: {days} days are too few to discard both ends")
     if system.places is not None:
         return measure_loss(system.places, log, window)
     first = visits(log, 0)
@@ -372,7 +373,7 @@ def measure(system: System, log: Log, days: int) -> Measured:
 
 
 def measure_queue(v: Visits, category: NDArray[Any], window: tuple[float, float], ms: float) -> Measured:
-    """Means over the patients who come within the window, and over its time."""
+    """Return means over the patients who arrive within the window, and over its time."""
     inside = (v.ready >= window[0]) & (v.ready < window[1])
     wait, stay = (v.start - v.ready) / ms, (v.end - v.ready) / ms
     result = {
@@ -390,7 +391,7 @@ def measure_queue(v: Visits, category: NDArray[Any], window: tuple[float, float]
 
 
 def measure_loss(places: int, log: Log, window: tuple[float, float]) -> Measured:
-    """States and loss of the first facility; a place is taken from the request on until the departure."""
+    """Return states and loss of the first facility; a place is taken from the request to the departure."""
     requested = log.at("evacuation_requested", AT_POI)
     left = log.at("departed", 0)
     lost = np.isnan(log.at("arrived", 0))
@@ -403,13 +404,13 @@ def measure_loss(places: int, log: Log, window: tuple[float, float]) -> Measured
 
 
 def mean_number(begin: Floats, end: Floats, window: tuple[float, float]) -> float:
-    """Mean over the time of the window of how many [begin, end) there are."""
+    """Return the mean number of intervals [begin, end) over the window."""
     shared = np.minimum(end, window[1]) - np.maximum(begin, window[0])
     return float(np.maximum(shared, 0.0).sum() / (window[1] - window[0]))
 
 
 def covered(begin: Floats, end: Floats, window: tuple[float, float]) -> float:
-    """Share of the window during which there is at least one [begin, end)."""
+    """Return the share of the window covered by at least one interval [begin, end)."""
     order = np.argsort(begin, kind="stable")
     begin, end = begin[order], end[order]
     reached = np.concatenate([[-math.inf], np.maximum.accumulate(end)[:-1]])
@@ -418,11 +419,11 @@ def covered(begin: Floats, end: Floats, window: tuple[float, float]) -> float:
 
 
 def state_shares(begin: Floats, end: Floats, most: int, window: tuple[float, float]) -> list[float]:
-    """Shares of the window's time with 0..most of [begin, end); more than `most` at a time end the run."""
+    """Return the shares of the window with 0..most intervals [begin, end). Raises SystemExit if there are more."""
     some = end > begin
     times = np.concatenate([[-math.inf], begin[some], end[some]])
     steps = np.concatenate([[0.0], np.ones(some.sum()), -np.ones(some.sum())])
-    order = np.lexsort((steps, times))  # at equal times who leaves makes room first
+    order = np.lexsort((steps, times))  # at equal times departures come before arrivals
     times, number = times[order], np.cumsum(steps[order]).astype(np.int64)
     if number.max() > most:
         raise SystemExit(f"{number.max()} patients in {most} places")
@@ -433,7 +434,7 @@ def state_shares(begin: Floats, end: Floats, most: int, window: tuple[float, flo
 
 
 def law_of_little(simulation: Simulation, system: System, log: Log) -> tuple[float, float]:
-    """Largest relative errors of Little's law: the run's own, and its areas against the times of the records."""
+    """Return the largest relative errors of Little's law: of the statistics alone, and against times of the records."""
     flow = simulation.flow
     recorded = 0.0
     for row in flow.resources():
@@ -452,7 +453,7 @@ def law_of_little(simulation: Simulation, system: System, log: Log) -> tuple[flo
             pairs = [(queue + used, stays)]
         else:
             pairs = [(queue, waits), (used, stays - waits)]
-        rounding = 0.5e-6 * flow.milliseconds  # of figures to six decimals
+        rounding = 0.5e-6 * flow.milliseconds  # the figures have six decimals
         recorded = max([recorded, *(max(0.0, abs(a - b) - rounding) / b for a, b in pairs)])
     return flow.little_error(), recorded
 
@@ -476,7 +477,7 @@ class Line(NamedTuple):
 def replicate(
     system: System, replications: int, factor: float, seed: int
 ) -> tuple[list[Measured], float, float, int]:
-    """Measurements of each replication, the largest errors of Little's law, and the number of patients."""
+    """Return the measurements of each replication, the largest errors of Little's law, and the number of patients."""
     resolved = scenario(system, factor)
     results, own, recorded, patients = [], 0.0, 0.0, 0
     for replication in range(replications):
@@ -490,7 +491,7 @@ def replicate(
 
 
 def lines_of(system: System, results: Sequence[Measured], lines: int) -> Iterator[Line]:
-    """The lines of a system; `lines`: how many share the confidence."""
+    """Yield the lines of a system; `lines` is the number of lines that share the confidence level."""
     t = float(stats.t.ppf(1.0 - (1.0 - CONFIDENCE) / (2 * lines), len(results) - 1))
     for what, expected in system.expected.items():
         values = np.array([result[what] for result in results])
@@ -500,7 +501,7 @@ def lines_of(system: System, results: Sequence[Measured], lines: int) -> Iterato
 
 
 def little_lines(name: str, own: float, recorded: float) -> Iterator[Line]:
-    """Little's law of a system: errors that must be nearly 0."""
+    """Yield the lines of Little's law, whose errors must be nearly 0."""
     yield Line(name, "Little's law, every resource", 0.0, own, own - LITTLE, own + LITTLE)
     yield Line(name, "the same, from the records", 0.0, recorded, recorded - RECORDED, recorded + RECORDED)
 
@@ -529,7 +530,7 @@ def show(lines: Iterable[Line], title: str) -> None:
 
 
 def main() -> int:
-    """Measure, print, keep the figures; 1 when a line fails."""
+    """Measure, print and save the figures; return 1 if a line fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--only", default="", help="systems whose name contains this")

@@ -1,8 +1,9 @@
 """Throughput and memory: `standard` in several sizes, on Ray and in process, as one table.
 
-`make bench` runs it (`SIZES="1000 10000"` chooses the sizes). Each run is a process of its own, `goldenhour run ...
---json` into a folder that is removed afterwards; its figures are those that every user of `--json` gets. One small run
-of each kind goes before, so that the kernel is compiled and the files are in the system's cache.
+`make bench` runs it; `SIZES="1000 10000"` chooses the sizes. Each run is a separate process, `goldenhour run ...
+--json`,
+whose output folder is removed afterwards. The figures are those that every user of `--json` gets. One small run of each
+kind comes first, so that the kernel is compiled and the files are in the system's cache.
 """
 
 import argparse
@@ -25,7 +26,9 @@ TIME_LIMIT_SECONDS = 3600
 
 
 def run(scenario: str, patients: int, way: str, more: tuple[str, ...] = ()) -> dict[str, Any]:
-    """One run; what `--json` says, and `wall_seconds` of the whole process, Ray's start included."""
+    """Carry out one run; return what `--json` prints, and `wall_seconds` of the whole process, including the start
+    of Ray.
+    """
     with tempfile.TemporaryDirectory(prefix="goldenhour-bench-") as folder:
         command = [
             sys.executable,
@@ -50,7 +53,7 @@ def run(scenario: str, patients: int, way: str, more: tuple[str, ...] = ()) -> d
 
 
 def row(way: str, figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures of one line of the table."""
+    """Return the figures of one line of the table."""
     seconds = max(figures["seconds"], 1e-9)
     return {
         "way": way,
@@ -65,7 +68,7 @@ def row(way: str, figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def show(rows: list[dict[str, Any]], title: str) -> None:
-    """Print the table; `of 1st` is the patients/s against the first line of the same way."""
+    """Print the table; `of 1st` is the speed as a multiple of the first line of the same way."""
     table = Table(title=title, title_justify="left")
     names = (
         "way",
@@ -98,7 +101,7 @@ def show(rows: list[dict[str, Any]], title: str) -> None:
 
 
 def main() -> None:
-    """Measure all sizes both ways, print the table, keep the figures."""
+    """Measure all sizes both ways, print the table and append the figures to bench/results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES, metavar="PATIENTS")
     parser.add_argument("--scenario", default="standard")

@@ -1,8 +1,8 @@
 """Settings for all tests.
 
-Property tests draw the same examples every time and take as long as they take. A shell that starts the tests in the
-background makes them ignore the interrupt signal, and so would every process they start: they listen to it again.
-Nothing is written to the user's own data folder.
+Property tests draw the same examples every time and have no deadline. A shell that starts the tests in the background
+makes them, and all processes that they start, ignore the interrupt signal; here it gets its usual handler back. Nothing
+is written to the user's data folder.
 """
 
 import os
@@ -22,10 +22,56 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in two processes (`make test`), those that start a Ray come one after the other in one of them:
-    they wait most of the time, and two Rays at once would only wait for each other.
+FAST = {
+    "builtins",
+    "calendar",
+    "catalogue",
+    "deploy",
+    "distributions",
+    "documentation",
+    "effects_finite",
+    "effects_network",
+    "flow_measures",
+    "formats",
+    "house",
+    "measures",
+    "networks",
+    "numerics",
+    "recipes",
+    "records",
+    "resources",
+    "scenario",
+    "scenario_errors",
+    "stages",
+    "streams",
+    "transport",
+    "treatments",
+}
+"""Test files of `pytest --fast` (`make test-fast`): they need neither Ray nor a database, and take less than a minute
+together."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option --fast."""
+    parser.addoption(
+        "--fast", action="store_true", help="only tests without Ray and database, under a minute"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --fast, skip the other test files, and do not even import them."""
+    name = collection_path.stem
+    if config.getoption("--fast") and name.startswith("test_") and name.removeprefix("test_") not in FAST:
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the tests that start a Ray one after another in one of the processes of `make test`: they mostly wait, and
+    two Rays at once would wait for each other. With --fast, leave them out.
     """
+    if config.getoption("--fast"):
+        items[:] = [item for item in items if item.get_closest_marker("ray") is None]
     for item in items:
         if item.get_closest_marker("ray"):
             item.add_marker(pytest.mark.xdist_group("ray"))
@@ -33,9 +79,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def data_folder() -> Iterator[Path]:
-    """The data folder of all tests, whose database runs from the first test that needs it to the last."""
+    """Provide the data folder of all tests. Its database runs from the first test that needs it to the last."""
     base = Path(tempfile.mkdtemp(prefix="goldenhour-"))
-    base.chmod(0o711)  # root's server runs as nobody
+    base.chmod(0o711)  # root starts the server as the user nobody
     os.environ.pop("GOLDENHOUR_DATABASE_URL", None)
     os.environ["GOLDENHOUR_DATA_DIR"] = str(base / "data")
     yield base / "data"

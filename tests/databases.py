@@ -1,4 +1,4 @@
-"""Databases for the tests of the store: a server of their own, with an empty database for each test that asks."""
+"""Databases for the tests of the store: one server, with an empty database for each test that needs one."""
 
 import asyncio
 import itertools
@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 
 
 def empty(server: Server) -> Database:
-    """A new database of a running server, addressed as a server's."""
+    """Create a database on a running server and return its address by URL."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(**server.conninfo(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
@@ -24,7 +24,7 @@ def empty(server: Server) -> Database:
 
 
 def ask(where: Database, work: Callable[[ConfigStore], Awaitable[T]], **settings: Any) -> T:
-    """What `work` answers, given a store in this process."""
+    """Return the result of `work`, given a store in this process."""
 
     async def run() -> T:
         store = ConfigStore(where.conninfo(), key=where.key, **settings)
@@ -37,14 +37,14 @@ def ask(where: Database, work: Callable[[ConfigStore], Awaitable[T]], **settings
 
 
 def sql(where: Database, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Rows of a statement, on a connection of its own."""
+    """Execute a statement on a new connection and return its rows."""
     with psycopg.connect(**where.conninfo(), autocommit=True) as connection:
         cursor = connection.execute(statement.encode(), values or None)
         return cursor.fetchall() if cursor.description else []
 
 
 def connections(server: Server) -> int:
-    """Connections of clients that the server has, besides the one that asks."""
+    """Return the number of client connections, without the one that asks."""
     with psycopg.connect(**server.conninfo()) as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity"
@@ -58,7 +58,7 @@ def content(text: str = 'name = "x"\n') -> Content:
 
 
 def registration(**values: Any) -> Registration:
-    """A run of a scenario nobody ever reads."""
+    """Return the registration of a run whose scenario is never read."""
     given: dict[str, Any] = {
         "scenario": "x",
         "source": "file",
@@ -74,7 +74,7 @@ def registration(**values: Any) -> Registration:
 
 
 def folder_of(base: Path, name: str) -> Path:
-    """A data folder in which root's server, which runs as nobody, can work."""
+    """Return a data folder that a server started by root, which runs as the user nobody, can use."""
     folder = base.parent / name
     folder.mkdir(mode=0o711, exist_ok=True)
     folder.chmod(0o711)

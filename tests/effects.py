@@ -1,4 +1,4 @@
-"""Runs of small scenarios with common random numbers, and what the tests of effects measure on them."""
+"""Runs of small scenarios with common random numbers, and measurements on them for the tests of effects."""
 
 import json
 from functools import lru_cache
@@ -24,13 +24,13 @@ LEGS = (30.0, 45.0, 90.0, 360.0)
 
 
 def settings_of(total: int = 3000, **settings: Any) -> dict[str, Any]:
-    """A scenario of battle casualties on one front without warfare type; what is set to None is left out."""
+    """Return a scenario of battle casualties on one front without warfare type; settings that are None are left out."""
     default = {"name": "effect", "fronts": [FRONT], "mix": BATTLE, "casualties": {"total": total}}
     return {key: value for key, value in {**default, **settings}.items() if value is not None}
 
 
 def run(total: int = 3000, replication: int = 0, **settings: Any) -> goldenhour.Result:
-    """The run of `settings_of`; the last few are kept."""
+    """Run the scenario of `settings_of`; the last few results are cached."""
     return _run(json.dumps(settings_of(total, **settings), sort_keys=True), replication)
 
 
@@ -40,7 +40,7 @@ def _run(text: str, replication: int) -> goldenhour.Result:
 
 
 def notes(**settings: Any) -> list[str]:
-    """What `check` notes on the scenario of `settings_of`."""
+    """Return the notes of `check` on the scenario of `settings_of`."""
     return scenario_api.check(scenario_api.parse(json.dumps(settings_of(**settings)).encode(), "json"))
 
 
@@ -53,7 +53,7 @@ def constant(minutes: float) -> dict[str, Any]:
 
 
 def network(legs: tuple[float, ...] = LEGS, **changes: Any) -> dict[str, Any]:
-    """Facilities R1 to R4 in one chain; `changes` by id are laid over them."""
+    """Return facilities R1 to R4 in one chain; `changes` by id replace their fields."""
     places = [{"id": f"R{k}", "role": k, **changes.get(f"R{k}", {})} for k in (1, 2, 3, 4)]
     chain = ["POI", "R1", "R2", "R3", "R4"]
     links = [
@@ -64,7 +64,7 @@ def network(legs: tuple[float, ...] = LEGS, **changes: Any) -> dict[str, Any]:
 
 
 def one_place(**link: Any) -> dict[str, Any]:
-    """A single Role 2 and the link to it."""
+    """Return a single Role 2 and the link to it."""
     return {
         "facilities": [{"id": "R2", "role": 2}],
         "links": [{"origin": "POI", "destination": "R2", **link}],
@@ -72,18 +72,18 @@ def one_place(**link: Any) -> dict[str, Any]:
 
 
 def status(result: goldenhour.Result, *names: str) -> Any:
-    """Which patients had one of these outcomes."""
+    """Return which patients had one of these outcomes."""
     return np.isin(result.patients["status"], [OUTCOMES.index(name) for name in names])
 
 
 def cfr(result: goldenhour.Result) -> float:
-    """Case fatality rate of battle casualties."""
+    """Return the case fatality rate of battle casualties."""
     battle = result.patients["stream"] == 0
     return float(status(result, "kia", "dow")[battle].mean())
 
 
 def rows(result: goldenhour.Result, kind: str, facility: str | None = None) -> Any:
-    """Events of a kind, if named at one facility."""
+    """Return the events of a kind, at one facility if it is named."""
     e = result.events[result.events["kind"] == EVENTS.index(kind)]
     return e if facility is None else e[e["facility"] == place(result, facility)]
 
@@ -97,14 +97,14 @@ def treatments(result: goldenhour.Result, kind: str) -> Any:
 
 
 def first_leg(result: goldenhour.Result) -> Any:
-    """Minutes from the onset to the door of the first MTF; NaN where it was not reached."""
+    """Return the minutes from the onset to the door of the first MTF; NaN where none was reached."""
     p = result.patients
     doors = np.stack([np.where(p[f"role{k}"] < 0, np.inf, p[f"role{k}"]) for k in (1, 2, 3, 4)]).min(axis=0)
     return np.where(np.isfinite(doors), (doors - p["onset"]) / MINUTE, np.nan)
 
 
 def travel(result: goldenhour.Result, origin: str) -> Any:
-    """Minutes from the departure at facility `origin` to the next door, by patient; NaN for those who never did."""
+    """Return the minutes from the departure at `origin` to the next arrival, by patient; NaN without one."""
     e = result.events
     left = (e["kind"] == EVENTS.index("departed")) & (e["facility"] == place(result, origin))
     k = np.flatnonzero(left[:-1])
@@ -120,19 +120,19 @@ def same_people(*results: goldenhour.Result) -> bool:
 
 
 def both(a: Any, b: Any) -> tuple[Any, Any]:
-    """Pairs of two columns of the same patients where neither is NaN; at least a tenth of them."""
+    """Return two columns of the same patients where neither is NaN; this must be at least a tenth of them."""
     there = ~np.isnan(a) & ~np.isnan(b)
     assert there.mean() > 0.1
     return a[there], b[there]
 
 
 def share_is(count: Any, of: Any, share: float, lines: int = 1) -> bool:
-    """Binomial test at an error of 1 in 1,000 over `lines` lines together."""
+    """Test a share by the binomial test, at an error of 1 in 1,000 over `lines` lines together."""
     return bool(stats.binomtest(int(count), int(of), share).pvalue > 0.001 / lines)
 
 
 def counts_are(counts: Any, shares: Any, lines: int = 1) -> bool:
-    """Chi-square test at an error of 1 in 1,000 over `lines` lines together; what has no share has no count."""
+    """Test counts by the chi-square test, at an error of 1 in 1,000 over `lines` lines together."""
     counts, shares = np.asarray(counts, float), np.asarray(shares, float)
     assert (counts[shares == 0] == 0).all()
     counts, shares = counts[shares > 0], shares[shares > 0]

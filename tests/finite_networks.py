@@ -1,4 +1,4 @@
-"""Random small networks of finite care, for the property tests: scenarios as mappings, drawn with hypothesis."""
+"""Random small networks of finite care for the property tests: scenarios as mappings, drawn with Hypothesis."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ KINDS = {1: ("role1",), 2: ("role2_basic", "role2_enhanced"), 3: ("role3",), 4: 
 
 
 def minutes(draw: Draw, low: int, high: int, varied: bool = True) -> Mapping:
-    """A time with a mean between `low` and `high` minutes."""
+    """Draw a time with a mean between `low` and `high` minutes."""
     mean = float(draw(st.integers(low, high)))
     kind = draw(
         st.sampled_from(("lognormal", "exponential", "erlang", "triangular", "constant")[: 5 - varied])
@@ -29,7 +29,7 @@ def minutes(draw: Draw, low: int, high: int, varied: bool = True) -> Mapping:
 
 
 def maybe(draw: Draw, low: int, high: int) -> int | None:
-    """A number, or no limit."""
+    """Draw a number, or no limit."""
     return draw(st.none() | st.integers(low, high))
 
 
@@ -52,7 +52,7 @@ def _shifts(draw: Draw) -> list[Mapping]:
 
 
 def _facility(draw: Draw, name: str, role: int) -> Mapping:
-    """A facility with whatever limits."""
+    """Draw a facility with random limits."""
     f: Mapping = {"id": name, "role": role, "kind": draw(st.sampled_from(KINDS[role]))}
     if role == 0:
         if draw(st.booleans()):
@@ -98,7 +98,7 @@ def _facility(draw: Draw, name: str, role: int) -> Mapping:
 
 
 def _pool(draw: Draw, name: str, lasting: bool) -> Mapping:
-    """A pool of vehicles that travel on request; `lasting`: some of them can always come again."""
+    """Draw a pool of vehicles on request; if `lasting`, some of them always remain available."""
     v: Mapping = {
         "id": name,
         "kind": "ambulance_standard",
@@ -121,7 +121,7 @@ def _pool(draw: Draw, name: str, lasting: bool) -> Mapping:
 
 
 def _links(draw: Draw, layers: list[list[Mapping]], lasting: bool) -> tuple[list[Mapping], list[Mapping]]:
-    """Links from each place to the next layer, and sometimes beyond; and the pools that serve them."""
+    """Draw links from each place to the next layer, sometimes to a later one, and the pools that serve them."""
     links: list[Mapping] = []
     pools: list[Mapping] = [_pool(draw, f"V{k}", lasting) for k in range(draw(st.integers(0, 3)))]
     lifts: list[Mapping] = []
@@ -151,7 +151,7 @@ def _links(draw: Draw, layers: list[list[Mapping]], lasting: bool) -> tuple[list
             if n and draw(st.integers(0, 3)) == 0:
                 link["categories"] = draw(st.sampled_from((["T1"], ["T1", "T2"], ["T3"])))
             links.append(link)
-        if k >= 0 and draw(st.integers(0, 4)) == 0:  # all of this origin goes by a scheduled lift
+        if k >= 0 and draw(st.integers(0, 4)) == 0:  # a scheduled lift serves all links of this origin
             lift = {
                 "id": f"L-{origin}",
                 "kind": "ambulance_standard",
@@ -179,7 +179,7 @@ def _links(draw: Draw, layers: list[list[Mapping]], lasting: bool) -> tuple[list
 def _world(
     draw: Draw, facilities: list[Mapping], pools: list[Mapping], days: int, lasting: bool
 ) -> list[Mapping]:
-    """Things that befall the network; `lasting`: they pass."""
+    """Draw events in the network; if `lasting`, they are temporary."""
     found: list[Mapping] = []
     opened = set()
     for _ in range(draw(st.sampled_from((0, 0, 1, 2, 4)))):
@@ -215,7 +215,7 @@ def _world(
 
 @st.composite
 def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
-    """A scenario as a mapping. `lasting`: nothing is out of use for good, so that everyone can be served."""
+    """Draw a scenario as a mapping; if `lasting`, nothing is lost for good, so that all patients can be served."""
     fronts = draw(st.integers(1, 3))
     roles = draw(
         st.sampled_from(([1, 2, 3], [2, 3, 4], [1, 0, 2, 4], [1, 2, 3, 4], [2, 0, 4], [2], [0, 2, 3], [1, 3]))

@@ -1,6 +1,7 @@
-"""What the records of a run with finite care say: who held what when, who waited, who went with whom.
+"""An oracle for finite care: who held which resource when, who waited, and who travelled with whom.
 
-Read from the event log alone, by the rules of MODEL section 5, independently of what the kernel counts.
+It reads the event log alone, by the rules of docs/model.md sections 2.8 and 2.9, independently of the
+kernel's counters.
 """
 
 import json
@@ -21,7 +22,7 @@ from engine.tables import columns as c
 HOUR = 3_600_000
 MINUTE = 60_000
 TRIAGE = int(2.5 * MINUTE)
-"""ms of a triage (care.toml)."""
+"""Duration of a triage in ms (care.toml)."""
 TEAM, BAY, TABLE, ICU, WARD, PLACE, TRANSPORT = range(7)
 REASONS = {
     TEAM: "triage",
@@ -41,7 +42,7 @@ STARTS = {
     "ward_admitted": WARD,
     "evacuation_requested": WARD,
 }
-"""Events that begin the use of a resource, and end that of the one before."""
+"""Events that start the use of a resource and end the use of the one before."""
 LAST = {
     "died": ("kia", "dow", "died_nonbattle"),
     "returned_to_duty": ("rtd",),
@@ -55,7 +56,7 @@ MOST_ABOARD = 40
 
 @dataclass
 class Run:
-    """All of a run in memory."""
+    """The tables and measures of a run."""
 
     scenario: scenario_api.Scenario
     patients: Any
@@ -67,7 +68,7 @@ class Run:
 
 
 def run(scenario: dict[str, Any], chunk_size: int = 2048, seed: int | None = None) -> Run:
-    """A run of a scenario that is given as a mapping."""
+    """Run a scenario that is given as a mapping."""
     given = scenario_api.parse(json.dumps(scenario).encode(), "json")
     scenario_api.check(given)
     resolved = scenario_api.resolve(given)
@@ -86,36 +87,36 @@ def run(scenario: dict[str, Any], chunk_size: int = 2048, seed: int | None = Non
 
 @dataclass(slots=True)
 class Wait:
-    """A stay in a waiting line."""
+    """A stay in a queue."""
 
     patient: int
     since: int
     until: int = FOREVER
     how: str = "there"  # got, died, hit, there (at the horizon)
-    front: bool = False  # bumped: before the others of the category
+    front: bool = False  # bumped: in front of the others of the category
     categories: list[tuple[int, int]] = field(default_factory=list)  # (from, category)
 
     def category(self, at: int) -> tuple[int, int]:
-        """(entered it at, category) just before `at`."""
+        """Return the last (time, category) before `at`."""
         return [entry for entry in self.categories if entry[0] < at][-1]
 
 
 @dataclass(slots=True)
 class Trip:
-    """A patient on the way."""
+    """A trip of a patient."""
 
     patient: int
     origin: int
     departed: int
     category: int
     asked: int
-    destination: int = -1  # not known: died, or still on the way
+    destination: int = -1  # unknown if the patient died or is still on the way
     arrived: int = -1
 
 
 @dataclass
-class Told:
-    """What the records of all patients tell."""
+class Observed:
+    """What the records of all patients show."""
 
     spans: dict[
         tuple[int, int], list[tuple[int, int, int]]
@@ -127,10 +128,10 @@ class Told:
 
 
 class Reader:
-    """Reads one patient's events; asserts that they can follow each other."""
+    """Reads one patient's events and asserts that each may follow the one before."""
 
-    def __init__(self, told: Told, patient: int, role: list[int], push: bool) -> None:
-        self.told = told
+    def __init__(self, observed: Observed, patient: int, role: list[int], push: bool) -> None:
+        self.observed = observed
         self.patient = patient
         self.role = role
         self.push = push
@@ -142,44 +143,44 @@ class Reader:
         self.held: tuple[int, int, bool] | None = None  # resource, since, had waited
         self.place: tuple[int, int, int] | None = None  # facility, since, asked for since
         self.trip: Trip | None = None
-        self.triage = False  # has yet to be triaged here
+        self.triage = False  # the triage here is still to come
         self.triaged: list[int] = []
         self.asked = -1
         self.bumped = False
 
     def release(self, at: int) -> None:
-        """What is held is free from `at` on."""
+        """Release the resource that is held at `at`."""
         if self.held is not None:
             resource, since, waited = self.held
-            self.told.spans[self.at, resource].append((since, at, waited))
+            self.observed.spans[self.at, resource].append((since, at, waited))
         self.held = None
 
     def leave(self, at: int) -> None:
-        """Goes out of the facility, or closes there."""
+        """Leave the facility, or close there."""
         self.release(at)
         if self.place is not None:
-            self.told.spans[self.place[0], PLACE].append((self.place[1], at, self.place[2]))
+            self.observed.spans[self.place[0], PLACE].append((self.place[1], at, self.place[2]))
         self.place = None
         if self.at >= 0:
-            self.told.stays[self.at].append((self.patient, self.came, at))
+            self.observed.stays[self.at].append((self.patient, self.came, at))
 
     def begin_wait(self, at: int, resource: int) -> None:
-        """Stands in a line from `at` on."""
+        """Join a queue at `at`."""
         assert self.wait is None
         self.wait = Wait(self.patient, at, front=self.bumped, categories=[(-1, self.category)])
         self.awaited = resource
 
     def end_wait(self, at: int, how: str) -> None:
-        """Leaves the line."""
+        """Leave the queue."""
         if self.wait is not None:
             self.wait.until, self.wait.how = at, how
             assert self.wait.since <= at
-            self.told.waits[self.at, self.awaited].append(self.wait)
+            self.observed.waits[self.at, self.awaited].append(self.wait)
         self.wait = None
         self.awaited = -1
 
     def take(self, at: int, resource: int) -> None:
-        """A resource is the patient's from `at` on; a wait before was for it."""
+        """Take a resource at `at`; a wait before was for it."""
         waited = self.wait is not None
         assert not waited or self.awaited == resource, (self.patient, at, self.awaited, resource)
         self.end_wait(at, "got")
@@ -187,12 +188,14 @@ class Reader:
         self.held = (resource, at, waited)
 
     def settle_triage(self, at: int, broken: bool) -> None:
-        """Whatever follows triage has come: the last `triaged` was the one at the facility, unless care broke off."""
+        """End the triage, as a later stage has begun: the last `triaged` was that of the facility, unless care was
+        broken off.
+        """
         if not self.triage:
             return
         waited = self.wait is not None
         if broken and waited:
-            return  # what was given to one who died before the end of the triage is not told
+            return  # the records do not show what a patient held who died before the end of triage
         if not self.triaged:
             assert broken, (self.patient, at)
             return
@@ -207,14 +210,14 @@ class Reader:
         self.release(done)
 
     def admit(self, at: int) -> None:
-        """Has a place from `at` on, where the door may be full."""
+        """Take a place at `at`, where places are limited."""
         if self.awaited == PLACE:
             self.end_wait(at, "got")
         if self.push and self.place is None and self.role[self.at] > 0:
             self.place = (self.at, at, at)
 
     def read(self, kind: str, at: int, facility: int, detail: int) -> None:
-        """The next event."""
+        """Read the next event."""
         final = kind in LAST or kind == "facility_hit"
         if kind == "triaged":
             self.category = detail
@@ -241,7 +244,7 @@ class Reader:
             self.end_wait(at, "got")
             self.leave(at)
             self.trip = Trip(self.patient, self.at, at, self.category, self.asked)
-            self.told.trips.append(self.trip)
+            self.observed.trips.append(self.trip)
             self.at = EN_ROUTE
             self.asked = -1
         elif kind == "refused":
@@ -261,7 +264,7 @@ class Reader:
             self.end_wait(at, "hit")
             self.release(at)
             self.triage, self.triaged = True, []
-            self.told.struck[self.at] += 1
+            self.observed.struck[self.at] += 1
         elif kind in STARTS and not (kind == "evacuation_requested" and self.at == AT_POI):
             self.take(at, STARTS[kind])
         if kind == "evacuation_requested":
@@ -270,14 +273,17 @@ class Reader:
         assert facility == self.at or kind == "departed", (kind, facility, self.at)
 
     def finish(self, kind: str, at: int, patient: Any) -> None:
-        """The last event."""
+        """Read the last event."""
         assert OUTCOMES[patient["status"]] in LAST[kind]
         assert at == patient["closed"]
         assert patient["facility"] == self.at
         hit = patient["death_cause"] == DeathCause.FACILITY_HIT
         if self.wait is not None and not hit and self.awaited != TRANSPORT:
             waiting = WAITING_FOR[patient["waiting_for"]]
-            known = self.awaited not in (TEAM, PLACE)  # being triaged is not told apart from waiting for it
+            known = self.awaited not in (
+                TEAM,
+                PLACE,
+            )  # the records do not distinguish triage from waiting for it
             assert waiting == REASONS[self.awaited] or not known, (self.patient, waiting, self.awaited)
         if kind == "died":
             self.end_wait(at, "died")
@@ -289,13 +295,13 @@ class Reader:
         self.leave(at)
 
 
-def read(r: Run) -> Told:
-    """What the records tell; asserts that each of them is in order."""
-    told = Told(defaultdict(list), defaultdict(list), [], defaultdict(list), Counter())
+def read(r: Run) -> Observed:
+    """Read all records and assert that each of them is consistent."""
+    observed = Observed(defaultdict(list), defaultdict(list), [], defaultdict(list), Counter())
     role = [f.role for f in r.scenario.facilities]
     begin = 0
     for i, patient in enumerate(r.patients):
-        reader = Reader(told, i, role, r.scenario.acceptance == "push")
+        reader = Reader(observed, i, role, r.scenario.acceptance == "push")
         rows = r.events[begin : begin + int(np.searchsorted(r.events["patient"][begin:], i, "right"))]
         begin += len(rows)
         assert len(rows) > 1 and (rows["patient"] == i).all()
@@ -308,10 +314,10 @@ def read(r: Run) -> Told:
             reader.read(kind, at, facility, detail)
         reader.finish(kinds[-1], int(rows["at"][-1]), patient)
     assert begin == len(r.events)
-    return told
+    return observed
 
 
-# --- what there is, when
+# --- what is available, and when
 
 
 class Network:
@@ -324,7 +330,7 @@ class Network:
         assert s.start.endswith("T00:00:00Z")
 
     def base(self, f: int, resource: int) -> int | None:
-        """Units without surge, rosters and hits; None: no limit."""
+        """Return the units without surge, rosters and hits; None without limit."""
         x = self.s.facilities[f]
         if resource == TABLE:
             limits = [x.operating_tables, max((t.surgical_teams for t in x.shifts), default=x.surgical_teams)]
@@ -335,7 +341,7 @@ class Network:
         return (x.triage_teams, x.treatment_bays, 0, x.icu_beds, x.ward_beds, x.places)[resource]
 
     def lost(self, f: int, resource: int, at: int) -> int:
-        """Units lost by hits at a time."""
+        """Return the units lost by hits at a time."""
         size = self.base(f, resource) or 0
         return sum(
             math.floor(e.capacity_lost * size + 0.5)
@@ -344,7 +350,7 @@ class Network:
         )
 
     def teams(self, f: int, at: int) -> int:
-        """Surgical teams on duty."""
+        """Return the surgical teams on duty."""
         x = self.s.facilities[f]
         if not x.shifts:
             return FOREVER if x.surgical_teams is None else x.surgical_teams
@@ -360,7 +366,7 @@ class Network:
         )
 
     def capacity(self, f: int, resource: int, at: int) -> int:
-        """Units at a time, without surge."""
+        """Return the units at a time, without surge."""
         base = self.base(f, resource)
         if base is None:
             return FOREVER
@@ -371,13 +377,13 @@ class Network:
         return base - self.lost(f, resource, at)
 
     def room(self, f: int, since: int, at: int) -> int:
-        """The most places there were at any time from the request to the departure: they are kept for who comes."""
+        """Return the maximum of places from the request to the departure; a reserved place stays reserved."""
         hits = [e.at_hours * HOUR for e in self.s.world if e.event == "hit"]
         times = [since, at, *(int(t) - 1 for t in hits if since < t <= at)]
         return max(self.capacity(f, PLACE, t) for t in times)
 
     def surge(self, f: int, resource: int) -> int:
-        """Units that surge adds."""
+        """Return the units that surge adds."""
         x = self.s.facilities[f]
         if x.surge is None:
             return 0
@@ -389,7 +395,7 @@ class Network:
         return sum(added.values()) if resource == PLACE else added.get(resource, 0)
 
     def closed(self, f: int, at: int) -> bool:
-        """Whether it takes nobody at a time."""
+        """Whether the facility is closed at a time."""
         mine = [e for e in self.s.world if e.facility == self.s.facilities[f].id]
         return any(
             at < e.at_hours * HOUR if e.event == "open" else e.event in ("close", "move") and _during(e, at)
@@ -397,7 +403,7 @@ class Network:
         )
 
     def link(self, origin: int, destination: int, front: str) -> scenario_api.Link:
-        """The only link between two places for a front."""
+        """Return the only link between two places for a front."""
         name = "POI" if origin < 0 else self.s.facilities[origin].id
         (found,) = (
             x
@@ -407,12 +413,12 @@ class Network:
         return found
 
     def leaving(self, origin: int, front: str) -> list[scenario_api.Link]:
-        """All links from a place for a front."""
+        """Return all links from a place for a front."""
         name = "POI" if origin < 0 else self.s.facilities[origin].id
         return [x for x in self.s.links if x.origin == name and front in x.fronts]
 
     def base_of(self, link: scenario_api.Link) -> str:
-        """Where the vehicles of a link are based."""
+        """Return the base of the vehicles of a link."""
         home = self.pools[str(link.vehicle)].base
         return home or (link.destination if link.origin == "POI" else link.origin)
 
@@ -429,18 +435,18 @@ def _during(e: scenario_api.WorldEvent, at: int) -> bool:
     return begin <= at and (e.duration_hours is None or at < begin + e.duration_hours * HOUR)
 
 
-# --- what must hold
+# --- the checks
 
 
-def check_capacity(r: Run, told: Told) -> None:
-    """Nothing is taken that is not there: hits, rosters and surge included."""
+def check_capacity(r: Run, observed: Observed) -> None:
+    """Check that no more is used than is available, with hits, rosters and surge."""
     net = Network(r.scenario)
-    for (f, resource), spans in told.spans.items():
+    for (f, resource), spans in observed.spans.items():
         if net.base(f, resource) is None or (
             resource == PLACE and net.s.facilities[f].role == 0 and net.s.acceptance == "push"
         ):
             continue
-        wards = told.spans.get((f, WARD), [])
+        wards = observed.spans.get((f, WARD), [])
         count = 0
         for at, change, asked in sorted(
             [(start, 1, since) for start, end, since in spans if end > start]
@@ -462,9 +468,9 @@ def check_capacity(r: Run, told: Told) -> None:
             ), ("surge before its trigger", f, resource, at, count)
 
 
-def check_order(r: Run, told: Told) -> None:
-    """The most urgent first, first come first served within; nobody passes a line."""
-    for (f, resource), waits in told.waits.items():
+def check_order(r: Run, observed: Observed) -> None:
+    """Check that the most urgent are served first, and of equals who came first; that nobody jumps a queue."""
+    for (f, resource), waits in observed.waits.items():
         if f < 0 or resource in (TRANSPORT, PLACE):
             continue
         for x in waits:
@@ -485,7 +491,7 @@ def check_order(r: Run, told: Told) -> None:
                     raise AssertionError(("passed in the line", f, resource, x, y))
         if resource == BAY and r.scenario.bumping:
             continue
-        for start, end, waited in told.spans[f, resource]:
+        for start, end, waited in observed.spans[f, resource]:
             if not waited and end > start:
                 assert not any(y.since < start < y.until and y.how == "got" for y in waits), (
                     f,
@@ -494,8 +500,8 @@ def check_order(r: Run, told: Told) -> None:
                 )
 
 
-def check_flow(r: Run, told: Told) -> None:
-    """The kernel's counters tell the same as the records."""
+def check_flow(r: Run, observed: Observed) -> None:
+    """Check that the kernel's counters agree with the records."""
     if not r.flow.resources():
         return
     length = r.flow.milliseconds
@@ -512,9 +518,11 @@ def check_flow(r: Run, told: Told) -> None:
         ).index(row["resource"])
         if resource in (TEAM, PLACE):
             continue
-        spans = told.spans.get((f, resource), [])
-        waits = told.waits.get((f, resource), [])
-        hit = any(e.event == "hit" for e in r.scenario.world)  # what is given at that moment is taken again
+        spans = observed.spans.get((f, resource), [])
+        waits = observed.waits.get((f, resource), [])
+        hit = any(
+            e.event == "hit" for e in r.scenario.world
+        )  # resources granted at that moment are lost again
         assert row["served"] == len(spans) or (hit and row["served"] > len(spans)), (row, len(spans))
         assert row["deaths_waiting"] == sum(
             w.how == "died" and r.patients["death_cause"][w.patient] != DeathCause.FACILITY_HIT for w in waits
@@ -526,11 +534,11 @@ def check_flow(r: Run, told: Told) -> None:
     assert r.flow.little_error() <= 1e-9
 
 
-def groups(r: Run, told: Told) -> Iterator[tuple[scenario_api.Link, list[Trip]]]:
-    """Trips of a pool's vehicles that arrived, those together who left and came together between the same places."""
+def groups(r: Run, observed: Observed) -> Iterator[tuple[scenario_api.Link, list[Trip]]]:
+    """Group the completed trips of a pool's vehicles by departure, arrival and places."""
     net = Network(r.scenario)
     together: dict[tuple[int, int, str, int], list[Trip]] = defaultdict(list)
-    for trip in told.trips:
+    for trip in observed.trips:
         if trip.destination < 0:
             continue
         front = r.scenario.fronts[r.patients["front"][trip.patient]].name
@@ -542,7 +550,7 @@ def groups(r: Run, told: Told) -> Iterator[tuple[scenario_api.Link, list[Trip]]]
         front = r.scenario.fronts[r.patients["front"][trips[0].patient]].name
         trips.sort(key=lambda t: t.arrived)
         first = 0
-        for k in range(1, len(trips) + 1):  # they are unloaded one after the other, a millisecond each
+        for k in range(1, len(trips) + 1):  # unloading takes a millisecond for each
             if k == len(trips) or trips[k].arrived > trips[first].arrived + MOST_ABOARD:
                 yield net.link(origin, destination, front), trips[first:k]
                 first = k
@@ -553,10 +561,10 @@ def _lies(r: Run, trip: Trip) -> bool:
     return trip.category <= 2 or (p["kind"] == CasualtyKind.WOUNDED and p["triage"] <= 2)
 
 
-def check_trips(r: Run, told: Told) -> None:
-    """Litters and seats, categories, closed doors, night, and no more vehicles away than there are."""
+def check_trips(r: Run, observed: Observed) -> None:
+    """Check litters, seats, categories, closures, night, and the number of vehicles in use."""
     net = Network(r.scenario)
-    for trip in told.trips:
+    for trip in observed.trips:
         if trip.destination < 0:
             continue
         front = r.scenario.fronts[r.patients["front"][trip.patient]].name
@@ -574,7 +582,7 @@ def check_trips(r: Run, told: Told) -> None:
         assert trip.arrived >= max(opens, default=0.0)
     away: dict[str, list[tuple[float, int]]] = defaultdict(list)
     lifted: Counter[tuple[str, float]] = Counter()
-    for link, trips in groups(r, told):
+    for link, trips in groups(r, observed):
         pool = net.pools[str(link.vehicle)]
         litters, seats = pool.litters or 0, pool.seats or 0
         load = (pool.load_minutes or 0.0) * MINUTE
@@ -614,7 +622,7 @@ def check_trips(r: Run, told: Told) -> None:
 
 
 def check_whole(r: Run) -> None:
-    """All that must hold of a run."""
+    """Carry out all checks of a run."""
     assert len(r.patients) == r.scenario.casualties.total
     assert len({(int(p["id_hi"]), int(p["id_lo"])) for p in r.patients}) == len(r.patients)
     in_care = r.patients["status"] == Outcome.IN_CARE
@@ -626,8 +634,8 @@ def check_whole(r: Run) -> None:
         assert (r.patients["closed"][~in_care] <= horizon).all()
         late = r.events["at"] > horizon
         assert (EVENTS.index("in_care_at_horizon") == r.events["kind"][late]).all()
-    told = read(r)
-    check_capacity(r, told)
-    check_order(r, told)
-    check_flow(r, told)
-    check_trips(r, told)
+    observed = read(r)
+    check_capacity(r, observed)
+    check_order(r, observed)
+    check_flow(r, observed)
+    check_trips(r, observed)

@@ -1,4 +1,4 @@
-"""Runs of a small scenario for the tests of the actors: requests, and what a finished folder holds."""
+"""Runs of a small scenario for the tests of the actors: requests, and the files of finished runs."""
 
 import json
 import sys
@@ -11,11 +11,11 @@ from actors.run import Progress, RunRequest
 from engine import scenario as scenario_api
 
 GOLDENHOUR = (sys.executable, "-m", "goldenhour")
-"""The command, of the packages under test."""
+"""The command `goldenhour` of the packages under test."""
 
 
 def request(output: Path, patients: int = 3000, kind: str = "", **settings: Any) -> RunRequest:
-    """A request for `patients` casualties of a scenario of one line, of one warfare type if `kind` names it."""
+    """Return a request for `patients` casualties of a minimal scenario, of the warfare type `kind` if given."""
     warfare = f'[[warfare]]\ntype = "{kind}"\n' if kind else ""
     text = f'name = "small"\nseed = 7\n{warfare}[casualties]\ntotal = {patients}\n'
     original = scenario_api.parse(text.encode(), "toml")
@@ -28,18 +28,18 @@ def request(output: Path, patients: int = 3000, kind: str = "", **settings: Any)
 
 
 def manifest(output: Path) -> dict[str, Any]:
-    """The manifest of a finished run."""
+    """Return the manifest of a finished run."""
     document: dict[str, Any] = json.loads((output / "manifest.json").read_bytes())
     return document
 
 
 def digests(output: Path) -> dict[str, str]:
-    """SHA-256 of each part by path."""
+    """Return the SHA-256 of each part by path."""
     return {part["path"]: part["sha256"] for part in manifest(output)["parts"]}
 
 
 def children(title: str) -> list[psutil.Process]:
-    """This process's descendants whose Ray title begins so, for example `ray::Writer`."""
+    """Return this process's descendants whose Ray title begins so, for example `ray::Writer`."""
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
@@ -51,7 +51,7 @@ def children(title: str) -> list[psutil.Process]:
 
 
 class KillOnce:
-    """Progress report that kills one process with the given title as soon as patients are on file."""
+    """Progress callback that kills a process with the given title as soon as patients are on disk."""
 
     def __init__(self, title: str, times: int = 1) -> None:
         self.title = title

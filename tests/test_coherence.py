@@ -1,9 +1,9 @@
-"""Coherence: what must hold for every single record, on 100,000 of them and on random small scenarios.
+"""Coherence: facts that hold for every record, checked on 100,000 records and on random small scenarios.
 
 `brigade` and `division` have many times the casualties that their finite care is for: waits, blocking, surge, deaths.
 
 A fact takes a `Run` and asserts; `test_a_fact_of_every_record` states each on each built-in, and
-`test_the_facts_hold_for_any_small_scenario` states all of them on scenarios that hypothesis makes up.
+`test_the_facts_hold_for_any_small_scenario` states all of them on scenarios that Hypothesis generates.
 """
 
 import itertools
@@ -85,11 +85,11 @@ TREATED_REGIONS = {
     "eye_repair": ("eyes",),
     "surgical_airway": ("face",),
 }
-"""Treatments that belong to a part of the body, where they name a wound."""
+"""By treatment: the regions of the wounds that it may name."""
 
 
 class Run:
-    """The tables of one replication, and what several facts look at; `p`, `e`, `t`, `w`, `v` are the tables."""
+    """The tables `p`, `e`, `t`, `w`, `v` of one replication, and values that several facts use."""
 
     def __init__(self, result: Any) -> None:
         self.scenario: scenario_api.Scenario = result.scenario
@@ -152,7 +152,7 @@ class Run:
 
     @cached_property
     def whereabouts(self) -> Any:
-        """By event: the place the patient was at until it, from the moves alone."""
+        """By event: the place of the patient until then, derived from the moves alone."""
         move = self.e[self.before]
         place = np.where(move["kind"] == EVENT["departed"], EN_ROUTE, move["facility"])
         return np.where(self.before < 0, AT_POI, place)
@@ -330,7 +330,7 @@ def moves_follow_the_network(r: Run) -> None:
     }
     front = r.p["front"][r.e["patient"][arrived]]
     taken = set(zip(origin.tolist(), r.e["facility"][arrived].tolist(), front.tolist(), strict=True))
-    if not r.clock:  # passes facilities without a stop
+    if not r.clock:  # transition-matrix routing may skip facilities
         for _ in range(4):
             legal |= {(a, d, f) for a, b, f in legal for b2, d, f2 in legal if b == b2 and f == f2}
     assert taken <= legal
@@ -383,7 +383,9 @@ SERVED = (
 def a_wait_is_for_something_finite_and_ends_with_it(r: Run) -> None:
     again = (r.e["kind"] == EVENT["triaged"]) & (r.e["facility"] >= 0)
     rows = np.arange(len(r.e))
-    after = np.minimum.accumulate(np.where(again, len(r.e) - 1, rows)[::-1])[::-1]  # next that is no triage
+    after = np.minimum.accumulate(np.where(again, len(r.e) - 1, rows)[::-1])[
+        ::-1
+    ]  # the next event that is no triage
     waits = np.flatnonzero(r.e["kind"] == EVENT["waiting"])
     assert np.isin(r.e["detail"][waits], (0, 1, 2, 3, 4)).all()
     assert r.finite[r.e["facility"][waits], r.e["detail"][waits]].all()
@@ -498,7 +500,7 @@ def agent_casualties_are_decontaminated_before_they_are_triaged(r: Run) -> None:
     agent = r.p["kind"] == CasualtyKind.AGENT
     assert not r.counts("decontamination_started", "decontamination_ended")[~agent].any()
     arrived, begun = r.earliest("arrived"), r.earliest("decontamination_started")
-    at_once = agent & (r.counts("refused") == 0)  # who is refused is decontaminated when let in
+    at_once = agent & (r.counts("refused") == 0)  # refused casualties are decontaminated on admission
     assert np.array_equal(arrived[at_once], begun[at_once])
     assert ((begun >= arrived) | (begun < 0))[agent].all()
     assert (r.counts("decontamination_started")[agent] <= 1).all()
@@ -659,7 +661,7 @@ def a_limb_is_amputated_once(r: Run) -> None:
 
 
 @fact
-def nothing_lies_beyond_an_amputation(r: Run) -> None:
+def no_wound_is_distal_to_an_amputation(r: Run) -> None:
     level = {"S4": 1, "S7": 1, "S5": 2, "S8": 2, "S6": 3, "S9": 3}
     along = np.array([level.get(x.code[:2], 0) for x in catalogue.conditions()])[r.w["condition"]]
     gone = np.array([x.amputation for x in catalogue.conditions()])[r.w["condition"]]
@@ -814,7 +816,7 @@ def people_are_hurt_within_the_days_of_the_scenario(r: Run) -> None:
 
 @fact
 def records_are_in_the_order_of_time_and_id(r: Run) -> None:
-    if r.finite.any():  # the order of leaving what is finite, which lies between the injury and the outcome
+    if r.finite.any():  # records leave the kernel between the injury and the outcome
         assert (np.maximum.accumulate(r.p["time"]) <= r.p["closed"]).all()
         return
     keys = list(zip(r.p["time"].tolist(), r.p["id_hi"].tolist(), r.p["id_lo"].tolist(), strict=True))
@@ -878,7 +880,7 @@ RATES = {
 
 @st.composite
 def documents(draw: Any) -> dict[str, Any]:
-    """Scenario documents of up to a hundred patients or so."""
+    """Draw scenario documents of about a hundred patients at most."""
     days = draw(st.integers(1, 6))
     document: dict[str, Any] = {
         "name": "any",

@@ -24,7 +24,8 @@ from engine.tables import columns as c
 from scenarios import catalogue, tables
 
 ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_effects_survival"
-FINITE, LAID = "test_effects_finite", "test_networks"
+FINITE, NETWORKS = "test_effects_finite", "test_networks"
+RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 HERE = "test_effects"
 TIMES = "test_the_time_of_a_link_follows_its_distribution"
 
@@ -131,74 +132,77 @@ TESTED: dict[str, tuple[str, str]] = {
         NETWORK,
         "test_a_pool_lends_its_speed_and_loading_times_to_the_links_that_name_it",
     ),
-    "Shift.from_hour": (FINITE, "test_operations_begin_while_a_team_is_on_its_shift"),
-    "Shift.to_hour": (FINITE, "test_operations_begin_while_a_team_is_on_its_shift"),
-    "Shift.surgical_teams": (FINITE, "test_operations_begin_while_a_team_is_on_its_shift"),
-    "Surge.trigger": (FINITE, "test_surge_opens_at_its_trigger_after_its_delay"),
-    "Surge.delay_minutes": (FINITE, "test_surge_opens_at_its_trigger_after_its_delay"),
-    "Surge.ward_beds": (FINITE, "test_surge_adds_its_beds_and_bays"),
-    "Surge.icu_beds": (FINITE, "test_surge_adds_its_beds_and_bays"),
-    "Surge.treatment_bays": (FINITE, "test_surge_adds_its_beds_and_bays"),
-    "Facility.triage_teams": (FINITE, "test_a_limit_is_reached_and_never_passed"),
-    "Facility.treatment_bays": (FINITE, "test_a_limit_is_reached_and_never_passed"),
-    "Facility.operating_tables": (FINITE, "test_a_limit_is_reached_and_never_passed"),
-    "Facility.surgical_teams": (FINITE, "test_a_limit_is_reached_and_never_passed"),
-    "Facility.icu_beds": (FINITE, "test_a_limit_is_reached_and_never_passed"),
-    "Facility.ward_beds": (FINITE, "test_a_limit_is_reached_and_never_passed"),
-    "Facility.nation": (FINITE, "test_those_of_a_nation_go_to_its_own_facility"),
-    "Facility.places": (FINITE, "test_no_more_than_its_places_are_inside_or_on_the_way"),
-    "Facility.shifts": (FINITE, "test_operations_begin_while_a_team_is_on_its_shift"),
-    "Facility.surge": (FINITE, "test_surge_adds_its_beds_and_bays"),
-    "Facility.blood_units": (FINITE, "test_blood_is_used_up_and_who_has_none_dies_sooner"),
-    "Facility.resupply_hours": (FINITE, "test_blood_is_resupplied_in_its_interval_by_its_units"),
-    "Facility.resupply_units": (FINITE, "test_blood_is_resupplied_in_its_interval_by_its_units"),
-    "Facility.triage_minutes": (FINITE, "test_a_service_takes_as_long_as_the_facility_says"),
-    "Facility.care_minutes": (FINITE, "test_a_service_takes_as_long_as_the_facility_says"),
-    "Facility.resuscitation_minutes": (FINITE, "test_a_service_takes_as_long_as_the_facility_says"),
-    "Facility.surgery_minutes": (FINITE, "test_a_service_takes_as_long_as_the_facility_says"),
-    "Facility.icu_minutes": (FINITE, "test_a_service_takes_as_long_as_the_facility_says"),
-    "Batch.minimum": (FINITE, "test_a_batch_leaves_when_its_minimum_waits"),
-    "Batch.wait_minutes": (FINITE, "test_nobody_waits_longer_for_a_batch_than_its_wait"),
-    "Batch.override": (FINITE, "test_who_overrides_a_batch_leaves_at_once_with_whoever_waits"),
-    "Link.categories": (FINITE, "test_a_link_is_for_the_categories_it_names"),
-    "Link.batch": (FINITE, "test_a_batch_leaves_when_its_minimum_waits"),
-    "Lift.interval_hours": (FINITE, "test_a_lift_leaves_by_its_schedule"),
-    "Lift.first_hour": (FINITE, "test_a_lift_leaves_by_its_schedule"),
-    "Lift.cancellation": (FINITE, "test_lifts_are_cancelled_by_their_probability"),
-    "Vehicle.number": (FINITE, "test_more_vehicles_carry_more_at_a_time_and_nobody_waits_as_long"),
-    "Vehicle.base": (FINITE, "test_a_vehicle_comes_from_its_base"),
-    "Vehicle.litters": (FINITE, "test_a_vehicle_takes_as_many_lying_as_it_has_litters"),
-    "Vehicle.seats": (FINITE, "test_seats_are_for_those_who_can_sit"),
-    "Vehicle.night": (FINITE, "test_who_cannot_fly_by_night_does_not"),
-    "Vehicle.dispatch_minutes": (FINITE, "test_an_escort_holds_a_vehicle_for_the_minutes_of_dispatch"),
-    "Vehicle.grounded": (FINITE, "test_weather_grounds_vehicles_on_its_share_of_the_days"),
-    "Vehicle.loss": (FINITE, "test_vehicles_are_lost_on_the_way_by_their_probability"),
-    "Vehicle.clock_factor": (FINITE, "test_the_clock_runs_on_board_at_the_vehicles_rate"),
-    "Vehicle.lift": (FINITE, "test_a_lift_leaves_by_its_schedule"),
+    "Shift.from_hour": (RESOURCES, "test_operations_begin_while_a_team_is_on_its_shift"),
+    "Shift.to_hour": (RESOURCES, "test_operations_begin_while_a_team_is_on_its_shift"),
+    "Shift.surgical_teams": (RESOURCES, "test_operations_begin_while_a_team_is_on_its_shift"),
+    "Surge.trigger": (RESOURCES, "test_surge_opens_at_its_trigger_after_its_delay"),
+    "Surge.delay_minutes": (RESOURCES, "test_surge_opens_at_its_trigger_after_its_delay"),
+    "Surge.ward_beds": (RESOURCES, "test_surge_adds_its_beds_and_bays"),
+    "Surge.icu_beds": (RESOURCES, "test_surge_adds_its_beds_and_bays"),
+    "Surge.treatment_bays": (RESOURCES, "test_surge_adds_its_beds_and_bays"),
+    "Facility.triage_teams": (RESOURCES, "test_a_limit_is_reached_and_never_passed"),
+    "Facility.treatment_bays": (RESOURCES, "test_a_limit_is_reached_and_never_passed"),
+    "Facility.operating_tables": (RESOURCES, "test_a_limit_is_reached_and_never_passed"),
+    "Facility.surgical_teams": (RESOURCES, "test_a_limit_is_reached_and_never_passed"),
+    "Facility.icu_beds": (RESOURCES, "test_a_limit_is_reached_and_never_passed"),
+    "Facility.ward_beds": (RESOURCES, "test_a_limit_is_reached_and_never_passed"),
+    "Facility.nation": (TRANSPORT, "test_those_of_a_nation_go_to_its_own_facility"),
+    "Facility.places": (RESOURCES, "test_no_more_than_its_places_are_inside_or_on_the_way"),
+    "Facility.shifts": (RESOURCES, "test_operations_begin_while_a_team_is_on_its_shift"),
+    "Facility.surge": (RESOURCES, "test_surge_adds_its_beds_and_bays"),
+    "Facility.blood_units": (RESOURCES, "test_blood_is_used_up_and_who_has_none_dies_sooner"),
+    "Facility.resupply_hours": (RESOURCES, "test_blood_is_resupplied_in_its_interval_by_its_units"),
+    "Facility.resupply_units": (RESOURCES, "test_blood_is_resupplied_in_its_interval_by_its_units"),
+    "Facility.triage_minutes": (STAGES, "test_a_service_takes_as_long_as_the_facility_says"),
+    "Facility.care_minutes": (STAGES, "test_a_service_takes_as_long_as_the_facility_says"),
+    "Facility.resuscitation_minutes": (STAGES, "test_a_service_takes_as_long_as_the_facility_says"),
+    "Facility.surgery_minutes": (STAGES, "test_a_service_takes_as_long_as_the_facility_says"),
+    "Facility.icu_minutes": (STAGES, "test_a_service_takes_as_long_as_the_facility_says"),
+    "Batch.minimum": (TRANSPORT, "test_a_batch_leaves_when_its_minimum_waits"),
+    "Batch.wait_minutes": (TRANSPORT, "test_nobody_waits_longer_for_a_batch_than_its_wait"),
+    "Batch.override": (TRANSPORT, "test_who_overrides_a_batch_leaves_at_once_with_whoever_waits"),
+    "Link.categories": (TRANSPORT, "test_a_link_is_for_the_categories_it_names"),
+    "Link.batch": (TRANSPORT, "test_a_batch_leaves_when_its_minimum_waits"),
+    "Lift.interval_hours": (TRANSPORT, "test_a_lift_leaves_by_its_schedule"),
+    "Lift.first_hour": (TRANSPORT, "test_a_lift_leaves_by_its_schedule"),
+    "Lift.cancellation": (TRANSPORT, "test_lifts_are_cancelled_by_their_probability"),
+    "Vehicle.number": (TRANSPORT, "test_more_vehicles_carry_more_at_a_time_and_nobody_waits_as_long"),
+    "Vehicle.base": (TRANSPORT, "test_a_vehicle_comes_from_its_base"),
+    "Vehicle.litters": (TRANSPORT, "test_a_vehicle_takes_as_many_lying_as_it_has_litters"),
+    "Vehicle.seats": (TRANSPORT, "test_seats_are_for_those_who_can_sit"),
+    "Vehicle.night": (TRANSPORT, "test_who_cannot_fly_by_night_does_not"),
+    "Vehicle.dispatch_minutes": (TRANSPORT, "test_an_escort_holds_a_vehicle_for_the_minutes_of_dispatch"),
+    "Vehicle.grounded": (TRANSPORT, "test_weather_grounds_vehicles_on_its_share_of_the_days"),
+    "Vehicle.loss": (TRANSPORT, "test_vehicles_are_lost_on_the_way_by_their_probability"),
+    "Vehicle.clock_factor": (TRANSPORT, "test_the_clock_runs_on_board_at_the_vehicles_rate"),
+    "Vehicle.lift": (TRANSPORT, "test_a_lift_leaves_by_its_schedule"),
     "WorldEvent.event": (FINITE, "test_a_closed_facility_takes_nobody_for_the_duration"),
     "WorldEvent.at_hours": (FINITE, "test_a_facility_that_opens_later_takes_nobody_before"),
     "WorldEvent.facility": (FINITE, "test_a_closed_facility_takes_nobody_for_the_duration"),
-    "WorldEvent.vehicle": (FINITE, "test_interdicted_vehicles_do_not_move_until_they_are_back"),
+    "WorldEvent.vehicle": (TRANSPORT, "test_interdicted_vehicles_do_not_move_until_they_are_back"),
     "WorldEvent.duration_hours": (FINITE, "test_a_closed_facility_takes_nobody_for_the_duration"),
     "WorldEvent.minutes_factor": (FINITE, "test_a_facility_that_has_moved_is_as_much_nearer_or_farther"),
     "WorldEvent.capacity_lost": (FINITE, "test_a_hit_takes_its_share_of_the_capacity_for_the_duration"),
     "WorldEvent.killed": (FINITE, "test_a_hit_kills_its_share_of_those_inside"),
-    "WorldEvent.number": (FINITE, "test_interdicted_vehicles_do_not_move_until_they_are_back"),
-    "Scenario.expectant": (FINITE, "test_the_worst_wounded_of_a_mass_casualty_incident_are_expectant"),
+    "WorldEvent.number": (TRANSPORT, "test_interdicted_vehicles_do_not_move_until_they_are_back"),
+    "Scenario.expectant": (STAGES, "test_the_worst_wounded_of_a_mass_casualty_incident_are_expectant"),
     "Scenario.acceptance": (
-        FINITE,
+        RESOURCES,
         "test_push_brings_patients_to_full_doors_and_accept_keeps_them_where_they_are",
     ),
-    "Scenario.destination": (FINITE, "test_the_destination_is_the_closest_a_random_one_or_the_least_loaded"),
-    "Scenario.bypass": (FINITE, "test_a_full_facility_is_passed_over_unless_there_is_no_bypass"),
-    "Scenario.national_preference": (FINITE, "test_those_of_a_nation_go_to_its_own_facility"),
-    "Scenario.bumping": (FINITE, "test_bumping_gives_the_bays_to_the_more_urgent"),
-    "Scenario.retriage_minutes": (FINITE, "test_those_who_wait_are_triaged_again_in_its_interval"),
-    "Scenario.triage_accuracy": (FINITE, "test_triage_is_right_with_the_probability_asked_for"),
+    "Scenario.destination": (
+        TRANSPORT,
+        "test_the_destination_is_the_closest_a_random_one_or_the_least_loaded",
+    ),
+    "Scenario.bypass": (TRANSPORT, "test_a_full_facility_is_passed_over_unless_there_is_no_bypass"),
+    "Scenario.national_preference": (TRANSPORT, "test_those_of_a_nation_go_to_its_own_facility"),
+    "Scenario.bumping": (RESOURCES, "test_bumping_gives_the_bays_to_the_more_urgent"),
+    "Scenario.retriage_minutes": (STAGES, "test_those_who_wait_are_triaged_again_in_its_interval"),
+    "Scenario.triage_accuracy": (STAGES, "test_triage_is_right_with_the_probability_asked_for"),
     "Scenario.world": (FINITE, "test_a_closed_facility_takes_nobody_for_the_duration"),
-    "Scenario.network": (LAID, "test_a_network_is_expanded_for_every_front_and_leads_everyone_to_role_4"),
+    "Scenario.network": (NETWORKS, "test_a_network_is_expanded_for_every_front_and_leads_everyone_to_role_4"),
     "Scenario.network_scale": (
-        LAID,
+        NETWORKS,
         "test_the_scale_multiplies_every_count_of_the_network_and_nothing_written_beside_it",
     ),
 }
@@ -216,7 +220,7 @@ SPECIAL_INJURIES = {
 
 
 def fields() -> list[str]:
-    """Struct.field of everything a scenario may say."""
+    """Return Struct.field for every field of a scenario."""
     found = [
         s for s in msgspec.Struct.__subclasses__() if s.__module__.startswith("engine.scenario.structs.")
     ]
@@ -371,7 +375,9 @@ def test_the_mix_asked_for_is_delivered() -> None:
 
 @cache
 def of_type(name: str) -> tuple[float, Any, float, float]:
-    """Of 20,000 battle casualties of a warfare type: CFR, shares of weapons by incident, killed at once, NISS."""
+    """Return CFR, shares of weapons by incident, share killed at once and mean NISS of 20,000 casualties of a
+    warfare type.
+    """
     result = x.run(20_000, warfare=[{"type": name}] if name != "standard" else [])
     p = result.patients[result.patients["kind"] == CasualtyKind.WOUNDED]
     _, first = np.unique(p["incident"], return_index=True)
@@ -390,7 +396,7 @@ WOUNDED_BY: dict[str, tuple[tuple[float, float, float], float, float, float]] = 
     "naval": ((0.65, 0.02, 0.33), 0.10, 0.05, 17.1),
     "peacekeeping": ((0.40, 0.35, 0.25), 0.03, -0.25, 7.8),
 }
-"""MODEL section 9: explosion/gunshot/other, killed at once, mean of Z, CFR."""
+"""docs/model.md section 3.2.4: explosion/gunshot/other, killed at once, mean of Z, CFR."""
 
 
 @pytest.mark.parametrize("name", WOUNDED_BY)

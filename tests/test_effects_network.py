@@ -32,7 +32,7 @@ LAWS: dict[str, tuple[dict[str, float], Any]] = {
     "triangular 10 20 60": ({"low": 10.0, "mode": 20.0, "high": 60.0}, stats.triang(0.2, 10, 50)),
     "triangular 20 30 40": ({"low": 20.0, "mode": 30.0, "high": 40.0}, stats.triang(0.5, 20, 20)),
 }
-"""Parameters and what SciPy makes of them: each parameter of a Distribution takes two values."""
+"""By law: its parameters and the SciPy distribution. Each parameter of a Distribution takes two values."""
 
 TERRAIN: dict[str, float] = tables.transport_logistics()["transport_time_calculation"]["modifiers"]["terrain"]
 
@@ -57,7 +57,7 @@ def test_the_time_of_a_link_follows_its_distribution(law: str) -> None:
 
 
 def leg_of(pools: Any = (), **link: Any) -> Any:
-    """Minutes of the first leg of 1,000 casualties with these settings of the only link."""
+    """Return the minutes of the first leg of 1,000 casualties with these settings of the only link."""
     settings: dict[str, Any] = {"survival": x.NOBODY_DIES, "vehicles": list(pools), **x.one_place(**link)}
     return x.first_leg(x.run(1000, **settings))
 
@@ -95,7 +95,7 @@ def test_each_kind_of_transport_has_its_speed(kind: str) -> None:
 
 
 def by_pool(**pool: Any) -> tuple[Any, Any]:
-    """Minutes on the way from R1 to R2, 40 km, and from the request to the departure, by the vehicles of a pool."""
+    """Return the minutes of the 40 km from R1 to R2 by a pool, and from the request to the departure."""
     vehicle = {"id": "pool", "kind": "ambulance_standard", "number": 1000, "litters": 1, **pool}
     links = [
         {"origin": "POI", "destination": "R1", "minutes": x.constant(30.0)},
@@ -174,7 +174,7 @@ def test_the_closest_of_two_places_is_gone_to() -> None:
 
 
 def arrivals_by_front(facilities: Any, links: Any) -> dict[tuple[str, str], int]:
-    """Arrivals by (front, facility) of two fronts."""
+    """Return the arrivals of two fronts by (front, facility)."""
     fronts = [{**x.FRONT, "share": 0.5}, {**x.SOUTH, "share": 0.5}]
     result = x.run(1000, fronts=fronts, facilities=facilities, links=links, survival=x.NOBODY_DIES)
     came = x.rows(result, "arrived")

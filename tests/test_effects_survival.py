@@ -25,7 +25,7 @@ CATEGORIES = ("T1", "T2", "T3")
 
 
 def lethal(result: Any, *names: str) -> Any:
-    """Patients who would die untreated of one of these mechanisms."""
+    """Return which patients would die untreated of one of these mechanisms."""
     return np.isin(result.patients["lethal"], [LETHAL_MECHANISMS.index(name) for name in names])
 
 
@@ -34,7 +34,7 @@ def died(result: Any) -> Any:
 
 
 def differ(a: Any, b: Any) -> Any:
-    """Patients whose outcome differs."""
+    """Return which patients have different outcomes."""
     assert x.same_people(a, b)
     return (a.patients["status"] != b.patients["status"]) | (a.patients["closed"] != b.patients["closed"])
 
@@ -76,7 +76,7 @@ def test_wounds_have_the_mechanisms_asked_for() -> None:
 
 
 def effective_aid(result: Any) -> int:
-    """How often first aid acted on what would have killed."""
+    """Return how often first aid was effective."""
     t = result.treatments
     aid = (t["facility"] < 0) & (t["effect"] == EFFECTS.index("effective"))
     return int(aid.sum())
@@ -168,7 +168,7 @@ def test_without_the_clock_nobody_dies_of_wounds() -> None:
 
 
 def admitted_shares(result: Any) -> Any:
-    """Shares of T1..T3 of the admitted battle casualties who are not back within 72 h, as if nobody died before."""
+    """Return the shares of T1..T3 among admitted battle casualties not back within 72 h, if none died before."""
     p = result.patients
     there = (p["kind"] == CasualtyKind.WOUNDED) & (p["worst_ais"] < 6) & (p["rtd72"] == 0)
     counts = np.bincount(p["triage"][there], minlength=4)[1:]
@@ -215,7 +215,7 @@ def test_in_cbrn_the_triage_of_disease_acts_on_the_agent() -> None:
 
 
 def chances(category: str) -> dict[str, float]:
-    """Probability of each outcome of a battle casualty by transition_matrices.json."""
+    """Return the probability of each outcome of a battle casualty by transition_matrices.json."""
     matrices = tables.transition_matrices()["base_transitions"]
     at = {"POI": 1.0}
     ends = {"kia": 0.0, "dow": 0.0, "rtd": 0.0, "discharged": 0.0}

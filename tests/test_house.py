@@ -1,5 +1,8 @@
-"""The house: who may import whom, what stays out of the driver, and what a newcomer is told."""
+"""The structure of the project: imports, the faces of the wings, versions, and what the README promises."""
 
+import ast
+import importlib
+import io
 import itertools
 import json
 import os
@@ -7,15 +10,20 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import jsonschema
 import pytest
 import ray
 import yaml
+from rich.console import Console
 
 import goldenhour
 from actors.cluster import package_root
+from engine import codes
+from engine.codes.base import Code
+from goldenhour import views
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -23,7 +31,7 @@ HEAVY = {"ray", "numpy", "numba", "pyarrow", "pandas", "polars", "psycopg", "red
 
 
 def loaded_by(code: str, **environment: str) -> set[str]:
-    """The heavy packages that a fresh interpreter has loaded after `code`."""
+    """Return the heavy packages that a new interpreter has loaded after `code`."""
     code += "\nimport sys, json; print(json.dumps([name for name in sys.modules if '.' not in name]))"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -132,3 +140,171 @@ def test_the_excerpt_of_the_readme_is_what_comes_out():
     from bench import readme_excerpt
 
     assert readme_excerpt.current() == readme_excerpt.excerpt(), "python -m bench.readme_excerpt"
+
+
+# --- the faces of the wings
+
+
+def wings() -> list[str]:
+    """Return the name of every package with a public face."""
+    folders = [
+        path.parent
+        for top in ("engine", "actors", "goldenhour")
+        for path in (ROOT / top).rglob("__init__.py")
+    ]
+    names = [".".join(folder.relative_to(ROOT).parts) for folder in folders]
+    return sorted(name for name in names if "__all__" in face(name))
+
+
+def face(name: str) -> str:
+    """Return the text of a package's __init__.py."""
+    return (ROOT / Path(*name.split(".")) / "__init__.py").read_text("utf-8")
+
+
+def sources(*folders: str) -> list[Path]:
+    """Return the Python files of these folders."""
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imported(nodes: Iterable[ast.stmt], package: str) -> dict[str, str]:
+    """Return the submodule of the package by name that the import statements bind."""
+    found = {}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
+            found |= {alias.asname or alias.name: node.module[len(package) + 1 :] for alias in node.names}  # type: ignore[index]
+    return found
+
+
+def test_every_wing_has_a_face() -> None:
+    assert {"engine.kernel", "engine.scenario", "actors.run", "actors.store", "goldenhour.views"} <= set(
+        wings()
+    )
+
+
+@pytest.mark.parametrize("name", wings())
+def test_the_face_of_a_wing_lists_what_it_gives(name: str) -> None:
+    module = importlib.import_module(name)
+    public = list(module.__all__)
+    assert len(public) == len(set(public))
+    for each in public:
+        assert getattr(module, each) is not None, each
+    tree = ast.parse(face(name))
+    eager = imported(tree.body, name)
+    checking = [
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    typed = imported([statement for node in checking for statement in node.body], name)
+    own = {"__version__"} & set(public)
+    assert set(eager) | set(typed) | own == set(public)
+    lazy = {
+        each: module_name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy_attributes"
+        for module_name, names in ast.literal_eval(node.args[1]).items()
+        for each in names
+    }
+    if name != "goldenhour":  # it has its own __getattr__
+        assert lazy == typed
+    with pytest.raises(AttributeError):
+        _ = module.no_such_name
+
+
+def test_what_is_imported_from_a_wing_exists() -> None:
+    """A lazy face is Any to mypy, which therefore misses a name that is no longer there."""
+    public = {name: set(importlib.import_module(name).__all__) for name in wings()}
+    wrong = []
+    for path in sources("engine", "actors", "goldenhour", "bench", "tests"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module in public:
+                folder = ROOT / Path(*node.module.split("."))
+                names = {alias.name for alias in node.names} - public[node.module]
+                missing = {
+                    n for n in names if not (folder / f"{n}.py").exists() and not (folder / n).is_dir()
+                }
+                wrong += [f"{path.relative_to(ROOT)}:{node.lineno}: {node.module}.{name}" for name in missing]
+    assert not wrong, "\n".join(wrong)
+
+
+# --- size, types and code lists
+
+LIMIT = 600
+
+
+def test_a_file_of_more_than_600_lines_says_why() -> None:
+    silent = []
+    for path in sources("engine", "actors", "goldenhour"):
+        text = path.read_text("utf-8")
+        lines = text.count("\n")
+        reason = " ".join((ast.get_docstring(ast.parse(text)) or "").split())
+        if lines > LIMIT and f"Longer than {LIMIT} lines because" not in reason:
+            silent.append(f"{path.relative_to(ROOT)}: {lines} lines")
+    assert not silent, "\n".join(silent)
+
+
+def test_no_argument_of_the_kernel_is_of_type_any() -> None:
+    found = []
+    for path in sources("engine/kernel", "engine/clinical"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                found += [
+                    f"{path.relative_to(ROOT)}: {node.name}({argument.arg})"
+                    for argument in arguments
+                    if argument.annotation is None or ast.unparse(argument.annotation) == "Any"
+                ]
+    assert not found, "\n".join(found)
+
+
+def strings(node: ast.AST) -> list[str] | None:
+    """Return the texts of a literal tuple, list or set that holds nothing else."""
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        items = node.elts
+    else:
+        return None
+    texts = [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    return texts if len(texts) == len(items) else None
+
+
+def test_a_code_list_stands_in_engine_codes_alone() -> None:
+    lists = {
+        frozenset(member.name.lower() for member in code): code.__name__
+        for code in Code.__subclasses__()
+        if len(code) > 3
+    }
+    for column in ("field", "label"):
+        lists[frozenset(getattr(row, column) for row in codes.RESOURCES)] = f"RESOURCES, {column}"
+    assert len(lists) > 8
+    again = []
+    for path in sources("engine", "actors", "goldenhour"):
+        if (ROOT / "engine" / "codes") in path.parents:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            texts = strings(node)
+            if texts and frozenset(texts) in lists:
+                again.append(f"{path.relative_to(ROOT)}:{node.lineno}: {lists[frozenset(texts)]}")  # type: ignore[attr-defined]
+    assert not again, "\n".join(again)
+
+
+def test_the_views_show_every_resource() -> None:
+    limits = {row.field: 11 + 2 * row.resource for row in codes.RESOURCES}
+    document = {
+        "name": "limited",
+        "days": 1,
+        "casualties": {"total": 30},
+        "fronts": [{"name": "North", "nations": {"NOR": 1.0}}],
+        "facilities": [{"id": "R2", "role": 2, **limits}],
+        "links": [
+            {"origin": "POI", "destination": "R2", "minutes": {"distribution": "constant", "mean": 30.0}}
+        ],
+    }
+    result = goldenhour.simulate(document)
+    screen = Console(width=200, record=True, file=io.StringIO())
+    views.show_network(screen, result.scenario)
+    shown = screen.export_text()
+    for field, limit in limits.items():
+        assert re.search(rf"(?<!\d){limit}(?!\d)", shown), f"no column for {field}"
+    for table in views.summary_tables(result.measures):
+        screen.print(table)
+    shown = screen.export_text()
+    for row in codes.RESOURCES:
+        assert row.label in shown

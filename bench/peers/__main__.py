@@ -1,10 +1,10 @@
-"""goldenhour beside SimPy and Ciw on one brigade-like network: do they say the same, and how fast are they?
+"""goldenhour, SimPy and Ciw on one brigade-like network: do their results agree, and how fast are they?
 
-`make bench-peers` runs it. The means of replications are compared measure by measure with Welch's t; the confidence
-intervals of the differences hold for all lines together (99 %, Bonferroni), and a line fails when its interval does not
-contain 0. Speed is casualties per second of processor time of one core, the models run in turn over the same number of
-casualties, the best of the rounds of each counting; goldenhour's flow kernel alone is asked to be 20 times as fast as
-either. The exit code is 1 when a line fails.
+`make bench-peers` runs it. The means of replications are compared measure by measure with Welch's t. The confidence
+intervals of the differences hold for all lines together (99 %, Bonferroni); a line fails if its interval does not
+contain 0. Speed is casualties per processor second of one core, the best of some rounds, with the same number of
+casualties for every model. goldenhour's event kernel alone must be 20 times as fast as either peer. The exit code is 1
+if a line fails.
 """
 
 import argparse
@@ -26,23 +26,23 @@ from bench.peers import ciw_model, goldenhour_model, simpy_model
 from bench.peers.network import BRIGADE, MEASURES, SHARES_FROM, SINGLE, Measures, Network
 
 CONFIDENCE = 0.99
-"""Of all lines of agreement together."""
+"""Confidence level of all lines of agreement together."""
 RATIO = 20.0
-"""Times as fast as a peer, at least."""
+"""Required speed as a multiple of a peer's."""
 LITTLE = 1e-9
 """Largest relative error of Little's law in goldenhour, over all its resources and lines."""
 OURS = 4
-"""Replications of goldenhour for one of a peer."""
+"""Replications of goldenhour for each replication of a peer."""
 
 
 class Size(NamedTuple):
-    """How much is simulated."""
+    """Amount of simulation."""
 
     replications: int
     days: int
-    """Of a replication."""
+    """Days of a replication."""
     casualties: int
-    """For the speed."""
+    """Casualties of a measurement of speed."""
     rounds: int
 
 
@@ -65,7 +65,7 @@ PEERS = (
 
 
 class Line(NamedTuple):
-    """A mean of goldenhour against a peer's."""
+    """A mean of goldenhour and the same mean of a peer."""
 
     peer: str
     what: str
@@ -75,7 +75,7 @@ class Line(NamedTuple):
     theirs: float
     theirs_half: float
     low: float
-    """The difference, for all lines together."""
+    """Lower end of the confidence interval of the difference, for all lines together."""
     high: float
 
     @property
@@ -85,28 +85,30 @@ class Line(NamedTuple):
 
 
 class Speed(NamedTuple):
-    """How fast one way of simulating is."""
+    """The speed of one model."""
 
     network: str
     way: str
     casualties: int
     seconds: float
-    """Of processor time."""
+    """Processor seconds."""
 
     @property
     def per_second(self) -> float:
-        """Casualties a second of one core."""
+        """Casualties per processor second."""
         return self.casualties / self.seconds
 
 
 def half_width(values: NDArray[np.float64]) -> float:
-    """Of the 95 % confidence interval of a mean."""
+    """Return the half-width of the 95 % confidence interval of a mean."""
     n = len(values)
     return float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1)) / math.sqrt(n)
 
 
 def compare(peer: str, what: str, ours: Sequence[float], theirs: Sequence[float], lines: int) -> Line:
-    """Welch's interval of the difference of two means, at the level that `lines` of them share."""
+    """Compare two means by Welch's interval of their difference; `lines` is the number of lines that share the
+    level.
+    """
     a, b = np.array(ours), np.array(theirs)
     va, vb = float(a.var(ddof=1)) / len(a), float(b.var(ddof=1)) / len(b)
     freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
@@ -125,7 +127,7 @@ def compare(peer: str, what: str, ours: Sequence[float], theirs: Sequence[float]
 
 
 def compare_shares(peer: Peer, counts: NDArray[np.int64], lines: int) -> Iterator[Line]:
-    """What goes into the models: the shares of the categories, theirs being the estimates that the peers are given."""
+    """Compare the shares of the categories with the estimates that are inputs of the peers' models."""
     z = float(stats.norm.ppf(1.0 - (1.0 - CONFIDENCE) / (2 * lines)))
     n = int(counts.sum())
     for k, share in enumerate(peer.network.shares):
@@ -137,7 +139,7 @@ def compare_shares(peer: Peer, counts: NDArray[np.int64], lines: int) -> Iterato
 
 
 def agreement(size: Size, seed: int) -> list[Line]:
-    """All lines of all peers."""
+    """Return all lines of all peers."""
     count = sum(len(MEASURES) + len(peer.network.shares) for peer in PEERS)
     lines: list[Line] = []
     for peer in PEERS:
@@ -165,7 +167,7 @@ def agreement(size: Size, seed: int) -> list[Line]:
 
 
 def best_of(rounds: int, work: Callable[[], object]) -> float:
-    """Seconds of processor time, the shortest of the rounds."""
+    """Return the processor seconds of the fastest round."""
     seconds = []
     for _ in range(rounds):
         begun = time.process_time()
@@ -175,7 +177,7 @@ def best_of(rounds: int, work: Callable[[], object]) -> float:
 
 
 def speeds(size: Size, seed: int) -> list[Speed]:
-    """Every model over the same number of casualties, in turn."""
+    """Measure every model in turn over the same number of casualties."""
     result = []
     for peer in PEERS:
         days = round(size.casualties / peer.network.per_day)
@@ -191,14 +193,14 @@ def speeds(size: Size, seed: int) -> list[Speed]:
 
 
 def ratios(measured: Iterable[Speed]) -> list[tuple[Speed, float]]:
-    """Each line with how many times as fast as its peer it is."""
+    """Return each line with its speed as a multiple of the peer's."""
     rows = list(measured)
     slow = {row.network: row for row in rows if row.way in {peer.name for peer in PEERS}}
     return [(row, row.per_second / slow[row.network].per_second) for row in rows]
 
 
-def asked(row: Speed) -> bool:
-    """Whether RATIO is asked of this line."""
+def is_required(row: Speed) -> bool:
+    """Whether this line must reach RATIO."""
     return row.way == "goldenhour, flow alone"
 
 
@@ -216,7 +218,7 @@ def show_agreement(lines: Iterable[Line], console: Console) -> None:
             f"{line.theirs:.{digits}f} ± {line.theirs_half:.{digits}f}",
             f"{line.low:+.{digits}f} to {line.high:+.{digits}f}",
         )
-        if line.theirs == 0.0:  # an error that is to be nothing
+        if line.theirs == 0.0:  # an error, which should be 0
             figures = (f"{line.ours:.0e}", "0", f"within {LITTLE:.0e}")
         table.add_row(
             line.peer,
@@ -235,7 +237,7 @@ def show_speed(rows: Iterable[tuple[Speed, float]], console: Console) -> None:
     for name in ("casualties", "seconds", "casualties/s", "times the peer", ""):
         table.add_column(name, justify="right")
     for row, ratio in rows:
-        verdict = "" if not asked(row) else "ok" if ratio >= RATIO else "[bold red]FAILED[/]"
+        verdict = "" if not is_required(row) else "ok" if ratio >= RATIO else "[bold red]FAILED[/]"
         table.add_row(
             row.network,
             row.way,
@@ -249,7 +251,7 @@ def show_speed(rows: Iterable[tuple[Speed, float]], console: Console) -> None:
 
 
 def main() -> int:
-    """Measure, print, keep the figures; 1 when a line fails."""
+    """Measure, print and save the figures; return 1 if a line fails."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--seed", type=int, default=1)
@@ -263,7 +265,7 @@ def main() -> int:
     show_agreement(lines, console)
     show_speed(rows, console)
     failed = sum(not line.holds for line in lines)
-    slow = sum(asked(row) and ratio < RATIO for row, ratio in rows)
+    slow = sum(is_required(row) and ratio < RATIO for row, ratio in rows)
     path = results_file.append(
         "peers",
         {

@@ -1,4 +1,4 @@
-"""The brigade network in Ciw, as far as Ciw can: `network.SINGLE`, one patient to a vehicle.
+"""The brigade network in Ciw: `network.SINGLE`, with one patient to a vehicle, which is what Ciw can model.
 
 Vehicles are servers whose service is the sortie; priorities are priority classes; a bay held until the table is free,
 and a bed until the vehicle is, are Ciw's blocking by finite node capacity. Node classes of our own do what Ciw leaves
@@ -57,10 +57,12 @@ CLASSES = {"T1": 0, "T2": 1, "T3": 2}
 
 
 class PriorityBlocking(ciw.Node):  # type: ignore[misc]
-    """A node whose blocked individuals enter the next one by priority, first come first served within."""
+    """A node whose blocked individuals enter the next one by priority, and first come first served within a
+    priority.
+    """
 
     def block_individual(self, individual: Any, next_node: Any) -> None:
-        """Block, and move up in front of all of lower priority."""
+        """Block an individual, in front of all of lower priority."""
         super().block_individual(individual, next_node)
         queue = next_node.blocked_queue
         node, number = queue.pop()
@@ -72,10 +74,10 @@ class PriorityBlocking(ciw.Node):  # type: ignore[misc]
 
 
 class Fetching(PriorityBlocking):
-    """Vehicles that come from the destination: the service is the drive out, then that with the most urgent patient.
+    """Vehicles that come from the destination: the service is the trip out, then the trip with the most urgent patient.
 
-    Whoever waits, with or without a vehicle on the way, may be the one who goes; the one who called the vehicle takes
-    over what the other had. Ciw binds a customer to the server from the beginning.
+    Any waiting patient may be the one who leaves; the patient who called the vehicle then gets the state of the other.
+    This is necessary because Ciw binds a customer to a server from the start of the service.
     """
 
     def __init__(self, id_: int, simulation: Any) -> None:
@@ -83,14 +85,14 @@ class Fetching(PriorityBlocking):
         self.leg: Leg | None = None
         self.ride: Any = None
         self.departures: dict[int, float] = {}
-        """By patient."""
+        """Departure times by patient."""
 
     def serves(self, leg: Leg) -> None:
-        """Which leg it is; before the run."""
+        """Set the leg, before the run."""
         self.leg, self.ride = leg, distribution(leg.minutes)
 
     def finish_service(self) -> None:
-        """A vehicle is at the patients, or with its patient at the destination."""
+        """Handle a vehicle that reaches the patients, or the destination with its patient."""
         individual = self.decide_between_simultaneous_individuals()
         self.next_individual = [individual]
         if individual.id_number in self.departures:
@@ -107,7 +109,7 @@ class Fetching(PriorityBlocking):
 
     @staticmethod
     def exchange(one: Any, other: Any) -> None:
-        """Each gets the other's vehicle and its times, or waits in the other's stead."""
+        """Exchange the vehicles and times of two patients, of whom one may have no vehicle."""
         for name in ("server", "service_start_date", "service_time", "service_end_date"):
             mine, yours = getattr(one, name), getattr(other, name)
             setattr(one, name, yours)
@@ -118,44 +120,44 @@ class Fetching(PriorityBlocking):
 
 
 class Ambulances(Fetching):
-    """Vehicles that leave only while Role 2 has a place; the place is kept from then on."""
+    """Vehicles that leave only if Role 2 has a place, which is reserved from then on."""
 
     places = 0
     inside = 0
 
     def choose_next_customer(self) -> Any:
-        """Nobody while Role 2 is full."""
+        """Choose the next customer; None while Role 2 is full."""
         return super().choose_next_customer() if self.inside < self.places else None
 
     def attach_server(self, server: Any, individual: Any) -> None:
-        """A vehicle leaves."""
+        """Let a vehicle leave, and reserve a place."""
         super().attach_server(server, individual)
         self.inside += 1
 
-    def give_back_place(self) -> None:
-        """A patient has left Role 2."""
+    def free_place(self) -> None:
+        """Free the place of a patient who has left Role 2."""
         self.inside -= 1
         self.begin_service_if_possible_change_shift()
 
 
 class Ward(PriorityBlocking):
-    """Beds; who leaves them leaves Role 2."""
+    """Beds; a patient who leaves a bed leaves Role 2."""
 
     def release(self, next_individual: Any, next_node: Any, reroute: bool = False) -> None:
-        """Leave with a vehicle."""
+        """Let a patient leave with a vehicle."""
         super().release(next_individual, next_node, reroute)
-        self.simulation.transitive_nodes[AMBULANCES - 1].give_back_place()
+        self.simulation.transitive_nodes[AMBULANCES - 1].free_place()
 
 
 class Sortie(ciw.dists.Distribution):  # type: ignore[misc]
-    """Minutes a vehicle at the patients takes: load, drive, unload, drive back; the patient remembers the arrival."""
+    """Time of a vehicle in minutes: load, trip, unload, trip back. The patient stores the time of arrival."""
 
     def __init__(self, leg: Leg) -> None:
         self.leg = leg
         self.drive = distribution(leg.minutes)
 
     def sample(self, t: float | None = None, ind: Any = None) -> float:
-        """Minutes until the vehicle is back."""
+        """Return the minutes until the vehicle is back."""
         ride: float = self.drive.sample()
         ind.arrives = (t or 0.0) + self.leg.load_minutes + ride + self.leg.unload_minutes
         return self.leg.load_minutes + ride + self.leg.unload_minutes + ride
@@ -169,13 +171,13 @@ class UntilTheEnd(ciw.dists.Distribution):  # type: ignore[misc]
         self.end = end
 
     def sample(self, t: float | None = None, ind: Any = None) -> float:
-        """Minutes to the next arrival, infinity after the last."""
+        """Return the minutes to the next arrival; infinity after the last."""
         gap: float = self.exponential.sample()
         return gap if (t or 0.0) + gap < self.end else math.inf
 
 
 def distribution(minutes: Duration) -> Any:
-    """Ciw's distribution."""
+    """Return the distribution as Ciw has it."""
     match minutes:
         case Exponential(mean):
             return ciw.dists.Exponential(1.0 / mean)
@@ -189,12 +191,12 @@ def distribution(minutes: Duration) -> Any:
 
 
 def simulation(network: Network, days: int) -> Any:
-    """The Ciw simulation of this network."""
+    """Return the Ciw simulation of this network."""
     one, two = network.role1, network.role2
     none = ciw.dists.Deterministic(0.0)
     preparation = ciw.dists.Deterministic(network.preparation)
     operated = distribution(two.resuscitation) + ciw.dists.Deterministic(network.before_surgery)
-    nodes = [  # servers, places to queue, service of all
+    nodes = [  # servers, places in the queue, service times
         (network.poi.vehicles, math.inf, distribution(network.poi.minutes)),
         (one.triage_teams, math.inf, distribution(one.triage)),
         (math.inf, math.inf, preparation),
@@ -238,7 +240,7 @@ def simulation(network: Network, days: int) -> Any:
 
 
 def _routers(route: list[int], nodes: int) -> list[Any]:
-    """From each node of the route to the next, and out."""
+    """Return the routing along the nodes of the route and out of the network."""
     following = dict(pairwise(route))
     return [
         ciw.routing.Direct(to=following[node]) if node in following else ciw.routing.Leave()
@@ -247,7 +249,7 @@ def _routers(route: list[int], nodes: int) -> list[Any]:
 
 
 def run(network: Network, days: int, seed: int) -> Measures:
-    """Means of one replication, until the last casualty is at Role 3."""
+    """Return the means of one replication, which ends when the last casualty is at Role 3."""
     ciw.seed(seed)
     model = simulation(network, days)
     model.simulate_until_max_time(math.inf)
@@ -255,7 +257,7 @@ def run(network: Network, days: int, seed: int) -> Measures:
 
 
 def measures(model: Any, days: int) -> Measures:
-    """The MEASURES from Ciw's records."""
+    """Return the MEASURES from Ciw's records."""
     tally = Tally()
     left_poi = model.transitive_nodes[POI_VEHICLES - 1].departures
     left_role1 = model.transitive_nodes[AMBULANCES - 1].departures
@@ -283,7 +285,7 @@ def measures(model: Any, days: int) -> Measures:
 
 
 def main() -> None:
-    """One long replication by itself."""
+    """Run one long replication and print its means."""
     days = 30
     begun = time.perf_counter()
     means = run(SINGLE, days, 1)

@@ -1,8 +1,8 @@
-"""The brigade network in goldenhour: the scenario of `network.scenario`, measured as the other models are.
+"""The brigade network in goldenhour: the scenario of `network.scenario`, with the same measures as the other models.
 
-Waits for resources of a facility are those of `simulation.flow`; the rest is read from the event log.
-`python -m bench.peers.goldenhour_model` runs it by itself and prints casualties/s of the flow kernel alone, with the
-columns of the records, and with the records.
+The waits for the resources of a facility come from `simulation.flow`, the other measures from the event log.
+`python -m bench.peers.goldenhour_model` runs this model alone and prints casualties per second of the event kernel,
+with columns, and with records.
 """
 
 import time
@@ -35,25 +35,25 @@ WAITS = {
 
 
 class Replication(NamedTuple):
-    """What one replication says."""
+    """The results of one replication."""
 
     measures: Measures
     categories: NDArray[np.int64]
-    """(3,): numbers of T1, T2, T3."""
+    """Numbers of T1, T2 and T3, shape (3,)."""
     little: float
-    """Largest relative error of Little's law over all resources and waiting lines."""
+    """Largest relative error of Little's law over all resources and queues."""
 
 
 @cache
 def resolved(network: Network, days: int) -> Scenario:
-    """The scenario, checked and resolved."""
+    """Return the scenario, checked and resolved."""
     given = scenario_api.parse(msgspec.json.encode(scenario(network, days)), "json")
     scenario_api.check(given)
     return scenario_api.resolve(given)
 
 
 def run(network: Network, days: int, seed: int) -> Replication:
-    """One replication, with its columns."""
+    """Simulate one replication with its columns; return its results."""
     simulation = Simulation(resolved(network, days), seed, 0)
     chunks = list(simulation)
     category = np.concatenate([chunk.patients["triage"] for chunk in chunks])
@@ -62,7 +62,7 @@ def run(network: Network, days: int, seed: int) -> Replication:
     events = np.concatenate([chunk.events for chunk in chunks])
 
     def at(kind: str, facility: int) -> NDArray[np.float64]:
-        """Minutes at which it first happened to each patient at the facility."""
+        """Return the minutes of each patient's first such event at the facility."""
         rows = events[(events["kind"] == EVENTS.index(kind)) & (events["facility"] == facility)]
         times = np.full(len(category), np.nan)
         times[rows["patient"][::-1]] = rows["at"][::-1] / MINUTE
@@ -91,18 +91,18 @@ def run(network: Network, days: int, seed: int) -> Replication:
 
 
 def flow_alone(network: Network, days: int, seed: int) -> None:
-    """Who gets what when, and the measures; no records."""
+    """Simulate the flow and its measures, without records."""
     Simulation(resolved(network, days), seed, 0).run_flow()
 
 
 def columns(network: Network, days: int, seed: int) -> None:
-    """With the event log, treatments, wounds and vital signs of every casualty, as columns."""
+    """Simulate with the events, treatments, wounds and vital signs of every casualty, as columns."""
     for _ in Simulation(resolved(network, days), seed, 0):
         pass
 
 
 def full_records(network: Network, days: int, seed: int) -> None:
-    """With a finished record of every casualty."""
+    """Simulate and build the record of every casualty."""
     scenario = resolved(network, days)
     code_tables = CodeTables(scenario)
     for chunk in Simulation(scenario, seed, 0):
@@ -117,7 +117,7 @@ WAYS: dict[str, Callable[[Network, int, int], None]] = {
 
 
 def main() -> None:
-    """One long replication by itself."""
+    """Run one long replication; print its measures and the speeds."""
     days = 1000
     for name, value in run(BRIGADE, days, 1).measures.items():
         print(f"{name:32} {value:10.2f}")

@@ -18,65 +18,65 @@ Base = Literal["origin", "destination"]
 
 
 class Constant(NamedTuple):
-    """Always `mean` minutes."""
+    """A constant time in minutes."""
 
     mean: float
 
     def sampler(self, rng: random.Random) -> Sampler:
-        """A function that draws minutes."""
+        """Return a function that draws minutes."""
         return lambda: self.mean
 
     def setting(self) -> dict[str, Any]:
-        """As a scenario writes it."""
+        """Return the distribution as a scenario writes it."""
         return {"distribution": "constant", "mean": self.mean}
 
 
 class Exponential(NamedTuple):
-    """Exponential minutes."""
+    """An exponential time in minutes."""
 
     mean: float
 
     def sampler(self, rng: random.Random) -> Sampler:
-        """A function that draws minutes."""
+        """Return a function that draws minutes."""
         rate, draw = 1.0 / self.mean, rng.expovariate
         return lambda: draw(rate)
 
     def setting(self) -> dict[str, Any]:
-        """As a scenario writes it."""
+        """Return the distribution as a scenario writes it."""
         return {"distribution": "exponential", "mean": self.mean}
 
 
 class Lognormal(NamedTuple):
-    """Lognormal minutes by their mean and standard deviation."""
+    """A lognormal time in minutes, by mean and standard deviation."""
 
     mean: float
     sd: float
 
     def sampler(self, rng: random.Random) -> Sampler:
-        """A function that draws minutes."""
+        """Return a function that draws minutes."""
         variance = math.log(1.0 + (self.sd / self.mean) ** 2)
         mu, sigma, draw = math.log(self.mean) - variance / 2.0, math.sqrt(variance), rng.lognormvariate
         return lambda: draw(mu, sigma)
 
     def setting(self) -> dict[str, Any]:
-        """As a scenario writes it."""
+        """Return the distribution as a scenario writes it."""
         return {"distribution": "lognormal", "mean": self.mean, "sd": self.sd}
 
 
 class Triangular(NamedTuple):
-    """Triangular minutes."""
+    """A triangular time in minutes."""
 
     low: float
     mode: float
     high: float
 
     def sampler(self, rng: random.Random) -> Sampler:
-        """A function that draws minutes."""
+        """Return a function that draws minutes."""
         low, mode, high, draw = self.low, self.mode, self.high, rng.triangular
         return lambda: draw(low, high, mode)
 
     def setting(self) -> dict[str, Any]:
-        """As a scenario writes it."""
+        """Return the distribution as a scenario writes it."""
         return {"distribution": "triangular", "low": self.low, "mode": self.mode, "high": self.high}
 
 
@@ -85,13 +85,13 @@ Duration = Constant | Exponential | Lognormal | Triangular
 
 @dataclass(frozen=True)
 class Leg:
-    """A pool of like vehicles on one way; `minutes` is one way. The drive back takes as long as the one before it."""
+    """A pool of identical vehicles on one link; `minutes` is the time of one trip, and the trip back takes as long."""
 
     vehicles: int
     litters: int
     minutes: Duration
     load_minutes: float
-    """For each patient."""
+    """Minutes for each patient."""
     unload_minutes: float
     base: Base
 
@@ -108,7 +108,7 @@ class Role1:
 
 @dataclass(frozen=True)
 class Role2:
-    """Triage, a bay (resuscitation or care), a table for those who need one, a ward bed until the vehicle leaves."""
+    """Triage, a bay for resuscitation or care, a table if needed, and a ward bed until the vehicle leaves."""
 
     triage_teams: int
     triage: Duration
@@ -119,33 +119,34 @@ class Role2:
     surgery: Duration
     ward_beds: int
     places: int
-    """Patients inside at a time, those on the way to it included."""
+    """Patients inside or on the way, at most."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """The whole laydown. Times in minutes."""
+    """The complete network. Times are in minutes."""
 
     per_day: float
-    """Casualties, Poisson."""
+    """Rate of a Poisson process of casualties."""
     shares: tuple[float, float, float]
-    """Of T1, T2, T3."""
+    """Shares of T1, T2 and T3."""
     poi: Leg
     role1: Role1
     forward: Leg
-    """Role 1 to Role 2."""
+    """From Role 1 to Role 2."""
     role2: Role2
     rear: Leg
-    """Role 2 to Role 3."""
+    """From Role 2 to Role 3."""
     preparation: float = 2.5
-    """Between triage and readiness for a bay; nobody is needed for it (scenarios/data/model/care.toml)."""
+    """Time from triage to readiness for a bay; it needs no resource (scenarios/data/model/care.toml)."""
     before_surgery: float = 15.0
-    """From the end of resuscitation to readiness for a table, in the bay (the same)."""
+    """Time from the end of resuscitation to readiness for a table, spent in the bay (the same file)."""
 
 
 SHARES_FROM = 1_094_483
-"""Battle casualties of goldenhour, without warfare type and with the clock off, that the shares were counted among.
-Every run of `bench.peers` checks them."""
+"""Number of goldenhour's battle casualties, without warfare type and clock, from which the shares were estimated.
+Every run
+of `bench.peers` checks the shares."""
 
 BRIGADE = Network(
     per_day=84.0,
@@ -166,7 +167,7 @@ BRIGADE = Network(
     ),
     rear=Leg(5, 2, Lognormal(45.0, 15.0), 0.0, 2.0, "origin"),
 )
-"""What SimPy models in full: two patients to a vehicle, ambulances that return to the origin."""
+"""The network of the SimPy model: two patients to a vehicle, ambulances that return to the origin."""
 
 SINGLE = replace(
     BRIGADE,
@@ -174,8 +175,8 @@ SINGLE = replace(
     role2=replace(BRIGADE.role2, places=23),
     rear=Leg(8, 1, Lognormal(45.0, 15.0), 0.0, 2.0, "origin"),
 )
-"""As far as Ciw can: one patient to a vehicle, and ambulances of Role 2 that fetch from Role 1 (so that a vehicle is
-free when its patient is inside)."""
+"""The network of the Ciw model: one patient to a vehicle, and ambulances of Role 2 that fetch from Role 1, so that a
+vehicle is free when its patient is inside."""
 
 PER_DAY = "at Role 3 per day"
 TIME_IN_SYSTEM = ("all", "T1", "T2", "T3")
@@ -193,9 +194,9 @@ MEASURES = (
     "minutes in Role 2",
     PER_DAY,
 )
-"""What every model reports of a replication: means over all its casualties, from the empty system until the last one
-is at Role 3's door, in minutes; waits are of all who came to the resource, those who waited 0 included. `departure` is
-from the request until the vehicle leaves with the patient. `at Role 3 per day` counts the days of the campaign only."""
+"""Measures of a replication that every model reports: means in minutes over all its casualties, from the empty system
+until the last one arrives at Role 3. Waits include those of 0 minutes. `departure` is the time from the request until
+the vehicle leaves with the patient. `at Role 3 per day` counts only the days of the campaign."""
 
 Measures = Mapping[str, float]
 
@@ -208,12 +209,12 @@ class Tally:
         self._counts = dict.fromkeys(MEASURES, 0)
 
     def add(self, measure: str, minutes: float) -> None:
-        """One casualty's contribution to a mean."""
+        """Add one casualty's contribution to a mean."""
         self._sums[measure] += minutes
         self._counts[measure] += 1
 
     def means(self, days: int) -> Measures:
-        """The MEASURES."""
+        """Return the MEASURES."""
         return {
             name: total / (days if name == PER_DAY else max(1, self._counts[name]))
             for name, total in self._sums.items()
@@ -221,7 +222,7 @@ class Tally:
 
 
 def scenario(network: Network, days: int) -> dict[str, Any]:
-    """The network as a goldenhour scenario of `days` days."""
+    """Return the network as a goldenhour scenario of `days` days."""
     one, two = network.role1, network.role2
     return {
         "name": "peers",

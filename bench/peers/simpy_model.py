@@ -1,6 +1,6 @@
-"""The brigade network in SimPy: one process for each casualty, priority resources, vehicles that are dispatched.
+"""The brigade network in SimPy: a process for each casualty, priority resources, and dispatched vehicles.
 
-Everything goldenhour does in this network, with the same rules:
+It does all that goldenhour does in this network, by the same rules:
 
 - Queues by triage category, first come first served within, never pre-emptive.
 - A vehicle leaves its base when more wait than are being fetched and the destination has a place, which is kept; it
@@ -26,7 +26,7 @@ Process = Generator[simpy.Event, Any, Any]
 
 
 class Passenger:
-    """One who waits for transport: `left` happens at the departure, `arrived` at the door."""
+    """A patient who waits for transport: the event `left` is the departure, `arrived` the arrival."""
 
     __slots__ = ("arrived", "left")
 
@@ -36,22 +36,22 @@ class Passenger:
 
 
 class Places:
-    """Patients that a facility takes in, those on the way to it included."""
+    """The places of a facility, for patients inside or on the way."""
 
     def __init__(self, number: float) -> None:
         self.free = number
         self.feeder: Pool | None = None
-        """Who brings patients."""
+        """The pool that brings patients."""
 
-    def give_back(self) -> None:
-        """A patient has left."""
+    def free_one(self) -> None:
+        """Free the place of a patient who has left."""
         self.free += 1
         if self.feeder is not None:
             self.feeder.dispatch()
 
 
 class Pool:
-    """The vehicles of one leg, their base, and those who wait for them."""
+    """The vehicles of one leg, their base, and the patients who wait for them."""
 
     def __init__(self, env: simpy.Environment, rng: random.Random, leg: Leg, into: Places) -> None:
         self.env = env
@@ -65,7 +65,7 @@ class Pool:
         into.feeder = self
         self.waiting: list[tuple[int, int, Passenger]] = []
         self.coming = 0
-        """Litters of the vehicles on their way to those who wait."""
+        """Litters of the vehicles on their way to waiting patients."""
         self.order = count()
 
     def call(self, category: int) -> Passenger:
@@ -76,7 +76,9 @@ class Pool:
         return passenger
 
     def dispatch(self) -> None:
-        """Send vehicles while more wait than are being fetched, a vehicle is idle and the destination has a place."""
+        """Send vehicles while more patients wait than litters are on the way, a vehicle is idle and there is a
+        place.
+        """
         while self.idle and self.into.free > 0 and len(self.waiting) > self.coming:
             self.idle -= 1
             self.into.free -= 1
@@ -84,7 +86,7 @@ class Pool:
             self.env.process(self.sortie())
 
     def sortie(self) -> Process:
-        """Out, load, to the destination, unload, back to the base."""
+        """Drive out, load, drive to the destination, unload, and drive back to the base."""
         timeout, waiting, into = self.env.timeout, self.waiting, self.into
         if self.comes:
             yield timeout(self.drive())
@@ -109,7 +111,7 @@ class Pool:
 
 
 class Model:
-    """One replication."""
+    """The model of one replication."""
 
     def __init__(self, network: Network, days: int, seed: int) -> None:
         self.env = env = simpy.Environment()
@@ -137,7 +139,7 @@ class Model:
         env.process(self.arrivals())
 
     def arrivals(self) -> Process:
-        """Casualties one by one."""
+        """Create casualties one by one."""
         env, draw = self.env, self.rng.expovariate
         rate = self.network.per_day / MINUTES_A_DAY
         first, second, _ = self.network.shares
@@ -149,7 +151,7 @@ class Model:
             env.process(self.casualty(1 if u < first else 2 if u < first + second else 3))
 
     def casualty(self, category: int) -> Process:
-        """From the request at the point of injury to the door of Role 3."""
+        """Take a casualty from the request at the point of injury to the door of Role 3."""
         env, add, preparation = self.env, self.tally.add, self.network.preparation
         requested = env.now
 
@@ -198,7 +200,7 @@ class Model:
         passenger = self.rear.call(category)
         yield passenger.left
         held.resource.release(held)
-        self.role2_places.give_back()
+        self.role2_places.free_one()
         add("wait: departure from Role 2", env.now - since)
         add("minutes in Role 2", env.now - arrived)
         yield passenger.arrived
@@ -211,7 +213,7 @@ class Model:
     def move(
         self, held: PriorityRequest, to: simpy.PriorityResource, category: int, measure: str
     ) -> Generator[simpy.Event, Any, PriorityRequest]:
-        """Wait for the next resource while the present one is held."""
+        """Wait for the next resource while holding the present one."""
         since = self.env.now
         request = to.request(category)
         yield request
@@ -221,14 +223,14 @@ class Model:
 
 
 def run(network: Network, days: int, seed: int) -> Measures:
-    """Means of one replication, until the last casualty is at Role 3."""
+    """Return the means of one replication, which ends when the last casualty is at Role 3."""
     model = Model(network, days, seed)
     model.env.run()
     return model.tally.means(days)
 
 
 def main() -> None:
-    """One long replication by itself."""
+    """Run one long replication and print its means."""
     days = 100
     begun = time.perf_counter()
     measures = run(BRIGADE, days, 1)
