@@ -219,7 +219,7 @@ def test_what_appears_while_a_run_is_fetched_is_kept(tmp_path, monkeypatch):
     assert (home / "summary.json").read_text() == "mine"
 
 
-def test_a_fetch_into_an_unfinished_run_says_how_to_go_on_with_that(tmp_path):
+def test_a_fetch_into_an_unfinished_run_says_how_to_resume_that(tmp_path):
     output = Path(run_scenario(request(tmp_path / "run", workers=0)).output)
     (tmp_path / "home" / PARTIAL).mkdir(parents=True)
     (tmp_path / "home" / PARTIAL / MARKER).write_text("")

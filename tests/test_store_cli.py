@@ -237,7 +237,7 @@ def test_a_killed_run_is_resumed_by_name_in_its_own_row(call: Call, where: Datab
     assert (again.code, "finished: nothing to do" in again.err) == (0, True)
 
 
-def test_a_cancelled_run_is_gone_on_with_by_the_same_command_in_its_own_row(
+def test_a_cancelled_run_is_resumed_by_the_same_command_in_its_own_row(
     call: Call, where: Database, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"

@@ -64,7 +64,7 @@ def remove_partial_folder(folder: Path, patience_seconds: float = 3.0) -> None:
 
 
 def finish_publishing(output: Path) -> bool:
-    """Whether the run that was cut off in `output` was already published; if so, its publication is completed."""
+    """Whether the interrupted run in `output` was already published; if so, its publication is completed."""
     partial = output / PARTIAL
     if not is_regular_file(partial / PUBLISHED):
         return False

@@ -25,7 +25,7 @@ hide_pyarrow_in_worker()
 SYNC_BYTES = 8_000_000
 SYNC_SECONDS = 1.0
 """Written bytes are sent to the disk and entered in the journal each 8 MB or each second, whichever comes later
-(PLATFORM 6)."""
+(docs/platform.md section 6)."""
 
 
 class OutOfOrderError(Exception):

@@ -4,14 +4,12 @@ from engine.clinical.casualties import (
     SAMPLE,
     copy_arrival,
     draw_illness,
-    draw_person,
     draw_wound_scores,
     draw_wounds,
-    pick_cumulated,
-    to_uniform,
     triage_of_sample,
     type_row,
 )
+from engine.clinical.people import draw_person
 from engine.clinical.survival import (
     death_time,
     draw_fate_of_ill,
@@ -34,6 +32,7 @@ from engine.clinical.treatments import (
     treat_ill,
     treat_wounded,
 )
+from engine.clinical.uniforms import pick_cumulated, to_uniform
 
 __all__ = [
     "SAMPLE",

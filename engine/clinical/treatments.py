@@ -7,7 +7,6 @@ changes the survival clock. Times and thresholds are in `scenarios/data/model/tr
 
 import math
 
-from engine.clinical.casualties import to_uniform
 from engine.clinical.survival import (
     MAX_HEALTH_SCORE,
     health_score,
@@ -16,6 +15,7 @@ from engine.clinical.survival import (
     stop_clock,
     surgery_success,
 )
+from engine.clinical.uniforms import to_uniform
 from engine.codes import (
     NONE,
     VITAL_SIGNS,

@@ -1,4 +1,4 @@
-"""`goldenhour resume`: continue a run that was cut off, named by its output or as `goldenhour runs` shows it."""
+"""`goldenhour resume`: continue an interrupted run, named by its output or as `goldenhour runs` shows it."""
 
 import asyncio
 import os
