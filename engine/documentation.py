@@ -30,14 +30,6 @@ KIA killed in action (died before reaching a medical facility), DOW died of woun
 |---|---|---|---|
 """
 
-_CONTENT = {
-    "jsonl": "one patient record on each line",
-    "json": "one array of all patient records",
-    "csv": "one flat table with a header line; null is empty",
-    "parquet": "one flat table, compressed inside (by default with zstd level 1)",
-    "msgpack": "patient records, one after another, with the fields of the JSON records",
-}
-
 
 def page() -> str:
     """Return the whole page as Markdown."""
@@ -48,7 +40,7 @@ def _formats() -> Iterator[str]:
     for info in FORMATS.values():
         files = ", ".join(f"`{info.filename(table, 0)}`" for table in info.tables)
         part = f"{info.part_patients:,}" if info.part_patients else "all"
-        yield f"| `{info.name}` | {files} | {part} | {_CONTENT[info.name]} |"
+        yield f"| `{info.name}` | {files} | {part} | {info.content} |"
     suffixes = ", ".join(f"`{method}` adds `{suffix}`" for method, suffix in COMPRESSIONS.items() if suffix)
     yield ""
     yield (

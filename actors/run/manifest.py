@@ -9,13 +9,17 @@ import msgspec
 
 from actors.run.part import Part
 from actors.run.schema_version import SCHEMA, check_schema
+from engine.records import COMPRESSIONS, FORMATS, RUN_TABLES
 
 MANIFEST, SUMMARY, SCENARIO = "manifest.json", "summary.json", "scenario.toml"
 
+_WHOLE_FILES = "|".join(map(re.escape, (MANIFEST, SUMMARY, SCENARIO)))
+_TABLES = "|".join(dict.fromkeys(table for info in FORMATS.values() for table in info.tables))
+_SUFFIXES = "|".join(re.escape(info.suffix) for info in FORMATS.values())
+_COMPRESSED = "|".join(re.escape(suffix) for suffix in COMPRESSIONS.values() if suffix)
+
 OUTPUT_NAMES = re.compile(
-    r"(manifest\.json|summary\.json|scenario\.toml"
-    r"|((patients|events|treatments|wounds|vitals)(-(?P<part>\d{5,}))?|facilities|measures)"
-    r"\.(jsonl|json|csv|parquet|msgpack)(\.(gz|zst))?)"
+    rf"({_WHOLE_FILES}|(({_TABLES})(-(?P<part>\d{{5,}}))?|{'|'.join(RUN_TABLES)})({_SUFFIXES})({_COMPRESSED})?)"
 )
 """Names that a run may give to its files."""
 

@@ -10,6 +10,7 @@ import msgspec
 
 from actors.run.schema_version import SCHEMA, check_schema
 from engine import identity
+from engine.records import FORMATS
 
 RUN_FILE = "run.json"
 
@@ -101,6 +102,6 @@ def engine_digest() -> str:
 def libraries(formats: Sequence[str], compress: str) -> dict[str, str]:
     """Versions of the libraries that determine the bytes of compressed and Parquet parts; empty for other parts."""
     packages = {"gzip": ["isal"], "zstd": ["zstandard"]}.get(compress, [])
-    if "parquet" in formats:
-        packages = [*packages, "pyarrow"]
+    for name in formats:
+        packages = [*packages, *FORMATS[name].libraries]
     return {package: importlib.metadata.version(package) for package in packages}

@@ -42,6 +42,10 @@ class FormatInfo(NamedTuple):
     of a "part", whose frames are whole files."""
     part_patients: int | None
     """Patients in a part, None where the whole run is one part."""
+    content: str
+    """What a file holds, for docs/records.md."""
+    libraries: tuple[str, ...] = ()
+    """Packages whose version determines the bytes, besides those of the compression."""
 
     def filename(self, table: str, part: int, compress: str = "none") -> str:
         """Return the name of a file: a part of a table of patients, or one of RUN_TABLES, which have no number.
@@ -62,11 +66,35 @@ class FormatInfo(NamedTuple):
 FORMATS = {
     info.name: info
     for info in (
-        FormatInfo("jsonl", ("patients",), ".jsonl", "chunk", PART_PATIENTS),
-        FormatInfo("json", ("patients",), ".json", "chunk", None),
-        FormatInfo("csv", FLAT_TABLES, ".csv", "chunk", PART_PATIENTS),
-        FormatInfo("parquet", FLAT_TABLES, ".parquet", "part", PARQUET_PART_PATIENTS),
-        FormatInfo("msgpack", ("patients",), ".msgpack", "chunk", PART_PATIENTS),
+        FormatInfo(
+            "jsonl", ("patients",), ".jsonl", "chunk", PART_PATIENTS, "one patient record on each line"
+        ),
+        FormatInfo("json", ("patients",), ".json", "chunk", None, "one array of all patient records"),
+        FormatInfo(
+            "csv",
+            FLAT_TABLES,
+            ".csv",
+            "chunk",
+            PART_PATIENTS,
+            "one flat table with a header line; null is empty",
+        ),
+        FormatInfo(
+            "parquet",
+            FLAT_TABLES,
+            ".parquet",
+            "part",
+            PARQUET_PART_PATIENTS,
+            "one flat table, compressed inside (by default with zstd level 1)",
+            ("pyarrow",),
+        ),
+        FormatInfo(
+            "msgpack",
+            ("patients",),
+            ".msgpack",
+            "chunk",
+            PART_PATIENTS,
+            "patient records, one after another, with the fields of the JSON records",
+        ),
     )
 }
 
