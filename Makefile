@@ -1,23 +1,23 @@
-# make setup     the virtual environment in .venv, with goldenhour and its tools
-# make run       simulate the built-in scenario 'standard' into out/standard
-# make test      lint, types, import rules and tests
-# make test-fast lint and the tests that need neither Ray nor a database, under a minute
-# make bench     throughput and memory (SIZES="1000 10000" chooses the numbers of patients), finite care by load, micro-benchmarks
-# make bench-fidelity   the model against published figures, 300,000 patients; fails when one falls short
-# make bench-theory     single facilities against queueing theory; fails when a line lies outside its interval
-# make bench-peers      the same network in SimPy and Ciw: means must agree; speed side by side
-# make bench-capacity   what one more ambulance, table or bed is worth, and speed by load and size; fails when more kills
-# make bench-stores     runs, database and caches under load and under fire; fails when a figure falls short
-# make chaos     kill anything of a run on three local nodes, ROUNDS=100 times; fails unless nothing is lost
-# make soak      one run after the other for MINUTES=3; fails when memory, handles or the object store grow
-# make bench-rollback   an older commit and this one read what the other wrote, or say that they cannot (COMMIT=...)
-# make bench-cluster  runs as jobs of a cluster whose nodes have only the dependencies; fails unless all is as it must be
-# make bench-observe  a real Prometheus scrapes a real run; fails unless every query of the dashboards has data
-# make bench-scaleout  throughput of 1, 2 and 4 nodes with a core each, the same bytes from all
-# make bench-shards  processor time of one simulator, of shards of its fronts and of their merge, the same bytes from all
-# make bench-side-by-side   speed and memory of an older commit and of the working tree, in turns; fails when one is lost (COMMIT=...)
-# make docs      what is generated: docs/records.md and the excerpt in README.md
-# make clean     remove .venv, out and every cache of the tools
+# make setup     creates the virtual environment .venv with goldenhour and its tools
+# make run       simulates the built-in scenario 'standard' into out/standard
+# make test      runs lint, types, import rules and tests
+# make test-fast runs lint and the tests that need neither Ray nor a database, about a minute
+# make bench     throughput and memory (SIZES="1000 10000" sets the numbers of patients), finite care by load, micro-benchmarks
+# make bench-fidelity   the model against published figures, 300,000 patients; fails if one is missed
+# make bench-theory     single facilities against queueing theory; fails if a value lies outside its interval
+# make bench-peers      the same network in SimPy and Ciw; fails if means differ; compares speed
+# make bench-capacity   what one more ambulance, table or bed is worth; fails if one more raises mortality
+# make bench-stores     runs, database and caches under load and with servers killed; fails if a figure falls short
+# make chaos     kills any process of a run on three local nodes, ROUNDS=100 times; fails if anything is lost
+# make soak      one run after another for MINUTES=3; fails if memory, handles or the object store grow
+# make bench-rollback   an older commit and this one read each other's files and database, or refuse clearly (COMMIT=...)
+# make bench-cluster  runs as jobs of a cluster whose nodes have only the dependencies; fails if one goes wrong
+# make bench-observe  a real Prometheus scrapes a real run; fails if a query of the dashboards has no data
+# make bench-scaleout  throughput of 1, 2 and 4 nodes with one core each; the bytes must be equal
+# make bench-shards  processor time of one simulator, of its shards and of their merge; the bytes must be equal
+# make bench-side-by-side   speed and memory of an older commit and the working tree, interleaved; fails if either is worse (COMMIT=...)
+# make docs      generates docs/records.md and the excerpt in README.md
+# make clean     removes .venv, out and every cache of the tools
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -31,7 +31,7 @@ SIZES ?= 1000 10000 50000 100000 1000000
 BIN := .venv/bin
 STAMP := .venv/.goldenhour-installed
 
-## $(call quietly,words,command): run the command, a line every 15 s while it works, its output if it fails.
+## $(call quietly,message,command): run the command; print a line every 15 s, and its output if it fails.
 define quietly
 log=$$(mktemp); start=$$SECONDS; echo "$(1) ..."; \
 ( $(2) ) >"$$log" 2>&1 & job=$$!; \
@@ -57,7 +57,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv .venv
 	@$(call quietly,Installing the build tools,$(BIN)/python -m pip install --disable-pip-version-check \
 		-c constraints.txt hatchling editables)
-	@$(call quietly,Installing goldenhour and its tools (a few minutes at the first time),$(BIN)/python -m pip install \
+	@$(call quietly,Installing goldenhour and its tools (a few minutes the first time),$(BIN)/python -m pip install \
 		--disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]')
 	@touch $@
 
