@@ -381,9 +381,42 @@ def _set_env(self: Any, name: str, env: Any) -> None:
 # each time, it takes 8 % of a cold compile.
 numba.types.Record.__repr__ = functools.cache(numba.types.Record.__repr__)
 
+
+def _optimize_functions(self: Any, module: Any) -> None:
+    """Run the function passes on the functions of a module that have a body.
+
+    Numba sets up a pass manager for each declaration as well, of which a module has ten times as many as functions: a
+    twelfth of the whole compile.
+    """
+    module.data_layout = self._codegen._data_layout
+    for function in module.functions:
+        if not function.is_declaration:
+            passes, builder = self._codegen._function_pass_manager()
+            with self._recorded_timings.record(f"Function passes on {function.name!r}", builder):
+                passes.run(function, builder)
+
+
+def _equal_flags(self: Any, other: Any) -> Any:
+    """Compare the options that were set, and all options only if these differ.
+
+    Numba compares flags at each call that it compiles.
+    """
+    return True if self._values == other._values else _numba_equal_flags(self, other)
+
+
+def _hash_flags(self: Any) -> int:
+    """Return Numba's hash of flags, which depends on the names of the options alone, without reading their values."""
+    return _FLAGS_HASH
+
+
+_FLAGS_HASH = hash(compiler.Flags())
+_numba_equal_flags = compiler.Flags.__eq__
+compiler.Flags.__eq__ = _equal_flags
+compiler.Flags.__hash__ = _hash_flags
 _numba_finalize = codegen.CPUCodeLibrary.finalize
 _numba_set_env = codegen.JITCPUCodegen.set_env
 codegen.CPUCodeLibrary.finalize = _finalize
+codegen.CPUCodeLibrary._optimize_functions = _optimize_functions
 codegen.JITCPUCodegen.set_env = _set_env
 
 
