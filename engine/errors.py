@@ -79,7 +79,7 @@ class InputError(GoldenhourError):
 
 
 class RunError(GoldenhourError):
-    """A run that could not be finished, because a disk, a process or the cluster failed."""
+    """A run that could not be finished, and that would fail again."""
 
 
 class StoppedRun(RunError):

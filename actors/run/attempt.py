@@ -1,4 +1,4 @@
-"""run_attempt: one attempt to complete a run, with any executor. It returns the outcome and changes nothing else."""
+"""run_attempt: one attempt to complete a run, with any executor. It drives the executor and the scheduler."""
 
 from collections.abc import Callable
 from functools import partial
@@ -45,7 +45,7 @@ def run_attempt(
     Raises
     ------
     Exception
-        Whatever would occur again in another attempt.
+        Any error that another attempt would meet again.
     """
     try:
         return _complete(executor, scheduler, first_phase, report)

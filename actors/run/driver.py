@@ -170,7 +170,7 @@ def _how_to_resume(output: Output) -> str:
 
 
 class RunDriver:
-    """Drives a run through its attempts, and holds what outlives them."""
+    """Drives a run through its attempts, and holds the state that they share."""
 
     def __init__(self, request: RunRequest, output: Output, log: Log, on_progress: OnProgress) -> None:
         scenario = msgspec.json.encode(request.scenario)
@@ -244,7 +244,7 @@ class RunDriver:
             self._sampler.stop()
 
     def _finish(self, finished: Finished, recoveries: int, report: Callable[[str], None]) -> RunResult:
-        """Publish the files and sum up."""
+        """Publish the files and return the result."""
         request, output = self._request, self._output
         report("finishing")
         parts = in_manifest_order(finished.parts, request.formats)

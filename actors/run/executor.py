@@ -1,4 +1,4 @@
-"""Executor: the interface of what simulates chunks, encodes them and appends them to files, in process or on Ray."""
+"""Executor: the interface for simulating chunks, encoding them and appending them to files, in process or on Ray."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -102,7 +102,7 @@ class Executor(Protocol):
         ...
 
     def save(self) -> None:
-        """After an interrupt: bring to the disk what the writers have appended, so that the run can be resumed."""
+        """After an interrupt: sync what the writers have appended to disk, so that the run can be resumed."""
         ...
 
     def close(self) -> None:

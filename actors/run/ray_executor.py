@@ -25,7 +25,7 @@ PREPARE_FACTOR = 4.0
 """The kernel may take this many times the stall limit to compile: minutes on a busy machine."""
 
 SAVE_SECONDS = 1.5
-"""Time that the writers of an interrupted run have to bring to the disk what they hold."""
+"""Time that the writers of an interrupted run have to sync their data to disk."""
 
 LOCAL_TASKS_PER_LANE = 1000
 """Encodings handed to a local Ray at once, for each lane: the window limits them before."""
@@ -47,8 +47,8 @@ class RayExecutor:
         self._actors = RayActors()
         self._watchdog = Watchdog(plan.stall_seconds)
         request = plan.request
-        # Where the run has the whole cluster, a second task for each CPU waits there with its chunk: no CPU idles while
-        # results travel.
+        # If the run has the whole cluster, queue a second task for each CPU, so that no CPU is idle while
+        # results are in transit.
         whole = not session.local and request.workers >= session.generators() - request.cpus_of_simulators
         waiting = request.workers if whole else 0
         self._most_encodings = (
@@ -75,7 +75,7 @@ class RayExecutor:
         """Start all actors, and wait until they have started and the writers are open."""
         actors = self._actors
         actors.start(self._plan, self._session)
-        # asked before what may take the actors minutes
+        # before `prepare`, which may keep an actor busy for minutes
         asked = [(role, actor.process_id.remote()) for role, actor in actors.by_role()]
         opened = [writer.open.remote((*self._plan.lanes,)) for writer in actors.writers]
         self._prepared = [simulator.prepare.remote() for simulator in actors.simulators]
@@ -176,7 +176,7 @@ class RayExecutor:
         return ray_fault(error)
 
     def save(self) -> None:
-        """Have the writers bring to the disk what they hold, as far as that is quick."""
+        """Have the writers sync their data to disk within SAVE_SECONDS."""
         self._actors.save(SAVE_SECONDS)
 
     def close(self) -> None:

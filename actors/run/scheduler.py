@@ -81,7 +81,7 @@ class Scheduler:
         Parameters
         ----------
         window
-            Chunks that may be requested before the first of them is written in all lanes. In the part lane it must be
+            Number of chunks that may be requested but not yet written in all lanes. With a part lane it must be
             at least the chunks of one part.
         receipts
             What each writer has on the disk, in the order of the writers.
@@ -98,7 +98,7 @@ class Scheduler:
     def first_needed(self) -> int:
         """The first chunk that the simulator must deliver.
 
-        It is the last one that is written, not the one after: if it is the run's last, it says so.
+        It is the last chunk already written, not the one after it: only its head says whether the run ends there.
         """
         return max(0, self._written.chunks - 1)
 
@@ -118,7 +118,7 @@ class Scheduler:
         self._requested += 1
 
     def add_chunk(self, head: ChunkHead, chunk: Any) -> None:
-        """Take the next chunk, and queue the tasks that can now be carried out. Lanes that have it on disk skip it."""
+        """Accept the next chunk and queue its encode tasks. A lane that already has the chunk on disk gets none."""
         self._arrived = head.number + 1
         self._unwritten_heads[head.number] = head
         if head.last:

@@ -24,7 +24,7 @@ hide_pyarrow_in_worker()
 
 SYNC_BYTES = 8_000_000
 SYNC_SECONDS = 1.0
-"""Written bytes are sent to the disk and entered in the journal each 8 MB or each second, whichever comes later
+"""Written bytes are sent to the disk and entered in the journal after at least 8 MB and at least one second
 (docs/platform.md section 6)."""
 
 

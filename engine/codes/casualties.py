@@ -87,7 +87,7 @@ SIDES = ("", "left", "right")
 
 
 class LethalMechanism(Code):
-    """Cause of death of a casualty whose survival clock reaches the life (docs/model.md section 2.5.2)."""
+    """What kills a casualty whose survival clock runs out (docs/model.md section 2.5.2)."""
 
     TBI = 0
     """Traumatic brain injury."""

@@ -108,11 +108,11 @@ class Effect(Code):
     """Effect of a treatment on the lethal mechanism."""
 
     SUPPORTIVE = 0
-    """It was not meant to act on it, or there was none."""
+    """The treatment was not aimed at the lethal mechanism, or there was none."""
     EFFECTIVE = 1
-    """It acted on it."""
+    """The treatment worked against the lethal mechanism."""
     INEFFECTIVE = 2
-    """It was meant to act on it and did not."""
+    """The treatment was aimed at the lethal mechanism and failed."""
 
 
 class Outcome(Code):
@@ -148,7 +148,7 @@ class DeathCause(Code):
     NON_BATTLE_INJURY = 1 + LethalMechanism.NON_BATTLE_INJURY
     DISEASE = 1 + LethalMechanism.DISEASE
     LATE_COMPLICATIONS = 10
-    """Sepsis or organ failure after the first operation."""
+    """Sepsis or organ failure of a severely wounded casualty after the first admission, operated on or not."""
     TRANSITION = 11
     """Death drawn from the matrix, under transition-matrix routing."""
     FACILITY_HIT = 12
@@ -161,7 +161,7 @@ class WaitingFor(Code):
     FIRST_AID = 0
     EVACUATION = 1
     TRANSPORT = 2
-    """On the way, for arrival."""
+    """Already in a vehicle: waiting to arrive. A casualty who waits for a vehicle waits for EVACUATION."""
     TRIAGE = 3
     TREATMENT = 4
     SURGERY = 5

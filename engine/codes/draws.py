@@ -82,7 +82,7 @@ DESTINATION_CHOICE = 4096
 """Word 2: choice of a destination under spread-out. Plus DESTINATION_BLOCKS * leg plus the candidate's number."""
 DESTINATION_BLOCKS = 64
 
-# VEHICLES: keyed by pool and sortie; weather by pool and day; a hit by casualty.
+# VEHICLES: counted by pool and sortie, except weather (pool and day) and hits (casualty).
 SORTIE_LOSS = 0
 WEATHER = 1
 LIFT_CANCELLED = 2

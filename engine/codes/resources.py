@@ -86,7 +86,7 @@ RESOURCE_FIELDS = tuple(info.field for info in RESOURCES)
 """Indexed by `Resource`: the field in a scenario."""
 
 TRANSPORT = RESOURCE_COUNT
-"""Number of what is waited for besides a resource of a facility: a vehicle."""
+"""Code of a wait for a vehicle, in arrays indexed by `Resource`. Not the same as WaitingFor.TRANSPORT."""
 
 AWAITED = (*Resource.labels(), "transport")
 """Labels of what a casualty waits for, indexed by `Resource` or TRANSPORT."""

@@ -14,7 +14,7 @@ from engine.numeric import compiled
 from engine.tables import MINUTE, Float64, Int32, Int64, Ints, Row, Rows, Table, dtype_of
 
 MAX_ENTRIES = 1 << 21
-"""At most so many entries in each level."""
+"""Most entries that each level can hold."""
 BUCKETS = 1 << 12
 """Buckets of the ring; a power of two."""
 NARROWEST, WIDEST = 1.0, 60.0 * MINUTE

@@ -58,7 +58,7 @@ class Stage(Code):
 
 
 LAST_POI_STAGE = Stage.DEPART
-"""Up to this stage the casualty has not left the point of injury."""
+"""Stages up to this one come before arrival at the first facility. First aid may be given on the way there."""
 
 REQUEST_SHARE, DEPARTURE_SHARE = 0, 1
 """Indices of `request_shares`: the shares of the first leg at which evacuation is requested and begins."""
@@ -67,21 +67,21 @@ REQUEST_SHARE, DEPARTURE_SHARE = 0, 1
 class EntryKind(Code):
     """Kinds of entry in the calendar, in the order in which ties are broken.
 
-    An entry names its subject: the slot of a patient, or a resource, candidate, pool, facility or way.
+    `subject` is a slot (PATIENT), resource (RELEASE), candidate (PICK_UP), pool, facility, way or world event.
     """
 
     WORLD = 0
     """A world event of the scenario."""
     ROSTER = 1
-    """A shift begins."""
+    """A shift begins; `version` is its number in the roster."""
     VEHICLE_RETURN = 2
     """A vehicle is back at its base."""
     RELEASE = 3
-    """A unit of a resource is free again at a time that was known."""
+    """A resource is released at a time known in advance; with `version` 1, a place at the facility `subject`."""
     PICK_UP = 4
     """A vehicle reaches those it was sent for."""
     PATIENT = 5
-    """Something is due for a patient."""
+    """Something is due for a patient. The entry is void unless `version` is still the casualty's."""
     LIFT = 6
     """A scheduled lift leaves."""
     RESUPPLY = 7
@@ -89,13 +89,13 @@ class EntryKind(Code):
     SURGE = 8
     """Surge beds open."""
     WAKE = 9
-    """Another look at vehicles that could not move, or at a batch that was too small."""
+    """Dispatch is tried again: for a pool that could not move (`version` 0), or for a way (1)."""
     SAMPLE = 10
     """The time series takes a sample."""
 
 
 ENTRY_KIND_SHIFT = 48
-"""The tie of an entry is its kind, shifted left by so many bits, plus an order among entries of the same kind."""
+"""An entry's tie is its kind shifted left by this many bits, plus an order among entries of the same kind."""
 
 WAY_WAKE_ORDER = 1 << 16
 """Order of the WAKE entry of way 0; the entries of ways come after those of pools."""
@@ -109,13 +109,13 @@ class Decision(Code):
     RIDE = 1
     """Gets a ride; the value is the candidate. Two TIME entries follow: departure and arrival."""
     TIME = 2
-    """A time of the ride before it."""
+    """Departure or arrival time of the preceding RIDE."""
     BUMPED = 3
     """Is bumped from a treatment bay. This and the codes below interrupt a casualty."""
     KILLED = 4
     """Killed in a facility that is hit."""
     REQUEUED = 5
-    """The facility is hit: begins again with triage."""
+    """Survives a hit on the facility and starts again with triage."""
 
 
 FIRST_INTERRUPTION = Decision.BUMPED
@@ -135,7 +135,7 @@ class KernelExit(Code):
     """Why the kernel returned."""
 
     RUNNING = 0
-    """Enough steps: returns so that Ctrl-C works."""
+    """The run is not over: returned after MAX_STEPS steps so that Ctrl-C works."""
     CHUNK_FULL = 1
     """The output holds as many patients as were asked for."""
     NEEDS_ARRIVALS = 2
@@ -146,7 +146,7 @@ class KernelExit(Code):
     DEADLOCK = 5
     """Nothing can happen any more, and patients are waiting."""
     TABLES_FULL = 6
-    """Too many patients are open."""
+    """A table of the kernel is full: casualty slots, decision logs or the calendar."""
     CONTRADICTION = 7
     """The two passes came to different outcomes: an error in the program."""
 
@@ -186,7 +186,7 @@ class WorldEventKind(Code):
 
 
 class MatrixOutcome(Code):
-    """Outcomes of a place under transition-matrix routing. Smaller ones, 1 to 4, are the role to go to."""
+    """Outcomes under transition-matrix routing. Values 1 to 4 are the role that the casualty goes to next."""
 
     DEAD = 5
     RETURNED = 6

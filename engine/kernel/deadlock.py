@@ -10,12 +10,12 @@ from engine.numeric import compiled
 from engine.tables import DAY, Model
 
 STALL_TIME = 60.0 * DAY
-"""ms without progress after which a deadlock is looked for, at least."""
+"""Shortest time without progress, in ms, before the kernel checks for a deadlock."""
 
 
 @compiled
 def stall_time(model: Model) -> float:
-    """Return ms without progress after which a deadlock is looked for.
+    """Return the time without progress, in ms, after which the kernel checks for a deadlock.
 
     That is STALL_TIME, or longer where batches wait long, lifts are rare or weather mostly keeps vehicles grounded.
     """

@@ -170,7 +170,7 @@ def _stop_until_next_event(state: KernelState, slot: int, death: float) -> None:
 def _die_in_decision_pass(
     state: KernelState, scratch: Output, slot: int, death: float, now: float, model: Model
 ) -> None:
-    """Let the casualty die, and leave the queue if there is one."""
+    """Let the casualty die, and take them out of their queue if they are in one."""
     casualty = state.casualties[slot]
     queue = casualty.queue
     if queue >= 0:
@@ -194,7 +194,9 @@ def _retriage_in_queue(
         queue = casualty.queue
         leave_queue(state, slot, before, now)
         join_queue(state, slot, queue, now, False)
-        if queue >= ALL_RESOURCES:  # a ride that follows from it comes after it, in the record as well
+        if (
+            queue >= ALL_RESOURCES
+        ):  # 1 ms later, so that a resulting ride follows the re-triage in the record too
             schedule(state, now + 1.0, EntryKind.WAKE, WAY_WAKE_ORDER + casualty.way, casualty.way, 1)
 
 
@@ -260,7 +262,7 @@ def _affects_others(casualty: CasualtyState, kind: int, resource: int, model: Mo
 
 @compiled
 def _only_frees_team(casualty: CasualtyState, model: Model) -> bool:
-    """Return whether all that the stage that is due does to others is to free the triage team."""
+    """Return whether the due stage affects others only by freeing the triage team."""
     return bool(casualty.stage == Stage.TRIAGE and casualty.held >= 0 and not _may_be_hit(casualty, model))
 
 

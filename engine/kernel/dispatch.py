@@ -25,7 +25,7 @@ def _assign_unlimited_vehicle(
 ) -> None:
     """Assign a ride where vehicles are unlimited: one is at the place already.
 
-    From the point of injury the patient departs after the usual preparation, and part of the leg is over by then.
+    At the point of injury the leg includes the preparation: the patient departs after it, and only the rest is travel.
     """
     casualty = state.casualties[slot]
     facility = model.network.destination[model.network.candidate_link[candidate]]
@@ -252,5 +252,5 @@ def dispatch_from_pool(state: KernelState, scratch: Output, pool: int, now: floa
     if state.idle_vehicles[pool] > 0:
         _dispatch_to_ways(state, scratch, model.network.ways_of_pool, first, last, pool, now, model)
     elif not state.vehicle_wanted[pool]:
-        # a patient may wait for a vehicle that has gone out of use since
+        # a patient may be waiting for a vehicle that has since gone out of use
         schedule_returns(state, pool)

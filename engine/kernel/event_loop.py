@@ -204,7 +204,7 @@ def advance(
     models
         One row of MODEL.
     scratches
-        One row of OUTPUT for the decision pass, which logs nothing.
+        One row of OUTPUT for the decision pass, which writes no events.
     outputs
         One row of OUTPUT that receives the records, of at most PARQUET_PART patients.
     room

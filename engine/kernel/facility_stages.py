@@ -144,7 +144,7 @@ def _arrive_at_staging_unit(output: Output, row: int, casualty: CasualtyState, n
 
 @compiled
 def _arrive_at_role_4(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
-    """Arrive at Role 4 and leave the theatre; those who will die do so there."""
+    """Arrive at Role 4. A casualty with a pending death dies there; any other leaves the theatre as evacuated."""
     if death_time(casualty) < math.inf:
         casualty.stage = Stage.RETURN
         casualty.at = math.inf  # the survival clock or the late hazard fixes the outcome
@@ -157,7 +157,7 @@ def _arrive_at_role_4(output: Output, row: int, casualty: CasualtyState, now: fl
 def arrive(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
-    """Arrive at the door of a facility: at Role 4 the outcome is fixed, elsewhere admission follows."""
+    """Arrive at a facility. Admission follows, except at a staging unit and, without matrix routing, at Role 4."""
     record = output.patients[row]
     casualty.facility = casualty.destination
     role = model.network.role[casualty.facility]
@@ -297,7 +297,7 @@ def _start_resuscitation(
 def _rescue_ill(
     record: PatientRow, casualty: CasualtyState, now: float, role: int, word: int, model: Model
 ) -> int:
-    """Treat what would kill a casualty without wounds, once; return the `Effect`.
+    """Try once to save a casualty without weapon wounds from what would kill them; return the `Effect`.
 
     Agent casualties can be rescued at every MTF, others from Role 2 on.
     """

@@ -35,7 +35,7 @@ def _waits_for_preferred(
     now: float,
     model: Model,
 ) -> bool:
-    """Return whether the patient stays behind for a facility that the scenario prefers to the candidate's.
+    """Return whether the patient waits for another vehicle to a facility that the scenario prefers.
 
     That is so if vehicles for such a facility are under way or can set off now, and have room for this patient besides
     the `stay_behind` others who wait for one. For the own nation the next vehicle of the same pool will do, unless this

@@ -1,4 +1,4 @@
-"""The ends of a casualty's way: death, return to duty, discharge, and the treatments that these cut short."""
+"""How care ends: death, return to duty or discharge, and the treatments that they cut short."""
 
 from engine.clinical import log_event
 from engine.codes import DeathCause, Event, Outcome, Stream

@@ -92,7 +92,7 @@ def _open_surge(state: KernelState, scratch: Output, facility: int, now: float, 
 def apply_clock_event(
     state: KernelState, scratch: Output, kind: int, subject: int, version: int, now: float, model: Model
 ) -> None:
-    """Apply an entry of the calendar that occurs by the clock; its kind says what `subject` and `version` are."""
+    """Apply a clock entry. `EntryKind` says what `subject` and `version` mean for each kind."""
     if kind == EntryKind.ROSTER:
         _begin_shift(state, subject, version, now, model)
         _schedule_next_shift(state, subject, now, model)

@@ -85,7 +85,7 @@ def _begin_under_matrix(
 
 @compiled
 def _log_injury(output: Output, row: int) -> None:
-    """Log the event that makes a person a casualty, and a delayed onset of symptoms."""
+    """Log the injury, illness or exposure, and the onset of symptoms if it is delayed."""
     record = output.patients[row]
     if record.kind == CasualtyKind.AGENT:
         log_event(output, row, record.time, AT_POI, Event.EXPOSED, 0)

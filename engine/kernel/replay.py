@@ -100,7 +100,7 @@ def _erase_times_after(record: PatientRow, horizon: int) -> None:
 def _discard_after_horizon(
     output: Output, row: int, casualty: CasualtyState, first_event: int, first_vital: int, model: Model
 ) -> None:
-    """Discard what comes after the horizon, at which the casualty is still in care."""
+    """Cut the record of a casualty who is still in care at the horizon, and set the outcome IN_CARE."""
     record = output.patients[row]
     horizon = int(model.care.horizon[0])
     while (
@@ -204,7 +204,7 @@ def _is_interruption(state: KernelState, entry: int) -> bool:
 def _is_interrupted(state: KernelState, casualty: CasualtyState, entry: int, until: float) -> bool:
     """Return whether the log gives an interruption at or before `until`.
 
-    A bump does not come before care that begins at the same time.
+    If a bump and the start of care have the same time, the care starts first.
     """
     if not _is_interruption(state, entry) or state.decisions[entry].at > until:
         return False
@@ -231,7 +231,7 @@ def replay(
     entry = int(first_entry)
     ride_replayed = False
     while casualty.stage != Stage.CLOSED:
-        # the request has been logged: also where the ride comes after the horizon
+        # before the horizon check: a ride after the horizon also needs its wait replayed
         if casualty.stage == Stage.AWAIT_TRANSPORT and not ride_replayed:
             ride_replayed = True
             entry = _replay_ride(state, output, row, casualty, entry, model)

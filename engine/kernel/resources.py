@@ -389,7 +389,7 @@ def _bump(state: KernelState, scratch: Output, slot: int, resource: int, now: fl
 
 @compiled
 def schedule_next_event(state: KernelState, slot: int) -> None:
-    """Put the patient's next own event in the calendar; earlier entries no longer count (`version`).
+    """Put the patient's next event in the calendar, and invalidate earlier entries by raising `version`.
 
     The first aid of a patient who waits for transport gets no entry: it is applied before the patient's next event
     (`assign_ride`, `advance_casualty`). The clock runs faster until then, so no death is missed.

@@ -40,7 +40,7 @@ SAMPLE_ROWS = 50_000
 """Rows of the time series; the interval is chosen so that they suffice."""
 
 ALL_RESOURCES = FACILITIES * RESOURCE_COUNT
-"""Number of resources. The queue of way w is number ALL_RESOURCES + w; returns of pool p are likewise."""
+"""Number of resources. Way w has queue ALL_RESOURCES + w; pool p has list ALL_RESOURCES + p of `pending_first`."""
 QUEUES = ALL_RESOURCES + WAYS
 """Number of queues: one for each resource, then one for each way of transport."""
 
@@ -203,7 +203,7 @@ def next_due(casualty: CasualtyState) -> float:
 
 @compiled
 def schedule(state: KernelState, at: float, kind: int, order: int, subject: int, version: int) -> None:
-    """Put an entry in the calendar; `subject` and `version` as its kind says."""
+    """Put an entry in the calendar. `EntryKind` says what `subject` and `version` mean for each kind."""
     enter(state.calendar, at, (kind << ENTRY_KIND_SHIFT) + order, subject, version)
 
 

@@ -60,7 +60,7 @@ def draw_service_time(model: Model, facility: int, which: int, table: Floats, un
 def draw_route_time(
     casualty: CasualtyState, front: int, goal: int, link: int, model: Model, counter: Counter
 ) -> float:
-    """Return ms along the network from `link` to facility `goal`, passing those between without a stop.
+    """Return the travel time, ms, from the start of `link` to facility `goal` without stops in between.
 
     Used under transition-matrix routing, where facilities do not move.
     """

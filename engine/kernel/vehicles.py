@@ -19,7 +19,7 @@ from engine.tables import DAY, CasualtyState, Model
 
 @compiled
 def can_move(state: KernelState, pool: int, now: float, model: Model) -> bool:
-    """Return whether vehicles of a pool may move at `now`: not by night, and not on a day of bad weather."""
+    """Return whether vehicles of a pool may move at `now`. Night or the weather of the day may forbid it."""
     clock = model.people.start[0] + now
     day = math.floor(clock / DAY)
     if not model.network.moves_by_night[pool]:

@@ -39,7 +39,7 @@ WAITING_AT = by_code(
     },
     Stage,
 )
-"""By `Stage`: what a casualty waits for, while no queue for a bed is involved; NONE while care is being given."""
+"""By `Stage`: what a casualty who is not in a queue waits for; NONE while care is being given."""
 
 QUEUEING_AT = by_code(
     {
@@ -49,7 +49,7 @@ QUEUEING_AT = by_code(
     },
     Stage,
 )
-"""By `Stage`: what a casualty waits for whose wait has not ended yet."""
+"""By `Stage`: what a casualty who is in a queue waits for."""
 
 _IMMEDIATE = int(
     TriageCategory.T1

@@ -29,7 +29,9 @@ def _change_capacity(state: KernelState, number: int, sign: int, now: float, mod
     facility = model.network.world_event_target[number]
     for k in range(RESOURCE_COUNT):
         resource = facility * RESOURCE_COUNT + k
-        if model.network.capacity[resource] < UNLIMITED:  # a bay may count as finite for its blood
+        if (
+            model.network.capacity[resource] < UNLIMITED
+        ):  # unlimited bays are marked finite if blood is limited
             update_integrals(state, resource, now)
             share = model.network.world_event_value[number]
             change = sign * int(share * model.network.capacity[resource] + 0.5)
@@ -41,7 +43,7 @@ def _change_capacity(state: KernelState, number: int, sign: int, now: float, mod
 
 @compiled
 def _kill(state: KernelState, scratch: Output, output: Output, slot: int, now: float, model: Model) -> None:
-    """Let the hit kill a casualty."""
+    """Kill a casualty in a facility that is hit."""
     casualty = state.casualties[slot]
     if casualty.queue >= 0:
         end_wait(state, slot, now)

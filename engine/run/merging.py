@@ -1,4 +1,4 @@
-"""One replication merged from simulations of some of its fronts each: chunk for chunk the same as one simulation.
+"""Merges the shards of a replication, each of which simulates some fronts, into the chunks of one simulation.
 
 Every patient comes with its place in the write order, a time and a sequence number (tables.WRITE_ORDER). One simulation
 writes records in this order, and so does each shard, so merging by it gives the order of one simulation. No two shards
@@ -121,7 +121,7 @@ class _Stream:
         self.exhausted = False
 
     def pull(self) -> None:
-        """Take one more chunk, if all held ones have been merged."""
+        """Fetch the next chunk if no unsettled patient of the shard is left."""
         while not self.exhausted and not len(self.order):
             chunk = next(self._chunks, None)
             self.exhausted = chunk is None or chunk.last

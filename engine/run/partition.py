@@ -1,4 +1,4 @@
-"""Which fronts of a scenario can be simulated independently, and which shard then owns what of the network."""
+"""Finds the fronts that can be simulated independently, and which shard owns each part of the network."""
 
 from collections.abc import Iterator, Sequence
 from math import fsum

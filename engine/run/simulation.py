@@ -77,7 +77,7 @@ class Simulation:
     ValueError
         If `chunk_size` is not within 1 to PARQUET_PART.
     RunError
-        While the run advances: patients wait for what can never come, or too many are open at a time.
+        During the run: patients are deadlocked, a table of the kernel is full, or the two passes disagree.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Simulation:
         return self.measures, self._statistics() if self._is_finite else None
 
     def run_flow(self) -> FlowMeasures:
-        """Simulate the flow without records; `outcomes` is complete then."""
+        """Simulate the flow without writing records. Afterwards `outcomes` is complete."""
         output = new_output()
         while not self._advance(output, _NO_LIMIT):
             pass
@@ -211,7 +211,7 @@ class Simulation:
         elif status == KernelExit.TABLES_FULL:
             raise RunError(
                 f"more than {SLOTS:,} patients are open at a time: care is far too scarce for the casualties; "
-                "set horizon_days, or give more of what `summary` shows to be short"
+                "set horizon_days, add capacity, or reduce the casualties"
             )
         elif status == KernelExit.CONTRADICTION:
             number = int(state["contradicted_arrival"][0])

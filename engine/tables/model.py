@@ -79,7 +79,7 @@ class InjuryTables(Row):
     count: Annotated[Ints, "i8", (TYPES, 9, 3, 7, 3)]
     choices: Annotated[Ints, "i8", CHOICES]  # condition indices
     chance: Annotated[Floats, "f8", CHOICES]  # cumulated weights within each group
-    flags: Annotated[Ints, "u1", CONDITIONS]  # FLAG_ bits of each condition
+    flags: Annotated[Ints, "u1", CONDITIONS]  # bits of `ConditionFlag` of each condition
     groups: Annotated[
         Ints, "u1", CONDITIONS
     ]  # care an illness calls for: CARE_ codes of engine.clinical.treatments

@@ -102,14 +102,14 @@ def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str
     "--writers",
     type=click.IntRange(1, 1024),
     default=1,
-    help="Number of writer processes; they share the files. On a cluster of several machines, more than one needs "
+    help="Number of writer processes; each writes some files. On a cluster of several machines, more than one needs "
     "a shared folder. Default: 1.",
 )
 @click.option(
     "--simulators",
     type=click.IntRange(1, 200),
     default=1,
-    help="Number of simulator processes; they share the fronts. Fronts that share a limited resource stay together, "
+    help="Number of simulator processes; they divide the fronts. Fronts that share a limited resource stay together, "
     "which limits the number. Default: 1.",
 )
 @click.option(
@@ -125,7 +125,7 @@ def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str
 @click.option(
     "--force",
     is_flag=True,
-    help="Allow an output folder that is not empty, and replace an earlier run in it.",
+    help="Write into an output folder that is not empty, and replace the run that is there.",
 )
 @options.no_progress
 @options.json_for_summary
