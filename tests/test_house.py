@@ -285,6 +285,13 @@ def test_a_code_list_stands_in_engine_codes_alone() -> None:
     assert not again, "\n".join(again)
 
 
+def test_the_view_of_a_network_has_a_column_for_every_limit() -> None:
+    from goldenhour.views import network
+
+    assert {*network.COLUMN_HEADS, "places"} == set(codes.LIMITING_FIELDS)
+    assert set(codes.LIMITING_FIELDS) <= set(network.LABELS)
+
+
 def test_the_views_show_every_resource() -> None:
     limits = {row.field: 11 + 2 * row.resource for row in codes.RESOURCES}
     document = {

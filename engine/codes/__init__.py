@@ -77,6 +77,7 @@ from engine.codes.draws import (
 )
 from engine.codes.resources import (
     AWAITED,
+    LIMITING_FIELDS,
     RESOURCE_COUNT,
     RESOURCE_FIELDS,
     RESOURCES,
@@ -114,6 +115,7 @@ __all__ = [
     "LETHALITY",
     "LETHAL_MECHANISMS",
     "LIFT_CANCELLED",
+    "LIMITING_FIELDS",
     "MATRIX_OUTCOME",
     "MATRIX_START",
     "MECHANISMS",

@@ -85,6 +85,9 @@ RESOURCE_COUNT = len(RESOURCES)
 RESOURCE_FIELDS = tuple(info.field for info in RESOURCES)
 """Indexed by `Resource`: the field in a scenario."""
 
+LIMITING_FIELDS = tuple(field for info in RESOURCES for field in info.limits)
+"""Fields of a facility that limit a resource by a count."""
+
 TRANSPORT = RESOURCE_COUNT
 """Code of a wait for a vehicle, in arrays indexed by `Resource`. Not the same as WaitingFor.TRANSPORT."""
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.codes import RESOURCE_COUNT, RESOURCES, Resource
 from engine.compile.rows import floats, ints
 from engine.kernel import DestinationPolicy
-from engine.scenario import Facility, Scenario
+from engine.scenario import Facility, Scenario, facility_places
 from engine.tables import FACILITIES, HOUR, MINUTE, UNLIMITED
 from scenarios import catalogue
 from scenarios.tables import model_parameters
@@ -97,12 +97,9 @@ def _policies(scenario: Scenario) -> dict[str, Any]:
 
 
 def places(facility: Facility) -> int:
-    """Return the places of a facility: as given, else its beds and bays if ward beds are finite, else UNLIMITED."""
-    if facility.places is not None:
-        return facility.places
-    if facility.ward_beds is None:
-        return UNLIMITED
-    return facility.ward_beds + (facility.icu_beds or 0) + (facility.treatment_bays or 0)
+    """Return the places of a facility; UNLIMITED if it has no limit."""
+    room = facility_places(facility)
+    return UNLIMITED if room is None else room
 
 
 def _capacities(facility: Facility) -> list[int]:

@@ -1,19 +1,9 @@
 """What of a scenario is finite: settings that limit facilities, vehicle pools, and whether anybody has to wait."""
 
+from engine.codes import LIMITING_FIELDS
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vehicles import Vehicle
-
-COUNTED_RESOURCES = (
-    "triage_teams",
-    "treatment_bays",
-    "operating_tables",
-    "surgical_teams",
-    "icu_beds",
-    "ward_beds",
-    "places",
-)
-"""Settings of a facility that limit it by a count."""
 
 
 def facility_places(facility: Facility) -> int | None:
@@ -32,7 +22,7 @@ def limiting_settings(facility: Facility) -> list[str]:
     """Names of the settings that make a facility finite; none at a Role 4, where the outcome is fixed on arrival."""
     if facility.role == 4:
         return []
-    counts = [name for name in COUNTED_RESOURCES if getattr(facility, name) is not None]
+    counts = [name for name in LIMITING_FIELDS if getattr(facility, name) is not None]
     return [
         *counts,
         *(["shifts"] if facility.shifts else []),

@@ -12,23 +12,14 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields, replace
 
+from engine.codes import LIMITING_FIELDS
 from engine.scenario.structs.bounds import MAX_COUNT
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.vehicles import Vehicle
 from scenarios import tables
 
-_FACILITY_COUNTS = (
-    "triage_teams",
-    "treatment_bays",
-    "operating_tables",
-    "surgical_teams",
-    "icu_beds",
-    "ward_beds",
-    "places",
-    "blood_units",
-    "resupply_units",
-)
+_FACILITY_COUNTS = (*LIMITING_FIELDS, "blood_units", "resupply_units")
 _SURGE_COUNTS = ("treatment_bays", "icu_beds", "ward_beds")
 _MAX_VEHICLES_OF_POOL = 100_000
 _ID_FIELDS = ("id", "origin", "destination", "vehicle", "base")

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
+from engine.codes import LIMITING_FIELDS
 from engine.scenario.checks.facilities import SERVICE_TIMES
 from engine.scenario.checks.routes import Routes
 from engine.scenario.checks.values import list_words
 from engine.scenario.limits import (
-    COUNTED_RESOURCES,
     has_limits,
     is_finite,
     limiting_settings,
@@ -22,11 +22,11 @@ from scenarios import tables
 
 _CAPABILITIES_AND_POLICY = ("dcr", "dcs", "icu", "definitive", "policy_days")
 _BLOOD = ("blood_units", "resupply_hours", "resupply_units")
-_CARE = tuple(name for name in COUNTED_RESOURCES if name not in ("ward_beds", "places"))
+_CARE = tuple(name for name in LIMITING_FIELDS if name not in ("ward_beds", "places"))
 """Counts of what gives care; ward beds and places hold patients too."""
 
 _NO_EFFECT_AT_STAGING_UNIT = ("policy_days", *_CARE, "shifts", "surge", *_BLOOD, *SERVICE_TIMES)
-_NO_EFFECT_AT_ROLE_4 = (*COUNTED_RESOURCES, "shifts", "surge", *_BLOOD, *SERVICE_TIMES)
+_NO_EFFECT_AT_ROLE_4 = (*LIMITING_FIELDS, "shifts", "surge", *_BLOOD, *SERVICE_TIMES)
 
 
 def note_network(scenario: Scenario, complete: Scenario, routes: Routes) -> list[str]:
