@@ -163,3 +163,15 @@ def test_root_needs_no_installation_and_no_data_folder_that_others_can_read(
     finally:
         server.close()
         shutil.rmtree(postgres_programs.SYSTEM_FOLDER)
+
+
+def test_the_system_folder_can_be_passed_by_every_user_whatever_the_umask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_programs, "SYSTEM_FOLDER", tmp_path / "goldenhour")
+    before = os.umask(0o077)
+    try:
+        postgres_programs.make_system_folder()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(postgres_programs.SYSTEM_FOLDER.stat().st_mode) == 0o711

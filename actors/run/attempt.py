@@ -9,7 +9,7 @@ from actors.run.part import Part
 from actors.run.scheduler import Scheduler
 
 ReportPhase = Callable[[str], None]
-"""Called with the phase of the run, often."""
+"""Called frequently with the phase of the run."""
 
 
 class Finished(NamedTuple):

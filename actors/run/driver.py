@@ -41,7 +41,7 @@ from engine.precomputed import key_of_measures
 from engine.scenario import scenario_hash
 
 OnClaimed = Callable[[str, bool], None]
-"""Called when the output belongs to the run, before anything else is started: with the run's id, and whether the run
+"""Called once the run has claimed its output, before anything else starts: with the run's id, and whether the run
 was started before."""
 
 
@@ -57,16 +57,16 @@ def run_scenario(
     request
         What to run.
     on_progress
-        Called in this thread, at least every second.
+        Called in this thread, on every change of phase and otherwise at most ten times a second.
     on_claimed
-        Called when the output belongs to the run.
+        Called once the run has claimed its output; see `OnClaimed`.
 
     Raises
     ------
     InputError
         The options, the output folder or the address of the cluster are invalid.
     StoppedRun
-        The disk, a process or the cluster failed. The message says how to resume the run, if something is written.
+        The disk, a process or the cluster failed. If anything was written, the message says how to resume the run.
     RunError
         The scenario cannot be run to its end. Nothing is left in the output.
     Interrupted

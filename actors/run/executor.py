@@ -29,7 +29,7 @@ Event = ChunkReady | ChunksWritten
 
 
 class Fault(NamedTuple):
-    """Why an attempt ended early, in one line. Another attempt may succeed."""
+    """Why an attempt ended early. Another attempt may succeed. `stalled`: the watchdog ended it."""
 
     reason: str
     stalled: bool

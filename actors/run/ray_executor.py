@@ -28,7 +28,7 @@ SAVE_SECONDS = 1.5
 """Time that the writers of an interrupted run have to sync their data to disk."""
 
 LOCAL_TASKS_PER_LANE = 1000
-"""Encodings handed to a local Ray at once, for each lane: the window limits them before."""
+"""Most encodings submitted to a local Ray at once, per lane. In practice the window sets a lower limit."""
 
 SPARE_CHUNKS = 3
 """Chunks in the window beyond one for each generator, so that neither the simulator nor the writer waits."""
@@ -62,9 +62,9 @@ class RayExecutor:
         """References to the chunk and to its head, for each chunk requested."""
         self._next_chunk = 0
         self._encodings: dict[Any, None] = {}
-        """References to the process of each encoding under way."""
+        """References to the `ProcessId` that each encoding under way returns when it is done."""
         self._appends: dict[Any, tuple[int, str]] = {}
-        """By the reference to its receipt: the writer of each append under way, and its description."""
+        """Appends under way: the writer and a description, keyed by the reference to the receipt."""
 
     @property
     def idle_seconds(self) -> float:
@@ -110,7 +110,7 @@ class RayExecutor:
         self._requests.append(self._actors.simulator.next_chunk.options(num_returns=2).remote())
 
     def wait(self) -> list[Event]:
-        """Wait until a chunk, an encoding or a receipt is there, at most a tick. Raises StalledError."""
+        """Wait for a chunk, an encoding or a receipt, for at most TICK_SECONDS. Raises StalledError."""
         ray = self._ray
         references = [*self._encodings]
         if self._requests:

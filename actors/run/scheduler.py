@@ -82,7 +82,7 @@ class Scheduler:
         ----------
         window
             Number of chunks that may be requested but not yet written in all lanes. With a part lane it must be
-            at least the chunks of one part.
+            at least the number of chunks in a part.
         receipts
             What each writer has on the disk, in the order of the writers.
         """
@@ -108,7 +108,7 @@ class Scheduler:
 
     @property
     def may_request(self) -> bool:
-        """Whether the window has room for one more chunk, and the run may have one."""
+        """Whether the window has room for one more chunk, and the run may have more chunks."""
         if self.run_chunks is not None and self._requested >= self.run_chunks:
             return False
         return self._requested - self._written.chunks < self._window
@@ -151,7 +151,7 @@ class Scheduler:
 
     @property
     def caught_up(self) -> bool:
-        """Whether the simulator has reached the chunks that are not on disk yet."""
+        """Whether the simulator has got past the chunks that are skipped or simulated again."""
         return self._arrived >= self.first_needed
 
     @property
@@ -171,7 +171,7 @@ class Scheduler:
 
     @property
     def written_to(self) -> tuple[int, int]:
-        """How far the files reach: the patients written, and the time of the last one in ms (-1 without any).
+        """How far the files reach: the number of patients written, and the time of the last one in ms (-1: none).
 
         It never decreases, even if a fault loses what was not yet on the disk.
         """

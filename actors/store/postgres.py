@@ -183,7 +183,7 @@ class Server:
         initdb is not atomic: it works in another folder, which gets its name at the end.
         """
         if self.account and self.home.parent == postgres_programs.SYSTEM_FOLDER:
-            postgres_programs.SYSTEM_FOLDER.mkdir(mode=0o711, exist_ok=True)
+            postgres_programs.make_system_folder()
         self._make_private(self.home)
         self._make_private(self._socket_folder())
         if self.exists:

@@ -4,6 +4,7 @@ section 3.1).
 
 import hashlib
 import importlib.util
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from engine.errors import StoreError
 
 SYSTEM_FOLDER = Path("/var/lib/goldenhour")
 """Folder for what the server's account cannot reach otherwise: a copy of the programs, and databases of root."""
+
+
+def make_system_folder() -> None:
+    """Make SYSTEM_FOLDER, which every user can pass through, whatever the umask of the process is."""
+    SYSTEM_FOLDER.mkdir(parents=True, exist_ok=True)
+    if SYSTEM_FOLDER.stat().st_uid == os.geteuid():
+        SYSTEM_FOLDER.chmod(0o711)
 
 
 def program_path(name: str, account: ServerAccount | None) -> str:
@@ -36,7 +44,7 @@ def _copy_programs(installed: Path) -> Path:
     status = (installed / "bin" / "postgres").stat()
     key = hashlib.sha256(f"{installed} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:12]
     target = SYSTEM_FOLDER / f"programs-{key}"
-    SYSTEM_FOLDER.mkdir(mode=0o711, parents=True, exist_ok=True)
+    make_system_folder()
     with file_lock(SYSTEM_FOLDER / "programs.lock"):
         if not target.exists():
             draft = target.with_suffix(".new")

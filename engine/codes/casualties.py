@@ -141,7 +141,7 @@ class ConditionFlag(Code):
 
 
 class Illness(Code):
-    """Table of conditions of a casualty without weapon wounds."""
+    """Which table a condition is drawn from, for a casualty without weapon wounds."""
 
     NBI = 0
     DISEASE = 1

@@ -20,7 +20,7 @@ BUCKETS = 1 << 12
 NARROWEST, WIDEST = 1.0, 60.0 * MINUTE
 """Limits of the width of a bucket, ms."""
 ENTRIES_PER_CASUALTY = 12.0
-"""About the number of entries of one casualty; a bucket is as wide as the time between two entries."""
+"""Rough number of entries per casualty, used to choose a bucket width that gives about one entry per bucket."""
 
 
 class CalendarEntry(Row):
@@ -217,7 +217,7 @@ def _move_bucket_to_front(calendar: Calendar) -> None:
 
 @compiled
 def next_time(calendar: Calendar) -> float:
-    """Return ms of the first entry and bring it to `heap[FRONT]`; infinity: the calendar is empty."""
+    """Bring the first entry to `heap[FRONT]` and return its time, ms; infinity if the calendar is empty."""
     while calendar.in_front == 0:
         if calendar.in_ring > 0:
             calendar.current += 1

@@ -87,7 +87,7 @@ class EntryKind(Code):
     RESUPPLY = 7
     """Blood is delivered."""
     SURGE = 8
-    """Surge beds open."""
+    """Surge places open."""
     WAKE = 9
     """Dispatch is tried again: for a pool that could not move (`version` 0), or for a way (1)."""
     SAMPLE = 10

@@ -17,7 +17,7 @@ STALL_TIME = 60.0 * DAY
 def stall_time(model: Model) -> float:
     """Return the time without progress, in ms, after which the kernel checks for a deadlock.
 
-    That is STALL_TIME, or longer where batches wait long, lifts are rare or weather mostly keeps vehicles grounded.
+    It is STALL_TIME, or longer if batches may wait long, lifts are rare or bad weather often grounds vehicles.
     """
     longest = STALL_TIME
     for k in range(
@@ -58,7 +58,7 @@ def _may_help_waiting(state: KernelState, tie: int, subject: int, version: int) 
 
 @compiled
 def is_deadlocked(state: KernelState) -> bool:
-    """Return whether only periodic entries and re-triage are left, which can never help those who wait."""
+    """Return whether the calendar holds only lifts, clock events and re-triage; `stall_time` has let them try."""
     calendar = state.calendar
     for k in range(calendar.in_front):
         event = calendar.heap[FRONT + k]

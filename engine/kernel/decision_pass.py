@@ -49,7 +49,7 @@ def _outcome_at_horizon(record: PatientRow, closed: bool, model: Model) -> int:
 def _write_closed(
     state: KernelState, scratch: Output, output: Output, slot: int, model: Model, counter: Counter
 ) -> None:
-    """Write the record of a casualty of the decision pass; both passes must come to the same outcome."""
+    """Write a casualty's record by replay, and check that it has the outcome of the decision pass."""
     casualty = state.casualties[slot]
     record = scratch.patients[slot]
     row = output.rows[PATIENTS]
@@ -158,7 +158,9 @@ def _schedule_known_releases(state: KernelState, slot: int, model: Model) -> Non
 
 @compiled
 def _stop_until_next_event(state: KernelState, slot: int, death: float) -> None:
-    """Schedule the casualty's next event. One who neither dies nor has anything due must be in a queue."""
+    """Schedule the casualty's next event. A casualty with no death and no stage ahead must be in a queue, else it
+    is an error.
+    """
     casualty = state.casualties[slot]
     if death == math.inf and casualty.queue < 0:
         state.status = KernelExit.CONTRADICTION
@@ -233,7 +235,7 @@ def _frees_place(casualty: CasualtyState) -> bool:
 
 @compiled
 def _uses_reserved_place(casualty: CasualtyState, model: Model) -> bool:
-    """Return whether the casualty is about to give up a reserved place: at a door under `push`, or at Role 4."""
+    """Return whether the casualty is about to arrive and so give up a reserved place, under `push` or at Role 4."""
     return bool(
         casualty.reserved_place >= 0
         and casualty.stage == Stage.ARRIVE

@@ -15,7 +15,7 @@ from engine.numeric import compiled, words
 from engine.tables import CasualtyState, Model, Output
 
 NOBODY = -1
-"""In place of a candidate or slot: none."""
+"""Returned instead of a slot or candidate: there is none."""
 
 FOREIGN_PENALTY, INCAPABLE_PENALTY = 1e6, 2e6
 """Penalties on candidates; ranks by distance and loads are smaller."""
@@ -29,10 +29,10 @@ def awaits_surgery(casualty: CasualtyState) -> bool:
 
 @compiled
 def preference_penalty(casualty: CasualtyState, nation: int, candidate: int, model: Model) -> float:
-    """Return the penalty on a candidate for what the scenario prefers, apart from distance.
+    """Return the penalty on a candidate that the scenario's preferences, distance aside, speak against.
 
-    With `bypass`, a facility that cannot operate is avoided for a patient who needs surgery; then facilities of other
-    nations are.
+    A facility that cannot operate costs a patient who needs surgery most; a facility of another nation costs less.
+    Callers apply the penalty only if the scenario allows bypassing.
     """
     penalty = 0.0
     if (
@@ -51,7 +51,7 @@ def preference_penalty(casualty: CasualtyState, nation: int, candidate: int, mod
 
 @compiled
 def distance(candidate: int, now: float, model: Model) -> float:
-    """Return the rank of a candidate by mean travel time; where facilities move, that time itself in minutes."""
+    """Return the candidate's rank by mean travel time or, if facilities move, the mean travel time in minutes."""
     if model.network.move_count == 0:
         return model.network.distance_rank[candidate]
     link = model.network.candidate_link[candidate]
@@ -88,7 +88,7 @@ def _policy_value(
 
 @compiled
 def may_take(casualty: CasualtyState, candidate: int, model: Model) -> bool:
-    """Return whether a candidate takes the patient's category and has the litter that the patient may need."""
+    """Return whether a candidate takes the patient's category, and has litters if the patient needs one."""
     return bool(
         model.network.allowed_categories[candidate] >> casualty.category & 1
     ) and has_litter_if_needed(casualty, candidate, model)

@@ -23,7 +23,7 @@ from engine.tables import Ints, Model, Output
 def _assign_unlimited_vehicle(
     state: KernelState, scratch: Output, slot: int, candidate: int, now: float, model: Model
 ) -> None:
-    """Assign a ride where vehicles are unlimited: one is at the place already.
+    """Assign a ride in an unlimited vehicle, which is already at the place.
 
     At the point of injury the leg includes the preparation: the patient departs after it, and only the rest is travel.
     """
@@ -65,7 +65,7 @@ def _is_lost_on_sortie(state: KernelState, pool: int, model: Model) -> bool:
 def _send_vehicle(
     state: KernelState, scratch: Output, slot: int, candidate: int, now: float, model: Model
 ) -> None:
-    """Send a vehicle for a patient by a candidate: a place is reserved, and the pick-up is scheduled."""
+    """Send a vehicle of a candidate for a patient. Unless it is lost, reserve a place and schedule the pick-up."""
     casualty = state.casualties[slot]
     link = model.network.candidate_link[candidate]
     pool = model.network.candidate_pool[candidate]
@@ -90,7 +90,7 @@ def _send_vehicle(
 
 @compiled
 def count_expected_room(state: KernelState, candidate: int, sign: int, model: Model) -> None:
-    """Count the room of a vehicle among what waiting patients may expect.
+    """Add a vehicle's room to the room that is on its way to waiting patients, or subtract it.
 
     `sign` is 1 when the vehicle sets off and -1 when it has reached them.
     """
@@ -109,7 +109,7 @@ def count_expected_room(state: KernelState, candidate: int, sign: int, model: Mo
 def _choose_for_first_in_queue(
     state: KernelState, scratch: Output, way: int, category: int, pool: int, now: float, model: Model
 ) -> int:
-    """Return the slot of the first patient of a category who can go now; NOBODY if there is none.
+    """Return the slot of the patient of a category whom a vehicle can fetch now; NOBODY if there is none.
 
     Sets `state.chosen_candidate`. A vehicle that has only seats may go for a patient behind one who needs a litter.
     """
@@ -127,7 +127,7 @@ def _choose_for_first_in_queue(
 def _most_urgent_surgical(
     state: KernelState, scratch: Output, way: int, pool: int, now: float, model: Model
 ) -> int:
-    """Return the slot of a patient who needs surgery and whom no vehicle under way will bring to it; NOBODY if none.
+    """Return the slot of a surgical patient for whom no vehicle to surgery is on its way; NOBODY if there is none.
 
     Sets `state.chosen_candidate`.
     """

@@ -47,7 +47,7 @@ from engine.numeric import Counter, compiled, words
 from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
 
 KEEP_HELD, RELEASE_HELD = -1, -2
-"""In place of a resource: the stage takes none, and what the casualty holds is kept or released."""
+"""Returned instead of a `Resource`: the stage takes none, and keeps or releases what the casualty holds."""
 
 
 @compiled
@@ -385,7 +385,7 @@ def end_treatment(
         _restart_clock_after_treatment(record, casualty, now, model)
     if casualty.resuscitating:
         casualty.resuscitating = 0
-        if not output.rows[QUIET]:  # the score has no effect on the flow
+        if not output.rows[QUIET]:  # the health score does not affect the flow
             resuscitation_effect(record, casualty, now, model.survival)
             measure_vitals(output, row, casualty, now, LEG_BLOCKS * casualty.leg + 1, model, counter)
     if (
@@ -441,7 +441,7 @@ def _start_damage_control_surgery(
     uniform: float,
     model: Model,
 ) -> None:
-    """Start damage control surgery, which is definitive where the facility can complete it."""
+    """Start damage control surgery. A facility with definitive surgery completes it in the same operation."""
     log_event(output, row, now, casualty.facility, Event.SURGERY_STARTED, 0)
     start_surgery(output, row, casualty, now, minutes, uniform, model)
     output.patients[row].surgery = int(now)

@@ -13,7 +13,7 @@ from engine.tables import TREATMENT_COUNT, CasualtyState, Output
 
 @compiled
 def bump_from_bay(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
-    """Interrupt the care of a casualty whose treatment bay a more urgent one takes; the rest is given later."""
+    """Interrupt the care of a casualty whose bay a more urgent patient takes. The remaining care is given later."""
     if may_log_repeating_event(output, casualty):
         log_event(output, row, now, casualty.facility, Event.BUMPED, 0)
     casualty.remaining = casualty.at - now
@@ -27,7 +27,7 @@ def bump_from_bay(output: Output, row: int, casualty: CasualtyState, now: float)
 
 @compiled
 def resume_care(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
-    """Resume interrupted care; treatments that had not ended are moved by the time between."""
+    """Resume interrupted care, and shift the treatments that had not ended by the length of the interruption."""
     if may_log_repeating_event(output, casualty):
         log_event(output, row, now, casualty.facility, Event.CARE_RESUMED, 0)
     if casualty.rate_before_bump == 0.0:

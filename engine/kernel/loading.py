@@ -62,7 +62,7 @@ def _waits_for_preferred(
         if other_pool == pool and model.network.lift_interval[pool] > 0.0:
             return True  # the same lift goes there too
         if other_pool == pool and penalty < INCAPABLE_PENALTY and not is_last_chance:
-            return True  # the next vehicle of the pool will
+            return True  # wait for the next vehicle of the pool
         if has_vehicle(state, other, now, model) and is_batch_ready(
             state, way, other, casualty.category, now, model
         ):

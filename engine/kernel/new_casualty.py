@@ -79,7 +79,7 @@ def _reset_state(casualty: CasualtyState) -> None:
 
 @compiled
 def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
-    """Draw the wounds and their fate; the decision pass draws only what decides something."""
+    """Draw the wounds and their fate. The decision pass skips draws that do not affect the flow."""
     record = output.patients[row]
     cell, index = counter
     injury_key = model.keys[DrawPurpose.INJURY]

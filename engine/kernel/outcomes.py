@@ -30,7 +30,7 @@ def end_treatments(output: Output, first: int, at: float, least: int) -> None:
     first
         The casualty's first row of the treatments.
     least
-        Treatments shortened to less than so many ms are removed.
+        A treatment cut to less than this many ms is removed.
     """
     remaining = first
     end = int(at)
@@ -85,7 +85,7 @@ def kill_in_hit(output: Output, row: int, casualty: CasualtyState, now: float) -
 def return_to_duty(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """Return the casualty to duty.
 
-    From Role 4, where only transition-matrix routing lets anyone stay, the casualty leaves the force instead.
+    At Role 4 the casualty is discharged from the force instead; only transition-matrix routing reaches this case.
     """
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
     if casualty.facility >= 0 and model.network.role[casualty.facility] == 4:

@@ -21,7 +21,7 @@ def _begin_shift(state: KernelState, facility: int, change: int, now: float, mod
 
 @compiled
 def _schedule_next_shift(state: KernelState, facility: int, now: float, model: Model) -> int:
-    """Schedule the next change of a facility's roster after `now`; return the change in force."""
+    """Schedule the first shift of a facility that begins after `now`; return the number of the current shift."""
     n = model.network.shift_count[facility]
     clock = model.people.start[0] + now
     day = math.floor(clock / DAY) * DAY

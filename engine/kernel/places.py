@@ -36,7 +36,7 @@ def reserve_place(state: KernelState, facility: int, now: float, model: Model) -
 
 @compiled
 def free_place(state: KernelState, facility: int, now: float, model: Model) -> None:
-    """Free a place at a facility. The caller then dispatches vehicles to those who may now be brought there."""
+    """Free a place at a facility. The caller must then dispatch vehicles for patients who can now go there."""
     if not model.network.counts_places[facility]:
         return
     state.occupancy[facility] -= 1

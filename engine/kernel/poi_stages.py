@@ -114,7 +114,7 @@ def begin_at_poi(output: Output, row: int, casualty: CasualtyState, model: Model
     """Log the injury and set the times of first aid, request, departure and arrival at the first facility.
 
     Each has a time of its own: a vehicle that is near may come before the first aid, which is then given on the way.
-    The request is made at first aid, but no later than a share of the leg.
+    Evacuation is requested at first aid, but no later than at a fixed share of the first leg.
     """
     record = output.patients[row]
     casualty.facility = AT_POI

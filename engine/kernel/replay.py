@@ -126,9 +126,9 @@ def _discard_after_horizon(
 def _replay_ride(
     state: KernelState, output: Output, row: int, casualty: CasualtyState, entry: int, model: Model
 ) -> int:
-    """Replay the wait for transport and the ride that the log gives; return the entry that follows.
+    """Replay the wait for transport and the ride in the log, if any; return the next log entry.
 
-    At the point of injury without a ride, first aid may still be due.
+    Without a ride, first aid may still be due at the point of injury.
     """
     casualty.wait_until = math.inf
     if entry >= 0 and state.decisions[entry].code == Decision.RIDE:

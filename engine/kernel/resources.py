@@ -230,7 +230,7 @@ def update_operating_tables(state: KernelState, facility: int, now: float, model
 
 @compiled
 def _is_surge_place(state: KernelState, resource: int, model: Model) -> bool:
-    """Return whether the unit granted last is a surge place."""
+    """Return whether the unit that has just been granted is a surge place."""
     facility = resource // RESOURCE_COUNT
     surge = model.network.surge[facility, resource - facility * RESOURCE_COUNT]
     return bool(
@@ -288,7 +288,7 @@ def _grant(state: KernelState, scratch: Output, slot: int, resource: int, now: f
 
 @compiled
 def apply_grant(casualty: CasualtyState, now: float, flags: int, model: Model) -> None:
-    """Apply the `GrantFlag` bits of a grant: the clock runs faster in a surge place; DCR does less without blood."""
+    """Apply the `GrantFlag` bits of a grant: faster clock in a surge place; weaker resuscitation without blood."""
     in_surge_place = 1 if flags & GrantFlag.SURGE_PLACE else 0
     if in_surge_place != casualty.in_surge_place:
         casualty.in_surge_place = in_surge_place

@@ -153,7 +153,9 @@ class KernelState(Row):
     idle_vehicles: Annotated[Ints, "i4", POOLS]  # negative: vehicles out of use that have yet to return
     expected_room: Annotated[Ints, "i4", (WAYS, CATEGORY_COUNT)]  # in vehicles under way to a place
     expected_litters: Annotated[Ints, "i4", CANDIDATES]  # in vehicles under way for a candidate
-    chosen_candidate: Int64  # of the patient found last (`dispatch`)
+    chosen_candidate: (
+        Int64  # second result of the last search in `dispatch`: by which candidate the patient goes
+    )
     sorties: Annotated[Ints, "i8", POOLS]
     carried: Annotated[Ints, "i8", POOLS]
     litters_used: Annotated[Ints, "i8", POOLS]

@@ -15,7 +15,7 @@ def triangular(uniform: float, table: Floats) -> float:
 
 @compiled
 def relocation_factor(link: int, at: float, model: Model) -> float:
-    """Return the factor on the travel time of a link from the moves of facilities until `at`, ms."""
+    """Return the factor that facility moves up to `at`, ms, put on the travel time of a link."""
     network = model.network
     factor = 1.0
     for k in range(network.move_count):

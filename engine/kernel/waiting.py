@@ -144,7 +144,7 @@ def start_wait(
 
 @compiled
 def may_log_repeating_event(output: Output, casualty: CasualtyState) -> bool:
-    """Return whether an event that may repeat without end is still logged for this casualty."""
+    """Return whether the casualty's log has room for one more event of a kind that may repeat without limit."""
     return bool(
         output.rows[QUIET] or output.rows[EVENT_COUNT] < casualty.first_event + REPEATING_EVENTS_LIMIT
     )

@@ -54,8 +54,8 @@ def _kill(state: KernelState, scratch: Output, output: Output, slot: int, now: f
 
 
 @compiled
-def _requeue(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
-    """Interrupt the care of a casualty in a facility that is hit; it begins again with triage."""
+def _restart_at_triage(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
+    """Interrupt the care of a casualty who survives a hit on the facility. Care starts again with triage."""
     casualty = state.casualties[slot]
     if casualty.queue >= 0:
         end_wait(state, slot, now)
@@ -92,7 +92,7 @@ def _hit_facility(
         if uniform < model.network.world_event_killed[number]:
             _kill(state, scratch, output, slot, now, model)
         elif casualty.stage != Stage.AWAIT_TRANSPORT and casualty.stage != Stage.ADMIT:
-            _requeue(state, scratch, slot, now, model)
+            _restart_at_triage(state, scratch, slot, now, model)
 
 
 @compiled

@@ -23,7 +23,7 @@ from engine.scenario import Scenario
 from engine.tables import ENDS, PATIENT, TABLES, WRITE_ORDER, Chunk, Table, number_chunks
 
 _SUMS = ("arrived", "refused", "bypassed")
-"""Counts that facilities without limit also have, from the patients of several shards."""
+"""Counts to add up over shards: unlimited facilities have them too, and may serve patients of several shards."""
 
 
 class Shard(Protocol):
@@ -88,7 +88,7 @@ class Merged:
 
 
 def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistics:
-    """Return the statistics of a whole run: for each resource, way and pool those of the shard that used it."""
+    """Return the whole run's statistics: each resource, way and pool has those of the shard that used it."""
     resources = np.repeat(owner.facilities, RESOURCE_COUNT)
     result: dict[str, Any] = {"time_end": counted[0].time_end}
     for name in (field.name for field in fields(Statistics) if field.name != "time_end"):
@@ -111,7 +111,7 @@ def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistic
 
 
 class _Stream:
-    """The patients of one shard: those whose place in the merged order is known, then later ones."""
+    """The patients of one shard that have arrived but are not merged yet, first those whose order is settled."""
 
     def __init__(self, chunks: Iterator[Chunk]) -> None:
         self._chunks = chunks
@@ -138,7 +138,7 @@ class _Stream:
         return found
 
     def pieces(self, count: int) -> Iterator[tuple[Chunk, int, int]]:
-        """Take the next `count` patients, as chunks with the first and the end of their rows."""
+        """Take the next `count` patients: yield each chunk with the range (first, end) of its rows to use."""
         while count:
             chunk = self._held[0]
             first = self._taken
@@ -170,7 +170,7 @@ class _Merge:
     def _settle(self) -> bool:
         """Find the order of more patients; return whether there were any.
 
-        The order is known up to the earliest of the last places that the shards have reached.
+        Take the last place that each shard has delivered. The order is settled up to the earliest of these.
         """
         for stream in self._streams:
             stream.pull()
@@ -214,14 +214,14 @@ def _interleaved(streams: Sequence[_Stream], shard: NDArray[np.uint16]) -> Chunk
             sources.append((chunk, first, end, rows))
     merged = Chunk(number=0, first=0, last=False, patients=patients)
     for name, end_column in ENDS.items():
-        setattr(merged, name, _children(name, end_column, patients, sources))
+        setattr(merged, name, _merge_table(name, end_column, patients, sources))
     return merged
 
 
-def _children(
+def _merge_table(
     name: str, end_column: str, patients: Table, sources: Sequence[tuple[Chunk, int, int, Any]]
 ) -> Table:
-    """Return the rows of the merged patients in one table, and set their ends in `patients`."""
+    """Copy the patients' rows of one table in merged order, and set the column `end_column` of `patients`."""
     counts = np.empty(len(patients), np.int64)
     spans = []
     for chunk, first, end, rows in sources:

@@ -32,7 +32,7 @@ def independent_fronts(scenario: Scenario) -> list[Fronts]:
 
     All draws are keyed by front, patient, place or vehicle (docs/model.md section 5.2). Fronts affect one another only
     through what is finite and both can reach: a facility with a limit, or whose patients are counted; a vehicle pool;
-    and a queue for transport. Facilities and ways without limit connect nothing. Fronts are also one group where an
+    and a queue for transport. Unlimited facilities and ways do not connect fronts. Fronts are also one group where an
     order matters that belongs to no front:
 
     - Where a facility may be hit, all fronts with finite care are one group. Those inside are processed in the order
@@ -103,7 +103,7 @@ def _may_arrive_after_horizon(scenario: Scenario) -> bool:
 
 
 def _reached(net: np.void, front: int) -> Iterator[Shared]:
-    """Yield what casualties of a front can reach and must share with others."""
+    """Yield the finite things that casualties of a front can reach."""
     limited = (
         net["finite"].reshape(-1, RESOURCE_COUNT).any(axis=1)
         | (net["counts_places"] > 0)

@@ -47,10 +47,10 @@ class RunEnd(NamedTuple):
     """Where a simulation ended."""
 
     at: float
-    """ms: with `sequence` the place of the last event in the write order (tables.WRITE_ORDER)."""
+    """Time of the last event, ms. With `sequence`, its place in the write order (tables.WRITE_ORDER)."""
     sequence: int
     last_release: float
-    """ms of the last pending release of a resource; 0 without any."""
+    """Time of the last pending release of a resource, ms; 0 if there is none."""
 
 
 class Simulation:

@@ -1,4 +1,4 @@
-"""A prepared scenario: overrides applied, checked, resolved and hashed, in this order and only here."""
+"""A prepared scenario: overrides applied, checked, resolved and hashed, the only place that does these steps."""
 
 from dataclasses import dataclass
 from functools import cached_property

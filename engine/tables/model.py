@@ -80,9 +80,7 @@ class InjuryTables(Row):
     choices: Annotated[Ints, "i8", CHOICES]  # condition indices
     chance: Annotated[Floats, "f8", CHOICES]  # cumulated weights within each group
     flags: Annotated[Ints, "u1", CONDITIONS]  # bits of `ConditionFlag` of each condition
-    groups: Annotated[
-        Ints, "u1", CONDITIONS
-    ]  # care an illness calls for: CARE_ codes of engine.clinical.treatments
+    groups: Annotated[Ints, "u1", CONDITIONS]  # care an illness calls for: `CareNeed` of each illness
     side: Annotated[Ints, "u1", CONDITIONS]  # the side a condition names
     level: Annotated[
         Ints, "u1", CONDITIONS

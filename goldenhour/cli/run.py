@@ -32,7 +32,7 @@ RUN_VARIABLE = "GOLDENHOUR_RUN"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """The options of `goldenhour run`. None where the default depends on something else."""
+    """The options of `goldenhour run`. None: not given, and the default depends on other options."""
 
     scenario: str
     output: Path | Url | None
