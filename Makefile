@@ -1,7 +1,7 @@
 # make setup     creates the virtual environment .venv with goldenhour and its tools
 # make run       simulates the built-in scenario 'standard' into out/standard
 # make test      runs lint, types, import rules and tests
-# make test-fast runs lint and the tests that need neither Ray nor a database, about a minute
+# make test-fast runs lint and the tests that need neither Ray nor a database, half a minute
 # make bench     throughput and memory (SIZES="1000 10000" sets the numbers of patients), finite care by load, micro-benchmarks
 # make bench-fidelity   the model against published figures, 300,000 patients; fails if one is missed
 # make bench-theory     single facilities against queueing theory; fails if a value lies outside its interval

@@ -1,7 +1,6 @@
 """The finite resources of a facility. `RESOURCES` is their only list; everything else is derived from it.
 
-To add a resource, add a member of `Resource`, a row of `RESOURCES`, the field of `Facility`, and the stage that takes
-it.
+CONTRIBUTING.md has the recipe for adding one.
 """
 
 from typing import NamedTuple
