@@ -1,4 +1,4 @@
-"""The finite resources of a facility. `RESOURCES` is their only list; everything else is derived from it.
+"""The finite resources of a facility. `RESOURCES` is their only list: limits, queues, measures and messages follow it.
 
 CONTRIBUTING.md has the recipe for adding one.
 """
