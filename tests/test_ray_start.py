@@ -253,3 +253,24 @@ def test_a_class_is_wrapped_by_ray_once() -> None:
         assert remote.as_remote(Counter) is remote.as_remote(Counter)
         counter = remote.as_remote(Counter).options(num_cpus=0).remote()
         assert ray.get(counter.hello.remote(), timeout=60) == 1
+
+
+def test_a_module_loaded_while_a_task_runs_does_not_hide_pyarrow_again() -> None:
+    import ray
+
+    def encode_after_a_look_up() -> str:
+        import sys
+
+        import actors.run.generator  # hides PyArrow
+        from actors.cluster import restore_pyarrow
+
+        assert sys.modules["pyarrow"] is None
+        restore_pyarrow()
+        import actors.cache.cache_actor  # noqa: F401  as the handle of the cache actor does
+        from engine.records.formats import csv
+
+        return csv.__name__
+
+    with cluster.start_session(None, workers=1):
+        name = ray.get(ray.remote(encode_after_a_look_up).remote(), timeout=60)
+    assert name == "engine.records.formats.csv"

@@ -8,15 +8,19 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
+_restored = False
+"""Whether this process has called `restore_pyarrow`. From then on PyArrow is never hidden again."""
+
 
 def hide_pyarrow_in_worker() -> None:
     """In a Ray worker, make later imports of PyArrow fail until `restore_pyarrow` is called. Elsewhere, do nothing.
 
     Modules of actors and tasks call it when they are imported, because Ray imports PyArrow when it unpacks the first
-    argument.
+    argument. A task that has called `restore_pyarrow` may load such a module later, because the handle of the cache
+    actor brings the actor's class with it. Then PyArrow stays visible.
     """
     ray = sys.modules.get("ray")
-    if ray is None or "pyarrow" in sys.modules:
+    if ray is None or _restored or "pyarrow" in sys.modules:
         return
     worker = sys.modules["ray._private.worker"].global_worker
     if worker.mode == ray.WORKER_MODE:
@@ -24,7 +28,13 @@ def hide_pyarrow_in_worker() -> None:
 
 
 def restore_pyarrow() -> None:
-    """Allow PyArrow to be imported again: the Parquet format needs it."""
+    """Allow PyArrow to be imported again, for good: the formats Parquet and CSV need it."""
+    global _restored
+    _restored = True
+    _unhide()
+
+
+def _unhide() -> None:
     if "pyarrow" in sys.modules and sys.modules["pyarrow"] is None:
         del sys.modules["pyarrow"]
 
@@ -39,4 +49,4 @@ def without_pyarrow() -> Iterator[None]:
         yield
     finally:
         if hidden:
-            restore_pyarrow()
+            _unhide()
