@@ -32,24 +32,31 @@ class LocalCache:
         """Redis or the disk."""
         if self._backend is None:
             url = self._settings.redis_url
-            self._backend = RedisBackend(url, self._settings.ttl_seconds) if url else DiskBackend()
+            settings = self._settings
+            self._backend = RedisBackend(url, settings.ttl_seconds, settings.secret) if url else DiskBackend()
         return self._backend
 
     @property
     def fault(self) -> str | None:
-        """The last fault of Redis. Faults of the disk are not reported: no user asked for that backend."""
-        return self._backend.fault if isinstance(self._backend, RedisBackend) else None
+        """The last fault of Redis, or why the cache folder is not trusted.
+
+        Other faults of the disk are not reported: no user asked for that backend.
+        """
+        if isinstance(self._backend, DiskBackend):
+            return self._backend.refusal
+        return self._backend.fault if self._backend is not None else None
 
     def get(self, key: CacheKey) -> Any:
         """Return the value of a key, or None if it is not cached."""
         data = self.backend.get([key])[0]
-        with contextlib.suppress(ValueError):
-            return None if data is None else unpack_value(data)
+        if data is not None:
+            with contextlib.suppress(ValueError):
+                return unpack_value(key.kind, data)
         return None
 
     def put(self, key: CacheKey, value: Any) -> None:
         """Store a value."""
-        self.backend.put([(key, pack_value(value))], ())
+        self.backend.put([(key, pack_value(key.kind, value))], ())
 
     def get_or_build(self, scenario: Scenario, kinds: tuple[str, ...]) -> dict[str, Any]:
         """Return the values of a resolved scenario by kind. Values that are not cached are built and stored.

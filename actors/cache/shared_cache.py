@@ -81,7 +81,10 @@ class SharedCache:
             self.fault = result.redis_fault or self.fault
             references = [reference[0] for reference in result.references if reference is not None]
             packed = iter(ray.get(references, timeout=seconds))
-            return [None if each is None else unpack_value(next(packed)) for each in result.references]
+            return [
+                None if each is None else _unpack(key, next(packed))
+                for key, each in zip(keys, result.references, strict=True)
+            ]
         except (ray.exceptions.RayError, ValueError):
             self._actor = None
             return [None] * len(keys)
@@ -97,10 +100,17 @@ class SharedCache:
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError, ValueError):
-            call = self._handle().put.remote(key, pack_value(value), self.tags)
+            call = self._handle().put.remote(key, pack_value(key.kind, value), self.tags)
             self.fault = ray.get(call, timeout=WAIT_SECONDS) or self.fault
 
     def _handle(self) -> Any:
         """Return the actor's handle. Raises ValueError if there is no actor."""
         self._actor = self._actor or get_cache_actor()
         return self._actor
+
+
+def _unpack(key: CacheKey, data: bytes) -> Any:
+    """Return the value, or None for bytes that are no value of the key's kind."""
+    with contextlib.suppress(ValueError):
+        return unpack_value(key.kind, data)
+    return None
