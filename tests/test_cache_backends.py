@@ -262,7 +262,21 @@ def test_a_redis_that_was_killed_is_used_again_after_its_restart(
 
 
 @pytest.mark.parametrize(
-    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$9999999999\r\nx", b"\0" * 100, b""]
+    "answer",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"$9999999999\r\nx",
+        b"\0" * 100,
+        b"",
+        b"*1\r\n" * 100_000,
+        b"*2147483647\r\n",
+        b"$-9\r\n" * 100,
+        b":" + b"9" * 5000 + b"\r\n",
+        b"*1\r\n:5\r\n" * 100,
+        (b"-ERR \x1b[31m" + b"x" * 10_000 + b"\r\n") * 100,
+        b"+OK\r\n" * 100,
+        b">3\r\n+message\r\n+a\r\n*0\r\n" * 100,
+    ],
 )
 def test_a_server_that_is_not_a_redis_is_a_miss(answer: bytes) -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
@@ -284,6 +298,8 @@ def test_a_server_that_is_not_a_redis_is_a_miss(answer: bytes) -> None:
         assert redis.untag(["scenario:a"]) == 0
         assert "127.0.0.1" in (redis.fault or "")
         assert "secret" not in (redis.fault or "")
+        assert (redis.fault or "").isprintable()
+        assert len(redis.fault or "") < 400
 
 
 def test_invalidations_of_one_cluster_reach_the_others(server: Server | Lent, redis: RedisBackend) -> None:

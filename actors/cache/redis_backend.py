@@ -43,6 +43,9 @@ CHANNEL = "goldenhour:invalidated"
 _BATCH = 500
 """Number of names read at a time: the command KEYS would block the server."""
 
+_LONGEST_ERROR = 200
+"""Most characters that are shown of an error, which may be the server's own text."""
+
 _MEMBER = re.compile(rf"(?:{'|'.join(NAMESPACES)}):[0-9a-f]{{64}}".encode())
 """A value in the set of a tag: NAMESPACE:KEY."""
 
@@ -281,7 +284,7 @@ class RedisBackend:
         except Exception as error:
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             self._largest = None
-            line = next(iter(str(error).splitlines()), "")
+            line = "".join(filter(str.isprintable, next(iter(str(error).splitlines()), "")))[:_LONGEST_ERROR]
             self._record_fault(f"{type(error).__name__}: {line}" if line else type(error).__name__)
             return otherwise
 
