@@ -17,7 +17,7 @@ import zstandard
 from test_cli import call, no_cache_yet
 
 import scenarios
-from actors.cache import cache_settings
+from actors.cache import cache_settings, redis_backend
 from actors.cache.redis_backend import CHANNEL, LARGEST_BYTES, LARGEST_SET, RedisBackend
 from actors.cache.signature import KEY, KEY_FILE, deployment_secret, sign, verify
 from bench.redis_server import Lent, Server, serve
@@ -31,6 +31,12 @@ __all__ = ["call", "no_cache_yet"]
 SECRET, OTHER = b"the secret of these tests", b"the secret of another deployment"
 KEY_A, KEY_B = (CacheKey("measures", b"", letter * 64) for letter in "ab")
 FORGED = b'{"patients": 666, "flow": {}}'
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no fault of Redis here."""
+    monkeypatch.setattr(redis_backend, "SOCKET_SECONDS", 20.0)
 
 
 @pytest.fixture
@@ -199,7 +205,8 @@ def test_measures_in_redis_that_are_forged_are_never_shown(
     s = prepare(written, ScenarioOverrides(None, 30, None), "").resolved
     name = name_of(key_of_measures(s, s.seed, 0))
     truth = call("measures", "coin", "--patients", 30, "--json")
-    assert (truth.code, truth.err) == (0, "")
+    assert truth.code == 0
+    assert "note:" not in truth.err  # it may say that the kernel is compiled first
     assert server.client.exists(name) == 1
     if forged == "list":
         of_wrong_type(server.client, "list", name)
@@ -211,7 +218,7 @@ def test_measures_in_redis_that_are_forged_are_never_shown(
         server.client.set(name, UNSIGNED[forged])
     answer = call("measures", "coin", "--patients", 30, "--json")
     assert (answer.code, answer.out) == (0, truth.out)
-    assert answer.err.count("note:") == (0 if forged.startswith("signed ") and "by" not in forged else 1)
+    assert answer.err.count("note:") == 1
     assert "Traceback" not in answer.err
     assert SECRET.decode() not in answer.err
     again = call("measures", "coin", "--patients", 30, "--json")

@@ -10,6 +10,11 @@ from typing import Protocol
 from engine.precomputed import CacheKey
 
 
+def unreadable(key: CacheKey) -> str:
+    """Return the note about bytes that are signed or intact, and yet no value of the key's kind."""
+    return f"the cache holds a value of the kind {key.kind} that cannot be read"
+
+
 class Usage(dict[str, tuple[int, int]]):
     """Number of values and their size in bytes, by namespace."""
 

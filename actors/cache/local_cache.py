@@ -1,9 +1,8 @@
 """The cache of a process that uses no cache actor."""
 
-import contextlib
 from typing import Any
 
-from actors.cache.backend import Backend
+from actors.cache.backend import Backend, unreadable
 from actors.cache.disk_backend import DiskBackend
 from actors.cache.redis_backend import RedisBackend
 from actors.cache.settings import CacheSettings
@@ -23,6 +22,7 @@ class LocalCache:
     def __init__(self, settings: CacheSettings) -> None:
         self._settings = settings
         self._backend: Backend | None = None
+        self._unreadable: str | None = None
 
     def __reduce__(self) -> Any:
         return LocalCache, (self._settings,)
@@ -38,10 +38,12 @@ class LocalCache:
 
     @property
     def fault(self) -> str | None:
-        """The last fault of Redis, or why the cache folder is not trusted.
+        """The last fault of Redis, or why the cache folder is not trusted, or the last value that could not be read.
 
         Other faults of the disk are not reported: no user asked for that backend.
         """
+        if self._unreadable is not None:
+            return self._unreadable
         if isinstance(self._backend, DiskBackend):
             return self._backend.refusal
         return self._backend.fault if self._backend is not None else None
@@ -50,8 +52,10 @@ class LocalCache:
         """Return the value of a key, or None if it is not cached."""
         data = self.backend.get([key])[0]
         if data is not None:
-            with contextlib.suppress(ValueError):
+            try:
                 return unpack_value(key.kind, data)
+            except ValueError:
+                self._unreadable = unreadable(key)
         return None
 
     def put(self, key: CacheKey, value: Any) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrivals import BRIDGE_LENGTH, CELL, PATTERN, RATE, ArrivalPlan, Group, SizeTables
+from engine.errors import shown
 from engine.tables import CARE, INJURIES, NETWORK, PEOPLE, SURVIVAL, TRANSITIONS, TYPES
 
 FLOATS, INTS = "f8", "i8"
@@ -73,7 +74,7 @@ def decode_array(encoded: EncodedArray, layout: str, dimensions: int) -> NDArray
     shape = encoded.shape
     if encoded.layout != layout or len(shape) != dimensions or min(shape) < 0:
         raise ValueError(
-            f"an array {encoded.layout} of shape {shape}, not {layout} of {dimensions} dimensions"
+            f"an array {shown(encoded.layout)} of shape {shown(shape)}, not {layout} of {dimensions} dimensions"
         )
     size = math.prod(shape) * LAYOUTS[layout].itemsize
     if size != encoded.data.nbytes:
