@@ -188,6 +188,7 @@ def section(console: Console) -> bool:
     redis = Server() if binary() else None
     before = {name: os.environ.get(name) for name in ("GOLDENHOUR_CACHE", "GOLDENHOUR_REDIS_URL")}
     os.environ["GOLDENHOUR_CACHE"] = "on"
+    os.environ.pop("GOLDENHOUR_REDIS_URL", None)
     if redis is not None:
         os.environ["GOLDENHOUR_REDIS_URL"] = redis.url
     begun = time.perf_counter()
@@ -196,7 +197,7 @@ def section(console: Console) -> bool:
             tempfile.TemporaryDirectory(prefix="goldenhour-bench-") as folder,
             session.start_session(None, workers=1),
         ):
-            actor = cache.start_cache(cache.CacheSettings(redis_url=redis.url if redis else None))
+            actor = cache.start_cache(cache.cache_settings())
             day = Day(actor, Path(folder), redis)
             day.warm()
             day.go()

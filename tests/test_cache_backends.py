@@ -16,11 +16,14 @@ from actors.cache import cache_settings, redis_backend
 from actors.cache.disk_backend import DiskBackend
 from actors.cache.lru import LruCache
 from actors.cache.redis_backend import RedisBackend
+from actors.cache.signature import SIGNATURE_BYTES
 from bench.redis_server import ABSENT, Lent, Server, binary, serve
 from engine.errors import InputError
 from engine.precomputed import CacheKey
 
 _numbers = itertools.count()
+
+SECRET = b"the secret of these tests"
 
 
 def new_key(kind: str = "people") -> CacheKey:
@@ -164,7 +167,7 @@ def server() -> Iterator[Server | Lent]:
 
 @pytest.fixture
 def redis(server: Server | Lent) -> RedisBackend:
-    return RedisBackend(server.url, 60.0)
+    return RedisBackend(server.url, 60.0, SECRET)
 
 
 def test_redis_shares_values_between_clients_until_they_expire(
@@ -172,7 +175,7 @@ def test_redis_shares_values_between_clients_until_they_expire(
 ) -> None:
     one, other = new_key("people"), new_key("severity")
     redis.put([(one, b"1"), (other, b"22")], ["scenario:a"])
-    second = RedisBackend(server.url, 60.0)
+    second = RedisBackend(server.url, 60.0, SECRET)
     assert second.get([other, new_key(), one]) == [b"22", None, b"1"]
     assert second.usage()["computation"] == (1, 34)
     for name in server.client.keys("*"):
@@ -194,22 +197,23 @@ def test_a_value_in_redis_is_removed_with_its_last_tag(redis: RedisBackend) -> N
     assert redis.get([shared]) == [None]
 
 
-def test_a_value_with_a_wrong_checksum_is_a_miss(server: Server | Lent, redis: RedisBackend) -> None:
+def test_a_value_without_a_valid_signature_is_a_miss(server: Server | Lent, redis: RedisBackend) -> None:
     one = new_key()
-    for damage in (b"", b"rubbish", b"\0" * 40):
+    for damage in (b"", b"rubbish", bytes(SIGNATURE_BYTES), b"\0" * 40):
         server.client.set(f"goldenhour:value:demographics:{one.key}", damage)
         assert redis.get([one]) == [None]
-    assert "wrong checksum" in (redis.fault or "")
+    assert "no valid signature" in (redis.fault or "")
     redis.put([(one, b"value")], ())
     assert redis.get([one]) == [b"value"]
 
 
 def test_a_value_too_large_for_this_redis_is_not_stored(server: Server | Lent, redis: RedisBackend) -> None:
     small, large = new_key(), new_key()
-    limit = int(server.client.info("memory")["maxmemory"]) or 16 * redis_backend.LARGEST_BYTES
+    share = int(server.client.info("memory")["maxmemory"]) // 16 or redis_backend.LARGEST_BYTES
+    limit = min(share, redis_backend.LARGEST_BYTES)
     redis.put(
-        [(small, bytes(1000)), (large, bytes(limit // 16))], ()
-    )  # the checksum makes it larger than the limit
+        [(small, bytes(1000)), (large, bytes(limit))], ()
+    )  # the signature makes it larger than the limit
     assert [data is not None for data in redis.get([small, large])] == [True, False]
     assert redis.fault is None
 
@@ -219,7 +223,7 @@ def test_a_full_redis_takes_no_more_values_and_is_still_read() -> None:
         pytest.skip(ABSENT)
     server = Server(megabytes=8, policy="noeviction")
     try:
-        redis = RedisBackend(server.url, 60.0)
+        redis = RedisBackend(server.url, 60.0, SECRET)
         many = [new_key() for _ in range(40)]
         for each in many:
             redis.put([(each, os.urandom(400_000))], ())
@@ -258,7 +262,21 @@ def test_a_redis_that_was_killed_is_used_again_after_its_restart(
 
 
 @pytest.mark.parametrize(
-    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$9999999999\r\nx", b"\0" * 100, b""]
+    "answer",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"$9999999999\r\nx",
+        b"\0" * 100,
+        b"",
+        b"*1\r\n" * 100_000,
+        b"*2147483647\r\n",
+        b"$-9\r\n" * 100,
+        b":" + b"9" * 5000 + b"\r\n",
+        b"*1\r\n:5\r\n" * 100,
+        (b"-ERR \x1b[31m" + b"x" * 10_000 + b"\r\n") * 100,
+        b"+OK\r\n" * 100,
+        b">3\r\n+message\r\n+a\r\n*0\r\n" * 100,
+    ],
 )
 def test_a_server_that_is_not_a_redis_is_a_miss(answer: bytes) -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
@@ -273,13 +291,15 @@ def test_a_server_that_is_not_a_redis_is_a_miss(answer: bytes) -> None:
                     connection.close()
 
         threading.Thread(target=answer_all, daemon=True).start()
-        redis = RedisBackend(f"redis://user:secret@127.0.0.1:{listening.getsockname()[1]}", 60.0)
+        redis = RedisBackend(f"redis://user:secret@127.0.0.1:{listening.getsockname()[1]}", 60.0, SECRET)
         one = new_key()
         assert redis.get([one]) == [None]
         redis.put([(one, b"1")], ["scenario:a"])
         assert redis.untag(["scenario:a"]) == 0
         assert "127.0.0.1" in (redis.fault or "")
         assert "secret" not in (redis.fault or "")
+        assert (redis.fault or "").isprintable()
+        assert len(redis.fault or "") < 400
 
 
 def test_invalidations_of_one_cluster_reach_the_others(server: Server | Lent, redis: RedisBackend) -> None:
@@ -292,7 +312,7 @@ def test_invalidations_of_one_cluster_reach_the_others(server: Server | Lent, re
             there.set()
 
     redis.listen(handle)
-    sender = RedisBackend(server.url, 60.0)
+    sender = RedisBackend(server.url, 60.0, SECRET)
     until = time.monotonic() + 20
     while not server.client.pubsub_numsub(redis_backend.CHANNEL)[0][1]:
         assert time.monotonic() < until

@@ -10,6 +10,7 @@ import pytest
 
 import engine.identity
 import engine.numeric.jit
+import engine.private_folder
 
 CONSTANT = "FACTOR = 3.0\n"
 CALLEE = """
@@ -89,8 +90,13 @@ except numba.TypingError:
 
 @pytest.fixture
 def small_engine(tmp_path: Path) -> Path:
+    """A small engine of its own for each test."""
+    return make_small_engine(tmp_path)
+
+
+def make_small_engine(base: Path) -> Path:
     """A folder with a package `engine` of three small modules and the real kernel cache."""
-    package = tmp_path / "with a space" / "engine"
+    package = base / "with a space" / "engine"
     numeric = package / "numeric"
     numeric.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -99,6 +105,7 @@ def small_engine(tmp_path: Path) -> Path:
     (package / "callee.py").write_text(CALLEE)
     (package / "k.py").write_text(KERNEL)
     shutil.copy(engine.identity.__file__, package)
+    shutil.copy(engine.private_folder.__file__, package)
     shutil.copy(engine.numeric.jit.__file__, numeric)
     return package.parent
 

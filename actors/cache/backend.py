@@ -1,16 +1,18 @@
-"""Backends of the caches: storage that outlives a process, and the checksum that protects each value in it.
+"""Backends of the caches: storage that outlives a process.
 
-A fault of a backend is never an error for the caller: it counts as a miss, and `fault` describes it. A value with a
-wrong checksum is a miss too; the caller computes it again and writes it anew.
+A fault of a backend is never an error for the caller: it counts as a miss, and `fault` describes it. A value that may
+not be believed is a miss too; the caller computes it again and writes it anew.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from engine.precomputed import CacheKey
 
-_CHECKSUM_BYTES = hashlib.sha256().digest_size
+
+def unreadable(key: CacheKey) -> str:
+    """Return the note about bytes that are signed or intact, and yet no value of the key's kind."""
+    return f"the cache holds a value of the kind {key.kind} that cannot be read"
 
 
 class Usage(dict[str, tuple[int, int]]):
@@ -34,14 +36,3 @@ class Backend(Protocol):
 
     def usage(self) -> Usage:
         """Return the number and size of the values by namespace."""
-
-
-def add_checksum(data: bytes) -> bytes:
-    """Return the SHA-256 of the data followed by the data."""
-    return hashlib.sha256(data).digest() + data
-
-
-def verify_checksum(stored: bytes) -> bytes | None:
-    """Return the data of `add_checksum`, or None if the checksum is wrong."""
-    data = stored[_CHECKSUM_BYTES:]
-    return data if hashlib.sha256(data).digest() == stored[:_CHECKSUM_BYTES] else None

@@ -63,7 +63,8 @@ class Cache:
         self._namespaces: dict[str, LruCache] = {
             name: LruCache(int(limit * SHARES[name]), settings.ttl_seconds) for name in NAMESPACES
         }
-        self._redis = RedisBackend(settings.redis_url, settings.ttl_seconds) if settings.redis_url else None
+        url = settings.redis_url
+        self._redis = RedisBackend(url, settings.ttl_seconds, settings.secret) if url else None
         self._pending: dict[str, asyncio.Future[Any]] = {}
         self._compile_slots = asyncio.Semaphore(CONCURRENT_COMPILES)
         self._background: set[asyncio.Task[Any]] = set()

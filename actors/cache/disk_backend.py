@@ -1,14 +1,15 @@
 """The disk backend: one file per value in the user's cache folder."""
 
 import contextlib
-import os
-import uuid
+import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from operator import attrgetter
+from typing import NamedTuple
 
-from actors.cache.backend import Usage, add_checksum, verify_checksum
-from engine import identity
-from engine.precomputed import NAMESPACES, CacheKey
+from actors.cache.backend import Usage
+from engine.precomputed import LARGEST_PACKED, NAMESPACES, CacheKey
+from engine.private_folder import PrivateFolder, UnsafeFolderError
 
 DISK_BYTES = 64 * 1024 * 1024
 """Largest size of all files together. The least recently used ones are removed first."""
@@ -17,8 +18,22 @@ DISK_VALUES = 2048
 """Largest number of files."""
 
 
+_FOLDER = "values"
+_CHECKSUM_BYTES = hashlib.sha256().digest_size
+
+
+class _File(NamedTuple):
+    """A file of the cache."""
+
+    namespace: str
+    name: str
+    size: int
+    used: float
+    """When it was last used, in seconds since 1970."""
+
+
 class DiskBackend:
-    """Values in files, for this user and machine.
+    """Values in files, for this user and machine, each after its SHA-256.
 
     Tags are ignored: nothing has to be invalidated, because a key is a digest of all that the value depends on.
     """
@@ -27,6 +42,8 @@ class DiskBackend:
 
     def __init__(self, limit_bytes: int = DISK_BYTES) -> None:
         self.fault: str | None = None
+        self.refusal: str | None = None
+        """Why the cache folder is not used: others could have written to it. None if that was never seen."""
         self._limit = limit_bytes
 
     def get(self, keys: Sequence[CacheKey]) -> list[bytes | None]:
@@ -36,23 +53,19 @@ class DiskBackend:
     def put(self, values: Iterable[tuple[CacheKey, bytes]], tags: Iterable[str]) -> None:
         """Store packed values."""
         for key, data in values:
+            if len(data) > LARGEST_PACKED:
+                continue
             with self._record_faults():
-                target = self._path(key)
-                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                draft = target.with_suffix(f".{uuid.uuid4().hex[:12]}.tmp")
-                try:
-                    draft.write_bytes(add_checksum(data))
-                    os.replace(draft, target)
-                finally:
-                    draft.unlink(missing_ok=True)
+                with PrivateFolder.open(_FOLDER, key.namespace, create=True) as folder:
+                    folder.write(_file_name(key), hashlib.sha256(data).digest() + data)
                 self._evict()
 
     def clear(self, namespace: str | None) -> int:
         """Remove all values of a namespace, or of all namespaces for None. Return how many were removed."""
         removed = 0
         with self._record_faults():
-            for path in self._files(namespace or "*"):
-                path.unlink(missing_ok=True)
+            for file in self._files(NAMESPACES if namespace is None else (namespace,)):
+                self._remove(file)
                 removed += 1
         return removed
 
@@ -61,41 +74,48 @@ class DiskBackend:
         usage = Usage()
         with self._record_faults():
             for name in NAMESPACES:
-                sizes = [path.stat().st_size for path in self._files(name)]
+                sizes = [file.size for file in self._files((name,))]
                 usage[name] = len(sizes), sum(sizes)
         return usage
 
     def _read(self, key: CacheKey) -> bytes | None:
         with self._record_faults():
-            path = self._path(key)
             try:
-                stored = path.read_bytes()
+                with PrivateFolder.open(_FOLDER, key.namespace) as folder:
+                    stored = folder.read(_file_name(key), LARGEST_PACKED + _CHECKSUM_BYTES)
+                    folder.mark_used(_file_name(key))
             except FileNotFoundError:
                 return None
-            if path.parent.stat().st_uid != os.getuid():
-                raise PermissionError(f"{path.parent} belongs to another user")
-            data = verify_checksum(stored)
-            if data is None:
-                raise ValueError(f"{path.name} has a wrong checksum; its value is computed again")
-            os.utime(path)
+            data = stored[_CHECKSUM_BYTES:]
+            if hashlib.sha256(data).digest() != stored[:_CHECKSUM_BYTES]:
+                raise ValueError(f"{_file_name(key)} has a wrong checksum; its value is computed again")
             return data
         return None
 
-    def _path(self, key: CacheKey) -> Path:
-        return identity.cache_root() / "values" / key.namespace / f"{key.key}.value"
+    def _files(self, namespaces: Sequence[str]) -> list[_File]:
+        found = []
+        for namespace in namespaces:
+            with contextlib.suppress(FileNotFoundError), PrivateFolder.open(_FOLDER, namespace) as folder:
+                for name in folder.names():
+                    if re.fullmatch(r"[0-9a-f]{64}\.value", name):
+                        with contextlib.suppress(FileNotFoundError):
+                            status = folder.status(name)
+                            found.append(_File(namespace, name, status.st_size, status.st_mtime))
+        return found
 
-    def _files(self, namespace: str) -> list[Path]:
-        return list((identity.cache_root() / "values").glob(f"{namespace}/*.value"))
+    def _remove(self, file: _File) -> None:
+        with PrivateFolder.open(_FOLDER, file.namespace) as folder:
+            folder.remove(file.name)
 
     def _evict(self) -> None:
         """Remove the least recently used files until size and number are within their limits."""
-        files = sorted(((path.stat(), path) for path in self._files("*")), key=lambda file: file[0].st_mtime)
-        size = sum(status.st_size for status, _ in files)
-        for number, (status, path) in enumerate(files):
+        files = sorted(self._files(NAMESPACES), key=attrgetter("used"))
+        size = sum(file.size for file in files)
+        for number, file in enumerate(files):
             if size <= self._limit and len(files) - number <= DISK_VALUES:
                 return
-            path.unlink(missing_ok=True)
-            size -= status.st_size
+            self._remove(file)
+            size -= file.size
 
     @contextlib.contextmanager
     def _record_faults(self) -> Iterator[None]:
@@ -104,3 +124,9 @@ class DiskBackend:
             yield
         except (OSError, ValueError) as error:
             self.fault = f"the cache folder: {error}"
+            if isinstance(error, UnsafeFolderError):
+                self.refusal = self.fault
+
+
+def _file_name(key: CacheKey) -> str:
+    return f"{key.key}.value"

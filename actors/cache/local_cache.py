@@ -1,9 +1,8 @@
 """The cache of a process that uses no cache actor."""
 
-import contextlib
 from typing import Any
 
-from actors.cache.backend import Backend
+from actors.cache.backend import Backend, unreadable
 from actors.cache.disk_backend import DiskBackend
 from actors.cache.redis_backend import RedisBackend
 from actors.cache.settings import CacheSettings
@@ -23,6 +22,7 @@ class LocalCache:
     def __init__(self, settings: CacheSettings) -> None:
         self._settings = settings
         self._backend: Backend | None = None
+        self._unreadable: str | None = None
 
     def __reduce__(self) -> Any:
         return LocalCache, (self._settings,)
@@ -32,24 +32,35 @@ class LocalCache:
         """Redis or the disk."""
         if self._backend is None:
             url = self._settings.redis_url
-            self._backend = RedisBackend(url, self._settings.ttl_seconds) if url else DiskBackend()
+            settings = self._settings
+            self._backend = RedisBackend(url, settings.ttl_seconds, settings.secret) if url else DiskBackend()
         return self._backend
 
     @property
     def fault(self) -> str | None:
-        """The last fault of Redis. Faults of the disk are not reported: no user asked for that backend."""
-        return self._backend.fault if isinstance(self._backend, RedisBackend) else None
+        """The last fault of Redis, or why the cache folder is not trusted, or the last value that could not be read.
+
+        Other faults of the disk are not reported: no user asked for that backend.
+        """
+        if self._unreadable is not None:
+            return self._unreadable
+        if isinstance(self._backend, DiskBackend):
+            return self._backend.refusal
+        return self._backend.fault if self._backend is not None else None
 
     def get(self, key: CacheKey) -> Any:
         """Return the value of a key, or None if it is not cached."""
         data = self.backend.get([key])[0]
-        with contextlib.suppress(ValueError):
-            return None if data is None else unpack_value(data)
+        if data is not None:
+            try:
+                return unpack_value(key.kind, data)
+            except ValueError:
+                self._unreadable = unreadable(key)
         return None
 
     def put(self, key: CacheKey, value: Any) -> None:
         """Store a value."""
-        self.backend.put([(key, pack_value(value))], ())
+        self.backend.put([(key, pack_value(key.kind, value))], ())
 
     def get_or_build(self, scenario: Scenario, kinds: tuple[str, ...]) -> dict[str, Any]:
         """Return the values of a resolved scenario by kind. Values that are not cached are built and stored.

@@ -6,18 +6,27 @@ from collections.abc import Mapping
 
 import msgspec
 
+from actors.cache.signature import deployment_secret
 from engine.errors import InputError, shown
 
 MODES = ("auto", "on", "off")
 
 
 class CacheSettings(msgspec.Struct, frozen=True):
-    """The settings of the caches (docs/caches.md)."""
+    """The settings of the caches (docs/caches.md).
+
+    Whoever gets them can write what others believe: they are sent to the cluster's cache, and never shown.
+    """
 
     mode: str = "auto"
     redis_url: str | None = None
+    secret: bytes | None = None
+    """What values in Redis are signed with. Redis is not used without it."""
     megabytes: float = 32.0
     ttl_seconds: float = 86_400.0
+
+    def __repr__(self) -> str:
+        return f"CacheSettings({self.mode}, ...)"
 
 
 def cache_settings(environment: Mapping[str, str] = os.environ) -> CacheSettings:
@@ -37,6 +46,7 @@ def cache_settings(environment: Mapping[str, str] = os.environ) -> CacheSettings
     return CacheSettings(
         mode,
         url,
+        None if url is None else deployment_secret(environment),
         _number(environment, "GOLDENHOUR_CACHE_MB", CacheSettings().megabytes, 1, 100_000),
         _number(environment, "GOLDENHOUR_CACHE_TTL_SECONDS", CacheSettings().ttl_seconds, 1, 1e9),
     )

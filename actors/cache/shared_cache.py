@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from actors.cache.actor_name import get_cache_actor
+from actors.cache.backend import unreadable
 from engine.precomputed import CacheKey, keys_of_scenario, pack_value, unpack_value
 from engine.scenario import Scenario
 
@@ -34,7 +35,7 @@ class SharedCache:
     """A client of the cluster's Cache. It can be pickled.
 
     `tags` are the tags of all values that it reads and writes. `fault` describes the last fault of the Redis behind the
-    actor.
+    actor, or the last value that could not be read.
 
     The actor's handle is dropped when the client is pickled, and the other process looks the actor up by name: Ray
     forgets the class of an actor that died after the driver that created it, and from then on no process can unpickle a
@@ -81,7 +82,10 @@ class SharedCache:
             self.fault = result.redis_fault or self.fault
             references = [reference[0] for reference in result.references if reference is not None]
             packed = iter(ray.get(references, timeout=seconds))
-            return [None if each is None else unpack_value(next(packed)) for each in result.references]
+            return [
+                None if each is None else self._unpack(key, next(packed))
+                for key, each in zip(keys, result.references, strict=True)
+            ]
         except (ray.exceptions.RayError, ValueError):
             self._actor = None
             return [None] * len(keys)
@@ -97,10 +101,18 @@ class SharedCache:
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError, ValueError):
-            call = self._handle().put.remote(key, pack_value(value), self.tags)
+            call = self._handle().put.remote(key, pack_value(key.kind, value), self.tags)
             self.fault = ray.get(call, timeout=WAIT_SECONDS) or self.fault
 
     def _handle(self) -> Any:
         """Return the actor's handle. Raises ValueError if there is no actor."""
         self._actor = self._actor or get_cache_actor()
         return self._actor
+
+    def _unpack(self, key: CacheKey, data: bytes) -> Any:
+        """Return the value, or None for bytes that are no value of the key's kind."""
+        try:
+            return unpack_value(key.kind, data)
+        except ValueError:
+            self.fault = unreadable(key)
+            return None

@@ -16,7 +16,7 @@ def compile_values(keys: list[CacheKey]) -> Any:
     values = []
     for key in keys:
         _check_version(key)
-        values.append(pack_value(build_value(key.kind, key.inputs)))
+        values.append(pack_value(key.kind, build_value(key.kind, key.inputs)))
     return values if len(values) > 1 else values[0]
 
 
@@ -26,7 +26,7 @@ def simulate_measures(key: CacheKey, cache: Any, tags: list[str]) -> bytes:
     _check_version(key)
     scenario, _ = run_of_key(key.inputs)
     compiled = SharedCache(cache, tuple(tags)).get_or_build(scenario, SIMULATION_KINDS)
-    return pack_value(build_value(key.kind, key.inputs, compiled))
+    return pack_value(key.kind, build_value(key.kind, key.inputs, compiled))
 
 
 def _check_version(key: CacheKey) -> None:

@@ -21,10 +21,9 @@ import inspect
 import os
 import pickle
 import re
-import shutil
+import stat
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from llvmlite import binding
 from numba.core import codegen, compiler, serialize
 
 from engine import identity
+from engine.private_folder import PrivateFolder
 
 _HERE = Path(__file__).resolve().parents[1]
 _OPTIONS = (
@@ -49,10 +49,14 @@ _OPTIONS = (
     "CPU_NAME",
     "CPU_FEATURES",
 )
+_NUMBA = "numba"
+"""The folder of all engines' kernels, in the cache folder."""
 _CACHED_ENGINES = 3
 _LOCK_WAIT_SECONDS = 600.0
 """Longest wait for the lock. A process that dies frees it, so only a process that hangs makes others wait so long."""
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_LARGEST_FILE = 64 * 1024 * 1024
+"""Largest size of a compiled function; the largest of this engine has 1.4 MB."""
 
 
 @functools.cache
@@ -74,13 +78,14 @@ def digest() -> str:
 
 def folder() -> Path:
     """Return the folder of this engine's compiled kernels; it may not exist yet."""
-    return identity.cache_root() / "numba" / digest()
+    return identity.cache_root() / _NUMBA / digest()
 
 
 def is_cold() -> bool:
-    """Whether no kernel of this engine is on disk yet, so that the first call takes a minute or so."""
+    """Whether no kernel of this engine that may be used is on disk, so that the first call takes a minute or so."""
     try:
-        return not any(folder().glob("*.nbc"))
+        with PrivateFolder.open(_NUMBA, digest()) as private:
+            return not any(name.endswith(".nbc") for name in private.names())
     except OSError:
         return True
 
@@ -96,12 +101,12 @@ class _Lock:
         self._holders = 0
         self._descriptor: int | None = None
 
-    def acquire(self, path: Path) -> None:
+    def acquire(self, private: PrivateFolder) -> None:
         """Wait for the lock; continue without it after `_LOCK_WAIT_SECONDS`, or where the file cannot be locked."""
         self._holders += 1
         if self._descriptor is not None:
             return
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = private.open_lock("lock")
         give_up = time.monotonic() + _LOCK_WAIT_SECONDS
         try:
             while time.monotonic() < give_up:
@@ -128,8 +133,9 @@ _lock = _Lock()
 class _EngineCache:
     """The cache of one function, as Numba calls it: one file per signature.
 
-    A file is the SHA-256 of the rest, then a pickle of the key and of the data from which Numba rebuilds the
-    function. The digest ensures that damaged machine code is never run.
+    A file is the SHA-256 of its key and of the rest, then the data from which Numba rebuilds the function, as Numba's
+    own pickle. Pickles can run any code, but so can the machine code in them: what protects both is that only this user
+    and root can have written the file (`PrivateFolder`). The digest ensures that damaged machine code is never run.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -151,9 +157,10 @@ class _EngineCache:
 
     def flush(self) -> None:
         """Delete this function's compiled code from disk."""
-        with self._guard():
-            for path in self._folder.glob(f"{self._name}-*.nbc"):
-                path.unlink()
+        with self._guard(), PrivateFolder.open(_NUMBA, digest()) as private:
+            for name in private.names():
+                if name.startswith(f"{self._name}-") and name.endswith(".nbc"):
+                    private.remove(name)
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """Return the compiled function, or None. After None the lock is held until `save_overload` or a failed
@@ -161,9 +168,8 @@ class _EngineCache:
         """
         found = self._load(signature, target_context)
         if found is None:
-            with self._guard():
-                self._make_folder()
-                _lock.acquire(self._folder / "lock")
+            with self._guard(), _open_or_create() as private:
+                _lock.acquire(private)
             found = self._load(signature, target_context)  # another process may have been first
             if found is not None:
                 _lock.release()
@@ -185,68 +191,76 @@ class _EngineCache:
         except Exception as error:
             self.fault = repr(error)
 
-    def _key(self, signature: Any, codegen: Any) -> str:
+    def _key(self, signature: Any, codegen: Any) -> bytes:
         """Return the key of a signature: with the processor and the options of the code generator."""
-        return repr((signature, codegen.magic_tuple()))
+        return repr((signature, codegen.magic_tuple())).encode()
 
-    def _path(self, key: str) -> Path:
-        return self._folder / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.nbc"
+    def _file_name(self, key: bytes) -> str:
+        return f"{self._name}-{hashlib.sha256(key).hexdigest()[:16]}.nbc"
 
     def _load(self, signature: Any, target_context: Any) -> Any:
-        """Return the compiled function from disk; None if there is no intact file of this user."""
+        """Return the compiled function from disk; None if there is no intact file of this user or root."""
         with self._guard():
             target_context.refresh()
             key = self._key(signature, target_context.codegen())
             try:
-                data = self._path(key).read_bytes()
+                with PrivateFolder.open(_NUMBA, digest()) as private:
+                    stored = private.read(self._file_name(key), _LARGEST_FILE)
+                    _mark_used(private)
             except FileNotFoundError:
                 return None
-            if os.stat(self._folder).st_uid != os.getuid():
-                raise PermissionError(f"{self._folder} belongs to another user")
-            if hashlib.sha256(data[_DIGEST_BYTES:]).digest() != data[:_DIGEST_BYTES]:
+            data = memoryview(stored)[_DIGEST_BYTES:]
+            if _checksum(key, data) != stored[:_DIGEST_BYTES]:
                 raise ValueError("the cached kernel is damaged")
-            saved_key, payload = pickle.loads(data[_DIGEST_BYTES:])
-            if saved_key != key:
-                return None
-            _mark_used(self._folder)
-            return compiler.CompileResult._rebuild(target_context, *payload)
+            return compiler.CompileResult._rebuild(target_context, *pickle.loads(data))
         return None
 
     def _save(self, signature: Any, result: Any) -> None:
         """Write a compiled function to disk, under its name only once it is complete."""
         if any(not part.can_cache for part in result.lifted) or result.library.has_dynamic_globals:
             raise ValueError(f"{self._name} cannot be cached: it has lifted code or large global arrays")
-        self._make_folder()
         key = self._key(signature, result.codegen)
-        data = serialize.dumps((key, result._reduce()))
-        target = self._path(key)
-        draft = target.with_suffix(f".{uuid.uuid4().hex[:12]}.tmp")
-        try:
-            draft.write_bytes(hashlib.sha256(data).digest() + data)
-            os.replace(draft, target)
-        finally:
-            draft.unlink(missing_ok=True)
-
-    def _make_folder(self) -> None:
-        """Create the folder, and delete those of old engines when it is new."""
-        if not self._folder.exists():
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _prune(self._folder.parent)
+        data = serialize.dumps(result._reduce())
+        with _open_or_create() as private:
+            private.write(self._file_name(key), _checksum(key, data) + data)
 
 
-@functools.cache
-def _mark_used(path: Path) -> None:
-    """Set the folder's time to now, once per process: `_prune` deletes the folders that were used least recently."""
+def _checksum(key: bytes, data: Any) -> bytes:
+    """Return the SHA-256 of a key followed by the data."""
+    sha = hashlib.sha256(key)
+    sha.update(data)
+    return sha.digest()
+
+
+def _open_or_create() -> PrivateFolder:
+    """Return the folder of this engine's kernels. If it is new, delete those of old engines."""
+    with contextlib.suppress(FileNotFoundError):
+        return PrivateFolder.open(_NUMBA, digest())
+    private = PrivateFolder.open(_NUMBA, digest(), create=True)
     with contextlib.suppress(OSError):
-        os.utime(path)
+        _prune()
+    return private
 
 
-def _prune(root: Path) -> None:
+_marked: set[Path] = set()
+"""Folders that this process has marked as used."""
+
+
+def _mark_used(private: PrivateFolder) -> None:
+    """Set the folder's time to now, once per process: `_prune` deletes the folders that were used least recently."""
+    if private.path not in _marked:
+        _marked.add(private.path)
+        private.mark_used()
+
+
+def _prune() -> None:
     """Delete the kernels of all engines except the ones used last."""
-    digests = [path for path in root.iterdir() if path.is_dir() and re.fullmatch("[0-9a-f]{20}", path.name)]
-    digests.sort(key=lambda p: p.stat().st_mtime, reverse=True)
-    for path in digests[_CACHED_ENGINES:]:
-        shutil.rmtree(path, ignore_errors=True)
+    with PrivateFolder.open(_NUMBA) as private:
+        found = {name: private.status(name) for name in private.names() if re.fullmatch("[0-9a-f]{20}", name)}
+        digests = [name for name, status in found.items() if stat.S_ISDIR(status.st_mode)]
+        digests.sort(key=lambda name: found[name].st_mtime, reverse=True)
+        for name in digests[_CACHED_ENGINES:]:
+            private.remove_folder(name)
 
 
 def compiled_entry(function: Any = None, *, nogil: bool = False) -> Any:

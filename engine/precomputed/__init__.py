@@ -1,4 +1,4 @@
-"""Cached values: their keys, and the functions that build them from the fields of a scenario."""
+"""Cached values: their keys, the functions that build them from the fields of a scenario, and their bytes."""
 
 from engine.precomputed.cache_keys import (
     MEASURES_KIND,
@@ -10,12 +10,12 @@ from engine.precomputed.cache_keys import (
     cache_key,
     key_of_measures,
     keys_of_scenario,
-    pack_value,
     run_of_key,
-    unpack_value,
 )
+from engine.precomputed.value_encoding import LARGEST_PACKED, pack_value, unpack_value
 
 __all__ = [
+    "LARGEST_PACKED",
     "MEASURES_KIND",
     "NAMESPACES",
     "SIMULATION_KINDS",

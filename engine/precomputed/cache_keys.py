@@ -1,4 +1,4 @@
-"""Cached values: their kinds, their keys, and their encoding as bytes.
+"""Cached values: their kinds, their keys, and how they are built.
 
 A run is compiled from values that depend on some fields of the resolved scenario only. The key of a value is a digest
 of exactly these fields, and the value is built from them alone: a builder that reads another field gets an
@@ -7,14 +7,11 @@ a value is built.
 """
 
 import hashlib
-import io
-import pickle
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
-import zstandard
 from msgspec.structs import replace
 
 from engine.identity import catalogue_version, engine_version
@@ -27,10 +24,6 @@ NAMESPACES: tuple[Namespace, ...] = get_args(Namespace)
 MEASURES_KIND = "measures"
 """The kind of the measures of a run. All other kinds depend on the scenario alone."""
 
-MAX_VALUE_BYTES = 256 * 1024 * 1024
-"""Size of the largest value that `unpack_value` accepts."""
-
-_COMPRESSION_LEVEL = 1
 _CASUALTY_MIX_FIELDS = ("casualties", "environment", "events", "mix", "warfare")
 _INJURY_FIELDS = (*_CASUALTY_MIX_FIELDS, "routing", "survival", "triage")
 _NETWORK_FIELDS = (
@@ -180,44 +173,3 @@ def _struct_of_fields(kind: str) -> Any:
     """Return a Struct that has the fields of the kind and no others."""
     types = {field.name: field.type for field in msgspec.structs.fields(Scenario)}
     return msgspec.defstruct(kind, [(name, types[name]) for name in KINDS[kind].fields], frozen=True)
-
-
-def pack_value(value: Any) -> bytes:
-    """Encode a value as bytes. They are compressed, because the tables of a network are mostly empty."""
-    return zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).compress(pickle.dumps(value, protocol=5))
-
-
-def unpack_value(data: bytes) -> Any:
-    """Decode a value that `pack_value` has encoded.
-
-    Raises
-    ------
-    ValueError
-        If the bytes are anything else. Only the classes of `ALLOWED_CLASSES` are ever loaded.
-    """
-    try:
-        if not 0 <= zstandard.get_frame_parameters(data).content_size <= MAX_VALUE_BYTES:
-            raise ValueError("too large")
-        return _Unpickler(io.BytesIO(zstandard.ZstdDecompressor().decompress(data))).load()
-    except Exception as error:
-        raise ValueError(f"not a cached value: {error}") from error
-
-
-ALLOWED_CLASSES = {
-    "numpy": ("dtype", "ndarray"),
-    "numpy._core.multiarray": ("_reconstruct", "scalar"),
-    "numpy._core.numeric": ("_frombuffer",),
-    "engine.arrivals.plan": ("ArrivalPlan", "Group"),
-    "engine.arrivals.incidents": ("SizeTables",),
-    "engine.records.code_tables": ("CodedText",),
-}
-"""The classes and functions that a value may name when it is unpickled, by module: those that values consist of."""
-
-
-class _Unpickler(pickle.Unpickler):
-    """An unpickler that loads only ALLOWED_CLASSES, so that bytes from a shared cache cannot run other code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name not in ALLOWED_CLASSES.get(module, ()):
-            raise ValueError(f"a value must not contain {module}.{name}")
-        return super().find_class(module, name)
