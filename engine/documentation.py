@@ -6,12 +6,12 @@
 import sys
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from engine.measures import MEASURES, RUN_COLUMNS
-from engine.records import COMPRESSIONS, FLAT_COLUMNS, FORMATS, RUN_TABLES, Column, Patient
+from engine.records import COMPRESSIONS, FLAT_COLUMNS, FORMATS, RUN_TABLES, Column, Patient, fields_of
 
 _INTRODUCTION = """\
 # Records
@@ -62,12 +62,9 @@ def _records() -> Iterator[str]:
         yield ""
         yield "| field | type | unit | meaning | values |"
         yield "|---|---|---|---|---|"
-        for name, hint in get_type_hints(struct, include_extras=True).items():
-            kind, meta = get_args(hint)[:2] if get_origin(hint) is Annotated else (hint, Meta())
-            extra = meta.extra or {}
-            yield _row(
-                name, _type(kind), extra.get("unit", ""), meta.description or "", extra.get("codes", ())
-            )
+        for field in fields_of(struct):
+            kind = _type(get_type_hints(struct)[field.name])
+            yield _row(field.name, kind, field.unit, field.meaning, field.codes)
         yield ""
 
 

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from engine.records.arrow import arrow_schema
     from engine.records.code_tables import CodedText, CodeTables, TextSource
+    from engine.records.fields import fields_of
+    from engine.records.flat import FLAT_COLUMNS, Column
     from engine.records.formats import (
         COMPRESSIONS,
         FORMATS,
@@ -16,9 +19,9 @@ if TYPE_CHECKING:
         encode_chunks,
     )
     from engine.records.formats.compression import frame
-    from engine.records.formats.flat import FLAT_COLUMNS, Column, arrow_schema
     from engine.records.formats.parquet import parquet_file, patient_arrow_table
-    from engine.records.schema import Patient, build_patients
+    from engine.records.objects import build_patients
+    from engine.records.schema import Patient
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -38,19 +41,18 @@ __getattr__ = lazy_attributes(
             "encode_chunks",
         ),
         "formats.compression": ("frame",),
-        "formats.flat": (
+        "arrow": ("arrow_schema",),
+        "fields": ("fields_of",),
+        "flat": (
             "Column",
             "FLAT_COLUMNS",
-            "arrow_schema",
         ),
         "formats.parquet": (
             "parquet_file",
             "patient_arrow_table",
         ),
-        "schema": (
-            "Patient",
-            "build_patients",
-        ),
+        "objects": ("build_patients",),
+        "schema": ("Patient",),
     },
 )
 
@@ -70,6 +72,7 @@ __all__ = [
     "arrow_schema",
     "build_patients",
     "encode_chunks",
+    "fields_of",
     "frame",
     "parquet_file",
     "patient_arrow_table",

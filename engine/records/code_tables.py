@@ -119,12 +119,17 @@ class CodeTables:
         self.start_ms = _epoch_ms(scenario.start)
         self._load_scenario(scenario)
         self._load_catalogue(catalogue)
-        self.encoders: dict[str, Any] = {}
-        """Objects that formats derive from these tables and reuse from chunk to chunk, by format."""
+        self._reusable: dict[Any, Any] = {}
 
         self._dates: NDArray[np.bytes_] = np.empty(0, "S10")
         self._first_day = 0
         self._clocks: NDArray[np.bytes_] | None = None
+
+    def reusable(self, key: Any, create: "Callable[[CodeTables], Any]") -> Any:
+        """Return an object that is derived from these tables. It is created once and reused from chunk to chunk."""
+        if key not in self._reusable:
+            self._reusable[key] = create(self)
+        return self._reusable[key]
 
     def _load_scenario(self, scenario: Any) -> None:
         """Set the texts that the scenario gives: fronts, incident types, special events and facilities."""

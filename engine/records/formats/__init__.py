@@ -103,7 +103,7 @@ class Frame(Struct, gc=False):
     """Encoded and compressed rows of one table. They are appended to the table's file or, for a part, are the file."""
 
     table: str
-    data: bytes | bytearray
+    data: bytes | bytearray | memoryview
     patients: int
     rows: int
     raw_bytes: int

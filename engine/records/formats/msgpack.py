@@ -2,26 +2,20 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
 from engine.records.code_tables import CodeTables
 from engine.records.formats import Frame
 from engine.records.formats.compression import frame
-from engine.records.schema import build_patients
-from engine.tables import Chunk, slice_chunk
+from engine.records.notations import msgpack_parts
+from engine.records.program import Program
+from engine.records.schema import Patient
+from engine.tables import Chunk
 
-SLICE = 256
-"""Patients that exist as Structs at the same time (some 6 kB each)."""
+
+def _program(code_tables: CodeTables) -> Program:
+    return Program(msgpack_parts(Patient), "patients", code_tables)
 
 
 def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
     """Return one frame for each chunk."""
-    encoder = msgspec.msgpack.Encoder()
-    frames = []
-    for chunk in chunks:
-        raw = bytearray()
-        for first in range(0, len(chunk), SLICE):
-            for patient in build_patients(slice_chunk(chunk, first, first + SLICE), code_tables):
-                encoder.encode_into(patient, raw, -1)
-        frames.append(frame("patients", raw, compress, len(chunk), len(chunk)))
-    return frames
+    program: Program = code_tables.reusable("msgpack", _program)
+    return [frame("patients", program.write(chunk), compress, len(chunk), len(chunk)) for chunk in chunks]

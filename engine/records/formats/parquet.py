@@ -7,8 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
+from engine.records import arrow
 from engine.records.code_tables import CodeTables
-from engine.records.formats import FORMATS, Frame, flat
+from engine.records.flat import FLAT_COLUMNS
+from engine.records.formats import FORMATS, Frame
 from engine.tables import Chunk
 
 ROW_GROUP = 65_536
@@ -24,18 +26,18 @@ _CODECS: dict[str, dict[str, Any]] = {
 def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table: str) -> pa.Table:
     """Return one of the flat tables of consecutive chunks as an Arrow table whose columns are contiguous."""
     return pa.concat_tables(
-        [flat.chunk_arrow_table(chunk, code_tables, table) for chunk in chunks]
+        [arrow.chunk_arrow_table(chunk, code_tables, table) for chunk in chunks]
     ).combine_chunks()
 
 
 def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
     """Return one frame for each table: the whole file of the part. The bytes depend on the rows alone."""
-    flat.use_system_allocator()
+    arrow.use_system_allocator()
     patients = sum(len(chunk) for chunk in chunks)
     frames = []
     for table in FORMATS["parquet"].tables:
         rows = patient_arrow_table(chunks, code_tables, table)
-        dictionaries = [column.name for column in flat.FLAT_COLUMNS[table] if column.kind != "number"]
+        dictionaries = [column.name for column in FLAT_COLUMNS[table] if column.kind != "number"]
         data = parquet_file(rows, dictionaries, compress)
         digest = hashlib.sha256(data).digest()
         frames.append(Frame(table, data, patients, rows.num_rows, len(data), digest))
