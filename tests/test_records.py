@@ -133,7 +133,7 @@ assert lines == msgspec.to_builtins(records)
     subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tests", env=environment, check=True)
 
 
-@pytest.mark.parametrize("module", ["code_tables", "formats", "notations"])
+@pytest.mark.parametrize("module", ["code_tables", "formats.base", "notations"])
 def test_examples_in_docstrings_work(module: str) -> None:
     found = doctest.testmod(import_module(f"engine.records.{module}"))
     assert found.attempted and not found.failed

@@ -1,5 +1,6 @@
 """The flat tables as Arrow tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,9 @@ def table_schema(table: str) -> pa.Schema:
     return arrow_schema(FLAT_COLUMNS[table])
 
 
-def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
+def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     """Return the Arrow schema of these columns."""
     return pa.schema([pa.field(column.name, _TYPES[column.kind], column.nullable) for column in columns])
-
-
-def arrow_tables(chunk: Chunk, code_tables: CodeTables) -> dict[str, pa.Table]:
-    """Return the flat tables of `chunk` as Arrow tables by name."""
-    return {table: chunk_arrow_table(chunk, code_tables, table) for table in FLAT_COLUMNS}
 
 
 def chunk_arrow_table(chunk: Chunk, code_tables: CodeTables, table: str) -> pa.Table:
@@ -44,6 +40,23 @@ def chunk_arrow_table(chunk: Chunk, code_tables: CodeTables, table: str) -> pa.T
     arrays = [
         _arrow(field.values(view), kind.type, code_tables)
         for field, kind in zip(flat_fields(table), schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table: str) -> pa.Table:
+    """Return one of the flat tables of consecutive chunks as an Arrow table whose columns are contiguous."""
+    return pa.concat_tables(
+        [chunk_arrow_table(chunk, code_tables, table) for chunk in chunks]
+    ).combine_chunks()
+
+
+def run_arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> pa.Table:
+    """Return a table of the run as an Arrow table. `values` are the columns, times in seconds since 1970."""
+    schema = arrow_schema(columns)
+    arrays = [
+        pa.array([1000 * x for x in entries] if column.kind == "time" else entries, kind.type)
+        for column, entries, kind in zip(columns, values, schema, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 

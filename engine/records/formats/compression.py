@@ -6,7 +6,7 @@ The bytes are the same in every process.
 import hashlib
 from typing import Any
 
-from engine.records.formats import Frame
+from engine.records.formats.base import Frame
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """Deflate, no name, no time, unknown system. `gzip.compress` writes other headers in other versions of Python."""

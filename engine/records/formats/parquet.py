@@ -2,16 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet
+from engine.records.formats.base import FLAT_TABLES, PARQUET_PART_PATIENTS, Format, Frame
 
-from engine.records import arrow
-from engine.records.code_tables import CodeTables
-from engine.records.flat import FLAT_COLUMNS
-from engine.records.formats import FORMATS, Frame
-from engine.tables import Chunk
+if TYPE_CHECKING:
+    import pyarrow
+
+    from engine.records.code_tables import CodeTables
+    from engine.records.flat import Column
+    from engine.tables import Chunk
 
 ROW_GROUP = 65_536
 """Rows of a row group."""
@@ -23,41 +23,49 @@ _CODECS: dict[str, dict[str, Any]] = {
 }
 
 
-def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table: str) -> pa.Table:
-    """Return one of the flat tables of consecutive chunks as an Arrow table whose columns are contiguous."""
-    return pa.concat_tables(
-        [arrow.chunk_arrow_table(chunk, code_tables, table) for chunk in chunks]
-    ).combine_chunks()
-
-
-def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
+def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) -> list[Frame]:
     """Return one frame for each table: the whole file of the part. The bytes depend on the rows alone."""
-    arrow.use_system_allocator()
+    from engine.records.arrow import patient_arrow_table, use_system_allocator
+    from engine.records.flat import FLAT_COLUMNS
+
+    use_system_allocator()
     patients = sum(len(chunk) for chunk in chunks)
     frames = []
-    for table in FORMATS["parquet"].tables:
+    for table in FLAT_TABLES:
         rows = patient_arrow_table(chunks, code_tables, table)
-        dictionaries = [column.name for column in FLAT_COLUMNS[table] if column.kind != "number"]
-        data = parquet_file(rows, dictionaries, compress)
-        digest = hashlib.sha256(data).digest()
-        frames.append(Frame(table, data, patients, rows.num_rows, len(data), digest))
+        data = _file(rows, FLAT_COLUMNS[table], compress)
+        frames.append(Frame(table, data, patients, rows.num_rows, len(data), hashlib.sha256(data).digest()))
     return frames
 
 
-def parquet_file(rows: pa.Table, dictionaries: Sequence[str], compress: str) -> bytes:
-    """Return a Parquet file.
+def encode_table(columns: "Sequence[Column]", values: Sequence[Sequence[Any]], compress: str) -> bytes:
+    """Return a table of the run."""
+    from engine.records.arrow import run_arrow_table
 
-    Parameters
-    ----------
-    rows
-        The table.
-    dictionaries
-        Names of the columns with a dictionary: all but floats, for which a dictionary only costs time.
-    compress
-        A key of COMPRESSIONS.
-    """
+    return _file(run_arrow_table(columns, values), columns, compress)
+
+
+def _file(rows: "pyarrow.Table", columns: "Sequence[Column]", compress: str) -> bytes:
+    """Return a Parquet file. All columns but floats have a dictionary, which for floats would only cost time."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
     sink = pa.BufferOutputStream()
-    options: dict[str, Any] = {"use_dictionary": list(dictionaries), **_CODECS[compress]}
+    dictionaries = [column.name for column in columns if column.kind != "number"]
+    options: dict[str, Any] = {"use_dictionary": dictionaries, **_CODECS[compress]}
     pyarrow.parquet.write_table(rows, sink, row_group_size=ROW_GROUP, **options)
     data: bytes = sink.getvalue().to_pybytes()
     return data
+
+
+FORMAT = Format(
+    "parquet",
+    ".parquet",
+    FLAT_TABLES,
+    "part",
+    PARQUET_PART_PATIENTS,
+    "one flat table, compressed inside (by default with zstd level 1)",
+    encode,
+    encode_table,
+    ("pyarrow",),
+)
