@@ -16,7 +16,7 @@
 # make bench-scaleout  throughput of 1, 2 and 4 nodes with one core each; the bytes must be equal
 # make bench-shards  processor time of one simulator, of its shards and of their merge; the bytes must be equal
 # make bench-side-by-side   speed and memory of an older commit and the working tree, interleaved; fails if either is worse (COMMIT=...)
-# make docs      generates docs/records.md and the excerpt in README.md
+# make docs      generates docs/records.md, docs/records.schema.json and the excerpt in README.md
 # make clean     removes .venv, out and every cache of the tools
 
 SHELL := bash
@@ -122,6 +122,7 @@ bench-side-by-side: setup
 
 docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.documentation > docs/records.md.new && mv docs/records.md.new docs/records.md
+	$(BIN)/python -m goldenhour schema > docs/records.schema.json.new && mv docs/records.schema.json.new docs/records.schema.json
 	$(BIN)/python -m bench.readme_excerpt
 
 clean:

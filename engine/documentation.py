@@ -17,6 +17,8 @@ _INTRODUCTION = """\
 # Records
 
 This page describes the files of a run. It is generated from the code: `python -m engine.documentation`.
+`goldenhour schema` prints the JSON Schema of a record ([records.schema.json](records.schema.json)),
+`goldenhour schema --format csv` the columns of the tables as a Data Package.
 
 All persons are invented. Times are ISO 8601 in UTC to the second (`2030-01-01T00:00:00Z`). There are no durations:
 they follow from the times. `facility` is the id of a facility of the scenario, `POI` (point of injury) or `en route`.
