@@ -1,4 +1,7 @@
-"""The flat tables as Arrow tables."""
+"""The flat tables as Arrow tables.
+
+Labels of codes are dictionaries, which pandas reads as categories. Columns are made from codes, never text by text.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +14,9 @@ from engine.records.code_tables import CodeTables
 from engine.records.fields import View
 from engine.records.flat import FLAT_COLUMNS, Column, flat_fields
 from engine.records.values import Coded, Dates, FixedTexts, Integers, Times, Values
-from engine.tables import Chunk
+from engine.tables import Chunk, join_chunks
 
-_TYPES = {
+_TYPES: dict[str, Any] = {
     "text": pa.string(),
     "integer": pa.int32(),
     "number": pa.float64(),
@@ -21,6 +24,7 @@ _TYPES = {
     "time": pa.timestamp("ms", "UTC"),
     "date": pa.date32(),
 }
+_CATEGORY = pa.dictionary(pa.int32(), pa.string())
 
 
 def table_schema(table: str) -> pa.Schema:
@@ -29,43 +33,53 @@ def table_schema(table: str) -> pa.Schema:
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
-    """Return the Arrow schema of these columns."""
-    return pa.schema([pa.field(column.name, _TYPES[column.kind], column.nullable) for column in columns])
-
-
-def chunk_arrow_table(chunk: Chunk, code_tables: CodeTables, table: str) -> pa.Table:
-    """Return one of the flat tables of `chunk` as an Arrow table with the schema of `table_schema`."""
-    view = View(chunk, getattr(chunk, table), code_tables)
-    schema = table_schema(table)
-    arrays = [
-        _arrow(field.values(view), kind.type, code_tables)
-        for field, kind in zip(flat_fields(table), schema, strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    """Return the Arrow schema of these columns. The labels of a code are a dictionary."""
+    return pa.schema(
+        [
+            pa.field(column.name, _CATEGORY if column.codes else _TYPES[column.kind], column.nullable)
+            for column in columns
+        ]
+    )
 
 
 def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table: str) -> pa.Table:
-    """Return one of the flat tables of consecutive chunks as an Arrow table whose columns are contiguous."""
-    return pa.concat_tables(
-        [chunk_arrow_table(chunk, code_tables, table) for chunk in chunks]
-    ).combine_chunks()
+    """Return one of the flat tables of consecutive chunks as an Arrow table with the schema of `table_schema`."""
+    encoded = encoded_table(join_chunks(chunks), code_tables, table)
+    return encoded.cast(table_schema(table))
+
+
+def encoded_table(chunk: Chunk, code_tables: CodeTables, table: str) -> pa.Table:
+    """Return one of the flat tables of a chunk as an Arrow table in which all texts are dictionaries.
+
+    A dictionary holds only texts that occur, in the order of their codes, so that the table depends on the rows alone.
+    """
+    view = View(chunk, getattr(chunk, table), code_tables)
+    arrays = [
+        _arrow(field.values(view), _TYPES[field.column.kind], code_tables) for field in flat_fields(table)
+    ]
+    fields = [
+        pa.field(column.name, array.type, column.nullable)
+        for column, array in zip(FLAT_COLUMNS[table], arrays, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def run_arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> pa.Table:
     """Return a table of the run as an Arrow table. `values` are the columns, times in seconds since 1970."""
     schema = arrow_schema(columns)
     arrays = [
-        pa.array([1000 * x for x in entries] if column.kind == "time" else entries, kind.type)
+        pa.array([1000 * x for x in entries] if column.kind == "time" else entries, _TYPES[column.kind]).cast(
+            kind.type
+        )
         for column, entries, kind in zip(columns, values, schema, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _arrow(values: Values, kind: pa.DataType, code_tables: CodeTables) -> Any:
+def _arrow(values: Values, kind: Any, code_tables: CodeTables) -> Any:
     match values:
         case Coded():
-            indices = pa.array(values.indices().astype(np.int32), pa.int32())
-            return pa.array(list(values.texts), kind).take(indices)
+            return _coded(values, kind)
         case Integers():
             return pa.array(values.values.astype(np.int32), kind, mask=values.values < 0)
         case Times():
@@ -73,10 +87,27 @@ def _arrow(values: Values, kind: pa.DataType, code_tables: CodeTables) -> Any:
         case Dates():
             return pa.array(values.values.astype(np.int32), kind)
         case FixedTexts():
-            return _arrow_texts(values.values)
+            index = np.arange(len(values.texts)) if values.places is None else values.places
+            return pa.DictionaryArray.from_arrays(index.astype(np.int32), _fixed_texts(values.texts))
 
 
-def _arrow_texts(texts: NDArray[np.bytes_]) -> pa.StringArray:
+def _coded(values: Coded, kind: Any) -> Any:
+    indices = values.indices()
+    occurs = np.bincount(indices, minlength=len(values.texts)) > 0
+    texts = pa.array([text for text, found in zip(values.texts, occurs, strict=True) if found], kind)
+    if texts.null_count:  # null is no entry of a dictionary
+        missing = np.array([text is None for text in values.texts])
+        occurs &= ~missing
+        mask = missing.take(indices)
+        texts = texts.drop_null()
+    else:
+        mask = None
+    numbers = (np.cumsum(occurs) - 1).astype(np.int32)
+    array = pa.DictionaryArray.from_arrays(pa.array(numbers.take(indices), pa.int32(), mask=mask), texts)
+    return array if kind == pa.string() else array.dictionary_decode()
+
+
+def _fixed_texts(texts: NDArray[np.bytes_]) -> pa.StringArray:
     """Return texts of fixed width as an Arrow array without padding."""
     offsets = np.arange(len(texts) + 1, dtype=np.int32) * texts.itemsize
     data = pa.py_buffer(np.ascontiguousarray(texts).view(np.uint8).data)

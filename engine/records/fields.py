@@ -187,10 +187,12 @@ class Identifier(_Source):
 
     rule: Rule
     width: int
+    places: str = ""
+    """The column that says which of the texts a row has; without it, each row has the text in its place."""
 
     def values(self, view: View) -> Values:
         """Return the values of all rows."""
-        return FixedTexts(view.compute(self.rule))
+        return FixedTexts(view.compute(self.rule), view.rows[self.places] if self.places else None)
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def _service_numbers(view: View) -> Any:
 
 
 def _patient_ids(view: View) -> Any:
-    return uuids(view.chunk.patients).take(view.rows["patient"])
+    return uuids(view.chunk.patients)
 
 
 def _wound_numbers(view: View) -> Codes:
@@ -475,7 +475,8 @@ class RowColumns(Struct):
     """Columns of the flat tables `events`, `treatments` and `vitals` that the record does not have."""
 
     patient_id: Annotated[
-        str, field("`id` of the patient in table `patients`", Identifier(_patient_ids, 36), after="")
+        str,
+        field("`id` of the patient in table `patients`", Identifier(_patient_ids, 36, "patient"), after=""),
     ]
 
 

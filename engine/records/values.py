@@ -51,7 +51,14 @@ class Dates(NamedTuple):
 class FixedTexts(NamedTuple):
     """Texts of fixed width in ASCII without quotation marks: ids."""
 
-    values: NDArray[np.bytes_]
+    texts: NDArray[np.bytes_]
+    places: Codes | None = None
+    """Which of the texts each row has; without it, each row has the text in its place."""
+
+    @property
+    def values(self) -> NDArray[np.bytes_]:
+        """The text of each row."""
+        return self.texts if self.places is None else self.texts.take(self.places)
 
 
 Values = Coded | Integers | Times | Dates | FixedTexts

@@ -25,35 +25,58 @@ _CODECS: dict[str, dict[str, Any]] = {
 
 def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) -> list[Frame]:
     """Return one frame for each table: the whole file of the part. The bytes depend on the rows alone."""
-    from engine.records.arrow import patient_arrow_table, use_system_allocator
-    from engine.records.flat import FLAT_COLUMNS
+    from engine.records.arrow import encoded_table, table_schema, use_system_allocator
+    from engine.tables import join_chunks
 
     use_system_allocator()
-    patients = sum(len(chunk) for chunk in chunks)
+    part = join_chunks(chunks)
     frames = []
     for table in FLAT_TABLES:
-        rows = patient_arrow_table(chunks, code_tables, table)
-        data = _file(rows, FLAT_COLUMNS[table], compress)
-        frames.append(Frame(table, data, patients, rows.num_rows, len(data), hashlib.sha256(data).digest()))
+        rows = encoded_table(part, code_tables, table)
+        data = _file(rows, table_schema(table), compress)
+        digest = hashlib.sha256(data).digest()
+        frames.append(Frame(table, data, len(part), rows.num_rows, len(data), digest))
     return frames
 
 
 def encode_table(columns: "Sequence[Column]", values: Sequence[Sequence[Any]], compress: str) -> bytes:
     """Return a table of the run."""
-    from engine.records.arrow import run_arrow_table
+    from engine.records.arrow import arrow_schema, run_arrow_table
 
-    return _file(run_arrow_table(columns, values), columns, compress)
+    return _file(run_arrow_table(columns, values), arrow_schema(columns), compress)
 
 
-def _file(rows: "pyarrow.Table", columns: "Sequence[Column]", compress: str) -> bytes:
-    """Return a Parquet file. All columns but floats have a dictionary, which for floats would only cost time."""
+def _file(rows: "pyarrow.Table", schema: "pyarrow.Schema", compress: str) -> bytes:
+    """Return a Parquet file that Arrow reads with the types of `schema`.
+
+    Columns that are dictionaries already are written as such. Integers and times are written as differences: building
+    a dictionary of them would cost more than all the rest.
+    """
+    import base64
+
     import pyarrow as pa
     import pyarrow.parquet
 
     sink = pa.BufferOutputStream()
-    dictionaries = [column.name for column in columns if column.kind != "number"]
-    options: dict[str, Any] = {"use_dictionary": dictionaries, **_CODECS[compress]}
-    pyarrow.parquet.write_table(rows, sink, row_group_size=ROW_GROUP, **options)
+    dictionaries = [field.name for field in rows.schema if pa.types.is_dictionary(field.type)]
+    differences = [
+        field.name
+        for field in rows.schema
+        if pa.types.is_integer(field.type)
+        or pa.types.is_timestamp(field.type)
+        or pa.types.is_date(field.type)
+    ]
+    options: dict[str, Any] = {
+        "use_dictionary": dictionaries,
+        "column_encoding": dict.fromkeys(differences, "DELTA_BINARY_PACKED"),
+        "store_schema": False,
+        **_CODECS[compress],
+    }
+    with pyarrow.parquet.ParquetWriter(sink, rows.schema, **options) as writer:
+        writer.write_table(rows, row_group_size=ROW_GROUP)
+        writer.add_key_value_metadata(
+            {"ARROW:schema": base64.b64encode(schema.serialize().to_pybytes()).decode()}
+        )
     data: bytes = sink.getvalue().to_pybytes()
     return data
 
