@@ -9,16 +9,19 @@ import contextlib
 import ctypes
 import functools
 import hashlib
-import os
-import uuid
 from collections.abc import Callable
 from importlib import import_module, metadata
-from pathlib import Path
 from typing import Any
 
 from engine import identity
+from engine.private_folder import PrivateFolder, prune_engines
+
+_NATIVE = "native"
+"""The folder of object files in the cache folder, with a folder for each engine."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_MOST_BYTES = 1 << 22
+"""Largest object file that is read: far more than any has."""
 
 NativeFunction = Callable[..., None]
 
@@ -34,13 +37,11 @@ def native_function(module: str, name: str, arguments: int) -> NativeFunction:
     arguments
         Number of its arguments, all of them integers: numbers and addresses.
     """
-    path = None
-    with contextlib.suppress(OSError):
-        path = identity.cache_root() / "native" / _digest() / f"{module}.{name}.o"
-    code = _read(path)
+    file = f"{module}.{name}.o"
+    code = _read(file)
     if code is None:
         code = _compile(module, name, arguments)
-        _write(path, code)
+        _write(file, code)
     symbol, _, content = code.partition(b"\0")
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arguments)
     return prototype(_address(symbol.decode(), content))
@@ -109,27 +110,21 @@ def _address(symbol: str, content: bytes) -> int:
     return address
 
 
-def _read(path: Path | None) -> bytes | None:
+def _read(name: str) -> bytes | None:
     """Return the code in a file of the cache; None if there is none that is intact."""
-    if path is None:
-        return None
     try:
-        data = path.read_bytes()
-    except OSError:
+        with PrivateFolder.open(_NATIVE, _digest()) as folder:
+            data = folder.read(name, _MOST_BYTES)
+            folder.mark_used()
+    except (OSError, ValueError):
         return None
     code = data[_DIGEST_BYTES:]
     return code if hashlib.sha256(code).digest() == data[:_DIGEST_BYTES] else None
 
 
-def _write(path: Path | None, code: bytes) -> None:
+def _write(name: str, code: bytes) -> None:
     """Write code to the cache. Without a cache each process compiles for itself."""
-    if path is None:
-        return
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{uuid.uuid4().hex[:12]}.tmp")
-        try:
-            draft.write_bytes(hashlib.sha256(code).digest() + code)
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
+    with contextlib.suppress(OSError, ValueError):
+        with PrivateFolder.open(_NATIVE, _digest(), create=True) as folder:
+            folder.write(name, hashlib.sha256(code).digest() + code)
+        prune_engines(_NATIVE)
