@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from actors.cluster.metrics import add_metric, put_metric
     from actors.cluster.package_root import PACKAGE_ROOT, PACKAGES, check_package_root
     from actors.cluster.priority import lower_priority
+    from actors.cluster.private_folder import (
+        SYSTEM_FOLDERS,
+        NoPrivateFolderError,
+        in_first_suitable,
+        private_path,
+    )
     from actors.cluster.pyarrow_import import hide_pyarrow_in_worker, restore_pyarrow
     from actors.cluster.remote import as_remote
     from actors.cluster.session import Session, default_workers, start_session
@@ -35,6 +41,12 @@ __getattr__ = lazy_attributes(
             "check_package_root",
         ),
         "priority": ("lower_priority",),
+        "private_folder": (
+            "SYSTEM_FOLDERS",
+            "NoPrivateFolderError",
+            "in_first_suitable",
+            "private_path",
+        ),
         "pyarrow_import": (
             "hide_pyarrow_in_worker",
             "restore_pyarrow",
@@ -52,7 +64,9 @@ __getattr__ = lazy_attributes(
 __all__ = [
     "PACKAGES",
     "PACKAGE_ROOT",
+    "SYSTEM_FOLDERS",
     "Log",
+    "NoPrivateFolderError",
     "Sampler",
     "Session",
     "add_metric",
@@ -60,8 +74,10 @@ __all__ = [
     "check_package_root",
     "default_workers",
     "hide_pyarrow_in_worker",
+    "in_first_suitable",
     "is_shared_ray",
     "lower_priority",
+    "private_path",
     "put_metric",
     "ray_address",
     "restore_pyarrow",
