@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,14 @@ START_LIMITS = (60.0, 180.0)
 WORKER_START_SECONDS = 180
 """Time that a worker process has to report to Ray, instead of 60."""
 
+CONNECT_SECONDS = 20
+"""Time that Ray's head process has to accept a connection, instead of 5. Ctrl-C has to wait meanwhile."""
+
 SLICE_MILLISECONDS = 1000
 """Longest wait inside Ray's core, which does not notice Ctrl-C."""
 
 DAEMONS = ("gcs_server", "raylet")
+"""Processes of Ray that must be alive, in the order in which they start."""
 
 _END_SECONDS = 5.0
 
@@ -99,8 +103,7 @@ def _limits(seconds: float, folder: Path) -> Iterator[None]:
     waits = max(seconds, 60.0)
     variables = {
         "RAY_raylet_start_wait_time_s": f"{waits:.0f}",
-        "RAY_gcs_rpc_server_connect_timeout_s": f"{waits:.0f}",
-        "RAY_py_gcs_connect_timeout_s": f"{waits:.0f}",
+        "RAY_gcs_rpc_server_connect_timeout_s": str(CONNECT_SECONDS),
         "RAY_raylet_client_num_connect_attempts": f"{waits:.0f}",
         "RAY_agent_register_timeout_ms": f"{1000 * max(seconds, WORKER_START_SECONDS):.0f}",
         "RAY_worker_register_timeout_seconds": str(WORKER_START_SECONDS),
@@ -114,10 +117,10 @@ def _limits(seconds: float, folder: Path) -> Iterator[None]:
     os.environ.update(added)
     # The driver asks again each second; what Ray starts inherits the variables.
     raylet.Config.initialize(json.dumps({"raylet_start_wait_time_s": SLICE_MILLISECONDS // 1000}))
-    services.get_node = lambda *arguments: patience.call(get_node, *arguments)
     node.wait_for_persisted_port = lambda *arguments, timeout_ms: patience.call(
-        wait_for_port, *arguments, timeout_ms=min(timeout_ms, SLICE_MILLISECONDS)
+        DAEMONS[:1], wait_for_port, *arguments, timeout_ms=min(timeout_ms, SLICE_MILLISECONDS)
     )
+    services.get_node = lambda *arguments: patience.call(DAEMONS, get_node, *arguments)
     try:
         yield
     finally:
@@ -133,25 +136,21 @@ class _Patience:
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._folder = folder
-        self._seen: set[str] = set()
 
-    def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Return what the function returns. Raises StartTimeoutError."""
+    def call(
+        self, daemons: Iterable[str], function: Callable[..., Any], *arguments: Any, **options: Any
+    ) -> Any:
+        """Return what the function returns, which waits for `daemons`. Raises StartTimeoutError."""
         while time.monotonic() < self._until:
-            self._check_daemons()
+            running = [process.name() for process in _processes(self._folder)]
+            for name in daemons:
+                if name not in running:
+                    raise StartTimeoutError(f"its process {name} has ended{_reason(self._folder, name)}")
             try:
                 return function(*arguments, **options)
             except RuntimeError:
                 time.sleep(0.05)
         raise StartTimeoutError(f"it was not ready within {self._seconds:g} s")
-
-    def _check_daemons(self) -> None:
-        running = {name for process in _processes(self._folder) for name in DAEMONS if name in process.name()}
-        ended = self._seen - running
-        if ended:
-            name = min(ended)
-            raise StartTimeoutError(f"its process {name} has ended{_reason(self._folder, name)}")
-        self._seen |= running
 
 
 def _reason(folder: Path, daemon: str) -> str:

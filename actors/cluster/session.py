@@ -139,7 +139,7 @@ def _join(ray: Any, where: str, workers: int, shards: int, on_queue: OnQueue) ->
         else:
             try:
                 initialise(cleanup, address=where)
-            except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
+            except Exception as error:  # Ray raises bare exceptions too
                 raise InputError(
                     f"could not join the Ray cluster at {where!r}: {first_line(error)}"
                 ) from error
