@@ -20,7 +20,7 @@ import pytest
 import runs
 
 from actors import run as run_wing
-from actors.cluster import held_file, package_root, private_folder, ray_folder, ray_start, start_queue
+from actors.cluster import held_file, package_root, ray_folder, ray_start, start_queue, temporary_folder
 from actors.cluster import session as cluster
 from actors.store import Server
 from engine.errors import Interrupted, StoppedRun
@@ -44,7 +44,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def nowhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Provide the folder for temporary files as `place`, on a machine that has no other."""
-    monkeypatch.setattr(private_folder, "SYSTEM_FOLDERS", ("/missing/a", "/missing/b"))
+    monkeypatch.setattr(temporary_folder, "SYSTEM_FOLDERS", ("/missing/a", "/missing/b"))
     monkeypatch.setenv("HOME", "/missing/home")
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     return place
@@ -117,7 +117,7 @@ def test_a_folder_that_does_not_suit_is_passed_over(
     made = ray_folder.RayFolder()
     try:
         assert made.path.parent in {
-            Path(os.path.realpath(name)) for name in private_folder.user_folders() if name
+            Path(os.path.realpath(name)) for name in temporary_folder.user_folders() if name
         }
         assert stat.S_IMODE(made.path.lstat().st_mode) == 0o700
         assert len(f"{made.path.parent}{ray_folder.PATH_BELOW}") <= ray_folder.SOCKET_PATH_BYTES
@@ -143,13 +143,13 @@ def test_a_folder_of_another_user_with_the_name_of_ours_is_passed_over(place: Pa
     os.chown(theirs, NOBODY, -1)
     ours = place / "second"
     ours.mkdir(mode=0o700)
-    found = private_folder.in_first_suitable(
-        private_folder.private_folder("goldenhour"), [str(place), str(ours)]
+    found = temporary_folder.in_first_suitable(
+        temporary_folder.private_folder("goldenhour"), [str(place), str(ours)]
     )
     assert found == ours / "goldenhour"
     (ours / "third").symlink_to(theirs)
-    with pytest.raises(private_folder.NoPrivateFolderError):
-        private_folder.in_first_suitable(private_folder.private_folder("third"), [str(ours)])
+    with pytest.raises(temporary_folder.NoPrivateFolderError):
+        temporary_folder.in_first_suitable(temporary_folder.private_folder("third"), [str(ours)])
 
 
 @AS_ROOT
@@ -215,7 +215,7 @@ TURN = """if True:
 def test_starts_follow_each_other_in_the_order_of_arrival(nowhere: Path) -> None:
     code = TURN.format(work="time.sleep(0.3)").replace(
         "import sys, time",
-        "import sys, time; from actors.cluster import private_folder; private_folder.SYSTEM_FOLDERS = ('', '')",
+        "import sys, time; from actors.cluster import temporary_folder; temporary_folder.SYSTEM_FOLDERS = ('', '')",
     )
     waiting = []
     with start_queue.start_turn(lambda ahead: None):
@@ -238,8 +238,8 @@ def test_a_process_that_hangs_while_it_starts_does_not_stop_the_others_for_ever(
     nowhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(start_queue, "HOLD_SECONDS", 0.3)
-    folder = private_folder.in_first_suitable(
-        private_folder.private_folder(f"goldenhour-{os.geteuid()}"), [str(nowhere)]
+    folder = temporary_folder.in_first_suitable(
+        temporary_folder.private_folder(f"goldenhour-{os.geteuid()}"), [str(nowhere)]
     )
     held = held_file.hold_file(folder / "start.lock")
     seen: list[int] = []

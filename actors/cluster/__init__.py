@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from actors.cluster.metrics import add_metric, put_metric
     from actors.cluster.package_root import PACKAGE_ROOT, PACKAGES, check_package_root
     from actors.cluster.priority import lower_priority
-    from actors.cluster.private_folder import (
+    from actors.cluster.pyarrow_import import hide_pyarrow_in_worker, restore_pyarrow
+    from actors.cluster.remote import as_remote
+    from actors.cluster.session import Session, default_workers, start_session
+    from actors.cluster.temporary_folder import (
         SYSTEM_FOLDERS,
         NoPrivateFolderError,
         in_first_suitable,
         private_path,
     )
-    from actors.cluster.pyarrow_import import hide_pyarrow_in_worker, restore_pyarrow
-    from actors.cluster.remote import as_remote
-    from actors.cluster.session import Session, default_workers, start_session
     from actors.cluster.termination import terminated_as_interrupted
 
 __getattr__ = lazy_attributes(
@@ -41,12 +41,6 @@ __getattr__ = lazy_attributes(
             "check_package_root",
         ),
         "priority": ("lower_priority",),
-        "private_folder": (
-            "SYSTEM_FOLDERS",
-            "NoPrivateFolderError",
-            "in_first_suitable",
-            "private_path",
-        ),
         "pyarrow_import": (
             "hide_pyarrow_in_worker",
             "restore_pyarrow",
@@ -56,6 +50,12 @@ __getattr__ = lazy_attributes(
             "Session",
             "default_workers",
             "start_session",
+        ),
+        "temporary_folder": (
+            "NoPrivateFolderError",
+            "SYSTEM_FOLDERS",
+            "in_first_suitable",
+            "private_path",
         ),
         "termination": ("terminated_as_interrupted",),
     },

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from actors.cluster.held_file import hold_file, is_held
-from actors.cluster.private_folder import (
+from actors.cluster.temporary_folder import (
     NoPrivateFolderError,
     in_first_suitable,
     is_private,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from actors.cluster.held_file import PRIVATE, hold_file, is_held
-from actors.cluster.private_folder import (
+from actors.cluster.temporary_folder import (
     in_first_suitable,
     named_folders,
     private_folder,
