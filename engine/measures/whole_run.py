@@ -117,7 +117,11 @@ MEASURES: dict[str, Measure] = {
     "max_queue": Measure("patients", "largest number waiting"),
     "mean_in_use": Measure("units", "mean occupancy"),
     "max_in_use": Measure("units", "highest occupancy"),
-    "utilisation": Measure("%", "occupancy divided by what was offered", "unit-hours offered"),
+    "utilisation": Measure(
+        "%",
+        "occupancy divided by what was offered; units still in use after a loss of capacity count as offered",
+        "unit-hours offered",
+    ),
     "blocked": Measure("minutes", "time held by patients who no longer needed it"),
     "deaths_waiting": Measure("patients", "deaths while waiting for it"),
     "sorties": Measure("sorties", "sorties"),
