@@ -39,7 +39,7 @@ from engine.records.code_tables import (
     Codes,
     CodeTables,
     facility_codes,
-    hexadecimal,
+    incident_ids,
     iss_regions,
     optional_codes,
     service_numbers,
@@ -64,7 +64,9 @@ class Demographics(Struct, gc=False):
     rank: Annotated[str, _field("rank, in the nation's own term")]
     nato_rank: Annotated[str, _field("NATO rank code (STANAG 2116), OR-1 to OF-5")]
     unit: Annotated[str, _field("unit the casualty belongs to")]
-    service_number: Annotated[str, _field("service number, eight digits")]
+    service_number: Annotated[
+        str, _field("service number, unique within the nation: eight digits, more only in very large runs")
+    ]
     blood_group: Annotated[str, _field("ABO and Rh(D) blood group")]
     weight_kg: Annotated[int, _field("body weight", "kg")]
 
@@ -72,7 +74,7 @@ class Demographics(Struct, gc=False):
 class Incident(Struct, gc=False):
     """The incident in which the casualty was injured or fell ill. All casualties of an incident share these values."""
 
-    id: Annotated[str, _field("id of the incident, 16 hexadecimal digits")]
+    id: Annotated[str, _field("id of the incident: 'i-' and 16 hexadecimal digits")]
     type: Annotated[str, _field("type of warfare, or 'standard' where the scenario names none")]
     special_event: Annotated[str | None, _field("special event of the scenario it is part of, else null")]
     at: Annotated[str, _field("start of the incident", "time")]
@@ -91,7 +93,7 @@ class Wound(Struct, gc=False):
     """One wound caused by a weapon."""
 
     region: Annotated[str, _field("body region", codes=REGIONS)]
-    side: Annotated[str, _field("side of the body, empty where the region has no sides", codes=SIDES)]
+    side: Annotated[str | None, _field("side of the body, null where the region has no sides", codes=SIDES)]
     ais: Annotated[int, _field("Abbreviated Injury Scale severity, 1 minor to 6 not survivable")]
     iss_region: Annotated[str, _field("body region of the Injury Severity Score", codes=ISS_REGIONS)]
     code: Annotated[str, _field("ICD-10-CM code")]
@@ -234,7 +236,12 @@ class Patient(Struct, gc=False):
     injury: Annotated[Injury, _field("the injury or illness")]
     triage: Annotated[Triage, _field("true and assigned triage categories")]
     treatments: Annotated[list[Treatment], _field("treatments, by start")]
-    timeline: Annotated[list[Event], _field("event log: every change of state, by time")]
+    timeline: Annotated[
+        list[Event],
+        _field(
+            "event log, by time: every change of state (after 240 events without repeated triage and waits)"
+        ),
+    ]
     vitals: Annotated[list[Vitals], _field("vital signs, by time")]
     outcome: Annotated[Outcome, _field("the outcome")]
 
@@ -389,7 +396,7 @@ def _demographics(patients: Table, code_tables: CodeTables) -> Iterator[Demograp
 def _incidents(patients: Table, code_tables: CodeTables) -> Iterator[Incident]:
     return map(
         Incident,
-        _texts(hexadecimal(patients["incident"])),
+        _texts(incident_ids(patients["incident"])),
         _look_up(code_tables.incident_types, code_tables.incident_type_codes(patients)),
         _look_up(
             code_tables.special_events,
@@ -430,7 +437,7 @@ def _wounds(wounds: Table, code_tables: CodeTables) -> list[Wound]:
         map(
             Wound,
             _look_up(REGIONS, wounds["region"]),
-            _look_up(SIDES, wounds["side"]),
+            _look_up((None, *SIDES[1:]), wounds["side"]),
             wounds["ais"].tolist(),
             _look_up(ISS_REGIONS, iss_regions(wounds)),
             _look_up(code_tables.condition_codes, wounds["condition"]),

@@ -1,4 +1,8 @@
-"""CSV: the flat tables, one file for each table and part. Texts are in quotation marks, null is empty."""
+"""CSV: the flat tables, one file for each table and part. Texts are in quotation marks, null is empty.
+
+The spelling of a value depends on its column alone: integers have no point, numbers always have one, truth values are
+`true` and `false`.
+"""
 
 from collections.abc import Sequence
 
@@ -24,9 +28,7 @@ def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> l
 def _frame(chunk: Chunk, code_tables: CodeTables, table: str, compress: str) -> Frame:
     raw = bytearray()
     for first in range(0, max(len(chunk), 1), BLOCK):
-        rows = chunk_arrow_table(
-            slice_chunk(chunk, first, first + BLOCK), code_tables, table, text_times=True
-        )
+        rows = chunk_arrow_table(slice_chunk(chunk, first, first + BLOCK), code_tables, table, as_texts=True)
         header = first == 0 and chunk.first % PART_PATIENTS == 0
         sink = pa.BufferOutputStream()
         options = pyarrow.csv.WriteOptions(include_header=header, quoting_style="needed")

@@ -34,7 +34,7 @@ from engine.records.code_tables import (
     Codes,
     CodeTables,
     facility_codes,
-    hexadecimal,
+    incident_ids,
     iss_regions,
     optional_codes,
     service_numbers,
@@ -79,10 +79,14 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("rank", "text", "rank, in the nation's own term"),
         Column("nato_rank", "text", "NATO rank code (STANAG 2116)"),
         Column("unit", "text", "unit the casualty belongs to"),
-        Column("service_number", "text", "service number, eight digits"),
+        Column(
+            "service_number",
+            "text",
+            "service number, unique within the nation: eight digits, more only in very large runs",
+        ),
         Column("blood_group", "text", "ABO and Rh(D) blood group"),
         Column("weight_kg", "integer", "body weight", "kg"),
-        Column("incident", "text", "id of the incident, 16 hexadecimal digits"),
+        Column("incident", "text", "id of the incident: 'i-' and 16 hexadecimal digits"),
         Column("incident_type", "text", "type of warfare, or 'standard'"),
         Column(
             "special_event",
@@ -168,7 +172,13 @@ FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
         _ID,
         Column("wound", "integer", "index among the patient's wounds, from 0"),
         Column("region", "text", "body region", codes=REGIONS),
-        Column("side", "text", "side of the body, empty where the region has no sides", codes=SIDES),
+        Column(
+            "side",
+            "text",
+            "side of the body, null where the region has no sides",
+            codes=SIDES[1:],
+            nullable=True,
+        ),
         Column("ais", "integer", "Abbreviated Injury Scale severity, 1 to 6"),
         Column("iss_region", "text", "body region of the Injury Severity Score", codes=ISS_REGIONS),
         Column("code", "text", "ICD-10-CM code"),
@@ -213,7 +223,13 @@ class _Dates(NamedTuple):
     values: Array
 
 
-_Values = _Coded | _Integers | _Times | _Dates | Array
+class _Tenths(NamedTuple):
+    """Numbers with one decimal, in tenths."""
+
+    values: Array
+
+
+_Values = _Coded | _Integers | _Times | _Dates | _Tenths | Array
 
 
 def _optional(texts: tuple[str, ...], codes: Codes) -> _Coded:
@@ -252,7 +268,7 @@ def _patients(chunk: Chunk, code_tables: CodeTables, identity: Array) -> tuple[_
         service_numbers(patients["service_number"]),
         _Coded(code_tables.blood_groups, patients["blood_group"]),
         _Integers(patients["weight"]),
-        hexadecimal(patients["incident"]),
+        incident_ids(patients["incident"]),
         _Coded(code_tables.incident_types, code_tables.incident_type_codes(patients)),
         _Coded(
             code_tables.special_events,
@@ -328,7 +344,7 @@ def _wounds(chunk: Chunk, code_tables: CodeTables, identity: Array) -> tuple[_Va
         identity.take(rows["patient"]),
         _Integers(np.arange(len(rows)) - starts.take(rows["patient"])),
         _Coded(REGIONS, rows["region"]),
-        _Coded(SIDES, rows["side"]),
+        _Coded((None, *SIDES[1:]), rows["side"]),
         _Integers(rows["ais"]),
         _Coded(ISS_REGIONS, iss_regions(rows)),
         _Coded(code_tables.condition_codes, rows["condition"]),
@@ -342,7 +358,7 @@ def _vitals(chunk: Chunk, code_tables: CodeTables, identity: Array) -> tuple[_Va
         identity.take(rows["patient"]),
         _Times(rows["at"]),
         _Coded(code_tables.facilities, facility_codes(rows["facility"])),
-        rows["score"] / 10,
+        _Tenths(rows["score"]),
         *(_Integers(rows[name]) for name in ("heart_rate", "systolic", "respiratory_rate", "spo2", "gcs")),
     )
 
@@ -383,16 +399,18 @@ def _decode(values: _Values, code_tables: CodeTables) -> Array:
             return np.where(values.values < 0, np.datetime64("NaT", "s"), seconds)
         case _Dates():
             return values.values.astype("datetime64[D]")
+        case _Tenths():
+            return values.values / 10
     return values.astype("U") if values.dtype.kind == "S" else values
 
 
-def arrow_tables(chunk: Chunk, code_tables: CodeTables, text_times: bool = False) -> "dict[str, pa.Table]":
+def arrow_tables(chunk: Chunk, code_tables: CodeTables, as_texts: bool = False) -> "dict[str, pa.Table]":
     """Return the flat tables of `chunk` as Arrow tables by name; see `chunk_arrow_table`."""
-    return {table: chunk_arrow_table(chunk, code_tables, table, text_times) for table in FLAT_COLUMNS}
+    return {table: chunk_arrow_table(chunk, code_tables, table, as_texts) for table in FLAT_COLUMNS}
 
 
 def chunk_arrow_table(
-    chunk: Chunk, code_tables: CodeTables, table: str, text_times: bool = False
+    chunk: Chunk, code_tables: CodeTables, table: str, as_texts: bool = False
 ) -> "pa.Table":
     """Return one of the flat tables of `chunk` as an Arrow table with the schema of `table_schema`.
 
@@ -402,41 +420,41 @@ def chunk_arrow_table(
         The patients, and the texts behind their codes.
     table
         A key of FLAT_COLUMNS.
-    text_times
-        Whether times are ISO 8601 texts instead of timestamps.
+    as_texts
+        Whether the table is for CSV: times are ISO 8601 texts, and numbers are decimals, which keep their last zero.
     """
     import pyarrow as pa
 
-    fields = table_schema(table, text_times)
+    fields = table_schema(table, as_texts)
     values = _BUILDERS[table](chunk, code_tables, uuids(chunk.patients))
     arrays = [
-        _arrow(column, field.type, code_tables, text_times)
+        _arrow(column, field.type, code_tables, as_texts)
         for column, field in zip(values, fields, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=fields)
 
 
-def table_schema(table: str, text_times: bool = False) -> "pa.Schema":
-    """Return the Arrow schema of a flat table, with times as texts or as timestamps."""
-    return arrow_schema(FLAT_COLUMNS[table], text_times)
+def table_schema(table: str, as_texts: bool = False) -> "pa.Schema":
+    """Return the Arrow schema of a flat table, for CSV or for Parquet."""
+    return arrow_schema(FLAT_COLUMNS[table], as_texts)
 
 
-def arrow_schema(columns: tuple[Column, ...], text_times: bool = False) -> "pa.Schema":
-    """Return the Arrow schema of these columns, with times as texts or as timestamps."""
+def arrow_schema(columns: tuple[Column, ...], as_texts: bool = False) -> "pa.Schema":
+    """Return the Arrow schema of these columns, for CSV or for Parquet."""
     import pyarrow as pa
 
     types = {
         "text": pa.string(),
         "integer": pa.int32(),
-        "number": pa.float64(),
+        "number": pa.decimal128(9, 1) if as_texts else pa.float64(),
         "truth": pa.bool_(),
-        "time": pa.string() if text_times else pa.timestamp("ms", "UTC"),
+        "time": pa.string() if as_texts else pa.timestamp("ms", "UTC"),
         "date": pa.date32(),
     }
     return pa.schema([pa.field(column.name, types[column.kind], column.nullable) for column in columns])
 
 
-def _arrow(values: _Values, kind: "pa.DataType", code_tables: CodeTables, text_times: bool) -> Any:
+def _arrow(values: _Values, kind: "pa.DataType", code_tables: CodeTables, as_texts: bool) -> Any:
     import pyarrow as pa
 
     match values:
@@ -446,11 +464,13 @@ def _arrow(values: _Values, kind: "pa.DataType", code_tables: CodeTables, text_t
             return pa.array(values.values.astype(np.int32), kind, mask=values.values < 0)
         case _Times():
             missing = values.values < 0
-            if text_times:
+            if as_texts:
                 return _arrow_texts(code_tables.instants(values.values), missing)
             return pa.array(code_tables.seconds(values.values) * 1000, kind, mask=missing)
         case _Dates():
             return pa.array(values.values.astype(np.int32), kind)
+        case _Tenths():
+            return _arrow_decimals(values.values, kind) if as_texts else pa.array(values.values / 10, kind)
     if values.dtype.kind == "S":
         return _arrow_texts(values, None)
     return pa.array(values, kind)
@@ -462,16 +482,31 @@ def _arrow_codes(codes: Codes) -> Any:
     return pa.array(codes.astype(np.int32), pa.int32())
 
 
-def _arrow_texts(texts: Array, missing: Array | None) -> Any:
-    """Return texts of fixed width as an Arrow array without padding, null where `missing`."""
+def _arrow_decimals(tenths: Array, kind: "pa.DataType") -> Any:
+    """Return numbers in tenths as Arrow decimals, which are always written with their decimal: 2.0, never 2."""
     import pyarrow as pa
 
+    words = np.zeros((len(tenths), 2), "<i8")  # 128 bits: the sign fills the upper half
+    words[:, 0] = tenths
+    words[:, 1] = words[:, 0] >> 63
+    return pa.Array.from_buffers(kind, len(tenths), [None, pa.py_buffer(words.data)])
+
+
+def _arrow_texts(texts: Array, missing: Array | None) -> Any:
+    """Return texts as an Arrow array without padding, null where `missing`. Most are of the same width."""
+    import pyarrow as pa
+
+    octets = np.ascontiguousarray(texts).view(np.uint8)
+    if not octets.reshape(len(texts), texts.itemsize)[
+        :, -1
+    ].all():  # padding: service numbers of several lengths
+        return pa.array(texts.astype("U").tolist(), pa.string(), mask=missing)
     offsets = np.arange(len(texts) + 1, dtype=np.int32) * texts.itemsize
     valid, nulls = None, 0
     if missing is not None and missing.any():
         valid = pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
         nulls = int(missing.sum())
-    data = pa.py_buffer(np.ascontiguousarray(texts).view(np.uint8).data)
+    data = pa.py_buffer(octets.data)
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets.data), data, valid, nulls)
 
 

@@ -36,7 +36,7 @@ from engine.records.code_tables import (
     AGENT_SEVERITIES,
     CodeTables,
     facility_codes,
-    hexadecimal,
+    incident_ids,
     iss_region,
     optional_codes,
     service_numbers,
@@ -233,7 +233,7 @@ class _Incident:
     def encode(self, patients: Table) -> ObjectPart:
         tables = self._code_tables
         return ObjectPart(
-            join_columns(b'{"id":"', hexadecimal(patients["incident"])),
+            join_columns(b'{"id":"', incident_ids(patients["incident"])),
             self._type.lookup(
                 tables.incident_type_codes(patients),
                 optional_codes(patients["special"], len(tables.special_events) - 1),
@@ -285,7 +285,7 @@ class _Injury:
                 + b'{"region":'
                 + json(REGIONS[region])
                 + b',"side":'
-                + json(SIDES[side])
+                + json(SIDES[side] or None)
                 + b',"ais":%d,"iss_region":' % ais
                 + json(ISS_REGIONS[iss_region(region, ais)])
                 + b',"code":'
