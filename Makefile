@@ -8,6 +8,7 @@
 # make bench-peers      the same network in SimPy and Ciw; fails if means differ; compares speed
 # make bench-capacity   what one more ambulance, table or bed is worth; fails if one more raises mortality
 # make bench-stores     runs, database and caches under load and with servers killed; fails if a figure falls short
+# make bench-many-runs  RUNS=20 `goldenhour run` processes at once beside a load; fails if one fails or its bytes differ
 # make chaos     kills any process of a run on three local nodes, ROUNDS=100 times; fails if anything is lost
 # make soak      one run after another for MINUTES=3; fails if memory, handles or the object store grow
 # make bench-rollback   an older commit and this one read each other's files and database, or refuse clearly (COMMIT=...)
@@ -43,7 +44,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side docs clean chaos soak
+.PHONY: help setup run test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -95,6 +96,9 @@ bench-capacity: setup
 
 bench-stores: setup
 	$(BIN)/python -m bench.stores
+
+bench-many-runs: setup
+	$(BIN)/python -m bench.many_runs $(or $(RUNS),20)
 
 chaos: setup
 	$(BIN)/python -m bench.chaos $(or $(ROUNDS),100)

@@ -1,7 +1,8 @@
 """Figures with their requirements, shown as a table and summed up in an exit code."""
 
 import sys
-from collections.abc import Callable, Iterable
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -37,12 +38,25 @@ def exactly(name: str, value: Any, wanted: Any) -> Figure:
 Section = tuple[str, Callable[[], Iterable[Figure]]]
 
 
+def _measured(section: Callable[[], Iterable[Figure]]) -> Iterator[Figure]:
+    """Yield the figures of a section, and its error as the last one."""
+    try:
+        yield from section()
+    except Exception as error:
+        traceback.print_exc()
+        text = next(iter(str(error).splitlines()), "")
+        yield Figure("the section", f"{type(error).__name__}: {text}", "ends without an error", False)
+
+
 def run(kind: str, sections: Iterable[Section]) -> int:
-    """Measure all sections, print each figure when it is known and all of them at the end; return the exit code."""
+    """Measure all sections, print each figure when it is known and all of them at the end; return the exit code.
+
+    A section that ends with an error counts as a failed figure, and the other sections are still measured.
+    """
     rows: list[tuple[str, Figure]] = []
     for title, section in sections:
         print(f"{title} ...", flush=True)
-        for figure in section():
+        for figure in _measured(section):
             rows.append((title, figure))
             print(f"  {'ok' if figure.met else 'FAILED'}: {figure.name}: {figure.value}", flush=True)
     table = Table(title=f"{kind}; {results_file.machine()['cpu']}", title_justify="left")

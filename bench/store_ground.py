@@ -116,7 +116,12 @@ def registration(asked: RunRequest) -> Registration:
 
 
 def digest(folder: Path) -> str:
-    """Return the SHA-256 over all files of a folder in order of name, without the version in a manifest."""
+    """Return the SHA-256 over all files of a folder in order of name, without the version in a manifest.
+
+    A folder that is missing, because its run has failed, has a digest that no other has.
+    """
+    if not folder.is_dir():
+        return f"{folder} is missing"
     found = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         data = path.read_bytes()

@@ -122,6 +122,13 @@ def _tables() -> Iterator[str]:
     yield "time a timestamp in UTC (in csv an ISO 8601 text), and a date a date32. In NumPy columns"
     yield "(`goldenhour.simulate`) null is None, NaT, or -1 for integers."
     yield ""
+    yield "In csv a value is spelled by its column, never by the value: a number always has a decimal point (`2.0`), an"
+    yield "integer never, truth values are `true` and `false`, texts and times are in quotation marks, null is empty."
+    yield "Readers that guess types therefore see those above, with four exceptions. A column without values has no"
+    yield "type. pandas reads integers with gaps as floats. Service numbers are digits without a zero in front: most"
+    yield "readers take them for integers. polars looks at the first 100 rows: pass `infer_schema_length=None`, as an"
+    yield "integer may be null that long (`events.role`, `treatments.wound`)."
+    yield ""
     for table, columns in FLAT_COLUMNS.items():
         yield from _table(table, columns)
 
@@ -144,6 +151,10 @@ def _run_tables() -> Iterator[str]:
     yield "`measures` has one figure in each row: the measure, its subject, the value and, for a quotient, the"
     yield "denominator. Counts by day that are 0 are omitted. A wait that has not ended at the end of the run counts up"
     yield "to that time. `summary.json` contains the same figures."
+    yield ""
+    yield "Intervals of `facilities` are whole hours. If a run lasts so long that their table is full, each two of them"
+    yield "are merged. Days are counted one by one up to day 50,000; what happens later is counted in rows"
+    yield "whose `detail` is `after day 50000` (in `summary.json` under `by_day.later`). Medians have no longest value."
     yield ""
     for table, columns in RUN_COLUMNS.items():
         yield from _table(table, columns)

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,10 @@ class Result:
             f"<{len(self):,} patients of {self.scenario.name!r}, seed {self.scenario.seed}, "
             f"replication {self.replication}>"
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, without what was derived from them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def seed(self) -> int:

@@ -5,9 +5,8 @@ and on first use. A column of codes holds the position of an entry in its tuple:
 point into `conditions()`, PATIENT.cause into `external_causes()`, PATIENT.nation into `nations()`, and so on. So the
 order of the entries is part of the data.
 
-The displays of ICD-10-CM codes are `simple_icd_10_cm.get_description(code)`, verbatim: the full title of the code with
-its seventh character. (In that release the titles of some open fractures hold a tab: "type I or II/<TAB>initial
-encounter ...".)
+The displays of ICD-10-CM codes are `simple_icd_10_cm.get_description(code)`, cleaned by `scenarios.texts.clean_text`:
+the full title of the code with its seventh character. (In that release the titles of some open fractures hold a tab.)
 """
 
 from functools import cache

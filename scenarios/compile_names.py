@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios import catalogue
+from scenarios.texts import clean_text
 
 GIVEN_LIMIT = 400
 FAMILY_LIMIT = 800
@@ -253,7 +254,7 @@ def _capitalise(name: str) -> str:
 def _clean(names: Iterable[str], drop: Iterable[str] = ()) -> list[str]:
     """The plain names, normalised, without duplicates and without those to drop."""
     normalised = (
-        _capitalise(unicodedata.normalize("NFC", name).strip().replace("\u2019", "'")) for name in names
+        _capitalise(clean_text(unicodedata.normalize("NFC", name)).replace("\u2019", "'")) for name in names
     )
     return [name for name in dict.fromkeys(normalised) if _is_plain(name) and name not in set(drop)]
 

@@ -2,15 +2,20 @@
 
 import json
 import re
+import tomllib
 import unicodedata
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import simple_icd_10_cm as icd
 
+from engine import codes
 from engine.codes import MECHANISMS, REGIONS, SIDED_REGIONS
 from scenarios import catalogue, compile_names
+from scenarios.texts import clean_text
 
 CODES = [nation.code for nation in catalogue.nations()]
 WORST_AIS = {
@@ -160,10 +165,42 @@ def test_units_bear_the_name_of_their_front() -> None:
 def test_every_icd_code_is_billable_and_its_display_is_the_packages() -> None:
     for entry in coded():
         assert icd.is_valid_item(entry.code) and icd.is_leaf(entry.code), entry.code
-        assert icd.get_description(entry.code) == entry.display, entry.code
+        assert clean_text(icd.get_description(entry.code)) == entry.display, entry.code
         assert entry.code[0] not in "STVWXY" or len(entry.code) == 8 or entry.code.startswith("T31"), (
             entry.code
         )
+
+
+def texts_of(value: object) -> Iterator[str]:
+    """All texts of a table, those of its keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from texts_of(key)
+            yield from texts_of(entry)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for entry in value:
+            yield from texts_of(entry)
+
+
+def test_every_text_of_the_code_tables_and_data_files_is_clean() -> None:
+    """No tab, double blank, non-breaking blank, control character or invisible character."""
+    found = {name: list(texts_of(value)) for name, value in vars(codes).items() if name.isupper()}
+    for path in Path(str(files("scenarios").joinpath("data"))).rglob("*"):
+        if path.suffix == ".json":
+            found[path.name] = list(texts_of(json.loads(path.read_bytes())))
+        elif path.suffix == ".toml":
+            found[path.name] = list(texts_of(tomllib.loads(path.read_text())))
+    assert sum(map(len, found.values())) > 20_000
+    dirty = {name: [text for text in texts if text != clean_text(text)] for name, texts in found.items()}
+    assert {name: texts for name, texts in dirty.items() if texts} == {}
+
+
+def test_cleaning_a_text_changes_nothing_else() -> None:
+    assert clean_text(" a\t b\u00a0\u2009c\r\nd\x00e\u200bf\ufeff ") == "a b c d ef"
+    for text in ("Łódź / 前线", "O'Neill-Müller", "", "type I or II/ initial"):
+        assert clean_text(text) == text
 
 
 def test_every_code_confirmed_in_two_packages_is_used() -> None:

@@ -758,7 +758,10 @@ def names_numbers_and_the_rest_are_in_range(r: Run) -> None:
         assert r.p["unit"][r.p["front"] == k].max(initial=0) < len(catalogue.units(front.name))
     assert (r.p["blood_group"] < 8).all()
     assert ((r.p["weight"] >= 45) & (r.p["weight"] <= 140)).all()
-    assert (r.p["service_number"] < 100_000_000).all()
+    for nation in np.unique(r.p["nation"]):
+        numbers = r.p["service_number"][r.p["nation"] == nation]
+        assert len(np.unique(numbers)) == len(numbers)
+        assert numbers.min() >= 10_000_000
 
 
 # --- incidents, order and ids

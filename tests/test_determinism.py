@@ -29,10 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "70480da993c03d3b5f365dbf06733043d82a748bd4d347d1c754236b12bae69d",
-    "conventional": "594087f1fc74c1437579358ec66721282413e18793e78a2f1ef3cfef7caa661d",
-    "cbrn": "88168e7e6a1a387f64a190ef7a576f4875f03d273a8b231aacba33e61c9c746f",
-    "coin": "6c6fbb5361edf090d5fd3e509cd7b1ed81c71614b174a7b14576c9dbf969502f",
+    "standard": "501064d5c1f8a54d412ab8e266c576bb4d085753bab36155d0a311de24c52217",
+    "conventional": "742f6a78ae7477359d94bef7a69651efa6e8dc9dbb515c49e7728563341c1ae7",
+    "cbrn": "7ab43b4ec6d12d7035bc9b68d3098e25c365b85dc16663f78c489471657dab8e",
+    "coin": "574f2c890b1456c12ed66c58becf6f3720ca0283dfc379fee0c1524195de0e04",
 }
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

@@ -1,22 +1,28 @@
 """Measures: what a planner reads, counted again naively from the tables, with Holcomb's denominators."""
 
 import math
+import pickle
 import statistics
 from functools import cache
 from typing import Any
 
+import effects
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import goldenhour
 import scenarios
 from engine import scenario as scenario_api
-from engine.codes import EVENTS, NONE, OUTCOMES, STREAMS, TREATMENTS, WAITING_FOR
-from engine.measures import Measures, whole_run
+from engine.codes import EVENTS, NONE, OUTCOMES, RESOURCE_FIELDS, STREAMS, TREATMENTS, WAITING_FOR
+from engine.measures import FlowMeasures, Measures, resources, whole_run
+from engine.measures.durations import Durations
+from engine.measures.patients import DAILY, LAST_DAY
 from engine.run import Simulation
 from engine.tables import columns as c
 
-MINUTE = 60_000
+MINUTE, DAY = 60_000, 86_400_000
 NAMES = ("standard", "conventional", "cbrn", "coin")
 PATIENTS = 3000
 
@@ -246,14 +252,100 @@ def test_no_casualties_have_no_rates() -> None:
     assert summary["minutes_from_injury"]["role1"] == {"patients": 0, "median": None}
 
 
-def test_a_late_arrival_is_counted_as_late() -> None:
-    """Times beyond the 30 days that are counted by the minute fall into the last cell, never out of the table."""
-    simulation = Simulation(resolved("standard"), 12, 0, PATIENTS)
-    chunk = next(iter(simulation))
-    measures = Measures(resolved("standard"))
+def one_link(minutes: float) -> dict[str, Any]:
+    """The settings of a run in which everybody lives and the only link takes so long."""
+    return {
+        "survival": effects.NOBODY_DIES,
+        "mix": effects.MIXED,
+        **effects.one_place(minutes=effects.constant(minutes)),
+    }
+
+
+@pytest.mark.parametrize("minutes", [20_000, 50_000, 1_000_000])
+def test_a_median_has_no_longest_value(minutes: float) -> None:
+    """At a constant time on the way all arrive after exactly that, however long it is."""
+    r = effects.run(400, **one_link(minutes))
+    p = r.patients
+    times = (p["role2"] - p["time"])[p["role2"] >= 0] / MINUTE
+    assert len(times) == 400
+    found = r.measures["minutes_from_injury"]["role2"]["median"]
+    assert found == pytest.approx(np.median(times), abs=0.51, rel=1 / 32_768)
+    assert times.min() - 0.1 <= found <= times.max() + 0.1
+    (row,) = [m for m in r.measures_table if (m["measure"], m["detail"]) == ("median_minutes", "role2")]
+    assert row["value"] == found
+
+
+def test_equal_durations_have_themselves_as_median() -> None:
+    for milliseconds in (0, 60_000, 222_000, 43_200 * MINUTE, 50_000 * MINUTE, 2**62):
+        durations = Durations()
+        durations.add(np.full(7, milliseconds, np.int64))
+        assert durations.median() == round(milliseconds / MINUTE, 1)
+
+
+@given(st.lists(st.integers(0, 2**62), min_size=1, max_size=40), st.integers(0, 40))
+def test_medians_of_durations_are_as_exact_as_promised(values: list[int], cut: int) -> None:
+    """Between the two middle values, to the minute or 1 in 32,768; and parts add up to the whole."""
+    whole, first, rest = Durations(), Durations(), Durations()
+    whole.add(np.array(values, np.int64))
+    first.add(np.array(values[:cut], np.int64))
+    rest.add(np.array(values[cut:], np.int64))
+    rest.merge(first)
+    found = whole.median()
+    assert found is not None
+    assert (len(rest), rest.median()) == (len(values), found)
+    assert all(rest.below(limit) == whole.below(limit) for limit in (1, 10, 60, 65_536))
+    assert whole.below(60) == sum(value < 60 * MINUTE for value in values)
+    values.sort()
+    low, high = values[(len(values) - 1) // 2] / MINUTE, values[len(values) // 2] / MINUTE
+    assert low - max(1.1, low / 32_768) <= found <= high + max(1.1, high / 32_768)
+
+
+def test_memory_of_durations_does_not_grow_with_their_number() -> None:
+    durations = Durations()
+    durations.add(np.array([2**62], np.int64))
+    size = len(pickle.dumps(durations))
+    durations.add(np.random.default_rng(1).integers(0, 2**62, 100_000))
+    assert len(pickle.dumps(durations)) <= size < 10_000_000
+
+
+def test_what_happens_after_the_days_that_are_counted_is_counted_by_role() -> None:
+    chunk = next(iter(Simulation(resolved("standard"), 12, 0, PATIENTS)))
+    early, late = Measures(resolved("standard")), Measures(resolved("standard"))
     patients = chunk.patients.copy()
-    patients["role1"] = patients["time"] + np.int64(400 * 24 * 60 * MINUTE)
-    measures.add(c.Chunk(0, 0, True, patients))
-    found = measures.summary()["minutes_from_injury"]["role1"]
-    assert found["patients"] == len(patients)
-    assert found["median"] >= 30 * 24 * 60
+    early.add(c.Chunk(0, 0, True, patients))
+    reached = patients["role4"] >= 0
+    patients["role4"][reached] += np.int64(60_000 * DAY)
+    late.add(c.Chunk(0, 0, True, patients))
+    late.merge(Measures(resolved("standard")))
+    before, after = early.summary(), late.summary()
+    assert after["by_role"] == before["by_role"]
+    assert sum(before["by_day"]["role4_arrivals"]) == reached.sum() > 100
+    assert sum(after["by_day"]["role4_arrivals"]) == 0
+    assert "later" not in before["by_day"]
+    assert after["by_day"]["later"] == {**dict.fromkeys(DAILY, 0), "arrivals": reached.sum()}
+    rows = whole_run.measures_table(after | {"flow": FlowMeasures.empty(resolved("standard")).summary()})
+    names = [column.name for column in rows.columns]
+    found = [dict(zip(names, row, strict=True)) for row in zip(*rows.values, strict=True)]
+    (row,) = [row for row in found if row["detail"] == f"after day {LAST_DAY}"]
+    assert (row["measure"], row["value"]) == ("arrivals", reached.sum())
+
+
+def test_the_time_series_reaches_the_end_of_a_run_that_lasts_longer_than_planned() -> None:
+    """Seventy days instead of the planned thirty: a full table takes longer intervals, not fewer days."""
+    finite = {"triage_teams": 1, "treatment_bays": 2, "ward_beds": 3}
+    places = [{"id": f"R{k}", "role": 2, **finite} for k in range(24)]
+    ways = [{"origin": "POI", "destination": p["id"], "minutes": effects.constant(120_000)} for p in places]
+    r = effects.run(300, days=1, survival=effects.NOBODY_DIES, facilities=places, links=ways)
+    series, days = r.facilities, r.measures["flow"]["days"]
+    assert days > 83
+    assert len(series) <= 20_000
+    assert series["at"].max() > (days - 2) * DAY
+    flow = {(row["facility"], row["resource"]): row for row in r.measures["flow"]["resources"]}
+    length = series["at"] - resources.intervals(series)
+    for k, facility in enumerate(r.scenario.facilities):
+        for resource in np.unique(series["resource"]):
+            own = (series["facility"] == k) & (series["resource"] == resource)
+            mean = (series["in_use"][own] * length[own]).sum() / (days * DAY)
+            row = flow[facility.id, RESOURCE_FIELDS[resource]]
+            assert mean == pytest.approx(row["mean_in_use"], abs=0.01)
+    assert sum(row["mean_in_use"] for row in flow.values()) > 1

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -89,9 +90,13 @@ def test_every_listener_of_a_local_ray_is_on_the_loopback_interface(
 def test_a_running_ray_is_joined_by_its_address_and_left_running(tmp_path: Path) -> None:
     import ray
 
-    with cluster.start_session(None, workers=1):
+    with (
+        cluster.start_session(None, workers=1),
+        tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as temporary,
+    ):
         address = ray.get_runtime_context().gcs_address
-        done = python(ONE_RUN, str(tmp_path / "joined"), address)
+        done = python(ONE_RUN, str(tmp_path / "joined"), address, TMPDIR=temporary)
+        assert list(Path(temporary).iterdir()) == []
         assert (done.returncode, done.stderr) == (0, "")
         job = python(ONE_RUN, str(tmp_path / "job"), RAY_ADDRESS=address, RAY_JOB_CONFIG_JSON_ENV_VAR="{}")
         assert (job.returncode, job.stderr) == (0, "")

@@ -16,6 +16,7 @@ import pytest
 import synthetic
 
 from engine.codes import AT_POI, AWAITED, EN_ROUTE, EVENTS, REGIONS
+from engine.errors import RunError
 from engine.records import CodeTables, build_patients, schema
 from engine.records.code_tables import uuids
 from engine.records.formats import jsonl
@@ -72,6 +73,14 @@ def test_times_are_utc_to_the_second_rounded_down() -> None:
     assert (patient.injury.at, patient.injury.onset) == ("2031-12-31T23:59:59Z", "2032-01-01T00:00:00Z")
     (patient,) = build_patients(chunk, synthetic.code_tables("2032-01-01T01:00:00+01:00"))
     assert patient.injury.onset == "2032-01-02T00:00:00Z"
+
+
+def test_a_time_after_the_year_9999_is_refused_instead_of_cut() -> None:
+    tables, first = synthetic.code_tables(), np.datetime64("2030-01-01")
+    last = int((np.datetime64("9999-12-31") - first).astype(np.int64)) * 86_400_000
+    assert tables.instants(np.array([0, last])).tolist()[1] == b"9999-12-31T00:00:00Z"
+    with pytest.raises(RunError, match="the year 10,000"):
+        tables.instants(np.array([0, last + 86_400_000]))
 
 
 def test_ids_are_uuids_from_the_columns() -> None:
@@ -133,9 +142,18 @@ assert lines == msgspec.to_builtins(records)
     subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tests", env=environment, check=True)
 
 
-@pytest.mark.parametrize("module", ["code_tables", "formats.base", "notations"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "engine.records.code_tables",
+        "engine.records.formats.base",
+        "engine.records.notations",
+        "engine.measures.durations",
+        "scenarios.texts",
+    ],
+)
 def test_examples_in_docstrings_work(module: str) -> None:
-    found = doctest.testmod(import_module(f"engine.records.{module}"))
+    found = doctest.testmod(import_module(module))
     assert found.attempted and not found.failed
 
 

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from actors.cluster.pyarrow_import import hide_pyarrow_in_worker, restore_pyarrow
     from actors.cluster.remote import as_remote
     from actors.cluster.session import Session, default_workers, start_session
+    from actors.cluster.temporary_folder import (
+        SYSTEM_FOLDERS,
+        NoPrivateFolderError,
+        in_first_suitable,
+        private_path,
+    )
     from actors.cluster.termination import terminated_as_interrupted
 
 __getattr__ = lazy_attributes(
@@ -45,6 +51,12 @@ __getattr__ = lazy_attributes(
             "default_workers",
             "start_session",
         ),
+        "temporary_folder": (
+            "NoPrivateFolderError",
+            "SYSTEM_FOLDERS",
+            "in_first_suitable",
+            "private_path",
+        ),
         "termination": ("terminated_as_interrupted",),
     },
 )
@@ -52,7 +64,9 @@ __getattr__ = lazy_attributes(
 __all__ = [
     "PACKAGES",
     "PACKAGE_ROOT",
+    "SYSTEM_FOLDERS",
     "Log",
+    "NoPrivateFolderError",
     "Sampler",
     "Session",
     "add_metric",
@@ -60,8 +74,10 @@ __all__ = [
     "check_package_root",
     "default_workers",
     "hide_pyarrow_in_worker",
+    "in_first_suitable",
     "is_shared_ray",
     "lower_priority",
+    "private_path",
     "put_metric",
     "ray_address",
     "restore_pyarrow",

@@ -40,6 +40,7 @@ AUTH_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 def local_options(workers: int, shards: int) -> dict[str, Any]:
     """Return the arguments of `ray.init` for a local Ray with CPUs for `workers` generators."""
     return {
+        "address": "local",
         "include_dashboard": False,
         "_system_config": PROMPT_OBJECT_RELEASE | EQUAL_WORKER_PRIORITY | NO_DASHBOARD_RECORDS,
         "num_cpus": max(1, workers),

@@ -12,10 +12,12 @@ from typing import Any
 
 from actors.cluster import package_root
 from actors.cluster.address import check_reachable, first_line, ray_address
-from actors.cluster.local_ray import LOOPBACK_ONLY, local_options, loopback_only, private_token
+from actors.cluster.local_ray import LOOPBACK_ONLY, local_options
 from actors.cluster.pyarrow_import import without_pyarrow
+from actors.cluster.ray_start import start_local_ray
+from actors.cluster.start_queue import OnQueue
 from actors.cluster.termination import terminated_as_interrupted
-from engine.errors import InputError, RunError
+from engine.errors import InputError
 
 _lock = threading.RLock()
 _open_sessions = 0
@@ -73,7 +75,9 @@ class Session:
                 _leave()
 
 
-def start_session(address: str | None, workers: int, shards: int = 0) -> Session:
+def start_session(
+    address: str | None, workers: int, shards: int = 0, on_queue: OnQueue = lambda ahead: None
+) -> Session:
     """Join the Ray at `address`, or start a local one.
 
     Parameters
@@ -84,12 +88,14 @@ def start_session(address: str | None, workers: int, shards: int = 0) -> Session
         Number of generators: the CPUs of a local Ray.
     shards
         Number of shards of the simulator; they too need room in the object store of a local Ray.
+    on_queue
+        Called with the number of processes of this user that start their local Rays first, whenever it changes.
 
     Raises
     ------
     InputError
         The cluster cannot be joined.
-    RunError
+    StoppedRun
         A local Ray cannot be started.
     ImportError
         The four packages are not in one directory.
@@ -103,7 +109,7 @@ def start_session(address: str | None, workers: int, shards: int = 0) -> Session
             os.environ[LOOPBACK_ONLY] = "0"
         ray = importlib.import_module("ray")
         if not ray.is_initialized():
-            _join(ray, where, workers, shards)
+            _join(ray, where, workers, shards, on_queue)
             _owned = True
         elif _open_sessions == 0:
             _owned = False
@@ -111,38 +117,34 @@ def start_session(address: str | None, workers: int, shards: int = 0) -> Session
         return Session(local=where == "local")
 
 
-def _join(ray: Any, where: str, workers: int, shards: int) -> None:
-    options: dict[str, Any] = {
-        "address": where,
-        "log_to_driver": False,
-        "logging_level": logging.ERROR,
-        "configure_logging": True,
-    }
-    if where == "local":
-        options |= local_options(workers, shards)
-    cleanup = contextlib.ExitStack()
-    try:
-        if where == "local":
-            cleanup.enter_context(private_token())
-            cleanup.enter_context(loopback_only())
-        # `ray.init` installs Ray's handler of SIGTERM: ours has to be installed before, and again after it.
+def _join(ray: Any, where: str, workers: int, shards: int, on_queue: OnQueue) -> None:
+    """Join a Ray or start one, and push on `_cleanup` what leaves it again."""
+
+    def initialise(undo: contextlib.ExitStack, **options: Any) -> None:
+        try:
+            with _in_directory(str(package_root.PACKAGE_ROOT)), without_pyarrow():
+                ray.init(log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **options)
+                ray.put(None)  # Ray builds its serialisation context here, while PyArrow is hidden
+        except BaseException:
+            with contextlib.suppress(Exception):
+                _shut_down(ray)
+            raise
+        undo.callback(_shut_down, ray)
+
+    # `ray.init` installs Ray's handler of SIGTERM: ours has to be installed before, and again after it.
+    with contextlib.ExitStack() as cleanup:
         cleanup.enter_context(terminated_as_interrupted())
-        with _in_directory(str(package_root.PACKAGE_ROOT)), without_pyarrow():
-            ray.init(**options)
-            cleanup.callback(_shut_down, ray)
-            ray.put(None)  # Ray builds its serialisation context here, while PyArrow is hidden
-        cleanup.enter_context(terminated_as_interrupted())
-    except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
-        cleanup.close()
         if where == "local":
-            raise RunError(f"could not start Ray on this machine: {first_line(error)}") from error
-        raise InputError(f"could not join the Ray cluster at {where!r}: {first_line(error)}") from error
-    except BaseException:
-        with contextlib.suppress(Exception):
-            ray.shutdown()
-        cleanup.close()
-        raise
-    _cleanup.push(cleanup)
+            cleanup.push(start_local_ray(initialise, local_options(workers, shards), on_queue))
+        else:
+            try:
+                initialise(cleanup, address=where)
+            except Exception as error:  # Ray raises bare exceptions too
+                raise InputError(
+                    f"could not join the Ray cluster at {where!r}: {first_line(error)}"
+                ) from error
+        cleanup.enter_context(terminated_as_interrupted())
+        _cleanup.push(cleanup.pop_all())
 
 
 def _shut_down(ray: Any) -> None:

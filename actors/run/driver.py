@@ -142,8 +142,14 @@ def _execute(request: RunRequest, output: Output, log: Log, on_progress: OnProgr
     )
     if request.workers == 0:
         return RunDriver(request, output, log, on_progress).run_in_process()
-    on_progress(Progress(phase="starting", expected=request.scenario.casualties.total))
-    with start_session(request.address, request.workers, request.cpus_of_simulators) as session:
+
+    def starting(runs_ahead: int = 0) -> None:
+        on_progress(
+            Progress(phase="starting", expected=request.scenario.casualties.total, runs_ahead=runs_ahead)
+        )
+
+    starting()
+    with start_session(request.address, request.workers, request.cpus_of_simulators, starting) as session:
         if request.workers == AUTOMATIC_WORKERS:
             workers = max(1, session.generators() - request.cpus_of_simulators)
             request = msgspec.structs.replace(request, workers=workers)

@@ -39,6 +39,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         The bytes in the files.
     note
         In the phase recovering: what went wrong.
+    runs_ahead
+        In the phase starting: the other runs of this user that start their Rays first.
     """
 
     phase: str
@@ -48,6 +50,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     bytes: int = 0
     note: str = ""
+    runs_ahead: int = 0
 
 
 OnProgress = Callable[[Progress], None]

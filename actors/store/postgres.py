@@ -22,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from actors.cluster import SYSTEM_FOLDERS, NoPrivateFolderError, in_first_suitable, private_path
 from actors.store import postgres_programs
 from actors.store.file_lock import file_lock
 from actors.store.server_account import is_open_to_all, server_account
@@ -152,7 +153,12 @@ class Server:
         folder = self.home / "s"
         if len(os.fsencode(folder / f".s.PGSQL.{PORT}")) > SOCKET_PATH_BYTES:
             digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
-            folder = Path("/tmp") / f"goldenhour-{os.getuid()}-{digest}"
+            uid = self.account.uid if self.account else os.getuid()
+            path_in = private_path(f"goldenhour-{os.getuid()}-{digest}", uid)
+            try:
+                folder = in_first_suitable(path_in, SYSTEM_FOLDERS)
+            except NoPrivateFolderError as error:
+                raise StoreError(f"no folder for the database's socket: {error}") from error
         return folder
 
     def _make_private(self, folder: Path) -> None:

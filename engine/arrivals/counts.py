@@ -182,6 +182,7 @@ def open_day(cells: Rows[CellRow], day: int, counts: Ints, strength: Floats, pop
         cell.incidents = 0
         cell.incident = 0
         cell.index = 0
+        cell.first_number = int(np.uint64(day) * cell.cell_count + cell.rank)
         cell.keep = 1.0
         if len(populations) > 0:
             cell.keep = max(0.0, strength[cell.front]) / populations[cell.front]

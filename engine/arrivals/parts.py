@@ -66,9 +66,15 @@ def _start_in_part(weights: Floats, depth: int, position: int, fraction: float) 
 
 @njit
 def _write_arrival(
-    arrival: ArrivalRow, keys: Ints, cell: CellRow, index: int, time: int, incident: int, began: int
+    arrival: ArrivalRow,
+    keys: Ints,
+    cell: CellRow,
+    index: int,
+    time: int,
+    incident: int,
+    began: int,
 ) -> None:
-    """Fill the row of a casualty, except for the size of the incident; the identifier is a UUID of version 4's form."""
+    """Fill the row of a casualty, except for the size of the incident; the identifier is a UUID of version 8's form."""
     shift = np.uint64(32)
     a, b, c, d = four_words(keys[ArrivalDraw.ID], cell.key, index, np.uint64(0))
     arrival.time = time
@@ -77,6 +83,7 @@ def _write_arrival(
     arrival.cell = cell.key
     arrival.incident = incident
     arrival.incident_time = began
+    arrival.number = int(cell.first_number + np.uint64(index) * cell.number_step)
     arrival.index = index
     arrival.front = cell.front
     arrival.kind = cell.kind

@@ -15,6 +15,7 @@ from engine.arrivals.rows import CELL, PATTERN, RATE, PatternRow
 from engine.codes import CASUALTY_KINDS, NONE, STREAMS
 from engine.numeric import interpreted
 from engine.scenario import (
+    MAX_DAYS,
     Distribution,
     Scenario,
     SpecialEvent,
@@ -262,7 +263,7 @@ def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
         total=scenario.casualties.total,
         depletion=rates is not None and rates.depletion,
         day_weights=np.array(day_weights),
-        cells=np.array(builder.cells, CELL),
+        cells=_numbered(np.array(builder.cells, CELL), rates is not None),
         labels=tuple(builder.labels),
         patterns=np.array(list(builder.patterns.values()), PATTERN),
         sizes=tabulate(list(builder.laws) or [SINGLE]),
@@ -272,6 +273,19 @@ def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
         fronts=tuple(front.name for front in scenario.fronts),
         populations=np.array([front.population or 0 for front in scenario.fronts], np.int64),
     )
+
+
+def _numbered(cells: Any, by_day: bool) -> Any:
+    """Set the fields from which casualties get their numbers, and return the cells.
+
+    The casualties of all cells (and days, if they are counted by day) take turns, so that the number of one casualty
+    does not depend on how many others there are.
+    """
+    cells["rank"][np.argsort(cells["name"], kind="stable")] = np.arange(len(cells))
+    cells["first_number"] = cells["rank"]
+    cells["cell_count"] = len(cells)
+    cells["number_step"] = len(cells) * (MAX_DAYS if by_day else 1)
+    return cells
 
 
 def _add_events(builder: _Builder, group: int, front: int, scale: float, day_weights: list[float]) -> None:

@@ -19,6 +19,9 @@ class CellRow(Row):
     law: Int64  # row of the size tables
     limit: Int64  # most incidents that are drawn together
     day: Int64  # of a special event, the only day on which it has casualties; else -1
+    rank: UInt64  # by name among the cells of the plan
+    cell_count: UInt64  # cells of the plan
+    number_step: UInt64  # from the number of one casualty to that of the next
     weight: Float64  # under `total`: within the group; under `rates`: casualties a day per unit of the rate
     shortest: Float64  # ms over which an incident spreads its casualties: least and most
     longest: Float64
@@ -32,7 +35,8 @@ class CellRow(Row):
     incidents: Int64  # under `total`: not yet assigned to a day; under `rates`: of the day
     left: Int64  # casualties not yet drawn
     incident: Int64  # number of the next incident
-    index: Int64  # number of the next casualty
+    index: Int64  # of the next casualty; under `rates` counted by day
+    first_number: UInt64  # number of casualty 0 (`ArrivalRow.number`); under `rates` of the day
     today: Int64  # incidents of the day
     keep: Float64  # probability that a casualty is kept; less than 1 with depletion
 

@@ -10,6 +10,7 @@ from engine.clinical.casualties import (
     type_row,
 )
 from engine.clinical.people import draw_person
+from engine.clinical.service_numbers import set_service_number
 from engine.clinical.survival import (
     death_time,
     draw_fate_of_ill,
@@ -54,6 +55,7 @@ __all__ = [
     "resuscitation_effect",
     "set_factor",
     "set_rate",
+    "set_service_number",
     "slow_clock",
     "start_recovery",
     "start_surgery",

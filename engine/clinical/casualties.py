@@ -495,6 +495,7 @@ def copy_arrival(record: PatientRow, arrival: ArrivalRow, threshold: int) -> Non
     record.id_lo = arrival.id_lo
     record.incident = arrival.incident
     record.incident_time = arrival.incident_time
+    record.service_number = arrival.number
     record.time = arrival.time
     record.incident_size = arrival.incident_size
     record.front = arrival.front

@@ -3,8 +3,6 @@
 The draws of a casualty are keyed by purpose, cell, index and block, so they depend on no other casualty (section 5.2).
 """
 
-import numpy as np
-
 from engine import numeric
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 from engine.codes import BIRTH_AND_NAMES, BODY, IDENTITY, Sex
@@ -13,7 +11,6 @@ from engine.tables import BLOOD_GROUPS, NATIONS, RANKS, PatientRow, PeopleTables
 
 _MS_PER_DAY = 86_400_000
 _DAYS_PER_YEAR = 365.0
-_FIRST_SERVICE_NUMBER, _SERVICE_NUMBERS = 10_000_000, 90_000_000
 
 
 @compiled
@@ -60,7 +57,7 @@ def _set_birth(record: PatientRow, years: int, uniform: float, today: int) -> No
 
 @compiled
 def draw_person(record: PatientRow, cell: int, index: int, key: int, tables: PeopleTables) -> None:
-    """Draw the identity of a patient: nation, sex, age, rank, names, unit, blood group, weight and service number.
+    """Draw the identity of a patient: nation, sex, age, rank, names, unit, blood group and weight.
 
     docs/model.md section 3.2.13.
     """
@@ -78,8 +75,7 @@ def draw_person(record: PatientRow, cell: int, index: int, key: int, tables: Peo
     record.given_name = int(to_uniform(b) * tables.given[nation, sex])
     record.family_name = int(to_uniform(c) * tables.family[nation, sex])
     record.unit = int(to_uniform(d) * tables.units[record.front])
-    a, b, c, d = words(key, cell, index, BODY)
+    a, b, _, _ = words(key, cell, index, BODY)
     record.blood_group = pick_cumulated(tables.blood[nation], 0, BLOOD_GROUPS, to_uniform(a))
     weight = tables.weight[sex, 0] + tables.weight[sex, 1] * numeric.normal_quantile(to_uniform(b))
     record.weight = int(min(tables.weight_limits[1], max(tables.weight_limits[0], weight)) + 0.5)
-    record.service_number = _FIRST_SERVICE_NUMBER + int(np.int64(c)) % _SERVICE_NUMBERS

@@ -56,7 +56,9 @@ IDENTITY = 0
 BIRTH_AND_NAMES = 1
 """Words 0 to 3: day of birth, given name, family name, unit."""
 BODY = 2
-"""Words 0 to 2: blood group, weight, service number."""
+"""Words 0 and 1: blood group, weight."""
+SERVICE_NUMBER = 16
+"""Words 0 to 3: rounds of the permutation of service numbers; keyed by nation and digits."""
 
 # SURVIVAL
 LETHALITY = 0

@@ -5,8 +5,18 @@ What depends on other patients is read from the casualty's decision log, which t
 
 import math
 
-from engine.clinical import death_time, log_event
-from engine.codes import AT_POI, EN_ROUTE, NONE, TRANSPORT, WAIT_REASONS, Event, Outcome, WaitingFor
+from engine.clinical import death_time, log_event, set_service_number
+from engine.codes import (
+    AT_POI,
+    EN_ROUTE,
+    NONE,
+    TRANSPORT,
+    WAIT_REASONS,
+    DrawPurpose,
+    Event,
+    Outcome,
+    WaitingFor,
+)
 from engine.kernel.codes import FIRST_INTERRUPTION, Decision, Stage, by_code
 from engine.kernel.disposition_stages import board_vehicle
 from engine.kernel.facility_stages import needed_resource, resource_of_stage
@@ -273,6 +283,7 @@ def write_record(
     first_event = output.rows[EVENT_COUNT]
     first_vital = output.rows[VITAL_COUNT]
     initialise_casualty(output, row, casualty, model, counter)
+    set_service_number(record, model.keys[DrawPurpose.PERSON])
     replay(state, output, row, casualty, first_entry, model, counter)
     if casualty.stage != Stage.CLOSED or record.closed > model.care.horizon[0]:
         _discard_after_horizon(output, row, casualty, first_event, first_vital, model)

@@ -8,17 +8,54 @@ from engine.tables import UNLIMITED, Model, Table
 
 
 @compiled
+def _halve_series(state: KernelState, finite: int) -> None:
+    """Merge each two consecutive intervals of a full time series, and double the interval of the next samples.
+
+    `finite`: rows of an interval, one for each finite resource.
+    """
+    intervals = state.series_length // finite
+    begin = 0
+    kept = 0
+    for interval in range(0, intervals, 2):
+        last = min(interval + 1, intervals - 1)
+        end = state.series[last * finite].at
+        share = (state.series[interval * finite].at - begin) / (end - begin)
+        for k in range(finite):
+            first = state.series[interval * finite + k]
+            second = state.series[last * finite + k]
+            row = state.series[kept]
+            in_use = share * first.in_use + (1.0 - share) * second.in_use
+            queue = share * first.queue + (1.0 - share) * second.queue
+            row.at = second.at
+            row.facility = second.facility
+            row.resource = second.resource
+            row.in_use = in_use
+            row.queue = queue
+            row.in_use_now = second.in_use_now
+            row.queue_now = second.queue_now
+            row.capacity = second.capacity
+            kept += 1
+        begin = end
+    state.series_length = kept
+    state.sample_interval *= 2.0
+
+
+@compiled
 def take_sample(state: KernelState, now: float, model: Model) -> None:
     """Add a row to the time series for each finite resource: means over the interval since the last sample."""
     interval = now - state.sampled_at
     if interval <= 0.0:
         return
+    finite = 0
+    for resource in range(model.network.facilities * RESOURCE_COUNT):
+        if model.network.capacity[resource] < UNLIMITED:
+            finite += 1
+    if state.series_length + finite > SAMPLE_ROWS:
+        _halve_series(state, finite)
     for resource in range(model.network.facilities * RESOURCE_COUNT):
         if model.network.capacity[resource] >= UNLIMITED:
             continue
         update_integrals(state, resource, now)
-        if state.series_length >= SAMPLE_ROWS:
-            return
         row = state.series[state.series_length]
         row.at = int(now)
         row.facility = resource // RESOURCE_COUNT

@@ -37,7 +37,8 @@ from engine.tables import (
 MAX_DECISIONS = 1 << 23
 """Rows of all decision logs and pending releases together."""
 SAMPLE_ROWS = 50_000
-"""Rows of the time series; the interval is chosen so that they suffice."""
+"""Rows of the time series. The interval is chosen so that they suffice for most runs, and is doubled when all
+are used."""
 
 ALL_RESOURCES = FACILITIES * RESOURCE_COUNT
 """Number of resources. Way w has queue ALL_RESOURCES + w; pool p has list ALL_RESOURCES + p of `pending_first`."""

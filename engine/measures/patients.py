@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 
 from engine.codes import EN_ROUTE, EVENTS, OUTCOMES, STREAMS, TREATMENTS, WAITING_FOR, Outcome
+from engine.measures.durations import Durations
 from engine.scenario import Scenario
 from engine.tables import Chunk, Table
 
-MINUTE = 60_000
 DAY = 86_400_000
-_MINUTES = 30 * 24 * 60
-"""Times are counted by whole minutes up to 30 days. Longer ones are counted in the last cell."""
 
 TIMES = {"first_care": "first_care", "role1": "role1", "role2": "role2", "surgery": "surgery"}
 """By time that is measured, from the injury (for agents the exposure): its column of PATIENT."""
@@ -30,7 +28,7 @@ LITTER_TRIAGE = (1, 2)
 """True triage categories that need a litter; T3 can sit (a planning assumption, as in `engine.kernel.vehicles`)."""
 
 LAST_DAY = 50_000
-"""Later events are counted on this day."""
+"""Days that are counted one by one. What happens after them is counted by role only, in `Measures.later`."""
 
 NOTHING = "nothing"
 """In place of a label of WAITING_FOR: the patient died while being treated, and waited for nothing."""
@@ -60,9 +58,10 @@ class Measures:
         self.rtd72 = np.zeros(len(STREAMS), np.int64)
         self.arrived = np.zeros(len(STREAMS), np.int64)  # at an MTF
         self.arrived_rtd72 = 0  # battle casualties
-        self.times = {name: np.zeros(_MINUTES + 1, np.int64) for name in TIMES}
+        self.times = {name: Durations() for name in TIMES}
         self.deaths = np.zeros((len(WAITING_FOR) + 1, len(self._places)), np.int64)  # last row: NOTHING
         self.daily = np.zeros((0, len(DAILY), _ROLES), np.int64)  # as many days as were needed
+        self.later = np.zeros((len(DAILY), _ROLES), np.int64)  # after LAST_DAY days
 
     def add(self, chunk: Chunk) -> None:
         """Count the patients of a chunk."""
@@ -80,7 +79,8 @@ class Measures:
         self.arrived += np.bincount(patients["stream"][reached], minlength=len(STREAMS))
         self.arrived_rtd72 += int(np.count_nonzero(reached & back & (patients["stream"] == 0)))
         for name, column in TIMES.items():
-            self.times[name] += _minutes(patients, column)
+            took = patients[column] - patients["time"]
+            self.times[name].add(took[patients[column] >= 0])
         self._add_deaths(patients)
         self._add_days(chunk)
 
@@ -112,10 +112,20 @@ class Measures:
         """Count events at times `at` (ms) by day and by role: one role for all, or an array."""
         if len(at) == 0:
             return
-        day = np.minimum(at // DAY, LAST_DAY)
+        day = at // DAY
+        if day.max() >= LAST_DAY:
+            self._count_later(what, day, role)
+            return
         self._extend_days(int(day.max()) + 1)
         found = np.bincount(day * _ROLES + role, minlength=len(self.daily) * _ROLES)
         self.daily[:, DAILY.index(what)] += found.reshape(-1, _ROLES)
+
+    def _count_later(self, what: str, day: Any, role: Any) -> None:
+        """Count events of which some are after LAST_DAY days: these by role alone."""
+        roles = np.broadcast_to(role, day.shape)
+        late = day >= LAST_DAY
+        self.later[DAILY.index(what)] += np.bincount(roles[late], minlength=_ROLES)
+        self._count(what, day[~late] * DAY, roles[~late])
 
     def _extend_days(self, days: int) -> None:
         """Extend the counts by day to at least so many days."""
@@ -132,10 +142,11 @@ class Measures:
         self.arrived += other.arrived
         self.arrived_rtd72 += other.arrived_rtd72
         for name in TIMES:
-            self.times[name] += other.times[name]
+            self.times[name].merge(other.times[name])
         self.deaths += other.deaths
         self._extend_days(len(other.daily))
         self.daily[: len(other.daily)] += other.daily
+        self.later += other.later
 
     def summary(self) -> dict[str, Any]:
         """Return the measures as plain numbers, ready for JSON. Rates are None where the denominator is 0."""
@@ -174,11 +185,14 @@ class Measures:
 
     def _by_role(self, what: int) -> dict[str, int]:
         """Return totals by role, without those that are 0."""
-        totals = self.daily[:, what].sum(axis=0).tolist()
+        totals = (self.daily[:, what].sum(axis=0) + self.later[what]).tolist()
         return {_role_name(role): n for role, n in enumerate(totals) if n}
 
     def _by_day(self) -> dict[str, Any]:
-        """Return counts by day from the scenario's first day on: returns to duty by role, the others for all roles."""
+        """Return counts by day from the scenario's first day on: returns to duty by role, the others for all roles.
+
+        `later`: totals of what was counted after LAST_DAY days, if anything was.
+        """
         daily = {what: self.daily[:, k] for k, what in enumerate(DAILY)}
         back = daily["returned_to_duty"]
         return {
@@ -187,6 +201,11 @@ class Measures:
             },
             "role4_arrivals": daily["arrivals"][:, 4].tolist(),
             **{what: daily[what].sum(axis=1).tolist() for what in ("litters", "seats", "transfusions")},
+            **(
+                {"later": dict(zip(DAILY, self.later.sum(axis=1).tolist(), strict=True))}
+                if self.later.any()
+                else {}
+            ),
         }
 
     def _mortality(self) -> dict[str, Any]:
@@ -213,25 +232,11 @@ class Measures:
 
     def _time(self, name: str) -> dict[str, Any]:
         """Return the number of patients, the median in minutes and, where there is a standard, the share within it."""
-        counts = self.times[name]
-        total = int(counts.sum())
-        result: dict[str, Any] = {"patients": total, "median": None}
-        if total:
-            reached = np.cumsum(counts)
-            cell = int(np.searchsorted(reached, 0.5 * total))
-            before = int(reached[cell - 1]) if cell else 0
-            result["median"] = round(cell + (0.5 * total - before) / int(counts[cell]), 1)
+        times = self.times[name]
+        result: dict[str, Any] = {"patients": len(times), "median": times.median()}
         if name in SHARES:
-            within = int(counts[: SHARES[name]].sum())
-            result[f"percent_within_{SHARES[name]}"] = _percent(within, total)
+            result[f"percent_within_{SHARES[name]}"] = _percent(times.below(SHARES[name]), len(times))
         return result
-
-
-def _minutes(patients: Table, column: str) -> Any:
-    """Count patients by whole minutes from the injury to the time in `column`; shape (_MINUTES + 1,)."""
-    reached = patients[column] >= 0
-    minutes = (patients[column][reached] - patients["time"][reached]) // MINUTE
-    return np.bincount(np.minimum(minutes, _MINUTES), minlength=_MINUTES + 1)
 
 
 def _role_name(role: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from engine.codes import OUTCOMES, RESOURCE_FIELDS, STREAMS
-from engine.measures.patients import SHARES, Measures
+from engine.measures.patients import LAST_DAY, SHARES, Measures
 from engine.measures.resources import CATEGORY_LABELS, FlowMeasures, intervals
 from engine.records import Column
 from engine.scenario import Scenario, start_seconds
@@ -89,7 +89,11 @@ MEASURES: dict[str, Measure] = {
     ),
     "case_fatality_rate": Measure("%", "CFR (Holcomb)", "battle casualties"),
     "rtd_within_72h": Measure("patients", "returned to duty within 72 h of the injury", "patients"),
-    "median_minutes": Measure("minutes", "median time from the injury to the event in `detail`", "patients"),
+    "median_minutes": Measure(
+        "minutes",
+        "median time from the injury to the event in `detail`, to the minute (above 45 days to 1 / 32,768)",
+        "patients",
+    ),
     "percent_in_time": Measure(
         "%",
         "share of the patients who got the care in `detail` within the time of the 10-1-2 standard",
@@ -113,7 +117,11 @@ MEASURES: dict[str, Measure] = {
     "max_queue": Measure("patients", "largest number waiting"),
     "mean_in_use": Measure("units", "mean occupancy"),
     "max_in_use": Measure("units", "highest occupancy"),
-    "utilisation": Measure("%", "occupancy divided by what was offered", "unit-hours offered"),
+    "utilisation": Measure(
+        "%",
+        "occupancy divided by what was offered; units still in use after a loss of capacity count as offered",
+        "unit-hours offered",
+    ),
     "blocked": Measure("minutes", "time held by patients who no longer needed it"),
     "deaths_waiting": Measure("patients", "deaths while waiting for it"),
     "sorties": Measure("sorties", "sorties"),
@@ -211,11 +219,19 @@ def facilities_table(scenario: Scenario, series: Table) -> RunTable:
 
 
 def measures_table(found: dict[str, Any]) -> RunTable:
-    """Return the table `measures` from the content of summary.json, without counts by day that are 0."""
+    """Return the table `measures` from the content of summary.json, without counts by day that are 0.
+
+    The first rows have a value in each column of integers or numbers, for readers that guess types from them.
+    """
     columns = RUN_COLUMNS["measures"]
-    rows = [*_patients(found), *_times(found), *_deaths(found), *_days(found), *_flow(found["flow"])]
-    values = [[row.get(column.name) for row in rows] for column in columns]
+    rows = [*_times(found), *_days(found), *_patients(found), *_deaths(found), *_flow(found["flow"])]
+    values = [[_typed(row.get(column.name), column.kind) for row in rows] for column in columns]
     return RunTable("measures", columns, values)
+
+
+def _typed(value: Any, kind: str) -> Any:
+    """Return a value as the type of its column: counts in a column of numbers become floats."""
+    return float(value) if kind == "number" and value is not None else value
 
 
 def _row(measure: str, scope: str, value: Any, denominator: Any = None, **names: Any) -> dict[str, Any]:
@@ -287,6 +303,9 @@ def _days(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for day, count in enumerate(days[name], 1):
             if count:
                 yield _row(measure, "role" if role else "run", count, day=day, **role)
+    for measure, count in days.get("later", {}).items():
+        if count:
+            yield _row(measure, "run", count, detail=f"after day {LAST_DAY}")
 
 
 def _role_number(name: str) -> int:

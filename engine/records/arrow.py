@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.records.code_tables import CodeTables
 from engine.records.fields import View
 from engine.records.flat import FLAT_COLUMNS, Column, flat_fields
-from engine.records.values import Coded, Dates, FixedTexts, Integers, Times, Values
+from engine.records.values import Coded, Dates, FixedTexts, Integers, Numerals, Times, Values
 from engine.tables import Chunk, join_chunks
 
 _TYPES: dict[str, Any] = {
@@ -87,8 +87,14 @@ def _arrow(values: Values, kind: Any, code_tables: CodeTables) -> Any:
         case Dates():
             return pa.array(values.values.astype(np.int32), kind)
         case FixedTexts():
-            index = np.arange(len(values.texts)) if values.places is None else values.places
-            return pa.DictionaryArray.from_arrays(index.astype(np.int32), _fixed_texts(values.texts))
+            return _ids(values)
+        case Numerals():
+            return pa.array(values.texts().astype("U").tolist(), kind)
+
+
+def _ids(values: FixedTexts) -> Any:
+    index = np.arange(len(values.texts)) if values.places is None else values.places
+    return pa.DictionaryArray.from_arrays(index.astype(np.int32), _fixed_texts(values.texts))
 
 
 def _coded(values: Coded, kind: Any) -> Any:

@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from engine.numeric import compiled
-from engine.records.operations import COPY_BYTES, Column, Op
+from engine.records.operations import COPY_BYTES, LAST_DAY, Column, Op
 
 
 def _load(bits: int, signed: bool) -> Any:
@@ -171,6 +171,21 @@ def _decimal(value: int, at: int) -> int:
 
 
 @compiled
+def _digits(value: int, least: int, at: int) -> int:
+    """Write a non-negative integer in at least `least` decimal digits."""
+    power = 10
+    zeros = least - 1
+    while zeros > 0 and value >= power:
+        zeros -= 1
+        power *= 10
+    while zeros > 0:
+        _put_byte(at, 48)
+        at += 1
+        zeros -= 1
+    return _decimal(value, at)
+
+
+@compiled
 def _big_endian(value: int, size: int, at: int) -> int:
     """Write the lowest `size` bytes of an integer, the most significant first."""
     for place in range(size):
@@ -242,7 +257,7 @@ def assemble(
         Address and size of the buffer. COPY_BYTES behind the end of each piece and each text of fixed width are read.
     result
         Address of three integers: the first row that was not written, the number of bytes written, and the operation
-        whose code has no piece, or -1.
+        whose code has no piece or whose time no text can hold, or -1.
     """
     end = out + capacity - COPY_BYTES
     at = out
@@ -287,6 +302,9 @@ def assemble(
                     at = _piece(pieces, _i64(op + 32), at)
                     seconds = (time + start_ms) // 1000
                     day = seconds // 86400
+                    if day > LAST_DAY:
+                        fault = step - 1
+                        break
                     if day == date_day and date_at != 0:
                         _copy(at, date_at, 10)
                     else:
@@ -307,6 +325,12 @@ def assemble(
                 size = _i64(op + 32)
                 _copy(at, _i64(op + 8) + _i64(op + 16) * row, size)
                 at += size
+            elif kind == Op.DIGITS:
+                header = _i64(op + 56)
+                end_of_text = _digits(_value(op, row), _i64(op + 32), at + header)
+                if header == 1:
+                    _put_byte(at, 0xA0 | (end_of_text - at - 1))
+                at = end_of_text
             elif kind == Op.DATE:
                 at = _date(_value(op, row), at)
             elif kind == Op.MAP:

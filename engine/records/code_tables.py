@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.codes import EN_ROUTE, ISS_REGIONS, NONE, REGIONS, SEXES
+from engine.errors import RunError
+from engine.records.operations import LAST_DAY
 from engine.scenario import incident_types, special_event_types
 from engine.tables import Table
 from scenarios import catalogue
@@ -188,15 +190,27 @@ class CodeTables:
         return result
 
     def dates(self, days: Codes) -> NDArray[np.bytes_]:
-        """Convert days since 1970 to ISO 8601 dates such as '2030-01-01', dtype S10."""
+        """Convert days since 1970 to ISO 8601 dates such as '2030-01-01', dtype S10.
+
+        Raises
+        ------
+        RunError
+            If a day is after the year 9999, which such a text cannot hold.
+        """
         if len(days) == 0:
             return np.empty(0, "S10")
         low, high = int(days.min()), int(days.max())
+        if high > LAST_DAY:
+            year = 1970 + int(np.datetime64(high, "D").astype("datetime64[Y]").astype(np.int64))
+            raise RunError(
+                f"a casualty's times reach the year {year:,}, but records hold none after 9999: "
+                "shorten the times of the scenario, or set horizon_days"
+            )
         first, last = self._first_day, self._first_day + len(self._dates)
         if not first <= low <= high < last:
             if len(self._dates):
                 low, high = min(low, first), max(high, last - 1)
-            low, high = low - _DATE_MARGIN_DAYS, high + _DATE_MARGIN_DAYS
+            low, high = low - _DATE_MARGIN_DAYS, min(high + _DATE_MARGIN_DAYS, LAST_DAY)
             span = np.arange(low, high + 1).astype("datetime64[D]")
             self._dates = np.datetime_as_string(span).astype("S10")
             self._first_day = low
@@ -242,31 +256,34 @@ def uuids(patients: Table) -> NDArray[np.bytes_]:
     return out.view("S36").reshape(-1)
 
 
-def hexadecimal(words: NDArray[np.uint64]) -> NDArray[np.bytes_]:
-    """Return 64-bit words as 16 hexadecimal digits each, dtype S16.
+def incident_ids(words: NDArray[np.uint64]) -> NDArray[np.bytes_]:
+    """Return the ids of incidents as "i-" and 16 hexadecimal digits, dtype S18. None of them looks like a number.
 
-    >>> hexadecimal(np.array([255], np.uint64)).tolist()
-    [b'00000000000000ff']
+    >>> incident_ids(np.array([255], np.uint64)).tolist()
+    [b'i-00000000000000ff']
     """
     octets = np.ascontiguousarray(words.astype(">u8")).view(np.uint8)
-    return _HEX.take(octets).view("S16")
+    out = np.empty(len(words), [("prefix", "S2"), ("digits", "S16")])
+    out["prefix"] = b"i-"
+    out["digits"] = _HEX.take(octets).view("S16")
+    return out.view("S18")
 
 
-def service_numbers(numbers: NDArray[np.uint32]) -> NDArray[np.bytes_]:
-    """Return service numbers (below 100,000,000) as eight digits with leading zeros, dtype S8.
+def numerals(numbers: Codes, least: int) -> NDArray[np.bytes_]:
+    """Return non-negative integers as texts of digits, with leading zeros up to `least` digits.
 
-    >>> service_numbers(np.array([70_001], np.uint32)).tolist()
-    [b'00070001']
+    >>> numerals(np.array([70_001, 123_456_789], np.uint64), 8).tolist()
+    [b'00070001', b'123456789']
     """
-    wide = numbers.astype(np.int64)
-    out = np.empty((len(numbers), 2), "S4")
-    out[:, 0] = _FOUR_DIGITS.take(wide // 10_000)
-    out[:, 1] = _FOUR_DIGITS.take(wide % 10_000)
-    return out.view("S8").reshape(-1)
+    if not len(numbers):
+        return np.empty(0, f"S{least}")
+    largest = int(numbers.max())
+    digits = np.char.zfill(numbers.astype(f"S{max(least, len(str(largest)))}"), least)
+    result: NDArray[np.bytes_] = digits
+    return result
 
 
 _HEX = np.array([f"{value:02x}" for value in range(256)], "S2")
-_FOUR_DIGITS = np.array([f"{value:04d}" for value in range(10_000)], "S4")
 
 _ISS_REGION_BY_LABEL = {
     "head": "head_neck",

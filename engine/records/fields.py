@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from engine.records.code_tables import Codes, CodeTables, GroupedTexts
-from engine.records.values import Coded, Dates, FixedTexts, Integers, Times, Values
+from engine.records.values import Coded, Dates, FixedTexts, Integers, Numerals, Times, Values
 from engine.tables import Chunk, Table
 
 
@@ -179,6 +179,18 @@ class Date(_Source):
     def values(self, view: View) -> Values:
         """Return the values of all rows."""
         return Dates(view.rows[self.column])
+
+
+@dataclass(frozen=True)
+class Digits(_Source):
+    """A number as a text of digits, at least `least` of them."""
+
+    column: str
+    least: int
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        return Numerals(view.rows[self.column], self.least)
 
 
 @dataclass(frozen=True)

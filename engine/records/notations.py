@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine.records.fields import Date, Field, Identifier, Number, Rows, Source, Time, fields_of
+from engine.records.fields import Date, Digits, Field, Identifier, Number, Rows, Source, Time, fields_of
 from engine.records.flat import flat_fields
 from engine.records.operations import Op
 from engine.records.program import Direct, ListBegin, ListEnd, LookUp, MapBegin, Part
@@ -99,6 +99,11 @@ def _value(
             yield Direct(Op.TIME, source, quotes=(before, after), null=null)
         case Date():
             yield from (before, Direct(Op.DATE, source), after)
+        case Digits():
+            header = int(integer == Op.PACKED)
+            quotes = (b"", b"") if header else (before, after)
+            digits = Direct(Op.DIGITS, source, operands=(source.least, header))
+            yield from (quotes[0], digits, quotes[1])
         case Identifier():
             yield from (before, Direct(Op.BYTES, source), after)
         case _:

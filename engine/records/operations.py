@@ -8,6 +8,9 @@ from enum import IntEnum
 COPY_BYTES = 32
 """Bytes that are copied at once. So many are read and written behind the end of a piece."""
 
+LAST_DAY = 2_932_896
+"""9999-12-31 in days since 1970: the last that a date of ten characters can hold."""
+
 OPERANDS = 8
 """Integers in an operation."""
 
@@ -29,6 +32,8 @@ class Op(IntEnum):
     """Write a date in ISO 8601, from days since 1970."""
     BYTES = 6
     """Copy a bytes from the column."""
+    DIGITS = 11
+    """Write the value in at least a decimal digits; after the header of a MessagePack text if d is 1."""
     PACKED = 7
     """Write the value as an integer of MessagePack, or piece b where it is negative."""
     MAP = 8

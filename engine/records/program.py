@@ -16,7 +16,7 @@ from engine.numeric import native_function
 from engine.records.code_tables import CodeTables
 from engine.records.fields import Rows, Source, View
 from engine.records.operations import COPY_BYTES, OPERANDS, Column, Op
-from engine.records.values import Coded, Dates, FixedTexts, Integers, Times, Values
+from engine.records.values import Coded, Dates, FixedTexts, Integers, Numerals, Times, Values
 from engine.tables import Chunk
 
 _TIME_BYTES, _DATE_BYTES, _INTEGER_BYTES, _HEADER_BYTES = 20, 10, 20, 5
@@ -26,6 +26,7 @@ _COLUMN_TYPES = {
     np.dtype("u1"): Column.UINT8,
     np.dtype("u2"): Column.UINT16,
     np.dtype("u4"): Column.UINT32,
+    np.dtype("u8"): Column.INT64,  # all numbers are below 2**63
     np.dtype("i2"): Column.INT16,
     np.dtype("i4"): Column.INT32,
     np.dtype("i8"): Column.INT64,
@@ -74,6 +75,8 @@ class Direct:
     source: Source
     quotes: tuple[bytes, bytes] = (b"", b"")
     """What stands around a time that is not null."""
+    operands: tuple[int, int] = (0, 0)
+    """For digits: the smallest number of them, and whether they begin with the header of a MessagePack text."""
     null: bytes | None = None
     """What is written for a negative value; None if it cannot be null."""
     before: bytes = b""
@@ -234,6 +237,7 @@ class Program:
             )
             done, size, fault = starts.tolist()
             if fault >= 0:
+                self._check_times(self._steps[fault], root)
                 raise IndexError(
                     f"row {done} of {self._table}: no text for a code of {self._steps[fault].source}"
                 )
@@ -243,6 +247,16 @@ class Program:
         if len(rows):
             self._row_bytes = -(-len(data) // len(rows))
         return data.data
+
+    def _check_times(self, step: _Step, root: View) -> None:
+        """Raise RunError if one of a step's times is later than records can hold."""
+        if step.op == Op.TIME and step.source is not None:
+            view = (
+                View(root.chunk, self._lists[step.scope - 1].rule(root)[0], self._code_tables)
+                if step.scope
+                else root
+            )
+            self._code_tables.instants(_array(step.source.values(view)))
 
     def _bind(self, root: View) -> list[Any]:
         """Set the columns of all operations to those of a chunk. Returns the arrays, which must stay alive."""
@@ -321,6 +335,8 @@ def _direct(part: Direct, scope: int) -> _Step:
     )
     if part.op == Op.BYTES:
         step.operands[0] = part.source.width
+    elif part.op == Op.DIGITS:
+        step.operands[0], step.operands[3] = part.operands
     return step
 
 
@@ -335,7 +351,7 @@ def _array(values: Values) -> NDArray[Any]:
     match values:
         case Coded():
             return values.codes
-        case Integers() | Times() | Dates() | FixedTexts():
+        case Integers() | Times() | Dates() | FixedTexts() | Numerals():
             return values.values
 
 

@@ -34,15 +34,15 @@ from engine.codes import (
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     Codes,
-    hexadecimal,
+    incident_ids,
     iss_regions,
-    service_numbers,
     uuids,
 )
 from engine.records.fields import (
     CodedText,
     Constant,
     Date,
+    Digits,
     GroupText,
     Identifier,
     Label,
@@ -105,12 +105,8 @@ def _uuids(view: View) -> Any:
     return uuids(view.rows)
 
 
-def _incident_ids(view: View) -> Any:
-    return hexadecimal(view.rows["incident"])
-
-
-def _service_numbers(view: View) -> Any:
-    return service_numbers(view.rows["service_number"])
+def _incident_texts(view: View) -> Any:
+    return incident_ids(view.rows["incident"])
 
 
 def _patient_ids(view: View) -> Any:
@@ -184,7 +180,13 @@ class Demographics(Struct, gc=False):
         str, field("NATO rank code (STANAG 2116), OR-1 to OF-5", GroupText("nato_ranks", "nation", "rank"))
     ]
     unit: Annotated[str, field("unit the casualty belongs to", GroupText("units", "front", "unit"))]
-    service_number: Annotated[str, field("service number, eight digits", Identifier(_service_numbers, 8))]
+    service_number: Annotated[
+        str,
+        field(
+            "service number, unique within the nation: eight digits, more only in very large runs",
+            Digits("service_number", 8),
+        ),
+    ]
     blood_group: Annotated[str, field("ABO and Rh(D) blood group", Text("blood_groups", "blood_group"))]
     weight_kg: Annotated[int, field("body weight", Number("weight"), unit="kg")]
 
@@ -194,7 +196,7 @@ class Incident(Struct, gc=False):
 
     id: Annotated[
         str,
-        field("id of the incident, 16 hexadecimal digits", Identifier(_incident_ids, 16), flat="incident"),
+        field("id of the incident, 16 incident_ids digits", Identifier(_incident_texts, 18), flat="incident"),
     ]
     type: Annotated[
         str,
@@ -238,7 +240,10 @@ class Wound(Struct, gc=False):
     """One wound caused by a weapon."""
 
     region: Annotated[str, field("body region", Label(REGIONS, "region"))]
-    side: Annotated[str, field("side of the body, empty where the region has no sides", Label(SIDES, "side"))]
+    side: Annotated[
+        str | None,
+        field("side of the body, null where the region has no sides", Label((None, *SIDES[1:]), "side")),
+    ]
     ais: Annotated[
         int, field("Abbreviated Injury Scale severity, 1 minor to 6 not survivable", Number("ais"))
     ]
@@ -441,7 +446,13 @@ class Patient(Struct, gc=False):
     injury: Annotated[Injury, field("the injury or illness")]
     triage: Annotated[Triage, field("true and assigned triage categories")]
     treatments: Annotated[list[Treatment], field("treatments, by start", _table("treatments"))]
-    timeline: Annotated[list[Event], field("event log: every change of state, by time", _table("events"))]
+    timeline: Annotated[
+        list[Event],
+        field(
+            "event log, by time: every change of state (after 240 events without repeated triage and waits)",
+            _table("events"),
+        ),
+    ]
     vitals: Annotated[list[Vitals], field("vital signs, by time", _table("vitals"))]
     outcome: Annotated[Outcome, field("the outcome")]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.records.code_tables import Codes, CodeTables
+from engine.records.code_tables import Codes, CodeTables, numerals
 
 Array = NDArray[Any]
 
@@ -61,7 +61,18 @@ class FixedTexts(NamedTuple):
         return self.texts if self.places is None else self.texts.take(self.places)
 
 
-Values = Coded | Integers | Times | Dates | FixedTexts
+class Numerals(NamedTuple):
+    """Non-negative integers as texts of digits, with leading zeros up to `least` digits."""
+
+    values: Codes
+    least: int
+
+    def texts(self) -> NDArray[np.bytes_]:
+        """Return the texts, padded at the end."""
+        return numerals(self.values, self.least)
+
+
+Values = Coded | Integers | Times | Dates | FixedTexts | Numerals
 
 
 def python_values(values: Values, code_tables: CodeTables, nullable: bool) -> list[Any]:
@@ -82,6 +93,8 @@ def python_values(values: Values, code_tables: CodeTables, nullable: bool) -> li
             return _strings(code_tables.dates(values.values.astype(np.int64)))
         case FixedTexts():
             return _strings(values.values)
+        case Numerals():
+            return _strings(values.texts())
 
 
 def numpy_values(values: Values, code_tables: CodeTables, kind: str) -> Array:
@@ -110,6 +123,8 @@ def numpy_values(values: Values, code_tables: CodeTables, kind: str) -> Array:
             return values.values.astype("datetime64[D]")
         case FixedTexts():
             return values.values.astype("U")
+        case Numerals():
+            return values.texts().astype("U")
 
 
 def _strings(texts: NDArray[np.bytes_]) -> list[str]:

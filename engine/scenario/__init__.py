@@ -10,6 +10,7 @@ from engine.scenario.overrides import with_overrides
 from engine.scenario.parsing import MAX_BYTES, parse
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.start import start_seconds
+from engine.scenario.structs.bounds import MAX_DAYS
 from engine.scenario.structs.casualties import Casualties, Mix, Rates
 from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
 from engine.scenario.structs.facilities import Facility, Shift, Surge
@@ -42,6 +43,7 @@ from engine.scenario.warfare_types import agent_share, incident_types, special_e
 __all__ = [
     "CATEGORIES",
     "MAX_BYTES",
+    "MAX_DAYS",
     "NETWORKS",
     "POI",
     "STREAMS",

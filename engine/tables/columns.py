@@ -23,6 +23,7 @@ class ArrivalRow(Row):
     cell: UInt64  # key of the cell for random draws
     incident: UInt64  # id of the incident
     incident_time: Int64  # ms: when the incident began
+    number: UInt64  # of the casualty, unique within the run
     index: UInt32  # index within the cell
     incident_size: Int32  # casualties of the incident
     front: UInt16  # index of scenario.fronts
@@ -51,7 +52,7 @@ class PatientRow(Row):
     role3: Int64
     role4: Int64
     surgery: Int64  # start of the first operation
-    service_number: UInt32
+    service_number: UInt64  # in the kernel, until the record is written: `ArrivalRow.number`
     incident_size: Int32
     birth: Int32  # days from 1970-01-01
     event_end: UInt32  # exclusive ends of the patient's rows in the chunk's other tables

@@ -31,6 +31,14 @@ PHASE_LABELS = {
 }
 
 
+def _label(progress: "Progress") -> str:
+    """What the run does."""
+    if progress.runs_ahead:
+        others = "another run" if progress.runs_ahead == 1 else f"{progress.runs_ahead} other runs"
+        return f"Waiting for {others} to start Ray"
+    return PHASE_LABELS.get(progress.phase, progress.phase)
+
+
 class Meter:
     """Patients per second and the time left, measured from the first report with patients on file."""
 
@@ -86,7 +94,7 @@ class ProgressLines(ProgressView):
 
     def __init__(self) -> None:
         self._meter = Meter()
-        self._phase = ""
+        self._label = ""
         self._since = time.monotonic()
         self._end = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="goldenhour-progress", daemon=True)
@@ -104,17 +112,18 @@ class ProgressLines(ProgressView):
         self._ticker.join()
 
     def report(self, progress: "Progress") -> None:
-        """Print a line if a phase begins, and the note of the report."""
+        """Print a line if a phase begins or the run moves up in the queue, and the note of the report."""
         self._meter.update(progress)
-        if progress.phase != self._phase:
-            self._phase, self._since = progress.phase, time.monotonic()
-            _print_line(f"{PHASE_LABELS.get(progress.phase, progress.phase)} ...")
+        label = _label(progress)
+        if label != self._label:
+            self._label, self._since = label, time.monotonic()
+            _print_line(f"{label} ...")
         if progress.note:
             _print_line(progress.note)
 
     def _tick(self) -> None:
         while not self._end.wait(LINE_SECONDS):
-            if self._phase:
+            if self._label:
                 _print_line(self._meter.describe() or f"  {format_duration(time.monotonic() - self._since)}")
 
 
@@ -159,7 +168,7 @@ class ProgressBar(ProgressView):
         self._meter.update(progress)
         self._progress.update(
             self._task,
-            description=PHASE_LABELS.get(progress.phase, progress.phase),
+            description=_label(progress),
             completed=progress.fraction,
             total=1.0 if progress.patients else None,
         )
