@@ -237,7 +237,8 @@ def test_no_row_of_a_shared_database_steers_the_terminal(
     monkeypatch.chdir(tmp_path)
     evil = HOSTILE.replace("\x00", "") + "\nrun ok is succeeded"
     ask(where, lambda store: store.register_run(registration(name="shown", who=evil, output=evil)))
-    sql(where, "UPDATE runs SET scenario = %s, phase = %s, error = %s", evil, evil, evil)
+    dead = "UPDATE runs SET heartbeat = now() - interval '1 hour', scenario = %s, phase = %s, error = %s"
+    sql(where, dead, evil, evil, evil)
     text = json.dumps({"name": "x", "description": evil, "days": 2})
     path = tmp_path / "x.json"
     path.write_text(text)
@@ -303,6 +304,17 @@ def test_the_log_on_stderr_is_json_without_controls(tmp_path: Path, monkeypatch:
     assert not STEERING.search(line)
 
 
+def test_the_name_of_a_file_adds_no_line_to_a_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from goldenhour.__main__ import run
+
+    monkeypatch.chdir(tmp_path)
+    Path("a\n-days = 3.json").write_text('{"name": "x", "days": 2}')
+    assert run(["scenarios", "diff", "standard", "a\n-days = 3.json"]) == 0
+    assert "-days = 3.json" not in capsys.readouterr().out.splitlines()
+
+
 def test_the_text_of_a_scenario_reads_back_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     """A string in single quotes has no escapes: the text is then written anew."""
     text = "name = 'x\x9b\u202e'  # \x9b\n"
@@ -347,66 +359,104 @@ PRINTING = [
 ]
 """Commands that print, in an order in which each succeeds."""
 
+SILENT = ("resume Öl --no-store", "fetch Öl -o copy --force", "runs list")
+"""Those that print on stderr only."""
+
 ACCENTS = 'name = "Zürich → Łódź"\ndescription = "½ … 漢字"\ndays = 1\n[casualties]\ntotal = 5\n'
-CALL_ALL = """
-import os, sys
+
+DRIVER = """
+import json, os, sys
 from goldenhour import console
 from goldenhour.__main__ import run
+from goldenhour.console.streams import StandardStream
+
+calls = json.load(sys.stdin.buffer)
 console.secure_streams()
-for line in os.fsdecode(sys.stdin.buffer.read()).splitlines():
+answers = []
+for stdout, encoding, line in calls:
+    if stdout == "closed":
+        os.close(1)
+        sys.stdout = None
+        console.secure_streams()
+    else:
+        if stdout == "pipe":
+            read, target = os.pipe()
+            os.close(read)
+        else:
+            target = os.open(stdout, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        os.dup2(target, 1)
+        os.close(target)
+        sys.stdout = StandardStream(1, encoding)
     code = console.exit_code(run(line.split()), console.report_error)
-    os.write(1, f"\\n@{code}@\\n".encode())
+    answers.append([code, open("shown", "rb").read().hex() if stdout == "shown" else ""])
+json.dump(answers, open("answers", "w"))
 """
-"""Runs the commands on stdin in one process, as `main` does, and prints the exit code of each."""
+"""Runs commands in one process, each with another stdout: a file, a device, a pipe without a reader, or closed."""
 
 
-def answers(
-    commands: Sequence[str], where: Database, folder: Path, **environment: str
-) -> list[tuple[int, bytes]]:
-    """The exit code of each command, and what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", CALL_ALL],
-        input="\n".join(commands).encode(),
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "GOLDENHOUR_DATABASE_URL": str(where.url), **environment},
-        capture_output=True,
-        timeout=120,
-    )
-    assert b"Traceback" not in done.stderr, done.stderr.decode(errors="replace")
-    assert done.returncode == 0
-    texts = re.split(rb"\n@(\d+)@\n", done.stdout)
-    return [(int(code), text) for text, code in zip(texts[::2], texts[1::2], strict=False)]
+def calls_of(*streams: tuple[str, str]) -> list[tuple[str, str, str]]:
+    """All commands that print, once for each stdout and encoding. A scenario is stored under another name each time."""
+    return [
+        (stdout, encoding, command.replace("zürich", f"zürich{number}"))
+        for number, (stdout, encoding) in enumerate(streams)
+        for command in PRINTING
+    ]
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"PYTHONIOENCODING": "ascii"},
-        {"PYTHONIOENCODING": "latin-1"},
-        {"PYTHONIOENCODING": "cp437"},
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    ],
-    ids=lambda environment: "-".join(environment.values()),
-)
-def test_every_command_prints_in_every_encoding(
-    environment: dict[str, str], where: Database, tmp_path: Path
-) -> None:
-    (tmp_path / "accents.toml").write_text(ACCENTS)
+def drive(
+    calls: Sequence[tuple[str, str, str]], where: Database, folder: Path
+) -> list[tuple[int, bytes, str]]:
+    """Call commands, each as (stdout, encoding, command). Returns exit code, stdout and command of each."""
+    (folder / "accents.toml").write_text(ACCENTS)
     sql(where, "TRUNCATE runs, scenarios CASCADE")
-    commands = [command for command in PRINTING if "zürich" not in command or "LC_ALL" not in environment]
-    codes = answers(commands, where, tmp_path, **environment)
-    encoding = environment.get("PYTHONIOENCODING", "ascii")
-    shown = {}
-    for command, (code, text) in zip(commands, codes, strict=True):
-        assert code == 0, command
-        shown[command] = text.decode(encoding)
-        if command.endswith("--json"):
-            json.loads(text)
-    assert tomllib.loads(shown["scenarios show accents.toml"])["name"] == "Zürich → Łódź"
-    assert json.loads(shown["scenarios check accents.toml --json"])["name"] == "Zürich → Łódź"
-    assert "75 min -> R2" in shown["scenarios show coin --network"]
-    assert spell("Zürich → Łódź", encoding) in shown["scenarios check accents.toml"]
-    assert all(shown[command].isascii() for command in commands if command.endswith("--help"))
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        input=json.dumps(calls).encode(),
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "GOLDENHOUR_DATABASE_URL": str(where.url)},
+        capture_output=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    found = json.loads((folder / "answers").read_text())
+    return [(code, bytes.fromhex(text), call[2]) for (code, text), call in zip(found, calls, strict=True)]
+
+
+def test_every_command_prints_in_every_encoding(where: Database, tmp_path: Path) -> None:
+    encodings = ("ascii", "latin-1", "cp437")
+    answers = drive(calls_of(*(("shown", encoding) for encoding in encodings)), where, tmp_path)
+    for number, encoding in enumerate(encodings):
+        shown = {}
+        for code, data, command in answers[number * len(PRINTING) : (number + 1) * len(PRINTING)]:
+            assert code == 0, command
+            shown[command] = data.decode(encoding)
+            assert shown[command] or command in SILENT, command
+            if "--json" in command:
+                json.loads(data)
+        assert tomllib.loads(shown["scenarios show accents.toml"])["name"] == "Zürich → Łódź"
+        assert json.loads(shown["scenarios check accents.toml --json"])["name"] == "Zürich → Łódź"
+        assert "75 min -> R2" in shown["scenarios show coin --network"]
+        assert spell("Zürich → Łódź", encoding) in shown["scenarios check accents.toml"]
+        assert all(shown[command].isascii() for command in PRINTING if command.endswith("--help"))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
+def test_the_encoding_of_the_environment_is_obeyed(shell: Run, encoding: str) -> None:
+    answer = shell("scenarios show coin --network", "", encoding)
+    assert answer.code == 0, answer.err
+    assert "75 min -> R2" in answer.out
+
+
+def test_the_programs_of_bench_spell_what_the_encoding_lacks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import bench; print('1 ± 2')"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.stdout == b"1 +/- 2\n", done.stderr
 
 
 def test_a_path_that_is_not_utf8_is_no_obstacle(shell: Run, tmp_path: Path) -> None:
@@ -435,7 +485,7 @@ def test_a_folder_that_the_encoding_of_file_names_lacks_is_refused(shell: Run, t
 FINISHED = "run standard --patients 3 --workers 0 --no-store --force -o out"
 
 
-@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("command", [FINISHED, "scenarios list"])
 def test_a_closed_stream_is_no_error(shell: Run, tmp_path: Path, command: str, redirection: str) -> None:
     answer = shell(command, redirection)
@@ -444,6 +494,18 @@ def test_a_closed_stream_is_no_error(shell: Run, tmp_path: Path, command: str, r
     assert "Exception ignored" not in answer.err
     assert command != FINISHED or (tmp_path / "out/manifest.json").exists()
     assert command != "scenarios list" or answer.err == ""
+
+
+def test_no_command_fails_when_stdout_is_closed_or_nobody_reads(where: Database, tmp_path: Path) -> None:
+    for code, _, command in drive(calls_of(("closed", "utf-8"), ("pipe", "utf-8")), where, tmp_path):
+        assert code == 0, command
+    assert (tmp_path / "Öl/manifest.json").exists()
+
+
+def test_every_command_says_that_a_device_is_full(where: Database, tmp_path: Path) -> None:
+    for code, _, command in drive(calls_of(("/dev/full", "utf-8")), where, tmp_path):
+        assert code == (0 if command in SILENT else 1), command
+    assert (tmp_path / "Öl/manifest.json").exists(), "the run itself is complete"
 
 
 def test_files_are_not_written_through_the_number_of_a_closed_stream() -> None:
@@ -456,7 +518,7 @@ def test_files_are_not_written_through_the_number_of_a_closed_stream() -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("command", [FINISHED, "scenarios show standard", "--help", "scenarios check coin"])
+@pytest.mark.parametrize("command", [FINISHED, "scenarios show standard", "--help"])
 def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path, command: str) -> None:
     """The reader is gone before the first byte, the worst case of `| head -1`."""
     read, write = os.pipe()
@@ -477,20 +539,17 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path, command: str) -> 
     assert command != FINISHED or (tmp_path / "out/manifest.json").exists()
 
 
-@pytest.mark.parametrize(
-    "command", [FINISHED, "scenarios show standard", "--help", "scenarios list --json", "--version"]
-)
-def test_a_full_device_is_reported_in_words(shell: Run, tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("command", ["scenarios show standard", "--help"])
+def test_a_full_device_is_reported_in_words(shell: Run, command: str) -> None:
     answer = shell(command, ">/dev/full")
     assert answer.code == 1
     assert answer.err.endswith("goldenhour: cannot write to standard output: No space left on device\n")
-    assert "Traceback" not in answer.err
-    assert command != FINISHED or (tmp_path / "out/manifest.json").exists(), "the run itself is complete"
+    assert answer.err.count("\n") == 1
 
 
 def test_a_full_device_behind_stderr_changes_nothing(shell: Run) -> None:
     assert shell("scenarios show nobody", "2>/dev/full") == (2, "", "")
-    assert shell(FINISHED, "2>/dev/full").code == 0
+    assert shell("scenarios show coin --network", "2>/dev/full").code == 0
 
 
 def test_watching_ends_when_nobody_reads(where: Database, tmp_path: Path) -> None:
@@ -674,6 +733,21 @@ def test_any_table_that_rich_does_not_cut_looks_as_rich_prints_it(
     Console(file=file, width=width).print(plain_table(table))
     if "…" not in file.getvalue():
         assert printed(width, table) == file.getvalue()
+
+
+def test_a_very_long_cell_is_wrapped_in_one_pass() -> None:
+    table = Table("a", "b")
+    table.add_row("x" * 100_000, "1" * 10_000)
+    shown = printed(100, table)
+    assert shown.count("x") == 100_000
+    assert "1" * 10_000 in shown
+
+
+@pytest.mark.parametrize("width", range(1, 20))
+def test_no_width_is_too_small(width: int) -> None:
+    scenario = prepared("brigade")
+    shown = printed(width, *our_tables(scenario), network_diagram(scenario, "North"))
+    assert "1,234,567" in shown
 
 
 def test_styles_survive_cleaning_and_wrapping() -> None:

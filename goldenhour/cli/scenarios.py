@@ -11,6 +11,7 @@ import msgspec
 import scenarios as catalogue
 from actors.store import Content, check_name
 from engine.errors import InputError, shown
+from engine.plain_text import clean
 from engine.scenario import (
     WARFARE_TYPES,
     PreparedScenario,
@@ -167,7 +168,7 @@ def diff(first: str, second: str | None, as_json: bool) -> None:
         console.print_json({"from": names[0], "to": names[1], "changes": changes})
         return
     before, after = (to_toml(each.scenario).splitlines(keepends=True) for each in (old, new))
-    text = "".join(difflib.unified_diff(before, after, *names))
+    text = "".join(difflib.unified_diff(before, after, clean(names[0]), clean(names[1])))
     if not text:
         console.print_error_line(f"{names[0]} and {names[1]} do not differ")
     console.print_toml_lines(text)

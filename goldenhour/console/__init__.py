@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from goldenhour.console.screens import Screen, error_screen, live_display, screen, status
     from goldenhour.console.spelling import spell
-    from goldenhour.console.streams import exit_code, is_output_lost, secure_streams
+    from goldenhour.console.streams import exit_code, is_output_lost, relax_encodings, secure_streams
     from goldenhour.console.tables import Table
     from goldenhour.console.tree import Tree
 
@@ -49,6 +49,7 @@ __getattr__ = lazy_attributes(
         "streams": (
             "exit_code",
             "is_output_lost",
+            "relax_encodings",
             "secure_streams",
         ),
         "tables": ("Table",),
@@ -73,6 +74,7 @@ __all__ = [
     "print_text",
     "print_toml",
     "print_toml_lines",
+    "relax_encodings",
     "report_error",
     "screen",
     "secure_streams",

@@ -147,22 +147,17 @@ def _words(text: str) -> Iterator[tuple[int, int]]:
 
 def _pieces(text: str, first: int, last: int, width: int) -> Iterator[tuple[int, int]]:
     """The parts of a word that have at most `width` cells each. A number in it is not divided."""
-    start = first
-    while cell_len(text[start:last]) > width:
-        cells = 0
-        cut = None
-        for position in range(start + 1, last):
-            cells += cell_len(text[position - 1])
-            if not _is_within_number(text, position):
-                if cells > width and cut is not None:
-                    break
-                cut = position
-                if cells > width:  # the first place after a number that is too wide
-                    break
-        if cut is None:
-            break
-        yield start, cut
-        start = cut
+    start, cells = first, 0
+    cut: int | None = None
+    cells_at_cut = 0
+    for position in range(first, last):
+        if position > start and not _is_within_number(text, position):
+            cut, cells_at_cut = position, cells
+        size = cell_len(text[position])
+        if cells + size > width and cut is not None:
+            yield start, cut
+            start, cells, cut = cut, cells - cells_at_cut, None
+        cells += size
     yield start, last
 
 

@@ -115,6 +115,13 @@ def secure_streams() -> None:
         sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - it stays open as long as the process
 
 
+def relax_encodings() -> None:
+    """Let `print` spell what the encodings of stdout and stderr lack, for programs that are not the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ERROR_HANDLER)
+
+
 def exit_code(code: int, report: Callable[[str], None]) -> int:
     """The exit code of the process: 1 if the command gave 0 and what it printed could not be written.
 

@@ -162,11 +162,13 @@ class _FittingProgress(RichProgress):
     def __init__(self, screen: Screen, meter: Meter) -> None:
         spinner = SpinnerColumn(screen.spinner)
         phase = TextColumn("{task.description}", markup=False)
+        word = TextColumn("{task.fields[word]}", markup=False)
         bar = BarColumn(bar_width=BAR_COLUMNS)
         self._meter_column = _MeterColumn(meter)
         self._choices = [
             (spinner, phase, bar, self._meter_column),
             (spinner, phase, self._meter_column),
+            (spinner, word, self._meter_column),
             (spinner, self._meter_column),
         ]
         super().__init__(*self._choices[0], console=screen, transient=True)
@@ -175,9 +177,9 @@ class _FittingProgress(RichProgress):
         """The line of each task, with the columns that fit."""
         for task in self.tasks:
             room = self.console.width - 2
-            phase = len(task.description) + 1
             meter = len(self._meter_column.text(task))
-            fits = [phase + BAR_COLUMNS + 1 + meter <= room, phase + meter <= room, True]
+            phase, word = (len(text) + 1 + meter for text in (task.description, task.fields["word"]))
+            fits = [phase + BAR_COLUMNS + 1 <= room, phase <= room, word <= room, True]
             self.columns = self._choices[fits.index(True)]
             self._meter_column.columns = room
         yield self.make_tasks_table(self.tasks)
@@ -189,7 +191,7 @@ class ProgressBar(ProgressView):
     def __init__(self, screen: Screen) -> None:
         self._meter = Meter()
         self._progress = _FittingProgress(screen, self._meter)
-        self._task = self._progress.add_task("Starting", total=None)
+        self._task = self._progress.add_task("Starting", total=None, word="Starting")
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -205,9 +207,11 @@ class ProgressBar(ProgressView):
     def report(self, progress: "Progress") -> None:
         """Move the bar, and print the note of the report above it."""
         self._meter.update(progress)
+        phase = _label(progress)
         self._progress.update(
             self._task,
-            description=_label(progress),
+            description=phase,
+            word=phase.split()[0].rstrip(":"),
             completed=progress.fraction,
             total=1.0 if progress.patients else None,
         )
