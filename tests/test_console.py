@@ -304,6 +304,50 @@ def test_the_log_on_stderr_is_json_without_controls(tmp_path: Path, monkeypatch:
     assert not STEERING.search(line)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"--x{HOSTILE}"],
+        [f"rum{HOSTILE}"],
+        ["run", "standard", f"--x{HOSTILE}"],
+        ["run", f"x{HOSTILE}"],
+        ["run", "standard", "--seed", HOSTILE],
+        ["run", "standard", "-o", f"s3://{HOSTILE}"],
+        ["runs", "list", "--state", HOSTILE],
+        ["fetch", HOSTILE, "-o", "x"],
+        ["submit", "standard", "--address", f"http://{HOSTILE}"],
+        ["submit", "standard", "--address", "http://a..\x9b:8265"],
+    ],
+)
+def test_no_argument_steers_the_terminal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    from goldenhour.__main__ import run
+
+    forged = "goldenhour: forged"
+    assert run([argument.replace("\x00", f"\n{forged}") for argument in arguments]) in (1, 2)
+    shown = capsys.readouterr()
+    assert not STEERING.search(shown.out + shown.err)
+    assert forged not in (shown.out + shown.err).splitlines()
+
+
+def test_every_way_to_print_cleans(capsys: pytest.CaptureFixture[str]) -> None:
+    for show in (
+        console.print_line,
+        console.print_text,
+        console.print_error_line,
+        console.print_error_text,
+        console.print_json,
+        console.print_toml_lines,
+        console.report_error,
+        console.screen().print,
+        lambda text: console.screen().print(Text(text), soft_wrap=True),
+        lambda text: console.screen().print(console.Tree(Text(text))),
+    ):
+        show(HOSTILE)
+        shown = capsys.readouterr()
+        assert shown.out + shown.err
+        assert not STEERING.search(shown.out + shown.err), show
+
+
 def test_the_name_of_a_file_adds_no_line_to_a_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -511,8 +555,10 @@ def test_every_command_says_that_a_device_is_full(where: Database, tmp_path: Pat
 def test_files_are_not_written_through_the_number_of_a_closed_stream() -> None:
     """What a library prints on descriptor 2 must not land in a file that was opened after stderr had been closed."""
     code = (
-        "import os; from goldenhour import console; console.secure_streams();"
-        "file = open('/dev/null'); os._exit(0 if file.fileno() > 2 else 9)"
+        "import os, subprocess, sys; from goldenhour import console; console.secure_streams();"
+        "file = open('/dev/null'); child = 'import os; [os.fstat(n) for n in range(3)]';"
+        "done = subprocess.run([sys.executable, '-c', child]);"
+        "os._exit(done.returncode if file.fileno() > 2 else 9)"
     )
     done = subprocess.run(["bash", "-c", f'{sys.executable} -c "{code}" <&- >&- 2>&-'], cwd=ROOT, timeout=60)
     assert done.returncode == 0
@@ -588,7 +634,8 @@ def numbers_of(text: str) -> list[str]:
 
 words = st.text("abcdefghij-/", min_size=1, max_size=12)
 figures = st.integers(0, 10**9).map(lambda n: f"{n:,}") | st.floats(0, 1e6).map(lambda x: f"{x:,.1f}")
-cells = st.lists(words | figures | st.builds("{}{}".format, words, figures), max_size=5).map(" ".join)
+compounds = st.lists(st.builds("{}{}".format, words, figures), max_size=5).map("".join)
+cells = st.lists(words | figures | compounds, max_size=5).map(" ".join)
 
 
 @st.composite
@@ -748,6 +795,15 @@ def test_no_width_is_too_small(width: int) -> None:
     scenario = prepared("brigade")
     shown = printed(width, *our_tables(scenario), network_diagram(scenario, "North"))
     assert "1,234,567" in shown
+
+
+@given(cells, st.integers(20, 60))
+def test_no_number_of_a_sentence_is_cut(text: str, width: int) -> None:
+    check_numbers(text, printed(width, text), width)
+    check_numbers(text, printed(width, Text(text, style="bold")), width)
+    tree = console.Tree(Text(text))
+    tree.children.append(console.Tree(Text(text)))
+    check_numbers(text, printed(width, tree), width)
 
 
 def test_styles_survive_cleaning_and_wrapping() -> None:

@@ -250,8 +250,17 @@ PRINTING_MODULES = {
 }
 """Modules that write to a standard stream themselves, and why they may. All others use goldenhour.console."""
 
-RICH_NAMES = {"goldenhour/views/progress.py": {"BarColumn", "Progress", "ProgressColumn", "RenderableType"}}
-RICH_NAMES["goldenhour/views/progress.py"] |= {"SpinnerColumn", "Task", "TextColumn"}
+RICH_NAMES = {
+    "goldenhour/views/progress.py": {
+        "BarColumn",
+        "Progress",
+        "ProgressColumn",
+        "RenderableType",
+        "SpinnerColumn",
+        "Task",
+        "TextColumn",
+    }
+}
 """By module: the names of rich that it may import, besides `Text`. None of them prints by itself."""
 
 PRINTERS = {
