@@ -3,48 +3,45 @@
 Exit codes: 0 success, 1 the run failed, 2 the input cannot be used, 130 stopped by the user.
 """
 
-import os
 import sys
 
 import click
 
 from engine.errors import GoldenhourError
+from goldenhour import console
 from goldenhour.cli import goldenhour
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run(arguments))
+    console.secure_streams()
+    sys.exit(console.exit_code(run(arguments), console.report_error))
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line (`sys.argv` by default) and return its exit code."""
     try:
         code = goldenhour.main(args=arguments, prog_name="goldenhour", standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except GoldenhourError as error:
         return _report(str(error) or type(error).__name__, error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        console.print_text(f"{error.format_message()}\n")
         return 2
     except click.UsageError as error:
         where = f"{error.ctx.command_path} --help" if error.ctx else "goldenhour --help"
-        return _report(f"{error.format_message()}\n`{where}` shows the commands and options", 2)
+        return _report(error.format_message(), 2, f"`{where}` shows the commands and options")
     except click.ClickException as error:
         return _report(error.format_message(), 1)
     except (KeyboardInterrupt, click.Abort):
         return _report("stopped", 130)
-    except BrokenPipeError:  # `goldenhour scenarios show coin | head -3`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return _report(f"{error.strerror or error}{where}", 1)
 
 
-def _report(message: str, code: int) -> int:
-    click.echo(f"goldenhour: {message}", err=True)
+def _report(message: str, code: int, hint: str = "") -> int:
+    console.report_error(message, hint)
     return code
 
 

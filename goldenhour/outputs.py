@@ -33,9 +33,19 @@ def expand_path(path: Path) -> Path:
 
 
 def staging_and_destination(output: Path | Url) -> tuple[Path, Url | None]:
-    """The folder in which the files are written, and the URL to which they are then uploaded, if any."""
+    """The folder in which the files are written, and the URL to which they are then uploaded, if any.
+
+    Raises InputError if this process cannot name the folder.
+    """
     if isinstance(output, Url):
         return staging_folder(output, current_database().folder), output
+    try:
+        os.fsencode(output)
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"-o: got {str(output)!r}; allowed: characters of {error.encoding}, the encoding of file names here, "
+            "which the locale determines: for all characters, set LC_ALL=C.UTF-8"
+        ) from error
     return expand_path(output).absolute(), None
 
 

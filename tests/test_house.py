@@ -241,6 +241,108 @@ def test_a_file_of_more_than_600_lines_says_why() -> None:
     assert not silent, "\n".join(silent)
 
 
+PRINTING_MODULES = {
+    "actors/cluster/session.py": "flushes stderr before it redirects descriptor 2",
+    "actors/run/shards.py": "a child process that answers its parent on a pipe",
+    "engine/documentation.py": "a tool of `make docs`",
+    "goldenhour/jobs/log_archive.py": "a job whose log is a file format",
+    "scenarios/compile_names.py": "a tool that compiles the names",
+}
+"""Modules that write to a standard stream themselves, and why they may. All others use goldenhour.console."""
+
+RICH_NAMES = {
+    "goldenhour/views/progress.py": {
+        "BarColumn",
+        "Progress",
+        "ProgressColumn",
+        "RenderableType",
+        "SpinnerColumn",
+        "Task",
+        "TextColumn",
+    }
+}
+"""By module: the names of rich that it may import, besides `Text`. None of them prints by itself."""
+
+PRINTERS = {
+    ("click", "echo"),
+    ("click", "secho"),
+    ("click", "confirm"),
+    ("click", "prompt"),
+    ("click", "pause"),
+    ("click", "echo_via_pager"),
+    ("click", "get_text_stream"),
+    ("click", "get_binary_stream"),
+    ("click", "progressbar"),
+    ("logging", "basicConfig"),
+    ("logging", "StreamHandler"),
+    ("pprint", "pprint"),
+    *(("sys", name) for name in ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")),
+    *(
+        ("traceback", name)
+        for name in ("print_exc", "print_exception", "print_stack", "print_tb", "print_last")
+    ),
+}
+
+
+def printed_directly(path: str, text: str) -> list[str]:
+    """Return the places where a module prints or reads a standard stream without the console."""
+    if path.startswith("goldenhour/console/") or path in PRINTING_MODULES:
+        return []
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Name) and node.id in ("print", "input"):
+            found.append((node.lineno, node.id))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if (node.value.id, node.attr) in PRINTERS:
+                found.append((node.lineno, f"{node.value.id}.{node.attr}"))
+        elif isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names if alias.name.split(".")[0] == "rich"]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = {alias.name for alias in node.names}
+            if module.split(".")[0] == "rich":
+                found += [(node.lineno, name) for name in names - {"Text"} - RICH_NAMES.get(path, set())]
+            found += [(node.lineno, name) for name in names if (module, name) in PRINTERS]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "os.write":
+            if isinstance(node.args[0], ast.Constant):
+                found.append((node.lineno, ast.unparse(node)))
+        elif isinstance(node, ast.Constant) and node.value in ("/dev/tty", "/dev/stdout", "/dev/stderr"):
+            found.append((node.lineno, node.value))
+    return [f"{path}:{line}: {what}" for line, what in found]
+
+
+def test_everything_is_printed_through_the_console() -> None:
+    found = []
+    for path in sources("engine", "actors", "goldenhour", "scenarios"):
+        found += printed_directly(str(path.relative_to(ROOT)), path.read_text("utf-8"))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print(1)",
+        "list(map(print, [1]))",
+        "input()",
+        "import sys; sys.stdout.write('')",
+        "from sys import stderr",
+        "import click; click.echo('')",
+        "from click import secho",
+        "import rich",
+        "from rich.console import Console",
+        "from rich import print as show",
+        "import traceback; traceback.print_exc()",
+        "import os; os.write(2, b'')",
+        "open('/dev/tty', 'w')",
+    ],
+)
+def test_a_module_that_prints_by_itself_is_found(text: str) -> None:
+    assert printed_directly("goldenhour/views/network.py", text)
+    assert not printed_directly(
+        "goldenhour/views/network.py", "from rich.text import Text; import sys; sys.exit()"
+    )
+
+
 def test_no_argument_of_the_kernel_is_of_type_any() -> None:
     found = []
     for path in sources("engine/kernel", "engine/clinical"):

@@ -1,7 +1,7 @@
 """The log of a run: one JSON object per line, each with the time and the id of the run."""
 
+import json
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,13 @@ from typing import Any
 import msgspec
 
 from engine.errors import InputError
+from engine.plain_text import escape_json
 
 VARIABLE = "GOLDENHOUR_LOG"
 """Environment variable that names the file to append to; `-` stands for stderr."""
+
+STDERR = 2
+"""The file descriptor. `sys.stderr` may be None, or a stream of this process that has none."""
 
 
 class Log:
@@ -26,7 +30,7 @@ class Log:
         requested = os.environ.get(VARIABLE)
         self._owned = requested != "-"
         if not self._owned:
-            self._descriptor = sys.stderr.fileno()
+            self._descriptor = STDERR
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         path = Path(requested).expanduser() if requested else default
@@ -40,9 +44,9 @@ class Log:
     def write(self, event: str, **fields: Any) -> None:
         """Append a line with the time, the id of the run, the event and `fields`."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = msgspec.json.encode({"time": now, "run": self._run, "event": event, **fields}) + b"\n"
+        line = _as_json({"time": now, "run": self._run, "event": event, **fields})
         try:
-            os.write(self._descriptor, line)
+            os.write(self._descriptor, line + b"\n")
         except OSError:
             return
 
@@ -51,3 +55,12 @@ class Log:
         if self._owned and self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1
+
+
+def _as_json(entry: dict[str, Any]) -> bytes:
+    """An entry in one line without control characters: logs are read on terminals."""
+    try:
+        line = msgspec.json.encode(entry)
+    except UnicodeEncodeError:  # a path that is not UTF-8
+        return json.dumps(entry, default=str).encode()
+    return line if line.isascii() and b"\x7f" not in line else escape_json(line.decode()).encode()

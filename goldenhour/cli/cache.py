@@ -1,6 +1,5 @@
 """`goldenhour cache`: the statistics of the caches, and clearing them."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,7 @@ from actors import cache as cache_wing
 from actors import cluster
 from engine.errors import RunError
 from engine.precomputed import NAMESPACES
-from goldenhour import views
+from goldenhour import console, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
 
@@ -50,20 +49,20 @@ def stats(address: str | None, as_json: bool) -> None:
                 "namespaces": {name: {"values": n, "bytes": size} for name, (n, size) in usage.items()},
             },
         }
-        click.echo(json.dumps(document, indent=2))
+        console.print_json(document)
         return
-    console = views.console(110, highlight=False)
+    screen = console.screen(110, highlight=False)
     if statistics is not None:
-        console.print(views.cluster_cache_table(statistics))
-        console.print()
+        screen.print(views.cluster_cache_table(statistics))
+        screen.print()
     elif address:
-        console.print("No run of this version has started a cache on that cluster yet.")
+        screen.print("No run of this version has started a cache on that cluster yet.")
     else:
-        console.print("Values that outlive processes. For the cache of a cluster: --address HOST:PORT.")
+        screen.print("Values that outlive processes. For the cache of a cluster: --address HOST:PORT.")
     if backend.fault:
-        console.print(f"{backend.fault}", markup=False)
+        screen.print(backend.fault)
     else:
-        console.print(views.backend_table(backend.name, usage))
+        screen.print(views.backend_table(backend.name, usage))
 
 
 @cache.command("clear")
@@ -93,7 +92,7 @@ def clear(namespace: str | None, address: str | None) -> None:
         raise RunError(backend.fault)
     place = "in the Redis" if backend.name == "redis" else "on the disk"
     there = f"{removed_there:,} values in the cluster's cache, " if address else ""
-    click.echo(f"cleared {namespace or 'all namespaces'}: {there}{removed:,} {place}")
+    console.print_line(f"cleared {namespace or 'all namespaces'}: {there}{removed:,} {place}")
 
 
 def _cluster_statistics(address: str) -> "CacheStatistics | None":

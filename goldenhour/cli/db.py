@@ -2,7 +2,7 @@
 
 import click
 
-from goldenhour import views
+from goldenhour import console, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
 from goldenhour.database import current_database, with_store
@@ -22,17 +22,18 @@ def status(as_json: bool) -> None:
     missing = found["known"][len(found["applied"]) :]
     if as_json:
         document = {"where": str(database), "embedded": database.embedded, **found, "missing": missing}
-        click.echo(views.format_json(document))
+        console.print_json(document)
         return
-    click.echo(f"{database}\nPostgreSQL {found['version']}, {found['bytes'] / 1e6:,.1f} MB")
+    console.print_line(str(database))
+    console.print_line(f"PostgreSQL {found['version']}, {found['bytes'] / 1e6:,.1f} MB")
     for step in found["applied"]:
         applied = views.format_time(step["applied_at"])
-        click.echo(f"migration {step['number']}, {step['name']}: applied {applied}")
+        console.print_line(f"migration {step['number']}, {step['name']}: applied {applied}")
     for step in missing:
-        click.echo(f"migration {step['number']}, {step['name']}: missing; the next use applies it")
+        console.print_line(f"migration {step['number']}, {step['name']}: missing; the next use applies it")
     if "runs" in found:
         scenarios = f"{found['scenarios']:,} scenarios in {found['versions']:,} versions"
-        click.echo(f"{scenarios}, {found['runs']:,} runs")
+        console.print_line(f"{scenarios}, {found['runs']:,} runs")
 
 
 @db.command("upgrade")
@@ -41,9 +42,9 @@ def upgrade(as_json: bool) -> None:
     """Apply the missing migrations. The first use of a database does this too."""
     applied = with_store(lambda store: store.upgrade())
     if as_json:
-        click.echo(views.format_json({"applied": applied}))
+        console.print_json({"applied": applied})
     else:
-        click.echo(f"migrations applied: {_numbers(applied)}")
+        console.print_line(f"migrations applied: {_numbers(applied)}")
 
 
 @db.command("rollback")
@@ -58,13 +59,12 @@ def upgrade(as_json: bool) -> None:
 def rollback(target: int | None, yes: bool, as_json: bool) -> None:
     """Roll back migrations, to use an older goldenhour. Data that only they can hold is lost."""
     if not yes:
-        question = f"Roll back migrations of {current_database()}? Data that only they can hold is lost"
-        click.confirm(question, abort=True, err=True)
+        console.confirm(f"Roll back migrations of {current_database()}? Data that only they can hold is lost")
     rolled_back = with_store(lambda store: store.rollback(target))
     if as_json:
-        click.echo(views.format_json({"taken_back": rolled_back}))
+        console.print_json({"taken_back": rolled_back})
     else:
-        click.echo(f"migrations rolled back: {_numbers(rolled_back)}")
+        console.print_line(f"migrations rolled back: {_numbers(rolled_back)}")
 
 
 def _numbers(numbers: list[int]) -> str:

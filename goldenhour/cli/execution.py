@@ -1,18 +1,14 @@
 """What `goldenhour run` and `goldenhour resume` share: the run itself, its row in the database, and its result."""
 
-import json
-import sys
 import uuid
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from actors import run as run_wing
 from actors.run import AUTOMATIC_WORKERS
 from actors.store import Content, Registration, check_name
 from engine.records import RUN_TABLES
 from engine.scenario import PreparedScenario, to_toml
-from goldenhour import views
+from goldenhour import console, views
 from goldenhour.database import current_database, user_and_machine
 from goldenhour.outputs import output_text
 
@@ -49,9 +45,9 @@ def execute(
             result = run_wing.run_recorded(request, registration, current_database(), view.report, view.warn)
     if not quiet:
         for note in result.notes:
-            click.echo(f"note: {note}", err=True)
+            console.print_error_line(f"note: {note}")
     if as_json:
-        sys.stdout.write(json.dumps(_result_json(request, prepared, result)) + "\n")
+        console.print_json(_result_json(request, prepared, result), indent=None)
     elif not quiet:
         views.show_summary(prepared.resolved, request.seed, request.replication, result)
 

@@ -19,7 +19,7 @@ import msgspec
 
 from actors import run as run_wing
 from engine.errors import InputError, RunError, write_error
-from goldenhour import jobs
+from goldenhour import console, jobs
 from goldenhour.cli import options
 from goldenhour.outputs import expand_path
 
@@ -76,7 +76,7 @@ def _fetch(what: str, output: Path, address: str | None, force: bool, quiet: boo
     located = jobs.locate_output(what, address, quiet)
     size = asyncio.run(_copy_run(located, output, force, quiet))
     if not quiet:
-        click.echo(f"{size:,} bytes in {output}", err=True)
+        console.print_error_line(f"{size:,} bytes in {output}")
 
 
 async def _copy_run(located: "LocatedOutput", output: Path, force: bool, quiet: bool) -> int:
@@ -147,7 +147,7 @@ async def _copy_files(
                 total += len(piece)
                 if not quiet and time.monotonic() - last_message > MESSAGE_SECONDS:
                     last_message = time.monotonic()
-                    click.echo(f"{total:,} bytes fetched", err=True)
+                    console.print_error_line(f"{total:,} bytes fetched")
             file.flush()
             os.fsync(file.fileno())
         if name in digests and digest.hexdigest() != digests[name]:

@@ -1,6 +1,5 @@
 """`goldenhour measures`: the measures of a run, from a cache or simulated, without its patients."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +10,7 @@ from actors import cluster
 from engine.errors import InputError
 from engine.precomputed import SIMULATION_KINDS, CacheKey, build_value, key_of_measures
 from engine.scenario import PreparedScenario, ScenarioOverrides, prepare
-from goldenhour import scenario_files, views
+from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 
 if TYPE_CHECKING:
@@ -52,24 +51,23 @@ def measures(
     else:
         data, fault = _measures_here(settings, prepared, key)
     if fault:
-        click.echo(f"note: {fault}; the measures were computed without it", err=True)
+        console.print_error_line(f"note: {fault}; the measures were computed without it")
     found = msgspec.json.decode(data)
     if as_json:
-        click.echo(json.dumps(found))
+        console.print_json(found, indent=None)
     else:
         _show(prepared, replication, found)
 
 
 def _show(prepared: PreparedScenario, replication: int, found: dict[str, Any]) -> None:
-    console = views.console(110, highlight=False)
-    console.print(
+    screen = console.screen(110, highlight=False)
+    screen.print(
         f"{found['patients']:,} patients of {prepared.original.name}, seed {prepared.original.seed}, "
-        f"replication {replication}",
-        markup=False,
+        f"replication {replication}"
     )
     for table in views.summary_tables(found):
-        console.print()
-        console.print(table)
+        screen.print()
+        screen.print(table)
 
 
 def _measures_here(
@@ -89,7 +87,7 @@ def _measures_here(
 def _measures_on_cluster(address: str, name: str, key: CacheKey) -> tuple[bytes, str | None]:
     """The measures from the cache of a cluster, which simulates what it does not hold; and its fault, if any."""
     with (
-        views.status("Asking the cluster's cache ...") as status,
+        console.status("Asking the cluster's cache ...") as status,
         cluster.start_session(address, 1) as session,
     ):
         shared = cache_wing.cache_for_run(session.local, name)
@@ -106,6 +104,6 @@ def _measures_on_cluster(address: str, name: str, key: CacheKey) -> tuple[bytes,
 def _simulate(key: CacheKey, precomputed: dict[str, Any]) -> bytes:
     """The measures as JSON, simulated in this process."""
     views.warn_if_kernel_is_cold()
-    with views.status("Simulating ..."):
+    with console.status("Simulating ..."):
         data: bytes = build_value(key.kind, key.inputs, precomputed)
     return data

@@ -14,7 +14,7 @@ from actors.run import AUTOMATIC_WORKERS, RunRequest, Url, is_url, parse_url
 from actors.store import ENDED, Heartbeat
 from engine.errors import InputError, RunError, StoreError, shown
 from engine.scenario import parse, prepare
-from goldenhour import __version__
+from goldenhour import __version__, console
 from goldenhour.cli import options
 from goldenhour.cli.execution import execute, registration_of
 from goldenhour.database import current_database, with_store
@@ -52,14 +52,14 @@ def resume(
     if destination is not None and not output.exists():
         _check_uploaded(destination)
         if not quiet:
-            click.echo(f"the run in {str(place)!r} is finished: nothing to do", err=True)
+            console.print_error_line(f"the run in {str(place)!r} is finished: nothing to do")
         return
     run_file = run_wing.find_unfinished_run(output)
     if run_file is None:
         recorded = not no_store and _record_success(output, row)
         if not quiet:
             action = "recorded as succeeded" if recorded else "nothing to do"
-            click.echo(f"the run in {str(place)!r} is finished: {action}", err=True)
+            console.print_error_line(f"the run in {str(place)!r} is finished: {action}")
         return
     if row is not None and run_file.run_id != str(row["id"]):
         raise InputError(

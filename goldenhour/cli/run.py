@@ -20,7 +20,7 @@ from actors.run import (
 from engine.errors import InputError, shown
 from engine.records import COMPRESSIONS
 from engine.scenario import PreparedScenario, ScenarioOverrides
-from goldenhour import __version__
+from goldenhour import __version__, console
 from goldenhour.cli import options
 from goldenhour.cli.execution import execute, registration_of
 from goldenhour.cli.scenario_sources import prepare_source
@@ -142,7 +142,7 @@ def run(**values: Any) -> None:
     request = _request(given, prepared)
     if not given.quiet:
         for note in notes:
-            click.echo(f"note: {note}", err=True)
+            console.print_error_line(f"note: {note}")
     registration = None if given.no_store else registration_of(request, prepared, given.name)
     execute(request, prepared, registration, given.quiet, given.as_json)
 

@@ -8,7 +8,7 @@ import click
 
 from actors.store import ENDED, State
 from engine.errors import InputError, StoreError, shown
-from goldenhour import views
+from goldenhour import console, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
 from goldenhour.database import user_and_machine, with_store
@@ -44,11 +44,11 @@ def list_runs(state: str | None, limit: int, as_json: bool) -> None:
     """List the latest runs."""
     rows = with_store(lambda store: store.runs(state, limit))
     if as_json:
-        click.echo(views.format_json(rows))
+        console.print_json(rows)
     elif not rows:
-        click.echo("there are no runs; `goldenhour run standard` starts one", err=True)
+        console.print_error_line("there are no runs; `goldenhour run standard` starts one")
     else:
-        views.console().print(views.runs_table(rows))
+        console.screen().print(views.runs_table(rows))
 
 
 @runs.command("show")
@@ -65,9 +65,9 @@ def show(run: str, as_json: bool) -> None:
 
     row = _existing(with_store(find), run)
     if as_json:
-        click.echo(views.format_json(row))
+        console.print_json(row)
     else:
-        views.show_run(views.console(), row)
+        views.show_run(console.screen(), row)
 
 
 @runs.command("watch")
@@ -93,7 +93,7 @@ def watch(run: str | None, as_json: bool) -> None:
                     rows += [row for row in ended if row is not None]
                     watched = unfinished
                 view.update(rows)
-                if not any(map(_is_unfinished, rows)):
+                if not any(map(_is_unfinished, rows)) or console.is_output_lost():
                     return
                 await asyncio.sleep(WATCH_SECONDS)
 
@@ -122,15 +122,15 @@ def cancel(run: str, as_json: bool) -> None:
                 raise StoreError(f"run {short} has not stopped within {CANCEL_SECONDS:.0f} s")
             if not announced:
                 announced = True
-                click.echo(f"Asked run {short} of {row['who']} to stop ...", err=True)
+                console.print_error_line(f"Asked run {short} of {row['who']} to stop ...")
             await asyncio.sleep(0.3)
         return state
 
     state = with_store(stop)
     if as_json:
-        click.echo(views.format_json({"run": run, "state": state}))
+        console.print_json({"run": run, "state": state})
     else:
-        click.echo(f"{run} is {state}")
+        console.print_line(f"{run} is {state}")
 
 
 @runs.command("rm")
@@ -157,9 +157,9 @@ def remove(run: tuple[str, ...], as_json: bool) -> None:
 
     removed = with_store(remove_each)
     if as_json:
-        click.echo(views.format_json({"removed": removed}))
+        console.print_json({"removed": removed})
     else:
-        click.echo(f"removed: {', '.join(each[:8] for each in removed)}; their files stay")
+        console.print_line(f"removed: {', '.join(each[:8] for each in removed)}; their files stay")
 
 
 def _is_unfinished(row: Row) -> bool:

@@ -1,7 +1,6 @@
 """`goldenhour scenarios`: list, show and check scenarios; add, compare and remove stored ones."""
 
 import difflib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import msgspec
 import scenarios as catalogue
 from actors.store import Content, check_name
 from engine.errors import InputError, shown
+from engine.plain_text import clean
 from engine.scenario import (
     WARFARE_TYPES,
     PreparedScenario,
@@ -22,7 +22,7 @@ from engine.scenario import (
     scenario_hash,
     to_toml,
 )
-from goldenhour import scenario_files, views
+from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
 from goldenhour.cli.scenario_sources import load, prepare_source, stored_scenarios
@@ -46,10 +46,10 @@ def list_scenarios(as_json: bool) -> None:
     rows = sorted(map(_builtin_row, catalogue.builtin_names()), key=lambda row: KINDS.index(row["kind"]))
     rows += map(_stored_row, stored_scenarios())
     if as_json:
-        click.echo(views.format_json(rows))
+        console.print_json(rows)
         return
-    views.console().print(views.scenarios_table(rows))
-    click.echo(
+    console.screen().print(views.scenarios_table(rows))
+    console.print_line(
         "`goldenhour run NAME` simulates one; `goldenhour scenarios show NAME > mine.toml` copies it for editing."
     )
 
@@ -67,7 +67,7 @@ def show(scenario: str, network: bool, history: bool, as_json: bool) -> None:
     if history:
         _show_history(scenario, as_json)
     elif network:
-        views.show_network(views.console(width=100), prepare_source(scenario).resolved)
+        views.show_network(console.screen(width=100), prepare_source(scenario).resolved)
     else:
         _show_text(scenario, as_json)
 
@@ -100,14 +100,14 @@ def check(scenario: str, as_json: bool) -> None:
             "notes": prepared.notes,
             "battle_triage": triage,
         }
-        click.echo(views.format_json(document))
+        console.print_json(document)
         return
-    console = views.console()
-    views.show_expected_arrivals(console, resolved, expected)
+    screen = console.screen()
+    views.show_expected_arrivals(screen, resolved, expected)
     if triage:
-        console.print(views.triage_table(resolved, triage))
-    _show_care(console, prepared)
-    console.print(f"{scenario} can be run", highlight=False, markup=False)
+        screen.print(views.triage_table(resolved, triage))
+    _show_care(screen, prepared)
+    screen.print(f"{scenario} can be run", highlight=False)
 
 
 @scenarios.command("add")
@@ -137,11 +137,11 @@ def add(file: str, name: str | None, parent: int | None, note: str, as_json: boo
     content = Content(text=data.decode(), format=fmt, hash=prepared.hash)
     stored = with_store(lambda store: store.add_scenario(name, content, user_and_machine(), note, parent))
     if as_json:
-        click.echo(views.format_json(stored))
+        console.print_json(stored)
     elif stored["added"]:
-        click.echo(f"stored as {name}@{stored['version']}; `goldenhour run {name}` runs it")
+        console.print_line(f"stored as {name}@{stored['version']}; `goldenhour run {name}` runs it")
     else:
-        click.echo(f"not stored: {name}@{stored['version']} is the same")
+        console.print_line(f"not stored: {name}@{stored['version']} is the same")
 
 
 @scenarios.command("diff")
@@ -165,13 +165,13 @@ def diff(first: str, second: str | None, as_json: bool) -> None:
         names, old, new = (first, second), new, load(second)
     if as_json:
         changes = list(_changes("", msgspec.to_builtins(old.scenario), msgspec.to_builtins(new.scenario)))
-        click.echo(views.format_json({"from": names[0], "to": names[1], "changes": changes}))
+        console.print_json({"from": names[0], "to": names[1], "changes": changes})
         return
     before, after = (to_toml(each.scenario).splitlines(keepends=True) for each in (old, new))
-    text = "".join(difflib.unified_diff(before, after, *names))
+    text = "".join(difflib.unified_diff(before, after, clean(names[0]), clean(names[1])))
     if not text:
-        click.echo(f"{names[0]} and {names[1]} do not differ", err=True)
-    sys.stdout.write(text)
+        console.print_error_line(f"{names[0]} and {names[1]} do not differ")
+    console.print_toml_lines(text)
 
 
 @scenarios.command("rm")
@@ -187,9 +187,11 @@ def remove(name: str, as_json: bool) -> None:
     if current_database().is_new or not with_store(lambda store: store.remove_scenario(name)):
         raise _no_stored_scenario(name)
     if as_json:
-        click.echo(views.format_json({"name": name, "removed": True}))
+        console.print_json({"name": name, "removed": True})
     else:
-        click.echo(f"{name} removed from the list; its versions can still be used, for example {name}@1")
+        console.print_line(
+            f"{name} removed from the list; its versions can still be used, for example {name}@1"
+        )
 
 
 def _builtin_row(name: str) -> dict[str, Any]:
@@ -231,7 +233,7 @@ def _show_text(source: str, as_json: bool) -> None:
     """Print a scenario as a file. It is not checked: a faulty one can be shown in order to correct it."""
     loaded = load(source)
     if not as_json:
-        click.echo(loaded.text(), nl=False)
+        console.print_toml(loaded.text(), lambda: to_toml(loaded.scenario, commented=True))
         return
     facts = {
         "name": source if loaded.row is None else loaded.row["name"],
@@ -240,7 +242,7 @@ def _show_text(source: str, as_json: bool) -> None:
     }
     if loaded.row is not None:
         facts |= _version_facts(loaded.row) | {"parent": loaded.row["parent"]}
-    click.echo(views.format_json(facts | {"text": loaded.text()}))
+    console.print_json(facts | {"text": loaded.text()})
 
 
 def _show_history(name: str, as_json: bool) -> None:
@@ -249,9 +251,9 @@ def _show_history(name: str, as_json: bool) -> None:
     if not rows:
         raise _no_stored_scenario(name)
     if as_json:
-        click.echo(views.format_json(rows))
+        console.print_json(rows)
     else:
-        views.console().print(views.versions_table(rows))
+        console.screen().print(views.versions_table(rows))
 
 
 def _no_stored_scenario(name: str) -> InputError:
@@ -260,17 +262,17 @@ def _no_stored_scenario(name: str) -> InputError:
     )
 
 
-def _show_care(console: Any, prepared: PreparedScenario) -> None:
+def _show_care(screen: "console.Screen", prepared: PreparedScenario) -> None:
     """Print facilities and links, what is limited, and the notes."""
     scenario = prepared.resolved
-    console.print(views.capabilities_table(scenario))
+    screen.print(views.capabilities_table(scenario))
     if is_finite(scenario):
-        console.print(views.facilities_table(scenario))
-    console.print(views.links_table(scenario))
+        screen.print(views.facilities_table(scenario))
+    screen.print(views.links_table(scenario))
     for line in views.policies(scenario):
-        console.print(line, highlight=False, markup=False)
+        screen.print(line, highlight=False)
     for note in prepared.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        screen.print(f"note: {note}", highlight=False)
 
 
 def _battle_triage(scenario: Scenario) -> dict[str, list[float]]:

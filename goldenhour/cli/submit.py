@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shlex
-import sys
 import time
 import uuid
 from pathlib import Path
@@ -18,7 +17,7 @@ from actors.run import Url, divide_fronts
 from actors.store import check_name
 from engine.errors import InputError, Interrupted, RunError, shown
 from engine.scenario import PreparedScenario, ScenarioOverrides, to_toml
-from goldenhour import jobs
+from goldenhour import console, jobs
 from goldenhour.cli import options
 from goldenhour.cli.run import RUN_VARIABLE, check_processes
 from goldenhour.cli.run import run as run_command
@@ -92,10 +91,9 @@ def _submit(arguments: list[str], address: str | None, follow: bool, variables: 
         except (RunError, KeyboardInterrupt) as error:
             kind = Interrupted if isinstance(error, KeyboardInterrupt) else RunError
             raise kind(f"{str(error) or 'stopped'}; {_perhaps_started(run, dashboard)}") from None
-    click.echo(run)
+    console.print_line(run)
     if not follow:
         return 0
-    sys.stdout.flush()
     try:
         return asyncio.run(_follow(client, run))
     except KeyboardInterrupt:
@@ -122,7 +120,7 @@ async def _follow(client: "JobsClient", run: str) -> int:
                 new = text[max(0, printed - received) :]
                 received += len(text)
                 printed = max(printed, received)
-                click.echo(new, nl=False, err=True)
+                console.print_error_text(new)
         except RunError:
             await asyncio.sleep(1)
         except TimeoutError:  # the job prints nothing, or the connection was lost without an error
@@ -154,13 +152,13 @@ def _exit_code(run: str, info: Any, address: str) -> int:
     """The exit code of an ended job. Raises RunError if it did not end by itself."""
     status = jobs.status_of(info)
     if status == "SUCCEEDED":
-        click.echo(f"run {run} is finished: `{_fetch_command(run, address)}` copies its output", err=True)
+        console.print_error_line(f"run {run} is finished: `{_fetch_command(run, address)}` copies its output")
         return 0
     if status == "STOPPED":
         raise RunError(f"run {run} was stopped")
     code = info.driver_exit_code
     if code in (1, 2, 130):
-        click.echo(f"goldenhour: run {run} ended with exit code {code}, see above", err=True)
+        console.print_error_line(f"goldenhour: run {run} ended with exit code {code}, see above")
         return int(code)
     raise RunError(f"run {run} failed: {' '.join((info.message or 'no message').split())[:500]}")
 

@@ -40,8 +40,8 @@ def dashboard_url(address: str | None) -> str:
     Raises InputError if there is none, or if it is not an http(s) URL with a port.
     """
     text = address or os.environ.get(ADDRESS_VARIABLE) or ""
-    parts = urlsplit(text)
     try:
+        parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port is not None
     except ValueError:
         usable = False
@@ -70,7 +70,7 @@ class JobsClient:
         parts = urlsplit(address)
         try:
             socket.create_connection((parts.hostname or "", parts.port or 0), CONNECT_SECONDS).close()
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             raise InputError(
                 f"no cluster answers at {address}: {error}; by default the dashboard listens on port 8265 of the head, "
                 "and only on its loopback interface unless `ray start` was given --dashboard-host"

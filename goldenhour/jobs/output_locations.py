@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 import msgspec
 
 from actors.run import is_url, parse_url
 from engine.errors import GoldenhourError, InputError, RunError, shown
+from goldenhour import console
 from goldenhour.database import with_store
 from goldenhour.jobs import client, log_archive
 from goldenhour.jobs.output_files import FolderFiles, JobLogFiles, ObjectStoreFiles, OutputFiles
@@ -137,7 +137,7 @@ def _in_database(what: str) -> LocatedOutput:
 def _through_job(cluster: client.JobsClient, place: str, quiet: bool) -> JobLogFiles:
     """The files in a folder of the cluster's head, read from the log of a job that prints them."""
     if not quiet:
-        click.echo(f"fetching {place} through a job of the cluster", err=True)
+        console.print_error_line(f"fetching {place} through a job of the cluster")
     return JobLogFiles(archive_text(cluster, place), place)
 
 

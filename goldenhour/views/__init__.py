@@ -7,7 +7,7 @@ from engine.lazy import lazy_attributes
 if TYPE_CHECKING:
     from goldenhour.views.arrivals import expected_arrivals_json, show_expected_arrivals, triage_table
     from goldenhour.views.cache import backend_table, cluster_cache_table
-    from goldenhour.views.formatting import format_duration, format_json, format_time
+    from goldenhour.views.formatting import format_duration, format_time
     from goldenhour.views.network import (
         capabilities_table,
         facilities_table,
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
         policies,
         show_network,
     )
-    from goldenhour.views.progress import progress_view, status, warn_if_kernel_is_cold
+    from goldenhour.views.progress import progress_view, warn_if_kernel_is_cold
     from goldenhour.views.runs import RunsView, runs_table, show_run
     from goldenhour.views.scenarios import scenarios_table, versions_table
     from goldenhour.views.summary import show_summary, summary_tables
-    from goldenhour.views.tables import console
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -36,7 +35,6 @@ __getattr__ = lazy_attributes(
         ),
         "formatting": (
             "format_duration",
-            "format_json",
             "format_time",
         ),
         "network": (
@@ -49,7 +47,6 @@ __getattr__ = lazy_attributes(
         ),
         "progress": (
             "progress_view",
-            "status",
             "warn_if_kernel_is_cold",
         ),
         "runs": (
@@ -65,7 +62,6 @@ __getattr__ = lazy_attributes(
             "show_summary",
             "summary_tables",
         ),
-        "tables": ("console",),
     },
 )
 
@@ -74,11 +70,9 @@ __all__ = [
     "backend_table",
     "capabilities_table",
     "cluster_cache_table",
-    "console",
     "expected_arrivals_json",
     "facilities_table",
     "format_duration",
-    "format_json",
     "format_time",
     "links_table",
     "network_json",
@@ -90,7 +84,6 @@ __all__ = [
     "show_network",
     "show_run",
     "show_summary",
-    "status",
     "summary_tables",
     "triage_table",
     "versions_table",

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from engine.scenario import STREAMS, Scenario
+from goldenhour.console import Screen, Table
 from goldenhour.views.formatting import format_number
-from goldenhour.views.tables import table
 
 if TYPE_CHECKING:
     from engine.arrivals import ExpectedArrivals
@@ -23,7 +21,7 @@ MAX_BARS = 16
 
 
 def show_expected_arrivals(
-    console: Console, scenario: Scenario, expected: Sequence["ExpectedArrivals"]
+    console: Screen, scenario: Scenario, expected: Sequence["ExpectedArrivals"]
 ) -> None:
     """Print what a resolved scenario is, and its expected casualties by front, by warfare type and by day."""
     _show_heading(console, scenario, expected)
@@ -53,7 +51,7 @@ def triage_table(scenario: Scenario, reached: dict[str, list[float]]) -> Table:
     """The shares of T1 to T3 that the scenario asks for, and those `reached` in each warfare type."""
     wanted = (scenario.triage or {})["battle"]
     categories: tuple[Literal["T1", "T2", "T3"], ...] = ("T1", "T2", "T3")
-    shown = table("warfare type", *categories, right=categories, title="Triage of battle casualties")
+    shown = Table("warfare type", *categories, right=categories, title="Triage of battle casualties")
     shown.add_row("asked for", *(f"{100 * wanted[category]:.0f} %" for category in categories))
     for name, shares in reached.items():
         shown.add_row(f"reached: {name}", *(f"{100 * share:.0f} %" for share in shares))
@@ -71,13 +69,13 @@ def _sums(rows: Iterable["ExpectedArrivals"], names: Sequence[str]) -> dict[tupl
     return {key: fsum(values) for key, values in parts.items()}
 
 
-def _show_heading(console: Console, scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> None:
+def _show_heading(console: Screen, scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> None:
     total = fsum(row.expected for row in expected)
     exact = scenario.casualties.total
     count = f"exactly {exact:,}" if exact else f"about {format_number(total)}"
     console.print(Text(scenario.name, style="bold"))
     if scenario.description:
-        console.print(scenario.description, highlight=False, markup=False)
+        console.print(scenario.description, highlight=False)
     days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
     console.print(
         f"{count} casualties in {days} from {scenario.start}, seed {scenario.seed}", highlight=False
@@ -86,12 +84,12 @@ def _show_heading(console: Console, scenario: Scenario, expected: Sequence["Expe
 
 def _fronts_table(expected: Sequence["ExpectedArrivals"]) -> Table:
     right = (*STREAMS, "all")
-    shown = table("front", *right, right=right, title="Expected casualties by front")
+    shown = Table("front", *right, right=right, title="Expected casualties by front")
     sums = _sums(expected, ("front", "stream"))
     fronts = list(dict.fromkeys(front for front, _ in sums))
     for front in fronts:
         values = [sums.get((front, stream), 0.0) for stream in STREAMS]
-        shown.add_row(Text(front), *map(format_number, values), format_number(fsum(values)))
+        shown.add_row(front, *map(format_number, values), format_number(fsum(values)))
     if len(fronts) > 1:
         values = [fsum(sums.get((front, stream), 0.0) for front in fronts) for stream in STREAMS]
         shown.add_row("all", *map(format_number, values), format_number(fsum(values)), style="bold")
@@ -100,7 +98,7 @@ def _fronts_table(expected: Sequence["ExpectedArrivals"]) -> Table:
 
 def _types_table(expected: Sequence["ExpectedArrivals"]) -> Table:
     right = ("battle", "of these in special events")
-    shown = table("warfare type", *right, right=right, title="By warfare type")
+    shown = Table("warfare type", *right, right=right, title="By warfare type")
     battle = [row for row in expected if row.stream == "battle"]
     sums = _sums(battle, ("type",))
     special = _sums((row for row in battle if row.special is not None), ("type",))
@@ -110,7 +108,8 @@ def _types_table(expected: Sequence["ExpectedArrivals"]) -> Table:
 
 
 def _days_table(scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> Table:
-    shown = table("day", "casualties", "", right=("day", "casualties"), title="By day")
+    heads = ("day", "casualties")
+    shown = Table(*heads, "", right=heads, title="By day", decorative=("",))
     by_day = {key[0]: value for key, value in _sums(expected, ("day",)).items()}
     step = -(-scenario.days // MAX_BARS)
     bars = [(first, min(first + step - 1, scenario.days)) for first in range(1, scenario.days + 1, step)]

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
-from goldenhour.views.tables import table
+from goldenhour.console import Table
 
 if TYPE_CHECKING:
     from actors.cache import CacheStatistics
@@ -24,7 +22,7 @@ def cluster_cache_table(statistics: "CacheStatistics") -> Table:
         "evicted",
         "invalidated",
     )
-    shown = table("namespace", *right, right=right, title="Cache of the cluster")
+    shown = Table("namespace", *right, right=right, title="Cache of the cluster")
     for name, figures in statistics.namespaces.items():
         shown.add_row(
             name,
@@ -48,7 +46,7 @@ def cluster_cache_table(statistics: "CacheStatistics") -> Table:
 def backend_table(name: str, usage: dict[str, tuple[int, int]]) -> Table:
     """Values and bytes in the backend `name` (redis or disk), by namespace."""
     right = ("values", "kB")
-    shown = table("namespace", *right, right=right, title="Redis" if name == "redis" else "Disk")
+    shown = Table("namespace", *right, right=right, title="Redis" if name == "redis" else "Disk")
     for namespace, (values, size) in usage.items():
         shown.add_row(namespace, f"{values:,}", f"{size / 1000:,.0f}")
     return shown

@@ -1,8 +1,6 @@
-"""Values as text: numbers, durations, times and JSON."""
+"""Values as text: numbers, durations and times."""
 
-import json
 from datetime import datetime
-from typing import Any
 
 
 def format_duration(seconds: float) -> str:
@@ -25,16 +23,7 @@ def format_number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:,.1f}"
 
 
-def format_json(value: Any, indent: int | None = 2) -> str:
-    """A value as JSON, with times in ISO 8601; in one line if `indent` is None."""
-    return json.dumps(value, indent=indent, ensure_ascii=False, default=_as_text)
-
-
 def plural(count: int, word: str) -> str:
     """A count and its noun: `1 facility`, `2 facilities`."""
     many = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
     return f"{count:,} {word if count == 1 else many}"
-
-
-def _as_text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -4,10 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 from engine.codes import RESOURCES
 from engine.scenario import (
@@ -25,8 +22,8 @@ from engine.scenario import (
     one_way_minutes,
     used_vehicle_pools,
 )
+from goldenhour.console import Screen, Table, Tree
 from goldenhour.views.formatting import plural
-from goldenhour.views.tables import table
 
 NO_LIMIT = "-"
 
@@ -44,7 +41,7 @@ LABELS = {info.field: info.label for info in RESOURCES} | {"surgical_teams": "su
 """By limiting field of a facility: its name in a sentence."""
 
 
-def show_network(console: Console, s: Scenario) -> None:
+def show_network(console: Screen, s: Scenario) -> None:
     """Print facilities, links and vehicles of a resolved scenario as tables, and the routes of each front as a tree."""
     console.print(Text(s.name, style="bold"))
     console.print(facilities_table(s))
@@ -52,25 +49,25 @@ def show_network(console: Console, s: Scenario) -> None:
     if s.vehicles:
         console.print(_vehicles_table(s))
     for line in policies(s):
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False)
     for front in s.fronts:
         console.print()
-        console.print(_diagram(s, front.name))
+        console.print(network_diagram(s, front.name))
 
 
 def facilities_table(s: Scenario) -> Table:
     """The facilities with their resources."""
     heads = list(COLUMN_HEADS.values())
     right = ("role", *heads, "places")
-    shown = table("facility", "role", *heads, "places", "also", right=right, title="Facilities")
+    shown = Table("facility", "role", *heads, "places", "also", right=right, title="Facilities")
     for f in s.facilities:
         room = facility_places(f)
         shown.add_row(
-            Text(f.id),
+            f.id,
             _role(f),
             *(_resource(f, name) for name in COLUMN_HEADS),
             NO_LIMIT if room is None or f.role == 4 else f"{room:,}",
-            Text("; ".join(_also_limited(f))),
+            "; ".join(_also_limited(f)),
         )
     shown.caption = f"{NO_LIMIT}: no limit; places: patients inside or on the way"
     shown.caption_justify = "left"
@@ -108,7 +105,7 @@ def _also_limited(f: Facility) -> Iterator[str]:
 
 def capabilities_table(s: Scenario) -> Table:
     """What each facility can do, how long it holds patients, and the fronts it serves."""
-    shown = table("facility", "role", "can do", "holds for", "serves", title="Capabilities", right=("role",))
+    shown = Table("facility", "role", "can do", "holds for", "serves", title="Capabilities", right=("role",))
     for f in s.facilities:
         abilities = [
             name
@@ -132,15 +129,15 @@ def capabilities_table(s: Scenario) -> Table:
 
 def links_table(s: Scenario) -> Table:
     """The links: mean time, the categories that may use each, its vehicle and its fronts."""
-    shown = table("from", "to", "mean", "who", "vehicle", "fronts", right=("mean",), title="Links")
+    shown = Table("from", "to", "mean", "who", "vehicle", "fronts", right=("mean",), title="Links", keys=2)
     for link in s.links:
         shown.add_row(
-            Text(link.origin),
-            Text(link.destination),
+            link.origin,
+            link.destination,
             f"{_mean(s, link):,.0f} min",
             _eligible(link),
-            Text(_transport(link)),
-            Text("all" if len(link.fronts) == len(s.fronts) else ", ".join(link.fronts)),
+            _transport(link),
+            "all" if len(link.fronts) == len(s.fronts) else ", ".join(link.fronts),
         )
     pools = {v.id for v in s.vehicles}
     if any(link.vehicle in pools for link in s.links):
@@ -169,7 +166,7 @@ def _transport(link: Link) -> str:
 
 
 def _vehicles_table(s: Scenario) -> Table:
-    shown = table(
+    shown = Table(
         "vehicles",
         "kind",
         "number",
@@ -179,17 +176,17 @@ def _vehicles_table(s: Scenario) -> Table:
         "also",
         right=("number", "litters", "seats", "delay"),
         title="Vehicles",
+        whole=("vehicles",),
     )
-    shown.columns[0].no_wrap = True
     for v in s.vehicles:
         shown.add_row(
-            Text(v.id),
+            v.id,
             v.kind.replace("_", " "),
             f"{v.number:,}",
             str(v.litters),
             str(v.seats),
             NO_LIMIT if v.dispatch_minutes is None else f"{v.dispatch_minutes:g} min",
-            Text("; ".join(_operation(v))),
+            "; ".join(_operation(v)),
         )
     return shown
 
@@ -248,7 +245,7 @@ def network_json(s: Scenario) -> dict[str, Any]:
     }
 
 
-def _diagram(s: Scenario, front: str) -> Tree:
+def network_diagram(s: Scenario, front: str) -> Tree:
     """The routes of a front from the point of injury. Similar facilities side by side share a line."""
     by_id = {f.id: f for f in s.facilities}
     onward: dict[str, list[Link]] = {}
@@ -269,7 +266,8 @@ def _diagram(s: Scenario, front: str) -> Tree:
             line.append(" → ")
             line.append(_names(ids), style="bold")
             line.append(", see above" if known else _capacity(by_id[ids[0]], len(ids)))
-            twig = branch.add(line)
+            twig = Tree(line)
+            branch.children.append(twig)
             if not known:
                 grow(twig, ids[0])
 

@@ -1,17 +1,18 @@
 """The progress of a run, on stderr: a live bar on a terminal, plain lines elsewhere, nothing with --quiet."""
 
-import sys
 import threading
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
+from rich.console import RenderableType
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as RichProgress
-from rich.status import Status
 from rich.text import Text
 
+from goldenhour import console
+from goldenhour.console import Screen
 from goldenhour.views.formatting import format_duration
 
 if TYPE_CHECKING:
@@ -54,8 +55,12 @@ class Meter:
 
     def describe(self) -> str:
         """Text such as `12,288 of 100,000 patients, 84,000/s, 1 s left`, as far as known; empty before any patient."""
+        return ", ".join(self.parts())
+
+    def parts(self) -> list[str]:
+        """The parts of that text, the most important first."""
         if self._last is None or self._first is None:
-            return ""
+            return []
         now = self._last
         first_time, first_patients, first_fraction = self._first
         total = f" of {now.expected:,}" if now.expected is not None else ""
@@ -66,7 +71,7 @@ class Meter:
             if first_fraction < now.fraction < 1.0:
                 left = elapsed * (1.0 - now.fraction) / (now.fraction - first_fraction)
                 parts.append(f"{format_duration(left)} left")
-        return ", ".join(parts)
+        return parts
 
 
 class ProgressView:
@@ -86,7 +91,7 @@ class ProgressView:
 
     def warn(self, message: str) -> None:
         """Show a warning, with --quiet too. May be called from another thread."""
-        _print_line(message)
+        console.print_error_line(message)
 
 
 class ProgressLines(ProgressView):
@@ -117,40 +122,76 @@ class ProgressLines(ProgressView):
         label = _label(progress)
         if label != self._label:
             self._label, self._since = label, time.monotonic()
-            _print_line(f"{label} ...")
+            console.print_error_line(f"{label} ...")
         if progress.note:
-            _print_line(progress.note)
+            console.print_error_line(progress.note)
 
     def _tick(self) -> None:
         while not self._end.wait(LINE_SECONDS):
             if self._label:
-                _print_line(self._meter.describe() or f"  {format_duration(time.monotonic() - self._since)}")
+                elapsed = format_duration(time.monotonic() - self._since)
+                console.print_error_line(self._meter.describe() or f"  {elapsed}")
+
+
+BAR_COLUMNS = 20
 
 
 class _MeterColumn(ProgressColumn):
     def __init__(self, meter: Meter) -> None:
         super().__init__()
         self._meter = meter
+        self.columns = 0
+
+    def text(self, task: Task) -> str:
+        """Patients, rate and time left; before the first patient, the time since the start."""
+        return self._meter.describe() or format_duration(task.elapsed or 0.0)
 
     def render(self, task: Task) -> Text:
-        """Patients, rate and time left; before the first patient, the time since the start."""
-        return Text(self._meter.describe() or format_duration(task.elapsed or 0.0))
+        """That text, as far as it fits without dividing a number."""
+        text = self.text(task)
+        parts = self._meter.parts()
+        while parts and len(text) > self.columns:
+            parts.pop()
+            text = ", ".join(parts)
+        return Text(text)
+
+
+class _FittingProgress(RichProgress):
+    """A line with a spinner, the phase, a bar and the meter, and less than that on a narrow terminal."""
+
+    def __init__(self, screen: Screen, meter: Meter) -> None:
+        spinner = SpinnerColumn(screen.spinner)
+        phase = TextColumn("{task.description}", markup=False)
+        word = TextColumn("{task.fields[word]}", markup=False)
+        bar = BarColumn(bar_width=BAR_COLUMNS)
+        self._meter_column = _MeterColumn(meter)
+        self._choices = [
+            (spinner, phase, bar, self._meter_column),
+            (spinner, phase, self._meter_column),
+            (spinner, word, self._meter_column),
+            (spinner, self._meter_column),
+        ]
+        super().__init__(*self._choices[0], console=screen, transient=True)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The line of each task, with the columns that fit."""
+        for task in self.tasks:
+            room = self.console.width - 2
+            meter = len(self._meter_column.text(task))
+            phase, word = (len(text) + 1 + meter for text in (task.description, task.fields["word"]))
+            fits = [phase + BAR_COLUMNS + 1 <= room, phase <= room, word <= room, True]
+            self.columns = self._choices[fits.index(True)]
+            self._meter_column.columns = room
+        yield self.make_tasks_table(self.tasks)
 
 
 class ProgressBar(ProgressView):
     """A live bar for a terminal. Its spinner turns ten times a second even without reports."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, screen: Screen) -> None:
         self._meter = Meter()
-        self._progress = RichProgress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            _MeterColumn(self._meter),
-            console=console,
-            transient=True,
-        )
-        self._task = self._progress.add_task("Starting", total=None)
+        self._progress = _FittingProgress(screen, self._meter)
+        self._task = self._progress.add_task("Starting", total=None, word="Starting")
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -166,9 +207,11 @@ class ProgressBar(ProgressView):
     def report(self, progress: "Progress") -> None:
         """Move the bar, and print the note of the report above it."""
         self._meter.update(progress)
+        phase = _label(progress)
         self._progress.update(
             self._task,
-            description=_label(progress),
+            description=phase,
+            word=phase.split()[0].rstrip(":"),
             completed=progress.fraction,
             total=1.0 if progress.patients else None,
         )
@@ -177,24 +220,15 @@ class ProgressBar(ProgressView):
 
     def warn(self, message: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(message, highlight=False, markup=False)
+        self._progress.console.print(message, highlight=False)
 
 
 def progress_view(quiet: bool) -> ProgressView:
     """The view that suits stderr: a bar on a terminal, else lines; if `quiet`, warnings only."""
     if quiet:
         return ProgressView()
-    console = Console(stderr=True)
-    return ProgressBar(console) if console.is_terminal and not console.is_dumb_terminal else ProgressLines()
-
-
-def _print_line(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def status(text: str) -> Status:
-    """A spinner with a text on stderr, for use in a `with` statement."""
-    return Console(stderr=True).status(text)
+    screen = console.error_screen()
+    return ProgressBar(screen) if screen.is_terminal and not screen.is_dumb_terminal else ProgressLines()
 
 
 def warn_if_kernel_is_cold() -> None:
@@ -202,4 +236,4 @@ def warn_if_kernel_is_cold() -> None:
     from engine.numeric import is_cold
 
     if is_cold():
-        _print_line(f"{PHASE_LABELS['preparing']} ...")
+        console.print_error_line(f"{PHASE_LABELS['preparing']} ...")

@@ -1,18 +1,14 @@
 """The runs of the database: a table of many, the facts of one, and the live view of `runs watch`."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import click
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from goldenhour.views.formatting import format_duration, format_json, format_time
-from goldenhour.views.tables import table
+from goldenhour import console
+from goldenhour.console import Screen, Table
+from goldenhour.views.formatting import format_duration, format_time
 
 Row = dict[str, Any]
 """A run as the store returns it."""
@@ -34,7 +30,7 @@ class RunsView:
 
     def __init__(self, as_json: bool) -> None:
         self._json = as_json
-        self._live = None if as_json or not sys.stdout.isatty() else Live(console=Console())
+        self._live = None if as_json else console.live_display()
         self._last: dict[Any, tuple[Any, ...]] = {}
 
     def __enter__(self) -> Self:
@@ -55,7 +51,7 @@ class RunsView:
         if self._json:
             hidden = ("text", "measures")
             plain = [{key: value for key, value in row.items() if key not in hidden} for row in rows]
-            click.echo(format_json(plain, indent=None))
+            console.print_json(plain, indent=None)
         elif self._live is not None:
             self._live.update(runs_table(rows) if rows else Text("no run is in progress"), refresh=True)
         else:
@@ -63,14 +59,16 @@ class RunsView:
                 key = (row["state"], row["phase"], row["patients"])
                 if self._last.get(row["id"]) != key:
                     self._last[row["id"]] = key
-                    click.echo(f"{str(row['id'])[:8]} {row['scenario']} {row['state']} {_progress(row)}")
+                    console.print_line(
+                        f"{str(row['id'])[:8]} {row['scenario']} {row['state']} {_progress(row)}"
+                    )
             if not rows:
-                click.echo("no run is in progress")
+                console.print_line("no run is in progress")
 
 
 def runs_table(rows: Sequence[Row]) -> Table:
     """A line for each run."""
-    shown = table(
+    shown = Table(
         "id",
         "name",
         "scenario",
@@ -86,29 +84,29 @@ def runs_table(rows: Sequence[Row]) -> Table:
     for row in rows:
         shown.add_row(
             str(row["id"])[:8],
-            Text(row["name"] or "-"),
-            Text(f"{row['scenario']}{_version(row)}"),
+            row["name"] or "-",
+            f"{row['scenario']}{_version(row)}",
             f"{row['seed']}" + (f"/{row['replication']}" if row["replication"] else ""),
             Text(row["state"], style=STATE_COLOURS.get(row["state"], "")),
             _progress(row),
             f"{row['rate']:,.0f}" if row["rate"] else "-",
             format_time(row["created_at"]),
             format_duration(((row["ended_at"] or row["heartbeat"]) - row["created_at"]).total_seconds()),
-            Text(row["who"]),
+            row["who"],
         )
     return shown
 
 
-def show_run(console: Console, row: Row) -> None:
+def show_run(screen: Screen, row: Row) -> None:
     """Print all that the database holds of a run, with its summary if it has succeeded."""
     for name, value in _facts(row):
-        console.print(Text(f"{name:<12}", style="dim"), Text(value), soft_wrap=True)
+        screen.print(Text(f"{name:<12}", style="dim"), Text(value), soft_wrap=True)
     if row["measures"] is not None:
         from goldenhour.views.summary import summary_tables
 
         for each in summary_tables(row["measures"]):
-            console.print()
-            console.print(each)
+            screen.print()
+            screen.print(each)
 
 
 def _facts(row: Row) -> Iterator[tuple[str, str]]:

@@ -3,39 +3,36 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
+from goldenhour.console import Table
 from goldenhour.views.formatting import format_time
-from goldenhour.views.tables import table
 
 
 def scenarios_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """Name, kind, casualties, days and description of each scenario."""
-    shown = table("name", "kind", "casualties", "days", "description", right=("casualties", "days"))
+    shown = Table("name", "kind", "casualties", "days", "description", right=("casualties", "days"))
     for row in rows:
         total = row["casualties"]
         version = f" @{row['version']}" if "version" in row else ""
         shown.add_row(
-            Text(row["name"]),
+            row["name"],
             f"{row['kind']}{version}",
             f"{total:,}" if total else "rates",
             str(row["days"]),
-            Text(row["description"]),
+            row["description"],
         )
     return shown
 
 
 def versions_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """The versions of a stored scenario."""
-    shown = table("version", "parent", "added", "author", "hash", "note", right=("version", "parent"))
+    shown = Table("version", "parent", "added", "author", "hash", "note", right=("version", "parent"))
     for row in rows:
         shown.add_row(
             str(row["version"]),
             "-" if row["parent"] is None else str(row["parent"]),
             format_time(row["created_at"]),
-            Text(row["author"]),
+            row["author"],
             row["hash"][:12],
-            Text(row["note"]),
+            row["note"],
         )
     return shown

@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from engine.codes import RESOURCES
 from engine.records import RUN_TABLES
-from goldenhour.views.tables import console, table
+from goldenhour.console import Table, screen
 
 if TYPE_CHECKING:
     from actors.run import RunResult
@@ -40,18 +39,18 @@ MAX_ROWS = 8
 
 def show_summary(scenario: "Scenario", seed: int, replication: int, result: "RunResult") -> None:
     """Print the summary of a run on stdout."""
-    out = console(110, highlight=False)
+    out = screen(110, highlight=False)
     days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
+    patients = Text(_patients(result.patients), style="bold")
     out.print(
-        f"[bold]{_patients(result.patients)}[/] of {escape(scenario.name)} in {days}, "
-        f"seed {seed}, replication {replication}",
-        emoji=False,
+        Text.assemble(patients, f" of {scenario.name} in {days}, seed {seed}, replication {replication}")
     )
     for each in summary_tables(result.measures):
         out.print()
         out.print(each)
     out.print()
-    out.print(_files(result), markup=False, emoji=False, soft_wrap=True)
+    for line in _files(result):
+        out.print(line, soft_wrap=True)
 
 
 def summary_tables(measures: dict[str, Any]) -> list[Table]:
@@ -84,8 +83,7 @@ def casualties_table(measures: dict[str, Any]) -> Table:
 
 def mortality_table(measures: dict[str, Any]) -> Table:
     """%KIA, %DOW and case fatality rate (CFR), each with its denominator."""
-    result = _table("mortality", "%", "of", "")
-    result.columns[3].justify = "left"
+    result = Table("mortality", "%", "of", "", right=("%", "of"))
     for key, (name, meaning) in RATE_LABELS.items():
         value = measures["mortality"][key]
         shown = "-" if value is None else f"{value:.1f}"
@@ -110,13 +108,11 @@ def times_table(measures: dict[str, Any]) -> Table:
 def resources_table(measures: dict[str, Any]) -> Table:
     """Capacity, utilisation, waits and queues of the busiest resources."""
     rows = _busiest(measures["flow"]["resources"])
-    result = _table(
-        "busiest resources", "", "capacity", "in use %", "mean wait min", "T1", "most waiting", "died"
-    )
-    result.columns[1].justify = "left"
+    right = ("capacity", "in use %", "mean wait min", "T1", "most waiting", "died")
+    result = Table("busiest resources", "", *right, right=right, keys=2)
     for row in rows:
         result.add_row(
-            escape(row["facility"]),
+            row["facility"],
             RESOURCE_LABELS[row["resource"]],
             f"{row['capacity']:,.4g}",
             _percent(row["utilisation"]),
@@ -133,7 +129,7 @@ def vehicles_table(measures: dict[str, Any]) -> Table:
     result = _table("vehicles", "number", "in use %", "sorties", "patients", "lost")
     for row in _busiest(measures["flow"]["vehicles"]):
         result.add_row(
-            escape(row["vehicle"]),
+            row["vehicle"],
             f"{row['number']:,}",
             _percent(row["utilisation"]),
             f"{row['sorties']:,}",
@@ -167,15 +163,15 @@ def _counts(patients: int, triage: dict[str, int], outcomes: dict[str, int], nam
     return [f"{value:,}" for value in values]
 
 
-def _files(result: "RunResult") -> str:
+def _files(result: "RunResult") -> tuple[str, str]:
     others = [path.name for path in result.files if path.name not in {part.path for part in result.parts}]
     parts = sorted(part.path for part in result.parts if part.table not in RUN_TABLES)
     shown = ", ".join(parts) if len(parts) <= 4 else f"{parts[0]} ... {parts[-1]} ({len(parts)} parts)"
     shown = ", ".join([shown, *(part.path for part in result.parts if part.table in RUN_TABLES)])
     return (
-        f"{_bytes(result.bytes)} in {result.output}: {shown}, {', '.join(sorted(others))}\n"
+        f"{_bytes(result.bytes)} in {result.output}: {shown}, {', '.join(sorted(others))}",
         f"{result.seconds:.1f} s, {result.patients_per_second:,.0f} patients/s, "
-        f"at most {result.peak_pss_mb:.0f} MB of memory"
+        f"at most {result.peak_pss_mb:.0f} MB of memory",
     )
 
 
@@ -194,4 +190,4 @@ def _bytes(count: int) -> str:
 
 def _table(*columns: str) -> Table:
     """An empty table. All columns but the first are aligned to the right."""
-    return table(*columns, right=columns[1:])
+    return Table(*columns, right=columns[1:])
