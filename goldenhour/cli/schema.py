@@ -1,10 +1,9 @@
 """`goldenhour schema`: the schema of the records and tables, for other tools."""
 
-import json
-
 import click
 
 from engine import records
+from goldenhour import console
 from goldenhour.cli import options
 
 
@@ -30,4 +29,4 @@ def schema(fmt: str) -> None:
     """
     flat = len(records.FORMATS[fmt].tables) > 1
     document = records.table_schema() if flat else records.record_schema()
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    console.print_json(document)
