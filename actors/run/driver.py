@@ -29,7 +29,7 @@ from actors.run.part_owners import part_owners
 from actors.run.partial_folder import LOG
 from actors.run.plan import RunPlan
 from actors.run.progress import OnProgress, Progress, ProgressReporter
-from actors.run.publishing import Output, in_manifest_order, publish_run
+from actors.run.publishing import Output, check_patients, in_manifest_order, publish_run
 from actors.run.ray_executor import RayExecutor
 from actors.run.recovery import RecoveryLimit
 from actors.run.request import AUTOMATIC_WORKERS, RunRequest, check_request
@@ -255,6 +255,7 @@ class RunDriver:
         report("finishing")
         parts = in_manifest_order(finished.parts, request.formats)
         patients = self._scheduler.run_patients
+        check_patients(parts, request.formats, patients)
         tick = partial(report, "finishing" if request.destination is None else "uploading")
         files = publish_run(request, output, parts, finished.measures, patients, tick)
         seconds = self._reporter.seconds
