@@ -32,17 +32,21 @@ LOCK_SECONDS = 30.0
 MAX_LINE_BYTES = 1 << 24
 """No line of a journal is longer: it names the parts of about a second, some hundred bytes each."""
 
+MAX_HEADER_BYTES = 1 << 12
+"""The first line is shorter."""
+
 MAX_PARTS = 1_000_000
 """No journal names more parts: that many hold 16 billion patients in each table."""
 
 
 class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line of a journal: the run, and which of its writers this is."""
+    """The first line of a journal: the run, which of its writers this is, and the run's `RunFile.inputs`."""
 
     schema: Annotated[int, msgspec.Meta(ge=1, le=SCHEMA)] = SCHEMA
     run_id: Word = msgspec.field(name="run")
     writer: Count
     writers: Count
+    inputs: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class JournalEntry(msgspec.Struct, kw_only=True):
@@ -76,7 +80,10 @@ class JournalState(msgspec.Struct, kw_only=True):
 
 
 def has_entries(partial: Path) -> bool:
-    """Whether any journal in the folder `partial` has an entry, so that something can be resumed."""
+    """Whether any journal in the folder `partial` has an entry, so that something can be resumed.
+
+    A journal that is damaged counts: its run is refused, and not taken for one that has written nothing.
+    """
     try:
         with Folder(partial) as folder:
             return any(_has_entry(folder, name) for name in folder.names() if name.startswith(JOURNAL_PREFIX))
@@ -85,11 +92,14 @@ def has_entries(partial: Path) -> bool:
 
 
 def _has_entry(folder: Folder, name: str) -> bool:
-    """Whether a journal has a second line. A file that is no journal has none."""
+    """Whether a journal holds more than its first line, or the beginning of that."""
     try:
         with os.fdopen(folder.open(name), "rb") as file:
-            return file.readline(MAX_LINE_BYTES).endswith(b"\n") and bool(file.read(1))
-    except (OSError, InputError):
+            first = file.readline(MAX_HEADER_BYTES)
+            return bool(file.read(1)) or len(first) == MAX_HEADER_BYTES
+    except InputError:
+        return True
+    except OSError:
         return False
 
 
@@ -166,12 +176,17 @@ class Journal:
     ) -> None:
         name = f"{JOURNAL_PREFIX}{writer}.jsonl"
         self._path = folder.path / name
-        self._header = JournalHeader(run_id=run.run_id, writer=writer, writers=owners.writers)
+        self._header = JournalHeader(
+            run_id=run.run_id, writer=writer, writers=owners.writers, inputs=run.inputs
+        )
         self._descriptor = folder.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
             self._lock()
             self.state = read_journal(self._path, self._descriptor)
-            if self.state.header not in (None, self._header):
+            header = self.state.header
+            if header is not None and not header.inputs:  # a journal of an earlier version
+                header = msgspec.structs.replace(header, inputs=run.inputs)
+            if header not in (None, self._header):
                 raise InputError(f"{str(self._path)!r} belongs to another run")
             problem = _problem(self.state, run, writer, owners, lanes)
             if problem is not None:

@@ -17,7 +17,7 @@ from engine.errors import InputError
 READ_BYTES = 1 << 20
 """Bytes read at once when the digest of a part is computed again."""
 
-MAX_RATIO = 10_000
+MAX_RATIO = 1000
 """No part becomes larger than this many times its bytes when it is decompressed. Records compress to a tenth."""
 
 

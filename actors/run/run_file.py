@@ -1,6 +1,7 @@
 """RunFile: what an unfinished run is, stored beside its files so that it can be resumed."""
 
 import functools
+import hashlib
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,6 +85,12 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
                     there, now = f"{self.scenario_name} ({there[:12]})", f"{other.scenario_name} ({now[:12]})"
                 found.append(f"{label}: {_readable(there)} there, {_readable(now)} now")
         return found
+
+    @property
+    def inputs(self) -> str:
+        """32 hex digits that change with everything that two starts of one run have in common."""
+        common = [getattr(self, field) for field in COMPARED_FIELDS]
+        return hashlib.sha256(msgspec.json.encode(common)).hexdigest()[:32]
 
 
 def _readable(value: Any) -> str:
