@@ -340,6 +340,26 @@ def test_a_run_file(
     assert (ground.out / "manifest.json").exists()
 
 
+def test_a_run_file_alone_neither_joins_a_cluster_nor_chooses_where_files_are_sent(
+    ground: Ground, unfinished: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads((unfinished / PARTIAL / "run.json").read_bytes())
+    for change, words in (
+        ({"address": "evil.example:6379", "workers": 1}, "if you trust that cluster, add --address"),
+        ({"destination": "s3://evil/p"}, "belongs to the output 's3://evil/p', not to this one"),
+    ):
+        ground.reset(unfinished)
+        (ground.out / PARTIAL / "run.json").write_text(json.dumps(document | change))
+        before = snapshot(ground.out)
+        assert command(["resume", str(ground.out), "--no-store", "--quiet"]) == 2
+        assert words in capsys.readouterr().err
+        assert snapshot(ground.out) == before
+    ground.reset(unfinished)
+    (ground.out / PARTIAL / "run.json").write_text(json.dumps(document | {"address": "evil.example:6379"}))
+    assert resumed(ground, finished, capsys) == []  # without workers no cluster is joined
+    assert (ground.out / "manifest.json").exists()
+
+
 def test_a_journal(
     ground: Ground, unfinished: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

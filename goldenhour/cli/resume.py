@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +36,11 @@ class _Summary(msgspec.Struct):
 @click.option(
     "--workers", type=click.IntRange(0, 1024), help="Number of generator processes. Default: as before."
 )
-@click.option("--address", metavar="A", help="Address of the Ray cluster, HOST:PORT. Default: as before.")
+@click.option(
+    "--address",
+    metavar="A",
+    help="Address of the Ray cluster, HOST:PORT, also where the run was on one before.",
+)
 @click.option("--no-store", is_flag=True, help="Do not use the database.")
 @options.no_progress
 @options.json_for_summary
@@ -78,7 +83,8 @@ def resume(
         )
     destination = _checked_destination(run_file.destination, destination, output)
     workers = run_file.workers if workers is None else workers
-    address = run_file.address if address is None and workers else address
+    if address is None and workers:
+        address = _checked_address(run_file.address, place)
     if workers == AUTOMATIC_WORKERS and ray_address(address) == "local":
         workers = default_workers()
     options.check_ray_address(address, workers)
@@ -99,6 +105,19 @@ def resume(
         version=__version__,
     )
     execute(request, prepared, None if no_store else registration_of(request, prepared), quiet, as_json)
+
+
+def _checked_address(address: str | None, place: Path | Url) -> str | None:
+    """The cluster's address according to the run file, if the user's environment names the same one.
+
+    Raises InputError for another one: whoever joins a cluster runs its code, so a file does not decide about that.
+    """
+    if address in (None, "auto", os.environ.get("RAY_ADDRESS")):
+        return address
+    raise InputError(
+        f"the run in {str(place)!r} was on the Ray cluster at {shown(address)}: if you trust that cluster, add "
+        f"--address {shlex.quote(str(address))}; or add --workers 0"
+    )
 
 
 def _checked_destination(text: str, named: Url | None, output: Path) -> Url | None:
