@@ -20,6 +20,7 @@ import goldenhour
 from actors.run import (
     MANIFEST,
     STAGING_VARIABLE,
+    Folder,
     Progress,
     RunRequest,
     Url,
@@ -403,17 +404,17 @@ def test_a_fetch_that_was_cut_off_starts_again(store, monkeypatch, tmp_path, for
     words = ["fetch", f"s3://{store.config['bucket']}/p", "-o", str(home), "--quiet"]
     if force:
         run_scenario(plain(home, formats=("csv",)))
-    original, left = os.replace, [given]
+    original, left = Folder.move, [given]
 
-    def cut(*paths: Any) -> None:
-        if FETCHING in str(paths[0]):
+    def cut(folder: Folder, *arguments: Any) -> None:
+        if folder.path.name == FETCHING:
             if not left[0]:
                 raise KeyboardInterrupt
             left[0] -= 1
-        original(*paths)
+        original(folder, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", cut)
+        patch.setattr(Folder, "move", cut)
         assert command([*words, *["--force"] * force]) == 130
     (home / "notes.txt").write_text("mine")
     assert command(words) == 2

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from runs import request
 
-from actors.run import run_scenario
+from actors.run import Folder, run_scenario
 from actors.run.partial_folder import MARKER, PARTIAL
 from engine.errors import InputError, RunError
 from goldenhour.__main__ import run as command
@@ -156,18 +156,18 @@ def test_what_a_fetch_has_left_is_no_reason_to_remove_another_run(tmp_path, monk
     """The fetch was killed while it gave the names; the user cleared what he saw and made a run of his own."""
     first = Path(run_scenario(request(tmp_path / "first", workers=0)).output)
     home = tmp_path / "home"
-    original, left = os.replace, [3]
+    original, left = Folder.move, [3]
 
-    def cut(*paths) -> None:
-        if fetch.FETCHING in str(paths[0]):
+    def cut(folder, *arguments) -> None:
+        if folder.path.name == fetch.FETCHING:
             if not left[0]:
                 os._exit(9)
             left[0] -= 1
-        original(*paths)
+        original(folder, *arguments)
 
     pid = os.fork()
     if pid == 0:
-        os.replace = cut
+        Folder.move = cut
         fetch._fetch(str(first), home, None, False, True)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9

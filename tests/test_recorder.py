@@ -22,7 +22,7 @@ from runs import children, digests, request
 from actors import cache
 from actors.cluster import package_root, session
 from actors.run import Progress, RunResult, recorder, run_scenario
-from actors.store import DRIVERS, Database, Server, get_or_create_shared_store
+from actors.store import DRIVERS, Database, Heartbeat, Server, get_or_create_shared_store
 from engine.errors import Interrupted, RunError, StoreError
 from engine.precomputed import cache_keys
 
@@ -260,6 +260,26 @@ def test_the_end_of_a_run_that_an_earlier_version_saved_is_recorded(where: Datab
     assert row is not None
     assert (row["state"], row["error"], row["patients"]) == ("failed", "the disk is full", 5)
     assert not path.exists()
+
+
+def test_a_saved_end_that_no_database_takes_does_not_keep_other_runs_from_it(
+    where: Database, tmp_path: Path
+) -> None:
+    saved, messages = registration(), list[str]()
+    ending = recorder.FinishedRun(registration=saved, state="failed", last=Heartbeat(id=saved.id, patients=0))
+    folder = where.folder / "unsaved" / where.key
+    folder.mkdir(parents=True, exist_ok=True)
+    path, link = folder / f"{saved.id}.json", folder / "link.json"
+    path.write_bytes(msgspec.json.encode(ending).replace(b'"patients":0', b'"patients":%d' % 2**63))
+    link.symlink_to("/dev/zero")
+    mine = registration()
+    recorder.run_recorded(
+        request(tmp_path / "out", workers=0, patients=100), mine, where, notify=messages.append
+    )
+    assert ask(where, lambda store: store.run(mine.id))["state"] == "succeeded"  # type: ignore[index]
+    assert not path.exists()
+    assert not link.is_symlink()
+    assert any(f"run {saved.id} could not be recorded" in message for message in messages), messages
 
 
 def test_a_driver_with_a_store_of_its_own_has_at_most_two_connections(

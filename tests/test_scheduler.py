@@ -120,9 +120,22 @@ def test_no_more_chunks_are_requested_than_the_window_holds() -> None:
     assert request_all(found) == 2
 
 
+def arrive(found: Scheduler, chunks: int) -> None:
+    """So many chunks arrive."""
+    for number in range(chunks):
+        found.add_chunk(head(number), number)
+
+
+def test_a_false_journal_does_not_make_the_window_endless() -> None:
+    found = scheduler(("chunk",), 5, 1, written(chunk=1 << 62))
+    found.start_at(0)
+    assert request_all(found) == 5
+
+
 def test_the_slowest_lane_holds_the_window() -> None:
     found = scheduler(("chunk", "part"), window=6)
     assert request_all(found) == 6
+    arrive(found, 6)
     found.add_receipt(0, written(chunk=6))
     assert request_all(found) == 0
     found.add_receipt(0, written(part=4))
@@ -132,6 +145,7 @@ def test_the_slowest_lane_holds_the_window() -> None:
 def test_the_slowest_writer_holds_the_window() -> None:
     found = scheduler(("chunk",), 20, 2, written(chunk=0), written(chunk=16))
     assert request_all(found) == 20
+    arrive(found, 32)
     found.add_receipt(1, written(chunk=48))
     assert request_all(found) == 0
     found.add_receipt(0, written(chunk=32))

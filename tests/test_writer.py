@@ -49,17 +49,17 @@ def claim(output: Path, force: bool = False) -> OutputFolder:
     return OutputFolder.claim(output, force, RUN)
 
 
-def opened(folder: Path) -> Writer:
-    """A writer in a folder, ready to resume what is journalled there."""
+def opened(folder: Path, **settings: Any) -> Writer:
+    """A writer in a folder, ready to resume what is journalled there. A new run has the settings of RUN and these."""
     if not (folder / RUN_FILE).exists():
-        (folder / RUN_FILE).write_bytes(msgspec.json.encode(RUN))
+        (folder / RUN_FILE).write_bytes(msgspec.json.encode(msgspec.structs.replace(RUN, **settings)))
     writer = Writer(str(folder), RUN.run_id)
     writer.open(("chunk",))
     return writer
 
 
 def piece(data: bytes, path: str = "patients-00000.jsonl", table: str = "patients") -> Piece:
-    return Piece(path, "jsonl", table, 1, 1, data)
+    return Piece(path, path.split(".")[1], table, 1, 1, data)
 
 
 def chunk(number: int, *pieces: Piece) -> EncodedChunks:
@@ -151,7 +151,7 @@ def test_a_compressed_part_carries_the_digest_of_its_content(
     tmp_path: Path, method: str, suffix: str
 ) -> None:
     path = f"patients-00000.jsonl{suffix}"
-    first = opened(tmp_path)
+    first = opened(tmp_path, compress=method)
     for number, data in enumerate((b"aa" * 500, b"bb", b"")):
         first.append(chunk(number, piece(data and compressed(data, method), path)))
     first.checkpoint()
@@ -206,7 +206,7 @@ def test_wherever_the_journal_breaks_off_the_bytes_come_out_the_same(tmp_path: P
     chunks = [
         chunk(n, piece(b"%d" % n * 9), piece(b"w", f"wounds-{n // 2:05}.csv", "wounds")) for n in range(4)
     ]
-    first = opened(tmp_path)
+    first = opened(tmp_path, formats=("jsonl", "csv"))
     for each in chunks:
         first.append(each)
         first.checkpoint()
@@ -217,7 +217,7 @@ def test_wherever_the_journal_breaks_off_the_bytes_come_out_the_same(tmp_path: P
     for each in chunks[second.open(("chunk",)).next_chunks["chunk"] :]:
         second.append(each)
     (tmp_path / "lone").mkdir()
-    lone = opened(tmp_path / "lone")
+    lone = opened(tmp_path / "lone", formats=("jsonl", "csv"))
     for each in chunks:
         lone.append(each)
     assert second.close() == lone.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ STDERR = 2
 class Log:
     """The log of one run. It appends to the file named by `VARIABLE`, or to `default` when the variable is not set.
 
-    Raises InputError when the file named by the variable cannot be opened. If `default` cannot be opened, or a line
-    cannot be written, the lines are dropped: a log never fails a run.
+    Raises InputError when the file named by the variable cannot be opened. If `default` cannot be opened, or is not a
+    regular file of one name, or a line cannot be written, the lines are dropped: a log never fails a run.
     """
 
     def __init__(self, run: str, default: Path) -> None:
@@ -34,12 +35,18 @@ class Log:
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         path = Path(requested).expanduser() if requested else default
+        if not requested:  # a pipe in its place would wait for a reader
+            flags |= os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            self._descriptor = os.open(path, flags if requested else flags | os.O_NOFOLLOW, 0o666)
+            self._descriptor = os.open(path, flags, 0o666)
         except OSError as error:
             if requested:
                 raise InputError(f"{VARIABLE}: cannot write {str(path)!r}: {error.strerror}") from error
             self._descriptor = -1
+            return
+        status = os.fstat(self._descriptor)
+        if not requested and (not stat.S_ISREG(status.st_mode) or status.st_nlink > 1):
+            self.close()  # nor does it write to a file that has another name elsewhere
 
     def write(self, event: str, **fields: Any) -> None:
         """Append a line with the time, the id of the run, the event and `fields`."""

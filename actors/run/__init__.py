@@ -6,8 +6,15 @@ from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from actors.run.driver import run_scenario
-    from actors.run.files import sync_folder, try_lock
-    from actors.run.manifest import MANIFEST, SUMMARY, files_in_manifest, run_of_manifest
+    from actors.run.files import Folder, sync_folder, try_lock
+    from actors.run.manifest import (
+        MANIFEST,
+        MAX_MANIFEST_BYTES,
+        OUTPUT_NAMES,
+        SUMMARY,
+        Manifest,
+        decode_manifest,
+    )
     from actors.run.object_store import ObjectStore
     from actors.run.output_folder import find_unfinished_run, replaceable_files
     from actors.run.progress import Progress
@@ -22,14 +29,17 @@ __getattr__ = lazy_attributes(
     {
         "driver": ("run_scenario",),
         "files": (
+            "Folder",
             "sync_folder",
             "try_lock",
         ),
         "manifest": (
             "MANIFEST",
+            "MAX_MANIFEST_BYTES",
+            "Manifest",
+            "OUTPUT_NAMES",
             "SUMMARY",
-            "files_in_manifest",
-            "run_of_manifest",
+            "decode_manifest",
         ),
         "object_store": ("ObjectStore",),
         "output_folder": (
@@ -63,20 +73,23 @@ __all__ = [
     "FORMAT_NAMES",
     "MANIFEST",
     "MAX_CHUNK_SIZE",
+    "MAX_MANIFEST_BYTES",
+    "OUTPUT_NAMES",
     "STAGING_VARIABLE",
     "SUMMARY",
+    "Folder",
+    "Manifest",
     "ObjectStore",
     "Progress",
     "RunRequest",
     "RunResult",
     "Url",
+    "decode_manifest",
     "divide_fronts",
-    "files_in_manifest",
     "find_unfinished_run",
     "is_url",
     "parse_url",
     "replaceable_files",
-    "run_of_manifest",
     "run_recorded",
     "run_scenario",
     "staging_folder",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.run.messages import ChunkHead, Piece, head_of
+from engine.errors import InputError
 from engine.records import FORMATS
 
 if TYPE_CHECKING:
@@ -38,13 +39,17 @@ class ChunkStream:
     def skip_to(self, number: int, seconds: float) -> bool:
         """Discard chunks until `number` is the next one or the time is up. Returns whether it is the next one.
 
-        To resume a run, chunks that are already on disk are simulated again but not encoded.
+        To resume a run, chunks that are already on disk are simulated again but not encoded. Raises InputError if the
+        simulation has fewer chunks.
         """
         until = time.monotonic() + seconds
         while self._next_number < number:
             if time.monotonic() > until:
                 return False
-            self.next_chunk()
+            if self.next_chunk() is None:
+                raise InputError(
+                    "the journal names chunks that the run does not have: start it again with --force"
+                )
         return True
 
     def measures(self, formats: tuple[str, ...], compress: str) -> tuple[bytes, list[Piece]]:

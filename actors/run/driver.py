@@ -29,7 +29,7 @@ from actors.run.part_owners import part_owners
 from actors.run.partial_folder import LOG
 from actors.run.plan import RunPlan
 from actors.run.progress import OnProgress, Progress, ProgressReporter
-from actors.run.publishing import Output, in_manifest_order, publish_run
+from actors.run.publishing import Output, check_patients, in_manifest_order, publish_run
 from actors.run.ray_executor import RayExecutor
 from actors.run.recovery import RecoveryLimit
 from actors.run.request import AUTOMATIC_WORKERS, RunRequest, check_request
@@ -84,7 +84,12 @@ def run_scenario(
         return result
     except KeyboardInterrupt:
         with ignore_interrupts():
-            left = _how_to_resume(output) if output.suspend() else "nothing was left in the output folder"
+            resumable = output.suspend()
+            left = (
+                _how_to_resume(output, request.address)
+                if resumable
+                else "nothing was left in the output folder"
+            )
             _log_end(log, "interrupted", left)
         raise Interrupted(f"stopped; {left}") from None
     except BaseException as error:
@@ -95,7 +100,7 @@ def run_scenario(
             if isinstance(error, RunError) and not isinstance(error, StoppedRun):
                 output.discard()
             elif output.suspend() and isinstance(error, StoppedRun):
-                raise StoppedRun(f"{error}\n{_how_to_resume(output)}") from error
+                raise StoppedRun(f"{error}\n{_how_to_resume(output, request.address)}") from error
         raise error
     finally:
         if log is not None:
@@ -171,8 +176,9 @@ def _log_end(log: Log | None, event: str, message: str) -> None:
         log.write(event, message=message)
 
 
-def _how_to_resume(output: Output) -> str:
-    return f"`goldenhour resume {shlex.quote(str(output.output))}` resumes the run"
+def _how_to_resume(output: Output, address: str | None) -> str:
+    cluster = "" if address is None else f" --address {shlex.quote(address)}"
+    return f"`goldenhour resume {shlex.quote(str(output.output))}{cluster}` resumes the run"
 
 
 class RunDriver:
@@ -255,6 +261,7 @@ class RunDriver:
         report("finishing")
         parts = in_manifest_order(finished.parts, request.formats)
         patients = self._scheduler.run_patients
+        check_patients(parts, request.formats, patients)
         tick = partial(report, "finishing" if request.destination is None else "uploading")
         files = publish_run(request, output, parts, finished.measures, patients, tick)
         seconds = self._reporter.seconds

@@ -11,18 +11,42 @@ import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from actors.run.part import Part
-from actors.run.schema_version import SCHEMA, check_schema
-from engine.errors import InputError, StoppedRun
+from actors.run.files import Folder
+from actors.run.manifest import is_named_rightly
+from actors.run.part import Count, Name, Part
+from actors.run.part_owners import PartOwners
+from actors.run.run_file import RunFile, Word
+from actors.run.schema_version import SCHEMA, decode
+from engine.errors import InputError, StoppedRun, shown
 
 JOURNAL_PREFIX = "journal-"
 
 LOCK_SECONDS = 30.0
 """Time that a writer of an earlier attempt has to end before its successor gives up waiting for the lock."""
+
+
+MAX_LINE_BYTES = 1 << 24
+"""No line of a journal is longer: it names the parts of about a second, some hundred bytes each."""
+
+MAX_HEADER_BYTES = 1 << 12
+"""The first line is shorter."""
+
+MAX_PARTS = 1_000_000
+"""No journal names more parts: that many hold 16 billion patients in each table."""
+
+
+class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line of a journal: the run, which of its writers this is, and the run's `RunFile.inputs`."""
+
+    schema: Annotated[int, msgspec.Meta(ge=1, le=SCHEMA)] = SCHEMA
+    run_id: Word = msgspec.field(name="run")
+    writer: Count
+    writers: Count
+    inputs: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class JournalEntry(msgspec.Struct, kw_only=True):
@@ -31,7 +55,7 @@ class JournalEntry(msgspec.Struct, kw_only=True):
     `sha256` of an open part is the digest of the bytes it has so far.
     """
 
-    next: dict[str, int]
+    next: dict[Name, Count]
     finished: Sequence[Part] = ()
     open: Sequence[Part] = ()
 
@@ -43,7 +67,7 @@ class JournalState(msgspec.Struct, kw_only=True):
     finished: dict[str, Part] = {}
     open: dict[str, Part] = {}
     bytes: int = 0
-    header: dict[str, Any] | None = None
+    header: JournalHeader | None = None
 
     def add(self, entry: JournalEntry) -> None:
         """Apply an entry."""
@@ -56,39 +80,62 @@ class JournalState(msgspec.Struct, kw_only=True):
 
 
 def has_entries(partial: Path) -> bool:
-    """Whether any journal in the folder `partial` has an entry, so that something can be resumed."""
-    for path in partial.glob(f"{JOURNAL_PREFIX}*"):
-        try:
-            with path.open("rb") as file:
-                if sum(1 for _ in zip(file, range(2), strict=False)) == 2:
-                    return True
-        except OSError:
-            continue
-    return False
+    """Whether any journal in the folder `partial` has an entry, so that something can be resumed.
+
+    A journal that is damaged counts: its run is refused, and not taken for one that has written nothing.
+    """
+    try:
+        with Folder(partial) as folder:
+            return any(_has_entry(folder, name) for name in folder.names() if name.startswith(JOURNAL_PREFIX))
+    except OSError:
+        return False
 
 
-def read_journal(path: Path) -> JournalState:
+def _has_entry(folder: Folder, name: str) -> bool:
+    """Whether a journal holds more than its first line, or the beginning of that."""
+    try:
+        with os.fdopen(folder.open(name), "rb") as file:
+            first = file.readline(MAX_HEADER_BYTES)
+            return bool(file.read(1)) or len(first) == MAX_HEADER_BYTES
+    except InputError:
+        return True
+    except OSError:
+        return False
+
+
+def read_journal(path: Path, descriptor: int | None = None) -> JournalState:
     """The state that the journal `path` describes. An incomplete last line is ignored.
 
-    Raises InputError if the journal is damaged or a newer release wrote it.
+    Reads from `descriptor` if it is given. Raises InputError if the journal is damaged or a newer release wrote it.
     """
-    state = JournalState()
-    lines = path.read_bytes().splitlines(keepends=True)
-    for number, line in enumerate(lines):
-        text = line[9:-1]
-        if not line.endswith(b"\n") or line[:9] != b"%08x " % zlib.crc32(text):
-            if number + 1 == len(lines):
-                break
-            raise InputError(
-                f"{str(path)!r} is damaged in line {number + 1}: start the run again with --force or in another folder"
-            )
-        if number == 0:
-            check_schema(text, path)
-            state.header = msgspec.json.decode(text)
-        else:
-            state.add(msgspec.json.decode(text, type=JournalEntry))
-        state.bytes += len(line)
-    return state
+    if descriptor is None:
+        with Folder(path.parent, follow=True) as folder:
+            descriptor = folder.open(path.name)
+    else:
+        descriptor = os.dup(descriptor)
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(0)
+        state = JournalState()
+        number = 0
+        while line := file.readline(MAX_LINE_BYTES):
+            number += 1
+            text = line[9:-1]
+            if not line.endswith(b"\n") or line[:9] != b"%08x " % zlib.crc32(text):
+                if len(line) < MAX_LINE_BYTES and not file.read(1):
+                    break
+                raise _damaged(path, f"is damaged in line {number}")
+            if number == 1:
+                state.header = decode(text, JournalHeader, path)
+            else:
+                state.add(decode(text, JournalEntry, path))
+                if len(state.finished) + len(state.open) > MAX_PARTS:
+                    raise _damaged(path, f"names more than {MAX_PARTS:,} parts")
+            state.bytes += len(line)
+        return state
+
+
+def _damaged(path: Path, problem: str) -> InputError:
+    return InputError(f"{str(path)!r} {problem}: start the run again with --force or in another folder")
 
 
 def _encode_line(document: Any) -> bytes:
@@ -99,25 +146,60 @@ def _encode_line(document: Any) -> bytes:
 class Journal:
     """The journal of one writer, locked while that writer lives. A second writer waits for the lock.
 
-    Raises OSError if it cannot be written, InputError if it is damaged, StoppedRun if the lock is not released.
+    The constructor reads what an earlier writer has left, `state`, and changes nothing. Call `begin` before `append`.
+
+    Parameters
+    ----------
+    folder
+        Where the journal is.
+    run
+        The run that the journal must belong to.
+    writer
+        The number of the writer.
+    owners
+        Which parts belong to which writer.
+    lanes
+        The lanes of the run.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened or written.
+    InputError
+        It is damaged, belongs to another run, or names a part that this writer does not write.
+    StoppedRun
+        The lock is not released.
     """
 
-    def __init__(self, folder: Path, run_id: str, writer: int, writers: int) -> None:
-        self._path = folder / f"{JOURNAL_PREFIX}{writer}.jsonl"
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor = os.open(self._path, flags, 0o666)
+    def __init__(
+        self, folder: Folder, run: RunFile, writer: int, owners: PartOwners, lanes: Sequence[str]
+    ) -> None:
+        name = f"{JOURNAL_PREFIX}{writer}.jsonl"
+        self._path = folder.path / name
+        self._header = JournalHeader(
+            run_id=run.run_id, writer=writer, writers=owners.writers, inputs=run.inputs
+        )
+        self._descriptor = folder.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
             self._lock()
-            self.state = read_journal(self._path)
-            header = {"schema": SCHEMA, "run": run_id, "writer": writer, "writers": writers}
-            os.ftruncate(self._descriptor, self.state.bytes)
-            if self.state.header is None:
-                self._write(_encode_line(header))
-            elif self.state.header | header != self.state.header:
+            self.state = read_journal(self._path, self._descriptor)
+            header = self.state.header
+            if header is not None and not header.inputs:  # a journal of an earlier version
+                header = msgspec.structs.replace(header, inputs=run.inputs)
+            if header not in (None, self._header):
                 raise InputError(f"{str(self._path)!r} belongs to another run")
+            problem = _problem(self.state, run, writer, owners, lanes)
+            if problem is not None:
+                raise _damaged(self._path, f"is damaged: {problem}")
         except BaseException:
             os.close(self._descriptor)
             raise
+
+    def begin(self) -> None:
+        """Cut off an incomplete last line, and write the header of a new journal."""
+        os.ftruncate(self._descriptor, self.state.bytes)
+        if self.state.header is None:
+            self._write(_encode_line(self._header))
 
     def append(self, entry: JournalEntry) -> None:
         """Write a line and wait until it is on the disk."""
@@ -147,3 +229,23 @@ class Journal:
                 time.sleep(0.02)
             except OSError:  # a file system without locks
                 return
+
+
+def _problem(
+    state: JournalState, run: RunFile, writer: int, owners: PartOwners, lanes: Sequence[str]
+) -> str | None:
+    """What a writer of this run does not enter in its journal; None if there is nothing of the kind."""
+    for lane in state.next:
+        if lane not in lanes:
+            return f"{shown(lane)} is not a lane of the run"
+    open_tables = set()
+    for part in (*state.finished.values(), *state.open.values()):
+        if not is_named_rightly(part, run.formats, run.compress) or not owners.owns_file(writer, part.path):
+            return f"{shown(part.path)} is not a part of this writer"
+        if part.sha256 is None:
+            return f"{shown(part.path)} has no digest"
+    for part in state.open.values():
+        if part.path in state.finished or (part.format, part.table) in open_tables:
+            return f"{shown(part.path)} cannot be open"
+        open_tables.add((part.format, part.table))
+    return None

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from actors.run.part import Part
-from actors.run.schema_version import SCHEMA, check_schema
+from actors.run.part import Count, Digest, Name, Part
+from actors.run.schema_version import SCHEMA, check_schema, damaged, decode
+from engine.errors import shown
 from engine.records import COMPRESSIONS, FORMATS, RUN_TABLES
 
 MANIFEST, SUMMARY, SCENARIO = "manifest.json", "summary.json", "scenario.toml"
@@ -19,9 +20,39 @@ _SUFFIXES = "|".join(re.escape(info.suffix) for info in FORMATS.values())
 _COMPRESSED = "|".join(re.escape(suffix) for suffix in COMPRESSIONS.values() if suffix)
 
 OUTPUT_NAMES = re.compile(
-    rf"({_WHOLE_FILES}|(({_TABLES})(-(?P<part>\d{{5,}}))?|{'|'.join(RUN_TABLES)})({_SUFFIXES})({_COMPRESSED})?)"
+    rf"({_WHOLE_FILES}|(({_TABLES})(-(?P<part>[0-9]{{5,9}}))?|{'|'.join(RUN_TABLES)})({_SUFFIXES})({_COMPRESSED})?)"
 )
 """Names that a run may give to its files."""
+
+MAX_MANIFEST_BYTES = 1 << 28
+"""No manifest is larger: that of 800,000 parts has as many bytes."""
+
+
+class ManifestPart(msgspec.Struct, frozen=True):
+    """What a reader needs to know of a part."""
+
+    path: Name
+    bytes: Count
+    sha256: Digest
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a reader needs to know of a finished run, whichever release has written it."""
+
+    scenario_hash: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,64}\Z")]
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    replication: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    parts: tuple[ManifestPart, ...]
+
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        """The scenario hash, seed and replication, which determine the files."""
+        return self.scenario_hash, self.seed, self.replication
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the run's files without the manifest, in order."""
+        return sorted([*(part.path for part in self.parts), SUMMARY, SCENARIO])
 
 
 def encode_manifest(manifest: dict[str, Any], parts: Sequence[Part]) -> bytes:
@@ -34,23 +65,50 @@ def encode_manifest(manifest: dict[str, Any], parts: Sequence[Part]) -> bytes:
     return msgspec.json.format(text, indent=2) + b"\n"
 
 
+def decode_manifest(data: bytes, place: Path | str) -> Manifest:
+    """The manifest with the text `data`. `place` names it in errors.
+
+    Raises InputError if it is none, if it names a file that no run writes, or the same file twice, or if a newer
+    release wrote it.
+    """
+    manifest = decode(data, Manifest, place)
+    names = [part.path for part in manifest.parts]
+    for name in names:
+        if not is_part_name(name):
+            raise damaged(place, f"{shown(name)} is not the name of a part")
+    if len(set(names)) < len(names):
+        raise damaged(place, "it names the same file twice")
+    return manifest
+
+
 def files_in_manifest(data: bytes, place: Path | str) -> set[str]:
-    """Names of the run's files according to the text of a manifest; empty if it is not a manifest.
+    """Names of the run's files that may be replaced according to the text of a manifest; empty if it is not a manifest.
 
     Only names that a run may give are returned, never a path to another folder. `place` names the manifest in errors.
     Raises InputError if a newer release wrote it.
     """
+    check_schema(data, place)
     try:
-        check_schema(data, place)
         document = msgspec.json.decode(data)
         parts = [part["path"] for part in document["parts"]]
         document["scenario_hash"], document["seed"]
-    except (msgspec.DecodeError, KeyError, TypeError, UnicodeDecodeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return set()
     names = {name for name in parts if isinstance(name, str) and OUTPUT_NAMES.fullmatch(name)}
     return names | {MANIFEST, SUMMARY, SCENARIO}
 
 
-def run_of_manifest(manifest: dict[str, Any]) -> tuple[str, int, int]:
-    """The scenario hash, seed and replication that determine the files of a manifest."""
-    return manifest["scenario_hash"], manifest["seed"], manifest["replication"]
+def is_part_name(name: str) -> bool:
+    """Whether a run may give this name to a part."""
+    return name not in (MANIFEST, SUMMARY, SCENARIO) and OUTPUT_NAMES.fullmatch(name) is not None
+
+
+def is_named_rightly(part: Part, formats: Sequence[str], compress: str) -> bool:
+    """Whether a run with these formats and this compression gives `part` its name."""
+    found = OUTPUT_NAMES.fullmatch(part.path)
+    if found is None or part.format not in formats:
+        return False
+    info = FORMATS[part.format]
+    return part.table in (*info.tables, *RUN_TABLES) and part.path == info.filename(
+        part.table, int(found["part"] or 0), compress
+    )

@@ -10,12 +10,16 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from actors.run.files import Folder
 from actors.run.url import Url
 from engine.errors import InputError, RunError, write_error
 
 SINGLE_PUT_BYTES = 500_000_000
 """Larger files (only `json` writes one file for the whole run) are uploaded in pieces. Such an upload replaces whatever
 has appeared under its name meanwhile. Smaller files are uploaded in one request, which must end in the time it has."""
+
+MAX_SMALL_BYTES = 1 << 28
+"""Largest object that is read into memory: a manifest."""
 
 RETRY: Any = {
     "max_retries": 5,
@@ -63,13 +67,13 @@ class ObjectStore:
         """Names of the objects directly below the URL."""
         async with self._errors_explained("cannot be listed"):
             listed = await self._obstore.list_with_delimiter_async(self._short_store)
-            return {str(each["path"]).rpartition("/")[2] for each in listed["objects"]}
+        return set(_directly_below(listed))
 
     async def unchanged(self, names: Iterable[str]) -> bool:
         """Whether all these objects are still as this process wrote them."""
         async with self._errors_explained("cannot be listed"):
             listed = await self._obstore.list_with_delimiter_async(self._short_store)
-        found = {str(each["path"]).rpartition("/")[2]: each.get("e_tag") for each in listed["objects"]}
+        found = _directly_below(listed)
         tagged = [name for name in names if self._etags[name] is not None]
         return set(names) <= set(found) and all(found[name] in (None, self._etags[name]) for name in tagged)
 
@@ -78,14 +82,24 @@ class ObjectStore:
         return (await self.read_version(name))[0]
 
     async def read_version(self, name: str) -> tuple[bytes | None, dict[str, str]]:
-        """The same, with the tags that identify this version of the object."""
+        """The same, with the tags that identify this version of the object.
+
+        Raises RunError for an object of more than `MAX_SMALL_BYTES`.
+        """
         async with self._errors_explained(f"{name} cannot be read"):
             try:
                 answer = await self._obstore.get_async(self._short_store, name)
-                version = {key: answer.meta[key] for key in ("e_tag", "version") if answer.meta.get(key)}
-                return bytes(await answer.bytes_async()), version
             except FileNotFoundError:
                 return None, {}
+            version = {key: answer.meta[key] for key in ("e_tag", "version") if answer.meta.get(key)}
+            data = bytearray()
+            async for piece in answer.stream():
+                data += piece
+                if len(data) > MAX_SMALL_BYTES:
+                    raise RunError(
+                        f"{self.url}: {name} has more than {MAX_SMALL_BYTES:,} bytes: it is not of goldenhour"
+                    )
+            return bytes(data), version
 
     async def pieces(self, name: str) -> AsyncIterator[bytes]:
         """The bytes of an object, piece by piece."""
@@ -127,17 +141,19 @@ class ObjectStore:
     async def upload(self, name: str, path: Path) -> bool:
         """Write a file as a new object, which appears when it is complete. Returns False if the object exists."""
         try:
-            size = path.stat().st_size
-            if size == 0:
-                return await self.put(name, b"")
-            if size > SINGLE_PUT_BYTES:
-                if await self.size(name) is not None:
-                    return False
-                async with self._errors_explained(f"{name} cannot be written"):
-                    written = await self._obstore.put_async(self._store, name, path, chunk_size=64 << 20)
-                self._etags[name] = written["e_tag"]
-                return True
-            with path.open("rb") as file, contextlib.ExitStack() as stack:
+            with Folder(path.parent) as folder:
+                descriptor = folder.open(path.name)
+            with os.fdopen(descriptor, "rb") as file, contextlib.ExitStack() as stack:
+                size = os.fstat(descriptor).st_size
+                if size == 0:
+                    return await self.put(name, b"")
+                if size > SINGLE_PUT_BYTES:
+                    if await self.size(name) is not None:
+                        return False
+                    async with self._errors_explained(f"{name} cannot be written"):
+                        written = await self._obstore.put_async(self._store, name, file, chunk_size=64 << 20)
+                    self._etags[name] = written["e_tag"]
+                    return True
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 stack.callback(_unmap, mapped)
                 return await self.put(name, memoryview(mapped))
@@ -159,6 +175,12 @@ class ObjectStore:
             raise RunError(f"{self.url}: {what}: {_reason(error)}") from error
 
 
+def _directly_below(listed: Any) -> dict[str, str | None]:
+    """The tags of the objects in a listing by name, without those whose name is a path."""
+    paths = {str(each["path"]): each.get("e_tag") for each in listed["objects"]}
+    return {path: tag for path, tag in paths.items() if "/" not in path}
+
+
 def _unmap(mapped: mmap.mmap) -> None:
     with contextlib.suppress(BufferError):  # an abandoned request may still hold it
         mapped.close()
@@ -171,8 +193,8 @@ def _plain_http() -> dict[str, Any]:
 
 
 def _reason(error: BaseException) -> str:
-    """The reason of an object store's error: the message within the answer, or its first line."""
-    text = str(error)
+    """The reason of an object store's error: the message within the answer, or its first line, printable."""
+    text = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in str(error))
     answer = re.search(r"<Code>(\w+)</Code>\s*<Message>([^<]+)</Message>", text)
     if answer is not None:
         return f"{answer[1]}: {answer[2]}"

@@ -17,7 +17,7 @@ from actors.run.manifest import MANIFEST, OUTPUT_NAMES, encode_manifest, files_i
 from actors.run.object_store import ObjectStore
 from actors.run.output_folder import OutputFolder
 from actors.run.part import Part
-from actors.run.run_file import RunFile
+from actors.run.run_file import RunFile, Word
 from actors.run.url import Url
 from engine.errors import GoldenhourError, InputError, RunError, StoppedRun
 
@@ -32,7 +32,7 @@ TICK_SECONDS = 0.25
 class UploadNote(msgspec.Struct, frozen=True):
     """What is being uploaded: the run's id, and the names of all its files and of those it replaces."""
 
-    run_id: str = msgspec.field(name="run")
+    run_id: Word = msgspec.field(name="run")
     names: tuple[str, ...]
 
 
@@ -130,7 +130,7 @@ class ObjectStoreOutput:
         run = self.run
         expected = {"scenario_hash": run.scenario_hash, "seed": run.seed, "replication": run.replication}
         expected |= {"version": run.version, "compress": run.compress}
-        with contextlib.suppress(ValueError, AttributeError):
+        with contextlib.suppress(ValueError, AttributeError, RecursionError):
             found = msgspec.json.decode(await self._objects.read(MANIFEST) or b"")
             return self.resumed and {name: found.get(name) for name in expected} == expected
         return False
@@ -145,12 +145,11 @@ class ObjectStoreOutput:
         data, version = await self._objects.read_version(UPLOAD_NOTE)
         if data is None:
             return None, version
-        try:
-            return msgspec.json.decode(data, type=UploadNote), version
-        except msgspec.DecodeError:
-            raise InputError(
-                f"{self.output}/{UPLOAD_NOTE} is damaged or not of goldenhour: remove it"
-            ) from None
+        with contextlib.suppress(ValueError, RecursionError):
+            note = msgspec.json.decode(data, type=UploadNote)
+            if all(OUTPUT_NAMES.fullmatch(name) for name in note.names):
+                return note, version
+        raise InputError(f"{self.output}/{UPLOAD_NOTE} is damaged or not of goldenhour: remove it")
 
     async def _upload(
         self, manifest: bytes, names: list[str], texts: dict[str, bytes], tick: Callable[[], None]

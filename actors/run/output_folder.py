@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from actors.run.files import is_regular_file, sync_folder, try_lock, write_new_file
+from actors.run.files import Folder, is_regular_file, sync_folder, try_lock
 from actors.run.journal import has_entries
 from actors.run.manifest import MANIFEST, OUTPUT_NAMES, encode_manifest
 from actors.run.part import Part
@@ -25,11 +25,13 @@ from actors.run.partial_folder import (
     PUBLISHED,
     finish_publishing,
     lock_partial_folder,
-    read_manifest_files,
+    read_manifest,
+    read_replaceable_names,
     remove_partial_folder,
     undo_publishing,
 )
 from actors.run.run_file import RUN_FILE, RunFile, read_run_file
+from actors.run.schema_version import damaged
 from engine.errors import InputError, StoppedRun, write_error
 
 
@@ -93,12 +95,11 @@ class OutputFolder:
             run, run_id=left or run.run_id, replaced=tuple(sorted(replaced)), created=created
         )
         try:
-            lock = os.open(
-                output / PARTIAL / MARKER, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
-            )
-            os.write(lock, MARKER_TEXT)
-            try_lock(lock)
-            write_new_file(output / PARTIAL / RUN_FILE, msgspec.json.encode(run) + b"\n")
+            with Folder(output / PARTIAL) as partial:
+                lock = partial.open(MARKER, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+                os.write(lock, MARKER_TEXT)
+                try_lock(lock)
+                partial.write_new(RUN_FILE, msgspec.json.encode(run) + b"\n")
             sync_folder(output / PARTIAL)
             sync_folder(output)
         except OSError as error:
@@ -144,26 +145,27 @@ class OutputFolder:
         replaced = set(self.run.replaced)
         path = self.partial
         try:
-            for name, data in [*texts.items(), (MANIFEST, text)]:
-                path = self.partial / name
-                write_new_file(path, data)
-            sync_folder(self.partial)
-            for name in [*names, MANIFEST]:
-                path = self.output / name
-                if name not in replaced and os.path.lexists(path):
-                    raise StoppedRun(f"{str(path)!r} appeared during the run and is not ours to replace")
-            for name in sorted(replaced, key=lambda name: name != MANIFEST):
-                (self.output / name).unlink(missing_ok=True)
-            for name in names:
-                path = self.output / name
-                os.replace(self.partial / name, path)
-            sync_folder(self.output)
-            path = self.partial / PUBLISHED
-            os.replace(self.partial / RUN_FILE, path)
-            sync_folder(self.partial)
-            path = self.output / MANIFEST
-            os.replace(self.partial / MANIFEST, path)
-            sync_folder(self.output)
+            with Folder(self.output, follow=True) as output, Folder(self.partial) as partial:
+                for name, data in [*texts.items(), (MANIFEST, text)]:
+                    path = self.partial / name
+                    partial.write_new(name, data)
+                sync_folder(self.partial)
+                for name in sorted({*names, MANIFEST, *replaced}):
+                    path = self.output / name
+                    if output.exists(name) and not (name in replaced and output.is_file(name)):
+                        raise StoppedRun(f"{str(path)!r} appeared during the run and is not ours to replace")
+                for name in sorted(replaced, key=lambda name: name != MANIFEST):
+                    output.remove(name)
+                for name in names:
+                    path = self.output / name
+                    partial.move(name, output)
+                sync_folder(self.output)
+                path = self.partial / PUBLISHED
+                partial.move(RUN_FILE, partial, PUBLISHED)
+                sync_folder(self.partial)
+                path = self.output / MANIFEST
+                partial.move(MANIFEST, output)
+                sync_folder(self.output)
         except OSError as error:
             raise write_error(path, error) from error
         self._release(remove=True)
@@ -196,7 +198,7 @@ class OutputFolder:
 def find_unfinished_run(output: Path) -> RunFile | None:
     """The unfinished run in the folder `output`; None if the run there is finished.
 
-    Raises InputError if there is no run, or one that cannot be resumed.
+    Raises InputError if there is no run, one that cannot be resumed, or one whose files are damaged.
     """
     output = Path(os.path.abspath(output))
     partial = output / PARTIAL
@@ -206,6 +208,7 @@ def find_unfinished_run(output: Path) -> RunFile | None:
             if not finish_publishing(output):
                 run = read_run_file(partial)
                 if run is None:
+                    _check_nothing_written(partial)
                     raise InputError(
                         f"the run in {str(output)!r} was cut off before it had written anything: start it again"
                     )
@@ -216,12 +219,19 @@ def find_unfinished_run(output: Path) -> RunFile | None:
             os.close(lock)
     if not is_regular_file(output / MANIFEST):
         raise InputError(f"there is no run of goldenhour in {str(output)!r}")
+    try:
+        with Folder(output, follow=True) as folder:
+            read_manifest(folder)
+    except OSError as error:
+        raise InputError(f"{str(output / MANIFEST)!r} cannot be read: {error.strerror}") from error
     return None
 
 
 def replaceable_files(output: Path, force: bool) -> frozenset[str]:
     """Names of the files in `output` that a run may replace. Raises InputError if the folder cannot be used."""
-    present = {entry.name for entry in os.scandir(output)}
+    with Folder(output, follow=True) as folder:
+        present = set(folder.names())
+        ours = {name for name in read_replaceable_names(folder) if folder.is_file(name)} if force else set()
     if not present:
         return frozenset()
     if PARTIAL in present:
@@ -237,7 +247,6 @@ def replaceable_files(output: Path, force: bool) -> frozenset[str]:
         raise InputError(
             f"output folder {str(output)!r} is not empty: choose another, or --force to replace an earlier run"
         )
-    ours = {name for name in read_manifest_files(output / MANIFEST) if is_regular_file(output / name)}
     for name in sorted(present - ours):
         if OUTPUT_NAMES.fullmatch(name):
             raise InputError(
@@ -257,19 +266,20 @@ def _adopt(output: Path, force: bool, run: RunFile) -> "OutputFolder | str | Non
         return None
     resuming = False
     try:
-        if finish_publishing(output):
-            return None
         try:
+            if finish_publishing(output):
+                return None
             left = read_run_file(partial)
+            if left is None:
+                _check_nothing_written(partial)
         except InputError:
             if not force:
                 raise
             left = None
         differences = [] if left is None else left.differences(run)
-        if left is not None:
-            undo_publishing(output)
         if left is not None and has_entries(partial):
             if not differences:
+                undo_publishing(output)
                 resuming = True
                 return OutputFolder(output, left, True, True, lock)
             if not force:
@@ -277,8 +287,18 @@ def _adopt(output: Path, force: bool, run: RunFile) -> "OutputFolder | str | Non
                     f"{str(output)!r} holds an unfinished run that differs in {'; '.join(differences)}. "
                     f"`goldenhour resume {shlex.quote(str(output))}` resumes that run, --force replaces it"
                 )
+        if left is not None:
+            undo_publishing(output)
         remove_partial_folder(partial)
+        if os.path.lexists(partial):
+            raise InputError(f"{str(partial)!r} holds a folder, which is not of goldenhour: remove it")
         return None if left is None or differences else left.run_id
     finally:
         if not resuming:
             os.close(lock)
+
+
+def _check_nothing_written(partial: Path) -> None:
+    """Raise InputError if a hidden folder without a run file holds a journal with entries."""
+    if has_entries(partial):
+        raise damaged(partial / RUN_FILE, "it is missing or incomplete, though the run had written something")

@@ -1,18 +1,24 @@
 """PartFile: a part that bytes are appended to, with the digests of what it holds."""
 
+import gzip
 import hashlib
+import io
 import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from actors.run.files import Folder
 from actors.run.messages import Piece
 from actors.run.part import Part
 from engine.errors import InputError
 
 READ_BYTES = 1 << 20
 """Bytes read at once when the digest of a part is computed again."""
+
+MAX_RATIO = 1000
+"""No part becomes larger than this many times its bytes when it is decompressed. Records compress to a tenth."""
 
 
 class ContentDigest:
@@ -37,60 +43,97 @@ class ContentDigest:
 
             self.sha256.update(zstandard.ZstdDecompressor().decompress(data))
 
-    def read(self, path: Path) -> None:
-        """Add a whole file of several members or frames."""
-        if self._gzip:
-            from isal import igzip
+    def read(self, descriptor: int, length: int) -> None:
+        """Add the first `length` bytes of a file, which are several members or frames.
 
-            with path.open("rb") as raw:
-                members: Any = igzip
-                self._add(members.IGzipFile(fileobj=raw))
-        else:
-            import zstandard
+        Raises ValueError if they are not, or become implausibly many.
+        """
+        import zstandard
+        from isal import igzip, isal_zlib
 
-            with path.open("rb") as raw:
-                self._add(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+        raw: Any = io.BufferedReader(_Beginning(descriptor, length))
+        members: Any = igzip
+        broken: Any = (EOFError, gzip.BadGzipFile, isal_zlib.error, zstandard.ZstdError)
+        try:
+            if self._gzip:
+                self._add(members.IGzipFile(fileobj=raw), length)
+            else:
+                self._add(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True), length)
+        except broken as error:
+            raise ValueError(str(error)) from error
 
-    def _add(self, file: Any) -> None:
+    def _add(self, file: Any, length: int) -> None:
+        left = MAX_RATIO * length
         while block := file.read(READ_BYTES):
+            left -= len(block)
+            if left < 0:
+                raise ValueError("its content is too large")
             self.sha256.update(block)
 
 
-class PartFile:
-    """The file of `part`, open for appending.
+class _Beginning(io.RawIOBase):
+    """The first `length` bytes of an open file."""
 
-    With `fresh` the file must not exist. Otherwise it is cut to the length that the journal gives, and its digest is
-    checked. Raises OSError, and InputError if the bytes on disk are not those that were written.
+    def __init__(self, descriptor: int, length: int) -> None:
+        self._descriptor = descriptor
+        self._position = 0
+        self._length = length
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next bytes; 0 at the end."""
+        most = min(len(buffer), self._length - self._position)
+        data = os.pread(self._descriptor, most, self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+class PartFile:
+    """The file of `part` in `folder`, open for appending.
+
+    With `fresh` the file must not exist. Otherwise the bytes that the journal gives are compared with their digest;
+    `cut` drops what follows them. Raises OSError, and InputError if the bytes on disk are not those that were written.
     """
 
-    def __init__(self, path: Path, part: Part, fresh: bool) -> None:
+    def __init__(self, folder: Folder, part: Part, fresh: bool) -> None:
         self.part = part
-        self.path = path
+        self.path = folder.path / part.path
         self._sha256 = hashlib.sha256()
-        self._content = ContentDigest(part.path) if path.suffix in ContentDigest.SUFFIXES else None
-        flags = os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_WRONLY | os.O_CREAT | os.O_EXCL if fresh else os.O_RDWR)
-        self.descriptor = os.open(path, flags, 0o666)
+        self._content = ContentDigest(part.path) if self.path.suffix in ContentDigest.SUFFIXES else None
+        if not fresh and not folder.exists(part.path):
+            raise damaged_part(self.path, "is missing")
+        self.descriptor = folder.open(part.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL if fresh else os.O_RDWR)
         if not fresh:
             try:
-                self._restore()
+                self._compare()
             except BaseException:
                 os.close(self.descriptor)
                 raise
 
-    def _restore(self) -> None:
-        """Cut off what was appended after the journal's last line, and compute the digests of the rest."""
-        left = self.part.bytes
-        if os.fstat(self.descriptor).st_size < left:
+    def _compare(self) -> None:
+        """Compute the digests of the bytes that the journal gives, and compare them."""
+        length = left = self.part.bytes
+        if os.fstat(self.descriptor).st_size < length:
             raise damaged_part(self.path, "is shorter than what was written to it")
-        os.ftruncate(self.descriptor, left)
-        while left:
-            block = os.read(self.descriptor, min(left, READ_BYTES))
+        while left and (block := os.read(self.descriptor, min(left, READ_BYTES))):
             self._sha256.update(block)
             left -= len(block)
-        if self._content:
-            self._content.read(self.path)
         if self.part.sha256 != self._sha256.hexdigest():
             raise damaged_part(self.path, "does not hold what was written to it")
+        if self._content:
+            try:
+                self._content.read(self.descriptor, length)
+            except ValueError:
+                raise damaged_part(self.path, "does not hold what was written to it") from None
+
+    def cut(self) -> None:
+        """Cut off what was appended after the journal's last line."""
+        os.ftruncate(self.descriptor, self.part.bytes)
+        os.lseek(self.descriptor, 0, os.SEEK_END)
 
     def append(self, piece: Piece) -> int:
         """Write one piece. Returns its length in bytes."""

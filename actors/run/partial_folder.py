@@ -1,11 +1,25 @@
 """The hidden folder within the output folder that holds the files of an unfinished run."""
 
+import errno
+import hashlib
 import os
+import stat
 import time
 from pathlib import Path
 
-from actors.run.files import is_regular_file, sync_folder, try_lock
-from actors.run.manifest import MANIFEST, SCENARIO, SUMMARY, files_in_manifest
+from actors.run.files import Folder, sync_folder, try_lock
+from actors.run.manifest import (
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    SCENARIO,
+    SUMMARY,
+    Manifest,
+    ManifestPart,
+    decode_manifest,
+    files_in_manifest,
+)
+from actors.run.run_file import read_run_file
+from actors.run.schema_version import damaged
 from engine.errors import InputError
 
 PARTIAL = ".goldenhour-partial"
@@ -29,10 +43,17 @@ def lock_partial_folder(output: Path) -> int | None:
 
     Raises InputError if the run is still alive.
     """
-    marker = output / PARTIAL / MARKER
-    if (output / PARTIAL).is_symlink() or not is_regular_file(marker):
+    try:
+        with Folder(output / PARTIAL) as partial:
+            if not partial.is_file(MARKER):
+                return None
+            lock = partial.open(MARKER, os.O_RDWR)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    lock = os.open(marker, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link in the place of the hidden folder
+            return None
+        raise
     if not try_lock(lock):
         os.close(lock)
         raise InputError(f"another run is writing to {str(output)!r}")
@@ -42,18 +63,23 @@ def lock_partial_folder(output: Path) -> int | None:
     return lock
 
 
-def remove_partial_folder(folder: Path, patience_seconds: float = 3.0) -> None:
-    """Remove the hidden folder. Tries for a while, because a writer that was just killed may still add a file."""
+def remove_partial_folder(path: Path, patience_seconds: float = 3.0) -> None:
+    """Remove the hidden folder. Tries for a while, because a writer that was just killed may still add a file.
+
+    It stays if there is a folder in it, which no run creates.
+    """
     until = time.monotonic() + patience_seconds
     while True:
         try:
-            for entry in list(os.scandir(folder)):
-                if (
-                    entry.name != MARKER
-                ):  # it goes last, because a folder without it is not recognised as ours
-                    Path(entry.path).unlink(missing_ok=True)
-            (folder / MARKER).unlink(missing_ok=True)
-            folder.rmdir()
+            with Folder(path) as folder:
+                for name in folder.names():
+                    if name != MARKER:  # it goes last, because a folder without it is not recognised as ours
+                        status = folder.status(name)
+                        if status is not None and stat.S_ISDIR(status.st_mode):
+                            return
+                        folder.remove(name)
+                folder.remove(MARKER)
+            path.rmdir()
             return
         except FileNotFoundError:
             return
@@ -64,32 +90,79 @@ def remove_partial_folder(folder: Path, patience_seconds: float = 3.0) -> None:
 
 
 def finish_publishing(output: Path) -> bool:
-    """Whether the interrupted run in `output` was already published; if so, its publication is completed."""
-    partial = output / PARTIAL
-    if not is_regular_file(partial / PUBLISHED):
-        return False
-    if is_regular_file(partial / MANIFEST):
-        os.replace(partial / MANIFEST, output / MANIFEST)
-        sync_folder(output)
-    remove_partial_folder(partial)
+    """Whether the interrupted run in `output` was already published; if so, its publication is completed.
+
+    Raises InputError if the hidden folder says so, but the files in `output` are not those of its manifest.
+    """
+    with Folder(output, follow=True) as target, Folder(output / PARTIAL) as partial:
+        if not partial.exists(PUBLISHED):
+            return False
+        run = read_run_file(partial.path, PUBLISHED)
+        if run is None:
+            raise damaged(partial.path / PUBLISHED, "it is not the file of a run")
+        source = partial if partial.exists(MANIFEST) else target
+        manifest = read_manifest(source)
+        if manifest.identity != (run.scenario_hash, run.seed, run.replication):
+            raise damaged(source.path / MANIFEST, f"it is not the manifest of the run in {PUBLISHED}")
+        for part in manifest.parts:
+            if not _has_size(target, part):
+                raise damaged(source.path / MANIFEST, f"{part.path} is not the file that it names")
+        if source is partial:
+            if target.exists(MANIFEST):
+                raise damaged(partial.path / MANIFEST, "there is another manifest in the output folder")
+            partial.move(MANIFEST, target)
+            sync_folder(output)
+    remove_partial_folder(output / PARTIAL)
     return True
 
 
 def undo_publishing(output: Path) -> None:
-    """Undo a publication that was cut off: move files back to where the writers left them."""
-    partial = output / PARTIAL
-    for name in read_manifest_files(partial / MANIFEST):
-        if not os.path.lexists(partial / name) and is_regular_file(output / name):
-            os.replace(output / name, partial / name)
-    for name in (MANIFEST, SUMMARY, SCENARIO):
-        (partial / name).unlink(missing_ok=True)
+    """Undo a publication that was cut off: move files back to where the writers left them.
+
+    Only files that are those of the manifest in the hidden folder are moved.
+    """
+    with Folder(output, follow=True) as target, Folder(output / PARTIAL) as partial:
+        try:
+            parts = read_manifest(partial).parts
+        except InputError:  # cut off while it was written, before any file was moved
+            parts = ()
+        if parts and not target.exists(MANIFEST):  # the old manifest is removed before any file is moved
+            for part in parts:
+                if not partial.exists(part.path) and _has_size(target, part) and _has_digest(target, part):
+                    target.move(part.path, partial)
+            for name in (SUMMARY, SCENARIO):
+                if not partial.exists(name) and target.is_file(name):
+                    target.move(name, partial)
+        for name in (MANIFEST, SUMMARY, SCENARIO):
+            partial.remove(name)
 
 
-def read_manifest_files(manifest: Path) -> set[str]:
-    """`files_in_manifest` of the file `manifest`; empty if it cannot be read."""
-    if not is_regular_file(manifest):
+def read_manifest(folder: Folder) -> Manifest:
+    """The manifest in a folder. Raises InputError if there is none, or none that a run has written."""
+    data = folder.read(MANIFEST, MAX_MANIFEST_BYTES)
+    place = folder.path / MANIFEST
+    if data is None:
+        raise damaged(place, "it is missing")
+    return decode_manifest(data, place)
+
+
+def read_replaceable_names(folder: Folder) -> set[str]:
+    """`files_in_manifest` of the manifest in a folder; empty if it cannot be read."""
+    if not folder.is_file(MANIFEST):
         return set()
     try:
-        return files_in_manifest(manifest.read_bytes(), manifest)
+        data = folder.read(MANIFEST, MAX_MANIFEST_BYTES)
     except OSError:
         return set()
+    return set() if data is None else files_in_manifest(data, folder.path / MANIFEST)
+
+
+def _has_size(folder: Folder, part: ManifestPart) -> bool:
+    """Whether a folder has a regular file with the name and the size of a part."""
+    status = folder.status(part.path)
+    return status is not None and stat.S_ISREG(status.st_mode) and status.st_size == part.bytes
+
+
+def _has_digest(folder: Folder, part: ManifestPart) -> bool:
+    with os.fdopen(folder.open(part.path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == part.sha256

@@ -13,6 +13,7 @@ from actors.run.part import Part
 from actors.run.request import RunRequest
 from actors.run.run_file import libraries
 from actors.run.url import Url
+from engine.errors import InputError
 from engine.scenario import to_toml
 
 Output = OutputFolder | ObjectStoreOutput
@@ -23,6 +24,17 @@ def in_manifest_order(parts: list[Part], formats: tuple[str, ...]) -> list[Part]
     """The parts by format, in the order of the request, and then by name."""
     order = {name: position for position, name in enumerate(formats)}
     return sorted(parts, key=lambda part: (order[part.format], part.path))
+
+
+def check_patients(parts: list[Part], formats: tuple[str, ...], patients: int) -> None:
+    """Raise InputError unless the parts of each format hold so many patients: a journal may claim what is not there."""
+    for name in formats:
+        found = sum(part.patients for part in parts if part.format == name and part.table == "patients")
+        if found != patients:
+            raise InputError(
+                f"the files of the format {name} hold {found:,} patients and not {patients:,}, because a journal of "
+                "the unfinished run is not true: start it again with --force"
+            )
 
 
 def publish_run(

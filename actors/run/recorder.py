@@ -19,6 +19,7 @@ import msgspec
 
 from actors.cluster import is_shared_ray, start_session, terminated_as_interrupted
 from actors.run.driver import run_scenario
+from actors.run.files import Folder
 from actors.run.progress import OnProgress, Progress
 from actors.run.request import RunRequest
 from actors.run.result import RunResult
@@ -34,7 +35,7 @@ from actors.store import (
     State,
     driver_slot,
 )
-from engine.errors import GoldenhourError, Interrupted, StoreError
+from engine.errors import GoldenhourError, InputError, Interrupted, StoreError, shown
 
 HEARTBEAT_SECONDS = 1.0
 """Time between two heartbeats."""
@@ -44,6 +45,9 @@ END_SECONDS, END_SECONDS_INTERRUPTED = 20.0, 3.0
 
 WARN_SECONDS = 5.0
 """The user is warned when the database has been unreachable for this long."""
+
+MAX_SAVED_BYTES = 1 << 26
+"""No file of a saved run is larger: a scenario has at most 4 MiB, and the measures less."""
 
 Notify = Callable[[str], None]
 """Shows a message to the user."""
@@ -241,9 +245,9 @@ class Recorder:
                 try:
                     await client.ready()
                     if not registered:
-                        await self._record_saved_runs()
                         await client.call("register_run", self._registration)
                         registered = True
+                        await self._record_saved_runs()
                     if finished is not None:
                         await _record_finished(client, finished)
                         return
@@ -288,27 +292,54 @@ class Recorder:
 
     def _save(self, finished: FinishedRun) -> None:
         """Save the end of the run in a file."""
-        folder = _saved_runs_folder(self._database)
+        path = _saved_runs_folder(self._database)
+        name = f"{finished.registration.id}.json"
         with contextlib.suppress(OSError):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = folder / f"{finished.registration.id}.json"
-            path.with_suffix(".new").write_bytes(msgspec.json.encode(finished))
-            path.with_suffix(".new").replace(path)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with Folder(path) as folder:
+                folder.remove(f"{name}.new")
+                folder.write_new(f"{name}.new", msgspec.json.encode(finished))
+                folder.move(f"{name}.new", folder, name)
             self._notify(
-                f"the database is unreachable: the end of this run is saved in {path}; the next run records it"
+                f"the database is unreachable: the end of this run is saved in {path / name}; the next run records it"
             )
 
     async def _record_saved_runs(self) -> None:
-        """Record the runs whose end was saved in files, and remove the files."""
-        for path in sorted(_saved_runs_folder(self._database).glob("*.json")):
-            try:
-                finished = msgspec.json.decode(path.read_bytes(), type=FinishedRun)
-                await self._client.call("register_run", finished.registration)
-                await _record_finished(self._client, finished)
-            except (OSError, msgspec.DecodeError, msgspec.ValidationError):
-                pass
-            with contextlib.suppress(OSError):
-                path.unlink()
+        """Record the runs whose end was saved in files, and remove the files. What is no such file is left out."""
+        try:
+            folder = Folder(_saved_runs_folder(self._database))
+        except OSError:
+            return
+        with folder:
+            for name in sorted(folder.names()):
+                if not name.endswith(".json"):
+                    continue
+                finished = _read_finished_run(folder, name)
+                if finished is not None:
+                    await self._record_saved_run(finished)
+                with contextlib.suppress(OSError):
+                    folder.remove(name)
+
+    async def _record_saved_run(self, finished: FinishedRun) -> None:
+        """Record one of them, unless the database can be reached and refuses it: it would do so for ever."""
+        try:
+            await self._client.call("register_run", finished.registration)
+            await _record_finished(self._client, finished)
+        except StoreError:
+            raise
+        except Exception as error:
+            self._notify(
+                f"the end of run {finished.registration.id} could not be recorded: {shown(str(error))}"
+            )
+
+
+def _read_finished_run(folder: Folder, name: str) -> FinishedRun | None:
+    """A saved run; None if the file does not hold one."""
+    with contextlib.suppress(OSError, InputError, ValueError, RecursionError):
+        finished = msgspec.json.decode(folder.read(name, MAX_SAVED_BYTES) or b"", type=FinishedRun)
+        if name == f"{finished.registration.id}.json" and finished.last.id == finished.registration.id:
+            return finished
+    return None
 
 
 def _saved_runs_folder(database: Database) -> Path:

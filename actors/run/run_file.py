@@ -1,18 +1,35 @@
 """RunFile: what an unfinished run is, stored beside its files so that it can be resumed."""
 
 import functools
+import hashlib
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from actors.run.schema_version import SCHEMA, check_schema
+from actors.run.files import Folder
+from actors.run.manifest import OUTPUT_NAMES
+from actors.run.schema_version import SCHEMA, damaged, decode
+from actors.run.url import is_url, parse_url
 from engine import identity
-from engine.records import FORMATS
+from engine.errors import InputError, shown
+from engine.records import COMPRESSIONS, FORMATS, PARQUET_PART_PATIENTS
 
 RUN_FILE = "run.json"
+
+MAX_BYTES = 1 << 26
+"""No run file is larger: a scenario has at most 4 MiB, and the names of a million files 30 MB."""
+
+MAX_PROCESSES = 1024
+"""Most workers, and most writers."""
+
+Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,64}\Z")]
+Version = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.+!_-]{0,64}\Z")]
+Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Processes = Annotated[int, msgspec.Meta(ge=1, le=MAX_PROCESSES)]
 
 COMPARED_FIELDS = {
     "scenario_hash": "scenario",
@@ -37,24 +54,24 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     if any.
     """
 
-    schema: int = SCHEMA
-    run_id: str = msgspec.field(name="run")
-    version: str
-    engine: str
+    schema: Annotated[int, msgspec.Meta(ge=1, le=SCHEMA)] = SCHEMA
+    run_id: Word = msgspec.field(name="run")
+    version: Version
+    engine: Hash
     scenario: msgspec.Raw
-    scenario_name: str
-    scenario_hash: str
-    seed: int
-    replication: int
-    formats: tuple[str, ...]
-    compress: str
-    chunk_size: int
-    libraries: dict[str, str]
-    workers: int
-    writers: int
-    simulators: int = 1
-    address: str | None = None
-    destination: str = ""
+    scenario_name: Annotated[str, msgspec.Meta(max_length=80)]
+    scenario_hash: Hash
+    seed: Seed
+    replication: Seed
+    formats: tuple[Word, ...]
+    compress: Word
+    chunk_size: Annotated[int, msgspec.Meta(ge=1, le=PARQUET_PART_PATIENTS)]
+    libraries: dict[Word, Version]
+    workers: Annotated[int, msgspec.Meta(ge=-1, le=MAX_PROCESSES)]
+    writers: Processes
+    simulators: Processes = 1
+    address: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,300}\Z")] | None = None
+    destination: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     replaced: tuple[str, ...] = ()
     created: bool = True
 
@@ -69,6 +86,12 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
                 found.append(f"{label}: {_readable(there)} there, {_readable(now)} now")
         return found
 
+    @property
+    def inputs(self) -> str:
+        """32 hex digits that change with everything that two starts of one run have in common."""
+        common = [getattr(self, field) for field in COMPARED_FIELDS]
+        return hashlib.sha256(msgspec.json.encode(common)).hexdigest()[:32]
+
 
 def _readable(value: Any) -> str:
     if isinstance(value, dict):
@@ -76,21 +99,54 @@ def _readable(value: Any) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-def read_run_file(partial: Path) -> RunFile | None:
+def read_run_file(partial: Path, name: str = RUN_FILE) -> RunFile | None:
     """The run file in the folder `partial`; None if there is none or it is incomplete.
 
-    Raises InputError if a newer release wrote it.
+    Raises InputError if a newer release wrote it, or if it holds what no release writes.
     """
-    path = partial / RUN_FILE
     try:
-        data = path.read_bytes()
+        with Folder(partial) as folder:
+            data = folder.read(name, MAX_BYTES)
     except OSError:
         return None
-    check_schema(data, path)
-    try:
-        return msgspec.json.decode(data, type=RunFile)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    path = partial / name
+    if data is None or _is_cut_off(data):
         return None
+    run = decode(data, RunFile, path)
+    problem = _problem(run)
+    if problem is not None:
+        raise damaged(path, problem)
+    return run
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """Whether a power failure has left only the beginning of a run file, or as many bytes 0."""
+    if not data.strip(b"\0"):
+        return True
+    try:
+        msgspec.json.decode(data, type=msgspec.Raw)
+    except (ValueError, RecursionError) as error:
+        return "truncated" in str(error)
+    return False
+
+
+def _problem(run: RunFile) -> str | None:
+    """What no release writes into a run file, beyond what the types of the fields say."""
+    if not run.formats or len(set(run.formats)) < len(run.formats) or set(run.formats) - set(FORMATS):
+        return f"formats: {shown(run.formats)}"
+    if run.compress not in COMPRESSIONS:
+        return f"compress: {shown(run.compress)}"
+    for name in run.replaced:
+        if OUTPUT_NAMES.fullmatch(name) is None:
+            return f"replaced: {shown(name)} is not the name of a file of a run"
+    if run.destination:
+        try:
+            if is_url(run.destination) and run.destination == parse_url(run.destination):
+                return None
+        except InputError:
+            pass
+        return f"destination: {shown(run.destination)}"
+    return None
 
 
 @functools.cache

@@ -111,7 +111,8 @@ class Scheduler:
         """Whether the window has room for one more chunk, and the run may have more chunks."""
         if self.run_chunks is not None and self._requested >= self.run_chunks:
             return False
-        return self._requested - self._written.chunks < self._window
+        # What is written is ahead of what has arrived while a run is resumed, and a false journal may say any number.
+        return self._requested - min(self._written.chunks, self._arrived) < self._window
 
     def add_request(self) -> None:
         """Count one more chunk as requested."""

@@ -1,6 +1,7 @@
-"""The version of the files that one release leaves for another: run files, journals and manifests."""
+"""The schema version of what a release leaves for another, and its decoding: run files, journals and manifests."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -9,6 +10,8 @@ from engine.errors import InputError, shown
 SCHEMA = 1
 """The schema version. A release may add fields under the same number, because readers ignore unknown fields. A change
 that an older release would misread gets the next number, which the older release refuses."""
+
+T = TypeVar("T")
 
 
 class _Version(msgspec.Struct):
@@ -22,10 +25,27 @@ def check_schema(data: bytes, path: Path | str) -> None:
     """Raise InputError if `data`, a JSON object from the file `path`, was written by a newer release."""
     try:
         found = msgspec.json.decode(data, type=_Version)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return
     if found.schema > SCHEMA:
         raise InputError(
             f"{str(path)!r} was written by a newer goldenhour ({shown(found.version)}, schema {found.schema}); "
             f"this one reads up to schema {SCHEMA}: use that release"
         )
+
+
+def decode(data: bytes, kind: type[T], path: Path | str) -> T:
+    """The content of the file `path`, a JSON document of this release.
+
+    Raises InputError if a newer release wrote it, or if it is not a document of this kind.
+    """
+    check_schema(data, path)
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (ValueError, RecursionError) as error:  # ValueError: also text that is not UTF-8
+        raise damaged(path, str(error)) from None
+
+
+def damaged(path: Path | str, problem: str) -> InputError:
+    """The error for a file that goldenhour has not written as it is now."""
+    return InputError(f"{str(path)!r} is damaged or not of goldenhour: {problem}")

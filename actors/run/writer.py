@@ -5,13 +5,14 @@ It runs in a process of its own or in the driver. A run may have several writers
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from actors.cluster import hide_pyarrow_in_worker, lower_priority
 from actors.run.disk_thread import DiskThread, sync_and_drop
-from actors.run.files import sync_folder
+from actors.run.files import Folder, sync_folder
 from actors.run.journal import Journal, JournalEntry
 from actors.run.messages import EncodedChunks, Piece, ProcessId, Receipt
 from actors.run.part import Part
@@ -65,7 +66,8 @@ class Writer:
         owners: PartOwners | None = None,
         sync_seconds: float = SYNC_SECONDS,
     ) -> None:
-        self._folder = Path(folder)
+        self._path = Path(folder)
+        self._folder: Folder | None = None
         self._run_id = run_id
         self._index = index
         self._owners = owners or PartOwners()
@@ -99,34 +101,36 @@ class Writer:
             return self._restore(lanes)
         except OSError as error:
             self.release()
-            raise write_error(self._folder, error) from error
+            raise write_error(self._path, error) from error
         except BaseException:
             self.release()
             raise
 
     def _restore(self, lanes: Sequence[str]) -> Receipt:
-        run = read_run_file(self._folder)
+        """Compare everything with the journal first, then cut and remove what it does not name."""
+        run = read_run_file(self._path)
         if run is None or run.run_id != self._run_id:
-            problem = (
-                f"the machine {os.uname().nodename!r} does not see the run's folder {str(self._folder)!r}"
-            )
+            problem = f"the machine {os.uname().nodename!r} does not see the run's folder {str(self._path)!r}"
             if self._owners.writers > 1:
                 raise InputError(f"{problem}: several writers need a folder that all machines share")
             raise StoppedRun(f"{problem}: was it removed while the run was starting?")
-        self._journal = Journal(self._folder, self._run_id, self._index, self._owners.writers)
+        folder = self._folder = Folder(self._path)
+        self._journal = Journal(folder, run, self._index, self._owners, lanes)
         state = self._journal.state
         self._next = {lane: self._owners.next_owned(self._index, lane, 0) for lane in lanes} | state.next
         self._finished = dict(state.finished)
-        for entry in list(os.scandir(self._folder)):
-            journalled = entry.name in state.finished or entry.name in state.open
-            if not journalled and self._owners.owns_file(self._index, entry.name):
-                Path(entry.path).unlink()
         for part in state.finished.values():
-            path = self._folder / part.path
-            if path.stat().st_size != part.bytes:
-                raise damaged_part(path, "does not have the size of what was written to it")
-        for part in state.open.values():
-            self._add(PartFile(self._folder / part.path, part, fresh=False))
+            status = folder.status(part.path)
+            if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != part.bytes:
+                raise damaged_part(self._path / part.path, "does not have the size of what was written to it")
+        resumed = [self._add(PartFile(folder, part, fresh=False)) for part in state.open.values()]
+        for part_file in resumed:
+            part_file.cut()
+        for name in folder.names():
+            journalled = name in state.finished or name in state.open
+            if not journalled and self._owners.owns_file(self._index, name):
+                folder.remove(name)
+        self._journal.begin()
         return Receipt(self._next, (*state.finished.values(), *state.open.values()))
 
     def append(self, encoded: EncodedChunks) -> Receipt:
@@ -139,17 +143,17 @@ class Writer:
         if first != expected:
             raise OutOfOrderError(f"chunk {first} arrived where chunk {expected} was expected")
         changed: dict[str, Part] = {}
-        path = self._folder
+        path = self._path
         self._incomplete_append = True
         try:
             for piece in encoded.pieces:
-                path = self._folder / piece.path
+                path = self._path / piece.path
                 part = self._part_for(piece, changed)
                 self._unjournalled_bytes += part.append(piece)
                 changed[piece.path] = part.part
             self._next[lane] = self._owners.next_owned(self._index, lane, first + encoded.chunk_count)
             self._incomplete_append = False
-            path = self._folder
+            path = self._path
             self._checkpoint_when_due()
         except OSError as error:
             raise write_error(path, error) from error
@@ -162,21 +166,21 @@ class Writer:
                 self._start_checkpoint()
             self._disk.wait()
         except OSError as error:
-            raise write_error(self._folder, error) from error
+            raise write_error(self._path, error) from error
 
     def close(self, whole_files: Sequence[Piece] = ()) -> list[Part]:
         """Finish all parts, and write the pieces that are whole files. Returns all parts, sorted by path."""
-        path = self._folder
+        path = self._path
         try:
             for key in list(self._open):
                 self._finish(key)
             self._start_checkpoint()
             self._incomplete_append = True
             for piece in whole_files:
-                path = self._folder / piece.path
+                path = self._path / piece.path
                 self._part_for(piece, {}).append(piece)
                 self._finish((piece.format, piece.table))
-            path = self._folder
+            path = self._path
             self._disk.wait()
         except OSError as error:
             raise write_error(path, error) from error
@@ -193,6 +197,9 @@ class Writer:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
 
     def _part_for(self, piece: Piece, changed: dict[str, Part]) -> PartFile:
         """The open part of a piece. Finishes the part of the table before it, and enters that in `changed`."""
@@ -204,7 +211,8 @@ class Writer:
             part = None
         if part is None:
             new = Part(path=piece.path, format=piece.format, table=piece.table, patients=0, rows=0, bytes=0)
-            part = self._add(PartFile(self._folder / piece.path, new, fresh=True))
+            assert self._folder is not None
+            part = self._add(PartFile(self._folder, new, fresh=True))
             self._new_files = True
         return part
 
@@ -250,6 +258,6 @@ class Writer:
         for descriptor, written in files:
             sync_and_drop(descriptor, written)
         if new_files:
-            sync_folder(self._folder)
+            sync_folder(self._path)
         assert self._journal is not None
         self._journal.append(entry)

@@ -35,6 +35,9 @@ RENAMES = "given.json"
 MESSAGE_SECONDS = 2.0
 """Seconds between two messages on the progress."""
 
+MAX_TEXT_BYTES = 1 << 26
+"""Largest summary or scenario that is fetched."""
+
 FileIdentity = tuple[int, int, int]
 """Inode, size, and time of the last change in ns: they tell two files of one name apart. Renaming keeps them."""
 
@@ -82,66 +85,71 @@ def _fetch(what: str, output: Path, address: str | None, force: bool, quiet: boo
 async def _copy_run(located: "LocatedOutput", output: Path, force: bool, quiet: bool) -> int:
     """Copy all files, check them, and give them their final names. Returns the number of bytes."""
     source, place, expected = located
-    manifest = await source.read(run_wing.MANIFEST)
-    names = (
-        []
-        if manifest is None
-        else sorted(
-            run_wing.files_in_manifest(manifest, f"{place}/{run_wing.MANIFEST}") - {run_wing.MANIFEST}
-        )
-    )
-    if not names or manifest is None:
+    data = await source.read(run_wing.MANIFEST)
+    if data is None:
         raise InputError(f"there is no finished run in {place}: no {run_wing.MANIFEST} of goldenhour")
-    document = msgspec.json.decode(manifest)
-    if expected is not None and expected != run_wing.run_of_manifest(document):
+    manifest = run_wing.decode_manifest(data, f"{place}/{run_wing.MANIFEST}")
+    if expected is not None and expected != manifest.identity:
         raise InputError(f"{place} now holds another run; to fetch that one, name the place")
-    digests = {part["path"]: part.get("sha256") for part in document["parts"]}
     with _file_errors(output), _locked(output):
         replaced = run_wing.replaceable_files(output, force)
-        partial = output / FETCHING
-        partial.mkdir()
+        (output / FETCHING).mkdir()
         renaming = False
         try:
-            total = await _copy_files(located, names, digests, partial, quiet)
-            if not await source.is_unchanged(manifest):
-                raise RunError(f"the run in {place} was replaced while it was fetched; fetch again")
-            (partial / run_wing.MANIFEST).write_bytes(manifest)
-            names.append(run_wing.MANIFEST)
-            foreign = [name for name in names if name not in replaced and os.path.lexists(output / name)]
-            if foreign:
-                raise RunError(
-                    f"{str(output / foreign[0])!r} appeared during the fetch; it is not replaced, because this fetch "
-                    "did not create it"
+            with (
+                run_wing.Folder(output, follow=True) as target,
+                run_wing.Folder(output / FETCHING) as partial,
+            ):
+                total = await _copy_files(located, manifest, partial, quiet)
+                if not await source.is_unchanged(data):
+                    raise RunError(f"the run in {place} was replaced while it was fetched; fetch again")
+                partial.write_new(run_wing.MANIFEST, data)
+                names = [*manifest.names, run_wing.MANIFEST]
+                foreign = [
+                    name
+                    for name in names
+                    if target.exists(name) and not (name in replaced and target.is_file(name))
+                ]
+                if foreign:
+                    raise RunError(
+                        f"{str(output / foreign[0])!r} appeared during the fetch; it is not replaced, because this "
+                        "fetch did not create it"
+                    )
+                renames = Renames(
+                    {name: identity for name in names if (identity := _identity(partial, name))},
+                    {name: identity for name in replaced if (identity := _identity(target, name))},
                 )
-            renames = Renames(
-                {name: _identity(partial / name) for name in names},
-                {name: _identity(output / name) for name in replaced},
-            )
-            (partial / RENAMES).write_bytes(msgspec.json.encode(renames))
-            run_wing.sync_folder(partial)
-            renaming = True
-            for name in sorted(replaced, key=lambda name: name != run_wing.MANIFEST):
-                (output / name).unlink(missing_ok=True)
-            for name in names:
-                os.replace(partial / name, output / name)
-            run_wing.sync_folder(output)
-            renaming = False
+                partial.write_new(RENAMES, msgspec.json.encode(renames))
+                run_wing.sync_folder(output / FETCHING)
+                renaming = True
+                for name in sorted(replaced, key=lambda name: name != run_wing.MANIFEST):
+                    target.remove(name)
+                for name in names:
+                    partial.move(name, target)
+                run_wing.sync_folder(output)
+                renaming = False
         finally:
             if not renaming:
-                shutil.rmtree(partial, ignore_errors=True)
-    return total + len(manifest)
+                shutil.rmtree(output / FETCHING, ignore_errors=True)
+    return total + len(data)
 
 
 async def _copy_files(
-    located: "LocatedOutput", names: list[str], digests: dict[str, str | None], folder: Path, quiet: bool
+    located: "LocatedOutput", manifest: "run_wing.Manifest", folder: "run_wing.Folder", quiet: bool
 ) -> int:
-    """Copy files to a folder and compare their digests. Returns the number of bytes."""
+    """Copy the files of a manifest to a folder and compare their digests. Returns the number of bytes."""
+    parts = {part.path: part for part in manifest.parts}
     total = 0
     last_message = time.monotonic()
-    for name in names:
+    for name in manifest.names:
+        part = parts.get(name)
+        left = MAX_TEXT_BYTES if part is None else part.bytes
         digest = hashlib.sha256()
-        with (folder / name).open("xb") as file:
+        with os.fdopen(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
             async for piece in located.source.pieces(name):
+                left -= len(piece)
+                if left < 0:
+                    raise RunError(f"{located.place}/{name} is damaged: it is larger than the manifest says")
                 file.write(piece)
                 digest.update(piece)
                 total += len(piece)
@@ -150,7 +158,7 @@ async def _copy_files(
                     console.print_error_line(f"{total:,} bytes fetched")
             file.flush()
             os.fsync(file.fileno())
-        if name in digests and digest.hexdigest() != digests[name]:
+        if part is not None and digest.hexdigest() != part.sha256:
             raise RunError(f"{located.place}/{name} is damaged: its digest differs from that in the manifest")
     return total
 
@@ -199,16 +207,19 @@ def _remove_interrupted(output: Path) -> None:
             f"{str(partial)!r} is not a folder of goldenhour: remove it or choose another output"
         )
     if not os.path.lexists(output / run_wing.MANIFEST):
-        with contextlib.suppress(OSError, msgspec.DecodeError):
-            renames = msgspec.json.decode((partial / RENAMES).read_bytes(), type=Renames)
-            for identities in (renames.new, renames.old):
-                for name, identity in identities.items():
-                    path = output / Path(name).name
-                    if os.path.lexists(path) and _identity(path) == identity:
-                        path.unlink()
+        with contextlib.suppress(OSError, InputError, ValueError, RecursionError):
+            with run_wing.Folder(partial) as folder:
+                data = folder.read(RENAMES, run_wing.MAX_MANIFEST_BYTES) or b""
+            renames = msgspec.json.decode(data, type=Renames)
+            with run_wing.Folder(output, follow=True) as target:
+                for name, identity in (*renames.new.items(), *renames.old.items()):
+                    ours = run_wing.OUTPUT_NAMES.fullmatch(name) is not None
+                    if ours and target.is_file(name) and _identity(target, name) == identity:
+                        target.remove(name)
     shutil.rmtree(partial, ignore_errors=True)
 
 
-def _identity(path: Path) -> FileIdentity:
-    status = path.lstat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
+def _identity(folder: "run_wing.Folder", name: str) -> FileIdentity | None:
+    """The identity of a file; None if there is none of this name."""
+    status = folder.status(name)
+    return None if status is None else (status.st_ino, status.st_size, status.st_mtime_ns)

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import msgspec
@@ -24,12 +25,22 @@ if TYPE_CHECKING:
     from actors.store import ConfigStore
 
 
+class _Summary(msgspec.Struct):
+    """What the database needs to know of a summary besides its whole text."""
+
+    patients: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
 @click.command()
 @click.argument("what", metavar="DIR|URL|RUN", callback=options.output_value)
 @click.option(
     "--workers", type=click.IntRange(0, 1024), help="Number of generator processes. Default: as before."
 )
-@click.option("--address", metavar="A", help="Address of the Ray cluster, HOST:PORT. Default: as before.")
+@click.option(
+    "--address",
+    metavar="A",
+    help="Address of the Ray cluster, HOST:PORT, also where the run was on one before.",
+)
 @click.option("--no-store", is_flag=True, help="Do not use the database.")
 @options.no_progress
 @options.json_for_summary
@@ -66,8 +77,14 @@ def resume(
             f"{str(place)!r} now holds another unfinished run, {run_file.run_id}; to resume that one, name the folder"
         )
     prepared = prepare(parse(bytes(run_file.scenario), "json", "scenario of the unfinished run"))
+    if prepared.hash != run_file.scenario_hash or prepared.original.seed != run_file.seed:
+        raise InputError(
+            f"the run file in {str(place)!r} is damaged: its scenario is not that of its hash and seed"
+        )
+    destination = _checked_destination(run_file.destination, destination, output)
     workers = run_file.workers if workers is None else workers
-    address = run_file.address if address is None and workers else address
+    if address is None and workers:
+        address = _checked_address(run_file.address, place)
     if workers == AUTOMATIC_WORKERS and ray_address(address) == "local":
         workers = default_workers()
     options.check_ray_address(address, workers)
@@ -76,7 +93,7 @@ def resume(
         original=prepared.original,
         seed=run_file.seed,
         output=output,
-        destination=destination or (Url(run_file.destination) if run_file.destination else None),
+        destination=destination,
         replication=run_file.replication,
         formats=run_file.formats,
         compress=run_file.compress,
@@ -90,6 +107,36 @@ def resume(
     execute(request, prepared, None if no_store else registration_of(request, prepared), quiet, as_json)
 
 
+def _checked_address(address: str | None, place: Path | Url) -> str | None:
+    """The cluster's address according to the run file, if the user's environment names the same one.
+
+    Raises InputError for another one: whoever joins a cluster runs its code, so a file does not decide about that.
+    """
+    if address in (None, "auto", os.environ.get("RAY_ADDRESS")):
+        return address
+    raise InputError(
+        f"the run in {str(place)!r} was on the Ray cluster at {shown(address)}: if you trust that cluster, add "
+        f"--address {shlex.quote(str(address))}; or add --workers 0"
+    )
+
+
+def _checked_destination(text: str, named: Url | None, output: Path) -> Url | None:
+    """The URL that an unfinished run uploads to, according to its run file.
+
+    Raises InputError unless it is the one that the user has named, or the one whose files are written to a folder of
+    this name: a run file alone does not decide where files are sent.
+    """
+    if named is None and text:
+        url = parse_url(text)
+        if staging_and_destination(url)[0].name == output.name:
+            return url
+    if text != (named or ""):
+        raise InputError(
+            f"the unfinished run in {str(output)!r} belongs to the output {shown(text)}, not to this one"
+        )
+    return named
+
+
 def _check_uploaded(url: Url) -> None:
     """Raise InputError unless the object store holds a finished run at `url`."""
     objects = run_wing.ObjectStore(url)
@@ -97,11 +144,13 @@ def _check_uploaded(url: Url) -> None:
         manifest = asyncio.run(objects.read(run_wing.MANIFEST))
     except RunError as error:
         raise InputError(str(error)) from error
-    if manifest is None:
-        raise InputError(
-            f"there is no finished run at {url}, and this machine has no unfinished run for it; resume a run on the "
-            f"machine where it was started, with the same {run_wing.STAGING_VARIABLE} if that was set"
-        )
+    if manifest is not None:
+        run_wing.decode_manifest(manifest, f"{url}/{run_wing.MANIFEST}")
+        return
+    raise InputError(
+        f"there is no finished run at {url}, and this machine has no unfinished run for it; resume a run on the "
+        f"machine where it was started, with the same {run_wing.STAGING_VARIABLE} if that was set"
+    )
 
 
 def _is_output(what: Path | Url) -> bool:
@@ -138,7 +187,7 @@ def _output_of(row: dict[str, Any]) -> Path | Url:
     """The output of a run in the database. Raises InputError if it is not on this machine."""
     if is_url(row["output"]):
         return parse_url(row["output"])
-    if not os.path.lexists(row["output"]):
+    if not os.path.isabs(row["output"]) or not os.path.lexists(row["output"]):
         raise InputError(f"run {str(row['id'])[:8]} wrote to {row['output']}, which is not on this machine")
     return Path(row["output"])
 
@@ -160,17 +209,28 @@ def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
     """
     if current_database().is_new:
         return False
-    manifest = msgspec.json.decode((output / run_wing.MANIFEST).read_bytes())
-    measures = msgspec.json.decode((output / run_wing.SUMMARY).read_bytes())
+    with run_wing.Folder(output, follow=True) as folder:
+        data, summary = (
+            folder.read(name, run_wing.MAX_MANIFEST_BYTES) or b""
+            for name in (run_wing.MANIFEST, run_wing.SUMMARY)
+        )
+    manifest = run_wing.decode_manifest(data, output / run_wing.MANIFEST)
+    try:
+        patients = msgspec.json.decode(summary, type=_Summary).patients
+        measures = msgspec.json.decode(summary, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        raise InputError(
+            f"{str(output / run_wing.SUMMARY)!r} is missing, damaged or not of goldenhour"
+        ) from None
 
     async def record(store: "ConfigStore") -> bool:
         found = row or await store.run_of_output(output_text(output))
         if found is None or found["state"] in ENDED:
             return False
-        if run_wing.run_of_manifest(manifest) != (found["hash"], found["seed"], found["replication"]):
+        if manifest.identity != (found["hash"], found["seed"], found["replication"]):
             return False
-        size = sum(part["bytes"] for part in manifest["parts"])
-        last = Heartbeat(id=found["id"], patients=measures["patients"], fraction=1.0, bytes=size)
+        size = sum(part.bytes for part in manifest.parts)
+        last = Heartbeat(id=found["id"], patients=patients, fraction=1.0, bytes=size)
         await store.finish_run(found["id"], "succeeded", measures=measures, last=last)
         return True
 

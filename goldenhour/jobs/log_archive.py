@@ -13,19 +13,24 @@ The manifest comes first, then the other files in the order of their names.
 """
 
 import base64
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import zstandard
 
-from actors.run import MANIFEST, files_in_manifest
+from actors.run import MANIFEST, MAX_MANIFEST_BYTES, Folder, decode_manifest
 from engine.errors import GoldenhourError, RunError
 
 PREFIX = "goldenhour-archive"
 END, TOO_LARGE, FAILED = ".", "+", "!"
 PIECE_BYTES = 1 << 20
+LINE_CHARACTERS = 2 * PIECE_BYTES
+"""No line is longer: Base64 makes a piece longer by a third."""
+
 LIMIT_BYTES = 2_000_000_000
 """A run with more bytes than this, before compression, is not printed."""
 
@@ -56,21 +61,25 @@ def print_archive(folder: Path, print_line: Callable[[str], None]) -> int:
     return 2
 
 
-def _print_files(folder: Path, print_line: Callable[[str], None]) -> None:
-    manifest = (folder / MANIFEST).read_bytes()
-    names = [MANIFEST, *sorted(files_in_manifest(manifest, folder) - {MANIFEST})]
-    size = sum((folder / name).stat().st_size for name in names)
-    if size > LIMIT_BYTES:
-        names = [MANIFEST]
-    pieces = 0
-    compressor = zstandard.ZstdCompressor(level=3)
-    for name in names:
-        with (folder / name).open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
-                print_line(f"{PREFIX} {name} {base64.b64encode(compressor.compress(piece)).decode()}")
-                pieces += 1
-    if (folder / MANIFEST).read_bytes() != manifest:
-        raise RunError("the run was replaced by another one while it was read; fetch again")
+def _print_files(path: Path, print_line: Callable[[str], None]) -> None:
+    with Folder(path, follow=True) as folder:
+        manifest = folder.read(MANIFEST, MAX_MANIFEST_BYTES)
+        if manifest is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path / MANIFEST))
+        parts = decode_manifest(manifest, path / MANIFEST)
+        names = [MANIFEST, *parts.names]
+        size = sum((path / name).lstat().st_size for name in names)
+        if size > LIMIT_BYTES:
+            names = [MANIFEST]
+        pieces = 0
+        compressor = zstandard.ZstdCompressor(level=3)
+        for name in names:
+            with os.fdopen(folder.open(name), "rb") as file:
+                while piece := file.read(PIECE_BYTES):
+                    print_line(f"{PREFIX} {name} {base64.b64encode(compressor.compress(piece)).decode()}")
+                    pieces += 1
+        if folder.read(MANIFEST, MAX_MANIFEST_BYTES) != manifest:
+            raise RunError("the run was replaced by another one while it was read; fetch again")
     print_line(f"{PREFIX} {TOO_LARGE} {size}" if size > LIMIT_BYTES else f"{PREFIX} {END} {pieces}")
 
 

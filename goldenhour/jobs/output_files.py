@@ -1,8 +1,8 @@
 """Reading the files of a run: from a folder, from an object store, or from the log of a job."""
 
 import base64
-import binascii
-import contextlib
+import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
@@ -10,9 +10,10 @@ from typing import Protocol
 import msgspec
 import zstandard
 
-from actors.run import MANIFEST, ObjectStore, Url
+from actors.run import MANIFEST, MAX_MANIFEST_BYTES, Folder, ObjectStore, Url
 from engine.errors import InputError, RunError
 from goldenhour.jobs import log_archive
+from goldenhour.outputs import expand_path
 
 READ_BYTES = 1 << 22
 
@@ -41,18 +42,27 @@ class FolderFiles:
 
     async def read(self, name: str) -> bytes | None:
         """The content of a small file; None if there is none of this name."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return (self._folder / name).read_bytes()
-        return None
+        try:
+            with Folder(self._folder, follow=True) as folder:
+                return folder.read(name, MAX_MANIFEST_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._unreadable(name, error) from error
 
     async def pieces(self, name: str) -> AsyncIterator[bytes]:
         """The content of a file, in pieces."""
         try:
-            with (self._folder / name).open("rb") as file:
+            with Folder(self._folder, follow=True) as folder:
+                descriptor = folder.open(name)
+            with os.fdopen(descriptor, "rb") as file:
                 while piece := file.read(READ_BYTES):
                     yield piece
         except OSError as error:
-            raise RunError(f"{self._folder / name} cannot be read: {error.strerror}") from error
+            raise self._unreadable(name, error) from error
+
+    def _unreadable(self, name: str, error: OSError) -> RunError:
+        return RunError(f"{self._folder / name} cannot be read: {error.strerror}")
 
     async def is_unchanged(self, manifest: bytes) -> bool:
         """Whether the folder still has this manifest."""
@@ -102,16 +112,21 @@ class JobLogFiles:
 
     async def read(self, name: str) -> bytes | None:
         """The content of a small file; None if it is empty."""
-        data = b"".join([piece async for piece in self.pieces(name)])
+        data = bytearray()
+        async for piece in self.pieces(name):
+            data += piece
+            if len(data) > MAX_MANIFEST_BYTES:
+                raise RunError(f"{self._place}/{name} has more than {MAX_MANIFEST_BYTES:,} bytes")
+        content = bytes(data)
         if self._next_line is not None and self._next_line[0] == log_archive.TOO_LARGE:
-            self._shared = FolderFiles(Path(self._place).expanduser())
-            if await self._shared.read(name) != data:
+            self._shared = FolderFiles(expand_path(Path(self._place)))
+            if await self._shared.read(name) != content:
                 raise InputError(
-                    f"{self._place} on the cluster holds {int(self._next_line[1]):,} bytes, and a job's log can carry "
-                    f"{log_archive.LIMIT_BYTES:,}: copy it by other means, or run with -o to a URL or to a folder that "
-                    "this machine shares"
+                    f"{self._place} on the cluster holds {self._number(self._next_line[1]):,} bytes, and a job's log "
+                    f"can carry {log_archive.LIMIT_BYTES:,}: copy it by other means, or run with -o to a URL or to "
+                    "a folder that this machine shares"
                 )
-        return data or None
+        return content or None
 
     async def pieces(self, name: str) -> AsyncIterator[bytes]:
         """The content of a file, in pieces."""
@@ -124,13 +139,13 @@ class JobLogFiles:
             self._next_line = None
             self._pieces_read += 1
             try:
-                piece = decompressor.decompress(
-                    base64.b64decode(line[1]), max_output_size=log_archive.PIECE_BYTES
-                )
-            except (binascii.Error, zstandard.ZstdError):
-                raise RunError(
-                    f"{self._place}/{name} was damaged on the way from the cluster; fetch again"
-                ) from None
+                data = base64.b64decode(line[1], validate=True)
+                # `max_output_size` has no effect where the frame itself says how large its content is
+                if not 0 <= zstandard.frame_content_size(data) <= log_archive.PIECE_BYTES:
+                    raise self._damaged(name)
+                piece = decompressor.decompress(data)
+            except (ValueError, zstandard.ZstdError):  # ValueError: not Base64
+                raise self._damaged(name) from None
             yield piece
 
     async def is_unchanged(self, manifest: bytes) -> bool:
@@ -146,13 +161,25 @@ class JobLogFiles:
             self._next_line = line or (log_archive.END, "-1")
             kind, content = self._next_line
             if kind == log_archive.FAILED:
-                raise InputError(f"nothing to fetch from {self._place}: {msgspec.json.decode(content)}")
-            if kind == log_archive.END and int(content) != self._pieces_read:
+                try:
+                    reason = msgspec.json.decode(content, type=str)[:2000]
+                except (ValueError, RecursionError):
+                    raise self._damaged("the job's answer") from None
+                raise InputError(f"nothing to fetch from {self._place}: {reason}")
+            if kind == log_archive.END and self._number(content) != self._pieces_read:
                 raise RunError(
                     f"the transfer of {self._place} from the cluster is not complete: it ended after "
                     f"{self._pieces_read} pieces; fetch again"
                 )
         return self._next_line
+
+    def _number(self, text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", text):
+            raise self._damaged("the end of the job's answer")
+        return int(text)
+
+    def _damaged(self, name: str) -> RunError:
+        return RunError(f"{self._place}/{name} was damaged on the way from the cluster; fetch again")
 
 
 async def _archive_lines(text: AsyncIterator[str]) -> AsyncIterator[tuple[str, str]]:
@@ -164,3 +191,6 @@ async def _archive_lines(text: AsyncIterator[str]) -> AsyncIterator[tuple[str, s
             words = line.split(" ", 2)
             if words[0] == log_archive.PREFIX and len(words) == 3:
                 yield words[1], words[2]
+        rest = rest[
+            : log_archive.LINE_CHARACTERS
+        ]  # what is longer is no line of an archive, or a damaged one

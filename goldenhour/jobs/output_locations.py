@@ -95,7 +95,7 @@ def _on_cluster(cluster: client.JobsClient, what: str, quiet: bool) -> LocatedOu
     status = client.status_of(info)
     metadata = info.metadata or {}
     place = metadata.get(client.OUTPUT_KEY)
-    if place is None:
+    if not isinstance(place, str) or not (place.startswith(("/", "~")) or is_url(place)):
         raise InputError(
             f"job {what} was not started by `goldenhour submit`; name the URL or folder that it wrote to"
         )
@@ -104,10 +104,16 @@ def _on_cluster(cluster: client.JobsClient, what: str, quiet: bool) -> LocatedOu
     if status != "SUCCEEDED":
         raise InputError(f"run {what} left no output: its job has {status.lower()}")
     identity = metadata.get(client.IDENTITY_KEY)
+    try:
+        expected = None if identity is None else msgspec.json.decode(identity, type=RunIdentity)
+    except (ValueError, TypeError, RecursionError):
+        raise InputError(
+            f"job {what}: the cluster names no run of goldenhour, but {shown(identity)}"
+        ) from None
     return LocatedOutput(
         ObjectStoreFiles(parse_url(place)) if is_url(place) else _through_job(cluster, place, quiet),
         place,
-        None if identity is None else msgspec.json.decode(identity, type=RunIdentity),
+        expected,
     )
 
 
@@ -124,7 +130,7 @@ def _in_database(what: str) -> LocatedOutput:
     source: OutputFiles
     if is_url(place):
         source = ObjectStoreFiles(parse_url(place))
-    elif os.path.lexists(place):
+    elif os.path.isabs(place) and os.path.lexists(place):
         source = FolderFiles(Path(place))
     else:
         raise InputError(
