@@ -77,7 +77,7 @@ def test_without_a_command_the_help_is_shown(call):
         (["scenarios", "shwo", "coin"], "did you mean 'show'?"),
         (["run", "standard", "--fromat", "csv"], "--format"),
         (["run", "standard", "--format", "jsnol"], "did you mean 'jsonl'?"),
-        (["run", "standard", "--format", "csv,xlsx"], "'xlsx'; allowed: jsonl, json, csv, parquet, msgpack"),
+        (["run", "standard", "--format", "csv,xlsx"], "'xlsx'; allowed: jsonl, csv, json, msgpack, parquet"),
         (["run", "standard", "--format", ""], "allowed: jsonl"),
         (["run", "standard", "--compress", "gz"], "'gz'; allowed: none, gzip, zstd"),
         (["run", "standard", "--patients", "0"], "1<=x<=1000000000"),

@@ -2,7 +2,7 @@
 
 Numba takes 45 MB of memory and 0.3 s to import. A process that only writes records needs neither. A function here takes
 integers and returns nothing, so that its machine code refers to nothing of Numba. The first process compiles it with
-Numba and stores the object file; all others load that with llvmlite (docs/platform.md section 2).
+Numba and stores the object file; all others load that with llvmlite (docs/platform.md section 2.5).
 """
 
 import contextlib
