@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.cluster import put_metric
-from actors.store.database_errors import connection_error, is_transient
+from actors.store.database_errors import is_transient, masked_error
 from actors.store.migrations import upgrade
 from actors.store.queries import queries
 from engine.errors import InputError, StoreError
@@ -68,7 +68,8 @@ class Connections:
     async def retry(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until it succeeds, as long as the faults are transient and `patience_seconds` have not passed.
 
-        Raises InputError for a value that the database rejects, StoreError for all other errors of psycopg.
+        Raises InputError for a value that the database rejects, StoreError for all other errors of psycopg. They do not
+        carry psycopg's error as their cause, whose text may show secrets of the connection.
         """
         import psycopg
 
@@ -77,19 +78,19 @@ class Connections:
             try:
                 return await call()
             except psycopg.Error as error:
-                text = connection_error(error)
+                text = masked_error(error, self.conninfo)
                 if is_transient(error):
                     if time.monotonic() < until:
                         await asyncio.sleep(0.1)
                         continue
-                    raise StoreError(f"the database cannot be reached: {text}") from error
+                    raise StoreError(f"the database cannot be reached: {text}") from None
                 if error.sqlstate == UNDEFINED_TABLE:  # another process has rolled back the schema
                     raise StoreError(
                         "the database's schema was rolled back: `goldenhour db upgrade`"
-                    ) from error
+                    ) from None
                 if isinstance(error, psycopg.DataError):
-                    raise InputError(f"the database rejects a value: {text}") from error
-                raise StoreError(f"the database reports an error: {text}") from error
+                    raise InputError(f"the database rejects a value: {text}") from None
+                raise StoreError(f"the database reports an error: {text}") from None
 
     async def ready(self) -> "AsyncConnectionPool[AsyncConnection[dict[str, Any]]]":
         """Return the pool, open, of a database whose schema is up to date. Raises psycopg's errors."""
