@@ -207,7 +207,10 @@ def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
     bool
         Whether the database was changed.
     """
-    if current_database().is_new:
+    try:
+        if current_database().is_new:
+            return False
+    except StoreError:  # there is no home folder for a database
         return False
     with run_wing.Folder(output, follow=True) as folder:
         data, summary = (

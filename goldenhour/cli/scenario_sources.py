@@ -89,15 +89,13 @@ def stored_scenarios() -> list[dict[str, Any]]:
 
 def _find_stored(name: str, version: int | None) -> tuple[dict[str, Any] | None, Sequence[str]]:
     """The row of a stored scenario; without one, the names of all stored scenarios."""
-    if current_database().is_new:
-        return None, ()
 
     async def find(store: "ConfigStore") -> tuple[dict[str, Any] | None, Sequence[str]]:
         row = await store.scenario(name, version)
         return row, () if row else tuple(each["name"] for each in await store.scenarios())
 
     try:
-        return with_store(find)
+        return (None, ()) if current_database().is_new else with_store(find)
     except StoreError as error:
         raise StoreError(
             f"scenario {shown(name)} is neither a built-in scenario nor a .toml or .json file, and the database "

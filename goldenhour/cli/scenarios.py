@@ -1,6 +1,7 @@
 """`goldenhour scenarios`: list, show and check scenarios; add, compare and remove stored ones."""
 
 import difflib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ import click
 import msgspec
 
 import scenarios as catalogue
-from actors.store import Content, check_name
-from engine.errors import InputError, shown
+from actors.store import URL_VARIABLE, Content, check_name
+from engine.errors import InputError, StoreError, shown
 from engine.plain_text import clean
 from engine.scenario import (
     WARFARE_TYPES,
@@ -44,7 +45,12 @@ def scenarios() -> None:
 def list_scenarios(as_json: bool) -> None:
     """List the built-in scenarios and the stored ones."""
     rows = sorted(map(_builtin_row, catalogue.builtin_names()), key=lambda row: KINDS.index(row["kind"]))
-    rows += map(_stored_row, stored_scenarios())
+    try:
+        rows += map(_stored_row, stored_scenarios())
+    except StoreError as error:
+        if os.environ.get(URL_VARIABLE):
+            raise
+        console.print_error_line(f"note: the stored scenarios cannot be listed: {error}")
     if as_json:
         console.print_json(rows)
         return
