@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from actors.store.postgres import Server
-from engine.errors import InputError, StoreError
+from engine.errors import InputError, StoreError, shown
 from engine.masking import parse_address
 
 URL_VARIABLE, FOLDER_VARIABLE = "GOLDENHOUR_DATABASE_URL", "GOLDENHOUR_DATA_DIR"
@@ -41,8 +41,13 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
             folder = Path(chosen).expanduser() if chosen else _data_folder()
         except RuntimeError:
             if url is None:
+                fault = (
+                    f"{FOLDER_VARIABLE}: {shown(chosen)} names no user"
+                    if chosen
+                    else "there is no home folder"
+                )
                 raise StoreError(
-                    f"there is no home folder for the database; set {FOLDER_VARIABLE} to a folder of your own"
+                    f"{fault}, and so none for the database; set {FOLDER_VARIABLE} to a folder of your own"
                 ) from None
             folder = temporary_folder()
         return cls(folder=folder, url=url)

@@ -111,6 +111,10 @@ class Server:
 
     def ensure(self) -> None:
         """Start the server unless it answers. Call it after `open`, when the server may have been killed."""
+        if not str(self.folder).isprintable():
+            raise StoreError(
+                f"PostgreSQL cannot use the folder {str(self.folder)!r}: allowed: a path in UTF-8, in one line"
+            )
         with _as_store_error(self.folder):
             if self._answers():
                 return
@@ -219,8 +223,6 @@ class Server:
             psycopg.connect(**self.conninfo(), connect_timeout=5).close()
         except psycopg.OperationalError as error:
             return str(error)
-        except UnicodeError as error:
-            raise StoreError(f"{str(self.folder)!r} is not a path in UTF-8") from error
         return None
 
     def _initialise(self) -> None:
