@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from actors.cluster import put_metric
 from actors.store.database_errors import is_transient, masked_error
 from actors.store.migrations import upgrade
@@ -115,6 +117,7 @@ class Connections:
             reconnect_timeout=3,
             max_idle=10,
             check=AsyncConnectionPool.check_connection,
+            configure=_load_bounded,
             open=False,
         )
         await pool.open()
@@ -129,6 +132,7 @@ class Connections:
             **self.conninfo, autocommit=True, row_factory=dict_row
         )
         async with connection:
+            await _load_bounded(connection)
             return await work(connection)
 
     async def fetch(
@@ -137,3 +141,27 @@ class Connections:
         """Run a named statement on this connection and return its rows. Raises psycopg's errors."""
         cursor = await connection.execute(queries()[name], values or None)
         return await cursor.fetchall() if cursor.description else []
+
+
+async def _load_bounded(connection: "AsyncConnection[Any]") -> None:
+    """Read times and JSON that Python cannot hold as values that no check of a row lets pass, instead of an error."""
+    from psycopg import DataError
+    from psycopg.types.datetime import TimestamptzLoader
+    from psycopg.types.json import set_json_loads
+
+    class Loader(TimestamptzLoader):
+        def load(self, data: Any) -> Any:
+            try:
+                return super().load(data)
+            except (DataError, OverflowError, ValueError):  # infinity, or beyond the year 9999
+                return None
+
+    connection.adapters.register_loader("timestamptz", Loader)
+    set_json_loads(_load_json, connection)
+
+
+def _load_json(data: str | bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        return "unreadable"

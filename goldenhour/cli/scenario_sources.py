@@ -15,7 +15,7 @@ from engine.scenario import (
     to_toml,
 )
 from goldenhour import scenario_files
-from goldenhour.database import current_database, with_store
+from goldenhour.database import current_database, listed, with_store
 
 if TYPE_CHECKING:
     from actors.store import ConfigStore
@@ -78,10 +78,10 @@ def stored_scenarios() -> list[dict[str, Any]]:
     """The newest version of each stored scenario. Its field `scenario` is None if this goldenhour cannot read it."""
     if current_database().is_new:
         return []
-    rows = with_store(lambda store: store.scenarios())
+    rows = listed(lambda store: store.scenarios())
     for row in rows:
         try:
-            row["scenario"] = _parse_row(row)
+            row["scenario"] = None if row["text"] is None else _parse_row(row)
         except ScenarioError:
             row["scenario"] = None
     return rows

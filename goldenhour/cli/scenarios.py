@@ -27,7 +27,7 @@ from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
 from goldenhour.cli.scenario_sources import load, prepare_source, stored_scenarios
-from goldenhour.database import current_database, user_and_machine, with_store
+from goldenhour.database import current_database, listed, user_and_machine, with_store
 
 KINDS = ("reference", "finite care", "warfare type", "preset")
 """Kinds of built-in scenarios, in the order of the list."""
@@ -253,7 +253,7 @@ def _show_text(source: str, as_json: bool) -> None:
 
 def _show_history(name: str, as_json: bool) -> None:
     """Print all versions of a stored scenario."""
-    rows = [] if current_database().is_new else with_store(lambda store: store.scenario_history(name))
+    rows = [] if current_database().is_new else listed(lambda store: store.scenario_history(name))
     if not rows:
         raise _no_stored_scenario(name)
     if as_json:
