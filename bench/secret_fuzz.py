@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -112,6 +113,7 @@ PARAMETERS = (
 )
 
 ADDRESSES = (
+    "GOLDENHOUR_CACHE_KEY",
     "AWS_ENDPOINT_URL",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -198,10 +200,13 @@ def _other(draw: random.Random, secret: str, marks: tuple[str, str], output: str
     )
     if setting == "AWS_ENDPOINT_URL":
         return Case(setting, value, marks, to_store)
+    if setting == "GOLDENHOUR_CACHE_KEY":
+        return Case(setting, secret, marks, ("cache", "stats"))
     if setting.startswith("AWS_"):
         return Case(setting, secret, marks, to_store)
     if setting == "-o":
-        value = value.lstrip("/") if "://" in value else f"s3://me:{secret}@bucket"
+        if not re.match(r"(s3|gs|az):|[a-z0-9]+://", value):  # the path of a folder, which may be shown
+            value = f"s3://me:{secret}@bucket"
         return Case(
             "", "", marks, ("run", "standard", "--no-store", "--workers", "0", "--patients", "2", "-o", value)
         )
@@ -303,6 +308,8 @@ def _set_environment(case: Case, folder: Path) -> None:
     os.environ |= {"GOLDENHOUR_DATA_DIR": str(folder / "data"), "GOLDENHOUR_LOG": str(folder / "log.jsonl")}
     os.environ |= {"AWS_ENDPOINT_URL": f"http://{PLACE}", "AWS_ACCESS_KEY_ID": "key", "AWS_REGION": "x"}
     os.environ |= {"AWS_SECRET_ACCESS_KEY": "none"}
+    if case.setting == "GOLDENHOUR_CACHE_KEY":
+        os.environ["GOLDENHOUR_REDIS_URL"] = f"redis://{PLACE}"
     if case.setting and "\0" not in case.value:
         os.environ[case.setting] = case.value
 

@@ -27,8 +27,8 @@ class Url(str):
 
 
 def is_url(text: str) -> bool:
-    """Whether `text` is a URL rather than a path."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
+    """Whether `text` is a URL, or was meant to be one, rather than a path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|(s3|gs|az):", text) is not None
 
 
 def parse_url(text: str) -> Url:

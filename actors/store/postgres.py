@@ -199,6 +199,8 @@ class Server:
         Earlier versions gave the folder to the server's user, and with it to all processes of that user.
         """
         if self.account is None or not self.account.own_group:
+            if self.account is None and self.home.is_dir() and self.home.lstat().st_uid == os.getuid():
+                self.home.chmod(0o700)  # a copy of root's folder has the rights of a group
             self._make_private(self.home)
             return
         with contextlib.suppress(FileExistsError):
