@@ -19,11 +19,7 @@ Text = Annotated[str, Meta(max_length=MOST_TEXT_BYTES)]
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Count = Annotated[int, Meta(ge=0)]
-Place = Annotated[
-    str, Meta(min_length=1, max_length=4096, pattern=r"^(/|[A-Za-z][A-Za-z0-9+.-]*://)[^\x00]*$")
-]
-"""A full path, or a URL. A relative path would mean another folder to each reader."""
-
+Place = Annotated[str, Meta(min_length=1, max_length=4096)]
 Time = Annotated[datetime.datetime, Meta(tz=True)]
 
 
