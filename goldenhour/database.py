@@ -5,9 +5,7 @@ import getpass
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
+from typing import TYPE_CHECKING, TypeVar
 
 from actors import store as store_wing  # a lazy face: nothing is loaded before a command uses the database
 
@@ -15,9 +13,6 @@ if TYPE_CHECKING:
     from actors.store import ConfigStore, Database
 
 T = TypeVar("T")
-
-MOST_NOTES = 5
-"""Most damaged rows that are named."""
 
 
 def current_database() -> "Database":
@@ -36,20 +31,6 @@ def with_store(work: Callable[["ConfigStore"], Awaitable[T]]) -> T:
             return await work(store)
 
     return asyncio.run(run())
-
-
-def listed(work: Callable[["ConfigStore"], Awaitable[list[dict[str, Any]]]]) -> list[dict[str, Any]]:
-    """The same as `with_store` for a list of rows. A note on stderr names each row that is damaged and left out."""
-
-    async def run(store: "ConfigStore") -> tuple[list[dict[str, Any]], list[str]]:
-        return await work(store), store.damaged
-
-    rows, damaged = with_store(run)
-    for message in damaged[:MOST_NOTES]:
-        click.echo(f"note: {message}", err=True)
-    if len(damaged) > MOST_NOTES:
-        click.echo(f"note: {len(damaged) - MOST_NOTES:,} more rows are damaged", err=True)
-    return rows
 
 
 def user_and_machine() -> str:

@@ -29,7 +29,7 @@ def test_a_section_that_ends_with_an_error_fails_and_the_others_run(
 ) -> None:
     assert figures.run("kind", [("first", broken), ("second", sound)]) == 1
     text = capsys.readouterr().out
-    assert "FAILED: the section ended with an error: FileNotFoundError" in text
+    assert "FAILED: the section: FileNotFoundError" in text
     assert text.index("ok: before the error") < text.index("FAILED") < text.index("ok: after it")
     assert '"failed": 1' in (results / "kind.jsonl").read_text()
     assert figures.run("kind", [("second", sound)]) == 0

@@ -13,12 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 from databases import empty, folder_of, registration, sql
-from rich.console import Console
 
 from actors.store import ConfigStore, Database, Heartbeat, Server
 from actors.store.messages import HeartbeatReply
 from engine.errors import GoldenhourError
-from goldenhour import views
+from goldenhour import console, views
 from goldenhour.__main__ import run
 from goldenhour.cli.scenario_sources import stored_scenarios
 
@@ -152,19 +151,24 @@ async def read_all(store: ConfigStore, run_id: uuid.UUID) -> list[Any]:
 
 def show_all(found: list[Any]) -> str:
     """Return what the commands print of it."""
-    console = Console(file=io.StringIO(), width=200)
-    runs, one = found[:2]
-    if isinstance(runs, list):
-        console.print(views.runs_table(runs))
-    if isinstance(one, dict):
-        views.show_run(console, one)
-    if isinstance(found[8], list):
-        console.print(views.versions_table(found[8]))
-    assert isinstance(console.file, io.StringIO)
-    texts = [views.format_json(each) for each in found if not isinstance(each, GoldenhourError)]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        _print_all(found)
+    texts = [console.format_json(each) for each in found if not isinstance(each, GoldenhourError)]
     for text in texts:
         json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
-    return console.file.getvalue() + "".join(texts)
+    return printed.getvalue() + "".join(texts)
+
+
+def _print_all(found: list[Any]) -> None:
+    screen = console.Screen(width=200)
+    runs, one = found[:2]
+    if isinstance(runs, list):
+        screen.print(views.runs_table(runs))
+    if isinstance(one, dict):
+        views.show_run(screen, one)
+    if isinstance(found[8], list):
+        screen.print(views.versions_table(found[8]))
 
 
 def peak_mb() -> float:

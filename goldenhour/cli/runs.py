@@ -11,7 +11,8 @@ from engine.errors import InputError, StoreError, shown
 from goldenhour import console, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
-from goldenhour.database import listed, user_and_machine, with_store
+from goldenhour.cli.listing import listed
+from goldenhour.database import user_and_machine, with_store
 
 if TYPE_CHECKING:
     from actors.store import ConfigStore

@@ -15,7 +15,8 @@ from engine.scenario import (
     to_toml,
 )
 from goldenhour import scenario_files
-from goldenhour.database import current_database, listed, with_store
+from goldenhour.cli.listing import listed
+from goldenhour.database import current_database, with_store
 
 if TYPE_CHECKING:
     from actors.store import ConfigStore

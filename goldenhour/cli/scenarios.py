@@ -26,8 +26,9 @@ from engine.scenario import (
 from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
+from goldenhour.cli.listing import listed
 from goldenhour.cli.scenario_sources import load, prepare_source, stored_scenarios
-from goldenhour.database import current_database, listed, user_and_machine, with_store
+from goldenhour.database import current_database, user_and_machine, with_store
 
 KINDS = ("reference", "finite care", "warfare type", "preset")
 """Kinds of built-in scenarios, in the order of the list."""
