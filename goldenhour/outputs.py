@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.run import Url, is_url, parse_url, staging_folder
-from engine.errors import InputError, shown
+from engine.errors import InputError
 from goldenhour.database import current_database
 
 
@@ -55,11 +55,8 @@ def recorded_output(row: dict[str, Any]) -> Path | Url:
     text, run = row["output"], str(row["id"])[:8]
     if is_url(text):
         return parse_url(text)
-    if not os.path.isabs(text):
-        raise InputError(
-            f"run {run}: the database names the output {shown(text)}; allowed: a full path, or a URL"
-        )
-    if not os.path.lexists(text):
+    # A relative path would mean another folder to each reader.
+    if not os.path.isabs(text) or not os.path.lexists(text):
         raise InputError(f"run {run} wrote to {text}, which is not on this machine")
     return Path(text)
 

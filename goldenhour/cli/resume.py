@@ -11,7 +11,7 @@ import msgspec
 
 from actors import run as run_wing
 from actors.cluster import default_workers, ray_address
-from actors.run import AUTOMATIC_WORKERS, RunRequest, Url
+from actors.run import AUTOMATIC_WORKERS, RunRequest, Url, parse_url
 from actors.store import ENDED, Heartbeat
 from engine.errors import InputError, RunError, StoreError, shown
 from engine.scenario import parse, prepare
