@@ -1,6 +1,7 @@
 """`goldenhour scenarios`: list, show and check scenarios; add, compare and remove stored ones."""
 
 import difflib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ import click
 import msgspec
 
 import scenarios as catalogue
-from actors.store import Content, check_name
-from engine.errors import InputError, shown
+from actors.store import URL_VARIABLE, Content, check_name
+from engine.errors import InputError, StoreError, shown
 from engine.plain_text import clean
 from engine.scenario import (
     WARFARE_TYPES,
@@ -25,6 +26,7 @@ from engine.scenario import (
 from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
+from goldenhour.cli.listing import listed
 from goldenhour.cli.scenario_sources import load, prepare_source, stored_scenarios
 from goldenhour.database import current_database, user_and_machine, with_store
 
@@ -44,7 +46,12 @@ def scenarios() -> None:
 def list_scenarios(as_json: bool) -> None:
     """List the built-in scenarios and the stored ones."""
     rows = sorted(map(_builtin_row, catalogue.builtin_names()), key=lambda row: KINDS.index(row["kind"]))
-    rows += map(_stored_row, stored_scenarios())
+    try:
+        rows += map(_stored_row, stored_scenarios())
+    except StoreError as error:
+        if os.environ.get(URL_VARIABLE):
+            raise
+        console.print_error_line(f"note: the stored scenarios cannot be listed: {error}")
     if as_json:
         console.print_json(rows)
         return
@@ -247,7 +254,7 @@ def _show_text(source: str, as_json: bool) -> None:
 
 def _show_history(name: str, as_json: bool) -> None:
     """Print all versions of a stored scenario."""
-    rows = [] if current_database().is_new else with_store(lambda store: store.scenario_history(name))
+    rows = [] if current_database().is_new else listed(lambda store: store.scenario_history(name))
     if not rows:
         raise _no_stored_scenario(name)
     if as_json:
