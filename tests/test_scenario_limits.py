@@ -9,6 +9,7 @@ import pytest
 from msgspec import inspect as mi
 
 import goldenhour
+from bench.scenario_mutations import mutated
 from engine.errors import RunError, ScenarioError
 from engine.run import Simulation
 from engine.scenario import (
@@ -357,7 +358,7 @@ def chosen_by_front(fronts: int, places: int) -> Scenario:
 
 def test_more_sets_of_links_than_the_kernel_holds_are_refused() -> None:
     Simulation(prepare(chosen_by_front(100, 10)).resolved, 1, 0)
-    with pytest.raises(ScenarioError, match="links: got '6,200 different sets of links.*at most 4,000"):
+    with pytest.raises(ScenarioError, match=r"links: got '6,200 different sets of links.*at most 4,000"):
         check(chosen_by_front(200, 30))
 
 
@@ -403,3 +404,29 @@ def test_a_text_of_the_largest_network_is_read() -> None:
     text = to_toml(crossed(50, 1000, 4000))
     assert len(text) > 400_000
     assert len(parse(text.encode(), "toml").links) == 4000
+
+
+# --- mutated scenarios; `make bench-scenario-fuzz` has many more
+
+
+def test_mutated_scenarios_are_refused_or_end() -> None:
+    refused = ended = 0
+    begin = time.process_time()
+    for number in range(200):
+        scenario = mutated(number)
+        try:
+            prepared = prepare(
+                parse(scenario.text, "toml" if scenario.suffix == ".toml" else "json"),
+                ScenarioOverrides(patients=50),
+            )
+        except ScenarioError:
+            refused += 1
+        else:
+            assert finishes(prepared, calls=200), (number, scenario.changes)
+            ended += 1
+    assert refused > 80 and ended > 40
+    assert time.process_time() - begin < 60
+
+
+def test_a_mutated_scenario_is_the_same_for_its_number() -> None:
+    assert mutated(7) == mutated(7) != mutated(8)
