@@ -241,7 +241,7 @@ def _load_scenario(source: ScenarioSource) -> Scenario:
     if isinstance(source, Mapping):
         try:
             data = msgspec.json.encode(dict(source))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"scenario: {error}") from None
         return parse(data, "json")
     raise InputError(

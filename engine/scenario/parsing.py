@@ -83,7 +83,11 @@ def parse(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") ->
 
 def validate(scenario: Scenario) -> None:
     """Check types and bounds of a scenario built or changed in memory; raises ScenarioError as `parse` does."""
-    _check_value(msgspec.to_builtins(scenario), _scenario_type(), "")
+    try:
+        tree = msgspec.to_builtins(scenario)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ScenarioError("scenario", str(error), "text, numbers, true, false, lists and tables") from None
+    _check_value(tree, _scenario_type(), "")
 
 
 def near_match(word: Any, words: Any) -> str | None:

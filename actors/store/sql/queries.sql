@@ -53,7 +53,8 @@ VALUES (%(name)s, %(version)s, %(parent)s, %(digest)s, %(author)s, %(note)s)
 UPDATE scenarios SET head = %(version)s, deleted_at = NULL WHERE name = %(name)s
 
 -- name: scenario
-SELECT name, version, parent, author, note, created_at, hash, format, text, head,
+-- Of a text beyond the largest scenario (engine.scenario.MAX_BYTES) just enough is read to refuse it.
+SELECT name, version, parent, author, note, created_at, hash, format, left(text, 4194305) AS text, head,
        deleted_at IS NOT NULL AS deleted
 FROM scenarios JOIN scenario_versions v USING (name) JOIN contents USING (digest)
 WHERE name = %(name)s
@@ -61,7 +62,7 @@ WHERE name = %(name)s
            ELSE version = %(version)s END
 
 -- name: scenarios
-SELECT name, version, parent, author, note, created_at, hash, format, text, head, deleted_at
+SELECT name, version, parent, author, note, created_at, hash, format, left(text, 4194305) AS text, head, deleted_at
 FROM scenarios JOIN scenario_versions USING (name) JOIN contents USING (digest)
 WHERE version = head AND deleted_at IS NULL
 ORDER BY name

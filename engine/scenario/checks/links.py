@@ -1,5 +1,6 @@
 """Checks of links: each on its own, with the facilities at its ends, with its vehicle pool, and against each other."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from engine.errors import MISSING, ScenarioError
@@ -147,7 +148,10 @@ def check_parallel_links(scenario: Scenario, complete: Scenario) -> None:
     pool_ids = {pool.id for pool in complete.vehicles}
     # By ends, front and category: the first link of each pool; None stands for all vehicles that are no pool.
     seen: dict[tuple[str, str, str, Category], dict[str | None, int]] = {}
+    parallel = Counter((link.origin, link.destination) for link in complete.links)
     for i, link in enumerate(complete.links):
+        if parallel[link.origin, link.destination] == 1:
+            continue
         pool = link.vehicle if link.vehicle in pool_ids else None
         for name in link.fronts:
             earlier: list[int] = []
