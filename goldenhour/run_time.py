@@ -19,10 +19,8 @@ _WRITE_SECONDS = {"jsonl": 24e-6, "json": 26e-6, "csv": 24e-6, "parquet": 20e-6,
 """By format: generating, encoding and writing a casualty on one core."""
 _COMPRESS_SECONDS = 9e-6
 """Compressing a casualty in one format."""
-_EVENT_SECONDS = 0.12e-6
+_EVENT_SECONDS = 0.1e-6
 """An event by the clock."""
-_LIFT_LINK_SECONDS = 0.01e-6
-"""One link that a lift may leave by."""
 
 
 class ExpectedTime(NamedTuple):
@@ -61,7 +59,7 @@ def expected_time(
     """
     work = workload_of(prepared.resolved)
     simulate = work.casualties * (_SIMULATE_FINITE_SECONDS if work.is_finite else _SIMULATE_SECONDS)
-    simulate += work.events * _EVENT_SECONDS + work.lift_links * _LIFT_LINK_SECONDS
+    simulate += work.events * _EVENT_SECONDS
     packed = _COMPRESS_SECONDS if compress != "none" else 0.0
     write = work.casualties * sum(_WRITE_SECONDS[name] + packed for name in formats)
     processes = default_workers() if workers is None else workers

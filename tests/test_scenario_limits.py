@@ -10,6 +10,7 @@ from msgspec import inspect as mi
 
 import goldenhour
 from bench.scenario_mutations import mutated
+from engine.arrivals import expected_arrivals, plan_arrivals
 from engine.errors import InputError, RunError, ScenarioError
 from engine.run import Simulation
 from engine.scenario import (
@@ -19,6 +20,7 @@ from engine.scenario import (
     Front,
     Lift,
     Link,
+    Rates,
     Scenario,
     ScenarioOverrides,
     SpecialEvent,
@@ -218,6 +220,37 @@ def test_more_vehicles_than_any_theatre_has_need_allow_long() -> None:
     with pytest.raises(ScenarioError, match=r"vehicles: got '1,100,000 vehicles in all pools'.*--allow-long"):
         prepare(many)
     assert prepare(many, allow_long=True).resolved.vehicles[0].number == 100_000
+
+
+def test_the_casualties_of_a_run_are_foreseen_with_those_of_special_events() -> None:
+    rates = Rates(
+        battle=Distribution(distribution="lognormal", mean=5, sd=5),
+        disease=Distribution(distribution="constant", mean=2),
+    )
+    fronts = [Front(name=name, population=9000, nations={"NOR": 1.0}) for name in "AB"]
+    for settings in (
+        {},
+        {"events": [SpecialEvent(event="ambush", front="A", casualty_multiplier=50.0, day=3)]},
+        {
+            "events": [SpecialEvent(event="major_offensive"), SpecialEvent(event="ambush")],
+            "warfare": [Warfare(type="urban")],
+            "tempo": "escalating",
+            "intensity": "high",
+            "environment": ["rain", "night_operations"],
+        },
+    ):
+        scenario = Scenario(name="x", fronts=fronts, casualties=Casualties(rates=rates), **settings)
+        resolved = prepare(scenario).resolved
+        expected = sum(row.expected for row in expected_arrivals(plan_arrivals(resolved)))
+        assert workload_of(resolved).casualties == pytest.approx(expected)
+    many = [SpecialEvent(event="ambush", casualty_multiplier=1000.0)] * 254
+    crowd = [Front(name="A", population=100_000_000, nations={"NOR": 1.0})]
+    scenario = Scenario(name="x", fronts=crowd, events=many, casualties=Casualties(rates=rates))
+    with pytest.raises(
+        ScenarioError, match=r"casualties\.rates: got .*those of special events included.*--allow-long"
+    ):
+        prepare(scenario)
+    prepare(scenario, allow_long=True)
 
 
 def test_vehicles_that_need_more_than_a_century_for_all_are_refused_without_a_horizon() -> None:

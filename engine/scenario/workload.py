@@ -1,12 +1,14 @@
 """How much a run has to do: its casualties, and the events that occur by the clock whoever is hurt."""
 
+from collections import Counter
 from math import fsum
 from typing import NamedTuple
 
 from engine.errors import ScenarioError
+from engine.scenario.day_weights import day_weights_of
 from engine.scenario.limits import is_finite, used_vehicle_pools
 from engine.scenario.mix import environment_multipliers
-from engine.scenario.structs.bounds import MAX_HORIZON_DAYS
+from engine.scenario.structs.bounds import MAX_HORIZON_DAYS, MAX_TOTAL
 from engine.scenario.structs.distributions import mean_of, rate_components
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vehicles import Vehicle
@@ -18,10 +20,14 @@ DAYS_AFTER = 30.0
 """Days that most patients are followed after the last day of injuries; with `horizon_days` they are known."""
 
 MAX_CLOCK_EVENTS = 100_000_000
-"""Most events by the clock: a lift every hour from each of a thousand pools for ten years has fewer."""
+"""Most events by the clock: a thousand pools with a lift every hour for ten years have fewer. They take ten seconds."""
 
 MAX_VEHICLES_IN_ALL = 1_000_000
 """Most vehicles of all pools: no theatre has had as many for its casualties."""
+
+
+_ROUNDING = 1 + 1e-6
+"""Shares of a total sum to 1 nearly."""
 
 
 class Workload(NamedTuple):
@@ -32,9 +38,7 @@ class Workload(NamedTuple):
     days: float
     """How long patients are followed."""
     clock_events: dict[str, float]
-    """By place, as in `vehicles[2].lift`: events that occur by the clock in that time."""
-    lift_links: float
-    """Links that the lifts may leave by, counted lift by lift."""
+    """By place, as in `vehicles[2].lift`: events that occur by the clock in that time, a lift for each of its links."""
     vehicles: int
     """Vehicles of all pools that a link names."""
     transport_days: dict[str, float]
@@ -51,8 +55,7 @@ class Workload(NamedTuple):
 def workload_of(resolved: Scenario) -> Workload:
     """What a run of a resolved scenario has to do.
 
-    Casualties under depletion, and those of special events under rates, are counted roughly; how long patients wait
-    is unknown before the run.
+    Casualties under depletion are counted as without; how long patients wait is unknown before the run.
     """
     finite = is_finite(resolved)
     casualties = _casualties(resolved)
@@ -62,7 +65,6 @@ def workload_of(resolved: Scenario) -> Workload:
         fsum(casualties.values()),
         days,
         _clock_events(resolved, days) if resolved.routing == "clock" else {},
-        _lift_links(resolved, days) if resolved.routing == "clock" else 0.0,
         sum(pool.number for pool in pools),
         _transport_days(resolved, casualties) if finite else {},
         finite,
@@ -79,13 +81,19 @@ def check_workload(resolved: Scenario) -> None:
     """
     work = workload_of(resolved)
     remedy = "or --allow-long (allow_long=True) if it is meant"
+    if work.casualties > MAX_TOTAL * _ROUNDING:
+        raise ScenarioError(
+            "casualties.rates",
+            f"{work.casualties:.4g} casualties expected, those of special events included",
+            f"rates, intensity, environment, populations, days and events that give at most {MAX_TOTAL:,}, {remedy}",
+        )
     if work.events > MAX_CLOCK_EVENTS:
         place = max(work.clock_events, key=work.clock_events.__getitem__)
         raise ScenarioError(
             place,
             f"{work.clock_events[place]:,.0f} events in {work.days:,.0f} days",
-            f"at most {MAX_CLOCK_EVENTS:,} lifts, deliveries and changes of shift in a run, which has "
-            f"{work.events:,.0f}; a longer interval, fewer days, {remedy}",
+            f"at most {MAX_CLOCK_EVENTS:,} lifts (for each link that they leave by), deliveries and shifts in "
+            f"a run, which has {work.events:,.0f}; a longer interval, fewer days, {remedy}",
         )
     if work.vehicles > MAX_VEHICLES_IN_ALL:
         raise ScenarioError(
@@ -109,14 +117,24 @@ def _casualties(resolved: Scenario) -> dict[str, float]:
     if rates is None:
         return {front.name: (total or 0) * (front.share or 0.0) for front in resolved.fronts}
     factors = environment_multipliers(resolved)
-    level = tables.warfare_patterns()["intensity_levels"][resolved.intensity]["patient_multiplier"]
-    per_1000_day = fsum(
-        mean_of(rate) * factors[stream]
+    patterns = tables.warfare_patterns()
+    level = patterns["intensity_levels"][resolved.intensity]["patient_multiplier"]
+    daily = {
+        stream: level * factors[stream] * fsum(map(mean_of, rate_components(getattr(rates, stream)))) / 1000
         for stream in STREAMS
-        for rate in rate_components(getattr(rates, stream))
-    )
+    }
+    weights = day_weights_of(resolved)
+    at_events = {
+        front.name: 0.0 for front in resolved.fronts
+    }  # as many average days more of battle casualties
+    for event in resolved.events:
+        hours = patterns["special_event_templates"][event.event]["duration_hours"]
+        weight = weights[(event.day or 1) - 1] * resolved.days or 1.0
+        for name in [event.front] if event.front else at_events:
+            at_events[name] += (event.casualty_multiplier or 1.0) * hours / 24 * weight
     return {
-        front.name: per_1000_day * level * (front.population or 0) / 1000 * resolved.days
+        front.name: (front.population or 0)
+        * (fsum(daily.values()) * resolved.days + daily["battle"] * at_events[front.name])
         for front in resolved.fronts
     }
 
@@ -124,11 +142,12 @@ def _casualties(resolved: Scenario) -> dict[str, float]:
 def _clock_events(resolved: Scenario, days: float) -> dict[str, float]:
     """Lifts, deliveries and changes of shift in so many days, by place."""
     events = {}
-    used = {pool.id for pool in used_vehicle_pools(resolved)}
+    links = Counter(link.vehicle for link in resolved.links)
     for i, pool in enumerate(resolved.vehicles):
         if pool.lift is not None:
-            events[f"vehicles[{i}].lift ({pool.id})"] = 24 * days / pool.lift.interval_hours
-        elif pool.id in used and (pool.grounded or not pool.night):
+            lifts = 24 * days / pool.lift.interval_hours
+            events[f"vehicles[{i}].lift ({pool.id})"] = lifts * max(1, links[pool.id])
+        elif links[pool.id] and (pool.grounded or not pool.night):
             events[f"vehicles[{i}] ({pool.id})"] = days
     for i, facility in enumerate(resolved.facilities):
         if facility.resupply_hours is not None:
@@ -136,12 +155,6 @@ def _clock_events(resolved: Scenario, days: float) -> dict[str, float]:
         if facility.shifts:
             events[f"facilities[{i}].shifts ({facility.id})"] = 2 * len(facility.shifts) * days
     return events
-
-
-def _lift_links(resolved: Scenario, days: float) -> float:
-    """Links that the lifts of so many days may leave by, counted lift by lift."""
-    lifts = {pool.id: 24 * days / pool.lift.interval_hours for pool in resolved.vehicles if pool.lift}
-    return fsum(lifts.get(link.vehicle or "", 0.0) for link in resolved.links)
 
 
 def _transport_days(resolved: Scenario, casualties: dict[str, float]) -> dict[str, float]:
