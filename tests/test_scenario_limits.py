@@ -276,7 +276,8 @@ def test_a_run_that_outlives_a_century_says_who_is_still_open() -> None:
     text = text.replace("number = 1", "number = 1\nlitters = 1").replace("role = 2", "role = 2\nplaces = 500")
     prepared = prepare(parse(text.encode(), "toml"), ScenarioOverrides(patients=300))
     with pytest.raises(
-        RunError, match=r"on day \d\d,\d{3}.* patients are still open; \d+ wait for transport from R1"
+        RunError,
+        match=r"on day \d\d,\d{3}, more than a century after the start, \d+ patients are still open; \d+ wait for tr",
     ):
         finishes(prepared, calls=60)
 

@@ -41,7 +41,6 @@ DEFAULT_CHUNK = 2048
 
 _NO_SLOTS = np.zeros(0, np.int64)
 _NO_LIMIT = 1 << 40
-_MAX_FOLLOWED = MAX_HORIZON_DAYS * DAY
 _MAX_IDLE_EVENTS = 1_000_000_000
 
 
@@ -232,13 +231,17 @@ class Simulation:
         found = (int(state["arrival_count"]), int(state["open_count"]))
         if found != self._progress:
             self._progress, self._idle_since = found, int(state["steps"])
-        idle = int(state["steps"]) - self._idle_since
-        if float(state["now"]) > _MAX_FOLLOWED or idle > _MAX_IDLE_EVENTS:
-            days = float(state["now"]) / DAY
-            raise RunError(
-                f"on day {days:,.0f}, {idle:,} events after the last patient, {found[1]:,} patients are still open"
-                f"{self._describe_queues()}; set horizon_days, shorten times, or add vehicles and capacity"
-            )
+        days = float(state["now"]) / DAY
+        if days > MAX_HORIZON_DAYS:
+            since = "more than a century after the start"
+        elif int(state["steps"]) - self._idle_since > _MAX_IDLE_EVENTS:
+            since = f"after {_MAX_IDLE_EVENTS:,} events without another patient"
+        else:
+            return
+        raise RunError(
+            f"on day {days:,.0f}, {since}, {found[1]:,} patients are still open{self._describe_queues()}; "
+            "set horizon_days, shorten times, or add vehicles and capacity"
+        )
 
     def _load_arrivals(self) -> None:
         """Give the kernel the next batch of arrivals, or note that there are no more."""
