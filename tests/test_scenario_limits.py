@@ -274,6 +274,7 @@ def test_vehicles_that_need_more_than_a_century_for_all_are_refused_without_a_ho
 def test_a_run_that_outlives_a_century_says_who_is_still_open() -> None:
     text = N + BY_POOL.replace("distance_km = 1000", 'minutes = { distribution = "constant", mean = 999000 }')
     text = text.replace("number = 1", "number = 1\nlitters = 1").replace("role = 2", "role = 2\nplaces = 500")
+    text += '[[vehicles]]\nid = "L"\nkind = "fixed_wing"\nnumber = 1\nlift = { interval_hours = 0.5 }\n'
     prepared = prepare(parse(text.encode(), "toml"), ScenarioOverrides(patients=300))
     with pytest.raises(
         RunError,
