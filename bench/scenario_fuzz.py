@@ -12,6 +12,7 @@ import io
 import json
 import multiprocessing
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -28,6 +29,8 @@ CHECK_SECONDS = 5.0
 RUN_SECONDS = 60.0
 MAX_BYTES = 1e9
 PATIENTS = 50
+ADDRESS_BYTES = 8 << 30
+"""Address space of a process, so that a fault cannot take the memory of the machine."""
 
 
 def main() -> int:
@@ -62,12 +65,12 @@ def _serve_all(numbers: range) -> tuple[Counter[str], list[str]]:
         worker = worker or _start_worker()
         process, pipe = worker
         pipe.send(number)
-        answer = pipe.recv() if pipe.poll(CHECK_SECONDS + RUN_SECONDS + 10) else None
+        answer = _answer(pipe)
         if answer is None:
             process.kill()
             process.join()
             worker = None
-            answer = {"faults": ["no answer: it hangs"]}
+            answer = {"faults": ["no answer: it hangs, or its process died"]}
         for name in answer.get("counts", ()):
             counts[name] += 1
         for name in slowest:
@@ -93,6 +96,15 @@ def _serve_all(numbers: range) -> tuple[Counter[str], list[str]]:
     return counts, faults
 
 
+def _answer(pipe: Connection) -> dict[str, Any] | None:
+    """What the process says of a scenario; None if it takes too long or has died."""
+    with contextlib.suppress(EOFError):
+        if pipe.poll(CHECK_SECONDS + RUN_SECONDS + 10):
+            answer: dict[str, Any] = pipe.recv()
+            return answer
+    return None
+
+
 def _start_worker() -> tuple[Any, Connection]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -103,6 +115,7 @@ def _start_worker() -> tuple[Any, Connection]:
 
 def _worker(pipe: Connection) -> None:
     """Check and run the scenarios whose numbers come in; answer each with its faults, counts, seconds and peak."""
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_BYTES, ADDRESS_BYTES))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         _warm_up()

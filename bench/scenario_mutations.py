@@ -332,7 +332,12 @@ def _word(draw: random.Random, tree: Tree) -> str:
     """A word: mostly one that names something in the scenario."""
     known = ["POI", "R4", "R1-Poland"]
     for name, key in (("fronts", "name"), ("facilities", "id"), ("vehicles", "id")):
-        known += [str(entry.get(key)) for entry in tree.get(name) or () if isinstance(entry, dict)]
+        entries = tree.get(name)
+        known += (
+            [str(entry.get(key)) for entry in entries if isinstance(entry, dict)]
+            if isinstance(entries, list)
+            else []
+        )
     odd = (
         "",
         " ",
