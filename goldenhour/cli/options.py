@@ -29,6 +29,11 @@ patients = click.option(
 days = click.option(
     "--days", type=click.IntRange(1, 3650), help="Simulate this many days. Default: the scenario's."
 )
+allow_long = click.option(
+    "--allow-long",
+    is_flag=True,
+    help="Accept numbers of lifts, deliveries, shifts and vehicles that no theatre has.",
+)
 no_progress = click.option("--quiet", is_flag=True, help="Print no progress and no summary.")
 json_for_summary = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of the summary."

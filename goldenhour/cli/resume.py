@@ -76,7 +76,8 @@ def resume(
         raise InputError(
             f"{str(place)!r} now holds another unfinished run, {run_file.run_id}; to resume that one, name the folder"
         )
-    prepared = prepare(parse(bytes(run_file.scenario), "json", "scenario of the unfinished run"))
+    written = parse(bytes(run_file.scenario), "json", "scenario of the unfinished run")
+    prepared = prepare(written, allow_long=True)  # the run has been allowed to start
     if prepared.hash != run_file.scenario_hash or prepared.original.seed != run_file.seed:
         raise InputError(
             f"the run file in {str(place)!r} is damaged: its scenario is not that of its hash and seed"

@@ -37,10 +37,12 @@ class LoadedScenario(NamedTuple):
         return to_toml(self.scenario, commented=True)
 
 
-def prepare_source(source: str, overrides: ScenarioOverrides | None = None) -> PreparedScenario:
+def prepare_source(
+    source: str, overrides: ScenarioOverrides | None = None, allow_long: bool = False
+) -> PreparedScenario:
     """Load the scenario that `source` names and prepare it. Raises InputError, ScenarioError and StoreError."""
     loaded = load(source)
-    return prepare(loaded.scenario, overrides, loaded.origin)
+    return prepare(loaded.scenario, overrides, loaded.origin, allow_long)
 
 
 def load(source: str) -> LoadedScenario:

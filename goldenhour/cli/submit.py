@@ -210,7 +210,7 @@ def _prepare(parameters: dict[str, Any]) -> PreparedScenario:
     if parameters.get("name"):
         check_name(parameters["name"])
     overrides = ScenarioOverrides(parameters["seed"], parameters["patients"], parameters["days"])
-    prepared = prepare_source(parameters["scenario"], overrides)
+    prepared = prepare_source(parameters["scenario"], overrides, parameters["allow_long"])
     check_processes(parameters["workers"], parameters["writers"], parameters["simulators"])
     divide_fronts(msgspec.json.encode(prepared.resolved), parameters["simulators"])
     return prepared

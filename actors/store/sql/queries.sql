@@ -55,8 +55,9 @@ VALUES (%(name)s, %(version)s, %(parent)s, %(digest)s, %(author)s, %(note)s)
 UPDATE scenarios SET head = %(version)s, deleted_at = NULL WHERE name = %(name)s
 
 -- name: scenario
+-- Of a text beyond the largest scenario (engine.scenario.MAX_BYTES) just enough is read to refuse it.
 SELECT name, version, parent, left(author, 10001) AS author, left(note, 10001) AS note, created_at, left(hash, 65) AS hash,
-       left(format, 5) AS format, CASE WHEN octet_length(text) <= 16000000 THEN text END AS text, head,
+       left(format, 5) AS format, left(text, 4194305) AS text, head,
        deleted_at IS NOT NULL AS deleted
 FROM scenarios JOIN scenario_versions v USING (name) JOIN contents USING (digest)
 WHERE name = %(name)s
