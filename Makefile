@@ -9,6 +9,8 @@
 # make bench-capacity   what one more ambulance, table or bed is worth; fails if one more raises mortality
 # make bench-stores     runs, database and caches under load and with servers killed; fails if a figure falls short
 # make bench-many-runs  RUNS=20 `goldenhour run` processes at once beside a load; fails if one fails or its bytes differ
+# make bench-secrets    generated settings with passwords, of which no part may be shown; CASES=2000
+# make bench-scenario-fuzz  checks and runs NUMBER=10000 mutated scenarios; fails on a traceback, a hang or too much memory
 # make chaos     kills any process of a run on three local nodes, ROUNDS=100 times; fails if anything is lost
 # make soak      one run after another for MINUTES=3; fails if memory, handles or the object store grow
 # make bench-rollback   an older commit and this one read each other's files and database, or refuse clearly (COMMIT=...)
@@ -44,7 +46,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side docs clean chaos soak
+.PHONY: help setup run test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -100,11 +102,17 @@ bench-stores: setup
 bench-many-runs: setup
 	$(BIN)/python -m bench.many_runs $(or $(RUNS),20)
 
+bench-scenario-fuzz: setup
+	$(BIN)/python -m bench.scenario_fuzz --number $(or $(NUMBER),10000)
+
 chaos: setup
 	$(BIN)/python -m bench.chaos $(or $(ROUNDS),100)
 
 soak: setup
 	$(BIN)/python -m bench.soak $(or $(MINUTES),3)
+
+bench-secrets: setup
+	$(BIN)/python -m bench.secret_fuzz --cases $(or $(CASES),2000)
 
 bench-rollback: setup
 	$(BIN)/python -m bench.rollback $(if $(COMMIT),--commit $(COMMIT))

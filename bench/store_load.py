@@ -83,7 +83,10 @@ def _lone(place: Ground, number: int) -> str:
 def _manifest_hash(folder: Path) -> str:
     import msgspec
 
-    return str(msgspec.json.decode((folder / "manifest.json").read_bytes())["scenario_hash"])
+    manifest = folder / "manifest.json"
+    return (
+        str(msgspec.json.decode(manifest.read_bytes())["scenario_hash"]) if manifest.exists() else "missing"
+    )
 
 
 def _naive(place: Ground) -> int:
@@ -137,7 +140,12 @@ def processes() -> Iterator[Figure]:
                 )
                 for number, name in enumerate(NAMES)
             ]
-            codes = [process.wait(timeout=900) for process in begun]
+            try:
+                codes = [process.wait(timeout=900) for process in begun]
+            finally:
+                for process in begun:
+                    process.kill()
+                    process.wait()
         yield exactly("exit codes", sorted(codes), [0] * 10)
         equal = sum(store_ground.digest(output) == lone[n] for n, output in enumerate(outputs))
         yield exactly("runs equal to the same run alone, all files", equal, 10)

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from actors.run import Url, is_url, parse_url, staging_folder
 from engine.errors import InputError
@@ -47,6 +48,17 @@ def staging_and_destination(output: Path | Url) -> tuple[Path, Url | None]:
             "which the locale determines: for all characters, set LC_ALL=C.UTF-8"
         ) from error
     return expand_path(output).absolute(), None
+
+
+def recorded_output(row: dict[str, Any]) -> Path | Url:
+    """The output that the database has for a run. Raises InputError unless it is a URL, or a full path that exists."""
+    text, run = row["output"], str(row["id"])[:8]
+    if is_url(text):
+        return parse_url(text)
+    # A relative path would mean another folder to each reader.
+    if not os.path.isabs(text) or not os.path.lexists(text):
+        raise InputError(f"run {run} wrote to {text}, which is not on this machine")
+    return Path(text)
 
 
 def output_text(output: Path | Url) -> str:

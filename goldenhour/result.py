@@ -170,6 +170,7 @@ def simulate(
     replication: int = 0,
     patients: int | None = None,
     days: int | None = None,
+    allow_long: bool = False,
 ) -> Result:
     """Simulate a scenario in this process and return its columns and measures.
 
@@ -187,6 +188,8 @@ def simulate(
         Simulate exactly this many patients; default: the scenario's total or rates.
     days
         Simulate this many days; default: the scenario's.
+    allow_long
+        Accept numbers of lifts, deliveries, shifts and vehicles that no theatre has.
 
     Returns
     -------
@@ -215,7 +218,9 @@ def simulate(
         raise InputError(
             f"replication: got {shown(replication)}; allowed: a whole number from 0 to {2**31 - 1}"
         )
-    prepared = prepare(_load_scenario(scenario), ScenarioOverrides(seed, patients, days))
+    prepared = prepare(
+        _load_scenario(scenario), ScenarioOverrides(seed, patients, days), allow_long=allow_long
+    )
     resolved = prepared.resolved
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
     tables = _join_chunks(list(simulation))
@@ -236,7 +241,7 @@ def _load_scenario(source: ScenarioSource) -> Scenario:
     if isinstance(source, Mapping):
         try:
             data = msgspec.json.encode(dict(source))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"scenario: {error}") from None
         return parse(data, "json")
     raise InputError(

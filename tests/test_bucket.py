@@ -227,6 +227,7 @@ def test_a_file_too_large_for_one_request_goes_up_in_pieces(store, monkeypatch):
         ("s3://b/../x", "allowed: a folder"),
         ("s3://key:secret@b/x", "allowed: a folder"),
         ("s3://b/a%20b", "allowed: a folder"),
+        ("gs:key:secret@b/x", "allowed: a folder"),
         ("s3://no-such-bucket-here/x", "NoSuchBucket"),
     ],
 )
@@ -234,6 +235,7 @@ def test_a_url_that_cannot_be_used_is_said_before_anything_is_run(store, url, wo
     assert command(["run", "standard", "-o", url, "--workers", "0", "--no-store", "--quiet"]) == 2
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
+    assert "secret" not in error
     assert not [*tmp_path.rglob("*.jsonl")]
 
 

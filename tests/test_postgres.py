@@ -1,14 +1,17 @@
 """The embedded PostgreSQL: the first user starts it, the last one stops it, and kills in between do no harm."""
 
+import contextlib
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from databases import folder_of
@@ -16,6 +19,8 @@ from databases import folder_of
 from actors.cluster import package_root
 from actors.store import Server, migrations, postgres_programs
 from engine.errors import StoreError
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs under another account")
 
 
 @pytest.fixture
@@ -97,7 +102,7 @@ def test_a_killed_server_is_started_again_with_all_committed_rows(server: Server
 def test_an_incomplete_database_is_created_anew(data_folder: Path) -> None:
     server = Server(folder_of(data_folder, "half"))
     half = server.home / "pg18.new"
-    server._make_private(server.home)
+    server._make_home()
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
     server.open()
@@ -139,7 +144,7 @@ def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
         Server(tmp_path / "file").open()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs under another account")
+@needs_root
 def test_root_needs_no_installation_and_no_data_folder_that_others_can_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,3 +180,141 @@ def test_the_system_folder_can_be_passed_by_every_user_whatever_the_umask(
     finally:
         os.umask(before)
     assert stat.S_IMODE(postgres_programs.SYSTEM_FOLDER.stat().st_mode) == 0o711
+
+
+INTRUDER = """if True:
+    import os, sys, psycopg
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    host, data, passfile = sys.argv[1:]
+    for password in (None, "", "goldenhour", "postgres"):
+        try:
+            psycopg.connect(host=host, port=5432, user="goldenhour", dbname="postgres", password=password)
+            print("let in")
+        except psycopg.OperationalError as error:
+            print("refused" if "password" in str(error) or "Permission denied" in str(error) else error)
+    for path in (passfile, data, data + "/pg_hba.conf"):
+        try:
+            os.open(path, os.O_RDONLY)
+            print("let in")
+        except PermissionError:
+            print("refused")
+    """
+
+
+def intrude(server: Server) -> set[str]:
+    """Return what a process of `nobody` without the password gets from a server and its files."""
+    arguments = [server.conninfo()["host"], str(server.data), str(server.password_file)]
+    command = [sys.executable, "-c", INTRUDER, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", timeout=60)
+    return set(done.stdout.split("\n")) - {""}
+
+
+@needs_root
+def test_a_process_of_nobody_gets_neither_into_the_server_nor_to_its_files(
+    server: Server, data_folder: Path
+) -> None:
+    owner = server.owner()
+    assert owner is not None
+    assert owner.uids().real == 65534
+    assert intrude(server) == {"refused"}
+    # A socket in /tmp can be reached by every process of `nobody`: there the password alone protects.
+    distant = Server(folder_of(data_folder, "socket, elsewhere"))
+    distant.open()
+    try:
+        assert distant.conninfo()["host"].startswith("/tmp/goldenhour-")
+        assert intrude(distant) == {"refused"}
+    finally:
+        distant.close()
+
+
+def make_as_before(server: Server) -> None:
+    """Make a database as earlier versions did: every process of its account is let in."""
+    server.open()
+    with psycopg.connect(**server.conninfo()) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        connection.execute("ALTER ROLE goldenhour PASSWORD NULL")
+    server.close()
+    server.password_file.unlink()
+    (server.data / "pg_hba.conf").write_text("local all all trust\nhost all all all reject\n")
+    if server.account:
+        server.home.chmod(0o700)
+        os.chown(server.home, server.account.uid, 65534)
+
+
+def answer_of(server: Server) -> list[tuple[int]]:
+    with psycopg.connect(**server.conninfo()) as connection:
+        return connection.execute("TABLE kept").fetchall()
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_database_that_let_in_everybody_gets_a_password_and_keeps_its_rows(
+    data_folder: Path, running: bool
+) -> None:
+    server = Server(folder_of(data_folder, f"before {running}"))
+    make_as_before(server)
+    socket = server._socket_folder()
+    if running:
+        options = server._process_options()
+        if server.account:
+            options |= {"group": 65534}
+        process = subprocess.Popen(
+            [server._program("postgres"), "-D", server.data, "-k", socket],
+            stderr=subprocess.DEVNULL,
+            **options,
+        )
+        until = time.monotonic() + 30
+        while not list(socket.glob(".s.PGSQL.5432")):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        threading.Thread(target=process.wait, daemon=True).start()
+    server.open()
+    try:
+        assert answer_of(server) == [(42,)]
+        assert stat.S_IMODE(server.password_file.stat().st_mode) == 0o600
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(**{**server.conninfo(), "passfile": "/dev/null"})
+        if server.account:
+            assert intrude(server) == {"refused"}
+    finally:
+        server.close()
+
+
+def test_a_lost_or_wrong_password_file_is_written_anew(server: Server) -> None:
+    with psycopg.connect(**server.conninfo()) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    for damage in (
+        server.password_file.unlink,
+        lambda: server.password_file.write_text("*:*:*:goldenhour:wrong\n"),
+    ):
+        damage()
+        server.ensure()
+        assert answer_of(server) == [(42,)]
+    server.close()
+    server.password_file.write_text("*:*:*:goldenhour:wrong\n")
+    server.open()
+    assert answer_of(server) == [(42,)]
+
+
+def test_no_password_is_in_the_command_lines_or_the_log(server: Server) -> None:
+    password = server.password_file.read_text().strip().split(":")[-1]
+    assert len(password) > 40
+    owner = server.owner()
+    assert owner is not None
+    assert password not in " ".join(owner.cmdline())
+    for process in owner.children():
+        with contextlib.suppress(psutil.Error):  # one that has just ended
+            assert password not in " ".join(process.cmdline())
+    assert password not in (server.folder / "server.log").read_text()
+    assert stat.S_IMODE((server.folder / "server.log").stat().st_mode) == 0o600
+    assert password not in repr(server.conninfo())
+
+
+@needs_root
+def test_a_folder_of_the_server_that_is_a_link_is_refused(data_folder: Path, tmp_path: Path) -> None:
+    server = Server(folder_of(data_folder, "linked"))
+    server.home.symlink_to(tmp_path)
+    with pytest.raises(StoreError, match="must be a folder of root"):
+        server.open()
+    assert not list(tmp_path.iterdir())

@@ -1,12 +1,23 @@
 """Prepared scenarios: overrides, checks, defaults and the hash in one place; and the example of `simulate`."""
 
 import doctest
+from typing import Any
 
 import pytest
 
 from engine import scenario as scenario_api
 from engine.errors import ScenarioError
-from engine.scenario import ScenarioOrigin, ScenarioOverrides, hash_of_resolved, prepare, scenario_hash
+from engine.scenario import (
+    Casualties,
+    Distribution,
+    Rates,
+    Scenario,
+    ScenarioOrigin,
+    ScenarioOverrides,
+    hash_of_resolved,
+    prepare,
+    scenario_hash,
+)
 from goldenhour import result, scenario_files
 from goldenhour.cli.scenario_sources import prepare_source, split_version
 
@@ -48,6 +59,17 @@ def test_the_hash_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_the_overrides_break_is_refused() -> None:
     with pytest.raises(ScenarioError, match="days"):
         prepare(scenario_files.load("standard"), ScenarioOverrides(days=0))
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [{"distribution": "constant", "mean": 0.0}, {"distribution": "lognormal", "median": 1.0, "sigma": 1e6}],
+)
+def test_patients_cannot_replace_rates_that_have_no_proportion(rate: dict[str, Any]) -> None:
+    rates = Rates(battle=Distribution(**rate))
+    scenario = Scenario(name="x", casualties=Casualties(rates=rates))
+    with pytest.raises(ScenarioError, match=r"^casualties\.rates"):
+        prepare(scenario, ScenarioOverrides(patients=50))
 
 
 def test_a_prepared_scenario_says_where_it_was_read_from(tmp_path) -> None:

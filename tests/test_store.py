@@ -16,7 +16,8 @@ from databases import ask, connections, content, empty, folder_of, registration,
 
 from actors.store import ConfigStore, Database, Heartbeat, Server, driver_slots, migrations
 from actors.store.live_runs import SILENCE_SECONDS
-from engine.errors import ConflictError, InputError, StoreError
+from engine.errors import ConflictError, InputError, ScenarioError, StoreError
+from engine.scenario import MAX_BYTES, parse
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +225,17 @@ def test_a_text_that_cannot_be_stored_is_refused(where: Database) -> None:
         ask(where, lambda store: store.add_scenario("bad note", content(), "me", "\udc80"))
     with pytest.raises(InputError, match="scenario"):
         ask(where, lambda store: store.add_scenario("bad text", content("a = '\0'"), "me"))
+
+
+def test_of_a_text_beyond_the_largest_scenario_just_enough_is_read_to_refuse_it(where: Database) -> None:
+    ask(where, lambda store: store.add_scenario("giant", content("# " + "x" * 3 * MAX_BYTES), "me"))
+    row = ask(where, lambda store: store.scenario("giant"))
+    listed = [row for row in ask(where, lambda store: store.scenarios()) if row["name"] == "giant"]
+    assert row is not None and len(row["text"]) == MAX_BYTES + 1
+    with pytest.raises(ScenarioError, match="at most 4,194,304 bytes"):
+        parse(row["text"].encode(), "toml", "giant@1")
+    assert [found["text"] for found in listed] == [None]
+    ask(where, lambda store: store.remove_scenario("giant"))
 
 
 class Subscriber:

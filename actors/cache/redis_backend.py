@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
 from actors.cache.backend import Usage
 from actors.cache.signature import SIGNATURE_BYTES, sign, verify
+from engine.masking import parse_address
 from engine.precomputed import LARGEST_PACKED, NAMESPACES, CacheKey
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class RedisBackend:
         self.faults = 0
         self._redis = redis
         self._secret = secret or b""
-        self._address = _without_password(url)
+        self._address = parse_address(url)
         self._ttl_ms = max(1, int(1000 * ttl_seconds))
         self._paused_until = self._full_until = 0.0
         self._largest: int | None = None
@@ -290,7 +290,8 @@ class RedisBackend:
 
     def _record_fault(self, what: str) -> None:
         self.faults += 1
-        self.fault = f"Redis at {self._address}: {what.rstrip('.')}"
+        place = self._address.hosts or self._address.path or self._address.shown
+        self.fault = f"Redis at {place}: {self._address.mask(what.rstrip('.'))}"
 
 
 def _value_name(namespace: str, key: str) -> str:
@@ -306,8 +307,3 @@ def _members_name(tag: str) -> str:
 def _tags_name(member: str) -> str:
     """Return the name of the set of tags that a value has. `member` is NAMESPACE:KEY."""
     return f"goldenhour:tags-of:{member}"
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path if not parts.hostname else ''}"

@@ -2,14 +2,34 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 
 from actors.cache.signature import deployment_secret
 from engine.errors import InputError, shown
+from engine.masking import MASK, parse_address
 
 MODES = ("auto", "on", "off")
+
+REDIS_PARAMETERS = {
+    "db": r"\d{1,6}",
+    "username": ".+",
+    "password": ".+",
+    "protocol": "[23]",
+    "client_name": r"[\w.-]+",
+    "socket_timeout": r"\d+(\.\d+)?",
+    "socket_connect_timeout": r"\d+(\.\d+)?",
+    "ssl_cert_reqs": "none|optional|required",
+    "ssl_check_hostname": "[Tt]rue|[Ff]alse",
+    "ssl_ca_certs": ".+",
+    "ssl_ca_path": ".+",
+    "ssl_certfile": ".+",
+    "ssl_keyfile": ".+",
+}
+"""Parameters of a Redis URL, with the pattern of their values."""
 
 
 class CacheSettings(msgspec.Struct, frozen=True):
@@ -26,7 +46,8 @@ class CacheSettings(msgspec.Struct, frozen=True):
     ttl_seconds: float = 86_400.0
 
     def __repr__(self) -> str:
-        return f"CacheSettings({self.mode}, ...)"
+        url = None if self.redis_url is None else parse_address(self.redis_url).shown
+        return f"CacheSettings({self.mode}, {url}, {self.megabytes} MB, {self.ttl_seconds} s)"
 
 
 def cache_settings(environment: Mapping[str, str] = os.environ) -> CacheSettings:
@@ -38,11 +59,8 @@ def cache_settings(environment: Mapping[str, str] = os.environ) -> CacheSettings
     if mode not in MODES:
         raise InputError(f"GOLDENHOUR_CACHE: got {shown(mode)}; allowed: {', '.join(MODES)}")
     url = environment.get("GOLDENHOUR_REDIS_URL") or None
-    if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
-        # The value is not shown: it may contain a password.
-        raise InputError(
-            "GOLDENHOUR_REDIS_URL: allowed: redis://HOST:PORT, rediss://HOST:PORT or unix://PATH"
-        )
+    if url is not None:
+        _check_redis_url(url)
     return CacheSettings(
         mode,
         url,
@@ -50,6 +68,34 @@ def cache_settings(environment: Mapping[str, str] = os.environ) -> CacheSettings
         _number(environment, "GOLDENHOUR_CACHE_MB", CacheSettings().megabytes, 1, 100_000),
         _number(environment, "GOLDENHOUR_CACHE_TTL_SECONDS", CacheSettings().ttl_seconds, 1, 1e9),
     )
+
+
+def _check_redis_url(url: str) -> None:
+    """Raise InputError, which shows no password, for a URL that redis-py does not take or takes in another way."""
+    address = parse_address(url)
+    fault = f" ({address.doubt})" if address.doubt is not None else None
+    if address.doubt is None and not _can_be_split(url):
+        fault = " (a character of user or password has to be written as %XX)"
+    elif address.doubt is None:
+        path = "/.+" if address.scheme == "unix" else r"/?|/\d{1,6}"
+        if address.hosts.count(",") or not re.fullmatch(path, address.path):
+            fault = " (its path cannot be used)"
+        for name, value in address.parameters:
+            if not re.fullmatch(REDIS_PARAMETERS.get(name, r"(?!)"), value):
+                fault = f" (a parameter cannot be used; there are {', '.join(REDIS_PARAMETERS)})"
+    if fault is not None or not url.startswith(("redis://", "rediss://", "unix://")):
+        shown = address.shown if fault is None or address.doubt is not None else f"{address.scheme}://{MASK}"
+        raise InputError(
+            f"GOLDENHOUR_REDIS_URL: got {shown}{fault or ''}; allowed: redis://HOST:PORT, rediss://HOST:PORT "
+            "or unix://PATH, with /NUMBER or ?db=NUMBER for another database than 0"
+        )
+
+
+def _can_be_split(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).scheme)
+    except ValueError:  # a bracket, or a letter that contains one of /?#@: when it is normalised
+        return False
 
 
 def _number(environment: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:

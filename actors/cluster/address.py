@@ -5,6 +5,7 @@ import socket
 import sys
 
 from engine.errors import InputError
+from engine.masking import shown_address
 
 CONNECT_SECONDS = 5.0
 """Time that a cluster has to accept a connection."""
@@ -39,12 +40,14 @@ def check_reachable(address: str) -> None:
         return
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or "/" in address:
-        raise InputError(f"address of the Ray cluster: got {address!r}; allowed: HOST:PORT, auto or local")
+        raise InputError(
+            f"address of the Ray cluster: got {shown_address(address)!r}; allowed: HOST:PORT, auto or local"
+        )
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise InputError(
-            f"could not join the Ray cluster at {address!r}: {first_line(error)}; "
+            f"could not join the Ray cluster at {shown_address(address)!r}: {first_line(error)}; "
             "is it running, and is this the address that `ray start` printed?"
         ) from error
 

@@ -13,6 +13,7 @@ from typing import Any
 from actors.run.files import Folder
 from actors.run.url import Url
 from engine.errors import InputError, RunError, write_error
+from engine.masking import mask_message, parse_address
 
 SINGLE_PUT_BYTES = 500_000_000
 """Larger files (only `json` writes one file for the whole run) are uploaded in pieces. Such an upload replaces whatever
@@ -55,13 +56,14 @@ class ObjectStore:
             raise InputError(
                 f"{url}: object stores need the package obstore: pip install 'goldenhour[cluster]'"
             ) from None
+        _check_environment()
         try:
             self._store, self._short_store = (
                 stores.from_url(url, client_options=timeouts | _plain_http(), retry_config=RETRY)
                 for timeouts in (TIMEOUTS, SHORT_TIMEOUTS)
             )
         except (self._errors.BaseError, ValueError) as error:
-            raise InputError(f"{url}: {_reason(error)}") from error
+            raise InputError(f"{url}: {_reason(error)}") from None
 
     async def names(self) -> set[str]:
         """Names of the objects directly below the URL."""
@@ -172,7 +174,7 @@ class ObjectStore:
         try:
             yield
         except (self._errors.BaseError, FileNotFoundError) as error:
-            raise RunError(f"{self.url}: {what}: {_reason(error)}") from error
+            raise RunError(f"{self.url}: {what}: {_reason(error)}") from None
 
 
 def _directly_below(listed: Any) -> dict[str, str | None]:
@@ -192,9 +194,46 @@ def _plain_http() -> dict[str, Any]:
     return {"allow_http": True} if endpoint.startswith("http://") else {}
 
 
+def _check_environment() -> None:
+    """Raise InputError for settings at which the package obstore ends with a panic, whose text may show them."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        value = os.environ.get(name)
+        address = parse_address(value or "http://")
+        if (
+            address.scheme not in ("http", "https")
+            or address.doubt is not None
+            or not (value or "").isascii()
+        ):
+            fault = "" if address.doubt is None else f", but {address.doubt}"
+            raise InputError(
+                f"{name}: got {address.shown}{fault}; allowed: http://HOST:PORT or https://HOST:PORT"
+            )
+    for name, value in os.environ.items():
+        if re.fullmatch(r"AWS_(\w*_)?(KEY(_ID)?|TOKEN|REGION)", name) and not re.fullmatch("[!-~]*", value):
+            raise InputError(f"{name}: it contains a blank, a line break or a letter beyond ASCII")
+
+
+def _secrets() -> tuple[str, ...]:
+    """The keys and the addresses with passwords that the environment has for object stores."""
+    values = {
+        name: value for name, value in os.environ.items() if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))
+    }
+    keys = [
+        value for name, value in values.items() if re.search("KEY|SECRET|TOKEN|PASSWORD|SAS|CREDENTIAL", name)
+    ]
+    keys += [
+        value for key in keys for value in re.findall(r'"([^"]{16,})"', key)
+    ]  # the parts of a key in JSON
+    return (
+        *keys,
+        *(secret for value in values.values() for secret in parse_address(value).secrets if "://" in value),
+    )
+
+
 def _reason(error: BaseException) -> str:
     """The reason of an object store's error: the message within the answer, or its first line, printable."""
-    text = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in str(error))
+    masked = mask_message(str(error), _secrets())
+    text = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in masked)
     answer = re.search(r"<Code>(\w+)</Code>\s*<Message>([^<]+)</Message>", text)
     if answer is not None:
         return f"{answer[1]}: {answer[2]}"

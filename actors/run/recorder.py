@@ -49,6 +49,8 @@ WARN_SECONDS = 5.0
 MAX_SAVED_BYTES = 1 << 26
 """No file of a saved run is larger: a scenario has at most 4 MiB, and the measures less."""
 
+WITHOUT_RECORD = "without a record"
+
 Notify = Callable[[str], None]
 """Shows a message to the user."""
 
@@ -86,12 +88,14 @@ def run_recorded(
         Called with the progress of the run.
     notify
         Called with messages for the user: while the run waits for other drivers, when the database is unreachable, and
-        once when an embedded database cannot be started; the run then continues without a record.
+        once when an embedded database or its folder cannot be used; the run then continues without a record.
 
     Raises
     ------
     StoreError
         A server given by its URL cannot be reached. Nothing has been started then.
+    InputError
+        The URL cannot be used.
     Interrupted
         The run was interrupted, or another user cancelled it.
     GoldenhourError
@@ -100,8 +104,14 @@ def run_recorded(
     with contextlib.ExitStack() as stack:
         stack.enter_context(terminated_as_interrupted())
         shared = request.workers != 0 and is_shared_ray(request.address)
+        if not database.embedded:
+            database.conninfo()  # raises InputError, before the run waits for anything
         if not shared:
-            stack.enter_context(driver_slot(database, lambda: notify(_waiting_message(database))))
+            try:
+                stack.enter_context(driver_slot(database, lambda: notify(_waiting_message(database))))
+            except StoreError as error:
+                notify(f"{error}; the run continues {WITHOUT_RECORD}")
+                return run_scenario(request, report)
         if not database.embedded:
             asyncio.run(_check_reachable(database))
         if shared:
@@ -231,8 +241,10 @@ class Recorder:
         return error
 
     def _work(self) -> None:
-        with contextlib.suppress(Exception):
+        try:
             asyncio.run(self._record())
+        except Exception as error:
+            self._warn(StoreError(f"the run cannot be recorded ({type(error).__name__})"), True)
 
     async def _record(self) -> None:
         """Send heartbeats until the end of the run is recorded, or the time to record it has passed."""
@@ -287,19 +299,24 @@ class Recorder:
     def _warn(self, error: GoldenhourError, fatal: bool) -> None:
         if not self._warned:
             self._warned = True
-            effect = "without a record" if fatal else "and is recorded later"
+            effect = WITHOUT_RECORD if fatal else "and is recorded later"
             self._notify(f"{error}; the run continues {effect}")
 
     def _save(self, finished: FinishedRun) -> None:
         """Save the end of the run in a file."""
         path = _saved_runs_folder(self._database)
         name = f"{finished.registration.id}.json"
-        with contextlib.suppress(OSError):
+        try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             with Folder(path) as folder:
                 folder.remove(f"{name}.new")
                 folder.write_new(f"{name}.new", msgspec.json.encode(finished))
                 folder.move(f"{name}.new", folder, name)
+        except OSError as error:
+            self._notify(
+                f"the database is unreachable, and the end of this run cannot be saved in {path}: {error.strerror}"
+            )
+        else:
             self._notify(
                 f"the database is unreachable: the end of this run is saved in {path / name}; the next run records it"
             )

@@ -123,6 +123,8 @@ class SharedStoreClient(StoreClient):
         stored = []
         for row in await self._result(self._handle.scenarios.remote()):
             with contextlib.suppress(GoldenhourError):
+                if row["text"] is None:
+                    continue
                 scenario = parse(row["text"].encode(), row["format"], row["name"])
                 stored.append((row["name"], msgspec.json.encode(scenario)))
         if stored:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from engine.errors import InputError, shown
+from engine.masking import parse_address
 
 SCHEMES = ("s3", "gs", "az")
 
@@ -26,8 +27,8 @@ class Url(str):
 
 
 def is_url(text: str) -> bool:
-    """Whether `text` is a URL rather than a path."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
+    """Whether `text` is a URL, or was meant to be one, rather than a path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|(s3|gs|az):", text) is not None
 
 
 def parse_url(text: str) -> Url:
@@ -35,7 +36,7 @@ def parse_url(text: str) -> Url:
     found = re.fullmatch(r"([A-Za-z0-9+.-]+)://([^/?#%@:\s]+)((?:/[^/?#%\x00-\x1f\x7f]+)*)/*", text)
     if found is None or found[1].lower() not in SCHEMES or {".", ".."} & set(found[3].split("/")):
         allowed = ", ".join(f"{scheme}://BUCKET/PREFIX" for scheme in SCHEMES)
-        raise InputError(f"output {shown(text)}: allowed: a folder, or {allowed}")
+        raise InputError(f"output {shown(parse_address(text).shown)}: allowed: a folder, or {allowed}")
     return Url(f"{found[1].lower()}://{found[2]}{found[3]}")
 
 

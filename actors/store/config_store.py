@@ -21,6 +21,18 @@ from actors.store.database import Database
 from actors.store.live_runs import SILENCE_SECONDS, LiveRuns
 from actors.store.messages import Content, Heartbeat, HeartbeatReply, Registration, State
 from actors.store.postgres import Server
+from actors.store.rows import (
+    EndedRunRow,
+    FoundRunRow,
+    ListedRunRow,
+    ListedScenarioRow,
+    MigrationRow,
+    RunRow,
+    ScenarioRow,
+    VersionRow,
+    check_row,
+    sound_rows,
+)
 from actors.store.scenario_changes import ScenarioChanges
 from actors.store.text import as_json, check_name, check_text, escape_unstorable, is_storable
 from engine.errors import ConflictError, GoldenhourError, InputError, StoreError, shown
@@ -69,7 +81,13 @@ class ConfigStore:
         self._live = LiveRuns(self._connections)
         self._changes = ScenarioChanges(self._connections)
         self._key = key
+        self.damaged: list[str] = []
+        """Which rows the last list left out, because their columns are not what a store writes."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def _new_damaged(self) -> list[str]:
+        self.damaged = []
+        return self.damaged
 
     # The store itself
 
@@ -97,7 +115,7 @@ class ConfigStore:
 
         async def read(connection: "AsyncConnection[Any]") -> dict[str, Any]:
             server = await self._connections.fetch(connection, "server")
-            steps = await migrations.applied(connection)
+            steps = [check_row(step, MigrationRow) for step in await migrations.applied(connection)]
             known = [{"number": step.number, "name": step.name} for step in migrations.migrations()]
             current = len(steps) == len(known)
             counts = (await self._connections.fetch(connection, "counts"))[0] if current else {}
@@ -207,6 +225,7 @@ class ConfigStore:
         rows = await self._connections.query("scenario", name=name, version=version)
         if not rows:
             return None
+        check_row(rows[0], ScenarioRow)
         self._changes.cache(name, version, rows[0], changes)
         return rows[0]
 
@@ -215,12 +234,14 @@ class ConfigStore:
         return self._changes.cached(name, version)
 
     async def scenarios(self) -> list[dict[str, Any]]:
-        """Return the newest version of every scenario that is not removed."""
-        return await self._connections.query("scenarios")
+        """Return the newest version of every scenario that is not removed. `text` is None for very long ones."""
+        rows = await self._connections.query("scenarios")
+        return sound_rows(rows, ListedScenarioRow, self._new_damaged())
 
     async def scenario_history(self, name: str) -> list[dict[str, Any]]:
         """Return all versions of a scenario without their texts, oldest first."""
-        return await self._connections.query("history", name=name) if is_storable(name) else []
+        rows = await self._connections.query("history", name=name) if is_storable(name) else []
+        return sound_rows(rows, VersionRow, self._new_damaged())
 
     async def remove_scenario(self, name: str) -> bool:
         """Remove a scenario and return whether there was one. Its versions and its runs stay in the database."""
@@ -312,13 +333,14 @@ class ConfigStore:
     async def runs(self, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Return the latest runs without their measures, newest first. Runs whose driver is silent become resumable."""
         await self._connections.query("sweep", seconds=SILENCE_SECONDS)
-        return await self._connections.query("runs", state=state, limit=limit)
+        rows = await self._connections.query("runs", state=state, limit=limit)
+        return sound_rows(rows, ListedRunRow, self._new_damaged())
 
     async def run(self, run: uuid.UUID) -> dict[str, Any] | None:
         """Return a run with the text of its scenario and its measures, or None if there is none."""
         await self._connections.query("sweep", seconds=SILENCE_SECONDS)
         rows = await self._connections.query("run", id=run)
-        return rows[0] if rows else None
+        return check_row(rows[0], RunRow) if rows else None
 
     async def run_status(self, run: uuid.UUID) -> dict[str, Any] | None:
         """Return state and progress of a run, from memory while its driver sends heartbeats to this store."""
@@ -345,6 +367,8 @@ class ConfigStore:
             if is_storable(reference)
             else []
         )
+        for row in rows:
+            check_row(row, FoundRunRow)
         if len(rows) == 1:
             return rows[0]["id"]
         if not rows:
@@ -364,7 +388,7 @@ class ConfigStore:
         for row in await self._connections.query("latest_references"):
             short = str(row["id"])[:8]
             known.setdefault(short, repr(short))
-            if row["name"]:
+            if isinstance(row["name"], str) and row["name"]:
                 known.setdefault(row["name"].lower(), repr(row["name"]))
         near = difflib.get_close_matches(text, known, n=1)
         return known[near[0]] if near else None
@@ -384,7 +408,9 @@ class ConfigStore:
         rows = await self._connections.query(
             "ask_to_cancel", id=run, who=who
         ) or await self._connections.query("cancel_silent", id=run, who=who)
-        rows = rows or await self._connections.query("run_state", id=run)
+        rows = rows or [
+            check_row(row, EndedRunRow) for row in await self._connections.query("run_state", id=run)
+        ]
         return rows[0]["state"] if rows else None
 
     async def remove_run(self, run: uuid.UUID) -> bool:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from actors.cluster import put_metric
-from actors.store.database_errors import connection_error, is_transient
+from actors.store.database_errors import is_transient, masked_error
 from actors.store.migrations import upgrade
 from actors.store.queries import queries
 from engine.errors import InputError, StoreError
@@ -68,7 +70,8 @@ class Connections:
     async def retry(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until it succeeds, as long as the faults are transient and `patience_seconds` have not passed.
 
-        Raises InputError for a value that the database rejects, StoreError for all other errors of psycopg.
+        Raises InputError for a value that the database rejects, StoreError for all other errors of psycopg. They do not
+        carry psycopg's error as their cause, whose text may show secrets of the connection.
         """
         import psycopg
 
@@ -77,19 +80,19 @@ class Connections:
             try:
                 return await call()
             except psycopg.Error as error:
-                text = connection_error(error)
+                text = masked_error(error, self.conninfo)
                 if is_transient(error):
                     if time.monotonic() < until:
                         await asyncio.sleep(0.1)
                         continue
-                    raise StoreError(f"the database cannot be reached: {text}") from error
+                    raise StoreError(f"the database cannot be reached: {text}") from None
                 if error.sqlstate == UNDEFINED_TABLE:  # another process has rolled back the schema
                     raise StoreError(
                         "the database's schema was rolled back: `goldenhour db upgrade`"
-                    ) from error
+                    ) from None
                 if isinstance(error, psycopg.DataError):
-                    raise InputError(f"the database rejects a value: {text}") from error
-                raise StoreError(f"the database reports an error: {text}") from error
+                    raise InputError(f"the database rejects a value: {text}") from None
+                raise StoreError(f"the database reports an error: {text}") from None
 
     async def ready(self) -> "AsyncConnectionPool[AsyncConnection[dict[str, Any]]]":
         """Return the pool, open, of a database whose schema is up to date. Raises psycopg's errors."""
@@ -114,6 +117,7 @@ class Connections:
             reconnect_timeout=3,
             max_idle=10,
             check=AsyncConnectionPool.check_connection,
+            configure=_load_bounded,
             open=False,
         )
         await pool.open()
@@ -128,6 +132,7 @@ class Connections:
             **self.conninfo, autocommit=True, row_factory=dict_row
         )
         async with connection:
+            await _load_bounded(connection)
             return await work(connection)
 
     async def fetch(
@@ -136,3 +141,27 @@ class Connections:
         """Run a named statement on this connection and return its rows. Raises psycopg's errors."""
         cursor = await connection.execute(queries()[name], values or None)
         return await cursor.fetchall() if cursor.description else []
+
+
+async def _load_bounded(connection: "AsyncConnection[Any]") -> None:
+    """Read times and JSON that Python cannot hold as values that no check of a row lets pass, instead of an error."""
+    from psycopg import DataError
+    from psycopg.types.datetime import TimestamptzLoader
+    from psycopg.types.json import set_json_loads
+
+    class Loader(TimestamptzLoader):
+        def load(self, data: Any) -> Any:
+            try:
+                return super().load(data)
+            except (DataError, OverflowError, ValueError):  # infinity, or beyond the year 9999
+                return None
+
+    connection.adapters.register_loader("timestamptz", Loader)
+    set_json_loads(_load_json, connection)
+
+
+def _load_json(data: str | bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        return "unreadable"

@@ -2,17 +2,20 @@
 
 import hashlib
 import os
-import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from actors.store.postgres import Server
-from engine.errors import InputError
+from engine.errors import InputError, StoreError, shown
+from engine.masking import parse_address
 
 URL_VARIABLE, FOLDER_VARIABLE = "GOLDENHOUR_DATABASE_URL", "GOLDENHOUR_DATA_DIR"
+
+ALLOWED_URL = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 
 CONNECT_SECONDS = 5
 
@@ -30,13 +33,24 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     def from_environment(cls) -> "Database":
         """Return the database that GOLDENHOUR_DATABASE_URL and GOLDENHOUR_DATA_DIR name.
 
-        Without them, it is the embedded one in the user's data folder.
+        Without them, it is the embedded one in the user's data folder. Raises StoreError if that is in a home folder
+        and there is none; a server given by its URL needs none.
         """
-        folder = os.environ.get(FOLDER_VARIABLE)
-        return cls(
-            folder=Path(folder).expanduser() if folder else _data_folder(),
-            url=os.environ.get(URL_VARIABLE) or None,
-        )
+        chosen, url = os.environ.get(FOLDER_VARIABLE), os.environ.get(URL_VARIABLE) or None
+        try:
+            folder = Path(chosen).expanduser() if chosen else _data_folder()
+        except RuntimeError:
+            if url is None:
+                fault = (
+                    f"{FOLDER_VARIABLE}: {shown(chosen)} names no user"
+                    if chosen
+                    else "there is no home folder"
+                )
+                raise StoreError(
+                    f"{fault}, and so none for the database; set {FOLDER_VARIABLE} to a folder of your own"
+                ) from None
+            folder = temporary_folder()
+        return cls(folder=folder, url=url)
 
     @property
     def embedded(self) -> bool:
@@ -56,9 +70,10 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Describe where the database is, without the password."""
-        if self.url is None:
-            return f"embedded PostgreSQL in {self.folder}"
-        return re.sub(r"password=\S+", "password=...", re.sub(r"(//[^:/@]*):[^@]*@", r"\1:...@", self.url))
+        return f"embedded PostgreSQL in {self.folder}" if self.url is None else parse_address(self.url).shown
+
+    def __repr__(self) -> str:
+        return f"Database({self})"
 
     def conninfo(self) -> dict[str, Any]:
         """Return the keyword arguments of psycopg's `connect`, with limits on waiting (docs/platform.md section 3.2).
@@ -83,13 +98,28 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
         )
         if self.url is None:
             return {**settings, **Server(self.folder).conninfo(), "options": options}
-        try:
-            given = conninfo_to_dict(self.url)
-        except psycopg.ProgrammingError as error:
+        address = parse_address(self.url)
+        if address.scheme not in ("", "postgresql", "postgres"):
+            raise InputError(f"{URL_VARIABLE}: got {address.shown}; allowed: {ALLOWED_URL}")
+        if address.doubt is not None:
             raise InputError(
-                f"{URL_VARIABLE}: {str(error).strip()}; allowed: postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-            ) from None
+                f"{URL_VARIABLE}: got {address.shown}, but {address.doubt}; allowed: {ALLOWED_URL}"
+            )
+        try:
+            given: dict[str, Any] | None = conninfo_to_dict(self.url)
+        except (psycopg.Error, UnicodeError):
+            given = None  # psycopg's message, which may show the password, must not be the context of ours
+        if given is None:
+            raise InputError(
+                f"{URL_VARIABLE}: got {address.shown} with a parameter that PostgreSQL does not have; "
+                f"allowed: {ALLOWED_URL}"
+            )
         return {**settings, **given, "options": f"{given.get('options') or ''} {options}".strip()}
+
+
+def temporary_folder() -> Path:
+    """Return the folder of this user's locks where there is no data folder to write to."""
+    return Path(tempfile.gettempdir()) / f"goldenhour-{os.geteuid()}"
 
 
 def _data_folder() -> Path:

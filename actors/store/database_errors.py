@@ -1,4 +1,16 @@
-"""Errors of the database: which ones are transient, and their text."""
+"""Errors of the database: which ones are transient, and their text without the secrets of the connection."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from engine.masking import MASK, mask_message
+
+SHOWN_PARAMETERS = ("host", "hostaddr", "port", "dbname", "user")
+"""Parameters of a connection that messages may show."""
+
+SECRET_PARAMETERS = ("password", "sslpassword", "oauth_client_secret")
+"""Parameters whose values are never shown. Plain words of others, such as `require`, are if they are not quoted."""
 
 TRANSIENT_SQLSTATES = ("08", "53", "55", "57P", "40")
 """First characters of the SQLSTATEs of transient faults: connection, resources, locks, shutdown, conflict."""
@@ -23,3 +35,17 @@ def connection_error(error: BaseException) -> str:
     """Return the first line of an error's text, or the name of its type when it has no text."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
+
+
+def masked_error(error: BaseException, conninfo: Mapping[str, Any]) -> str:
+    """Return the same as `connection_error`, without the secrets of the connection that failed."""
+    text = connection_error(error)
+    hidden = {key: str(value) for key, value in conninfo.items() if key not in SHOWN_PARAMETERS}
+    for value in sorted(hidden.values(), key=len, reverse=True):
+        text = text.replace(f'"{value}"', f'"{MASK}"').replace(repr(value), repr(MASK))
+    plain = re.compile(r"[a-z-]{1,12}|\d{1,6}")
+    secrets = [
+        value for key, value in hidden.items() if key in SECRET_PARAMETERS or not plain.fullmatch(value)
+    ]
+    text = re.sub(r'(invalid [\w ]*value:?) "[^"]*"', rf'\1 "{MASK}"', text)
+    return mask_message(text, (*secrets, *hidden.get("options", "").split(" ")))

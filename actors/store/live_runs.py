@@ -8,6 +8,7 @@ import msgspec
 
 from actors.store.connections import Connections
 from actors.store.messages import Heartbeat, HeartbeatReply, Registration, State
+from actors.store.rows import EndedRunRow, check_row
 from actors.store.text import as_json
 
 SILENCE_SECONDS = 15.0
@@ -82,7 +83,7 @@ class LiveRuns:
             msgspec.structs.asdict(live.heartbeat) | {"id": str(run)} for run, live in unwritten.items()
         ]
         updated = await self._connections.query("beat", beats=as_json(heartbeats))
-        rows = {row["id"]: row for row in updated}
+        rows = {row["id"]: check_row(row, EndedRunRow) for row in updated}
         for run, live in unwritten.items():
             row = rows.get(run)
             reply = (
@@ -100,4 +101,5 @@ class LiveRuns:
         rows = await self._connections.query("run_state", id=run)
         if not rows:
             return HeartbeatReply(missing=True)
+        check_row(rows[0], EndedRunRow)
         return HeartbeatReply(cancelled_by=rows[0]["cancelled_by"] or f"its state, {rows[0]['state']}")

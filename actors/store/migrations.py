@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.store.queries import queries
+from actors.store.rows import MigrationRow, check_row
 from engine.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ async def rollback(connection: "AsyncConnection[Any]", target: int) -> list[Migr
 async def _current(connection: "AsyncConnection[Any]") -> int:
     """Return the number of the newest migration of the database, 0 for none."""
     rows = await applied(connection)
-    current = rows[-1]["number"] if rows else 0
+    current = check_row(rows[-1], MigrationRow)["number"] if rows else 0
     if current > migrations()[-1].number:
         raise StoreError(
             f"the database is at migration {current}, this version of goldenhour knows {migrations()[-1].number}: "

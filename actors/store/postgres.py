@@ -2,13 +2,14 @@
 
 The first process starts the server and the last one stops it. Each process locks a lease file of its own; the system
 frees the lock when the process is killed. The server listens only on a Unix socket, in a folder that no other user can
-enter.
+enter, and asks for a password that only the user can read.
 """
 
 import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -23,7 +24,7 @@ from typing import Any
 import psutil
 
 from actors.cluster import SYSTEM_FOLDERS, NoPrivateFolderError, in_first_suitable, private_path
-from actors.store import postgres_programs
+from actors.store import postgres_password, postgres_programs
 from actors.store.file_lock import file_lock
 from actors.store.server_account import is_open_to_all, server_account
 from engine.errors import StoreError
@@ -61,7 +62,8 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(os.path.abspath(folder))
-        self.account = server_account()
+        self.account = server_account(self.folder)
+        self.password_file = self.folder / "postgres.password"
         self.home = self._home()
         self.data = self.home / "pg18"
         self._lease = -1
@@ -69,12 +71,25 @@ class Server:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder contains a database."""
-        return (self.data / "PG_VERSION").exists()
+        """Whether the folder contains a database. It may contain one if this user cannot look into it."""
+        try:
+            (self.data / "PG_VERSION").stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return True
 
     def conninfo(self) -> dict[str, Any]:
-        """Return the keyword arguments of psycopg's `connect`."""
-        return {"host": str(self._socket_folder()), "port": PORT, "user": USER, "dbname": DATABASE}
+        """Return the keyword arguments of psycopg's `connect`. They name the file of the password."""
+        return {
+            "host": str(self._socket_folder()),
+            "port": PORT,
+            "user": USER,
+            "dbname": DATABASE,
+            "passfile": str(self.password_file),
+            "require_auth": "scram-sha-256",
+        }
 
     def open(self) -> None:
         """Take a lease, and start the server unless it is running."""
@@ -96,6 +111,10 @@ class Server:
 
     def ensure(self) -> None:
         """Start the server unless it answers. Call it after `open`, when the server may have been killed."""
+        if not str(self.folder).isprintable():
+            raise StoreError(
+                f"PostgreSQL cannot use the folder {str(self.folder)!r}: allowed: a path in UTF-8, in one line"
+            )
         with _as_store_error(self.folder):
             if self._answers():
                 return
@@ -151,7 +170,9 @@ class Server:
 
     def _socket_folder(self) -> Path:
         folder = self.home / "s"
-        if len(os.fsencode(folder / f".s.PGSQL.{PORT}")) > SOCKET_PATH_BYTES:
+        path = str(folder / f".s.PGSQL.{PORT}")
+        # libpq and the server divide a list of folders at commas.
+        if len(path) > SOCKET_PATH_BYTES or not re.fullmatch(r"[A-Za-z0-9/._ -]+", path):
             digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
             uid = self.account.uid if self.account else os.getuid()
             path_in = private_path(f"goldenhour-{os.getuid()}-{digest}", uid)
@@ -167,21 +188,44 @@ class Server:
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
             if self.account:
-                os.chown(folder, *self.account, follow_symlinks=False)
+                os.chown(folder, uid, self.account.gid, follow_symlinks=False)
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != uid or status.st_mode & 0o077:
             raise StoreError(f"{str(folder)!r} must be a folder of user {uid} that no other user can enter")
 
+    def _make_home(self) -> None:
+        """Make the folder of the server's files. A server of root has a group of its own, which alone can enter it.
+
+        Earlier versions gave the folder to the server's user, and with it to all processes of that user.
+        """
+        if self.account is None or not self.account.own_group:
+            if self.account is None and self.home.is_dir() and self.home.lstat().st_uid == os.getuid():
+                self.home.chmod(0o700)  # a copy of root's folder has the rights of a group
+            self._make_private(self.home)
+            return
+        with contextlib.suppress(FileExistsError):
+            self.home.mkdir(mode=0o700)
+        status = self.home.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (0, self.account.uid):
+            raise StoreError(f"{str(self.home)!r} must be a folder of root that no other user can enter")
+        os.chown(self.home, 0, self.account.gid, follow_symlinks=False)
+        self.home.chmod(0o710)
+
     def _answers(self) -> bool:
+        if not self.exists or not self.password_file.exists():
+            return False
+        fault = self._connection_fault()
+        return fault is None or "too many clients" in fault
+
+    def _connection_fault(self) -> str | None:
+        """Return why no connection can be made, or None."""
         import psycopg
 
-        if not self.exists:
-            return False
         try:
             psycopg.connect(**self.conninfo(), connect_timeout=5).close()
         except psycopg.OperationalError as error:
-            return "too many clients" in str(error)
-        return True
+            return str(error)
+        return None
 
     def _initialise(self) -> None:
         """Create the database if there is none.
@@ -190,13 +234,15 @@ class Server:
         """
         if self.account and self.home.parent == postgres_programs.SYSTEM_FOLDER:
             postgres_programs.make_system_folder()
-        self._make_private(self.home)
+        self._make_home()
         self._make_private(self._socket_folder())
         if self.exists:
+            self._make_private(self.data)
             return
         draft = self.home / "pg18.new"
         shutil.rmtree(draft, ignore_errors=True)
-        command = [self._program("initdb"), "-D", str(draft), "-U", USER, "-E", "UTF8", "--auth-local=trust"]
+        self._make_private(draft)
+        command = [self._program("initdb"), "-D", str(draft), "-U", USER, "-E", "UTF8", "--auth-local=reject"]
         command += [
             "--auth-host=reject",
             "--locale-provider=builtin",
@@ -204,51 +250,95 @@ class Server:
             "--locale=C",
         ]
         command += [f"--set={name}={value}" for name, value in SETTINGS.items()]
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            check=False,
-            **self._process_options(),
-        )
-        if done.returncode:
-            raise StoreError(self._failure("could not be created", done.stdout.decode(errors="replace")))
+        code, output = self._run(command, "")
+        if code:
+            raise StoreError(self._failure("could not be created", output))
         draft.rename(self.data)
 
     def _start(self) -> None:
-        host = self.folder / "server.host"
-        if self.owner() is None:
-            self._check_host(host)
-            host.write_text(socket.gethostname())
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
-            for old_socket in self._socket_folder().glob(".s.PGSQL.*"):
-                old_socket.unlink(missing_ok=True)
-            command = [self._program("postgres"), "-D", str(self.data), "-k", str(self._socket_folder())]
-            log = self.folder / "server.log"
-            with log.open("wb") as file:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=file,
-                    start_new_session=True,
-                    cwd="/",
-                    **self._process_options(),
-                )
+        for _ in range(2):
+            if self.owner() is None:
+                self._check_host()
+                (self.data / "postmaster.pid").unlink(missing_ok=True)
+            self._secure()
+            if self.owner() is None:
+                self._launch()
+            if self._wait_for_answer():
+                return
+            self.stop()  # the database has another password, such as one that was restored from a copy
+            self.password_file.unlink(missing_ok=True)
+        raise StoreError(self._failure("refuses the password that was set", self._log()))
+
+    def _launch(self) -> None:
+        (self.folder / "server.host").write_text(socket.gethostname())
+        for old_socket in self._socket_folder().glob(".s.PGSQL.*"):
+            old_socket.unlink(missing_ok=True)
+        command = [self._program("postgres"), "-D", str(self.data), "-k", str(self._socket_folder())]
+        log = self.folder / "server.log"
+        log.unlink(missing_ok=True)
+        with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                cwd="/",
+                **self._process_options(),
+            )
+
+    def _wait_for_answer(self) -> bool:
+        """Wait until the server answers. Returns False if it does not accept the password."""
         until = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process is not None and self._process.poll() is not None:
                 raise StoreError(self._failure("did not start", self._log()))
+            if "password authentication failed" in (self._connection_fault() or ""):
+                return False
             if time.monotonic() > until:
                 raise StoreError(self._failure(f"did not start within {START_SECONDS:.0f} s", self._log()))
             time.sleep(0.02)
+        return True
 
-    def _check_host(self, host: Path) -> None:
+    def _secure(self) -> None:
+        """Let in only those who know the password. Databases of earlier versions let in every process of their user."""
+        rules = self.data / "pg_hba.conf"
+        if self.password_file.exists() and rules.is_file() and rules.read_text() == postgres_password.RULES:
+            return
+        if self.owner() is not None:
+            self.stop()
+        password = postgres_password.new_password()
+        statement = f"ALTER ROLE {USER} PASSWORD '{postgres_password.verifier(password)}'\n"
+        command = [self._program("postgres"), "--single", "-D", str(self.data), DATABASE]
+        code, output = self._run(command, statement)
+        if code or "ERROR" in output or "FATAL" in output:
+            raise StoreError(self._failure("could not be given a password", output))
+        draft = self.data / "pg_hba.conf.new"
+        draft.unlink(missing_ok=True)
+        postgres_password.write_new(draft, postgres_password.RULES, 0o600)
+        if self.account:
+            os.chown(draft, self.account.uid, self.account.gid, follow_symlinks=False)
+        draft.replace(rules)
+        postgres_password.write_password_file(self.password_file, USER, password)
+
+    def _run(self, command: list[str], text: str) -> tuple[int, str]:
+        """Run a program of PostgreSQL with `text` as its input. Returns its exit code and output."""
+        done = subprocess.run(
+            command,
+            input=text.encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            check=False,
+            cwd="/",
+            **self._process_options(),
+        )
+        return done.returncode, done.stdout.decode(errors="replace")
+
+    def _check_host(self) -> None:
         """Raise StoreError if the data folder is on a shared disk and another machine runs its server."""
         with contextlib.suppress(FileNotFoundError):
-            name = host.read_text()
+            name = (self.folder / "server.host").read_text()
             if (self.data / "postmaster.pid").exists() and name != socket.gethostname():
                 raise StoreError(
                     f"the database in {str(self.folder)!r} is in use on the machine {name!r}; set "

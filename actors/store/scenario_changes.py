@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-import json
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from actors.store.connections import Connections
+from actors.store.rows import Change
 
 CHANNEL = "goldenhour_changes"
 """PostgreSQL channel of changes of scenarios: {"kind": "scenario", "name": ..., "hash": ...}."""
@@ -77,7 +79,10 @@ class ScenarioChanges:
         self._announce([row["name"] for row in names])
         while True:
             async for notice in connection.notifies(timeout=1):
-                self._announce([json.loads(notice.payload)["name"]])
+                with contextlib.suppress(
+                    msgspec.MsgspecError
+                ):  # any user of the database may announce anything
+                    self._announce([msgspec.json.decode(notice.payload, type=Change).name])
             await connection.execute(
                 b"SELECT 1"
             )  # an idle connection does not notice that the server is gone

@@ -10,7 +10,7 @@ from engine.codes import RESOURCE_COUNT, RESOURCES, Resource
 from engine.compile.rows import floats, ints
 from engine.kernel import DestinationPolicy
 from engine.scenario import Facility, Scenario, facility_places
-from engine.tables import FACILITIES, HOUR, MINUTE, UNLIMITED
+from engine.tables import DAY, FACILITIES, HOUR, MINUTE, UNLIMITED
 from scenarios import catalogue
 from scenarios.tables import model_parameters
 
@@ -159,21 +159,22 @@ def _rosters(scenario: Scenario) -> dict[str, Any]:
 
 
 def _roster(facility: Facility) -> tuple[list[float], list[int]]:
-    """Return the times of the day (ms) at which the number of teams changes, and the numbers from then on."""
-    if not facility.shifts:
-        return [], []
-    shifts = facility.shifts
-    times = sorted({hour % 24 for shift in shifts for hour in (shift.from_hour, shift.to_hour)})
+    """Return the times of the day (ms) at which the number of teams changes, and the numbers from then on.
 
-    def on_duty(hour: float) -> int:
+    The times are whole: the kernel's clock rounds fractions of a ms, and after a change that it had rounded down the
+    same change would be the next.
+    """
+    shifts = [
+        (round(shift.from_hour * HOUR), round(shift.to_hour * HOUR), shift.surgical_teams)
+        for shift in facility.shifts
+    ]
+    times = sorted({at % int(DAY) for begin, end, _ in shifts for at in (begin, end)})
+
+    def on_duty(at: int) -> int:
         return sum(
-            shift.surgical_teams
-            for shift in shifts
-            if (
-                shift.from_hour <= hour < shift.to_hour
-                if shift.from_hour < shift.to_hour
-                else hour >= shift.from_hour or hour < shift.to_hour
-            )
+            teams
+            for begin, end, teams in shifts
+            if (begin <= at < end if begin < end else at >= begin or at < end)
         )
 
-    return [hour * HOUR for hour in times], [on_duty(hour) for hour in times]
+    return [float(at) for at in times], [on_duty(at) for at in times]

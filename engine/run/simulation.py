@@ -20,7 +20,7 @@ from engine.kernel import (
     new_kernel_state,
 )
 from engine.measures import FlowMeasures, Measures, Statistics
-from engine.scenario import Scenario
+from engine.scenario import MAX_HORIZON_DAYS, Scenario
 from engine.tables import (
     ARRIVAL,
     DAY,
@@ -41,6 +41,7 @@ DEFAULT_CHUNK = 2048
 
 _NO_SLOTS = np.zeros(0, np.int64)
 _NO_LIMIT = 1 << 40
+_MAX_IDLE_EVENTS = 1_000_000_000
 
 
 class RunEnd(NamedTuple):
@@ -111,6 +112,8 @@ class Simulation:
         self._open_slots: Any = None  # at the horizon: slots whose records are still to be written
         self._surplus: Any = None  # output already written for the next chunk
         self._finished = False
+        self._progress = (0, 0)  # casualties so far, and open ones, when either last changed
+        self._idle_since = 0  # events until then
         begin_run(self._state, self._model)
 
     @property
@@ -216,7 +219,29 @@ class Simulation:
         elif status == KernelExit.CONTRADICTION:
             number = int(state["contradicted_arrival"][0])
             raise RunError(f"internal error: record and flow of casualty {number} contradict each other")
+        elif status == KernelExit.RUNNING:
+            self._check_end_in_sight()
         return status == KernelExit.FINISHED
+
+    def _check_end_in_sight(self) -> None:
+        """Raise RunError if a run without a horizon follows its patients for more than a century, or in vain."""
+        if self._scenario.horizon_days is not None:
+            return
+        state = self._state[0]
+        found = (int(state["arrival_count"]), int(state["open_count"]))
+        if found != self._progress:
+            self._progress, self._idle_since = found, int(state["steps"])
+        days = float(state["now"]) / DAY
+        if days > MAX_HORIZON_DAYS:
+            since = "more than a century after the start"
+        elif int(state["steps"]) - self._idle_since > _MAX_IDLE_EVENTS:
+            since = f"after {_MAX_IDLE_EVENTS:,} events without another patient"
+        else:
+            return
+        raise RunError(
+            f"on day {days:,.0f}, {since}, {found[1]:,} patients are still open{self._describe_queues()}; "
+            "set horizon_days, shorten times, or add vehicles and capacity"
+        )
 
     def _load_arrivals(self) -> None:
         """Give the kernel the next batch of arrivals, or note that there are no more."""
@@ -239,17 +264,22 @@ class Simulation:
         return len(self._open_slots) == 0
 
     def _describe_deadlock(self) -> str:
-        """Describe who waits for what and where, by the five longest queues."""
+        """Describe who waits for what and where."""
         state = self._state[0]
-        queues = []
-        for queue in np.argsort(-state["queue_length"], kind="stable")[:5]:
-            number = int(state["queue_length"][queue])
-            if number:
-                queues.append(f"{number} wait for {self._describe_queue(int(queue))}")
         days = float(state["now"]) / DAY
         return (
             f"deadlock on day {days:.0f}: nothing can happen any more, but {int(state['open_count'])} patients are "
-            "still open; " + "; ".join(queues)
+            f"still open{self._describe_queues()}"
+        )
+
+    def _describe_queues(self) -> str:
+        """Describe the five longest queues, each after a semicolon."""
+        lengths = self._state[0]["queue_length"]
+        longest = [int(queue) for queue in np.argsort(-lengths, kind="stable")[:5]]
+        return "".join(
+            f"; {int(lengths[queue])} wait for {self._describe_queue(queue)}"
+            for queue in longest
+            if lengths[queue]
         )
 
     def _describe_queue(self, queue: int) -> str:

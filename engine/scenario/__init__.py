@@ -10,7 +10,7 @@ from engine.scenario.overrides import with_overrides
 from engine.scenario.parsing import MAX_BYTES, parse
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.start import start_seconds
-from engine.scenario.structs.bounds import MAX_DAYS
+from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.casualties import Casualties, Mix, Rates
 from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
 from engine.scenario.structs.facilities import Facility, Shift, Surge
@@ -39,11 +39,13 @@ from engine.scenario.structs.world import WorldEvent
 from engine.scenario.toml import to_toml
 from engine.scenario.travel import link_minutes, one_way_minutes
 from engine.scenario.warfare_types import agent_share, incident_types, special_event_types
+from engine.scenario.workload import Workload, workload_of
 
 __all__ = [
     "CATEGORIES",
     "MAX_BYTES",
     "MAX_DAYS",
+    "MAX_HORIZON_DAYS",
     "NETWORKS",
     "POI",
     "STREAMS",
@@ -75,6 +77,7 @@ __all__ = [
     "TransportKind",
     "Vehicle",
     "Warfare",
+    "Workload",
     "WorldEvent",
     "agent_share",
     "check",
@@ -99,4 +102,5 @@ __all__ = [
     "to_toml",
     "used_vehicle_pools",
     "with_overrides",
+    "workload_of",
 ]

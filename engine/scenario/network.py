@@ -54,18 +54,21 @@ def complete_network(scenario: Scenario) -> Scenario:
 
 def facility_fronts(facility: Facility, fronts: list[Front]) -> list[str]:
     """Names of the fronts that a facility serves, in the order of the scenario."""
-    return [front.name for front in fronts if not facility.fronts or front.name in facility.fronts]
+    names = [front.name for front in fronts]
+    served = frozenset(facility.fronts)
+    return [name for name in names if name in served] if served else names
 
 
 def link_fronts(link: Link, fronts: list[Front], facilities: list[Facility]) -> list[str]:
     """Names of the fronts whose casualties may use a link: its own, else all that both ends serve."""
     if link.fronts:
-        return [front.name for front in fronts if front.name in link.fronts]
+        own = frozenset(link.fronts)
+        return [front.name for front in fronts if front.name in own]
     by_id = {facility.id: facility for facility in facilities}
     served = [front.name for front in fronts]
     for end in (link.origin, link.destination):
         if end in by_id:
-            at_end = facility_fronts(by_id[end], fronts)
+            at_end = frozenset(facility_fronts(by_id[end], fronts))
             served = [name for name in served if name in at_end]
     return served
 

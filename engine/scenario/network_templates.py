@@ -13,7 +13,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields, replace
 
 from engine.codes import LIMITING_FIELDS
-from engine.scenario.structs.bounds import MAX_COUNT
+from engine.scenario.structs.bounds import MAX_COUNT, MAX_POOL
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.vehicles import Vehicle
@@ -21,7 +21,6 @@ from scenarios import tables
 
 _FACILITY_COUNTS = (*LIMITING_FIELDS, "blood_units", "resupply_units")
 _SURGE_COUNTS = ("treatment_bays", "icu_beds", "ward_beds")
-_MAX_VEHICLES_OF_POOL = 100_000
 _ID_FIELDS = ("id", "origin", "destination", "vehicle", "base")
 _TEMPLATE_FIELDS = ("each", "copies", "source", "confidence")
 
@@ -55,7 +54,7 @@ def expand_template(name: str, fronts: list[str], scale: float) -> Network:
     return Network(
         [_scale_facility(facility, scale) for facility in facilities],
         links,
-        [replace(pool, number=_scale_count(pool.number, scale, _MAX_VEHICLES_OF_POOL)) for pool in vehicles],
+        [replace(pool, number=_scale_count(pool.number, scale, MAX_POOL)) for pool in vehicles],
     )
 
 

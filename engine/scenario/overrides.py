@@ -2,8 +2,10 @@
 
 from msgspec.structs import replace
 
+from engine.scenario.checks.arrivals import check_rates
 from engine.scenario.day_weights import stretch_day_weights
 from engine.scenario.mix import rate_shares
+from engine.scenario.parsing import validate
 from engine.scenario.structs.bounds import MAX_DAYS
 from engine.scenario.structs.casualties import Casualties, Mix
 from engine.scenario.structs.scenario import Scenario
@@ -24,11 +26,18 @@ def with_overrides(
         Number of casualties. In place of rates, the streams keep the proportion of their mean rates.
     days
         Number of days. `day_weights` are stretched to it; special events keep their day.
+
+    Raises
+    ------
+    ScenarioError
+        If `total` replaces rates that have no proportion, because they make no sense or are all 0.
     """
     if seed is not None:
         scenario = replace(scenario, seed=seed)
     if total is not None:
         if scenario.casualties.rates is not None and scenario.mix is None:
+            validate(scenario)
+            check_rates(scenario.casualties.rates)
             scenario = replace(scenario, mix=Mix(**rate_shares(scenario.casualties.rates)))
         scenario = replace(scenario, casualties=Casualties(total=total))
     if days is not None:

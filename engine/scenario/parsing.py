@@ -15,6 +15,7 @@ from msgspec import NODEFAULT
 from msgspec import inspect as mi
 
 from engine.errors import MISSING, ScenarioError
+from engine.scenario.structs.bounds import MAX_LINKS
 from engine.scenario.structs.scenario import Scenario
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -23,8 +24,16 @@ MAX_BYTES = 4 * 1024 * 1024
 NONE = "none"
 """The word that unsets a field whose default is a value, because TOML has no null."""
 
-MAX_KEY_PARTS = 64
-_LONG_KEY = re.compile(rf"(?:[A-Za-z0-9_-]{{1,40}}[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}")
+MAX_SEPARATORS = 400_000
+"""A TOML text with more commas, dots, brackets, braces and signs of equality is refused before it is parsed.
+
+Each of them costs the parser microseconds and up to a kilobyte. The largest scenario has fewer than 300,000.
+"""
+
+MAX_KEY_PARTS = 16
+_KEY_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_KEY_PART}(?:{_KEY_PART}){{{MAX_KEY_PARTS - 1}}}")
+_SEPARATORS = ",.=[{"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -74,7 +83,11 @@ def parse(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") ->
 
 def validate(scenario: Scenario) -> None:
     """Check types and bounds of a scenario built or changed in memory; raises ScenarioError as `parse` does."""
-    _check_value(msgspec.to_builtins(scenario), _scenario_type(), "")
+    try:
+        tree = msgspec.to_builtins(scenario)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ScenarioError("scenario", str(error), "text, numbers, true, false, lists and tables") from None
+    _check_value(tree, _scenario_type(), "")
 
 
 def near_match(word: Any, words: Any) -> str | None:
@@ -105,6 +118,13 @@ def _decode(data: bytes, where: str) -> str:
 
 
 def _parse_toml(text: str, where: str) -> Any:
+    separators = sum(map(text.count, _SEPARATORS))
+    if separators > MAX_SEPARATORS:
+        raise ScenarioError(
+            where,
+            f"{separators:,} commas, dots, brackets, braces and signs of equality",
+            f"at most {MAX_SEPARATORS:,}; no list of a scenario has more than {MAX_LINKS:,} entries",
+        )
     for number, line in enumerate(text.split("\n"), 1):
         long_key = _LONG_KEY.search(line) if line.count(".") >= MAX_KEY_PARTS else None
         if long_key:  # the time that tomllib takes grows with the square of the number of parts

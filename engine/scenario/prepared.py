@@ -9,6 +9,7 @@ from engine.scenario.defaults import resolve
 from engine.scenario.hashing import hash_of_resolved
 from engine.scenario.overrides import with_overrides
 from engine.scenario.structs.scenario import Scenario
+from engine.scenario.workload import check_workload
 
 
 class ScenarioOverrides(NamedTuple):
@@ -55,6 +56,7 @@ def prepare(
     written: Scenario,
     overrides: ScenarioOverrides | None = None,
     origin: ScenarioOrigin | None = None,
+    allow_long: bool = False,
 ) -> PreparedScenario:
     """Apply the overrides to a scenario, check the result, and resolve it.
 
@@ -66,6 +68,8 @@ def prepare(
         Values that replace the author's; default: none.
     origin
         Where the scenario was read from, for the record of the run.
+    allow_long
+        Whether to accept counts of events and vehicles that no theatre has (`check_workload`).
 
     Raises
     ------
@@ -75,4 +79,7 @@ def prepare(
     chosen = overrides or ScenarioOverrides()
     original = with_overrides(written, seed=chosen.seed, total=chosen.patients, days=chosen.days)
     notes = check(original)
-    return PreparedScenario(written, origin, original, resolve(original), tuple(notes))
+    resolved = resolve(original)
+    if not allow_long:
+        check_workload(resolved)
+    return PreparedScenario(written, origin, original, resolved, tuple(notes))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from actors import run as run_wing
 from actors.run import AUTOMATIC_WORKERS
 from actors.store import Content, Registration, check_name
+from engine.errors import StoreError
 from engine.records import RUN_TABLES
 from engine.scenario import PreparedScenario, to_toml
 from goldenhour import console, views
@@ -39,10 +40,16 @@ def execute(
         Print the result as one JSON object, even if `quiet`.
     """
     with views.progress_view(quiet) as view:
-        if registration is None:
+        database = None
+        if registration is not None:
+            try:
+                database = current_database()
+            except StoreError as error:
+                view.warn(f"{error}; the run continues without a record")
+        if registration is None or database is None:
             result = run_wing.run_scenario(request, view.report)
         else:
-            result = run_wing.run_recorded(request, registration, current_database(), view.report, view.warn)
+            result = run_wing.run_recorded(request, registration, database, view.report, view.warn)
     if not quiet:
         for note in result.notes:
             console.print_error_line(f"note: {note}")

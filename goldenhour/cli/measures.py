@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @options.replication
 @options.patients
 @options.days
+@options.allow_long
 @click.option(
     "--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT, with its cache."
 )
@@ -33,6 +34,7 @@ def measures(
     replication: int,
     patients: int | None,
     days: int | None,
+    allow_long: bool,
     address: str | None,
     as_json: bool,
 ) -> None:
@@ -42,7 +44,7 @@ def measures(
     it was `goldenhour run` that simulated it. SCENARIO is a built-in scenario, or a .toml or .json file.
     """
     written, origin = scenario_files.load_with_origin(scenario)
-    prepared = prepare(written, ScenarioOverrides(seed, patients, days), origin)
+    prepared = prepare(written, ScenarioOverrides(seed, patients, days), origin, allow_long)
     options.check_ray_address(address)
     settings = cache_wing.cache_settings()
     key = key_of_measures(prepared.resolved, prepared.resolved.seed, replication)

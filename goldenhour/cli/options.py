@@ -9,6 +9,7 @@ import click
 
 from actors.run import Url
 from engine.errors import InputError, shown
+from engine.masking import shown_address
 from goldenhour.outputs import parse_output
 
 seed = click.option(
@@ -27,6 +28,11 @@ patients = click.option(
 )
 days = click.option(
     "--days", type=click.IntRange(1, 3650), help="Simulate this many days. Default: the scenario's."
+)
+allow_long = click.option(
+    "--allow-long",
+    is_flag=True,
+    help="Accept numbers of lifts, deliveries, shifts and vehicles that no theatre has.",
 )
 no_progress = click.option("--quiet", is_flag=True, help="Print no progress and no summary.")
 json_for_summary = click.option(
@@ -65,4 +71,4 @@ def check_ray_address(address: str | None, workers: int = 1) -> None:
             "--address and --workers 0 exclude each other: a run without workers does not use Ray"
         )
     if address is not None and not re.fullmatch(r"auto|(ray://)?[\w.\-\[\]:]+:\d{1,5}", address):
-        raise InputError(f"--address: got {shown(address)}; allowed: HOST:PORT or auto")
+        raise InputError(f"--address: got {shown(shown_address(address))}; allowed: HOST:PORT or auto")

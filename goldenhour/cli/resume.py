@@ -11,7 +11,7 @@ import msgspec
 
 from actors import run as run_wing
 from actors.cluster import default_workers, ray_address
-from actors.run import AUTOMATIC_WORKERS, RunRequest, Url, is_url, parse_url
+from actors.run import AUTOMATIC_WORKERS, RunRequest, Url, parse_url
 from actors.store import ENDED, Heartbeat
 from engine.errors import InputError, RunError, StoreError, shown
 from engine.scenario import parse, prepare
@@ -19,7 +19,7 @@ from goldenhour import __version__, console
 from goldenhour.cli import options
 from goldenhour.cli.execution import execute, registration_of
 from goldenhour.database import current_database, with_store
-from goldenhour.outputs import expand_path, output_text, staging_and_destination
+from goldenhour.outputs import expand_path, output_text, recorded_output, staging_and_destination
 
 if TYPE_CHECKING:
     from actors.store import ConfigStore
@@ -58,7 +58,7 @@ def resume(
     as those of a run without interruption. Starting the same `goldenhour run` command again also resumes it.
     """
     row = None if _is_output(what) else _find_row(str(what), no_store)
-    place = what if row is None else _output_of(row)
+    place = what if row is None else recorded_output(row)
     output, destination = staging_and_destination(place)
     if destination is not None and not output.exists():
         _check_uploaded(destination)
@@ -76,7 +76,8 @@ def resume(
         raise InputError(
             f"{str(place)!r} now holds another unfinished run, {run_file.run_id}; to resume that one, name the folder"
         )
-    prepared = prepare(parse(bytes(run_file.scenario), "json", "scenario of the unfinished run"))
+    written = parse(bytes(run_file.scenario), "json", "scenario of the unfinished run")
+    prepared = prepare(written, allow_long=True)  # the run has been allowed to start
     if prepared.hash != run_file.scenario_hash or prepared.original.seed != run_file.seed:
         raise InputError(
             f"the run file in {str(place)!r} is damaged: its scenario is not that of its hash and seed"
@@ -183,15 +184,6 @@ def _find_row(reference: str, no_store: bool) -> dict[str, Any]:
     return row
 
 
-def _output_of(row: dict[str, Any]) -> Path | Url:
-    """The output of a run in the database. Raises InputError if it is not on this machine."""
-    if is_url(row["output"]):
-        return parse_url(row["output"])
-    if not os.path.isabs(row["output"]) or not os.path.lexists(row["output"]):
-        raise InputError(f"run {str(row['id'])[:8]} wrote to {row['output']}, which is not on this machine")
-    return Path(row["output"])
-
-
 def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
     """Record the finished run in `output` as succeeded, if its driver was killed before it did so.
 
@@ -207,7 +199,10 @@ def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
     bool
         Whether the database was changed.
     """
-    if current_database().is_new:
+    try:
+        if current_database().is_new:
+            return False
+    except StoreError:  # there is no home folder for a database
         return False
     with run_wing.Folder(output, follow=True) as folder:
         data, summary = (

@@ -25,6 +25,7 @@ from goldenhour.cli import options
 from goldenhour.cli.execution import execute, registration_of
 from goldenhour.cli.scenario_sources import prepare_source
 from goldenhour.outputs import default_output, staging_and_destination
+from goldenhour.run_time import expected_time
 
 RUN_VARIABLE = "GOLDENHOUR_RUN"
 """Environment variable with the id that a run gets, a UUID. `goldenhour submit` sets it for its job."""
@@ -40,6 +41,7 @@ class RunOptions:
     replication: int
     patients: int | None
     days: int | None
+    allow_long: bool
     formats: tuple[str, ...]
     compress: str
     workers: int | None
@@ -77,6 +79,7 @@ def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str
 @options.replication
 @options.patients
 @options.days
+@options.allow_long
 @click.option(
     "--format",
     "formats",
@@ -135,11 +138,15 @@ def run(**values: Any) -> None:
     SCENARIO is a built-in scenario, a .toml or .json file, or a stored scenario as NAME or NAME@VERSION.
     """
     given = RunOptions(**values)
-    prepared = prepare_source(given.scenario, ScenarioOverrides(given.seed, given.patients, given.days))
+    overrides = ScenarioOverrides(given.seed, given.patients, given.days)
+    prepared = prepare_source(given.scenario, overrides, given.allow_long)
     notes = list(prepared.notes)
     if given.patients is not None and prepared.written.casualties.rates is not None:
         notes.insert(0, f"--patients {given.patients:,} replaces the scenario's rates")
     request = _request(given, prepared)
+    if request.workers != AUTOMATIC_WORKERS:  # how many a cluster has is unknown here
+        expected = expected_time(prepared, request.formats, request.compress, request.workers)
+        notes += filter(None, [expected.note()])
     if not given.quiet:
         for note in notes:
             console.print_error_line(f"note: {note}")

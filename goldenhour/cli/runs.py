@@ -11,6 +11,7 @@ from engine.errors import InputError, StoreError, shown
 from goldenhour import console, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
+from goldenhour.cli.listing import listed
 from goldenhour.database import user_and_machine, with_store
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def runs() -> None:
 @options.as_json
 def list_runs(state: str | None, limit: int, as_json: bool) -> None:
     """List the latest runs."""
-    rows = with_store(lambda store: store.runs(state, limit))
+    rows = listed(lambda store: store.runs(state, limit))
     if as_json:
         console.print_json(rows)
     elif not rows:
@@ -146,8 +147,8 @@ def remove(run: tuple[str, ...], as_json: bool) -> None:
         removed = []
         for reference in run:
             found = await store.find_run(reference)
-            row = _existing(await store.run(found), reference)
             if not await store.remove_run(found):
+                row = _existing(await store.run(found), reference)
                 short = str(found)[:8]
                 raise InputError(
                     f"run {short} is {row['state']}; stop it first: `goldenhour runs cancel {short}`"

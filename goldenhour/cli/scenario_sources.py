@@ -15,6 +15,7 @@ from engine.scenario import (
     to_toml,
 )
 from goldenhour import scenario_files
+from goldenhour.cli.listing import listed
 from goldenhour.database import current_database, with_store
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ class LoadedScenario(NamedTuple):
         return to_toml(self.scenario, commented=True)
 
 
-def prepare_source(source: str, overrides: ScenarioOverrides | None = None) -> PreparedScenario:
+def prepare_source(
+    source: str, overrides: ScenarioOverrides | None = None, allow_long: bool = False
+) -> PreparedScenario:
     """Load the scenario that `source` names and prepare it. Raises InputError, ScenarioError and StoreError."""
     loaded = load(source)
-    return prepare(loaded.scenario, overrides, loaded.origin)
+    return prepare(loaded.scenario, overrides, loaded.origin, allow_long)
 
 
 def load(source: str) -> LoadedScenario:
@@ -78,10 +81,10 @@ def stored_scenarios() -> list[dict[str, Any]]:
     """The newest version of each stored scenario. Its field `scenario` is None if this goldenhour cannot read it."""
     if current_database().is_new:
         return []
-    rows = with_store(lambda store: store.scenarios())
+    rows = listed(lambda store: store.scenarios())
     for row in rows:
         try:
-            row["scenario"] = _parse_row(row)
+            row["scenario"] = None if row["text"] is None else _parse_row(row)
         except ScenarioError:
             row["scenario"] = None
     return rows
@@ -89,15 +92,13 @@ def stored_scenarios() -> list[dict[str, Any]]:
 
 def _find_stored(name: str, version: int | None) -> tuple[dict[str, Any] | None, Sequence[str]]:
     """The row of a stored scenario; without one, the names of all stored scenarios."""
-    if current_database().is_new:
-        return None, ()
 
     async def find(store: "ConfigStore") -> tuple[dict[str, Any] | None, Sequence[str]]:
         row = await store.scenario(name, version)
         return row, () if row else tuple(each["name"] for each in await store.scenarios())
 
     try:
-        return with_store(find)
+        return (None, ()) if current_database().is_new else with_store(find)
     except StoreError as error:
         raise StoreError(
             f"scenario {shown(name)} is neither a built-in scenario nor a .toml or .json file, and the database "

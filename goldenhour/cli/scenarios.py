@@ -1,6 +1,7 @@
 """`goldenhour scenarios`: list, show and check scenarios; add, compare and remove stored ones."""
 
 import difflib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ import click
 import msgspec
 
 import scenarios as catalogue
-from actors.store import Content, check_name
-from engine.errors import InputError, shown
+from actors.store import URL_VARIABLE, Content, check_name
+from engine.errors import InputError, StoreError, shown
 from engine.plain_text import clean
 from engine.scenario import (
     WARFARE_TYPES,
@@ -25,8 +26,10 @@ from engine.scenario import (
 from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
+from goldenhour.cli.listing import listed
 from goldenhour.cli.scenario_sources import load, prepare_source, stored_scenarios
 from goldenhour.database import current_database, user_and_machine, with_store
+from goldenhour.run_time import expected_time
 
 KINDS = ("reference", "finite care", "warfare type", "preset")
 """Kinds of built-in scenarios, in the order of the list."""
@@ -44,7 +47,12 @@ def scenarios() -> None:
 def list_scenarios(as_json: bool) -> None:
     """List the built-in scenarios and the stored ones."""
     rows = sorted(map(_builtin_row, catalogue.builtin_names()), key=lambda row: KINDS.index(row["kind"]))
-    rows += map(_stored_row, stored_scenarios())
+    try:
+        rows += map(_stored_row, stored_scenarios())
+    except StoreError as error:
+        if os.environ.get(URL_VARIABLE):
+            raise
+        console.print_error_line(f"note: the stored scenarios cannot be listed: {error}")
     if as_json:
         console.print_json(rows)
         return
@@ -67,24 +75,26 @@ def show(scenario: str, network: bool, history: bool, as_json: bool) -> None:
     if history:
         _show_history(scenario, as_json)
     elif network:
-        views.show_network(console.screen(width=100), prepare_source(scenario).resolved)
+        views.show_network(console.screen(width=100), prepare_source(scenario, allow_long=True).resolved)
     else:
         _show_text(scenario, as_json)
 
 
 @scenarios.command("check")
 @click.argument("scenario", metavar="FILE")
+@options.allow_long
 @options.json_for_tables
-def check(scenario: str, as_json: bool) -> None:
+def check(scenario: str, allow_long: bool, as_json: bool) -> None:
     """Check whether a scenario can be run.
 
-    If it can, its expected casualties and its network are shown. If not, the first error is, and the exit code is 2.
+    If it can, its expected casualties and its network are shown, and a note if a run would take more than ten minutes
+    on this machine. If not, the first error is shown, and the exit code is 2.
     FILE is a .toml or .json file, a built-in scenario, or a stored one as NAME or NAME@VERSION.
     """
-    prepared = prepare_source(scenario)
+    prepared = prepare_source(scenario, allow_long=allow_long)
     from engine.arrivals import expected_arrivals, plan_arrivals  # NumPy and Numba: only for a valid scenario
 
-    resolved = prepared.resolved
+    resolved, time = prepared.resolved, expected_time(prepared)
     expected = list(expected_arrivals(plan_arrivals(resolved)))
     triage = _battle_triage(resolved)
     if as_json:
@@ -98,6 +108,7 @@ def check(scenario: str, as_json: bool) -> None:
             "vehicles": sum(pool.number for pool in resolved.vehicles),
             "finite": views.network_json(resolved),
             "notes": prepared.notes,
+            "expected_seconds": round(time.seconds, 1),
             "battle_triage": triage,
         }
         console.print_json(document)
@@ -107,6 +118,8 @@ def check(scenario: str, as_json: bool) -> None:
     if triage:
         screen.print(views.triage_table(resolved, triage))
     _show_care(screen, prepared)
+    if note := time.note():
+        screen.print(f"note: {note}", highlight=False)
     screen.print(f"{scenario} can be run", highlight=False)
 
 
@@ -119,8 +132,9 @@ def check(scenario: str, as_json: bool) -> None:
     help="The version that FILE is an edit of. It must be the newest one.",
 )
 @click.option("--note", default="", help="One line that says what is different.")
+@options.allow_long
 @options.as_json
-def add(file: str, name: str | None, parent: int | None, note: str, as_json: bool) -> None:
+def add(file: str, name: str | None, parent: int | None, note: str, allow_long: bool, as_json: bool) -> None:
     """Store a file as a new scenario, or as its next version.
 
     FILE is a .toml or .json file that can be run.
@@ -133,7 +147,7 @@ def add(file: str, name: str | None, parent: int | None, note: str, as_json: boo
     if scenario_files.is_file_name(name):
         raise InputError(f"--name: got {shown(name)}; allowed: a name that does not end in .toml or .json")
     data, fmt = scenario_files.read(path)
-    prepared = prepare(parse(data, fmt, path.name))
+    prepared = prepare(parse(data, fmt, path.name), allow_long=allow_long)
     content = Content(text=data.decode(), format=fmt, hash=prepared.hash)
     stored = with_store(lambda store: store.add_scenario(name, content, user_and_machine(), note, parent))
     if as_json:
@@ -247,7 +261,7 @@ def _show_text(source: str, as_json: bool) -> None:
 
 def _show_history(name: str, as_json: bool) -> None:
     """Print all versions of a stored scenario."""
-    rows = [] if current_database().is_new else with_store(lambda store: store.scenario_history(name))
+    rows = [] if current_database().is_new else listed(lambda store: store.scenario_history(name))
     if not rows:
         raise _no_stored_scenario(name)
     if as_json:

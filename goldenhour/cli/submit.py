@@ -90,14 +90,14 @@ def _submit(arguments: list[str], address: str | None, follow: bool, variables: 
             client.submit(run, shlex.join(command), folder, environment, metadata)
         except (RunError, KeyboardInterrupt) as error:
             kind = Interrupted if isinstance(error, KeyboardInterrupt) else RunError
-            raise kind(f"{str(error) or 'stopped'}; {_perhaps_started(run, dashboard)}") from None
+            raise kind(f"{str(error) or 'stopped'}; {_perhaps_started(run, client.address)}") from None
     console.print_line(run)
     if not follow:
         return 0
     try:
         return asyncio.run(_follow(client, run))
     except KeyboardInterrupt:
-        raise Interrupted(_no_longer_followed(run, dashboard)) from None
+        raise Interrupted(_no_longer_followed(run, client.address)) from None
 
 
 async def _follow(client: "JobsClient", run: str) -> int:
@@ -210,7 +210,7 @@ def _prepare(parameters: dict[str, Any]) -> PreparedScenario:
     if parameters.get("name"):
         check_name(parameters["name"])
     overrides = ScenarioOverrides(parameters["seed"], parameters["patients"], parameters["days"])
-    prepared = prepare_source(parameters["scenario"], overrides)
+    prepared = prepare_source(parameters["scenario"], overrides, parameters["allow_long"])
     check_processes(parameters["workers"], parameters["writers"], parameters["simulators"])
     divide_fronts(msgspec.json.encode(prepared.resolved), parameters["simulators"])
     return prepared
@@ -234,9 +234,12 @@ def _environment(variables: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for text in variables:
         name, equals, value = text.partition("=")
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or (not equals and name not in os.environ):
-            raise InputError(f"--env: got {shown(text)}; allowed: NAME=VALUE, or NAME of a variable set here")
+        is_name = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
+        if not is_name or (not equals and name not in os.environ):
+            # The value may be a password, and so may be text that is no name.
+            given = shown(name) if is_name else "text that does not begin with the name of a variable"
+            raise InputError(f"--env: got {given}; allowed: NAME=VALUE, or NAME of a variable set here")
         if name == RUN_VARIABLE:
-            raise InputError(f"--env: got {shown(text)}; `goldenhour submit` sets this variable itself")
+            raise InputError(f"--env: got {RUN_VARIABLE}; `goldenhour submit` sets this variable itself")
         found[name] = value if equals else os.environ[name]
     return found

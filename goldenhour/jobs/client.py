@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engine.errors import InputError, RunError, shown
+from engine.masking import parse_address, shown_address
 
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"
 """Ray's own environment variable for the dashboard's URL."""
@@ -47,7 +48,7 @@ def dashboard_url(address: str | None) -> str:
         usable = False
     if not usable:
         raise InputError(
-            f"--address: got {shown(text)}; allowed: http://HOST:8265, the URL of the cluster's dashboard"
+            f"--address: got {shown(shown_address(text))}; allowed: http://HOST:8265, the cluster's dashboard"
             if text
             else f"no cluster is named; give --address http://HOST:8265, its dashboard's URL, or set {ADDRESS_VARIABLE}"
         )
@@ -60,20 +61,22 @@ def status_of(info: Any) -> str:
 
 
 class JobsClient:
-    """The jobs of the cluster whose dashboard is at `address`.
+    """The jobs of the cluster whose dashboard is at `address`. The attribute `address` may be shown.
 
     The constructor raises InputError if the cluster cannot be reached, and the methods RunError if a request fails.
     """
 
     def __init__(self, address: str) -> None:
-        self.address = address
+        known = parse_address(address)
+        self.address = known.shown
+        self._mask = known.mask
         parts = urlsplit(address)
         try:
             socket.create_connection((parts.hostname or "", parts.port or 0), CONNECT_SECONDS).close()
         except (OSError, OverflowError, UnicodeError) as error:
             raise InputError(
-                f"no cluster answers at {address}: {error}; by default the dashboard listens on port 8265 of the head, "
-                "and only on its loopback interface unless `ray start` was given --dashboard-host"
+                f"no cluster answers at {self.address}: {error}; by default the dashboard listens on port 8265 of the "
+                "head, and only on its loopback interface unless `ray start` was given --dashboard-host"
             ) from error
         with self._translated_errors(InputError):
             self._client: Any = _client(address)
@@ -145,7 +148,7 @@ class JobsClient:
                     f"the cluster at {self.address} requires its token (HTTP 401): {TOKEN_HINT}"
                 ) from error
             line = next(iter(text.strip().splitlines()), type(error).__name__)
-            raise kind(f"the cluster at {self.address}: {line}") from error
+            raise kind(f"the cluster at {self.address}: {self._mask(line)}") from error
 
 
 def _client(address: str) -> Any:

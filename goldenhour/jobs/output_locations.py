@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors.run import is_url, parse_url
+from actors.run import Url, is_url, parse_url
 from engine.errors import GoldenhourError, InputError, RunError, shown
 from goldenhour import console
 from goldenhour.database import with_store
 from goldenhour.jobs import client, log_archive
 from goldenhour.jobs.output_files import FolderFiles, JobLogFiles, ObjectStoreFiles, OutputFiles
 from goldenhour.jobs.package import job_folder
-from goldenhour.outputs import expand_path
+from goldenhour.outputs import expand_path, recorded_output
 
 SILENT_SECONDS = 120.0
 """The longest time between two texts of a job that sends files, its start included."""
@@ -127,16 +127,11 @@ def _in_database(what: str) -> LocatedOutput:
     place = row["output"]
     if row["state"] != "succeeded":
         raise InputError(f"run {shown(what)} has no finished output: it is {row['state']}")
-    source: OutputFiles
-    if is_url(place):
-        source = ObjectStoreFiles(parse_url(place))
-    elif os.path.isabs(place) and os.path.lexists(place):
-        source = FolderFiles(Path(place))
-    else:
-        raise InputError(
-            f"run {shown(what)} wrote to {place}, which is not on this machine; if it was a job, name its cluster: "
-            "--address http://HOST:8265"
-        )
+    try:
+        output = recorded_output(row)
+    except InputError as error:
+        raise InputError(f"{error}; if it was a job, name its cluster: --address http://HOST:8265") from None
+    source: OutputFiles = ObjectStoreFiles(output) if isinstance(output, Url) else FolderFiles(output)
     return LocatedOutput(source, place, RunIdentity(row["hash"], row["seed"], row["replication"]))
 
 

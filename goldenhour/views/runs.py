@@ -104,7 +104,12 @@ def show_run(screen: Screen, row: Row) -> None:
     if row["measures"] is not None:
         from goldenhour.views.summary import summary_tables
 
-        for each in summary_tables(row["measures"]):
+        try:
+            tables = summary_tables(row["measures"])
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+            screen.print("the measures in the database are damaged, or of another version of goldenhour")
+            return
+        for each in tables:
             screen.print()
             screen.print(each)
 

@@ -1,4 +1,6 @@
 -- All statements of the store except the migrations. The program finds each by its name.
+-- Other programs may have written to the tables. Texts are therefore cut here, before they need memory, just beyond the
+-- lengths that actors/store/rows.py allows.
 
 -- name: lock_migrations
 SELECT pg_advisory_xact_lock(4709417310)
@@ -16,7 +18,7 @@ CREATE TABLE IF NOT EXISTS goldenhour.migrations (
 SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'goldenhour' AND tablename = 'migrations') AS found
 
 -- name: applied_migrations
-SELECT number, name, applied_at FROM goldenhour.migrations ORDER BY number
+SELECT number, left(name, 201) AS name, applied_at FROM goldenhour.migrations ORDER BY number LIMIT 1000
 
 -- name: enter_migration
 INSERT INTO goldenhour.migrations (number, name) VALUES (%(number)s, %(name)s)
@@ -53,7 +55,9 @@ VALUES (%(name)s, %(version)s, %(parent)s, %(digest)s, %(author)s, %(note)s)
 UPDATE scenarios SET head = %(version)s, deleted_at = NULL WHERE name = %(name)s
 
 -- name: scenario
-SELECT name, version, parent, author, note, created_at, hash, format, text, head,
+-- Of a text beyond the largest scenario (engine.scenario.MAX_BYTES) just enough is read to refuse it.
+SELECT name, version, parent, left(author, 10001) AS author, left(note, 10001) AS note, created_at, left(hash, 65) AS hash,
+       left(format, 5) AS format, left(text, 4194305) AS text, head,
        deleted_at IS NOT NULL AS deleted
 FROM scenarios JOIN scenario_versions v USING (name) JOIN contents USING (digest)
 WHERE name = %(name)s
@@ -61,18 +65,21 @@ WHERE name = %(name)s
            ELSE version = %(version)s END
 
 -- name: scenarios
-SELECT name, version, parent, author, note, created_at, hash, format, text, head, deleted_at
+SELECT left(name, 201) AS name, version, parent, left(author, 10001) AS author, left(note, 10001) AS note, created_at,
+       left(hash, 65) AS hash, left(format, 5) AS format, head,
+       CASE WHEN octet_length(text) <= 1000000 AND sum(octet_length(text)) OVER (ORDER BY octet_length(text), name) <= 64000000
+            THEN text END AS text
 FROM scenarios JOIN scenario_versions USING (name) JOIN contents USING (digest)
 WHERE version = head AND deleted_at IS NULL
-ORDER BY name
+ORDER BY name LIMIT 10000
 
 -- name: scenario_names
-SELECT name, deleted_at IS NOT NULL AS deleted FROM scenarios ORDER BY name
+SELECT left(name, 201) AS name FROM scenarios ORDER BY name LIMIT 100000
 
 -- name: history
-SELECT version, parent, author, note, created_at, hash
+SELECT version, parent, left(author, 10001) AS author, left(note, 10001) AS note, created_at, left(hash, 65) AS hash
 FROM scenario_versions JOIN contents USING (digest)
-WHERE name = %(name)s ORDER BY version
+WHERE name = %(name)s ORDER BY version LIMIT 10000
 
 -- name: remove_scenario
 UPDATE scenarios SET deleted_at = now() WHERE name = %(name)s AND deleted_at IS NULL RETURNING name
@@ -96,7 +103,7 @@ UPDATE runs SET
 FROM jsonb_to_recordset(%(beats)s) AS b (id uuid, phase text, patients bigint, expected bigint, fraction real,
                                          rate real, bytes bigint)
 WHERE runs.id = b.id AND runs.state IN ('queued', 'running', 'resumable')
-RETURNING runs.id, runs.state, runs.cancelled_by
+RETURNING runs.id, left(runs.state, 20) AS state, left(runs.cancelled_by, 1001) AS cancelled_by
 
 -- name: finish_run
 UPDATE runs SET state = %(state)s, phase = 'ended', error = %(error)s, measures = %(measures)s,
@@ -107,7 +114,7 @@ WHERE id = %(id)s AND state IN ('queued', 'running', 'resumable')
 RETURNING state
 
 -- name: run_state
-SELECT state, cancelled_by FROM runs WHERE id = %(id)s
+SELECT left(state, 20) AS state, left(cancelled_by, 1001) AS cancelled_by FROM runs WHERE id = %(id)s
 
 -- name: sweep
 UPDATE runs SET state = 'resumable', phase = 'silent',
@@ -115,28 +122,35 @@ UPDATE runs SET state = 'resumable', phase = 'silent',
 WHERE state IN ('queued', 'running') AND heartbeat < now() - make_interval(secs => %(seconds)s)
 
 -- name: runs
-SELECT id, name, state, scenario, source, scenario_version, hash, seed, replication, settings, who, output, version,
-       phase, patients, expected, fraction, rate, bytes, created_at, started_at, resumed_at, ended_at, heartbeat,
-       cancelled_by, error
+SELECT id, left(name, 201) AS name, left(state, 20) AS state, left(scenario, 10001) AS scenario, left(source, 20) AS source,
+       scenario_version, left(hash, 65) AS hash, seed, replication,
+       CASE WHEN octet_length(settings::text) <= 100000 THEN settings END AS settings, left(who, 10001) AS who,
+       left(output, 4097) AS output, left(version, 10001) AS version, left(phase, 101) AS phase, patients, expected, fraction,
+       rate, bytes, created_at, started_at, resumed_at, ended_at, heartbeat, left(cancelled_by, 10001) AS cancelled_by,
+       left(error, 10000) AS error
 FROM runs JOIN contents USING (digest)
 WHERE %(state)s::text IS NULL OR state = %(state)s
 ORDER BY created_at DESC, id LIMIT %(limit)s
 
 -- name: run
-SELECT id, name, state, scenario, source, scenario_version, hash, seed, replication, settings, who, output, version,
-       phase, patients, expected, fraction, rate, bytes, created_at, started_at, resumed_at, ended_at, heartbeat,
-       cancelled_by, error,
-       measures, text, format
+SELECT id, left(name, 201) AS name, left(state, 20) AS state, left(scenario, 10001) AS scenario, left(source, 20) AS source,
+       scenario_version, left(hash, 65) AS hash, seed, replication,
+       CASE WHEN octet_length(settings::text) <= 100000 THEN settings END AS settings, left(who, 10001) AS who,
+       left(output, 4097) AS output, left(version, 10001) AS version, left(phase, 101) AS phase, patients, expected, fraction,
+       rate, bytes, created_at, started_at, resumed_at, ended_at, heartbeat, left(cancelled_by, 10001) AS cancelled_by,
+       left(error, 10000) AS error,
+       CASE WHEN octet_length(measures::text) > 16000000 THEN '"too large"' ELSE measures END AS measures,
+       CASE WHEN octet_length(text) <= 16000000 THEN text END AS text, left(format, 5) AS format
 FROM runs JOIN contents USING (digest)
 WHERE id = %(id)s
 
 -- name: find_runs
-SELECT id, name, state FROM runs
+SELECT id, left(name, 201) AS name, left(state, 20) AS state FROM runs
 WHERE name = %(reference)s OR (%(prefix)s <> '' AND starts_with(id::text, %(prefix)s))
 ORDER BY created_at DESC LIMIT 20
 
 -- name: latest_references
-SELECT id, name FROM runs ORDER BY created_at DESC LIMIT 500
+SELECT id, left(name, 201) AS name FROM runs ORDER BY created_at DESC LIMIT 500
 
 -- name: run_of_output
 SELECT id FROM runs WHERE output = %(output)s ORDER BY coalesce(resumed_at, created_at) DESC LIMIT 1

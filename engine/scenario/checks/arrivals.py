@@ -65,7 +65,7 @@ def _check_casualties(scenario: Scenario) -> None:
         raise ScenarioError(
             "mix", "a mix and rates", "a mix with casualties.total only; rates give each stream its own rate"
         )
-    _check_rates(rates)
+    check_rates(rates)
     if not scenario.fronts:
         raise ScenarioError(
             "fronts", MISSING, "[[fronts]] with a population, to which casualties.rates apply"
@@ -90,7 +90,8 @@ def _check_casualties(scenario: Scenario) -> None:
         )
 
 
-def _check_rates(rates: Rates) -> None:
+def check_rates(rates: Rates) -> None:
+    """Refuse rates of no distribution, of one that makes no sense, or that are all 0 (ScenarioError)."""
     count = 0
     for stream in STREAMS:
         setting = getattr(rates, stream)

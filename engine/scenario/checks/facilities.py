@@ -23,6 +23,9 @@ SERVICE_TIMES = (
 )
 """Settings of a facility that are distributions of minutes."""
 
+_SHORTEST_SHIFT_HOURS = 0.0166
+"""A minute, less what is lost in writing it as a fraction of an hour."""
+
 _CAPABILITIES = ("dcr", "dcs", "icu", "definitive")
 
 _KINDS = {
@@ -83,8 +86,10 @@ def _check_roster(place: str, shifts: Sequence[Shift]) -> None:
     taken: list[tuple[float, float, int]] = []
     for i, shift in enumerate(shifts):
         begin, end = shift.from_hour, shift.to_hour
-        if begin == end:
-            raise ScenarioError(f"{place}[{i}].to_hour", end, "an hour other than from_hour")
+        if abs(begin - end) < _SHORTEST_SHIFT_HOURS:
+            raise ScenarioError(
+                f"{place}[{i}].to_hour", end, "a time at least a minute before or after from_hour"
+            )
         parts = [(begin, end)] if begin < end else [(begin, 24.0), (0.0, end)]
         for part_begin, part_end in parts:
             other = next((j for low, high, j in taken if part_begin < high and low < part_end), None)

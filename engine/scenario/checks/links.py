@@ -1,16 +1,18 @@
 """Checks of links: each on its own, with the facilities at its ends, with its vehicle pool, and against each other."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from engine.errors import MISSING, ScenarioError
 from engine.scenario.checks.places import link_place
 from engine.scenario.checks.values import check_distinct, check_duration, check_known, list_words
 from engine.scenario.limits import facility_places
 from engine.scenario.network import facility_fronts
+from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vehicles import Vehicle
-from engine.scenario.structs.vocabulary import CATEGORIES, POI, TRANSPORT_KINDS
+from engine.scenario.structs.vocabulary import CATEGORIES, POI, TRANSPORT_KINDS, Category
 from scenarios import tables
 
 
@@ -91,12 +93,34 @@ def check_acyclic(scenario: Scenario, links: Sequence[Link]) -> None:
                 untried.append(iter(links_from.get(destination, [])))
 
 
-def check_ends(place: str, link: Link, complete: Scenario) -> None:
-    """Refuse a link to a lower role, or whose ends do not serve its fronts (ScenarioError).
+def check_ends(placed: Sequence[tuple[str, Link]], complete: Scenario) -> None:
+    """Refuse links to a lower role, or whose ends do not serve their fronts (ScenarioError).
 
     A staging unit has no role.
+
+    Parameters
+    ----------
+    placed
+        Links, each with its place in the scenario for messages.
+    complete
+        The scenario with its complete network.
     """
     by_id = {facility.id: facility for facility in complete.facilities}
+    served = {
+        facility.id: frozenset(facility_fronts(facility, complete.fronts)) for facility in complete.facilities
+    }
+    for place, link in placed:
+        _check_ends(place, link, complete, by_id, served)
+
+
+def _check_ends(
+    place: str,
+    link: Link,
+    complete: Scenario,
+    by_id: Mapping[str, Facility],
+    served: Mapping[str, frozenset[str]],
+) -> None:
+    """Check the ends of one link; `by_id` has the facilities and `served` the fronts that each serves."""
     ends = [by_id[end] for end in (link.origin, link.destination) if end in by_id]
     if len(ends) == 2 and 0 < ends[1].role < ends[0].role:
         raise ScenarioError(
@@ -107,15 +131,10 @@ def check_ends(place: str, link: Link, complete: Scenario) -> None:
         )
     for j, name in enumerate(link.fronts):
         for end in ends:
-            served = facility_fronts(end, complete.fronts)
-            if name not in served:
-                raise ScenarioError(
-                    f"{place}.fronts[{j}]", name, f"a front that {end.id} serves: {list_words(served)}"
-                )
-    served = [front.name for front in complete.fronts]
-    for end in ends:
-        served = [name for name in facility_fronts(end, complete.fronts) if name in served]
-    if not served:
+            if name not in served[end.id]:
+                words = list_words(facility_fronts(end, complete.fronts))
+                raise ScenarioError(f"{place}.fronts[{j}]", name, f"a front that {end.id} serves: {words}")
+    if not frozenset.intersection(*(served[end.id] for end in ends)):
         raise ScenarioError(
             place, f"{link.origin} -> {link.destination}", "ends that serve at least one front in common"
         )
@@ -127,22 +146,29 @@ def check_parallel_links(scenario: Scenario, complete: Scenario) -> None:
     They must differ in vehicle pool or have no category in common.
     """
     pool_ids = {pool.id for pool in complete.vehicles}
-    seen: dict[tuple[str, str, str], list[int]] = {}
+    # By ends, front and category: the first link of each pool; None stands for all vehicles that are no pool.
+    seen: dict[tuple[str, str, str, Category], dict[str | None, int]] = {}
+    parallel = Counter((link.origin, link.destination) for link in complete.links)
     for i, link in enumerate(complete.links):
+        if parallel[link.origin, link.destination] == 1:
+            continue
+        pool = link.vehicle if link.vehicle in pool_ids else None
         for name in link.fronts:
-            parallel = seen.setdefault((link.origin, link.destination, name), [])
-            for j in parallel:
-                other = complete.links[j]
-                common = set(link.categories or CATEGORIES) & set(other.categories or CATEGORIES)
-                pools_differ = link.vehicle != other.vehicle and {link.vehicle, other.vehicle} <= pool_ids
-                if common and not pools_differ:
-                    raise ScenarioError(
-                        link_place(scenario, i, link),
-                        f"{link.origin} -> {link.destination}",
-                        f"one link between the same two places for a front, or links that differ in vehicle pool or "
-                        f"have no category in common; {link_place(scenario, j, other)} already serves {name}",
-                    )
-            parallel.append(i)
+            earlier: list[int] = []
+            for category in link.categories or CATEGORIES:
+                first = seen.setdefault((link.origin, link.destination, name, category), {})
+                earlier += (
+                    first.values() if pool is None else [first[key] for key in (pool, None) if key in first]
+                )
+                first.setdefault(pool, i)
+            if earlier:
+                j = min(earlier)
+                raise ScenarioError(
+                    link_place(scenario, i, link),
+                    f"{link.origin} -> {link.destination}",
+                    f"one link between the same two places for a front, or links that differ in vehicle pool or "
+                    f"have no category in common; {link_place(scenario, j, complete.links[j])} already serves {name}",
+                )
 
 
 def check_batches_and_lifts(scenario: Scenario, complete: Scenario) -> None:

@@ -11,6 +11,7 @@ from engine.scenario.checks.links import (
 )
 from engine.scenario.checks.network_notes import note_network
 from engine.scenario.checks.places import entry_place, link_place
+from engine.scenario.checks.products import check_cells, check_size, check_travel
 from engine.scenario.checks.routes import Routes
 from engine.scenario.checks.values import check_distinct
 from engine.scenario.checks.vehicles import check_vehicles
@@ -43,12 +44,14 @@ def check_network(scenario: Scenario) -> list[str]:
     _check_size(scenario, expanded)
     _check_entries(scenario, expanded)
     complete = complete_network(scenario)
+    check_size(complete)
     check_acyclic(scenario, complete.links)
-    for place, link in _placed_links(scenario, expanded):
-        check_ends(place, link, complete)
+    check_ends(_placed_links(scenario, expanded), complete)
     check_parallel_links(scenario, complete)
     check_batches_and_lifts(scenario, complete)
     check_world_events(complete)
+    check_travel(scenario, complete)
+    check_cells(complete)
     routes = Routes(complete)
     _check_links_onward(scenario, complete, routes)
     _check_staging_units(scenario, complete)

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.errors import MISSING, ScenarioError
 from engine.scenario.parsing import key_place, near_match
+from engine.scenario.structs.bounds import MAX_MINUTES, MIN_MEAN
 from engine.scenario.structs.distributions import Distribution, mean_of
 from scenarios import tables
 
@@ -24,7 +25,8 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 _ALL_PARAMETERS = ("mean", "sd", "median", "sigma", "low", "mode", "high", "k")
 _RATE_KINDS = ("constant", "exponential", "lognormal", "gamma")
-_MAX_MINUTES = 1e6
+_MOST_SPREAD, _LEAST_SPREAD = 100.0, 0.001
+"""Greatest standard deviation in means, and the least of a gamma, whose quantiles take longer the less it spreads."""
 _MAX_RATE = 1000
 _MAX_WORDS = 20
 """Most words of a list that an error message shows."""
@@ -85,7 +87,7 @@ def check_duration(place: str, duration: Distribution) -> None:
     _check_parameters(place, duration)
     if duration.autocorrelation != 0:
         _refuse_autocorrelation(place, duration)
-    if mean_of(duration) > _MAX_MINUTES:
+    if mean_of(duration) > MAX_MINUTES:
         raise ScenarioError(
             place, f"a mean of {mean_of(duration):.4g}", "a mean of at most 1,000,000 minutes"
         )
@@ -119,8 +121,18 @@ def _check_parameters(place: str, distribution: Distribution) -> None:
     for name in nearest:
         if name not in given:
             raise ScenarioError(f"{place}.{name}", MISSING, f"a number; {takes}")
-    if distribution.mean == 0 and kind != "constant":
-        raise ScenarioError(f"{place}.mean", distribution.mean, f"a mean above 0 for {kind}")
+    mean, sd = distribution.mean, distribution.sd
+    if mean is not None and mean < MIN_MEAN and kind != "constant":
+        raise ScenarioError(f"{place}.mean", mean, f"a mean of at least {MIN_MEAN:g} for {kind}")
+    if mean is not None and sd is not None:
+        least = _LEAST_SPREAD * mean if kind == "gamma" else 0.0
+        if not least <= sd <= _MOST_SPREAD * mean:
+            at_least = f"at least {least:g} (otherwise constant) and " if least else ""
+            raise ScenarioError(
+                f"{place}.sd",
+                sd,
+                f"{at_least}at most {_MOST_SPREAD * mean:g}, {_MOST_SPREAD:g} times the mean",
+            )
     low, mode, high = distribution.low or 0.0, distribution.mode or 0.0, distribution.high or 0.0
     if kind == "triangular" and not (low <= mode <= high and low < high):
         raise ScenarioError(

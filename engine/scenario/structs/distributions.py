@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from engine.scenario.structs.bounds import MIN_MEAN
 from engine.scenario.structs.vocabulary import DistributionKind
 
 
@@ -24,15 +25,21 @@ class Distribution(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True
         ),
     ]
     mean: Annotated[float, Meta(ge=0, le=1e6, description="mean, in the unit of the place")] | None = None
-    sd: Annotated[float, Meta(gt=0, le=1e6, description="standard deviation, same unit")] | None = None
-    median: Annotated[float, Meta(gt=0, le=1e6, description="median of a lognormal, same unit")] | None = None
+    sd: Annotated[float, Meta(ge=MIN_MEAN, le=1e6, description="standard deviation, same unit")] | None = None
+    median: (
+        Annotated[float, Meta(ge=MIN_MEAN, le=1e6, description="median of a lognormal, same unit")] | None
+    ) = None
     sigma: (
-        Annotated[float, Meta(gt=0, le=5, description="standard deviation of the logarithm of a lognormal")]
+        Annotated[
+            float, Meta(ge=MIN_MEAN, le=5, description="standard deviation of the logarithm of a lognormal")
+        ]
         | None
     ) = None
     low: Annotated[float, Meta(ge=0, le=1e6, description="smallest value of a triangular")] | None = None
     mode: Annotated[float, Meta(ge=0, le=1e6, description="most likely value of a triangular")] | None = None
-    high: Annotated[float, Meta(gt=0, le=1e6, description="largest value of a triangular")] | None = None
+    high: Annotated[float, Meta(ge=MIN_MEAN, le=1e6, description="largest value of a triangular")] | None = (
+        None
+    )
     k: Annotated[int, Meta(ge=1, le=1000, description="number of stages of an erlang")] | None = None
     autocorrelation: Annotated[
         float,

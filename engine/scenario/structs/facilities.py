@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine.scenario.structs.bounds import MAX_COUNT, MAX_DAYS
+from engine.scenario.structs.bounds import MAX_COUNT, MAX_DAYS, MIN_INTERVAL_HOURS
 from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.vocabulary import FacilityKind
 
@@ -202,7 +202,7 @@ class Facility(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         Annotated[
             float,
             Meta(
-                gt=0,
+                ge=MIN_INTERVAL_HOURS,
                 le=24 * MAX_DAYS,
                 examples=[24.0],
                 description="hours between deliveries of blood, the first after as many; with resupply_units",

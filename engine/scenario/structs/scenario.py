@@ -4,7 +4,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine.scenario.structs.bounds import MAX_DAYS, MAX_FACILITIES, MAX_LINKS, MAX_VEHICLES
+from engine.scenario.structs.bounds import (
+    MAX_DAYS,
+    MAX_FACILITIES,
+    MAX_FRONTS,
+    MAX_HORIZON_DAYS,
+    MAX_LINKS,
+    MAX_VEHICLES,
+    MIN_RETRIAGE_MINUTES,
+)
 from engine.scenario.structs.casualties import Casualties, Mix
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
@@ -41,7 +49,7 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             float,
             Meta(
                 gt=0,
-                le=10 * MAX_DAYS,
+                le=MAX_HORIZON_DAYS,
                 examples=[30.0],
                 description="days after which the simulation stops, at least `days`; unset: all are "
                 "followed to an outcome",
@@ -127,7 +135,7 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         ),
     ] = False
     retriage_minutes: Annotated[
-        Annotated[float, Meta(gt=0, le=1e6)] | None,
+        Annotated[float, Meta(ge=MIN_RETRIAGE_MINUTES, le=1e6)] | None,
         Meta(
             examples=[60.0],
             description='interval of re-triage while waiting, in minutes; "none" for never',
@@ -193,7 +201,7 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     fronts: Annotated[
         list[Front],
         Meta(
-            max_length=200,
+            max_length=MAX_FRONTS,
             description="fronts; empty: Poland .6, Estonia .3, Finland .1 of the reference table",
         ),
     ] = []

@@ -69,7 +69,7 @@ class Survival(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         Annotated[
             float,
             Meta(
-                gt=0,
+                ge=0.01,
                 le=10_000,
                 examples=[5.0],
                 description="median minutes from injury to first aid; unset: 5",

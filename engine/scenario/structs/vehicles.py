@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine.scenario.structs.bounds import MAX_DAYS
+from engine.scenario.structs.bounds import MAX_DAYS, MAX_POOL, MIN_INTERVAL_HOURS, MIN_SPEED_KMH
 from engine.scenario.structs.vocabulary import TransportKind
 
 
@@ -12,7 +12,13 @@ class Lift(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     """A lift on a schedule: at each time the vehicles leave the origin of their links, as full as they can be."""
 
     interval_hours: Annotated[
-        float, Meta(gt=0, le=24 * MAX_DAYS, examples=[12.0], description="hours from one lift to the next")
+        float,
+        Meta(
+            ge=MIN_INTERVAL_HOURS,
+            le=24 * MAX_DAYS,
+            examples=[12.0],
+            description="hours from one lift to the next",
+        ),
     ]
     first_hour: Annotated[
         float,
@@ -33,7 +39,7 @@ class Vehicle(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         ),
     ]
     kind: Annotated[TransportKind, Meta(examples=["ambulance_armored"], description="kind of transport")]
-    number: Annotated[int, Meta(ge=1, le=100_000, examples=[12], description="how many there are")]
+    number: Annotated[int, Meta(ge=1, le=MAX_POOL, examples=[12], description="how many there are")]
     base: (
         Annotated[
             str,
@@ -58,7 +64,10 @@ class Vehicle(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         | None
     ) = None
     speed_kmh: (
-        Annotated[float, Meta(gt=0, le=2000, examples=[60.0], description="speed in km/h; unset: the kind's")]
+        Annotated[
+            float,
+            Meta(ge=MIN_SPEED_KMH, le=2000, examples=[60.0], description="speed in km/h; unset: the kind's"),
+        ]
         | None
     ) = None
     load_minutes: (

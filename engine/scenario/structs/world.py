@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine.scenario.structs.bounds import MAX_DAYS
+from engine.scenario.structs.bounds import MAX_DAYS, MAX_FACTOR, MAX_POOL, MIN_FACTOR
 from engine.scenario.structs.vocabulary import WorldEventKind
 
 
@@ -54,8 +54,8 @@ class WorldEvent(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     minutes_factor: Annotated[
         float,
         Meta(
-            gt=0,
-            le=100,
+            ge=MIN_FACTOR,
+            le=MAX_FACTOR,
             examples=[1.5],
             description="move: the minutes of all links to and from the facility are times this from then on",
         ),
@@ -83,7 +83,7 @@ class WorldEvent(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             int,
             Meta(
                 ge=1,
-                le=100_000,
+                le=MAX_POOL,
                 examples=[4],
                 description="interdiction: vehicles out of use; unset: all of the pool",
             ),

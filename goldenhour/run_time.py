@@ -1,0 +1,79 @@
+"""How long a run will take on this machine: what it has to do, times what each piece took when it was measured."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from actors.cluster import default_workers
+from engine.scenario import PreparedScenario, workload_of
+
+LONG_SECONDS = 600.0
+"""A run that is expected to take longer is announced before it starts."""
+
+# Measured with `bench.throughput`, `bench.capacity load` and process times on two cores (docs/clusters.md section
+# "Scale" has the rates). Another machine differs by a factor of two or so; the note says "about".
+_SIMULATE_SECONDS = 3e-6
+"""Simulation of a casualty where nothing is finite."""
+_SIMULATE_FINITE_SECONDS = 8e-6
+"""Simulation of a casualty who may have to wait: two passes, some sixteen events."""
+_WRITE_SECONDS = {"jsonl": 24e-6, "json": 26e-6, "csv": 24e-6, "parquet": 20e-6, "msgpack": 40e-6}
+"""By format: generating, encoding and writing a casualty on one core."""
+_COMPRESS_SECONDS = 9e-6
+"""Compressing a casualty in one format."""
+_EVENT_SECONDS = 0.1e-6
+"""An event by the clock."""
+
+
+class ExpectedTime(NamedTuple):
+    """How long a run is expected to take."""
+
+    seconds: float
+    reasons: str
+    """What there is to do, in words."""
+
+    def note(self) -> str | None:
+        """What to say before a run of more than ten minutes; None for a shorter one."""
+        if self.seconds <= LONG_SECONDS:
+            return None
+        return (
+            f"a run will take about {_duration(self.seconds)} on this machine, longer if many patients wait: "
+            f"{self.reasons}"
+        )
+
+
+def expected_time(
+    prepared: PreparedScenario,
+    formats: Sequence[str] = ("jsonl",),
+    compress: str = "none",
+    workers: int | None = None,
+) -> ExpectedTime:
+    """How long a run of a scenario is expected to take on this machine.
+
+    Parameters
+    ----------
+    prepared
+        The scenario.
+    formats, compress
+        What is written.
+    workers
+        Generator processes; 0: the simulation and they share one core; None: as many as `run` takes by default.
+    """
+    work = workload_of(prepared.resolved)
+    simulate = work.casualties * (_SIMULATE_FINITE_SECONDS if work.is_finite else _SIMULATE_SECONDS)
+    simulate += work.events * _EVENT_SECONDS
+    packed = _COMPRESS_SECONDS if compress != "none" else 0.0
+    write = work.casualties * sum(_WRITE_SECONDS[name] + packed for name in formats)
+    processes = default_workers() if workers is None else workers
+    seconds = max(simulate, write / processes) if processes else simulate + write
+    reasons = f"{work.casualties:,.0f} casualties"
+    if work.events >= 1e6:
+        reasons += f", and {work.events:,.0f} lifts, deliveries and shifts in {work.days:,.0f} days"
+    return ExpectedTime(seconds, reasons)
+
+
+def _duration(seconds: float) -> str:
+    """A time in words, to two figures or so."""
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} minutes"
+    if seconds < 2 * 86_400:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 86_400:,.0f} days"
