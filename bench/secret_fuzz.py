@@ -155,9 +155,10 @@ def cases(count: int, seed: int = 1) -> Iterator[Case]:
 
 def _url(draw: random.Random, schemes: Sequence[str], secret: str) -> str:
     scheme = draw.choice(schemes)
-    # Mostly a proper login; a name in front of the first divider may be shown, so the secret is never the user alone.
+    # The user of a login with a password may be shown, so the secret is the user only where there is no password.
+    alone = f"me:{secret}@" if ":" in secret or "%3A" in secret else f"{secret}:@"
     login = draw.choice(
-        [f"me:{secret}@", f"me:{secret}@", f"me:{secret}@", f":{secret}@", "me:x@", f"{secret}:@", ""]
+        [f"me:{secret}@", f"me:{secret}@", f"me:{secret}@", f":{secret}@", "me:x@", alone, ""]
     )
     place = draw.choice([PLACE, PLACE, PLACE, "", f"{PLACE}:{secret}", "[::1", "[::1]:1", f"{PLACE},{PLACE}"])
     path = draw.choice(["/db", "/db", "", "/0", "/db/x", "/?", "#x"])

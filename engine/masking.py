@@ -26,6 +26,11 @@ _PUBLIC = ("host", "hostaddr", "port", "dbname", "db")
 _LOGIN = ("user", "username", "password")
 _LIBPQ = ("postgresql", "postgres")
 
+_KEYWORDS_DOUBT = (
+    "it is neither a URL nor a list of KEYWORD=VALUE with blanks in between; keywords are in lower case, a value with "
+    "blanks or quotes is in single quotes, with a backslash before each quote and backslash"
+)
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _HOST = r"(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|(?:[\w.-]|%[0-9A-Fa-f]{2})*)(?::\d{1,5})?"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
@@ -106,8 +111,8 @@ def _parse_url(scheme: str, rest: str) -> Address:
         doubt = f"its path cannot be read; {_QUOTING}"
     if doubt is not None:
         return Address(scheme, name + MASK, doubt, _pieces(rest))
-    user, colon, password = login.partition(":")
-    shown_user = user if colon and scheme in _LIBPQ and re.fullmatch(r"[\w.-]+", user) else ""
+    user, _colon, password = login.partition(":")
+    shown_user = user if password and scheme in _LIBPQ and re.fullmatch(r"[\w.-]+", user) else ""
     secrets = {password, *(() if shown_user else (user,))}
     public, parameters = [], []
     for part in query.split("&") if question else ():
@@ -115,6 +120,8 @@ def _parse_url(scheme: str, rest: str) -> Address:
         parameters.append((key, value))
         if key in _PUBLIC and _may_be_shown(key, value):
             public.append(f"{key}={value}")
+        elif key == "port":
+            return Address(scheme, name + MASK, "its port is not a number", _pieces(rest))
         else:
             secrets |= {part, value, "" if key in _LOGIN else key}
     mark = f"{shown_user}{':' if shown_user else ''}{MASK}@" if at else ""
@@ -133,7 +140,7 @@ def _ends_login(scheme: str, login: str) -> bool:
     """Return whether the login has a character that may already belong to the place or the parameters."""
     if scheme in _LIBPQ:
         return "/" in login or ("?" in login and "=" in login)
-    return any(character in login for character in "/?#")
+    return any(character in login for character in "/?#@")
 
 
 def _parse_keywords(text: str) -> Address:
@@ -144,17 +151,15 @@ def _parse_keywords(text: str) -> Address:
     while position < end:
         found = _KEYWORD.match(text, position)
         if found is None or (found[1] in _PUBLIC and "=" in found[2] and found[2][0] != "'"):
-            doubt = (
-                "it is neither a URL nor a list of KEYWORD=VALUE with blanks in between; keywords are in lower case, a "
-                "value with blanks or quotes is in single quotes, with a backslash before each quote and backslash"
-            )
-            return Address("", MASK, doubt, _pieces(text))
+            return Address("", MASK, _KEYWORDS_DOUBT, _pieces(text))
         position = found.end()
         key, value = found[1], found[2]
         if value.startswith("'"):
             value = value[1:-1]
         value = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
         may_be_shown = key in _PUBLIC and _may_be_shown(key, value)
+        if key == "port" and value and not may_be_shown:
+            return Address("", MASK, "its port is not a number", _pieces(text))
         if not may_be_shown:
             secrets |= {found[2], value}
         if key in _PUBLIC:

@@ -50,6 +50,9 @@ MARK = "Kq81Vx"
         f"host= password={MARK}",
         f"host=127.0.0.1 port=1 sslmode={MARK}",
         f"host=127.0.0.1 port={MARK}",
+        f'host=127.0.0.1 port={MARK}"{MARK}',
+        f"postgresql://127.0.0.1/db?port={MARK}",
+        f"postgresql://{MARK}:@127.0.0.1:1/db",
     ],
 )
 def test_no_part_of_a_database_url_with_a_password_is_shown(
@@ -83,6 +86,7 @@ def test_another_scheme_is_refused_with_the_one_that_is_allowed(scheme: str) -> 
         f"redis://:{MARK}@127.0.0.1:{MARK}",
         f"redis://:{MARK}[{MARK}@127.0.0.1:1",
         f"redis://:\u2100{MARK}@127.0.0.1:1",
+        f"redis://:p@{MARK}@127.0.0.1:1:{MARK}@{MARK}/0",
         f"redis://127.0.0.1:1?db={MARK}",
         f"redis://127.0.0.1:1/{MARK}",
         f"redis://127.0.0.1:1?socket_timeout={MARK}",
@@ -102,7 +106,7 @@ def test_a_malformed_redis_url_is_refused_without_its_password(url: str) -> None
     "url",
     [
         "redis://localhost",
-        "redis://:p@ss!word@localhost:6379/0",
+        "redis://:p%40ss!word@localhost:6379/0",
         "rediss://user:p%2Fw@host.name:6380/2?ssl_cert_reqs=none",
         "unix:///run/redis.sock?db=2",
         "unix://:password@/run/redis.sock",

@@ -202,6 +202,7 @@ def _check_environment() -> None:
         if (
             address.scheme not in ("http", "https")
             or address.doubt is not None
+            or "," in address.hosts
             or not (value or "").isascii()
         ):
             fault = "" if address.doubt is None else f", but {address.doubt}"
