@@ -271,8 +271,9 @@ def test_a_module_loaded_while_a_task_runs_does_not_hide_pyarrow_again() -> None
 
         assert sys.modules["pyarrow"] is None
         restore_pyarrow()
-        import actors.cache.cache_actor  # noqa: F401  as the handle of the cache actor does
         import pyarrow
+
+        import actors.cache.cache_actor  # noqa: F401  as the handle of the cache actor does
 
         return pyarrow.__name__
 
