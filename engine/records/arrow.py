@@ -51,7 +51,7 @@ def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table:
 def encoded_table(chunk: Chunk, code_tables: CodeTables, table: str) -> pa.Table:
     """Return one of the flat tables of a chunk as an Arrow table in which all texts are dictionaries.
 
-    A dictionary holds only texts that occur, in the order of their codes, so that the table depends on the rows alone.
+    The table depends on the rows alone.
     """
     view = View(chunk, getattr(chunk, table), code_tables)
     arrays = [
@@ -98,19 +98,28 @@ def _ids(values: FixedTexts) -> Any:
 
 
 def _coded(values: Coded, kind: Any) -> Any:
+    """Return coded values. Texts become a dictionary of those that occur, sorted and each only once.
+
+    Codes may depend on the order in which a process loaded groups of texts, and two of them may have the same text.
+    """
     indices = values.indices()
-    occurs = np.bincount(indices, minlength=len(values.texts)) > 0
-    texts = pa.array([text for text, found in zip(values.texts, occurs, strict=True) if found], kind)
-    if texts.null_count:  # null is no entry of a dictionary
-        missing = np.array([text is None for text in values.texts])
-        occurs &= ~missing
-        mask = missing.take(indices)
-        texts = texts.drop_null()
-    else:
-        mask = None
-    numbers = (np.cumsum(occurs) - 1).astype(np.int32)
-    array = pa.DictionaryArray.from_arrays(pa.array(numbers.take(indices), pa.int32(), mask=mask), texts)
-    return array if kind == pa.string() else array.dictionary_decode()
+    if kind != pa.string():
+        return pa.array(list(values.texts), kind).take(pa.array(indices))
+    occurs = np.flatnonzero(np.bincount(indices, minlength=len(values.texts)))
+    found = {index: values.texts[index] for index in occurs.tolist()}
+    entries = sorted({text for text in found.values() if text is not None})
+    place = {text: number for number, text in enumerate(entries)}
+    numbers = np.zeros(len(values.texts), np.int32)
+    missing = np.zeros(len(values.texts), bool)
+    for index, text in found.items():
+        if text is None:
+            missing[index] = True
+        else:
+            numbers[index] = place[text]
+    mask = missing.take(indices) if missing.any() else None
+    return pa.DictionaryArray.from_arrays(
+        pa.array(numbers.take(indices), pa.int32(), mask=mask), pa.array(entries, pa.string())
+    )
 
 
 def _fixed_texts(texts: NDArray[np.bytes_]) -> pa.StringArray:
