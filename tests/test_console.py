@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 import rich.box
 from databases import ask, empty, folder_of, registration, sql
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -668,6 +668,7 @@ def check_numbers(data: str, shown: str, width: int) -> None:
     assert all(len(line.rstrip()) <= width for line in shown.splitlines())
 
 
+@example((["a", "/", "-", "b", "aaa", "aaaa", "aa"], [["", "", "", "aaa", "", "", " 0.0"]], 1), 20, "utf-8")
 @given(tables(), st.integers(20, 200), st.sampled_from(["utf-8", "ascii"]))
 def test_no_number_of_a_table_is_cut(
     drawn: tuple[list[str], list[list[str]], int], width: int, encoding: str

@@ -21,9 +21,10 @@ def lines_of(text: str, width: int) -> list[tuple[int, int]]:
     lines: list[tuple[int, int]] = []
     start = end = 0  # of the line so far
     for first, last in _words(text):
-        if end > start and cell_len(text[start:last]) > width:
-            lines.append((start, end))
-            start = first
+        if cell_len(text[start:last]) > width:
+            if end > start:
+                lines.append((start, end))
+            start = first  # also without the blanks that a text begins with
         for piece_first, piece_last in _pieces(text, first, last, width):
             if piece_last != last and piece_last > piece_first:
                 lines.append((min(start, piece_first), piece_last))
