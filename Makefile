@@ -1,5 +1,6 @@
 # make setup     creates the virtual environment .venv with goldenhour and its tools
-# make run       simulates the built-in scenario 'standard' into out/standard
+# make run       installs what a run needs, and simulates the built-in scenario 'standard' into out/standard
+# make wheelhouse  fetches all packages of a run into a folder; with it a machine without a network installs (WHEELHOUSE=...)
 # make test      runs lint, types, import rules and tests
 # make test-fast runs lint and the tests that need neither Ray nor a database, half a minute
 # make bench     throughput and memory (SIZES="1000 10000" sets the numbers of patients), finite care by load, micro-benchmarks
@@ -19,7 +20,7 @@
 # make bench-scaleout  throughput of 1, 2 and 4 nodes with one core each; the bytes must be equal
 # make bench-shards  processor time of one simulator, of its shards and of their merge; the bytes must be equal
 # make bench-side-by-side   speed and memory of an older commit and the working tree, interleaved; fails if either is worse (COMMIT=...)
-# make docs      generates docs/records.md and the excerpt in README.md
+# make docs      generates docs/records.md, docs/records.schema.json and the excerpt in README.md
 # make clean     removes .venv, out and every cache of the tools
 
 SHELL := bash
@@ -33,6 +34,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 p
 SIZES ?= 1000 10000 50000 100000 1000000
 BIN := .venv/bin
 STAMP := .venv/.goldenhour-installed
+RUN_STAMP := .venv/.goldenhour-run-installed
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(if $(WHEELHOUSE),--no-index --find-links $(WHEELHOUSE))
 
 ## $(call quietly,message,command): run the command; print a line every 15 s, and its output if it fails.
 define quietly
@@ -46,26 +49,37 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side docs clean chaos soak
+.PHONY: help setup run wheelhouse test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+.venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "goldenhour needs Python 3.11, 3.12, 3.13 or 3.14 and found none; name one: make setup PYTHON=/path/to/python3.12"; \
 		exit 1; fi
-	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv .venv
-	@$(call quietly,Installing the build tools,$(BIN)/python -m pip install --disable-pip-version-check \
-		-c constraints.txt hatchling editables)
-	@$(call quietly,Installing goldenhour and its tools (a few minutes the first time),$(BIN)/python -m pip install \
-		--disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]')
+	@"$(PYTHON)" -m venv .venv
+
+$(RUN_STAMP): pyproject.toml constraints.txt | .venv/bin/python
+	@$(call quietly,Installing the build tools,$(INSTALL) hatchling editables)
+	@$(call quietly,Installing goldenhour (a minute or two the first time),$(INSTALL) --no-build-isolation -e .)
 	@touch $@
 
-run: setup
+$(STAMP): $(RUN_STAMP)
+	@$(call quietly,Installing the tools of the tests (a few minutes the first time),$(INSTALL) --no-build-isolation -e '.[dev]')
+	@touch $@
+
+run: $(RUN_STAMP)
 	$(BIN)/goldenhour run standard -o out/standard --force
+
+wheelhouse: | .venv/bin/python
+	@$(call quietly,Fetching all packages that a run needs,$(BIN)/python -m pip wheel --disable-pip-version-check \
+		-c constraints.txt --wheel-dir wheelhouse hatchling editables .)
+	@rm -f wheelhouse/goldenhour-*.whl
+	@echo "$$(ls wheelhouse | wc -l) wheels, $$(du -sh wheelhouse | cut -f1), in wheelhouse: copy it beside the Makefile of the other machine,"
+	@echo "and install there without a network: make run WHEELHOUSE=wheelhouse"
 
 test: setup
 	$(BIN)/ruff check .
@@ -134,6 +148,7 @@ bench-side-by-side: setup
 
 docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.documentation > docs/records.md.new && mv docs/records.md.new docs/records.md
+	$(BIN)/python -m goldenhour schema > docs/records.schema.json.new && mv docs/records.schema.json.new docs/records.schema.json
 	$(BIN)/python -m bench.readme_excerpt
 
 clean:

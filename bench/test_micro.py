@@ -13,7 +13,7 @@ import scenarios
 from engine import scenario as scenario_api
 from engine.arrivals import generate_arrivals, plan_arrivals
 from engine.compile import battle_triage_report
-from engine.records import CodeTables, formats, schema
+from engine.records import CodeTables, build_patients, formats
 from engine.run import Simulation
 from engine.scenario import Scenario
 from engine.tables import Chunk
@@ -75,7 +75,7 @@ def test_measures(benchmark, scenario, chunks):
 
 
 def test_record_building(benchmark, chunks, code_tables):
-    built = measure(benchmark, lambda: [schema.build_patients(chunk, code_tables) for chunk in chunks])
+    built = measure(benchmark, lambda: [build_patients(chunk, code_tables) for chunk in chunks])
     assert len(list(itertools.chain(*built))) == PATIENTS
 
 

@@ -6,17 +6,19 @@
 import sys
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from engine.measures import MEASURES, RUN_COLUMNS
-from engine.records import COMPRESSIONS, FLAT_COLUMNS, FORMATS, RUN_TABLES, Column, Patient
+from engine.records import COMPRESSIONS, FLAT_COLUMNS, FORMATS, RUN_TABLES, Column, Patient, fields_of
 
 _INTRODUCTION = """\
 # Records
 
 This page describes the files of a run. It is generated from the code: `python -m engine.documentation`.
+`goldenhour schema` prints the JSON Schema of a record ([records.schema.json](records.schema.json)),
+`goldenhour schema --format csv` the columns of the tables as a Data Package.
 
 All persons are invented. Times are ISO 8601 in UTC to the second (`2030-01-01T00:00:00Z`). There are no durations:
 they follow from the times. `facility` is the id of a facility of the scenario, `POI` (point of injury) or `en route`.
@@ -62,12 +64,9 @@ def _records() -> Iterator[str]:
         yield ""
         yield "| field | type | unit | meaning | values |"
         yield "|---|---|---|---|---|"
-        for name, hint in get_type_hints(struct, include_extras=True).items():
-            kind, meta = get_args(hint)[:2] if get_origin(hint) is Annotated else (hint, Meta())
-            extra = meta.extra or {}
-            yield _row(
-                name, _type(kind), extra.get("unit", ""), meta.description or "", extra.get("codes", ())
-            )
+        for field in fields_of(struct):
+            kind = _type(get_type_hints(struct)[field.name])
+            yield _row(field.name, kind, field.unit, field.meaning, field.codes)
         yield ""
 
 

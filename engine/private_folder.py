@@ -7,6 +7,7 @@ the check and the use (docs/caches.md).
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import uuid
@@ -17,6 +18,8 @@ from engine import identity
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
+_ENGINE = re.compile("[0-9a-f]{20}")
+_CACHED_ENGINES = 3
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _CHOOSE = "take that right away (chmod go-w), or let GOLDENHOUR_CACHE_DIR name a folder in it"
 
@@ -240,3 +243,19 @@ def _check(
         os.fchmod(to_narrow, stat.S_IMODE(status.st_mode) & ~_WRITABLE_BY_OTHERS)
         return
     raise UnsafeFolderError(f"other users can write to {path}; {remedy}")
+
+
+def prune_engines(name: str) -> None:
+    """Delete the compiled code of all engines except the ones used last.
+
+    Parameters
+    ----------
+    name
+        A folder of the cache folder with one folder for each engine, named by 20 hex digits.
+    """
+    with PrivateFolder.open(name) as private:
+        found = {entry: private.status(entry) for entry in private.names() if _ENGINE.fullmatch(entry)}
+        digests = [entry for entry, status in found.items() if stat.S_ISDIR(status.st_mode)]
+        digests.sort(key=lambda entry: found[entry].st_mtime, reverse=True)
+        for entry in digests[_CACHED_ENGINES:]:
+            private.remove_folder(entry)

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from actors.cluster import default_workers
+from actors.cluster import default_workers, ray_address
+from actors.run import AUTOMATIC_WORKERS
 from engine.scenario import PreparedScenario, workload_of
+
+SMALL_RUN = 50_000
+"""Expected patients from which a run uses Ray by default. Up to here one process is done before Ray has started."""
 
 LONG_SECONDS = 600.0
 """A run that is expected to take longer is announced before it starts."""
@@ -40,6 +44,20 @@ class ExpectedTime(NamedTuple):
         )
 
 
+def automatic_workers(
+    prepared: PreparedScenario, address: str | None = None, writers: int = 1, simulators: int = 1
+) -> int:
+    """How many generator processes `run` takes by default.
+
+    On this machine none for a small run, which then needs no Ray, unless it asks for several writers or simulators.
+    On a cluster AUTOMATIC_WORKERS: how many CPUs it has is unknown before it is joined.
+    """
+    if ray_address(address) != "local":
+        return AUTOMATIC_WORKERS
+    small = workload_of(prepared.resolved).casualties < SMALL_RUN
+    return 0 if small and writers == simulators == 1 else default_workers()
+
+
 def expected_time(
     prepared: PreparedScenario,
     formats: Sequence[str] = ("jsonl",),
@@ -62,8 +80,8 @@ def expected_time(
     simulate += work.events * _EVENT_SECONDS
     packed = _COMPRESS_SECONDS if compress != "none" else 0.0
     write = work.casualties * sum(_WRITE_SECONDS[name] + packed for name in formats)
-    processes = default_workers() if workers is None else workers
-    seconds = max(simulate, write / processes) if processes else simulate + write
+    processes = automatic_workers(prepared) if workers is None else workers
+    seconds = max(simulate, write / processes) if processes > 0 else simulate + write
     reasons = f"{work.casualties:,.0f} casualties"
     if work.events >= 1e6:
         reasons += f", and {work.events:,.0f} lifts, deliveries and shifts in {work.days:,.0f} days"

@@ -7,15 +7,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from runs import GOLDENHOUR
 
 import scenarios
+from actors.cluster import default_workers
+from actors.run import AUTOMATIC_WORKERS
+from engine.scenario import ScenarioOverrides
 from goldenhour import __version__
 from goldenhour.__main__ import run
+from goldenhour.cli.scenario_sources import prepare_source
 from goldenhour.outputs import default_output
+from goldenhour.run_time import SMALL_RUN, automatic_workers
 from goldenhour.views import format_duration
 from goldenhour.views.progress import Meter, ProgressLines
 
@@ -77,7 +82,7 @@ def test_without_a_command_the_help_is_shown(call):
         (["scenarios", "shwo", "coin"], "did you mean 'show'?"),
         (["run", "standard", "--fromat", "csv"], "--format"),
         (["run", "standard", "--format", "jsnol"], "did you mean 'jsonl'?"),
-        (["run", "standard", "--format", "csv,xlsx"], "'xlsx'; allowed: jsonl, json, csv, parquet, msgpack"),
+        (["run", "standard", "--format", "csv,xlsx"], "'xlsx'; allowed: jsonl, csv, json, msgpack, parquet"),
         (["run", "standard", "--format", ""], "allowed: jsonl"),
         (["run", "standard", "--compress", "gz"], "'gz'; allowed: none, gzip, zstd"),
         (["run", "standard", "--patients", "0"], "1<=x<=1000000000"),
@@ -86,7 +91,8 @@ def test_without_a_command_the_help_is_shown(call):
         (["run", "standard", "--days", "-1"], "1<=x<=3650"),
         (["run", "standard", "--seed", "-1"], "0<=x<="),
         (["run", "standard", "--replication", "-1"], "0<=x<="),
-        (["run", "standard", "--workers", "-1"], "0<=x<="),
+        (["run", "standard", "--workers", "-1"], "'-1'; allowed: auto, or a number from 0 to 1,024"),
+        (["run", "standard", "--workers", "many"], "allowed: auto, or a number from 0 to 1,024"),
         (["run", "standard", "--chunk-size", "0"], "1<=x<=16384"),
         (["run", "standard", "--address", "nowhere"], "HOST:PORT"),
         (["run", "standard", "--workers", "0", "--address", "a:1"], "exclude each other"),
@@ -376,3 +382,19 @@ def test_a_redis_that_is_not_there_is_one_note(call, no_cache_yet, monkeypatch):
     answer = call("measures", "coin", "--patients", 30, "--json")
     assert (answer.code, answer.err.count("note: Redis at 127.0.0.1:1")) == (0, 1)
     assert call("cache", "clear").code == 1
+
+
+def test_a_small_run_needs_no_ray_unless_it_is_asked_for(call, tmp_path, monkeypatch):
+    def workers(patients: int, *options: Any) -> int:
+        overrides = ScenarioOverrides(patients=patients)
+        return automatic_workers(prepare_source("standard", overrides), *options)
+
+    assert workers(SMALL_RUN - 1) == 0
+    assert workers(SMALL_RUN + 1) == default_workers() > 0
+    assert workers(100, None, 2) == workers(100, None, 1, 2) == default_workers()
+    assert workers(100, "127.0.0.1:6379") == AUTOMATIC_WORKERS
+    with monkeypatch.context() as job:
+        job.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+        assert workers(100) == AUTOMATIC_WORKERS
+    done = call("run", "coin", "--patients", "40", "--json", "-o", str(tmp_path / "small"), "--no-store")
+    assert json.loads(done.out)["workers"] == 0

@@ -28,10 +28,12 @@ from engine.records import (
     RUN_TABLES,
     CodeTables,
     Patient,
+    arrow,
     build_patients,
     encode_chunks,
+    flat,
 )
-from engine.records.formats import FLAT_TABLES, flat
+from engine.records.formats import FLAT_TABLES
 from engine.tables.columns import PARQUET_PART, PART, Chunk
 
 STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]
@@ -123,7 +125,7 @@ def test_parquet_read_back_is_the_columns(run: Chunk, code_tables: CodeTables, c
     written = files(synthetic.split(run, 300), code_tables, "parquet", compress)
     for table, data in written.items():
         read = pyarrow.parquet.read_table(io.BytesIO(data))
-        assert read.schema.equals(flat.table_schema(table))
+        assert read.schema.equals(arrow.table_schema(table))
         assert read.schema.metadata is None
         assert read_values(read) == expected(run, code_tables, table)
         assert (
@@ -143,7 +145,7 @@ def test_csv_read_back_is_the_columns(run: Chunk, code_tables: CodeTables, compr
         options = pyarrow.csv.ConvertOptions(
             column_types={
                 field.name: pa.timestamp("s", "UTC") if pa.types.is_timestamp(field.type) else field.type
-                for field in flat.table_schema(table)
+                for field in arrow.table_schema(table)
             },
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
@@ -214,7 +216,7 @@ def test_a_run_without_casualties_is_still_a_valid_file(
 ) -> None:
     for table, data in files([Chunk(0, 0, True)], code_tables, fmt, compress).items():
         if fmt == "parquet":
-            assert pyarrow.parquet.read_table(io.BytesIO(data)).schema.equals(flat.table_schema(table))
+            assert pyarrow.parquet.read_table(io.BytesIO(data)).schema.equals(arrow.table_schema(table))
             continue
         text = uncompressed(data, compress)
         if fmt == "json":
@@ -323,7 +325,7 @@ def test_a_table_of_the_run_without_rows_is_a_valid_file(small: RunTable, fmt: s
     frame = encode_run_table(empty, fmt, compress)
     assert frame.data or (fmt in ("jsonl", "msgpack") and compress == "none")
     if fmt == "parquet":
-        assert pyarrow.parquet.read_table(io.BytesIO(frame.data)).schema == flat.arrow_schema(small.columns)
+        assert pyarrow.parquet.read_table(io.BytesIO(frame.data)).schema == arrow.arrow_schema(small.columns)
         return
     text = uncompressed(bytes(frame.data), compress)
     assert {"json": b"[\n]\n", "csv": b'"at","facility","role","value"\n'}.get(fmt, b"") == text

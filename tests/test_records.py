@@ -17,20 +17,16 @@ import synthetic
 
 from engine.codes import AT_POI, AWAITED, EN_ROUTE, EVENTS, REGIONS
 from engine.errors import RunError
-from engine.records import CodeTables, schema
+from engine.records import CodeTables, build_patients, schema
 from engine.records.code_tables import uuids
-from engine.records.formats import patient_encoder
+from engine.records.formats import jsonl
 from engine.tables.columns import WOUND, Chunk, slice_chunk
 
 ROOT = Path(__file__).parent.parent
 
 
 def written(chunk: Chunk, code_tables: CodeTables) -> list[bytes]:
-    return [
-        msgspec.json.encode(patient)
-        for part in patient_encoder.encode_patients(chunk, code_tables)
-        for patient in part
-    ]
+    return bytes(jsonl.lines(chunk, code_tables)).splitlines()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +40,7 @@ def written(chunk: Chunk, code_tables: CodeTables) -> list[bytes]:
 def test_the_fast_encoder_writes_the_same_bytes(rows: dict[str, float]) -> None:
     chunk = synthetic.chunk(700, **rows)
     code_tables = synthetic.code_tables()
-    plain = schema.build_patients(chunk, code_tables)
+    plain = build_patients(chunk, code_tables)
     lines = written(chunk, code_tables)
     assert lines == [msgspec.json.encode(patient) for patient in plain]
     assert [msgspec.json.decode(line, type=schema.Patient) for line in lines] == plain
@@ -57,7 +53,7 @@ def test_a_second_chunk_may_have_new_nations_names_and_incident_sizes() -> None:
     second.patients["incident_size"] = 900_000_000
     for chunk in (first, second):
         assert written(chunk, code_tables) == list(
-            map(msgspec.json.encode, schema.build_patients(chunk, synthetic.code_tables()))
+            map(msgspec.json.encode, build_patients(chunk, synthetic.code_tables()))
         )
 
 
@@ -73,9 +69,9 @@ def test_times_are_utc_to_the_second_rounded_down() -> None:
     chunk = synthetic.chunk(1)
     chunk.patients["time"] = 86_399_999
     chunk.patients["onset"] = 86_400_000
-    (patient,) = schema.build_patients(chunk, synthetic.code_tables("2031-12-31T00:00:00Z"))
+    (patient,) = build_patients(chunk, synthetic.code_tables("2031-12-31T00:00:00Z"))
     assert (patient.injury.at, patient.injury.onset) == ("2031-12-31T23:59:59Z", "2032-01-01T00:00:00Z")
-    (patient,) = schema.build_patients(chunk, synthetic.code_tables("2032-01-01T01:00:00+01:00"))
+    (patient,) = build_patients(chunk, synthetic.code_tables("2032-01-01T01:00:00+01:00"))
     assert patient.injury.onset == "2032-01-02T00:00:00Z"
 
 
@@ -91,13 +87,11 @@ def test_ids_are_uuids_from_the_columns() -> None:
     chunk = synthetic.chunk(1)
     chunk.patients["id_hi"], chunk.patients["id_lo"] = 0x00112233_4455_8677, 0x8899AABBCCDDEEFF
     assert uuids(chunk.patients).tolist() == [b"00112233-4455-8677-8899-aabbccddeeff"]
-    assert (
-        schema.build_patients(chunk, synthetic.code_tables())[0].id == "00112233-4455-8677-8899-aabbccddeeff"
-    )
+    assert build_patients(chunk, synthetic.code_tables())[0].id == "00112233-4455-8677-8899-aabbccddeeff"
 
 
 def test_triage_assigned_comes_from_the_timeline_and_precedence_from_the_first_request() -> None:
-    for patient in schema.build_patients(synthetic.chunk(200), synthetic.code_tables()):
+    for patient in build_patients(synthetic.chunk(200), synthetic.code_tables()):
         triaged = [event for event in patient.timeline if event.event == "triaged"]
         assert [(t.at, t.facility, t.category) for t in patient.triage.assigned] == [
             (event.at, event.facility, event.detail) for event in triaged
@@ -110,7 +104,7 @@ def test_triage_assigned_comes_from_the_timeline_and_precedence_from_the_first_r
 
 def test_only_a_waiting_event_names_what_is_awaited() -> None:
     chunk = synthetic.chunk(200)
-    timelines = [patient.timeline for patient in schema.build_patients(chunk, synthetic.code_tables())]
+    timelines = [patient.timeline for patient in build_patients(chunk, synthetic.code_tables())]
     events = [event for timeline in timelines for event in timeline]
     assert all((event.waiting_for is not None) == (event.event == "waiting") for event in events)
     waits = chunk.events["detail"][chunk.events["kind"] == EVENTS.index("waiting")]
@@ -130,8 +124,8 @@ import engine.codes
 engine.codes.AWAITED = (*engine.codes.AWAITED, *(f"resource_{n}" for n in range(20)))
 import msgspec, synthetic
 from engine.codes import AWAITED, EVENTS
-from engine.records.formats import flat, jsonl
-from engine.records.schema import build_patients
+from engine.records import build_patients, flat
+from engine.records.formats import jsonl
 chunk = synthetic.chunk(1000)
 waits = chunk.events["kind"] == EVENTS.index("waiting")
 expected = [AWAITED[detail] for detail in chunk.events["detail"][waits]]
@@ -140,7 +134,7 @@ tables = synthetic.code_tables()
 records = build_patients(chunk, tables)
 assert [e.waiting_for for r in records for e in r.timeline if e.event == "waiting"] == expected
 assert list(flat.decode_columns(chunk, tables)["events"]["waiting_for"][waits]) == expected
-lines = [msgspec.json.decode(line) for line in jsonl.lines(chunk, tables).splitlines()]
+lines = [msgspec.json.decode(line) for line in bytes(jsonl.lines(chunk, tables)).splitlines()]
 assert [e["waiting_for"] for r in lines for e in r["timeline"] if e["event"] == "waiting"] == expected
 assert lines == msgspec.to_builtins(records)
 """
@@ -152,8 +146,8 @@ assert lines == msgspec.to_builtins(records)
     "module",
     [
         "engine.records.code_tables",
-        "engine.records.formats",
-        "engine.records.formats.fragments",
+        "engine.records.formats.base",
+        "engine.records.notations",
         "engine.measures.durations",
         "scenarios.texts",
     ],
@@ -166,14 +160,14 @@ def test_examples_in_docstrings_work(module: str) -> None:
 def test_places_are_facilities_the_point_of_injury_or_en_route() -> None:
     chunk = synthetic.chunk(3, events=2)
     chunk.patients["facility"] = [AT_POI, EN_ROUTE, 9]
-    places = [patient.outcome.facility for patient in schema.build_patients(chunk, synthetic.code_tables())]
+    places = [patient.outcome.facility for patient in build_patients(chunk, synthetic.code_tables())]
     assert places == ["POI", "en route", "R4"]
 
 
 def test_a_facility_with_a_name_of_its_own_is_named_in_the_timeline() -> None:
     chunk = synthetic.chunk(1, events=2)
     chunk.events["facility"] = [2, 9][0]
-    event = schema.build_patients(chunk, synthetic.code_tables())[0].timeline[0]
+    event = build_patients(chunk, synthetic.code_tables())[0].timeline[0]
     front = synthetic.FRONTS[0]
     assert (event.facility, event.name, event.role) == (f"R3-{front}", f"Hospital of {front}", 3)
 
@@ -184,21 +178,20 @@ def test_a_minor_wound_outside_the_face_is_external_to_the_iss() -> None:
     chunk.patients["wound_end"] = 3
     chunk.wounds["region"] = [REGIONS.index(region) for region in ("thorax", "face", "thorax")]
     chunk.wounds["ais"] = [1, 1, 2]
-    (patient,) = schema.build_patients(chunk, synthetic.code_tables())
+    (patient,) = build_patients(chunk, synthetic.code_tables())
     assert [wound.iss_region for wound in patient.injury.wounds] == ["external", "face", "chest"]
 
 
 def test_a_slice_of_a_chunk_has_the_same_records() -> None:
     chunk, code_tables = synthetic.chunk(100), synthetic.code_tables()
     assert (
-        schema.build_patients(slice_chunk(chunk, 30, 60), code_tables)
-        == schema.build_patients(chunk, code_tables)[30:60]
+        build_patients(slice_chunk(chunk, 30, 60), code_tables) == build_patients(chunk, code_tables)[30:60]
     )
 
 
 def test_building_and_encoding_restore_the_garbage_collector() -> None:
     assert gc.isenabled()
-    schema.build_patients(synthetic.chunk(5), synthetic.code_tables())
+    build_patients(synthetic.chunk(5), synthetic.code_tables())
     written(synthetic.chunk(5), synthetic.code_tables())
     assert gc.isenabled()
 
@@ -215,7 +208,7 @@ def test_code_tables_of_a_real_scenario_are_created_quickly_and_have_all_texts()
     chunk = synthetic.chunk(100)
     chunk.patients["nation"] = np.arange(100) % len(code_tables.nations)
     assert written(chunk, code_tables) == list(
-        map(msgspec.json.encode, schema.build_patients(chunk, CodeTables(scenario)))
+        map(msgspec.json.encode, build_patients(chunk, CodeTables(scenario)))
     )
 
 

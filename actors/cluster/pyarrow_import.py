@@ -28,7 +28,7 @@ def hide_pyarrow_in_worker() -> None:
 
 
 def restore_pyarrow() -> None:
-    """Allow PyArrow to be imported again, for good: the formats Parquet and CSV need it."""
+    """Allow PyArrow to be imported again, for good: the format Parquet needs it."""
     global _restored
     _restored = True
     _unhide()

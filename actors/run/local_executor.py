@@ -1,12 +1,12 @@
 """LocalExecutor: carries out a run in this process, without Ray."""
 
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from actors.run.chunk_stream import ChunkStream
 from actors.run.executor import ChunkReady, ChunksWritten, Event, Fault, OnWait
 from actors.run.generator import encode
-from actors.run.interrupts import defer_interrupts
 from actors.run.messages import Receipt
 from actors.run.part import Part
 from actors.run.scheduler import EncodeTask
@@ -17,20 +17,30 @@ if TYPE_CHECKING:
     from actors.run.plan import RunPlan
 
 
-class LocalExecutor:
-    """Simulates, encodes and writes one chunk after the other: see `actors.run.executor.Executor`.
+TICK_SECONDS = 0.1
+"""Longest time for which `wait` waits."""
 
-    It holds one chunk at a time, or the chunks of one part if a format needs all of them at once.
+CHUNKS_AHEAD = 2
+"""Chunks that are simulated while an earlier one is encoded and written."""
+
+
+class LocalExecutor:
+    """Simulates in this thread, encodes and writes in another: see `actors.run.executor.Executor`.
+
+    The kernels, the hash and the disk do not hold Python's lock, so both threads have a core each. It holds up to three
+    chunks, or the chunks of one part and two more if a format needs all of them at once.
     """
 
     def __init__(self, plan: "RunPlan") -> None:
-        self.window = max(1, plan.chunks_per_part_task)
+        self.window = max(1, plan.chunks_per_part_task) + CHUNKS_AHEAD
         self.idle_seconds = 0.0
         self._plan = plan
         self._writer = Writer(str(plan.folder), plan.run_id, sync_seconds=plan.sync_seconds)
         self._stream: ChunkStream | None = None
         self._requested = 0
-        self._receipts: deque[Receipt] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="goldenhour-writer")
+        self._receipts: deque[Future[Receipt]] = deque()
+        """The tasks under way, oldest first."""
 
     @property
     def cache_fault(self) -> str | None:
@@ -61,11 +71,15 @@ class LocalExecutor:
         self._requested += 1
 
     def wait(self) -> list[Event]:
-        """Return the receipts of the tasks done; without any, simulate one chunk."""
-        if self._receipts:
-            return [ChunksWritten(0, self._receipts.popleft())]
-        if not self._requested:
-            return []
+        """Return the receipts of the tasks done. Without any, simulate one chunk, or wait for a task."""
+        done: list[Event] = []
+        while self._receipts and (self._receipts[0].done() or not (done or self._requested)):
+            wait([self._receipts[0]], TICK_SECONDS)
+            if not self._receipts[0].done():
+                break
+            done.append(ChunksWritten(0, self._receipts.popleft().result()))
+        if done or not self._requested:
+            return done
         self._requested -= 1
         assert self._stream is not None
         chunk, head = self._stream.next_with_head()
@@ -77,14 +91,15 @@ class LocalExecutor:
         return True
 
     def encode(self, task: EncodeTask) -> None:
-        """Encode and append at once."""
-        encoded = encode(self._plan.lanes[task.lane], task.chunks)
-        with defer_interrupts():
-            self._receipts.append(self._writer.append(encoded))
+        """Encode and append in the other thread, one task after the other."""
+        self._receipts.append(self._thread.submit(self._write, task))
+
+    def _write(self, task: EncodeTask) -> Receipt:
+        return self._writer.append(encode(self._plan.lanes[task.lane], task.chunks))
 
     def queue_depths(self) -> dict[str, int]:
-        """Nothing: no work is under way between two calls."""
-        return {}
+        """The tasks under way."""
+        return {"running": len(self._receipts)}
 
     def finish(self, on_wait: OnWait) -> tuple[list[Part], bytes]:
         """Compute the measures and close the writer."""
@@ -99,8 +114,10 @@ class LocalExecutor:
 
     def save(self) -> None:
         """Bring to the disk what is written."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
         self._writer.checkpoint()
 
     def close(self) -> None:
-        """Release the files."""
+        """Wait for the task that is being carried out, and release the files."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
         self._writer.release()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bench.peers.network import BRIGADE, MINUTES_A_DAY, PER_DAY, Measures, Network, scenario
 from engine import scenario as scenario_api
 from engine.codes import AT_POI, EVENTS
-from engine.records import CodeTables, schema
+from engine.records import CodeTables, build_patients
 from engine.run import Simulation
 from engine.scenario import Scenario
 
@@ -106,7 +106,7 @@ def full_records(network: Network, days: int, seed: int) -> None:
     scenario = resolved(network, days)
     code_tables = CodeTables(scenario)
     for chunk in Simulation(scenario, seed, 0):
-        schema.build_patients(chunk, code_tables)
+        build_patients(chunk, code_tables)
 
 
 WAYS: dict[str, Callable[[Network, int, int], None]] = {

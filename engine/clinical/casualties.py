@@ -533,7 +533,7 @@ def _triage_of_wounded(
     return true_triage(record.worst_ais, lethal, minutes, to_uniform(d), survival.triage)
 
 
-@compiled_entry
+@compiled_entry(nogil=True)
 def triage_of_sample(
     count: int, row: int, key: int, model: Rows[Model], sample: Rows[SampledCasualty]
 ) -> Ints:

@@ -183,7 +183,7 @@ def _process_calendar(
             _check_progress(state, at, model)
 
 
-@compiled_entry
+@compiled_entry(nogil=True)
 def advance(
     states: Table,
     arrivals: Table,

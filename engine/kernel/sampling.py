@@ -71,7 +71,7 @@ def take_sample(state: KernelState, now: float, model: Model) -> None:
     state.sampled_at = now
 
 
-@compiled_entry
+@compiled_entry(nogil=True)
 def finish_statistics(states: Table, models: Table) -> None:
     """Bring all time integrals to the end of the run: the last event or the last pending release."""
     state: KernelState = states[0]

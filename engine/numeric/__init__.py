@@ -1,23 +1,69 @@
 """Random draws, elementary functions and distributions with the same bits on every machine, and the kernel cache."""
 
-from engine.numeric.distributions import (
-    CONSTANT,
-    ERLANG,
-    EXPONENTIAL,
-    GAMMA,
-    LOGNORMAL,
-    LOGNORMAL_MEDIAN,
-    TRIANGULAR,
-    binomial,
-    continuous,
-    interpreted_distributions,
-    lognormal_median,
-    lognormal_sigma,
-    poisson,
+from typing import TYPE_CHECKING
+
+from engine.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from engine.numeric.distributions import (
+        CONSTANT,
+        ERLANG,
+        EXPONENTIAL,
+        GAMMA,
+        LOGNORMAL,
+        LOGNORMAL_MEDIAN,
+        TRIANGULAR,
+        binomial,
+        continuous,
+        interpreted_distributions,
+        lognormal_median,
+        lognormal_sigma,
+        poisson,
+    )
+    from engine.numeric.elementary import exp, interpreted, log, normal_quantile
+    from engine.numeric.jit import compiled, compiled_entry, is_cold
+    from engine.numeric.native import native_function
+    from engine.numeric.philox import Counter, cell, key, uniform, words
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "distributions": (
+            "CONSTANT",
+            "ERLANG",
+            "EXPONENTIAL",
+            "GAMMA",
+            "LOGNORMAL",
+            "LOGNORMAL_MEDIAN",
+            "TRIANGULAR",
+            "binomial",
+            "continuous",
+            "interpreted_distributions",
+            "lognormal_median",
+            "lognormal_sigma",
+            "poisson",
+        ),
+        "elementary": (
+            "exp",
+            "interpreted",
+            "log",
+            "normal_quantile",
+        ),
+        "jit": (
+            "compiled",
+            "compiled_entry",
+            "is_cold",
+        ),
+        "native": ("native_function",),
+        "philox": (
+            "Counter",
+            "cell",
+            "key",
+            "uniform",
+            "words",
+        ),
+    },
 )
-from engine.numeric.elementary import exp, interpreted, log, normal_quantile
-from engine.numeric.jit import compiled, compiled_entry, is_cold
-from engine.numeric.philox import Counter, cell, key, uniform, words
 
 __all__ = [
     "CONSTANT",
@@ -41,6 +87,7 @@ __all__ = [
     "log",
     "lognormal_median",
     "lognormal_sigma",
+    "native_function",
     "normal_quantile",
     "poisson",
     "uniform",

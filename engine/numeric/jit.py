@@ -20,8 +20,6 @@ import hashlib
 import inspect
 import os
 import pickle
-import re
-import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +33,7 @@ from llvmlite import binding
 from numba.core import codegen, compiler, serialize
 
 from engine import identity
-from engine.private_folder import PrivateFolder
+from engine.private_folder import PrivateFolder, prune_engines
 
 _HERE = Path(__file__).resolve().parents[1]
 _OPTIONS = (
@@ -51,7 +49,6 @@ _OPTIONS = (
 )
 _NUMBA = "numba"
 """The folder of all engines' kernels, in the cache folder."""
-_CACHED_ENGINES = 3
 _LOCK_WAIT_SECONDS = 600.0
 """Longest wait for the lock. A process that dies frees it, so only a process that hangs makes others wait so long."""
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -238,7 +235,7 @@ def _open_or_create() -> PrivateFolder:
         return PrivateFolder.open(_NUMBA, digest())
     private = PrivateFolder.open(_NUMBA, digest(), create=True)
     with contextlib.suppress(OSError):
-        _prune()
+        prune_engines(_NUMBA)
     return private
 
 
@@ -247,20 +244,10 @@ _marked: set[Path] = set()
 
 
 def _mark_used(private: PrivateFolder) -> None:
-    """Set the folder's time to now, once per process: `_prune` deletes the folders that were used least recently."""
+    """Set the folder's time to now, once per process: `prune_engines` deletes those used least recently."""
     if private.path not in _marked:
         _marked.add(private.path)
         private.mark_used()
-
-
-def _prune() -> None:
-    """Delete the kernels of all engines except the ones used last."""
-    with PrivateFolder.open(_NUMBA) as private:
-        found = {name: private.status(name) for name in private.names() if re.fullmatch("[0-9a-f]{20}", name)}
-        digests = [name for name, status in found.items() if stat.S_ISDIR(status.st_mode)]
-        digests.sort(key=lambda name: found[name].st_mtime, reverse=True)
-        for name in digests[_CACHED_ENGINES:]:
-            private.remove_folder(name)
 
 
 def compiled_entry(function: Any = None, *, nogil: bool = False) -> Any:

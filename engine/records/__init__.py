@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from engine.records.arrow import patient_arrow_table, run_arrow_table
     from engine.records.code_tables import CodedText, CodeTables, TextSource
+    from engine.records.fields import fields_of
+    from engine.records.flat import FLAT_COLUMNS, Column
     from engine.records.formats import (
         COMPRESSIONS,
         FORMATS,
@@ -15,10 +18,11 @@ if TYPE_CHECKING:
         Frame,
         encode_chunks,
     )
+    from engine.records.formats.base import table_rows
     from engine.records.formats.compression import frame
-    from engine.records.formats.flat import FLAT_COLUMNS, Column, arrow_schema
-    from engine.records.formats.parquet import parquet_file, patient_arrow_table
-    from engine.records.schema import Patient, build_patients
+    from engine.records.json_schema import record_schema, table_schema
+    from engine.records.objects import build_patients
+    from engine.records.schema import Patient
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -38,19 +42,22 @@ __getattr__ = lazy_attributes(
             "encode_chunks",
         ),
         "formats.compression": ("frame",),
-        "formats.flat": (
+        "arrow": (
+            "patient_arrow_table",
+            "run_arrow_table",
+        ),
+        "fields": ("fields_of",),
+        "flat": (
             "Column",
             "FLAT_COLUMNS",
-            "arrow_schema",
         ),
-        "formats.parquet": (
-            "parquet_file",
-            "patient_arrow_table",
+        "formats.base": ("table_rows",),
+        "json_schema": (
+            "record_schema",
+            "table_schema",
         ),
-        "schema": (
-            "Patient",
-            "build_patients",
-        ),
+        "objects": ("build_patients",),
+        "schema": ("Patient",),
     },
 )
 
@@ -67,10 +74,13 @@ __all__ = [
     "Frame",
     "Patient",
     "TextSource",
-    "arrow_schema",
     "build_patients",
     "encode_chunks",
+    "fields_of",
     "frame",
-    "parquet_file",
     "patient_arrow_table",
+    "record_schema",
+    "run_arrow_table",
+    "table_rows",
+    "table_schema",
 ]

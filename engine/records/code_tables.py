@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.codes import EN_ROUTE, ISS_REGIONS, NONE, REGIONS, SEXES
 from engine.errors import RunError
+from engine.records.operations import LAST_DAY
 from engine.scenario import incident_types, special_event_types
 from engine.tables import Table
 from scenarios import catalogue
@@ -23,9 +24,6 @@ AGENT_SEVERITIES = ("mild", "moderate", "severe", "very_severe")
 
 _DATE_MARGIN_DAYS = 400
 """Days by which the table of dates is extended beyond the dates that were asked for."""
-
-_LAST_DATE = 2_932_896
-"""9999-12-31 in days since 1970."""
 
 _INSTANT = np.dtype([("date", "S10"), ("clock", "S10")])
 
@@ -123,12 +121,17 @@ class CodeTables:
         self.start_ms = _epoch_ms(scenario.start)
         self._load_scenario(scenario)
         self._load_catalogue(catalogue)
-        self.encoders: dict[str, Any] = {}
-        """Objects that formats derive from these tables and reuse from chunk to chunk, by format."""
+        self._reusable: dict[Any, Any] = {}
 
         self._dates: NDArray[np.bytes_] = np.empty(0, "S10")
         self._first_day = 0
         self._clocks: NDArray[np.bytes_] | None = None
+
+    def reusable(self, key: Any, create: "Callable[[CodeTables], Any]") -> Any:
+        """Return an object that is derived from these tables. It is created once and reused from chunk to chunk."""
+        if key not in self._reusable:
+            self._reusable[key] = create(self)
+        return self._reusable[key]
 
     def _load_scenario(self, scenario: Any) -> None:
         """Set the texts that the scenario gives: fronts, incident types, special events and facilities."""
@@ -197,7 +200,7 @@ class CodeTables:
         if len(days) == 0:
             return np.empty(0, "S10")
         low, high = int(days.min()), int(days.max())
-        if high > _LAST_DATE:
+        if high > LAST_DAY:
             year = 1970 + int(np.datetime64(high, "D").astype("datetime64[Y]").astype(np.int64))
             raise RunError(
                 f"a casualty's times reach the year {year:,}, but records hold none after 9999: "
@@ -207,7 +210,7 @@ class CodeTables:
         if not first <= low <= high < last:
             if len(self._dates):
                 low, high = min(low, first), max(high, last - 1)
-            low, high = low - _DATE_MARGIN_DAYS, min(high + _DATE_MARGIN_DAYS, _LAST_DATE)
+            low, high = low - _DATE_MARGIN_DAYS, min(high + _DATE_MARGIN_DAYS, LAST_DAY)
             span = np.arange(low, high + 1).astype("datetime64[D]")
             self._dates = np.datetime_as_string(span).astype("S10")
             self._first_day = low
@@ -266,26 +269,21 @@ def incident_ids(words: NDArray[np.uint64]) -> NDArray[np.bytes_]:
     return out.view("S18")
 
 
-def service_numbers(numbers: NDArray[np.uint64]) -> NDArray[np.bytes_]:
-    """Return service numbers as texts: of eight digits with leading zeros, dtype S8, or of more where one needs them.
+def numerals(numbers: Codes, least: int) -> NDArray[np.bytes_]:
+    """Return non-negative integers as texts of digits, with leading zeros up to `least` digits.
 
-    >>> service_numbers(np.array([70_001], np.uint64)).tolist()
-    [b'00070001']
-    >>> service_numbers(np.array([70_000_001, 123_456_789], np.uint64)).tolist()
-    [b'70000001', b'123456789']
+    >>> numerals(np.array([70_001, 123_456_789], np.uint64), 8).tolist()
+    [b'00070001', b'123456789']
     """
-    largest = int(numbers.max(initial=0))
-    if largest >= 100_000_000:
-        return numbers.astype(f"S{len(str(largest))}")
-    wide = numbers.astype(np.int64)
-    out = np.empty((len(numbers), 2), "S4")
-    out[:, 0] = _FOUR_DIGITS.take(wide // 10_000)
-    out[:, 1] = _FOUR_DIGITS.take(wide % 10_000)
-    return out.view("S8").reshape(-1)
+    if not len(numbers):
+        return np.empty(0, f"S{least}")
+    largest = int(numbers.max())
+    digits = np.char.zfill(numbers.astype(f"S{max(least, len(str(largest)))}"), least)
+    result: NDArray[np.bytes_] = digits
+    return result
 
 
 _HEX = np.array([f"{value:02x}" for value in range(256)], "S2")
-_FOUR_DIGITS = np.array([f"{value:04d}" for value in range(10_000)], "S4")
 
 _ISS_REGION_BY_LABEL = {
     "head": "head_neck",

@@ -15,6 +15,7 @@ from engine.tables.columns import (
     PatientRow,
     Table,
     WoundRow,
+    join_chunks,
     number_chunks,
     slice_chunk,
 )
@@ -135,6 +136,7 @@ __all__ = [
     "WoundRow",
     "drop_first_patients",
     "dtype_of",
+    "join_chunks",
     "new_output",
     "number_chunks",
     "slice_chunk",

@@ -5,7 +5,7 @@ Codes are those of `engine.codes`. `condition`, `cause`, `nation`, `rank`, names
 of `scenarios.catalogue`; `front`, `type`, `special` and `facility` index the lists of the scenario.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -219,6 +219,24 @@ def slice_chunk(chunk: Chunk, first: int, stop: int) -> Chunk:
         tables.append(rows)
     last = chunk.last and first + len(patients) == len(chunk)
     return Chunk(chunk.number, chunk.first + first, last, patients, *tables)
+
+
+def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
+    """Return consecutive chunks of one run as a single chunk."""
+    if len(chunks) == 1:
+        return chunks[0]
+    joined = {name: np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in TABLES}
+    begin = 0
+    starts = dict.fromkeys(ENDS, 0)
+    for chunk in chunks:
+        stop = begin + len(chunk)
+        for name, end in ENDS.items():
+            rows = len(getattr(chunk, name))
+            joined["patients"][end][begin:stop] += starts[name]
+            joined[name]["patient"][starts[name] : starts[name] + rows] += begin
+            starts[name] += rows
+        begin = stop
+    return Chunk(chunks[0].number, chunks[0].first, chunks[-1].last, **joined)
 
 
 def number_chunks(

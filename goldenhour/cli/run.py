@@ -1,6 +1,7 @@
 """`goldenhour run`: check all input, run the scenario, and print the summary."""
 
 import os
+import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 
 import click
 
-from actors.cluster import default_workers, ray_address
 from actors.run import (
     AUTOMATIC_WORKERS,
     CHUNK_SIZE,
@@ -25,10 +25,12 @@ from goldenhour.cli import options
 from goldenhour.cli.execution import execute, registration_of
 from goldenhour.cli.scenario_sources import prepare_source
 from goldenhour.outputs import default_output, staging_and_destination
-from goldenhour.run_time import expected_time
+from goldenhour.run_time import SMALL_RUN, automatic_workers, expected_time
 
 RUN_VARIABLE = "GOLDENHOUR_RUN"
 """Environment variable with the id that a run gets, a UUID. `goldenhour submit` sets it for its job."""
+
+MAX_WORKERS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,17 @@ def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str
     return options.choice(value, tuple(COMPRESSIONS), "--compress")
 
 
+def _workers(ctx: click.Context, option: click.Parameter, value: str) -> int | None:
+    """A click callback: the number of workers, None for auto. Raises InputError."""
+    if value == "auto":
+        return None
+    if not re.fullmatch("[0-9]{1,4}", value) or int(value) > MAX_WORKERS:
+        raise InputError(
+            f"--workers: got {shown(value)}; allowed: auto, or a number from 0 to {MAX_WORKERS:,}"
+        )
+    return int(value)
+
+
 @click.command()
 @click.argument("scenario")
 @click.option(
@@ -97,9 +110,12 @@ def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str
 )
 @click.option(
     "--workers",
-    type=click.IntRange(0, 1024),
-    help="Number of generator processes. 0: run everything in this process, without Ray. "
-    "Default: CPU cores - 1; on a cluster, all its CPUs - 1.",
+    metavar="N",
+    default="auto",
+    callback=_workers,
+    help="Number of generator processes. 0: run everything in this process, without Ray. auto: without Ray where fewer "
+    f"than {SMALL_RUN:,} patients are expected, because Ray takes longer to start than they take; else CPU cores - 1, "
+    "and on a cluster all its CPUs - 1. The files are the same. Default: auto.",
 )
 @click.option(
     "--writers",
@@ -158,8 +174,7 @@ def _request(given: RunOptions, prepared: PreparedScenario) -> RunRequest:
     """The run that the options ask for. Raises InputError for options that exclude each other."""
     workers = given.workers
     if workers is None:
-        local = ray_address(given.address) == "local"
-        workers = default_workers() if local else AUTOMATIC_WORKERS
+        workers = automatic_workers(prepared, given.address, given.writers, given.simulators)
     options.check_ray_address(given.address, workers)
     check_processes(workers, given.writers, given.simulators)
     original = prepared.original

@@ -6,7 +6,7 @@ The bytes are the same in every process.
 import hashlib
 from typing import Any
 
-from engine.records.formats import Frame
+from engine.records.formats.base import Frame
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """Deflate, no name, no time, unknown system. `gzip.compress` writes other headers in other versions of Python."""
@@ -15,7 +15,7 @@ GZIP_LEVEL = 2
 ZSTD_LEVEL = 1
 
 
-def compressed(data: bytes | bytearray, method: str) -> bytes | bytearray:
+def compressed(data: bytes | bytearray | memoryview, method: str) -> bytes | bytearray | memoryview:
     """Return `data` as one gzip member or zstd frame (with its size in the header), or unchanged for method `none`."""
     if method == "gzip":
         return _gzip(data)
@@ -26,13 +26,13 @@ def compressed(data: bytes | bytearray, method: str) -> bytes | bytearray:
     return data
 
 
-def frame(table: str, raw: bytes | bytearray, method: str, patients: int, rows: int) -> Frame:
+def frame(table: str, raw: bytes | bytearray | memoryview, method: str, patients: int, rows: int) -> Frame:
     """Compress the rows of a table, and record size and SHA-256 of the bytes before compression."""
     digest = b"" if method == "none" else hashlib.sha256(raw).digest()
     return Frame(table, compressed(raw, method), patients, rows, len(raw), digest)
 
 
-def _gzip(data: bytes | bytearray) -> bytes:
+def _gzip(data: bytes | bytearray | memoryview) -> bytes:
     from isal import isal_zlib
 
     zlib: Any = isal_zlib

@@ -1,37 +1,61 @@
-"""CSV: the flat tables, one file for each table and part. Texts are in quotation marks, null is empty.
-
-The spelling of a value depends on its column alone: integers have no point, numbers always have one, truth values are
-`true` and `false`.
-"""
+"""CSV: the flat tables, one file for each table and part. Texts are in quotation marks, null is empty."""
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.csv
+from engine.records.formats.base import FLAT_TABLES, PART_PATIENTS, Format, Frame, table_lines
 
-from engine.records.code_tables import CodeTables
-from engine.records.formats import FLAT_TABLES, PART_PATIENTS, Frame
-from engine.records.formats.compression import frame
-from engine.records.formats.flat import chunk_arrow_table, use_system_allocator
-from engine.tables import Chunk, slice_chunk
-
-BLOCK = 1024
-"""Patients converted to Arrow tables at the same time."""
+if TYPE_CHECKING:
+    from engine.records.code_tables import CodeTables
+    from engine.records.flat import Column
+    from engine.records.program import Program
+    from engine.tables import Chunk
 
 
-def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
+def _program(table: str, code_tables: "CodeTables") -> "Program":
+    from engine.records.notations import csv_parts
+    from engine.records.program import Program
+
+    return Program(csv_parts(table), table, code_tables)
+
+
+def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) -> list[Frame]:
     """Return one frame for each chunk and table. The first chunk of each part has the header line."""
-    use_system_allocator()
     return [_frame(chunk, code_tables, table, compress) for chunk in chunks for table in FLAT_TABLES]
 
 
-def _frame(chunk: Chunk, code_tables: CodeTables, table: str, compress: str) -> Frame:
-    raw = bytearray()
-    for first in range(0, max(len(chunk), 1), BLOCK):
-        rows = chunk_arrow_table(slice_chunk(chunk, first, first + BLOCK), code_tables, table, as_texts=True)
-        header = first == 0 and chunk.first % PART_PATIENTS == 0
-        sink = pa.BufferOutputStream()
-        options = pyarrow.csv.WriteOptions(include_header=header, quoting_style="needed")
-        pyarrow.csv.write_csv(rows, sink, options)
-        raw += memoryview(sink.getvalue())
+def _frame(chunk: "Chunk", code_tables: "CodeTables", table: str, compress: str) -> Frame:
+    from engine.records.flat import FLAT_COLUMNS
+    from engine.records.formats.compression import frame
+
+    program: Program = code_tables.reusable(f"csv {table}", partial(_program, table))
+    raw: memoryview | bytearray = program.write(chunk)
+    if chunk.first % PART_PATIENTS == 0:
+        raw = bytearray(_line(column.name for column in FLAT_COLUMNS[table])) + raw
     return frame(table, raw, compress if raw else "none", len(chunk), len(getattr(chunk, table)))
+
+
+def encode_table(columns: "Sequence[Column]", values: Sequence[Sequence[Any]], compress: str) -> bytes:
+    """Return a table of the run with a header line."""
+    header = tuple(column.name for column in columns)
+    return b"".join(map(_line, chain([header], table_lines(columns, values))))
+
+
+def _line(values: Any) -> bytes:
+    from engine.records.notations import to_csv
+
+    return b",".join(map(to_csv, values)) + b"\n"
+
+
+FORMAT = Format(
+    "csv",
+    ".csv",
+    FLAT_TABLES,
+    "chunk",
+    PART_PATIENTS,
+    "one flat table with a header line; null is empty",
+    encode,
+    encode_table,
+)

@@ -1,27 +1,50 @@
 """MessagePack: one object after another, with the fields of the JSON records."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine.records.code_tables import CodeTables
-from engine.records.formats import Frame
-from engine.records.formats.compression import frame
-from engine.records.schema import build_patients
-from engine.tables import Chunk, slice_chunk
+from engine.records.formats.base import PART_PATIENTS, Format, Frame, table_rows
 
-SLICE = 256
-"""Patients that exist as Structs at the same time (some 6 kB each)."""
+if TYPE_CHECKING:
+    from engine.records.code_tables import CodeTables
+    from engine.records.flat import Column
+    from engine.records.program import Program
+    from engine.tables import Chunk
 
 
-def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
+def _program(code_tables: "CodeTables") -> "Program":
+    from engine.records.notations import msgpack_parts
+    from engine.records.program import Program
+    from engine.records.schema import Patient
+
+    return Program(msgpack_parts(Patient), "patients", code_tables)
+
+
+def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) -> list[Frame]:
     """Return one frame for each chunk."""
-    encoder = msgspec.msgpack.Encoder()
-    frames = []
-    for chunk in chunks:
-        raw = bytearray()
-        for first in range(0, len(chunk), SLICE):
-            for patient in build_patients(slice_chunk(chunk, first, first + SLICE), code_tables):
-                encoder.encode_into(patient, raw, -1)
-        frames.append(frame("patients", raw, compress, len(chunk), len(chunk)))
-    return frames
+    from engine.records.formats.compression import frame
+
+    program: Program = code_tables.reusable("msgpack", _program)
+    return [frame("patients", program.write(chunk), compress, len(chunk), len(chunk)) for chunk in chunks]
+
+
+def encode_table(columns: "Sequence[Column]", values: Sequence[Sequence[Any]], compress: str) -> bytearray:
+    """Return a table of the run, one object for each row."""
+    encoder, out = msgspec.msgpack.Encoder(), bytearray()
+    for row in table_rows(columns, values):
+        encoder.encode_into(row, out, -1)
+    return out
+
+
+FORMAT = Format(
+    "msgpack",
+    ".msgpack",
+    ("patients",),
+    "chunk",
+    PART_PATIENTS,
+    "patient records, one after another, with the fields of the JSON records",
+    encode,
+    encode_table,
+)

@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet
+from engine.records.formats.base import FLAT_TABLES, PARQUET_PART_PATIENTS, Format, Frame
 
-from engine.records.code_tables import CodeTables
-from engine.records.formats import FORMATS, Frame, flat
-from engine.tables import Chunk
+if TYPE_CHECKING:
+    import pyarrow
+
+    from engine.records.code_tables import CodeTables
+    from engine.records.flat import Column
+    from engine.tables import Chunk
 
 ROW_GROUP = 65_536
 """Rows of a row group."""
@@ -21,41 +23,72 @@ _CODECS: dict[str, dict[str, Any]] = {
 }
 
 
-def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table: str) -> pa.Table:
-    """Return one of the flat tables of consecutive chunks as an Arrow table whose columns are contiguous."""
-    return pa.concat_tables(
-        [flat.chunk_arrow_table(chunk, code_tables, table) for chunk in chunks]
-    ).combine_chunks()
-
-
-def encode(chunks: Sequence[Chunk], code_tables: CodeTables, compress: str) -> list[Frame]:
+def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) -> list[Frame]:
     """Return one frame for each table: the whole file of the part. The bytes depend on the rows alone."""
-    flat.use_system_allocator()
-    patients = sum(len(chunk) for chunk in chunks)
+    from engine.records.arrow import encoded_table, table_schema, use_system_allocator
+    from engine.tables import join_chunks
+
+    use_system_allocator()
+    part = join_chunks(chunks)
     frames = []
-    for table in FORMATS["parquet"].tables:
-        rows = patient_arrow_table(chunks, code_tables, table)
-        dictionaries = [column.name for column in flat.FLAT_COLUMNS[table] if column.kind != "number"]
-        data = parquet_file(rows, dictionaries, compress)
+    for table in FLAT_TABLES:
+        rows = encoded_table(part, code_tables, table)
+        data = _file(rows, table_schema(table), compress)
         digest = hashlib.sha256(data).digest()
-        frames.append(Frame(table, data, patients, rows.num_rows, len(data), digest))
+        frames.append(Frame(table, data, len(part), rows.num_rows, len(data), digest))
     return frames
 
 
-def parquet_file(rows: pa.Table, dictionaries: Sequence[str], compress: str) -> bytes:
-    """Return a Parquet file.
+def encode_table(columns: "Sequence[Column]", values: Sequence[Sequence[Any]], compress: str) -> bytes:
+    """Return a table of the run."""
+    from engine.records.arrow import arrow_schema, run_arrow_table
 
-    Parameters
-    ----------
-    rows
-        The table.
-    dictionaries
-        Names of the columns with a dictionary: all but floats, for which a dictionary only costs time.
-    compress
-        A key of COMPRESSIONS.
+    return _file(run_arrow_table(columns, values), arrow_schema(columns), compress)
+
+
+def _file(rows: "pyarrow.Table", schema: "pyarrow.Schema", compress: str) -> bytes:
+    """Return a Parquet file that Arrow reads with the types of `schema`.
+
+    Columns that are dictionaries already are written as such. Integers and times are written as differences: building
+    a dictionary of them would cost more than all the rest.
     """
+    import base64
+
+    import pyarrow as pa
+    import pyarrow.parquet
+
     sink = pa.BufferOutputStream()
-    options: dict[str, Any] = {"use_dictionary": list(dictionaries), **_CODECS[compress]}
-    pyarrow.parquet.write_table(rows, sink, row_group_size=ROW_GROUP, **options)
+    dictionaries = [field.name for field in rows.schema if pa.types.is_dictionary(field.type)]
+    differences = [
+        field.name
+        for field in rows.schema
+        if pa.types.is_integer(field.type)
+        or pa.types.is_timestamp(field.type)
+        or pa.types.is_date(field.type)
+    ]
+    options: dict[str, Any] = {
+        "use_dictionary": dictionaries,
+        "column_encoding": dict.fromkeys(differences, "DELTA_BINARY_PACKED"),
+        "store_schema": False,
+        **_CODECS[compress],
+    }
+    with pyarrow.parquet.ParquetWriter(sink, rows.schema, **options) as writer:
+        writer.write_table(rows, row_group_size=ROW_GROUP)
+        writer.add_key_value_metadata(
+            {"ARROW:schema": base64.b64encode(schema.serialize().to_pybytes()).decode()}
+        )
     data: bytes = sink.getvalue().to_pybytes()
     return data
+
+
+FORMAT = Format(
+    "parquet",
+    ".parquet",
+    FLAT_TABLES,
+    "part",
+    PARQUET_PART_PATIENTS,
+    "one flat table, compressed inside (by default with zstd level 1)",
+    encode,
+    encode_table,
+    ("pyarrow",),
+)

@@ -1,0 +1,333 @@
+"""How a field of a record is declared: its meaning, unit and values, and where its value comes from.
+
+A field is one annotated line of a Struct in `engine.records.schema`:
+
+    age: Annotated[int, field("age when injured", Number("age"), unit="years")]
+
+Every format, the flat tables, the in-memory tables and the documentation follow from these declarations.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, Protocol, get_args, get_origin, get_type_hints
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+from engine.records.code_tables import Codes, CodeTables, GroupedTexts
+from engine.records.values import Coded, Dates, FixedTexts, Integers, Numerals, Times, Values
+from engine.tables import Chunk, Table
+
+
+class View:
+    """The rows of one table of a chunk, with what a rule may need to compute a column from them."""
+
+    def __init__(self, chunk: Chunk, rows: Table, code_tables: CodeTables) -> None:
+        self.chunk = chunk
+        self.rows = rows
+        self.code_tables = code_tables
+        self._computed: dict[Any, Any] = {}
+
+    def compute(self, rule: "Rule") -> Any:
+        """Return what the rule gives for these rows. It is computed once."""
+        if rule not in self._computed:
+            self._computed[rule] = rule(self)
+        return self._computed[rule]
+
+    def codes(self, column: "str | Rule") -> Codes:
+        """Return a column of the table, or the column that a rule gives."""
+        return self.rows[column] if isinstance(column, str) else self.compute(column)
+
+
+Rule = Callable[[View], Any]
+"""Computes a column from the rows of a table."""
+
+
+class Source(Protocol):
+    """Where the values of a field come from."""
+
+    @property
+    def code_key(self) -> Any:
+        """Equal for look-ups that follow the same code; None for all others."""
+
+    @property
+    def width(self) -> int:
+        """The size of a text of fixed width; 0 for all others."""
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+
+
+class _Source:
+    """What most sources have in common."""
+
+    code_key: Any = None
+    width = 0
+
+
+@dataclass(frozen=True)
+class Number(_Source):
+    """An integer as it stands in the column, null where it is negative."""
+
+    column: str | Rule
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        return Integers(view.codes(self.column))
+
+
+@dataclass(frozen=True)
+class Label(_Source):
+    """The label of a code. Codes beyond the last label are null: 255 stands for "none of them"."""
+
+    labels: Sequence[Any]
+    column: str | Rule
+    optional: bool = False
+
+    @property
+    def code_key(self) -> Any:
+        """Equal for look-ups that follow the same code."""
+        return self.column, 0, len(self.labels)
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        labels = (*self.labels, None) if self.optional else self.labels
+        return Coded(labels, view.codes(self.column))
+
+
+@dataclass(frozen=True)
+class Text(_Source):
+    """A text of the scenario or a catalogue: an attribute of `CodeTables`, by code.
+
+    A list that ends with None gives null for the codes of "none of them".
+    """
+
+    table: str
+    column: str | Rule
+    low: int = 0
+    """The code of the first text."""
+
+    @property
+    def code_key(self) -> Any:
+        """Equal for look-ups that follow the same code."""
+        return self.column, self.low
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        return Coded(getattr(view.code_tables, self.table), view.codes(self.column), self.low)
+
+
+@dataclass(frozen=True)
+class CodedText(_Source):
+    """A code and its text, two attributes of `CodeTables`, as one object; null where the code is null."""
+
+    codes: str
+    displays: str
+    column: str
+    struct: type[Struct]
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        return Coded(view.code_tables.reusable(self, self._objects), view.rows[self.column])
+
+    def part(self, name: str) -> Text:
+        """Return the source of one field of the objects."""
+        return Text(self.codes if name == fields_of(self.struct)[0].name else self.displays, self.column)
+
+    def _objects(self, code_tables: CodeTables) -> list[Struct | None]:
+        codes, displays = getattr(code_tables, self.codes), getattr(code_tables, self.displays)
+        return [
+            None if code is None else self.struct(code, display)
+            for code, display in zip(codes, displays, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class GroupText(_Source):
+    """A text of a group, such as the nation: an attribute of `CodeTables` that is a `GroupedTexts`."""
+
+    table: str
+    group: str | Rule
+    column: str
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        grouped: GroupedTexts = getattr(view.code_tables, self.table)
+        return Coded(grouped.texts, grouped.codes(view.codes(self.group), view.rows[self.column]))
+
+
+@dataclass(frozen=True)
+class Time(_Source):
+    """A time in ms from the scenario's start, null where it is negative and the field may be null."""
+
+    column: str
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        return Times(view.rows[self.column])
+
+
+@dataclass(frozen=True)
+class Date(_Source):
+    """A date in days since 1970-01-01."""
+
+    column: str
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        return Dates(view.rows[self.column])
+
+
+@dataclass(frozen=True)
+class Digits(_Source):
+    """A number as a text of digits, at least `least` of them."""
+
+    column: str
+    least: int
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        return Numerals(view.rows[self.column], self.least)
+
+
+@dataclass(frozen=True)
+class Identifier(_Source):
+    """A text of fixed width that a rule gives as an array of bytes."""
+
+    rule: Rule
+    width: int
+    places: str = ""
+    """The column that says which of the texts a row has; without it, each row has the text in its place."""
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        return FixedTexts(view.compute(self.rule), view.rows[self.places] if self.places else None)
+
+
+@dataclass(frozen=True)
+class Constant(_Source):
+    """The same value in each row."""
+
+    value: Any
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        return Coded((self.value,), np.zeros(len(view.rows), np.uint8))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a list: a rule that returns the table and the exclusive ends of the patients' rows."""
+
+    rule: Callable[[View], tuple[Table, Codes]]
+
+
+OWN_NAME = "="
+
+
+def field(
+    meaning: str,
+    source: Source | Rows | None = None,
+    *,
+    unit: str = "",
+    codes: Sequence[str] = (),
+    flat: str | Mapping[str, str] | None = OWN_NAME,
+    after: str | None = None,
+) -> Meta:
+    """Declare a field.
+
+    Parameters
+    ----------
+    meaning
+        What the field means, for the documentation.
+    source
+        Where its values come from. None for an object whose fields come from the same row.
+    unit
+        The unit, for the documentation. Times and dates state it themselves.
+    codes
+        The values, where they are labels of a code.
+    flat
+        The name of its column in the flat table, by default the field's; None if it has no column. For an object that
+        a source gives as a whole: the columns of its fields, by field.
+    after
+        For a field that only the flat table has: the column that it follows, by default the one declared before it; an
+        empty text for the beginning of the table.
+    """
+    if isinstance(source, Time | Date):
+        unit = "time" if isinstance(source, Time) else "date"
+    if not codes and isinstance(source, Label):
+        codes = [label for label in source.labels if isinstance(label, str)]
+    extra = {
+        "unit": unit,
+        "codes": [code for code in codes if code],
+        "source": source,
+        "flat": flat,
+        "after": after,
+    }
+    return Meta(description=meaning, extra=extra)
+
+
+class Field(NamedTuple):
+    """A field as it was declared."""
+
+    name: str
+    type: Any
+    """The type without the null."""
+    struct: type[Struct] | None
+    """The Struct of an object or of the items of a list."""
+    source: Any
+    meaning: str
+    unit: str
+    codes: tuple[str, ...]
+    flat: str | Mapping[str, str] | None
+    after: str | None
+    nullable: bool
+    omitted: bool
+    """Whether a null is left out of the record."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of a value: text, integer, number, truth, time or date."""
+        if isinstance(self.source, Time | Date):
+            return self.unit
+        return _KINDS.get(self.type, "truth")
+
+
+_KINDS = {str: "text", int: "integer", float: "number", bool: "truth"}
+
+
+@cache
+def fields_of(struct: type[Struct]) -> tuple[Field, ...]:
+    """Return the fields of a Struct of `engine.records.schema`, in order."""
+    defaults = {info.name: not info.required for info in msgspec.structs.fields(struct)}
+    return tuple(
+        _field_of(name, hint, defaults[name])
+        for name, hint in get_type_hints(struct, include_extras=True).items()
+    )
+
+
+def _field_of(name: str, hint: Any, omitted: bool) -> Field:
+    kind, meta = get_args(hint)[:2] if get_origin(hint) is Annotated else (hint, Meta())
+    nullable = isinstance(kind, UnionType) and NoneType in get_args(kind)
+    if nullable:
+        (kind,) = (option for option in get_args(kind) if option is not NoneType)
+    item = get_args(kind)[0] if get_origin(kind) is list else kind
+    struct = item if isinstance(item, type) and issubclass(item, Struct) else None
+    extra = meta.extra or {}
+    flat = extra.get("flat", OWN_NAME)
+    return Field(
+        name,
+        kind,
+        struct,
+        extra.get("source"),
+        meta.description or "",
+        extra.get("unit", ""),
+        tuple(extra.get("codes", ())),
+        name if flat == OWN_NAME else flat,
+        extra.get("after"),
+        nullable,
+        omitted,
+    )

@@ -1,0 +1,220 @@
+"""The schema of records: programs that the kernel carries out, the machine code, and the schema for other tools."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import jsonschema
+import msgspec
+import numpy as np
+import pytest
+import synthetic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from engine.records import build_patients, encode_chunks, fields, flat, record_schema, table_schema
+from engine.records.fields import Label, Number, Time, field, fields_of
+from engine.records.formats import jsonl
+from engine.records.notations import csv_parts, json_parts, msgpack_parts
+from engine.records.program import Program
+from engine.records.schema import Coded, Patient
+from engine.tables.columns import Chunk
+from goldenhour import simulate
+
+ROOT = Path(__file__).parent.parent
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    patients=st.integers(0, 40),
+    events=st.integers(2, 30),
+    treatments=st.integers(0, 9),
+    wounds=st.integers(0, 9),
+    vitals=st.integers(0, 9),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_kernel_writes_what_msgspec_writes_for_the_objects(seed: int, patients: int, **rows: int) -> None:
+    chunk = synthetic.chunk(patients, seed=seed, **rows)
+    objects = build_patients(chunk, synthetic.code_tables())
+    for fmt, encoder, end in (
+        ("jsonl", msgspec.json.encode, b"\n"),
+        ("msgpack", msgspec.msgpack.encode, b""),
+    ):
+        (frame,) = encode_chunks([chunk], synthetic.code_tables(), fmt)
+        assert bytes(frame.data) == b"".join(encoder(each) + end for each in objects)
+
+
+def test_a_chunk_larger_than_expected_fills_several_buffers() -> None:
+    code_tables = synthetic.code_tables()
+    jsonl.lines(synthetic.chunk(3, events=2, treatments=0, wounds=0, vitals=0), code_tables)
+    large = synthetic.chunk(900, events=60)
+    written = bytes(jsonl.lines(large, code_tables))
+    assert written == bytes(jsonl.lines(large, synthetic.code_tables()))
+    assert len(written) > 900 * 6000
+
+
+def test_a_code_without_a_text_is_an_error_and_writes_nothing() -> None:
+    chunk = synthetic.chunk(20)
+    chunk.patients["mechanism"][7] = 250
+    with pytest.raises(IndexError, match=r"row 7 of patients.*mechanism"):
+        jsonl.lines(chunk, synthetic.code_tables())
+
+
+def test_a_field_that_is_declared_is_in_every_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One declaration is enough: this is what adding a field to the schema does."""
+
+    class Short(Struct):
+        age: Annotated[int, field("age", Number("age"))]
+        sex: Annotated[str, field("sex", Label(("man", 'wo"man'), "sex"))]
+        death: Annotated[str | None, field("death", Time("untreated_death"))]
+        closed: Annotated[str | None, field("omitted", Label((None, "late"), "mascal"))] = None
+
+    chunk, code_tables = synthetic.chunk(50), synthetic.code_tables()
+    chunk.patients["untreated_death"][::2] = -1
+    monkeypatch.setitem(flat.FLAT, "patients", (Short, Struct))
+    flat.flat_fields.cache_clear()
+    try:
+        texts = {
+            "json": bytes(Program((*json_parts(Short), b"\n"), "patients", code_tables).write(chunk)),
+            "msgpack": bytes(Program(msgpack_parts(Short), "patients", code_tables).write(chunk)),
+            "csv": bytes(Program(csv_parts("patients"), "patients", code_tables).write(chunk)),
+        }
+    finally:
+        flat.flat_fields.cache_clear()
+    lines = texts["json"].splitlines()
+    rows = [msgspec.json.decode(line) for line in lines]
+    assert [row["age"] for row in rows] == chunk.patients["age"].tolist()
+    assert {row["sex"] for row in rows} == {"man", 'wo"man'}
+    assert [row["death"] is None for row in rows] == (chunk.patients["untreated_death"] < 0).tolist()
+    assert ["closed" in row for row in rows] == (chunk.patients["mascal"] == 1).tolist()
+    packed = msgspec.msgpack.Decoder(list[dict[str, object]])
+    assert packed.decode(b"\xdc\x00\x32" + texts["msgpack"]) == rows
+    sex = {"man": '"man"', 'wo"man': '"wo""man"'}
+    assert texts["csv"].decode().splitlines() == [
+        f"{row['age']},{sex[row['sex']]},"
+        + (f'"{row["death"]}"' if row["death"] else "")
+        + ","
+        + ('"late"' if "closed" in row else "")
+        for row in rows
+    ]
+
+
+def test_with_a_warm_cache_encoding_needs_no_numba_and_the_bytes_are_the_same(tmp_path: Path) -> None:
+    code = (
+        "import hashlib, sys, synthetic;"
+        "from engine.records.formats import encode_chunks;"
+        "frames = encode_chunks([synthetic.chunk(30)], synthetic.code_tables(), sys.argv[1]);"
+        "print('numba' in sys.modules, *(hashlib.sha256(frame.data).hexdigest() for frame in frames))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "GOLDENHOUR_CACHE_DIR": str(tmp_path)}
+
+    def run(fmt: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", code, fmt],
+            cwd=ROOT / "tests",
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.split()
+
+    cold = run("jsonl")
+    warm = run("jsonl")
+    assert (cold[0], warm[0]) == ("True", "False")
+    assert cold[1:] == warm[1:]
+    assert [run(fmt)[0] for fmt in ("msgpack", "csv", "json")] == ["False"] * 3
+    (stored,) = tmp_path.rglob("*.o")
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    assert run("jsonl") == cold  # damaged code is not run, it is compiled anew
+    assert run("jsonl") == warm
+
+
+def test_every_field_has_a_meaning_and_every_value_a_source() -> None:
+    structs = [Patient]
+    while structs:
+        struct = structs.pop()
+        for each in fields_of(struct):
+            assert each.meaning, (struct, each.name)
+            if each.struct is not None and each.struct is not Coded:
+                structs.append(each.struct)
+            elif struct is not Coded:
+                assert each.source is not None, (struct, each.name)
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft202012Validator:
+    schema = record_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+
+
+@pytest.mark.parametrize("name", ["standard", "brigade", "cbrn"])
+def test_written_records_are_valid_against_the_published_schema(
+    validator: jsonschema.Draft202012Validator, name: str
+) -> None:
+    for record in simulate(name, patients=60).records():
+        validator.validate(json.loads(msgspec.json.encode(record)))
+
+
+def test_the_schema_refuses_what_no_record_has(validator: jsonschema.Draft202012Validator) -> None:
+    record = json.loads(msgspec.json.encode(build_patients(synthetic.chunk(1), synthetic.code_tables())[0]))
+    validator.validate(record)
+    for path, value in (
+        (("triage", "true"), "T9"),
+        (("outcome", "at"), 5),
+        (("injury", "onset_time"), "2030-01-01T00:00:00Z"),
+        (("timeline", 0, "event"), "vanished"),
+        (("synthetic",), False),
+    ):
+        wrong = json.loads(json.dumps(record))
+        place = wrong
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+        assert not validator.is_valid(wrong), path
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    page = json.loads((ROOT / "docs" / "records.schema.json").read_text(encoding="utf-8"))
+    assert page == record_schema()
+
+
+def test_the_package_of_tables_has_the_columns_of_the_files() -> None:
+    header = bytes(encode_chunks([Chunk(0, 0, True)], synthetic.code_tables(), "csv")[0].data).decode()
+    patients = table_schema()["resources"][0]
+    names = [entry["name"] for entry in patients["schema"]["fields"]]
+    assert names == header.replace('"', "").strip().split(",")
+    kinds = {entry["name"]: entry["type"] for entry in patients["schema"]["fields"]}
+    assert (kinds["closed_at"], kinds["birth_date"], kinds["iss"], kinds["mascal"]) == (
+        "datetime",
+        "date",
+        "integer",
+        "boolean",
+    )
+
+
+def test_the_command_prints_the_schema_of_each_kind_of_format() -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "goldenhour", "schema", *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert json.loads(run().stdout) == record_schema()
+    assert json.loads(run("--format", "parquet").stdout) == table_schema()
+    wrong = run("--format", "jsnl")
+    assert wrong.returncode == 2
+    assert "did you mean 'jsonl'" in wrong.stderr
+
+
+def test_fields_are_read_once_per_struct() -> None:
+    assert fields.fields_of(Patient) is fields.fields_of(Patient)
+    assert np.array_equal([each.name for each in fields_of(Patient)], Patient.__struct_fields__)
