@@ -1,8 +1,8 @@
 """Text from outside that is shown or logged: characters that steer a terminal become visible escapes.
 
 Names, descriptions, paths, rows of a database and messages of other programs can hold anything. These are replaced:
-the control characters (C0, DEL, C1), marks that change the direction of writing, characters without width, the line
-and paragraph separators, and halves of surrogate pairs, which stand for bytes that are not UTF-8.
+the control characters (C0, DEL, C1), marks that change the direction of writing, most characters without width, the
+line and paragraph separators, and halves of surrogate pairs, which stand for bytes that are not UTF-8.
 """
 
 import re

@@ -142,7 +142,7 @@ class _Patience:
     ) -> Any:
         """Return what the function returns, which waits for `daemons`. Raises StartTimeoutError."""
         while time.monotonic() < self._until:
-            running = [process.name() for process in _processes(self._folder)]
+            running = _running(self._folder)
             for name in daemons:
                 if name not in running:
                     raise StartTimeoutError(f"its process {name} has ended{_reason(self._folder, name)}")
@@ -162,6 +162,15 @@ def _reason(folder: Path, daemon: str) -> str:
             if errors:
                 return f": {errors[-1][:200]}"
     return ""
+
+
+def _running(folder: Path) -> list[str]:
+    """Return the names of the processes that `_processes` finds, without those that end meanwhile."""
+    names = []
+    for process in _processes(folder):
+        with contextlib.suppress(psutil.Error):
+            names.append(process.name())
+    return names
 
 
 def _processes(folder: Path) -> list[Any]:

@@ -34,10 +34,13 @@ class Durations:
         return int(self._counts.sum())
 
     def add(self, milliseconds: NDArray[np.int64]) -> None:
-        """Count durations, which are not negative."""
+        """Count durations. Raises ValueError if one is negative."""
         if len(milliseconds) == 0:
             return
-        self._shortest = min(self._shortest, int(milliseconds.min()))
+        shortest = int(milliseconds.min())
+        if shortest < 0:
+            raise ValueError(f"a duration of {shortest} ms")
+        self._shortest = min(self._shortest, shortest)
         self._longest = max(self._longest, int(milliseconds.max()))
         cells = _cells(milliseconds // MINUTE)
         self._extend(int(cells.max()) + 1)

@@ -91,7 +91,7 @@ MEASURES: dict[str, Measure] = {
     "rtd_within_72h": Measure("patients", "returned to duty within 72 h of the injury", "patients"),
     "median_minutes": Measure(
         "minutes",
-        "median time from the injury to the event in `detail`, to the minute (above 45 days to 1 / 32,768)",
+        "median time from the injury to the event in `detail`, to the next full minute (above 45 days to 1 / 32,768)",
         "patients",
     ),
     "percent_in_time": Measure(

@@ -32,7 +32,8 @@ days = click.option(
 allow_long = click.option(
     "--allow-long",
     is_flag=True,
-    help="Accept numbers of lifts, deliveries, shifts and vehicles that no theatre has.",
+    help="Accept numbers of casualties, lifts, deliveries, shifts and vehicles that no theatre has, and a century of "
+    "transport.",
 )
 no_progress = click.option("--quiet", is_flag=True, help="Print no progress and no summary.")
 json_for_summary = click.option(

@@ -11,7 +11,7 @@ from engine.scenario.checks.links import (
 )
 from engine.scenario.checks.network_notes import note_network
 from engine.scenario.checks.places import entry_place, link_place
-from engine.scenario.checks.products import check_cells, check_size, check_travel
+from engine.scenario.checks.products import check_cells, check_size, check_travel, check_ways
 from engine.scenario.checks.routes import Routes
 from engine.scenario.checks.values import check_distinct
 from engine.scenario.checks.vehicles import check_vehicles
@@ -46,6 +46,7 @@ def check_network(scenario: Scenario) -> list[str]:
     complete = complete_network(scenario)
     check_size(complete)
     check_acyclic(scenario, complete.links)
+    check_ways(complete)
     check_ends(_placed_links(scenario, expanded), complete)
     check_parallel_links(scenario, complete)
     check_batches_and_lifts(scenario, complete)

@@ -8,6 +8,7 @@ from engine.scenario.mix import mix_of
 from engine.scenario.structs.bounds import (
     MAX_CANDIDATES,
     MAX_CELL_DAYS,
+    MAX_FACILITIES_ON_WAY,
     MAX_FACTOR,
     MAX_LINK_FRONTS,
     MAX_MINUTES,
@@ -46,6 +47,38 @@ def check_size(complete: Scenario) -> None:
         )
 
 
+def check_ways(complete: Scenario) -> None:
+    """Refuse a way from POI that passes more facilities than a patient's record has room for (ScenarioError).
+
+    Parameters
+    ----------
+    complete
+        The scenario with its complete network, without circles.
+    """
+    onward: dict[str, set[str]] = {}
+    arrivals: dict[str, int] = {}
+    for link in complete.links:
+        if link.destination not in onward.setdefault(link.origin, set()):
+            onward[link.origin].add(link.destination)
+            arrivals[link.destination] = arrivals.get(link.destination, 0) + 1
+    passed = dict.fromkeys([*onward, *arrivals], 0)
+    ready = [place for place in passed if place not in arrivals]
+    while ready:
+        place = ready.pop()
+        for destination in onward.get(place, ()):
+            passed[destination] = max(passed[destination], passed[place] + 1)
+            arrivals[destination] -= 1
+            if not arrivals[destination]:
+                ready.append(destination)
+    last = max(passed, key=passed.__getitem__, default=POI)
+    if passed.get(last, 0) > MAX_FACILITIES_ON_WAY:
+        raise ScenarioError(
+            "links",
+            f"a way of {passed[last]:,} facilities from POI to {last}",
+            f"ways of at most {MAX_FACILITIES_ON_WAY} facilities and staging units",
+        )
+
+
 def check_cells(complete: Scenario) -> None:
     """Refuse more days, fronts, warfare types and special events than can be planned together (ScenarioError).
 
@@ -59,12 +92,12 @@ def check_cells(complete: Scenario) -> None:
     at_events = sum((1 if event.front else fronts) for event in complete.events)
     cells = complete.days * (kinds * fronts + at_events)
     if cells > MAX_CELL_DAYS:
+        events = f" + {at_events:,} for special events" if at_events else ""
         raise ScenarioError(
             "days",
             complete.days,
-            f"at most {MAX_CELL_DAYS // (kinds * fronts + at_events):,} with {fronts:,} fronts, {kinds:,} kinds of "
-            f"casualties by warfare type, and special events on {at_events:,} fronts: the product is at most "
-            f"{MAX_CELL_DAYS:,}",
+            f"at most {MAX_CELL_DAYS // (kinds * fronts + at_events):,} here: days x ({fronts:,} fronts x {kinds:,} "
+            f"kinds of casualties{events}) is at most {MAX_CELL_DAYS:,}; use fewer days, fronts or warfare types",
         )
 
 

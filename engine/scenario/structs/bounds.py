@@ -30,8 +30,11 @@ MAX_LINK_FRONTS = 200_000
 MAX_WAYS, MAX_CANDIDATES = 4000, 8000
 """Most sets of links among which patients of a front choose at a place, and links in them; see `engine.tables`."""
 
-MAX_CELL_DAYS = 1_000_000
-"""Most days times kinds of casualties by front: ten years of a hundred fronts, or one of a hundred with eight types."""
+MAX_FACILITIES_ON_WAY = 10
+"""Most facilities and staging units on a way: the kernel's tables have room for them. Theatres have six."""
+
+MAX_CELL_DAYS = 2_500_000
+"""Most days times kinds of casualties by front: ten years of two hundred fronts with three kinds."""
 
 MIN_INTERVAL_HOURS = 0.05
 """Shortest time between two lifts or two deliveries: three minutes, as buses run at the busiest."""
