@@ -341,11 +341,18 @@ def test_a_run_file(
 
 
 def test_a_run_file_alone_neither_joins_a_cluster_nor_chooses_where_files_are_sent(
-    ground: Ground, unfinished: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+    ground: Ground,
+    unfinished: Path,
+    finished: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name in ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR"):
+        monkeypatch.delenv(name, raising=False)
     document = json.loads((unfinished / PARTIAL / "run.json").read_bytes())
     for change, words in (
         ({"address": "evil.example:6379", "workers": 1}, "if you trust that cluster, add --address"),
+        ({"address": "auto", "workers": 1}, "if you trust that cluster, add --address auto"),
         ({"destination": "s3://evil/p"}, "belongs to the output 's3://evil/p', not to this one"),
     ):
         ground.reset(unfinished)
