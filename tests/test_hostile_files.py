@@ -321,7 +321,7 @@ def test_a_run_file(
     ground: Ground, unfinished: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads((unfinished / PARTIAL / "run.json").read_bytes())
-    document["replaced"] = ["patients-00099.jsonl"]
+    document["earlier_files"] = {"patients-00099.jsonl": [1, 2]}
     found = {}
     for label, text in mutations(document, ground.victim):
         if label == "workers: negative":  # as many as there are CPUs: an honest value, which starts Ray
@@ -334,18 +334,25 @@ def test_a_run_file(
     assert len(found) > 290
     assert_none(found)
     ground.reset(unfinished)
-    document["replaced"] = ["patients-00099.jsonl", "manifest.json"]
+    document["earlier_files"] = {"patients-00099.jsonl": [1, 2], "manifest.json": [1, 2]}
     (ground.out / PARTIAL / "run.json").write_bytes(json.dumps(document).encode())
     assert resumed(ground, finished, capsys) == []
     assert (ground.out / "manifest.json").exists()
 
 
 def test_a_run_file_alone_neither_joins_a_cluster_nor_chooses_where_files_are_sent(
-    ground: Ground, unfinished: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+    ground: Ground,
+    unfinished: Path,
+    finished: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name in ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR"):
+        monkeypatch.delenv(name, raising=False)
     document = json.loads((unfinished / PARTIAL / "run.json").read_bytes())
     for change, words in (
         ({"address": "evil.example:6379", "workers": 1}, "if you trust that cluster, add --address"),
+        ({"address": "auto", "workers": 1}, "if you trust that cluster, add --address auto"),
         ({"destination": "s3://evil/p"}, "belongs to the output 's3://evil/p', not to this one"),
     ):
         ground.reset(unfinished)
@@ -358,6 +365,20 @@ def test_a_run_file_alone_neither_joins_a_cluster_nor_chooses_where_files_are_se
     (ground.out / PARTIAL / "run.json").write_text(json.dumps(document | {"address": "evil.example:6379"}))
     assert resumed(ground, finished, capsys) == []  # without workers no cluster is joined
     assert (ground.out / "manifest.json").exists()
+
+
+def test_resume_removes_no_file_of_the_user_that_a_run_file_names(
+    ground: Ground, unfinished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads((unfinished / PARTIAL / "run.json").read_bytes())
+    for name in ("patients.csv", "summary.json", "manifest.json"):
+        ground.reset(unfinished)
+        document["earlier_files"] = {name: [4, 1]}
+        (ground.out / PARTIAL / "run.json").write_text(json.dumps(document))
+        (ground.out / name).write_text("mine")
+        assert command(["resume", str(ground.out), "--no-store", "--quiet"]) != 0
+        assert "is not ours to replace" in capsys.readouterr().err
+        assert (ground.out / name).read_text() == "mine"
 
 
 def test_a_journal(

@@ -297,6 +297,66 @@ def test_a_lost_or_wrong_password_file_is_written_anew(server: Server) -> None:
     assert answer_of(server) == [(42,)]
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "PGPASSWORD=wrong",
+        "PGPASSFILE=/dev/null",
+        "PGCHANNELBINDING=require",
+        "PGGSSENCMODE=require",
+        "PGSSLMODE=verify-full",
+        "PGTARGETSESSIONATTRS=standby",
+        "PGHOSTADDR=127.0.0.1",
+        "PGREQUIREPEER=nobody",
+        "PGREQUIREAUTH=none",
+        "PGOPTIONS=-wrong",
+        "PGCLIENTENCODING=wrong",
+        "PGSSLNEGOTIATION=direct",
+        "PGSSLCERTMODE=require",
+        "PGMINPROTOCOLVERSION=wrong",
+        "PGSSLMINPROTOCOLVERSION=wrong",
+        "PGSSLMAXPROTOCOLVERSION=wrong",
+        "PGMAXPROTOCOLVERSION=wrong",
+        "PGLOADBALANCEHOSTS=wrong",
+        "PGSERVICE=mine",
+    ],
+)
+def test_the_environment_of_another_server_is_not_used(
+    server: Server, setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    services = tmp_path / "services"
+    services.write_text(
+        "[mine]\npassword=wrong\nsslmode=require\nhostaddr=127.0.0.1\nreplication=true\ndbname=wrong\n"
+    )
+    owner, password = server.owner(), server.password_file.read_text()
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    monkeypatch.setenv(*setting.split("=", 1))
+    server.ensure()
+    with psycopg.connect(**server.conninfo()) as connection:
+        assert connection.execute("SELECT 42").fetchone() == (42,)
+    assert (server.owner(), server.password_file.read_text()) == (owner, password)
+
+
+def test_a_fault_of_the_connection_is_shown_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = server.owner()
+    monkeypatch.setenv("PGSERVICE", "nowhere")
+    start = time.monotonic()
+    with pytest.raises(StoreError, match='"nowhere" not found'):
+        server.ensure()
+    assert time.monotonic() - start < 20
+    assert server.owner() == owner
+
+
+def test_a_server_that_others_use_is_not_stopped_for_its_password(server: Server) -> None:
+    owner, right = server.owner(), server.password_file.read_text()
+    server.password_file.write_text("*:*:*:goldenhour:wrong\n")
+    with pytest.raises(StoreError, match="have the database open: 1;"):
+        Server(server.folder).open()
+    assert server.owner() == owner
+    server.password_file.write_text(right)
+    assert psycopg.connect(**server.conninfo()).close() is None
+
+
 def test_no_password_is_in_the_command_lines_or_the_log(server: Server) -> None:
     password = server.password_file.read_text().strip().split(":")[-1]
     assert len(password) > 40

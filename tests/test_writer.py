@@ -609,3 +609,31 @@ def test_the_manifest_of_plain_parts_names_no_library(tmp_path: Path) -> None:
     text = (tmp_path / "manifest.json").read_text()
     assert "content_sha256" not in text
     assert "libraries" not in text
+
+
+@pytest.mark.parametrize("name", ["summary.json", "scenario.toml", "patients-00000.jsonl"])
+def test_a_file_of_the_user_is_not_taken_for_one_that_was_being_published(tmp_path: Path, name: str) -> None:
+    suspended(tmp_path)
+    partial = tmp_path / PARTIAL
+    part = {"path": "patients-00000.jsonl", "bytes": 4, "sha256": hashlib.sha256(b"one\n").hexdigest()}
+    (partial / "manifest.json").write_text(json.dumps({**MANIFEST, "parts": [part]}))
+    (tmp_path / name).write_text("mine")
+    again = claim(tmp_path)
+    with pytest.raises(RunError, match="is not ours to replace"):
+        again.publish(
+            MANIFEST, opened(again.partial).close(), {"summary.json": b"{}\n", "scenario.toml": b"\n"}
+        )
+    again.discard()
+    assert names(tmp_path) == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_refused_force_has_removed_nothing(tmp_path: Path) -> None:
+    suspended(tmp_path)
+    (tmp_path / PARTIAL / "mine").mkdir()
+    before = {path.name: path.read_bytes() for path in (tmp_path / PARTIAL).iterdir() if path.is_file()}
+    with pytest.raises(InputError, match="holds a folder"):
+        OutputFolder.claim(tmp_path, True, msgspec.structs.replace(RUN, seed=2))
+    assert {
+        path.name: path.read_bytes() for path in (tmp_path / PARTIAL).iterdir() if path.is_file()
+    } == before

@@ -6,9 +6,11 @@ that ends early leaves the hidden folder if there is something in it to resume.
 """
 
 import contextlib
+import hashlib
 import os
 import shlex
-from collections.abc import Callable, Sequence
+import stat
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,13 @@ from actors.run.journal import has_entries
 from actors.run.manifest import MANIFEST, OUTPUT_NAMES, encode_manifest
 from actors.run.part import Part
 from actors.run.partial_folder import (
+    DIGESTS,
     MARKER,
     MARKER_TEXT,
     PARTIAL,
     PUBLISHED,
     finish_publishing,
+    holds_folder,
     lock_partial_folder,
     read_manifest,
     read_replaceable_names,
@@ -81,7 +85,7 @@ class OutputFolder:
             left = _adopt(output, force, run)
             if isinstance(left, OutputFolder):
                 return left
-            replaced = replaceable_files(output, force)
+            earlier = _sizes_and_times(output, replaceable_files(output, force))
             (output / PARTIAL).mkdir(mode=0o777)
         except FileExistsError as error:
             if output.is_dir():
@@ -91,9 +95,7 @@ class OutputFolder:
             raise InputError(f"output {str(output)!r} lies below a file; a folder is needed") from error
         except OSError as error:
             raise write_error(output, error) from error
-        run = msgspec.structs.replace(
-            run, run_id=left or run.run_id, replaced=tuple(sorted(replaced)), created=created
-        )
+        run = msgspec.structs.replace(run, run_id=left or run.run_id, earlier_files=earlier, created=created)
         try:
             with Folder(output / PARTIAL) as partial:
                 lock = partial.open(MARKER, os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -142,15 +144,19 @@ class OutputFolder:
         """
         text = encode_manifest(manifest, parts)
         names = [part.path for part in parts] + list(texts)
-        replaced = set(self.run.replaced)
+        earlier = self.run.earlier_files
+        replaced = {
+            name for name, mark in _sizes_and_times(self.output, earlier).items() if mark == earlier[name]
+        }
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in texts.items()}
         path = self.partial
         try:
             with Folder(self.output, follow=True) as output, Folder(self.partial) as partial:
-                for name, data in [*texts.items(), (MANIFEST, text)]:
+                for name, data in [*texts.items(), (DIGESTS, msgspec.json.encode(digests)), (MANIFEST, text)]:
                     path = self.partial / name
                     partial.write_new(name, data)
                 sync_folder(self.partial)
-                for name in sorted({*names, MANIFEST, *replaced}):
+                for name in sorted({*names, MANIFEST, *earlier}):
                     path = self.output / name
                     if output.exists(name) and not (name in replaced and output.is_file(name)):
                         raise StoppedRun(f"{str(path)!r} appeared during the run and is not ours to replace")
@@ -255,6 +261,17 @@ def replaceable_files(output: Path, force: bool) -> frozenset[str]:
     return frozenset(ours & present)
 
 
+def _sizes_and_times(output: Path, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """The size and the time of the last change, in nanoseconds, of those files in `output` that are regular."""
+    with Folder(output, follow=True) as folder:
+        found = {name: folder.status(name) for name in sorted(names)}
+    return {
+        name: (status.st_size, status.st_mtime_ns)
+        for name, status in found.items()
+        if status is not None and stat.S_ISREG(status.st_mode)
+    }
+
+
 def _adopt(output: Path, force: bool, run: RunFile) -> "OutputFolder | str | None":
     """What an earlier start of `run` left in `output`: the folder to resume, or only its id if nothing was written.
 
@@ -287,11 +304,11 @@ def _adopt(output: Path, force: bool, run: RunFile) -> "OutputFolder | str | Non
                     f"{str(output)!r} holds an unfinished run that differs in {'; '.join(differences)}. "
                     f"`goldenhour resume {shlex.quote(str(output))}` resumes that run, --force replaces it"
                 )
+        if holds_folder(partial):
+            raise InputError(f"{str(partial)!r} holds a folder, which is not of goldenhour: remove it")
         if left is not None:
             undo_publishing(output)
         remove_partial_folder(partial)
-        if os.path.lexists(partial):
-            raise InputError(f"{str(partial)!r} holds a folder, which is not of goldenhour: remove it")
         return None if left is None or differences else left.run_id
     finally:
         if not resuming:

@@ -7,6 +7,8 @@ import stat
 import time
 from pathlib import Path
 
+import msgspec
+
 from actors.run.files import Folder, sync_folder, try_lock
 from actors.run.manifest import (
     MANIFEST,
@@ -37,6 +39,11 @@ PUBLISHED = "published.json"
 
 LOG = "log.jsonl"
 
+DIGESTS = "digests.json"
+"""File in it with the SHA-256 of the summary and the scenario, by which they are recognised in the output folder."""
+
+MAX_DIGESTS_BYTES = 1 << 12
+
 
 def lock_partial_folder(output: Path) -> int | None:
     """Lock the marker of an unfinished run in `output`. Returns its descriptor; None if there is no such run.
@@ -66,17 +73,16 @@ def lock_partial_folder(output: Path) -> int | None:
 def remove_partial_folder(path: Path, patience_seconds: float = 3.0) -> None:
     """Remove the hidden folder. Tries for a while, because a writer that was just killed may still add a file.
 
-    It stays if there is a folder in it, which no run creates.
+    It stays as it is if there is a folder in it, which no run creates.
     """
     until = time.monotonic() + patience_seconds
     while True:
         try:
+            if holds_folder(path):
+                return
             with Folder(path) as folder:
                 for name in folder.names():
                     if name != MARKER:  # it goes last, because a folder without it is not recognised as ours
-                        status = folder.status(name)
-                        if status is not None and stat.S_ISDIR(status.st_mode):
-                            return
                         folder.remove(name)
                 folder.remove(MARKER)
             path.rmdir()
@@ -87,6 +93,13 @@ def remove_partial_folder(path: Path, patience_seconds: float = 3.0) -> None:
             if time.monotonic() > until:
                 return
             time.sleep(0.02)
+
+
+def holds_folder(path: Path) -> bool:
+    """Whether there is a folder in the hidden folder, which no run creates."""
+    with Folder(path) as folder:
+        found = map(folder.status, folder.names())
+        return any(status is not None and stat.S_ISDIR(status.st_mode) for status in found)
 
 
 def finish_publishing(output: Path) -> bool:
@@ -119,7 +132,7 @@ def finish_publishing(output: Path) -> bool:
 def undo_publishing(output: Path) -> None:
     """Undo a publication that was cut off: move files back to where the writers left them.
 
-    Only files that are those of the manifest in the hidden folder are moved.
+    Only files with the digests that the hidden folder names are moved. Others stay, and no run replaces them.
     """
     with Folder(output, follow=True) as target, Folder(output / PARTIAL) as partial:
         try:
@@ -128,12 +141,17 @@ def undo_publishing(output: Path) -> None:
             parts = ()
         if parts and not target.exists(MANIFEST):  # the old manifest is removed before any file is moved
             for part in parts:
-                if not partial.exists(part.path) and _has_size(target, part) and _has_digest(target, part):
+                if partial.exists(part.path) or not _has_size(target, part):
+                    continue
+                if _digest(target, part.path) == part.sha256:
                     target.move(part.path, partial)
+            digests = _read_digests(partial)
             for name in (SUMMARY, SCENARIO):
-                if not partial.exists(name) and target.is_file(name):
+                if partial.exists(name) or not target.is_file(name):
+                    continue
+                if _digest(target, name) == digests.get(name):
                     target.move(name, partial)
-        for name in (MANIFEST, SUMMARY, SCENARIO):
+        for name in (MANIFEST, DIGESTS, SUMMARY, SCENARIO):
             partial.remove(name)
 
 
@@ -163,6 +181,14 @@ def _has_size(folder: Folder, part: ManifestPart) -> bool:
     return status is not None and stat.S_ISREG(status.st_mode) and status.st_size == part.bytes
 
 
-def _has_digest(folder: Folder, part: ManifestPart) -> bool:
-    with os.fdopen(folder.open(part.path), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == part.sha256
+def _digest(folder: Folder, name: str) -> str:
+    with os.fdopen(folder.open(name), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_digests(folder: Folder) -> dict[str, str]:
+    """The content of `DIGESTS`; empty if there is none or it is damaged. Then no summary or scenario is moved."""
+    try:
+        return msgspec.json.decode(folder.read(DIGESTS, MAX_DIGESTS_BYTES) or b"{}", type=dict[str, str])
+    except (InputError, ValueError, RecursionError):
+        return {}

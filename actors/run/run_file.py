@@ -49,7 +49,8 @@ COMPARED_FIELDS = {
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     """What an unfinished run is: enough to start it again, and to decide whether another run is the same.
 
-    `scenario` is the original scenario as JSON. `replaced` names the files of an earlier run that this one replaces.
+    `scenario` is the original scenario as JSON. `earlier_files` are the files of an earlier run that this one
+    replaces: each name with the size and the time of the last change, in nanoseconds, when the folder was claimed.
     `created` is true if the run created its output folder. `destination` is the URL that its files are uploaded to,
     if any.
     """
@@ -72,7 +73,7 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     simulators: Processes = 1
     address: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,300}\Z")] | None = None
     destination: Annotated[str, msgspec.Meta(max_length=2000)] = ""
-    replaced: tuple[str, ...] = ()
+    earlier_files: dict[str, tuple[int, int]] = {}
     created: bool = True
 
     def differences(self, other: "RunFile") -> list[str]:
@@ -136,9 +137,9 @@ def _problem(run: RunFile) -> str | None:
         return f"formats: {shown(run.formats)}"
     if run.compress not in COMPRESSIONS:
         return f"compress: {shown(run.compress)}"
-    for name in run.replaced:
+    for name in run.earlier_files:
         if OUTPUT_NAMES.fullmatch(name) is None:
-            return f"replaced: {shown(name)} is not the name of a file of a run"
+            return f"earlier_files: {shown(name)} is not the name of a file of a run"
     if run.destination:
         try:
             if is_url(run.destination) and run.destination == parse_url(run.destination):

@@ -53,6 +53,34 @@ SETTINGS = {
 }
 """Settings of PostgreSQL that differ from the defaults. They keep the server small (11 MB idle) and off the network."""
 
+CONNECTION = {
+    "password": "",  # given, though empty: libpq then reads the password file and not PGPASSWORD
+    "require_auth": "scram-sha-256",
+    "channel_binding": "prefer",
+    "client_encoding": "utf8",
+    "gssencmode": "disable",
+    "hostaddr": "",
+    "load_balance_hosts": "disable",
+    "max_protocol_version": "3.0",
+    "min_protocol_version": "3.0",
+    "options": "",
+    "replication": "",
+    "requirepeer": "",
+    "sslcertmode": "disable",
+    "sslmode": "disable",
+    "sslnegotiation": "postgres",
+    "ssl_max_protocol_version": "",
+    "ssl_min_protocol_version": "TLSv1.2",
+    "target_session_attrs": "any",
+}
+"""Parameters of a connection that PG* variables or a service file would otherwise set."""
+
+_NOT_YET = re.compile(
+    "starting up|shutting down|not yet accepting|recovery|No such file|Connection refused|closed the connection"
+    "|timeout expired|too many clients"
+)
+"""Faults of a connection that end when the server has started."""
+
 
 class Server:
     """The server of one data folder. `open` starts it or joins it, `close` leaves it.
@@ -81,14 +109,20 @@ class Server:
         return True
 
     def conninfo(self) -> dict[str, Any]:
-        """Return the keyword arguments of psycopg's `connect`. They name the file of the password."""
+        """Return the keyword arguments of psycopg's `connect`. They name the file of the password.
+
+        They do not depend on the environment, except that a PGSERVICE must exist.
+        """
+        from psycopg.pq import Conninfo
+
+        known = {option.keyword.decode() for option in Conninfo.get_defaults()}
         return {
+            **{name: value for name, value in CONNECTION.items() if name in known},
             "host": str(self._socket_folder()),
             "port": PORT,
             "user": USER,
             "dbname": DATABASE,
             "passfile": str(self.password_file),
-            "require_auth": "scram-sha-256",
         }
 
     def open(self) -> None:
@@ -102,12 +136,13 @@ class Server:
             with file_lock(self.folder / "leases.lock"):
                 lease = os.open(leases / uuid.uuid4().hex, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 fcntl.flock(lease, fcntl.LOCK_EX)
+                self._lease = lease
                 try:
                     self.ensure()
                 except BaseException:
+                    self._lease = -1
                     os.close(lease)
                     raise
-            self._lease = lease
 
     def ensure(self) -> None:
         """Start the server unless it answers. Call it after `open`, when the server may have been killed."""
@@ -223,7 +258,7 @@ class Server:
 
         try:
             psycopg.connect(**self.conninfo(), connect_timeout=5).close()
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
             return str(error)
         return None
 
@@ -265,6 +300,12 @@ class Server:
                 self._launch()
             if self._wait_for_answer():
                 return
+            others = self._live_leases(clean=False) - (self._lease >= 0)
+            if others > 0:
+                raise StoreError(
+                    f"the embedded PostgreSQL in {str(self.folder)!r} does not accept the password in "
+                    f"{str(self.password_file)!r}; processes that have the database open: {others}; end them first"
+                )
             self.stop()  # the database has another password, such as one that was restored from a copy
             self.password_file.unlink(missing_ok=True)
         raise StoreError(self._failure("refuses the password that was set", self._log()))
@@ -288,13 +329,23 @@ class Server:
             )
 
     def _wait_for_answer(self) -> bool:
-        """Wait until the server answers. Returns False if it does not accept the password."""
+        """Wait until the server answers. Returns False if it does not accept the password.
+
+        Raises StoreError if the server ends, takes too long, or cannot be used for another reason.
+        """
         until = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process is not None and self._process.poll() is not None:
                 raise StoreError(self._failure("did not start", self._log()))
-            if "password authentication failed" in (self._connection_fault() or ""):
+            fault = self._connection_fault()
+            if fault is None:
+                return True
+            if "password authentication failed" in fault:
                 return False
+            if not _NOT_YET.search(fault):
+                raise StoreError(
+                    f"the embedded PostgreSQL in {str(self.folder)!r} cannot be used: {' '.join(fault.split())}"
+                )
             if time.monotonic() > until:
                 raise StoreError(self._failure(f"did not start within {START_SECONDS:.0f} s", self._log()))
             time.sleep(0.02)
@@ -346,14 +397,18 @@ class Server:
                     f"(if {name!r} no longer runs it, remove {str(self.data / 'postmaster.pid')!r})"
                 )
 
-    def _live_leases(self) -> int:
-        """Return the number of leases whose process is alive, and remove the others."""
+    def _live_leases(self, *, clean: bool = True) -> int:
+        """Return the number of leases whose process is alive. Remove the others, which needs the lock of the leases."""
         live = 0
         for path in (self.folder / "leases").iterdir():
-            lease = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                lease = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
             try:
                 fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+                if clean:
+                    path.unlink()
             except BlockingIOError:
                 live += 1
             finally:

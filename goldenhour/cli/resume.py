@@ -109,11 +109,15 @@ def resume(
 
 
 def _checked_address(address: str | None, place: Path | Url) -> str | None:
-    """The cluster's address according to the run file, if the user's environment names the same one.
+    """The cluster's address according to the run file, if it is none or the user's environment names the same one.
 
     Raises InputError for another one: whoever joins a cluster runs its code, so a file does not decide about that.
+    `auto` without RAY_ADDRESS, outside of a submitted job, is any Ray that is found on the machine.
     """
-    if address in (None, "auto", os.environ.get("RAY_ADDRESS")):
+    named = os.environ.get("RAY_ADDRESS")
+    if address in (None, "local") or (named and address == named):
+        return address
+    if address == "auto" and (named or "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ):
         return address
     raise InputError(
         f"the run in {str(place)!r} was on the Ray cluster at {shown(address)}: if you trust that cluster, add "
