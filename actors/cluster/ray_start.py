@@ -166,6 +166,8 @@ def _reason(folder: Path, daemon: str) -> str:
 
 def _running(folder: Path) -> list[str]:
     """Return the names of the processes that `_processes` finds, without those that end meanwhile."""
+    import psutil
+
     names = []
     for process in _processes(folder):
         with contextlib.suppress(psutil.Error):
