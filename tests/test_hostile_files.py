@@ -367,6 +367,33 @@ def test_a_run_file_alone_neither_joins_a_cluster_nor_chooses_where_files_are_se
     assert (ground.out / "manifest.json").exists()
 
 
+def test_a_run_of_another_release_or_engine_is_named_and_not_called_damaged(
+    ground: Ground, unfinished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads((unfinished / PARTIAL / "run.json").read_bytes())
+    for change, words in (
+        ({"version": "9.9", "scenario_hash": "0"}, "resume it with goldenhour 9.9"),
+        ({"engine": "0" * 16, "scenario_hash": "0"}, "was begun by another build"),
+    ):
+        ground.reset(unfinished)
+        (ground.out / PARTIAL / "run.json").write_text(json.dumps(document | change))
+        assert command(["resume", str(ground.out), "--no-store", "--quiet"]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_an_open_part_with_bytes_but_no_rows_is_refused(
+    ground: Ground, unfinished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (unfinished / PARTIAL / "journal-0.jsonl").read_bytes().splitlines()
+    entry = json.loads(lines[-1][9:])
+    entry["open"][0]["rows"] = 0
+    ground.reset(unfinished)
+    text = lines[0] + b"\n" + journal_line(json.dumps(entry).encode())
+    (ground.out / PARTIAL / "journal-0.jsonl").write_bytes(text)
+    assert command(["resume", str(ground.out), "--no-store", "--quiet"]) == 2
+    assert "has bytes but no rows" in capsys.readouterr().err
+
+
 def test_resume_removes_no_file_of_the_user_that_a_run_file_names(
     ground: Ground, unfinished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from actors.run.recorder import run_recorded
     from actors.run.request import AUTOMATIC_WORKERS, CHUNK_SIZE, FORMAT_NAMES, MAX_CHUNK_SIZE, RunRequest
     from actors.run.result import RunResult
+    from actors.run.run_file import RunFile, engine_digest
     from actors.run.shards import divide_fronts
     from actors.run.url import STAGING_VARIABLE, Url, is_url, parse_url, staging_folder
 
@@ -56,6 +57,10 @@ __getattr__ = lazy_attributes(
             "RunRequest",
         ),
         "result": ("RunResult",),
+        "run_file": (
+            "RunFile",
+            "engine_digest",
+        ),
         "shards": ("divide_fronts",),
         "url": (
             "STAGING_VARIABLE",
@@ -81,11 +86,13 @@ __all__ = [
     "Manifest",
     "ObjectStore",
     "Progress",
+    "RunFile",
     "RunRequest",
     "RunResult",
     "Url",
     "decode_manifest",
     "divide_fronts",
+    "engine_digest",
     "find_unfinished_run",
     "is_url",
     "parse_url",

@@ -22,6 +22,7 @@ from actors.run.part_owners import PartOwners
 from actors.run.run_file import RunFile, Word
 from actors.run.schema_version import SCHEMA, decode
 from engine.errors import InputError, StoppedRun, shown
+from engine.records import RUN_TABLES
 
 JOURNAL_PREFIX = "journal-"
 
@@ -247,5 +248,9 @@ def _problem(
     for part in state.open.values():
         if part.path in state.finished or (part.format, part.table) in open_tables:
             return f"{shown(part.path)} cannot be open"
+        # every chunk has patients; a file of another table may have a header line and no row yet
+        rows = part.rows if part.table == "patients" else part.rows or part.patients
+        if part.bytes and not rows and part.table not in RUN_TABLES:
+            return f"{shown(part.path)} has bytes but no rows"
         open_tables.add((part.format, part.table))
     return None

@@ -76,6 +76,7 @@ def resume(
         raise InputError(
             f"{str(place)!r} now holds another unfinished run, {run_file.run_id}; to resume that one, name the folder"
         )
+    _check_release(run_file, place)
     written = parse(bytes(run_file.scenario), "json", "scenario of the unfinished run")
     prepared = prepare(written, allow_long=True)  # the run has been allowed to start
     if prepared.hash != run_file.scenario_hash or prepared.original.seed != run_file.seed:
@@ -106,6 +107,21 @@ def resume(
         version=__version__,
     )
     execute(request, prepared, None if no_store else registration_of(request, prepared), quiet, as_json)
+
+
+def _check_release(run_file: run_wing.RunFile, place: Path | Url) -> None:
+    """Raise InputError if another release or engine began the run: this one might write other bytes."""
+    if run_file.version != __version__:
+        raise InputError(
+            f"the run in {str(place)!r} was begun by goldenhour {run_file.version} and this is {__version__}: resume "
+            f"it with goldenhour {run_file.version}, or start it again with --force"
+        )
+    if run_file.engine != run_wing.engine_digest():
+        raise InputError(
+            f"the run in {str(place)!r} was begun by another build of goldenhour {__version__}, with the engine "
+            f"{run_file.engine} (here {run_wing.engine_digest()}): resume it with that build, or start it again with "
+            "--force"
+        )
 
 
 def _checked_address(address: str | None, place: Path | Url) -> str | None:
