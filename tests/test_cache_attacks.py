@@ -19,7 +19,7 @@ from test_cli import call, no_cache_yet
 import scenarios
 from actors.cache import cache_settings, redis_backend
 from actors.cache.redis_backend import CHANNEL, LARGEST_BYTES, LARGEST_SET, RedisBackend
-from actors.cache.signature import KEY, KEY_FILE, deployment_secret, sign, verify
+from actors.cache.signature import KEY, KEY_FILE, NoSecretError, deployment_secret, sign, verify
 from bench.redis_server import Lent, Server, serve
 from engine import scenario as scenario_api
 from engine.errors import InputError
@@ -267,19 +267,35 @@ def test_a_secret_that_others_could_have_planted_is_not_used(own_folder: Path, t
     assert deployment_secret({}) is not None
     (file,) = (own_folder / "keys").iterdir()
     file.chmod(0o606)
-    assert deployment_secret({}) is None
+    with pytest.raises(NoSecretError, match="other users can write"):
+        deployment_secret({})
+    settings = cache_settings({"GOLDENHOUR_REDIS_URL": "redis://127.0.0.1"})
+    assert settings.secret is None
+    assert "other users can write" in settings.secret_fault
     file.unlink()
     (tmp_path / "planted").write_bytes(OTHER)
     file.symlink_to(tmp_path / "planted")
-    assert deployment_secret({}) is None
+    with pytest.raises(NoSecretError, match="is a link"):
+        deployment_secret({})
     file.unlink()
     os.mkfifo(file)
-    assert deployment_secret({}) is None
+    with pytest.raises(NoSecretError, match="not a regular file"):
+        deployment_secret({})
+
+
+@pytest.mark.parametrize("short", [b"", b"x", b" " * 64])
+def test_a_secret_in_the_cache_folder_that_is_too_short_is_made_anew(short: bytes, own_folder: Path) -> None:
+    deployment_secret({})
+    file = own_folder / "keys" / "redis"
+    file.write_bytes(short)
+    assert len(deployment_secret({})) == 64
+    assert deployment_secret({}) == file.read_bytes()
 
 
 def test_the_secret_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_bytes(SECRET + b"\n")
+    file.chmod(0o440)
     link = tmp_path / "link"  # as Kubernetes mounts secrets
     link.symlink_to(file)
     assert deployment_secret({KEY: f" {SECRET.decode()} "}) == SECRET
@@ -287,10 +303,17 @@ def test_the_secret_comes_from_the_environment_or_from_a_file(tmp_path: Path) ->
     assert deployment_secret({KEY_FILE: str(link)}) == SECRET
 
 
-@pytest.mark.parametrize("bad", ["short", "long", "both", "absent", "folder", "pipe", "writable", "empty"])
+@pytest.mark.parametrize(
+    "bad", ["short", "long", "both", "absent", "folder", "pipe", "writable", "readable", "foreign", "empty"]
+)
 def test_a_secret_that_is_not_allowed_is_refused_and_not_shown(bad: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_bytes(b"" if bad == "empty" else SECRET)
+    file.chmod(0o604 if bad == "readable" else 0o600)
+    if bad == "foreign":
+        if os.geteuid():
+            pytest.skip("only root can give a file away")
+        os.chown(file, 12345, -1)
     if bad == "folder":
         file = tmp_path
     elif bad == "absent":

@@ -103,6 +103,19 @@ def test_a_malformed_redis_url_is_refused_without_its_password(url: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("redis://h?db=0&max_connections=0", "the value of max_connections"),
+        ("redis://h?db=0&decode_responses=true", "parameter 2 cannot"),
+        ("unix:///s?socket_keepalive=true", "socket_keepalive cannot be used with unix"),
+    ],
+)
+def test_a_refused_parameter_of_a_redis_url_is_named(url: str, fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        cache_settings({"GOLDENHOUR_REDIS_URL": url})
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "redis://localhost",
@@ -111,6 +124,7 @@ def test_a_malformed_redis_url_is_refused_without_its_password(url: str) -> None
         "unix:///run/redis.sock?db=2",
         "unix://:password@/run/redis.sock",
         "redis://[::1]:6379?protocol=3",
+        "redis://h?health_check_interval=30&max_connections=5&retry_on_timeout=true&socket_keepalive=true&lib_name=x",
     ],
 )
 def test_a_redis_url_that_is_right_is_taken(url: str) -> None:

@@ -478,6 +478,8 @@ def test_a_database_that_stays_unreachable_gives_an_error_of_one_line(where: Dat
 def test_a_database_url_that_cannot_be_parsed_is_refused() -> None:
     with pytest.raises(InputError, match=r"GOLDENHOUR_DATABASE_URL.*postgresql://USER"):
         Database(folder=Path(), url="not an address").conninfo()
+    with pytest.raises(InputError, match="in values write '=' as %3D"):
+        Database(folder=Path(), url="postgresql://h/db?options=-ca=b").conninfo()
 
 
 def test_opening_and_closing_a_store_leaks_no_connection(server: Server, where: Database) -> None:

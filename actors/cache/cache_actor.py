@@ -64,7 +64,9 @@ class Cache:
             name: LruCache(int(limit * SHARES[name]), settings.ttl_seconds) for name in NAMESPACES
         }
         url = settings.redis_url
-        self._redis = RedisBackend(url, settings.ttl_seconds, settings.secret) if url else None
+        self._redis = (
+            RedisBackend(url, settings.ttl_seconds, settings.secret, settings.secret_fault) if url else None
+        )
         self._pending: dict[str, asyncio.Future[Any]] = {}
         self._compile_slots = asyncio.Semaphore(CONCURRENT_COMPILES)
         self._background: set[asyncio.Task[Any]] = set()

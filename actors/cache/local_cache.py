@@ -33,7 +33,11 @@ class LocalCache:
         if self._backend is None:
             url = self._settings.redis_url
             settings = self._settings
-            self._backend = RedisBackend(url, settings.ttl_seconds, settings.secret) if url else DiskBackend()
+            self._backend = (
+                RedisBackend(url, settings.ttl_seconds, settings.secret, settings.secret_fault)
+                if url
+                else DiskBackend()
+            )
         return self._backend
 
     @property

@@ -60,7 +60,7 @@ class RedisBackend:
 
     name = "redis"
 
-    def __init__(self, url: str, ttl_seconds: float, secret: bytes | None) -> None:
+    def __init__(self, url: str, ttl_seconds: float, secret: bytes | None, secret_fault: str = "") -> None:
         import redis
         from redis.backoff import NoBackoff
         from redis.retry import Retry
@@ -69,6 +69,7 @@ class RedisBackend:
         self.faults = 0
         self._redis = redis
         self._secret = secret or b""
+        self._secret_fault = f" ({secret_fault})" if secret_fault else ""
         self._address = parse_address(url)
         self._ttl_ms = max(1, int(1000 * ttl_seconds))
         self._paused_until = self._full_until = 0.0
@@ -273,7 +274,7 @@ class RedisBackend:
         """Return the result of `work`; `otherwise` after a fault, in the pause that follows, and without a secret."""
         if not self._secret:
             self._record_fault(
-                "it is not used, as there is no secret to sign values with; set GOLDENHOUR_CACHE_KEY"
+                f"it is not used, as there is no secret to sign with{self._secret_fault}; set GOLDENHOUR_CACHE_KEY"
             )
             return otherwise
         if time.monotonic() < self._paused_until:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from actors.cache.signature import deployment_secret
+from actors.cache.signature import NoSecretError, deployment_secret
 from engine.errors import InputError, shown
 from engine.masking import MASK, parse_address
 
@@ -22,6 +22,12 @@ REDIS_PARAMETERS = {
     "client_name": r"[\w.-]+",
     "socket_timeout": r"\d+(\.\d+)?",
     "socket_connect_timeout": r"\d+(\.\d+)?",
+    "socket_keepalive": "[Tt]rue|[Ff]alse",
+    "health_check_interval": r"\d{1,6}",
+    "max_connections": r"[1-9]\d{0,5}",
+    "retry_on_timeout": "[Tt]rue|[Ff]alse",
+    "lib_name": r"[\w.-]+",
+    "lib_version": r"[\w.-]+",
     "ssl_cert_reqs": "none|optional|required",
     "ssl_check_hostname": "[Tt]rue|[Ff]alse",
     "ssl_ca_certs": ".+",
@@ -42,6 +48,8 @@ class CacheSettings(msgspec.Struct, frozen=True):
     redis_url: str | None = None
     secret: bytes | None = None
     """What values in Redis are signed with. Redis is not used without it."""
+    secret_fault: str = ""
+    """Why there is no secret, if one is needed."""
     megabytes: float = 32.0
     ttl_seconds: float = 86_400.0
 
@@ -61,10 +69,17 @@ def cache_settings(environment: Mapping[str, str] = os.environ) -> CacheSettings
     url = environment.get("GOLDENHOUR_REDIS_URL") or None
     if url is not None:
         _check_redis_url(url)
+    secret, secret_fault = None, ""
+    if url is not None:
+        try:
+            secret = deployment_secret(environment)
+        except NoSecretError as error:
+            secret_fault = str(error)
     return CacheSettings(
         mode,
         url,
-        None if url is None else deployment_secret(environment),
+        secret,
+        secret_fault,
         _number(environment, "GOLDENHOUR_CACHE_MB", CacheSettings().megabytes, 1, 100_000),
         _number(environment, "GOLDENHOUR_CACHE_TTL_SECONDS", CacheSettings().ttl_seconds, 1, 1e9),
     )
@@ -80,9 +95,14 @@ def _check_redis_url(url: str) -> None:
         path = "/.+" if address.scheme == "unix" else r"/?|/\d{1,6}"
         if address.hosts.count(",") or not re.fullmatch(path, address.path):
             fault = " (its path cannot be used)"
-        for name, value in address.parameters:
-            if not re.fullmatch(REDIS_PARAMETERS.get(name, r"(?!)"), value):
-                fault = f" (a parameter cannot be used; there are {', '.join(REDIS_PARAMETERS)})"
+        for number, (name, value) in enumerate(address.parameters, 1):
+            pattern = REDIS_PARAMETERS.get(name)
+            if pattern is None:  # its name may be a part of the password
+                fault = f" (parameter {number} cannot be used; there are {', '.join(REDIS_PARAMETERS)})"
+            elif not re.fullmatch(pattern, value):
+                fault = f" (the value of {name} cannot be used)"
+            elif name == "socket_keepalive" and address.scheme == "unix":
+                fault = f" ({name} cannot be used with unix://)"
     if fault is not None or not url.startswith(("redis://", "rediss://", "unix://")):
         shown = address.shown if fault is None or address.doubt is not None else f"{address.scheme}://{MASK}"
         raise InputError(

@@ -4,6 +4,7 @@ Other programs may write to the same Redis. Only what a process with the deploym
 name under which a value is stored is part of its signature, so one value cannot stand for another.
 """
 
+import fcntl
 import hashlib
 import hmac
 import os
@@ -21,6 +22,10 @@ SHORTEST, LONGEST = 16, 4096
 
 _FOLDER, _FILE = "keys", "redis"
 _VERSION = b"goldenhour cache 1"
+
+
+class NoSecretError(Exception):
+    """The secret in the cache folder can be neither made nor trusted. The text says why."""
 
 
 def sign(secret: bytes, name: str, data: bytes) -> bytes:
@@ -44,17 +49,19 @@ def _signature(secret: bytes, name: str, data: bytes) -> bytes:
     return signature.digest()
 
 
-def deployment_secret(environment: Mapping[str, str] = os.environ) -> bytes | None:
+def deployment_secret(environment: Mapping[str, str] = os.environ) -> bytes:
     """Return the secret of this deployment.
 
     It is the text of GOLDENHOUR_CACHE_KEY, or the content of the file that GOLDENHOUR_CACHE_KEY_FILE names. Without
-    either it is a file in the cache folder, which the first process of this user makes. It is None if that file can be
-    neither made nor trusted.
+    either it is a file in the cache folder, which the first process of this user makes. It is made anew if it is
+    too short.
 
     Raises
     ------
     InputError
         If a variable has a value that is not allowed. The message never contains the secret.
+    NoSecretError
+        If the file in the cache folder can be neither made nor trusted.
     """
     text, path = environment.get(KEY), environment.get(KEY_FILE)
     if text and path:
@@ -66,12 +73,25 @@ def deployment_secret(environment: Mapping[str, str] = os.environ) -> bytes | No
     try:
         with PrivateFolder.open(_FOLDER, create=True) as folder:
             try:
-                return folder.read(_FILE, LONGEST)
+                secret = folder.read(_FILE, LONGEST)
             except FileNotFoundError:
                 folder.write_new(_FILE, secrets.token_hex(32).encode())
-                return folder.read(_FILE, LONGEST)
-    except (OSError, ValueError):
-        return None
+                secret = folder.read(_FILE, LONGEST)
+            return secret if len(secret.strip()) >= SHORTEST else _renew(folder)
+    except (OSError, ValueError) as error:
+        raise NoSecretError(str(error)) from error
+
+
+def _renew(folder: PrivateFolder) -> bytes:
+    """Replace a secret that is too short. Processes that do so at once get the same one."""
+    lock = folder.open_lock(f"{_FILE}.lock")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if len(folder.read(_FILE, LONGEST).strip()) < SHORTEST:
+            folder.write(_FILE, secrets.token_hex(32).encode())
+        return folder.read(_FILE, LONGEST)
+    finally:
+        os.close(lock)
 
 
 def _read_file(path: str) -> bytes:
@@ -79,12 +99,21 @@ def _read_file(path: str) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
-            mode = os.fstat(descriptor).st_mode
+            status = os.fstat(descriptor)
+            mode = status.st_mode
             if not stat.S_ISREG(mode):
                 raise InputError(f"{KEY_FILE}: {path!r} is not a regular file")
             if mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise InputError(
                     f"{KEY_FILE}: other users can write to {path!r}; take that right away (chmod go-w)"
+                )
+            if mode & stat.S_IROTH:
+                raise InputError(
+                    f"{KEY_FILE}: all users can read {path!r}; take that right away (chmod o-r) and make a new secret"
+                )
+            if status.st_uid not in (0, os.geteuid()):
+                raise InputError(
+                    f"{KEY_FILE}: {path!r} belongs to user {status.st_uid}; allowed: this user ({os.geteuid()}) or root"
                 )
             return os.read(descriptor, LONGEST + 1)
         finally:

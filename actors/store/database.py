@@ -111,7 +111,8 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
             given = None  # psycopg's message, which may show the password, must not be the context of ours
         if given is None:
             raise InputError(
-                f"{URL_VARIABLE}: got {address.shown} with a parameter that PostgreSQL does not have; "
+                f"{URL_VARIABLE}: got {address.shown} with parameters that cannot be read; "
+                "in values write '=' as %3D; "
                 f"allowed: {ALLOWED_URL}"
             )
         return {**settings, **given, "options": f"{given.get('options') or ''} {options}".strip()}
