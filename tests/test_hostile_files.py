@@ -184,7 +184,7 @@ class Ground:
 
     def reset(self, source: Path) -> None:
         """Put a copy of a run into `out`, with files of the user beside it, unless it is there as it should be."""
-        if (self._source, self._contents) == (source, snapshot(self.out)):
+        if (self._source, self._contents) == (source, self._all()):
             shutil.rmtree(self.folder / "home", ignore_errors=True)
             return
         for path in (self.out, self.folder / "home"):
@@ -194,7 +194,11 @@ class Ground:
         (self.out / LINK).symlink_to(self.victim)
         (self.out / "sub").mkdir()
         (self.out / "sub/patients-00000.jsonl").write_text("mine")
-        self._source, self._contents = source, snapshot(self.out)
+        self._source, self._contents = source, self._all()
+
+    def _all(self) -> tuple[Any, list[Path]]:
+        """The files in `out` with what they hold, and every path, folders included."""
+        return snapshot(self.out), sorted(self.out.rglob("*"))
 
     def problems(self) -> list[str]:
         """What has changed outside, or among the files of the user."""
