@@ -15,6 +15,7 @@ import os
 import resource
 import shutil
 import signal
+import stat
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
@@ -173,7 +174,7 @@ class Ground:
         (folder / "victim").write_text("mine too\n")
         self.before = self._surroundings()
         self._source: Path | None = None
-        self._contents: dict[str, Any] = {}
+        self._contents: Any = None
 
     def _surroundings(self) -> dict[str, Any]:
         return {
@@ -196,9 +197,11 @@ class Ground:
         (self.out / "sub/patients-00000.jsonl").write_text("mine")
         self._source, self._contents = source, self._all()
 
-    def _all(self) -> tuple[Any, list[Path]]:
-        """The files in `out` with what they hold, and every path, folders included."""
-        return snapshot(self.out), sorted(self.out.rglob("*"))
+    def _all(self) -> tuple[Any, list[tuple[Path, int]]]:
+        """The files in `out` with what they hold, and the type of everything there, folders and the log included."""
+        return snapshot(self.out), [
+            (path, stat.S_IFMT(path.lstat().st_mode)) for path in sorted(self.out.rglob("*"))
+        ]
 
     def problems(self) -> list[str]:
         """What has changed outside, or among the files of the user."""
