@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 
 from actors.run import Progress, RunRequest
+from actors.run.run_file import RunFile
 from engine import scenario as scenario_api
 
 GOLDENHOUR = (sys.executable, "-m", "goldenhour")
@@ -69,3 +71,22 @@ class KillOnce:
                 process.kill()
                 self.left -= 1
                 return
+
+
+RUN = RunFile(
+    run_id="r",
+    version="0",
+    engine="e",
+    scenario=msgspec.Raw(b"{}"),
+    scenario_name="small",
+    scenario_hash="0",
+    seed=1,
+    replication=0,
+    formats=("jsonl",),
+    compress="none",
+    chunk_size=512,
+    libraries={},
+    workers=0,
+    writers=1,
+)
+"""A run file of a small run, for tests that write none themselves."""

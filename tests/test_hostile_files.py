@@ -28,7 +28,7 @@ import pytest
 import zstandard
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
-from runs import request
+from runs import RUN, request
 
 import goldenhour
 from actors.run import RunRequest, Url, progress, recorder, run_scenario
@@ -613,22 +613,6 @@ def test_what_was_being_published(
 def test_a_manifest_under_force(ground: Ground, finished: Path) -> None:
     """`--force` removes what the manifest names under names of ours, and nothing else."""
     manifest = json.loads((finished / "manifest.json").read_bytes())
-    run = RunFile(
-        run_id="r",
-        version="0",
-        engine="e",
-        scenario=msgspec.Raw(b"{}"),
-        scenario_name="s",
-        scenario_hash="0",
-        seed=1,
-        replication=0,
-        formats=("jsonl",),
-        compress="none",
-        chunk_size=512,
-        libraries={},
-        workers=0,
-        writers=1,
-    )
     ours = {path.name for path in finished.iterdir()}
     found = {}
     for label, text in mutations(manifest, ground.victim):
@@ -637,7 +621,7 @@ def test_a_manifest_under_force(ground: Ground, finished: Path) -> None:
         problems = []
         try:
             with limited():
-                folder = OutputFolder.claim(ground.out, True, run)
+                folder = OutputFolder.claim(ground.out, True, RUN)
                 folder.publish({"scenario_hash": "0", "seed": 1}, [], {"summary.json": b"{}\n"})
             left = {path.name for path in ground.out.iterdir()} & ours - {"manifest.json", "summary.json"}
             problems += [f"{left} of the old run stayed"] if left else []

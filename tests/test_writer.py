@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from runs import RUN
 
 from actors.run import journal
 from actors.run import output_folder as folders
@@ -18,31 +19,13 @@ from actors.run.output_folder import OutputFolder, find_unfinished_run
 from actors.run.part import Part
 from actors.run.part_owners import PartOwners
 from actors.run.partial_folder import PARTIAL
-from actors.run.run_file import RUN_FILE, RunFile
+from actors.run.run_file import RUN_FILE
 from actors.run.schema_version import SCHEMA
 from actors.run.writer import OutOfOrderError, Writer
 from engine.errors import InputError, RunError, StoppedRun
 from engine.records.formats.compression import compressed
 
 MANIFEST = {"scenario_hash": "0", "seed": 1, "replication": 0, "version": "0", "patients": 3}
-
-
-RUN = RunFile(
-    run_id="r",
-    version="0",
-    engine="e",
-    scenario=msgspec.Raw(b"{}"),
-    scenario_name="small",
-    scenario_hash="0",
-    seed=1,
-    replication=0,
-    formats=("jsonl",),
-    compress="none",
-    chunk_size=512,
-    libraries={},
-    workers=0,
-    writers=1,
-)
 
 
 def claim(output: Path, force: bool = False) -> OutputFolder:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import EN_ROUTE, ISS_REGIONS, NONE, REGIONS, SEXES
+from engine.codes import ISS_REGIONS, NONE, REGIONS, SEXES
 from engine.errors import RunError
 from engine.records.operations import LAST_DAY
 from engine.scenario import incident_types, special_event_types
@@ -312,16 +312,6 @@ def iss_regions(wounds: Table) -> NDArray[np.uint8]:
     region = wounds["region"]
     skin = (wounds["ais"] == 1) & _SKIN.take(region)
     return np.where(skin, np.uint8(_EXTERNAL), _ISS_REGION.take(region))
-
-
-def iss_region(region: int, ais: int) -> int:
-    """Return the ISS_REGIONS code of one wound, as `iss_regions` does for many."""
-    return _EXTERNAL if ais == 1 and _SKIN[region] else int(_ISS_REGION[region])
-
-
-def facility_codes(facility: Codes) -> Codes:
-    """Convert a facility column to indices of `CodeTables.facilities`: 0 en route, 1 POI, then the scenario's."""
-    return facility.astype(np.int64) - EN_ROUTE
 
 
 def optional_codes(codes: Codes, length: int) -> Codes:

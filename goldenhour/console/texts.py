@@ -32,7 +32,7 @@ def wrap(text: Text, width: int) -> LaidOutText:
         return wrapped
     lines = lines_of(text.plain, width)
     pieces = text.divide([position for line in lines for position in line])
-    # divide() gives what lies before, in and between the lines: those at odd places are the lines
+    # divide() returns the lines and the gaps around them, starting with a gap: every second piece is a line
     for number, line in enumerate(pieces[1::2]):
         if number:
             wrapped.append("\n")
