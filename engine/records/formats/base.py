@@ -36,8 +36,6 @@ class Frame(Struct, gc=False):
     rows: int
     raw_bytes: int
     """Size before compression; of Parquet, of the file."""
-    raw_sha256: bytes = b""
-    """SHA-256 of the bytes before compression. Empty where they are not compressed: then hash `data`."""
 
 
 class EncodeChunks(Protocol):

@@ -3,7 +3,6 @@
 The bytes are the same in every process.
 """
 
-import hashlib
 from typing import Any
 
 from engine.records.formats.base import Frame
@@ -27,9 +26,8 @@ def compressed(data: bytes | bytearray | memoryview, method: str) -> bytes | byt
 
 
 def frame(table: str, raw: bytes | bytearray | memoryview, method: str, patients: int, rows: int) -> Frame:
-    """Compress the rows of a table, and record size and SHA-256 of the bytes before compression."""
-    digest = b"" if method == "none" else hashlib.sha256(raw).digest()
-    return Frame(table, compressed(raw, method), patients, rows, len(raw), digest)
+    """Compress the rows of a table, and record the size of the bytes before compression."""
+    return Frame(table, compressed(raw, method), patients, rows, len(raw))
 
 
 def _gzip(data: bytes | bytearray | memoryview) -> bytes:

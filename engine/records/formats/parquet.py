@@ -1,6 +1,5 @@
 """Parquet: the flat tables, one file for each table and part, compressed inside."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +33,7 @@ def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) 
     for table in FLAT_TABLES:
         rows = encoded_table(part, code_tables, table)
         data = _file(rows, table_schema(table), compress)
-        digest = hashlib.sha256(data).digest()
-        frames.append(Frame(table, data, len(part), rows.num_rows, len(data), digest))
+        frames.append(Frame(table, data, len(part), rows.num_rows, len(data)))
     return frames
 
 
