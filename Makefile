@@ -20,6 +20,7 @@
 # make bench-scaleout  throughput of 1, 2 and 4 nodes with one core each; the bytes must be equal
 # make bench-shards  processor time of one simulator, of its shards and of their merge; the bytes must be equal
 # make bench-side-by-side   speed and memory of an older commit and the working tree, interleaved; fails if either is worse (COMMIT=...)
+# make bench-limit  full records/s against hashing and writing the same bytes, and an older commit; MEMORY=1: also peak memory to 5,000,000
 # make docs      generates docs/records.md, docs/records.schema.json and the excerpt in README.md
 # make clean     removes .venv, out and every cache of the tools
 
@@ -49,7 +50,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run wheelhouse test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side docs clean chaos soak
+.PHONY: help setup run wheelhouse test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side bench-limit docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -145,6 +146,9 @@ bench-shards: setup
 
 bench-side-by-side: setup
 	$(BIN)/python -m bench.side_by_side $(or $(COMMIT),HEAD)
+
+bench-limit: setup
+	$(BIN)/python -m bench.limit $(if $(COMMIT),--commit $(COMMIT)) $(if $(MEMORY),--memory)
 
 docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.documentation > docs/records.md.new && mv docs/records.md.new docs/records.md

@@ -16,11 +16,9 @@ memory more than 3 % above it.
 """
 
 import argparse
-import json
 import math
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,13 +30,13 @@ from rich.table import Table
 
 from actors.cluster import PACKAGE_ROOT
 from bench import commits, results_file
+from bench.commits import Tree
 
 LEAST_SPEED, MOST_MEMORY = 0.98, 1.03
 """Allowed ratios of the working tree to the commit."""
 CASUALTIES_PER_DAY = 9.0
 """Of `brigade`."""
-LIMIT_SECONDS = 3600.0
-WORKERS = {"JSONL in process": "0", "JSONL on Ray": "1"}
+WORKERS = {"JSONL in process": 0, "JSONL on Ray": 1}
 
 RUNNER = r"""
 import importlib, json, sys, time
@@ -84,18 +82,6 @@ print(json.dumps(max(measure(patients) for _ in range(3))))
 """Measures one figure with the sources of one folder, whose modules may still have an older layout."""
 
 
-class Tree(NamedTuple):
-    """The sources of one side, and its folder of compiled kernels."""
-
-    name: str
-    root: Path
-    kernels: Path
-
-    def environment(self) -> dict[str, str]:
-        """Environment variables of the processes that run with these sources."""
-        return os.environ | {"GOLDENHOUR_CACHE_DIR": str(self.kernels), "GOLDENHOUR_CACHE": "off"}
-
-
 class Figure(NamedTuple):
     """What is measured: its name and unit, and whether more is better, worse (False) or neither (None)."""
 
@@ -123,34 +109,17 @@ FLOW = Figure("flow", "casualties/CPU s", True)
 COLUMNS = Figure("columns", "patients/CPU s", True)
 
 
-def run(tree: Tree, *words: str, folder: Path | None = None) -> str:
-    """Run Python with these words in the root of a tree; what it prints. SystemExit if it fails."""
-    environment = tree.environment() | ({"GOLDENHOUR_CACHE_DIR": str(folder)} if folder else {})
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=tree.root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"{tree.name}: exit code {done.returncode}:\n{done.stderr.strip()}")
-    return done.stdout
-
-
 def in_process(tree: Tree, figure: Figure, patients: int) -> Values:
     """Casualties or patients per processor second."""
     days = math.ceil(patients / CASUALTIES_PER_DAY) if figure is FLOW else 0
-    return {figure: float(run(tree, "-c", RUNNER, str(tree.root), figure.name, str(patients), str(days)))}
+    return {figure: float(tree.python("-c", RUNNER, str(tree.root), figure.name, str(patients), str(days)))}
 
 
 def cold_compile(tree: Tree) -> Values:
     """Processor seconds of a small run in process whose kernel must be compiled."""
     with tempfile.TemporaryDirectory(prefix="goldenhour-cold-") as name:
         before = os.times()
-        run(tree, "-c", RUNNER, str(tree.root), COLUMNS.name, "1", "0", folder=Path(name))
+        Tree(tree.name, tree.root, Path(name)).python("-c", RUNNER, str(tree.root), COLUMNS.name, "1", "0")
         after = os.times()
     user = after.children_user - before.children_user
     return {COMPILE: user + after.children_system - before.children_system}
@@ -158,10 +127,7 @@ def cold_compile(tree: Tree) -> Values:
 
 def jsonl(tree: Tree, way: str, patients: int) -> Values:
     """Speed, memory and size of `goldenhour run --json`."""
-    with tempfile.TemporaryDirectory(prefix="goldenhour-side-") as name:
-        options = ["--patients", str(patients), "--workers", WORKERS[way], "--no-store", "--quiet", "--json"]
-        printed = run(tree, "-m", "goldenhour", "run", "standard", *options, "-o", str(Path(name, "out")))
-    found: dict[str, Any] = json.loads(printed)
+    found = tree.simulate(patients, WORKERS[way])
     return {
         Figure(way, "patients/s", True): found["patients"] / max(found["seconds"], 1e-9),
         Figure(way, "peak PSS, MB", False): float(found["peak_pss_mb"]),
