@@ -184,8 +184,9 @@ def main() -> int:
             Tree("before", commits.unpack(commit, place / "commit"), place / "kernels-before"),
             Tree("after", PACKAGE_ROOT, place / "kernels-after"),
         ]
-        for tree in trees:  # compiles the kernel, and brings the files into the system's cache
+        for tree in trees:  # compiles the kernels, and brings the files into the system's cache
             in_process(tree, COLUMNS, 1000)
+            tree.simulate(1000, 0)
         for number in range(options.rounds):
             for side, values in one_round(trees, number, options):
                 for figure, value in values.items():
