@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from actors.run.attempt import Finished, run_attempt
-from actors.run.executor import ChunkReady, ChunksWritten, Event, Fault
+from actors.run.executor import BatchReady, ChunksWritten, Event, Fault
 from actors.run.lanes import chunks_per_parquet_part, formats_by_lane
 from actors.run.messages import ChunkHead, Receipt
 from actors.run.part import Part
@@ -45,7 +45,7 @@ def tasks(found: Scheduler) -> list[EncodeTask]:
 
 
 def request_all(found: Scheduler) -> int:
-    """Request chunks until the window is full. Returns their number."""
+    """Request batches until the window is full. Returns their number."""
     count = 0
     while found.may_request:
         found.add_request()
@@ -74,9 +74,11 @@ def test_a_part_that_chunks_do_not_divide_has_one_more(chunk_size: int, expected
 def test_each_chunk_is_encoded_once_in_each_lane() -> None:
     found = scheduler(("chunk", "whole"))
     for number in range(3):
-        found.add_chunk(head(number), f"chunk {number}")
+        found.add_batch([head(number)], f"chunk {number}")
     assert tasks(found) == [
-        EncodeTask(lane, 0, number, [f"chunk {number}"]) for number in range(3) for lane in ("chunk", "whole")
+        EncodeTask(lane, 0, number, number, [f"chunk {number}"])
+        for number in range(3)
+        for lane in ("chunk", "whole")
     ]
     assert found.queued_tasks == 0
 
@@ -84,19 +86,19 @@ def test_each_chunk_is_encoded_once_in_each_lane() -> None:
 def test_the_part_lane_gathers_the_chunks_of_a_part() -> None:
     found = scheduler(("part",))
     for number in range(10):
-        found.add_chunk(head(number, last=9), number)
+        found.add_batch([head(number, last=9)], number)
     assert tasks(found) == [
-        EncodeTask("part", 0, 3, [0, 1, 2, 3]),
-        EncodeTask("part", 0, 7, [4, 5, 6, 7]),
-        EncodeTask("part", 0, 9, [8, 9]),  # the last part is not full
+        EncodeTask("part", 0, 0, 3, [0, 1, 2, 3]),
+        EncodeTask("part", 0, 4, 7, [4, 5, 6, 7]),
+        EncodeTask("part", 0, 8, 9, [8, 9]),  # the last part is not full
     ]
 
 
 def test_chunks_go_to_the_writer_that_owns_their_part() -> None:
     found = scheduler(("chunk", "part", "whole"), 100, 3)
     for number in range(64):
-        found.add_chunk(head(number), number)
-    for lane, writer, last_chunk, _ in tasks(found):
+        found.add_batch([head(number)], number)
+    for lane, writer, _, last_chunk, _ in tasks(found):
         expected = {"chunk": last_chunk // 16 % 3, "part": last_chunk // 4 % 3, "whole": 0}[lane]
         assert writer == expected, (lane, last_chunk)
 
@@ -114,7 +116,7 @@ def test_no_more_chunks_are_requested_than_the_window_holds() -> None:
     found = scheduler(("chunk",), window=5)
     assert request_all(found) == 5
     for number in range(3):
-        found.add_chunk(head(number), number)
+        found.add_batch([head(number)], number)
     assert request_all(found) == 0  # encoded is not written
     found.add_receipt(0, written(chunk=2))
     assert request_all(found) == 2
@@ -123,7 +125,7 @@ def test_no_more_chunks_are_requested_than_the_window_holds() -> None:
 def arrive(found: Scheduler, chunks: int) -> None:
     """So many chunks arrive."""
     for number in range(chunks):
-        found.add_chunk(head(number), number)
+        found.add_batch([head(number)], number)
 
 
 def test_a_false_journal_does_not_make_the_window_endless() -> None:
@@ -156,12 +158,55 @@ def test_nothing_is_requested_after_the_last_chunk() -> None:
     found = scheduler(("chunk",), window=5)
     request_all(found)
     for number in range(2):
-        found.add_chunk(head(number, last=1), number)
+        found.add_batch([head(number, last=1)], number)
     found.add_receipt(0, written(chunk=1))
     assert request_all(found) == 0
     assert not found.complete
     found.add_receipt(0, written(chunk=2))
     assert found.complete
+
+
+# --- batches of several chunks
+
+
+def batch(first: int, stop: int, last: int = 1000) -> list[ChunkHead]:
+    """The heads of chunks `first` to `stop` - 1."""
+    return [head(number, last) for number in range(first, stop)]
+
+
+def test_a_batch_is_one_task_in_each_lane() -> None:
+    found = scheduler(("chunk", "part"))
+    found.add_batch(batch(0, 2), "a")
+    found.add_batch(batch(2, 4), "b")
+    found.add_batch(batch(4, 5, last=4), "c")
+    assert tasks(found) == [
+        EncodeTask("chunk", 0, 0, 1, ["a"]),
+        EncodeTask("chunk", 0, 2, 3, ["b"]),
+        EncodeTask("part", 0, 0, 3, ["a", "b"]),
+        EncodeTask("chunk", 0, 4, 4, ["c"]),
+        EncodeTask("part", 0, 4, 4, ["c"]),
+    ]
+    assert (found.run_chunks, found.run_patients) == (5, 5 * SIZE)
+
+
+def test_of_a_batch_only_what_is_not_on_disk_is_encoded() -> None:
+    found = scheduler(("chunk", "part"), 100, 1, written(chunk=6, part=4))
+    found.start_at(3)
+    found.add_batch(batch(3, 4), "a")
+    found.add_batch(batch(4, 8), "b")
+    assert tasks(found) == [EncodeTask("chunk", 0, 6, 7, ["b"]), EncodeTask("part", 0, 4, 7, ["b"])]
+
+
+def test_whole_batches_fit_into_the_window() -> None:
+    found = scheduler(("chunk",))
+    found.restart(window=14, receipts=[written(chunk=0)], batch_chunks=4)
+    found.start_at(0)
+    assert request_all(found) == 3
+    found.add_batch(batch(0, 4), "a")
+    found.add_batch(batch(4, 6), "b")  # fewer: the part ends
+    assert request_all(found) == 1  # six chunks have arrived, four are requested, four more fit
+    found.add_receipt(0, written(chunk=4))
+    assert request_all(found) == 1
 
 
 # --- what is on disk already
@@ -172,13 +217,13 @@ def test_a_resumed_run_encodes_only_what_is_not_on_disk() -> None:
     assert found.first_needed == 3
     found.start_at(found.first_needed)
     for number in range(3, 9):
-        found.add_chunk(head(number, last=8), number)
+        found.add_batch([head(number, last=8)], number)
     assert tasks(found) == [
-        EncodeTask("chunk", 0, 6, [6]),
-        EncodeTask("chunk", 0, 7, [7]),
-        EncodeTask("part", 0, 7, [4, 5, 6, 7]),
-        EncodeTask("chunk", 0, 8, [8]),
-        EncodeTask("part", 0, 8, [8]),
+        EncodeTask("chunk", 0, 6, 6, [6]),
+        EncodeTask("chunk", 0, 7, 7, [7]),
+        EncodeTask("part", 0, 4, 7, [4, 5, 6, 7]),
+        EncodeTask("chunk", 0, 8, 8, [8]),
+        EncodeTask("part", 0, 8, 8, [8]),
     ]
 
 
@@ -192,7 +237,7 @@ def test_the_last_chunk_is_delivered_even_if_it_is_on_disk() -> None:
     assert found.first_needed == 4
     found.start_at(4)
     assert not found.complete  # only the last chunk says that it is the last
-    found.add_chunk(head(4, last=4, patients=7), 4)
+    found.add_batch([head(4, last=4, patients=7)], 4)
     assert tasks(found) == []
     assert found.complete
     assert (found.run_chunks, found.run_patients) == (5, 4 * SIZE + 7)
@@ -202,7 +247,7 @@ def test_a_run_has_caught_up_when_chunks_arrive_that_are_not_on_disk() -> None:
     found = scheduler(("chunk",), 100, 1, written(chunk=5))
     caught_up = []
     for number in range(6):
-        found.add_chunk(head(number), number)
+        found.add_batch([head(number)], number)
         caught_up.append(found.caught_up)
     assert caught_up == [False, False, False, True, True, True]
     assert scheduler(("chunk",)).caught_up
@@ -212,7 +257,7 @@ def test_an_attempt_forgets_what_was_under_way_and_remembers_how_long_the_run_is
     found = scheduler(("chunk", "part"))
     request_all(found)
     for number in range(10):
-        found.add_chunk(head(number, last=9), number)
+        found.add_batch([head(number, last=9)], number)
     found.add_receipt(0, written(100, chunk=9, part=8))
     assert (found.written_chunks, found.written_bytes, found.written_to[0]) == (8, 100, 8 * SIZE)
     found.restart(100, [written(40, chunk=5, part=4)])  # the rest was not on the disk
@@ -221,11 +266,11 @@ def test_an_attempt_forgets_what_was_under_way_and_remembers_how_long_the_run_is
     assert found.run_chunks == 10
     found.start_at(found.first_needed)
     assert request_all(found) == 10 - 3
-    found.add_chunk(head(3), 3)
-    found.add_chunk(head(4), 4)
+    found.add_batch([head(3)], 3)
+    found.add_batch([head(4)], 4)
     assert tasks(found) == []  # a part gathered before the fault does not leak into this attempt
-    found.add_chunk(head(5), 5)
-    assert [task.chunks for task in tasks(found)] == [[5]]
+    found.add_batch([head(5)], 5)
+    assert [task.batches for task in tasks(found)] == [[5]]
 
 
 def test_bytes_count_each_part_once() -> None:
@@ -238,7 +283,7 @@ def test_bytes_count_each_part_once() -> None:
 def test_a_writer_without_parts_holds_nothing_back() -> None:
     found = scheduler(("whole",), 5, 2, written(whole=0), written(whole=NO_CHUNK))
     assert request_all(found) == 5
-    found.add_chunk(head(0, last=0), 0)
+    found.add_batch([head(0, last=0)], 0)
     (task,) = tasks(found)
     assert task.writer == 0
     found.add_receipt(0, written(whole=1))
@@ -255,6 +300,7 @@ class FakeExecutor:
     idle_seconds = 0.0
     cache_fault = None
     can_encode = True
+    batch_chunks = 1
 
     def __init__(self, chunks: int, on_disk: Receipt, window: int = 4, fail_at: int | None = None) -> None:
         self.window = window
@@ -278,7 +324,7 @@ class FakeExecutor:
         self._next = chunk
         return chunk
 
-    def request_chunk(self) -> None:
+    def request_batch(self) -> None:
         self._requested += 1
 
     def wait(self) -> list[Event]:
@@ -287,14 +333,14 @@ class FakeExecutor:
         if self._requested and self._next < self._chunks:
             if self._next == self._fail_at:
                 raise ConnectionError("the simulator died")
-            events.append(ChunkReady(head(self._next, last=self._chunks - 1), self._next))
+            events.append(BatchReady([head(self._next, last=self._chunks - 1)], self._next))
             self._next += 1
             self._requested -= 1
         self.most_under_way = max(self.most_under_way, self._requested)
         return events
 
     def encode(self, task: EncodeTask) -> None:
-        self.encoded.append((task.lane, task.chunks))
+        self.encoded.append((task.lane, task.batches))
         self._receipts.append(Receipt({task.lane: task.last_chunk + 1}, ()))
 
     def queue_depths(self) -> dict[str, int]:

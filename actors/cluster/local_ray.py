@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-OBJECT_STORE_BYTES = 80 * 1024 * 1024
-"""Size of the object store for one generator: it holds a window of chunks and frames (docs/platform.md section 1.8)."""
+OBJECT_STORE_BYTES = 120 * 1024 * 1024
+"""Size of the object store for one generator: a window of chunks and encoded batches (docs/platform.md section 1.8)."""
 
-OBJECT_STORE_BYTES_PER_GENERATOR = 24 * 1024 * 1024
+OBJECT_STORE_BYTES_PER_GENERATOR = 40 * 1024 * 1024
 """Additional size for each further generator, whose chunk and frames are in the store too, and for each shard."""
 
 EQUAL_WORKER_PRIORITY = {"worker_niceness": 0}

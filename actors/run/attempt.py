@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from actors.run.executor import ChunkReady, Event, Executor, Fault
+from actors.run.executor import BatchReady, Event, Executor, Fault
 from actors.run.part import Part
 from actors.run.scheduler import Scheduler
 
@@ -58,13 +58,13 @@ def run_attempt(
 
 def _complete(executor: Executor, scheduler: Scheduler, first_phase: str, report: ReportPhase) -> Finished:
     on_wait = partial(report, first_phase)
-    scheduler.restart(executor.window, executor.open(on_wait))
+    scheduler.restart(executor.window, executor.open(on_wait), executor.batch_chunks)
     on_wait()
     executor.prepare(on_wait)
     if not scheduler.complete:  # a fault may have come after the last chunk
         scheduler.start_at(executor.skip_to(scheduler.first_needed, on_wait))
     while not scheduler.complete:
-        _request_chunks(executor, scheduler)
+        _request_batches(executor, scheduler)
         _add_events(scheduler, executor.wait())
         _start_tasks(executor, scheduler)
         report("running" if scheduler.caught_up else "resuming")
@@ -74,16 +74,16 @@ def _complete(executor: Executor, scheduler: Scheduler, first_phase: str, report
 # The loop's steps are functions so that no variable holds a chunk while the next one is simulated.
 
 
-def _request_chunks(executor: Executor, scheduler: Scheduler) -> None:
+def _request_batches(executor: Executor, scheduler: Scheduler) -> None:
     while scheduler.may_request:
-        executor.request_chunk()
+        executor.request_batch()
         scheduler.add_request()
 
 
 def _add_events(scheduler: Scheduler, events: list[Event]) -> None:
     for event in events:
-        if isinstance(event, ChunkReady):
-            scheduler.add_chunk(event.head, event.chunk)
+        if isinstance(event, BatchReady):
+            scheduler.add_batch(event.heads, event.batch)
         else:
             scheduler.add_receipt(event.writer, event.receipt)
 

@@ -31,10 +31,17 @@ class ChunkStream:
         self._next_number += 1
         return next(self._chunks, None)
 
-    def next_with_head(self) -> "tuple[Chunk | None, ChunkHead | None]":
-        """The next chunk and its head; (None, None) after the last."""
-        chunk = self.next_chunk()
-        return (None, None) if chunk is None else (chunk, head_of(chunk))
+    def next_batch(self, most: int) -> "tuple[list[Chunk], list[ChunkHead]]":
+        """The next chunks and their heads: `most` chunks, or those up to the end of a Parquet part. None at the end."""
+        chunks: list[Chunk] = []
+        heads: list[ChunkHead] = []
+        while len(chunks) < most and not (heads and heads[-1].ends_part):
+            chunk = self.next_chunk()
+            if chunk is None:
+                break
+            chunks.append(chunk)
+            heads.append(head_of(chunk))
+        return chunks, heads
 
     def skip_to(self, number: int, seconds: float) -> bool:
         """Discard chunks until `number` is the next one or the time is up. Returns whether it is the next one.

@@ -11,11 +11,11 @@ OnWait = Callable[[], None]
 """Called again and again while an executor waits, so that the run reports its progress."""
 
 
-class ChunkReady(NamedTuple):
-    """The simulator has delivered the next chunk: the chunk itself, or a reference to it."""
+class BatchReady(NamedTuple):
+    """The simulator has delivered the next batch: a list of consecutive chunks, or a reference to it."""
 
-    head: ChunkHead
-    chunk: Any
+    heads: list[ChunkHead]
+    batch: Any
 
 
 class ChunksWritten(NamedTuple):
@@ -25,7 +25,7 @@ class ChunksWritten(NamedTuple):
     receipt: Receipt
 
 
-Event = ChunkReady | ChunksWritten
+Event = BatchReady | ChunksWritten
 
 
 class Fault(NamedTuple):
@@ -38,13 +38,18 @@ class Fault(NamedTuple):
 class Executor(Protocol):
     """Carries out one attempt at a run.
 
-    The calls are `open`, `prepare` and, if chunks are missing, `skip_to`; then `request_chunk`, `wait` and `encode` as
+    The calls are `open`, `prepare` and, if chunks are missing, `skip_to`; then `request_batch`, `wait` and `encode` as
     the scheduler decides; then `finish`. `close` comes last, also after an error.
     """
 
     @property
     def window(self) -> int:
         """Chunks that may be requested before the first of them is written in all lanes."""
+        ...
+
+    @property
+    def batch_chunks(self) -> int:
+        """Most chunks that one request delivers."""
         ...
 
     @property
@@ -69,8 +74,8 @@ class Executor(Protocol):
         """Skip chunks before number `chunk`. Returns the number of the chunk that comes first, at most `chunk`."""
         ...
 
-    def request_chunk(self) -> None:
-        """Request the simulator's next chunk, for a later `wait`."""
+    def request_batch(self) -> None:
+        """Request the simulator's next chunks, for a later `wait`."""
         ...
 
     def wait(self) -> list[Event]:

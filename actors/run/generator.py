@@ -39,12 +39,13 @@ def _code_tables_of(settings: EncodeSettings) -> "CodeTables":
     return tables
 
 
-def encode(settings: EncodeSettings, chunks: "Sequence[Chunk]") -> EncodedChunks:
-    """The pieces of all formats of one lane, for consecutive chunks of one part.
+def encode(settings: EncodeSettings, first_chunk: int, *batches: "Sequence[Chunk]") -> EncodedChunks:
+    """The pieces of all formats of one lane, for the chunks of `batches` from number `first_chunk` on.
 
-    In all lanes but "part" that is a single chunk. Without chunks nothing is encoded: the call warms up the process.
+    All belong to one part. Without chunks nothing is encoded: the call warms up the process.
     """
     tables = _code_tables_of(settings)
+    chunks = [chunk for batch in batches for chunk in batch if chunk.number >= first_chunk]
     if not chunks:
         return EncodedChunks(settings.lane, 0, 0, [])
     pieces = []
@@ -57,14 +58,16 @@ def encode(settings: EncodeSettings, chunks: "Sequence[Chunk]") -> EncodedChunks
     return EncodedChunks(settings.lane, chunks[0].number, len(chunks), pieces)
 
 
-def generate(settings: EncodeSettings, *chunks: "Chunk") -> tuple[EncodedChunks, ProcessId]:
+def generate(
+    settings: EncodeSettings, first_chunk: int, *batches: "Sequence[Chunk]"
+) -> tuple[EncodedChunks, ProcessId]:
     """`encode` as a Ray task. The encoded bytes pass through the object store without a copy."""
     import ray
 
     lower_priority()
     check_package_root()
     restore_pyarrow()
-    encoded = encode(settings, chunks)
+    encoded = encode(settings, first_chunk, *batches)
     wrapped = [piece._replace(data=pickle.PickleBuffer(piece.data)) for piece in encoded.pieces]
     process = ProcessId(ray.get_runtime_context().get_node_id(), os.getpid())
     return encoded._replace(pieces=wrapped), process

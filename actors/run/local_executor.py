@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from actors.run.chunk_stream import ChunkStream
-from actors.run.executor import ChunkReady, ChunksWritten, Event, Fault, OnWait
+from actors.run.executor import BatchReady, ChunksWritten, Event, Fault, OnWait
 from actors.run.generator import encode
 from actors.run.messages import Receipt
 from actors.run.part import Part
@@ -33,6 +33,7 @@ class LocalExecutor:
 
     def __init__(self, plan: "RunPlan") -> None:
         self.window = max(1, plan.chunks_per_part_task) + CHUNKS_AHEAD
+        self.batch_chunks = 1
         self.idle_seconds = 0.0
         self._plan = plan
         self._writer = Writer(str(plan.folder), plan.run_id, sync_seconds=plan.sync_seconds)
@@ -66,7 +67,7 @@ class LocalExecutor:
         """Skip nothing: no chunk travels here, so delivering all of them costs nothing and shows the progress."""
         return 0
 
-    def request_chunk(self) -> None:
+    def request_batch(self) -> None:
         """Have one more chunk simulated by a later `wait`."""
         self._requested += 1
 
@@ -82,8 +83,8 @@ class LocalExecutor:
             return done
         self._requested -= 1
         assert self._stream is not None
-        chunk, head = self._stream.next_with_head()
-        return [] if head is None else [ChunkReady(head, chunk)]
+        chunks, heads = self._stream.next_batch(self.batch_chunks)
+        return [BatchReady(heads, chunks)] if heads else []
 
     @property
     def can_encode(self) -> bool:
@@ -95,7 +96,7 @@ class LocalExecutor:
         self._receipts.append(self._thread.submit(self._write, task))
 
     def _write(self, task: EncodeTask) -> Receipt:
-        return self._writer.append(encode(self._plan.lanes[task.lane], task.chunks))
+        return self._writer.append(encode(self._plan.lanes[task.lane], task.first_chunk, *task.batches))
 
     def queue_depths(self) -> dict[str, int]:
         """The tasks under way."""

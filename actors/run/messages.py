@@ -29,6 +29,17 @@ class ChunkHead(NamedTuple):
         return self.last or (self.first + self.patients) % PARQUET_PART_PATIENTS == 0
 
 
+BATCH_PATIENTS = 4096
+MAX_BATCH_CHUNKS = 2
+"""Limits of a batch: the chunks that the simulator delivers at once, and that are encoded and written together. A call
+through Ray costs as much processor time as a thousand records (docs/platform.md section 1.4)."""
+
+
+def chunks_per_batch(chunk_size: int) -> int:
+    """Most chunks in a batch."""
+    return max(1, min(MAX_BATCH_CHUNKS, BATCH_PATIENTS // chunk_size))
+
+
 def head_of(chunk: "Chunk") -> ChunkHead:
     """The head of a chunk."""
     last_patient_ms = int(chunk.patients["time"][-1]) if len(chunk) else -1
@@ -93,5 +104,6 @@ __all__ = [
     "Piece",
     "ProcessId",
     "Receipt",
+    "chunks_per_batch",
     "head_of",
 ]

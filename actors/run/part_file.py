@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import os
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from engine.errors import InputError
 
 READ_BYTES = 1 << 20
 """Bytes read at once when the digest of a part is computed again."""
+
+HASHED_APART_BYTES = 1 << 18
+"""Pieces from this size on are hashed by another thread while they are written. Neither holds Python's lock."""
 
 MAX_RATIO = 1000
 """No part becomes larger than this many times its bytes when it is decompressed. Records compress to a tenth."""
@@ -93,14 +97,15 @@ class _Beginning(io.RawIOBase):
 
 
 class PartFile:
-    """The file of `part` in `folder`, open for appending.
+    """The file of `part` in `folder`, open for appending. `hashing` computes the digests of large pieces.
 
     With `fresh` the file must not exist. Otherwise the bytes that the journal gives are compared with their digest;
     `cut` drops what follows them. Raises OSError, and InputError if the bytes on disk are not those that were written.
     """
 
-    def __init__(self, folder: Folder, part: Part, fresh: bool) -> None:
+    def __init__(self, folder: Folder, part: Part, hashing: Executor, fresh: bool) -> None:
         self.part = part
+        self._hashing = hashing
         self.path = folder.path / part.path
         self._sha256 = hashlib.sha256()
         self._content = ContentDigest(part.path) if self.path.suffix in ContentDigest.SUFFIXES else None
@@ -136,22 +141,35 @@ class PartFile:
         os.lseek(self.descriptor, 0, os.SEEK_END)
 
     def append(self, piece: Piece) -> int:
-        """Write one piece. Returns its length in bytes."""
+        """Write and hash one piece. Returns its length in bytes. After an OSError the file cannot be used any more."""
         view = memoryview(piece.data).cast("B")
-        done = 0
-        while done < len(view):
-            done += os.write(self.descriptor, view[done:])
-        self._sha256.update(view)
-        if self._content:
-            self._content.update(view)
+        if len(view) < HASHED_APART_BYTES:
+            self._write(view)
+            self._hash(view)
+        else:
+            hashed = self._hashing.submit(self._hash, view)
+            try:
+                self._write(view)
+            finally:
+                hashed.result()
         before = self.part
         self.part = msgspec.structs.replace(
             before,
             patients=before.patients + piece.patients,
             rows=before.rows + piece.rows,
-            bytes=before.bytes + done,
+            bytes=before.bytes + len(view),
         )
-        return done
+        return len(view)
+
+    def _write(self, view: memoryview) -> None:
+        done = 0
+        while done < len(view):
+            done += os.write(self.descriptor, view[done:])
+
+    def _hash(self, view: memoryview) -> None:
+        self._sha256.update(view)
+        if self._content:
+            self._content.update(view)
 
     def snapshot(self) -> Part:
         """The unfinished part, with the digest of the bytes it has so far."""

@@ -7,8 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from actors.cluster import Sampler, Session
-from actors.run.executor import ChunkReady, ChunksWritten, Event, Fault, OnWait
-from actors.run.messages import ProcessId, Receipt
+from actors.run.executor import BatchReady, ChunksWritten, Event, Fault, OnWait
+from actors.run.messages import ProcessId, Receipt, chunks_per_batch
 from actors.run.part import Part
 from actors.run.ray_actors import RayActors
 from actors.run.ray_faults import ray_fault
@@ -30,8 +30,8 @@ SAVE_SECONDS = 1.5
 LOCAL_TASKS_PER_LANE = 1000
 """Most encodings submitted to a local Ray at once, per lane. In practice the window sets a lower limit."""
 
-SPARE_CHUNKS = 3
-"""Chunks in the window beyond one for each generator, so that neither the simulator nor the writer waits."""
+SPARE_BATCHES = 2
+"""Batches in the window beyond one for each generator, so that neither the simulator nor the writer waits."""
 
 
 class RayExecutor:
@@ -54,12 +54,14 @@ class RayExecutor:
         self._most_encodings = (
             len(plan.lanes) * LOCAL_TASKS_PER_LANE if session.local else request.workers + waiting
         )
-        self.window = request.workers + waiting + SPARE_CHUNKS + request.workers * plan.chunks_per_part_task
+        self.batch_chunks = chunks_per_batch(request.chunk_size)
+        batches = request.workers + waiting + SPARE_BATCHES
+        self.window = batches * self.batch_chunks + request.workers * plan.chunks_per_part_task
         self.cache_fault: str | None = None
         self._settings = {lane: ray.put(settings) for lane, settings in plan.lanes.items()}
         self._prepared: list[Any] = []
         self._requests: deque[tuple[Any, Any]] = deque()
-        """References to the chunk and to its head, for each chunk requested."""
+        """References to the chunks and to their heads, for each batch requested."""
         self._next_chunk = 0
         self._encodings: dict[Any, None] = {}
         """References to the `ProcessId` that each encoding under way returns when it is done."""
@@ -80,7 +82,7 @@ class RayExecutor:
         opened = [writer.open.remote((*self._plan.lanes,)) for writer in actors.writers]
         self._prepared = [simulator.prepare.remote() for simulator in actors.simulators]
         settings = next(iter(self._settings.values()))
-        warm_ups = [actors.generate.remote(settings) for _ in range(self._plan.request.workers)]
+        warm_ups = [actors.generate.remote(settings, 0) for _ in range(self._plan.request.workers)]
         for role, reference in asked:
             process = self._result(reference, f"the {role} to start", on_wait)
             self._watch(role, process)
@@ -105,9 +107,10 @@ class RayExecutor:
         self._next_chunk = chunk
         return chunk
 
-    def request_chunk(self) -> None:
-        """Request the simulator's next chunk."""
-        self._requests.append(self._actors.simulator.next_chunk.options(num_returns=2).remote())
+    def request_batch(self) -> None:
+        """Request the simulator's next chunks."""
+        request = self._actors.simulator.next_batch.options(num_returns=2)
+        self._requests.append(request.remote(self.batch_chunks))
 
     def wait(self) -> list[Event]:
         """Wait for a chunk, an encoding or a receipt, for at most TICK_SECONDS. Raises StalledError."""
@@ -128,10 +131,10 @@ class RayExecutor:
                 writer, _ = self._appends.pop(reference)
                 events.append(ChunksWritten(writer, value))
             else:
-                chunk, _ = self._requests.popleft()
-                if value is not None:  # None: requested after the last chunk
-                    self._next_chunk = value.number + 1
-                    events.append(ChunkReady(value, chunk))
+                batch, _ = self._requests.popleft()
+                if value:  # empty: requested after the last chunk
+                    self._next_chunk = value[-1].number + 1
+                    events.append(BatchReady(value, batch))
         return events
 
     @property
@@ -141,13 +144,15 @@ class RayExecutor:
 
     def encode(self, task: EncodeTask) -> None:
         """Start to encode the chunks of a task; the result goes to its writer."""
-        encoded, process = self._actors.generate.remote(self._settings[task.lane], *task.chunks)
+        encoded, process = self._actors.generate.remote(
+            self._settings[task.lane], task.first_chunk, *task.batches
+        )
         self._encodings[process] = None
         receipt = self._actors.writers[task.writer].append.remote(encoded)
         self._appends[receipt] = task.writer, f"chunk {task.last_chunk} (lane {task.lane!r})"
 
     def queue_depths(self) -> dict[str, int]:
-        """Chunks requested, encodings under way and receipts awaited."""
+        """Batches requested, encodings under way and receipts awaited."""
         return {
             "chunks": len(self._requests),
             "running": len(self._encodings),

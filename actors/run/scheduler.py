@@ -16,13 +16,15 @@ from actors.run.part_owners import PartOwners
 class EncodeTask(NamedTuple):
     """Consecutive chunks to encode in one lane and to append to the parts of one writer.
 
-    `last_chunk` is the number of the last of them. `chunks` are the chunks as the executor passed them in.
+    The chunks are those of `batches` from number `first_chunk` on; `last_chunk` is the number of the last one. A batch
+    is what the executor passed in: a list of consecutive chunks, or a reference to it.
     """
 
     lane: str
     writer: int
+    first_chunk: int
     last_chunk: int
-    chunks: list[Any]
+    batches: list[Any]
 
 
 class WriteProgress:
@@ -55,8 +57,8 @@ class Scheduler:
     """The chunks of one run on their way from the simulator through the lanes to the writers.
 
     It lives as long as the run. Each attempt calls `restart`, which forgets the chunks under way, and `start_at`. Then
-    it requests chunks while `may_request`, passes in what arrives (`add_chunk`, `add_receipt`), and carries out each
-    `next_task`, until the run is `complete`.
+    it requests batches of chunks while `may_request`, passes in what arrives (`add_batch`, `add_receipt`), and carries
+    out each `next_task`, until the run is `complete`.
 
     `run_chunks` and `run_patients` are the totals of the run, known once its last chunk has arrived.
     """
@@ -68,14 +70,18 @@ class Scheduler:
         self._owners = owners
         self._written = WriteProgress(self._lanes, owners.writers)
         self._window = 1
-        self._requested = 0
+        self._batch_chunks = 1
+        self._requests = 0
+        """Batches requested that have not arrived."""
         self._arrived = 0
+        """The chunk after the last one that has arrived."""
         self._gathered: list[Any] = []
+        self._gathered_from = 0
         self._tasks: deque[EncodeTask] = deque()
         self._unwritten_heads: dict[int, ChunkHead] = {}
         self._written_to = (0, -1)
 
-    def restart(self, window: int, receipts: Sequence[Receipt]) -> None:
+    def restart(self, window: int, receipts: Sequence[Receipt], batch_chunks: int = 1) -> None:
         """Begin an attempt.
 
         Parameters
@@ -85,9 +91,12 @@ class Scheduler:
             at least the number of chunks in a part.
         receipts
             What each writer has on the disk, in the order of the writers.
+        batch_chunks
+            Most chunks in a batch.
         """
         self._window = window
-        self._requested = self._arrived = 0
+        self._batch_chunks = batch_chunks
+        self._requests = self._arrived = 0
         self._gathered = []
         self._tasks.clear()
         self._written = WriteProgress(self._lanes, self._owners.writers)
@@ -104,37 +113,47 @@ class Scheduler:
 
     def start_at(self, chunk: int) -> None:
         """Set the number of the chunk that the executor delivers first, at most `first_needed`."""
-        self._requested = self._arrived = chunk
+        self._arrived = chunk
+        self._requests = 0
 
     @property
     def may_request(self) -> bool:
-        """Whether the window has room for one more chunk, and the run may have more chunks."""
-        if self.run_chunks is not None and self._requested >= self.run_chunks:
+        """Whether the window has room for one more batch, and the run may have more chunks."""
+        requested = self._arrived + self._requests * self._batch_chunks
+        if self.run_chunks is not None and requested >= self.run_chunks:
             return False
         # What is written is ahead of what has arrived while a run is resumed, and a false journal may say any number.
-        return self._requested - min(self._written.chunks, self._arrived) < self._window
+        return requested + self._batch_chunks - min(self._written.chunks, self._arrived) <= self._window
 
     def add_request(self) -> None:
-        """Count one more chunk as requested."""
-        self._requested += 1
+        """Count one more batch as requested."""
+        self._requests += 1
 
-    def add_chunk(self, head: ChunkHead, chunk: Any) -> None:
-        """Accept the next chunk and queue its encode tasks. A lane that already has the chunk on disk gets none."""
-        self._arrived = head.number + 1
-        self._unwritten_heads[head.number] = head
-        if head.last:
-            self.run_chunks = head.number + 1
-            self.run_patients = head.first + head.patients
+    def add_batch(self, heads: Sequence[ChunkHead], batch: Any) -> None:
+        """Accept the next batch and queue its encode tasks. A lane that already has a chunk on disk skips it.
+
+        `heads` are those of the chunks in `batch`. All of them belong to the same Parquet part.
+        """
+        self._requests -= 1
+        last = heads[-1]
+        self._arrived = last.number + 1
+        self._unwritten_heads |= {head.number: head for head in heads}
+        if last.last:
+            self.run_chunks = last.number + 1
+            self.run_patients = last.first + last.patients
         for lane in self._lanes:
-            writer = self._owners.owner(lane, head.number)
-            if head.number < self._written.next_chunk(writer, lane):
+            writer = self._owners.owner(lane, last.number)
+            first = max(heads[0].number, self._written.next_chunk(writer, lane))
+            if first > last.number:
                 continue
             if lane != PART_LANE:
-                self._tasks.append(EncodeTask(lane, writer, head.number, [chunk]))
+                self._tasks.append(EncodeTask(lane, writer, first, last.number, [batch]))
                 continue
-            self._gathered.append(chunk)
-            if head.ends_part:
-                self._tasks.append(EncodeTask(lane, writer, head.number, self._gathered))
+            if not self._gathered:
+                self._gathered_from = first
+            self._gathered.append(batch)
+            if last.ends_part:
+                self._tasks.append(EncodeTask(lane, writer, self._gathered_from, last.number, self._gathered))
                 self._gathered = []
 
     def add_receipt(self, writer: int, receipt: Receipt) -> None:

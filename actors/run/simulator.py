@@ -68,9 +68,9 @@ class FlowSimulator:
         """Discard chunks until `number` is the next one or the time is up. Returns whether it is the next one."""
         return self._prepared().skip_to(number, seconds)
 
-    def next_chunk(self) -> "tuple[Chunk | None, ChunkHead | None]":
-        """The next chunk and its head; (None, None) after the last."""
-        return self._prepared().next_with_head()
+    def next_batch(self, most: int) -> "tuple[list[Chunk], list[ChunkHead]]":
+        """The next chunks and their heads: see `ChunkStream.next_batch`."""
+        return self._prepared().next_batch(most)
 
     def measures(self, formats: tuple[str, ...], compress: str) -> tuple[bytes, list[Piece]]:
         """The measures of the whole run: see `ChunkStream.measures`."""

@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from actors.cluster import hide_pyarrow_in_worker, lower_priority
@@ -74,6 +75,7 @@ class Writer:
         self._sync_seconds = sync_seconds
         self._journal: Journal | None = None
         self._disk = DiskThread()
+        self._hashing = ThreadPoolExecutor(1, thread_name_prefix="goldenhour-hash")
         self._open: dict[tuple[str, str], PartFile] = {}
         """Open parts by format and table."""
         self._descriptors: set[int] = set()
@@ -123,7 +125,9 @@ class Writer:
             status = folder.status(part.path)
             if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != part.bytes:
                 raise damaged_part(self._path / part.path, "does not have the size of what was written to it")
-        resumed = [self._add(PartFile(folder, part, fresh=False)) for part in state.open.values()]
+        resumed = [
+            self._add(PartFile(folder, part, self._hashing, fresh=False)) for part in state.open.values()
+        ]
         for part_file in resumed:
             part_file.cut()
         for name in folder.names():
@@ -190,6 +194,7 @@ class Writer:
     def release(self) -> None:
         """Close all files without finishing them. Safe to call twice."""
         self._disk.stop()
+        self._hashing.shutdown()
         self._open.clear()
         while self._descriptors:
             with contextlib.suppress(OSError):
@@ -212,7 +217,7 @@ class Writer:
         if part is None:
             new = Part(path=piece.path, format=piece.format, table=piece.table, patients=0, rows=0, bytes=0)
             assert self._folder is not None
-            part = self._add(PartFile(self._folder, new, fresh=True))
+            part = self._add(PartFile(self._folder, new, self._hashing, fresh=True))
             self._new_files = True
         return part
 

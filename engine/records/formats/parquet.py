@@ -1,6 +1,7 @@
 """Parquet: the flat tables, one file for each table and part, compressed inside."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from engine.records.formats.base import FLAT_TABLES, PARQUET_PART_PATIENTS, Format, Frame
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 65_536
 """Rows of a row group."""
+
+THREADS = 2
+"""Threads that write files while the rows of the next table are made. Arrow does not hold Python's lock."""
 
 _CODECS: dict[str, dict[str, Any]] = {
     "none": {"compression": "none"},
@@ -29,12 +33,13 @@ def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) 
 
     use_system_allocator()
     part = join_chunks(chunks)
-    frames = []
-    for table in FLAT_TABLES:
-        rows = encoded_table(part, code_tables, table)
-        data = _file(rows, table_schema(table), compress)
-        frames.append(Frame(table, data, len(part), rows.num_rows, len(data)))
-    return frames
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="goldenhour-parquet") as threads:
+        files = []
+        for table in FLAT_TABLES:
+            rows = encoded_table(part, code_tables, table)
+            files.append((table, rows.num_rows, threads.submit(_file, rows, table_schema(table), compress)))
+        encoded = [(table, rows, file.result()) for table, rows, file in files]
+    return [Frame(table, data, len(part), rows, len(data)) for table, rows, data in encoded]
 
 
 def encode_table(columns: "Sequence[Column]", values: Sequence[Sequence[Any]], compress: str) -> bytes:
