@@ -5,9 +5,10 @@
     python -m bench.compare_bytes --save FILE                # save the digests of the working tree ...
     python -m bench.compare_bytes --before FILE              # ... and compare with them later
 
-Each scenario runs with 2,000 patients in all formats: seed 1 in process and on one shared local Ray, seeds 2 and 3 in
-process. The SHA-256 of every file is compared; only the version number in `manifest.json` may differ. Exit code 1 when
-a file differs, is missing or is new.
+Each scenario runs with 2,000 patients in all formats of the working tree (`--formats` leaves out one that the older
+commit does not have): seed 1 in process and on one shared local Ray, seeds 2 and 3 in process. The SHA-256 of every
+file is compared; only the version number in `manifest.json` may differ. Exit code 1 when a file differs, is missing or
+is new.
 """
 
 import argparse
@@ -20,8 +21,8 @@ from pathlib import Path
 
 from actors.cluster import PACKAGE_ROOT
 from bench import commits
+from engine.records import FORMATS
 
-FORMATS = "jsonl,json,csv,parquet,msgpack"
 LIMIT_SECONDS = 3600.0
 
 RUNNER = r"""
@@ -68,14 +69,16 @@ def names() -> list[str]:
     return sorted(path.stem for path in (PACKAGE_ROOT / "scenarios" / "builtin").glob("*.toml"))
 
 
-def jobs(scenarios: list[str], seeds: list[int], patients: int, on_ray: bool) -> list[tuple[str, list[str]]]:
+def jobs(
+    scenarios: list[str], seeds: list[int], patients: int, formats: str, on_ray: bool
+) -> list[tuple[str, list[str]]]:
     """Return a label and the command's arguments for each run that one process carries out."""
     workers = ("--workers", "1") if on_ray else ("--workers", "0")
     where = "Ray" if on_ray else "in process"
     return [
         (
             f"{scenario}, seed {seed}, {where}",
-            ["run", scenario, "--seed", str(seed), "--patients", str(patients), "--format", FORMATS,
+            ["run", scenario, "--seed", str(seed), "--patients", str(patients), "--format", formats,
              "--quiet", "--no-store", *workers],
         )
         for scenario in scenarios
@@ -115,7 +118,7 @@ def all_digests(root: Path, title: str, options: argparse.Namespace) -> Digests:
     scenarios = options.only.split(",") if options.only else names()
     found: Digests = {}
     for on_ray in (False, True)[: 1 if options.no_ray else 2]:
-        todo = jobs(scenarios, options.seeds, options.patients, on_ray)
+        todo = jobs(scenarios, options.seeds, options.patients, options.formats, on_ray)
         for number, (label, each) in enumerate(digests(root, todo, on_ray), 1):
             found |= each
             print(f"{title}: {number} of {len(todo)}: {label}: {len(each) - 1} files", flush=True)
@@ -146,6 +149,7 @@ def main() -> int:
     parser.add_argument("--only", help="scenarios, separated by commas; default: all built-ins")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--patients", type=int, default=2000)
+    parser.add_argument("--formats", default=",".join(FORMATS), help="default: %(default)s")
     parser.add_argument("--no-ray", action="store_true", help="in process only")
     options = parser.parse_args()
     if options.before is None and options.save is None:

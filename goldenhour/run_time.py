@@ -77,7 +77,7 @@ def expected_time(
     prepared
         The scenario.
     formats, compress
-        What is written.
+        What is written. Without formats: the time of the simulation alone.
     workers
         Generator processes; 0: the simulation and they share one core; None: as many as `run` takes by default.
     """
@@ -85,7 +85,8 @@ def expected_time(
     simulate = work.casualties * (_SIMULATE_FINITE_SECONDS if work.is_finite else _SIMULATE_SECONDS)
     simulate += work.events * _EVENT_SECONDS
     packed = _COMPRESS_SECONDS if compress != "none" else 0.0
-    write = work.casualties * sum(_WRITE_SECONDS[name] + packed for name in formats)
+    slowest = max(_WRITE_SECONDS.values())  # for a format that has not been measured
+    write = work.casualties * sum(_WRITE_SECONDS.get(name, slowest) + packed for name in formats)
     processes = automatic_workers(prepared) if workers is None else workers
     seconds = max(simulate, write / processes) if processes > 0 else simulate + write
     reasons = f"{work.casualties:,.0f} casualties"

@@ -16,7 +16,7 @@ import scenarios
 from actors.cluster import default_workers
 from actors.run import AUTOMATIC_WORKERS
 from engine.scenario import ScenarioOverrides
-from goldenhour import __version__
+from goldenhour import __version__, run_time
 from goldenhour.__main__ import run
 from goldenhour.cli.scenario_sources import prepare_source
 from goldenhour.outputs import default_output
@@ -336,6 +336,16 @@ def test_measures_asked_for_twice_are_simulated_once(call, no_cache_yet, monkeyp
     assert other.out != first.out
     monkeypatch.setenv("GOLDENHOUR_CACHE", "off")
     assert call("measures", "coin", "--patients", 50, "--json").out == first.out
+
+
+def test_measures_say_how_long_the_simulation_takes_unless_a_cache_has_them(call, no_cache_yet, monkeypatch):
+    few = ("measures", "coin", "--patients", 50, "--json")
+    assert "note: a run" not in call(*few, "--seed", 2).err
+    monkeypatch.setattr(run_time, "LONG_SECONDS", 0.0)
+    assert "note: a run will take about 0 minutes on this machine" in call(*few).err
+    assert "note: a run" not in call(*few).err
+    monkeypatch.setenv("GOLDENHOUR_CACHE", "off")
+    assert "note: a run will take about 0 minutes on this machine" in call(*few).err
 
 
 def test_the_measures_of_a_run_need_not_be_simulated_again(call, no_cache_yet, monkeypatch):

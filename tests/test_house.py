@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.metadata
 import io
 import itertools
 import json
@@ -99,6 +100,27 @@ def test_every_dependency_is_pinned():
     pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pins)
     assert names <= {line.split("==")[0].lower().replace("_", "-") for line in pins}
+
+
+def test_every_package_that_is_imported_is_pinned():
+    files = [*sources("engine", "actors", "goldenhour", "scenarios", "bench", "tests")]
+    modules = set()
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                modules.add((node.module or "").split(".")[0])
+    local = {path.stem for path in files} | {path.name for path in ROOT.iterdir()}
+    packages = importlib.metadata.packages_distributions()
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = {line.split("==")[0].lower().replace("_", "-") for line in lines}
+    unpinned = {
+        module
+        for module in modules - local - set(sys.stdlib_module_names)
+        if pins.isdisjoint(name.lower().replace("_", "-") for name in packages.get(module, [module]))
+    }
+    assert unpinned == set()
 
 
 def test_the_cluster_file_follows_rays_schema_and_keeps_off_the_port_of_redis():

@@ -1,19 +1,19 @@
 """Readers with their defaults see the types of the schema: a column's type never depends on its values.
 
 A CSV file holds no types, and these remain unknown: columns without any value, integers with gaps in pandas (it has no
-other default than floats), and service numbers, which are texts of digits. DuckDB is checked where it is installed. For
-R, `readr_type` repeats the rules by which readr guesses.
+other default than floats), and service numbers, which are texts of digits. For R, `readr_type` repeats the rules by
+which readr guesses.
 """
 
 import io
 import json
 import re
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import msgspec
 import numpy as np
 import pandas
@@ -24,7 +24,7 @@ import synthetic
 
 from engine import codes
 from engine.measures.whole_run import RUN_COLUMNS
-from engine.records import FLAT_COLUMNS, Column, encode_chunks
+from engine.records import FLAT_COLUMNS, FORMATS, Column, encode_chunks
 from goldenhour.__main__ import run as command
 from scenarios import catalogue
 
@@ -82,7 +82,7 @@ def files(scenario: str, seed: int, patients: int) -> dict[str, bytes]:
             "--patients",
             str(patients),
             "--format",
-            "jsonl,json,csv,parquet,msgpack",
+            ",".join(FORMATS),
         ]
         code = command(
             ["run", scenario, *options, "--workers", "0", "--quiet", "--no-store", "-o", str(output)]
@@ -146,11 +146,8 @@ def test_polars_reads_what_the_parquet_file_holds(scenario: tuple[str, int, int]
             assert frame[column.name].to_list() == values[column.name], column.name
 
 
-@pytest.mark.skipif(find_spec("duckdb") is None, reason="DuckDB is not installed")
 @every_run
 def test_duckdb_sees_the_types_of_the_schema(scenario: tuple[str, int, int], tmp_path: Path) -> None:
-    import duckdb
-
     run = files(*scenario)
     for table, columns in SCHEMAS.items():
         path, values = tmp_path / f"{table}.csv", values_of(run, table)

@@ -14,6 +14,7 @@ import goldenhour
 from bench.scenario_mutations import mutated
 from engine.arrivals import expected_arrivals, plan_arrivals
 from engine.errors import InputError, RunError, ScenarioError
+from engine.records import FORMATS
 from engine.run import Simulation
 from engine.scenario import (
     Casualties,
@@ -309,6 +310,10 @@ def test_the_time_of_a_long_run_is_announced() -> None:
     )
     assert "about 18.9 hours" in (packed.note() or "")
     assert expected_time(prepare(Scenario(name="few")), workers=1).note() is None
+    measures = expected_time(prepare(Scenario(name="x", casualties=Casualties(total=10**9))), (), workers=0)
+    assert "about 50 minutes" in (measures.note() or "")
+    for name in FORMATS:
+        assert expected_time(prepare(Scenario(name="few")), (name,), workers=0).seconds > 0
 
 
 def test_every_command_has_allow_long(tmp_path: Any, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from engine.precomputed import SIMULATION_KINDS, CacheKey, build_value, key_of_m
 from engine.scenario import PreparedScenario, ScenarioOverrides, prepare
 from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
+from goldenhour.run_time import expected_time
 
 if TYPE_CHECKING:
     from actors.cache import CacheSettings
@@ -41,7 +42,8 @@ def measures(
     """Print the measures of a run without writing its patients.
 
     The same scenario, seed and replication are simulated only once. Later calls read the result from a cache, even if
-    it was `goldenhour run` that simulated it. SCENARIO is a built-in scenario, or a .toml or .json file.
+    it was `goldenhour run` that simulated it. A note says when a simulation on this machine is expected to take more
+    than ten minutes. SCENARIO is a built-in scenario, or a .toml or .json file.
     """
     written, origin = scenario_files.load_with_origin(scenario)
     prepared = prepare(written, ScenarioOverrides(seed, patients, days), origin, allow_long)
@@ -49,7 +51,7 @@ def measures(
     settings = cache_wing.cache_settings()
     key = key_of_measures(prepared.resolved, prepared.resolved.seed, replication)
     if address:
-        data, fault = _measures_on_cluster(address, prepared.original.name, key)
+        data, fault = _measures_on_cluster(address, prepared, key)
     else:
         data, fault = _measures_here(settings, prepared, key)
     if fault:
@@ -77,22 +79,22 @@ def _measures_here(
 ) -> tuple[bytes, str | None]:
     """The measures from Redis or the disk, else simulated in this process; and the fault of the cache, if any."""
     if settings.mode == "off":
-        return _simulate(key, {}), None
+        return _simulate(prepared, key, {}), None
     local = cache_wing.LocalCache(settings)
     data = local.get(key)
     if data is None:
-        data = _simulate(key, local.get_or_build(prepared.resolved, SIMULATION_KINDS))
+        data = _simulate(prepared, key, local.get_or_build(prepared.resolved, SIMULATION_KINDS))
         local.put(key, data)
     return data, local.fault
 
 
-def _measures_on_cluster(address: str, name: str, key: CacheKey) -> tuple[bytes, str | None]:
+def _measures_on_cluster(address: str, prepared: PreparedScenario, key: CacheKey) -> tuple[bytes, str | None]:
     """The measures from the cache of a cluster, which simulates what it does not hold; and its fault, if any."""
     with (
         console.status("Asking the cluster's cache ...") as status,
         cluster.start_session(address, 1) as session,
     ):
-        shared = cache_wing.cache_for_run(session.local, name)
+        shared = cache_wing.cache_for_run(session.local, prepared.original.name)
         if not isinstance(shared, cache_wing.SharedCache):
             raise InputError(
                 "--address and GOLDENHOUR_CACHE=off exclude each other: measures of a cluster come from its cache"
@@ -100,11 +102,13 @@ def _measures_on_cluster(address: str, name: str, key: CacheKey) -> tuple[bytes,
         (data,) = shared.get([key], waiting=lambda: status.update("Simulating on the cluster ..."))
     if data is not None:
         return data, shared.fault
-    return _simulate(key, {}), "the cluster's cache did not answer"
+    return _simulate(prepared, key, {}), "the cluster's cache did not answer"
 
 
-def _simulate(key: CacheKey, precomputed: dict[str, Any]) -> bytes:
-    """The measures as JSON, simulated in this process."""
+def _simulate(prepared: PreparedScenario, key: CacheKey, precomputed: dict[str, Any]) -> bytes:
+    """The measures as JSON, simulated in this process. Prints a note first if that will take long."""
+    if note := expected_time(prepared, formats=(), workers=0).note():
+        console.print_error_line(f"note: {note}")
     views.warn_if_kernel_is_cold()
     with console.status("Simulating ..."):
         data: bytes = build_value(key.kind, key.inputs, precomputed)
