@@ -1,5 +1,6 @@
 """A Redis to which others write: nothing unsigned is believed, and nothing in it ends in more than one note."""
 
+import hashlib
 import os
 import pickle
 import stat
@@ -30,6 +31,7 @@ __all__ = ["call", "no_cache_yet"]
 
 SECRET, OTHER = b"the secret of these tests", b"the secret of another deployment"
 KEY_A, KEY_B = (CacheKey("measures", b"", letter * 64) for letter in "ab")
+SET_OF_TAG_A = f"goldenhour:tag:{hashlib.sha256(b'scenario:a').hexdigest()}"
 FORGED = b'{"patients": 666, "flow": {}}'
 
 
@@ -119,7 +121,7 @@ def test_a_value_of_a_wrong_type_is_a_miss_and_is_replaced(
 def test_sets_of_a_wrong_type_are_replaced_and_values_are_stored_all_the_same(
     kind: str, server: Server | Lent, redis: RedisBackend
 ) -> None:
-    sets = "goldenhour:tag:scenario:a", f"goldenhour:tags-of:computation:{KEY_A.key}"
+    sets = SET_OF_TAG_A, f"goldenhour:tags-of:computation:{KEY_A.key}"
     for name in sets:
         of_wrong_type(server.client, kind, name)
     redis.put([(KEY_A, b"ours")], ["scenario:a"])
@@ -139,7 +141,7 @@ def test_members_of_a_tag_that_are_no_values_are_ignored(server: Server | Lent, 
     redis.put([(KEY_B, b"other")], ["scenario:b"])
     server.client.set("goldenhour:value:mine", b"not in a namespace")
     members = (b"\xff\xfe", b"mine", b"", b"computation:" + b"A" * 64, b"x" * 1000, b"*")
-    server.client.sadd("goldenhour:tag:scenario:a", *members)
+    server.client.sadd(SET_OF_TAG_A, *members)
     assert redis.untag(["scenario:a"]) == 1
     assert redis.fault is None
     assert redis.get([KEY_A, KEY_B]) == [None, b"other"]
@@ -150,9 +152,32 @@ def test_a_set_of_more_values_than_there_ever_are_is_removed_unread(
     server: Server | Lent, redis: RedisBackend
 ) -> None:
     for first in range(0, LARGEST_SET + 1, 20_000):
-        server.client.sadd("goldenhour:tag:scenario:a", *range(first, first + 20_000))
+        server.client.sadd(SET_OF_TAG_A, *range(first, first + 20_000))
     assert redis.untag(["scenario:a"]) == 0
-    assert server.client.exists("goldenhour:tag:scenario:a") == 0
+    assert server.client.exists(SET_OF_TAG_A) == 0
+
+
+def test_huge_members_of_a_tag_and_huge_names_are_not_fetched(
+    server: Server | Lent, redis: RedisBackend
+) -> None:
+    server.client.config_set("maxmemory", 0)
+    redis.put([(KEY_A, b"ours")], ["scenario:a"])
+    for number in range(3):
+        huge = f"{number}".encode() * 30_000_000
+        server.client.sadd(SET_OF_TAG_A, huge, b"computation:" + huge)
+    for kind in (b"value:computation:", b"tag:", b"tags-of:computation:"):
+        server.client.set(b"goldenhour:" + kind + huge, b"x")
+    del huge
+    tracemalloc.start()
+    try:
+        assert redis.usage()["computation"][0] == 1
+        assert redis.untag(["scenario:a"]) == 1
+        assert redis.clear(None) == 0
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert redis.fault is None
+    assert server.client.exists(SET_OF_TAG_A) == 0
 
 
 def test_a_huge_value_is_not_fetched(server: Server | Lent, redis: RedisBackend) -> None:
@@ -301,6 +326,16 @@ def test_the_secret_comes_from_the_environment_or_from_a_file(tmp_path: Path) ->
     assert deployment_secret({KEY: f" {SECRET.decode()} "}) == SECRET
     assert deployment_secret({KEY_FILE: str(file)}) == SECRET
     assert deployment_secret({KEY_FILE: str(link)}) == SECRET
+    mounted = tmp_path / "..2026_01_01"  # as Kubernetes mounts a secret
+    mounted.mkdir()
+    mounted.joinpath("secret").write_bytes(SECRET)
+    tmp_path.joinpath("..data").symlink_to(mounted.name)
+    tmp_path.joinpath("mounted").symlink_to("..data/secret")
+    mounted.joinpath("secret").chmod(0o440)
+    assert deployment_secret({KEY_FILE: str(tmp_path / "mounted")}) == SECRET
+    mounted.joinpath("secret").chmod(0o444)
+    with pytest.raises(InputError, match="all users can read .*`defaultMode: 0440`"):
+        deployment_secret({KEY_FILE: str(tmp_path / "mounted")})
 
 
 @pytest.mark.parametrize(

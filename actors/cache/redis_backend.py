@@ -7,7 +7,7 @@ Redis is not trusted either: any program that reaches it may have written to it.
 are bounded before anything is fetched, and names and types are checked (docs/caches.md).
 """
 
-import re
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,8 +46,8 @@ _BATCH = 500
 _LONGEST_ERROR = 200
 """Most characters that are shown of an error, which may be the server's own text."""
 
-_MEMBER = re.compile(rf"(?:{'|'.join(NAMESPACES)}):[0-9a-f]{{64}}".encode())
-"""A value in the set of a tag: NAMESPACE:KEY."""
+_DIGEST = "[0-9a-f]" * 64
+"""Redis's pattern of a key, or of a tag's digest. Its length is fixed, so Redis never sends a longer name."""
 
 
 class RedisBackend:
@@ -111,11 +111,13 @@ class RedisBackend:
 
         def work() -> int:
             removed = 0
-            for batch in self._batches(_value_name(namespace or "*", "*")):
-                removed += self._client.unlink(*batch)
+            for each in (namespace,) if namespace else NAMESPACES:
+                for batch in self._batches(_value_name(each, _DIGEST)):
+                    removed += self._client.unlink(*batch)
             if namespace is None:
-                for batch in self._batches("goldenhour:tag*"):
-                    self._client.unlink(*batch)
+                for pattern in (f"goldenhour:tag:{_DIGEST}", *map(_tags_name, _member_patterns())):
+                    for batch in self._batches(pattern):
+                        self._client.unlink(*batch)
             return removed
 
         return self._try(work, 0)
@@ -127,7 +129,7 @@ class RedisBackend:
             usage = Usage()
             for namespace in NAMESPACES:
                 values = size = 0
-                for batch in self._batches(_value_name(namespace, "*")):
+                for batch in self._batches(_value_name(namespace, _DIGEST)):
                     with self._client.pipeline(transaction=False) as pipe:
                         for name in batch:
                             pipe.strlen(name)
@@ -234,15 +236,13 @@ class RedisBackend:
         if count is None or count > LARGEST_SET:
             self._remove_sets({name})
             return []
-        found = []
-        read = 0
-        for member in self._client.sscan_iter(name, count=_BATCH):
-            read += len(member)
-            if read > LARGEST_SET * 100:
-                break
-            if isinstance(member, bytes) and _MEMBER.fullmatch(member):
-                found.append(member.decode())
-        return list(dict.fromkeys(found))
+        found: dict[str, None] = {}
+        for pattern in _member_patterns():
+            for member in self._client.sscan_iter(name, match=pattern, count=_BATCH):
+                found[member.decode()] = None
+                if len(found) > LARGEST_SET:  # somebody adds to it meanwhile
+                    return []
+        return list(found)
 
     def _execute(self, pipe: Any) -> list[Any]:
         """Return the answers of the commands; None where a name holds another type than the command is for."""
@@ -302,9 +302,14 @@ def _value_name(namespace: str, key: str) -> str:
 
 def _members_name(tag: str) -> str:
     """Return the name of the set of values that have a tag."""
-    return f"goldenhour:tag:{tag}"
+    return f"goldenhour:tag:{hashlib.sha256(tag.encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 
 def _tags_name(member: str) -> str:
     """Return the name of the set of tags that a value has. `member` is NAMESPACE:KEY."""
     return f"goldenhour:tags-of:{member}"
+
+
+def _member_patterns() -> list[str]:
+    """Return Redis's patterns of what is in the set of a tag: NAMESPACE:KEY."""
+    return [f"{namespace}:{_DIGEST}" for namespace in NAMESPACES]

@@ -109,7 +109,8 @@ def _read_file(path: str) -> bytes:
                 )
             if mode & stat.S_IROTH:
                 raise InputError(
-                    f"{KEY_FILE}: all users can read {path!r}; take that right away (chmod o-r) and make a new secret"
+                    f"{KEY_FILE}: all users can read {path!r}; take that right away (chmod o-r, or "
+                    "`defaultMode: 0440` where Kubernetes mounts it) and make a new secret"
                 )
             if status.st_uid not in (0, os.geteuid()):
                 raise InputError(
