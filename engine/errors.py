@@ -1,8 +1,12 @@
 """Errors that are shown to the user: each says what is wrong and what to do, and has an exit code."""
 
+import contextlib
 import errno
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+
+from engine.masking import mask_logins
 
 
 class _Missing:
@@ -17,14 +21,19 @@ MISSING: Final = _Missing()
 VALUE_WIDTH = 80
 """Most characters of a value in an error message."""
 
+LOGIN_WIDTH = 10_000
+"""Characters of a value in which a login is searched for. An argument of a command is shorter."""
+
 
 def shown(value: Any) -> str:
-    """Return the `repr` of any value in at most `VALUE_WIDTH` characters; never fails.
+    """Return the `repr` of any value in at most `VALUE_WIDTH` characters, without logins; never fails.
 
     >>> shown("two")
     "'two'"
     """
     try:
+        if isinstance(value, str):
+            value = mask_logins(value[:LOGIN_WIDTH])
         if isinstance(value, (str, bytes)):
             value = value[: VALUE_WIDTH + 1]
         text = repr(value)
@@ -98,6 +107,17 @@ class Interrupted(GoldenhourError):
     """The user stopped the run (Ctrl-C)."""
 
     exit_code = 130
+
+
+@contextlib.contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Give each error of the system this path, because a file that is opened in an open folder is named without it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:  # one of the system's, not one with a text of ours
+            error.filename = str(path)
+        raise
 
 
 def write_error(path: Path | str, error: OSError) -> StoppedRun:

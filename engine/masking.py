@@ -39,6 +39,10 @@ _VALUE = re.compile(r"[\w./:,%~-]+")
 _KEYWORD = re.compile(
     r"\s*([a-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'(?=\s|$)|(?:[^\s'\\]|\\.)(?:[^\s\\]|\\.)*|(?=\s|$))", re.DOTALL
 )
+_LOGIN_IN_TEXT = re.compile(
+    r"(?<![\w.-])([A-Za-z][A-Za-z0-9+.-]*://)?(?!USER:PASSWORD@)(?:[^\s:/@'\"]+:(?!//)|:(?!['\"]))\S*@"
+)
+_PASSWORD_IN_TEXT = re.compile(r"(\bpassword\s*=\s*)(?:'[^']*'|[^\s'\"&;]+)", re.IGNORECASE)
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:\S*@)?[^\s<>\"'`()]*(?<![.,;:])")
 
 
@@ -78,6 +82,24 @@ def parse_address(text: str) -> Address:
 def shown_address(text: str) -> str:
     """Return what may be shown of HOST:PORT, which somebody may have written as a URL with a password."""
     return parse_address(text).shown if re.search("[@=]|://", text) else text
+
+
+def mask_logins(text: str) -> str:
+    """Return a text with `MASK` for each user and password before an `@`, and for each `password=`.
+
+    For what somebody has typed in a place that is none for an address: it may lack its scheme. The form in which
+    messages say how to write an address, `USER:PASSWORD@`, remains.
+
+    >>> mask_logins("there is no run 'me:secret@host/x'")
+    "there is no run '...@host/x'"
+    """
+    masked = _LOGIN_IN_TEXT.sub(_masked_login, text)
+    return _PASSWORD_IN_TEXT.sub(rf"\g<1>{MASK}", masked)
+
+
+def _masked_login(found: re.Match[str]) -> str:
+    scheme = found[1] or ""
+    return f"{scheme if KNOWN_SCHEMES.fullmatch(scheme[:-3].lower()) else ''}{MASK}@"
 
 
 def mask_message(message: str, secrets: tuple[str, ...] = ()) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine import identity
+from engine.errors import errors_of
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -129,12 +130,13 @@ class PrivateFolder:
 
     def names(self) -> list[str]:
         """Return the names of everything in the folder."""
-        with os.scandir(self._descriptor) as entries:
+        with errors_of(self.path), os.scandir(self._descriptor) as entries:
             return [entry.name for entry in entries]
 
     def status(self, name: str) -> os.stat_result:
         """Return the status of a file, without following a link."""
-        return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        with errors_of(self.path / name):
+            return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
 
     def mark_used(self, name: str | None = None) -> None:
         """Set the time of a file, or of the folder, to now, if this user may."""
@@ -146,7 +148,7 @@ class PrivateFolder:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it exists."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), errors_of(self.path / name):
             os.unlink(name, dir_fd=self._descriptor)
 
     def remove_folder(self, name: str) -> None:
@@ -158,13 +160,14 @@ class PrivateFolder:
         """Write a file under another name, which is removed afterwards."""
         draft = f"{name}.{uuid.uuid4().hex[:12]}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
-        descriptor = os.open(draft, flags, 0o600, dir_fd=self._descriptor)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            yield draft
-        finally:
-            self.remove(draft)
+        with errors_of(self.path / name):
+            descriptor = os.open(draft, flags, 0o600, dir_fd=self._descriptor)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                yield draft
+            finally:
+                self.remove(draft)
 
 
 def _open_root(path: Path, create: bool) -> int:
@@ -210,14 +213,15 @@ def _open_inner(path: Path, parent: int, create: bool) -> int:
 @contextlib.contextmanager
 def _name_links(path: Path, parent: int) -> Iterator[None]:
     """Say that a name is a link, where the system says that there are too many links or that it is not a folder."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        if stat.S_ISLNK(os.stat(path.name, dir_fd=parent, follow_symlinks=False).st_mode):
-            raise UnsafeFolderError(f"{path} is a link, which is not followed") from error
-        raise
+    with errors_of(path):
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if stat.S_ISLNK(os.stat(path.name, dir_fd=parent, follow_symlinks=False).st_mode):
+                raise UnsafeFolderError(f"{path} is a link, which is not followed") from error
+            raise
 
 
 def _check_owner(status: os.stat_result, path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 import click
 
 from engine.errors import GoldenhourError
+from engine.masking import mask_logins
 from goldenhour import console
 from goldenhour.cli import goldenhour
 
@@ -41,7 +42,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _report(message: str, code: int, hint: str = "") -> int:
-    console.report_error(message, hint)
+    console.report_error(mask_logins(message), hint)
     return code
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import datetime
+import http.server
 import json
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -273,6 +275,42 @@ def test_a_server_that_is_silent_is_given_up(monkeypatch, capsys):
         monkeypatch.setitem(object_store.RETRY, "max_retries", 0)
         assert command(["run", "standard", "-o", "s3://bucket/x", "--workers", "0", "--no-store"]) == 2
     assert "cannot be listed" in capsys.readouterr().err
+
+
+class EndlessListing(http.server.BaseHTTPRequestHandler):
+    """An S3 server whose listings have always another page."""
+
+    pages = 0
+
+    def do_GET(self) -> None:
+        type(self).pages += 1
+        entry = "<Contents><Key>x/{}-{}</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>1</Size></Contents>"
+        found = "".join(entry.format(self.pages, number) for number in range(1000))
+        data = (
+            '<?xml version="1.0"?><ListBucketResult><IsTruncated>true</IsTruncated>'
+            f"<NextContinuationToken>t{self.pages}</NextContinuationToken>{found}</ListBucketResult>"
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+def test_a_listing_without_end_is_given_up(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(object_store, "MAX_LISTED", 20_000)
+    monkeypatch.setenv(STAGING_VARIABLE, str(tmp_path / "staging"))
+    EndlessListing.pages = 0
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), EndlessListing) as endless:
+        threading.Thread(target=endless.serve_forever, daemon=True).start()
+        for name, value in {**KEYS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{endless.server_port}"}.items():
+            monkeypatch.setenv(name, value)
+        assert command(["run", "standard", "-o", "s3://bucket/x", "--workers", "0", "--no-store"]) == 2
+        endless.shutdown()
+    assert "s3://bucket/x holds more than 20,000 objects: choose a prefix" in capsys.readouterr().err
+    assert EndlessListing.pages < 30
 
 
 def cut_off(store: S3Store, monkeypatch: pytest.MonkeyPatch, after: int, **settings: Any) -> RunRequest:

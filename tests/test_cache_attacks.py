@@ -334,7 +334,7 @@ def test_the_secret_comes_from_the_environment_or_from_a_file(tmp_path: Path) ->
     mounted.joinpath("secret").chmod(0o440)
     assert deployment_secret({KEY_FILE: str(tmp_path / "mounted")}) == SECRET
     mounted.joinpath("secret").chmod(0o444)
-    with pytest.raises(InputError, match="all users can read .*`defaultMode: 0440`"):
+    with pytest.raises(InputError, match=r"all users can read .*`defaultMode: 0440`"):
         deployment_secret({KEY_FILE: str(tmp_path / "mounted")})
 
 

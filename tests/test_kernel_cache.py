@@ -10,6 +10,8 @@ import pytest
 
 import engine.identity
 import engine.numeric.jit
+import engine.errors
+import engine.masking
 import engine.private_folder
 
 CONSTANT = "FACTOR = 3.0\n"
@@ -105,7 +107,8 @@ def make_small_engine(base: Path) -> Path:
     (package / "callee.py").write_text(CALLEE)
     (package / "k.py").write_text(KERNEL)
     shutil.copy(engine.identity.__file__, package)
-    shutil.copy(engine.private_folder.__file__, package)
+    for module in (engine.private_folder, engine.errors, engine.masking):
+        shutil.copy(module.__file__, package)
     shutil.copy(engine.numeric.jit.__file__, numeric)
     return package.parent
 

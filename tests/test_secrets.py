@@ -20,7 +20,8 @@ from actors.run import object_store
 from actors.store import Database, Server
 from bench import secret_fuzz
 from engine.errors import InputError
-from engine.masking import mask_message, parse_address
+from engine.masking import mask_logins, mask_message, parse_address
+from goldenhour.__main__ import run as command
 
 MARK = "Kq81Vx"
 
@@ -154,6 +155,54 @@ def test_the_masking_reads_an_address_as_postgresql_does(url: str, shown: str) -
 def test_urls_in_a_message_of_a_library_lose_their_passwords() -> None:
     text = f'error for url (http://me:{MARK}@host:80/x?key={MARK}): "s3://k:{MARK}@b/x", tcp refused.'
     assert mask_message(text) == 'error for url (http://...@host:80/x): "s3://...@b/x", tcp refused.'
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fetch", "-o", "out"),
+        ("run",),
+        ("measures",),
+        ("resume",),
+        ("scenarios", "show"),
+        ("cache", "clear"),
+        ("run", "coin", "--format"),
+        ("run", "coin", "--seed"),
+        ("schema", "--format"),
+        (),
+    ],
+)
+@pytest.mark.parametrize(
+    "address", [f"me:{MARK}@b/x", f"postgresql://me:{MARK}@b/x", f":{MARK * 30}@h", f"host=h password={MARK}"]
+)
+def test_an_address_in_the_place_of_something_else_is_not_shown(
+    words: tuple[str, ...],
+    address: str,
+    data_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GOLDENHOUR_DATA_DIR", str(data_folder))
+    assert command([*words, address]) == 2
+    said = capfd.readouterr()
+    assert said.err
+    assert MARK not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "allowed: postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        "--address: got 'x@y'; allowed: http://HOST:8265, the cluster's dashboard",
+        "run 'east@3' of me@here; at 10:30 UTC: s3://bucket/prefix",
+        '{"name":"a@b", "c":"d@e"}',
+        "",
+    ],
+)
+def test_a_text_without_logins_remains(text: str) -> None:
+    assert mask_logins(text) == text
 
 
 def test_generated_settings_with_secrets_show_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,31 @@ def test_a_link_is_for_the_categories_it_names() -> None:
         assert (np.isfinite(at(result, "arrived", "far")) == ~goes).all()
 
 
+def test_categories_that_no_link_from_a_facility_names_may_use_all_of_them() -> None:
+    settings: dict[str, Any] = {
+        "facilities": [{"id": "A", "role": 2, "policy_days": 0.0}, {"id": "B", "role": 4}],
+        "links": [
+            {"origin": "POI", "destination": "A", "minutes": x.constant(10.0)},
+            {"origin": "A", "destination": "B", "minutes": x.constant(10.0), "categories": ["T1"]},
+        ],
+        "survival": x.NOBODY_DIES,
+    }
+    result = run(300, **settings)
+    at_b = np.isfinite(at(result, "arrived", "B"))
+    triaged = x.rows(result, "triaged", "A")
+    not_t1 = triaged["patient"][triaged["detail"] != TRIAGE.index("T1")]
+    assert at_b[not_t1].sum() > 100
+    assert any(
+        note.endswith(
+            "no link from A names T2, T3, so patients of these categories may use all links from there"
+        )
+        for note in x.notes(**settings)
+    )
+    assert not any("evacuation ends" in note for note in x.notes(**settings))
+    settings["links"][1]["categories"] = []
+    assert not any("from A" in note for note in x.notes(**settings))
+
+
 def batches(**batch: Any) -> Result:
     return ferry(
         {"litters": 60, "seats": 0},

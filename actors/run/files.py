@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from types import TracebackType
 
-from engine.errors import InputError, shown
+from engine.errors import InputError, errors_of, shown
 
 
 class Folder:
@@ -25,7 +25,7 @@ class Folder:
     Raises
     ------
     OSError
-        There is no such folder, or it cannot be used.
+        There is no such folder, or it cannot be used. The errors of all methods have the whole path as `filename`.
     """
 
     def __init__(self, path: Path, follow: bool = False) -> None:
@@ -49,13 +49,14 @@ class Folder:
 
     def names(self) -> list[str]:
         """Names of all that is in the folder."""
-        with os.scandir(self._descriptor) as entries:
+        with errors_of(self.path), os.scandir(self._descriptor) as entries:
             return [entry.name for entry in entries]
 
     def status(self, name: str) -> os.stat_result | None:
         """The status of a file, or of the link that is there; None if there is nothing of this name."""
         try:
-            return os.stat(_component(name), dir_fd=self._descriptor, follow_symlinks=False)
+            with errors_of(self.path / name):
+                return os.stat(_component(name), dir_fd=self._descriptor, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
@@ -78,7 +79,8 @@ class Folder:
         if not flags & os.O_EXCL and self.exists(name) and not self.is_file(name):
             raise _not_regular(path)
         flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(name, flags, 0o666, dir_fd=self._descriptor)
+        with errors_of(self.path / name):
+            descriptor = os.open(name, flags, 0o666, dir_fd=self._descriptor)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -116,18 +118,20 @@ class Folder:
     def remove(self, name: str) -> None:
         """Remove a file, or the link that is there; nothing if there is none of this name."""
         try:
-            os.unlink(_component(name), dir_fd=self._descriptor)
+            with errors_of(self.path / name):
+                os.unlink(_component(name), dir_fd=self._descriptor)
         except FileNotFoundError:
             return
 
     def move(self, name: str, target: "Folder", new: str | None = None) -> None:
         """Move a file to another folder of the same file system, by default under the same name."""
-        os.replace(
-            _component(name),
-            _component(new or name),
-            src_dir_fd=self._descriptor,
-            dst_dir_fd=target._descriptor,
-        )
+        with errors_of(self.path / name):
+            os.replace(
+                _component(name),
+                _component(new or name),
+                src_dir_fd=self._descriptor,
+                dst_dir_fd=target._descriptor,
+            )
 
 
 def _component(name: str) -> str:

@@ -22,6 +22,12 @@ has appeared under its name meanwhile. Smaller files are uploaded in one request
 MAX_SMALL_BYTES = 1 << 28
 """Largest object that is read into memory: a manifest."""
 
+MAX_LISTED = 1_000_000
+"""Most objects below a URL, those in its folders included. The largest run in all formats writes about half as many."""
+
+LISTED_AT_ONCE = 1000
+"""Objects in one answer of a listing."""
+
 RETRY: Any = {
     "max_retries": 5,
     "retry_timeout": datetime.timedelta(seconds=60),
@@ -66,18 +72,28 @@ class ObjectStore:
             raise InputError(f"{url}: {_reason(error)}") from None
 
     async def names(self) -> set[str]:
-        """Names of the objects directly below the URL."""
-        async with self._errors_explained("cannot be listed"):
-            listed = await self._obstore.list_with_delimiter_async(self._short_store)
-        return set(_directly_below(listed))
+        """Names of the objects directly below the URL. Raises RunError if there are more than `MAX_LISTED` below it."""
+        return set(await self._listed())
 
     async def unchanged(self, names: Iterable[str]) -> bool:
         """Whether all these objects are still as this process wrote them."""
-        async with self._errors_explained("cannot be listed"):
-            listed = await self._obstore.list_with_delimiter_async(self._short_store)
-        found = _directly_below(listed)
+        found = await self._listed()
         tagged = [name for name in names if self._etags[name] is not None]
         return set(names) <= set(found) and all(found[name] in (None, self._etags[name]) for name in tagged)
+
+    async def _listed(self) -> dict[str, str | None]:
+        """The tags of the objects directly below the URL by name, read page by page."""
+        found: dict[str, str | None] = {}
+        count = 0
+        async with self._errors_explained("cannot be listed"):
+            async for page in self._obstore.list(self._short_store, chunk_size=LISTED_AT_ONCE):
+                count += len(page)
+                if count > MAX_LISTED:
+                    raise RunError(
+                        f"{self.url} holds more than {MAX_LISTED:,} objects: choose a prefix for this run alone"
+                    )
+                found |= {str(each["path"]): each.get("e_tag") for each in page if "/" not in each["path"]}
+        return found
 
     async def read(self, name: str) -> bytes | None:
         """The bytes of a small object; None if there is none."""
@@ -175,12 +191,6 @@ class ObjectStore:
             yield
         except (self._errors.BaseError, FileNotFoundError) as error:
             raise RunError(f"{self.url}: {what}: {_reason(error)}") from None
-
-
-def _directly_below(listed: Any) -> dict[str, str | None]:
-    """The tags of the objects in a listing by name, without those whose name is a path."""
-    paths = {str(each["path"]): each.get("e_tag") for each in listed["objects"]}
-    return {path: tag for path, tag in paths.items() if "/" not in path}
 
 
 def _unmap(mapped: mmap.mmap) -> None:

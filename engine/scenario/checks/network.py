@@ -109,7 +109,7 @@ def _check_links_onward(scenario: Scenario, complete: Scenario, routes: Routes) 
             is_staging = at != POI and by_id[at].role == 0
             for category in CATEGORIES:
                 candidates = routes.candidates(at, front.name, category)
-                if not candidates and (at == POI or is_staging):
+                if (at == POI or is_staging) and not routes.names(at, front.name, category):
                     raise ScenarioError(
                         "links" if at == POI else entry_place(scenario, "facilities", at),
                         f"no link onward from {at} for {category} of front {front.name!r}",

@@ -55,16 +55,20 @@ def _note_routes(scenario: Scenario, complete: Scenario, routes: Routes) -> Iter
     by_id = {facility.id: facility for facility in complete.facilities}
     for front in complete.fronts:
         for at in routes.reached[front.name]:
-            stay = [category for category in CATEGORIES if not routes.candidates(at, front.name, category)]
-            if by_id[at].role == 4 or not stay:
+            if by_id[at].role == 4:
                 continue
-            if len(stay) == len(CATEGORIES):
+            if not routes.candidates(at, front.name, CATEGORIES[0]):
                 yield (
                     f"front {front.name}: evacuation ends at {at} (Role {by_id[at].role}), from where no link leads "
                     f"to a Role 4"
                 )
-            else:
-                yield f"front {front.name}: for {list_words(stay)} evacuation ends at {at}, no link takes them on"
+                continue
+            unnamed = [category for category in CATEGORIES if not routes.names(at, front.name, category)]
+            if unnamed:
+                yield (
+                    f"front {front.name}: no link from {at} names {list_words(unnamed)}, so patients of these "
+                    "categories may use all links from there"
+                )
     for i, link in enumerate(complete.links[: len(scenario.links)]):
         reached = [name for name in link.fronts if link.origin == POI or link.origin in routes.reached[name]]
         if i in routes.used or not reached:

@@ -40,14 +40,24 @@ class Routes:
         }
 
     def candidates(self, place: str, front: str, category: Category) -> list[Link]:
-        """The links by which a patient of a front and category may leave a place, the closest first."""
+        """The links by which a patient of a front and category may leave a place, the closest first.
+
+        A category that no link from the place names may use all of them (docs/model.md section 2.9.4).
+        """
         return [self.complete.links[i] for i in self._candidates(place, front, category)]
+
+    def names(self, place: str, front: str, category: Category) -> bool:
+        """Whether a link by which patients of a front leave a place is for this category, or for all."""
+        return bool(self._naming(place, front, category))
 
     def pool(self, link: Link) -> Vehicle | None:
         """The vehicle pool of a link; None where it names a kind of transport or nothing."""
         return self._pools.get(link.vehicle or "")
 
     def _candidates(self, place: str, front: str, category: Category) -> list[int]:
+        return self._naming(place, front, category) or self._links_from.get((place, front), [])
+
+    def _naming(self, place: str, front: str, category: Category) -> list[int]:
         links = self.complete.links
         leaving = self._links_from.get((place, front), [])
         return [i for i in leaving if not links[i].categories or category in links[i].categories]
