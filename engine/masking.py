@@ -99,6 +99,8 @@ def mask_logins(text: str) -> str:
 
 def _masked_login(found: re.Match[str]) -> str:
     scheme = found[1] or ""
+    if found[0][len(scheme) :].partition(":")[2] == f"{MASK}@":  # as `parse_address` shows it
+        return found[0]
     return f"{scheme if KNOWN_SCHEMES.fullmatch(scheme[:-3].lower()) else ''}{MASK}@"
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-import engine.identity
-import engine.numeric.jit
 import engine.errors
+import engine.identity
 import engine.masking
+import engine.numeric.jit
 import engine.private_folder
 
 CONSTANT = "FACTOR = 3.0\n"

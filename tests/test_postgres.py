@@ -1,7 +1,10 @@
 """The embedded PostgreSQL: the first user starts it, the last one stops it, and kills in between do no harm."""
 
 import contextlib
+import datetime
+import importlib.util
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -14,11 +17,13 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from databases import folder_of
+from databases import ask, folder_of
 
 from actors.cluster import package_root
-from actors.store import Server, migrations, postgres_programs
-from engine.errors import StoreError
+from actors.store import Database, Server, migrations, postgres_programs
+from actors.store.driver_slots import DRIVERS, driver_slot
+from actors.store.libpq_environment import libpq_variables
+from engine.errors import InputError, StoreError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs under another account")
 
@@ -297,54 +302,124 @@ def test_a_lost_or_wrong_password_file_is_written_anew(server: Server) -> None:
     assert answer_of(server) == [(42,)]
 
 
-@pytest.mark.parametrize(
-    "setting",
-    [
-        "PGPASSWORD=wrong",
-        "PGPASSFILE=/dev/null",
-        "PGCHANNELBINDING=require",
-        "PGGSSENCMODE=require",
-        "PGSSLMODE=verify-full",
-        "PGTARGETSESSIONATTRS=standby",
-        "PGHOSTADDR=127.0.0.1",
-        "PGREQUIREPEER=nobody",
-        "PGREQUIREAUTH=none",
-        "PGOPTIONS=-wrong",
-        "PGCLIENTENCODING=wrong",
-        "PGSSLNEGOTIATION=direct",
-        "PGSSLCERTMODE=require",
-        "PGMINPROTOCOLVERSION=wrong",
-        "PGSSLMINPROTOCOLVERSION=wrong",
-        "PGSSLMAXPROTOCOLVERSION=wrong",
-        "PGMAXPROTOCOLVERSION=wrong",
-        "PGLOADBALANCEHOSTS=wrong",
-        "PGSERVICE=mine",
-    ],
-)
+SETTINGS = {
+    "PGPASSFILE": "/dev/null",
+    "PGCHANNELBINDING": "require",
+    "PGGSSENCMODE": "require",
+    "PGSSLMODE": "verify-full",
+    "PGSSLROOTCERT": "system",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGHOSTADDR": "127.0.0.1",
+    "PGREQUIREPEER": "nobody",
+    "PGREQUIREAUTH": "none",
+    "PGSSLNEGOTIATION": "direct",
+    "PGSSLCERTMODE": "require",
+    "PGSERVICEFILE": "/nowhere",
+    "PGDATESTYLE": "German",
+    "PGREQUIRESSL": "1",
+}
+"""Values of variables that are more of a nuisance than `wrong`."""
+
+
+@pytest.mark.parametrize("variable", sorted(libpq_variables()))
 def test_the_environment_of_another_server_is_not_used(
-    server: Server, setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: Server, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, password = server.owner(), server.password_file.read_text()
+    monkeypatch.setenv("PGSERVICE", "nowhere")
+    monkeypatch.setenv(variable, SETTINGS.get(variable, "wrong"))
+    server.ensure()
+    with psycopg.connect(**Database(folder=server.folder).conninfo()) as connection:
+        assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
+        assert connection.execute("SELECT '2026-01-02'::timestamptz").fetchone() == (
+            datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+        )
+    assert (server.owner(), server.password_file.read_text()) == (owner, password)
+
+
+def test_a_service_file_of_another_server_is_not_used(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     services = tmp_path / "services"
     services.write_text(
         "[mine]\npassword=wrong\nsslmode=require\nhostaddr=127.0.0.1\nreplication=true\ndbname=wrong\n"
     )
-    owner, password = server.owner(), server.password_file.read_text()
     monkeypatch.setenv("PGSERVICEFILE", str(services))
-    monkeypatch.setenv(*setting.split("=", 1))
+    monkeypatch.setenv("PGSERVICE", "mine")
     server.ensure()
-    with psycopg.connect(**server.conninfo()) as connection:
-        assert connection.execute("SELECT 42").fetchone() == (42,)
-    assert (server.owner(), server.password_file.read_text()) == (owner, password)
+    assert psycopg.connect(**server.conninfo()).close() is None
 
 
-def test_a_fault_of_the_connection_is_shown_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_variables_that_libpq_reads_are_known() -> None:
+    found = importlib.util.find_spec("psycopg_binary")
+    assert found is not None and found.origin is not None
+    package = Path(found.origin).parent
+    (library,) = [*package.parent.glob("psycopg_binary.libs/libpq-*"), *package.glob(".dylibs/libpq.*")]
+    names = re.findall(rb"(?<=\0)PG[A-Z_]{2,}(?=\0)", library.read_bytes())
+    read = {name.decode() for name in names if not name.startswith(b"PGRES_")}
+    assert {"PGHOST", "PGTZ", "PGSERVICE"} <= read <= libpq_variables()
+
+
+def test_a_database_of_the_user_keeps_the_variables_and_a_missing_service_is_named(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    services = tmp_path / "services"
+    conninfo = server.conninfo()
+    del conninfo["gssencmode"]
+    services.write_text("[mine]\n" + "".join(f"{name}={value}\n" for name, value in conninfo.items()))
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    assert ask(Database(folder=tmp_path, url="service=mine"), lambda store: store.runs()) == []
+    monkeypatch.setenv("PGSERVICE", "mine")
+    assert ask(Database(folder=tmp_path, url="user=goldenhour"), lambda store: store.runs()) == []
+    for url, variable, value in (
+        ("service=nowhere", "PGSERVICE", "mine"),
+        ("user=goldenhour", "PGSERVICE", "nowhere"),
+        ("user=goldenhour", "PGSERVICEFILE", str(tmp_path / "absent")),
+        ("user=goldenhour", "PGGSSENCMODE", "wrong"),
+    ):
+        begun = time.monotonic()
+        with monkeypatch.context() as other, pytest.raises(InputError) as caught:
+            other.setenv(variable, value)
+            ask(Database(folder=tmp_path, url=url), lambda store: store.runs())
+        assert (
+            "PG* variable" if variable == "PGGSSENCMODE" else "PGSERVICEFILE or ~/.pg_service.conf"
+        ) in str(caught.value)
+        assert time.monotonic() - begun < 5
+
+
+def test_a_fault_of_the_connection_is_shown_at_once(server: Server) -> None:
     owner = server.owner()
-    monkeypatch.setenv("PGSERVICE", "nowhere")
+    server.password_file.chmod(0o644)  # libpq then ignores it
     start = time.monotonic()
-    with pytest.raises(StoreError, match='"nowhere" not found'):
+    with pytest.raises(StoreError, match="no password supplied"):
         server.ensure()
     assert time.monotonic() - start < 20
     assert server.owner() == owner
+    server.password_file.chmod(0o600)
+
+
+def test_a_server_that_others_use_is_not_stopped_for_a_missing_password_or_old_rules(server: Server) -> None:
+    owner = server.owner()
+    connection = psycopg.connect(**server.conninfo(), autocommit=True)
+    rules, password = server.data / "pg_hba.conf", server.password_file
+    right = password.read_text()
+    password.unlink()
+    with pytest.raises(StoreError, match=r"postgres.password' is missing; processes .* database open: 1;"):
+        Server(server.folder).open()
+    password.write_text("*:*:*:goldenhour:wrong\n")
+    password.chmod(0o600)
+    before = rules.read_text()
+    rules.write_text("local all all trust\n")
+    with pytest.raises(StoreError, match=r"lets in every process .* database open: 1;"):
+        Server(server.folder).open()
+    rules.write_text(before)
+    assert server.owner() == owner
+    assert connection.execute("SELECT 42").fetchone() == (42,)
+    connection.close()
+    password.unlink()
+    server.ensure()  # alone, it gives the server a new password
+    assert psycopg.connect(**server.conninfo()).close() is None
+    assert password.read_text() != right
 
 
 def test_a_server_that_others_use_is_not_stopped_for_its_password(server: Server) -> None:
@@ -377,4 +452,63 @@ def test_a_folder_of_the_server_that_is_a_link_is_refused(data_folder: Path, tmp
     server.home.symlink_to(tmp_path)
     with pytest.raises(StoreError, match="must be a folder of root"):
         server.open()
+    assert not list(tmp_path.iterdir())
+
+
+def planted(kind: str, path: Path, victim: Path) -> None:
+    """Put something into the place of a lock file."""
+    path.unlink(missing_ok=True)
+    if kind == "link":
+        path.symlink_to(victim)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.touch()
+        os.chown(path, 12345, -1)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", pytest.param("foreign", marks=needs_root)])
+def test_a_lock_file_that_is_not_our_own_is_refused(kind: str, data_folder: Path, tmp_path: Path) -> None:
+    folder, victim = folder_of(data_folder, f"planted-{kind}"), tmp_path / "victim"
+    server = Server(folder)
+    for name in ("leases.lock", "server.lock"):
+        planted(kind, folder / name, victim)
+        with pytest.raises(StoreError, match=name):
+            server.open()
+        (folder / name).unlink()
+    server.open()
+    planted(kind, folder / "leases" / "x", victim)
+    server.close()
+    assert server.owner() is None  # what is no lease keeps no server alive
+    assert not list((folder / "leases").iterdir())
+    database = Database(folder=folder)
+    with driver_slot(database, lambda: None):
+        (slot,) = (folder / "places").iterdir()
+    for number in range(DRIVERS):
+        planted(kind, slot.with_name(f"{database.key}-{number}"), victim)
+    with pytest.raises(StoreError, match=database.key), driver_slot(database, lambda: None):
+        pass
+    assert not victim.exists()
+
+
+def test_files_of_the_server_are_not_written_through_links(data_folder: Path, tmp_path: Path) -> None:
+    server = Server(folder_of(data_folder, "linked-files"))
+    for name in ("server.host", "server.log"):
+        (server.folder / name).symlink_to(tmp_path / name)
+    server.open()
+    server.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_of_the_leases_is_our_own(data_folder: Path, tmp_path: Path) -> None:
+    server = Server(folder_of(data_folder, "linked-leases"))
+    (server.folder / "leases").symlink_to(tmp_path)
+    with pytest.raises(StoreError, match="leases"):
+        server.open()
+    (server.folder / "leases").unlink()
+    (server.folder / "leases").mkdir()
+    (server.folder / "leases").chmod(0o777)
+    server.open()
+    server.close()
+    assert stat.S_IMODE((server.folder / "leases").stat().st_mode) & 0o022 == 0
     assert not list(tmp_path.iterdir())

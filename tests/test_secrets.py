@@ -196,6 +196,7 @@ def test_an_address_in_the_place_of_something_else_is_not_shown(
     [
         "allowed: postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         "--address: got 'x@y'; allowed: http://HOST:8265, the cluster's dashboard",
+        "GOLDENHOUR_DATABASE_URL (postgresql://me:...@127.0.0.1:1/x): refused",
         "run 'east@3' of me@here; at 10:30 UTC: s3://bucket/prefix",
         '{"name":"a@b", "c":"d@e"}',
         "",

@@ -132,7 +132,14 @@ def test_a_run_on_a_server_is_recorded_and_counted_where_the_data_folder_cannot_
         slots = tmp_path / f"goldenhour-{os.geteuid()}"
         assert slots.stat().st_mode & 0o777 == 0o700
         assert len(list(slots.iterdir())) == 1
-        slots.chmod(0o777)  # another user could hold all slots
+        slots.chmod(0o777)
+        recorder.run_recorded(
+            request(tmp_path / "again", workers=0), registration(), where, notify=messages.append
+        )
+        assert (messages, slots.stat().st_mode & 0o777) == ([], 0o755)
+        (slot,) = slots.iterdir()
+        slot.unlink()
+        slot.symlink_to(tmp_path / "victim")  # by another user, meanwhile
         recorder.run_recorded(
             request(tmp_path / "other", workers=0), registration(), where, notify=messages.append
         )

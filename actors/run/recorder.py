@@ -143,8 +143,8 @@ async def _check_reachable(database: Database) -> None:
     store = ConfigStore(database.conninfo(), patience_seconds=0.0)
     try:
         await store.open()
-    except StoreError as error:
-        raise StoreError(
+    except (StoreError, InputError) as error:
+        raise type(error)(
             f"{URL_VARIABLE} ({database}): {error}; --no-store runs without a database"
         ) from error
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from actors.cluster import put_metric
-from actors.store.database_errors import is_transient, masked_error
+from actors.store.database_errors import fault_of_settings, is_transient, masked_error
 from actors.store.migrations import upgrade
 from actors.store.queries import queries
 from engine.errors import InputError, StoreError
@@ -70,8 +70,9 @@ class Connections:
     async def retry(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until it succeeds, as long as the faults are transient and `patience_seconds` have not passed.
 
-        Raises InputError for a value that the database rejects, StoreError for all other errors of psycopg. They do not
-        carry psycopg's error as their cause, whose text may show secrets of the connection.
+        Raises InputError for a value that the database rejects and for settings of which libpq makes no connection,
+        StoreError for all other errors of psycopg. They do not carry psycopg's error as their cause, whose text may
+        show secrets of the connection.
         """
         import psycopg
 
@@ -81,6 +82,8 @@ class Connections:
                 return await call()
             except psycopg.Error as error:
                 text = masked_error(error, self.conninfo)
+                if fault := fault_of_settings(error):
+                    raise InputError(f"PostgreSQL's library refuses {fault}: {text}") from None
                 if is_transient(error):
                     if time.monotonic() < until:
                         await asyncio.sleep(0.1)

@@ -15,6 +15,25 @@ SECRET_PARAMETERS = ("password", "sslpassword", "oauth_client_secret")
 TRANSIENT_SQLSTATES = ("08", "53", "55", "57P", "40")
 """First characters of the SQLSTATEs of transient faults: connection, resources, locks, shutdown, conflict."""
 
+_REFUSED_BY_LIBPQ = re.compile(r"definition of service|service file|invalid [\w ]*value\b")
+"""Faults that PostgreSQL's library finds in the settings of a connection, before it connects."""
+
+
+def fault_of_settings(error: BaseException) -> str | None:
+    """Return what to say of a setting with which no connection can be made, such as an unknown service; else None."""
+    import psycopg
+
+    if not isinstance(error, psycopg.OperationalError) or error.sqlstate is not None:
+        return None
+    if (found := _REFUSED_BY_LIBPQ.search(str(error))) is None:
+        return None
+    if "service" in found[0]:
+        return (
+            "the service that the database's address or PGSERVICE names; allowed: one that the file PGSERVICEFILE or "
+            "~/.pg_service.conf defines"
+        )
+    return "a setting of the connection, in the database's address or in a PG* variable"
+
 
 def is_transient(error: BaseException) -> bool:
     """Return whether a failed call may succeed when it is repeated (docs/platform.md section 3.2).
@@ -26,7 +45,7 @@ def is_transient(error: BaseException) -> bool:
 
     if isinstance(error, PoolTimeout | TooManyRequests):
         return True
-    if not isinstance(error, psycopg.OperationalError):
+    if not isinstance(error, psycopg.OperationalError) or fault_of_settings(error) is not None:
         return False
     return error.sqlstate is None or error.sqlstate.startswith(TRANSIENT_SQLSTATES)
 

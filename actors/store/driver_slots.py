@@ -3,12 +3,12 @@
 import contextlib
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from actors.store.database import Database, temporary_folder
+from actors.store.file_lock import make_own_folder, open_lock_file
 from engine.errors import StoreError
 
 DRIVERS = 10
@@ -37,13 +37,13 @@ def driver_slot(database: Database, waiting: Callable[[], None]) -> Iterator[Non
     folder = database.folder / "places"
     try:
         try:
-            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+            make_own_folder(folder, 0o711)
             slot = _take_slot(folder, database.key)
         except OSError:
             if database.embedded:
                 raise
             folder = temporary_folder()
-            _make_own(folder)
+            make_own_folder(folder)
             slot = _take_slot(folder, database.key)
         if slot < 0:
             waiting()
@@ -51,27 +51,19 @@ def driver_slot(database: Database, waiting: Callable[[], None]) -> Iterator[Non
             time.sleep(0.2)
             slot = _take_slot(folder, database.key)
     except OSError as error:
-        raise StoreError(f"cannot write {str(folder)!r}: {error.strerror or error}") from error
+        raise StoreError(
+            f"cannot write {str(error.filename or folder)!r}: {error.strerror or error}"
+        ) from error
     try:
         yield
     finally:
         os.close(slot)
 
 
-def _make_own(folder: Path) -> None:
-    """Make a folder unless it exists. Raises OSError unless it is this user's own."""
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise OSError(None, "it is not a folder of this user alone")
-
-
 def _take_slot(folder: Path, key: str) -> int:
     """Lock a free slot and return its file descriptor, or -1 if no slot is free."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     for number in range(DRIVERS):
-        descriptor = os.open(folder / f"{key}-{number}", flags, 0o600)
+        descriptor = open_lock_file(folder / f"{key}-{number}", os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return descriptor

@@ -25,7 +25,8 @@ import psutil
 
 from actors.cluster import SYSTEM_FOLDERS, NoPrivateFolderError, in_first_suitable, private_path
 from actors.store import postgres_password, postgres_programs
-from actors.store.file_lock import file_lock
+from actors.store.file_lock import file_lock, make_own_folder, open_lock_file
+from actors.store.libpq_environment import remove_libpq_variables
 from actors.store.server_account import is_open_to_all, server_account
 from engine.errors import StoreError
 
@@ -54,26 +55,12 @@ SETTINGS = {
 """Settings of PostgreSQL that differ from the defaults. They keep the server small (11 MB idle) and off the network."""
 
 CONNECTION = {
-    "password": "",  # given, though empty: libpq then reads the password file and not PGPASSWORD
     "require_auth": "scram-sha-256",
-    "channel_binding": "prefer",
     "client_encoding": "utf8",
     "gssencmode": "disable",
-    "hostaddr": "",
-    "load_balance_hosts": "disable",
-    "max_protocol_version": "3.0",
-    "min_protocol_version": "3.0",
-    "options": "",
-    "replication": "",
-    "requirepeer": "",
-    "sslcertmode": "disable",
     "sslmode": "disable",
-    "sslnegotiation": "postgres",
-    "ssl_max_protocol_version": "",
-    "ssl_min_protocol_version": "TLSv1.2",
-    "target_session_attrs": "any",
 }
-"""Parameters of a connection that PG* variables or a service file would otherwise set."""
+"""Parameters of a connection: the socket needs no encryption, and the server must prove that it knows the password."""
 
 _NOT_YET = re.compile(
     "starting up|shutting down|not yet accepting|recovery|No such file|Connection refused|closed the connection"
@@ -111,13 +98,11 @@ class Server:
     def conninfo(self) -> dict[str, Any]:
         """Return the keyword arguments of psycopg's `connect`. They name the file of the password.
 
-        They do not depend on the environment, except that a PGSERVICE must exist.
+        The variables of libpq, which would act on the connection as well, are removed from this process's environment.
         """
-        from psycopg.pq import Conninfo
-
-        known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+        remove_libpq_variables()
         return {
-            **{name: value for name, value in CONNECTION.items() if name in known},
+            **CONNECTION,
             "host": str(self._socket_folder()),
             "port": PORT,
             "user": USER,
@@ -132,9 +117,9 @@ class Server:
         with _as_store_error(self.folder):
             self.folder.mkdir(mode=0o711 if self.account else 0o700, parents=True, exist_ok=True)
             leases = self.folder / "leases"
-            leases.mkdir(mode=0o700, exist_ok=True)
+            make_own_folder(leases)
             with file_lock(self.folder / "leases.lock"):
-                lease = os.open(leases / uuid.uuid4().hex, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                lease = open_lock_file(leases / uuid.uuid4().hex, os.O_CREAT | os.O_EXCL)
                 fcntl.flock(lease, fcntl.LOCK_EX)
                 self._lease = lease
                 try:
@@ -300,24 +285,22 @@ class Server:
                 self._launch()
             if self._wait_for_answer():
                 return
-            others = self._live_leases(clean=False) - (self._lease >= 0)
-            if others > 0:
-                raise StoreError(
-                    f"the embedded PostgreSQL in {str(self.folder)!r} does not accept the password in "
-                    f"{str(self.password_file)!r}; processes that have the database open: {others}; end them first"
-                )
-            self.stop()  # the database has another password, such as one that was restored from a copy
+            # The database has another password, such as one that was restored from a copy.
+            self._stop_unless_used(f"does not accept the password in {str(self.password_file)!r}")
             self.password_file.unlink(missing_ok=True)
         raise StoreError(self._failure("refuses the password that was set", self._log()))
 
     def _launch(self) -> None:
-        (self.folder / "server.host").write_text(socket.gethostname())
+        host = self.folder / "server.host"
+        host.unlink(missing_ok=True)
+        postgres_password.write_new(host, socket.gethostname(), 0o600)
         for old_socket in self._socket_folder().glob(".s.PGSQL.*"):
             old_socket.unlink(missing_ok=True)
         command = [self._program("postgres"), "-D", str(self.data), "-k", str(self._socket_folder())]
         log = self.folder / "server.log"
         log.unlink(missing_ok=True)
-        with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(log, flags, 0o600), "wb") as file:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -357,7 +340,11 @@ class Server:
         if self.password_file.exists() and rules.is_file() and rules.read_text() == postgres_password.RULES:
             return
         if self.owner() is not None:
-            self.stop()
+            self._stop_unless_used(
+                f"lets in every process of its user, and needs a password in {str(self.password_file)!r}"
+                if self.password_file.exists()
+                else f"cannot be used without its password, and {str(self.password_file)!r} is missing"
+            )
         password = postgres_password.new_password()
         statement = f"ALTER ROLE {USER} PASSWORD '{postgres_password.verifier(password)}'\n"
         command = [self._program("postgres"), "--single", "-D", str(self.data), DATABASE]
@@ -371,6 +358,16 @@ class Server:
             os.chown(draft, self.account.uid, self.account.gid, follow_symlinks=False)
         draft.replace(rules)
         postgres_password.write_password_file(self.password_file, USER, password)
+
+    def _stop_unless_used(self, reason: str) -> None:
+        """Shut the running server down to give it another password. Raises StoreError if other processes use it."""
+        others = self._live_leases(clean=False) - (self._lease >= 0)
+        if others > 0:
+            raise StoreError(
+                f"the embedded PostgreSQL in {str(self.folder)!r} {reason}; processes that have the database open: "
+                f"{others}; end them first"
+            )
+        self.stop()
 
     def _run(self, command: list[str], text: str) -> tuple[int, str]:
         """Run a program of PostgreSQL with `text` as its input. Returns its exit code and output."""
@@ -402,8 +399,11 @@ class Server:
         live = 0
         for path in (self.folder / "leases").iterdir():
             try:
-                lease = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-            except FileNotFoundError:
+                lease = open_lock_file(path)
+            except OSError:  # removed meanwhile, or nothing that a process of ours has made
+                if clean:
+                    with contextlib.suppress(OSError):
+                        path.unlink()
                 continue
             try:
                 fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,6 +17,7 @@ from typing import Any
 from actors.cluster import as_remote, hide_pyarrow_in_worker
 from actors.store.config_store import ConfigStore
 from actors.store.database import Database
+from actors.store.libpq_environment import remove_libpq_variables
 
 hide_pyarrow_in_worker()
 
@@ -40,9 +41,14 @@ SWITCH_SECONDS = 0.0002
 
 
 class SharedStore:
-    """A ConfigStore with `CONNECTIONS` connections. It has all public methods of ConfigStore, as plain methods."""
+    """A ConfigStore with `CONNECTIONS` connections. It has all public methods of ConfigStore, as plain methods.
 
-    def __init__(self, conninfo: dict[str, Any], key: str) -> None:
+    `embedded` says whether the database is that of the embedded server.
+    """
+
+    def __init__(self, conninfo: dict[str, Any], key: str, embedded: bool = False) -> None:
+        if embedded:
+            remove_libpq_variables()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="goldenhour-store", daemon=True).start()
@@ -106,5 +112,5 @@ def get_or_create_shared_store(database: Database) -> Any:
             max_concurrency=CONCURRENT_CALLS,
             **options,
         )
-        .remote(database.conninfo(), database.key)
+        .remote(database.conninfo(), database.key, database.embedded)
     )
