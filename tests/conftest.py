@@ -15,6 +15,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite(
+    "broken_scenarios", "coherence", "facts_of_care", "facts_of_courses", "facts_of_people", "hostile_files"
+)
+
 settings.register_profile("goldenhour", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("goldenhour")
 
@@ -31,10 +35,12 @@ FAST = {
     "documentation",
     "effects_finite",
     "effects_network",
+    "finite_care_errors",
     "flow_measures",
     "formats",
     "house",
     "measures",
+    "network_errors",
     "networks",
     "numerics",
     "recipes",

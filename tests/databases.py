@@ -1,8 +1,9 @@
 """Databases for the tests of the store: one server, with an empty database for each test that needs one."""
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,26 @@ from actors.store import ConfigStore, Content, Database, Registration, Server
 
 T = TypeVar("T")
 _numbers = itertools.count(1)
+
+
+@contextlib.contextmanager
+def running(base: Path, name: str) -> Iterator[Server]:
+    """Run a server in a data folder of this name beside `base`."""
+    server = Server(folder_of(base, name))
+    server.open()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@contextlib.contextmanager
+def database(base: Path, name: str) -> Iterator[Database]:
+    """Run such a server with one database, whose schema is up to date."""
+    with running(base, name) as server:
+        made = empty(server)
+        ask(made, lambda store: store.open())
+        yield made
 
 
 def empty(server: Server) -> Database:

@@ -16,6 +16,7 @@ import msgspec
 import psutil
 import pytest
 from msgspec.structs import replace
+from redis_fixtures import server
 from runs import request
 
 import scenarios
@@ -24,11 +25,13 @@ from actors.cache import CacheSettings
 from actors.cache.redis_backend import CHANNEL
 from actors.cluster import package_root, session
 from actors.run import Progress, RunRequest, run_scenario
-from bench.redis_server import Lent, Server, serve
+from bench.redis_server import Lent, Server
 from engine import scenario as scenario_api
 from engine.compile import model
 from engine.precomputed import cache_keys
 from engine.scenario import Scenario
+
+__all__ = ["server"]
 
 pytestmark = pytest.mark.ray
 
@@ -66,13 +69,6 @@ def make_cache(ray: Any) -> Iterator[Any]:
     yield make
     for actor in actors:
         ray.kill(actor)
-
-
-@pytest.fixture
-def redis() -> Iterator[Server | Lent]:
-    server = serve()
-    yield server
-    server.stop()
 
 
 def scenario(name: str = "coin", **changes: Any) -> Scenario:
@@ -195,43 +191,43 @@ def test_a_small_budget_is_not_exceeded(make_cache: Any) -> None:
 
 
 def test_a_second_cluster_finds_the_values_of_the_first_in_redis(
-    make_cache: Any, redis: Server | Lent
+    make_cache: Any, server: Server | Lent
 ) -> None:
     import ray
 
     wanted = cache_keys.keys_of_scenario(scenario(), cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS)
     tag = cache.scenario_tag("coin")
-    first, second = make_cache(redis_url=redis.url), make_cache(redis_url=redis.url)
+    first, second = make_cache(redis_url=server.url), make_cache(redis_url=server.url)
     get(first, *wanted, tags=(tag,))
     until = time.monotonic() + WAIT
-    while totals(first, "computed") < len(wanted) or redis.client.dbsize() < 2 * len(wanted) + 1:
+    while totals(first, "computed") < len(wanted) or server.client.dbsize() < 2 * len(wanted) + 1:
         assert time.monotonic() < until
         time.sleep(0.05)
     assert complete(get(second, *wanted, tags=(tag,)))
     assert totals(second, "from_redis") == len(wanted)
     assert totals(second, "computed") == 0
     assert stats(second).redis == "ok"
-    while redis.client.pubsub_numsub(CHANNEL)[0][1] < 2:
+    while server.client.pubsub_numsub(CHANNEL)[0][1] < 2:
         assert time.monotonic() < until, "the clusters do not listen"
         time.sleep(0.05)
     assert ray.get(first.invalidate.remote([tag]), timeout=WAIT) == len(wanted)
     while totals(second, "values"):
         assert time.monotonic() < until, "the second cluster did not hear of it"
         time.sleep(0.05)
-    assert redis.client.keys("goldenhour:value:*") == []
+    assert server.client.keys("goldenhour:value:*") == []
 
 
-def test_damaged_values_in_redis_are_computed_again(make_cache: Any, redis: Server | Lent) -> None:
+def test_damaged_values_in_redis_are_computed_again(make_cache: Any, server: Server | Lent) -> None:
     (key,) = cache_keys.keys_of_scenario(scenario(), ("care",))
     name = f"goldenhour:value:configuration:{key.key}"
-    redis.client.set(name, b"\0" * 500)
-    actor = make_cache(redis_url=redis.url)
+    server.client.set(name, b"\0" * 500)
+    actor = make_cache(redis_url=server.url)
     client = cache.SharedCache(actor)
     (value,) = client.get([key], WAIT)
     assert value.tobytes() == cache_keys.build_value(key.kind, key.inputs).tobytes()
     assert "no valid signature" in (client.fault or "")
     until = time.monotonic() + WAIT
-    while redis.client.get(name) == b"\0" * 500:
+    while server.client.get(name) == b"\0" * 500:
         assert time.monotonic() < until
         time.sleep(0.05)
 
@@ -240,19 +236,19 @@ def test_damaged_values_in_redis_are_computed_again(make_cache: Any, redis: Serv
 def test_losing_redis_during_a_run_causes_one_note_and_changes_no_byte(
     failure: str,
     without: bytes,
-    redis: Server | Lent,
+    server: Server | Lent,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GOLDENHOUR_CACHE", "on")
-    monkeypatch.setenv("GOLDENHOUR_REDIS_URL", redis.url)
+    monkeypatch.setenv("GOLDENHOUR_REDIS_URL", server.url)
     cache.end_cache()
     lost = threading.Event()
 
     def report(progress: Progress) -> None:
         if progress.phase == "running" and not lost.is_set():
             lost.set()
-            getattr(redis, failure)()
+            getattr(server, failure)()
 
     try:
         result = run_scenario(run_of_drones(tmp_path), report)

@@ -8,28 +8,28 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import zstandard
+from redis_fixtures import SECRET, redis, server
 from test_cli import call, no_cache_yet
 
 import scenarios
 from actors.cache import cache_settings, redis_backend
 from actors.cache.redis_backend import CHANNEL, LARGEST_BYTES, LARGEST_SET, RedisBackend
 from actors.cache.signature import KEY, KEY_FILE, NoSecretError, deployment_secret, sign, verify
-from bench.redis_server import Lent, Server, serve
+from bench.redis_server import Lent, Server
 from engine import scenario as scenario_api
 from engine.errors import InputError
 from engine.precomputed import CacheKey, key_of_measures, pack_value
 from engine.scenario import ScenarioOverrides, prepare
 
-__all__ = ["call", "no_cache_yet"]
+__all__ = ["call", "no_cache_yet", "redis", "server"]
 
-SECRET, OTHER = b"the secret of these tests", b"the secret of another deployment"
+OTHER = b"the secret of another deployment"
 KEY_A, KEY_B = (CacheKey("measures", b"", letter * 64) for letter in "ab")
 SET_OF_TAG_A = f"goldenhour:tag:{hashlib.sha256(b'scenario:a').hexdigest()}"
 FORGED = b'{"patients": 666, "flow": {}}'
@@ -39,18 +39,6 @@ FORGED = b'{"patients": 666, "flow": {}}'
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no fault of Redis here."""
     monkeypatch.setattr(redis_backend, "SOCKET_SECONDS", 20.0)
-
-
-@pytest.fixture
-def server() -> Iterator[Server | Lent]:
-    started = serve()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def redis(server: Server | Lent) -> RedisBackend:
-    return RedisBackend(server.url, 60.0, SECRET)
 
 
 def name_of(key: CacheKey) -> str:

@@ -6,24 +6,24 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis_fixtures import SECRET, redis, server
 
 from actors.cache import cache_settings, redis_backend
 from actors.cache.disk_backend import DiskBackend
 from actors.cache.lru import LruCache
 from actors.cache.redis_backend import RedisBackend
 from actors.cache.signature import SIGNATURE_BYTES
-from bench.redis_server import ABSENT, Lent, Server, binary, serve
+from bench.redis_server import ABSENT, Lent, Server, binary
 from engine.errors import InputError
 from engine.precomputed import CacheKey
 
-_numbers = itertools.count()
+__all__ = ["redis", "server"]
 
-SECRET = b"the secret of these tests"
+_numbers = itertools.count()
 
 
 def new_key(kind: str = "people") -> CacheKey:
@@ -156,18 +156,6 @@ def test_a_cache_folder_that_cannot_be_written_is_a_miss(
 def test_a_setting_that_is_not_allowed_is_named(name: str, value: str) -> None:
     with pytest.raises(InputError, match=name):
         cache_settings({name: value})
-
-
-@pytest.fixture
-def server() -> Iterator[Server | Lent]:
-    started = serve()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def redis(server: Server | Lent) -> RedisBackend:
-    return RedisBackend(server.url, 60.0, SECRET)
 
 
 def test_redis_shares_values_between_clients_until_they_expire(

@@ -249,7 +249,7 @@ def test_what_is_imported_from_a_wing_exists() -> None:
 
 # --- size, types and code lists
 
-LIMIT = 600
+LIMIT, TEST_LIMIT = 600, 700
 
 
 def test_a_file_of_more_than_600_lines_says_why() -> None:
@@ -261,6 +261,11 @@ def test_a_file_of_more_than_600_lines_says_why() -> None:
         if lines > LIMIT and f"Longer than {LIMIT} lines because" not in reason:
             silent.append(f"{path.relative_to(ROOT)}: {lines} lines")
     assert not silent, "\n".join(silent)
+
+
+def test_no_test_file_has_more_than_700_lines() -> None:
+    lines = {path.name: path.read_text("utf-8").count("\n") for path in sources("tests")}
+    assert {name: count for name, count in lines.items() if count > TEST_LIMIT} == {}
 
 
 PRINTING_MODULES = {

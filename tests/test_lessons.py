@@ -34,7 +34,7 @@ ELSEWHERE = {
         "test_store",
         "test_the_database_refuses_a_change_of_state_that_is_not_allowed",
     ),
-    "injury mix and nations ignored": ("test_effects", "test_each_front_delivers_its_nations"),
+    "injury mix and nations ignored": ("test_effects_surroundings", "test_each_front_delivers_its_nations"),
     "the count asked for": ("test_arrivals", "test_the_number_asked_for_is_the_number_delivered"),
     "naval, cbrn and peacekeeping had no time pattern": (
         "test_arrivals",

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import psutil
 import pytest
-from databases import ask, connections, content, empty, folder_of, registration, sql
+from databases import ask, connections, content, empty, registration, running, sql
 from msgspec.structs import replace
 from runs import children, digests, request
 
@@ -30,10 +30,8 @@ from engine.precomputed import cache_keys
 @pytest.fixture(scope="module")
 def server(data_folder: Path) -> Iterator[Server]:
     """The server of all tests of the module."""
-    server = Server(folder_of(data_folder, "recorder"))
-    server.open()
-    yield server
-    server.close()
+    with running(data_folder, "recorder") as server:
+        yield server
 
 
 @pytest.fixture

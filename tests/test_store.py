@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
-from databases import ask, connections, content, empty, folder_of, registration, sql
+from databases import ask, connections, content, empty, registration, running, sql
 
 from actors.store import ConfigStore, Database, Heartbeat, Server, driver_slots, migrations
 from actors.store.live_runs import SILENCE_SECONDS
@@ -23,10 +23,8 @@ from engine.scenario import MAX_BYTES, parse
 @pytest.fixture(scope="module")
 def server(data_folder: Path) -> Iterator[Server]:
     """The server of all tests of the module."""
-    server = Server(folder_of(data_folder, "store"))
-    server.open()
-    yield server
-    server.close()
+    with running(data_folder, "store") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from databases import ask, content, empty, folder_of, registration, sql
+from databases import ask, content, database, folder_of, registration, sql
 from runs import GOLDENHOUR
 
 from actors.cluster import package_root
@@ -27,12 +27,8 @@ from goldenhour.__main__ import run
 @pytest.fixture(scope="module")
 def where(data_folder: Path) -> Iterator[Database]:
     """The database of all tests of the module."""
-    server = Server(folder_of(data_folder, "cli"))
-    server.open()
-    made = empty(server)
-    ask(made, lambda store: store.open())
-    yield made
-    server.close()
+    with database(data_folder, "cli") as made:
+        yield made
 
 
 class Answer(NamedTuple):

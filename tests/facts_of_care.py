@@ -1,0 +1,304 @@
+"""Facts of every record: treatments and vital signs, wounds and diagnoses."""
+
+import numpy as np
+from coherence import EVENT, NEVER, REGION, TREATED_REGIONS, TREATMENT, Run, fact, is_one_of
+
+from engine.codes import (
+    AT_POI,
+    CASUALTY_KINDS,
+    EN_ROUTE,
+    MECHANISMS,
+    NONE,
+    REGIONS,
+    SEXES,
+    SIDED_REGIONS,
+    SIDES,
+    CasualtyKind,
+    DeathCause,
+    Outcome,
+)
+from scenarios import catalogue, tables
+from scenarios.tables import model_parameters
+
+# --- treatments and vital signs
+
+
+@fact
+def treatments_run_forward(r: Run) -> None:
+    assert (r.t["end"] >= r.t["start"]).all()
+    assert (r.t["start"] >= r.p["onset"][r.t["patient"]]).all()
+
+
+@fact
+def treatments_lie_within_the_stay(r: Run) -> None:
+    at_mtf = r.t["facility"] >= 0
+    came, went = r.stay(r.t[at_mtf])
+    assert (r.t["start"][at_mtf] >= came).all()
+    assert (r.t["end"][at_mtf] <= went).all()
+
+
+@fact
+def aid_at_the_point_of_injury_and_on_the_way_comes_before_the_first_door(r: Run) -> None:
+    for place, limit in ((AT_POI, r.earliest("departed")), (EN_ROUTE, r.earliest("arrived"))):
+        there = r.t[r.t["facility"] == place]
+        limit = np.where(limit < 0, r.p["closed"], limit)[there["patient"]]
+        assert (there["start"] <= limit).all(), place
+    first = r.earliest("arrived")
+    first = np.where(first < 0, NEVER, first)
+    outside = r.t[r.t["facility"] < 0]
+    assert (outside["end"] <= first[outside["patient"]]).all()
+
+
+@fact
+def a_treatment_names_a_wound_the_patient_has(r: Run) -> None:
+    named = r.t[r.t["wound"] != NONE]
+    assert (named["wound"] < r.wounds[named["patient"]]).all()
+
+
+@fact
+def a_treatment_fits_the_wound_it_names(r: Run) -> None:
+    named = r.t[r.t["wound"] != NONE]
+    region = r.w["region"][r.worst[named["patient"]] + named["wound"]]
+    wrong = {}
+    for name, regions in TREATED_REGIONS.items():
+        treated = region[named["kind"] == TREATMENT[name]]
+        other = treated[~np.isin(treated, [REGION[x] for x in regions])]
+        for x in np.unique(other):
+            wrong[f"{name} of {REGIONS[x]}"] = int((other == x).sum())
+    assert not wrong
+
+
+@fact
+def only_the_wounded_are_operated_on_and_only_in_t1_and_t2(r: Run) -> None:
+    for name in ("surgery_started", "definitive_surgery_started", "resuscitation_started"):
+        who = r.p[r.events(name)["patient"]]
+        assert (who["kind"] == CasualtyKind.WOUNDED).all()
+        assert np.isin(who["triage"], (1, 2)).all()
+    start, definitive = r.earliest("surgery_started"), r.earliest("definitive_surgery_started")
+    assert (start[definitive >= 0] >= 0).all()
+    assert (start <= definitive)[definitive >= 0].all()
+
+
+@fact
+def facilities_do_what_they_are_able_to(r: Run) -> None:
+    for name, able in (("surgery_started", "dcs"), ("resuscitation_started", "dcr"), ("icu_admitted", "icu")):
+        places = np.array([bool(getattr(f, able)) for f in r.scenario.facilities])
+        assert places[r.events(name)["facility"]].all(), name
+
+
+@fact
+def agent_casualties_are_decontaminated_before_they_are_triaged(r: Run) -> None:
+    agent = r.p["kind"] == CasualtyKind.AGENT
+    assert not r.counts("decontamination_started", "decontamination_ended")[~agent].any()
+    arrived, begun = r.earliest("arrived"), r.earliest("decontamination_started")
+    at_once = agent & (r.counts("refused") == 0)  # refused casualties are decontaminated on admission
+    assert np.array_equal(arrived[at_once], begun[at_once])
+    assert ((begun >= arrived) | (begun < 0))[agent].all()
+    assert (r.counts("decontamination_started")[agent] <= 1).all()
+    ended = r.earliest("decontamination_ended")
+    triaged = r.events("triaged")
+    triaged = triaged[(triaged["facility"] >= 0) & agent[triaged["patient"]]]
+    assert (ended[triaged["patient"]] >= 0).all()
+    assert (triaged["at"] >= ended[triaged["patient"]]).all()
+
+
+@fact
+def triage_has_a_category_and_a_request_a_precedence(r: Run) -> None:
+    detailed = np.isin(r.e["kind"], [EVENT["triaged"], EVENT["evacuation_requested"]])
+    assert np.isin(r.e["detail"][detailed], (1, 2, 3, *([4] if r.scenario.expectant else []))).all()
+    waits = np.isin(r.e["kind"], [EVENT["waiting"], EVENT["refused"]])
+    assert (r.e["detail"][~detailed & ~waits] == 0).all()
+    assert np.isin(r.p["triage"], (1, 2, 3)).all()
+
+
+@fact
+def vital_signs_are_those_of_a_human(r: Run) -> None:
+    limits = {
+        "score": (0, 200),
+        "heart_rate": (20, 190),
+        "systolic": (40, 200),
+        "respiratory_rate": (4, 45),
+        "spo2": (50, 100),
+        "gcs": (3, 15),
+    }
+    for name, (low, high) in limits.items():
+        assert r.v[name].min(initial=high) >= low, name
+        assert r.v[name].max(initial=low) <= high, name
+
+
+@fact
+def vital_signs_are_taken_where_the_patient_is(r: Run) -> None:
+    came, went = r.stay(r.v)
+    assert (r.v["at"] >= came).all()
+    assert (r.v["at"] <= went).all()
+    same = r.v["patient"][1:] == r.v["patient"][:-1]
+    assert (np.diff(r.v["at"])[same] >= 0).all()
+    assert np.array_equal(np.bincount(r.v["patient"], minlength=r.n) > 0, r.counts("arrived") > 0)
+
+
+@fact
+def resuscitation_lifts_the_score_of_those_who_are_badly_off(r: Run) -> None:
+    ended = r.events("resuscitation_ended")
+    at_door = np.flatnonzero(np.isin(r.v["patient"], ended["patient"]))
+    after = at_door[1:][(r.v["patient"][at_door[1:]] == r.v["patient"][at_door[:-1]])]
+    finished = np.full(r.n, -1)
+    finished[ended["patient"]] = ended["at"]
+    after = after[r.v["at"][after] == finished[r.v["patient"][after]]]
+    before, lifted = r.v["score"][after - 1].astype(int), r.v["score"][after].astype(int)
+    bad = (before >= 80) & (before < 150)  # below, so near death that 1 - u/T leaves little of the effect
+    if bad.sum() >= 30:
+        assert (lifted > before)[bad].mean() > 0.95
+        assert (lifted - before)[bad].mean() > 20
+
+
+# --- wounds and diagnoses
+
+
+def iss_region(region: str, ais: int) -> str:
+    """ISS region of a wound (docs/model.md section 2.4.2): skin wounds (AIS 1) outside the face are external."""
+    if region in ("face", "eyes", "ears"):
+        return "face"
+    if ais == 1:
+        return "external"
+    return {"head": "head", "neck": "head", "thorax": "chest", "abdomen": "abdomen"}.get(region, "limbs")
+
+
+def scores(wounds: list[tuple[str, int]]) -> tuple[int, int]:
+    """(ISS, NISS) of (region, AIS) pairs."""
+    if any(ais == 6 for _, ais in wounds):
+        return 75, 75
+    by_region: dict[str, int] = {}
+    for region, ais in wounds:
+        key = iss_region(region, ais)
+        by_region[key] = max(by_region.get(key, 0), ais)
+    worst = sorted((x * x for x in by_region.values()), reverse=True)[:3]
+    every = sorted((ais * ais for _, ais in wounds), reverse=True)[:3]
+    return sum(worst), sum(every)
+
+
+@fact
+def iss_and_niss_follow_from_the_wounds(r: Run) -> None:
+    ends, counts = r.p["wound_end"].tolist(), r.wounds.tolist()
+    regions = [REGIONS[x] for x in r.w["region"].tolist()]
+    pairs = list(zip(regions, r.w["ais"].tolist(), strict=True))
+    recomputed = [scores(pairs[end - n : end]) for end, n in zip(ends, counts, strict=True)]
+    assert recomputed == list(zip(r.p["iss"].tolist(), r.p["niss"].tolist(), strict=True))
+
+
+@fact
+def weapons_wound_and_nothing_else_does(r: Run) -> None:
+    wounded = r.p["kind"] == CasualtyKind.WOUNDED
+    assert np.array_equal(r.wounds > 0, wounded)
+    assert (r.wounds <= 24).all()
+    assert np.array_equal(wounded, r.p["mechanism"] < 3)
+    by_kind = {"agent": "cbrn", "nbi": "accident", "disease": "illness", "psychological": "psychological"}
+    for kind, mechanism in by_kind.items():
+        of_kind = is_one_of(r.p["kind"], CASUALTY_KINDS, kind)
+        assert (r.p["mechanism"][of_kind] == MECHANISMS.index(mechanism)).all()
+    assert np.array_equal(r.p["severity"] != NONE, r.p["kind"] == CasualtyKind.AGENT)
+
+
+@fact
+def the_worst_wound_comes_first_and_gives_the_diagnosis(r: Run) -> None:
+    same = r.w["patient"][1:] == r.w["patient"][:-1]
+    assert (np.diff(r.w["ais"].astype(int))[same] <= 0).all()
+    wounded = r.wounds > 0
+    worst = r.w[r.worst[wounded]]
+    assert np.array_equal(worst["ais"], r.p["worst_ais"][wounded])
+    assert np.array_equal(worst["condition"], r.p["condition"][wounded])
+    assert (r.p["worst_ais"][~wounded] == 0).all()
+
+
+@fact
+def ais_is_what_the_region_allows(r: Run) -> None:
+    given = model_parameters("casualties")["wounds"]
+    for region, shares in given["ais"].items():
+        ais = r.w["ais"][r.w["region"] == REGION[region]]
+        possible = [k + 1 for k, share in enumerate(shares) if share > 0]
+        possible += [6] if given["instantly_fatal"].get(region, 0) > 0 else []
+        assert np.isin(ais, possible).all(), region
+
+
+@fact
+def ais_6_kills_at_once_and_nothing_else_does(r: Run) -> None:
+    fatal = r.p["worst_ais"] == 6
+    assert (r.p["status"][fatal] == Outcome.KIA).all()
+    assert np.array_equal(r.p["closed"][fatal], r.p["time"][fatal])
+    assert np.array_equal(fatal, r.p["death_cause"] == DeathCause.INSTANTLY_FATAL_INJURY)
+    assert np.bincount(r.w["patient"][r.w["ais"] == 6], minlength=r.n).max(initial=0) <= 1
+
+
+@fact
+def a_wound_has_a_condition_that_fits(r: Run) -> None:
+    types = [w.type for w in r.scenario.warfare]
+    owner = r.p[r.w["patient"]]
+    columns = [r.w["condition"], r.w["region"], r.w["side"], r.w["ais"], owner["mechanism"], owner["type"]]
+    conditions = catalogue.conditions()
+    for condition, region, side, ais, mechanism, type_ in np.unique(np.stack(columns), axis=1).T.tolist():
+        warfare = types[type_] if type_ != NONE else None
+        name = REGIONS[region]
+        given = conditions[condition], name, SIDES[side], ais, MECHANISMS[mechanism], warfare
+        assert catalogue.wound_fits(*given), given
+        assert (name in SIDED_REGIONS) <= (side != 0), given
+        assert side == 0 or name in SIDED_REGIONS or SIDES[side] == conditions[condition].side, given
+
+
+@fact
+def a_limb_is_amputated_once(r: Run) -> None:
+    amputation = np.array([x.amputation for x in catalogue.conditions()])
+    gone = r.w[amputation[r.w["condition"]]]
+    limb = (gone["patient"].astype(np.int64) * 16 + gone["region"]) * 4 + gone["side"]
+    assert len(np.unique(limb)) == len(limb)
+
+
+@fact
+def no_wound_is_distal_to_an_amputation(r: Run) -> None:
+    level = {"S4": 1, "S7": 1, "S5": 2, "S8": 2, "S6": 3, "S9": 3}
+    along = np.array([level.get(x.code[:2], 0) for x in catalogue.conditions()])[r.w["condition"]]
+    gone = np.array([x.amputation for x in catalogue.conditions()])[r.w["condition"]]
+    limb = (r.w["patient"].astype(np.int64) * 16 + r.w["region"]) * 4 + r.w["side"]
+    cut = dict(zip(limb[gone].tolist(), along[gone].tolist(), strict=True))
+    beyond = [x for x, at in zip(limb.tolist(), along.tolist(), strict=True) if at > cut.get(x, 3)]
+    assert not beyond
+
+
+@fact
+def at_sea_the_other_wounds_are_burns_and_immersion(r: Run) -> None:
+    if not any(x.type == "naval" for x in r.scenario.warfare):
+        return
+    burnt = np.array([x.burn or x.immersion for x in catalogue.conditions()])[r.w["condition"]]
+    has = np.zeros(len(r.p), bool)
+    np.logical_or.at(has, r.w["patient"], burnt)
+    other = (r.p["kind"] == CasualtyKind.WOUNDED) & (r.p["mechanism"] == MECHANISMS.index("other"))
+    assert other.sum() < 100 or has[other].mean() > 0.7
+
+
+@fact
+def an_illness_has_a_condition_that_fits(r: Run) -> None:
+    names = [x for x in CASUALTY_KINDS if x != "wounded"]
+    conditions = catalogue.conditions()
+    ill = r.p[r.p["kind"] != CasualtyKind.WOUNDED]
+    for condition, kind, sex in np.unique(
+        np.stack([ill["condition"], ill["kind"], ill["sex"]]), axis=1
+    ).T.tolist():
+        found = conditions[condition]
+        assert found.sex in (None, SEXES[sex]), found
+        assert CASUALTY_KINDS[kind] in names
+        assert found.use == CASUALTY_KINDS[kind], found
+        if found.use == "nbi" and found.environment:
+            wanted = f"{found.group}_casualty" if found.group == "heat" else f"{found.group}_injury"
+            assert any(
+                f"{wanted}_probability" in tables.warfare_patterns()["environmental_modifiers"][x]
+                for x in r.scenario.environment
+            ), found
+
+
+@fact
+def an_external_cause_fits(r: Run) -> None:
+    causes = catalogue.external_causes()
+    caused = r.p[r.p["cause"] != 65535]
+    for cause, mechanism in np.unique(np.stack([caused["cause"], caused["mechanism"]]), axis=1).T.tolist():
+        found = causes[cause]
+        wanted = "accident" if found.use == "nbi" else found.mechanism
+        assert wanted == MECHANISMS[mechanism], found
+    assert (r.p["cause"] != 65535)[r.p["stream"] == 0].all()
