@@ -1,0 +1,49 @@
+"""The queues for transport: who joins and leaves, and the first patients who make given demands on a vehicle.
+
+Besides the order of all (`engine.kernel.resources`) there is a search tree for each category and `Demand`, and where
+the scenario prefers facilities of the own nation one for each nation as well.
+"""
+
+from engine.kernel.codes import Demand
+from engine.kernel.destinations import awaits_surgery
+from engine.kernel.queue_trees import append, nation_tree, nth, tree_of
+from engine.kernel.resources import join_queue
+from engine.kernel.state import ALL_RESOURCES, NATION_NODES, KernelState
+from engine.kernel.vehicles import needs_litter
+from engine.numeric import compiled
+from engine.tables import CasualtyState, Model, Output
+
+
+@compiled
+def demand_of(casualty: CasualtyState) -> int:
+    """Return the `Demand` of a patient."""
+    if awaits_surgery(casualty):
+        return Demand.SURGERY
+    return Demand.LITTER if needs_litter(casualty) else Demand.SEAT
+
+
+@compiled
+def separates_nations(model: Model) -> bool:
+    """Return whether a patient's nation may decide which vehicle he or she waits for."""
+    return bool(model.network.prefers_own_nation and model.network.bypass)
+
+
+@compiled
+def join_transport_queue(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
+    """Join the queue of the patient's way at the end of the category; the caller has set `wait_since`."""
+    casualty = state.casualties[slot]
+    join_queue(state, slot, ALL_RESOURCES + casualty.way, now, False)
+    state.last_ticket += 1
+    tree = tree_of(casualty.way, casualty.category, demand_of(casualty))
+    append(state, tree, slot, state.last_ticket)
+    if separates_nations(model):
+        state.separates_nations = 1
+        nation = int(scratch.patients[slot].nation)
+        append(state, nation_tree(tree, nation), NATION_NODES + slot, state.last_ticket)
+        state.nations_waiting[tree] |= 1 << nation
+
+
+@compiled
+def first_who_sits(state: KernelState, way: int, category: int) -> int:
+    """Return the slot of the first patient of a category who needs no litter; -1 if there is none."""
+    return nth(state, tree_of(way, category, Demand.SEAT), 0)
