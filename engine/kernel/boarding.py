@@ -9,7 +9,7 @@ from engine.codes import CATEGORY_COUNT, TriageCategory
 from engine.kernel.codes import DEMAND_COUNT, Demand
 from engine.kernel.destinations import INCAPABLE_PENALTY, may_take, preference_penalty
 from engine.kernel.places import accepts, reserve_place
-from engine.kernel.queue_trees import following, nation_tree, nth, rank, size, tree_of
+from engine.kernel.queue_trees import first, following, nation_tree, nth, rank, tree_of
 from engine.kernel.rides import ride_time
 from engine.kernel.state import ALL_RESOURCES, NATION_NODES, KernelState
 from engine.kernel.transport_queue import separates_nations
@@ -49,9 +49,9 @@ def _preferred_room(
         return 0
     pool = model.network.candidate_pool[candidate]
     way = model.network.candidate_way[candidate]
-    first = model.network.way_first[way]
+    closest = model.network.way_first[way]
     room = 0
-    for other in range(first, first + model.network.way_count[way]):
+    for other in range(closest, closest + model.network.way_count[way]):
         if not may_take(casualty, other, model):
             continue
         if preference_penalty(casualty, nation, other, model) >= penalty:
@@ -87,7 +87,7 @@ def _add_group(state: KernelState, tree: int, demand: int) -> None:
     number = int(loading.groups)
     loading.tree[number] = tree
     loading.demand[number] = demand
-    loading.head[number] = nth(state, tree, 0)
+    loading.head[number] = first(state, tree)
     loading.parked[number] = 0
     loading.room[number] = UNKNOWN
     loading.waiting[number] = 0
@@ -119,12 +119,12 @@ def _first_group(state: KernelState) -> int:
     """Return the group of the patient who is considered next; -1: all have been."""
     loading = state.loading
     found = -1
-    first = 0
+    earliest = 0
     for group in range(loading.groups):
         head = loading.head[group]
-        if head >= 0 and (found < 0 or state.queue_nodes[head].ticket < first):
+        if head >= 0 and (found < 0 or state.queue_nodes[head].ticket < earliest):
             found = group
-            first = state.queue_nodes[head].ticket
+            earliest = state.queue_nodes[head].ticket
     return found
 
 
@@ -244,8 +244,7 @@ def _select_of_category(
     while loading.litters + loading.seats > 0:
         group = _first_group(state)
         if group < 0:
-            for other in range(loading.groups):
-                loading.stay_behind += min(int(loading.waiting[other]), size(state, int(loading.tree[other])))
+            loading.stay_behind = _waiting_before(state, int(state.last_ticket) + 1)
             return
         if category <= TriageCategory.T2 and loading.litters == 0:
             loading.stay_behind = _waiting_before(state, int(loading.last_ticket) + 1)

@@ -34,7 +34,7 @@ def _priority(node: int) -> int:
     mixed = node + 1
     mixed = ((mixed ^ (mixed >> 16)) * _MIX) & _LOW_32_BITS
     mixed = ((mixed ^ (mixed >> 16)) * _MIX) & _LOW_32_BITS
-    return (mixed ^ (mixed >> 16)) >> 1
+    return mixed ^ (mixed >> 16)
 
 
 @compiled
@@ -50,10 +50,9 @@ def append(state: KernelState, tree: int, node: int, ticket: int) -> None:
     added = state.queue_nodes[node]
     added.ticket = ticket
     added.tree = tree
-    added.priority = _priority(node)
     above = -1
     below = int(state.queue_trees[tree]) - 1
-    while below >= 0 and state.queue_nodes[below].priority >= added.priority:
+    while below >= 0 and _priority(below) >= _priority(node):
         state.queue_nodes[below].size += 1
         above = below
         below = int(state.queue_nodes[below].right)
@@ -93,7 +92,7 @@ def remove(state: KernelState, node: int) -> None:
     left = int(removed.left)
     right = int(removed.right)
     while left >= 0 and right >= 0:
-        if state.queue_nodes[left].priority >= state.queue_nodes[right].priority:
+        if _priority(left) >= _priority(right):
             state.queue_nodes[left].size += state.queue_nodes[right].size
             _replace(state, tree, above, is_right, left)
             above = left
@@ -106,7 +105,16 @@ def remove(state: KernelState, node: int) -> None:
             is_right = False
             right = int(state.queue_nodes[right].left)
     _replace(state, tree, above, is_right, max(left, right))
-    removed.size = 0
+
+
+@compiled
+def first(state: KernelState, tree: int) -> int:
+    """Return the first node of a tree; -1 if it is empty."""
+    at = int(state.queue_trees[tree]) - 1
+    if at >= 0:
+        while state.queue_nodes[at].left >= 0:
+            at = int(state.queue_nodes[at].left)
+    return at
 
 
 @compiled

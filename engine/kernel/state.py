@@ -70,8 +70,7 @@ class QueueNode(Row):
     ticket: Int64  # place in the queue
     left: Int32  # nodes below; -1 none
     right: Int32
-    size: Int32  # of the subtree; 0: not in a tree
-    priority: Int32  # higher than those of the nodes below
+    size: Int32  # of the subtree
     tree: Int32
     next_aboard: Int32  # slot of who boards next; -1 none
 
@@ -132,12 +131,12 @@ class KernelState(Row):
     open_count: Int64  # casualties in slots
     max_open_count: Int64
     steps: Int64
+    visited: Int64  # patients looked at in searches that may visit many of them
     progress_at: Float64  # ms of the last event of a patient
     sample_interval: Float64  # ms; 0: no time series
     writes_records: Int64  # 1: records are written; 0: only the flow is simulated
     closed_count: Int64
     scheduled_releases: Int64  # RELEASE entries in the calendar
-    visited: Int64  # patients looked at in searches that may visit many of them
     loading: Loading
     vehicle_times: Annotated[Floats, "f8", 2]  # of the vehicle being loaded: end of unloading, ms of travel
     # slots: the last is used to replay a casualty

@@ -6,7 +6,7 @@ the scenario prefers facilities of the own nation one for each nation as well.
 
 from engine.kernel.codes import Demand
 from engine.kernel.destinations import awaits_surgery
-from engine.kernel.queue_trees import append, nation_tree, nth, tree_of
+from engine.kernel.queue_trees import append, first, nation_tree, tree_of
 from engine.kernel.resources import join_queue
 from engine.kernel.state import ALL_RESOURCES, NATION_NODES, KernelState
 from engine.kernel.vehicles import needs_litter
@@ -46,4 +46,4 @@ def join_transport_queue(state: KernelState, scratch: Output, slot: int, now: fl
 @compiled
 def first_who_sits(state: KernelState, way: int, category: int) -> int:
     """Return the slot of the first patient of a category who needs no litter; -1 if there is none."""
-    return nth(state, tree_of(way, category, Demand.SEAT), 0)
+    return first(state, tree_of(way, category, Demand.SEAT))
