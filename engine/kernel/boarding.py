@@ -2,17 +2,17 @@
 
 The most urgent patients go, as far as litters, seats and places at the destination allow. Those of a category who make
 the same demands are a group. A patient of one group is considered after the other, in the order of the queue; those who
-wait for another vehicle, or for whom there is no room, are passed over without a visit to each (`queue_trees`).
+wait for another vehicle, or for whom there is no room, are passed over without a visit to each (`queue_groups`).
 """
 
 from engine.codes import CATEGORY_COUNT, TriageCategory
 from engine.kernel.codes import DEMAND_COUNT, Demand
 from engine.kernel.destinations import INCAPABLE_PENALTY, may_take, preference_penalty
 from engine.kernel.places import accepts, reserve_place
-from engine.kernel.queue_trees import first, following, nation_tree, nth, rank, tree_of
+from engine.kernel.queue_groups import first, following, group_of, nation_tree, nth, rank
 from engine.kernel.rides import ride_time
 from engine.kernel.state import ALL_RESOURCES, NATION_NODES, KernelState
-from engine.kernel.transport_queue import separates_nations
+from engine.kernel.transport_queue import may_prefer, separates_nations
 from engine.kernel.vehicles import has_vehicle, is_batch_ready
 from engine.numeric import compiled
 from engine.tables import Model, Output
@@ -87,7 +87,7 @@ def _add_group(state: KernelState, tree: int, demand: int) -> None:
     number = int(loading.groups)
     loading.tree[number] = tree
     loading.demand[number] = demand
-    loading.head[number] = first(state, tree)
+    loading.head[number] = int(state.queue_trees[tree]) - 1 if loading.in_lists else first(state, tree)
     loading.parked[number] = 0
     loading.room[number] = UNKNOWN
     loading.waiting[number] = 0
@@ -98,8 +98,9 @@ def _add_group(state: KernelState, tree: int, demand: int) -> None:
 def _find_groups(state: KernelState, way: int, category: int, model: Model) -> None:
     """Find the groups of a category."""
     state.loading.groups = 0
+    state.loading.in_lists = not may_prefer(way, category, model)
     for demand in range(DEMAND_COUNT):
-        tree = tree_of(way, category, demand)
+        tree = group_of(way, category, demand)
         if state.queue_trees[tree] == 0:
             continue
         if not separates_nations(model):
@@ -169,7 +170,7 @@ def _pass_over_waiting(state: KernelState, group: int, ticket: int, model: Model
 def _board(
     state: KernelState, slot: int, group: int, candidate: int, sits: bool, now: float, model: Model
 ) -> None:
-    """Let the head of a group board, and consider those again who come after it in groups without room."""
+    """Let the head of a group board. Those after it in search trees for whom there was no room are considered again."""
     loading = state.loading
     if sits:
         loading.seats -= 1
@@ -189,10 +190,31 @@ def _board(
     loading.last_aboard = slot
     loading.passengers += 1
     loading.last_ticket = state.queue_nodes[slot].ticket
+    if loading.in_lists:
+        loading.head[group] = state.queue_nodes[slot].right
+        return
     for other in range(loading.groups):
         if other == group or loading.parked[other]:
             loading.head[other] = following(state, int(loading.tree[other]), int(loading.last_ticket))
             loading.parked[other] = 0
+
+
+@compiled
+def _is_full_for_parked(state: KernelState, facility: int, model: Model) -> bool:
+    """Return whether the destination accepts nobody, and some come after the last who boarded who had no room.
+
+    So the search ends at them. Where the groups are lists nobody is passed over who could wait, and it is the same to
+    ask when all have been considered.
+    """
+    loading = state.loading
+    if loading.last_ticket < 0 or loading.reserved > 0 or accepts(state, facility, model):
+        return False
+    for group in range(loading.groups):
+        if loading.parked[group]:
+            last = int(state.list_last[loading.tree[group]]) - 1
+            if state.queue_nodes[last].ticket > loading.last_ticket:
+                return True
+    return False
 
 
 @compiled
@@ -241,9 +263,13 @@ def _select_of_category(
     loading = state.loading
     _find_groups(state, model.network.candidate_way[candidate], category, model)
     loading.last_ticket = -1
+    facility = model.network.destination[model.network.candidate_link[candidate]]
     while loading.litters + loading.seats > 0:
         group = _first_group(state)
         if group < 0:
+            if loading.in_lists and _is_full_for_parked(state, facility, model):
+                loading.litters = 0
+                loading.seats = 0
             loading.stay_behind = _waiting_before(state, int(state.last_ticket) + 1)
             return
         if category <= TriageCategory.T2 and loading.litters == 0:

@@ -11,7 +11,7 @@ from engine.codes import CATEGORY_COUNT, SORTIE_LOSS, WAY_OUT, WAY_OUT_BLOCKS, D
 from engine.kernel.codes import DEPARTURE_SHARE, Demand, EntryKind
 from engine.kernel.destinations import NOBODY, choose_candidate
 from engine.kernel.places import accepts, reserve_place
-from engine.kernel.queue_trees import nth, size, tree_of
+from engine.kernel.queue_groups import group_of, nth, size
 from engine.kernel.rides import assign_ride, ride_time
 from engine.kernel.state import ALL_RESOURCES, KernelState, schedule
 from engine.kernel.transport_queue import first_who_sits
@@ -144,7 +144,7 @@ def _most_urgent_surgical(
     for category in range(CATEGORY_COUNT):
         if not (operating_categories >> category & 1):
             continue
-        tree = tree_of(way, category, Demand.SURGERY)
+        tree = group_of(way, category, Demand.SURGERY)
         slot = nth(state, tree, expected)
         if slot < 0:
             expected -= size(state, tree)

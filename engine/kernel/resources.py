@@ -10,7 +10,7 @@ from engine.clinical import set_factor
 from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, CasualtyKind, LethalMechanism, Resource
 from engine.kernel.codes import Decision, EntryKind, GrantFlag, Stage
 from engine.kernel.interruptions import bump_from_bay
-from engine.kernel.queue_trees import remove
+from engine.kernel.queue_groups import remove
 from engine.kernel.state import (
     ALL_RESOURCES,
     NATION_NODES,

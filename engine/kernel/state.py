@@ -47,7 +47,7 @@ QUEUES = ALL_RESOURCES + WAYS
 """Number of queues: one for each resource, then one for each way of transport."""
 
 NATION_TREES = WAYS * CATEGORY_COUNT * DEMAND_COUNT
-"""Number of search trees of all nations, for each way, category and `Demand`; NATIONS more for each of them follow."""
+"""Number of groups by way, category and `Demand`. NATIONS search trees for each of them follow, one a nation."""
 NATION_NODES = SLOTS + 1
 """Number of the node of slot 0 in the trees of nations. In those of all nations a node has the number of its slot."""
 
@@ -65,13 +65,13 @@ DECISION = dtype_of(DecisionRow)
 
 
 class QueueNode(Row):
-    """A patient in a search tree (`engine.kernel.queue_trees`)."""
+    """A patient in a search tree, or in a list (`engine.kernel.queue_groups`)."""
 
     ticket: Int64  # place in the queue
-    left: Int32  # nodes below; -1 none
+    left: Int32  # nodes below; in a list the nodes before and after; -1 none
     right: Int32
-    size: Int32  # of the subtree
-    tree: Int32
+    size: Int32  # of the subtree; 0: in a list
+    tree: Int32  # number of the tree or list
     next_aboard: Int32  # slot of who boards next; -1 none
 
 
@@ -85,6 +85,7 @@ class Loading(Row):
     first_aboard: Int64  # slots; -1 none
     last_aboard: Int64
     last_ticket: Int64  # of who has boarded last in this category; -1 none
+    in_lists: Int64  # 1: the groups of this category are lists
     stay_behind: Int64  # patients of the categories before this one who wait for another vehicle
     # groups of patients of a category who make the same demands
     groups: Int64
@@ -153,9 +154,10 @@ class KernelState(Row):
     queue_last: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
     queue_length: Annotated[Ints, "i4", QUEUES]
     queue_length_by_category: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
-    # search trees over the queues for transport
+    # search trees and lists of those who wait for transport
     queue_nodes: Annotated[Rows[QueueNode], 2 * (SLOTS + 1)]
     queue_trees: Annotated[Ints, "i4", NATION_TREES * (1 + NATIONS)]  # node of the root + 1; 0: nobody waits
+    list_last: Annotated[Ints, "i4", NATION_TREES]  # last node of a list + 1; 0: it is empty
     nations_waiting: Annotated[Ints, "i8", NATION_TREES]  # bit n: patients of nation n wait
     separates_nations: Int64  # 1: those of a nation have search trees of their own
     last_ticket: Int64

@@ -1,12 +1,12 @@
 """The queues for transport: who joins and leaves, and the first patients who make given demands on a vehicle.
 
-Besides the order of all (`engine.kernel.resources`) there is a search tree for each category and `Demand`, and where
-the scenario prefers facilities of the own nation one for each nation as well.
+Besides the order of all (`engine.kernel.resources`) there is a group for each category and `Demand`, and where the
+scenario prefers facilities of the own nation one for each nation as well.
 """
 
 from engine.kernel.codes import Demand
 from engine.kernel.destinations import awaits_surgery
-from engine.kernel.queue_trees import append, first, nation_tree, tree_of
+from engine.kernel.queue_groups import append, append_to_list, first, group_of, nation_tree
 from engine.kernel.resources import join_queue
 from engine.kernel.state import ALL_RESOURCES, NATION_NODES, KernelState
 from engine.kernel.vehicles import needs_litter
@@ -29,12 +29,21 @@ def separates_nations(model: Model) -> bool:
 
 
 @compiled
+def may_prefer(way: int, category: int, model: Model) -> bool:
+    """Return whether those of a category may wait for a vehicle to a preferred facility: their groups are trees."""
+    return bool(separates_nations(model) or model.network.operating_categories[way] >> category & 1)
+
+
+@compiled
 def join_transport_queue(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
     """Join the queue of the patient's way at the end of the category; the caller has set `wait_since`."""
     casualty = state.casualties[slot]
     join_queue(state, slot, ALL_RESOURCES + casualty.way, now, False)
     state.last_ticket += 1
-    tree = tree_of(casualty.way, casualty.category, demand_of(casualty))
+    tree = group_of(casualty.way, casualty.category, demand_of(casualty))
+    if not may_prefer(casualty.way, casualty.category, model):
+        append_to_list(state, tree, slot, state.last_ticket)
+        return
     append(state, tree, slot, state.last_ticket)
     if separates_nations(model):
         state.separates_nations = 1
@@ -46,4 +55,4 @@ def join_transport_queue(state: KernelState, scratch: Output, slot: int, now: fl
 @compiled
 def first_who_sits(state: KernelState, way: int, category: int) -> int:
     """Return the slot of the first patient of a category who needs no litter; -1 if there is none."""
-    return first(state, tree_of(way, category, Demand.SEAT))
+    return first(state, group_of(way, category, Demand.SEAT))

@@ -1,9 +1,10 @@
-"""Search trees over the patients who wait for transport, in the order in which they joined their queue.
+"""Groups of the patients who wait for transport: search trees or lists, in the order in which they joined their queue.
 
-Patients who make the same demands on a vehicle share a tree (`tree_of`). It finds the n-th of them, counts those before
-a place in the queue, and finds the next after it, each in logarithmic time. The trees are treaps (Seidel and Aragon,
-"Randomized search trees", Algorithmica 16, 1996): heaps by a priority that is a hash of the node's number. Patients
-join at the end only.
+Patients of a category who make the same demands on a vehicle are a group (`group_of`). A search tree finds the n-th of
+them, counts those before a place in the queue, and finds the next after it, each in logarithmic time. The trees are
+treaps (Seidel and Aragon, "Randomized search trees", Algorithmica 16, 1996): heaps by a priority that is a hash of the
+node's number. Where nobody waits for a preferred facility a linked list suffices, which is faster. Patients join at the
+end only.
 """
 
 from engine.codes import CATEGORY_COUNT
@@ -17,14 +18,14 @@ _LOW_32_BITS = (1 << 32) - 1
 
 
 @compiled
-def tree_of(way: int, category: int, demand: int) -> int:
-    """Return the number of the tree of all who wait at a way with a category and `Demand`."""
+def group_of(way: int, category: int, demand: int) -> int:
+    """Return the number of the group of those who wait at a way with a category and `Demand`."""
     return (way * CATEGORY_COUNT + category) * DEMAND_COUNT + demand
 
 
 @compiled
 def nation_tree(tree: int, nation: int) -> int:
-    """Return the number of the tree of those of a nation, of all in `tree`."""
+    """Return the number of the tree of those of a nation, of all in the group `tree`."""
     return NATION_TREES + tree * NATIONS + nation
 
 
@@ -66,6 +67,36 @@ def append(state: KernelState, tree: int, node: int, ticket: int) -> None:
 
 
 @compiled
+def append_to_list(state: KernelState, group: int, node: int, ticket: int) -> None:
+    """Add a node at the end of a list; `ticket` as in `append`."""
+    added = state.queue_nodes[node]
+    added.ticket = ticket
+    added.tree = group
+    added.size = 0
+    added.left = state.list_last[group] - 1
+    added.right = -1
+    state.list_last[group] = node + 1
+    if added.left < 0:
+        state.queue_trees[group] = node + 1
+    else:
+        state.queue_nodes[added.left].right = node
+
+
+@compiled
+def _remove_from_list(state: KernelState, node: int) -> None:
+    """Remove a node from its list."""
+    removed = state.queue_nodes[node]
+    if removed.left < 0:
+        state.queue_trees[removed.tree] = removed.right + 1
+    else:
+        state.queue_nodes[removed.left].right = removed.right
+    if removed.right < 0:
+        state.list_last[removed.tree] = removed.left + 1
+    else:
+        state.queue_nodes[removed.right].left = removed.left
+
+
+@compiled
 def _replace(state: KernelState, tree: int, above: int, is_right: bool, node: int) -> None:
     """Set a child of `above`, or the root of the tree where `above` is -1."""
     if above < 0:
@@ -78,8 +109,11 @@ def _replace(state: KernelState, tree: int, above: int, is_right: bool, node: in
 
 @compiled
 def remove(state: KernelState, node: int) -> None:
-    """Remove a node from its tree."""
+    """Remove a node from its tree or list."""
     removed = state.queue_nodes[node]
+    if removed.size == 0:
+        _remove_from_list(state, node)
+        return
     tree = int(removed.tree)
     above = -1
     is_right = False
@@ -109,7 +143,7 @@ def remove(state: KernelState, node: int) -> None:
 
 @compiled
 def first(state: KernelState, tree: int) -> int:
-    """Return the first node of a tree; -1 if it is empty."""
+    """Return the first node of a tree or list; -1 if it is empty."""
     at = int(state.queue_trees[tree]) - 1
     if at >= 0:
         while state.queue_nodes[at].left >= 0:
