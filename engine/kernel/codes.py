@@ -131,6 +131,20 @@ class GrantFlag(Code):
     """Resuscitation without blood."""
 
 
+class Demand(Code):
+    """What a patient who waits for transport demands of a vehicle and its destination."""
+
+    LITTER = 0
+    """A litter."""
+    SURGERY = 1
+    """A litter, and a destination that operates if there is one."""
+    SEAT = 2
+    """A seat, or a litter where no seat is left."""
+
+
+DEMAND_COUNT = len(Demand)
+
+
 class KernelExit(Code):
     """Why the kernel returned."""
 

@@ -28,6 +28,7 @@ from engine.kernel.resources import (
 )
 from engine.kernel.stages import perform_stage
 from engine.kernel.state import ALL_RESOURCES, KernelState, free_slot, new_slot, next_due, schedule
+from engine.kernel.transport_queue import join_transport_queue
 from engine.kernel.waiting import start_wait
 from engine.numeric import Counter, compiled
 from engine.tables import PATIENTS, SLOTS, ArrivalRow, CasualtyState, Model, Output, PatientRow
@@ -195,10 +196,11 @@ def _retriage_in_queue(
     if casualty.category != before and casualty.queue >= 0:
         queue = casualty.queue
         leave_queue(state, slot, before, now)
-        join_queue(state, slot, queue, now, False)
-        if (
-            queue >= ALL_RESOURCES
-        ):  # 1 ms later, so that a resulting ride follows the re-triage in the record too
+        if queue < ALL_RESOURCES:
+            join_queue(state, slot, queue, now, False)
+        else:
+            join_transport_queue(state, scratch, slot, now, model)
+            # 1 ms later, so that a resulting ride follows the re-triage in the record too
             schedule(state, now + 1.0, EntryKind.WAKE, WAY_WAKE_ORDER + casualty.way, casualty.way, 1)
 
 
@@ -295,7 +297,7 @@ def _queue_for_transport(
     start_wait(scratch, slot, casualty, requested_at, TRANSPORT, model)
     if casualty.facility == AT_POI:
         set_next_poi_stage(casualty)
-    join_queue(state, slot, ALL_RESOURCES + casualty.way, now, False)
+    join_transport_queue(state, scratch, slot, now, model)
     dispatch_to_way(state, scratch, casualty.way, now, model)
 
 

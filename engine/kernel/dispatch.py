@@ -8,13 +8,15 @@ import math
 
 from engine.clinical import to_uniform
 from engine.codes import CATEGORY_COUNT, SORTIE_LOSS, WAY_OUT, WAY_OUT_BLOCKS, DrawPurpose, TriageCategory
-from engine.kernel.codes import DEPARTURE_SHARE, EntryKind
-from engine.kernel.destinations import NOBODY, awaits_surgery, choose_candidate
+from engine.kernel.codes import DEPARTURE_SHARE, Demand, EntryKind
+from engine.kernel.destinations import NOBODY, choose_candidate
 from engine.kernel.places import accepts, reserve_place
+from engine.kernel.queue_groups import group_of, nth, size
 from engine.kernel.rides import assign_ride, ride_time
 from engine.kernel.state import ALL_RESOURCES, KernelState, schedule
+from engine.kernel.transport_queue import first_who_sits
 from engine.kernel.travel import draw_leg_time
-from engine.kernel.vehicles import collect_returned_vehicles, needs_litter, schedule_returns
+from engine.kernel.vehicles import collect_returned_vehicles, schedule_returns
 from engine.numeric import compiled, words
 from engine.tables import Ints, Model, Output
 
@@ -116,8 +118,7 @@ def _choose_for_first_in_queue(
     slot = int(state.queue_first[ALL_RESOURCES + way, category])
     state.chosen_candidate = choose_candidate(state, scratch, way, slot, pool, 0, now, model)
     if state.chosen_candidate < 0 and model.network.seats_only[way]:
-        while slot >= 0 and needs_litter(state.casualties[slot]):
-            slot = int(state.casualties[slot].next)
+        slot = first_who_sits(state, way, category)
         if slot >= 0:
             state.chosen_candidate = choose_candidate(state, scratch, way, slot, pool, 0, now, model)
     return slot if state.chosen_candidate >= 0 else NOBODY
@@ -143,16 +144,15 @@ def _most_urgent_surgical(
     for category in range(CATEGORY_COUNT):
         if not (operating_categories >> category & 1):
             continue
-        slot = int(state.queue_first[queue, category])
-        while slot >= 0:
-            if awaits_surgery(state.casualties[slot]):
-                if expected <= 0:
-                    state.chosen_candidate = choose_candidate(state, scratch, way, slot, pool, 1, now, model)
-                    if state.chosen_candidate >= 0:
-                        return slot
-                    break
-                expected -= 1
-            slot = int(state.casualties[slot].next)
+        tree = group_of(way, category, Demand.SURGERY)
+        slot = nth(state, tree, expected)
+        if slot < 0:
+            expected -= size(state, tree)
+            continue
+        expected = 0
+        state.chosen_candidate = choose_candidate(state, scratch, way, slot, pool, 1, now, model)
+        if state.chosen_candidate >= 0:
+            return slot
     return NOBODY
 
 

@@ -35,8 +35,8 @@ from engine.tables import (
     Table,
 )
 
-MAX_STEPS = 400_000
-"""Entries of the calendar after which the kernel returns, so that Ctrl-C works."""
+MAX_STEPS = 100_000
+"""Entries of the calendar, and patients visited in searches, after which the kernel returns, so that Ctrl-C works."""
 
 
 @compiled
@@ -224,7 +224,8 @@ def advance(
         interval = (arrivals[-1].time - arrivals[0].time) / (len(arrivals) - 1)
         adjust_bucket_width(state.calendar, interval, state.now)
     steps = 0
-    while state.status == KernelExit.RUNNING and steps < MAX_STEPS:
+    visited = state.visited
+    while state.status == KernelExit.RUNNING and steps + state.visited - visited < MAX_STEPS:
         if output.rows[PATIENTS] >= room:
             state.status = KernelExit.CHUNK_FULL
             break

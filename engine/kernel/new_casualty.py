@@ -65,7 +65,6 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.in_surge_place = 0
     casualty.no_blood = 0
     casualty.in_bay = 0
-    casualty.boards = 0
     casualty.queue = -1
     casualty.next = -1
     casualty.previous = -1

@@ -78,9 +78,7 @@ def finish_statistics(states: Table, models: Table) -> None:
     model: Model = models[0]
     for resource in range(model.network.facilities * RESOURCE_COUNT):
         if state.pending_first[resource] >= 0:
-            state.now = min(
-                model.care.horizon[0], max(state.now, state.decisions[state.pending_last[resource]].at)
-            )
+            state.now = min(model.care.horizon[0], max(state.now, state.pending_until[resource]))
     for resource in range(model.network.facilities * RESOURCE_COUNT):
         update_integrals(state, resource, state.now)
         state.stay_sum[resource] += state.in_use[resource] * state.now

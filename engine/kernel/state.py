@@ -11,12 +11,13 @@ import numpy as np
 
 from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT
 from engine.kernel.calendar import Calendar, enter, initialise
-from engine.kernel.codes import ENTRY_KIND_SHIFT, KernelExit
+from engine.kernel.codes import DEMAND_COUNT, ENTRY_KIND_SHIFT, KernelExit
 from engine.numeric import compiled
 from engine.tables import (
     CANDIDATES,
     FACILITIES,
     FRONTS,
+    NATIONS,
     POOLS,
     SLOTS,
     WAYS,
@@ -41,21 +42,60 @@ SAMPLE_ROWS = 50_000
 are used."""
 
 ALL_RESOURCES = FACILITIES * RESOURCE_COUNT
-"""Number of resources. Way w has queue ALL_RESOURCES + w; pool p has list ALL_RESOURCES + p of `pending_first`."""
+"""Number of resources. Way w has queue ALL_RESOURCES + w; pool p has heap ALL_RESOURCES + p of `pending_first`."""
 QUEUES = ALL_RESOURCES + WAYS
 """Number of queues: one for each resource, then one for each way of transport."""
+
+NATION_TREES = WAYS * CATEGORY_COUNT * DEMAND_COUNT
+"""Number of groups by way, category and `Demand`. NATIONS search trees for each of them follow, one a nation."""
+NATION_NODES = SLOTS + 1
+"""Number of the node of slot 0 in the trees of nations. In those of all nations a node has the number of its slot."""
 
 
 class DecisionRow(Row):
     """An entry of a casualty's decision log, or a pending release."""
 
     at: Float64  # ms
-    value: Int32  # see `Decision`
+    value: Int32  # see `Decision`; of a pending release the row of its first child in the heap, -1 none
     code: Int32  # `Decision`
-    next: Int32  # row of the next entry; -1 none
+    next: Int32  # row of the next entry, or of the next child of the same parent; -1 none
 
 
 DECISION = dtype_of(DecisionRow)
+
+
+class QueueNode(Row):
+    """A patient in a search tree, or in a list (`engine.kernel.queue_groups`)."""
+
+    ticket: Int64  # place in the queue
+    left: Int32  # nodes below; in a list the nodes before and after; -1 none
+    right: Int32
+    size: Int32  # of the subtree; 0: in a list
+    tree: Int32  # number of the tree or list
+    next_aboard: Int32  # slot of who boards next; -1 none
+
+
+class Loading(Row):
+    """A vehicle that is being loaded, and who may board it."""
+
+    litters: Int64  # free
+    seats: Int64  # free
+    reserved: Int64  # places at the destination that are reserved for others than those aboard
+    passengers: Int64
+    first_aboard: Int64  # slots; -1 none
+    last_aboard: Int64
+    last_ticket: Int64  # of who has boarded last in this category; -1 none
+    in_lists: Int64  # 1: the groups of this category are lists
+    stay_behind: Int64  # patients of the categories before this one who wait for another vehicle
+    # groups of patients of a category who make the same demands
+    groups: Int64
+    tree: Annotated[Ints, "i4", DEMAND_COUNT * NATIONS]
+    demand: Annotated[Ints, "u1", DEMAND_COUNT * NATIONS]
+    head: Annotated[Ints, "i4", DEMAND_COUNT * NATIONS]  # node of the next to be considered; -1 none
+    parked: Annotated[Ints, "u1", DEMAND_COUNT * NATIONS]  # 1: no room until somebody has boarded
+    # room in vehicles to preferred facilities; -1: not known yet
+    room: Annotated[Ints, "i8", DEMAND_COUNT * NATIONS]
+    waiting: Annotated[Ints, "i8", DEMAND_COUNT * NATIONS]  # so many of the first wait for those
 
 
 class ResourceSample(Row):
@@ -92,11 +132,13 @@ class KernelState(Row):
     open_count: Int64  # casualties in slots
     max_open_count: Int64
     steps: Int64
+    visited: Int64  # patients looked at in searches that may visit many of them
     progress_at: Float64  # ms of the last event of a patient
     sample_interval: Float64  # ms; 0: no time series
     writes_records: Int64  # 1: records are written; 0: only the flow is simulated
     closed_count: Int64
     scheduled_releases: Int64  # RELEASE entries in the calendar
+    loading: Loading
     vehicle_times: Annotated[Floats, "f8", 2]  # of the vehicle being loaded: end of unloading, ms of travel
     # slots: the last is used to replay a casualty
     casualties: Annotated[Rows[CasualtyState], SLOTS + 1]
@@ -112,6 +154,13 @@ class KernelState(Row):
     queue_last: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
     queue_length: Annotated[Ints, "i4", QUEUES]
     queue_length_by_category: Annotated[Ints, "i4", (QUEUES, CATEGORY_COUNT)]
+    # search trees and lists of those who wait for transport
+    queue_nodes: Annotated[Rows[QueueNode], 2 * (SLOTS + 1)]
+    queue_trees: Annotated[Ints, "i4", NATION_TREES * (1 + NATIONS)]  # node of the root + 1; 0: nobody waits
+    list_last: Annotated[Ints, "i4", NATION_TREES]  # last node of a list + 1; 0: it is empty
+    nations_waiting: Annotated[Ints, "i8", NATION_TREES]  # bit n: patients of nation n wait
+    separates_nations: Int64  # 1: those of a nation have search trees of their own
+    last_ticket: Int64
     # resources
     capacity: Annotated[Ints, "i4", ALL_RESOURCES]  # at present
     in_use: Annotated[Ints, "i4", ALL_RESOURCES]
@@ -124,9 +173,9 @@ class KernelState(Row):
     blood: Annotated[Ints, "i8", FACILITIES]  # units in stock; -1: unlimited
     # bumping: slots of the patients in treatment bays, the latest first
     bay_patients: Annotated[Ints, "i4", (ALL_RESOURCES, CATEGORY_COUNT)]
-    # pending releases of resources, then returns of vehicles by pool: lists of rows of `decisions`
+    # pending releases of resources, then returns of vehicles by pool: heaps of rows of `decisions`
     pending_first: Annotated[Ints, "i4", ALL_RESOURCES + POOLS]
-    pending_last: Annotated[Ints, "i4", ALL_RESOURCES + POOLS]
+    pending_until: Annotated[Floats, "f8", ALL_RESOURCES + POOLS]  # ms of the last of them, if there are any
     # statistics of resources and ways; an area is a time integral in ms
     integrated_until: Annotated[Floats, "f8", QUEUES]  # ms
     used_area: Annotated[Floats, "f8", ALL_RESOURCES]
@@ -188,7 +237,6 @@ def new_kernel_state() -> Table:
     state["weather_day"] = -1e9
     state["free_decision"] = -1
     state["pending_first"] = -1
-    state["pending_last"] = -1
     return state
 
 
@@ -258,8 +306,18 @@ def new_decision(state: KernelState) -> int:
 
 
 @compiled
+def _meld(state: KernelState, one: int, other: int) -> int:
+    """Put the heap with the later root below that with the earlier one; return the root."""
+    if state.decisions[other].at < state.decisions[one].at:
+        one, other = other, one
+    state.decisions[other].next = state.decisions[one].value
+    state.decisions[one].value = other
+    return one
+
+
+@compiled
 def add_pending_release(state: KernelState, owner: int, at: float) -> None:
-    """Note that a unit of `owner` will be free at `at`, in the order of time; no patient waits for it.
+    """Note that a unit of `owner` will be free at `at`; no patient waits for it.
 
     `owner` is a resource, or ALL_RESOURCES plus a pool.
     """
@@ -267,24 +325,14 @@ def add_pending_release(state: KernelState, owner: int, at: float) -> None:
     if entry < 0:
         return
     state.decisions[entry].at = at
-    first = state.pending_first[owner]
+    state.decisions[entry].value = -1
+    first = int(state.pending_first[owner])
     if first < 0:
-        state.decisions[entry].next = -1
         state.pending_first[owner] = entry
-        state.pending_last[owner] = entry
-    elif state.decisions[state.pending_last[owner]].at <= at:
-        state.decisions[entry].next = -1
-        state.decisions[state.pending_last[owner]].next = entry
-        state.pending_last[owner] = entry
-    elif at < state.decisions[first].at:
-        state.decisions[entry].next = first
-        state.pending_first[owner] = entry
+        state.pending_until[owner] = at
     else:
-        before = int(first)
-        while state.decisions[state.decisions[before].next].at <= at:
-            before = int(state.decisions[before].next)
-        state.decisions[entry].next = state.decisions[before].next
-        state.decisions[before].next = entry
+        state.pending_first[owner] = _meld(state, first, entry)
+        state.pending_until[owner] = max(state.pending_until[owner], at)
 
 
 @compiled
@@ -295,10 +343,37 @@ def next_pending_release(state: KernelState, owner: int) -> float:
 
 
 @compiled
+def _join_children(state: KernelState, child: int) -> int:
+    """Make one heap of the children of a removed root, from `child` on; return its root, -1 without any.
+
+    A pairing heap (Fredman, Sedgewick, Sleator and Tarjan, Algorithmica 1, 1986): pairs first, then from the last to
+    the first.
+    """
+    pairs = -1
+    while child >= 0:
+        second = int(state.decisions[child].next)
+        after = -1
+        if second >= 0:
+            after = int(state.decisions[second].next)
+            child = _meld(state, child, second)
+        state.decisions[child].next = pairs
+        pairs = child
+        child = after
+    root = pairs
+    if root >= 0:
+        pairs = int(state.decisions[root].next)
+    while pairs >= 0:
+        after = int(state.decisions[pairs].next)
+        root = _meld(state, root, pairs)
+        pairs = after
+    return root
+
+
+@compiled
 def pop_pending_release(state: KernelState, owner: int) -> float:
     """Remove the first pending release of `owner` and return its time, ms."""
-    entry = state.pending_first[owner]
-    state.pending_first[owner] = state.decisions[entry].next
+    entry = int(state.pending_first[owner])
+    state.pending_first[owner] = _join_children(state, int(state.decisions[entry].value))
     state.decisions[entry].next = state.free_decision
     state.free_decision = entry
     return float(state.decisions[entry].at)

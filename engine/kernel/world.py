@@ -22,6 +22,9 @@ from engine.kernel.state import KernelState, log_decision
 from engine.numeric import compiled, words
 from engine.tables import UNLIMITED, Model, Output
 
+SLOTS_PER_STEP = 64
+"""Slots that are searched in the time of a step of the kernel."""
+
 
 @compiled
 def _change_capacity(state: KernelState, number: int, sign: int, now: float, model: Model) -> None:
@@ -77,6 +80,7 @@ def _hit_facility(
     """Hit a facility: capacity is lost, and the casualties inside are killed or begin again with triage."""
     facility = model.network.world_event_target[number]
     _change_capacity(state, number, 1, now, model)
+    state.visited += state.used_slots // SLOTS_PER_STEP
     for slot in range(state.used_slots):
         casualty = state.casualties[slot]
         if (

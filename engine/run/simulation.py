@@ -130,7 +130,7 @@ class Simulation:
         """Return where this shard ended, after its last chunk."""
         state = self._state[0]
         pending = np.flatnonzero(state["pending_first"][:ALL_RESOURCES] >= 0)
-        releases = state["decisions"]["at"][state["pending_last"][pending]]
+        releases = state["pending_until"][pending]
         return RunEnd(float(state["sequence_at"]), int(state["sequence"]), float(releases.max(initial=0.0)))
 
     def close(self, end: RunEnd) -> tuple[Measures, Statistics | None]:

@@ -47,7 +47,6 @@ class CasualtyState(Row):
     in_bay: UInt8  # 1 + category, among those who may be bumped; else 0
     in_surge_place: UInt8
     no_blood: UInt8
-    boards: UInt8  # 1: goes with the vehicle that is being loaded
     is_free: UInt8  # 1: the slot is free
     admitted: UInt8  # 1: has arrived at an MTF
     expects_rtd72: UInt8
