@@ -10,6 +10,7 @@ import itertools
 import json
 from collections.abc import Callable
 from functools import cache, cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 import goldenhour
 from engine import scenario as scenario_api
+from engine.clinical import people
 from engine.codes import (
     AT_POI,
     AWAITED,
@@ -39,6 +41,7 @@ from engine.codes import (
     DeathCause,
     Outcome,
 )
+from engine.numeric.elementary import uncompiled
 from scenarios import catalogue, tables
 from scenarios.tables import model_parameters
 
@@ -729,6 +732,19 @@ def age_and_birth_date_agree_at_the_injury(r: Run) -> None:
 
     (year, now), (birth_year, birthday) = parts(today), parts(born)
     assert np.array_equal(r.p["age"], year - birth_year - (now < birthday))
+
+
+@pytest.mark.parametrize("years", [17, 20, 23, 40])
+def test_ages_are_those_of_the_calendar_on_every_day(years: int) -> None:
+    """On the earliest, the second and the latest day of birth, from every day of four years."""
+    python = uncompiled(people._date, people._day_number, people._set_birth)
+    for today in range(19_600, 19_600 + 4 * 365 + 1):
+        year, month, day = python._date(today)
+        for uniform in (0.0001, 0.004, 0.9999):
+            record = SimpleNamespace()
+            python._set_birth(record, years, uniform, today)
+            born_year, *birthday = python._date(record.birth)
+            assert record.age == year - born_year - ([month, day] < birthday) == years
 
 
 @fact
