@@ -60,9 +60,8 @@ def count_chunk(
         Receives the cell, by day, `Daily` and role, of each event that is counted by day. It has room for five of each
         patient, and for all events and treatments.
     found
-        Receives the numbers of durations in each row of `took`, then of cells.
+        Receives the numbers of durations in each row of `took`, then of cells. All are 0 before.
     """
-    found[:] = 0
     cells = 0
     for k in range(len(patients)):
         patient: PatientRow = patients[k]

@@ -57,7 +57,7 @@ class Measures:
         self.patients += len(chunk)
         took = np.empty((len(TIMES), len(chunk)), np.int64)
         daily = np.empty(ROLES * len(chunk) + len(chunk.events) + len(chunk.treatments), np.int64)
-        found = np.empty(len(TIMES) + 1, np.int64)
+        found = np.zeros(len(TIMES) + 1, np.int64)
         count_chunk(
             chunk.patients,
             chunk.events,
