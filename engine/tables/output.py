@@ -3,6 +3,7 @@
 Each table has room for the most that PARQUET_PART patients could fill. Pages that are never used take no memory.
 """
 
+import mmap
 import weakref
 from typing import Annotated
 
@@ -37,8 +38,10 @@ EVENT_COUNT, TREATMENT_COUNT, WOUND_COUNT, VITAL_COUNT, PATIENTS, QUIET = range(
 """Indices of `rows`: the number of rows in each table, then 1 where nothing is logged (in the decision pass)."""
 
 
-_MOST_FREE = 4
+_MOST_FREE = 2
 """Tables whose memory an `OutputPool` keeps while nobody uses it."""
+
+_PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
 class Output(Row):
@@ -66,15 +69,16 @@ def new_output(quiet: bool = False) -> Table:
 class OutputPool:
     """Tables for one chunk after another, in memory that is used again once no array refers to it.
 
-    Fresh memory costs more than its use: the operating system zeroes each page that the kernel touches.
+    Fresh memory costs more than its use: the operating system zeroes each page that the kernel touches. The memory is
+    not NumPy's own, for which NumPy asks for pages of 2 MB: a chunk fills a quarter of them.
     """
 
     def __init__(self) -> None:
-        self._free: list[memoryview] = []
+        self._free: list[mmap.mmap] = []
 
     def take(self) -> Table:
         """Return tables without rows: one row of OUTPUT. What the tables hold besides is not defined."""
-        memory = self._free.pop() if self._free else new_output().view(np.uint8).data
+        memory = self._free.pop() if self._free else mmap.mmap(-1, OUTPUT.itemsize, flags=_PRIVATE)
         output: Table = np.frombuffer(
             memory, OUTPUT
         )  # views refer to this array, and not to the memory itself
@@ -82,7 +86,7 @@ class OutputPool:
         weakref.finalize(output, self._give_back, memory).atexit = False
         return output
 
-    def _give_back(self, memory: memoryview) -> None:
+    def _give_back(self, memory: mmap.mmap) -> None:
         """Keep memory for the next tables, unless a hit has filled far more of it than a chunk does."""
         patients = int(np.frombuffer(memory, OUTPUT)["rows"][0, PATIENTS])
         if len(self._free) < _MOST_FREE and patients <= PARQUET_PART:
