@@ -8,6 +8,7 @@ A fact (`facts_of_*.py`) takes a `Run` and asserts; `test_a_fact_of_every_record
 
 import json
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import facts_of_courses
@@ -20,6 +21,8 @@ from hypothesis import strategies as st
 
 import goldenhour
 from engine import scenario as scenario_api
+from engine.clinical import people
+from engine.numeric.elementary import uncompiled
 from scenarios import tables
 
 __all__ = ["facts_of_courses", "facts_of_people"]
@@ -153,3 +156,16 @@ def test_a_score_is_recomputed_as_the_books_do() -> None:
     assert scores([("head", 3), ("face", 2), ("lower_limb", 4), ("lower_limb", 4)]) == (29, 41)
     assert scores([("thorax", 1), ("lower_limb", 1), ("face", 1)]) == (2, 3)
     assert scores([("head", 6), ("face", 1)]) == (75, 75)
+
+
+@pytest.mark.parametrize("years", [17, 20, 23, 40])
+def test_ages_are_those_of_the_calendar_on_every_day(years: int) -> None:
+    """On the earliest, the second and the latest day of birth, from every day of four years."""
+    python = uncompiled(people._date, people._day_number, people._set_birth)
+    for today in range(19_600, 19_600 + 4 * 365 + 1):
+        year, month, day = python._date(today)
+        for uniform in (0.0001, 0.004, 0.9999):
+            record = SimpleNamespace()
+            python._set_birth(record, years, uniform, today)
+            born_year, *birthday = python._date(record.birth)
+            assert record.age == year - born_year - ([month, day] < birthday) == years

@@ -23,7 +23,7 @@ import pytest
 import scenarios
 from engine import scenario as scenario_api
 from engine.run import Simulation
-from engine.tables import ENDS, PARQUET_PART, TABLES
+from engine.tables import ENDS, PARQUET_PART, TABLES, OutputPool
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
@@ -121,6 +121,40 @@ def test_the_ends_of_a_chunk_count_its_own_rows(chunk_size: int) -> None:
         for table, end in ENDS.items():
             assert chunk.patients[end][-1] == len(getattr(chunk, table))
             assert (np.diff(chunk.patients[end].astype(np.int64)) >= 0).all()
+
+
+@pytest.mark.parametrize("name", ["standard", "cbrn", "brigade"])
+def test_what_memory_held_before_changes_no_record(name: str) -> None:
+    """Chunks that are kept have memory of their own; those that are dropped leave it, with rows, to later ones."""
+    scenario = resolved(name, 3000)
+    kept = list(Simulation(scenario, SEED, 0, 400))
+    simulation = Simulation(scenario, SEED, 0, 400)
+    used = [simulation._outputs.take() for _ in range(2)]
+    places = {output["rows"].ctypes.data for output in used}
+    for output in used:
+        for table in TABLES:
+            output[table][0, :20_000].view(np.uint8)[:] = 255
+    del output, used
+    found = 0
+    for expected, chunk in zip(kept, simulation, strict=True):
+        base = chunk.patients.base
+        assert isinstance(base, np.ndarray)
+        found += base["rows"].ctypes.data in places
+        for table in TABLES:
+            for column in TABLES[table].names or ():
+                assert np.array_equal(getattr(chunk, table)[column], getattr(expected, table)[column])
+    assert found > len(kept) // 2, "memory was not used again"
+
+
+def test_memory_is_not_used_again_while_an_array_refers_to_it() -> None:
+    pool = OutputPool()
+    output = pool.take()
+    first = output["events"][0, :10]["at"]
+    first[:] = 7
+    del output
+    other = pool.take()
+    other["events"][0, :10]["at"] = 8
+    assert (first == 7).all()
 
 
 def test_chunks_never_cross_the_end_of_a_parquet_part() -> None:

@@ -17,8 +17,8 @@ import scenarios
 from engine import scenario as scenario_api
 from engine.codes import EVENTS, NONE, OUTCOMES, RESOURCE_FIELDS, STREAMS, TREATMENTS, WAITING_FOR
 from engine.measures import FlowMeasures, Measures, resources, whole_run
+from engine.measures.counted import DAILY, LAST_DAY
 from engine.measures.durations import Durations
-from engine.measures.patients import DAILY, LAST_DAY
 from engine.run import Simulation
 from engine.tables import columns as c
 

@@ -44,15 +44,12 @@ def _day_number(year: int, month: int, day: int) -> int:
 
 @compiled
 def _set_birth(record: PatientRow, years: int, uniform: float, today: int) -> None:
-    """Set birth and age: a birthday within the year before `years` years ago; `today` is a day number."""
+    """Set birth and age: a birth at most 364 days before the day `years` years ago; `today` is a day number."""
     year, month, day = _date(today)
     if month == 2 and day == 29:
         day = 28
-    birth = _day_number(year - years, month, day) - int(uniform * _DAYS_PER_YEAR)
-    born_year, born_month, born_day = _date(birth)
-    year, month, day = _date(today)
-    record.birth = birth
-    record.age = year - born_year - (1 if (month, day) < (born_month, born_day) else 0)
+    record.birth = _day_number(year - years, month, day) - int(uniform * _DAYS_PER_YEAR)
+    record.age = years  # fewer than 365 days before the birthday `years` years ago, and so not the one before
 
 
 @compiled

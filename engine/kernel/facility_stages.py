@@ -221,36 +221,27 @@ def end_decontamination(output: Output, row: int, casualty: CasualtyState, now: 
 def start_triage(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
-    """Start the triage: a triage team is available."""
+    """Start the triage: a triage team is available. The draws of triage and treatment are noted for both."""
+    triage, treatment, rescue, time = words(
+        model.keys[DrawPurpose.CARE], counter[0], counter[1], TRIAGE_AND_TREATMENT + LEG_BLOCKS * casualty.leg
+    )
+    casualty.triage_word = triage
+    casualty.treatment_word = treatment
+    casualty.rescue_word = rescue
     minutes = model.care.triage[0]
     if model.network.service_kind[casualty.facility, ServiceTime.TRIAGE] >= 0:
-        uniform = to_uniform(
-            words(
-                model.keys[DrawPurpose.CARE],
-                counter[0],
-                counter[1],
-                TRIAGE_AND_TREATMENT + LEG_BLOCKS * casualty.leg,
-            )[3]
+        minutes = draw_service_time(
+            model, casualty.facility, ServiceTime.TRIAGE, model.care.role1, to_uniform(time)
         )
-        minutes = draw_service_time(model, casualty.facility, ServiceTime.TRIAGE, model.care.role1, uniform)
     casualty.stage = Stage.TRIAGE
     casualty.at = now + minutes * MINUTE
 
 
 @compiled
-def end_triage(
-    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
-) -> None:
+def end_triage(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """End the triage: assign a category and choose between treatment and a definitive operation."""
     role = model.network.role[casualty.facility]
-    uniform = to_uniform(
-        words(
-            model.keys[DrawPurpose.CARE],
-            counter[0],
-            counter[1],
-            TRIAGE_AND_TREATMENT + LEG_BLOCKS * casualty.leg,
-        )[0]
-    )
+    uniform = to_uniform(casualty.triage_word)
     casualty.category = assign_category(output, row, casualty, now, role, uniform, model)
     log_event(output, row, now, casualty.facility, Event.TRIAGED, casualty.category)
     will_die_here = model.transitions.used[0] and casualty.outcome == MatrixOutcome.DEAD
@@ -339,22 +330,18 @@ def _start_care(
 
 
 @compiled
-def start_treatment(
-    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
-) -> None:
+def start_treatment(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """Start resuscitation where it is needed and possible, else care."""
     record = output.patients[row]
-    _, treatment_word, rescue_word, _ = words(
-        model.keys[DrawPurpose.CARE], counter[0], counter[1], TRIAGE_AND_TREATMENT + LEG_BLOCKS * casualty.leg
-    )
     if record.first_care < 0:
         record.first_care = int(now)
+    uniform = to_uniform(casualty.treatment_word)
     if _starts_resuscitation(record, casualty, model):
-        minutes = _start_resuscitation(output, row, casualty, now, to_uniform(treatment_word), model)
+        minutes = _start_resuscitation(output, row, casualty, now, uniform, model)
     else:
-        minutes = _start_care(output, row, casualty, now, to_uniform(treatment_word), rescue_word, model)
+        minutes = _start_care(output, row, casualty, now, uniform, casualty.rescue_word, model)
     if model.transitions.used[0] and casualty.outcome == MatrixOutcome.DEAD:
-        casualty.late_death_at = now + to_uniform(rescue_word) * minutes * MINUTE
+        casualty.late_death_at = now + to_uniform(casualty.rescue_word) * minutes * MINUTE
     casualty.stage = Stage.TREATED
     casualty.at = now + minutes * MINUTE
 

@@ -35,10 +35,14 @@ def end_treatments(output: Output, first: int, at: float, least: int) -> None:
     remaining = first
     end = int(at)
     for k in range(first, output.rows[TREATMENT_COUNT]):
-        if output.treatments[k].end <= end or output.treatments[k].start + least <= end:
-            output.treatments[remaining] = output.treatments[k]
-            output.treatments[remaining].end = min(output.treatments[remaining].end, end)
-            remaining += 1
+        treatment = output.treatments[k]
+        if treatment.end > end:
+            if treatment.start + least > end:
+                continue
+            treatment.end = end
+        if remaining != k:
+            output.treatments[remaining] = treatment
+        remaining += 1
     output.rows[TREATMENT_COUNT] = remaining
 
 

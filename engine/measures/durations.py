@@ -37,13 +37,16 @@ class Durations:
         """Count durations. Raises ValueError if one is negative."""
         if len(milliseconds) == 0:
             return
-        shortest = int(milliseconds.min())
+        shortest, longest = int(milliseconds.min()), int(milliseconds.max())
         if shortest < 0:
             raise ValueError(f"a duration of {shortest} ms")
         self._shortest = min(self._shortest, shortest)
-        self._longest = max(self._longest, int(milliseconds.max()))
-        cells = _cells(milliseconds // MINUTE)
-        self._extend(int(cells.max()) + 1)
+        self._longest = max(self._longest, longest)
+        cells, last = milliseconds // MINUTE, longest // MINUTE
+        if last >= BY_THE_MINUTE:
+            cells = _cells(cells)
+            last = int(cells.max())
+        self._extend(last + 1)
         np.add.at(self._counts, cells, 1)
 
     def merge(self, other: "Durations") -> None:
@@ -73,15 +76,15 @@ class Durations:
         return round(min(max(found, self._shortest / MINUTE), self._longest / MINUTE), 1)
 
     def _extend(self, cells: int) -> None:
-        """Extend the counts to at least so many cells."""
-        if cells > len(self._counts):
-            self._counts = np.pad(self._counts, (0, cells - len(self._counts)))
+        """Extend the counts to at least so many cells, and to more while they are few: each copy takes its time."""
+        old = self._counts
+        if cells > len(old):
+            self._counts = np.zeros(max(cells, min(2 * len(old), BY_THE_MINUTE)), np.int64)
+            self._counts[: len(old)] = old
 
 
 def _cells(minutes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the cells of whole minutes: the minutes below BY_THE_MINUTE, then _OCTAVE for each power of two."""
-    if minutes.max() < BY_THE_MINUTE:
-        return minutes
     _, bits = np.frexp(minutes.astype(np.float64))  # exact: 2**63 ms are fewer than 2**53 minutes
     doublings: Any = np.maximum(bits.astype(np.int64) - 16, 0)
     return (minutes >> doublings) + doublings * _OCTAVE

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from engine.codes import OUTCOMES, RESOURCE_FIELDS, STREAMS
-from engine.measures.patients import LAST_DAY, SHARES, Measures
+from engine.measures.counted import LAST_DAY
+from engine.measures.patients import SHARES, Measures
 from engine.measures.resources import CATEGORY_LABELS, FlowMeasures, intervals
 from engine.records import Column
 from engine.scenario import Scenario, start_seconds

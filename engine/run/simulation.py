@@ -31,6 +31,7 @@ from engine.tables import (
     SLOTS,
     UNLIMITED,
     Chunk,
+    OutputPool,
     Table,
     drop_first_patients,
     new_output,
@@ -111,6 +112,7 @@ class Simulation:
         self._arrivals = np.zeros(0, ARRIVAL)
         self._open_slots: Any = None  # at the horizon: slots whose records are still to be written
         self._surplus: Any = None  # output already written for the next chunk
+        self._outputs = OutputPool()
         self._finished = False
         self._progress = (0, 0)  # casualties so far, and open ones, when either last changed
         self._idle_since = 0  # events until then
@@ -180,12 +182,15 @@ class Simulation:
 
         A hit may close more patients at once than a chunk holds: the rest become the next chunk's first.
         """
-        output = new_output() if self._surplus is None else self._surplus
+        output = self._outputs.take() if self._surplus is None else self._surplus
+        self._surplus = None
         rows = output["rows"][0]
         while not self._finished and rows[PATIENTS] < size:
             self._finished = self._advance(output, size)
         n = min(size, int(rows[PATIENTS]))
-        self._surplus = drop_first_patients(output, n) if n < rows[PATIENTS] else None
+        if n < rows[PATIENTS]:
+            self._surplus = self._outputs.take()
+            drop_first_patients(output, n, self._surplus)
         chunk = Chunk(number=0, first=0, last=False, patients=output["patients"][0, :n])
         for name, end in ENDS.items():
             setattr(chunk, name, output[name][0, : int(chunk.patients[-1][end]) if n else 0])

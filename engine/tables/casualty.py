@@ -39,6 +39,9 @@ class CasualtyState(Row):
     cell: UInt64  # with `index` the counter of the random draws
     index: UInt32
     leg: Int32  # facilities reached so far
+    triage_word: UInt32  # words of triage and treatment at the present facility
+    treatment_word: UInt32
+    rescue_word: UInt32
     destination: Int32  # facility
     first_decision: Int32  # rows of the first and last entry of the decision log
     last_decision: Int32

@@ -3,6 +3,8 @@
 Each table has room for the most that PARQUET_PART patients could fill. Pages that are never used take no memory.
 """
 
+import mmap
+import weakref
 from typing import Annotated
 
 import numpy as np
@@ -36,6 +38,12 @@ EVENT_COUNT, TREATMENT_COUNT, WOUND_COUNT, VITAL_COUNT, PATIENTS, QUIET = range(
 """Indices of `rows`: the number of rows in each table, then 1 where nothing is logged (in the decision pass)."""
 
 
+_MOST_FREE = 2
+"""Tables whose memory an `OutputPool` keeps while nobody uses it."""
+
+_PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+
+
 class Output(Row):
     """The tables that a pass of the kernel fills."""
 
@@ -58,9 +66,35 @@ def new_output(quiet: bool = False) -> Table:
     return output
 
 
-def drop_first_patients(output: Table, n: int) -> Table:
-    """Return the tables without the first `n` patients and their rows."""
-    rest = new_output()
+class OutputPool:
+    """Tables for one chunk after another, in memory that is used again once no array refers to it.
+
+    Fresh memory costs more than its use: the operating system zeroes each page that the kernel touches. The memory is
+    not NumPy's own, for which NumPy asks for pages of 2 MB: a chunk fills a quarter of them.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[mmap.mmap] = []
+
+    def take(self) -> Table:
+        """Return tables without rows: one row of OUTPUT. What the tables hold besides is not defined."""
+        memory = self._free.pop() if self._free else mmap.mmap(-1, OUTPUT.itemsize, flags=_PRIVATE)
+        output: Table = np.frombuffer(
+            memory, OUTPUT
+        )  # views refer to this array, and not to the memory itself
+        output["rows"] = 0
+        weakref.finalize(output, self._give_back, memory).atexit = False
+        return output
+
+    def _give_back(self, memory: mmap.mmap) -> None:
+        """Keep memory for the next tables, unless a hit has filled far more of it than a chunk does."""
+        patients = int(np.frombuffer(memory, OUTPUT)["rows"][0, PATIENTS])
+        if len(self._free) < _MOST_FREE and patients <= PARQUET_PART:
+            self._free.append(memory)
+
+
+def drop_first_patients(output: Table, n: int, rest: Table) -> None:
+    """Copy all but the first `n` patients of `output`, and their rows, to the empty tables `rest`."""
     count = int(output["rows"][0, PATIENTS])
     patients = rest["patients"][0, : count - n]
     patients[:] = output["patients"][0, n:count]
@@ -73,4 +107,3 @@ def drop_first_patients(output: Table, n: int) -> Table:
         rows["patient"] -= n
         patients[end] -= begin
         rest["rows"][0, k] = until - begin
-    return rest

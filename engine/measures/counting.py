@@ -1,0 +1,105 @@
+"""The compiled loop of `Measures.add`.
+
+Numba counts the references to each array that it passes from one compiled function to another, which would take longer
+than the counting. All arrays are therefore used in one function.
+"""
+
+from engine.codes import EN_ROUTE, Event, Outcome, Treatment
+from engine.measures.counted import DAY, ROLES, ByStream, Daily
+from engine.numeric import compiled, compiled_entry
+from engine.tables import EventRow, Ints, PatientRow, Table, TreatmentRow
+
+_LAST_LITTER_TRIAGE = 2
+_DAILY_COUNT = len(Daily)
+
+
+@compiled
+def _daily_cell(at: int, what: int, role: int) -> int:
+    """Return the cell in which an event at `at`, ms, is counted: the index in an array by day, `Daily` and role."""
+    return (int(at) // DAY * _DAILY_COUNT + what) * ROLES + role
+
+
+@compiled
+def _is_dead(status: int) -> bool:
+    return status == Outcome.KIA or status == Outcome.DOW or status == Outcome.DIED_NONBATTLE
+
+
+@compiled_entry(nogil=True)
+def count_chunk(
+    patients: Table,
+    events: Table,
+    treatments: Table,
+    roles: Ints,
+    outcomes: Ints,
+    by_front: Ints,
+    by_stream: Ints,
+    deaths: Ints,
+    took: Ints,
+    daily: Ints,
+    found: Ints,
+) -> None:
+    """Count the patients of a chunk, and list their durations and what is counted by day.
+
+    Parameters
+    ----------
+    patients, events, treatments
+        Tables of the chunk.
+    roles
+        Role by facility - EN_ROUTE.
+    outcomes
+        Counts by stream, true triage category and `Outcome`.
+    by_front
+        Counts by front and `Outcome`.
+    by_stream
+        Counts by `ByStream` and stream.
+    deaths
+        Counts by `WaitingFor`, whose last row is for nothing, and facility - EN_ROUTE.
+    took
+        Receives durations, ms: a row for each `Took`, with room for all patients.
+    daily
+        Receives the cell, by day, `Daily` and role, of each event that is counted by day. It has room for five of each
+        patient, and for all events and treatments.
+    found
+        Receives the numbers of durations in each row of `took`, then of cells. All are 0 before.
+    """
+    cells = 0
+    for k in range(len(patients)):
+        patient: PatientRow = patients[k]
+        stream, status = int(patient.stream), int(patient.status)
+        outcomes[stream, patient.triage, status] += 1
+        by_front[patient.front, status] += 1
+        if _is_dead(status):
+            deaths[min(int(patient.waiting_for), len(deaths) - 1), patient.facility - EN_ROUTE] += 1
+        arrivals = (patient.role1, patient.role2, patient.role3, patient.role4)
+        has_arrived = 0
+        for role in range(1, ROLES):
+            if arrivals[role - 1] >= 0:
+                has_arrived = 1
+                daily[cells] = _daily_cell(arrivals[role - 1], Daily.ARRIVALS, role)
+                cells += 1
+        by_stream[ByStream.ARRIVED, stream] += has_arrived
+        by_stream[ByStream.RTD72, stream] += patient.rtd72
+        by_stream[ByStream.ARRIVED_RTD72, stream] += has_arrived * patient.rtd72
+        reached = (patient.first_care, patient.role1, patient.role2, patient.surgery)
+        for number in range(len(reached)):
+            if reached[number] >= 0:
+                took[number, found[number]] = reached[number] - patient.time
+                found[number] += 1
+        if status == Outcome.RTD:
+            role = roles[patient.facility - EN_ROUTE]
+            daily[cells] = _daily_cell(patient.closed, Daily.RETURNED_TO_DUTY, role)
+            cells += 1
+    for k in range(len(events)):
+        event: EventRow = events[k]
+        if event.kind == Event.DEPARTED:
+            lies = patients[event.patient].triage <= _LAST_LITTER_TRIAGE
+            role = roles[event.facility - EN_ROUTE]
+            daily[cells] = _daily_cell(event.at, Daily.LITTERS if lies else Daily.SEATS, role)
+            cells += 1
+    for k in range(len(treatments)):
+        treatment: TreatmentRow = treatments[k]
+        if treatment.kind == Treatment.BLOOD_TRANSFUSION:
+            role = roles[treatment.facility - EN_ROUTE]
+            daily[cells] = _daily_cell(treatment.start, Daily.TRANSFUSIONS, role)
+            cells += 1
+    found[-1] = cells
