@@ -256,6 +256,36 @@ def test_gzip_members_hold_neither_time_nor_system(run: Chunk, code_tables: Code
     assert bytes(frame.data[:10]) == b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 
 
+MOST_PAGE_HEADER = 40
+"""Bytes of a header of a Parquet page, at most."""
+
+
+@pytest.mark.parametrize("table", FLAT_TABLES)
+def test_dictionaries_in_parquet_hold_nothing_but_their_texts(code_tables: CodeTables, table: str) -> None:
+    """For a text that occurs twice Arrow would write bytes of memory that it never set."""
+    run = synthetic.chunk(1000, seed=3)
+    run.patients["incident"][1::2] = run.patients["incident"][::2]
+    (data,) = (
+        frame.data for frame in encode_chunks([run], code_tables, "parquet", "none") if frame.table == table
+    )
+    file = pa.parquet.ParquetFile(io.BytesIO(data))
+    names = [field.name for field in file.schema_arrow if pa.types.is_dictionary(field.type)]
+    texts = [field.name for field in file.schema_arrow if field.type in (pa.string(), pa.large_string())]
+    read = pa.parquet.read_table(io.BytesIO(data), read_dictionary=texts)
+    checked = 0
+    for group in range(file.num_row_groups):
+        for number in range(file.metadata.num_columns):
+            column = file.metadata.row_group(group).column(number)
+            if column.path_in_schema not in names + texts or not column.has_dictionary_page:
+                continue
+            entries = read.column(column.path_in_schema).chunk(group).dictionary.to_pylist()
+            page = column.data_page_offset - column.dictionary_page_offset
+            size = sum(4 + len(entry.encode()) for entry in entries)
+            assert size <= page <= size + MOST_PAGE_HEADER, column.path_in_schema
+            checked += 1
+    assert checked
+
+
 def test_parts_are_those_of_the_columns() -> None:
     assert {info.part_patients for info in FORMATS.values()} == {PART, PARQUET_PART, None}
     assert FORMATS["csv"].filename("events", 3, "zstd") == "events-00003.csv.zst"

@@ -93,8 +93,11 @@ def _arrow(values: Values, kind: Any, code_tables: CodeTables) -> Any:
 
 
 def _ids(values: FixedTexts) -> Any:
-    index = np.arange(len(values.texts)) if values.places is None else values.places
-    return pa.DictionaryArray.from_arrays(index.astype(np.int32), _fixed_texts(values.texts))
+    """Return ids as a dictionary without repetitions: for those Arrow would write bytes that it never set."""
+    texts = _fixed_texts(values.texts)
+    if values.places is None:
+        return texts.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(values.places.astype(np.int32), texts)
 
 
 def _coded(values: Coded, kind: Any) -> Any:
