@@ -297,8 +297,9 @@ def _battle_triage(scenario: Scenario) -> dict[str, list[float]]:
     if "battle" not in (scenario.triage or {}) or scenario.routing != "clock":
         return {}
     from engine.compile import battle_triage_report
+    from engine.run import SEVERITY
 
-    views.warn_if_kernel_is_cold()
+    views.compile_first([SEVERITY])
     return battle_triage_report(scenario)
 
 
