@@ -50,7 +50,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def small() -> EntryPoints:
     """An entry point that is compiled quickly, and not loaded in this process."""
     function = NativeFunction(fill_renewal.module, fill_renewal.name, fill_renewal.arguments)
-    return EntryPoints("small", (function,))
+    return EntryPoints("small", (function,), 1)
 
 
 def fill(function: NativeFunction) -> list[float]:
@@ -96,7 +96,7 @@ def test_if_the_process_that_compiles_is_killed_the_caller_compiles() -> None:
     wanted = small()
     with Compilation([wanted]) as compilation:
         assert compilation.wait(0.0) is not None
-        ((_, process),) = compilation._running.values()
+        process = compilation._processes[0].process
         process.kill()
         until = time.monotonic() + 20
         while compilation.wait(0.1) is not None:
@@ -128,7 +128,7 @@ def test_what_was_compiled_is_loaded_also_where_nothing_can_be_cached(
 def test_leaving_early_ends_the_processes() -> None:
     with Compilation([small()]) as compilation:
         compilation.wait(0.0)
-        ((_, process),) = compilation._running.values()
+        process = compilation._processes[0].process
     assert process.returncode is not None
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)

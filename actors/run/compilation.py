@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
@@ -20,11 +19,55 @@ from actors.run.messages import Compiling
 from engine.identity import cache_root
 
 if TYPE_CHECKING:
-    from engine.numeric import NativeFunction
     from engine.run import EntryPoints
 
 TICK_SECONDS = 0.1
 """Time between two reports."""
+
+
+class _Process:
+    """A process that compiles entry points one after the other, and a thread that loads what it returns."""
+
+    def __init__(self, wanted: "list[EntryPoints]") -> None:
+        self.done = 0
+        self._functions = [(each.name, function) for each in wanted for function in each.functions]
+        places = [":".join(function.place) for _, function in self._functions]
+        path = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, sys.path)])
+        environment = os.environ | {"PYTHONPATH": path}
+        if os.environ.get("GOLDENHOUR_CACHE_DIR"):
+            environment["GOLDENHOUR_CACHE_DIR"] = str(cache_root())  # it may be relative to this folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", f"from {__name__} import compile_and_send; compile_and_send()", *places],
+            cwd=PACKAGE_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.thread = threading.Thread(target=self._receive, name="goldenhour-compiler")
+        self.thread.start()
+
+    @property
+    def what(self) -> str:
+        """What it is compiling."""
+        return self._functions[min(self.done, len(self._functions) - 1)][0]
+
+    def end(self) -> None:
+        """End it, if it has not ended."""
+        with contextlib.suppress(OSError):
+            self.process.kill()
+        self.thread.join()
+
+    def _receive(self) -> None:
+        """Load the machine code that it returns. If it dies, what is missing is compiled when it is called."""
+        assert self.process.stdout is not None
+        with self.process:
+            for _, function in self._functions:
+                code = _receive_code(self.process.stdout)
+                if code is None:
+                    break
+                function.provide(code)
+                self.done += 1
 
 
 class Compilation:
@@ -32,14 +75,19 @@ class Compilation:
 
     def __init__(self, wanted: "Iterable[EntryPoints]") -> None:
         missing = [
-            (each.name, [function for function in each.functions if not function.is_cached()])
+            each._replace(
+                functions=tuple(function for function in each.functions if not function.is_cached())
+            )
             for each in wanted
         ]
-        self._waiting = deque((name, functions) for name, functions in missing if functions)
-        self._total = sum(len(functions) for _, functions in self._waiting)
-        self._done = 0
-        self._running: dict[threading.Thread, tuple[str, subprocess.Popen[bytes]]] = {}
-        self._limit = _cores()
+        shares: list[list[EntryPoints]] = [[] for _ in range(_cores())]
+        for each in sorted((each for each in missing if each.functions), key=lambda each: -each.cost):
+            min(shares, key=lambda share: sum(other.cost for other in share)).append(each)
+        self._total = sum(len(each.functions) for each in missing)
+        self._processes: list[_Process] = []
+        with contextlib.suppress(OSError):
+            for share in filter(None, shares):
+                self._processes.append(_Process(share))
 
     def __enter__(self) -> Self:
         return self
@@ -50,65 +98,19 @@ class Compilation:
         self.close()
 
     def wait(self, seconds: float) -> Compiling | None:
-        """Start what can be started, and wait so long at most. Returns how far it is; None at the end."""
-        for thread in [thread for thread in self._running if not thread.is_alive()]:
-            del self._running[thread]
-        while self._waiting and len(self._running) < self._limit:
-            self._start(*self._waiting.popleft())
-        if not self._running:
+        """Wait so long at most. Returns how far the compilation is; None at the end."""
+        running = [each for each in self._processes if each.thread.is_alive()]
+        if not running:
             return None
-        next(iter(self._running)).join(seconds)
-        names = [name for name, _ in self._running.values()]
-        return Compiling(" and ".join(names), min(self._done + 1, self._total), self._total)
+        running[0].thread.join(seconds)
+        done = sum(each.done for each in self._processes)
+        names = dict.fromkeys(each.what for each in running)
+        return Compiling(" and ".join(names), min(done + 1, self._total), self._total)
 
     def close(self) -> None:
         """End the processes that are still compiling."""
-        for _, process in self._running.values():
-            with contextlib.suppress(OSError):
-                process.kill()
-        for thread in self._running:
-            thread.join()
-        self._running.clear()
-        self._waiting.clear()
-
-    def _start(self, name: str, functions: "list[NativeFunction]") -> None:
-        """Start a process that compiles entry points one after the other, and a thread that reads what it returns."""
-        places = [":".join(function.place) for function in functions]
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join([str(PACKAGE_ROOT), *filter(None, sys.path)])
-        }
-        if os.environ.get("GOLDENHOUR_CACHE_DIR"):
-            environment["GOLDENHOUR_CACHE_DIR"] = str(cache_root())  # it may be relative to this folder
-        try:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    f"from {__name__} import compile_and_send; compile_and_send()",
-                    *places,
-                ],
-                cwd=PACKAGE_ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        except OSError:
-            return
-        thread = threading.Thread(target=self._receive, args=(process, functions), name="goldenhour-compiler")
-        self._running[thread] = name, process
-        thread.start()
-
-    def _receive(self, process: "subprocess.Popen[bytes]", functions: "list[NativeFunction]") -> None:
-        """Load the machine code that a process returns. If it dies, what is missing is compiled when it is called."""
-        assert process.stdout is not None
-        with process:
-            for function in functions:
-                code = _receive_code(process.stdout)
-                if code is None:
-                    break
-                function.provide(code)
-                self._done += 1
+        for each in self._processes:
+            each.end()
 
 
 def _receive_code(stream: IO[bytes]) -> bytes | None:

@@ -8,12 +8,45 @@ from typing import Any
 sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
 
 import numba  # noqa: E402
+from numba.core import compiler, compiler_machinery, typed_passes, untyped_passes  # noqa: E402
 
 if sys.modules.get("scipy", numba) is None:
     del sys.modules["scipy"]
 
+
+class _PartCompiler(compiler.CompilerBase):  # type: ignore[misc]
+    """Numba's compiler without the passes for what parts of entry points do not use.
+
+    These are closures, comprehensions, `with`, arrays in expressions, and branches on the type of an argument.
+    """
+
+    def define_pipelines(self) -> list[Any]:
+        """Return the passes."""
+        passes = compiler_machinery.PassManager("parts of entry points")
+        for each in (
+            untyped_passes.TranslateByteCode,
+            untyped_passes.FixupArgs,
+            untyped_passes.IRProcessing,
+            untyped_passes.GenericRewrites,
+            untyped_passes.ReconstructSSA,
+            typed_passes.NopythonTypeInference,
+            typed_passes.PreLowerStripPhis,
+            typed_passes.IRLegalization,
+            typed_passes.AnnotateTypes,
+            typed_passes.NativeLowering,
+            typed_passes.NoPythonBackend,
+        ):
+            passes.add_pass(each, each.__name__)
+        passes.finalize()
+        return [passes]
+
+
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 """Division by zero raises nothing; and no arrays are allocated, so none needs a reference count."""
+
+
+_PART_OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _PartCompiler}
+"""Parts of entry points have no wrappers for calls from Python or C."""
 
 
 def new_dispatcher(function: Callable[..., Any], part: bool) -> Any:
@@ -25,9 +58,9 @@ def new_dispatcher(function: Callable[..., Any], part: bool) -> Any:
     Parameters
     ----------
     part
-        Whether it is a part of an entry point: then it has no wrappers for calls from Python or C.
+        Whether it is a part of an entry point.
     """
-    options = _OPTIONS | ({"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if part else {})
+    options = _OPTIONS | (_PART_OPTIONS if part else {})
     dispatcher = numba.njit(function, **options)
     if not hasattr(dispatcher, "get_call_template"):  # NUMBA_DISABLE_JIT
         return dispatcher

@@ -116,7 +116,7 @@ class NativeFunction:
                     f"{self!r}: got an array {value.shape} of {value.dtype}, flags {value.flags}; "
                     f"allowed: a writable C-contiguous array of {kind} with {dimensions} dimensions"
                 )
-            words.append(value.__array_interface__["data"][0])
+            words.append(value.ctypes.data)
             words += value.shape
         result: int = self._call(*words)
         if result == FAILED:

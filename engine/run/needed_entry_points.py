@@ -18,14 +18,16 @@ class EntryPoints(NamedTuple):
     name: str
     """What they compute, in words."""
     functions: tuple[NativeFunction, ...]
+    cost: int
+    """About how many functions are compiled for it."""
 
 
-SEVERITY = EntryPoints("severity of injuries", (triage_of_sample,))
+SEVERITY = EntryPoints("severity of injuries", (triage_of_sample,), 40)
 """The search for the severity that meets an author's triage weights."""
 
 
 def entry_points(scenario: Scenario, texts: bool) -> list[EntryPoints]:
-    """Return the entry points that a run of a resolved scenario calls, those first that take longest to compile.
+    """Return the entry points that a run of a resolved scenario calls.
 
     Parameters
     ----------
@@ -38,12 +40,12 @@ def entry_points(scenario: Scenario, texts: bool) -> list[EntryPoints]:
     flow = (advance, begin_run, finish_statistics) if finite else (advance_unlimited,)
     has_total = scenario.casualties.total is not None
     found = [
-        EntryPoints("flow of casualties", flow),
-        EntryPoints("arrivals", ENTRY_POINTS_TOTAL if has_total else ENTRY_POINTS_RATES),
+        EntryPoints("flow of casualties", flow, 300 if finite else 170),
+        EntryPoints("arrivals", ENTRY_POINTS_TOTAL if has_total else ENTRY_POINTS_RATES, 60),
     ]
-    found.append(EntryPoints("measures", (count_chunk,)))
+    found.append(EntryPoints("measures", (count_chunk,), 10))
     if is_severity_fitted(scenario):
         found.append(SEVERITY)
     if texts:
-        found.append(EntryPoints("records", (ASSEMBLE,)))
+        found.append(EntryPoints("records", (ASSEMBLE,), 20))
     return found

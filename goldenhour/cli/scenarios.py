@@ -92,7 +92,7 @@ def check(scenario: str, allow_long: bool, as_json: bool) -> None:
     FILE is a .toml or .json file, a built-in scenario, or a stored one as NAME or NAME@VERSION.
     """
     prepared = prepare_source(scenario, allow_long=allow_long)
-    from engine.arrivals import expected_arrivals, plan_arrivals  # NumPy and Numba: only for a valid scenario
+    from engine.arrivals import expected_arrivals, plan_arrivals  # NumPy: only for a valid scenario
 
     resolved, time = prepared.resolved, expected_time(prepared)
     expected = list(expected_arrivals(plan_arrivals(resolved)))
