@@ -21,6 +21,7 @@
 # make bench-shards  processor time of one simulator, of its shards and of their merge; the bytes must be equal
 # make bench-side-by-side   speed and memory of an older commit and the working tree, interleaved; fails if either is worse (COMMIT=...)
 # make bench-limit  full records/s against hashing and writing the same bytes, and an older commit; MEMORY=1: also peak memory to 5,000,000
+# make bench-cold         the first run on a machine against an older commit, interleaved; fails above 0.3 of its time (COMMIT=...)
 # make docs      generates docs/records.md, docs/records.schema.json and the excerpt in README.md
 # make clean     removes .venv, out and every cache of the tools
 
@@ -50,7 +51,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run wheelhouse test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side bench-limit docs clean chaos soak
+.PHONY: help setup run wheelhouse test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side bench-limit bench-cold docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -149,6 +150,9 @@ bench-side-by-side: setup
 
 bench-limit: setup
 	$(BIN)/python -m bench.limit $(if $(COMMIT),--commit $(COMMIT)) $(if $(MEMORY),--memory)
+
+bench-cold: setup
+	$(BIN)/python -m bench.cold $(COMMIT)
 
 docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.documentation > docs/records.md.new && mv docs/records.md.new docs/records.md

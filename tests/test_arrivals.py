@@ -449,7 +449,7 @@ def test_incidents_start_as_the_drawn_profile_says(types: str) -> None:
     plan = plan_arrivals(s)
     weights = np.zeros(profiles.QUARTERS)
     key = np.uint64(philox.key(1, 0, "arrivals profile"))
-    profiles.draw_profile(plan.patterns[0], key, np.uint64(0), weights)
+    profiles.draw_profile(plan.patterns[0], key, np.uint64(0), weights, np.empty(24))
     starts = first_of_incidents(hurt(s))["incident_time"] / DAY
     assert len(starts) > 5000
 
@@ -511,7 +511,7 @@ def test_a_profile_is_never_empty() -> None:
     weights = np.zeros(profiles.QUARTERS)
     for pattern in plan.patterns:
         for day in range(300):
-            profiles.draw_profile(pattern, np.uint64(9), np.uint64(day), weights)
+            profiles.draw_profile(pattern, np.uint64(9), np.uint64(day), weights, np.empty(24))
             assert weights.min() >= 0
             assert weights.max() > 0
 
@@ -547,7 +547,7 @@ def test_more_intensity_means_more_windows_in_a_day(types: str) -> None:
         plan = plan_arrivals(scenario(types, 10, intensity=intensity, fronts=[POLAND]))
         weights, above = np.zeros(profiles.QUARTERS), 0
         for day in range(200):
-            profiles.draw_profile(plan.patterns[0], np.uint64(4), np.uint64(day), weights)
+            profiles.draw_profile(plan.patterns[0], np.uint64(4), np.uint64(day), weights, np.empty(24))
             above += int((weights > 0.5).sum())
         busy.append(above)
     assert busy == sorted(set(busy))

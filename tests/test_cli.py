@@ -302,14 +302,14 @@ def no_cache_yet(tmp_path, monkeypatch):
     """An empty cache folder that still has this machine's compiled kernel, and no Redis."""
     from engine import identity
 
-    kernels = identity.cache_root() / "numba"
+    kernels = identity.cache_root() / "native"
     kernels.mkdir(parents=True, exist_ok=True)
     own = tmp_path / "cache"
-    shutil.copytree(kernels, own / "numba")
+    shutil.copytree(kernels, own / "native")
     monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(own))
     monkeypatch.delenv("GOLDENHOUR_REDIS_URL", raising=False)
     yield own
-    for compiled in (own / "numba").rglob("*.nbc"):  # by this test; the next ones need not do it again
+    for compiled in (own / "native").rglob("*.o"):  # by this test; the next ones need not do it again
         saved = kernels / compiled.parent.name / compiled.name
         if not saved.exists():
             saved.parent.mkdir(mode=0o700, exist_ok=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from engine.codes import CATEGORY_COUNT
 from engine.compile import NOTHING, compile_scenario
@@ -27,7 +28,7 @@ from engine.kernel.state import (
 )
 from engine.kernel.transport_queue import first_who_sits, join_transport_queue
 from engine.kernel.vehicles import needs_litter
-from engine.numeric import compiled, compiled_entry
+from engine.numeric import compiled
 from engine.run import Simulation
 from engine.scenario import parse, prepare
 from engine.tables import new_output
@@ -39,7 +40,7 @@ OWNER = 3
 # --- the structures
 
 
-@compiled_entry
+@njit
 def _change_tree(states: Any, joins: Any, node: int, ticket: int) -> None:
     if joins:
         append(states[0], TREE, node, ticket)
@@ -47,7 +48,7 @@ def _change_tree(states: Any, joins: Any, node: int, ticket: int) -> None:
         remove(states[0], node)
 
 
-@compiled_entry
+@njit
 def _ask_tree(states: Any, number: int, ticket: int) -> tuple[int, int, int, int, int]:
     state = states[0]
     return (
@@ -87,7 +88,7 @@ def test_a_search_tree_answers_as_a_sorted_list_does(steps: list[tuple[int, int]
         )
 
 
-@compiled_entry
+@njit
 def _drive_releases(states: Any, times: Any, pops: Any, out: Any) -> int:
     state = states[0]
     n = 0
@@ -278,7 +279,7 @@ def _agree_on_queue(state: Any, way: int) -> bool:
     return True
 
 
-@compiled_entry
+@njit
 def _compare(states: Any, others: Any, scratches: Any, models: Any, draws: Any) -> int:
     """Let patients join, die and board in two states, one by each search; return the vehicles that left, or -1."""
     state = states[0]

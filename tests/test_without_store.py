@@ -13,8 +13,8 @@ from runs import request
 from actors.cluster import package_root
 from actors.run import recorder
 from actors.store import Database, Server
-from engine import numeric
 from engine.identity import cache_root
+from engine.kernel import advance_unlimited
 from goldenhour.__main__ import run
 
 RUN = ("run", "standard", "--patients", "20", "--workers", "0", "--quiet")
@@ -82,7 +82,7 @@ def interpreter_of_all() -> str | None:
 @pytest.mark.parametrize("home", ["/root", "/", None])
 def test_a_user_without_account_and_home_can_run(home: str | None, data_folder: Path, tmp_path: Path) -> None:
     """This is `docker run --user 12345`."""
-    if numeric.is_cold():
+    if not advance_unlimited.is_cached():
         pytest.skip("the kernel is not compiled yet")
     folder = folder_of(data_folder, f"user {len(home or '')}")
     shutil.copytree(cache_root(), folder / "cache")

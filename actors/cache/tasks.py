@@ -1,6 +1,5 @@
 """The Ray tasks that compute the values of the cache."""
 
-import sys
 from typing import Any
 
 from actors.cache.shared_cache import SharedCache
@@ -39,5 +38,3 @@ def _prepare_worker() -> None:
     lower_priority()
     check_package_root()
     restore_pyarrow()
-    # Numba would import SciPy, which nothing here uses (docs/platform.md section 2.2).
-    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from actors.run.compilation import compile_before
     from actors.run.driver import run_scenario
     from actors.run.files import Folder, sync_folder, try_lock
     from actors.run.manifest import (
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
         Manifest,
         decode_manifest,
     )
+    from actors.run.messages import Compiling
     from actors.run.object_store import ObjectStore
     from actors.run.output_folder import find_unfinished_run, replaceable_files
     from actors.run.progress import Progress
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "compilation": ("compile_before",),
         "driver": ("run_scenario",),
+        "messages": ("Compiling",),
         "files": (
             "Folder",
             "sync_folder",
@@ -82,6 +86,7 @@ __all__ = [
     "OUTPUT_NAMES",
     "STAGING_VARIABLE",
     "SUMMARY",
+    "Compiling",
     "Folder",
     "Manifest",
     "ObjectStore",
@@ -90,6 +95,7 @@ __all__ = [
     "RunRequest",
     "RunResult",
     "Url",
+    "compile_before",
     "decode_manifest",
     "divide_fronts",
     "engine_digest",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from actors.run.messages import ChunkHead, Receipt
+from actors.run.messages import ChunkHead, Compiling, Receipt
 from actors.run.part import Part
 from actors.run.scheduler import EncodeTask
 
@@ -62,12 +62,17 @@ class Executor(Protocol):
         """What went wrong with the cache, if anything."""
         ...
 
+    @property
+    def compiling(self) -> Compiling | None:
+        """How far the compilation is, in `prepare`; None when nothing is being compiled."""
+        ...
+
     def open(self, on_wait: OnWait) -> list[Receipt]:
         """Open the writers. Returns what each of them has on the disk."""
         ...
 
     def prepare(self, on_wait: OnWait) -> None:
-        """Wait until the simulator can deliver chunks: the kernel is loaded or compiled."""
+        """Wait until the simulator can deliver chunks. Entry points that are not in the cache are compiled first."""
         ...
 
     def skip_to(self, chunk: int, on_wait: OnWait) -> int:

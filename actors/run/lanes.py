@@ -27,6 +27,11 @@ def formats_by_lane(formats: Sequence[str], writers: int = 1) -> dict[str, tuple
     return found
 
 
+def writes_texts(formats: Sequence[str]) -> bool:
+    """Whether a format is written by the compiled kernel of records."""
+    return any(FORMATS[name].unit == CHUNK_LANE for name in formats)
+
+
 def chunks_per_parquet_part(chunk_size: int) -> int:
     """Chunks in a Parquet part that is full. No chunk crosses the border of a part."""
     return -(-PARQUET_PART_PATIENTS // chunk_size)

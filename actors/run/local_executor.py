@@ -5,9 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from actors.run.chunk_stream import ChunkStream
+from actors.run.compilation import compile_before
 from actors.run.executor import BatchReady, ChunksWritten, Event, Fault, OnWait
 from actors.run.generator import encode
-from actors.run.messages import Receipt
+from actors.run.lanes import writes_texts
+from actors.run.messages import Compiling, Receipt
 from actors.run.part import Part
 from actors.run.scheduler import EncodeTask
 from actors.run.writer import Writer
@@ -35,6 +37,7 @@ class LocalExecutor:
         self.window = max(1, plan.chunks_per_part_task) + CHUNKS_AHEAD
         self.batch_chunks = 1
         self.idle_seconds = 0.0
+        self.compiling: Compiling | None = None
         self._plan = plan
         self._writer = Writer(str(plan.folder), plan.run_id, sync_seconds=plan.sync_seconds)
         self._stream: ChunkStream | None = None
@@ -53,10 +56,17 @@ class LocalExecutor:
         return [self._writer.open((*self._plan.lanes,))]
 
     def prepare(self, on_wait: OnWait) -> None:
-        """Load or compile the kernel."""
-        from engine.run import Simulation
+        """Compile what is not in the cache, and load it."""
+        from engine.run import Simulation, entry_points
 
         request, cache = self._plan.request, self._plan.cache
+
+        def report(state: Compiling) -> None:
+            self.compiling = state
+            on_wait()
+
+        compile_before(entry_points(request.scenario, writes_texts(request.formats)), report)
+        self.compiling = None
         precomputed = cache.get_or_build(request.scenario, SIMULATION_KINDS) if cache else {}
         simulation = Simulation(
             request.scenario, request.seed, request.replication, request.chunk_size, precomputed

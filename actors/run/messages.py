@@ -90,6 +90,14 @@ class Receipt(NamedTuple):
     parts: tuple[Part, ...]
 
 
+class Compiling(NamedTuple):
+    """The compilation of entry points: what is being compiled, and which of how many is the next to be done."""
+
+    what: str
+    number: int
+    total: int
+
+
 class ProcessId(NamedTuple):
     """The node and process id of an actor or a task: for the memory figures, and for tests that kill the process."""
 
@@ -99,6 +107,7 @@ class ProcessId(NamedTuple):
 
 __all__ = [
     "ChunkHead",
+    "Compiling",
     "EncodeSettings",
     "EncodedChunks",
     "Piece",

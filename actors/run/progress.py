@@ -7,6 +7,7 @@ import msgspec
 
 from actors.cluster import Log, Sampler, add_metric, put_metric
 from actors.run.executor import Executor
+from actors.run.messages import Compiling
 from actors.run.request import RunRequest
 from actors.run.scheduler import Scheduler
 
@@ -25,8 +26,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     phase
-        starting (Ray), preparing (the kernel is loaded, or compiled on its first use), resuming (chunks that are on
-        disk are simulated again), running, recovering (after a fault), finishing, or uploading (to an object store).
+        starting (Ray), compiling (what is not in the cache), preparing (the kernel is loaded), resuming (chunks that
+        are on disk are simulated again), running, recovering (after a fault), finishing, or uploading (to an object
+        store).
     patients
         The patients in the files.
     expected
@@ -34,13 +36,15 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     fraction
         The share that is done, from 0 to 1.
     seconds
-        The time since Ray was ready.
+        The time since Ray was ready, or since the last compilation.
     bytes
         The bytes in the files.
     note
         In the phase recovering: what went wrong.
     runs_ahead
         In the phase starting: the other runs of this user that start their Rays first.
+    compiling
+        In the phase compiling: what is being compiled, and how many entry points are done.
     """
 
     phase: str
@@ -51,6 +55,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int = 0
     note: str = ""
     runs_ahead: int = 0
+    compiling: Compiling | None = None
 
 
 OnProgress = Callable[[Progress], None]
@@ -59,7 +64,8 @@ OnProgress = Callable[[Progress], None]
 class ProgressReporter:
     """Reports how far a run is, at most ten times a second in one phase.
 
-    The figures come from the run's `scheduler` and `sampler`. `seconds` counts from the construction of this object.
+    The figures come from the run's `scheduler` and `sampler`. `seconds` counts from the construction of this object, or
+    from the last report of a compilation.
     """
 
     def __init__(
@@ -86,11 +92,15 @@ class ProgressReporter:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the construction."""
+        """Seconds since the construction, without what came before the end of the last compilation."""
         return time.perf_counter() - self._begin
 
     def report(self, executor: Executor, phase: str, note: str = "") -> None:
         """Report the phase and the figures, unless the last report in this phase has just been made."""
+        compiling = executor.compiling
+        if compiling is not None:
+            phase = "compiling"
+            self._begin = time.perf_counter()
         now = time.monotonic()
         new_phase = phase != self._phase
         if not new_phase and now - self._reported_at < REPORT_SECONDS:
@@ -120,6 +130,7 @@ class ProgressReporter:
                 seconds=self.seconds,
                 bytes=self._scheduler.written_bytes,
                 note=note,
+                compiling=compiling,
             )
         )
 

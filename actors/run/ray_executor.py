@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.cluster import Sampler, Session
 from actors.run.executor import BatchReady, ChunksWritten, Event, Fault, OnWait
-from actors.run.messages import ProcessId, Receipt, chunks_per_batch
+from actors.run.messages import Compiling, ProcessId, Receipt, chunks_per_batch
 from actors.run.part import Part
 from actors.run.ray_actors import RayActors
 from actors.run.ray_faults import ray_fault
@@ -58,7 +58,9 @@ class RayExecutor:
         batches = request.workers + waiting + SPARE_BATCHES
         self.window = batches * self.batch_chunks + request.workers * plan.chunks_per_part_task
         self.cache_fault: str | None = None
+        self.compiling: Compiling | None = None
         self._settings = {lane: ray.put(settings) for lane, settings in plan.lanes.items()}
+        self._compiling: Any = None
         self._prepared: list[Any] = []
         self._requests: deque[tuple[Any, Any]] = deque()
         """References to the chunks and to their heads, for each batch requested."""
@@ -77,25 +79,32 @@ class RayExecutor:
         """Start all actors, and wait until they have started and the writers are open."""
         actors = self._actors
         actors.start(self._plan, self._session)
-        # before `prepare`, which may keep an actor busy for minutes
+        # before `compile_some` and `prepare`, which may keep an actor busy
         asked = [(role, actor.process_id.remote()) for role, actor in actors.by_role()]
         opened = [writer.open.remote((*self._plan.lanes,)) for writer in actors.writers]
-        self._prepared = [simulator.prepare.remote() for simulator in actors.simulators]
-        settings = next(iter(self._settings.values()))
-        warm_ups = [actors.generate.remote(settings, 0) for _ in range(self._plan.request.workers)]
+        self._compiling = actors.simulator.compile_some.remote(self._plan.request.formats)
         for role, reference in asked:
             process = self._result(reference, f"the {role} to start", on_wait)
             self._watch(role, process)
             if process.node == actors.node:
                 actors.add_local(process.pid)
-        receipts = [self._result(receipt, "a writer to open its files", on_wait) for receipt in opened]
-        self._encodings = {process: None for _, process in warm_ups}
-        return receipts
+        return [self._result(receipt, "a writer to open its files", on_wait) for receipt in opened]
 
     def prepare(self, on_wait: OnWait) -> None:
-        """Wait until the simulators have loaded or compiled the kernel."""
+        """Compile what is not in the cache, and wait until the simulators have loaded the kernel."""
+        actors, formats = self._actors, self._plan.request.formats
+        awaited = "the simulator to compile or load its kernel"
+        while (state := self._result(self._compiling, awaited, on_wait, PREPARE_FACTOR)) is not None:
+            self.compiling = state
+            on_wait()
+            self._compiling = actors.simulator.compile_some.remote(formats)
+        self.compiling = None
+        self._prepared = [simulator.prepare.remote() for simulator in actors.simulators]
+        # These calls load the string tables.
+        settings = next(iter(self._settings.values()))
+        warm_ups = [actors.generate.remote(settings, 0) for _ in range(self._plan.request.workers)]
+        self._encodings = {process: None for _, process in warm_ups}
         for ready in self._prepared:
-            awaited = "the simulator to load or compile its kernel"
             fault = self._result(ready, awaited, on_wait, PREPARE_FACTOR)
             self.cache_fault = self.cache_fault or fault
 

@@ -25,7 +25,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     measures
         The content of `summary.json`.
     seconds
-        From Ray ready to the manifest on disk.
+        From Ray ready, or the end of the compilation, to the manifest on disk.
     bytes
         The bytes of all parts.
     peak_pss_mb

@@ -26,13 +26,13 @@ CHUNKS_AHEAD = 3
 """Chunks that are requested from each shard ahead of the merge."""
 
 DIVIDE_SECONDS = 120.0
-"""Longest time to find independent fronts: a second, and what a machine needs to load Numba."""
+"""Longest time to find independent fronts: a second, and what a busy machine needs to start Python."""
 
 
 def divide_fronts(scenario: bytes, number: int) -> "tuple[Fronts, ...]":
     """The fronts (indices) of a resolved scenario, given as JSON, for each of `number` simulators; () for one.
 
-    They are computed in a process of their own, because the driver would keep the 140 MB that the engine and Numba
+    They are computed in a process of their own, because the driver would keep the 25 MB that NumPy and the engine
     take. Raises InputError if fewer groups of fronts can be simulated apart.
     """
     return () if number == 1 else _divide(scenario, number)

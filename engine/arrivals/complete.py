@@ -1,32 +1,32 @@
 """Complete arrivals: those of the buffer that no later incident can precede, sorted by time."""
 
-import numpy as np
-from numba import njit
-
 from engine.arrivals.days import Cursor
 from engine.numeric import compiled, compiled_entry
-from engine.tables import ARRIVAL, ArrivalRow, Ints, Rows, Table
+from engine.tables import ARRIVAL, ArrivalRow, Ints, Rows
 
 _DIGIT_BITS = 11
-_DIGITS = 1 << _DIGIT_BITS
+DIGITS = 1 << _DIGIT_BITS
 
 
 @compiled
-def _sort_by_time(buffer: Rows[ArrivalRow], order: Ints, earliest: int, latest: int) -> None:
-    """Sort row numbers by the time of the rows: a stable radix sort, 11 bits at a time."""
+def _sort_by_time(
+    buffer: Rows[ArrivalRow], order: Ints, other: Ints, starts: Ints, earliest: int, latest: int
+) -> None:
+    """Sort row numbers by the time of the rows: a stable radix sort, 11 bits at a time.
+
+    `other`, as long as `order`, and `starts`, shape (DIGITS + 1,), are working memory.
+    """
     count = len(order)
-    other = np.empty(count, np.int64)
-    starts = np.empty(_DIGITS + 1, np.int64)
     shift = 0
     while count > 1 and (latest - earliest) >> shift > 0:
-        for i in range(_DIGITS + 1):
+        for i in range(DIGITS + 1):
             starts[i] = 0
         for i in range(count):
-            starts[(((buffer[order[i]].time - earliest) >> shift) & (_DIGITS - 1)) + 1] += 1
-        for i in range(_DIGITS):
+            starts[(((buffer[order[i]].time - earliest) >> shift) & (DIGITS - 1)) + 1] += 1
+        for i in range(DIGITS):
             starts[i + 1] += starts[i]
         for i in range(count):
-            digit = ((buffer[order[i]].time - earliest) >> shift) & (_DIGITS - 1)
+            digit = ((buffer[order[i]].time - earliest) >> shift) & (DIGITS - 1)
             other[starts[digit]] = order[i]
             starts[digit] += 1
         for i in range(count):
@@ -46,7 +46,7 @@ def _sort_ties(buffer: Rows[ArrivalRow], order: Ints) -> None:
         order[j] = moved
 
 
-@njit
+@compiled
 def _comes_later(one: ArrivalRow, other: ArrivalRow) -> bool:
     """Whether `one` belongs behind `other`: by time, ties by identifier."""
     if one.time != other.time:
@@ -56,11 +56,22 @@ def _comes_later(one: ArrivalRow, other: ArrivalRow) -> bool:
     return one.id_lo > other.id_lo
 
 
-@compiled_entry
-def take_complete(buffer: Rows[ArrivalRow], cursor: Ints, horizon: int) -> Table:
-    """Remove the arrivals before `horizon` (ms) from the buffer and return them, sorted by time and identifier."""
+@compiled_entry(ARRIVAL, "i8", "i8", "i8", "i8", ARRIVAL, int)
+def take_complete(
+    buffer: Rows[ArrivalRow],
+    cursor: Ints,
+    order: Ints,
+    other: Ints,
+    starts: Ints,
+    complete: Rows[ArrivalRow],
+    horizon: int,
+) -> int:
+    """Move the arrivals before `horizon` (ms) from the buffer to `complete`, sorted by time and identifier.
+
+    `order`, `other` and `complete` have room for the rows of the buffer that are used. `order`, `other` and `starts`,
+    shape (DIGITS + 1,), are working memory. Returns the number of arrivals moved.
+    """
     used = cursor[Cursor.USED]
-    order = np.empty(used, np.int64)
     count = 0
     earliest = horizon
     latest = 0
@@ -74,9 +85,8 @@ def take_complete(buffer: Rows[ArrivalRow], cursor: Ints, horizon: int) -> Table
             if time > latest:
                 latest = time
     order = order[:count]
-    _sort_by_time(buffer, order, earliest, latest)
+    _sort_by_time(buffer, order, other, starts, earliest, latest)
     _sort_ties(buffer, order)
-    complete = np.empty(count, ARRIVAL)
     for row in range(count):
         complete[row] = buffer[order[row]]
     kept = 0
@@ -85,4 +95,4 @@ def take_complete(buffer: Rows[ArrivalRow], cursor: Ints, horizon: int) -> Table
             buffer[kept] = buffer[row]
             kept += 1
     cursor[Cursor.USED] = kept
-    return complete
+    return count

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from engine import numeric
 from engine.arrivals.draws import ArrivalDraw, arrival_keys
-from engine.arrivals.incidents import SizeTables, count_incidents, four_words
+from engine.arrivals.incidents import SIZE_TABLES, SizeTables, count_incidents, four_words
 from engine.arrivals.plan import ArrivalPlan, day_factors
-from engine.arrivals.rows import CellRow, RateRow
+from engine.arrivals.rows import CELL, RATE, CellRow, RateRow
 from engine.numeric import (
     binomial,
     compiled,
@@ -61,12 +61,13 @@ def _split(keys: NDArray[np.uint64], names: list[int], weights: list[float], num
     order = sorted(range(len(names)), key=names.__getitem__)
     drawn = np.zeros(len(names), np.int64)
     if order:
-        _split_count(
+        split_count(
             keys,
             np.array([names[place] for place in order], np.uint64),
             np.array([weights[place] for place in order]),
-            np.int64(number),
+            np.empty(len(names) + 1),
             drawn,
+            number,
         )
     counts = [0] * len(names)
     for place, count in zip(order, drawn.tolist(), strict=True):
@@ -74,10 +75,12 @@ def _split(keys: NDArray[np.uint64], names: list[int], weights: list[float], num
     return counts
 
 
-@compiled_entry
-def _split_count(keys: Ints, names: Ints, weights: Floats, number: int, counts: Ints) -> None:
-    """Divide `number` by conditional binomials: n_i ~ Bin(n - sum of n_j for j < i, w_i / sum of w_j for j >= i)."""
-    later = np.empty(len(weights) + 1)
+@compiled_entry("u8", "u8", "f8", "f8", "i8", int)
+def split_count(keys: Ints, names: Ints, weights: Floats, later: Floats, counts: Ints, number: int) -> None:
+    """Divide `number` by conditional binomials: n_i ~ Bin(n - sum of n_j for j < i, w_i / sum of w_j for j >= i).
+
+    `later`, one longer than `weights`, is working memory.
+    """
     later[len(weights)] = 0.0
     for i in range(len(weights) - 1, -1, -1):
         later[i] = later[i + 1] + weights[i]
@@ -101,7 +104,7 @@ def draw_daily_counts(plan: ArrivalPlan, keys: NDArray[np.uint64]) -> NDArray[np
     """Return the casualties of each day and cell under `rates`, before depletion; shape (days, cells)."""
     counts = np.zeros((plan.days, len(plan.cells)), np.int64)
     rates = np.zeros((len(plan.groups), plan.days))
-    _draw_counts(keys, plan.rates, plan.cells, day_factors(plan), rates, counts)
+    draw_counts(keys, plan.rates, plan.cells, day_factors(plan), rates, counts)
     return counts
 
 
@@ -128,8 +131,8 @@ def _add_rate(keys: Ints, rate: RateRow, daily: Floats) -> None:
             daily[rate.group, day] += continuous(rate.code, rate.a, rate.b, rate.c, u)
 
 
-@compiled_entry
-def _draw_counts(
+@compiled_entry("u8", RATE, CELL, ("f8", 2), ("f8", 2), ("i8", 2))
+def draw_counts(
     keys: Ints, rates: Rows[RateRow], cells: Rows[CellRow], factors: Floats, daily: Floats, counts: Ints
 ) -> None:
     """Draw rates and casualties: N | X ~ Poisson(X P / 1000) (docs/model.md section 2.3.1).
@@ -192,10 +195,18 @@ def open_day(cells: Rows[CellRow], day: int, counts: Ints, strength: Floats, pop
 # --- incidents
 
 
-@compiled_entry
-def count_all(keys: Ints, cells: Rows[CellRow], sizes: SizeTables, budget: int) -> bool:
-    """`count_cells` for Python to call."""
-    return count_cells(keys, cells, sizes, budget)
+@compiled_entry("u8", CELL, *SIZE_TABLES, int)
+def count_all(
+    keys: Ints,
+    cells: Rows[CellRow],
+    probability: Floats,
+    cumulated: Floats,
+    renewal: Floats,
+    shape: Ints,
+    budget: int,
+) -> bool:
+    """`count_cells` for Python to call, with the arrays of `SizeTables`."""
+    return count_cells(keys, cells, SizeTables(probability, cumulated, renewal, shape), budget)
 
 
 @compiled

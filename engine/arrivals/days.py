@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from engine.arrivals.counts import INCIDENT_BUDGET, count_cells, open_day
 from engine.arrivals.draws import ArrivalDraw
-from engine.arrivals.incidents import SizeTables
+from engine.arrivals.incidents import SIZE_TABLES, SizeTables
 from engine.arrivals.parts import DAY_MS, HOUR_MS, MAX_DEPTH, draw_part, early_share, part_start
 from engine.arrivals.profiles import draw_profile
-from engine.arrivals.rows import CellRow, HourPartRow, PatternRow
+from engine.arrivals.rows import CELL, HOUR_PART, PATTERN, CellRow, HourPartRow, PatternRow
 from engine.codes import Code
 from engine.numeric import binomial, compiled, compiled_entry, uniform
-from engine.tables import ArrivalRow, Floats, Ints, Rows
+from engine.tables import ARRIVAL, ArrivalRow, Floats, Ints, Rows
 
 DAYS_PER_CALL = 256
 """Days after which the compiled code returns control, so that Python can handle Ctrl-C."""
@@ -43,16 +43,22 @@ DONE, ENOUGH, FULL = 0, 1, 2
 
 @compiled
 def _draw_incidents_of_day(
-    keys: Ints, cells: Rows[CellRow], patterns: Rows[PatternRow], day: int, share: float, profiles: Floats
+    keys: Ints,
+    cells: Rows[CellRow],
+    patterns: Rows[PatternRow],
+    day: int,
+    share: float,
+    profiles: Floats,
+    drawn: Ints,
+    hours: Floats,
 ) -> bool:
     """Draw the incidents of each cell on a day, from those left with probability `share`, and the day's profiles.
 
-    Return False if there are none.
+    Return False if there are none. `drawn`, shape (patterns,), and `hours`, shape (24,), are working memory.
     """
     any_today = False
-    drawn = np.empty(len(patterns), np.bool_)
     for i in range(len(patterns)):
-        drawn[i] = False
+        drawn[i] = 0
     for c in range(len(cells)):
         cell = cells[c]
         probability = share
@@ -67,22 +73,25 @@ def _draw_incidents_of_day(
         if today > 0:
             any_today = True
             if not drawn[cell.profile]:
-                drawn[cell.profile] = True
+                drawn[cell.profile] = 1
                 draw_profile(
                     patterns[cell.profile],
                     keys[ArrivalDraw.PROFILE],
                     np.uint64(day),
                     profiles[cell.profile],
+                    hours,
                 )
     return any_today
 
 
 @compiled
 def _draw_incidents_of_hours(
-    keys: Ints, cells: Rows[CellRow], day: int, hours: Ints, profiles: Floats
+    keys: Ints, cells: Rows[CellRow], day: int, hours: Ints, profiles: Floats, later: Floats
 ) -> None:
-    """Divide the day's incidents of each cell over the hours by the profile; `hours` has shape (cells, 24)."""
-    later = np.empty(25)
+    """Divide the day's incidents of each cell over the hours by the profile.
+
+    `hours` has shape (cells, 24); `later`, shape (25,), is working memory.
+    """
     for c in range(len(cells)):
         cell = cells[c]
         left = cell.today
@@ -205,11 +214,32 @@ def _draw_hours(
         top[best] -= 1
 
 
-@compiled_entry
+@compiled_entry(
+    "u8",
+    CELL,
+    *SIZE_TABLES,
+    PATTERN,
+    "f8",
+    ("i8", 2),
+    "i8",
+    ("i8", 2),
+    ("f8", 2),
+    (HOUR_PART, 2),
+    "i8",
+    "i8",
+    "f8",
+    ARRIVAL,
+    "u1",
+    "f8",
+    int,
+)
 def draw_days(
     keys: Ints,
     cells: Rows[CellRow],
-    sizes: SizeTables,
+    probability: Floats,
+    cumulated: Floats,
+    renewal: Floats,
+    shape: Ints,
     patterns: Rows[PatternRow],
     day_share: Floats,
     counts: Ints,
@@ -221,24 +251,31 @@ def draw_days(
     cursor: Ints,
     strength: Floats,
     buffer: Rows[ArrivalRow],
+    drawn: Ints,
+    work: Floats,
     target: int,
 ) -> int:
     """Continue the drawing pass from the cursor until the buffer holds `target` casualties.
 
     Parameters
     ----------
+    probability, cumulated, renewal, shape
+        See `SizeTables`.
     day_share
         Shape (days,): share of the incidents left that a day takes, under `total`.
     counts
         Shape (days, cells): casualties under `rates`; without rows, the cells already have their casualties.
     populations
         Shape (fronts,) with depletion, else (0,).
+    drawn, work
+        Shapes (patterns,) and (25,): working memory.
 
     Returns
     -------
     int
         ENOUGH and FULL as `_draw_hours`; DONE after the last day, or to return control.
     """
+    sizes = SizeTables(probability, cumulated, renewal, shape)
     for _ in range(DAYS_PER_CALL):
         day = cursor[Cursor.DAY]
         if day >= len(day_share):
@@ -251,9 +288,9 @@ def draw_days(
             if not count_cells(keys, cells, sizes, INCIDENT_BUDGET):
                 break
             share = day_share[day] if len(counts) == 0 else 1.0
-            busy = _draw_incidents_of_day(keys, cells, patterns, day, share, profiles)
+            busy = _draw_incidents_of_day(keys, cells, patterns, day, share, profiles, drawn, work)
             if busy:
-                _draw_incidents_of_hours(keys, cells, day, hours, profiles)
+                _draw_incidents_of_hours(keys, cells, day, hours, profiles, work)
             cursor[Cursor.HOUR] = BEFORE_HOURS
         if busy:
             status = _draw_hours(

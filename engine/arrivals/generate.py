@@ -32,10 +32,18 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrivals.complete import take_complete
-from engine.arrivals.counts import INCIDENT_BUDGET, count_all, draw_daily_counts, split_total
+from engine.arrivals.complete import DIGITS, take_complete
+from engine.arrivals.counts import (
+    INCIDENT_BUDGET,
+    count_all,
+    draw_counts,
+    draw_daily_counts,
+    split_count,
+    split_total,
+)
 from engine.arrivals.days import ENOUGH, FULL, TO_OPEN, Cursor, draw_days
 from engine.arrivals.draws import arrival_keys
+from engine.arrivals.incidents import fill_renewal
 from engine.arrivals.parts import MAX_DEPTH
 from engine.arrivals.plan import ArrivalPlan
 from engine.arrivals.rows import HOUR_PART, QUARTERS
@@ -45,6 +53,10 @@ BATCH = 4_096
 """Fewest casualties of a batch, except for the last one. More are drawn while more than half of it are incomplete."""
 
 LARGEST_BATCH = 65_536
+
+ENTRY_POINTS_TOTAL = (draw_days, take_complete, count_all, split_count, fill_renewal)
+"""The compiled functions that arrivals of an exact total call, and those under rates."""
+ENTRY_POINTS_RATES = (draw_days, take_complete, draw_counts, fill_renewal)
 
 _NO_POPULATIONS = np.zeros(0, np.int64)
 
@@ -84,6 +96,8 @@ class _Generator:
         self.buffer = np.empty(2 * BATCH, ARRIVAL)
         self.counts: NDArray[np.int64] = np.zeros((0, count), np.int64)
         self.day_share = _day_shares(plan.day_weights)
+        self.drawn = np.zeros(len(plan.patterns), np.uint8)
+        self.work = np.zeros(25)
 
     def batches(self) -> Iterator[Table]:
         """Yield the batches: see `generate_arrivals`."""
@@ -92,7 +106,7 @@ class _Generator:
             self.counts = draw_daily_counts(plan, self.keys)
         else:
             split_total(plan, self.keys, self.cells, plan.total)
-            while not count_all(self.keys, self.cells, plan.sizes, np.int64(INCIDENT_BUDGET)):
+            while not count_all(self.keys, self.cells, *plan.sizes, INCIDENT_BUDGET):
                 pass
         target = BATCH
         while self.cursor[Cursor.DAY] < plan.days:
@@ -110,7 +124,7 @@ class _Generator:
         status: int = draw_days(
             self.keys,
             self.cells,
-            plan.sizes,
+            *plan.sizes,
             plan.patterns,
             self.day_share,
             self.counts,
@@ -122,6 +136,8 @@ class _Generator:
             self.cursor,
             self.strength,
             self.buffer,
+            self.drawn,
+            self.work,
             target,
         )
         return status
@@ -135,6 +151,11 @@ class _Generator:
 
     def _flush(self, horizon: int) -> Iterator[Table]:
         """Yield the casualties before `horizon` (ms)."""
-        complete = take_complete(self.buffer, self.cursor, np.int64(horizon))
+        used = int(self.cursor[Cursor.USED])
+        order, other = np.empty((2, used), np.int64)
+        complete = np.empty(used, ARRIVAL)
+        starts = np.empty(DIGITS + 1, np.int64)
+        found = take_complete(self.buffer, self.cursor, order, other, starts, complete, horizon)
+        complete = complete[:found]
         for first in range(0, len(complete), LARGEST_BATCH):
             yield complete[first : first + LARGEST_BATCH]

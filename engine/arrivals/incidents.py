@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from engine.numeric import compiled_entry, words
+from engine.numeric import compiled, compiled_entry, words
 from engine.tables import Floats, Ints
 
 BRIDGE_LENGTH = 20
@@ -66,14 +65,18 @@ SINGLE = SizeLaw(0.0, (1, 1))
 class SizeTables(NamedTuple):
     """The size laws of a plan for the compiled code: one row per law; L laws, S the largest size of all."""
 
-    probability: NDArray[np.float64]
+    probability: Floats
     """(L, S + 1): P(size = s)."""
-    cumulated: NDArray[np.float64]
+    cumulated: Floats
     """(L, S + 1): P(size <= s)."""
-    renewal: NDArray[np.float64]
+    renewal: Floats
     """(L, 20 S + 1): the renewal sequence u(k)."""
-    shape: NDArray[np.int64]
+    shape: Ints
     """(L, 3): largest size; smallest size above 1; smallest size of a `whole` law, else 0."""
+
+
+SIZE_TABLES = (("f8", 2), ("f8", 2), ("f8", 2), ("i8", 2))
+"""The arrays of `SizeTables` as arguments of an entry point."""
 
 
 def tabulate(laws: Sequence[SizeLaw]) -> SizeTables:
@@ -93,12 +96,12 @@ def tabulate(laws: Sequence[SizeLaw]) -> SizeTables:
         above = [size for size in range(2, len(own)) if own[size] > 0]
         shape[row] = len(own) - 1, above[0] if above else 1, law.range[0] if law.whole else 0
     renewal = np.zeros((len(laws), BRIDGE_LENGTH * most + 1))
-    _fill_renewal(probability, shape, renewal)
+    fill_renewal(probability, shape, renewal)
     return SizeTables(probability, cumulated, renewal, shape)
 
 
-@compiled_entry
-def _fill_renewal(probability: Floats, shape: Ints, renewal: Floats) -> None:
+@compiled_entry(("f8", 2), ("i8", 2), ("f8", 2))
+def fill_renewal(probability: Floats, shape: Ints, renewal: Floats) -> None:
     """Fill u(k) of every law (row) up to 20 times its largest size: u(k) = sum over s of p_s u(k - s)."""
     for law in range(probability.shape[0]):
         most = shape[law, 0]
@@ -113,13 +116,13 @@ def _fill_renewal(probability: Floats, shape: Ints, renewal: Floats) -> None:
             renewal[law, left] = total
 
 
-@njit
+@compiled
 def four_words(key: int, cell: int, index: int, block: int) -> Any:
     """Return `engine.numeric.words`, by a call: that compiles faster than the same code at every place of use."""
     return words(key, cell, index, block)
 
 
-@njit
+@compiled
 def draw_size(tables: SizeTables, law: int, left: int, word: int) -> int:
     """Return the size of the next incident, with `left` casualties left in the cell, from a 32-bit word."""
     most = tables.shape[law, 0]
@@ -150,7 +153,7 @@ def draw_size(tables: SizeTables, law: int, left: int, word: int) -> int:
     return drawn
 
 
-@njit
+@compiled
 def count_incidents(
     tables: SizeTables, law: int, left: int, counted: int, budget: int, key: int, cell: int
 ) -> tuple[int, int]:

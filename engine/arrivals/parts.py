@@ -1,12 +1,11 @@
 """Parts of an hour: a busy hour is halved until each part holds few incidents, which are then drawn together."""
 
 import numpy as np
-from numba import njit
 
 from engine.arrivals.draws import ArrivalDraw
 from engine.arrivals.incidents import SizeTables, draw_size, four_words
 from engine.arrivals.rows import CellRow, HourPartRow
-from engine.numeric import uniform
+from engine.numeric import compiled, uniform
 from engine.tables import ArrivalRow, Floats, Ints, Rows
 
 DAY_MS = 86_400_000
@@ -19,13 +18,13 @@ _UNIT_53 = 1.0 / 9007199254740992.0
 _LOW_32_BITS = 0xFFFFFFFF
 
 
-@njit
+@compiled
 def part_start(depth: int, position: int) -> int:
     """Return the ms from the start of the hour to that of its part."""
     return (position * HOUR_MS) >> depth
 
 
-@njit
+@compiled
 def early_share(weights: Floats, depth: int, position: int) -> float:
     """Return the share of a part's weight that is in its first half; `weights` are the four quarters of the hour."""
     if depth == 0:
@@ -37,7 +36,7 @@ def early_share(weights: Floats, depth: int, position: int) -> float:
     return 0.5
 
 
-@njit
+@compiled
 def _start_in_part(weights: Floats, depth: int, position: int, fraction: float) -> int:
     """Return a time in ms from the start of the hour: the quantile `fraction` of the profile within the part."""
     if depth >= 2:
@@ -64,7 +63,7 @@ def _start_in_part(weights: Floats, depth: int, position: int, fraction: float) 
     return int((last + within) * (HOUR_MS / 4.0))
 
 
-@njit
+@compiled
 def _write_arrival(
     arrival: ArrivalRow,
     keys: Ints,
@@ -91,7 +90,7 @@ def _write_arrival(
     arrival.special = cell.special
 
 
-@njit
+@compiled
 def _draw_casualties(
     keys: Ints,
     cell: CellRow,
@@ -125,7 +124,7 @@ def _draw_casualties(
     return used
 
 
-@njit
+@compiled
 def draw_part(
     keys: Ints,
     cell: CellRow,

@@ -18,11 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from engine.arrivals.rows import PATTERN, QUARTERS, PatternKind, PatternRow
-from engine.numeric import uniform
+from engine.numeric import compiled, uniform
 from engine.tables import Floats
 from scenarios import tables
 
@@ -231,7 +230,7 @@ def event_pattern(name: int, table: Mapping[str, Any], hour: float | None) -> Pa
 # --- profiles
 
 
-@njit
+@compiled
 def _raise_window(weights: Floats, start: float, hours_long: float, level: float) -> None:
     """Raise the quarter hours in [start, start + hours_long) to `level`; those partly inside in proportion."""
     for quarter in range(QUARTERS):
@@ -244,7 +243,7 @@ def _raise_window(weights: Floats, start: float, hours_long: float, level: float
             weights[quarter] += (level - weights[quarter]) * overlap * 4.0
 
 
-@njit
+@compiled
 def _number_of_windows(pattern: PatternRow, fraction: float) -> int:
     """Return the number of windows of a day, from a uniform on (0, 1)."""
     drawn = fraction * (pattern.most - pattern.fewest + 1)
@@ -258,12 +257,11 @@ def _number_of_windows(pattern: PatternRow, fraction: float) -> int:
     return windows
 
 
-@njit
-def _draw_windows(pattern: PatternRow, key: int, day: int, weights: Floats) -> None:
+@compiled
+def _draw_windows(pattern: PatternRow, key: int, day: int, weights: Floats, hours: Floats) -> None:
     """Raise the windows of this day."""
     name = pattern.name
     kind = pattern.kind
-    hours = np.empty(24)
     for i in range(24):
         hours[i] = pattern.hours[i]
     choices = pattern.hour_count
@@ -309,8 +307,8 @@ def _draw_windows(pattern: PatternRow, key: int, day: int, weights: Floats) -> N
         _raise_window(weights, fallback, hours_long, pattern.level)
 
 
-@njit
-def draw_profile(pattern: PatternRow, key: int, day: int, weights: Floats) -> None:
+@compiled
+def draw_profile(pattern: PatternRow, key: int, day: int, weights: Floats, hours: Floats) -> None:
     """Draw the profile of a day; the weights are never all 0.
 
     Parameters
@@ -321,11 +319,13 @@ def draw_profile(pattern: PatternRow, key: int, day: int, weights: Floats) -> No
         Day from 0 (uint64).
     weights
         Shape (96,): receives the weights.
+    hours
+        Shape (24,): working memory.
     """
     for quarter in range(QUARTERS):
         weights[quarter] = pattern.base[quarter]
     if pattern.kind != PatternKind.FIXED:
-        _draw_windows(pattern, key, day, weights)
+        _draw_windows(pattern, key, day, weights, hours)
     highest = 0.0
     for quarter in range(QUARTERS):
         weights[quarter] *= pattern.factor[quarter]

@@ -27,6 +27,7 @@ from engine.codes import (
 from engine.numeric import compiled, compiled_entry, words
 from engine.tables import (
     MAX_WOUNDS,
+    MODEL,
     TYPES,
     ArrivalRow,
     Floats,
@@ -533,10 +534,10 @@ def _triage_of_wounded(
     return true_triage(record.worst_ais, lethal, minutes, to_uniform(d), survival.triage)
 
 
-@compiled_entry(nogil=True)
+@compiled_entry(int, int, int, MODEL, SAMPLE, "i8")
 def triage_of_sample(
-    count: int, row: int, key: int, model: Rows[Model], sample: Rows[SampledCasualty]
-) -> Ints:
+    count: int, row: int, key: int, model: Rows[Model], sample: Rows[SampledCasualty], counts: Ints
+) -> None:
     """Count the true triage categories of a sample of battle casualties of one warfare type.
 
     The counts serve the search for the severity that meets an author's triage weights. They leave out the instantly
@@ -554,13 +555,9 @@ def triage_of_sample(
         One row of MODEL.
     sample
         One row of SAMPLE: working memory.
-
-    Returns
-    -------
-    Ints
-        Shape (3,): casualties of T1 to T3.
+    counts
+        Shape (3,): the casualties of T1 to T3 are added.
     """
-    counts = np.zeros(3, np.int64)
     output = sample[0]
     record = output.patients[0]
     tables = model[0].injuries
@@ -569,7 +566,6 @@ def triage_of_sample(
     record.special = NONE
     record.kind = CasualtyKind.WOUNDED
     for index in range(count):
-        category = _triage_of_wounded(record, index, key, tables, survival, output)
+        category = _triage_of_wounded(record, index, np.uint64(key), tables, survival, output)
         if category > 0:
             counts[category - 1] += 1
-    return counts

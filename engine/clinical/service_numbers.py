@@ -17,7 +17,7 @@ FEWEST_DIGITS = 8
 _MOST_DIGITS = 32
 
 
-@compiled(from_python=True)
+@compiled
 def mixed(half: int, word: int) -> Any:
     """Return the round function of `permuted`, a uint64: the bits of `half` and of `word`, well mixed."""
     shift = np.uint64(32)
@@ -26,7 +26,7 @@ def mixed(half: int, word: int) -> Any:
     return bits ^ (bits >> shift)
 
 
-@compiled(from_python=True)
+@compiled
 def permuted(number: int, upper: int, lower: int, key: int, index: int) -> Any:
     """Return the image of `number` under a permutation of 0 to upper * lower - 1, which `key` and `index` choose.
 
@@ -43,7 +43,7 @@ def permuted(number: int, upper: int, lower: int, key: int, index: int) -> Any:
     return high * lower + low
 
 
-@compiled(from_python=True)
+@compiled
 def service_number(number: int, nation: int, key: int) -> int:
     """Return the service number of a casualty.
 

@@ -6,6 +6,7 @@ from engine.compile.model import (
     battle_triage_report,
     compile_scenario,
     fitted_severity,
+    is_severity_fitted,
 )
 from engine.compile.network import compile_network
 
@@ -16,4 +17,5 @@ __all__ = [
     "compile_network",
     "compile_scenario",
     "fitted_severity",
+    "is_severity_fitted",
 ]

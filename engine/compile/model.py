@@ -65,13 +65,18 @@ def compile_scenario(
     return model
 
 
+def is_severity_fitted(scenario: Scenario) -> bool:
+    """Return whether a resolved scenario has triage weights for battle casualties that `fit_severity` must meet."""
+    return scenario.routing == "clock" and triage_weights(scenario, "battle") is not None
+
+
 def fit_severity(scenario: Scenario, model: Table) -> None:
     """Set the mean of Z of each warfare type so that the author's share of T1 results (docs/model.md section 2.6.1).
 
     By bisection between -1 and 1 with a fixed sample. Without triage weights for battle casualties nothing changes.
     """
     wanted = triage_weights(scenario, "battle")
-    if wanted is None or scenario.routing != "clock":
+    if wanted is None or not is_severity_fitted(scenario):
         return
     severity = model["injuries"]["severity"][0]
     for row in _type_rows(scenario).values():
@@ -87,8 +92,9 @@ def fit_severity(scenario: Scenario, model: Table) -> None:
 
 def triage_shares(model: Table, row: int) -> list[float]:
     """Return the shares of T1 to T3 among the admitted battle casualties of a warfare type, from a fixed sample."""
-    key = np.uint64(numeric.key(0, 0, "tilt"))
-    counts = triage_of_sample(FIT_SAMPLE, row, key, model, np.zeros(1, SAMPLE))
+    key = numeric.key(0, 0, "tilt")
+    counts = np.zeros(3, np.int64)
+    triage_of_sample(FIT_SAMPLE, row, key, model, np.zeros(1, SAMPLE), counts)
     total = int(counts.sum())
     return [int(count) / total for count in counts]
 

@@ -5,6 +5,7 @@ from engine.kernel.event_loop import advance
 from engine.kernel.periodic import begin_run
 from engine.kernel.sampling import finish_statistics
 from engine.kernel.state import ALL_RESOURCES, SAMPLE_ROWS, new_kernel_state
+from engine.kernel.unaffected import advance_unlimited, uses_calendar
 
 __all__ = [
     "ALL_RESOURCES",
@@ -13,7 +14,9 @@ __all__ = [
     "KernelExit",
     "WorldEventKind",
     "advance",
+    "advance_unlimited",
     "begin_run",
     "finish_statistics",
     "new_kernel_state",
+    "uses_calendar",
 ]

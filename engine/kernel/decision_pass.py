@@ -6,7 +6,7 @@ A casualty whose future no other patient can affect is closed: the replay pass w
 import math
 
 from engine.clinical import copy_arrival, death_time
-from engine.codes import AT_POI, EN_ROUTE, RESOURCE_COUNT, TRANSPORT, CasualtyKind, Outcome, Resource
+from engine.codes import AT_POI, EN_ROUTE, RESOURCE_COUNT, TRANSPORT, CasualtyKind, Resource
 from engine.kernel.codes import WAY_WAKE_ORDER, EntryKind, KernelExit, Stage
 from engine.kernel.dispatch import dispatch_to_facility, dispatch_to_way
 from engine.kernel.facility_stages import KEEP_HELD, needed_resource, resource_of_stage
@@ -29,21 +29,10 @@ from engine.kernel.resources import (
 from engine.kernel.stages import perform_stage
 from engine.kernel.state import ALL_RESOURCES, KernelState, free_slot, new_slot, next_due, schedule
 from engine.kernel.transport_queue import join_transport_queue
+from engine.kernel.unaffected import outcome_at_horizon, write_unaffected
 from engine.kernel.waiting import start_wait
 from engine.numeric import Counter, compiled
-from engine.tables import PATIENTS, SLOTS, ArrivalRow, CasualtyState, Model, Output, PatientRow
-
-_IN_CARE = int(
-    Outcome.IN_CARE
-)  # plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)
-
-
-@compiled
-def _outcome_at_horizon(record: PatientRow, closed: bool, model: Model) -> int:
-    """Return the outcome, which is IN_CARE unless it was fixed by the horizon."""
-    if closed and record.closed <= model.care.horizon[0]:
-        return int(record.status)
-    return _IN_CARE
+from engine.tables import PATIENTS, ArrivalRow, CasualtyState, Model, Output
 
 
 @compiled
@@ -85,7 +74,7 @@ def close_casualty(state: KernelState, scratch: Output, output: Output, slot: in
         _write_closed(state, scratch, output, slot, model, counter)
     else:
         replay(state, scratch, slot, casualty, -1, model, counter)
-        state.outcomes[record.stream, _outcome_at_horizon(record, casualty.stage == Stage.CLOSED, model)] += 1
+        state.outcomes[record.stream, outcome_at_horizon(record, casualty.stage == Stage.CLOSED, model)] += 1
     free_slot(state, slot)
 
 
@@ -381,24 +370,6 @@ def advance_casualty(
 
 
 @compiled
-def _write_unaffected(
-    state: KernelState, scratch: Output, output: Output, arrival: ArrivalRow, model: Model, counter: Counter
-) -> None:
-    """Write the record of a casualty at arrival: nothing finite lies ahead, so the decision pass has nothing to do."""
-    state.closed_count += 1
-    if state.writes_records:
-        copy_arrival(output.patients[output.rows[PATIENTS]], arrival, model.care.mascal_threshold[0])
-        write_record(state, output, -1, model, counter)
-    else:
-        record = scratch.patients[SLOTS]
-        casualty = state.casualties[SLOTS]
-        copy_arrival(record, arrival, model.care.mascal_threshold[0])
-        initialise_casualty(scratch, SLOTS, casualty, model, counter)
-        replay(state, scratch, SLOTS, casualty, -1, model, counter)
-        state.outcomes[record.stream, _outcome_at_horizon(record, True, model)] += 1
-
-
-@compiled
 def admit_arrival(
     state: KernelState, scratch: Output, output: Output, arrival: ArrivalRow, model: Model
 ) -> None:
@@ -408,7 +379,7 @@ def admit_arrival(
     if state.excluded_front[arrival.front]:
         return
     if not model.network.poi_finite_ahead[arrival.front]:
-        _write_unaffected(state, scratch, output, arrival, model, counter)
+        write_unaffected(state, scratch, output, arrival, model)
         return
     slot = new_slot(state)
     if slot < 0:

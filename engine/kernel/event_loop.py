@@ -21,12 +21,15 @@ from engine.kernel.loading import depart_lift, pick_up
 from engine.kernel.periodic import apply_clock_event
 from engine.kernel.places import free_place
 from engine.kernel.resources import release, update_queue_integral
-from engine.kernel.state import KernelState
+from engine.kernel.state import KERNEL_STATE, KernelState
 from engine.kernel.world import apply_world_event
 from engine.numeric import compiled, compiled_entry
 from engine.tables import (
+    ARRIVAL,
     ARRIVAL_SEQUENCE,
     HORIZON_SEQUENCE,
+    MODEL,
+    OUTPUT,
     PATIENTS,
     ArrivalRow,
     Ints,
@@ -183,7 +186,7 @@ def _process_calendar(
             _check_progress(state, at, model)
 
 
-@compiled_entry(nogil=True)
+@compiled_entry(KERNEL_STATE, ARRIVAL, MODEL, OUTPUT, OUTPUT, int, "i8")
 def advance(
     states: Table,
     arrivals: Table,

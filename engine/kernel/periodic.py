@@ -7,9 +7,9 @@ from engine.kernel.codes import EntryKind
 from engine.kernel.dispatch import dispatch_from_pool, dispatch_to_facility, dispatch_to_way
 from engine.kernel.resources import serve_queue, set_surge, update_operating_tables
 from engine.kernel.sampling import take_sample
-from engine.kernel.state import KernelState, schedule
+from engine.kernel.state import KERNEL_STATE, KernelState, schedule
 from engine.numeric import compiled, compiled_entry
-from engine.tables import DAY, Model, Output, Table
+from engine.tables import DAY, MODEL, Model, Output, Table
 
 
 @compiled
@@ -53,7 +53,7 @@ def _begin_at_facility(state: KernelState, facility: int, model: Model) -> None:
         schedule(state, network.resupply_interval[facility], EntryKind.RESUPPLY, facility, facility, 0)
 
 
-@compiled_entry
+@compiled_entry(KERNEL_STATE, MODEL)
 def begin_run(states: Table, models: Table) -> None:
     """Set the capacities of an empty state and schedule all that is fixed by the clock.
 

@@ -2,9 +2,9 @@
 
 from engine.codes import RESOURCE_COUNT
 from engine.kernel.resources import update_integrals, update_queue_integral
-from engine.kernel.state import ALL_RESOURCES, SAMPLE_ROWS, KernelState, kind_of
+from engine.kernel.state import ALL_RESOURCES, KERNEL_STATE, SAMPLE_ROWS, KernelState, kind_of
 from engine.numeric import compiled, compiled_entry
-from engine.tables import UNLIMITED, Model, Table
+from engine.tables import MODEL, UNLIMITED, Model, Table
 
 
 @compiled
@@ -71,7 +71,7 @@ def take_sample(state: KernelState, now: float, model: Model) -> None:
     state.sampled_at = now
 
 
-@compiled_entry(nogil=True)
+@compiled_entry(KERNEL_STATE, MODEL)
 def finish_statistics(states: Table, models: Table) -> None:
     """Bring all time integrals to the end of the run: the last event or the last pending release."""
     state: KernelState = states[0]

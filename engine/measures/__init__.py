@@ -1,5 +1,6 @@
 """Measures for planners: of patients, of the network's resources, and of the whole run."""
 
+from engine.measures.counting import count_chunk
 from engine.measures.files import encode_run_table, run_arrow_table, table_rows
 from engine.measures.patients import Measures
 from engine.measures.resources import FlowMeasures, Statistics
@@ -21,6 +22,7 @@ __all__ = [
     "Measures",
     "RunTable",
     "Statistics",
+    "count_chunk",
     "encode_run_table",
     "facilities_table",
     "find_measures",

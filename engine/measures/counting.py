@@ -7,7 +7,7 @@ than the counting. All arrays are therefore used in one function.
 from engine.codes import EN_ROUTE, Event, Outcome, Treatment
 from engine.measures.counted import DAY, ROLES, ByStream, Daily
 from engine.numeric import compiled, compiled_entry
-from engine.tables import EventRow, Ints, PatientRow, Table, TreatmentRow
+from engine.tables import EVENT, PATIENT, TREATMENT, EventRow, Ints, PatientRow, Table, TreatmentRow
 
 _LAST_LITTER_TRIAGE = 2
 _DAILY_COUNT = len(Daily)
@@ -24,7 +24,19 @@ def _is_dead(status: int) -> bool:
     return status == Outcome.KIA or status == Outcome.DOW or status == Outcome.DIED_NONBATTLE
 
 
-@compiled_entry(nogil=True)
+@compiled_entry(
+    PATIENT,
+    EVENT,
+    TREATMENT,
+    "i8",
+    ("i8", 3),
+    ("i8", 2),
+    ("i8", 2),
+    ("i8", 2),
+    ("i8", 2),
+    "i8",
+    "i8",
+)
 def count_chunk(
     patients: Table,
     events: Table,

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.codes import OUTCOMES, STREAMS, WAITING_FOR, Outcome, Stream
 from engine.measures.counted import DAILY, LAST_DAY, ROLES, TIMES, ByStream
+from engine.measures.counting import count_chunk
 from engine.measures.durations import Durations
 from engine.scenario import Scenario
 from engine.tables import Chunk, Ints
@@ -52,8 +53,6 @@ class Measures:
 
     def add(self, chunk: Chunk) -> None:
         """Count the patients of a chunk."""
-        from engine.measures.counting import count_chunk  # Numba, which reading measures does not need
-
         self.patients += len(chunk)
         took = np.empty((len(TIMES), len(chunk)), np.int64)
         daily = np.empty(ROLES * len(chunk) + len(chunk.events) + len(chunk.treatments), np.int64)

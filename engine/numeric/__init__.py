@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         poisson,
     )
     from engine.numeric.elementary import exp, interpreted, log, normal_quantile
-    from engine.numeric.jit import compiled, compiled_entry, is_cold
-    from engine.numeric.native import native_function
+    from engine.numeric.jit import compiled, compiled_entry
+    from engine.numeric.native import NativeFunction, compile_to_cache
     from engine.numeric.philox import Counter, cell, key, uniform, words
 
 __getattr__ = lazy_attributes(
@@ -52,9 +52,11 @@ __getattr__ = lazy_attributes(
         "jit": (
             "compiled",
             "compiled_entry",
-            "is_cold",
         ),
-        "native": ("native_function",),
+        "native": (
+            "NativeFunction",
+            "compile_to_cache",
+        ),
         "philox": (
             "Counter",
             "cell",
@@ -74,20 +76,20 @@ __all__ = [
     "LOGNORMAL_MEDIAN",
     "TRIANGULAR",
     "Counter",
+    "NativeFunction",
     "binomial",
     "cell",
+    "compile_to_cache",
     "compiled",
     "compiled_entry",
     "continuous",
     "exp",
     "interpreted",
     "interpreted_distributions",
-    "is_cold",
     "key",
     "log",
     "lognormal_median",
     "lognormal_sigma",
-    "native_function",
     "normal_quantile",
     "poisson",
     "uniform",

@@ -16,7 +16,7 @@ _NEGLIGIBLE = 1e-19
 """A tail ends at a term that is smaller, in units of the term at the mode: no uniform of 53 bits falls beyond it."""
 
 
-@compiled(from_python=True)
+@compiled
 def binomial(uniform: float, trials: int, probability: float) -> int:
     """Return the smallest k with P(Bin(trials, probability) <= k) >= uniform; exact up to 1e9 trials.
 
@@ -72,7 +72,7 @@ def binomial(uniform: float, trials: int, probability: float) -> int:
     return top
 
 
-@compiled(from_python=True)
+@compiled
 def poisson(uniform: float, mean: float) -> int:
     """Return the smallest k with P(Poisson(mean) <= k) >= uniform; exact up to means of 1e9. See `binomial`.
 
@@ -120,7 +120,7 @@ def poisson(uniform: float, mean: float) -> int:
     return top
 
 
-@compiled(from_python=True)
+@compiled
 def gamma_cdf(shape: float, x: float) -> tuple[float, float]:
     """Return the regularised incomplete gamma functions P and Q of (shape, x), where P + Q = 1.
 
@@ -164,7 +164,7 @@ def gamma_cdf(shape: float, x: float) -> tuple[float, float]:
     return 1.0 - above, above
 
 
-@compiled(from_python=True)
+@compiled
 def gamma(uniform: float, shape: float) -> float:
     """Return a quantile of the gamma distribution with this shape and scale 1; relative error about 1e-10.
 
@@ -208,7 +208,7 @@ def gamma(uniform: float, shape: float) -> float:
     return exp(y)
 
 
-@compiled(from_python=True)
+@compiled
 def lognormal_sigma(code: int, first: float, second: float) -> float:
     """Return the SD of the logarithm of a lognormal; parameters as for `continuous`."""
     if code == LOGNORMAL_MEDIAN:
@@ -216,7 +216,7 @@ def lognormal_sigma(code: int, first: float, second: float) -> float:
     return math.sqrt(log(1.0 + (second / first) * (second / first)))
 
 
-@compiled(from_python=True)
+@compiled
 def lognormal_median(code: int, first: float, second: float) -> float:
     """Return the median of a lognormal; parameters as for `continuous`."""
     if code == LOGNORMAL_MEDIAN:
@@ -235,7 +235,7 @@ def _triangular(low: float, mode: float, high: float, uniform: float) -> float:
     return high - math.sqrt((1.0 - uniform) * (high - low) * (high - mode))
 
 
-@compiled(from_python=True)
+@compiled
 def continuous(code: int, first: float, second: float, third: float, uniform: float) -> float:
     """Return a quantile of one of the distributions that a scenario may name.
 

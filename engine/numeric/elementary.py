@@ -10,7 +10,8 @@ from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from engine.numeric.jit import compiled
 
 _LN2_HIGH = 6.93147180369123816490e-01
 """The first part of ln 2, short enough that k * _LN2_HIGH is exact for |k| < 2**20; the rest is _LN2_LOW."""
@@ -22,7 +23,13 @@ _HALF = 1022 << 52
 """Sign and exponent bits of a number in [1/2, 1)."""
 
 
-@njit
+@compiled
+def _power_of_two(k: float) -> Any:
+    """Return 2**k for a whole k from -1022 to 1023, by its bits."""
+    return np.int64((np.int64(k) + 1023) << 52).view(np.float64)
+
+
+@compiled
 def exp(x: float) -> float:
     """Return e**x to about 1 ulp; 0 below -745, infinity above 709.78.
 
@@ -53,12 +60,13 @@ def exp(x: float) -> float:
     p = p * r + 0.5
     p = p * r + 1.0
     p = p * r + 1.0
-    if k < -1021.0 or k > 1023.0:
-        return math.ldexp(p, int(k))
-    return p * np.int64((np.int64(k) + 1023) << 52).view(np.float64)  # exact: 2**k by its bits
+    if k < -1021.0 or k > 1023.0:  # in two steps, of which only the second may round
+        split = -1000.0 if k < 0.0 else 1.0
+        return p * _power_of_two(k - split) * _power_of_two(split)
+    return p * _power_of_two(k)
 
 
-@njit
+@compiled
 def log(x: float) -> float:
     """Return the natural logarithm to about 1 ulp; -infinity at 0, NaN below.
 
@@ -77,7 +85,9 @@ def log(x: float) -> float:
     e: Any = (bits >> 52) - 1022
     m: Any = np.int64((bits & _MANTISSA) | _HALF).view(np.float64)  # in [1/2, 1)
     if e <= -1022:  # subnormal
-        m, e = math.frexp(x)
+        bits = np.float64(x * 18014398509481984.0).view(np.int64)  # exact: times 2**54
+        e = (bits >> 52) - 1022 - 54
+        m = np.int64((bits & _MANTISSA) | _HALF).view(np.float64)
     if m < _SQRT_HALF:
         m = m * 2.0
         e = e - 1
@@ -97,13 +107,13 @@ def log(x: float) -> float:
     return e * _LN2_HIGH + (2.0 * s + (2.0 * s * z * p + e * _LN2_LOW))
 
 
-@njit
+@compiled
 def power(base: float, exponent: float) -> float:
     """Return base**exponent for a positive base."""
     return exp(exponent * log(base))
 
 
-@njit
+@compiled
 def normal_quantile(probability: float) -> float:
     """Return the inverse of the standard normal distribution function; relative error about 1e-15.
 
@@ -177,7 +187,7 @@ def normal_quantile(probability: float) -> float:
     return -value if q < 0.0 else value
 
 
-@njit
+@compiled
 def log_gamma(x: float) -> float:
     """Return log Gamma(x) for x > 0; relative error below 1e-14. The recurrence up to 10, then Stirling's series."""
     shift = 1.0
@@ -215,5 +225,5 @@ def uncompiled(*functions: Any) -> SimpleNamespace:
     return SimpleNamespace(**{function.__name__: names[function.__name__] for function in functions})
 
 
-interpreted = uncompiled(exp, log, power, normal_quantile, log_gamma)
+interpreted = uncompiled(_power_of_two, exp, log, power, normal_quantile, log_gamma)
 """`exp`, `log`, `power`, `normal_quantile` and `log_gamma` for Python to call: see `uncompiled`."""

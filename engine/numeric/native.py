@@ -1,68 +1,188 @@
-"""Compiled functions that run without the compiler: machine code from the cache, called as C functions.
+"""Entry points of the engine as machine code, and their cache on disk: a machine compiles the same engine once.
 
-Numba takes 45 MB of memory and 0.3 s to import. A process that only writes records needs neither. A function here takes
-integers and returns nothing, so that its machine code refers to nothing of Numba. The first process compiles it with
-Numba and stores the object file; all others load that with llvmlite (docs/platform.md section 2.5).
+An entry point has a C signature of integers and addresses, so its machine code refers to nothing of Numba. The first
+process compiles it with Numba and stores the object file; all others load that with llvmlite. A process that only runs
+code therefore needs no compiler, which takes 45 MB of memory and 0.3 s to import (docs/platform.md section 2).
+
+The key of the cache is the content of all of engine/, the versions of the software that compiles it, the processor,
+and the compiler's options. If anything goes wrong with the cache, entry points are compiled in memory.
 """
 
 import contextlib
 import ctypes
+import fcntl
 import functools
 import hashlib
-from collections.abc import Callable
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from importlib import import_module, metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import identity
 from engine.private_folder import PrivateFolder, prune_engines
+
+if TYPE_CHECKING:
+    from numpy import dtype
+
+    Argument = type[int] | str | dtype[Any] | tuple[str | dtype[Any], int]
+    """What an entry point takes: an integer; an array of this dtype; or one of this dtype and number of dimensions."""
+else:
+    Argument = Any
 
 _NATIVE = "native"
 """The folder of object files in the cache folder, with a folder for each engine."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
-_MOST_BYTES = 1 << 22
-"""Largest object file that is read: far more than any has."""
+_MOST_BYTES = 1 << 24
+"""Largest object file that is read; the largest of this engine has 0.4 MB."""
 
-NativeFunction = Callable[..., None]
+_LOCK_WAIT_SECONDS = 600.0
+"""Longest wait for the lock. A process that dies frees it, so only a process that hangs makes others wait so long."""
 
 
-@functools.cache
-def native_function(module: str, name: str, arguments: int) -> NativeFunction:
-    """Return a function of the engine as machine code.
+FAILED = -(1 << 63)
+"""What machine code returns that has failed."""
+
+
+class NativeFunction:
+    """An entry point: a compiled function that Python calls.
+
+    It is loaded from the cache on its first call, or compiled if it is not there. It does not hold the global
+    interpreter lock while it runs.
 
     Parameters
     ----------
     module, name
-        The Python function. It must not be able to raise an error, and may call `compiled` functions only.
+        The Python function.
     arguments
-        Number of its arguments, all of them integers: numbers and addresses.
+        What it takes. Arrays must be C-contiguous and of just this dtype.
+    place
+        Module and name of this object, if they are not those of the Python function.
     """
-    file = f"{module}.{name}.o"
-    code = _read(file)
-    if code is None:
-        code = _compile(module, name, arguments)
-        _write(file, code)
-    symbol, _, content = code.partition(b"\0")
-    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arguments)
-    return prototype(_address(symbol.decode(), content))
+
+    def __init__(
+        self, module: str, name: str, arguments: tuple[Argument, ...], place: tuple[str, str] | None = None
+    ) -> None:
+        self.module = module
+        self.name = name
+        self.arguments = arguments
+        self.place = place or (module, name)
+        self._call: Any = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<entry point {self.module}.{self.name}>"
+
+    @property
+    def symbol(self) -> str:
+        """Its symbol in the object file."""
+        return f"goldenhour.{self.module}.{self.name}"
+
+    @property
+    def file(self) -> str:
+        """Its file in the cache."""
+        return f"{self.module}.{self.name}.o"
+
+    @property
+    def words(self) -> int:
+        """Number of its arguments in C: of an array, the address and the shape."""
+        return sum(
+            1 if argument is int else 1 + dtype_and_dimensions(argument)[1] for argument in self.arguments
+        )
+
+    def __call__(self, *values: Any) -> int:
+        """Call the machine code.
+
+        Raises
+        ------
+        TypeError
+            A value does not fit.
+        RuntimeError
+            The code has failed: an index of a tuple is out of range, for example.
+        """
+        if self._call is None:
+            self.load()
+        words: list[int] = []
+        for argument, value in zip(self.arguments, values, strict=True):
+            if argument is int:
+                words.append(value)
+                continue
+            kind, dimensions = dtype_and_dimensions(argument)
+            if value.dtype != kind or value.ndim != dimensions or not value.flags.carray:
+                raise TypeError(
+                    f"{self!r}: got an array {value.shape} of {value.dtype}, flags {value.flags}; "
+                    f"allowed: a writable C-contiguous array of {kind} with {dimensions} dimensions"
+                )
+            words.append(value.ctypes.data)
+            words += value.shape
+        result: int = self._call(*words)
+        if result == FAILED:
+            raise RuntimeError(f"internal error in {self!r}")
+        return result
+
+    def is_cached(self) -> bool:
+        """Whether it is loaded, or its machine code lies in the cache."""
+        return self._call is not None or _read(self.file) is not None
+
+    def load(self) -> None:
+        """Load it from the cache, or compile it."""
+        with self._lock:
+            if self._call is None:
+                self._load(compile_to_cache(self))
+
+    def provide(self, code: bytes) -> None:
+        """Load it from an object file that another process has compiled."""
+        with self._lock:
+            if self._call is None:
+                self._load(code)
+
+    def _load(self, code: bytes) -> None:
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * self.words)
+        self._call = prototype(_address(self.symbol, code))
+
+
+def dtype_and_dimensions(argument: Any) -> tuple[Any, int]:
+    """Return the dtype of an argument that is an array, and its number of dimensions."""
+    return argument if isinstance(argument, tuple) else (argument, 1)
+
+
+def compile_to_cache(function: NativeFunction) -> bytes:
+    """Return the object file of an entry point from the cache; if there is none, compile it and write it there.
+
+    Other processes that need it wait meanwhile.
+    """
+    code = _read(function.file)
+    if code is not None:
+        return code
+    with _locked(function.file):
+        code = _read(function.file)  # another process may have been first
+        if code is None:
+            compiler: Any = import_module("engine.numeric.compiler")
+            code = compiler.compile_entry_point(function)
+            _write(function.file, code)
+        return code
 
 
 @functools.cache
-def _digest() -> str:
+def digest() -> str:
     """Return 20 hex digits that change with anything that the machine code depends on."""
-    binding = _binding()
+    binding = llvm()
     surroundings = (
         identity.engine_version(),
-        metadata.version("numba"),
-        metadata.version("llvmlite"),
+        sys.implementation.cache_tag,
+        *(metadata.version(name) for name in ("numba", "llvmlite", "numpy")),
         binding.get_host_cpu_name(),
         binding.get_host_cpu_features().flatten(),
+        sorted((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_")),
     )
     return hashlib.sha256(repr(surroundings).encode()).hexdigest()[:20]
 
 
 @functools.cache
-def _binding() -> Any:
+def llvm() -> Any:
     """Return `llvmlite.binding`, ready to make machine code for this processor."""
     binding: Any = import_module("llvmlite.binding")
     binding.initialize_native_target()
@@ -70,20 +190,9 @@ def _binding() -> Any:
     return binding
 
 
-def _compile(module: str, name: str, arguments: int) -> bytes:
-    """Compile a function. Returns the name of its symbol, a zero byte, and the object file."""
-    import numba
-
-    binding = _binding()
-    function = getattr(import_module(module), name)
-    signature = numba.types.void(*[numba.types.int64] * arguments)
-    callback = numba.cfunc(signature, error_model="numpy")(function)
-    unit = binding.parse_assembly(callback.inspect_llvm())
-    machine = _target(binding)
-    return b"\0".join((callback.native_name.encode(), machine.emit_object(unit)))
-
-
-def _target(binding: Any) -> Any:
+def target_machine() -> Any:
+    """Return LLVM's description of this processor, to which code is compiled."""
+    binding = llvm()
     target = binding.Target.from_triple(binding.get_process_triple())
     return target.create_target_machine(
         cpu=binding.get_host_cpu_name(),
@@ -101,8 +210,8 @@ _engines: list[Any] = []
 
 def _address(symbol: str, content: bytes) -> int:
     """Load an object file. Returns the address of one of its functions."""
-    binding = _binding()
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _target(binding))
+    binding = llvm()
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target_machine())
     engine.add_object_file(binding.object_file.ObjectFileRef.from_data(content))
     engine.finalize_object()
     _engines.append(engine)
@@ -113,18 +222,54 @@ def _address(symbol: str, content: bytes) -> int:
 def _read(name: str) -> bytes | None:
     """Return the code in a file of the cache; None if there is none that is intact."""
     try:
-        with PrivateFolder.open(_NATIVE, _digest()) as folder:
+        with PrivateFolder.open(_NATIVE, digest()) as folder:
             data = folder.read(name, _MOST_BYTES)
             folder.mark_used()
     except (OSError, ValueError):
         return None
-    code = data[_DIGEST_BYTES:]
-    return code if hashlib.sha256(code).digest() == data[:_DIGEST_BYTES] else None
+    return data[_DIGEST_BYTES:] if data[:_DIGEST_BYTES] == _checksum(name, data[_DIGEST_BYTES:]) else None
 
 
 def _write(name: str, code: bytes) -> None:
     """Write code to the cache. Without a cache each process compiles for itself."""
-    with contextlib.suppress(OSError, ValueError):
-        with PrivateFolder.open(_NATIVE, _digest(), create=True) as folder:
-            folder.write(name, hashlib.sha256(code).digest() + code)
+    with contextlib.suppress(OSError, ValueError), _open_or_create() as folder:
+        folder.write(name, _checksum(name, code) + code)
+
+
+def _checksum(name: str, code: bytes) -> bytes:
+    """Return the SHA-256 of a file's name and code."""
+    return hashlib.sha256(name.encode() + b"\0" + code).digest()
+
+
+def _open_or_create() -> PrivateFolder:
+    """Return the folder of this engine's code. If it is new, delete those of old engines."""
+    with contextlib.suppress(FileNotFoundError):
+        return PrivateFolder.open(_NATIVE, digest())
+    folder = PrivateFolder.open(_NATIVE, digest(), create=True)
+    with contextlib.suppress(OSError):
         prune_engines(_NATIVE)
+    return folder
+
+
+@contextlib.contextmanager
+def _locked(name: str) -> Iterator[None]:
+    """Hold the lock of an entry point while it is compiled. The lock of a process that dies is free.
+
+    Continues without it after `_LOCK_WAIT_SECONDS`, or where the file cannot be locked.
+    """
+    descriptor = None
+    with contextlib.suppress(OSError, ValueError):
+        with _open_or_create() as folder:
+            descriptor = folder.open_lock(f"{name}.lock")
+        give_up = time.monotonic() + _LOCK_WAIT_SECONDS
+        while time.monotonic() < give_up:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.05)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)

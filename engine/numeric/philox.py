@@ -35,7 +35,7 @@ Counter = tuple[int, int]
 """Cell and index within the cell: the part of the counter that identifies a casualty."""
 
 
-@compiled(from_python=True)
+@compiled
 def words(key: int, cell: int, index: int, block: int) -> Any:
     """Return four independent 32-bit words, as uint64 values: Philox4x32-10 of counter (cell, index, block).
 
@@ -68,7 +68,7 @@ def words(key: int, cell: int, index: int, block: int) -> Any:
     return c0, c1, c2, c3
 
 
-@compiled(from_python=True)
+@compiled
 def uniform(key: int, cell: int, index: int, draw: int) -> float:
     """Return a uniform on (0, 1) with 53 bits, (w + 1/2) / 2**53: draw number `draw` of (cell, index).
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.records.formats.compression import frame
     from engine.records.json_schema import record_schema, table_schema
     from engine.records.objects import build_patients
+    from engine.records.program import ASSEMBLE
     from engine.records.schema import Patient
 
 __getattr__ = lazy_attributes(
@@ -57,11 +58,13 @@ __getattr__ = lazy_attributes(
             "table_schema",
         ),
         "objects": ("build_patients",),
+        "program": ("ASSEMBLE",),
         "schema": ("Patient",),
     },
 )
 
 __all__ = [
+    "ASSEMBLE",
     "COMPRESSIONS",
     "FLAT_COLUMNS",
     "FORMATS",

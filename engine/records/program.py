@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.numeric import native_function
+from engine.numeric import NativeFunction
 from engine.records.code_tables import CodeTables
 from engine.records.fields import Rows, Source, View
 from engine.records.operations import COPY_BYTES, OPERANDS, Column, Op
@@ -21,6 +21,11 @@ from engine.tables import Chunk
 
 _TIME_BYTES, _DATE_BYTES, _INTEGER_BYTES, _HEADER_BYTES = 20, 10, 20, 5
 _SPARE_BYTES = 1 << 16
+
+ASSEMBLE = NativeFunction(
+    "engine.records.assembly", "assemble", (int,) * 10, ("engine.records.program", "ASSEMBLE")
+)
+"""`engine.records.assembly.assemble`, whose module is imported only to compile it, because it imports Numba."""
 
 _COLUMN_TYPES = {
     np.dtype("u1"): Column.UINT8,
@@ -184,7 +189,6 @@ class Program:
         self._blob = b""
         self._bound = 0
         self._row_bytes = 0
-        self._assemble = native_function("engine.records.assembly", "assemble", 10)
 
     def _compile(self, parts: Sequence[Part]) -> Iterator[_Step]:
         scope = begin = 0
@@ -223,7 +227,7 @@ class Program:
             out = np.empty(
                 expected + expected // 8 + self._bound + _SPARE_BYTES * (len(filled) + 1), np.uint8
             )
-            self._assemble(
+            ASSEMBLE(
                 self._ops.ctypes.data,
                 len(self._ops),
                 self._bound,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from engine.arrivals import expected_arrivals, plan_arrivals
 from engine.codes import RESOURCE_COUNT
 from engine.compile import compile_network
-from engine.kernel import WorldEventKind
+from engine.kernel import WorldEventKind, uses_calendar
 from engine.scenario import Scenario
-from engine.tables import DAY, Table
+from engine.tables import DAY
 
 Fronts = tuple[int, ...]
 Shared = tuple[str, int]
@@ -42,7 +42,7 @@ def independent_fronts(scenario: Scenario) -> list[Fronts]:
     """
     net = compile_network(scenario)[0]
     all_fronts = tuple(range(len(scenario.fronts)))
-    if len(all_fronts) == 1 or (_uses_calendar(net) and _may_arrive_after_horizon(scenario)):
+    if len(all_fronts) == 1 or (uses_calendar(net) and _may_arrive_after_horizon(scenario)):
         return [all_fronts]
     reached = [set(_reached(net, f)) for f in all_fronts]
     if (net["world_event_kind"][: net["world_event_count"]] == WorldEventKind.HIT).any():
@@ -86,12 +86,6 @@ def owners(scenario: Scenario, parts: Sequence[Fronts]) -> Owners:
             for kind, index in _reached(net, f):
                 found[kind][index] = shard
     return Owners(found["facility"], found["way"], found["pool"])
-
-
-def _uses_calendar(net: Table) -> bool:
-    """Return whether the calendar of a run can hold any entry."""
-    fields = ("finite", "poi_finite_ahead", "resupply_interval", "lift_interval", "world_event_count")
-    return any(bool(np.any(net[name])) for name in fields)
 
 
 def _may_arrive_after_horizon(scenario: Scenario) -> bool:

@@ -15,9 +15,11 @@ from engine.kernel import (
     SAMPLE_ROWS,
     KernelExit,
     advance,
+    advance_unlimited,
     begin_run,
     finish_statistics,
     new_kernel_state,
+    uses_calendar,
 )
 from engine.measures import FlowMeasures, Measures, Statistics
 from engine.scenario import MAX_HORIZON_DAYS, Scenario
@@ -102,6 +104,7 @@ class Simulation:
         self._batches = generate_arrivals(plan, seed, replication)
         self._network = self._model["network"][0]
         self._is_finite = bool(self._network["poi_finite_ahead"].any())
+        self._uses_calendar = uses_calendar(self._network)
         self._state = new_kernel_state()
         self._is_shard = fronts is not None
         if fronts is not None:
@@ -116,7 +119,8 @@ class Simulation:
         self._finished = False
         self._progress = (0, 0)  # casualties so far, and open ones, when either last changed
         self._idle_since = 0  # events until then
-        begin_run(self._state, self._model)
+        if self._uses_calendar:
+            begin_run(self._state, self._model)
 
     @property
     def max_open(self) -> int:
@@ -205,7 +209,10 @@ class Simulation:
         state = self._state
         if self._open_slots is not None:
             return self._write_open(output, room)
-        advance(state, self._arrivals, self._model, self._scratch, output, room, _NO_SLOTS)
+        if self._uses_calendar:
+            advance(state, self._arrivals, self._model, self._scratch, output, room, _NO_SLOTS)
+        else:
+            advance_unlimited(state, self._arrivals, self._model, self._scratch, output, room)
         status = int(state["status"][0])
         if status == KernelExit.NEEDS_ARRIVALS:
             self._load_arrivals()
@@ -300,7 +307,8 @@ class Simulation:
 
     def _finish_statistics(self) -> None:
         """Bring the kernel's statistics to the end of the run and set `flow`."""
-        finish_statistics(self._state, self._model)
+        if self._uses_calendar:
+            finish_statistics(self._state, self._model)
         if self._is_finite:
             self.flow = FlowMeasures(self._scenario, self._statistics())
 

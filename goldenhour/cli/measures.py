@@ -78,11 +78,15 @@ def _measures_here(
     settings: "CacheSettings", prepared: PreparedScenario, key: CacheKey
 ) -> tuple[bytes, str | None]:
     """The measures from Redis or the disk, else simulated in this process; and the fault of the cache, if any."""
+    from engine.run import entry_points
+
     if settings.mode == "off":
+        views.compile_first(entry_points(prepared.resolved, texts=False))
         return _simulate(prepared, key, {}), None
     local = cache_wing.LocalCache(settings)
     data = local.get(key)
     if data is None:
+        views.compile_first(entry_points(prepared.resolved, texts=False))
         data = _simulate(prepared, key, local.get_or_build(prepared.resolved, SIMULATION_KINDS))
         local.put(key, data)
     return data, local.fault
@@ -109,7 +113,6 @@ def _simulate(prepared: PreparedScenario, key: CacheKey, precomputed: dict[str, 
     """The measures as JSON, simulated in this process. Prints a note first if that will take long."""
     if note := expected_time(prepared, formats=(), workers=0).note():
         console.print_error_line(f"note: {note}")
-    views.warn_if_kernel_is_cold()
     with console.status("Simulating ..."):
         data: bytes = build_value(key.kind, key.inputs, precomputed)
     return data

@@ -92,7 +92,7 @@ def check(scenario: str, allow_long: bool, as_json: bool) -> None:
     FILE is a .toml or .json file, a built-in scenario, or a stored one as NAME or NAME@VERSION.
     """
     prepared = prepare_source(scenario, allow_long=allow_long)
-    from engine.arrivals import expected_arrivals, plan_arrivals  # NumPy and Numba: only for a valid scenario
+    from engine.arrivals import expected_arrivals, plan_arrivals  # NumPy: only for a valid scenario
 
     resolved, time = prepared.resolved, expected_time(prepared)
     expected = list(expected_arrivals(plan_arrivals(resolved)))
@@ -297,8 +297,9 @@ def _battle_triage(scenario: Scenario) -> dict[str, list[float]]:
     if "battle" not in (scenario.triage or {}) or scenario.routing != "clock":
         return {}
     from engine.compile import battle_triage_report
+    from engine.run import SEVERITY
 
-    views.warn_if_kernel_is_cold()
+    views.compile_first([SEVERITY])
     return battle_triage_report(scenario)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         policies,
         show_network,
     )
-    from goldenhour.views.progress import progress_view, warn_if_kernel_is_cold
+    from goldenhour.views.progress import compile_first, progress_view
     from goldenhour.views.runs import RunsView, runs_table, show_run
     from goldenhour.views.scenarios import scenarios_table, versions_table
     from goldenhour.views.summary import show_summary, summary_tables
@@ -46,8 +46,8 @@ __getattr__ = lazy_attributes(
             "show_network",
         ),
         "progress": (
+            "compile_first",
             "progress_view",
-            "warn_if_kernel_is_cold",
         ),
         "runs": (
             "RunsView",
@@ -70,6 +70,7 @@ __all__ = [
     "backend_table",
     "capabilities_table",
     "cluster_cache_table",
+    "compile_first",
     "expected_arrivals_json",
     "facilities_table",
     "format_duration",
@@ -87,5 +88,4 @@ __all__ = [
     "summary_tables",
     "triage_table",
     "versions_table",
-    "warn_if_kernel_is_cold",
 ]

@@ -16,14 +16,15 @@ from goldenhour.console import Screen
 from goldenhour.views.formatting import format_duration
 
 if TYPE_CHECKING:
-    from actors.run import Progress
+    from actors.run import Compiling, Progress
+    from engine.run import EntryPoints
 
 LINE_SECONDS = 5.0
 """Without a terminal, the seconds between two lines of the same phase."""
 
 PHASE_LABELS = {
     "starting": "Starting Ray",
-    "preparing": "Preparing the kernel (its first use on a machine compiles it)",
+    "preparing": "Loading the kernel",
     "resuming": "Resuming the unfinished run: simulating again what is already written",
     "running": "Simulating",
     "recovering": "Recovering",
@@ -32,11 +33,18 @@ PHASE_LABELS = {
 }
 
 
+def _compiling_label(state: "Compiling") -> str:
+    """What is compiled, and how many of how many it is."""
+    return f"Compiling for this processor: {state.what}, {state.number} of {state.total}"
+
+
 def _label(progress: "Progress") -> str:
     """What the run does."""
     if progress.runs_ahead:
         others = "another run" if progress.runs_ahead == 1 else f"{progress.runs_ahead} other runs"
         return f"Waiting for {others} to start Ray"
+    if progress.compiling is not None:
+        return _compiling_label(progress.compiling)
     return PHASE_LABELS.get(progress.phase, progress.phase)
 
 
@@ -231,9 +239,17 @@ def progress_view(quiet: bool) -> ProgressView:
     return ProgressBar(screen) if screen.is_terminal and not screen.is_dumb_terminal else ProgressLines()
 
 
-def warn_if_kernel_is_cold() -> None:
-    """Print a line if the kernel has to be compiled first, which takes a minute."""
-    from engine.numeric import is_cold
+def compile_first(wanted: "Iterable[EntryPoints]") -> None:
+    """Compile the entry points that are not in the cache, with a line on stderr for each of them."""
+    from actors.run import compile_before
 
-    if is_cold():
-        console.print_error_line(f"{PHASE_LABELS['preparing']} ...")
+    shown = ""
+
+    def show(state: "Compiling") -> None:
+        nonlocal shown
+        label = _compiling_label(state)
+        if label != shown:
+            shown = label
+            console.print_error_line(f"{label} ...")
+
+    compile_before(wanted, show)

@@ -1,0 +1,134 @@
+"""What a run needs and the cache lacks is compiled first, by other processes, and said so."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scenarios
+from actors.cluster import PACKAGE_ROOT
+from actors.run.compilation import Compilation, compile_before
+from engine.arrivals.incidents import fill_renewal
+from engine.numeric import NativeFunction
+from engine.run import EntryPoints, entry_points
+from engine.scenario import parse, resolve
+
+RUN = """if True:
+    import json, sys, time
+    from pathlib import Path
+    sys.path.insert(0, "tests")
+    from actors.run import run_scenario
+    from runs import request
+    seen = []
+    begun = time.monotonic()
+    result = run_scenario(request(Path(sys.argv[1]), patients=100, workers=0), seen.append)
+    compiling = [progress for progress in seen if progress.phase == "compiling"]
+    print(json.dumps({
+        "phases": list(dict.fromkeys(progress.phase for progress in seen)),
+        "whats": sorted({progress.compiling.what for progress in compiling}),
+        "numbers": [progress.compiling.number for progress in compiling],
+        "total": max((progress.compiling.total for progress in compiling), default=0),
+        "numba": "numba" in sys.modules,
+        "seconds": result.seconds,
+        "wall": time.monotonic() - begun,
+    }))
+"""
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an empty cache."""
+    monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def small() -> EntryPoints:
+    """An entry point that is compiled quickly, and not loaded in this process."""
+    function = NativeFunction(fill_renewal.module, fill_renewal.name, fill_renewal.arguments)
+    return EntryPoints("small", (function,), 1)
+
+
+def fill(function: NativeFunction) -> list[float]:
+    """Call the entry point of `small`."""
+    renewal = np.zeros((1, 21))
+    function(np.array([[0.0, 1.0]]), np.array([[1, 1, 0]]), renewal)
+    return renewal[0].tolist()
+
+
+def test_a_cold_run_names_what_it_compiles_and_counts_its_seconds_afterwards(empty_cache: Path) -> None:
+    def run(name: str) -> dict:
+        command = [sys.executable, "-c", RUN, str(empty_cache / name)]
+        return json.loads(
+            subprocess.run(command, cwd=PACKAGE_ROOT, check=True, stdout=subprocess.PIPE).stdout
+        )
+
+    empty_cache.mkdir(mode=0o700)
+    cold, warm = run("cold"), run("warm")
+    assert cold["phases"][:3] == ["preparing", "compiling", "running"]
+    assert any("flow of casualties" in what for what in cold["whats"])
+    assert cold["numbers"] == sorted(cold["numbers"])
+    assert cold["numbers"][-1] <= cold["total"] == 8
+    assert cold["seconds"] < 0.5 * cold["wall"]
+    assert "compiling" not in warm["phases"]
+    assert not cold["numba"]
+    assert not warm["numba"]
+
+
+def test_what_a_scenario_does_not_need_is_not_compiled() -> None:
+    def needed(name: str, texts: bool = True) -> set[str]:
+        scenario = resolve(parse(scenarios.builtin_bytes(name), "toml", name))
+        return {function.name for each in entry_points(scenario, texts) for function in each.functions}
+
+    assert "advance_unlimited" in needed("standard")
+    assert not {"advance", "draw_counts", "triage_of_sample"} & needed("standard")
+    assert "advance" in needed("brigade")
+    assert "advance_unlimited" not in needed("brigade")
+    assert "assemble" not in needed("standard", texts=False)
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_if_the_process_that_compiles_is_killed_the_caller_compiles() -> None:
+    wanted = small()
+    with Compilation([wanted]) as compilation:
+        assert compilation.wait(0.0) is not None
+        process = compilation._processes[0].process
+        process.kill()
+        until = time.monotonic() + 20
+        while compilation.wait(0.1) is not None:
+            assert time.monotonic() < until
+    assert not wanted.functions[0].is_cached()
+    assert fill(wanted.functions[0]) == [1.0] * 21
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_where_no_process_can_start_the_caller_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    wanted = small()
+    compile_before([wanted], lambda state: None)
+    assert fill(wanted.functions[0]) == [1.0] * 21
+
+
+def test_what_was_compiled_is_loaded_also_where_nothing_can_be_cached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path / "file"))
+    wanted = small()
+    compile_before([wanted], lambda state: None)
+    assert wanted.functions[0].is_cached()
+    assert fill(wanted.functions[0]) == [1.0] * 21
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_leaving_early_ends_the_processes() -> None:
+    with Compilation([small()]) as compilation:
+        compilation.wait(0.0)
+        process = compilation._processes[0].process
+    assert process.returncode is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
