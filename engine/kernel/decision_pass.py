@@ -14,7 +14,7 @@ from engine.kernel.new_casualty import initialise_casualty
 from engine.kernel.outcomes import die
 from engine.kernel.places import free_place
 from engine.kernel.poi_stages import set_next_poi_stage
-from engine.kernel.replay import replay, write_record
+from engine.kernel.replay import has_room, replay, write_record
 from engine.kernel.resources import (
     acquire,
     end_wait,
@@ -51,6 +51,8 @@ def _write_closed(
     state: KernelState, scratch: Output, output: Output, slot: int, model: Model, counter: Counter
 ) -> None:
     """Write a casualty's record by replay, and check that it has the outcome of the decision pass."""
+    if not has_room(state, output):
+        return
     casualty = state.casualties[slot]
     record = scratch.patients[slot]
     row = output.rows[PATIENTS]
@@ -387,6 +389,8 @@ def _write_unaffected(
     """Write the record of a casualty at arrival: nothing finite lies ahead, so the decision pass has nothing to do."""
     state.closed_count += 1
     if state.writes_records:
+        if not has_room(state, output):
+            return
         copy_arrival(output.patients[output.rows[PATIENTS]], arrival, model.care.mascal_threshold[0])
         write_record(state, output, -1, model, counter)
     else:

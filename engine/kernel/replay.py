@@ -17,7 +17,7 @@ from engine.codes import (
     Outcome,
     WaitingFor,
 )
-from engine.kernel.codes import FIRST_INTERRUPTION, Decision, Stage, by_code
+from engine.kernel.codes import FIRST_INTERRUPTION, Decision, KernelExit, Stage, by_code
 from engine.kernel.disposition_stages import board_vehicle
 from engine.kernel.facility_stages import needed_resource, resource_of_stage
 from engine.kernel.interruptions import bump_from_bay, restart_care
@@ -32,6 +32,10 @@ from engine.numeric import Counter, compiled
 from engine.tables import (
     EVENT_COUNT,
     HOUR,
+    MAX_EVENTS,
+    MAX_TREATMENTS,
+    MAX_VITALS,
+    MAX_WOUNDS,
     PATIENTS,
     SLOTS,
     TREATMENT_COUNT,
@@ -270,6 +274,21 @@ def replay(
                 apply_grant(casualty, casualty.at, casualty.granted_value, model)
             ride_replayed = False
         perform_stage(output, row, casualty, model, counter)
+
+
+@compiled
+def has_room(state: KernelState, output: Output) -> bool:
+    """Return whether the tables have room for the record of one more patient; if not, the status is TABLES_FULL."""
+    if (
+        output.rows[PATIENTS] < len(output.patients)
+        and output.rows[EVENT_COUNT] + MAX_EVENTS <= len(output.events)
+        and output.rows[TREATMENT_COUNT] + MAX_TREATMENTS <= len(output.treatments)
+        and output.rows[WOUND_COUNT] + MAX_WOUNDS <= len(output.wounds)
+        and output.rows[VITAL_COUNT] + MAX_VITALS <= len(output.vitals)
+    ):
+        return True
+    state.status = KernelExit.TABLES_FULL
+    return False
 
 
 @compiled

@@ -47,6 +47,9 @@ from engine.tables.model import (
 )
 from engine.tables.output import (
     EVENT_COUNT,
+    MAX_EVENTS,
+    MAX_TREATMENTS,
+    MAX_VITALS,
     MAX_WOUNDS,
     PATIENTS,
     QUIET,
@@ -85,6 +88,9 @@ __all__ = [
     "HORIZON_SEQUENCE",
     "HOUR",
     "INJURIES",
+    "MAX_EVENTS",
+    "MAX_TREATMENTS",
+    "MAX_VITALS",
     "MAX_WOUNDS",
     "MINUTE",
     "MODEL",
