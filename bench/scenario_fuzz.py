@@ -28,7 +28,6 @@ from bench.scenario_mutations import mutated
 CHECK_SECONDS = 5.0
 RUN_SECONDS = 60.0
 MAX_BYTES = 1e9
-PATIENTS = 50
 ADDRESS_BYTES = 8 << 30
 """Address space of a process, so that a fault cannot take the memory of the machine."""
 
@@ -144,7 +143,17 @@ def _try(number: int) -> dict[str, Any]:
         faults.append(f"check ended with {code}: {message}")
     answer["counts"].append("accepted" if code == 0 else "refused")
     begin = time.perf_counter()
-    words = ["--patients", str(PATIENTS), "--workers", "0", "--no-store", "--quiet", "--force", "-o", "out"]
+    words = [
+        "--patients",
+        str(scenario.patients),
+        "--workers",
+        "0",
+        "--no-store",
+        "--quiet",
+        "--force",
+        "-o",
+        "out",
+    ]
     code, message = _command(["run", str(path), *words])
     answer["run"] = time.perf_counter() - begin
     if answer["run"] > RUN_SECONDS:

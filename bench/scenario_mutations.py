@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -162,6 +163,9 @@ facility = "R2b"
 """
 """A scenario that uses nearly every field."""
 
+FULL_CHUNK = 2_500
+"""More patients than a chunk holds."""
+
 Tree = dict[str, Any]
 
 
@@ -173,6 +177,8 @@ class Mutated(NamedTuple):
     """.toml or .json."""
     changes: tuple[str, ...]
     """What was changed."""
+    patients: int = 50
+    """With how many it is run: a few, or a full chunk."""
 
 
 class Spot(NamedTuple):
@@ -193,12 +199,14 @@ def mutated(number: int) -> Mutated:
     changes = []
     for _ in range(draw.choice((1, 1, 2, 2, 3, 4, 8))):
         changes.append(draw.choices(_CHANGES, _WEIGHTS)[0](draw, tree))
+    patients = 50 if draw.random() < 0.95 else FULL_CHUNK
     if draw.random() < 0.5:
         try:
-            return Mutated(to_toml(msgspec.convert(tree, Scenario)).encode(), ".toml", tuple(changes))
+            text = to_toml(msgspec.convert(tree, Scenario)).encode()
+            return Mutated(text, ".toml", tuple(changes), patients)
         except (msgspec.ValidationError, RecursionError):
             pass
-    return Mutated(json.dumps(tree).encode(), ".json", tuple(changes))
+    return Mutated(json.dumps(tree).encode(), ".json", tuple(changes), patients)
 
 
 @cache
@@ -460,6 +468,23 @@ def _multiply(draw: random.Random, tree: Tree) -> str:
     return f"{name} x {count}"
 
 
+def _chain(draw: random.Random, tree: Tree) -> str:
+    """Replace the network by one long way, with as many facilities as are allowed, one more or fewer."""
+    count = draw.choice((3, 8, 9, 10))
+    ids = ["POI", *(f"c{i}" for i in range(count)), "end"]
+    kept = [entry for entry in tree.get("facilities") or () if isinstance(entry, dict)]
+    role = draw.choice((0, 1, 2, 3))
+    facilities: list[Tree] = [{"id": name, "role": role} for name in ids[1:-1]]
+    if kept and draw.random() < 0.5:
+        facilities = [draw.choice(kept) | facility for facility in facilities]
+    minutes = _distribution(draw) if draw.random() < 0.2 else {"distribution": "constant", "mean": 30}
+    tree["facilities"] = [*facilities, {"id": ids[-1], "role": 4}]
+    tree["links"] = [{"origin": one, "destination": two, "minutes": minutes} for one, two in pairwise(ids)]
+    for name in ("vehicles", "world", "network"):
+        tree.pop(name, None)
+    return f"a way of {count + 1} facilities"
+
+
 def _shuffle(draw: random.Random, tree: Tree) -> str:
     """Change the order of a list."""
     lists = [spot.holder[spot.key] for spot in _all_spots(tree) if isinstance(spot.holder[spot.key], list)]
@@ -486,8 +511,9 @@ _CHANGES: tuple[Callable[[random.Random, Tree], str], ...] = (
     _shuffle,
     _multiply,
     _swap,
+    _chain,
 )
-_WEIGHTS = (10, 8, 4, 2, 2, 1, 1, 1)
+_WEIGHTS = (10, 8, 4, 2, 2, 1, 1, 1, 1)
 
 
 def _broken_text(draw: random.Random, tree: Tree) -> Mutated:

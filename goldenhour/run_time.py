@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from actors.cluster import default_workers, ray_address
 from actors.run import AUTOMATIC_WORKERS
-from engine.scenario import PreparedScenario, Workload, workload_of
+from engine.scenario import PreparedScenario, workload_of
 
 SMALL_RUN = 50_000
 """Expected patients from which a run uses Ray by default. Up to here one process is done before Ray has started."""
@@ -18,13 +18,12 @@ LONG_SECONDS = 600.0
 _SIMULATE_SECONDS = 3e-6
 """Simulation of a casualty where nothing is finite."""
 _SIMULATE_FINITE_SECONDS = 8e-6
-"""Simulation of a casualty who may have to wait: two passes, some sixteen events."""
+"""Simulation of a casualty who may have to wait: two passes, some sixteen events. It takes up to three times as long
+where most patients wait, whatever the length of the queues: there are more events, and memory is read at random."""
 _WRITE_SECONDS = {"jsonl": 24e-6, "json": 26e-6, "csv": 24e-6, "parquet": 20e-6, "msgpack": 40e-6}
 """By format: generating, encoding and writing a casualty on one core."""
 _COMPRESS_SECONDS = 9e-6
 """Compressing a casualty in one format."""
-_MANY = 20_000
-"""Casualties from which long queues are noticed: 50,000 casualties for 25 days of transport took minutes."""
 _EVENT_SECONDS = 0.1e-6
 """An event by the clock."""
 
@@ -35,18 +34,14 @@ class ExpectedTime(NamedTuple):
     seconds: float
     reasons: str
     """What there is to do, in words."""
-    queues: str = ""
-    """Why patients will wait in long queues, if that is known. Searching them is not in `seconds`."""
 
     def note(self) -> str | None:
-        """What to say before a run of more than ten minutes, or of unknown length; None for a shorter one."""
-        if self.queues:
-            return f"a run may take many times longer than usual: {self.queues}"
+        """What to say before a run of more than ten minutes; None for a shorter one."""
         if self.seconds <= LONG_SECONDS:
             return None
         return (
-            f"a run will take about {_duration(self.seconds)} on this machine, longer if many patients wait: "
-            f"{self.reasons}"
+            f"a run will take about {_duration(self.seconds)} on this machine, up to three times as long if most "
+            f"patients wait: {self.reasons}"
         )
 
 
@@ -92,19 +87,7 @@ def expected_time(
     reasons = f"{work.casualties:,.0f} casualties"
     if work.events >= 1e6:
         reasons += f", and {work.events:,.0f} lifts, deliveries and shifts in {work.days:,.0f} days"
-    return ExpectedTime(seconds, reasons, _queues(work, prepared.resolved.days))
-
-
-def _queues(work: Workload, days: int) -> str:
-    """Why so many patients will wait that searching the queues takes most of the time; empty if that is not known."""
-    late = {front: needed for front, needed in work.transport_days.items() if needed > 1.2 * days}
-    if not late or work.casualties < _MANY:
-        return ""
-    front = max(late, key=late.__getitem__)
-    return (
-        f"the vehicles need about {late[front]:,.0f} days to fetch the casualties that front {front!r} has in "
-        f"{days:,} days, and each dispatch searches all who wait; more vehicles or fewer casualties help"
-    )
+    return ExpectedTime(seconds, reasons)
 
 
 def _duration(seconds: float) -> str:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from engine.codes import CATEGORY_COUNT
+from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, Resource
 from engine.compile import NOTHING, compile_scenario
+from engine.errors import RunError
 from engine.kernel import begin_run, new_kernel_state
 from engine.kernel.boarding import _preferred_room, select_passengers
 from engine.kernel.destinations import awaits_surgery
@@ -177,11 +178,21 @@ litters = 0
 seats = 12
 """
 FRONT = '[[fronts]]\nname = "F"\npopulation = 1000\nnations = { USA = 0.4, NOR = 0.4, EST = 0.2 }\n'
+FOR_T1 = FACILITIES.replace("role = 2", "role = 1").replace(
+    '"far"\n[[links]]', '"far"\ncategories = ["T1"]\n[[links]]'
+)
 NETWORKS = {
-    "preferring surgery": "",
+    "preferring surgery": FACILITIES,
+    "preferring the nation": FACILITIES,
+    "the closest": FACILITIES,
+    "preferring surgery for T1": FOR_T1,
+}
+SETTINGS = {
     "preferring the nation": "national_preference = true\n",
     "the closest": 'destination = "closest-first"\nbypass = false\n',
 }
+PLACES = RESOURCE_COUNT + int(Resource.PLACE)
+"""Number of the places of R2, of which there are 60."""
 
 
 @compiled
@@ -302,6 +313,7 @@ def _compare(states: Any, others: Any, scratches: Any, models: Any, draws: Any) 
         for s in (state, other):
             s.expected_litters[draw[4] % model.network.way_count[0]] = draw[5] % 7
             s.idle_vehicles[draw[6] % 3] = draw[7] % 3
+            s.in_use[PLACES] = 54 + draw[6] % 7
         if draw[8] % 6 > 0:
             continue
         pool = model.network.candidate_pool[candidate]
@@ -333,7 +345,7 @@ def _compare(states: Any, others: Any, scratches: Any, models: Any, draws: Any) 
 
 @pytest.mark.parametrize("network", list(NETWORKS))
 def test_a_vehicle_takes_whom_a_search_of_the_whole_queue_chooses(network: str) -> None:
-    text = f'name = "x"\nacceptance = "accept"\n{NETWORKS[network]}{FRONT}{FACILITIES}'
+    text = f'name = "x"\nacceptance = "accept"\n{SETTINGS.get(network, "")}{FRONT}{NETWORKS[network]}'
     scenario = prepare(parse(text.encode(), "toml")).resolved
     model = compile_scenario(scenario, 1, 0, NOTHING)
     for seed in range(12):
@@ -385,6 +397,20 @@ id = "ambulances"
 kind = "ambulance_armored"
 number = 20
 """
+
+
+def test_a_full_output_ends_the_run_instead_of_being_overrun() -> None:
+    prepared = prepare(parse(TRUCKS.format(total=50).encode(), "toml"))
+    for count, name in enumerate(("events", "treatments", "wounds", "vitals")):
+        simulation = Simulation(prepared.resolved, 1, 0)
+        simulation._state["writes_records"] = 1
+        output = new_output()
+        size = len(output[name][0])
+        output["rows"][0, count] = size - 20
+        with pytest.raises(RunError, match="a hit closes too many at once"):
+            while not simulation._advance(output, 50):
+                pass
+        assert output["rows"][0, count] == size - 20
 
 
 def test_the_work_per_patient_does_not_grow_with_the_queue() -> None:

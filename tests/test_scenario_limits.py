@@ -125,8 +125,8 @@ def test_what_would_never_end_is_refused_with_its_place(case: str) -> None:
     assert allowed in caught.value.allowed
 
 
-def finishes(prepared: Any, calls: int = 20) -> bool:
-    """Whether a run ends within so many calls of the kernel, of 400,000 events each."""
+def finishes(prepared: Any, calls: int = 80) -> bool:
+    """Whether a run ends within so many calls of the kernel, of 100,000 events each."""
     simulation = Simulation(prepared.resolved, 1, 0)
     return any(simulation._advance(new_output(), 1 << 40) for _ in range(calls))
 
@@ -285,7 +285,7 @@ def test_a_run_that_outlives_a_century_says_who_is_still_open() -> None:
         RunError,
         match=r"on day \d\d,\d{3}, more than a century after the start, \d+ patients are still open; \d+ wait for tr",
     ):
-        finishes(prepared, calls=60)
+        finishes(prepared, calls=240)
 
 
 def test_long_honest_runs_are_not_hindered() -> None:
@@ -510,12 +510,12 @@ def test_mutated_scenarios_are_refused_or_end() -> None:
         try:
             prepared = prepare(
                 parse(scenario.text, "toml" if scenario.suffix == ".toml" else "json"),
-                ScenarioOverrides(patients=50),
+                ScenarioOverrides(patients=scenario.patients),
             )
         except ScenarioError:
             refused += 1
         else:
-            assert finishes(prepared, calls=200), (number, scenario.changes)
+            assert finishes(prepared, calls=800), (number, scenario.changes)
             ended += 1
     assert refused > 40 and ended > 20
     assert time.process_time() - begin < 60

@@ -160,7 +160,7 @@ class KernelExit(Code):
     DEADLOCK = 5
     """Nothing can happen any more, and patients are waiting."""
     TABLES_FULL = 6
-    """A table of the kernel is full: casualty slots, decision logs or the calendar."""
+    """A table is full: casualty slots, decision logs, the calendar or the output."""
     CONTRADICTION = 7
     """The two passes came to different outcomes: an error in the program."""
 

@@ -14,6 +14,7 @@ from engine.kernel.new_casualty import initialise_casualty
 from engine.kernel.outcomes import die
 from engine.kernel.places import free_place
 from engine.kernel.poi_stages import set_next_poi_stage
+from engine.kernel.records import has_room
 from engine.kernel.replay import replay, write_record
 from engine.kernel.resources import (
     acquire,
@@ -40,6 +41,8 @@ def _write_closed(
     state: KernelState, scratch: Output, output: Output, slot: int, model: Model, counter: Counter
 ) -> None:
     """Write a casualty's record by replay, and check that it has the outcome of the decision pass."""
+    if not has_room(state, output):
+        return
     casualty = state.casualties[slot]
     record = scratch.patients[slot]
     row = output.rows[PATIENTS]

@@ -14,7 +14,7 @@ from engine.codes import (
     Outcome,
     WaitingFor,
 )
-from engine.kernel.codes import Stage, by_code
+from engine.kernel.codes import KernelExit, Stage, by_code
 from engine.kernel.new_casualty import initialise_casualty
 from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
 from engine.kernel.state import KernelState
@@ -23,6 +23,10 @@ from engine.numeric import Counter, compiled
 from engine.tables import (
     EVENT_COUNT,
     HOUR,
+    MAX_EVENTS,
+    MAX_TREATMENTS,
+    MAX_VITALS,
+    MAX_WOUNDS,
     PATIENTS,
     TREATMENT_COUNT,
     VITAL_COUNT,
@@ -120,6 +124,21 @@ def _discard_after_horizon(
     record.waiting_for = awaited
     _erase_times_after(record, horizon)
     set_outcome(output, row, casualty, at, Outcome.IN_CARE)
+
+
+@compiled
+def has_room(state: KernelState, output: Output) -> bool:
+    """Return whether the tables have room for the record of one more patient; if not, the status is TABLES_FULL."""
+    if (
+        output.rows[PATIENTS] < len(output.patients)
+        and output.rows[EVENT_COUNT] + MAX_EVENTS <= len(output.events)
+        and output.rows[TREATMENT_COUNT] + MAX_TREATMENTS <= len(output.treatments)
+        and output.rows[WOUND_COUNT] + MAX_WOUNDS <= len(output.wounds)
+        and output.rows[VITAL_COUNT] + MAX_VITALS <= len(output.vitals)
+    ):
+        return True
+    state.status = KernelExit.TABLES_FULL
+    return False
 
 
 @compiled

@@ -13,7 +13,7 @@ from engine.codes import Outcome
 from engine.kernel.codes import KernelExit, Stage
 from engine.kernel.new_casualty import initialise_casualty
 from engine.kernel.outcomes import die
-from engine.kernel.records import begin_record, end_record
+from engine.kernel.records import begin_record, end_record, has_room
 from engine.kernel.stages import perform_stage
 from engine.kernel.state import KERNEL_STATE, KernelState, next_due
 from engine.numeric import Counter, compiled, compiled_entry
@@ -82,6 +82,8 @@ def write_unaffected(
     casualty = state.casualties[SLOTS]
     state.closed_count += 1
     if state.writes_records:
+        if not has_room(state, output):
+            return
         row = output.rows[PATIENTS]
         copy_arrival(output.patients[row], arrival, model.care.mascal_threshold[0])
         first_event, first_vital = begin_record(output, row, casualty, model, counter)

@@ -225,7 +225,8 @@ class Simulation:
             raise RunError(self._describe_deadlock())
         elif status == KernelExit.TABLES_FULL:
             raise RunError(
-                f"more than {SLOTS:,} patients are open at a time: care is far too scarce for the casualties; "
+                f"more than {SLOTS:,} patients are open at a time, or a hit closes too many at once: "
+                "care is far too scarce for the casualties; "
                 "set horizon_days, add capacity, or reduce the casualties"
             )
         elif status == KernelExit.CONTRADICTION:

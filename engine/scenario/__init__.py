@@ -39,7 +39,7 @@ from engine.scenario.structs.world import WorldEvent
 from engine.scenario.toml import to_toml
 from engine.scenario.travel import link_minutes, one_way_minutes
 from engine.scenario.warfare_types import agent_share, incident_types, special_event_types
-from engine.scenario.workload import Workload, workload_of
+from engine.scenario.workload import workload_of
 
 __all__ = [
     "CATEGORIES",
@@ -77,7 +77,6 @@ __all__ = [
     "TransportKind",
     "Vehicle",
     "Warfare",
-    "Workload",
     "WorldEvent",
     "agent_share",
     "check",

@@ -49,6 +49,9 @@ from engine.tables.model import (
 )
 from engine.tables.output import (
     EVENT_COUNT,
+    MAX_EVENTS,
+    MAX_TREATMENTS,
+    MAX_VITALS,
     MAX_WOUNDS,
     OUTPUT,
     PATIENTS,
@@ -89,6 +92,9 @@ __all__ = [
     "HORIZON_SEQUENCE",
     "HOUR",
     "INJURIES",
+    "MAX_EVENTS",
+    "MAX_TREATMENTS",
+    "MAX_VITALS",
     "MAX_WOUNDS",
     "MINUTE",
     "MODEL",
