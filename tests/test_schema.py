@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from engine.errors import RunError
 from engine.records import build_patients, encode_chunks, fields, flat, record_schema, table_schema
 from engine.records.fields import Label, Number, Time, field, fields_of
 from engine.records.formats import jsonl
 from engine.records.notations import csv_parts, json_parts, msgpack_parts
 from engine.records.program import Program
-from engine.records.schema import Coded, Patient
+from engine.records.schema import Coding, Patient
 from engine.tables.columns import Chunk
 from goldenhour import simulate
 
@@ -60,14 +61,24 @@ def test_a_chunk_larger_than_expected_fills_several_buffers() -> None:
 def test_a_code_without_a_text_is_an_error_and_writes_nothing() -> None:
     chunk = synthetic.chunk(20)
     chunk.patients["mechanism"][7] = 250
-    with pytest.raises(IndexError, match=r"row 7 of patients.*mechanism"):
-        jsonl.lines(chunk, synthetic.code_tables())
+    known = "known: from 0 to 6"
+    for write, place in (
+        (lambda tables: encode_chunks([chunk], tables, "jsonl"), "injury.mechanism"),
+        (lambda tables: encode_chunks([chunk], tables, "msgpack"), "injury.mechanism"),
+        (lambda tables: encode_chunks([chunk], tables, "csv"), "patients.mechanism"),
+        (lambda tables: encode_chunks([chunk], tables, "parquet"), "patients.mechanism"),
+        (lambda tables: build_patients(chunk, tables), "injury.mechanism"),
+        (lambda tables: flat.decode_columns(chunk, tables), "patients.mechanism"),
+    ):
+        with pytest.raises(RunError) as error:
+            write(synthetic.code_tables())
+        assert str(error.value) == f"{place}: row 7 has the code 250, which is unknown; {known}"
 
 
 def test_a_field_that_is_declared_is_in_every_format(monkeypatch: pytest.MonkeyPatch) -> None:
     """One declaration is enough: this is what adding a field to the schema does."""
 
-    class Short(Struct):
+    class Short(Struct, omit_defaults=True):
         age: Annotated[int, field("age", Number("age"))]
         sex: Annotated[str, field("sex", Label(("man", 'wo"man'), "sex"))]
         death: Annotated[str | None, field("death", Time("untreated_death"))]
@@ -140,9 +151,9 @@ def test_every_field_has_a_meaning_and_every_value_a_source() -> None:
         struct = structs.pop()
         for each in fields_of(struct):
             assert each.meaning, (struct, each.name)
-            if each.struct is not None and each.struct is not Coded:
+            if each.struct is not None and each.struct is not Coding:
                 structs.append(each.struct)
-            elif struct is not Coded:
+            elif struct is not Coding:
                 assert each.source is not None, (struct, each.name)
 
 

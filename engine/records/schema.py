@@ -39,7 +39,6 @@ from engine.records.code_tables import (
     uuids,
 )
 from engine.records.fields import (
-    CodedText,
     Constant,
     Date,
     Digits,
@@ -50,6 +49,7 @@ from engine.records.fields import (
     Rows,
     Source,
     Text,
+    TextPair,
     Time,
     View,
     field,
@@ -229,7 +229,7 @@ class Incident(Struct, gc=False):
     ]
 
 
-class Coded(Struct, gc=False):
+class Coding(Struct, gc=False):
     """A code of ICD-10-CM with its text."""
 
     code: Annotated[str, field("ICD-10-CM code")]
@@ -278,18 +278,18 @@ class Injury(Struct, gc=False):
         ),
     ]
     external_cause: Annotated[
-        Coded | None,
+        Coding | None,
         field(
             "external cause of the injury, null if none is coded",
-            CodedText("cause_codes", "cause_displays", "cause", Coded),
+            TextPair("cause_codes", "cause_displays", "cause", Coding),
             flat={"code": "external_cause_code", "display": "external_cause"},
         ),
     ]
     diagnosis: Annotated[
-        Coded,
+        Coding,
         field(
             "main diagnosis: the worst wound, or the illness",
-            CodedText("condition_codes", "condition_displays", "condition", Coded),
+            TextPair("condition_codes", "condition_displays", "condition", Coding),
             flat={"code": "diagnosis_code", "display": "diagnosis"},
         ),
     ]
