@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from engine.numeric import compiled
-from engine.records.operations import COPY_BYTES, FIRST_DAY, LAST_DAY, OPERATION_INTEGERS, ColumnType, Op
+from engine.records.operations import COPY_BYTES, FIRST_DAY, LAST_DAY, OPERATION_BYTES, ColumnType, Op
 
 
 def _load(bits: int, signed: bool) -> Any:
@@ -235,9 +235,6 @@ def _array_header(items: int, at: int) -> int:
     return _big_endian(items, 4, at + 1)
 
 
-_OPERATION_BYTES = 8 * OPERATION_INTEGERS
-
-
 def assemble(
     ops: int,
     count: int,
@@ -289,27 +286,28 @@ def assemble(
         list_end = 0
         step = 0
         while step < count:
-            op = ops + step * _OPERATION_BYTES
+            op = ops + step * OPERATION_BYTES
             step += 1
-            kind = _i64(op)
+            kind = _i32(op)
             if kind == Op.PIECE:
                 at = _piece(pieces, _i64(op + 32), at)
             elif kind == Op.LOOKUP or kind == Op.OPTIONAL:
-                code = _value(op, row)
+                code = _value(op, row) - _i64(op + 32)
                 last = _i64(op + 40)
-                code = last if code == _i64(op + 56) else code - _i64(op + 32)
                 if code < 0 or code > last:
-                    fault = step - 1
-                    break
+                    if code != _i64(op + 56):
+                        fault = step - 1
+                        break
+                    code = last
                 before = at
                 at = _piece(pieces, _i64(op + 48) + code, at)
                 if kind == Op.OPTIONAL and at > before:
-                    _add_entry(ops + _i64(op + 64) * _OPERATION_BYTES)
+                    _add_entry(ops + _i32(op + 4) * OPERATION_BYTES)
             elif kind == Op.SKIP:
                 if _value(op, row) < 0:
                     step = _i64(op + 32)
-                elif _i64(op + 64) >= 0:
-                    _add_entry(ops + _i64(op + 64) * _OPERATION_BYTES)
+                elif _i32(op + 4) >= 0:
+                    _add_entry(ops + _i32(op + 4) * OPERATION_BYTES)
             elif kind == Op.TIME:
                 time = _value(op, row)
                 if time < 0 and _i64(op + 56) == 1:
@@ -318,11 +316,11 @@ def assemble(
                     at = _piece(pieces, _i64(op + 32), at)
                     seconds = (time + start_ms) // 1000
                     day = seconds // 86400
-                    if day < FIRST_DAY or day > LAST_DAY:
-                        fault = step - 1
-                        break
                     if day == date_day and date_at != 0:
                         _copy(at, date_at, 10)
+                    elif day < FIRST_DAY or day > LAST_DAY:
+                        fault = step - 1
+                        break
                     else:
                         _date(day, at)
                     date_day = day

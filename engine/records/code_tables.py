@@ -68,10 +68,15 @@ class GroupedTexts:
 
         An unknown group, and an index that its group does not have, give -1, which no text has.
         """
-        known = np.minimum(groups, np.int64(len(self._ends) - 1))
-        self.load_groups(known)
-        codes: Codes = self._offsets.take(known) + index
-        unknown = (codes >= self._ends.take(known)) | (known != groups)
+        if int(groups.max(initial=0)) >= len(self._ends):
+            known = groups < len(self._ends)
+            return np.where(known, self.codes(np.where(known, groups, 0), index), -1)
+        offsets = self._offsets.take(groups)
+        if offsets.min(initial=0) < 0:
+            self.load_groups(groups)
+            offsets = self._offsets.take(groups)
+        codes: Codes = offsets + index
+        unknown = codes >= self._ends.take(groups)
         if unknown.any():
             codes[unknown] = -1
         return codes

@@ -9,7 +9,7 @@ Every format, the flat tables, the in-memory tables and the documentation follow
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Protocol, get_args, get_origin, get_type_hints
 
@@ -101,7 +101,7 @@ class Label(_Source):
         """Return the values of all rows."""
         return Coded(self._texts, view.codes(self.column))
 
-    @property
+    @cached_property
     def _texts(self) -> Sequence[Any]:
         return (*self.labels, None) if self.optional else self.labels
 
@@ -238,7 +238,7 @@ class Rows:
 
 
 def _code_key(column: "str | Rule", low: int, texts: Sequence[Any]) -> Any:
-    return column, low, len(texts), len(texts) > 0 and texts[-1] is None
+    return column, low, len(texts)
 
 
 OWN_NAME = "="

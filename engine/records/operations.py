@@ -1,6 +1,7 @@
 """The operations of a program that writes records, carried out by the kernel in `engine.records.assembly`.
 
-An operation is a row of nine integers: kind, address, stride and type of a column, and five operands.
+An operation is a row of 64 bytes: two integers of 32 bits, its kind and operand e, and seven of 64 bits, the address,
+stride and type of a column and the operands a to d.
 """
 
 from enum import IntEnum
@@ -17,8 +18,8 @@ TIME_BYTES, DATE_BYTES = 20, 10
 MOST_DIGITS = 19
 """Digits of the largest integer of 64 bits."""
 
-OPERATION_INTEGERS = 9
-"""Integers in an operation."""
+OPERATION_BYTES = 64
+"""Size of an operation."""
 
 
 class Op(IntEnum):
@@ -27,7 +28,7 @@ class Op(IntEnum):
     PIECE = 0
     """Copy piece a."""
     LOOKUP = 1
-    """Copy piece c + value - a, or piece c + b, the last, where the value is d. Another value beyond the pieces is a
+    """Copy piece c + value - a, or piece c + b, the last, where value - a is d. Another value beyond the pieces is a
     fault."""
     OPTIONAL = 2
     """The same; where the piece is not empty, add one to the size of the map that operation e began."""

@@ -21,12 +21,12 @@ from engine.records.operations import (
     COPY_BYTES,
     DATE_BYTES,
     MOST_DIGITS,
-    OPERATION_INTEGERS,
+    OPERATION_BYTES,
     TIME_BYTES,
     ColumnType,
     Op,
 )
-from engine.records.values import Coded, Dates, DigitTexts, FixedTexts, Integers, Times, Values, python_values
+from engine.records.values import Coded, Values, python_values
 from engine.tables import Chunk
 
 _INTEGER_BYTES = MOST_DIGITS + 1
@@ -41,7 +41,6 @@ _COLUMN_TYPES = {
     np.dtype("u1"): ColumnType.UINT8,
     np.dtype("u2"): ColumnType.UINT16,
     np.dtype("u4"): ColumnType.UINT32,
-    np.dtype("u8"): ColumnType.INT64,  # all numbers are below 2**63
     np.dtype(bool): ColumnType.UINT8,
     np.dtype("i2"): ColumnType.INT16,
     np.dtype("i4"): ColumnType.INT32,
@@ -78,9 +77,15 @@ class LookUp:
 
     def follows(self, other: "LookUp", code_tables: CodeTables) -> bool:
         """Whether both follow the same code and know the same ones, and may be joined."""
+        if self.counted or other.counted:
+            return False
         key = self.source.code_key(code_tables)
-        same = key is not None and key == other.source.code_key(code_tables)
-        return same and not self.counted and not other.counted
+        return key is not None and key == other.source.code_key(code_tables)
+
+    def null(self, view: View) -> int | None:
+        """Return the code of "none of them"; None if one of the fields cannot be null."""
+        codes = {_coded(source, view).null for source, _, _ in self.fields}
+        return codes.pop() if len(codes) == 1 else None
 
     def pieces(self, view: View) -> list[bytes]:
         """Return the bytes for each code."""
@@ -206,7 +211,10 @@ class _Step:
     path: str = ""
     look_up: LookUp | None = None
     pieces: list[bytes] = field(default_factory=list)
-    operands: list[int] = field(default_factory=lambda: [0, 0, 0, 0, 0])
+    operands: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    """The operands a to d."""
+    map: int = -1
+    """Operand e: the operation that began the MessagePack map of which it writes an entry."""
     bound: int = 0
     """Largest number of bytes that it writes, besides its pieces."""
     null: bool = False
@@ -230,7 +238,8 @@ class Program:
         self._code_tables = code_tables
         self._lists: list[ListBegin] = []
         self._steps = list(self._compile(join_parts(parts, code_tables)))
-        self._ops = np.zeros((len(self._steps), OPERATION_INTEGERS), np.int64)
+        self._ops = np.zeros((len(self._steps), OPERATION_BYTES // 8), np.int64)
+        self._ops.view(np.int32)[:, :2] = [(step.op, step.map) for step in self._steps]
         self._pieces = np.zeros((0, 2), np.int64)
         self._blob = b""
         self._bound = 0
@@ -247,17 +256,19 @@ class Program:
                     yield _Step(Op.PIECE, scope, pieces=[part])
                 case LookUp():
                     op = Op.OPTIONAL if part.counted else Op.LOOKUP
-                    operands = [0, 0, 0, _NO_CODE, maps[-1] if part.counted else 0]
-                    yield _Step(op, scope, part.source, part.path, part, operands=operands)
+                    step = _Step(op, scope, part.source, part.path, part, operands=[0, 0, 0, _NO_CODE])
+                    step.map = maps[-1] if part.counted else -1
+                    yield step
                 case Direct():
                     yield _direct(part, scope)
                 case SkipBegin():
                     end = numbers[_end(parts, part, SkipEnd)]
-                    operands = [end, 0, 0, 0, maps[-1] if part.counted else -1]
-                    yield _Step(Op.SKIP, scope, part.source, part.path, operands=operands)
+                    step = _Step(Op.SKIP, scope, part.source, part.path, operands=[end, 0, 0, 0])
+                    step.map = maps[-1] if part.counted else -1
+                    yield step
                 case MapBegin():
                     maps.append(number)
-                    operands = [part.entries, 0, 0, int(part.wide), 0]
+                    operands = [part.entries, 0, 0, int(part.wide)]
                     yield _Step(Op.MAP, scope, operands=operands, bound=_HEADER_BYTES)
                 case MapEnd():
                     maps.pop()
@@ -268,12 +279,12 @@ class Program:
                     scope, begin = len(self._lists), number
                     end = numbers[_end(parts, part, ListEnd)]
                     pieces = [part.opening, part.empty, part.separator, part.closing]
-                    operands = [0, end + 1, 0, int(part.header), 0]
+                    operands = [0, end + 1, 0, int(part.header)]
                     yield _Step(
                         Op.LIST, scope, path=part.path, pieces=pieces, operands=operands, bound=_HEADER_BYTES
                     )
                 case ListEnd():
-                    yield _Step(Op.NEXT, scope, operands=[begin, 0, 0, 0, 0])
+                    yield _Step(Op.NEXT, scope, operands=[begin, 0, 0, 0])
                     scope = 0
 
     def write(self, chunk: Chunk) -> memoryview:
@@ -346,13 +357,14 @@ class Program:
                     coded = _coded(step.source, view, values)
                     if len(coded.texts) > len(step.pieces):
                         step.pieces = step.look_up.pieces(view)
+                        null = step.look_up.null(view)
+                        step.operands[:2] = coded.low, len(step.pieces) - 1
+                        step.operands[3] = _NO_CODE if null is None else null - coded.low
                         grown = True
-                    step.operands[:2] = coded.low, len(step.pieces) - 1
-                    step.operands[3] = _NO_CODE if coded.null is None else coded.null
         if grown:
             self._number_pieces()
-        for step, op in zip(self._steps, self._ops, strict=True):
-            op[0], op[4:] = step.op, step.operands
+            for step, op in zip(self._steps, self._ops, strict=True):
+                op[4:] = step.operands
         return keep
 
     def _number_pieces(self) -> None:
@@ -415,11 +427,7 @@ def _coded(source: Source, view: View, values: Values | None = None) -> Coded:
 
 
 def _array(values: Values) -> NDArray[Any]:
-    match values:
-        case Coded():
-            return values.codes
-        case Integers() | Times() | Dates() | FixedTexts() | DigitTexts():
-            return values.values
+    return values.codes if isinstance(values, Coded) else values.values
 
 
 def _bind_column(
@@ -429,25 +437,29 @@ def _bind_column(
 
     The kernel reads the column by its address, so that a wrong length or type would show in the records or not at all.
     """
-    if column.shape != (rows,):
+    if column.ndim != 1 or len(column) != rows:
         raise ValueError(f"{path}: a column of shape {column.shape} for {rows} rows")
     if width:
-        if column.dtype != np.dtype(("S", width)):
+        if column.dtype.kind != "S" or column.dtype.itemsize != width:
             raise TypeError(f"{path}: a column of type {column.dtype} for texts of {width} bytes")
         kind = ColumnType.UINT8
         column = np.concatenate((column, np.zeros(1 + COPY_BYTES // width, column.dtype)))
     else:
-        if column.dtype.kind not in "iub":
-            raise TypeError(f"{path}: a column of type {column.dtype}; allowed: integers and truth values")
-        if column.dtype == np.uint64 and rows and int(column.max()) >= 1 << 63:
-            raise ValueError(f"{path}: the number {int(column.max())} is too large; allowed: less than 2**63")
         known = _COLUMN_TYPES.get(column.dtype)
         if known is None:
-            column = column.astype(np.int64)
-            known = ColumnType.INT64
+            column, known = _as_int64(column, path), ColumnType.INT64
         kind = known
     op[1:4] = column.ctypes.data, column.strides[0], kind
     return column
+
+
+def _as_int64(column: NDArray[Any], path: str) -> NDArray[Any]:
+    """Return a column as signed integers of 64 bits."""
+    if column.dtype.kind not in "iub":
+        raise TypeError(f"{path}: a column of type {column.dtype}; allowed: integers and truth values")
+    if column.dtype.kind == "u" and column.itemsize == 8 and int(column.max(initial=0)) >= 1 << 63:
+        raise ValueError(f"{path}: the number {int(column.max())} is too large; allowed: less than 2**63")
+    return column.astype(np.int64)
 
 
 def _check_ends(ends: Codes, patients: int, rows: int, path: str) -> None:

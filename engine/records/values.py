@@ -34,8 +34,11 @@ class Coded(NamedTuple):
 
     @property
     def null(self) -> int | None:
-        """The code of "none of them"; None if there is none."""
-        return null_code(self.codes) if len(self.texts) and self.texts[-1] is None else None
+        """The code of "none of them"; None if there is none, or if it is an ordinary code of the list."""
+        if not len(self.texts) or self.texts[-1] is not None:
+            return None
+        code = null_code(self.codes)
+        return code if code is not None and code - self.low >= len(self.texts) - 1 else None
 
     def indices(self, place: str) -> NDArray[np.int64]:
         """Return the index of each row's value, shape (rows,).
@@ -54,8 +57,9 @@ class Coded(NamedTuple):
         if self.low:
             indices -= self.low
         last = len(self.texts) - 1
-        if self.null is not None:
-            indices[self.codes == self.null] = last
+        null = self.null
+        if null is not None:
+            indices[self.codes == null] = last
         # A negative index is a very large number if it is read without a sign.
         if len(indices) and int(indices.view(np.uint64).max()) > last:
             row = int(np.flatnonzero((indices < 0) | (indices > last))[0])
