@@ -34,7 +34,7 @@ from engine.records import (
     flat,
 )
 from engine.records.formats import FLAT_TABLES
-from engine.tables.columns import PARQUET_PART, PART, Chunk
+from engine.tables.columns import PARQUET_PART, PART, TABLES, Chunk
 
 STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]
 
@@ -288,7 +288,8 @@ def test_dictionaries_in_parquet_hold_nothing_but_their_texts(code_tables: CodeT
     assert checked
 
 
-def test_parts_are_those_of_the_columns() -> None:
+def test_parts_and_tables_are_those_of_the_columns() -> None:
+    assert tuple(flat.FLAT) == FLAT_TABLES == tuple(TABLES)
     assert {info.part_patients for info in FORMATS.values()} == {PART, PARQUET_PART, None}
     assert FORMATS["csv"].filename("events", 3, "zstd") == "events-00003.csv.zst"
     assert FORMATS["json"].filename("patients", 0) == "patients.json"

@@ -196,7 +196,11 @@ class Incident(Struct, gc=False):
 
     id: Annotated[
         str,
-        field("id of the incident, 16 incident_ids digits", Identifier(_incident_texts, 18), flat="incident"),
+        field(
+            "id of the incident: 'i-' and 16 hexadecimal digits",
+            Identifier(_incident_texts, 18),
+            flat="incident",
+        ),
     ]
     type: Annotated[
         str,
@@ -307,7 +311,7 @@ class AssignedTriage(Struct, gc=False):
 
     at: Annotated[str, field("time of triage", Time("at"))]
     facility: Annotated[str, field(_PLACE, _place())]
-    category: Annotated[str, field("category assigned", Label(TRIAGE, "detail"))]
+    category: Annotated[str, field("category assigned", Label(TRIAGE, "detail"), codes=TRIAGE[1:])]
 
 
 class Triage(Struct, gc=False):
@@ -318,6 +322,7 @@ class Triage(Struct, gc=False):
         field(
             "true category: T1 immediate, T2 urgent, T3 delayed",
             Label(TRIAGE, "triage"),
+            codes=TRIAGE[1:4],
             flat="triage",
         ),
     ]
