@@ -1,8 +1,8 @@
 """The bytes of files: golden digests of each format, and formats that another module registers.
 
 GOLDEN has the digests of all files of 300 patients of two built-in scenarios, by format. A change of records or of a
-format's spelling changes them on purpose. Then run `python tests/test_file_bytes.py` from the root of the repository,
-replace GOLDEN by the lines that it prints, and explain the change in the commit.
+format's spelling changes them on purpose. Then run `PYTHONPATH=. python tests/test_file_bytes.py` from the root of the
+repository, replace GOLDEN by the lines that it prints, and explain the change in the commit.
 """
 
 import hashlib

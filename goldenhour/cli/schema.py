@@ -3,7 +3,6 @@
 import click
 
 from engine import records
-from engine.measures import RUN_COLUMNS
 from goldenhour import console
 from goldenhour.cli import options
 
@@ -28,6 +27,8 @@ def schema(fmt: str) -> None:
     For a format of records this is the JSON Schema of one record, for a format of tables a Data Package with a Table
     Schema for each table.
     """
+    from engine.measures import RUN_COLUMNS  # needs NumPy, which `--help` does not
+
     flat = records.FORMATS[fmt].is_flat
     document = records.data_package(fmt, RUN_COLUMNS) if flat else records.record_schema()
     console.print_json(document)
