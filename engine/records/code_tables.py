@@ -25,6 +25,9 @@ AGENT_SEVERITIES = ("mild", "moderate", "severe", "very_severe")
 _DATE_MARGIN_DAYS = 400
 """Days by which the table of dates is extended beyond the dates that were asked for."""
 
+_MOST_DATES = 100_000
+"""Days that the table of dates may span. Dates farther apart are made without it."""
+
 _INSTANT = np.dtype([("date", "S10"), ("clock", "S10")])
 
 
@@ -228,6 +231,9 @@ class CodeTables:
         if not first <= low <= high < last:
             if len(self._dates):
                 low, high = min(low, first), max(high, last - 1)
+            if high - low > _MOST_DATES:
+                found, places = np.unique(days, return_inverse=True)
+                return np.datetime_as_string(found.astype("datetime64[D]")).astype("S10").take(places)
             low, high = max(low - _DATE_MARGIN_DAYS, FIRST_DAY), min(high + _DATE_MARGIN_DAYS, LAST_DAY)
             span = np.arange(low, high + 1).astype("datetime64[D]")
             self._dates = np.datetime_as_string(span).astype("S10")
