@@ -1,6 +1,7 @@
 # make setup     creates the virtual environment .venv with goldenhour and its tools
 # make run       installs what a run needs, and simulates the built-in scenario 'standard' into out/standard
-# make wheelhouse  fetches all packages of a run into a folder; with it a machine without a network installs (WHEELHOUSE=...)
+# make wheelhouse  fetches all packages of a run into a folder; with it a machine without a network installs (WHEELHOUSE=...),
+#                if it has the same minor version of Python, system and processor
 # make test      runs lint, types, import rules and tests
 # make test-fast runs lint and the tests that need neither Ray nor a database, half a minute
 # make bench     throughput and memory (SIZES="1000 10000" sets the numbers of patients), finite care by load, micro-benchmarks
@@ -23,7 +24,7 @@
 # make bench-limit  full records/s against hashing and writing the same bytes, and an older commit; MEMORY=1: also peak memory to 5,000,000
 # make bench-cold         the first run on a machine against an older commit, interleaved; fails above 0.3 of its time (COMMIT=...)
 # make docs      generates docs/records.md, docs/records.schema.json and the excerpt in README.md
-# make clean     removes .venv, out and every cache of the tools
+# make clean     removes .venv, out and every cache of the tools; it leaves the folder wheelhouse
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -82,6 +83,7 @@ wheelhouse: | .venv/bin/python
 	@rm -f wheelhouse/goldenhour-*.whl
 	@echo "$$(ls wheelhouse | wc -l) wheels, $$(du -sh wheelhouse | cut -f1), in wheelhouse: copy it beside the Makefile of the other machine,"
 	@echo "and install there without a network: make run WHEELHOUSE=wheelhouse"
+	@$(BIN)/python -c 'import platform, sys; print("They fit Python {}.{} on {} {} only.".format(*sys.version_info[:2], platform.system(), platform.machine()))'
 
 test: setup
 	$(BIN)/ruff check .

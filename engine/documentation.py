@@ -54,8 +54,13 @@ def _formats() -> Iterator[str]:
     yield f"In addition, each format has two tables of the run as a whole, such as {names}."
 
 
+def _names(flat: bool) -> str:
+    """Return the names of the formats that hold the flat tables, or of those that hold records."""
+    return ", ".join(info.name for info in FORMATS.values() if info.is_flat == flat)
+
+
 def _records() -> Iterator[str]:
-    yield "## The patient record (jsonl, json, msgpack)"
+    yield f"## The patient record ({_names(flat=False)})"
     yield ""
     for struct, path in _structs(Patient, ""):
         yield f"### `{path or 'patient'}`"
@@ -116,7 +121,7 @@ _KINDS = {"text": "text", "integer": "integer", "number": "number", "truth": "tr
 
 
 def _tables() -> Iterator[str]:
-    yield "## The flat tables (csv, parquet)"
+    yield f"## The flat tables ({_names(flat=True)})"
     yield ""
     yield "`patients.id` is `patient_id` in the other tables. In Arrow, an integer is an int32, a number a float64, a"
     yield "time a timestamp in UTC (in csv an ISO 8601 text), and a date a date32. In NumPy columns"

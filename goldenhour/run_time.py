@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from actors.cluster import default_workers, ray_address
 from actors.run import AUTOMATIC_WORKERS
+from engine.records import FORMATS
 from engine.scenario import PreparedScenario, workload_of
 
 SMALL_RUN = 50_000
@@ -20,9 +21,9 @@ _SIMULATE_SECONDS = 3e-6
 _SIMULATE_FINITE_SECONDS = 8e-6
 """Simulation of a casualty who may have to wait: two passes, some sixteen events. It takes up to three times as long
 where most patients wait, whatever the length of the queues: there are more events, and memory is read at random."""
-_WRITE_SECONDS = {"jsonl": 24e-6, "json": 26e-6, "csv": 24e-6, "parquet": 20e-6, "msgpack": 40e-6}
-"""By format: generating, encoding and writing a casualty on one core."""
-_COMPRESS_SECONDS = 9e-6
+_COLUMNS_SECONDS = 6e-6
+"""Making the columns of a casualty, once for all formats (`Format.patient_seconds` has the rest)."""
+_COMPRESS_SECONDS = 4e-6
 """Compressing a casualty in one format."""
 _EVENT_SECONDS = 0.1e-6
 """An event by the clock."""
@@ -74,16 +75,20 @@ def expected_time(
     formats, compress
         What is written. Without formats: the time of the simulation alone.
     workers
-        Generator processes; 0: the simulation and they share one core; None: as many as `run` takes by default.
+        Generator processes; 0: one thread simulates and makes columns, another writes; None: as many as `run` takes by
+        default.
     """
     work = workload_of(prepared.resolved)
     simulate = work.casualties * (_SIMULATE_FINITE_SECONDS if work.is_finite else _SIMULATE_SECONDS)
     simulate += work.events * _EVENT_SECONDS
     packed = _COMPRESS_SECONDS if compress != "none" else 0.0
-    slowest = max(_WRITE_SECONDS.values())  # for a format that has not been measured
-    write = work.casualties * sum(_WRITE_SECONDS.get(name, slowest) + packed for name in formats)
+    columns = work.casualties * _COLUMNS_SECONDS if formats else 0.0
+    write = work.casualties * sum(FORMATS[name].patient_seconds + packed for name in formats)
     processes = automatic_workers(prepared) if workers is None else workers
-    seconds = max(simulate, write / processes) if processes > 0 else simulate + write
+    if processes > 0:
+        seconds = max(simulate, (columns + write) / processes)
+    else:
+        seconds = max(simulate + columns, write)
     reasons = f"{work.casualties:,.0f} casualties"
     if work.events >= 1e6:
         reasons += f", and {work.events:,.0f} lifts, deliveries and shifts in {work.days:,.0f} days"

@@ -217,3 +217,46 @@ def split(whole: Chunk, size: int) -> list[Chunk]:
     for number, chunk in enumerate(chunks):
         chunk.number = number
     return chunks
+
+
+def make_extreme(chunk: Chunk, seed: int) -> None:
+    """Give half of the rows the first or last code of a column, and times and numbers the limits that they may have."""
+    rng = np.random.default_rng(seed)
+    tables = (chunk.patients, chunk.events, chunk.treatments, chunk.wounds, chunk.vitals)
+
+    def put(table: Any, column: str, *values: int) -> None:
+        chosen = rng.random(len(table)) < 0.5
+        table[column][chosen] = rng.choice(np.array(values, table[column].dtype), int(chosen.sum()))
+
+    for table in tables:
+        if "facility" in table.dtype.names:
+            put(table, "facility", -2, 9)
+    for column, last in (
+        ("mechanism", 6),
+        ("nation", 3),
+        ("condition", 83),
+        ("front", 2),
+        ("blood_group", 7),
+        ("status", len(OUTCOMES) - 1),
+    ):
+        put(chunk.patients, column, 0, last)
+    for column, last, none in (
+        ("cause", 8, 65_535),
+        ("severity", 3, NONE),
+        ("special", 0, NONE),
+        ("lethal", len(LETHAL_MECHANISMS) - 1, NONE),
+        ("death_cause", len(DEATH_CAUSES) - 1, NONE),
+        ("waiting_for", len(WAITING_FOR) - 1, NONE),
+    ):
+        put(chunk.patients, column, 0, last, none)
+    put(chunk.events, "kind", 0, len(EVENTS) - 1)
+    put(chunk.treatments, "kind", 0, len(TREATMENTS) - 1)
+    put(chunk.treatments, "wound", 0, NONE - 1, NONE)
+    put(chunk.vitals, "score", 0, 200)
+    for column in ("incident_time", "time", "onset", "closed"):
+        put(chunk.patients, column, -1, -999, -86_400_001, 0, 364 * DAY // 2)
+    for column in ("untreated_death", "role4"):
+        put(chunk.patients, column, -1, -(2**62), 0, 999)
+    put(chunk.patients, "service_number", 0, 99_999_999, 100_000_000, 2**63 - 1)
+    put(chunk.patients, "birth", -719_528, -1, 0, 2_932_896)
+    put(chunk.patients, "incident_size", 1, 2**31 - 1)

@@ -34,7 +34,7 @@ from engine.records import (
     flat,
 )
 from engine.records.formats import FLAT_TABLES
-from engine.tables.columns import PARQUET_PART, PART, Chunk
+from engine.tables.columns import PARQUET_PART, PART, TABLES, Chunk
 
 STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]
 
@@ -125,7 +125,7 @@ def test_parquet_read_back_is_the_columns(run: Chunk, code_tables: CodeTables, c
     written = files(synthetic.split(run, 300), code_tables, "parquet", compress)
     for table, data in written.items():
         read = pyarrow.parquet.read_table(io.BytesIO(data))
-        assert read.schema.equals(arrow.table_schema(table))
+        assert read.schema.equals(arrow.arrow_schema(flat.FLAT_COLUMNS[table]))
         assert read.schema.metadata is None
         assert read_values(read) == expected(run, code_tables, table)
         assert (
@@ -145,7 +145,7 @@ def test_csv_read_back_is_the_columns(run: Chunk, code_tables: CodeTables, compr
         options = pyarrow.csv.ConvertOptions(
             column_types={
                 field.name: pa.timestamp("s", "UTC") if pa.types.is_timestamp(field.type) else field.type
-                for field in arrow.table_schema(table)
+                for field in arrow.arrow_schema(flat.FLAT_COLUMNS[table])
             },
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
@@ -216,7 +216,9 @@ def test_a_run_without_casualties_is_still_a_valid_file(
 ) -> None:
     for table, data in files([Chunk(0, 0, True)], code_tables, fmt, compress).items():
         if fmt == "parquet":
-            assert pyarrow.parquet.read_table(io.BytesIO(data)).schema.equals(arrow.table_schema(table))
+            assert pyarrow.parquet.read_table(io.BytesIO(data)).schema.equals(
+                arrow.arrow_schema(flat.FLAT_COLUMNS[table])
+            )
             continue
         text = uncompressed(data, compress)
         if fmt == "json":
@@ -286,7 +288,8 @@ def test_dictionaries_in_parquet_hold_nothing_but_their_texts(code_tables: CodeT
     assert checked
 
 
-def test_parts_are_those_of_the_columns() -> None:
+def test_parts_and_tables_are_those_of_the_columns() -> None:
+    assert tuple(flat.FLAT) == FLAT_TABLES == tuple(TABLES)
     assert {info.part_patients for info in FORMATS.values()} == {PART, PARQUET_PART, None}
     assert FORMATS["csv"].filename("events", 3, "zstd") == "events-00003.csv.zst"
     assert FORMATS["json"].filename("patients", 0) == "patients.json"

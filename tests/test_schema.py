@@ -1,27 +1,46 @@
 """The schema of records: programs that the kernel carries out, the machine code, and the schema for other tools."""
 
+import csv
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jsonschema
 import msgspec
 import numpy as np
+import pyarrow.parquet
 import pytest
 import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from engine.records import build_patients, encode_chunks, fields, flat, record_schema, table_schema
+from engine import documentation
+from engine.errors import RunError
+from engine.measures import RUN_COLUMNS
+from engine.records import (
+    FLAT_COLUMNS,
+    FORMATS,
+    arrow,
+    build_patients,
+    data_package,
+    encode_chunks,
+    fields,
+    flat,
+    json_schema,
+    objects,
+    record_schema,
+)
+from engine.records.code_tables import CodeTables
 from engine.records.fields import Label, Number, Time, field, fields_of
 from engine.records.formats import jsonl
 from engine.records.notations import csv_parts, json_parts, msgpack_parts
 from engine.records.program import Program
-from engine.records.schema import Coded, Patient
+from engine.records.schema import Coding, Patient
 from engine.tables.columns import Chunk
 from goldenhour import simulate
 
@@ -35,17 +54,68 @@ ROOT = Path(__file__).parent.parent
     treatments=st.integers(0, 9),
     wounds=st.integers(0, 9),
     vitals=st.integers(0, 9),
+    start=st.sampled_from(
+        (
+            "2030-01-01T00:00:00Z",
+            "1969-12-25T23:59:59.500Z",
+            "0001-01-01T00:00:00Z",
+            "9999-01-01T00:00:00+01:00",
+        )
+    ),
+    extreme=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_kernel_writes_what_msgspec_writes_for_the_objects(seed: int, patients: int, **rows: int) -> None:
+def test_the_kernel_writes_what_msgspec_and_csv_write(
+    seed: int, patients: int, start: str, extreme: bool, **rows: int
+) -> None:
     chunk = synthetic.chunk(patients, seed=seed, **rows)
-    objects = build_patients(chunk, synthetic.code_tables())
+    if extreme:
+        synthetic.make_extreme(chunk, seed)
+    objects = build_patients(chunk, synthetic.code_tables(start))
     for fmt, encoder, end in (
         ("jsonl", msgspec.json.encode, b"\n"),
         ("msgpack", msgspec.msgpack.encode, b""),
     ):
-        (frame,) = encode_chunks([chunk], synthetic.code_tables(), fmt)
+        (frame,) = encode_chunks([chunk], synthetic.code_tables(start), fmt)
         assert bytes(frame.data) == b"".join(encoder(each) + end for each in objects)
+    for frame in encode_chunks([chunk], synthetic.code_tables(start), "csv"):
+        assert bytes(frame.data) == plain_csv(chunk, synthetic.code_tables(start), frame.table)
+
+
+class Bare:
+    """What `csv.writer` writes without quotation marks, as it does a number."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __float__(self) -> float:
+        return 0.0
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def plain_csv(chunk: Chunk, code_tables: CodeTables, table: str) -> bytes:
+    """A flat table by `csv.writer`, from the decoded columns."""
+    columns = flat.decode_columns(chunk, code_tables)[table]
+
+    def cells(column: flat.Column) -> list[Any]:
+        found = columns[column.name]
+        if column.kind == "time":
+            return [Bare("") if np.isnat(time) else f"{time}Z" for time in found]
+        if column.kind == "text":
+            return [Bare("") if text is None else str(text) for text in found]
+        if column.kind == "truth":
+            return [Bare("true" if value else "false") for value in found]
+        if column.kind == "integer":
+            return [Bare("" if value == -1 else str(value)) for value in found.tolist()]
+        return [Bare(str(value)) for value in found]
+
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow([column.name for column in FLAT_COLUMNS[table]])
+    writer.writerows(zip(*map(cells, FLAT_COLUMNS[table]), strict=True))
+    return out.getvalue().encode()
 
 
 def test_a_chunk_larger_than_expected_fills_several_buffers() -> None:
@@ -60,15 +130,27 @@ def test_a_chunk_larger_than_expected_fills_several_buffers() -> None:
 def test_a_code_without_a_text_is_an_error_and_writes_nothing() -> None:
     chunk = synthetic.chunk(20)
     chunk.patients["mechanism"][7] = 250
-    with pytest.raises(IndexError, match=r"row 7 of patients.*mechanism"):
-        jsonl.lines(chunk, synthetic.code_tables())
+    known = "known: from 0 to 6"
+    for write, place in (
+        (lambda tables: encode_chunks([chunk], tables, "jsonl"), "injury.mechanism"),
+        (lambda tables: encode_chunks([chunk], tables, "msgpack"), "injury.mechanism"),
+        (lambda tables: encode_chunks([chunk], tables, "csv"), "patients.mechanism"),
+        (lambda tables: encode_chunks([chunk], tables, "parquet"), "patients.mechanism"),
+        (lambda tables: build_patients(chunk, tables), "injury.mechanism"),
+        (lambda tables: flat.decode_columns(chunk, tables), "patients.mechanism"),
+    ):
+        with pytest.raises(RunError) as error:
+            write(synthetic.code_tables())
+        assert str(error.value) == f"{place}: row 7 has the code 250, which is unknown; {known}"
 
 
 def test_a_field_that_is_declared_is_in_every_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One declaration is enough: this is what adding a field to the schema does."""
+    """One declaration is enough: this is what adding a field to the schema does. JSON Lines, JSON and the records of
+    `simulate` follow from the parts and objects that are tested here.
+    """
 
-    class Short(Struct):
-        age: Annotated[int, field("age", Number("age"))]
+    class Short(Struct, omit_defaults=True):
+        age: Annotated[int, field("age when injured", Number("age"), unit="years")]
         sex: Annotated[str, field("sex", Label(("man", 'wo"man'), "sex"))]
         death: Annotated[str | None, field("death", Time("untreated_death"))]
         closed: Annotated[str | None, field("omitted", Label((None, "late"), "mascal"))] = None
@@ -83,6 +165,16 @@ def test_a_field_that_is_declared_is_in_every_format(monkeypatch: pytest.MonkeyP
             "msgpack": bytes(Program(msgpack_parts(Short), "patients", code_tables).write(chunk)),
             "csv": bytes(Program(csv_parts("patients"), "patients", code_tables).write(chunk)),
         }
+        columns = tuple(column for column, _ in flat.flat_fields("patients"))
+        monkeypatch.setitem(flat.FLAT_COLUMNS, "patients", columns)
+        (parquet, *_) = encode_chunks([chunk], code_tables, "parquet")
+        frame = flat.decode_columns(chunk, code_tables)["patients"]
+        table = arrow.patient_arrow_table([chunk], code_tables, "patients")
+        package = data_package("csv", RUN_COLUMNS)["resources"][0]["schema"]["fields"]
+        monkeypatch.setattr(documentation, "Patient", Short)
+        page = documentation.page()
+        monkeypatch.setattr(json_schema, "Patient", Short)
+        schema = record_schema()["$defs"]["Short"]["properties"]
     finally:
         flat.flat_fields.cache_clear()
     lines = texts["json"].splitlines()
@@ -91,6 +183,31 @@ def test_a_field_that_is_declared_is_in_every_format(monkeypatch: pytest.MonkeyP
     assert {row["sex"] for row in rows} == {"man", 'wo"man'}
     assert [row["death"] is None for row in rows] == (chunk.patients["untreated_death"] < 0).tolist()
     assert ["closed" in row for row in rows] == (chunk.patients["mascal"] == 1).tolist()
+    whole = objects.build_structs(Short, fields.View(chunk, chunk.patients, code_tables))
+    assert [json.loads(msgspec.json.encode(each)) for each in whole] == rows
+    full = [{"closed": None} | row for row in rows]
+    for written in (pyarrow.parquet.read_table(io.BytesIO(parquet.data)), table):
+        assert written.column_names == ["age", "sex", "death", "closed"]
+        assert pyarrow.types.is_dictionary(written.schema.field("sex").type)
+        read = written.set_column(2, "death", written["death"].cast("timestamp[s]").cast("string"))
+        death = [time and f"{time.replace(' ', 'T')}Z" for time in read["death"].to_pylist()]
+        assert [row | {"death": time} for row, time in zip(read.to_pylist(), death, strict=True)] == full
+    assert frame["age"].tolist() == [row["age"] for row in rows]
+    assert frame["sex"].tolist() == [row["sex"] for row in rows]
+    assert np.isnat(frame["death"]).tolist() == [row["death"] is None for row in rows]
+    assert frame["closed"].tolist() == [row["closed"] for row in full]
+    assert [(entry["name"], entry["type"]) for entry in package] == [
+        ("age", "integer"),
+        ("sex", "string"),
+        ("death", "datetime"),
+        ("closed", "string"),
+    ]
+    assert package[1]["constraints"] == {"required": True, "enum": ["man", 'wo"man']}
+    record_row = "| `age` | integer | years | age when injured |  |"
+    assert page.count(record_row) == 2  # in the record, and in the flat table
+    assert schema["age"]["x-unit"] == "years"
+    assert schema["sex"]["enum"] == ["man", 'wo"man']
+    assert schema["death"]["anyOf"][0]["format"] == "date-time"
     packed = msgspec.msgpack.Decoder(list[dict[str, object]])
     assert packed.decode(b"\xdc\x00\x32" + texts["msgpack"]) == rows
     sex = {"man": '"man"', 'wo"man': '"wo""man"'}
@@ -140,9 +257,9 @@ def test_every_field_has_a_meaning_and_every_value_a_source() -> None:
         struct = structs.pop()
         for each in fields_of(struct):
             assert each.meaning, (struct, each.name)
-            if each.struct is not None and each.struct is not Coded:
+            if each.struct is not None and each.struct is not Coding:
                 structs.append(each.struct)
-            elif struct is not Coded:
+            elif struct is not Coding:
                 assert each.source is not None, (struct, each.name)
 
 
@@ -166,6 +283,8 @@ def test_the_schema_refuses_what_no_record_has(validator: jsonschema.Draft202012
     validator.validate(record)
     for path, value in (
         (("triage", "true"), "T9"),
+        (("triage", "true"), ""),
+        (("triage", "true"), "T4"),
         (("outcome", "at"), 5),
         (("injury", "onset_time"), "2030-01-01T00:00:00Z"),
         (("timeline", 0, "event"), "vanished"),
@@ -186,7 +305,7 @@ def test_the_published_schema_is_that_of_the_code() -> None:
 
 def test_the_package_of_tables_has_the_columns_of_the_files() -> None:
     header = bytes(encode_chunks([Chunk(0, 0, True)], synthetic.code_tables(), "csv")[0].data).decode()
-    patients = table_schema()["resources"][0]
+    patients = data_package("csv", RUN_COLUMNS)["resources"][0]
     names = [entry["name"] for entry in patients["schema"]["fields"]]
     assert names == header.replace('"', "").strip().split(",")
     kinds = {entry["name"]: entry["type"] for entry in patients["schema"]["fields"]}
@@ -196,6 +315,28 @@ def test_the_package_of_tables_has_the_columns_of_the_files() -> None:
         "integer",
         "boolean",
     )
+
+
+@pytest.mark.parametrize("fmt", [name for name, info in FORMATS.items() if info.is_flat])
+def test_the_package_names_every_table_and_a_file_that_a_run_writes(fmt: str, tmp_path: Path) -> None:
+    arguments = ("run", "coin", "--patients", "20", "--workers", "0", "--quiet", "--format", fmt)
+    command = [sys.executable, "-m", "goldenhour", *arguments, "-o", str(tmp_path / "out")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    resources = data_package(fmt, RUN_COLUMNS)["resources"]
+    assert [resource["name"] for resource in resources] == [*FLAT_COLUMNS, *RUN_COLUMNS]
+    for resource in resources:
+        assert (tmp_path / "out" / resource["path"]).is_file()
+        assert resource["format"] == fmt
+
+
+def test_labels_are_those_that_records_have() -> None:
+    definitions = record_schema()["$defs"]
+    assert definitions["Triage"]["properties"]["true"]["enum"] == ["T1", "T2", "T3"]
+    assert definitions["AssignedTriage"]["properties"]["category"]["enum"] == ["T1", "T2", "T3", "T4"]
+    patients = data_package("csv", RUN_COLUMNS)["resources"][0]["schema"]["fields"]
+    (triage,) = (entry for entry in patients if entry["name"] == "triage")
+    assert triage["constraints"] == {"required": True, "enum": ["T1", "T2", "T3"]}
+    assert '""' not in json.dumps(definitions)
 
 
 def test_the_command_prints_the_schema_of_each_kind_of_format() -> None:
@@ -209,7 +350,7 @@ def test_the_command_prints_the_schema_of_each_kind_of_format() -> None:
         )
 
     assert json.loads(run().stdout) == record_schema()
-    assert json.loads(run("--format", "parquet").stdout) == table_schema()
+    assert json.loads(run("--format", "parquet").stdout) == data_package("parquet", RUN_COLUMNS)
     wrong = run("--format", "jsnl")
     assert wrong.returncode == 2
     assert "did you mean 'jsonl'" in wrong.stderr

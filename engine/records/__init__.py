@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from engine.records.formats.base import table_rows
     from engine.records.formats.compression import frame
-    from engine.records.json_schema import record_schema, table_schema
+    from engine.records.json_schema import data_package, record_schema
     from engine.records.objects import build_patients
     from engine.records.program import ASSEMBLE
     from engine.records.schema import Patient
@@ -54,8 +54,8 @@ __getattr__ = lazy_attributes(
         ),
         "formats.base": ("table_rows",),
         "json_schema": (
+            "data_package",
             "record_schema",
-            "table_schema",
         ),
         "objects": ("build_patients",),
         "program": ("ASSEMBLE",),
@@ -78,6 +78,7 @@ __all__ = [
     "Patient",
     "TextSource",
     "build_patients",
+    "data_package",
     "encode_chunks",
     "fields_of",
     "frame",
@@ -85,5 +86,4 @@ __all__ = [
     "record_schema",
     "run_arrow_table",
     "table_rows",
-    "table_schema",
 ]

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.records.code_tables import CodeTables
+from engine.errors import RunError
+from engine.records.code_tables import CodeTables, check_days
 from engine.records.fields import View
 from engine.records.flat import FLAT_COLUMNS, Column, flat_fields
-from engine.records.values import Coded, Dates, FixedTexts, Integers, Numerals, Times, Values
+from engine.records.values import Coded, Dates, DigitTexts, FixedTexts, Integers, Times, Values
 from engine.tables import Chunk, join_chunks
 
 _TYPES: dict[str, Any] = {
@@ -27,11 +28,6 @@ _TYPES: dict[str, Any] = {
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
 
 
-def table_schema(table: str) -> pa.Schema:
-    """Return the Arrow schema of a flat table."""
-    return arrow_schema(FLAT_COLUMNS[table])
-
-
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     """Return the Arrow schema of these columns. The labels of a code are a dictionary."""
     return pa.schema(
@@ -43,9 +39,9 @@ def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
 
 
 def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table: str) -> pa.Table:
-    """Return one of the flat tables of consecutive chunks as an Arrow table with the schema of `table_schema`."""
+    """Return one of the flat tables of consecutive chunks as an Arrow table with the schema of `arrow_schema`."""
     encoded = encoded_table(join_chunks(chunks), code_tables, table)
-    return encoded.cast(table_schema(table))
+    return encoded.cast(arrow_schema(FLAT_COLUMNS[table]))
 
 
 def encoded_table(chunk: Chunk, code_tables: CodeTables, table: str) -> pa.Table:
@@ -55,11 +51,12 @@ def encoded_table(chunk: Chunk, code_tables: CodeTables, table: str) -> pa.Table
     """
     view = View(chunk, getattr(chunk, table), code_tables)
     arrays = [
-        _arrow(field.values(view), _TYPES[field.column.kind], code_tables) for field in flat_fields(table)
+        _arrow(source.values(view), column, code_tables, f"{table}.{column.name}")
+        for column, source in flat_fields(table)
     ]
     fields = [
         pa.field(column.name, array.type, column.nullable)
-        for column, array in zip(FLAT_COLUMNS[table], arrays, strict=True)
+        for (column, _), array in zip(flat_fields(table), arrays, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
@@ -76,19 +73,23 @@ def run_arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) 
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _arrow(values: Values, kind: Any, code_tables: CodeTables) -> Any:
+def _arrow(values: Values, column: Column, code_tables: CodeTables, place: str) -> Any:
+    kind = _TYPES[column.kind]
     match values:
         case Coded():
-            return _coded(values, kind)
+            return _coded(values, kind, place)
         case Integers():
-            return pa.array(values.values.astype(np.int32), kind, mask=values.values < 0)
+            return pa.array(_int32(values.values, place), kind, mask=values.values < 0)
         case Times():
-            return pa.array(code_tables.seconds(values.values) * 1000, kind, mask=values.values < 0)
+            mask = values.values < 0 if column.nullable else None
+            seconds = code_tables.seconds(values.known(column.nullable))
+            return pa.array(seconds * 1000, kind, mask=mask)
         case Dates():
+            check_days(values.values)
             return pa.array(values.values.astype(np.int32), kind)
         case FixedTexts():
             return _ids(values)
-        case Numerals():
+        case DigitTexts():
             return pa.array(values.texts().astype("U").tolist(), kind)
 
 
@@ -100,25 +101,33 @@ def _ids(values: FixedTexts) -> Any:
     return pa.DictionaryArray.from_arrays(values.places.astype(np.int32), texts)
 
 
-def _coded(values: Coded, kind: Any) -> Any:
+def _int32(values: NDArray[Any], place: str) -> NDArray[np.int32]:
+    """Return integers as those of an Arrow column. Raises RunError if one is larger than they can be."""
+    largest = int(values.max(initial=0))
+    if largest > np.iinfo(np.int32).max:
+        raise RunError(f"{place}: {largest:,} is more than a table can hold, {np.iinfo(np.int32).max:,}")
+    return values.astype(np.int32)
+
+
+def _coded(values: Coded, kind: Any, place: str) -> Any:
     """Return coded values. Texts become a dictionary of those that occur, sorted and each only once.
 
     Codes may depend on the order in which a process loaded groups of texts, and two of them may have the same text.
     """
-    indices = values.indices()
+    indices = values.indices(place)
     if kind != pa.string():
         return pa.array(list(values.texts), kind).take(pa.array(indices))
     occurs = np.flatnonzero(np.bincount(indices, minlength=len(values.texts)))
     found = {index: values.texts[index] for index in occurs.tolist()}
     entries = sorted({text for text in found.values() if text is not None})
-    place = {text: number for number, text in enumerate(entries)}
+    numbered = {text: number for number, text in enumerate(entries)}
     numbers = np.zeros(len(values.texts), np.int32)
     missing = np.zeros(len(values.texts), bool)
     for index, text in found.items():
         if text is None:
             missing[index] = True
         else:
-            numbers[index] = place[text]
+            numbers[index] = numbered[text]
     mask = missing.take(indices) if missing.any() else None
     return pa.DictionaryArray.from_arrays(
         pa.array(numbers.take(indices), pa.int32(), mask=mask), pa.array(entries, pa.string())

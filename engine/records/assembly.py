@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from engine.numeric import compiled
-from engine.records.operations import COPY_BYTES, LAST_DAY, Column, Op
+from engine.records.operations import COPY_BYTES, FIRST_DAY, LAST_DAY, OPERATION_BYTES, ColumnType, Op
 
 
 def _load(bits: int, signed: bool) -> Any:
@@ -93,15 +93,15 @@ def _value(op: int, row: int) -> int:
     """Return the value of an operation's column in a row."""
     address = _i64(op + 8) + _i64(op + 16) * row
     kind = _i64(op + 24)
-    if kind == Column.UINT8:
+    if kind == ColumnType.UINT8:
         return _u8(address)
-    if kind == Column.INT64:
+    if kind == ColumnType.INT64:
         return _i64(address)
-    if kind == Column.UINT16:
+    if kind == ColumnType.UINT16:
         return _u16(address)
-    if kind == Column.INT16:
+    if kind == ColumnType.INT16:
         return _i16(address)
-    if kind == Column.INT32:
+    if kind == ColumnType.INT32:
         return _i32(address)
     return _u32(address)
 
@@ -213,6 +213,16 @@ def _packed(value: int, at: int) -> int:
 
 
 @compiled
+def _add_entry(op: int) -> None:
+    """Add one to the size of the MessagePack map that operation `op` began."""
+    header = _i64(op + 40)
+    if _i64(op + 56) == 1:
+        _big_endian((_u8(header + 1) << 8 | _u8(header + 2)) + 1, 2, header + 1)
+    else:
+        _put_byte(header, _u8(header) + 1)
+
+
+@compiled
 def _array_header(items: int, at: int) -> int:
     """Write the header of a MessagePack array."""
     if items < 16:
@@ -257,7 +267,7 @@ def assemble(
         Address and size of the buffer. COPY_BYTES behind the end of each piece and each text of fixed width are read.
     result
         Address of three integers: the first row that was not written, the number of bytes written, and the operation
-        whose code has no piece or whose time no text can hold, or -1.
+        whose code has no piece or whose time or date no text can hold, or -1.
     """
     end = out + capacity - COPY_BYTES
     at = out
@@ -272,28 +282,32 @@ def assemble(
             break
         date_at = 0  # a row that does not fit is overwritten, and with it the date
         row = patient
-        map_at = 0
         list_op = 0
         list_end = 0
         step = 0
         while step < count:
-            op = ops + step * 64
+            op = ops + step * OPERATION_BYTES
             step += 1
-            kind = _i64(op)
+            kind = _i32(op)
             if kind == Op.PIECE:
                 at = _piece(pieces, _i64(op + 32), at)
             elif kind == Op.LOOKUP or kind == Op.OPTIONAL:
                 code = _value(op, row) - _i64(op + 32)
                 last = _i64(op + 40)
-                if code > last and _i64(op + 56) == 1:
-                    code = last
                 if code < 0 or code > last:
-                    fault = step - 1
-                    break
+                    if code != _i64(op + 56):
+                        fault = step - 1
+                        break
+                    code = last
                 before = at
                 at = _piece(pieces, _i64(op + 48) + code, at)
                 if kind == Op.OPTIONAL and at > before:
-                    _put_byte(map_at, _u8(map_at) + 1)
+                    _add_entry(ops + _i32(op + 4) * OPERATION_BYTES)
+            elif kind == Op.SKIP:
+                if _value(op, row) < 0:
+                    step = _i64(op + 32)
+                elif _i32(op + 4) >= 0:
+                    _add_entry(ops + _i32(op + 4) * OPERATION_BYTES)
             elif kind == Op.TIME:
                 time = _value(op, row)
                 if time < 0 and _i64(op + 56) == 1:
@@ -302,11 +316,11 @@ def assemble(
                     at = _piece(pieces, _i64(op + 32), at)
                     seconds = (time + start_ms) // 1000
                     day = seconds // 86400
-                    if day > LAST_DAY:
-                        fault = step - 1
-                        break
                     if day == date_day and date_at != 0:
                         _copy(at, date_at, 10)
+                    elif day < FIRST_DAY or day > LAST_DAY:
+                        fault = step - 1
+                        break
                     else:
                         _date(day, at)
                     date_day = day
@@ -332,11 +346,19 @@ def assemble(
                     _put_byte(at, 0xA0 | (end_of_text - at - 1))
                 at = end_of_text
             elif kind == Op.DATE:
-                at = _date(_value(op, row), at)
+                day = _value(op, row)
+                if day < FIRST_DAY or day > LAST_DAY:
+                    fault = step - 1
+                    break
+                at = _date(day, at)
             elif kind == Op.MAP:
-                map_at = at
-                _put_byte(at, 0x80 | _i64(op + 32))
-                at += 1
+                _put_word(op + 40, at)
+                if _i64(op + 56) == 1:
+                    _put_byte(at, 0xDE)
+                    at = _big_endian(_i64(op + 32), 2, at + 1)
+                else:
+                    _put_byte(at, 0x80 | _i64(op + 32))
+                    at += 1
             elif kind == Op.LIST:
                 row = _value(op, patient - 1) if patient > 0 else 0
                 list_end = _value(op, patient)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.codes import ISS_REGIONS, NONE, REGIONS, SEXES
 from engine.errors import RunError
-from engine.records.operations import LAST_DAY
+from engine.records.operations import FIRST_DAY, LAST_DAY
 from engine.scenario import incident_types, special_event_types
 from engine.tables import Table
 from scenarios import catalogue
@@ -24,6 +24,9 @@ AGENT_SEVERITIES = ("mild", "moderate", "severe", "very_severe")
 
 _DATE_MARGIN_DAYS = 400
 """Days by which the table of dates is extended beyond the dates that were asked for."""
+
+_MOST_DATES = 100_000
+"""Days that the table of dates may span. Dates farther apart are made without it."""
 
 _INSTANT = np.dtype([("date", "S10"), ("clock", "S10")])
 
@@ -52,6 +55,7 @@ class GroupedTexts:
         self.texts: list[str] = []
         self._load = load
         self._offsets = np.full(groups, -1, np.int64)
+        self._ends = np.zeros(groups, np.int64)
 
     def load_groups(self, groups: Codes) -> None:
         """Load those of `groups` that have not been loaded."""
@@ -60,11 +64,25 @@ class GroupedTexts:
                 if self._offsets[group] < 0:
                     self._offsets[group] = len(self.texts)
                     self.texts.extend(self._load(group))
+                    self._ends[group] = len(self.texts)
 
     def codes(self, groups: Codes, index: Codes) -> Codes:
-        """Return indices of `texts` for arrays of groups and of indices within them, both of the same shape."""
-        self.load_groups(groups)
-        return self._offsets.take(groups) + index
+        """Return indices of `texts` for arrays of groups and of indices within them, both of the same shape.
+
+        An unknown group, and an index that its group does not have, give -1, which no text has.
+        """
+        if int(groups.max(initial=0)) >= len(self._ends):
+            known = groups < len(self._ends)
+            return np.where(known, self.codes(np.where(known, groups, 0), index), -1)
+        offsets = self._offsets.take(groups)
+        if offsets.min(initial=0) < 0:
+            self.load_groups(groups)
+            offsets = self._offsets.take(groups)
+        codes: Codes = offsets + index
+        unknown = codes >= self._ends.take(groups)
+        if unknown.any():
+            codes[unknown] = -1
+        return codes
 
 
 class CodedText(NamedTuple):
@@ -185,8 +203,16 @@ class CodeTables:
         return np.where(special, own, optional_codes(patients["type"], len(self.incident_types) - 1))
 
     def seconds(self, times: Milliseconds) -> NDArray[np.int64]:
-        """Convert `times` (ms from the scenario's start) to seconds since 1970, rounded down."""
+        """Convert `times` (ms from the scenario's start) to seconds since 1970, rounded down.
+
+        Raises
+        ------
+        RunError
+            If a time is before the year 0 or after the year 9999, as in `dates`.
+        """
         result: NDArray[np.int64] = (times + self.start_ms) // 1000
+        if len(result):
+            check_days(np.array([result.min(), result.max()]) // DAY_SECONDS)
         return result
 
     def dates(self, days: Codes) -> NDArray[np.bytes_]:
@@ -195,22 +221,20 @@ class CodeTables:
         Raises
         ------
         RunError
-            If a day is after the year 9999, which such a text cannot hold.
+            If a day is before the year 0 or after the year 9999, which such a text cannot hold.
         """
         if len(days) == 0:
             return np.empty(0, "S10")
+        check_days(days)
         low, high = int(days.min()), int(days.max())
-        if high > LAST_DAY:
-            year = 1970 + int(np.datetime64(high, "D").astype("datetime64[Y]").astype(np.int64))
-            raise RunError(
-                f"a casualty's times reach the year {year:,}, but records hold none after 9999: "
-                "shorten the times of the scenario, or set horizon_days"
-            )
         first, last = self._first_day, self._first_day + len(self._dates)
         if not first <= low <= high < last:
             if len(self._dates):
                 low, high = min(low, first), max(high, last - 1)
-            low, high = low - _DATE_MARGIN_DAYS, min(high + _DATE_MARGIN_DAYS, LAST_DAY)
+            if high - low > _MOST_DATES:
+                found, places = np.unique(days, return_inverse=True)
+                return np.datetime_as_string(found.astype("datetime64[D]")).astype("S10").take(places)
+            low, high = max(low - _DATE_MARGIN_DAYS, FIRST_DAY), min(high + _DATE_MARGIN_DAYS, LAST_DAY)
             span = np.arange(low, high + 1).astype("datetime64[D]")
             self._dates = np.datetime_as_string(span).astype("S10")
             self._first_day = low
@@ -269,10 +293,10 @@ def incident_ids(words: NDArray[np.uint64]) -> NDArray[np.bytes_]:
     return out.view("S18")
 
 
-def numerals(numbers: Codes, least: int) -> NDArray[np.bytes_]:
+def digit_texts(numbers: Codes, least: int) -> NDArray[np.bytes_]:
     """Return non-negative integers as texts of digits, with leading zeros up to `least` digits.
 
-    >>> numerals(np.array([70_001, 123_456_789], np.uint64), 8).tolist()
+    >>> digit_texts(np.array([70_001, 123_456_789], np.uint64), 8).tolist()
     [b'00070001', b'123456789']
     """
     if not len(numbers):
@@ -321,6 +345,21 @@ def optional_codes(codes: Codes, length: int) -> Codes:
     [0, 2, 3]
     """
     return np.minimum(codes.astype(np.int64), length)
+
+
+def check_days(days: Codes) -> None:
+    """Raise RunError if one of these days since 1970 is before the year 0 or after the year 9999."""
+    if not len(days):
+        return
+    low, high = int(days.min()), int(days.max())
+    if low < FIRST_DAY or high > LAST_DAY:
+        wrong = high if high > LAST_DAY else low
+        year = 1970 + int(np.datetime64(wrong, "D").astype("datetime64[Y]").astype(np.int64))
+        limit = "after 9999" if high > LAST_DAY else "before the year 0"
+        raise RunError(
+            f"a casualty's times reach the year {year:,}, but records hold none {limit}: "
+            "shorten the times of the scenario, or set horizon_days"
+        )
 
 
 def _epoch_ms(start: str) -> int:

@@ -9,7 +9,7 @@ Every format, the flat tables, the in-memory tables and the documentation follow
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Protocol, get_args, get_origin, get_type_hints
 
@@ -18,7 +18,8 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from engine.records.code_tables import Codes, CodeTables, GroupedTexts
-from engine.records.values import Coded, Dates, FixedTexts, Integers, Numerals, Times, Values
+from engine.records.operations import MOST_DIGITS
+from engine.records.values import Coded, Dates, DigitTexts, FixedTexts, Integers, Times, Values
 from engine.tables import Chunk, Table
 
 
@@ -49,9 +50,8 @@ Rule = Callable[[View], Any]
 class Source(Protocol):
     """Where the values of a field come from."""
 
-    @property
-    def code_key(self) -> Any:
-        """Equal for look-ups that follow the same code; None for all others."""
+    def code_key(self, code_tables: CodeTables) -> Any:
+        """Return what is equal for look-ups that follow the same code and know the same ones; None for all others."""
 
     @property
     def width(self) -> int:
@@ -64,8 +64,11 @@ class Source(Protocol):
 class _Source:
     """What most sources have in common."""
 
-    code_key: Any = None
     width = 0
+
+    def code_key(self, code_tables: CodeTables) -> Any:
+        """Return None: the source follows no code, or one of its own."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -81,28 +84,34 @@ class Number(_Source):
 
 @dataclass(frozen=True)
 class Label(_Source):
-    """The label of a code. Codes beyond the last label are null: 255 stands for "none of them"."""
+    """The label of a code. Where it is optional, the code of "none of them", 255 or 65535, is null.
+
+    Any other code beyond the labels is an error.
+    """
 
     labels: Sequence[Any]
     column: str | Rule
     optional: bool = False
 
-    @property
-    def code_key(self) -> Any:
-        """Equal for look-ups that follow the same code."""
-        return self.column, 0, len(self.labels)
+    def code_key(self, code_tables: CodeTables) -> Any:
+        """Return what is equal for look-ups that follow the same code and know the same ones."""
+        return _code_key(self.column, 0, self._texts)
 
     def values(self, view: View) -> Values:
         """Return the values of all rows."""
-        labels = (*self.labels, None) if self.optional else self.labels
-        return Coded(labels, view.codes(self.column))
+        return Coded(self._texts, view.codes(self.column))
+
+    @cached_property
+    def _texts(self) -> Sequence[Any]:
+        return (*self.labels, None) if self.optional else self.labels
 
 
 @dataclass(frozen=True)
 class Text(_Source):
     """A text of the scenario or a catalogue: an attribute of `CodeTables`, by code.
 
-    A list that ends with None gives null for the codes of "none of them".
+    A list that ends with None gives null for the code of "none of them", 255 or 65535. Any other code beyond the list
+    is an error.
     """
 
     table: str
@@ -110,10 +119,9 @@ class Text(_Source):
     low: int = 0
     """The code of the first text."""
 
-    @property
-    def code_key(self) -> Any:
-        """Equal for look-ups that follow the same code."""
-        return self.column, self.low
+    def code_key(self, code_tables: CodeTables) -> Any:
+        """Return what is equal for look-ups that follow the same code and know the same ones."""
+        return _code_key(self.column, self.low, getattr(code_tables, self.table))
 
     def values(self, view: View) -> Values:
         """Return the values of all rows."""
@@ -121,7 +129,7 @@ class Text(_Source):
 
 
 @dataclass(frozen=True)
-class CodedText(_Source):
+class TextPair(_Source):
     """A code and its text, two attributes of `CodeTables`, as one object; null where the code is null."""
 
     codes: str
@@ -188,9 +196,13 @@ class Digits(_Source):
     column: str
     least: int
 
+    def __post_init__(self) -> None:
+        if self.least > MOST_DIGITS:
+            raise ValueError(f"{self}: `least` is at most {MOST_DIGITS}")
+
     def values(self, view: View) -> Values:
         """Return the values of all rows."""
-        return Numerals(view.rows[self.column], self.least)
+        return DigitTexts(view.rows[self.column], self.least)
 
 
 @dataclass(frozen=True)
@@ -223,6 +235,10 @@ class Rows:
     """The rows of a list: a rule that returns the table and the exclusive ends of the patients' rows."""
 
     rule: Callable[[View], tuple[Table, Codes]]
+
+
+def _code_key(column: "str | Rule", low: int, texts: Sequence[Any]) -> Any:
+    return column, low, len(texts)
 
 
 OWN_NAME = "="
@@ -301,12 +317,48 @@ _KINDS = {str: "text", int: "integer", float: "number", bool: "truth"}
 
 @cache
 def fields_of(struct: type[Struct]) -> tuple[Field, ...]:
-    """Return the fields of a Struct of `engine.records.schema`, in order."""
-    defaults = {info.name: not info.required for info in msgspec.structs.fields(struct)}
-    return tuple(
-        _field_of(name, hint, defaults[name])
+    """Return the fields of a Struct of `engine.records.schema`, in order.
+
+    Raises
+    ------
+    TypeError
+        If the programs of `engine.records.program` cannot write one of them.
+    """
+    infos = {info.name: info for info in msgspec.structs.fields(struct)}
+    leaves_out = struct.__struct_config__.omit_defaults
+    fields = tuple(
+        _field_of(name, hint, leaves_out and not infos[name].required)
         for name, hint in get_type_hints(struct, include_extras=True).items()
     )
+    for place, field in enumerate(fields):
+        fault = _fault(field, infos[field.name].default, place)
+        if fault:
+            raise TypeError(f"{struct.__name__}.{field.name}: {fault}")
+    return fields
+
+
+def _fault(field: "Field", default: Any, place: int) -> str:
+    """Return why a field cannot be written; an empty text if it can."""
+    is_object = field.source is None and field.struct is not None
+    if (field.nullable or field.omitted) and (is_object or isinstance(field.source, _NEVER_NULL)):
+        return "a list, an object, a date, digits or an id cannot be null or omitted"
+    if field.omitted and default is not None:
+        return "a field can be omitted only where it is null: its default must be None"
+    if field.omitted and place == 0:
+        return "the first field of an object cannot be omitted"
+    return ""
+
+
+_NEVER_NULL = (Rows, Date, Digits, Identifier)
+
+
+def join_path(path: str, name: str) -> str:
+    """Return the path of a field of the object at `path`.
+
+    >>> join_path("", "injury"), join_path("injury.wounds[]", "ais")
+    ('injury', 'injury.wounds[].ais')
+    """
+    return f"{path}.{name}" if path else name
 
 
 def _field_of(name: str, hint: Any, omitted: bool) -> Field:

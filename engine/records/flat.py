@@ -12,7 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from engine.records.code_tables import CodeTables
-from engine.records.fields import CodedText, Field, Rows, View, fields_of
+from engine.records.fields import Field, Rows, TextPair, View, fields_of
 from engine.records.schema import FLAT
 from engine.records.values import Values, numpy_values
 from engine.tables import Chunk
@@ -68,7 +68,7 @@ def _flat_fields(struct: type[Struct]) -> Iterator[FlatField]:
     for field in fields_of(struct):
         if isinstance(field.source, Rows) or field.flat is None:
             continue
-        if isinstance(field.source, CodedText):
+        if isinstance(field.source, TextPair):
             for part in fields_of(field.source.struct):
                 name = dict(field.flat)[part.name] if not isinstance(field.flat, str) else field.flat
                 meaning = f"{field.meaning}: {part.meaning}"
@@ -101,7 +101,9 @@ def decode_columns(chunk: Chunk, code_tables: CodeTables) -> dict[str, dict[str,
     for table in FLAT:
         view = View(chunk, getattr(chunk, table), code_tables)
         decoded[table] = {
-            field.column.name: numpy_values(field.values(view), code_tables, field.column.kind)
-            for field in flat_fields(table)
+            column.name: numpy_values(
+                source.values(view), code_tables, column.kind, column.nullable, f"{table}.{column.name}"
+            )
+            for column, source in flat_fields(table)
         }
     return decoded

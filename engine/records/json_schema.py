@@ -1,14 +1,15 @@
 """The schema in formats that other tools read: JSON Schema for records, Table Schema for the flat tables."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from engine.records.fields import Date, Field, Label, Time, fields_of
-from engine.records.flat import flat_fields
-from engine.records.schema import FLAT, Patient
+from engine.records.fields import Date, Field, Time, fields_of
+from engine.records.flat import FLAT_COLUMNS, Column
+from engine.records.formats import FORMATS
+from engine.records.schema import Patient
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -36,30 +37,42 @@ def record_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "goldenhour patient record", **schema}
 
 
-def table_schema() -> dict[str, Any]:
-    """Return the flat tables as a Data Package with a Table Schema for each (https://datapackage.org)."""
+def data_package(fmt: str, run_columns: Mapping[str, Sequence[Column]]) -> dict[str, Any]:
+    """Return the tables of a run as a Data Package with a Table Schema for each (https://datapackage.org).
+
+    Parameters
+    ----------
+    fmt
+        A format that holds the flat tables. `path` names the first file of each.
+    run_columns
+        The columns of the tables of the run as a whole, by table.
+    """
+    info = FORMATS[fmt]
     resources = []
-    for table in FLAT:
-        fields = []
-        for column, source in flat_fields(table):
-            entry = {"name": column.name, "type": _TABLE_TYPES[column.kind], "description": column.meaning}
-            constraints: dict[str, Any] = {} if column.nullable else {"required": True}
-            labels = _labels(source, column.codes)
-            if "" in labels:  # an empty cell is the empty text here
-                constraints = {}
-            if labels:
-                constraints["enum"] = labels
-            if column.unit and column.kind not in ("time", "date"):
-                entry["unit"] = column.unit
-            fields.append(entry | ({"constraints": constraints} if constraints else {}))
-        schema: dict[str, Any] = {"fields": fields, "missingValues": [""]}
+    for table, columns in (*FLAT_COLUMNS.items(), *run_columns.items()):
+        schema: dict[str, Any] = {"fields": list(map(_table_field, columns)), "missingValues": [""]}
         if table == "patients":
             schema["primaryKey"] = "id"
-        else:
+        elif table in FLAT_COLUMNS:
             reference = {"resource": "patients", "fields": "id"}
             schema["foreignKeys"] = [{"fields": "patient_id", "reference": reference}]
-        resources.append({"name": table, "schema": schema})
+        path = info.filename(table, 0)
+        resources.append({"name": table, "path": path, "format": info.suffix[1:], "schema": schema})
     return {"name": "goldenhour", "resources": resources}
+
+
+def _table_field(column: Column) -> dict[str, Any]:
+    field: dict[str, Any] = {
+        "name": column.name,
+        "type": _TABLE_TYPES[column.kind],
+        "description": column.meaning,
+    }
+    constraints: dict[str, Any] = {} if column.nullable else {"required": True}
+    if column.codes:
+        constraints["enum"] = list(dict.fromkeys(column.codes))
+    if column.unit and column.kind not in ("time", "date"):
+        field["unit"] = column.unit
+    return field | ({"constraints": constraints} if constraints else {})
 
 
 def _refine(schema: dict[str, Any], field: Field) -> None:
@@ -69,17 +82,8 @@ def _refine(schema: dict[str, Any], field: Field) -> None:
         text["format"] = "date-time" if isinstance(field.source, Time) else "date"
     elif field.unit:
         schema["x-unit"] = field.unit
-    labels = _labels(field.source, field.codes)
-    if text is not None and labels:
-        text["enum"] = labels
-
-
-def _labels(source: Any, codes: tuple[str, ...]) -> list[str]:
-    """Return the values of a field whose values are labels; none for other fields."""
-    labels: Iterable[Any] = codes
-    if isinstance(source, Label) and set(codes) <= set(source.labels):
-        labels = source.labels  # they may have an empty one, which the documentation omits
-    return [label for label in dict.fromkeys(labels) if isinstance(label, str)]
+    if text is not None and field.codes:
+        text["enum"] = list(dict.fromkeys(field.codes))
 
 
 def _structs(struct: type[Struct]) -> set[type[Struct]]:

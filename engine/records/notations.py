@@ -6,58 +6,112 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine.records.fields import Date, Digits, Field, Identifier, Number, Rows, Source, Time, fields_of
+from engine.records.fields import (
+    Date,
+    Digits,
+    Field,
+    Identifier,
+    Number,
+    Rows,
+    Source,
+    Time,
+    fields_of,
+    join_path,
+)
 from engine.records.flat import flat_fields
-from engine.records.operations import Op
-from engine.records.program import Direct, ListBegin, ListEnd, LookUp, MapBegin, Part
+from engine.records.operations import DATE_BYTES, TIME_BYTES, Op
+from engine.records.program import (
+    Direct,
+    ListBegin,
+    ListEnd,
+    LookUp,
+    MapBegin,
+    MapEnd,
+    Part,
+    SkipBegin,
+    SkipEnd,
+)
 
 to_json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 to_msgpack: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 
+_WIDE_MAP = 16
+"""Entries from which the header of a MessagePack map has three bytes."""
 
-def json_parts(struct: type[Struct]) -> Iterator[Part]:
-    """Yield the parts of a record as JSON, as msgspec writes it."""
+
+def json_parts(struct: type[Struct], path: str = "") -> Iterator[Part]:
+    """Yield the parts of a record, or of the object at `path` in it, as JSON, as msgspec writes it."""
     opening = b"{"
     for field in fields_of(struct):
         key = opening + to_json(field.name) + b":"
         opening = b","
-        if field.omitted:
-            yield LookUp(((field.source, _unless_null(key, to_json)),))
+        place = join_path(path, field.name)
+        if field.omitted and not isinstance(field.source, Number | Time):
+            yield LookUp(((field.source, _unless_null(key, to_json), place),))
             continue
+        if field.omitted:
+            yield SkipBegin(field.source, place, counted=False)
         yield key
         if isinstance(field.source, Rows):
-            yield ListBegin(field.source, b"[", b"[]", b",", b"]")
-            yield from json_parts(_struct(field))
+            yield ListBegin(field.source, place, b"[", b"[]", b",", b"]")
+            yield from json_parts(_struct(field), f"{place}[]")
             yield ListEnd()
         elif field.source is None:
-            yield from json_parts(_struct(field))
+            yield from json_parts(_struct(field), place)
         else:
-            yield from _value(field.source, to_json, Op.INTEGER, b'"', b'"', field.nullable)
+            yield from _value(field.source, place, to_json, Op.INTEGER, b'"', b'"', field.nullable)
+        if field.omitted:
+            yield SkipEnd()
     yield b"}"
 
 
-def msgpack_parts(struct: type[Struct]) -> Iterator[Part]:
-    """Yield the parts of a record as MessagePack, as msgspec writes it."""
+def msgpack_parts(struct: type[Struct], path: str = "") -> Iterator[Part]:
+    """Yield the parts of a record, or of the object at `path` in it, as MessagePack, as msgspec writes it.
+
+    Where there may be 16 entries the header has three bytes, however many there are.
+    """
     fields = fields_of(struct)
     always = sum(not field.omitted for field in fields)
-    yield MapBegin(always) if always < len(fields) else to_msgpack(dict.fromkeys(range(always)))[:1]
+    some_omitted, wide = always < len(fields), len(fields) >= _WIDE_MAP
+    yield MapBegin(always, wide) if some_omitted else _map_header(always)
     for field in fields:
         key = to_msgpack(field.name)
-        if field.omitted:
-            yield LookUp(((field.source, _unless_null(key, to_msgpack)),), counted=True)
+        place = join_path(path, field.name)
+        if field.omitted and not isinstance(field.source, Number | Time):
+            yield LookUp(((field.source, _unless_null(key, to_msgpack), place),), counted=True)
             continue
+        if field.omitted:
+            yield SkipBegin(field.source, place, counted=True)
         yield key
         if isinstance(field.source, Rows):
-            yield ListBegin(field.source, header=True)
-            yield from msgpack_parts(_struct(field))
+            yield ListBegin(field.source, place, header=True)
+            yield from msgpack_parts(_struct(field), f"{place}[]")
             yield ListEnd()
         elif field.source is None:
-            yield from msgpack_parts(_struct(field))
+            yield from msgpack_parts(_struct(field), place)
         else:
-            size = 20 if isinstance(field.source, Time) else 10 if isinstance(field.source, Date) else 0
-            header = to_msgpack("x" * (size or field.source.width))
-            header = header[: len(header) - (size or field.source.width)]
-            yield from _value(field.source, to_msgpack, Op.PACKED, header, b"", field.nullable)
+            size = _text_size(field.source)
+            header = to_msgpack("x" * size)[:-size] if size else b""
+            yield from _value(field.source, place, to_msgpack, Op.PACKED, header, b"", field.nullable)
+        if field.omitted:
+            yield SkipEnd()
+    if some_omitted:
+        yield MapEnd()
+
+
+def _map_header(entries: int) -> bytes:
+    """Return the header of a MessagePack map."""
+    return to_msgpack(dict.fromkeys(range(entries)))[: 3 if entries >= _WIDE_MAP else 1]
+
+
+def _text_size(source: Source) -> int:
+    """Return the size of a text of fixed width; 0 for other sources."""
+    match source:
+        case Time():
+            return TIME_BYTES
+        case Date():
+            return DATE_BYTES
+    return source.width
 
 
 def csv_parts(table: str) -> Iterator[Part]:
@@ -67,7 +121,8 @@ def csv_parts(table: str) -> Iterator[Part]:
         yield separator
         separator = b","
         quote = b"" if isinstance(field.source, Date) else b'"'
-        yield from _value(field.source, to_csv, Op.INTEGER, quote, quote, field.column.nullable)
+        place = f"{table}.{field.column.name}"
+        yield from _value(field.source, place, to_csv, Op.INTEGER, quote, quote, field.column.nullable)
     yield b"\n"
 
 
@@ -88,26 +143,32 @@ def to_csv(value: Any) -> bytes:
 
 
 def _value(
-    source: Source, write: Callable[[Any], bytes], integer: Op, before: bytes, after: bytes, nullable: bool
+    source: Source,
+    place: str,
+    write: Callable[[Any], bytes],
+    integer: Op,
+    before: bytes,
+    after: bytes,
+    nullable: bool,
 ) -> Iterator[Part]:
     """Yield the parts of a value. `before` and `after` stand around texts of fixed width."""
     match source:
         case Number():
-            yield Direct(integer, source, null=write(None))
+            yield Direct(integer, source, place, null=write(None))
         case Time():
             null = write(None) if nullable else None
-            yield Direct(Op.TIME, source, quotes=(before, after), null=null)
+            yield Direct(Op.TIME, source, place, quotes=(before, after), null=null)
         case Date():
-            yield from (before, Direct(Op.DATE, source), after)
+            yield from (before, Direct(Op.DATE, source, place), after)
         case Digits():
             header = int(integer == Op.PACKED)
             quotes = (b"", b"") if header else (before, after)
-            digits = Direct(Op.DIGITS, source, operands=(source.least, header))
+            digits = Direct(Op.DIGITS, source, place, operands=(source.least, header))
             yield from (quotes[0], digits, quotes[1])
         case Identifier():
-            yield from (before, Direct(Op.BYTES, source), after)
+            yield from (before, Direct(Op.BYTES, source, place), after)
         case _:
-            yield LookUp(((source, write),))
+            yield LookUp(((source, write, place),))
 
 
 def _unless_null(key: bytes, write: Callable[[Any], bytes]) -> Callable[[Any], bytes]:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.records.code_tables import CodeTables
-from engine.records.fields import Rows, View, fields_of
+from engine.records.fields import Rows, View, fields_of, join_path
 from engine.records.schema import Patient
 from engine.records.values import python_values
 from engine.tables import Chunk
@@ -18,21 +18,25 @@ from engine.tables import Chunk
 def build_patients(chunk: Chunk, code_tables: CodeTables) -> list[Patient]:
     """Return the patients of `chunk` as records, in its order."""
     with _paused_garbage_collector():
-        return _build(Patient, View(chunk, chunk.patients, code_tables))
+        return build_structs(Patient, View(chunk, chunk.patients, code_tables))
 
 
-def _build(struct: type[Struct], view: View) -> list[Any]:
-    """Return one Struct for each row."""
+def build_structs(struct: type[Struct], view: View, path: str = "") -> list[Any]:
+    """Return one Struct for each row. `path` is that of the object in the record, for errors."""
     columns: list[list[Any]] = []
     for field in fields_of(struct):
+        place = join_path(path, field.name)
         if isinstance(field.source, Rows):
             rows, ends = field.source.rule(view)
-            items = _build(_struct(field.struct), View(view.chunk, rows, view.code_tables))
+            items = build_structs(
+                _struct(field.struct), View(view.chunk, rows, view.code_tables), f"{place}[]"
+            )
             columns.append([items[start:end] for start, end in pairwise([0, *ends.tolist()])])
         elif field.source is None:
-            columns.append(_build(_struct(field.struct), view))
+            columns.append(build_structs(_struct(field.struct), view, place))
         else:
-            columns.append(python_values(field.source.values(view), view.code_tables, field.nullable))
+            values = field.source.values(view)
+            columns.append(python_values(values, view.code_tables, field.nullable, place))
     return list(map(struct, *columns))
 
 

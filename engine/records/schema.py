@@ -39,7 +39,6 @@ from engine.records.code_tables import (
     uuids,
 )
 from engine.records.fields import (
-    CodedText,
     Constant,
     Date,
     Digits,
@@ -50,6 +49,7 @@ from engine.records.fields import (
     Rows,
     Source,
     Text,
+    TextPair,
     Time,
     View,
     field,
@@ -196,7 +196,11 @@ class Incident(Struct, gc=False):
 
     id: Annotated[
         str,
-        field("id of the incident, 16 incident_ids digits", Identifier(_incident_texts, 18), flat="incident"),
+        field(
+            "id of the incident: 'i-' and 16 hexadecimal digits",
+            Identifier(_incident_texts, 18),
+            flat="incident",
+        ),
     ]
     type: Annotated[
         str,
@@ -229,7 +233,7 @@ class Incident(Struct, gc=False):
     ]
 
 
-class Coded(Struct, gc=False):
+class Coding(Struct, gc=False):
     """A code of ICD-10-CM with its text."""
 
     code: Annotated[str, field("ICD-10-CM code")]
@@ -278,18 +282,18 @@ class Injury(Struct, gc=False):
         ),
     ]
     external_cause: Annotated[
-        Coded | None,
+        Coding | None,
         field(
             "external cause of the injury, null if none is coded",
-            CodedText("cause_codes", "cause_displays", "cause", Coded),
+            TextPair("cause_codes", "cause_displays", "cause", Coding),
             flat={"code": "external_cause_code", "display": "external_cause"},
         ),
     ]
     diagnosis: Annotated[
-        Coded,
+        Coding,
         field(
             "main diagnosis: the worst wound, or the illness",
-            CodedText("condition_codes", "condition_displays", "condition", Coded),
+            TextPair("condition_codes", "condition_displays", "condition", Coding),
             flat={"code": "diagnosis_code", "display": "diagnosis"},
         ),
     ]
@@ -307,7 +311,7 @@ class AssignedTriage(Struct, gc=False):
 
     at: Annotated[str, field("time of triage", Time("at"))]
     facility: Annotated[str, field(_PLACE, _place())]
-    category: Annotated[str, field("category assigned", Label(TRIAGE, "detail"))]
+    category: Annotated[str, field("category assigned", Label(TRIAGE, "detail"), codes=TRIAGE[1:])]
 
 
 class Triage(Struct, gc=False):
@@ -318,6 +322,7 @@ class Triage(Struct, gc=False):
         field(
             "true category: T1 immediate, T2 urgent, T3 delayed",
             Label(TRIAGE, "triage"),
+            codes=TRIAGE[1:4],
             flat="triage",
         ),
     ]

@@ -6,15 +6,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.records.code_tables import Codes, CodeTables, numerals
+from engine.errors import RunError
+from engine.records.code_tables import Codes, CodeTables, check_days, digit_texts
 
 Array = NDArray[Any]
 
 
-class Coded(NamedTuple):
-    """Values as indices of a list. A row has the value at `code - low`, or the last one where that is beyond the end.
+def null_code(codes: Codes) -> int | None:
+    """Return the code that means "none of them": 255 or 65535 in columns of one or two bytes; None in others.
 
-    So a list that ends with None gives null for the codes of "none of them", 255 and 65535.
+    >>> null_code(np.zeros(1, np.uint8)), null_code(np.zeros(1, np.int64))
+    (255, None)
+    """
+    return (1 << 8 * codes.itemsize) - 1 if codes.dtype.kind == "u" and codes.itemsize <= 2 else None
+
+
+class Coded(NamedTuple):
+    """Values as indices of a list: a row has the value at `code - low`.
+
+    If the list ends with None, that is also the value of the code of "none of them", 255 or 65535.
     """
 
     texts: Sequence[Any]
@@ -22,12 +32,42 @@ class Coded(NamedTuple):
     codes: Codes
     low: int = 0
 
-    def indices(self) -> NDArray[np.int64]:
-        """Return the index of each row's value, shape (rows,)."""
+    @property
+    def null(self) -> int | None:
+        """The code of "none of them"; None if there is none, or if it is an ordinary code of the list."""
+        if not len(self.texts) or self.texts[-1] is not None:
+            return None
+        code = null_code(self.codes)
+        return code if code is not None and code - self.low >= len(self.texts) - 1 else None
+
+    def indices(self, place: str) -> NDArray[np.int64]:
+        """Return the index of each row's value, shape (rows,).
+
+        Parameters
+        ----------
+        place
+            The path of the field, for the error.
+
+        Raises
+        ------
+        RunError
+            If a code has no value.
+        """
         indices = self.codes.astype(np.int64)
         if self.low:
             indices -= self.low
-        return np.minimum(indices, len(self.texts) - 1, out=indices)
+        last = len(self.texts) - 1
+        null = self.null
+        if null is not None:
+            indices[self.codes == null] = last
+        # A negative index is a very large number if it is read without a sign.
+        if len(indices) and int(indices.view(np.uint64).max()) > last:
+            row = int(np.flatnonzero((indices < 0) | (indices > last))[0])
+            known = f"from {self.low} to {last + self.low}" if last >= 0 else "none"
+            raise RunError(
+                f"{place}: row {row} has the code {int(self.codes[row])}, which is unknown; known: {known}"
+            )
+        return indices
 
 
 class Integers(NamedTuple):
@@ -40,6 +80,10 @@ class Times(NamedTuple):
     """Times in ms from the scenario's start. If the field may be null, a negative time is null."""
 
     values: NDArray[np.int64]
+
+    def known(self, nullable: bool) -> NDArray[np.int64]:
+        """Return the times, with -1 for each that is null."""
+        return np.maximum(self.values, -1) if nullable else self.values
 
 
 class Dates(NamedTuple):
@@ -61,7 +105,7 @@ class FixedTexts(NamedTuple):
         return self.texts if self.places is None else self.texts.take(self.places)
 
 
-class Numerals(NamedTuple):
+class DigitTexts(NamedTuple):
     """Non-negative integers as texts of digits, with leading zeros up to `least` digits."""
 
     values: Codes
@@ -69,21 +113,31 @@ class Numerals(NamedTuple):
 
     def texts(self) -> NDArray[np.bytes_]:
         """Return the texts, padded at the end."""
-        return numerals(self.values, self.least)
+        return digit_texts(self.values, self.least)
 
 
-Values = Coded | Integers | Times | Dates | FixedTexts | Numerals
+Values = Coded | Integers | Times | Dates | FixedTexts | DigitTexts
 
 
-def python_values(values: Values, code_tables: CodeTables, nullable: bool) -> list[Any]:
-    """Return the values as Python objects: times and dates as ISO 8601 texts, null as None."""
+def python_values(values: Values, code_tables: CodeTables, nullable: bool, place: str) -> list[Any]:
+    """Return the values as Python objects: times and dates as ISO 8601 texts, null as None.
+
+    Parameters
+    ----------
+    values, code_tables
+        The values, and the texts behind their codes.
+    nullable
+        Whether a negative time is null.
+    place
+        The path of the field, for errors.
+    """
     match values:
         case Coded():
-            return list(map(values.texts.__getitem__, values.indices().tolist()))
+            return list(map(values.texts.__getitem__, values.indices(place).tolist()))
         case Integers():
-            return [None if value < 0 else value for value in values.values.tolist()]
+            return [None if value < 0 else value for value in values.values.astype(np.int64).tolist()]
         case Times():
-            texts = _strings(code_tables.instants(values.values))
+            texts = _strings(code_tables.instants(values.known(nullable)))
             if not nullable:
                 return texts
             return [
@@ -93,11 +147,11 @@ def python_values(values: Values, code_tables: CodeTables, nullable: bool) -> li
             return _strings(code_tables.dates(values.values.astype(np.int64)))
         case FixedTexts():
             return _strings(values.values)
-        case Numerals():
+        case DigitTexts():
             return _strings(values.texts())
 
 
-def numpy_values(values: Values, code_tables: CodeTables, kind: str) -> Array:
+def numpy_values(values: Values, code_tables: CodeTables, kind: str, nullable: bool, place: str) -> Array:
     """Return the values as a NumPy array. Null is None in texts, NaT in times and -1 in integers.
 
     Parameters
@@ -106,24 +160,29 @@ def numpy_values(values: Values, code_tables: CodeTables, kind: str) -> Array:
         The values, and the texts behind their codes.
     kind
         The kind of the column: text, integer, number, truth, time or date.
+    nullable
+        Whether a negative time is null.
+    place
+        The path of the field, for errors.
     """
     match values:
         case Coded():
             if kind == "text":
-                return np.array([*values.texts, None], object)[:-1].take(values.indices())
+                return np.array([*values.texts, None], object)[:-1].take(values.indices(place))
             dtype = {"integer": np.int64, "number": np.float64, "truth": np.bool_}[kind]
             known = [-1 if value is None else value for value in values.texts]
-            return np.array(known, dtype).take(values.indices())
+            return np.array(known, dtype).take(values.indices(place))
         case Integers():
             return np.maximum(values.values.astype(np.int64), -1)
         case Times():
-            seconds = code_tables.seconds(values.values).astype("datetime64[s]")
-            return np.where(values.values < 0, np.datetime64("NaT", "s"), seconds)
+            seconds = code_tables.seconds(values.known(nullable)).astype("datetime64[s]")
+            return np.where(values.values < 0, np.datetime64("NaT", "s"), seconds) if nullable else seconds
         case Dates():
+            check_days(values.values)
             return values.values.astype("datetime64[D]")
         case FixedTexts():
             return values.values.astype("U")
-        case Numerals():
+        case DigitTexts():
             return values.texts().astype("U")
 
 

@@ -19,14 +19,16 @@ def _format(ctx: click.Context, argument: click.Parameter, value: str) -> str:
     default="jsonl",
     show_default=True,
     callback=_format,
-    help="The format of the files: jsonl, json, msgpack, csv or parquet.",
+    help=f"The format of the files: {', '.join(records.FORMATS)}.",
 )
 def schema(fmt: str) -> None:
-    """Print the schema of patient files.
+    """Print the schema of the files of a run.
 
-    For jsonl, json and msgpack this is the JSON Schema of one record, for csv and parquet a Data Package with a Table
+    For a format of records this is the JSON Schema of one record, for a format of tables a Data Package with a Table
     Schema for each table.
     """
-    flat = len(records.FORMATS[fmt].tables) > 1
-    document = records.table_schema() if flat else records.record_schema()
+    from engine.measures import RUN_COLUMNS  # needs NumPy, which `--help` does not
+
+    flat = records.FORMATS[fmt].is_flat
+    document = records.data_package(fmt, RUN_COLUMNS) if flat else records.record_schema()
     console.print_json(document)

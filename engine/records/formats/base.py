@@ -21,7 +21,8 @@ COMPRESSIONS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 """Compression methods, and the suffix each adds to a file's name. Parquet compresses inside the file."""
 
 FLAT_TABLES = ("patients", "events", "treatments", "wounds", "vitals")
-"""The flat tables. `patients.id` is `patient_id` in the others."""
+"""The flat tables. `patients.id` is `patient_id` in the others. Equal to the keys of `engine.records.schema.FLAT` and
+`engine.tables.TABLES`, which likewise cannot be imported here (tested)."""
 
 RUN_TABLES = ("facilities", "measures")
 """The tables of a run as a whole, each one file in every format (`engine.measures.whole_run`)."""
@@ -80,6 +81,13 @@ class Format(NamedTuple):
     encode_table: EncodeTable
     libraries: tuple[str, ...] = ()
     """Packages whose version determines the bytes, besides those of the compression."""
+    patient_seconds: float = 8e-6
+    """Encoding, hashing and writing a patient on one core, roughly, for the announcement of long runs."""
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it holds the flat tables, not records."""
+        return self.tables == FLAT_TABLES
 
     def filename(self, table: str, part: int, compress: str = "none") -> str:
         """Return the name of a file: a part of a table of patients, or one of RUN_TABLES, which have no number.

@@ -58,4 +58,5 @@ FORMAT = Format(
     "one flat table with a header line; null is empty",
     encode,
     encode_table,
+    patient_seconds=6e-6,
 )

@@ -54,4 +54,5 @@ FORMAT = Format(
     "one array of all patient records",
     encode,
     encode_table,
+    patient_seconds=7e-6,
 )

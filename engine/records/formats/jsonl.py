@@ -55,4 +55,5 @@ FORMAT = Format(
     "one patient record on each line",
     encode,
     encode_table,
+    patient_seconds=6e-6,
 )

@@ -47,4 +47,5 @@ FORMAT = Format(
     "patient records, one after another, with the fields of the JSON records",
     encode,
     encode_table,
+    patient_seconds=5e-6,
 )

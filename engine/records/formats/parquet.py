@@ -28,7 +28,8 @@ _CODECS: dict[str, dict[str, Any]] = {
 
 def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) -> list[Frame]:
     """Return one frame for each table: the whole file of the part. The bytes depend on the rows alone."""
-    from engine.records.arrow import encoded_table, table_schema, use_system_allocator
+    from engine.records.arrow import arrow_schema, encoded_table, use_system_allocator
+    from engine.records.flat import FLAT_COLUMNS
     from engine.tables import join_chunks
 
     use_system_allocator()
@@ -37,7 +38,13 @@ def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) 
         files = []
         for table in FLAT_TABLES:
             rows = encoded_table(part, code_tables, table)
-            files.append((table, rows.num_rows, threads.submit(_file, rows, table_schema(table), compress)))
+            files.append(
+                (
+                    table,
+                    rows.num_rows,
+                    threads.submit(_file, rows, arrow_schema(FLAT_COLUMNS[table]), compress),
+                )
+            )
         encoded = [(table, rows, file.result()) for table, rows, file in files]
     return [Frame(table, data, len(part), rows, len(data)) for table, rows, data in encoded]
 
