@@ -34,6 +34,8 @@ _INTEGER_BYTES = MOST_DIGITS + 1
 _HEADER_BYTES = 5
 """The largest size of the header of a MessagePack array or map."""
 _SPARE_BYTES = 1 << 16
+_NOWHERE = (0, 0, 0)
+"""Address, stride and type for an operation that reads no column."""
 _NO_CODE = -(1 << 62)
 """Stands for the code of null where there is none."""
 
@@ -347,14 +349,17 @@ class Program:
             ends.append(end)
         keep: list[Any] = [views]
         grown = not len(self._pieces)
-        for step, op in zip(self._steps, self._ops, strict=True):
+        places: list[tuple[int, int, int]] = []
+        for step in self._steps:
             view = views[step.scope]
+            place = _NOWHERE
             if step.op == Op.LIST:
-                keep.append(_bind_column(op, ends[step.scope], len(root.rows), step.path))
+                column, place = _bind_column(ends[step.scope], len(root.rows), step.path)
+                keep.append(column)
             elif step.source is not None:
                 values = step.source.values(view)
-                column = _array(values)
-                keep.append(_bind_column(op, column, len(view.rows), step.path, step.source.width))
+                column, place = _bind_column(_array(values), len(view.rows), step.path, step.source.width)
+                keep.append(column)
                 if step.op == Op.DIGITS and column.dtype.kind == "i" and int(column.min(initial=0)) < 0:
                     raise ValueError(f"{step.path}: digits cannot write a negative number")
                 if step.look_up is not None:
@@ -365,6 +370,8 @@ class Program:
                         step.operands[:2] = coded.low, len(step.pieces) - 1
                         step.operands[3] = _NO_CODE if null is None else null - coded.low
                         grown = True
+            places.append(place)
+        self._ops[:, 1:4] = places
         if grown:
             self._number_pieces()
             for step, op in zip(self._steps, self._ops, strict=True):
@@ -435,9 +442,9 @@ def _array(values: Values) -> NDArray[Any]:
 
 
 def _bind_column(
-    op: NDArray[np.int64], column: NDArray[Any], rows: int, path: str, width: int = 0
-) -> NDArray[Any]:
-    """Set address, stride and type of an operation's column. Returns the column that it reads.
+    column: NDArray[Any], rows: int, path: str, width: int = 0
+) -> tuple[NDArray[Any], tuple[int, int, int]]:
+    """Return the column that an operation reads, and its address, stride and type.
 
     The kernel reads the column by its address, so that a wrong length or type would show in the records or not at all.
     """
@@ -453,8 +460,7 @@ def _bind_column(
         if known is None:
             column, known = _as_int64(column, path), ColumnType.INT64
         kind = known
-    op[1:4] = column.ctypes.data, column.strides[0], kind
-    return column
+    return column, (column.__array_interface__["data"][0], column.strides[0], kind)
 
 
 def _as_int64(column: NDArray[Any], path: str) -> NDArray[Any]:
