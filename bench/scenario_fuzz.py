@@ -1,4 +1,4 @@
-"""Mutated scenarios through `scenarios check` and `run --patients 50`: `make bench-scenario-fuzz`.
+"""Mutated scenarios through `scenarios check` and `run` with 50 patients or a full chunk: `make bench-scenario-fuzz`.
 
 Each is checked and run by the commands, in a process that serves one after another. A traceback, a check of more than
 5 s of processor time, a run of more than a minute or more than 1 GB of memory is a fault; faults are printed with the
