@@ -90,7 +90,7 @@ def _arrow(values: Values, column: Column, code_tables: CodeTables, place: str) 
         case FixedTexts():
             return _ids(values)
         case DigitTexts():
-            return pa.array(values.texts().astype("U").tolist(), kind)
+            return _padded_texts(values.texts())
 
 
 def _ids(values: FixedTexts) -> Any:
@@ -139,6 +139,17 @@ def _fixed_texts(texts: NDArray[np.bytes_]) -> pa.StringArray:
     offsets = np.arange(len(texts) + 1, dtype=np.int32) * texts.itemsize
     data = pa.py_buffer(np.ascontiguousarray(texts).view(np.uint8).data)
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets.data), data)
+
+
+def _padded_texts(texts: NDArray[np.bytes_]) -> pa.StringArray:
+    """Return texts, which NumPy pads with zeros, as an Arrow array without padding."""
+    octets = np.ascontiguousarray(texts).view(np.uint8).reshape(len(texts), texts.itemsize)
+    used = octets != 0
+    offsets = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum(used.sum(axis=1), out=offsets[1:])
+    return pa.StringArray.from_buffers(
+        len(texts), pa.py_buffer(offsets.data), pa.py_buffer(octets[used].data)
+    )
 
 
 def use_system_allocator() -> None:
