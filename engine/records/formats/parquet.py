@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 ROW_GROUP = 65_536
 """Rows of a row group."""
 
-THREADS = 2
-"""Threads that write files while the rows of the next table are made. Arrow does not hold Python's lock."""
-
 _CODECS: dict[str, dict[str, Any]] = {
     "none": {"compression": "none"},
     "gzip": {"compression": "gzip", "compression_level": 1},
@@ -34,7 +31,9 @@ def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) 
 
     use_system_allocator()
     part = join_chunks(chunks)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="goldenhour-parquet") as threads:
+    # One thread writes files while the rows of the next table are made: Arrow does not hold Python's lock. A second
+    # one would take 150 MB more.
+    with ThreadPoolExecutor(1, thread_name_prefix="goldenhour-parquet") as thread:
         files = []
         for table in FLAT_TABLES:
             rows = encoded_table(part, code_tables, table)
@@ -42,7 +41,7 @@ def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) 
                 (
                     table,
                     rows.num_rows,
-                    threads.submit(_file, rows, arrow_schema(FLAT_COLUMNS[table]), compress),
+                    thread.submit(_file, rows, arrow_schema(FLAT_COLUMNS[table]), compress),
                 )
             )
         encoded = [(table, rows, file.result()) for table, rows, file in files]
@@ -60,7 +59,8 @@ def _file(rows: "pyarrow.Table", schema: "pyarrow.Schema", compress: str) -> byt
     """Return a Parquet file that Arrow reads with the types of `schema`.
 
     Columns that are dictionaries already are written as such. Integers and times are written as differences: building
-    a dictionary of them would cost more than all the rest.
+    a dictionary of them would cost more than all the rest. Only they have statistics: those of texts would take as long
+    as all other work.
     """
     import base64
 
@@ -78,6 +78,7 @@ def _file(rows: "pyarrow.Table", schema: "pyarrow.Schema", compress: str) -> byt
     ]
     options: dict[str, Any] = {
         "use_dictionary": dictionaries,
+        "write_statistics": differences,
         "column_encoding": dict.fromkeys(differences, "DELTA_BINARY_PACKED"),
         "store_schema": False,
         **_CODECS[compress],
