@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bench.peers.network import BRIGADE, MINUTES_A_DAY, PER_DAY, Measures, Network, scenario
 from engine import scenario as scenario_api
 from engine.codes import AT_POI, EVENTS
-from engine.records import CodeTables, build_patients
+from engine.records import CodeTables, encode_chunks
 from engine.run import Simulation
 from engine.scenario import Scenario
 
@@ -102,11 +102,11 @@ def columns(network: Network, days: int, seed: int) -> None:
 
 
 def full_records(network: Network, days: int, seed: int) -> None:
-    """Simulate and build the record of every casualty."""
+    """Simulate and write the record of every casualty as JSON, in memory."""
     scenario = resolved(network, days)
     code_tables = CodeTables(scenario)
     for chunk in Simulation(scenario, seed, 0):
-        build_patients(chunk, code_tables)
+        encode_chunks([chunk], code_tables, "jsonl", "none")
 
 
 WAYS: dict[str, Callable[[Network, int, int], None]] = {

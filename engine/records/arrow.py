@@ -45,7 +45,7 @@ def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table:
 
 
 def encoded_table(chunk: Chunk, code_tables: CodeTables, table: str) -> pa.Table:
-    """Return one of the flat tables of a chunk as an Arrow table in which all texts are dictionaries.
+    """Return one of the flat tables of a chunk as an Arrow table in which labels and ids are dictionaries.
 
     The table depends on the rows alone.
     """
@@ -94,7 +94,7 @@ def _arrow(values: Values, column: Column, code_tables: CodeTables, place: str) 
 
 
 def _ids(values: FixedTexts) -> Any:
-    """Return ids as a dictionary without repetitions: for those Arrow would write bytes that it never set."""
+    """Return ids as a dictionary. No text may stand in it twice: Arrow would then write bytes that it never set."""
     texts = _fixed_texts(values.texts)
     if values.places is None:
         return texts.dictionary_encode()

@@ -123,7 +123,10 @@ def _two_digits(value: int, at: int) -> None:
 
 @compiled
 def _date(days: int, at: int) -> int:
-    """Write days since 1970 as YYYY-MM-DD (proleptic Gregorian, as docs of C++'s chrono compute it)."""
+    """Write days since 1970 as YYYY-MM-DD in the proleptic Gregorian calendar.
+
+    The method is `civil_from_days` of Howard Hinnant, "chrono-compatible low-level date algorithms".
+    """
     shifted = days + 719468
     era = shifted // 146097
     day_of_era = shifted - era * 146097
