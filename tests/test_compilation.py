@@ -35,6 +35,8 @@ RUN = """if True:
         "total": max((progress.compiling.total for progress in compiling), default=0),
         "numba": "numba" in sys.modules,
         "seconds": result.seconds,
+        "compile_seconds": result.compile_seconds,
+        "pss_mb": result.pss_mb,
         "wall": time.monotonic() - begun,
     }))
 """
@@ -60,7 +62,7 @@ def fill(function: NativeFunction) -> list[float]:
     return renewal[0].tolist()
 
 
-def test_a_cold_run_names_what_it_compiles_and_counts_its_seconds_afterwards(empty_cache: Path) -> None:
+def test_a_cold_run_names_what_it_compiles_and_counts_its_seconds_and_memory_apart(empty_cache: Path) -> None:
     def run(name: str) -> dict:
         command = [sys.executable, "-c", RUN, str(empty_cache / name)]
         return json.loads(
@@ -73,7 +75,11 @@ def test_a_cold_run_names_what_it_compiles_and_counts_its_seconds_afterwards(emp
     assert any("flow of casualties" in what for what in cold["whats"])
     assert cold["numbers"] == sorted(cold["numbers"])
     assert cold["numbers"][-1] <= cold["total"] == 8
-    assert cold["seconds"] < 0.5 * cold["wall"]
+    assert cold["seconds"] < 0.5 * cold["wall"] < cold["compile_seconds"]
+    assert cold["seconds"] + cold["compile_seconds"] < cold["wall"]
+    assert cold["pss_mb"]["compiler"] > 50
+    assert warm["compile_seconds"] == 0
+    assert set(warm["pss_mb"]) == {"driver"}
     assert "compiling" not in warm["phases"]
     assert not cold["numba"]
     assert not warm["numba"]
