@@ -22,7 +22,7 @@ _SIMULATE_FINITE_SECONDS = 8e-6
 """Simulation of a casualty who may have to wait: two passes, some sixteen events. It takes up to three times as long
 where most patients wait, whatever the length of the queues: there are more events, and memory is read at random."""
 _COLUMNS_SECONDS = 1e-6
-"""What the columns of a casualty add to the simulation, once for all formats (`Format.patient_seconds` has the rest)."""
+"""What the columns of a casualty add to the simulation, once for all formats. `Format.patient_seconds` has the rest."""
 _COMPRESS_SECONDS = 4e-6
 """Compressing a casualty in one format."""
 _EVENT_SECONDS = 0.1e-6
