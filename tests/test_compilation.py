@@ -7,16 +7,25 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+from runs import request
 
 import scenarios
 from actors.cluster import PACKAGE_ROOT
+from actors.run import run_scenario
 from actors.run.compilation import Compilation, compile_before
+from actors.run.simulator import FlowSimulator
 from engine.arrivals.incidents import fill_renewal
-from engine.numeric import NativeFunction
+from engine.identity import cache_root
+from engine.numeric import NativeFunction, cache_refusal
+from engine.numeric.native import digest
 from engine.run import EntryPoints, entry_points
 from engine.scenario import parse, resolve
+
+USUAL = str(cache_root())
+"""The folder of the cache that other tests use."""
 
 RUN = """if True:
     import json, sys, time
@@ -138,3 +147,25 @@ def test_leaving_early_ends_the_processes() -> None:
     assert process.returncode is not None
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
+
+
+def test_a_cache_of_code_that_others_could_have_written_is_named_in_the_notes(
+    tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as usual:
+        usual.setenv("GOLDENHOUR_CACHE_DIR", USUAL)
+        assert run_scenario(request(tmp_path / "usual", patients=10, workers=0)).notes == ()
+    assert cache_refusal() is None  # there is no such folder yet
+    folder = empty_cache / "native" / digest()
+    folder.mkdir(parents=True, mode=0o700)
+    for parent in (empty_cache, folder.parent):
+        parent.chmod(0o700)
+    (folder / "a.o").touch(0o600)
+    assert cache_refusal() is None
+    for path, mode in ((folder / "a.o", 0o666), (folder, 0o777)):
+        path.chmod(mode)
+        (note,) = run_scenario(request(tmp_path / str(mode), patients=10, workers=0)).notes
+        assert f"other users can write to {path}; remove it; the run continued without the cache" in note
+    asked = request(tmp_path)
+    simulator = FlowSimulator(msgspec.json.encode(asked.scenario), 7, 0, asked.chunk_size)
+    assert f"other users can write to {folder}" in (simulator.prepare() or "")
