@@ -21,8 +21,8 @@ _SIMULATE_SECONDS = 3e-6
 _SIMULATE_FINITE_SECONDS = 8e-6
 """Simulation of a casualty who may have to wait: two passes, some sixteen events. It takes up to three times as long
 where most patients wait, whatever the length of the queues: there are more events, and memory is read at random."""
-_COLUMNS_SECONDS = 6e-6
-"""Making the columns of a casualty, once for all formats (`Format.patient_seconds` has the rest)."""
+_COLUMNS_SECONDS = 1e-6
+"""What the columns of a casualty add to the simulation, once for all formats. `Format.patient_seconds` has the rest."""
 _COMPRESS_SECONDS = 4e-6
 """Compressing a casualty in one format."""
 _EVENT_SECONDS = 0.1e-6
@@ -75,8 +75,8 @@ def expected_time(
     formats, compress
         What is written. Without formats: the time of the simulation alone.
     workers
-        Generator processes; 0: one thread simulates and makes columns, another writes; None: as many as `run` takes by
-        default.
+        Generator processes, which write what one simulator makes; 0: a thread simulates, another writes; None: as many
+        as `run` takes by default.
     """
     work = workload_of(prepared.resolved)
     simulate = work.casualties * (_SIMULATE_FINITE_SECONDS if work.is_finite else _SIMULATE_SECONDS)
@@ -85,10 +85,7 @@ def expected_time(
     columns = work.casualties * _COLUMNS_SECONDS if formats else 0.0
     write = work.casualties * sum(FORMATS[name].patient_seconds + packed for name in formats)
     processes = automatic_workers(prepared) if workers is None else workers
-    if processes > 0:
-        seconds = max(simulate, (columns + write) / processes)
-    else:
-        seconds = max(simulate + columns, write)
+    seconds = max(simulate + columns, write / max(1, processes))
     reasons = f"{work.casualties:,.0f} casualties"
     if work.events >= 1e6:
         reasons += f", and {work.events:,.0f} lifts, deliveries and shifts in {work.days:,.0f} days"

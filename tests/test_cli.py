@@ -189,6 +189,7 @@ def test_json_is_one_object_and_nothing_else_on_stdout(call, tmp_path):
     assert said["bytes"] == sum(Path(part).stat().st_size for part in said["parts"])
     for key in ("seconds", "patients_per_second", "peak_pss_mb", "bytes_per_record"):
         assert said[key] > 0
+    assert said["compile_seconds"] >= 0
 
 
 def test_quiet_says_nothing(call):

@@ -7,16 +7,25 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+from runs import request
 
 import scenarios
 from actors.cluster import PACKAGE_ROOT
+from actors.run import run_scenario
 from actors.run.compilation import Compilation, compile_before
+from actors.run.simulator import FlowSimulator
 from engine.arrivals.incidents import fill_renewal
-from engine.numeric import NativeFunction
+from engine.identity import cache_root
+from engine.numeric import NativeFunction, cache_refusal
+from engine.numeric.native import digest
 from engine.run import EntryPoints, entry_points
 from engine.scenario import parse, resolve
+
+USUAL = str(cache_root())
+"""The folder of the cache that other tests use."""
 
 RUN = """if True:
     import json, sys, time
@@ -35,6 +44,8 @@ RUN = """if True:
         "total": max((progress.compiling.total for progress in compiling), default=0),
         "numba": "numba" in sys.modules,
         "seconds": result.seconds,
+        "compile_seconds": result.compile_seconds,
+        "pss_mb": result.pss_mb,
         "wall": time.monotonic() - begun,
     }))
 """
@@ -60,7 +71,7 @@ def fill(function: NativeFunction) -> list[float]:
     return renewal[0].tolist()
 
 
-def test_a_cold_run_names_what_it_compiles_and_counts_its_seconds_afterwards(empty_cache: Path) -> None:
+def test_a_cold_run_names_what_it_compiles_and_counts_its_seconds_and_memory_apart(empty_cache: Path) -> None:
     def run(name: str) -> dict:
         command = [sys.executable, "-c", RUN, str(empty_cache / name)]
         return json.loads(
@@ -73,7 +84,11 @@ def test_a_cold_run_names_what_it_compiles_and_counts_its_seconds_afterwards(emp
     assert any("flow of casualties" in what for what in cold["whats"])
     assert cold["numbers"] == sorted(cold["numbers"])
     assert cold["numbers"][-1] <= cold["total"] == 8
-    assert cold["seconds"] < 0.5 * cold["wall"]
+    assert cold["seconds"] < 0.5 * cold["wall"] < cold["compile_seconds"]
+    assert cold["seconds"] + cold["compile_seconds"] < cold["wall"]
+    assert cold["pss_mb"]["compiler"] > 50
+    assert warm["compile_seconds"] == 0
+    assert set(warm["pss_mb"]) == {"driver"}
     assert "compiling" not in warm["phases"]
     assert not cold["numba"]
     assert not warm["numba"]
@@ -132,3 +147,25 @@ def test_leaving_early_ends_the_processes() -> None:
     assert process.returncode is not None
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
+
+
+def test_a_cache_of_code_that_others_could_have_written_is_named_in_the_notes(
+    tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as usual:
+        usual.setenv("GOLDENHOUR_CACHE_DIR", USUAL)
+        assert run_scenario(request(tmp_path / "usual", patients=10, workers=0)).notes == ()
+    assert cache_refusal() is None  # there is no such folder yet
+    folder = empty_cache / "native" / digest()
+    folder.mkdir(parents=True, mode=0o700)
+    for parent in (empty_cache, folder.parent):
+        parent.chmod(0o700)
+    (folder / "a.o").touch(0o600)
+    assert cache_refusal() is None
+    for path, mode in ((folder / "a.o", 0o666), (folder, 0o777)):
+        path.chmod(mode)
+        (note,) = run_scenario(request(tmp_path / str(mode), patients=10, workers=0)).notes
+        assert f"other users can write to {path}; remove it; the run continued without the cache" in note
+    asked = request(tmp_path)
+    simulator = FlowSimulator(msgspec.json.encode(asked.scenario), 7, 0, asked.chunk_size)
+    assert f"other users can write to {folder}" in (simulator.prepare() or "")

@@ -182,7 +182,8 @@ def test_metrics_count_what_is_on_file(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_memory_is_reported_by_role(tmp_path: Path) -> None:
-    result = run_scenario(request(tmp_path, patients=20_000))
+    run_scenario(request(tmp_path / "before", patients=1, workers=0))  # compiles what is not in the cache
+    result = run_scenario(request(tmp_path / "out", patients=20_000))
     assert set(result.pss_mb) == {"driver", "simulator", "writer", "generator"}
     assert all(megabytes > 10 for megabytes in result.pss_mb.values())
     assert result.peak_pss_mb == pytest.approx(sum(result.pss_mb.values()), abs=1)

@@ -302,18 +302,25 @@ def test_long_honest_runs_are_not_hindered() -> None:
 
 
 def test_the_time_of_a_long_run_is_announced() -> None:
-    long = expected_time(prepare(Scenario(name="many", casualties=Casualties(total=100_000_000))), workers=1)
+    long = expected_time(prepare(Scenario(name="many", casualties=Casualties(total=200_000_000))), workers=1)
     assert 600 < long.seconds < 3600
     assert (long.note() or "").startswith("a run will take about 20 minutes on this machine")
     packed = expected_time(
         prepare(Scenario(name="x", casualties=Casualties(total=10**9))), ("csv", "json"), "zstd", 1
     )
-    assert "about 7.5 hours" in (packed.note() or "")
+    assert "about 5.8 hours" in (packed.note() or "")
     assert expected_time(prepare(Scenario(name="few")), workers=1).note() is None
     measures = expected_time(prepare(Scenario(name="x", casualties=Casualties(total=10**9))), (), workers=0)
     assert "about 50 minutes" in (measures.note() or "")
     for name in FORMATS:
         assert expected_time(prepare(Scenario(name="few")), (name,), workers=0).seconds > 0
+
+
+def test_more_generators_do_not_make_the_columns_that_the_simulator_makes() -> None:
+    prepared = prepare(Scenario(name="x", casualties=Casualties(total=10**9)))
+    flow = expected_time(prepared, (), workers=0).seconds
+    many, more = (expected_time(prepared, ("jsonl",), workers=number).seconds for number in (32, 64))
+    assert many == more > flow
 
 
 def test_every_command_has_allow_long(tmp_path: Any, capfd: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,11 @@ class Sampler:
         with self._lock:
             self._roles[pid] = role
 
+    def forget(self, role: str) -> None:
+        """Leave the processes of a role, which have ended, out of all later samples."""
+        with self._lock:
+            self._roles = {pid: other for pid, other in self._roles.items() if other != role}
+
     def sample(self) -> None:
         """Take one sample now."""
         with self._lock:

@@ -105,7 +105,8 @@ class Compilation:
         running[0].thread.join(seconds)
         done = sum(each.done for each in self._processes)
         names = dict.fromkeys(each.what for each in running)
-        return Compiling(" and ".join(names), min(done + 1, self._total), self._total)
+        pids = tuple(each.process.pid for each in running)
+        return Compiling(" and ".join(names), min(done + 1, self._total), self._total, pids)
 
     def close(self) -> None:
         """End the processes that are still compiling."""

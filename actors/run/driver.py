@@ -80,7 +80,13 @@ def run_scenario(
         log = Log(output.run.run_id, output.partial / LOG)
         on_claimed(output.run.run_id, output.started_before)
         result = _execute(request, output, log, on_progress)
-        log.write("finished", patients=result.patients, bytes=result.bytes, seconds=round(result.seconds, 3))
+        log.write(
+            "finished",
+            patients=result.patients,
+            bytes=result.bytes,
+            seconds=round(result.seconds, 3),
+            compile_seconds=round(result.compile_seconds, 3),
+        )
         return result
     except KeyboardInterrupt:
         with ignore_interrupts():
@@ -288,6 +294,7 @@ class RunDriver:
             resumed=output.resumed,
             run_id=self._plan.run_id,
             workers=request.workers,
+            compile_seconds=self._reporter.compile_seconds,
         )
 
     def _note_cache_fault(self, fault: str | None) -> None:

@@ -64,7 +64,10 @@ class Executor(Protocol):
 
     @property
     def compiling(self) -> Compiling | None:
-        """How far the compilation is, in `prepare`; None when nothing is being compiled."""
+        """How far the compilation is, in `prepare`; None when nothing is being compiled.
+
+        Its processes are those on the driver's machine.
+        """
         ...
 
     def open(self, on_wait: OnWait) -> list[Receipt]:

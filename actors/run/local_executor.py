@@ -39,6 +39,7 @@ class LocalExecutor:
         self.idle_seconds = 0.0
         self.compiling: Compiling | None = None
         self._plan = plan
+        self._kernel_fault: str | None = None
         self._writer = Writer(str(plan.folder), plan.run_id, sync_seconds=plan.sync_seconds)
         self._stream: ChunkStream | None = None
         self._requested = 0
@@ -49,7 +50,7 @@ class LocalExecutor:
     @property
     def cache_fault(self) -> str | None:
         """What went wrong with the cache, if anything."""
-        return self._plan.cache.fault if self._plan.cache else None
+        return (self._plan.cache.fault if self._plan.cache else None) or self._kernel_fault
 
     def open(self, on_wait: OnWait) -> list[Receipt]:
         """Open the writer."""
@@ -57,6 +58,7 @@ class LocalExecutor:
 
     def prepare(self, on_wait: OnWait) -> None:
         """Compile what is not in the cache, and load it."""
+        from engine.numeric import cache_refusal
         from engine.run import Simulation, entry_points
 
         request, cache = self._plan.request, self._plan.cache
@@ -67,6 +69,7 @@ class LocalExecutor:
 
         compile_before(entry_points(request.scenario, writes_texts(request.formats)), report)
         self.compiling = None
+        self._kernel_fault = cache_refusal()
         precomputed = cache.get_or_build(request.scenario, SIMULATION_KINDS) if cache else {}
         simulation = Simulation(
             request.scenario, request.seed, request.replication, request.chunk_size, precomputed

@@ -91,11 +91,15 @@ class Receipt(NamedTuple):
 
 
 class Compiling(NamedTuple):
-    """The compilation of entry points: what is being compiled, and which of how many is the next to be done."""
+    """The compilation of entry points: what is being compiled, and how far it is.
+
+    `number` is one more than those of `total` that are done. `processes` are the ids of those that compile.
+    """
 
     what: str
     number: int
     total: int
+    processes: tuple[int, ...] = ()
 
 
 class ProcessId(NamedTuple):

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import io
 import os
-from concurrent.futures import Executor
+from concurrent.futures import Executor, wait
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +150,12 @@ class PartFile:
             hashed = self._hashing.submit(self._hash, view)
             try:
                 self._write(view)
-            finally:
-                hashed.result()
+            except BaseException:
+                wait(
+                    [hashed]
+                )  # the data may be freed next; an error of the hash would say less than this one
+                raise
+            hashed.result()
         before = self.part
         self.part = msgspec.structs.replace(
             before,

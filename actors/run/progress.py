@@ -20,6 +20,10 @@ LOG_SECONDS = 10.0
 """Time between two lines of the log in one phase."""
 
 
+COMPILER = "compiler"
+"""The role of the processes that compile, in the memory figures."""
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a run is.
 
@@ -36,7 +40,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     fraction
         The share that is done, from 0 to 1.
     seconds
-        The time since Ray was ready, or since the last compilation.
+        The time since Ray was ready, without that of compilation.
     bytes
         The bytes in the files.
     note
@@ -44,7 +48,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     runs_ahead
         In the phase starting: the other runs of this user that start their Rays first.
     compiling
-        In the phase compiling: what is being compiled, and how many entry points are done.
+        In the phase compiling: what is being compiled, and which of how many entry points is the next to be done.
     """
 
     phase: str
@@ -64,8 +68,8 @@ OnProgress = Callable[[Progress], None]
 class ProgressReporter:
     """Reports how far a run is, at most ten times a second in one phase.
 
-    The figures come from the run's `scheduler` and `sampler`. `seconds` counts from the construction of this object, or
-    from the last report of a compilation.
+    The figures come from the run's `scheduler` and `sampler`. `compile_seconds` is the time that passed between reports
+    of a compilation, in all attempts.
     """
 
     def __init__(
@@ -85,22 +89,27 @@ class ProgressReporter:
         self._log = log
         self._on_progress = on_progress
         self._begin = time.perf_counter()
+        self.compile_seconds = 0.0
+        self._compiled_at: float | None = None
+        """When the last report was made, if it was one of a compilation."""
         self._phase = ""
         self._reported_at = 0.0
         self._logged_at = time.monotonic()
         self._counted = (0, 0, 0)
+        self._measured: set[str] = set()
+        """The roles whose memory has been published."""
 
     @property
     def seconds(self) -> float:
-        """Seconds since the construction, without what came before the end of the last compilation."""
-        return time.perf_counter() - self._begin
+        """Seconds since the construction, without `compile_seconds`."""
+        return time.perf_counter() - self._begin - self.compile_seconds
 
     def report(self, executor: Executor, phase: str, note: str = "") -> None:
         """Report the phase and the figures, unless the last report in this phase has just been made."""
         compiling = executor.compiling
         if compiling is not None:
             phase = "compiling"
-            self._begin = time.perf_counter()
+        self._follow(compiling)
         now = time.monotonic()
         new_phase = phase != self._phase
         if not new_phase and now - self._reported_at < REPORT_SECONDS:
@@ -134,6 +143,20 @@ class ProgressReporter:
             )
         )
 
+    def _follow(self, compiling: Compiling | None) -> None:
+        """Add up the time of the compilation, and measure the memory of its processes."""
+        if compiling is None:
+            if self._compiled_at is not None:
+                self._sampler.forget(COMPILER)
+            self._compiled_at = None
+            return
+        for pid in compiling.processes:
+            self._sampler.watch(COMPILER, pid)
+        now = time.perf_counter()
+        if self._compiled_at is not None:
+            self.compile_seconds += now - self._compiled_at
+        self._compiled_at = now
+
     def _publish_metrics(self, executor: Executor, patients: int) -> None:
         scheduler = self._scheduler
         counts = (patients, scheduler.written_chunks, scheduler.written_bytes)
@@ -143,5 +166,7 @@ class ProgressReporter:
         put_metric("seconds_without_progress", executor.idle_seconds, run=self._run_id)
         for queue, depth in {**executor.queue_depths(), "queued": scheduler.queued_tasks}.items():
             put_metric("queue_depth", depth, queue=queue)
-        for role, size in self._sampler.latest.items():
-            put_metric("memory_bytes", size, role=role)
+        sizes = self._sampler.latest
+        self._measured |= sizes.keys()
+        for role in self._measured:
+            put_metric("memory_bytes", sizes.get(role, 0), role=role)

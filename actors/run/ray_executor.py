@@ -61,6 +61,7 @@ class RayExecutor:
         self.compiling: Compiling | None = None
         self._settings = {lane: ray.put(settings) for lane, settings in plan.lanes.items()}
         self._compiling: Any = None
+        self._simulator_is_local = False
         self._prepared: list[Any] = []
         self._requests: deque[tuple[Any, Any]] = deque()
         """References to the chunks and to their heads, for each batch requested."""
@@ -88,6 +89,7 @@ class RayExecutor:
             self._watch(role, process)
             if process.node == actors.node:
                 actors.add_local(process.pid)
+                self._simulator_is_local |= role == "simulator"
         return [self._result(receipt, "a writer to open its files", on_wait) for receipt in opened]
 
     def prepare(self, on_wait: OnWait) -> None:
@@ -95,7 +97,7 @@ class RayExecutor:
         actors, formats = self._actors, self._plan.request.formats
         awaited = "the simulator to compile or load its kernel"
         while (state := self._result(self._compiling, awaited, on_wait, PREPARE_FACTOR)) is not None:
-            self.compiling = state
+            self.compiling = state if self._simulator_is_local else state._replace(processes=())
             on_wait()
             self._compiling = actors.simulator.compile_some.remote(formats)
         self.compiling = None

@@ -25,11 +25,14 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     measures
         The content of `summary.json`.
     seconds
-        From Ray ready, or the end of the compilation, to the manifest on disk.
+        From Ray ready to the manifest on disk, without `compile_seconds`.
+    compile_seconds
+        The time that the run waited for the compilation of what was not in the cache.
     bytes
         The bytes of all parts.
     peak_pss_mb
-        The highest sum of memory (PSS) over driver, simulators, generators and writers. Ray's daemons do not count.
+        The highest sum of memory (PSS) over driver, compilers, simulators, generators and writers. Ray's daemons
+        do not count.
     pss_mb
         The memory of each role at that moment.
     recoveries
@@ -59,3 +62,4 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     resumed: bool = False
     run_id: str = ""
     workers: int = 0
+    compile_seconds: float = 0.0

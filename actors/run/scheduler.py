@@ -88,7 +88,7 @@ class Scheduler:
         ----------
         window
             Number of chunks that may be requested but not yet written in all lanes. With a part lane it must be
-            at least the number of chunks in a part.
+            at least the number of chunks in a part and `batch_chunks` - 1 more.
         receipts
             What each writer has on the disk, in the order of the writers.
         batch_chunks

@@ -63,12 +63,14 @@ class FlowSimulator:
 
     def prepare(self) -> str | None:
         """Load the kernel and read the scenario. Returns what went wrong with the cache, if anything."""
+        from engine.numeric import cache_refusal
+
         check_package_root()
         restore_pyarrow()
         scenario = self._resolved()
         self._simulation = self._simulate(scenario, self._precomputed(scenario))
         self._stream = ChunkStream(self._simulation, scenario)
-        return self._cache.fault if self._cache else None
+        return (self._cache.fault if self._cache else None) or cache_refusal()
 
     def skip_to(self, number: int, seconds: float = 1.0) -> bool:
         """Discard chunks until `number` is the next one or the time is up. Returns whether it is the next one."""

@@ -1,8 +1,4 @@
-"""The compiled loop of `Measures.add`.
-
-Numba counts the references to each array that it passes from one compiled function to another, which would take longer
-than the counting. All arrays are therefore used in one function.
-"""
+"""The compiled loop of `Measures.add`: one pass over the columns of a chunk."""
 
 from engine.codes import EN_ROUTE, Event, Outcome, Treatment
 from engine.measures.counted import DAY, ROLES, ByStream, Daily

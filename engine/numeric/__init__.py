@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from engine.numeric.elementary import exp, interpreted, log, normal_quantile
     from engine.numeric.jit import compiled, compiled_entry
-    from engine.numeric.native import NativeFunction, compile_to_cache
+    from engine.numeric.native import NativeFunction, cache_refusal, compile_to_cache
     from engine.numeric.philox import Counter, cell, key, uniform, words
 
 __getattr__ = lazy_attributes(
@@ -55,6 +55,7 @@ __getattr__ = lazy_attributes(
         ),
         "native": (
             "NativeFunction",
+            "cache_refusal",
             "compile_to_cache",
         ),
         "philox": (
@@ -78,6 +79,7 @@ __all__ = [
     "Counter",
     "NativeFunction",
     "binomial",
+    "cache_refusal",
     "cell",
     "compile_to_cache",
     "compiled",

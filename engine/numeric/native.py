@@ -22,7 +22,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from engine import identity
-from engine.private_folder import PrivateFolder, prune_engines
+from engine.private_folder import PrivateFolder, UnsafeFolderError, prune_engines
 
 if TYPE_CHECKING:
     from numpy import dtype
@@ -228,6 +228,20 @@ def _read(name: str) -> bytes | None:
     except (OSError, ValueError):
         return None
     return data[_DIGEST_BYTES:] if data[:_DIGEST_BYTES] == _checksum(name, data[_DIGEST_BYTES:]) else None
+
+
+def cache_refusal() -> str | None:
+    """Return why the code in the cache is not used: who else could have written it. None if it may be used."""
+    try:
+        with PrivateFolder.open(_NATIVE, digest()) as folder:
+            for name in folder.names():
+                if name.endswith(".o"):
+                    folder.read(name, _MOST_BYTES)
+    except UnsafeFolderError as error:
+        return f"the cache of compiled code: {error}"
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 def _write(name: str, code: bytes) -> None:

@@ -3,6 +3,7 @@
 Each table has room for the most that PARQUET_PART patients could fill. Pages that are never used take no memory.
 """
 
+import errno
 import mmap
 import weakref
 from typing import Annotated
@@ -77,8 +78,14 @@ class OutputPool:
         self._free: list[mmap.mmap] = []
 
     def take(self) -> Table:
-        """Return tables without rows: one row of OUTPUT. What the tables hold besides is not defined."""
-        memory = self._free.pop() if self._free else mmap.mmap(-1, OUTPUT.itemsize, flags=_PRIVATE)
+        """Return tables without rows: one row of OUTPUT. What the tables hold besides is not defined.
+
+        Raises
+        ------
+        MemoryError
+            The system has no memory for more tables.
+        """
+        memory = self._free.pop() if self._free else _new_memory()
         output: Table = np.frombuffer(
             memory, OUTPUT
         )  # views refer to this array, and not to the memory itself
@@ -91,6 +98,16 @@ class OutputPool:
         patients = int(np.frombuffer(memory, OUTPUT)["rows"][0, PATIENTS])
         if len(self._free) < _MOST_FREE and patients <= PARQUET_PART:
             self._free.append(memory)
+
+
+def _new_memory() -> mmap.mmap:
+    """Return memory for one row of OUTPUT. Raises MemoryError, as NumPy does, where `mmap` raises OSError."""
+    try:
+        return mmap.mmap(-1, OUTPUT.itemsize, flags=_PRIVATE)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        raise MemoryError(f"no memory for tables of {OUTPUT.itemsize:,} bytes") from error
 
 
 def drop_first_patients(output: Table, n: int, rest: Table) -> None:

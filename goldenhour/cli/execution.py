@@ -100,6 +100,7 @@ def _result_json(request: "RunRequest", prepared: PreparedScenario, result: "Run
         "replication": request.replication,
         "outcomes": result.measures["outcomes"],
         "seconds": round(result.seconds, 3),
+        "compile_seconds": round(result.compile_seconds, 3),
         "patients_per_second": round(result.patients_per_second, 1),
         "peak_pss_mb": result.peak_pss_mb,
         "pss_mb": result.pss_mb,

@@ -168,9 +168,12 @@ def _files(result: "RunResult") -> tuple[str, str]:
     parts = sorted(part.path for part in result.parts if part.table not in RUN_TABLES)
     shown = ", ".join(parts) if len(parts) <= 4 else f"{parts[0]} ... {parts[-1]} ({len(parts)} parts)"
     shown = ", ".join([shown, *(part.path for part in result.parts if part.table in RUN_TABLES)])
+    compiled = (
+        f"after {result.compile_seconds:.1f} s of compilation, " if result.compile_seconds >= 0.1 else ""
+    )
     return (
         f"{_bytes(result.bytes)} in {result.output}: {shown}, {', '.join(sorted(others))}",
-        f"{result.seconds:.1f} s, {result.patients_per_second:,.0f} patients/s, "
+        f"{result.seconds:.1f} s, {result.patients_per_second:,.0f} patients/s, {compiled}"
         f"at most {result.peak_pss_mb:.0f} MB of memory",
     )
 
