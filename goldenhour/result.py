@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from actors.run import compile_before
 from engine.errors import GoldenhourError, InputError, shown
 from engine.measures import (
     RunTable,
@@ -21,7 +22,7 @@ from engine.measures import (
     table_rows,
 )
 from engine.records import RUN_TABLES, CodeTables
-from engine.run import Simulation
+from engine.run import Simulation, entry_points
 from engine.scenario import Scenario, ScenarioOverrides, parse, prepare
 from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
@@ -174,7 +175,8 @@ def simulate(
 ) -> Result:
     """Simulate a scenario in this process and return its columns and measures.
 
-    The patients are the same as those that `goldenhour run` writes for this scenario, seed and replication.
+    The patients are the same as those that `goldenhour run` writes for this scenario, seed and replication. The first
+    call on a machine compiles the engine in processes of their own, for about half a minute.
 
     Parameters
     ----------
@@ -222,6 +224,7 @@ def simulate(
         _load_scenario(scenario), ScenarioOverrides(seed, patients, days), allow_long=allow_long
     )
     resolved = prepared.resolved
+    compile_before(entry_points(resolved, texts=False), lambda state: None)
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
     tables = _join_chunks(list(simulation))
     flow = flow_of(simulation, resolved)

@@ -22,7 +22,8 @@ import pytest
 
 import scenarios
 from engine import scenario as scenario_api
-from engine.run import Simulation
+from engine.numeric import compile_to_cache
+from engine.run import Simulation, entry_points
 from engine.tables import ENDS, PARQUET_PART, TABLES, OutputPool
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,6 +83,16 @@ def processor_features() -> list[str]:
     return [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
 
 
+def machine_code() -> dict[str, str]:
+    """SHA-256 of the machine code of each entry point that the scenarios of GOLDEN need."""
+    return {
+        function.name: hashlib.sha256(compile_to_cache(function)).hexdigest()
+        for name in GOLDEN
+        for each in entry_points(resolved(name), texts=False)
+        for function in each.functions
+    }
+
+
 @pytest.fixture(scope="module", autouse=True)
 def other_machine() -> Iterator[subprocess.Popen[str]]:
     """A process that prints the digests under OTHER_MACHINE. It starts early, because it may have to compile."""
@@ -90,7 +101,8 @@ def other_machine() -> Iterator[subprocess.Popen[str]]:
         "import json\n"
         "import sys; sys.path.insert(0, 'tests')\n"
         "import test_determinism as t\n"
-        "print(json.dumps([t.processor_features(), {n: t.digest(t.tables_of(n)) for n in t.GOLDEN}]))"
+        "digests = {n: t.digest(t.tables_of(n)) for n in t.GOLDEN}\n"
+        "print(json.dumps([t.processor_features(), digests, t.machine_code()]))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
@@ -291,9 +303,12 @@ def test_ray_is_never_imported_in_process(tmp_path: Path) -> None:
 def test_another_processor_makes_the_same_records(other_machine: subprocess.Popen[str]) -> None:
     output, _ = other_machine.communicate(timeout=600)
     assert other_machine.returncode == 0
-    features, digests = json.loads(output.splitlines()[-1])
+    features, digests, code = json.loads(output.splitlines()[-1])
     assert features == [], "NumPy uses processor features that it was told not to use"
     assert digests == {name: digest(tables_of(name)) for name in GOLDEN}
+    here = machine_code()
+    same = [name for name in here if code[name] == here[name]]
+    assert not same, f"the machine code of {same} is not for another processor"
 
 
 if __name__ == "__main__":

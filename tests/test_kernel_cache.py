@@ -1,5 +1,6 @@
 """Compiled kernels are cached on disk by content, and no fault of the cache ever reaches the caller."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -121,6 +122,76 @@ for wrong in (np.zeros(2, "f4"), np.zeros((2, 2)), np.zeros(4)[::2], read_only):
 """
 
 
+LIBM = """
+import math
+from engine.numeric.jit import compiled_entry
+
+@compiled_entry("f8")
+def exponential(values) -> None:
+    values[0] = math.exp(values[0])
+
+@compiled_entry("f8")
+def inverse_hyperbolic(values) -> None:
+    values[0] = math.asinh(values[0])
+"""
+CALL_LIBM = """
+import numpy as np
+from engine.libm import exponential, inverse_hyperbolic
+for function in (exponential, inverse_hyperbolic):
+    try:
+        function(np.ones(1))
+        print("called")
+    except RuntimeError as error:
+        print(error)
+"""
+EXTERNAL = """
+from engine.numeric.compiler import foreign_names
+from engine.numeric.native import llvm
+module = llvm().parse_assembly('''
+@outside = external global i64
+declare i8* @memset(i8*, i32, i64)
+declare double @llvm.sqrt.f64(double)
+declare double @llvm.pow.f64(double, double)
+declare double @exp(double)
+define i64 @inside() {
+  %value = load i64, i64* @outside
+  ret i64 %value
+}
+''')
+print(*sorted(foreign_names(module)))
+"""
+THREADS = """
+import threading
+import numba
+from engine.numeric import compiler, jit
+from engine.k import kernel
+from engine.shared import first, second
+before = [getattr(owner, name) for owner, name, _ in compiler._PATCHES]
+answers = []
+started = threading.Barrier(4)
+
+def load(function):
+    started.wait()
+    function.load()
+    answers.append("loaded")
+
+def use_numba():
+    started.wait()
+    for number in range(3):
+        answers.append(numba.njit(lambda x: x + number)(1))
+
+threads = [threading.Thread(target=load, args=(each,)) for each in (first, second, kernel)]
+threads.append(threading.Thread(target=use_numba))
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(*sorted(map(str, answers)))
+print(before == [getattr(owner, name) for owner, name, _ in compiler._PATCHES], jit._compiles_entry_point)
+print(numba.njit(lambda x: x + 1)(3))
+"""
+
+
 @pytest.fixture
 def small_engine(tmp_path: Path) -> Path:
     """A small engine of its own for each test."""
@@ -227,6 +298,48 @@ def test_of_processes_that_start_together_one_compiles(small_engine: Path, tmp_p
     assert answers == [FROM_CACHE, FROM_CACHE, COMPILED]
 
 
+def test_files_that_change_under_a_live_process_do_not_change_the_key(
+    small_engine: Path, tmp_path: Path
+) -> None:
+    show = "from engine.numeric import native\n{}\nprint(native.digest())"
+    change = "from pathlib import Path\nPath('engine/constant.py').write_text('FACTOR = 5')"
+    before = call(small_engine, tmp_path / "cache", show.format(""))
+    assert call(small_engine, tmp_path / "cache", show.format(change)) == before
+    assert call(small_engine, tmp_path / "cache", show.format("")) != before
+
+
+def test_the_key_depends_on_the_platform_and_on_the_processor_that_code_is_for(
+    small_engine: Path, tmp_path: Path
+) -> None:
+    show = "from engine.numeric import native\n{}\nprint(native.digest())"
+    other = "native.llvm().get_process_triple = lambda: 'another'"
+    keys = {
+        call(small_engine, tmp_path / "cache", show.format(change), **variables)
+        for change, variables in (("", {}), (other, {}), ("", {"NUMBA_CPU_FEATURES": ""}))
+    }
+    assert len(keys) == 3
+
+
+def test_a_lock_that_stays_held_is_waited_for_and_then_done_without(
+    small_engine: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    call(small_engine, cache)
+    (file,) = cache.rglob("*.o")
+    file.unlink()
+    code = (
+        "from engine.numeric import native\n"
+        "assert native._LOCK_WAIT_SECONDS == 60\n"
+        "native._LOCK_WAIT_SECONDS = 0.2\n"
+        "from engine.k import kernel\n"
+        "native.compile_to_cache(kernel, print)\n"
+    )
+    with file.with_name(f"{file.name}.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert call(small_engine, cache, code).split() == ["True", "False"]
+    assert file.exists()
+
+
 def test_each_entry_point_has_its_own_copy_of_a_shared_function(small_engine: Path, tmp_path: Path) -> None:
     (small_engine / "engine" / "shared.py").write_text(SHARED)
     assert call(small_engine, tmp_path / "cache", CALL_SHARED) == "True True\nTrue"
@@ -237,6 +350,34 @@ def test_what_cannot_be_compiled_or_fails_raises_an_error_and_the_rest_works(
 ) -> None:
     answers = ["TypingError", "TypingError", "RuntimeError", "6 7"]
     assert call(small_engine, tmp_path / "cache", FAILING_CALL).split("\n") == answers
+
+
+def test_threads_compile_one_after_the_other_and_leave_numba_as_it_was(
+    small_engine: Path, tmp_path: Path
+) -> None:
+    (small_engine / "engine" / "shared.py").write_text(SHARED)
+    answers = ["1 2 3 loaded loaded loaded", "True False", "4"]
+    assert call(small_engine, tmp_path / "cache", THREADS).split("\n") == answers
+
+
+def test_code_that_needs_the_mathematical_library_is_refused(small_engine: Path, tmp_path: Path) -> None:
+    (small_engine / "engine" / "libm.py").write_text(LIBM)
+    first, second = call(small_engine, tmp_path / "cache", CALL_LIBM).split("\n")
+    assert "refers to" in first
+    assert "exp" in first
+    assert "refers to" in second
+    assert "asinh" in second
+
+
+def test_functions_and_variables_from_outside_are_found(small_engine: Path, tmp_path: Path) -> None:
+    assert call(small_engine, tmp_path / "cache", EXTERNAL) == "exp llvm.pow.f64 outside"
+
+
+def test_entry_points_are_compiled_also_where_numba_compiles_nothing_else(
+    small_engine: Path, tmp_path: Path
+) -> None:
+    code = CALL + "import numba\nprint(numba.njit(call := lambda x: x) is call)\n"
+    assert call(small_engine, tmp_path / "cache", code, NUMBA_DISABLE_JIT="1") == f"{COMPILED}\nTrue"
 
 
 def test_arrays_arrive_with_their_shapes_and_others_are_refused(small_engine: Path, tmp_path: Path) -> None:

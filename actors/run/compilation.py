@@ -1,8 +1,8 @@
 """Compilation: compiles the entry points that a run needs, in processes of their own, side by side.
 
 A process that only simulates or writes records never imports the compiler. What a process here has compiled comes back
-over its standard output, and lies in the cache for the next run. Where such a process cannot start, or dies, the entry
-point is compiled by whoever calls it first.
+over its standard output, and lies in the cache for the next run. Where such a process cannot start, dies, hangs or
+has the files of another engine, the entry point is compiled by whoever calls it first.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
@@ -24,13 +25,30 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.1
 """Time between two reports."""
 
+HANG_SECONDS = 600.0
+"""A process that has finished no entry point for so long is ended. The largest takes a minute on a busy machine."""
+
+_GREETING = b"goldenhour machine code "
+"""What a process writes first, before the digest of what its machine code depends on."""
+
+_WAITING, _COMPILING, _CODE = b"w", b"c", b"o"
+"""What a process says: that it waits for another one, that it compiles, or that an object file follows."""
+
 
 class _Process:
     """A process that compiles entry points one after the other, and a thread that loads what it returns."""
 
+    process: "subprocess.Popen[bytes]"
+
     def __init__(self, wanted: "list[EntryPoints]") -> None:
         self.done = 0
+        self._waits = False
+        self._progress_time = time.monotonic()
         self._functions = [(each.name, function) for each in wanted for function in each.functions]
+        self.thread = threading.Thread(target=self._receive, name="goldenhour-compiler")
+
+    def start(self) -> None:
+        """Start it. Leaves no process behind if that fails."""
         places = [":".join(function.place) for _, function in self._functions]
         path = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, sys.path)])
         environment = os.environ | {"PYTHONPATH": path}
@@ -44,30 +62,63 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        self.thread = threading.Thread(target=self._receive, name="goldenhour-compiler")
-        self.thread.start()
+        try:
+            self.thread.start()
+        except BaseException:
+            self.end()
+            raise
 
     @property
     def what(self) -> str:
         """What it is compiling."""
-        return self._functions[min(self.done, len(self._functions) - 1)][0]
+        name: str = self._functions[min(self.done, len(self._functions) - 1)][0]
+        return f"{name} (waiting for another process that compiles it)" if self._waits else name
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it has finished nothing for `HANG_SECONDS`."""
+        return time.monotonic() - self._progress_time > HANG_SECONDS
 
     def end(self) -> None:
         """End it, if it has not ended."""
         with contextlib.suppress(OSError):
             self.process.kill()
-        self.thread.join()
+        if self.thread.ident is not None:
+            self.thread.join()
+        else:
+            with self.process:
+                pass
 
     def _receive(self) -> None:
         """Load the machine code that it returns. If it dies, what is missing is compiled when it is called."""
         assert self.process.stdout is not None
-        with self.process:
-            for _, function in self._functions:
-                code = _receive_code(self.process.stdout)
-                if code is None:
-                    break
-                function.provide(code)
-                self.done += 1
+        with self.process, contextlib.suppress(Exception):
+            try:
+                self._receive_all(self.process.stdout)
+            finally:
+                if self.done < len(self._functions):
+                    self.process.kill()
+
+    def _receive_all(self, stream: IO[bytes]) -> None:
+        """Load what a process sends. Returns early where the stream ends, or is not from a process of this engine."""
+        from engine.numeric import MOST_BYTES, checked, digest
+
+        greeting = _GREETING + digest().encode()
+        if stream.read(len(greeting)) != greeting:
+            return
+        for _, function in self._functions:
+            while (kind := stream.read(1)) in (_WAITING, _COMPILING):
+                self._waits = kind == _WAITING
+            size = int.from_bytes(stream.read(8), "little")
+            if kind != _CODE or size > MOST_BYTES:
+                return
+            code = checked(function.file, stream.read(size))
+            if code is None:
+                return
+            function.provide(code)
+            self._waits = False
+            self._progress_time = time.monotonic()
+            self.done += 1
 
 
 class Compilation:
@@ -85,9 +136,17 @@ class Compilation:
             min(shares, key=lambda share: sum(other.cost for other in share)).append(each)
         self._total = sum(len(each.functions) for each in missing)
         self._processes: list[_Process] = []
-        with contextlib.suppress(OSError):
-            for share in filter(None, shares):
-                self._processes.append(_Process(share))
+        if not sys.executable:  # Python is embedded in another program
+            return
+        try:
+            with contextlib.suppress(OSError, RuntimeError, ValueError):
+                for share in filter(None, shares):
+                    process = _Process(share)
+                    process.start()
+                    self._processes.append(process)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +158,9 @@ class Compilation:
 
     def wait(self, seconds: float) -> Compiling | None:
         """Wait so long at most. Returns how far the compilation is; None at the end."""
+        for each in self._processes:
+            if each.hangs:
+                each.end()
         running = [each for each in self._processes if each.thread.is_alive()]
         if not running:
             return None
@@ -114,26 +176,26 @@ class Compilation:
             each.end()
 
 
-def _receive_code(stream: IO[bytes]) -> bytes | None:
-    """Read one object file; None where the stream ends before."""
-    size = stream.read(8)
-    code = stream.read(int.from_bytes(size, "little")) if len(size) == 8 else b""
-    return code if code and len(code) == int.from_bytes(size, "little") else None
-
-
 def compile_and_send() -> None:
-    """Compile the entry points that the arguments name, and write each object file with its size to stdout."""
+    """Compile the entry points that the arguments name, and write each object file with its checksum to stdout."""
     from importlib import import_module
 
-    from engine.numeric import compile_to_cache
+    from engine.numeric import compile_to_cache, digest, with_checksum
 
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else may come between
+
+    def send(*parts: bytes) -> None:
+        stream.writelines(parts)
+        stream.flush()
+
+    send(_GREETING, digest().encode())
     for place in sys.argv[1:]:
         module, name = place.split(":")
-        code = compile_to_cache(getattr(import_module(module), name))
-        stream.write(len(code).to_bytes(8, "little") + code)
-        stream.flush()
+        function = getattr(import_module(module), name)
+        code = compile_to_cache(function, lambda waits: send(_WAITING if waits else _COMPILING))
+        data = with_checksum(function.file, code)
+        send(_CODE, len(data).to_bytes(8, "little"), data)
 
 
 def compile_before(wanted: "Iterable[EntryPoints]", report: Callable[[Compiling], None]) -> None:

@@ -22,7 +22,7 @@ TICK_SECONDS = 0.25
 """Longest time between two reports of the progress."""
 
 PREPARE_FACTOR = 4.0
-"""The kernel may take this many times the stall limit to compile: minutes on a busy machine."""
+"""The simulator may take this many times the stall limit to answer while it compiles: minutes on a busy machine."""
 
 SAVE_SECONDS = 1.5
 """Time that the writers of an interrupted run have to sync their data to disk."""

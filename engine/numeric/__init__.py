@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     )
     from engine.numeric.elementary import exp, interpreted, log, normal_quantile
     from engine.numeric.jit import compiled, compiled_entry
-    from engine.numeric.native import NativeFunction, cache_refusal, compile_to_cache
+    from engine.numeric.native import (
+        MOST_BYTES,
+        NativeFunction,
+        cache_refusal,
+        checked,
+        compile_to_cache,
+        digest,
+        with_checksum,
+    )
     from engine.numeric.philox import Counter, cell, key, uniform, words
 
 __getattr__ = lazy_attributes(
@@ -54,9 +62,13 @@ __getattr__ = lazy_attributes(
             "compiled_entry",
         ),
         "native": (
+            "MOST_BYTES",
             "NativeFunction",
             "cache_refusal",
+            "checked",
             "compile_to_cache",
+            "digest",
+            "with_checksum",
         ),
         "philox": (
             "Counter",
@@ -75,16 +87,19 @@ __all__ = [
     "GAMMA",
     "LOGNORMAL",
     "LOGNORMAL_MEDIAN",
+    "MOST_BYTES",
     "TRIANGULAR",
     "Counter",
     "NativeFunction",
     "binomial",
     "cache_refusal",
     "cell",
+    "checked",
     "compile_to_cache",
     "compiled",
     "compiled_entry",
     "continuous",
+    "digest",
     "exp",
     "interpreted",
     "interpreted_distributions",
@@ -95,5 +110,6 @@ __all__ = [
     "normal_quantile",
     "poisson",
     "uniform",
+    "with_checksum",
     "words",
 ]

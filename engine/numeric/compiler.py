@@ -5,7 +5,6 @@ Therefore pyproject.toml pins Numba's minor version.
 """
 
 import contextlib
-import ctypes
 import functools
 import gc
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from llvmlite import ir
 from numba.core import cgutils, codegen, compiler
 from numba.core import event as numba_event
 from numba.core import ir as numba_ir
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 from numba.np import arrayobj
@@ -29,21 +29,30 @@ from engine.numeric.dispatchers import new_dispatcher
 def compile_entry_point(function: native.NativeFunction) -> bytes:
     """Return the object file of an entry point.
 
+    One thread at a time compiles, and none that uses Numba for itself: methods of Numba are replaced meanwhile.
+
     Raises
     ------
     RuntimeError
-        If the machine code refers to anything but functions of C, because it allocates an array.
+        If the machine code refers to anything outside but four functions of C. It does if it allocates an array, or
+        calls another function of the mathematical library: these differ between machines.
     """
     python: Any = getattr(import_module(function.module), function.name)
     python = getattr(python, "__wrapped__", python)
     signature = (numba.types.int64,) * function.words
+    with global_compiler_lock, _no_garbage_collection(), jit.parts_of_entry_point(), _patched_numba():
+        dispatcher = new_dispatcher(_function_of_words(function, python), part=True)
+        dispatcher.compile(signature)
+        return _object_file(dispatcher.overloads[signature], function)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Collect no garbage: the compiler's objects live until it ends. Looking through them takes a tenth of the time."""
     collects = gc.isenabled()
-    gc.disable()  # the compiler's objects live until it ends; looking through them takes a tenth of the time
+    gc.disable()
     try:
-        with jit.parts_of_entry_point(), _patched_numba():
-            dispatcher = new_dispatcher(_function_of_words(function, python), part=True)
-            dispatcher.compile(signature)
-            return _object_file(dispatcher.overloads[signature], function)
+        yield
     finally:
         if collects:
             gc.enable()
@@ -115,9 +124,11 @@ def _object_file(compiled: Any, function: native.NativeFunction) -> bytes:
     options.slp_vectorization = False
     builder = binding.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
-    foreign = [each.name for each in module.functions if each.is_declaration and not _is_of_c(each.name)]
+    foreign = foreign_names(module)
     if foreign:
-        raise RuntimeError(f"{function!r} refers to {', '.join(foreign)}: it allocates arrays")
+        raise RuntimeError(
+            f"{function!r} refers to {', '.join(foreign)}: it allocates arrays or calls the mathematical library"
+        )
     code: bytes = machine.emit_object(module)
     return code
 
@@ -152,9 +163,16 @@ def _reached(library: Any) -> list[Any]:
     return reached
 
 
-def _is_of_c(name: str) -> bool:
-    """Whether a function is LLVM's own, or one of the C library that every process of Python has."""
-    return name.startswith("llvm.") or (not name.startswith("Py") and hasattr(ctypes.CDLL(None), name))
+def foreign_names(module: Any) -> list[str]:
+    """Return the functions and variables outside a module that its machine code may not refer to."""
+    declared = [each.name for each in (*module.functions, *module.global_variables) if each.is_declaration]
+    return [name for name in declared if not _is_allowed(name)]
+
+
+def _is_allowed(name: str) -> bool:
+    """Whether a function is LLVM's own or one of C, and has the same result on every machine."""
+    kind, _, rest = name.partition(".")
+    return name in _OF_C or (kind == "llvm" and rest.partition(".")[0] not in _OF_LIBM)
 
 
 def _finalize(self: Any) -> None:
@@ -219,6 +237,17 @@ def _list_variables(self: Any, value: Any) -> list[Any]:
     return variables
 
 
+_OF_C = frozenset({"memcpy", "memmove", "memset", "sqrt"})
+"""Functions of C that machine code may call. IEEE 754 prescribes every bit of a square root."""
+
+_OF_LIBM = frozenset(
+    {
+        "acos", "asin", "atan", "atan2", "cos", "cosh", "exp", "exp10", "exp2", "fma", "fmuladd",
+        "log", "log10", "log2", "pow", "powi", "sin", "sincos", "sinh", "tan", "tanh",
+    }
+)  # fmt: skip
+"""Functions that LLVM knows by these names, but calls in the mathematical library, or rounds as the processor can."""
+
 _KINDS: dict[type, str] = {}
 """What values of a type are for `_list_variables`."""
 
@@ -246,7 +275,7 @@ _PATCHES = (
 
 @contextlib.contextmanager
 def _patched_numba() -> Iterator[None]:
-    """Replace methods of Numba while an entry point is compiled."""
+    """Replace methods of Numba while an entry point is compiled. The caller holds `global_compiler_lock`."""
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in _PATCHES]
     for owner, name, method in _PATCHES:
         setattr(owner, name, method)

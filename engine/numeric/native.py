@@ -17,7 +17,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +36,14 @@ _NATIVE = "native"
 """The folder of object files in the cache folder, with a folder for each engine."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
-_MOST_BYTES = 1 << 24
-"""Largest object file that is read; the largest of this engine has 0.4 MB."""
+MOST_BYTES = 1 << 24
+"""Largest object file that is read, with its checksum; the largest of this engine has 0.4 MB."""
 
-_LOCK_WAIT_SECONDS = 600.0
-"""Longest wait for the lock. A process that dies frees it, so only a process that hangs makes others wait so long."""
+_LOCK_WAIT_SECONDS = 60.0
+"""Longest wait for the lock. A process that dies frees it; one that was stopped, with Ctrl-Z for example, does not."""
 
+_ENGINE_VERSION = identity.engine_version()
+"""The engine's sources as they are when it is loaded. Later the files may be those of another version."""
 
 FAILED = -(1 << 63)
 """What machine code returns that has failed."""
@@ -149,15 +151,20 @@ def dtype_and_dimensions(argument: Any) -> tuple[Any, int]:
     return argument if isinstance(argument, tuple) else (argument, 1)
 
 
-def compile_to_cache(function: NativeFunction) -> bytes:
+def compile_to_cache(function: NativeFunction, on_wait: Callable[[bool], None] = lambda waits: None) -> bytes:
     """Return the object file of an entry point from the cache; if there is none, compile it and write it there.
 
-    Other processes that need it wait meanwhile.
+    Other processes that need it wait meanwhile, for a minute at most.
+
+    Parameters
+    ----------
+    on_wait
+        Called with True before a wait for another process, and with False after it.
     """
     code = _read(function.file)
     if code is not None:
         return code
-    with _locked(function.file):
+    with _locked(function.file, on_wait):
         code = _read(function.file)  # another process may have been first
         if code is None:
             compiler: Any = import_module("engine.numeric.compiler")
@@ -169,13 +176,11 @@ def compile_to_cache(function: NativeFunction) -> bytes:
 @functools.cache
 def digest() -> str:
     """Return 20 hex digits that change with anything that the machine code depends on."""
-    binding = llvm()
     surroundings = (
-        identity.engine_version(),
+        _ENGINE_VERSION,
         sys.implementation.cache_tag,
         *(metadata.version(name) for name in ("numba", "llvmlite", "numpy")),
-        binding.get_host_cpu_name(),
-        binding.get_host_cpu_features().flatten(),
+        _target(),
         sorted((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_")),
     )
     return hashlib.sha256(repr(surroundings).encode()).hexdigest()[:20]
@@ -190,17 +195,25 @@ def llvm() -> Any:
     return binding
 
 
-def target_machine() -> Any:
-    """Return LLVM's description of this processor, to which code is compiled."""
+def _target() -> tuple[str, str, str]:
+    """Return LLVM's names of the platform, the processor and its features, for which code is compiled.
+
+    As with Numba, NUMBA_CPU_NAME and NUMBA_CPU_FEATURES may say something else than this processor.
+    """
     binding = llvm()
-    target = binding.Target.from_triple(binding.get_process_triple())
+    cpu = os.environ.get("NUMBA_CPU_NAME")
+    features = os.environ.get("NUMBA_CPU_FEATURES")
+    if features is None:
+        features = "" if cpu and cpu.lower() == "generic" else binding.get_host_cpu_features().flatten()
+    return binding.get_process_triple(), cpu or binding.get_host_cpu_name(), features
+
+
+def target_machine() -> Any:
+    """Return LLVM's description of the processor for which code is compiled."""
+    triple, cpu, features = _target()
+    target = llvm().Target.from_triple(triple)
     return target.create_target_machine(
-        cpu=binding.get_host_cpu_name(),
-        features=binding.get_host_cpu_features().flatten(),
-        opt=3,
-        reloc="pic",
-        codemodel="jitdefault",
-        jit=True,
+        cpu=cpu, features=features, opt=3, reloc="pic", codemodel="jitdefault", jit=True
     )
 
 
@@ -223,11 +236,11 @@ def _read(name: str) -> bytes | None:
     """Return the code in a file of the cache; None if there is none that is intact."""
     try:
         with PrivateFolder.open(_NATIVE, digest()) as folder:
-            data = folder.read(name, _MOST_BYTES)
+            data = folder.read(name, MOST_BYTES)
             folder.mark_used()
     except (OSError, ValueError):
         return None
-    return data[_DIGEST_BYTES:] if data[:_DIGEST_BYTES] == _checksum(name, data[_DIGEST_BYTES:]) else None
+    return checked(name, data)
 
 
 def cache_refusal() -> str | None:
@@ -236,7 +249,7 @@ def cache_refusal() -> str | None:
         with PrivateFolder.open(_NATIVE, digest()) as folder:
             for name in folder.names():
                 if name.endswith(".o"):
-                    folder.read(name, _MOST_BYTES)
+                    folder.read(name, MOST_BYTES)
     except UnsafeFolderError as error:
         return f"the cache of compiled code: {error}"
     except (OSError, ValueError):
@@ -247,12 +260,18 @@ def cache_refusal() -> str | None:
 def _write(name: str, code: bytes) -> None:
     """Write code to the cache. Without a cache each process compiles for itself."""
     with contextlib.suppress(OSError, ValueError), _open_or_create() as folder:
-        folder.write(name, _checksum(name, code) + code)
+        folder.write(name, with_checksum(name, code))
 
 
-def _checksum(name: str, code: bytes) -> bytes:
-    """Return the SHA-256 of a file's name and code."""
-    return hashlib.sha256(name.encode() + b"\0" + code).digest()
+def with_checksum(name: str, code: bytes) -> bytes:
+    """Return code after the SHA-256 of its file's name and its content."""
+    return hashlib.sha256(name.encode() + b"\0" + code).digest() + code
+
+
+def checked(name: str, data: bytes) -> bytes | None:
+    """Return the code in what `with_checksum` has returned; None if it is damaged or of another name."""
+    code = data[_DIGEST_BYTES:]
+    return code if data == with_checksum(name, code) else None
 
 
 def _open_or_create() -> PrivateFolder:
@@ -266,24 +285,33 @@ def _open_or_create() -> PrivateFolder:
 
 
 @contextlib.contextmanager
-def _locked(name: str) -> Iterator[None]:
+def _locked(name: str, on_wait: Callable[[bool], None]) -> Iterator[None]:
     """Hold the lock of an entry point while it is compiled. The lock of a process that dies is free.
 
     Continues without it after `_LOCK_WAIT_SECONDS`, or where the file cannot be locked.
     """
     descriptor = None
-    with contextlib.suppress(OSError, ValueError):
-        with _open_or_create() as folder:
-            descriptor = folder.open_lock(f"{name}.lock")
-        give_up = time.monotonic() + _LOCK_WAIT_SECONDS
-        while time.monotonic() < give_up:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.05)
+    with contextlib.suppress(OSError, ValueError), _open_or_create() as folder:
+        descriptor = folder.open_lock(f"{name}.lock")
     try:
+        if descriptor is not None and not _lock(descriptor):
+            on_wait(True)
+            give_up = time.monotonic() + _LOCK_WAIT_SECONDS
+            while not _lock(descriptor) and time.monotonic() < give_up:
+                time.sleep(0.05)
+            on_wait(False)
         yield
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file. Returns False if another process holds the lock; True also where files cannot be locked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
