@@ -195,8 +195,12 @@ def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     script.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(script))
     begun = time.monotonic()
-    compile_before([small()], lambda state: None)
-    assert time.monotonic() < begun + 10
+    with Compilation([small()]) as running:
+        time.sleep(0.5)  # as if this process had been stopped
+        assert running.wait(0.1) is not None
+        assert running.wait(0.0) is not None
+        while running.wait(0.1) is not None:
+            assert time.monotonic() < begun + 10
 
 
 def test_a_process_that_waits_for_another_one_says_so(empty_cache: Path) -> None:

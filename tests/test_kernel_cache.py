@@ -34,6 +34,10 @@ def kernel(x) -> int:
     return scaled(x) + 1
 
 @compiled_entry(int)
+def adding(x) -> int:
+    return sum((x, 1, 2))  # Numba's own Python code
+
+@compiled_entry(int)
 def broken(x) -> int:
     return undefined_name + x
 
@@ -376,8 +380,11 @@ def test_functions_and_variables_from_outside_are_found(small_engine: Path, tmp_
 def test_entry_points_are_compiled_also_where_numba_compiles_nothing_else(
     small_engine: Path, tmp_path: Path
 ) -> None:
-    code = CALL + "import numba\nprint(numba.njit(call := lambda x: x) is call)\n"
-    assert call(small_engine, tmp_path / "cache", code, NUMBA_DISABLE_JIT="1") == f"{COMPILED}\nTrue"
+    code = (
+        CALL + "import numba\nprint(numba.njit(call := lambda x: x) is call)\n"
+        "from engine.k import adding\nprint(adding(4))\n"
+    )
+    assert call(small_engine, tmp_path / "cache", code, NUMBA_DISABLE_JIT="1") == f"{COMPILED}\nTrue\n7"
 
 
 def test_arrays_arrive_with_their_shapes_and_others_are_refused(small_engine: Path, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ TICK_SECONDS = 0.1
 """Time between two reports."""
 
 HANG_SECONDS = 600.0
-"""A process that has finished no entry point for so long is ended. The largest takes a minute on a busy machine."""
+"""Once a process was waited for so long and has finished no entry point, it is ended. The largest takes a minute on a
+busy machine."""
 
 _GREETING = b"goldenhour machine code "
 """What a process writes first, before the digest of what its machine code depends on."""
@@ -43,7 +44,8 @@ class _Process:
     def __init__(self, wanted: "list[EntryPoints]") -> None:
         self.done = 0
         self._waits = False
-        self._progress_time = time.monotonic()
+        self.waited_seconds = 0.0
+        """Time that it was waited for since it has finished an entry point. A run that is stopped does not wait."""
         self._functions = [(each.name, function) for each in wanted for function in each.functions]
         self.thread = threading.Thread(target=self._receive, name="goldenhour-compiler")
 
@@ -73,11 +75,6 @@ class _Process:
         """What it is compiling."""
         name: str = self._functions[min(self.done, len(self._functions) - 1)][0]
         return f"{name} (waiting for another process that compiles it)" if self._waits else name
-
-    @property
-    def hangs(self) -> bool:
-        """Whether it has finished nothing for `HANG_SECONDS`."""
-        return time.monotonic() - self._progress_time > HANG_SECONDS
 
     def end(self) -> None:
         """End it, if it has not ended."""
@@ -117,7 +114,7 @@ class _Process:
                 return
             function.provide(code)
             self._waits = False
-            self._progress_time = time.monotonic()
+            self.waited_seconds = 0.0
             self.done += 1
 
 
@@ -159,12 +156,16 @@ class Compilation:
     def wait(self, seconds: float) -> Compiling | None:
         """Wait so long at most. Returns how far the compilation is; None at the end."""
         for each in self._processes:
-            if each.hangs:
+            if each.waited_seconds > HANG_SECONDS:
                 each.end()
         running = [each for each in self._processes if each.thread.is_alive()]
         if not running:
             return None
+        begun = time.monotonic()
         running[0].thread.join(seconds)
+        waited = min(time.monotonic() - begun, 2 * seconds)
+        for each in running:
+            each.waited_seconds += waited
         done = sum(each.done for each in self._processes)
         names = dict.fromkeys(each.what for each in running)
         pids = tuple(each.process.pid for each in running)

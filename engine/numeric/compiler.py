@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, codegen, compiler
+from numba.core import cgutils, codegen, compiler, config
 from numba.core import event as numba_event
 from numba.core import ir as numba_ir
 from numba.core.compiler_lock import global_compiler_lock
@@ -270,6 +270,7 @@ _PATCHES = (
     (numba.types.Record, "__repr__", _record_name),
     (numba_ir.Inst, "_rec_list_vars", _list_variables),
     (numba_event, "broadcast", _broadcast),
+    (config, "DISABLE_JIT", 0),  # the variable NUMBA_DISABLE_JIT is for what a user compiles
 )
 
 

@@ -8,8 +8,7 @@ from typing import Any
 sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
 
 import numba  # noqa: E402
-from numba.core import compiler, compiler_machinery, config, typed_passes, untyped_passes  # noqa: E402
-from numba.core.compiler_lock import global_compiler_lock  # noqa: E402
+from numba.core import compiler, compiler_machinery, typed_passes, untyped_passes  # noqa: E402
 
 if sys.modules.get("scipy", numba) is None:
     del sys.modules["scipy"]
@@ -62,12 +61,11 @@ def new_dispatcher(function: Callable[..., Any], part: bool) -> Any:
         Whether it is a part of an entry point.
     """
     options = _OPTIONS | (_PART_OPTIONS if part else {})
-    with global_compiler_lock:
-        disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0  # it is for the user's own functions
-        try:
-            dispatcher = numba.njit(function, **options)
-        finally:
-            config.DISABLE_JIT = disabled
+    dispatcher = numba.njit(function, **options)
+    if not hasattr(
+        dispatcher, "get_call_template"
+    ):  # NUMBA_DISABLE_JIT; parts of entry points are compiled nevertheless
+        return dispatcher
     template = dispatcher.get_call_template
 
     def template_of_types(args: Any, kws: Any) -> Any:
