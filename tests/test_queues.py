@@ -308,10 +308,8 @@ def _agree_on_queue(state: Any, way: int) -> bool:
             slot = state.casualties[slot].next
         if first_who_sits(state, way, category) != slot:
             return False
-        if (
-            state.queue_nodes[max(0, state.queue_trees[group_of(way, category, Demand.SURGERY)] - 1)].size
-            == 0
-        ):
+        root = state.queue_trees[group_of(way, category, Demand.SURGERY)] - 1
+        if root >= 0 and state.queue_nodes[root].in_list:
             continue  # a list, in which nobody looks for the n-th
         slot = state.queue_first[ALL_RESOURCES + way, category]
         n = 0
@@ -571,6 +569,7 @@ def test_leaving_a_group_twice_is_an_error_and_does_not_hang(in_list: bool) -> N
         ((0, 0), KernelExit.NOT_IN_QUEUE),
         ((1, 0, 1), KernelExit.NOT_IN_QUEUE),
         ((5,), KernelExit.NOT_IN_QUEUE),
+        ((0, 1, 0), KernelExit.NOT_IN_QUEUE),
     ):
         state = new_kernel_state()
         _join_twice_and_leave(state, in_list, np.array(leaves))

@@ -86,10 +86,10 @@ def _add_group(state: KernelState, tree: int, demand: int) -> None:
     """Add the patients of a search tree to those who are considered."""
     loading = state.loading
     number = int(loading.groups)
-    loading.tree[number] = tree
+    loading.group[number] = tree
     loading.demand[number] = demand
     loading.head[number] = int(state.queue_trees[tree]) - 1 if loading.in_lists else first(state, tree)
-    loading.parked[number] = 0
+    loading.had_no_room[number] = 0
     loading.room[number] = UNKNOWN
     loading.waiting[number] = 0
     loading.groups = number + 1
@@ -134,10 +134,10 @@ def _first_group(state: KernelState) -> int:
 def _waiting_before(state: KernelState, ticket: int) -> int:
     """Return how many before a place in the queue wait for another vehicle, those of earlier categories included."""
     loading = state.loading
-    waiting = int(loading.stay_behind)
+    waiting = int(loading.waiting_of_earlier)
     for group in range(loading.groups):
         if loading.waiting[group] > 0:
-            waiting += min(int(loading.waiting[group]), rank(state, loading.tree[group], ticket))
+            waiting += min(int(loading.waiting[group]), rank(state, loading.group[group], ticket))
     return waiting
 
 
@@ -148,7 +148,7 @@ def _pass_over_waiting(state: KernelState, group: int, ticket: int) -> bool:
     A group waits as long as fewer than its room wait before. So nobody waits behind one of the group who does not.
     """
     loading = state.loading
-    tree = int(loading.tree[group])
+    tree = int(loading.group[group])
     room = int(loading.room[group])
     if room <= 0:
         return False
@@ -162,7 +162,7 @@ def _pass_over_waiting(state: KernelState, group: int, ticket: int) -> bool:
         loading.waiting[group] += 1
         loading.head[group] = following(state, tree, ticket)
     else:  # no other group waits
-        loading.waiting[group] = room - loading.stay_behind
+        loading.waiting[group] = room - loading.waiting_of_earlier
         loading.head[group] = nth(state, tree, int(loading.waiting[group]))
     return True
 
@@ -198,13 +198,13 @@ def _board(
         loading.head[group] = state.queue_nodes[slot].right
         return
     for other in range(loading.groups):
-        if other == group or loading.parked[other]:
-            loading.head[other] = following(state, int(loading.tree[other]), int(loading.last_ticket))
-            loading.parked[other] = 0
+        if other == group or loading.had_no_room[other]:
+            loading.head[other] = following(state, int(loading.group[other]), int(loading.last_ticket))
+            loading.had_no_room[other] = 0
 
 
 @compiled
-def _is_full_for_parked(state: KernelState, facility: int, model: Model) -> bool:
+def _is_full_for_those_without_room(state: KernelState, facility: int, model: Model) -> bool:
     """Return whether the destination is full, and a patient for whom the vehicle had no room finds it so.
 
     Such a patient comes after the last who boarded. The destination is full for all later categories too, so the search
@@ -214,8 +214,8 @@ def _is_full_for_parked(state: KernelState, facility: int, model: Model) -> bool
     if loading.last_ticket < 0 or loading.reserved > 0 or accepts(state, facility, model):
         return False
     for group in range(loading.groups):
-        if loading.parked[group]:
-            last = int(state.list_last[loading.tree[group]]) - 1
+        if loading.had_no_room[group]:
+            last = int(state.list_last[loading.group[group]]) - 1
             if state.queue_nodes[last].ticket > loading.last_ticket:
                 return True
     return False
@@ -249,7 +249,7 @@ def _consider_head(
     if sits or loading.litters > 0:
         _board(state, slot, group, candidate, sits, now, model)
     else:
-        loading.parked[group] = 1
+        loading.had_no_room[group] = 1
         loading.head[group] = -1
 
 
@@ -271,13 +271,13 @@ def _select_of_category(
     while loading.litters + loading.seats > 0:
         group = _first_group(state)
         if group < 0:
-            if loading.in_lists and _is_full_for_parked(state, facility, model):
+            if loading.in_lists and _is_full_for_those_without_room(state, facility, model):
                 loading.litters = 0
                 loading.seats = 0
-            loading.stay_behind = _waiting_before(state, int(state.last_ticket) + 1)
+            loading.waiting_of_earlier = _waiting_before(state, int(state.last_ticket) + 1)
             return
         if category <= TriageCategory.T2 and loading.litters == 0:
-            loading.stay_behind = _waiting_before(state, int(loading.last_ticket) + 1)
+            loading.waiting_of_earlier = _waiting_before(state, int(loading.last_ticket) + 1)
             return
         _consider_head(state, scratch, group, candidate, is_last_chance, now, model)
 
@@ -305,15 +305,15 @@ def select_passengers(
     loading.reserved = reserved
     loading.passengers = 0
     loading.first_aboard = -1
-    loading.stay_behind = 0
+    loading.waiting_of_earlier = 0
     state.vehicle_times[TRAVEL] = 0.0
     queue = ALL_RESOURCES + model.network.candidate_way[candidate]
     for step in range(2 * CATEGORY_COUNT):
         category = step % CATEGORY_COUNT
         if step == CATEGORY_COUNT:
-            if loading.passengers > 0 or loading.stay_behind == 0:
+            if loading.passengers > 0 or loading.waiting_of_earlier == 0:
                 break
-            loading.stay_behind = 0
+            loading.waiting_of_earlier = 0
         if (
             state.queue_first[queue, category] >= 0
             and model.network.allowed_categories[candidate] >> category & 1

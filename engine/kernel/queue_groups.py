@@ -57,7 +57,8 @@ def append(state: KernelState, tree: int, node: int, ticket: int) -> None:
     """Add a node at the end of a tree. `ticket` is its place in the queue, higher than those of all before it."""
     added = state.queue_nodes[node]
     added.ticket = ticket
-    added.tree = tree
+    added.group = tree
+    added.in_list = 0
     above = -1
     below = int(state.queue_trees[tree]) - 1
     while below >= 0 and _priority(below) >= _priority(node):
@@ -78,8 +79,9 @@ def append_to_list(state: KernelState, group: int, node: int, ticket: int) -> No
     """Add a node at the end of a list; `ticket` as in `append`."""
     added = state.queue_nodes[node]
     added.ticket = ticket
-    added.tree = group
+    added.group = group
     added.size = 0
+    added.in_list = 1
     added.left = state.list_last[group] - 1
     added.right = -1
     state.list_last[group] = node + 1
@@ -93,19 +95,13 @@ def append_to_list(state: KernelState, group: int, node: int, ticket: int) -> No
 def _remove_from_list(state: KernelState, node: int) -> None:
     """Remove a node from its list."""
     removed = state.queue_nodes[node]
-    before = int(removed.left)
-    follower = (
-        int(state.queue_nodes[before].right) if before >= 0 else int(state.queue_trees[removed.tree]) - 1
-    )
-    if follower != node:
-        report_error(state, KernelExit.NOT_IN_QUEUE)
-        return
+    removed.in_list = 0
     if removed.left < 0:
-        state.queue_trees[removed.tree] = removed.right + 1
+        state.queue_trees[removed.group] = removed.right + 1
     else:
         state.queue_nodes[removed.left].right = removed.right
     if removed.right < 0:
-        state.list_last[removed.tree] = removed.left + 1
+        state.list_last[removed.group] = removed.left + 1
     else:
         state.queue_nodes[removed.right].left = removed.left
 
@@ -125,10 +121,13 @@ def _replace(state: KernelState, tree: int, above: int, is_right: bool, node: in
 def remove(state: KernelState, node: int) -> None:
     """Remove a node from its tree or list."""
     removed = state.queue_nodes[node]
-    if removed.size == 0:
+    if removed.in_list:
         _remove_from_list(state, node)
         return
-    tree = int(removed.tree)
+    if removed.size == 0:
+        report_error(state, KernelExit.NOT_IN_QUEUE)
+        return
+    tree = int(removed.group)
     above = -1
     is_right = False
     at = int(state.queue_trees[tree]) - 1
@@ -140,6 +139,7 @@ def remove(state: KernelState, node: int) -> None:
     if at < 0:
         report_error(state, KernelExit.NOT_IN_QUEUE)
         return
+    removed.size = 0
     left = int(removed.left)
     right = int(removed.right)
     while left >= 0 and right >= 0:
@@ -181,7 +181,7 @@ def leave_group(state: KernelState, slot: int) -> None:
     if state.separates_nations:
         node = NATION_NODES + slot
         remove(state, node)
-        tree = int(state.queue_nodes[node].tree)
+        tree = int(state.queue_nodes[node].group)
         if state.queue_trees[tree] == 0:
             group, nation = _group_and_nation(tree)
             state.nations_waiting[group] &= ~(1 << nation)

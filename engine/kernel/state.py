@@ -68,10 +68,11 @@ class QueueNode(Row):
     """A patient in a search tree, or in a list (`engine.kernel.queue_groups`)."""
 
     ticket: Int64  # place in the queue
-    left: Int32  # nodes below; in a list the nodes before and after; -1 none
+    left: Int32  # in a tree the nodes below, in a list the nodes before and after; -1 none
     right: Int32
-    size: Int32  # of the subtree; 0: in a list
-    tree: Int32  # number of the tree or list
+    size: Int32  # of the subtree; 0: not in a tree
+    in_list: Int32  # 1: in a list
+    group: Int32  # number of the group or of the tree of a nation
     next_aboard: Int32  # slot of who boards next; -1 none
 
 
@@ -86,13 +87,13 @@ class Loading(Row):
     last_aboard: Int64
     last_ticket: Int64  # of who has boarded last in this category; -1 none
     in_lists: Int64  # 1: the groups of this category are lists
-    stay_behind: Int64  # patients of the categories before this one who wait for another vehicle
+    waiting_of_earlier: Int64  # patients of the categories before this one who wait for another vehicle
     # groups of patients of a category who make the same demands
     groups: Int64
-    tree: Annotated[Ints, "i4", DEMAND_COUNT * NATIONS]
+    group: Annotated[Ints, "i4", DEMAND_COUNT * NATIONS]  # number of the group or of the tree of a nation
     demand: Annotated[Ints, "u1", DEMAND_COUNT * NATIONS]
     head: Annotated[Ints, "i4", DEMAND_COUNT * NATIONS]  # node of the next to be considered; -1 none
-    parked: Annotated[Ints, "u1", DEMAND_COUNT * NATIONS]  # 1: no room until somebody has boarded
+    had_no_room: Annotated[Ints, "u1", DEMAND_COUNT * NATIONS]  # 1: the vehicle had no room for its head
     # room in vehicles to preferred facilities; -1: not known yet
     room: Annotated[Ints, "i8", DEMAND_COUNT * NATIONS]
     waiting: Annotated[Ints, "i8", DEMAND_COUNT * NATIONS]  # so many of the first wait for those
