@@ -1,8 +1,9 @@
 """Boarding: who of those who wait goes with a vehicle (docs/model.md section 2.9).
 
 The most urgent patients go, as far as litters, seats and places at the destination allow. Those of a category who make
-the same demands are a group. A patient of one group is considered after the other, in the order of the queue; those who
-wait for another vehicle, or for whom there is no room, are passed over without a visit to each (`queue_groups`).
+the same demands are a group. The head of each group is its next patient, and the head who joined the queue first is
+considered first. Patients who wait for another vehicle, or who find no room, are passed over without a visit to each
+(`queue_groups`).
 """
 
 from engine.codes import CATEGORY_COUNT, TriageCategory
@@ -12,7 +13,7 @@ from engine.kernel.places import accepts, reserve_place
 from engine.kernel.queue_groups import first, following, group_of, nation_tree, nth, rank
 from engine.kernel.rides import ride_time
 from engine.kernel.state import ALL_RESOURCES, NATION_NODES, KernelState
-from engine.kernel.transport_queue import may_prefer, separates_nations
+from engine.kernel.transport_queue import may_prefer
 from engine.kernel.vehicles import has_vehicle, is_batch_ready
 from engine.numeric import compiled
 from engine.tables import Model, Output
@@ -85,10 +86,10 @@ def _add_group(state: KernelState, tree: int, demand: int) -> None:
     """Add the patients of a search tree to those who are considered."""
     loading = state.loading
     number = int(loading.groups)
-    loading.tree[number] = tree
+    loading.group[number] = tree
     loading.demand[number] = demand
     loading.head[number] = int(state.queue_trees[tree]) - 1 if loading.in_lists else first(state, tree)
-    loading.parked[number] = 0
+    loading.had_no_room[number] = 0
     loading.room[number] = UNKNOWN
     loading.waiting[number] = 0
     loading.groups = number + 1
@@ -98,12 +99,12 @@ def _add_group(state: KernelState, tree: int, demand: int) -> None:
 def _find_groups(state: KernelState, way: int, category: int, model: Model) -> None:
     """Find the groups of a category."""
     state.loading.groups = 0
-    state.loading.in_lists = not may_prefer(way, category, model)
+    state.loading.in_lists = not may_prefer(state, way, category, model)
     for demand in range(DEMAND_COUNT):
         tree = group_of(way, category, demand)
         if state.queue_trees[tree] == 0:
             continue
-        if not separates_nations(model):
+        if not state.separates_nations:
             _add_group(state, tree, demand)
             continue
         nations = int(state.nations_waiting[tree])
@@ -133,21 +134,21 @@ def _first_group(state: KernelState) -> int:
 def _waiting_before(state: KernelState, ticket: int) -> int:
     """Return how many before a place in the queue wait for another vehicle, those of earlier categories included."""
     loading = state.loading
-    waiting = int(loading.stay_behind)
+    waiting = int(loading.waiting_of_earlier)
     for group in range(loading.groups):
         if loading.waiting[group] > 0:
-            waiting += min(int(loading.waiting[group]), rank(state, loading.tree[group], ticket))
+            waiting += min(int(loading.waiting[group]), rank(state, loading.group[group], ticket))
     return waiting
 
 
 @compiled
-def _pass_over_waiting(state: KernelState, group: int, ticket: int, model: Model) -> bool:
+def _pass_over_waiting(state: KernelState, group: int, ticket: int) -> bool:
     """Pass over the head of a group, at `ticket`, if it waits for another vehicle; return whether it does.
 
     A group waits as long as fewer than its room wait before. So nobody waits behind one of the group who does not.
     """
     loading = state.loading
-    tree = int(loading.tree[group])
+    tree = int(loading.group[group])
     room = int(loading.room[group])
     if room <= 0:
         return False
@@ -157,11 +158,11 @@ def _pass_over_waiting(state: KernelState, group: int, ticket: int, model: Model
         return True
     if room <= _waiting_before(state, ticket):
         return False
-    if separates_nations(model):
+    if state.separates_nations:
         loading.waiting[group] += 1
         loading.head[group] = following(state, tree, ticket)
     else:  # no other group waits
-        loading.waiting[group] = room - loading.stay_behind
+        loading.waiting[group] = room - loading.waiting_of_earlier
         loading.head[group] = nth(state, tree, int(loading.waiting[group]))
     return True
 
@@ -170,7 +171,10 @@ def _pass_over_waiting(state: KernelState, group: int, ticket: int, model: Model
 def _board(
     state: KernelState, slot: int, group: int, candidate: int, sits: bool, now: float, model: Model
 ) -> None:
-    """Let the head of a group board. Those after it in search trees for whom there was no room are considered again."""
+    """Let the head of a group board.
+
+    Where the groups are search trees, groups that found no room are considered again, from this patient's place on.
+    """
     loading = state.loading
     if sits:
         loading.seats -= 1
@@ -194,24 +198,24 @@ def _board(
         loading.head[group] = state.queue_nodes[slot].right
         return
     for other in range(loading.groups):
-        if other == group or loading.parked[other]:
-            loading.head[other] = following(state, int(loading.tree[other]), int(loading.last_ticket))
-            loading.parked[other] = 0
+        if other == group or loading.had_no_room[other]:
+            loading.head[other] = following(state, int(loading.group[other]), int(loading.last_ticket))
+            loading.had_no_room[other] = 0
 
 
 @compiled
-def _is_full_for_parked(state: KernelState, facility: int, model: Model) -> bool:
-    """Return whether the destination accepts nobody, and some come after the last who boarded who had no room.
+def _is_full_for_those_without_room(state: KernelState, facility: int, model: Model) -> bool:
+    """Return whether the destination is full, and a patient for whom the vehicle had no room finds it so.
 
-    So the search ends at them. Where the groups are lists nobody is passed over who could wait, and it is the same to
-    ask when all have been considered.
+    Such a patient comes after the last who boarded. The destination is full for all later categories too, so the search
+    ends. In lists nobody waits for another vehicle, so it is enough to ask this once, after all have been considered.
     """
     loading = state.loading
     if loading.last_ticket < 0 or loading.reserved > 0 or accepts(state, facility, model):
         return False
     for group in range(loading.groups):
-        if loading.parked[group]:
-            last = int(state.list_last[loading.tree[group]]) - 1
+        if loading.had_no_room[group]:
+            last = int(state.list_last[loading.group[group]]) - 1
             if state.queue_nodes[last].ticket > loading.last_ticket:
                 return True
     return False
@@ -234,7 +238,7 @@ def _consider_head(
     state.visited += 1
     if loading.room[group] == UNKNOWN:
         loading.room[group] = _preferred_room(state, scratch, slot, candidate, is_last_chance, now, model)
-    if _pass_over_waiting(state, group, int(state.queue_nodes[node].ticket), model):
+    if _pass_over_waiting(state, group, int(state.queue_nodes[node].ticket)):
         return
     facility = model.network.destination[model.network.candidate_link[candidate]]
     if loading.reserved <= 0 and not accepts(state, facility, model):
@@ -245,7 +249,7 @@ def _consider_head(
     if sits or loading.litters > 0:
         _board(state, slot, group, candidate, sits, now, model)
     else:
-        loading.parked[group] = 1
+        loading.had_no_room[group] = 1
         loading.head[group] = -1
 
 
@@ -267,13 +271,13 @@ def _select_of_category(
     while loading.litters + loading.seats > 0:
         group = _first_group(state)
         if group < 0:
-            if loading.in_lists and _is_full_for_parked(state, facility, model):
+            if loading.in_lists and _is_full_for_those_without_room(state, facility, model):
                 loading.litters = 0
                 loading.seats = 0
-            loading.stay_behind = _waiting_before(state, int(state.last_ticket) + 1)
+            loading.waiting_of_earlier = _waiting_before(state, int(state.last_ticket) + 1)
             return
         if category <= TriageCategory.T2 and loading.litters == 0:
-            loading.stay_behind = _waiting_before(state, int(loading.last_ticket) + 1)
+            loading.waiting_of_earlier = _waiting_before(state, int(loading.last_ticket) + 1)
             return
         _consider_head(state, scratch, group, candidate, is_last_chance, now, model)
 
@@ -301,15 +305,15 @@ def select_passengers(
     loading.reserved = reserved
     loading.passengers = 0
     loading.first_aboard = -1
-    loading.stay_behind = 0
+    loading.waiting_of_earlier = 0
     state.vehicle_times[TRAVEL] = 0.0
     queue = ALL_RESOURCES + model.network.candidate_way[candidate]
     for step in range(2 * CATEGORY_COUNT):
         category = step % CATEGORY_COUNT
         if step == CATEGORY_COUNT:
-            if loading.passengers > 0 or loading.stay_behind == 0:
+            if loading.passengers > 0 or loading.waiting_of_earlier == 0:
                 break
-            loading.stay_behind = 0
+            loading.waiting_of_earlier = 0
         if (
             state.queue_first[queue, category] >= 0
             and model.network.allowed_categories[candidate] >> category & 1

@@ -146,10 +146,10 @@ DEMAND_COUNT = len(Demand)
 
 
 class KernelExit(Code):
-    """Why the kernel returned."""
+    """Why the kernel returned. From DEADLOCK on the run has failed."""
 
     RUNNING = 0
-    """The run is not over: returned after MAX_STEPS steps so that Ctrl-C works."""
+    """The run is not over: returned after MAX_STEPS entries and visits so that Ctrl-C works."""
     CHUNK_FULL = 1
     """The output holds as many patients as were asked for."""
     NEEDS_ARRIVALS = 2
@@ -160,9 +160,23 @@ class KernelExit(Code):
     DEADLOCK = 5
     """Nothing can happen any more, and patients are waiting."""
     TABLES_FULL = 6
-    """A table is full: casualty slots, decision logs, the calendar or the output."""
+    """A table is full: `full_table` of the state says which."""
     CONTRADICTION = 7
     """The two passes came to different outcomes: an error in the program."""
+    NOT_IN_QUEUE = 8
+    """A patient was to leave a queue for transport without being in it: an error in the program."""
+
+
+class FullTable(Code):
+    """Which table of the kernel is full."""
+
+    SLOTS = 0
+    """The slots of open patients."""
+    DECISIONS = 1
+    """The decision logs and pending releases."""
+    CALENDAR = 2
+    OUTPUT = 3
+    """The records that are to be written."""
 
 
 class ServiceTime(Code):

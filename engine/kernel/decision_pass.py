@@ -28,7 +28,15 @@ from engine.kernel.resources import (
     start_holding,
 )
 from engine.kernel.stages import perform_stage
-from engine.kernel.state import ALL_RESOURCES, KernelState, free_slot, new_slot, next_due, schedule
+from engine.kernel.state import (
+    ALL_RESOURCES,
+    KernelState,
+    free_slot,
+    new_slot,
+    next_due,
+    report_contradiction,
+    schedule,
+)
 from engine.kernel.transport_queue import join_transport_queue
 from engine.kernel.unaffected import outcome_at_horizon, write_unaffected
 from engine.kernel.waiting import start_wait
@@ -40,8 +48,11 @@ from engine.tables import PATIENTS, ArrivalRow, CasualtyState, Model, Output
 def _write_closed(
     state: KernelState, scratch: Output, output: Output, slot: int, model: Model, counter: Counter
 ) -> None:
-    """Write a casualty's record by replay, and check that it has the outcome of the decision pass."""
-    if not has_room(state, output):
+    """Write a casualty's record by replay, and check that it has the outcome of the decision pass.
+
+    After an error in the same step nothing is written: the casualty's decision log may be incomplete.
+    """
+    if state.status != KernelExit.RUNNING or not has_room(state, output):
         return
     casualty = state.casualties[slot]
     record = scratch.patients[slot]
@@ -59,8 +70,7 @@ def _write_closed(
         and closed <= model.care.horizon[0]
         and (output.patients[row].status != status or output.patients[row].closed != closed)
     ):
-        state.contradicted_arrival = casualty.arrival_number
-        state.status = KernelExit.CONTRADICTION
+        report_contradiction(state, casualty.arrival_number)
 
 
 @compiled
@@ -156,8 +166,7 @@ def _stop_until_next_event(state: KernelState, slot: int, death: float) -> None:
     """
     casualty = state.casualties[slot]
     if death == math.inf and casualty.queue < 0:
-        state.status = KernelExit.CONTRADICTION
-        state.contradicted_arrival = casualty.arrival_number
+        report_contradiction(state, casualty.arrival_number)
     schedule_next_event(state, slot)
 
 

@@ -13,7 +13,7 @@ import math
 
 from engine.codes import RESOURCE_COUNT, Resource
 from engine.kernel.calendar import FRONT, adjust_bucket_width, next_time, take_first
-from engine.kernel.codes import ENTRY_KIND_SHIFT, EntryKind, KernelExit
+from engine.kernel.codes import ENTRY_KIND_SHIFT, EntryKind, FullTable, KernelExit
 from engine.kernel.deadlock import STALL_TIME, is_deadlocked, stall_time
 from engine.kernel.decision_pass import admit_arrival, advance_casualty, close_casualty
 from engine.kernel.dispatch import dispatch_from_pool, dispatch_to_facility
@@ -21,7 +21,7 @@ from engine.kernel.loading import depart_lift, pick_up
 from engine.kernel.periodic import apply_clock_event
 from engine.kernel.places import free_place
 from engine.kernel.resources import release, update_queue_integral
-from engine.kernel.state import KERNEL_STATE, KernelState
+from engine.kernel.state import KERNEL_STATE, KernelState, report_error, report_full_table
 from engine.kernel.world import apply_world_event
 from engine.numeric import compiled, compiled_entry
 from engine.tables import (
@@ -39,7 +39,7 @@ from engine.tables import (
 )
 
 MAX_STEPS = 100_000
-"""Entries of the calendar, and patients visited in searches, after which the kernel returns, so that Ctrl-C works."""
+"""Entries of the calendar and `visited` together, after which the kernel returns, so that Ctrl-C works."""
 
 
 @compiled
@@ -148,7 +148,7 @@ def _check_progress(state: KernelState, at: float, model: Model) -> None:
     """Look for a deadlock after a long time without progress."""
     if at - state.progress_at > STALL_TIME and at - state.progress_at > stall_time(model):
         if is_deadlocked(state):
-            state.status = KernelExit.DEADLOCK
+            report_error(state, KernelExit.DEADLOCK)
         state.progress_at = at
 
 
@@ -182,7 +182,7 @@ def _process_calendar(
         state.status = KernelExit.HORIZON
     else:
         _process_first_entry(state, scratch, output, at, model)
-        if not has_arrival and not all_closed and horizon == math.inf:
+        if not has_arrival and not all_closed and horizon == math.inf and not state.calendar.overflow:
             _check_progress(state, at, model)
 
 
@@ -244,4 +244,4 @@ def advance(
         steps += 1
         state.steps += 1
         if state.calendar.overflow:
-            state.status = KernelExit.TABLES_FULL
+            report_full_table(state, FullTable.CALENDAR)

@@ -66,6 +66,7 @@ def begin_run(states: Table, models: Table) -> None:
     """
     state: KernelState = states[0]
     model: Model = models[0]
+    state.separates_nations = 1 if model.network.prefers_own_nation and model.network.bypass else 0
     for facility in range(model.network.facilities):
         _begin_at_facility(state, facility, model)
     for pool in range(model.network.pools):

@@ -8,8 +8,8 @@ end only.
 """
 
 from engine.codes import CATEGORY_COUNT
-from engine.kernel.codes import DEMAND_COUNT
-from engine.kernel.state import NATION_TREES, KernelState
+from engine.kernel.codes import DEMAND_COUNT, KernelExit
+from engine.kernel.state import NATION_NODES, NATION_TREES, KernelState, report_error
 from engine.numeric import compiled
 from engine.tables import NATIONS
 
@@ -24,9 +24,16 @@ def group_of(way: int, category: int, demand: int) -> int:
 
 
 @compiled
-def nation_tree(tree: int, nation: int) -> int:
-    """Return the number of the tree of those of a nation, of all in the group `tree`."""
-    return NATION_TREES + tree * NATIONS + nation
+def nation_tree(group: int, nation: int) -> int:
+    """Return the number of the tree of those of a nation in a group."""
+    return NATION_TREES + group * NATIONS + nation
+
+
+@compiled
+def _group_and_nation(tree: int) -> tuple[int, int]:
+    """Return the group and the nation of a tree of a nation, the inverse of `nation_tree`."""
+    group = (tree - NATION_TREES) // NATIONS
+    return group, tree - nation_tree(group, 0)
 
 
 @compiled
@@ -50,7 +57,8 @@ def append(state: KernelState, tree: int, node: int, ticket: int) -> None:
     """Add a node at the end of a tree. `ticket` is its place in the queue, higher than those of all before it."""
     added = state.queue_nodes[node]
     added.ticket = ticket
-    added.tree = tree
+    added.group = tree
+    added.in_list = 0
     above = -1
     below = int(state.queue_trees[tree]) - 1
     while below >= 0 and _priority(below) >= _priority(node):
@@ -71,8 +79,9 @@ def append_to_list(state: KernelState, group: int, node: int, ticket: int) -> No
     """Add a node at the end of a list; `ticket` as in `append`."""
     added = state.queue_nodes[node]
     added.ticket = ticket
-    added.tree = group
+    added.group = group
     added.size = 0
+    added.in_list = 1
     added.left = state.list_last[group] - 1
     added.right = -1
     state.list_last[group] = node + 1
@@ -86,12 +95,13 @@ def append_to_list(state: KernelState, group: int, node: int, ticket: int) -> No
 def _remove_from_list(state: KernelState, node: int) -> None:
     """Remove a node from its list."""
     removed = state.queue_nodes[node]
+    removed.in_list = 0
     if removed.left < 0:
-        state.queue_trees[removed.tree] = removed.right + 1
+        state.queue_trees[removed.group] = removed.right + 1
     else:
         state.queue_nodes[removed.left].right = removed.right
     if removed.right < 0:
-        state.list_last[removed.tree] = removed.left + 1
+        state.list_last[removed.group] = removed.left + 1
     else:
         state.queue_nodes[removed.right].left = removed.left
 
@@ -111,18 +121,25 @@ def _replace(state: KernelState, tree: int, above: int, is_right: bool, node: in
 def remove(state: KernelState, node: int) -> None:
     """Remove a node from its tree or list."""
     removed = state.queue_nodes[node]
-    if removed.size == 0:
+    if removed.in_list:
         _remove_from_list(state, node)
         return
-    tree = int(removed.tree)
+    if removed.size == 0:
+        report_error(state, KernelExit.NOT_IN_QUEUE)
+        return
+    tree = int(removed.group)
     above = -1
     is_right = False
     at = int(state.queue_trees[tree]) - 1
-    while at != node:
+    while at >= 0 and at != node:
         state.queue_nodes[at].size -= 1
         above = at
         is_right = state.queue_nodes[at].ticket < removed.ticket
         at = int(state.queue_nodes[at].right) if is_right else int(state.queue_nodes[at].left)
+    if at < 0:
+        report_error(state, KernelExit.NOT_IN_QUEUE)
+        return
+    removed.size = 0
     left = int(removed.left)
     right = int(removed.right)
     while left >= 0 and right >= 0:
@@ -139,6 +156,35 @@ def remove(state: KernelState, node: int) -> None:
             is_right = False
             right = int(state.queue_nodes[right].left)
     _replace(state, tree, above, is_right, max(left, right))
+
+
+@compiled
+def join_group(state: KernelState, group: int, in_list: bool, nation: int, slot: int) -> None:
+    """Add a patient at the end of a group, and of its nation's tree where the nations are separate.
+
+    `in_list`: the group is a list. Groups of separate nations are trees.
+    """
+    state.last_ticket += 1
+    if in_list:
+        append_to_list(state, group, slot, state.last_ticket)
+        return
+    append(state, group, slot, state.last_ticket)
+    if state.separates_nations:
+        append(state, nation_tree(group, nation), NATION_NODES + slot, state.last_ticket)
+        state.nations_waiting[group] |= 1 << nation
+
+
+@compiled
+def leave_group(state: KernelState, slot: int) -> None:
+    """Remove a patient from what `join_group` added the patient to."""
+    remove(state, slot)
+    if state.separates_nations:
+        node = NATION_NODES + slot
+        remove(state, node)
+        tree = int(state.queue_nodes[node].group)
+        if state.queue_trees[tree] == 0:
+            group, nation = _group_and_nation(tree)
+            state.nations_waiting[group] &= ~(1 << nation)
 
 
 @compiled

@@ -14,10 +14,10 @@ from engine.codes import (
     Outcome,
     WaitingFor,
 )
-from engine.kernel.codes import KernelExit, Stage, by_code
+from engine.kernel.codes import FullTable, Stage, by_code
 from engine.kernel.new_casualty import initialise_casualty
 from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
-from engine.kernel.state import KernelState
+from engine.kernel.state import KernelState, report_full_table
 from engine.kernel.waiting import QUEUEING_AT
 from engine.numeric import Counter, compiled
 from engine.tables import (
@@ -137,7 +137,7 @@ def has_room(state: KernelState, output: Output) -> bool:
         and output.rows[VITAL_COUNT] + MAX_VITALS <= len(output.vitals)
     ):
         return True
-    state.status = KernelExit.TABLES_FULL
+    report_full_table(state, FullTable.OUTPUT)
     return False
 
 

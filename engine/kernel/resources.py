@@ -10,11 +10,9 @@ from engine.clinical import set_factor
 from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, CasualtyKind, LethalMechanism, Resource
 from engine.kernel.codes import Decision, EntryKind, GrantFlag, Stage
 from engine.kernel.interruptions import bump_from_bay
-from engine.kernel.queue_groups import remove
+from engine.kernel.queue_groups import leave_group
 from engine.kernel.state import (
     ALL_RESOURCES,
-    NATION_NODES,
-    NATION_TREES,
     KernelState,
     add_pending_release,
     kind_of,
@@ -25,7 +23,7 @@ from engine.kernel.state import (
 )
 from engine.kernel.waiting import start_wait
 from engine.numeric import compiled
-from engine.tables import NATIONS, CasualtyState, Model, Output, PatientRow
+from engine.tables import CasualtyState, Model, Output, PatientRow
 
 
 @compiled
@@ -114,19 +112,6 @@ def join_queue(state: KernelState, slot: int, queue: int, now: float, at_front: 
 
 
 @compiled
-def _leave_trees(state: KernelState, slot: int) -> None:
-    """Leave the search trees of a queue for transport."""
-    remove(state, slot)
-    if state.separates_nations:
-        node = NATION_NODES + slot
-        remove(state, node)
-        tree = int(state.queue_nodes[node].tree)
-        if state.queue_trees[tree] == 0:
-            number = (tree - NATION_TREES) // NATIONS
-            state.nations_waiting[number] &= ~(1 << (tree - NATION_TREES - number * NATIONS))
-
-
-@compiled
 def leave_queue(state: KernelState, slot: int, category: int, now: float) -> None:
     """Leave the queue that was joined under `category`."""
     casualty = state.casualties[slot]
@@ -144,7 +129,7 @@ def leave_queue(state: KernelState, slot: int, category: int, now: float) -> Non
     casualty.next = -1
     casualty.previous = -1
     if queue >= ALL_RESOURCES:
-        _leave_trees(state, slot)
+        leave_group(state, slot)
     state.queue_length[queue] -= 1
     state.queue_length_by_category[queue, category] -= 1
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT
 from engine.kernel.calendar import Calendar, enter, initialise
-from engine.kernel.codes import DEMAND_COUNT, ENTRY_KIND_SHIFT, KernelExit
+from engine.kernel.codes import DEMAND_COUNT, ENTRY_KIND_SHIFT, FullTable, KernelExit
 from engine.numeric import compiled
 from engine.tables import (
     CANDIDATES,
@@ -47,9 +47,9 @@ QUEUES = ALL_RESOURCES + WAYS
 """Number of queues: one for each resource, then one for each way of transport."""
 
 NATION_TREES = WAYS * CATEGORY_COUNT * DEMAND_COUNT
-"""Number of groups by way, category and `Demand`. NATIONS search trees for each of them follow, one a nation."""
+"""Number of groups, one for each way, category and `Demand`. After them come NATIONS search trees for each group."""
 NATION_NODES = SLOTS + 1
-"""Number of the node of slot 0 in the trees of nations. In those of all nations a node has the number of its slot."""
+"""Number of the first node in the trees of nations. Slot s has node s in its group and NATION_NODES + s there."""
 
 
 class DecisionRow(Row):
@@ -68,10 +68,11 @@ class QueueNode(Row):
     """A patient in a search tree, or in a list (`engine.kernel.queue_groups`)."""
 
     ticket: Int64  # place in the queue
-    left: Int32  # nodes below; in a list the nodes before and after; -1 none
+    left: Int32  # in a tree the nodes below, in a list the nodes before and after; -1 none
     right: Int32
-    size: Int32  # of the subtree; 0: in a list
-    tree: Int32  # number of the tree or list
+    size: Int32  # of the subtree; 0: not in a tree
+    in_list: Int32  # 1: in a list
+    group: Int32  # number of the group or of the tree of a nation
     next_aboard: Int32  # slot of who boards next; -1 none
 
 
@@ -86,13 +87,13 @@ class Loading(Row):
     last_aboard: Int64
     last_ticket: Int64  # of who has boarded last in this category; -1 none
     in_lists: Int64  # 1: the groups of this category are lists
-    stay_behind: Int64  # patients of the categories before this one who wait for another vehicle
+    waiting_of_earlier: Int64  # patients of the categories before this one who wait for another vehicle
     # groups of patients of a category who make the same demands
     groups: Int64
-    tree: Annotated[Ints, "i4", DEMAND_COUNT * NATIONS]
+    group: Annotated[Ints, "i4", DEMAND_COUNT * NATIONS]  # number of the group or of the tree of a nation
     demand: Annotated[Ints, "u1", DEMAND_COUNT * NATIONS]
     head: Annotated[Ints, "i4", DEMAND_COUNT * NATIONS]  # node of the next to be considered; -1 none
-    parked: Annotated[Ints, "u1", DEMAND_COUNT * NATIONS]  # 1: no room until somebody has boarded
+    had_no_room: Annotated[Ints, "u1", DEMAND_COUNT * NATIONS]  # 1: the vehicle had no room for its head
     # room in vehicles to preferred facilities; -1: not known yet
     room: Annotated[Ints, "i8", DEMAND_COUNT * NATIONS]
     waiting: Annotated[Ints, "i8", DEMAND_COUNT * NATIONS]  # so many of the first wait for those
@@ -126,13 +127,16 @@ class KernelState(Row):
         Ints, "u1", FRONTS
     ]  # 1: another simulation's casualties, which are only counted
     status: Int64  # `KernelExit`
+    full_table: Int64  # `FullTable`, where the status is TABLES_FULL
     next_arrival: Int64  # row of the arrivals
     arrival_count: Int64  # arrivals taken in
     arrivals_exhausted: Int64  # 1: no more arrivals will come
     open_count: Int64  # casualties in slots
     max_open_count: Int64
     steps: Int64
-    visited: Int64  # patients looked at in searches that may visit many of them
+    visited: (
+        Int64  # patients whom a vehicle's loading looked at, and slots searched after a hit (SLOTS_PER_STEP)
+    )
     progress_at: Float64  # ms of the last event of a patient
     sample_interval: Float64  # ms; 0: no time series
     writes_records: Int64  # 1: records are written; 0: only the flow is simulated
@@ -159,7 +163,9 @@ class KernelState(Row):
     queue_trees: Annotated[Ints, "i4", NATION_TREES * (1 + NATIONS)]  # node of the root + 1; 0: nobody waits
     list_last: Annotated[Ints, "i4", NATION_TREES]  # last node of a list + 1; 0: it is empty
     nations_waiting: Annotated[Ints, "i8", NATION_TREES]  # bit n: patients of nation n wait
-    separates_nations: Int64  # 1: those of a nation have search trees of their own
+    separates_nations: (
+        Int64  # 1: a nation may decide who waits for a vehicle, so each has search trees of its own
+    )
     last_ticket: Int64
     # resources
     capacity: Annotated[Ints, "i4", ALL_RESOURCES]  # at present
@@ -259,6 +265,29 @@ def schedule(state: KernelState, at: float, kind: int, order: int, subject: int,
 
 
 @compiled
+def report_error(state: KernelState, error: int) -> None:
+    """End the run with an error. The first error stays: a later one may only follow from it."""
+    if state.status < KernelExit.DEADLOCK:
+        state.status = error
+
+
+@compiled
+def report_full_table(state: KernelState, table: int) -> None:
+    """End the run because a `FullTable` is full."""
+    if state.status < KernelExit.DEADLOCK:
+        state.full_table = table
+        state.status = KernelExit.TABLES_FULL
+
+
+@compiled
+def report_contradiction(state: KernelState, arrival_number: int) -> None:
+    """End the run because the two passes contradict each other on a casualty."""
+    if state.status < KernelExit.DEADLOCK:
+        state.contradicted_arrival = arrival_number
+        state.status = KernelExit.CONTRADICTION
+
+
+@compiled
 def new_slot(state: KernelState) -> int:
     """Return a free slot; -1 if none is left."""
     slot = state.free_slot
@@ -267,7 +296,7 @@ def new_slot(state: KernelState) -> int:
     else:
         slot = state.used_slots
         if slot >= SLOTS:
-            state.status = KernelExit.TABLES_FULL
+            report_full_table(state, FullTable.SLOTS)
             return -1
         state.used_slots += 1
     state.open_count += 1
@@ -299,7 +328,7 @@ def new_decision(state: KernelState) -> int:
     else:
         entry = state.used_decisions
         if entry >= MAX_DECISIONS:
-            state.status = KernelExit.TABLES_FULL
+            report_full_table(state, FullTable.DECISIONS)
             return -1
         state.used_decisions += 1
     return int(entry)

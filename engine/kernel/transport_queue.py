@@ -6,9 +6,9 @@ scenario prefers facilities of the own nation one for each nation as well.
 
 from engine.kernel.codes import Demand
 from engine.kernel.destinations import awaits_surgery
-from engine.kernel.queue_groups import append, append_to_list, first, group_of, nation_tree
+from engine.kernel.queue_groups import first, group_of, join_group
 from engine.kernel.resources import join_queue
-from engine.kernel.state import ALL_RESOURCES, NATION_NODES, KernelState
+from engine.kernel.state import ALL_RESOURCES, KernelState
 from engine.kernel.vehicles import needs_litter
 from engine.numeric import compiled
 from engine.tables import CasualtyState, Model, Output
@@ -23,15 +23,9 @@ def demand_of(casualty: CasualtyState) -> int:
 
 
 @compiled
-def separates_nations(model: Model) -> bool:
-    """Return whether a patient's nation may decide which vehicle he or she waits for."""
-    return bool(model.network.prefers_own_nation and model.network.bypass)
-
-
-@compiled
-def may_prefer(way: int, category: int, model: Model) -> bool:
+def may_prefer(state: KernelState, way: int, category: int, model: Model) -> bool:
     """Return whether those of a category may wait for a vehicle to a preferred facility: their groups are trees."""
-    return bool(separates_nations(model) or model.network.operating_categories[way] >> category & 1)
+    return bool(state.separates_nations or model.network.operating_categories[way] >> category & 1)
 
 
 @compiled
@@ -39,17 +33,9 @@ def join_transport_queue(state: KernelState, scratch: Output, slot: int, now: fl
     """Join the queue of the patient's way at the end of the category; the caller has set `wait_since`."""
     casualty = state.casualties[slot]
     join_queue(state, slot, ALL_RESOURCES + casualty.way, now, False)
-    state.last_ticket += 1
-    tree = group_of(casualty.way, casualty.category, demand_of(casualty))
-    if not may_prefer(casualty.way, casualty.category, model):
-        append_to_list(state, tree, slot, state.last_ticket)
-        return
-    append(state, tree, slot, state.last_ticket)
-    if separates_nations(model):
-        state.separates_nations = 1
-        nation = int(scratch.patients[slot].nation)
-        append(state, nation_tree(tree, nation), NATION_NODES + slot, state.last_ticket)
-        state.nations_waiting[tree] |= 1 << nation
+    group = group_of(casualty.way, casualty.category, demand_of(casualty))
+    in_list = not may_prefer(state, casualty.way, casualty.category, model)
+    join_group(state, group, in_list, int(scratch.patients[slot].nation), slot)
 
 
 @compiled

@@ -33,9 +33,6 @@ from engine.tables import (
     Table,
 )
 
-MAX_CASUALTIES = 400_000
-"""Casualties after which `advance_unlimited` returns, so that Ctrl-C works."""
-
 _IN_CARE = int(
     Outcome.IN_CARE
 )  # plain: Numba cannot unify a member with a column of bytes (platform section 2.3)
@@ -101,14 +98,16 @@ def write_unaffected(
 def advance_unlimited(
     states: Table, arrivals: Table, models: Table, scratches: Table, outputs: Table, room: int
 ) -> None:
-    """Do what `advance` does where nothing is finite and the calendar stays empty."""
+    """Do what `advance` does where nothing is finite and the calendar stays empty.
+
+    It returns at the end of each batch of arrivals, which is short enough that Ctrl-C works.
+    """
     state: KernelState = states[0]
     model: Model = models[0]
     scratch: Output = scratches[0]
     output: Output = outputs[0]
     state.status = KernelExit.RUNNING
-    steps = 0
-    while state.status == KernelExit.RUNNING and steps < MAX_CASUALTIES:
+    while state.status == KernelExit.RUNNING:
         if output.rows[PATIENTS] >= room:
             state.status = KernelExit.CHUNK_FULL
         elif state.next_arrival < len(arrivals):
@@ -120,7 +119,6 @@ def advance_unlimited(
             if not state.excluded_front[arrival.front]:
                 write_unaffected(state, scratch, output, arrival, model)
             state.next_arrival += 1
-            steps += 1
             state.steps += 1
         elif not state.arrivals_exhausted:
             state.status = KernelExit.NEEDS_ARRIVALS

@@ -12,7 +12,10 @@ from engine.compile import NOTHING, compile_scenario
 from engine.errors import RunError
 from engine.kernel import (
     ALL_RESOURCES,
+    MAX_DECISIONS,
+    MAX_ENTRIES,
     SAMPLE_ROWS,
+    FullTable,
     KernelExit,
     advance,
     advance_unlimited,
@@ -45,6 +48,23 @@ DEFAULT_CHUNK = 2048
 _NO_SLOTS = np.zeros(0, np.int64)
 _NO_LIMIT = 1 << 40
 _MAX_IDLE_EVENTS = 1_000_000_000
+_FEWER_OPEN = "set horizon_days, add capacity, or reduce the casualties"
+_FULL_TABLES = {
+    FullTable.SLOTS: (f"more than {SLOTS:,} patients are open at a time", _FEWER_OPEN),
+    FullTable.DECISIONS: (
+        f"the decision logs of the open patients and the pending releases need more than {MAX_DECISIONS:,} rows",
+        _FEWER_OPEN,
+    ),
+    FullTable.CALENDAR: (
+        f"the calendar is full: one of its levels holds {MAX_ENTRIES:,} events",
+        _FEWER_OPEN,
+    ),
+    FullTable.OUTPUT: (
+        "a hit closes more patients at once than the output has room for",
+        "lower `killed` of the hit, or split it into several hits at different times",
+    ),
+}
+"""By `FullTable`: the cause of the error, and what helps."""
 
 
 class RunEnd(NamedTuple):
@@ -221,20 +241,23 @@ class Simulation:
             slots = np.flatnonzero(casualties["is_free"] == 0)
             self._open_slots = slots[np.argsort(casualties["arrival_number"][slots])]
             return self._write_open(output, room)
-        elif status == KernelExit.DEADLOCK:
-            raise RunError(self._describe_deadlock())
-        elif status == KernelExit.TABLES_FULL:
-            raise RunError(
-                f"more than {SLOTS:,} patients are open at a time, or a hit closes too many at once: "
-                "care is far too scarce for the casualties; "
-                "set horizon_days, add capacity, or reduce the casualties"
-            )
-        elif status == KernelExit.CONTRADICTION:
-            number = int(state["contradicted_arrival"][0])
-            raise RunError(f"internal error: record and flow of casualty {number} contradict each other")
         elif status == KernelExit.RUNNING:
             self._check_end_in_sight()
+        else:
+            self._raise_for(status)
         return status == KernelExit.FINISHED
+
+    def _raise_for(self, status: int) -> None:
+        """Raise RunError if the kernel returned because of an error."""
+        if status == KernelExit.DEADLOCK:
+            raise RunError(self._describe_deadlock())
+        if status == KernelExit.TABLES_FULL:
+            raise RunError(self._describe_full_table())
+        if status == KernelExit.CONTRADICTION:
+            number = int(self._state["contradicted_arrival"][0])
+            raise RunError(f"internal error: record and flow of casualty {number} contradict each other")
+        if status == KernelExit.NOT_IN_QUEUE:
+            raise RunError("internal error: a patient leaves a queue for transport without being in it")
 
     def _check_end_in_sight(self) -> None:
         """Raise RunError if a run without a horizon follows its patients for more than a century, or in vain."""
@@ -271,9 +294,8 @@ class Simulation:
         if len(self._open_slots):
             slots = self._open_slots[:count]
             advance(self._state, self._arrivals, self._model, self._scratch, output, room, slots)
+            self._raise_for(int(self._state["status"][0]))
         self._open_slots = self._open_slots[count:]
-        if int(self._state["status"][0]) == KernelExit.CONTRADICTION:
-            raise RunError("internal error: a record contradicts the flow")
         return len(self._open_slots) == 0
 
     def _describe_deadlock(self) -> str:
@@ -283,6 +305,15 @@ class Simulation:
         return (
             f"deadlock on day {days:.0f}: nothing can happen any more, but {int(state['open_count'])} patients are "
             f"still open{self._describe_queues()}"
+        )
+
+    def _describe_full_table(self) -> str:
+        """Describe which table is full, and when, who waits, and what helps."""
+        state = self._state[0]
+        cause, remedy = _FULL_TABLES[FullTable(int(state["full_table"]))]
+        return (
+            f"on day {float(state['now']) / DAY:,.1f}, {cause}; {int(state['open_count']):,} patients are still open"
+            f"{self._describe_queues()}; {remedy}"
         )
 
     def _describe_queues(self) -> str:
