@@ -23,7 +23,7 @@ from engine.measures import (
 )
 from engine.records import RUN_TABLES, CodeTables
 from engine.run import Simulation, entry_points
-from engine.scenario import Scenario, ScenarioOverrides, parse, prepare
+from engine.scenario import Scenario, ScenarioOverrides, Setting, parse, prepare
 from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
 
@@ -172,6 +172,7 @@ def simulate(
     patients: int | None = None,
     days: int | None = None,
     allow_long: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> Result:
     """Simulate a scenario in this process and return its columns and measures.
 
@@ -192,6 +193,9 @@ def simulate(
         Simulate this many days; default: the scenario's.
     allow_long
         Accept numbers of lifts, deliveries, shifts and vehicles that no theatre has.
+    settings
+        Values for single settings of the scenario by their path, as `--set` of the command line takes them:
+        `{"facilities[R2-North].surgical_teams": 2}`.
 
     Returns
     -------
@@ -201,7 +205,7 @@ def simulate(
     Raises
     ------
     InputError
-        If there is no such scenario, or if `replication` is out of range.
+        If there is no such scenario, if `replication` is out of range, or if a path of `settings` is none.
     ScenarioError
         If the scenario, with the other values, cannot be run.
 
@@ -220,9 +224,8 @@ def simulate(
         raise InputError(
             f"replication: got {shown(replication)}; allowed: a whole number from 0 to {2**31 - 1}"
         )
-    prepared = prepare(
-        _load_scenario(scenario), ScenarioOverrides(seed, patients, days), allow_long=allow_long
-    )
+    overrides = ScenarioOverrides(seed, patients, days, _settings_of(settings))
+    prepared = prepare(_load_scenario(scenario), overrides, allow_long=allow_long)
     resolved = prepared.resolved
     compile_before(entry_points(resolved, texts=False), lambda state: None)
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
@@ -249,6 +252,18 @@ def _load_scenario(source: ScenarioSource) -> Scenario:
         return parse(data, "json")
     raise InputError(
         f"scenario: got {shown(source)}; allowed: a name, a path, a Scenario or a mapping with its fields"
+    )
+
+
+def _settings_of(settings: Mapping[str, Any] | None) -> tuple[Setting, ...]:
+    """The settings that a mapping from paths to values gives. Numbers of NumPy become Python's. Raises InputError."""
+    if settings is None:
+        return ()
+    if not isinstance(settings, Mapping) or not all(isinstance(path, str) for path in settings):
+        raise InputError(f"settings: got {shown(settings)}; allowed: a mapping from paths to values")
+    return tuple(
+        Setting(path, value.item() if isinstance(value, np.generic) else value)
+        for path, value in settings.items()
     )
 
 

@@ -9,6 +9,7 @@ from engine.scenario.mix import environment_multipliers, mix_of
 from engine.scenario.overrides import with_overrides
 from engine.scenario.parsing import MAX_BYTES, parse
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
+from engine.scenario.settings import Setting, parse_setting
 from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.casualties import Casualties, Mix, Rates
@@ -68,6 +69,7 @@ __all__ = [
     "Scenario",
     "ScenarioOrigin",
     "ScenarioOverrides",
+    "Setting",
     "Shift",
     "SpecialEvent",
     "Surge",
@@ -92,6 +94,7 @@ __all__ = [
     "mix_of",
     "one_way_minutes",
     "parse",
+    "parse_setting",
     "prepare",
     "rate_components",
     "resolve",

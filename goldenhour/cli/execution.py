@@ -1,6 +1,7 @@
 """What `goldenhour run` and `goldenhour resume` share: the run itself, its row in the database, and its result."""
 
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors import run as run_wing
@@ -8,7 +9,7 @@ from actors.run import AUTOMATIC_WORKERS
 from actors.store import Content, Registration, check_name
 from engine.errors import StoreError
 from engine.records import RUN_TABLES
-from engine.scenario import PreparedScenario, to_toml
+from engine.scenario import PreparedScenario, Setting, to_toml
 from goldenhour import console, views
 from goldenhour.database import current_database, user_and_machine
 from goldenhour.outputs import output_text
@@ -60,9 +61,15 @@ def execute(
 
 
 def registration_of(
-    request: "RunRequest", prepared: PreparedScenario, name: str | None = None
+    request: "RunRequest",
+    prepared: PreparedScenario,
+    name: str | None = None,
+    settings: Sequence[Setting] = (),
 ) -> Registration:
-    """The row that the database gets for a run before it starts. Raises InputError for a `name` it cannot hold."""
+    """The row that the database gets for a run before it starts. Raises InputError for a `name` it cannot hold.
+
+    `settings` are the values that --set gave; the scenario's text in the row has them too.
+    """
     if name is not None:
         check_name(name)
     original, origin = prepared.original, prepared.origin
@@ -81,6 +88,7 @@ def registration_of(
             "compress": request.compress,
             "workers": "automatic" if request.workers == AUTOMATIC_WORKERS else request.workers,
             "chunk_size": request.chunk_size,
+            **({"set": "; ".join(f"{path}={value}" for path, value in settings)} if settings else {}),
         },
         who=user_and_machine(),
         output=output_text(request.destination or request.output),

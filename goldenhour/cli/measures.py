@@ -9,7 +9,7 @@ from actors import cache as cache_wing
 from actors import cluster
 from engine.errors import InputError
 from engine.precomputed import SIMULATION_KINDS, CacheKey, build_value, key_of_measures
-from engine.scenario import PreparedScenario, ScenarioOverrides, prepare
+from engine.scenario import PreparedScenario, ScenarioOverrides, Setting, prepare
 from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 from goldenhour.run_time import expected_time
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @options.replication
 @options.patients
 @options.days
+@options.settings
 @options.allow_long
 @click.option(
     "--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT, with its cache."
@@ -35,6 +36,7 @@ def measures(
     replication: int,
     patients: int | None,
     days: int | None,
+    settings: tuple[Setting, ...],
     allow_long: bool,
     address: str | None,
     as_json: bool,
@@ -46,14 +48,14 @@ def measures(
     than ten minutes. SCENARIO is a built-in scenario, or a .toml or .json file.
     """
     written, origin = scenario_files.load_with_origin(scenario)
-    prepared = prepare(written, ScenarioOverrides(seed, patients, days), origin, allow_long)
+    prepared = prepare(written, ScenarioOverrides(seed, patients, days, settings), origin, allow_long)
     options.check_ray_address(address)
-    settings = cache_wing.cache_settings()
+    caching = cache_wing.cache_settings()
     key = key_of_measures(prepared.resolved, prepared.resolved.seed, replication)
     if address:
         data, fault = _measures_on_cluster(address, prepared, key)
     else:
-        data, fault = _measures_here(settings, prepared, key)
+        data, fault = _measures_here(caching, prepared, key)
     if fault:
         console.print_error_line(f"note: {fault}; the measures were computed without it")
     found = msgspec.json.decode(data)

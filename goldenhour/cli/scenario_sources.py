@@ -10,9 +10,11 @@ from engine.scenario import (
     Scenario,
     ScenarioOrigin,
     ScenarioOverrides,
+    Setting,
     parse,
     prepare,
     to_toml,
+    with_overrides,
 )
 from goldenhour import scenario_files
 from goldenhour.cli.listing import listed
@@ -35,6 +37,12 @@ class LoadedScenario(NamedTuple):
         if self.row is not None and self.row["format"] == "toml":
             return str(self.row["text"])
         return to_toml(self.scenario, commented=True)
+
+    def changed(self, settings: Sequence[Setting]) -> "LoadedScenario":
+        """The scenario with other settings, which is no version of a stored one. Raises ScenarioError."""
+        if not settings:
+            return self
+        return LoadedScenario(with_overrides(self.scenario, settings=settings), self.origin)
 
 
 def prepare_source(
