@@ -23,7 +23,7 @@ from engine.measures import (
 )
 from engine.records import RUN_TABLES, CodeTables
 from engine.run import Simulation, entry_points
-from engine.scenario import Scenario, ScenarioOverrides, Setting, parse, prepare
+from engine.scenario import Scenario, ScenarioOverrides, Setting, prepare, read_tree
 from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
 
@@ -249,7 +249,7 @@ def _load_scenario(source: ScenarioSource) -> Scenario:
             data = msgspec.json.encode(dict(source))
         except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"scenario: {error}") from None
-        return parse(data, "json")
+        return scenario_files.from_tree(read_tree(data, "json"), Path())
     raise InputError(
         f"scenario: got {shown(source)}; allowed: a name, a path, a Scenario or a mapping with its fields"
     )

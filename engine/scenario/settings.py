@@ -24,7 +24,7 @@ from engine.scenario.structs.scenario import Scenario
 from engine.scenario.trees import (
     Tree,
     entry_names,
-    item_class,
+    entry_type,
     may_be_unset,
     no_such_entry,
     options_of,
@@ -133,7 +133,8 @@ def _replace(current: Any, kind: mi.Type, steps: Sequence[str], value: Any, plac
     if isinstance(option, mi.DictType):
         return _replace_key(current if isinstance(current, dict) else {}, option, step, rest, value, place)
     entries = current if isinstance(current, list) else []
-    names = entry_names(entries, item_class(option))
+    items = entry_type(option)
+    names = entry_names(entries, None if items is None else items.cls)
     number = _entry_number(names, step, place)
     inside = f"{place}[{step}]"
     entry = entries[number] if number < len(entries) else None

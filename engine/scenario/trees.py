@@ -10,7 +10,6 @@ from msgspec.structs import fields
 
 from engine.errors import ScenarioError
 from engine.scenario.parsing import near_match
-from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.links import Link
@@ -29,6 +28,7 @@ _NAME_FIELDS: dict[type, str] = {Facility: "id", Vehicle: "id", Front: "name", W
 def to_tree(value: Any) -> Any:
     """A Struct, and all in it, as dicts and lists. Fields at their default are left out.
 
+    >>> from engine.scenario import Distribution
     >>> to_tree(Distribution(distribution="constant", mean=5.0))
     {'distribution': 'constant', 'mean': 5.0}
     """
@@ -66,13 +66,13 @@ def may_be_unset(field: mi.Field) -> bool:
     return any(isinstance(option, mi.NoneType) for option in kinds)
 
 
-def item_class(kind: mi.Type) -> type[Struct] | None:
-    """The Struct of the entries of a list; None if they are no Structs."""
+def entry_type(kind: mi.Type) -> mi.StructType | None:
+    """The type of the entries of a list; None if they are no Structs."""
     for option in options_of(kind):
         if isinstance(option, mi.ListType):
             for item in options_of(option.item_type):
                 if isinstance(item, mi.StructType):
-                    return item.cls
+                    return item
     return None
 
 
@@ -118,8 +118,3 @@ def no_such_entry(place: str, name: str, names: Sequence[str | None], otherwise:
     return ScenarioError(
         f"{place}[{name}]", name, allowed or "nothing: the list is empty", near_match(name, known)
     )
-
-
-def is_distribution(kind: mi.Type) -> bool:
-    """Whether a type is that of a distribution."""
-    return isinstance(kind, mi.StructType) and kind.cls is Distribution

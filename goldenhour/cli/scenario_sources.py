@@ -66,7 +66,7 @@ def load(source: str) -> LoadedScenario:
         If it may be a stored one and the database cannot be used.
     """
     if source in scenarios.builtin_names() or scenario_files.is_file_name(source):
-        return LoadedScenario(*scenario_files.load_with_origin(source))
+        return LoadedScenario(*scenario_files.load_with_origin(source, find_stored=find_stored))
     name, version = split_version(source)
     row, names = _find_stored(name, version)
     if row is not None:
@@ -75,6 +75,12 @@ def load(source: str) -> LoadedScenario:
     if version is not None and name in names:
         raise InputError(f"scenario {shown(name)} has no version {version}")
     return LoadedScenario(*scenario_files.load_with_origin(source, others=names))  # raises: there is none
+
+
+def find_stored(source: str) -> Scenario | None:
+    """The stored scenario NAME or NAME@VERSION; None if there is none. Raises ScenarioError and StoreError."""
+    row, _ = _find_stored(*split_version(source))
+    return None if row is None else _parse_row(row)
 
 
 def split_version(source: str) -> tuple[str, int | None]:

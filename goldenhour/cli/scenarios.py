@@ -29,7 +29,13 @@ from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
 from goldenhour.cli.listing import listed
-from goldenhour.cli.scenario_sources import LoadedScenario, load, prepare_source, stored_scenarios
+from goldenhour.cli.scenario_sources import (
+    LoadedScenario,
+    find_stored,
+    load,
+    prepare_source,
+    stored_scenarios,
+)
 from goldenhour.database import current_database, user_and_machine, with_store
 from goldenhour.run_time import expected_time
 
@@ -147,7 +153,7 @@ def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_jso
 def add(file: str, name: str | None, parent: int | None, note: str, allow_long: bool, as_json: bool) -> None:
     """Store a file as a new scenario, or as its next version.
 
-    FILE is a .toml or .json file that can be run.
+    FILE is a .toml or .json file that can be run. If it extends another scenario, both are stored as one.
     """
     path = Path(file)
     name = path.stem if name is None else name
@@ -156,9 +162,8 @@ def add(file: str, name: str | None, parent: int | None, note: str, allow_long: 
         raise InputError(f"--name: {shown(name)} is the name of a built-in scenario; choose another name")
     if scenario_files.is_file_name(name):
         raise InputError(f"--name: got {shown(name)}; allowed: a name that does not end in .toml or .json")
-    data, fmt = scenario_files.read(path)
-    prepared = prepare(parse(data, fmt, path.name), allow_long=allow_long)
-    content = Content(text=data.decode(), format=fmt, hash=prepared.hash)
+    scenario, text, fmt = scenario_files.read_whole(path, find_stored)
+    content = Content(text=text, format=fmt, hash=prepare(scenario, allow_long=allow_long).hash)
     stored = with_store(lambda store: store.add_scenario(name, content, user_and_machine(), note, parent))
     if as_json:
         console.print_json(stored)
