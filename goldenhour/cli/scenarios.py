@@ -29,6 +29,7 @@ from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
 from goldenhour.cli.listing import listed
+from goldenhour.cli.new_scenario import new
 from goldenhour.cli.scenario_sources import (
     LoadedScenario,
     find_stored,
@@ -48,6 +49,9 @@ REFERENCES = ("standard", "coin", "falklands", "okinawa")
 @click.group(cls=SuggestingGroup)
 def scenarios() -> None:
     """List, show and check scenarios; store your own."""
+
+
+scenarios.add_command(new)
 
 
 @scenarios.command("list")
