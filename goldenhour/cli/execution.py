@@ -1,8 +1,11 @@
 """What `goldenhour run` and `goldenhour resume` share: the run itself, its row in the database, and its result."""
 
+import time
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from actors import run as run_wing
 from actors.run import AUTOMATIC_WORKERS
@@ -57,7 +60,13 @@ def execute(
     if as_json:
         console.print_json(_result_json(request, prepared, result), indent=None)
     elif not quiet:
-        views.show_summary(prepared.resolved, request.seed, request.replication, result)
+        views.show_summary(prepared.resolved, request.seed, request.replication, result, command_seconds())
+
+
+def command_seconds() -> float:
+    """Seconds since the user started the command that is being carried out."""
+    began: float = click.get_current_context().find_root().obj
+    return time.monotonic() - began
 
 
 def registration_of(
@@ -109,6 +118,7 @@ def _result_json(request: "RunRequest", prepared: PreparedScenario, result: "Run
         "outcomes": result.measures["outcomes"],
         "seconds": round(result.seconds, 3),
         "compile_seconds": round(result.compile_seconds, 3),
+        "command_seconds": round(command_seconds(), 3),
         "patients_per_second": round(result.patients_per_second, 1),
         "peak_pss_mb": result.peak_pss_mb,
         "pss_mb": result.pss_mb,

@@ -1,5 +1,6 @@
 """`goldenhour measures`: the measures of a run, from a cache or simulated, without its patients."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from engine.precomputed import SIMULATION_KINDS, CacheKey, build_value, key_of_m
 from engine.scenario import PreparedScenario, ScenarioOverrides, Setting, prepare
 from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
+from goldenhour.cli.execution import command_seconds
 from goldenhour.run_time import expected_time
 
 if TYPE_CHECKING:
@@ -54,8 +56,9 @@ def measures(
     key = key_of_measures(prepared.resolved, prepared.resolved.seed, replication)
     if address:
         data, fault = _measures_on_cluster(address, prepared, key)
+        took = None
     else:
-        data, fault = _measures_here(caching, prepared, key)
+        data, fault, took = _measures_here(caching, prepared, key)
     if fault:
         console.print_error_line(f"note: {fault}; the measures were computed without it")
     found = msgspec.json.decode(data)
@@ -63,6 +66,12 @@ def measures(
         console.print_json(found, indent=None)
     else:
         _show(prepared, replication, found)
+        console.print_line()
+        source = "from the cluster" if address else "from the cache"
+        if took is not None:
+            rate = found["patients"] / max(took, 1e-3)
+            source = f"{views.format_seconds(took)} to simulate, {rate:,.0f} patients/s"
+        console.print_line(f"{source}; {views.format_seconds(command_seconds())} for the whole command")
 
 
 def _show(prepared: PreparedScenario, replication: int, found: dict[str, Any]) -> None:
@@ -78,20 +87,25 @@ def _show(prepared: PreparedScenario, replication: int, found: dict[str, Any]) -
 
 def _measures_here(
     settings: "CacheSettings", prepared: PreparedScenario, key: CacheKey
-) -> tuple[bytes, str | None]:
-    """The measures from Redis or the disk, else simulated in this process; and the fault of the cache, if any."""
+) -> tuple[bytes, str | None, float | None]:
+    """The measures from Redis or the disk, else simulated in this process.
+
+    Also the fault of the cache, if any, and the seconds of the simulation; None if there was none.
+    """
     from engine.run import entry_points
 
-    if settings.mode == "off":
-        views.compile_first(entry_points(prepared.resolved, texts=False))
-        return _simulate(prepared, key, {}), None
-    local = cache_wing.LocalCache(settings)
-    data = local.get(key)
-    if data is None:
-        views.compile_first(entry_points(prepared.resolved, texts=False))
-        data = _simulate(prepared, key, local.get_or_build(prepared.resolved, SIMULATION_KINDS))
-        local.put(key, data)
-    return data, local.fault
+    local = None if settings.mode == "off" else cache_wing.LocalCache(settings)
+    data = None if local is None else local.get(key)
+    if data is not None:
+        return data, None if local is None else local.fault, None
+    views.compile_first(entry_points(prepared.resolved, texts=False))
+    began = time.monotonic()
+    if local is None:
+        return _simulate(prepared, key, {}), None, time.monotonic() - began
+    data = _simulate(prepared, key, local.get_or_build(prepared.resolved, SIMULATION_KINDS))
+    took = time.monotonic() - began
+    local.put(key, data)
+    return data, local.fault, took
 
 
 def _measures_on_cluster(address: str, prepared: PreparedScenario, key: CacheKey) -> tuple[bytes, str | None]:
