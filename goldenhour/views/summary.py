@@ -7,22 +7,13 @@ from rich.text import Text
 from engine.codes import RESOURCES
 from engine.records import RUN_TABLES
 from goldenhour.console import Table, screen
+from goldenhour.labels import OUTCOME_LABELS, STREAM_LABELS
 from goldenhour.views.formatting import format_seconds
 
 if TYPE_CHECKING:
     from actors.run import RunResult
     from engine.scenario import Scenario
 
-STREAM_LABELS = {"battle": "battle", "nbi": "non-battle injury", "disease": "disease"}
-OUTCOME_LABELS = {
-    "kia": "KIA",
-    "dow": "DOW",
-    "died_nonbattle": "other deaths",
-    "rtd": "RTD",
-    "evacuated": "evacuated",
-    "discharged": "discharged",
-    "in_care": "in care",
-}
 ALWAYS_SHOWN = ("kia", "dow", "died_nonbattle", "rtd", "evacuated", "in_care")
 """Outcomes with a column even if no patient had them."""
 TIME_LABELS = {"first_care": "first care", "role1": "Role 1", "role2": "Role 2", "surgery": "surgery"}
