@@ -8,7 +8,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec import inspect as mi
 
 from engine.errors import ScenarioError
-from engine.scenario.parsing import NONE, _scenario_type, scenario_of
+from engine.scenario.parsing import NONE, scenario_of
 from engine.scenario.structs.casualties import Casualties
 from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.facilities import Facility
@@ -23,6 +23,7 @@ from engine.scenario.trees import (
     link_way,
     may_be_unset,
     options_of,
+    scenario_type,
     to_tree,
 )
 
@@ -51,7 +52,7 @@ def extend(base: Scenario, own: Tree, where: str = "scenario") -> Scenario:
     ScenarioError
         As `parse` raises it.
     """
-    tree = _merge_fields(to_tree(base), own, _scenario_type())
+    tree = _merge_fields(to_tree(base), own, scenario_type())
     try:
         return scenario_of(tree, where)
     except ScenarioError as error:

@@ -102,6 +102,11 @@ def scenario_of(tree: dict[str, Any], where: str = "scenario") -> Scenario:
         ) from None
 
 
+def check_setting(value: Any, kind: mi.Type, place: str) -> Any:
+    """The value of one setting, with times as text; raises ScenarioError if it does not fit the type of its field."""
+    return _check_value(value, kind, place)
+
+
 def validate(scenario: Scenario) -> None:
     """Check types and bounds of a scenario built or changed in memory; raises ScenarioError as `parse` does."""
     try:

@@ -13,8 +13,7 @@ from engine.errors import InputError, ScenarioError, shown
 from engine.scenario.inherited import with_inherited_entry
 from engine.scenario.parsing import (
     NONE,
-    _check_value,
-    _scenario_type,
+    check_setting,
     describe_allowed,
     key_place,
     near_match,
@@ -28,6 +27,7 @@ from engine.scenario.trees import (
     may_be_unset,
     no_such_entry,
     options_of,
+    scenario_type,
     to_tree,
 )
 
@@ -91,7 +91,7 @@ def with_settings(scenario: Scenario, settings: Sequence[Setting]) -> Scenario:
         value = to_tree(value)
         if len(steps) > 1:
             tree = with_inherited_entry(tree, steps, None if value == NONE else value)
-        tree = _replace(tree, _scenario_type(), steps, value, "")
+        tree = _replace(tree, scenario_type(), steps, value, "")
     return scenario_of(tree)
 
 
@@ -125,7 +125,7 @@ def _parse_value(path: str, text: str) -> Any:
 def _replace(current: Any, kind: mi.Type, steps: Sequence[str], value: Any, place: str) -> Any:
     """The value `current` of a type with the setting at the end of `steps` replaced."""
     if not steps:
-        return _check_value(value, kind, place)
+        return check_setting(value, kind, place)
     step, rest = steps[0], steps[1:]
     option = _container(kind, current, step, place)
     if isinstance(option, mi.StructType):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from msgspec import NODEFAULT, Struct
@@ -13,6 +14,7 @@ from engine.scenario.parsing import near_match
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.links import Link
+from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vehicles import Vehicle
 from engine.scenario.structs.warfare import Warfare
 
@@ -46,6 +48,14 @@ def to_tree(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [to_tree(item) for item in value]
     return value
+
+
+@cache
+def scenario_type() -> mi.StructType:
+    """The type of a scenario, with the types of all its fields."""
+    info = mi.type_info(Scenario)
+    assert isinstance(info, mi.StructType)
+    return info
 
 
 def options_of(kind: mi.Type) -> list[mi.Type]:
