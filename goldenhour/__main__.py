@@ -4,6 +4,7 @@ Exit codes: 0 success, 1 the run failed, 2 the input cannot be used, 130 stopped
 """
 
 import sys
+import time
 
 import click
 
@@ -11,18 +12,23 @@ from engine.errors import GoldenhourError
 from engine.masking import mask_logins
 from goldenhour import console
 from goldenhour.cli import goldenhour
+from goldenhour.command_time import process_start
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     console.secure_streams()
-    sys.exit(console.exit_code(run(arguments), console.report_error))
+    sys.exit(console.exit_code(run(arguments, process_start()), console.report_error))
 
 
-def run(arguments: list[str] | None = None) -> int:
-    """Run the command line (`sys.argv` by default) and return its exit code."""
+def run(arguments: list[str] | None = None, began: float | None = None) -> int:
+    """Run the command line (`sys.argv` by default) and return its exit code.
+
+    `began` is when the user started it, on the clock of `time.monotonic`; default: now.
+    """
+    began = time.monotonic() if began is None else began
     try:
-        code = goldenhour.main(args=arguments, prog_name="goldenhour", standalone_mode=False)
+        code = goldenhour.main(args=arguments, prog_name="goldenhour", standalone_mode=False, obj=began)
         return code if isinstance(code, int) else 0
     except GoldenhourError as error:
         return _report(str(error) or type(error).__name__, error.exit_code)

@@ -23,9 +23,10 @@ from engine.measures import (
 )
 from engine.records import RUN_TABLES, CodeTables
 from engine.run import Simulation, entry_points
-from engine.scenario import Scenario, ScenarioOverrides, parse, prepare
+from engine.scenario import Scenario, ScenarioOverrides, Setting, hash_of_resolved, prepare, read_tree
 from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
+from goldenhour.result_html import result_html
 
 if TYPE_CHECKING:
     import pandas
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 CHUNK_SIZE = 2048
 """Patients that are simulated at a time."""
 
+TITLES = {"events": {"kind": "event"}, "treatments": {"kind": "treatment"}}
+"""By table and field: the name that docs/records.md gives it."""
+
 ScenarioSource = str | Path | Scenario | Mapping[str, Any]
 """What `simulate` takes as a scenario."""
 
@@ -45,14 +49,17 @@ class NotInstalledError(GoldenhourError, ImportError):
     """A method needs a package that goldenhour does not depend on and that is not installed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """One replication of a scenario, all of it in memory (about 1.5 kB per patient).
 
-    The tables are NumPy structured arrays; `engine.tables` documents their dtypes and codes. `patients` has one row per
-    patient, in the order of the records. In the other tables the field `patient` is the row in `patients`, and the rows
-    of a patient are consecutive: they end before the row that `patients` holds in `event_end`, `treatment_end`,
-    `wound_end` and `vital_end`.
+    `to_pandas`, `to_polars` and `to_arrow` return tables with the columns of docs/records.md. The attributes are the
+    same tables as NumPy structured arrays of codes and milliseconds; `engine.tables` documents them. `patients` has one
+    row per patient, in the order of the records. In the other tables the field `patient` is the row in `patients`, and
+    the rows of a patient are consecutive: they end before the row that `patients` holds in `event_end`,
+    `treatment_end`, `wound_end` and `vital_end`. The code of an event is `event`, that of a treatment `treatment`.
+
+    Results are equal if their scenarios, replications and tables are.
     """
 
     scenario: Scenario
@@ -86,6 +93,25 @@ class Result:
             f"<{len(self):,} patients of {self.scenario.name!r}, seed {self.scenario.seed}, "
             f"replication {self.replication}>"
         )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the patients by category and outcome, and the mortality."""
+        return result_html(repr(self)[1:-1], self.measures)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another result is of the same scenario and replication, with the same rows in all tables."""
+        if not isinstance(other, Result):
+            return NotImplemented
+        return (
+            self.replication == other.replication
+            and self.scenario == other.scenario
+            and self.measures == other.measures
+            and all(_is_equal(getattr(self, name), getattr(other, name)) for name in (*TABLES, "facilities"))
+        )
+
+    def __hash__(self) -> int:
+        """The hash of scenario, seed and replication, which determine the rest."""
+        return hash((self._scenario_hash, self.seed, self.replication))
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields, without what was derived from them."""
@@ -129,10 +155,18 @@ class Result:
         )
 
     def to_pandas(self, table: str = "patients") -> "pandas.DataFrame":
-        """A table as a pandas DataFrame, with the columns of `to_arrow`. Raises InputError, and NotInstalledError."""
+        """A table as a pandas DataFrame, with the columns of `to_arrow`. Raises InputError, and NotInstalledError.
+
+        Labels are categories, times and dates datetime64, and an integer that may be missing is an Int32 with NA.
+        """
         _check_table(table)
-        _import_package("pandas")
-        return self.to_arrow(table).to_pandas()
+        pandas = _import_package("pandas")
+        arrow = self.to_arrow(table)
+        frame = arrow.to_pandas(date_as_object=False)
+        for field in arrow.schema:
+            if field.nullable and field.type == "int32":
+                frame[field.name] = arrow[field.name].to_pandas(types_mapper=lambda _: pandas.Int32Dtype())
+        return frame
 
     def to_polars(self, table: str = "patients") -> "polars.DataFrame":
         """A table as a polars DataFrame, with the columns of `to_arrow`. Raises InputError, and NotInstalledError."""
@@ -145,6 +179,10 @@ class Result:
         return measures_table(self.measures)
 
     @cached_property
+    def _scenario_hash(self) -> str:
+        return hash_of_resolved(self.scenario)
+
+    @cached_property
     def _code_tables(self) -> CodeTables:
         return CodeTables(self.scenario)
 
@@ -153,12 +191,12 @@ class Result:
         count = len(self)
         for number, first in enumerate(range(0, max(1, count), CHUNK_SIZE)):
             stop = min(first + CHUNK_SIZE, count)
-            patients = self.patients[first:stop].copy()
+            patients = self.patients[first:stop].view(TABLES["patients"]).copy()
             others = {}
             for name, end in ENDS.items():
                 begin = int(self.patients[end][first - 1]) if first else 0
                 final = int(self.patients[end][stop - 1]) if stop else 0
-                rows = getattr(self, name)[begin:final].copy()
+                rows = getattr(self, name)[begin:final].view(TABLES[name]).copy()
                 rows["patient"] -= first
                 patients[end] -= np.uint32(begin)
                 others[name] = rows
@@ -172,6 +210,7 @@ def simulate(
     patients: int | None = None,
     days: int | None = None,
     allow_long: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> Result:
     """Simulate a scenario in this process and return its columns and measures.
 
@@ -192,6 +231,9 @@ def simulate(
         Simulate this many days; default: the scenario's.
     allow_long
         Accept numbers of lifts, deliveries, shifts and vehicles that no theatre has.
+    settings
+        Values for single settings of the scenario by their path, as `--set` of the command line takes them:
+        `{"facilities[R2-North].surgical_teams": 2}`.
 
     Returns
     -------
@@ -201,7 +243,7 @@ def simulate(
     Raises
     ------
     InputError
-        If there is no such scenario, or if `replication` is out of range.
+        If there is no such scenario, if `replication` is out of range, or if a path of `settings` is none.
     ScenarioError
         If the scenario, with the other values, cannot be run.
 
@@ -220,9 +262,8 @@ def simulate(
         raise InputError(
             f"replication: got {shown(replication)}; allowed: a whole number from 0 to {2**31 - 1}"
         )
-    prepared = prepare(
-        _load_scenario(scenario), ScenarioOverrides(seed, patients, days), allow_long=allow_long
-    )
+    overrides = ScenarioOverrides(seed, patients, days, _settings_of(settings))
+    prepared = prepare(_load_scenario(scenario), overrides, allow_long=allow_long)
     resolved = prepared.resolved
     compile_before(entry_points(resolved, texts=False), lambda state: None)
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
@@ -246,9 +287,21 @@ def _load_scenario(source: ScenarioSource) -> Scenario:
             data = msgspec.json.encode(dict(source))
         except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"scenario: {error}") from None
-        return parse(data, "json")
+        return scenario_files.from_tree(read_tree(data, "json"), Path())
     raise InputError(
         f"scenario: got {shown(source)}; allowed: a name, a path, a Scenario or a mapping with its fields"
+    )
+
+
+def _settings_of(settings: Mapping[str, Any] | None) -> tuple[Setting, ...]:
+    """The settings that a mapping from paths to values gives. Numbers of NumPy become Python's. Raises InputError."""
+    if settings is None:
+        return ()
+    if not isinstance(settings, Mapping) or not all(isinstance(path, str) for path in settings):
+        raise InputError(f"settings: got {shown(settings)}; allowed: a mapping from paths to values")
+    return tuple(
+        Setting(path, value.item() if isinstance(value, np.generic) else value)
+        for path, value in settings.items()
     )
 
 
@@ -261,7 +314,37 @@ def _join_chunks(chunks: list[Chunk]) -> dict[str, Table]:
             rows["patient"] += chunk.first
             chunk.patients[end] += np.uint32(offsets[name])
             offsets[name] += len(rows)
-    return {name: np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in TABLES}
+    return {
+        name: np.concatenate([getattr(chunk, name) for chunk in chunks]).view(_with_titles(name))
+        for name in TABLES
+    }
+
+
+def _with_titles(name: str) -> "np.dtype[np.void]":
+    """The dtype of a table; a field with a name of its own in docs/records.md can be read by that name too."""
+    dtype, titles = TABLES[name], TITLES.get(name, {})
+    assert dtype.names is not None and dtype.fields is not None
+    return np.dtype(
+        {
+            "names": list(dtype.names),
+            "formats": [dtype.fields[field][0] for field in dtype.names],
+            "offsets": [dtype.fields[field][1] for field in dtype.names],
+            "titles": [titles.get(field) for field in dtype.names],
+            "itemsize": dtype.itemsize,
+        }
+    )
+
+
+def _is_equal(one: Table, other: Table) -> bool:
+    """Whether two tables have the same rows; NaN is equal to NaN, and padding does not count."""
+    return (
+        one.dtype == other.dtype
+        and len(one) == len(other)
+        and all(
+            np.array_equal(one[name], other[name], equal_nan=one[name].dtype.kind == "f")
+            for name in one.dtype.names or ()
+        )
+    )
 
 
 def _check_table(name: str) -> None:

@@ -3,15 +3,32 @@
 import difflib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import scenarios
-from engine.errors import InputError, shown
-from engine.scenario import MAX_BYTES, Scenario, ScenarioOrigin, parse
+from engine.errors import InputError, ScenarioError, shown
+from engine.scenario import (
+    EXTENDS,
+    MAX_BYTES,
+    Scenario,
+    ScenarioOrigin,
+    extend,
+    parse,
+    read_tree,
+    scenario_of,
+    to_toml,
+)
 
 _FORMATS: dict[str, Literal["toml", "json"]] = {".toml": "toml", ".json": "json"}
+
+
+MAX_EXTENDED = 8
+"""Most scenarios that extend each other."""
+
+FindStored = Callable[[str], Scenario | None]
+"""Finds a scenario of the database by NAME or NAME@VERSION; None if there is none."""
 
 
 def load(source: str | Path, others: Sequence[str] = ()) -> Scenario:
@@ -34,16 +51,104 @@ def load(source: str | Path, others: Sequence[str] = ()) -> Scenario:
     return load_with_origin(source, others)[0]
 
 
-def load_with_origin(source: str | Path, others: Sequence[str] = ()) -> tuple[Scenario, ScenarioOrigin]:
-    """The scenario that `source` names, as `load` finds it, and where it was read from."""
+def load_with_origin(
+    source: str | Path, others: Sequence[str] = (), find_stored: FindStored | None = None
+) -> tuple[Scenario, ScenarioOrigin]:
+    """The scenario that `source` names, as `load` finds it, and where it was read from.
+
+    A file may extend a built-in, another file or, with `find_stored`, a scenario of the database.
+    """
     text = os.fspath(source)
     if isinstance(source, str) and text in scenarios.builtin_names():
         return parse(scenarios.builtin_bytes(text), "toml", text), ScenarioOrigin("built-in", text)
     if not is_file_name(text):
         raise InputError(_no_such_scenario(text, others))
-    path = Path(text)
+    return _load_file(Path(text), find_stored, ()), ScenarioOrigin("file", text)
+
+
+def from_tree(tree: dict[str, Any], folder: Path) -> Scenario:
+    """The scenario with the fields of `tree`, which may extend a built-in or a file in `folder`.
+
+    Raises
+    ------
+    InputError
+        If there is no scenario that it extends.
+    ScenarioError
+        If it is not a scenario.
+    """
+    return _scenario_of(tree, "scenario", folder, None, ())
+
+
+def read_whole(
+    path: Path, find_stored: FindStored | None = None
+) -> tuple[Scenario, str, Literal["toml", "json"]]:
+    """The scenario of a file, a text of it that needs no other file, and the format of the text.
+
+    It is the file's own text unless the file extends another scenario. Raises InputError and ScenarioError.
+    """
     data, fmt = read(path)
-    return parse(data, fmt, path.name), ScenarioOrigin("file", text)
+    scenario = _load_file(path, find_stored, ())
+    if _may_extend(data) and EXTENDS in read_tree(data, fmt, path.name):
+        return scenario, to_toml(scenario), "toml"
+    return scenario, data.decode(), fmt
+
+
+def _may_extend(data: bytes) -> bool:
+    """Whether a file may have the field `extends`: most files need to be parsed only once."""
+    return EXTENDS.encode() in data
+
+
+def _load_file(path: Path, find_stored: FindStored | None, above: tuple[Path, ...]) -> Scenario:
+    """The scenario of a file. `above` are the files that extend it, from the first on."""
+    data, fmt = read(path)
+    if not _may_extend(data):
+        return parse(data, fmt, path.name)
+    file = path.resolve()
+    if file in above or len(above) == MAX_EXTENDED:
+        names = " -> ".join(each.name for each in (*above, file))
+        reason = (
+            "a scenario that does not extend itself" if file in above else f"at most {MAX_EXTENDED} steps"
+        )
+        raise ScenarioError(EXTENDS, names, reason)
+    tree = read_tree(data, fmt, path.name)
+    return _scenario_of(tree, path.name, path.parent, find_stored, (*above, file))
+
+
+def _scenario_of(
+    tree: dict[str, Any], where: str, folder: Path, find_stored: FindStored | None, above: tuple[Path, ...]
+) -> Scenario:
+    if EXTENDS not in tree:
+        return scenario_of(tree, where)
+    own = {name: value for name, value in tree.items() if name != EXTENDS}
+    name = tree[EXTENDS]
+    try:
+        return extend(_load_base(name, folder, find_stored, above), own, where)
+    except InputError as error:
+        raise InputError(f"{where}, {EXTENDS}: {error}") from None
+
+
+def _load_base(name: Any, folder: Path, find_stored: FindStored | None, above: tuple[Path, ...]) -> Scenario:
+    """The scenario that the field `extends` names. Raises InputError or ScenarioError."""
+    if not isinstance(name, str) or not name or (is_file_name(name) and Path(name).is_absolute()):
+        stored = ", or NAME@VERSION of a stored scenario" if find_stored else ""
+        raise ScenarioError(
+            EXTENDS,
+            name,
+            f"the name of a built-in, or the path of a .toml or .json file from the folder of this one{stored}",
+        )
+    if name in scenarios.builtin_names():
+        return parse(scenarios.builtin_bytes(name), "toml", name)
+    if is_file_name(name):
+        try:
+            return _load_file(folder / name, find_stored, above)
+        except ScenarioError as error:
+            if error.place == EXTENDS:
+                raise
+            raise ScenarioError(f"{name}: {error.place}", error.value, error.allowed, error.near) from None
+    found = find_stored(name) if find_stored else None
+    if found is None:
+        raise InputError(_no_such_scenario(name, ()))
+    return found
 
 
 def is_file_name(text: str) -> bool:

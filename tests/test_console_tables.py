@@ -4,6 +4,7 @@ import io
 import itertools
 import re
 import sys
+from collections.abc import Iterable
 
 import pytest
 import rich.box
@@ -234,3 +235,59 @@ def test_the_bar_of_a_narrow_terminal_cuts_no_number(columns: int, monkeypatch: 
     assert set(numbers_of(shown)) <= set(numbers_of(bar._meter.describe()))
     assert "…" not in shown
     assert columns < 34 or "512,288 of 1,000,000 patients" in shown
+
+
+# --- real scenarios on a terminal of 80 columns
+
+
+def names_in(shown: str, names: Iterable[str]) -> set[str]:
+    """Those of the names that stand whole in a text."""
+    return {name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", shown)}
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("name", ["standard", "brigade", "division", "falklands"])
+def test_rows_of_real_scenarios_stay_distinct(name: str, width: int) -> None:
+    """No name is cut, so no two facilities, vehicles or fronts look the same; and no line is too long."""
+    scenario = prepared(name)
+    ids = {facility.id for facility in scenario.facilities}
+    pools = {pool.id for pool in scenario.vehicles}
+    for table, names in (
+        (views.facilities_table(scenario), ids),
+        (
+            views.capabilities_table(scenario),
+            ids | {name for facility in scenario.facilities for name in facility.fronts},
+        ),
+        (views.links_table(scenario), ids | pools & {link.vehicle for link in scenario.links}),
+    ):
+        shown = printed(width, table)
+        assert names_in(shown, names) == names
+        assert "…" not in shown and "..." not in shown
+        assert max(map(len, shown.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_rows_of_a_summary_stay_distinct(width: int) -> None:
+    names = [f"R1-North-of-the-river-{number}" for number in range(3)]
+    rows = [RESOURCE_ROW | {"facility": name, "resource": "ward_beds"} for name in names]
+    rows = [row | {"mean_wait_minutes_T1": 1.5, "max_queue": 76_543, "deaths_waiting": 5} for row in rows]
+    measures = MEASURES | {"flow": {"resources": rows, "vehicles": []}}
+    shown = "".join(printed(width, table) for table in views.summary_tables(measures))
+    assert names_in(shown, names) == set(names)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_headings_are_whole_words(width: int) -> None:
+    """A heading may be wrapped between its words, and no word of it is divided or cut."""
+    for name in ("brigade", "division"):
+        for table in our_tables(prepared(name)):
+            shown = printed(width, table).split()
+            for head in table._columns:
+                assert set(head.split()) <= set(shown), head
+
+
+def test_a_longer_text_is_not_wrapped_to_a_word_a_line() -> None:
+    """A column of such texts goes below the others before its cells have more than three lines."""
+    shown = printed(80, views.facilities_table(prepared("brigade")))
+    assert "surge +3 ward at 85 %" in shown
+    assert shown.count("R1-North-1") == 2

@@ -66,12 +66,18 @@ def test_the_options_of_run_reach_the_job_as_they_were_given():
             "2",
             "--name",
             "mine.toml",
+            "--set",
+            "days=3",
+            "--set",
+            "facilities[R2-North].surgical_teams=2",
         ]
     )
     assert parameters["scenario"] == "mine.toml" and parameters["output"] == Path("/data/x")
     text = " ".join(words)
     for part in ("--format csv,parquet", "--force", "--seed 5", "--simulators 2", "--name mine.toml"):
         assert part in text
+    assert words.count("--set") == 2
+    assert words[words.index("days=3") + 2] == "facilities[R2-North].surgical_teams=2"
     assert "/data/x" not in text and text.count("mine.toml") == 1
 
 

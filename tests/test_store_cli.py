@@ -88,6 +88,26 @@ def test_a_scenario_stored_as_json_is_shown_as_toml_that_means_the_same(call: Ca
     assert call("scenarios", "diff", "from json", "saved.toml").out == ""
 
 
+def test_a_scenario_that_extends_a_stored_one_is_stored_whole(call: Call) -> None:
+    stored(call, "west", "days = 3")
+    Path("farwest.toml").write_text('extends = "west@1"\nname = "farwest"\nseed = 4 # extends nothing else\n')
+    assert call("scenarios", "add", "farwest.toml").code == 0
+    told = json.loads(call("scenarios", "show", "farwest", "--json").out)
+    assert "extends" not in told["text"] and "days = 3" in told["text"]
+    assert call("scenarios", "diff", "farwest", "farwest.toml").out == ""
+    Path("plain.toml").write_text(Path("west.toml").read_text() + "# extends nothing\n")
+    assert call("scenarios", "add", "plain.toml").code == 0
+    assert call("scenarios", "show", "plain").out.endswith("# extends nothing\n")
+
+
+def test_the_settings_of_a_run_are_in_its_row(call: Call) -> None:
+    setting = "facilities[R2-North].surgical_teams=3"
+    told = call("run", "brigade", "--set", setting, "--set", "days=2", *SMALL, "--json", "-o", "set")
+    row = json.loads(call("runs", "show", json.loads(told.out)["run"], "--json").out)
+    assert row["settings"]["set"] == f"{setting}; days=2"
+    assert "surgical_teams = 3" in row["text"]
+
+
 def test_versions_are_added_listed_compared_and_run(call: Call) -> None:
     path = stored(call, "south", "days = 3")
     path.write_text(path.read_text().replace("days = 3", "days = 5"))

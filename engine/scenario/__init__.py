@@ -3,12 +3,14 @@
 from engine.scenario.checks.scenario import check
 from engine.scenario.day_weights import day_weights_of
 from engine.scenario.defaults import resolve
+from engine.scenario.extending import extend
 from engine.scenario.hashing import hash_of_resolved, scenario_hash
 from engine.scenario.limits import facility_places, is_finite, limiting_settings, used_vehicle_pools
 from engine.scenario.mix import environment_multipliers, mix_of
 from engine.scenario.overrides import with_overrides
-from engine.scenario.parsing import MAX_BYTES, parse
+from engine.scenario.parsing import EXTENDS, MAX_BYTES, parse, read_tree, scenario_of
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
+from engine.scenario.settings import Setting, parse_setting
 from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.casualties import Casualties, Mix, Rates
@@ -43,6 +45,7 @@ from engine.scenario.workload import workload_of
 
 __all__ = [
     "CATEGORIES",
+    "EXTENDS",
     "MAX_BYTES",
     "MAX_DAYS",
     "MAX_HORIZON_DAYS",
@@ -68,6 +71,7 @@ __all__ = [
     "Scenario",
     "ScenarioOrigin",
     "ScenarioOverrides",
+    "Setting",
     "Shift",
     "SpecialEvent",
     "Surge",
@@ -82,6 +86,7 @@ __all__ = [
     "check",
     "day_weights_of",
     "environment_multipliers",
+    "extend",
     "facility_places",
     "hash_of_resolved",
     "incident_types",
@@ -92,10 +97,13 @@ __all__ = [
     "mix_of",
     "one_way_minutes",
     "parse",
+    "parse_setting",
     "prepare",
     "rate_components",
+    "read_tree",
     "resolve",
     "scenario_hash",
+    "scenario_of",
     "special_event_types",
     "start_seconds",
     "to_toml",

@@ -42,7 +42,7 @@ def complete_network(scenario: Scenario) -> Scenario:
     facilities = [
         _complete_facility(facility) for facility in scenario.facilities or default_facilities(fronts)
     ]
-    links = _complete_links(scenario, fronts, facilities)
+    links = complete_links(scenario, fronts, facilities)
     return replace(
         scenario,
         fronts=fronts,
@@ -93,7 +93,7 @@ def _links_left(
     return left
 
 
-def _complete_links(scenario: Scenario, fronts: list[Front], facilities: list[Facility]) -> list[Link]:
+def complete_links(scenario: Scenario, fronts: list[Front], facilities: list[Facility]) -> list[Link]:
     """The scenario's own links; without facilities of its own, together with those of the default network.
 
     In the default network a link replaces the default link of the same origin for the fronts that it serves.

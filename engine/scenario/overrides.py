@@ -1,20 +1,28 @@
 """Overrides: the settings of a scenario that the command line's options replace."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from engine.scenario.checks.arrivals import check_rates
 from engine.scenario.day_weights import stretch_day_weights
 from engine.scenario.mix import rate_shares
 from engine.scenario.parsing import validate
+from engine.scenario.settings import Setting, with_settings
 from engine.scenario.structs.bounds import MAX_DAYS
 from engine.scenario.structs.casualties import Casualties, Mix
 from engine.scenario.structs.scenario import Scenario
 
 
 def with_overrides(
-    scenario: Scenario, *, seed: int | None = None, total: int | None = None, days: int | None = None
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    total: int | None = None,
+    days: int | None = None,
+    settings: Sequence[Setting] = (),
 ) -> Scenario:
-    """The scenario with another seed, number of casualties or number of days.
+    """The scenario with other settings, another seed, number of casualties or number of days.
 
     The result may be out of bounds: `check` refuses it then.
 
@@ -26,12 +34,17 @@ def with_overrides(
         Number of casualties. In place of rates, the streams keep the proportion of their mean rates.
     days
         Number of days. `day_weights` are stretched to it; special events keep their day.
+    settings
+        Single settings by their path, which are replaced first, in this order.
 
     Raises
     ------
     ScenarioError
-        If `total` replaces rates that have no proportion, because they make no sense or are all 0.
+        If there is no such setting, or if it cannot have that value; if `total` replaces rates that have no
+        proportion, because they make no sense or are all 0.
     """
+    if settings:
+        scenario = with_settings(scenario, settings)
     if seed is not None:
         scenario = replace(scenario, seed=seed)
     if total is not None:

@@ -24,6 +24,9 @@ MAX_BYTES = 4 * 1024 * 1024
 NONE = "none"
 """The word that unsets a field whose default is a value, because TOML has no null."""
 
+EXTENDS = "extends"
+"""The field of a file that names the scenario which the file changes. A scenario in memory has no such field."""
+
 MAX_SEPARATORS = 400_000
 """A TOML text with more commas, dots, brackets, braces and signs of equality is refused before it is parsed.
 
@@ -74,10 +77,22 @@ def parse(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") ->
     ...
     engine.errors.ScenarioError: days: got 0; allowed: a whole number, at least 1 and at most 3,650
     """
+    return scenario_of(read_tree(data, fmt, where), where)
+
+
+def read_tree(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") -> dict[str, Any]:
+    """The content of a file as dicts, lists, texts and numbers, not checked yet. Raises ScenarioError."""
     text = _decode(data, where)
     tree = _parse_toml(text, where) if fmt == "toml" else _parse_json(text, where)
     if not isinstance(tree, dict):
         raise ScenarioError(where, tree, "an object with the fields of a scenario")
+    return tree
+
+
+def scenario_of(tree: dict[str, Any], where: str = "scenario") -> Scenario:
+    """The scenario that a tree of dicts and lists describes. Raises ScenarioError as `parse` does."""
+    if EXTENDS in tree:
+        raise ScenarioError(EXTENDS, tree[EXTENDS], "this field only in a file that is named by its path")
     tree = _check_value(tree, _scenario_type(), "")
     try:
         return msgspec.convert(tree, Scenario)
@@ -85,6 +100,11 @@ def parse(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") ->
         raise ScenarioError(
             where, str(error), "a scenario as `goldenhour scenarios show standard` prints"
         ) from None
+
+
+def check_setting(value: Any, kind: mi.Type, place: str) -> Any:
+    """The value of one setting, with times as text; raises ScenarioError if it does not fit the type of its field."""
+    return _check_value(value, kind, place)
 
 
 def validate(scenario: Scenario) -> None:
@@ -201,6 +221,7 @@ def _find_line(text: str, line: int) -> str:
 
 @cache
 def _scenario_type() -> mi.StructType:
+    """The type of a scenario, with the types of all its fields."""
     info = mi.type_info(Scenario)
     assert isinstance(info, mi.StructType)
     return info
@@ -250,6 +271,7 @@ def _check_union(value: Any, kind: mi.UnionType, place: str) -> Any:
 
 
 def _without_meta(kind: mi.Type) -> mi.Type:
+    """A type without its bounds and description."""
     while isinstance(kind, mi.Metadata):
         kind = kind.type
     return kind

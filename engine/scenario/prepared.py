@@ -8,6 +8,7 @@ from engine.scenario.checks.scenario import check
 from engine.scenario.defaults import resolve
 from engine.scenario.hashing import hash_of_resolved
 from engine.scenario.overrides import with_overrides
+from engine.scenario.settings import Setting
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.workload import check_workload
 
@@ -19,6 +20,8 @@ class ScenarioOverrides(NamedTuple):
     patients: int | None = None
     """Exact number of patients, in place of the scenario's total or rates."""
     days: int | None = None
+    settings: tuple[Setting, ...] = ()
+    """Values for single settings by their path; seed, patients and days come after them."""
 
 
 class ScenarioOrigin(NamedTuple):
@@ -77,7 +80,9 @@ def prepare(
         If the scenario, with its overrides, cannot be run.
     """
     chosen = overrides or ScenarioOverrides()
-    original = with_overrides(written, seed=chosen.seed, total=chosen.patients, days=chosen.days)
+    original = with_overrides(
+        written, seed=chosen.seed, total=chosen.patients, days=chosen.days, settings=chosen.settings
+    )
     notes = check(original)
     resolved = resolve(original)
     if not allow_long:

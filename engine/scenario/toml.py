@@ -12,6 +12,7 @@ from msgspec import inspect as mi
 from engine.scenario.parsing import NONE, describe_allowed
 from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.scenario import Scenario
+from engine.scenario.trees import options_of
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 _WIDTH = 100
@@ -53,18 +54,9 @@ def _inline_fields(fields: dict[str, mi.Field]) -> list[str]:
     return [name for name, field in fields.items() if not _table_of(field) and not _tables_of(field)]
 
 
-def _options(kind: mi.Type) -> list[mi.Type]:
-    """The types that a field may have, without None and annotations."""
-    while isinstance(kind, mi.Metadata):
-        kind = kind.type
-    if isinstance(kind, mi.UnionType):
-        return [option for member in kind.types for option in _options(member)]
-    return [] if isinstance(kind, mi.NoneType) else [kind]
-
-
 def _table_of(field: mi.Field) -> type[Struct] | None:
     """The Struct of a field that is written as a table of its own; distributions stay on one line."""
-    for option in _options(field.type):
+    for option in options_of(field.type):
         if isinstance(option, mi.StructType) and option.cls is not Distribution:
             return option.cls
     return None
@@ -72,9 +64,9 @@ def _table_of(field: mi.Field) -> type[Struct] | None:
 
 def _tables_of(field: mi.Field) -> type[Struct] | None:
     """The Struct of a field that is written as an array of tables."""
-    for option in _options(field.type):
+    for option in options_of(field.type):
         if isinstance(option, mi.ListType):
-            for item in _options(option.item_type):
+            for item in options_of(option.item_type):
                 if isinstance(item, mi.StructType) and item.cls is not Distribution:
                     return item.cls
     return None
@@ -162,7 +154,7 @@ def _example(field: mi.Field) -> Any:
 def _about(field: mi.Field) -> str:
     """What a field means and what it may be."""
     text = str(describe(field.type).get("description", ""))
-    options = _options(field.type)
+    options = options_of(field.type)
     tables = [option for option in options if isinstance(option, (mi.StructType, mi.ListType))]
     if any(isinstance(option, mi.StructType) and option.cls is Distribution for option in options):
         several = " or a list of them" if len(options) > 1 else ""

@@ -1,14 +1,18 @@
 """What `goldenhour run` and `goldenhour resume` share: the run itself, its row in the database, and its result."""
 
+import time
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from actors import run as run_wing
 from actors.run import AUTOMATIC_WORKERS
 from actors.store import Content, Registration, check_name
 from engine.errors import StoreError
 from engine.records import RUN_TABLES
-from engine.scenario import PreparedScenario, to_toml
+from engine.scenario import PreparedScenario, Setting, to_toml
 from goldenhour import console, views
 from goldenhour.database import current_database, user_and_machine
 from goldenhour.outputs import output_text
@@ -56,13 +60,25 @@ def execute(
     if as_json:
         console.print_json(_result_json(request, prepared, result), indent=None)
     elif not quiet:
-        views.show_summary(prepared.resolved, request.seed, request.replication, result)
+        views.show_summary(prepared.resolved, request.seed, request.replication, result, command_seconds())
+
+
+def command_seconds() -> float:
+    """Seconds since the user started the command that is being carried out."""
+    began: float = click.get_current_context().find_root().obj
+    return time.monotonic() - began
 
 
 def registration_of(
-    request: "RunRequest", prepared: PreparedScenario, name: str | None = None
+    request: "RunRequest",
+    prepared: PreparedScenario,
+    name: str | None = None,
+    settings: Sequence[Setting] = (),
 ) -> Registration:
-    """The row that the database gets for a run before it starts. Raises InputError for a `name` it cannot hold."""
+    """The row that the database gets for a run before it starts. Raises InputError for a `name` it cannot hold.
+
+    `settings` are the values that --set gave; the scenario's text in the row has them too.
+    """
     if name is not None:
         check_name(name)
     original, origin = prepared.original, prepared.origin
@@ -81,6 +97,7 @@ def registration_of(
             "compress": request.compress,
             "workers": "automatic" if request.workers == AUTOMATIC_WORKERS else request.workers,
             "chunk_size": request.chunk_size,
+            **({"set": "; ".join(f"{path}={value}" for path, value in settings)} if settings else {}),
         },
         who=user_and_machine(),
         output=output_text(request.destination or request.output),
@@ -101,6 +118,7 @@ def _result_json(request: "RunRequest", prepared: PreparedScenario, result: "Run
         "outcomes": result.measures["outcomes"],
         "seconds": round(result.seconds, 3),
         "compile_seconds": round(result.compile_seconds, 3),
+        "command_seconds": round(command_seconds(), 3),
         "patients_per_second": round(result.patients_per_second, 1),
         "peak_pss_mb": result.peak_pss_mb,
         "pss_mb": result.pss_mb,

@@ -1,5 +1,6 @@
 """`goldenhour measures`: the measures of a run, from a cache or simulated, without its patients."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,9 +10,10 @@ from actors import cache as cache_wing
 from actors import cluster
 from engine.errors import InputError
 from engine.precomputed import SIMULATION_KINDS, CacheKey, build_value, key_of_measures
-from engine.scenario import PreparedScenario, ScenarioOverrides, prepare
+from engine.scenario import PreparedScenario, ScenarioOverrides, Setting, prepare
 from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
+from goldenhour.cli.execution import command_seconds
 from goldenhour.run_time import expected_time
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 @options.replication
 @options.patients
 @options.days
+@options.settings
 @options.allow_long
 @click.option(
     "--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT, with its cache."
@@ -35,6 +38,7 @@ def measures(
     replication: int,
     patients: int | None,
     days: int | None,
+    settings: tuple[Setting, ...],
     allow_long: bool,
     address: str | None,
     as_json: bool,
@@ -46,14 +50,15 @@ def measures(
     than ten minutes. SCENARIO is a built-in scenario, or a .toml or .json file.
     """
     written, origin = scenario_files.load_with_origin(scenario)
-    prepared = prepare(written, ScenarioOverrides(seed, patients, days), origin, allow_long)
+    prepared = prepare(written, ScenarioOverrides(seed, patients, days, settings), origin, allow_long)
     options.check_ray_address(address)
-    settings = cache_wing.cache_settings()
+    caching = cache_wing.cache_settings()
     key = key_of_measures(prepared.resolved, prepared.resolved.seed, replication)
     if address:
         data, fault = _measures_on_cluster(address, prepared, key)
+        took = None
     else:
-        data, fault = _measures_here(settings, prepared, key)
+        data, fault, took = _measures_here(caching, prepared, key)
     if fault:
         console.print_error_line(f"note: {fault}; the measures were computed without it")
     found = msgspec.json.decode(data)
@@ -61,6 +66,12 @@ def measures(
         console.print_json(found, indent=None)
     else:
         _show(prepared, replication, found)
+        console.print_line()
+        source = "from the cluster" if address else "from the cache"
+        if took is not None:
+            rate = found["patients"] / max(took, 1e-3)
+            source = f"{views.format_seconds(took)} to simulate, {rate:,.0f} patients/s"
+        console.print_line(f"{source}; {views.format_seconds(command_seconds())} for the whole command")
 
 
 def _show(prepared: PreparedScenario, replication: int, found: dict[str, Any]) -> None:
@@ -76,20 +87,25 @@ def _show(prepared: PreparedScenario, replication: int, found: dict[str, Any]) -
 
 def _measures_here(
     settings: "CacheSettings", prepared: PreparedScenario, key: CacheKey
-) -> tuple[bytes, str | None]:
-    """The measures from Redis or the disk, else simulated in this process; and the fault of the cache, if any."""
+) -> tuple[bytes, str | None, float | None]:
+    """The measures from Redis or the disk, else simulated in this process.
+
+    Also the fault of the cache, if any, and the seconds of the simulation; None if there was none.
+    """
     from engine.run import entry_points
 
-    if settings.mode == "off":
-        views.compile_first(entry_points(prepared.resolved, texts=False))
-        return _simulate(prepared, key, {}), None
-    local = cache_wing.LocalCache(settings)
-    data = local.get(key)
-    if data is None:
-        views.compile_first(entry_points(prepared.resolved, texts=False))
-        data = _simulate(prepared, key, local.get_or_build(prepared.resolved, SIMULATION_KINDS))
-        local.put(key, data)
-    return data, local.fault
+    local = None if settings.mode == "off" else cache_wing.LocalCache(settings)
+    data = None if local is None else local.get(key)
+    if data is not None:
+        return data, None if local is None else local.fault, None
+    views.compile_first(entry_points(prepared.resolved, texts=False))
+    began = time.monotonic()
+    if local is None:
+        return _simulate(prepared, key, {}), None, time.monotonic() - began
+    data = _simulate(prepared, key, local.get_or_build(prepared.resolved, SIMULATION_KINDS))
+    took = time.monotonic() - began
+    local.put(key, data)
+    return data, local.fault, took
 
 
 def _measures_on_cluster(address: str, prepared: PreparedScenario, key: CacheKey) -> tuple[bytes, str | None]:

@@ -10,6 +10,7 @@ import click
 from actors.run import Url
 from engine.errors import InputError, shown
 from engine.masking import shown_address
+from engine.scenario import Setting, parse_setting
 from goldenhour.outputs import parse_output
 
 seed = click.option(
@@ -28,6 +29,21 @@ patients = click.option(
 )
 days = click.option(
     "--days", type=click.IntRange(1, 3650), help="Simulate this many days. Default: the scenario's."
+)
+
+
+def _settings(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[Setting, ...]:
+    return tuple(map(parse_setting, texts))
+
+
+settings = click.option(
+    "--set",
+    "settings",
+    metavar="PATH=VALUE",
+    multiple=True,
+    callback=_settings,
+    help="Set any field of the scenario, such as days=10, 'facilities[R2-North].surgical_teams=2' or "
+    "casualties.rates.battle.mean=2. Entries of lists by id or name, or by number from 0. Can be repeated.",
 )
 allow_long = click.option(
     "--allow-long",

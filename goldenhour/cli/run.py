@@ -19,7 +19,7 @@ from actors.run import (
 )
 from engine.errors import InputError, shown
 from engine.records import COMPRESSIONS
-from engine.scenario import PreparedScenario, ScenarioOverrides
+from engine.scenario import PreparedScenario, ScenarioOverrides, Setting
 from goldenhour import __version__, console
 from goldenhour.cli import options
 from goldenhour.cli.execution import execute, registration_of
@@ -43,6 +43,7 @@ class RunOptions:
     replication: int
     patients: int | None
     days: int | None
+    settings: tuple[Setting, ...]
     allow_long: bool
     formats: tuple[str, ...]
     compress: str
@@ -92,6 +93,7 @@ def _workers(ctx: click.Context, option: click.Parameter, value: str) -> int | N
 @options.replication
 @options.patients
 @options.days
+@options.settings
 @options.allow_long
 @click.option(
     "--format",
@@ -154,7 +156,7 @@ def run(**values: Any) -> None:
     SCENARIO is a built-in scenario, a .toml or .json file, or a stored scenario as NAME or NAME@VERSION.
     """
     given = RunOptions(**values)
-    overrides = ScenarioOverrides(given.seed, given.patients, given.days)
+    overrides = ScenarioOverrides(given.seed, given.patients, given.days, given.settings)
     prepared = prepare_source(given.scenario, overrides, given.allow_long)
     notes = list(prepared.notes)
     if given.patients is not None and prepared.written.casualties.rates is not None:
@@ -166,7 +168,9 @@ def run(**values: Any) -> None:
     if not given.quiet:
         for note in notes:
             console.print_error_line(f"note: {note}")
-    registration = None if given.no_store else registration_of(request, prepared, given.name)
+    registration = None
+    if not given.no_store:
+        registration = registration_of(request, prepared, given.name, given.settings)
     execute(request, prepared, registration, given.quiet, given.as_json)
 
 

@@ -10,9 +10,11 @@ from engine.scenario import (
     Scenario,
     ScenarioOrigin,
     ScenarioOverrides,
+    Setting,
     parse,
     prepare,
     to_toml,
+    with_overrides,
 )
 from goldenhour import scenario_files
 from goldenhour.cli.listing import listed
@@ -36,6 +38,12 @@ class LoadedScenario(NamedTuple):
             return str(self.row["text"])
         return to_toml(self.scenario, commented=True)
 
+    def changed(self, settings: Sequence[Setting]) -> "LoadedScenario":
+        """The scenario with other settings, which is no version of a stored one. Raises ScenarioError."""
+        if not settings:
+            return self
+        return LoadedScenario(with_overrides(self.scenario, settings=settings), self.origin)
+
 
 def prepare_source(
     source: str, overrides: ScenarioOverrides | None = None, allow_long: bool = False
@@ -58,7 +66,7 @@ def load(source: str) -> LoadedScenario:
         If it may be a stored one and the database cannot be used.
     """
     if source in scenarios.builtin_names() or scenario_files.is_file_name(source):
-        return LoadedScenario(*scenario_files.load_with_origin(source))
+        return LoadedScenario(*scenario_files.load_with_origin(source, find_stored=find_stored))
     name, version = split_version(source)
     row, names = _find_stored(name, version)
     if row is not None:
@@ -67,6 +75,12 @@ def load(source: str) -> LoadedScenario:
     if version is not None and name in names:
         raise InputError(f"scenario {shown(name)} has no version {version}")
     return LoadedScenario(*scenario_files.load_with_origin(source, others=names))  # raises: there is none
+
+
+def find_stored(source: str) -> Scenario | None:
+    """The stored scenario NAME or NAME@VERSION; None if there is none. Raises ScenarioError and StoreError."""
+    row, _ = _find_stored(*split_version(source))
+    return None if row is None else _parse_row(row)
 
 
 def split_version(source: str) -> tuple[str, int | None]:

@@ -17,6 +17,8 @@ from engine.scenario import (
     WARFARE_TYPES,
     PreparedScenario,
     Scenario,
+    ScenarioOverrides,
+    Setting,
     is_finite,
     parse,
     prepare,
@@ -27,7 +29,14 @@ from goldenhour import console, scenario_files, views
 from goldenhour.cli import options
 from goldenhour.cli.groups import SuggestingGroup
 from goldenhour.cli.listing import listed
-from goldenhour.cli.scenario_sources import load, prepare_source, stored_scenarios
+from goldenhour.cli.new_scenario import new
+from goldenhour.cli.scenario_sources import (
+    LoadedScenario,
+    find_stored,
+    load,
+    prepare_source,
+    stored_scenarios,
+)
 from goldenhour.database import current_database, user_and_machine, with_store
 from goldenhour.run_time import expected_time
 
@@ -40,6 +49,9 @@ REFERENCES = ("standard", "coin", "falklands", "okinawa")
 @click.group(cls=SuggestingGroup)
 def scenarios() -> None:
     """List, show and check scenarios; store your own."""
+
+
+scenarios.add_command(new)
 
 
 @scenarios.command("list")
@@ -66,32 +78,40 @@ def list_scenarios(as_json: bool) -> None:
 @click.argument("scenario")
 @click.option("--network", is_flag=True, help="Print the evacuation network instead: tables and a diagram.")
 @click.option("--history", is_flag=True, help="Print all versions of a stored scenario instead.")
+@click.option("--brief", is_flag=True, help="Print only what differs from the defaults, without comments.")
+@options.settings
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
-def show(scenario: str, network: bool, history: bool, as_json: bool) -> None:
+def show(
+    scenario: str, network: bool, history: bool, brief: bool, settings: tuple[Setting, ...], as_json: bool
+) -> None:
     """Print a scenario as a TOML file that you can edit.
 
     SCENARIO is a built-in scenario, a .toml or .json file, or a stored scenario as NAME or NAME@VERSION.
     """
+    if history and settings:
+        raise InputError("--history and --set exclude each other: versions are shown as they are stored")
     if history:
         _show_history(scenario, as_json)
     elif network:
-        views.show_network(console.screen(width=100), prepare_source(scenario, allow_long=True).resolved)
+        prepared = prepare_source(scenario, ScenarioOverrides(settings=settings), allow_long=True)
+        views.show_network(console.screen(width=100), prepared.resolved)
     else:
-        _show_text(scenario, as_json)
+        _show_text(load(scenario).changed(settings), scenario, brief, as_json)
 
 
 @scenarios.command("check")
 @click.argument("scenario", metavar="FILE")
+@options.settings
 @options.allow_long
 @options.json_for_tables
-def check(scenario: str, allow_long: bool, as_json: bool) -> None:
+def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_json: bool) -> None:
     """Check whether a scenario can be run.
 
     If it can, its expected casualties and its network are shown, and a note if a run would take more than ten minutes
     on this machine. If not, the first error is shown, and the exit code is 2.
     FILE is a .toml or .json file, a built-in scenario, or a stored one as NAME or NAME@VERSION.
     """
-    prepared = prepare_source(scenario, allow_long=allow_long)
+    prepared = prepare_source(scenario, ScenarioOverrides(settings=settings), allow_long)
     from engine.arrivals import expected_arrivals, plan_arrivals  # NumPy: only for a valid scenario
 
     resolved, time = prepared.resolved, expected_time(prepared)
@@ -137,7 +157,7 @@ def check(scenario: str, allow_long: bool, as_json: bool) -> None:
 def add(file: str, name: str | None, parent: int | None, note: str, allow_long: bool, as_json: bool) -> None:
     """Store a file as a new scenario, or as its next version.
 
-    FILE is a .toml or .json file that can be run.
+    FILE is a .toml or .json file that can be run. If it extends another scenario, both are stored as one.
     """
     path = Path(file)
     name = path.stem if name is None else name
@@ -146,9 +166,8 @@ def add(file: str, name: str | None, parent: int | None, note: str, allow_long: 
         raise InputError(f"--name: {shown(name)} is the name of a built-in scenario; choose another name")
     if scenario_files.is_file_name(name):
         raise InputError(f"--name: got {shown(name)}; allowed: a name that does not end in .toml or .json")
-    data, fmt = scenario_files.read(path)
-    prepared = prepare(parse(data, fmt, path.name), allow_long=allow_long)
-    content = Content(text=data.decode(), format=fmt, hash=prepared.hash)
+    scenario, text, fmt = scenario_files.read_whole(path, find_stored)
+    content = Content(text=text, format=fmt, hash=prepare(scenario, allow_long=allow_long).hash)
     stored = with_store(lambda store: store.add_scenario(name, content, user_and_machine(), note, parent))
     if as_json:
         console.print_json(stored)
@@ -243,11 +262,11 @@ def _version_facts(row: dict[str, Any]) -> dict[str, Any]:
     return {key: row[key] for key in ("version", "hash", "author", "note")} | {"created_at": created}
 
 
-def _show_text(source: str, as_json: bool) -> None:
+def _show_text(loaded: LoadedScenario, source: str, brief: bool, as_json: bool) -> None:
     """Print a scenario as a file. It is not checked: a faulty one can be shown in order to correct it."""
-    loaded = load(source)
+    text = to_toml(loaded.scenario) if brief else loaded.text()
     if not as_json:
-        console.print_toml(loaded.text(), lambda: to_toml(loaded.scenario, commented=True))
+        console.print_toml(text, lambda: to_toml(loaded.scenario, commented=not brief))
         return
     facts = {
         "name": source if loaded.row is None else loaded.row["name"],
@@ -256,7 +275,7 @@ def _show_text(source: str, as_json: bool) -> None:
     }
     if loaded.row is not None:
         facts |= _version_facts(loaded.row) | {"parent": loaded.row["parent"]}
-    console.print_json(facts | {"text": loaded.text()})
+    console.print_json(facts | {"text": text})
 
 
 def _show_history(name: str, as_json: bool) -> None:

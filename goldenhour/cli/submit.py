@@ -201,7 +201,10 @@ def _parse_run_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any
             continue
         if option.name in OPTIONS_NOT_FOR_JOBS:
             raise InputError(f"{option.opts[-1]} is not for `goldenhour submit`")
-        words += [option.opts[-1]] if option.is_flag else [option.opts[-1], str(value)]
+        if option.is_flag:
+            words += [option.opts[-1]]
+        for each in [] if option.is_flag else value if option.multiple else [value]:
+            words += [option.opts[-1], str(each)]
     return words, parameters
 
 
@@ -209,7 +212,9 @@ def _prepare(parameters: dict[str, Any]) -> PreparedScenario:
     """Prepare the scenario, and check the options that the job would refuse. Raises InputError or ScenarioError."""
     if parameters.get("name"):
         check_name(parameters["name"])
-    overrides = ScenarioOverrides(parameters["seed"], parameters["patients"], parameters["days"])
+    overrides = ScenarioOverrides(
+        parameters["seed"], parameters["patients"], parameters["days"], parameters["settings"]
+    )
     prepared = prepare_source(parameters["scenario"], overrides, parameters["allow_long"])
     check_processes(parameters["workers"], parameters["writers"], parameters["simulators"])
     divide_fronts(msgspec.json.encode(prepared.resolved), parameters["simulators"])

@@ -6,6 +6,8 @@ from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from goldenhour.console.lines import (
+        ask,
+        can_ask,
         confirm,
         format_json,
         print_error_line,
@@ -27,6 +29,8 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "lines": (
+            "ask",
+            "can_ask",
             "confirm",
             "format_json",
             "print_error_line",
@@ -61,6 +65,8 @@ __all__ = [
     "Screen",
     "Table",
     "Tree",
+    "ask",
+    "can_ask",
     "confirm",
     "error_screen",
     "exit_code",

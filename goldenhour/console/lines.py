@@ -79,12 +79,24 @@ def print_toml_lines(text: str) -> None:
 
 def confirm(question: str) -> None:
     """Ask on stderr, and return if the answer is yes. Raises Interrupted for any other answer, and without one."""
-    print_error_text(f"{clean(question)} [y/N]: ")
+    if ask(f"{question} [y/N]").lower() not in ("y", "yes"):
+        raise Interrupted("stopped")
+
+
+def can_ask() -> bool:
+    """Whether stdin is a terminal, where somebody may answer."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def ask(question: str) -> str:
+    """Ask on stderr, and return the answer without blanks around it. Raises Interrupted without one."""
+    print_error_text(f"{clean(question)}: ")
     answer = sys.stdin.buffer.readline() if hasattr(sys.stdin, "buffer") else sys.stdin.readline().encode()
     if not answer.endswith(b"\n"):
         print_error_line("")
-    if answer.strip().lower() not in (b"y", b"yes"):
+    if not answer:
         raise Interrupted("stopped")
+    return answer.decode(errors="replace").strip()
 
 
 def _is_same_toml(one: str, other: str) -> bool:

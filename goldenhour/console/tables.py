@@ -15,6 +15,9 @@ from goldenhour.console.texts import LaidOutText, console_text, wrap
 
 _ASCII_HEAD = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
+SENTENCE_LINES, SENTENCE_CELLS = 3, 24
+"""Longer texts have more than so many lines only in columns of at least so many cells."""
+
 Cell = str | Text
 
 
@@ -45,6 +48,8 @@ class Table:
         Columns that can be left out, by their heads: they repeat what others say.
     whole
         Columns whose words stay in one line, by their heads.
+    sentences
+        Columns of longer texts, by their heads: they are wrapped to at most three lines, or to 24 cells.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Table:
         keys: int = 1,
         decorative: Sequence[str] = (),
         whole: Sequence[str] = (),
+        sentences: Sequence[str] = (),
     ) -> None:
         self.caption: str | None = None
         self.caption_justify: Literal["left", "center"] = "center"
@@ -64,6 +70,7 @@ class Table:
         self._keys = keys
         self._decorative = decorative
         self._whole = whole
+        self._sentences = sentences
         self._rows: list[_Row] = []
 
     def add_row(self, *cells: Cell, style: str | None = None) -> None:
@@ -90,11 +97,19 @@ class _Layout:
         whole = {number for number, head in enumerate(table._columns) if head in table._whole}
         self._natural = [max(cell_len(text.plain) for text in self._column(n)) for n in self._all()]
         self._least = [
-            self._natural[n]
-            if n in whole or table._columns[n] in table._decorative
-            else max(narrowest(text.plain) for text in self._column(n))
+            self._natural[n] if n in whole or table._columns[n] in table._decorative else self._narrowest(n)
             for n in self._all()
         ]
+
+    def _narrowest(self, number: int) -> int:
+        """The fewest cells of a column that may be wrapped."""
+        texts = [text.plain for text in self._column(number)]
+        width = max(map(narrowest, texts))
+        if self._table._columns[number] in self._table._sentences:
+            for text in texts:
+                while width < SENTENCE_CELLS and len(lines_of(text, width)) > SENTENCE_LINES:
+                    width += 1
+        return width
 
     def _all(self) -> range:
         return range(len(self._heads))

@@ -7,7 +7,7 @@ from engine.lazy import lazy_attributes
 if TYPE_CHECKING:
     from goldenhour.views.arrivals import expected_arrivals_json, show_expected_arrivals, triage_table
     from goldenhour.views.cache import backend_table, cluster_cache_table
-    from goldenhour.views.formatting import format_duration, format_time
+    from goldenhour.views.formatting import format_duration, format_seconds, format_time
     from goldenhour.views.network import (
         capabilities_table,
         facilities_table,
@@ -35,6 +35,7 @@ __getattr__ = lazy_attributes(
         ),
         "formatting": (
             "format_duration",
+            "format_seconds",
             "format_time",
         ),
         "network": (
@@ -74,6 +75,7 @@ __all__ = [
     "expected_arrivals_json",
     "facilities_table",
     "format_duration",
+    "format_seconds",
     "format_time",
     "links_table",
     "network_json",

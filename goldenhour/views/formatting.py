@@ -13,6 +13,11 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
+def format_seconds(seconds: float) -> str:
+    """A measured time: `0.05 s`, `7.3 s`."""
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
+
+
 def format_time(time: datetime | None) -> str:
     """A time in this machine's zone; `-` for None."""
     return "-" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"

@@ -59,7 +59,9 @@ def facilities_table(s: Scenario) -> Table:
     """The facilities with their resources."""
     heads = list(COLUMN_HEADS.values())
     right = ("role", *heads, "places")
-    shown = Table("facility", "role", *heads, "places", "also", right=right, title="Facilities")
+    shown = Table(
+        "facility", "role", *heads, "places", "also", right=right, title="Facilities", sentences=("also",)
+    )
     for f in s.facilities:
         room = facility_places(f)
         shown.add_row(
@@ -176,7 +178,8 @@ def _vehicles_table(s: Scenario) -> Table:
         "also",
         right=("number", "litters", "seats", "delay"),
         title="Vehicles",
-        whole=("vehicles",),
+        whole=("vehicles", "delay"),
+        sentences=("also",),
     )
     for v in s.vehicles:
         shown.add_row(

@@ -130,12 +130,20 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
         yield "resumed", format_time(row["resumed_at"])
     if row["ended_at"]:
         yield "ended", format_time(row["ended_at"])
+        yield "took", _duration(row)
     else:
         yield "last seen", format_time(row["heartbeat"])
     if row["cancelled_by"]:
         yield "cancelled by", row["cancelled_by"]
     if row["error"]:
         yield "error", row["error"]
+
+
+def _duration(row: Row) -> str:
+    """How long a run took from its registration to its end, and its rate while patients were written."""
+    whole = format_duration((row["ended_at"] - row["created_at"]).total_seconds())
+    rate = f"; {row['rate']:,.0f} patients/s while they were written" if row["rate"] else ""
+    return f"{whole} in all, from the registration to the end{rate}"
 
 
 def _version(row: Row) -> str:

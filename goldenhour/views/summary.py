@@ -7,21 +7,13 @@ from rich.text import Text
 from engine.codes import RESOURCES
 from engine.records import RUN_TABLES
 from goldenhour.console import Table, screen
+from goldenhour.labels import OUTCOME_LABELS, STREAM_LABELS
+from goldenhour.views.formatting import format_seconds
 
 if TYPE_CHECKING:
     from actors.run import RunResult
     from engine.scenario import Scenario
 
-STREAM_LABELS = {"battle": "battle", "nbi": "non-battle injury", "disease": "disease"}
-OUTCOME_LABELS = {
-    "kia": "KIA",
-    "dow": "DOW",
-    "died_nonbattle": "other deaths",
-    "rtd": "RTD",
-    "evacuated": "evacuated",
-    "discharged": "discharged",
-    "in_care": "in care",
-}
 ALWAYS_SHOWN = ("kia", "dow", "died_nonbattle", "rtd", "evacuated", "in_care")
 """Outcomes with a column even if no patient had them."""
 TIME_LABELS = {"first_care": "first care", "role1": "Role 1", "role2": "Role 2", "surgery": "surgery"}
@@ -37,8 +29,10 @@ MAX_ROWS = 8
 """The tables of resources and of vehicles show at most this many rows."""
 
 
-def show_summary(scenario: "Scenario", seed: int, replication: int, result: "RunResult") -> None:
-    """Print the summary of a run on stdout."""
+def show_summary(
+    scenario: "Scenario", seed: int, replication: int, result: "RunResult", command_seconds: float
+) -> None:
+    """Print the summary of a run on stdout. `command_seconds` is how long its user has waited."""
     out = screen(110, highlight=False)
     days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
     patients = Text(_patients(result.patients), style="bold")
@@ -49,7 +43,7 @@ def show_summary(scenario: "Scenario", seed: int, replication: int, result: "Run
         out.print()
         out.print(each)
     out.print()
-    for line in _files(result):
+    for line in (_files(result), _times(result, command_seconds)):
         out.print(line, soft_wrap=True)
 
 
@@ -163,18 +157,22 @@ def _counts(patients: int, triage: dict[str, int], outcomes: dict[str, int], nam
     return [f"{value:,}" for value in values]
 
 
-def _files(result: "RunResult") -> tuple[str, str]:
+def _files(result: "RunResult") -> str:
     others = [path.name for path in result.files if path.name not in {part.path for part in result.parts}]
     parts = sorted(part.path for part in result.parts if part.table not in RUN_TABLES)
     shown = ", ".join(parts) if len(parts) <= 4 else f"{parts[0]} ... {parts[-1]} ({len(parts)} parts)"
     shown = ", ".join([shown, *(part.path for part in result.parts if part.table in RUN_TABLES)])
-    compiled = (
-        f"after {result.compile_seconds:.1f} s of compilation, " if result.compile_seconds >= 0.1 else ""
-    )
+    return f"{_bytes(result.bytes)} in {result.output}: {shown}, {', '.join(sorted(others))}"
+
+
+def _times(result: "RunResult", command_seconds: float) -> str:
+    """How long the run took, how long the whole command, and the memory."""
+    compiled = result.compile_seconds
     return (
-        f"{_bytes(result.bytes)} in {result.output}: {shown}, {', '.join(sorted(others))}",
-        f"{result.seconds:.1f} s, {result.patients_per_second:,.0f} patients/s, {compiled}"
-        f"at most {result.peak_pss_mb:.0f} MB of memory",
+        f"{format_seconds(result.seconds)} to simulate and write, {result.patients_per_second:,.0f} patients/s; "
+        f"{format_seconds(command_seconds)} for the whole command"
+        f"{f', {format_seconds(compiled)} of it to compile' if compiled >= 0.1 else ''}; "
+        f"at most {result.peak_pss_mb:.0f} MB of memory"
     )
 
 

@@ -1,0 +1,48 @@
+"""A result as HTML, for notebooks."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from goldenhour.labels import OUTCOME_LABELS, STREAM_LABELS
+
+_RATES = {"percent_kia": "%KIA", "percent_dow": "%DOW", "case_fatality_rate": "case fatality rate"}
+
+
+def result_html(title: str, measures: dict[str, Any]) -> str:
+    """A title, a table of the patients by category, triage and outcome, and a line with the mortality.
+
+    Parameters
+    ----------
+    title
+        Text above the table.
+    measures
+        The content of summary.json.
+    """
+    outcomes = [name for name in OUTCOME_LABELS if measures["outcomes"].get(name)]
+    heads = ["casualties", "all", "T1", "T2", "T3", *(OUTCOME_LABELS[name] for name in outcomes)]
+    rows = [_row(words, measures["categories"][stream], outcomes) for stream, words in STREAM_LABELS.items()]
+    rows.append(_row("all", measures, outcomes))
+    rates = (
+        f"{words} {value:.1f} of {measures['mortality'][f'{key}_of']:,}"
+        for key, words in _RATES.items()
+        if (value := measures["mortality"][key]) is not None
+    )
+    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
+    return (
+        f"<p>{escape(title)}</p><table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>{escape('; '.join(rates))}</p>"
+    )
+
+
+def _row(words: str, counts: dict[str, Any], outcomes: Sequence[str]) -> list[str]:
+    numbers = [
+        counts["patients"],
+        *(counts["triage"][category] for category in ("T1", "T2", "T3")),
+        *(counts["outcomes"][name] for name in outcomes),
+    ]
+    return [words, *(f"{number:,}" for number in numbers)]
+
+
+def _cells(kind: str, texts: Iterable[str]) -> str:
+    return "".join(f"<{kind}>{escape(text)}</{kind}>" for text in texts)
