@@ -27,6 +27,7 @@ ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_eff
 FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
+LANGUAGE = "test_scenario_language"
 TIMES = "test_the_time_of_a_link_follows_its_distribution"
 
 TESTED: dict[str, tuple[str, str]] = {
@@ -69,6 +70,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "Front.nations": (SURROUNDINGS, "test_each_front_delivers_its_nations"),
     "Facility.id": (NETWORK, "test_facilities_are_called_by_id_and_name"),
     "Facility.role": (NETWORK, "test_the_role_of_a_facility_is_the_door_that_is_recorded"),
+    "Facility.new": (LANGUAGE, "test_an_entry_that_says_new_is_added_beside_the_one_it_resembles"),
     "Facility.kind": (NETWORK, "test_a_basic_role_2_has_no_intensive_care"),
     "Facility.name": (NETWORK, "test_facilities_are_called_by_id_and_name"),
     "Facility.fronts": (NETWORK, "test_a_facility_takes_the_fronts_it_serves"),
@@ -167,6 +169,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "Lift.first_hour": (TRANSPORT, "test_a_lift_leaves_by_its_schedule"),
     "Lift.cancellation": (TRANSPORT, "test_lifts_are_cancelled_by_their_probability"),
     "Vehicle.number": (TRANSPORT, "test_more_vehicles_carry_more_at_a_time_and_nobody_waits_as_long"),
+    "Vehicle.new": (LANGUAGE, "test_an_entry_that_says_new_is_added_beside_the_one_it_resembles"),
     "Vehicle.base": (TRANSPORT, "test_a_vehicle_comes_from_its_base"),
     "Vehicle.litters": (TRANSPORT, "test_a_vehicle_takes_as_many_lying_as_it_has_litters"),
     "Vehicle.seats": (TRANSPORT, "test_seats_are_for_those_who_can_sit"),

@@ -268,7 +268,7 @@ def _check_struct(value: Any, kind: mi.StructType, place: str) -> dict[str, Any]
                 near_match(key, fields),
             )
     for name, field in fields.items():
-        if field.default is NODEFAULT and field.default_factory is NODEFAULT and name not in value:
+        if field.required and name not in value:
             raise ScenarioError(_field_place(place, name), MISSING, describe_allowed(field.type))
     return {
         key: None
