@@ -23,7 +23,7 @@ from engine.measures import (
 )
 from engine.records import RUN_TABLES, CodeTables
 from engine.run import Simulation, entry_points
-from engine.scenario import Scenario, ScenarioOverrides, parse, prepare
+from engine.scenario import Scenario, ScenarioOrigin, ScenarioOverrides, parse, prepare
 from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
 
@@ -220,9 +220,8 @@ def simulate(
         raise InputError(
             f"replication: got {shown(replication)}; allowed: a whole number from 0 to {2**31 - 1}"
         )
-    prepared = prepare(
-        _load_scenario(scenario), ScenarioOverrides(seed, patients, days), allow_long=allow_long
-    )
+    written, origin = _load_scenario(scenario)
+    prepared = prepare(written, ScenarioOverrides(seed, patients, days), origin, allow_long)
     resolved = prepared.resolved
     compile_before(entry_points(resolved, texts=False), lambda state: None)
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
@@ -235,18 +234,18 @@ def simulate(
     )
 
 
-def _load_scenario(source: ScenarioSource) -> Scenario:
-    """The scenario that `source` is or names. Raises InputError or ScenarioError."""
+def _load_scenario(source: ScenarioSource) -> tuple[Scenario, ScenarioOrigin | None]:
+    """The scenario that `source` is or names, and where it was read from. Raises InputError or ScenarioError."""
     if isinstance(source, Scenario):
-        return source
+        return source, None
     if isinstance(source, str | Path):
-        return scenario_files.load(source)
+        return scenario_files.load_with_origin(source)
     if isinstance(source, Mapping):
         try:
             data = msgspec.json.encode(dict(source))
         except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"scenario: {error}") from None
-        return parse(data, "json")
+        return parse(data, "json"), None
     raise InputError(
         f"scenario: got {shown(source)}; allowed: a name, a path, a Scenario or a mapping with its fields"
     )

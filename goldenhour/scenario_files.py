@@ -3,13 +3,16 @@
 import difflib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import scenarios
 from engine.errors import InputError, shown
 from engine.scenario import MAX_BYTES, Scenario, ScenarioOrigin, parse
+
+MOST_NEAR_FILES = 5
+"""Most files that a message names for one that does not exist."""
 
 _FORMATS: dict[str, Literal["toml", "json"]] = {".toml": "toml", ".json": "json"}
 
@@ -43,7 +46,7 @@ def load_with_origin(source: str | Path, others: Sequence[str] = ()) -> tuple[Sc
         raise InputError(_no_such_scenario(text, others))
     path = Path(text)
     data, fmt = read(path)
-    return parse(data, fmt, path.name), ScenarioOrigin("file", text)
+    return parse(data, fmt, path.name), ScenarioOrigin("file", text, None, data, fmt)
 
 
 def is_file_name(text: str) -> bool:
@@ -72,17 +75,53 @@ def near_builtin(name: str, others: Sequence[str] = ()) -> str | None:
     return found[0] if found else None
 
 
+def near_files(path: Path) -> list[str]:
+    """Names of the scenario files in the folder of `path` with a name like its, the most alike first."""
+    try:
+        names = sorted(file.name for file in path.parent.iterdir() if is_file_name(file.name))
+    except (OSError, ValueError):
+        return []
+    by_stem: dict[str, list[str]] = {}
+    for name in names:
+        by_stem.setdefault(Path(name).stem.lower(), []).append(name)
+    wanted = path.stem.lower() if is_file_name(path.name) else path.name.lower()
+    contained = [
+        stem for stem in by_stem if min(len(stem), len(wanted)) >= 3 and (wanted in stem or stem in wanted)
+    ]
+    alike = difflib.get_close_matches(wanted, list(by_stem), n=MOST_NEAR_FILES, cutoff=0.6)
+    stems = list(dict.fromkeys([*alike, *contained]))
+    return [name for stem in stems for name in by_stem[stem]][:MOST_NEAR_FILES]
+
+
 def _no_such_scenario(name: str, others: Sequence[str]) -> str:
+    exists: bool | None
     try:
         exists = os.path.lexists(name)
     except ValueError:
-        exists = False
+        exists = None
     if exists:
         problem = "is a folder" if Path(name).is_dir() else "does not end in .toml or .json"
         return f"scenario {shown(name)} {problem}; allowed: a .toml or .json file, or the name of a built-in"
-    near = near_builtin(name, others)
-    hint = f"did you mean {near!r}?" if near else "`goldenhour scenarios list` lists all scenarios"
+    near, files = near_builtin(name, others), near_files(Path(name)) if exists is not None else []
+    same = [file for file in files if Path(file).stem.lower() == Path(name).name.lower()]
+    meant = same or ([near] if near else files)
+    hint = _did_you_mean(meant) if meant else "`goldenhour scenarios list` lists all scenarios"
     return f"scenario {shown(name)} is neither a built-in scenario nor a .toml or .json file; {hint}"
+
+
+def _hint_for(path: Path) -> str:
+    """What may have been meant by a file that does not exist: another file of its folder, else a built-in."""
+    if not path.parent.is_dir():
+        return f", nor does the folder {shown(str(path.parent))}"
+    if files := near_files(path):
+        return f"; in its folder: {_did_you_mean(files)}"
+    near = near_builtin(str(path))
+    return f"; did you mean the built-in {near!r}?" if near else ""
+
+
+def _did_you_mean(names: Iterable[str]) -> str:
+    """The question whether one of these was meant."""
+    return f"did you mean {' or '.join(map(shown, names))}?"
 
 
 def _read_regular_file(path: Path) -> bytes:
@@ -91,9 +130,7 @@ def _read_regular_file(path: Path) -> bytes:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        near = near_builtin(str(path))
-        hint = f"; did you mean the built-in {near!r}?" if near else ""
-        raise InputError(f"{place} does not exist{hint}") from None
+        raise InputError(f"{place} does not exist{_hint_for(path)}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"{place} cannot be opened: {reason}") from None

@@ -75,8 +75,9 @@ def test_patients_cannot_replace_rates_that_have_no_proportion(rate: dict[str, A
 def test_a_prepared_scenario_says_where_it_was_read_from(tmp_path) -> None:
     assert prepare_source("coin").origin == ScenarioOrigin("built-in", "coin")
     path = tmp_path / "mine.toml"
-    path.write_text('name = "x"\n[casualties]\ntotal = 9\n')
-    assert prepare_source(str(path)).origin == ScenarioOrigin("file", str(path))
+    text = 'name = "x"\n[casualties]\ntotal = 9\n'
+    path.write_text(text)
+    assert prepare_source(str(path)).origin == ScenarioOrigin("file", str(path), None, text.encode(), "toml")
     assert prepare(scenario_files.load(path)).origin is None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from functools import cache
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import msgspec
 from msgspec import NODEFAULT
@@ -16,7 +16,9 @@ from msgspec import inspect as mi
 
 from engine.errors import MISSING, ScenarioError
 from engine.scenario.structs.bounds import MAX_LINKS
+from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.scenario import Scenario
+from engine.scenario.toml_lines import line_of
 
 MAX_BYTES = 4 * 1024 * 1024
 """A larger file is refused unread."""
@@ -40,6 +42,10 @@ string: where strings begin and end can only be told by parsing.
 _DOT = re.compile(r"(?<![0-9])\.|\.(?![0-9])|\.(?=[0-9]++\.)")
 """A dot that is not the point of a number."""
 _SEPARATORS = ",.=[{"
+_DISTRIBUTION = (
+    "a number from 0 to 1,000,000 for a constant, as in 8.0, or a distribution, as in "
+    '{ distribution = "lognormal", mean = 8.0, sd = 4.0 }'
+)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -72,12 +78,26 @@ def parse(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") ->
     >>> parse(b'name = "small"\ndays = 0', "toml")
     Traceback (most recent call last):
     ...
-    engine.errors.ScenarioError: days: got 0; allowed: a whole number, at least 1 and at most 3,650
+    engine.errors.ScenarioError: days: got 0; allowed: a whole number, at least 1 and at most 3,650 (line 2)
     """
+    tree = read_tree(data, fmt, where)
+    try:
+        return scenario_of(tree, where)
+    except ScenarioError as error:
+        raise with_line(error, data, fmt, where) from None
+
+
+def read_tree(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") -> dict[str, Any]:
+    """The content of a file as dicts, lists, texts and numbers, not checked yet. Raises ScenarioError."""
     text = _decode(data, where)
     tree = _parse_toml(text, where) if fmt == "toml" else _parse_json(text, where)
     if not isinstance(tree, dict):
         raise ScenarioError(where, tree, "an object with the fields of a scenario")
+    return tree
+
+
+def scenario_of(tree: dict[str, Any], where: str = "scenario") -> Scenario:
+    """The scenario that a tree of dicts and lists describes. Raises ScenarioError as `parse` does."""
     tree = _check_value(tree, _scenario_type(), "")
     try:
         return msgspec.convert(tree, Scenario)
@@ -85,6 +105,21 @@ def parse(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") ->
         raise ScenarioError(
             where, str(error), "a scenario as `goldenhour scenarios show standard` prints"
         ) from None
+
+
+def with_line(error: ScenarioError, data: bytes, fmt: Literal["toml", "json"], where: str) -> ScenarioError:
+    """The error with the line of the setting that it is about, if the scenario is TOML and has that setting.
+
+    Parameters
+    ----------
+    data, fmt, where
+        The scenario as `parse` read it.
+    """
+    line = line_of(_decode(data, where), error.place) if fmt == "toml" and not error.line else None
+    if line is None:
+        return error
+    file = f"{where}, " if where != "scenario" else ""
+    return ScenarioError(error.place, error.value, error.allowed, error.near, f"{file}line {line}")
 
 
 def validate(scenario: Scenario) -> None:
@@ -240,6 +275,8 @@ def _check_union(value: Any, kind: mi.UnionType, place: str) -> Any:
         return None
     for option in options:
         takes_table = isinstance(option, (mi.StructType, mi.DictType))
+        if _is_distribution(option) and _is_number(value):
+            return _check_struct(value, option, place)
         if (
             len(options) == 1
             or (takes_table and isinstance(value, dict))
@@ -249,13 +286,33 @@ def _check_union(value: Any, kind: mi.UnionType, place: str) -> Any:
     raise ScenarioError(place, value, " or ".join(describe_allowed(option) for option in options))
 
 
+def _options(kind: mi.Type) -> list[mi.Type]:
+    """The types that a field may have, without annotations."""
+    kind = _without_meta(kind)
+    return [_without_meta(option) for option in kind.types] if isinstance(kind, mi.UnionType) else [kind]
+
+
 def _without_meta(kind: mi.Type) -> mi.Type:
     while isinstance(kind, mi.Metadata):
         kind = kind.type
     return kind
 
 
+def _is_distribution(kind: mi.Type) -> TypeGuard[mi.StructType]:
+    return isinstance(kind, mi.StructType) and kind.cls is Distribution
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _check_struct(value: Any, kind: mi.StructType, place: str) -> dict[str, Any]:
+    if _is_distribution(kind) and _is_number(value):
+        mean = next(field for field in kind.fields if field.encode_name == "mean")
+        numbers = next(option for option in _options(mean.type) if isinstance(option, mi.FloatType))
+        if not _fits(value, numbers):
+            raise ScenarioError(place, value, describe_allowed(kind))
+        return {"distribution": "constant", "mean": value}
     if not isinstance(value, dict):
         raise ScenarioError(place, value, describe_allowed(kind))
     fields = {field.encode_name: field for field in kind.fields}
@@ -383,6 +440,8 @@ def describe_allowed(kind: mi.Type, many: bool = False) -> str:
         return f"a list of {describe_allowed(kind.item_type, many=True)}"
     if isinstance(kind, mi.DictType):
         return f"a table of {describe_allowed(kind.value_type, many=True)}"
+    if _is_distribution(kind):
+        return "distributions or numbers" if many else _DISTRIBUTION
     if isinstance(kind, mi.StructType):
         names = ", ".join(field.encode_name for field in kind.fields)
         return f"{'tables' if many else 'a table'} with the fields {names}"

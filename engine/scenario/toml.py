@@ -169,7 +169,7 @@ def _about(field: mi.Field) -> str:
     tables = [option for option in options if isinstance(option, (mi.StructType, mi.ListType))]
     if any(isinstance(option, mi.StructType) and option.cls is Distribution for option in options):
         several = " or a list of them" if len(options) > 1 else ""
-        return f"{text} [a distribution{several}: {_distribution_help()}]"
+        return f"{text} [a number, or a distribution{several}: {_distribution_help()}]"
     if tables and (_table_of(field) or _tables_of(field)):
         return text
     return f"{text} [{describe_allowed(field.type)}]"

@@ -62,7 +62,8 @@ def load(source: str) -> LoadedScenario:
     name, version = split_version(source)
     row, names = _find_stored(name, version)
     if row is not None:
-        origin = ScenarioOrigin("stored", row["name"], row["version"])
+        text = (row["text"] or "").encode()
+        origin = ScenarioOrigin("stored", row["name"], row["version"], text, row["format"])
         return LoadedScenario(_parse_row(row), origin, row)
     if version is not None and name in names:
         raise InputError(f"scenario {shown(name)} has no version {version}")

@@ -17,6 +17,7 @@ from engine.scenario import (
     WARFARE_TYPES,
     PreparedScenario,
     Scenario,
+    ScenarioOrigin,
     is_finite,
     parse,
     prepare,
@@ -147,7 +148,8 @@ def add(file: str, name: str | None, parent: int | None, note: str, allow_long: 
     if scenario_files.is_file_name(name):
         raise InputError(f"--name: got {shown(name)}; allowed: a name that does not end in .toml or .json")
     data, fmt = scenario_files.read(path)
-    prepared = prepare(parse(data, fmt, path.name), allow_long=allow_long)
+    origin = ScenarioOrigin("file", file, None, data, fmt)
+    prepared = prepare(parse(data, fmt, path.name), origin=origin, allow_long=allow_long)
     content = Content(text=data.decode(), format=fmt, hash=prepared.hash)
     stored = with_store(lambda store: store.add_scenario(name, content, user_and_machine(), note, parent))
     if as_json:
