@@ -9,7 +9,7 @@ from typing import Literal
 
 import scenarios
 from engine.errors import InputError, shown
-from engine.scenario import MAX_BYTES, Scenario, ScenarioOrigin, parse
+from engine.scenario import MAX_BYTES, Scenario, ScenarioOrigin, ScenarioText, parse, parse_text
 
 MOST_NEAR_FILES = 5
 """Most files that a message names for one that does not exist."""
@@ -45,8 +45,22 @@ def load_with_origin(source: str | Path, others: Sequence[str] = ()) -> tuple[Sc
     if not is_file_name(text):
         raise InputError(_no_such_scenario(text, others))
     path = Path(text)
-    data, fmt = read(path)
-    return parse(data, fmt, path.name), ScenarioOrigin("file", text, None, data, fmt)
+    scenario, parsed = parse_file(path, *read(path))
+    return scenario, ScenarioOrigin("file", text, text=parsed)
+
+
+def parse_file(path: Path, data: bytes, fmt: Literal["toml", "json"]) -> tuple[Scenario, ScenarioText]:
+    """The scenario of a file, with what the tables say that it names, and its text."""
+    return parse_text(data, fmt, path.name, lambda place, name: _read_table(place, name, path.parent))
+
+
+def _read_table(place: str, name: str, folder: Path) -> str:
+    """The text of a CSV file that a scenario names at `place`, as seen from its folder. Raises InputError."""
+    file = f"{place}, CSV file {shown(name)}"
+    try:
+        return _read_regular_file(folder / name, file).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: no text in UTF-8 at byte {error.start:,}") from None
 
 
 def is_file_name(text: str) -> bool:
@@ -124,13 +138,15 @@ def _did_you_mean(names: Iterable[str]) -> str:
     return f"did you mean {' or '.join(map(shown, names))}?"
 
 
-def _read_regular_file(path: Path) -> bytes:
-    place = f"scenario file {shown(str(path))}"
+def _read_regular_file(path: Path, place: str = "") -> bytes:
+    limit = "it may have at most" if place else "a scenario has at most"
+    is_scenario = not place
+    place = place or f"scenario file {shown(str(path))}"
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise InputError(f"{place} does not exist{_hint_for(path)}") from None
+        raise InputError(f"{place} does not exist{_hint_for(path) if is_scenario else ''}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"{place} cannot be opened: {reason}") from None
@@ -141,7 +157,7 @@ def _read_regular_file(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{place} is not a regular file")
         if status.st_size > MAX_BYTES:
-            raise InputError(f"{place} has {status.st_size:,} bytes; a scenario has at most {MAX_BYTES:,}")
+            raise InputError(f"{place} has {status.st_size:,} bytes; {limit} {MAX_BYTES:,}")
         with os.fdopen(os.dup(descriptor), "rb") as file:
             return file.read(MAX_BYTES + 1)  # one byte more, so that `parse` refuses a file that has grown
     except OSError as error:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from engine.errors import ScenarioError, shown
-from engine.scenario import PreparedScenario, ScenarioOrigin, parse, prepare
+from engine.scenario import PreparedScenario, ScenarioOrigin, parse_text, prepare
 
 Broken = tuple[str, str, str, str, str | None]
 """Text, place, value as shown, part of what is allowed, near match."""
@@ -38,9 +38,8 @@ def minutes(text: str) -> str:
 
 def prepare_text(text: str) -> PreparedScenario:
     """Prepare a scenario as a command does that reads it from a file."""
-    data = text.encode()
-    origin = ScenarioOrigin("file", "mine.toml", None, data, "toml")
-    return prepare(parse(data, "toml", "scenario"), origin=origin)
+    scenario, source = parse_text(text.encode(), "toml")
+    return prepare(scenario, origin=ScenarioOrigin("file", "mine.toml", text=source))
 
 
 def assert_line(text: str, error: ScenarioError) -> None:
@@ -51,9 +50,7 @@ def assert_line(text: str, error: ScenarioError) -> None:
     elif not error.line:
         assert words[:1] == [] or not re.search(rf"^\W*{words[0]}\b", text, re.MULTILINE)
     else:
-        number = re.fullmatch(r"(mine\.toml, )?line (\d+)", error.line)
-        assert number is not None
-        line = text.splitlines()[int(number[2]) - 1]
+        line = text.splitlines()[int(error.line.removeprefix("line ")) - 1]
         assert any(re.search(rf"(?<!\w){word}\b", line) for word in words), (error.place, line)
 
 

@@ -27,7 +27,8 @@ ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_eff
 FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
-LANGUAGE = "test_scenario_language"
+LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
+REPEATED = "test_repeated_entries_are_numbered_and_named_together"
 TIMES = "test_the_time_of_a_link_follows_its_distribution"
 
 TESTED: dict[str, tuple[str, str]] = {
@@ -70,6 +71,20 @@ TESTED: dict[str, tuple[str, str]] = {
     "Front.nations": (SURROUNDINGS, "test_each_front_delivers_its_nations"),
     "Facility.id": (NETWORK, "test_facilities_are_called_by_id_and_name"),
     "Facility.role": (NETWORK, "test_the_role_of_a_facility_is_the_door_that_is_recorded"),
+    "FrontInFile.count": (REPETITION, REPEATED),
+    "FacilityInFile.count": (REPETITION, REPEATED),
+    "VehicleInFile.count": (REPETITION, REPEATED),
+    "LinkInFile.count": (REPETITION, REPEATED),
+    "SpecialEventInFile.count": (REPETITION, "test_events_come_again_after_a_time"),
+    "SpecialEventInFile.every": (REPETITION, "test_events_come_again_after_a_time"),
+    "WorldEventInFile.count": (REPETITION, "test_events_come_again_after_a_time"),
+    "WorldEventInFile.every": (REPETITION, "test_events_come_again_after_a_time"),
+    "ScenarioInFile.distances": (REPETITION, "test_links_take_their_distance_from_a_table"),
+    "ScenarioInFile.road_factor": (REPETITION, "test_links_take_their_distance_from_coordinates"),
+    "FrontInFile.latitude": (REPETITION, "test_links_take_their_distance_from_coordinates"),
+    "FrontInFile.longitude": (REPETITION, "test_links_take_their_distance_from_coordinates"),
+    "FacilityInFile.latitude": (REPETITION, "test_links_take_their_distance_from_coordinates"),
+    "FacilityInFile.longitude": (REPETITION, "test_links_take_their_distance_from_coordinates"),
     "Facility.new": (LANGUAGE, "test_an_entry_that_says_new_is_added_beside_the_one_it_resembles"),
     "Facility.kind": (NETWORK, "test_a_basic_role_2_has_no_intensive_care"),
     "Facility.name": (NETWORK, "test_facilities_are_called_by_id_and_name"),

@@ -77,7 +77,11 @@ def test_a_prepared_scenario_says_where_it_was_read_from(tmp_path) -> None:
     path = tmp_path / "mine.toml"
     text = 'name = "x"\n[casualties]\ntotal = 9\n'
     path.write_text(text)
-    assert prepare_source(str(path)).origin == ScenarioOrigin("file", str(path), None, text.encode(), "toml")
+    origin = prepare_source(str(path)).origin
+    assert origin is not None
+    assert origin[:3] == ("file", str(path), None)
+    assert origin.text is not None
+    assert (origin.text.data, origin.text.format, origin.text.name) == (text.encode(), "toml", "mine.toml")
     assert prepare(scenario_files.load(path)).origin is None
 
 

@@ -22,7 +22,7 @@ from engine.scenario import (
     scenario_hash,
     to_toml,
 )
-from engine.scenario.near_ids import near_id
+from engine.scenario.near_matches import near_id
 from engine.scenario.toml_lines import line_of, setting_lines
 from goldenhour import scenario_files
 from goldenhour.cli.scenario_sources import prepare_source

@@ -7,7 +7,7 @@ from engine.scenario.hashing import hash_of_resolved, scenario_hash
 from engine.scenario.limits import facility_places, is_finite, limiting_settings, used_vehicle_pools
 from engine.scenario.mix import environment_multipliers, mix_of
 from engine.scenario.overrides import with_overrides
-from engine.scenario.parsing import MAX_BYTES, parse
+from engine.scenario.parsing import MAX_BYTES, ScenarioText, parse, parse_text
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
@@ -68,6 +68,7 @@ __all__ = [
     "Scenario",
     "ScenarioOrigin",
     "ScenarioOverrides",
+    "ScenarioText",
     "Shift",
     "SpecialEvent",
     "Surge",
@@ -92,6 +93,7 @@ __all__ = [
     "mix_of",
     "one_way_minutes",
     "parse",
+    "parse_text",
     "prepare",
     "rate_components",
     "resolve",

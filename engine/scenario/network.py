@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from engine.errors import MISSING, ScenarioError, shown
 from engine.scenario.default_network import default_facilities, default_fronts, default_links
+from engine.scenario.near_matches import near_match
 from engine.scenario.network_templates import Network, expand_template, override_entries
-from engine.scenario.parsing import near_match
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.links import Link

@@ -1,6 +1,5 @@
 """Parsing of scenario files, TOML and JSON; a mistake is reported with its place."""
 
-import difflib
 import json
 import re
 import tomllib
@@ -8,15 +7,19 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from functools import cache
 from math import isfinite
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 import msgspec
 from msgspec import NODEFAULT
 from msgspec import inspect as mi
 
 from engine.errors import MISSING, ScenarioError
+from engine.scenario.distances import ReadTable, write_distances
+from engine.scenario.near_matches import near_match
+from engine.scenario.repetition import Sources, place_in_file, repeat_entries
 from engine.scenario.structs.bounds import MAX_LINKS
 from engine.scenario.structs.distributions import Distribution
+from engine.scenario.structs.file_fields import FILE_FIELDS
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.toml_lines import line_of
 
@@ -80,11 +83,56 @@ def parse(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") ->
     ...
     engine.errors.ScenarioError: days: got 0; allowed: a whole number, at least 1 and at most 3,650 (line 2)
     """
+    return parse_text(data, fmt, where)[0]
+
+
+class ScenarioText(NamedTuple):
+    """The text that a scenario was read from."""
+
+    data: bytes
+    format: Literal["toml", "json"]
+    name: str
+    """Name of the file in messages."""
+    sources: Sources | None = None
+    """Which entry of the text each entry of the scenario comes from; None: they are the same."""
+    files: tuple[str, ...] = ()
+    """Names of the files with tables that the text names; without them it is no scenario."""
+
+    def with_line(self, error: ScenarioError) -> ScenarioError:
+        """The error with the place of its setting in this text and, if the text is TOML and has it, its line."""
+        if error.line:
+            return error
+        place = place_in_file(error.place, self.sources or {})
+        number = line_of(_decode(self.data, self.name), place) if self.format == "toml" else None
+        file = f"{self.name}, " if self.name != "scenario" else ""
+        line = "" if number is None else f"{file}line {number}"
+        return ScenarioError(place, error.value, error.allowed, error.near, line)
+
+
+def parse_text(
+    data: bytes, fmt: Literal["toml", "json"], where: str = "scenario", read: ReadTable | None = None
+) -> tuple[Scenario, ScenarioText]:
+    """The scenario that `parse` reads, and its text, which knows the lines of mistakes that are found later.
+
+    Parameters
+    ----------
+    read
+        Gives the text of a table that the scenario names; None: it may name none.
+    """
     tree = read_tree(data, fmt, where)
+    text = ScenarioText(data, fmt, where)
+    files: list[str] = []
+
+    def noted(place: str, name: str) -> str:
+        files.append(name)
+        assert read is not None
+        return read(place, name)
+
     try:
-        return scenario_of(tree, where)
+        scenario, sources = _scenario_and_sources(tree, where, noted if read else None)
     except ScenarioError as error:
-        raise with_line(error, data, fmt, where) from None
+        raise text.with_line(error) from None
+    return scenario, text._replace(sources=sources, files=tuple(files))
 
 
 def read_tree(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") -> dict[str, Any]:
@@ -96,30 +144,35 @@ def read_tree(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario"
     return tree
 
 
-def scenario_of(tree: dict[str, Any], where: str = "scenario") -> Scenario:
+def scenario_of(tree: dict[str, Any], where: str = "scenario", read: ReadTable | None = None) -> Scenario:
     """The scenario that a tree of dicts and lists describes. Raises ScenarioError as `parse` does."""
-    tree = _check_value(tree, _scenario_type(), "")
+    return _scenario_and_sources(tree, where, read)[0]
+
+
+def _scenario_and_sources(
+    tree: dict[str, Any], where: str, read: ReadTable | None
+) -> tuple[Scenario, Sources]:
+    """The scenario of a tree, and for each entry of its lists the entry of the tree that it comes from."""
+    checked = _check_value(tree, _scenario_type(), "")
+    repeated, sources = repeat_entries(checked)
+    try:
+        plain, links = write_distances(repeated, read)
+        sources = {**sources, "links": [sources["links"][i] for i in links]}
+        if plain is not checked:
+            plain = _check_value(plain, _scenario_type(), "")
+    except ScenarioError as error:
+        place = place_in_file(error.place, sources)
+        raise ScenarioError(place, error.value, error.allowed, error.near) from None
+    return _convert(plain, where), sources
+
+
+def _convert(tree: dict[str, Any], where: str) -> Scenario:
     try:
         return msgspec.convert(tree, Scenario)
     except (msgspec.ValidationError, OverflowError, RecursionError) as error:
         raise ScenarioError(
             where, str(error), "a scenario as `goldenhour scenarios show standard` prints"
         ) from None
-
-
-def with_line(error: ScenarioError, data: bytes, fmt: Literal["toml", "json"], where: str) -> ScenarioError:
-    """The error with the line of the setting that it is about, if the scenario is TOML and has that setting.
-
-    Parameters
-    ----------
-    data, fmt, where
-        The scenario as `parse` read it.
-    """
-    line = line_of(_decode(data, where), error.place) if fmt == "toml" and not error.line else None
-    if line is None:
-        return error
-    file = f"{where}, " if where != "scenario" else ""
-    return ScenarioError(error.place, error.value, error.allowed, error.near, f"{file}line {line}")
 
 
 def validate(scenario: Scenario) -> None:
@@ -129,15 +182,6 @@ def validate(scenario: Scenario) -> None:
     except (TypeError, ValueError, RecursionError) as error:
         raise ScenarioError("scenario", str(error), "text, numbers, true, false, lists and tables") from None
     _check_value(tree, _scenario_type(), "")
-
-
-def near_match(word: Any, words: Any) -> str | None:
-    """The word of `words` that looks most like `word`, whatever the case; None where none does."""
-    if not isinstance(word, str):
-        return None
-    by_lower = {str(candidate).lower(): str(candidate) for candidate in words}
-    matches = difflib.get_close_matches(word[:100].lower(), list(by_lower), n=1, cutoff=0.6)
-    return by_lower[matches[0]] if matches else None
 
 
 def _decode(data: bytes, where: str) -> str:
@@ -235,6 +279,16 @@ def _find_line(text: str, line: int) -> str:
 
 
 @cache
+def file_fields(cls: type[msgspec.Struct]) -> tuple[mi.Field, ...]:
+    """The fields that an entry of a file may have besides those of its Struct."""
+    if cls not in FILE_FIELDS:
+        return ()
+    info = mi.type_info(FILE_FIELDS[cls])
+    assert isinstance(info, mi.StructType)
+    return info.fields
+
+
+@cache
 def _scenario_type() -> mi.StructType:
     info = mi.type_info(Scenario)
     assert isinstance(info, mi.StructType)
@@ -315,7 +369,7 @@ def _check_struct(value: Any, kind: mi.StructType, place: str) -> dict[str, Any]
         return {"distribution": "constant", "mean": value}
     if not isinstance(value, dict):
         raise ScenarioError(place, value, describe_allowed(kind))
-    fields = {field.encode_name: field for field in kind.fields}
+    fields = {field.encode_name: field for field in (*kind.fields, *file_fields(kind.cls))}
     for key in value:
         if key not in fields:
             raise ScenarioError(

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from engine.errors import ScenarioError
@@ -10,7 +9,7 @@ from engine.scenario.checks.scenario import check
 from engine.scenario.defaults import resolve
 from engine.scenario.hashing import hash_of_resolved
 from engine.scenario.overrides import with_overrides
-from engine.scenario.parsing import with_line
+from engine.scenario.parsing import ScenarioText
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.toml_lines import path_of
 from engine.scenario.workload import check_workload
@@ -33,9 +32,8 @@ class ScenarioOrigin(NamedTuple):
     """Name of the built-in or stored scenario, or the path of the file."""
     version: int | None = None
     """Of a stored scenario: its version."""
-    text: bytes = b""
-    """What was read, for the lines in messages; empty where nobody can edit it."""
-    format: Literal["toml", "json"] = "toml"
+    text: ScenarioText | None = None
+    """What was read, for the lines in messages; None where nobody can edit it."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +100,6 @@ def _with_line(
     """The error with the line of its setting, unless an option of the command has replaced what is written there."""
     field = str(next(iter(path_of(error.place)), ""))
     is_written = getattr(written, field, None) == getattr(original, field, None)
-    if origin is None or not origin.text or not is_written:
+    if origin is None or origin.text is None or not is_written:
         return error
-    return with_line(error, origin.text, origin.format, Path(origin.name).name)
+    return origin.text.with_line(error)

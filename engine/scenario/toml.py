@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import NODEFAULT, UNSET, Struct
 from msgspec import inspect as mi
 
-from engine.scenario.parsing import NONE, describe_allowed
+from engine.scenario.parsing import NONE, describe_allowed, file_fields
 from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.scenario import Scenario
 
@@ -140,6 +140,9 @@ def _body(value: Any, keys: list[str], commented: bool, place: str) -> list[str]
         elif commented:
             example = _example(field) if current in _UNSET or current is NODEFAULT else current
             lines.append(f"#{_key(key)} = {_inline(example)}")
+    for field in file_fields(cls) if commented else ():
+        lines += [*([] if place else [""]), *_comment(_about(field))]
+        lines.append(f"#{field.encode_name} = {_inline(_example(field))}")
     return lines
 
 

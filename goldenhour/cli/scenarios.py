@@ -148,9 +148,12 @@ def add(file: str, name: str | None, parent: int | None, note: str, allow_long: 
     if scenario_files.is_file_name(name):
         raise InputError(f"--name: got {shown(name)}; allowed: a name that does not end in .toml or .json")
     data, fmt = scenario_files.read(path)
-    origin = ScenarioOrigin("file", file, None, data, fmt)
-    prepared = prepare(parse(data, fmt, path.name), origin=origin, allow_long=allow_long)
-    content = Content(text=data.decode(), format=fmt, hash=prepared.hash)
+    scenario, source = scenario_files.parse_file(path, data, fmt)
+    prepared = prepare(scenario, origin=ScenarioOrigin("file", file, text=source), allow_long=allow_long)
+    text = data.decode()
+    if source.files:  # a stored scenario has no files beside it
+        text, fmt = to_toml(scenario), "toml"
+    content = Content(text=text, format=fmt, hash=prepared.hash)
     stored = with_store(lambda store: store.add_scenario(name, content, user_and_machine(), note, parent))
     if as_json:
         console.print_json(stored)

@@ -12,7 +12,8 @@ from engine.scenario.checks.values import (
     check_sum,
 )
 from engine.scenario.default_network import default_fronts
-from engine.scenario.parsing import key_place, near_match
+from engine.scenario.near_matches import near_match
+from engine.scenario.parsing import key_place
 from engine.scenario.structs.bounds import MAX_TOTAL
 from engine.scenario.structs.casualties import Rates
 from engine.scenario.structs.distributions import mean_of, rate_components

@@ -17,7 +17,7 @@ from engine.scenario.checks.values import check_distinct
 from engine.scenario.checks.vehicles import check_vehicles
 from engine.scenario.checks.world import check_world_events
 from engine.scenario.default_network import default_facilities, default_fronts
-from engine.scenario.near_ids import near_id
+from engine.scenario.near_matches import near_id
 from engine.scenario.network import complete_network, expand_network, template_of
 from engine.scenario.structs.bounds import MAX_FACILITIES, MAX_LINKS, MAX_VEHICLES
 from engine.scenario.structs.links import Link
