@@ -28,6 +28,7 @@ FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
+FRONT_RATES = "test_front_rates"
 REPEATED = "test_repeated_entries_are_numbered_and_named_together"
 TIMES = "test_the_time_of_a_link_follows_its_distribution"
 
@@ -71,6 +72,16 @@ TESTED: dict[str, tuple[str, str]] = {
     "Front.nations": (SURROUNDINGS, "test_each_front_delivers_its_nations"),
     "Facility.id": (NETWORK, "test_facilities_are_called_by_id_and_name"),
     "Facility.role": (NETWORK, "test_the_role_of_a_facility_is_the_door_that_is_recorded"),
+    "Front.rates": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
+    "Front.rate_factor": (FRONT_RATES, "test_a_factor_multiplies_the_casualties_of_its_front"),
+    "Front.units": (FRONT_RATES, "test_units_share_the_rate_of_their_front_by_strength_and_factor"),
+    "FrontRates.battle": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
+    "FrontRates.nbi": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
+    "FrontRates.disease": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
+    "Unit.type": (FRONT_RATES, "test_settings_of_rates_that_make_no_sense_are_refused"),
+    "Unit.strength": (FRONT_RATES, "test_units_share_the_rate_of_their_front_by_strength_and_factor"),
+    "Unit.rate_factor": (FRONT_RATES, "test_units_share_the_rate_of_their_front_by_strength_and_factor"),
+    "Unit.rates": (FRONT_RATES, "test_a_unit_with_its_own_rate_adds_it_to_that_of_the_others"),
     "FrontInFile.count": (REPETITION, REPEATED),
     "FacilityInFile.count": (REPETITION, REPEATED),
     "VehicleInFile.count": (REPETITION, REPEATED),

@@ -3,6 +3,7 @@
 from engine.scenario.checks.scenario import check
 from engine.scenario.day_weights import day_weights_of
 from engine.scenario.defaults import resolve
+from engine.scenario.front_rates import front_rate
 from engine.scenario.hashing import hash_of_resolved, scenario_hash
 from engine.scenario.limits import facility_places, is_finite, limiting_settings, used_vehicle_pools
 from engine.scenario.mix import environment_multipliers, mix_of
@@ -84,6 +85,7 @@ __all__ = [
     "day_weights_of",
     "environment_multipliers",
     "facility_places",
+    "front_rate",
     "hash_of_resolved",
     "incident_types",
     "is_finite",

@@ -10,6 +10,7 @@ from engine.scenario.structs.scenario import Scenario
 
 _ADDED: dict[str, tuple[str, ...]] = {
     "facilities": ("new",),
+    "fronts": ("rates", "rate_factor", "units"),
     "vehicles": ("new",),
 }
 """By list or table of a scenario ("" for the scenario itself): fields that count only where they are set.

@@ -331,6 +331,8 @@ def _check_union(value: Any, kind: mi.UnionType, place: str) -> Any:
         takes_table = isinstance(option, (mi.StructType, mi.DictType))
         if _is_distribution(option) and _is_number(value):
             return _check_struct(value, option, place)
+        if isinstance(option, mi.FloatType) and _is_number(value):
+            return _check_value(value, option, place)
         if (
             len(options) == 1
             or (takes_table and isinstance(value, dict))
