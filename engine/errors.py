@@ -63,22 +63,26 @@ class ScenarioError(GoldenhourError):
         What is allowed there.
     near
         An allowed word that looks like the one given.
+    line
+        Where the setting is written, for example `mine.toml, line 12`; empty if that is unknown.
     """
 
     exit_code = 2
 
-    def __init__(self, place: str, value: Any, allowed: str, near: str | None = None) -> None:
+    def __init__(self, place: str, value: Any, allowed: str, near: str | None = None, line: str = "") -> None:
         self.place = place
         self.value = value
         self.allowed = allowed
         self.near = near
+        self.line = line
         hint = f"; did you mean {near!r}?" if near is not None else ""
-        super().__init__(f"{place}: got {shown(value)}; allowed: {allowed}{hint}")
+        where = f" ({line})" if line else ""
+        super().__init__(f"{place}: got {shown(value)}; allowed: {allowed}{hint}{where}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the four parts, so that the error can pass between processes."""
+        """Pickle the parts, so that the error can pass between processes."""
         value = self.value if isinstance(self.value, (str, int, float, bool)) else shown(self.value)
-        return (type(self), (self.place, value, self.allowed, self.near))
+        return (type(self), (self.place, value, self.allowed, self.near, self.line))
 
 
 class InputError(GoldenhourError):

@@ -23,7 +23,15 @@ from engine.measures import (
 )
 from engine.records import RUN_TABLES, CodeTables
 from engine.run import Simulation, entry_points
-from engine.scenario import Scenario, ScenarioOverrides, Setting, hash_of_resolved, prepare, read_tree
+from engine.scenario import (
+    Scenario,
+    ScenarioOrigin,
+    ScenarioOverrides,
+    Setting,
+    hash_of_resolved,
+    prepare,
+    read_tree,
+)
 from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
 from goldenhour.result_html import result_html
@@ -262,8 +270,9 @@ def simulate(
         raise InputError(
             f"replication: got {shown(replication)}; allowed: a whole number from 0 to {2**31 - 1}"
         )
+    written, origin = _load_scenario(scenario)
     overrides = ScenarioOverrides(seed, patients, days, _settings_of(settings))
-    prepared = prepare(_load_scenario(scenario), overrides, allow_long=allow_long)
+    prepared = prepare(written, overrides, origin, allow_long)
     resolved = prepared.resolved
     compile_before(entry_points(resolved, texts=False), lambda state: None)
     simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
@@ -276,18 +285,18 @@ def simulate(
     )
 
 
-def _load_scenario(source: ScenarioSource) -> Scenario:
-    """The scenario that `source` is or names. Raises InputError or ScenarioError."""
+def _load_scenario(source: ScenarioSource) -> tuple[Scenario, ScenarioOrigin | None]:
+    """The scenario that `source` is or names, and where it was read from. Raises InputError or ScenarioError."""
     if isinstance(source, Scenario):
-        return source
+        return source, None
     if isinstance(source, str | Path):
-        return scenario_files.load(source)
+        return scenario_files.load_with_origin(source)
     if isinstance(source, Mapping):
         try:
             data = msgspec.json.encode(dict(source))
         except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"scenario: {error}") from None
-        return scenario_files.from_tree(read_tree(data, "json"), Path())
+        return scenario_files.from_tree(read_tree(data, "json"), Path()), None
     raise InputError(
         f"scenario: got {shown(source)}; allowed: a name, a path, a Scenario or a mapping with its fields"
     )

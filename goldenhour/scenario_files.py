@@ -3,7 +3,7 @@
 import difflib
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +14,17 @@ from engine.scenario import (
     MAX_BYTES,
     Scenario,
     ScenarioOrigin,
+    ScenarioText,
     extend,
     parse,
+    parse_text,
     read_tree,
     scenario_of,
     to_toml,
 )
+
+MOST_NEAR_FILES = 5
+"""Most files that a message names for one that does not exist."""
 
 _FORMATS: dict[str, Literal["toml", "json"]] = {".toml": "toml", ".json": "json"}
 
@@ -63,16 +68,17 @@ def load_with_origin(
         return parse(scenarios.builtin_bytes(text), "toml", text), ScenarioOrigin("built-in", text)
     if not is_file_name(text):
         raise InputError(_no_such_scenario(text, others))
-    return _load_file(Path(text), find_stored, ()), ScenarioOrigin("file", text)
+    scenario, parsed = _load_file(Path(text), find_stored, ())
+    return scenario, ScenarioOrigin("file", text, text=parsed)
 
 
 def from_tree(tree: dict[str, Any], folder: Path) -> Scenario:
-    """The scenario with the fields of `tree`, which may extend a built-in or a file in `folder`.
+    """The scenario with the fields of `tree`, which may extend a built-in or a file in `folder`, and name tables there.
 
     Raises
     ------
     InputError
-        If there is no scenario that it extends.
+        If there is no scenario that it extends, or no table that it names.
     ScenarioError
         If it is not a scenario.
     """
@@ -81,28 +87,28 @@ def from_tree(tree: dict[str, Any], folder: Path) -> Scenario:
 
 def read_whole(
     path: Path, find_stored: FindStored | None = None
-) -> tuple[Scenario, str, Literal["toml", "json"]]:
-    """The scenario of a file, a text of it that needs no other file, and the format of the text.
+) -> tuple[Scenario, ScenarioText | None, str, Literal["toml", "json"]]:
+    """The scenario of a file, what it was read from, a text of it that needs no other file, and the text's format.
 
-    It is the file's own text unless the file extends another scenario. Raises InputError and ScenarioError.
+    It is the file's own text unless the file extends another scenario or names a table. Raises InputError and
+    ScenarioError.
     """
+    scenario, source = _load_file(path, find_stored, ())
+    if source is None or source.files:
+        return scenario, source, to_toml(scenario), "toml"
+    return scenario, source, source.data.decode(), source.format
+
+
+def _load_file(
+    path: Path, find_stored: FindStored | None, above: tuple[Path, ...]
+) -> tuple[Scenario, ScenarioText | None]:
+    """The scenario of a file, and its text unless it extends another one. `above` are the files that extend it."""
     data, fmt = read(path)
-    scenario = _load_file(path, find_stored, ())
-    if _may_extend(data) and EXTENDS in read_tree(data, fmt, path.name):
-        return scenario, to_toml(scenario), "toml"
-    return scenario, data.decode(), fmt
-
-
-def _may_extend(data: bytes) -> bool:
-    """Whether a file may have the field `extends`: most files need to be parsed only once."""
-    return EXTENDS.encode() in data
-
-
-def _load_file(path: Path, find_stored: FindStored | None, above: tuple[Path, ...]) -> Scenario:
-    """The scenario of a file. `above` are the files that extend it, from the first on."""
-    data, fmt = read(path)
-    if not _may_extend(data):
-        return parse(data, fmt, path.name)
+    tree = (
+        read_tree(data, fmt, path.name) if EXTENDS.encode() in data else {}
+    )  # most files are parsed only once
+    if EXTENDS not in tree:
+        return parse_text(data, fmt, path.name, _table_reader(path.parent))
     file = path.resolve()
     if file in above or len(above) == MAX_EXTENDED:
         names = " -> ".join(each.name for each in (*above, file))
@@ -110,21 +116,21 @@ def _load_file(path: Path, find_stored: FindStored | None, above: tuple[Path, ..
             "a scenario that does not extend itself" if file in above else f"at most {MAX_EXTENDED} steps"
         )
         raise ScenarioError(EXTENDS, names, reason)
-    tree = read_tree(data, fmt, path.name)
-    return _scenario_of(tree, path.name, path.parent, find_stored, (*above, file))
+    return _scenario_of(tree, path.name, path.parent, find_stored, (*above, file)), None
 
 
 def _scenario_of(
     tree: dict[str, Any], where: str, folder: Path, find_stored: FindStored | None, above: tuple[Path, ...]
 ) -> Scenario:
     if EXTENDS not in tree:
-        return scenario_of(tree, where)
+        return scenario_of(tree, where, _table_reader(folder))
     own = {name: value for name, value in tree.items() if name != EXTENDS}
     name = tree[EXTENDS]
     try:
-        return extend(_load_base(name, folder, find_stored, above), own, where)
+        base = _load_base(name, folder, find_stored, above)
     except InputError as error:
         raise InputError(f"{where}, {EXTENDS}: {error}") from None
+    return extend(base, own, where, _table_reader(folder))
 
 
 def _load_base(name: Any, folder: Path, find_stored: FindStored | None, above: tuple[Path, ...]) -> Scenario:
@@ -140,15 +146,30 @@ def _load_base(name: Any, folder: Path, find_stored: FindStored | None, above: t
         return parse(scenarios.builtin_bytes(name), "toml", name)
     if is_file_name(name):
         try:
-            return _load_file(folder / name, find_stored, above)
+            return _load_file(folder / name, find_stored, above)[0]
         except ScenarioError as error:
             if error.place == EXTENDS:
                 raise
-            raise ScenarioError(f"{name}: {error.place}", error.value, error.allowed, error.near) from None
+            place = f"{name}: {error.place}"
+            raise ScenarioError(place, error.value, error.allowed, error.near, error.line) from None
     found = find_stored(name) if find_stored else None
     if found is None:
         raise InputError(_no_such_scenario(name, ()))
     return found
+
+
+def _table_reader(folder: Path) -> Callable[[str, str], str]:
+    """Returns a function that reads the CSV files which a scenario in `folder` names."""
+    return lambda place, name: _read_table(place, name, folder)
+
+
+def _read_table(place: str, name: str, folder: Path) -> str:
+    """The text of a CSV file that a scenario names at `place`, as seen from its folder. Raises InputError."""
+    file = f"{place}, CSV file {shown(name)}"
+    try:
+        return _read_regular_file(folder / name, file).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: no text in UTF-8 at byte {error.start:,}") from None
 
 
 def is_file_name(text: str) -> bool:
@@ -177,28 +198,64 @@ def near_builtin(name: str, others: Sequence[str] = ()) -> str | None:
     return found[0] if found else None
 
 
+def near_files(path: Path) -> list[str]:
+    """Names of the scenario files in the folder of `path` with a name like its, the most alike first."""
+    try:
+        names = sorted(file.name for file in path.parent.iterdir() if is_file_name(file.name))
+    except (OSError, ValueError):
+        return []
+    by_stem: dict[str, list[str]] = {}
+    for name in names:
+        by_stem.setdefault(Path(name).stem.lower(), []).append(name)
+    wanted = path.stem.lower() if is_file_name(path.name) else path.name.lower()
+    contained = [
+        stem for stem in by_stem if min(len(stem), len(wanted)) >= 3 and (wanted in stem or stem in wanted)
+    ]
+    alike = difflib.get_close_matches(wanted, list(by_stem), n=MOST_NEAR_FILES, cutoff=0.6)
+    stems = list(dict.fromkeys([*alike, *contained]))
+    return [name for stem in stems for name in by_stem[stem]][:MOST_NEAR_FILES]
+
+
 def _no_such_scenario(name: str, others: Sequence[str]) -> str:
+    exists: bool | None
     try:
         exists = os.path.lexists(name)
     except ValueError:
-        exists = False
+        exists = None
     if exists:
         problem = "is a folder" if Path(name).is_dir() else "does not end in .toml or .json"
         return f"scenario {shown(name)} {problem}; allowed: a .toml or .json file, or the name of a built-in"
-    near = near_builtin(name, others)
-    hint = f"did you mean {near!r}?" if near else "`goldenhour scenarios list` lists all scenarios"
+    near, files = near_builtin(name, others), near_files(Path(name)) if exists is not None else []
+    same = [file for file in files if Path(file).stem.lower() == Path(name).name.lower()]
+    meant = same or ([near] if near else files)
+    hint = _did_you_mean(meant) if meant else "`goldenhour scenarios list` lists all scenarios"
     return f"scenario {shown(name)} is neither a built-in scenario nor a .toml or .json file; {hint}"
 
 
-def _read_regular_file(path: Path) -> bytes:
-    place = f"scenario file {shown(str(path))}"
+def _hint_for(path: Path) -> str:
+    """What may have been meant by a file that does not exist: another file of its folder, else a built-in."""
+    if not path.parent.is_dir():
+        return f", nor does the folder {shown(str(path.parent))}"
+    if files := near_files(path):
+        return f"; in its folder: {_did_you_mean(files)}"
+    near = near_builtin(str(path))
+    return f"; did you mean the built-in {near!r}?" if near else ""
+
+
+def _did_you_mean(names: Iterable[str]) -> str:
+    """The question whether one of these was meant."""
+    return f"did you mean {' or '.join(map(shown, names))}?"
+
+
+def _read_regular_file(path: Path, place: str = "") -> bytes:
+    limit = "it may have at most" if place else "a scenario has at most"
+    is_scenario = not place
+    place = place or f"scenario file {shown(str(path))}"
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        near = near_builtin(str(path))
-        hint = f"; did you mean the built-in {near!r}?" if near else ""
-        raise InputError(f"{place} does not exist{hint}") from None
+        raise InputError(f"{place} does not exist{_hint_for(path) if is_scenario else ''}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"{place} cannot be opened: {reason}") from None
@@ -209,7 +266,7 @@ def _read_regular_file(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{place} is not a regular file")
         if status.st_size > MAX_BYTES:
-            raise InputError(f"{place} has {status.st_size:,} bytes; a scenario has at most {MAX_BYTES:,}")
+            raise InputError(f"{place} has {status.st_size:,} bytes; {limit} {MAX_BYTES:,}")
         with os.fdopen(os.dup(descriptor), "rb") as file:
             return file.read(MAX_BYTES + 1)  # one byte more, so that `parse` refuses a file that has grown
     except OSError as error:

@@ -1,9 +1,11 @@
 """Parts of scenarios that are broken, and the check that each is refused with one message."""
 
+import re
+
 import pytest
 
 from engine.errors import ScenarioError, shown
-from engine.scenario import check, parse
+from engine.scenario import PreparedScenario, ScenarioOrigin, parse_text, prepare
 
 Broken = tuple[str, str, str, str, str | None]
 """Text, place, value as shown, part of what is allowed, near match."""
@@ -34,11 +36,29 @@ def minutes(text: str) -> str:
     return R2 + link("POI", "R2", f"minutes = {{ {text} }}")
 
 
+def prepare_text(text: str) -> PreparedScenario:
+    """Prepare a scenario as a command does that reads it from a file."""
+    scenario, source = parse_text(text.encode(), "toml")
+    return prepare(scenario, origin=ScenarioOrigin("file", "mine.toml", text=source))
+
+
+def assert_line(text: str, error: ScenarioError) -> None:
+    """Assert that an error names the line on which its setting, or the table that lacks it, is written."""
+    words = re.findall(r"[A-Za-z][A-Za-z0-9_]*", error.place)
+    if error.place.startswith("scenario"):
+        assert not error.line
+    elif not error.line:
+        assert words[:1] == [] or not re.search(rf"^\W*{words[0]}\b", text, re.MULTILINE)
+    else:
+        line = text.splitlines()[int(error.line.removeprefix("line ")) - 1]
+        assert any(re.search(rf"(?<!\w){word}\b", line) for word in words), (error.place, line)
+
+
 def assert_refused(case: Broken) -> None:
     """Assert that a broken scenario is refused, and that the message names place, value and what is allowed."""
     text, place, value, allowed, near = case
     with pytest.raises(ScenarioError) as caught:
-        check(parse(text.encode(), "toml"))
+        prepare_text(text)
     error, message = caught.value, str(caught.value)
     assert error.exit_code == 2
     assert error.place == place
@@ -46,6 +66,8 @@ def assert_refused(case: Broken) -> None:
     assert allowed in error.allowed
     assert error.allowed in message
     assert error.near == near
-    assert near is None or message.endswith(f"did you mean {near!r}?")
+    hint = "" if near is None else f"; did you mean {near!r}?"
+    assert message.endswith(f"{error.allowed}{hint}" + (f" ({error.line})" if error.line else ""))
+    assert_line(text, error)
     assert "\n" not in message
     assert len(shown(error.value)) <= 80

@@ -27,6 +27,9 @@ ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_eff
 FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
+LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
+FRONT_RATES = "test_front_rates"
+REPEATED = "test_repeated_entries_are_numbered_and_named_together"
 TIMES = "test_the_time_of_a_link_follows_its_distribution"
 
 TESTED: dict[str, tuple[str, str]] = {
@@ -69,6 +72,31 @@ TESTED: dict[str, tuple[str, str]] = {
     "Front.nations": (SURROUNDINGS, "test_each_front_delivers_its_nations"),
     "Facility.id": (NETWORK, "test_facilities_are_called_by_id_and_name"),
     "Facility.role": (NETWORK, "test_the_role_of_a_facility_is_the_door_that_is_recorded"),
+    "Front.rates": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
+    "Front.rate_factor": (FRONT_RATES, "test_a_factor_multiplies_the_casualties_of_its_front"),
+    "Front.units": (FRONT_RATES, "test_units_share_the_rate_of_their_front_by_strength_and_factor"),
+    "FrontRates.battle": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
+    "FrontRates.nbi": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
+    "FrontRates.disease": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
+    "Unit.type": (FRONT_RATES, "test_settings_of_rates_that_make_no_sense_are_refused"),
+    "Unit.strength": (FRONT_RATES, "test_units_share_the_rate_of_their_front_by_strength_and_factor"),
+    "Unit.rate_factor": (FRONT_RATES, "test_units_share_the_rate_of_their_front_by_strength_and_factor"),
+    "Unit.rates": (FRONT_RATES, "test_a_unit_with_its_own_rate_adds_it_to_that_of_the_others"),
+    "FrontInFile.count": (REPETITION, REPEATED),
+    "FacilityInFile.count": (REPETITION, REPEATED),
+    "VehicleInFile.count": (REPETITION, REPEATED),
+    "LinkInFile.count": (REPETITION, REPEATED),
+    "SpecialEventInFile.count": (REPETITION, "test_events_come_again_after_a_time"),
+    "SpecialEventInFile.every": (REPETITION, "test_events_come_again_after_a_time"),
+    "WorldEventInFile.count": (REPETITION, "test_events_come_again_after_a_time"),
+    "WorldEventInFile.every": (REPETITION, "test_events_come_again_after_a_time"),
+    "ScenarioInFile.distances": (REPETITION, "test_links_take_their_distance_from_a_table"),
+    "ScenarioInFile.road_factor": (REPETITION, "test_links_take_their_distance_from_coordinates"),
+    "FrontInFile.latitude": (REPETITION, "test_links_take_their_distance_from_coordinates"),
+    "FrontInFile.longitude": (REPETITION, "test_links_take_their_distance_from_coordinates"),
+    "FacilityInFile.latitude": (REPETITION, "test_links_take_their_distance_from_coordinates"),
+    "FacilityInFile.longitude": (REPETITION, "test_links_take_their_distance_from_coordinates"),
+    "Facility.new": (LANGUAGE, "test_an_entry_that_says_new_is_added_beside_the_one_it_resembles"),
     "Facility.kind": (NETWORK, "test_a_basic_role_2_has_no_intensive_care"),
     "Facility.name": (NETWORK, "test_facilities_are_called_by_id_and_name"),
     "Facility.fronts": (NETWORK, "test_a_facility_takes_the_fronts_it_serves"),
@@ -167,6 +195,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "Lift.first_hour": (TRANSPORT, "test_a_lift_leaves_by_its_schedule"),
     "Lift.cancellation": (TRANSPORT, "test_lifts_are_cancelled_by_their_probability"),
     "Vehicle.number": (TRANSPORT, "test_more_vehicles_carry_more_at_a_time_and_nobody_waits_as_long"),
+    "Vehicle.new": (LANGUAGE, "test_an_entry_that_says_new_is_added_beside_the_one_it_resembles"),
     "Vehicle.base": (TRANSPORT, "test_a_vehicle_comes_from_its_base"),
     "Vehicle.litters": (TRANSPORT, "test_a_vehicle_takes_as_many_lying_as_it_has_litters"),
     "Vehicle.seats": (TRANSPORT, "test_seats_are_for_those_who_can_sit"),

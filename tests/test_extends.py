@@ -199,7 +199,6 @@ def test_a_circle_and_too_many_steps_are_refused(tmp_path: Path) -> None:
         ("base.toml", "dayz = 3", "^dayz: .*did you mean 'days'"),
         ("base.toml", '[[facilities]]\nid = "R2"\nward_beds = 0', r"^facilities\[R2\]\.ward_beds: got 0"),
         ("broken.toml", "", r"^broken\.toml: days: got 0"),
-        ("base.toml", '[[facilities]]\nid = "R7"', r"^facilities\[R7\]\.role: got \(missing\)"),
     ],
 )
 def test_errors_name_the_file_and_the_place(

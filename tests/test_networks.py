@@ -26,7 +26,7 @@ from engine.scenario import (
 from goldenhour.__main__ import run
 from scenarios import tables
 
-FRONTS = '[[fronts]]\nname = "North"\nnations = { NOR = 1 }\n[[fronts]]\nname = "South, {n}"\nnations = { ITA = 1 }\n'
+FRONTS = '[[fronts]]\nname = "North"\nnations = { NOR = 1 }\n[[fronts]]\nname = "South, {x}"\nnations = { ITA = 1 }\n'
 
 
 def expanded(network: str = "brigade", more: str = "", fronts: str = FRONTS) -> Scenario:
@@ -128,7 +128,7 @@ def test_a_link_replaces_those_between_the_same_two_places_for_its_fronts() -> N
     s = expanded(more='[[links]]\norigin = "R2-North"\ndestination = "R3"\ndistance_km = 7')
     assert [link.distance_km for link in between(s, "R2-North", "R3")] == [7]
     both = expanded(more='[[links]]\norigin = "R3"\ndestination = "R4"\ndistance_km = 7\nfronts = ["North"]')
-    assert [link.fronts for link in between(both, "R3", "R4")] == [["North"], ["South, {n}"]]
+    assert [link.fronts for link in between(both, "R3", "R4")] == [["North"], ["South, {x}"]]
 
 
 def test_the_scale_multiplies_every_count_of_the_network_and_nothing_written_beside_it() -> None:
@@ -154,7 +154,7 @@ def test_the_scale_multiplies_every_count_of_the_network_and_nothing_written_bes
 
 def test_names_of_fronts_stand_in_ids_as_they_are() -> None:
     s = expanded()
-    assert facility(s, "R1-South, {n}-2").fronts == ["South, {n}"]
+    assert facility(s, "R1-South, {x}-2").fronts == ["South, {x}"]
 
 
 def test_litters_are_the_kinds_and_seats_none_where_nothing_is_said() -> None:

@@ -75,8 +75,13 @@ def test_patients_cannot_replace_rates_that_have_no_proportion(rate: dict[str, A
 def test_a_prepared_scenario_says_where_it_was_read_from(tmp_path) -> None:
     assert prepare_source("coin").origin == ScenarioOrigin("built-in", "coin")
     path = tmp_path / "mine.toml"
-    path.write_text('name = "x"\n[casualties]\ntotal = 9\n')
-    assert prepare_source(str(path)).origin == ScenarioOrigin("file", str(path))
+    text = 'name = "x"\n[casualties]\ntotal = 9\n'
+    path.write_text(text)
+    origin = prepare_source(str(path)).origin
+    assert origin is not None
+    assert origin[:3] == ("file", str(path), None)
+    assert origin.text is not None
+    assert (origin.text.data, origin.text.format, origin.text.name) == (text.encode(), "toml", "mine.toml")
     assert prepare(scenario_files.load(path)).origin is None
 
 

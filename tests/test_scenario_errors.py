@@ -42,10 +42,11 @@ BROKEN: dict[str, Broken] = {
         None,
     ),
     "number for a distribution": (
-        N + RATES.replace('{ distribution = "exponential", mean = 1 }', "1"),
+        N + RATES.replace('{ distribution = "exponential", mean = 1 }', '"1"'),
         "casualties.rates.battle",
-        "1",
-        "or a list",
+        "'1'",
+        "a number from 0 to 1,000,000 for a constant, as in 8.0, or a distribution, as in "
+        '{ distribution = "lognormal", mean = 8.0, sd = 4.0 } or a list',
         None,
     ),
     "negative days": (N + "days = -3", "days", "-3", "at least 1", None),

@@ -145,7 +145,7 @@ def test_an_entry_of_the_network_is_overridden_with_no_more_than_the_setting() -
     tree = tomllib.loads(to_toml(changed))
     surge = {"delay_minutes": 60.0, "ward_beds": 9}  # the template's delay stays
     assert tree["network"] == "brigade"
-    assert tree["facilities"] == [{"id": "R2-North", "role": 2, "surgical_teams": 3, "surge": surge}]
+    assert tree["facilities"] == [{"id": "R2-North", "surgical_teams": 3, "surge": surge}]
     resolved = {facility.id: facility for facility in prepare(changed).resolved.facilities}["R2-North"]
     assert (resolved.surgical_teams, resolved.operating_tables, resolved.ward_beds) == (3, 2, 20)
     assert resolved.surge is not None and resolved.surge.ward_beds == 9

@@ -147,6 +147,21 @@ def test_versions_are_added_listed_compared_and_run(call: Call) -> None:
     assert call("scenarios", "show", "south@1").code == 0
 
 
+def test_a_stored_scenario_needs_no_table_beside_it(call: Call) -> None:
+    link = '[[links]]\norigin = "POI"\ndestination = "R2"\n'
+    front = '[[fronts]]\nname = "North"\nnations = { GBR = 1.0 }\n'
+    Path("far.toml").write_text(
+        f'name = "far"\ndistances = "km.csv"\n{front}[[facilities]]\nid = "R2"\nrole = 2\n{link}'
+    )
+    Path("km.csv").write_text("origin,destination,km\nNorth,R2,12.5\n")
+    before = json.loads(call("scenarios", "show", "far.toml", "--json").out)
+    assert call("scenarios", "add", "far.toml").code == 0
+    Path("km.csv").unlink()
+    stored = json.loads(call("scenarios", "show", "far", "--json").out)
+    assert "distance_km = 12.5" in stored["text"]
+    assert stored["hash"] == before["hash"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -22,8 +22,8 @@ from engine.scenario import (
     agent_share,
     day_weights_of,
     environment_multipliers,
+    front_rate,
     mix_of,
-    rate_components,
 )
 from scenarios import tables
 
@@ -245,7 +245,7 @@ def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
             components: list[Distribution] = []
             scale = 1.0
             if rates is not None:
-                components = rate_components(getattr(rates, stream))
+                components = front_rate(front, rates, stream)  # type: ignore[arg-type]
                 scale = (front.population or 0) / 1000.0 * environment[stream] * level["patient_multiplier"]  # type: ignore[index]
             if not share > 0.0 or (rates is not None and not components):
                 continue

@@ -4,11 +4,20 @@ from engine.scenario.checks.scenario import check
 from engine.scenario.day_weights import day_weights_of
 from engine.scenario.defaults import resolve
 from engine.scenario.extending import extend
+from engine.scenario.front_rates import front_rate
 from engine.scenario.hashing import hash_of_resolved, scenario_hash
 from engine.scenario.limits import facility_places, is_finite, limiting_settings, used_vehicle_pools
 from engine.scenario.mix import environment_multipliers, mix_of
 from engine.scenario.overrides import with_overrides
-from engine.scenario.parsing import EXTENDS, MAX_BYTES, parse, read_tree, scenario_of
+from engine.scenario.parsing import (
+    EXTENDS,
+    MAX_BYTES,
+    ScenarioText,
+    parse,
+    parse_text,
+    read_tree,
+    scenario_of,
+)
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.settings import Setting, parse_setting
 from engine.scenario.start import start_seconds
@@ -71,6 +80,7 @@ __all__ = [
     "Scenario",
     "ScenarioOrigin",
     "ScenarioOverrides",
+    "ScenarioText",
     "Setting",
     "Shift",
     "SpecialEvent",
@@ -88,6 +98,7 @@ __all__ = [
     "environment_multipliers",
     "extend",
     "facility_places",
+    "front_rate",
     "hash_of_resolved",
     "incident_types",
     "is_finite",
@@ -98,6 +109,7 @@ __all__ = [
     "one_way_minutes",
     "parse",
     "parse_setting",
+    "parse_text",
     "prepare",
     "rate_components",
     "read_tree",

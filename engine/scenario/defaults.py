@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from engine.scenario.front_rates import resolve_front_rates
 from engine.scenario.network import complete_network
 from engine.scenario.structs.casualties import Casualties
 from engine.scenario.structs.fronts import Front
@@ -16,7 +17,8 @@ def resolve(scenario: Scenario) -> Scenario:
     """The same scenario with every default filled in; resolving twice changes nothing.
 
     Filled in are: casualties (total 1,440); fronts and their `share` (given, else by population, else equal); tempo
-    and weights of warfare types; day, type and multiplier of special events; the named network, which is then unset,
+    and weights of warfare types; day, type and multiplier of special events; rates of fronts from their factors
+    and units; the named network, which is then unset,
     or the default network; kind, name, capabilities and policy of facilities; `fronts` of links; litters and seats of
     vehicles.
 
@@ -44,7 +46,7 @@ def resolve(scenario: Scenario) -> Scenario:
         tempo=scenario.tempo or default_tempo,
         warfare=warfare,
         events=[_resolve_event(event, scenario.days, warfare) for event in scenario.events],
-        fronts=_resolve_shares(list(scenario.fronts)),
+        fronts=_resolve_shares([resolve_front_rates(front, casualties.rates) for front in scenario.fronts]),
     )
 
 

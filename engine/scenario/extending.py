@@ -8,6 +8,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec import inspect as mi
 
 from engine.errors import ScenarioError
+from engine.scenario.distances import ReadTable
 from engine.scenario.parsing import NONE, scenario_of
 from engine.scenario.structs.casualties import Casualties
 from engine.scenario.structs.distributions import Distribution
@@ -31,7 +32,7 @@ _MERGED_BY_NAME = (Facility, Front, Link, Vehicle)
 _INDEXED = re.compile(r"(facilities|fronts|links|vehicles)\[(\d+)\]")
 
 
-def extend(base: Scenario, own: Tree, where: str = "scenario") -> Scenario:
+def extend(base: Scenario, own: Tree, where: str = "scenario", read: ReadTable | None = None) -> Scenario:
     """The scenario `base` with the changes that a file writes.
 
     Tables of fields are merged field by field: entries of fronts, facilities and vehicles by name or id, links by
@@ -46,6 +47,8 @@ def extend(base: Scenario, own: Tree, where: str = "scenario") -> Scenario:
         The content of the file, without the field `extends`.
     where
         Name of the file in messages.
+    read
+        Gives the text of a table that `own` names; None: it may name none.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def extend(base: Scenario, own: Tree, where: str = "scenario") -> Scenario:
     """
     tree = _merge_fields(to_tree(base), own, scenario_type())
     try:
-        return scenario_of(tree, where)
+        return scenario_of(tree, where, read)
     except ScenarioError as error:
         raise ScenarioError(_by_name(error.place, tree), error.value, error.allowed, error.near) from None
 

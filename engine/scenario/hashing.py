@@ -1,11 +1,22 @@
 """The hash of a scenario: two scenarios of the same hash give the same patients for the same seed."""
 
 import hashlib
+from typing import Any
 
 import msgspec
 
 from engine.scenario.defaults import resolve
 from engine.scenario.structs.scenario import Scenario
+
+_ADDED: dict[str, tuple[str, ...]] = {
+    "facilities": ("new",),
+    "fronts": ("rates", "rate_factor", "units"),
+    "vehicles": ("new",),
+}
+"""By list or table of a scenario ("" for the scenario itself): fields that count only where they are set.
+
+They were added after scenarios had been hashed without them. A scenario that does not use them keeps its hash.
+"""
 
 
 def scenario_hash(s: Scenario) -> str:
@@ -18,4 +29,15 @@ def hash_of_resolved(resolved: Scenario) -> str:
     content = msgspec.to_builtins(resolved)
     for key in ("seed", "name", "description"):
         del content[key]
+    for place, names in _ADDED.items():
+        value = content[place] if place else content
+        for entry in value if isinstance(value, list) else [value]:
+            _drop_unset(entry, names)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+
+
+def _drop_unset(entry: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Drop those of the fields that are not set."""
+    for name in names:
+        if entry[name] in (None, False, [], {}):
+            del entry[name]

@@ -3,8 +3,7 @@
 from math import fsum
 from typing import Literal, NamedTuple
 
-from engine.scenario.structs.casualties import Rates
-from engine.scenario.structs.distributions import mean_of, rate_components
+from engine.scenario.front_rates import mean_rates
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vocabulary import STREAMS, Stream, WarfareType
 from engine.scenario.warfare_types import agent_share, injury_modifier, type_weight
@@ -55,7 +54,7 @@ def _stream_shares(scenario: Scenario, name: WarfareType | None) -> dict[Stream,
     if mix is not None:
         weights: dict[Stream, float] = {"battle": mix.battle, "nbi": mix.nbi, "disease": mix.disease}
     elif scenario.casualties.rates is not None:
-        weights = rate_shares(scenario.casualties.rates)
+        weights = rate_shares(scenario)
         factors = environment_multipliers(scenario)
         weights = {stream: weights[stream] * factors[stream] for stream in STREAMS}
     else:
@@ -82,15 +81,11 @@ def environment_multipliers(scenario: Scenario) -> dict[Stream, float]:
     return {"battle": injured, "nbi": injured, "disease": ill}
 
 
-def rate_shares(rates: Rates) -> dict[Stream, float]:
-    """Shares of the streams by their mean rates, summing to 1.
+def rate_shares(scenario: Scenario) -> dict[Stream, float]:
+    """Shares of the streams by their mean rates over all fronts, summing to 1.
 
     They are rounded, because the last bit of exp differs between processors.
     """
-    means: dict[Stream, float] = {
-        "battle": fsum(mean_of(rate) for rate in rate_components(rates.battle)),
-        "nbi": fsum(mean_of(rate) for rate in rate_components(rates.nbi)),
-        "disease": fsum(mean_of(rate) for rate in rate_components(rates.disease)),
-    }
+    means = mean_rates(scenario)
     total = fsum(means.values())
     return {stream: round(means[stream] / total, 12) for stream in STREAMS}

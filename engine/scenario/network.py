@@ -1,15 +1,28 @@
 """The evacuation network of a scenario, made complete: facilities, links and vehicles with their defaults."""
 
+from collections.abc import Sequence
+
+from msgspec import UNSET
 from msgspec.structs import replace
 
+from engine.errors import MISSING, ScenarioError, shown
 from engine.scenario.default_network import default_facilities, default_fronts, default_links
-from engine.scenario.network_templates import expand_template, override_entries
+from engine.scenario.near_matches import near_match
+from engine.scenario.network_templates import Network, expand_template, override_entries
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vehicles import Vehicle
+from engine.scenario.structs.vocabulary import TRANSPORT_KINDS
 from scenarios import tables
+
+_ALLOWED = {
+    "role": "a whole number from 0 to 4",
+    "kind": f"one of {', '.join(TRANSPORT_KINDS)}",
+    "number": "a whole number, at least 1",
+}
+"""Fields that only an entry that overrides one of a network may leave out, and what they may be."""
 
 
 def expand_network(scenario: Scenario) -> Scenario:
@@ -18,21 +31,50 @@ def expand_network(scenario: Scenario) -> Scenario:
     A scenario that names none is returned as it is. An entry of the scenario overrides the template's entry of the
     same id, field by field: a field at its default keeps the template's value. Entries of other ids are added. A link
     replaces the template's links between the same two places for the fronts that it serves; the scenario's links come
-    first.
+    first. Raises ScenarioError if an entry that overrides none has no role, kind or number.
     """
-    if scenario.network is None:
+    template = template_of(scenario)
+    facility_ids = {facility.id for facility in template.facilities} if template else set()
+    pool_ids = {pool.id for pool in template.vehicles} if template else set()
+    _require_fields("facilities", scenario.facilities, facility_ids, ("role",))
+    _require_fields("vehicles", scenario.vehicles, pool_ids, ("kind", "number"))
+    if template is None:
         return scenario
     fronts = list(scenario.fronts) or default_fronts()
-    template = expand_template(scenario.network, [front.name for front in fronts], scenario.network_scale)
     facilities = override_entries(template.facilities, scenario.facilities)
+    vehicles = override_entries(template.vehicles, scenario.vehicles)
     return replace(
         scenario,
         network=None,
         network_scale=1.0,
-        facilities=facilities,
+        facilities=[replace(facility, new=False) if facility.new else facility for facility in facilities],
         links=[*scenario.links, *_links_left(template.links, scenario.links, fronts, facilities)],
-        vehicles=override_entries(template.vehicles, scenario.vehicles),
+        vehicles=[replace(pool, new=False) if pool.new else pool for pool in vehicles],
     )
+
+
+def template_of(scenario: Scenario) -> Network | None:
+    """The network template that a scenario names, for its fronts; None where it names none."""
+    if scenario.network is None:
+        return None
+    fronts = list(scenario.fronts) or default_fronts()
+    return expand_template(scenario.network, [front.name for front in fronts], scenario.network_scale)
+
+
+def _require_fields(
+    place: str, entries: Sequence[Facility | Vehicle], template_ids: set[str], names: tuple[str, ...]
+) -> None:
+    """Refuse an entry that overrides none of a template and lacks one of these fields."""
+    for i, entry in enumerate(entries):
+        for name in names:
+            if getattr(entry, name) is UNSET and entry.id not in template_ids:
+                raise ScenarioError(
+                    f"{place}[{i}].{name}",
+                    MISSING,
+                    f"{_ALLOWED[name]}; only an entry that overrides one of a network may leave it out, and "
+                    f"{shown(entry.id)} does not",
+                    near_match(entry.id, template_ids),
+                )
 
 
 def complete_network(scenario: Scenario) -> Scenario:

@@ -1,17 +1,21 @@
 """Overrides: the settings of a scenario that the command line's options replace."""
 
 from collections.abc import Sequence
+from math import fsum
 
 from msgspec.structs import replace
 
 from engine.scenario.checks.arrivals import check_rates
 from engine.scenario.day_weights import stretch_day_weights
+from engine.scenario.front_rates import has_own_rates, mean_rate, strength_of
 from engine.scenario.mix import rate_shares
 from engine.scenario.parsing import validate
 from engine.scenario.settings import Setting, with_settings
 from engine.scenario.structs.bounds import MAX_DAYS
-from engine.scenario.structs.casualties import Casualties, Mix
+from engine.scenario.structs.casualties import Casualties, Mix, Rates
+from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.scenario import Scenario
+from engine.scenario.structs.vocabulary import STREAMS
 
 
 def with_overrides(
@@ -50,11 +54,34 @@ def with_overrides(
     if total is not None:
         if scenario.casualties.rates is not None and scenario.mix is None:
             validate(scenario)
-            check_rates(scenario.casualties.rates)
-            scenario = replace(scenario, mix=Mix(**rate_shares(scenario.casualties.rates)))
+            check_rates(scenario)
+            mix = Mix(**rate_shares(scenario))
+            scenario = replace(scenario, mix=mix, fronts=_with_shares(scenario, scenario.casualties.rates))
         scenario = replace(scenario, casualties=Casualties(total=total))
     if days is not None:
         if scenario.day_weights is not None and 1 <= days <= MAX_DAYS:
             scenario = replace(scenario, day_weights=stretch_day_weights(scenario.day_weights, days))
         scenario = replace(scenario, days=days)
     return scenario
+
+
+def _with_shares(scenario: Scenario, rates: Rates) -> list[Front]:
+    """The fronts with shares in the proportion of their expected casualties, where their rates differ."""
+    fronts = list(scenario.fronts)
+    if not any(map(has_own_rates, fronts)):
+        return fronts
+    expected = [
+        (strength_of(front) or 0) * fsum(mean_rate(front, rates, stream) for stream in STREAMS)
+        for front in fronts
+    ]
+    return [
+        replace(
+            front,
+            share=round(casualties / fsum(expected), 12),
+            population=strength_of(front),
+            rates=None,
+            rate_factor=None,
+            units=[],
+        )
+        for front, casualties in zip(fronts, expected, strict=True)
+    ]

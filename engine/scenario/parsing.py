@@ -1,6 +1,5 @@
 """Parsing of scenario files, TOML and JSON; a mistake is reported with its place."""
 
-import difflib
 import json
 import re
 import tomllib
@@ -8,15 +7,21 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from functools import cache
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 import msgspec
 from msgspec import NODEFAULT
 from msgspec import inspect as mi
 
 from engine.errors import MISSING, ScenarioError
+from engine.scenario.distances import ReadTable, write_distances
+from engine.scenario.near_matches import near_match
+from engine.scenario.repetition import Sources, place_in_file, repeat_entries
 from engine.scenario.structs.bounds import MAX_LINKS
+from engine.scenario.structs.distributions import Distribution
+from engine.scenario.structs.file_fields import FILE_FIELDS
 from engine.scenario.structs.scenario import Scenario
+from engine.scenario.toml_lines import line_of
 
 MAX_BYTES = 4 * 1024 * 1024
 """A larger file is refused unread."""
@@ -43,6 +48,10 @@ string: where strings begin and end can only be told by parsing.
 _DOT = re.compile(r"(?<![0-9])\.|\.(?![0-9])|\.(?=[0-9]++\.)")
 """A dot that is not the point of a number."""
 _SEPARATORS = ",.=[{"
+_DISTRIBUTION = (
+    "a number from 0 to 1,000,000 for a constant, as in 8.0, or a distribution, as in "
+    '{ distribution = "lognormal", mean = 8.0, sd = 4.0 }'
+)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -75,9 +84,58 @@ def parse(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") ->
     >>> parse(b'name = "small"\ndays = 0', "toml")
     Traceback (most recent call last):
     ...
-    engine.errors.ScenarioError: days: got 0; allowed: a whole number, at least 1 and at most 3,650
+    engine.errors.ScenarioError: days: got 0; allowed: a whole number, at least 1 and at most 3,650 (line 2)
     """
-    return scenario_of(read_tree(data, fmt, where), where)
+    return parse_text(data, fmt, where)[0]
+
+
+class ScenarioText(NamedTuple):
+    """The text that a scenario was read from."""
+
+    data: bytes
+    format: Literal["toml", "json"]
+    name: str
+    """Name of the file in messages."""
+    sources: Sources | None = None
+    """Which entry of the text each entry of the scenario comes from; None: they are the same."""
+    files: tuple[str, ...] = ()
+    """Names of the files with tables that the text names; without them it is no scenario."""
+
+    def with_line(self, error: ScenarioError) -> ScenarioError:
+        """The error with the place of its setting in this text and, if the text is TOML and has it, its line."""
+        if error.line:
+            return error
+        place = place_in_file(error.place, self.sources or {})
+        number = line_of(_decode(self.data, self.name), place) if self.format == "toml" else None
+        file = f"{self.name}, " if self.name != "scenario" else ""
+        line = "" if number is None else f"{file}line {number}"
+        return ScenarioError(place, error.value, error.allowed, error.near, line)
+
+
+def parse_text(
+    data: bytes, fmt: Literal["toml", "json"], where: str = "scenario", read: ReadTable | None = None
+) -> tuple[Scenario, ScenarioText]:
+    """The scenario that `parse` reads, and its text, which knows the lines of mistakes that are found later.
+
+    Parameters
+    ----------
+    read
+        Gives the text of a table that the scenario names; None: it may name none.
+    """
+    tree = read_tree(data, fmt, where)
+    text = ScenarioText(data, fmt, where)
+    files: list[str] = []
+
+    def noted(place: str, name: str) -> str:
+        files.append(name)
+        assert read is not None
+        return read(place, name)
+
+    try:
+        scenario, sources = _scenario_and_sources(tree, where, noted if read else None)
+    except ScenarioError as error:
+        raise text.with_line(error) from None
+    return scenario, text._replace(sources=sources, files=tuple(files))
 
 
 def read_tree(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") -> dict[str, Any]:
@@ -89,11 +147,31 @@ def read_tree(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario"
     return tree
 
 
-def scenario_of(tree: dict[str, Any], where: str = "scenario") -> Scenario:
+def scenario_of(tree: dict[str, Any], where: str = "scenario", read: ReadTable | None = None) -> Scenario:
     """The scenario that a tree of dicts and lists describes. Raises ScenarioError as `parse` does."""
+    return _scenario_and_sources(tree, where, read)[0]
+
+
+def _scenario_and_sources(
+    tree: dict[str, Any], where: str, read: ReadTable | None
+) -> tuple[Scenario, Sources]:
+    """The scenario of a tree, and for each entry of its lists the entry of the tree that it comes from."""
     if EXTENDS in tree:
         raise ScenarioError(EXTENDS, tree[EXTENDS], "this field only in a file that is named by its path")
-    tree = _check_value(tree, _scenario_type(), "")
+    checked = _check_value(tree, _scenario_type(), "")
+    repeated, sources = repeat_entries(checked)
+    try:
+        plain, links = write_distances(repeated, read)
+        sources = {**sources, "links": [sources["links"][i] for i in links]}
+        if plain is not checked:
+            plain = _check_value(plain, _scenario_type(), "")
+    except ScenarioError as error:
+        place = place_in_file(error.place, sources)
+        raise ScenarioError(place, error.value, error.allowed, error.near) from None
+    return _convert(plain, where), sources
+
+
+def _convert(tree: dict[str, Any], where: str) -> Scenario:
     try:
         return msgspec.convert(tree, Scenario)
     except (msgspec.ValidationError, OverflowError, RecursionError) as error:
@@ -114,15 +192,6 @@ def validate(scenario: Scenario) -> None:
     except (TypeError, ValueError, RecursionError) as error:
         raise ScenarioError("scenario", str(error), "text, numbers, true, false, lists and tables") from None
     _check_value(tree, _scenario_type(), "")
-
-
-def near_match(word: Any, words: Any) -> str | None:
-    """The word of `words` that looks most like `word`, whatever the case; None where none does."""
-    if not isinstance(word, str):
-        return None
-    by_lower = {str(candidate).lower(): str(candidate) for candidate in words}
-    matches = difflib.get_close_matches(word[:100].lower(), list(by_lower), n=1, cutoff=0.6)
-    return by_lower[matches[0]] if matches else None
 
 
 def _decode(data: bytes, where: str) -> str:
@@ -220,6 +289,16 @@ def _find_line(text: str, line: int) -> str:
 
 
 @cache
+def file_fields(cls: type[msgspec.Struct]) -> tuple[mi.Field, ...]:
+    """The fields that an entry of a file may have besides those of its Struct."""
+    if cls not in FILE_FIELDS:
+        return ()
+    info = mi.type_info(FILE_FIELDS[cls])
+    assert isinstance(info, mi.StructType)
+    return info.fields
+
+
+@cache
 def _scenario_type() -> mi.StructType:
     """The type of a scenario, with the types of all its fields."""
     info = mi.type_info(Scenario)
@@ -261,6 +340,10 @@ def _check_union(value: Any, kind: mi.UnionType, place: str) -> Any:
         return None
     for option in options:
         takes_table = isinstance(option, (mi.StructType, mi.DictType))
+        if _is_distribution(option) and _is_number(value):
+            return _check_struct(value, option, place)
+        if isinstance(option, mi.FloatType) and _is_number(value):
+            return _check_value(value, option, place)
         if (
             len(options) == 1
             or (takes_table and isinstance(value, dict))
@@ -270,6 +353,12 @@ def _check_union(value: Any, kind: mi.UnionType, place: str) -> Any:
     raise ScenarioError(place, value, " or ".join(describe_allowed(option) for option in options))
 
 
+def _options(kind: mi.Type) -> list[mi.Type]:
+    """The types that a field may have, without annotations."""
+    kind = _without_meta(kind)
+    return [_without_meta(option) for option in kind.types] if isinstance(kind, mi.UnionType) else [kind]
+
+
 def _without_meta(kind: mi.Type) -> mi.Type:
     """A type without its bounds and description."""
     while isinstance(kind, mi.Metadata):
@@ -277,10 +366,24 @@ def _without_meta(kind: mi.Type) -> mi.Type:
     return kind
 
 
+def _is_distribution(kind: mi.Type) -> TypeGuard[mi.StructType]:
+    return isinstance(kind, mi.StructType) and kind.cls is Distribution
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _check_struct(value: Any, kind: mi.StructType, place: str) -> dict[str, Any]:
+    if _is_distribution(kind) and _is_number(value):
+        mean = next(field for field in kind.fields if field.encode_name == "mean")
+        numbers = next(option for option in _options(mean.type) if isinstance(option, mi.FloatType))
+        if not _fits(value, numbers):
+            raise ScenarioError(place, value, describe_allowed(kind))
+        return {"distribution": "constant", "mean": value}
     if not isinstance(value, dict):
         raise ScenarioError(place, value, describe_allowed(kind))
-    fields = {field.encode_name: field for field in kind.fields}
+    fields = {field.encode_name: field for field in (*kind.fields, *file_fields(kind.cls))}
     for key in value:
         if key not in fields:
             raise ScenarioError(
@@ -290,7 +393,7 @@ def _check_struct(value: Any, kind: mi.StructType, place: str) -> dict[str, Any]
                 near_match(key, fields),
             )
     for name, field in fields.items():
-        if field.default is NODEFAULT and field.default_factory is NODEFAULT and name not in value:
+        if field.required and name not in value:
             raise ScenarioError(_field_place(place, name), MISSING, describe_allowed(field.type))
     return {
         key: None
@@ -405,6 +508,8 @@ def describe_allowed(kind: mi.Type, many: bool = False) -> str:
         return f"a list of {describe_allowed(kind.item_type, many=True)}"
     if isinstance(kind, mi.DictType):
         return f"a table of {describe_allowed(kind.value_type, many=True)}"
+    if _is_distribution(kind):
+        return "distributions or numbers" if many else _DISTRIBUTION
     if isinstance(kind, mi.StructType):
         names = ", ".join(field.encode_name for field in kind.fields)
         return f"{'tables' if many else 'a table'} with the fields {names}"

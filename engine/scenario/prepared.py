@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from engine.errors import ScenarioError
 from engine.scenario.checks.scenario import check
 from engine.scenario.defaults import resolve
 from engine.scenario.hashing import hash_of_resolved
 from engine.scenario.overrides import with_overrides
-from engine.scenario.settings import Setting
+from engine.scenario.parsing import ScenarioText
+from engine.scenario.settings import Setting, with_settings
 from engine.scenario.structs.scenario import Scenario
+from engine.scenario.toml_lines import path_of
 from engine.scenario.workload import check_workload
 
 
@@ -32,6 +35,8 @@ class ScenarioOrigin(NamedTuple):
     """Name of the built-in or stored scenario, or the path of the file."""
     version: int | None = None
     """Of a stored scenario: its version."""
+    text: ScenarioText | None = None
+    """What was read, for the lines in messages; None where nobody can edit it."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,25 @@ def prepare(
         If the scenario, with its overrides, cannot be run.
     """
     chosen = overrides or ScenarioOverrides()
-    original = with_overrides(
-        written, seed=chosen.seed, total=chosen.patients, days=chosen.days, settings=chosen.settings
-    )
-    notes = check(original)
-    resolved = resolve(original)
-    if not allow_long:
-        check_workload(resolved)
+    changed = with_settings(written, chosen.settings) if chosen.settings else written
+    original = changed
+    try:
+        original = with_overrides(changed, seed=chosen.seed, total=chosen.patients, days=chosen.days)
+        notes = check(original)
+        resolved = resolve(original)
+        if not allow_long:
+            check_workload(resolved)
+    except ScenarioError as error:
+        raise _with_line(error, origin, written, original) from None
     return PreparedScenario(written, origin, original, resolved, tuple(notes))
+
+
+def _with_line(
+    error: ScenarioError, origin: ScenarioOrigin | None, written: Scenario, original: Scenario
+) -> ScenarioError:
+    """The error with the line of its setting, unless an option of the command has replaced what is written there."""
+    field = str(next(iter(path_of(error.place)), ""))
+    is_written = getattr(written, field, None) == getattr(original, field, None)
+    if origin is None or origin.text is None or not is_written:
+        return error
+    return origin.text.with_line(error)

@@ -11,12 +11,12 @@ from msgspec import inspect as mi
 
 from engine.errors import InputError, ScenarioError, shown
 from engine.scenario.inherited import with_inherited_entry
+from engine.scenario.near_matches import near_match
 from engine.scenario.parsing import (
     NONE,
     check_setting,
     describe_allowed,
     key_place,
-    near_match,
     scenario_of,
 )
 from engine.scenario.structs.scenario import Scenario

@@ -6,16 +6,19 @@ import textwrap
 from functools import cache
 from typing import Any
 
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, UNSET, Struct
 from msgspec import inspect as mi
 
-from engine.scenario.parsing import NONE, describe_allowed
+from engine.scenario.parsing import NONE, describe_allowed, file_fields
 from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.trees import options_of
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 _WIDTH = 100
+_UNSET: tuple[Any, ...] = (None, [], {}, UNSET)
+"""Values of a field that its author has not set."""
+
 _HEAD = """\
 A goldenhour scenario. A line that begins with "# " says what the next field means and what it may be.
 A line that begins with "#" and no blank is an example of a field that is not set: remove the # to set it.
@@ -120,15 +123,18 @@ def _body(value: Any, keys: list[str], commented: bool, place: str) -> list[str]
         field = _fields(cls)[key]
         default = _default(field)
         current = default if value is cls else getattr(value, key)
-        shown = value is not cls and (default is NODEFAULT or current != default)
-        shown = shown or (commented and value is not cls and current not in (None, [], {}))
+        shown = value is not cls and current is not UNSET and (default is NODEFAULT or current != default)
+        shown = shown or (commented and value is not cls and current not in _UNSET)
         if commented:
             lines += [*([] if place else [""]), *_comment(_about(field))]
         if shown:
             lines.append(f"{_key(key)} = {_inline(current)}")
         elif commented:
-            example = current if current not in (None, [], {}, NODEFAULT) else _example(field)
+            example = _example(field) if current in _UNSET or current is NODEFAULT else current
             lines.append(f"#{_key(key)} = {_inline(example)}")
+    for field in file_fields(cls) if commented else ():
+        lines += [*([] if place else [""]), *_comment(_about(field))]
+        lines.append(f"#{field.encode_name} = {_inline(_example(field))}")
     return lines
 
 
@@ -158,7 +164,7 @@ def _about(field: mi.Field) -> str:
     tables = [option for option in options if isinstance(option, (mi.StructType, mi.ListType))]
     if any(isinstance(option, mi.StructType) and option.cls is Distribution for option in options):
         several = " or a list of them" if len(options) > 1 else ""
-        return f"{text} [a distribution{several}: {_distribution_help()}]"
+        return f"{text} [a number, or a distribution{several}: {_distribution_help()}]"
     if tables and (_table_of(field) or _tables_of(field)):
         return text
     return f"{text} [{describe_allowed(field.type)}]"

@@ -10,7 +10,7 @@ from msgspec import inspect as mi
 from msgspec.structs import fields
 
 from engine.errors import ScenarioError
-from engine.scenario.parsing import near_match
+from engine.scenario.near_matches import near_match
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.links import Link

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from engine.errors import ScenarioError
 from engine.scenario.day_weights import day_weights_of
+from engine.scenario.front_rates import mean_rate
 from engine.scenario.limits import is_finite, used_vehicle_pools
 from engine.scenario.mix import environment_multipliers
 from engine.scenario.structs.bounds import MAX_HORIZON_DAYS, MAX_TOTAL
-from engine.scenario.structs.distributions import mean_of, rate_components
+from engine.scenario.structs.distributions import mean_of
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vehicles import Vehicle
 from engine.scenario.structs.vocabulary import POI, STREAMS
@@ -120,7 +121,8 @@ def _casualties(resolved: Scenario) -> dict[str, float]:
     patterns = tables.warfare_patterns()
     level = patterns["intensity_levels"][resolved.intensity]["patient_multiplier"]
     daily = {
-        stream: level * factors[stream] * fsum(map(mean_of, rate_components(getattr(rates, stream)))) / 1000
+        (front.name, stream): level * factors[stream] * mean_rate(front, rates, stream) / 1000
+        for front in resolved.fronts
         for stream in STREAMS
     }
     weights = day_weights_of(resolved)
@@ -134,7 +136,10 @@ def _casualties(resolved: Scenario) -> dict[str, float]:
             at_events[name] += (event.casualty_multiplier or 1.0) * hours / 24 * weight
     return {
         front.name: (front.population or 0)
-        * (fsum(daily.values()) * resolved.days + daily["battle"] * at_events[front.name])
+        * (
+            fsum(daily[front.name, stream] for stream in STREAMS) * resolved.days
+            + daily[front.name, "battle"] * at_events[front.name]
+        )
         for front in resolved.fronts
     }
 

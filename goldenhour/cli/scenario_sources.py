@@ -10,8 +10,9 @@ from engine.scenario import (
     Scenario,
     ScenarioOrigin,
     ScenarioOverrides,
+    ScenarioText,
     Setting,
-    parse,
+    parse_text,
     prepare,
     to_toml,
     with_overrides,
@@ -70,8 +71,8 @@ def load(source: str) -> LoadedScenario:
     name, version = split_version(source)
     row, names = _find_stored(name, version)
     if row is not None:
-        origin = ScenarioOrigin("stored", row["name"], row["version"])
-        return LoadedScenario(_parse_row(row), origin, row)
+        scenario, text = _parse_row(row)
+        return LoadedScenario(scenario, ScenarioOrigin("stored", row["name"], row["version"], text), row)
     if version is not None and name in names:
         raise InputError(f"scenario {shown(name)} has no version {version}")
     return LoadedScenario(*scenario_files.load_with_origin(source, others=names))  # raises: there is none
@@ -80,7 +81,7 @@ def load(source: str) -> LoadedScenario:
 def find_stored(source: str) -> Scenario | None:
     """The stored scenario NAME or NAME@VERSION; None if there is none. Raises ScenarioError and StoreError."""
     row, _ = _find_stored(*split_version(source))
-    return None if row is None else _parse_row(row)
+    return None if row is None else _parse_row(row)[0]
 
 
 def split_version(source: str) -> tuple[str, int | None]:
@@ -98,7 +99,7 @@ def stored_scenarios() -> list[dict[str, Any]]:
     rows = listed(lambda store: store.scenarios())
     for row in rows:
         try:
-            row["scenario"] = None if row["text"] is None else _parse_row(row)
+            row["scenario"] = None if row["text"] is None else _parse_row(row)[0]
         except ScenarioError:
             row["scenario"] = None
     return rows
@@ -120,5 +121,5 @@ def _find_stored(name: str, version: int | None) -> tuple[dict[str, Any] | None,
         ) from error
 
 
-def _parse_row(row: dict[str, Any]) -> Scenario:
-    return parse(row["text"].encode(), row["format"], f"{row['name']}@{row['version']}")
+def _parse_row(row: dict[str, Any]) -> tuple[Scenario, ScenarioText]:
+    return parse_text(row["text"].encode(), row["format"], f"{row['name']}@{row['version']}")

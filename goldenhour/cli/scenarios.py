@@ -17,6 +17,7 @@ from engine.scenario import (
     WARFARE_TYPES,
     PreparedScenario,
     Scenario,
+    ScenarioOrigin,
     ScenarioOverrides,
     Setting,
     is_finite,
@@ -166,8 +167,10 @@ def add(file: str, name: str | None, parent: int | None, note: str, allow_long: 
         raise InputError(f"--name: {shown(name)} is the name of a built-in scenario; choose another name")
     if scenario_files.is_file_name(name):
         raise InputError(f"--name: got {shown(name)}; allowed: a name that does not end in .toml or .json")
-    scenario, text, fmt = scenario_files.read_whole(path, find_stored)
-    content = Content(text=text, format=fmt, hash=prepare(scenario, allow_long=allow_long).hash)
+    scenario, source, text, fmt = scenario_files.read_whole(path, find_stored)
+    origin = ScenarioOrigin("file", file, text=source)
+    prepared = prepare(scenario, origin=origin, allow_long=allow_long)
+    content = Content(text=text, format=fmt, hash=prepared.hash)
     stored = with_store(lambda store: store.add_scenario(name, content, user_and_machine(), note, parent))
     if as_json:
         console.print_json(stored)

@@ -12,9 +12,11 @@ from engine.scenario.checks.values import (
     check_sum,
 )
 from engine.scenario.default_network import default_fronts
-from engine.scenario.parsing import key_place, near_match
-from engine.scenario.structs.bounds import MAX_TOTAL
-from engine.scenario.structs.casualties import Rates
+from engine.scenario.front_rates import front_rate, has_own_rates, mean_rate, mean_rates, strength_of
+from engine.scenario.near_matches import near_match
+from engine.scenario.parsing import key_place
+from engine.scenario.structs.bounds import MAX_RATE_PARTS, MAX_TOTAL
+from engine.scenario.structs.casualties import FrontRates, Rates
 from engine.scenario.structs.distributions import mean_of, rate_components
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.scenario import Scenario
@@ -24,6 +26,7 @@ from engine.scenario.structs.vocabulary import CATEGORIES, STREAMS, Stream
 def check_arrivals(scenario: Scenario) -> None:
     """Refuse settings of arrivals that contradict each other (ScenarioError)."""
     _check_fronts(scenario)
+    _check_units(scenario)
     _check_casualties(scenario)
     _check_days(scenario)
     check_distinct("environment", scenario.environment)
@@ -65,23 +68,20 @@ def _check_casualties(scenario: Scenario) -> None:
         raise ScenarioError(
             "mix", "a mix and rates", "a mix with casualties.total only; rates give each stream its own rate"
         )
-    check_rates(rates)
+    check_rates(scenario)
     if not scenario.fronts:
         raise ScenarioError(
             "fronts", MISSING, "[[fronts]] with a population, to which casualties.rates apply"
         )
     for i, front in enumerate(scenario.fronts):
-        if front.population is None:
+        if strength_of(front) is None:
             raise ScenarioError(
                 f"fronts[{i}].population",
                 MISSING,
-                f"the strength at risk, from 1 to {MAX_TOTAL:,}; casualties.rates need it",
+                f"the strength at risk, from 1 to {MAX_TOTAL:,}, or units; casualties.rates need it",
             )
-    strength = sum(front.population or 0 for front in scenario.fronts)
-    per_1000_day = fsum(
-        mean_of(rate) for stream in STREAMS for rate in rate_components(getattr(rates, stream))
-    )
-    expected = per_1000_day * strength / 1000 * scenario.days
+    strength = sum(strength_of(front) or 0 for front in scenario.fronts)
+    expected = fsum(mean_rates(scenario).values()) * strength / 1000 * scenario.days
     if expected > MAX_TOTAL:
         raise ScenarioError(
             "casualties.rates",
@@ -90,26 +90,101 @@ def _check_casualties(scenario: Scenario) -> None:
         )
 
 
-def check_rates(rates: Rates) -> None:
-    """Refuse rates of no distribution, of one that makes no sense, or that are all 0 (ScenarioError)."""
+def check_rates(scenario: Scenario) -> None:
+    """Refuse rates of no distribution, of one that makes no sense, or that are all 0 (ScenarioError).
+
+    Parameters
+    ----------
+    scenario
+        A scenario with rates.
+    """
+    rates = scenario.casualties.rates or Rates()
+    count = _check_rate_settings("casualties.rates", rates)
+    for i, front in enumerate(scenario.fronts):
+        if front.rates is not None:
+            count += _check_rate_settings(f"fronts[{i}].rates", front.rates)
+        for j, unit in enumerate(front.units):
+            if unit.rates is not None:
+                count += _check_rate_settings(f"fronts[{i}].units[{j}].rates", unit.rates)
+    if count == 0:
+        raise ScenarioError("casualties.rates", MISSING, "a rate for at least one of battle, nbi, disease")
+    if all(_is_zero(scenario, stream) for stream in STREAMS):
+        raise ScenarioError("casualties.rates", 0, "at least one rate with a mean above 0")
+    for i, front in enumerate(scenario.fronts):
+        _check_components(f"fronts[{i}]", front, rates)
+
+
+def _check_rate_settings(place: str, rates: Rates | FrontRates) -> int:
+    """Check each of the rates of a table; returns how many distributions there are."""
     count = 0
     for stream in STREAMS:
         setting = getattr(rates, stream)
-        place = f"casualties.rates.{stream}"
+        at = f"{place}.{stream}"
         if isinstance(setting, list) and not setting:
-            raise ScenarioError(place, setting, "at least one distribution")
+            raise ScenarioError(at, setting, "at least one distribution")
         for i, rate in enumerate(rate_components(setting)):
-            check_rate(f"{place}[{i}]" if isinstance(setting, list) else place, rate)
+            check_rate(f"{at}[{i}]" if isinstance(setting, list) else at, rate)
             count += 1
-    if count == 0:
-        raise ScenarioError("casualties.rates", MISSING, "a rate for at least one of battle, nbi, disease")
-    if all(_is_zero(rates, stream) for stream in STREAMS):
-        raise ScenarioError("casualties.rates", 0, "at least one rate with a mean above 0")
+    return count
 
 
-def _is_zero(rates: Rates, stream: Stream) -> bool:
-    """Whether a stream's rate is unset or always 0."""
-    return not any(mean_of(rate) > 0 for rate in rate_components(getattr(rates, stream)))
+def _check_components(place: str, front: Front, rates: Rates) -> None:
+    """The rates of a front, with its factors and units, are rates that a scenario may have."""
+    for stream in STREAMS:
+        components = front_rate(front, rates, stream)
+        if len(components) > MAX_RATE_PARTS:
+            raise ScenarioError(
+                f"{place}.units",
+                f"{len(components)} distributions of {stream} rates",
+                f"at most {MAX_RATE_PARTS} in all, those of its units with rates of their own included",
+            )
+        for rate in components if has_own_rates(front) else ():
+            try:
+                check_rate(place, rate)
+            except ScenarioError as error:
+                raise ScenarioError(
+                    f"{place}.rate_factor",
+                    error.value,
+                    f"a factor that leaves {stream} rates with {error.allowed}",
+                ) from None
+
+
+def _is_zero(scenario: Scenario, stream: Stream) -> bool:
+    """Whether a stream's rate is unset or always 0, on every front."""
+    rates = scenario.casualties.rates or Rates()
+    if not scenario.fronts:
+        return not any(mean_of(rate) > 0 for rate in rate_components(getattr(rates, stream)))
+    return not any(mean_rate(front, rates, stream) > 0 for front in scenario.fronts)
+
+
+def _check_units(scenario: Scenario) -> None:
+    """Units add up to the population that a front gives; rates of fronts and units only where casualties have rates."""
+    for i, front in enumerate(scenario.fronts):
+        place = f"fronts[{i}]"
+        check_distinct(f"{place}.units", [unit.type for unit in front.units], "type")
+        strength = sum(unit.strength for unit in front.units)
+        if front.units and front.population not in (None, strength):
+            raise ScenarioError(
+                f"{place}.population",
+                front.population,
+                f"{strength:,}, the sum of its units; or leave it out",
+            )
+        if strength > MAX_TOTAL:
+            raise ScenarioError(
+                f"{place}.units", f"a strength of {strength:,}", f"at most {MAX_TOTAL:,} in all"
+            )
+        if scenario.casualties.rates is not None:
+            continue
+        parts = [(place, front), *((f"{place}.units[{j}]", unit) for j, unit in enumerate(front.units))]
+        for at, part in parts:
+            for name in ("rates", "rate_factor"):
+                if getattr(part, name) is not None:
+                    raise ScenarioError(
+                        f"{at}.{name}",
+                        getattr(part, name),
+                        "rates of a front only with a table [casualties.rates], which may be empty where every front "
+                        "has its own; under casualties.total a front has a share",
+                    )
 
 
 def _check_days(scenario: Scenario) -> None:
@@ -135,7 +210,7 @@ def _check_events(scenario: Scenario) -> None:
     names = [front.name for front in scenario.fronts or default_fronts()]
     types = [warfare.type for warfare in scenario.warfare]
     rates, mix = scenario.casualties.rates, scenario.mix
-    no_battle = mix.battle == 0 if mix else rates is not None and _is_zero(rates, "battle")
+    no_battle = mix.battle == 0 if mix else rates is not None and _is_zero(scenario, "battle")
     for i, event in enumerate(scenario.events):
         place = f"events[{i}]"
         if event.day is not None and event.day > scenario.days:

@@ -17,7 +17,8 @@ from engine.scenario.checks.values import check_distinct
 from engine.scenario.checks.vehicles import check_vehicles
 from engine.scenario.checks.world import check_world_events
 from engine.scenario.default_network import default_facilities, default_fronts
-from engine.scenario.network import complete_network, expand_network
+from engine.scenario.near_matches import near_id
+from engine.scenario.network import complete_network, expand_network, template_of
 from engine.scenario.structs.bounds import MAX_FACILITIES, MAX_LINKS, MAX_VEHICLES
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.scenario import Scenario
@@ -40,6 +41,7 @@ def check_network(scenario: Scenario) -> list[str]:
         raise ScenarioError("network_scale", scenario.network_scale, "a scale only with network")
     check_distinct("facilities", [facility.id for facility in scenario.facilities], "id")
     check_distinct("vehicles", [pool.id for pool in scenario.vehicles], "id")
+    _check_new(scenario)
     expanded = expand_network(scenario)
     _check_size(scenario, expanded)
     _check_entries(scenario, expanded)
@@ -57,6 +59,35 @@ def check_network(scenario: Scenario) -> list[str]:
     _check_links_onward(scenario, complete, routes)
     _check_staging_units(scenario, complete)
     return note_network(scenario, complete, routes)
+
+
+def _check_new(scenario: Scenario) -> None:
+    """An entry that is added to a template says so where its id looks like a slip of a template's id."""
+    template = template_of(scenario)
+    for field, what in (("facilities", "facility"), ("vehicles", "vehicle pool")):
+        for i, entry in enumerate(getattr(scenario, field)):
+            if template is None:
+                if entry.new:
+                    raise ScenarioError(
+                        f"{field}[{i}].new", True, "true only beside the entries of a network"
+                    )
+                continue
+            ids = [other.id for other in getattr(template, field)]
+            if entry.new and entry.id in ids:
+                raise ScenarioError(
+                    f"{field}[{i}].new",
+                    True,
+                    f"false, because network {scenario.network} has a {what} {entry.id}, which this entry overrides",
+                )
+            near = None if entry.new else near_id(entry.id, ids)
+            if near is not None:
+                raise ScenarioError(
+                    f"{field}[{i}].id",
+                    entry.id,
+                    f"the id of a {what} of network {scenario.network}, to override it; new = true in this entry, to "
+                    f"add another beside {near}",
+                    near,
+                )
 
 
 def _placed_links(scenario: Scenario, expanded: Scenario) -> list[tuple[str, Link]]:

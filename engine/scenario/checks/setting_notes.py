@@ -1,7 +1,9 @@
 """Notes on settings of arrivals and of the survival clock that cancel or have no effect."""
 
+from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.survival import Survival
+from engine.scenario.structs.vocabulary import STREAMS, Stream
 
 _CLOCK_SETTINGS = (
     "aid_success_factor",
@@ -44,6 +46,10 @@ def note_arrival_settings(scenario: Scenario) -> list[str]:
             notes.append(
                 "fronts: casualties are shared equally, because not every front has a population or a share"
             )
+    for stream in STREAMS if not total else ():
+        setting = getattr(scenario.casualties.rates, stream)
+        if setting is not None and fronts and all(_replaces(front, stream) for front in fronts):
+            notes.append(f"casualties.rates.{stream}: no effect, because every front has its own rate")
     if not total and any(front.share is not None for front in fronts):
         notes.append("fronts: with rates, share acts only on special events that name no front")
     if scenario.days == 1 and (scenario.tempo is not None or scenario.day_weights is not None):
@@ -51,6 +57,15 @@ def note_arrival_settings(scenario: Scenario) -> list[str]:
     if len(scenario.warfare) == 1 and scenario.warfare[0].weight is not None:
         notes.append("warfare[0].weight has no effect on a single warfare type")
     return notes
+
+
+def _replaces(front: Front, stream: Stream) -> bool:
+    """Whether a front does not use the scenario's rate of a stream."""
+    own, *units = (
+        rates is not None and getattr(rates, stream) is not None
+        for rates in (front.rates, *(unit.rates for unit in front.units))
+    )
+    return own or (bool(units) and all(units))
 
 
 def note_survival_settings(scenario: Scenario) -> list[str]:

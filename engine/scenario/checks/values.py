@@ -5,7 +5,8 @@ from math import fsum
 from typing import Any
 
 from engine.errors import MISSING, ScenarioError
-from engine.scenario.parsing import key_place, near_match
+from engine.scenario.near_matches import near_match
+from engine.scenario.parsing import key_place
 from engine.scenario.structs.bounds import MAX_MINUTES, MIN_MEAN
 from engine.scenario.structs.distributions import Distribution, mean_of
 from scenarios import tables

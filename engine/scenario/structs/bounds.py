@@ -33,6 +33,9 @@ MAX_WAYS, MAX_CANDIDATES = 4000, 8000
 MAX_FACILITIES_ON_WAY = 10
 """Most facilities and staging units on a way: the kernel's tables have room for them. Theatres have six."""
 
+MAX_RATE_PARTS = 10
+"""Most distributions that a daily rate is the sum of."""
+
 MAX_CELL_DAYS = 2_500_000
 """Most days times kinds of casualties by front: ten years of two hundred fronts with three kinds."""
 

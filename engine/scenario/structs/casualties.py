@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from engine.scenario.structs.bounds import MAX_TOTAL
 from engine.scenario.structs.distributions import RateSetting
+from engine.scenario.structs.vocabulary import Stream
 
 
 class Rates(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -38,6 +39,32 @@ class Rates(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     depletion: Annotated[
         bool, Meta(description="true: casualties reduce the strength at risk from the next day on")
     ] = False
+
+
+class FrontRates(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """Daily casualty rates per 1,000 strength of a front or a unit; a stream that is unset has the next wider rate."""
+
+    battle: Annotated[
+        RateSetting,
+        Meta(examples=[{"distribution": "exponential", "mean": 6.86}], description="battle casualties"),
+    ] = None
+    nbi: Annotated[
+        RateSetting,
+        Meta(examples=[{"distribution": "constant", "mean": 0.27}], description="non-battle injuries"),
+    ] = None
+    disease: Annotated[
+        RateSetting,
+        Meta(
+            examples=[{"distribution": "constant", "mean": 0.43}],
+            description="disease and psychological casualties",
+        ),
+    ] = None
+
+
+RateFactor = (
+    Annotated[float, Meta(ge=0, le=1000)] | dict[Stream, Annotated[float, Meta(ge=0, le=1000)]] | None
+)
+"""A factor on all rates, or by stream; a stream that a table does not name has the factor 1."""
 
 
 class Casualties(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine.scenario.structs.bounds import MIN_MEAN
+from engine.scenario.structs.bounds import MAX_RATE_PARTS, MIN_MEAN
 from engine.scenario.structs.vocabulary import DistributionKind
 
 
@@ -52,7 +52,7 @@ class Distribution(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True
     ] = 0.0
 
 
-RateSetting = Distribution | Annotated[list[Distribution], Meta(max_length=10)] | None
+RateSetting = Distribution | Annotated[list[Distribution], Meta(max_length=MAX_RATE_PARTS)] | None
 """What a daily rate may be set to: one distribution, the sum of several, or nothing."""
 
 

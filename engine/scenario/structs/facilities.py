@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from engine.scenario.structs.bounds import MAX_COUNT, MAX_DAYS, MIN_INTERVAL_HOURS
 from engine.scenario.structs.distributions import Distribution
+from engine.scenario.structs.unset import UNSET_INT
 from engine.scenario.structs.vocabulary import FacilityKind
 
 
@@ -64,9 +65,9 @@ class Facility(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             le=4,
             examples=[2],
             description="role, 1 to 4; 0 for a casualty staging unit (kind csu), which gives no care and is "
-            "no MTF",
+            "no MTF; an entry that overrides a facility of the network may leave it out",
         ),
-    ]
+    ] = UNSET_INT
     kind: Annotated[
         FacilityKind | None,
         Meta(
@@ -75,6 +76,12 @@ class Facility(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             "role 0 csu",
         ),
     ] = None
+    new: Annotated[
+        bool,
+        Meta(
+            description="true: add it beside the facilities of the network although its id is nearly that of one"
+        ),
+    ] = False
     name: (
         Annotated[
             str,

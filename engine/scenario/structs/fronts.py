@@ -5,6 +5,36 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from engine.scenario.structs.bounds import MAX_TOTAL
+from engine.scenario.structs.casualties import FrontRates, RateFactor
+
+
+class Unit(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """A part of a front's strength, with casualty rates of its own."""
+
+    type: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=80,
+            examples=["infantry"],
+            description="what it is, unlike any other of its front; the numbers follow from the other fields",
+        ),
+    ]
+    strength: Annotated[int, Meta(ge=1, le=MAX_TOTAL, examples=[3000], description="its strength at risk")]
+    rate_factor: Annotated[
+        RateFactor,
+        Meta(
+            examples=[{"battle": 1.5}],
+            description="its rates by those of the front: one factor, or one by stream; unset: 1",
+        ),
+    ] = None
+    rates: Annotated[
+        FrontRates | None,
+        Meta(
+            examples=[{"battle": 6.86}],
+            description="its own rates in place of the front's, drawn apart from those of other units",
+        ),
+    ] = None
 
 
 class Front(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -44,3 +74,26 @@ class Front(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             description="share of each nation (ISO 3166-1 alpha-3 code), together 1",
         ),
     ]
+    rates: Annotated[
+        FrontRates | None,
+        Meta(
+            examples=[{"battle": {"distribution": "exponential", "mean": 6.86}}],
+            description="its own rates in place of those of casualties.rates, stream by stream",
+        ),
+    ] = None
+    rate_factor: Annotated[
+        RateFactor,
+        Meta(
+            examples=[1.5],
+            description="factor on its rates, its own or those of casualties.rates: one, or one by stream; unset: 1",
+        ),
+    ] = None
+    units: Annotated[
+        list[Unit],
+        Meta(
+            max_length=100,
+            examples=[[{"type": "infantry", "strength": 3000, "rate_factor": 1.5}]],
+            description="what its strength consists of, each with its rates; without population the strength is "
+            "their sum; empty: all alike",
+        ),
+    ] = []

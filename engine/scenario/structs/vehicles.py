@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_POOL, MIN_INTERVAL_HOURS, MIN_SPEED_KMH
+from engine.scenario.structs.unset import UNSET_INT, UNSET_KIND
 from engine.scenario.structs.vocabulary import TransportKind
 
 
@@ -38,8 +39,28 @@ class Vehicle(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             min_length=1, max_length=96, examples=["ambulances"], description="its id, which links refer to"
         ),
     ]
-    kind: Annotated[TransportKind, Meta(examples=["ambulance_armored"], description="kind of transport")]
-    number: Annotated[int, Meta(ge=1, le=MAX_POOL, examples=[12], description="how many there are")]
+    kind: Annotated[
+        TransportKind,
+        Meta(
+            examples=["ambulance_armored"],
+            description="kind of transport; an entry that overrides a pool of the network may leave it out",
+        ),
+    ] = UNSET_KIND
+    number: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=MAX_POOL,
+            examples=[12],
+            description="how many there are; an entry that overrides a pool of the network may leave it out",
+        ),
+    ] = UNSET_INT
+    new: Annotated[
+        bool,
+        Meta(
+            description="true: add it beside the pools of the network although its id is nearly that of one"
+        ),
+    ] = False
     base: (
         Annotated[
             str,
