@@ -194,7 +194,7 @@ def test_a_circle_and_too_many_steps_are_refused(tmp_path: Path) -> None:
     ("base", "text", "message"),
     [
         ("brigde", "", r"mine\.toml, extends: .*did you mean 'brigade'\?"),
-        ("missing.toml", "", r"mine\.toml, extends: .*missing\.toml.* does not exist"),
+        ("missing.toml", "", r"mine\.toml, extends: scenario file .* does not exist"),
         ("/etc/base.toml", "", "extends: .*from the folder of this one"),
         ("base.toml", "dayz = 3", "^dayz: .*did you mean 'days'"),
         ("base.toml", '[[facilities]]\nid = "R2"\nward_beds = 0', r"^facilities\[R2\]\.ward_beds: got 0"),
