@@ -15,6 +15,7 @@
 # make bench-scenario-fuzz  checks and runs NUMBER=10000 mutated scenarios; fails on a traceback, a hang or too much memory
 # make chaos     kills any process of a run on three local nodes, ROUNDS=100 times; fails if anything is lost
 # make soak      one run after another for MINUTES=3; fails if memory, handles or the object store grow
+# make bench-finite-fuzz  random networks of finite care against its laws, NUMBER=2000 for each property test, from SEED on; fails if one is broken
 # make bench-rollback   an older commit and this one read each other's files and database, or refuse clearly (COMMIT=...)
 # make bench-cluster  runs as jobs of a cluster whose nodes have only the dependencies; fails if one goes wrong
 # make bench-observe  a real Prometheus scrapes a real run; fails if a query of the dashboards has no data
@@ -52,7 +53,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run wheelhouse test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side bench-limit bench-cold docs clean chaos soak
+.PHONY: help setup run wheelhouse test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-finite-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side bench-limit bench-cold docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -122,6 +123,9 @@ bench-many-runs: setup
 
 bench-scenario-fuzz: setup
 	$(BIN)/python -m bench.scenario_fuzz --number $(or $(NUMBER),10000)
+
+bench-finite-fuzz: setup
+	$(BIN)/python -m bench.finite_fuzz --number $(or $(NUMBER),2000) $(if $(SEED),--seed $(SEED))
 
 chaos: setup
 	$(BIN)/python -m bench.chaos $(or $(ROUNDS),100)

@@ -5,16 +5,14 @@ kernel's counters.
 """
 
 import json
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine import scenario as scenario_api
-from engine.codes import AT_POI, EN_ROUTE, EVENTS, OUTCOMES, WAITING_FOR, CasualtyKind, DeathCause, Outcome
+from engine.codes import AT_POI, EN_ROUTE, EVENTS, OUTCOMES, WAITING_FOR, DeathCause
 from engine.measures import FlowMeasures
 from engine.run import Simulation
 from engine.tables import columns as c
@@ -59,6 +57,7 @@ class Run:
     """The tables and measures of a run."""
 
     scenario: scenario_api.Scenario
+    seed: int
     patients: Any
     events: Any
     treatments: Any
@@ -72,7 +71,12 @@ def run(scenario: dict[str, Any], chunk_size: int = 2048, seed: int | None = Non
     given = scenario_api.parse(json.dumps(scenario).encode(), "json")
     scenario_api.check(given)
     resolved = scenario_api.resolve(given)
-    simulation = Simulation(resolved, resolved.seed if seed is None else seed, 0, chunk_size)
+    return simulate(resolved, resolved.seed if seed is None else seed, chunk_size)
+
+
+def simulate(resolved: scenario_api.Scenario, seed: int, chunk_size: int = 2048) -> Run:
+    """Run a scenario."""
+    simulation = Simulation(resolved, seed, 0, chunk_size)
     rows: dict[str, list[Any]] = {name: [] for name in c.TABLES}
     for chunk in simulation:
         assert chunk.first == sum(map(len, rows["patients"]))
@@ -82,7 +86,7 @@ def run(scenario: dict[str, Any], chunk_size: int = 2048, seed: int | None = Non
                 table["patient"] += chunk.first
             found.append(table)
     tables = {name: np.concatenate(found) for name, found in rows.items()}
-    return Run(resolved, **tables, flow=simulation.flow)
+    return Run(resolved, seed, **tables, flow=simulation.flow)
 
 
 @dataclass(slots=True)
@@ -114,13 +118,21 @@ class Trip:
     arrived: int = -1
 
 
+class Span(NamedTuple):
+    """The use of a unit of a resource."""
+
+    start: int
+    end: int
+    waited: int  # 1 after a wait; of places since when the patient may have been promised the place
+    category: int
+    trip: Trip | None = None  # of places: the trip that the place was reserved for
+
+
 @dataclass
 class Observed:
     """What the records of all patients show."""
 
-    spans: dict[
-        tuple[int, int], list[tuple[int, int, int]]
-    ]  # by facility and resource: from, to, waited (of places: since when)
+    spans: dict[tuple[int, int], list[Span]]  # by facility and resource
     waits: dict[tuple[int, int], list[Wait]]
     trips: list[Trip]
     stays: dict[int, list[tuple[int, int, int]]]  # at a facility: patient, from, to
@@ -138,10 +150,11 @@ class Reader:
         self.at = AT_POI
         self.came = -1
         self.category = 0
+        self.category_before = 0  # of the last triage
         self.wait: Wait | None = None
         self.awaited = -1
-        self.held: tuple[int, int, bool] | None = None  # resource, since, had waited
-        self.place: tuple[int, int, int] | None = None  # facility, since, asked for since
+        self.held: tuple[int, int, bool, int] | None = None  # resource, since, had waited, category
+        self.place: tuple[int, int, int, Trip | None] | None = None  # facility, since, asked for since, trip
         self.trip: Trip | None = None
         self.triage = False  # the triage here is still to come
         self.triaged: list[int] = []
@@ -151,15 +164,16 @@ class Reader:
     def release(self, at: int) -> None:
         """Release the resource that is held at `at`."""
         if self.held is not None:
-            resource, since, waited = self.held
-            self.observed.spans[self.at, resource].append((since, at, waited))
+            resource, since, waited, category = self.held
+            self.observed.spans[self.at, resource].append(Span(since, at, waited, category))
         self.held = None
 
     def leave(self, at: int) -> None:
         """Leave the facility, or close there."""
         self.release(at)
         if self.place is not None:
-            self.observed.spans[self.place[0], PLACE].append((self.place[1], at, self.place[2]))
+            facility, since, asked, trip = self.place
+            self.observed.spans[facility, PLACE].append(Span(since, at, asked, self.category, trip))
         self.place = None
         if self.at >= 0:
             self.observed.stays[self.at].append((self.patient, self.came, at))
@@ -179,13 +193,13 @@ class Reader:
         self.wait = None
         self.awaited = -1
 
-    def take(self, at: int, resource: int) -> None:
-        """Take a resource at `at`; a wait before was for it."""
+    def take(self, at: int, resource: int, category: int) -> None:
+        """Take a resource at `at` under a category; a wait before was for it."""
         waited = self.wait is not None
         assert not waited or self.awaited == resource, (self.patient, at, self.awaited, resource)
         self.end_wait(at, "got")
         self.release(at)
-        self.held = (resource, at, waited)
+        self.held = (resource, at, waited, category)
 
     def settle_triage(self, at: int, broken: bool) -> None:
         """End the triage, as a later stage has begun: the last `triaged` was that of the facility, unless care was
@@ -206,7 +220,7 @@ class Reader:
             assert self.awaited == TEAM, (self.patient, self.awaited)
             if self.wait.categories[-1][0] == done:
                 self.wait.categories.pop()
-        self.take(done - TRIAGE, TEAM)
+        self.take(done - TRIAGE, TEAM, self.category_before)
         self.release(done)
 
     def admit(self, at: int) -> None:
@@ -214,13 +228,13 @@ class Reader:
         if self.awaited == PLACE:
             self.end_wait(at, "got")
         if self.push and self.place is None and self.role[self.at] > 0:
-            self.place = (self.at, at, at)
+            self.place = (self.at, at, at, None)
 
     def read(self, kind: str, at: int, facility: int, detail: int) -> None:
         """Read the next event."""
         final = kind in LAST or kind == "facility_hit"
         if kind == "triaged":
-            self.category = detail
+            self.category_before, self.category = self.category, detail
             if self.wait is not None:
                 self.wait.categories.append((at, detail))
             if self.triage:
@@ -233,7 +247,7 @@ class Reader:
             assert self.at == EN_ROUTE and self.trip is not None
             self.trip.destination, self.trip.arrived = facility, at
             if not self.push:
-                self.place = (facility, self.trip.departed, self.trip.asked)
+                self.place = (facility, self.trip.departed, self.trip.asked, self.trip)
             self.trip = None
             self.at, self.came = facility, at
             self.triage = kind == "arrived"
@@ -261,12 +275,15 @@ class Reader:
             assert self.held is not None and self.held[0] == BAY
             self.release(at)
         elif kind == "facility_hit":
+            if self.push and self.place is None and self.role[self.at] > 0:
+                # in triage, which shows only when it ends: the place is older than the hit
+                self.place = (self.at, at if self.awaited == PLACE else self.came, self.came, None)
             self.end_wait(at, "hit")
             self.release(at)
             self.triage, self.triaged = True, []
             self.observed.struck[self.at] += 1
         elif kind in STARTS and not (kind == "evacuation_requested" and self.at == AT_POI):
-            self.take(at, STARTS[kind])
+            self.take(at, STARTS[kind], self.category)
         if kind == "evacuation_requested":
             self.asked = at
             self.begin_wait(at, TRANSPORT)
@@ -315,327 +332,3 @@ def read(r: Run) -> Observed:
         reader.finish(kinds[-1], int(rows["at"][-1]), patient)
     assert begin == len(r.events)
     return observed
-
-
-# --- what is available, and when
-
-
-class Network:
-    """Capacities, vehicles and closures of a scenario over time, from the scenario itself."""
-
-    def __init__(self, s: scenario_api.Scenario) -> None:
-        self.s = s
-        self.index = {f.id: k for k, f in enumerate(s.facilities)}
-        self.pools = {v.id: v for v in s.vehicles}
-        assert s.start.endswith("T00:00:00Z")
-
-    def base(self, f: int, resource: int) -> int | None:
-        """Return the units without surge, rosters and hits; None without limit."""
-        x = self.s.facilities[f]
-        if resource == TABLE:
-            limits = [x.operating_tables, max((t.surgical_teams for t in x.shifts), default=x.surgical_teams)]
-            found = [n for n in limits if n is not None]
-            return min(found) if found else None
-        if resource == PLACE and x.places is None:
-            return None if x.ward_beds is None else x.ward_beds + (x.icu_beds or 0) + (x.treatment_bays or 0)
-        return (x.triage_teams, x.treatment_bays, 0, x.icu_beds, x.ward_beds, x.places)[resource]
-
-    def lost(self, f: int, resource: int, at: int) -> int:
-        """Return the units lost by hits at a time."""
-        size = self.base(f, resource) or 0
-        return sum(
-            math.floor(e.capacity_lost * size + 0.5)
-            for e in self.s.world
-            if e.event == "hit" and self.index[str(e.facility)] == f and _during(e, at)
-        )
-
-    def teams(self, f: int, at: int) -> int:
-        """Return the surgical teams on duty."""
-        x = self.s.facilities[f]
-        if not x.shifts:
-            return FOREVER if x.surgical_teams is None else x.surgical_teams
-        hour = at % (24 * HOUR) / HOUR
-        return sum(
-            t.surgical_teams
-            for t in x.shifts
-            if (
-                t.from_hour <= hour < t.to_hour
-                if t.from_hour < t.to_hour
-                else hour >= t.from_hour or hour < t.to_hour
-            )
-        )
-
-    def capacity(self, f: int, resource: int, at: int) -> int:
-        """Return the units at a time, without surge."""
-        base = self.base(f, resource)
-        if base is None:
-            return FOREVER
-        if resource == TABLE:
-            tables = self.s.facilities[f].operating_tables
-            teams = self.teams(f, at)
-            return max(0, (teams if tables is None else min(tables, teams)) - self.lost(f, resource, at))
-        return base - self.lost(f, resource, at)
-
-    def room(self, f: int, since: int, at: int) -> int:
-        """Return the maximum of places from the request to the departure; a reserved place stays reserved."""
-        hits = [e.at_hours * HOUR for e in self.s.world if e.event == "hit"]
-        times = [since, at, *(int(t) - 1 for t in hits if since < t <= at)]
-        return max(self.capacity(f, PLACE, t) for t in times)
-
-    def surge(self, f: int, resource: int) -> int:
-        """Return the units that surge adds."""
-        x = self.s.facilities[f]
-        if x.surge is None:
-            return 0
-        added = {
-            WARD: x.surge.ward_beds,
-            ICU: x.surge.icu_beds if x.icu_beds is not None else 0,
-            BAY: x.surge.treatment_bays if x.treatment_bays is not None else 0,
-        }
-        return sum(added.values()) if resource == PLACE else added.get(resource, 0)
-
-    def closed(self, f: int, at: int) -> bool:
-        """Whether the facility is closed at a time."""
-        mine = [e for e in self.s.world if e.facility == self.s.facilities[f].id]
-        return any(
-            at < e.at_hours * HOUR if e.event == "open" else e.event in ("close", "move") and _during(e, at)
-            for e in mine
-        )
-
-    def link(self, origin: int, destination: int, front: str) -> scenario_api.Link:
-        """Return the only link between two places for a front."""
-        name = "POI" if origin < 0 else self.s.facilities[origin].id
-        (found,) = (
-            x
-            for x in self.s.links
-            if x.origin == name and x.destination == self.s.facilities[destination].id and front in x.fronts
-        )
-        return found
-
-    def leaving(self, origin: int, front: str) -> list[scenario_api.Link]:
-        """Return all links from a place for a front."""
-        name = "POI" if origin < 0 else self.s.facilities[origin].id
-        return [x for x in self.s.links if x.origin == name and front in x.fronts]
-
-    def base_of(self, link: scenario_api.Link) -> str:
-        """Return the base of the vehicles of a link."""
-        home = self.pools[str(link.vehicle)].base
-        return home or (link.destination if link.origin == "POI" else link.origin)
-
-    def out_of_use(self, pool: scenario_api.Vehicle, at: int) -> bool:
-        """Whether all vehicles of a pool are interdicted at a time."""
-        return any(
-            e.vehicle == pool.id and (e.number is None or e.number == pool.number) and _during(e, at)
-            for e in self.s.world
-        )
-
-
-def _during(e: scenario_api.WorldEvent, at: int) -> bool:
-    begin = e.at_hours * HOUR
-    return begin <= at and (e.duration_hours is None or at < begin + e.duration_hours * HOUR)
-
-
-# --- the checks
-
-
-def check_capacity(r: Run, observed: Observed) -> None:
-    """Check that no more is used than is available, with hits, rosters and surge."""
-    net = Network(r.scenario)
-    for (f, resource), spans in observed.spans.items():
-        if net.base(f, resource) is None or (
-            resource == PLACE and net.s.facilities[f].role == 0 and net.s.acceptance == "push"
-        ):
-            continue
-        wards = observed.spans.get((f, WARD), [])
-        count = 0
-        for at, change, asked in sorted(
-            [(start, 1, since) for start, end, since in spans if end > start]
-            + [(end, -1, 0) for start, end, _ in spans if end > start]
-        ):
-            count += change
-            there = net.room(f, asked, at) if resource == PLACE else net.capacity(f, resource, at)
-            if change < 0 or count <= there:
-                continue
-            assert count <= there + net.surge(f, resource), (f, resource, at, count)
-            x = net.s.facilities[f]
-            assert x.surge is not None
-            trigger = max(1, math.ceil(x.surge.trigger * (x.ward_beds or 0)))
-            called = at - x.surge.delay_minutes * MINUTE
-            assert any(
-                sum(begin <= t <= end for begin, end, _ in wards) >= trigger
-                for t in {begin for begin, _, _ in wards}
-                if t <= called
-            ), ("surge before its trigger", f, resource, at, count)
-
-
-def check_order(r: Run, observed: Observed) -> None:
-    """Check that the most urgent are served first, and of equals who came first; that nobody jumps a queue."""
-    for (f, resource), waits in observed.waits.items():
-        if f < 0 or resource in (TRANSPORT, PLACE):
-            continue
-        for x in waits:
-            if x.how != "got":
-                continue
-            since, category = x.category(max(x.until, x.since + 1))
-            for y in waits:
-                if y is x or not y.since < x.until < y.until or y.how != "got":
-                    continue
-                entered, other = y.category(x.until)
-                assert other >= category, ("a more urgent patient waits on", f, resource, x, y)
-                if (
-                    other == category
-                    and not x.front
-                    and not y.front
-                    and max(y.since, entered) < max(x.since, since)
-                ):
-                    raise AssertionError(("passed in the line", f, resource, x, y))
-        if resource == BAY and r.scenario.bumping:
-            continue
-        for start, end, waited in observed.spans[f, resource]:
-            if not waited and end > start:
-                assert not any(y.since < start < y.until and y.how == "got" for y in waits), (
-                    f,
-                    resource,
-                    start,
-                )
-
-
-def check_flow(r: Run, observed: Observed) -> None:
-    """Check that the kernel's counters agree with the records."""
-    if not r.flow.resources():
-        return
-    length = r.flow.milliseconds
-    names = [f.id for f in r.scenario.facilities]
-    for row in r.flow.resources():
-        f = names.index(row["facility"])
-        resource = (
-            "triage_teams",
-            "treatment_bays",
-            "operating_tables",
-            "icu_beds",
-            "ward_beds",
-            "places",
-        ).index(row["resource"])
-        if resource in (TEAM, PLACE):
-            continue
-        spans = observed.spans.get((f, resource), [])
-        waits = observed.waits.get((f, resource), [])
-        hit = any(
-            e.event == "hit" for e in r.scenario.world
-        )  # resources granted at that moment are lost again
-        assert row["served"] == len(spans) or (hit and row["served"] > len(spans)), (row, len(spans))
-        assert row["deaths_waiting"] == sum(
-            w.how == "died" and r.patients["death_cause"][w.patient] != DeathCause.FACILITY_HIT for w in waits
-        )
-        waited = sum(min(w.until, length) - w.since for w in waits)
-        assert abs(row["mean_queue"] * length - waited) <= 1e-6 * length + 2 * len(waits), row
-        used = sum(min(end, length) - start for start, end, _ in spans)
-        assert abs(row["mean_in_use"] * length - used) <= 1e-6 * length + 2 * len(spans), row
-    assert r.flow.little_error() <= 1e-9
-
-
-def groups(r: Run, observed: Observed) -> Iterator[tuple[scenario_api.Link, list[Trip]]]:
-    """Group the completed trips of a pool's vehicles by departure, arrival and places."""
-    net = Network(r.scenario)
-    together: dict[tuple[int, int, str, int], list[Trip]] = defaultdict(list)
-    for trip in observed.trips:
-        if trip.destination < 0:
-            continue
-        front = r.scenario.fronts[r.patients["front"][trip.patient]].name
-        link = net.link(trip.origin, trip.destination, front)
-        if link.vehicle in net.pools:
-            key = front if trip.origin < 0 else ""
-            together[trip.origin, trip.destination, key, trip.departed].append(trip)
-    for (origin, destination, _, _), trips in together.items():
-        front = r.scenario.fronts[r.patients["front"][trips[0].patient]].name
-        trips.sort(key=lambda t: t.arrived)
-        first = 0
-        for k in range(1, len(trips) + 1):  # unloading takes a millisecond for each
-            if k == len(trips) or trips[k].arrived > trips[first].arrived + MOST_ABOARD:
-                yield net.link(origin, destination, front), trips[first:k]
-                first = k
-
-
-def _lies(r: Run, trip: Trip) -> bool:
-    p = r.patients[trip.patient]
-    return trip.category <= 2 or (p["kind"] == CasualtyKind.WOUNDED and p["triage"] <= 2)
-
-
-def check_trips(r: Run, observed: Observed) -> None:
-    """Check litters, seats, categories, closures, night, and the number of vehicles in use."""
-    net = Network(r.scenario)
-    for trip in observed.trips:
-        if trip.destination < 0:
-            continue
-        front = r.scenario.fronts[r.patients["front"][trip.patient]].name
-        link = net.link(trip.origin, trip.destination, front)
-        category = "T1" if trip.category == 4 else f"T{trip.category}"
-        offered = [x for x in net.leaving(trip.origin, front) if not x.categories or category in x.categories]
-        assert not offered or link in offered, ("categories of the link", trip)
-        if trip.origin >= 0 and link.vehicle not in net.pools:
-            assert not net.closed(trip.destination, trip.departed), ("to a closed door", trip)
-        opens = [
-            e.at_hours * HOUR
-            for e in r.scenario.world
-            if e.event == "open" and e.facility == link.destination
-        ]
-        assert trip.arrived >= max(opens, default=0.0)
-    away: dict[str, list[tuple[float, int]]] = defaultdict(list)
-    lifted: Counter[tuple[str, float]] = Counter()
-    for link, trips in groups(r, observed):
-        pool = net.pools[str(link.vehicle)]
-        litters, seats = pool.litters or 0, pool.seats or 0
-        load = (pool.load_minutes or 0.0) * MINUTE
-        departed, arrived = trips[0].departed, trips[-1].arrived
-        ready = departed - load * len(trips)
-        alike = link.minutes is not None and link.minutes.distribution == "constant"
-        number = pool.number if pool.lift is not None or alike else 1
-        assert len(trips) <= number * (litters + seats), ("room", link, trips)
-        assert sum(_lies(r, t) for t in trips) <= number * litters, ("litters", link, trips)
-        if pool.lift is not None:
-            passed = departed - pool.lift.first_hour * HOUR
-            assert passed >= 0 and passed % (pool.lift.interval_hours * HOUR) == 0, (
-                "not on the schedule",
-                trips,
-            )
-            lifted[pool.id, departed] += len(trips)
-            continue
-        back = net.base_of(link) != link.destination
-        way = max(
-            0.0, arrived - departed - (pool.unload_minutes or 0.0) * MINUTE * (litters + seats) - MOST_ABOARD
-        )
-        least = 1 if not alike else -(-len(trips) // (litters + seats))
-        sent = departed - load - (pool.dispatch_minutes or 0.0) * MINUTE
-        away[pool.id] += [(sent, least), (arrived + (way if back else 0.0) - 1, -least)]
-        if net.base_of(link) == link.origin and not pool.dispatch_minutes and load == 0.0:
-            assert not net.out_of_use(pool, ready), ("interdicted", link, trips)
-            assert pool.night or 6 <= ready % (24 * HOUR) / HOUR < 20, ("by night", link, trips)
-            assert not net.closed(net.index[link.destination], departed), ("to a closed door", link, trips)
-    for name, changes in away.items():
-        under_way = 0
-        for _, change in sorted(changes):
-            under_way += change
-            assert under_way <= net.pools[name].number, ("more vehicles than there are", name)
-    for (name, _), number in lifted.items():
-        pool = net.pools[name]
-        assert number <= pool.number * ((pool.litters or 0) + (pool.seats or 0)), ("lift too full", name)
-
-
-def check_whole(r: Run) -> None:
-    """Carry out all checks of a run."""
-    assert len(r.patients) == r.scenario.casualties.total
-    assert len({(int(p["id_hi"]), int(p["id_lo"])) for p in r.patients}) == len(r.patients)
-    in_care = r.patients["status"] == Outcome.IN_CARE
-    if r.scenario.horizon_days is None:
-        assert not in_care.any()
-    else:
-        horizon = r.scenario.horizon_days * 24 * HOUR
-        assert (r.patients["closed"][in_care] >= horizon).all()
-        assert (r.patients["closed"][~in_care] <= horizon).all()
-        late = r.events["at"] > horizon
-        assert (EVENTS.index("in_care_at_horizon") == r.events["kind"][late]).all()
-    observed = read(r)
-    check_capacity(r, observed)
-    check_order(r, observed)
-    check_flow(r, observed)
-    check_trips(r, observed)

@@ -4,6 +4,7 @@ import copy
 import time
 from typing import Any
 
+import finite_laws as laws
 import finite_networks
 import finite_oracle as oracle
 import numpy as np
@@ -35,7 +36,7 @@ SAME = (
 @settings(max_examples=300, suppress_health_check=DRAWN)
 @given(finite_networks.scenarios(lasting=True))
 def test_what_can_be_served_is_served_within_the_laws(scenario: dict[str, Any]) -> None:
-    oracle.check_whole(oracle.run(scenario))
+    laws.check_whole(oracle.run(scenario))
 
 
 @settings(max_examples=150, suppress_health_check=DRAWN)
@@ -47,7 +48,7 @@ def test_what_is_lost_for_good_ends_within_the_laws_or_is_named(scenario: dict[s
         assert "deadlock" in str(error)
         assert " wait for " in str(error)
         return
-    oracle.check_whole(r)
+    laws.check_whole(r)
 
 
 @settings(max_examples=40, suppress_health_check=DRAWN)
@@ -137,7 +138,7 @@ def test_what_can_never_be_served_is_named_within_seconds(name: str) -> None:
 @pytest.mark.parametrize("name", HELPLESS)
 def test_with_a_horizon_those_who_are_stuck_are_in_care(name: str) -> None:
     r = oracle.run({**HELPLESS[name][0], "horizon_days": 10.0})
-    oracle.check_whole(r)
+    laws.check_whole(r)
     assert (r.patients["status"] == Outcome.IN_CARE).any()
 
 
@@ -179,7 +180,7 @@ def test_a_lift_takes_no_more_than_its_vehicles_hold_wherever_they_go() -> None:
         {"id": "lift", "kind": "ambulance_standard", "number": 2, "litters": 2, "lift": lift}
     )
     r = oracle.run(scenario)
-    oracle.check_whole(r)
+    laws.check_whole(r)
     left = r.events[(r.events["kind"] == EVENTS.index("departed")) & (r.events["facility"] == 0)]
     times, numbers = np.unique(left["at"], return_counts=True)
     assert (times % (6 * HOUR) == 3 * HOUR).all()
@@ -192,7 +193,7 @@ def test_a_batch_waits_until_it_is_full_or_has_waited_long_enough() -> None:
     scenario = line(onward={"vehicle": "bus", "batch": batch}, r2={"policy_days": 0.0})
     scenario["vehicles"].append(bus)
     r = oracle.run(scenario)
-    oracle.check_whole(r)
+    laws.check_whole(r)
     trips: dict[int, list[oracle.Trip]] = {}
     for trip in oracle.read(r).trips:
         if trip.origin == 0:
@@ -220,7 +221,7 @@ def test_a_lift_that_comes_seldom_is_no_deadlock(interval_hours: float, cancella
         {"id": "lift", "kind": "ambulance_standard", "number": 1, "litters": 100, "lift": lift}
     )
     r = oracle.run(scenario)
-    oracle.check_whole(r)
+    laws.check_whole(r)
     assert (r.patients["status"] == Outcome.EVACUATED).any()
 
 
@@ -240,7 +241,7 @@ def test_a_vehicle_without_litters_is_not_sent_for_who_must_lie(bypass: bool, na
         {"id": "bus", "kind": "ambulance_standard", "number": 1, "litters": 0, "seats": 3}
     )
     r = oracle.run(scenario)
-    oracle.check_whole(r)
+    laws.check_whole(r)
     assert {t.destination for t in oracle.read(r).trips if t.origin == 0} >= {1, 2}
 
 

@@ -65,32 +65,37 @@ REQUEST_SHARE, DEPARTURE_SHARE = 0, 1
 
 
 class EntryKind(Code):
-    """Kinds of entry in the calendar, in the order in which ties are broken.
+    """Kinds of entry in the calendar, in the order in which ties are broken (docs/model.md section 2.8.7).
 
-    `subject` is a slot (PATIENT), resource (RELEASE), candidate (PICK_UP), pool, facility, way or world event.
+    `subject` is a slot (PATIENT, RETRIAGE), resource (RELEASE), candidate (PICK_UP), pool, facility, way or world
+    event.
     """
 
     WORLD = 0
     """A world event of the scenario."""
     ROSTER = 1
     """A shift begins; `version` is its number in the roster."""
-    VEHICLE_RETURN = 2
+    SERVE = 2
+    """What the changes of this instant have made available goes to those who wait; `version` is a `Served`."""
+    VEHICLE_RETURN = 3
     """A vehicle is back at its base."""
-    RELEASE = 3
+    RELEASE = 4
     """A resource is released at a time known in advance; with `version` 1, a place at the facility `subject`."""
-    PICK_UP = 4
+    PICK_UP = 5
     """A vehicle reaches those it was sent for."""
-    PATIENT = 5
+    PATIENT = 6
     """Something is due for a patient. The entry is void unless `version` is still the casualty's."""
-    LIFT = 6
+    LIFT = 7
     """A scheduled lift leaves."""
-    RESUPPLY = 7
+    RESUPPLY = 8
     """Blood is delivered."""
-    SURGE = 8
+    SURGE = 9
     """Surge places open."""
-    WAKE = 9
+    WAKE = 10
     """Dispatch is tried again: for a pool that could not move (`version` 0), or for a way (1)."""
-    SAMPLE = 10
+    RETRIAGE = 11
+    """A waiting patient is triaged again, unless the wait ends at this instant; `version` as for PATIENT."""
+    SAMPLE = 12
     """The time series takes a sample."""
 
 
@@ -99,6 +104,20 @@ ENTRY_KIND_SHIFT = 48
 
 WAY_WAKE_ORDER = 1 << 16
 """Order of the WAKE entry of way 0; the entries of ways come after those of pools."""
+
+SHIFT_SERVE_ORDER = 1 << 16
+"""Order of the SERVE entry after a shift change at facility 0; those after world events come first."""
+
+
+class Served(Code):
+    """Who is served by a SERVE entry."""
+
+    FACILITY = 0
+    """Those who wait at the facility `subject`, or for transport to it."""
+    OPERATING_TABLES = 1
+    """Those who wait for an operating table of the facility `subject`."""
+    POOL = 2
+    """Those who wait for a vehicle of the pool `subject`."""
 
 
 class Decision(Code):

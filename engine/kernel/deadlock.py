@@ -40,7 +40,7 @@ def stall_time(model: Model) -> float:
 def _may_help_waiting(state: KernelState, tie: int, subject: int, version: int) -> bool:
     """Return whether an entry of the calendar may help a patient who waits."""
     kind = tie >> ENTRY_KIND_SHIFT
-    if kind == EntryKind.PATIENT:
+    if kind == EntryKind.PATIENT or kind == EntryKind.RETRIAGE:
         casualty = state.casualties[subject]
         return bool(
             version == casualty.version
@@ -49,6 +49,7 @@ def _may_help_waiting(state: KernelState, tie: int, subject: int, version: int) 
         )
     return kind in (
         EntryKind.WORLD,
+        EntryKind.SERVE,
         EntryKind.VEHICLE_RETURN,
         EntryKind.RELEASE,
         EntryKind.PICK_UP,

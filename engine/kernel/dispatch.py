@@ -234,7 +234,12 @@ def _dispatch_to_ways(
 def dispatch_to_facility(
     state: KernelState, scratch: Output, facility: int, now: float, model: Model
 ) -> None:
-    """Send vehicles to the patients who wait to be brought to a facility, if it accepts any."""
+    """Send vehicles to the patients who wait to be brought to a facility, if it accepts any.
+
+    During a hit nothing is sent; a SERVE entry follows.
+    """
+    if state.in_hit:
+        return
     first = model.network.ways_to_first[facility]
     last = model.network.ways_to_first[facility + 1]
     if last > first and accepts(state, facility, model):

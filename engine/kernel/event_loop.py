@@ -22,7 +22,7 @@ from engine.kernel.periodic import apply_clock_event
 from engine.kernel.places import free_place
 from engine.kernel.resources import release, update_queue_integral
 from engine.kernel.state import KERNEL_STATE, KernelState, report_error, report_full_table
-from engine.kernel.world import apply_world_event
+from engine.kernel.world import apply_world_event, serve_after_change
 from engine.numeric import compiled, compiled_entry
 from engine.tables import (
     ARRIVAL,
@@ -78,7 +78,7 @@ def _process_entry(
     model: Model,
 ) -> None:
     """Process one entry of the calendar."""
-    if kind == EntryKind.PATIENT:
+    if kind == EntryKind.PATIENT or kind == EntryKind.RETRIAGE:
         if state.casualties[subject].version == version:
             advance_casualty(state, scratch, output, subject, now, model)
     elif kind == EntryKind.VEHICLE_RETURN:
@@ -89,6 +89,8 @@ def _process_entry(
         _apply_release(state, scratch, subject, version, now, model)
     elif kind == EntryKind.WORLD:
         apply_world_event(state, scratch, output, subject, now, model)
+    elif kind == EntryKind.SERVE:
+        serve_after_change(state, scratch, subject, version, now, model)
     elif kind == EntryKind.LIFT:
         depart_lift(state, scratch, subject, now, model)
     else:

@@ -407,12 +407,18 @@ def schedule_next_event(state: KernelState, slot: int) -> None:
     at = min(at, death)
     casualty.version += 1
     if at < math.inf:
-        schedule(state, at, EntryKind.PATIENT, casualty.arrival_number, slot, casualty.version)
+        kind = EntryKind.RETRIAGE if casualty.retriage_at < min(casualty.at, death) else EntryKind.PATIENT
+        schedule(state, at, kind, casualty.arrival_number, slot, casualty.version)
 
 
 @compiled
 def serve_queue(state: KernelState, scratch: Output, resource: int, now: float, model: Model) -> None:
-    """Grant the free units of a resource to those who wait; they continue at `now`, in calendar order."""
+    """Grant the free units of a resource to those who wait; they continue at `now`, in calendar order.
+
+    During a hit nothing is granted; a SERVE entry follows.
+    """
+    if state.in_hit:
+        return
     while state.queue_length[resource] > 0 and state.in_use[resource] < state.capacity[resource]:
         for category in range(CATEGORY_COUNT):
             slot = state.queue_first[resource, category]

@@ -142,6 +142,9 @@ class KernelState(Row):
     writes_records: Int64  # 1: records are written; 0: only the flow is simulated
     closed_count: Int64
     scheduled_releases: Int64  # RELEASE entries in the calendar
+    in_hit: (
+        Int64  # 1 while a hit is applied: nothing is granted and no vehicle is sent before the SERVE entry
+    )
     loading: Loading
     vehicle_times: Annotated[Floats, "f8", 2]  # of the vehicle being loaded: end of unloading, ms of travel
     # slots: the last is used to replay a casualty

@@ -4,21 +4,20 @@ import math
 
 from engine.clinical import to_uniform
 from engine.codes import HIT, RESOURCE_COUNT, DrawPurpose, Resource
-from engine.kernel.codes import Decision, Stage, WorldEventKind
+from engine.kernel.codes import Decision, EntryKind, Served, Stage, WorldEventKind
 from engine.kernel.decision_pass import advance_casualty
 from engine.kernel.dispatch import dispatch_from_pool, dispatch_to_facility
 from engine.kernel.interruptions import restart_care
 from engine.kernel.outcomes import kill_in_hit
 from engine.kernel.resources import (
     end_wait,
-    release,
     release_held,
     schedule_next_event,
     serve_queue,
     update_integrals,
     update_operating_tables,
 )
-from engine.kernel.state import KernelState, log_decision
+from engine.kernel.state import KernelState, log_decision, schedule
 from engine.numeric import compiled, words
 from engine.tables import UNLIMITED, Model, Output
 
@@ -63,11 +62,6 @@ def _restart_at_triage(state: KernelState, scratch: Output, slot: int, now: floa
     if casualty.queue >= 0:
         end_wait(state, slot, now)
     release_held(state, scratch, slot, now, model)
-    if casualty.granted_resource >= 0:
-        resource = casualty.granted_resource
-        casualty.granted_resource = -1
-        release(state, scratch, resource, now, model)
-    casualty.granted = 0
     log_decision(state, casualty, now, Decision.REQUEUED, 0)
     restart_care(scratch, slot, casualty, now)
     schedule_next_event(state, slot)
@@ -80,6 +74,7 @@ def _hit_facility(
     """Hit a facility: capacity is lost, and the casualties inside are killed or begin again with triage."""
     facility = model.network.world_event_target[number]
     _change_capacity(state, number, 1, now, model)
+    state.in_hit = 1
     state.visited += state.used_slots // SLOTS_PER_STEP
     for slot in range(state.used_slots):
         casualty = state.casualties[slot]
@@ -97,29 +92,45 @@ def _hit_facility(
             _kill(state, scratch, output, slot, now, model)
         elif casualty.stage != Stage.AWAIT_TRANSPORT and casualty.stage != Stage.ADMIT:
             _restart_at_triage(state, scratch, slot, now, model)
+    state.in_hit = 0
 
 
 @compiled
 def apply_world_event(
     state: KernelState, scratch: Output, output: Output, number: int, now: float, model: Model
 ) -> None:
-    """Apply a world event of the scenario."""
+    """Apply a world event of the scenario. What it makes available is granted when all changes of `now` are applied."""
     kind = model.network.world_event_kind[number]
     target = model.network.world_event_target[number]
+    served = Served.FACILITY
     if kind == WorldEventKind.OPEN:
         state.closures[target] -= 1
-        dispatch_to_facility(state, scratch, target, now, model)
     elif kind == WorldEventKind.CLOSE:
         state.closures[target] += 1
+        return
     elif kind == WorldEventKind.HIT:
         _hit_facility(state, scratch, output, number, now, model)
     elif kind == WorldEventKind.HIT_END:
         _change_capacity(state, number, -1, now, model)
-        for k in range(RESOURCE_COUNT):
-            serve_queue(state, scratch, target * RESOURCE_COUNT + k, now, model)
-        dispatch_to_facility(state, scratch, target, now, model)
     elif kind == WorldEventKind.VEHICLES_OUT:
         state.idle_vehicles[target] -= int(model.network.world_event_value[number])
+        return
     else:
         state.idle_vehicles[target] += int(model.network.world_event_value[number])
-        dispatch_from_pool(state, scratch, target, now, model)
+        served = Served.POOL
+    schedule(state, now, EntryKind.SERVE, number, target, served)
+
+
+@compiled
+def serve_after_change(
+    state: KernelState, scratch: Output, subject: int, served: int, now: float, model: Model
+) -> None:
+    """Grant what world events and shift changes have made available, and send vehicles; `served` is a `Served`."""
+    if served == Served.POOL:
+        dispatch_from_pool(state, scratch, subject, now, model)
+    elif served == Served.OPERATING_TABLES:
+        serve_queue(state, scratch, subject * RESOURCE_COUNT + Resource.OPERATING_TABLE, now, model)
+    else:
+        for kind in range(RESOURCE_COUNT):
+            serve_queue(state, scratch, subject * RESOURCE_COUNT + kind, now, model)
+        dispatch_to_facility(state, scratch, subject, now, model)
