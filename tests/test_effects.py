@@ -67,7 +67,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "Incident.nation": (LISTED, "test_mechanism_nation_and_unit_are_those_given"),
     "Incident.unit": (LISTED, "test_mechanism_nation_and_unit_are_those_given"),
     "Incident.conditions": (LISTED, "test_conditions_are_the_wounds_and_no_others"),
-    "Incident.csv": (LISTED, "test_five_hundred_casualties_as_one_line_each_in_a_short_scenario"),
+    "IncidentInFile.csv": (LISTED, "test_five_hundred_casualties_as_one_line_each_in_a_short_scenario"),
     "Scenario.incidents": (LISTED, "test_exactly_as_many_come_as_listed_to_the_millisecond_and_nobody_else"),
     "Mix.battle": (HERE, "test_the_mix_asked_for_is_delivered"),
     "Mix.nbi": (HERE, "test_the_mix_asked_for_is_delivered"),
