@@ -16,10 +16,15 @@ GOLDENHOUR = (sys.executable, "-m", "goldenhour")
 """The command `goldenhour` of the packages under test."""
 
 
-def request(output: Path, patients: int = 3000, kind: str = "", **settings: Any) -> RunRequest:
-    """Return a request for `patients` casualties of a minimal scenario, of the warfare type `kind` if given."""
+def request(
+    output: Path, patients: int = 3000, kind: str = "", incidents: str = "", **settings: Any
+) -> RunRequest:
+    """Return a request for `patients` casualties of a minimal scenario, of the warfare type `kind` if given.
+
+    `incidents` is TOML of listed ones.
+    """
     warfare = f'[[warfare]]\ntype = "{kind}"\n' if kind else ""
-    text = f'name = "small"\nseed = 7\n{warfare}[casualties]\ntotal = {patients}\n'
+    text = f'name = "small"\nseed = 7\n{warfare}[casualties]\ntotal = {patients}\n{incidents}'
     original = scenario_api.parse(text.encode(), "toml")
     return RunRequest(
         scenario=scenario_api.resolve(original),

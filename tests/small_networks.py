@@ -208,7 +208,7 @@ def held(result: Result, field: str) -> tuple[Any, Any]:
 
 
 MASS = {
-    "events": [{"event": "mass_casualty", "day": 1, "hour": 6, "casualty_multiplier": 8.0}],
+    "events": [{"event": "mass_casualty", "day": 1, "hour": 6, "casualty_multiplier": 30.0}],
     "mascal_threshold": 2,
     "intensity": "high",
 }

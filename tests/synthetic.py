@@ -103,6 +103,7 @@ def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
         fronts=[SimpleNamespace(name=front) for front in FRONTS],
         warfare=[SimpleNamespace(type="urban"), SimpleNamespace(type="drone")],
         events=[SimpleNamespace(event="ambush", type="urban")],
+        incidents=[],
         facilities=facilities,
     )
 

@@ -68,6 +68,18 @@ RATES = {
 }
 
 
+LISTED = (
+    {"number": 12, "mechanism": "gunshot", "category": "T1", "unit": "1 Bn"},
+    {"number": 5, "stream": "nbi", "category": "T2"},
+    {"number": 3, "stream": "disease"},
+    {"number": 6, "triage": {"T1": 0.2, "T3": 0.8}},
+    {"number": 4, "conditions": ["S72.301A", "S27.0XXA"]},
+    {"number": 4, "mechanism": "cbrn", "category": "T3"},
+    {"number": 9, "mean_iss": 20.0},
+    {"numbers": [1, 0, 2], "every_minutes": 7.5},
+)
+
+
 @st.composite
 def documents(draw: Any) -> dict[str, Any]:
     """Draw scenario documents of about a hundred patients at most."""
@@ -104,6 +116,13 @@ def documents(draw: Any) -> dict[str, Any]:
         document["casualties"] = {"total": draw(st.integers(1, 120))}
         if draw(st.booleans()):
             document["mix"] = {"battle": 0.8, "nbi": 0.1, "disease": 0.1}
+    rows = draw(st.lists(st.sampled_from(LISTED), max_size=3))
+    if rows:
+        times = st.sampled_from(["day 1 00:00", "day 1 09:30:15.250", "23 h"])
+        document["incidents"] = [{"at": draw(times), "front": "North", **row} for row in rows]
+        if "total" in document["casualties"]:
+            document["casualties"]["total"] += 40
+        document["casualties"]["only_listed"] = draw(st.booleans())
     if draw(st.booleans()):
         document["survival"] = {
             "instant_death": draw(st.sampled_from([0.0, 0.1, 1.0])),

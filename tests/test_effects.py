@@ -26,6 +26,7 @@ from scenarios import tables
 ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_effects_survival"
 FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
+LISTED = "test_listed"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
 FRONT_RATES = "test_front_rates"
@@ -52,6 +53,22 @@ TESTED: dict[str, tuple[str, str]] = {
     "Rates.depletion": (HERE, "test_depletion_leaves_fewer_to_be_hurt"),
     "Casualties.total": (HERE, "test_the_total_is_the_number_of_patients"),
     "Casualties.rates": (HERE, "test_a_doubled_rate_doubles_its_own_stream_alone"),
+    "Casualties.only_listed": (LISTED, "test_listed_casualties_are_part_of_a_total_and_come_on_top_of_rates"),
+    "Incident.at": (LISTED, "test_exactly_as_many_come_as_listed_to_the_millisecond_and_nobody_else"),
+    "Incident.front": (LISTED, "test_exactly_as_many_come_as_listed_to_the_millisecond_and_nobody_else"),
+    "Incident.number": (LISTED, "test_exactly_as_many_come_as_listed_to_the_millisecond_and_nobody_else"),
+    "Incident.numbers": (LISTED, "test_a_series_brings_its_numbers_at_equal_distances"),
+    "Incident.every_minutes": (LISTED, "test_a_series_brings_its_numbers_at_equal_distances"),
+    "Incident.stream": (LISTED, "test_a_category_is_the_true_one_and_that_at_the_point_of_injury"),
+    "Incident.mechanism": (LISTED, "test_mechanism_nation_and_unit_are_those_given"),
+    "Incident.category": (LISTED, "test_a_category_is_the_true_one_and_that_at_the_point_of_injury"),
+    "Incident.triage": (LISTED, "test_shares_are_met_by_all_rows_together"),
+    "Incident.mean_iss": (LISTED, "test_a_mass_casualty_has_the_mean_iss_asked_for"),
+    "Incident.nation": (LISTED, "test_mechanism_nation_and_unit_are_those_given"),
+    "Incident.unit": (LISTED, "test_mechanism_nation_and_unit_are_those_given"),
+    "Incident.conditions": (LISTED, "test_conditions_are_the_wounds_and_no_others"),
+    "IncidentInFile.csv": (LISTED, "test_five_hundred_casualties_as_one_line_each_in_a_short_scenario"),
+    "Scenario.incidents": (LISTED, "test_exactly_as_many_come_as_listed_to_the_millisecond_and_nobody_else"),
     "Mix.battle": (HERE, "test_the_mix_asked_for_is_delivered"),
     "Mix.nbi": (HERE, "test_the_mix_asked_for_is_delivered"),
     "Mix.disease": (HERE, "test_the_mix_asked_for_is_delivered"),

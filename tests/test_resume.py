@@ -19,6 +19,20 @@ from goldenhour.__main__ import run
 
 PATIENTS = 24_000
 
+LISTED = """
+[[incidents]]
+at = "day 1 00:00"
+front = "Estonia"
+number = 4000
+triage = { T1 = 0.2, T2 = 0.3, T3 = 0.5 }
+[[incidents]]
+at = "day 8 23:59:59.999"
+front = "Poland"
+number = 50
+mean_iss = 16
+unit = "1 Bn"
+"""
+
 CUT_OFF = """if True:
     import os, sys
     from pathlib import Path
@@ -29,6 +43,7 @@ CUT_OFF = """if True:
     from runs import request
 
     output, workers, writers, formats = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    incidents = sys.argv[5]
 
     def report(progress):
         if progress.patients > 8000 and has_entries(output / PARTIAL):
@@ -38,6 +53,7 @@ CUT_OFF = """if True:
         request(
             output,
             patients=24_000,
+            incidents=incidents,
             workers=workers,
             writers=writers,
             simulators=2 if workers else 1,
@@ -50,9 +66,11 @@ CUT_OFF = """if True:
 """
 
 
-def cut_off(output: Path, workers: int = 0, writers: int = 1, formats: str = "jsonl") -> None:
+def cut_off(
+    output: Path, workers: int = 0, writers: int = 1, formats: str = "jsonl", incidents: str = ""
+) -> None:
     """Leave a run of `PATIENTS` whose driver was killed after 8,000 of them."""
-    command = [sys.executable, "-c", CUT_OFF, str(output), str(workers), str(writers), formats]
+    command = [sys.executable, "-c", CUT_OFF, str(output), str(workers), str(writers), formats, incidents]
     done = subprocess.run(
         command, cwd=package_root.PACKAGE_ROOT, check=False, timeout=120, capture_output=True
     )
@@ -91,6 +109,15 @@ def test_resume_continues_where_a_killed_driver_left_off(
     assert_same(output, undisturbed)
     assert run(["resume", str(output)]) == 0
     assert "is finished: nothing to do" in capsys.readouterr().err
+
+
+def test_a_run_with_listed_casualties_has_the_same_bytes_over_workers_and_after_a_resume(
+    tmp_path: Path,
+) -> None:
+    whole(tmp_path / "whole", incidents=LISTED)
+    cut_off(tmp_path / "cut", workers=2, incidents=LISTED)
+    assert run(["resume", str(tmp_path / "cut"), "--workers", "0", "--quiet"]) == 0
+    assert_same(tmp_path / "cut", tmp_path / "whole")
 
 
 def test_the_same_command_resumes_and_another_is_refused(

@@ -160,6 +160,19 @@ def test_shards_of_a_finite_network_produce_what_one_simulation_produces(
     assert differences(finite(), 2, chunk_size, shard_chunk) == []
 
 
+def test_shards_produce_the_same_listed_casualties_as_one_simulation() -> None:
+    incidents = "".join(
+        f'[[incidents]]\nat = "day {day} 09:30"\nfront = "{front}"\nnumber = 30\n{given}\n'
+        for day, front, given in (
+            (2, "East", 'category = "T1"\nunit = "1 Bn"'),
+            (2, "West", "mean_iss = 18"),
+            (3, "East", 'conditions = ["S72.301A"]'),
+            (4, "West", 'stream = "disease"'),
+        )
+    )
+    assert differences(finite(incidents), 2, 300) == []
+
+
 @pytest.mark.parametrize("days", [4.5, 5.0])
 def test_patients_open_at_the_horizon_stand_in_the_order_of_their_arrival(days: float) -> None:
     assert differences(finite(settings=f"horizon_days = {days}"), 2, 256) == []

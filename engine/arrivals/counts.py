@@ -42,18 +42,58 @@ def split_total(plan: ArrivalPlan, keys: NDArray[np.uint64], cells: Table, total
         [share for _, share in plan.streams],
         total,
     )
+    in_groups = [0] * len(plan.groups)
     for (stream, _), in_stream in zip(plan.streams, in_streams, strict=True):
         groups = [number for number, group in enumerate(plan.groups) if group.stream == stream]
         names = [plan.groups[number].name for number in groups]
         shares = [plan.groups[number].share for number in groups]
         for group, in_group in zip(groups, _split(keys, names, shares, in_stream), strict=True):
-            own = np.flatnonzero(cells["group"] == group)
-            names = cells["name"][own].tolist()
-            weights = cells["weight"][own].tolist()
-            for number, casualties in zip(own, _split(keys, names, weights, in_group), strict=True):
-                for field in ("casualties", "left", "uncounted"):
-                    cells[field][number] = casualties
+            in_groups[group] = in_group
+    for number, size in event_sizes(plan, keys).items():
+        _set_casualties(cells, number, _take(plan, in_groups, int(cells["group"][number]), size))
+    for group, remaining in enumerate(in_groups):
+        own = np.flatnonzero((cells["group"] == group) & (cells["most"] == 0))
+        names = cells["name"][own].tolist()
+        weights = cells["weight"][own].tolist()
+        for cell, casualties in zip(own.tolist(), _split(keys, names, weights, remaining), strict=True):
+            _set_casualties(cells, cell, casualties)
     cells["key"] = cells["name"]
+
+
+def _set_casualties(cells: Table, number: int, casualties: int) -> None:
+    for field in ("casualties", "left", "uncounted"):
+        cells[field][number] = casualties
+
+
+def _take(plan: ArrivalPlan, in_groups: list[int], group: int, size: int) -> int:
+    """Take the casualties of an event from those of its group, and what is lacking from others, the largest first.
+
+    Other fronts of the same stream come before other streams. Returns how many were taken: all, if there are so many.
+    """
+    stream = plan.groups[group].stream
+    taken = 0
+    for other in sorted(
+        range(len(in_groups)),
+        key=lambda k: (k != group, plan.groups[k].stream != stream, -in_groups[k], plan.groups[k].name),
+    ):
+        part = min(size - taken, in_groups[other])
+        in_groups[other] -= part
+        taken += part
+    return taken
+
+
+def event_sizes(plan: ArrivalPlan, keys: NDArray[np.uint64]) -> dict[int, int]:
+    """Draw the cell and the number of casualties of each event that is one incident: sizes by number of the cell."""
+    cells = plan.cells
+    found = {}
+    for special in sorted(set(cells["special"][cells["most"] > 0].tolist())):
+        own = np.flatnonzero((cells["special"] == special) & (cells["most"] > 0))
+        drawn = _split(keys, cells["name"][own].tolist(), cells["chance"][own].tolist(), 1)
+        number = int(own[drawn.index(1)])
+        sizes = list(range(int(cells["fewest"][number]), int(cells["most"][number]) + 1))
+        names = [numeric.cell("event size", int(cells["name"][number]), size) for size in sizes]
+        found[number] = sizes[_split(keys, names, [1.0] * len(sizes), 1).index(1)]
+    return found
 
 
 def _split(keys: NDArray[np.uint64], names: list[int], weights: list[float], number: int) -> list[int]:
@@ -105,6 +145,8 @@ def draw_daily_counts(plan: ArrivalPlan, keys: NDArray[np.uint64]) -> NDArray[np
     counts = np.zeros((plan.days, len(plan.cells)), np.int64)
     rates = np.zeros((len(plan.groups), plan.days))
     draw_counts(keys, plan.rates, plan.cells, day_factors(plan), rates, counts)
+    for number, size in event_sizes(plan, keys).items():
+        counts[int(plan.cells["day"][number]), number] = size
     return counts
 
 
@@ -187,7 +229,7 @@ def open_day(cells: Rows[CellRow], day: int, counts: Ints, strength: Floats, pop
         cell.index = 0
         cell.first_number = int(np.uint64(day) * cell.cell_count + cell.rank)
         cell.keep = 1.0
-        if len(populations) > 0:
+        if len(populations) > 0 and cell.most == 0:
             cell.keep = max(0.0, strength[cell.front]) / populations[cell.front]
     return True
 

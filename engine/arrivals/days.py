@@ -228,6 +228,7 @@ def _draw_hours(
     "i8",
     "i8",
     "f8",
+    ("i8", 2),
     ARRIVAL,
     "u1",
     "f8",
@@ -250,6 +251,7 @@ def draw_days(
     top: Ints,
     cursor: Ints,
     strength: Floats,
+    listed: Ints,
     buffer: Rows[ArrivalRow],
     drawn: Ints,
     work: Floats,
@@ -267,6 +269,8 @@ def draw_days(
         Shape (days, cells): casualties under `rates`; without rows, the cells already have their casualties.
     populations
         Shape (fronts,) with depletion, else (0,).
+    listed
+        Shape (days, fronts): listed casualties, where they reduce the strength; else no rows.
     drawn, work
         Shapes (patterns,) and (25,): working memory.
 
@@ -298,6 +302,9 @@ def draw_days(
             )
             if status != DONE:
                 return status
+        if len(listed) > 0:
+            for front in range(len(strength)):
+                strength[front] -= listed[day, front]
         cursor[Cursor.DAY] = day + 1
         cursor[Cursor.HOUR] = TO_OPEN
     return DONE

@@ -24,6 +24,9 @@ Readings of the model that matter to planners:
   intensity's `patient_multiplier` and by the factors of the environment.
 - With depletion the strength falls by every casualty kept. Casualties who return to duty are not added back. An
   incident of which no casualty is kept does not occur, and `incident_size` counts the casualties kept.
+- A mass casualty event is one incident, on one front, of its size range. Under `total` its casualties are those of the
+  front's battle casualties; where these are too few, the rest is taken from other fronts and streams.
+- Listed casualties are part of a total and come on top of rates. The remainder of a total is divided as if it were all.
 - A casualty belongs to the day on which the incident starts.
 """
 
@@ -44,9 +47,12 @@ from engine.arrivals.counts import (
 from engine.arrivals.days import ENOUGH, FULL, TO_OPEN, Cursor, draw_days
 from engine.arrivals.draws import arrival_keys
 from engine.arrivals.incidents import fill_renewal
+from engine.arrivals.listed import draw_listed, listed_arrivals, listed_by_day, sorted_arrivals
 from engine.arrivals.parts import MAX_DEPTH
-from engine.arrivals.plan import ArrivalPlan
+from engine.arrivals.plan import ONE_INCIDENT_EVENTS, ArrivalPlan
 from engine.arrivals.rows import HOUR_PART, QUARTERS
+from engine.numeric import NativeFunction
+from engine.scenario import Scenario
 from engine.tables import ARRIVAL, Table
 
 BATCH = 4_096
@@ -59,6 +65,17 @@ ENTRY_POINTS_TOTAL = (draw_days, take_complete, count_all, split_count, fill_ren
 ENTRY_POINTS_RATES = (draw_days, take_complete, draw_counts, fill_renewal)
 
 _NO_POPULATIONS = np.zeros(0, np.int64)
+
+
+def arrival_entry_points(scenario: Scenario) -> tuple[NativeFunction, ...]:
+    """Return the compiled functions that the arrivals of a resolved scenario call."""
+    rates = scenario.casualties.rates is not None
+    has_incident = any(event.event in ONE_INCIDENT_EVENTS for event in scenario.events)
+    return (
+        *(ENTRY_POINTS_RATES if rates else ENTRY_POINTS_TOTAL),
+        *((split_count,) if rates and has_incident else ()),
+        *((draw_listed,) if scenario.incidents else ()),
+    )
 
 
 def generate_arrivals(plan: ArrivalPlan, seed: int, replication: int) -> Iterator[Table]:
@@ -98,6 +115,10 @@ class _Generator:
         self.day_share = _day_shares(plan.day_weights)
         self.drawn = np.zeros(len(plan.patterns), np.uint8)
         self.work = np.zeros(25)
+        self.listed = sorted_arrivals(listed_arrivals(plan.listed, seed, replication))
+        self.listed_by_day = listed_by_day(plan.listed, plan.days, len(plan.fronts))
+        if not plan.depletion or not len(plan.listed):
+            self.listed_by_day = self.listed_by_day[:0]
 
     def batches(self) -> Iterator[Table]:
         """Yield the batches: see `generate_arrivals`."""
@@ -135,6 +156,7 @@ class _Generator:
             self.top,
             self.cursor,
             self.strength,
+            self.listed_by_day,
             self.buffer,
             self.drawn,
             self.work,
@@ -149,8 +171,19 @@ class _Generator:
         larger[:used] = self.buffer[:used]
         self.buffer = larger
 
+    def _add_listed(self, horizon: int) -> None:
+        """Put the listed casualties before `horizon` (ms) into the buffer."""
+        count = int(np.searchsorted(self.listed["time"], horizon))
+        used = int(self.cursor[Cursor.USED])
+        if used + count > len(self.buffer):
+            self._grow(used + count)
+        self.buffer[used : used + count] = self.listed[:count]
+        self.listed = self.listed[count:]
+        self.cursor[Cursor.USED] = used + count
+
     def _flush(self, horizon: int) -> Iterator[Table]:
         """Yield the casualties before `horizon` (ms)."""
+        self._add_listed(horizon)
         used = int(self.cursor[Cursor.USED])
         order, other = np.empty((2, used), np.int64)
         complete = np.empty(used, ARRIVAL)

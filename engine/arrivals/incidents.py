@@ -36,6 +36,8 @@ class SizeLaw(NamedTuple):
     whole: bool = False
     """Whether the table gives clusters the probability 1: then fewer casualties than the smallest size are one
     incident."""
+    is_one: bool = False
+    """Whether all casualties of a cell are one incident."""
 
     def probabilities(self) -> NDArray[np.float64]:
         """Return P(size = s) at index s, from 0 to the largest size."""
@@ -57,6 +59,12 @@ class SizeLaw(NamedTuple):
             total += size * probability
         return total
 
+
+_ANY_SIZE = 1 << 40
+"""More than any incident has casualties."""
+
+ONE_INCIDENT = SizeLaw(0.0, (1, 1), is_one=True)
+"""An event that is one incident, of as many casualties as its cell has."""
 
 SINGLE = SizeLaw(0.0, (1, 1))
 """One casualty at a time: non-battle casualties, and battle casualties without a warfare type."""
@@ -97,6 +105,9 @@ def tabulate(laws: Sequence[SizeLaw]) -> SizeTables:
         shape[row] = len(own) - 1, above[0] if above else 1, law.range[0] if law.whole else 0
     renewal = np.zeros((len(laws), BRIDGE_LENGTH * most + 1))
     fill_renewal(probability, shape, renewal)
+    for row, law in enumerate(laws):
+        if law.is_one:
+            shape[row] = _ANY_SIZE, 1, _ANY_SIZE
     return SizeTables(probability, cumulated, renewal, shape)
 
 
@@ -128,6 +139,8 @@ def draw_size(tables: SizeTables, law: int, left: int, word: int) -> int:
     most = tables.shape[law, 0]
     if most == 1:
         return 1
+    if left < tables.shape[law, 2]:
+        return left
     uniform = (np.float64(word) + 0.5) * (1.0 / 4294967296.0)
     if left > BRIDGE_LENGTH * most:
         if uniform < tables.cumulated[law, 1]:
@@ -136,8 +149,6 @@ def draw_size(tables: SizeTables, law: int, left: int, word: int) -> int:
         while tables.cumulated[law, size] <= uniform:
             size += 1
         return size
-    if left < tables.shape[law, 2]:
-        return left
     target = uniform * tables.renewal[law, left]
     reached = tables.probability[law, 1] * tables.renewal[law, left - 1]
     drawn = 1

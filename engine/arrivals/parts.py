@@ -64,7 +64,7 @@ def _start_in_part(weights: Floats, depth: int, position: int, fraction: float) 
 
 
 @compiled
-def _write_arrival(
+def write_arrival(
     arrival: ArrivalRow,
     keys: Ints,
     cell: CellRow,
@@ -73,7 +73,10 @@ def _write_arrival(
     incident: int,
     began: int,
 ) -> None:
-    """Fill the row of a casualty, except for the size of the incident; the identifier is a UUID of version 8's form."""
+    """Fill the row of a casualty, except for the size of the incident; the identifier is a UUID of version 8's form.
+
+    `cell` is a row of CELL or of LISTED.
+    """
     shift = np.uint64(32)
     a, b, c, d = four_words(keys[ArrivalDraw.ID], cell.key, index, np.uint64(0))
     arrival.time = time
@@ -115,7 +118,7 @@ def _draw_casualties(
         time = began
         if number > 0:
             time += int(uniform(keys[ArrivalDraw.TIME], cell.key, index, np.uint64(0)) * lasts)
-        _write_arrival(buffer[used], keys, cell, index, time, incident, began)
+        write_arrival(buffer[used], keys, cell, index, time, incident, began)
         used += 1
     for row in range(first, used):
         buffer[row].incident_size = used - first

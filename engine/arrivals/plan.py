@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from engine import numeric
 from engine.arrivals import profiles
-from engine.arrivals.incidents import SINGLE, SizeLaw, SizeTables, tabulate
+from engine.arrivals.incidents import ONE_INCIDENT, SINGLE, SizeLaw, SizeTables, tabulate
+from engine.arrivals.listed import EIGHT_DIGITS, listed_by_day, plan_listed
 from engine.arrivals.rows import CELL, PATTERN, RATE, PatternRow
-from engine.codes import CASUALTY_KINDS, NONE, STREAMS
+from engine.codes import CASUALTY_KINDS, NONE, STREAMS, CasualtyKind
 from engine.numeric import interpreted
 from engine.scenario import (
     MAX_DAYS,
@@ -24,6 +25,7 @@ from engine.scenario import (
     environment_multipliers,
     front_rate,
     mix_of,
+    number_listed,
 )
 from scenarios import tables
 
@@ -31,6 +33,10 @@ PART_CASUALTIES = 4_096
 """Mean number of casualties of the incidents that are drawn together at most: it bounds the memory of a run."""
 
 MINUTE_MS = 60_000.0
+
+
+ONE_INCIDENT_EVENTS = ("mass_casualty",)
+"""Kinds of special events that are one incident of their size range."""
 
 
 class Group(NamedTuple):
@@ -54,6 +60,7 @@ class ExpectedArrivals(NamedTuple):
     type: str | None
     special: str | None
     expected: float
+    is_listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class ArrivalPlan:
 
     days: int
     total: int | None
+    """Casualties that are drawn under `total`, without the listed; None under `rates`."""
     depletion: bool
     day_weights: NDArray[np.float64]
     """(days,): sum 1."""
@@ -80,6 +88,8 @@ class ArrivalPlan:
     fronts: tuple[str, ...]
     populations: NDArray[np.int64]
     """(fronts,): 0 where none is given."""
+    listed: Any
+    """LISTED, by time: listed casualties."""
 
 
 class _Builder:
@@ -102,9 +112,18 @@ class _Builder:
         type_: str | None,
         weight: float,
         event: tuple[int, int] | None = None,
+        chance: float = 0.0,
     ) -> None:
-        """Add a cell unless its weight is 0; `event`: index of the special event, and its number among its kind."""
-        if not weight > 0.0:
+        """Add a cell unless its weight is 0.
+
+        Parameters
+        ----------
+        event
+            Index of the special event, and its number among its kind.
+        chance
+            Of an event that is one incident: the probability that it is this cell's, not divided by their sum.
+        """
+        if not (weight > 0.0 or chance > 0.0):
             return
         scenario = self.scenario
         name = scenario.fronts[front].name
@@ -117,7 +136,11 @@ class _Builder:
         cell["special"] = NONE if event is None else event[0]
         cell["day"] = -1 if event is None else (scenario.events[event[0]].day or 1) - 1
         law = SINGLE
-        if stream == "battle" and type_ is not None:
+        if event is not None and chance > 0.0:
+            law = ONE_INCIDENT
+            cell["chance"] = chance
+            cell["fewest"], cell["most"] = _size_range(scenario.events[event[0]], type_ or "conventional")
+        elif stream == "battle" and type_ is not None:
             law = (
                 _event_law(scenario, scenario.events[event[0]], type_)
                 if event
@@ -208,6 +231,19 @@ def _event_law(scenario: Scenario, event: SpecialEvent, type_: str) -> SizeLaw:
     return SizeLaw(_cluster_probability(scenario, probability), (low, high), whole=probability >= 1.0)
 
 
+def _size_range(event: SpecialEvent, type_: str) -> tuple[int, int]:
+    """Return the least and the greatest size of an event that is one incident.
+
+    The range is that of the table, else of the warfare type, times the event's multiplier in units of the table's.
+    """
+    patterns = tables.warfare_patterns()
+    template = patterns["special_event_templates"][event.event]
+    clustering = patterns["warfare_types"][type_]["casualty_clustering"]
+    low, high = template.get("size_range", clustering["cluster_size_range"])
+    factor = (event.casualty_multiplier or template["casualty_multiplier"]) / template["casualty_multiplier"]
+    return max(1, round(low * factor)), max(1, round(high * factor))
+
+
 def _rate_row(name: int, group: int, rate: Distribution) -> Any:
     """Return one row of RATE."""
     row = np.zeros((), RATE)
@@ -258,9 +294,14 @@ def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
                     builder.add(group, stream, part.kind, index, part.type, scale * part.weight / share)
             if stream == "battle":
                 _add_events(builder, group, index, scale, day_weights)
+    total = None
+    if rates is None:
+        total = (scenario.casualties.total or 0) - (
+            number_listed(scenario) if scenario.casualties.total else 0
+        )
     return ArrivalPlan(
         days=scenario.days,
-        total=scenario.casualties.total,
+        total=total,
         depletion=rates is not None and rates.depletion,
         day_weights=np.array(day_weights),
         cells=_numbered(np.array(builder.cells, CELL), rates is not None),
@@ -272,7 +313,22 @@ def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
         rates=np.array(rate_rows, RATE),
         fronts=tuple(front.name for front in scenario.fronts),
         populations=np.array([front.population or 0 for front in scenario.fronts], np.int64),
+        listed=plan_listed(scenario, _first_listed_number(scenario, len(builder.cells))),
     )
+
+
+def _first_listed_number(scenario: Scenario, cells: int) -> int:
+    """Return a number of a casualty above those that are drawn; see `_numbered`. Each step has one more digit."""
+    if scenario.casualties.only_listed:
+        return 0
+    if scenario.casualties.rates is None:
+        bound = cells * (scenario.casualties.total or 0)
+    else:  # nobody is hurt twice on one day
+        bound = cells * MAX_DAYS * max(front.population or 0 for front in scenario.fronts)
+    first = EIGHT_DIGITS
+    while first < bound:
+        first = 10 * first + EIGHT_DIGITS
+    return first
 
 
 def _numbered(cells: Any, by_day: bool) -> Any:
@@ -291,7 +347,8 @@ def _numbered(cells: Any, by_day: bool) -> Any:
 def _add_events(builder: _Builder, group: int, front: int, scale: float, day_weights: list[float]) -> None:
     """Add the special events of a front: cells of the battle stream on one day (docs/model.md section 2.3.5).
 
-    The weight is casualty_multiplier * duration_hours / 24 * weight of the day. The day weights sum to 1 under `total`;
+    A mass casualty event is one incident instead, on the front and of the kind that are drawn. Of others, the weight is
+    casualty_multiplier * duration_hours / 24 * weight of the day. The day weights sum to 1 under `total`;
     under `rates` their mean is 1.
     """
     scenario = builder.scenario
@@ -308,6 +365,10 @@ def _add_events(builder: _Builder, group: int, front: int, scale: float, day_wei
         type_ = event.type or "conventional"
         agent = agent_share(type_)
         for kind, share in (("wounded", 1.0 - agent), ("agent", agent)):
+            if event.event in ONE_INCIDENT_EVENTS:
+                chance = share * (1.0 if event.front is not None else scenario.fronts[front].share or 0.0)
+                builder.add(group, "battle", kind, front, type_, 0.0, (index, seen[event.event]), chance)
+                continue
             builder.add(group, "battle", kind, front, type_, weight * share, (index, seen[event.event]))
 
 
@@ -317,17 +378,24 @@ def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
     With depletion they are exact for rates that are independent from day to day, as long as there is strength left.
     """
     factors = day_factors(plan)
+    of_events = _expected_of_events(plan)
     if plan.total is not None:
-        in_group = np.zeros(len(plan.groups))
-        for cell in plan.cells:
+        in_group, at_events = np.zeros((2, len(plan.groups)))
+        for cell, expected in zip(plan.cells, of_events, strict=True):
             in_group[cell["group"]] += cell["weight"]
+            at_events[cell["group"]] += expected
         share_of = dict(plan.streams)
         front_total = {
             stream: fsum(group.share for group in plan.groups if group.stream == stream)
             for stream in share_of
         }
         means = [
-            plan.total * share_of[group.stream] * (group.share / front_total[group.stream]) / in_group[number]
+            max(
+                0.0,
+                plan.total * share_of[group.stream] * (group.share / front_total[group.stream])
+                - at_events[number],
+            )
+            / in_group[number]
             if in_group[number] > 0
             else 0.0
             for number, group in enumerate(plan.groups)
@@ -338,7 +406,7 @@ def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
             means[row["group"]] += _mean_rate(row)
     table = np.zeros((plan.days, len(plan.cells)))
     for c, cell in enumerate(plan.cells):
-        table[:, c] = factors[:, c] * cell["weight"] * means[cell["group"]]
+        table[:, c] = factors[:, c] * (cell["weight"] * means[cell["group"]] + of_events[c])
     if plan.depletion:
         _deplete(plan, table)
     return [
@@ -353,17 +421,56 @@ def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
         for day in range(plan.days)
         for c, cell in enumerate(plan.cells)
         if table[day, c] > 0.0
+    ] + _expected_listed(plan)
+
+
+def _expected_of_events(plan: ArrivalPlan) -> NDArray[np.float64]:
+    """Return the expected casualties of each cell of an event that is one incident, 0 for the others."""
+    expected = np.zeros(len(plan.cells))
+    for special in set(plan.cells["special"][plan.cells["most"] > 0].tolist()):
+        own = (plan.cells["special"] == special) & (plan.cells["most"] > 0)
+        chance = plan.cells["chance"][own]
+        mean = 0.5 * (plan.cells["fewest"][own] + plan.cells["most"][own])
+        expected[own] = chance / chance.sum() * mean
+    return expected
+
+
+def _expected_listed(plan: ArrivalPlan) -> list[ExpectedArrivals]:
+    """Return the listed casualties by day, front, stream, kind and warfare type."""
+    types = dict(zip(plan.cells["type"].tolist(), (type_ for type_, _ in plan.labels), strict=True))
+    counts: dict[tuple[Any, ...], float] = {}
+    for row in plan.listed:
+        parts = ((int(row["kind"]), 1.0 - row["agent_share"]), (int(CasualtyKind.AGENT), row["agent_share"]))
+        for kind, share in parts:
+            place = (int(row["day"]), int(row["front"]), kind, types.get(int(row["type"])))
+            counts[place] = counts.get(place, 0.0) + float(share * row["number"])
+    return [
+        ExpectedArrivals(
+            day + 1,
+            plan.fronts[front],
+            STREAMS[max(0, kind - CasualtyKind.AGENT)],
+            CASUALTY_KINDS[kind],
+            type_,
+            None,
+            expected,
+            True,
+        )
+        for (day, front, kind, type_), expected in sorted(counts.items(), key=lambda item: item[0][:3])
+        if expected > 0.0
     ]
 
 
 def _deplete(plan: ArrivalPlan, table: NDArray[np.float64]) -> None:
     """Multiply each day's expected casualties, shape (days, C), by the share of the strength expected to be left."""
+    listed = listed_by_day(plan.listed, plan.days, len(plan.fronts))
     for front, population in enumerate(plan.populations.tolist()):
         of_front = plan.cells["front"] == front
+        thinned = of_front & (plan.cells["most"] == 0)
         ratio = 1.0
         for day in range(plan.days):
-            table[day, of_front] *= ratio
-            ratio = max(0.0, ratio - float(table[day, of_front].sum()) / population)
+            table[day, thinned] *= ratio
+            lost = float(table[day, of_front].sum()) + float(listed[day, front])
+            ratio = max(0.0, ratio - lost / population)
 
 
 def _mean_rate(row: Any) -> float:

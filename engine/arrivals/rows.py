@@ -22,6 +22,9 @@ class CellRow(Row):
     rank: UInt64  # by name among the cells of the plan
     cell_count: UInt64  # cells of the plan
     number_step: UInt64  # from the number of one casualty to that of the next
+    chance: Float64  # of an event that is one incident: the probability that it is this cell's; else 0
+    fewest: Int64  # casualties of such an event, least and most
+    most: Int64
     weight: Float64  # under `total`: within the group; under `rates`: casualties a day per unit of the rate
     shortest: Float64  # ms over which an incident spreads its casualties: least and most
     longest: Float64
@@ -113,3 +116,25 @@ class HourPartRow(Row):
 
 
 HOUR_PART = dtype_of(HourPartRow)
+
+
+class ListedArrivals(Row):
+    """Listed casualties of one time: a cell of its own, of which nothing but what is unset is drawn."""
+
+    time: Int64  # ms from the start
+    number: Int64  # of casualties
+    incident: UInt64  # hash by which the incident's id is keyed
+    incident_size: Int64  # casualties of all rows of the incident
+    agent_share: Float64  # probability that the incident is one of an agent
+    day: Int64  # from 0
+    # as in CellRow
+    key: UInt64
+    first_number: UInt64
+    number_step: UInt64
+    front: Int64
+    kind: UInt8
+    type: UInt8
+    special: UInt8
+
+
+LISTED = dtype_of(ListedArrivals)

@@ -9,6 +9,13 @@ from engine.clinical.casualties import (
     triage_of_sample,
     type_row,
 )
+from engine.clinical.listed import (
+    draw_listed_ill,
+    draw_listed_wounded,
+    given_category,
+    iss_of_listed,
+    row_of_cell,
+)
 from engine.clinical.people import draw_person
 from engine.clinical.service_numbers import set_service_number
 from engine.clinical.survival import (
@@ -43,16 +50,21 @@ __all__ = [
     "draw_fate_of_wounded",
     "draw_illness",
     "draw_late_death",
+    "draw_listed_ill",
+    "draw_listed_wounded",
     "draw_person",
     "draw_wound_scores",
     "draw_wounds",
     "give_first_aid",
+    "given_category",
+    "iss_of_listed",
     "log_event",
     "log_treatment",
     "measure_vitals",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",
+    "row_of_cell",
     "set_factor",
     "set_rate",
     "set_service_number",

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from engine import numeric
+from engine.clinical.scores import INSTANTLY_FATAL_AIS, severity_scores
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 from engine.codes import (
     CASUALTY_SEVERITY,
@@ -19,7 +20,6 @@ from engine.codes import (
     CasualtyKind,
     ConditionFlag,
     Illness,
-    IssRegion,
     Mechanism,
     Region,
     TriageCategory,
@@ -56,75 +56,11 @@ SAMPLE = dtype_of(SampledCasualty)
 INCIDENT_INDEX = 0xFFFFFFFF
 """Index of the draws that all casualties of an incident share: mechanism and cause (docs/model.md section 2.3.3)."""
 
-INSTANTLY_FATAL_AIS = 6
-"""AIS of a wound that kills at once."""
-
 NO_CAUSE = 65535
 """In the column `cause`: no external cause."""
 
-_MAX_SCORE = 75
-"""ISS and NISS of a casualty with a wound of AIS 6."""
-
 _WEAPON_MECHANISMS = 3
-_REGION_COUNT, _ISS_REGION_COUNT = len(Region), len(IssRegion)
-
-
-@compiled
-def iss_region(region: int, ais: int) -> int:
-    """Return the `IssRegion` of a wound: AIS 1 outside the face is a skin wound and counts as external."""
-    if region in (Region.FACE, Region.EYES, Region.EARS):
-        return IssRegion.FACE
-    if ais == 1:
-        return IssRegion.EXTERNAL
-    if region in (Region.HEAD, Region.NECK):
-        return IssRegion.HEAD_NECK
-    if region == Region.THORAX:
-        return IssRegion.CHEST
-    if region == Region.ABDOMEN:
-        return IssRegion.ABDOMEN
-    return IssRegion.EXTREMITIES
-
-
-@compiled
-def severity_scores(output: Output, first: int, count: int) -> tuple[int, int]:
-    """Return (ISS, NISS) of the wounds output.wounds[first:first + count] (docs/model.md section 2.4.2).
-
-    ISS is the sum of squares of the worst AIS in the three worst ISS regions (Baker 1974), NISS that of the three worst
-    wounds (Osler 1997). AIS 6 gives 75 for both.
-    """
-    worst = 0  # AIS of the worst wound of each ISS region, 4 bits each
-    first_new = 0
-    second_new = 0
-    third_new = 0
-    for number in range(first, first + count):
-        ais = int(output.wounds[number].ais)
-        if ais == INSTANTLY_FATAL_AIS:
-            return _MAX_SCORE, _MAX_SCORE
-        if ais > first_new:
-            first_new, second_new, third_new = ais, first_new, second_new
-        elif ais > second_new:
-            second_new, third_new = ais, second_new
-        elif ais > third_new:
-            third_new = ais
-        shift = int(4 * iss_region(output.wounds[number].region, ais))
-        if (worst >> shift) & 15 < ais:
-            worst = (worst & ~(15 << shift)) | (ais << shift)
-    highest = 0
-    second = 0
-    third = 0
-    for _ in range(_ISS_REGION_COUNT):
-        ais = worst & 15
-        worst = worst >> 4
-        if ais > highest:
-            highest, second, third = ais, highest, second
-        elif ais > second:
-            second, third = ais, second
-        elif ais > third:
-            third = ais
-    return (
-        highest * highest + second * second + third * third,
-        first_new * first_new + second_new * second_new + third_new * third_new,
-    )
+_REGION_COUNT = len(Region)
 
 
 @compiled
@@ -140,6 +76,26 @@ def _draw_mechanism(record: PatientRow, row: int, key: int, tables: InjuryTables
     """Return the mechanism of the incident; `row` is that of the warfare type."""
     uniform = to_uniform(words(key, record.incident, INCIDENT_INDEX, INCIDENT_CAUSE)[0])
     return pick_cumulated(tables.mechanisms[row], 0, _WEAPON_MECHANISMS, uniform)
+
+
+@compiled
+def draw_ais(region: int, mechanism: int, severity: float, uniform: float, tables: InjuryTables) -> int:
+    """Return the AIS of a wound that does not kill at once; `severity` is the latent severity Z of the casualty."""
+    latent = (
+        tables.latent[0] * severity
+        + tables.latent[1] * numeric.normal_quantile(uniform)
+        + tables.shift[mechanism]
+    )
+    ais = 1
+    while ais < 5 and latent > tables.ais[region, ais - 1]:
+        ais += 1
+    return ais
+
+
+@compiled
+def draw_side(region: int, uniform: float, tables: InjuryTables) -> int:
+    """Return the side of a wound; 0 where the region has none."""
+    return 1 + int(uniform * 2.0) if tables.sided[region] else 0
 
 
 @compiled
@@ -173,16 +129,10 @@ def _draw_wound(
         region = pick_cumulated(tables.fatal, 0, _REGION_COUNT, to_uniform(a))
         ais = INSTANTLY_FATAL_AIS
     else:
-        latent = (
-            tables.latent[0] * severity
-            + tables.latent[1] * numeric.normal_quantile(to_uniform(b))
-            + tables.shift[mechanism]
-        )
-        while ais < 5 and latent > tables.ais[region, ais - 1]:
-            ais += 1
+        ais = draw_ais(region, mechanism, severity, to_uniform(b), tables)
     wound.region = region
     wound.ais = ais
-    wound.side = 1 + int(to_uniform(c) * 2.0) if tables.sided[region] else 0
+    wound.side = draw_side(region, to_uniform(c), tables)
     wound.condition = int(np.int64(d >> np.uint64(16)))  # holds the draw until the condition is chosen
 
 
@@ -195,10 +145,22 @@ def _draw_wounds(
     index: int,
     key: int,
     tables: InjuryTables,
+    mechanism: int,
+    shift: float,
+    may_die_at_once: bool,
 ) -> tuple[int, bool]:
     """Draw number, region, side and AIS of the wounds of a battle casualty, into rows from `first_wound` on.
 
     The number is 1 + min(23, geometric), with the mean m * exp(0.8 Z - 0.32) (docs/model.md section 2.4.1).
+
+    Parameters
+    ----------
+    mechanism
+        The mechanism; NONE: that of the incident is drawn.
+    shift
+        Is added to the latent severity.
+    may_die_at_once
+        Whether the first wound may kill at once.
 
     Returns
     -------
@@ -207,13 +169,15 @@ def _draw_wounds(
     """
     row = type_row(record, tables)
     _, b, c, d = words(key, cell, index, CASUALTY_SEVERITY)
-    mechanism = _draw_mechanism(record, row, key, tables)
+    if mechanism == NONE:
+        mechanism = _draw_mechanism(record, row, key, tables)
     severity = (
         numeric.normal_quantile(to_uniform(b))
         + tables.severity[row]
         + tables.special_severity[record.special]
+        + shift
     )
-    fatal = to_uniform(c) < tables.instant[row]
+    fatal = may_die_at_once and to_uniform(c) < tables.instant[row]
     mean = tables.wound_mean[mechanism] * numeric.exp(
         tables.wound_slope[0] * severity + tables.wound_slope[1]
     )
@@ -242,7 +206,7 @@ def _severity_rank(region: int, ais: int) -> int:
 
 
 @compiled
-def _sort_wounds(output: Output, first: int, count: int) -> None:
+def sort_wounds(output: Output, first: int, count: int) -> None:
     """Sort wounds by severity, the worst first, by stable insertion; `condition` is moved along."""
     for number in range(1, count):
         region = output.wounds[first + number].region
@@ -359,7 +323,7 @@ def true_triage(worst_ais: int, lethal: int, minutes: float, uniform: float, rul
 
 
 @compiled
-def _draw_cause(record: PatientRow, uniform: float, tables: InjuryTables) -> int:
+def draw_cause(record: PatientRow, uniform: float, tables: InjuryTables) -> int:
     """Return an external cause that fits warfare type, mechanism and main diagnosis; NO_CAUSE where none does."""
     row = type_row(record, tables)
     nature = tables.nature[record.condition]
@@ -371,6 +335,14 @@ def _draw_cause(record: PatientRow, uniform: float, tables: InjuryTables) -> int
 
 
 @compiled
+def wound_cause(record: PatientRow, key: int, tables: InjuryTables) -> int:
+    """Return the external cause of a wounded casualty: all of an incident share its draw."""
+    return draw_cause(
+        record, to_uniform(words(key, record.incident, INCIDENT_INDEX, INCIDENT_CAUSE)[1]), tables
+    )
+
+
+@compiled
 def draw_wounds(
     record: PatientRow,
     output: Output,
@@ -379,19 +351,23 @@ def draw_wounds(
     index: int,
     key: int,
     tables: InjuryTables,
+    mechanism: int,
+    shift: float,
+    may_die_at_once: bool,
 ) -> int:
     """Draw wounds, scores, diagnoses and cause of a battle casualty; return the number of wounds.
 
     The wounds are in rows from `first_wound` on, the worst first.
     """
-    count, _ = _draw_wounds(record, output, first_wound, cell, index, key, tables)
-    _sort_wounds(output, first_wound, count)
+    count, _ = _draw_wounds(
+        record, output, first_wound, cell, index, key, tables, mechanism, shift, may_die_at_once
+    )
+    sort_wounds(output, first_wound, count)
     _choose_conditions(type_row(record, tables), record.mechanism, output, first_wound, count, tables)
     record.iss, record.niss = severity_scores(output, first_wound, count)
     record.worst_ais = output.wounds[first_wound].ais
     record.condition = output.wounds[first_wound].condition
-    uniform = to_uniform(words(key, record.incident, INCIDENT_INDEX, INCIDENT_CAUSE)[1])
-    record.cause = _draw_cause(record, uniform, tables)
+    record.cause = wound_cause(record, key, tables)
     record.severity = NONE
     return count
 
@@ -405,13 +381,18 @@ def draw_wound_scores(
     index: int,
     key: int,
     tables: InjuryTables,
+    mechanism: int,
+    shift: float,
+    may_die_at_once: bool,
 ) -> int:
     """Draw the scores of a battle casualty without diagnoses and cause; return the number of wounds.
 
     Only row `first_wound` is meaningful afterwards: region and AIS of the worst wound. The draws are those of
     `draw_wounds`.
     """
-    count, _ = _draw_wounds(record, output, first_wound, cell, index, key, tables)
+    count, _ = _draw_wounds(
+        record, output, first_wound, cell, index, key, tables, mechanism, shift, may_die_at_once
+    )
     record.iss, record.niss = severity_scores(output, first_wound, count)
     worst = first_wound
     for number in range(first_wound + 1, first_wound + count):
@@ -485,7 +466,7 @@ def draw_illness(record: PatientRow, cell: int, index: int, key: int, tables: In
     count = tables.ill_count[illness, course, record.sex]
     choice = pick_cumulated(tables.ill_chance, start, count, to_uniform(d))
     record.condition = tables.ill_choices[start + choice]
-    record.cause = _draw_cause(record, to_uniform(words(key, cell, index, ILLNESS_CAUSE)[0]), tables)
+    record.cause = draw_cause(record, to_uniform(words(key, cell, index, ILLNESS_CAUSE)[0]), tables)
     return course == 0
 
 
@@ -518,10 +499,10 @@ def _triage_of_wounded(
 ) -> int:
     """Return the true category of casualty `index` of a sample; 0 for the instantly dead and for RTD within 72 h."""
     record.incident = index
-    count, fatal = _draw_wounds(record, output, 0, np.uint64(0), index, key, tables)
+    count, fatal = _draw_wounds(record, output, 0, np.uint64(0), index, key, tables, NONE, 0.0, True)
     if fatal:
         return 0
-    _sort_wounds(output, 0, count)
+    sort_wounds(output, 0, count)
     record.iss, record.niss = severity_scores(output, 0, count)
     record.worst_ais = output.wounds[0].ais
     a, b, c, d = words(key, np.uint64(1), index, 0)

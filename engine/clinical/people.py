@@ -5,7 +5,7 @@ The draws of a casualty are keyed by purpose, cell, index and block, so they dep
 
 from engine import numeric
 from engine.clinical.uniforms import pick_cumulated, to_uniform
-from engine.codes import BIRTH_AND_NAMES, BODY, IDENTITY, Sex
+from engine.codes import BIRTH_AND_NAMES, BODY, IDENTITY, NONE, Sex
 from engine.numeric import compiled, words
 from engine.tables import BLOOD_GROUPS, NATIONS, RANKS, PatientRow, PeopleTables
 
@@ -53,14 +53,25 @@ def _set_birth(record: PatientRow, years: int, uniform: float, today: int) -> No
 
 
 @compiled
-def draw_person(record: PatientRow, cell: int, index: int, key: int, tables: PeopleTables) -> None:
+def draw_person(
+    record: PatientRow, cell: int, index: int, key: int, tables: PeopleTables, nation: int, sex: int
+) -> None:
     """Draw the identity of a patient: nation, sex, age, rank, names, unit, blood group and weight.
 
     docs/model.md section 3.2.13.
+
+    Parameters
+    ----------
+    nation
+        Index of the nation; negative: drawn among those of the front.
+    sex
+        Sex; NONE: drawn.
     """
     a, b, c, d = words(key, cell, index, IDENTITY)
-    nation = pick_cumulated(tables.nations[record.front], 0, NATIONS, to_uniform(a))
-    sex = Sex.FEMALE if to_uniform(b) < tables.female[nation] else Sex.MALE
+    if nation < 0:
+        nation = pick_cumulated(tables.nations[record.front], 0, NATIONS, to_uniform(a))
+    if sex == NONE:
+        sex = Sex.FEMALE if to_uniform(b) < tables.female[nation] else Sex.MALE
     rank = pick_cumulated(tables.ranks[nation], 0, RANKS, to_uniform(c))
     record.nation = nation
     record.sex = sex

@@ -8,7 +8,8 @@ environment's factors. Clock and life are in ms.
 import math
 
 from engine import numeric
-from engine.clinical.casualties import INSTANTLY_FATAL_AIS, true_triage
+from engine.clinical.casualties import true_triage
+from engine.clinical.scores import INSTANTLY_FATAL_AIS
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
     LATE_DEATH,

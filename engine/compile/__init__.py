@@ -1,5 +1,6 @@
 """Compile a resolved scenario to the arrays that the kernel reads."""
 
+from engine.compile.listed import has_mean_iss
 from engine.compile.model import (
     NOTHING,
     TABLE_BUILDERS,
@@ -17,5 +18,6 @@ __all__ = [
     "compile_network",
     "compile_scenario",
     "fitted_severity",
+    "has_mean_iss",
     "is_severity_fitted",
 ]

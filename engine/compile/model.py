@@ -15,6 +15,7 @@ from engine import numeric
 from engine.clinical import SAMPLE, triage_of_sample
 from engine.codes import DrawPurpose
 from engine.compile.injuries import compile_injuries
+from engine.compile.listed import compile_listed
 from engine.compile.network import compile_care, compile_network, compile_transitions
 from engine.compile.people import compile_people
 from engine.compile.rows import STANDARD, triage_weights
@@ -62,6 +63,8 @@ def compile_scenario(
         model["injuries"]["severity"][0] = precomputed["severity"]
     else:
         fit_severity(scenario, model)
+    if scenario.incidents:
+        compile_listed(scenario, model, seed, replication)
     return model
 
 

@@ -2,13 +2,18 @@
 
 import math
 
+import numpy as np
+
 from engine.clinical import (
     draw_fate_of_ill,
     draw_fate_of_wounded,
     draw_illness,
+    draw_listed_ill,
+    draw_listed_wounded,
     draw_person,
     draw_wound_scores,
     draw_wounds,
+    row_of_cell,
 )
 from engine.codes import NONE, CasualtyKind, DrawPurpose
 from engine.kernel.poi_stages import begin_at_poi
@@ -77,17 +82,51 @@ def _reset_state(casualty: CasualtyState) -> None:
 
 
 @compiled
+def _draw_person(record: PatientRow, model: Model, counter: Counter, listed: int) -> None:
+    """Draw the identity, except for what a row of the list gives."""
+    nation = -1
+    sex = NONE
+    if listed >= 0:
+        nation = int(model.listed.nation[listed])
+        sex = int(model.listed.sex[listed])
+    draw_person(record, counter[0], counter[1], model.keys[DrawPurpose.PERSON], model.people, nation, sex)
+    if listed >= 0 and model.listed.unit[listed] >= 0:
+        record.unit = model.listed.unit[listed]
+
+
+@compiled
 def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
     """Draw the wounds and their fate. The decision pass skips draws that do not affect the flow."""
     record = output.patients[row]
     cell, index = counter
     injury_key = model.keys[DrawPurpose.INJURY]
+    mechanism, shift, may_die_at_once = NONE, 0.0, True
     if output.rows[QUIET]:
         casualty.wounds = draw_wound_scores(
-            record, output, casualty.wound, cell, index, injury_key, model.injuries
+            record,
+            output,
+            casualty.wound,
+            cell,
+            index,
+            injury_key,
+            model.injuries,
+            mechanism,
+            shift,
+            may_die_at_once,
         )
     else:
-        casualty.wounds = draw_wounds(record, output, casualty.wound, cell, index, injury_key, model.injuries)
+        casualty.wounds = draw_wounds(
+            record,
+            output,
+            casualty.wound,
+            cell,
+            index,
+            injury_key,
+            model.injuries,
+            mechanism,
+            shift,
+            may_die_at_once,
+        )
     draw_fate_of_wounded(
         record,
         casualty,
@@ -120,11 +159,16 @@ def initialise_casualty(
     _reset_state(casualty)
     casualty.cell = counter[0]
     casualty.index = counter[1]
+    listed = row_of_cell(model.listed, np.uint64(counter[0]))
     if not quiet or model.network.prefers_own_nation:
-        draw_person(record, counter[0], counter[1], model.keys[DrawPurpose.PERSON], model.people)
+        _draw_person(record, model, counter, listed)
     casualty.wound = output.rows[WOUND_COUNT]
     casualty.wounds = 0
-    if record.kind == CasualtyKind.WOUNDED:
+    if listed >= 0 and record.kind == CasualtyKind.WOUNDED:
+        draw_listed_wounded(output, row, casualty, model, counter, listed)
+    elif listed >= 0:
+        draw_listed_ill(record, casualty, model, counter, listed)
+    elif record.kind == CasualtyKind.WOUNDED:
         _draw_wounded(output, row, casualty, model, counter)
     else:
         _draw_ill(record, casualty, model, counter)

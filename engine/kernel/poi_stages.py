@@ -2,8 +2,19 @@
 
 import math
 
+import numpy as np
+
 from engine import numeric
-from engine.clinical import give_first_aid, log_event, pick_cumulated, set_factor, to_uniform, type_row
+from engine.clinical import (
+    give_first_aid,
+    given_category,
+    log_event,
+    pick_cumulated,
+    row_of_cell,
+    set_factor,
+    to_uniform,
+    type_row,
+)
 from engine.codes import (
     AT_POI,
     EN_ROUTE,
@@ -57,6 +68,9 @@ def _begin_under_matrix(
     record.triage = TriageCategory.T1 + pick_cumulated(
         model.transitions.triage[row, record.stream], 0, 3, to_uniform(uniform)
     )
+    given = given_category(model.listed, row_of_cell(model.listed, np.uint64(counter[0])), counter[1])
+    if given:
+        record.triage = given
     casualty.needs_surgery = (
         1 if record.kind == CasualtyKind.WOUNDED and record.triage <= TriageCategory.T2 else 0
     )
@@ -144,6 +158,9 @@ def _request_evacuation(
     """Let the first responder triage the casualty and request evacuation with a precedence."""
     uniform = to_uniform(words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIRST_RESPONDER)[1])
     casualty.category = assign_category(output, row, casualty, casualty.at, 0, uniform, model)
+    given = given_category(model.listed, row_of_cell(model.listed, np.uint64(counter[0])), counter[1])
+    if given and casualty.category != TriageCategory.T4:
+        casualty.category = given
     log_event(output, row, casualty.at, AT_POI, Event.TRIAGED, casualty.category)
     log_event(output, row, casualty.at, AT_POI, Event.EVACUATION_REQUESTED, precedence_of(casualty))
     if model.network.way_finite[casualty.way]:

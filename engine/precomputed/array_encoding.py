@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrivals import BRIDGE_LENGTH, CELL, PATTERN, RATE, ArrivalPlan, Group, SizeTables
+from engine.arrivals import BRIDGE_LENGTH, CELL, LISTED, PATTERN, RATE, ArrivalPlan, Group, SizeTables
 from engine.errors import shown
 from engine.tables import CARE, INJURIES, NETWORK, PEOPLE, SURVIVAL, TRANSITIONS, TYPES
 
@@ -33,6 +33,7 @@ LAYOUTS: dict[str, "np.dtype[Any]"] = {
     "cell": CELL,
     "pattern": PATTERN,
     "rate": RATE,
+    "listed": LISTED,
     **TABLES,
 }
 """All layouts of arrays, by name."""
@@ -121,6 +122,7 @@ class EncodedPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rates: EncodedArray
     fronts: tuple[str, ...]
     populations: EncodedArray
+    listed: EncodedArray
 
 
 def encode_plan(plan: ArrivalPlan) -> bytes:
@@ -142,6 +144,7 @@ def encode_plan(plan: ArrivalPlan) -> bytes:
         rates=encode_array(plan.rates, "rate"),
         fronts=plan.fronts,
         populations=encode_array(plan.populations, INTS),
+        listed=encode_array(plan.listed, "listed"),
     )
     return msgspec.msgpack.encode(encoded)
 
@@ -169,6 +172,7 @@ def decode_plan(data: bytes) -> ArrivalPlan:
         rates=decode_array(encoded.rates, "rate", 1),
         fronts=encoded.fronts,
         populations=decode_array(encoded.populations, INTS, 1),
+        listed=decode_array(encoded.listed, "listed", 1),
     )
     laws, columns = sizes.probability.shape
     lengths = (

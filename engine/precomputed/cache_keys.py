@@ -51,7 +51,8 @@ KINDS: dict[str, Kind] = {
     "care": Kind("configuration", ("environment", "horizon_days", "mascal_threshold", "triage_accuracy")),
     "transitions": Kind("configuration", (*_NETWORK_FIELDS, "events", "triage", "warfare")),
     "arrivals": Kind(
-        "configuration", (*_CASUALTY_MIX_FIELDS, "day_weights", "days", "fronts", "intensity", "tempo")
+        "configuration",
+        (*_CASUALTY_MIX_FIELDS, "day_weights", "days", "fronts", "incidents", "intensity", "tempo"),
     ),
     "severity": Kind("computation", _INJURY_FIELDS),
     MEASURES_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.codes import ISS_REGIONS, NONE, REGIONS, SEXES
 from engine.errors import RunError
 from engine.records.operations import FIRST_DAY, LAST_DAY
-from engine.scenario import incident_types, special_event_types
+from engine.scenario import incident_types, listed_units, special_event_types
 from engine.tables import Table
 from scenarios import catalogue
 
@@ -153,6 +153,7 @@ class CodeTables:
 
     def _load_scenario(self, scenario: Any) -> None:
         """Set the texts that the scenario gives: fronts, incident types, special events and facilities."""
+        self._scenario = scenario
         self.fronts: list[str] = [front.name for front in scenario.fronts]
         self.incident_types: list[str] = incident_types(scenario)
         last = len(self.incident_types) - 1
@@ -194,7 +195,12 @@ class CodeTables:
         self.nato_ranks = GroupedTexts(
             len(nations), lambda group: [rank.nato_code for rank in nations[group].ranks]
         )
-        self.units = GroupedTexts(len(self.fronts), lambda group: catalogue.units(self.fronts[group]))
+
+        def units(group: int) -> list[str]:
+            known = catalogue.units(self.fronts[group])
+            return [*known, *listed_units(self._scenario, self.fronts[group], known)]
+
+        self.units = GroupedTexts(len(self.fronts), units)
 
     def incident_type_codes(self, patients: Table) -> Codes:
         """Return indices of `incident_types`: in a special event the event's type, else the warfare type."""

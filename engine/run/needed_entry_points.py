@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from engine.arrivals import ENTRY_POINTS_RATES, ENTRY_POINTS_TOTAL
-from engine.clinical import triage_of_sample
-from engine.compile import compile_network, is_severity_fitted
+from engine.arrivals import arrival_entry_points, draw_listed
+from engine.clinical import iss_of_listed, triage_of_sample
+from engine.compile import compile_network, has_mean_iss, is_severity_fitted
 from engine.kernel import advance, advance_unlimited, begin_run, finish_statistics, uses_calendar
 from engine.measures import count_chunk
 from engine.numeric import NativeFunction
@@ -25,6 +25,9 @@ class EntryPoints(NamedTuple):
 SEVERITY = EntryPoints("severity of injuries", (triage_of_sample,), 40)
 """The search for the severity that meets an author's triage weights."""
 
+LISTED_SEVERITY = EntryPoints("severity of listed casualties", (iss_of_listed, draw_listed), 40)
+"""The search for the severity that meets the mean ISS of listed casualties."""
+
 
 def entry_points(scenario: Scenario, texts: bool) -> list[EntryPoints]:
     """Return the entry points that a run of a resolved scenario calls.
@@ -38,14 +41,15 @@ def entry_points(scenario: Scenario, texts: bool) -> list[EntryPoints]:
     """
     finite = uses_calendar(compile_network(scenario)[0])
     flow = (advance, begin_run, finish_statistics) if finite else (advance_unlimited,)
-    has_total = scenario.casualties.total is not None
     found = [
         EntryPoints("flow of casualties", flow, 300 if finite else 170),
-        EntryPoints("arrivals", ENTRY_POINTS_TOTAL if has_total else ENTRY_POINTS_RATES, 60),
+        EntryPoints("arrivals", arrival_entry_points(scenario), 60),
     ]
     found.append(EntryPoints("measures", (count_chunk,), 10))
     if is_severity_fitted(scenario):
         found.append(SEVERITY)
+    if has_mean_iss(scenario):
+        found.append(LISTED_SEVERITY)
     if texts:
         found.append(EntryPoints("records", (ASSEMBLE,), 20))
     return found

@@ -5,8 +5,10 @@ from engine.scenario.day_weights import day_weights_of
 from engine.scenario.defaults import resolve
 from engine.scenario.extending import extend
 from engine.scenario.front_rates import front_rate
+from engine.scenario.given_conditions import entries_of, mechanisms_of
 from engine.scenario.hashing import hash_of_resolved, scenario_hash
 from engine.scenario.limits import facility_places, is_finite, limiting_settings, used_vehicle_pools
+from engine.scenario.listed import ListedRow, listed_rows, listed_units, number_listed
 from engine.scenario.mix import environment_multipliers, mix_of
 from engine.scenario.overrides import with_overrides
 from engine.scenario.parsing import (
@@ -26,6 +28,7 @@ from engine.scenario.structs.casualties import Casualties, Mix, Rates
 from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
 from engine.scenario.structs.facilities import Facility, Shift, Surge
 from engine.scenario.structs.fronts import Front
+from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Batch, Link
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.survival import Survival
@@ -44,12 +47,13 @@ from engine.scenario.structs.vocabulary import (
     Tempo,
     Terrain,
     TransportKind,
+    WarfareType,
 )
 from engine.scenario.structs.warfare import SpecialEvent, Warfare
 from engine.scenario.structs.world import WorldEvent
 from engine.scenario.toml import to_toml
 from engine.scenario.travel import link_minutes, one_way_minutes
-from engine.scenario.warfare_types import agent_share, incident_types, special_event_types
+from engine.scenario.warfare_types import agent_share, heaviest_type, incident_types, special_event_types
 from engine.scenario.workload import workload_of
 
 __all__ = [
@@ -71,9 +75,11 @@ __all__ = [
     "EventKind",
     "Facility",
     "Front",
+    "Incident",
     "Intensity",
     "Lift",
     "Link",
+    "ListedRow",
     "Mix",
     "PreparedScenario",
     "Rates",
@@ -91,21 +97,28 @@ __all__ = [
     "TransportKind",
     "Vehicle",
     "Warfare",
+    "WarfareType",
     "WorldEvent",
     "agent_share",
     "check",
     "day_weights_of",
+    "entries_of",
     "environment_multipliers",
     "extend",
     "facility_places",
     "front_rate",
     "hash_of_resolved",
+    "heaviest_type",
     "incident_types",
     "is_finite",
     "limiting_settings",
     "link_minutes",
+    "listed_rows",
+    "listed_units",
     "mean_of",
+    "mechanisms_of",
     "mix_of",
+    "number_listed",
     "one_way_minutes",
     "parse",
     "parse_setting",

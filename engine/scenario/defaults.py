@@ -2,25 +2,27 @@
 
 from msgspec.structs import replace
 
-from engine.scenario.front_rates import resolve_front_rates
+from engine.scenario.front_rates import resolve_front_rates, strength_of
+from engine.scenario.listed import resolve_time
 from engine.scenario.network import complete_network
+from engine.scenario.start import start_seconds
 from engine.scenario.structs.casualties import Casualties
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vocabulary import WarfareType
-from engine.scenario.structs.warfare import SpecialEvent, Warfare
-from engine.scenario.warfare_types import type_weight
+from engine.scenario.structs.warfare import SpecialEvent
+from engine.scenario.warfare_types import heaviest_type, type_weight
 from scenarios import tables
 
 
 def resolve(scenario: Scenario) -> Scenario:
     """The same scenario with every default filled in; resolving twice changes nothing.
 
-    Filled in are: casualties (total 1,440); fronts and their `share` (given, else by population, else equal); tempo
-    and weights of warfare types; day, type and multiplier of special events; rates of fronts from their factors
-    and units; the named network, which is then unset,
-    or the default network; kind, name, capabilities and policy of facilities; `fronts` of links; litters and seats of
-    vehicles.
+    Filled in are: casualties (only the listed; without a list, total 1,440); fronts and their `share` (given, else by
+    population, else equal); tempo and weights of warfare types; day, type and multiplier of special events; times of
+    incidents, counted from the start; rates of fronts from their factors and units; the named network, which is then
+    unset, or the default network; kind, name, capabilities and policy of facilities; `fronts` of links; litters and
+    seats of vehicles.
 
     Parameters
     ----------
@@ -36,7 +38,18 @@ def resolve(scenario: Scenario) -> Scenario:
     """
     scenario = complete_network(scenario)
     casualties = scenario.casualties
-    if casualties.total is None and casualties.rates is None:
+    if casualties.only_listed or (
+        scenario.incidents and casualties.total is None and casualties.rates is None
+    ):
+        casualties = Casualties(only_listed=True)
+        scenario = replace(
+            scenario,
+            fronts=[
+                replace(front, population=strength_of(front), rates=None, rate_factor=None, units=[])
+                for front in scenario.fronts
+            ],
+        )
+    elif casualties.total is None and casualties.rates is None:
         casualties = Casualties(total=tables.default("total"))
     warfare = [replace(entry, weight=type_weight(entry)) for entry in scenario.warfare]
     default_tempo = tables.default("tempo") if warfare and scenario.day_weights is None else None
@@ -45,17 +58,20 @@ def resolve(scenario: Scenario) -> Scenario:
         casualties=casualties,
         tempo=scenario.tempo or default_tempo,
         warfare=warfare,
-        events=[_resolve_event(event, scenario.days, warfare) for event in scenario.events],
+        events=[
+            _resolve_event(event, scenario.days, heaviest_type(scenario) or "conventional")
+            for event in scenario.events
+        ],
+        incidents=[resolve_time(incident, start_seconds(scenario)) for incident in scenario.incidents],
         fronts=_resolve_shares([resolve_front_rates(front, casualties.rates) for front in scenario.fronts]),
     )
 
 
-def _resolve_event(event: SpecialEvent, days: int, warfare: list[Warfare]) -> SpecialEvent:
+def _resolve_event(event: SpecialEvent, days: int, heaviest: WarfareType) -> SpecialEvent:
     """The event with its day (else the middle one), type and multiplier.
 
     The default type is the heaviest of the warfare types, the first of equals, or conventional without types.
     """
-    heaviest: WarfareType = max(warfare, key=type_weight).type if warfare else "conventional"
     template = tables.warfare_patterns()["special_event_templates"][event.event]
     return replace(
         event,

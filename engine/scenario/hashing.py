@@ -9,6 +9,8 @@ from engine.scenario.defaults import resolve
 from engine.scenario.structs.scenario import Scenario
 
 _ADDED: dict[str, tuple[str, ...]] = {
+    "": ("incidents",),
+    "casualties": ("only_listed",),
     "facilities": ("new",),
     "fronts": ("rates", "rate_factor", "units"),
     "vehicles": ("new",),

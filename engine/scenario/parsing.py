@@ -15,9 +15,10 @@ from msgspec import inspect as mi
 
 from engine.errors import MISSING, ScenarioError
 from engine.scenario.distances import ReadTable, write_distances
+from engine.scenario.incident_csv import TableLines, place_in_table, write_incidents
 from engine.scenario.near_matches import near_match
 from engine.scenario.repetition import Sources, place_in_file, repeat_entries
-from engine.scenario.structs.bounds import MAX_LINKS
+from engine.scenario.structs.bounds import MAX_INCIDENTS, MAX_LINKS
 from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.file_fields import FILE_FIELDS
 from engine.scenario.structs.scenario import Scenario
@@ -98,6 +99,8 @@ class ScenarioText(NamedTuple):
     """Name of the file in messages."""
     sources: Sources | None = None
     """Which entry of the text each entry of the scenario comes from; None: they are the same."""
+    lines: TableLines = ()
+    """Which line of a table each of the listed incidents comes from."""
     files: tuple[str, ...] = ()
     """Names of the files with tables that the text names; without them it is no scenario."""
 
@@ -105,7 +108,7 @@ class ScenarioText(NamedTuple):
         """The error with the place of its setting in this text and, if the text is TOML and has it, its line."""
         if error.line:
             return error
-        place = place_in_file(error.place, self.sources or {})
+        place = place_in_file(place_in_table(error.place, self.lines), self.sources or {})
         number = line_of(_decode(self.data, self.name), place) if self.format == "toml" else None
         file = f"{self.name}, " if self.name != "scenario" else ""
         line = "" if number is None else f"{file}line {number}"
@@ -132,10 +135,10 @@ def parse_text(
         return read(place, name)
 
     try:
-        scenario, sources = _scenario_and_sources(tree, where, noted if read else None)
+        scenario, sources, lines = _scenario_and_sources(tree, where, noted if read else None)
     except ScenarioError as error:
         raise text.with_line(error) from None
-    return scenario, text._replace(sources=sources, files=tuple(files))
+    return scenario, text._replace(sources=sources, lines=lines, files=tuple(files))
 
 
 def read_tree(data: bytes, fmt: Literal["toml", "json"], where: str = "scenario") -> dict[str, Any]:
@@ -154,21 +157,23 @@ def scenario_of(tree: dict[str, Any], where: str = "scenario", read: ReadTable |
 
 def _scenario_and_sources(
     tree: dict[str, Any], where: str, read: ReadTable | None
-) -> tuple[Scenario, Sources]:
-    """The scenario of a tree, and for each entry of its lists the entry of the tree that it comes from."""
+) -> tuple[Scenario, Sources, TableLines]:
+    """The scenario of a tree, and for each entry of its lists the entry of the tree or the line that it comes from."""
     if EXTENDS in tree:
         raise ScenarioError(EXTENDS, tree[EXTENDS], "this field only in a file that is named by its path")
     checked = _check_value(tree, _scenario_type(), "")
     repeated, sources = repeat_entries(checked)
+    lines: TableLines = ()
     try:
         plain, links = write_distances(repeated, read)
         sources = {**sources, "links": [sources["links"][i] for i in links]}
+        plain, sources["incidents"], lines = write_incidents(plain, read)
         if plain is not checked:
             plain = _check_value(plain, _scenario_type(), "")
     except ScenarioError as error:
-        place = place_in_file(error.place, sources)
+        place = place_in_file(place_in_table(error.place, lines), sources)
         raise ScenarioError(place, error.value, error.allowed, error.near) from None
-    return _convert(plain, where), sources
+    return _convert(plain, where), sources, lines
 
 
 def _convert(tree: dict[str, Any], where: str) -> Scenario:
@@ -218,7 +223,7 @@ def _parse_toml(text: str, where: str) -> Any:
         raise ScenarioError(
             where,
             f"{separators:,} commas, dots, brackets, braces and signs of equality",
-            f"at most {MAX_SEPARATORS:,}; no list of a scenario has more than {MAX_LINKS:,} entries",
+            f"at most {MAX_SEPARATORS:,}; no list has more than {max(MAX_LINKS, MAX_INCIDENTS):,} entries",
         )
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > MAX_LINE_DOTS:
@@ -326,12 +331,17 @@ def _check_value(value: Any, kind: mi.Type, place: str) -> Any:
         return [_check_value(item, kind.item_type, f"{place}[{i}]") for i, item in enumerate(value)]
     if isinstance(kind, mi.DictType):
         return _check_dict(value, kind, place)
-    if isinstance(kind, mi.StrType) and place == "start" and isinstance(value, (date, time)):
+    if isinstance(kind, mi.StrType) and _is_moment(place) and isinstance(value, (date, time)):
         value = _write_time(value)
     if not _fits(value, kind):
         words = kind.values if isinstance(kind, mi.LiteralType) else ()
         raise ScenarioError(place, value, describe_allowed(kind), near_match(value, words))
     return value
+
+
+def _is_moment(place: str) -> bool:
+    """Whether a field may be a date and time of TOML."""
+    return place == "start" or (place.startswith("incidents[") and place.endswith("].at"))
 
 
 def _check_union(value: Any, kind: mi.UnionType, place: str) -> Any:

@@ -13,6 +13,11 @@ def type_weight(warfare: Warfare) -> float:
     return float(tables.warfare_patterns()["warfare_types"][warfare.type]["weight_multiplier"])
 
 
+def heaviest_type(scenario: Scenario) -> WarfareType | None:
+    """The warfare type with the largest weight, the first of equals; None without types."""
+    return max(scenario.warfare, key=type_weight).type if scenario.warfare else None
+
+
 def injury_modifier(name: WarfareType | None) -> dict[Stream, float]:
     """Factors of a warfare type on the streams of the default mix; 1 without a type."""
     if name is None:

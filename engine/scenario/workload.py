@@ -8,6 +8,7 @@ from engine.errors import ScenarioError
 from engine.scenario.day_weights import day_weights_of
 from engine.scenario.front_rates import mean_rate
 from engine.scenario.limits import is_finite, used_vehicle_pools
+from engine.scenario.listed import listed_rows
 from engine.scenario.mix import environment_multipliers
 from engine.scenario.structs.bounds import MAX_HORIZON_DAYS, MAX_TOTAL
 from engine.scenario.structs.distributions import mean_of
@@ -115,8 +116,12 @@ def check_workload(resolved: Scenario) -> None:
 def _casualties(resolved: Scenario) -> dict[str, float]:
     """Expected casualties by front."""
     total, rates = resolved.casualties.total, resolved.casualties.rates
+    listed = {front.name: 0.0 for front in resolved.fronts}
+    for row in listed_rows(resolved):
+        listed[row.front] += row.number
     if rates is None:
-        return {front.name: (total or 0) * (front.share or 0.0) for front in resolved.fronts}
+        drawn = (total or 0) - fsum(listed.values()) if total else 0.0
+        return {front.name: listed[front.name] + drawn * (front.share or 0.0) for front in resolved.fronts}
     factors = environment_multipliers(resolved)
     patterns = tables.warfare_patterns()
     level = patterns["intensity_levels"][resolved.intensity]["patient_multiplier"]
@@ -135,7 +140,8 @@ def _casualties(resolved: Scenario) -> dict[str, float]:
         for name in [event.front] if event.front else at_events:
             at_events[name] += (event.casualty_multiplier or 1.0) * hours / 24 * weight
     return {
-        front.name: (front.population or 0)
+        front.name: listed[front.name]
+        + (front.population or 0)
         * (
             fsum(daily[front.name, stream] for stream in STREAMS) * resolved.days
             + daily[front.name, "battle"] * at_events[front.name]

@@ -18,6 +18,10 @@ from engine.tables.rows import (
 )
 from engine.tables.treatments import TreatmentParameters, VitalSignParameters
 
+LISTED, LISTED_CONDITIONS = 20_000, 100_000
+"""Most rows of listed casualties, and conditions that they are given."""
+
+
 NATURES = 6
 """Kinds of external cause: of wounds 0 any, 1 burn, 2 blunt, 3 immersion; of accidents 0 none, 1 msk .. 5 cold."""
 
@@ -143,6 +147,30 @@ class SurvivalParameters(Row):
 
 
 SURVIVAL = dtype_of(SurvivalParameters)
+
+
+class ListedTables(Row):
+    """What listed casualties are given, by row of the list in the order of the cells of their draws."""
+
+    count: Int64
+    cells: Annotated[Ints, "u8", LISTED]  # sorted
+    mechanism: Annotated[Ints, "u1", LISTED]  # Mechanism; NONE: drawn
+    kind: Annotated[Ints, "u1", LISTED]  # CasualtyKind that the condition belongs to; NONE: drawn
+    nation: Annotated[Ints, "i2", LISTED]  # -1: drawn
+    unit: Annotated[Ints, "i4", LISTED]  # -1: drawn
+    sex: Annotated[Ints, "u1", LISTED]  # the sex that the condition needs; NONE: drawn
+    severity: Annotated[Floats, "f8", LISTED]  # added to the latent severity Z
+    categories: Annotated[Ints, "i4", (LISTED, 3)]  # cumulated numbers of T1 to T3; the last 0: drawn
+    fitting: Annotated[Ints, "u1", LISTED]  # bit c: category c fits the condition; 0: all do
+    may_kill: Annotated[Ints, "u1", LISTED]  # 1: the illness may kill within hours
+    first: Annotated[Ints, "i4", LISTED]  # first of the conditions
+    conditions: Annotated[Ints, "u1", LISTED]  # their number; 0: drawn
+    condition: Annotated[Ints, "u2", LISTED_CONDITIONS]
+    region: Annotated[Ints, "u1", LISTED_CONDITIONS]  # of a wound
+    ais: Annotated[Ints, "u1", (LISTED_CONDITIONS, 2)]  # least and greatest AIS of a wound
+
+
+LISTED_TABLES = dtype_of(ListedTables)
 
 
 FACILITIES, LINKS = 1000, 4000
@@ -310,6 +338,7 @@ class Model(Row):
     network: Network
     care: CareParameters
     transitions: TransitionTables
+    listed: ListedTables
     keys: Annotated[Ints, "u8", 6]  # of the random streams, by DrawPurpose
     treatments: TreatmentParameters
     vital_signs: VitalSignParameters

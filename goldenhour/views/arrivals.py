@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.text import Text
 
-from engine.scenario import STREAMS, Scenario
+from engine.scenario import STREAMS, Scenario, listed_rows, number_listed
 from goldenhour.console import Screen, Table
 from goldenhour.views.formatting import format_number
 
@@ -41,6 +41,7 @@ def expected_arrivals_json(expected: Sequence["ExpectedArrivals"]) -> dict[str, 
 
     return {
         "expected": round(fsum(row.expected for row in expected), 3),
+        "listed": round(fsum(row.expected for row in expected if row.is_listed)),
         "by_day": grouped("day"),
         "by_front": grouped("front", "stream"),
         "by_type": grouped("type", "special", "stream"),
@@ -72,6 +73,9 @@ def _sums(rows: Iterable["ExpectedArrivals"], names: Sequence[str]) -> dict[tupl
 def _show_heading(console: Screen, scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> None:
     total = fsum(row.expected for row in expected)
     exact = scenario.casualties.total
+    listed = number_listed(scenario)
+    if scenario.casualties.only_listed:
+        exact = listed
     count = f"exactly {exact:,}" if exact else f"about {format_number(total)}"
     console.print(Text(scenario.name, style="bold"))
     if scenario.description:
@@ -80,6 +84,19 @@ def _show_heading(console: Screen, scenario: Scenario, expected: Sequence["Expec
     console.print(
         f"{count} casualties in {days} from {scenario.start}, seed {scenario.seed}", highlight=False
     )
+    if listed:
+        times = {
+            (row.at, row.front, row.incident.stream, row.incident.mechanism == "cbrn")
+            for row in listed_rows(scenario)
+        }
+        incidents = "1 incident" if len(times) == 1 else f"{len(times):,} incidents"
+        if scenario.casualties.only_listed:
+            rest = "nothing else comes"
+        elif exact:
+            rest = f"the other {exact - listed:,} of the total are drawn"
+        else:
+            rest = "those that the rates draw come on top"
+        console.print(f"{listed:,} of them listed, in {incidents}; {rest}", highlight=False)
 
 
 def _fronts_table(expected: Sequence["ExpectedArrivals"]) -> Table:

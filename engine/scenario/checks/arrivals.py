@@ -3,6 +3,7 @@
 from math import fsum
 
 from engine.errors import MISSING, ScenarioError
+from engine.scenario.checks.incidents import check_incidents
 from engine.scenario.checks.values import (
     check_distinct,
     check_name,
@@ -32,6 +33,7 @@ def check_arrivals(scenario: Scenario) -> None:
     check_distinct("environment", scenario.environment)
     check_distinct("warfare", [warfare.type for warfare in scenario.warfare], "type")
     _check_events(scenario)
+    check_incidents(scenario)
     _check_triage(scenario)
 
 

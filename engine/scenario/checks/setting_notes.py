@@ -17,6 +17,10 @@ _CLOCK_SETTINGS = (
 
 def note_arrival_settings(scenario: Scenario) -> list[str]:
     """Notes on settings of arrivals that cancel or have no effect."""
+    if scenario.casualties.only_listed or (
+        scenario.incidents and scenario.casualties.total is None and scenario.casualties.rates is None
+    ):
+        return _note_only_listed(scenario)
     notes = []
     total = scenario.casualties.rates is None
     if total and scenario.intensity != "medium":
@@ -66,6 +70,24 @@ def _replaces(front: Front, stream: Stream) -> bool:
         for rates in (front.rates, *(unit.rates for unit in front.units))
     )
     return own or (bool(units) and all(units))
+
+
+def _note_only_listed(scenario: Scenario) -> list[str]:
+    """Notes on settings that act on drawn casualties alone, where none are drawn."""
+    idle = [
+        name
+        for name, is_set in (
+            ("casualties.total", scenario.casualties.total is not None),
+            ("casualties.rates", scenario.casualties.rates is not None),
+            ("mix", scenario.mix is not None),
+            ("tempo", scenario.tempo is not None),
+            ("day_weights", scenario.day_weights is not None),
+            ("events", bool(scenario.events)),
+            ("intensity", scenario.intensity != "medium"),
+        )
+        if is_set
+    ]
+    return [f"{', '.join(idle)}: no effect, because only the listed casualties come"] if idle else []
 
 
 def note_survival_settings(scenario: Scenario) -> list[str]:

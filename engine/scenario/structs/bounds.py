@@ -36,6 +36,18 @@ MAX_FACILITIES_ON_WAY = 10
 MAX_RATE_PARTS = 10
 """Most distributions that a daily rate is the sum of."""
 
+MAX_INCIDENTS = 10_000
+"""Most rows of listed incidents, a CSV file's lines included."""
+
+MAX_LISTED_ROWS = 20_000
+"""Most rows where each of the `numbers` of a series counts as one."""
+
+MAX_LISTED = 1_000_000
+"""Most listed casualties: all of them are held in memory."""
+
+MAX_ROW_NUMBER, MAX_ROW_NUMBERS, MAX_ROW_CONDITIONS = 100_000, 1000, 10
+"""Most casualties of a row of listed incidents, entries of its series, and conditions of each casualty."""
+
 MAX_CELL_DAYS = 2_500_000
 """Most days times kinds of casualties by front: ten years of two hundred fronts with three kinds."""
 

@@ -68,7 +68,10 @@ RateFactor = (
 
 
 class Casualties(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
-    """How many casualties: an exact total, or daily rates; never both. Without either, 1,440."""
+    """How many casualties: an exact total, or daily rates; never both.
+
+    Without either, those that `[[incidents]]` lists and no others; without a list, 1,440.
+    """
 
     total: (
         Annotated[
@@ -77,7 +80,7 @@ class Casualties(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
                 ge=1,
                 le=MAX_TOTAL,
                 examples=[1440],
-                description="exact number of casualties of all kinds, 1 to 1e9",
+                description="exact number of casualties of all kinds, 1 to 1e9, those that incidents lists included",
             ),
         ]
         | None
@@ -94,6 +97,13 @@ class Casualties(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             description="instead of total: daily rates per 1,000 strength, drawn anew each day",
         ),
     ] = None
+    only_listed: Annotated[
+        bool,
+        Meta(
+            description="true: those that incidents lists and no others, whatever total and rates; they come as "
+            "well where neither is set"
+        ),
+    ] = False
 
 
 class Mix(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from engine.scenario.structs.bounds import MAX_LINKS
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
+from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vehicles import Vehicle
@@ -99,6 +100,23 @@ class WorldEventInFile(Struct, kw_only=True, frozen=True):
     every: Every = None
 
 
+class IncidentInFile(Struct, kw_only=True, frozen=True):
+    """What a file may say of listed casualties besides their fields."""
+
+    csv: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                examples=["day,time,front,number\n1,09:30,North,40\n"],
+                description="instead of at: name of a CSV file beside this one, or its lines. Each line is an entry: "
+                "columns are time, day and the fields of an entry; fields set here hold where a line leaves them empty",
+            ),
+        ]
+        | None
+    ) = None
+
+
 class ScenarioInFile(Struct, kw_only=True, frozen=True):
     """What a file may say of a scenario besides its fields."""
 
@@ -138,5 +156,6 @@ FILE_FIELDS: dict[type[Struct], type[Struct]] = {
     Vehicle: VehicleInFile,
     SpecialEvent: SpecialEventInFile,
     WorldEvent: WorldEventInFile,
+    Incident: IncidentInFile,
 }
 """By Struct of a scenario: the Struct of the fields that only files have."""

@@ -9,6 +9,7 @@ from engine.scenario.structs.bounds import (
     MAX_FACILITIES,
     MAX_FRONTS,
     MAX_HORIZON_DAYS,
+    MAX_INCIDENTS,
     MAX_LINKS,
     MAX_VEHICLES,
     MIN_RETRIAGE_MINUTES,
@@ -16,6 +17,7 @@ from engine.scenario.structs.bounds import (
 from engine.scenario.structs.casualties import Casualties, Mix
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
+from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.survival import Survival
 from engine.scenario.structs.vehicles import Vehicle
@@ -172,9 +174,10 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             "at least 1 each",
         ),
     ] = 1.0
-    casualties: Annotated[Casualties, Meta(description="how many: total or rates; without either 1,440")] = (
-        Casualties(total=1440)
-    )
+    casualties: Annotated[
+        Casualties,
+        Meta(description="how many: total or rates; without either those of incidents, without these 1,440"),
+    ] = Casualties()
     mix: Annotated[
         Mix | None,
         Meta(
@@ -197,6 +200,14 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     ] = []
     events: Annotated[
         list[SpecialEvent], Meta(max_length=254, description="special events on top of the daily course")
+    ] = []
+    incidents: Annotated[
+        list[Incident],
+        Meta(
+            max_length=MAX_INCIDENTS,
+            description="listed casualties: exactly as many, when and where given; part of casualties.total, on top "
+            "of casualties.rates",
+        ),
     ] = []
     fronts: Annotated[
         list[Front],

@@ -1,0 +1,151 @@
+"""Compile what listed casualties are given to the table of `engine.clinical.listed` (docs/model.md section 2.3.6)."""
+
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from engine.arrivals import listed_arrivals, plan_listed
+from engine.clinical import SAMPLE, iss_of_listed
+from engine.codes import CASUALTY_KINDS, MECHANISMS, NONE, REGIONS, SEXES
+from engine.compile.rows import STANDARD
+from engine.scenario import (
+    Incident,
+    ListedRow,
+    Scenario,
+    entries_of,
+    heaviest_type,
+    listed_rows,
+    listed_units,
+    mechanisms_of,
+)
+from engine.tables import Table
+from scenarios import catalogue
+from scenarios.tables import model_parameters
+
+LOWEST_SHIFT, HIGHEST_SHIFT = -8.0, 8.0
+"""Bounds of the shift of the latent severity by which a mean ISS is sought."""
+ISS_STEPS = 40
+"""Bisections of that search."""
+
+
+def has_mean_iss(scenario: Scenario) -> bool:
+    """Return whether a row of the list gives a mean ISS, for which `fit_mean_iss` has to find the severity."""
+    return any(incident.mean_iss is not None for incident in scenario.incidents)
+
+
+def compile_listed(scenario: Scenario, model: Table, seed: int, replication: int) -> None:
+    """Fill `model["listed"]` for a resolved scenario, and meet the given mean ISS; the other tables are filled."""
+    plan = plan_listed(scenario, 0)
+    rows = listed_rows(scenario)
+    order = np.argsort(plan["key"])
+    table = model["listed"][0]
+    table["count"] = len(rows)
+    table["cells"][: len(rows)] = plan["key"][order]
+    _Writer(scenario, table).write([rows[k] for k in order])
+    for place, k in enumerate(order):
+        mean = rows[k].incident.mean_iss
+        if mean is not None:
+            fit_mean_iss(mean, place, listed_arrivals(plan[k : k + 1], seed, replication), model)
+
+
+def fit_mean_iss(mean: float, place: int, arrivals: Table, model: Table) -> None:
+    """Set the severity of a row of the list so that the mean ISS of its casualties is as near to `mean` as it can be.
+
+    By bisection with the draws of the run itself: the mean never falls as the severity rises.
+    """
+    low, high = LOWEST_SHIFT, HIGHEST_SHIFT
+    for _ in range(ISS_STEPS):
+        middle = 0.5 * (low + high)
+        if _mean_iss(middle, place, arrivals, model) < mean:
+            low = middle
+        else:
+            high = middle
+    best = min((low, high), key=lambda shift: abs(_mean_iss(shift, place, arrivals, model) - mean))
+    model["listed"]["severity"][0, place] = best
+
+
+def _mean_iss(shift: float, place: int, arrivals: Table, model: Table) -> float:
+    """Return the mean ISS of a row's casualties with this shift; 0 if all of them are killed at once."""
+    model["listed"]["severity"][0, place] = shift
+    sums = np.zeros(2, np.int64)
+    iss_of_listed(arrivals, place, model, np.zeros(1, SAMPLE), sums)
+    return float(sums[0]) / float(sums[1]) if sums[1] else 0.0
+
+
+class _Writer:
+    """Writes rows of the list into the table."""
+
+    def __init__(self, scenario: Scenario, table: Any) -> None:
+        self.scenario = scenario
+        self.table = table
+        self.nations = {nation.code: number for number, nation in enumerate(catalogue.nations())}
+        self.units: dict[str, list[str]] = {}
+        self.conditions: dict[tuple[Any, ...], int] = {}
+        self.used = 0
+        types = model_parameters("casualties")["types"]
+        self.mechanisms: dict[Any, float] = (
+            scenario.survival.mechanisms or types[heaviest_type(scenario) or STANDARD]["mechanisms"]
+        )
+
+    def write(self, rows: list[ListedRow]) -> None:
+        """Write all rows."""
+        for place, row in enumerate(rows):
+            self._write_row(place, row)
+
+    def _write_row(self, place: int, row: ListedRow) -> None:
+        incident, table = row.incident, self.table
+        table["nation"][place] = -1 if incident.nation is None else self.nations[incident.nation]
+        table["unit"][place] = -1 if incident.unit is None else self._units(row.front).index(incident.unit)
+        table["categories"][place] = list(accumulate(row.categories or (0, 0, 0)))
+        table["mechanism"][place] = NONE
+        if incident.mechanism is not None:
+            table["mechanism"][place] = MECHANISMS.index(incident.mechanism)
+        table["kind"][place] = table["sex"][place] = NONE
+        table["may_kill"][place] = 1
+        if incident.conditions is not None:
+            self._write_conditions(place, incident, incident.conditions)
+
+    def _share(self, mechanism: str) -> float:
+        """Return the share of a mechanism among the casualties of the scenario's heaviest type."""
+        return float(self.mechanisms.get(mechanism, 0.0))
+
+    def _units(self, front: str) -> list[str]:
+        """Return the names of a front's units, those that the list adds last."""
+        if front not in self.units:
+            known = catalogue.units(front)
+            self.units[front] = [*known, *listed_units(self.scenario, front, known)]
+        return self.units[front]
+
+    def _write_conditions(self, place: int, incident: Incident, codes: list[str]) -> None:
+        table, conditions = self.table, catalogue.conditions()
+        if incident.stream == "battle" and incident.mechanism != "cbrn":
+            mechanism: str = incident.mechanism or max(mechanisms_of(incident), key=self._share)
+            table["mechanism"][place] = MECHANISMS.index(mechanism)
+            found = [
+                [n for n in entries_of(incident, code) if mechanism in conditions[n].mechanisms]
+                for code in codes
+            ]
+        else:
+            found = [entries_of(incident, code) for code in codes]
+            condition = conditions[found[0][0]]
+            table["kind"][place] = CASUALTY_KINDS.index(condition.use)
+            table["sex"][place] = NONE if condition.sex is None else SEXES.index(condition.sex)
+            table["may_kill"][place] = condition.lethal or condition.use == "agent"
+            table["fitting"][place] = sum(1 << int(category[1]) for category in condition.categories)
+        table["first"][place], table["conditions"][place] = self._conditions(found), len(found)
+
+    def _conditions(self, found: list[list[int]]) -> int:
+        """Return the first entry of these conditions, each of which has one or several entries of the catalogue."""
+        content = tuple(map(tuple, found))
+        if content not in self.conditions:
+            self.conditions[content] = self.used
+            for numbers in found:
+                entries = [catalogue.conditions()[number] for number in numbers]
+                self.table["condition"][self.used] = numbers[0]
+                if entries[0].regions:
+                    self.table["region"][self.used] = REGIONS.index(entries[0].regions[0])
+                low, high = min(entry.ais_low for entry in entries), max(entry.ais_high for entry in entries)
+                self.table["ais"][self.used] = low, high
+                self.used += 1
+        return self.conditions[content]
