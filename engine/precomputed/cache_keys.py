@@ -24,7 +24,7 @@ NAMESPACES: tuple[Namespace, ...] = get_args(Namespace)
 MEASURES_KIND = "measures"
 """The kind of the measures of a run. All other kinds depend on the scenario alone."""
 
-_CASUALTY_MIX_FIELDS = ("casualties", "environment", "events", "mix", "warfare")
+_CASUALTY_MIX_FIELDS = ("casualties", "environment", "events", "fronts", "mix", "warfare")
 _INJURY_FIELDS = (*_CASUALTY_MIX_FIELDS, "routing", "survival", "triage")
 _NETWORK_FIELDS = (
     "acceptance", "bumping", "bypass", "destination", "environment", "expectant", "facilities", "fronts", "links",
@@ -52,7 +52,7 @@ KINDS: dict[str, Kind] = {
     "transitions": Kind("configuration", (*_NETWORK_FIELDS, "events", "triage", "warfare")),
     "arrivals": Kind(
         "configuration",
-        (*_CASUALTY_MIX_FIELDS, "day_weights", "days", "fronts", "incidents", "intensity", "tempo"),
+        (*_CASUALTY_MIX_FIELDS, "day_weights", "days", "incidents", "intensity", "tempo"),
     ),
     "severity": Kind("computation", _INJURY_FIELDS),
     MEASURES_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),

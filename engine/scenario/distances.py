@@ -106,8 +106,9 @@ def great_circle_km(first: _Point, second: _Point) -> float:
     111.195
     """
     (north, east), (other_north, other_east) = first, second
-    height = sin(radians(other_north - north) / 2) ** 2
-    width = cos(radians(north)) * cos(radians(other_north)) * sin(radians(other_east - east) / 2) ** 2
+    south_north, west_east = sin(radians(other_north - north) / 2), sin(radians(other_east - east) / 2)
+    height = south_north * south_north
+    width = cos(radians(north)) * cos(radians(other_north)) * west_east * west_east
     return round(2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(height + width))), 3)
 
 
