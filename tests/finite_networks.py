@@ -263,10 +263,72 @@ def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
     return scenario
 
 
+@st.composite
+def simultaneous_scenarios(draw: Draw) -> Mapping:
+    """Draw a scenario in which nothing is lost for good and much happens at the same instant.
+
+    All times are constant multiples of a quarter of an hour, and lifts bring many patients into step.
+    """
+    scenario: Mapping = draw(scenarios(lasting=True))
+    for link in scenario["links"]:
+        link["minutes"] = _in_quarters(link["minutes"])
+    for f in scenario["facilities"]:
+        if f["role"] > 0:
+            for field in ("care_minutes", "resuscitation_minutes", "surgery_minutes", "icu_minutes"):
+                f[field] = _in_quarters(f.get(field) or {"mean": 15.0 * draw(st.integers(1, 16))})
+    for pool in scenario["vehicles"]:
+        pool |= {key: 15.0 for key in ("load_minutes", "unload_minutes", "dispatch_minutes") if key in pool}
+        if "lift" in pool:
+            pool["lift"]["interval_hours"] = draw(st.sampled_from((1.0, 3.0)))
+    _add_lifts(draw, scenario)
+    for _ in range(draw(st.integers(0, 3))):
+        event: Mapping = {
+            "event": draw(st.sampled_from(("hit", "hit", "close"))),
+            "at_hours": float(draw(st.integers(3, 24 * scenario["days"] + 10))),
+            "facility": draw(st.sampled_from(scenario["facilities"]))["id"],
+            "duration_hours": float(draw(st.integers(1, 40))),
+        }
+        if event["event"] == "hit":
+            event["capacity_lost"] = draw(st.sampled_from((0.0, 0.5, 1.0)))
+            event["killed"] = draw(st.sampled_from((0.0, 0.3)))
+        scenario["world"].append(event)
+    return scenario
+
+
+def _in_quarters(minutes: Mapping) -> Mapping:
+    """Return a constant time near that of a distribution: a multiple of 15 minutes."""
+    mean = minutes.get("mean") or minutes["mode"]
+    return {"distribution": "constant", "mean": max(15.0, 15.0 * round(mean / 15.0))}
+
+
+def _add_lifts(draw: Draw, scenario: Mapping) -> None:
+    """Let lifts instead of other vehicles serve some places."""
+    pools = {pool["id"]: pool for pool in scenario["vehicles"]}
+    for origin in sorted({link["origin"] for link in scenario["links"]} - {"POI"}):
+        name = f"L-{origin}"
+        if name in pools or draw(st.booleans()):
+            continue
+        pools[name] = {
+            "id": name,
+            "kind": "ambulance_standard",
+            "number": 1,
+            "litters": draw(st.integers(1, 4)),
+            "seats": draw(st.integers(0, 3)),
+            "lift": {"interval_hours": draw(st.sampled_from((1.0, 3.0)))},
+        }
+        for link in scenario["links"]:
+            if link["origin"] == origin:
+                link["vehicle"] = name
+                link.pop("batch", None)
+    used = {link.get("vehicle") for link in scenario["links"]}
+    scenario["vehicles"] = [pool for name, pool in pools.items() if name in used]
+    scenario["world"] = [e for e in scenario["world"] if e.get("vehicle") is None or e["vehicle"] in used]
+
+
 def _places(f: Mapping) -> int:
     if "places" in f:
         return int(f["places"])
     return f["ward_beds"] + f.get("icu_beds", 0) + f.get("treatment_bays", 0) if "ward_beds" in f else 1 << 30
 
 
-__all__ = ["scenarios"]
+__all__ = ["scenarios", "simultaneous_scenarios"]

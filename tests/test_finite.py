@@ -39,6 +39,12 @@ def test_what_can_be_served_is_served_within_the_laws(scenario: dict[str, Any]) 
     laws.check_whole(oracle.run(scenario))
 
 
+@settings(max_examples=100, suppress_health_check=DRAWN)
+@given(finite_networks.simultaneous_scenarios())
+def test_what_happens_at_the_same_instant_keeps_the_laws(scenario: dict[str, Any]) -> None:
+    laws.check_whole(oracle.run(scenario))
+
+
 @settings(max_examples=150, suppress_health_check=DRAWN)
 @given(finite_networks.scenarios())
 def test_what_is_lost_for_good_ends_within_the_laws_or_is_named(scenario: dict[str, Any]) -> None:

@@ -76,7 +76,8 @@ class EntryKind(Code):
     ROSTER = 1
     """A shift begins; `version` is its number in the roster."""
     SERVE = 2
-    """What the changes of this instant have made available goes to those who wait; `version` is a `Served`."""
+    """What a world event of this instant has made available goes to those who wait: at the facility `subject` and for
+    transport to it (`version` 0), or for a vehicle of the pool `subject` (1)."""
     VEHICLE_RETURN = 3
     """A vehicle is back at its base."""
     RELEASE = 4
@@ -104,20 +105,6 @@ ENTRY_KIND_SHIFT = 48
 
 WAY_WAKE_ORDER = 1 << 16
 """Order of the WAKE entry of way 0; the entries of ways come after those of pools."""
-
-SHIFT_SERVE_ORDER = 1 << 16
-"""Order of the SERVE entry after a shift change at facility 0; those after world events come first."""
-
-
-class Served(Code):
-    """Who is served by a SERVE entry."""
-
-    FACILITY = 0
-    """Those who wait at the facility `subject`, or for transport to it."""
-    OPERATING_TABLES = 1
-    """Those who wait for an operating table of the facility `subject`."""
-    POOL = 2
-    """Those who wait for a vehicle of the pool `subject`."""
 
 
 class Decision(Code):

@@ -3,7 +3,7 @@
 import math
 
 from engine.codes import RESOURCE_COUNT, Resource
-from engine.kernel.codes import SHIFT_SERVE_ORDER, EntryKind, Served
+from engine.kernel.codes import EntryKind
 from engine.kernel.dispatch import dispatch_from_pool, dispatch_to_facility, dispatch_to_way
 from engine.kernel.resources import serve_queue, set_surge, update_operating_tables
 from engine.kernel.sampling import take_sample
@@ -97,7 +97,7 @@ def apply_clock_event(
     if kind == EntryKind.ROSTER:
         _begin_shift(state, subject, version, now, model)
         _schedule_next_shift(state, subject, now, model)
-        schedule(state, now, EntryKind.SERVE, SHIFT_SERVE_ORDER + subject, subject, Served.OPERATING_TABLES)
+        serve_queue(state, scratch, subject * RESOURCE_COUNT + Resource.OPERATING_TABLE, now, model)
     elif kind == EntryKind.RESUPPLY:
         state.blood[subject] += model.network.resupply_units[subject]
         schedule(

@@ -4,7 +4,7 @@ import math
 
 from engine.clinical import to_uniform
 from engine.codes import HIT, RESOURCE_COUNT, DrawPurpose, Resource
-from engine.kernel.codes import Decision, EntryKind, Served, Stage, WorldEventKind
+from engine.kernel.codes import Decision, EntryKind, Stage, WorldEventKind
 from engine.kernel.decision_pass import advance_casualty
 from engine.kernel.dispatch import dispatch_from_pool, dispatch_to_facility
 from engine.kernel.interruptions import restart_care
@@ -102,7 +102,7 @@ def apply_world_event(
     """Apply a world event of the scenario. What it makes available is granted when all changes of `now` are applied."""
     kind = model.network.world_event_kind[number]
     target = model.network.world_event_target[number]
-    served = Served.FACILITY
+    of_pool = 0
     if kind == WorldEventKind.OPEN:
         state.closures[target] -= 1
     elif kind == WorldEventKind.CLOSE:
@@ -117,20 +117,21 @@ def apply_world_event(
         return
     else:
         state.idle_vehicles[target] += int(model.network.world_event_value[number])
-        served = Served.POOL
-    schedule(state, now, EntryKind.SERVE, number, target, served)
+        of_pool = 1
+    schedule(state, now, EntryKind.SERVE, number, target, of_pool)
 
 
 @compiled
 def serve_after_change(
-    state: KernelState, scratch: Output, subject: int, served: int, now: float, model: Model
+    state: KernelState, scratch: Output, subject: int, of_pool: int, now: float, model: Model
 ) -> None:
-    """Grant what world events and shift changes have made available, and send vehicles; `served` is a `Served`."""
-    if served == Served.POOL:
+    """Grant what world events have made available, and send vehicles.
+
+    `subject` is a vehicle pool (`of_pool` 1) or a facility (0).
+    """
+    if of_pool:
         dispatch_from_pool(state, scratch, subject, now, model)
-    elif served == Served.OPERATING_TABLES:
-        serve_queue(state, scratch, subject * RESOURCE_COUNT + Resource.OPERATING_TABLE, now, model)
-    else:
-        for kind in range(RESOURCE_COUNT):
-            serve_queue(state, scratch, subject * RESOURCE_COUNT + kind, now, model)
-        dispatch_to_facility(state, scratch, subject, now, model)
+        return
+    for kind in range(RESOURCE_COUNT):
+        serve_queue(state, scratch, subject * RESOURCE_COUNT + kind, now, model)
+    dispatch_to_facility(state, scratch, subject, now, model)
