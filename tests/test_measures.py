@@ -101,6 +101,8 @@ def test_mortality_has_holcombs_denominators(name: str) -> None:
         "battle_casualties": len(battle),
         "kia": kia,
         "dow": dow,
+        "wia": len(battle) - kia,
+        "percent_dow_of_wia": percent(dow, len(battle) - kia),
         "percent_kia": percent(kia, serious),
         "percent_kia_of": serious,
         "percent_dow": percent(dow, admitted),
