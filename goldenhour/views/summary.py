@@ -107,6 +107,14 @@ def mortality_table(measures: dict[str, Any]) -> Table:
         value = measures["mortality"][key]
         shown = "-" if value is None else f"{value:.1f}"
         result.add_row(name, shown, f"{measures['mortality'][f'{key}_of']:,}", meaning)
+    if "wia" in measures["mortality"]:  # runs of earlier versions in the database have none
+        share, wounded = measures["mortality"]["percent_dow_of_wia"], measures["mortality"]["wia"]
+        result.add_row(
+            "DOW/WIA",
+            "-" if share is None else f"{share:.1f}",
+            f"{wounded:,}",
+            "DOW / (battle casualties - KIA)",
+        )
     return result
 
 
