@@ -11,7 +11,6 @@ import goldenhour
 from engine.codes import EVENTS, TREATMENTS
 from engine.measures import Measures
 from engine.measures.consumption import ITEMS, LAST_DAY
-from engine.tables import Chunk
 from scenarios.tables import model_parameters
 
 HOUR = 3_600_000
@@ -128,7 +127,7 @@ def test_blood_is_what_the_stock_gives_out() -> None:
 
 def test_what_comes_after_the_days_that_are_counted_is_kept_together() -> None:
     r = run("brigade")
-    chunk = Chunk(0, 0, True, r.patients, r.events.copy(), r.treatments.copy(), r.wounds, r.vitals)
+    (chunk,) = r._chunks()
     early, late = Measures(r.scenario), Measures(r.scenario)
     early.consumption.add(chunk)
     for table, fields in ((chunk.events, ("at",)), (chunk.treatments, ("start", "end"))):

@@ -21,8 +21,8 @@ from engine.scenario.parsing import (
     scenario_of,
 )
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
-from engine.scenario.settings import Setting, parse_setting
 from engine.scenario.roster import hours_short_of_teams, roster_of
+from engine.scenario.settings import Setting, parse_setting
 from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.casualties import Casualties, Mix, Rates
