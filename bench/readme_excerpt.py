@@ -27,7 +27,12 @@ def excerpt() -> str:
     result = goldenhour.simulate("standard")
     text = io.StringIO()
     console = Console(file=text, width=110, highlight=False)
-    for table in (summary.casualties_table, summary.mortality_table, summary.times_table):
+    for table in (
+        summary.casualties_table,
+        summary.mortality_table,
+        summary.times_table,
+        summary.delays_table,
+    ):
         console.print(table(result.measures))
         console.print()
     tables = "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
-from engine.measures import MEASURES, RUN_COLUMNS
+from engine.measures import MEASURES, RUN_COLUMNS, STAGE_MEANINGS
 from engine.records import COMPRESSIONS, FLAT_COLUMNS, FORMATS, RUN_TABLES, Column, Patient, fields_of
 
 _INTRODUCTION = """\
@@ -155,7 +155,20 @@ def _run_tables() -> Iterator[str]:
     yield "`facilities` has the use of each facility's resources over time. It has no rows if no resource is limited."
     yield "`measures` has one figure in each row: the measure, its subject, the value and, for a quotient, the"
     yield "denominator. Counts by day that are 0 are omitted. A wait that has not ended at the end of the run counts up"
-    yield "to that time. `summary.json` contains the same figures."
+    yield "to that time. `summary.json` contains the same figures. `consumption` has what the treatments of the run are"
+    yield "estimated to consume, by day, place and item; the quantities of each treatment are in"
+    yield "`scenarios/data/model/consumption.toml`."
+    yield ""
+    yield "Rows of resources, transport, vehicles and roles without `detail` are about the whole run. With the"
+    yield "`detail` `casualty_period` they are about the days of the scenario, in which people are hurt, and with"
+    yield "`peak_24_hours` about the 24 hours, from a full minute on, in which most casualties arrive. A wait counts in"
+    yield "full in the period in which it began; queues and use are means over the period."
+    yield ""
+    yield "The stages of the time to surgery (`stage_mean` and its neighbours) divide the time from injury to the first"
+    yield "operation. Each millisecond belongs to one of them:"
+    yield ""
+    for stage, meaning in STAGE_MEANINGS.items():
+        yield f"- `{stage}`: {meaning}"
     yield ""
     yield "Intervals of `facilities` are whole hours. If a run lasts so long that their table is full, each two of them"
     yield "are merged. Days are counted one by one up to day 50,000; what happens later is counted in rows"

@@ -13,7 +13,9 @@ import numpy as np
 from actors.run import compile_before
 from engine.errors import GoldenhourError, InputError, shown
 from engine.measures import (
+    Delays,
     RunTable,
+    consumption_table,
     facilities_table,
     flow_of,
     measures_table,
@@ -90,6 +92,8 @@ class Result:
     """Occupancy and queues of the limited resources over time, dtype `engine.measures.resources.SERIES`."""
     measures_table: tuple[dict[str, Any], ...]
     """`measures` as one row per figure: the objects of the file measures.jsonl."""
+    consumption: Table
+    """What care consumed by day, place and item, dtype `engine.measures.consumption.CONSUMPTION`."""
 
     def __len__(self) -> int:
         """Number of patients."""
@@ -130,6 +134,18 @@ class Result:
         """The seed of the run."""
         return self.scenario.seed
 
+    def delays(self) -> Table:
+        """The time from injury to the first operation by stage: why surgery is late.
+
+        Returns
+        -------
+        Table
+            A row for each patient, in ms; a field for each stage of `measures["time_to_surgery"]`, and `to_surgery`,
+            which is their sum. -1 where a patient was not operated on.
+        """
+        delays = Delays(self.scenario)
+        return np.concatenate([delays.table(chunk) for chunk in self._chunks()])
+
     def records(self) -> Iterator["Patient"]:
         """Yield the patient records, one after the other, as a jsonl file holds them."""
         from engine.records import build_patients
@@ -145,7 +161,7 @@ class Result:
         Parameters
         ----------
         table
-            patients, events, treatments, wounds, vitals, facilities or measures.
+            patients, events, treatments, wounds, vitals, facilities, measures or consumption.
 
         Raises
         ------
@@ -184,6 +200,8 @@ class Result:
     def _run_table(self, name: str) -> RunTable:
         if name == "facilities":
             return facilities_table(self.scenario, self.facilities)
+        if name == "consumption":
+            return consumption_table(self.scenario, self.consumption)
         return measures_table(self.measures)
 
     @cached_property
@@ -281,7 +299,13 @@ def simulate(
     measures = summary(simulation, flow)
     rows = table_rows(measures_table(measures))
     return Result(
-        resolved, replication, measures, **tables, facilities=flow.series(), measures_table=tuple(rows)
+        resolved,
+        replication,
+        measures,
+        **tables,
+        facilities=flow.series(),
+        measures_table=tuple(rows),
+        consumption=simulation.measures.consumption.rows(),
     )
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from engine import scenario as scenario_api
+from engine.codes import RESOURCE_FIELDS
 from engine.measures import FlowMeasures, Measures, Statistics, resources, whole_run
-from engine.measures.resources import RESOURCE_FIELDS, SERIES, empty_statistics, intervals
+from engine.measures.resources import intervals
+from engine.measures.statistics import SERIES, empty_statistics
 from goldenhour.views import summary
 
 HOUR = 3_600_000
@@ -17,8 +19,20 @@ BAYS, TABLES, WARD = (
     RESOURCE_FIELDS.index(name) for name in ("treatment_bays", "operating_tables", "ward_beds")
 )
 DAY_LONG = 24 * HOUR
-WAYS = ("way_wait_sum", "way_wait_count", "way_queue_area", "way_died", "way_origin", "way_front")
-POOLS = ("sorties", "carried", "litters_used", "busy", "lost")
+WAYS = (
+    "way_wait_sum",
+    "way_wait_count",
+    "way_queue_area",
+    "way_max_queue",
+    "way_died",
+    "way_origin",
+    "way_front",
+    "way_period_queue_area",
+    "way_period_max_queue",
+    "way_period_wait_sum",
+    "way_period_wait_count",
+)
+POOLS = ("sorties", "carried", "litters_used", "busy", "lost", "period_busy")
 PLACES = ("arrived", "refused", "bypassed", "blood_used", "blood_short")
 ROWS = dict.fromkeys(WAYS + POOLS, 1) | dict.fromkeys(PLACES, 2)
 """Rows of the arrays that are not by facility and resource."""
@@ -68,7 +82,7 @@ def raw() -> Statistics:
     r = empty_statistics()
     for field in dataclasses.fields(Statistics):
         values = getattr(r, field.name)
-        if field.name not in ("time_end", "samples"):
+        if field.name not in ("time_end", "periods", "samples"):
             setattr(r, field.name, np.zeros((ROWS.get(field.name, 12), *values.shape[1:]), values.dtype))
     r.time_end = np.array([float(DAY_LONG)])
     r.finite[[BAYS, TABLES, WARD]] = 1
@@ -165,6 +179,36 @@ def test_vehicles_are_told_by_their_sorties_and_places(
         "blood_used": 12,
         "blood_short": 3,
     }
+
+
+def test_a_period_is_told_as_the_whole_run_is(scenario: scenario_api.Scenario, raw: Statistics) -> None:
+    """The casualty period is longer than the run and cut at its end; the busiest 24 hours begin at noon."""
+    assert FlowMeasures(scenario, raw).periods() == {}
+    raw.periods = np.array([[0.0, 2 * DAY_LONG, 10], [DAY_LONG / 2, 1.5 * DAY_LONG, 6]])
+    raw.period_capacity_time[TABLES] = (1.5 * DAY_LONG, DAY_LONG)
+    raw.period_used_area[TABLES] = (1.2 * DAY_LONG, 0.9 * DAY_LONG)
+    raw.period_queue_area[TABLES] = (120 * MINUTE, 108 * MINUTE)
+    raw.period_max_queue[TABLES] = (3, 2)
+    raw.period_wait_sum[TABLES, 1, 1] = 8 * MINUTE
+    raw.period_wait_count[TABLES, 1, 1] = 2
+    raw.way_origin[0], raw.way_front[0] = -1, 0
+    raw.way_period_wait_count[0, 1, 1], raw.way_period_wait_sum[0, 1, 1] = 4, 60 * MINUTE
+    raw.way_period_queue_area[0, 1] = 60 * MINUTE
+    raw.period_busy[0] = (DAY_LONG, DAY_LONG / 2)
+    found = FlowMeasures(scenario, raw).periods()
+    assert list(found) == ["casualty_period", "peak_24_hours"]
+    whole, peak = found.values()
+    assert (whole["from_hours"], whole["to_hours"], whole["casualties"]) == (0, 24, 10)
+    assert (peak["from_hours"], peak["to_hours"], peak["casualties"]) == (12, 24, 6)
+    (tables,) = [row for row in peak["resources"] if row["resource"] == "operating_tables"]
+    assert (tables["capacity"], tables["mean_in_use"], tables["utilisation"]) == (2, 1.8, 0.9)
+    assert (tables["mean_queue"], tables["max_queue"]) == (pytest.approx(108 / 720), 2)
+    assert (tables["mean_wait_minutes"], tables["mean_wait_minutes_T1"], tables["waits"]) == (4, 4, 2)
+    (way,) = peak["transport"]
+    assert (way["origin"], way["front"], way["mean_wait_minutes"], way["waits"]) == ("POI", "North", 15, 4)
+    (pool,) = peak["vehicles"]
+    assert pool["utilisation"] == pytest.approx(0.5 / (3 * 0.5), abs=1e-6)
+    assert peak["roles"] == {"role2": {"mean_queue": pytest.approx(108 / 720), "max_queue": 2}}
 
 
 def test_littles_law_is_checked_on_resources_and_transport(
@@ -298,3 +342,11 @@ def test_the_screen_shows_the_busiest_first(scenario: scenario_api.Scenario, raw
     assert [cells[1] for cells in resources] == ["ward beds", "operating tables", "treatment bays"]
     assert [cells[3] for cells in resources] == ["90", "80", "25"]
     assert [cells[0] for cells in transport] == ["ambulances"]
+    raw.periods = np.array([[0.0, DAY_LONG, 10], [0.0, DAY_LONG, 10]])
+    raw.period_queue_area[TABLES] = DAY_LONG
+    shown = summary.summary_tables(found | {"flow": FlowMeasures(scenario, raw).summary()})
+    (queues,) = shown[3:-2]
+    cells = [row.cells for row in queues._rows]
+    assert list(cells[0][:3]) == ["R2", "operating tables", "casualty period"]
+    assert [row[2] for row in cells[:3]] == ["casualty period", "peak 24 h", "whole run"]
+    assert [row[5] for row in cells[:3]] == ["1.00", "1.00", "0.08"]

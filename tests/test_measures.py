@@ -101,6 +101,8 @@ def test_mortality_has_holcombs_denominators(name: str) -> None:
         "battle_casualties": len(battle),
         "kia": kia,
         "dow": dow,
+        "wia": len(battle) - kia,
+        "percent_dow_of_wia": percent(dow, len(battle) - kia),
         "percent_kia": percent(kia, serious),
         "percent_kia_of": serious,
         "percent_dow": percent(dow, admitted),
@@ -223,7 +225,7 @@ def test_demand_is_counted_by_day_and_role(name: str) -> None:
     assert found["transfusions"] == by_day((given["start"] // day).tolist(), days)
 
 
-@pytest.mark.parametrize("table", ["facilities", "measures"])
+@pytest.mark.parametrize("table", ["facilities", "measures", "consumption"])
 def test_a_result_offers_the_tables_of_the_run(table: str) -> None:
     r = run("standard")
     arrow = r.to_arrow(table)
@@ -240,7 +242,7 @@ def test_a_result_offers_the_tables_of_the_run(table: str) -> None:
             "%",
         )
     else:
-        assert arrow.num_rows == len(r.facilities)
+        assert arrow.num_rows == len(getattr(r, table))
 
 
 def test_no_casualties_have_no_rates() -> None:

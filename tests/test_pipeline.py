@@ -130,8 +130,8 @@ def test_the_folder_says_all_there_is_to_know(tmp_path: Path, workers: int) -> N
     for part in document["parts"]:
         assert (tmp_path / part["path"]).stat().st_size == part["bytes"]
         assert part["patients"] == (0 if part["table"] in RUN_TABLES else 3000)
-    assert [part["format"] for part in document["parts"]] == ["csv"] * 7 + ["jsonl"] * 3
-    paths = {"facilities.csv", "measures.csv", "facilities.jsonl", "measures.jsonl"}
+    assert [part["format"] for part in document["parts"]] == ["csv"] * 8 + ["jsonl"] * 4
+    paths = {f"{table}.{suffix}" for table in RUN_TABLES for suffix in ("csv", "jsonl")}
     assert {part["path"] for part in document["parts"] if part["table"] in RUN_TABLES} == paths
     lines = (tmp_path / "measures.jsonl").read_bytes().splitlines()
     (row,) = [row for row in map(json.loads, lines) if row["measure"] == "case_fatality_rate"]

@@ -140,7 +140,9 @@ def differences(
     left, right = (whole_run.find_measures(simulation, scenario) for simulation in (whole, merged))
     found += [name for name in left.summary if left.summary[name] != right.summary[name]]
     return found + [
-        name for name in ("facilities", "measures") if getattr(left, name) != getattr(right, name)
+        name
+        for name in ("summary", "facilities", "measures", "consumption")
+        if getattr(left, name) != getattr(right, name)
     ]
 
 

@@ -71,7 +71,7 @@ class ChunkStream:
         found = find_measures(self._simulation, self._scenario)
         pieces = []
         for name in formats:
-            for table in (found.facilities, found.measures):
+            for table in (found.facilities, found.measures, found.consumption):
                 frame = encode_run_table(table, name, compress)
                 path = FORMATS[name].filename(table.name, 0, compress)
                 pieces.append(Piece(path, name, table.name, frame.patients, frame.rows, frame.data))

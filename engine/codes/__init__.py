@@ -76,6 +76,7 @@ from engine.codes.draws import (
     WOUND_DRAWS,
     DrawPurpose,
 )
+from engine.codes.periods import PERIOD_COUNT, PERIODS, Period
 from engine.codes.resources import (
     AWAITED,
     LIMITING_FIELDS,
@@ -123,6 +124,8 @@ __all__ = [
     "NONE",
     "OPERATION",
     "OUTCOMES",
+    "PERIODS",
+    "PERIOD_COUNT",
     "PRECEDENCES",
     "REGIONS",
     "RESOURCES",
@@ -161,6 +164,7 @@ __all__ = [
     "LethalMechanism",
     "Mechanism",
     "Outcome",
+    "Period",
     "Region",
     "Resource",
     "Sex",

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from engine.codes import RESOURCE_COUNT, RESOURCES, Resource
 from engine.compile.rows import floats, ints
 from engine.kernel import DestinationPolicy
-from engine.scenario import Facility, Scenario, facility_places
-from engine.tables import DAY, FACILITIES, HOUR, MINUTE, UNLIMITED
+from engine.scenario import Facility, Scenario, facility_places, roster_of
+from engine.tables import FACILITIES, HOUR, MINUTE, UNLIMITED
 from scenarios import catalogue
 from scenarios.tables import model_parameters
 
@@ -144,7 +144,7 @@ def _nation(facility: Facility) -> int:
 
 def _rosters(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of NETWORK on the shifts of surgical teams."""
-    rows = [([], []) if is_unlimited(scenario) else _roster(facility) for facility in scenario.facilities]
+    rows = [([], []) if is_unlimited(scenario) else roster_of(facility) for facility in scenario.facilities]
     widest = max((len(changes) for changes, _ in rows), default=0) or 1
     teams = np.zeros((len(rows), widest), np.int32)
     shift = np.zeros((len(rows), widest))
@@ -156,25 +156,3 @@ def _rosters(scenario: Scenario) -> dict[str, Any]:
         "shift_start": shift,
         "shift_count": ints(len(changes) for changes, _ in rows),
     }
-
-
-def _roster(facility: Facility) -> tuple[list[float], list[int]]:
-    """Return the times of the day (ms) at which the number of teams changes, and the numbers from then on.
-
-    The times are whole: the kernel's clock rounds fractions of a ms, and after a change that it had rounded down the
-    same change would be the next.
-    """
-    shifts = [
-        (round(shift.from_hour * HOUR), round(shift.to_hour * HOUR), shift.surgical_teams)
-        for shift in facility.shifts
-    ]
-    times = sorted({at % int(DAY) for begin, end, _ in shifts for at in (begin, end)})
-
-    def on_duty(at: int) -> int:
-        return sum(
-            teams
-            for begin, end, teams in shifts
-            if (begin <= at < end if begin < end else at >= begin or at < end)
-        )
-
-    return [float(at) for at in times], [on_duty(at) for at in times]

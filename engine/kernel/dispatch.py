@@ -10,6 +10,7 @@ from engine.clinical import to_uniform
 from engine.codes import CATEGORY_COUNT, SORTIE_LOSS, WAY_OUT, WAY_OUT_BLOCKS, DrawPurpose, TriageCategory
 from engine.kernel.codes import DEPARTURE_SHARE, Demand, EntryKind
 from engine.kernel.destinations import NOBODY, choose_candidate
+from engine.kernel.periods import count_busy_in_periods
 from engine.kernel.places import accepts, reserve_place
 from engine.kernel.queue_groups import group_of, nth, size
 from engine.kernel.rides import assign_ride, ride_time
@@ -87,6 +88,7 @@ def _send_vehicle(
         casualty.vehicles_sent += 1
     count_expected_room(state, candidate, 1, model)
     state.busy_time[pool] += travel
+    count_busy_in_periods(state, pool, now, now + travel)
     schedule(state, now + travel, EntryKind.PICK_UP, candidate, candidate, 0)
 
 

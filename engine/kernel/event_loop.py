@@ -20,7 +20,7 @@ from engine.kernel.dispatch import dispatch_from_pool, dispatch_to_facility
 from engine.kernel.loading import depart_lift, pick_up
 from engine.kernel.periodic import apply_clock_event
 from engine.kernel.places import free_place
-from engine.kernel.resources import release, update_queue_integral
+from engine.kernel.resources import count_wait, release, update_queue_integral
 from engine.kernel.state import KERNEL_STATE, KernelState, report_error, report_full_table
 from engine.kernel.world import apply_world_event, serve_after_change
 from engine.numeric import compiled, compiled_entry
@@ -108,8 +108,7 @@ def _close_open_casualties(
         queue = casualty.queue
         if queue >= 0:
             update_queue_integral(state, queue, state.now)
-            state.wait_sum[queue, casualty.category] += state.now - casualty.wait_since
-            state.wait_count[queue, casualty.category] += 1
+            count_wait(state, queue, casualty, state.now)
         state.sequence = HORIZON_SEQUENCE + casualty.arrival_number
         close_casualty(state, scratch, output, slot, model)
 

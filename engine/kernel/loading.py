@@ -9,6 +9,7 @@ from engine.codes import EMPTY_RETURN, LIFT_CANCELLED, DrawPurpose
 from engine.kernel.boarding import TRAVEL, UNLOADED, select_passengers
 from engine.kernel.codes import EntryKind
 from engine.kernel.dispatch import count_expected_room, dispatch_to_facility, dispatch_to_way
+from engine.kernel.periods import count_busy_in_periods
 from engine.kernel.places import free_place
 from engine.kernel.rides import assign_ride
 from engine.kernel.state import ALL_RESOURCES, KernelState, add_pending_release, schedule
@@ -69,6 +70,7 @@ def pick_up(state: KernelState, scratch: Output, candidate: int, now: float, mod
         if model.network.returns_to_base[candidate]:
             home += state.vehicle_times[TRAVEL]
     state.busy_time[pool] += home - now
+    count_busy_in_periods(state, pool, now, home)
     if state.vehicle_wanted[pool]:
         schedule(state, home, EntryKind.VEHICLE_RETURN, pool, pool, 0)
     else:

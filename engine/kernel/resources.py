@@ -10,6 +10,12 @@ from engine.clinical import set_factor
 from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, CasualtyKind, LethalMechanism, Resource
 from engine.kernel.codes import Decision, EntryKind, GrantFlag, Stage
 from engine.kernel.interruptions import bump_from_bay
+from engine.kernel.periods import (
+    count_joining_in_periods,
+    count_queue_in_periods,
+    count_use_in_periods,
+    count_wait_in_periods,
+)
 from engine.kernel.queue_groups import leave_group
 from engine.kernel.state import (
     ALL_RESOURCES,
@@ -66,6 +72,8 @@ def _integrate(state: KernelState, resource: int, now: float) -> None:
         state.used_area[resource] += state.in_use[resource] * elapsed
         state.capacity_area[resource] += max(state.capacity[resource], state.in_use[resource]) * elapsed
         state.queue_area[resource] += state.queue_length[resource] * elapsed
+        count_use_in_periods(state, resource, state.integrated_until[resource], now)
+        count_queue_in_periods(state, resource, state.integrated_until[resource], now)
         state.integrated_until[resource] = now
 
 
@@ -78,6 +86,7 @@ def update_queue_integral(state: KernelState, queue: int, now: float) -> None:
         elapsed = now - state.integrated_until[queue]
         if elapsed > 0.0:
             state.queue_area[queue] += state.queue_length[queue] * elapsed
+            count_queue_in_periods(state, queue, state.integrated_until[queue], now)
             state.integrated_until[queue] = now
 
 
@@ -109,6 +118,7 @@ def join_queue(state: KernelState, slot: int, queue: int, now: float, at_front: 
     state.queue_length[queue] += 1
     state.queue_length_by_category[queue, category] += 1
     state.max_queue[queue] = max(state.max_queue[queue], state.queue_length[queue])
+    count_joining_in_periods(state, queue, now)
 
 
 @compiled
@@ -135,13 +145,20 @@ def leave_queue(state: KernelState, slot: int, category: int, now: float) -> Non
 
 
 @compiled
+def count_wait(state: KernelState, queue: int, casualty: CasualtyState, now: float) -> None:
+    """Count the wait that ends at `now`, or at the horizon."""
+    state.wait_sum[queue, casualty.category] += now - casualty.wait_since
+    state.wait_count[queue, casualty.category] += 1
+    count_wait_in_periods(state, queue, casualty.category, casualty.wait_since, now)
+
+
+@compiled
 def end_wait(state: KernelState, slot: int, now: float) -> None:
     """Leave the queue for good and count the wait."""
     casualty = state.casualties[slot]
     queue = casualty.queue
     leave_queue(state, slot, casualty.category, now)
-    state.wait_sum[queue, casualty.category] += now - casualty.wait_since
-    state.wait_count[queue, casualty.category] += 1
+    count_wait(state, queue, casualty, now)
 
 
 @compiled
@@ -345,6 +362,7 @@ def acquire(state: KernelState, scratch: Output, slot: int, resource: int, now: 
     is_free = state.in_use[resource] < state.capacity[resource] and state.queue_length[resource] == 0
     if is_free or _take_by_bumping(state, scratch, slot, resource, now, model):
         state.wait_count[resource, casualty.category] += 1
+        count_wait_in_periods(state, resource, casualty.category, now, now)
         _grant(state, scratch, slot, resource, now, model)
         return True
     casualty.wait_until = math.inf

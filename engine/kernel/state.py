@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT
+from engine.codes import CATEGORY_COUNT, PERIOD_COUNT, RESOURCE_COUNT
 from engine.kernel.calendar import Calendar, enter, initialise
 from engine.kernel.codes import DEMAND_COUNT, ENTRY_KIND_SHIFT, FullTable, KernelExit
 from engine.numeric import compiled
@@ -198,6 +198,17 @@ class KernelState(Row):
     blocked_time: Annotated[Floats, "f8", ALL_RESOURCES]  # ms held while the next resource was not free
     stay_sum: Annotated[Floats, "f8", ALL_RESOURCES]  # ms held, summed over the holders
     died_waiting: Annotated[Ints, "i8", QUEUES]
+    # the same in the periods of `engine.codes.Period`; ms from, to
+    period_begin: Annotated[Floats, "f8", PERIOD_COUNT]
+    period_end: Annotated[Floats, "f8", PERIOD_COUNT]
+    period_casualties: Annotated[Ints, "i8", PERIOD_COUNT]  # arrivals
+    period_used_area: Annotated[Floats, "f8", (ALL_RESOURCES, PERIOD_COUNT)]
+    period_capacity_area: Annotated[Floats, "f8", (ALL_RESOURCES, PERIOD_COUNT)]
+    period_queue_area: Annotated[Floats, "f8", (QUEUES, PERIOD_COUNT)]
+    period_max_queue: Annotated[Ints, "i8", (QUEUES, PERIOD_COUNT)]
+    period_wait_sum: Annotated[Floats, "f8", (QUEUES, PERIOD_COUNT, CATEGORY_COUNT)]  # waits that began in it
+    period_wait_count: Annotated[Ints, "i8", (QUEUES, PERIOD_COUNT, CATEGORY_COUNT)]
+    period_busy_time: Annotated[Floats, "f8", (POOLS, PERIOD_COUNT)]  # ms
     sampled_used: Annotated[Floats, "f8", ALL_RESOURCES]  # areas at the last sample
     sampled_queue: Annotated[Floats, "f8", ALL_RESOURCES]
     sampled_at: Float64  # ms

@@ -47,5 +47,64 @@ class ByStream(IntEnum):
     """Patients of whom both is true."""
 
 
+class ByRole(IntEnum):
+    """What is summed by role over the injured (ISS above 0) who reach it; role 0: over all injured."""
+
+    INJURED = 0
+    """Their number."""
+    ISS = 1
+    NISS = 2
+
+
+class Operation(IntEnum):
+    """Kinds of operation that are counted by place."""
+
+    DAMAGE_CONTROL = 0
+    DEFINITIVE = 1
+
+
+class DelayStage(IntEnum):
+    """Stages of the time from injury to the first operation: `STAGE_MEANINGS`. Each millisecond belongs to one."""
+
+    POINT_OF_INJURY = 0
+    VEHICLE = 1
+    TRAVEL = 2
+    TRIAGE = 3
+    PREPARATION = 4
+    BAY = 5
+    TREATMENT = 6
+    TEAM = 7
+    TABLE = 8
+    BLOCKED = 9
+    OTHER = 10
+
+
+STAGES = tuple(member.name.lower() for member in DelayStage)
+"""Names of `DelayStage`."""
+
+STAGE_MEANINGS = dict(
+    zip(
+        STAGES,
+        (
+            "from the injury to the request for a vehicle: first aid, and the time before it",
+            "from the request to the departure: waiting for a vehicle, or for a facility with room; loading",
+            "from the departure to the arrival, unloading included",
+            "from the arrival to the end of triage: waiting at the door or for a triage team, and triage",
+            "the model's fixed times between triage and treatment, and between treatment and the operation",
+            "waiting for a treatment bay",
+            "care or resuscitation in a bay",
+            "waiting for an operating table while fewer surgical teams are on shift than there are tables",
+            "waiting for an operating table at any other time",
+            "treated, and waiting for a bed before the next move",
+            "stays in a bed, at a staging unit or in decontamination before the operation",
+        ),
+        strict=True,
+    )
+)
+"""By name of the stage."""
+
+TO_SURGERY = len(DelayStage)
+"""After the stages: all of them together, the time from injury to the first operation."""
+
 DAILY, TIMES = (tuple(member.name.lower() for member in members) for members in (Daily, Took))
 """Names of `Daily`, and of `Took`: columns of PATIENT."""

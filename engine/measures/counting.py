@@ -1,7 +1,8 @@
 """The compiled loop of `Measures.add`: one pass over the columns of a chunk."""
 
 from engine.codes import EN_ROUTE, Event, Outcome, Treatment
-from engine.measures.counted import DAY, ROLES, ByStream, Daily
+from engine.measures.counted import DAY, ROLES, ByRole, ByStream, Daily, Operation
+from engine.measures.histograms import cell_of
 from engine.numeric import compiled, compiled_entry
 from engine.tables import EVENT, PATIENT, TREATMENT, EventRow, Ints, PatientRow, Table, TreatmentRow
 
@@ -20,12 +21,24 @@ def _is_dead(status: int) -> bool:
     return status == Outcome.KIA or status == Outcome.DOW or status == Outcome.DIED_NONBATTLE
 
 
+@compiled
+def _add_severity(severity: Ints, role: int, patient: PatientRow) -> None:
+    """Add ISS and NISS of an injured patient to the sums of a role."""
+    severity[role, ByRole.INJURED] += 1
+    severity[role, ByRole.ISS] += patient.iss
+    severity[role, ByRole.NISS] += patient.niss
+
+
 @compiled_entry(
     PATIENT,
     EVENT,
     TREATMENT,
     "i8",
     ("i8", 3),
+    ("i8", 2),
+    ("i8", 2),
+    ("i8", 2),
+    ("i8", 2),
     ("i8", 2),
     ("i8", 2),
     ("i8", 2),
@@ -42,6 +55,10 @@ def count_chunk(
     by_front: Ints,
     by_stream: Ints,
     deaths: Ints,
+    causes: Ints,
+    death_times: Ints,
+    severity: Ints,
+    operations: Ints,
     took: Ints,
     daily: Ints,
     found: Ints,
@@ -62,6 +79,14 @@ def count_chunk(
         Counts by `ByStream` and stream.
     deaths
         Counts by `WaitingFor`, whose last row is for nothing, and facility - EN_ROUTE.
+    causes
+        Deaths by `Outcome` and `DeathCause`.
+    death_times
+        Deaths by `Outcome` and cell of `engine.measures.histograms`: the time from the injury.
+    severity
+        Sums by role and `ByRole`.
+    operations
+        Counts by facility - EN_ROUTE and `Operation`.
     took
         Receives durations, ms: a row for each `Took`, with room for all patients.
     daily
@@ -78,11 +103,17 @@ def count_chunk(
         by_front[patient.front, status] += 1
         if _is_dead(status):
             deaths[min(int(patient.waiting_for), len(deaths) - 1), patient.facility - EN_ROUTE] += 1
+            causes[status, patient.death_cause] += 1
+            death_times[status, cell_of(patient.closed - patient.time)] += 1
+        if patient.iss > 0:
+            _add_severity(severity, 0, patient)
         arrivals = (patient.role1, patient.role2, patient.role3, patient.role4)
         has_arrived = 0
         for role in range(1, ROLES):
             if arrivals[role - 1] >= 0:
                 has_arrived = 1
+                if patient.iss > 0:
+                    _add_severity(severity, role, patient)
                 daily[cells] = _daily_cell(arrivals[role - 1], Daily.ARRIVALS, role)
                 cells += 1
         by_stream[ByStream.ARRIVED, stream] += has_arrived
@@ -104,6 +135,10 @@ def count_chunk(
             role = roles[event.facility - EN_ROUTE]
             daily[cells] = _daily_cell(event.at, Daily.LITTERS if lies else Daily.SEATS, role)
             cells += 1
+        elif event.kind == Event.SURGERY_STARTED:
+            operations[event.facility - EN_ROUTE, Operation.DAMAGE_CONTROL] += 1
+        elif event.kind == Event.DEFINITIVE_SURGERY_STARTED:
+            operations[event.facility - EN_ROUTE, Operation.DEFINITIVE] += 1
     for k in range(len(treatments)):
         treatment: TreatmentRow = treatments[k]
         if treatment.kind == Treatment.BLOOD_TRANSFUSION:

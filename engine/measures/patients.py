@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.codes import OUTCOMES, STREAMS, WAITING_FOR, Outcome, Stream
-from engine.measures.counted import DAILY, LAST_DAY, ROLES, TIMES, ByStream
+from engine.codes import DEATH_CAUSES, OUTCOMES, STREAMS, WAITING_FOR, Outcome, Stream
+from engine.measures.consumption import Consumption
+from engine.measures.counted import DAILY, LAST_DAY, ROLES, TIMES, ByRole, ByStream, Operation
 from engine.measures.counting import count_chunk
+from engine.measures.delays import Delays
 from engine.measures.durations import Durations
+from engine.measures.histograms import CELLS, quantiles, shorter_than
 from engine.scenario import Scenario
 from engine.tables import Chunk, Ints
 
@@ -18,6 +21,11 @@ SHARES = {"first_care": 10, "role2": 60, "surgery": 120}
 
 NOTHING = "nothing"
 """In place of a label of WAITING_FOR: the patient died while being treated, and waited for nothing."""
+
+DEATHS = (Outcome.KIA, Outcome.DOW, Outcome.DIED_NONBATTLE)
+QUARTILES = (0.25, 0.5, 0.75, 0.9)
+DEATH_HOURS = (0.5, 1, 2, 3, 6, 12, 24, 48, 96, 192)
+"""Hours from the injury at which deaths are counted."""
 
 _FIRST_DAYS = 32
 """Days for which a new `Measures` has room."""
@@ -42,6 +50,12 @@ class Measures:
         self.by_stream = np.zeros((len(ByStream), len(STREAMS)), np.int64)
         self.times = {name: Durations() for name in TIMES}
         self.deaths = np.zeros((len(WAITING_FOR) + 1, len(self._places)), np.int64)  # last row: NOTHING
+        self.causes = np.zeros((len(OUTCOMES), len(DEATH_CAUSES)), np.int64)
+        self.death_times = np.zeros((len(OUTCOMES), CELLS), np.int64)
+        self.severity = np.zeros((ROLES, len(ByRole)), np.int64)
+        self.operations = np.zeros((len(self._places), len(Operation)), np.int64)
+        self.delays = Delays(scenario)
+        self.consumption = Consumption(scenario)
         self._days = 0
         self._daily = np.zeros((_FIRST_DAYS, len(DAILY), ROLES), np.int64)  # `_days` rows of it are in use
         self.later = np.zeros((len(DAILY), ROLES), np.int64)  # after LAST_DAY days
@@ -54,6 +68,8 @@ class Measures:
     def add(self, chunk: Chunk) -> None:
         """Count the patients of a chunk."""
         self.patients += len(chunk)
+        self.delays.add(chunk)
+        self.consumption.add(chunk)
         took = np.empty((len(TIMES), len(chunk)), np.int64)
         daily = np.empty(ROLES * len(chunk) + len(chunk.events) + len(chunk.treatments), np.int64)
         found = np.zeros(len(TIMES) + 1, np.int64)
@@ -66,6 +82,10 @@ class Measures:
             self.by_front,
             self.by_stream,
             self.deaths,
+            self.causes,
+            self.death_times,
+            self.severity,
+            self.operations,
             took,
             daily,
             found,
@@ -102,6 +122,12 @@ class Measures:
         for name in TIMES:
             self.times[name].merge(other.times[name])
         self.deaths += other.deaths
+        self.causes += other.causes
+        self.death_times += other.death_times
+        self.severity += other.severity
+        self.operations += other.operations
+        self.delays.merge(other.delays)
+        self.consumption.merge(other.consumption)
         self._extend_days(len(other.daily))
         self._daily[: len(other.daily)] += other.daily
         self.later += other.later
@@ -128,9 +154,14 @@ class Measures:
             "mortality": self._mortality(),
             "rtd_within_72h": dict(zip(STREAMS, self.by_stream[ByStream.RTD72].tolist(), strict=True)),
             "minutes_from_injury": {name: self._time(name) for name in TIMES},
+            "time_to_surgery": self.delays.summary(),
+            "operations": self._operations(),
+            "severity_by_role": self._severity(),
+            "deaths": self._deaths(),
             "deaths_by_waiting_for": self._deaths_by_waiting_for(),
             "by_role": {what: self._by_role(k) for k, what in enumerate(DAILY)},
             "by_day": self._by_day(),
+            "consumption": self.consumption.summary(),
         }
 
     def _deaths_by_waiting_for(self) -> dict[str, dict[str, int]]:
@@ -181,12 +212,61 @@ class Measures:
             "battle_casualties": casualties,
             "kia": kia,
             "dow": dow,
+            "wia": casualties - kia,
+            "percent_dow_of_wia": _percent(dow, casualties - kia),
             "percent_kia": _percent(kia, seriously),
             "percent_kia_of": seriously,
             "percent_dow": _percent(dow, admitted),
             "percent_dow_of": admitted,
             "case_fatality_rate": _percent(kia + dow, casualties),
             "case_fatality_rate_of": casualties,
+        }
+
+    def _operations(self) -> dict[str, Any]:
+        """Return the operations by kind, in all and by place, without those that are 0."""
+        return {
+            kind.name.lower(): {
+                "operations": int(self.operations[:, kind].sum()),
+                "by_place": {
+                    place: n
+                    for place, n in zip(self._places, self.operations[:, kind].tolist(), strict=True)
+                    if n
+                },
+            }
+            for kind in Operation
+        }
+
+    def _severity(self) -> dict[str, dict[str, Any]]:
+        """Return mean ISS and NISS of the injured who reached each role, on first arrival; `injured`: of all."""
+        return {
+            "injured" if role == 0 else _role_name(role): {
+                "patients": int(row[ByRole.INJURED]),
+                "mean_iss": _mean(int(row[ByRole.ISS]), int(row[ByRole.INJURED])),
+                "mean_niss": _mean(int(row[ByRole.NISS]), int(row[ByRole.INJURED])),
+            }
+            for role, row in enumerate(self.severity)
+            if row[ByRole.INJURED]
+        }
+
+    def _deaths(self) -> dict[str, Any]:
+        """Return the deaths by status: causes, quartiles of the time to death, and how many die within some hours.
+
+        `within_hours` has the deaths within so many hours of the injury, added up; an instant death is one within 0 h.
+        """
+        return {
+            OUTCOMES[status]: {
+                "deaths": int(self.causes[status].sum()),
+                "causes": {
+                    cause: n for cause, n in zip(DEATH_CAUSES, self.causes[status].tolist(), strict=True) if n
+                },
+                "minutes": dict(
+                    zip(("q25", "median", "q75", "q90"), quantiles(times, QUARTILES), strict=True)
+                ),
+                "within_hours": {"0": int(times[0])}
+                | {f"{hours:g}": shorter_than(times, int(60 * hours)) for hours in DEATH_HOURS},
+            }
+            for status in DEATHS
+            for times in (self.death_times[status],)
         }
 
     def _time(self, name: str) -> dict[str, Any]:
@@ -200,6 +280,10 @@ class Measures:
 
 def _role_name(role: int) -> str:
     return f"role{role}" if role else "before_role1"
+
+
+def _mean(total: int, count: int) -> float | None:
+    return round(total / count, 2) if count else None
 
 
 def _percent(part: int, whole: int) -> float | None:

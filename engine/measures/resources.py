@@ -5,108 +5,21 @@ then, so that Little's law holds exactly: the area under a queue is the sum of i
 Python's `round` and summed with `math.fsum`, which give the same bits on every processor.
 """
 
-from dataclasses import dataclass, fields
 from math import fsum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, RESOURCE_FIELDS, TRIAGE
+from engine.codes import RESOURCE_COUNT, RESOURCE_FIELDS
+from engine.measures.figures import Entry, mean_of, share_of, waits_of
+from engine.measures.periods import measures_by_period, queues_by_role, way_names
+from engine.measures.statistics import SERIES, Integers, Statistics, empty_statistics
 from engine.scenario import Facility, Scenario, Vehicle
 from engine.tables import DAY, MINUTE
 from scenarios import tables
 
-CATEGORY_LABELS = TRIAGE[1:]
-"""Labels of the triage categories 1 to 4. Index 0 of the kernel's arrays is not used."""
-
-
-SERIES = np.dtype(
-    [
-        ("at", "i8"),  # ms from the start: end of the interval
-        ("facility", "i2"),  # index of scenario.facilities
-        ("resource", "u1"),  # a `Resource`
-        ("in_use", "f8"),  # units in use, mean over the interval
-        ("queue", "f8"),  # patients waiting for it, mean over the interval
-        ("offered", "f8"),  # units offered, mean over the interval
-        ("in_use_now", "i4"),  # at the end of the interval
-        ("queue_now", "i4"),
-        ("capacity", "i4"),  # negative: no limit
-    ],
-    align=True,
-)
-"""One sample of one resource of one facility."""
-
 MAX_SAMPLES = 20_000
 """Largest length of a series. A longer one is returned with longer intervals."""
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Entry = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Statistics:
-    """The statistics of the kernel: arrays over F facilities, W ways, P pools of vehicles, and resources of facilities.
-
-    There are R = F * RESOURCE_COUNT resources; row facility * RESOURCE_COUNT + resource. C is CATEGORY_COUNT; column 0
-    is not used. Times are in ms. Areas are in ms x units or ms x patients.
-    """
-
-    time_end: Any  # a number or an array of one: time of the last event, or the horizon
-    capacity_time: Floats  # (R,) area of the units offered
-    used_area: Floats  # (R,) area of the units in use
-    stay_sum: Floats  # (R,) sum of the times for which a patient held a unit
-    queue_area: Floats  # (R,) area of the patients waiting
-    max_queue: Integers  # (R,)
-    max_used: Integers  # (R,)
-    served: Integers  # (R,) patients who got a unit
-    wait_sum: Floats  # (R, C) by category at the end of the wait
-    wait_count: Integers  # (R, C) waits, including those of no length
-    blocked: Floats  # (R,) time for which patients held a unit that they no longer needed
-    died: Integers  # (R,) patients who died while waiting for it
-    finite: NDArray[np.uint8]  # (R,) 1: limited
-    way_wait_sum: Floats  # (W, C) waits for transport
-    way_wait_count: Integers  # (W, C)
-    way_queue_area: Floats  # (W,)
-    way_died: Integers  # (W,) patients who died while waiting for transport
-    way_origin: Integers  # (W,) index of a facility, -1 for the point of injury
-    way_front: Integers  # (W,) index of a front, -1 for all
-    sorties: Integers  # (P,) in the order of Scenario.vehicles
-    carried: Integers  # (P,) patients
-    litters_used: Integers  # (P,) patients carried on litters
-    busy: Floats  # (P,) area of the vehicles that are on their way
-    lost: Integers  # (P,)
-    arrived: Integers  # (F,)
-    refused: Integers  # (F,) patients refused
-    bypassed: Integers  # (F,) patients for whom another facility was chosen
-    blood_used: Floats  # (F,) units
-    blood_short: Floats  # (F,) units that were needed and not in stock
-    samples: NDArray[np.void]  # with the fields of SERIES; `offered` may be missing
-
-
-_AREAS = (
-    "capacity_time",
-    "used_area",
-    "stay_sum",
-    "queue_area",
-    "wait_sum",
-    "blocked",
-    "way_wait_sum",
-    "way_queue_area",
-    "busy",
-    "blood_used",
-    "blood_short",
-)
-
-
-def empty_statistics() -> Statistics:
-    """Return the statistics of a network without finite resources: every array is empty."""
-    shapes = dict.fromkeys(("wait_sum", "wait_count", "way_wait_sum", "way_wait_count"), (0, CATEGORY_COUNT))
-    kinds: dict[str, Any] = {"finite": np.uint8, "samples": SERIES} | dict.fromkeys(_AREAS, np.float64)
-    names = [field.name for field in fields(Statistics) if field.name != "time_end"]
-    empty = {name: np.zeros(shapes.get(name, (0,)), kinds.get(name, np.int64)) for name in names}
-    return Statistics(time_end=0.0, **empty)
 
 
 class FlowMeasures:
@@ -146,12 +59,12 @@ class FlowMeasures:
                 "resource": RESOURCE_FIELDS[int(k) % RESOURCE_COUNT],
                 "capacity": self._mean(statistics.capacity_time[k]),
                 "served": int(statistics.served[k]),
-                **_waits(statistics.wait_sum[k], statistics.wait_count[k]),
+                **waits_of(statistics.wait_sum[k], statistics.wait_count[k]),
                 "mean_queue": self._mean(statistics.queue_area[k]),
                 "max_queue": int(statistics.max_queue[k]),
                 "mean_in_use": self._mean(statistics.used_area[k]),
                 "max_in_use": int(statistics.max_used[k]),
-                "utilisation": _share(statistics.used_area[k], statistics.capacity_time[k]),
+                "utilisation": share_of(statistics.used_area[k], statistics.capacity_time[k]),
                 "capacity_hours": round(float(statistics.capacity_time[k]) / (60 * MINUTE), 3),
                 "blocked_minutes": round(float(statistics.blocked[k]) / MINUTE, 3),
                 "deaths_waiting": int(statistics.died[k]),
@@ -162,16 +75,16 @@ class FlowMeasures:
     def transport(self) -> list[Entry]:
         """Return one row for each way that vehicles of a pool serve.
 
-        origin, front (None for all), waits as in `resources`, mean_queue (patients), deaths_waiting.
+        origin, front (None for all), waits as in `resources`, mean_queue, max_queue (patients), deaths_waiting.
         """
         statistics = self._statistics
         ways = zip(statistics.way_origin.tolist(), statistics.way_front.tolist(), strict=True)
         return [
             {
-                "origin": "POI" if origin < 0 else self._scenario.facilities[origin].id,
-                "front": None if front < 0 else self._scenario.fronts[front].name,
-                **_waits(statistics.way_wait_sum[w], statistics.way_wait_count[w]),
+                **way_names(self._scenario, origin, front),
+                **waits_of(statistics.way_wait_sum[w], statistics.way_wait_count[w]),
                 "mean_queue": self._mean(statistics.way_queue_area[w]),
+                "max_queue": int(statistics.way_max_queue[w]),
                 "deaths_waiting": int(statistics.way_died[w]),
             }
             for w, (origin, front) in enumerate(ways)
@@ -193,11 +106,11 @@ class FlowMeasures:
                 "litters_used": int(statistics.litters_used[p]),
                 "litters_offered": int(statistics.sorties[p]) * litters_of(pool),
                 "seats_offered": int(statistics.sorties[p]) * (pool.seats or 0),
-                "load": _share(
+                "load": share_of(
                     statistics.carried[p], statistics.sorties[p] * (litters_of(pool) + (pool.seats or 0))
                 ),
                 "busy_minutes": round(float(statistics.busy[p]) / MINUTE, 3),
-                "utilisation": _share(statistics.busy[p], pool.number * self.milliseconds),
+                "utilisation": share_of(statistics.busy[p], pool.number * self.milliseconds),
                 "lost": int(statistics.lost[p]),
             }
             for p, pool in enumerate(self._scenario.vehicles[: len(statistics.sorties)])
@@ -218,6 +131,10 @@ class FlowMeasures:
             }
             for f, facility in enumerate(facilities)
         ]
+
+    def periods(self) -> dict[str, Entry]:
+        """Return the measures of the casualty period and of the peak 24 hours: see `measures_by_period`."""
+        return measures_by_period(self._scenario, self._statistics, self.milliseconds)
 
     def series(self) -> NDArray[np.void]:
         """Return the samples over time, dtype SERIES, sorted by (at, facility, resource); at most MAX_SAMPLES.
@@ -245,6 +162,8 @@ class FlowMeasures:
             "transport": ways,
             "vehicles": self.vehicles(),
             "facilities": self.places(),
+            "roles": queues_by_role(self._scenario, resources),
+            "periods": self.periods(),
             "blocked_minutes": round(fsum(row["blocked_minutes"] for row in resources), 3),
             "deaths_waiting": {
                 name: sum(row["deaths_waiting"] for row in rows)
@@ -278,7 +197,7 @@ class FlowMeasures:
 
     def _mean(self, area: float) -> float:
         """Divide an area by the length of the run."""
-        return round(float(area) / self.milliseconds, 6) if self.milliseconds else 0.0
+        return mean_of(area, self.milliseconds)
 
 
 def litters_of(pool: Vehicle) -> int:
@@ -291,24 +210,6 @@ def intervals(series: NDArray[np.void]) -> Integers:
     ends, row = np.unique(series["at"], return_inverse=True)
     result: Integers = np.concatenate(([0], ends[:-1])).astype(np.int64)[row] if len(ends) else ends
     return result
-
-
-def _waits(total: Floats, count: Integers) -> Entry:
-    """Return the number of waits and their mean in minutes, for all patients and by category."""
-    sums, counts = total.tolist(), count.tolist()
-    result = {"waits": sum(counts), "mean_wait_minutes": _minutes(fsum(sums), sum(counts))}
-    for k, name in enumerate(CATEGORY_LABELS, 1):
-        result[f"waits_{name}"] = counts[k]
-        result[f"mean_wait_minutes_{name}"] = _minutes(sums[k], counts[k])
-    return result
-
-
-def _minutes(total: float, count: int) -> float | None:
-    return round(total / MINUTE / count, 4) if count else None
-
-
-def _share(part: float, whole: float) -> float | None:
-    return round(float(part) / float(whole), 6) if whole > 0 else None
 
 
 def _lengthen_intervals(series: NDArray[np.void]) -> NDArray[np.void]:

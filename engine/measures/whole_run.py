@@ -9,10 +9,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from engine.codes import OUTCOMES, RESOURCE_FIELDS, STREAMS
-from engine.measures.counted import LAST_DAY
+from engine.codes import EN_ROUTE, OUTCOMES, RESOURCE_FIELDS, STREAMS
+from engine.measures.consumption import ITEMS
+from engine.measures.counted import DAY, LAST_DAY
+from engine.measures.figures import CATEGORY_LABELS
 from engine.measures.patients import SHARES, Measures
-from engine.measures.resources import CATEGORY_LABELS, FlowMeasures, intervals
+from engine.measures.resources import FlowMeasures, intervals
 from engine.records import Column
 from engine.scenario import Scenario, start_seconds
 from engine.tables import Table
@@ -67,6 +69,15 @@ RUN_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("denominator", "number", "denominator of the value", nullable=True),
         Column("of", "text", "unit or meaning of the denominator", nullable=True),
     ),
+    "consumption": (
+        Column("start", "time", "start of the day, 24 hours from the scenario's start on"),
+        Column("day", "integer", "day, 1 is the first of the scenario; 1001: all later days together"),
+        Column("facility", "text", "id of a facility, 'POI' or 'en route'"),
+        Column("role", "integer", "role, 0 for everything before Role 1"),
+        Column("item", "text", "what is consumed", codes=tuple(ITEMS)),
+        Column("quantity", "number", "quantity, estimated from the treatments given; above 0"),
+        Column("unit", "text", "unit of the quantity"),
+    ),
 }
 
 
@@ -79,6 +90,7 @@ class Measure(NamedTuple):
     """What the denominator counts, where there is one."""
 
 
+_OPERATED = "patients operated on"
 _WAITS = "waits, those of no length included"
 
 MEASURES: dict[str, Measure] = {
@@ -100,6 +112,25 @@ MEASURES: dict[str, Measure] = {
         "share of the patients who got the care in `detail` within the time of the 10-1-2 standard",
         "patients",
     ),
+    "wia": Measure("patients", "wounded in action: battle casualties who were not killed in action"),
+    "percent_dow_of_wia": Measure("%", "died of wounds, share of the wounded in action", "wounded in action"),
+    "stage_mean": Measure(
+        "minutes",
+        "mean time to surgery spent in the stage in `detail`; `to_surgery`: from injury to the first operation; "
+        "also by true triage and by front",
+        _OPERATED,
+    ),
+    "stage_median": Measure("minutes", "median of the same, to 0.1 minutes or 1 / 128", _OPERATED),
+    "stage_p90": Measure("minutes", "90th percentile of the same", _OPERATED),
+    "operations": Measure("operations", "operations of the kind in `detail`, in all and by place"),
+    "mean_iss": Measure(
+        "ISS", "mean ISS of the injured on first arrival at the role; role 0: of all", "injured"
+    ),
+    "mean_niss": Measure("NISS", "mean NISS of the same", "injured"),
+    "deaths_by_cause": Measure("patients", "deaths by status and cause, both in `detail`", "deaths"),
+    "deaths_within": Measure(
+        "patients", "deaths by status within the hours from the injury, both in `detail`", "deaths"
+    ),
     "deaths": Measure(
         "patients", "deaths by place and, in `detail`, by what the patients were waiting for", "deaths"
     ),
@@ -114,8 +145,13 @@ MEASURES: dict[str, Measure] = {
     "capacity": Measure("units", "mean capacity"),
     "served": Measure("patients", "patients who got the resource"),
     "mean_wait": Measure("minutes", "mean wait; also by assigned triage", _WAITS),
-    "mean_queue": Measure("patients", "mean number waiting"),
-    "max_queue": Measure("patients", "largest number waiting"),
+    "mean_queue": Measure(
+        "patients",
+        "mean number waiting; of a role for all its limited resources, of vehicles where they pick up",
+    ),
+    "max_queue": Measure(
+        "patients", "largest number waiting; of a role for one resource, of vehicles at one place"
+    ),
     "mean_in_use": Measure("units", "mean occupancy"),
     "max_in_use": Measure("units", "highest occupancy"),
     "utilisation": Measure(
@@ -138,6 +174,9 @@ MEASURES: dict[str, Measure] = {
     "bypassed": Measure("patients", "patients for whom another facility was chosen"),
     "blood_used": Measure("units", "units of blood used"),
     "blood_short": Measure("units", "units of blood that were needed and not in stock"),
+    "consumption": Measure(
+        "", "what care consumed of the item in `detail`, by place and by day; the unit is the item's"
+    ),
 }
 
 
@@ -160,6 +199,7 @@ class RunMeasures(NamedTuple):
     summary: dict[str, Any]
     facilities: RunTable
     measures: RunTable
+    consumption: RunTable
 
 
 class FinishedRun(Protocol):
@@ -180,7 +220,12 @@ def find_measures(simulation: FinishedRun, scenario: Scenario) -> RunMeasures:
     """Return the measures of a finished simulation of the resolved `scenario`."""
     flow = flow_of(simulation, scenario)
     found = summary(simulation, flow)
-    return RunMeasures(found, facilities_table(scenario, flow.series()), measures_table(found))
+    return RunMeasures(
+        found,
+        facilities_table(scenario, flow.series()),
+        measures_table(found),
+        consumption_table(scenario, simulation.measures.consumption.rows()),
+    )
 
 
 def summary(simulation: FinishedRun, flow: FlowMeasures) -> dict[str, Any]:
@@ -219,13 +264,42 @@ def facilities_table(scenario: Scenario, series: Table) -> RunTable:
     return RunTable("facilities", RUN_COLUMNS["facilities"], values)
 
 
+def consumption_table(scenario: Scenario, consumed: Table) -> RunTable:
+    """Return the table `consumption`: one row for each of `Consumption.rows`."""
+    start = start_seconds(scenario)
+    places = ["en route", "POI", *(f.id for f in scenario.facilities)]
+    roles = [0, 0, *(f.role for f in scenario.facilities)]
+    items = tuple(ITEMS)
+    place = (consumed["facility"].astype(np.int64) - EN_ROUTE).tolist()
+    item = consumed["item"].tolist()
+    values: list[list[Any]] = [
+        (consumed["day"].astype(np.int64) * (DAY // 1000) + start).tolist(),
+        (consumed["day"] + 1).tolist(),
+        [places[p] for p in place],
+        [roles[p] for p in place],
+        [items[k] for k in item],
+        consumed["quantity"].tolist(),
+        [ITEMS[items[k]] for k in item],
+    ]
+    return RunTable("consumption", RUN_COLUMNS["consumption"], values)
+
+
 def measures_table(found: dict[str, Any]) -> RunTable:
     """Return the table `measures` from the content of summary.json, without counts by day that are 0.
 
     The first rows have a value in each column of integers or numbers, for readers that guess types from them.
     """
     columns = RUN_COLUMNS["measures"]
-    rows = [*_times(found), *_days(found), *_patients(found), *_deaths(found), *_flow(found["flow"])]
+    rows = [
+        *_times(found),
+        *_days(found),
+        *_patients(found),
+        *_deaths(found),
+        *_stages(found["time_to_surgery"]),
+        *_care(found),
+        *_consumption(found["consumption"]),
+        *_flow(found["flow"]),
+    ]
     values = [[_typed(row.get(column.name), column.kind) for row in rows] for column in columns]
     return RunTable("measures", columns, values)
 
@@ -263,6 +337,10 @@ def _patients(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for rate in ("percent_kia", "percent_dow", "case_fatality_rate"):
         mortality = found["mortality"]
         yield _row(rate, "category", mortality[rate], mortality[f"{rate}_of"], category="battle")
+    yield _row("wia", "category", mortality["wia"], category="battle")
+    yield _row(
+        "percent_dow_of_wia", "category", mortality["percent_dow_of_wia"], mortality["wia"], category="battle"
+    )
     for name, count in found["rtd_within_72h"].items():
         patients = found["categories"][name]["patients"]
         yield _row("rtd_within_72h", "category", count, patients, category=name)
@@ -283,6 +361,45 @@ def _deaths(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for what, places in found["deaths_by_waiting_for"].items():
         for place, count in places.items():
             yield _row("deaths", "place", count, deaths, facility=place, detail=what)
+
+
+def _stages(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the stages of the time to surgery."""
+    groups: list[tuple[str, dict[str, Any], dict[str, Any]]] = [("run", {}, found)]
+    groups += [("run", {"triage": name}, row) for name, row in found["by_triage"].items()]
+    groups += [("front", {"front": name}, row) for name, row in found["by_front"].items()]
+    for scope, names, group in groups:
+        for stage, minutes in group["minutes"].items():
+            for statistic, value in minutes.items():
+                yield _row(f"stage_{statistic}", scope, value, group["patients"], detail=stage, **names)
+
+
+def _care(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of operations, severity by role, and causes and times of death."""
+    for kind, counts in found["operations"].items():
+        yield _row("operations", "run", counts["operations"], detail=kind)
+        for place, count in counts["by_place"].items():
+            yield _row("operations", "place", count, facility=place, detail=kind)
+    for role, row in found["severity_by_role"].items():
+        number = 0 if role == "injured" else _role_number(role)
+        yield _row("mean_iss", "role", row["mean_iss"], row["patients"], role=number)
+        yield _row("mean_niss", "role", row["mean_niss"], row["patients"], role=number)
+    for status, row in found["deaths"].items():
+        for cause, count in row["causes"].items():
+            yield _row("deaths_by_cause", "run", count, row["deaths"], detail=f"{status}: {cause}")
+        for hours, count in row["within_hours"].items():
+            yield _row("deaths_within", "run", count, row["deaths"], detail=f"{status} within {hours} h")
+
+
+def _consumption(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of what care consumed by place, and by day."""
+    for item, row in found.items():
+        unit = {"detail": item, "unit": row["unit"]}
+        for place, quantity in row["by_place"].items():
+            yield _row("consumption", "place", quantity, facility=place) | unit
+        for day, quantity in enumerate(row["by_day"], 1):
+            if quantity:
+                yield _row("consumption", "run", quantity, day=day) | unit
 
 
 def _days(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -318,6 +435,9 @@ def _flow(flow: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from _resources(flow["resources"])
     yield from _transport(flow["transport"])
     yield from _vehicles(flow["vehicles"], flow["days"])
+    yield from _queues_by_role(flow["roles"], {})
+    for period, row in flow["periods"].items():
+        yield from _period(row, {"detail": period})
     for row in flow["facilities"]:
         for measure in ("arrived", "refused", "bypassed", "blood_used", "blood_short"):
             yield _row(measure, "place", row[measure], facility=row["facility"])
@@ -339,7 +459,40 @@ def _transport(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         names = {"facility": row["origin"], "front": row["front"]}
         yield from _waits("transport", row, names)
         yield _row("mean_queue", "transport", row["mean_queue"], **names)
+        yield _row("max_queue", "transport", row["max_queue"], **names)
         yield _row("deaths_waiting", "transport", row["deaths_waiting"], **names)
+
+
+def _queues_by_role(roles: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for role, row in roles.items():
+        for measure in ("mean_queue", "max_queue"):
+            yield _row(measure, "role", row[measure], role=_role_number(role), **names)
+
+
+def _period(period: dict[str, Any], detail: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a period, which is in `detail`."""
+    yield _row("patients", "run", period["casualties"], **detail)
+    hours = period["to_hours"] - period["from_hours"]
+    for row in period["resources"]:
+        names = {"facility": row["facility"], "resource": row["resource"], **detail}
+        yield from _waits("resource", row, names)
+        for measure in ("capacity", "mean_queue", "max_queue", "mean_in_use"):
+            yield _row(measure, "resource", row[measure], **names)
+        offered = round(row["capacity"] * hours, 3)
+        yield _row("utilisation", "resource", _percent(row["utilisation"]), offered, **names)
+    for row in period["transport"]:
+        names = {"facility": row["origin"], "front": row["front"], **detail}
+        yield from _waits("transport", row, names)
+        for measure in ("mean_queue", "max_queue"):
+            yield _row(measure, "transport", row[measure], **names)
+    for row in period["vehicles"]:
+        names = {"vehicle": row["vehicle"], **detail}
+        offered = round(row["number"] * hours, 3)
+        yield _row("utilisation", "vehicle", _percent(row["utilisation"]), offered, **names)
+        yield _row("mean_wait", "vehicle", row["mean_wait_minutes"], row["waits"], **names)
+        for measure in ("mean_queue", "max_queue"):
+            yield _row(measure, "vehicle", row[measure], **names)
+    yield from _queues_by_role(period["roles"], detail)
 
 
 def _vehicles(rows: list[dict[str, Any]], days: float) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,10 @@ _SUMS = ("arrived", "refused", "bypassed")
 """Counts to add up over shards: unlimited facilities have them too, and may serve patients of several shards."""
 
 
+_OF_THE_RUN = ("time_end", "periods")
+"""What every shard has alike."""
+
+
 class Shard(Protocol):
     """A simulation of some fronts, in this process or another; see `engine.run.simulation.Simulation`."""
 
@@ -90,8 +94,8 @@ class Merged:
 def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistics:
     """Return the whole run's statistics: each resource, way and pool has those of the shard that used it."""
     resources = np.repeat(owner.facilities, RESOURCE_COUNT)
-    result: dict[str, Any] = {"time_end": counted[0].time_end}
-    for name in (field.name for field in fields(Statistics) if field.name != "time_end"):
+    result: dict[str, Any] = {name: getattr(counted[0], name) for name in _OF_THE_RUN}
+    for name in (field.name for field in fields(Statistics) if field.name not in _OF_THE_RUN):
         columns = np.stack([getattr(each, name) for each in counted])
         if name in _SUMS:
             result[name] = columns.sum(axis=0)
@@ -100,7 +104,7 @@ def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistic
             shard = owner.facilities[columns["facility"][0]]
         elif name.startswith("way_"):
             shard = owner.ways
-        elif name in ("sorties", "carried", "litters_used", "busy", "lost"):
+        elif name in ("sorties", "carried", "litters_used", "busy", "lost", "period_busy"):
             shard = owner.pools
         elif name in ("blood_used", "blood_short"):
             shard = owner.facilities

@@ -6,7 +6,7 @@ from engine.arrivals import arrival_entry_points, draw_listed
 from engine.clinical import iss_of_listed, triage_of_sample
 from engine.compile import compile_network, has_mean_iss, is_severity_fitted
 from engine.kernel import advance, advance_unlimited, begin_run, finish_statistics, uses_calendar
-from engine.measures import count_chunk
+from engine.measures import count_chunk, count_consumption, split_delays
 from engine.numeric import NativeFunction
 from engine.records import ASSEMBLE
 from engine.scenario import Scenario
@@ -45,7 +45,7 @@ def entry_points(scenario: Scenario, texts: bool) -> list[EntryPoints]:
         EntryPoints("flow of casualties", flow, 300 if finite else 170),
         EntryPoints("arrivals", arrival_entry_points(scenario), 60),
     ]
-    found.append(EntryPoints("measures", (count_chunk,), 10))
+    found.append(EntryPoints("measures", (count_chunk, split_delays, count_consumption), 20))
     if is_severity_fitted(scenario):
         found.append(SEVERITY)
     if has_mean_iss(scenario):

@@ -1,12 +1,13 @@
 """One replication of a scenario, chunk by chunk: arrivals enter the event kernel, and records come out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrivals import generate_arrivals, plan_arrivals
+from engine.arrivals import find_peak, generate_arrivals, plan_arrivals
 from engine.codes import RESOURCE_COUNT, RESOURCES
 from engine.compile import NOTHING, compile_scenario
 from engine.errors import RunError
@@ -122,6 +123,7 @@ class Simulation:
         self._chunk_size = chunk_size
         plan = precomputed["arrivals"] if "arrivals" in precomputed else plan_arrivals(scenario)
         self._batches = generate_arrivals(plan, seed, replication)
+        self._find_peak = partial(find_peak, plan, seed, replication)
         self._network = self._model["network"][0]
         self._is_finite = bool(self._network["poi_finite_ahead"].any())
         self._uses_calendar = uses_calendar(self._network)
@@ -281,12 +283,22 @@ class Simulation:
 
     def _load_arrivals(self) -> None:
         """Give the kernel the next batch of arrivals, or note that there are no more."""
+        if self._is_finite and not self._state["arrival_count"][0]:
+            self._set_periods()
         batch = next(self._batches, None)
         if batch is None:
             self._state["arrivals_exhausted"] = 1
         else:
             self._arrivals = batch
             self._state["next_arrival"] = 0
+
+    def _set_periods(self) -> None:
+        """Set the periods for which the kernel keeps statistics of their own."""
+        peak = self._find_peak()
+        state = self._state[0]
+        state["period_begin"] = 0.0, peak.begin
+        state["period_end"] = self._scenario.days * DAY, peak.begin + DAY
+        state["period_casualties"] = peak.within_days, peak.casualties
 
     def _write_open(self, output: Table, room: int) -> bool:
         """Write the records of patients open at the horizon, up to `room`; return whether that was the last."""
@@ -384,6 +396,7 @@ class Simulation:
             way_wait_sum=state["wait_sum"][ways].copy(),
             way_wait_count=state["wait_count"][ways].copy(),
             way_queue_area=state["queue_area"][ways].copy(),
+            way_max_queue=state["max_queue"][ways].copy(),
             way_died=state["died_waiting"][ways].copy(),
             way_origin=origin,
             way_front=front,
@@ -397,5 +410,19 @@ class Simulation:
             bypassed=state["bypassed"][:facilities].copy(),
             blood_used=state["blood_used"][:facilities].copy(),
             blood_short=state["blood_short"][:facilities].astype(np.float64),
+            periods=np.stack(
+                [state["period_begin"], state["period_end"], state["period_casualties"]], axis=1
+            ),
+            period_used_area=state["period_used_area"][:resources].copy(),
+            period_capacity_time=state["period_capacity_area"][:resources].copy(),
+            period_queue_area=state["period_queue_area"][:resources].copy(),
+            period_max_queue=state["period_max_queue"][:resources].copy(),
+            period_wait_sum=state["period_wait_sum"][:resources].copy(),
+            period_wait_count=state["period_wait_count"][:resources].copy(),
+            way_period_queue_area=state["period_queue_area"][ways].copy(),
+            way_period_max_queue=state["period_max_queue"][ways].copy(),
+            way_period_wait_sum=state["period_wait_sum"][ways].copy(),
+            way_period_wait_count=state["period_wait_count"][ways].copy(),
+            period_busy=state["period_busy_time"][:pools].copy(),
             samples=state["series"][: int(state["series_length"])].copy(),
         )

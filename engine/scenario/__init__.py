@@ -21,6 +21,7 @@ from engine.scenario.parsing import (
     scenario_of,
 )
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
+from engine.scenario.roster import hours_short_of_teams, roster_of
 from engine.scenario.settings import Setting, parse_setting
 from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
@@ -109,6 +110,7 @@ __all__ = [
     "front_rate",
     "hash_of_resolved",
     "heaviest_type",
+    "hours_short_of_teams",
     "incident_types",
     "is_finite",
     "limiting_settings",
@@ -127,6 +129,7 @@ __all__ = [
     "rate_components",
     "read_tree",
     "resolve",
+    "roster_of",
     "scenario_hash",
     "scenario_of",
     "special_event_types",

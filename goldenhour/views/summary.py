@@ -23,10 +23,28 @@ RATE_LABELS = {
     "case_fatality_rate": ("CFR", "(KIA + DOW) / battle casualties"),
 }
 
+STAGE_LABELS = {
+    "point_of_injury": "point of injury",
+    "vehicle": "waiting for a vehicle",
+    "travel": "travel",
+    "triage": "place and triage",
+    "preparation": "preparation",
+    "bay": "waiting for a bay",
+    "treatment": "treatment",
+    "team": "waiting for a team",
+    "table": "waiting for a table",
+    "blocked": "waiting for a bed",
+    "other": "other stays",
+    "to_surgery": "injury to surgery",
+}
+PERIOD_LABELS = {"casualty_period": "casualty period", "peak_24_hours": "peak 24 h"}
+
 RESOURCE_LABELS = {info.field: info.label for info in RESOURCES}
 
 MAX_ROWS = 8
 """The tables of resources and of vehicles show at most this many rows."""
+MAX_QUEUES = 4
+"""Resources in the table of queues."""
 
 
 def show_summary(
@@ -47,15 +65,22 @@ def show_summary(
         out.print(line, soft_wrap=True)
 
 
-def summary_tables(measures: dict[str, Any]) -> list[Table]:
-    """The tables of the summary. Those of resources and vehicles are left out if none is limited.
+def summary_tables(measures: dict[str, Any]) -> list[Table | Text]:
+    """The tables of the summary, with a sentence on what delays surgery.
+
+    Those of queues, resources and vehicles are left out if none is limited.
 
     Parameters
     ----------
     measures
         The content of summary.json.
     """
-    shown = [casualties_table(measures), mortality_table(measures), times_table(measures)]
+    shown: list[Table | Text] = [casualties_table(measures), mortality_table(measures), times_table(measures)]
+    # runs of earlier versions in the database have neither
+    if measures.get("time_to_surgery", {}).get("patients"):
+        shown += [delays_table(measures), Text(measures["time_to_surgery"]["sentence"])]
+    if measures["flow"].get("periods"):
+        shown.append(periods_table(measures))
     if measures["flow"]["resources"]:
         shown.append(resources_table(measures))
     if measures["flow"]["vehicles"]:
@@ -82,6 +107,14 @@ def mortality_table(measures: dict[str, Any]) -> Table:
         value = measures["mortality"][key]
         shown = "-" if value is None else f"{value:.1f}"
         result.add_row(name, shown, f"{measures['mortality'][f'{key}_of']:,}", meaning)
+    if "wia" in measures["mortality"]:  # runs of earlier versions in the database have none
+        share, wounded = measures["mortality"]["percent_dow_of_wia"], measures["mortality"]["wia"]
+        result.add_row(
+            "DOW/WIA",
+            "-" if share is None else f"{share:.1f}",
+            f"{wounded:,}",
+            "DOW / (battle casualties - KIA)",
+        )
     return result
 
 
@@ -97,6 +130,45 @@ def times_table(measures: dict[str, Any]) -> Table:
             in_time = f"{time[standard]:.0f} % within {standard.rsplit('_', 1)[1]} min"
         result.add_row(name, median, f"{time['patients']:,}", in_time)
     return result
+
+
+def delays_table(measures: dict[str, Any]) -> Table:
+    """Minutes from injury to the first operation by stage, the longest mean first; stages of no length are left out."""
+    found = measures["time_to_surgery"]
+    stages = {name: row for name, row in found["minutes"].items() if row["mean"]}
+    whole = stages.pop("to_surgery", found["minutes"]["to_surgery"])
+    right = ("mean min", "median", "90 % within", "%")
+    result = Table("time to surgery", *right, right=right)
+    for name, row in sorted(stages.items(), key=lambda item: -item[1]["mean"]):
+        result.add_row(STAGE_LABELS[name], *_minutes(row), f"{100 * row['mean'] / whole['mean']:.0f}")
+    result.add_row(STAGE_LABELS["to_surgery"], *_minutes(whole), "100", style="bold")
+    return result
+
+
+def periods_table(measures: dict[str, Any]) -> Table:
+    """The resources with the longest queues: in the casualty period, in the peak 24 hours and in the whole run."""
+    flow = measures["flow"]
+    lists = [*(flow["periods"][name]["resources"] for name in PERIOD_LABELS), flow["resources"]]
+    labels = (*PERIOD_LABELS.values(), "whole run")
+    right = ("in use %", "mean wait min", "mean queue", "longest queue")
+    result = Table("queues", "", "period", *right, right=right, keys=3)
+    rows = sorted(zip(*lists, strict=True), key=lambda row: -row[0]["mean_queue"])
+    for row in rows[:MAX_QUEUES]:
+        for label, each in zip(labels, row, strict=True):
+            result.add_row(
+                each["facility"] if label == labels[0] else "",
+                RESOURCE_LABELS[each["resource"]] if label == labels[0] else "",
+                label,
+                _percent(each["utilisation"]),
+                _number(each["mean_wait_minutes"]),
+                f"{each['mean_queue']:,.2f}",
+                f"{each['max_queue']:,}",
+            )
+    return result
+
+
+def _minutes(row: dict[str, Any]) -> list[str]:
+    return [f"{row[key]:,.0f}" for key in ("mean", "median", "p90")]
 
 
 def resources_table(measures: dict[str, Any]) -> Table:

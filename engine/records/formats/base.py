@@ -24,7 +24,7 @@ FLAT_TABLES = ("patients", "events", "treatments", "wounds", "vitals")
 """The flat tables. `patients.id` is `patient_id` in the others. Equal to the keys of `engine.records.schema.FLAT` and
 `engine.tables.TABLES`, which likewise cannot be imported here (tested)."""
 
-RUN_TABLES = ("facilities", "measures")
+RUN_TABLES = ("facilities", "measures", "consumption")
 """The tables of a run as a whole, each one file in every format (`engine.measures.whole_run`)."""
 
 

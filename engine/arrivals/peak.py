@@ -1,0 +1,64 @@
+"""The 24 hours in which most casualties of a replication arrive."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrivals.generate import generate_arrivals
+from engine.arrivals.plan import ArrivalPlan
+
+MINUTE = 60_000
+"""ms"""
+DAY_MINUTES = 1440
+
+
+class Peak(NamedTuple):
+    """The 24 hours with most casualties, and what was counted on the way."""
+
+    begin: int
+    """A full minute, ms from the start; the earliest of several."""
+    casualties: int
+    """Arrivals in the 24 hours."""
+    within_days: int
+    """Arrivals within the days of the plan, before `days`."""
+
+
+def find_peak(plan: ArrivalPlan, seed: int, replication: int) -> Peak:
+    """Return the 24 hours, from a full minute on, in which most casualties of a replication arrive.
+
+    The arrivals are generated for this alone. Memory does not grow with their number: a minute that no later 24 hours
+    can contain is forgotten.
+    """
+    best = Peak(0, 0, 0)
+    counts: NDArray[np.int64] = np.zeros(0, np.int64)  # by minute, from `first` on
+    first = 0
+    last_day = plan.days * DAY_MINUTES * MINUTE
+    within = 0
+    for batch in generate_arrivals(plan, seed, replication):
+        if not len(batch):
+            continue
+        within += int(np.searchsorted(batch["time"], last_day))
+        minutes = batch["time"] // MINUTE - first
+        found = np.bincount(minutes, minlength=len(counts))
+        found[: len(counts)] += counts
+        counts = found
+        settled = len(counts) - DAY_MINUTES  # a later batch may add to the last minute
+        if settled > 0:
+            best = _better(best, counts[:-1], first)
+            counts = counts[settled:]
+            first += settled
+    best = _better(best, np.pad(counts, (0, DAY_MINUTES)), first)
+    return best._replace(within_days=within)
+
+
+def _better(best: Peak, counts: NDArray[np.int64], first: int) -> Peak:
+    """Return the busiest 24 hours of `counts`, by minute from `first` on, if they are busier than `best`."""
+    sums = np.concatenate(([0], np.cumsum(counts)))
+    totals = sums[DAY_MINUTES:] - sums[:-DAY_MINUTES]
+    if not len(totals):
+        return best
+    begin = int(np.argmax(totals))
+    if totals[begin] <= best.casualties:
+        return best
+    return Peak((first + begin) * MINUTE, int(totals[begin]), 0)

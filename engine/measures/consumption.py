@@ -1,0 +1,204 @@
+"""What care consumes by place and day: blood, oxygen, fluids, antibiotics, dressings and litters.
+
+Quantities of each treatment are in `scenarios/data/model/consumption.toml`. A stay or an operation that lasts over
+midnight counts on each of its days.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.codes import EN_ROUTE, TREATMENTS, Event
+from engine.measures.counted import DAY
+from engine.numeric import compiled, compiled_entry
+from engine.scenario import Scenario
+from engine.tables import EVENT, PATIENT, TREATMENT, Chunk, EventRow, Ints, PatientRow, Table, TreatmentRow
+from scenarios.tables import model_parameters
+
+LAST_DAY = 1_000
+"""Days that are counted one by one. What is consumed after them counts in the row after the last."""
+
+CONSUMPTION = np.dtype(
+    [
+        ("day", "i4"),  # from 0; LAST_DAY: all later days together
+        ("facility", "i2"),  # index of scenario.facilities, AT_POI or EN_ROUTE
+        ("item", "u1"),  # index of ITEMS
+        ("quantity", "f8"),
+    ],
+    align=True,
+)
+"""One row of the table `consumption`. Rows with a quantity of 0 are left out."""
+
+_PARAMETERS = model_parameters("consumption")
+ITEMS: dict[str, str] = _PARAMETERS["items"]
+"""The items that are counted, each with its unit."""
+
+PARTS = 10_000
+"""Quantities are counted in whole parts of a unit, so that they add up exactly."""
+
+_HOUR = 3_600_000
+_LAST_LITTER_TRIAGE = 2
+_LITTERS = tuple(ITEMS).index("litters")
+_FIRST_DAYS = 32
+
+
+@compiled
+def _add_treatment(treatment: TreatmentRow, each: Ints, hourly: Ints, amounts: Ints) -> None:
+    """Add what a treatment consumes."""
+    place = treatment.facility - EN_ROUTE
+    last = len(amounts) - 1
+    for item in range(each.shape[1]):
+        if each[treatment.kind, item]:
+            amounts[min(treatment.start // DAY, last), place, item] += each[treatment.kind, item]
+        rate = hourly[treatment.kind, item]
+        if rate == 0:
+            continue
+        since = treatment.start
+        counted = 0
+        while since < treatment.end:
+            until = min((since // DAY + 1) * DAY, treatment.end)
+            total = rate * (until - treatment.start) // _HOUR
+            amounts[min(since // DAY, last), place, item] += total - counted
+            counted = total
+            since = until
+
+
+@compiled_entry(PATIENT, EVENT, TREATMENT, ("i8", 2), ("i8", 2), int, int, ("i8", 3))
+def count_consumption(
+    patients: Table,
+    events: Table,
+    treatments: Table,
+    each: Ints,
+    hourly: Ints,
+    litters: int,
+    departure: int,
+    amounts: Ints,
+) -> None:
+    """Count what the patients of a chunk consume.
+
+    Parameters
+    ----------
+    patients, events, treatments
+        Tables of the chunk.
+    each, hourly
+        Parts consumed by one treatment, and by an hour of it: by `Treatment` and item.
+    litters, departure
+        The item of which a patient who needs a litter takes `departure` parts along when leaving a place.
+    amounts
+        Parts by day, facility - EN_ROUTE and item. The last day also has what comes later.
+    """
+    last = len(amounts) - 1
+    for k in range(len(treatments)):
+        treatment: TreatmentRow = treatments[k]
+        _add_treatment(treatment, each, hourly, amounts)
+    for k in range(len(events)):
+        event: EventRow = events[k]
+        if event.kind == Event.DEPARTED:
+            patient: PatientRow = patients[event.patient]
+            if patient.triage <= _LAST_LITTER_TRIAGE:
+                amounts[min(event.at // DAY, last), event.facility - EN_ROUTE, litters] += departure
+
+
+class Consumption:
+    """What the patients of one scenario consume.
+
+    Parameters
+    ----------
+    scenario
+        The resolved scenario.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._places = ["en route", "POI", *(facility.id for facility in scenario.facilities)]
+        self._each, self._hourly = _quantities()
+        self._departure = _parts(_PARAMETERS["litters"]["departure"])
+        self._days = 0
+        self._amounts = np.zeros((_FIRST_DAYS, len(self._places), len(ITEMS)), np.int64)
+
+    @property
+    def amounts(self) -> NDArray[np.int64]:
+        """Parts by day, facility - EN_ROUTE and item, for as many days as were needed; at most LAST_DAY + 1."""
+        return self._amounts[: self._days]
+
+    def add(self, chunk: Chunk) -> None:
+        """Count what the patients of a chunk consume."""
+        latest = max(int(chunk.treatments["end"].max(initial=-1)), int(chunk.events["at"].max(initial=-1)))
+        self._extend_days(min(latest // DAY, LAST_DAY) + 1)
+        if not self._days:
+            return
+        count_consumption(
+            chunk.patients,
+            chunk.events,
+            chunk.treatments,
+            self._each,
+            self._hourly,
+            _LITTERS,
+            self._departure,
+            self.amounts,
+        )
+
+    def merge(self, other: "Consumption") -> None:
+        """Add what other patients of the same scenario consume."""
+        self._extend_days(len(other.amounts))
+        self._amounts[: len(other.amounts)] += other.amounts
+
+    def rows(self) -> NDArray[np.void]:
+        """Return what was consumed, dtype CONSUMPTION, sorted by day, place and item."""
+        day, place, item = np.nonzero(self.amounts)
+        found = np.zeros(len(day), CONSUMPTION)
+        found["day"], found["facility"], found["item"] = day, place + EN_ROUTE, item
+        found["quantity"] = self.amounts[day, place, item] / PARTS
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """Return by item: unit, total, what each place consumed, and what all consumed on each day."""
+        last = self.amounts[LAST_DAY:].sum(axis=0)
+        found = {}
+        for k, (item, unit) in enumerate(ITEMS.items()):
+            by_place = self.amounts[:, :, k].sum(axis=0)
+            found[item] = {
+                "unit": unit,
+                "total": _units(int(by_place.sum())),
+                "by_place": {
+                    place: _units(n) for place, n in zip(self._places, by_place.tolist(), strict=True) if n
+                },
+                "by_day": [_units(n) for n in self.amounts[:LAST_DAY, :, k].sum(axis=1).tolist()],
+                **({"later": _units(int(last[:, k].sum()))} if last[:, k].any() else {}),
+            }
+        return found
+
+    def _extend_days(self, days: int) -> None:
+        """Extend the amounts to at least so many days, with room for more."""
+        self._days = max(self._days, days)
+        missing = days - len(self._amounts)
+        if missing > 0:
+            more = min(max(missing, len(self._amounts)), LAST_DAY + 1 - len(self._amounts))
+            self._amounts = np.pad(self._amounts, ((0, more), (0, 0), (0, 0)))
+
+
+def _quantities() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the parts that one treatment and an hour of it consume, by `Treatment` and item.
+
+    A transfusion takes as much blood as a resuscitation takes from the stock.
+    """
+    each, hourly = np.zeros((2, len(TREATMENTS), len(ITEMS)), np.int64)
+    items = tuple(ITEMS)
+    for table in ("first_aid", "care", "surgery", "stays"):
+        for name, consumed in _PARAMETERS[table].items():
+            if name in ("source", "confidence"):
+                continue
+            for parts, given in ((each, consumed.get("each", {})), (hourly, consumed.get("hour", {}))):
+                for item, quantity in given.items():
+                    parts[TREATMENTS.index(name), items.index(item)] = _parts(quantity)
+    blood = model_parameters("care")["blood"]["units"]
+    each[TREATMENTS.index("blood_transfusion"), items.index("blood")] = _parts(blood)
+    return each, hourly
+
+
+def _parts(quantity: float) -> int:
+    return round(quantity * PARTS)
+
+
+def _units(parts: int) -> float:
+    return round(parts / PARTS, 4)

@@ -1,0 +1,283 @@
+"""Why surgery is late: stages of the time to surgery, and the network in the casualty period and the peak 24 hours.
+
+Both are worked out again from the records of random networks, with the reader of `finite_oracle`.
+"""
+
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+import finite_networks
+import finite_oracle as oracle
+import numpy as np
+import pytest
+from finite_laws import Network
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import goldenhour
+from engine import scenario as scenario_api
+from engine.arrivals import find_peak, plan_arrivals
+from engine.codes import RESOURCE_FIELDS
+from engine.errors import RunError
+from engine.measures import Delays, find_measures
+from engine.measures.counted import STAGES, TO_SURGERY
+from engine.measures.histograms import CELLS, cell_of, quantiles, shorter_than
+from engine.measures.patients import DEATH_HOURS
+from engine.run import Simulation
+from engine.tables import Chunk
+
+HOUR, DAY, MINUTE = oracle.HOUR, 24 * oracle.HOUR, oracle.MINUTE
+DRAWN = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+
+def delays_of(r: Any) -> Any:
+    """The stages of each patient of a run or result, ms."""
+    chunk = Chunk(0, 0, True, r.patients, r.events, r.treatments, r.wounds, r.vitals)
+    return Delays(r.scenario).add(chunk)
+
+
+def overlap(begin: int, end: int, since: int, until: int) -> int:
+    return max(0, min(end, until) - max(begin, since))
+
+
+def time_short_of_teams(net: Network, f: int, since: int, until: int) -> int:
+    """The time in which fewer teams are on duty than there are tables; shifts change at half hours."""
+    tables = net.s.facilities[f].operating_tables
+    half = HOUR // 2
+    found = 0
+    for at in range(since // half * half, until, half):
+        teams = net.teams(f, at)
+        if teams < (oracle.FOREVER if tables is None else tables):
+            found += overlap(at, at + half, since, until)
+    return found
+
+
+def expected_stages(r: oracle.Run, observed: oracle.Observed) -> dict[int, Counter[str]]:
+    """By patient who was operated on: the time in queues and on the way before the operation, from the records."""
+    net = Network(r.scenario)
+    found: dict[int, Counter[str]] = defaultdict(Counter)
+    surgery = r.patients["surgery"]
+    names = {oracle.BAY: "bay", oracle.ICU: "blocked", oracle.WARD: "blocked"}
+    for (f, resource), waits in observed.waits.items():
+        for wait in waits:
+            until = min(wait.until, int(surgery[wait.patient]))
+            if f < 0 or wait.since > until:
+                continue
+            if resource == oracle.TABLE:
+                short = time_short_of_teams(net, f, wait.since, until)
+                found[wait.patient]["team"] += short
+                found[wait.patient]["table"] += until - wait.since - short
+            elif resource in names:
+                found[wait.patient][names[resource]] += until - wait.since
+    for trip in observed.trips:
+        if trip.departed <= surgery[trip.patient]:
+            found[trip.patient]["vehicle"] += trip.departed - trip.asked
+            found[trip.patient]["travel"] += trip.arrived - trip.departed
+    return found
+
+
+def check_delays(r: oracle.Run, observed: oracle.Observed) -> None:
+    delays = delays_of(r)
+    operated = r.patients["surgery"] >= 0
+    assert (delays[~operated] == -1).all()
+    assert (delays[operated] >= 0).all()
+    whole = r.patients["surgery"] - r.patients["time"]
+    assert (delays[operated, :TO_SURGERY].sum(axis=1) == whole[operated]).all()
+    assert (delays[operated, TO_SURGERY] == whole[operated]).all()
+    expected = expected_stages(r, observed)
+    for k in np.flatnonzero(operated).tolist():
+        for name in ("vehicle", "travel", "bay", "team", "table", "blocked"):
+            assert delays[k, STAGES.index(name)] == expected[k][name], (k, name)
+
+
+def check_periods(r: oracle.Run, observed: oracle.Observed) -> None:
+    """Queue, waits and use in each period agree with the records, to the rounding of times to ms."""
+    names = [f.id for f in r.scenario.facilities]
+    for period in r.flow.periods().values():
+        begin, end = (round(period[key] * HOUR) for key in ("from_hours", "to_hours"))
+        length = end - begin
+        arrived = ((r.patients["time"] >= begin) & (r.patients["time"] < end)).sum()
+        assert period["casualties"] >= arrived
+        for row in period["resources"]:
+            f, resource = names.index(row["facility"]), RESOURCE_FIELDS.index(row["resource"])
+            if resource in (oracle.TEAM, oracle.PLACE):
+                continue
+            spans, waits = observed.spans.get((f, resource), []), observed.waits.get((f, resource), [])
+            slack = 2e-6 * length + 10 * (len(waits) + len(spans))
+            queue = sum(overlap(begin, end, w.since, w.until) for w in waits)
+            assert abs(row["mean_queue"] * length - queue) <= slack, row
+            used = sum(overlap(begin, end, since, until) for since, until, *_ in spans)
+            assert abs(row["mean_in_use"] * length - used) <= slack, row
+            began = [w for w in waits if begin <= w.since < end]
+            close = sum(abs(w.since - edge) <= 10 for w in waits for edge in (begin, end))
+            unhindered = sum(not waited and begin <= since < end for since, _, waited, *_ in spans)
+            assert abs(row["waits"] - len(began) - unhindered) <= close + 2, row
+            if not close and row["waits"]:
+                last = r.flow.milliseconds
+                waited = sum(min(w.until, last) - w.since for w in began)
+                assert (
+                    abs((row["mean_wait_minutes"] or 0) * MINUTE * row["waits"] - waited)
+                    <= slack + 4 * len(waits) + row["waits"] * 6
+                ), row
+
+
+@settings(max_examples=60, suppress_health_check=DRAWN)
+@given(finite_networks.scenarios())
+def test_stages_and_periods_agree_with_the_records_of_any_network(scenario: dict[str, Any]) -> None:
+    try:
+        r = oracle.run(scenario)
+    except RunError as error:
+        assert "deadlock" in str(error)
+        return
+    observed = oracle.read(r)
+    check_delays(r, observed)
+    check_periods(r, observed)
+
+
+@settings(max_examples=15, suppress_health_check=DRAWN)
+@given(finite_networks.scenarios(lasting=True))
+def test_measures_are_the_same_for_any_size_of_chunk(scenario: dict[str, Any]) -> None:
+    given_ = scenario_api.resolve(scenario_api.parse(json.dumps(scenario).encode(), "json"))
+    found = []
+    for size in (33, 2048):
+        simulation = Simulation(given_, given_.seed, 0, size)
+        for _ in simulation:
+            pass
+        found.append(find_measures(simulation, given_))
+    assert found[0] == found[1]
+
+
+def test_the_stages_of_both_fronts_add_up_to_all() -> None:
+    r = goldenhour.simulate("division", seed=4, patients=600)
+    found = r.measures["time_to_surgery"]
+    stages = r.delays()
+    operated = stages["to_surgery"] >= 0
+    assert found["patients"] == operated.sum() == (r.patients["surgery"] >= 0).sum() > 20
+    for groups in (found["by_triage"], found["by_front"]):
+        assert sum(group["patients"] for group in groups.values()) == found["patients"]
+    for name in (*STAGES, "to_surgery"):
+        minutes = stages[name][operated] / MINUTE
+        row = found["minutes"][name]
+        assert row["mean"] == pytest.approx(minutes.mean(), abs=0.006)
+        for key, share in (("median", 0.5), ("p90", 0.9)):
+            low, high = (
+                np.quantile(minutes, share, method="lower"),
+                np.quantile(minutes, share, method="higher"),
+            )
+            assert low * (1 - 1 / 128) - 0.16 <= row[key] <= high * (1 + 1 / 128) + 0.16, (name, key)
+        for k, front in enumerate(r.scenario.fronts):
+            mine = stages[name][operated & (r.patients["front"] == k)]
+            if len(mine):
+                mean = found["by_front"][front.name]["minutes"][name]["mean"]
+                assert mean == pytest.approx(mine.mean() / MINUTE, abs=0.006)
+    shares = [row["percent"] for row in found["ranking"]]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) <= 100.01
+    first = found["ranking"][0]
+    assert f"{first['mean_minutes']:,.0f} min on average" in found["sentence"]
+    assert found["sentence"].startswith(f"Surgery comes {found['minutes']['to_surgery']['median']:,.0f} min")
+
+
+ONE_ROLE_2 = {
+    "name": "one",
+    "days": 1,
+    "start": "2030-01-01T00:00:00Z",
+    "casualties": {"total": 150},
+    "mix": {"battle": 1.0, "nbi": 0.0, "disease": 0.0},
+    "fronts": [{"name": "North", "nations": {"NOR": 1.0}}],
+    "facilities": [
+        {"id": "R2", "role": 2, "kind": "role2_enhanced", "operating_tables": 2},
+        {"id": "R4", "role": 4, "kind": "role4"},
+    ],
+    "links": [
+        {"origin": "POI", "destination": "R2", "minutes": {"distribution": "constant", "mean": 30.0}},
+        {"origin": "R2", "destination": "R4", "minutes": {"distribution": "constant", "mean": 60.0}},
+    ],
+}
+
+
+def simulated(**settings_of_r2: Any) -> goldenhour.Result:
+    facilities = [ONE_ROLE_2["facilities"][0] | settings_of_r2, ONE_ROLE_2["facilities"][1]]  # type: ignore[index]
+    return goldenhour.simulate(ONE_ROLE_2 | {"facilities": facilities}, seed=2)
+
+
+def means(r: goldenhour.Result) -> dict[str, float]:
+    return {name: row["mean"] for name, row in r.measures["time_to_surgery"]["minutes"].items()}
+
+
+def test_a_wait_is_for_a_team_where_the_tables_outnumber_the_teams() -> None:
+    tables, teams = simulated(), simulated(operating_tables=4, surgical_teams=2)
+    assert means(tables)["table"] == means(teams)["team"] > 10
+    assert means(tables)["team"] == means(teams)["table"] == 0
+    assert "waiting for an operating table at R2" in tables.measures["time_to_surgery"]["sentence"]
+    assert "waiting for a surgical team at R2" in teams.measures["time_to_surgery"]["sentence"]
+
+
+def test_at_night_the_wait_is_for_a_team_and_by_day_for_a_table() -> None:
+    night = {"from_hour": 20.0, "to_hour": 6.0, "surgical_teams": 1}
+    day = {"from_hour": 6.0, "to_hour": 20.0, "surgical_teams": 2}
+    found = means(simulated(shifts=[day, night]))
+    assert found["team"] > 10
+    assert found["table"] > 10
+    assert means(simulated(shifts=[day, night | {"surgical_teams": 2}]))["team"] == 0
+
+
+def test_more_tables_shorten_the_wait_for_them_and_nothing_else() -> None:
+    few, many = means(simulated()), means(simulated(operating_tables=20))
+    assert few["table"] > many["table"] == 0
+    for name in ("point_of_injury", "vehicle", "travel", "triage", "bay", "team", "blocked"):
+        assert few[name] == pytest.approx(many[name], abs=2.0), name
+
+
+def test_in_the_casualty_period_queues_are_longer_than_on_average() -> None:
+    flow = simulated(ward_beds=200).measures["flow"]
+    period, peak = flow["periods"]["casualty_period"], flow["periods"]["peak_24_hours"]
+    assert (period["from_hours"], period["to_hours"], period["casualties"]) == (0, 24, 150)
+    assert peak == period  # the only day is the busiest
+    assert flow["days"] > 5
+    whole, within = (
+        next(row for row in rows if row["resource"] == "operating_tables")
+        for rows in (flow["resources"], period["resources"])
+    )
+    assert within["utilisation"] > 1.3 * whole["utilisation"]
+    assert within["mean_queue"] > 1.3 * whole["mean_queue"]
+    assert within["waits"] < whole["waits"]
+    assert within["max_queue"] <= whole["max_queue"]
+
+
+def test_the_peak_is_the_24_hours_with_most_arrivals() -> None:
+    for name, patients in (("coin", 400), ("division", 900)):
+        resolved = goldenhour.simulate(name, seed=3, patients=patients)
+        plan = plan_arrivals(resolved.scenario)
+        peak = find_peak(plan, 3, 0)
+        times = np.sort(resolved.patients["time"])
+        minutes = range(int(times[-1]) // MINUTE + 1)
+        counts = [
+            int(np.searchsorted(times, m * MINUTE + DAY) - np.searchsorted(times, m * MINUTE))
+            for m in minutes
+        ]
+        assert peak.casualties == max(counts)
+        assert peak.begin == counts.index(max(counts)) * MINUTE
+        assert peak.within_days == (times < resolved.scenario.days * DAY).sum()
+
+
+@given(st.lists(st.integers(0, 40 * DAY), min_size=1, max_size=80))
+def test_quantiles_of_counted_times_are_close(times: list[int]) -> None:
+    counts = np.bincount([cell_of.py_func(t) for t in times], minlength=CELLS)
+    for share, found in zip((0.25, 0.5, 0.9), quantiles(counts, (0.25, 0.5, 0.9)), strict=True):
+        low, high = (np.quantile(times, share, method=method) / MINUTE for method in ("lower", "higher"))
+        assert low * (1 - 1 / 128) - 0.16 <= found <= high * (1 + 1 / 128) + 0.16
+    for hours in DEATH_HOURS:
+        assert shorter_than(counts, int(60 * hours)) == sum(t < hours * HOUR for t in times)
+
+
+def test_times_of_nothing_and_of_zero() -> None:
+    assert quantiles(np.zeros(CELLS, np.int64), (0.5,)) == [None]
+    counts = np.bincount([0, 0, 0], minlength=CELLS)
+    assert quantiles(counts, (0.5, 1.0)) == [0.0, 0.0]
+    assert cell_of.py_func(2**62) == CELLS - 1
+    with pytest.raises(ValueError, match="no cell begins at 4321 minutes"):
+        shorter_than(counts, 4321)
+    with pytest.raises(ValueError, match="allowed above 0"):
+        quantiles(counts, (0.0,))
