@@ -75,7 +75,7 @@ def test_what_show_prints_gives_the_bytes_of_the_stored_scenario(call: Call) -> 
     assert call("run", "north", "--workers", "0", "--quiet", "-o", "by-name").code == 0
     assert call("run", "saved.toml", "--workers", "0", "--quiet", "-o", "by-file").code == 0
     names = sorted(path.name for path in Path("by-name").iterdir())
-    assert len(names) == 6
+    assert len(names) == 7
     for name in names:
         assert Path("by-name", name).read_bytes() == Path("by-file", name).read_bytes(), name
 
