@@ -6,7 +6,13 @@ from engine.scenario.defaults import resolve
 from engine.scenario.extending import extend
 from engine.scenario.front_rates import front_rate
 from engine.scenario.hashing import hash_of_resolved, scenario_hash
-from engine.scenario.limits import facility_places, is_finite, limiting_settings, used_vehicle_pools
+from engine.scenario.limits import (
+    facility_places,
+    is_finite,
+    limiting_settings,
+    may_divert,
+    used_vehicle_pools,
+)
 from engine.scenario.mix import environment_multipliers, mix_of
 from engine.scenario.overrides import with_overrides
 from engine.scenario.parsing import (
@@ -24,7 +30,7 @@ from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.casualties import Casualties, Mix, Rates
 from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
-from engine.scenario.structs.facilities import Facility, Shift, Surge
+from engine.scenario.structs.facilities import Divert, Facility, Shift, Surge
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.links import Batch, Link
 from engine.scenario.structs.scenario import Scenario
@@ -67,6 +73,7 @@ __all__ = [
     "Casualties",
     "Distribution",
     "DistributionKind",
+    "Divert",
     "Environment",
     "EventKind",
     "Facility",
@@ -104,6 +111,7 @@ __all__ = [
     "is_finite",
     "limiting_settings",
     "link_minutes",
+    "may_divert",
     "mean_of",
     "mix_of",
     "one_way_minutes",
