@@ -403,6 +403,85 @@ def check_trips(r: Run, observed: Observed) -> None:
         assert number <= pool.number * ((pool.litters or 0) + (pool.seats or 0)), ("lift too full", name)
 
 
+def _between(entries: list[tuple[int, int]], at: int, certain: bool) -> int:
+    """Count the intervals around a time: `certain` without those that begin or end at it."""
+    if certain:
+        return sum(begin < at < end for begin, end in entries)
+    return sum(begin <= at <= end for begin, end in entries)
+
+
+class Diversion:
+    """Whether facilities divert patients, by what the records show."""
+
+    def __init__(self, r: Run, observed: Observed) -> None:
+        self.net = Network(r.scenario)
+        self.spans = {key: [(x.start, x.end) for x in spans] for key, spans in observed.spans.items()}
+        self.waits = {key: [(x.since, x.until) for x in waits] for key, waits in observed.waits.items()}
+
+    def used(self, f: int, resource: int, at: int, certain: bool) -> int:
+        """Count the units in use."""
+        return _between(self.spans.get((f, resource), []), at, certain)
+
+    def diverts(self, f: int, category: int, at: int, certain: bool) -> bool:
+        """Whether a facility diverts a category at a time for certain, or perhaps."""
+        x = self.net.s.facilities[f]
+        divert = x.divert
+        name = "T1" if category == 4 else f"T{category}"
+        if divert is None or (divert.categories and name not in divert.categories):
+            return False
+        if not certain:
+            return True  # who waits for triage is not known of everybody
+        bays = self.waits.get((f, BAY), []) + self.waits.get((f, TABLE), [])
+        if divert.queue and _between(bays, at, True) >= divert.queue:
+            return True
+        hits = [e for e in self.net.s.world if e.event == "hit" and e.facility == x.id]
+        if hits or x.surge is not None:
+            return False  # the capacity at an instant is not certain
+        if divert.no_team and x.shifts and max(self.net.teams(f, t) for t in (at - 1, at)) == 0:
+            return True
+        tables = max(self.net.capacity(f, TABLE, t) for t in (at - 1, at))
+        if divert.tables_busy and (x.dcs or x.definitive) and self.used(f, TABLE, at, True) >= tables:
+            return True
+        shares = ((WARD, x.ward_beds, divert.ward_share), (ICU, x.icu_beds, divert.icu_share))
+        return any(
+            beds is not None and share is not None and self.used(f, resource, at, True) >= share * beds
+            for resource, beds, share in shares
+        )
+
+
+def check_diversion(r: Run, observed: Observed) -> None:
+    """Check that nobody is brought to a facility that diverts while one stood open that never does.
+
+    Vehicles without limit leave a facility at once, so that the time of the choice is known.
+    """
+    s = r.scenario
+    if not s.bypass or not any(f.divert for f in s.facilities):
+        return
+    diversion = Diversion(r, observed)
+    net = diversion.net
+    for trip in observed.trips:
+        if trip.origin < 0 or trip.destination < 0 or s.facilities[trip.destination].divert is None:
+            continue
+        front = s.fronts[r.patients["front"][trip.patient]].name
+        link = net.link(trip.origin, trip.destination, front)
+        if link.vehicle in net.pools:
+            continue
+        category = "T1" if trip.category == 4 else f"T{trip.category}"
+        offered = [x for x in net.leaving(trip.origin, front) if not x.categories or category in x.categories]
+        targets = [net.index[x.destination] for x in offered if x.vehicle not in net.pools]
+        others = [
+            f
+            for f in targets
+            if net.base(f, PLACE) is None
+            and not any(e.facility == s.facilities[f].id for e in s.world)
+            and not diversion.diverts(f, trip.category, trip.departed, certain=False)
+            and bool(s.facilities[f].dcs) >= bool(s.facilities[trip.destination].dcs)
+        ]
+        assert not others or not diversion.diverts(
+            trip.destination, trip.category, trip.departed, certain=True
+        ), ("diverted to a facility that diverts", trip, others)
+
+
 def check_number(r: Run) -> None:
     """Check that all casualties are there; where the horizon ends with the last day, all who are hurt before it."""
     total, horizon = r.scenario.casualties.total, r.scenario.horizon_days
@@ -435,3 +514,4 @@ def check_whole(r: Run) -> None:
     check_order(r, observed)
     check_flow(r, observed)
     check_trips(r, observed)
+    check_diversion(r, observed)

@@ -51,6 +51,20 @@ def _shifts(draw: Draw) -> list[Mapping]:
     return []
 
 
+def _divert(draw: Draw) -> Mapping:
+    """Draw when a facility diverts; a condition may be one that never holds there."""
+    conditions: Mapping = {
+        "queue": draw(st.integers(1, 4)),
+        "tables_busy": True,
+        "no_team": True,
+        "ward_share": draw(st.sampled_from((0.3, 1.0))),
+        "icu_share": draw(st.sampled_from((0.5, 1.0))),
+    }
+    chosen = draw(st.lists(st.sampled_from(sorted(conditions)), min_size=1, max_size=3, unique=True))
+    categories = draw(st.sampled_from(([], ["T1", "T2"], ["T3"], ["T1"])))
+    return {name: conditions[name] for name in chosen} | {"categories": categories}
+
+
 def _facility(draw: Draw, name: str, role: int) -> Mapping:
     """Draw a facility with random limits."""
     f: Mapping = {"id": name, "role": role, "kind": draw(st.sampled_from(KINDS[role]))}
@@ -82,6 +96,8 @@ def _facility(draw: Draw, name: str, role: int) -> Mapping:
             "icu_beds": draw(st.integers(0, 2)),
             "treatment_bays": draw(st.integers(0, 2)),
         }
+    if draw(st.integers(0, 2)) == 0:
+        f["divert"] = _divert(draw)
     for field, low, high in (
         ("care_minutes", 5, 240),
         ("resuscitation_minutes", 5, 120),
@@ -132,11 +148,12 @@ def _links(draw: Draw, layers: list[list[Mapping]], lasting: bool) -> tuple[list
         if k + 2 < len(layers) and draw(st.integers(0, 2)) == 0:
             targets += layers[k + 2]
         count = draw(st.integers(1, len(targets)))
+        alike = minutes(draw, 10, 200) if draw(st.integers(0, 2)) == 0 else None
         for n, target in enumerate(targets[:count]):
             link: Mapping = {
                 "origin": origin,
                 "destination": target["id"],
-                "minutes": minutes(draw, 10, 200),
+                "minutes": alike or minutes(draw, 10, 200),
             }
             if pools and draw(st.booleans()):
                 link["vehicle"] = draw(st.sampled_from(pools))["id"]

@@ -27,6 +27,7 @@ ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_eff
 FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 LISTED = "test_listed"
+DIVERSION = "test_diversion"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
 FRONT_RATES = "test_front_rates"
@@ -180,6 +181,13 @@ TESTED: dict[str, tuple[str, str]] = {
     "Shift.from_hour": (RESOURCES, "test_operations_begin_while_a_team_is_on_its_shift"),
     "Shift.to_hour": (RESOURCES, "test_operations_begin_while_a_team_is_on_its_shift"),
     "Shift.surgical_teams": (RESOURCES, "test_operations_begin_while_a_team_is_on_its_shift"),
+    "Divert.queue": (DIVERSION, "test_a_facility_diverts_while_as_many_wait"),
+    "Divert.tables_busy": (DIVERSION, "test_a_facility_diverts_while_its_tables_are_busy"),
+    "Divert.no_team": (DIVERSION, "test_a_facility_diverts_while_no_team_is_on_duty"),
+    "Divert.ward_share": (DIVERSION, "test_a_facility_diverts_while_its_beds_are_full"),
+    "Divert.icu_share": (DIVERSION, "test_a_facility_diverts_while_its_beds_are_full"),
+    "Divert.categories": (DIVERSION, "test_only_the_categories_named_are_diverted"),
+    "Facility.divert": (DIVERSION, "test_a_facility_diverts_while_its_tables_are_busy"),
     "Surge.trigger": (RESOURCES, "test_surge_opens_at_its_trigger_after_its_delay"),
     "Surge.delay_minutes": (RESOURCES, "test_surge_opens_at_its_trigger_after_its_delay"),
     "Surge.ward_beds": (RESOURCES, "test_surge_adds_its_beds_and_bays"),

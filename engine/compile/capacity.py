@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.codes import RESOURCE_COUNT, RESOURCES, Resource
-from engine.compile.rows import floats, ints
+from engine.compile.rows import category_bits, floats, ints
 from engine.kernel import DestinationPolicy
-from engine.scenario import Facility, Scenario, facility_places, roster_of
+from engine.scenario import Facility, Scenario, facility_places, may_divert, roster_of
 from engine.tables import FACILITIES, HOUR, MINUTE, UNLIMITED
 from scenarios import catalogue
 from scenarios.tables import model_parameters
@@ -73,8 +73,29 @@ def compile_capacity(
         ),
         "resupply_interval": floats((facility.resupply_hours or 0.0) * HOUR for facility in facilities),
         "resupply_units": ints(facility.resupply_units or 0 for facility in facilities),
+        **_diversion(scenario),
+        "fewest_units": ints(
+            min([UNLIMITED, *_capacities(facility)[: Resource.WARD_BED]]) for facility in facilities
+        ),
         "nation": ints(_nation(facility) for facility in facilities),
         **_policies(scenario),
+    }
+
+
+def _diversion(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of NETWORK on diversion; without bypass nobody is diverted."""
+    applies = scenario.bypass and not is_unlimited(scenario)
+    rows = [
+        facility.divert if facility.divert is not None and applies and may_divert(facility) else None
+        for facility in scenario.facilities
+    ]
+    return {
+        "divert_categories": ints(0 if row is None else category_bits(row.categories) for row in rows),
+        "divert_queue": ints((row.queue or 0) if row else 0 for row in rows),
+        "divert_tables_busy": ints(int(row.tables_busy) if row else 0 for row in rows),
+        "divert_no_team": ints(int(row.no_team) if row else 0 for row in rows),
+        "divert_ward_share": floats((row.ward_share or 0.0) if row else 0.0 for row in rows),
+        "divert_icu_share": floats((row.icu_share or 0.0) if row else 0.0 for row in rows),
     }
 
 

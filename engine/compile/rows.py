@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.codes import TriageCategory
 from engine.numeric import interpreted
-from engine.scenario import Scenario
+from engine.scenario import CATEGORIES, Scenario
 from engine.tables import TYPES, Table
 from scenarios import tables
 
@@ -17,6 +18,10 @@ WEAPONS = ("explosion", "gunshot", "other")
 """Mechanisms of wounds, in the order of `Mechanism`."""
 STANDARD = "standard"
 """Name of the model's constants for casualties without a warfare type."""
+
+
+ALL_CATEGORIES = 0b11111
+"""Bits of all triage categories, index 0 included."""
 
 
 def floats(values: Iterable[Any]) -> NDArray[np.float64]:
@@ -39,6 +44,14 @@ def cumulated(weights: Sequence[float]) -> list[float]:
     shares = [reached / total for reached in itertools.accumulate(weights)]
     last = max((place for place, weight in enumerate(weights) if weight > 0), default=len(weights) - 1)
     return [1.0 if place >= last else share for place, share in enumerate(shares)]
+
+
+def category_bits(categories: Sequence[str]) -> int:
+    """Return the bits of triage categories, all of them for an empty list; T4 travels with T1."""
+    if not categories:
+        return ALL_CATEGORIES
+    bits = sum(1 << (1 + CATEGORIES.index(name)) for name in categories)  # type: ignore[arg-type]
+    return bits | (1 << TriageCategory.T4 if bits & 1 << TriageCategory.T1 else 0)
 
 
 def normal_cdf(quantile: float) -> float:

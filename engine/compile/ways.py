@@ -13,16 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import RESOURCE_COUNT, Resource, TriageCategory
+from engine.codes import RESOURCE_COUNT, Resource
 from engine.compile.capacity import is_unlimited
-from engine.compile.rows import floats, ints
+from engine.compile.rows import ALL_CATEGORIES, category_bits, floats, ints
 from engine.compile.world import WorldEvent, facilities_with
-from engine.kernel import WorldEventKind
-from engine.scenario import CATEGORIES, POI, Scenario
+from engine.kernel import PlaceCount, WorldEventKind
+from engine.scenario import POI, Scenario, may_divert
 from engine.tables import FACILITIES, FRONTS, MINUTE, POOLS
-
-ALL_CATEGORIES = 0b11111
-"""Bits of all triage categories, index 0 included."""
 
 
 class Candidate(NamedTuple):
@@ -59,6 +56,8 @@ class WayNetwork:
     """(W,)."""
     able_for: list[int] = field(default_factory=list)
     """(W,): bits of the categories that some destination which operates takes; 0 where all or none operate."""
+    diverted: list[int] = field(default_factory=list)
+    """(W,): bits of the categories that some destination may divert; 0 without a choice."""
 
     def destination(self, link: int) -> int:
         """Return the number of a link's destination."""
@@ -67,6 +66,11 @@ class WayNetwork:
     def operates(self, link: int) -> bool:
         """Whether the destination of a link can do damage control surgery."""
         return bool(self.scenario.facilities[self.destination(link)].dcs)
+
+    def is_limited(self, facility: int) -> bool:
+        """Whether a resource of a facility is finite."""
+        first = facility * RESOURCE_COUNT
+        return bool(self.finite[first : first + RESOURCE_COUNT].any())
 
     def candidates_of(self, way: int) -> list[Candidate]:
         """Return the candidates of a way."""
@@ -97,11 +101,16 @@ def compile_ways(
     network = WayNetwork(scenario, facilities, finite)
     _find_ways(network, order)
     _add_candidates(network, events)
+    balanced = _balance_ties(network, minutes)
     struck = facilities_with(events, len(scenario.facilities), WorldEventKind.HIT)
     ahead, poi_ahead = _anything_finite_ahead(network, struck)
     return {
         "counts_places": ints(
-            int(finite[number * RESOURCE_COUNT + Resource.PLACE] or scenario.destination == "least-loaded")
+            PlaceCount.UNTIL_DEPARTURE
+            if finite[number * RESOURCE_COUNT + Resource.PLACE] or scenario.destination == "least-loaded"
+            else PlaceCount.UNTIL_CARE_ENDS
+            if number in balanced
+            else PlaceCount.NONE
             for number in range(len(scenario.facilities))
         ),
         "ways": len(network.links),
@@ -112,19 +121,12 @@ def compile_ways(
         "way_finite": ints(network.is_finite),
         **_candidate_fields(network, minutes),
         "operating_categories": ints(network.able_for),
+        "diverted_categories": ints(network.diverted),
         "seats_only": ints(_seats_only(network, way) for way in range(len(network.links))),
         **_ways_by_target(network),
         "finite_ahead": ahead,
         "poi_finite_ahead": poi_ahead,
     }
-
-
-def category_bits(categories: Sequence[str]) -> int:
-    """Return the bits of triage categories, all of them for an empty list; T4 travels with T1."""
-    if not categories:
-        return ALL_CATEGORIES
-    bits = sum(1 << (1 + CATEGORIES.index(name)) for name in categories)  # type: ignore[arg-type]
-    return bits | (1 << TriageCategory.T4 if bits & 1 << TriageCategory.T1 else 0)
 
 
 def _find_ways(network: WayNetwork, order: Sequence[int]) -> None:
@@ -173,11 +175,14 @@ def _add_candidates(network: WayNetwork, events: list[WorldEvent]) -> None:
             is_finite |= scenario.acceptance == "accept" and bool(
                 network.finite[target * RESOURCE_COUNT + Resource.PLACE]
             )
-        able_for = 0
+        able_for = diverted = 0
         if len(links) > 1:
+            diverted = _diverted(network, links)
+            is_finite |= diverted > 0
             is_finite |= scenario.destination != "closest-first" or scenario.national_preference
             able_for = _able_for(network, links, masks, unnamed) if scenario.bypass else 0
         network.able_for.append(0 if unlimited else able_for)
+        network.diverted.append(0 if unlimited else diverted)
         network.is_finite.append((is_finite or able_for > 0) and not unlimited)
 
 
@@ -188,6 +193,50 @@ def _able_for(network: WayNetwork, links: Sequence[int], masks: Sequence[int], u
         return 0
     taken = [mask | unnamed for mask, operates in zip(masks, able, strict=True) if operates]
     return functools.reduce(operator.or_, taken, 0)
+
+
+def _diverted(network: WayNetwork, links: Sequence[int]) -> int:
+    """Return the bits of the categories that some destination may divert; 0 without bypass."""
+    bits = 0
+    for link in links:
+        divert = network.scenario.facilities[network.destination(link)].divert
+        if (
+            divert is not None
+            and network.scenario.bypass
+            and may_divert(network.scenario.facilities[network.destination(link)])
+        ):
+            bits |= category_bits(divert.categories)
+    return bits
+
+
+def _balance_ties(network: WayNetwork, minutes: Sequence[float]) -> set[int]:
+    """Return the facilities without a limit of places that share their load with others, equally close.
+
+    The ways that lead to them become finite. Only ties at the smallest distance of a way count where nothing else
+    makes it finite, because a facility that is farther is then never chosen.
+    """
+    scenario = network.scenario
+    if is_unlimited(scenario) or not scenario.bypass or scenario.destination != "closest-first":
+        return set()
+    balanced: set[int] = set()
+    for way, links in enumerate(network.links):
+        times = [round(minutes[link], 6) for link in links]
+        tied: dict[float, list[int]] = {}
+        for link, time in zip(links, times, strict=True):
+            tied.setdefault(time, []).append(network.destination(link))
+        groups = list(tied.values())
+        for targets in groups if network.is_finite[way] else groups[:1]:
+            limited = [target for target in targets if network.is_limited(target)]
+            if len(targets) > 1 and limited:
+                network.is_finite[way] = True
+                balanced.update(
+                    target
+                    for target in limited
+                    if not network.finite[target * RESOURCE_COUNT + Resource.PLACE]
+                )
+    for way, links in enumerate(network.links):
+        network.is_finite[way] |= any(network.destination(link) in balanced for link in links)
+    return balanced
 
 
 def _candidate_fields(network: WayNetwork, minutes: Sequence[float]) -> dict[str, Any]:

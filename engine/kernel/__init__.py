@@ -1,7 +1,7 @@
 """The event kernel: moves casualties through the evacuation network. It reads arrays and knows no scenario."""
 
 from engine.kernel.calendar import MAX_ENTRIES
-from engine.kernel.codes import DestinationPolicy, FullTable, KernelExit, WorldEventKind
+from engine.kernel.codes import DestinationPolicy, FullTable, KernelExit, PlaceCount, WorldEventKind
 from engine.kernel.event_loop import advance
 from engine.kernel.periodic import begin_run
 from engine.kernel.sampling import finish_statistics
@@ -16,6 +16,7 @@ __all__ = [
     "DestinationPolicy",
     "FullTable",
     "KernelExit",
+    "PlaceCount",
     "WorldEventKind",
     "advance",
     "advance_unlimited",

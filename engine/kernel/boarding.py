@@ -8,7 +8,7 @@ considered first. Patients who wait for another vehicle, or who find no room, ar
 
 from engine.codes import CATEGORY_COUNT, TriageCategory
 from engine.kernel.codes import DEMAND_COUNT, Demand
-from engine.kernel.destinations import INCAPABLE_PENALTY, may_take, preference_penalty
+from engine.kernel.destinations import FOREIGN_PENALTY, may_take, preference_penalty
 from engine.kernel.places import accepts, reserve_place
 from engine.kernel.queue_groups import first, following, group_of, nation_tree, nth, rank
 from engine.kernel.rides import ride_time
@@ -41,11 +41,11 @@ def _preferred_room(
 
     That is the room in vehicles for such a facility which are under way or can set off now. So many of those who make
     the demands of this patient wait for one. For the own nation the next vehicle of the same pool will do, unless this
-    one would leave empty (`is_last_chance`).
+    one would leave empty (`is_last_chance`). Then it also takes patients to a facility that diverts them.
     """
     casualty = state.casualties[slot]
     nation = scratch.patients[slot].nation
-    penalty = preference_penalty(casualty, nation, candidate, model)
+    penalty = preference_penalty(state, casualty, nation, candidate, not is_last_chance, now, model)
     if penalty == 0.0 or not model.network.bypass:
         return 0
     pool = model.network.candidate_pool[candidate]
@@ -55,7 +55,7 @@ def _preferred_room(
     for other in range(closest, closest + model.network.way_count[way]):
         if not may_take(casualty, other, model):
             continue
-        if preference_penalty(casualty, nation, other, model) >= penalty:
+        if preference_penalty(state, casualty, nation, other, not is_last_chance, now, model) >= penalty:
             continue
         room += int(state.expected_litters[other])
         if not accepts(state, model.network.destination[model.network.candidate_link[other]], model):
@@ -63,7 +63,7 @@ def _preferred_room(
         other_pool = model.network.candidate_pool[other]
         if other_pool == pool and model.network.lift_interval[pool] > 0.0:
             return UNLIMITED_ROOM  # the same lift goes there too
-        if other_pool == pool and penalty < INCAPABLE_PENALTY and not is_last_chance:
+        if other_pool == pool and penalty == FOREIGN_PENALTY and not is_last_chance:
             return UNLIMITED_ROOM  # wait for the next vehicle of the pool
         if has_vehicle(state, other, now, model) and is_batch_ready(
             state, way, other, casualty.category, now, model
@@ -99,6 +99,7 @@ def _add_group(state: KernelState, tree: int, demand: int) -> None:
 def _find_groups(state: KernelState, way: int, category: int, model: Model) -> None:
     """Find the groups of a category."""
     state.loading.groups = 0
+    state.loading.several_wait = state.separates_nations or model.network.diverted_categories[way] > 0
     state.loading.in_lists = not may_prefer(state, way, category, model)
     for demand in range(DEMAND_COUNT):
         tree = group_of(way, category, demand)
@@ -158,7 +159,7 @@ def _pass_over_waiting(state: KernelState, group: int, ticket: int) -> bool:
         return True
     if room <= _waiting_before(state, ticket):
         return False
-    if state.separates_nations:
+    if loading.several_wait:
         loading.waiting[group] += 1
         loading.head[group] = following(state, tree, ticket)
     else:  # no other group waits

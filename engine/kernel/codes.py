@@ -204,6 +204,17 @@ class DestinationPolicy(Code):
     LEAST_LOADED = 2
 
 
+class PlaceCount(Code):
+    """Which patients of a facility are counted."""
+
+    NONE = 0
+    UNTIL_DEPARTURE = 1
+    """Those on the way and inside: where places are limited, or the destination is the least loaded."""
+    UNTIL_CARE_ENDS = 2
+    """Those on the way and in care, because another facility is equally close and places are not limited. The load is
+    their number divided by the units of its scarcest resource."""
+
+
 class WorldEventKind(Code):
     """Kinds of world event in a scenario."""
 

@@ -7,7 +7,7 @@ import math
 
 from engine.clinical import copy_arrival, death_time
 from engine.codes import AT_POI, EN_ROUTE, RESOURCE_COUNT, TRANSPORT, CasualtyKind, Resource
-from engine.kernel.codes import WAY_WAKE_ORDER, EntryKind, KernelExit, Stage
+from engine.kernel.codes import WAY_WAKE_ORDER, EntryKind, KernelExit, PlaceCount, Stage
 from engine.kernel.dispatch import dispatch_to_facility, dispatch_to_way
 from engine.kernel.facility_stages import KEEP_HELD, needed_resource, resource_of_stage
 from engine.kernel.new_casualty import initialise_casualty
@@ -102,7 +102,7 @@ def _free_everything(state: KernelState, scratch: Output, slot: int, now: float,
     facility = casualty.occupied_place
     if facility >= 0:
         casualty.occupied_place = -1
-        if model.network.push:
+        if model.network.push and model.network.counts_places[facility] != PlaceCount.UNTIL_CARE_ENDS:
             release(state, scratch, facility * RESOURCE_COUNT + Resource.PLACE, now, model)
         else:
             free_place(state, facility, now, model)
@@ -281,7 +281,8 @@ def _change_place(state: KernelState, scratch: Output, slot: int, now: float, mo
         if not state.writes_records:
             state.arrived_at[casualty.facility] += 1
         if casualty.reserved_place >= 0:
-            if model.network.push:
+            counted = model.network.counts_places[casualty.reserved_place]
+            if model.network.push and counted != PlaceCount.UNTIL_CARE_ENDS:
                 state.occupancy[casualty.reserved_place] -= 1
             else:
                 casualty.occupied_place = casualty.reserved_place
@@ -321,9 +322,17 @@ def _perform_due_stage(
     elif kind != KEEP_HELD and casualty.held >= 0:
         release_held(state, scratch, slot, now, model)
     facility = casualty.facility
+    care_ends = casualty.stage == Stage.DISPOSITION
     perform_stage(scratch, slot, casualty, model, counter)
     if casualty.facility != facility:
         _change_place(state, scratch, slot, now, model)
+    elif (
+        care_ends
+        and casualty.occupied_place >= 0
+        and model.network.counts_places[facility] == PlaceCount.UNTIL_CARE_ENDS
+    ):
+        casualty.occupied_place = -1
+        free_place(state, facility, now, model)
     if casualty.stage == Stage.AWAIT_TRANSPORT and casualty.queue < 0:
         _queue_for_transport(state, scratch, slot, due, now, model)
 

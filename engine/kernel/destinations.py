@@ -7,7 +7,8 @@ import math
 
 from engine.clinical import to_uniform
 from engine.codes import DESTINATION_BLOCKS, DESTINATION_CHOICE, RESOURCE_COUNT, DrawPurpose, Resource
-from engine.kernel.codes import DestinationPolicy
+from engine.kernel.codes import DestinationPolicy, PlaceCount
+from engine.kernel.diversion import diverts
 from engine.kernel.state import KernelState
 from engine.kernel.travel import relocation_factor
 from engine.kernel.vehicles import can_send, has_litter_if_needed
@@ -17,8 +18,8 @@ from engine.tables import CasualtyState, Model, Output
 NOBODY = -1
 """Returned instead of a slot or candidate: there is none."""
 
-FOREIGN_PENALTY, INCAPABLE_PENALTY = 1e6, 2e6
-"""Penalties on candidates; ranks by distance and loads are smaller."""
+FOREIGN_PENALTY, DIVERTED_PENALTY, INCAPABLE_PENALTY = 1.0, 2.0, 4.0
+"""Penalties on candidates: each is larger than those before it together. They come before distance and load."""
 
 
 @compiled
@@ -28,12 +29,21 @@ def awaits_surgery(casualty: CasualtyState) -> bool:
 
 
 @compiled
-def preference_penalty(casualty: CasualtyState, nation: int, candidate: int, model: Model) -> float:
+def preference_penalty(
+    state: KernelState,
+    casualty: CasualtyState,
+    nation: int,
+    candidate: int,
+    minds_diversion: bool,
+    now: float,
+    model: Model,
+) -> float:
     """Return the penalty on a candidate that the scenario's preferences, distance aside, speak against.
 
-    A facility that cannot operate costs a patient who needs surgery most; a facility of another nation costs less.
-    Callers apply the penalty only if the scenario allows bypassing.
+    A facility that cannot operate costs a patient who needs surgery most, one that diverts costs less, and one of
+    another nation least. Callers apply the penalty only if the scenario allows bypassing.
     """
+    facility = model.network.destination[model.network.candidate_link[candidate]]
     penalty = 0.0
     if (
         awaits_surgery(casualty)
@@ -41,10 +51,9 @@ def preference_penalty(casualty: CasualtyState, nation: int, candidate: int, mod
         and model.network.operating_categories[model.network.candidate_way[candidate]]
     ):
         penalty = INCAPABLE_PENALTY
-    if (
-        model.network.prefers_own_nation
-        and model.network.nation[model.network.destination[model.network.candidate_link[candidate]]] != nation
-    ):
+    if minds_diversion and diverts(state, facility, casualty.category, now, model):
+        penalty += DIVERTED_PENALTY
+    if model.network.prefers_own_nation and model.network.nation[facility] != nation:
         penalty += FOREIGN_PENALTY
     return penalty
 
@@ -60,11 +69,12 @@ def distance(candidate: int, now: float, model: Model) -> float:
 
 @compiled
 def _load_of(state: KernelState, facility: int, model: Model) -> float:
-    """Return patients per place of a facility, or their number where places are unlimited."""
+    """Return patients per place of a facility; where places are unlimited see `PlaceCount`."""
     resource = facility * RESOURCE_COUNT + Resource.PLACE
-    size = float(state.capacity[resource]) if model.network.finite[resource] else 1.0
     if model.network.finite[resource]:
-        return state.occupancy[facility] / max(1.0, size)
+        return state.occupancy[facility] / max(1.0, float(state.capacity[resource]))
+    if model.network.counts_places[facility] == PlaceCount.UNTIL_CARE_ENDS:
+        return state.occupancy[facility] / model.network.fewest_units[facility]
     return float(state.occupancy[facility])
 
 
@@ -82,8 +92,7 @@ def _policy_value(
         return to_uniform(words(model.keys[DrawPurpose.TRAVEL], casualty.cell, casualty.index, block)[2])
     if model.network.destination_policy == DestinationPolicy.LEAST_LOADED:
         return _load_of(state, facility, model)
-    # of equally close facilities the emptier one
-    return distance(candidate, now, model) + 1e-6 * state.occupancy[facility]
+    return distance(candidate, now, model)
 
 
 @compiled
@@ -107,7 +116,8 @@ def choose_candidate(
 ) -> int:
     """Return the candidate by which the patient would go now under the scenario's policies; NOBODY if there is none.
 
-    Without `bypass` only the closest that takes the patient is considered.
+    Without `bypass` only the closest that takes the patient is considered. Under `CLOSEST` the less loaded of equally
+    close facilities is chosen, and of equally loaded ones the first.
 
     Parameters
     ----------
@@ -118,19 +128,31 @@ def choose_candidate(
     """
     casualty = state.casualties[slot]
     bypass = model.network.bypass
+    balances = bypass and model.network.destination_policy == DestinationPolicy.CLOSEST
     first = model.network.way_first[way]
     chosen = NOBODY
+    least_penalty = math.inf
     best = math.inf
+    least_load = math.inf
     for candidate in range(first, first + model.network.way_count[way]):
         if not may_take(casualty, candidate, model):
             continue
         if bypass and not can_send(state, candidate, casualty.category, now, model):
             continue
         value = _policy_value(state, casualty, way, candidate, now, model)
+        penalty = 0.0
         if bypass:
-            value += preference_penalty(casualty, scratch.patients[slot].nation, candidate, model)
-        if value < best:
+            nation = scratch.patients[slot].nation
+            penalty = preference_penalty(state, casualty, nation, candidate, True, now, model)
+        load = 0.0
+        if balances:
+            load = _load_of(state, model.network.destination[model.network.candidate_link[candidate]], model)
+        if penalty < least_penalty or (
+            penalty == least_penalty and (value < best or (value == best and load < least_load))
+        ):
+            least_penalty = penalty
             best = value
+            least_load = load
             chosen = candidate
     if chosen < 0:
         return NOBODY

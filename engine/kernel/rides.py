@@ -4,6 +4,7 @@ from engine.clinical import death_time
 from engine.kernel.codes import LAST_POI_STAGE, Decision, Stage
 from engine.kernel.destinations import awaits_surgery, distance
 from engine.kernel.disposition_stages import board_vehicle
+from engine.kernel.diversion import diverts
 from engine.kernel.places import accepts
 from engine.kernel.resources import end_wait, schedule_next_event
 from engine.kernel.stages import perform_stage
@@ -17,7 +18,7 @@ from engine.tables import CasualtyState, Model, Output
 def _count_bypassed(
     state: KernelState, casualty: CasualtyState, candidate: int, now: float, model: Model
 ) -> None:
-    """Count every closer facility that the patient passes because it is full, closed or cannot operate."""
+    """Count every closer facility that the patient passes because it is full or closed, diverts or cannot operate."""
     way = model.network.candidate_way[candidate]
     first = model.network.way_first[way]
     for other in range(first, first + model.network.way_count[way]):
@@ -34,7 +35,9 @@ def _count_bypassed(
             and not model.network.candidate_operates[other]
         )
         if model.network.allowed_categories[other] >> casualty.category & 1 and (
-            incapable or not accepts(state, facility, model)
+            incapable
+            or not accepts(state, facility, model)
+            or (model.network.bypass and diverts(state, facility, casualty.category, now, model))
         ):
             state.bypassed[facility] += 1
 

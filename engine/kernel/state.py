@@ -87,6 +87,7 @@ class Loading(Row):
     last_aboard: Int64
     last_ticket: Int64  # of who has boarded last in this category; -1 none
     in_lists: Int64  # 1: the groups of this category are lists
+    several_wait: Int64  # 1: patients of several groups may wait for another vehicle
     waiting_of_earlier: Int64  # patients of the categories before this one who wait for another vehicle
     # groups of patients of a category who make the same demands
     groups: Int64

@@ -25,7 +25,8 @@ def demand_of(casualty: CasualtyState) -> int:
 @compiled
 def may_prefer(state: KernelState, way: int, category: int, model: Model) -> bool:
     """Return whether those of a category may wait for a vehicle to a preferred facility: their groups are trees."""
-    return bool(state.separates_nations or model.network.operating_categories[way] >> category & 1)
+    preferring = model.network.operating_categories[way] | model.network.diverted_categories[way]
+    return bool(state.separates_nations or preferring >> category & 1)
 
 
 @compiled

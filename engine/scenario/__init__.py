@@ -7,7 +7,13 @@ from engine.scenario.extending import extend
 from engine.scenario.front_rates import front_rate
 from engine.scenario.given_conditions import entries_of, mechanisms_of
 from engine.scenario.hashing import hash_of_resolved, scenario_hash
-from engine.scenario.limits import facility_places, is_finite, limiting_settings, used_vehicle_pools
+from engine.scenario.limits import (
+    facility_places,
+    is_finite,
+    limiting_settings,
+    may_divert,
+    used_vehicle_pools,
+)
 from engine.scenario.listed import ListedRow, listed_rows, listed_units, number_listed
 from engine.scenario.mix import environment_multipliers, mix_of
 from engine.scenario.overrides import with_overrides
@@ -27,7 +33,7 @@ from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.casualties import Casualties, Mix, Rates
 from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
-from engine.scenario.structs.facilities import Facility, Shift, Surge
+from engine.scenario.structs.facilities import Divert, Facility, Shift, Surge
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Batch, Link
@@ -72,6 +78,7 @@ __all__ = [
     "Casualties",
     "Distribution",
     "DistributionKind",
+    "Divert",
     "Environment",
     "EventKind",
     "Facility",
@@ -117,6 +124,7 @@ __all__ = [
     "link_minutes",
     "listed_rows",
     "listed_units",
+    "may_divert",
     "mean_of",
     "mechanisms_of",
     "mix_of",

@@ -1,9 +1,45 @@
 """What of a scenario is finite: settings that limit facilities, vehicle pools, and whether anybody has to wait."""
 
 from engine.codes import LIMITING_FIELDS
-from engine.scenario.structs.facilities import Facility
+from engine.scenario.structs.facilities import Divert, Facility
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vehicles import Vehicle
+
+DIVERTING_CONDITIONS = ("queue", "tables_busy", "no_team", "ward_share", "icu_share")
+"""Conditions of `divert`."""
+
+
+def diverting_conditions(divert: Divert) -> list[str]:
+    """Names of the conditions that are set."""
+    return [name for name in DIVERTING_CONDITIONS if getattr(divert, name) not in (None, False)]
+
+
+def idle_diverting_conditions(facility: Facility) -> dict[str, str]:
+    """Conditions of a facility's `divert` that never hold, and why."""
+    if facility.divert is None:
+        return {}
+    operates = facility.dcs or facility.definitive
+    has_tables = facility.operating_tables or facility.surgical_teams or facility.shifts
+    known = {
+        "queue": (
+            bool(facility.triage_teams or facility.treatment_bays or (operates and has_tables)),
+            "triage teams, treatment bays and operating tables have no limit",
+        ),
+        "tables_busy": (bool(operates and has_tables), "operating tables have no limit"),
+        "no_team": (bool(operates and facility.shifts), "no shifts are set"),
+        "ward_share": (facility.ward_beds is not None, "the ward beds have no limit"),
+        "icu_share": (bool(facility.icu and facility.icu_beds), "the ICU beds have no limit"),
+    }
+    return {name: known[name][1] for name in diverting_conditions(facility.divert) if not known[name][0]}
+
+
+def may_divert(facility: Facility) -> bool:
+    """Whether a complete facility may divert patients: a condition that may hold, below Role 4 and at an MTF."""
+    return (
+        facility.divert is not None
+        and 0 < facility.role < 4
+        and len(idle_diverting_conditions(facility)) < len(diverting_conditions(facility.divert))
+    )
 
 
 def facility_places(facility: Facility) -> int | None:

@@ -218,7 +218,17 @@ class Network(Row):
     service_kind: Annotated[Ints, "i8", (FACILITIES, 5)]  # distribution of each ServiceTime; -1: the model's
     service: Annotated[Floats, "f8", (FACILITIES, 5, 3)]  # its parameters, minutes
     nation: Annotated[Ints, "i8", FACILITIES]  # -1: none
-    counts_places: Annotated[Ints, "u1", FACILITIES]  # 1: places are counted
+    counts_places: Annotated[Ints, "u1", FACILITIES]  # `PlaceCount`: which patients are counted
+    fewest_units: Annotated[Ints, "i4", FACILITIES]  # of its limited resources, ward beds and places aside
+    # diversion (docs/model.md section 2.9.4)
+    divert_categories: Annotated[
+        Ints, "u1", FACILITIES
+    ]  # bit c: category c may be diverted; 0: never diverts
+    divert_queue: Annotated[Ints, "i4", FACILITIES]  # patients who wait; 0: no condition
+    divert_tables_busy: Annotated[Ints, "u1", FACILITIES]
+    divert_no_team: Annotated[Ints, "u1", FACILITIES]
+    divert_ward_share: Annotated[Floats, "f8", FACILITIES]  # of the beds in use; 0: no condition
+    divert_icu_share: Annotated[Floats, "f8", FACILITIES]
     may_be_hit: Annotated[Ints, "u1", FACILITIES]  # 1: a hit may affect those inside
     # ways: the candidates for transport of those at one place (at the POI: of one front)
     ways: Int64
@@ -237,6 +247,7 @@ class Network(Row):
     seats_only: Annotated[Ints, "u1", WAYS]  # 1: some vehicles have no litters
     # bit c: one that operates takes category c; 0: all or none operate
     operating_categories: Annotated[Ints, "u1", WAYS]
+    diverted_categories: Annotated[Ints, "u1", WAYS]  # bit c: some destination may divert category c
     batch: Annotated[Ints, "i4", CANDIDATES]  # smallest batch; 0: none
     batch_wait: Annotated[Floats, "f8", CANDIDATES]  # ms
     batch_override: Annotated[Ints, "u1", CANDIDATES]  # bit c: category c need not wait for the batch

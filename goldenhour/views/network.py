@@ -88,7 +88,7 @@ def _resource(f: Facility, name: str) -> str:
 
 
 def _also_limited(f: Facility) -> Iterator[str]:
-    """What else is limited at a facility: teams by the hour, surge, blood."""
+    """What else is limited at a facility: teams by the hour, surge, diversion, blood."""
     for shift in f.shifts:
         yield f"{plural(shift.surgical_teams, 'team')} {shift.from_hour:g}-{shift.to_hour:g} h"
     if f.surge is not None:
@@ -98,6 +98,13 @@ def _also_limited(f: Facility) -> Iterator[str]:
             if getattr(f.surge, name, 0)
         ]
         yield f"surge +{', '.join(added) or 'nothing'} at {100 * f.surge.trigger:.0f} %"
+    if f.divert is not None:
+        conditions = ", ".join(
+            name if value is True else f"{name} {value:g}"
+            for name in type(f.divert).__struct_fields__
+            if name != "categories" and (value := getattr(f.divert, name)) not in (None, False)
+        )
+        yield f"diverts {' '.join(f.divert.categories) or 'all'} at {conditions}"
     if f.blood_units is not None:
         supply = f", +{f.resupply_units:,} per {f.resupply_hours:g} h" if f.resupply_hours else ""
         yield f"{f.blood_units:,} blood units{supply}"

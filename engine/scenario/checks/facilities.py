@@ -11,7 +11,8 @@ from engine.scenario.checks.values import (
     check_nation,
     join_with_or,
 )
-from engine.scenario.structs.facilities import Facility, Shift
+from engine.scenario.limits import DIVERTING_CONDITIONS, diverting_conditions
+from engine.scenario.structs.facilities import Divert, Facility, Shift
 from engine.scenario.structs.vocabulary import POI
 
 SERVICE_TIMES = (
@@ -62,6 +63,8 @@ def check_facilities(placed: Sequence[tuple[str, Facility]], fronts: Sequence[st
             check_nation(f"{place}.nation", facility.nation)
         _check_roster(f"{place}.shifts", facility.shifts)
         _check_blood(place, facility)
+        if facility.divert is not None:
+            _check_diversion(f"{place}.divert", facility.divert)
         for name in SERVICE_TIMES:
             duration = getattr(facility, name)
             if duration is not None:
@@ -116,3 +119,10 @@ def _check_blood(place: str, facility: Facility) -> None:
     if len(given) == 1:
         other = "resupply_units" if given[0] == "resupply_hours" else "resupply_hours"
         raise ScenarioError(f"{place}.{other}", MISSING, f"a number above 0; {given[0]} needs it")
+
+
+def _check_diversion(place: str, divert: Divert) -> None:
+    """There is a condition, because a facility without one never diverts anybody."""
+    check_distinct(f"{place}.categories", divert.categories)
+    if not diverting_conditions(divert):
+        raise ScenarioError(place, "no condition", f"at least one of {join_with_or(DIVERTING_CONDITIONS)}")

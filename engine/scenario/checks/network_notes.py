@@ -9,6 +9,7 @@ from engine.scenario.checks.routes import Routes
 from engine.scenario.checks.values import list_words
 from engine.scenario.limits import (
     has_limits,
+    idle_diverting_conditions,
     is_finite,
     limiting_settings,
     used_vehicle_pools,
@@ -25,8 +26,8 @@ _BLOOD = ("blood_units", "resupply_hours", "resupply_units")
 _CARE = tuple(name for name in LIMITING_FIELDS if name not in ("ward_beds", "places"))
 """Counts of what gives care; ward beds and places hold patients too."""
 
-_NO_EFFECT_AT_STAGING_UNIT = ("policy_days", *_CARE, "shifts", "surge", *_BLOOD, *SERVICE_TIMES)
-_NO_EFFECT_AT_ROLE_4 = (*LIMITING_FIELDS, "shifts", "surge", *_BLOOD, *SERVICE_TIMES)
+_NO_EFFECT_AT_STAGING_UNIT = ("policy_days", *_CARE, "shifts", "surge", "divert", *_BLOOD, *SERVICE_TIMES)
+_NO_EFFECT_AT_ROLE_4 = (*LIMITING_FIELDS, "shifts", "surge", "divert", *_BLOOD, *SERVICE_TIMES)
 
 
 def note_network(scenario: Scenario, complete: Scenario, routes: Routes) -> list[str]:
@@ -74,11 +75,13 @@ def _note_routes(scenario: Scenario, complete: Scenario, routes: Routes) -> Iter
         if i in routes.used or not reached:
             continue
         category = (link.categories or list(CATEGORIES))[0]
-        closest = routes.candidates(link.origin, reached[0], category)[0].destination
+        first = routes.candidate_numbers(link.origin, reached[0], category)[0]
+        closest = complete.links[first].destination
+        how = "closer" if routes.minutes[first] < routes.minutes[i] else "as close, earlier in links"
         why = "never full" if complete.bypass else "never passed over (bypass = false)"
         yield (
             f"links[{i}] ({link.origin} -> {link.destination}): not used from front {reached[0]}, because {closest} "
-            f"is closer and {why}"
+            f"is {how} and {why}"
         )
 
 
@@ -100,6 +103,8 @@ def _note_facilities(scenario: Scenario, complete: Scenario, routes: Routes) -> 
         else:
             yield from _note_care(place, own, facility)
             yield from _note_surge(place, own, facility)
+            if own.divert is not None:
+                yield from _note_diversion(place, facility, complete, routes)
 
 
 def _note_role_4(place: str, own: Facility, routing: str) -> Iterable[str]:
@@ -143,6 +148,25 @@ def _note_surge(place: str, own: Facility, facility: Facility) -> Iterable[str]:
     for name, limit in limits.items():
         if getattr(own.surge, name) and limit is None:
             yield f"{place}: surge.{name}: no effect, because they have no limit"
+
+
+def _note_diversion(place: str, facility: Facility, complete: Scenario, routes: Routes) -> Iterable[str]:
+    """Conditions that never hold, and diversion where patients can go nowhere else."""
+    idle = idle_diverting_conditions(facility)
+    for name, why in idle.items():
+        yield f"{place}: divert.{name}: no effect, because {why}"
+    if not complete.bypass:
+        yield f"{place}: divert: no effect, because without bypass patients wait for the closest"
+        return
+    has_other = any(
+        len(candidates) > 1 and facility.id in (link.destination for link in candidates)
+        for front in complete.fronts
+        for at in (POI, *routes.reached[front.name])
+        for category in CATEGORIES
+        for candidates in [routes.candidates(at, front.name, category)]
+    )
+    if not has_other and complete.routing == "clock":
+        yield f"{place}: divert: no effect, because no place with a link to it has another link"
 
 
 def _set_names(entry: Any, names: Iterable[str]) -> list[str]:

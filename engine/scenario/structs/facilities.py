@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from engine.scenario.structs.bounds import MAX_COUNT, MAX_DAYS, MIN_INTERVAL_HOURS
 from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.unset import UNSET_INT
-from engine.scenario.structs.vocabulary import FacilityKind
+from engine.scenario.structs.vocabulary import Category, FacilityKind
 
 
 class Shift(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -49,6 +49,64 @@ class Surge(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     treatment_bays: Annotated[
         int, Meta(ge=0, le=MAX_COUNT, examples=[2], description="treatment bays added")
     ] = 0
+
+
+class Divert(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """When a facility diverts patients to others: while at least one of the conditions that are set holds."""
+
+    queue: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=MAX_COUNT,
+                examples=[4],
+                description="diverts while as many patients or more wait there for triage, a treatment bay or an "
+                "operating table; unset: whatever the queue",
+            ),
+        ]
+        | None
+    ) = None
+    tables_busy: Annotated[
+        bool,
+        Meta(
+            description="true: diverts while every operating table with a team on duty is in use, or no team is on duty"
+        ),
+    ] = False
+    no_team: Annotated[
+        bool, Meta(description="true: diverts while no surgical team is on duty by the shifts")
+    ] = False
+    ward_share: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=1,
+                examples=[0.9],
+                description="diverts while this share of the ward beds or more is in use; unset: whatever the ward",
+            ),
+        ]
+        | None
+    ) = None
+    icu_share: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=1,
+                examples=[1.0],
+                description="diverts while this share of the ICU beds or more is in use; unset: whatever the ICU",
+            ),
+        ]
+        | None
+    ) = None
+    categories: Annotated[
+        list[Category],
+        Meta(
+            examples=[["T1", "T2"]],
+            description="assigned triage categories that it diverts, T4 with T1; empty: all",
+        ),
+    ] = []
 
 
 class Facility(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -191,6 +249,14 @@ class Facility(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         Meta(
             examples=[{"trigger": 0.8, "delay_minutes": 60.0, "ward_beds": 10}],
             description="what is added when the ward fills up; unset: nothing",
+        ),
+    ] = None
+    divert: Annotated[
+        Divert | None,
+        Meta(
+            examples=[{"tables_busy": True, "categories": ["T1", "T2"]}],
+            description="when patients are brought to another facility that does not divert them; unset: only when it "
+            "is full or closed",
         ),
     ] = None
     blood_units: (
