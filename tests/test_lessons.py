@@ -106,7 +106,8 @@ def test_memory_does_not_follow_the_number_of_patients() -> None:
             tracemalloc.stop()
 
     peak(1000)
-    assert peak(80_000) < 1.1 * peak(20_000)
+    half_a_pointer = 4  # bytes per patient; what is loaded late varies by 0.1 MB
+    assert peak(80_000) - peak(20_000) < half_a_pointer * 60_000
 
 
 # Fault: "90 % of it constructing objects and re-reading JSON per patient".
