@@ -427,8 +427,8 @@ class Diversion:
         x = self.net.s.facilities[f]
         divert = x.divert
         name = "T1" if category == 4 else f"T{category}"
-        if divert is None or (divert.categories and name not in divert.categories):
-            return False
+        if divert is None or not 0 < x.role < 4 or (divert.categories and name not in divert.categories):
+            return False  # staging units and Role 4 give no care that could be short
         if not certain:
             return True  # who waits for triage is not known of everybody
         bays = self.waits.get((f, BAY), []) + self.waits.get((f, TABLE), [])
