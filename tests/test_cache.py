@@ -301,6 +301,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 def test_measures_on_a_cluster_are_simulated_once_and_counted_by_cache_stats(
     ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cache.end_cache()  # the command starts another, which counts from 0
     monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path))
     address = ray.get_runtime_context().gcs_address
     asked = ("measures", "coin", "--patients", "321", "--address", address, "--json")

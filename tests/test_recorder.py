@@ -59,14 +59,17 @@ def only(where: Database) -> dict[str, Any]:
 
 
 class During:
-    """A progress report that calls a function once, as soon as patients are written."""
+    """A progress report that calls a function once, as soon as patients are written.
+
+    A short run may report its first patients in its last phase.
+    """
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self._do = do
         self.done = threading.Event()
 
     def __call__(self, progress: Progress) -> None:
-        if progress.phase == "running" and progress.patients and not self.done.is_set():
+        if progress.patients and not self.done.is_set():
             self.done.set()
             self._do()
 
