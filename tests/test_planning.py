@@ -102,6 +102,19 @@ def test_two_ambulances_keep_the_median_under_two_hours(folder: Path) -> None:
     assert max(two) < 120
 
 
+def test_a_wait_for_idle_vehicles_is_not_blamed_on_their_number(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    notes = []
+    for words in (["day.toml"], ["two-fronts.toml", "--set", "vehicles[ambulances].number=1"]):
+        assert run(["measures", *words]) == 0
+        output = spaced(capsys.readouterr().out)
+        assert "the largest part is waiting for a vehicle" in output
+        notes.append("more of them may not help" in output)
+    assert notes == [True, False]
+
+
 def test_listed_casualties_come_as_listed_and_nobody_else(folder: Path) -> None:
     result = goldenhour.simulate(folder / "day.toml")
     assert result.measures["patients"] == 500
