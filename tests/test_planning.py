@@ -9,6 +9,7 @@ import pytest
 
 import goldenhour
 from actors.cluster import PACKAGE_ROOT
+from engine.errors import InputError, ScenarioError
 from goldenhour.__main__ import run
 
 PAGE = (PACKAGE_ROOT / "docs" / "planning.md").read_text("utf-8")
@@ -120,6 +121,17 @@ def test_listed_casualties_come_as_listed_and_nobody_else(folder: Path) -> None:
     assert result.measures["patients"] == 500
     half_past_nine = 9.5 * 3600 * 1000
     assert sum(result.patients["time"] == half_past_nine) == 40
+
+
+def test_a_mistyped_list_or_time_is_answered_with_what_is_meant(folder: Path) -> None:
+    day = SCENARIOS["day.toml"]
+    path = folder / "mistyped.toml"
+    path.write_text(day.replace("casualties.csv", "casulties.csv"), "utf-8")
+    with pytest.raises(InputError, match=r"did you mean 'casualties\.csv'\?"):
+        goldenhour.simulate(path)
+    path.write_text(SCENARIOS["exercise.toml"].replace("day 1 10:15", "day 2 10:15"), "utf-8")
+    with pytest.raises(ScenarioError, match="a time within the 1 day of the scenario"):
+        goldenhour.simulate(path)
 
 
 def test_an_event_list_has_its_numbers_its_shares_and_its_mean_severity(folder: Path) -> None:
