@@ -242,6 +242,16 @@ def _hint_for(path: Path) -> str:
     return f"; did you mean the built-in {near!r}?" if near else ""
 
 
+def _hint_for_table(path: Path) -> str:
+    """The CSV file of the same folder that may have been meant by one that does not exist."""
+    try:
+        names = [file.name for file in path.parent.iterdir() if file.suffix.lower() == ".csv"]
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(path.name, sorted(names), n=1, cutoff=0.6)
+    return f"; {_did_you_mean(near)}" if near else ""
+
+
 def _did_you_mean(names: Iterable[str]) -> str:
     """The question whether one of these was meant."""
     return f"did you mean {' or '.join(map(shown, names))}?"
@@ -255,7 +265,8 @@ def _read_regular_file(path: Path, place: str = "") -> bytes:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise InputError(f"{place} does not exist{_hint_for(path) if is_scenario else ''}") from None
+        hint = _hint_for(path) if is_scenario else _hint_for_table(path)
+        raise InputError(f"{place} does not exist{hint}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"{place} cannot be opened: {reason}") from None

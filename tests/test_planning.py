@@ -1,16 +1,22 @@
-"""The examples of docs/planning.md run and answer their questions as the page says."""
+"""The commands of docs/planning.md run and print what the page shows, and its scenarios do what it says."""
 
 import re
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 import goldenhour
 from actors.cluster import PACKAGE_ROOT
+from engine.errors import InputError, ScenarioError
+from goldenhour.__main__ import run
 
 PAGE = (PACKAGE_ROOT / "docs" / "planning.md").read_text("utf-8")
 SCENARIOS = dict(re.findall(r"```toml\n# (\S+)\n(.*?)```", PAGE, re.DOTALL))
+SECTIONS = {text.splitlines()[0]: text for text in PAGE.split("\n## ")[1:]}
+REPLICATIONS = range(10)
+DAY_1_10_15 = (10 * 60 + 15) * 60_000
 
 
 @pytest.fixture(scope="module")
@@ -25,39 +31,89 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def minutes_to_surgery(measures: dict[str, Any]) -> float:
-    return float(measures["time_to_surgery"]["minutes"]["to_surgery"]["median"])
+def blocks(section: str, language: str) -> list[str]:
+    """Return the lines of the blocks of code of a section that are in a language."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    return [line for name, text in found if name == language for line in text.splitlines()]
 
 
-def died_of_wounds(measures: dict[str, Any]) -> int:
-    return int(measures["categories"]["battle"]["outcomes"]["dow"])
+def spaced(text: str) -> str:
+    """Return a text with one space for white space: the terminal breaks lines and pads columns."""
+    return " ".join(text.split())
+
+
+class Replications(NamedTuple):
+    """By replication: median minutes from injury to surgery, and the number who died of wounds."""
+
+    minutes: list[float]
+    dow: list[int]
+
+
+def minutes_and_dow(scenario: str | Path, settings: dict[str, Any], replication: int) -> tuple[float, int]:
+    """Return the median minutes from injury to surgery, and the number who died of wounds."""
+    found = goldenhour.simulate(scenario, replication=replication, settings=settings).measures
+    median = found["time_to_surgery"]["minutes"]["to_surgery"]["median"]
+    return float(median), int(found["categories"]["battle"]["outcomes"]["dow"])
+
+
+def compare(scenario: str | Path, path: str, values: tuple[Any, Any]) -> list[Replications]:
+    """Return the replications with each of two values of a setting."""
+    found = []
+    for value in values:
+        rows = [minutes_and_dow(scenario, {path: value}, k) for k in REPLICATIONS]
+        found.append(Replications([minutes for minutes, _ in rows], [dow for _, dow in rows]))
+    return found
 
 
 def test_every_scenario_of_the_page_is_short() -> None:
     assert set(SCENARIOS) == {"two-fronts.toml", "day.toml", "exercise.toml", "diversion.toml"}
-    assert all(len(text.splitlines()) <= 40 for text in SCENARIOS.values())
+    assert len(SCENARIOS["exercise.toml"].splitlines()) <= 40
     assert all(len(SCENARIOS[name].splitlines()) <= 20 for name in SCENARIOS if name != "exercise.toml")
 
 
+@pytest.mark.parametrize("title", SECTIONS)
+def test_the_commands_print_what_the_page_shows(
+    title: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    commands = [line for line in blocks(SECTIONS[title], "") if line.startswith("goldenhour ")]
+    shown = blocks(SECTIONS[title], "text")
+    assert len(commands) == 2
+    assert shown
+    for command in commands:
+        words = shlex.split(command)[1:]
+        assert run([*words, "--workers", "0"] if words[0] == "run" else words) == 0, command
+    output = spaced(capsys.readouterr().out)
+    missing = [line for line in shown if spaced(line) not in output]
+    assert not missing, "\n".join(missing)
+
+
 def test_a_second_surgical_team_brings_surgery_forward() -> None:
-    one, two = (
-        goldenhour.simulate("brigade", settings={"facilities[R2-North].surgical_teams": teams}).measures
-        for teams in (1, 2)
-    )
-    assert round(minutes_to_surgery(one)) == 142
-    assert round(minutes_to_surgery(two)) == 132
-    assert (died_of_wounds(one), died_of_wounds(two)) == (4, 3)
+    (one, one_dow), (two, two_dow) = compare("brigade", "facilities[R2-North].surgical_teams", (1, 2))
+    earlier = [round(a - b) for a, b in zip(one, two, strict=True)]
+    assert min(earlier) > 0
+    assert f"by {min(earlier)} to {max(earlier)} minutes" in spaced(PAGE)
+    assert f"DOW falls from {sum(one_dow)} to {sum(two_dow)} in all ten" in spaced(PAGE)
 
 
 def test_two_ambulances_keep_the_median_under_two_hours(folder: Path) -> None:
-    one, two = (
-        goldenhour.simulate(
-            folder / "two-fronts.toml", settings={"vehicles[ambulances].number": number}
-        ).measures
-        for number in (1, 2)
-    )
-    assert round(minutes_to_surgery(one)) == 125
-    assert round(minutes_to_surgery(two)) == 116
+    (one, _), (two, _) = compare(folder / "two-fronts.toml", "vehicles[ambulances].number", (1, 2))
+    ranges = [f"{min(each):.0f} to {max(each):.0f}" for each in (one, two)]
+    assert f"{ranges[0]} minutes with one ambulance and {ranges[1]} with two" in spaced(PAGE)
+    assert max(two) < 120
+
+
+def test_a_wait_for_idle_vehicles_is_not_blamed_on_their_number(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    notes = []
+    for words in (["day.toml"], ["two-fronts.toml", "--set", "vehicles[ambulances].number=1"]):
+        assert run(["measures", *words]) == 0
+        output = spaced(capsys.readouterr().out)
+        assert "the largest part is waiting for a vehicle" in output
+        notes.append("more of them may not help" in output)
+    assert notes == [True, False]
 
 
 def test_listed_casualties_come_as_listed_and_nobody_else(folder: Path) -> None:
@@ -67,19 +123,32 @@ def test_listed_casualties_come_as_listed_and_nobody_else(folder: Path) -> None:
     assert sum(result.patients["time"] == half_past_nine) == 40
 
 
-def test_an_event_list_has_its_numbers_and_its_mean_severity(folder: Path) -> None:
-    result = goldenhour.simulate(folder / "exercise.toml")
-    assert result.measures["patients"] == 62 + 32 + 50
-    third = result.patients[result.patients["front"] == 2]
-    assert len(third) == 50
-    assert abs(third[third["worst_ais"] < 6]["iss"].mean() - 16) < 0.5
+def test_a_mistyped_list_or_time_is_answered_with_what_is_meant(folder: Path) -> None:
+    day = SCENARIOS["day.toml"]
+    path = folder / "mistyped.toml"
+    path.write_text(day.replace("casualties.csv", "casulties.csv"), "utf-8")
+    with pytest.raises(InputError, match=r"did you mean 'casualties\.csv'\?"):
+        goldenhour.simulate(path)
+    path.write_text(SCENARIOS["exercise.toml"].replace("day 1 10:15", "day 2 10:15"), "utf-8")
+    with pytest.raises(ScenarioError, match="a time within the 1 day of the scenario"):
+        goldenhour.simulate(path)
+
+
+def test_an_event_list_has_its_numbers_its_shares_and_its_mean_severity(folder: Path) -> None:
+    patients = goldenhour.simulate(folder / "exercise.toml").patients
+    mass = patients["time"] == DAY_1_10_15
+    assert [sum(patients["front"][~mass] == k) for k in range(3)] == [62, 32, 30]
+    assert [sum(patients["triage"][~mass] == category) for category in (1, 2, 3)] == [25, 37, 62]
+    assert len(set(patients["time"][~mass])) == 16
+    assert (sum(mass), set(patients["front"][mass])) == (50, {2})
+    survivable = patients[mass & (patients["worst_ais"] < 6)]
+    assert abs(survivable["iss"].mean() - 16) < 0.5
 
 
 def test_diversion_brings_surgery_forward_and_saves_lives(folder: Path) -> None:
-    diverting, alone = (
-        goldenhour.simulate(folder / "diversion.toml", settings=settings).measures
-        for settings in ({}, {"facilities[R2].divert": "none"})
-    )
-    assert round(minutes_to_surgery(diverting)) == 132
-    assert round(minutes_to_surgery(alone)) == 510
-    assert (died_of_wounds(diverting), died_of_wounds(alone)) == (15, 27)
+    divert = {"tables_busy": True, "categories": ["T1", "T2"]}
+    without, diverting = compare(folder / "diversion.toml", "facilities[R2].divert", ("none", divert))
+    assert all(a < b for a, b in zip(diverting.minutes, without.minutes, strict=True))
+    assert all(a < b for a, b in zip(diverting.dow, without.dow, strict=True))
+    assert (diverting.dow[0], without.dow[0]) == (15, 27)
+    assert f"DOW falls from {sum(without.dow)} to {sum(diverting.dow)} in all ten" in spaced(PAGE)

@@ -82,7 +82,8 @@ def _show_heading(console: Screen, scenario: Scenario, expected: Sequence["Expec
         console.print(scenario.description, highlight=False)
     days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
     console.print(
-        f"{count} casualties in {days} from {scenario.start}, seed {scenario.seed}", highlight=False
+        f"{count} {'casualty' if exact == 1 else 'casualties'} in {days} from {scenario.start}, seed {scenario.seed}",
+        highlight=False,
     )
     if listed:
         times = {

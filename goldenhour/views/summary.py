@@ -45,6 +45,8 @@ MAX_ROWS = 8
 """The tables of resources and of vehicles show at most this many rows."""
 MAX_QUEUES = 4
 """Resources in the table of queues."""
+BUSY_VEHICLES = 0.5
+"""Utilisation of the busiest pool in the peak 24 hours from which on a wait for vehicles may be a lack of them."""
 
 
 def show_summary(
@@ -79,6 +81,7 @@ def summary_tables(measures: dict[str, Any]) -> list[Table | Text]:
     # runs of earlier versions in the database have neither
     if measures.get("time_to_surgery", {}).get("patients"):
         shown += [delays_table(measures), Text(measures["time_to_surgery"]["sentence"])]
+        shown += [Text(note) for note in (_idle_vehicles_note(measures),) if note]
     if measures["flow"].get("periods"):
         shown.append(periods_table(measures))
     if measures["flow"]["resources"]:
@@ -143,6 +146,19 @@ def delays_table(measures: dict[str, Any]) -> Table:
         result.add_row(STAGE_LABELS[name], *_minutes(row), f"{100 * row['mean'] / whole['mean']:.0f}")
     result.add_row(STAGE_LABELS["to_surgery"], *_minutes(whole), "100", style="bold")
     return result
+
+
+def _idle_vehicles_note(measures: dict[str, Any]) -> str:
+    """What to look for where casualties wait longest for vehicles that are idle; empty if they do not."""
+    ranking = measures["time_to_surgery"]["ranking"]
+    pools = measures["flow"].get("periods", {}).get("peak_24_hours", {}).get("vehicles", [])
+    busiest = max((pool["utilisation"] or 0.0 for pool in pools), default=1.0)
+    if not ranking or ranking[0]["stage"] != "vehicle" or busiest >= BUSY_VEHICLES:
+        return ""
+    return (
+        f"No vehicles were in use for more than {100 * busiest:.0f} % of the peak 24 h: more of them may not help. "
+        "Casualties also wait for a vehicle while their destinations are full or closed, or while it may not leave."
+    )
 
 
 def periods_table(measures: dict[str, Any]) -> Table:

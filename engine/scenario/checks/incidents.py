@@ -39,7 +39,7 @@ def _check_time(at: str, incident: Incident, days: int, start: int) -> None:
     if time is None:
         raise ScenarioError(place, incident.at, TIME_FORMS)
     if not 0 <= time < days * _DAY_MS:
-        raise ScenarioError(place, incident.at, f"a time within the {days} days of the scenario")
+        raise ScenarioError(place, incident.at, f"a time within the {_days(days)} of the scenario")
     if incident.numbers is None:
         if incident.every_minutes is not None:
             raise ScenarioError(
@@ -57,8 +57,12 @@ def _check_time(at: str, incident: Incident, days: int, start: int) -> None:
         raise ScenarioError(
             f"{at}numbers",
             f"{len(incident.numbers)} numbers {incident.every_minutes or 0:g} minutes apart",
-            f"a series that ends within the {days} days of the scenario",
+            f"a series that ends within the {_days(days)} of the scenario",
         )
+
+
+def _days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
 
 
 def _front_of(at: str, incident: Incident, fronts: dict[str, Front]) -> Front:
