@@ -69,13 +69,22 @@ def distance(candidate: int, now: float, model: Model) -> float:
 
 @compiled
 def _load_of(state: KernelState, facility: int, model: Model) -> float:
-    """Return patients per place of a facility; where places are unlimited see `PlaceCount`."""
+    """Return patients per place of a facility at present, or their number where places are unlimited."""
     resource = facility * RESOURCE_COUNT + Resource.PLACE
     if model.network.finite[resource]:
         return state.occupancy[facility] / max(1.0, float(state.capacity[resource]))
+    return float(state.occupancy[facility])
+
+
+@compiled
+def _load_in_tie(state: KernelState, facility: int, model: Model) -> float:
+    """Return patients per place of a facility, surge and hits aside; without a limit of places see `PlaceCount`."""
+    resource = facility * RESOURCE_COUNT + Resource.PLACE
+    if model.network.finite[resource]:
+        return state.occupancy[facility] / max(1.0, float(model.network.capacity[resource]))
     if model.network.counts_places[facility] == PlaceCount.UNTIL_CARE_ENDS:
         return state.occupancy[facility] / model.network.fewest_units[facility]
-    return float(state.occupancy[facility])
+    return 0.0
 
 
 @compiled
@@ -146,7 +155,9 @@ def choose_candidate(
             penalty = preference_penalty(state, casualty, nation, candidate, True, now, model)
         load = 0.0
         if balances:
-            load = _load_of(state, model.network.destination[model.network.candidate_link[candidate]], model)
+            load = _load_in_tie(
+                state, model.network.destination[model.network.candidate_link[candidate]], model
+            )
         if penalty < least_penalty or (
             penalty == least_penalty and (value < best or (value == best and load < least_load))
         ):
