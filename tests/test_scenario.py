@@ -84,7 +84,8 @@ def any_value(kind: mi.Type) -> st.SearchStrategy[Any]:
             allow_infinity=False,
         )
     if isinstance(kind, mi.ListType):
-        return st.lists(any_value(kind.item_type), max_size=2)
+        least = kind.min_length or 0
+        return st.lists(any_value(kind.item_type), min_size=least, max_size=max(2, least))
     if isinstance(kind, mi.DictType):
         return st.dictionaries(any_value(kind.key_type), any_value(kind.value_type), min_size=1, max_size=3)
     assert isinstance(kind, mi.StructType)
