@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import msgspec
+import numpy as np
 from finite_oracle import (
     BAY,
     FOREVER,
@@ -403,6 +404,42 @@ def check_trips(r: Run, observed: Observed) -> None:
         assert number <= pool.number * ((pool.litters or 0) + (pool.seats or 0)), ("lift too full", name)
 
 
+def check_operations(r: Run) -> None:
+    """Check that operations in a stay are no more than the scenario says, and that beds are used between them."""
+    given = r.scenario.reoperations
+    begins = [EVENTS.index(name) for name in ("surgery_started", "definitive_surgery_started")]
+    ends = [EVENTS.index(name) for name in ("surgery_ended", "definitive_surgery_ended")]
+    opening = [*begins, EVENTS.index("arrived"), EVENTS.index("facility_hit")]
+    operations: Counter[tuple[int, int]] = Counter()
+    last: dict[int, int] = {}
+    for row in r.events[np.isin(r.events["kind"], [*opening, *ends])]:
+        patient, facility = int(row["patient"]), int(row["facility"])
+        if row["kind"] in ends:
+            last[patient] = int(row["at"])
+        elif row["kind"] in begins:
+            operations[patient, facility] += 1
+            if operations[patient, facility] > 1 and patient in last and given is not None:
+                shortest = _shortest(given.interval_minutes)
+                assert row["at"] + 2 >= last[patient] + shortest * MINUTE, ("too soon", row)
+        else:
+            last.pop(patient, None)
+    for (patient, facility), number in operations.items():
+        role = r.scenario.facilities[facility].role
+        allowed = given is not None and (not given.roles or role in given.roles)
+        # a hit may interrupt the operation by which damage control surgery is followed here
+        most = given.most if given is not None and allowed else 1
+        assert number <= most, ("more operations than allowed", patient, facility, number)
+
+
+def _shortest(interval: scenario_api.Distribution | None) -> float:
+    """Return the shortest time between operations, in minutes."""
+    if interval is None:
+        return 1440.0
+    if interval.distribution == "constant":
+        return interval.mean or 0.0
+    return interval.low or 0.0
+
+
 def _between(entries: list[tuple[int, int]], at: int, certain: bool) -> int:
     """Count the intervals around a time: `certain` without those that begin or end at it."""
     if certain:
@@ -515,3 +552,4 @@ def check_whole(r: Run) -> None:
     check_flow(r, observed)
     check_trips(r, observed)
     check_diversion(r, observed)
+    check_operations(r)

@@ -51,6 +51,18 @@ def _shifts(draw: Draw) -> list[Mapping]:
     return []
 
 
+def _reoperations(draw: Draw) -> Mapping:
+    """Draw the rules of further operations."""
+    found: Mapping = {
+        "probability": draw(st.sampled_from(([0.2, 0.4, 0.6, 0.8], [1.0] * 4, [0.0, 0.0, 0.0, 1.0]))),
+        "most": draw(st.integers(2, 5)),
+        "roles": draw(st.sampled_from(([], [3], [2]))),
+    }
+    if draw(st.booleans()):
+        found["interval_minutes"] = minutes(draw, 30, 2000)
+    return found
+
+
 def _divert(draw: Draw) -> Mapping:
     """Draw when a facility diverts; a condition may be one that never holds there."""
     conditions: Mapping = {
@@ -96,6 +108,8 @@ def _facility(draw: Draw, name: str, role: int) -> Mapping:
             "icu_beds": draw(st.integers(0, 2)),
             "treatment_bays": draw(st.integers(0, 2)),
         }
+    if draw(st.booleans()):
+        f["hold_bay"] = False
     if draw(st.integers(0, 2)) == 0:
         f["divert"] = _divert(draw)
     for field, low, high in (
@@ -269,6 +283,15 @@ def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
         "expectant": draw(st.sampled_from((False, False, True))),
         "retriage_minutes": draw(st.sampled_from((15.0, 60.0, 300.0))),
     }
+    if draw(st.booleans()):
+        scenario["reoperations"] = _reoperations(draw)
+    if draw(st.integers(0, 2)) == 0:
+        scenario["intensive_care"] = {
+            "after_surgery": draw(st.booleans()),
+            "worst_ais": draw(st.sampled_from((3, 4, "none"))),
+            "niss": draw(st.sampled_from((9, 25))),
+            "after_resuscitation": draw(st.booleans()),
+        }
     kind = draw(st.sampled_from((None, None, "artillery", "cbrn", "urban")))
     if kind:
         scenario["warfare"] = [{"type": kind}]

@@ -142,7 +142,10 @@ class Observed:
 class Reader:
     """Reads one patient's events and asserts that each may follow the one before."""
 
-    def __init__(self, observed: Observed, patient: int, role: list[int], push: bool) -> None:
+    def __init__(
+        self, observed: Observed, patient: int, role: list[int], push: bool, holds_bay: list[bool]
+    ) -> None:
+        self.holds_bay = holds_bay
         self.observed = observed
         self.patient = patient
         self.role = role
@@ -270,6 +273,12 @@ class Reader:
                 self.admit(at)
             self.begin_wait(at, detail)
             self.bumped = False
+            if (
+                detail == TABLE
+                and self.held is not None
+                and (self.held[0] != BAY or not self.holds_bay[self.at])
+            ):
+                self.release(at)  # a bay where the facility says so, and any bed before a further operation
         elif kind == "bumped":
             self.bumped = True
             assert self.held is not None and self.held[0] == BAY
@@ -316,9 +325,10 @@ def read(r: Run) -> Observed:
     """Read all records and assert that each of them is consistent."""
     observed = Observed(defaultdict(list), defaultdict(list), [], defaultdict(list), Counter())
     role = [f.role for f in r.scenario.facilities]
+    holds_bay = [f.hold_bay for f in r.scenario.facilities]
     begin = 0
     for i, patient in enumerate(r.patients):
-        reader = Reader(observed, i, role, r.scenario.acceptance == "push")
+        reader = Reader(observed, i, role, r.scenario.acceptance == "push", holds_bay)
         rows = r.events[begin : begin + int(np.searchsorted(r.events["patient"][begin:], i, "right"))]
         begin += len(rows)
         assert len(rows) > 1 and (rows["patient"] == i).all()

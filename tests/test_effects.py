@@ -27,7 +27,7 @@ ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_eff
 FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 LISTED = "test_listed"
-DIVERSION = "test_diversion"
+DIVERSION, OPERATIONS = "test_diversion", "test_operations"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
 FRONT_RATES = "test_front_rates"
@@ -187,6 +187,26 @@ TESTED: dict[str, tuple[str, str]] = {
     "Divert.ward_share": (DIVERSION, "test_a_facility_diverts_while_its_beds_are_full"),
     "Divert.icu_share": (DIVERSION, "test_a_facility_diverts_while_its_beds_are_full"),
     "Divert.categories": (DIVERSION, "test_only_the_categories_named_are_diverted"),
+    "Facility.hold_bay": (OPERATIONS, "test_a_bay_is_free_while_its_patient_waits_for_a_table"),
+    "Reoperations.probability": (
+        OPERATIONS,
+        "test_another_operation_follows_with_the_probability_of_the_severity",
+    ),
+    "Reoperations.interval_minutes": (OPERATIONS, "test_the_next_operation_is_due_after_the_interval"),
+    "Reoperations.most": (
+        OPERATIONS,
+        "test_those_who_are_operated_on_again_have_as_many_operations_as_allowed",
+    ),
+    "Reoperations.roles": (OPERATIONS, "test_only_the_roles_named_operate_again"),
+    "Scenario.reoperations": (OPERATIONS, "test_each_further_operation_holds_a_table_and_is_counted"),
+    "IntensiveCare.after_surgery": (
+        OPERATIONS,
+        "test_surgery_alone_is_no_reason_for_intensive_care_unless_it_says_so",
+    ),
+    "IntensiveCare.worst_ais": (OPERATIONS, "test_intensive_care_follows_the_worst_ais"),
+    "IntensiveCare.niss": (OPERATIONS, "test_intensive_care_follows_the_niss"),
+    "IntensiveCare.after_resuscitation": (OPERATIONS, "test_intensive_care_follows_resuscitation"),
+    "Scenario.intensive_care": (OPERATIONS, "test_intensive_care_follows_the_niss"),
     "Facility.divert": (DIVERSION, "test_a_facility_diverts_while_its_tables_are_busy"),
     "Surge.trigger": (RESOURCES, "test_surge_opens_at_its_trigger_after_its_delay"),
     "Surge.delay_minutes": (RESOURCES, "test_surge_opens_at_its_trigger_after_its_delay"),

@@ -47,7 +47,7 @@ from engine.scenario import (
     to_toml,
     with_overrides,
 )
-from scenarios import tables
+from scenarios import builtin_bytes, tables
 
 MINIMAL = 'name = "small"\n'
 
@@ -84,7 +84,8 @@ def any_value(kind: mi.Type) -> st.SearchStrategy[Any]:
             allow_infinity=False,
         )
     if isinstance(kind, mi.ListType):
-        return st.lists(any_value(kind.item_type), max_size=2)
+        least = kind.min_length or 0
+        return st.lists(any_value(kind.item_type), min_size=least, max_size=max(2, least))
     if isinstance(kind, mi.DictType):
         return st.dictionaries(any_value(kind.key_type), any_value(kind.value_type), min_size=1, max_size=3)
     assert isinstance(kind, mi.StructType)
@@ -222,6 +223,17 @@ def test_the_hash_ignores_seed_name_and_description_and_nothing_else() -> None:
     assert scenario_hash(s) == scenario_hash(same) == scenario_hash(resolve(s))
     assert scenario_hash(s) != scenario_hash(replace(s, days=9))
     assert len(scenario_hash(s)) == 64
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("standard", "f06c32892be25d4471464702a239f0e6dece6dcfc400dbee64b202ce9ae4b3c3"),
+        ("division", "a7043e6ab586a0b16520569cd4002d2d4a14e72449a60ab11f734cd875ce9c99"),
+    ],
+)
+def test_a_scenario_keeps_its_hash_when_the_language_gets_new_settings(name: str, expected: str) -> None:
+    assert scenario_hash(parse(builtin_bytes(name), "toml", name)) == expected
 
 
 def test_days_without_warfare_follow_the_day_distribution() -> None:

@@ -36,8 +36,14 @@ INTENSIVE_CARE = 3
 LEG_BLOCKS = 4
 VITAL_SIGNS = 4096
 """Words 0 to 3: pulse, pressure, respiration, saturation. Plus LEG_BLOCKS * leg plus the number of the measurement."""
+FURTHER_VITAL_SIGNS = 64
+"""Added to the number of a measurement for each further operation at a facility."""
 RETRIAGE = 8192
 """Word 0: triage again. Plus the number of the re-triage."""
+REOPERATION = 1 << 31
+"""Words 0: whether another operation follows; 1: the interval; 2: its time; 3: the stay in intensive care after it.
+Plus REOPERATION_BLOCKS * leg plus the number of operations before it at the facility."""
+REOPERATION_BLOCKS = 8
 
 # INJURY
 CASUALTY_SEVERITY = 0

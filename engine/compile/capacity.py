@@ -71,6 +71,7 @@ def compile_capacity(
             -1 if facility.blood_units is None or unlimited else facility.blood_units
             for facility in facilities
         ),
+        "holds_bay": ints(int(facility.hold_bay) for facility in facilities),
         "resupply_interval": floats((facility.resupply_hours or 0.0) * HOUR for facility in facilities),
         "resupply_units": ints(facility.resupply_units or 0 for facility in facilities),
         **_diversion(scenario),

@@ -98,7 +98,7 @@ def triage_shares(model: Table, row: int) -> list[float]:
     key = numeric.key(0, 0, "tilt")
     counts = np.zeros(3, np.int64)
     triage_of_sample(FIT_SAMPLE, row, key, model, np.zeros(1, SAMPLE), counts)
-    total = int(counts.sum())
+    total = max(1, int(counts.sum()))  # nobody is admitted where all are killed at once
     return [int(count) / total for count in counts]
 
 

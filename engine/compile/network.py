@@ -44,6 +44,12 @@ from scenarios.tables import model_parameters
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
 """Places of the transition matrices, in the order of the table."""
 
+OPERATING_ROLES = (1, 2, 3)
+"""Roles at which somebody may be operated on again; at Role 4 the outcome is fixed."""
+
+NO_AIS, NO_NISS = 7, 76
+"""Above the highest AIS and NISS: no criterion."""
+
 STREAM_LABELS = ("Battle Injury", "Non-Battle Injury", "Disease")
 """Streams of the reference tables, in the order of `Stream`."""
 
@@ -200,12 +206,36 @@ def compile_care(scenario: Scenario) -> Table:
         waits=floats([given["waits"]["door_to_resuscitation"], given["waits"]["resuscitation_to_surgery"]]),
         surgery=floats([interpreted.log(mean) - 0.5 * variance for mean in row] for row in bands),
         surgery_sigma=floats([math.sqrt(variance)]),
+        **_reoperations(scenario),
+        icu_after_surgery=int(scenario.intensive_care.after_surgery),
+        icu_after_resuscitation=int(scenario.intensive_care.after_resuscitation),
+        icu_ais=scenario.intensive_care.worst_ais or NO_AIS,
+        icu_niss=scenario.intensive_care.niss or NO_NISS,
         decontamination=floats([given["decontamination"]["minutes"]]),
         request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
         aid_slowdown=floats([1.0 / visibility]),
         mascal_threshold=ints([scenario.mascal_threshold]),
         horizon=floats([math.inf if horizon is None else horizon * DAY]),
     )
+
+
+def _reoperations(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of CARE on further operations; without them one operation is the most of a stay."""
+    given = scenario.reoperations
+    applies = given is not None and not is_unlimited(scenario)
+    kind: int = numeric.TRIANGULAR
+    parameters = tuple(model_parameters("care")["reoperation"]["interval"])
+    if given is not None and given.interval_minutes is not None:
+        kind, *rest = duration(given.interval_minutes)
+        parameters = tuple(rest)
+    roles = (given.roles if given is not None else []) or OPERATING_ROLES
+    return {
+        "reoperation": floats([0.0] * 4 if given is None else given.probability),
+        "most_operations": given.most if given is not None and applies else 1,
+        "reoperation_roles": sum(1 << role for role in roles),
+        "reoperation_interval_kind": kind,
+        "reoperation_interval": floats(parameters),
+    }
 
 
 def compile_transitions(scenario: Scenario) -> Table:

@@ -55,6 +55,12 @@ class Stage(Code):
     """Waits for a vehicle."""
     LEAVE = 20
     """Leaves a facility with a vehicle."""
+    AWAIT_OPERATION = 21
+    """On the ward until a further operation is due; takes a ward bed."""
+    REOPERATION = 22
+    """A further operation begins; takes an operating table."""
+    REOPERATED = 23
+    """It ends."""
 
 
 LAST_POI_STAGE = Stage.DEPART

@@ -266,6 +266,19 @@ def _affects_others(casualty: CasualtyState, kind: int, resource: int, model: Mo
 
 
 @compiled
+def _waits_without(casualty: CasualtyState, kind: int, model: Model) -> bool:
+    """Return whether a patient who waits for the resource gives up what is held.
+
+    Who waits for an operating table gives up the treatment bay if the facility says so, and the bed before a further
+    operation. Otherwise patients in beds could wait for a table that is held by one who waits for a bed.
+    """
+    return bool(
+        kind == Resource.OPERATING_TABLE
+        and (casualty.stage == Stage.REOPERATION or not model.network.holds_bay[casualty.facility])
+    )
+
+
+@compiled
 def _only_frees_team(casualty: CasualtyState, model: Model) -> bool:
     """Return whether the due stage affects others only by freeing the triage team."""
     return bool(casualty.stage == Stage.TRIAGE and casualty.held >= 0 and not _may_be_hit(casualty, model))
@@ -379,6 +392,8 @@ def advance_casualty(
             casualty.held = -1
         if resource >= 0:
             if not acquire(state, scratch, slot, resource, now, model):
+                if casualty.held >= 0 and _waits_without(casualty, kind, model):
+                    release_held(state, scratch, slot, now, model)
                 schedule_next_event(state, slot)
                 return
             continue

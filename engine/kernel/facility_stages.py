@@ -1,10 +1,9 @@
-"""The stages inside a facility: arrival, decontamination, triage, treatment, operations, intensive care (docs/model.md
-section 2.7).
+"""The stages inside a facility: arrival, decontamination, triage, treatment (docs/model.md section 2.7). Operations and
+intensive care are in `operation_stages`.
 """
 
 import math
 
-from engine import numeric
 from engine.clinical import (
     death_time,
     draw_late_death,
@@ -17,21 +16,17 @@ from engine.clinical import (
     set_rate,
     slow_clock,
     start_recovery,
-    start_surgery,
     stop_clock,
     to_uniform,
     treat_ill,
     treat_wounded,
 )
 from engine.codes import (
-    INTENSIVE_CARE,
     LEG_BLOCKS,
     NONE,
-    OPERATION,
     RESOURCE_COUNT,
     TRIAGE_AND_TREATMENT,
     CasualtyKind,
-    ConditionFlag,
     DrawPurpose,
     Effect,
     Event,
@@ -40,6 +35,7 @@ from engine.codes import (
     Treatment,
 )
 from engine.kernel.codes import MatrixOutcome, ServiceTime, Stage
+from engine.kernel.operation_stages import needs_intensive_care
 from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
 from engine.kernel.travel import draw_matrix_outcome, draw_service_time
 from engine.kernel.waiting import assign_category
@@ -58,11 +54,11 @@ def resource_of_stage(record: PatientRow, casualty: CasualtyState, model: Model)
         return Resource.TRIAGE_TEAM
     if stage in (Stage.TREAT, Stage.RESUME):
         return Resource.TREATMENT_BAY
-    if stage in (Stage.SURGERY, Stage.DEFINITIVE_SURGERY):
+    if stage in (Stage.SURGERY, Stage.DEFINITIVE_SURGERY, Stage.REOPERATION):
         return Resource.OPERATING_TABLE
     if stage == Stage.ICU:
-        return Resource.ICU_BED if _needs_intensive_care(record, casualty, model) else KEEP_HELD
-    if stage == Stage.DISPOSITION:
+        return Resource.ICU_BED if needs_intensive_care(record, casualty, model) else KEEP_HELD
+    if stage in (Stage.DISPOSITION, Stage.AWAIT_OPERATION):
         return Resource.WARD_BED
     if stage == Stage.ADMIT:
         return Resource.PLACE
@@ -81,26 +77,6 @@ def needed_resource(casualty: CasualtyState, kind: int, model: Model) -> int:
         return -1
     resource = int(casualty.facility * RESOURCE_COUNT + kind)
     return resource if model.network.finite[resource] else -1
-
-
-@compiled
-def _needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether the casualty needs intensive care (after surgery or for AIS >= 4) and the facility has it."""
-    return bool(
-        record.kind == CasualtyKind.WOUNDED
-        and model.network.has_icu[casualty.facility]
-        and (casualty.operated_here or record.worst_ais >= 4)
-    )
-
-
-@compiled
-def _iss_band(iss: int) -> int:
-    """Return the ISS band (docs/model.md section 3.2.7): 0 for 1-8, 1 for 9-15, 2 for 16-24, 3 for 25 and more."""
-    if iss < 9:
-        return 0
-    if iss < 16:
-        return 1
-    return 2 if iss < 25 else 3
 
 
 @compiled
@@ -138,6 +114,8 @@ def _arrive_at_staging_unit(output: Output, row: int, casualty: CasualtyState, n
     log_event(output, row, now, casualty.facility, Event.STAGED, 0)
     casualty.leg += 1
     casualty.operated_here = 0
+    casualty.operations_here = 0
+    casualty.reoperate_at = math.inf
     casualty.stage = Stage.DISPOSITION
     casualty.at = now
 
@@ -174,6 +152,8 @@ def arrive(
         _admit_first_time(output, row, casualty, now, model, counter)
     casualty.leg += 1
     casualty.operated_here = 0
+    casualty.operations_here = 0
+    casualty.reoperate_at = math.inf
     measure_vitals(output, row, casualty, now, LEG_BLOCKS * casualty.leg, model, counter)
     if model.transitions.used[0]:
         draw_matrix_outcome(record, casualty, role, model, counter)
@@ -388,110 +368,3 @@ def end_treatment(
     else:
         casualty.stage = Stage.ICU
         casualty.at = now
-
-
-@compiled
-def _draw_operating_time(record: PatientRow, casualty: CasualtyState, uniform: float, model: Model) -> float:
-    """Return the minutes of an operation: the facility's own distribution, else by role and ISS."""
-    if model.network.service_kind[casualty.facility, ServiceTime.SURGERY] >= 0:
-        return draw_service_time(model, casualty.facility, ServiceTime.SURGERY, model.care.icu, uniform)
-    level = 0 if model.network.role[casualty.facility] <= 2 else 1
-    median = model.care.surgery[level, _iss_band(record.iss)]
-    return numeric.exp(median + model.care.surgery_sigma[0] * numeric.normal_quantile(uniform))
-
-
-@compiled
-def _start_definitive_surgery(
-    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
-) -> None:
-    """Start the definitive operation, during which the clock stops."""
-    log_event(output, row, now, casualty.facility, Event.DEFINITIVE_SURGERY_STARTED, 0)
-    kind = Treatment.DEFINITIVE_SURGERY
-    if (
-        not output.rows[QUIET]
-        and model.injuries.flags[output.wounds[casualty.wound].condition] & ConditionFlag.FRACTURE
-    ):
-        kind = Treatment.FRACTURE_FIXATION
-    log_treatment(output, row, casualty.facility, kind, now, minutes, Effect.SUPPORTIVE, 0)
-    casualty.definitive = 1
-    set_rate(casualty, now, 0.0)
-    casualty.stage = Stage.DEFINITIVE_DONE
-
-
-@compiled
-def _start_damage_control_surgery(
-    output: Output,
-    row: int,
-    casualty: CasualtyState,
-    now: float,
-    minutes: float,
-    uniform: float,
-    model: Model,
-) -> None:
-    """Start damage control surgery. A facility with definitive surgery completes it in the same operation."""
-    log_event(output, row, now, casualty.facility, Event.SURGERY_STARTED, 0)
-    start_surgery(output, row, casualty, now, minutes, uniform, model)
-    output.patients[row].surgery = int(now)
-    casualty.operated = 1
-    if model.network.definitive[casualty.facility]:
-        casualty.definitive = 1
-    casualty.stage = Stage.OPERATED
-
-
-@compiled
-def start_operation(
-    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
-) -> None:
-    """Start damage control surgery, or the definitive operation of a casualty who has had it."""
-    record = output.patients[row]
-    time_word, success_word, _, _ = words(
-        model.keys[DrawPurpose.CARE], counter[0], counter[1], OPERATION + LEG_BLOCKS * casualty.leg
-    )
-    minutes = _draw_operating_time(record, casualty, to_uniform(time_word), model)
-    casualty.operated_here = 1
-    if casualty.operated:
-        _start_definitive_surgery(output, row, casualty, now, minutes, model)
-    else:
-        _start_damage_control_surgery(output, row, casualty, now, minutes, to_uniform(success_word), model)
-    casualty.at = now + minutes * MINUTE
-
-
-@compiled
-def end_operation(
-    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
-) -> None:
-    """End an operation; intensive care is considered next."""
-    record = output.patients[row]
-    ended = Event.SURGERY_ENDED if casualty.stage == Stage.OPERATED else Event.DEFINITIVE_SURGERY_ENDED
-    log_event(output, row, now, casualty.facility, ended, 0)
-    if casualty.life < math.inf:
-        set_rate(casualty, now, casualty.slowest * casualty.factor)
-    elif not output.rows[QUIET] and casualty.recover_span == 0.0:
-        start_recovery(record, casualty, now, model.survival)
-    measure_vitals(output, row, casualty, now, LEG_BLOCKS * casualty.leg + 2, model, counter)
-    casualty.stage = Stage.ICU
-    casualty.at = now
-
-
-@compiled
-def start_intensive_care(
-    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
-) -> None:
-    """Start intensive care if it is needed and offered; the disposition follows."""
-    record = output.patients[row]
-    casualty.stage = Stage.DISPOSITION
-    if _needs_intensive_care(record, casualty, model):
-        uniform = to_uniform(
-            words(
-                model.keys[DrawPurpose.CARE],
-                counter[0],
-                counter[1],
-                INTENSIVE_CARE + LEG_BLOCKS * casualty.leg,
-            )[0]
-        )
-        minutes = draw_service_time(model, casualty.facility, ServiceTime.ICU, model.care.icu, uniform)
-        log_event(output, row, now, casualty.facility, Event.ICU_ADMITTED, 0)
-        log_treatment(
-            output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
-        )
-        casualty.at = now + minutes * MINUTE

@@ -57,6 +57,8 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.resuscitating = 0
     casualty.operated = 0
     casualty.operated_here = 0
+    casualty.operations_here = 0
+    casualty.reoperate_at = math.inf
     casualty.definitive = 0
     casualty.decontaminated = 0
     casualty.category = 0

@@ -10,16 +10,19 @@ from engine.kernel.disposition_stages import decide_disposition, leave_with_vehi
 from engine.kernel.facility_stages import (
     arrive,
     end_decontamination,
-    end_operation,
     end_treatment,
     end_triage,
     enter_facility,
-    start_intensive_care,
-    start_operation,
     start_treatment,
     start_triage,
 )
 from engine.kernel.interruptions import resume_care
+from engine.kernel.operation_stages import (
+    await_operation,
+    end_operation,
+    start_intensive_care,
+    start_operation,
+)
 from engine.kernel.outcomes import return_to_duty
 from engine.kernel.poi_stages import perform_poi_stage
 from engine.kernel.waiting import retriage
@@ -55,12 +58,22 @@ def perform_stage(output: Output, row: int, casualty: CasualtyState, model: Mode
         start_treatment(output, row, casualty, now, model)
     elif casualty.stage == Stage.TREATED:
         end_treatment(output, row, casualty, now, model, counter)
-    elif casualty.stage == Stage.SURGERY or casualty.stage == Stage.DEFINITIVE_SURGERY:
+    elif (
+        casualty.stage == Stage.SURGERY
+        or casualty.stage == Stage.DEFINITIVE_SURGERY
+        or casualty.stage == Stage.REOPERATION
+    ):
         start_operation(output, row, casualty, now, model, counter)
-    elif casualty.stage == Stage.OPERATED or casualty.stage == Stage.DEFINITIVE_DONE:
+    elif (
+        casualty.stage == Stage.OPERATED
+        or casualty.stage == Stage.DEFINITIVE_DONE
+        or casualty.stage == Stage.REOPERATED
+    ):
         end_operation(output, row, casualty, now, model, counter)
     elif casualty.stage == Stage.ICU:
         start_intensive_care(output, row, casualty, now, model, counter)
+    elif casualty.stage == Stage.AWAIT_OPERATION:
+        await_operation(output, row, casualty, now)
     elif casualty.stage == Stage.DISPOSITION:
         decide_disposition(output, row, casualty, now, model, counter)
     else:

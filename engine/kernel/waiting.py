@@ -36,6 +36,8 @@ WAITING_AT = by_code(
         Stage.RESUME: WaitingFor.TREATMENT,
         Stage.AWAIT_TRANSPORT: WaitingFor.EVACUATION,
         Stage.LEAVE: WaitingFor.EVACUATION,
+        Stage.AWAIT_OPERATION: WaitingFor.RECOVERY,
+        Stage.REOPERATION: WaitingFor.RECOVERY,
     },
     Stage,
 )
@@ -46,6 +48,8 @@ QUEUEING_AT = by_code(
         **dict(zip(Stage, WAITING_AT, strict=True)),
         Stage.ICU: WaitingFor.ICU_BED,
         Stage.DISPOSITION: WaitingFor.WARD_BED,
+        Stage.AWAIT_OPERATION: WaitingFor.WARD_BED,
+        Stage.REOPERATION: WaitingFor.SURGERY,
     },
     Stage,
 )

@@ -25,6 +25,9 @@ MEASURES_KIND = "measures"
 """The kind of the measures of a run. All other kinds depend on the scenario alone."""
 
 _CASUALTY_MIX_FIELDS = ("casualties", "environment", "events", "fronts", "mix", "warfare")
+_CARE_FIELDS = (
+    "environment", "horizon_days", "intensive_care", "mascal_threshold", "reoperations", "routing", "triage_accuracy",
+)  # fmt: skip
 _INJURY_FIELDS = (*_CASUALTY_MIX_FIELDS, "routing", "survival", "triage")
 _NETWORK_FIELDS = (
     "acceptance", "bumping", "bypass", "destination", "environment", "expectant", "facilities", "fronts", "links",
@@ -48,7 +51,7 @@ KINDS: dict[str, Kind] = {
     "survival": Kind("medical", ("environment", "survival")),
     "diagnoses": Kind("medical", ()),
     "network": Kind("configuration", _NETWORK_FIELDS),
-    "care": Kind("configuration", ("environment", "horizon_days", "mascal_threshold", "triage_accuracy")),
+    "care": Kind("configuration", _CARE_FIELDS),
     "transitions": Kind("configuration", (*_NETWORK_FIELDS, "events", "triage", "warfare")),
     "arrivals": Kind(
         "configuration",

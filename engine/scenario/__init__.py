@@ -31,6 +31,7 @@ from engine.scenario.roster import hours_short_of_teams, roster_of
 from engine.scenario.settings import Setting, parse_setting
 from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
+from engine.scenario.structs.care import IntensiveCare, Reoperations
 from engine.scenario.structs.casualties import Casualties, Mix, Rates
 from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
 from engine.scenario.structs.facilities import Divert, Facility, Shift, Surge
@@ -85,12 +86,14 @@ __all__ = [
     "Front",
     "Incident",
     "Intensity",
+    "IntensiveCare",
     "Lift",
     "Link",
     "ListedRow",
     "Mix",
     "PreparedScenario",
     "Rates",
+    "Reoperations",
     "Scenario",
     "ScenarioOrigin",
     "ScenarioOverrides",

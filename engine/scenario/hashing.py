@@ -6,16 +6,17 @@ from typing import Any
 import msgspec
 
 from engine.scenario.defaults import resolve
+from engine.scenario.structs.care import IntensiveCare
 from engine.scenario.structs.scenario import Scenario
 
-_ADDED: dict[str, tuple[str, ...]] = {
-    "": ("incidents",),
-    "casualties": ("only_listed",),
-    "facilities": ("new",),
-    "fronts": ("rates", "rate_factor", "units"),
-    "vehicles": ("new",),
+_ADDED: dict[str, dict[str, Any]] = {
+    "": {"incidents": [], "intensive_care": msgspec.to_builtins(IntensiveCare()), "reoperations": None},
+    "casualties": {"only_listed": False},
+    "facilities": {"divert": None, "hold_bay": True, "new": False},
+    "fronts": {"rates": None, "rate_factor": None, "units": []},
+    "vehicles": {"new": False},
 }
-"""By list or table of a scenario ("" for the scenario itself): fields that count only where they are set.
+"""By list or table of a scenario ("" for the scenario itself): fields that count only where they have another value.
 
 They were added after scenarios had been hashed without them. A scenario that does not use them keeps its hash.
 """
@@ -31,15 +32,15 @@ def hash_of_resolved(resolved: Scenario) -> str:
     content = msgspec.to_builtins(resolved)
     for key in ("seed", "name", "description"):
         del content[key]
-    for place, names in _ADDED.items():
+    for place, defaults in _ADDED.items():
         value = content[place] if place else content
         for entry in value if isinstance(value, list) else [value]:
-            _drop_unset(entry, names)
+            _drop_defaults(entry, defaults)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
-def _drop_unset(entry: dict[str, Any], names: tuple[str, ...]) -> None:
-    """Drop those of the fields that are not set."""
-    for name in names:
-        if entry[name] in (None, False, [], {}):
+def _drop_defaults(entry: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Drop those of the fields that have their defaults."""
+    for name, default in defaults.items():
+        if entry[name] == default:
             del entry[name]

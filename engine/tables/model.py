@@ -212,6 +212,7 @@ class Network(Row):
     surge: Annotated[Ints, "i4", (FACILITIES, RESOURCE_COUNT)]  # places added
     surge_trigger: Annotated[Ints, "i4", FACILITIES]  # ward beds in use; UNLIMITED without surge
     surge_delay: Annotated[Floats, "f8", FACILITIES]  # ms
+    holds_bay: Annotated[Ints, "u1", FACILITIES]  # 1: the bay is held while waiting for a table
     blood: Annotated[Ints, "i8", FACILITIES]  # units in stock; -1: unlimited
     resupply_interval: Annotated[Floats, "f8", FACILITIES]  # ms; 0: never
     resupply_units: Annotated[Ints, "i8", FACILITIES]
@@ -318,6 +319,17 @@ class CareParameters(Row):
     waits: Annotated[Floats, "f8", 2]  # door to resuscitation, resuscitation to surgery
     surgery: Annotated[Floats, "f8", (2, 4)]  # log median minutes at Role 2 / 3 by ISS band
     surgery_sigma: Annotated[Floats, "f8", 1]
+    # further operations, by ISS band: probability; most operations of a stay (1: no further one); bit r: at role r
+    reoperation: Annotated[Floats, "f8", 4]
+    most_operations: Int64
+    reoperation_roles: Int64
+    reoperation_interval_kind: Int64  # distribution of the interval
+    reoperation_interval: Annotated[Floats, "f8", 3]  # its parameters, minutes
+    # who needs intensive care
+    icu_after_surgery: UInt8
+    icu_after_resuscitation: UInt8
+    icu_ais: Int64  # lowest worst AIS; 7: none
+    icu_niss: Int64  # lowest NISS; 76: none
     decontamination: Annotated[Floats, "f8", 1]
     request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg for request and departure
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)

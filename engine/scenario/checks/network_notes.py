@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine.codes import LIMITING_FIELDS
+from engine.scenario.checks.care import note_care
 from engine.scenario.checks.facilities import SERVICE_TIMES
 from engine.scenario.checks.routes import Routes
 from engine.scenario.checks.values import list_words
@@ -47,6 +48,7 @@ def note_network(scenario: Scenario, complete: Scenario, routes: Routes) -> list
         *_note_facilities(scenario, complete, routes),
         *_note_vehicles(scenario, complete),
         *_note_world_events(scenario, complete),
+        *note_care(complete),
         *_note_policies(complete, routes),
     ]
 
@@ -97,7 +99,7 @@ def _note_facilities(scenario: Scenario, complete: Scenario, routes: Routes) -> 
         if facility.role == 4:
             yield from _note_role_4(place, own, complete.routing)
         elif facility.role == 0:
-            idle = _set_names(own, _NO_EFFECT_AT_STAGING_UNIT)
+            idle = _set_names(own, _NO_EFFECT_AT_STAGING_UNIT) + ([] if own.hold_bay else ["hold_bay"])
             if idle:
                 yield f"{place}: {list_words(idle)}: no effect, because a staging unit gives no care"
         else:
@@ -112,7 +114,7 @@ def _note_role_4(place: str, own: Facility, routing: str) -> Iterable[str]:
         return
     usual = tables.default("capabilities")[own.kind or "role4"] | {"policy_days": None}
     idle = [name for name in _CAPABILITIES_AND_POLICY if getattr(own, name) not in (None, usual[name])]
-    idle += _set_names(own, _NO_EFFECT_AT_ROLE_4)
+    idle += _set_names(own, _NO_EFFECT_AT_ROLE_4) + ([] if own.hold_bay else ["hold_bay"])
     if idle:
         yield f"{place}: {list_words(idle)}: no effect, because arrival at a Role 4 fixes the outcome"
 
@@ -128,6 +130,9 @@ def _note_care(place: str, own: Facility, facility: Facility) -> Iterable[str]:
         idle += _set_names(own, ("resuscitation_minutes", *_BLOOD))
     if idle:
         yield f"{place}: {list_words(idle)}: no effect, because it lacks the capability they belong to"
+    has_tables = facility.operating_tables or facility.surgical_teams or facility.shifts
+    if not own.hold_bay and not (facility.treatment_bays and has_tables and facility.dcs):
+        yield f"{place}: hold_bay: no effect, because treatment bays or operating tables have no limit"
     if own.shifts and own.surgical_teams is not None:
         yield f"{place}: surgical_teams: no effect, because shifts give the roster"
 

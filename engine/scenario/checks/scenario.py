@@ -1,6 +1,7 @@
 """The check of a whole scenario."""
 
 from engine.scenario.checks.arrivals import check_arrivals
+from engine.scenario.checks.care import check_care
 from engine.scenario.checks.network import check_network
 from engine.scenario.checks.setting_notes import note_arrival_settings, note_survival_settings
 from engine.scenario.checks.values import check_name, check_shares
@@ -37,4 +38,5 @@ def check(scenario: Scenario) -> list[str]:
     check_arrivals(scenario)
     if scenario.survival.mechanisms is not None:
         check_shares("survival.mechanisms", scenario.survival.mechanisms)
+    check_care(scenario)
     return [*note_arrival_settings(scenario), *note_survival_settings(scenario), *check_network(scenario)]

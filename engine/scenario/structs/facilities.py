@@ -251,6 +251,13 @@ class Facility(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             description="what is added when the ward fills up; unset: nothing",
         ),
     ] = None
+    hold_bay: Annotated[
+        bool,
+        Meta(
+            description="true: a patient waits for an operating table in the treatment bay; false: waits outside it, "
+            "and the bay is free for others"
+        ),
+    ] = True
     divert: Annotated[
         Divert | None,
         Meta(

@@ -14,6 +14,7 @@ from engine.scenario.structs.bounds import (
     MAX_VEHICLES,
     MIN_RETRIAGE_MINUTES,
 )
+from engine.scenario.structs.care import IntensiveCare, Reoperations
 from engine.scenario.structs.casualties import Casualties, Mix
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
@@ -136,6 +137,13 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             description="true: a more urgent patient takes the treatment bay of a less urgent one, who resumes later"
         ),
     ] = False
+    reoperations: Annotated[
+        Reoperations | None,
+        Meta(description="further operations in the same stay; unset: one operation in each stay at most"),
+    ] = None
+    intensive_care: Annotated[IntensiveCare, Meta(description="which of the wounded need intensive care")] = (
+        IntensiveCare()
+    )
     retriage_minutes: Annotated[
         Annotated[float, Meta(ge=MIN_RETRIAGE_MINUTES, le=1e6)] | None,
         Meta(

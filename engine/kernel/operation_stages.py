@@ -1,0 +1,251 @@
+"""Operations and intensive care inside a facility (docs/model.md section 2.7.3)."""
+
+import math
+
+from engine import numeric
+from engine.clinical import (
+    death_time,
+    log_event,
+    log_treatment,
+    measure_vitals,
+    set_rate,
+    start_recovery,
+    start_surgery,
+    to_uniform,
+)
+from engine.codes import (
+    FURTHER_VITAL_SIGNS,
+    INTENSIVE_CARE,
+    LEG_BLOCKS,
+    NONE,
+    OPERATION,
+    REOPERATION,
+    REOPERATION_BLOCKS,
+    CasualtyKind,
+    ConditionFlag,
+    DrawPurpose,
+    Effect,
+    Event,
+    Treatment,
+)
+from engine.kernel.codes import ServiceTime, Stage
+from engine.kernel.travel import draw_service_time
+from engine.numeric import Counter, compiled, continuous, words
+from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+
+
+@compiled
+def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether the casualty meets a criterion of intensive care and the facility has it."""
+    care = model.care
+    return bool(
+        record.kind == CasualtyKind.WOUNDED
+        and model.network.has_icu[casualty.facility]
+        and (
+            (care.icu_after_surgery and casualty.operated_here)
+            or record.worst_ais >= care.icu_ais
+            or record.niss >= care.icu_niss
+            or (care.icu_after_resuscitation and casualty.resuscitated)
+        )
+    )
+
+
+@compiled
+def _iss_band(iss: int) -> int:
+    """Return the ISS band (docs/model.md section 3.2.7): 0 for 1-8, 1 for 9-15, 2 for 16-24, 3 for 25 and more."""
+    if iss < 9:
+        return 0
+    if iss < 16:
+        return 1
+    return 2 if iss < 25 else 3
+
+
+@compiled
+def _further_block(casualty: CasualtyState, operations: int) -> int:
+    """Return the block of draws of the operation before which a casualty has had `operations` at this facility."""
+    return REOPERATION + REOPERATION_BLOCKS * casualty.leg + operations
+
+
+@compiled
+def _plan_reoperation(
+    record: PatientRow, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Draw at the end of an operation whether another one follows in this stay, and when it is due."""
+    care = model.care
+    casualty.reoperate_at = math.inf
+    if (
+        casualty.operations_here >= care.most_operations
+        or not care.reoperation_roles >> model.network.role[casualty.facility] & 1
+    ):
+        return
+    follows, interval, _, _ = words(
+        model.keys[DrawPurpose.CARE],
+        counter[0],
+        counter[1],
+        _further_block(casualty, casualty.operations_here),
+    )
+    if to_uniform(follows) < care.reoperation[_iss_band(record.iss)]:
+        given = care.reoperation_interval
+        minutes = continuous(
+            care.reoperation_interval_kind, given[0], given[1], given[2], to_uniform(interval)
+        )
+        casualty.reoperate_at = now + minutes * MINUTE
+
+
+@compiled
+def _draw_operating_time(record: PatientRow, casualty: CasualtyState, uniform: float, model: Model) -> float:
+    """Return the minutes of an operation: the facility's own distribution, else by role and ISS."""
+    if model.network.service_kind[casualty.facility, ServiceTime.SURGERY] >= 0:
+        return draw_service_time(model, casualty.facility, ServiceTime.SURGERY, model.care.icu, uniform)
+    level = 0 if model.network.role[casualty.facility] <= 2 else 1
+    median = model.care.surgery[level, _iss_band(record.iss)]
+    return numeric.exp(median + model.care.surgery_sigma[0] * numeric.normal_quantile(uniform))
+
+
+@compiled
+def _start_definitive_surgery(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> None:
+    """Start the definitive operation, during which the clock stops."""
+    log_event(output, row, now, casualty.facility, Event.DEFINITIVE_SURGERY_STARTED, 0)
+    kind = Treatment.DEFINITIVE_SURGERY
+    if (
+        not output.rows[QUIET]
+        and model.injuries.flags[output.wounds[casualty.wound].condition] & ConditionFlag.FRACTURE
+    ):
+        kind = Treatment.FRACTURE_FIXATION
+    log_treatment(output, row, casualty.facility, kind, now, minutes, Effect.SUPPORTIVE, 0)
+    casualty.definitive = 1
+    set_rate(casualty, now, 0.0)
+    casualty.stage = Stage.DEFINITIVE_DONE
+
+
+@compiled
+def _start_damage_control_surgery(
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    minutes: float,
+    uniform: float,
+    model: Model,
+) -> None:
+    """Start damage control surgery. A facility with definitive surgery completes it in the same operation."""
+    log_event(output, row, now, casualty.facility, Event.SURGERY_STARTED, 0)
+    start_surgery(output, row, casualty, now, minutes, uniform, model)
+    output.patients[row].surgery = int(now)
+    casualty.operated = 1
+    if model.network.definitive[casualty.facility]:
+        casualty.definitive = 1
+    casualty.stage = Stage.OPERATED
+
+
+@compiled
+def _start_reoperation(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> None:
+    """Start a further operation, during which the clock stops.
+
+    It is part of damage control surgery until the casualty has had the definitive operation.
+    """
+    started = Event.SURGERY_STARTED
+    kind = Treatment.WOUND_DEBRIDEMENT
+    if casualty.definitive:
+        started = Event.DEFINITIVE_SURGERY_STARTED
+        kind = Treatment.DEFINITIVE_SURGERY
+    log_event(output, row, now, casualty.facility, started, 0)
+    log_treatment(output, row, casualty.facility, kind, now, minutes, Effect.SUPPORTIVE, 0)
+    set_rate(casualty, now, 0.0)
+    casualty.reoperate_at = math.inf
+    casualty.stage = Stage.REOPERATED
+
+
+@compiled
+def start_operation(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Start damage control surgery, the definitive operation of a casualty who has had it, or a further operation."""
+    record = output.patients[row]
+    time_word, success_word, _, _ = words(
+        model.keys[DrawPurpose.CARE], counter[0], counter[1], OPERATION + LEG_BLOCKS * casualty.leg
+    )
+    is_further = casualty.stage == Stage.REOPERATION
+    if is_further:
+        _, _, time_word, _ = words(
+            model.keys[DrawPurpose.CARE],
+            counter[0],
+            counter[1],
+            _further_block(casualty, casualty.operations_here),
+        )
+    minutes = _draw_operating_time(record, casualty, to_uniform(time_word), model)
+    casualty.operated_here = 1
+    casualty.operations_here += 1
+    if is_further:
+        _start_reoperation(output, row, casualty, now, minutes, model)
+    elif casualty.operated:
+        _start_definitive_surgery(output, row, casualty, now, minutes, model)
+    else:
+        _start_damage_control_surgery(output, row, casualty, now, minutes, to_uniform(success_word), model)
+    casualty.at = now + minutes * MINUTE
+
+
+@compiled
+def end_operation(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """End an operation; intensive care is considered next."""
+    record = output.patients[row]
+    first = casualty.stage == Stage.OPERATED
+    ended = Event.DEFINITIVE_SURGERY_ENDED
+    if first or (casualty.stage == Stage.REOPERATED and not casualty.definitive):
+        ended = Event.SURGERY_ENDED
+    log_event(output, row, now, casualty.facility, ended, 0)
+    if casualty.life < math.inf:
+        set_rate(casualty, now, casualty.slowest * casualty.factor)
+    elif not output.rows[QUIET] and casualty.recover_span == 0.0:
+        start_recovery(record, casualty, now, model.survival)
+    number = LEG_BLOCKS * casualty.leg + 2 + FURTHER_VITAL_SIGNS * (casualty.operations_here - 1)
+    measure_vitals(output, row, casualty, now, number, model, counter)
+    _plan_reoperation(record, casualty, now, model, counter)
+    casualty.stage = Stage.ICU
+    casualty.at = now
+
+
+@compiled
+def _draw_intensive_care(casualty: CasualtyState, model: Model, counter: Counter) -> float:
+    """Return the minutes of intensive care; after a further operation by draws of its own."""
+    key = model.keys[DrawPurpose.CARE]
+    uniform = to_uniform(words(key, counter[0], counter[1], INTENSIVE_CARE + LEG_BLOCKS * casualty.leg)[0])
+    if casualty.operations_here > 1:
+        block = _further_block(casualty, casualty.operations_here - 1)
+        uniform = to_uniform(words(key, counter[0], counter[1], block)[3])
+    return draw_service_time(model, casualty.facility, ServiceTime.ICU, model.care.icu, uniform)
+
+
+@compiled
+def start_intensive_care(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Start intensive care if it is needed and offered; a further operation or the disposition follows."""
+    casualty.stage = Stage.DISPOSITION
+    if needs_intensive_care(output.patients[row], casualty, model):
+        minutes = _draw_intensive_care(casualty, model, counter)
+        log_event(output, row, now, casualty.facility, Event.ICU_ADMITTED, 0)
+        log_treatment(
+            output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
+        )
+        casualty.at = now + minutes * MINUTE
+    if casualty.reoperate_at < math.inf:
+        due = casualty.reoperate_at <= casualty.at
+        casualty.stage = Stage.REOPERATION if due else Stage.AWAIT_OPERATION
+
+
+@compiled
+def await_operation(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
+    """Admit the casualty to the ward until a further operation is due."""
+    log_event(output, row, now, casualty.facility, Event.WARD_ADMITTED, 0)
+    casualty.at = max(now, casualty.reoperate_at)
+    until = min(casualty.at, death_time(casualty))
+    minutes = (until - now) / MINUTE
+    log_treatment(output, row, casualty.facility, Treatment.WARD_CARE, now, minutes, Effect.SUPPORTIVE, NONE)
+    casualty.stage = Stage.REOPERATION

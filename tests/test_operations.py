@@ -1,0 +1,257 @@
+"""Bays and tables, further operations in a stay, and who needs intensive care: the settings have their effects."""
+
+import json
+from typing import Any
+
+import effects as x
+import finite_laws as laws
+import finite_oracle as oracle
+import numpy as np
+import pytest
+from small_networks import Result, at, hospital, through
+
+from engine import scenario as scenario_api
+from engine.codes import Resource
+from engine.errors import ScenarioError
+
+SURGERY = x.constant(120.0)
+EVERY = [1.0] * 4
+NEVER = [0.0] * 4
+SCARCE = {"treatment_bays": 3, "operating_tables": 1, "surgery_minutes": SURGERY}
+
+
+def operations(result: Result, facility: str = "R2") -> Any:
+    """Return the number of operations of each patient at a facility."""
+    started = np.concatenate(
+        [
+            x.rows(result, name, facility)["patient"]
+            for name in ("surgery_started", "definitive_surgery_started")
+        ]
+    )
+    return np.bincount(started.astype(np.int64), minlength=len(result))
+
+
+def longest_stay_in_bay(result: Result) -> int:
+    """Return the most bays in use at a time, of those that the table `facilities` shows."""
+    rows = result.facilities
+    return int(rows["in_use_now"][rows["resource"] == Resource.TREATMENT_BAY].max(initial=0))
+
+
+def first_care(result: Result) -> Any:
+    """Return the minutes from the arrival to the first treatment in a bay."""
+    begun = np.fmin(at(result, "care_started", "R2"), at(result, "resuscitation_started", "R2"))
+    return begun - at(result, "arrived", "R2")
+
+
+# --- the bay
+
+
+def test_a_bay_is_free_while_its_patient_waits_for_a_table() -> None:
+    held, freed = (hospital({**SCARCE, "hold_bay": hold}) for hold in (True, False))
+    assert np.nanmean(first_care(freed)) < 0.5 * np.nanmean(first_care(held))
+    assert (operations(held) == operations(freed)).all()
+    assert 0 < longest_stay_in_bay(freed) <= 3
+    busy = [x.rows(result, "surgery_started", "R2")["at"].max() for result in (held, freed)]
+    assert busy[1] <= busy[0], "the only table is never idle for want of a patient in a bay"
+
+
+def test_check_says_where_no_bay_is_held() -> None:
+    for own in ({"treatment_bays": 2}, {"operating_tables": 1}, {}):
+        place = {"id": "R2", "role": 2, "hold_bay": False, **own}
+        whole = x.one_place(minutes=x.constant(30.0)) | {"facilities": [place]}
+        assert any("hold_bay: no effect" in note for note in x.notes(**whole))
+    whole["facilities"] = [{"id": "R2", "role": 2, "hold_bay": False, **SCARCE}]
+    assert not any("hold_bay" in note for note in x.notes(**whole))
+
+
+# --- further operations
+
+
+def again(probability: list[float] = EVERY, **rules: Any) -> dict[str, Any]:
+    return {"reoperations": {"probability": probability, **rules}}
+
+
+@pytest.mark.parametrize("most", [2, 3, 5])
+def test_those_who_are_operated_on_again_have_as_many_operations_as_allowed(most: int) -> None:
+    once = operations(through({}))
+    result = through({}, **again(most=most))
+    assert once.max() == 1
+    assert (operations(result) == most * once).all()
+    assert (x.treatments(result, "wound_debridement")["facility"] == 0).sum() >= (most - 1) * once.sum()
+
+
+def test_another_operation_follows_with_the_probability_of_the_severity() -> None:
+    result = through({}, **again([0.0, 0.3, 0.6, 1.0], most=2))
+    number, iss = operations(result), result.patients["iss"]
+    for low, high, share in ((1, 8, 0.0), (9, 15, 0.3), (16, 24, 0.6), (25, 75, 1.0)):
+        band = (number > 0) & (iss >= low) & (iss <= high)
+        assert band.sum() > 10
+        assert x.share_is((number[band] == 2).sum(), band.sum(), share, lines=4)
+
+
+def test_the_next_operation_is_due_after_the_interval() -> None:
+    for minutes in (600.0, 3000.0):
+        result = through({}, **again(most=2, interval_minutes=x.constant(minutes)))
+        ended = at(result, "surgery_ended", "R2")
+        started = x.rows(result, "surgery_started", "R2")
+        last = np.zeros(len(result))
+        np.maximum.at(last, started["patient"], started["at"] / x.MINUTE)
+        twice = operations(result) == 2
+        assert twice.sum() > 50
+        passed = (last - ended)[twice]
+        assert passed.min() == pytest.approx(minutes, abs=0.1)
+        if minutes > 2880:  # the longest stay in intensive care
+            assert passed.max() == pytest.approx(minutes, abs=0.1)
+
+
+def test_only_the_roles_named_operate_again() -> None:
+    for roles, expected in (([2], 2), ([3], 1)):
+        number = operations(through({}, **again(most=2, roles=roles)))
+        assert number.max() == expected
+
+
+def test_each_further_operation_holds_a_table_and_is_counted() -> None:
+    table = {"operating_tables": 1, "surgery_minutes": SURGERY}
+    few, many = through(table), through(table, **again(most=3, interval_minutes=x.constant(300.0)))
+    assert operations(many).sum() == 3 * operations(few).sum()
+
+    def use(result: Result) -> float:
+        rows = result.facilities
+        mine = rows[rows["resource"] == Resource.OPERATING_TABLE]
+        return float(mine["in_use"].sum())
+
+    assert use(many) > 2 * use(few)
+
+
+def test_littles_law_and_the_oracle_hold_where_tables_and_beds_wait_for_each_other() -> None:
+    place = {
+        "id": "R2",
+        "role": 2,
+        "operating_tables": 1,
+        "treatment_bays": 2,
+        "icu_beds": 1,
+        "ward_beds": 2,
+        "places": 40,
+        "hold_bay": False,
+        "surgery_minutes": SURGERY,
+    }
+    links = [
+        {"origin": "POI", "destination": "R2", "minutes": x.constant(30.0)},
+        {"origin": "R2", "destination": "R4", "minutes": x.constant(30.0)},
+    ]
+    scenario = x.settings_of(
+        80,
+        days=2,
+        facilities=[place, {"id": "R4", "role": 4}],
+        links=links,
+        **again(most=3, interval_minutes=x.constant(120.0)),
+    )
+    laws.check_whole(oracle.run(scenario))
+
+
+def test_the_laws_notice_operations_that_come_too_soon_or_are_too_many() -> None:
+    scenario = x.settings_of(
+        60, days=1, **x.one_place(minutes=x.constant(30.0)), **again(interval_minutes=x.constant(900.0))
+    )
+    r = oracle.run(scenario)
+    laws.check_operations(r)
+    for change in ({"most": 2}, {"interval_minutes": x.constant(1200.0)}, {"roles": [3]}):
+        scenario["reoperations"] = again(interval_minutes=x.constant(900.0))["reoperations"] | change
+        other = scenario_api.parse(json.dumps(scenario).encode(), "json")
+        r.scenario = scenario_api.resolve(other)
+        with pytest.raises(AssertionError):
+            laws.check_operations(r)
+
+
+def test_settings_of_further_operations_that_make_no_sense_are_refused() -> None:
+    place = x.one_place(minutes=x.constant(30.0))
+    for rules, said in (
+        ({"probability": [0.5, 0.5]}, "reoperations.probability"),
+        ({"probability": [0.5, 0.5, 0.5, 1.5]}, "reoperations.probability"),
+        ({"probability": EVERY, "most": 1}, "reoperations.most"),
+        ({"probability": EVERY, "most": 6}, "reoperations.most"),
+        ({"probability": EVERY, "roles": [4]}, "reoperations.roles"),
+        ({"probability": EVERY, "roles": [2, 2]}, "reoperations.roles"),
+        (
+            {"probability": EVERY, "interval_minutes": {"distribution": "erlang"}},
+            "reoperations.interval_minutes",
+        ),
+    ):
+        with pytest.raises(ScenarioError, match=said):
+            x.notes(**place, reoperations=rules)
+
+
+def test_check_says_where_further_operations_have_no_effect() -> None:
+    place = x.one_place(minutes=x.constant(30.0))
+    for rules, why in (
+        (again(NEVER), "every probability is 0"),
+        (again(roles=[3]), "no facility of role 3 below Role 4 operates"),
+        (again() | {"routing": "transition-matrix"}, "routing transition-matrix"),
+    ):
+        assert any("reoperations: no effect" in note and why in note for note in x.notes(**place, **rules))
+    assert not any("reoperations" in note for note in x.notes(**place, **again()))
+
+
+# --- intensive care
+
+
+def in_intensive_care(**rules: Any) -> tuple[Any, Result]:
+    result = through({}, intensive_care=rules) if rules else through({})
+    return np.isfinite(at(result, "icu_admitted", "R2")), result
+
+
+def test_without_a_rule_of_its_own_everybody_operated_on_or_of_ais_4_has_intensive_care() -> None:
+    care, result = in_intensive_care()
+    assert (care == ((operations(result) > 0) | (result.patients["worst_ais"] >= 4)))[
+        np.isfinite(at(result, "arrived", "R2"))
+    ].all()
+
+
+def test_surgery_alone_is_no_reason_for_intensive_care_unless_it_says_so() -> None:
+    care, result = in_intensive_care(after_surgery=False)
+    there = np.isfinite(at(result, "arrived", "R2"))
+    assert (care == (result.patients["worst_ais"] >= 4))[there].all()
+
+
+@pytest.mark.parametrize("niss", [9, 25])
+def test_intensive_care_follows_the_niss(niss: int) -> None:
+    care, result = in_intensive_care(after_surgery=False, worst_ais="none", niss=niss)
+    there = np.isfinite(at(result, "arrived", "R2"))
+    assert (care == (result.patients["niss"] >= niss))[there].all()
+    assert 0 < care.sum() < there.sum()
+
+
+def test_intensive_care_follows_the_worst_ais() -> None:
+    care, result = in_intensive_care(after_surgery=False, worst_ais=3)
+    there = np.isfinite(at(result, "arrived", "R2"))
+    assert (care == (result.patients["worst_ais"] >= 3))[there].all()
+
+
+def test_intensive_care_follows_resuscitation() -> None:
+    care, result = in_intensive_care(after_surgery=False, worst_ais="none", after_resuscitation=True)
+    assert (care == np.isfinite(at(result, "resuscitation_started", "R2"))).all()
+    assert care.sum() > 20
+
+
+def test_check_says_who_never_needs_intensive_care() -> None:
+    place = x.one_place(minutes=x.constant(30.0))
+    nobody = {"after_surgery": False, "worst_ais": "none"}
+    assert any("nobody needs it" in note for note in x.notes(**place, intensive_care=nobody))
+    basic = place | {"facilities": [{"id": "R2", "role": 2, "icu": False}]}
+    assert any(
+        "no facility below Role 4 has intensive care" in note
+        for note in x.notes(**basic, intensive_care={"niss": 9})
+    )
+
+
+def test_the_settings_are_written_and_read_again() -> None:
+    text = json.dumps(
+        x.settings_of(
+            **x.one_place(minutes=x.constant(30.0)),
+            **again(interval_minutes=x.constant(900.0), roles=[2]),
+            intensive_care={"after_surgery": False, "worst_ais": "none", "niss": 25},
+        )
+    )
+    given = scenario_api.parse(text.encode(), "json")
+    assert scenario_api.parse(scenario_api.to_toml(given).encode(), "toml") == given
+    assert scenario_api.parse(scenario_api.to_toml(given, commented=True).encode(), "toml") == given
