@@ -183,6 +183,7 @@ def _attempt_wounded(
         output,
         casualty.wound,
         casualty.wounds,
+        type_row(record, model.injuries),
         cell,
         index,
         model.keys[DrawPurpose.SURVIVAL],
@@ -199,17 +200,20 @@ def draw_listed_wounded(
     wanted = given_category(model.listed, listed, counter[1])
     shift = model.listed.severity[listed]
     cell = np.uint64(counter[0])
+    true = 0
     for attempt in range(MOST_ATTEMPTS if wanted else 1):
         if attempt > PLAIN_ATTEMPTS:
-            shift += SHIFT if record.triage > wanted else -SHIFT
+            shift += SHIFT if true > wanted else -SHIFT
         cell = np.uint64(counter[0]) + np.uint64(attempt) * np.uint64(_STEP)
         _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, True)
-        if record.triage == wanted and record.worst_ais < INSTANTLY_FATAL_AIS:
+        true = TriageCategory.T1 if casualty.expectant else record.triage
+        if true == wanted and record.worst_ais < INSTANTLY_FATAL_AIS:
             break
     if not output.rows[QUIET]:
         _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, False)
     if wanted:
-        record.triage = wanted
+        casualty.expectant = 1 if casualty.expectant and wanted == TriageCategory.T1 else 0
+        record.triage = TriageCategory.T4 if casualty.expectant else wanted
         casualty.needs_surgery = 1 if wanted <= TriageCategory.T2 else 0
 
 

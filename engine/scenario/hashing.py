@@ -9,10 +9,11 @@ from engine.scenario.defaults import resolve
 from engine.scenario.structs.scenario import Scenario
 
 _ADDED: dict[str, tuple[str, ...]] = {
-    "": ("incidents",),
+    "": ("incidents", "model", "treatments"),
     "casualties": ("only_listed",),
     "facilities": ("new",),
     "fronts": ("rates", "rate_factor", "units"),
+    "survival": ("lethality", "untreated_minutes"),
     "vehicles": ("new",),
 }
 """By list or table of a scenario ("" for the scenario itself): fields that count only where they are set.

@@ -322,7 +322,7 @@ def _battle_triage(scenario: Scenario) -> dict[str, list[float]]:
     from engine.run import SEVERITY
 
     views.compile_first([SEVERITY])
-    return battle_triage_report(scenario)
+    return {name: report.shares.triage[:3] for name, report in battle_triage_report(scenario).items()}
 
 
 def _changes(place: str, old: Any, new: Any) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,10 @@
 """The check of a whole scenario."""
 
 from engine.scenario.checks.arrivals import check_arrivals
+from engine.scenario.checks.constants import check_constants, note_constants
 from engine.scenario.checks.network import check_network
 from engine.scenario.checks.setting_notes import note_arrival_settings, note_survival_settings
+from engine.scenario.checks.treatments import check_treatments, note_treatments
 from engine.scenario.checks.values import check_name, check_shares
 from engine.scenario.parsing import validate
 from engine.scenario.start import parse_start
@@ -37,4 +39,12 @@ def check(scenario: Scenario) -> list[str]:
     check_arrivals(scenario)
     if scenario.survival.mechanisms is not None:
         check_shares("survival.mechanisms", scenario.survival.mechanisms)
-    return [*note_arrival_settings(scenario), *note_survival_settings(scenario), *check_network(scenario)]
+    check_treatments(scenario)
+    check_constants(scenario)
+    return [
+        *note_arrival_settings(scenario),
+        *note_survival_settings(scenario),
+        *note_treatments(scenario),
+        *note_constants(scenario),
+        *check_network(scenario),
+    ]
