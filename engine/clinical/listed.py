@@ -60,6 +60,8 @@ PLAIN_ATTEMPTS = 64
 SHIFT = 0.1
 """Change of the latent severity from one later attempt to the next."""
 
+_IMMEDIATE = int(TriageCategory.T1)  # plain, as in engine.kernel.waiting
+
 _STEP = 0x9E3779B97F4A7C15
 """Distance between the cells of two attempts, 2**64 divided by the golden ratio."""
 
@@ -206,14 +208,19 @@ def draw_listed_wounded(
             shift += SHIFT if true > wanted else -SHIFT
         cell = np.uint64(counter[0]) + np.uint64(attempt) * np.uint64(_STEP)
         _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, True)
-        true = TriageCategory.T1 if casualty.expectant else record.triage
+        true = int(record.triage)
+        if casualty.expectant:
+            true = _IMMEDIATE
         if true == wanted and record.worst_ais < INSTANTLY_FATAL_AIS:
             break
     if not output.rows[QUIET]:
         _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, False)
     if wanted:
-        casualty.expectant = 1 if casualty.expectant and wanted == TriageCategory.T1 else 0
-        record.triage = TriageCategory.T4 if casualty.expectant else wanted
+        record.triage = wanted
+        if wanted != TriageCategory.T1:
+            casualty.expectant = 0
+        elif casualty.expectant:
+            record.triage = TriageCategory.T4
         casualty.needs_surgery = 1 if wanted <= TriageCategory.T2 else 0
 
 

@@ -133,8 +133,8 @@ def changed_constants(scenario: HasModel) -> list[ChangedConstant]:
     ]
     for name, setting in sorted(scenario.treatments.items()):
         for field in TreatmentSetting.__struct_fields__:
-            old, new = _own_value(scenario, name, field), getattr(setting, field)
-            if new is not None and new != old:
+            new = getattr(setting, field)
+            if new is not None and new != (old := _own_value(scenario, name, field)):
                 found.append(ChangedConstant(f"treatments.{name}.{field}", old, new))
     return found
 

@@ -11,7 +11,7 @@ from engine.errors import ScenarioError
 from engine.scenario.checks.constant_bounds import bounds_of
 from engine.scenario.checks.values import list_words
 from engine.scenario.constants import MODEL_FILES, NOT_CONSTANTS, changed_constants, model_constants
-from engine.scenario.parsing import near_match
+from engine.scenario.near_matches import near_match
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.warfare_types import incident_types
 from scenarios.tables import model_parameters

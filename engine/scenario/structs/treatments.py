@@ -70,8 +70,8 @@ class TreatmentSetting(Struct, kw_only=True, forbid_unknown_fields=True, frozen=
                 ge=0,
                 le=10_000,
                 examples=[10.0],
-                description="first aid: median minutes from the injury, above 0; resuscitation: from the door; "
-                "surgery: from the end of resuscitation; unset: the model's",
+                description="first aid: median minutes from the injury, above 0; resuscitation, and other "
+                "care in a bay: from the door; surgery: from the end of resuscitation; unset: the model's",
             ),
         ]
         | None
