@@ -109,7 +109,7 @@ def test_severity_may_be_three() -> None:
 @pytest.mark.parametrize(
     ("settings", "place", "words"),
     [
-        (of_triage(T1=0.99, T2=0.005, T3=0.005), 'triage["battle"]', "T1 from 0.000 to 0."),
+        (of_triage(T1=0.99, T2=0.005, T3=0.005), 'triage["battle"]', "T1 from 0.001 to 0.9"),
         (of_triage(T1=0.2, T2=0.8, T3=0.0), 'triage["battle"]', "with this share of T1 a T2 from 0."),
         ({"survival": {"lethality": 0.9}}, "survival.lethality", "at most 0.3"),
     ],
@@ -170,7 +170,8 @@ def test_without_shares_nothing_is_tilted() -> None:
 
 
 def test_each_warfare_type_meets_the_shares() -> None:
-    text = 'triage.battle = { T1 = 0.3, T2 = 0.3, T3 = 0.4 }\n[[warfare]]\ntype = "drone"\n[[warfare]]\ntype = "peacekeeping"'
+    text = "triage.battle = { T1 = 0.3, T2 = 0.3, T3 = 0.4 }\n"
+    text += 'warfare = [{ type = "drone" }, { type = "peacekeeping" }]'
     found = battle_triage_report(scenario_of(f'name = "t"\n{text}'))
     assert set(found) == {"drone", "peacekeeping"}
     for of_type in found.values():

@@ -22,6 +22,9 @@ class EntryPoints(NamedTuple):
     """About how many functions are compiled for it."""
 
 
+ARRIVALS = "arrivals"
+"""Name of the entry points that draw who is hurt when and where."""
+
 SEVERITY = EntryPoints("severity of injuries", (draw_sample,), 40)
 """The search for the tilts that meet an author's shares."""
 
@@ -43,7 +46,7 @@ def entry_points(scenario: Scenario, texts: bool) -> list[EntryPoints]:
     flow = (advance, begin_run, finish_statistics) if finite else (advance_unlimited,)
     found = [
         EntryPoints("flow of casualties", flow, 300 if finite else 170),
-        EntryPoints("arrivals", arrival_entry_points(scenario), 60),
+        EntryPoints(ARRIVALS, arrival_entry_points(scenario), 60),
     ]
     found.append(EntryPoints("measures", (count_chunk, split_delays, count_consumption), 20))
     if is_tilted(scenario):
