@@ -88,10 +88,10 @@ def test_check_shows_what_was_solved(capsys: pytest.CaptureFixture[str], tmp_pat
     assert found["battle_triage"]["standard"] == pytest.approx([0.3, 0.4, 0.3], abs=0.012)
     solved = found["battle_solved"]["standard"]
     assert solved["lethality"] == pytest.approx(0.1, abs=0.008)
-    assert solved["severity"] != 0 and solved["untreated_minutes"] > 0
+    assert solved["tilts"]["severity"] != 0 and solved["untreated_minutes"] > 0
     assert run(["scenarios", "check", str(file)]) == 0
     shown = capsys.readouterr().out
-    assert "Solved for battle casualties" in shown and f"{solved['severity']:+.3f}" in shown
+    assert "Solved for battle casualties" in shown and f"{solved['tilts']['severity']:+.3f}" in shown
 
 
 def test_a_run_with_shares_that_cannot_be_met_does_not_begin(

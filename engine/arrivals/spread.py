@@ -69,7 +69,7 @@ def count_replications(plan: ArrivalPlan, expected: float, seed: int) -> Arrival
             continue
         rows = np.concatenate(batches)
         stream = np.maximum(rows["kind"].astype(np.int64) - CasualtyKind.AGENT, 0)
-        day = np.minimum(rows["incident_time"] // DAY, plan.days - 1)
+        day = np.minimum(rows["incident_time"] // int(DAY), plan.days - 1)
         by_day[:, replication] = np.bincount(day, minlength=plan.days)
         fronts = np.bincount(rows["front"] * np.int64(len(STREAMS)) + stream, minlength=len(by_front))
         for counts, count in zip(by_front.values(), fronts.tolist(), strict=True):

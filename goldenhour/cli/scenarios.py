@@ -114,8 +114,8 @@ def show(
 def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_json: bool) -> None:
     """Check whether a scenario can be run.
 
-    If it can, its expected casualties with their range of 5 to 95 % and its network are shown, and a note if a run would
-    take more than ten minutes on this machine. If not, the first error is shown, and the exit code is 2.
+    If it can, its expected casualties with their range of 5 to 95 % and its network are shown, and a note if a run
+    would take more than ten minutes on this machine. If not, the first error is shown, and the exit code is 2.
     FILE is a .toml or .json file, a built-in scenario, or a stored one as NAME or NAME@VERSION.
     """
     prepared = prepare_source(scenario, ScenarioOverrides(settings=settings), allow_long)

@@ -27,7 +27,7 @@ def battle_report_json(report: "dict[str, TypeReport]") -> dict[str, Any]:
             name: {
                 "lethality": round(of_type.shares.lethality, 6),
                 "untreated_minutes": of_type.shares.untreated_minutes,
-                **{tilt: value if isfinite(value) else None for tilt, value in of_type.tilts.items()},
+                "tilts": {tilt: value if isfinite(value) else None for tilt, value in of_type.tilts.items()},
             }
             for name, of_type in report.items()
         },
