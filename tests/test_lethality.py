@@ -194,3 +194,9 @@ def test_without_the_clock_the_shares_of_triage_still_hold() -> None:
     stayed = found[found["rtd72"] == 0]
     assert (stayed["triage"] == TriageCategory.T1).mean() == pytest.approx(0.4, abs=0.03)
     assert not np.isin(result.patients["death_cause"], [DeathCause.TBI, DeathCause.TORSO_HAEMORRHAGE]).any()
+
+
+def test_a_lethality_out_of_reach_of_mild_wounds_is_met_where_triage_asks_for_worse_ones() -> None:
+    of_type = report("triage.battle = { T1 = 0.8, T2 = 0.15, T3 = 0.05 }\n[survival]\nlethality = 0.6")
+    assert of_type.shares.lethality == pytest.approx(0.6, abs=0.008)
+    assert of_type.shares.triage == pytest.approx([0.8, 0.15, 0.05, 0.0], abs=0.012)

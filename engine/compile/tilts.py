@@ -180,6 +180,7 @@ class _TypeTilts:
         self.own_minutes = self.survival["minutes"][row].copy()
         self.lethality, self.life = 0.0, 1.0
         self.drawn = np.zeros(0, DRAWN)
+        self.refusal: ScenarioError | None = None  # of the deaths, with the latest mean of Z
 
     def find(self) -> list[float]:
         """Return the tilts in the order of TILTS. Raises ScenarioError."""
@@ -188,6 +189,8 @@ class _TypeTilts:
             self._immediate_share(severity)
         else:
             severity = self._find_severity(self.weights[0])
+        if self.refusal is not None:
+            raise self.refusal
         surgical = float(self.survival["surgical_ais2"][self.row])
         if self.weights is not None:
             surgical = self._find_surgical_share(self.weights[1])
@@ -201,6 +204,7 @@ class _TypeTilts:
         """Draw the sample with this mean of Z, tilt its deaths, and return its share of T1, T4 included."""
         self.model["injuries"]["severity"][0, self.row] = severity
         self.drawn = _draw(self.model, self.row)
+        self.refusal = None
         own = self.scenario.survival
         if own.clock and own.lethality is not None:
             self._tilt_lethality(own.lethality)
@@ -268,7 +272,7 @@ class _TypeTilts:
                 high = middle
         if abs(reached - wanted) > TOLERANCE:
             most = sum(float(one) for one, of_niss in zip(share, probability, strict=True) if of_niss > 0.0)
-            raise ScenarioError(
+            self.refusal = ScenarioError(
                 "survival.lethality",
                 wanted,
                 f"at most {_percent(most)} for type {self.name}: the share of the wounded with a NISS that can be "
@@ -282,11 +286,13 @@ class _TypeTilts:
         self.survival["minutes"][self.row] = self.own_minutes
         median = _shares(self.drawn, self.survival, self.row).untreated_minutes
         if median is None:
-            if self.scenario.survival.lethality == 0:
-                return
-            raise ScenarioError(
-                "survival.untreated_minutes", wanted, f"no value for type {self.name}: nobody dies untreated"
-            )
+            if self.scenario.survival.lethality != 0:
+                self.refusal = ScenarioError(
+                    "survival.untreated_minutes",
+                    wanted,
+                    f"no value for type {self.name}: nobody dies untreated",
+                )
+            return
         self.life = wanted / median
         self.survival["minutes"][self.row] = self.own_minutes * self.life
 
