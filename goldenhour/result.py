@@ -37,6 +37,7 @@ from engine.scenario import (
 from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
 from goldenhour.result_html import result_html
+from goldenhour.tilts import tilts_of_scenario
 
 if TYPE_CHECKING:
     import pandas
@@ -293,7 +294,7 @@ def simulate(
     prepared = prepare(written, overrides, origin, allow_long)
     resolved = prepared.resolved
     compile_before(entry_points(resolved, texts=False), lambda state: None)
-    simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE)
+    simulation = Simulation(resolved, resolved.seed, replication, CHUNK_SIZE, tilts_of_scenario(resolved))
     tables = _join_chunks(list(simulation))
     flow = flow_of(simulation, resolved)
     measures = summary(simulation, flow)

@@ -73,7 +73,7 @@ def only_the_wounded_are_operated_on_and_only_in_t1_and_t2(r: Run) -> None:
     for name in ("surgery_started", "definitive_surgery_started", "resuscitation_started"):
         who = r.p[r.events(name)["patient"]]
         assert (who["kind"] == CasualtyKind.WOUNDED).all()
-        assert np.isin(who["triage"], (1, 2)).all()
+        assert np.isin(who["triage"], (1, 2, 4)).all()  # a true T4 is a T1 that has to wait
     start, definitive = r.earliest("surgery_started"), r.earliest("definitive_surgery_started")
     assert (start[definitive >= 0] >= 0).all()
     assert (start <= definitive)[definitive >= 0].all()
@@ -108,7 +108,17 @@ def triage_has_a_category_and_a_request_a_precedence(r: Run) -> None:
     assert np.isin(r.e["detail"][detailed], (1, 2, 3, *([4] if r.scenario.expectant else []))).all()
     waits = np.isin(r.e["kind"], [EVENT["waiting"], EVENT["refused"]])
     assert (r.e["detail"][~detailed & ~waits] == 0).all()
-    assert np.isin(r.p["triage"], (1, 2, 3)).all()
+    assert np.isin(r.p["triage"], (1, 2, 3, 4)).all()
+    expectant = r.p["triage"] == 4
+    if not r.scenario.expectant or r.scenario.routing != "clock":
+        assert not expectant.any()
+    elif "T4" not in (r.scenario.triage or {}).get("battle", {}):
+        worst = (r.p["niss"] >= 50) & (r.p["worst_ais"] < 6) & (r.p["mascal"] == 1)
+        assert worst[expectant].all()
+        if not r.scenario.incidents:  # a row of a list may give another category
+            assert expectant[worst].all()
+        final = r.e[(r.e["kind"] == EVENT["triaged"]) & expectant[r.e["patient"]]]
+        assert (final["detail"] == 4).all()
 
 
 @fact

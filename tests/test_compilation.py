@@ -105,7 +105,7 @@ def test_what_a_scenario_does_not_need_is_not_compiled() -> None:
         return {function.name for each in entry_points(scenario, texts) for function in each.functions}
 
     assert "advance_unlimited" in needed("standard")
-    assert not {"advance", "draw_counts", "triage_of_sample"} & needed("standard")
+    assert not {"advance", "draw_counts", "draw_sample"} & needed("standard")
     assert "advance" in needed("brigade")
     assert "advance_unlimited" not in needed("brigade")
     assert "assemble" not in needed("standard", texts=False)

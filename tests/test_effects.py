@@ -32,6 +32,7 @@ HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
 FRONT_RATES = "test_front_rates"
 REPEATED = "test_repeated_entries_are_numbered_and_named_together"
+LETHALITY, TREATMENT = "test_lethality", "test_treatment_settings"
 TIMES = "test_the_time_of_a_link_follows_its_distribution"
 
 TESTED: dict[str, tuple[str, str]] = {
@@ -146,6 +147,15 @@ TESTED: dict[str, tuple[str, str]] = {
     ),
     "Survival.instant_death": (SURVIVAL, "test_the_share_killed_at_once_is_the_one_asked_for"),
     "Survival.severity": (SURVIVAL, "test_more_severity_means_worse_wounds_and_more_deaths"),
+    "Survival.lethality": (LETHALITY, "test_the_share_that_dies_untreated_is_the_one_asked_for"),
+    "Survival.untreated_minutes": (LETHALITY, "test_the_median_time_to_death_is_the_one_asked_for"),
+    "TreatmentSetting.available": (
+        TREATMENT,
+        "test_without_a_kind_of_first_aid_nobody_gets_it_and_its_own_die",
+    ),
+    "TreatmentSetting.success": (TREATMENT, "test_the_success_of_first_aid_is_the_one_asked_for"),
+    "TreatmentSetting.rate": (TREATMENT, "test_a_faster_clock_after_first_aid_kills_more"),
+    "TreatmentSetting.delay_minutes": (TREATMENT, "test_the_delay_of_one_kind_of_first_aid_is_its_own"),
     "Survival.mechanisms": (SURVIVAL, "test_wounds_have_the_mechanisms_asked_for"),
     "Survival.aid_success_factor": (SURVIVAL, "test_first_aid_that_works_more_often_saves_lives"),
     "Survival.surgery_success_factor": (SURVIVAL, "test_surgery_that_succeeds_more_often_saves_lives"),
@@ -153,6 +163,11 @@ TESTED: dict[str, tuple[str, str]] = {
     "Survival.late_hazard": (SURVIVAL, "test_the_late_hazard_makes_the_late_deaths"),
     "Survival.first_aid_minutes": (SURVIVAL, "test_later_first_aid_costs_lives"),
     "Survival.clock": (SURVIVAL, "test_without_the_clock_nobody_dies_of_wounds"),
+    "Scenario.treatments": (
+        TREATMENT,
+        "test_without_a_kind_of_first_aid_nobody_gets_it_and_its_own_die",
+    ),
+    "Scenario.model": ("test_model_constants", "test_lives_follow_the_constant"),
     "Scenario.name": (HERE, "test_name_and_description_label_the_output_and_change_nobody"),
     "Scenario.description": (HERE, "test_name_and_description_label_the_output_and_change_nobody"),
     "Scenario.start": (HERE, "test_the_start_moves_every_date"),

@@ -309,6 +309,8 @@ def test_without_immediate_casualties_no_accident_kills() -> None:
 OF_SURVIVAL: dict[str, Any] = {
     "instant_death": 0.5,
     "severity": 0.5,
+    "lethality": 0.5,
+    "untreated_minutes": 10.0,
     "mechanisms": {"gunshot": 1.0},
     "aid_success_factor": 0.5,
     "surgery_success_factor": 0.5,

@@ -110,7 +110,7 @@ def test_the_measures_of_a_run_have_a_key_of_scenario_seed_and_replication() -> 
 
 def test_a_builder_cannot_read_a_field_that_is_not_in_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     s = builtin("coin")
-    blind = cache_keys.KINDS["care"]._replace(fields=("environment",))
+    blind = cache_keys.KINDS["care"]._replace(fields=("environment", "model", "treatments"))
     monkeypatch.setitem(cache_keys.KINDS, "care", blind)
     cache_keys._struct_of_fields.cache_clear()
     try:

@@ -64,6 +64,11 @@ def any_value(kind: mi.Type) -> st.SearchStrategy[Any]:
         return st.one_of(*[any_value(t) for t in kind.types])
     if isinstance(kind, mi.NoneType):
         return st.none()
+    if isinstance(kind, mi.AnyType):
+        number = st.floats(allow_nan=False, allow_infinity=False)
+        return st.one_of(
+            number, st.lists(number, max_size=2), st.dictionaries(st.text("ab_", min_size=1), number)
+        )
     if isinstance(kind, mi.BoolType):
         return st.booleans()
     if isinstance(kind, mi.LiteralType):

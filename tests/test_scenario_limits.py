@@ -519,11 +519,10 @@ def test_mutated_scenarios_are_refused_or_end() -> None:
                 parse(scenario.text, "toml" if scenario.suffix == ".toml" else "json"),
                 ScenarioOverrides(patients=scenario.patients),
             )
-        except ScenarioError:
-            refused += 1
-        else:
             assert finishes(prepared, calls=800), (number, scenario.changes)
             ended += 1
+        except ScenarioError:  # at the latest when the shares of triage and deaths are sought
+            refused += 1
     assert refused > 40 and ended > 20
     assert time.process_time() - begin < 60
 

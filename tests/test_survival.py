@@ -112,17 +112,17 @@ def numbers_of_wounds(patients: Any) -> Any:
 
 def test_life_by_severity_is_the_simedis_formula() -> None:
     for niss in (9, 16, 25, 44, 75):
-        assert table()["minutes"][niss] == pytest.approx(43_500 * niss**-1.95, rel=1e-12)
+        assert table()["minutes"][0][niss] == pytest.approx(43_500 * niss**-1.95, rel=1e-12)
     published = {16: 195, 21: 115, 25: 82, 75: 9.6}
     for niss, minutes in published.items():
-        assert table()["minutes"][niss] == pytest.approx(minutes, rel=0.01)
+        assert table()["minutes"][0][niss] == pytest.approx(minutes, rel=0.01)
 
 
 def test_lethality_is_logistic_from_niss_9() -> None:
-    assert (table()["lethal"][:9] == 0).all()
-    assert table()["lethal"][35] == 0.5
+    assert (table()["lethal"][0][:9] == 0).all()
+    assert table()["lethal"][0][35] == 0.5
     for niss in range(9, 76):
-        assert table()["lethal"][niss] == pytest.approx(1 / (1 + math.exp(-(niss - 35) / 12)), rel=1e-12)
+        assert table()["lethal"][0][niss] == pytest.approx(1 / (1 + math.exp(-(niss - 35) / 12)), rel=1e-12)
 
 
 def test_shares_of_lethal_casualties_follow_the_table() -> None:
@@ -134,7 +134,9 @@ def test_shares_of_lethal_casualties_follow_the_table() -> None:
     seen = np.flatnonzero((total >= 20) & (np.arange(76) >= 9))
     assert len(seen) > 20
     for niss in seen:
-        p_value = stats.binomtest(int(lethal[niss]), int(total[niss]), float(table()["lethal"][niss])).pvalue
+        p_value = stats.binomtest(
+            int(lethal[niss]), int(total[niss]), float(table()["lethal"][0][niss])
+        ).pvalue
         assert p_value > ALPHA / len(seen), niss
 
 

@@ -14,7 +14,7 @@ from actors.run.request import RunRequest
 from actors.run.run_file import libraries
 from actors.run.url import Url
 from engine.errors import InputError
-from engine.scenario import to_toml
+from engine.scenario import changed_constants, to_toml
 
 Output = OutputFolder | ObjectStoreOutput
 """Where the files of a run go."""
@@ -72,6 +72,10 @@ def publish_run(
         "patients": patients,
         "compress": request.compress,
     }
+    if changed := changed_constants(request.original):
+        manifest["constants"] = [
+            {"setting": change.path, "from": change.old, "to": change.new} for change in changed
+        ]
     versions = libraries(request.formats, request.compress)
     if versions:
         manifest |= {"libraries": versions, "chunk_size": request.chunk_size}

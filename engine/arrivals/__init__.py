@@ -6,6 +6,7 @@ from engine.arrivals.listed import draw_listed, listed_arrivals, plan_listed
 from engine.arrivals.peak import Peak, find_peak
 from engine.arrivals.plan import ArrivalPlan, ExpectedArrivals, Group, expected_arrivals, plan_arrivals
 from engine.arrivals.rows import CELL, LISTED, PATTERN, RATE
+from engine.arrivals.spread import ArrivalCounts, Range, count_replications, range_of
 
 __all__ = [
     "BRIDGE_LENGTH",
@@ -13,12 +14,15 @@ __all__ = [
     "LISTED",
     "PATTERN",
     "RATE",
+    "ArrivalCounts",
     "ArrivalPlan",
     "ExpectedArrivals",
     "Group",
     "Peak",
+    "Range",
     "SizeTables",
     "arrival_entry_points",
+    "count_replications",
     "draw_listed",
     "expected_arrivals",
     "find_peak",
@@ -26,4 +30,5 @@ __all__ = [
     "listed_arrivals",
     "plan_arrivals",
     "plan_listed",
+    "range_of",
 ]

@@ -25,6 +25,7 @@ from engine.scenario import (
     environment_multipliers,
     front_rate,
     mix_of,
+    model_constants,
     number_listed,
 )
 from scenarios import tables
@@ -148,7 +149,7 @@ class _Builder:
             )
         cell["law"] = self.laws.setdefault(law, len(self.laws))
         cell["limit"] = max(1, int(PART_CASUALTIES / law.mean()))
-        shortest, longest = _duration_minutes(type_)
+        shortest, longest = _duration_minutes(self.scenario, type_)
         cell["shortest"], cell["longest"] = MINUTE_MS * shortest, MINUTE_MS * longest
         cell["profile"] = self._profile(name, type_, event, special)
         cell["keep"] = 1.0
@@ -161,32 +162,33 @@ class _Builder:
         place = ("event", special) if event else ("type", front, type_ or "")
         if place not in self.patterns:
             name = numeric.cell("profile", *place)
+            given = model_constants(self.scenario, "arrivals")["profiles"]
             if event:
                 setting = self.scenario.events[event[0]]
                 template = patterns["special_event_templates"][setting.event]
-                pattern = profiles.event_pattern(name, template, setting.hour)
+                pattern = profiles.event_pattern(name, template, setting.hour, given)
             elif type_ is None:
-                pattern = profiles.uniform_pattern(name)
+                pattern = profiles.uniform_pattern(name, given)
             else:
                 frequency = patterns["intensity_levels"][self.scenario.intensity]["event_frequency"]
                 table = patterns["warfare_types"][type_]["temporal_pattern"]
-                pattern = profiles.warfare_pattern(name, table, frequency)
+                pattern = profiles.warfare_pattern(name, table, frequency, given)
             self.patterns[place] = pattern
         return list(self.patterns).index(place)
 
 
-def _incident_parameters() -> dict[str, Any]:
+def _incident_parameters(scenario: Scenario) -> dict[str, Any]:
     """Return the model's constants of incidents."""
-    found: dict[str, Any] = tables.model_parameters("arrivals")["incidents"]
+    found: dict[str, Any] = model_constants(scenario, "arrivals")["incidents"]
     return found
 
 
-def _duration_minutes(type_: str | None) -> tuple[float, float]:
+def _duration_minutes(scenario: Scenario, type_: str | None) -> tuple[float, float]:
     """Return the shortest and longest time over which an incident of this type spreads its casualties."""
     clustering: Mapping[str, Any] = {}
     if type_ is not None:
         clustering = tables.warfare_patterns()["warfare_types"][type_]["casualty_clustering"]
-    default = _incident_parameters()["duration_minutes"]
+    default = _incident_parameters(scenario)["duration_minutes"]
     low, high = clustering.get(
         "cluster_duration_minutes", clustering.get("individual_spacing_minutes", default)
     )
@@ -196,7 +198,7 @@ def _duration_minutes(type_: str | None) -> tuple[float, float]:
 def _cluster_probability(scenario: Scenario, template: float) -> float:
     """Return the probability of a cluster: the table's times a factor of the intensity, below 1."""
     level = tables.warfare_patterns()["intensity_levels"][scenario.intensity]
-    largest: float = _incident_parameters()["largest_cluster_probability"]
+    largest: float = _incident_parameters(scenario)["largest_cluster_probability"]
     return min(largest, template * float(level["mass_casualty_reduction"]))
 
 

@@ -23,13 +23,9 @@ from numpy.typing import NDArray
 from engine.arrivals.rows import PATTERN, QUARTERS, PatternKind, PatternRow
 from engine.numeric import compiled, uniform
 from engine.tables import Floats
-from scenarios import tables
 
-
-def _parameters() -> dict[str, Any]:
-    """Return the model's readings of the patterns."""
-    found: dict[str, Any] = tables.model_parameters("arrivals")["profiles"]
-    return found
+Constants = Mapping[str, Any]
+"""The model's readings of the patterns: the table `profiles` of arrivals.toml."""
 
 
 # --- patterns
@@ -48,17 +44,21 @@ def _hourly(default: float, hours: Sequence[int], level: float) -> NDArray[np.fl
     return _quarters(default, *((hour, hour + 1, level) for hour in hours))
 
 
-def _dark_hours(level: float) -> tuple[tuple[float, float, float], ...]:
+def _dark_hours(level: float, given: Constants) -> tuple[tuple[float, float, float], ...]:
     """Return the windows of the night, at this level."""
-    day, night = _parameters()["daylight"]
+    day, night = given["daylight"]
     return (0, day, level), (night, 24, level)
 
 
 def _pattern(
-    name: int, kind: PatternKind, base: NDArray[np.float64], hours: Sequence[float] = (), **numbers: Any
+    name: int,
+    given: Constants,
+    kind: PatternKind,
+    base: NDArray[np.float64],
+    hours: Sequence[float] = (),
+    **numbers: Any,
 ) -> PatternRow:
     """Return one row of PATTERN; `numbers` are further fields."""
-    given = _parameters()
     row: Any = np.zeros((), PATTERN)
     row["name"], row["kind"], row["base"] = name, kind, base
     row["factor"] = row["frequency"] = row["level"] = row["repeats"] = row["decay"] = 1.0
@@ -72,22 +72,25 @@ def _pattern(
     return pattern
 
 
-def uniform_pattern(name: int) -> PatternRow:
+def uniform_pattern(name: int, given: Constants) -> PatternRow:
     """Return the pattern in which all quarter hours are alike: that of scenarios without a warfare type."""
-    return _pattern(name, PatternKind.FIXED, _quarters(1.0))
+    return _pattern(name, given, PatternKind.FIXED, _quarters(1.0))
 
 
-def _sustained_combat(name: int, table: Mapping[str, Any], event_frequency: float) -> PatternRow:
+def _sustained_combat(
+    name: int, table: Mapping[str, Any], event_frequency: float, given: Constants
+) -> PatternRow:
     """`peak_intensity` in the peak hours, `base_intensity` elsewhere; at night multiplied by `night_reduction`."""
     base = _hourly(table["base_intensity"], table["peak_hours"], table["peak_intensity"])
-    factor = _quarters(1.0, *_dark_hours(table["night_reduction"]))
-    return _pattern(name, PatternKind.FIXED, base, factor=factor)
+    factor = _quarters(1.0, *_dark_hours(table["night_reduction"], given))
+    return _pattern(name, given, PatternKind.FIXED, base, factor=factor)
 
 
-def _surge(name: int, table: Mapping[str, Any], event_frequency: float) -> PatternRow:
+def _surge(name: int, table: Mapping[str, Any], event_frequency: float, given: Constants) -> PatternRow:
     """`surges_per_day` windows at distinct preferred hours."""
     return _pattern(
         name,
+        given,
         PatternKind.AT_HOURS,
         _quarters(table["between_surge_intensity"]),
         table["preferred_hours"],
@@ -99,25 +102,28 @@ def _surge(name: int, table: Mapping[str, Any], event_frequency: float) -> Patte
     )
 
 
-def _phased_assault(name: int, table: Mapping[str, Any], event_frequency: float) -> PatternRow:
+def _phased_assault(
+    name: int, table: Mapping[str, Any], event_frequency: float, given: Constants
+) -> PatternRow:
     """The phases of the table above its baseline."""
     phases = [
         (phase["start_hour"], phase["start_hour"] + phase["duration"], phase["intensity"])
         for phase in table["assault_phases"]
     ]
-    return _pattern(name, PatternKind.FIXED, _quarters(table["baseline_intensity"], *phases))
+    return _pattern(name, given, PatternKind.FIXED, _quarters(table["baseline_intensity"], *phases))
 
 
-def _sporadic(name: int, table: Mapping[str, Any], event_frequency: float) -> PatternRow:
+def _sporadic(name: int, table: Mapping[str, Any], event_frequency: float, given: Constants) -> PatternRow:
     """A number of windows from `events_per_day_range`, around the clock.
 
     The first starts at any time, the next `event_spacing_hours` after the start of the one before. Twilight and night
     have weights.
     """
-    dark = _dark_hours(table["night_activity_level"])
-    twilight = [(start, end, table["dawn_dusk_preference"]) for start, end in _parameters()["twilight"]]
+    dark = _dark_hours(table["night_activity_level"], given)
+    twilight = [(start, end, table["dawn_dusk_preference"]) for start, end in given["twilight"]]
     return _pattern(
         name,
+        given,
         PatternKind.SPACED,
         _quarters(0.0),
         factor=_quarters(1.0, *dark, *twilight),
@@ -129,7 +135,9 @@ def _sporadic(name: int, table: Mapping[str, Any], event_frequency: float) -> Pa
     )
 
 
-def _precision_strike(name: int, table: Mapping[str, Any], event_frequency: float) -> PatternRow:
+def _precision_strike(
+    name: int, table: Mapping[str, Any], event_frequency: float, given: Constants
+) -> PatternRow:
     """A number of windows from `strikes_per_day_range`, in daylight.
 
     With probability `time_randomization` a window starts at any time of daylight, else in the middle of its equal part.
@@ -137,6 +145,7 @@ def _precision_strike(name: int, table: Mapping[str, Any], event_frequency: floa
     """
     return _pattern(
         name,
+        given,
         PatternKind.DAYLIGHT_STRIKES,
         _quarters(0.0),
         fewest=table["strikes_per_day_range"][0],
@@ -147,19 +156,24 @@ def _precision_strike(name: int, table: Mapping[str, Any], event_frequency: floa
     )
 
 
-def _wave_assault(name: int, table: Mapping[str, Any], event_frequency: float) -> PatternRow:
+def _wave_assault(
+    name: int, table: Mapping[str, Any], event_frequency: float, given: Constants
+) -> PatternRow:
     """`wave_intensity` in the wave hours, `between_wave_intensity` elsewhere."""
     waves = _hourly(table["between_wave_intensity"], table["wave_times"], table["wave_intensity"])
-    return _pattern(name, PatternKind.FIXED, waves)
+    return _pattern(name, given, PatternKind.FIXED, waves)
 
 
-def _contamination_spread(name: int, table: Mapping[str, Any], event_frequency: float) -> PatternRow:
+def _contamination_spread(
+    name: int, table: Mapping[str, Any], event_frequency: float, given: Constants
+) -> PatternRow:
     """Exposure starts in one of the initial hours. From then on the intensity falls hourly by the factor
     `spread_rate`.
     """
     hours = table["initial_exposure_hours"]
     return _pattern(
         name,
+        given,
         PatternKind.AT_HOURS,
         _quarters(0.0),
         hours,
@@ -168,14 +182,17 @@ def _contamination_spread(name: int, table: Mapping[str, Any], event_frequency: 
     )
 
 
-def _low_intensity(name: int, table: Mapping[str, Any], event_frequency: float) -> PatternRow:
+def _low_intensity(
+    name: int, table: Mapping[str, Any], event_frequency: float, given: Constants
+) -> PatternRow:
     """Each incident hour is active with `incident_probability` times `event_frequency`; crowd control hours weigh more.
 
     If no hour is active, the one that came closest is.
     """
-    weight = _parameters()["crowd_control_weight"]
+    weight = given["crowd_control_weight"]
     return _pattern(
         name,
+        given,
         PatternKind.EACH_HOUR,
         _quarters(0.0),
         table["incident_hours"],
@@ -185,7 +202,7 @@ def _low_intensity(name: int, table: Mapping[str, Any], event_frequency: float) 
     )
 
 
-_PATTERNS: dict[str, Callable[[int, Mapping[str, Any], float], PatternRow]] = {
+_PATTERNS: dict[str, Callable[[int, Mapping[str, Any], float, Constants], PatternRow]] = {
     "sustained_combat": _sustained_combat,
     "surge": _surge,
     "phased_assault": _phased_assault,
@@ -198,7 +215,9 @@ _PATTERNS: dict[str, Callable[[int, Mapping[str, Any], float], PatternRow]] = {
 """By the `type` of a `temporal_pattern` table: the function that reads it."""
 
 
-def warfare_pattern(name: int, table: Mapping[str, Any], event_frequency: float) -> PatternRow:
+def warfare_pattern(
+    name: int, table: Mapping[str, Any], event_frequency: float, given: Constants
+) -> PatternRow:
     """Return the pattern of a warfare type.
 
     Parameters
@@ -209,6 +228,8 @@ def warfare_pattern(name: int, table: Mapping[str, Any], event_frequency: float)
         The type's `temporal_pattern` in `warfare_patterns.json`.
     event_frequency
         Factor of the intensity on the number of windows.
+    given
+        The model's readings of the patterns.
 
     Raises
     ------
@@ -218,13 +239,15 @@ def warfare_pattern(name: int, table: Mapping[str, Any], event_frequency: float)
     kind = str(table["type"])
     if kind not in _PATTERNS:
         raise ValueError(f"unknown temporal pattern {kind!r}")
-    return _PATTERNS[kind](name, table, event_frequency)
+    return _PATTERNS[kind](name, table, event_frequency, given)
 
 
-def event_pattern(name: int, table: Mapping[str, Any], hour: float | None) -> PatternRow:
+def event_pattern(name: int, table: Mapping[str, Any], hour: float | None, given: Constants) -> PatternRow:
     """Return the window of a special event: from `hour`, else from one of its preferred hours, else from any hour."""
     hours = [hour] if hour is not None else list(table.get("preferred_start_hours", range(24)))
-    return _pattern(name, PatternKind.AT_HOURS, _quarters(0.0), hours, hours_long=table["duration_hours"])
+    return _pattern(
+        name, given, PatternKind.AT_HOURS, _quarters(0.0), hours, hours_long=table["duration_hours"]
+    )
 
 
 # --- profiles

@@ -1,12 +1,13 @@
 """Injuries and illnesses of casualties, the survival clock, and the effects of treatments."""
 
 from engine.clinical.casualties import (
+    DRAWN,
     SAMPLE,
     copy_arrival,
     draw_illness,
+    draw_sample,
     draw_wound_scores,
     draw_wounds,
-    triage_of_sample,
     type_row,
 )
 from engine.clinical.listed import (
@@ -32,6 +33,7 @@ from engine.clinical.survival import (
 )
 from engine.clinical.treatments import (
     give_first_aid,
+    give_prehospital_blood,
     log_event,
     log_treatment,
     measure_vitals,
@@ -43,6 +45,7 @@ from engine.clinical.treatments import (
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 
 __all__ = [
+    "DRAWN",
     "SAMPLE",
     "copy_arrival",
     "death_time",
@@ -53,9 +56,11 @@ __all__ = [
     "draw_listed_ill",
     "draw_listed_wounded",
     "draw_person",
+    "draw_sample",
     "draw_wound_scores",
     "draw_wounds",
     "give_first_aid",
+    "give_prehospital_blood",
     "given_category",
     "iss_of_listed",
     "log_event",
@@ -75,6 +80,5 @@ __all__ = [
     "to_uniform",
     "treat_ill",
     "treat_wounded",
-    "triage_of_sample",
     "type_row",
 ]

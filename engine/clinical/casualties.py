@@ -30,15 +30,14 @@ from engine.tables import (
     MODEL,
     TYPES,
     ArrivalRow,
-    Floats,
+    Float64,
     InjuryTables,
-    Ints,
     Model,
     Output,
     PatientRow,
     Row,
     Rows,
-    SurvivalParameters,
+    UInt8,
     WoundRow,
     dtype_of,
 )
@@ -52,6 +51,21 @@ class SampledCasualty(Row):
 
 
 SAMPLE = dtype_of(SampledCasualty)
+
+
+class DrawnCasualty(Row):
+    """One casualty of a sample."""
+
+    lethal: Float64  # uniform that decides on lethality
+    life: Float64  # in medians of the casualties with this NISS
+    returns: Float64  # uniform that decides on return to duty within 72 h
+    triage: Float64  # uniform that decides on surgery with a worst AIS of 2
+    niss: UInt8
+    worst_ais: UInt8
+    killed: UInt8  # 1: killed at once
+
+
+DRAWN = dtype_of(DrawnCasualty)
 
 INCIDENT_INDEX = 0xFFFFFFFF
 """Index of the draws that all casualties of an incident share: mechanism and cause (docs/model.md section 2.3.3)."""
@@ -305,19 +319,28 @@ def _choose_conditions(
 
 
 @compiled
-def true_triage(worst_ais: int, lethal: int, minutes: float, uniform: float, rule: Floats) -> int:
+def true_triage(
+    worst_ais: int,
+    lethal: int,
+    minutes: float,
+    uniform: float,
+    immediate_minutes: float,
+    surgical_ais2: float,
+) -> int:
     """Return the true triage category of a wounded casualty (docs/model.md section 2.6.1).
 
     Parameters
     ----------
     minutes
         Life of a lethal casualty.
-    rule
-        Shape (2,): longest life in minutes of a lethal T1; share of those with a worst AIS of 2 who are T2.
+    immediate_minutes
+        Longest life of a lethal T1.
+    surgical_ais2
+        Share of those with a worst AIS of 2 who are T2.
     """
-    if worst_ais >= 4 or (lethal and minutes <= rule[0]):
+    if worst_ais >= 4 or (lethal and minutes <= immediate_minutes):
         return TriageCategory.T1
-    if worst_ais == 3 or lethal or (worst_ais == 2 and uniform < rule[1]):
+    if worst_ais == 3 or lethal or (worst_ais == 2 and uniform < surgical_ais2):
         return TriageCategory.T2
     return TriageCategory.T3
 
@@ -488,43 +511,18 @@ def copy_arrival(record: PatientRow, arrival: ArrivalRow, threshold: int) -> Non
     record.mascal = 1 if arrival.incident_size >= threshold else 0
 
 
-@compiled
-def _triage_of_wounded(
-    record: PatientRow,
-    index: int,
+@compiled_entry(int, int, int, MODEL, SAMPLE, DRAWN)
+def draw_sample(
+    count: int,
+    row: int,
     key: int,
-    tables: InjuryTables,
-    survival: SurvivalParameters,
-    output: Output,
-) -> int:
-    """Return the true category of casualty `index` of a sample; 0 for the instantly dead and for RTD within 72 h."""
-    record.incident = index
-    count, fatal = _draw_wounds(record, output, 0, np.uint64(0), index, key, tables, NONE, 0.0, True)
-    if fatal:
-        return 0
-    sort_wounds(output, 0, count)
-    record.iss, record.niss = severity_scores(output, 0, count)
-    record.worst_ais = output.wounds[0].ais
-    a, b, c, d = words(key, np.uint64(1), index, 0)
-    lethal = to_uniform(a) < survival.lethal[record.niss]
-    minutes = survival.minutes[record.niss] * numeric.exp(
-        survival.sigma[0] * numeric.normal_quantile(to_uniform(b))
-    )
-    if not lethal and record.worst_ais <= 3 and to_uniform(c) < survival.rtd72[record.worst_ais]:
-        return 0
-    return true_triage(record.worst_ais, lethal, minutes, to_uniform(d), survival.triage)
-
-
-@compiled_entry(int, int, int, MODEL, SAMPLE, "i8")
-def triage_of_sample(
-    count: int, row: int, key: int, model: Rows[Model], sample: Rows[SampledCasualty], counts: Ints
+    model: Rows[Model],
+    sample: Rows[SampledCasualty],
+    drawn: Rows[DrawnCasualty],
 ) -> None:
-    """Count the true triage categories of a sample of battle casualties of one warfare type.
+    """Draw a sample of battle casualties of one warfare type: what decides on lethality and triage.
 
-    The counts serve the search for the severity that meets an author's triage weights. They leave out the instantly
-    dead
-    and those back on duty within 72 hours, because the weights are shares of the admitted (docs/model.md section
-    2.6.1).
+    The sample serves the search for the tilts that meet an author's shares (docs/model.md section 2.6.1).
 
     Parameters
     ----------
@@ -536,8 +534,8 @@ def triage_of_sample(
         One row of MODEL.
     sample
         One row of SAMPLE: working memory.
-    counts
-        Shape (3,): the casualties of T1 to T3 are added.
+    drawn
+        Shape (count,): receives the casualties.
     """
     output = sample[0]
     record = output.patients[0]
@@ -547,6 +545,20 @@ def triage_of_sample(
     record.special = NONE
     record.kind = CasualtyKind.WOUNDED
     for index in range(count):
-        category = _triage_of_wounded(record, index, np.uint64(key), tables, survival, output)
-        if category > 0:
-            counts[category - 1] += 1
+        record.incident = index
+        wounds, fatal = _draw_wounds(
+            record, output, 0, np.uint64(0), index, np.uint64(key), tables, NONE, 0.0, True
+        )
+        worst = 0
+        for number in range(wounds):
+            worst = max(worst, int(output.wounds[number].ais))
+        _, niss = severity_scores(output, 0, wounds)
+        a, b, c, d = words(np.uint64(key), np.uint64(1), index, 0)
+        one = drawn[index]
+        one.killed = 1 if fatal else 0
+        one.worst_ais = worst
+        one.niss = niss
+        one.lethal = to_uniform(a)
+        one.life = numeric.exp(survival.sigma[0] * numeric.normal_quantile(to_uniform(b)))
+        one.returns = to_uniform(c)
+        one.triage = to_uniform(d)

@@ -60,6 +60,8 @@ PLAIN_ATTEMPTS = 64
 SHIFT = 0.1
 """Change of the latent severity from one later attempt to the next."""
 
+_IMMEDIATE = int(TriageCategory.T1)  # plain, as in engine.kernel.waiting
+
 _STEP = 0x9E3779B97F4A7C15
 """Distance between the cells of two attempts, 2**64 divided by the golden ratio."""
 
@@ -183,6 +185,7 @@ def _attempt_wounded(
         output,
         casualty.wound,
         casualty.wounds,
+        type_row(record, model.injuries),
         cell,
         index,
         model.keys[DrawPurpose.SURVIVAL],
@@ -199,17 +202,25 @@ def draw_listed_wounded(
     wanted = given_category(model.listed, listed, counter[1])
     shift = model.listed.severity[listed]
     cell = np.uint64(counter[0])
+    true = 0
     for attempt in range(MOST_ATTEMPTS if wanted else 1):
         if attempt > PLAIN_ATTEMPTS:
-            shift += SHIFT if record.triage > wanted else -SHIFT
+            shift += SHIFT if true > wanted else -SHIFT
         cell = np.uint64(counter[0]) + np.uint64(attempt) * np.uint64(_STEP)
         _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, True)
-        if record.triage == wanted and record.worst_ais < INSTANTLY_FATAL_AIS:
+        true = int(record.triage)
+        if casualty.expectant:
+            true = _IMMEDIATE
+        if true == wanted and record.worst_ais < INSTANTLY_FATAL_AIS:
             break
     if not output.rows[QUIET]:
         _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, False)
     if wanted:
         record.triage = wanted
+        if wanted != TriageCategory.T1:
+            casualty.expectant = 0
+        elif casualty.expectant:
+            record.triage = TriageCategory.T4
         casualty.needs_surgery = 1 if wanted <= TriageCategory.T2 else 0
 
 

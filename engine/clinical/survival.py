@@ -148,6 +148,7 @@ def draw_fate_of_wounded(
     output: Output,
     first_wound: int,
     count: int,
+    type_: int,
     cell: int,
     index: int,
     key: int,
@@ -156,20 +157,39 @@ def draw_fate_of_wounded(
     """Draw lethality, life, true triage category and stay of a wounded casualty, and start the clock.
 
     Life: T = 43500 * NISS**-1.95 * exp(0.9 * z) minutes (docs/model.md section 2.5.1). Category: section 2.6.1.
+    `type_` is the row of the tables by warfare type.
     """
     a, b, c, d = words(key, cell, index, LETHALITY)
     life = math.inf
     record.lethal = NONE
     if record.worst_ais == INSTANTLY_FATAL_AIS:
         life = 0.0
-    elif parameters.clock[0] and to_uniform(a) < parameters.lethal[record.niss]:
-        life = parameters.minutes[record.niss] * _lognormal(0.0, parameters.sigma[0], to_uniform(b)) * MINUTE
+    elif parameters.clock[0] and to_uniform(a) < parameters.lethal[type_, record.niss]:
+        life = (
+            parameters.minutes[type_, record.niss]
+            * _lognormal(0.0, parameters.sigma[0], to_uniform(b))
+            * MINUTE
+        )
         record.lethal = _lethal_mechanism(output.wounds[first_wound].region, to_uniform(c), parameters)
     lethal = record.lethal != NONE
-    record.triage = true_triage(record.worst_ais, lethal, life / MINUTE, to_uniform(d), parameters.triage)
+    record.triage = true_triage(
+        record.worst_ais,
+        lethal,
+        life / MINUTE,
+        to_uniform(d),
+        parameters.immediate_minutes,
+        parameters.surgical_ais2[type_],
+    )
     record.onset = record.time
     start_clock(casualty, float(record.time), life, parameters.factor[0])
     casualty.needs_surgery = 1 if record.triage <= TriageCategory.T2 else 0
+    casualty.expectant = 0
+    if record.mascal and record.worst_ais != INSTANTLY_FATAL_AIS and record.triage == TriageCategory.T1:
+        edge = parameters.expectant[type_]
+        uniform = to_uniform(words(key, cell, index, STAY)[2])
+        if record.niss > edge[0] or (record.niss == edge[0] and uniform < edge[1]):
+            casualty.expectant = 1
+            record.triage = TriageCategory.T4
     for number in range(first_wound, first_wound + count):
         if output.wounds[number].region == Region.HEAD:
             casualty.head_ais = max(casualty.head_ais, output.wounds[number].ais)

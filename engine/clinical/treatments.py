@@ -208,7 +208,7 @@ def _first_aid_of_accident(care_need: int) -> int:
 
 
 @compiled
-def _first_aid_of_wounded(record: PatientRow, worst: WoundRow, flags: int) -> int:
+def _wanted_first_aid(record: PatientRow, worst: WoundRow, flags: int) -> int:
     """Return the first aid against the lethal mechanism, or for the worst wound where none is lethal."""
     if record.lethal == LethalMechanism.EXTREMITY_HAEMORRHAGE:
         return Treatment.TOURNIQUET
@@ -225,6 +225,13 @@ def _first_aid_of_wounded(record: PatientRow, worst: WoundRow, flags: int) -> in
     if record.lethal == NONE and _is_limb(worst.region) and flags & ConditionFlag.FRACTURE:
         return Treatment.SPLINT
     return Treatment.PRESSURE_DRESSING
+
+
+@compiled
+def _first_aid_of_wounded(record: PatientRow, worst: WoundRow, flags: int, available: Ints) -> int:
+    """Return the first aid that is given: a pressure dressing where the one that is called for is not available."""
+    kind = _wanted_first_aid(record, worst, flags)
+    return kind if available[kind] else Treatment.PRESSURE_DRESSING
 
 
 @compiled
@@ -251,7 +258,11 @@ def _dress_further_wounds(
     for number in range(first, casualty.wounds):
         wound = output.wounds[casualty.wound + number]
         flags = model.injuries.flags[wound.condition]
-        if wound.ais >= times.tourniquet_ais and _bleeds_from_limb(wound, flags):
+        if (
+            model.survival.available[Treatment.TOURNIQUET]
+            and wound.ais >= times.tourniquet_ais
+            and _bleeds_from_limb(wound, flags)
+        ):
             kind = Treatment.TOURNIQUET
             _log_step(output, row, place, kind, now, times.further_tourniquet, Effect.SUPPORTIVE, number)
         elif number == 1:
@@ -275,14 +286,17 @@ def give_first_aid(
     times = model.treatments.first_aid
     place = casualty.facility
     if record.kind == CasualtyKind.AGENT:
-        _log_step(output, row, place, Treatment.AUTOINJECTOR, now, times.autoinjector, effect, NONE)
+        if model.survival.available[Treatment.AUTOINJECTOR]:
+            _log_step(output, row, place, Treatment.AUTOINJECTOR, now, times.autoinjector, effect, NONE)
         return
     if record.kind == CasualtyKind.NBI:
         kind = _first_aid_of_accident(model.injuries.groups[record.condition])
         _log_step(output, row, place, kind, now, times.non_battle_injury, Effect.SUPPORTIVE, NONE)
         return
     worst = output.wounds[casualty.wound]
-    kind = _first_aid_of_wounded(record, worst, model.injuries.flags[worst.condition])
+    kind = _first_aid_of_wounded(
+        record, worst, model.injuries.flags[worst.condition], model.survival.available
+    )
     if kind == Treatment.TRANEXAMIC_ACID:  # it treats no single wound, so all wounds are still to be dressed
         _log_step(output, row, place, kind, now, times.worst_wound, effect, NONE)
         _dress_further_wounds(output, row, casualty, now, 0, model)
@@ -291,6 +305,30 @@ def give_first_aid(
         _dress_further_wounds(output, row, casualty, now, 1, model)
     if record.worst_ais >= times.analgesia_ais:
         _log_step(output, row, place, Treatment.ANALGESIA, now, times.analgesia, Effect.SUPPORTIVE, NONE)
+
+
+@compiled
+def give_prehospital_blood(
+    output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, model: Model
+) -> None:
+    """Transfuse a casualty who dies of a haemorrhage, on the way to the first facility, where vehicles carry blood.
+
+    `uniform` on (0, 1) decides whether it works (docs/model.md section 2.5.4).
+    """
+    record = output.patients[row]
+    blood = model.survival.prehospital_blood
+    bleeds = (
+        record.lethal >= LethalMechanism.TORSO_HAEMORRHAGE
+        and record.lethal <= LethalMechanism.EXTREMITY_HAEMORRHAGE
+    )
+    if not (blood[0] > 0.0 and bleeds and casualty.life < math.inf):
+        return
+    effect = Effect.INEFFECTIVE
+    if uniform < blood[1]:
+        slow_clock(casualty, now, blood[2])
+        effect = Effect.EFFECTIVE
+    time = model.treatments.first_aid.prehospital_blood
+    _log_step(output, row, casualty.facility, Treatment.BLOOD_TRANSFUSION, now, time, effect, NONE)
 
 
 # --- care without weapon wounds
@@ -318,7 +356,9 @@ def _treat_agent(
 ) -> None:
     """Log the care of an agent casualty: antidotes once, observation at later facilities."""
     place = casualty.facility
-    if effect == Effect.SUPPORTIVE and casualty.leg > 1:
+    if (effect == Effect.SUPPORTIVE and casualty.leg > 1) or not model.survival.available[
+        Treatment.ATROPINE_AND_OXIME
+    ]:
         log_treatment(output, row, place, Treatment.OBSERVATION, now, minutes, Effect.SUPPORTIVE, NONE)
         return
     log_treatment(output, row, place, Treatment.ATROPINE_AND_OXIME, now, minutes, effect, NONE)
@@ -363,7 +403,7 @@ def treat_ill(
     care_need = model.injuries.groups[record.condition]
     kind = _main_treatment_of_ill(record, casualty, care_need, model)
     immediate = record.triage == TriageCategory.T1
-    if immediate or effect != Effect.SUPPORTIVE:
+    if (immediate or effect != Effect.SUPPORTIVE) and model.survival.available[Treatment.EMERGENCY_CARE]:
         log_treatment(output, row, place, Treatment.EMERGENCY_CARE, now, minutes, effect, NONE)
     if immediate:
         _log_step(output, row, place, Treatment.IV_ACCESS, now, times.iv_access, Effect.SUPPORTIVE, NONE)
@@ -389,7 +429,7 @@ def treat_wounded(
     place = casualty.facility
     for number in range(min(casualty.wounds, times.wounds)):
         log_treatment(output, row, place, Treatment.WOUND_CARE, now, minutes, Effect.SUPPORTIVE, number)
-    if record.triage <= TriageCategory.T2:
+    if record.triage != TriageCategory.T3:
         _log_step(output, row, place, Treatment.IV_ACCESS, now, times.iv_access, Effect.SUPPORTIVE, NONE)
     if record.worst_ais >= times.antibiotics_ais:
         _log_step(output, row, place, Treatment.ANTIBIOTICS, now, times.antibiotics, Effect.SUPPORTIVE, NONE)
@@ -414,15 +454,17 @@ def _drain_chest(
 
 @compiled
 def resuscitate(
-    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, works: bool, model: Model
 ) -> None:
-    """Log the treatments of damage control resuscitation, which lasts `minutes`."""
+    """Log the treatments of damage control resuscitation, which lasts `minutes` and works or fails."""
     if output.rows[QUIET]:
         return
     record = output.patients[row]
     times = model.treatments.resuscitation
     place = casualty.facility
-    effect = Effect.EFFECTIVE if record.lethal != NONE and casualty.life < math.inf else Effect.SUPPORTIVE
+    effect = Effect.SUPPORTIVE
+    if record.lethal != NONE and casualty.life < math.inf:
+        effect = Effect.EFFECTIVE if works else Effect.INEFFECTIVE
     if record.lethal == LethalMechanism.TBI or record.lethal == LethalMechanism.AIRWAY:
         _log_step(output, row, place, Treatment.INTUBATION, now, times.intubation, effect, 0)
     else:
@@ -435,10 +477,10 @@ def resuscitate(
     transfused = bleeds and not casualty.no_blood
     if transfused:
         start = now + times.transfusion_start * MINUTE
-        lasts = minutes - times.transfusion_start
+        lasts = max(0.0, minutes - times.transfusion_start)
         log_treatment(output, row, place, Treatment.BLOOD_TRANSFUSION, start, lasts, effect, NONE)
-    if transfused or record.niss >= times.tranexamic_acid_niss:
-        kind = Treatment.TRANEXAMIC_ACID
+    kind = Treatment.TRANEXAMIC_ACID
+    if model.survival.available[kind] and (transfused or record.niss >= times.tranexamic_acid_niss):
         _log_step(output, row, place, kind, now, times.tranexamic_acid, Effect.SUPPORTIVE, NONE)
     _log_step(output, row, place, Treatment.ANTIBIOTICS, now, times.antibiotics, Effect.SUPPORTIVE, NONE)
     _log_step(output, row, place, Treatment.ANALGESIA, now, times.analgesia, Effect.SUPPORTIVE, NONE)

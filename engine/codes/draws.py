@@ -28,7 +28,9 @@ class DrawPurpose(Code):
 FIRST_RESPONDER = 0
 """Words 0: delay of first aid; 1: triage at the point of injury."""
 TRIAGE_AND_TREATMENT = 1
-"""Words 0: triage; 1: treatment time; 2: rescue of the ill; 3: triage time. Plus LEG_BLOCKS * leg."""
+"""Words 0: triage; 1: treatment time; 2: success of resuscitation, or rescue of the ill; 3: triage time.
+
+Plus LEG_BLOCKS * leg."""
 OPERATION = 2
 """Words 0: operating time; 1: success. Plus LEG_BLOCKS * leg."""
 INTENSIVE_CARE = 3
@@ -70,11 +72,11 @@ SERVICE_NUMBER = 16
 LETHALITY = 0
 """Words 0: lethal; 1: life; 2: mechanism, or onset of symptoms; 3: triage, or stay of the ill."""
 STAY = 1
-"""Words 0: return to duty within 72 h; 1: length of stay."""
+"""Words 0: return to duty within 72 h; 1: length of stay; 2: T4, of those at the edge."""
 LATE_DEATH = 2
 """Words 0: late death; 1: its time."""
 FIRST_AID = 3
-"""Word 0: success of first aid."""
+"""Words 0: success of first aid; 1: of blood on the way to the first facility."""
 MATRIX_START = 7
 """Words 1: triage category; 2: time of death, under transition-matrix routing."""
 MATRIX_OUTCOME = 8

@@ -4,20 +4,22 @@ from engine.compile.listed import has_mean_iss
 from engine.compile.model import (
     NOTHING,
     TABLE_BUILDERS,
+    TypeReport,
     battle_triage_report,
     compile_scenario,
-    fitted_severity,
-    is_severity_fitted,
 )
 from engine.compile.network import compile_network
+from engine.compile.tilts import TILTS, is_tilted, tilts_of
 
 __all__ = [
     "NOTHING",
     "TABLE_BUILDERS",
+    "TILTS",
+    "TypeReport",
     "battle_triage_report",
     "compile_network",
     "compile_scenario",
-    "fitted_severity",
     "has_mean_iss",
-    "is_severity_fitted",
+    "is_tilted",
+    "tilts_of",
 ]

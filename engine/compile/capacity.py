@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from engine.codes import RESOURCE_COUNT, RESOURCES, Resource
 from engine.compile.rows import category_bits, floats, ints
 from engine.kernel import DestinationPolicy
-from engine.scenario import Facility, Scenario, facility_places, may_divert, roster_of
+from engine.scenario import Facility, Scenario, facility_places, may_divert, model_constants, roster_of
 from engine.tables import FACILITIES, HOUR, MINUTE, UNLIMITED
 from scenarios import catalogue
-from scenarios.tables import model_parameters
 
 POLICIES = {
     "closest-first": DestinationPolicy.CLOSEST,
@@ -102,7 +101,7 @@ def _diversion(scenario: Scenario) -> dict[str, Any]:
 
 def _policies(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of NETWORK on policies, and the model's constants that go with them."""
-    given = model_parameters("care")
+    given = model_constants(scenario, "care")
     retriage = scenario.retriage_minutes
     return {
         "push": int(scenario.acceptance == "push"),
@@ -110,7 +109,6 @@ def _policies(scenario: Scenario) -> dict[str, Any]:
         "bypass": int(scenario.bypass),
         "prefers_own_nation": int(scenario.national_preference),
         "bumping": int(scenario.bumping),
-        "expectant_niss": given["mascal"]["expectant_niss"] if scenario.expectant else 0,
         "retriage_interval": math.inf if retriage is None else retriage * MINUTE,
         "night": floats([given["night"]["from_hour"] * HOUR, given["night"]["to_hour"] * HOUR]),
         "overflow_factor": given["overflow"]["clock_factor"],

@@ -10,7 +10,6 @@ from engine.codes import MECHANISMS, REGIONS, SEXES, SIDED_REGIONS, SIDES, CareN
 from engine.compile.rows import STANDARD, WEAPONS, cumulated, floats, ints
 from engine.tables import NATURES
 from scenarios import catalogue
-from scenarios.tables import model_parameters
 
 Choice = tuple[int, float]
 """Number in the catalogue, and weight."""
@@ -70,8 +69,11 @@ def _wound_places(condition: catalogue.Condition) -> Iterable[tuple[int, int, in
             yield REGIONS.index(region), WEAPONS.index(mechanism), ais, side
 
 
-def wound_choices(types: Sequence[str]) -> ChoiceLists:
-    """Return the conditions by (warfare type, region, mechanism, AIS, side)."""
+def wound_choices(types: Sequence[str], burn_weights: Sequence[float]) -> ChoiceLists:
+    """Return the conditions by (warfare type, region, mechanism, AIS, side).
+
+    `burn_weights`: by type, the factor on the weight of burns and immersion by the mechanism `other`.
+    """
     common: dict[tuple[int, int, int, int], list[Choice]] = {}
     bound: dict[tuple[int, ...], list[Choice]] = {}
     for number, condition in enumerate(catalogue.conditions()):
@@ -83,15 +85,13 @@ def wound_choices(types: Sequence[str]) -> ChoiceLists:
             for row, name in enumerate(types):
                 if name in condition.types:
                     bound.setdefault((row, *place), []).append((number, condition.weight))
-    parameters = model_parameters("casualties")["types"]
     burns = {
         number
         for number, condition in enumerate(catalogue.conditions())
         if condition.burn or condition.immersion
     }
     lists = ChoiceLists((len(types), len(REGIONS), len(WEAPONS), AIS_ROWS, len(SIDES)))
-    for row, name in enumerate(types):
-        factor = parameters[name].get("burn_and_immersion_weight", 1.0)
+    for row, factor in enumerate(burn_weights):
         for place, found in common.items():
             other = place[1] == WEAPONS.index("other")
             lists.add(

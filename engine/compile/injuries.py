@@ -28,10 +28,9 @@ from engine.compile.rows import (
     triage_weights,
 )
 from engine.numeric import interpreted
-from engine.scenario import Scenario, incident_types, mix_of, special_event_types
+from engine.scenario import Scenario, incident_types, mix_of, model_constants, special_event_types
 from engine.tables import INJURIES, Table
 from scenarios import catalogue, tables
-from scenarios.tables import model_parameters
 
 ENVIRONMENT_INJURIES = ("heat_casualty", "cold_injury", "fall_injury", "crush_injury")
 """Non-battle injuries that an environment causes, in the order of `Illness` from HEAT on."""
@@ -42,8 +41,8 @@ def compile_injuries(scenario: Scenario) -> Table:
     return filled(
         INJURIES,
         **_severity_fields(scenario),
-        **_wound_fields(),
-        **_choice_fields(incident_types(scenario)),
+        **_wound_fields(scenario),
+        **_choice_fields(scenario),
         **_condition_fields(),
         **_illness_fields(scenario),
     )
@@ -51,7 +50,7 @@ def compile_injuries(scenario: Scenario) -> Table:
 
 def _severity_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of INJURIES by warfare type or special event: mechanisms, instant death and severity."""
-    given = model_parameters("casualties")
+    given = model_constants(scenario, "casualties")
     types = [given["types"][name] for name in incident_types(scenario)]
     own = scenario.survival
     mechanisms: list[dict[Any, float]] = [own.mechanisms or of_type["mechanisms"] for of_type in types]
@@ -73,9 +72,9 @@ def _severity_fields(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _wound_fields() -> dict[str, Any]:
+def _wound_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of INJURIES on number, region and AIS of wounds (docs/model.md section 2.4.1)."""
-    wounds = model_parameters("casualties")["wounds"]
+    wounds = model_constants(scenario, "casualties")["wounds"]
     return {
         "wound_mean": floats(wounds["mean"][weapon] for weapon in WEAPONS),
         "wound_slope": floats([wounds["severity_slope"], wounds["severity_offset"]]),
@@ -88,9 +87,14 @@ def _wound_fields() -> dict[str, Any]:
     }
 
 
-def _choice_fields(types: Sequence[str]) -> dict[str, Any]:
+def _choice_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of INJURIES that choose conditions and external causes."""
-    wound, illness, cause = wound_choices(types), illness_choices(), cause_choices(types)
+    types = incident_types(scenario)
+    wound, illness, cause = (
+        wound_choices(types, _burn_weights(scenario, types)),
+        illness_choices(),
+        cause_choices(types),
+    )
     return {
         "first": by_type(wound.first),
         "count": by_type(wound.count),
@@ -107,6 +111,12 @@ def _choice_fields(types: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def _burn_weights(scenario: Scenario, types: Sequence[str]) -> list[float]:
+    """Return by warfare type the weight of burns and immersion among conditions of the mechanism `other`."""
+    given = model_constants(scenario, "casualties")["types"]
+    return [float(given[name].get("burn_and_immersion_weight", 1.0)) for name in types]
+
+
 def _condition_fields() -> dict[str, Any]:
     """Return the fields of INJURIES by condition."""
     conditions = catalogue.conditions()
@@ -121,7 +131,7 @@ def _condition_fields() -> dict[str, Any]:
 
 def _illness_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of INJURIES on casualties without weapon wounds (docs/model.md section 2.4.4)."""
-    dnbi = model_parameters("casualties")["dnbi"]
+    dnbi = model_constants(scenario, "casualties")["dnbi"]
     psychological, musculoskeletal = _shares_of_disease(scenario)
     triage = {
         "nbi": triage_weights(scenario, "nbi") or dnbi["triage"]["nbi"],
@@ -156,7 +166,7 @@ def _shares_of_disease(scenario: Scenario) -> tuple[list[float], list[float]]:
     With shares n and d of NBI and disease they are min(1, .233 (n + d) / d) and max(0, (.504 (n + d) - n) / d): the
     published shares of all DNBI, where every NBI counts as musculoskeletal.
     """
-    dnbi = model_parameters("casualties")["dnbi"]
+    dnbi = model_constants(scenario, "casualties")["dnbi"]
     mix = mix_of(scenario)
     psychological, musculoskeletal = [], []
     for name in incident_types(scenario):
@@ -176,7 +186,7 @@ def _shares_of_disease(scenario: Scenario) -> tuple[list[float], list[float]]:
 
 def _agent(scenario: Scenario) -> tuple[list[float], list[int]]:
     """Return the shares of the agent's severities, re-weighted to an author's triage of disease, and their triage."""
-    agent = model_parameters("casualties")["agent"]
+    agent = model_constants(scenario, "casualties")["agent"]
     shares, triage = list(agent["severity"]), list(agent["triage"])
     wanted = triage_weights(scenario, "disease")
     if wanted:

@@ -18,10 +18,10 @@ from engine.scenario import (
     listed_rows,
     listed_units,
     mechanisms_of,
+    model_constants,
 )
 from engine.tables import Table
 from scenarios import catalogue
-from scenarios.tables import model_parameters
 
 LOWEST_SHIFT, HIGHEST_SHIFT = -8.0, 8.0
 """Bounds of the shift of the latent severity by which a mean ISS is sought."""
@@ -83,7 +83,7 @@ class _Writer:
         self.units: dict[str, list[str]] = {}
         self.conditions: dict[tuple[Any, ...], int] = {}
         self.used = 0
-        types = model_parameters("casualties")["types"]
+        types = model_constants(scenario, "casualties")["types"]
         self.mechanisms: dict[Any, float] = (
             scenario.survival.mechanisms or types[heaviest_type(scenario) or STANDARD]["mechanisms"]
         )

@@ -33,13 +33,14 @@ from engine.scenario import (
     Distribution,
     Scenario,
     incident_types,
+    is_available,
     link_minutes,
     mean_of,
+    model_constants,
     one_way_minutes,
 )
 from engine.tables import CARE, DAY, NETWORK, TRANSITIONS, Table
 from scenarios import tables
-from scenarios.tables import model_parameters
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
 """Places of the transition matrices, in the order of the table."""
@@ -131,10 +132,12 @@ def _facility_fields(scenario: Scenario) -> dict[str, Any]:
     services = [
         [(-1, 0.0, 0.0, 0.0) if time is None else duration(time) for time in row] for row in own_times
     ]
+    resuscitation = is_available(scenario, "resuscitation")
+    surgery = is_available(scenario, "surgery")
     return {
         "role": ints(facility.role for facility in facilities),
-        "resuscitates": np.array([bool(facility.dcr) for facility in facilities], np.uint8),
-        "operates": np.array([bool(facility.dcs) for facility in facilities], np.uint8),
+        "resuscitates": np.array([bool(facility.dcr) and resuscitation for facility in facilities], np.uint8),
+        "operates": np.array([bool(facility.dcs) and surgery for facility in facilities], np.uint8),
         "has_icu": np.array([bool(facility.icu) for facility in facilities], np.uint8),
         "definitive": np.array([bool(facility.definitive) for facility in facilities], np.uint8),
         "evacuation_policy": floats(
@@ -184,7 +187,7 @@ def _link_fields(
 
 def compile_care(scenario: Scenario) -> Table:
     """Return one row of CARE: service times, triage and request."""
-    given = model_parameters("care")
+    given = model_constants(scenario, "care")
     right = given["triage"]["right"]
     variation = given["surgery"]["variation"]
     variance = interpreted.log(1.0 + variation * variation)
@@ -224,7 +227,7 @@ def _reoperations(scenario: Scenario) -> dict[str, Any]:
     given = scenario.reoperations
     applies = given is not None and not is_unlimited(scenario)
     kind: int = numeric.TRIANGULAR
-    parameters = tuple(model_parameters("care")["reoperation"]["interval"])
+    parameters = tuple(model_constants(scenario, "care")["reoperation"]["interval"])
     if given is not None and given.interval_minutes is not None:
         kind, *rest = duration(given.interval_minutes)
         parameters = tuple(rest)

@@ -3,10 +3,9 @@
 import numpy as np
 
 from engine.compile.rows import cumulated, filled, floats, ints
-from engine.scenario import Scenario, start_seconds
+from engine.scenario import Scenario, model_constants, start_seconds
 from engine.tables import NATIONS, PEOPLE, RANKS, Table
 from scenarios import catalogue
-from scenarios.tables import model_parameters
 
 
 def compile_people(scenario: Scenario) -> Table:
@@ -31,7 +30,7 @@ def compile_people(scenario: Scenario) -> Table:
     for number, nation in enumerate(nations):
         ranks[number, : len(nation.ranks)] = cumulated([rank.weight for rank in nation.ranks])
         ages[number, : len(nation.ranks)] = [rank.min_age for rank in nation.ranks]
-    body = model_parameters("casualties")["person"]
+    body = model_constants(scenario, "casualties")["person"]
     return filled(
         PEOPLE,
         nations=shares,

@@ -129,6 +129,6 @@ def environment(
 
 
 def triage_weights(scenario: Scenario, stream: str) -> list[float] | None:
-    """Return the weights of T1 to T3 that the author gives for a stream; None without."""
+    """Return the weights of T1 to T3 that the author gives for a stream; None without. T1 includes T4."""
     written = (scenario.triage or {}).get(stream)  # type: ignore[call-overload]
-    return [written["T1"], written["T2"], written["T3"]] if written else None
+    return [written["T1"] + written.get("T4", 0.0), written["T2"], written["T3"]] if written else None

@@ -1,15 +1,23 @@
 """Compile the survival clock of a scenario to the table of `engine.clinical.survival` (docs/model.md section 2.5)."""
 
+import math
 from typing import Any
 
 import numpy as np
 
+from engine.codes import TREATMENTS, LethalMechanism
 from engine.compile.rows import filled, floats, normal_cdf
 from engine.numeric import interpreted
-from engine.scenario import Scenario
-from engine.tables import SURVIVAL, Table
+from engine.scenario import (
+    MECHANISM_OF,
+    TREATMENT_NAMES,
+    Scenario,
+    TreatmentName,
+    is_available,
+    model_constants,
+)
+from engine.tables import SURVIVAL, TYPES, Table
 from scenarios import tables
-from scenarios.tables import model_parameters
 
 HIGHEST_NISS = 75
 SHORT_STAY_DAYS = 3.0
@@ -23,58 +31,78 @@ def compile_survival(scenario: Scenario) -> Table:
         **_lethality_fields(scenario),
         **_treatment_fields(scenario),
         **_late_fields(scenario),
-        **_stay_fields(),
-        **_illness_fields(),
-        **_score_fields(),
+        **_stay_fields(scenario),
+        **_illness_fields(scenario),
+        **_score_fields(scenario),
+        **_availability_fields(scenario),
     )
 
 
 def _lethality_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on lethality, life and triage of the wounded."""
-    given = model_parameters("survival")
-    triage = model_parameters("casualties")["triage"]
-    probability, minutes = _lethal_tables()
+    given = model_constants(scenario, "survival")
+    triage = model_constants(scenario, "casualties")["triage"]
     return {
         "clock": np.array([scenario.survival.clock], np.uint8),
-        "lethal": floats(probability),
-        "minutes": floats(minutes),
+        "lethal": floats([lethal_shares(scenario)] * TYPES),
+        "minutes": floats([_median_lives(scenario)] * TYPES),
         "sigma": floats([given["lethality"]["sigma"]]),
         "region_split": floats(
             given["mechanisms"][name]
             for name in ("neck_airway", "thorax_tension", "abdomen_torso", "limb_extremity")
         ),
-        "triage": floats([triage["immediate_minutes"], triage["surgical_ais2"]]),
+        "immediate_minutes": float(triage["immediate_minutes"]),
+        "surgical_ais2": floats([triage["surgical_ais2"]] * TYPES),
+        "expectant": floats([_expectant_from(scenario)] * TYPES),
         "factor": floats([_clock_factor(scenario)]),
     }
 
 
 def _clock_factor(scenario: Scenario) -> float:
     """Return the product of the environment's factors on the survival clock."""
-    cold = float(model_parameters("survival")["clock_factors"]["cold"])
+    cold = float(model_constants(scenario, "survival")["clock_factors"]["cold"])
     return cold if "extreme_cold" in scenario.environment else 1.0
 
 
-def _lethal_tables() -> tuple[list[float], list[float]]:
-    """Return the probability of being lethal if untreated, and the median life in minutes, by NISS 0 to 75.
+def lethal_shares(scenario: Scenario, tilt: float = 0.0) -> list[float]:
+    """Return the probability of being lethal if untreated by NISS 0 to 75.
 
-    1 / (1 + exp(-(NISS - 35) / 12)) from NISS 9 on, and 43500 * NISS**-1.95 (docs/model.md section 2.5.1).
+    1 / (1 + exp(-(NISS - 35) / 12 - tilt)) from NISS 9 on (docs/model.md section 2.5.1).
     """
-    given = model_parameters("survival")["lethality"]
-    probability, minutes = [], []
+    given = model_constants(scenario, "survival")["lethality"]
+    shares = []
     for niss in range(HIGHEST_NISS + 1):
-        logit = (niss - given["midpoint_niss"]) / given["scale_niss"]
-        probability.append(1.0 / (1.0 + interpreted.exp(-logit)) if niss >= given["minimum_niss"] else 0.0)
-        minutes.append(given["minutes"] * interpreted.power(float(max(1, niss)), given["exponent"]))
-    return probability, minutes
+        logit = (niss - given["midpoint_niss"]) / given["scale_niss"] + tilt
+        shares.append(1.0 / (1.0 + interpreted.exp(-logit)) if niss >= given["minimum_niss"] else 0.0)
+    return shares
+
+
+def _median_lives(scenario: Scenario) -> list[float]:
+    """Return the median life of the lethal in minutes by NISS 0 to 75: 43500 * NISS**-1.95."""
+    given = model_constants(scenario, "survival")["lethality"]
+    return [
+        given["minutes"] * interpreted.power(float(max(1, niss)), given["exponent"])
+        for niss in range(HIGHEST_NISS + 1)
+    ]
+
+
+def _expectant_from(scenario: Scenario) -> list[float]:
+    """Return the NISS above which a T1 of a MASCAL incident is T4, and the share of those with this NISS who are."""
+    given = model_constants(scenario, "care")["mascal"]
+    return [float(given["expectant_niss"]), 1.0] if scenario.expectant else [math.inf, 0.0]
 
 
 def _treatment_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on the effects of treatments, by `LethalMechanism` (docs/model.md section
     2.5.4).
     """
-    given, own = model_parameters("survival")["treatment"], scenario.survival
+    given, own = model_constants(scenario, "survival")["treatment"], scenario.survival
     agent, dnbi = given["agent"], given["dnbi"]
     aid = [*given["first_aid_works"], agent["first_aid_works"], 0.0, 0.0]
+    aid = [
+        chance if _is_aid_available(scenario, mechanism) else 0.0
+        for mechanism, chance in zip(LethalMechanism, aid, strict=True)
+    ]
     surgery = [min(1.0, chance * own.surgery_success_factor) for chance in given["surgery_succeeds"]]
     surgery[0] = given["surgery_succeeds"][0] if own.tbi_success is None else own.tbi_success
     treated = [agent["treatment_succeeds"], dnbi["treatment_succeeds"], dnbi["treatment_succeeds"]]
@@ -87,13 +115,51 @@ def _treatment_fields(scenario: Scenario) -> dict[str, Any]:
         ),
         "surgery_works": floats([*surgery, *treated]),
         "aid_delay": floats([interpreted.log(delay), given["first_aid_sigma"]]),
+        "aid_delay_against": floats(
+            interpreted.log(_delay_against(scenario, mechanism, delay)) for mechanism in LethalMechanism
+        ),
         "late_penalty": floats([given["late_penalty"], given["late_from"]]),
+    }
+
+
+AID_AGAINST: dict[int, TreatmentName] = {
+    **{mechanism: name for name, mechanism in MECHANISM_OF.items()},
+    LethalMechanism.AGENT: "autoinjector",
+}
+"""By lethal mechanism: the first aid that acts on it."""
+
+
+def _is_aid_available(scenario: Scenario, mechanism: int) -> bool:
+    """Return whether there is first aid against a lethal mechanism, as far as the scenario says."""
+    name = AID_AGAINST.get(mechanism)
+    return name is None or is_available(scenario, name)
+
+
+def _delay_against(scenario: Scenario, mechanism: int, delay: float) -> float:
+    """Return the median delay of first aid against a lethal mechanism, in minutes; `delay` is that of all."""
+    setting = scenario.treatments.get(AID_AGAINST[mechanism]) if mechanism in AID_AGAINST else None
+    own = None if setting is None else setting.delay_minutes
+    return delay if own is None else own
+
+
+def _availability_fields(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of SURVIVAL on treatments that not every scenario has."""
+    given = model_constants(scenario, "survival")["treatment"]
+    blood = given["prehospital_blood"]
+    carried = is_available(scenario, "prehospital_blood")
+    return {
+        "available": np.array(
+            [label not in TREATMENT_NAMES or is_available(scenario, label) for label in TREATMENTS],
+            np.uint8,
+        ),
+        "prehospital_blood": floats([carried, blood["works"], blood["rate_after"]]),
+        "resuscitation_works": given["resuscitation"]["works"],
     }
 
 
 def _late_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on late deaths (docs/model.md section 2.5.5)."""
-    late, own = model_parameters("survival")["late"], scenario.survival.late_hazard
+    late, own = model_constants(scenario, "survival")["late"], scenario.survival.late_hazard
     return {
         "late": floats(
             [
@@ -107,9 +173,9 @@ def _late_fields(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _stay_fields() -> dict[str, Any]:
+def _stay_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on stays and return to duty (docs/model.md section 2.5.6)."""
-    given = model_parameters("survival")
+    given = model_constants(scenario, "survival")
     stay = given["stay"]
     sigma = stay["wounded_sigma"]
     wounded = []
@@ -128,9 +194,12 @@ def _stay_fields() -> dict[str, Any]:
     }
 
 
-def _illness_fields() -> dict[str, Any]:
+def _illness_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on agent, NBI and disease casualties (docs/model.md section 2.5.1)."""
-    agent, dnbi = model_parameters("casualties")["agent"], model_parameters("casualties")["dnbi"]
+    agent, dnbi = (
+        model_constants(scenario, "casualties")["agent"],
+        model_constants(scenario, "casualties")["dnbi"],
+    )
     return {
         "agent": floats(
             [chance, interpreted.log(minutes), agent["sigma"]]
@@ -148,9 +217,9 @@ def _agent_onset() -> list[float]:
     return [cbrn["casualty_clustering"]["delayed_onset_probability"], *delays]
 
 
-def _score_fields() -> dict[str, Any]:
+def _score_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on the health score (docs/model.md section 2.5.7)."""
-    given = model_parameters("survival")["score"]
+    given = model_constants(scenario, "survival")["score"]
     return {
         "score": floats(
             [

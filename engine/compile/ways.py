@@ -18,7 +18,7 @@ from engine.compile.capacity import is_unlimited
 from engine.compile.rows import ALL_CATEGORIES, category_bits, floats, ints
 from engine.compile.world import WorldEvent, facilities_with
 from engine.kernel import PlaceCount, WorldEventKind
-from engine.scenario import POI, Scenario, may_divert
+from engine.scenario import POI, Scenario, is_available, may_divert
 from engine.tables import FACILITIES, FRONTS, MINUTE, POOLS
 
 
@@ -65,7 +65,8 @@ class WayNetwork:
 
     def operates(self, link: int) -> bool:
         """Whether the destination of a link can do damage control surgery."""
-        return bool(self.scenario.facilities[self.destination(link)].dcs)
+        able = self.scenario.facilities[self.destination(link)].dcs
+        return bool(able) and is_available(self.scenario, "surgery")
 
     def is_limited(self, facility: int) -> bool:
         """Whether a resource of a facility is finite."""

@@ -250,6 +250,12 @@ def _starts_resuscitation(record: PatientRow, casualty: CasualtyState, model: Mo
 
 
 @compiled
+def _resuscitation_works(casualty: CasualtyState, model: Model) -> bool:
+    """Return whether the resuscitation of a wounded casualty slows the clock."""
+    return bool(to_uniform(casualty.rescue_word) < model.survival.resuscitation_works)
+
+
+@compiled
 def _start_resuscitation(
     output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, model: Model
 ) -> float:
@@ -257,7 +263,9 @@ def _start_resuscitation(
     here = casualty.facility
     minutes = draw_service_time(model, here, ServiceTime.RESUSCITATION, model.care.resuscitation, uniform)
     log_event(output, row, now, here, Event.RESUSCITATION_STARTED, 0)
-    resuscitate(output, row, casualty, now, minutes, model)
+    if not model.survival.available[Treatment.BLOOD_TRANSFUSION]:
+        casualty.no_blood = 1
+    resuscitate(output, row, casualty, now, minutes, _resuscitation_works(casualty, model), model)
     set_rate(casualty, now, 0.0)
     casualty.resuscitated = 1
     casualty.resuscitating = 1
@@ -277,6 +285,9 @@ def _rescue_ill(
         casualty.life < math.inf
         and (record.kind == CasualtyKind.AGENT or role >= 2)
         and not casualty.resuscitated
+        and model.survival.available[
+            Treatment.ATROPINE_AND_OXIME if record.kind == CasualtyKind.AGENT else Treatment.EMERGENCY_CARE
+        ]
     ):
         casualty.resuscitated = 1
         set_rate(casualty, now, 0.0)
@@ -334,6 +345,8 @@ def _restart_clock_after_treatment(
     rate = model.survival.resuscitation_rate[record.lethal]
     if casualty.no_blood:  # without blood no better than first aid
         rate = max(rate, model.survival.aid_rate[record.lethal])
+    if record.kind == CasualtyKind.WOUNDED and not _resuscitation_works(casualty, model):
+        rate = 1.0
     slow_clock(casualty, now, rate)
 
 

@@ -14,6 +14,7 @@ from engine.clinical import (
     draw_wound_scores,
     draw_wounds,
     row_of_cell,
+    type_row,
 )
 from engine.codes import NONE, CasualtyKind, DrawPurpose
 from engine.kernel.poi_stages import begin_at_poi
@@ -53,6 +54,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.admitted = 0
     casualty.expects_rtd72 = 0
     casualty.needs_surgery = 0
+    casualty.expectant = 0
     casualty.resuscitated = 0
     casualty.resuscitating = 0
     casualty.operated = 0
@@ -135,6 +137,7 @@ def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Mode
         output,
         casualty.wound,
         casualty.wounds,
+        type_row(record, model.injuries),
         cell,
         index,
         model.keys[DrawPurpose.SURVIVAL],

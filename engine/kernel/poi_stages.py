@@ -7,6 +7,7 @@ import numpy as np
 from engine import numeric
 from engine.clinical import (
     give_first_aid,
+    give_prehospital_blood,
     given_category,
     log_event,
     pick_cumulated,
@@ -115,9 +116,10 @@ def _log_injury(output: Output, row: int) -> None:
 def _draw_first_aid_time(record: PatientRow, start: float, model: Model, counter: Counter) -> float:
     """Return the time of first aid, ms; infinity for the ill, who get none."""
     a, _, _, _ = words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIRST_RESPONDER)
-    delay = numeric.exp(
-        model.survival.aid_delay[0] + model.survival.aid_delay[1] * numeric.normal_quantile(to_uniform(a))
-    )
+    log_median = model.survival.aid_delay[0]
+    if record.lethal != NONE:
+        log_median = model.survival.aid_delay_against[record.lethal]
+    delay = numeric.exp(log_median + model.survival.aid_delay[1] * numeric.normal_quantile(to_uniform(a)))
     if record.kind <= CasualtyKind.NBI:
         return start + delay * model.care.aid_slowdown[0] * MINUTE
     return math.inf
@@ -180,14 +182,19 @@ def _give_first_aid(
 
 
 @compiled
-def _depart_from_poi(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """Leave the point of injury; from here on the clock runs at the vehicle's speed."""
+def _depart_from_poi(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """Leave the point of injury; from here on the clock runs at the vehicle's speed, and blood may be given."""
     casualty.depart_at = math.inf
     log_event(output, row, now, AT_POI, Event.DEPARTED, 0)
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
     casualty.facility = EN_ROUTE
     if casualty.vehicle_clock_factor != 1.0:
         set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
+    if model.survival.prehospital_blood[0] > 0.0:
+        uniform = to_uniform(words(model.keys[DrawPurpose.SURVIVAL], counter[0], counter[1], FIRST_AID)[1])
+        give_prehospital_blood(output, row, casualty, now, uniform, model)
 
 
 @compiled
@@ -201,7 +208,7 @@ def perform_poi_stage(
     elif casualty.stage == Stage.FIRST_AID:
         _give_first_aid(output, row, casualty, now, model, counter)
     else:
-        _depart_from_poi(output, row, casualty, now, model)
+        _depart_from_poi(output, row, casualty, now, model, counter)
     if (
         model.transitions.used[0]
         and casualty.outcome == MatrixOutcome.RETURNED

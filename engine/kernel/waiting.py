@@ -7,7 +7,6 @@ from engine.codes import (
     RETRIAGE,
     TRANSPORT,
     WAIT_EVENTS,
-    CasualtyKind,
     DrawPurpose,
     Event,
     TriageCategory,
@@ -82,16 +81,11 @@ def assign_category(
     """
     record = output.patients[row]
     true = int(record.triage)
-    if (
-        model.network.expectant_niss
-        and record.mascal
-        and record.kind == CasualtyKind.WOUNDED
-        and record.niss >= model.network.expectant_niss
-    ):
+    if casualty.expectant:
         return TriageCategory.T4
     if casualty.retriages > 0 and casualty.life < math.inf and casualty.rate > 0.0:
         time_left = (casualty.life - casualty.used) / casualty.rate - (now - casualty.since)
-        if time_left <= model.survival.triage[0] * MINUTE:
+        if time_left <= model.survival.immediate_minutes * MINUTE:
             true = _IMMEDIATE
     return int(
         _draw_assigned_category(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import EN_ROUTE, TREATMENTS, Event
+from engine.codes import EN_ROUTE, TREATMENTS, Event, TriageCategory
 from engine.measures.counted import DAY
 from engine.numeric import compiled, compiled_entry
-from engine.scenario import Scenario
+from engine.scenario import Scenario, model_constants
 from engine.tables import EVENT, PATIENT, TREATMENT, Chunk, EventRow, Ints, PatientRow, Table, TreatmentRow
 from scenarios.tables import model_parameters
 
@@ -30,15 +30,13 @@ CONSUMPTION = np.dtype(
 )
 """One row of the table `consumption`. Rows with a quantity of 0 are left out."""
 
-_PARAMETERS = model_parameters("consumption")
-ITEMS: dict[str, str] = _PARAMETERS["items"]
+ITEMS: dict[str, str] = model_parameters("consumption")["items"]
 """The items that are counted, each with its unit."""
 
 PARTS = 10_000
 """Quantities are counted in whole parts of a unit, so that they add up exactly."""
 
 _HOUR = 3_600_000
-_LAST_LITTER_TRIAGE = 2
 _LITTERS = tuple(ITEMS).index("litters")
 _FIRST_DAYS = 32
 
@@ -96,7 +94,7 @@ def count_consumption(
         event: EventRow = events[k]
         if event.kind == Event.DEPARTED:
             patient: PatientRow = patients[event.patient]
-            if patient.triage <= _LAST_LITTER_TRIAGE:
+            if patient.triage != TriageCategory.T3:
                 amounts[min(event.at // DAY, last), event.facility - EN_ROUTE, litters] += departure
 
 
@@ -111,8 +109,8 @@ class Consumption:
 
     def __init__(self, scenario: Scenario) -> None:
         self._places = ["en route", "POI", *(facility.id for facility in scenario.facilities)]
-        self._each, self._hourly = _quantities()
-        self._departure = _parts(_PARAMETERS["litters"]["departure"])
+        self._each, self._hourly = _quantities(scenario)
+        self._departure = _parts(model_constants(scenario, "consumption")["litters"]["departure"])
         self._days = 0
         self._amounts = np.zeros((_FIRST_DAYS, len(self._places), len(ITEMS)), np.int64)
 
@@ -177,21 +175,22 @@ class Consumption:
             self._amounts = np.pad(self._amounts, ((0, more), (0, 0), (0, 0)))
 
 
-def _quantities() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _quantities(scenario: Scenario) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the parts that one treatment and an hour of it consume, by `Treatment` and item.
 
     A transfusion takes as much blood as a resuscitation takes from the stock.
     """
     each, hourly = np.zeros((2, len(TREATMENTS), len(ITEMS)), np.int64)
     items = tuple(ITEMS)
+    parameters = model_constants(scenario, "consumption")
     for table in ("first_aid", "care", "surgery", "stays"):
-        for name, consumed in _PARAMETERS[table].items():
+        for name, consumed in parameters[table].items():
             if name in ("source", "confidence"):
                 continue
             for parts, given in ((each, consumed.get("each", {})), (hourly, consumed.get("hour", {}))):
                 for item, quantity in given.items():
                     parts[TREATMENTS.index(name), items.index(item)] = _parts(quantity)
-    blood = model_parameters("care")["blood"]["units"]
+    blood = model_constants(scenario, "care")["blood"]["units"]
     each[TREATMENTS.index("blood_transfusion"), items.index("blood")] = _parts(blood)
     return each, hourly
 

@@ -1,12 +1,11 @@
 """The compiled loop of `Measures.add`: one pass over the columns of a chunk."""
 
-from engine.codes import EN_ROUTE, Event, Outcome, Treatment
+from engine.codes import EN_ROUTE, Event, Outcome, Treatment, TriageCategory
 from engine.measures.counted import DAY, ROLES, ByRole, ByStream, Daily, Operation
 from engine.measures.histograms import cell_of
 from engine.numeric import compiled, compiled_entry
 from engine.tables import EVENT, PATIENT, TREATMENT, EventRow, Ints, PatientRow, Table, TreatmentRow
 
-_LAST_LITTER_TRIAGE = 2
 _DAILY_COUNT = len(Daily)
 
 
@@ -131,7 +130,7 @@ def count_chunk(
     for k in range(len(events)):
         event: EventRow = events[k]
         if event.kind == Event.DEPARTED:
-            lies = patients[event.patient].triage <= _LAST_LITTER_TRIAGE
+            lies = patients[event.patient].triage != TriageCategory.T3
             role = roles[event.facility - EN_ROUTE]
             daily[cells] = _daily_cell(event.at, Daily.LITTERS if lies else Daily.SEATS, role)
             cells += 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.codes import DEATH_CAUSES, OUTCOMES, STREAMS, WAITING_FOR, Outcome, Stream
+from engine.codes import CATEGORY_COUNT, DEATH_CAUSES, OUTCOMES, STREAMS, WAITING_FOR, Outcome, Stream
 from engine.measures.consumption import Consumption
 from engine.measures.counted import DAILY, LAST_DAY, ROLES, TIMES, ByRole, ByStream, Operation
 from engine.measures.counting import count_chunk
@@ -44,8 +44,11 @@ class Measures:
         self._fronts = [f.name for f in scenario.fronts]
         self._places = ["en route", "POI", *(f.id for f in scenario.facilities)]  # by facility - EN_ROUTE
         self._roles = np.array([0, 0, *(f.role for f in scenario.facilities)], np.int64)  # by place
+        self._triage = (1, 2, 3, 4) if scenario.expectant else (1, 2, 3)  # true categories
         self.patients = 0
-        self.outcomes = np.zeros((len(STREAMS), 4, len(OUTCOMES)), np.int64)  # by stream, true triage, status
+        self.outcomes = np.zeros(
+            (len(STREAMS), CATEGORY_COUNT, len(OUTCOMES)), np.int64
+        )  # by stream, true triage, status
         self.by_front = np.zeros((len(self._fronts), len(OUTCOMES)), np.int64)
         self.by_stream = np.zeros((len(ByStream), len(STREAMS)), np.int64)
         self.times = {name: Durations() for name in TIMES}
@@ -141,12 +144,12 @@ class Measures:
             "categories": {
                 stream: {
                     "patients": int(self.outcomes[k].sum()),
-                    "triage": {f"T{t}": int(self.outcomes[k, t].sum()) for t in (1, 2, 3)},
+                    "triage": {f"T{t}": int(self.outcomes[k, t].sum()) for t in self._triage},
                     "outcomes": dict(zip(OUTCOMES, self.outcomes[k].sum(axis=0).tolist(), strict=True)),
                 }
                 for k, stream in enumerate(STREAMS)
             },
-            "triage": {f"T{t}": int(self.outcomes[:, t].sum()) for t in (1, 2, 3)},
+            "triage": {f"T{t}": int(self.outcomes[:, t].sum()) for t in self._triage},
             "fronts": {
                 name: {"patients": int(row.sum()), "outcomes": dict(zip(OUTCOMES, row.tolist(), strict=True))}
                 for name, row in zip(self._fronts, self.by_front, strict=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrivals import BRIDGE_LENGTH, CELL, LISTED, PATTERN, RATE, ArrivalPlan, Group, SizeTables
+from engine.compile import TILTS
 from engine.errors import shown
 from engine.tables import CARE, INJURIES, NETWORK, PEOPLE, SURVIVAL, TRANSITIONS, TYPES
 
@@ -86,8 +87,8 @@ def decode_array(encoded: EncodedArray, layout: str, dimensions: int) -> NDArray
 def table_encoding(
     kind: str,
 ) -> tuple[int, Callable[[NDArray[Any]], bytes], Callable[[bytes], NDArray[Any]]]:
-    """Return the encoding of the kinds that are one array: one row of TABLES, or one severity for each warfare type."""
-    layout, length = (kind, 1) if kind in TABLES else (FLOATS, TYPES)
+    """Return the encoding of the kinds that are one array: one row of TABLES, or the tilts by warfare type."""
+    layout, shape = (kind, (1,)) if kind in TABLES else (FLOATS, (len(TILTS), TYPES))
     if kind not in (*TABLES, "severity"):
         raise KeyError(kind)
 
@@ -95,12 +96,12 @@ def table_encoding(
         return msgspec.msgpack.encode(encode_array(value, layout))
 
     def decode(data: bytes) -> NDArray[Any]:
-        found = decode_array(msgspec.msgpack.decode(data, type=EncodedArray), layout, 1)
-        if len(found) != length:
-            raise ValueError(f"{len(found):,} rows, not {length}")
+        found = decode_array(msgspec.msgpack.decode(data, type=EncodedArray), layout, len(shape))
+        if found.shape != shape:
+            raise ValueError(f"an array of shape {found.shape}, not {shape}")
         return found
 
-    return length * LAYOUTS[layout].itemsize + _HEAD_BYTES, encode, decode
+    return math.prod(shape) * LAYOUTS[layout].itemsize + _HEAD_BYTES, encode, decode
 
 
 class EncodedPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from engine.arrivals import plan_arrivals
-from engine.compile import TABLE_BUILDERS, fitted_severity
+from engine.compile import TABLE_BUILDERS, tilts_of
 from engine.measures import find_measures
 from engine.records import CodedText
 from engine.run import DEFAULT_CHUNK, Simulation
@@ -32,7 +32,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "names": build_names,
     "diagnoses": build_diagnoses,
     "arrivals": plan_arrivals,
-    "severity": fitted_severity,
+    "severity": tilts_of,
 }
 """By kind of value: the function that builds it from the fields of `cache_keys.KINDS`."""
 

@@ -25,11 +25,16 @@ MEASURES_KIND = "measures"
 """The kind of the measures of a run. All other kinds depend on the scenario alone."""
 
 _CASUALTY_MIX_FIELDS = ("casualties", "environment", "events", "fronts", "mix", "warfare")
+_CONSTANT_FIELDS = ("model", "treatments")
+"""Fields that replace constants of the model."""
+
 _CARE_FIELDS = (
+    *_CONSTANT_FIELDS,
     "environment", "horizon_days", "intensive_care", "mascal_threshold", "reoperations", "routing", "triage_accuracy",
 )  # fmt: skip
-_INJURY_FIELDS = (*_CASUALTY_MIX_FIELDS, "routing", "survival", "triage")
+_INJURY_FIELDS = (*_CASUALTY_MIX_FIELDS, *_CONSTANT_FIELDS, "routing", "survival", "triage")
 _NETWORK_FIELDS = (
+    *_CONSTANT_FIELDS,
     "acceptance", "bumping", "bypass", "destination", "environment", "expectant", "facilities", "fronts", "links",
     "national_preference", "retriage_minutes", "routing", "vehicles", "world",
 )  # fmt: skip
@@ -45,19 +50,19 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "people": Kind("demographics", ("fronts", "start")),
+    "people": Kind("demographics", (*_CONSTANT_FIELDS, "fronts", "start")),
     "names": Kind("demographics", ("fronts",)),
     "injuries": Kind("medical", _INJURY_FIELDS),
-    "survival": Kind("medical", ("environment", "survival")),
+    "survival": Kind("medical", (*_CONSTANT_FIELDS, "environment", "expectant", "survival")),
     "diagnoses": Kind("medical", ()),
     "network": Kind("configuration", _NETWORK_FIELDS),
     "care": Kind("configuration", _CARE_FIELDS),
     "transitions": Kind("configuration", (*_NETWORK_FIELDS, "events", "triage", "warfare")),
     "arrivals": Kind(
         "configuration",
-        (*_CASUALTY_MIX_FIELDS, "day_weights", "days", "incidents", "intensity", "tempo"),
+        (*_CASUALTY_MIX_FIELDS, *_CONSTANT_FIELDS, "day_weights", "days", "incidents", "intensity", "tempo"),
     ),
-    "severity": Kind("computation", _INJURY_FIELDS),
+    "severity": Kind("computation", (*_INJURY_FIELDS, "expectant")),
     MEASURES_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),
 }
 """By name of the kind:
@@ -68,7 +73,7 @@ KINDS: dict[str, Kind] = {
 - diagnoses: texts of conditions and external causes
 - network, care, transitions: facilities and ways, service times, transition matrices
 - arrivals: intensities by front, type and day
-- severity: the latent severity that yields the triage weights of the scenario
+- severity: the tilts that yield the shares of triage and deaths of the scenario
 - measures: the content of summary.json
 """
 
@@ -107,9 +112,9 @@ class CacheKey(NamedTuple):
 def keys_of_scenario(scenario: Scenario, kinds: tuple[str, ...]) -> list[CacheKey]:
     """Return the cache keys of those of `kinds` that a resolved scenario has.
 
-    Only a scenario with triage weights has a `severity`.
+    Only a scenario with shares of triage or deaths has a `severity`.
     """
-    present = [kind for kind in kinds if kind != "severity" or has_triage_weights(scenario)]
+    present = [kind for kind in kinds if kind != "severity" or has_tilts(scenario)]
     return [
         _new_key(kind, {name: getattr(scenario, name) for name in KINDS[kind].fields}) for kind in present
     ]
@@ -121,9 +126,11 @@ def key_of_measures(scenario: Scenario, seed: int, replication: int) -> CacheKey
     return _new_key(MEASURES_KIND, {"scenario": anonymous, "replication": replication})
 
 
-def has_triage_weights(scenario: Scenario) -> bool:
-    """Whether the scenario sets weights of battle triage, for which the engine has to find the latent severity."""
-    return "battle" in (scenario.triage or {}) and scenario.routing == "clock"
+def has_tilts(scenario: Scenario) -> bool:
+    """Whether the scenario sets shares of battle triage or of deaths, for which the engine has to find tilts."""
+    own = scenario.survival
+    deaths = own.clock and (own.lethality is not None or own.untreated_minutes is not None)
+    return scenario.routing == "clock" and (deaths or "battle" in (scenario.triage or {}))
 
 
 def cache_key(kind: str, inputs: bytes) -> str:

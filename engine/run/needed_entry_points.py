@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from engine.arrivals import arrival_entry_points, draw_listed
-from engine.clinical import iss_of_listed, triage_of_sample
-from engine.compile import compile_network, has_mean_iss, is_severity_fitted
+from engine.clinical import draw_sample, iss_of_listed
+from engine.compile import compile_network, has_mean_iss, is_tilted
 from engine.kernel import advance, advance_unlimited, begin_run, finish_statistics, uses_calendar
 from engine.measures import count_chunk, count_consumption, split_delays
 from engine.numeric import NativeFunction
@@ -22,8 +22,11 @@ class EntryPoints(NamedTuple):
     """About how many functions are compiled for it."""
 
 
-SEVERITY = EntryPoints("severity of injuries", (triage_of_sample,), 40)
-"""The search for the severity that meets an author's triage weights."""
+ARRIVALS = "arrivals"
+"""Name of the entry points that draw who is hurt when and where."""
+
+SEVERITY = EntryPoints("severity of injuries", (draw_sample,), 40)
+"""The search for the tilts that meet an author's shares."""
 
 LISTED_SEVERITY = EntryPoints("severity of listed casualties", (iss_of_listed, draw_listed), 40)
 """The search for the severity that meets the mean ISS of listed casualties."""
@@ -43,10 +46,10 @@ def entry_points(scenario: Scenario, texts: bool) -> list[EntryPoints]:
     flow = (advance, begin_run, finish_statistics) if finite else (advance_unlimited,)
     found = [
         EntryPoints("flow of casualties", flow, 300 if finite else 170),
-        EntryPoints("arrivals", arrival_entry_points(scenario), 60),
+        EntryPoints(ARRIVALS, arrival_entry_points(scenario), 60),
     ]
     found.append(EntryPoints("measures", (count_chunk, split_delays, count_consumption), 20))
-    if is_severity_fitted(scenario):
+    if is_tilted(scenario):
         found.append(SEVERITY)
     if has_mean_iss(scenario):
         found.append(LISTED_SEVERITY)

@@ -1,6 +1,13 @@
 """What a scenario is: its parts, how files are parsed and written, defaults, derived values and checks. No NumPy."""
 
 from engine.scenario.checks.scenario import check
+from engine.scenario.constants import (
+    MECHANISM_OF,
+    ChangedConstant,
+    changed_constants,
+    is_available,
+    model_constants,
+)
 from engine.scenario.day_weights import day_weights_of
 from engine.scenario.defaults import resolve
 from engine.scenario.extending import extend
@@ -40,6 +47,7 @@ from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Batch, Link
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.survival import Survival
+from engine.scenario.structs.treatments import TREATMENT_NAMES, TreatmentName, TreatmentSetting
 from engine.scenario.structs.vehicles import Lift, Vehicle
 from engine.scenario.structs.vocabulary import (
     CATEGORIES,
@@ -70,13 +78,16 @@ __all__ = [
     "MAX_BYTES",
     "MAX_DAYS",
     "MAX_HORIZON_DAYS",
+    "MECHANISM_OF",
     "NETWORKS",
     "POI",
     "STREAMS",
     "TRANSPORT_KINDS",
+    "TREATMENT_NAMES",
     "WARFARE_TYPES",
     "Batch",
     "Casualties",
+    "ChangedConstant",
     "Distribution",
     "DistributionKind",
     "Divert",
@@ -106,11 +117,14 @@ __all__ = [
     "Tempo",
     "Terrain",
     "TransportKind",
+    "TreatmentName",
+    "TreatmentSetting",
     "Vehicle",
     "Warfare",
     "WarfareType",
     "WorldEvent",
     "agent_share",
+    "changed_constants",
     "check",
     "day_weights_of",
     "entries_of",
@@ -122,6 +136,7 @@ __all__ = [
     "heaviest_type",
     "hours_short_of_teams",
     "incident_types",
+    "is_available",
     "is_finite",
     "limiting_settings",
     "link_minutes",
@@ -131,6 +146,7 @@ __all__ = [
     "mean_of",
     "mechanisms_of",
     "mix_of",
+    "model_constants",
     "number_listed",
     "one_way_minutes",
     "parse",

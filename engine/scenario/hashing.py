@@ -10,10 +10,17 @@ from engine.scenario.structs.care import IntensiveCare
 from engine.scenario.structs.scenario import Scenario
 
 _ADDED: dict[str, dict[str, Any]] = {
-    "": {"incidents": [], "intensive_care": msgspec.to_builtins(IntensiveCare()), "reoperations": None},
+    "": {
+        "incidents": [],
+        "intensive_care": msgspec.to_builtins(IntensiveCare()),
+        "model": {},
+        "reoperations": None,
+        "treatments": {},
+    },
     "casualties": {"only_listed": False},
     "facilities": {"divert": None, "hold_bay": True, "new": False},
     "fronts": {"rates": None, "rate_factor": None, "units": []},
+    "survival": {"lethality": None, "untreated_minutes": None},
     "vehicles": {"new": False},
 }
 """By list or table of a scenario ("" for the scenario itself): fields that count only where they have another value.

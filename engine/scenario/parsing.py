@@ -520,6 +520,8 @@ def describe_allowed(kind: mi.Type, many: bool = False) -> str:
         return f"a table of {describe_allowed(kind.value_type, many=True)}"
     if _is_distribution(kind):
         return "distributions or numbers" if many else _DISTRIBUTION
+    if isinstance(kind, mi.AnyType):
+        return "values" if many else "a value"
     if isinstance(kind, mi.StructType):
         names = ", ".join(field.encode_name for field in kind.fields)
         return f"{'tables' if many else 'a table'} with the fields {names}"

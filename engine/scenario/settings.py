@@ -151,6 +151,8 @@ def _container(
 ) -> mi.StructType | mi.DictType | mi.ListType:
     """The type, of those that `kind` allows, in which `step` names something. Raises ScenarioError."""
     tables = [option for option in options_of(kind) if isinstance(option, (mi.StructType, mi.DictType))]
+    if isinstance(kind, mi.AnyType):
+        tables = [mi.DictType(key_type=mi.StrType(), value_type=kind)]
     lists = [option for option in options_of(kind) if isinstance(option, mi.ListType)]
     if isinstance(current, list):
         tables = []

@@ -61,6 +61,7 @@ class CasualtyState(Row):
     definitive: UInt8
     decontaminated: UInt8
     head_ais: UInt8  # worst AIS of the head
+    expectant: UInt8  # 1: T4 whenever triaged
     # waiting, and the first leg
     wait_since: Float64  # ms
     wait_until: Float64  # ms when the wait ends, as far as known; infinity

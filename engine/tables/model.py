@@ -5,11 +5,10 @@ Tables have room for the largest scenario allowed, so the kernel is compiled onc
 
 from typing import Annotated
 
-from engine.codes import RESOURCE_COUNT, Illness, LethalMechanism
+from engine.codes import RESOURCE_COUNT, TREATMENTS, Illness, LethalMechanism
 from engine.tables.rows import (
     Float64,
     Floats,
-    Int32,
     Int64,
     Ints,
     Row,
@@ -115,18 +114,20 @@ class SurvivalParameters(Row):
     """Parameters of the clock; M = 9 lethal mechanisms, NISS and AIS index directly."""
 
     clock: Annotated[Ints, "u1", 1]  # 0: nobody dies of the clock or late
-    lethal: Annotated[Floats, "f8", 76]  # probability of being lethal if untreated, by NISS
-    minutes: Annotated[Floats, "f8", 76]  # median life in minutes, by NISS
+    lethal: Annotated[Floats, "f8", (TYPES, 76)]  # probability of being lethal if untreated, by type and NISS
+    minutes: Annotated[Floats, "f8", (TYPES, 76)]  # median life in minutes, by type and NISS
     sigma: Annotated[Floats, "f8", 1]
     region_split: Annotated[Floats, "f8", 4]  # neck airway, thorax tension, abdomen torso, limb extremity
-    triage: Annotated[
-        Floats, "f8", 2
-    ]  # T1 with a life of this many minutes or less; share of worst AIS 2 that needs surgery
+    immediate_minutes: Float64  # a lethal casualty with a life up to this is T1
+    surgical_ais2: Annotated[Floats, "f8", TYPES]  # share of worst AIS 2 that needs surgery
+    # of a MASCAL incident, by type: NISS above which a T1 is T4, and the share of those with this NISS who are
+    expectant: Annotated[Floats, "f8", (TYPES, 2)]
     aid_works: Annotated[Floats, "f8", len(LethalMechanism)]
     aid_rate: Annotated[Floats, "f8", len(LethalMechanism)]
     resuscitation_rate: Annotated[Floats, "f8", len(LethalMechanism)]
     surgery_works: Annotated[Floats, "f8", len(LethalMechanism)]
     aid_delay: Annotated[Floats, "f8", 2]  # log of the median in minutes, sigma
+    aid_delay_against: Annotated[Floats, "f8", len(LethalMechanism)]  # log of the median, by lethal mechanism
     late_penalty: Annotated[Floats, "f8", 2]  # share lost, from which u/T on
     late: Annotated[Floats, "f8", 4]  # probability, NISS scale, maximum, mean in days
     rtd72: Annotated[Floats, "f8", 6]  # by worst AIS
@@ -144,6 +145,9 @@ class SurvivalParameters(Row):
     ]  # b, a, floor, per NISS, minutes, ceiling, half-life, recovery rate, -, -
     niss_equivalent: Annotated[Floats, "f8", 4]  # by true triage
     late_niss: Int64  # lowest NISS with a late hazard
+    available: Annotated[Ints, "u1", len(TREATMENTS)]  # by Treatment; 0: nobody gets it
+    prehospital_blood: Annotated[Floats, "f8", 3]  # 1 where vehicles carry it, P(works), clock rate after it
+    resuscitation_works: Float64  # probability
 
 
 SURVIVAL = dtype_of(SurvivalParameters)
@@ -296,7 +300,6 @@ class Network(Row):
     bypass: UInt8
     prefers_own_nation: UInt8
     bumping: UInt8
-    expectant_niss: Int32  # smallest NISS of T4; 0: no T4
     retriage_interval: Float64  # ms
     night: Annotated[Floats, "f8", 2]  # ms of the day: from, to
     overflow_factor: Float64  # clock factor in surge places

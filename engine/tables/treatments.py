@@ -24,6 +24,7 @@ class FirstAidTimes(Row):
     further_tourniquet: TreatmentTime
     second_wound: TreatmentTime
     analgesia: TreatmentTime
+    prehospital_blood: TreatmentTime  # from the departure on
     tourniquet_ais: Int64  # lowest AIS of a further wound that gets a tourniquet
     analgesia_ais: Int64  # lowest AIS of the worst wound that calls for analgesia
 

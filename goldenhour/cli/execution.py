@@ -16,6 +16,7 @@ from engine.scenario import PreparedScenario, Setting, to_toml
 from goldenhour import console, views
 from goldenhour.database import current_database, user_and_machine
 from goldenhour.outputs import output_text
+from goldenhour.tilts import has_tilts, tilts_of_scenario
 
 if TYPE_CHECKING:
     from actors.run import RunRequest, RunResult
@@ -43,6 +44,11 @@ def execute(
     as_json
         Print the result as one JSON object, even if `quiet`.
     """
+    if has_tilts(prepared.resolved):  # shares that cannot be met are refused before the run begins
+        from engine.run import SEVERITY
+
+        views.compile_first([SEVERITY])
+        tilts_of_scenario(prepared.resolved)
     with views.progress_view(quiet) as view:
         database = None
         if registration is not None:

@@ -3,8 +3,9 @@
 import difflib
 import os
 from collections.abc import Iterator
+from math import fsum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -40,6 +41,11 @@ from goldenhour.cli.scenario_sources import (
 )
 from goldenhour.database import current_database, user_and_machine, with_store
 from goldenhour.run_time import expected_time
+from goldenhour.tilts import TILTS, tilts_of_scenario
+
+if TYPE_CHECKING:
+    from engine.arrivals import ArrivalCounts
+    from engine.compile import TypeReport
 
 KINDS = ("reference", "finite care", "warfare type", "preset")
 """Kinds of built-in scenarios, in the order of the list."""
@@ -108,36 +114,37 @@ def show(
 def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_json: bool) -> None:
     """Check whether a scenario can be run.
 
-    If it can, its expected casualties and its network are shown, and a note if a run would take more than ten minutes
-    on this machine. If not, the first error is shown, and the exit code is 2.
+    If it can, its expected casualties with their range of 5 to 95 % and its network are shown, and a note if a run
+    would take more than ten minutes on this machine. If not, the first error is shown, and the exit code is 2.
     FILE is a .toml or .json file, a built-in scenario, or a stored one as NAME or NAME@VERSION.
     """
     prepared = prepare_source(scenario, ScenarioOverrides(settings=settings), allow_long)
     from engine.arrivals import expected_arrivals, plan_arrivals  # NumPy: only for a valid scenario
 
     resolved, time = prepared.resolved, expected_time(prepared)
+    report = _battle_report(resolved)
     expected = list(expected_arrivals(plan_arrivals(resolved)))
-    triage = _battle_triage(resolved)
+    counts = _arrival_counts(resolved, fsum(row.expected for row in expected))
     if as_json:
         document = {
             "name": resolved.name,
             "scenario_hash": prepared.hash,
             "days": resolved.days,
-            **views.expected_arrivals_json(expected),
+            **views.expected_arrivals_json(expected, counts),
             "facilities": len(resolved.facilities),
             "links": len(resolved.links),
             "vehicles": sum(pool.number for pool in resolved.vehicles),
             "finite": views.network_json(resolved),
             "notes": prepared.notes,
             "expected_seconds": round(time.seconds, 1),
-            "battle_triage": triage,
+            **views.battle_report_json(report),
         }
         console.print_json(document)
         return
     screen = console.screen()
-    views.show_expected_arrivals(screen, resolved, expected)
-    if triage:
-        screen.print(views.triage_table(resolved, triage))
+    views.show_expected_arrivals(screen, resolved, expected, counts)
+    for table in views.battle_report_tables(resolved, report):
+        screen.print(table)
     _show_care(screen, prepared)
     if note := time.note():
         screen.print(f"note: {note}", highlight=False)
@@ -311,18 +318,27 @@ def _show_care(screen: "console.Screen", prepared: PreparedScenario) -> None:
         screen.print(f"note: {note}", highlight=False)
 
 
-def _battle_triage(scenario: Scenario) -> dict[str, list[float]]:
-    """By warfare type: the shares of T1 to T3 that the author's weights for battle casualties reach.
+def _battle_report(scenario: Scenario) -> "dict[str, TypeReport]":
+    """By warfare type: what the battle casualties are like, and the tilts that meet the author's shares.
 
-    Empty if the scenario has no such weights.
+    Empty if the scenario asks for no shares. Raises ScenarioError if one cannot be met.
     """
-    if "battle" not in (scenario.triage or {}) or scenario.routing != "clock":
-        return {}
-    from engine.compile import battle_triage_report
+    from engine.compile import battle_triage_report, is_tilted
     from engine.run import SEVERITY
 
+    if not is_tilted(scenario):
+        return {}
     views.compile_first([SEVERITY])
-    return battle_triage_report(scenario)
+    return battle_triage_report(scenario, tilts_of_scenario(scenario)[TILTS])
+
+
+def _arrival_counts(scenario: Scenario, expected: float) -> "ArrivalCounts | None":
+    """Counts of some hundred replications of the arrivals; None where they would take long."""
+    from engine.arrivals import count_replications, plan_arrivals
+    from engine.run import ARRIVALS, entry_points
+
+    views.compile_first([each for each in entry_points(scenario, texts=False) if each.name == ARRIVALS])
+    return count_replications(plan_arrivals(scenario), expected, scenario.seed)
 
 
 def _changes(place: str, old: Any, new: Any) -> Iterator[dict[str, Any]]:

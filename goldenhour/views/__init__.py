@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from goldenhour.views.arrivals import expected_arrivals_json, show_expected_arrivals, triage_table
+    from goldenhour.views.arrivals import expected_arrivals_json, show_expected_arrivals
+    from goldenhour.views.battle import battle_report_json, battle_report_tables
     from goldenhour.views.cache import backend_table, cluster_cache_table
     from goldenhour.views.formatting import format_duration, format_seconds, format_time
     from goldenhour.views.network import (
@@ -27,7 +28,10 @@ __getattr__ = lazy_attributes(
         "arrivals": (
             "expected_arrivals_json",
             "show_expected_arrivals",
-            "triage_table",
+        ),
+        "battle": (
+            "battle_report_json",
+            "battle_report_tables",
         ),
         "cache": (
             "backend_table",
@@ -69,6 +73,8 @@ __getattr__ = lazy_attributes(
 __all__ = [
     "RunsView",
     "backend_table",
+    "battle_report_json",
+    "battle_report_tables",
     "capabilities_table",
     "cluster_cache_table",
     "compile_first",
@@ -88,6 +94,5 @@ __all__ = [
     "show_run",
     "show_summary",
     "summary_tables",
-    "triage_table",
     "versions_table",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from math import fsum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -11,7 +11,10 @@ from goldenhour.console import Screen, Table
 from goldenhour.views.formatting import format_number
 
 if TYPE_CHECKING:
-    from engine.arrivals import ExpectedArrivals
+    from engine.arrivals import ArrivalCounts, ExpectedArrivals, Range
+
+RANGE = "5-95 %"
+"""Head of the columns of ranges."""
 
 BAR_WIDTH = 40
 """Characters of the bar of the highest day."""
@@ -21,26 +24,46 @@ MAX_BARS = 16
 
 
 def show_expected_arrivals(
-    console: Screen, scenario: Scenario, expected: Sequence["ExpectedArrivals"]
+    console: Screen,
+    scenario: Scenario,
+    expected: Sequence["ExpectedArrivals"],
+    counts: "ArrivalCounts | None",
 ) -> None:
-    """Print what a resolved scenario is, and its expected casualties by front, by warfare type and by day."""
-    _show_heading(console, scenario, expected)
-    console.print(_fronts_table(expected))
-    console.print(_types_table(expected))
-    console.print(_days_table(scenario, expected))
+    """Print what a resolved scenario is, and its expected casualties by front, by warfare type and by day.
+
+    `counts` gives the ranges of 5 to 95 %; without them there are none.
+    """
+    _show_heading(console, scenario, expected, counts)
+    console.print(_fronts_table(expected, counts))
+    console.print(_types_table(expected, counts))
+    console.print(_days_table(scenario, expected, counts))
+    if counts is not None:
+        console.print(
+            f"5-95 %: the range of nine of ten of {counts.replications} replications", highlight=False
+        )
+    else:
+        console.print(
+            "no ranges: there are too many casualties to draw them many times here", highlight=False
+        )
 
 
-def expected_arrivals_json(expected: Sequence["ExpectedArrivals"]) -> dict[str, Any]:
-    """Expected casualties in all, by day, by front and by warfare type."""
+def expected_arrivals_json(
+    expected: Sequence["ExpectedArrivals"], counts: "ArrivalCounts | None"
+) -> dict[str, Any]:
+    """Expected casualties in all, by day, by front and by warfare type, each with its range of 5 to 95 %."""
 
     def grouped(*names: str) -> list[dict[str, Any]]:
         sums = _sums(expected, names)
         return [
-            dict(zip(names, key, strict=True)) | {"expected": round(value, 3)} for key, value in sums.items()
+            dict(zip(names, key, strict=True))
+            | {"expected": round(value, 3), "range": _range(_counts_of(counts, names, key))}
+            for key, value in sums.items()
         ]
 
     return {
         "expected": round(fsum(row.expected for row in expected), 3),
+        "range": _range(None if counts is None else [counts.total]),
+        "replications": None if counts is None else counts.replications,
         "listed": round(fsum(row.expected for row in expected if row.is_listed)),
         "by_day": grouped("day"),
         "by_front": grouped("front", "stream"),
@@ -48,18 +71,35 @@ def expected_arrivals_json(expected: Sequence["ExpectedArrivals"]) -> dict[str, 
     }
 
 
-def triage_table(scenario: Scenario, reached: dict[str, list[float]]) -> Table:
-    """The shares of T1 to T3 that the scenario asks for, and those `reached` in each warfare type."""
-    wanted = (scenario.triage or {})["battle"]
-    categories: tuple[Literal["T1", "T2", "T3"], ...] = ("T1", "T2", "T3")
-    shown = Table("warfare type", *categories, right=categories, title="Triage of battle casualties")
-    shown.add_row("asked for", *(f"{100 * wanted[category]:.0f} %" for category in categories))
-    for name, shares in reached.items():
-        shown.add_row(f"reached: {name}", *(f"{100 * share:.0f} %" for share in shares))
-    shown.caption = (
-        "of those who arrive and are not back on duty within 72 h; T1 can be matched only within limits"
-    )
-    return shown
+def _counts_of(counts: "ArrivalCounts | None", names: Sequence[str], key: Sequence[Any]) -> list[Any] | None:
+    """Counts of the casualties with these values of the fields `names`; None without counts."""
+    if counts is None:
+        return None
+    if tuple(names) == ("day",):
+        return [counts.by_day[key[0] - 1]]
+    fields = ("front", "stream") if "front" in names else ("type", "special", "stream")
+    table: dict[Any, Any] = counts.by_front if "front" in names else counts.by_type
+    wanted = dict(zip(names, key, strict=True))
+    return [
+        found
+        for entry, found in table.items()
+        if all(wanted.get(field, value) == value for field, value in zip(fields, entry, strict=True))
+    ]
+
+
+def _range(counts: list[Any] | None) -> "Range | None":
+    """Range of the sum of some counts; None without counts."""
+    if counts is None:
+        return None
+    from engine.arrivals import Range, range_of
+
+    return range_of(counts) if counts else Range(0, 0)
+
+
+def _range_text(counts: list[Any] | None) -> str:
+    """Range of the sum of some counts, empty where it is a single number or not known."""
+    found = _range(counts)
+    return "" if found is None or found.low == found.high else f"{found.low:,}-{found.high:,}"
 
 
 def _sums(rows: Iterable["ExpectedArrivals"], names: Sequence[str]) -> dict[tuple[Any, ...], float]:
@@ -70,13 +110,21 @@ def _sums(rows: Iterable["ExpectedArrivals"], names: Sequence[str]) -> dict[tupl
     return {key: fsum(values) for key, values in parts.items()}
 
 
-def _show_heading(console: Screen, scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> None:
+def _show_heading(
+    console: Screen,
+    scenario: Scenario,
+    expected: Sequence["ExpectedArrivals"],
+    counts: "ArrivalCounts | None",
+) -> None:
     total = fsum(row.expected for row in expected)
     exact = scenario.casualties.total
     listed = number_listed(scenario)
     if scenario.casualties.only_listed:
         exact = listed
     count = f"exactly {exact:,}" if exact else f"about {format_number(total)}"
+    between = "" if exact or counts is None else _range_text([counts.total])
+    if between:
+        count += f" (5-95 %: {between})"
     console.print(Text(scenario.name, style="bold"))
     if scenario.description:
         console.print(scenario.description, highlight=False)
@@ -100,33 +148,38 @@ def _show_heading(console: Screen, scenario: Scenario, expected: Sequence["Expec
         console.print(f"{listed:,} of them listed, in {incidents}; {rest}", highlight=False)
 
 
-def _fronts_table(expected: Sequence["ExpectedArrivals"]) -> Table:
-    right = (*STREAMS, "all")
+def _fronts_table(expected: Sequence["ExpectedArrivals"], counts: "ArrivalCounts | None") -> Table:
+    right = (*STREAMS, "all", RANGE)
     shown = Table("front", *right, right=right, title="Expected casualties by front")
     sums = _sums(expected, ("front", "stream"))
     fronts = list(dict.fromkeys(front for front, _ in sums))
     for front in fronts:
         values = [sums.get((front, stream), 0.0) for stream in STREAMS]
-        shown.add_row(front, *map(format_number, values), format_number(fsum(values)))
+        between = _range_text(_counts_of(counts, ("front",), (front,)))
+        shown.add_row(front, *map(format_number, values), format_number(fsum(values)), between)
     if len(fronts) > 1:
         values = [fsum(sums.get((front, stream), 0.0) for front in fronts) for stream in STREAMS]
-        shown.add_row("all", *map(format_number, values), format_number(fsum(values)), style="bold")
+        between = _range_text(None if counts is None else [counts.total])
+        shown.add_row("all", *map(format_number, values), format_number(fsum(values)), between, style="bold")
     return shown
 
 
-def _types_table(expected: Sequence["ExpectedArrivals"]) -> Table:
-    right = ("battle", "of these in special events")
+def _types_table(expected: Sequence["ExpectedArrivals"], counts: "ArrivalCounts | None") -> Table:
+    right = ("battle", RANGE, "of these in special events")
     shown = Table("warfare type", *right, right=right, title="By warfare type")
     battle = [row for row in expected if row.stream == "battle"]
     sums = _sums(battle, ("type",))
     special = _sums((row for row in battle if row.special is not None), ("type",))
     for key, value in sums.items():
-        shown.add_row(key[0] or "(none)", format_number(value), format_number(special.get(key, 0.0)))
+        between = _range_text(_counts_of(counts, ("type", "stream"), (key[0], "battle")))
+        shown.add_row(key[0] or "(none)", format_number(value), between, format_number(special.get(key, 0.0)))
     return shown
 
 
-def _days_table(scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> Table:
-    heads = ("day", "casualties")
+def _days_table(
+    scenario: Scenario, expected: Sequence["ExpectedArrivals"], counts: "ArrivalCounts | None"
+) -> Table:
+    heads = ("day", "casualties", RANGE)
     shown = Table(*heads, "", right=heads, title="By day", decorative=("",))
     by_day = {key[0]: value for key, value in _sums(expected, ("day",)).items()}
     step = -(-scenario.days // MAX_BARS)
@@ -136,5 +189,6 @@ def _days_table(scenario: Scenario, expected: Sequence["ExpectedArrivals"]) -> T
     for (first, last), value in zip(bars, values, strict=True):
         label = str(first) if first == last else f"{first}-{last}"
         width = round(BAR_WIDTH * value / highest)
-        shown.add_row(label, format_number(value), "█" * max(width, 1 if value > 0 else 0))
+        between = _range_text(None if counts is None else list(counts.by_day[first - 1 : last]))
+        shown.add_row(label, format_number(value), between, "█" * max(width, 1 if value > 0 else 0))
     return shown

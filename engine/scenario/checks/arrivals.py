@@ -237,4 +237,10 @@ def _check_triage(scenario: Scenario) -> None:
         for category in CATEGORIES:
             if category not in shares:
                 raise ScenarioError(key_place(place, category), MISSING, "shares of T1, T2 and T3")
+        if "T4" in shares and not (stream == "battle" and scenario.expectant and scenario.routing == "clock"):
+            raise ScenarioError(
+                key_place(place, "T4"),
+                shares["T4"],
+                "a share of T4 for battle only, with expectant = true and routing clock",
+            )
         check_shares(place, shares)

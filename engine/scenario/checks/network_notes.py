@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine.codes import LIMITING_FIELDS
+from engine.scenario.checks.capacity_notes import note_capacities
 from engine.scenario.checks.care import note_care
 from engine.scenario.checks.facilities import SERVICE_TIMES
 from engine.scenario.checks.routes import Routes
@@ -46,6 +47,7 @@ def note_network(scenario: Scenario, complete: Scenario, routes: Routes) -> list
     return [
         *_note_routes(scenario, complete, routes),
         *_note_facilities(scenario, complete, routes),
+        *note_capacities(complete, {at for facilities in routes.reached.values() for at in facilities}),
         *_note_vehicles(scenario, complete),
         *_note_world_events(scenario, complete),
         *note_care(complete),

@@ -2,8 +2,10 @@
 
 from engine.scenario.checks.arrivals import check_arrivals
 from engine.scenario.checks.care import check_care
+from engine.scenario.checks.constants import check_constants, note_constants
 from engine.scenario.checks.network import check_network
 from engine.scenario.checks.setting_notes import note_arrival_settings, note_survival_settings
+from engine.scenario.checks.treatments import check_treatments, note_treatments
 from engine.scenario.checks.values import check_name, check_shares
 from engine.scenario.parsing import validate
 from engine.scenario.start import parse_start
@@ -39,4 +41,12 @@ def check(scenario: Scenario) -> list[str]:
     if scenario.survival.mechanisms is not None:
         check_shares("survival.mechanisms", scenario.survival.mechanisms)
     check_care(scenario)
-    return [*note_arrival_settings(scenario), *note_survival_settings(scenario), *check_network(scenario)]
+    check_treatments(scenario)
+    check_constants(scenario)
+    return [
+        *note_arrival_settings(scenario),
+        *note_survival_settings(scenario),
+        *note_treatments(scenario),
+        *note_constants(scenario),
+        *check_network(scenario),
+    ]

@@ -11,6 +11,8 @@ _CLOCK_SETTINGS = (
     "tbi_success",
     "late_hazard",
     "first_aid_minutes",
+    "lethality",
+    "untreated_minutes",
 )
 """Settings of `survival` that act through the survival clock alone."""
 
@@ -93,6 +95,7 @@ def _note_only_listed(scenario: Scenario) -> list[str]:
 def note_survival_settings(scenario: Scenario) -> list[str]:
     """Notes on settings of the survival clock that another setting switches off."""
     survival, default = scenario.survival, Survival()
+    fitted = scenario.routing == "clock" and "battle" in (scenario.triage or {})
     changed = [
         name for name in Survival.__struct_fields__ if getattr(survival, name) != getattr(default, name)
     ]
@@ -107,6 +110,11 @@ def note_survival_settings(scenario: Scenario) -> list[str]:
                 f"survival.{', survival.'.join(idle)}: no effect on deaths under routing transition-matrix"
             )
         return notes
+    notes = []
+    if fitted and survival.severity is not None:
+        notes.append("survival.severity: no effect, because triage.battle gives the share of T1")
     if idle and not survival.clock:
-        return [f"survival.{', survival.'.join(idle)}: no effect on deaths with survival.clock = false"]
-    return []
+        notes.append(f"survival.{', survival.'.join(idle)}: no effect on deaths with survival.clock = false")
+    if survival.lethality == 0 and survival.untreated_minutes is not None:
+        notes.append("survival.untreated_minutes: no effect, because nobody dies untreated with lethality 0")
+    return notes

@@ -1,6 +1,6 @@
 """The whole scenario: every setting, with its default."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -21,15 +21,16 @@ from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.survival import Survival
+from engine.scenario.structs.treatments import TreatmentName, TreatmentSetting
 from engine.scenario.structs.vehicles import Vehicle
 from engine.scenario.structs.vocabulary import (
     Acceptance,
-    Category,
     DestinationPolicy,
     Environment,
     Intensity,
     NetworkName,
     Routing,
+    ShareCategory,
     Stream,
     Tempo,
 )
@@ -194,14 +195,31 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         ),
     ] = None
     triage: Annotated[
-        dict[Stream, dict[Category, float]] | None,
+        dict[Stream, dict[ShareCategory, float]] | None,
         Meta(
             examples=[{"battle": {"T1": 0.25, "T2": 0.25, "T3": 0.5}}],
-            description="shares of T1, T2, T3 by stream. Clock: battle tilts severity towards the T1 share, "
-            "disease acts on the agent too in type cbrn; transition-matrix: they are drawn as they stand",
+            description="shares of T1, T2, T3 by stream; with expectant also T4 of battle, in mass casualty incidents. "
+            "Clock: battle tilts severity and surgery until they are met, disease acts on the agent too in type cbrn; "
+            "transition-matrix: they are drawn as they stand",
         ),
     ] = None
     survival: Annotated[Survival, Meta(description="changes to the survival clock")] = Survival()
+    treatments: Annotated[
+        dict[TreatmentName, TreatmentSetting],
+        Meta(
+            examples=[{"tourniquet": {"available": False}}],
+            description="what a scenario changes of single treatments: available, success, rate, delay_minutes",
+        ),
+    ] = {}
+    model: Annotated[
+        dict[str, Any],
+        Meta(
+            max_length=10,
+            examples=[{"survival": {"lethality": {"sigma": 1.0}}}],
+            description="constants of the model that the scenario replaces: by file of scenarios/data/model, table "
+            "and name",
+        ),
+    ] = {}
     warfare: Annotated[
         list[Warfare],
         Meta(max_length=100, description="types of warfare with weights; empty: no pattern in the day"),

@@ -26,7 +26,33 @@ class Survival(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         Annotated[
             float,
             Meta(
-                ge=-1, le=1, examples=[0.1], description="added to the mean of the latent severity of wounds"
+                ge=-3, le=3, examples=[0.1], description="added to the mean of the latent severity of wounds"
+            ),
+        ]
+        | None
+    ) = None
+    lethality: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=1,
+                examples=[0.15],
+                description="share of the wounded, those killed at once apart, who die without treatment; unset: as "
+                "severity has it",
+            ),
+        ]
+        | None
+    ) = None
+    untreated_minutes: (
+        Annotated[
+            float,
+            Meta(
+                ge=0.1,
+                le=1_000_000,
+                examples=[60.0],
+                description="median minutes from injury to death of the wounded who die without treatment; unset: "
+                "as severity has it",
             ),
         ]
         | None

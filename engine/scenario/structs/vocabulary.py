@@ -25,6 +25,9 @@ Environment = Literal[
 Category = Literal["T1", "T2", "T3"]
 """Triage category."""
 
+ShareCategory = Literal["T1", "T2", "T3", "T4"]
+"""Triage category that an author may give a share of."""
+
 WoundMechanism = Literal["explosion", "gunshot", "other"]
 Routing = Literal["clock", "transition-matrix"]
 DistributionKind = Literal["constant", "exponential", "lognormal", "gamma", "erlang", "triangular"]

@@ -1,0 +1,314 @@
+"""Tilts: what an author's shares of triage, deaths and time to death change of the model (docs/model.md section 2.6.1).
+
+A tilt belongs to a warfare type. The tilts are found with a fixed sample of casualties, so they depend on the scenario
+alone. They are computed with + - * / and the functions of `engine.numeric`: they are the same on every machine.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import numeric
+from engine.clinical import DRAWN, SAMPLE, draw_sample
+from engine.compile.injuries import compile_injuries
+from engine.compile.rows import STANDARD, triage_weights
+from engine.compile.survival import HIGHEST_NISS, compile_survival, lethal_shares
+from engine.errors import ScenarioError
+from engine.scenario import Scenario, incident_types
+from engine.tables import MODEL, TYPES, Table
+
+SAMPLE_SIZE = 20_000
+"""Casualties in the sample of a warfare type."""
+SEVERITY_STEPS, LETHALITY_STEPS = 14, 40
+"""Bisections."""
+USUAL_SEVERITY, WIDEST_SEVERITY = 1.0, 3.0
+"""The mean of Z is searched within these bounds around 0, first the narrow ones."""
+WIDEST_LETHALITY = 40.0
+"""Bounds of the tilt on lethality: on the logarithm of the odds of being lethal."""
+TOLERANCE = 0.005
+"""A share is met if it is reached within this distance."""
+TILTS = ("severity", "lethality", "life", "surgical_ais2", "expectant_niss", "expectant_share")
+"""Rows of the array of tilts.
+
+Mean of Z; added to the logarithm of the odds of being lethal; factor on the life; share of worst AIS 2 that needs
+surgery; NISS above which a T1 is T4 under the expectant policy; share of those with this NISS who are.
+"""
+
+Floats = NDArray[np.float64]
+
+
+class Shares(NamedTuple):
+    """What a sample of the battle casualties of a warfare type shows."""
+
+    triage: list[float]
+    """Shares of T1 to T4 among the admitted who do not return to duty within 72 hours, in a MASCAL incident."""
+    lethality: float
+    """Share that dies untreated of those who are not killed at once."""
+    untreated_minutes: float | None
+    """Median minutes to death of these; None where there are none."""
+
+
+def is_tilted(scenario: Scenario) -> bool:
+    """Return whether a resolved scenario has shares or times that the tilts must meet."""
+    own = scenario.survival
+    if scenario.routing != "clock":
+        return False
+    deaths = own.clock and (own.lethality is not None or own.untreated_minutes is not None)
+    return deaths or triage_weights(scenario, "battle") is not None
+
+
+def find_tilts(scenario: Scenario, model: Table) -> Floats:
+    """Return the tilts of a resolved scenario, shape (len(TILTS), TYPES).
+
+    Parameters
+    ----------
+    model
+        One row of MODEL with injuries and survival compiled; its tables are changed.
+
+    Raises
+    ------
+    ScenarioError
+        If a share cannot be met; the message says what can be.
+    """
+    tilts = _no_tilts(model)
+    if is_tilted(scenario):
+        for name, row in type_rows(scenario).items():
+            tilts[:, row] = _TypeTilts(scenario, model, name, row).find()
+    return tilts
+
+
+def apply_tilts(scenario: Scenario, model: Table, tilts: Floats) -> None:
+    """Change the tables of a model, one row of MODEL, by the tilts."""
+    survival = model["survival"][0]
+    severity, lethality, life, surgical, niss, share = tilts
+    model["injuries"]["severity"][0] = severity
+    for row in np.flatnonzero(lethality):
+        survival["lethal"][row] = lethal_shares(scenario, float(lethality[row]))
+    survival["minutes"] *= life[:, None]
+    survival["surgical_ais2"] = surgical
+    survival["expectant"] = np.stack([niss, share], axis=1)
+
+
+def type_rows(scenario: Scenario) -> dict[str, int]:
+    """Return the row of the tables by the name of each warfare type that occurs."""
+    found = {name: row for row, name in enumerate(incident_types(scenario)[:-1])}
+    return found if scenario.warfare else {STANDARD: TYPES - 1, **found}
+
+
+def shares_of_type(model: Table, row: int) -> Shares:
+    """Return what a fixed sample of the battle casualties of a warfare type shows, with the tables as they are."""
+    return _shares(_draw(model, row), model["survival"][0], row)
+
+
+def _no_tilts(model: Table) -> Floats:
+    """Return the tilts that change nothing."""
+    survival = model["survival"][0]
+    tilts = np.zeros((len(TILTS), TYPES))
+    tilts[0] = model["injuries"]["severity"][0]
+    tilts[2] = 1.0
+    tilts[3] = survival["surgical_ais2"]
+    tilts[4:] = survival["expectant"].T
+    return tilts
+
+
+def _draw(model: Table, row: int) -> Table:
+    """Return the sample of a warfare type, rows of DRAWN."""
+    drawn = np.zeros(SAMPLE_SIZE, DRAWN)
+    draw_sample(SAMPLE_SIZE, row, numeric.key(0, 0, "tilt"), model, np.zeros(1, SAMPLE), drawn)
+    return drawn
+
+
+class _Groups(NamedTuple):
+    """The casualties of a sample who are not killed at once; arrays of booleans except `minutes`."""
+
+    admitted: NDArray[np.bool_]
+    """They do not return to duty within 72 hours."""
+    lethal: NDArray[np.bool_]
+    immediate: NDArray[np.bool_]
+    surgical: NDArray[np.bool_]
+    """They are T2 whatever the share of worst AIS 2 that is."""
+    doubtful: NDArray[np.bool_]
+    """They are T2 or T3, as this share says."""
+    minutes: Floats
+
+
+def _groups(living: Table, survival: Any, row: int) -> _Groups:
+    """Return the groups of those of a sample who live at first, as `true_triage` sees them."""
+    niss, ais = living["niss"], living["worst_ais"]
+    lethal = (living["lethal"] < survival["lethal"][row][niss]) & bool(survival["clock"][0])
+    minutes = survival["minutes"][row][niss] * living["life"]
+    returns = ~lethal & (ais <= 3) & (living["returns"] < survival["rtd72"][ais])
+    immediate = (ais >= 4) | (lethal & (minutes <= survival["immediate_minutes"]))
+    surgical = ~immediate & ((ais == 3) | lethal)
+    return _Groups(~returns, lethal, immediate, surgical, ~immediate & ~surgical & (ais == 2), minutes)
+
+
+def _living(drawn: Table) -> Table:
+    """Return those of a sample who are not killed at once."""
+    return drawn[drawn["killed"] == 0]
+
+
+def _shares(drawn: Table, survival: Any, row: int) -> Shares:
+    """Return what a sample shows."""
+    living = _living(drawn)
+    groups = _groups(living, survival, row)
+    admitted = max(1, int(groups.admitted.sum()))
+    second = groups.surgical | (groups.doubtful & (living["triage"] < survival["surgical_ais2"][row]))
+    edge, share = survival["expectant"][row]
+    at_edge = int((groups.immediate & (living["niss"] == edge)).sum())
+    expectant = (int((groups.immediate & (living["niss"] > edge)).sum()) + share * at_edge) / admitted
+    immediate = int((groups.immediate & groups.admitted).sum()) / admitted
+    urgent = int((second & groups.admitted).sum()) / admitted
+    mortal = np.sort(groups.minutes[groups.lethal])
+    return Shares(
+        [immediate - expectant, urgent, 1.0 - immediate - urgent, expectant],
+        len(mortal) / max(1, len(living)),
+        float(mortal[len(mortal) // 2]) if len(mortal) else None,
+    )
+
+
+class _TypeTilts:
+    """The search for the tilts of one warfare type."""
+
+    def __init__(self, scenario: Scenario, model: Table, name: str, row: int) -> None:
+        self.scenario, self.model, self.name, self.row = scenario, model, name, row
+        self.survival = model["survival"][0]
+        self.weights = triage_weights(scenario, "battle")
+        written: Any = (scenario.triage or {}).get("battle") or {}
+        self.expectant = written.get("T4") if scenario.expectant else None
+        self.own_minutes = self.survival["minutes"][row].copy()
+        self.lethality, self.life = 0.0, 1.0
+        self.drawn = np.zeros(0, DRAWN)
+        self.refusal: ScenarioError | None = None  # of the deaths, with the latest mean of Z
+
+    def find(self) -> list[float]:
+        """Return the tilts in the order of TILTS. Raises ScenarioError."""
+        severity = float(self.model["injuries"]["severity"][0, self.row])
+        if self.weights is None:
+            self._immediate_share(severity)
+        else:
+            severity = self._find_severity(self.weights[0])
+        if self.refusal is not None:
+            raise self.refusal
+        surgical = float(self.survival["surgical_ais2"][self.row])
+        if self.weights is not None:
+            surgical = self._find_surgical_share(self.weights[1])
+        self.survival["surgical_ais2"][self.row] = surgical
+        edge, share = (float(value) for value in self.survival["expectant"][self.row])
+        if self.expectant is not None:
+            edge, share = self._find_expectant(self.expectant)
+        return [severity, self.lethality, self.life, surgical, edge, share]
+
+    def _immediate_share(self, severity: float) -> float:
+        """Draw the sample with this mean of Z, tilt its deaths, and return its share of T1, T4 included."""
+        self.model["injuries"]["severity"][0, self.row] = severity
+        self.drawn = _draw(self.model, self.row)
+        self.refusal = None
+        own = self.scenario.survival
+        if own.clock and own.lethality is not None:
+            self._tilt_lethality(own.lethality)
+        if own.clock and own.untreated_minutes is not None:
+            self._tilt_life(own.untreated_minutes)
+        groups = _groups(_living(self.drawn), self.survival, self.row)
+        return int((groups.immediate & groups.admitted).sum()) / max(1, int(groups.admitted.sum()))
+
+    def _find_severity(self, wanted: float) -> float:
+        """Return the mean of Z with which the share of T1 is the one wanted."""
+        reached = 0.0
+        for widest in (USUAL_SEVERITY, WIDEST_SEVERITY):
+            low, high = -widest, widest
+            for _ in range(SEVERITY_STEPS):
+                middle = 0.5 * (low + high)
+                reached = self._immediate_share(middle)
+                if reached < wanted:
+                    low = middle
+                else:
+                    high = middle
+            if abs(reached - wanted) <= TOLERANCE:
+                return middle
+        lowest, highest = self._immediate_share(-WIDEST_SEVERITY), self._immediate_share(WIDEST_SEVERITY)
+        label = "T1 and T4 together" if self.expectant else "T1"
+        raise self._refused(f"{label} from {_percent(lowest)} to {_percent(highest)}")
+
+    def _find_surgical_share(self, wanted: float) -> float:
+        """Return the share of worst AIS 2 that needs surgery with which the share of T2 is the one wanted."""
+        groups = _groups(_living(self.drawn), self.survival, self.row)
+        admitted = max(1, int(groups.admitted.sum()))
+        certain = int((groups.surgical & groups.admitted).sum()) / admitted
+        doubtful = int((groups.doubtful & groups.admitted).sum()) / admitted
+        if not certain - TOLERANCE <= wanted <= certain + doubtful + TOLERANCE:
+            raise self._refused(
+                f"with this share of T1 a T2 from {_percent(certain)} to {_percent(certain + doubtful)}; "
+                "survival.lethality and survival.untreated_minutes move these bounds"
+            )
+        return min(1.0, max(0.0, (wanted - certain) / doubtful)) if doubtful else 0.0
+
+    def _find_expectant(self, wanted: float) -> tuple[float, float]:
+        """Return the NISS above which a T1 is T4, and the share of those with this NISS who are."""
+        living = _living(self.drawn)
+        groups = _groups(living, self.survival, self.row)
+        counts = np.bincount(living["niss"][groups.immediate & groups.admitted], minlength=HIGHEST_NISS + 1)
+        left = wanted * max(1, int(groups.admitted.sum()))
+        for niss in range(HIGHEST_NISS, -1, -1):
+            if counts[niss] > left:
+                return float(niss), left / int(counts[niss])
+            left -= int(counts[niss])
+        return -1.0, 0.0
+
+    def _tilt_lethality(self, wanted: float) -> None:
+        """Tilt the odds of being lethal so that this share dies untreated, and enter them in the model."""
+        living = _living(self.drawn)
+        share = np.bincount(living["niss"], minlength=HIGHEST_NISS + 1) / max(1, len(living))
+        low, high = -WIDEST_LETHALITY, WIDEST_LETHALITY
+        middle, reached, probability = 0.0, 0.0, [0.0]
+        for _ in range(LETHALITY_STEPS):
+            middle = 0.5 * (low + high)
+            probability = lethal_shares(self.scenario, middle)
+            reached = sum(float(one) * of_niss for one, of_niss in zip(share, probability, strict=True))
+            if reached < wanted:
+                low = middle
+            else:
+                high = middle
+        if abs(reached - wanted) > TOLERANCE:
+            most = sum(float(one) for one, of_niss in zip(share, probability, strict=True) if of_niss > 0.0)
+            self.refusal = ScenarioError(
+                "survival.lethality",
+                wanted,
+                f"at most {_percent(most)} for type {self.name}: the share of the wounded with a NISS that can be "
+                "lethal; more survival.severity raises it",
+            )
+        self.lethality = middle
+        self.survival["lethal"][self.row] = probability
+
+    def _tilt_life(self, wanted: float) -> None:
+        """Scale the lives of the lethal casualties so that their median is the one wanted, and enter them."""
+        self.survival["minutes"][self.row] = self.own_minutes
+        median = _shares(self.drawn, self.survival, self.row).untreated_minutes
+        if median is None:
+            if self.scenario.survival.lethality != 0:
+                self.refusal = ScenarioError(
+                    "survival.untreated_minutes",
+                    wanted,
+                    f"no value for type {self.name}: nobody dies untreated",
+                )
+            return
+        self.life = wanted / median
+        self.survival["minutes"][self.row] = self.own_minutes * self.life
+
+    def _refused(self, reachable: str) -> ScenarioError:
+        written = (self.scenario.triage or {})["battle"]
+        shares = ", ".join(f"{name} {value:g}" for name, value in written.items())
+        return ScenarioError('triage["battle"]', shares, f"for type {self.name} {reachable}")
+
+
+def _percent(share: float) -> str:
+    return f"{share:.3f}"
+
+
+def tilts_of(scenario: Scenario) -> Floats:
+    """Return the tilts of a resolved scenario, shape (len(TILTS), TYPES). Raises ScenarioError as `find_tilts` does."""
+    model = np.zeros(1, MODEL)
+    model["injuries"] = compile_injuries(scenario)
+    model["survival"] = compile_survival(scenario)
+    return find_tilts(scenario, model)

@@ -1,0 +1,101 @@
+"""Bounds of the model's constants: by pattern of their paths, the first that fits."""
+
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+
+class Bounds(NamedTuple):
+    """Lowest and highest value of a constant; of a list, of each of its values."""
+
+    low: float
+    high: float
+
+
+_SHARE = Bounds(0, 1)
+_RATE = Bounds(0.001, 1)
+_MINUTES = Bounds(0, 100_000)
+_SIGMA = Bounds(0, 3)
+_AIS = Bounds(1, 6)
+_NISS = Bounds(0, 75)
+_WEIGHT = Bounds(0, 1000)
+
+_BOUNDS: tuple[tuple[str, Bounds], ...] = (
+    ("arrivals.incidents.largest_cluster_probability", Bounds(0, 0.999)),
+    ("arrivals.incidents.duration_minutes", Bounds(0, 1440)),
+    ("arrivals.profiles.window_hours", Bounds(0.25, 24)),
+    ("arrivals.profiles.crowd_control_weight", _WEIGHT),
+    ("arrivals.profiles.*", Bounds(0, 24)),
+    ("care.triage.minutes", _MINUTES),
+    ("care.triage.right.*", _SHARE),
+    ("care.triage.over_triage_weight", _WEIGHT),
+    ("care.minutes.*", _MINUTES),
+    ("care.reoperation.interval", _MINUTES),
+    ("care.waits.*", _MINUTES),
+    ("care.surgery.variation", Bounds(0, 5)),
+    ("care.surgery.*", Bounds(1, 100_000)),
+    ("care.decontamination.minutes", _MINUTES),
+    ("care.request.*", _SHARE),
+    ("care.mascal.expectant_niss", Bounds(1, 75)),
+    ("care.night.*", Bounds(0, 24)),
+    ("care.overflow.clock_factor", Bounds(0.01, 100)),
+    ("care.blood.units", Bounds(1, 1000)),
+    ("casualties.wounds.severity_*", Bounds(-5, 5)),
+    ("casualties.wounds.mean.*", Bounds(0.01, 20)),
+    ("casualties.wounds.shift.*", Bounds(-5, 5)),
+    ("casualties.wounds.regions.*", Bounds(0, 1_000_000)),
+    ("casualties.wounds.ais.*", _SHARE),
+    ("casualties.wounds.instantly_fatal.*", _SHARE),
+    ("casualties.wounds.*", Bounds(0, 5)),
+    ("casualties.triage.immediate_minutes", Bounds(0, 1_000_000)),
+    ("casualties.types.*.severity", Bounds(-3, 3)),
+    ("casualties.types.*.burn_and_immersion_weight", _WEIGHT),
+    ("casualties.special_events.severity_per_log", Bounds(-5, 5)),
+    ("casualties.agent.severity", Bounds(0.0001, 1)),
+    ("casualties.agent.triage", Bounds(1, 3)),
+    ("casualties.*.*sigma", _SIGMA),
+    ("casualties.*.*median_minutes", Bounds(0.01, 1_000_000)),
+    ("casualties.person.age_span_years", Bounds(1, 60)),
+    ("casualties.person.*", Bounds(0, 300)),
+    ("consumption.*", Bounds(0, 100_000)),
+    ("survival.lethality.minimum_niss", Bounds(1, 75)),
+    ("survival.lethality.midpoint_niss", Bounds(-100, 500)),
+    ("survival.lethality.scale_niss", Bounds(1, 1000)),
+    ("survival.lethality.minutes", Bounds(0.001, 1_000_000)),
+    ("survival.lethality.exponent", Bounds(-5, 0)),
+    ("survival.treatment.*rate_after*", _RATE),
+    ("survival.treatment.first_aid_median_minutes", Bounds(0.01, 10_000)),
+    ("survival.treatment.late_from", Bounds(0, 0.99)),
+    ("survival.late.minimum_niss", _NISS),
+    ("survival.late.niss_scale", Bounds(1, 1000)),
+    ("survival.late.maximum", Bounds(0, 100)),
+    ("survival.late.mean_days", Bounds(0.01, 365)),
+    ("survival.rtd72.hours", Bounds(0.1, 72)),
+    ("survival.stay.wounded_median_days", Bounds(3, 365)),
+    ("survival.stay.wounded_sigma", Bounds(0.05, 2)),
+    ("survival.stay.category_median_days", Bounds(0.1, 365)),
+    ("survival.stay.category_sigma", Bounds(0, 2)),
+    ("survival.score.b", Bounds(-10, 1)),
+    ("survival.score.niss_equivalent.*", _NISS),
+    ("survival.score.*_minutes", Bounds(0.1, 100_000)),
+    ("survival.score.recovery_rate", Bounds(0.01, 100)),
+    ("survival.score.*", Bounds(0, 20)),
+    ("survival.clock_factors.*", Bounds(0.01, 100)),
+    ("survival.*.*sigma", _SIGMA),
+    ("treatments.treatments.surgery.second_share", _SHARE),
+    ("treatments.treatments.care.wounds", Bounds(0, 3)),
+    ("treatments.treatments.*_ais", _AIS),
+    ("treatments.treatments.*_niss", _NISS),
+    ("treatments.treatments.*", Bounds(0, 1440)),
+    ("treatments.vital_signs.gcs.recovering", _SHARE),
+    ("treatments.vital_signs.gcs.m*imum", Bounds(3, 15)),
+    ("treatments.vital_signs.gcs.*", Bounds(0, 15.99)),
+    ("treatments.vital_signs.collapse*", _SHARE),
+    ("treatments.vital_signs.*", Bounds(0, 255)),
+    ("*", _SHARE),
+)
+"""What is left over are shares and probabilities."""
+
+
+def bounds_of(path: str) -> Bounds:
+    """Bounds of the constant with this path."""
+    return next(bounds for pattern, bounds in _BOUNDS if fnmatchcase(path, pattern))
