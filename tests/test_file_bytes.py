@@ -29,14 +29,14 @@ GOLDEN: dict[str, dict[str, str]] = {
         "csv": "e94505a8923ad5763c71227c7f18f412cb4ddddff15065977f6e949f72379e1b",
         "json": "4cfb9a0157ab68f5fa5e6829742abc1e5c9d2e2ed245d6e8c8a2065db94467ef",
         "msgpack": "404118bc494011066c20fae28278cfe46fa3040ff171b3cfba0fcf796e490957",
-        "parquet": "1390fe9f85be3cf072aae1956f31e46fed85419580655cdede09e54a7da15ac5",
+        "parquet": "a83a904e187c339913475007a241c546f9edf8ab6421b95b4633338f23ab4134",
     },
     "cbrn": {
         "jsonl": "4a2a7903147d8b7b3c289b8af7422e1903c47bfcc7faf6eddc7331183007424b",
         "csv": "4c9f36835bf7a5c2e49cb28f659243116195499815db3cf3f96a31d767880562",
         "json": "d0d2e574b5691a4d1477b8bbf24571b4c294ff69b58b2baaa20857e77bba3c6c",
         "msgpack": "63f0f0d33b5531b53949800eac7679368ddcd16683b52f14826f3c6d3dbc5c3a",
-        "parquet": "4ec141edf52a3f8c28d7dfcf5f6faeda4e933e5a9d65bdc696ea2c99a90bfbbe",
+        "parquet": "57fbbbb8b7d6fbc73c2be7001da47c20e15007c473c1b7153910170be5fbe275",
     },
 }
 

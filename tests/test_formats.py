@@ -34,7 +34,7 @@ from engine.records import (
     flat,
 )
 from engine.records.formats import FLAT_TABLES
-from engine.tables.columns import PARQUET_PART, PART, TABLES, Chunk
+from engine.tables.columns import PARQUET_PART, PART, TABLES, Chunk, join_chunks
 
 STREAMED = [name for name, info in FORMATS.items() if info.unit == "chunk"]
 
@@ -286,6 +286,21 @@ def test_dictionaries_in_parquet_hold_nothing_but_their_texts(code_tables: CodeT
             assert size <= page <= size + MOST_PAGE_HEADER, column.path_in_schema
             checked += 1
     assert checked
+
+
+def test_a_parquet_file_holds_the_id_of_each_patient_once(code_tables: CodeTables) -> None:
+    """Each row group has a dictionary of its own."""
+    run = synthetic.chunk(PARQUET_PART, seed=3)
+    file = {frame.table: bytes(frame.data) for frame in encode_chunks([run], code_tables, "parquet", "none")}
+    some_id = pyarrow.parquet.read_table(io.BytesIO(file["patients"]))["id"][0].as_py().encode()
+    assert len(run.events) > 5 * PARQUET_PART
+    assert {table: data.count(some_id) for table, data in file.items()} == dict.fromkeys(FLAT_TABLES, 1)
+
+
+def test_joined_chunks_have_the_rows_of_all(run: Chunk) -> None:
+    joined = join_chunks(synthetic.split(run, 300))
+    for table in TABLES:
+        assert (getattr(joined, table) == getattr(run, table)).all()
 
 
 def test_parts_and_tables_are_those_of_the_columns() -> None:

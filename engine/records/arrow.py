@@ -1,18 +1,19 @@
 """The flat tables as Arrow tables.
 
-Labels of codes are dictionaries, which pandas reads as categories. Columns are made from codes, never text by text.
+Labels of codes are dictionaries, which pandas reads as categories. Columns are made from codes, never text by text, and
+from NumPy's memory, which Arrow does not copy.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.errors import RunError
-from engine.records.code_tables import CodeTables, check_days
-from engine.records.fields import View
+from engine.records.code_tables import Codes, CodeTables, check_days
+from engine.records.fields import Rule, View
 from engine.records.flat import FLAT_COLUMNS, Column, flat_fields
 from engine.records.values import Coded, Dates, DigitTexts, FixedTexts, Integers, Times, Values
 from engine.tables import Chunk, join_chunks
@@ -44,14 +45,18 @@ def patient_arrow_table(chunks: Sequence[Chunk], code_tables: CodeTables, table:
     return encoded.cast(arrow_schema(FLAT_COLUMNS[table]))
 
 
-def encoded_table(chunk: Chunk, code_tables: CodeTables, table: str) -> pa.Table:
-    """Return one of the flat tables of a chunk as an Arrow table in which labels and ids are dictionaries.
+def encoded_table(
+    chunk: Chunk, code_tables: CodeTables, table: str, of_chunk: dict[Rule, Any] | None = None
+) -> pa.Table:
+    """Return one of the flat tables of a chunk as an Arrow table. In it labels and `patient_id` are dictionaries.
 
-    The table depends on the rows alone.
+    The table depends on the rows alone. Calls for tables of the same chunk may share `of_chunk`, which is empty at
+    first.
     """
-    view = View(chunk, getattr(chunk, table), code_tables)
+    view = View(chunk, getattr(chunk, table), code_tables, of_chunk)
+    known: _KnownKeys = {}
     arrays = [
-        _arrow(source.values(view), column, code_tables, f"{table}.{column.name}")
+        _arrow(source.values(view), column, code_tables, f"{table}.{column.name}", known)
         for column, source in flat_fields(table)
     ]
     fields = [
@@ -73,32 +78,32 @@ def run_arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) 
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _arrow(values: Values, column: Column, code_tables: CodeTables, place: str) -> Any:
+def _arrow(values: Values, column: Column, code_tables: CodeTables, place: str, known: "_KnownKeys") -> Any:
     kind = _TYPES[column.kind]
     match values:
         case Coded():
-            return _coded(values, kind, place)
+            if column.kind == "text":
+                return _coded_texts(values, _keys(values, place, known), code_tables)
+            return _coded_numbers(values, _keys(values, place, known), kind)
         case Integers():
-            return pa.array(_int32(values.values, place), kind, mask=values.values < 0)
+            return _fixed_width(_int32(values.values, place), kind, values.values)
         case Times():
-            mask = values.values < 0 if column.nullable else None
-            seconds = code_tables.seconds(values.known(column.nullable))
-            return pa.array(seconds * 1000, kind, mask=mask)
+            milliseconds = code_tables.seconds(values.known(column.nullable))
+            milliseconds *= 1000
+            return _fixed_width(milliseconds, kind, values.values if column.nullable else None)
         case Dates():
             check_days(values.values)
-            return pa.array(values.values.astype(np.int32), kind)
+            return _fixed_width(values.values.astype(np.int32), kind)
         case FixedTexts():
-            return _ids(values)
+            texts = _fixed_texts(values.texts)
+            if values.places is None:
+                return texts
+            # No text may stand in a dictionary twice: Arrow would then write bytes that it never set.
+            places = _fixed_width(values.places.astype(np.int32), pa.int32())
+            return pa.DictionaryArray.from_arrays(places, texts)
         case DigitTexts():
-            return _padded_texts(values.texts())
-
-
-def _ids(values: FixedTexts) -> Any:
-    """Return ids as a dictionary. No text may stand in it twice: Arrow would then write bytes that it never set."""
-    texts = _fixed_texts(values.texts)
-    if values.places is None:
-        return texts.dictionary_encode()
-    return pa.DictionaryArray.from_arrays(values.places.astype(np.int32), texts)
+            digits = values.texts()
+            return _fixed_texts(digits) if digits.itemsize == values.least else _padded_texts(digits)
 
 
 def _int32(values: NDArray[Any], place: str) -> NDArray[np.int32]:
@@ -109,29 +114,105 @@ def _int32(values: NDArray[Any], place: str) -> NDArray[np.int32]:
     return values.astype(np.int32)
 
 
-def _coded(values: Coded, kind: Any, place: str) -> Any:
-    """Return coded values. Texts become a dictionary of those that occur, sorted and each only once.
+class _Vocabulary(NamedTuple):
+    """The texts of a code."""
+
+    texts: Sequence[str | None]
+    sorted: pa.StringArray
+    """Each of them once."""
+    ranks: NDArray[np.int32]
+    """By index of a text, its place in `sorted`; -1 for null."""
+
+
+def _vocabulary(texts: Sequence[str | None]) -> _Vocabulary:
+    entries = sorted({text for text in texts if text is not None})
+    places: dict[str | None, int] = {text: place for place, text in enumerate(entries)}
+    places[None] = -1
+    ranks = np.fromiter(map(places.__getitem__, texts), np.int32, len(texts))
+    return _Vocabulary(texts, pa.array(entries, pa.string()), ranks)
+
+
+class _Keys(NamedTuple):
+    """The codes of the rows as numbers from 0 on, for a look-up of all rows at once."""
+
+    keys: NDArray[Any]
+    occurring: NDArray[np.int64]
+    """The keys that occur, ascending."""
+    indices: NDArray[np.int64]
+    """The index of the value of each of them."""
+
+    def look_up(self, entries: NDArray[Any]) -> NDArray[Any]:
+        """Return for each row the entry of its key. `entries` are those of `occurring`."""
+        table = np.zeros(int(self.occurring[-1]) + 1 if len(self.occurring) else 1, entries.dtype)
+        table[self.occurring] = entries
+        found: NDArray[Any] = table.take(self.keys)
+        return found
+
+
+_KnownKeys = dict[tuple[int, str], tuple[Codes, NDArray[Any], NDArray[np.int64]]]
+"""Columns of codes whose keys have been found, by address and type, with the keys and those that occur. Several fields
+may follow one code."""
+
+
+def _keys(values: Coded, place: str, known: _KnownKeys) -> _Keys:
+    """Raises RunError for a code that has no value."""
+    codes = values.codes
+    if codes.itemsize > 2:
+        keys: NDArray[Any] = values.indices(place)
+        occurring = np.flatnonzero(np.bincount(keys))
+        return _Keys(keys, occurring, occurring)
+    # The codes themselves, read without a sign, are the keys: looking up few codes is cheaper than many rows.
+    column = codes.__array_interface__["data"][0], codes.dtype.str
+    if column not in known:
+        keys = np.ascontiguousarray(codes).view(f"u{codes.itemsize}")
+        known[column] = codes, keys, np.flatnonzero(np.bincount(keys))
+    _, keys, occurring = known[column]
+    try:
+        indices = values._replace(codes=occurring.astype(keys.dtype).view(codes.dtype)).indices(place)
+    except RunError:
+        values.indices(place)  # says in which row
+        raise
+    return _Keys(keys, occurring, indices)
+
+
+def _coded_texts(values: Coded, keys: _Keys, code_tables: CodeTables) -> Any:
+    """Return texts as a dictionary of those that occur, sorted and each only once.
 
     Codes may depend on the order in which a process loaded groups of texts, and two of them may have the same text.
     """
-    indices = values.indices(place)
-    if kind != pa.string():
-        return pa.array(list(values.texts), kind).take(pa.array(indices))
-    occurs = np.flatnonzero(np.bincount(indices, minlength=len(values.texts)))
-    found = {index: values.texts[index] for index in occurs.tolist()}
-    entries = sorted({text for text in found.values() if text is not None})
-    numbered = {text: number for number, text in enumerate(entries)}
-    numbers = np.zeros(len(values.texts), np.int32)
-    missing = np.zeros(len(values.texts), bool)
-    for index, text in found.items():
-        if text is None:
-            missing[index] = True
-        else:
-            numbers[index] = numbered[text]
-    mask = missing.take(indices) if missing.any() else None
-    return pa.DictionaryArray.from_arrays(
-        pa.array(numbers.take(indices), pa.int32(), mask=mask), pa.array(entries, pa.string())
-    )
+    # A group of texts that is loaded makes the list longer. The vocabulary keeps the list, and so its id.
+    key = (_vocabulary, id(values.texts), len(values.texts))
+    texts = code_tables.reusable(key, lambda _: _vocabulary(values.texts))
+    ranks = texts.ranks.take(keys.indices)
+    used = np.unique(ranks[ranks >= 0])
+    numbers = np.where(ranks < 0, -1, np.searchsorted(used, ranks)).astype(np.int32)
+    rows = keys.look_up(numbers)
+    missing = rows if int(numbers.min(initial=0)) < 0 else None
+    places = _fixed_width(rows, pa.int32(), missing)
+    return pa.DictionaryArray.from_arrays(places, texts.sorted.take(pa.array(used)))
+
+
+def _coded_numbers(values: Coded, keys: _Keys, kind: Any) -> Any:
+    """Return integers, numbers or truth values that a code stands for."""
+    entries = [values.texts[index] for index in keys.indices.tolist()]
+    known = np.array([0 if entry is None else entry for entry in entries], kind.to_pandas_dtype())
+    missing = None
+    if None in entries:
+        missing = keys.look_up(np.array([-1 if entry is None else 0 for entry in entries], np.int8))
+    return _fixed_width(keys.look_up(known), kind, missing)
+
+
+def _fixed_width(values: NDArray[Any], kind: Any, missing: NDArray[Any] | None = None) -> Any:
+    """Return values as an Arrow array; null where `missing` is negative."""
+    valid = None
+    if missing is not None and int(missing.min(initial=0)) < 0:
+        valid = _bits(missing >= 0)
+    data = _bits(values) if values.dtype == np.bool_ else pa.py_buffer(np.ascontiguousarray(values).data)
+    return pa.Array.from_buffers(kind, len(values), [valid, data])
+
+
+def _bits(truths: NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(truths, bitorder="little").data)
 
 
 def _fixed_texts(texts: NDArray[np.bytes_]) -> pa.StringArray:

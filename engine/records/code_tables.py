@@ -305,9 +305,14 @@ def digit_texts(numbers: Codes, least: int) -> NDArray[np.bytes_]:
     >>> digit_texts(np.array([70_001, 123_456_789], np.uint64), 8).tolist()
     [b'00070001', b'123456789']
     """
-    if not len(numbers):
-        return np.empty(0, f"S{least}")
-    largest = int(numbers.max())
+    largest = int(numbers.max(initial=0))
+    if len(str(largest)) <= least and largest < 1 << 32:
+        left = numbers.astype(np.uint32)
+        octets = np.empty((len(numbers), least), np.uint8)
+        for place in reversed(range(least)):
+            left, octets[:, place] = np.divmod(left, np.uint32(10))
+        octets += ord("0")
+        return octets.view(f"S{least}").reshape(-1)
     digits = np.char.zfill(numbers.astype(f"S{max(least, len(str(largest)))}"), least)
     result: NDArray[np.bytes_] = digits
     return result

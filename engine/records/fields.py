@@ -26,17 +26,31 @@ from engine.tables import Chunk, Table
 class View:
     """The rows of one table of a chunk, with what a rule may need to compute a column from them."""
 
-    def __init__(self, chunk: Chunk, rows: Table, code_tables: CodeTables) -> None:
+    def __init__(
+        self,
+        chunk: Chunk,
+        rows: Table,
+        code_tables: CodeTables,
+        of_chunk: "dict[Rule, Any] | None" = None,
+    ) -> None:
         self.chunk = chunk
         self.rows = rows
         self.code_tables = code_tables
         self._computed: dict[Any, Any] = {}
+        self._of_chunk: dict[Any, Any] = {} if of_chunk is None else of_chunk
+        """What rules gave that depend on the chunk alone. The views of its tables may share it."""
 
     def compute(self, rule: "Rule") -> Any:
         """Return what the rule gives for these rows. It is computed once."""
         if rule not in self._computed:
             self._computed[rule] = rule(self)
         return self._computed[rule]
+
+    def compute_of_chunk(self, rule: "Rule") -> Any:
+        """Return what a rule gives that depends on the chunk alone. It is computed once for all of its tables."""
+        if rule not in self._of_chunk:
+            self._of_chunk[rule] = rule(self)
+        return self._of_chunk[rule]
 
     def codes(self, column: "str | Rule") -> Codes:
         """Return a column of the table, or the column that a rule gives."""
@@ -212,11 +226,14 @@ class Identifier(_Source):
     rule: Rule
     width: int
     places: str = ""
-    """The column that says which of the texts a row has; without it, each row has the text in its place."""
+    """The column that says which of the texts a row has; the rule then depends on the chunk alone. Without it, each
+    row has the text in its place."""
 
     def values(self, view: View) -> Values:
         """Return the values of all rows."""
-        return FixedTexts(view.compute(self.rule), view.rows[self.places] if self.places else None)
+        if self.places:
+            return FixedTexts(view.compute_of_chunk(self.rule), view.rows[self.places])
+        return FixedTexts(view.compute(self.rule))
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ _TRIAGED = EVENTS.index("triaged")
 
 def _detail_codes(view: View) -> Codes:
     """Return the indices of EVENT_DETAILS and EVENT_AWAITED of each event."""
-    codes: Codes = DETAIL_COUNT * view.rows["kind"].astype(np.int64) + view.rows["detail"]
+    codes: Codes = DETAIL_COUNT * view.rows["kind"].astype(np.int16) + view.rows["detail"]
     return codes
 
 

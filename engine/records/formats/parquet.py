@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from engine.records.flat import Column
     from engine.tables import Chunk
 
-ROW_GROUP = 65_536
-"""Rows of a row group."""
+_ORDER = ("events", "treatments", "vitals", "wounds", "patients")
+"""The tables in the order in which they are encoded: first the one whose file takes longest, last the one whose rows
+do."""
 
 _CODECS: dict[str, dict[str, Any]] = {
     "none": {"compression": "none"},
@@ -31,20 +32,16 @@ def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) 
 
     use_system_allocator()
     part = join_chunks(chunks)
+    of_chunk: dict[Any, Any] = {}
     # One thread writes files while the rows of the next table are made: Arrow does not hold Python's lock. A second
     # one would take 150 MB more.
     with ThreadPoolExecutor(1, thread_name_prefix="goldenhour-parquet") as thread:
-        files = []
-        for table in FLAT_TABLES:
-            rows = encoded_table(part, code_tables, table)
-            files.append(
-                (
-                    table,
-                    rows.num_rows,
-                    thread.submit(_file, rows, arrow_schema(FLAT_COLUMNS[table]), compress),
-                )
-            )
-        encoded = [(table, rows, file.result()) for table, rows, file in files]
+        files = {}
+        for table in _ORDER:
+            rows = encoded_table(part, code_tables, table, of_chunk)
+            schema = arrow_schema(FLAT_COLUMNS[table])
+            files[table] = rows.num_rows, thread.submit(_file, rows, schema, compress)
+        encoded = [(table, files[table][0], files[table][1].result()) for table in FLAT_TABLES]
     return [Frame(table, data, len(part), rows, len(data)) for table, rows, data in encoded]
 
 
@@ -52,10 +49,10 @@ def encode_table(columns: "Sequence[Column]", values: Sequence[Sequence[Any]], c
     """Return a table of the run."""
     from engine.records.arrow import arrow_schema, run_arrow_table
 
-    return _file(run_arrow_table(columns, values), arrow_schema(columns), compress)
+    return bytes(_file(run_arrow_table(columns, values), arrow_schema(columns), compress))
 
 
-def _file(rows: "pyarrow.Table", schema: "pyarrow.Schema", compress: str) -> bytes:
+def _file(rows: "pyarrow.Table", schema: "pyarrow.Schema", compress: str) -> memoryview:
     """Return a Parquet file that Arrow reads with the types of `schema`.
 
     Columns that are dictionaries already are written as such. Integers and times are written as differences: building
@@ -84,12 +81,12 @@ def _file(rows: "pyarrow.Table", schema: "pyarrow.Schema", compress: str) -> byt
         **_CODECS[compress],
     }
     with pyarrow.parquet.ParquetWriter(sink, rows.schema, **options) as writer:
-        writer.write_table(rows, row_group_size=ROW_GROUP)
+        # One row group: each has dictionaries of its own, and that of the patients' ids is larger than all else.
+        writer.write_table(rows, row_group_size=max(1, rows.num_rows))
         writer.add_key_value_metadata(
             {"ARROW:schema": base64.b64encode(schema.serialize().to_pybytes()).decode()}
         )
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
+    return memoryview(sink.getvalue()).cast("B")
 
 
 FORMAT = Format(
