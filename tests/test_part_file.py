@@ -66,3 +66,13 @@ def test_an_error_of_the_hash_is_reported_and_the_piece_does_not_count(
     with pytest.raises(isal_zlib.error):
         file.append(Piece(NAMES[1], "jsonl", "patients", 1, 1, DATA))
     assert file.part.bytes == file.part.patients == 0
+
+
+@pytest.mark.parametrize("size", [9, HASHED_APART_BYTES])
+def test_a_piece_that_brings_its_content_is_not_decompressed(
+    tmp_path: Path, thread: ThreadPoolExecutor, size: int
+) -> None:
+    file = part_file(tmp_path, NAMES[1], thread)
+    file.append(Piece(NAMES[1], "jsonl", "patients", 1, 1, DATA[:size], raw=b"content"))
+    assert file.finished().content_sha256 == hashlib.sha256(b"content").hexdigest()
+    assert file.finished().sha256 == hashlib.sha256(DATA[:size]).hexdigest()

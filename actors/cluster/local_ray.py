@@ -30,6 +30,10 @@ NO_DASHBOARD_RECORDS = {
 """Turns off the records that only a dashboard or Prometheus reads. With them, Ray's daemons would grow by 0.3 MB
 per run and the driver by 0.05 MB (docs/platform.md section 1.1)."""
 
+OTHER_PROCESSES = 2
+"""Simulator and writer: they start together with the generators. Ray would start as many processes at a time as there
+are generators, so on two cores one after the other."""
+
 LOOPBACK_ONLY = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Environment variable that Ray reads when it is imported. "0" keeps every listener of a local Ray on the loopback
 interface (docs/platform.md section 1.2)."""
@@ -42,7 +46,10 @@ def local_options(workers: int, shards: int) -> dict[str, Any]:
     return {
         "address": "local",
         "include_dashboard": False,
-        "_system_config": PROMPT_OBJECT_RELEASE | EQUAL_WORKER_PRIORITY | NO_DASHBOARD_RECORDS,
+        "_system_config": PROMPT_OBJECT_RELEASE
+        | EQUAL_WORKER_PRIORITY
+        | NO_DASHBOARD_RECORDS
+        | {"worker_maximum_startup_concurrency": max(1, workers) + OTHER_PROCESSES},
         "num_cpus": max(1, workers),
         "object_store_memory": OBJECT_STORE_BYTES
         + OBJECT_STORE_BYTES_PER_GENERATOR * (max(1, workers) - 1 + shards),

@@ -1,8 +1,10 @@
 """generate: the stateless task that encodes chunks of columns into pieces of part files."""
 
+import contextlib
 import os
 import pickle
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from actors.cluster import check_package_root, hide_pyarrow_in_worker, lower_priority, restore_pyarrow
@@ -18,44 +20,69 @@ if TYPE_CHECKING:
 CODE_TABLES_KEPT = 2
 """Scenarios whose code tables a process keeps: those it used last."""
 
-_code_tables: "dict[bytes, CodeTables]" = {}
+_code_tables: "dict[bytes, list[CodeTables]]" = {}
+"""Code tables that no thread uses, by scenario."""
+
+_lock = threading.Lock()
 
 
-def _code_tables_of(settings: EncodeSettings) -> "CodeTables":
-    tables = _code_tables.pop(settings.scenario, None)
-    if tables is None:
-        import msgspec
+@contextlib.contextmanager
+def _code_tables_of(settings: EncodeSettings) -> "Iterator[CodeTables]":
+    """Lend code tables to this thread alone: what formats keep with them holds the addresses of a chunk's columns."""
+    with _lock:
+        free = _code_tables.pop(settings.scenario, [])
+        _code_tables[settings.scenario] = free
+        if len(_code_tables) > CODE_TABLES_KEPT:
+            del _code_tables[next(iter(_code_tables))]
+        tables = free.pop() if free else None
+    tables = tables or _new_code_tables(settings)
+    yield tables
+    free.append(tables)
 
-        from engine.precomputed import TEXT_KINDS
-        from engine.records import CodeTables, TextSource
-        from engine.scenario import Scenario
 
-        scenario = msgspec.json.decode(settings.scenario, type=Scenario)
-        precomputed = settings.cache.get_or_build(scenario, TEXT_KINDS) if settings.cache else {}
-        tables = CodeTables(scenario, TextSource(precomputed))
-    _code_tables[settings.scenario] = tables
-    if len(_code_tables) > CODE_TABLES_KEPT:
-        del _code_tables[next(iter(_code_tables))]
-    return tables
+def _new_code_tables(settings: EncodeSettings) -> "CodeTables":
+    import msgspec
+
+    from engine.precomputed import TEXT_KINDS
+    from engine.records import CodeTables, TextSource
+    from engine.scenario import Scenario
+
+    scenario = msgspec.json.decode(settings.scenario, type=Scenario)
+    precomputed = settings.cache.get_or_build(scenario, TEXT_KINDS) if settings.cache else {}
+    return CodeTables(scenario, TextSource(precomputed))
 
 
 def encode(settings: EncodeSettings, first_chunk: int, *batches: "Sequence[Chunk]") -> EncodedChunks:
     """The pieces of all formats of one lane, for the chunks of `batches` from number `first_chunk` on.
 
-    All belong to one part. Without chunks nothing is encoded: the call warms up the process.
+    All belong to one part. Without chunks the call warms up the process: it loads what encoding needs.
     """
-    tables = _code_tables_of(settings)
     chunks = [chunk for batch in batches for chunk in batch if chunk.number >= first_chunk]
-    if not chunks:
-        return EncodedChunks(settings.lane, 0, 0, [])
-    pieces = []
-    for name in settings.formats:
-        info = FORMATS[name]
-        part = info.part_number(chunks[0].first)
-        for frame in encode_chunks(chunks, tables, name, settings.compress):
-            path = info.filename(frame.table, part, settings.compress)
-            pieces.append(Piece(path, name, frame.table, frame.patients, frame.rows, frame.data))
+    with _code_tables_of(settings) as tables:
+        if not chunks:
+            _encode_nothing(settings, tables)
+            return EncodedChunks(settings.lane, 0, 0, [])
+        pieces = [piece for name in settings.formats for piece in _pieces(settings, tables, name, chunks)]
     return EncodedChunks(settings.lane, chunks[0].number, len(chunks), pieces)
+
+
+def _pieces(
+    settings: EncodeSettings, tables: "CodeTables", name: str, chunks: "Sequence[Chunk]"
+) -> "Iterator[Piece]":
+    """Yield the pieces of one format."""
+    info = FORMATS[name]
+    part = info.part_number(chunks[0].first)
+    for frame in encode_chunks(chunks, tables, name, settings.compress):
+        path = info.filename(frame.table, part, settings.compress)
+        yield Piece(path, name, frame.table, frame.patients, frame.rows, frame.data, frame.raw)
+
+
+def _encode_nothing(settings: EncodeSettings, tables: "CodeTables") -> None:
+    """Encode a chunk without patients. It calls no kernel, which may not be compiled yet."""
+    from engine.tables import Chunk
+
+    for name in settings.formats:
+        encode_chunks([Chunk(0, 0, True)], tables, name, settings.compress)
 
 
 def generate(
@@ -68,6 +95,6 @@ def generate(
     check_package_root()
     restore_pyarrow()
     encoded = encode(settings, first_chunk, *batches)
-    wrapped = [piece._replace(data=pickle.PickleBuffer(piece.data)) for piece in encoded.pieces]
+    wrapped = [piece._replace(data=pickle.PickleBuffer(piece.data), raw=None) for piece in encoded.pieces]
     process = ProcessId(ray.get_runtime_context().get_node_id(), os.getpid())
     return encoded._replace(pieces=wrapped), process

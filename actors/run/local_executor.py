@@ -9,7 +9,7 @@ from actors.run.compilation import compile_before
 from actors.run.executor import BatchReady, ChunksWritten, Event, Fault, OnWait
 from actors.run.generator import encode
 from actors.run.lanes import writes_texts
-from actors.run.messages import Compiling, Receipt
+from actors.run.messages import Compiling, EncodedChunks, Receipt
 from actors.run.part import Part
 from actors.run.scheduler import EncodeTask
 from actors.run.writer import Writer
@@ -22,19 +22,23 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.1
 """Longest time for which `wait` waits."""
 
+ENCODERS = 2
+"""Threads that encode and compress. Compression takes longer than all other work on a record."""
+
 CHUNKS_AHEAD = 2
-"""Chunks that are simulated while an earlier one is encoded and written."""
+"""Chunks that are simulated or written while others are encoded."""
 
 
 class LocalExecutor:
-    """Simulates in this thread, encodes and writes in another: see `actors.run.executor.Executor`.
+    """Simulates in this thread, encodes in others and writes in one more: see `actors.run.executor.Executor`.
 
-    The kernels, the hash and the disk do not hold Python's lock, so both threads have a core each. It holds up to three
-    chunks, or the chunks of one part and two more if a format needs all of them at once.
+    The kernels, the compressors, the hash and the disk do not hold Python's lock, so that the threads use several
+    cores. It holds up to `CHUNKS_AHEAD` chunks and one for each thread that encodes, or the chunks of two parts if a
+    format needs all chunks of a part at once.
     """
 
     def __init__(self, plan: "RunPlan") -> None:
-        self.window = max(1, plan.chunks_per_part_task) + CHUNKS_AHEAD
+        self.window = max(ENCODERS + CHUNKS_AHEAD, 2 * plan.chunks_per_part_task)
         self.batch_chunks = 1
         self.idle_seconds = 0.0
         self.compiling: Compiling | None = None
@@ -43,6 +47,9 @@ class LocalExecutor:
         self._writer = Writer(str(plan.folder), plan.run_id, sync_seconds=plan.sync_seconds)
         self._stream: ChunkStream | None = None
         self._requested = 0
+        # A part takes memory, and its encoding has a second thread of its own.
+        encoders = 1 if plan.chunks_per_part_task else ENCODERS
+        self._encoders = ThreadPoolExecutor(encoders, thread_name_prefix="goldenhour-encoder")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="goldenhour-writer")
         self._receipts: deque[Future[Receipt]] = deque()
         """The tasks under way, oldest first."""
@@ -58,6 +65,10 @@ class LocalExecutor:
 
     def prepare(self, on_wait: OnWait) -> None:
         """Compile what is not in the cache, and load it."""
+        for settings in self._plan.lanes.values():
+            # A warm-up. What fails in it fails again, and is reported, when there is something to encode.
+            self._encoders.submit(encode, settings, 0)
+
         from engine.numeric import cache_refusal
         from engine.run import Simulation, entry_points
 
@@ -105,11 +116,10 @@ class LocalExecutor:
         return True
 
     def encode(self, task: EncodeTask) -> None:
-        """Encode and append in the other thread, one task after the other."""
-        self._receipts.append(self._thread.submit(self._write, task))
-
-    def _write(self, task: EncodeTask) -> Receipt:
-        return self._writer.append(encode(self._plan.lanes[task.lane], task.first_chunk, *task.batches))
+        """Encode in one of the other threads, and append in the order of the tasks."""
+        settings = self._plan.lanes[task.lane]
+        encoded = self._encoders.submit(encode, settings, task.first_chunk, *task.batches)
+        self._receipts.append(self._thread.submit(_append, self._writer, [encoded]))
 
     def queue_depths(self) -> dict[str, int]:
         """The tasks under way."""
@@ -128,10 +138,19 @@ class LocalExecutor:
 
     def save(self) -> None:
         """Bring to the disk what is written."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._stop_threads()
         self._writer.checkpoint()
 
     def close(self) -> None:
-        """Wait for the task that is being carried out, and release the files."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """Wait for the tasks that are being carried out, and release the files."""
+        self._stop_threads()
         self._writer.release()
+
+    def _stop_threads(self) -> None:
+        for threads in (self._encoders, self._thread):
+            threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _append(writer: Writer, encoded: list[Future[EncodedChunks]]) -> Receipt:
+    """Append chunks once they are encoded. Taken from the list, they are freed before the next ones are awaited."""
+    return writer.append(encoded.pop().result())

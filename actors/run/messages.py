@@ -63,7 +63,8 @@ class EncodeSettings(NamedTuple):
 class Piece(NamedTuple):
     """Encoded bytes of one table, to be appended to the part file `path`.
 
-    `data` is anything with the buffer protocol. In a compressed part it is one gzip member or zstd frame.
+    `data` is anything with the buffer protocol. In a compressed part it is one gzip member or zstd frame. `raw` is its
+    content, if the piece has not left the process that compressed it.
     """
 
     path: str
@@ -72,6 +73,7 @@ class Piece(NamedTuple):
     patients: int
     rows: int
     data: Any
+    raw: Any = None
 
 
 class EncodedChunks(NamedTuple):

@@ -34,11 +34,13 @@ class ContentDigest:
         self.sha256 = hashlib.sha256()
         self._gzip = name.endswith(".gz")
 
-    def update(self, data: memoryview) -> None:
-        """Add one complete gzip member or zstd frame."""
+    def update(self, data: memoryview, raw: Any = None) -> None:
+        """Add one complete gzip member or zstd frame. `raw` is its content, where that is known."""
         if not len(data):
             return
-        if self._gzip:
+        if raw is not None:
+            self.sha256.update(raw)
+        elif self._gzip:
             from isal import isal_zlib
 
             self.sha256.update(isal_zlib.decompress(data, wbits=31))
@@ -145,9 +147,9 @@ class PartFile:
         view = memoryview(piece.data).cast("B")
         if len(view) < HASHED_APART_BYTES:
             self._write(view)
-            self._hash(view)
+            self._hash(view, piece.raw)
         else:
-            hashed = self._hashing.submit(self._hash, view)
+            hashed = self._hashing.submit(self._hash, view, piece.raw)
             try:
                 self._write(view)
             except BaseException:
@@ -170,10 +172,10 @@ class PartFile:
         while done < len(view):
             done += os.write(self.descriptor, view[done:])
 
-    def _hash(self, view: memoryview) -> None:
+    def _hash(self, view: memoryview, raw: Any) -> None:
         self._sha256.update(view)
         if self._content:
-            self._content.update(view)
+            self._content.update(view, raw)
 
     def snapshot(self) -> Part:
         """The unfinished part, with the digest of the bytes it has so far."""

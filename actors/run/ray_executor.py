@@ -33,6 +33,9 @@ LOCAL_TASKS_PER_LANE = 1000
 SPARE_BATCHES = 2
 """Batches in the window beyond one for each generator, so that neither the simulator nor the writer waits."""
 
+SPARE_PARTS = 1
+"""Likewise Parquet parts: the chunks of the next one are gathered while another is encoded and written."""
+
 
 class RayExecutor:
     """Simulates, encodes and writes in processes of their own: see `actors.run.executor.Executor`."""
@@ -56,7 +59,8 @@ class RayExecutor:
         )
         self.batch_chunks = chunks_per_batch(request.chunk_size)
         batches = request.workers + waiting + SPARE_BATCHES
-        self.window = batches * self.batch_chunks + request.workers * plan.chunks_per_part_task
+        parts = request.workers + SPARE_PARTS
+        self.window = batches * self.batch_chunks + parts * plan.chunks_per_part_task
         self.cache_fault: str | None = None
         self.compiling: Compiling | None = None
         self._settings = {lane: ray.put(settings) for lane, settings in plan.lanes.items()}
@@ -70,6 +74,8 @@ class RayExecutor:
         """References to the `ProcessId` that each encoding under way returns when it is done."""
         self._appends: dict[Any, tuple[int, str]] = {}
         """Appends under way: the writer and a description, keyed by the reference to the receipt."""
+        self._measures: tuple[Any, Any] | None = None
+        """References to the measures and to the tables of the run, once they have been requested."""
 
     @property
     def idle_seconds(self) -> float:
@@ -84,6 +90,7 @@ class RayExecutor:
         asked = [(role, actor.process_id.remote()) for role, actor in actors.by_role()]
         opened = [writer.open.remote((*self._plan.lanes,)) for writer in actors.writers]
         self._compiling = actors.simulator.compile_some.remote(self._plan.request.formats)
+        self._warm_up_generators()
         for role, reference in asked:
             process = self._result(reference, f"the {role} to start", on_wait)
             self._watch(role, process)
@@ -91,6 +98,13 @@ class RayExecutor:
                 actors.add_local(process.pid)
                 self._simulator_is_local |= role == "simulator"
         return [self._result(receipt, "a writer to open its files", on_wait) for receipt in opened]
+
+    def _warm_up_generators(self) -> None:
+        """Have the generators start, and load what encoding needs, while the other processes start."""
+        for settings in self._settings.values():
+            for _ in range(self._plan.request.workers):
+                _, process = self._actors.generate.remote(settings, 0)
+                self._encodings[process] = None
 
     def prepare(self, on_wait: OnWait) -> None:
         """Compile what is not in the cache, and wait until the simulators have loaded the kernel."""
@@ -102,10 +116,6 @@ class RayExecutor:
             self._compiling = actors.simulator.compile_some.remote(formats)
         self.compiling = None
         self._prepared = [simulator.prepare.remote() for simulator in actors.simulators]
-        # These calls load the string tables.
-        settings = next(iter(self._settings.values()))
-        warm_ups = [actors.generate.remote(settings, 0) for _ in range(self._plan.request.workers)]
-        self._encodings = {process: None for _, process in warm_ups}
         for ready in self._prepared:
             fault = self._result(ready, awaited, on_wait, PREPARE_FACTOR)
             self.cache_fault = self.cache_fault or fault
@@ -145,6 +155,8 @@ class RayExecutor:
                 batch, _ = self._requests.popleft()
                 if value:  # empty: requested after the last chunk
                     self._next_chunk = value[-1].number + 1
+                    if value[-1].last:
+                        self._request_measures()
                     events.append(BatchReady(value, batch))
         return events
 
@@ -172,10 +184,7 @@ class RayExecutor:
 
     def finish(self, on_wait: OnWait) -> tuple[list[Part], bytes]:
         """Compute the measures and close the writers. The tables of the run go to the first writer."""
-        request = self._plan.request
-        measures, tables = self._actors.simulator.measures.options(num_returns=2).remote(
-            request.formats, request.compress
-        )
+        measures, tables = self._measures or self._request_measures()
         closing = [
             writer.close.remote(*([tables] if index == 0 else []))
             for index, writer in enumerate(self._actors.writers)
@@ -186,6 +195,13 @@ class RayExecutor:
             for part in self._result(closed, "a writer to close its files", on_wait)
         ]
         return parts, self._result(measures, "the simulator's measures", on_wait)
+
+    def _request_measures(self) -> tuple[Any, Any]:
+        """Have the simulator compute the measures; after its last chunk, while the generators still encode."""
+        request = self._plan.request
+        measures = self._actors.simulator.measures.options(num_returns=2)
+        self._measures = tuple(measures.remote(request.formats, request.compress))
+        return self._measures
 
     def fault(self, error: Exception) -> Fault | None:
         """See `ray_fault`."""

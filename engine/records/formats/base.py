@@ -37,6 +37,8 @@ class Frame(Struct, gc=False):
     rows: int
     raw_bytes: int
     """Size before compression; of Parquet, of the file."""
+    raw: bytes | bytearray | memoryview | None = None
+    """The bytes before compression, where `data` is compressed."""
 
 
 class EncodeChunks(Protocol):

@@ -26,8 +26,9 @@ def compressed(data: bytes | bytearray | memoryview, method: str) -> bytes | byt
 
 
 def frame(table: str, raw: bytes | bytearray | memoryview, method: str, patients: int, rows: int) -> Frame:
-    """Compress the rows of a table, and record the size of the bytes before compression."""
-    return Frame(table, compressed(raw, method), patients, rows, len(raw))
+    """Compress the rows of a table."""
+    kept = None if method == "none" else raw
+    return Frame(table, compressed(raw, method), patients, rows, len(raw), kept)
 
 
 def _gzip(data: bytes | bytearray | memoryview) -> bytes:

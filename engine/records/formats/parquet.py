@@ -99,4 +99,5 @@ FORMAT = Format(
     encode,
     encode_table,
     ("pyarrow",),
+    patient_seconds=4e-6,
 )
