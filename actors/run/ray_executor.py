@@ -58,9 +58,10 @@ class RayExecutor:
             len(plan.lanes) * LOCAL_TASKS_PER_LANE if session.local else request.workers + waiting
         )
         self.batch_chunks = chunks_per_batch(request.chunk_size)
-        batches = request.workers + waiting + SPARE_BATCHES
-        parts = request.workers + SPARE_PARTS
-        self.window = batches * self.batch_chunks + parts * plan.chunks_per_part_task
+        self.window = waiting * self.batch_chunks + max(
+            (request.workers + SPARE_BATCHES) * self.batch_chunks,
+            (request.workers + SPARE_PARTS) * plan.chunks_per_part_task,
+        )
         self.cache_fault: str | None = None
         self.compiling: Compiling | None = None
         self._settings = {lane: ray.put(settings) for lane, settings in plan.lanes.items()}
