@@ -54,7 +54,12 @@ class Tree(NamedTuple):
         done = subprocess.run(
             [sys.executable, *words],
             cwd=self.root,
-            env=os.environ | {"GOLDENHOUR_CACHE_DIR": str(self.kernels), "GOLDENHOUR_CACHE": "off"},
+            env=os.environ
+            | {
+                "GOLDENHOUR_CACHE_DIR": str(self.kernels),
+                "GOLDENHOUR_CACHE": "off",
+                "PYTHONDONTWRITEBYTECODE": "",  # an installed package has bytecode; without it each process compiles
+            },
             capture_output=True,
             text=True,
             timeout=TIME_LIMIT_SECONDS,

@@ -43,13 +43,15 @@ def _code_tables_of(settings: EncodeSettings) -> "Iterator[CodeTables]":
 def _new_code_tables(settings: EncodeSettings) -> "CodeTables":
     import msgspec
 
-    from engine.precomputed import TEXT_KINDS
     from engine.records import CodeTables, TextSource
     from engine.scenario import Scenario
 
     scenario = msgspec.json.decode(settings.scenario, type=Scenario)
-    precomputed = settings.cache.get_or_build(scenario, TEXT_KINDS) if settings.cache else {}
-    return CodeTables(scenario, TextSource(precomputed))
+    if settings.cache is None:
+        return CodeTables(scenario, TextSource({}))
+    from engine.precomputed import TEXT_KINDS
+
+    return CodeTables(scenario, TextSource(settings.cache.get_or_build(scenario, TEXT_KINDS)))
 
 
 def encode(settings: EncodeSettings, first_chunk: int, *batches: "Sequence[Chunk]") -> EncodedChunks:
