@@ -14,7 +14,6 @@ from actors.run import compile_before
 from engine.errors import GoldenhourError, InputError, shown
 from engine.measures import (
     Delays,
-    RunTable,
     consumption_table,
     facilities_table,
     flow_of,
@@ -23,7 +22,7 @@ from engine.measures import (
     summary,
     table_rows,
 )
-from engine.records import RUN_TABLES, CodeTables
+from engine.records import RUN_TABLES, CodeTables, RunTable
 from engine.run import Simulation, entry_points
 from engine.scenario import (
     Scenario,

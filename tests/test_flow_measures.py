@@ -11,6 +11,7 @@ from engine.codes import RESOURCE_FIELDS
 from engine.measures import FlowMeasures, Measures, Statistics, resources, whole_run
 from engine.measures.resources import intervals
 from engine.measures.statistics import SERIES, empty_statistics
+from engine.records import RunTable
 from goldenhour.views import summary
 
 HOUR = 3_600_000
@@ -282,7 +283,7 @@ def test_a_long_series_is_told_in_longer_intervals(
             assert found == pytest.approx([hourly[:3].mean(), hourly[3:6].mean(), hourly[6]])
 
 
-def rows_of(table: whole_run.RunTable) -> list[dict]:
+def rows_of(table: RunTable) -> list[dict]:
     names = [column.name for column in table.columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*table.values, strict=True)]
 

@@ -22,16 +22,18 @@ import pytest
 import synthetic
 import zstandard
 
-from engine.measures import RUN_COLUMNS, RunTable, encode_run_table, table_rows
+from engine.measures import RUN_COLUMNS, table_rows
 from engine.records import (
     COMPRESSIONS,
     FORMATS,
     RUN_TABLES,
     CodeTables,
     Patient,
+    RunTable,
     arrow,
     build_patients,
     encode_chunks,
+    encode_run_table,
     flat,
 )
 from engine.records.formats import FLAT_TABLES
@@ -394,8 +396,8 @@ def test_a_table_of_the_run_is_one_file_in_every_format() -> None:
 
 def test_the_text_formats_of_a_run_table_need_no_pyarrow() -> None:
     code = (
-        "import sys; from engine.measures import RUN_COLUMNS, RunTable, encode_run_table;"
-        "from engine.records import FORMATS;"
+        "import sys; from engine.measures import RUN_COLUMNS;"
+        "from engine.records import FORMATS, RunTable, encode_run_table;"
         "columns = RUN_COLUMNS['measures'];"
         "table = RunTable('measures', columns, [[None]] * len(columns));"
         "[encode_run_table(table, name, 'gzip') for name in FORMATS if name != 'parquet'];"
@@ -409,8 +411,8 @@ def test_parquet_does_not_import_pandas() -> None:
     """`pyarrow.array` would do so: it takes 0.2 s and 40 MB in each process."""
     code = (
         "import sys, synthetic;"
-        "from engine.measures import RUN_COLUMNS, RunTable, encode_run_table;"
-        "from engine.records import encode_chunks;"
+        "from engine.measures import RUN_COLUMNS;"
+        "from engine.records import RunTable, encode_chunks, encode_run_table;"
         "encode_chunks([synthetic.chunk(9)], synthetic.code_tables(), 'parquet');"
         "values = {'text': 'a', 'integer': 1, 'number': 0.5, 'time': 0};"
         "tables = [RunTable(name, columns, [[values[column.kind], None if column.nullable else values[column.kind]]"

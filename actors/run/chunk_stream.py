@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.run.messages import ChunkHead, Piece, head_of
+from actors.run.messages import ChunkHead, head_of
 from engine.errors import InputError
-from engine.records import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from engine.records import RunTable
     from engine.run import Merged, Simulation
     from engine.scenario import Scenario
     from engine.tables import Chunk
@@ -59,20 +59,11 @@ class ChunkStream:
                 )
         return True
 
-    def measures(self, formats: tuple[str, ...], compress: str) -> tuple[bytes, list[Piece]]:
-        """The measures of the whole run as JSON, and its tables as whole files in each format.
-
-        The receiver needs no NumPy. Only the format parquet loads pyarrow here.
-        """
-        from engine.measures import encode_run_table, find_measures
+    def measures(self) -> "tuple[bytes, list[RunTable]]":
+        """The measures of the whole run as JSON, whose receiver needs no NumPy, and its tables."""
+        from engine.measures import find_measures
 
         while self.next_chunk() is not None:
             pass
         found = find_measures(self._simulation, self._scenario)
-        pieces = []
-        for name in formats:
-            for table in (found.facilities, found.measures, found.consumption):
-                frame = encode_run_table(table, name, compress)
-                path = FORMATS[name].filename(table.name, 0, compress)
-                pieces.append(Piece(path, name, table.name, frame.patients, frame.rows, frame.data))
-        return msgspec.json.encode(found.summary), pieces
+        return msgspec.json.encode(found.summary), [found.facilities, found.measures, found.consumption]

@@ -14,7 +14,7 @@ from engine.records import FORMATS, encode_chunks
 hide_pyarrow_in_worker()
 
 if TYPE_CHECKING:
-    from engine.records import CodeTables
+    from engine.records import CodeTables, RunTable
     from engine.tables import Chunk
 
 CODE_TABLES_KEPT = 2
@@ -85,6 +85,27 @@ def _encode_nothing(settings: EncodeSettings, tables: "CodeTables") -> None:
 
     for name in settings.formats:
         encode_chunks([Chunk(0, 0, True)], tables, name, settings.compress)
+
+
+def encode_run_tables(tables: "Sequence[RunTable]", formats: Sequence[str], compress: str) -> list[Piece]:
+    """The tables of the run as whole files in each format."""
+    from engine.records import encode_run_table
+
+    pieces = []
+    for name in formats:
+        for table in tables:
+            frame = encode_run_table(table, name, compress)
+            path = FORMATS[name].filename(table.name, 0, compress)
+            pieces.append(Piece(path, name, table.name, frame.patients, frame.rows, frame.data))
+    return pieces
+
+
+def generate_run_tables(tables: "Sequence[RunTable]", formats: Sequence[str], compress: str) -> list[Piece]:
+    """`encode_run_tables` as a Ray task: the generators have loaded what it needs, the simulator has not."""
+    lower_priority()
+    check_package_root()
+    restore_pyarrow()
+    return encode_run_tables(tables, formats, compress)
 
 
 def generate(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from actors.run.chunk_stream import ChunkStream
 from actors.run.compilation import compile_before
 from actors.run.executor import BatchReady, ChunksWritten, Event, Fault, OnWait
-from actors.run.generator import encode
+from actors.run.generator import encode, encode_run_tables
 from actors.run.lanes import writes_texts
 from actors.run.messages import Compiling, EncodedChunks, Receipt
 from actors.run.part import Part
@@ -129,8 +129,8 @@ class LocalExecutor:
         """Compute the measures and close the writer."""
         assert self._stream is not None
         request = self._plan.request
-        measures, tables = self._stream.measures(request.formats, request.compress)
-        return self._writer.close(tables), measures
+        measures, tables = self._stream.measures()
+        return self._writer.close(encode_run_tables(tables, request.formats, request.compress)), measures
 
     def fault(self, error: Exception) -> Fault | None:
         """None: what fails in this process would fail again."""

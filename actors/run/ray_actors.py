@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from actors.cluster import Session, as_remote
-from actors.run.generator import generate
+from actors.run.generator import generate, generate_run_tables
 from actors.run.shards import MergingSimulator, ShardSimulator, divide_fronts
 from actors.run.simulator import FlowSimulator
 from actors.run.writer import Writer
@@ -22,8 +22,8 @@ END_SECONDS = 1.0
 class RayActors:
     """The actors of one attempt, started by `start`.
 
-    `simulator` delivers the chunks; `shards` simulate for it, if there are several simulators. `generate` is the
-    remote task that encodes. `node` is the id of the driver's node.
+    `simulator` delivers the chunks; `shards` simulate for it, if there are several simulators. `generate` and
+    `generate_run_tables` are the remote tasks that encode. `node` is the id of the driver's node.
     """
 
     def __init__(self) -> None:
@@ -35,6 +35,7 @@ class RayActors:
         self.simulator: Any = None
         self.writers: list[Any] = []
         self.generate: Any = None
+        self.generate_run_tables: Any = None
         self._local_pids: list[int] = []
 
     def start(self, plan: "RunPlan", session: Session) -> None:
@@ -62,12 +63,15 @@ class RayActors:
             self.writers.append(
                 writer.remote(str(plan.folder), plan.run_id, index, plan.owners, plan.sync_seconds)
             )
-        self.generate = as_remote(generate, "goldenhour.generate").options(
-            num_cpus=1,
-            num_returns=2,
-            max_retries=3,
-            retry_exceptions=False,
-            scheduling_strategy=placement,
+        task: dict[str, Any] = {
+            "num_cpus": 1,
+            "max_retries": 3,
+            "retry_exceptions": False,
+            "scheduling_strategy": placement,
+        }
+        self.generate = as_remote(generate, "goldenhour.generate").options(num_returns=2, **task)
+        self.generate_run_tables = as_remote(generate_run_tables, "goldenhour.generate_run_tables").options(
+            **task
         )
 
     @property

@@ -76,7 +76,7 @@ class RayExecutor:
         self._appends: dict[Any, tuple[int, str]] = {}
         """Appends under way: the writer and a description, keyed by the reference to the receipt."""
         self._measures: tuple[Any, Any] | None = None
-        """References to the measures and to the tables of the run, once they have been requested."""
+        """References to the measures and to the encoded tables of the run, once they have been requested."""
 
     @property
     def idle_seconds(self) -> float:
@@ -200,8 +200,9 @@ class RayExecutor:
     def _request_measures(self) -> tuple[Any, Any]:
         """Have the simulator compute the measures; after its last chunk, while the generators still encode."""
         request = self._plan.request
-        measures = self._actors.simulator.measures.options(num_returns=2)
-        self._measures = tuple(measures.remote(request.formats, request.compress))
+        measures, tables = self._actors.simulator.measures.options(num_returns=2).remote()
+        pieces = self._actors.generate_run_tables.remote(tables, request.formats, request.compress)
+        self._measures = measures, pieces
         return self._measures
 
     def fault(self, error: Exception) -> Fault | None:

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.cluster import check_package_root, hide_pyarrow_in_worker, lower_priority, restore_pyarrow
+from actors.cluster import check_package_root, hide_pyarrow_in_worker, lower_priority
 from actors.run.chunk_stream import ChunkStream
 from actors.run.compilation import Compilation
 from actors.run.lanes import writes_texts
-from actors.run.messages import ChunkHead, Compiling, Piece, ProcessId
+from actors.run.messages import ChunkHead, Compiling, ProcessId
 
 hide_pyarrow_in_worker()
 
 if TYPE_CHECKING:
     from actors.cache import LocalCache, SharedCache
+    from engine.records import RunTable
     from engine.run import Merged, Simulation
     from engine.scenario import Scenario
     from engine.tables import Chunk
@@ -66,7 +67,6 @@ class FlowSimulator:
         from engine.numeric import cache_refusal
 
         check_package_root()
-        restore_pyarrow()
         scenario = self._resolved()
         self._simulation = self._simulate(scenario, self._precomputed(scenario))
         self._stream = ChunkStream(self._simulation, scenario)
@@ -80,9 +80,9 @@ class FlowSimulator:
         """The next chunks and their heads: see `ChunkStream.next_batch`."""
         return self._prepared().next_batch(most)
 
-    def measures(self, formats: tuple[str, ...], compress: str) -> tuple[bytes, list[Piece]]:
+    def measures(self) -> "tuple[bytes, list[RunTable]]":
         """The measures of the whole run: see `ChunkStream.measures`."""
-        return self._prepared().measures(formats, compress)
+        return self._prepared().measures()
 
     def _resolved(self) -> "Scenario":
         from engine.scenario import Scenario

@@ -4,14 +4,13 @@ from engine.measures.consumption import count_consumption
 from engine.measures.counted import STAGE_MEANINGS
 from engine.measures.counting import count_chunk
 from engine.measures.delays import Delays, split_delays
-from engine.measures.files import encode_run_table, run_arrow_table, table_rows
+from engine.measures.files import run_arrow_table, table_rows
 from engine.measures.patients import Measures
 from engine.measures.resources import FlowMeasures
 from engine.measures.statistics import Statistics
 from engine.measures.whole_run import (
     MEASURES,
     RUN_COLUMNS,
-    RunTable,
     consumption_table,
     facilities_table,
     find_measures,
@@ -27,12 +26,10 @@ __all__ = [
     "Delays",
     "FlowMeasures",
     "Measures",
-    "RunTable",
     "Statistics",
     "consumption_table",
     "count_chunk",
     "count_consumption",
-    "encode_run_table",
     "facilities_table",
     "find_measures",
     "flow_of",

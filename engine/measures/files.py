@@ -1,34 +1,14 @@
-"""The tables of the run as a whole, encoded in each of the formats."""
+"""The tables of the run as a whole, as rows and as Arrow tables."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from engine import records
-from engine.records import FORMATS, Frame, frame
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from engine.measures.whole_run import RunTable
-
-
-def encode_run_table(table: "RunTable", fmt: str, compress: str) -> Frame:
-    """Encode a table as one frame, which is the whole file. Only Parquet needs pyarrow.
-
-    Parameters
-    ----------
-    table
-        The table.
-    fmt
-        A key of `engine.records.FORMATS`.
-    compress
-        A key of `engine.records.COMPRESSIONS`.
-    """
-    info = FORMATS[fmt]
-    data = info.encode_table(table.columns, table.values, compress)
-    if info.unit == "part":
-        return Frame(table.name, data, 0, len(table), len(data))
-    return frame(table.name, data, compress, 0, len(table))
+    from engine.records import RunTable
 
 
 def table_rows(table: "RunTable") -> Iterator[dict[str, Any]]:

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ from engine.measures.counted import DAY, LAST_DAY
 from engine.measures.figures import CATEGORY_LABELS
 from engine.measures.patients import SHARES, Measures
 from engine.measures.resources import FlowMeasures, intervals
-from engine.records import Column
+from engine.records import Column, RunTable
 from engine.scenario import Scenario, start_seconds
 from engine.tables import Table
 
@@ -178,19 +177,6 @@ MEASURES: dict[str, Measure] = {
         "", "what care consumed of the item in `detail`, by place and by day; the unit is the item's"
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class RunTable:
-    """A table by columns of plain values. None is null; times are seconds since 1970."""
-
-    name: str
-    columns: tuple[Column, ...]
-    values: list[list[Any]]
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.values[0])
 
 
 class RunMeasures(NamedTuple):

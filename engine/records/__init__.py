@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.records.json_schema import data_package, record_schema
     from engine.records.objects import build_patients
     from engine.records.program import ASSEMBLE
+    from engine.records.run_tables import RunTable, encode_run_table
     from engine.records.schema import Patient
 
 __getattr__ = lazy_attributes(
@@ -59,6 +60,10 @@ __getattr__ = lazy_attributes(
         ),
         "objects": ("build_patients",),
         "program": ("ASSEMBLE",),
+        "run_tables": (
+            "RunTable",
+            "encode_run_table",
+        ),
         "schema": ("Patient",),
     },
 )
@@ -76,10 +81,12 @@ __all__ = [
     "Column",
     "Frame",
     "Patient",
+    "RunTable",
     "TextSource",
     "build_patients",
     "data_package",
     "encode_chunks",
+    "encode_run_table",
     "fields_of",
     "frame",
     "patient_arrow_table",
