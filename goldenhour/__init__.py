@@ -3,22 +3,27 @@
 In Python: `result = goldenhour.simulate("standard", seed=1)`. On the command line: `goldenhour --help`.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from goldenhour.comparison import Comparison, Replicated
+    from goldenhour.experiments import compare, replicate
     from goldenhour.result import Result, simulate
 
 __version__ = "0.2.0"
-__all__ = ["Result", "__version__", "simulate"]
+__all__ = ["Comparison", "Replicated", "Result", "__version__", "compare", "replicate", "simulate"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import `simulate` and `Result` on first access: the command line needs neither NumPy nor Numba."""
-    if name in ("simulate", "Result"):
-        from goldenhour import result
-
-        return getattr(result, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Imported on first access: the command line needs neither NumPy nor Numba.
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "comparison": ("Comparison", "Replicated"),
+        "experiments": ("compare", "replicate"),
+        "result": ("Result", "simulate"),
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,5 @@
 """The Python API: `goldenhour.simulate` runs a scenario in this process, without Ray, and returns its columns."""
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -11,7 +10,7 @@ import msgspec
 import numpy as np
 
 from actors.run import compile_before
-from engine.errors import GoldenhourError, InputError, shown
+from engine.errors import InputError, shown
 from engine.measures import (
     Delays,
     consumption_table,
@@ -35,6 +34,7 @@ from engine.scenario import (
 )
 from engine.tables import ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
+from goldenhour.packages import import_package
 from goldenhour.result_html import result_html
 from goldenhour.tilts import tilts_of_scenario
 
@@ -53,10 +53,6 @@ TITLES = {"events": {"kind": "event"}, "treatments": {"kind": "treatment"}}
 
 ScenarioSource = str | Path | Scenario | Mapping[str, Any]
 """What `simulate` takes as a scenario."""
-
-
-class NotInstalledError(GoldenhourError, ImportError):
-    """A method needs a package that goldenhour does not depend on and that is not installed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +165,7 @@ class Result:
             If there is no such table.
         """
         _check_table(table)
-        arrow = _import_package("pyarrow")
+        arrow = import_package("pyarrow")
         from engine.records import patient_arrow_table
 
         if table in RUN_TABLES:
@@ -184,7 +180,7 @@ class Result:
         Labels are categories, times and dates datetime64, and an integer that may be missing is an Int32 with NA.
         """
         _check_table(table)
-        pandas = _import_package("pandas")
+        pandas = import_package("pandas")
         arrow = self.to_arrow(table)
         frame = arrow.to_pandas(date_as_object=False)
         for field in arrow.schema:
@@ -195,7 +191,7 @@ class Result:
     def to_polars(self, table: str = "patients") -> "polars.DataFrame":
         """A table as a polars DataFrame, with the columns of `to_arrow`. Raises InputError, and NotInstalledError."""
         _check_table(table)
-        return _import_package("polars").from_arrow(self.to_arrow(table))
+        return import_package("polars").from_arrow(self.to_arrow(table))
 
     def _run_table(self, name: str) -> RunTable:
         if name == "facilities":
@@ -288,8 +284,8 @@ def simulate(
         raise InputError(
             f"replication: got {shown(replication)}; allowed: a whole number from 0 to {2**31 - 1}"
         )
-    written, origin = _load_scenario(scenario)
-    overrides = ScenarioOverrides(seed, patients, days, _settings_of(settings))
+    written, origin = load_scenario(scenario)
+    overrides = ScenarioOverrides(seed, patients, days, settings_of(settings))
     prepared = prepare(written, overrides, origin, allow_long)
     resolved = prepared.resolved
     compile_before(entry_points(resolved, texts=False), lambda state: None)
@@ -309,7 +305,7 @@ def simulate(
     )
 
 
-def _load_scenario(source: ScenarioSource) -> tuple[Scenario, ScenarioOrigin | None]:
+def load_scenario(source: ScenarioSource) -> tuple[Scenario, ScenarioOrigin | None]:
     """The scenario that `source` is or names, and where it was read from. Raises InputError or ScenarioError."""
     if isinstance(source, Scenario):
         return source, None
@@ -326,7 +322,7 @@ def _load_scenario(source: ScenarioSource) -> tuple[Scenario, ScenarioOrigin | N
     )
 
 
-def _settings_of(settings: Mapping[str, Any] | None) -> tuple[Setting, ...]:
+def settings_of(settings: Mapping[str, Any] | None) -> tuple[Setting, ...]:
     """The settings that a mapping from paths to values gives. Numbers of NumPy become Python's. Raises InputError."""
     if settings is None:
         return ()
@@ -384,11 +380,3 @@ def _check_table(name: str) -> None:
     allowed = (*TABLES, *RUN_TABLES)
     if name not in allowed:
         raise InputError(f"table: got {shown(name)}; allowed: {', '.join(allowed)}")
-
-
-def _import_package(package: str) -> Any:
-    """Import an optional package. Raises NotInstalledError."""
-    try:
-        return importlib.import_module(package)
-    except ImportError:
-        raise NotInstalledError(f"the package {package} is not installed: pip install {package}") from None

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goldenhour.labels import OUTCOME_LABELS, STREAM_LABELS
+
+if TYPE_CHECKING:
+    from engine.experiments import Difference
 
 _RATES = {"percent_kia": "%KIA", "percent_dow": "%DOW", "case_fatality_rate": "case fatality rate"}
 
@@ -46,3 +49,25 @@ def _row(words: str, counts: dict[str, Any], outcomes: Sequence[str]) -> list[st
 
 def _cells(kind: str, texts: Iterable[str]) -> str:
     return "".join(f"<{kind}>{escape(text)}</{kind}>" for text in texts)
+
+
+def comparison_html(
+    labels: Sequence[str], differences: "Sequence[Difference]", sentences: Sequence[str]
+) -> str:
+    """The sentences of a comparison, and a table with a row for each difference."""
+    heads = ["quantity", "scenario", labels[0], "mean", "difference", "low", "high", "pairs"]
+    rows = []
+    for each in differences:
+        numbers = (
+            each.baseline.estimate,
+            each.mean.estimate,
+            each.difference.estimate,
+            each.difference.low,
+            each.difference.high,
+        )
+        texts = (f"{number:,.{each.quantity.decimals}f}" for number in numbers)
+        label = labels[each.alternative]
+        rows.append([each.quantity.meaning, label, *texts, f"{each.difference.count:,}"])
+    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
+    text = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    return f"{text}<table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>"

@@ -29,7 +29,8 @@ def test_completion_shows_the_api_before_anything_is_imported() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert done.stdout.strip() == "['Result', '__version__', 'simulate'] False"
+    names = ["Comparison", "Replicated", "Result", "__version__", "compare", "replicate", "simulate"]
+    assert done.stdout.strip() == f"{names} False"
     assert all(hasattr(goldenhour, name) for name in dir(goldenhour))
 
 

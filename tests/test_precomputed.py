@@ -21,7 +21,7 @@ from engine.compile import model
 from engine.measures import whole_run
 from engine.precomputed import LARGEST_PACKED, cache_keys, pack_value, unpack_value
 from engine.records import CodeTables, TextSource, formats
-from engine.run import Simulation
+from engine.run import Replications, Simulation
 from engine.scenario import Scenario
 
 ALL = cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS
@@ -163,6 +163,8 @@ def packed_values(s: Scenario) -> dict[str, tuple[Any, bytes]]:
         value = cache_keys.build_value(key.kind, key.inputs)
         found[key.kind] = value, pack_value(key.kind, value)
     found["measures"] = b'{"patients": 5}', pack_value("measures", b'{"patients": 5}')
+    replications = Replications(("kia", "patients"), np.array([[1.0, 5.0], [np.nan, 7.0]]))
+    found["replications"] = replications, pack_value("replications", replications)
     return found
 
 

@@ -22,8 +22,8 @@ from actors.cache.shared_cache import LookupResult, scenario_tag
 from actors.cache.tasks import compile_values, simulate_measures
 from actors.cluster import add_metric, as_remote, check_package_root, hide_pyarrow_in_worker, put_metric
 from engine.precomputed import (
-    MEASURES_KIND,
     NAMESPACES,
+    RESULT_KINDS,
     SIMULATION_KINDS,
     TEXT_KINDS,
     CacheKey,
@@ -219,8 +219,8 @@ class Cache:
                         cache.put(key.key, reference, len(data), tags)
                         cache.statistics.from_redis += 1
                 missing = [key for key in keys if key.key not in resolved]
-            compiled = [key for key in missing if key.kind != MEASURES_KIND]
-            simulated = [key for key in missing if key.kind == MEASURES_KIND]
+            compiled = [key for key in missing if key.kind not in RESULT_KINDS]
+            simulated = [key for key in missing if key.kind in RESULT_KINDS]
             await asyncio.gather(
                 *([self._compile(compiled, tags, resolved)] if compiled else []),
                 *(self._simulate(key, tags, resolved) for key in simulated),

@@ -4,7 +4,7 @@ from typing import Any
 
 from actors.cache.shared_cache import SharedCache
 from actors.cluster import check_package_root, hide_pyarrow_in_worker, lower_priority, restore_pyarrow
-from engine.precomputed import SIMULATION_KINDS, CacheKey, build_value, cache_key, pack_value, run_of_key
+from engine.precomputed import SIMULATION_KINDS, CacheKey, build_value, cache_key, pack_value, scenario_of_key
 
 hide_pyarrow_in_worker()
 
@@ -23,7 +23,7 @@ def simulate_measures(key: CacheKey, cache: Any, tags: list[str]) -> bytes:
     """Return the packed measures of a run. What the run is compiled from comes from the actor `cache`."""
     _prepare_worker()
     _check_version(key)
-    scenario, _ = run_of_key(key.inputs)
+    scenario = scenario_of_key(key.inputs)
     compiled = SharedCache(cache, tuple(tags)).get_or_build(scenario, SIMULATION_KINDS)
     return pack_value(key.kind, build_value(key.kind, key.inputs, compiled))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from actors.cluster.priority import lower_priority
     from actors.cluster.pyarrow_import import hide_pyarrow_in_worker, restore_pyarrow
     from actors.cluster.remote import as_remote
-    from actors.cluster.session import Session, default_workers, start_session
+    from actors.cluster.session import Session, available_cores, default_workers, start_session
     from actors.cluster.temporary_folder import (
         SYSTEM_FOLDERS,
         NoPrivateFolderError,
@@ -48,6 +48,7 @@ __getattr__ = lazy_attributes(
         "remote": ("as_remote",),
         "session": (
             "Session",
+            "available_cores",
             "default_workers",
             "start_session",
         ),
@@ -71,6 +72,7 @@ __all__ = [
     "Session",
     "add_metric",
     "as_remote",
+    "available_cores",
     "check_package_root",
     "default_workers",
     "hide_pyarrow_in_worker",

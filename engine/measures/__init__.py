@@ -8,6 +8,7 @@ from engine.measures.files import run_arrow_table, table_rows
 from engine.measures.patients import Measures
 from engine.measures.resources import FlowMeasures
 from engine.measures.statistics import Statistics
+from engine.measures.value_names import absent_value, named_values
 from engine.measures.whole_run import (
     MEASURES,
     RUN_COLUMNS,
@@ -27,6 +28,7 @@ __all__ = [
     "FlowMeasures",
     "Measures",
     "Statistics",
+    "absent_value",
     "consumption_table",
     "count_chunk",
     "count_consumption",
@@ -34,6 +36,7 @@ __all__ = [
     "find_measures",
     "flow_of",
     "measures_table",
+    "named_values",
     "run_arrow_table",
     "split_delays",
     "summary",

@@ -3,14 +3,16 @@
 from engine.precomputed.cache_keys import (
     MEASURES_KIND,
     NAMESPACES,
+    RESULT_KINDS,
     SIMULATION_KINDS,
     TEXT_KINDS,
     CacheKey,
     build_value,
     cache_key,
     key_of_measures,
+    key_of_replications,
     keys_of_scenario,
-    run_of_key,
+    scenario_of_key,
 )
 from engine.precomputed.value_encoding import LARGEST_PACKED, pack_value, unpack_value
 
@@ -18,14 +20,16 @@ __all__ = [
     "LARGEST_PACKED",
     "MEASURES_KIND",
     "NAMESPACES",
+    "RESULT_KINDS",
     "SIMULATION_KINDS",
     "TEXT_KINDS",
     "CacheKey",
     "build_value",
     "cache_key",
     "key_of_measures",
+    "key_of_replications",
     "keys_of_scenario",
     "pack_value",
-    "run_of_key",
+    "scenario_of_key",
     "unpack_value",
 ]

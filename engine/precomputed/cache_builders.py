@@ -9,7 +9,7 @@ from engine.arrivals import plan_arrivals
 from engine.compile import TABLE_BUILDERS, tilts_of
 from engine.measures import find_measures
 from engine.records import CodedText
-from engine.run import DEFAULT_CHUNK, Simulation
+from engine.run import DEFAULT_CHUNK, Simulation, replicate
 from engine.scenario import Scenario
 from scenarios import catalogue
 
@@ -53,3 +53,7 @@ def build_measures(scenario: Scenario, seed: int, replication: int, precomputed:
     for _ in simulation:
         pass
     return msgspec.json.encode(find_measures(simulation, scenario).summary)
+
+
+build_replications = replicate
+"""Measures of some replications."""

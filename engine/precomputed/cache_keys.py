@@ -22,7 +22,13 @@ NAMESPACES: tuple[Namespace, ...] = get_args(Namespace)
 """Groups of cached values, which a user can count and clear separately."""
 
 MEASURES_KIND = "measures"
-"""The kind of the measures of a run. All other kinds depend on the scenario alone."""
+"""The kind of the measures of a run."""
+
+REPLICATIONS_KIND = "replications"
+"""The kind of the measures of some replications. All kinds but these two depend on the scenario alone."""
+
+RESULT_KINDS = (MEASURES_KIND, REPLICATIONS_KIND)
+"""Kinds of values that are simulated."""
 
 _CASUALTY_MIX_FIELDS = ("casualties", "environment", "events", "fronts", "mix", "warfare")
 _CONSTANT_FIELDS = ("model", "treatments")
@@ -64,6 +70,7 @@ KINDS: dict[str, Kind] = {
     ),
     "severity": Kind("computation", (*_INJURY_FIELDS, "expectant")),
     MEASURES_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),
+    REPLICATIONS_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),
 }
 """By name of the kind:
 
@@ -75,6 +82,7 @@ KINDS: dict[str, Kind] = {
 - arrivals: intensities by front, type and day
 - severity: the tilts that yield the shares of triage and deaths of the scenario
 - measures: the content of summary.json
+- replications: the measures of some replications
 """
 
 SIMULATION_KINDS = (
@@ -122,8 +130,18 @@ def keys_of_scenario(scenario: Scenario, kinds: tuple[str, ...]) -> list[CacheKe
 
 def key_of_measures(scenario: Scenario, seed: int, replication: int) -> CacheKey:
     """Return the cache key of a run's measures. It does not depend on the scenario's name and description."""
-    anonymous = replace(scenario, name="-", description="", seed=seed)
-    return _new_key(MEASURES_KIND, {"scenario": anonymous, "replication": replication})
+    return _new_key(MEASURES_KIND, {"scenario": _anonymous(scenario, seed), "replication": replication})
+
+
+def key_of_replications(scenario: Scenario, seed: int, first: int, count: int) -> CacheKey:
+    """Return the cache key of the measures of some replications. It does not depend on name and description."""
+    return _new_key(
+        REPLICATIONS_KIND, {"scenario": _anonymous(scenario, seed), "first": first, "count": count}
+    )
+
+
+def _anonymous(scenario: Scenario, seed: int) -> Scenario:
+    return replace(scenario, name="-", description="", seed=seed)
 
 
 def has_tilts(scenario: Scenario) -> bool:
@@ -147,31 +165,45 @@ def build_value(kind: str, inputs: bytes, precomputed: Mapping[str, Any] | None 
     kind, inputs
         As in the value's `CacheKey`.
     precomputed
-        For measures: values of some of SIMULATION_KINDS, by kind.
+        For what is simulated: values of some of SIMULATION_KINDS, by kind.
 
     Returns
     -------
     Any
-        Arrays, texts or, for measures, JSON.
+        Arrays, texts or, for measures, JSON; for replications, `Replications`.
     """
     from engine.precomputed import cache_builders
 
     if kind == MEASURES_KIND:
-        scenario, replication = run_of_key(inputs)
-        return cache_builders.build_measures(scenario, scenario.seed, replication, precomputed or {})
+        run = msgspec.msgpack.decode(inputs, type=_MeasuresInputs)
+        seed = run.scenario.seed
+        return cache_builders.build_measures(run.scenario, seed, run.replication, precomputed or {})
+    if kind == REPLICATIONS_KIND:
+        some = msgspec.msgpack.decode(inputs, type=_ReplicationsInputs)
+        seed = some.scenario.seed
+        return cache_builders.build_replications(
+            some.scenario, seed, some.first, some.count, precomputed or {}
+        )
     fields = msgspec.msgpack.decode(inputs, type=_struct_of_fields(kind))
     return cache_builders.BUILDERS[kind](fields)
 
 
-def run_of_key(inputs: bytes) -> tuple[Scenario, int]:
-    """Return scenario and replication from the inputs of a key of measures."""
-    run = msgspec.msgpack.decode(inputs, type=_MeasuresInputs)
-    return run.scenario, run.replication
+def scenario_of_key(inputs: bytes) -> Scenario:
+    """Return the scenario from the inputs of a key of measures or replications."""
+    return msgspec.msgpack.decode(inputs, type=_ResultInputs).scenario
 
 
-class _MeasuresInputs(msgspec.Struct, frozen=True):
+class _ResultInputs(msgspec.Struct, frozen=True):
     scenario: Scenario
+
+
+class _MeasuresInputs(_ResultInputs, frozen=True):
     replication: int
+
+
+class _ReplicationsInputs(_ResultInputs, frozen=True):
+    first: int
+    count: int
 
 
 def _new_key(kind: str, fields: dict[str, Any]) -> CacheKey:

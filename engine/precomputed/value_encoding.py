@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import zstandard
 
-from engine.precomputed.cache_keys import MEASURES_KIND
+from engine.precomputed.cache_keys import MEASURES_KIND, REPLICATIONS_KIND
 
 MEGABYTE = 1024 * 1024
 
@@ -63,6 +63,8 @@ def unpack_value(kind: str, data: bytes) -> Any:
 def _encoding_of(kind: str) -> Encoding:
     if kind == MEASURES_KIND:
         return Encoding(64 * MEGABYTE, bytes, _decode_measures)
+    if kind == REPLICATIONS_KIND:
+        return Encoding(64 * MEGABYTE, _encode_replications, _decode_replications)
     if kind == "names":
         return Encoding(8 * MEGABYTE, msgspec.msgpack.encode, _decode_names)
     if kind == "diagnoses":
@@ -83,6 +85,31 @@ class _Measures(msgspec.Struct):
 def _decode_measures(data: bytes) -> bytes:
     msgspec.json.decode(data, type=_Measures)
     return data
+
+
+class _Replications(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The names of the measures, and their values row by row as little-endian float64."""
+
+    names: tuple[str, ...]
+    count: int
+    values: bytes
+
+
+def _encode_replications(value: Any) -> bytes:
+    data = value.values.astype("<f8").tobytes()
+    return msgspec.msgpack.encode(_Replications(value.names, len(value.values), data))
+
+
+def _decode_replications(data: bytes) -> Any:
+    import numpy as np
+
+    from engine.run import Replications
+
+    found = msgspec.msgpack.decode(data, type=_Replications)
+    if list(found.names) != sorted(set(found.names)):
+        raise ValueError("the names of the measures are not sorted")
+    values = np.frombuffer(found.values, "<f8").astype(np.float64)
+    return Replications(found.names, values.reshape(found.count, len(found.names)))
 
 
 def _decode_names(data: bytes) -> dict[str, dict[str, Any]]:

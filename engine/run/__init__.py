@@ -3,6 +3,7 @@
 from engine.run.merging import Merged
 from engine.run.needed_entry_points import ARRIVALS, SEVERITY, EntryPoints, entry_points
 from engine.run.partition import independent_fronts, partition_fronts
+from engine.run.replications import Replications, join_replications, replicate
 from engine.run.simulation import DEFAULT_CHUNK, RunEnd, Simulation
 
 __all__ = [
@@ -11,9 +12,12 @@ __all__ = [
     "SEVERITY",
     "EntryPoints",
     "Merged",
+    "Replications",
     "RunEnd",
     "Simulation",
     "entry_points",
     "independent_fronts",
+    "join_replications",
     "partition_fronts",
+    "replicate",
 ]

@@ -23,6 +23,7 @@ from engine.scenario.limits import (
 )
 from engine.scenario.listed import ListedRow, listed_rows, listed_units, number_listed
 from engine.scenario.mix import environment_multipliers, mix_of
+from engine.scenario.near_matches import near_match
 from engine.scenario.overrides import with_overrides
 from engine.scenario.parsing import (
     EXTENDS,
@@ -147,6 +148,7 @@ __all__ = [
     "mechanisms_of",
     "mix_of",
     "model_constants",
+    "near_match",
     "number_listed",
     "one_way_minutes",
     "parse",

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from goldenhour.views.arrivals import expected_arrivals_json, show_expected_arrivals
     from goldenhour.views.battle import battle_report_json, battle_report_tables
     from goldenhour.views.cache import backend_table, cluster_cache_table
+    from goldenhour.views.comparison import comparison_json, comparison_table
     from goldenhour.views.formatting import format_duration, format_seconds, format_time
     from goldenhour.views.network import (
         capabilities_table,
@@ -36,6 +37,10 @@ __getattr__ = lazy_attributes(
         "cache": (
             "backend_table",
             "cluster_cache_table",
+        ),
+        "comparison": (
+            "comparison_json",
+            "comparison_table",
         ),
         "formatting": (
             "format_duration",
@@ -77,6 +82,8 @@ __all__ = [
     "battle_report_tables",
     "capabilities_table",
     "cluster_cache_table",
+    "comparison_json",
+    "comparison_table",
     "compile_first",
     "expected_arrivals_json",
     "facilities_table",

@@ -1,0 +1,234 @@
+"""`goldenhour compare`: scenarios, or one scenario with changes, over paired replications."""
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.errors import InputError, shown
+from engine.scenario import PreparedScenario, ScenarioOverrides, Setting, parse_setting
+from goldenhour import console, views
+from goldenhour.cli import options
+from goldenhour.cli.execution import command_seconds
+from goldenhour.cli.scenario_sources import prepare_source
+
+if TYPE_CHECKING:
+    from goldenhour.experiments import Alternative, OnProgress
+
+LINE_SECONDS = 10.0
+"""Time between two lines of progress where stderr is no terminal."""
+
+MOST_SCENARIOS = 100
+"""Most scenarios in a comparison."""
+
+_SEPARATOR = re.compile(r""";(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
+"""A semicolon outside quotes."""
+
+
+@click.command()
+@click.argument("scenarios", nargs=-1, required=True)
+@options.settings
+@click.option(
+    "--vs",
+    "changes",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Compare with the same scenario and this setting; several settings with ; between them. Can be repeated.",
+)
+@click.option(
+    "--measure",
+    "measures",
+    metavar="NAME",
+    multiple=True,
+    help="What to compare: deaths, surgery, dow, kia, all_deaths, surgery_in_time, or a number of summary.json by its "
+    "path, such as time_to_surgery.minutes.table.mean. Can be repeated. Default: deaths and surgery.",
+)
+@click.option(
+    "--half-width",
+    "half_widths",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    help="Stop when the half-width of the interval of this difference is so small. Can be repeated. Default: 0.2 "
+    "deaths per 100, 5 minutes, 2 %, or 5 % of the baseline's mean.",
+)
+@click.option(
+    "--pairs", type=click.IntRange(2, 10**6), help="Simulate exactly so many pairs of replications."
+)
+@click.option(
+    "--most", type=click.IntRange(50, 10**6), default=1000, help="Most pairs of replications. Default: 1000."
+)
+@click.option(
+    "--confidence", type=float, default=0.95, help="Confidence of the intervals, below 1. Default: 0.95."
+)
+@options.seed
+@options.patients
+@options.days
+@options.allow_long
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 1024),
+    help="Tasks on Ray at a time; 0: simulate in this process. Default: what suits the size.",
+)
+@click.option("--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT.")
+@options.json_for_tables
+def compare(
+    scenarios: tuple[str, ...],
+    settings: tuple[Setting, ...],
+    changes: tuple[str, ...],
+    measures: tuple[str, ...],
+    half_widths: tuple[str, ...],
+    pairs: int | None,
+    most: int,
+    confidence: float,
+    seed: int | None,
+    patients: int | None,
+    days: int | None,
+    allow_long: bool,
+    workers: int | None,
+    address: str | None,
+    as_json: bool,
+) -> None:
+    """Say what changes from the first scenario to each of the others, and how sure that is.
+
+    SCENARIOS are two or more, or one with --vs:
+
+    \b
+    goldenhour compare brigade my-brigade.toml
+    goldenhour compare brigade --set 'facilities[R2-North].surgical_teams=1' \\
+                               --vs 'facilities[R2-North].surgical_teams=2'
+
+    A replication has the same casualties in all scenarios, so that few replications show a small difference. They
+    are added until the intervals are narrow enough. --set holds for all scenarios. Finished replications are kept in
+    the cache: after an interruption, or for another measure, only the missing ones are simulated.
+    """  # noqa: D301
+    from engine.experiments import DEFAULT_QUANTITIES
+    from goldenhour.experiments import ComparisonPlan, run_comparison
+
+    options.check_ray_address(address, 1 if workers is None else workers)
+    alternatives = _alternatives(scenarios, settings, changes, (seed, patients, days), allow_long)
+    for label, prepared in alternatives:
+        for note in prepared.notes:
+            console.print_error_line(f"note: {label}: {note}")
+    plan = ComparisonPlan(
+        alternatives=tuple(alternatives),
+        seed=alternatives[0].prepared.resolved.seed if seed is None else seed,
+        quantities=tuple(dict.fromkeys(measures)) or DEFAULT_QUANTITIES,
+        confidence=confidence,
+        half_widths=dict(map(_half_width, half_widths)),
+        pairs=pairs,
+        most_pairs=most,
+    )
+    _compile(alternatives)
+    with _progress() as report:
+        found = run_comparison(plan, workers, address, report)
+    if as_json:
+        console.print_json(views.comparison_json(found), indent=None)
+        return
+    screen = console.screen(110, highlight=False)
+    for sentence in found.sentences:
+        screen.print(sentence)
+    screen.print()
+    screen.print(views.comparison_table(found))
+    screen.print()
+    for note in found.notes:
+        screen.print(f"note: {note}")
+    screen.print(
+        "Pairing gain: how many times more replications the same intervals would need without common random numbers."
+    )
+    console.print_line(
+        f"{found.pairs:,} pairs, seed {found.seed}; {views.format_seconds(command_seconds())} for the whole command"
+    )
+
+
+def _alternatives(
+    sources: Sequence[str],
+    settings: tuple[Setting, ...],
+    changes: Sequence[str],
+    overrides: tuple[int | None, int | None, int | None],
+    allow_long: bool,
+) -> "list[Alternative]":
+    """The scenarios to compare, prepared, with a label each. Raises InputError and ScenarioError."""
+    from goldenhour.experiments import Alternative
+
+    if changes and len(sources) > 1:
+        raise InputError(
+            "compare: --vs changes one scenario, and several are given; allowed: one with --vs, or several"
+        )
+    if not changes and len(sources) == 1:
+        raise InputError(
+            "compare: got one scenario; write another after it, or --vs PATH=VALUE, such as "
+            "--vs 'facilities[R2-North].surgical_teams=2'"
+        )
+    if len(sources) + len(changes) > MOST_SCENARIOS:
+        raise InputError(f"compare: got {len(sources) + len(changes):,} scenarios; allowed: {MOST_SCENARIOS}")
+
+    def prepared(source: str, more: Sequence[Setting] = ()) -> PreparedScenario:
+        return prepare_source(source, ScenarioOverrides(*overrides, (*settings, *more)), allow_long)
+
+    found = [Alternative(source, prepared(source)) for source in sources]
+    if changes:
+        base = "; ".join(_label(f"{setting.path}={setting.value}") for setting in settings) or sources[0]
+        found = [Alternative(base, found[0].prepared)]
+        for change in changes:
+            texts = [text.strip() for text in _SEPARATOR.split(change) if text.strip()]
+            more = [parse_setting(text) for text in texts]
+            if not more:
+                raise InputError(f"--vs: got {shown(change)}; allowed: PATH=VALUE")
+            label = "; ".join(_label(text) for text in texts)
+            found.append(Alternative(label, prepared(sources[0], more)))
+    return found
+
+
+def _label(setting: str) -> str:
+    """What to call a change: `R2-North.surgical_teams=2` for `facilities[R2-North].surgical_teams=2`."""
+    return re.sub(r"^\w+\[([^\]]+)\]", r"\1", setting)
+
+
+def _half_width(text: str) -> tuple[str, float]:
+    """Name and number of `NAME=NUMBER`. Raises InputError."""
+    name, _, number = text.partition("=")
+    with contextlib.suppress(ValueError):
+        if name.strip() and float(number) > 0:
+            return name.strip(), float(number)
+    raise InputError(
+        f"--half-width: got {shown(text)}; allowed: NAME=NUMBER with a number above 0, such as deaths=0.1"
+    )
+
+
+def _compile(alternatives: "Sequence[Alternative]") -> None:
+    """Compile what any of the scenarios needs and is not in the cache."""
+    from engine.run import entry_points
+
+    wanted = [entry for one in alternatives for entry in entry_points(one.prepared.resolved, texts=False)]
+    views.compile_first(dict.fromkeys(wanted))
+
+
+@contextlib.contextmanager
+def _progress() -> "Iterator[OnProgress]":
+    """Show how many replications are done, and how many pairs the widest interval needs.
+
+    On a terminal in one line that changes; else in a line every ten seconds.
+    """
+    from goldenhour.experiments import ComparisonProgress
+
+    screen = console.error_screen()
+    shown_at = time.monotonic() - LINE_SECONDS + 1.0
+    with screen.status("Simulating ...", spinner=screen.spinner) as status:
+
+        def report(progress: ComparisonProgress) -> None:
+            nonlocal shown_at
+            done, wanted, cached = progress.replications
+            words = f"Simulating: {done:,} of {wanted:,} replications"
+            if cached:
+                words += f", {cached:,} from the cache"
+            if progress.widest and progress.expected_pairs == progress.expected_pairs:
+                words += f"; {progress.widest} needs about {progress.expected_pairs:,.0f} pairs"
+            status.update(words)
+            if not screen.is_terminal and time.monotonic() - shown_at >= LINE_SECONDS:
+                shown_at = time.monotonic()
+                console.print_error_line(words)
+
+        yield report

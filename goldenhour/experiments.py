@@ -1,0 +1,416 @@
+"""Experiments: replications of a scenario, and paired replications until differences are known well enough."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from actors.cache import LocalCache, cache_settings
+from actors.cluster import available_cores, ray_address, start_session
+from actors.experiments import Point, ReplicationProgress, Replicator, batch_size
+from actors.run import compile_before
+from engine.errors import InputError, shown
+from engine.experiments import (
+    DEFAULT_QUANTITIES,
+    Quantity,
+    compare_replications,
+    find_quantities,
+    values_of,
+)
+from engine.inference import Precision, StoppingRule
+from engine.run import Replications, entry_points, join_replications
+from engine.scenario import PreparedScenario, ScenarioOverrides, prepare
+from goldenhour.comparison import Comparison, Replicated
+from goldenhour.result import ScenarioSource, load_scenario, settings_of
+from goldenhour.run_time import expected_time
+
+FIRST_PAIRS = 50
+"""Pairs of replications before the first look at the precision."""
+
+MOST_PAIRS = 1000
+"""Most pairs, unless the user allows more."""
+
+RELATIVE_HALF_WIDTH = 0.05
+"""Half-width of a quantity that has none of its own, as a share of the baseline's mean."""
+
+SHARE_OF_DIFFERENCE = 0.2
+"""Half-width that is small enough for any quantity, as a share of the difference, unless the user gives one."""
+
+QUICK_SECONDS = 20.0
+"""Expected time of the first pairs up to which this process simulates them: a local Ray takes seconds to start."""
+
+ALL_CPUS = -1
+"""As many tasks at a time as a cluster has CPUs."""
+
+_REPLICATION_SECONDS = 0.01
+"""Time of a replication besides its casualties: compiled tables are copied, measures computed."""
+
+
+class Alternative(NamedTuple):
+    """A scenario that is compared."""
+
+    label: str
+    """What to call it."""
+    prepared: PreparedScenario
+
+
+@dataclass(frozen=True)
+class ComparisonPlan:
+    """What is compared, and how precisely."""
+
+    alternatives: tuple[Alternative, ...]
+    """Two or more scenarios, the baseline first."""
+    seed: int
+    """Seed of all of them: a replication meets the same casualties in each."""
+    quantities: tuple[str, ...] = DEFAULT_QUANTITIES
+    """Names of what is compared (`find_quantities`)."""
+    confidence: float = 0.95
+    """Of the intervals; those of a quantity hold together for all scenarios."""
+    half_widths: Mapping[str, float] = field(default_factory=dict)
+    """By name of a quantity: the half-width of the interval of the difference at which to stop; default: its own."""
+    pairs: int | None = None
+    """Exact number of pairs; None: until all half-widths are small enough."""
+    most_pairs: int = MOST_PAIRS
+    """Most pairs."""
+
+    def check(self) -> None:
+        """Raise InputError for a plan that makes no sense, or that compares a scenario with itself."""
+        if len(self.alternatives) < 2:
+            raise InputError("compare: got one scenario; allowed: two or more")
+        for name in ("pairs", "most_pairs"):
+            value = getattr(self, name)
+            least = 2 if name == "pairs" else FIRST_PAIRS
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+                raise InputError(f"{name}: got {shown(value)}; allowed: whole numbers from {least}")
+        if self.pairs is not None and self.half_widths:
+            raise InputError(
+                "pairs and half_widths exclude each other: give the number of pairs, or the precision wanted"
+            )
+        for name in self.half_widths:
+            if name not in self.quantities:
+                raise InputError(
+                    f"half_widths: got {shown(name)}; allowed: what is compared, {', '.join(self.quantities)}"
+                )
+        base = self.alternatives[0]
+        for other in self.alternatives[1:]:
+            if other.prepared.hash == base.prepared.hash:
+                raise InputError(
+                    f"compare: {other.label!r} and {base.label!r} are the same scenario: what differs changes nothing"
+                )
+
+
+class ComparisonProgress(NamedTuple):
+    """How far a comparison is."""
+
+    replications: ReplicationProgress
+    widest: str
+    """The quantity that is furthest from its precision, in words; empty before the first look."""
+    expected_pairs: float
+    """Pairs that the precision will need, judged so far; NaN before the first look."""
+
+
+OnProgress = Callable[[ComparisonProgress], None]
+
+
+def workers_for(plan: ComparisonPlan, address: str | None) -> int:
+    """Return how many tasks to run on Ray at a time: ALL_CPUS on a cluster; 0, in this process, for what is quick."""
+    if ray_address(address) != "local":
+        return ALL_CPUS
+    pairs = plan.pairs or FIRST_PAIRS
+    each = sum(
+        expected_time(one.prepared, formats=(), workers=0).seconds + _REPLICATION_SECONDS
+        for one in plan.alternatives
+    )
+    return 0 if pairs * each <= QUICK_SECONDS or available_cores() < 2 else available_cores()
+
+
+def run_comparison(
+    plan: ComparisonPlan,
+    workers: int | None = None,
+    address: str | None = None,
+    on_progress: OnProgress = lambda progress: None,
+) -> Comparison:
+    """Simulate pairs of replications until the plan is fulfilled.
+
+    Parameters
+    ----------
+    plan
+        What is compared.
+    workers
+        Tasks on Ray at a time; 0: in this process; None: what suits the size.
+    address
+        A Ray cluster; None: a local Ray, if any.
+    on_progress
+        Called several times a second.
+
+    Raises
+    ------
+    InputError
+        If the plan makes no sense, or there is no such quantity.
+    RunError
+        If a replication cannot be simulated.
+    """
+    plan.check()
+    with _workers(workers_for(plan, address) if workers is None else workers, address) as tasks:
+        return _Run(plan, tasks, on_progress).finish()
+
+
+@contextlib.contextmanager
+def _workers(wanted: int, address: str | None) -> Iterator[int]:
+    """Open a session on Ray if there are workers; yield their number, that of the CPUs for ALL_CPUS."""
+    if not wanted:
+        yield 0
+        return
+    with start_session(address, max(1, wanted)):
+        import ray
+
+        yield wanted if wanted > 0 else max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _cache() -> LocalCache | None:
+    """The cache of finished batches; None if GOLDENHOUR_CACHE is `off`."""
+    settings = cache_settings()
+    return None if settings.mode == "off" else LocalCache(settings)
+
+
+class _Run:
+    """A comparison that is being carried out."""
+
+    def __init__(self, plan: ComparisonPlan, workers: int, on_progress: OnProgress) -> None:
+        self._plan = plan
+        self._on_progress = on_progress
+        self._widest, self._expected = "", float("nan")
+        points = [Point(one.prepared.resolved, plan.seed) for one in plan.alternatives]
+        self._replicator = Replicator(points, _cache(), workers, self._report)
+        self._found: list[Replications] = []
+
+    def finish(self) -> Comparison:
+        """Add pairs until the plan is fulfilled."""
+        plan = self._plan
+        self._extend(min(plan.pairs or FIRST_PAIRS, FIRST_PAIRS))
+        known = sorted({name for found in self._found for name in found.names})
+        quantities = find_quantities(plan.quantities, known)
+        if plan.pairs is not None:
+            self._extend(plan.pairs)
+            return self._result(quantities, plan.confidence, True, [])
+        rule = self._rule(quantities)
+        while True:
+            progress = rule.assess(self._differences(quantities))
+            if progress.done:
+                break
+            name, widest = max(progress.measures.items(), key=lambda item: item[1].expected)
+            self._widest, self._expected = name, widest.expected
+            self._extend(progress.count + progress.more)
+        self._found = [Replications(one.names, one.values[: progress.count]) for one in self._found]
+        confidence = 1.0 - (1.0 - rule.interval_confidence) * (len(plan.alternatives) - 1)
+        return self._result(quantities, confidence, progress.met, list(progress.notes))
+
+    def _rule(self, quantities: Sequence[Quantity]) -> StoppingRule:
+        """When to stop: the precision of each difference."""
+        plan = self._plan
+        precisions = {}
+        for quantity in quantities:
+            given = plan.half_widths.get(quantity.name)
+            wanted = quantity.half_width if given is None else given
+            if wanted is None:
+                base = values_of(quantity, self._found[0])
+                there = base[base == base]
+                wanted = RELATIVE_HALF_WIDTH * abs(float(there.mean())) if len(there) else 0.0
+            for label in self._other_labels():
+                precisions[f"{quantity.name} of {label}"] = Precision(
+                    absolute=wanted or None, relative=SHARE_OF_DIFFERENCE if given is None else None
+                )
+        return StoppingRule(
+            measures=precisions,
+            confidence=1.0 - (1.0 - plan.confidence) / (len(plan.alternatives) - 1),
+            first=FIRST_PAIRS,
+            cap=plan.most_pairs,
+            batch=max(batch_size(one.prepared.resolved) for one in plan.alternatives),
+        )
+
+    def _differences(self, quantities: Sequence[Quantity]) -> dict[str, Any]:
+        """Alternative less baseline by pair, by quantity and alternative."""
+        found = {}
+        for quantity in quantities:
+            base, *others = (values_of(quantity, one) for one in self._found)
+            for label, values in zip(self._other_labels(), others, strict=True):
+                found[f"{quantity.name} of {label}"] = values - base
+        return found
+
+    def _other_labels(self) -> list[str]:
+        return [one.label for one in self._plan.alternatives[1:]]
+
+    def _extend(self, pairs: int) -> None:
+        """Simulate until there are so many pairs."""
+        have = len(self._found[0].values) if self._found else 0
+        if pairs <= have:
+            return
+        more = self._replicator.extend([(have, pairs)] * len(self._plan.alternatives))
+        if self._found:
+            more = [join_replications([one, other]) for one, other in zip(self._found, more, strict=True)]
+        self._found = more
+
+    def _report(self, progress: ReplicationProgress) -> None:
+        self._on_progress(ComparisonProgress(progress, self._widest, self._expected))
+
+    def _result(
+        self, quantities: Sequence[Quantity], confidence: float, precise: bool, notes: list[str]
+    ) -> Comparison:
+        plan = self._plan
+        return Comparison(
+            labels=tuple(one.label for one in plan.alternatives),
+            seed=plan.seed,
+            days=plan.alternatives[0].prepared.resolved.days,
+            confidence=plan.confidence,
+            quantities=tuple(quantities),
+            differences=tuple(compare_replications(self._found, quantities, confidence)),
+            replications=tuple(self._found),
+            precise=precise,
+            notes=tuple(notes),
+        )
+
+
+def compare(
+    *scenarios: ScenarioSource,
+    settings: Mapping[str, Any] | None = None,
+    changes: Sequence[Mapping[str, Any]] = (),
+    measures: Sequence[str] = DEFAULT_QUANTITIES,
+    half_widths: Mapping[str, float] | None = None,
+    pairs: int | None = None,
+    most_pairs: int = MOST_PAIRS,
+    confidence: float = 0.95,
+    seed: int | None = None,
+    patients: int | None = None,
+    days: int | None = None,
+    allow_long: bool = False,
+    workers: int = 0,
+    address: str | None = None,
+) -> Comparison:
+    """Compare scenarios with the first, over replications with common random numbers.
+
+    Parameters
+    ----------
+    scenarios
+        Two or more, as `goldenhour.simulate` takes them; or one, with `changes`.
+    settings
+        Values for single settings of all scenarios, by path.
+    changes
+        Settings of the scenarios that the one scenario is compared with.
+    measures
+        deaths, surgery, dow, kia, all_deaths, surgery_in_time, or a number of summary.json by its path.
+    half_widths
+        By measure: the half-width of the interval of the difference at which to stop; default: the measure's own, or a
+        fifth of the difference.
+    pairs
+        Exact number of pairs of replications; None: until all half-widths are small enough.
+    most_pairs
+        Most pairs.
+    confidence
+        Of the intervals; those of a measure hold together for all scenarios.
+    seed
+        Seed of all scenarios; default: the first one's.
+    patients, days, allow_long
+        As in `goldenhour.simulate`.
+    workers, address
+        Tasks on Ray at a time, on the cluster at `address` or a local one; 0: in this process.
+
+    Raises
+    ------
+    InputError
+        If there is no such scenario or measure, or if two scenarios are the same.
+    ScenarioError
+        If a scenario cannot be run.
+
+    Examples
+    --------
+    >>> import goldenhour
+    >>> found = goldenhour.compare("brigade", changes=[{"facilities[R2-North].operating_tables": 1}], pairs=50)
+    >>> found.differences[1].difference.low > 0
+    True
+    """
+    overrides = (seed, patients, days)
+    names: list[str] = []
+
+    def alternative(source: ScenarioSource, more: Mapping[str, Any], label: str | None) -> Alternative:
+        written, origin = load_scenario(source)
+        merged = {**(settings or {}), **more}
+        prepared = prepare(written, ScenarioOverrides(*overrides, settings_of(merged)), origin, allow_long)
+        name = label or (source if isinstance(source, str) else prepared.original.name)
+        while name in names:
+            name += "'"
+        names.append(name)
+        return Alternative(name, prepared)
+
+    if changes and len(scenarios) != 1:
+        raise InputError("compare: changes belong to one scenario; allowed: one with changes, or several")
+    found = [alternative(source, {}, None) for source in scenarios]
+    for change in changes:
+        label = "; ".join(f"{path}={value}" for path, value in change.items())
+        found.append(alternative(scenarios[0], change, label))
+    if not found:
+        raise InputError("compare: got no scenario; allowed: two or more, or one with changes")
+    plan = ComparisonPlan(
+        tuple(found), found[0].prepared.resolved.seed, tuple(dict.fromkeys(measures)), confidence,
+        half_widths or {}, pairs, most_pairs,
+    )  # fmt: skip
+    _compile_before(found)
+    return run_comparison(plan, workers, address)
+
+
+def replicate(
+    scenario: ScenarioSource,
+    replications: int = 100,
+    first: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    patients: int | None = None,
+    days: int | None = None,
+    allow_long: bool = False,
+    workers: int = 0,
+    address: str | None = None,
+) -> Replicated:
+    """Simulate replications of a scenario and return the measures of each.
+
+    Parameters
+    ----------
+    scenario, settings, seed, patients, days, allow_long
+        As in `goldenhour.simulate`.
+    replications, first
+        How many, and the number of the first one.
+    workers, address
+        As in `goldenhour.compare`.
+
+    Raises
+    ------
+    InputError
+        If there is no such scenario, or a number makes no sense.
+    ScenarioError
+        If the scenario cannot be run.
+
+    Examples
+    --------
+    >>> import goldenhour
+    >>> found = goldenhour.replicate("coin", 20)
+    >>> interval = found.estimate("patients")
+    >>> interval.low < interval.estimate < interval.high
+    True
+    """
+    for name, value, least in (("replications", replications, 1), ("first", first, 0)):
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
+            raise InputError(f"{name}: got {shown(value)}; allowed: whole numbers from {least}")
+    written, origin = load_scenario(scenario)
+    prepared = prepare(
+        written, ScenarioOverrides(seed, patients, days, settings_of(settings)), origin, allow_long
+    )
+    _compile_before([Alternative("", prepared)])
+    resolved = prepared.resolved
+    with _workers(workers, address) as tasks:
+        replicator = Replicator([Point(resolved, resolved.seed)], _cache(), tasks)
+        (found,) = replicator.extend([(first, first + replications)])
+    return Replicated(resolved, first, found)
+
+
+def _compile_before(alternatives: Sequence[Alternative]) -> None:
+    """Compile what any of the scenarios needs and is not in the cache, without a word."""
+    wanted = [entry for one in alternatives for entry in entry_points(one.prepared.resolved, texts=False)]
+    compile_before(dict.fromkeys(wanted), lambda state: None)

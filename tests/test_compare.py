@@ -1,0 +1,272 @@
+"""Comparisons: replications are those of `simulate`, pairs meet the same casualties, and the answer is a sentence."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import children
+
+import goldenhour
+import scenarios
+from actors.cache import CacheSettings, LocalCache
+from actors.cluster import session
+from actors.experiments import Point, ReplicationProgress, Replicator, batch_size
+from engine.errors import InputError
+from engine.experiments import QUANTITIES, find_quantities, values_of
+from engine.measures import absent_value, named_values
+from engine.precomputed import build_value, key_of_replications, pack_value, unpack_value
+from engine.run import Replications, join_replications, replicate
+from engine.scenario import Scenario, parse, resolve, with_overrides
+from goldenhour.__main__ import run
+
+TABLES = "facilities[R2-North].operating_tables"
+ONE_TABLE = {TABLES: 1}
+
+
+def resolved(name: str = "coin", days: int | None = None) -> Scenario:
+    return resolve(with_overrides(parse(scenarios.builtin_bytes(name), "toml", name), days=days))
+
+
+def same(one: Replications, other: Replications) -> bool:
+    return one.names == other.names and one.values.tobytes() == other.values.tobytes()
+
+
+def test_a_replication_has_the_measures_of_simulate() -> None:
+    found = replicate(resolved("brigade"), 5, 3, 2)
+    for row, number in enumerate((3, 4)):
+        expected = named_values(goldenhour.simulate("brigade", seed=5, replication=number).measures)
+        for column, name in enumerate(found.names):
+            value = expected.get(name, absent_value(name))
+            assert np.array_equal(found.values[row, column], value, equal_nan=True), name
+
+
+def test_names_of_measures_are_paths_and_texts_and_lists_are_left_out() -> None:
+    summary = goldenhour.simulate("standard", seed=1, patients=50).measures
+    found = named_values(summary)
+    assert found["mortality.kia"] == summary["mortality"]["kia"]
+    assert (
+        found["time_to_surgery.minutes.table.mean"] == summary["time_to_surgery"]["minutes"]["table"]["mean"]
+    )
+    assert not any(name.startswith("by_day") or name.endswith(("sentence", "unit")) for name in found)
+
+
+def test_counts_that_summaries_leave_out_are_0_and_other_measures_have_no_data() -> None:
+    one = Replications(("deaths.dow.causes.tbi", "patients"), np.array([[2.0, 9.0]]))
+    other = Replications(("patients", "time_to_surgery.by_triage.T1.patients"), np.array([[8.0, 3.0]]))
+    joined = join_replications([one, other])
+    assert joined.names == ("deaths.dow.causes.tbi", "patients", "time_to_surgery.by_triage.T1.patients")
+    assert joined.values[0, :2].tolist() == [2.0, 9.0]
+    assert joined.values[1].tolist() == [0.0, 8.0, 3.0]
+    assert math.isnan(joined.values[0, 2])
+
+
+def test_replications_do_not_depend_on_the_batches() -> None:
+    scenario = resolved(days=3)
+    whole = replicate(scenario, 1, 0, 7)
+    parts = join_replications([replicate(scenario, 1, 0, 4), replicate(scenario, 1, 4, 3)])
+    assert same(whole, parts)
+
+
+def test_packed_replications_are_read_back_and_damaged_ones_refused() -> None:
+    key = key_of_replications(resolved(days=3), 1, 0, 3)
+    value = build_value(key.kind, key.inputs)
+    packed = pack_value(key.kind, value)
+    assert same(unpack_value(key.kind, packed), value)
+    wrong = Replications(value.names[::-1], value.values)
+    with pytest.raises(ValueError, match="not sorted"):
+        unpack_value(key.kind, pack_value(key.kind, wrong))
+    with pytest.raises(ValueError, match="not a cached value"):
+        unpack_value(key.kind, packed[:-9])
+
+
+def test_batches_are_sized_by_the_casualties_of_a_replication() -> None:
+    small, large = resolved("brigade"), resolved("division", days=30)
+    huge = resolve(with_overrides(parse(scenarios.builtin_bytes("standard"), "toml"), total=1_000_000))
+    assert batch_size(small) == 25
+    assert 1 <= batch_size(large) <= 25
+    assert batch_size(huge) == 1
+
+
+def test_finished_batches_come_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports: list[ReplicationProgress] = []
+    points = [Point(resolved(days=3), 1)]
+
+    def replications(stop: int) -> Replications:
+        cache = LocalCache(CacheSettings())
+        return Replicator(points, cache, on_progress=reports.append).extend([(0, stop)])[0]
+
+    without = Replicator(points, None).extend([(0, 60)])[0]  # what it needs is compiled in the usual folder
+    monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path))
+    replications(50)
+    assert reports[-1] == ReplicationProgress(50, 50, 0)
+    again = replications(60)
+    assert reports[-1] == ReplicationProgress(60, 60, 50)
+    assert same(again, without)
+
+
+@pytest.mark.ray
+def test_ray_gives_the_same_replications_also_when_workers_are_killed() -> None:
+    points = [Point(resolved("brigade"), 3), Point(resolved("division"), 3)]
+    counts = [(10, 135), (0, 60)]
+    expected = Replicator(points, None).extend(counts)
+    killed: list[int] = []
+
+    def kill(progress: ReplicationProgress) -> None:
+        busy = children("ray::goldenhour.simulate_batch") or children("ray::simulate_batch")
+        if busy and len(killed) < 2 and progress.done >= 25 * (len(killed) + 1):
+            killed.append(busy[0].pid)
+            busy[0].kill()
+
+    with session.start_session(None, workers=2):
+        found = Replicator(points, None, 2, kill).extend(counts)
+    assert killed
+    assert all(map(same, expected, found))
+
+
+def test_one_operating_table_costs_lives_and_time_in_pairs_that_meet_the_same_casualties() -> None:
+    found = goldenhour.compare("brigade", changes=[ONE_TABLE], pairs=50, seed=2)
+    deaths, surgery = found.differences
+    assert found.labels == ("brigade", f"{TABLES}=1")
+    assert (found.pairs, deaths.difference.count) == (50, 50)
+    assert deaths.difference.low > 0
+    assert surgery.difference.low > 10
+    assert deaths.pairing_gain > 3
+    assert surgery.pairing_gain > 3
+    patients = [values_of(find_quantities(["patients"], one.names)[0], one) for one in found.replications]
+    assert patients[0].tolist() == patients[1].tolist()
+    assert "more deaths per 100 battle casualties, 95 % interval" in found.sentences[0]
+    assert "minutes longer" in found.sentences[1]
+    backwards = goldenhour.compare("brigade", settings=ONE_TABLE, changes=[{TABLES: 2}], pairs=50, seed=2)
+    assert backwards.differences[0].difference.estimate == -deaths.difference.estimate
+    assert "fewer deaths" in backwards.sentences[0]
+
+
+def test_a_difference_is_the_mean_over_pairs() -> None:
+    found = goldenhour.compare("brigade", changes=[ONE_TABLE], pairs=20, seed=2, measures=["dow"])
+    rows = found.to_pandas().pivot_table(index="replication", columns="scenario", values="value")
+    assert len(rows) == 20
+    expected = (rows[f"{TABLES}=1"] - rows["brigade"]).mean()
+    assert found.differences[0].difference.estimate == pytest.approx(expected, abs=1e-12)
+    one = goldenhour.simulate("brigade", seed=2, replication=7).measures["mortality"]
+    assert rows["brigade"][7] == pytest.approx(100 * one["dow"] / one["wia"], abs=1e-12)
+
+
+def test_a_comparison_stops_when_the_intervals_are_narrow_enough() -> None:
+    wide = goldenhour.compare(
+        "brigade", changes=[ONE_TABLE], measures=["deaths"], half_widths={"deaths": 0.15}
+    )
+    narrow = goldenhour.compare(
+        "brigade", changes=[ONE_TABLE], measures=["deaths"], half_widths={"deaths": 0.07}
+    )
+    assert wide.precise
+    assert narrow.precise
+    assert wide.differences[0].difference.half_width <= 0.15
+    assert narrow.differences[0].difference.half_width <= 0.07
+    assert narrow.pairs > wide.pairs
+    capped = goldenhour.compare(
+        "brigade", changes=[ONE_TABLE], measures=["deaths"], half_widths={"deaths": 0.001}, most_pairs=50
+    )
+    assert not capped.precise
+    assert capped.pairs == 50
+    assert any("the cap" in note for note in capped.notes)
+
+
+def test_intervals_of_several_scenarios_hold_together() -> None:
+    changes = [ONE_TABLE, {TABLES: 3}, {"facilities[R2-North].surgical_teams": 1}]
+    alone = goldenhour.compare("brigade", changes=changes[:1], measures=["deaths"], pairs=50)
+    together = goldenhour.compare("brigade", changes=changes, measures=["deaths"], pairs=50)
+    assert together.differences[0].difference.estimate == alone.differences[0].difference.estimate
+    ratio = together.differences[0].difference.half_width / alone.differences[0].difference.half_width
+    assert ratio == pytest.approx(2.4772 / 2.0096, abs=0.002)  # t with 49 df at 1 - 0.05/3 and at 0.95
+
+
+def test_scenarios_that_do_not_differ_in_a_measure_are_said_to_be_the_same() -> None:
+    found = goldenhour.compare("brigade", changes=[ONE_TABLE], measures=["kia", "patients"], pairs=20)
+    assert found.differences[1].difference.constant
+    assert "the same patients in all 20 pairs" in found.sentences[1]
+
+
+def test_a_measure_without_data_in_some_replications_is_counted() -> None:
+    found = goldenhour.compare(
+        "coin", changes=[{"triage_accuracy": 1.0}], days=1, pairs=60, measures=["surgery"]
+    )
+    interval = found.differences[0].difference
+    assert interval.missing > 0
+    assert interval.count + interval.missing == 60
+    assert f"{interval.missing} more without data" in found.sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("brigade",), "--vs PATH=VALUE"),
+        (("brigade", "brigade"), "are the same scenario: what differs changes nothing"),
+        (("brigade", "--vs", "days=30"), "are the same scenario"),
+        (("brigade", "coin", "--vs", "days=3"), "--vs changes one scenario"),
+        (("brigade", "--vs", ";"), "allowed: PATH=VALUE"),
+        (("brigade", "--vs", "facilities[R2-North].surgical_team=1"), "did you mean 'surgical_teams'?"),
+        (("brigade", "coin", "--measure", "mortality.kai"), "did you mean 'mortality.kia'?"),
+        (("brigade", "coin", "--half-width", "deaths"), "allowed: NAME=NUMBER"),
+        (("brigade", "coin", "--half-width", "kia=0.1"), "allowed: what is compared, deaths, surgery"),
+        (("brigade", "coin", "--half-width", "deaths=0.1", "--pairs", "50"), "exclude each other"),
+        (("brigade", "coin", "--confidence", "95"), "did you mean 0.95?"),
+    ],
+)
+def test_bad_input_ends_with_exit_code_2_before_anything_is_simulated(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["compare", *arguments, "--workers", "0"]) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert message in printed
+    assert "Traceback" not in printed
+
+
+def test_the_command_prints_sentences_a_table_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["compare", "brigade", "--vs", f"{TABLES}=1", "--pairs", "30", "--seed", "4", "--workers", "0"]
+    assert run(asked) == 0
+    printed = capsys.readouterr().out
+    assert "R2-North.operating_tables=1 instead of brigade:" in printed
+    assert "pairing gain" in printed
+    assert "30 pairs, seed 4" in printed
+    assert run([*asked, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [row["quantity"] for row in document["differences"]] == ["deaths", "surgery"]
+    expected = goldenhour.compare("brigade", changes=[ONE_TABLE], pairs=30, seed=4)
+    for row, each in zip(document["differences"], expected.differences, strict=True):
+        assert row["difference"]["estimate"] == each.difference.estimate
+        assert row["difference"]["low"] == each.difference.low
+
+
+def test_quantities_are_what_their_words_say() -> None:
+    measures = goldenhour.simulate("brigade", seed=1).measures
+    found = replicate(resolved("brigade"), 1, 0, 1)
+    mortality, outcomes = measures["mortality"], measures["outcomes"]
+    battle = mortality["battle_casualties"]
+    expected = {
+        "deaths": 100 * (mortality["kia"] + mortality["dow"]) / battle,
+        "kia": 100 * mortality["kia"] / battle,
+        "dow": 100 * mortality["dow"] / mortality["wia"],
+        "surgery": measures["minutes_from_injury"]["surgery"]["median"],
+        "surgery_in_time": measures["minutes_from_injury"]["surgery"]["percent_within_120"],
+        "all_deaths": outcomes["kia"] + outcomes["dow"] + outcomes["died_nonbattle"],
+    }
+    assert set(expected) == set(QUANTITIES)
+    for name, value in expected.items():
+        assert values_of(QUANTITIES[name], found)[0] == pytest.approx(value, abs=1e-9), name
+
+
+def test_replicate_estimates_means_and_quantiles() -> None:
+    found = goldenhour.replicate("coin", 40, days=3)
+    values = found.values("patients")
+    assert (len(found), len(values)) == (40, 40)
+    assert found.estimate("patients").estimate == pytest.approx(values.mean())
+    assert found.quantile("patients", 0.5).estimate == pytest.approx(np.median(values))
+    assert found.to_arrow().column("patients").to_pylist() == values.tolist()
+    later = goldenhour.replicate("coin", 10, first=30, days=3)
+    assert later.values("patients").tolist() == values[30:].tolist()
+    with pytest.raises(InputError, match="did you mean 'patients'"):
+        found.estimate("pateints")
+    with pytest.raises(InputError, match="whole numbers from 1"):
+        goldenhour.replicate("coin", 0)
