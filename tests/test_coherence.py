@@ -131,6 +131,10 @@ def documents(draw: Any) -> dict[str, Any]:
             "late_hazard": draw(st.sampled_from([0.0, 0.5])),
             "clock": draw(st.booleans()),
         }
+    if draw(st.booleans()):
+        minutes = st.sampled_from([0, 2.5, {"distribution": "exponential", "mean": 20}])
+        names = st.sampled_from(scenario_api.PointOfInjury.__struct_fields__)
+        document["point_of_injury"] = draw(st.dictionaries(names, minutes))
     if document["routing"] == "clock" and draw(st.booleans()):
         document |= {
             "network": draw(st.sampled_from(["brigade", "division"])),

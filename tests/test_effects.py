@@ -31,6 +31,7 @@ DIVERSION, OPERATIONS = "test_diversion", "test_operations"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
 FRONT_RATES = "test_front_rates"
+POINT_OF_INJURY = "test_point_of_injury"
 REPEATED = "test_repeated_entries_are_numbered_and_named_together"
 LETHALITY, TREATMENT = "test_lethality", "test_treatment_settings"
 TIMES = "test_the_time_of_a_link_follows_its_distribution"
@@ -94,6 +95,24 @@ TESTED: dict[str, tuple[str, str]] = {
     "Front.rates": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
     "Front.rate_factor": (FRONT_RATES, "test_a_factor_multiplies_the_casualties_of_its_front"),
     "Front.units": (FRONT_RATES, "test_units_share_the_rate_of_their_front_by_strength_and_factor"),
+    "Front.point_of_injury": (POINT_OF_INJURY, "test_a_front_has_its_own_times_field_by_field"),
+    "PointOfInjury.first_aid_after_minutes": (
+        POINT_OF_INJURY,
+        "test_first_aid_comes_after_its_time_and_acts_then",
+    ),
+    "PointOfInjury.treatment_minutes": (
+        POINT_OF_INJURY,
+        "test_nobody_leaves_before_first_aid_is_over_where_it_takes_time",
+    ),
+    "PointOfInjury.triage_after_minutes": (POINT_OF_INJURY, "test_field_triage_begins_after_its_time"),
+    "PointOfInjury.triage_minutes": (
+        POINT_OF_INJURY,
+        "test_field_triage_puts_off_triage_request_and_all_that_follows_by_its_time",
+    ),
+    "Scenario.point_of_injury": (
+        POINT_OF_INJURY,
+        "test_field_triage_puts_off_triage_request_and_all_that_follows_by_its_time",
+    ),
     "FrontRates.battle": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
     "FrontRates.nbi": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
     "FrontRates.disease": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),

@@ -33,6 +33,7 @@ from engine.scenario.parsing import (
     read_tree,
     scenario_of,
 )
+from engine.scenario.point_of_injury import care_at_point_of_injury
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.roster import hours_short_of_teams, roster_of
 from engine.scenario.settings import Setting, parse_setting
@@ -45,6 +46,7 @@ from engine.scenario.structs.facilities import Divert, Facility, Shift, Surge
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Batch, Link
+from engine.scenario.structs.point_of_injury import PointOfInjury
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.survival import Survival
 from engine.scenario.structs.treatments import TREATMENT_NAMES, TreatmentName, TreatmentSetting
@@ -102,6 +104,7 @@ __all__ = [
     "Link",
     "ListedRow",
     "Mix",
+    "PointOfInjury",
     "PreparedScenario",
     "Rates",
     "Reoperations",
@@ -124,6 +127,7 @@ __all__ = [
     "WarfareType",
     "WorldEvent",
     "agent_share",
+    "care_at_point_of_injury",
     "changed_constants",
     "check",
     "day_weights_of",

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from engine.scenario.structs.bounds import MAX_TOTAL
 from engine.scenario.structs.casualties import FrontRates, RateFactor
+from engine.scenario.structs.point_of_injury import PointOfInjury
 
 
 class Unit(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -97,3 +98,9 @@ class Front(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             "their sum; empty: all alike",
         ),
     ] = []
+    point_of_injury: Annotated[
+        PointOfInjury | None,
+        Meta(
+            description="its own times of first aid and field triage in place of the scenario's, field by field"
+        ),
+    ] = None
