@@ -40,7 +40,7 @@ from engine.scenario.settings import Setting, parse_setting
 from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.care import IntensiveCare, Reoperations
-from engine.scenario.structs.casualties import Casualties, Mix, Rates
+from engine.scenario.structs.casualties import Casualties, Mix, Rates, ReturnToDuty
 from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
 from engine.scenario.structs.facilities import Divert, Facility, Shift, Surge
 from engine.scenario.structs.fronts import Front
@@ -108,6 +108,7 @@ __all__ = [
     "PreparedScenario",
     "Rates",
     "Reoperations",
+    "ReturnToDuty",
     "Scenario",
     "ScenarioOrigin",
     "ScenarioOverrides",

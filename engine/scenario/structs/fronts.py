@@ -66,6 +66,14 @@ class Front(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         ]
         | None
     ) = None
+    replacements_per_day: Annotated[
+        Annotated[float, Meta(ge=0, le=MAX_TOTAL)] | None,
+        Meta(
+            examples=[20.0],
+            description="with casualties.rates.depletion: replacements that join its strength each day from the "
+            "second on, up to the strength at the start; unset: none",
+        ),
+    ] = None
     nations: Annotated[
         dict[str, float],
         Meta(
