@@ -172,6 +172,26 @@ def test_the_arrivals_do_not_depend_on_how_they_are_divided_into_batches() -> No
     assert lost / np.array(strength) == pytest.approx(BATTLE / 1000, abs=5 * math.sqrt(0.05 / 400_000))
 
 
+def test_the_strength_is_about_that_of_the_patients_who_return_in_the_simulation() -> None:
+    """Share and days of a run give a strength that differs little from casualties and returns of the patients."""
+    rates = {"battle": 10.0, "nbi": 5.0, "disease": 20.0}
+    first = goldenhour.simulate(scenario_of(rates=rates, days=40))
+    returns = first.return_to_duty()
+    for number, stream in enumerate(("battle", "nbi", "disease")):
+        of_stream = first.patients["stream"] == number
+        assert returns[stream]["share"] == pytest.approx(x.status(first, "rtd")[of_stream].mean(), abs=1e-4)
+    assert returns["disease"]["share"] > returns["battle"]["share"] > 0.1
+    second = goldenhour.simulate(scenario_of(returns, rates=rates, days=40))
+    north = second.patients["front"] == 0
+    end = 39 * DAY
+    lost = (second.patients["incident_time"][north] < end).sum()
+    back_ = (x.status(second, "rtd") & (second.patients["closed"] < end))[north].sum()
+    assert back_ > 0.25 * PEOPLE
+    strength = expected_strength(plan_arrivals(second.scenario))[-1, 0]
+    assert strength == pytest.approx(PEOPLE - lost + back_, rel=0.05)
+    assert strength > 1.3 * expected_strength(plan_arrivals(first.scenario))[-1, 0]
+
+
 def test_written_and_read_again_it_gives_the_same_patients() -> None:
     scenario = scenario_of(back(0.4, 2.0), front={"replacements_per_day": 3.0, "population": 300}, days=4)
     for commented in (False, True):
