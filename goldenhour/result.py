@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from actors.run import compile_before
+from engine.codes import STREAMS, Outcome
 from engine.errors import InputError, shown
 from engine.measures import (
     Delays,
@@ -32,7 +33,7 @@ from engine.scenario import (
     prepare,
     read_tree,
 )
-from engine.tables import ENDS, TABLES, Chunk, Table
+from engine.tables import DAY, ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
 from goldenhour.packages import import_package
 from goldenhour.result_html import result_html
@@ -141,6 +142,29 @@ class Result:
         """
         delays = Delays(self.scenario)
         return np.concatenate([delays.table(chunk) for chunk in self._chunks()])
+
+    def return_to_duty(self) -> dict[str, dict[str, Any]]:
+        """Who returned to duty and when, by stream, as `casualties.rates.return_to_duty` of a scenario takes it.
+
+        The days are a lognormal with mean and standard deviation of the patients. Patients still in care at a horizon
+        count as not returned. A stream of which nobody returned is left out.
+
+        Returns
+        -------
+        dict
+            By stream: `share` of its patients, and `days` from injury or illness to the return.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for number, stream in enumerate(STREAMS):
+            patients = self.patients[self.patients["stream"] == number]
+            back = patients[patients["status"] == Outcome.RTD]
+            if not len(back):
+                continue
+            days = (back["closed"] - back["time"]) / DAY
+            mean, sd = round(float(days.mean()), 4), round(float(days.std()), 4)
+            kind = {"distribution": "lognormal", "mean": mean, "sd": sd} if sd else mean
+            found[stream] = {"share": round(len(back) / len(patients), 4), "days": kind}
+        return found
 
     def records(self) -> Iterator["Patient"]:
         """Yield the patient records, one after the other, as a jsonl file holds them."""

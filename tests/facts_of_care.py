@@ -1,8 +1,9 @@
 """Facts of every record: treatments and vital signs, wounds and diagnoses."""
 
 import numpy as np
-from coherence import EVENT, NEVER, REGION, TREATED_REGIONS, TREATMENT, Run, fact, is_one_of
+from coherence import EVENT, NEVER, REGION, TREATED_REGIONS, TREATMENT, Run, fact, first_times, is_one_of
 
+from engine import scenario as scenario_api
 from engine.codes import (
     AT_POI,
     CASUALTY_KINDS,
@@ -19,6 +20,9 @@ from engine.codes import (
 )
 from scenarios import catalogue, tables
 from scenarios.tables import model_parameters
+
+SECOND = 1000
+"""ms"""
 
 # --- treatments and vital signs
 
@@ -47,6 +51,21 @@ def aid_at_the_point_of_injury_and_on_the_way_comes_before_the_first_door(r: Run
     first = np.where(first < 0, NEVER, first)
     outside = r.t[r.t["facility"] < 0]
     assert (outside["end"] <= first[outside["patient"]]).all()
+
+
+@fact
+def evacuation_is_requested_when_field_care_is_over(r: Run) -> None:
+    requests = r.events("evacuation_requested")
+    asked = first_times(requests[requests["facility"] == AT_POI], r.n)
+    triages = r.events("triaged")
+    triaged = first_times(triages[triages["facility"] == AT_POI], r.n)
+    assert ((asked < 0) | ((triaged >= 0) & (triaged <= asked))).all()
+    times = [scenario_api.care_at_point_of_injury(r.scenario, front) for front in r.scenario.fronts]
+    waits = np.array([time.treatment_minutes is not None for time in times])[r.p["front"]] & (asked >= 0)
+    there = r.t[(r.t["facility"] == AT_POI) & waits[r.t["patient"]]]
+    assert (there["end"] <= asked[there["patient"]] + SECOND).all()
+    aided = r.p["kind"] <= CasualtyKind.NBI
+    assert (r.earliest("first_aid") >= 0)[aided & waits].all()
 
 
 @fact

@@ -292,6 +292,12 @@ def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
             "niss": draw(st.sampled_from((9, 25))),
             "after_resuscitation": draw(st.booleans()),
         }
+    if draw(st.integers(0, 2)) == 0:
+        minutes = st.sampled_from((0.0, 4.0, {"distribution": "exponential", "mean": 30.0}))
+        names = st.sampled_from(
+            ("first_aid_after_minutes", "treatment_minutes", "triage_after_minutes", "triage_minutes")
+        )
+        scenario["point_of_injury"] = draw(st.dictionaries(names, minutes))
     kind = draw(st.sampled_from((None, None, "artillery", "cbrn", "urban")))
     if kind:
         scenario["warfare"] = [{"type": kind}]

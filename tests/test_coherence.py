@@ -111,7 +111,10 @@ def documents(draw: Any) -> dict[str, Any]:
             {"event": draw(st.sampled_from(["major_offensive", "ambush", "mass_casualty"]))}
         ]
     if draw(st.integers(0, 3)) == 0:
-        document["casualties"] = {"rates": RATES | {"depletion": draw(st.booleans())}}
+        rates = RATES | {"depletion": draw(st.booleans())}
+        if rates["depletion"] and draw(st.booleans()):
+            rates["return_to_duty"] = {"disease": {"share": 0.9, "days": draw(st.sampled_from([0, 1.5]))}}
+        document["casualties"] = {"rates": rates}
     else:
         document["casualties"] = {"total": draw(st.integers(1, 120))}
         if draw(st.booleans()):
@@ -131,6 +134,10 @@ def documents(draw: Any) -> dict[str, Any]:
             "late_hazard": draw(st.sampled_from([0.0, 0.5])),
             "clock": draw(st.booleans()),
         }
+    if draw(st.booleans()):
+        minutes = st.sampled_from([0, 2.5, {"distribution": "exponential", "mean": 20}])
+        names = st.sampled_from(scenario_api.PointOfInjury.__struct_fields__)
+        document["point_of_injury"] = draw(st.dictionaries(names, minutes))
     if document["routing"] == "clock" and draw(st.booleans()):
         document |= {
             "network": draw(st.sampled_from(["brigade", "division"])),

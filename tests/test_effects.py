@@ -31,6 +31,8 @@ DIVERSION, OPERATIONS = "test_diversion", "test_operations"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
 FRONT_RATES = "test_front_rates"
+STRENGTH = "test_strength"
+POINT_OF_INJURY = "test_point_of_injury"
 REPEATED = "test_repeated_entries_are_numbered_and_named_together"
 LETHALITY, TREATMENT = "test_lethality", "test_treatment_settings"
 TIMES = "test_the_time_of_a_link_follows_its_distribution"
@@ -53,6 +55,9 @@ TESTED: dict[str, tuple[str, str]] = {
     "Rates.nbi": (HERE, "test_a_doubled_rate_doubles_its_own_stream_alone"),
     "Rates.disease": (HERE, "test_a_doubled_rate_doubles_its_own_stream_alone"),
     "Rates.depletion": (HERE, "test_depletion_leaves_fewer_to_be_hurt"),
+    "Rates.return_to_duty": (STRENGTH, "test_returns_restore_the_strength_with_the_same_casualties"),
+    "ReturnToDuty.share": (STRENGTH, "test_a_share_is_that_of_its_stream_alone"),
+    "ReturnToDuty.days": (STRENGTH, "test_the_shares_back_follow_the_distribution_of_days"),
     "Casualties.total": (HERE, "test_the_total_is_the_number_of_patients"),
     "Casualties.rates": (HERE, "test_a_doubled_rate_doubles_its_own_stream_alone"),
     "Casualties.only_listed": (LISTED, "test_listed_casualties_are_part_of_a_total_and_come_on_top_of_rates"),
@@ -88,12 +93,31 @@ TESTED: dict[str, tuple[str, str]] = {
     "Front.name": (SURROUNDINGS, "test_casualties_belong_to_the_fronts_by_share"),
     "Front.share": (SURROUNDINGS, "test_casualties_belong_to_the_fronts_by_share"),
     "Front.population": (SURROUNDINGS, "test_casualties_follow_the_strength_of_a_front"),
+    "Front.replacements_per_day": (STRENGTH, "test_enough_replacements_keep_the_strength_as_it_was"),
     "Front.nations": (SURROUNDINGS, "test_each_front_delivers_its_nations"),
     "Facility.id": (NETWORK, "test_facilities_are_called_by_id_and_name"),
     "Facility.role": (NETWORK, "test_the_role_of_a_facility_is_the_door_that_is_recorded"),
     "Front.rates": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
     "Front.rate_factor": (FRONT_RATES, "test_a_factor_multiplies_the_casualties_of_its_front"),
     "Front.units": (FRONT_RATES, "test_units_share_the_rate_of_their_front_by_strength_and_factor"),
+    "Front.point_of_injury": (POINT_OF_INJURY, "test_a_front_has_its_own_times_field_by_field"),
+    "PointOfInjury.first_aid_after_minutes": (
+        POINT_OF_INJURY,
+        "test_first_aid_comes_after_its_time_and_acts_then",
+    ),
+    "PointOfInjury.treatment_minutes": (
+        POINT_OF_INJURY,
+        "test_nobody_leaves_before_first_aid_is_over_where_it_takes_time",
+    ),
+    "PointOfInjury.triage_after_minutes": (POINT_OF_INJURY, "test_field_triage_begins_after_its_time"),
+    "PointOfInjury.triage_minutes": (
+        POINT_OF_INJURY,
+        "test_field_triage_puts_off_triage_request_and_all_that_follows_by_its_time",
+    ),
+    "Scenario.point_of_injury": (
+        POINT_OF_INJURY,
+        "test_field_triage_puts_off_triage_request_and_all_that_follows_by_its_time",
+    ),
     "FrontRates.battle": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
     "FrontRates.nbi": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),
     "FrontRates.disease": (FRONT_RATES, "test_a_front_with_its_own_rate_has_its_own_casualties_alone"),

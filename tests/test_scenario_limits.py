@@ -455,7 +455,7 @@ def test_a_text_that_is_slow_to_parse_is_refused_before(case: str) -> None:
         parse(text.encode(), "toml")
     assert time.process_time() - begin < 4
     assert allowed in caught.value.allowed
-    assert len(str(caught.value)) < 500
+    assert len(str(caught.value)) < 600
 
 
 def test_a_comment_of_quotes_is_read_at_once() -> None:

@@ -4,7 +4,14 @@ from engine.arrivals.generate import arrival_entry_points, generate_arrivals
 from engine.arrivals.incidents import BRIDGE_LENGTH, SizeTables
 from engine.arrivals.listed import draw_listed, listed_arrivals, plan_listed
 from engine.arrivals.peak import Peak, find_peak
-from engine.arrivals.plan import ArrivalPlan, ExpectedArrivals, Group, expected_arrivals, plan_arrivals
+from engine.arrivals.plan import (
+    ArrivalPlan,
+    ExpectedArrivals,
+    Group,
+    expected_arrivals,
+    expected_strength,
+    plan_arrivals,
+)
 from engine.arrivals.rows import CELL, LISTED, PATTERN, RATE
 from engine.arrivals.spread import ArrivalCounts, Range, count_replications, range_of
 
@@ -25,6 +32,7 @@ __all__ = [
     "count_replications",
     "draw_listed",
     "expected_arrivals",
+    "expected_strength",
     "find_peak",
     "generate_arrivals",
     "listed_arrivals",

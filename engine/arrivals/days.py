@@ -14,6 +14,7 @@ from engine.arrivals.incidents import SIZE_TABLES, SizeTables
 from engine.arrivals.parts import DAY_MS, HOUR_MS, MAX_DEPTH, draw_part, early_share, part_start
 from engine.arrivals.profiles import draw_profile
 from engine.arrivals.rows import CELL, HOUR_PART, PATTERN, CellRow, HourPartRow, PatternRow
+from engine.arrivals.strength import restore_strength
 from engine.codes import Code
 from engine.numeric import binomial, compiled, compiled_entry, uniform
 from engine.tables import ARRIVAL, ArrivalRow, Floats, Ints, Rows
@@ -160,6 +161,7 @@ def _draw_hours(
     top: Ints,
     cursor: Ints,
     strength: Floats,
+    kept: Ints,
     buffer: Rows[ArrivalRow],
     target: int,
 ) -> int:
@@ -209,7 +211,7 @@ def _draw_hours(
             cursor[Cursor.HORIZON] = cursor[Cursor.USED] + room
             return FULL
         cursor[Cursor.USED] = draw_part(
-            keys, cell, sizes, weights, hour_ms, part, strength, buffer, cursor[Cursor.USED]
+            keys, cell, sizes, weights, hour_ms, part, strength, kept, buffer, cursor[Cursor.USED]
         )
         top[best] -= 1
 
@@ -228,6 +230,10 @@ def _draw_hours(
     "i8",
     "i8",
     "f8",
+    "i8",
+    ("i8", 2),
+    ("f8", 2),
+    ("f8", 2),
     ("i8", 2),
     ARRIVAL,
     "u1",
@@ -251,6 +257,10 @@ def draw_days(
     top: Ints,
     cursor: Ints,
     strength: Floats,
+    kept: Ints,
+    groups: Ints,
+    returning: Floats,
+    added: Floats,
     listed: Ints,
     buffer: Rows[ArrivalRow],
     drawn: Ints,
@@ -269,6 +279,8 @@ def draw_days(
         Shape (days, cells): casualties under `rates`; without rows, the cells already have their casualties.
     populations
         Shape (fronts,) with depletion, else (0,).
+    kept, groups, returning, added
+        See `restore_strength`; `added` has no rows where nothing restores the strength.
     listed
         Shape (days, fronts): listed casualties, where they reduce the strength; else no rows.
     drawn, work
@@ -298,13 +310,15 @@ def draw_days(
             cursor[Cursor.HOUR] = BEFORE_HOURS
         if busy:
             status = _draw_hours(
-                keys, cells, sizes, hours, profiles, stack, top, cursor, strength, buffer, target
+                keys, cells, sizes, hours, profiles, stack, top, cursor, strength, kept, buffer, target
             )
             if status != DONE:
                 return status
         if len(listed) > 0:
             for front in range(len(strength)):
                 strength[front] -= listed[day, front]
+        if len(added) > 0:
+            restore_strength(day, kept, groups, returning, added, strength, populations)
         cursor[Cursor.DAY] = day + 1
         cursor[Cursor.HOUR] = TO_OPEN
     return DONE

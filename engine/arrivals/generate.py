@@ -22,8 +22,9 @@ Readings of the model that matter to planners:
 - An event on a day without a weight of its own has the weight of an average day.
 - Under `rates` the types of a stream share its rate by weight. A day's rate is multiplied by day weight * days, by the
   intensity's `patient_multiplier` and by the factors of the environment.
-- With depletion the strength falls by every casualty kept. Casualties who return to duty are not added back. An
-  incident of which no casualty is kept does not occur, and `incident_size` counts the casualties kept.
+- With depletion the strength falls by every casualty kept. Expected returns to duty and replacements are added to it
+  where the scenario has them. An incident of which no casualty is kept does not occur, and `incident_size` counts the
+  casualties kept.
 - A mass casualty event is one incident, on one front, of its size range. Under `total` its casualties are those of the
   front's battle casualties; where these are too few, the rest is taken from other fronts and streams.
 - Listed casualties are part of a total and come on top of rates. The remainder of a total is divided as if it were all.
@@ -51,6 +52,8 @@ from engine.arrivals.listed import draw_listed, listed_arrivals, listed_by_day, 
 from engine.arrivals.parts import MAX_DEPTH
 from engine.arrivals.plan import ONE_INCIDENT_EVENTS, ArrivalPlan
 from engine.arrivals.rows import HOUR_PART, QUARTERS
+from engine.arrivals.strength import additions_by_day, fill_return_shares
+from engine.codes import STREAMS
 from engine.numeric import NativeFunction
 from engine.scenario import Scenario
 from engine.tables import ARRIVAL, Table
@@ -69,11 +72,13 @@ _NO_POPULATIONS = np.zeros(0, np.int64)
 
 def arrival_entry_points(scenario: Scenario) -> tuple[NativeFunction, ...]:
     """Return the compiled functions that the arrivals of a resolved scenario call."""
-    rates = scenario.casualties.rates is not None
+    given = scenario.casualties.rates
+    rates = given is not None
     has_incident = any(event.event in ONE_INCIDENT_EVENTS for event in scenario.events)
     return (
         *(ENTRY_POINTS_RATES if rates else ENTRY_POINTS_TOTAL),
         *((split_count,) if rates and has_incident else ()),
+        *((fill_return_shares,) if given is not None and given.return_to_duty else ()),
         *((draw_listed,) if scenario.incidents else ()),
     )
 
@@ -109,6 +114,11 @@ class _Generator:
         self.stack = np.zeros((count, MAX_DEPTH + 4), HOUR_PART)
         self.top = np.zeros(count, np.int64)
         self.strength = plan.populations.astype(np.float64)
+        self.kept = np.zeros(len(plan.groups), np.int64)
+        self.groups = np.array(
+            [(STREAMS.index(group.stream), group.front) for group in plan.groups], np.int64
+        ).reshape(-1, 2)
+        self.added = additions_by_day(plan.replacements, plan.returning, plan.listed, plan.days)
         self.cursor = np.array([0, TO_OPEN, 0, 0], np.int64)
         self.buffer = np.empty(2 * BATCH, ARRIVAL)
         self.counts: NDArray[np.int64] = np.zeros((0, count), np.int64)
@@ -156,6 +166,10 @@ class _Generator:
             self.top,
             self.cursor,
             self.strength,
+            self.kept,
+            self.groups,
+            plan.returning,
+            self.added,
             self.listed_by_day,
             self.buffer,
             self.drawn,

@@ -102,6 +102,7 @@ def _draw_casualties(
     began: int,
     lasts: float,
     strength: Floats,
+    kept: Ints,
     buffer: Rows[ArrivalRow],
     used: int,
 ) -> int:
@@ -123,6 +124,7 @@ def _draw_casualties(
     for row in range(first, used):
         buffer[row].incident_size = used - first
     strength[cell.front] -= used - first
+    kept[cell.group] += used - first
     cell.index += size
     return used
 
@@ -136,6 +138,7 @@ def draw_part(
     hour_ms: int,
     part: HourPartRow,
     strength: Floats,
+    kept: Ints,
     buffer: Rows[ArrivalRow],
     used: int,
 ) -> int:
@@ -149,6 +152,8 @@ def draw_part(
         Start of the hour in ms.
     strength
         Shape (fronts,): people left; the casualties are subtracted.
+    kept
+        Shape (groups,): the casualties are added.
     """
     name = cell.key
     single = sizes.shape[cell.law, 0] == 1
@@ -173,6 +178,6 @@ def draw_part(
             duration = uniform(keys[ArrivalDraw.INCIDENT], name, np.uint64(number), np.uint64(2))
             lasts = cell.shortest + (cell.longest - cell.shortest) * duration
         incident = (c << np.uint64(32)) | d
-        used = _draw_casualties(keys, cell, size, incident, began, lasts, strength, buffer, used)
+        used = _draw_casualties(keys, cell, size, incident, began, lasts, strength, kept, buffer, used)
     cell.incident += part.incidents
     return used

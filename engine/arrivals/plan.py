@@ -13,6 +13,7 @@ from engine.arrivals import profiles
 from engine.arrivals.incidents import ONE_INCIDENT, SINGLE, SizeLaw, SizeTables, tabulate
 from engine.arrivals.listed import EIGHT_DIGITS, listed_by_day, plan_listed
 from engine.arrivals.rows import CELL, PATTERN, RATE, PatternRow
+from engine.arrivals.strength import additions_by_day, return_shares
 from engine.codes import CASUALTY_KINDS, NONE, STREAMS, CasualtyKind
 from engine.numeric import interpreted
 from engine.scenario import (
@@ -89,6 +90,10 @@ class ArrivalPlan:
     fronts: tuple[str, ...]
     populations: NDArray[np.int64]
     """(fronts,): 0 where none is given."""
+    returning: NDArray[np.float64]
+    """(streams, K): share of a day's casualties who restore the strength k + 1 days later; K = 0 where nobody does."""
+    replacements: NDArray[np.float64]
+    """(fronts,): a day."""
     listed: Any
     """LISTED, by time: listed casualties."""
 
@@ -315,8 +320,18 @@ def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
         rates=np.array(rate_rows, RATE),
         fronts=tuple(front.name for front in scenario.fronts),
         populations=np.array([front.population or 0 for front in scenario.fronts], np.int64),
+        returning=_return_shares(scenario),
+        replacements=np.array([front.replacements_per_day or 0.0 for front in scenario.fronts]),
         listed=plan_listed(scenario, _first_listed_number(scenario, len(builder.cells))),
     )
+
+
+def _return_shares(scenario: Scenario) -> NDArray[np.float64]:
+    """Return `ArrivalPlan.returning` of a resolved scenario."""
+    given = scenario.casualties.rates.return_to_duty if scenario.casualties.rates is not None else {}
+    rows = [_rate_row(0, STREAMS.index(stream), one.days) for stream, one in given.items()]
+    shares = np.array([one.share for one in given.values()])
+    return return_shares(np.array(rows, RATE), shares, scenario.days)
 
 
 def _first_listed_number(scenario: Scenario, cells: int) -> int:
@@ -377,8 +392,29 @@ def _add_events(builder: _Builder, group: int, front: int, scale: float, day_wei
 def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
     """Return the expected casualties of every cell and day; those of 0 are left out.
 
-    With depletion they are exact for rates that are independent from day to day, as long as there is strength left.
+    With depletion they are exact for rates that are independent from day to day, as long as there is strength left and
+    replacements never fill it up.
     """
+    table = _expected_table(plan)
+    if plan.depletion:
+        _deplete(plan, table)
+    return [
+        ExpectedArrivals(
+            day + 1,
+            plan.fronts[cell["front"]],
+            plan.groups[cell["group"]].stream,
+            CASUALTY_KINDS[cell["kind"]],
+            *plan.labels[c],
+            float(table[day, c]),
+        )
+        for day in range(plan.days)
+        for c, cell in enumerate(plan.cells)
+        if table[day, c] > 0.0
+    ] + _expected_listed(plan)
+
+
+def _expected_table(plan: ArrivalPlan) -> NDArray[np.float64]:
+    """Return the expected casualties without depletion, shape (days, C)."""
     factors = day_factors(plan)
     of_events = _expected_of_events(plan)
     if plan.total is not None:
@@ -409,21 +445,7 @@ def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
     table = np.zeros((plan.days, len(plan.cells)))
     for c, cell in enumerate(plan.cells):
         table[:, c] = factors[:, c] * (cell["weight"] * means[cell["group"]] + of_events[c])
-    if plan.depletion:
-        _deplete(plan, table)
-    return [
-        ExpectedArrivals(
-            day + 1,
-            plan.fronts[cell["front"]],
-            plan.groups[cell["group"]].stream,
-            CASUALTY_KINDS[cell["kind"]],
-            *plan.labels[c],
-            float(table[day, c]),
-        )
-        for day in range(plan.days)
-        for c, cell in enumerate(plan.cells)
-        if table[day, c] > 0.0
-    ] + _expected_listed(plan)
+    return table
 
 
 def _expected_of_events(plan: ArrivalPlan) -> NDArray[np.float64]:
@@ -462,17 +484,37 @@ def _expected_listed(plan: ArrivalPlan) -> list[ExpectedArrivals]:
     ]
 
 
-def _deplete(plan: ArrivalPlan, table: NDArray[np.float64]) -> None:
-    """Multiply each day's expected casualties, shape (days, C), by the share of the strength expected to be left."""
+def expected_strength(plan: ArrivalPlan) -> NDArray[np.float64]:
+    """Return the strength expected at the beginning of each day under `rates`, shape (days, fronts)."""
+    return _deplete(plan, _expected_table(plan))
+
+
+def _deplete(plan: ArrivalPlan, table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Multiply each day's expected casualties, shape (days, C), by the share of the strength expected to be there.
+
+    Returns the strength at the beginning of each day, shape (days, fronts).
+    """
     listed = listed_by_day(plan.listed, plan.days, len(plan.fronts))
+    added = additions_by_day(plan.replacements, plan.returning, plan.listed, plan.days)
+    stream = np.array([STREAMS.index(plan.groups[group].stream) for group in plan.cells["group"].tolist()])
+    strength = np.zeros((plan.days, len(plan.fronts)))
     for front, population in enumerate(plan.populations.tolist()):
         of_front = plan.cells["front"] == front
         thinned = of_front & (plan.cells["most"] == 0)
         ratio = 1.0
         for day in range(plan.days):
-            table[day, thinned] *= ratio
+            strength[day, front] = max(0.0, ratio) * population
+            table[day, thinned] *= max(0.0, ratio)
             lost = float(table[day, of_front].sum()) + float(listed[day, front])
-            ratio = max(0.0, ratio - lost / population)
+            if not len(added):
+                ratio = max(0.0, ratio - lost / population)
+            elif day + 1 < plan.days:
+                later = added[day + 1 : day + 1 + plan.returning.shape[1], front]
+                for number in range(len(STREAMS)):
+                    drawn = float(table[day, of_front & (stream == number)].sum())
+                    later += drawn * plan.returning[number, : len(later)]
+                ratio = min(1.0, ratio - lost / population + float(added[day + 1, front]) / population)
+    return strength
 
 
 def _mean_rate(row: Any) -> float:

@@ -46,6 +46,8 @@ REOPERATION = 1 << 31
 """Words 0: whether another operation follows; 1: the interval; 2: its time; 3: the stay in intensive care after it.
 Plus REOPERATION_BLOCKS * leg plus the number of operations before it at the facility."""
 REOPERATION_BLOCKS = 8
+FIELD_CARE = 1 << 30
+"""At the point of injury, words 0: start of field triage; 1: its duration; 2: duration of first aid."""
 
 # INJURY
 CASUALTY_SEVERITY = 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from msgspec.structs import astuple
 
 from engine import numeric
 from engine.codes import STREAMS
@@ -32,6 +33,7 @@ from engine.scenario import (
     POI,
     Distribution,
     Scenario,
+    care_at_point_of_injury,
     incident_types,
     is_available,
     link_minutes,
@@ -108,6 +110,7 @@ def compile_network(scenario: Scenario) -> Table:
         NETWORK,
         **_facility_fields(scenario),
         **_closest_links(scenario, facilities, order),
+        **_field_times(scenario),
         **_link_fields(scenario, facilities, times, minutes),
         **compile_capacity(scenario, capacity, finite),
         **compile_ways(scenario, facilities, finite, events, order, minutes),
@@ -163,6 +166,23 @@ def _closest_links(scenario: Scenario, facilities: dict[str, int], order: Sequen
             else:
                 onward[facilities[link.origin], place] = number
     return {"first_link": first, "next_link": onward}
+
+
+def _field_times(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of NETWORK on care at the point of injury, in the order of `FieldTime`."""
+    times = [
+        [
+            None if time is None else duration(time)
+            for time in astuple(care_at_point_of_injury(scenario, front))
+        ]
+        for front in scenario.fronts
+    ]
+    unset = (-1, 0.0, 0.0, 0.0)
+    return {
+        "field_care": np.array([any(row) for row in times], np.uint8),
+        "field_kind": np.array([[(time or unset)[0] for time in row] for row in times], np.int64),
+        "field_minutes": np.array([[(time or unset)[1:] for time in row] for row in times], np.float64),
+    }
 
 
 def _link_fields(

@@ -201,6 +201,17 @@ class ServiceTime(Code):
     ICU = 4
 
 
+class FieldTime(Code):
+    """Times at the point of injury that a front may have (docs/model.md section 2.7.2), in the order of
+    `PointOfInjury`.
+    """
+
+    FIRST_AID_AFTER = 0
+    TREATMENT = 1
+    TRIAGE_AFTER = 2
+    TRIAGE = 3
+
+
 class DestinationPolicy(Code):
     """How a destination is chosen."""
 

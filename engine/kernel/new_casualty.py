@@ -67,6 +67,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.outcome = 0
     casualty.retriage_at = math.inf
     casualty.wait_until = 0.0
+    casualty.ready_at = 0.0
     casualty.vehicle_clock_factor = 1.0
     casualty.retriages = 0
     casualty.granted = 0

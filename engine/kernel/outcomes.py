@@ -47,6 +47,25 @@ def end_treatments(output: Output, first: int, at: float, least: int) -> None:
 
 
 @compiled
+def spread_treatments(output: Output, first: int, start: float, end: float) -> None:
+    """Stretch or compress the treatments from row `first` on so that they last from `start` to `end`, ms.
+
+    None of them gets shorter than a second.
+    """
+    begin = int(start)
+    span = 0
+    for k in range(first, output.rows[TREATMENT_COUNT]):
+        span = max(span, output.treatments[k].end - begin)
+    if span <= 0:
+        return
+    scale = (int(end) - begin) / span
+    for k in range(first, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        treatment.start = begin + int((treatment.start - begin) * scale)
+        treatment.end = max(treatment.start + ONE_SECOND, begin + int((treatment.end - begin) * scale))
+
+
+@compiled
 def _set_outcome_of_death(output: Output, row: int, casualty: CasualtyState, at: float) -> None:
     """Fix the outcome of a death: KIA before the first MTF and DOW after it, for battle casualties."""
     if output.patients[row].stream != Stream.BATTLE:

@@ -19,6 +19,7 @@ from engine.clinical import (
 from engine.codes import (
     AT_POI,
     EN_ROUTE,
+    FIELD_CARE,
     FIRST_AID,
     FIRST_RESPONDER,
     MATRIX_START,
@@ -28,12 +29,12 @@ from engine.codes import (
     Event,
     TriageCategory,
 )
-from engine.kernel.codes import DEPARTURE_SHARE, REQUEST_SHARE, MatrixOutcome, Stage
-from engine.kernel.outcomes import ONE_SECOND, end_treatments
-from engine.kernel.travel import draw_leg_time, draw_matrix_outcome, draw_route_time
+from engine.kernel.codes import DEPARTURE_SHARE, REQUEST_SHARE, FieldTime, MatrixOutcome, Stage
+from engine.kernel.outcomes import ONE_SECOND, end_treatments, spread_treatments
+from engine.kernel.travel import draw_field_minutes, draw_leg_time, draw_matrix_outcome, draw_route_time
 from engine.kernel.waiting import assign_category, precedence_of
 from engine.numeric import Counter, compiled, words
-from engine.tables import MINUTE, CasualtyState, Model, Output, PatientRow
+from engine.tables import MINUTE, TREATMENT_COUNT, CasualtyState, Model, Output, PatientRow
 
 
 @compiled
@@ -120,9 +121,37 @@ def _draw_first_aid_time(record: PatientRow, start: float, model: Model, counter
     if record.lethal != NONE:
         log_median = model.survival.aid_delay_against[record.lethal]
     delay = numeric.exp(log_median + model.survival.aid_delay[1] * numeric.normal_quantile(to_uniform(a)))
+    if model.network.field_kind[record.front, FieldTime.FIRST_AID_AFTER] >= 0:
+        delay = draw_field_minutes(record.front, FieldTime.FIRST_AID_AFTER, to_uniform(a), model)
     if record.kind <= CasualtyKind.NBI:
         return start + delay * model.care.aid_slowdown[0] * MINUTE
     return math.inf
+
+
+@compiled
+def _wait_for_field_care(
+    record: PatientRow, casualty: CasualtyState, start: float, model: Model, counter: Counter
+) -> None:
+    """Put request, departure and arrival off until field triage and, where it has a duration, first aid are over.
+
+    Preparation and travel take as long as without them. `request_at` becomes the end of the triage.
+    """
+    triage_after, triage, treatment, _ = words(
+        model.keys[DrawPurpose.CARE], counter[0], counter[1], FIELD_CARE
+    )
+    preparation = casualty.depart_at - casualty.request_at
+    travel = casualty.arrive_at - casualty.depart_at
+    after = draw_field_minutes(record.front, FieldTime.TRIAGE_AFTER, to_uniform(triage_after), model)
+    if after >= 0.0:
+        casualty.request_at = start + after * MINUTE
+    lasts = draw_field_minutes(record.front, FieldTime.TRIAGE, to_uniform(triage), model)
+    casualty.request_at += max(0.0, lasts) * MINUTE
+    casualty.ready_at = casualty.request_at
+    lasts = draw_field_minutes(record.front, FieldTime.TREATMENT, to_uniform(treatment), model)
+    if lasts >= 0.0 and casualty.aid_at < math.inf:
+        casualty.ready_at = max(casualty.ready_at, casualty.aid_at + lasts * MINUTE)
+    casualty.depart_at = casualty.ready_at + preparation
+    casualty.arrive_at = casualty.depart_at + travel
 
 
 @compiled
@@ -130,7 +159,8 @@ def begin_at_poi(output: Output, row: int, casualty: CasualtyState, model: Model
     """Log the injury and set the times of first aid, request, departure and arrival at the first facility.
 
     Each has a time of its own: a vehicle that is near may come before the first aid, which is then given on the way.
-    Evacuation is requested at first aid, but no later than at a fixed share of the first leg.
+    Evacuation is requested at first aid, but no later than at a fixed share of the first leg. Times of care that the
+    front has put it off.
     """
     record = output.patients[row]
     casualty.facility = AT_POI
@@ -146,24 +176,39 @@ def begin_at_poi(output: Output, row: int, casualty: CasualtyState, model: Model
     casualty.depart_at = start + leg * model.care.request_shares[DEPARTURE_SHARE]
     _log_injury(output, row)
     casualty.request_at = min(start + leg * model.care.request_shares[REQUEST_SHARE], casualty.aid_at)
+    if model.network.field_care[record.front]:
+        _wait_for_field_care(record, casualty, start, model, counter)
     if model.network.way_finite[casualty.way]:  # time and destination depend on other patients
-        casualty.remaining = casualty.depart_at - casualty.request_at
+        casualty.remaining = casualty.depart_at - max(casualty.request_at, casualty.ready_at)
         casualty.arrive_at = math.inf
         casualty.depart_at = math.inf
     set_next_poi_stage(casualty)
 
 
 @compiled
-def _request_evacuation(
+def _triage_in_field(
     output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter
 ) -> None:
-    """Let the first responder triage the casualty and request evacuation with a precedence."""
+    """Let the first responder triage the casualty."""
     uniform = to_uniform(words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIRST_RESPONDER)[1])
     casualty.category = assign_category(output, row, casualty, casualty.at, 0, uniform, model)
     given = given_category(model.listed, row_of_cell(model.listed, np.uint64(counter[0])), counter[1])
     if given and casualty.category != TriageCategory.T4:
         casualty.category = given
     log_event(output, row, casualty.at, AT_POI, Event.TRIAGED, casualty.category)
+
+
+@compiled
+def _request_evacuation(
+    output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter
+) -> None:
+    """Let the first responder triage the casualty and, once first aid is over, request evacuation by precedence."""
+    if casualty.category == 0:
+        _triage_in_field(output, row, casualty, model, counter)
+        if casualty.ready_at > casualty.at:
+            casualty.request_at = casualty.ready_at
+            return
+    casualty.request_at = math.inf
     log_event(output, row, casualty.at, AT_POI, Event.EVACUATION_REQUESTED, precedence_of(casualty))
     if model.network.way_finite[casualty.way]:
         casualty.stage = Stage.AWAIT_TRANSPORT
@@ -173,12 +218,18 @@ def _request_evacuation(
 def _give_first_aid(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
-    """Give first aid, at the point of injury or on the way."""
+    """Give first aid, at the point of injury or on the way; it acts on the clock when it begins."""
     casualty.aid_at = math.inf
     output.patients[row].first_care = int(now)
     log_event(output, row, now, casualty.facility, Event.FIRST_AID, 0)
     uniform = to_uniform(words(model.keys[DrawPurpose.SURVIVAL], counter[0], counter[1], FIRST_AID)[0])
+    first = output.rows[TREATMENT_COUNT]
     give_first_aid(output, row, casualty, now, uniform, model)
+    front = output.patients[row].front
+    if model.network.field_kind[front, FieldTime.TREATMENT] >= 0:
+        treatment = words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIELD_CARE)[2]
+        minutes = draw_field_minutes(front, FieldTime.TREATMENT, to_uniform(treatment), model)
+        spread_treatments(output, first, now, now + minutes * MINUTE)
 
 
 @compiled
@@ -203,7 +254,6 @@ def perform_poi_stage(
 ) -> None:
     """Perform the stage that is due before the first facility: request, first aid or departure."""
     if casualty.stage == Stage.REQUEST:
-        casualty.request_at = math.inf
         _request_evacuation(output, row, casualty, model, counter)
     elif casualty.stage == Stage.FIRST_AID:
         _give_first_aid(output, row, casualty, now, model, counter)
@@ -215,6 +265,6 @@ def perform_poi_stage(
         and casualty.stage != Stage.REQUEST
     ):
         casualty.stage = Stage.RETURN
-        casualty.at = now
+        casualty.at = max(now, casualty.ready_at)
     elif casualty.stage != Stage.AWAIT_TRANSPORT:
         set_next_poi_stage(casualty)

@@ -57,6 +57,16 @@ def draw_service_time(model: Model, facility: int, which: int, table: Floats, un
 
 
 @compiled
+def draw_field_minutes(front: int, which: int, uniform: float, model: Model) -> float:
+    """Return the minutes of a `FieldTime` of the front; -1 where it has none."""
+    kind = model.network.field_kind[front, which]
+    if kind < 0:
+        return -1.0
+    own = model.network.field_minutes[front, which]
+    return continuous(kind, own[0], own[1], own[2], uniform)
+
+
+@compiled
 def draw_route_time(
     casualty: CasualtyState, front: int, goal: int, link: int, model: Model, counter: Counter
 ) -> float:

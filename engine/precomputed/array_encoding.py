@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrivals import BRIDGE_LENGTH, CELL, LISTED, PATTERN, RATE, ArrivalPlan, Group, SizeTables
+from engine.codes import STREAMS
 from engine.compile import TILTS
 from engine.errors import shown
 from engine.tables import CARE, INJURIES, NETWORK, PEOPLE, SURVIVAL, TRANSITIONS, TYPES
@@ -123,6 +124,8 @@ class EncodedPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rates: EncodedArray
     fronts: tuple[str, ...]
     populations: EncodedArray
+    returning: EncodedArray
+    replacements: EncodedArray
     listed: EncodedArray
 
 
@@ -145,6 +148,8 @@ def encode_plan(plan: ArrivalPlan) -> bytes:
         rates=encode_array(plan.rates, "rate"),
         fronts=plan.fronts,
         populations=encode_array(plan.populations, INTS),
+        returning=encode_array(plan.returning, FLOATS),
+        replacements=encode_array(plan.replacements, FLOATS),
         listed=encode_array(plan.listed, "listed"),
     )
     return msgspec.msgpack.encode(encoded)
@@ -173,6 +178,8 @@ def decode_plan(data: bytes) -> ArrivalPlan:
         rates=decode_array(encoded.rates, "rate", 1),
         fronts=encoded.fronts,
         populations=decode_array(encoded.populations, INTS, 1),
+        returning=decode_array(encoded.returning, FLOATS, 2),
+        replacements=decode_array(encoded.replacements, FLOATS, 1),
         listed=decode_array(encoded.listed, "listed", 1),
     )
     laws, columns = sizes.probability.shape
@@ -180,6 +187,8 @@ def decode_plan(data: bytes) -> ArrivalPlan:
         (len(plan.day_weights), plan.days),
         (len(plan.labels), len(plan.cells)),
         (len(plan.populations), len(plan.fronts)),
+        (len(plan.replacements), len(plan.fronts)),
+        (len(plan.returning), len(STREAMS)),
         (sizes.cumulated.shape, (laws, columns)),
         (sizes.renewal.shape, (laws, BRIDGE_LENGTH * (columns - 1) + 1)),
         (sizes.shape.shape, (laws, 3)),

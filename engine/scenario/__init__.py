@@ -34,18 +34,20 @@ from engine.scenario.parsing import (
     read_tree,
     scenario_of,
 )
+from engine.scenario.point_of_injury import care_at_point_of_injury
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.roster import hours_short_of_teams, roster_of
 from engine.scenario.settings import Setting, parse_setting
 from engine.scenario.start import start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.care import IntensiveCare, Reoperations
-from engine.scenario.structs.casualties import Casualties, Mix, Rates
+from engine.scenario.structs.casualties import Casualties, Mix, Rates, ReturnToDuty
 from engine.scenario.structs.distributions import Distribution, mean_of, rate_components
 from engine.scenario.structs.facilities import Divert, Facility, Shift, Surge
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Batch, Link
+from engine.scenario.structs.point_of_injury import PointOfInjury
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.survival import Survival
 from engine.scenario.structs.treatments import TREATMENT_NAMES, TreatmentName, TreatmentSetting
@@ -103,9 +105,11 @@ __all__ = [
     "Link",
     "ListedRow",
     "Mix",
+    "PointOfInjury",
     "PreparedScenario",
     "Rates",
     "Reoperations",
+    "ReturnToDuty",
     "Scenario",
     "ScenarioOrigin",
     "ScenarioOverrides",
@@ -125,6 +129,7 @@ __all__ = [
     "WarfareType",
     "WorldEvent",
     "agent_share",
+    "care_at_point_of_injury",
     "changed_constants",
     "check",
     "day_weights_of",

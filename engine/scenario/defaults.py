@@ -45,7 +45,14 @@ def resolve(scenario: Scenario) -> Scenario:
         scenario = replace(
             scenario,
             fronts=[
-                replace(front, population=strength_of(front), rates=None, rate_factor=None, units=[])
+                replace(
+                    front,
+                    population=strength_of(front),
+                    rates=None,
+                    rate_factor=None,
+                    replacements_per_day=None,
+                    units=[],
+                )
                 for front in scenario.fronts
             ],
         )

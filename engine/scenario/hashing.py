@@ -14,16 +14,25 @@ _ADDED: dict[str, dict[str, Any]] = {
         "incidents": [],
         "intensive_care": msgspec.to_builtins(IntensiveCare()),
         "model": {},
+        "point_of_injury": None,
         "reoperations": None,
         "treatments": {},
     },
     "casualties": {"only_listed": False},
+    "casualties.rates": {"return_to_duty": {}},
     "facilities": {"divert": None, "hold_bay": True, "new": False},
-    "fronts": {"rates": None, "rate_factor": None, "units": []},
+    "fronts": {
+        "point_of_injury": None,
+        "rates": None,
+        "rate_factor": None,
+        "replacements_per_day": None,
+        "units": [],
+    },
     "survival": {"lethality": None, "untreated_minutes": None},
     "vehicles": {"new": False},
 }
-"""By list or table of a scenario ("" for the scenario itself): fields that count only where they have another value.
+"""By path of a list or table of a scenario ("" for the scenario itself): fields that count only where they have another
+value.
 
 They were added after scenarios had been hashed without them. A scenario that does not use them keeps its hash.
 """
@@ -40,9 +49,12 @@ def hash_of_resolved(resolved: Scenario) -> str:
     for key in ("seed", "name", "description"):
         del content[key]
     for place, defaults in _ADDED.items():
-        value = content[place] if place else content
+        value: Any = content
+        for name in place.split(".") if place else ():
+            value = None if value is None else value[name]
         for entry in value if isinstance(value, list) else [value]:
-            _drop_defaults(entry, defaults)
+            if entry is not None:
+                _drop_defaults(entry, defaults)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 

@@ -57,7 +57,8 @@ def with_overrides(
             check_rates(scenario)
             mix = Mix(**rate_shares(scenario))
             scenario = replace(scenario, mix=mix, fronts=_with_shares(scenario, scenario.casualties.rates))
-        scenario = replace(scenario, casualties=Casualties(total=total))
+        fronts = [replace(front, replacements_per_day=None) for front in scenario.fronts]
+        scenario = replace(scenario, casualties=Casualties(total=total), fronts=fronts)
     if days is not None:
         if scenario.day_weights is not None and 1 <= days <= MAX_DAYS:
             scenario = replace(scenario, day_weights=stretch_day_weights(scenario.day_weights, days))

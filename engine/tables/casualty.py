@@ -68,6 +68,7 @@ class CasualtyState(Row):
     remaining: Float64  # ms of care left after a bump; at the point of injury, from request to departure
     aid_at: Float64  # ms of first aid before the first facility; infinity once done
     request_at: Float64
+    ready_at: Float64  # ms before which evacuation is not requested, although field triage is over
     depart_at: Float64
     arrive_at: Float64
     vehicle_clock_factor: Float64  # clock factor of the vehicle

@@ -205,6 +205,10 @@ class Network(Row):
     travel_parameters: Annotated[Floats, "f8", (LINKS, 3)]  # its parameters, minutes
     slowdown: Annotated[Floats, "f8", LINKS]  # factor on the travel time (weather, mobility)
     delay: Annotated[Floats, "f8", LINKS]  # minutes added
+    # care at the point of injury, by front and `FieldTime`
+    field_care: Annotated[Ints, "u1", FRONTS]  # 1: the front has such times
+    field_kind: Annotated[Ints, "i8", (FRONTS, 4)]  # distribution; -1: none
+    field_minutes: Annotated[Floats, "f8", (FRONTS, 4, 3)]  # its parameters, minutes
     # resources
     facilities: Int64
     capacity: Annotated[Ints, "i4", FACILITIES * RESOURCE_COUNT]  # UNLIMITED where not finite

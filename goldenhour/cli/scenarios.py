@@ -119,18 +119,24 @@ def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_jso
     FILE is a .toml or .json file, a built-in scenario, or a stored one as NAME or NAME@VERSION.
     """
     prepared = prepare_source(scenario, ScenarioOverrides(settings=settings), allow_long)
-    from engine.arrivals import expected_arrivals, plan_arrivals  # NumPy: only for a valid scenario
+    from engine.arrivals import (  # NumPy: only for a valid scenario
+        expected_arrivals,
+        expected_strength,
+        plan_arrivals,
+    )
 
     resolved, time = prepared.resolved, expected_time(prepared)
     report = _battle_report(resolved)
-    expected = list(expected_arrivals(plan_arrivals(resolved)))
+    plan = plan_arrivals(resolved)
+    expected = list(expected_arrivals(plan))
+    strength = expected_strength(plan) if plan.depletion else None
     counts = _arrival_counts(resolved, fsum(row.expected for row in expected))
     if as_json:
         document = {
             "name": resolved.name,
             "scenario_hash": prepared.hash,
             "days": resolved.days,
-            **views.expected_arrivals_json(expected, counts),
+            **views.expected_arrivals_json(expected, counts, resolved, strength),
             "facilities": len(resolved.facilities),
             "links": len(resolved.links),
             "vehicles": sum(pool.number for pool in resolved.vehicles),
@@ -142,7 +148,7 @@ def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_jso
         console.print_json(document)
         return
     screen = console.screen()
-    views.show_expected_arrivals(screen, resolved, expected, counts)
+    views.show_expected_arrivals(screen, resolved, expected, counts, strength)
     for table in views.battle_report_tables(resolved, report):
         screen.print(table)
     _show_care(screen, prepared)

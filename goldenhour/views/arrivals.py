@@ -11,6 +11,9 @@ from goldenhour.console import Screen, Table
 from goldenhour.views.formatting import format_number
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engine.arrivals import ArrivalCounts, ExpectedArrivals, Range
 
 RANGE = "5-95 %"
@@ -22,21 +25,32 @@ BAR_WIDTH = 40
 MAX_BARS = 16
 """A scenario of more days than this has several days in each bar."""
 
+MAX_STRENGTH_COLUMNS = 6
+"""Most fronts whose strength is shown one beside the other."""
+
 
 def show_expected_arrivals(
     console: Screen,
     scenario: Scenario,
     expected: Sequence["ExpectedArrivals"],
     counts: "ArrivalCounts | None",
+    strength: "NDArray[np.float64] | None" = None,
 ) -> None:
     """Print what a resolved scenario is, and its expected casualties by front, by warfare type and by day.
 
-    `counts` gives the ranges of 5 to 95 %; without them there are none.
+    Parameters
+    ----------
+    counts
+        Gives the ranges of 5 to 95 %; without them there are none.
+    strength
+        Shape (days, fronts): expected strength at the beginning of each day, under depletion.
     """
     _show_heading(console, scenario, expected, counts)
     console.print(_fronts_table(expected, counts))
     console.print(_types_table(expected, counts))
     console.print(_days_table(scenario, expected, counts))
+    if strength is not None:
+        console.print(_strength_table(scenario, strength))
     if counts is not None:
         console.print(
             f"5-95 %: the range of nine of ten of {counts.replications} replications", highlight=False
@@ -48,9 +62,15 @@ def show_expected_arrivals(
 
 
 def expected_arrivals_json(
-    expected: Sequence["ExpectedArrivals"], counts: "ArrivalCounts | None"
+    expected: Sequence["ExpectedArrivals"],
+    counts: "ArrivalCounts | None",
+    scenario: Scenario,
+    strength: "NDArray[np.float64] | None" = None,
 ) -> dict[str, Any]:
-    """Expected casualties in all, by day, by front and by warfare type, each with its range of 5 to 95 %."""
+    """Expected casualties in all, by day, by front and by warfare type, each with its range of 5 to 95 %.
+
+    Under depletion also the expected strength at the beginning of each day, by front.
+    """
 
     def grouped(*names: str) -> list[dict[str, Any]]:
         sums = _sums(expected, names)
@@ -68,7 +88,17 @@ def expected_arrivals_json(
         "by_day": grouped("day"),
         "by_front": grouped("front", "stream"),
         "by_type": grouped("type", "special", "stream"),
+        **({} if strength is None else {"strength": _strength_json(scenario, strength)}),
     }
+
+
+def _strength_json(scenario: Scenario, strength: "NDArray[np.float64]") -> list[dict[str, Any]]:
+    """Expected strength of each front at the beginning of each day."""
+    return [
+        {"day": day + 1, "front": front.name, "expected": round(float(strength[day, number]), 3)}
+        for day in range(len(strength))
+        for number, front in enumerate(scenario.fronts)
+    ]
 
 
 def _counts_of(counts: "ArrivalCounts | None", names: Sequence[str], key: Sequence[Any]) -> list[Any] | None:
@@ -191,4 +221,17 @@ def _days_table(
         width = round(BAR_WIDTH * value / highest)
         between = _range_text(None if counts is None else list(counts.by_day[first - 1 : last]))
         shown.add_row(label, format_number(value), between, "█" * max(width, 1 if value > 0 else 0))
+    return shown
+
+
+def _strength_table(scenario: Scenario, strength: "NDArray[np.float64]") -> Table:
+    """Expected strength by day: of each front, or of all together where there are more than fit on a line."""
+    names = [front.name for front in scenario.fronts]
+    if len(names) > MAX_STRENGTH_COLUMNS:
+        names, strength = [f"all {len(names)} fronts"], strength.sum(axis=1, keepdims=True)
+    heads = ("day", *names)
+    shown = Table(*heads, right=heads, title="Expected strength")
+    step = -(-len(strength) // MAX_BARS)
+    for day in range(0, len(strength), step):
+        shown.add_row(str(day + 1), *(format_number(float(value)) for value in strength[day]))
     return shown

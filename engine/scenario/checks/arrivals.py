@@ -4,6 +4,7 @@ from math import fsum
 
 from engine.errors import MISSING, ScenarioError
 from engine.scenario.checks.incidents import check_incidents
+from engine.scenario.checks.strength import check_strength
 from engine.scenario.checks.values import (
     check_distinct,
     check_name,
@@ -60,6 +61,7 @@ def _check_nations(place: str, front: Front) -> None:
 def _check_casualties(scenario: Scenario) -> None:
     """A total with an optional mix, or rates on fronts with a population; never both."""
     rates, mix = scenario.casualties.rates, scenario.mix
+    check_strength(scenario)
     if rates is None:
         if mix is not None:
             check_sum("mix", (mix.battle, mix.nbi, mix.disease))

@@ -4,6 +4,7 @@ from engine.scenario.checks.arrivals import check_arrivals
 from engine.scenario.checks.care import check_care
 from engine.scenario.checks.constants import check_constants, note_constants
 from engine.scenario.checks.network import check_network
+from engine.scenario.checks.point_of_injury import check_point_of_injury, note_point_of_injury
 from engine.scenario.checks.setting_notes import note_arrival_settings, note_survival_settings
 from engine.scenario.checks.treatments import check_treatments, note_treatments
 from engine.scenario.checks.values import check_name, check_shares
@@ -41,12 +42,14 @@ def check(scenario: Scenario) -> list[str]:
     if scenario.survival.mechanisms is not None:
         check_shares("survival.mechanisms", scenario.survival.mechanisms)
     check_care(scenario)
+    check_point_of_injury(scenario)
     check_treatments(scenario)
     check_constants(scenario)
     return [
         *note_arrival_settings(scenario),
         *note_survival_settings(scenario),
         *note_treatments(scenario),
+        *note_point_of_injury(scenario),
         *note_constants(scenario),
         *check_network(scenario),
     ]

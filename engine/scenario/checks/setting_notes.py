@@ -1,5 +1,6 @@
 """Notes on settings of arrivals and of the survival clock that cancel or have no effect."""
 
+from engine.scenario.checks.strength import note_strength
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.survival import Survival
@@ -56,6 +57,7 @@ def note_arrival_settings(scenario: Scenario) -> list[str]:
         setting = getattr(scenario.casualties.rates, stream)
         if setting is not None and fronts and all(_replaces(front, stream) for front in fronts):
             notes.append(f"casualties.rates.{stream}: no effect, because every front has its own rate")
+    notes += note_strength(scenario)
     if not total and any(front.share is not None for front in fronts):
         notes.append("fronts: with rates, share acts only on special events that name no front")
     if scenario.days == 1 and (scenario.tempo is not None or scenario.day_weights is not None):

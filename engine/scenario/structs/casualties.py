@@ -5,8 +5,29 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from engine.scenario.structs.bounds import MAX_TOTAL
-from engine.scenario.structs.distributions import RateSetting
+from engine.scenario.structs.distributions import Distribution, RateSetting
 from engine.scenario.structs.vocabulary import Stream
+
+
+class ReturnToDuty(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """How many of a stream's casualties come back to the strength at risk of their front, and when."""
+
+    share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            examples=[0.4],
+            description="share of the casualties, the dead included, who return to duty",
+        ),
+    ]
+    days: Annotated[
+        Distribution,
+        Meta(
+            examples=[{"distribution": "lognormal", "mean": 9.0, "sd": 6.0}],
+            description="days from injury or illness to the return to duty of those who return",
+        ),
+    ]
 
 
 class Rates(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -39,6 +60,14 @@ class Rates(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     depletion: Annotated[
         bool, Meta(description="true: casualties reduce the strength at risk from the next day on")
     ] = False
+    return_to_duty: Annotated[
+        dict[Stream, ReturnToDuty],
+        Meta(
+            examples=[{"disease": {"share": 0.95, "days": 4.0}}],
+            description="with depletion, by stream: the expected share that restores the strength, and after how many "
+            "days; a stream that is not named restores none",
+        ),
+    ] = {}
 
 
 class FrontRates(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from engine.scenario.structs.bounds import MAX_TOTAL
 from engine.scenario.structs.casualties import FrontRates, RateFactor
+from engine.scenario.structs.point_of_injury import PointOfInjury
 
 
 class Unit(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -65,6 +66,14 @@ class Front(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         ]
         | None
     ) = None
+    replacements_per_day: Annotated[
+        Annotated[float, Meta(ge=0, le=MAX_TOTAL)] | None,
+        Meta(
+            examples=[20.0],
+            description="with casualties.rates.depletion: replacements that join its strength each day from the "
+            "second on, up to the strength at the start; unset: none",
+        ),
+    ] = None
     nations: Annotated[
         dict[str, float],
         Meta(
@@ -97,3 +106,9 @@ class Front(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             "their sum; empty: all alike",
         ),
     ] = []
+    point_of_injury: Annotated[
+        PointOfInjury | None,
+        Meta(
+            description="its own times of first aid and field triage in place of the scenario's, field by field"
+        ),
+    ] = None

@@ -20,6 +20,7 @@ from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Link
+from engine.scenario.structs.point_of_injury import PointOfInjury
 from engine.scenario.structs.survival import Survival
 from engine.scenario.structs.treatments import TreatmentName, TreatmentSetting
 from engine.scenario.structs.vehicles import Vehicle
@@ -145,6 +146,13 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     intensive_care: Annotated[IntensiveCare, Meta(description="which of the wounded need intensive care")] = (
         IntensiveCare()
     )
+    point_of_injury: Annotated[
+        PointOfInjury | None,
+        Meta(
+            description="times of first aid and field triage, before which nobody is ready for evacuation; unset: "
+            "they delay nobody"
+        ),
+    ] = None
     retriage_minutes: Annotated[
         Annotated[float, Meta(ge=MIN_RETRIAGE_MINUTES, le=1e6)] | None,
         Meta(
