@@ -45,6 +45,8 @@ FAST = {
     "flow_measures",
     "formats",
     "house",
+    "inference_intervals",
+    "inference_sequential",
     "measures",
     "network_errors",
     "networks",
