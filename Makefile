@@ -8,6 +8,7 @@
 # make bench-fidelity   the model against published figures, 300,000 patients; fails if one is missed
 # make bench-theory     single facilities against queueing theory; fails if a value lies outside its interval
 # make bench-peers      the same network in SimPy and Ciw; fails if means differ; compares speed
+# make bench-experiments  intervals, stopping, selection and sensitivity against known answers, SIZE=full or small; fails if one falls short
 # make bench-capacity   what one more ambulance, table or bed is worth; fails if one more raises mortality
 # make bench-stores     runs, database and caches under load and with servers killed; fails if a figure falls short
 # make bench-many-runs  RUNS=20 `goldenhour run` processes at once beside a load; fails if one fails or its bytes differ
@@ -53,7 +54,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run wheelhouse test test-fast bench bench-fidelity bench-theory bench-peers bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-finite-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side bench-limit bench-cold docs clean chaos soak
+.PHONY: help setup run wheelhouse test test-fast bench bench-fidelity bench-theory bench-peers bench-experiments bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-finite-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side bench-limit bench-cold docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -111,6 +112,9 @@ bench-theory: setup
 
 bench-peers: setup
 	$(BIN)/python -m bench.peers
+
+bench-experiments: setup
+	$(BIN)/python -m bench.experiments --size $(or $(SIZE),full)
 
 bench-capacity: setup
 	$(BIN)/python -m bench.capacity

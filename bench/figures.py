@@ -30,6 +30,11 @@ def at_least(name: str, value: float, limit: float, unit: str = "") -> Figure:
     return Figure(name, f"{value:,.4g} {unit}".strip(), f">= {limit:g} {unit}".strip(), value >= limit)
 
 
+def between(name: str, value: float, low: float, high: float) -> Figure:
+    """Return a figure that must be neither below `low` nor above `high`."""
+    return Figure(name, f"{value:.4g}", f"{low:g} to {high:g}", low <= value <= high)
+
+
 def exactly(name: str, value: Any, wanted: Any) -> Figure:
     """Return a figure that must equal `wanted`."""
     return Figure(name, str(value), str(wanted), value == wanted)

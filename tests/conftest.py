@@ -45,6 +45,7 @@ FAST = {
     "flow_measures",
     "formats",
     "house",
+    "inference_comparisons",
     "inference_intervals",
     "inference_sequential",
     "measures",

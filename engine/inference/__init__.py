@@ -30,7 +30,20 @@ if TYPE_CHECKING:
         unseen_share,
         variance_ratio,
     )
-    from engine.inference.sequential import MeasureProgress, Precision, Progress, StoppingRule
+    from engine.inference.multiple import (
+        holm,
+        simultaneous_intervals,
+    )
+    from engine.inference.selection import (
+        Selection,
+        SelectionRule,
+    )
+    from engine.inference.sequential import (
+        MeasureProgress,
+        Precision,
+        Progress,
+        StoppingRule,
+    )
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -60,6 +73,14 @@ __getattr__ = lazy_attributes(
             "unseen_share",
             "variance_ratio",
         ),
+        "multiple": (
+            "holm",
+            "simultaneous_intervals",
+        ),
+        "selection": (
+            "Selection",
+            "SelectionRule",
+        ),
         "sequential": (
             "MeasureProgress",
             "Precision",
@@ -74,12 +95,15 @@ __all__ = [
     "MeasureProgress",
     "Precision",
     "Progress",
+    "Selection",
+    "SelectionRule",
     "StoppingRule",
     "beta_cdf",
     "beta_quantile",
     "binomial_cdf",
     "check_confidence",
     "differences",
+    "holm",
     "mean_interval",
     "mean_p_value",
     "median_interval",
@@ -90,6 +114,7 @@ __all__ = [
     "quantile_count",
     "quantile_interval",
     "share_interval",
+    "simultaneous_intervals",
     "t_cdf",
     "t_half_width_factor",
     "t_quantile",
