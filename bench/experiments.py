@@ -3,9 +3,9 @@
 `make bench-experiments` runs 4,000 experiments of each kind whose true answer is known, and counts how often the
 interval contains it. `--size small` runs 400 of each, with the same requirements less the larger sampling error.
 
-The queue is M/M/1, empty at the start. Its waits follow Lindley's recursion; the exact mean wait of customer n follows
-from the distribution of the number of others that this customer finds, a Markov chain over the arrivals (D. Gross et
-al., Fundamentals of Queueing Theory, 4th ed. 2008, section 2.11).
+The queue is M/M/1, empty at the start. Its waits follow Lindley's recursion. Their exact means follow from the number
+of others that a customer finds: a Markov chain over the arrivals, since the next event is an arrival with probability
+lambda / (lambda + mu) whatever came before.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bench import figures
 from bench.figures import Figure, Section
 from engine.inference import (
+    Factor,
     Interval,
     Precision,
     SelectionRule,
@@ -27,10 +28,14 @@ from engine.inference import (
     mean_interval,
     mean_p_value,
     median_interval,
+    morris_design,
+    morris_indices,
     paired_interval,
     quantile_interval,
     share_interval,
     simultaneous_intervals,
+    sobol_index_design,
+    sobol_indices,
 )
 
 Floats = NDArray[np.float64]
@@ -39,6 +44,8 @@ SIZES = {"small": 400, "full": 4000}
 """Experiments of each kind."""
 CUSTOMERS = 40
 """Customers of one replication of the queue; its result is their mean wait."""
+ROUNDING = 1e-9
+"""Rounding error of an index where the interval has no width."""
 RATE, SERVICE = 0.8, 1.0
 """Arrivals per unit of time, and the mean service time."""
 
@@ -239,6 +246,81 @@ def selection(experiments: int) -> Iterator[Figure]:
         yield figures.at_least(title, right / experiments, promised)
 
 
+# --- sensitivity
+
+
+def ishigami(units: Floats) -> Floats:
+    """Return Ishigami's function (a = 7, b = 0.1) at coordinates from 0 to 1, shape (n, 3)."""
+    x = math.pi * (2.0 * units - 1.0)
+    result: Floats = np.sin(x[:, 0]) + 7.0 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
+    return result
+
+
+def ishigami_indices() -> tuple[Floats, Floats]:
+    """Return the exact first-order and total indices (T. Ishigami and T. Homma, 1990)."""
+    b = 0.1 * math.pi**4 / 5.0
+    alone, curved, both = 0.5 * (1.0 + b) ** 2, 49.0 / 8.0, 8.0 * 0.01 * math.pi**8 / 225.0
+    variance = alone + curved + both
+    return np.array([alone, curved, 0.0]) / variance, np.array([alone + both, curved, both]) / variance
+
+
+def ishigami_effects(grid: int) -> tuple[Floats, Floats]:
+    """Return the exact mu and mu* over all steps that the grid of Morris allows."""
+    level = np.arange(grid) / (grid - 1)
+    half = grid // 2
+    points = np.stack(np.meshgrid(level, level, level, indexing="ij"), axis=-1).reshape(-1, 3)
+    values = ishigami(points).reshape(grid, grid, grid)
+    steps = [np.moveaxis(values, axis, 0) for axis in range(3)]
+    effects = [(each[half:] - each[:half]) / (half / (grid - 1)) for each in steps]
+    return np.array([e.mean() for e in effects]), np.array([np.abs(e).mean() for e in effects])
+
+
+def sensitivity(experiments: int) -> Iterator[Figure]:
+    """Compare the indices of Ishigami's function with the exact ones; all intervals of a kind hold with 99 %."""
+    factors = [Factor(name=name, low=0.0, high=1.0) for name in ("x1", "x2", "x3")]
+    together = 1.0 - 0.01 / 6.0
+    units = sobol_index_design(factors, 4096, seed=6).points().units
+    assert units is not None
+    indices = sobol_indices(ishigami(units), 3, together)
+    for name, intervals, exact in zip(("first", "total"), (indices.first, indices.total), ishigami_indices()):
+        yield from (
+            inside(f"Sobol, {name} index of {factor.name}", interval, value)
+            for factor, interval, value in zip(factors, intervals, exact)
+        )
+    units = morris_design(factors, 400, seed=6).points().units
+    assert units is not None
+    effects = morris_indices(units, ishigami(units), together)
+    mu, mu_star = ishigami_effects(4)
+    for position, factor in enumerate(factors):
+        yield inside(f"Morris, mu of {factor.name}", effects[position].mu, mu[position])
+        yield inside(f"Morris, mu* of {factor.name}", effects[position].mu_star, mu_star[position])
+
+    random = np.random.default_rng(6)
+    hits = np.zeros((2, 3))
+    for _ in range(experiments):
+        a, b = random.random((2, 500, 3))
+        blocks = [a, b]
+        for position in range(3):
+            block = a.copy()
+            block[:, position] = b[:, position]
+            blocks.append(block)
+        indices = sobol_indices(ishigami(np.vstack(blocks)), 3, resamples=300)
+        for row, (intervals, exact) in enumerate(zip((indices.first, indices.total), ishigami_indices())):
+            hits[row] += [interval.contains(value) for interval, value in zip(intervals, exact)]
+    yield figures.at_least(
+        "lowest coverage of six Sobol intervals (bootstrap, 500 base points)",
+        float(hits.min()) / experiments,
+        0.92 - slack(experiments),
+    )
+
+
+def inside(name: str, interval: Interval, exact: float) -> Figure:
+    """Return a figure whose exact value must lie in the interval, apart from rounding."""
+    measured = f"{interval.estimate:.4f}, interval {interval.low:.4f} to {interval.high:.4f}"
+    met = interval.low - ROUNDING <= exact <= interval.high + ROUNDING
+    return Figure(name, measured, f"contains {exact:.4f}", bool(met))
+
+
 def sections(experiments: int) -> list[Section]:
     """Return all sections by title."""
     return [
@@ -247,6 +329,7 @@ def sections(experiments: int) -> list[Section]:
         ("sequential stopping, normal values", lambda: worst_precision(experiments)),
         ("many comparisons", lambda: families(experiments)),
         ("selection of the best", lambda: selection(experiments)),
+        ("sensitivity", lambda: sensitivity(experiments)),
     ]
 
 

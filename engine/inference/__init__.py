@@ -5,6 +5,19 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from engine.inference.designs import (
+        Design,
+        Points,
+        fractional_factorial,
+        full_factorial,
+        latin_hypercube,
+        list_design,
+        morris_design,
+        one_at_a_time,
+        shares_on_the_simplex,
+        sobol_index_design,
+        sobol_sequence,
+    )
     from engine.inference.distributions import (
         beta_cdf,
         beta_quantile,
@@ -15,6 +28,13 @@ if TYPE_CHECKING:
         t_cdf,
         t_half_width_factor,
         t_quantile,
+    )
+    from engine.inference.factors import (
+        Factor,
+    )
+    from engine.inference.fractions import (
+        Fraction,
+        smallest_fraction,
     )
     from engine.inference.intervals import (
         Interval,
@@ -38,6 +58,12 @@ if TYPE_CHECKING:
         Selection,
         SelectionRule,
     )
+    from engine.inference.sensitivity import (
+        MorrisIndex,
+        SobolIndices,
+        morris_indices,
+        sobol_indices,
+    )
     from engine.inference.sequential import (
         MeasureProgress,
         Precision,
@@ -48,6 +74,19 @@ if TYPE_CHECKING:
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "designs": (
+            "Design",
+            "Points",
+            "fractional_factorial",
+            "full_factorial",
+            "latin_hypercube",
+            "list_design",
+            "morris_design",
+            "one_at_a_time",
+            "shares_on_the_simplex",
+            "sobol_index_design",
+            "sobol_sequence",
+        ),
         "distributions": (
             "beta_cdf",
             "beta_quantile",
@@ -58,6 +97,11 @@ __getattr__ = lazy_attributes(
             "t_cdf",
             "t_half_width_factor",
             "t_quantile",
+        ),
+        "factors": ("Factor",),
+        "fractions": (
+            "Fraction",
+            "smallest_fraction",
         ),
         "intervals": (
             "Interval",
@@ -81,6 +125,12 @@ __getattr__ = lazy_attributes(
             "Selection",
             "SelectionRule",
         ),
+        "sensitivity": (
+            "MorrisIndex",
+            "SobolIndices",
+            "morris_indices",
+            "sobol_indices",
+        ),
         "sequential": (
             "MeasureProgress",
             "Precision",
@@ -91,30 +141,48 @@ __getattr__ = lazy_attributes(
 )
 
 __all__ = [
+    "Design",
+    "Factor",
+    "Fraction",
     "Interval",
     "MeasureProgress",
+    "MorrisIndex",
+    "Points",
     "Precision",
     "Progress",
     "Selection",
     "SelectionRule",
+    "SobolIndices",
     "StoppingRule",
     "beta_cdf",
     "beta_quantile",
     "binomial_cdf",
     "check_confidence",
     "differences",
+    "fractional_factorial",
+    "full_factorial",
     "holm",
+    "latin_hypercube",
+    "list_design",
     "mean_interval",
     "mean_p_value",
     "median_interval",
+    "morris_design",
+    "morris_indices",
     "normal_cdf",
     "normal_quantile",
     "observed",
+    "one_at_a_time",
     "paired_interval",
     "quantile_count",
     "quantile_interval",
     "share_interval",
+    "shares_on_the_simplex",
     "simultaneous_intervals",
+    "smallest_fraction",
+    "sobol_index_design",
+    "sobol_indices",
+    "sobol_sequence",
     "t_cdf",
     "t_half_width_factor",
     "t_quantile",

@@ -216,7 +216,7 @@ def _beta_tails(x: float, y: float, a: float, b: float) -> tuple[float, float]:
 
 
 def _continued_fraction(x: float, y: float, a: float, b: float, excess: float) -> float:
-    """Return I_x(a, b) * B(a, b) / (x**a * y**b) for x <= a / (a + b): equation 9 of Algorithm 708."""
+    """Return I_x(a, b) * B(a, b) / (x**a * y**b) for x <= a / (a + b): BFRAC of Algorithm 708."""
     c, c0, c1 = 1.0 + excess, b / a, 1.0 + 1.0 / a
     p, s = 1.0, a + 1.0
     numerator, denominator, result = 0.0, 1.0, c1 / c

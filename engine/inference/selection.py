@@ -23,7 +23,7 @@ from engine.inference.distributions import check_confidence
 from engine.inference.intervals import Floats
 
 LEAST_FIRST = 10
-"""Fewest replications of the first stage, which estimates the variances (Kim and Nelson recommend 10 or more)."""
+"""Fewest replications of the first stage, which estimates the variances; with fewer the later stages grow long."""
 _CHUNK = 256
 """Replications that are searched for eliminations at a time."""
 

@@ -1,0 +1,256 @@
+"""Sensitivity of a result to its factors: Morris' elementary effects, and Sobol's first-order and total indices.
+
+Results of a simulation vary from replication to replication also at one point. With two or more replications at each
+point, the part of the variance that this noise causes is separated from the part that the factors cause, and the
+indices are those of the expected result. The products below therefore pair different replications only: their noise is
+independent, whether or not the points share random numbers.
+
+Sources: M. D. Morris, Technometrics 33 (1991), pp. 161-174; F. Campolongo, J. Cariboni and A. Saltelli, Environmental
+Modelling & Software 22 (2007), pp. 1509-1518 (mu*); A. Saltelli et al., Computer Physics Communications 181 (2010),
+pp. 259-270, table 2: estimator (b) for first-order indices and (f), M. J. W. Jansen's, for total indices.
+"""
+
+import math
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.errors import InputError
+from engine.inference.distributions import check_confidence
+from engine.inference.intervals import Floats, Interval, mean_interval
+
+RESAMPLES = 1000
+"""Bootstrap samples of the intervals of Sobol indices."""
+_CHUNK = 100
+"""Bootstrap samples that are held in memory at a time."""
+
+
+class MorrisIndex(msgspec.Struct, frozen=True):
+    """The effect of one factor over its range, in the unit of the result."""
+
+    mu: Interval
+    """Mean of the elementary effects: the direction of the effect."""
+    mu_star: Interval
+    """Mean of their absolute values: the importance of the factor. Noise makes it larger."""
+    sigma: float
+    """Standard deviation of the elementary effects: interaction with other factors, or curvature; NaN with fewer than
+    two trajectories."""
+    noise: float
+    """Share of sigma**2 that the noise of the replications causes; NaN with one replication per point."""
+
+
+def morris_indices(units: Floats, outputs: ArrayLike, confidence: float = 0.95) -> list[MorrisIndex]:
+    """Return mu, mu* and sigma of each factor from the results at the points of `morris_design`.
+
+    An elementary effect is the change of the result divided by the change of the coordinate, so it is the change over
+    the factor's whole range if that were linear. Effects of different trajectories are independent; the intervals are
+    those of their mean (t).
+
+    Parameters
+    ----------
+    units
+        Shape (r (k + 1), k): the coordinates of the design.
+    outputs
+        Shape (r (k + 1),) or (r (k + 1), replications); NaN without data. An effect with NaN at either end, in all
+        replications, is left out and counted as missing.
+    confidence
+        Of each interval.
+    """
+    check_confidence(confidence)
+    k = units.shape[1]
+    results = _by_replication(outputs, units.shape[0])
+    if units.shape[0] % (k + 1):
+        raise InputError(
+            f"units: got {units.shape[0]} points; allowed: a multiple of {k + 1}, the points of trajectories"
+        )
+    path = units.reshape(-1, k + 1, k)
+    steps = np.diff(path, axis=1)  # (r, k, k): of each step, the change of each factor
+    if not ((steps != 0.0).sum(axis=2) == 1).all():
+        raise InputError(
+            "units: got a step that changes no factor or several; allowed: points of a Morris design"
+        )
+    change = np.diff(results.reshape(-1, k + 1, results.shape[1]), axis=1) / steps.sum(axis=2)[:, :, None]
+    which = np.abs(steps).argmax(axis=2)  # (r, k): the factor that changes in each step
+    ordered = np.take_along_axis(
+        change, np.argsort(which, axis=1)[:, :, None], axis=1
+    )  # (r, k, replications)
+    return [_morris_index(ordered[:, factor], confidence) for factor in range(k)]
+
+
+def _morris_index(effects: Floats, confidence: float) -> MorrisIndex:
+    """Return the index of one factor from its effects, shape (r, replications)."""
+    there = ~np.isnan(effects)
+    number = there.sum(axis=1)
+    total = np.where(there, effects, 0.0).sum(axis=1)
+    mean = np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    used = mean[number > 0]
+    sigma = float(used.std(ddof=1)) if used.size > 1 else math.nan
+    repeated = number > 1
+    noise = math.nan
+    if repeated.any() and sigma > 0.0:
+        squares = np.where(there, effects - mean[:, None], 0.0)[repeated] ** 2
+        of_mean = squares.sum(axis=1) / (number[repeated] - 1) / number[repeated]
+        noise = min(1.0, float(of_mean.mean()) / sigma**2)
+    return MorrisIndex(mean_interval(mean, confidence), mean_interval(np.abs(mean), confidence), sigma, noise)
+
+
+class SobolIndices(msgspec.Struct, frozen=True):
+    """The shares of the variance of a result that its factors cause, as these vary over their ranges."""
+
+    first: list[Interval]
+    """By factor: the share it causes by itself."""
+    total: list[Interval]
+    """By factor: the share it causes by itself and in interaction with others."""
+    variance: float
+    """Variance that the factors cause, in the squared unit of the result. With one replication per point the noise is
+    part of it and of the total indices."""
+    noise: Interval
+    """Share of the variance of a single replication that chance causes, not the factors; NaN with one replication per
+    point."""
+
+
+def sobol_indices(
+    outputs: ArrayLike,
+    factors: int,
+    confidence: float = 0.95,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> SobolIndices:
+    """Return the indices from the results at the points of `sobol_index_design`, with bootstrap intervals.
+
+    The percentile bootstrap draws base points with all their blocks (G. E. B. Archer, A. Saltelli and I. M. Sobol,
+    Journal of Statistical Computation and Simulation 58, 1997, pp. 99-120).
+
+    Parameters
+    ----------
+    outputs
+        Shape (base (k + 2),) or (base (k + 2), replications), block after block as in the design; NaN without data. A
+        base point with NaN in any block is left out and counted as missing.
+    factors
+        k.
+    confidence
+        Of each interval.
+    resamples, seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    InputError
+        If the number of results does not fit.
+    """
+    check_confidence(confidence)
+    flat = np.asarray(outputs, dtype=np.float64)
+    if flat.ndim not in (1, 2) or flat.shape[0] == 0 or flat.shape[0] % (factors + 2):
+        raise InputError(
+            f"outputs: got an array of shape {flat.shape}; allowed: a multiple of {factors + 2} points for "
+            f"{factors} factors"
+        )
+    blocks = _by_replication(flat, flat.shape[0]).reshape(factors + 2, flat.shape[0] // (factors + 2), -1)
+    complete = ~np.isnan(blocks).any(axis=(0, 2))
+    blocks = blocks[:, complete]
+    count, missing = int(complete.sum()), int((~complete).sum())
+    if count < 2:
+        nothing = Interval(math.nan, math.nan, math.nan, count, missing)
+        return SobolIndices([nothing] * factors, [nothing] * factors, math.nan, nothing)
+    features = _features(blocks)
+    estimate = _indices(features.mean(axis=0, keepdims=True), factors, blocks.shape[2])[0]
+    samples = _bootstrap(features, factors, blocks.shape[2], resamples, seed)
+    tail = 0.5 * (1.0 - confidence)
+    low, high = _percentiles(samples, tail), _percentiles(samples, 1.0 - tail)
+    intervals = [
+        Interval(float(estimate[i]), float(low[i]), float(high[i]), count, missing)
+        for i in range(2 * factors + 1)
+    ]
+    return SobolIndices(
+        intervals[:factors], intervals[factors : 2 * factors], float(estimate[-1]), intervals[2 * factors]
+    )
+
+
+def _by_replication(outputs: ArrayLike, points: int) -> Floats:
+    """Return results as shape (points, replications)."""
+    results = np.asarray(outputs, dtype=np.float64)
+    if results.ndim == 1:
+        results = results[:, None]
+    if results.ndim != 2 or results.shape[0] != points or results.shape[1] == 0:
+        raise InputError(
+            f"outputs: got an array of shape {np.shape(outputs)}; allowed: {points} points, with one or more "
+            "replications"
+        )
+    if np.isinf(results).any():
+        raise InputError("outputs: got an infinite value; allowed: numbers, and NaN without data")
+    return results
+
+
+def _off_diagonal(a: Floats, b: Floats) -> Floats:
+    """Return the mean of a_i * b_j over pairs of different replications i and j; with one replication, of a * b.
+
+    Shapes (..., replications); the result has shape (...).
+    """
+    n = a.shape[-1]
+    if n == 1:
+        return a[..., 0] * b[..., 0]
+    product: Floats = (a.sum(axis=-1) * b.sum(axis=-1) - (a * b).sum(axis=-1)) / (n * (n - 1))
+    return product
+
+
+def _features(blocks: Floats) -> Floats:
+    """Return what the indices are functions of the means of, by base point.
+
+    Parameters
+    ----------
+    blocks
+        Shape (k + 2, base, replications).
+
+    Returns
+    -------
+    Shape (base, 2 k + 2 + replications): numerators of first-order and total indices, the square of the results, the
+    noise, and the results by replication. The overall mean is subtracted first, which leaves the indices as they are
+    and makes the first-order estimator more precise.
+    """
+    centred = blocks - blocks[:2].mean()
+    a, b, mixed = centred[0], centred[1], centred[2:]
+    first = _off_diagonal(np.broadcast_to(b, mixed.shape), mixed - a)
+    total = 0.5 * _off_diagonal(mixed - a, mixed - a)
+    square = 0.5 * (_off_diagonal(a, a) + _off_diagonal(b, b))
+    noise = np.full(square.shape, np.nan)
+    if blocks.shape[2] > 1:
+        noise = 0.5 * (a.var(axis=1, ddof=1) + b.var(axis=1, ddof=1))
+    return np.column_stack([first.T, total.T, square, noise, 0.5 * (a + b)])
+
+
+def _indices(means: Floats, factors: int, replications: int) -> Floats:
+    """Return first-order and total indices, the noise share and the variance from means of the features.
+
+    Shapes (samples, 2 k + 2 + replications) and (samples, 2 k + 2).
+    """
+    level = means[:, 2 * factors + 2 :]
+    variance = means[:, 2 * factors] - _off_diagonal(level, level)
+    variance = np.where(variance > 0.0, variance, np.nan)
+    noise = means[:, 2 * factors + 1] / (means[:, 2 * factors + 1] + variance)
+    return np.column_stack([means[:, : 2 * factors] / variance[:, None], noise, variance])
+
+
+def _bootstrap(features: Floats, factors: int, replications: int, resamples: int, seed: int) -> Floats:
+    """Return the indices of resamples of the base points, shape (resamples, 2 k + 2)."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    base = features.shape[0]
+    samples = []
+    for begin in range(0, resamples, _CHUNK):
+        size = min(_CHUNK, resamples - begin)
+        drawn = (random.random((size, base)) * base).astype(np.int64) + base * np.arange(size)[:, None]
+        weights = np.bincount(drawn.ravel(), minlength=size * base).reshape(size, base)
+        samples.append(_indices(weights @ features / base, factors, replications))
+    return np.vstack(samples)
+
+
+def _percentiles(samples: Floats, probability: float) -> NDArray[np.float64]:
+    """Return a quantile of each column, of the samples in which it is defined."""
+    defined = ~np.isnan(samples)
+    return np.array(
+        [
+            np.quantile(column[there], probability) if there.any() else math.nan
+            for column, there in zip(samples.T, defined.T)
+        ]
+    )
