@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from engine.inference import Precision, StoppingRule, mean_interval
+from engine.inference import Precision, StoppingRule, error_factor, mean_interval
 
 
 def rule(**given):
@@ -75,7 +75,10 @@ def test_the_larger_of_two_half_widths_suffices():
 def test_simultaneous_intervals_are_wider():
     measures = dict.fromkeys(["a", "b", "c", "d"], Precision(absolute=1.0))
     assert rule(measures=measures).interval_confidence == pytest.approx(0.96)
-    assert rule(measures=measures, simultaneous=True).interval_confidence == pytest.approx(0.99)
+    assert rule(measures=measures, simultaneous=True).interval_confidence == pytest.approx(
+        1.0 - error_factor(0.0125) * 0.0125
+    )
+    assert error_factor(0.05) > error_factor(0.0125) > error_factor(1e-6)
 
 
 def test_looks_are_multiples_of_a_batch_and_grow_by_a_quarter():
@@ -132,6 +135,8 @@ def test_the_expected_number_is_known_before_the_first_look():
     assert (progress.count, progress.more, progress.done) == (19, 1, False)
     assert 50 < progress.expected < 500
     assert math.isnan(rule().assess({"deaths": [1.0]}).expected)
+    measures = dict.fromkeys(["a", "b"], Precision(absolute=1.0))
+    assert math.isnan(rule(measures=measures).assess({"a": [1.0, 2.0], "b": [1.0, math.nan]}).expected)
     assert rule().pending({"deaths": []}) == 20
 
 

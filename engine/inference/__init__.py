@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         Precision,
         Progress,
         StoppingRule,
+        error_factor,
     )
 
 __getattr__ = lazy_attributes(
@@ -136,6 +137,7 @@ __getattr__ = lazy_attributes(
             "Precision",
             "Progress",
             "StoppingRule",
+            "error_factor",
         ),
     },
 )
@@ -159,6 +161,7 @@ __all__ = [
     "binomial_cdf",
     "check_confidence",
     "differences",
+    "error_factor",
     "fractional_factorial",
     "full_factorial",
     "holm",

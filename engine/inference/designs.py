@@ -64,9 +64,12 @@ class Design:
             If there are more than `most`; nothing is generated then.
         """
         if self.size > most:
+            instead = ""
+            if self.kind == "full factorial":
+                instead = "; a fractional factorial design or a Latin hypercube needs fewer"
             raise InputError(
                 f"design {self.kind!r}: got {len(self.names)} factors with {self.size:,} points; allowed: at most "
-                f"{most:,}. Fewer levels or factors, a fractional factorial design or a Latin hypercube need fewer"
+                f"{most:,}{instead}"
             )
         return self._generate()
 

@@ -16,7 +16,9 @@ from engine.errors import InputError, shown
 
 _STANDARD = NormalDist()
 _HALF_LOG_TWO_PI = 0.9189385332046727418
-_EPSILON = 1e-16
+_EPSILON = 3e-16
+_TINY = 1e-300
+"""In place of a zero, by which Lentz's method would divide."""
 _MOST_TERMS = 100_000
 """Most terms of the continued fraction; about sqrt(max(a, b)) are needed."""
 _MOST_STEPS = 200
@@ -216,29 +218,27 @@ def _beta_tails(x: float, y: float, a: float, b: float) -> tuple[float, float]:
 
 
 def _continued_fraction(x: float, y: float, a: float, b: float, excess: float) -> float:
-    """Return I_x(a, b) * B(a, b) / (x**a * y**b) for x <= a / (a + b): BFRAC of Algorithm 708."""
-    c, c0, c1 = 1.0 + excess, b / a, 1.0 + 1.0 / a
-    p, s = 1.0, a + 1.0
-    numerator, denominator, result = 0.0, 1.0, c1 / c
-    next_numerator, next_denominator = 1.0, c / c1
+    """Return I_x(a, b) * B(a, b) / (x**a * y**b) for x <= a / (a + b), where y = 1 - x and excess = a - (a + b) x.
+
+    The fraction 1 / (beta_0 + alpha_1 / (beta_1 + alpha_2 / (beta_2 + ...))) by Lentz's method (W. H. Press et al.,
+    Numerical Recipes, 3rd ed. 2007, section 5.2), with
+
+        alpha_n = (a + n - 1) (a + b + n - 1) n (b - n) x**2 / (a + 2 n - 1)**2
+        beta_n = n + n (b - n) x / (a + 2 n - 1) + (a + n) (excess + 1 + n (1 + y)) / (a + 2 n + 1)
+    """
+    value = numerator = a * (excess + 1.0) / (a + 1.0)
+    inverse = 0.0
     for n in range(1, _MOST_TERMS):
-        t = n / a
-        w = n * (b - n) * x
-        e = a / s
-        alpha = p * (p + c0) * e * e * (w * x)
-        e = (t + 1.0) / (c1 + t + t)
-        beta = n + w / s + e * (c + n * (y + 1.0))
-        p = t + 1.0
-        s += 2.0
-        numerator, next_numerator = next_numerator, alpha * numerator + beta * next_numerator
-        denominator, next_denominator = next_denominator, alpha * denominator + beta * next_denominator
-        before, result = result, next_numerator / next_denominator
-        if abs(result - before) <= _EPSILON * result:
+        s, w = a + 2.0 * n - 1.0, n * (b - n) * x
+        alpha = (a + n - 1.0) / s * ((a + b + n - 1.0) / s) * w * x
+        beta = n + w / s + (a + n) * (excess + 1.0 + n * (1.0 + y)) / (s + 2.0)
+        inverse = 1.0 / (beta + alpha * inverse or _TINY)
+        numerator = beta + alpha / numerator or _TINY
+        factor = numerator * inverse
+        value *= factor
+        if abs(factor - 1.0) <= _EPSILON:
             break
-        numerator /= next_denominator
-        denominator /= next_denominator
-        next_numerator, next_denominator = result, 1.0
-    return result
+    return 1.0 / value
 
 
 def _beta_log_odds(lower: float, upper: float, a: float, b: float) -> float:
