@@ -1,8 +1,8 @@
 """Random networks of finite care with other seeds than in the tests: `make bench-finite-fuzz`.
 
-The property tests of finite care, queues and shards draw the same examples every time. This runs each of them with
-NUMBER examples of other seeds. A failing example is reduced and printed, ready for tests/finite_scenarios.json. Exits
-with 1 after a fault.
+The property tests of finite care, delays, queues and shards draw the same examples every time. This runs each of them
+with NUMBER examples of other seeds. A failing example is reduced and printed, ready for tests/finite_scenarios.json.
+Exits with 1 after a fault.
 """
 
 import argparse
@@ -55,7 +55,9 @@ def _property_tests() -> dict[str, Any]:
     """Return the property tests by name."""
     return {
         name: test
-        for module in map(importlib.import_module, ("test_finite", "test_queues", "test_shards"))
+        for module in map(
+            importlib.import_module, ("test_finite", "test_delays", "test_queues", "test_shards")
+        )
         for name, test in vars(module).items()
         if hasattr(test, "hypothesis")
     }

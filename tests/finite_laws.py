@@ -6,6 +6,7 @@ and vehicles come from the scenario. The kernel's counters must agree with both.
 
 import itertools
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -31,7 +32,7 @@ from finite_oracle import (
 )
 
 from engine import scenario as scenario_api
-from engine.codes import EVENTS, CasualtyKind, DeathCause, Outcome
+from engine.codes import EVENTS, STREAMS, CasualtyKind, DeathCause, Outcome
 
 # --- what is available, and when
 
@@ -531,9 +532,27 @@ def check_number(r: Run) -> None:
     assert set(before["id_lo"].tolist()) <= set(r.patients["id_lo"].tolist())
 
 
+def check_listed(r: Run) -> None:
+    """Check that listed casualties come at their time, as many as listed and as described."""
+    patients = r.patients
+    for row in r.scenario.incidents:
+        day, hour, minute = map(int, re.fullmatch(r"day (\d+) (\d\d):(\d\d)", row.at).groups())  # type: ignore[union-attr]
+        first = ((day - 1) * 24 + hour) * HOUR + minute * MINUTE
+        front = [f.name for f in r.scenario.fronts].index(str(row.front))
+        for k, number in enumerate(row.numbers or [row.number]):
+            at = first + k * (row.every_minutes or 0.0) * MINUTE
+            mine = (patients["time"] == at) & (patients["front"] == front)
+            mine &= patients["stream"] == STREAMS.index(row.stream)
+            if row.category is not None:
+                expectant = [4] if row.category == "T1" and r.scenario.expectant else []
+                mine &= np.isin(patients["triage"], [int(row.category[1]), *expectant])
+            assert mine.sum() >= number, ("fewer than listed", row, at, int(mine.sum()))
+
+
 def check_whole(r: Run) -> None:
     """Carry out all checks of a run."""
     check_number(r)
+    check_listed(r)
     assert len({(int(p["id_hi"]), int(p["id_lo"])) for p in r.patients}) == len(r.patients)
     in_care = r.patients["status"] == Outcome.IN_CARE
     if r.scenario.horizon_days is None:

@@ -244,6 +244,30 @@ def _world(
     return found
 
 
+def _incidents(draw: Draw, fronts: int, days: int) -> list[Mapping]:
+    """Draw listed casualties, at most 30: some with a given category, mean severity or stream."""
+    found: list[Mapping] = []
+    for _ in range(draw(st.integers(1, 3))):
+        hour, quarter = draw(st.integers(0, 22)), draw(st.sampled_from((0, 15, 30, 45)))
+        row: Mapping = {
+            "at": f"day {draw(st.integers(1, days))} {hour:02}:{quarter:02}",
+            "front": FRONTS[draw(st.integers(0, fronts - 1))],
+        }
+        if draw(st.booleans()):
+            row["number"] = draw(st.integers(1, 10))
+        else:
+            row |= {
+                "numbers": [draw(st.integers(0, 5)), draw(st.integers(1, 5))],
+                "every_minutes": 30.0,
+            }
+        choice = draw(
+            st.sampled_from(({}, {"category": "T1"}, {"mean_iss": 20.0}, {"stream": "nbi"}, "triage"))
+        )
+        row |= {"triage": {"T1": 0.3, "T2": 0.3, "T3": 0.4}} if choice == "triage" else choice
+        found.append(row)
+    return found
+
+
 @st.composite
 def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
     """Draw a scenario as a mapping; if `lasting`, nothing is lost for good, so that all patients can be served."""
@@ -298,6 +322,8 @@ def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
             ("first_aid_after_minutes", "treatment_minutes", "triage_after_minutes", "triage_minutes")
         )
         scenario["point_of_injury"] = draw(st.dictionaries(names, minutes))
+    if draw(st.integers(0, 2)) == 0:
+        scenario["incidents"] = _incidents(draw, fronts, days)
     kind = draw(st.sampled_from((None, None, "artillery", "cbrn", "urban")))
     if kind:
         scenario["warfare"] = [{"type": kind}]

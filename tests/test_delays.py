@@ -4,122 +4,29 @@ Both are worked out again from the records of random networks, with the reader o
 """
 
 import json
-from collections import Counter, defaultdict
 from typing import Any
 
 import finite_networks
 import finite_oracle as oracle
 import numpy as np
 import pytest
-from finite_laws import Network
+from finite_delays import check_delays, check_periods
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import goldenhour
 from engine import scenario as scenario_api
 from engine.arrivals import find_peak, plan_arrivals
-from engine.codes import RESOURCE_FIELDS
+from engine.codes import EVENTS
 from engine.errors import RunError
-from engine.measures import Delays, find_measures
-from engine.measures.counted import STAGES, TO_SURGERY
+from engine.measures import find_measures
+from engine.measures.counted import STAGES
 from engine.measures.histograms import CELLS, cell_of, quantiles, shorter_than
 from engine.measures.patients import DEATH_HOURS
 from engine.run import Simulation
-from engine.tables import Chunk
 
 HOUR, DAY, MINUTE = oracle.HOUR, 24 * oracle.HOUR, oracle.MINUTE
 DRAWN = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-
-
-def delays_of(r: Any) -> Any:
-    """The stages of each patient of a run or result, ms."""
-    chunk = Chunk(0, 0, True, r.patients, r.events, r.treatments, r.wounds, r.vitals)
-    return Delays(r.scenario).add(chunk)
-
-
-def overlap(begin: int, end: int, since: int, until: int) -> int:
-    return max(0, min(end, until) - max(begin, since))
-
-
-def time_short_of_teams(net: Network, f: int, since: int, until: int) -> int:
-    """The time in which fewer teams are on duty than there are tables; shifts change at half hours."""
-    tables = net.s.facilities[f].operating_tables
-    half = HOUR // 2
-    found = 0
-    for at in range(since // half * half, until, half):
-        teams = net.teams(f, at)
-        if teams < (oracle.FOREVER if tables is None else tables):
-            found += overlap(at, at + half, since, until)
-    return found
-
-
-def expected_stages(r: oracle.Run, observed: oracle.Observed) -> dict[int, Counter[str]]:
-    """By patient who was operated on: the time in queues and on the way before the operation, from the records."""
-    net = Network(r.scenario)
-    found: dict[int, Counter[str]] = defaultdict(Counter)
-    surgery = r.patients["surgery"]
-    names = {oracle.BAY: "bay", oracle.ICU: "blocked", oracle.WARD: "blocked"}
-    for (f, resource), waits in observed.waits.items():
-        for wait in waits:
-            until = min(wait.until, int(surgery[wait.patient]))
-            if f < 0 or wait.since > until:
-                continue
-            if resource == oracle.TABLE:
-                short = time_short_of_teams(net, f, wait.since, until)
-                found[wait.patient]["team"] += short
-                found[wait.patient]["table"] += until - wait.since - short
-            elif resource in names:
-                found[wait.patient][names[resource]] += until - wait.since
-    for trip in observed.trips:
-        if trip.departed <= surgery[trip.patient]:
-            found[trip.patient]["vehicle"] += trip.departed - trip.asked
-            found[trip.patient]["travel"] += trip.arrived - trip.departed
-    return found
-
-
-def check_delays(r: oracle.Run, observed: oracle.Observed) -> None:
-    delays = delays_of(r)
-    operated = r.patients["surgery"] >= 0
-    assert (delays[~operated] == -1).all()
-    assert (delays[operated] >= 0).all()
-    whole = r.patients["surgery"] - r.patients["time"]
-    assert (delays[operated, :TO_SURGERY].sum(axis=1) == whole[operated]).all()
-    assert (delays[operated, TO_SURGERY] == whole[operated]).all()
-    expected = expected_stages(r, observed)
-    for k in np.flatnonzero(operated).tolist():
-        for name in ("vehicle", "travel", "bay", "team", "table", "blocked"):
-            assert delays[k, STAGES.index(name)] == expected[k][name], (k, name)
-
-
-def check_periods(r: oracle.Run, observed: oracle.Observed) -> None:
-    """Queue, waits and use in each period agree with the records, to the rounding of times to ms."""
-    names = [f.id for f in r.scenario.facilities]
-    for period in r.flow.periods().values():
-        begin, end = (round(period[key] * HOUR) for key in ("from_hours", "to_hours"))
-        length = end - begin
-        arrived = ((r.patients["time"] >= begin) & (r.patients["time"] < end)).sum()
-        assert period["casualties"] >= arrived
-        for row in period["resources"]:
-            f, resource = names.index(row["facility"]), RESOURCE_FIELDS.index(row["resource"])
-            if resource in (oracle.TEAM, oracle.PLACE):
-                continue
-            spans, waits = observed.spans.get((f, resource), []), observed.waits.get((f, resource), [])
-            slack = 2e-6 * length + 10 * (len(waits) + len(spans))
-            queue = sum(overlap(begin, end, w.since, w.until) for w in waits)
-            assert abs(row["mean_queue"] * length - queue) <= slack, row
-            used = sum(overlap(begin, end, since, until) for since, until, *_ in spans)
-            assert abs(row["mean_in_use"] * length - used) <= slack, row
-            began = [w for w in waits if begin <= w.since < end]
-            close = sum(abs(w.since - edge) <= 10 for w in waits for edge in (begin, end))
-            unhindered = sum(not waited and begin <= since < end for since, _, waited, *_ in spans)
-            assert abs(row["waits"] - len(began) - unhindered) <= close + 2, row
-            if not close and row["waits"]:
-                last = r.flow.milliseconds
-                waited = sum(min(w.until, last) - w.since for w in began)
-                assert (
-                    abs((row["mean_wait_minutes"] or 0) * MINUTE * row["waits"] - waited)
-                    <= slack + 4 * len(waits) + row["waits"] * 6
-                ), row
 
 
 @settings(max_examples=60, suppress_health_check=DRAWN)
@@ -228,6 +135,48 @@ def test_more_tables_shorten_the_wait_for_them_and_nothing_else() -> None:
     assert few["table"] > many["table"] == 0
     for name in ("point_of_injury", "vehicle", "travel", "triage", "bay", "team", "blocked"):
         assert few[name] == pytest.approx(many[name], abs=2.0), name
+
+
+def test_the_first_operation_counts_where_others_follow() -> None:
+    rules = {"probability": [0.9] * 4, "interval_minutes": {"distribution": "constant", "mean": 300.0}}
+    r2 = {**ONE_ROLE_2["facilities"][0], "operating_tables": 60}  # type: ignore[index]
+    ample = ONE_ROLE_2 | {"facilities": [r2, ONE_ROLE_2["facilities"][1]]}  # type: ignore[index]
+    for scenario in (ONE_ROLE_2, ample):
+        r = goldenhour.simulate(scenario | {"reoperations": rules}, seed=2)
+        started = r.events[r.events["kind"] == EVENTS.index("surgery_started")]
+        patients, first = np.unique(started["patient"], return_index=True)
+        assert len(started) > 1.5 * len(patients) > 30
+        stages = r.delays()
+        assert (np.flatnonzero(stages["to_surgery"] >= 0) == patients).all()
+        whole = started["at"][first] - r.patients["time"][patients]
+        assert (sum(stages[name][patients] for name in STAGES) == whole).all()
+    once = {str(p["id_lo"]): row for p, row in by_patient(goldenhour.simulate(ample, seed=2))}
+    assert all((once[str(p["id_lo"])] == row).all() for p, row in by_patient(r)), "no table is scarce"
+
+
+def by_patient(r: goldenhour.Result) -> Any:
+    stages = r.delays()
+    return zip(r.patients, np.column_stack([stages[name] for name in STAGES]), strict=True)
+
+
+def test_a_diverted_patient_travels_to_the_other_facility_and_every_stage_counts() -> None:
+    near, last = ONE_ROLE_2["facilities"]  # type: ignore[misc]
+    diverting = near | {"divert": {"tables_busy": True, "categories": ["T1", "T2"]}}
+    far = {"id": "far", "role": 2, "operating_tables": 4}
+    ways = [("POI", "R2", 30.0), ("POI", "far", 75.0), ("R2", "R4", 60.0), ("far", "R4", 60.0)]
+    links = [
+        {"origin": a, "destination": b, "minutes": {"distribution": "constant", "mean": minutes}}
+        for a, b, minutes in ways
+    ]
+    r = goldenhour.simulate(ONE_ROLE_2 | {"facilities": [diverting, far, last], "links": links}, seed=2)
+    stages = r.delays()
+    started = r.events[r.events["kind"] == EVENTS.index("surgery_started")]
+    whole = started["at"] - r.patients["time"][started["patient"]]
+    assert (sum(stages[name][started["patient"]] for name in STAGES) == whole).all()
+    diverted = started["facility"] == 1
+    assert diverted.sum() > 10 < (~diverted).sum()
+    way = (stages["vehicle"] + stages["travel"])[started["patient"]] / MINUTE
+    assert way[diverted].min() > way[~diverted].max()
 
 
 def test_in_the_casualty_period_queues_are_longer_than_on_average() -> None:

@@ -11,6 +11,7 @@ import finite_oracle as oracle
 import msgspec
 import numpy as np
 import pytest
+from finite_delays import check_delays, check_periods
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,11 @@ SCENARIOS: dict[str, dict[str, Any]] = json.loads(
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_what_once_broke_a_law_keeps_it(name: str) -> None:
-    laws.check_whole(oracle.run(SCENARIOS[name]))
+    r = oracle.run(SCENARIOS[name])
+    laws.check_whole(r)
+    observed = oracle.read(r)
+    check_delays(r, observed)
+    check_periods(r, observed)
 
 
 # --- the laws are not blind: records are checked against another scenario than the simulated one, or are changed

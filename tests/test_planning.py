@@ -16,6 +16,7 @@ PAGE = (PACKAGE_ROOT / "docs" / "planning.md").read_text("utf-8")
 SCENARIOS = dict(re.findall(r"```toml\n# (\S+)\n(.*?)```", PAGE, re.DOTALL))
 SECTIONS = {text.splitlines()[0]: text for text in PAGE.split("\n## ")[1:]}
 REPLICATIONS = range(10)
+MASS = "A mass casualty of 50, several operations each"
 DAY_1_10_15 = (10 * 60 + 15) * 60_000
 
 
@@ -66,7 +67,7 @@ def compare(scenario: str | Path, path: str, values: tuple[Any, Any]) -> list[Re
 
 
 def test_every_scenario_of_the_page_is_short() -> None:
-    assert set(SCENARIOS) == {"two-fronts.toml", "day.toml", "exercise.toml", "diversion.toml"}
+    assert set(SCENARIOS) == {"two-fronts.toml", "day.toml", "exercise.toml", "mass.toml", "diversion.toml"}
     assert len(SCENARIOS["exercise.toml"].splitlines()) <= 40
     assert all(len(SCENARIOS[name].splitlines()) <= 20 for name in SCENARIOS if name != "exercise.toml")
 
@@ -83,6 +84,7 @@ def test_the_commands_print_what_the_page_shows(
     for command in commands:
         words = shlex.split(command)[1:]
         assert run([*words, "--workers", "0"] if words[0] == "run" else words) == 0, command
+    exec("\n".join(blocks(SECTIONS[title], "python")), {})
     output = spaced(capsys.readouterr().out)
     missing = [line for line in shown if spaced(line) not in output]
     assert not missing, "\n".join(missing)
@@ -143,6 +145,29 @@ def test_an_event_list_has_its_numbers_its_shares_and_its_mean_severity(folder: 
     assert (sum(mass), set(patients["front"][mass])) == (50, {2})
     survivable = patients[mass & (patients["worst_ais"] < 6)]
     assert abs(survivable["iss"].mean() - 16) < 0.5
+
+
+def test_a_mass_casualty_has_its_mean_severity_and_several_operations_each(folder: Path) -> None:
+    severities, each = [], {"": [], "none": []}
+    for replication in REPLICATIONS:
+        for rules, means in each.items():
+            chosen = {"reoperations": rules} if rules else {}
+            result = goldenhour.simulate(folder / "mass.toml", replication=replication, settings=chosen)
+            operations = sum(row["operations"] for row in result.measures["operations"].values())
+            operated = (result.patients["surgery"] >= 0).sum()
+            means.append(operations / operated)
+            if replication == 0 and not rules:
+                assert f"{operated} patients have these {operations} operations" in spaced(PAGE)
+        severities.append(result.patients["iss"][result.patients["worst_ais"] < 6].mean())
+    assert max(abs(mean - 20) for mean in severities) < 0.1
+    assert f"the mean ISS is {min(severities):.1f} to {max(severities):.1f}" in spaced(PAGE)
+    several, once = (f"{min(means):.1f} to {max(means):.1f}" for means in each.values())
+    assert min(each[""]) > max(each["none"])
+    assert f"have {several} operations each, with `--set reoperations=none` {once}" in spaced(PAGE)
+    two, four = compare(folder / "mass.toml", "facilities[R2].operating_tables", (2, 4))
+    earlier = [round(a - b) for a, b in zip(two.minutes, four.minutes, strict=True)]
+    assert min(earlier) > 0
+    assert f"by {min(earlier)} to {max(earlier)} minutes" in spaced(SECTIONS[MASS])
 
 
 def test_diversion_brings_surgery_forward_and_saves_lives(folder: Path) -> None:

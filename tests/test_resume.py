@@ -31,6 +31,8 @@ front = "Poland"
 number = 50
 mean_iss = 16
 unit = "1 Bn"
+[reoperations]
+probability = [0.1, 0.3, 0.6, 0.8]
 """
 
 CUT_OFF = """if True:
@@ -111,7 +113,7 @@ def test_resume_continues_where_a_killed_driver_left_off(
     assert "is finished: nothing to do" in capsys.readouterr().err
 
 
-def test_a_run_with_listed_casualties_has_the_same_bytes_over_workers_and_after_a_resume(
+def test_listed_casualties_and_further_operations_are_the_same_bytes_over_workers_and_after_a_resume(
     tmp_path: Path,
 ) -> None:
     whole(tmp_path / "whole", incidents=LISTED)

@@ -278,10 +278,12 @@ def test_a_shard_without_casualties_adds_nothing() -> None:
 def joined(halves: list[Mapping]) -> Mapping:
     """Two random networks as one, each with a front of its own; policies are those of the first."""
     whole = {**halves[0], "days": max(half["days"] for half in halves)}
-    for part in ("fronts", "facilities", "links", "vehicles", "world"):
+    whole["casualties"] = {"total": sum(half["casualties"]["total"] for half in halves)}
+    for part in ("fronts", "facilities", "links", "vehicles", "world", "incidents"):
         whole[part] = []
     for mark, half in zip("AB", halves, strict=True):
         whole["fronts"].append({"name": mark, "nations": half["fronts"][0]["nations"]})
+        whole["incidents"] += [{**row, "front": mark} for row in half.get("incidents", [])]
         for facility in half["facilities"]:
             whole["facilities"].append({**facility, "id": mark + facility["id"]})
         for vehicle in half["vehicles"]:
