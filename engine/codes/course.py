@@ -58,6 +58,12 @@ class Event(Code):
     FACILITY_HIT = 30
     STAGED = 31
     """Arrived at a casualty staging unit, which is not an MTF."""
+    REMAINS_COLLECTED = 32
+    """The remains left a place with a vehicle, after death."""
+    REMAINS_ARRIVED = 33
+    """The remains reached a facility from which they are moved on."""
+    REMAINS_DELIVERED = 34
+    """The remains reached the end of their way: the next facility, or a collection point."""
 
 
 class Treatment(Code):

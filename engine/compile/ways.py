@@ -7,75 +7,20 @@ way is finite if a choice on it depends on other patients (docs/model.md section
 import functools
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.codes import RESOURCE_COUNT, Resource
 from engine.compile.capacity import is_unlimited
+from engine.compile.remains import compile_remains, find_pools_for_remains, vehicle_trips
 from engine.compile.rows import ALL_CATEGORIES, category_bits, floats, ints
+from engine.compile.way_network import Candidate, WayNetwork
 from engine.compile.world import WorldEvent, facilities_with
 from engine.kernel import PlaceCount, WorldEventKind
-from engine.scenario import POI, Scenario, is_available, may_divert
+from engine.scenario import POI, Scenario, may_divert
 from engine.tables import FACILITIES, FRONTS, MINUTE, POOLS
-
-
-class Candidate(NamedTuple):
-    """One link of a way."""
-
-    link: int
-    pool: int
-    """Vehicle pool; -1 without limit."""
-    way: int
-    allowed: int
-    """Bits of the triage categories that may take it."""
-
-
-@dataclass(slots=True)
-class WayNetwork:
-    """The ways of a scenario while they are compiled; W ways."""
-
-    scenario: Scenario
-    facilities: dict[str, int]
-    """Number by identifier."""
-    finite: NDArray[np.uint8]
-    """By resource, shape (FACILITIES * RESOURCE_COUNT,)."""
-    way_of: NDArray[np.int32] = field(default_factory=lambda: np.full((FACILITIES, FRONTS), -1, np.int32))
-    """Way by facility and front; -1 at the end."""
-    poi_way: NDArray[np.int32] = field(default_factory=lambda: np.full(FRONTS, -1, np.int32))
-    """Way from the POI by front."""
-    links: list[tuple[int, ...]] = field(default_factory=list)
-    """(W,): links of a way, the closest first."""
-    candidates: list[Candidate] = field(default_factory=list)
-    """Those of all ways, concatenated."""
-    first: list[int] = field(default_factory=list)
-    """(W,): first candidate."""
-    is_finite: list[bool] = field(default_factory=list)
-    """(W,)."""
-    able_for: list[int] = field(default_factory=list)
-    """(W,): bits of the categories that some destination which operates takes; 0 where all or none operate."""
-    diverted: list[int] = field(default_factory=list)
-    """(W,): bits of the categories that some destination may divert; 0 without a choice."""
-
-    def destination(self, link: int) -> int:
-        """Return the number of a link's destination."""
-        return self.facilities[self.scenario.links[link].destination]
-
-    def operates(self, link: int) -> bool:
-        """Whether the destination of a link can do damage control surgery."""
-        able = self.scenario.facilities[self.destination(link)].dcs
-        return bool(able) and is_available(self.scenario, "surgery")
-
-    def is_limited(self, facility: int) -> bool:
-        """Whether a resource of a facility is finite."""
-        first = facility * RESOURCE_COUNT
-        return bool(self.finite[first : first + RESOURCE_COUNT].any())
-
-    def candidates_of(self, way: int) -> list[Candidate]:
-        """Return the candidates of a way."""
-        return self.candidates[self.first[way] : self.first[way] + len(self.links[way])]
 
 
 def compile_ways(
@@ -103,6 +48,7 @@ def compile_ways(
     _find_ways(network, order)
     _add_candidates(network, events)
     balanced = _balance_ties(network, minutes)
+    find_pools_for_remains(network, events)
     struck = facilities_with(events, len(scenario.facilities), WorldEventKind.HIT)
     ahead, poi_ahead = _anything_finite_ahead(network, struck)
     return {
@@ -263,6 +209,7 @@ def _candidate_fields(network: WayNetwork, minutes: Sequence[float]) -> dict[str
             category_bits(batch.override) if batch is not None and batch.override else 0 for batch in batches
         ),
         **_vehicle_trips(network),
+        **compile_remains(network),
     }
 
 
@@ -276,21 +223,14 @@ def _ranks(candidates: Sequence[Candidate], minutes: Sequence[float]) -> list[fl
 
 
 def _vehicle_trips(network: WayNetwork) -> dict[str, Any]:
-    """Return whether the vehicle of a candidate comes from elsewhere, and whether it goes back.
-
-    Without a base of its own a vehicle is based at the destination of a link from the POI, else at the origin.
-    """
-    scenario = network.scenario
-    out = []
-    back = []
-    for candidate in network.candidates:
-        link = scenario.links[candidate.link]
-        base = (scenario.vehicles[candidate.pool].base if candidate.pool >= 0 else None) or (
-            link.destination if link.origin == POI else link.origin
-        )
-        out.append(int(base != link.origin))
-        back.append(int(base != link.destination))
-    return {"comes_from_base": ints(out), "returns_to_base": ints(back)}
+    """Return whether the vehicle of a candidate comes from elsewhere, and whether it goes back."""
+    trips = [
+        vehicle_trips(network.scenario, candidate.link, candidate.pool) for candidate in network.candidates
+    ]
+    return {
+        "comes_from_base": ints(comes for comes, _ in trips),
+        "returns_to_base": ints(returns for _, returns in trips),
+    }
 
 
 def _seats_only(network: WayNetwork, way: int) -> int:
@@ -303,11 +243,13 @@ def _ways_by_target(network: WayNetwork) -> dict[str, Any]:
     """Return the finite ways that lead to each facility, and those that each vehicle pool serves, concatenated."""
     into: list[list[int]] = [[] for _ in network.scenario.facilities]
     using: list[list[int]] = [[] for _ in range(max(1, len(network.scenario.vehicles)))]
-    for candidate in network.candidates:
-        if network.is_finite[candidate.way]:
+    for number, candidate in enumerate(network.candidates):
+        pools = (candidate.pool, *network.remains_pools[number : number + 1])
+        if network.is_finite[candidate.way] or network.remains_wait[candidate.way]:
             _add_once(into[network.destination(candidate.link)], candidate.way)
-            if candidate.pool >= 0:
-                _add_once(using[candidate.pool], candidate.way)
+            for pool in pools:
+                if pool >= 0:
+                    _add_once(using[pool], candidate.way)
     return {
         "ways_to_first": _starts(into, FACILITIES),
         "ways_to": ints(way for ways in into for way in ways),
@@ -346,7 +288,8 @@ def _anything_finite_ahead(
             if way < 0:
                 return False
             targets = [network.destination(candidate.link) for candidate in network.candidates_of(way)]
-            return network.is_finite[way] or any(from_facility(target, front, known) for target in targets)
+            waits = network.is_finite[way] or network.remains_wait[way]
+            return waits or any(from_facility(target, front, known) for target in targets)
 
         def from_facility(facility: int, front: int, known: dict[int, bool]) -> bool:
             if facility not in known:

@@ -61,6 +61,14 @@ class Stage(Code):
     """A further operation begins; takes an operating table."""
     REOPERATED = 23
     """It ends."""
+    REMAINS = 24
+    """The remains are to be moved: asks for a vehicle. From this stage on the casualty is dead."""
+    AWAIT_COLLECTION = 25
+    """The remains wait for a vehicle."""
+    COLLECT = 26
+    """The remains leave with a vehicle."""
+    DELIVER = 27
+    """The remains reach the next facility."""
 
 
 LAST_POI_STAGE = Stage.DEPART
@@ -89,7 +97,7 @@ class EntryKind(Code):
     RELEASE = 4
     """A resource is released at a time known in advance; with `version` 1, a place at the facility `subject`."""
     PICK_UP = 5
-    """A vehicle reaches those it was sent for."""
+    """A vehicle reaches those it was sent for: patients (`version` 0) or the dead (1)."""
     PATIENT = 6
     """Something is due for a patient. The entry is void unless `version` is still the casualty's."""
     LIFT = 7
@@ -112,6 +120,9 @@ ENTRY_KIND_SHIFT = 48
 WAY_WAKE_ORDER = 1 << 16
 """Order of the WAKE entry of way 0; the entries of ways come after those of pools."""
 
+REMAINS_ORDER = 1 << 16
+"""Order of the PICK_UP entry of candidate 0 for the dead; the entries for the dead come after those for patients."""
+
 
 class Decision(Code):
     """What the decision pass logs of a casualty for the replay pass, in the order of time."""
@@ -122,11 +133,13 @@ class Decision(Code):
     """Gets a ride; the value is the candidate. Two TIME entries follow: departure and arrival."""
     TIME = 2
     """Departure or arrival time of the preceding RIDE."""
-    BUMPED = 3
+    COLLECTION = 3
+    """The remains get a ride; the value and the two TIME entries that follow are those of RIDE."""
+    BUMPED = 4
     """Is bumped from a treatment bay. This and the codes below interrupt a casualty."""
-    KILLED = 4
+    KILLED = 5
     """Killed in a facility that is hit."""
-    REQUEUED = 5
+    REQUEUED = 6
     """Survives a hit on the facility and starts again with triage."""
 
 
@@ -155,6 +168,19 @@ class Demand(Code):
 
 
 DEMAND_COUNT = len(Demand)
+
+
+class Recovery(Code):
+    """Whose remains are moved (docs/model.md section 2.9.5)."""
+
+    NONE = 0
+    BEFORE_ADMISSION = 1
+    """Of those who die before they reach an MTF."""
+    ALL = 2
+
+
+NO_VEHICLE = -2
+"""In the column of pools that move the dead: none does."""
 
 
 class KernelExit(Code):

@@ -15,6 +15,8 @@ from engine.kernel.outcomes import die
 from engine.kernel.places import free_place
 from engine.kernel.poi_stages import set_next_poi_stage
 from engine.kernel.records import has_room
+from engine.kernel.remains_stages import has_outcome, is_dead, will_be_moved
+from engine.kernel.remains_transport import await_collection
 from engine.kernel.replay import replay, write_record
 from engine.kernel.resources import (
     acquire,
@@ -61,7 +63,7 @@ def _write_closed(
     written = output.patients[row]
     if written.kind == CasualtyKind.PSYCHOLOGICAL:
         written.kind = CasualtyKind.DISEASE  # as it arrived; drawing the condition sets it again
-    decided = casualty.stage == Stage.CLOSED
+    decided = has_outcome(casualty)
     status = record.status
     closed = record.closed
     write_record(state, output, casualty.first_decision, model, counter)
@@ -87,12 +89,12 @@ def close_casualty(state: KernelState, scratch: Output, output: Output, slot: in
         _write_closed(state, scratch, output, slot, model, counter)
     else:
         replay(state, scratch, slot, casualty, -1, model, counter)
-        state.outcomes[record.stream, outcome_at_horizon(record, casualty.stage == Stage.CLOSED, model)] += 1
+        state.outcomes[record.stream, outcome_at_horizon(record, has_outcome(casualty), model)] += 1
     free_slot(state, slot)
 
 
 @compiled
-def _free_everything(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
+def free_everything(state: KernelState, scratch: Output, slot: int, now: float, model: Model) -> None:
     """Release all that the patient holds at the facility, and the place there."""
     casualty = state.casualties[slot]
     release_held(state, scratch, slot, now, model)
@@ -108,7 +110,7 @@ def _free_everything(state: KernelState, scratch: Output, slot: int, now: float,
             free_place(state, facility, now, model)
             dispatch_to_facility(state, scratch, facility, now, model)
     facility = casualty.reserved_place
-    if facility >= 0 and casualty.stage == Stage.CLOSED:
+    if facility >= 0 and has_outcome(casualty):
         casualty.reserved_place = -1
         free_place(state, facility, now, model)
         dispatch_to_facility(state, scratch, facility, now, model)
@@ -118,7 +120,7 @@ def _free_everything(state: KernelState, scratch: Output, slot: int, now: float,
 def _is_independent(state: KernelState, scratch: Output, slot: int, model: Model) -> bool:
     """Return whether no other patient can affect this one any more."""
     casualty = state.casualties[slot]
-    if casualty.queue >= 0 or casualty.granted:
+    if casualty.queue >= 0 or casualty.granted or is_dead(casualty):
         return False
     front = scratch.patients[slot].front
     holds_anything = casualty.held >= 0 or casualty.occupied_place >= 0 or casualty.reserved_place >= 0
@@ -126,7 +128,11 @@ def _is_independent(state: KernelState, scratch: Output, slot: int, model: Model
         if model.network.may_be_hit[casualty.facility]:
             return False
         if casualty.stage == Stage.RETURN:
-            return True
+            return not (
+                death_time(casualty) < math.inf
+                and will_be_moved(casualty, front, model)
+                and model.network.finite_ahead[casualty.facility, front]
+            )
         return bool(not holds_anything and not model.network.finite_ahead[casualty.facility, front])
     return bool(
         casualty.facility == EN_ROUTE
@@ -184,6 +190,8 @@ def _die_in_decision_pass(
         end_wait(state, slot, now)
     die(scratch, slot, casualty, death, model)
     state.progress_at = now
+    if is_dead(casualty):
+        free_everything(state, scratch, slot, now, model)
 
 
 @compiled
@@ -215,11 +223,16 @@ def _may_be_hit(casualty: CasualtyState, model: Model) -> bool:
 
 @compiled
 def _asks_for_transport(casualty: CasualtyState, model: Model) -> bool:
-    """Return whether the stage that is due may put the casualty in the queue of a finite way."""
+    """Return whether the stage that is due may put the casualty, or the remains, in the queue of a finite way."""
     return bool(
         casualty.way >= 0
-        and model.network.way_finite[casualty.way]
-        and (casualty.stage == Stage.REQUEST or casualty.stage == Stage.DISPOSITION)
+        and (
+            (
+                model.network.way_finite[casualty.way]
+                and (casualty.stage == Stage.REQUEST or casualty.stage == Stage.DISPOSITION)
+            )
+            or (casualty.stage == Stage.REMAINS and model.network.remains_wait[casualty.way])
+        )
     )
 
 
@@ -289,7 +302,7 @@ def _change_place(state: KernelState, scratch: Output, slot: int, now: float, mo
     """Update places after the casualty has left or reached a facility."""
     casualty = state.casualties[slot]
     if casualty.facility == EN_ROUTE:
-        _free_everything(state, scratch, slot, now, model)
+        free_everything(state, scratch, slot, now, model)
     elif casualty.facility >= 0:
         if not state.writes_records:
             state.arrived_at[casualty.facility] += 1
@@ -336,7 +349,13 @@ def _perform_due_stage(
         release_held(state, scratch, slot, now, model)
     facility = casualty.facility
     care_ends = casualty.stage == Stage.DISPOSITION
+    dead = is_dead(casualty)
     perform_stage(scratch, slot, casualty, model, counter)
+    if dead:
+        if casualty.stage == Stage.AWAIT_COLLECTION:
+            await_collection(state, slot, due, now)
+            dispatch_to_way(state, scratch, casualty.way, now, model)
+        return
     if casualty.facility != facility:
         _change_place(state, scratch, slot, now, model)
     elif (
@@ -365,7 +384,7 @@ def advance_casualty(
         state.progress_at = now
     while True:
         if casualty.stage == Stage.CLOSED:
-            _free_everything(state, scratch, slot, now, model)
+            free_everything(state, scratch, slot, now, model)
             close_casualty(state, scratch, output, slot, model)
             return
         due = next_due(casualty)

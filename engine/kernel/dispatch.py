@@ -13,6 +13,11 @@ from engine.kernel.destinations import NOBODY, choose_candidate
 from engine.kernel.periods import count_busy_in_periods
 from engine.kernel.places import accepts, reserve_place
 from engine.kernel.queue_groups import group_of, nth, size
+from engine.kernel.remains_transport import (
+    expect_remains_vehicle,
+    first_remains_to_fetch,
+    send_unlimited_for_remains,
+)
 from engine.kernel.rides import assign_ride, ride_time
 from engine.kernel.state import ALL_RESOURCES, KernelState, schedule
 from engine.kernel.transport_queue import first_who_sits
@@ -65,11 +70,20 @@ def _is_lost_on_sortie(state: KernelState, pool: int, model: Model) -> bool:
 
 
 @compiled
+def _draw_way_out(state: KernelState, slot: int, candidate: int, now: float, model: Model) -> float:
+    """Return ms from a vehicle's base to the place of those it is sent for, by the draw of the first of them."""
+    casualty = state.casualties[slot]
+    block = WAY_OUT + casualty.leg + WAY_OUT_BLOCKS * casualty.vehicles_sent
+    casualty.vehicles_sent += 1
+    link = model.network.candidate_link[candidate]
+    return draw_leg_time(link, block, now, model, (casualty.cell, casualty.index))
+
+
+@compiled
 def _send_vehicle(
     state: KernelState, scratch: Output, slot: int, candidate: int, now: float, model: Model
 ) -> None:
     """Send a vehicle of a candidate for a patient. Unless it is lost, reserve a place and schedule the pick-up."""
-    casualty = state.casualties[slot]
     link = model.network.candidate_link[candidate]
     pool = model.network.candidate_pool[candidate]
     if pool < 0:
@@ -83,9 +97,7 @@ def _send_vehicle(
     reserve_place(state, model.network.destination[link], now, model)
     travel = model.network.dispatch_delay[pool]
     if model.network.comes_from_base[candidate]:
-        block = WAY_OUT + casualty.leg + WAY_OUT_BLOCKS * casualty.vehicles_sent
-        travel += draw_leg_time(link, block, now, model, (casualty.cell, casualty.index))
-        casualty.vehicles_sent += 1
+        travel += _draw_way_out(state, slot, candidate, now, model)
     count_expected_room(state, candidate, 1, model)
     state.busy_time[pool] += travel
     count_busy_in_periods(state, pool, now, now + travel)
@@ -182,13 +194,60 @@ def _most_urgent_to_fetch(
 
 
 @compiled
-def dispatch_to_way(state: KernelState, scratch: Output, way: int, now: float, model: Model) -> None:
-    """Send as many vehicles to a way as it needs and can get."""
+def _send_for_remains(state: KernelState, slot: int, candidate: int, now: float, model: Model) -> None:
+    """Send a vehicle of a candidate for the dead. No place is reserved for them, and no patient waits for it."""
+    pool = model.network.remains_pool[candidate]
+    if pool < 0:
+        send_unlimited_for_remains(state, slot, candidate, now, model)
+        return
+    state.idle_vehicles[pool] -= 1
+    state.sorties[pool] += 1
+    if _is_lost_on_sortie(state, pool, model):
+        state.vehicles_lost[pool] += 1
+        return
+    travel = model.network.dispatch_delay[pool]
+    if model.network.remains_comes_from_base[candidate]:
+        travel += _draw_way_out(state, slot, candidate, now, model)
+    state.busy_time[pool] += travel
+    count_busy_in_periods(state, pool, now, now + travel)
+    expect_remains_vehicle(state, candidate, now, travel, model)
+
+
+@compiled
+def _dispatch_for_remains(
+    state: KernelState, ways: Ints, first: int, last: int, pool: int, now: float, model: Model
+) -> None:
+    """Send vehicles for the dead of the ways `ways[first:last]`, who have waited longest first.
+
+    `pool` >= 0: only vehicles of that pool.
+    """
     while True:
-        slot = _most_urgent_to_fetch(state, scratch, way, -1, now, model)
-        if slot < 0:
+        found = NOBODY
+        candidate = NOBODY
+        since = math.inf
+        for position in range(first, last):
+            slot = first_remains_to_fetch(state, ways[position], pool, now, model)
+            if slot >= 0 and state.casualties[slot].wait_since < since:
+                found = slot
+                candidate = state.chosen_candidate
+                since = state.casualties[slot].wait_since
+        if found < 0:
             return
+        _send_for_remains(state, found, candidate, now, model)
+
+
+@compiled
+def dispatch_to_way(state: KernelState, scratch: Output, way: int, now: float, model: Model) -> None:
+    """Send as many vehicles to a way as it needs and can get: for patients first, then for the dead."""
+    slot = _most_urgent_to_fetch(state, scratch, way, -1, now, model)
+    while slot >= 0:
         _send_vehicle(state, scratch, slot, state.chosen_candidate, now, model)
+        slot = _most_urgent_to_fetch(state, scratch, way, -1, now, model)
+    if model.network.recovers_dead:
+        slot = first_remains_to_fetch(state, way, -1, now, model)
+        while slot >= 0:
+            _send_for_remains(state, slot, state.chosen_candidate, now, model)
+            slot = first_remains_to_fetch(state, way, -1, now, model)
 
 
 @compiled
@@ -228,8 +287,10 @@ def _dispatch_to_ways(
                 urgency = casualty.category
                 since = casualty.wait_since
         if found < 0:
-            return
+            break
         _send_vehicle(state, scratch, found, candidate, now, model)
+    if model.network.recovers_dead:
+        _dispatch_for_remains(state, ways, first, last, pool, now, model)
 
 
 @compiled
@@ -244,8 +305,12 @@ def dispatch_to_facility(
         return
     first = model.network.ways_to_first[facility]
     last = model.network.ways_to_first[facility + 1]
-    if last > first and accepts(state, facility, model):
+    if last <= first:
+        return
+    if accepts(state, facility, model):
         _dispatch_to_ways(state, scratch, model.network.ways_to, first, last, -1, now, model)
+    elif model.network.recovers_dead:  # a full facility takes the dead
+        _dispatch_for_remains(state, model.network.ways_to, first, last, -1, now, model)
 
 
 @compiled

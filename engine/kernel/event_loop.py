@@ -17,7 +17,7 @@ from engine.kernel.codes import ENTRY_KIND_SHIFT, EntryKind, FullTable, KernelEx
 from engine.kernel.deadlock import STALL_TIME, is_deadlocked, stall_time
 from engine.kernel.decision_pass import admit_arrival, advance_casualty, close_casualty
 from engine.kernel.dispatch import dispatch_from_pool, dispatch_to_facility
-from engine.kernel.loading import depart_lift, pick_up
+from engine.kernel.loading import depart_lift, pick_up, pick_up_remains
 from engine.kernel.periodic import apply_clock_event
 from engine.kernel.places import free_place
 from engine.kernel.resources import count_wait, release, update_queue_integral
@@ -84,7 +84,10 @@ def _process_entry(
     elif kind == EntryKind.VEHICLE_RETURN:
         _apply_vehicle_return(state, scratch, subject, now, model)
     elif kind == EntryKind.PICK_UP:
-        pick_up(state, scratch, subject, now, model)
+        if version == 0:
+            pick_up(state, scratch, subject, now, model)
+        else:
+            pick_up_remains(state, scratch, subject, now, model)
     elif kind == EntryKind.RELEASE:
         _apply_release(state, scratch, subject, version, now, model)
     elif kind == EntryKind.WORLD:

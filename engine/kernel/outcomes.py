@@ -3,6 +3,7 @@
 from engine.clinical import log_event
 from engine.codes import DeathCause, Event, Outcome, Stream
 from engine.kernel.codes import Stage
+from engine.kernel.remains_stages import begin_recovery
 from engine.kernel.waiting import QUEUEING_AT, WAITING_AT
 from engine.numeric import compiled
 from engine.tables import TREATMENT_COUNT, CasualtyState, Model, Output
@@ -66,12 +67,18 @@ def spread_treatments(output: Output, first: int, start: float, end: float) -> N
 
 
 @compiled
-def _set_outcome_of_death(output: Output, row: int, casualty: CasualtyState, at: float) -> None:
-    """Fix the outcome of a death: KIA before the first MTF and DOW after it, for battle casualties."""
+def _set_outcome_of_death(output: Output, row: int, casualty: CasualtyState, at: float, model: Model) -> None:
+    """Fix the outcome of a death: KIA before the first MTF and DOW after it, for battle casualties.
+
+    Where the scenario asks for it, the remains are still to be moved.
+    """
+    arrival = casualty.at if casualty.stage == Stage.ARRIVE else casualty.arrive_at
     if output.patients[row].stream != Stream.BATTLE:
         set_outcome(output, row, casualty, at, Outcome.DIED_NONBATTLE)
     else:
         set_outcome(output, row, casualty, at, Outcome.DOW if casualty.admitted else Outcome.KIA)
+    if model.network.recovers_dead:
+        begin_recovery(casualty, output.patients[row].front, at, arrival, model)
 
 
 @compiled
@@ -91,17 +98,17 @@ def die(output: Output, row: int, casualty: CasualtyState, at: float, model: Mod
         record.waiting_for = QUEUEING_AT[casualty.stage] if waits else WAITING_AT[casualty.stage]
     log_event(output, row, at, casualty.facility, Event.DIED, 0)
     end_treatments(output, casualty.first_treatment, at, 1)
-    _set_outcome_of_death(output, row, casualty, at)
+    _set_outcome_of_death(output, row, casualty, at, model)
 
 
 @compiled
-def kill_in_hit(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
+def kill_in_hit(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """Let the hit on the facility kill the casualty."""
     log_event(output, row, now, casualty.facility, Event.FACILITY_HIT, 0)
     log_event(output, row, now, casualty.facility, Event.DIED, 0)
     end_treatments(output, casualty.first_treatment, now, 1)
     output.patients[row].death_cause = DeathCause.FACILITY_HIT
-    _set_outcome_of_death(output, row, casualty, now)
+    _set_outcome_of_death(output, row, casualty, now, model)
 
 
 @compiled

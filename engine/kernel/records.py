@@ -14,9 +14,10 @@ from engine.codes import (
     Outcome,
     WaitingFor,
 )
-from engine.kernel.codes import FullTable, Stage, by_code
+from engine.kernel.codes import FullTable, by_code
 from engine.kernel.new_casualty import initialise_casualty
 from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
+from engine.kernel.remains_stages import has_outcome
 from engine.kernel.state import KernelState, report_full_table
 from engine.kernel.waiting import QUEUEING_AT
 from engine.numeric import Counter, compiled
@@ -168,7 +169,7 @@ def end_record(
 ) -> None:
     """End a record: discard what comes after the horizon, and count the arrivals at facilities."""
     record = output.patients[row]
-    if casualty.stage != Stage.CLOSED or record.closed > model.care.horizon[0]:
+    if not has_outcome(casualty) or record.closed > model.care.horizon[0]:
         _discard_after_horizon(output, row, casualty, first_event, first_vital, model)
     record.rtd72 = 1 if record.status == Outcome.RTD and record.closed - record.time <= 72 * HOUR else 0
     for k in range(first_event, output.rows[EVENT_COUNT]):

@@ -17,6 +17,7 @@ from engine.kernel.interruptions import bump_from_bay, restart_care
 from engine.kernel.outcomes import die, kill_in_hit
 from engine.kernel.poi_stages import set_next_poi_stage
 from engine.kernel.records import begin_record, end_record
+from engine.kernel.remains_stages import board_remains
 from engine.kernel.resources import apply_grant
 from engine.kernel.stages import perform_stage
 from engine.kernel.state import KernelState, kind_of, next_due
@@ -57,6 +58,18 @@ def _replay_ride(
 
 
 @compiled
+def _replay_collection(state: KernelState, casualty: CasualtyState, entry: int, model: Model) -> int:
+    """Replay the ride of the remains in the log, if any; return the next log entry."""
+    if entry >= 0 and state.decisions[entry].code == Decision.COLLECTION:
+        ride = state.decisions[entry]
+        departure = ride.next
+        arrival = state.decisions[departure].next
+        board_remains(casualty, ride.value, state.decisions[departure].at, state.decisions[arrival].at, model)
+        return int(state.decisions[arrival].next)
+    return int(entry)
+
+
+@compiled
 def _replay_grant(
     state: KernelState,
     output: Output,
@@ -89,14 +102,14 @@ def _replay_grant(
 
 @compiled
 def _replay_interruption(
-    state: KernelState, output: Output, row: int, casualty: CasualtyState, entry: int
+    state: KernelState, output: Output, row: int, casualty: CasualtyState, entry: int, model: Model
 ) -> int:
     """Replay a bump or a hit; return the entry that follows."""
     decision = state.decisions[entry]
     if decision.code == Decision.BUMPED:
         bump_from_bay(output, row, casualty, decision.at)
     elif decision.code == Decision.KILLED:
-        kill_in_hit(output, row, casualty, decision.at)
+        kill_in_hit(output, row, casualty, decision.at, model)
     else:
         restart_care(output, row, casualty, decision.at)
     casualty.granted = 0
@@ -145,13 +158,17 @@ def replay(
             ride_replayed = True
             entry = _replay_ride(state, output, row, casualty, entry, model)
             continue
+        if casualty.stage == Stage.AWAIT_COLLECTION and not ride_replayed:
+            ride_replayed = True
+            entry = _replay_collection(state, casualty, entry, model)
+            continue
         due = next_due(casualty)
         death = death_time(casualty)
         following = min(due, death)
         if following > model.care.horizon[0] and not _is_interruption(state, entry):
             return
         if _is_interrupted(state, casualty, entry, following):
-            entry = _replay_interruption(state, output, row, casualty, entry)
+            entry = _replay_interruption(state, output, row, casualty, entry, model)
             ride_replayed = False
             continue
         if death <= due:

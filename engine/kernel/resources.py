@@ -19,6 +19,7 @@ from engine.kernel.periods import (
 from engine.kernel.queue_groups import leave_group
 from engine.kernel.state import (
     ALL_RESOURCES,
+    REMAINS_QUEUES,
     KernelState,
     add_pending_release,
     kind_of,
@@ -138,7 +139,7 @@ def leave_queue(state: KernelState, slot: int, category: int, now: float) -> Non
     casualty.queue = -1
     casualty.next = -1
     casualty.previous = -1
-    if queue >= ALL_RESOURCES:
+    if ALL_RESOURCES <= queue < REMAINS_QUEUES:
         leave_group(state, slot)
     state.queue_length[queue] -= 1
     state.queue_length_by_category[queue, category] -= 1

@@ -2,7 +2,14 @@
 
 from engine.codes import RESOURCE_COUNT
 from engine.kernel.resources import update_integrals, update_queue_integral
-from engine.kernel.state import ALL_RESOURCES, KERNEL_STATE, SAMPLE_ROWS, KernelState, kind_of
+from engine.kernel.state import (
+    ALL_RESOURCES,
+    KERNEL_STATE,
+    REMAINS_QUEUES,
+    SAMPLE_ROWS,
+    KernelState,
+    kind_of,
+)
 from engine.numeric import compiled, compiled_entry
 from engine.tables import MODEL, UNLIMITED, Model, Table
 
@@ -82,5 +89,6 @@ def finish_statistics(states: Table, models: Table) -> None:
     for resource in range(model.network.facilities * RESOURCE_COUNT):
         update_integrals(state, resource, state.now)
         state.stay_sum[resource] += state.in_use[resource] * state.now
-    for queue in range(ALL_RESOURCES, ALL_RESOURCES + model.network.ways):
-        update_queue_integral(state, queue, state.now)
+    for way in range(model.network.ways):
+        update_queue_integral(state, ALL_RESOURCES + way, state.now)
+        update_queue_integral(state, REMAINS_QUEUES + way, state.now)

@@ -25,6 +25,7 @@ from engine.kernel.operation_stages import (
 )
 from engine.kernel.outcomes import return_to_duty
 from engine.kernel.poi_stages import perform_poi_stage
+from engine.kernel.remains_stages import collect_remains, deliver_remains, request_collection
 from engine.kernel.waiting import retriage
 from engine.numeric import Counter, compiled
 from engine.tables import CasualtyState, Model, Output
@@ -76,5 +77,11 @@ def perform_stage(output: Output, row: int, casualty: CasualtyState, model: Mode
         await_operation(output, row, casualty, now)
     elif casualty.stage == Stage.DISPOSITION:
         decide_disposition(output, row, casualty, now, model, counter)
+    elif casualty.stage == Stage.REMAINS:
+        request_collection(output, row, casualty, now, model, counter)
+    elif casualty.stage == Stage.COLLECT:
+        collect_remains(output, row, casualty, now)
+    elif casualty.stage == Stage.DELIVER:
+        deliver_remains(output, row, casualty, now, model)
     else:
         return_to_duty(output, row, casualty, now, model)

@@ -43,8 +43,10 @@ are used."""
 
 ALL_RESOURCES = FACILITIES * RESOURCE_COUNT
 """Number of resources. Way w has queue ALL_RESOURCES + w; pool p has heap ALL_RESOURCES + p of `pending_first`."""
-QUEUES = ALL_RESOURCES + WAYS
-"""Number of queues: one for each resource, then one for each way of transport."""
+REMAINS_QUEUES = ALL_RESOURCES + WAYS
+"""Way w has queue REMAINS_QUEUES + w for the dead, who are in column 0 of it."""
+QUEUES = REMAINS_QUEUES + WAYS
+"""Number of queues: one for each resource, one for each way of transport, then one for the dead of each way."""
 
 NATION_TREES = WAYS * CATEGORY_COUNT * DEMAND_COUNT
 """Number of groups, one for each way, category and `Demand`. After them come NATIONS search trees for each group."""
@@ -227,6 +229,9 @@ class KernelState(Row):
     chosen_candidate: (
         Int64  # second result of the last search in `dispatch`: by which candidate the patient goes
     )
+    expected_remains: Annotated[Ints, "i4", WAYS]  # litters in vehicles under way for the dead of a place
+    remains_carried: Annotated[Ints, "i8", POOLS]
+    remains_time: Annotated[Floats, "f8", POOLS]  # ms that vehicles spent on the dead
     sorties: Annotated[Ints, "i8", POOLS]
     carried: Annotated[Ints, "i8", POOLS]
     litters_used: Annotated[Ints, "i8", POOLS]

@@ -98,9 +98,8 @@ def schedule_returns(state: KernelState, pool: int) -> None:
 
 
 @compiled
-def has_vehicle(state: KernelState, candidate: int, now: float, model: Model) -> bool:
-    """Return whether a vehicle can set off for a candidate."""
-    pool = model.network.candidate_pool[candidate]
+def pool_has_vehicle(state: KernelState, pool: int, now: float, model: Model) -> bool:
+    """Return whether a vehicle of a pool can set off; -1 stands for vehicles without limit."""
     if pool < 0:
         return True
     if model.network.lift_interval[pool] > 0.0:
@@ -114,6 +113,12 @@ def has_vehicle(state: KernelState, candidate: int, now: float, model: Model) ->
         schedule_wake(state, pool, now, model)
         return False
     return True
+
+
+@compiled
+def has_vehicle(state: KernelState, candidate: int, now: float, model: Model) -> bool:
+    """Return whether a vehicle can set off for a candidate."""
+    return pool_has_vehicle(state, model.network.candidate_pool[candidate], now, model)
 
 
 @compiled

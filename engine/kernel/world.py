@@ -5,10 +5,11 @@ import math
 from engine.clinical import to_uniform
 from engine.codes import HIT, RESOURCE_COUNT, DrawPurpose, Resource
 from engine.kernel.codes import Decision, EntryKind, Stage, WorldEventKind
-from engine.kernel.decision_pass import advance_casualty
+from engine.kernel.decision_pass import advance_casualty, free_everything
 from engine.kernel.dispatch import dispatch_from_pool, dispatch_to_facility
 from engine.kernel.interruptions import restart_care
 from engine.kernel.outcomes import kill_in_hit
+from engine.kernel.remains_stages import is_dead
 from engine.kernel.resources import (
     end_wait,
     release_held,
@@ -50,9 +51,13 @@ def _kill(state: KernelState, scratch: Output, output: Output, slot: int, now: f
     if casualty.queue >= 0:
         end_wait(state, slot, now)
     log_decision(state, casualty, now, Decision.KILLED, 0)
-    kill_in_hit(scratch, slot, casualty, now)
+    kill_in_hit(scratch, slot, casualty, now, model)
     casualty.retriage_at = math.inf
-    advance_casualty(state, scratch, output, slot, now, model)
+    if is_dead(casualty):  # the remains ask for a vehicle after the hit, in the order of the arrivals
+        free_everything(state, scratch, slot, now, model)
+        schedule_next_event(state, slot)
+    else:
+        advance_casualty(state, scratch, output, slot, now, model)
 
 
 @compiled
@@ -83,6 +88,7 @@ def _hit_facility(
             or casualty.facility != facility
             or casualty.stage == Stage.LEAVE
             or casualty.stage == Stage.CLOSED
+            or is_dead(casualty)
         ):
             continue
         uniform = to_uniform(

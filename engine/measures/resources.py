@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.codes import RESOURCE_COUNT, RESOURCE_FIELDS
-from engine.measures.figures import Entry, mean_of, share_of, waits_of
+from engine.measures.figures import Entry, mean_of, minutes_of, share_of, waits_of
 from engine.measures.periods import measures_by_period, queues_by_role, way_names
 from engine.measures.statistics import SERIES, Integers, Statistics, empty_statistics
 from engine.scenario import Facility, Scenario, Vehicle
@@ -116,6 +116,41 @@ class FlowMeasures:
             for p, pool in enumerate(self._scenario.vehicles[: len(statistics.sorties)])
         ]
 
+    def mortuary_affairs(self) -> Entry:
+        """Return how the dead waited for vehicles, and what vehicles did for them; only places and pools that served.
+
+        places: origin, front (None for all), waits, mean_wait_minutes (None without waits), mean_waiting, max_waiting
+        and waiting_at_end (of the dead). vehicles: vehicle, dead (carried), minutes (on the way to the dead, and from
+        loading them until the vehicle is back).
+        """
+        statistics = self._statistics
+        ways = zip(statistics.way_origin.tolist(), statistics.way_front.tolist(), strict=True)
+        return {
+            "places": [
+                {
+                    **way_names(self._scenario, origin, front),
+                    "waits": int(statistics.way_remains_count[w]),
+                    "mean_wait_minutes": minutes_of(
+                        float(statistics.way_remains_sum[w]), int(statistics.way_remains_count[w])
+                    ),
+                    "mean_waiting": self._mean(statistics.way_remains_area[w]),
+                    "max_waiting": int(statistics.way_remains_max[w]),
+                    "waiting_at_end": int(statistics.way_remains_left[w]),
+                }
+                for w, (origin, front) in enumerate(ways)
+                if statistics.way_remains_max[w]
+            ],
+            "vehicles": [
+                {
+                    "vehicle": pool.id,
+                    "dead": int(statistics.remains_carried[p]),
+                    "minutes": round(float(statistics.remains_time[p]) / MINUTE, 3),
+                }
+                for p, pool in enumerate(self._scenario.vehicles[: len(statistics.sorties)])
+                if statistics.remains_carried[p] or statistics.remains_time[p]
+            ],
+        }
+
     def places(self) -> list[Entry]:
         """Return one row for each facility: arrived, refused, bypassed (patients), blood_used, blood_short (units)."""
         statistics = self._statistics
@@ -156,12 +191,14 @@ class FlowMeasures:
     def summary(self) -> Entry:
         """Return all measures but the series, as in summary.json."""
         resources, ways = self.resources(), self.transport()
+        dead = {"mortuary_affairs": self.mortuary_affairs()} if self._scenario.mortuary_affairs else {}
         return {
             "days": round(self.milliseconds / DAY, 3),
             "resources": resources,
             "transport": ways,
             "vehicles": self.vehicles(),
             "facilities": self.places(),
+            **dead,
             "roles": queues_by_role(self._scenario, resources),
             "periods": self.periods(),
             "blocked_minutes": round(fsum(row["blocked_minutes"] for row in resources), 3),
@@ -188,9 +225,10 @@ class FlowMeasures:
             *statistics.used_area.tolist(),
             *statistics.queue_area.tolist(),
             *statistics.way_queue_area.tolist(),
+            *statistics.way_remains_area.tolist(),
         ]
         waits = [fsum(row) for row in [*statistics.wait_sum.tolist(), *statistics.way_wait_sum.tolist()]]
-        times = [*statistics.stay_sum.tolist(), *waits]
+        times = [*statistics.stay_sum.tolist(), *waits, *statistics.way_remains_sum.tolist()]
         return max(
             (abs(a - b) / max(a, b) for a, b in zip(areas, times, strict=True) if max(a, b) > 0), default=0.0
         )

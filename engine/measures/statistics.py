@@ -61,6 +61,14 @@ class Statistics:
     litters_used: Integers  # (P,) patients carried on litters
     busy: Floats  # (P,) area of the vehicles that are on their way
     lost: Integers  # (P,)
+    # the dead (docs/model.md section 2.9.5)
+    way_remains_count: Integers  # (W,) waits for a vehicle
+    way_remains_sum: Floats  # (W,) of these waits
+    way_remains_area: Floats  # (W,)
+    way_remains_max: Integers  # (W,) most who wait
+    way_remains_left: Integers  # (W,) who wait at the end
+    remains_carried: Integers  # (P,)
+    remains_time: Floats  # (P,) that vehicles spent on them
     arrived: Integers  # (F,)
     refused: Integers  # (F,) patients refused
     bypassed: Integers  # (F,) patients for whom another facility was chosen
@@ -92,6 +100,9 @@ _AREAS = (
     "way_wait_sum",
     "way_queue_area",
     "busy",
+    "way_remains_sum",
+    "way_remains_area",
+    "remains_time",
     "blood_used",
     "blood_short",
     "period_used_area",

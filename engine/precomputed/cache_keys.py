@@ -42,7 +42,8 @@ _INJURY_FIELDS = (*_CASUALTY_MIX_FIELDS, *_CONSTANT_FIELDS, "routing", "survival
 _NETWORK_FIELDS = (
     *_CONSTANT_FIELDS,
     "acceptance", "bumping", "bypass", "destination", "environment", "expectant", "facilities", "fronts", "links",
-    "national_preference", "point_of_injury", "retriage_minutes", "routing", "vehicles", "world",
+    "mortuary_affairs", "national_preference", "point_of_injury", "retriage_minutes", "routing", "vehicles",
+    "world",
 )  # fmt: skip
 
 

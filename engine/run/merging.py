@@ -26,6 +26,17 @@ _SUMS = ("arrived", "refused", "bypassed")
 """Counts to add up over shards: unlimited facilities have them too, and may serve patients of several shards."""
 
 
+_BY_POOL = (
+    "sorties",
+    "carried",
+    "litters_used",
+    "busy",
+    "lost",
+    "remains_carried",
+    "remains_time",
+    "period_busy",
+)
+
 _OF_THE_RUN = ("time_end", "periods")
 """What every shard has alike."""
 
@@ -104,7 +115,7 @@ def merged_statistics(counted: Sequence[Statistics], owner: Owners) -> Statistic
             shard = owner.facilities[columns["facility"][0]]
         elif name.startswith("way_"):
             shard = owner.ways
-        elif name in ("sorties", "carried", "litters_used", "busy", "lost", "period_busy"):
+        elif name in _BY_POOL:
             shard = owner.pools
         elif name in ("blood_used", "blood_short"):
             shard = owner.facilities

@@ -109,12 +109,14 @@ def _reached(net: np.void, front: int) -> Iterator[Shared]:
         way = ways.pop()
         if way < 0:
             continue
-        if net["way_finite"][way]:
+        if net["way_finite"][way] or net["remains_wait"][way]:
             yield "way", way
         first = int(net["way_first"][way])
         for k in range(first, first + int(net["way_count"][way])):
             if net["candidate_pool"][k] >= 0:
                 yield "pool", int(net["candidate_pool"][k])
+            if net["recovers_dead"] and net["remains_pool"][k] >= 0:
+                yield "pool", int(net["remains_pool"][k])
             facility = int(net["destination"][net["candidate_link"][k]])
             if facility in seen:
                 continue

@@ -15,6 +15,7 @@ from engine.kernel import (
     ALL_RESOURCES,
     MAX_DECISIONS,
     MAX_ENTRIES,
+    REMAINS_QUEUES,
     SAMPLE_ROWS,
     FullTable,
     KernelExit,
@@ -343,11 +344,13 @@ class Simulation:
         if queue < ALL_RESOURCES:
             facility = self._scenario.facilities[queue // RESOURCE_COUNT]
             return f"{RESOURCES[queue % RESOURCE_COUNT].label} at {facility.id}"
-        way = queue - ALL_RESOURCES
+        is_for_dead = queue >= REMAINS_QUEUES
+        way = queue - (REMAINS_QUEUES if is_for_dead else ALL_RESOURCES)
         first = int(self._network["way_first"][way])
         candidates = range(first, first + int(self._network["way_count"][way]))
         links = [self._scenario.links[int(self._network["candidate_link"][k])] for k in candidates]
-        return f"transport from {links[0].origin} to {' or '.join(link.destination for link in links)}"
+        what = "transport of the dead" if is_for_dead else "transport"
+        return f"{what} from {links[0].origin} to {' or '.join(link.destination for link in links)}"
 
     def _finish_statistics(self) -> None:
         """Bring the kernel's statistics to the end of the run and set `flow`."""
@@ -378,6 +381,7 @@ class Simulation:
         resources = facilities * RESOURCE_COUNT
         pools = int(network["pools"])
         ways = slice(ALL_RESOURCES, ALL_RESOURCES + int(network["ways"]))
+        dead = slice(REMAINS_QUEUES, REMAINS_QUEUES + int(network["ways"]))
         origin, front = self._way_origins()
         return Statistics(
             time_end=float(state["now"]),
@@ -405,6 +409,13 @@ class Simulation:
             litters_used=state["litters_used"][:pools].copy(),
             busy=state["busy_time"][:pools].copy(),
             lost=state["vehicles_lost"][:pools].copy(),
+            way_remains_count=state["wait_count"][dead, 0].copy(),
+            way_remains_sum=state["wait_sum"][dead, 0].copy(),
+            way_remains_area=state["queue_area"][dead].copy(),
+            way_remains_max=state["max_queue"][dead].copy(),
+            way_remains_left=state["queue_length"][dead].astype(np.int64),
+            remains_carried=state["remains_carried"][:pools].copy(),
+            remains_time=state["remains_time"][:pools].copy(),
             arrived=state["arrived_at"][:facilities].copy(),
             refused=state["refused"][:facilities].copy(),
             bypassed=state["bypassed"][:facilities].copy(),

@@ -47,6 +47,7 @@ from engine.scenario.structs.facilities import Divert, Facility, Shift, Surge
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Batch, Link
+from engine.scenario.structs.mortuary import MortuaryAffairs
 from engine.scenario.structs.point_of_injury import PointOfInjury
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.survival import Survival
@@ -105,6 +106,7 @@ __all__ = [
     "Link",
     "ListedRow",
     "Mix",
+    "MortuaryAffairs",
     "PointOfInjury",
     "PreparedScenario",
     "Rates",

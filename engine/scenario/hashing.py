@@ -14,6 +14,7 @@ _ADDED: dict[str, dict[str, Any]] = {
         "incidents": [],
         "intensive_care": msgspec.to_builtins(IntensiveCare()),
         "model": {},
+        "mortuary_affairs": None,
         "point_of_injury": None,
         "reoperations": None,
         "treatments": {},

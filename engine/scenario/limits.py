@@ -67,8 +67,10 @@ def limiting_settings(facility: Facility) -> list[str]:
 
 
 def used_vehicle_pools(scenario: Scenario) -> list[Vehicle]:
-    """The vehicle pools that a link names; the scenario has its complete network."""
+    """The vehicle pools that a link names, or that move the dead; the scenario has its complete network."""
     named = {link.vehicle for link in scenario.links}
+    if scenario.mortuary_affairs is not None:
+        named.add(scenario.mortuary_affairs.vehicle)
     return [pool for pool in scenario.vehicles if pool.id in named]
 
 

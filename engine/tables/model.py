@@ -270,6 +270,17 @@ class Network(Row):
     # 1: something at this facility or later is finite
     finite_ahead: Annotated[Ints, "u1", (FACILITIES, FRONTS)]
     poi_finite_ahead: Annotated[Ints, "u1", FRONTS]
+    # the dead (docs/model.md section 2.9.5)
+    recovers_dead: UInt8  # `Recovery`
+    collection_points: UInt8  # 1: some facilities are; 0: the next facility is the end
+    remains_wait: Annotated[Ints, "u1", WAYS]  # 1: the dead wait for a vehicle
+    remains_pool: Annotated[Ints, "i4", CANDIDATES]  # pool for the dead; -1: unlimited vehicles; NO_VEHICLE
+    remains_comes_from_base: Annotated[Ints, "u1", CANDIDATES]  # as `comes_from_base`, of that pool
+    remains_returns_to_base: Annotated[Ints, "u1", CANDIDATES]
+    remains_leave: Annotated[
+        Ints, "u1", (FACILITIES, FRONTS)
+    ]  # 1: the dead of a front are moved on from there
+    remains_leave_poi: Annotated[Ints, "u1", FRONTS]
     # vehicle pools
     pools: Int64
     vehicles: Annotated[Ints, "i4", POOLS]

@@ -20,6 +20,7 @@ from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
 from engine.scenario.structs.links import Link
+from engine.scenario.structs.mortuary import MortuaryAffairs
 from engine.scenario.structs.point_of_injury import PointOfInjury
 from engine.scenario.structs.survival import Survival
 from engine.scenario.structs.treatments import TreatmentName, TreatmentSetting
@@ -152,6 +153,10 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             description="times of first aid and field triage, before which nobody is ready for evacuation; unset: "
             "they delay nobody"
         ),
+    ] = None
+    mortuary_affairs: Annotated[
+        MortuaryAffairs | None,
+        Meta(description="the dead are moved; unset: they leave the simulation at death and take no vehicle"),
     ] = None
     retriage_minutes: Annotated[
         Annotated[float, Meta(ge=MIN_RETRIAGE_MINUTES, le=1e6)] | None,
