@@ -30,6 +30,7 @@ from finite_oracle import (
     read,
     simulate,
 )
+from finite_remains import check_remains, vehicles_away
 
 from engine import scenario as scenario_api
 from engine.codes import EVENTS, STREAMS, CasualtyKind, DeathCause, Outcome
@@ -395,6 +396,8 @@ def check_trips(r: Run, observed: Observed) -> None:
             assert not net.out_of_use(pool, ready), ("interdicted", link, trips)
             assert pool.night or 6 <= ready % (24 * HOUR) / HOUR < 20, ("by night", link, trips)
             assert not net.closed(net.index[link.destination], departed), ("to a closed door", link, trips)
+    for name, sent, back, least in vehicles_away(r, observed, net):
+        away[name] += [(sent, least), (back, -least)]
     for name, changes in away.items():
         under_way = 0
         for _, change in sorted(changes):
@@ -572,3 +575,4 @@ def check_whole(r: Run) -> None:
     check_trips(r, observed)
     check_diversion(r, observed)
     check_operations(r)
+    check_remains(r, observed, Network(r.scenario))

@@ -268,6 +268,25 @@ def _incidents(draw: Draw, fronts: int, days: int) -> list[Mapping]:
     return found
 
 
+def _move_the_dead(draw: Draw, scenario: Mapping, lasting: bool) -> None:
+    """Draw how the dead are moved, and perhaps vehicles for them."""
+    rules: Mapping = {"died_of_wounds": draw(st.booleans())}
+    if draw(st.integers(0, 2)) == 0:
+        pool = _pool(draw, "H", lasting)
+        scenario["vehicles"].append(pool)
+        rules["vehicle"] = "H"
+    elif scenario["vehicles"] and draw(st.integers(0, 3)) == 0:
+        shared = [pool["id"] for pool in scenario["vehicles"] if "lift" not in pool]
+        rules |= {"vehicle": draw(st.sampled_from(shared))} if shared else {}
+    if draw(st.booleans()):
+        reached = ["POI"]
+        for place in reached:
+            found = [link["destination"] for link in scenario["links"] if link["origin"] == place]
+            reached += [name for name in found if name not in reached]
+        rules["collection_points"] = [draw(st.sampled_from(reached[1:]))]
+    scenario["mortuary_affairs"] = rules
+
+
 @st.composite
 def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
     """Draw a scenario as a mapping; if `lasting`, nothing is lost for good, so that all patients can be served."""
@@ -324,6 +343,8 @@ def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
         scenario["point_of_injury"] = draw(st.dictionaries(names, minutes))
     if draw(st.integers(0, 2)) == 0:
         scenario["incidents"] = _incidents(draw, fronts, days)
+    if draw(st.integers(0, 2)) == 0:
+        _move_the_dead(draw, scenario, lasting)
     kind = draw(st.sampled_from((None, None, "artillery", "cbrn", "urban")))
     if kind:
         scenario["warfare"] = [{"type": kind}]
@@ -393,6 +414,7 @@ def _add_lifts(draw: Draw, scenario: Mapping) -> None:
                 link["vehicle"] = name
                 link.pop("batch", None)
     used = {link.get("vehicle") for link in scenario["links"]}
+    used.add(scenario.get("mortuary_affairs", {}).get("vehicle"))
     scenario["vehicles"] = [pool for name, pool in pools.items() if name in used]
     scenario["world"] = [e for e in scenario["world"] if e.get("vehicle") is None or e["vehicle"] in used]
 

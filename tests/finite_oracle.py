@@ -48,6 +48,8 @@ LAST = {
     "discharged": ("discharged",),
     "in_care_at_horizon": ("in_care",),
 }
+REMAINS = ("remains_collected", "remains_arrived", "remains_delivered")
+"""What may follow the outcome."""
 FOREVER = 1 << 62
 MOST_ABOARD = 40
 
@@ -118,6 +120,19 @@ class Trip:
     arrived: int = -1
 
 
+@dataclass(slots=True)
+class Removal:
+    """A trip of a dead patient, or the wait for one."""
+
+    patient: int
+    origin: int  # EN_ROUTE: died in a vehicle
+    asked: int
+    departed: int = FOREVER  # FOREVER: still waits
+    destination: int = -1
+    arrived: int = FOREVER
+    ends: bool = False  # delivered there
+
+
 class Span(NamedTuple):
     """The use of a unit of a resource."""
 
@@ -137,6 +152,10 @@ class Observed:
     trips: list[Trip]
     stays: dict[int, list[tuple[int, int, int]]]  # at a facility: patient, from, to
     struck: Counter[int]  # by facility: patients hit who live
+    removals: list[Removal] = field(default_factory=list)
+    dead: list[tuple[int, int, int, bool]] = field(
+        default_factory=list
+    )  # patient, place, at, was at an MTF before
 
 
 class Reader:
@@ -163,6 +182,7 @@ class Reader:
         self.triaged: list[int] = []
         self.asked = -1
         self.bumped = False
+        self.admitted = False
 
     def release(self, at: int) -> None:
         """Release the resource that is held at `at`."""
@@ -253,6 +273,7 @@ class Reader:
                 self.place = (facility, self.trip.departed, self.trip.asked, self.trip)
             self.trip = None
             self.at, self.came = facility, at
+            self.admitted |= kind == "arrived"
             self.triage = kind == "arrived"
             self.triaged = []
         elif kind == "departed":
@@ -313,12 +334,31 @@ class Reader:
             assert waiting == REASONS[self.awaited] or not known, (self.patient, waiting, self.awaited)
         if kind == "died":
             self.end_wait(at, "died")
+            self.observed.dead.append((self.patient, self.at, at, self.admitted))
         elif kind == "in_care_at_horizon":
             at = FOREVER
             self.end_wait(at, "there")
         else:
             assert self.wait is None
         self.leave(at)
+
+
+def read_remains(observed: Observed, patient: int, place: int, died: int, rows: list[Any]) -> None:
+    """Read what follows a death, and assert that each event may follow the one before."""
+    removal = Removal(patient, place, died, died if place == EN_ROUTE else FOREVER)
+    for kind, at, facility in rows:
+        assert kind in REMAINS and not removal.ends
+        if kind == "remains_collected":
+            assert removal.departed == FOREVER and facility == removal.origin
+            removal.departed = at
+            continue
+        assert removal.departed <= at and facility >= 0
+        removal.destination, removal.arrived, removal.ends = facility, at, kind == "remains_delivered"
+        observed.removals.append(removal)
+        if not removal.ends:
+            removal = Removal(patient, facility, at)
+    if rows and not removal.ends:
+        observed.removals.append(removal)
 
 
 def read(r: Run) -> Observed:
@@ -334,11 +374,18 @@ def read(r: Run) -> Observed:
         assert len(rows) > 1 and (rows["patient"] == i).all()
         assert (np.diff(rows["at"]) >= 0).all(), "timelines are monotone"
         kinds = [EVENTS[k] for k in rows["kind"]]
-        assert [k in LAST for k in kinds].index(True) == len(kinds) - 1, "one outcome, and nothing after it"
-        for kind, at, facility, detail in zip(
-            kinds, rows["at"].tolist(), rows["facility"].tolist(), rows["detail"].tolist(), strict=True
-        ):
-            reader.read(kind, at, facility, detail)
-        reader.finish(kinds[-1], int(rows["at"][-1]), patient)
+        last = [k in LAST for k in kinds].index(True)
+        found = list(
+            zip(kinds, rows["at"].tolist(), rows["facility"].tolist(), rows["detail"].tolist(), strict=True)
+        )
+        assert last == len(kinds) - 1 or kinds[last] == "died", (
+            "one outcome, and nothing but remains after it"
+        )
+        for event in found[: last + 1]:
+            reader.read(*event)
+        reader.finish(kinds[last], int(rows["at"][last]), patient)
+        if kinds[last] == "died":
+            _, died, place, _ = found[last]
+            read_remains(observed, i, place, died, [event[:3] for event in found[last + 1 :]])
     assert begin == len(r.events)
     return observed

@@ -27,7 +27,7 @@ ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_eff
 FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 LISTED = "test_listed"
-DIVERSION, OPERATIONS = "test_diversion", "test_operations"
+DIVERSION, MORTUARY, OPERATIONS = "test_diversion", "test_mortuary_affairs", "test_operations"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
 FRONT_RATES = "test_front_rates"
@@ -238,6 +238,19 @@ TESTED: dict[str, tuple[str, str]] = {
     ),
     "Reoperations.roles": (OPERATIONS, "test_only_the_roles_named_operate_again"),
     "Scenario.reoperations": (OPERATIONS, "test_each_further_operation_holds_a_table_and_is_counted"),
+    "MortuaryAffairs.vehicle": (
+        MORTUARY,
+        "test_a_pool_of_its_own_moves_the_dead_and_leaves_the_others_to_the_patients",
+    ),
+    "MortuaryAffairs.collection_points": (MORTUARY, "test_the_way_of_the_dead_ends_at_a_collection_point"),
+    "MortuaryAffairs.died_of_wounds": (
+        MORTUARY,
+        "test_who_dies_at_a_facility_is_moved_with_died_of_wounds_only",
+    ),
+    "Scenario.mortuary_affairs": (
+        MORTUARY,
+        "test_with_few_vehicles_the_dead_delay_patients_and_with_many_they_do_not",
+    ),
     "IntensiveCare.after_surgery": (
         OPERATIONS,
         "test_surgery_alone_is_no_reason_for_intensive_care_unless_it_says_so",

@@ -43,11 +43,30 @@ def find_pools_for_remains(network: WayNetwork, events: list[WorldEvent]) -> Non
     changing = facilities_with(events, len(scenario.facilities), WorldEventKind.OPEN, WorldEventKind.CLOSE)
     for candidate in network.candidates:
         pool = candidate.pool if own is None else own
-        if pool >= 0 and not _may_carry(scenario, candidate.link, pool):
-            pool = NO_VEHICLE
-        network.remains_pools.append(pool)
+        fits = pool < 0 or _may_carry(scenario, candidate.link, pool)
+        network.remains_pools.append(pool if fits else NO_VEHICLE)
+    if given.collection_points:
+        _leave_out_links_without_point(network)
+    for candidate, pool in zip(network.candidates, network.remains_pools, strict=True):
         if pool >= 0 or (pool != NO_VEHICLE and changing[network.destination(candidate.link)]):
             network.remains_wait[candidate.way] = True
+
+
+def _leave_out_links_without_point(network: WayNetwork) -> None:
+    """Let no vehicle take the dead on links that lead to no collection point, of whichever front."""
+    points = _points(network)
+    leave, _ = _places_left(network)
+    network.remains_pools = [
+        pool if leave[target].any() or target in points else NO_VEHICLE
+        for pool, candidate in zip(network.remains_pools, network.candidates, strict=True)
+        for target in (network.destination(candidate.link),)
+    ]
+
+
+def _points(network: WayNetwork) -> set[int]:
+    """Return the numbers of the collection points."""
+    given = network.scenario.mortuary_affairs
+    return {network.facilities[name] for name in (given.collection_points if given is not None else ())}
 
 
 def _may_carry(scenario: Scenario, link: int, pool: int) -> bool:
@@ -89,26 +108,26 @@ def compile_remains(network: WayNetwork) -> dict[str, Any]:
 def _places_left(network: WayNetwork) -> tuple[Any, Any]:
     """Return from which facilities the dead of a front are moved on, shape (FACILITIES, FRONTS), and from the POI.
 
-    With collection points they are moved on where one lies ahead, by the closest link of each place that takes them.
+    With collection points they are moved on where one lies ahead. Links never form a cycle, so the recursion ends.
     """
-    given = network.scenario.mortuary_affairs
-    points = {network.facilities[name] for name in (given.collection_points if given is not None else ())}
+    points = _points(network)
     leave = np.zeros((FACILITIES, FRONTS), np.uint8)
     leave_poi = np.zeros(FRONTS, np.uint8)
     for front in range(len(network.scenario.fronts)):
         known: dict[int, bool] = {}
 
         def leads_on(way: int, front: int, known: dict[int, bool]) -> bool:
+            if way < 0:
+                return False
             first = network.first[way]
-            carrying = [
-                link
-                for number, link in enumerate(network.links[way] if way >= 0 else ())
+            targets = [
+                network.destination(link)
+                for number, link in enumerate(network.links[way])
                 if network.remains_pools[first + number] != NO_VEHICLE
             ]
-            if not carrying:
-                return False
-            following = network.destination(carrying[0])
-            return not points or following in points or leaves(following, front, known)
+            if not points:
+                return len(targets) > 0
+            return any(target in points or leaves(target, front, known) for target in targets)
 
         def leaves(facility: int, front: int, known: dict[int, bool]) -> bool:
             if facility not in known:

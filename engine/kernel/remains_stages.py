@@ -4,7 +4,7 @@ import math
 
 from engine.clinical import log_event
 from engine.codes import AT_POI, EN_ROUTE, Event
-from engine.kernel.codes import Recovery, Stage
+from engine.kernel.codes import NO_VEHICLE, Recovery, Stage
 from engine.kernel.travel import draw_leg_time
 from engine.numeric import Counter, compiled
 from engine.tables import CasualtyState, Model, Output
@@ -75,10 +75,10 @@ def request_collection(
         casualty.stage = Stage.AWAIT_COLLECTION
         casualty.at = math.inf
         return
-    front = output.patients[row].front
-    link = model.network.first_link[front]
-    if casualty.facility != AT_POI:
-        link = model.network.next_link[casualty.facility, front]
+    candidate = model.network.way_first[casualty.way]
+    while model.network.remains_pool[candidate] == NO_VEHICLE:  # `remains_leave` says that there is another
+        candidate += 1
+    link = model.network.candidate_link[candidate]
     casualty.destination = model.network.destination[link]
     _leave(output, row, casualty, now, now + draw_leg_time(link, casualty.leg, now, model, counter))
 

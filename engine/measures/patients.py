@@ -13,6 +13,7 @@ from engine.measures.counting import count_chunk
 from engine.measures.delays import Delays
 from engine.measures.durations import Durations
 from engine.measures.histograms import CELLS, quantiles, shorter_than
+from engine.measures.remains import Remains
 from engine.scenario import Scenario
 from engine.tables import Chunk, Ints
 
@@ -59,6 +60,7 @@ class Measures:
         self.operations = np.zeros((len(self._places), len(Operation)), np.int64)
         self.delays = Delays(scenario)
         self.consumption = Consumption(scenario)
+        self.remains = Remains(scenario)
         self._days = 0
         self._daily = np.zeros((_FIRST_DAYS, len(DAILY), ROLES), np.int64)  # `_days` rows of it are in use
         self.later = np.zeros((len(DAILY), ROLES), np.int64)  # after LAST_DAY days
@@ -73,6 +75,7 @@ class Measures:
         self.patients += len(chunk)
         self.delays.add(chunk)
         self.consumption.add(chunk)
+        self.remains.add(chunk)
         took = np.empty((len(TIMES), len(chunk)), np.int64)
         daily = np.empty(ROLES * len(chunk) + len(chunk.events) + len(chunk.treatments), np.int64)
         found = np.zeros(len(TIMES) + 1, np.int64)
@@ -131,6 +134,7 @@ class Measures:
         self.operations += other.operations
         self.delays.merge(other.delays)
         self.consumption.merge(other.consumption)
+        self.remains.merge(other.remains)
         self._extend_days(len(other.daily))
         self._daily[: len(other.daily)] += other.daily
         self.later += other.later
@@ -165,6 +169,7 @@ class Measures:
             "by_role": {what: self._by_role(k) for k, what in enumerate(DAILY)},
             "by_day": self._by_day(),
             "consumption": self.consumption.summary(),
+            **self.remains.summary(),
         }
 
     def _deaths_by_waiting_for(self) -> dict[str, dict[str, int]]:

@@ -168,6 +168,18 @@ MEASURES: dict[str, Measure] = {
     ),
     "busy": Measure("minutes", "time that vehicles were on their way"),
     "lost": Measure("vehicles", "vehicles lost"),
+    "dead": Measure("dead", "the dead whom `mortuary_affairs` covers"),
+    "recovered": Measure("dead", "the dead who reached the end of their way", "dead"),
+    "median_recovery": Measure("minutes", "median time from the death until then", "dead"),
+    "mean_wait_of_dead": Measure("minutes", "mean wait of the dead for a vehicle", "waits"),
+    "mean_waiting_dead": Measure("dead", "mean number of the dead who wait for a vehicle"),
+    "max_waiting_dead": Measure("dead", "largest number of the dead who wait for a vehicle"),
+    "waiting_dead_at_end": Measure("dead", "the dead who still wait for a vehicle at the end of the run"),
+    "carried_dead": Measure("dead", "the dead carried"),
+    "busy_for_dead": Measure(
+        "minutes",
+        "time of vehicles for the dead: until they reach them, and from loading them until the vehicle is back",
+    ),
     "arrived": Measure("patients", "arrivals at the facility, including repeated ones"),
     "refused": Measure("patients", "patients refused at the door"),
     "bypassed": Measure("patients", "patients for whom another facility was chosen"),
@@ -284,6 +296,7 @@ def measures_table(found: dict[str, Any]) -> RunTable:
         *_stages(found["time_to_surgery"]),
         *_care(found),
         *_consumption(found["consumption"]),
+        *_recovery(found.get("mortuary_affairs"), found["flow"].get("mortuary_affairs")),
         *_flow(found["flow"]),
     ]
     values = [[_typed(row.get(column.name), column.kind) for row in rows] for column in columns]
@@ -386,6 +399,28 @@ def _consumption(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for day, quantity in enumerate(row["by_day"], 1):
             if quantity:
                 yield _row("consumption", "run", quantity, day=day) | unit
+
+
+def _recovery(
+    of_patients: dict[str, Any] | None, of_network: dict[str, Any] | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the recovery of the dead, where the scenario moves them."""
+    if of_patients is not None:
+        recovered = of_patients["recovered"]
+        yield _row("dead", "run", of_patients["dead"])
+        yield _row("recovered", "run", recovered, of_patients["dead"])
+        yield _row("median_recovery", "run", of_patients["median_minutes"], recovered)
+    if of_network is None:
+        return
+    for row in of_network["places"]:
+        names = {"facility": row["origin"], "front": row["front"]}
+        yield _row("mean_wait_of_dead", "transport", row["mean_wait_minutes"], row["waits"], **names)
+        yield _row("mean_waiting_dead", "transport", row["mean_waiting"], **names)
+        yield _row("max_waiting_dead", "transport", row["max_waiting"], **names)
+        yield _row("waiting_dead_at_end", "transport", row["waiting_at_end"], **names)
+    for row in of_network["vehicles"]:
+        yield _row("carried_dead", "vehicle", row["dead"], vehicle=row["vehicle"])
+        yield _row("busy_for_dead", "vehicle", row["minutes"], vehicle=row["vehicle"])
 
 
 def _days(found: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -88,6 +88,8 @@ def summary_tables(measures: dict[str, Any]) -> list[Table | Text]:
         shown.append(resources_table(measures))
     if measures["flow"]["vehicles"]:
         shown.append(vehicles_table(measures))
+    if "mortuary_affairs" in measures:
+        shown.append(Text(_recovery_note(measures)))
     return shown
 
 
@@ -219,6 +221,19 @@ def vehicles_table(measures: dict[str, Any]) -> Table:
             f"{row['lost']:,}",
         )
     return result
+
+
+def _recovery_note(measures: dict[str, Any]) -> str:
+    """A sentence on the recovery of the dead."""
+    found = measures["mortuary_affairs"]
+    flow = measures["flow"].get("mortuary_affairs", {"places": [], "vehicles": []})
+    hours = sum(row["minutes"] for row in flow["vehicles"]) / 60.0
+    waiting = sum(row["waiting_at_end"] for row in flow["places"])
+    most = max((row["max_waiting"] for row in flow["places"]), default=0)
+    text = f"The dead: {found['recovered']:,} of {found['dead']:,} recovered"
+    if found["median_minutes"] is not None:
+        text += f", median {found['median_minutes']:,.0f} minutes after death"
+    return f"{text}; at most {most:,} waited at a place, {waiting:,} wait at the end; {hours:,.0f} vehicle hours."
 
 
 def _busiest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from engine.scenario.checks.links import (
     check_link,
     check_parallel_links,
 )
+from engine.scenario.checks.mortuary import check_mortuary_affairs
 from engine.scenario.checks.network_notes import note_network
 from engine.scenario.checks.places import entry_place, link_place
 from engine.scenario.checks.products import check_cells, check_size, check_travel, check_ways
@@ -52,6 +53,7 @@ def check_network(scenario: Scenario) -> list[str]:
     check_ends(_placed_links(scenario, expanded), complete)
     check_parallel_links(scenario, complete)
     check_batches_and_lifts(scenario, complete)
+    check_mortuary_affairs(scenario, complete)
     check_world_events(complete)
     check_travel(scenario, complete)
     check_cells(complete)

@@ -7,6 +7,7 @@ from engine.codes import LIMITING_FIELDS
 from engine.scenario.checks.capacity_notes import note_capacities
 from engine.scenario.checks.care import note_care
 from engine.scenario.checks.facilities import SERVICE_TIMES
+from engine.scenario.checks.mortuary import note_mortuary_affairs
 from engine.scenario.checks.routes import Routes
 from engine.scenario.checks.values import list_words
 from engine.scenario.limits import (
@@ -51,6 +52,7 @@ def note_network(scenario: Scenario, complete: Scenario, routes: Routes) -> list
         *_note_vehicles(scenario, complete),
         *_note_world_events(scenario, complete),
         *note_care(complete),
+        *note_mortuary_affairs(complete),
         *_note_policies(complete, routes),
     ]
 
@@ -190,8 +192,9 @@ def _note_vehicles(scenario: Scenario, complete: Scenario) -> Iterable[str]:
     for i, pool in enumerate(scenario.vehicles):
         place = f"vehicles[{i}] ({pool.id})"
         links = [link for link in complete.links if link.vehicle == pool.id]
-        if not links:
+        if not links and (complete.mortuary_affairs is None or complete.mortuary_affairs.vehicle != pool.id):
             yield f"{place}: no link names it"
+        if not links:
             continue
         if pool.speed_kmh is not None and all(link.minutes is not None for link in links):
             yield f"{place}: speed_kmh: no effect, because its links give minutes"
