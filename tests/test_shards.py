@@ -270,6 +270,14 @@ def test_shards_have_about_the_same_number_of_casualties_to_expect() -> None:
     assert partition_fronts(scenario, 1) == [(0, 1, 2, 3)]
 
 
+def test_the_dead_of_fronts_apart_are_moved_as_in_one_simulation() -> None:
+    for points in ("[]", '["East-R3", "West-R3"]'):
+        moved = f"\n[mortuary_affairs]\ndied_of_wounds = true\ncollection_points = {points}\n"
+        scenario = finite(moved)
+        assert independent_fronts(scenario) == [(0,), (1,)]
+        assert differences(scenario, 2, 300) == []
+
+
 def test_a_shard_without_casualties_adds_nothing() -> None:
     assert differences(unlimited(1), 3, 100) == []
     assert differences(finite(total=1), 2, 100) == []
@@ -300,6 +308,14 @@ def joined(halves: list[Mapping]) -> Mapping:
                 whole["world"].append({**event, where: mark + event[where]})
     if "horizon_days" in whole:
         whole["horizon_days"] = whole["days"] + 1.0
+    dead = whole.pop("mortuary_affairs", None)
+    if dead is not None:
+        points = [half.get("mortuary_affairs", {}).get("collection_points", []) for half in halves]
+        marked = [mark + name for mark, names in zip("AB", points, strict=True) for name in names]
+        whole["mortuary_affairs"] = {
+            "died_of_wounds": dead["died_of_wounds"],
+            "collection_points": marked if all(points) else [],
+        }
     return whole
 
 
