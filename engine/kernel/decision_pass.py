@@ -282,12 +282,12 @@ def _affects_others(casualty: CasualtyState, kind: int, resource: int, model: Mo
 def _waits_without(casualty: CasualtyState, kind: int, model: Model) -> bool:
     """Return whether a patient who waits for the resource gives up what is held.
 
-    Who waits for an operating table gives up the treatment bay if the facility says so, and the bed before a further
-    operation. Otherwise patients in beds could wait for a table that is held by one who waits for a bed.
+    Who waits for an operating table keeps the treatment bay, unless the facility says otherwise, and gives up any bed.
+    Otherwise patients in beds could wait for a table that is held by one who waits for a bed.
     """
+    in_bay = casualty.held % RESOURCE_COUNT == Resource.TREATMENT_BAY
     return bool(
-        kind == Resource.OPERATING_TABLE
-        and (casualty.stage == Stage.REOPERATION or not model.network.holds_bay[casualty.facility])
+        kind == Resource.OPERATING_TABLE and not (in_bay and model.network.holds_bay[casualty.facility])
     )
 
 
