@@ -17,6 +17,7 @@ CARE_FIELDS = (
     "model",
     "intensive_care",
     "reoperations",
+    "point_of_injury",
     "triage_accuracy",
     "retriage_minutes",
     "bumping",
