@@ -150,6 +150,6 @@ def test_capacities_that_fit_are_not_noted() -> None:
         "surgical_teams": 2,
         "treatment_bays": 3,
         "ward_beds": 20,
-        "icu_beds": 4,
+        "icu_beds": 40,
     }
     assert not [note for note in x.notes(**x.network(R2=fitting)) if note.startswith("facility ")]

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.scenario import TRANSPORT_KINDS, Incident, documentation
+from scenarios.tables import transports
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("engine", "actors", "goldenhour", "scenarios")
 GLOSSARY = ROOT / "docs" / "glossary.md"
@@ -59,6 +62,16 @@ def test_every_section_that_is_cited_exists() -> None:
                     missing.append(f"{path.relative_to(ROOT)}: docs/{page}.md section {number}")
     assert not missing, "\n".join(missing)
     assert found > 5
+
+
+def test_the_page_of_scenario_fields_is_the_one_that_the_code_generates() -> None:
+    text = (ROOT / "docs" / "scenario.md").read_text("utf-8")
+    assert text == documentation.page(), "make docs"
+    for kind in TRANSPORT_KINDS:
+        row = transports()[kind]
+        assert f"| `{kind}` | {row['capacity']} | 0 | {row['speed_kmh']} |" in text
+    for name in (*Incident.__struct_fields__, "fronts", "count", "csv"):
+        assert f"| `{name}` |" in text.split("## `incidents[]`")[1].split("\n## ")[0]
 
 
 def test_the_sections_of_a_page_are_numbered_in_order() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from engine import scenario as scenario_api
 from engine.codes import NONE
+from engine.errors import ScenarioError
 from engine.tables import columns as c
 from scenarios import catalogue, tables
 
@@ -122,6 +123,21 @@ def test_an_event_falls_on_its_day_hour_and_front() -> None:
     special = again[again["special"] == 0]
     assert set((special["incident_time"] // x.DAY).tolist()) == {4}
     assert set(np.unique(special["front"])) == {0, 1}
+
+
+def test_the_hour_of_an_event_is_that_of_the_clock_whatever_the_hour_of_the_start() -> None:
+    start = "2030-01-01T06:30:00Z"
+    for day, hour, hours in ((2, 3.0, 20.5), (1, 8.0, 1.5)):
+        event = {"event": "ambush", "day": day, "hour": hour, "casualty_multiplier": 40.0}
+        p = x.run(events=[event], start=start).patients
+        began = p[p["special"] == 0]["incident_time"] / x.DAY * 24
+        assert len(began) > 100
+        assert ((began >= hours) & (began < hours + 1)).all()
+    early = {"event": "ambush", "day": 1, "hour": 6.0}
+    with pytest.raises(
+        ScenarioError, match=r"events\[0\]\.hour: got 6\.0; allowed: a time from the start on"
+    ):
+        x.run(events=[early], start=start)
 
 
 def test_a_doubled_multiplier_doubles_the_casualties_of_an_event() -> None:

@@ -272,6 +272,7 @@ PRINTING_MODULES = {
     "actors/cluster/session.py": "flushes stderr before it redirects descriptor 2",
     "actors/run/shards.py": "a child process that answers its parent on a pipe",
     "engine/documentation.py": "a tool of `make docs`",
+    "engine/scenario/documentation.py": "a tool of `make docs`",
     "goldenhour/jobs/log_archive.py": "a job whose log is a file format",
     "scenarios/compile_names.py": "a tool that compiles the names",
 }

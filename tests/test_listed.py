@@ -12,7 +12,7 @@ from effects import DAY, MINUTE
 import goldenhour
 from engine import scenario as scenario_api
 from engine.arrivals import expected_arrivals, plan_arrivals
-from engine.codes import AT_POI, CASUALTY_KINDS, EVENTS, MECHANISMS, SEXES
+from engine.codes import AT_POI, CASUALTY_KINDS, EVENTS, MECHANISMS, NONE, SEXES
 from engine.errors import InputError, ScenarioError
 from engine.run import Simulation
 from engine.tables import ENDS, TABLES
@@ -166,6 +166,81 @@ def test_shares_are_met_by_all_rows_together() -> None:
     assert np.bincount(result.patients["triage"])[1:].tolist() == [12, 18, 30]
 
 
+def test_shares_of_some_categories_leave_the_others_in_the_proportions_of_the_model() -> None:
+    drawn = only(row(number=4000), survival={"instant_death": 0.0}).patients["triage"]
+    usual = (drawn == 2).sum() / (drawn >= 2).sum()
+    for share in (0.1, 0.25, 0.6):
+        result = only(row(number=2000, triage={"T1": share}))
+        found = np.bincount(result.patients["triage"], minlength=4)
+        assert found[1] == 2000 * share
+        assert x.share_is(found[2], found[2] + found[3], usual, lines=2)
+        assert result.patients["worst_ais"].max() < 6
+    ill = only(row(number=400, stream="disease", triage={"T3": 0.5})).patients["triage"]
+    assert (ill == 3).sum() == 200
+    assert set(ill.tolist()) == {1, 2, 3}
+
+
+def test_a_rest_of_categories_is_refused_under_transition_matrices() -> None:
+    text = 'name = "a"\nrouting = "transition-matrix"\n[[incidents]]\nat = "1 h"\nfront = "Estonia"\n'
+    assert "shares of T1, T2 and T3 under routing" in refused(text + "triage = { T1 = 0.5 }\n")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"mean_iss": 18.0},
+        {"mean_iss": 8.0, "mechanism": "gunshot"},
+        {"triage": {"T1": 0.5, "T2": 0.3, "T3": 0.2}},
+        {"triage": {"T1": 0.6}},
+    ],
+)
+def test_the_share_that_dies_untreated_holds_for_listed_casualties_too(given: dict[str, Any]) -> None:
+    for share in (0.04, 0.12):
+        rows = [row(number=2000, **given)]
+        alive = only(*rows, survival={"lethality": share}).patients
+        alive = alive[alive["worst_ais"] < 6]
+        assert x.share_is((alive["lethal"] != NONE).sum(), len(alive), share, lines=2)
+    plain, tilted = only(*rows).patients, only(*rows, survival={"lethality": 0.12}).patients
+    if "mean_iss" in given:
+        assert (plain["iss"] == tilted["iss"]).all()
+
+
+def test_rows_of_one_category_each_have_the_share_together() -> None:
+    rows = [row(number=count, category=f"T{k + 1}") for k, count in enumerate((500, 500, 1000))]
+    found = only(*rows, survival={"lethality": 0.12}).patients
+    assert x.share_is((found["lethal"] != NONE).sum(), 2000, 0.12, lines=2)
+    assert not (found["lethal"][found["triage"] == 3] != NONE).any()
+
+
+def test_the_time_to_death_holds_for_listed_casualties_too() -> None:
+    for given in ({"mean_iss": 25.0}, {"triage": {"T1": 0.5, "T2": 0.3, "T3": 0.2}}):
+        survival = {"lethality": 0.3, "untreated_minutes": 90.0}
+        found = only(row(number=4000, **given), survival=survival).patients
+        dying = found[(found["lethal"] != NONE) & (found["worst_ais"] < 6)]
+        minutes = (dying["untreated_death"] - dying["time"]) / MINUTE
+        assert np.median(minutes) == pytest.approx(90.0, rel=0.1)
+
+
+def test_a_time_of_day_is_that_of_the_clock_whatever_the_hour_of_the_start() -> None:
+    for start, at, hours in (
+        ("2030-01-01T00:00:00Z", "day 2 09:30", 33.5),
+        ("2030-01-01T06:00:00Z", "day 1 06:00", 0.0),
+        ("2030-01-01T06:00:00Z", "day 2 09:30", 27.5),
+        ("2030-01-01T06:00:00Z", "2030-01-02T09:30:00.500Z", 27.5 + 0.5 / 3600),
+        ("2030-01-01T06:00:00Z", "27.5 h", 27.5),
+        ("2030-01-01T06:00:01Z", "day 3 05:59", 48.0 - 61 / 3600),
+    ):
+        result = only(row(at=at, number=3), start=start, days=2)
+        assert result.patients["time"].tolist() == [round(hours * 60 * MINUTE)] * 3, (start, at)
+        resolved = result.scenario
+        assert scenario_api.resolve(resolved) == resolved
+    text = (
+        'name = "a"\nstart = "2030-01-01T06:00:00Z"\ndays = 1\n[[incidents]]\nfront = "Estonia"\nat = "day '
+    )
+    assert "a time from the start on, 2030-01-01T06:00:00Z; day 1 is" in refused(text + '1 05:59"\n')
+    assert "before 2030-01-02T06:00:00Z" in refused(text + '2 06:00"\n')
+
+
 def test_a_mass_casualty_has_the_mean_iss_asked_for() -> None:
     for mean in (6.0, 16.0, 30.0):
         result = only(row(number=50, mean_iss=mean))
@@ -233,7 +308,12 @@ def test_a_category_holds_under_transition_matrices() -> None:
         ('at = "day 1 09:30"\nfront = "Estonia"\nconditions = ["S72.301"]', "did you mean 'S72.301"),
         ('at = "day 1 09:30"\nfront = "Estonia"\nmean_iss = 9\ncategory = "T1"', "mean_iss and category"),
         ('at = "day 1 09:30"\nfront = "Estonia"\nmechanism = "gunshot"\nstream = "nbi"', "no mechanism"),
-        ('at = "day 1 09:30"\nfront = "Estonia"\ntriage = { T1 = 0.5 }', "shares that sum to 0.5"),
+        ('at = "day 1 09:30"\nfront = "Estonia"\ntriage = { T1 = 0.5, T2 = 0.6 }', "shares that sum to 1.1"),
+        ('at = "day 1 09:30"\nfront = "Estonia"\ntriage = { T1 = 0.5, T2 = 0.1, T3 = 0.1 }', "sum to 0.7"),
+        (
+            'at = "day 1 09:30"\nfront = "Estonia"\nstream = "nbi"\nconditions = ["S93.401A"]\ntriage = { T3 = 0.5 }',
+            "shares that sum to 1, because none is T1, T2",
+        ),
         ('csv = "a.csv"', "the lines of a table"),
         ('at = "day 1 09:30"\ncsv = "a.csv"', "no value beside csv"),
     ],

@@ -67,7 +67,9 @@ def compare(scenario: str | Path, path: str, values: tuple[Any, Any]) -> list[Re
 
 
 def test_every_scenario_of_the_page_is_short() -> None:
-    assert set(SCENARIOS) == {"two-fronts.toml", "day.toml", "exercise.toml", "mass.toml", "diversion.toml"}
+    assert set(SCENARIOS) == {
+        "two-fronts.toml", "thirty.toml", "day.toml", "exercise.toml", "mass.toml", "diversion.toml",
+    }  # fmt: skip
     assert len(SCENARIOS["exercise.toml"].splitlines()) <= 40
     assert all(len(SCENARIOS[name].splitlines()) <= 20 for name in SCENARIOS if name != "exercise.toml")
 
@@ -96,6 +98,11 @@ def test_a_second_surgical_team_brings_surgery_forward() -> None:
     assert min(earlier) > 0
     assert f"by {min(earlier)} to {max(earlier)} minutes" in spaced(PAGE)
     assert f"DOW falls from {sum(one_dow)} to {sum(two_dow)} in all ten" in spaced(PAGE)
+
+
+def test_without_diversion_surgery_waits_for_the_table_of_thirty_a_day(folder: Path) -> None:
+    minutes, _ = minutes_and_dow(folder / "thirty.toml", {"facilities[R2].divert": None}, 0)
+    assert f"the median is {minutes:.0f} minutes" in spaced(PAGE)
 
 
 def test_two_ambulances_keep_the_median_under_two_hours(folder: Path) -> None:

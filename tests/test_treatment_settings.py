@@ -58,6 +58,15 @@ def test_the_success_of_first_aid_is_the_one_asked_for(name: str) -> None:
         assert x.share_is((aimed["effect"] == Effect.EFFECTIVE).sum(), len(aimed), share, lines=10)
 
 
+def test_first_aid_that_never_works_is_ineffective_and_not_supportive() -> None:
+    never, rare = (
+        x.treatments(run({"tourniquet": {"success": share}}), "tourniquet") for share in (0.0, 1e-9)
+    )
+    counts = [(given["effect"] == Effect.INEFFECTIVE).sum() for given in (never, rare)]
+    assert counts[0] == counts[1] > 10
+    assert not (never["effect"] == Effect.EFFECTIVE).any()
+
+
 def test_a_faster_clock_after_first_aid_kills_more() -> None:
     slow, fast = (run({"tourniquet": {"rate": rate}}) for rate in (0.01, 1.0))
     own = of_mechanism(slow, "extremity_haemorrhage")

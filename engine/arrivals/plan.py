@@ -6,6 +6,7 @@ from math import fsum
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine import numeric
@@ -24,6 +25,7 @@ from engine.scenario import (
     agent_share,
     day_weights_of,
     environment_multipliers,
+    events_from_start,
     front_rate,
     mix_of,
     model_constants,
@@ -274,6 +276,7 @@ def _rate_row(name: int, group: int, rate: Distribution) -> Any:
 
 def plan_arrivals(scenario: Scenario) -> ArrivalPlan:
     """Return the arrival plan of a resolved scenario."""
+    scenario = replace(scenario, events=events_from_start(scenario))
     builder = _Builder(scenario)
     rates = scenario.casualties.rates
     mix = mix_of(scenario)

@@ -511,10 +511,11 @@ def copy_arrival(record: PatientRow, arrival: ArrivalRow, threshold: int) -> Non
     record.mascal = 1 if arrival.incident_size >= threshold else 0
 
 
-@compiled_entry(int, int, int, MODEL, SAMPLE, DRAWN)
+@compiled_entry(int, int, int, int, MODEL, SAMPLE, DRAWN)
 def draw_sample(
     count: int,
     row: int,
+    mechanism: int,
     key: int,
     model: Rows[Model],
     sample: Rows[SampledCasualty],
@@ -530,6 +531,8 @@ def draw_sample(
         Size of the sample.
     row
         Row of the warfare type.
+    mechanism
+        `Mechanism` of all; NONE: drawn.
     model
         One row of MODEL.
     sample
@@ -547,7 +550,7 @@ def draw_sample(
     for index in range(count):
         record.incident = index
         wounds, fatal = _draw_wounds(
-            record, output, 0, np.uint64(0), index, np.uint64(key), tables, NONE, 0.0, True
+            record, output, 0, np.uint64(0), index, np.uint64(key), tables, mechanism, 0.0, True
         )
         worst = 0
         for number in range(wounds):

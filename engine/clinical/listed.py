@@ -3,7 +3,8 @@ section 2.3.6).
 
 A given triage category is met by drawing again, up to `MOST_ATTEMPTS` times: the first casualty of that category is
 taken. So wounds and survival clock have the distribution that they have among casualties of the category. Where it is
-rare, later attempts shift the latent severity towards it.
+rare, later attempts shift the latent severity towards it. Where a row gives shares of some categories, the rest of the
+row is drawn again in the same way until it has one of the others.
 """
 
 import numpy as np
@@ -83,7 +84,7 @@ def row_of_cell(tables: ListedTables, cell: int) -> int:
 @compiled
 def given_category(tables: ListedTables, listed: int, index: int) -> int:
     """Return the triage category that a casualty of a row is given; 0 where it is drawn, and for row -1."""
-    if listed < 0 or tables.categories[listed, 2] == 0:
+    if listed < 0 or index >= tables.categories[listed, 2]:
         return 0
     if index < tables.categories[listed, 0]:
         return TriageCategory.T1
@@ -150,7 +151,7 @@ def _attempt_wounded(
     record = output.patients[row]
     given = model.listed
     key = model.keys[DrawPurpose.INJURY]
-    may_die_at_once = given.categories[listed, 2] == 0
+    may_die_at_once = given.categories[listed, 2] == 0 and given.fitting[listed] == 0
     if given.conditions[listed]:
         casualty.wounds = _give_wounds(record, output, casualty.wound, cell, index, shift, model, listed)
     elif quiet:
@@ -189,6 +190,8 @@ def _attempt_wounded(
         cell,
         index,
         model.keys[DrawPurpose.SURVIVAL],
+        given.odds[listed],
+        given.life[listed],
         model.survival,
     )
 
@@ -200,18 +203,22 @@ def draw_listed_wounded(
     """Draw the wounds of a listed casualty and their fate: those that its row gives, or that its category needs."""
     record = output.patients[row]
     wanted = given_category(model.listed, listed, counter[1])
+    fitting = int(model.listed.fitting[listed])
+    if wanted:
+        fitting = 1 << wanted
     shift = model.listed.severity[listed]
     cell = np.uint64(counter[0])
     true = 0
-    for attempt in range(MOST_ATTEMPTS if wanted else 1):
+    for attempt in range(MOST_ATTEMPTS if fitting else 1):
         if attempt > PLAIN_ATTEMPTS:
-            shift += SHIFT if true > wanted else -SHIFT
+            # Towards the nearest category that fits: the first bits are the more severe categories.
+            shift += SHIFT if fitting >> true == 0 else -SHIFT
         cell = np.uint64(counter[0]) + np.uint64(attempt) * np.uint64(_STEP)
         _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, True)
         true = int(record.triage)
         if casualty.expectant:
             true = _IMMEDIATE
-        if true == wanted and record.worst_ais < INSTANTLY_FATAL_AIS:
+        if (fitting >> true) & 1 and record.worst_ais < INSTANTLY_FATAL_AIS:
             break
     if not output.rows[QUIET]:
         _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, False)
@@ -269,9 +276,14 @@ def draw_listed_ill(
     )
 
 
-@compiled_entry(ARRIVAL, int, MODEL, SAMPLE, "i8")
+@compiled_entry(ARRIVAL, int, MODEL, SAMPLE, "i8", "i8")
 def iss_of_listed(
-    arrivals: Rows[ArrivalRow], listed: int, model: Rows[Model], sample: Rows[SampledCasualty], sums: Ints
+    arrivals: Rows[ArrivalRow],
+    listed: int,
+    model: Rows[Model],
+    sample: Rows[SampledCasualty],
+    sums: Ints,
+    niss: Ints,
 ) -> None:
     """Add up the ISS of the wounded of a row of the list, without those killed at once, whose ISS is 75.
 
@@ -289,6 +301,8 @@ def iss_of_listed(
         One row of SAMPLE: working memory.
     sums
         Shape (2,): the sum of the ISS and the number of casualties are added.
+    niss
+        Shape (76,): the number of casualties by NISS is added.
     """
     output = sample[0]
     record = output.patients[0]
@@ -311,3 +325,4 @@ def iss_of_listed(
         if record.worst_ais < INSTANTLY_FATAL_AIS:
             sums[0] += record.iss
             sums[1] += 1
+            niss[record.niss] += 1

@@ -152,23 +152,30 @@ def draw_fate_of_wounded(
     cell: int,
     index: int,
     key: int,
+    odds: float,
+    life_factor: float,
     parameters: SurvivalParameters,
 ) -> None:
     """Draw lethality, life, true triage category and stay of a wounded casualty, and start the clock.
 
     Life: T = 43500 * NISS**-1.95 * exp(0.9 * z) minutes (docs/model.md section 2.5.1). Category: section 2.6.1.
-    `type_` is the row of the tables by warfare type.
+    `type_` is the row of the tables by warfare type. The odds of being lethal are multiplied by `odds`, the life by
+    `life_factor`; 1 for casualties who are not listed.
     """
     a, b, c, d = words(key, cell, index, LETHALITY)
     life = math.inf
     record.lethal = NONE
+    chance = parameters.lethal[type_, record.niss]
+    if odds != 1.0:
+        chance = chance * odds / (1.0 - chance + chance * odds)
     if record.worst_ais == INSTANTLY_FATAL_AIS:
         life = 0.0
-    elif parameters.clock[0] and to_uniform(a) < parameters.lethal[type_, record.niss]:
+    elif parameters.clock[0] and to_uniform(a) < chance:
         life = (
             parameters.minutes[type_, record.niss]
             * _lognormal(0.0, parameters.sigma[0], to_uniform(b))
             * MINUTE
+            * life_factor
         )
         record.lethal = _lethal_mechanism(output.wounds[first_wound].region, to_uniform(c), parameters)
     lethal = record.lethal != NONE

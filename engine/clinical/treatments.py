@@ -245,7 +245,7 @@ def _try_first_aid(
     if uniform < chance:
         slow_clock(casualty, now, model.survival.aid_rate[record.lethal])
         return Effect.EFFECTIVE
-    return Effect.INEFFECTIVE if chance > 0.0 else Effect.SUPPORTIVE
+    return Effect.INEFFECTIVE if chance >= 0.0 else Effect.SUPPORTIVE
 
 
 @compiled

@@ -1,12 +1,14 @@
 """Compile a resolved scenario to the arrays that the kernel reads."""
 
 from engine.compile.listed import has_mean_iss
+from engine.compile.listed_deaths import ListedDeaths
 from engine.compile.model import (
     NOTHING,
     TABLE_BUILDERS,
     TypeReport,
     battle_triage_report,
     compile_scenario,
+    listed_deaths_report,
 )
 from engine.compile.network import compile_network
 from engine.compile.tilts import TILTS, is_tilted, tilts_of
@@ -15,11 +17,13 @@ __all__ = [
     "NOTHING",
     "TABLE_BUILDERS",
     "TILTS",
+    "ListedDeaths",
     "TypeReport",
     "battle_triage_report",
     "compile_network",
     "compile_scenario",
     "has_mean_iss",
     "is_tilted",
+    "listed_deaths_report",
     "tilts_of",
 ]

@@ -1,14 +1,18 @@
 """Compile what listed casualties are given to the table of `engine.clinical.listed` (docs/model.md section 2.3.6)."""
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.arrivals import listed_arrivals, plan_listed
 from engine.clinical import SAMPLE, iss_of_listed
 from engine.codes import CASUALTY_KINDS, MECHANISMS, NONE, REGIONS, SEXES
+from engine.compile.listed_deaths import ListedDeaths, meet_deaths
 from engine.compile.rows import STANDARD
+from engine.compile.survival import HIGHEST_NISS
 from engine.scenario import (
     Incident,
     ListedRow,
@@ -19,6 +23,7 @@ from engine.scenario import (
     listed_units,
     mechanisms_of,
     model_constants,
+    unnamed_categories,
 )
 from engine.tables import Table
 from scenarios import catalogue
@@ -34,8 +39,12 @@ def has_mean_iss(scenario: Scenario) -> bool:
     return any(incident.mean_iss is not None for incident in scenario.incidents)
 
 
-def compile_listed(scenario: Scenario, model: Table, seed: int, replication: int) -> None:
-    """Fill `model["listed"]` for a resolved scenario, and meet the given mean ISS; the other tables are filled."""
+def compile_listed(scenario: Scenario, model: Table, seed: int, replication: int) -> list[ListedDeaths]:
+    """Fill `model["listed"]` for a resolved scenario, and meet the given mean ISS and the share that dies untreated.
+
+    The other tables are filled. Returned is the share that is reached, by group of rows that are given a severity or
+    triage; nothing where the scenario asks for no share.
+    """
     plan = plan_listed(scenario, 0)
     rows = listed_rows(scenario)
     order = np.argsort(plan["key"])
@@ -43,34 +52,45 @@ def compile_listed(scenario: Scenario, model: Table, seed: int, replication: int
     table["count"] = len(rows)
     table["cells"][: len(rows)] = plan["key"][order]
     _Writer(scenario, table).write([rows[k] for k in order])
+    niss = {}
     for place, k in enumerate(order):
         mean = rows[k].incident.mean_iss
         if mean is not None:
-            fit_mean_iss(mean, place, listed_arrivals(plan[k : k + 1], seed, replication), model)
+            arrivals = listed_arrivals(plan[k : k + 1], seed, replication)
+            niss[place] = fit_mean_iss(mean, place, arrivals, model)
+    return meet_deaths(scenario, model, [rows[k] for k in order], niss)
 
 
-def fit_mean_iss(mean: float, place: int, arrivals: Table, model: Table) -> None:
+def fit_mean_iss(mean: float, place: int, arrivals: Table, model: Table) -> NDArray[np.int64]:
     """Set the severity of a row of the list so that the mean ISS of its casualties is as near to `mean` as it can be.
+
+    Returned are the numbers of these casualties by NISS, without those killed at once.
 
     By bisection with the draws of the run itself: the mean never falls as the severity rises.
     """
     low, high = LOWEST_SHIFT, HIGHEST_SHIFT
     for _ in range(ISS_STEPS):
         middle = 0.5 * (low + high)
-        if _mean_iss(middle, place, arrivals, model) < mean:
+        if _mean_iss(middle, place, arrivals, model)[0] < mean:
             low = middle
         else:
             high = middle
-    best = min((low, high), key=lambda shift: abs(_mean_iss(shift, place, arrivals, model) - mean))
-    model["listed"]["severity"][0, place] = best
+    best = min((low, high), key=lambda shift: abs(_mean_iss(shift, place, arrivals, model)[0] - mean))
+    return _mean_iss(best, place, arrivals, model)[1]
 
 
-def _mean_iss(shift: float, place: int, arrivals: Table, model: Table) -> float:
-    """Return the mean ISS of a row's casualties with this shift; 0 if all of them are killed at once."""
+def _mean_iss(shift: float, place: int, arrivals: Table, model: Table) -> tuple[float, NDArray[np.int64]]:
+    """Return mean ISS and number by NISS of a row's casualties with this shift, without those killed at once."""
     model["listed"]["severity"][0, place] = shift
     sums = np.zeros(2, np.int64)
-    iss_of_listed(arrivals, place, model, np.zeros(1, SAMPLE), sums)
-    return float(sums[0]) / float(sums[1]) if sums[1] else 0.0
+    niss = np.zeros(HIGHEST_NISS + 1, np.int64)
+    iss_of_listed(arrivals, place, model, np.zeros(1, SAMPLE), sums, niss)
+    return (float(sums[0]) / float(sums[1]) if sums[1] else 0.0), niss
+
+
+def _bits(categories: Sequence[str]) -> int:
+    """Return the bits of triage categories, T1 the second lowest."""
+    return sum(1 << int(category[1]) for category in categories)
 
 
 class _Writer:
@@ -103,6 +123,10 @@ class _Writer:
             table["mechanism"][place] = MECHANISMS.index(incident.mechanism)
         table["kind"][place] = table["sex"][place] = NONE
         table["may_kill"][place] = 1
+        table["odds"][place] = table["life"][place] = 1.0
+        table["fitting"][place] = 0
+        if row.categories is not None and sum(row.categories) < row.number:
+            table["fitting"][place] = _bits(unnamed_categories(incident))
         if incident.conditions is not None:
             self._write_conditions(place, incident, incident.conditions)
 
@@ -132,7 +156,8 @@ class _Writer:
             table["kind"][place] = CASUALTY_KINDS.index(condition.use)
             table["sex"][place] = NONE if condition.sex is None else SEXES.index(condition.sex)
             table["may_kill"][place] = condition.lethal or condition.use == "agent"
-            table["fitting"][place] = sum(1 << int(category[1]) for category in condition.categories)
+            fitting = _bits(condition.categories)
+            table["fitting"][place] = fitting & int(table["fitting"][place]) or fitting
         table["first"][place], table["conditions"][place] = self._conditions(found), len(found)
 
     def _conditions(self, found: list[list[int]]) -> int:

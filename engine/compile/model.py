@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine import numeric
 from engine.codes import DrawPurpose
 from engine.compile.injuries import compile_injuries
 from engine.compile.listed import compile_listed
+from engine.compile.listed_deaths import ListedDeaths
 from engine.compile.network import compile_care, compile_network, compile_transitions
 from engine.compile.people import compile_people
 from engine.compile.survival import compile_survival
@@ -75,6 +77,20 @@ def compile_scenario(
     return model
 
 
+def listed_deaths_report(
+    scenario: Scenario, seed: int, replication: int, tilts: NDArray[np.float64]
+) -> list[ListedDeaths]:
+    """Return who of the listed wounded dies untreated in a run of a resolved scenario, by group of rows.
+
+    Parameters
+    ----------
+    tilts
+        Its tilts.
+    """
+    model = compile_scenario(replace(scenario, incidents=[]), seed, replication, {"severity": tilts})
+    return compile_listed(scenario, model, seed, replication) if scenario.incidents else []
+
+
 def battle_triage_report(
     scenario: Scenario, tilts: NDArray[np.float64] | None = None
 ) -> dict[str, TypeReport]:
@@ -93,7 +109,7 @@ def battle_triage_report(
         If an author's share cannot be met.
     """
     found = tilts_of(scenario) if tilts is None else tilts
-    model = compile_scenario(scenario, 0, 0, {"severity": found})
+    model = compile_scenario(replace(scenario, incidents=[]), 0, 0, {"severity": found})
     return {
         name: TypeReport(shares_of_type(model, row), dict(zip(TILTS, found[:, row].tolist(), strict=True)))
         for name, row in type_rows(scenario).items()

@@ -98,17 +98,18 @@ def _treatment_fields(scenario: Scenario) -> dict[str, Any]:
     """
     given, own = model_constants(scenario, "survival")["treatment"], scenario.survival
     agent, dnbi = given["agent"], given["dnbi"]
-    aid = [*given["first_aid_works"], agent["first_aid_works"], 0.0, 0.0]
     aid = [
-        chance if _is_aid_available(scenario, mechanism) else 0.0
-        for mechanism, chance in zip(LethalMechanism, aid, strict=True)
+        min(1.0, chance * own.aid_success_factor) if _is_aid_available(scenario, mechanism) else NO_AID
+        for mechanism, chance in zip(
+            LethalMechanism, [*given["first_aid_works"], agent["first_aid_works"]], strict=False
+        )
     ]
     surgery = [min(1.0, chance * own.surgery_success_factor) for chance in given["surgery_succeeds"]]
     surgery[0] = given["surgery_succeeds"][0] if own.tbi_success is None else own.tbi_success
     treated = [agent["treatment_succeeds"], dnbi["treatment_succeeds"], dnbi["treatment_succeeds"]]
     delay = given["first_aid_median_minutes"] if own.first_aid_minutes is None else own.first_aid_minutes
     return {
-        "aid_works": floats(min(1.0, chance * own.aid_success_factor) for chance in aid),
+        "aid_works": floats([*aid, NO_AID, NO_AID]),
         "aid_rate": floats([*given["rate_after_first_aid"], agent["rate_after_first_aid"], 1.0, 1.0]),
         "resuscitation_rate": floats(
             [*given["rate_after_resuscitation"], agent["rate_after_resuscitation"], 1.0, 1.0]
@@ -121,6 +122,9 @@ def _treatment_fields(scenario: Scenario) -> dict[str, Any]:
         "late_penalty": floats([given["late_penalty"], given["late_from"]]),
     }
 
+
+NO_AID = -1.0
+"""In place of a probability that first aid works: there is none against the mechanism."""
 
 AID_AGAINST: dict[int, TreatmentName] = {
     **{mechanism: name for name, mechanism in MECHANISM_OF.items()},

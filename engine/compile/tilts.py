@@ -4,6 +4,7 @@ A tilt belongs to a warfare type. The tilts are found with a fixed sample of cas
 alone. They are computed with + - * / and the functions of `engine.numeric`: they are the same on every machine.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine import numeric
 from engine.clinical import DRAWN, SAMPLE, draw_sample
+from engine.codes import NONE
 from engine.compile.injuries import compile_injuries
 from engine.compile.rows import STANDARD, triage_weights
 from engine.compile.survival import HIGHEST_NISS, compile_survival, lethal_shares
@@ -36,6 +38,10 @@ surgery; NISS above which a T1 is T4 under the expectant policy; share of those 
 """
 
 Floats = NDArray[np.float64]
+
+CategorySample = Callable[[float, float], tuple[NDArray[np.int64], NDArray[np.bool_], Floats]]
+"""By a factor on the odds of being lethal and one on the life: true categories (1 to 3) of a sample, who of them dies
+untreated, and their lives in minutes."""
 
 
 class Shares(NamedTuple):
@@ -112,10 +118,10 @@ def _no_tilts(model: Table) -> Floats:
     return tilts
 
 
-def _draw(model: Table, row: int) -> Table:
-    """Return the sample of a warfare type, rows of DRAWN."""
+def _draw(model: Table, row: int, mechanism: int = NONE) -> Table:
+    """Return the sample of a warfare type, and of one mechanism unless it is NONE; rows of DRAWN."""
     drawn = np.zeros(SAMPLE_SIZE, DRAWN)
-    draw_sample(SAMPLE_SIZE, row, numeric.key(0, 0, "tilt"), model, np.zeros(1, SAMPLE), drawn)
+    draw_sample(SAMPLE_SIZE, row, mechanism, numeric.key(0, 0, "tilt"), model, np.zeros(1, SAMPLE), drawn)
     return drawn
 
 
@@ -166,6 +172,22 @@ def _shares(drawn: Table, survival: Any, row: int) -> Shares:
         len(mortal) / max(1, len(living)),
         float(mortal[len(mortal) // 2]) if len(mortal) else None,
     )
+
+
+def living_by_category(model: Table, row: int, mechanism: int) -> CategorySample:
+    """Return the function that gives categories and deaths of a fixed sample, without those killed at once."""
+    living = _living(_draw(model, row, mechanism))
+    survival = model["survival"][0].copy()
+    own_lethal, own_minutes = survival["lethal"][row].copy(), survival["minutes"][row].copy()
+
+    def found(odds: float, life: float) -> tuple[NDArray[np.int64], NDArray[np.bool_], Floats]:
+        survival["lethal"][row] = own_lethal * odds / (1.0 - own_lethal + own_lethal * odds)
+        survival["minutes"][row] = own_minutes * life
+        groups = _groups(living, survival, row)
+        second = groups.surgical | (groups.doubtful & (living["triage"] < survival["surgical_ais2"][row]))
+        return np.where(groups.immediate, 1, np.where(second, 2, 3)), groups.lethal, groups.minutes
+
+    return found
 
 
 class _TypeTilts:

@@ -142,6 +142,8 @@ def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Mode
         cell,
         index,
         model.keys[DrawPurpose.SURVIVAL],
+        1.0,
+        1.0,
         model.survival,
     )
 

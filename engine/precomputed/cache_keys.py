@@ -67,7 +67,16 @@ KINDS: dict[str, Kind] = {
     "transitions": Kind("configuration", (*_NETWORK_FIELDS, "events", "triage", "warfare")),
     "arrivals": Kind(
         "configuration",
-        (*_CASUALTY_MIX_FIELDS, *_CONSTANT_FIELDS, "day_weights", "days", "incidents", "intensity", "tempo"),
+        (
+            *_CASUALTY_MIX_FIELDS,
+            *_CONSTANT_FIELDS,
+            "day_weights",
+            "days",
+            "incidents",
+            "intensity",
+            "start",
+            "tempo",
+        ),
     ),
     "severity": Kind("computation", (*_INJURY_FIELDS, "expectant")),
     MEASURES_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),

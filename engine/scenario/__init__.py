@@ -21,7 +21,13 @@ from engine.scenario.limits import (
     may_divert,
     used_vehicle_pools,
 )
-from engine.scenario.listed import ListedRow, listed_rows, listed_units, number_listed
+from engine.scenario.listed import (
+    ListedRow,
+    listed_rows,
+    listed_units,
+    number_listed,
+    unnamed_categories,
+)
 from engine.scenario.mix import environment_multipliers, mix_of
 from engine.scenario.near_matches import near_match
 from engine.scenario.overrides import with_overrides
@@ -38,7 +44,7 @@ from engine.scenario.point_of_injury import care_at_point_of_injury
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.roster import hours_short_of_teams, roster_of
 from engine.scenario.settings import Setting, parse_setting
-from engine.scenario.start import start_seconds
+from engine.scenario.start import events_from_start, moment_text, start_seconds
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.care import IntensiveCare, Reoperations
 from engine.scenario.structs.casualties import Casualties, Mix, Rates, ReturnToDuty
@@ -71,7 +77,7 @@ from engine.scenario.structs.vocabulary import (
 )
 from engine.scenario.structs.warfare import SpecialEvent, Warfare
 from engine.scenario.structs.world import WorldEvent
-from engine.scenario.toml import to_toml
+from engine.scenario.toml import changed_settings, to_toml
 from engine.scenario.travel import link_minutes, one_way_minutes
 from engine.scenario.warfare_types import agent_share, heaviest_type, incident_types, special_event_types
 from engine.scenario.workload import workload_of
@@ -133,10 +139,12 @@ __all__ = [
     "agent_share",
     "care_at_point_of_injury",
     "changed_constants",
+    "changed_settings",
     "check",
     "day_weights_of",
     "entries_of",
     "environment_multipliers",
+    "events_from_start",
     "extend",
     "facility_places",
     "front_rate",
@@ -155,6 +163,7 @@ __all__ = [
     "mechanisms_of",
     "mix_of",
     "model_constants",
+    "moment_text",
     "near_match",
     "number_listed",
     "one_way_minutes",
@@ -171,6 +180,7 @@ __all__ = [
     "special_event_types",
     "start_seconds",
     "to_toml",
+    "unnamed_categories",
     "used_vehicle_pools",
     "with_overrides",
     "workload_of",

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from engine.scenario.front_rates import resolve_front_rates, strength_of
 from engine.scenario.listed import resolve_time
 from engine.scenario.network import complete_network
-from engine.scenario.start import start_seconds
+from engine.scenario.start import middle_day, start_seconds
 from engine.scenario.structs.casualties import Casualties
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.scenario import Scenario
@@ -82,15 +82,10 @@ def _resolve_event(event: SpecialEvent, days: int, heaviest: WarfareType) -> Spe
     template = tables.warfare_patterns()["special_event_templates"][event.event]
     return replace(
         event,
-        day=event.day or _middle_day(days),
+        day=event.day or middle_day(days),
         type=event.type or heaviest,
         casualty_multiplier=event.casualty_multiplier or float(template["casualty_multiplier"]),
     )
-
-
-def _middle_day(days: int) -> int:
-    """The day in the middle, counted from 1; the later of two."""
-    return min(days // 2 + 1, days)
 
 
 def _resolve_shares(fronts: list[Front]) -> list[Front]:

@@ -1,4 +1,4 @@
-"""Listed incidents from the lines of a CSV table, written out as entries of a scenario."""
+"""Listed incidents of a file, written out as entries of a scenario: lines of a CSV table, counts and several fronts."""
 
 import csv
 import re
@@ -11,6 +11,8 @@ from engine.scenario.repetition import Tree
 from engine.scenario.structs.bounds import MAX_INCIDENTS
 from engine.scenario.structs.incidents import Incident
 
+_FILE_FIELDS = ("csv", "fronts", "count")
+"""Fields of an entry that stands for several."""
 _NO_COLUMNS = ("at", "numbers", "every_minutes", "triage")
 """Fields of an entry that no column gives."""
 COLUMNS = ("day", "time", *(name for name in Incident.__struct_fields__ if name not in _NO_COLUMNS))
@@ -27,7 +29,9 @@ _PLACE = re.compile(r"incidents\[(\d+)\]\.(\w+)")
 
 
 def write_incidents(tree: Tree, read: ReadTable | None = None) -> tuple[Tree, list[int], TableLines]:
-    """The tree of a scenario with each entry of `incidents` that has a `csv` replaced by the lines of that table.
+    """The tree of a scenario with each entry of `incidents` that stands for several replaced by these.
+
+    They are the lines of the table that `csv` names, or one for each of `fronts`; `count` becomes a series.
 
     Parameters
     ----------
@@ -42,20 +46,23 @@ def write_incidents(tree: Tree, read: ReadTable | None = None) -> tuple[Tree, li
     Raises
     ------
     ScenarioError
-        With table, line and column, if a line cannot be used.
+        With table, line and column, if a line cannot be used, and if fields exclude each other.
     """
     entries = tree.get("incidents", [])
-    if all(entry.get("csv") is None for entry in entries):
+    if all(entry.get(name) is None for entry in entries for name in _FILE_FIELDS):
         return tree, list(range(len(entries))), ()
     written: list[Tree] = []
     sources: list[int] = []
     lines: list[str] = []
     for i, entry in enumerate(entries):
+        place = f"incidents[{i}]"
         found = (
-            [("", entry)] if entry.get("csv") is None else _entries_of_table(f"incidents[{i}]", entry, read)
+            [("", each) for each in _written_out(place, entry)]
+            if entry.get("csv") is None
+            else _entries_of_table(place, entry, read)
         )
         for line, each in found:
-            written.append({name: value for name, value in each.items() if name != "csv"})
+            written.append({name: value for name, value in each.items() if name not in _FILE_FIELDS})
             sources.append(i)
             lines.append(line)
     if len(written) > MAX_INCIDENTS:
@@ -73,9 +80,29 @@ def place_in_table(place: str, lines: TableLines) -> str:
     return f"{lines[int(match[1])]}, column {'time' if match[2] == 'at' else match[2]}"
 
 
+def _written_out(place: str, entry: Tree) -> list[Tree]:
+    """The entries of an entry without a table: one for each of its fronts, with its count as a series."""
+    fronts, count = entry.get("fronts"), entry.get("count")
+    if count is not None:
+        if entry.get("numbers") is not None:
+            raise ScenarioError(f"{place}.count", count, "count beside number, not beside numbers")
+        if entry.get("every_minutes") is None and count > 1:
+            raise ScenarioError(f"{place}.every_minutes", MISSING, "minutes from one time to the next")
+        entry = {**entry, "numbers": [entry.get("number", 1)] * count}
+        entry.pop("number", None)
+    if fronts is None:
+        return [entry]
+    if entry.get("front") is not None:
+        raise ScenarioError(f"{place}.fronts", fronts, "front or fronts, not both")
+    for name in fronts:
+        if fronts.count(name) > 1:
+            raise ScenarioError(f"{place}.fronts", name, "each front once")
+    return [{**entry, "front": name} for name in fronts]
+
+
 def _entries_of_table(place: str, entry: Tree, read: ReadTable | None) -> list[tuple[str, Tree]]:
     """The entries of a table, each with its line; `entry` gives what a line leaves empty."""
-    for field in ("at", "numbers", "every_minutes"):
+    for field in ("at", "numbers", "every_minutes", "fronts", "count"):
         if entry.get(field) is not None:
             raise ScenarioError(f"{place}.{field}", entry[field], "no value beside csv")
     name, text = f"{place}.csv", entry["csv"]

@@ -3,26 +3,29 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from math import floor
+from math import floor, fsum
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from engine.scenario.structs.incidents import Incident
+from engine.scenario.structs.incidents import GivenCategory, Incident
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vocabulary import CATEGORIES
 
 TIME_FORMS = (
-    '"day 2 09:30", hours after the start such as "33.5 h", or a time in UTC such as 2030-01-02T09:30:00Z; seconds '
-    "may have three decimals"
+    '"day 2 09:30" (day 1 is that of the start, the time counts from midnight UTC), hours after the start such as '
+    '"33.5 h", or a time in UTC such as 2030-01-02T09:30:00Z; seconds may have three decimals'
 )
 """What `Incident.at` accepts, in words."""
 
+_SHARE_TOLERANCE = 1e-6
+"""How far from 1 shares may sum."""
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?P<fraction>\.\d{1,3})?)?"
 _DAY = re.compile(rf"day\s+(?P<day>\d{{1,5}})[ ,]+{_CLOCK}\Z", re.IGNORECASE | re.ASCII)
 _HOURS = re.compile(r"(\d{1,6}(?:\.\d{1,7})?)\s*(?:h|hours?)\Z", re.IGNORECASE | re.ASCII)
 _MOMENT = re.compile(rf"(?P<date>\d{{4}}-\d\d-\d\d)[T ]{_CLOCK}(?:Z|\+00:00)?\Z", re.IGNORECASE | re.ASCII)
 _SECOND_MS, _HOUR_MS, _DAY_MS = 1000, 3_600_000, 86_400_000
+_DAY_SECONDS = 86_400
 
 
 class ListedRow(NamedTuple):
@@ -36,7 +39,7 @@ class ListedRow(NamedTuple):
     """ms from the scenario's start."""
     number: int
     categories: tuple[int, int, int] | None
-    """How many of them are T1, T2 and T3; None where the categories are drawn."""
+    """How many of them are given T1, T2 and T3; fewer than `number` where some are drawn, None where all are."""
 
     @property
     def day(self) -> int:
@@ -47,10 +50,12 @@ class ListedRow(NamedTuple):
 def time_of(text: str, start: int) -> int | None:
     """The time that an incident's `at` names, in ms from the start; negative before it; None if it names none.
 
+    Day 1 is the day of the start. A time of day counts from midnight (UTC), whatever the hour of the start.
+
     Parameters
     ----------
     start
-        The scenario's start in seconds since 1970.
+        The scenario's start in seconds since 1970. A row of a resolved scenario counts from its start: 0.
 
     Examples
     --------
@@ -62,7 +67,8 @@ def time_of(text: str, start: int) -> int | None:
         return round(float(found[1]) * _HOUR_MS)
     if found := _DAY.match(text):
         clock = _clock_ms(found)
-        return None if clock is None else (int(found["day"]) - 1) * _DAY_MS + clock
+        since_midnight = start * _SECOND_MS % _DAY_MS
+        return None if clock is None else (int(found["day"]) - 1) * _DAY_MS + clock - since_midnight
     if found := _MOMENT.match(text):
         clock = _clock_ms(found)
         try:
@@ -84,10 +90,16 @@ def _clock_ms(found: "re.Match[str]") -> int | None:
 
 
 def resolve_time(incident: Incident, start: int) -> Incident:
-    """The row with its time counted from the scenario's start, which is given in seconds since 1970."""
-    if not _MOMENT.match(incident.at.strip()):
-        return incident
+    """The row with its time counted from the scenario's start, which is given in seconds since 1970.
+
+    The time is then "day 2 09:30" if the scenario starts at midnight, else hours after the start.
+    """
+    is_moment = _MOMENT.match(incident.at.strip()) is not None
     at = time_of(incident.at, start) or 0
+    if start % _DAY_SECONDS and (is_moment or _DAY.match(incident.at.strip())):
+        return replace(incident, at=f"{at / _HOUR_MS:.7f} h")
+    if not is_moment:
+        return incident
     day, rest = divmod(at, _DAY_MS)
     minutes, ms = divmod(rest, 60_000)
     return replace(
@@ -132,8 +144,15 @@ def listed_units(scenario: Scenario, front: str, known: Sequence[str]) -> list[s
     return list(named)
 
 
+def unnamed_categories(incident: Incident) -> list[GivenCategory]:
+    """The categories among which the rest of a row is drawn whose `triage` names only some; empty: there is no rest."""
+    if incident.triage is None or abs(1.0 - fsum(incident.triage.values())) <= _SHARE_TOLERANCE:
+        return []
+    return [category for category in CATEGORIES if category not in incident.triage]
+
+
 def shares_of(incident: Incident) -> tuple[float, ...] | None:
-    """The shares of T1, T2 and T3 that a row is given; None where categories are drawn."""
+    """The shares of T1, T2 and T3 that a row is given; None where all categories are drawn."""
     if incident.category is not None:
         return tuple(float(category == incident.category) for category in CATEGORIES[:3])
     if incident.triage is not None:
@@ -145,22 +164,25 @@ def _categories(row: ListedRow, given: dict[tuple[float, ...], list[int]]) -> tu
     """How many of a row are T1, T2 and T3, so that rows of the same shares meet them together.
 
     After each row, the number of a category is its share of all casualties of these shares so far, rounded down or up:
-    the largest remainders are rounded up. `given` counts by shares, and is brought up to date.
+    the largest remainders are rounded up. What the shares leave is one more category, the rest. `given` counts by
+    shares, and is brought up to date.
     """
     shares = shares_of(row.incident)
     if shares is None:
         return None
-    so_far = given.setdefault(shares, [0, 0, 0])
+    if unnamed_categories(row.incident):
+        shares = (*shares, 1.0 - fsum(shares))
+    so_far = given.setdefault(shares, [0] * len(shares))
     total = sum(so_far) + row.number
     wanted = [share * total - count for share, count in zip(shares, so_far, strict=True)]
     counts = [max(0, floor(quota + 1e-9)) for quota in wanted]
     remainders = [quota - count for quota, count in zip(wanted, counts, strict=True)]
     while sum(counts) != row.number:
         step = 1 if sum(counts) < row.number else -1
-        open_ = [k for k in range(3) if (shares[k] > 0.0 if step > 0 else counts[k] > 0)]
+        open_ = [k for k in range(len(shares)) if (shares[k] > 0.0 if step > 0 else counts[k] > 0)]
         k = max(open_, key=lambda k: step * remainders[k])
         counts[k] += step
         remainders[k] -= step
-    for k in range(3):
-        so_far[k] += counts[k]
+    for k, count in enumerate(counts):
+        so_far[k] += count
     return counts[0], counts[1], counts[2]

@@ -55,6 +55,7 @@ _DISTRIBUTION = (
 )
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+_ONE_FRONT = re.compile(r"incidents\[\d+\]\.front\Z")
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
@@ -335,7 +336,10 @@ def _check_value(value: Any, kind: mi.Type, place: str) -> Any:
         value = _write_time(value)
     if not _fits(value, kind):
         words = kind.values if isinstance(kind, mi.LiteralType) else ()
-        raise ScenarioError(place, value, describe_allowed(kind), near_match(value, words))
+        allowed = describe_allowed(kind)
+        if isinstance(value, list) and _ONE_FRONT.match(place):
+            allowed = "the name of one front; several are written as fronts = [...]"
+        raise ScenarioError(place, value, allowed, near_match(value, words))
     return value
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import textwrap
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from msgspec import inspect as mi
 from engine.scenario.parsing import NONE, describe_allowed, file_fields
 from engine.scenario.structs.distributions import Distribution
 from engine.scenario.structs.scenario import Scenario
-from engine.scenario.trees import options_of
+from engine.scenario.trees import options_of, to_tree
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 _WIDTH = 100
@@ -43,6 +44,26 @@ def to_toml(scenario: Scenario, commented: bool = False) -> str:
         elif _table_of(field):
             lines += _table(name, field, value, commented)
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def changed_settings(entry: Struct, names: Collection[str]) -> list[tuple[str, str]]:
+    r"""What differs from the defaults within some fields of a scenario or an entry: paths, and values as in a file.
+
+    >>> from engine.scenario import parse
+    >>> changed_settings(parse(b'name = "a"\ntreatments.tourniquet.available = false', "toml"), ["treatments"])
+    [('treatments.tourniquet.available', 'false')]
+    """
+    tree = to_tree(entry)
+    return [found for name in names if name in tree for found in _paths(name, tree[name])]
+
+
+def _paths(place: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The paths of the settings within a table; distributions and shares of triage stay on one line."""
+    if isinstance(value, dict) and value and "distribution" not in value and not place.startswith("triage."):
+        for key, item in value.items():
+            yield from _paths(f"{place}.{_key(str(key))}", item)
+    else:
+        yield place, write_value(value)
 
 
 @cache
@@ -128,13 +149,13 @@ def _body(value: Any, keys: list[str], commented: bool, place: str) -> list[str]
         if commented:
             lines += [*([] if place else [""]), *_comment(_about(field))]
         if shown:
-            lines.append(f"{_key(key)} = {_inline(current)}")
+            lines.append(f"{_key(key)} = {write_value(current)}")
         elif commented:
             example = _example(field) if current in _UNSET or current is NODEFAULT else current
-            lines.append(f"#{_key(key)} = {_inline(example)}")
+            lines.append(f"#{_key(key)} = {write_value(example)}")
     for field in file_fields(cls) if commented else ():
         lines += [*([] if place else [""]), *_comment(_about(field))]
-        lines.append(f"#{field.encode_name} = {_inline(_example(field))}")
+        lines.append(f"#{field.encode_name} = {write_value(_example(field))}")
     return lines
 
 
@@ -186,8 +207,8 @@ def _text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _inline(value: Any) -> str:
-    """Any value on one line; fields of Structs that are at their default are left out."""
+def write_value(value: Any) -> str:
+    """A value as a file has it, on one line; fields of Structs that are at their default are left out."""
     if value is None:
         return _text(NONE)
     if isinstance(value, bool):
@@ -197,12 +218,12 @@ def _inline(value: Any) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_inline(item) for item in value) + "]"
+        return "[" + ", ".join(write_value(item) for item in value) + "]"
     if isinstance(value, Struct):
         value = {
             key: getattr(value, key)
             for key, field in _fields(type(value)).items()
             if field.default is NODEFAULT or getattr(value, key) != _default(field)
         }
-    items = ", ".join(f"{_key(str(key))} = {_inline(item)}" for key, item in value.items())
+    items = ", ".join(f"{_key(str(key))} = {write_value(item)}" for key, item in value.items())
     return f"{{ {items} }}" if items else "{}"

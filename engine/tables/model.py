@@ -122,7 +122,7 @@ class SurvivalParameters(Row):
     surgical_ais2: Annotated[Floats, "f8", TYPES]  # share of worst AIS 2 that needs surgery
     # of a MASCAL incident, by type: NISS above which a T1 is T4, and the share of those with this NISS who are
     expectant: Annotated[Floats, "f8", (TYPES, 2)]
-    aid_works: Annotated[Floats, "f8", len(LethalMechanism)]
+    aid_works: Annotated[Floats, "f8", len(LethalMechanism)]  # below 0: there is none
     aid_rate: Annotated[Floats, "f8", len(LethalMechanism)]
     resuscitation_rate: Annotated[Floats, "f8", len(LethalMechanism)]
     surgery_works: Annotated[Floats, "f8", len(LethalMechanism)]
@@ -164,8 +164,10 @@ class ListedTables(Row):
     unit: Annotated[Ints, "i4", LISTED]  # -1: drawn
     sex: Annotated[Ints, "u1", LISTED]  # the sex that the condition needs; NONE: drawn
     severity: Annotated[Floats, "f8", LISTED]  # added to the latent severity Z
-    categories: Annotated[Ints, "i4", (LISTED, 3)]  # cumulated numbers of T1 to T3; the last 0: drawn
-    fitting: Annotated[Ints, "u1", LISTED]  # bit c: category c fits the condition; 0: all do
+    odds: Annotated[Floats, "f8", LISTED]  # factor on the odds of being lethal
+    life: Annotated[Floats, "f8", LISTED]  # factor on the life of the lethal
+    categories: Annotated[Ints, "i4", (LISTED, 3)]  # cumulated numbers of T1 to T3; the others are drawn
+    fitting: Annotated[Ints, "u1", LISTED]  # bit c: a drawn category may be c; 0: any
     may_kill: Annotated[Ints, "u1", LISTED]  # 1: the illness may kill within hours
     first: Annotated[Ints, "i4", LISTED]  # first of the conditions
     conditions: Annotated[Ints, "u1", LISTED]  # their number; 0: drawn

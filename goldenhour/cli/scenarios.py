@@ -45,7 +45,7 @@ from goldenhour.tilts import TILTS, tilts_of_scenario
 
 if TYPE_CHECKING:
     from engine.arrivals import ArrivalCounts
-    from engine.compile import TypeReport
+    from engine.compile import ListedDeaths, TypeReport
 
 KINDS = ("reference", "finite care", "warfare type", "preset")
 """Kinds of built-in scenarios, in the order of the list."""
@@ -126,7 +126,7 @@ def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_jso
     )
 
     resolved, time = prepared.resolved, expected_time(prepared)
-    report = _battle_report(resolved)
+    report, deaths = _battle_report(resolved)
     plan = plan_arrivals(resolved)
     expected = list(expected_arrivals(plan))
     strength = expected_strength(plan) if plan.depletion else None
@@ -144,6 +144,9 @@ def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_jso
             "notes": prepared.notes,
             "expected_seconds": round(time.seconds, 1),
             **views.battle_report_json(report),
+            "settings": views.care_settings(prepared.original),
+            "listed_incidents": views.listed_json(resolved),
+            "listed_deaths": [group._asdict() for group in deaths],
         }
         console.print_json(document)
         return
@@ -151,6 +154,8 @@ def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_jso
     views.show_expected_arrivals(screen, resolved, expected, counts, strength)
     for table in views.battle_report_tables(resolved, report):
         screen.print(table)
+    views.show_listed(screen, resolved, deaths)
+    views.show_care_settings(screen, prepared.original)
     _show_care(screen, prepared)
     if note := time.note():
         screen.print(f"note: {note}", highlight=False)
@@ -324,18 +329,21 @@ def _show_care(screen: "console.Screen", prepared: PreparedScenario) -> None:
         screen.print(f"note: {note}", highlight=False)
 
 
-def _battle_report(scenario: Scenario) -> "dict[str, TypeReport]":
+def _battle_report(scenario: Scenario) -> "tuple[dict[str, TypeReport], list[ListedDeaths]]":
     """By warfare type: what the battle casualties are like, and the tilts that meet the author's shares.
 
-    Empty if the scenario asks for no shares. Raises ScenarioError if one cannot be met.
+    In addition, who of the listed dies untreated. Both are empty if the scenario asks for no shares. Raises
+    ScenarioError if one cannot be met.
     """
-    from engine.compile import battle_triage_report, is_tilted
-    from engine.run import SEVERITY
+    from engine.compile import battle_triage_report, has_mean_iss, is_tilted, listed_deaths_report
+    from engine.run import LISTED_SEVERITY, SEVERITY
 
     if not is_tilted(scenario):
-        return {}
-    views.compile_first([SEVERITY])
-    return battle_triage_report(scenario, tilts_of_scenario(scenario)[TILTS])
+        return {}, []
+    views.compile_first([SEVERITY, LISTED_SEVERITY] if has_mean_iss(scenario) else [SEVERITY])
+    tilts = tilts_of_scenario(scenario)[TILTS]
+    deaths = listed_deaths_report(scenario, scenario.seed, 0, tilts)
+    return battle_triage_report(scenario, tilts), deaths
 
 
 def _arrival_counts(scenario: Scenario, expected: float) -> "ArrivalCounts | None":

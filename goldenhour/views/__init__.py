@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from goldenhour.views.progress import compile_first, progress_view
     from goldenhour.views.runs import RunsView, runs_table, show_run
     from goldenhour.views.scenarios import scenarios_table, versions_table
+    from goldenhour.views.settings import care_settings, listed_json, show_care_settings, show_listed
     from goldenhour.views.summary import show_summary, summary_tables
 
 __getattr__ = lazy_attributes(
@@ -68,6 +69,12 @@ __getattr__ = lazy_attributes(
             "scenarios_table",
             "versions_table",
         ),
+        "settings": (
+            "care_settings",
+            "listed_json",
+            "show_care_settings",
+            "show_listed",
+        ),
         "summary": (
             "show_summary",
             "summary_tables",
@@ -81,6 +88,7 @@ __all__ = [
     "battle_report_json",
     "battle_report_tables",
     "capabilities_table",
+    "care_settings",
     "cluster_cache_table",
     "comparison_json",
     "comparison_table",
@@ -91,12 +99,15 @@ __all__ = [
     "format_seconds",
     "format_time",
     "links_table",
+    "listed_json",
     "network_json",
     "policies",
     "progress_view",
     "runs_table",
     "scenarios_table",
+    "show_care_settings",
     "show_expected_arrivals",
+    "show_listed",
     "show_network",
     "show_run",
     "show_summary",

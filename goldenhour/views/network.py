@@ -115,6 +115,7 @@ def _also_limited(f: Facility) -> Iterator[str]:
 def capabilities_table(s: Scenario) -> Table:
     """What each facility can do, how long it holds patients, and the fronts it serves."""
     shown = Table("facility", "role", "can do", "holds for", "serves", title="Capabilities", right=("role",))
+    reached = _fronts_reaching(s)
     for f in s.facilities:
         abilities = [
             name
@@ -131,9 +132,33 @@ def capabilities_table(s: Scenario) -> Table:
             _role(f),
             ", ".join(abilities) or ("holding" if f.role == 0 else "first treatment"),
             "no limit" if f.policy_days is None else f"{f.policy_days:g} d",
-            ", ".join(f.fronts) or "all fronts",
+            _served(s, f, reached),
         )
     return shown
+
+
+def _fronts_reaching(s: Scenario) -> dict[str, list[str]]:
+    """By id of a facility, the fronts from which links lead there, directly or over others."""
+    reached: dict[str, list[str]] = {f.id: [] for f in s.facilities}
+    for front in s.fronts:
+        ways = [link for link in s.links if front.name in link.fronts]
+        places, seen = [POI], {POI}
+        while places:
+            at = places.pop()
+            onward = {link.destination for link in ways if link.origin == at} - seen
+            seen |= onward
+            places += onward
+        for facility in seen - {POI}:
+            reached[facility].append(front.name)
+    return reached
+
+
+def _served(s: Scenario, f: Facility, reached: dict[str, list[str]]) -> str:
+    """The fronts whose casualties may come to a facility."""
+    fronts = [name for name in reached[f.id] if not f.fronts or name in f.fronts]
+    if not fronts:
+        return "nobody"
+    return "all fronts" if len(fronts) == len(s.fronts) and not f.fronts else ", ".join(fronts)
 
 
 def links_table(s: Scenario) -> Table:

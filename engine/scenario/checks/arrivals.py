@@ -17,6 +17,7 @@ from engine.scenario.default_network import default_fronts
 from engine.scenario.front_rates import front_rate, has_own_rates, mean_rate, mean_rates, strength_of
 from engine.scenario.near_matches import near_match
 from engine.scenario.parsing import key_place
+from engine.scenario.start import events_from_start
 from engine.scenario.structs.bounds import MAX_RATE_PARTS, MAX_TOTAL
 from engine.scenario.structs.casualties import FrontRates, Rates
 from engine.scenario.structs.distributions import mean_of, rate_components
@@ -215,10 +216,16 @@ def _check_events(scenario: Scenario) -> None:
     types = [warfare.type for warfare in scenario.warfare]
     rates, mix = scenario.casualties.rates, scenario.mix
     no_battle = mix.battle == 0 if mix else rates is not None and _is_zero(scenario, "battle")
-    for i, event in enumerate(scenario.events):
+    for i, (event, counted) in enumerate(zip(scenario.events, events_from_start(scenario), strict=True)):
         place = f"events[{i}]"
         if event.day is not None and event.day > scenario.days:
             raise ScenarioError(f"{place}.day", event.day, f"a day from 1 to days = {scenario.days}")
+        if counted.day == 0:
+            raise ScenarioError(
+                f"{place}.hour",
+                event.hour,
+                f"a time from the start on, {scenario.start}; day 1 is the day of the start",
+            )
         if event.front is not None and event.front not in names:
             raise ScenarioError(
                 f"{place}.front", event.front, f"a front: {', '.join(names)}", near_match(event.front, names)

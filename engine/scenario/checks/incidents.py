@@ -1,12 +1,21 @@
 """Checks of listed incidents: times, fronts, numbers, and what their casualties are given."""
 
+from math import fsum
+
 from engine.errors import MISSING, ScenarioError
 from engine.scenario.checks.values import check_known, check_name, check_shares, list_words
 from engine.scenario.default_network import default_fronts
 from engine.scenario.given_conditions import entries_of, mechanisms_of, use_of
-from engine.scenario.listed import TIME_FORMS, number_listed, numbers_of, shares_of, time_of
+from engine.scenario.listed import (
+    TIME_FORMS,
+    number_listed,
+    numbers_of,
+    shares_of,
+    time_of,
+    unnamed_categories,
+)
 from engine.scenario.near_matches import near_match
-from engine.scenario.start import start_seconds
+from engine.scenario.start import moment_text, start_seconds
 from engine.scenario.structs.bounds import MAX_LISTED, MAX_LISTED_ROWS
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
@@ -38,12 +47,25 @@ def _check_time(at: str, incident: Incident, days: int, start: int) -> None:
     time = time_of(incident.at, start)
     if time is None:
         raise ScenarioError(place, incident.at, TIME_FORMS)
-    if not 0 <= time < days * _DAY_MS:
-        raise ScenarioError(place, incident.at, f"a time within the {_days(days)} of the scenario")
+    if time < 0:
+        raise ScenarioError(
+            place,
+            incident.at,
+            f"a time from the start on, {moment_text(start)}; day 1 is the day of the start, and its times count from "
+            "midnight",
+        )
+    if time >= days * _DAY_MS:
+        raise ScenarioError(
+            place,
+            incident.at,
+            f"a time within the {_days(days)} of the scenario, before {moment_text(start + days * 86_400)}",
+        )
     if incident.numbers is None:
         if incident.every_minutes is not None:
             raise ScenarioError(
-                f"{at}every_minutes", incident.every_minutes, "every_minutes beside numbers only"
+                f"{at}every_minutes",
+                incident.every_minutes,
+                "every_minutes beside numbers, or beside number with a count, such as count = 16",
             )
         return
     if incident.number != 1:
@@ -95,7 +117,7 @@ def _check_course(at: str, incident: Incident, scenario: Scenario) -> None:
     if incident.triage is not None:
         if incident.category is not None:
             raise ScenarioError(f"{at}triage", "category and triage", "one of the two")
-        check_shares(f"{at}triage", incident.triage)
+        _check_triage(f"{at}triage", incident, scenario)
     if incident.conditions is not None:
         _check_conditions(at, incident)
     if incident.mean_iss is not None:
@@ -116,6 +138,24 @@ def _check_course(at: str, incident: Incident, scenario: Scenario) -> None:
                     category,
                     f"of {_description(incident)}: {list_words(reachable) or 'none, as they kill at once'}",
                 )
+
+
+def _check_triage(place: str, incident: Incident, scenario: Scenario) -> None:
+    """Shares of all categories sum to 1; those of some leave the rest to the others."""
+    rest = unnamed_categories(incident)
+    if not rest or fsum((incident.triage or {}).values()) > 1.0:
+        check_shares(place, incident.triage or {})
+        return
+    if scenario.routing != "clock":
+        raise ScenarioError(
+            place, ", ".join(incident.triage or {}), "shares of T1, T2 and T3 under routing transition-matrix"
+        )
+    if not set(rest) & set(_reachable_categories(incident, scenario)):
+        raise ScenarioError(
+            place,
+            f"shares that sum to {fsum((incident.triage or {}).values()):g}",
+            f"of {_description(incident)} shares that sum to 1, because none is {list_words(rest)}",
+        )
 
 
 def _check_conditions(at: str, incident: Incident) -> None:

@@ -48,7 +48,11 @@ def note_network(scenario: Scenario, complete: Scenario, routes: Routes) -> list
     return [
         *_note_routes(scenario, complete, routes),
         *_note_facilities(scenario, complete, routes),
-        *note_capacities(complete, {at for facilities in routes.reached.values() for at in facilities}),
+        *note_capacities(
+            complete,
+            reached={at for facilities in routes.reached.values() for at in facilities},
+            written={facility.id for facility in scenario.facilities},
+        ),
         *_note_vehicles(scenario, complete),
         *_note_world_events(scenario, complete),
         *note_care(complete),
@@ -188,7 +192,11 @@ def _note_vehicles(scenario: Scenario, complete: Scenario) -> Iterable[str]:
     pool_ids = {pool.id for pool in complete.vehicles}
     for i, link in enumerate(scenario.links):
         if link.vehicle is not None and link.vehicle not in pool_ids and link.minutes is not None:
-            yield f"links[{i}].vehicle: no effect, because minutes gives the travel time"
+            yield (
+                f"links[{i}].vehicle: no effect, because {link.vehicle} is a kind of transport, which only gives the "
+                "speed, and minutes gives the time; vehicles in limited number are an entry of vehicles, whose id is "
+                "written here"
+            )
     for i, pool in enumerate(scenario.vehicles):
         place = f"vehicles[{i}] ({pool.id})"
         links = [link for link in complete.links if link.vehicle == pool.id]

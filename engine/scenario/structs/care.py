@@ -29,7 +29,13 @@ class Reoperations(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True
         ),
     ] = None
     most: Annotated[
-        int, Meta(ge=2, le=5, description="most operations of a patient in one facility, the first included")
+        int,
+        Meta(
+            ge=2,
+            le=5,
+            description="most operations of a patient in one stay, the first included; counted anew in the next "
+            "facility that operates",
+        ),
     ] = 3
     roles: Annotated[
         list[Annotated[int, Meta(ge=1, le=3)]],

@@ -40,7 +40,8 @@ class Rates(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         RateSetting,
         Meta(
             examples=[{"distribution": "lognormal", "mean": 1.77, "sd": 3.56}],
-            description="battle casualties, killed and wounded together, per 1,000 strength a day",
+            description="battle casualties, killed and wounded together, per 1,000 strength a day: 30 a day among "
+            "4,000 are 30 / 4000 * 1000 = 7.5",
         ),
     ] = None
     nbi: Annotated[

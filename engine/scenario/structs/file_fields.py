@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine.scenario.structs.bounds import MAX_LINKS
+from engine.scenario.structs.bounds import MAX_FRONTS, MAX_LINKS, MAX_ROW_NUMBERS
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
@@ -103,6 +103,30 @@ class WorldEventInFile(Struct, kw_only=True, frozen=True):
 class IncidentInFile(Struct, kw_only=True, frozen=True):
     """What a file may say of listed casualties besides their fields."""
 
+    fronts: (
+        Annotated[
+            list[str],
+            Meta(
+                min_length=1,
+                max_length=MAX_FRONTS,
+                examples=[["North", "South"]],
+                description="instead of front: names of several fronts, each of which has an entry like this one",
+            ),
+        ]
+        | None
+    ) = None
+    count: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=MAX_ROW_NUMBERS,
+                examples=[16],
+                description="how many times `number` casualties come, first at `at`, then every_minutes later each",
+            ),
+        ]
+        | None
+    ) = None
     csv: (
         Annotated[
             str,

@@ -25,8 +25,8 @@ class Incident(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         Meta(
             max_length=40,
             examples=["day 2 09:30"],
-            description='when: "day 2 09:30", "33.5 h" after the start, or a time in UTC such as 2030-01-02T09:30:00Z; '
-            "seconds may have three decimals",
+            description='when: "day 2 09:30" (day 1 is the day of the start, the time is that of the clock in UTC), '
+            '"33.5 h" after the start, or a time in UTC such as 2030-01-02T09:30:00Z; seconds may have three decimals',
         ),
     ] = ""
     front: (
@@ -88,7 +88,8 @@ class Incident(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
                 min_length=1,
                 examples=[{"T1": 0.25, "T2": 0.25, "T3": 0.5}],
                 description="instead of category: shares, met over all rows with the same shares as nearly as whole "
-                "persons allow",
+                "persons allow; where they sum to less than 1, the rest has the other categories, in the model's "
+                "proportions, and nobody of the row dies at once",
             ),
         ]
         | None

@@ -45,9 +45,9 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=80, description="short name of the scenario")]
     description: Annotated[str, Meta(max_length=4000, description="what it is, in a sentence or two")] = ""
-    start: Annotated[str, Meta(description="first day's beginning, ISO 8601 in UTC, whole seconds")] = (
-        "2030-01-01T00:00:00Z"
-    )
+    start: Annotated[
+        str, Meta(description="date and time at which day 1 begins, ISO 8601 in UTC, whole seconds")
+    ] = "2030-01-01T00:00:00Z"
     days: Annotated[int, Meta(ge=1, le=MAX_DAYS, description="days during which people are hurt")] = 8
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="seed of all random draws")] = 1
     horizon_days: (

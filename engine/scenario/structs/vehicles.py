@@ -43,7 +43,8 @@ class Vehicle(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         TransportKind,
         Meta(
             examples=["ambulance_armored"],
-            description="kind of transport; an entry that overrides a pool of the network may leave it out",
+            description="kind of transport, which gives litters and speed; an entry that overrides a pool of the "
+            "network may leave it out",
         ),
     ] = UNSET_KIND
     number: Annotated[

@@ -49,7 +49,7 @@ class SpecialEvent(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True
                 ge=0,
                 lt=24,
                 examples=[6.5],
-                description="hour of the day it starts; unset: drawn among the kind's preferred hours",
+                description="hour of the day (UTC) it starts; unset: drawn among the kind's preferred hours",
             ),
         ]
         | None
