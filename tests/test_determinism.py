@@ -253,6 +253,9 @@ ALLOWED = {
 """The mean of a lognormal distribution, which orders links by travel time and is checked against limits; distances
 between coordinates, which are rounded to a metre when the file is read."""
 
+ABOVE_RECORDS = {"experiments", "inference"}
+"""Wings that judge finished measures. The import contract of the engine keeps them above all that writes a record."""
+
 
 def libm_in(source: str) -> set[str]:
     """Elementary functions of libraries, and powers other than those of whole numbers, in a module's source."""
@@ -277,7 +280,9 @@ def libm_in(source: str) -> set[str]:
 
 
 def test_no_function_whose_last_bit_depends_on_the_processor_reaches_a_record() -> None:
-    modules = sorted((ROOT / "engine").rglob("*.py"))
+    modules = [
+        path for path in sorted((ROOT / "engine").rglob("*.py")) if path.parent.name not in ABOVE_RECORDS
+    ]
     assert len(modules) > 20
     found = {
         (path.relative_to(ROOT / "engine").as_posix(), use)
