@@ -5,10 +5,12 @@ from typing import Any
 
 import finite_oracle as oracle
 import numpy as np
+import pytest
 from finite_laws import Network
 
 from engine.codes import RESOURCE_FIELDS
 from engine.measures import Delays
+from engine.measures.blocking import Blocking
 from engine.measures.counted import STAGES, TO_SURGERY
 from engine.tables import Chunk
 
@@ -17,8 +19,11 @@ HOUR, MINUTE = oracle.HOUR, oracle.MINUTE
 
 def delays_of(r: Any) -> Any:
     """The stages of each patient of a run or result, ms."""
-    chunk = Chunk(0, 0, True, r.patients, r.events, r.treatments, r.wounds, r.vitals)
-    return Delays(r.scenario).add(chunk)
+    return Delays(r.scenario).add(chunk_of(r))
+
+
+def chunk_of(r: Any) -> Chunk:
+    return Chunk(0, 0, True, r.patients, r.events, r.treatments, r.wounds, r.vitals)
 
 
 def overlap(begin: int, end: int, since: int, until: int) -> int:
@@ -73,6 +78,26 @@ def check_delays(r: oracle.Run, observed: oracle.Observed) -> None:
     for k in np.flatnonzero(operated).tolist():
         for name in ("vehicle", "travel", "bay", "team", "table", "blocked"):
             assert delays[k, STAGES.index(name)] == expected[k][name], (k, name)
+
+
+def check_blocking(r: oracle.Run) -> None:
+    """Bays and tables are blocked as long as the kernel says, but for those who still wait at a horizon or a hit."""
+    blocking = Blocking(r.scenario)
+    blocking.add(chunk_of(r))
+    found = blocking.summary()
+    cut = r.scenario.horizon_days is not None or bool(r.scenario.world)
+    for row in r.flow.resources():
+        if row["resource"] not in ("treatment_bays", "operating_tables"):
+            continue
+        mine = found.get(row["facility"], {}).get(row["resource"], {"blocked_minutes": {}})
+        blocked = sum(mine["blocked_minutes"].values())
+        slack = 0.002 * (row["served"] + 1)
+        assert blocked >= row["blocked_minutes"] - slack, row
+        if not cut:
+            assert blocked == pytest.approx(row["blocked_minutes"], abs=slack), row
+            used = row["mean_in_use"] * r.flow.milliseconds / MINUTE
+            if blocked:  # those who die between treatment and operation have used the bay a little longer
+                assert used * 0.98 <= mine["use_minutes"] <= used + slack + 2e-6 * used, row
 
 
 def longest_queue(stays: list[tuple[int, int]], begin: int, end: int, at_least: bool) -> int:

@@ -121,7 +121,8 @@ def test_blood_is_what_the_stock_gives_out() -> None:
         )
         found.append(r.measures["consumption"]["blood"]["total"])
         if limit:
-            assert found[0] == sum(row["blood_used"] for row in r.measures["flow"]["facilities"])
+            used = [row["blood_used"] for row in r.measures["flow"]["facilities"]]
+            assert used == [found[0], None]  # Role 4 has no stock
     assert found[0] == 12 < found[1]
 
 

@@ -10,20 +10,21 @@ import finite_networks
 import finite_oracle as oracle
 import numpy as np
 import pytest
-from finite_delays import check_delays, check_periods
+from finite_delays import check_blocking, check_delays, check_periods
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import goldenhour
 from engine import scenario as scenario_api
 from engine.arrivals import find_peak, plan_arrivals
-from engine.codes import EVENTS
+from engine.codes import AWAITED, EVENTS, Event
 from engine.errors import RunError
 from engine.measures import find_measures
 from engine.measures.counted import STAGES
 from engine.measures.histograms import CELLS, cell_of, quantiles, shorter_than
 from engine.measures.patients import DEATH_HOURS
 from engine.run import Simulation
+from goldenhour.views import summary
 
 HOUR, DAY, MINUTE = oracle.HOUR, 24 * oracle.HOUR, oracle.MINUTE
 DRAWN = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
@@ -39,6 +40,7 @@ def test_stages_and_periods_agree_with_the_records_of_any_network(scenario: dict
         return
     observed = oracle.read(r)
     check_delays(r, observed)
+    check_blocking(r)
     check_periods(r, observed)
 
 
@@ -72,7 +74,8 @@ def test_the_stages_of_both_fronts_add_up_to_all() -> None:
                 np.quantile(minutes, share, method="lower"),
                 np.quantile(minutes, share, method="higher"),
             )
-            assert low * (1 - 1 / 128) - 0.16 <= row[key] <= high * (1 + 1 / 128) + 0.16, (name, key)
+            slack = 1.1 if name == "to_surgery" else 0.16
+            assert low * (1 - 1 / 128) - slack <= row[key] <= high * (1 + 1 / 128) + slack, (name, key)
         for k, front in enumerate(r.scenario.fronts):
             mine = stages[name][operated & (r.patients["front"] == k)]
             if len(mine):
@@ -230,3 +233,95 @@ def test_times_of_nothing_and_of_zero() -> None:
         shorter_than(counts, 4321)
     with pytest.raises(ValueError, match="allowed above 0"):
         quantiles(counts, (0.0,))
+
+
+TWO_TABLES = {"icu_beds": 2, "ward_beds": 200}
+
+
+def held_tables_by_hand(r: goldenhour.Result, f: int, awaited: str) -> int:
+    """ms from the end of operations to the next event, for those who wait for a bed; they may become more urgent."""
+    total = 0
+    rows = r.events.tolist()
+    names = list(r.events.dtype.names or ())
+    kind, at, patient = names.index("kind"), names.index("at"), names.index("patient")
+    facility, detail = names.index("facility"), names.index("detail")
+    for k, row in enumerate(rows[1:], 1):
+        if (
+            row[kind] == Event.WAITING
+            and row[facility] == f
+            and rows[k - 1][kind] in (Event.SURGERY_ENDED, Event.DEFINITIVE_SURGERY_ENDED)
+            and AWAITED[row[detail]] == awaited
+        ):
+            following = next(x for x in rows[k + 1 :] if x[kind] != Event.TRIAGED)
+            assert following[patient] == row[patient]
+            total += following[at] - row[at]
+    return total
+
+
+def test_a_wait_for_tables_that_are_held_for_want_of_beds_is_said_to_be_one() -> None:
+    few, many = simulated(**TWO_TABLES), simulated(**TWO_TABLES | {"icu_beds": 200})
+    found = few.measures["time_to_surgery"]["blocked"]["R2"]["operating_tables"]
+    held = held_tables_by_hand(few, 0, "icu_bed")
+    assert found["blocked_minutes"] == {"icu_beds": round(held / MINUTE, 3)}
+    assert found["percent_blocked"] > 50
+    assert (
+        f"The operating tables there were held {held / HOUR:,.0f} h by patients who waited for ICU beds, "
+        f"{found['percent_blocked']:.0f} % of their time in use. More operating tables alone may not help."
+    ) in few.measures["time_to_surgery"]["sentence"]
+    assert "R2" not in many.measures["time_to_surgery"]["blocked"]
+    assert many.measures["time_to_surgery"]["sentence"].endswith("%).")
+    assert means(many)["table"] < 0.5 * means(few)["table"]
+    (row,) = [row for row in few.measures_table if row["measure"] == "blocked_for"]
+    assert (row["facility"], row["resource"], row["detail"]) == ("R2", "operating_tables", "icu_beds")
+    assert (row["value"], row["denominator"]) == (found["blocked_minutes"]["icu_beds"], found["use_minutes"])
+
+
+def test_blocked_bays_are_followed_to_the_beds_that_are_short() -> None:
+    sentence = simulated(**TWO_TABLES, treatment_bays=2).measures["time_to_surgery"]["sentence"]
+    parts = (
+        "treatment bay at R2",
+        "waited for operating tables",
+        "waited for ICU beds",
+        "More treatment bays",
+    )
+    assert [sentence.index(part) for part in parts] == sorted(sentence.index(part) for part in parts)
+
+
+def test_one_quantity_has_one_median() -> None:
+    r = simulated(**TWO_TABLES)
+    whole = r.measures["time_to_surgery"]["minutes"]["to_surgery"]["median"]
+    assert whole == r.measures["minutes_from_injury"]["surgery"]["median"]
+    p = r.patients[r.patients["surgery"] >= 0]
+    minutes = (p["surgery"] - p["time"]) / MINUTE
+    low, high = (np.quantile(minutes, 0.5, method=method) for method in ("lower", "higher"))
+    assert low - 1 <= whole <= high + 1
+
+
+def test_surgery_is_shown_by_triage_category_and_by_front() -> None:
+    r = goldenhour.simulate("division", seed=4, patients=600)
+    (table,) = [
+        each for each in summary.summary_tables(r.measures) if getattr(each, "_columns", [""])[0] == "surgery"
+    ]
+    rows = {row.cells[0]: row.cells[1:] for row in table._rows}
+    fronts = [front.name for front in r.scenario.fronts]
+    assert list(rows) == ["T1", "T2", "T3", *fronts, "all"]
+    found, in_time = r.measures["time_to_surgery"], r.measures["in_time"]
+    for front in fronts:
+        median = found["by_front"][front]["minutes"]["to_surgery"]["median"]
+        assert rows[front][1] == f"{median:,.0f}"
+    assert rows["T1"][3] == f"{in_time['by_triage']['T1']['surgery_percent_within_120']:.0f}"
+
+
+def test_the_casualty_period_of_a_list_lasts_from_its_first_to_its_last_hour() -> None:
+    incidents = [
+        {"at": f"day 1 {6 + k // 2:02}:{20 + 30 * (k % 2):02}", "front": "North", "number": 8}
+        for k in range(16)
+    ]
+    listed = ONE_ROLE_2 | {"casualties": {"only_listed": True}, "incidents": incidents, "days": 3}
+    facilities = [ONE_ROLE_2["facilities"][0] | {"ward_beds": 200}, ONE_ROLE_2["facilities"][1]]  # type: ignore[index]
+    r = goldenhour.simulate(listed | {"facilities": facilities}, seed=2)
+    period = r.measures["flow"]["periods"]["casualty_period"]
+    assert (period["from_hours"], period["to_hours"], period["casualties"]) == (6, 14, 128)
+    drawn = goldenhour.simulate(listed | {"facilities": facilities, "casualties": {"total": 128}}, seed=2)
+    period = drawn.measures["flow"]["periods"]["casualty_period"]
+    assert (period["from_hours"], period["to_hours"], period["casualties"]) == (0, 72, 128)

@@ -49,6 +49,7 @@ nations = { NOR = 1.0 }
 [[facilities]]
 id = "R2"
 role = 2
+blood_units = 12
 [[facilities]]
 id = "R4"
 role = 4
@@ -346,7 +347,10 @@ def test_the_screen_shows_the_busiest_first(scenario: scenario_api.Scenario, raw
     raw.periods = np.array([[0.0, DAY_LONG, 10], [0.0, DAY_LONG, 10]])
     raw.period_queue_area[TABLES] = DAY_LONG
     shown = summary.summary_tables(found | {"flow": FlowMeasures(scenario, raw).summary()})
-    (queues,) = shown[3:-2]
+    queues, end = shown[3:-2]
+    assert str(end).startswith(
+        "The whole run ends at 2030-01-02T00:00:00Z (after 1.0 days), when the last limited"
+    )
     cells = [row.cells for row in queues._rows]
     assert list(cells[0][:3]) == ["R2", "operating tables", "casualty period"]
     assert [row[2] for row in cells[:3]] == ["casualty period", "peak 24 h", "whole run"]

@@ -21,6 +21,7 @@ from engine.measures.counted import DAILY, LAST_DAY
 from engine.measures.durations import Durations
 from engine.run import Simulation
 from engine.tables import columns as c
+from goldenhour.views import summary
 
 MINUTE, DAY = 60_000, 86_400_000
 NAMES = ("standard", "conventional", "cbrn", "coin")
@@ -351,3 +352,77 @@ def test_the_time_series_reaches_the_end_of_a_run_that_lasts_longer_than_planned
             row = flow[facility.id, RESOURCE_FIELDS[resource]]
             assert mean == pytest.approx(row["mean_in_use"], abs=0.01)
     assert sum(row["mean_in_use"] for row in flow.values()) > 1
+
+
+# --- in time of all, operations by day, blood without a stock, and the end of the run
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shares_in_time_are_of_all_who_were_not_killed_instantly(name: str) -> None:
+    r = run(name)
+    dead = ("kia", "dow", "died_nonbattle")
+    alive = [x for x in people(name) if x["status"] not in dead or x["closed"] > x["time"]]
+    assert len(alive) < PATIENTS or name != "conventional"
+    found = r.measures["in_time"]
+    groups = [(found, alive)]
+    groups += [(found["by_triage"][f"T{t}"], [x for x in alive if x["triage"] == t]) for t in (1, 2, 3)]
+    fronts = enumerate(front.name for front in r.scenario.fronts)
+    groups += [(found["by_front"][front], [x for x in alive if x["front"] == k]) for k, front in fronts]
+    for row, people_ in groups:
+        assert row["alive_at_first"] == len(people_)
+        for care, limit in (("first_care", 10), ("role2", 60), ("surgery", 120)):
+            late = [x for x in people_ if x[care] < 0 or x[care] - x["time"] >= limit * MINUTE]
+            share = percent(len(people_) - len(late), len(people_))
+            assert row[f"{care}_percent_within_{limit}"] == share
+    (t1,) = [
+        row
+        for row in r.measures_table
+        if (row["measure"], row["triage"]) == ("percent_in_time_of_all", "T1") and "surgery" in row["detail"]
+    ]
+    immediate = found["by_triage"]["T1"]
+    assert (t1["value"], t1["denominator"]) == (
+        immediate["surgery_percent_within_120"],
+        immediate["alive_at_first"],
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_operations_are_counted_by_day_and_role(name: str) -> None:
+    r = run(name)
+    kinds = [EVENTS.index("surgery_started"), EVENTS.index("definitive_surgery_started")]
+    started = r.events[np.isin(r.events["kind"], kinds)]
+    found = r.measures["by_day"]["operations"]
+    assert found == by_day((started["at"] // DAY).tolist(), len(found))
+    assert sum(found) == sum(each["operations"] for each in r.measures["operations"].values()) > 0
+    assert sum(r.measures["by_role"]["operations"].values()) == len(started)
+    rows = [row for row in r.measures_table if row["measure"] == "operations" and row["day"]]
+    assert {row["day"] - 1: row["value"] for row in rows} == {day: n for day, n in enumerate(found) if n}
+
+
+def test_blood_used_is_empty_where_no_stock_is_set() -> None:
+    """Care needs blood in both runs; only a stock gives it out."""
+    place = {"id": "R2", "role": 2, "kind": "role2_enhanced", "treatment_bays": 9}
+    network = effects.one_place(minutes=effects.constant(30.0))
+    for stock in (None, 8):
+        own = {} if stock is None else {"blood_units": stock}
+        r = effects.run(300, **network | {"facilities": [place | own, {"id": "R4", "role": 4}]})
+        row = r.measures["flow"]["facilities"][0]
+        assert r.measures["consumption"]["blood"]["total"] > 0
+        assert (row["blood_used"], row["blood_short"] is None) == (stock, stock is None)
+
+
+def test_the_end_of_the_run_and_the_last_outcome_are_named() -> None:
+    """Bays are free long before the last patient leaves an unlimited ward."""
+    place = {"id": "R2", "role": 2, "kind": "role2_enhanced", "treatment_bays": 1, "policy_days": 100.0}
+    network = effects.one_place(minutes=effects.constant(30.0)) | {
+        "facilities": [place, {"id": "R4", "role": 4}]
+    }
+    for horizon in (None, 1.5):
+        r = effects.run(120, days=1, survival=effects.NOBODY_DIES, horizon_days=horizon, **network)
+        flow, last = r.measures["flow"], r.measures["last_outcome"]
+        assert last["days"] == round(int(r.patients["closed"].max()) / DAY, 3)
+        assert flow["ends_with"] == ("last_use" if horizon is None else "horizon")
+        assert (last["days"] > flow["days"] + 3) == (horizon is None)
+        (shown,) = [str(each) for each in summary.summary_tables(r.measures) if "whole run" in str(each)]
+        assert flow["ends_at"] in shown
+        assert last["at"] in shown

@@ -22,6 +22,12 @@ class Peak(NamedTuple):
     """Arrivals in the 24 hours."""
     within_days: int
     """Arrivals within the days of the plan, before `days`."""
+    first: int = -1
+    """Time of the first arrival, ms from the start; -1: there is none."""
+    last: int = -1
+    """Time of the last arrival."""
+    total: int = 0
+    """All arrivals."""
 
 
 def find_peak(plan: ArrivalPlan, seed: int, replication: int) -> Peak:
@@ -35,10 +41,14 @@ def find_peak(plan: ArrivalPlan, seed: int, replication: int) -> Peak:
     first = 0
     last_day = plan.days * DAY_MINUTES * MINUTE
     within = 0
+    earliest, latest, total = -1, -1, 0
     for batch in generate_arrivals(plan, seed, replication):
         if not len(batch):
             continue
         within += int(np.searchsorted(batch["time"], last_day))
+        earliest = int(batch["time"][0]) if total == 0 else earliest
+        latest = int(batch["time"][-1])
+        total += len(batch)
         minutes = batch["time"] // MINUTE - first
         found = np.bincount(minutes, minlength=len(counts))
         found[: len(counts)] += counts
@@ -49,7 +59,7 @@ def find_peak(plan: ArrivalPlan, seed: int, replication: int) -> Peak:
             counts = counts[settled:]
             first += settled
     best = _better(best, np.pad(counts, (0, DAY_MINUTES)), first)
-    return best._replace(within_days=within)
+    return best._replace(within_days=within, first=earliest, last=latest, total=total)
 
 
 def _better(best: Peak, counts: NDArray[np.int64], first: int) -> Peak:

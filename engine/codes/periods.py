@@ -7,7 +7,9 @@ class Period(Code):
     """A period of a run, from its begin (included) to its end (excluded)."""
 
     CASUALTY_PERIOD = 0
-    """The days of the scenario: those in which people are hurt."""
+    """The days of the scenario: those in which people are hurt. Where only listed casualties come, the time from the
+    full hour of the first to the full hour after the last of them.
+    """
     PEAK_24_HOURS = 1
     """The 24 hours, from a full minute on, with most casualties; the earliest of several."""
 

@@ -1,5 +1,6 @@
 """Measures for planners: of patients, of the network's resources, and of the whole run."""
 
+from engine.measures.blocking import count_blocking
 from engine.measures.consumption import count_consumption
 from engine.measures.counted import STAGE_MEANINGS
 from engine.measures.counting import count_chunk
@@ -30,6 +31,7 @@ __all__ = [
     "Statistics",
     "absent_value",
     "consumption_table",
+    "count_blocking",
     "count_chunk",
     "count_consumption",
     "facilities_table",

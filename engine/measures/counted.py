@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from engine.codes import TriageCategory
+
 DAY = 86_400_000
 """ms"""
 
@@ -10,6 +12,17 @@ LAST_DAY = 50_000
 
 ROLES = 5
 """Role 0 is everything before Role 1: the point of injury, staging units and the way between facilities."""
+
+
+GROUPS = 1 + len(TriageCategory)
+"""Groups of patients: all, then by true category, T1 to T3 and T4, which is true only under expectant care. The fronts
+follow.
+"""
+
+STANDARD = {"first_care": 10, "role2": 60, "surgery": 120}
+"""The 10-1-2 standard, in minutes: care within 10 minutes, Role 2 within 1 hour, surgery within 2 hours. The names are
+columns of PATIENT.
+"""
 
 
 class Daily(IntEnum):
@@ -25,15 +38,16 @@ class Daily(IntEnum):
     """Departures of those who can sit."""
     TRANSFUSIONS = 4
     """Transfusions there."""
+    OPERATIONS = 5
+    """Operations there, damage control and definitive."""
 
 
 class Took(IntEnum):
-    """Times that are measured, from the injury (for agents the exposure)."""
+    """Times that are measured, from the injury (for agents the exposure); `Delays` has that to surgery."""
 
     FIRST_CARE = 0
     ROLE1 = 1
     ROLE2 = 2
-    SURGERY = 3
 
 
 class ByStream(IntEnum):

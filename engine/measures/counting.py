@@ -1,12 +1,15 @@
 """The compiled loop of `Measures.add`: one pass over the columns of a chunk."""
 
 from engine.codes import EN_ROUTE, Event, Outcome, Treatment, TriageCategory
-from engine.measures.counted import DAY, ROLES, ByRole, ByStream, Daily, Operation
+from engine.measures.counted import DAY, GROUPS, ROLES, STANDARD, ByRole, ByStream, Daily, Operation
+from engine.measures.durations import MINUTE
 from engine.measures.histograms import cell_of
 from engine.numeric import compiled, compiled_entry
 from engine.tables import EVENT, PATIENT, TREATMENT, EventRow, Ints, PatientRow, Table, TreatmentRow
 
 _DAILY_COUNT = len(Daily)
+_LIMITS = tuple(minutes * MINUTE for minutes in STANDARD.values())
+"""ms"""
 
 
 @compiled
@@ -28,12 +31,23 @@ def _add_severity(severity: Ints, role: int, patient: PatientRow) -> None:
     severity[role, ByRole.NISS] += patient.niss
 
 
+@compiled
+def _add_in_time(in_time: Ints, group: int, patient: PatientRow) -> None:
+    """Count a patient of a group, and each kind of care that they got in time."""
+    in_time[group, 0] += 1
+    reached = (patient.first_care, patient.role2, patient.surgery)
+    for care in range(len(reached)):
+        if reached[care] >= 0 and reached[care] - patient.time < _LIMITS[care]:
+            in_time[group, 1 + care] += 1
+
+
 @compiled_entry(
     PATIENT,
     EVENT,
     TREATMENT,
     "i8",
     ("i8", 3),
+    ("i8", 2),
     ("i8", 2),
     ("i8", 2),
     ("i8", 2),
@@ -58,6 +72,7 @@ def count_chunk(
     death_times: Ints,
     severity: Ints,
     operations: Ints,
+    in_time: Ints,
     took: Ints,
     daily: Ints,
     found: Ints,
@@ -86,6 +101,9 @@ def count_chunk(
         Sums by role and `ByRole`.
     operations
         Counts by facility - EN_ROUTE and `Operation`.
+    in_time
+        Counts by group (all, true triage, front): patients who were not killed instantly, then those of them who got
+        each care of STANDARD in time.
     took
         Receives durations, ms: a row for each `Took`, with room for all patients.
     daily
@@ -100,6 +118,10 @@ def count_chunk(
         stream, status = int(patient.stream), int(patient.status)
         outcomes[stream, patient.triage, status] += 1
         by_front[patient.front, status] += 1
+        if not _is_dead(status) or patient.closed > patient.time:
+            _add_in_time(in_time, 0, patient)
+            _add_in_time(in_time, patient.triage, patient)
+            _add_in_time(in_time, GROUPS + patient.front, patient)
         if _is_dead(status):
             deaths[min(int(patient.waiting_for), len(deaths) - 1), patient.facility - EN_ROUTE] += 1
             causes[status, patient.death_cause] += 1
@@ -118,7 +140,7 @@ def count_chunk(
         by_stream[ByStream.ARRIVED, stream] += has_arrived
         by_stream[ByStream.RTD72, stream] += patient.rtd72
         by_stream[ByStream.ARRIVED_RTD72, stream] += has_arrived * patient.rtd72
-        reached = (patient.first_care, patient.role1, patient.role2, patient.surgery)
+        reached = (patient.first_care, patient.role1, patient.role2)
         for number in range(len(reached)):
             if reached[number] >= 0:
                 took[number, found[number]] = reached[number] - patient.time
@@ -134,10 +156,12 @@ def count_chunk(
             role = roles[event.facility - EN_ROUTE]
             daily[cells] = _daily_cell(event.at, Daily.LITTERS if lies else Daily.SEATS, role)
             cells += 1
-        elif event.kind == Event.SURGERY_STARTED:
-            operations[event.facility - EN_ROUTE, Operation.DAMAGE_CONTROL] += 1
-        elif event.kind == Event.DEFINITIVE_SURGERY_STARTED:
-            operations[event.facility - EN_ROUTE, Operation.DEFINITIVE] += 1
+        elif event.kind == Event.SURGERY_STARTED or event.kind == Event.DEFINITIVE_SURGERY_STARTED:
+            is_definitive = event.kind == Event.DEFINITIVE_SURGERY_STARTED
+            kind = Operation.DEFINITIVE if is_definitive else Operation.DAMAGE_CONTROL
+            operations[event.facility - EN_ROUTE, kind] += 1
+            daily[cells] = _daily_cell(event.at, Daily.OPERATIONS, roles[event.facility - EN_ROUTE])
+            cells += 1
     for k in range(len(treatments)):
         treatment: TreatmentRow = treatments[k]
         if treatment.kind == Treatment.BLOOD_TRANSFUSION:

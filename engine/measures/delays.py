@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import AT_POI, EN_ROUTE, TRIAGE, Event, Resource, TriageCategory
-from engine.measures.counted import DAY, STAGES, TO_SURGERY, DelayStage
-from engine.measures.durations import MINUTE
+from engine.codes import AT_POI, EN_ROUTE, RESOURCES, TRIAGE, Event, Resource
+from engine.measures.blocking import Blocking
+from engine.measures.counted import DAY, GROUPS, STAGES, TO_SURGERY, DelayStage
+from engine.measures.durations import MINUTE, Durations
 from engine.measures.histograms import CELLS, cell_of, quantiles
 from engine.numeric import compiled, compiled_entry
 from engine.scenario import Scenario, hours_short_of_teams, start_seconds
 from engine.tables import EVENT, PATIENT, Chunk, EventRow, Ints, PatientRow, Table
-
-GROUPS = 1 + len(TriageCategory)
-"""All, T1 to T3 (their true category) and T4, which nobody has. The fronts follow."""
 
 _KEEP = -1
 """The event does not begin a stage."""
@@ -82,6 +80,13 @@ _WORDS = {
     DelayStage.OTHER: "stays in beds, at staging units and in decontamination",
 }
 """The stages in the plain sentence."""
+
+_WAITS_FOR = {"bay": "treatment_bays", "team": "operating_tables", "table": "operating_tables"}
+"""By stage: the resource, which may be blocked, that a patient waits for."""
+_LABELS = {info.field: info.label for info in RESOURCES}
+
+BLOCKED_PERCENT = 10.0
+"""Share of the time in use, in %, from which on the sentence mentions that a resource was blocked."""
 
 _LONGEST_RANKING = 20
 _QUANTILES = (0.5, 0.9)
@@ -184,7 +189,8 @@ def _count(delay: Ints, group: int, sums: Ints, counts: Ints) -> None:
     """Count the stages of one patient, `delay`, in a group."""
     for stage in range(TO_SURGERY + 1):
         sums[group, stage] += delay[stage]
-        counts[group, stage, cell_of(delay[stage])] += 1
+        if stage < TO_SURGERY:
+            counts[group, stage, cell_of(delay[stage])] += 1
 
 
 @compiled_entry(PATIENT, EVENT, ("i8", 3), int, ("i8", 2), ("i8", 2), ("i8", 2), ("i8", 3))
@@ -213,7 +219,7 @@ def split_delays(
     sums
         Sums in ms by group and stage: all, true triage, front.
     counts
-        Patients by group, stage and cell of `engine.measures.histograms`.
+        Patients by group, stage (without the whole time) and cell of `engine.measures.histograms`.
     """
     first = 0
     for k in range(len(patients)):
@@ -251,7 +257,14 @@ class Delays:
         groups = GROUPS + len(self._fronts)
         self.by_place = np.zeros((len(self._places), TO_SURGERY), np.int64)
         self.sums = np.zeros((groups, TO_SURGERY + 1), np.int64)
-        self.counts = np.zeros((groups, TO_SURGERY + 1, CELLS), np.int64)
+        self.counts = np.zeros((groups, TO_SURGERY, CELLS), np.int64)
+        self.whole = [Durations() for _ in range(groups)]
+        self.blocking = Blocking(scenario)
+
+    @property
+    def to_surgery(self) -> Durations:
+        """The times from injury to the first operation, of all who were operated on."""
+        return self.whole[0]
 
     def add(self, chunk: Chunk) -> NDArray[np.int64]:
         """Count the patients of a chunk.
@@ -272,7 +285,21 @@ class Delays:
             self.sums,
             self.counts,
         )
+        self._add_whole(chunk, delays[:, TO_SURGERY])
+        self.blocking.add(chunk)
         return delays
+
+    def _add_whole(self, chunk: Chunk, times: NDArray[np.int64]) -> None:
+        """Count the whole times to surgery of a chunk by group; -1: none."""
+        operated = times >= 0
+        times = times[operated]
+        if not len(times):
+            return
+        self.whole[0].add(times)
+        for field, first in (("triage", 0), ("front", GROUPS)):
+            groups = chunk.patients[field][operated].astype(np.int64)
+            for group in np.unique(groups).tolist():
+                self.whole[first + group].add(times[groups == group])
 
     def table(self, chunk: Chunk) -> Table:
         """Return the stages of the patients of a chunk: ms, a field for each stage and `to_surgery`."""
@@ -284,6 +311,9 @@ class Delays:
         self.by_place += other.by_place
         self.sums += other.sums
         self.counts += other.counts
+        for mine, theirs in zip(self.whole, other.whole, strict=True):
+            mine.merge(theirs)
+        self.blocking.merge(other.blocking)
 
     def summary(self) -> dict[str, Any]:
         """Return the stages in minutes, of all, by true triage category and by front, and their ranking."""
@@ -292,22 +322,28 @@ class Delays:
             "by_triage": {TRIAGE[category]: self._group(category) for category in (1, 2, 3)},
             "by_front": {name: self._group(GROUPS + k) for k, name in enumerate(self._fronts)},
             "ranking": self._ranking(),
+            "blocked": self.blocking.summary(),
             "sentence": self._sentence(),
         }
 
     def _group(self, group: int) -> dict[str, Any]:
         """Return number of patients, and mean, median and 90th percentile of each stage and of the whole time."""
-        patients = int(self.counts[group, TO_SURGERY].sum())
+        whole = self.whole[group]
+        patients = len(whole)
         stages = {}
         for stage, name in enumerate((*STAGES, "to_surgery")):
-            median, p90 = quantiles(self.counts[group, stage], _QUANTILES)
+            median, p90 = (
+                [whole.quantile(share) for share in _QUANTILES]
+                if stage == TO_SURGERY
+                else quantiles(self.counts[group, stage], _QUANTILES)
+            )
             mean = _minutes(int(self.sums[group, stage]), patients)
             stages[name] = {"mean": mean, "median": median, "p90": p90}
         return {"patients": patients, "minutes": stages}
 
     def _ranking(self) -> list[dict[str, Any]]:
         """Return the longest stages by place: mean minutes over all who were operated on, and their share in %."""
-        patients, whole = int(self.counts[0, TO_SURGERY].sum()), int(self.sums[0, TO_SURGERY])
+        patients, whole = len(self.to_surgery), int(self.sums[0, TO_SURGERY])
         order = np.argsort(-self.by_place, axis=None, kind="stable")[:_LONGEST_RANKING]
         return [
             {
@@ -322,7 +358,7 @@ class Delays:
 
     def _sentence(self) -> str:
         """Return in plain words how late surgery comes, and what the largest part of the time is."""
-        (median,) = quantiles(self.counts[0, TO_SURGERY], _QUANTILES[:1])
+        median = self.to_surgery.median()
         if median is None:
             return "Nobody was operated on."
         how_late = f"Surgery comes {median:,.0f} min (median) after injury"
@@ -335,8 +371,26 @@ class Delays:
         place = where.get(largest["place"], f" at {largest['place']}")
         return (
             f"{how_late}; the largest part is {words}{place}: {largest['mean_minutes']:,.0f} min on average "
-            f"({largest['percent']:.0f} %)."
+            f"({largest['percent']:.0f} %).{self._blocked_note(largest)}"
         )
+
+    def _blocked_note(self, largest: dict[str, Any]) -> str:
+        """Return sentences on the blocked bays or tables that those in the largest stage wait for; empty: few are."""
+        resource = _WAITS_FOR.get(largest["stage"])
+        place = self.blocking.summary().get(largest["place"], {})
+        note = ""
+        while resource in place and place[resource]["percent_blocked"] >= BLOCKED_PERCENT:
+            minutes = place[resource]["blocked_minutes"]
+            waits = [
+                f"{each / 60:,.0f} h by patients who waited for {_LABELS[awaited]}"
+                for awaited, each in sorted(minutes.items(), key=lambda item: -item[1])
+            ]
+            note += (
+                f" The {_LABELS[resource]} there were held {' and '.join(waits)}, "
+                f"{place[resource]['percent_blocked']:.0f} % of their time in use."
+            )
+            resource = max(minutes, key=lambda awaited: minutes[awaited])
+        return note and f"{note} More {_LABELS[_WAITS_FOR[largest['stage']]]} alone may not help."
 
 
 def _hours_short_of_teams(scenario: Scenario) -> NDArray[np.int64]:

@@ -61,18 +61,27 @@ class Durations:
         return int(self._counts[:minutes].sum())
 
     def median(self) -> float | None:
-        """Return the median in minutes, None without durations.
+        """Return the median in minutes, None without durations."""
+        return self.quantile(0.5)
+
+    def quantile(self, share: float) -> float | None:
+        """Return a quantile in minutes, None without durations.
 
         It is interpolated within its cell, and never below the shortest or above the longest duration.
+
+        Parameters
+        ----------
+        share
+            Above 0, and at most 1.
         """
-        half = 0.5 * len(self)
-        if not half:
+        rank = share * len(self)
+        if not rank:
             return None
         reached = np.cumsum(self._counts)
-        cell = int(np.searchsorted(reached, half))
+        cell = int(np.searchsorted(reached, rank))
         before = int(reached[cell - 1]) if cell else 0
         start, width = _cell_bounds(cell)
-        found = start + width * ((half - before) / int(self._counts[cell]))
+        found = start + width * ((rank - before) / int(self._counts[cell]))
         return round(min(max(found, self._shortest / MINUTE), self._longest / MINUTE), 1)
 
     def _extend(self, cells: int) -> None:

@@ -8,17 +8,25 @@ import numpy as np
 
 from engine.codes import CATEGORY_COUNT, DEATH_CAUSES, OUTCOMES, STREAMS, WAITING_FOR, Outcome, Stream
 from engine.measures.consumption import Consumption
-from engine.measures.counted import DAILY, LAST_DAY, ROLES, TIMES, ByRole, ByStream, Operation
+from engine.measures.counted import (
+    DAILY,
+    DAY,
+    GROUPS,
+    LAST_DAY,
+    ROLES,
+    STANDARD,
+    TIMES,
+    ByRole,
+    ByStream,
+    Operation,
+)
 from engine.measures.counting import count_chunk
 from engine.measures.delays import Delays
 from engine.measures.durations import Durations
 from engine.measures.histograms import CELLS, quantiles, shorter_than
 from engine.measures.remains import Remains
-from engine.scenario import Scenario
+from engine.scenario import Scenario, moment_text, start_seconds
 from engine.tables import Chunk, Ints
-
-SHARES = {"first_care": 10, "role2": 60, "surgery": 120}
-"""The 10-1-2 standard, in minutes: care within 10 minutes, Role 2 within 1 hour, surgery within 2 hours."""
 
 NOTHING = "nothing"
 """In place of a label of WAITING_FOR: the patient died while being treated, and waited for nothing."""
@@ -58,6 +66,10 @@ class Measures:
         self.death_times = np.zeros((len(OUTCOMES), CELLS), np.int64)
         self.severity = np.zeros((ROLES, len(ByRole)), np.int64)
         self.operations = np.zeros((len(self._places), len(Operation)), np.int64)
+        groups = GROUPS + len(self._fronts)
+        self.in_time = np.zeros((groups, 1 + len(STANDARD)), np.int64)
+        self._start = start_seconds(scenario)
+        self.last_closed = -1  # ms from the start
         self.delays = Delays(scenario)
         self.consumption = Consumption(scenario)
         self.remains = Remains(scenario)
@@ -73,6 +85,7 @@ class Measures:
     def add(self, chunk: Chunk) -> None:
         """Count the patients of a chunk."""
         self.patients += len(chunk)
+        self.last_closed = max(self.last_closed, int(chunk.patients["closed"].max(initial=-1)))
         self.delays.add(chunk)
         self.consumption.add(chunk)
         self.remains.add(chunk)
@@ -92,6 +105,7 @@ class Measures:
             self.death_times,
             self.severity,
             self.operations,
+            self.in_time,
             took,
             daily,
             found,
@@ -132,6 +146,8 @@ class Measures:
         self.death_times += other.death_times
         self.severity += other.severity
         self.operations += other.operations
+        self.in_time += other.in_time
+        self.last_closed = max(self.last_closed, other.last_closed)
         self.delays.merge(other.delays)
         self.consumption.merge(other.consumption)
         self.remains.merge(other.remains)
@@ -160,7 +176,11 @@ class Measures:
             },
             "mortality": self._mortality(),
             "rtd_within_72h": dict(zip(STREAMS, self.by_stream[ByStream.RTD72].tolist(), strict=True)),
-            "minutes_from_injury": {name: self._time(name) for name in TIMES},
+            "minutes_from_injury": {
+                name: _time(name, times)
+                for name, times in (*self.times.items(), ("surgery", self.delays.to_surgery))
+            },
+            "in_time": self._in_time(),
             "time_to_surgery": self.delays.summary(),
             "operations": self._operations(),
             "severity_by_role": self._severity(),
@@ -170,6 +190,25 @@ class Measures:
             "by_day": self._by_day(),
             "consumption": self.consumption.summary(),
             **self.remains.summary(),
+            "last_outcome": self._last_outcome(),
+        }
+
+    def _last_outcome(self) -> dict[str, Any]:
+        """Return when the last patient gets an outcome: the time, and days from the scenario's start."""
+        if self.last_closed < 0:
+            return {"at": None, "days": None}
+        return {
+            "at": moment_text(self._start + self.last_closed // 1000),
+            "days": round(self.last_closed / DAY, 3),
+        }
+
+    def _in_time(self) -> dict[str, Any]:
+        """Return the shares in time of all who were not killed instantly, of each true triage category and front."""
+        found = [_in_time(row) for row in self.in_time.tolist()]
+        return {
+            **found[0],
+            "by_triage": {f"T{t}": found[t] for t in self._triage},
+            "by_front": dict(zip(self._fronts, found[GROUPS:], strict=True)),
         }
 
     def _deaths_by_waiting_for(self) -> dict[str, dict[str, int]]:
@@ -197,7 +236,10 @@ class Measures:
                 _role_name(role): back[:, role].tolist() for role in range(ROLES) if back[:, role].any()
             },
             "role4_arrivals": daily["arrivals"][:, 4].tolist(),
-            **{what: daily[what].sum(axis=1).tolist() for what in ("litters", "seats", "transfusions")},
+            **{
+                what: daily[what].sum(axis=1).tolist()
+                for what in ("litters", "seats", "transfusions", "operations")
+            },
             **(
                 {"later": dict(zip(DAILY, self.later.sum(axis=1).tolist(), strict=True))}
                 if self.later.any()
@@ -277,13 +319,22 @@ class Measures:
             for times in (self.death_times[status],)
         }
 
-    def _time(self, name: str) -> dict[str, Any]:
-        """Return the number of patients, the median in minutes and, where there is a standard, the share within it."""
-        times = self.times[name]
-        result: dict[str, Any] = {"patients": len(times), "median": times.median()}
-        if name in SHARES:
-            result[f"percent_within_{SHARES[name]}"] = _percent(times.below(SHARES[name]), len(times))
-        return result
+
+def _time(name: str, times: Durations) -> dict[str, Any]:
+    """Return the number of patients, the median in minutes and, where there is a standard, the share within it."""
+    result: dict[str, Any] = {"patients": len(times), "median": times.median()}
+    if name in STANDARD:
+        result[f"percent_within_{STANDARD[name]}"] = _percent(times.below(STANDARD[name]), len(times))
+    return result
+
+
+def _in_time(row: list[int]) -> dict[str, Any]:
+    """Return how many were not killed instantly, and which share of them got each care in time, from `in_time`."""
+    alive, *counts = row
+    return {"alive_at_first": alive} | {
+        f"{name}_percent_within_{limit}": _percent(count, alive)
+        for (name, limit), count in zip(STANDARD.items(), counts, strict=True)
+    }
 
 
 def _role_name(role: int) -> str:

@@ -14,12 +14,19 @@ from engine.codes import RESOURCE_COUNT, RESOURCE_FIELDS
 from engine.measures.figures import Entry, mean_of, minutes_of, share_of, waits_of
 from engine.measures.periods import measures_by_period, queues_by_role, way_names
 from engine.measures.statistics import SERIES, Integers, Statistics, empty_statistics
-from engine.scenario import Facility, Scenario, Vehicle
+from engine.scenario import Facility, Scenario, Vehicle, moment_text, start_seconds
 from engine.tables import DAY, MINUTE
 from scenarios import tables
 
 MAX_SAMPLES = 20_000
 """Largest length of a series. A longer one is returned with longer intervals."""
+
+
+ENDS_WITH = {
+    "last_use": "the last use of a limited resource or vehicle",
+    "horizon": "the horizon of the scenario",
+}
+"""What a run ends with, in words. Later, no patient can affect another."""
 
 
 class FlowMeasures:
@@ -152,7 +159,10 @@ class FlowMeasures:
         }
 
     def places(self) -> list[Entry]:
-        """Return one row for each facility: arrived, refused, bypassed (patients), blood_used, blood_short (units)."""
+        """Return one row for each facility: arrived, refused, bypassed (patients), blood_used, blood_short (units).
+
+        The last two are None where the scenario sets no stock of blood.
+        """
         statistics = self._statistics
         facilities: list[Facility] = self._scenario.facilities[: len(statistics.arrived)]
         return [
@@ -161,8 +171,13 @@ class FlowMeasures:
                 "arrived": int(statistics.arrived[f]),
                 "refused": int(statistics.refused[f]),
                 "bypassed": int(statistics.bypassed[f]),
-                "blood_used": round(float(statistics.blood_used[f]), 3),
-                "blood_short": round(float(statistics.blood_short[f]), 3),
+                **{
+                    name: None if facility.blood_units is None else round(float(units[f]), 3)
+                    for name, units in (
+                        ("blood_used", statistics.blood_used),
+                        ("blood_short", statistics.blood_short),
+                    )
+                },
             }
             for f, facility in enumerate(facilities)
         ]
@@ -194,6 +209,8 @@ class FlowMeasures:
         dead = {"mortuary_affairs": self.mortuary_affairs()} if self._scenario.mortuary_affairs else {}
         return {
             "days": round(self.milliseconds / DAY, 3),
+            "ends_at": moment_text(start_seconds(self._scenario) + int(self.milliseconds) // 1000),
+            "ends_with": self._ends_with(),
             "resources": resources,
             "transport": ways,
             "vehicles": self.vehicles(),
@@ -214,6 +231,11 @@ class FlowMeasures:
                 if rows
             },
         }
+
+    def _ends_with(self) -> str:
+        """Return what the whole run ends with: a key of ENDS_WITH."""
+        horizon = self._scenario.horizon_days
+        return "horizon" if horizon is not None and self.milliseconds >= horizon * DAY else "last_use"
 
     def little_error(self) -> float:
         """Return the largest relative difference in Little's law: between an area and the sum of its times.

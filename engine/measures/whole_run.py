@@ -10,9 +10,9 @@ import numpy as np
 
 from engine.codes import EN_ROUTE, OUTCOMES, RESOURCE_FIELDS, STREAMS
 from engine.measures.consumption import ITEMS
-from engine.measures.counted import DAY, LAST_DAY
+from engine.measures.counted import DAY, LAST_DAY, STANDARD
 from engine.measures.figures import CATEGORY_LABELS
-from engine.measures.patients import SHARES, Measures
+from engine.measures.patients import Measures
 from engine.measures.resources import FlowMeasures, intervals
 from engine.records import Column, RunTable
 from engine.scenario import Scenario, start_seconds
@@ -108,8 +108,14 @@ MEASURES: dict[str, Measure] = {
     ),
     "percent_in_time": Measure(
         "%",
-        "share of the patients who got the care in `detail` within the time of the 10-1-2 standard",
+        "share in time of the patients who got the care in `detail`: within the time of the 10-1-2 standard",
         "patients",
+    ),
+    "percent_in_time_of_all": Measure(
+        "%",
+        "share in time of all patients, those who never got the care in `detail` included; also by true triage and "
+        "by front",
+        "patients not killed instantly",
     ),
     "wia": Measure("patients", "wounded in action: battle casualties who were not killed in action"),
     "percent_dow_of_wia": Measure("%", "died of wounds, share of the wounded in action", "wounded in action"),
@@ -119,9 +125,16 @@ MEASURES: dict[str, Measure] = {
         "also by true triage and by front",
         _OPERATED,
     ),
-    "stage_median": Measure("minutes", "median of the same, to 0.1 minutes or 1 / 128", _OPERATED),
+    "stage_median": Measure(
+        "minutes",
+        "median of the same, to 0.1 minutes or 1 / 128; of `to_surgery` as `median_minutes`",
+        _OPERATED,
+    ),
     "stage_p90": Measure("minutes", "90th percentile of the same", _OPERATED),
-    "operations": Measure("operations", "operations of the kind in `detail`, in all and by place"),
+    "operations": Measure(
+        "operations",
+        "operations of the kind in `detail`, in all and by place; without `detail` of all kinds, by role and by day",
+    ),
     "mean_iss": Measure(
         "ISS", "mean ISS of the injured on first arrival at the role; role 0: of all", "injured"
     ),
@@ -159,6 +172,11 @@ MEASURES: dict[str, Measure] = {
         "unit-hours offered",
     ),
     "blocked": Measure("minutes", "time held by patients who no longer needed it"),
+    "blocked_for": Measure(
+        "minutes",
+        "time for which treatment bays or operating tables were held by patients who waited for what is in `detail`",
+        "minutes in use",
+    ),
     "deaths_waiting": Measure("patients", "deaths while waiting for it"),
     "sorties": Measure("sorties", "sorties"),
     "carried": Measure("patients", "patients carried"),
@@ -183,8 +201,15 @@ MEASURES: dict[str, Measure] = {
     "arrived": Measure("patients", "arrivals at the facility, including repeated ones"),
     "refused": Measure("patients", "patients refused at the door"),
     "bypassed": Measure("patients", "patients for whom another facility was chosen"),
-    "blood_used": Measure("units", "units of blood used"),
-    "blood_short": Measure("units", "units of blood that were needed and not in stock"),
+    "blood_used": Measure("units", "units of blood used from the stock; null where no stock is set"),
+    "blood_short": Measure(
+        "units", "units of blood that were needed and not in stock; null where no stock is set"
+    ),
+    "run_length": Measure(
+        "days",
+        "length of the whole run: to the last use of a limited resource or vehicle, or to the horizon; 0 without them",
+    ),
+    "last_outcome": Measure("days", "time from the scenario's start to the last outcome of a patient"),
     "consumption": Measure(
         "", "what care consumed of the item in `detail`, by place and by day; the unit is the item's"
     ),
@@ -297,6 +322,7 @@ def measures_table(found: dict[str, Any]) -> RunTable:
         *_care(found),
         *_consumption(found["consumption"]),
         *_recovery(found.get("mortuary_affairs"), found["flow"].get("mortuary_affairs")),
+        _row("last_outcome", "run", found["last_outcome"]["days"]),
         *_flow(found["flow"]),
     ]
     values = [[_typed(row.get(column.name), column.kind) for row in rows] for column in columns]
@@ -349,10 +375,17 @@ def _times(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the rows of median times from the injury, and of shares within the 10-1-2 standard."""
     for name, time in found["minutes_from_injury"].items():
         yield _row("median_minutes", "run", time["median"], time["patients"], detail=name)
-    for name, limit in SHARES.items():
+    in_time = found["in_time"]
+    groups: list[tuple[str, dict[str, Any], dict[str, Any]]] = [("run", {}, in_time)]
+    groups += [("run", {"triage": name}, row) for name, row in in_time["by_triage"].items()]
+    groups += [("front", {"front": name}, row) for name, row in in_time["by_front"].items()]
+    for name, limit in STANDARD.items():
         time = found["minutes_from_injury"][name]
         detail = f"{name} within {limit} minutes"
         yield _row("percent_in_time", "run", time[f"percent_within_{limit}"], time["patients"], detail=detail)
+        for scope, names, row in groups:
+            share, alive = row[f"{name}_percent_within_{limit}"], row["alive_at_first"]
+            yield _row("percent_in_time_of_all", scope, share, alive, detail=detail, **names)
 
 
 def _deaths(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -371,6 +404,11 @@ def _stages(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for stage, minutes in group["minutes"].items():
             for statistic, value in minutes.items():
                 yield _row(f"stage_{statistic}", scope, value, group["patients"], detail=stage, **names)
+    for place, resources in found["blocked"].items():
+        for resource, row in resources.items():
+            names = {"facility": place, "resource": resource}
+            for awaited, minutes in row["blocked_minutes"].items():
+                yield _row("blocked_for", "resource", minutes, row["use_minutes"], detail=awaited, **names)
 
 
 def _care(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -438,6 +476,7 @@ def _days(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
         ("litters", "litters", {}),
         ("seats", "seats", {}),
         ("transfusions", "transfusions", {}),
+        ("operations", "operations", {}),
     ):
         for day, count in enumerate(days[name], 1):
             if count:
@@ -452,7 +491,8 @@ def _role_number(name: str) -> int:
 
 
 def _flow(flow: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of resources, waits for transport, vehicles and facilities."""
+    """Yield the rows of resources, waits for transport, vehicles and facilities, and the length of the run."""
+    yield _row("run_length", "run", flow["days"])
     yield from _resources(flow["resources"])
     yield from _transport(flow["transport"])
     yield from _vehicles(flow["vehicles"], flow["days"])

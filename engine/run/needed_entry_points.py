@@ -6,7 +6,7 @@ from engine.arrivals import arrival_entry_points, draw_listed
 from engine.clinical import draw_sample, iss_of_listed
 from engine.compile import compile_network, has_mean_iss, is_tilted
 from engine.kernel import advance, advance_unlimited, begin_run, finish_statistics, uses_calendar
-from engine.measures import count_chunk, count_consumption, split_delays
+from engine.measures import count_blocking, count_chunk, count_consumption, split_delays
 from engine.numeric import NativeFunction
 from engine.records import ASSEMBLE
 from engine.scenario import Scenario
@@ -48,7 +48,7 @@ def entry_points(scenario: Scenario, texts: bool) -> list[EntryPoints]:
         EntryPoints("flow of casualties", flow, 300 if finite else 170),
         EntryPoints(ARRIVALS, arrival_entry_points(scenario), 60),
     ]
-    found.append(EntryPoints("measures", (count_chunk, split_delays, count_consumption), 20))
+    found.append(EntryPoints("measures", (count_chunk, split_delays, count_consumption, count_blocking), 20))
     if is_tilted(scenario):
         found.append(SEVERITY)
     if has_mean_iss(scenario):

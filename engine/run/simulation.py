@@ -297,9 +297,13 @@ class Simulation:
         """Set the periods for which the kernel keeps statistics of their own."""
         peak = self._find_peak()
         state = self._state[0]
-        state["period_begin"] = 0.0, peak.begin
-        state["period_end"] = self._scenario.days * DAY, peak.begin + DAY
-        state["period_casualties"] = peak.within_days, peak.casualties
+        begin, end, casualties = 0.0, float(self._scenario.days * DAY), peak.within_days
+        if self._scenario.casualties.only_listed and peak.total:
+            begin, end = float(peak.first // HOUR * HOUR), float((peak.last // HOUR + 1) * HOUR)
+            casualties = peak.total
+        state["period_begin"] = begin, peak.begin
+        state["period_end"] = end, peak.begin + DAY
+        state["period_casualties"] = casualties, peak.casualties
 
     def _write_open(self, output: Table, room: int) -> bool:
         """Write the records of patients open at the horizon, up to `room`; return whether that was the last."""

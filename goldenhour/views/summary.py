@@ -37,6 +37,10 @@ STAGE_LABELS = {
     "other": "other stays",
     "to_surgery": "injury to surgery",
 }
+ENDS_WITH_LABELS = {
+    "last_use": "when the last limited resource or vehicle is free again",
+    "horizon": "at the horizon",
+}
 PERIOD_LABELS = {"casualty_period": "casualty period", "peak_24_hours": "peak 24 h"}
 
 RESOURCE_LABELS = {info.field: info.label for info in RESOURCES}
@@ -45,6 +49,10 @@ MAX_ROWS = 8
 """The tables of resources and of vehicles show at most this many rows."""
 MAX_QUEUES = 4
 """Resources in the table of queues."""
+MAX_DAYS = 10
+"""Days with a row of their own in the table of days."""
+FULL_PLACES = 0.8
+"""Utilisation of a facility's places in the peak 24 hours from which on it is mentioned as often full."""
 BUSY_VEHICLES = 0.5
 """Utilisation of the busiest pool in the peak 24 hours from which on a wait for vehicles may be a lack of them."""
 
@@ -82,8 +90,14 @@ def summary_tables(measures: dict[str, Any]) -> list[Table | Text]:
     if measures.get("time_to_surgery", {}).get("patients"):
         shown += [delays_table(measures), Text(measures["time_to_surgery"]["sentence"])]
         shown += [Text(note) for note in (_idle_vehicles_note(measures),) if note]
+    if measures.get("in_time", {}).get("alive_at_first"):
+        shown.append(groups_table(measures))
+    if any(measures.get("by_day", {}).get("operations", ())):
+        shown.append(days_table(measures))
     if measures["flow"].get("periods"):
         shown.append(periods_table(measures))
+    if measures["flow"].get("periods") and "ends_at" in measures["flow"]:
+        shown.append(Text(_end_of_run(measures)))
     if measures["flow"]["resources"]:
         shown.append(resources_table(measures))
     if measures["flow"]["vehicles"]:
@@ -125,7 +139,7 @@ def mortality_table(measures: dict[str, Any]) -> Table:
 
 def times_table(measures: dict[str, Any]) -> Table:
     """Median minutes from injury to the first care of each kind, and the number of patients who received it."""
-    result = _table("from injury to", "median min", "patients", "in time")
+    result = _table("from injury to", "median min", "patients", "of these in time")
     for key, name in TIME_LABELS.items():
         time = measures["minutes_from_injury"][key]
         median = "-" if time["median"] is None else f"{time['median']:,.0f}"
@@ -157,9 +171,83 @@ def _idle_vehicles_note(measures: dict[str, Any]) -> str:
     busiest = max((pool["utilisation"] or 0.0 for pool in pools), default=1.0)
     if not ranking or ranking[0]["stage"] != "vehicle" or busiest >= BUSY_VEHICLES:
         return ""
-    return (
+    full = [
+        row["facility"]
+        for row in measures["flow"]["periods"]["peak_24_hours"]["resources"]
+        if row["resource"] == "places" and (row["utilisation"] or 0.0) >= FULL_PLACES
+    ]
+    note = (
         f"No vehicles were in use for more than {100 * busiest:.0f} % of the peak 24 h: more of them may not help. "
         "Casualties also wait for a vehicle while their destinations are full or closed, or while it may not leave."
+    )
+    return f"{note} Often full in these hours: {', '.join(full)}." if full else note
+
+
+def groups_table(measures: dict[str, Any]) -> Table:
+    """Surgery by true triage category and, of several, by front: operated on, minutes, and in time of all patients.
+
+    The share in time is one of all who were not killed instantly: those who were never operated on count as late.
+    """
+    in_time, operated = measures["in_time"], measures["time_to_surgery"]
+    share = next(name for name in in_time if name.startswith("surgery_percent_within_"))
+    right = ("operated on", "median min", "alive at first", "% of these in time")
+    result = Table("surgery", *right, "longest stage", right=right)
+    fronts = list(in_time["by_front"]) if len(in_time["by_front"]) > 1 else []
+    rows = [
+        (name, in_time["by_triage"][name], operated["by_triage"].get(name)) for name in in_time["by_triage"]
+    ]
+    rows += [(name, in_time["by_front"][name], operated["by_front"][name]) for name in fronts]
+    for name, alive, group in (*rows, ("all", in_time, operated)):
+        count = group["patients"] if group else 0
+        longest = ""
+        median = "-"
+        if count:
+            median = f"{group['minutes']['to_surgery']['median']:,.0f}"
+            stages = {stage: row["mean"] for stage, row in group["minutes"].items() if stage != "to_surgery"}
+            longest = STAGE_LABELS[max(stages, key=lambda stage: stages[stage])]
+        result.add_row(
+            name,
+            f"{count:,}",
+            median,
+            f"{alive['alive_at_first']:,}",
+            "-" if alive[share] is None else f"{alive[share]:.0f}",
+            longest,
+            style="bold" if name == "all" and alive is in_time else None,
+        )
+    limit = share.rsplit("_", 1)[1]
+    result.caption = f"in time: operated on within {limit} min; of all who were not killed at once"
+    return result
+
+
+def days_table(measures: dict[str, Any]) -> Table:
+    """Operations, blood, evacuations to Role 4, and returns to duty by day; days after MAX_DAYS in one row."""
+    by_day = measures["by_day"]
+    back = by_day["returned_to_duty"].values()
+    blood = measures["consumption"]["blood"]
+    columns: list[list[float]] = [
+        by_day["operations"],
+        blood["by_day"],
+        by_day["role4_arrivals"],
+        [sum(day) for day in zip(*back, strict=True)],
+    ]
+    heads = ("operations", "units of blood", "arrived at Role 4", "returned to duty")
+    result = _table("by day", *heads)
+    days = max(len(column) for column in columns)
+    for day in range(min(days, MAX_DAYS)):
+        result.add_row(f"day {day + 1}", *(f"{sum(column[day : day + 1]):,.0f}" for column in columns))
+    if days > MAX_DAYS:
+        later = (sum(column[MAX_DAYS:]) for column in columns)
+        result.add_row(f"days {MAX_DAYS + 1} to {days:,}", *(f"{each:,.0f}" for each in later))
+    return result
+
+
+def _end_of_run(measures: dict[str, Any]) -> str:
+    """Say when and with what the whole run ends, and when the last patient has an outcome."""
+    flow, last = measures["flow"], measures["last_outcome"]["at"]
+    outcome = "" if last is None else f"; the last patient has an outcome at {last}"
+    return (
+        f"The whole run ends at {flow['ends_at']} (after {flow['days']:,.1f} days), "
+        f"{ENDS_WITH_LABELS[flow['ends_with']]}{outcome}."
     )
 
 
