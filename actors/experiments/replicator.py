@@ -193,7 +193,7 @@ class Replicator:
         if number not in self._compiled:
             scenario = self._points[number].scenario
             tilts = (
-                self._cache.get_or_build(scenario, ("severity",))
+                self._cache.get_or_build(scenario, ("tilts",))
                 if isinstance(self._cache, LocalCache)
                 else {}
             )
