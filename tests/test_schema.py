@@ -345,7 +345,7 @@ def test_labels_are_those_that_records_have() -> None:
     assert definitions["AssignedTriage"]["properties"]["category"]["enum"] == ["T1", "T2", "T3", "T4"]
     patients = data_package("csv", RUN_COLUMNS)["resources"][0]["schema"]["fields"]
     (triage,) = (entry for entry in patients if entry["name"] == "triage")
-    assert triage["constraints"] == {"required": True, "enum": ["T1", "T2", "T3"]}
+    assert triage["constraints"] == {"required": True, "enum": ["T1", "T2", "T3", "T4"]}
     assert '""' not in json.dumps(definitions)
 
 
