@@ -23,7 +23,7 @@ def result_html(title: str, measures: dict[str, Any]) -> str:
         The content of summary.json.
     """
     outcomes = [name for name in OUTCOME_LABELS if measures["outcomes"].get(name)]
-    heads = ["casualties", "all", "T1", "T2", "T3", *(OUTCOME_LABELS[name] for name in outcomes)]
+    heads = ["casualties", "all", *measures["triage"], *(OUTCOME_LABELS[name] for name in outcomes)]
     rows = [_row(words, measures["categories"][stream], outcomes) for stream, words in STREAM_LABELS.items()]
     rows.append(_row("all", measures, outcomes))
     rates = (
@@ -41,7 +41,7 @@ def result_html(title: str, measures: dict[str, Any]) -> str:
 def _row(words: str, counts: dict[str, Any], outcomes: Sequence[str]) -> list[str]:
     numbers = [
         counts["patients"],
-        *(counts["triage"][category] for category in ("T1", "T2", "T3")),
+        *counts["triage"].values(),
         *(counts["outcomes"][name] for name in outcomes),
     ]
     return [words, *(f"{number:,}" for number in numbers)]

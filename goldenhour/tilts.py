@@ -6,13 +6,8 @@ from actors.cache import LocalCache, cache_settings
 from engine.precomputed import build_value, keys_of_scenario
 from engine.scenario import Scenario
 
-TILTS = "severity"
-"""The kind of cached value that holds them."""
-
-
-def has_tilts(resolved: Scenario) -> bool:
-    """Return whether a resolved scenario has tilts: it asks for shares of triage or deaths."""
-    return bool(keys_of_scenario(resolved, (TILTS,)))
+KIND = "tilts"
+"""The kind of the cached value."""
 
 
 def tilts_of_scenario(resolved: Scenario) -> dict[str, Any]:
@@ -26,10 +21,10 @@ def tilts_of_scenario(resolved: Scenario) -> dict[str, Any]:
     ScenarioError
         If an author's share of triage or of deaths cannot be met.
     """
-    keys = keys_of_scenario(resolved, (TILTS,))
+    keys = keys_of_scenario(resolved, (KIND,))
     if not keys:
         return {}
     settings = cache_settings()
     if settings.mode == "off":
         return {key.kind: build_value(key.kind, key.inputs) for key in keys}
-    return LocalCache(settings).get_or_build(resolved, (TILTS,))
+    return LocalCache(settings).get_or_build(resolved, (KIND,))

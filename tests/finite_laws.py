@@ -547,8 +547,7 @@ def check_listed(r: Run) -> None:
             mine = (patients["time"] == at) & (patients["front"] == front)
             mine &= patients["stream"] == STREAMS.index(row.stream)
             if row.category is not None:
-                expectant = [4] if row.category == "T1" and r.scenario.expectant else []
-                mine &= np.isin(patients["triage"], [int(row.category[1]), *expectant])
+                mine &= patients["triage"] == int(row.category[1])
             assert mine.sum() >= number, ("fewer than listed", row, at, int(mine.sum()))
 
 

@@ -99,7 +99,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DiskBackend:
 
 
 def test_the_disk_stores_values_by_namespace(disk: DiskBackend) -> None:
-    one, other = new_key("people"), new_key("severity")
+    one, other = new_key("people"), new_key("tilts")
     assert disk.get([one]) == [None]
     disk.put([(one, b"1"), (other, b"22")], ())
     assert disk.get([other, new_key(), one]) == [b"22", None, b"1"]
@@ -161,7 +161,7 @@ def test_a_setting_that_is_not_allowed_is_named(name: str, value: str) -> None:
 def test_redis_shares_values_between_clients_until_they_expire(
     server: Server | Lent, redis: RedisBackend
 ) -> None:
-    one, other = new_key("people"), new_key("severity")
+    one, other = new_key("people"), new_key("tilts")
     redis.put([(one, b"1"), (other, b"22")], ["scenario:a"])
     second = RedisBackend(server.url, 60.0, SECRET)
     assert second.get([other, new_key(), one]) == [b"22", None, b"1"]

@@ -1,5 +1,7 @@
 """Lethality apart from severity: shares of triage, of those who die untreated, and their time, each met or refused."""
 
+import io
+import json
 import math
 from functools import cache
 from typing import Any
@@ -7,11 +9,14 @@ from typing import Any
 import effects as x
 import numpy as np
 import pytest
+from rich.console import Console
 
-from engine.codes import NONE, DeathCause, TriageCategory
-from engine.compile import TILTS, battle_triage_report, tilts_of
+from engine.codes import NONE, CasualtyKind, DeathCause, TriageCategory
+from engine.compile import battle_triage_report, tilts_of
 from engine.errors import ScenarioError
-from engine.scenario import Scenario, parse, resolve
+from engine.scenario import Scenario, agent_share, parse, resolve
+from goldenhour import views
+from goldenhour.views.summary import casualties_table
 
 INSTANT = {"instant_death": 0.05}
 MASS = {
@@ -76,8 +81,8 @@ def test_deaths_and_triage_are_set_apart() -> None:
     for lethality in (0.06, 0.12):
         shares = "triage.battle = { T1 = 0.3, T2 = 0.4, T3 = 0.3 }\n[survival]\n"
         of_type = report(f"{shares}lethality = {lethality}\nuntreated_minutes = 90.0")
-        assert of_type.shares.triage == pytest.approx([0.3, 0.4, 0.3, 0.0], abs=0.012)
-        assert of_type.shares.lethality == pytest.approx(lethality, abs=0.008)
+        assert of_type.shares.triage == pytest.approx([0.3, 0.4, 0.3, 0.0], abs=0.005)
+        assert of_type.shares.lethality == pytest.approx(lethality, abs=0.005)
         assert of_type.shares.untreated_minutes == pytest.approx(90.0, rel=0.01)
         found.append(of_type.tilts["severity"])
     assert found[0] > found[1]  # fewer die of the same wounds, so worse wounds are needed for as many T1
@@ -93,6 +98,47 @@ def test_all_shares_of_triage_are_met(shares: tuple[float, float, float]) -> Non
     counts = [(stayed["triage"] == category).sum() for category in (1, 2, 3)]
     for count, share in zip(counts, shares, strict=True):
         assert count / len(stayed) == pytest.approx(share, abs=0.03)
+
+
+def test_the_share_of_t2_is_met_exactly_and_is_that_of_runs() -> None:
+    """The sampling error of the uniforms that decide between T2 and T3 neither enters the tilts nor the report."""
+    shares = (0.2, 0.3, 0.5)
+    of_type = report("triage.battle = { T1 = 0.2, T2 = 0.3, T3 = 0.5 }")
+    assert of_type.shares.triage[1] == pytest.approx(0.3, abs=1e-9)
+    assert of_type.shares.triage[:3] == pytest.approx(shares, abs=5e-4)
+    found = living(x.run(20_000, survival={"clock": False}, **of_triage(T1=0.2, T2=0.3, T3=0.5)))
+    stayed = found[found["rtd72"] == 0]
+    for category, share in zip((1, 2, 3), shares, strict=True):
+        assert (stayed["triage"] == category).mean() == pytest.approx(share, abs=0.015)
+
+
+def test_a_lethality_out_of_reach_says_what_raises_it() -> None:
+    with pytest.raises(ScenarioError, match=r"at most 0.03.* more of T1 in triage.battle raises it"):
+        report("triage.battle = { T1 = 0.05, T2 = 0.35, T3 = 0.6 }\n[survival]\nlethality = 0.15")
+    with pytest.raises(ScenarioError, match=r"more survival.severity raises it"):
+        report("[survival]\nlethality = 0.9")
+
+
+def test_shares_of_the_wounded_say_whom_they_leave_out() -> None:
+    gas = {
+        "warfare": [{"type": "cbrn"}],
+        **of_triage(T1=0.1, T2=0.2, T3=0.7),
+        "survival": {"lethality": 0.02},
+    }
+    found = x.notes(**gas)
+    share = agent_share("cbrn")
+    for setting in ("triage.battle", "survival.lethality"):
+        (note,) = [note for note in found if note.startswith(setting) and "agent casualties" in note]
+        assert f"{100 * share:.0f} % of the battle casualties of type cbrn" in note
+    kinds = x.run(3000, **gas).patients["kind"]
+    assert x.share_is((kinds == CasualtyKind.AGENT).sum(), len(kinds), share)
+    drones = {**gas, "warfare": [{"type": "drone"}]}
+    assert not any("agent" in note for note in x.notes(**drones))
+    resolved = resolve(parse(json.dumps(x.settings_of(**gas)).encode(), "json"))
+    table, _ = views.battle_report_tables(resolved, battle_triage_report(resolved))
+    shown = io.StringIO()
+    Console(file=shown, width=100).print(table)
+    assert f"reached: cbrn, wounded ({100 * (1 - share):.0f} %)" in shown.getvalue()
 
 
 def test_severity_is_searched_beyond_the_narrow_bounds() -> None:
@@ -133,6 +179,13 @@ def test_the_expectant_are_t4_in_the_record() -> None:
     assert (without.patients["triage"] == p["triage"])[~worst].all()
     assert result.measures["triage"]["T4"] == worst.sum()
     assert "T4" not in without.measures["triage"]
+    assert result.measures["time_to_surgery"]["by_triage"]["T4"]["patients"] > 0
+    assert "T4" not in without.measures["time_to_surgery"]["by_triage"]
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(casualties_table(result.measures))
+    for text in (shown.getvalue(), result._repr_html_()):
+        assert all(f"{result.measures['triage'][category]:,}" in text for category in ("T3", "T4"))
+        assert "T4" in text and "T4" not in without._repr_html_()
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])
@@ -164,9 +217,8 @@ def test_a_share_of_t4_needs_the_policy(settings: dict[str, Any]) -> None:
 
 def test_without_shares_nothing_is_tilted() -> None:
     tilts = tilts_of(scenario_of('name = "t"'))
-    rows = dict(zip(TILTS, tilts, strict=True))
-    assert (rows["lethality"] == 0).all() and (rows["life"] == 1).all()
-    assert np.isposinf(rows["expectant_niss"]).all() and math.isclose(rows["surgical_ais2"][0], 0.25)
+    assert (tilts["lethality"] == 0).all() and (tilts["life"] == 1).all()
+    assert np.isposinf(tilts["expectant_niss"]).all() and math.isclose(tilts["surgical_ais2"][0], 0.25)
 
 
 def test_each_warfare_type_meets_the_shares() -> None:
@@ -175,7 +227,7 @@ def test_each_warfare_type_meets_the_shares() -> None:
     found = battle_triage_report(scenario_of(f'name = "t"\n{text}'))
     assert set(found) == {"drone", "peacekeeping"}
     for of_type in found.values():
-        assert of_type.shares.triage == pytest.approx([0.3, 0.3, 0.4, 0.0], abs=0.012)
+        assert of_type.shares.triage == pytest.approx([0.3, 0.3, 0.4, 0.0], abs=0.005)
     assert found["drone"].tilts["severity"] < found["peacekeeping"].tilts["severity"]
 
 
@@ -198,5 +250,5 @@ def test_without_the_clock_the_shares_of_triage_still_hold() -> None:
 
 def test_a_lethality_out_of_reach_of_mild_wounds_is_met_where_triage_asks_for_worse_ones() -> None:
     of_type = report("triage.battle = { T1 = 0.8, T2 = 0.15, T3 = 0.05 }\n[survival]\nlethality = 0.6")
-    assert of_type.shares.lethality == pytest.approx(0.6, abs=0.008)
-    assert of_type.shares.triage == pytest.approx([0.8, 0.15, 0.05, 0.0], abs=0.012)
+    assert of_type.shares.lethality == pytest.approx(0.6, abs=0.005)
+    assert of_type.shares.triage == pytest.approx([0.8, 0.15, 0.05, 0.0], abs=0.005)

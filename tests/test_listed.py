@@ -468,3 +468,13 @@ def test_each_mass_casualty_event_is_one_incident_of_its_size_range() -> None:
         assert min(sizes) >= 30
         assert max(sizes) <= 100
         assert np.mean(sizes) == pytest.approx(65, abs=15)
+
+
+def test_a_given_category_holds_under_the_expectant_policy() -> None:
+    """Only casualties whose category is drawn are T4."""
+    settings = {"expectant": True, "survival": {"severity": 1.0}, "triage_accuracy": 1.0}
+    given, drawn = (only(row(number=200, **fields), **settings) for fields in ({"category": "T1"}, {}))
+    assert (listed(given)["niss"] >= 50).sum() > 20
+    assert set(listed(given)["triage"].tolist()) == {1}
+    assert 4 not in given.events["detail"][given.events["kind"] == EVENTS.index("triaged")]
+    assert (listed(drawn)["triage"] == 4).sum() > 20

@@ -233,3 +233,44 @@ def test_a_constant_is_set_by_its_path_and_listed_in_the_manifest(tmp_path: Path
         {"setting": "model.survival.lethality.sigma", "from": 0.9, "to": 1.2},
         {"setting": "treatments.tourniquet.success", "from": 0.85, "to": 0.5},
     ]
+
+
+def changed(text: str) -> dict[str, tuple[Any, Any]]:
+    found = scenario_api.changed_constants(scenario_api.parse(f'name = "t"\n{text}'.encode(), "toml"))
+    return {change.path: (change.old, change.new) for change in found}
+
+
+def test_settings_that_replace_a_constant_are_listed_with_what_they_replace() -> None:
+    tourniquet = "[treatments.tourniquet]\ndelay_minutes = 5.0"
+    assert changed(tourniquet) == {}
+    assert changed(f"[survival]\nfirst_aid_minutes = 50.0\n{tourniquet}") == {
+        "survival.first_aid_minutes": (5.0, 50.0),
+        "treatments.tourniquet.delay_minutes": (50.0, 5.0),
+    }
+    assert changed("[survival]\ntbi_success = 0.3\nlate_hazard = 0.022") == {
+        "survival.tbi_success": (0.4, 0.3)
+    }
+    both = "[model.survival.late]\nprobability = 0.1\n[survival]\nlate_hazard = 0.022"
+    assert changed(both) == {
+        "model.survival.late.probability": (0.022, 0.1),
+        "survival.late_hazard": (0.1, 0.022),
+    }
+    (accuracy,) = changed("triage_accuracy = 0.9").values()
+    assert accuracy[0]["poi"] == 0.7 and accuracy[1] == 0.9
+
+
+@pytest.mark.parametrize("delay", [8.0, 20.0])
+def test_a_longer_triage_lengthens_the_way_from_the_door_to_resuscitation(delay: float) -> None:
+    """`treatments.resuscitation.delay_minutes` counts from the door, with the model's 2.5 minutes of triage."""
+    for triage in (None, 1.0, 12.5):
+        own = {} if triage is None else {"triage_minutes": x.constant(triage)}
+        result = x.run(
+            600, treatments={"resuscitation": {"delay_minutes": delay}}, **x.network(legs=(5.0,) * 4, R2=own)
+        )
+        at = {}
+        for kind in ("arrived", "resuscitation_started"):
+            rows = x.rows(result, kind, "R2")
+            at[kind] = dict(zip(rows["patient"].tolist(), rows["at"].tolist(), strict=True))
+        waits = [time - at["arrived"][patient] for patient, time in at["resuscitation_started"].items()]
+        assert len(waits) > 50
+        assert np.allclose(np.array(waits) / x.MINUTE, delay + (triage or 2.5) - 2.5, atol=0.001)

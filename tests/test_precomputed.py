@@ -17,12 +17,13 @@ from msgspec.structs import replace
 import scenarios
 from engine import scenario as scenario_api
 from engine.arrivals import ArrivalPlan, SizeTables
-from engine.compile import model
+from engine.compile import model, tilts_of
 from engine.measures import whole_run
 from engine.precomputed import LARGEST_PACKED, cache_keys, pack_value, unpack_value
 from engine.records import CodeTables, TextSource, formats
 from engine.run import Replications, Simulation
-from engine.scenario import Scenario
+from engine.scenario import Scenario, Setting, resolve
+from engine.scenario.settings import with_settings
 
 ALL = cache_keys.SIMULATION_KINDS + cache_keys.TEXT_KINDS
 
@@ -62,7 +63,26 @@ def test_cached_values_compile_to_the_same_tables(name: str) -> None:
     s = tilted() if name == "tilted" else builtin(name)
     precomputed = cached_values(s)
     assert model.compile_scenario(s, 3, 1, precomputed).tobytes() == model.compile_scenario(s, 3, 1).tobytes()
-    assert ("severity" in precomputed) == ("battle" in (s.triage or {}))
+    assert ("tilts" in precomputed) == ("battle" in (s.triage or {}))
+
+
+def test_tilts_are_not_found_again_for_what_they_do_not_depend_on() -> None:
+    s = tilted()
+    (key,) = cache_keys.keys_of_scenario(s, ("tilts",))
+    tilts = cache_keys.build_value("tilts", key.inputs)
+    for path, value in (
+        ("casualties.total", 77),
+        ("fronts[0].population", 500),
+        ("environment", ["extreme_cold"]),
+        ("treatments.tourniquet.available", False),
+        ("mix", {"battle": 0.9, "nbi": 0.05, "disease": 0.05}),
+    ):
+        other = resolve(with_settings(s, [Setting(path, value)]))
+        assert cache_keys.keys_of_scenario(other, ("tilts",)) == [key], path
+        assert (tilts_of(other) == tilts).all(), path
+    changed = resolve(with_settings(s, [Setting("model.survival.lethality.scale_niss", 9.0)]))
+    assert cache_keys.keys_of_scenario(changed, ("tilts",)) != [key]
+    assert (tilts_of(changed) != tilts).any()
 
 
 @pytest.mark.parametrize("name", ["brigade", "cbrn", "tilted"])
@@ -212,7 +232,7 @@ def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
     return copy
 
 
-@pytest.mark.parametrize("kind", ["arrivals", "names", "diagnoses", "care", "severity"])
+@pytest.mark.parametrize("kind", ["arrivals", "names", "diagnoses", "care", "tilts"])
 def test_a_value_with_any_part_replaced_is_refused_or_has_the_right_types(kind: str) -> None:
     value, packed = packed_values(tilted())[kind]
     plain = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(packed))

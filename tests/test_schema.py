@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import effects
 import jsonschema
 import msgspec
 import numpy as np
@@ -278,13 +279,22 @@ def test_written_records_are_valid_against_the_published_schema(
         validator.validate(json.loads(msgspec.json.encode(record)))
 
 
+def test_records_of_the_expectant_are_valid(validator: jsonschema.Draft202012Validator) -> None:
+    settings = {"warfare": [{"type": "artillery"}], "intensity": "extreme", "mascal_threshold": 2}
+    found = set()
+    for record in effects.run(300, expectant=True, **settings).records():
+        validator.validate(json.loads(msgspec.json.encode(record)))
+        found.add(record.triage.true)
+    assert "T4" in found
+
+
 def test_the_schema_refuses_what_no_record_has(validator: jsonschema.Draft202012Validator) -> None:
     record = json.loads(msgspec.json.encode(build_patients(synthetic.chunk(1), synthetic.code_tables())[0]))
     validator.validate(record)
     for path, value in (
         (("triage", "true"), "T9"),
         (("triage", "true"), ""),
-        (("triage", "true"), "T4"),
+        (("triage", "true"), "T5"),
         (("outcome", "at"), 5),
         (("injury", "onset_time"), "2030-01-01T00:00:00Z"),
         (("timeline", 0, "event"), "vanished"),
@@ -331,11 +341,11 @@ def test_the_package_names_every_table_and_a_file_that_a_run_writes(fmt: str, tm
 
 def test_labels_are_those_that_records_have() -> None:
     definitions = record_schema()["$defs"]
-    assert definitions["Triage"]["properties"]["true"]["enum"] == ["T1", "T2", "T3"]
+    assert definitions["Triage"]["properties"]["true"]["enum"] == ["T1", "T2", "T3", "T4"]
     assert definitions["AssignedTriage"]["properties"]["category"]["enum"] == ["T1", "T2", "T3", "T4"]
     patients = data_package("csv", RUN_COLUMNS)["resources"][0]["schema"]["fields"]
     (triage,) = (entry for entry in patients if entry["name"] == "triage")
-    assert triage["constraints"] == {"required": True, "enum": ["T1", "T2", "T3"]}
+    assert triage["constraints"] == {"required": True, "enum": ["T1", "T2", "T3", "T4"]}
     assert '""' not in json.dumps(definitions)
 
 

@@ -13,11 +13,11 @@ from engine.scenario import Scenario
 class LocalCache:
     """A cache on one backend: Redis if one is configured, otherwise files in the user's cache folder.
 
-    It holds only values that take longer to build than to fetch: the severity tables of scenarios with triage weights
+    It holds only values that take longer to build than to fetch: the tilts of scenarios with shares of triage or deaths
     of their own, and the measures of runs. It can be pickled.
     """
 
-    KINDS = ("severity",)
+    KINDS = ("tilts",)
 
     def __init__(self, settings: CacheSettings) -> None:
         self._settings = settings

@@ -193,9 +193,7 @@ class Replicator:
         if number not in self._compiled:
             scenario = self._points[number].scenario
             tilts = (
-                self._cache.get_or_build(scenario, ("severity",))
-                if isinstance(self._cache, LocalCache)
-                else {}
+                self._cache.get_or_build(scenario, ("tilts",)) if isinstance(self._cache, LocalCache) else {}
             )
             self._compiled[number] = {
                 key.kind: tilts[key.kind] if key.kind in tilts else build_value(key.kind, key.inputs)

@@ -224,10 +224,7 @@ def draw_listed_wounded(
         _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, False)
     if wanted:
         record.triage = wanted
-        if wanted != TriageCategory.T1:
-            casualty.expectant = 0
-        elif casualty.expectant:
-            record.triage = TriageCategory.T4
+        casualty.expectant = 0
         casualty.needs_surgery = 1 if wanted <= TriageCategory.T2 else 0
 
 

@@ -284,8 +284,8 @@ def draw_late_death(
 ) -> None:
     """Draw, at the first admission, whether and when a severely wounded casualty dies late.
 
-    Late deaths are by sepsis or organ failure: with probability 0.022 * min(NISS / 25, 2), after an exponential time
-    with mean 3 days (docs/model.md section 2.5.5).
+    Late deaths are by sepsis or organ failure: with probability p * min(NISS / scale, maximum), after an exponential
+    time (docs/model.md section 2.5.5; `parameters.late`).
     """
     if (
         record.kind != CasualtyKind.WOUNDED
@@ -303,7 +303,8 @@ def draw_late_death(
 def surgery_success(casualty: CasualtyState, record: PatientRow, parameters: SurvivalParameters) -> float:
     """Return the probability that damage control surgery succeeds if it starts now.
 
-    p * (1 - 0.6 * min(1, max(0, (u/T - 0.5) / 0.5))) (docs/model.md section 2.5.4): a late rescue succeeds less often.
+    p * (1 - penalty * min(1, max(0, (u/T - from) / (1 - from)))), docs/model.md section 2.5.4: a late rescue succeeds
+    less often. `parameters.late_penalty` has penalty and from.
     """
     share = casualty.used / casualty.life
     late = min(1.0, max(0.0, (share - parameters.late_penalty[1]) / (1.0 - parameters.late_penalty[1])))

@@ -11,19 +11,18 @@ from engine.compile.model import (
     listed_deaths_report,
 )
 from engine.compile.network import compile_network
-from engine.compile.tilts import TILTS, is_tilted, tilts_of
+from engine.compile.tilts import TILT, tilts_of
 
 __all__ = [
     "NOTHING",
     "TABLE_BUILDERS",
-    "TILTS",
+    "TILT",
     "ListedDeaths",
     "TypeReport",
     "battle_triage_report",
     "compile_network",
     "compile_scenario",
     "has_mean_iss",
-    "is_tilted",
     "listed_deaths_report",
     "tilts_of",
 ]

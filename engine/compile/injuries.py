@@ -40,15 +40,15 @@ def compile_injuries(scenario: Scenario) -> Table:
     """Return one row of INJURIES for a resolved scenario, before the severity is fitted to triage weights."""
     return filled(
         INJURIES,
-        **_severity_fields(scenario),
-        **_wound_fields(scenario),
+        **severity_fields(scenario),
+        **wound_fields(scenario),
         **_choice_fields(scenario),
         **_condition_fields(),
         **_illness_fields(scenario),
     )
 
 
-def _severity_fields(scenario: Scenario) -> dict[str, Any]:
+def severity_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of INJURIES by warfare type or special event: mechanisms, instant death and severity."""
     given = model_constants(scenario, "casualties")
     types = [given["types"][name] for name in incident_types(scenario)]
@@ -72,7 +72,7 @@ def _severity_fields(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _wound_fields(scenario: Scenario) -> dict[str, Any]:
+def wound_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of INJURIES on number, region and AIS of wounds (docs/model.md section 2.4.1)."""
     wounds = model_constants(scenario, "casualties")["wounds"]
     return {

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from engine import numeric
 from engine.codes import DrawPurpose
@@ -20,9 +19,9 @@ from engine.compile.listed_deaths import ListedDeaths
 from engine.compile.network import compile_care, compile_network, compile_transitions
 from engine.compile.people import compile_people
 from engine.compile.survival import compile_survival
-from engine.compile.tilts import TILTS, Shares, apply_tilts, is_tilted, shares_of_type, tilts_of, type_rows
+from engine.compile.tilts import TILT, Shares, apply_tilts, shares_of_type, tilts_of, type_rows
 from engine.compile.treatments import compile_treatments, compile_vital_signs
-from engine.scenario import Scenario
+from engine.scenario import Scenario, has_tilts
 from engine.tables import MODEL, Table
 
 TABLE_BUILDERS: dict[str, Callable[[Scenario], Table]] = {
@@ -44,7 +43,7 @@ class TypeReport(NamedTuple):
 
     shares: Shares
     tilts: dict[str, float]
-    """By name, one of TILTS."""
+    """By field of TILT."""
 
 
 def compile_scenario(
@@ -68,18 +67,14 @@ def compile_scenario(
     model["treatments"] = compile_treatments(scenario)
     model["vital_signs"] = compile_vital_signs(scenario)
     model["keys"][0] = [numeric.key(seed, replication, purpose) for purpose in DrawPurpose.labels()]
-    if is_tilted(scenario):
-        apply_tilts(
-            scenario, model, precomputed["severity"] if "severity" in precomputed else tilts_of(scenario)
-        )
+    if has_tilts(scenario):
+        apply_tilts(scenario, model, precomputed["tilts"] if "tilts" in precomputed else tilts_of(scenario))
     if scenario.incidents:
         compile_listed(scenario, model, seed, replication)
     return model
 
 
-def listed_deaths_report(
-    scenario: Scenario, seed: int, replication: int, tilts: NDArray[np.float64]
-) -> list[ListedDeaths]:
+def listed_deaths_report(scenario: Scenario, seed: int, replication: int, tilts: Table) -> list[ListedDeaths]:
     """Return who of the listed wounded dies untreated in a run of a resolved scenario, by group of rows.
 
     Parameters
@@ -87,13 +82,11 @@ def listed_deaths_report(
     tilts
         Its tilts.
     """
-    model = compile_scenario(replace(scenario, incidents=[]), seed, replication, {"severity": tilts})
+    model = compile_scenario(replace(scenario, incidents=[]), seed, replication, {"tilts": tilts})
     return compile_listed(scenario, model, seed, replication) if scenario.incidents else []
 
 
-def battle_triage_report(
-    scenario: Scenario, tilts: NDArray[np.float64] | None = None
-) -> dict[str, TypeReport]:
+def battle_triage_report(scenario: Scenario, tilts: Table | None = None) -> dict[str, TypeReport]:
     """Return by warfare type what its battle casualties are like, with the tilts that lead to it.
 
     Parameters
@@ -109,8 +102,10 @@ def battle_triage_report(
         If an author's share cannot be met.
     """
     found = tilts_of(scenario) if tilts is None else tilts
-    model = compile_scenario(replace(scenario, incidents=[]), 0, 0, {"severity": found})
+    model = compile_scenario(replace(scenario, incidents=[]), 0, 0, {"tilts": found})
     return {
-        name: TypeReport(shares_of_type(model, row), dict(zip(TILTS, found[:, row].tolist(), strict=True)))
+        name: TypeReport(
+            shares_of_type(model, row), dict(zip(TILT.names or (), found[row].tolist(), strict=True))
+        )
         for name, row in type_rows(scenario).items()
     }

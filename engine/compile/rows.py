@@ -75,6 +75,14 @@ def filled(dtype: Any, **values: Any) -> Table:
         If a value does not fit its field, or a field has no value.
     """
     row = np.zeros(1, dtype)
+    fill(row, **values)
+    if missing := set(dtype.names) - set(values):
+        raise ValueError(f"no values for {sorted(missing)}")
+    return row
+
+
+def fill(row: Table, **values: Any) -> None:
+    """Fill some fields of one row of a table, shape (1,), as `filled` does. Raises ValueError if one does not fit."""
     for name, value in values.items():
         array = np.asarray(value)
         room = row[name][0].shape
@@ -84,9 +92,6 @@ def filled(dtype: Any, **values: Any) -> Table:
             row[name][0] = array
         else:
             row[name][0][tuple(slice(length) for length in array.shape)] = array
-    if missing := set(dtype.names) - set(values):
-        raise ValueError(f"no values for {sorted(missing)}")
-    return row
 
 
 def filled_from(dtype: Any, values: Mapping[str, Any]) -> Table:

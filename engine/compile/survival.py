@@ -28,17 +28,17 @@ def compile_survival(scenario: Scenario) -> Table:
     """Return one row of SURVIVAL for a resolved scenario."""
     return filled(
         SURVIVAL,
-        **_lethality_fields(scenario),
+        **lethality_fields(scenario),
         **_treatment_fields(scenario),
         **_late_fields(scenario),
-        **_stay_fields(scenario),
+        **stay_fields(scenario),
         **_illness_fields(scenario),
         **_score_fields(scenario),
         **_availability_fields(scenario),
     )
 
 
-def _lethality_fields(scenario: Scenario) -> dict[str, Any]:
+def lethality_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on lethality, life and triage of the wounded."""
     given = model_constants(scenario, "survival")
     triage = model_constants(scenario, "casualties")["triage"]
@@ -67,7 +67,7 @@ def _clock_factor(scenario: Scenario) -> float:
 def lethal_shares(scenario: Scenario, tilt: float = 0.0) -> list[float]:
     """Return the probability of being lethal if untreated by NISS 0 to 75.
 
-    1 / (1 + exp(-(NISS - 35) / 12 - tilt)) from NISS 9 on (docs/model.md section 2.5.1).
+    1 / (1 + exp(-(NISS - midpoint_niss) / scale_niss - tilt)) from minimum_niss on (docs/model.md section 2.5.1).
     """
     given = model_constants(scenario, "survival")["lethality"]
     shares = []
@@ -78,7 +78,7 @@ def lethal_shares(scenario: Scenario, tilt: float = 0.0) -> list[float]:
 
 
 def _median_lives(scenario: Scenario) -> list[float]:
-    """Return the median life of the lethal in minutes by NISS 0 to 75: 43500 * NISS**-1.95."""
+    """Return the median life of the lethal in minutes by NISS 0 to 75: minutes * NISS**exponent."""
     given = model_constants(scenario, "survival")["lethality"]
     return [
         given["minutes"] * interpreted.power(float(max(1, niss)), given["exponent"])
@@ -177,7 +177,7 @@ def _late_fields(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _stay_fields(scenario: Scenario) -> dict[str, Any]:
+def stay_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on stays and return to duty (docs/model.md section 2.5.6)."""
     given = model_constants(scenario, "survival")
     stay = given["stay"]

@@ -4,6 +4,7 @@ A tilt belongs to a warfare type. The tilts are found with a fixed sample of cas
 alone. They are computed with + - * / and the functions of `engine.numeric`: they are the same on every machine.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 from engine import numeric
 from engine.clinical import DRAWN, SAMPLE, draw_sample
 from engine.codes import NONE
-from engine.compile.injuries import compile_injuries
-from engine.compile.rows import STANDARD, triage_weights
-from engine.compile.survival import HIGHEST_NISS, compile_survival, lethal_shares
+from engine.compile.injuries import severity_fields, wound_fields
+from engine.compile.rows import STANDARD, fill, triage_weights
+from engine.compile.survival import HIGHEST_NISS, lethal_shares, lethality_fields, stay_fields
 from engine.errors import ScenarioError
-from engine.scenario import Scenario, incident_types
-from engine.tables import MODEL, TYPES, Table
+from engine.scenario import Scenario, has_tilts, incident_types
+from engine.tables import MODEL, TYPES, Float64, Row, Table, dtype_of
 
 SAMPLE_SIZE = 20_000
 """Casualties in the sample of a warfare type."""
@@ -30,12 +31,20 @@ WIDEST_LETHALITY = 40.0
 """Bounds of the tilt on lethality: on the logarithm of the odds of being lethal."""
 TOLERANCE = 0.005
 """A share is met if it is reached within this distance."""
-TILTS = ("severity", "lethality", "life", "surgical_ais2", "expectant_niss", "expectant_share")
-"""Rows of the array of tilts.
 
-Mean of Z; added to the logarithm of the odds of being lethal; factor on the life; share of worst AIS 2 that needs
-surgery; NISS above which a T1 is T4 under the expectant policy; share of those with this NISS who are.
-"""
+
+class TiltRow(Row):
+    """The tilts of one warfare type."""
+
+    severity: Float64  # mean of Z
+    lethality: Float64  # added to the logarithm of the odds of being lethal
+    life: Float64  # factor on the life
+    surgical_ais2: Float64  # share of worst AIS 2 that needs surgery
+    expectant_niss: Float64  # NISS above which a T1 is T4 under the expectant policy
+    expectant_share: Float64  # share of those with this NISS who are
+
+
+TILT = dtype_of(TiltRow)
 
 Floats = NDArray[np.float64]
 
@@ -55,22 +64,13 @@ class Shares(NamedTuple):
     """Median minutes to death of these; None where there are none."""
 
 
-def is_tilted(scenario: Scenario) -> bool:
-    """Return whether a resolved scenario has shares or times that the tilts must meet."""
-    own = scenario.survival
-    if scenario.routing != "clock":
-        return False
-    deaths = own.clock and (own.lethality is not None or own.untreated_minutes is not None)
-    return deaths or triage_weights(scenario, "battle") is not None
-
-
-def find_tilts(scenario: Scenario, model: Table) -> Floats:
-    """Return the tilts of a resolved scenario, shape (len(TILTS), TYPES).
+def find_tilts(scenario: Scenario, model: Table) -> Table:
+    """Return the tilts of a resolved scenario: rows of TILT by warfare type, shape (TYPES,).
 
     Parameters
     ----------
     model
-        One row of MODEL with injuries and survival compiled; its tables are changed.
+        One row of MODEL with severity, wounds and survival compiled; its tables are changed.
 
     Raises
     ------
@@ -78,22 +78,21 @@ def find_tilts(scenario: Scenario, model: Table) -> Floats:
         If a share cannot be met; the message says what can be.
     """
     tilts = _no_tilts(model)
-    if is_tilted(scenario):
+    if has_tilts(scenario):
         for name, row in type_rows(scenario).items():
-            tilts[:, row] = _TypeTilts(scenario, model, name, row).find()
+            tilts[row] = _TypeTilts(scenario, model, name, row).find()
     return tilts
 
 
-def apply_tilts(scenario: Scenario, model: Table, tilts: Floats) -> None:
-    """Change the tables of a model, one row of MODEL, by the tilts."""
+def apply_tilts(scenario: Scenario, model: Table, tilts: Table) -> None:
+    """Change the tables of a model, one row of MODEL, by the tilts, rows of TILT by warfare type."""
     survival = model["survival"][0]
-    severity, lethality, life, surgical, niss, share = tilts
-    model["injuries"]["severity"][0] = severity
-    for row in np.flatnonzero(lethality):
-        survival["lethal"][row] = lethal_shares(scenario, float(lethality[row]))
-    survival["minutes"] *= life[:, None]
-    survival["surgical_ais2"] = surgical
-    survival["expectant"] = np.stack([niss, share], axis=1)
+    model["injuries"]["severity"][0] = tilts["severity"]
+    for row in np.flatnonzero(tilts["lethality"]):
+        survival["lethal"][row] = lethal_shares(scenario, float(tilts["lethality"][row]))
+    survival["minutes"] *= tilts["life"][:, None]
+    survival["surgical_ais2"] = tilts["surgical_ais2"]
+    survival["expectant"] = np.stack([tilts["expectant_niss"], tilts["expectant_share"]], axis=1)
 
 
 def type_rows(scenario: Scenario) -> dict[str, int]:
@@ -107,14 +106,14 @@ def shares_of_type(model: Table, row: int) -> Shares:
     return _shares(_draw(model, row), model["survival"][0], row)
 
 
-def _no_tilts(model: Table) -> Floats:
+def _no_tilts(model: Table) -> Table:
     """Return the tilts that change nothing."""
     survival = model["survival"][0]
-    tilts = np.zeros((len(TILTS), TYPES))
-    tilts[0] = model["injuries"]["severity"][0]
-    tilts[2] = 1.0
-    tilts[3] = survival["surgical_ais2"]
-    tilts[4:] = survival["expectant"].T
+    tilts = np.zeros(TYPES, TILT)
+    tilts["severity"] = model["injuries"]["severity"][0]
+    tilts["life"] = 1.0
+    tilts["surgical_ais2"] = survival["surgical_ais2"]
+    tilts["expectant_niss"], tilts["expectant_share"] = survival["expectant"].T
     return tilts
 
 
@@ -156,20 +155,23 @@ def _living(drawn: Table) -> Table:
 
 
 def _shares(drawn: Table, survival: Any, row: int) -> Shares:
-    """Return what a sample shows."""
+    """Return what a sample shows.
+
+    Where a uniform alone decides, as on T2 among the doubtful, the share is its expected value in the sample.
+    """
     living = _living(drawn)
     groups = _groups(living, survival, row)
-    admitted = max(1, int(groups.admitted.sum()))
-    second = groups.surgical | (groups.doubtful & (living["triage"] < survival["surgical_ais2"][row]))
+    immediate, certain, doubtful = _triage_shares(groups)
+    urgent = certain + doubtful * float(survival["surgical_ais2"][row])
     edge, share = survival["expectant"][row]
     at_edge = int((groups.immediate & (living["niss"] == edge)).sum())
-    expectant = (int((groups.immediate & (living["niss"] > edge)).sum()) + share * at_edge) / admitted
-    immediate = int((groups.immediate & groups.admitted).sum()) / admitted
-    urgent = int((second & groups.admitted).sum()) / admitted
+    above = int((groups.immediate & (living["niss"] > edge)).sum())
+    expectant = (above + float(share) * at_edge) / max(1, int(groups.admitted.sum()))
+    lethal = survival["lethal"][row][living["niss"]] if survival["clock"][0] else np.zeros(len(living))
     mortal = np.sort(groups.minutes[groups.lethal])
     return Shares(
         [immediate - expectant, urgent, 1.0 - immediate - urgent, expectant],
-        len(mortal) / max(1, len(living)),
+        math.fsum(lethal) / max(1, len(living)),
         float(mortal[len(mortal) // 2]) if len(mortal) else None,
     )
 
@@ -190,6 +192,16 @@ def living_by_category(model: Table, row: int, mechanism: int) -> CategorySample
     return found
 
 
+def _triage_shares(groups: _Groups) -> tuple[float, float, float]:
+    """Return the shares of the admitted who are T1, who are T2 in any case, and who are T2 or T3."""
+    admitted = max(1, int(groups.admitted.sum()))
+    immediate, certain, doubtful = (
+        int((group & groups.admitted).sum()) / admitted
+        for group in (groups.immediate, groups.surgical, groups.doubtful)
+    )
+    return immediate, certain, doubtful
+
+
 class _TypeTilts:
     """The search for the tilts of one warfare type."""
 
@@ -204,8 +216,8 @@ class _TypeTilts:
         self.drawn = np.zeros(0, DRAWN)
         self.refusal: ScenarioError | None = None  # of the deaths, with the latest mean of Z
 
-    def find(self) -> list[float]:
-        """Return the tilts in the order of TILTS. Raises ScenarioError."""
+    def find(self) -> tuple[float, ...]:
+        """Return one row of TILT. Raises ScenarioError."""
         severity = float(self.model["injuries"]["severity"][0, self.row])
         if self.weights is None:
             self._immediate_share(severity)
@@ -215,12 +227,12 @@ class _TypeTilts:
             raise self.refusal
         surgical = float(self.survival["surgical_ais2"][self.row])
         if self.weights is not None:
-            surgical = self._find_surgical_share(self.weights[1])
+            surgical = self._find_surgical_share(*self.weights[1:])
         self.survival["surgical_ais2"][self.row] = surgical
         edge, share = (float(value) for value in self.survival["expectant"][self.row])
         if self.expectant is not None:
             edge, share = self._find_expectant(self.expectant)
-        return [severity, self.lethality, self.life, surgical, edge, share]
+        return severity, self.lethality, self.life, surgical, edge, share
 
     def _immediate_share(self, severity: float) -> float:
         """Draw the sample with this mean of Z, tilt its deaths, and return its share of T1, T4 included."""
@@ -232,8 +244,7 @@ class _TypeTilts:
             self._tilt_lethality(own.lethality)
         if own.clock and own.untreated_minutes is not None:
             self._tilt_life(own.untreated_minutes)
-        groups = _groups(_living(self.drawn), self.survival, self.row)
-        return int((groups.immediate & groups.admitted).sum()) / max(1, int(groups.admitted.sum()))
+        return _triage_shares(_groups(_living(self.drawn), self.survival, self.row))[0]
 
     def _find_severity(self, wanted: float) -> float:
         """Return the mean of Z with which the share of T1 is the one wanted."""
@@ -251,20 +262,24 @@ class _TypeTilts:
                 return middle
         lowest, highest = self._immediate_share(-WIDEST_SEVERITY), self._immediate_share(WIDEST_SEVERITY)
         label = "T1 and T4 together" if self.expectant else "T1"
-        raise self._refused(f"{label} from {_percent(lowest)} to {_percent(highest)}")
+        raise self._refused(f"{label} from {_share(lowest)} to {_share(highest)}")
 
-    def _find_surgical_share(self, wanted: float) -> float:
-        """Return the share of worst AIS 2 that needs surgery with which the share of T2 is the one wanted."""
-        groups = _groups(_living(self.drawn), self.survival, self.row)
-        admitted = max(1, int(groups.admitted.sum()))
-        certain = int((groups.surgical & groups.admitted).sum()) / admitted
-        doubtful = int((groups.doubtful & groups.admitted).sum()) / admitted
-        if not certain - TOLERANCE <= wanted <= certain + doubtful + TOLERANCE:
+    def _find_surgical_share(self, wanted: float, delayed: float) -> float:
+        """Return the share of worst AIS 2 that needs surgery with which the share of T2 is the one wanted.
+
+        The share of T3, `delayed`, follows. The share is the expected value, not a quantile of the sample's uniforms:
+        these would only add their own error to that of the groups.
+        """
+        immediate, certain, doubtful = _triage_shares(_groups(_living(self.drawn), self.survival, self.row))
+        surgical = min(1.0, max(0.0, (wanted - certain) / doubtful)) if doubtful else 0.0
+        reached = certain + doubtful * surgical
+        if max(abs(reached - wanted), abs(1.0 - immediate - reached - delayed)) > TOLERANCE:
+            moved = "; survival.lethality and survival.untreated_minutes move these bounds"
             raise self._refused(
-                f"with this share of T1 a T2 from {_percent(certain)} to {_percent(certain + doubtful)}; "
-                "survival.lethality and survival.untreated_minutes move these bounds"
+                f"with this share of T1 a T2 from {_share(certain)} to {_share(certain + doubtful)}"
+                f"{moved if self.scenario.survival.clock else ''}"
             )
-        return min(1.0, max(0.0, (wanted - certain) / doubtful)) if doubtful else 0.0
+        return surgical
 
     def _find_expectant(self, wanted: float) -> tuple[float, float]:
         """Return the NISS above which a T1 is T4, and the share of those with this NISS who are."""
@@ -294,11 +309,12 @@ class _TypeTilts:
                 high = middle
         if abs(reached - wanted) > TOLERANCE:
             most = sum(float(one) for one, of_niss in zip(share, probability, strict=True) if of_niss > 0.0)
+            raises = "survival.severity" if self.weights is None else "of T1 in triage.battle"
             self.refusal = ScenarioError(
                 "survival.lethality",
                 wanted,
-                f"at most {_percent(most)} for type {self.name}: the share of the wounded with a NISS that can be "
-                "lethal; more survival.severity raises it",
+                f"at most {_share(most)} for type {self.name}: the share of the wounded with a NISS that can be "
+                f"lethal; more {raises} raises it",
             )
         self.lethality = middle
         self.survival["lethal"][self.row] = probability
@@ -324,13 +340,22 @@ class _TypeTilts:
         return ScenarioError('triage["battle"]', shares, f"for type {self.name} {reachable}")
 
 
-def _percent(share: float) -> str:
+def _share(share: float) -> str:
+    """Return a share as text."""
     return f"{share:.3f}"
 
 
-def tilts_of(scenario: Scenario) -> Floats:
-    """Return the tilts of a resolved scenario, shape (len(TILTS), TYPES). Raises ScenarioError as `find_tilts` does."""
+def tilts_of(scenario: Scenario) -> Table:
+    """Return the tilts of a resolved scenario: rows of TILT by warfare type, shape (TYPES,).
+
+    Only what the sample needs is compiled, from the fields of the kind `tilts` in `engine.precomputed.cache_keys`.
+
+    Raises
+    ------
+    ScenarioError
+        If a share cannot be met, as `find_tilts` does.
+    """
     model = np.zeros(1, MODEL)
-    model["injuries"] = compile_injuries(scenario)
-    model["survival"] = compile_survival(scenario)
+    fill(model["injuries"], **severity_fields(scenario), **wound_fields(scenario))
+    fill(model["survival"], **lethality_fields(scenario), **stay_fields(scenario))
     return find_tilts(scenario, model)

@@ -193,7 +193,7 @@ def _triage_in_field(
     uniform = to_uniform(words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIRST_RESPONDER)[1])
     casualty.category = assign_category(output, row, casualty, casualty.at, 0, uniform, model)
     given = given_category(model.listed, row_of_cell(model.listed, np.uint64(counter[0])), counter[1])
-    if given and casualty.category != TriageCategory.T4:
+    if given:
         casualty.category = given
     log_event(output, row, casualty.at, AT_POI, Event.TRIAGED, casualty.category)
 

@@ -251,6 +251,7 @@ class Delays:
 
     def __init__(self, scenario: Scenario) -> None:
         self._fronts = [front.name for front in scenario.fronts]
+        self._triage = (1, 2, 3, 4) if scenario.expectant else (1, 2, 3)  # true categories
         self._places = ["en route", "POI", *(facility.id for facility in scenario.facilities)]
         self._start = start_seconds(scenario) * 1000 % DAY
         self._short = _hours_short_of_teams(scenario)
@@ -319,7 +320,7 @@ class Delays:
         """Return the stages in minutes, of all, by true triage category and by front, and their ranking."""
         return {
             **self._group(0),
-            "by_triage": {TRIAGE[category]: self._group(category) for category in (1, 2, 3)},
+            "by_triage": {TRIAGE[category]: self._group(category) for category in self._triage},
             "by_front": {name: self._group(GROUPS + k) for k, name in enumerate(self._fronts)},
             "ranking": self._ranking(),
             "blocked": self.blocking.summary(),

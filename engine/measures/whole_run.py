@@ -150,7 +150,7 @@ MEASURES: dict[str, Measure] = {
     "returned_to_duty": Measure("patients", "returned to duty, by role and day"),
     "litters": Measure(
         "patients",
-        "litter demand: departures of patients who need one (true T1, T2), by role left, and by day",
+        "litter demand: departures of patients who need one (true T1, T2, T4), by role left, and by day",
     ),
     "seats": Measure("patients", "departures of patients who can sit (true T3), by role left, and by day"),
     "transfusions": Measure("treatments", "blood transfusions by role, and by day"),

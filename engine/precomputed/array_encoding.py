@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.arrivals import BRIDGE_LENGTH, CELL, LISTED, PATTERN, RATE, ArrivalPlan, Group, SizeTables
 from engine.codes import STREAMS
-from engine.compile import TILTS
+from engine.compile import TILT
 from engine.errors import shown
 from engine.tables import CARE, INJURIES, NETWORK, PEOPLE, SURVIVAL, TRANSITIONS, TYPES
 
@@ -36,6 +36,7 @@ LAYOUTS: dict[str, "np.dtype[Any]"] = {
     "pattern": PATTERN,
     "rate": RATE,
     "listed": LISTED,
+    "tilts": TILT,
     **TABLES,
 }
 """All layouts of arrays, by name."""
@@ -89,8 +90,8 @@ def table_encoding(
     kind: str,
 ) -> tuple[int, Callable[[NDArray[Any]], bytes], Callable[[bytes], NDArray[Any]]]:
     """Return the encoding of the kinds that are one array: one row of TABLES, or the tilts by warfare type."""
-    layout, shape = (kind, (1,)) if kind in TABLES else (FLOATS, (len(TILTS), TYPES))
-    if kind not in (*TABLES, "severity"):
+    layout, shape = (kind, (1,)) if kind in TABLES else ("tilts", (TYPES,))
+    if kind not in (*TABLES, "tilts"):
         raise KeyError(kind)
 
     def encode(value: NDArray[Any]) -> bytes:

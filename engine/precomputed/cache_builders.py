@@ -32,7 +32,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "names": build_names,
     "diagnoses": build_diagnoses,
     "arrivals": plan_arrivals,
-    "severity": tilts_of,
+    "tilts": tilts_of,
 }
 """By kind of value: the function that builds it from the fields of `cache_keys.KINDS`."""
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.identity import catalogue_version, engine_version
-from engine.scenario import Scenario
+from engine.scenario import Scenario, has_tilts
 
 Namespace = Literal["configuration", "demographics", "medical", "computation"]
 NAMESPACES: tuple[Namespace, ...] = get_args(Namespace)
@@ -54,6 +54,8 @@ class Kind(NamedTuple):
     """Where the value is cached."""
     fields: tuple[str, ...]
     """The fields of the scenario that it is built from."""
+    unset: tuple[str, ...] = ()
+    """Fields that its builder reads and that do not matter for it: it finds them at their default."""
 
 
 KINDS: dict[str, Kind] = {
@@ -78,7 +80,11 @@ KINDS: dict[str, Kind] = {
             "tempo",
         ),
     ),
-    "severity": Kind("computation", (*_INJURY_FIELDS, "expectant")),
+    "tilts": Kind(
+        "computation",
+        ("events", "expectant", "model", "routing", "survival", "triage", "warfare"),
+        unset=("environment", "treatments"),
+    ),
     MEASURES_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),
     REPLICATIONS_KIND: Kind("computation", tuple(f.name for f in msgspec.structs.fields(Scenario))),
 }
@@ -90,7 +96,7 @@ KINDS: dict[str, Kind] = {
 - diagnoses: texts of conditions and external causes
 - network, care, transitions: facilities and ways, service times, transition matrices
 - arrivals: intensities by front, type and day
-- severity: the tilts that yield the shares of triage and deaths of the scenario
+- tilts: the changes of the model that yield the shares of triage and deaths of the scenario
 - measures: the content of summary.json
 - replications: the measures of some replications
 """
@@ -103,7 +109,7 @@ SIMULATION_KINDS = (
     "care",
     "transitions",
     "arrivals",
-    "severity",
+    "tilts",
 )
 """Kinds that a simulation needs."""
 
@@ -130,9 +136,9 @@ class CacheKey(NamedTuple):
 def keys_of_scenario(scenario: Scenario, kinds: tuple[str, ...]) -> list[CacheKey]:
     """Return the cache keys of those of `kinds` that a resolved scenario has.
 
-    Only a scenario with shares of triage or deaths has a `severity`.
+    Only a scenario with shares of triage or deaths has `tilts`.
     """
-    present = [kind for kind in kinds if kind != "severity" or has_tilts(scenario)]
+    present = [kind for kind in kinds if kind != "tilts" or has_tilts(scenario)]
     return [
         _new_key(kind, {name: getattr(scenario, name) for name in KINDS[kind].fields}) for kind in present
     ]
@@ -152,13 +158,6 @@ def key_of_replications(scenario: Scenario, seed: int, first: int, count: int) -
 
 def _anonymous(scenario: Scenario, seed: int) -> Scenario:
     return replace(scenario, name="-", description="", seed=seed)
-
-
-def has_tilts(scenario: Scenario) -> bool:
-    """Whether the scenario sets shares of battle triage or of deaths, for which the engine has to find tilts."""
-    own = scenario.survival
-    deaths = own.clock and (own.lethality is not None or own.untreated_minutes is not None)
-    return scenario.routing == "clock" and (deaths or "battle" in (scenario.triage or {}))
 
 
 def cache_key(kind: str, inputs: bytes) -> str:
@@ -223,6 +222,15 @@ def _new_key(kind: str, fields: dict[str, Any]) -> CacheKey:
 
 @cache
 def _struct_of_fields(kind: str) -> Any:
-    """Return a Struct that has the fields of the kind and no others."""
-    types = {field.name: field.type for field in msgspec.structs.fields(Scenario)}
-    return msgspec.defstruct(kind, [(name, types[name]) for name in KINDS[kind].fields], frozen=True)
+    """Return a Struct that has the fields of the kind, those that do not matter at their default, and no others."""
+    fields = {field.name: field for field in msgspec.structs.fields(Scenario)}
+    content: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+        (name, fields[name].type) for name in KINDS[kind].fields
+    ]
+    for name in KINDS[kind].unset:
+        factory = fields[name].default_factory
+        default = (
+            fields[name].default if factory is msgspec.NODEFAULT else msgspec.field(default_factory=factory)
+        )
+        content.append((name, fields[name].type, default))
+    return msgspec.defstruct(kind, content, frozen=True)

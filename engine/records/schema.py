@@ -320,9 +320,9 @@ class Triage(Struct, gc=False):
     true: Annotated[
         str,
         field(
-            "true category: T1 immediate, T2 urgent, T3 delayed",
+            "true category: T1 immediate, T2 urgent, T3 delayed, T4 expectant",
             Label(TRIAGE, "triage"),
-            codes=TRIAGE[1:4],
+            codes=TRIAGE[1:],
             flat="triage",
         ),
     ]

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 from engine.arrivals import arrival_entry_points, draw_listed
 from engine.clinical import draw_sample, iss_of_listed
-from engine.compile import compile_network, has_mean_iss, is_tilted
+from engine.compile import compile_network, has_mean_iss
 from engine.kernel import advance, advance_unlimited, begin_run, finish_statistics, uses_calendar
 from engine.measures import count_blocking, count_chunk, count_consumption, split_delays
 from engine.numeric import NativeFunction
 from engine.records import ASSEMBLE
-from engine.scenario import Scenario
+from engine.scenario import Scenario, has_tilts
 
 
 class EntryPoints(NamedTuple):
@@ -49,7 +49,7 @@ def entry_points(scenario: Scenario, texts: bool) -> list[EntryPoints]:
         EntryPoints(ARRIVALS, arrival_entry_points(scenario), 60),
     ]
     found.append(EntryPoints("measures", (count_chunk, split_delays, count_consumption, count_blocking), 20))
-    if is_tilted(scenario):
+    if has_tilts(scenario):
         found.append(SEVERITY)
     if has_mean_iss(scenario):
         found.append(LISTED_SEVERITY)

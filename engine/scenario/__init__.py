@@ -1,5 +1,6 @@
 """What a scenario is: its parts, how files are parsed and written, defaults, derived values and checks. No NumPy."""
 
+from engine.scenario.asked_shares import has_tilts
 from engine.scenario.checks.scenario import check
 from engine.scenario.constants import (
     MECHANISM_OF,
@@ -148,6 +149,7 @@ __all__ = [
     "extend",
     "facility_places",
     "front_rate",
+    "has_tilts",
     "hash_of_resolved",
     "heaviest_type",
     "hours_short_of_teams",

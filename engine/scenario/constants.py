@@ -1,9 +1,13 @@
 """The constants of the model, `scenarios/data/model`, with those that a scenario replaces."""
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from engine.codes import LethalMechanism
+from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.treatments import FIRST_AID, TreatmentName, TreatmentSetting
 from scenarios.tables import model_parameters
 
@@ -27,8 +31,8 @@ _TREATMENT = ("survival", "treatment")
 _ALL_WOUNDS, _ALL_BUT_BRAIN = (0, 1, 2, 3, 4, 5), (1, 2, 3, 4, 5)
 
 
-class ConstantOfTreatment(NamedTuple):
-    """The constant that a field of a treatment replaces."""
+class ReplacedConstant(NamedTuple):
+    """The constant that a setting of a scenario replaces."""
 
     path: tuple[str, ...]
     """File, tables and name."""
@@ -36,29 +40,39 @@ class ConstantOfTreatment(NamedTuple):
     """Of a list: the values that are replaced."""
 
 
-CONSTANTS_OF_TREATMENTS: dict[tuple[TreatmentName, str], ConstantOfTreatment] = {
+CONSTANTS_OF_TREATMENTS: dict[tuple[TreatmentName, str], ReplacedConstant] = {
     **{
-        (name, "success"): ConstantOfTreatment((*_TREATMENT, "first_aid_works"), (mechanism,))
+        (name, "success"): ReplacedConstant((*_TREATMENT, "first_aid_works"), (mechanism,))
         for name, mechanism in MECHANISM_OF.items()
     },
     **{
-        (name, "rate"): ConstantOfTreatment((*_TREATMENT, "rate_after_first_aid"), (mechanism,))
+        (name, "rate"): ReplacedConstant((*_TREATMENT, "rate_after_first_aid"), (mechanism,))
         for name, mechanism in MECHANISM_OF.items()
     },
-    ("autoinjector", "success"): ConstantOfTreatment((*_TREATMENT, "agent", "first_aid_works")),
-    ("autoinjector", "rate"): ConstantOfTreatment((*_TREATMENT, "agent", "rate_after_first_aid")),
-    ("prehospital_blood", "success"): ConstantOfTreatment((*_TREATMENT, "prehospital_blood", "works")),
-    ("prehospital_blood", "rate"): ConstantOfTreatment((*_TREATMENT, "prehospital_blood", "rate_after")),
-    ("resuscitation", "success"): ConstantOfTreatment((*_TREATMENT, "resuscitation", "works")),
-    ("resuscitation", "rate"): ConstantOfTreatment((*_TREATMENT, "rate_after_resuscitation"), _ALL_WOUNDS),
-    ("resuscitation", "delay_minutes"): ConstantOfTreatment(("care", "waits", "door_to_resuscitation")),
-    ("surgery", "success"): ConstantOfTreatment((*_TREATMENT, "surgery_succeeds"), _ALL_BUT_BRAIN),
-    ("surgery", "delay_minutes"): ConstantOfTreatment(("care", "waits", "resuscitation_to_surgery")),
-    ("atropine_and_oxime", "success"): ConstantOfTreatment((*_TREATMENT, "agent", "treatment_succeeds")),
-    ("atropine_and_oxime", "rate"): ConstantOfTreatment((*_TREATMENT, "agent", "rate_after_resuscitation")),
-    ("emergency_care", "success"): ConstantOfTreatment((*_TREATMENT, "dnbi", "treatment_succeeds")),
+    ("autoinjector", "success"): ReplacedConstant((*_TREATMENT, "agent", "first_aid_works")),
+    ("autoinjector", "rate"): ReplacedConstant((*_TREATMENT, "agent", "rate_after_first_aid")),
+    ("prehospital_blood", "success"): ReplacedConstant((*_TREATMENT, "prehospital_blood", "works")),
+    ("prehospital_blood", "rate"): ReplacedConstant((*_TREATMENT, "prehospital_blood", "rate_after")),
+    ("resuscitation", "success"): ReplacedConstant((*_TREATMENT, "resuscitation", "works")),
+    ("resuscitation", "rate"): ReplacedConstant((*_TREATMENT, "rate_after_resuscitation"), _ALL_WOUNDS),
+    ("resuscitation", "delay_minutes"): ReplacedConstant(("care", "waits", "door_to_resuscitation")),
+    ("surgery", "success"): ReplacedConstant((*_TREATMENT, "surgery_succeeds"), _ALL_BUT_BRAIN),
+    ("surgery", "delay_minutes"): ReplacedConstant(("care", "waits", "resuscitation_to_surgery")),
+    ("atropine_and_oxime", "success"): ReplacedConstant((*_TREATMENT, "agent", "treatment_succeeds")),
+    ("atropine_and_oxime", "rate"): ReplacedConstant((*_TREATMENT, "agent", "rate_after_resuscitation")),
+    ("emergency_care", "success"): ReplacedConstant((*_TREATMENT, "dnbi", "treatment_succeeds")),
 }
 """By treatment and field; the delay of first aid of one kind has no constant of its own."""
+
+FIRST_AID_MEDIAN = ReplacedConstant((*_TREATMENT, "first_aid_median_minutes"))
+
+CONSTANTS_OF_SETTINGS: dict[str, ReplacedConstant] = {
+    "survival.first_aid_minutes": FIRST_AID_MEDIAN,
+    "survival.tbi_success": ReplacedConstant((*_TREATMENT, "surgery_succeeds"), (LethalMechanism.TBI,)),
+    "survival.late_hazard": ReplacedConstant(("survival", "late", "probability")),
+    "triage_accuracy": ReplacedConstant(("care", "triage", "right")),
+}
+"""By setting of a scenario that replaces a single constant, or all values of a table by one."""
 
 
 class HasModel(Protocol):
@@ -87,9 +101,9 @@ class ChangedConstant(NamedTuple):
     """A constant, or a field of a treatment, that a scenario replaces."""
 
     path: str
-    """Where the scenario replaces it: `model` with file, tables and name, or `treatments` with treatment and field."""
+    """Where the scenario replaces it: `model` with file, tables and name, or the path of the setting."""
     old: Any
-    """The model's own value."""
+    """The value without that: the model's own, unless another setting of the scenario replaces it too."""
     new: Any
     """The scenario's value."""
 
@@ -124,33 +138,56 @@ def model_constants(scenario: HasModel, name: str) -> dict[str, Any]:
     return merged
 
 
-def changed_constants(scenario: HasModel) -> list[ChangedConstant]:
-    """What a scenario replaces by another value: constants by path, then fields of treatments."""
+def changed_constants(scenario: Scenario) -> list[ChangedConstant]:
+    """What a scenario replaces by another value: constants by path, settings of the scenario, fields of treatments.
+
+    The old value is the one without this setting: that of a constant, or of the more general setting, if the scenario
+    replaces that as well.
+    """
     found = [
         change
         for name, replaced in sorted(scenario.model.items())
         for change in _changes(f"model.{name}", model_parameters(name), replaced)
     ]
-    for name, setting in sorted(scenario.treatments.items()):
+    without = replace(scenario, treatments={})
+    for setting, constant in CONSTANTS_OF_SETTINGS.items():
+        new = attrgetter(setting)(scenario)
+        old = _value_of(without, constant)
+        if new is not None and any(value != new for value in _values(old)):
+            found.append(ChangedConstant(setting, old, new))
+    for name, treatment in sorted(scenario.treatments.items()):
         for field in TreatmentSetting.__struct_fields__:
-            new = getattr(setting, field)
-            if new is not None and new != (old := _own_value(scenario, name, field)):
+            new = getattr(treatment, field)
+            if new is not None and new != (old := _without_treatment(without, name, field)):
                 found.append(ChangedConstant(f"treatments.{name}.{field}", old, new))
     return found
 
 
-def _own_value(scenario: HasModel, name: TreatmentName, field: str) -> Any:
-    """What a field of a treatment is where a scenario does not set it."""
+def _without_treatment(scenario: Scenario, name: TreatmentName, field: str) -> Any:
+    """What a field of a treatment is in a scenario that changes no treatment."""
     if field == "available":
         return name != "prehospital_blood"
     if field == "delay_minutes" and name in FIRST_AID:
-        return model_constants(scenario, "survival")["treatment"]["first_aid_median_minutes"]
-    constant = CONSTANTS_OF_TREATMENTS[name, field]
-    own: Any = model_parameters(constant.path[0])
-    for key in constant.path[1:]:
-        own = own[key]
-    values = [own[place] for place in constant.places]
-    return own if not values else values[0] if len(values) == 1 else values
+        own = scenario.survival.first_aid_minutes
+        return own if own is not None else _value_of(scenario, FIRST_AID_MEDIAN)
+    return _value_of(scenario, CONSTANTS_OF_TREATMENTS[name, field])
+
+
+def _value_of(scenario: HasModel, constant: ReplacedConstant) -> Any:
+    """The value of a constant in a scenario; of a list, the values at its places, one alone without the list."""
+    file, *path = constant.path
+    value: Any = model_constants(scenario, file)
+    for key in path:
+        value = value[key]
+    values = [value[place] for place in constant.places]
+    return value if not values else values[0] if len(values) == 1 else values
+
+
+def _values(value: Any) -> list[Any]:
+    """All values of a constant: of a table those of its keys that are constants."""
+    if isinstance(value, Mapping):
+        return [item for key, item in value.items() if key not in NOT_CONSTANTS]
+    return value if isinstance(value, list) else [value]
 
 
 def _with_value(

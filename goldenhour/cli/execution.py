@@ -12,11 +12,11 @@ from actors.run import AUTOMATIC_WORKERS
 from actors.store import Content, Registration, check_name
 from engine.errors import StoreError
 from engine.records import RUN_TABLES
-from engine.scenario import PreparedScenario, Setting, to_toml
+from engine.scenario import PreparedScenario, Setting, has_tilts, to_toml
 from goldenhour import console, views
 from goldenhour.database import current_database, user_and_machine
 from goldenhour.outputs import output_text
-from goldenhour.tilts import has_tilts, tilts_of_scenario
+from goldenhour.tilts import tilts_of_scenario
 
 if TYPE_CHECKING:
     from actors.run import RunRequest, RunResult

@@ -21,6 +21,7 @@ from engine.scenario import (
     ScenarioOrigin,
     ScenarioOverrides,
     Setting,
+    has_tilts,
     is_finite,
     parse,
     prepare,
@@ -41,7 +42,7 @@ from goldenhour.cli.scenario_sources import (
 )
 from goldenhour.database import current_database, user_and_machine, with_store
 from goldenhour.run_time import expected_time
-from goldenhour.tilts import TILTS, tilts_of_scenario
+from goldenhour.tilts import KIND, tilts_of_scenario
 
 if TYPE_CHECKING:
     from engine.arrivals import ArrivalCounts
@@ -143,7 +144,7 @@ def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_jso
             "finite": views.network_json(resolved),
             "notes": prepared.notes,
             "expected_seconds": round(time.seconds, 1),
-            **views.battle_report_json(report),
+            **views.battle_report_json(resolved, report),
             "settings": views.care_settings(prepared.original),
             "listed_incidents": views.listed_json(resolved),
             "listed_deaths": [group._asdict() for group in deaths],
@@ -335,13 +336,13 @@ def _battle_report(scenario: Scenario) -> "tuple[dict[str, TypeReport], list[Lis
     In addition, who of the listed dies untreated. Both are empty if the scenario asks for no shares. Raises
     ScenarioError if one cannot be met.
     """
-    from engine.compile import battle_triage_report, has_mean_iss, is_tilted, listed_deaths_report
+    from engine.compile import battle_triage_report, has_mean_iss, listed_deaths_report
     from engine.run import LISTED_SEVERITY, SEVERITY
 
-    if not is_tilted(scenario):
+    if not has_tilts(scenario):
         return {}, []
     views.compile_first([SEVERITY, LISTED_SEVERITY] if has_mean_iss(scenario) else [SEVERITY])
-    tilts = tilts_of_scenario(scenario)[TILTS]
+    tilts = tilts_of_scenario(scenario)[KIND]
     deaths = listed_deaths_report(scenario, scenario.seed, 0, tilts)
     return battle_triage_report(scenario, tilts), deaths
 

@@ -110,7 +110,7 @@ def summary_tables(measures: dict[str, Any]) -> list[Table | Text]:
 def casualties_table(measures: dict[str, Any]) -> Table:
     """Patients by stream: in all, by true triage category, and by outcome. Rare outcomes only if they occur."""
     outcomes = [name for name in OUTCOME_LABELS if name in ALWAYS_SHOWN or measures["outcomes"].get(name)]
-    result = _table("casualties", "all", "T1", "T2", "T3", *(OUTCOME_LABELS[name] for name in outcomes))
+    result = _table("casualties", "all", *measures["triage"], *(OUTCOME_LABELS[name] for name in outcomes))
     for stream, words in STREAM_LABELS.items():
         row = measures["categories"][stream]
         result.add_row(words, *_counts(row["patients"], row["triage"], row["outcomes"], outcomes))
@@ -342,7 +342,7 @@ def _number(value: float | None) -> str:
 def _counts(patients: int, triage: dict[str, int], outcomes: dict[str, int], names: list[str]) -> list[str]:
     values = [
         patients,
-        *(triage[category] for category in ("T1", "T2", "T3")),
+        *triage.values(),
         *(outcomes[name] for name in names),
     ]
     return [f"{value:,}" for value in values]

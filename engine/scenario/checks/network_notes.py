@@ -5,8 +5,9 @@ from typing import Any
 
 from engine.codes import LIMITING_FIELDS
 from engine.scenario.checks.capacity_notes import note_capacities
-from engine.scenario.checks.care import note_care
+from engine.scenario.checks.care import note_care, note_unavailable
 from engine.scenario.checks.facilities import SERVICE_TIMES
+from engine.scenario.checks.idle_notes import note_idle_constants
 from engine.scenario.checks.mortuary import note_mortuary_affairs
 from engine.scenario.checks.routes import Routes
 from engine.scenario.checks.values import list_words
@@ -56,6 +57,8 @@ def note_network(scenario: Scenario, complete: Scenario, routes: Routes) -> list
         *_note_vehicles(scenario, complete),
         *_note_world_events(scenario, complete),
         *note_care(complete),
+        *note_unavailable(complete),
+        *note_idle_constants(scenario, complete),
         *note_mortuary_affairs(complete),
         *_note_policies(complete, routes),
     ]

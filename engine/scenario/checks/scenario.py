@@ -3,6 +3,7 @@
 from engine.scenario.checks.arrivals import check_arrivals
 from engine.scenario.checks.care import check_care
 from engine.scenario.checks.constants import check_constants, note_constants
+from engine.scenario.checks.idle_notes import note_unconcerned
 from engine.scenario.checks.network import check_network
 from engine.scenario.checks.point_of_injury import check_point_of_injury, note_point_of_injury
 from engine.scenario.checks.setting_notes import note_arrival_settings, note_survival_settings
@@ -50,6 +51,7 @@ def check(scenario: Scenario) -> list[str]:
         *note_survival_settings(scenario),
         *note_treatments(scenario),
         *note_point_of_injury(scenario),
+        *note_unconcerned(scenario),
         *note_constants(scenario),
         *check_network(scenario),
     ]

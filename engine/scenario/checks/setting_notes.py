@@ -1,10 +1,12 @@
 """Notes on settings of arrivals and of the survival clock that cancel or have no effect."""
 
+from engine.scenario.asked_shares import asks_for_deaths
 from engine.scenario.checks.strength import note_strength
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.survival import Survival
-from engine.scenario.structs.vocabulary import STREAMS, Stream
+from engine.scenario.structs.vocabulary import STREAMS, WARFARE_TYPES, Stream
+from engine.scenario.warfare_types import agent_share
 
 _CLOCK_SETTINGS = (
     "aid_success_factor",
@@ -117,6 +119,32 @@ def note_survival_settings(scenario: Scenario) -> list[str]:
         notes.append("survival.severity: no effect, because triage.battle gives the share of T1")
     if idle and not survival.clock:
         notes.append(f"survival.{', survival.'.join(idle)}: no effect on deaths with survival.clock = false")
+    notes += _note_agents(scenario)
     if survival.lethality == 0 and survival.untreated_minutes is not None:
         notes.append("survival.untreated_minutes: no effect, because nobody dies untreated with lethality 0")
+    return notes
+
+
+def _note_agents(scenario: Scenario) -> list[str]:
+    """Notes on shares of the wounded where a warfare type has agent casualties, to whom they do not apply."""
+    survival = scenario.survival
+    types = {warfare.type for warfare in scenario.warfare} | {event.type for event in scenario.events}
+    notes = []
+    for name in WARFARE_TYPES:
+        share = agent_share(name)
+        if name not in types or not share:
+            continue
+        agents = f"{100 * share:.0f} % of the battle casualties of type {name} are agent casualties"
+        reason = f"of the wounded alone; {agents}"
+        if "battle" in (scenario.triage or {}):
+            notes.append(
+                f"triage.battle: the shares are those {reason}, whose triage triage.disease re-weights"
+            )
+        if asks_for_deaths(survival):
+            asked = [
+                name for name in ("lethality", "untreated_minutes") if getattr(survival, name) is not None
+            ]
+            notes.append(
+                f"survival.{', survival.'.join(asked)}: {reason}, who die as model.casualties.agent says"
+            )
     return notes

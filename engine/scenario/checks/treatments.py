@@ -4,20 +4,21 @@ from collections.abc import Iterator
 
 from engine.errors import ScenarioError
 from engine.scenario.checks.values import list_words
-from engine.scenario.constants import is_available
+from engine.scenario.constants import CONSTANTS_OF_TREATMENTS, is_available
 from engine.scenario.parsing import key_place
 from engine.scenario.structs.scenario import Scenario
-from engine.scenario.structs.treatments import FIRST_AID, TreatmentName, TreatmentSetting
+from engine.scenario.structs.treatments import FIRST_AID, TREATMENT_NAMES, TreatmentName, TreatmentSetting
 
 _LEAST_DELAY_OF_FIRST_AID = 0.01
 _FIELDS: dict[TreatmentName, tuple[str, ...]] = {
-    **dict.fromkeys(FIRST_AID, ("available", "success", "rate", "delay_minutes")),
-    "prehospital_blood": ("available", "success", "rate"),
-    "resuscitation": ("available", "success", "rate", "delay_minutes"),
-    "blood_transfusion": ("available",),
-    "surgery": ("available", "success", "delay_minutes"),
-    "atropine_and_oxime": ("available", "success", "rate"),
-    "emergency_care": ("available", "success"),
+    name: tuple(
+        field
+        for field in TreatmentSetting.__struct_fields__
+        if field == "available"
+        or (name, field) in CONSTANTS_OF_TREATMENTS
+        or (field == "delay_minutes" and name in FIRST_AID)
+    )
+    for name in TREATMENT_NAMES
 }
 """By treatment: what a scenario can change."""
 

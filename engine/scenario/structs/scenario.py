@@ -107,8 +107,9 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     expectant: Annotated[
         bool,
         Meta(
-            description="mass casualty policy: at an incident over mascal_threshold the worst wounded (NISS 50 "
-            "and more) are T4, last in every queue"
+            description="mass casualty policy: at an incident of mascal_threshold casualties or more the worst wounded "
+            "are T4, last in every queue: those of NISS 50 and more (model.care.mascal.expectant_niss), or the share "
+            "of T4 in triage.battle"
         ),
     ] = False
     acceptance: Annotated[

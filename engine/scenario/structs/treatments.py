@@ -71,7 +71,8 @@ class TreatmentSetting(Struct, kw_only=True, forbid_unknown_fields=True, frozen=
                 le=10_000,
                 examples=[10.0],
                 description="first aid: median minutes from the injury, above 0; resuscitation, and other "
-                "care in a bay: from the door; surgery: from the end of resuscitation; unset: the model's",
+                "care in a bay: from the door, with the model's 2.5 minutes of triage, to which a facility's own "
+                "triage_minutes add what they take longer; surgery: from the end of resuscitation; unset: the model's",
             ),
         ]
         | None
