@@ -16,7 +16,7 @@ from actors.experiments import Point, ReplicationProgress, Replicator, batch_siz
 from engine.errors import InputError
 from engine.experiments import QUANTITIES, find_quantities, values_of
 from engine.measures import absent_value, named_values
-from engine.precomputed import build_value, key_of_replications, pack_value, unpack_value
+from engine.precomputed import build_value, key_of_replications, keys_of_scenario, pack_value, unpack_value
 from engine.run import Replications, join_replications, replicate
 from engine.scenario import Scenario, parse, resolve, with_overrides
 from goldenhour.__main__ import run
@@ -104,6 +104,17 @@ def test_finished_batches_come_from_the_cache(tmp_path: Path, monkeypatch: pytes
     again = replications(60)
     assert reports[-1] == ReplicationProgress(60, 60, 50)
     assert same(again, without)
+
+
+def test_tilts_of_shares_are_found_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'name = "tilted"\n[casualties]\ntotal = 60\n[triage.battle]\nT1 = 0.4\nT2 = 0.3\nT3 = 0.3\n'
+    points = [Point(resolve(parse(text.encode(), "toml")), 1)]
+    without = Replicator(points, None).extend([(0, 3)])[0]
+    monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path))
+    cache = LocalCache(CacheSettings())
+    assert same(Replicator(points, cache).extend([(0, 3)])[0], without)
+    (key,) = keys_of_scenario(points[0].scenario, LocalCache.KINDS)
+    assert cache.get(key) is not None
 
 
 @pytest.mark.ray

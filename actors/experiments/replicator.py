@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from actors.cache import LocalCache, SharedCache
+from actors.cache import LocalCache
 from actors.cluster import as_remote
 from actors.experiments.batches import Batch, batch_size, batches_between
 from actors.experiments.tasks import simulate_batch
@@ -80,7 +80,7 @@ class Replicator:
     def __init__(
         self,
         points: Sequence[Point],
-        cache: "LocalCache | SharedCache | None",
+        cache: LocalCache | None,
         workers: int = 0,
         on_progress: OnReplications = lambda progress: None,
     ) -> None:
@@ -124,7 +124,7 @@ class Replicator:
         found: dict[int, Replications] = {}
         missing = []
         for task in tasks:
-            value = None if self._cache is None else self._lookup(task.key)
+            value = None if self._cache is None else self._cache.get(task.key)
             if value is None:
                 missing.append(task)
             else:
@@ -147,16 +147,11 @@ class Replicator:
         point = self._points[number]
         return key_of_replications(point.scenario, point.seed, batch.first, batch.size)
 
-    def _lookup(self, key: CacheKey) -> Any:
-        if isinstance(self._cache, LocalCache):
-            return self._cache.get(key)
-        return None
-
     def _simulate(self, tasks: Sequence[_Task]) -> "Iterator[tuple[_Task, Replications]]":
         """Yield what is simulated, as it comes."""
         simulate = self._simulate_on_ray if self._workers else self._simulate_here
         for task, value in simulate(tasks):
-            if isinstance(self._cache, LocalCache):
+            if self._cache is not None:
                 self._cache.put(task.key, value)
             yield task, value
 
@@ -192,11 +187,9 @@ class Replicator:
         """What the scenario of a point is compiled to, once."""
         if number not in self._compiled:
             scenario = self._points[number].scenario
-            tilts = (
-                self._cache.get_or_build(scenario, ("tilts",)) if isinstance(self._cache, LocalCache) else {}
-            )
+            slow = {} if self._cache is None else self._cache.get_or_build(scenario, SIMULATION_KINDS)
             self._compiled[number] = {
-                key.kind: tilts[key.kind] if key.kind in tilts else build_value(key.kind, key.inputs)
+                key.kind: slow[key.kind] if key.kind in slow else build_value(key.kind, key.inputs)
                 for key in keys_of_scenario(scenario, SIMULATION_KINDS)
             }
         return self._compiled[number]
