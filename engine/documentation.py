@@ -50,8 +50,10 @@ def _formats() -> Iterator[str]:
     )
     yield "polars, DuckDB and pyarrow read them as one. The name of a Parquet file does not depend on its compression."
     yield ""
-    names = " and ".join(f"`{FORMATS['csv'].filename(table, 0)}`" for table in RUN_TABLES)
-    yield f"In addition, each format has two tables of the run as a whole, such as {names}."
+    *some, last = (f"`{FORMATS['csv'].filename(table, 0)}`" for table in RUN_TABLES)
+    names = f"{', '.join(some)} and {last}"
+    number = {2: "two", 3: "three", 4: "four"}[len(RUN_TABLES)]
+    yield f"In addition, each format has {number} tables of the run as a whole, such as {names}."
 
 
 def _names(flat: bool) -> str:

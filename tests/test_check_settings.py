@@ -165,3 +165,13 @@ def test_a_kind_of_transport_beside_minutes_is_explained() -> None:
     assert any(
         "fixed_wing is a kind of transport, which only gives the speed" in n for n in x.notes(**settings)
     )
+
+
+def test_check_says_what_the_environment_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["scenarios", "check", "brigade", "--set", 'environment=["extreme_cold", "rain"]']) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert (
+        "extreme_cold, rain: battle casualties and NBI times 0.997, disease times 1.56; links take 1.39 times as long, "
+        "those to Role 4 apart; 25 minutes more from the point of injury; first aid begins 1.39 times as late; the "
+        "wounded die 1.1 times as fast"
+    ) in printed

@@ -209,6 +209,21 @@ def test_errors_name_the_file_and_the_place(
         extended(text, base)
 
 
+def test_treatments_and_constants_are_merged_by_name(tmp_path: Path, extended: Any) -> None:
+    (tmp_path / "parent.toml").write_text(
+        'name = "parent"\n[treatments.tourniquet]\navailable = false\nsuccess = 0.5\n'
+        "[treatments.surgery]\nsuccess = 0.7\n"
+        "[model.survival.lethality]\nsigma = 1.1\nscale_niss = 20.0\n"
+    )
+    found = extended(
+        "[treatments.tourniquet]\nsuccess = 0.2\n[model.survival.lethality]\nsigma = 1.3\n", "parent.toml"
+    )
+    tourniquet = found.treatments["tourniquet"]
+    assert (tourniquet.available, tourniquet.success) == (False, 0.2)
+    assert found.treatments["surgery"].success == 0.7
+    assert found.model == {"survival": {"lethality": {"sigma": 1.3, "scale_niss": 20.0}}}
+
+
 def test_a_mapping_in_python_extends_too() -> None:
     fields = {"extends": "brigade", "days": 2, "seed": 5}
     result = goldenhour.simulate(fields)

@@ -253,3 +253,31 @@ def test_every_command_that_takes_a_scenario_takes_settings(capsys: pytest.Captu
     assert run(["measures", "standard", "--set", "dayz=3"]) == 2
     assert "did you mean 'days'?" in capsys.readouterr().err
     assert run(["scenarios", "show", "mine", "--history", "--set", "days=3"]) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["environment", "treatments", "survival", "intensive_care", "model", "events"]
+)
+def test_none_gives_a_list_or_table_its_default(name: str, tmp_path: Path) -> None:
+    text = """
+name = "x"
+environment = ["rain"]
+[treatments.surgery]
+available = false
+[survival]
+late_hazard = 0.1
+[intensive_care]
+niss = 20
+[model.survival.lethality]
+sigma = 1.1
+[[events]]
+event = "mass_casualty"
+day = 1
+"""
+    base = parse(text.encode(), "toml")
+    default = getattr(parse(b'name = "x"', "toml"), name)
+    assert getattr(base, name) != default
+    assert getattr(with_set(base, f"{name}=none"), name) == default
+    (tmp_path / "base.toml").write_text(text)
+    (tmp_path / "mine.toml").write_text(f'extends = "base.toml"\nname = "mine"\n{name} = "none"\n')
+    assert getattr(scenario_files.load(tmp_path / "mine.toml"), name) == default

@@ -6,6 +6,7 @@ import effects as x
 import numpy as np
 import pytest
 
+import goldenhour
 from engine.codes import EN_ROUTE, LETHAL_MECHANISMS, NONE, TREATMENTS, Effect
 from engine.errors import ScenarioError
 from engine.scenario import MECHANISM_OF
@@ -217,3 +218,18 @@ def test_a_treatment_setting_without_effect_is_noted(settings: dict[str, Any], w
     assert not [
         note for note in x.notes(treatments={"tourniquet": {"available": False}}) if "treatments[" in note
     ]
+
+
+def test_a_stock_of_blood_is_not_used_where_nobody_gets_blood() -> None:
+    stock = {"facilities[R2-North].blood_units": 40}
+
+    def used(**settings: Any) -> tuple[float | None, float]:
+        given = {**stock, **{f"treatments.{name}.available": value for name, value in settings.items()}}
+        measures = goldenhour.simulate("brigade", patients=300, settings=given).measures
+        (place,) = (row for row in measures["flow"]["facilities"] if row["facility"] == "R2-North")
+        return place["blood_used"], measures["consumption"]["blood"]["total"]
+
+    units, consumed = used()
+    assert units is not None
+    assert units > 10 < consumed
+    assert used(blood_transfusion=False) == (0, 0)

@@ -17,7 +17,7 @@ class Peak(NamedTuple):
     """The 24 hours with most casualties, and what was counted on the way."""
 
     begin: int
-    """A full minute, ms from the start; the earliest of several."""
+    """A full minute, ms from the start; the latest of several, so that the work that follows lies within them."""
     casualties: int
     """Arrivals in the 24 hours."""
     within_days: int
@@ -63,12 +63,12 @@ def find_peak(plan: ArrivalPlan, seed: int, replication: int) -> Peak:
 
 
 def _better(best: Peak, counts: NDArray[np.int64], first: int) -> Peak:
-    """Return the busiest 24 hours of `counts`, by minute from `first` on, if they are busier than `best`."""
+    """Return the busiest 24 hours of `counts`, by minute from `first` on, unless `best` are busier."""
     sums = np.concatenate(([0], np.cumsum(counts)))
     totals = sums[DAY_MINUTES:] - sums[:-DAY_MINUTES]
     if not len(totals):
         return best
-    begin = int(np.argmax(totals))
-    if totals[begin] <= best.casualties:
+    begin = len(totals) - 1 - int(np.argmax(totals[::-1]))
+    if totals[begin] < max(1, best.casualties):
         return best
     return Peak((first + begin) * MINUTE, int(totals[begin]), 0)

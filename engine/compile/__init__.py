@@ -11,6 +11,7 @@ from engine.compile.model import (
     listed_deaths_report,
 )
 from engine.compile.network import compile_network
+from engine.compile.rows import environment
 from engine.compile.tilts import TILT, tilts_of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "battle_triage_report",
     "compile_network",
     "compile_scenario",
+    "environment",
     "has_mean_iss",
     "listed_deaths_report",
     "tilts_of",

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from engine.codes import RESOURCE_COUNT, RESOURCES, Resource
 from engine.compile.rows import category_bits, floats, ints
 from engine.kernel import DestinationPolicy
-from engine.scenario import Facility, Scenario, facility_places, may_divert, model_constants, roster_of
+from engine.scenario import (
+    Facility,
+    Scenario,
+    facility_places,
+    is_available,
+    may_divert,
+    model_constants,
+    roster_of,
+)
 from engine.tables import FACILITIES, HOUR, MINUTE, UNLIMITED
 from scenarios import catalogue
 
@@ -39,9 +47,15 @@ def finite_resources(scenario: Scenario, capacity: NDArray[np.int32]) -> NDArray
     """Return 1 for each finite resource; a treatment bay is also finite where blood is."""
     finite = (capacity < UNLIMITED).astype(np.uint8)
     for number, facility in enumerate(scenario.facilities):
-        if facility.blood_units is not None and not is_unlimited(scenario):
+        if _has_blood_stock(scenario, facility):
             finite[number * RESOURCE_COUNT + Resource.TREATMENT_BAY] = 1
     return finite
+
+
+def _has_blood_stock(scenario: Scenario, facility: Facility) -> bool:
+    """Whether blood is limited at a facility: it has a stock, and somebody gets blood from it."""
+    given = is_available(scenario, "blood_transfusion") and is_available(scenario, "resuscitation")
+    return facility.blood_units is not None and given and not is_unlimited(scenario)
 
 
 def compile_capacity(
@@ -67,7 +81,7 @@ def compile_capacity(
             facility.surge.delay_minutes * MINUTE if facility.surge else 0.0 for facility in facilities
         ),
         "blood": ints(
-            -1 if facility.blood_units is None or unlimited else facility.blood_units
+            facility.blood_units or 0 if _has_blood_stock(scenario, facility) else -1
             for facility in facilities
         ),
         "holds_bay": ints(int(facility.hold_bay) for facility in facilities),

@@ -21,6 +21,7 @@ from engine.scenario.trees import (
     Tree,
     entry_names,
     entry_type,
+    is_optional_table,
     link_way,
     may_be_unset,
     options_of,
@@ -36,8 +37,9 @@ def extend(base: Scenario, own: Tree, where: str = "scenario", read: ReadTable |
     """The scenario `base` with the changes that a file writes.
 
     Tables of fields are merged field by field: entries of fronts, facilities and vehicles by name or id, links by
-    origin and destination. New entries come last. All else is replaced: distributions, other lists, tables whose keys
-    are data. `total` replaces rates, and rates a total. "none" unsets what is unset by default.
+    origin and destination, `treatments` and `model` by name. New entries come last. All else is replaced:
+    distributions, other lists, tables whose keys are data. `total` replaces rates, and rates a total. "none" unsets a
+    field.
 
     Parameters
     ----------
@@ -73,11 +75,18 @@ def _merge_fields(base: Tree, own: Tree, kind: mi.StructType) -> Tree:
         field = by_name.get(name)
         if field is None:
             merged[name] = value  # `scenario_of` refuses it
-        elif value == NONE and may_be_unset(field) and field.default in (None, NODEFAULT):
+        elif value == NONE and _can_be_left_out(field):
             merged.pop(name, None)
         else:
             merged[name] = _merge(base.get(name), value, field.type)
     return merged
+
+
+def _can_be_left_out(field: mi.Field) -> bool:
+    """Whether "none" gives a field its default, which is no value, or an empty list or table."""
+    if may_be_unset(field):
+        return field.default in (None, NODEFAULT)
+    return is_optional_table(field)
 
 
 def _merge(base: Any, own: Any, kind: mi.Type) -> Any:
@@ -93,7 +102,25 @@ def _merge(base: Any, own: Any, kind: mi.Type) -> Any:
     for option in options_of(kind):
         if isinstance(option, mi.StructType) and isinstance(base, dict) and isinstance(own, dict):
             return own if option.cls is Distribution else _merge_fields(base, own, option)
+        if isinstance(option, mi.DictType) and isinstance(base, dict) and isinstance(own, dict):
+            if isinstance(option.value_type, mi.StructType):
+                merged = {key: _merge(base.get(key), value, option.value_type) for key, value in own.items()}
+                return base | merged
+            if isinstance(option.value_type, mi.AnyType):
+                return _merge_tables(base, own)
     return own
+
+
+def _merge_tables(base: Tree, own: Tree) -> Tree:
+    """A table with the values of `own`, and of the tables within it, in place of those of `base`."""
+    merged = dict(base)
+    for key, value in own.items():
+        inside = merged.get(key)
+        if isinstance(inside, dict) and isinstance(value, dict):
+            merged[key] = _merge_tables(inside, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _merge_entries(base: list[Any], own: list[Any], kind: mi.StructType) -> list[Any]:

@@ -442,6 +442,8 @@ def _check_dict(value: Any, kind: mi.DictType, place: str) -> dict[str, Any]:
 def _check_length(value: list[Any] | dict[str, Any], kind: mi.ListType | mi.DictType, place: str) -> None:
     if kind.max_length is not None and len(value) > kind.max_length:
         raise ScenarioError(place, f"{len(value):,} entries", f"at most {kind.max_length:,} entries")
+    if len(value) < (kind.min_length or 0):
+        raise ScenarioError(place, f"{len(value):,} entries", f"at least {kind.min_length:,} entries")
 
 
 def key_place(place: str, key: str) -> str:

@@ -24,6 +24,7 @@ from engine.scenario.trees import (
     Tree,
     entry_names,
     entry_type,
+    is_optional_table,
     may_be_unset,
     no_such_entry,
     options_of,
@@ -176,6 +177,8 @@ def _replace_field(
     if not rest and value in (None, NONE) and may_be_unset(field):
         others = {key: item for key, item in tree.items() if key != step}
         return others if field.default in (None, NODEFAULT) else {**others, step: None}
+    if not rest and value in (None, NONE) and is_optional_table(field):
+        return {key: item for key, item in tree.items() if key != step}
     return {**tree, step: _replace(tree.get(step), field.type, rest, value, _inside(place, step))}
 
 

@@ -76,6 +76,14 @@ def may_be_unset(field: mi.Field) -> bool:
     return any(isinstance(option, mi.NoneType) for option in kinds)
 
 
+def is_optional_table(field: mi.Field) -> bool:
+    """Whether a field is a list or table that may be left out: "none" gives it its default."""
+    optional = field.default is not NODEFAULT or field.default_factory is not NODEFAULT
+    return optional and any(
+        isinstance(option, mi.ListType | mi.DictType | mi.StructType) for option in options_of(field.type)
+    )
+
+
 def entry_type(kind: mi.Type) -> mi.StructType | None:
     """The type of the entries of a list; None if they are no Structs."""
     for option in options_of(kind):

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.scenario import ListedRow, Scenario, changed_settings, listed_rows, moment_text, start_seconds
+from engine.scenario import (
+    ListedRow,
+    Scenario,
+    changed_settings,
+    environment_multipliers,
+    listed_rows,
+    model_constants,
+    moment_text,
+    start_seconds,
+)
 from goldenhour.console import Screen, Table
 from goldenhour.views.formatting import plural
 
@@ -49,9 +58,34 @@ def care_settings(scenario: Scenario) -> dict[str, str]:
     return found
 
 
+def environment_effects(scenario: Scenario) -> str:
+    """What the environment of a scenario does to casualties, transport and care, in words; empty without one."""
+    if not scenario.environment:
+        return ""
+    from engine.compile import environment
+
+    def product(name: str) -> float:
+        return environment(scenario, name, 1.0, lambda one, other: one * other)
+
+    factors = environment_multipliers(scenario)
+    delay = environment(scenario, "evacuation_delay_minutes", 0.0, lambda one, other: one + other)
+    effects = [
+        f"battle casualties and NBI times {factors['battle']:.3g}, disease times {factors['disease']:.3g}",
+        f"links take {1 / product('mobility'):.3g} times as long, those to Role 4 apart",
+        f"{delay:g} minutes more from the point of injury",
+        f"first aid begins {1 / product('visibility'):.3g} times as late",
+    ]
+    if "extreme_cold" in scenario.environment:
+        cold = model_constants(scenario, "survival")["clock_factors"]["cold"]
+        effects.append(f"the wounded die {cold:g} times as fast")
+    return f"{', '.join(scenario.environment)}: {'; '.join(effects)}"
+
+
 def show_care_settings(screen: Screen, scenario: Scenario) -> None:
     """Print the settings of care that a scenario, as written, has and that differ from the defaults."""
     settings = care_settings(scenario)
+    if scenario.environment:
+        settings = {"environment": environment_effects(scenario), **settings}
     if settings:
         shown = Table("setting", "value", title="Care settings", sentences=("value",))
         for name, value in settings.items():

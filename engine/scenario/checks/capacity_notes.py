@@ -44,7 +44,7 @@ def _note_facility(place: str, facility: Facility) -> Iterator[str]:
         of_tables, of_teams = _count(tables, "operating table"), _count(teams, "surgical team")
         if teams > tables:
             yield f"{place}: {of_teams} on {of_tables}: {most} can operate"
-        elif tables > teams and not facility.shifts:
+        elif tables > teams:
             yield f"{place}: {of_tables} for {of_teams}: {most} are in use"
     beds = [
         _count(number, name)

@@ -52,7 +52,7 @@ class IntensiveCare(Struct, kw_only=True, forbid_unknown_fields=True, frozen=Tru
     after_surgery: Annotated[bool, Meta(description="true: whoever was operated on there")] = True
     worst_ais: Annotated[
         Annotated[int, Meta(ge=1, le=6)] | None,
-        Meta(examples=[4], description='worst AIS from which it is needed; "none": whatever the AIS'),
+        Meta(examples=[4], description='worst AIS from which it is needed; "none": no criterion'),
     ] = 4
     niss: (
         Annotated[
@@ -61,7 +61,7 @@ class IntensiveCare(Struct, kw_only=True, forbid_unknown_fields=True, frozen=Tru
                 ge=1,
                 le=75,
                 examples=[25],
-                description="NISS from which it is needed; unset: whatever the NISS",
+                description="NISS from which it is needed; unset: no criterion",
             ),
         ]
         | None
