@@ -121,7 +121,10 @@ def documents(draw: Any) -> dict[str, Any]:
             document["mix"] = {"battle": 0.8, "nbi": 0.1, "disease": 0.1}
     rows = draw(st.lists(st.sampled_from(LISTED), max_size=3))
     if rows:
-        times = st.sampled_from(["day 1 00:00", "day 1 09:30:15.250", "23 h"])
+        day = (
+            1 if document["start"].endswith("T00:00:00Z") else 2
+        )  # times of the clock before the start are refused
+        times = st.sampled_from([f"day {day} 00:00", f"day {day} 09:30:15.250", "23 h"])
         document["incidents"] = [{"at": draw(times), "front": "North", **row} for row in rows]
         if "total" in document["casualties"]:
             document["casualties"]["total"] += 40

@@ -26,7 +26,7 @@ from scenarios import tables
 ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_effects_survival"
 FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
-LISTED = "test_listed"
+LISTED, CHECK_SETTINGS = "test_listed", "test_check_settings"
 DIVERSION, MORTUARY, OPERATIONS = "test_diversion", "test_mortuary_affairs", "test_operations"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
@@ -74,6 +74,8 @@ TESTED: dict[str, tuple[str, str]] = {
     "Incident.nation": (LISTED, "test_mechanism_nation_and_unit_are_those_given"),
     "Incident.unit": (LISTED, "test_mechanism_nation_and_unit_are_those_given"),
     "Incident.conditions": (LISTED, "test_conditions_are_the_wounds_and_no_others"),
+    "IncidentInFile.count": (CHECK_SETTINGS, "test_a_count_and_several_fronts_are_written_out"),
+    "IncidentInFile.fronts": (CHECK_SETTINGS, "test_a_count_and_several_fronts_are_written_out"),
     "IncidentInFile.csv": (LISTED, "test_five_hundred_casualties_as_one_line_each_in_a_short_scenario"),
     "Scenario.incidents": (LISTED, "test_exactly_as_many_come_as_listed_to_the_millisecond_and_nobody_else"),
     "Mix.battle": (HERE, "test_the_mix_asked_for_is_delivered"),

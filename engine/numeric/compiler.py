@@ -40,6 +40,9 @@ def compile_entry_point(function: native.NativeFunction) -> bytes:
     python: Any = getattr(import_module(function.module), function.name)
     python = getattr(python, "__wrapped__", python)
     signature = (numba.types.int64,) * function.words
+    # Numba makes this context on first use, with a lock of its own around the compiler's. A thread that held the
+    # compiler's first would wait for one that holds the other and waits for it.
+    _ = cpu_target.target_context
     with global_compiler_lock, _no_garbage_collection(), jit.parts_of_entry_point(), _patched_numba():
         dispatcher = new_dispatcher(_function_of_words(function, python), part=True)
         dispatcher.compile(signature)
