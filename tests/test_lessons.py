@@ -107,8 +107,12 @@ def test_memory_does_not_follow_the_number_of_patients() -> None:
         finally:
             tracemalloc.stop()
 
+    def least_peak(total: int) -> int:
+        """The least of three: threads that earlier tests of the process have left allocate memory as well."""
+        return min(peak(total) for _ in range(3))
+
     peak(1000)
-    assert peak(80_000) < 1.1 * peak(20_000)
+    assert least_peak(80_000) < 1.1 * least_peak(20_000)
 
 
 # Fault: "90 % of it constructing objects and re-reading JSON per patient".
