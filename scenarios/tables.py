@@ -95,6 +95,12 @@ def transports() -> dict[str, dict[str, Any]]:
     return {kind: {**row, "mode": mode} for mode in ("ground", "air") for kind, row in assets[mode].items()}
 
 
+def terrain_factors() -> dict[str, float]:
+    """By terrain: what the time for a distance is multiplied by, from transport_logistics.json."""
+    factors: dict[str, float] = transport_logistics()["transport_time_calculation"]["modifiers"]["terrain"]
+    return factors
+
+
 @cache
 def model_parameters(name: str) -> dict[str, Any]:
     """The parsed file `name` of `data/model`: constants of the model, each table with source and confidence."""

@@ -5,8 +5,10 @@ import shlex
 
 import pytest
 
+import goldenhour
 from actors.cluster import PACKAGE_ROOT
 from engine.experiments import QUANTITIES
+from engine.run import replicate
 from goldenhour.__main__ import run
 
 PAGE = (PACKAGE_ROOT / "docs" / "experiments.md").read_text("utf-8")
@@ -33,6 +35,16 @@ def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "more deaths per 100 battle casualties" in printed
     assert re.search(r"estimate=270\.6\d*, low=261\.5\d*, high=279\.6", printed)
+
+
+def test_the_page_names_the_stages_of_the_time_to_surgery() -> None:
+    found = replicate(goldenhour.simulate("brigade", patients=10).scenario, 1, 0, 1)
+    (text,) = re.findall(r"STAGE\.mean`, with (.*?) for `STAGE`", PAGE, re.DOTALL)
+    stages = re.findall(r"`(\w+)`", text)
+    names = [
+        name.split(".")[2] for name in found.names if re.match(r"time_to_surgery\.minutes\.\w+\.mean", name)
+    ]
+    assert set(stages) == set(names) - {"to_surgery"}
 
 
 def test_the_reference_names_every_measure_with_a_short_name() -> None:

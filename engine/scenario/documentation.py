@@ -53,6 +53,12 @@ def _transports() -> Iterator[str]:
     yield ""
     yield "`litters`, `seats` and `speed_kmh` of an entry replace these values, which come from"
     yield "`scenarios/data/reference/transport_logistics.json`."
+    yield ""
+    factors = tables.terrain_factors()
+    yield "A `distance_km` takes distance / speed, times the factor of its `terrain`: " + ", ".join(
+        f"{name} {factor:g}" for name, factor in factors.items()
+    )
+    yield "(the same file). Over land the terrain is road unless the link says otherwise, for aircraft it is air."
 
 
 def _tables() -> Iterator[str]:

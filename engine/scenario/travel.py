@@ -32,7 +32,7 @@ def _minutes(link: Link, vehicles: list[Vehicle], handling: bool) -> Distributio
     row = tables.transports()[pool.kind if pool else name]
     terrain = link.terrain or ("air" if row["mode"] == "air" else travel["terrain"])
     speed_kmh = pool.speed_kmh if pool and pool.speed_kmh else float(row["speed_kmh"])
-    factor = tables.transport_logistics()["transport_time_calculation"]["modifiers"]["terrain"][terrain]
+    factor = tables.terrain_factors()[terrain]
     moving = (link.distance_km or 0.0) / speed_kmh * 60.0 * factor
     loading = ((pool.load_minutes or 0.0) + (pool.unload_minutes or 0.0)) if pool and handling else 0.0
     return Distribution(distribution="lognormal", mean=moving + loading, sd=moving * travel["spread"])

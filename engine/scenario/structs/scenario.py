@@ -78,7 +78,8 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
         Meta(
             max_length=100,
             examples=[["rain", "night_operations"]],
-            description="conditions: delays, mobility, disease, severity, special injuries",
+            description="conditions: they multiply the casualty rates, also those that are given, slow links and "
+            "first aid, and cause special injuries; `scenarios check` prints the factors",
         ),
     ] = []
     day_weights: Annotated[
