@@ -5,6 +5,7 @@ ones may be worse. So each group of them gets a factor on the odds of being leth
 hold there too.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -133,7 +134,7 @@ def _weighted_median(values: list[tuple[float, float]]) -> float | None:
     return None
 
 
-class _Search:
+class _Search(ABC):
     """The search for the two factors of a group."""
 
     def __init__(self, scenario: Scenario) -> None:
@@ -141,13 +142,13 @@ class _Search:
         self.minutes = scenario.survival.untreated_minutes
         self.number = 0
 
+    @abstractmethod
     def share(self, odds: float, life: float) -> float:
         """Return the share that dies untreated."""
-        raise NotImplementedError
 
+    @abstractmethod
     def median(self, odds: float, life: float) -> float | None:
         """Return the median life in minutes of those who die untreated; None if nobody does."""
-        raise NotImplementedError
 
     def find(self) -> tuple[float, float]:
         """Return the factors on the odds and on the life."""
