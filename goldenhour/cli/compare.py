@@ -136,7 +136,8 @@ def compare(
     for note in found.notes:
         screen.print(f"note: {note}")
     screen.print(
-        "Pairing gain: how many times more replications the same intervals would need without common random numbers."
+        "gain: the pairing gain, how many times more replications the same intervals would need without common random "
+        "numbers."
     )
     console.print_line(
         f"{found.pairs:,} pairs, seed {found.seed}; {views.format_seconds(command_seconds())} for the whole command"

@@ -14,19 +14,26 @@ NO_VALUE = "-"
 
 
 def comparison_table(comparison: "Comparison") -> Table:
-    """Return the table of a comparison: a row for the baseline and one for each scenario, by quantity."""
+    """Return the table of a comparison: a row by quantity, and by scenario where there are several."""
     percent = f"{100 * comparison.confidence:g} %"
-    heads = ("mean", "difference", f"{percent} interval", "pairs", "pairing gain")
-    shown = Table("quantity", "scenario", *heads, right=heads, keys=2, sentences=("quantity", "scenario"))
-    for quantity in comparison.quantities:
-        mine = [each for each in comparison.differences if each.quantity.name == quantity.name]
-        first = mine[0]
-        shown.add_row(
-            quantity.meaning, comparison.labels[0], _number(quantity, first.baseline.estimate), "", "", "", ""
-        )
-        for each in mine:
-            shown.add_row("", comparison.labels[each.alternative], *_cells(each))
-    return shown
+    differing = any(each.difference.count != comparison.pairs for each in comparison.differences)
+    heads = ["baseline", "compared", "difference", f"{percent} interval", "gain"]
+    if differing:
+        heads.insert(4, "pairs")
+    several = len(comparison.labels) > 2
+    keys = ["quantity", "compared scenario"] if several else ["quantity"]
+    table = Table(
+        *keys, *heads, right=heads, keys=len(keys), whole=("quantity", heads[3]), sentences=keys[1:]
+    )
+    name = ""
+    for each in comparison.differences:
+        cells = _cells(each)
+        if not differing:
+            del cells[4]
+        first = "" if each.quantity.name == name else each.quantity.meaning
+        name = each.quantity.name
+        table.add_row(first, *([comparison.labels[each.alternative]] if several else []), *cells)
+    return table
 
 
 def comparison_json(comparison: "Comparison") -> dict[str, Any]:
@@ -66,6 +73,7 @@ def _cells(each: "Difference") -> list[str]:
         bounds = f"{interval.low:+,.{quantity.decimals}f} to {interval.high:+,.{quantity.decimals}f}"
     difference = interval.estimate
     return [
+        _number(quantity, each.baseline.estimate),
         _number(quantity, each.mean.estimate),
         NO_VALUE if math.isnan(difference) else f"{difference:+,.{quantity.decimals}f}",
         bounds,
