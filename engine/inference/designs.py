@@ -182,7 +182,14 @@ def one_at_a_time(factors: Sequence[Factor], baseline: Sequence[Any]) -> Design:
     return Design("one at a time", names, len(rows), notes, lambda: Points(names, rows, None))
 
 
-def morris_design(factors: Sequence[Factor], trajectories: int, *, grid: int = 4, seed: int = 0) -> Design:
+def morris_design(
+    factors: Sequence[Factor],
+    trajectories: int,
+    *,
+    grid: int = 4,
+    seed: int = 0,
+    groups: Sequence[int] | None = None,
+) -> Design:
     """Return trajectories of Morris: each changes one factor after the other, in random order, by the same step.
 
     The coordinates lie on a grid of `grid` levels from 0 to 1, the step is grid / (2 (grid - 1)), and each level of the
@@ -198,32 +205,62 @@ def morris_design(factors: Sequence[Factor], trajectories: int, *, grid: int = 4
         An even number of levels, 4 is usual.
     seed
         Selects the starting points and orders.
+    groups
+        Per factor, the number of its group from 0: a step changes all factors of a group, each up or down (F.
+        Campolongo, J. Cariboni and A. Saltelli, Environmental Modelling & Software 22, 2007, pp. 1509-1518, section
+        4). With g groups the size is r (g + 1). Default: each factor by itself.
 
     >>> morris_design([Factor(name=name, low=0.0, high=1.0) for name in "abc"], 10).size
     40
+    >>> morris_design([Factor(name=name, low=0.0, high=1.0) for name in "abc"], 10, groups=[0, 0, 1]).size
+    30
     """
     names = _check_names([factor.name for factor in factors])
     _check_count("trajectories", trajectories, 2)
     if grid not in range(2, 1001, 2):
         raise InputError(f"grid: got {shown(grid)}; allowed: even numbers from 2 to 1000")
-    size = trajectories * (len(factors) + 1)
+    group = check_groups(groups, len(factors))
+    size = trajectories * (int(group.max()) + 2)
 
     def generate() -> Points:
-        return _in_unit_cube(factors, _trajectories(len(factors), trajectories, grid, seed))
+        return _in_unit_cube(factors, _trajectories(group, trajectories, grid, seed))
 
     return Design("Morris", names, size, (), generate)
 
 
-def _trajectories(factors: int, trajectories: int, grid: int, seed: int) -> Floats:
-    """Return the coordinates of Morris' trajectories, shape (trajectories * (factors + 1), factors)."""
+def check_groups(groups: Sequence[int] | None, factors: int) -> NDArray[np.int64]:
+    """Return the group of each factor, shape (factors,), numbers from 0 without gaps; None: each by itself.
+
+    Raises
+    ------
+    InputError
+        If there is not one number per factor, or a number is left out.
+    """
+    if groups is None:
+        return np.arange(factors)
+    given = np.asarray(groups)
+    numbered = given.dtype.kind in "iu" and given.ndim == 1
+    if not numbered or given.size != factors or set(given.tolist()) != set(range(int(given.max()) + 1)):
+        raise InputError(
+            f"groups: got {shown(list(groups))}; allowed: one number from 0 per factor, of {factors}, without gaps"
+        )
+    return given.astype(np.int64)
+
+
+def _trajectories(group: NDArray[np.int64], trajectories: int, grid: int, seed: int) -> Floats:
+    """Return the coordinates of Morris' trajectories, shape (trajectories * (groups + 1), factors).
+
+    `group` is the group of each factor, shape (factors,).
+    """
+    factors, groups = group.size, int(group.max()) + 1
     random = np.random.Generator(np.random.PCG64(seed))
     half = grid // 2
     draws = random.random((3, trajectories, factors))
     low = np.floor(draws[0] * half)  # in steps of the grid
     upwards = draws[1] < 0.5
     begin, end = np.where(upwards, low, low + half), np.where(upwards, low + half, low)
-    turn = np.argsort(np.argsort(draws[2], axis=1), axis=1)  # when each factor changes
-    changed = turn[:, None, :] < np.arange(factors + 1)[None, :, None]
+    turn = np.argsort(np.argsort(draws[2, :, :groups], axis=1), axis=1)  # when each group changes
+    changed = turn[:, None, group] < np.arange(groups + 1)[None, :, None]
     steps: Floats = np.where(changed, end[:, None, :], begin[:, None, :])
     return steps.reshape(-1, factors) / (grid - 1)
 
@@ -273,7 +310,9 @@ def sobol_sequence(factors: Sequence[Factor], points: int, *, seed: int = 0) -> 
     return Design("Sobol sequence", names, points, (), generate)
 
 
-def sobol_index_design(factors: Sequence[Factor], base: int, *, seed: int = 0) -> Design:
+def sobol_index_design(
+    factors: Sequence[Factor], base: int, *, seed: int = 0, groups: Sequence[int] | None = None
+) -> Design:
     """Return the points from which `sobol_indices` computes first-order and total indices.
 
     Two matrices A and B of `base` points each, then for each factor the matrix A with that factor's column from B:
@@ -287,6 +326,9 @@ def sobol_index_design(factors: Sequence[Factor], base: int, *, seed: int = 0) -
         A power of 2; 256 or more for useful intervals.
     seed
         Selects the scrambling of the Sobol sequence in 2 k dimensions that A and B come from.
+    groups
+        Per factor, the number of its group from 0. The columns of a group come from B together, so its indices are
+        those of the group, and the size is base (g + 2) with g groups. Default: each factor by itself.
 
     >>> sobol_index_design([Factor(name=name, low=0.0, high=1.0) for name in "abc"], 256).size
     1280
@@ -294,19 +336,20 @@ def sobol_index_design(factors: Sequence[Factor], base: int, *, seed: int = 0) -
     names = _check_names([factor.name for factor in factors])
     _check_power_of_two("base", base)
     sampler = _samplers("Sobol index")
-    k = len(factors)
+    k, group = len(factors), check_groups(groups, len(factors))
+    count = int(group.max()) + 1
 
     def generate() -> Points:
         both = sampler.Sobol(2 * k, rng=seed).random(base)
         first, second = both[:, :k], both[:, k:]
         mixed = []
-        for position in range(k):
+        for number in range(count):
             block = first.copy()
-            block[:, position] = second[:, position]
+            block[:, group == number] = second[:, group == number]
             mixed.append(block)
         return _in_unit_cube(factors, np.vstack([first, second, *mixed]))
 
-    return Design("Sobol indices", names, base * (k + 2), (), generate)
+    return Design("Sobol indices", names, base * (count + 2), (), generate)
 
 
 def shares_on_the_simplex(units: Floats) -> Floats:

@@ -11,12 +11,14 @@ pp. 259-270, table 2: estimator (b) for first-order indices and (f), M. J. W. Ja
 """
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import InputError
+from engine.inference.designs import check_groups
 from engine.inference.distributions import check_confidence
 from engine.inference.intervals import Floats, Interval, mean_interval
 
@@ -40,8 +42,10 @@ class MorrisIndex(msgspec.Struct, frozen=True):
     """Share of sigma**2 that the noise of the replications causes; NaN with one replication per point."""
 
 
-def morris_indices(units: Floats, outputs: ArrayLike, confidence: float = 0.95) -> list[MorrisIndex]:
-    """Return mu, mu* and sigma of each factor from the results at the points of `morris_design`.
+def morris_indices(
+    units: Floats, outputs: ArrayLike, confidence: float = 0.95, *, groups: Sequence[int] | None = None
+) -> list[MorrisIndex]:
+    """Return mu, mu* and sigma of each factor or group from the results at the points of `morris_design`.
 
     An elementary effect is the change of the result divided by the change of the coordinate, so it is the change over
     the factor's whole range if that were linear. Effects of different trajectories are independent; the intervals are
@@ -50,32 +54,55 @@ def morris_indices(units: Floats, outputs: ArrayLike, confidence: float = 0.95) 
     Parameters
     ----------
     units
-        Shape (r (k + 1), k): the coordinates of the design.
+        Shape (r (g + 1), k): the coordinates of the design, with g groups; without groups g is k.
     outputs
-        Shape (r (k + 1),) or (r (k + 1), replications); NaN without data. An effect with NaN at either end, in all
+        Shape (r (g + 1),) or (r (g + 1), replications); NaN without data. An effect with NaN at either end, in all
         replications, is left out and counted as missing.
     confidence
         Of each interval.
+    groups
+        As in `morris_design`. The factors of a group change in different directions, so that an effect of several has
+        no sign: it has mu* alone, and mu, sigma and noise are NaN.
     """
     check_confidence(confidence)
-    k = units.shape[1]
+    group = check_groups(groups, units.shape[1])
+    count, sizes = int(group.max()) + 1, np.bincount(group)
     results = _by_replication(outputs, units.shape[0])
-    if units.shape[0] % (k + 1):
+    if units.shape[0] % (count + 1):
         raise InputError(
-            f"units: got {units.shape[0]} points; allowed: a multiple of {k + 1}, the points of trajectories"
+            f"units: got {units.shape[0]} points; allowed: a multiple of {count + 1}, the points of trajectories"
         )
-    path = units.reshape(-1, k + 1, k)
-    steps = np.diff(path, axis=1)  # (r, k, k): of each step, the change of each factor
-    if not ((steps != 0.0).sum(axis=2) == 1).all():
+    path = units.reshape(-1, count + 1, group.size)
+    steps = np.diff(path, axis=1)  # (r, groups, factors): of each step, the change of each factor
+    moved = (steps != 0.0) @ np.eye(count, dtype=np.int64)[
+        group
+    ]  # (r, groups, groups): how many factors of each group
+    which = moved.argmax(axis=2)  # (r, groups): the group that changes in each step
+    if (
+        not (moved.sum(axis=2) == sizes[which]).all()
+        or not (np.sort(which, axis=1) == np.arange(count)).all()
+    ):
         raise InputError(
-            "units: got a step that changes no factor or several; allowed: points of a Morris design"
+            "units: got a step that changes no factor or several; allowed: points of a Morris design with these groups"
         )
-    change = np.diff(results.reshape(-1, k + 1, results.shape[1]), axis=1) / steps.sum(axis=2)[:, :, None]
-    which = np.abs(steps).argmax(axis=2)  # (r, k): the factor that changes in each step
+    size = np.take_along_axis(steps, np.abs(steps).argmax(axis=2)[:, :, None], axis=2)
+    change = np.diff(results.reshape(-1, count + 1, results.shape[1]), axis=1) / size
     ordered = np.take_along_axis(
         change, np.argsort(which, axis=1)[:, :, None], axis=1
-    )  # (r, k, replications)
-    return [_morris_index(ordered[:, factor], confidence) for factor in range(k)]
+    )  # (r, groups, replications)
+    return [
+        _morris_index(ordered[:, number], confidence)
+        if sizes[number] == 1
+        else _group_index(ordered[:, number], confidence)
+        for number in range(count)
+    ]
+
+
+def _group_index(effects: Floats, confidence: float) -> MorrisIndex:
+    """Return the index of a group of factors, whose effects have no sign, from them, shape (r, replications)."""
+    one = _morris_index(effects, confidence)
+    mu = Interval(math.nan, math.nan, math.nan, one.mu.count, one.mu.missing)
+    return MorrisIndex(mu, one.mu_star, math.nan, math.nan)
 
 
 def _morris_index(effects: Floats, confidence: float) -> MorrisIndex:
@@ -129,7 +156,7 @@ def sobol_indices(
         Shape (base (k + 2),) or (base (k + 2), replications), block after block as in the design; NaN without data. A
         base point with NaN in any block is left out and counted as missing.
     factors
-        k.
+        k, or the number of groups.
     confidence
         Of each interval.
     resamples, seed

@@ -44,8 +44,9 @@ from engine.scenario.parsing import (
 from engine.scenario.point_of_injury import care_at_point_of_injury
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.roster import hours_short_of_teams, roster_of
-from engine.scenario.settings import Setting, parse_setting
+from engine.scenario.settings import Setting, holds_whole_numbers, parse_setting, value_at
 from engine.scenario.start import events_from_start, moment_text, start_seconds
+from engine.scenario.struct_files import read_struct
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
 from engine.scenario.structs.care import IntensiveCare, Reoperations
 from engine.scenario.structs.casualties import Casualties, Mix, Rates, ReturnToDuty
@@ -78,7 +79,7 @@ from engine.scenario.structs.vocabulary import (
 )
 from engine.scenario.structs.warfare import SpecialEvent, Warfare
 from engine.scenario.structs.world import WorldEvent
-from engine.scenario.toml import changed_settings, to_toml
+from engine.scenario.toml import changed_settings, to_toml, write_value
 from engine.scenario.travel import link_minutes, one_way_minutes
 from engine.scenario.warfare_types import agent_share, heaviest_type, incident_types, special_event_types
 from engine.scenario.workload import workload_of
@@ -152,6 +153,7 @@ __all__ = [
     "has_tilts",
     "hash_of_resolved",
     "heaviest_type",
+    "holds_whole_numbers",
     "hours_short_of_teams",
     "incident_types",
     "is_available",
@@ -174,6 +176,7 @@ __all__ = [
     "parse_text",
     "prepare",
     "rate_components",
+    "read_struct",
     "read_tree",
     "resolve",
     "roster_of",
@@ -184,6 +187,8 @@ __all__ = [
     "to_toml",
     "unnamed_categories",
     "used_vehicle_pools",
+    "value_at",
     "with_overrides",
     "workload_of",
+    "write_value",
 ]

@@ -358,6 +358,11 @@ def _check_union(value: Any, kind: mi.UnionType, place: str) -> Any:
             return _check_struct(value, option, place)
         if isinstance(option, mi.FloatType) and _is_number(value):
             return _check_value(value, option, place)
+        plain = {mi.StrType: str, mi.IntType: int}.get(type(option))
+        if plain is not None and len(options) > 1:
+            if isinstance(value, plain) and not isinstance(value, bool):
+                return _check_value(value, option, place)
+            continue
         if (
             len(options) == 1
             or (takes_table and isinstance(value, dict))

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from msgspec import NODEFAULT
+from msgspec import NODEFAULT, Struct
 from msgspec import inspect as mi
 
 from engine.errors import InputError, ScenarioError, shown
@@ -96,6 +96,68 @@ def with_settings(scenario: Scenario, settings: Sequence[Setting]) -> Scenario:
     return scenario_of(tree)
 
 
+def holds_whole_numbers(scenario: Scenario, path: str) -> bool:
+    """Whether the setting at a path is a number that must be whole.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such setting.
+    InputError
+        If `path` is no path.
+    """
+    steps = list(_steps_of(path))
+    tree: Tree = to_tree(scenario)
+    if len(steps) > 1:
+        tree = with_inherited_entry(tree, steps, None)
+    options = options_of(_type_at(tree, scenario_type(), steps, ""))
+    takes_fractions = any(isinstance(option, mi.FloatType | mi.StructType) for option in options)
+    return not takes_fractions and any(isinstance(option, mi.IntType) for option in options)
+
+
+def value_at(resolved: Scenario, path: str) -> Any:
+    """The value of the setting at a path in a resolved scenario, as dicts, lists, text and numbers; None if unset.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such setting.
+    InputError
+        If `path` is no path.
+    """
+    value: Any = resolved
+    for step in _steps_of(path):
+        if isinstance(value, list):
+            entries = to_tree(value)
+            names = entry_names(entries, type(value[0]) if value and isinstance(value[0], Struct) else None)
+            number = _entry_number(names, step, path)
+            value = value[number] if number < len(value) else None
+        elif isinstance(value, Struct):
+            value = getattr(value, step, None)
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return to_tree(value)
+
+
+def _type_at(current: Any, kind: mi.Type, steps: Sequence[str], place: str) -> mi.Type:
+    """The type of the setting at the end of `steps`, within the value `current` of a type. Raises ScenarioError."""
+    if not steps:
+        return kind
+    step, rest = steps[0], steps[1:]
+    option = _container(kind, current, step, place)
+    table = current if isinstance(current, dict) else {}
+    if isinstance(option, mi.StructType):
+        field = _field_named(option, step, place)
+        return _type_at(table.get(step), field.type, rest, _inside(place, step))
+    if isinstance(option, mi.DictType):
+        return _type_at(table.get(step), option.value_type, rest, key_place(place, step))
+    entries = current if isinstance(current, list) else []
+    items = entry_type(option)
+    number = _entry_number(entry_names(entries, None if items is None else items.cls), step, place)
+    entry = entries[number] if number < len(entries) else None
+    return _type_at(entry, option.item_type, rest, f"{place}[{step}]")
+
+
 def _steps_of(path: str) -> Iterator[str]:
     """The names that a path consists of. Raises InputError."""
     end = 0
@@ -168,18 +230,23 @@ def _container(
 def _replace_field(
     tree: Tree, kind: mi.StructType, step: str, rest: Sequence[str], value: Any, place: str
 ) -> Tree:
-    by_name = {field.encode_name: field for field in kind.fields}
-    if step not in by_name:
-        raise ScenarioError(
-            _inside(place, step), step, f"one of the fields {', '.join(by_name)}", near_match(step, by_name)
-        )
-    field = by_name[step]
+    field = _field_named(kind, step, place)
     if not rest and value in (None, NONE) and may_be_unset(field):
         others = {key: item for key, item in tree.items() if key != step}
         return others if field.default in (None, NODEFAULT) else {**others, step: None}
     if not rest and value in (None, NONE) and is_optional_table(field):
         return {key: item for key, item in tree.items() if key != step}
     return {**tree, step: _replace(tree.get(step), field.type, rest, value, _inside(place, step))}
+
+
+def _field_named(kind: mi.StructType, step: str, place: str) -> mi.Field:
+    """The field of this name. Raises ScenarioError if there is none."""
+    by_name = {field.encode_name: field for field in kind.fields}
+    if step not in by_name:
+        raise ScenarioError(
+            _inside(place, step), step, f"one of the fields {', '.join(by_name)}", near_match(step, by_name)
+        )
+    return by_name[step]
 
 
 def _replace_key(

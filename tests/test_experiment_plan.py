@@ -1,0 +1,252 @@
+"""The file of an experiment: what it may say, how mistakes are reported, and which points follow from it."""
+
+import pytest
+
+from engine.errors import GoldenhourError, InputError, ScenarioError
+from engine.experiments import (
+    completed,
+    design_of,
+    parse_plan,
+    parse_plan_text,
+    plan_to_toml,
+    prepare_base,
+    prepare_point,
+)
+from engine.scenario import scenario_of, to_toml
+from goldenhour.result import load_scenario
+
+TEAMS, TABLES, WARD = (
+    f"facilities[R2-North].{field}" for field in ("surgical_teams", "operating_tables", "ward_beds")
+)
+PLAN = f"""\
+name = "teams and tables"
+scenario = "brigade"
+seed = 1
+settings = {{ "{WARD}" = 10 }}
+
+[design]
+kind = "full factorial"
+
+[[factors]]
+path = "{TEAMS}"
+levels = [1, 2]
+
+[[factors]]
+path = "{TABLES}"
+low = 1
+high = 3
+
+[replications]
+first = 50
+most = 1000
+half_width = {{ deaths = 0.2, surgery = "5 %" }}
+
+[results]
+quantiles = [0.5, 0.9]
+formulas = {{ cost = "2 * surgery + deaths / 3" }}
+"""
+BRIGADE, ORIGIN = load_scenario("brigade")
+
+
+def points_of(text, **given):
+    plan, read = parse_plan_text(text.encode(), "my.toml")
+    return design_of(plan, prepare_base(plan, BRIGADE, ORIGIN), text=read, **given)
+
+
+def design(kind, factors, more=""):
+    lines = "\n".join(f"[[factors]]\n{factor}" for factor in factors)
+    return f'scenario = "brigade"\n[design]\nkind = "{kind}"\n{more}\n{lines}\n'
+
+
+def factor(path, values):
+    return f'path = "{path}"\n{values}'
+
+
+# --- reading and writing
+
+
+def test_a_plan_is_written_with_all_defaults_and_read_again():
+    plan = completed(parse_plan(PLAN.encode()))
+    assert parse_plan(plan_to_toml(plan).encode()) == plan
+    assert 'kind = "Morris"\ntrajectories = 20\ngrid = 4\nseed = 0\n' in plan_to_toml(
+        completed(parse_plan(PLAN.replace("full factorial", "Morris").encode()))
+    )
+
+
+def test_a_plan_is_written_with_its_whole_scenario():
+    again = parse_plan(plan_to_toml(parse_plan(PLAN.encode()), BRIGADE).encode())
+    assert isinstance(again.scenario, dict)
+    assert to_toml(scenario_of(again.scenario)) == to_toml(BRIGADE)
+    assert parse_plan(plan_to_toml(again).encode()) == again
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("full factorial", "ful factorial", "did you mean 'full factorial'? (my.toml, line 7)"),
+        ("high = 3", "hihg = 3", "did you mean 'high'? (my.toml, line 16)"),
+        ("low = 1\nhigh = 3", "low = 1", "factors[1].high: got (missing); allowed: both low and high"),
+        ("high = 3", "high = 0", "factors[1].high: got 0; allowed: above low, 1 (my.toml, line 16)"),
+        ("[1, 2]", "[1]", "a single one changes nothing (my.toml, line 11)"),
+        ("[1, 2]", "[1, 1]", "factors[0].levels[1]: got 1; allowed: different levels (my.toml, line 11)"),
+        (TABLES, TEAMS, "a name of its own; factors[0] has it too"),
+        ("[1, 2]", "[1, 2]\nlow = 1", "levels, or low and high, but not both"),
+        ("full factorial", "list", 'one or more [[points]] with settings each, for kind = "list"'),
+        ('kind = "full', 'base = 8\nkind = "full', 'only with kind = "Sobol indices" (my.toml, line 7)'),
+        ("[1, 2]", '[1, 2]\ngroup = "a"', "groups only with kind"),
+        ("most = 1000", "count = 100", "nothing beside count"),
+        ("first = 50", "first = 10", "at least 20: with fewer the variance is too uncertain"),
+        ("most = 1000", "most = 40", "at least 50, the replications before the first look"),
+        ("deaths = 0.2", "death = 0.2", "did you mean 'deaths'? (my.toml, line 21)"),
+        ("5 %", "500 %", 'such as "5 %", above 0 and below 100 %'),
+        ("deaths = 0.2", "deaths = -0.2", "allowed: a number above 0"),
+        (
+            "[0.5, 0.9]",
+            "[0.5, 1.9]",
+            "results.quantiles[1]: got 1.9; allowed: a finite number, above 0 and below 1 (my.toml, line 24)",
+        ),
+        ("quantiles", 'measures = "every"\nquantiles', 'a list of measures, or "all"'),
+        ('scenario = "brigade"\n', "", "scenario: got (missing)"),
+        ("seed = 1", "seed = -1", "at least 0"),
+    ],
+)
+def test_a_mistake_is_reported_with_its_place_and_line(old, new, message):
+    assert old in PLAN
+    with pytest.raises(ScenarioError) as found:
+        parse_plan(PLAN.replace(old, new).encode(), "my.toml")
+    assert message in str(found.value)
+
+
+# --- factors in the scenario
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("surgical_teams", "surgical_team", "did you mean 'surgical_teams'? (factors[0], my.toml, line 9)"),
+        ("R2-North].surgical", "R2-Nort].surgical", "did you mean 'R2-North'?"),
+        ("[1, 2]", "[1, 2000000]", "got 2000000; allowed: a whole number, at least 1 and at most 1,000,000"),
+        ("[1, 2]", "[1, 2.5]", "got 2.5; allowed: a whole number"),
+        ("high = 3", "high = 3.5", "factors[1].high: got 3.5; allowed: a whole number"),
+        (TEAMS, "seed", "factor 'seed' changes nothing: all of its levels, 1, 2, give the same scenario"),
+        ("quantiles", "baseline = 4\nquantiles", "the number of a point, 0 to 3"),
+        ("quantiles", 'baseline = "R2"\nquantiles', '"first", "none", the number of a point'),
+    ],
+)
+def test_factors_are_tried_in_the_scenario_before_anything_is_simulated(old, new, message):
+    assert old in PLAN
+    with pytest.raises(GoldenhourError) as found:
+        points_of(PLAN.replace(old, new))
+    assert message in str(found.value)
+    assert found.value.exit_code == 2
+
+
+def test_a_level_that_equals_another_is_noted():
+    found = points_of(
+        design("full factorial", [factor("tempo", "levels = ['none', 'sustained', 'escalating']")])
+    )
+    assert "factor 'tempo': 'sustained' and 'none' give the same scenario" in found.notes
+
+
+def test_a_design_of_a_billion_points_is_refused_with_its_price():
+    fields = ("icu_beds", "treatment_bays", "triage_teams", "blood_units", "ward_beds", "surgical_teams")
+    paths = [f"facilities[R2-North].{field}" for field in fields]
+    paths += [f"facilities[R3].{field}" for field in ("icu_beds", "treatment_bays", "triage_teams")]
+    text = design("full factorial", [factor(path, f"levels = {list(range(1, 11))}") for path in paths])
+    with pytest.raises(
+        InputError, match="1,000,000,000 points, 100,000,000,000 replications, about 32 years"
+    ):
+        points_of(text, seconds=0.01)
+
+
+def test_the_last_factor_of_a_factorial_varies_fastest_and_ranges_use_their_ends():
+    found = points_of(PLAN)
+    assert [point.values for point in found] == [(1, 1), (1, 3), (2, 1), (2, 3)]
+    assert found[1].label == "R2-North.surgical_teams=1; R2-North.operating_tables=3"
+    assert found[1].settings == ((TEAMS, 1), (TABLES, 3))
+    assert found.baseline == 0
+
+
+def test_a_point_is_the_scenario_with_its_settings_and_those_of_the_plan():
+    plan = parse_plan(PLAN.encode())
+    base = prepare_base(plan, BRIGADE)
+    point = design_of(plan, base)[3]
+    facility = next(f for f in prepare_point(plan, base, point).resolved.facilities if f.id == "R2-North")
+    assert (facility.surgical_teams, facility.operating_tables, facility.ward_beds) == (2, 3, 10)
+
+
+def test_one_at_a_time_keeps_the_scenario_as_it_is_but_for_one_factor():
+    factors = [factor(TEAMS, "levels = [1, 2, 3]"), factor(TABLES, "low = 1\nhigh = 4")]
+    found = points_of(design("one at a time", factors))
+    assert found[0].settings == ()
+    assert found[0].label == "as it is"
+    assert found[0].values == (2, 2)
+    changed = [(TEAMS, 1), (TEAMS, 3), (TABLES, 1), (TABLES, 4)]
+    assert [point.settings for point in found][1:] == [(one,) for one in changed]
+    assert found[2].label == "R2-North.surgical_teams=3"
+
+
+def test_ranges_of_whole_settings_are_whole_and_others_are_not():
+    factors = [factor(WARD, "low = 5\nhigh = 20"), factor("retriage_minutes", "low = 10\nhigh = 60")]
+    found = points_of(design("Latin hypercube", factors, "points = 32"))
+    beds, minutes = zip(*(point.values for point in found), strict=True)
+    assert set(beds) == set(range(5, 21))
+    assert all(isinstance(value, int) for value in beds)
+    assert len(set(minutes)) == 32
+    assert all(isinstance(value, float) for value in minutes)
+    assert found.baseline is None
+
+
+def test_a_list_has_labels_and_says_which_points_are_the_same():
+    text = f"""scenario = "brigade"
+[[points]]
+label = "one team"
+settings = {{ "{TEAMS}" = 1 }}
+[[points]]
+settings = {{ "{TEAMS}" = 3, "{TABLES}" = 3 }}
+[[points]]
+label = "two teams"
+[results]
+baseline = "two teams"
+"""
+    found = points_of(text)
+    made = "R2-North.surgical_teams=3; R2-North.operating_tables=3"
+    assert [point.label for point in found] == ["one team", made, "two teams"]
+    assert [point.values for point in found] == [(1, 2), (3, 3), (2, 2)]
+    assert found.baseline == 2
+    again = points_of(text.replace("= 1 }", "= 2 }"))
+    assert "the points 'one team' and 'two teams' are the same scenario" in again.notes
+
+
+def test_shares_stay_on_the_simplex():
+    paths = ["mix.battle", "mix.disease", "mix.nbi"]
+    text = (
+        design("Latin hypercube", [factor("casualties.total", "levels = [100, 200]")], "points = 16")
+        + f"""
+[[shares]]
+paths = {paths}
+"""
+    )
+    plan, read = parse_plan_text(text.encode())
+    plan = parse_plan(text.replace('scenario = "brigade"', 'scenario = "standard"').encode())
+    standard, origin = load_scenario("standard")
+    base = prepare_base(plan, standard, origin)
+    found = design_of(plan, base, text=read)
+    assert found.names == ("casualties.total", *paths)
+    for point in found:
+        assert sum(point.values[1:]) == pytest.approx(1.0, abs=1e-12)
+        assert prepare_point(plan, base, point).resolved.mix.battle == point.values[1]
+    with pytest.raises(ScenarioError, match="shares only with kind"):
+        parse_plan(text.replace("Latin hypercube", "full factorial").replace("points = 16", "").encode())
+
+
+def test_groups_have_one_effect():
+    factors = [
+        factor(TEAMS, 'levels = [1, 2, 3, 4]\ngroup = "surgery"'),
+        factor(TABLES, 'low = 1\nhigh = 4\ngroup = "surgery"'),
+        factor(WARD, "low = 5\nhigh = 20"),
+    ]
+    found = points_of(design("Morris", factors, "trajectories = 5"))
+    assert len(found) == 5 * 3
+    assert found.effects == ("surgery", "R2-North.ward_beds") and found.groups == (0, 0, 1)
+    assert len(points_of(design("Sobol indices", factors, "base = 8"))) == 8 * 4
