@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from actors.run.object_store import ObjectStore
     from actors.run.output_folder import find_unfinished_run, replaceable_files
     from actors.run.progress import Progress
-    from actors.run.recorder import run_recorded
+    from actors.run.recorder import Recorder, recorded, run_recorded
     from actors.run.request import AUTOMATIC_WORKERS, CHUNK_SIZE, FORMAT_NAMES, MAX_CHUNK_SIZE, RunRequest
     from actors.run.result import RunResult
     from actors.run.run_file import RunFile, engine_digest
@@ -52,7 +52,11 @@ __getattr__ = lazy_attributes(
             "replaceable_files",
         ),
         "progress": ("Progress",),
-        "recorder": ("run_recorded",),
+        "recorder": (
+            "Recorder",
+            "recorded",
+            "run_recorded",
+        ),
         "request": (
             "AUTOMATIC_WORKERS",
             "CHUNK_SIZE",
@@ -91,6 +95,7 @@ __all__ = [
     "Manifest",
     "ObjectStore",
     "Progress",
+    "Recorder",
     "RunFile",
     "RunRequest",
     "RunResult",
@@ -102,6 +107,7 @@ __all__ = [
     "find_unfinished_run",
     "is_url",
     "parse_url",
+    "recorded",
     "replaceable_files",
     "run_recorded",
     "run_scenario",

@@ -22,11 +22,11 @@ CACHE_LOOKUPS = 20
 class StoreClient(abc.ABC):
     """A client of a ConfigStore. It keeps the server of an embedded database running.
 
-    `can_recover` says whether a call that failed may succeed later.
+    `database` is the database, and `can_recover` says whether a call that failed may succeed later.
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         self._server = Server(database.folder) if database.embedded else None
         self._opened = False
         self.can_recover = True
@@ -65,7 +65,7 @@ class InProcessStoreClient(StoreClient):
     async def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of the store."""
         if self._store is None:
-            self._store = ConfigStore(self._database.conninfo(), key=self._database.key, patience_seconds=1.0)
+            self._store = ConfigStore(self.database.conninfo(), key=self.database.key, patience_seconds=1.0)
         return await getattr(self._store, method)(*arguments)
 
     async def close(self) -> None:
@@ -90,7 +90,7 @@ class SharedStoreClient(StoreClient):
 
         try:
             if self._handle is None:
-                self._handle = await asyncio.to_thread(get_or_create_shared_store, self._database)
+                self._handle = await asyncio.to_thread(get_or_create_shared_store, self.database)
                 await self._check_database()
                 self._cache_lookups = 0
             if self._cache_lookups < CACHE_LOOKUPS:
@@ -106,10 +106,10 @@ class SharedStoreClient(StoreClient):
 
     async def _check_database(self) -> None:
         key = await self._result(self._handle.key.remote())
-        if key != self._database.key:
+        if key != self.database.key:
             self.can_recover = False
             raise StoreError(
-                f"the cluster's store uses another database than this run would ({self._database})"
+                f"the cluster's store uses another database than this run would ({self.database})"
             )
 
     async def _subscribe_cache(self) -> None:

@@ -9,7 +9,19 @@ if TYPE_CHECKING:
     from actors.store.database import URL_VARIABLE, Database
     from actors.store.database_errors import connection_error
     from actors.store.driver_slots import DRIVERS, driver_slot
-    from actors.store.messages import ENDED, Content, Heartbeat, HeartbeatReply, Registration, State
+    from actors.store.messages import (
+        ENDED,
+        EXPERIMENTS,
+        NO_OUTPUT,
+        RUNS,
+        Content,
+        ExperimentDetail,
+        Heartbeat,
+        HeartbeatReply,
+        Kind,
+        Registration,
+        State,
+    )
     from actors.store.postgres import Server
     from actors.store.shared_store import get_or_create_shared_store
     from actors.store.text import check_name
@@ -33,8 +45,13 @@ __getattr__ = lazy_attributes(
         "messages": (
             "Content",
             "ENDED",
+            "EXPERIMENTS",
+            "ExperimentDetail",
             "Heartbeat",
             "HeartbeatReply",
+            "Kind",
+            "NO_OUTPUT",
+            "RUNS",
             "Registration",
             "State",
         ),
@@ -47,12 +64,17 @@ __getattr__ = lazy_attributes(
 __all__ = [
     "DRIVERS",
     "ENDED",
+    "EXPERIMENTS",
+    "NO_OUTPUT",
+    "RUNS",
     "URL_VARIABLE",
     "ConfigStore",
     "Content",
     "Database",
+    "ExperimentDetail",
     "Heartbeat",
     "HeartbeatReply",
+    "Kind",
     "Registration",
     "Server",
     "State",

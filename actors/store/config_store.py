@@ -9,7 +9,7 @@ import contextlib
 import difflib
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,7 +19,16 @@ from actors.store import migrations
 from actors.store.connections import Connections
 from actors.store.database import Database
 from actors.store.live_runs import SILENCE_SECONDS, LiveRuns
-from actors.store.messages import Content, Heartbeat, HeartbeatReply, Registration, State
+from actors.store.messages import (
+    EXPERIMENTS,
+    RUNS,
+    Content,
+    Heartbeat,
+    HeartbeatReply,
+    Kind,
+    Registration,
+    State,
+)
 from actors.store.postgres import Server
 from actors.store.rows import (
     EndedRunRow,
@@ -262,6 +271,7 @@ class ConfigStore:
         values = msgspec.structs.asdict(run) | {
             "digest": run.content.digest,
             "settings": as_json(run.settings),
+            "detail": None if run.detail is None else as_json(run.detail),
         }
         content = values.pop("content")
 
@@ -309,6 +319,7 @@ class ConfigStore:
             Progress of the run when it ended; None keeps the progress that was written before.
         """
         progress = {name: getattr(last, name, None) for name in ("patients", "fraction", "rate", "bytes")}
+        detail = None if last is None or last.detail is None else as_json(last.detail)
         self._live.remove(run)
 
         async def finish(connection: "AsyncConnection[Any]") -> State:
@@ -319,6 +330,7 @@ class ConfigStore:
                 state=state,
                 error=None if error is None else escape_unstorable(error),
                 measures=None if measures is None else as_json(measures),
+                detail=detail,
                 **progress,
             )
             rows = rows or await self._connections.fetch(connection, "run_state", id=run)
@@ -330,10 +342,12 @@ class ConfigStore:
 
     # Runs, as users see them
 
-    async def runs(self, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    async def runs(
+        self, state: str | None = None, limit: int = 50, kinds: Sequence[Kind] = RUNS
+    ) -> list[dict[str, Any]]:
         """Return the latest runs without their measures, newest first. Runs whose driver is silent become resumable."""
         await self._connections.query("sweep", seconds=SILENCE_SECONDS)
-        rows = await self._connections.query("runs", state=state, limit=limit)
+        rows = await self._connections.query("runs", state=state, limit=limit, others=_others(kinds))
         return sound_rows(rows, ListedRunRow, self._new_damaged())
 
     async def run(self, run: uuid.UUID) -> dict[str, Any] | None:
@@ -355,37 +369,47 @@ class ConfigStore:
         """Return what `run_status` answers from memory, or None. Any thread may call this."""
         return self._live.status(run)
 
-    async def find_run(self, reference: str) -> uuid.UUID:
+    async def find_run(self, reference: str, kinds: Sequence[Kind] = RUNS) -> uuid.UUID:
         """Return the run with this id, this beginning of an id (four or more characters), or this name.
 
-        Raises InputError when there is none, or more than one.
+        Only runs of these kinds are returned. Raises InputError when there is none, or more than one.
         """
         text = reference.lower()
         prefix = text if len(text) >= 4 and all(c in "0123456789abcdef-" for c in text) else ""
+        others = _others(kinds)
         rows = (
-            await self._connections.query("find_runs", reference=reference, prefix=prefix)
+            await self._connections.query("find_runs", reference=reference, prefix=prefix, others=others)
             if is_storable(reference)
             else []
         )
         for row in rows:
             check_row(row, FoundRunRow)
-        if len(rows) == 1:
-            return rows[0]["id"]
+        found = [row for row in rows if row["kind"] not in others]
+        if len(found) == 1:
+            return found[0]["id"]
+        noun, group = ("run", "runs") if "run" in kinds else ("experiment", "experiments")
         if not rows:
-            near = await self._nearest_reference(text)
+            near = await self._nearest_reference(text, others)
             raise InputError(
-                f"there is no run {shown(reference)}; allowed: an id, four or more of its first characters, or a name, "
-                f"as `goldenhour runs list` shows them{f'; did you mean {near}?' if near else ''}"
+                f"there is no {noun} {shown(reference)}; allowed: an id, four or more of its first characters, or a "
+                f"name, as `goldenhour {group} list` shows them{f'; did you mean {near}?' if near else ''}"
             )
-        some = ", ".join(f"{str(row['id'])[:8]} ({row['state']})" for row in rows[:5])
+        if not found:
+            kind, short = rows[0]["kind"], str(rows[0]["id"])[:8]
+            other = "runs" if kind in RUNS else "experiments"
+            raise InputError(
+                f"{shown(reference)} is not {_with_article(noun)} but {_with_article(kind)}: "
+                f"`goldenhour {other} show {short}`"
+            )
+        some = ", ".join(f"{str(row['id'])[:8]} ({row['state']})" for row in found[:5])
         raise InputError(
-            f"{shown(reference)} may mean {len(rows)} runs: {some}{' ...' if len(rows) > 5 else ''}"
+            f"{shown(reference)} may mean {len(found)} {group}: {some}{' ...' if len(found) > 5 else ''}"
         )
 
-    async def _nearest_reference(self, text: str) -> str | None:
+    async def _nearest_reference(self, text: str, others: list[Kind]) -> str | None:
         """Return the name or short id of a recent run that is most similar to `text`, or None."""
         known: dict[str, str] = {}
-        for row in await self._connections.query("latest_references"):
+        for row in await self._connections.query("latest_references", others=others):
             short = str(row["id"])[:8]
             known.setdefault(short, repr(short))
             if isinstance(row["name"], str) and row["name"]:
@@ -393,9 +417,11 @@ class ConfigStore:
         near = difflib.get_close_matches(text, known, n=1)
         return known[near[0]] if near else None
 
-    async def run_of_output(self, output: str) -> dict[str, Any] | None:
+    async def run_of_output(self, output: str, kinds: Sequence[Kind] = RUNS) -> dict[str, Any] | None:
         """Return the run that was last started in this output, as `run` does, or None if there is none."""
-        rows = await self._connections.query("run_of_output", output=output) if is_storable(output) else []
+        if not is_storable(output):
+            return None
+        rows = await self._connections.query("run_of_output", output=output, others=_others(kinds))
         return await self.run(rows[0]["id"]) if rows else None
 
     async def cancel_run(self, run: uuid.UUID, who: str) -> State | None:
@@ -458,6 +484,15 @@ class ConfigStore:
         task = self._tasks.get(name)
         if task is None or task.done():
             self._tasks[name] = asyncio.get_running_loop().create_task(function(), name=f"goldenhour-{name}")
+
+
+def _others(kinds: Sequence[Kind]) -> list[Kind]:
+    """Return the kinds that are not in `kinds`."""
+    return [kind for kind in (*RUNS, *EXPERIMENTS) if kind not in kinds]
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _check_parent(name: str, parent: int | None, head: int, deleted: bool) -> None:

@@ -66,6 +66,7 @@ class LiveRuns:
             return None
         return {
             **msgspec.structs.asdict(live.heartbeat),
+            "detail": msgspec.to_builtins(live.heartbeat.detail),
             "state": live.state,
             "cancelled_by": live.reply.cancelled_by,
         }

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from actors.store.messages import State
+from actors.store.messages import Count, ExperimentDetail, Kind, State
 from engine.errors import StoreError
 
 MOST_TEXT_BYTES = 16_000_000
@@ -18,7 +18,6 @@ Words = Annotated[str, Meta(max_length=10_000)]
 Text = Annotated[str, Meta(max_length=MOST_TEXT_BYTES)]
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Count = Annotated[int, Meta(ge=0)]
 Place = Annotated[str, Meta(min_length=1, max_length=4096)]
 Time = Annotated[datetime.datetime, Meta(tz=True)]
 
@@ -61,6 +60,7 @@ class ListedRunRow(msgspec.Struct, kw_only=True):
     """A run without its scenario and its measures."""
 
     id: uuid.UUID
+    kind: Kind
     name: Name | None
     state: State
     scenario: Words
@@ -86,6 +86,7 @@ class ListedRunRow(msgspec.Struct, kw_only=True):
     heartbeat: Time
     cancelled_by: Words | None
     error: Words | None
+    detail: ExperimentDetail | None
 
 
 class RunRow(ListedRunRow, kw_only=True):
@@ -100,6 +101,7 @@ class FoundRunRow(msgspec.Struct, kw_only=True):
     """What identifies a run. Its other columns may be damaged: it can be removed all the same."""
 
     id: uuid.UUID
+    kind: str | None
 
 
 class EndedRunRow(msgspec.Struct, kw_only=True):

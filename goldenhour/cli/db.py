@@ -33,7 +33,7 @@ def status(as_json: bool) -> None:
         console.print_line(f"migration {step['number']}, {step['name']}: missing; the next use applies it")
     if "runs" in found:
         scenarios = f"{found['scenarios']:,} scenarios in {found['versions']:,} versions"
-        console.print_line(f"{scenarios}, {found['runs']:,} runs")
+        console.print_line(f"{scenarios}, {found['runs']:,} runs, {found['experiments']:,} experiments")
 
 
 @db.command("upgrade")

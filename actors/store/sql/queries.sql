@@ -1,6 +1,6 @@
 -- All statements of the store except the migrations. The program finds each by its name.
 -- Other programs may have written to the tables. Texts are therefore cut here, before they need memory, just beyond the
--- lengths that actors/store/rows.py allows.
+-- lengths that actors/store/rows.py allows. A row of an unknown kind is one of every kind, so that it can be found and removed.
 
 -- name: lock_migrations
 SELECT pg_advisory_xact_lock(4709417310)
@@ -33,7 +33,8 @@ SELECT current_setting('server_version') AS version, current_database() AS datab
 -- name: counts
 SELECT (SELECT count(*) FROM scenarios WHERE deleted_at IS NULL) AS scenarios,
        (SELECT count(*) FROM scenario_versions) AS versions,
-       (SELECT count(*) FROM runs) AS runs
+       (SELECT count(*) FROM runs WHERE kind = 'run') AS runs,
+       (SELECT count(*) FROM runs WHERE kind <> 'run') AS experiments
 
 -- name: add_content
 INSERT INTO contents (digest, format, text, hash) VALUES (%(digest)s, %(format)s, %(text)s, %(hash)s)
@@ -86,9 +87,10 @@ UPDATE scenarios SET deleted_at = now() WHERE name = %(name)s AND deleted_at IS 
 
 -- name: register_run
 INSERT INTO runs (id, name, scenario, source, scenario_version, digest, seed, replication, settings, who, output,
-                  version, expected)
+                  version, expected, kind, detail)
 VALUES (%(id)s, %(name)s, %(scenario)s, %(source)s, %(scenario_version)s, %(digest)s, %(seed)s, %(replication)s,
-        %(settings)s, %(who)s, %(output)s, %(version)s, %(expected)s)
+        %(settings)s, %(who)s, %(output)s, %(version)s, %(expected)s, %(kind)s,
+        %(detail)s)
 ON CONFLICT (id) DO UPDATE SET
     state = CASE WHEN runs.state = 'queued' THEN 'queued' ELSE 'running' END, phase = 'waiting', resumed_at = now(),
     heartbeat = now(), ended_at = NULL, error = NULL, cancelled_by = NULL, settings = excluded.settings, who = excluded.who
@@ -99,16 +101,17 @@ UPDATE runs SET
     state = CASE WHEN b.phase IN ('waiting', 'starting') AND runs.state = 'queued' THEN 'queued' ELSE 'running' END,
     started_at = CASE WHEN b.phase IN ('waiting', 'starting') THEN started_at ELSE coalesce(started_at, now()) END,
     phase = b.phase, patients = b.patients, expected = b.expected, fraction = b.fraction, rate = b.rate,
-    bytes = b.bytes, heartbeat = now(), error = NULL
+    bytes = b.bytes, detail = coalesce(b.detail, runs.detail), heartbeat = now(), error = NULL
 FROM jsonb_to_recordset(%(beats)s) AS b (id uuid, phase text, patients bigint, expected bigint, fraction real,
-                                         rate real, bytes bigint)
+                                         rate real, bytes bigint, detail jsonb)
 WHERE runs.id = b.id AND runs.state IN ('queued', 'running', 'resumable')
 RETURNING runs.id, left(runs.state, 20) AS state, left(runs.cancelled_by, 1001) AS cancelled_by
 
 -- name: finish_run
 UPDATE runs SET state = %(state)s, phase = 'ended', error = %(error)s, measures = %(measures)s,
     patients = coalesce(%(patients)s, patients), fraction = coalesce(%(fraction)s, fraction),
-    rate = coalesce(%(rate)s, rate), bytes = coalesce(%(bytes)s, bytes), ended_at = now(), heartbeat = now(),
+    rate = coalesce(%(rate)s, rate), bytes = coalesce(%(bytes)s, bytes), detail = coalesce(%(detail)s, detail),
+    ended_at = now(), heartbeat = now(),
     started_at = CASE WHEN %(state)s = 'succeeded' THEN coalesce(started_at, created_at) ELSE started_at END
 WHERE id = %(id)s AND state IN ('queued', 'running', 'resumable')
 RETURNING state
@@ -122,38 +125,45 @@ UPDATE runs SET state = 'resumable', phase = 'silent',
 WHERE state IN ('queued', 'running') AND heartbeat < now() - make_interval(secs => %(seconds)s)
 
 -- name: runs
-SELECT id, left(name, 201) AS name, left(state, 20) AS state, left(scenario, 10001) AS scenario, left(source, 20) AS source,
-       scenario_version, left(hash, 65) AS hash, seed, replication,
-       CASE WHEN octet_length(settings::text) <= 100000 THEN settings END AS settings, left(who, 10001) AS who,
-       left(output, 4097) AS output, left(version, 10001) AS version, left(phase, 101) AS phase, patients, expected, fraction,
-       rate, bytes, created_at, started_at, resumed_at, ended_at, heartbeat, left(cancelled_by, 10001) AS cancelled_by,
-       left(error, 10000) AS error
-FROM runs JOIN contents USING (digest)
-WHERE %(state)s::text IS NULL OR state = %(state)s
-ORDER BY created_at DESC, id LIMIT %(limit)s
-
--- name: run
-SELECT id, left(name, 201) AS name, left(state, 20) AS state, left(scenario, 10001) AS scenario, left(source, 20) AS source,
+SELECT id, left(kind, 20) AS kind, left(name, 201) AS name, left(state, 20) AS state, left(scenario, 10001) AS scenario,
+       left(source, 20) AS source,
        scenario_version, left(hash, 65) AS hash, seed, replication,
        CASE WHEN octet_length(settings::text) <= 100000 THEN settings END AS settings, left(who, 10001) AS who,
        left(output, 4097) AS output, left(version, 10001) AS version, left(phase, 101) AS phase, patients, expected, fraction,
        rate, bytes, created_at, started_at, resumed_at, ended_at, heartbeat, left(cancelled_by, 10001) AS cancelled_by,
        left(error, 10000) AS error,
+       CASE WHEN octet_length(detail::text) > 10000 THEN '"too large"' ELSE detail END AS detail
+FROM runs JOIN contents USING (digest)
+WHERE coalesce(kind, '') <> ALL(%(others)s) AND (%(state)s::text IS NULL OR state = %(state)s)
+ORDER BY created_at DESC, id LIMIT %(limit)s
+
+-- name: run
+SELECT id, left(kind, 20) AS kind, left(name, 201) AS name, left(state, 20) AS state, left(scenario, 10001) AS scenario,
+       left(source, 20) AS source,
+       scenario_version, left(hash, 65) AS hash, seed, replication,
+       CASE WHEN octet_length(settings::text) <= 100000 THEN settings END AS settings, left(who, 10001) AS who,
+       left(output, 4097) AS output, left(version, 10001) AS version, left(phase, 101) AS phase, patients, expected, fraction,
+       rate, bytes, created_at, started_at, resumed_at, ended_at, heartbeat, left(cancelled_by, 10001) AS cancelled_by,
+       left(error, 10000) AS error,
+       CASE WHEN octet_length(detail::text) > 10000 THEN '"too large"' ELSE detail END AS detail,
        CASE WHEN octet_length(measures::text) > 16000000 THEN '"too large"' ELSE measures END AS measures,
        CASE WHEN octet_length(text) <= 16000000 THEN text END AS text, left(format, 5) AS format
 FROM runs JOIN contents USING (digest)
 WHERE id = %(id)s
 
 -- name: find_runs
-SELECT id, left(name, 201) AS name, left(state, 20) AS state FROM runs
+-- `others` are the kinds that are not asked for; those that are come first.
+SELECT id, left(kind, 20) AS kind, left(name, 201) AS name, left(state, 20) AS state FROM runs
 WHERE name = %(reference)s OR (%(prefix)s <> '' AND starts_with(id::text, %(prefix)s))
-ORDER BY created_at DESC LIMIT 20
+ORDER BY coalesce(kind, '') <> ALL(%(others)s) DESC, created_at DESC LIMIT 20
 
 -- name: latest_references
-SELECT id, left(name, 201) AS name FROM runs ORDER BY created_at DESC LIMIT 500
+SELECT id, left(name, 201) AS name FROM runs WHERE coalesce(kind, '') <> ALL(%(others)s)
+ORDER BY created_at DESC LIMIT 500
 
 -- name: run_of_output
-SELECT id FROM runs WHERE output = %(output)s ORDER BY coalesce(resumed_at, created_at) DESC LIMIT 1
+SELECT id FROM runs WHERE output = %(output)s AND coalesce(kind, '') <> ALL(%(others)s)
+ORDER BY coalesce(resumed_at, created_at) DESC LIMIT 1
 
 -- name: ask_to_cancel
 UPDATE runs SET cancelled_by = coalesce(cancelled_by, %(who)s)
