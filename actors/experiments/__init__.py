@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from actors.experiments.batches import Batch, batch_size
+    from actors.experiments.batches import Batch, FinishedBatch, Request, batch_size
     from actors.experiments.replicator import Point, ReplicationProgress, Replicator
 
 __getattr__ = lazy_attributes(
@@ -13,6 +13,8 @@ __getattr__ = lazy_attributes(
     {
         "batches": (
             "Batch",
+            "FinishedBatch",
+            "Request",
             "batch_size",
         ),
         "replicator": (
@@ -25,8 +27,10 @@ __getattr__ = lazy_attributes(
 
 __all__ = [
     "Batch",
+    "FinishedBatch",
     "Point",
     "ReplicationProgress",
     "Replicator",
+    "Request",
     "batch_size",
 ]
