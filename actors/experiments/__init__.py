@@ -6,6 +6,8 @@ from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from actors.experiments.batches import Batch, batch_size
+    from actors.experiments.journal import BatchJournal
+    from actors.experiments.output import ExperimentIdentity, ExperimentOutput, ResultFile
     from actors.experiments.replicator import Point, ReplicationProgress, Replicator
 
 __getattr__ = lazy_attributes(
@@ -14,6 +16,12 @@ __getattr__ = lazy_attributes(
         "batches": (
             "Batch",
             "batch_size",
+        ),
+        "journal": ("BatchJournal",),
+        "output": (
+            "ExperimentIdentity",
+            "ExperimentOutput",
+            "ResultFile",
         ),
         "replicator": (
             "Point",
@@ -25,8 +33,12 @@ __getattr__ = lazy_attributes(
 
 __all__ = [
     "Batch",
+    "BatchJournal",
+    "ExperimentIdentity",
+    "ExperimentOutput",
     "Point",
     "ReplicationProgress",
     "Replicator",
+    "ResultFile",
     "batch_size",
 ]
