@@ -6,6 +6,8 @@ from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from actors.experiments.batches import Batch, FinishedBatch, Request, batch_size
+    from actors.experiments.journal import BatchJournal
+    from actors.experiments.output import ExperimentIdentity, ExperimentOutput, ResultFile
     from actors.experiments.replicator import Point, ReplicationProgress, Replicator
 
 __getattr__ = lazy_attributes(
@@ -17,6 +19,12 @@ __getattr__ = lazy_attributes(
             "Request",
             "batch_size",
         ),
+        "journal": ("BatchJournal",),
+        "output": (
+            "ExperimentIdentity",
+            "ExperimentOutput",
+            "ResultFile",
+        ),
         "replicator": (
             "Point",
             "ReplicationProgress",
@@ -27,10 +35,14 @@ __getattr__ = lazy_attributes(
 
 __all__ = [
     "Batch",
+    "BatchJournal",
+    "ExperimentIdentity",
+    "ExperimentOutput",
     "FinishedBatch",
     "Point",
     "ReplicationProgress",
     "Replicator",
     "Request",
+    "ResultFile",
     "batch_size",
 ]

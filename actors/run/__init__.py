@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from actors.run.driver import run_scenario
     from actors.run.files import Folder, sync_folder, try_lock
     from actors.run.manifest import (
+        EXPERIMENT_FILES,
         MANIFEST,
         MAX_MANIFEST_BYTES,
         OUTPUT_NAMES,
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     )
     from actors.run.messages import Compiling
     from actors.run.object_store import ObjectStore
-    from actors.run.output_folder import find_unfinished_run, replaceable_files
+    from actors.run.output_folder import OutputFolder, find_unfinished_run, replaceable_files
+    from actors.run.part import Part
     from actors.run.progress import Progress
     from actors.run.recorder import Recorder, recorded, run_recorded
     from actors.run.request import AUTOMATIC_WORKERS, CHUNK_SIZE, FORMAT_NAMES, MAX_CHUNK_SIZE, RunRequest
     from actors.run.result import RunResult
-    from actors.run.run_file import RunFile, engine_digest
+    from actors.run.run_file import RunFile, engine_digest, libraries
     from actors.run.shards import divide_fronts
     from actors.run.url import STAGING_VARIABLE, Url, is_url, parse_url, staging_folder
 
@@ -39,6 +41,7 @@ __getattr__ = lazy_attributes(
             "try_lock",
         ),
         "manifest": (
+            "EXPERIMENT_FILES",
             "MANIFEST",
             "MAX_MANIFEST_BYTES",
             "Manifest",
@@ -48,9 +51,11 @@ __getattr__ = lazy_attributes(
         ),
         "object_store": ("ObjectStore",),
         "output_folder": (
+            "OutputFolder",
             "find_unfinished_run",
             "replaceable_files",
         ),
+        "part": ("Part",),
         "progress": ("Progress",),
         "recorder": (
             "Recorder",
@@ -68,6 +73,7 @@ __getattr__ = lazy_attributes(
         "run_file": (
             "RunFile",
             "engine_digest",
+            "libraries",
         ),
         "shards": ("divide_fronts",),
         "url": (
@@ -83,6 +89,7 @@ __getattr__ = lazy_attributes(
 __all__ = [
     "AUTOMATIC_WORKERS",
     "CHUNK_SIZE",
+    "EXPERIMENT_FILES",
     "FORMAT_NAMES",
     "MANIFEST",
     "MAX_CHUNK_SIZE",
@@ -94,6 +101,8 @@ __all__ = [
     "Folder",
     "Manifest",
     "ObjectStore",
+    "OutputFolder",
+    "Part",
     "Progress",
     "Recorder",
     "RunFile",
@@ -106,6 +115,7 @@ __all__ = [
     "engine_digest",
     "find_unfinished_run",
     "is_url",
+    "libraries",
     "parse_url",
     "recorded",
     "replaceable_files",

@@ -1,9 +1,9 @@
-"""The manifest: the last file that a run publishes, which lists all others with their digests."""
+"""The manifest: the last file that a run or an experiment publishes, which lists all others with their digests."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,7 +14,10 @@ from engine.records import COMPRESSIONS, FORMATS, RUN_TABLES
 
 MANIFEST, SUMMARY, SCENARIO = "manifest.json", "summary.json", "scenario.toml"
 
-_WHOLE_FILES = "|".join(map(re.escape, (MANIFEST, SUMMARY, SCENARIO)))
+EXPERIMENT_FILES = ("results.parquet", "points.parquet", "estimates.csv", "effects.csv", "experiment.toml")
+"""Files of an experiment, in the order of its manifest. Not every design has effects."""
+
+_WHOLE_FILES = "|".join(map(re.escape, (MANIFEST, SUMMARY, SCENARIO, *EXPERIMENT_FILES)))
 _TABLES = "|".join(dict.fromkeys(table for info in FORMATS.values() for table in info.tables))
 _SUFFIXES = "|".join(re.escape(info.suffix) for info in FORMATS.values())
 _COMPRESSED = "|".join(re.escape(suffix) for suffix in COMPRESSIONS.values() if suffix)
@@ -22,7 +25,7 @@ _COMPRESSED = "|".join(re.escape(suffix) for suffix in COMPRESSIONS.values() if 
 OUTPUT_NAMES = re.compile(
     rf"({_WHOLE_FILES}|(({_TABLES})(-(?P<part>[0-9]{{5,9}}))?|{'|'.join(RUN_TABLES)})({_SUFFIXES})({_COMPRESSED})?)"
 )
-"""Names that a run may give to its files."""
+"""Names that a run or an experiment may give to its files."""
 
 MAX_MANIFEST_BYTES = 1 << 28
 """No manifest is larger: that of 800,000 parts has as many bytes."""
@@ -37,12 +40,13 @@ class ManifestPart(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a reader needs to know of a finished run, whichever release has written it."""
+    """What a reader needs to know of a finished run or experiment, whichever release has written it."""
 
     scenario_hash: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,64}\Z")]
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-    replication: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     parts: tuple[ManifestPart, ...]
+    replication: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
+    kind: Literal["run", "experiment"] = "run"
 
     @property
     def identity(self) -> tuple[str, int, int]:
@@ -51,14 +55,19 @@ class Manifest(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> list[str]:
-        """Names of the run's files without the manifest, in order."""
-        return sorted([*(part.path for part in self.parts), SUMMARY, SCENARIO])
+        """Names of the files without the manifest, in order."""
+        others = (SUMMARY, SCENARIO) if self.kind == "run" else ()
+        return sorted([*(part.path for part in self.parts), *others])
 
 
 def encode_manifest(manifest: dict[str, Any], parts: Sequence[Part]) -> bytes:
     """The text of a manifest; `manifest` holds all of it except `schema` and `parts`."""
     entries = [
-        {key: value for key, value in msgspec.structs.asdict(part).items() if value is not None}
+        {
+            key: value
+            for key, value in msgspec.structs.asdict(part).items()
+            if value is not None and not (key == "patients" and part.path in EXPERIMENT_FILES)
+        }
         for part in parts
     ]
     text = msgspec.json.encode({"schema": SCHEMA, **manifest, "parts": entries})
@@ -95,7 +104,8 @@ def files_in_manifest(data: bytes, place: Path | str) -> set[str]:
     except (ValueError, KeyError, TypeError, RecursionError):
         return set()
     names = {name for name in parts if isinstance(name, str) and OUTPUT_NAMES.fullmatch(name)}
-    return names | {MANIFEST, SUMMARY, SCENARIO}
+    others = () if document.get("kind") == "experiment" else (SUMMARY, SCENARIO)
+    return {MANIFEST, *names, *others}
 
 
 def is_part_name(name: str) -> bool:

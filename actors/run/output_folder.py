@@ -1,4 +1,4 @@
-"""OutputFolder: the output folder of one run, from its claim to the files' final names.
+"""OutputFolder: the output folder of one run or experiment, from its claim to the files' final names.
 
 While a run is unfinished, its files are in a hidden folder within the output folder. They get their final names when
 all of them are complete, the manifest last. The driver claims the output folder before anything is simulated. A run

@@ -11,6 +11,7 @@ import msgspec
 
 from actors.run.files import Folder, sync_folder, try_lock
 from actors.run.manifest import (
+    EXPERIMENT_FILES,
     MANIFEST,
     MAX_MANIFEST_BYTES,
     SCENARIO,
@@ -151,7 +152,7 @@ def undo_publishing(output: Path) -> None:
                     continue
                 if _digest(target, name) == digests.get(name):
                     target.move(name, partial)
-        for name in (MANIFEST, DIGESTS, SUMMARY, SCENARIO):
+        for name in (MANIFEST, DIGESTS, SUMMARY, SCENARIO, *EXPERIMENT_FILES):
             partial.remove(name)
 
 

@@ -1,4 +1,4 @@
-"""RunFile: what an unfinished run is, stored beside its files so that it can be resumed."""
+"""RunFile: what an unfinished run or experiment is, stored beside its files so that it can be resumed."""
 
 import functools
 import hashlib
@@ -52,7 +52,8 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     `scenario` is the original scenario as JSON. `earlier_files` are the files of an earlier run that this one
     replaces: each name with the size and the time of the last change, in nanoseconds, when the folder was claimed.
     `created` is true if the run created its output folder. `destination` is the URL that its files are uploaded to,
-    if any.
+    if any. `experiment` is the text of the file experiment.toml of an experiment, whose scenario is the one that its
+    points change; it is empty for a run.
     """
 
     schema: Annotated[int, msgspec.Meta(ge=1, le=SCHEMA)] = SCHEMA
@@ -75,9 +76,12 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     destination: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     earlier_files: dict[str, tuple[int, int]] = {}
     created: bool = True
+    experiment: Annotated[str, msgspec.Meta(max_length=MAX_BYTES)] = ""
 
     def differences(self, other: "RunFile") -> list[str]:
         """Why `other` cannot resume this run, one item for each field: `seed: 7 there, 8 now`."""
+        if bool(self.experiment) != bool(other.experiment):
+            return [f"kind: {self.kind} there, {other.kind} now"]
         found = []
         for field, label in COMPARED_FIELDS.items():
             there, now = getattr(self, field), getattr(other, field)
@@ -85,7 +89,14 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
                 if field == "scenario_hash":
                     there, now = f"{self.scenario_name} ({there[:12]})", f"{other.scenario_name} ({now[:12]})"
                 found.append(f"{label}: {_readable(there)} there, {_readable(now)} now")
+        if self.experiment != other.experiment and not found:
+            found.append("what the experiment file says")
         return found
+
+    @property
+    def kind(self) -> str:
+        """What it is, in words."""
+        return "an experiment" if self.experiment else "a run"
 
     @property
     def inputs(self) -> str:
@@ -156,9 +167,12 @@ def engine_digest() -> str:
     return identity.engine_version()[:8] + identity.catalogue_version()[:8]
 
 
-def libraries(formats: Sequence[str], compress: str) -> dict[str, str]:
-    """Versions of the libraries that determine the bytes of compressed and Parquet parts; empty for other parts."""
-    packages = {"gzip": ["isal"], "zstd": ["zstandard"]}.get(compress, [])
+def libraries(formats: Sequence[str], compress: str, others: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of the libraries that determine the bytes of compressed and Parquet parts; empty for other parts.
+
+    `others` are packages that determine what is written.
+    """
+    packages = [*{"gzip": ["isal"], "zstd": ["zstandard"]}.get(compress, []), *others]
     for name in formats:
         packages = [*packages, *FORMATS[name].libraries]
     return {package: importlib.metadata.version(package) for package in packages}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from engine.records.arrow import patient_arrow_table, run_arrow_table
+    from engine.records.arrow import arrow_array, arrow_list, patient_arrow_table, run_arrow_table
     from engine.records.code_tables import CodedText, CodeTables, TextSource
     from engine.records.fields import fields_of
     from engine.records.flat import FLAT_COLUMNS, Column
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from engine.records.formats.base import table_rows
     from engine.records.formats.compression import frame
+    from engine.records.formats.parquet import parquet_options, schema_metadata
     from engine.records.json_schema import data_package, record_schema
     from engine.records.objects import build_patients
     from engine.records.program import ASSEMBLE
@@ -44,7 +45,13 @@ __getattr__ = lazy_attributes(
             "encode_chunks",
         ),
         "formats.compression": ("frame",),
+        "formats.parquet": (
+            "parquet_options",
+            "schema_metadata",
+        ),
         "arrow": (
+            "arrow_array",
+            "arrow_list",
             "patient_arrow_table",
             "run_arrow_table",
         ),
@@ -83,14 +90,18 @@ __all__ = [
     "Patient",
     "RunTable",
     "TextSource",
+    "arrow_array",
+    "arrow_list",
     "build_patients",
     "data_package",
     "encode_chunks",
     "encode_run_table",
     "fields_of",
     "frame",
+    "parquet_options",
     "patient_arrow_table",
     "record_schema",
     "run_arrow_table",
+    "schema_metadata",
     "table_rows",
 ]

@@ -77,7 +77,7 @@ def run_arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) 
     """Return a table of the run as an Arrow table. `values` are the columns, times in seconds since 1970."""
     schema = arrow_schema(columns)
     arrays = [
-        _listed([1000 * x for x in entries] if column.kind == "time" else entries, column.kind)
+        arrow_list([1000 * x for x in entries] if column.kind == "time" else entries, column.kind)
         for column, entries in zip(columns, values, strict=True)
     ]
     return pa.Table.from_arrays(
@@ -93,20 +93,20 @@ def _arrow(values: Values, column: Column, code_tables: CodeTables, place: str, 
                 return _coded_texts(values, _keys(values, place, known), code_tables)
             return _coded_numbers(values, _keys(values, place, known), column.kind)
         case Integers():
-            return _fixed_width(_int32(values.values, place), kind, values.values)
+            return arrow_array(_int32(values.values, place), kind, values.values)
         case Times():
             milliseconds = code_tables.seconds(values.known(column.nullable))
             milliseconds *= 1000
-            return _fixed_width(milliseconds, kind, values.values if column.nullable else None)
+            return arrow_array(milliseconds, kind, values.values if column.nullable else None)
         case Dates():
             check_days(values.values)
-            return _fixed_width(values.values.astype(np.int32), kind)
+            return arrow_array(values.values.astype(np.int32), kind)
         case FixedTexts():
             texts = _fixed_texts(values.texts)
             if values.places is None:
                 return texts
             # No text may stand in a dictionary twice: Arrow would then write bytes that it never set.
-            places = _fixed_width(values.places.astype(np.int32), pa.int32())
+            places = arrow_array(values.places.astype(np.int32), pa.int32())
             return pa.DictionaryArray.from_arrays(places, texts)
         case DigitTexts():
             digits = values.texts()
@@ -136,7 +136,7 @@ def _vocabulary(texts: Sequence[str | None]) -> _Vocabulary:
     places: dict[str | None, int] = {text: place for place, text in enumerate(entries)}
     places[None] = -1
     ranks = np.fromiter(map(places.__getitem__, texts), np.int32, len(texts))
-    return _Vocabulary(texts, _listed(entries, "text"), ranks)
+    return _Vocabulary(texts, arrow_list(entries, "text"), ranks)
 
 
 class _Keys(NamedTuple):
@@ -195,8 +195,8 @@ def _coded_texts(values: Coded, keys: _Keys, code_tables: CodeTables) -> Any:
     numbers = np.where(ranks < 0, -1, np.searchsorted(used, ranks)).astype(np.int32)
     rows = keys.look_up(numbers)
     missing = rows if int(numbers.min(initial=0)) < 0 else None
-    places = _fixed_width(rows, pa.int32(), missing)
-    return pa.DictionaryArray.from_arrays(places, texts.sorted.take(_fixed_width(used, pa.int32())))
+    places = arrow_array(rows, pa.int32(), missing)
+    return pa.DictionaryArray.from_arrays(places, texts.sorted.take(arrow_array(used, pa.int32())))
 
 
 def _coded_numbers(values: Coded, keys: _Keys, kind: str) -> Any:
@@ -206,22 +206,22 @@ def _coded_numbers(values: Coded, keys: _Keys, kind: str) -> Any:
     missing = None
     if None in entries:
         missing = keys.look_up(np.array([-1 if entry is None else 0 for entry in entries], np.int8))
-    return _fixed_width(keys.look_up(known), _TYPES[kind], missing)
+    return arrow_array(keys.look_up(known), _TYPES[kind], missing)
 
 
-def _listed(entries: Sequence[Any], kind: str) -> Any:
+def arrow_list(entries: Sequence[Any], kind: str) -> Any:
     """Return Python values as an Arrow array; None is null."""
     missing = np.array([-1 if entry is None else 0 for entry in entries], np.int8)
     if kind != "text":
         known = [0 if entry is None else entry for entry in entries]
-        return _fixed_width(np.array(known, _DTYPES[kind]), _TYPES[kind], missing)
+        return arrow_array(np.array(known, _DTYPES[kind]), _TYPES[kind], missing)
     texts = [(entry or "").encode() for entry in entries]
     offsets = np.cumsum([0, *map(len, texts)], dtype=np.int32)
     data = pa.py_buffer(offsets.data), pa.py_buffer(b"".join(texts))
     return pa.StringArray.from_buffers(len(texts), *data, _validity(missing))
 
 
-def _fixed_width(values: NDArray[Any], kind: Any, missing: NDArray[Any] | None = None) -> Any:
+def arrow_array(values: NDArray[Any], kind: Any, missing: NDArray[Any] | None = None) -> Any:
     """Return values as an Arrow array; null where `missing` is negative."""
     data = _bits(values) if values.dtype == np.bool_ else pa.py_buffer(np.ascontiguousarray(values).data)
     return pa.Array.from_buffers(kind, len(values), [_validity(missing), data])

@@ -2,8 +2,7 @@
 
 import contextlib
 import re
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -16,10 +15,7 @@ from goldenhour.cli.execution import command_seconds
 from goldenhour.cli.scenario_sources import prepare_source
 
 if TYPE_CHECKING:
-    from goldenhour.experiments import Alternative, OnProgress
-
-LINE_SECONDS = 10.0
-"""Time between two lines of progress where stderr is no terminal."""
+    from goldenhour.experiments import Alternative, ComparisonProgress
 
 MOST_SCENARIOS = 100
 """Most scenarios in a comparison."""
@@ -122,8 +118,8 @@ def compare(
         most_pairs=most,
     )
     _compile(alternatives)
-    with _progress() as report:
-        found = run_comparison(plan, workers, address, report)
+    with views.replications_line() as show:
+        found = run_comparison(plan, workers, address, lambda progress: show(_progress_words(progress)))
     if as_json:
         console.print_json(views.comparison_json(found), indent=None)
         return
@@ -207,29 +203,9 @@ def _compile(alternatives: "Sequence[Alternative]") -> None:
     views.compile_first(dict.fromkeys(wanted))
 
 
-@contextlib.contextmanager
-def _progress() -> "Iterator[OnProgress]":
-    """Show how many replications are done, and how many pairs the widest interval needs.
-
-    On a terminal in one line that changes; else in a line every ten seconds.
-    """
-    from goldenhour.experiments import ComparisonProgress
-
-    screen = console.error_screen()
-    shown_at = time.monotonic() - LINE_SECONDS + 1.0
-    with screen.status("Simulating ...", spinner=screen.spinner) as status:
-
-        def report(progress: ComparisonProgress) -> None:
-            nonlocal shown_at
-            done, wanted, cached = progress.replications
-            words = f"Simulating: {done:,} of {wanted:,} replications"
-            if cached:
-                words += f", {cached:,} from the cache"
-            if progress.widest and progress.expected_pairs == progress.expected_pairs:
-                words += f"; {progress.widest} needs about {progress.expected_pairs:,.0f} pairs"
-            status.update(words)
-            if not screen.is_terminal and time.monotonic() - shown_at >= LINE_SECONDS:
-                shown_at = time.monotonic()
-                console.print_error_line(words)
-
-        yield report
+def _progress_words(progress: "ComparisonProgress") -> str:
+    """How many replications are done, and how many pairs the widest interval needs."""
+    words = views.replications_words(progress.replications)
+    if progress.widest and progress.expected_pairs == progress.expected_pairs:
+        words += f"; {progress.widest} needs about {progress.expected_pairs:,.0f} pairs"
+    return words

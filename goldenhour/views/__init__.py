@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         show_network,
     )
     from goldenhour.views.progress import compile_first, progress_view
+    from goldenhour.views.replications import replications_line, replications_words
     from goldenhour.views.runs import RunsView, experiments_table, runs_table, show_run
     from goldenhour.views.scenarios import scenarios_table, versions_table
     from goldenhour.views.settings import care_settings, listed_json, show_care_settings, show_listed
@@ -59,6 +60,10 @@ __getattr__ = lazy_attributes(
         "progress": (
             "compile_first",
             "progress_view",
+        ),
+        "replications": (
+            "replications_line",
+            "replications_words",
         ),
         "runs": (
             "RunsView",
@@ -105,6 +110,8 @@ __all__ = [
     "network_json",
     "policies",
     "progress_view",
+    "replications_line",
+    "replications_words",
     "runs_table",
     "scenarios_table",
     "show_care_settings",

@@ -52,40 +52,49 @@ def encode_table(columns: "Sequence[Column]", values: Sequence[Sequence[Any]], c
     return bytes(_file(run_arrow_table(columns, values), arrow_schema(columns), compress))
 
 
-def _file(rows: "pyarrow.Table", schema: "pyarrow.Schema", compress: str) -> memoryview:
-    """Return a Parquet file that Arrow reads with the types of `schema`.
+def parquet_options(schema: "pyarrow.Schema", compress: str) -> dict[str, Any]:
+    """Return the options of a Parquet writer for columns of these types, which determine its bytes.
 
     Columns that are dictionaries already are written as such. Integers and times are written as differences: building
     a dictionary of them would cost more than all the rest. Only they have statistics: those of texts would take as long
     as all other work.
     """
-    import base64
-
     import pyarrow as pa
-    import pyarrow.parquet
 
-    sink = pa.BufferOutputStream()
-    dictionaries = [field.name for field in rows.schema if pa.types.is_dictionary(field.type)]
+    dictionaries = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     differences = [
         field.name
-        for field in rows.schema
+        for field in schema
         if pa.types.is_integer(field.type)
         or pa.types.is_timestamp(field.type)
         or pa.types.is_date(field.type)
     ]
-    options: dict[str, Any] = {
+    return {
         "use_dictionary": dictionaries,
         "write_statistics": differences,
         "column_encoding": dict.fromkeys(differences, "DELTA_BINARY_PACKED"),
         "store_schema": False,
         **_CODECS[compress],
     }
-    with pyarrow.parquet.ParquetWriter(sink, rows.schema, **options) as writer:
+
+
+def schema_metadata(schema: "pyarrow.Schema") -> dict[str, str]:
+    """Return the metadata of a Parquet file by which Arrow reads it with the types of `schema`."""
+    import base64
+
+    return {"ARROW:schema": base64.b64encode(schema.serialize().to_pybytes()).decode()}
+
+
+def _file(rows: "pyarrow.Table", schema: "pyarrow.Schema", compress: str) -> memoryview:
+    """Return a Parquet file that Arrow reads with the types of `schema`."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    sink = pa.BufferOutputStream()
+    with pyarrow.parquet.ParquetWriter(sink, rows.schema, **parquet_options(rows.schema, compress)) as writer:
         # One row group: each has dictionaries of its own, and that of the patients' ids is larger than all else.
         writer.write_table(rows, row_group_size=max(1, rows.num_rows))
-        writer.add_key_value_metadata(
-            {"ARROW:schema": base64.b64encode(schema.serialize().to_pybytes()).decode()}
-        )
+        writer.add_key_value_metadata(schema_metadata(schema))
     return memoryview(sink.getvalue()).cast("B")
 
 
