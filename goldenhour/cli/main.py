@@ -7,7 +7,20 @@ packages (`from goldenhour import views`), which load nothing before a command u
 import click
 
 from goldenhour import __version__
-from goldenhour.cli import cache, compare, db, fetch, measures, resume, run, runs, scenarios, schema, submit
+from goldenhour.cli import (
+    cache,
+    compare,
+    db,
+    fetch,
+    measures,
+    resume,
+    run,
+    runs,
+    scenarios,
+    schema,
+    sensitivity,
+    submit,
+)
 from goldenhour.cli.groups import SuggestingGroup
 
 
@@ -24,6 +37,7 @@ goldenhour.add_command(run.run)
 goldenhour.add_command(resume.resume)
 goldenhour.add_command(measures.measures)
 goldenhour.add_command(compare.compare)
+goldenhour.add_command(sensitivity.sensitivity)
 goldenhour.add_command(scenarios.scenarios)
 goldenhour.add_command(schema.schema)
 goldenhour.add_command(runs.runs)
