@@ -11,9 +11,21 @@ if TYPE_CHECKING:
     from goldenhour.comparison import Comparison, Replicated
     from goldenhour.experiments import compare, replicate
     from goldenhour.result import Result, simulate
+    from goldenhour.sensitivity_analysis import sensitivity
+    from goldenhour.sensitivity_result import Sensitivity
 
 __version__ = "0.2.0"
-__all__ = ["Comparison", "Replicated", "Result", "__version__", "compare", "replicate", "simulate"]
+__all__ = [
+    "Comparison",
+    "Replicated",
+    "Result",
+    "Sensitivity",
+    "__version__",
+    "compare",
+    "replicate",
+    "sensitivity",
+    "simulate",
+]
 
 # Imported on first access: the command line needs neither NumPy nor Numba.
 __getattr__ = lazy_attributes(
@@ -22,6 +34,8 @@ __getattr__ = lazy_attributes(
         "comparison": ("Comparison", "Replicated"),
         "experiments": ("compare", "replicate"),
         "result": ("Result", "simulate"),
+        "sensitivity_analysis": ("sensitivity",),
+        "sensitivity_result": ("Sensitivity",),
     },
 )
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
         find_quantities,
         values_of,
     )
+    from engine.experiments.tornado import Swing, holds, swings
+    from engine.experiments.uncertainty import Assumed, Split, assumption_points, split_variance
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -85,6 +87,8 @@ __getattr__ = lazy_attributes(
             "try_levels",
         ),
         "quantities": ("DEFAULT_QUANTITIES", "QUANTITIES", "Quantity", "find_quantities", "values_of"),
+        "tornado": ("Swing", "holds", "swings"),
+        "uncertainty": ("Assumed", "Split", "assumption_points", "split_variance"),
     },
 )
 
@@ -92,6 +96,7 @@ __all__ = [
     "DEFAULT_QUANTITIES",
     "MOST_POINTS",
     "QUANTITIES",
+    "Assumed",
     "Assumption",
     "DesignPoint",
     "DesignPoints",
@@ -106,12 +111,16 @@ __all__ = [
     "PlanShares",
     "Price",
     "Quantity",
+    "Split",
+    "Swing",
+    "assumption_points",
     "check_factors",
     "compare_replications",
     "completed",
     "design_of",
     "find_quantities",
     "half_width_of",
+    "holds",
     "inference_factor",
     "overrides_of",
     "parse_plan",
@@ -121,6 +130,8 @@ __all__ = [
     "prepare_point",
     "price_of",
     "short_path",
+    "split_variance",
+    "swings",
     "try_levels",
     "values_of",
 ]
