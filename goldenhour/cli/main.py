@@ -11,6 +11,7 @@ from goldenhour.cli import (
     cache,
     compare,
     db,
+    experiments,
     fetch,
     measures,
     resume,
@@ -41,6 +42,7 @@ goldenhour.add_command(sensitivity.sensitivity)
 goldenhour.add_command(scenarios.scenarios)
 goldenhour.add_command(schema.schema)
 goldenhour.add_command(runs.runs)
+goldenhour.add_command(experiments.experiments)
 goldenhour.add_command(db.db)
 goldenhour.add_command(cache.cache)
 goldenhour.add_command(submit.submit)
