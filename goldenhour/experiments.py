@@ -113,15 +113,23 @@ OnProgress = Callable[[ComparisonProgress], None]
 
 
 def workers_for(plan: ComparisonPlan, address: str | None) -> int:
+    """Return how many tasks to run on Ray at a time for a comparison: see `workers_for_seconds`."""
+    pairs = plan.pairs or FIRST_PAIRS
+    return workers_for_seconds(
+        pairs * sum(replication_seconds(one.prepared) for one in plan.alternatives), address
+    )
+
+
+def replication_seconds(prepared: PreparedScenario) -> float:
+    """Return the expected time of a replication in this process."""
+    return expected_time(prepared, formats=(), workers=0).seconds + _REPLICATION_SECONDS
+
+
+def workers_for_seconds(seconds: float, address: str | None) -> int:
     """Return how many tasks to run on Ray at a time: ALL_CPUS on a cluster; 0, in this process, for what is quick."""
     if ray_address(address) != "local":
         return ALL_CPUS
-    pairs = plan.pairs or FIRST_PAIRS
-    each = sum(
-        expected_time(one.prepared, formats=(), workers=0).seconds + _REPLICATION_SECONDS
-        for one in plan.alternatives
-    )
-    return 0 if pairs * each <= QUICK_SECONDS or available_cores() < 2 else available_cores()
+    return 0 if seconds <= QUICK_SECONDS or available_cores() < 2 else available_cores()
 
 
 def run_comparison(
@@ -151,12 +159,12 @@ def run_comparison(
         If a replication cannot be simulated.
     """
     plan.check()
-    with _workers(workers_for(plan, address) if workers is None else workers, address) as tasks:
+    with open_workers(workers_for(plan, address) if workers is None else workers, address) as tasks:
         return _Run(plan, tasks, on_progress).finish()
 
 
 @contextlib.contextmanager
-def _workers(wanted: int, address: str | None) -> Iterator[int]:
+def open_workers(wanted: int, address: str | None) -> Iterator[int]:
     """Open a session on Ray if there are workers; yield their number, that of the CPUs for ALL_CPUS."""
     if not wanted:
         yield 0
@@ -167,7 +175,7 @@ def _workers(wanted: int, address: str | None) -> Iterator[int]:
         yield wanted if wanted > 0 else max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def _cache() -> LocalCache | None:
+def batch_cache() -> LocalCache | None:
     """The cache of finished batches; None if GOLDENHOUR_CACHE is `off`."""
     settings = cache_settings()
     return None if settings.mode == "off" else LocalCache(settings)
@@ -181,7 +189,7 @@ class _Run:
         self._on_progress = on_progress
         self._widest, self._expected = "", float("nan")
         points = [Point(one.prepared.resolved, plan.seed) for one in plan.alternatives]
-        self._replicator = Replicator(points, _cache(), workers, self._report)
+        self._replicator = Replicator(points, batch_cache(), workers, self._report)
         self._found: list[Replications] = []
 
     def finish(self) -> Comparison:
@@ -353,7 +361,7 @@ def compare(
         tuple(found), found[0].prepared.resolved.seed, tuple(dict.fromkeys(measures)), confidence,
         half_widths or {}, pairs, most_pairs,
     )  # fmt: skip
-    _compile_before(found)
+    compile_alternatives(found)
     return run_comparison(plan, workers, address)
 
 
@@ -402,15 +410,15 @@ def replicate(
     prepared = prepare(
         written, ScenarioOverrides(seed, patients, days, settings_of(settings)), origin, allow_long
     )
-    _compile_before([Alternative("", prepared)])
+    compile_alternatives([Alternative("", prepared)])
     resolved = prepared.resolved
-    with _workers(workers, address) as tasks:
-        replicator = Replicator([Point(resolved, resolved.seed)], _cache(), tasks)
+    with open_workers(workers, address) as tasks:
+        replicator = Replicator([Point(resolved, resolved.seed)], batch_cache(), tasks)
         (found,) = replicator.extend([(first, first + replications)])
     return Replicated(resolved, first, found)
 
 
-def _compile_before(alternatives: Sequence[Alternative]) -> None:
+def compile_alternatives(alternatives: Sequence[Alternative]) -> None:
     """Compile what any of the scenarios needs and is not in the cache, without a word."""
     wanted = [entry for one in alternatives for entry in entry_points(one.prepared.resolved, texts=False)]
     compile_before(dict.fromkeys(wanted), lambda state: None)
