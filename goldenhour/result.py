@@ -35,6 +35,7 @@ from engine.scenario import (
 )
 from engine.tables import DAY, ENDS, TABLES, Chunk, Table
 from goldenhour import scenario_files
+from goldenhour.chance import Chance, chance_of
 from goldenhour.packages import import_package
 from goldenhour.result_html import result_html
 from goldenhour.tilts import tilts_of_scenario
@@ -105,7 +106,8 @@ class Result:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the patients by category and outcome, and the mortality."""
-        return result_html(repr(self)[1:-1], self.measures)
+        note = "" if self.chance is None else self.chance.sentence
+        return result_html(repr(self)[1:-1], self.measures, note)
 
     def __eq__(self, other: object) -> bool:
         """Whether another result is of the same scenario and replication, with the same rows in all tables."""
@@ -130,6 +132,11 @@ class Result:
     def seed(self) -> int:
         """The seed of the run."""
         return self.scenario.seed
+
+    @cached_property
+    def chance(self) -> Chance | None:
+        """How many casualties other replications of the scenario have; None where that would take long."""
+        return chance_of(self.scenario, self.seed, len(self))
 
     def delays(self) -> Table:
         """The time from injury to the first operation by stage: why surgery is late.

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 _RATES = {"percent_kia": "%KIA", "percent_dow": "%DOW", "case_fatality_rate": "case fatality rate"}
 
 
-def result_html(title: str, measures: dict[str, Any]) -> str:
-    """A title, a table of the patients by category, triage and outcome, and a line with the mortality.
+def result_html(title: str, measures: dict[str, Any], note: str = "") -> str:
+    """A title, a note, a table of the patients by category, triage and outcome, and a line with the mortality.
 
     Parameters
     ----------
@@ -21,6 +21,8 @@ def result_html(title: str, measures: dict[str, Any]) -> str:
         Text above the table.
     measures
         The content of summary.json.
+    note
+        Text below the title.
     """
     outcomes = [name for name in OUTCOME_LABELS if measures["outcomes"].get(name)]
     heads = ["casualties", "all", *measures["triage"], *(OUTCOME_LABELS[name] for name in outcomes)]
@@ -32,8 +34,10 @@ def result_html(title: str, measures: dict[str, Any]) -> str:
         if (value := measures["mortality"][key]) is not None
     )
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
+    below = f"<p>{escape(note)}</p>" if note else ""
     return (
-        f"<p>{escape(title)}</p><table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>{escape(title)}</p>{below}"
+        f"<table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>"
         f"<p>{escape('; '.join(rates))}</p>"
     )
 

@@ -125,7 +125,7 @@ def test_ray_gives_the_same_replications_also_when_workers_are_killed() -> None:
     killed: list[int] = []
 
     def kill(progress: ReplicationProgress) -> None:
-        busy = children("ray::goldenhour.simulate_batch") or children("ray::simulate_batch")
+        busy = children("ray::goldenhour.simulate_replications") or children("ray::simulate_orders")
         if busy and len(killed) < 2 and progress.done >= 25 * (len(killed) + 1):
             killed.append(busy[0].pid)
             busy[0].kill()

@@ -1,5 +1,6 @@
 """The cache of a process that uses no cache actor."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from actors.cache.backend import Backend, unreadable
@@ -54,17 +55,22 @@ class LocalCache:
 
     def get(self, key: CacheKey) -> Any:
         """Return the value of a key, or None if it is not cached."""
-        data = self.backend.get([key])[0]
-        if data is not None:
-            try:
-                return unpack_value(key.kind, data)
-            except ValueError:
-                self._unreadable = unreadable(key)
-        return None
+        return self.get_all([key])[0]
+
+    def get_all(self, keys: Sequence[CacheKey]) -> list[Any]:
+        """Return the value of each key, None for those that are not cached."""
+        return [
+            None if data is None else self._unpack(key, data)
+            for key, data in zip(keys, self.backend.get(keys), strict=True)
+        ]
 
     def put(self, key: CacheKey, value: Any) -> None:
         """Store a value."""
-        self.backend.put([(key, pack_value(key.kind, value))], ())
+        self.put_packed(key, pack_value(key.kind, value))
+
+    def put_packed(self, key: CacheKey, data: bytes) -> None:
+        """Store a packed value."""
+        self.backend.put([(key, data)], ())
 
     def get_or_build(self, scenario: Scenario, kinds: tuple[str, ...]) -> dict[str, Any]:
         """Return the values of a resolved scenario by kind. Values that are not cached are built and stored.
@@ -79,3 +85,10 @@ class LocalCache:
                 self.put(key, value)
             values[key.kind] = value
         return values
+
+    def _unpack(self, key: CacheKey, data: bytes) -> Any:
+        try:
+            return unpack_value(key.kind, data)
+        except ValueError:
+            self._unreadable = unreadable(key)
+            return None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from actors.experiments.batches import Batch, batch_size
+    from actors.experiments.batches import Batch, FinishedBatch, Request, batch_size
     from actors.experiments.journal import BatchJournal
     from actors.experiments.output import ExperimentIdentity, ExperimentOutput, ResultFile
     from actors.experiments.replicator import Point, ReplicationProgress, Replicator
@@ -15,6 +15,8 @@ __getattr__ = lazy_attributes(
     {
         "batches": (
             "Batch",
+            "FinishedBatch",
+            "Request",
             "batch_size",
         ),
         "journal": ("BatchJournal",),
@@ -36,9 +38,11 @@ __all__ = [
     "BatchJournal",
     "ExperimentIdentity",
     "ExperimentOutput",
+    "FinishedBatch",
     "Point",
     "ReplicationProgress",
     "Replicator",
+    "Request",
     "ResultFile",
     "batch_size",
 ]

@@ -1,24 +1,35 @@
-"""Replications of several scenarios: fetched from the cache, simulated in this process, or simulated on Ray."""
+"""Replications of the points of an experiment: from the cache, simulated in this process, or in tasks on Ray."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.cache import LocalCache
 from actors.cluster import as_remote
-from actors.experiments.batches import Batch, batch_size, batches_between
-from actors.experiments.tasks import simulate_batch
+from actors.experiments.batches import Batch, FinishedBatch, Request, batches_between, size_for
+from actors.experiments.pace import COMPILATION_SECONDS, Pace, expected_seconds
+from actors.experiments.tasks import (
+    Order,
+    Simulated,
+    compile_order,
+    found_tilts,
+    simulate_order,
+    simulate_orders,
+)
 from engine.errors import GoldenhourError, RunError, StoppedRun
 from engine.precomputed import (
-    SIMULATION_KINDS,
+    REPLICATIONS_KIND,
+    TILTS_KIND,
     CacheKey,
-    build_value,
-    key_of_replications,
+    ReplicationKeys,
     keys_of_scenario,
     pack_value,
     unpack_value,
 )
-from engine.scenario import Scenario
+from engine.scenario import Scenario, workload_of
 
 if TYPE_CHECKING:
     from engine.run import Replications
@@ -29,6 +40,9 @@ _TRIES = 5
 _WAIT_SECONDS = 0.2
 """Longest time between two reports of the progress."""
 
+_LOOKED_UP = 16
+"""Batches of a point that are looked up in the cache at a time."""
+
 
 class Point(NamedTuple):
     """A scenario of an experiment, and the seed of its replications."""
@@ -36,6 +50,8 @@ class Point(NamedTuple):
     scenario: Scenario
     """Resolved."""
     seed: int
+    label: str = ""
+    """What errors call it; empty: its number, unless it is the only one."""
 
 
 class ReplicationProgress(NamedTuple):
@@ -52,14 +68,27 @@ class ReplicationProgress(NamedTuple):
 OnReplications = Callable[[ReplicationProgress], None]
 
 
-class _Task(NamedTuple):
-    """A batch that is to be simulated."""
+class _Work(NamedTuple):
+    """A batch of which replications are missing."""
 
-    number: int
-    """Its place in the results."""
     point: int
-    size: int
+    label: str
+    packed: bytes
+    """The scenario, `ReplicationKeys.packed`."""
     key: CacheKey
+    """Of the whole batch."""
+    wanted: Batch
+    """What is asked for."""
+    known: "Replications | None"
+    """The replications before those that are missing, from the cache."""
+    missing: Batch
+    """What is to be simulated."""
+    tilts_key: CacheKey | None
+    """Of the tilts; None if the scenario has none."""
+    tilts: bytes | None
+    """The packed tilts, if the cache has them."""
+    seconds: float
+    """Expected time."""
 
 
 class Replicator:
@@ -68,11 +97,11 @@ class Replicator:
     Parameters
     ----------
     points
-        The scenarios.
+        The scenarios. Each is read when its replications are asked for and not held: the sequence may make them then.
     cache
         Where batches are looked up and stored; None: nowhere.
     workers
-        0: batches are simulated in this process. Otherwise the most tasks on Ray at a time; a session must be open.
+        0: batches are simulated in this process. Otherwise the tasks on Ray at a time; a session must be open.
     on_progress
         Called several times a second.
     """
@@ -84,14 +113,12 @@ class Replicator:
         workers: int = 0,
         on_progress: OnReplications = lambda progress: None,
     ) -> None:
-        self._points = list(points)
-        self._sizes = [batch_size(point.scenario) for point in points]
+        self._points = points
         self._cache = cache
         self._workers = workers
         self._on_progress = on_progress
-        self._compiled: dict[int, dict[str, Any]] = {}
-        self._sent: dict[int, Any] = {}
-        self._done = self._wanted = self._cached = 0
+        self._pace = Pace(max(1, workers))
+        self._done = self._wanted = self._cached = self._assigned = 0
         self._reported_at = 0.0
 
     def extend(self, counts: Sequence[tuple[int, int]]) -> "list[Replications]":
@@ -104,108 +131,165 @@ class Replicator:
 
         Raises
         ------
-        RunError
-            If a replication cannot be simulated to its end.
-        StoppedRun
-            If Ray has lost the same batch again and again.
+        RunError, StoppedRun
+            As `stream` does.
         """
-        from engine.run import Replications, join_replications
+        from engine.run import join_replications
 
-        batches = [
-            (number, batch)
-            for number, (first, stop) in enumerate(counts)
-            for batch in batches_between(first, stop, self._sizes[number])
+        found: defaultdict[int, dict[int, Replications]] = defaultdict(dict)
+        requests = [Request(point, first, stop) for point, (first, stop) in enumerate(counts)]
+        for point, batch, replications in self.stream(requests):
+            found[point][batch.first] = replications
+        return [
+            join_replications([found[point][first] for first in sorted(found[point])])
+            for point in range(len(counts))
         ]
-        tasks = [
-            _Task(place, number, batch.size, self._key(number, batch))
-            for place, (number, batch) in enumerate(batches)
-        ]
-        self._wanted += sum(task.size for task in tasks)
-        found: dict[int, Replications] = {}
-        missing = []
-        for task in tasks:
-            value = None if self._cache is None else self._cache.get(task.key)
-            if value is None:
-                missing.append(task)
-            else:
-                found[task.number] = value
-                self._cached += task.size
-                self._count(task)
-        for task, value in self._simulate(missing):
-            found[task.number] = value
-            self._count(task)
-        self._report(now=True)
-        result = []
-        for number, (first, stop) in enumerate(counts):
-            mine = [(place, batch) for place, (point, batch) in enumerate(batches) if point == number]
-            joined = join_replications([found[place] for place, _ in mine])
-            skipped = first - mine[0][1].first if mine else 0
-            result.append(Replications(joined.names, joined.values[skipped : skipped + stop - first]))
-        return result
 
-    def _key(self, number: int, batch: Batch) -> CacheKey:
-        point = self._points[number]
-        return key_of_replications(point.scenario, point.seed, batch.first, batch.size)
+    def stream(self, requests: Sequence[Request]) -> Iterator[FinishedBatch]:
+        """Yield the replications of all requests batch by batch, in the order in which they are finished.
 
-    def _simulate(self, tasks: Sequence[_Task]) -> "Iterator[tuple[_Task, Replications]]":
-        """Yield what is simulated, as it comes."""
-        simulate = self._simulate_on_ray if self._workers else self._simulate_here
-        for task, value in simulate(tasks):
-            if self._cache is not None:
-                self._cache.put(task.key, value)
-            yield task, value
+        What a batch contains depends on its point and on the request alone, not on the cache or the workers.
 
-    def _simulate_here(self, tasks: Sequence[_Task]) -> "Iterator[tuple[_Task, Replications]]":
-        for task in tasks:
+        Raises
+        ------
+        RunError
+            If a replication cannot be simulated to its end. The message names point and replication.
+        StoppedRun
+            If Ray has lost the same task again and again.
+        """
+        self._wanted += sum(request.stop - request.first for request in requests)
+        batches = self._look_up(requests)
+        for finished in self._simulate_on_ray(batches) if self._workers else self._simulate_here(batches):
+            self._done += finished.batch.size
             self._report()
-            yield task, build_value(task.key.kind, task.key.inputs, self._compile(task.point))
+            yield finished
+        self._report(now=True)
 
-    def _simulate_on_ray(self, tasks: Sequence[_Task]) -> "Iterator[tuple[_Task, Replications]]":
+    def _look_up(self, requests: Sequence[Request]) -> Iterator[FinishedBatch | _Work]:
+        """Yield the batches of all requests: the replications where the cache has all of them, else what is missing."""
+        from engine.run import cut_replications
+
+        for number, first, stop in requests:
+            point = self._points[number]
+            casualties = workload_of(point.scenario).casualties
+            size = size_for(casualties)
+            keys = ReplicationKeys.of_scenario(point.scenario, point.seed)
+            label = point.label or (f"point {number}" if len(self._points) > 1 else "")
+            tilts_key, tilts = self._look_up_tilts(point.scenario)
+            seconds = COMPILATION_SECONDS
+            batches = batches_between(first, stop, size)
+            while some := list(islice(batches, _LOOKED_UP)):
+                whole = [keys.of(batch.first, size) for batch in some]
+                found = [None] * len(some) if self._cache is None else self._cache.get_all(whole)
+                for batch, key, known in zip(some, whole, found, strict=True):
+                    begin, end = max(first, batch.first), batch.first + batch.size
+                    wanted = Batch(begin, end - begin)
+                    have = batch.first if known is None else batch.first + len(known.values)
+                    if self._cache is None:
+                        have = begin
+                    if have >= end:
+                        self._cached += wanted.size
+                        part = cut_replications(known, begin - batch.first, batch.size)
+                        yield FinishedBatch(number, wanted, part)
+                        continue
+                    seconds += expected_seconds(casualties, end - have)
+                    missing = Batch(have, end - have)
+                    yield _Work(
+                        number, label, keys.packed, key, wanted, known, missing, tilts_key, tilts, seconds
+                    )
+                    seconds = 0.0
+
+    def _look_up_tilts(self, scenario: Scenario) -> tuple[CacheKey | None, bytes | None]:
+        """The key of the tilts of a scenario, if it has any, and what the cache has for it, packed."""
+        for key in keys_of_scenario(scenario, (TILTS_KIND,)):
+            value = None if self._cache is None else self._cache.get(key)
+            return key, None if value is None else pack_value(TILTS_KIND, value)
+        return None, None
+
+    def _simulate_here(self, batches: Iterator[FinishedBatch | _Work]) -> Iterator[FinishedBatch]:
+        for each in batches:
+            if isinstance(each, FinishedBatch):
+                yield each
+                continue
+            self._report()
+            order = _order([each])
+            compiled = compile_order(order)
+            self._store_tilts(each, found_tilts(order, compiled))
+            for packed in simulate_order(order, compiled):
+                yield self._finish(each, packed)
+
+    def _simulate_on_ray(self, batches: Iterator[FinishedBatch | _Work]) -> Iterator[FinishedBatch]:
+        """Yield the batches as they come. A task gets several of them."""
         import ray
 
-        remote = as_remote(simulate_batch, "goldenhour.simulate_batch", num_cpus=1, max_retries=_TRIES)
-        waiting = iter(tasks)
-        running: dict[Any, _Task] = {}
+        remote = as_remote(
+            simulate_orders, "goldenhour.simulate_replications", num_cpus=1, max_retries=_TRIES
+        )
+        running: dict[Any, list[_Work]] = {}
+        collected: list[_Work] = []
+        exhausted = False
         try:
             while True:
-                for task in waiting:
-                    running[remote.remote(task.key, task.key.key, self._send(task.point))] = task
-                    if len(running) > self._workers:
-                        break
+                while not exhausted and len(running) <= self._workers + self._workers // 4:
+                    each = next(batches, None)
+                    if isinstance(each, FinishedBatch):
+                        yield each
+                        continue
+                    exhausted = each is None
+                    if each is not None:
+                        collected.append(each)
+                        self._assigned += each.wanted.size
+                    if collected and (exhausted or self._is_enough(collected)):
+                        running[remote.remote([_order(same) for same in _by_point(collected)])] = collected
+                        collected = []
                 if not running:
                     return
                 ready, _ = ray.wait(list(running), timeout=_WAIT_SECONDS)
                 self._report()
                 for reference in ready:
-                    task = running.pop(reference)
-                    yield task, unpack_value(task.key.kind, _fetch(reference))
+                    yield from self._receive(running.pop(reference), _fetch(reference))
         finally:
             for reference in running:
                 ray.cancel(reference, force=True)
 
-    def _compile(self, number: int) -> dict[str, Any]:
-        """What the scenario of a point is compiled to, once."""
-        if number not in self._compiled:
-            scenario = self._points[number].scenario
-            slow = {} if self._cache is None else self._cache.get_or_build(scenario, SIMULATION_KINDS)
-            self._compiled[number] = {
-                key.kind: slow[key.kind] if key.kind in slow else build_value(key.kind, key.inputs)
-                for key in keys_of_scenario(scenario, SIMULATION_KINDS)
-            }
-        return self._compiled[number]
+    def _is_enough(self, works: Sequence[_Work]) -> bool:
+        """Whether these batches are enough for a task."""
+        seconds = sum(work.seconds for work in works)
+        each = seconds / sum(work.missing.size for work in works)
+        return self._pace.is_enough(seconds, each * (self._wanted - self._cached - self._assigned))
 
-    def _send(self, number: int) -> Any:
-        """A reference to what the scenario of a point is compiled to, in Ray's object store."""
-        if number not in self._sent:
-            import ray
+    def _receive(self, works: Sequence[_Work], simulated: Simulated) -> Iterator[FinishedBatch]:
+        """Yield what a task has simulated, after all of it has been stored."""
+        finished = [self._finish(work, packed) for work, packed in zip(works, simulated.packed, strict=False)]
+        for same, tilts in zip(_by_point(works), simulated.tilts, strict=False):
+            self._store_tilts(same[0], tilts)
+        if simulated.error is not None:
+            raise simulated.error
+        self._pace.learn(sum(work.seconds for work in works), simulated.seconds)
+        yield from finished
 
-            packed = {kind: pack_value(kind, value) for kind, value in self._compile(number).items()}
-            self._sent[number] = ray.put(packed)
-        return self._sent[number]
+    def _finish(self, work: _Work, packed: bytes) -> FinishedBatch:
+        """Store a batch with what has been simulated, and return what was asked for."""
+        from engine.run import cut_replications, join_replications
 
-    def _count(self, task: _Task) -> None:
-        self._done += task.size
-        self._report()
+        value = unpack_value(REPLICATIONS_KIND, packed)
+        begin = work.missing.first
+        if work.known is not None:
+            begin -= len(work.known.values)
+            value = join_replications([work.known, value])
+        if self._cache is not None:
+            if work.known is None:
+                self._cache.put_packed(work.key, packed)
+            else:
+                self._cache.put(work.key, value)
+        skipped = work.wanted.first - begin
+        return FinishedBatch(
+            work.point, work.wanted, cut_replications(value, skipped, skipped + work.wanted.size)
+        )
+
+    def _store_tilts(self, work: _Work, tilts: bytes | None) -> None:
+        if tilts is not None and self._cache is not None and work.tilts_key is not None:
+            self._cache.put_packed(work.tilts_key, tilts)
 
     def _report(self, now: bool = False) -> None:
         moment = time.monotonic()
@@ -214,17 +298,34 @@ class Replicator:
             self._on_progress(ReplicationProgress(self._done, self._wanted, self._cached))
 
 
-def _fetch(reference: Any) -> bytes:
+def _by_point(works: Sequence[_Work]) -> list[list[_Work]]:
+    """Return the batches in groups of one point each."""
+    return [list(same) for _, same in groupby(works, key=attrgetter("point"))]
+
+
+def _order(works: Sequence[_Work]) -> Order:
+    """Return the order for batches of one point."""
+    first = works[0]
+    return Order(
+        first.label,
+        first.packed,
+        ReplicationKeys(first.packed).of(*first.missing).key,
+        tuple(work.missing for work in works),
+        first.tilts,
+    )
+
+
+def _fetch(reference: Any) -> Simulated:
     """The result of a task. Raises the error of the simulation as it was, or StoppedRun for one of Ray's."""
     import ray
 
     try:
-        data: bytes = ray.get(reference)
+        simulated: Simulated = ray.get(reference)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, GoldenhourError):
             raise error.cause from None
         raise RunError(f"{type(error.cause).__name__}: {error.cause}") from error
     except ray.exceptions.RayError as error:
         line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-        raise StoppedRun(f"Ray lost a batch of replications {_TRIES + 1} times: {line}") from error
-    return data
+        raise StoppedRun(f"Ray lost replications {_TRIES + 1} times: {line}") from error
+    return simulated

@@ -1,38 +1,137 @@
-"""The Ray task that simulates a batch of replications."""
+"""The simulation of batches of replications, in this process or as a task on Ray."""
 
+import time
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from actors.cluster import check_package_root, hide_pyarrow_in_worker, lower_priority, restore_pyarrow
-from engine.precomputed import CacheKey, build_value, cache_key, pack_value, unpack_value
+from actors.experiments.batches import Batch
+from engine.errors import GoldenhourError, RunError
+from engine.precomputed import (
+    SIMULATION_KINDS,
+    TILTS_KIND,
+    CacheKey,
+    ReplicationKeys,
+    build_value,
+    keys_of_scenario,
+    pack_value,
+    unpack_value,
+)
 
 hide_pyarrow_in_worker()
 
-_KEPT = 8
-_unpacked: OrderedDict[str, dict[str, Any]] = OrderedDict()
-"""By point: the compiled scenarios that this worker used last."""
+COMPILED_OF_A_KIND = 4
+"""Compiled values of a kind that a process keeps. A network has 4 MB, injuries have 1 MB."""
 
 
-def simulate_batch(key: CacheKey, point: str, compiled: dict[str, bytes]) -> bytes:
-    """Return the packed measures of a batch of replications.
+class Order(NamedTuple):
+    """Batches of one point that are to be simulated."""
 
-    Parameters
-    ----------
-    key
-        The key of the replications.
-    point
-        Names the scenario, so that it is unpacked once in a worker.
-    compiled
-        What the scenario is compiled to: packed values by kind.
+    label: str
+    """What errors call the point; may be empty."""
+    packed: bytes
+    """`ReplicationKeys.packed` of the point."""
+    check: str
+    """Key of the first batch. It differs in a process with another version of goldenhour."""
+    batches: tuple[Batch, ...]
+    tilts: bytes | None = None
+    """The packed tilts, if they are known."""
+
+
+class Simulated(NamedTuple):
+    """What a task has simulated."""
+
+    packed: list[bytes]
+    """The packed measures of the batches, in their order; of those before an error if there was one."""
+    tilts: list[bytes | None]
+    """By order: the packed tilts, if they were not known."""
+    seconds: float
+    """How long it took."""
+    error: GoldenhourError | None
+    """Why the next batch could not be simulated."""
+
+
+class CompiledValues:
+    """What scenarios are compiled to. Of each kind the values used last are kept: equal ones are compiled once."""
+
+    def __init__(self, kept: int = COMPILED_OF_A_KIND) -> None:
+        self._kept = kept
+        self._values: dict[str, OrderedDict[str, Any]] = {kind: OrderedDict() for kind in SIMULATION_KINDS}
+
+    def of(self, keys: Sequence[CacheKey], packed: Mapping[str, bytes]) -> dict[str, Any]:
+        """Return the values of the keys by kind. Those of kinds in `packed` are unpacked, the others compiled."""
+        return {key.kind: self._value(key, packed.get(key.kind)) for key in keys}
+
+    def _value(self, key: CacheKey, packed: bytes | None) -> Any:
+        values = self._values[key.kind]
+        if key.key not in values:
+            values[key.key] = (
+                build_value(key.kind, key.inputs) if packed is None else unpack_value(key.kind, packed)
+            )
+            if len(values) > self._kept:
+                values.popitem(last=False)
+        values.move_to_end(key.key)
+        return values[key.key]
+
+
+_compiled = CompiledValues()
+"""Those of this process."""
+
+
+def compile_order(order: Order) -> dict[str, Any]:
+    """Return what the scenario of an order is compiled to, by kind.
+
+    Raises
+    ------
+    ScenarioError
+        If a share of triage or deaths that the scenario asks for cannot be met.
     """
-    if point not in _unpacked:
-        lower_priority()
-        check_package_root()
-        restore_pyarrow()
-        if cache_key(key.kind, key.inputs) != key.key:
-            raise RuntimeError("this worker has another version of goldenhour")
-        _unpacked[point] = {kind: unpack_value(kind, data) for kind, data in compiled.items()}
-        while len(_unpacked) > _KEPT:
-            _unpacked.popitem(last=False)
-    _unpacked.move_to_end(point)
-    return pack_value(key.kind, build_value(key.kind, key.inputs, _unpacked[point]))
+    keys = ReplicationKeys(order.packed)
+    if keys.of(*order.batches[0]).key != order.check:
+        raise RuntimeError("this worker has another version of goldenhour")
+    known = {} if order.tilts is None else {TILTS_KIND: order.tilts}
+    return _compiled.of(keys_of_scenario(keys.scenario, SIMULATION_KINDS), known)
+
+
+def simulate_order(order: Order, compiled: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield the packed measures of the batches of an order.
+
+    Raises
+    ------
+    RunError
+        If a replication cannot be simulated to its end. The message names point and replication.
+    """
+    keys = ReplicationKeys(order.packed)
+    try:
+        for batch in order.batches:
+            key = keys.of(*batch)
+            yield pack_value(key.kind, build_value(key.kind, key.inputs, compiled))
+    except RunError as error:
+        raise RunError(f"{order.label}, {error}" if order.label else str(error)) from None
+
+
+def simulate_orders(orders: Sequence[Order]) -> Simulated:
+    """Return the packed measures of all batches of the orders, as a task on Ray."""
+    begun = time.perf_counter()
+    lower_priority()
+    check_package_root()
+    restore_pyarrow()
+    packed: list[bytes] = []
+    tilts: list[bytes | None] = []
+    error: GoldenhourError | None = None
+    try:
+        for order in orders:
+            compiled = compile_order(order)
+            tilts.append(found_tilts(order, compiled))
+            packed.extend(simulate_order(order, compiled))
+    except GoldenhourError as raised:
+        error = raised
+    return Simulated(packed, tilts, time.perf_counter() - begun, error)
+
+
+def found_tilts(order: Order, compiled: Mapping[str, Any]) -> bytes | None:
+    """Return the packed tilts of an order that came without them; None if it has them or the scenario has none."""
+    if order.tilts is not None or TILTS_KIND not in compiled:
+        return None
+    return pack_value(TILTS_KIND, compiled[TILTS_KIND])

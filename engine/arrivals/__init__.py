@@ -13,7 +13,14 @@ from engine.arrivals.plan import (
     plan_arrivals,
 )
 from engine.arrivals.rows import CELL, LISTED, PATTERN, RATE
-from engine.arrivals.spread import ArrivalCounts, Range, count_replications, range_of
+from engine.arrivals.spread import (
+    ArrivalCounts,
+    Range,
+    TotalSpread,
+    count_replications,
+    range_of,
+    total_spread,
+)
 
 __all__ = [
     "BRIDGE_LENGTH",
@@ -28,6 +35,7 @@ __all__ = [
     "Peak",
     "Range",
     "SizeTables",
+    "TotalSpread",
     "arrival_entry_points",
     "count_replications",
     "draw_listed",
@@ -39,4 +47,5 @@ __all__ = [
     "plan_arrivals",
     "plan_listed",
     "range_of",
+    "total_spread",
 ]

@@ -142,9 +142,28 @@ def daily_counts(plan: ArrivalPlan, seed: int, replication: int) -> NDArray[np.i
 
 def draw_daily_counts(plan: ArrivalPlan, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Return the casualties of each day and cell under `rates`, before depletion; shape (days, cells)."""
+    return _draw_daily_counts(plan, keys, day_factors(plan))
+
+
+def total_counts(plan: ArrivalPlan, seed: int, replications: int) -> NDArray[np.int64]:
+    """Return the casualties that the first replications draw under `rates`, before depletion; shape (replications,)."""
+    factors = day_factors(plan)
+    return np.array(
+        [
+            _draw_daily_counts(plan, arrival_keys(seed, replication), factors).sum()
+            for replication in range(replications)
+        ],
+        np.int64,
+    )
+
+
+def _draw_daily_counts(
+    plan: ArrivalPlan, keys: NDArray[np.uint64], factors: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return what `draw_daily_counts` returns, with the `day_factors` of the plan."""
     counts = np.zeros((plan.days, len(plan.cells)), np.int64)
     rates = np.zeros((len(plan.groups), plan.days))
-    draw_counts(keys, plan.rates, plan.cells, day_factors(plan), rates, counts)
+    draw_counts(keys, plan.rates, plan.cells, factors, rates, counts)
     for number, size in event_sizes(plan, keys).items():
         counts[int(plan.cells["day"][number]), number] = size
     return counts

@@ -416,6 +416,11 @@ def expected_arrivals(plan: ArrivalPlan) -> list[ExpectedArrivals]:
     ] + _expected_listed(plan)
 
 
+def expected_total(plan: ArrivalPlan) -> float:
+    """Return the expected casualties in all, before depletion: the sum of `expected_arrivals`, at once."""
+    return fsum(_expected_table(plan).sum(axis=1).tolist()) + int(plan.listed["number"].sum())
+
+
 def _expected_table(plan: ArrivalPlan) -> NDArray[np.float64]:
     """Return the expected casualties without depletion, shape (days, C)."""
     factors = day_factors(plan)

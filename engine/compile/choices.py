@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from scenarios import catalogue
 
 Choice = tuple[int, float]
 """Number in the catalogue, and weight."""
+
+_KEPT = 16
+"""Lists of choices that are kept for other scenarios with the same warfare types."""
 
 AIS_ROWS = 7
 """Rows of a table by AIS, from 0 to 6."""
@@ -69,7 +73,8 @@ def _wound_places(condition: catalogue.Condition) -> Iterable[tuple[int, int, in
             yield REGIONS.index(region), WEAPONS.index(mechanism), ais, side
 
 
-def wound_choices(types: Sequence[str], burn_weights: Sequence[float]) -> ChoiceLists:
+@lru_cache(_KEPT)
+def wound_choices(types: tuple[str, ...], burn_weights: tuple[float, ...]) -> ChoiceLists:
     """Return the conditions by (warfare type, region, mechanism, AIS, side).
 
     `burn_weights`: by type, the factor on the weight of burns and immersion by the mechanism `other`.
@@ -125,6 +130,7 @@ def _illness_of(condition: catalogue.Condition) -> int | None:
     return ILLNESS_OF.get((condition.use, condition.group), ILLNESS_OF.get((condition.use, "")))
 
 
+@cache
 def illness_choices() -> ChoiceLists:
     """Return the conditions of casualties without weapon wounds by (illness, true triage category, sex).
 
@@ -198,7 +204,8 @@ def _causes_of(type_: str, mechanism: str, nature: int) -> list[Choice]:
     return [(number, weight) for number, cause in fitting for weight in cause.types.values()]
 
 
-def cause_choices(types: Sequence[str]) -> ChoiceLists:
+@lru_cache(_KEPT)
+def cause_choices(types: tuple[str, ...]) -> ChoiceLists:
     """Return the external causes by (warfare type, mechanism, nature)."""
     lists = ChoiceLists((len(types), len(MECHANISMS), NATURES))
     for (row, type_), (code, mechanism), nature in itertools.product(

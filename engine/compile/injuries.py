@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,10 @@ from scenarios import catalogue, tables
 
 ENVIRONMENT_INJURIES = ("heat_casualty", "cold_injury", "fall_injury", "crush_injury")
 """Non-battle injuries that an environment causes, in the order of `Illness` from HEAT on."""
+
+
+_AIS_KEPT = 64
+"""Limits of AIS that are kept for other scenarios with the same shares in a region."""
 
 
 def compile_injuries(scenario: Scenario) -> Table:
@@ -81,7 +86,7 @@ def wound_fields(scenario: Scenario) -> dict[str, Any]:
         "latent": floats([wounds["latent"], wounds["noise"]]),
         "shift": floats(wounds["shift"][weapon] for weapon in WEAPONS),
         "regions": floats(cumulated(wounds["regions"][weapon]) for weapon in WEAPONS),
-        "ais": floats(_ais_limits(wounds["ais"][region]) for region in REGIONS),
+        "ais": floats(_ais_limits(tuple(wounds["ais"][region])) for region in REGIONS),
         "fatal": floats(cumulated([wounds["instantly_fatal"].get(region, 0.0) for region in REGIONS])),
         "sided": np.array([region in SIDED_REGIONS for region in REGIONS], np.uint8),
     }
@@ -89,7 +94,7 @@ def wound_fields(scenario: Scenario) -> dict[str, Any]:
 
 def _choice_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of INJURIES that choose conditions and external causes."""
-    types = incident_types(scenario)
+    types = tuple(incident_types(scenario))
     wound, illness, cause = (
         wound_choices(types, _burn_weights(scenario, types)),
         illness_choices(),
@@ -111,12 +116,13 @@ def _choice_fields(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _burn_weights(scenario: Scenario, types: Sequence[str]) -> list[float]:
+def _burn_weights(scenario: Scenario, types: Sequence[str]) -> tuple[float, ...]:
     """Return by warfare type the weight of burns and immersion among conditions of the mechanism `other`."""
     given = model_constants(scenario, "casualties")["types"]
-    return [float(given[name].get("burn_and_immersion_weight", 1.0)) for name in types]
+    return tuple(float(given[name].get("burn_and_immersion_weight", 1.0)) for name in types)
 
 
+@cache
 def _condition_fields() -> dict[str, Any]:
     """Return the fields of INJURIES by condition."""
     conditions = catalogue.conditions()
@@ -151,7 +157,8 @@ def _illness_fields(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _ais_limits(shares: Sequence[float]) -> list[float]:
+@lru_cache(_AIS_KEPT)
+def _ais_limits(shares: tuple[float, ...]) -> list[float]:
     """Return the upper normal quantiles of AIS 1 to 5; infinity from the highest AIS of the region on."""
     limits = []
     for count in range(1, 6):

@@ -27,6 +27,9 @@ MEASURES_KIND = "measures"
 REPLICATIONS_KIND = "replications"
 """The kind of the measures of some replications. All kinds but these two depend on the scenario alone."""
 
+TILTS_KIND = "tilts"
+"""The kind of the tilts of a scenario with shares of triage or deaths."""
+
 RESULT_KINDS = (MEASURES_KIND, REPLICATIONS_KIND)
 """Kinds of values that are simulated."""
 
@@ -98,7 +101,7 @@ KINDS: dict[str, Kind] = {
 - arrivals: intensities by front, type and day
 - tilts: the changes of the model that yield the shares of triage and deaths of the scenario
 - measures: the content of summary.json
-- replications: the measures of some replications
+- replications: the measures of some replications; a cached value may have only the first of them
 """
 
 SIMULATION_KINDS = (
@@ -138,7 +141,7 @@ def keys_of_scenario(scenario: Scenario, kinds: tuple[str, ...]) -> list[CacheKe
 
     Only a scenario with shares of triage or deaths has `tilts`.
     """
-    present = [kind for kind in kinds if kind != "tilts" or has_tilts(scenario)]
+    present = [kind for kind in kinds if kind != TILTS_KIND or has_tilts(scenario)]
     return [
         _new_key(kind, {name: getattr(scenario, name) for name in KINDS[kind].fields}) for kind in present
     ]
@@ -151,9 +154,35 @@ def key_of_measures(scenario: Scenario, seed: int, replication: int) -> CacheKey
 
 def key_of_replications(scenario: Scenario, seed: int, first: int, count: int) -> CacheKey:
     """Return the cache key of the measures of some replications. It does not depend on name and description."""
-    return _new_key(
-        REPLICATIONS_KIND, {"scenario": _anonymous(scenario, seed), "first": first, "count": count}
-    )
+    return ReplicationKeys.of_scenario(scenario, seed).of(first, count)
+
+
+class ReplicationKeys:
+    """The cache keys of the replications of a scenario, which is encoded once for all of them.
+
+    Parameters
+    ----------
+    packed
+        The scenario with its seed, without name and description, as canonical MessagePack.
+    """
+
+    def __init__(self, packed: bytes) -> None:
+        self.packed = packed
+        self._raw = msgspec.Raw(packed)
+
+    @classmethod
+    def of_scenario(cls, scenario: Scenario, seed: int) -> "ReplicationKeys":
+        """Return the keys of a resolved scenario with another seed."""
+        return cls(msgspec.msgpack.encode(_anonymous(scenario, seed), order="deterministic"))
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario, decoded."""
+        return msgspec.msgpack.decode(self.packed, type=Scenario)
+
+    def of(self, first: int, count: int) -> CacheKey:
+        """Return the key of the replications from `first` on."""
+        return _new_key(REPLICATIONS_KIND, {"scenario": self._raw, "first": first, "count": count})
 
 
 def _anonymous(scenario: Scenario, seed: int) -> Scenario:

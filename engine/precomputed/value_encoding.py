@@ -88,16 +88,21 @@ def _decode_measures(data: bytes) -> bytes:
 
 
 class _Replications(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The names of the measures, and their values row by row as little-endian float64."""
+    """The names of the measures; row by row their values as little-endian float64, and bits: which are given?"""
 
     names: tuple[str, ...]
     count: int
     values: bytes
+    given: bytes
 
 
 def _encode_replications(value: Any) -> bytes:
+    import numpy as np
+
+    given = np.ones(value.values.shape, np.bool_) if value.given is None else value.given
     data = value.values.astype("<f8").tobytes()
-    return msgspec.msgpack.encode(_Replications(value.names, len(value.values), data))
+    bits = np.packbits(given, axis=None).tobytes()
+    return msgspec.msgpack.encode(_Replications(value.names, len(value.values), data, bits))
 
 
 def _decode_replications(data: bytes) -> Any:
@@ -108,8 +113,12 @@ def _decode_replications(data: bytes) -> Any:
     found = msgspec.msgpack.decode(data, type=_Replications)
     if list(found.names) != sorted(set(found.names)):
         raise ValueError("the names of the measures are not sorted")
-    values = np.frombuffer(found.values, "<f8").astype(np.float64)
-    return Replications(found.names, values.reshape(found.count, len(found.names)))
+    shape = found.count, len(found.names)
+    values = np.frombuffer(found.values, "<f8").astype(np.float64).reshape(shape)
+    given = np.unpackbits(np.frombuffer(found.given, np.uint8))
+    if given.size - values.size not in range(8):
+        raise ValueError("the bits of the values have a wrong length")
+    return Replications(found.names, values, given[: values.size].astype(np.bool_).reshape(shape))
 
 
 def _decode_names(data: bytes) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from engine.run.needed_entry_points import (
     entry_points,
 )
 from engine.run.partition import independent_fronts, partition_fronts
-from engine.run.replications import Replications, join_replications, replicate
+from engine.run.replications import Replications, cut_replications, join_replications, replicate
 from engine.run.simulation import DEFAULT_CHUNK, RunEnd, Simulation
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Replications",
     "RunEnd",
     "Simulation",
+    "cut_replications",
     "entry_points",
     "independent_fronts",
     "join_replications",

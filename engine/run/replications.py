@@ -1,12 +1,13 @@
 """Many replications of a scenario, of which only the measures are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.compile import NOTHING
+from engine.errors import RunError
 from engine.measures import absent_value, flow_of, named_values, summary
 from engine.run.simulation import DEFAULT_CHUNK, Simulation
 from engine.scenario import Scenario
@@ -16,9 +17,11 @@ class Replications(NamedTuple):
     """The measures of some replications."""
 
     names: tuple[str, ...]
-    """Names of the measures, as `named_values` gives them, sorted."""
+    """Names of the measures that any of them has, as `named_values` gives them, sorted."""
     values: NDArray[np.float64]
     """Shape (replications, names); NaN where a replication has no data for the measure."""
+    given: NDArray[np.bool_] | None = None
+    """Which of the values are in the summaries, in the same shape; None: all. The others are absent values."""
 
 
 def replicate(
@@ -42,29 +45,63 @@ def replicate(
     Raises
     ------
     RunError
-        If a replication cannot be simulated to its end (see `Simulation`).
+        If a replication cannot be simulated to its end (see `Simulation`). The message begins with its number.
     """
-    found = []
-    for replication in range(first, first + count):
-        simulation = Simulation(scenario, seed, replication, DEFAULT_CHUNK, precomputed)
-        for _ in simulation:
-            pass
-        found.append(named_values(summary(simulation, flow_of(simulation, scenario))))
+    found = [
+        _measures(scenario, seed, replication, precomputed) for replication in range(first, first + count)
+    ]
     names = tuple(sorted(set().union(*found)))
-    values = np.array([[row.get(name, absent_value(name)) for name in names] for row in found], np.float64)
-    return Replications(names, values.reshape(count, len(names)))
+    absent = [absent_value(name) for name in names]
+    values = np.array(
+        [[row.get(name, without) for name, without in zip(names, absent, strict=True)] for row in found],
+        np.float64,
+    )
+    given = np.array([[name in row for name in names] for row in found], np.bool_)
+    shape = count, len(names)
+    return Replications(names, values.reshape(shape), given.reshape(shape))
 
 
-def join_replications(batches: list[Replications]) -> Replications:
+def join_replications(batches: Sequence[Replications]) -> Replications:
     """Return the replications of several batches of one scenario, in the order of the batches.
 
     A measure that a batch does not have is 0 there if it is a count that summaries leave out, else NaN.
     """
     names = tuple(sorted(set().union(*(batch.names for batch in batches))))
     columns = {name: column for column, name in enumerate(names)}
-    parts = []
+    absent = np.array([absent_value(name) for name in names])
+    rows = sum(len(batch.values) for batch in batches)
+    values = np.tile(absent, (rows, 1))
+    given = np.zeros((rows, len(names)), np.bool_)
+    begin = 0
     for batch in batches:
-        values = np.tile(np.array([absent_value(name) for name in names]), (len(batch.values), 1))
-        values[:, [columns[name] for name in batch.names]] = batch.values
-        parts.append(values)
-    return Replications(names, np.concatenate(parts) if parts else np.zeros((0, len(names))))
+        here = slice(begin, begin + len(batch.values)), [columns[name] for name in batch.names]
+        values[here] = batch.values
+        given[here] = True if batch.given is None else batch.given
+        begin += len(batch.values)
+    return Replications(names, values, given)
+
+
+def cut_replications(replications: Replications, begin: int, end: int) -> Replications:
+    """Return rows `begin` to `end` - 1: the same as if no others had been simulated."""
+    names, values, given = replications
+    values = values[begin:end]
+    if given is None:
+        return Replications(names, values)
+    given = given[begin:end]
+    kept = np.flatnonzero(given.any(axis=0))
+    if len(kept) == len(names):
+        return Replications(names, values, given)
+    return Replications(tuple(names[column] for column in kept.tolist()), values[:, kept], given[:, kept])
+
+
+def _measures(
+    scenario: Scenario, seed: int, replication: int, precomputed: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return the numbers of a replication's summary by name."""
+    try:
+        simulation = Simulation(scenario, seed, replication, DEFAULT_CHUNK, precomputed)
+        for _ in simulation:
+            pass
+        return named_values(summary(simulation, flow_of(simulation, scenario)))
+    except RunError as error:
+        raise RunError(f"replication {replication}: {error}") from error

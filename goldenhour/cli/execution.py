@@ -14,6 +14,7 @@ from engine.errors import StoreError
 from engine.records import RUN_TABLES
 from engine.scenario import PreparedScenario, Setting, has_tilts, to_toml
 from goldenhour import console, views
+from goldenhour.chance import Chance, chance_of
 from goldenhour.database import current_database, user_and_machine
 from goldenhour.outputs import output_text
 from goldenhour.tilts import tilts_of_scenario
@@ -63,10 +64,15 @@ def execute(
     if not quiet:
         for note in result.notes:
             console.print_error_line(f"note: {note}")
+    if quiet and not as_json:
+        return
+    chance = chance_of(prepared.resolved, request.seed, result.patients)
     if as_json:
-        console.print_json(_result_json(request, prepared, result), indent=None)
-    elif not quiet:
-        views.show_summary(prepared.resolved, request.seed, request.replication, result, command_seconds())
+        console.print_json(_result_json(request, prepared, result, chance), indent=None)
+    else:
+        views.show_summary(
+            prepared.resolved, request.seed, request.replication, result, chance, command_seconds()
+        )
 
 
 def command_seconds() -> float:
@@ -112,7 +118,9 @@ def registration_of(
     )
 
 
-def _result_json(request: "RunRequest", prepared: PreparedScenario, result: "RunResult") -> dict[str, Any]:
+def _result_json(
+    request: "RunRequest", prepared: PreparedScenario, result: "RunResult", chance: Chance | None
+) -> dict[str, Any]:
     """The object that `--json` prints."""
     return {
         "patients": result.patients,
@@ -122,6 +130,7 @@ def _result_json(request: "RunRequest", prepared: PreparedScenario, result: "Run
         "seed": request.seed,
         "replication": request.replication,
         "outcomes": result.measures["outcomes"],
+        "casualties_over_replications": None if chance is None else chance.document(),
         "seconds": round(result.seconds, 3),
         "compile_seconds": round(result.compile_seconds, 3),
         "command_seconds": round(command_seconds(), 3),

@@ -13,6 +13,7 @@ from goldenhour.views.formatting import format_seconds
 if TYPE_CHECKING:
     from actors.run import RunResult
     from engine.scenario import Scenario
+    from goldenhour.chance import Chance
 
 ALWAYS_SHOWN = ("kia", "dow", "died_nonbattle", "rtd", "evacuated", "in_care")
 """Outcomes with a column even if no patient had them."""
@@ -58,15 +59,30 @@ BUSY_VEHICLES = 0.5
 
 
 def show_summary(
-    scenario: "Scenario", seed: int, replication: int, result: "RunResult", command_seconds: float
+    scenario: "Scenario",
+    seed: int,
+    replication: int,
+    result: "RunResult",
+    chance: "Chance | None",
+    command_seconds: float,
 ) -> None:
-    """Print the summary of a run on stdout. `command_seconds` is how long its user has waited."""
+    """Print the summary of a run on stdout.
+
+    Parameters
+    ----------
+    chance
+        What other replications have; None: nothing is said of it.
+    command_seconds
+        How long the user has waited.
+    """
     out = screen(110, highlight=False)
     days = "1 day" if scenario.days == 1 else f"{scenario.days} days"
     patients = Text(_patients(result.patients), style="bold")
     out.print(
         Text.assemble(patients, f" of {scenario.name} in {days}, seed {seed}, replication {replication}")
     )
+    if chance is not None:
+        out.print(chance.sentence)
     for each in summary_tables(result.measures):
         out.print()
         out.print(each)
