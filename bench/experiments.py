@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import figures
+from bench import experiment_decisions, figures
 from bench.figures import Figure, Section
 from engine.inference import (
     Factor,
@@ -317,6 +317,15 @@ def sensitivity(experiments: int) -> Iterator[Figure]:
     )
 
 
+def limits(experiments: int) -> Iterator[Figure]:
+    """Measure decisions about a share and a mean against a limit that is looked at again and again."""
+
+    def wait(random: np.random.Generator, count: int) -> Floats:
+        return waits(random, (count,))[0]
+
+    yield from experiment_decisions.limits(experiments, wait, exact_wait(RATE, SERVICE, CUSTOMERS))
+
+
 def inside(name: str, interval: Interval, exact: float) -> Figure:
     """Return a figure whose exact value must lie in the interval, apart from rounding."""
     measured = f"{interval.estimate:.4f}, interval {interval.low:.4f} to {interval.high:.4f}"
@@ -332,6 +341,9 @@ def sections(experiments: int) -> list[Section]:
         ("sequential stopping, normal values", lambda: worst_precision(experiments)),
         ("many comparisons", lambda: families(experiments)),
         ("selection of the best", lambda: selection(experiments)),
+        ("decisions against a limit", lambda: limits(experiments)),
+        ("the cheapest point", lambda: experiment_decisions.cheapest(experiments)),
+        ("fronts", lambda: experiment_decisions.fronts(experiments)),
         ("sensitivity", lambda: sensitivity(experiments)),
     ]
 

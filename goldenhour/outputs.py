@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.run import Url, is_url, parse_url, staging_folder
+from actors.store import NO_OUTPUT
 from engine.errors import InputError
 from goldenhour.database import current_database
 
@@ -53,11 +54,16 @@ def staging_and_destination(output: Path | Url) -> tuple[Path, Url | None]:
 def recorded_output(row: dict[str, Any]) -> Path | Url:
     """The output that the database has for a run. Raises InputError unless it is a URL, or a full path that exists."""
     text, run = row["output"], str(row["id"])[:8]
+    if text == NO_OUTPUT:
+        raise InputError(
+            f"{row['kind']} {run} writes no files; its finished replications are in the cache, so the same command "
+            "continues it"
+        )
     if is_url(text):
         return parse_url(text)
     # A relative path would mean another folder to each reader.
     if not os.path.isabs(text) or not os.path.lexists(text):
-        raise InputError(f"run {run} wrote to {text}, which is not on this machine")
+        raise InputError(f"{row['kind']} {run} wrote to {text}, which is not on this machine")
     return Path(text)
 
 

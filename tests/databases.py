@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from actors.store import ConfigStore, Content, Database, Registration, Server
+from actors.store import ConfigStore, Content, Database, ExperimentDetail, Registration, Server
 
 T = TypeVar("T")
 _numbers = itertools.count(1)
@@ -92,6 +92,15 @@ def registration(**values: Any) -> Registration:
         "version": "0",
     }
     return Registration(**{**given, **values})
+
+
+PLAN = 'scenario = "brigade"\n[design]\nkind = "list"\n'
+
+
+def experiment(**values: Any) -> Registration:
+    """Return the registration of an experiment of four points, whose plan is never read."""
+    detail = ExperimentDetail(points=4, replications_wanted=200)
+    return registration(**{"kind": "experiment", "content": content(PLAN), "detail": detail, **values})
 
 
 def folder_of(base: Path, name: str) -> Path:

@@ -16,6 +16,7 @@ from engine.errors import InputError, RunError
 from goldenhour.__main__ import run as command
 from goldenhour.cli import fetch
 from goldenhour.cli import submit as submit_command
+from goldenhour.cli.run import run as run_command
 from goldenhour.jobs import client, log_archive, output_files, output_locations, package
 
 
@@ -52,7 +53,8 @@ def test_what_is_wrong_with_a_submission_is_said_at_once(arguments, words, capsy
 
 
 def test_the_options_of_run_reach_the_job_as_they_were_given():
-    words, parameters = submit_command._parse_run_arguments(
+    words, parameters = submit_command._parse_arguments(
+        run_command,
         [
             "--format",
             "csv,parquet",
@@ -70,7 +72,7 @@ def test_the_options_of_run_reach_the_job_as_they_were_given():
             "days=3",
             "--set",
             "facilities[R2-North].surgical_teams=2",
-        ]
+        ],
     )
     assert parameters["scenario"] == "mine.toml" and parameters["output"] == Path("/data/x")
     text = " ".join(words)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from actors.store.database_errors import connection_error
     from actors.store.driver_slots import DRIVERS, driver_slot
     from actors.store.messages import (
+        ALL_KINDS,
         ENDED,
         EXPERIMENTS,
         NO_OUTPUT,
@@ -43,6 +44,7 @@ __getattr__ = lazy_attributes(
             "driver_slot",
         ),
         "messages": (
+            "ALL_KINDS",
             "Content",
             "ENDED",
             "EXPERIMENTS",
@@ -62,6 +64,7 @@ __getattr__ = lazy_attributes(
 )
 
 __all__ = [
+    "ALL_KINDS",
     "DRIVERS",
     "ENDED",
     "EXPERIMENTS",

@@ -20,7 +20,7 @@ from actors.store.connections import Connections
 from actors.store.database import Database
 from actors.store.live_runs import SILENCE_SECONDS, LiveRuns
 from actors.store.messages import (
-    EXPERIMENTS,
+    ALL_KINDS,
     RUNS,
     Content,
     Heartbeat,
@@ -488,7 +488,7 @@ class ConfigStore:
 
 def _others(kinds: Sequence[Kind]) -> list[Kind]:
     """Return the kinds that are not in `kinds`."""
-    return [kind for kind in (*RUNS, *EXPERIMENTS) if kind not in kinds]
+    return [kind for kind in ALL_KINDS if kind not in kinds]
 
 
 def _with_article(noun: str) -> str:

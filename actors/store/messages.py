@@ -20,6 +20,8 @@ RUNS: tuple[Kind, ...] = ("run",)
 EXPERIMENTS: tuple[Kind, ...] = ("experiment", "comparison", "optimisation")
 """The kinds that `goldenhour experiments` shows: their scenarios are simulated many times."""
 
+ALL_KINDS = (*RUNS, *EXPERIMENTS)
+
 NO_OUTPUT = "-"
 """The output of what writes no files."""
 

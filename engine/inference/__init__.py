@@ -5,6 +5,18 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from engine.inference.cheapest import (
+        Cheapest,
+        CheapestRule,
+        Examined,
+    )
+    from engine.inference.decisions import (
+        Decision,
+        Requirement,
+        mean_sequence,
+        share_evidence,
+        share_sequence,
+    )
     from engine.inference.designs import (
         Design,
         Points,
@@ -35,6 +47,10 @@ if TYPE_CHECKING:
     from engine.inference.fractions import (
         Fraction,
         smallest_fraction,
+    )
+    from engine.inference.fronts import (
+        FrontPoint,
+        FrontRule,
     )
     from engine.inference.intervals import (
         Interval,
@@ -70,11 +86,24 @@ if TYPE_CHECKING:
         Progress,
         StoppingRule,
         error_factor,
+        look_schedule,
     )
 
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "cheapest": (
+            "Cheapest",
+            "CheapestRule",
+            "Examined",
+        ),
+        "decisions": (
+            "Decision",
+            "Requirement",
+            "mean_sequence",
+            "share_evidence",
+            "share_sequence",
+        ),
         "designs": (
             "Design",
             "Points",
@@ -103,6 +132,10 @@ __getattr__ = lazy_attributes(
         "fractions": (
             "Fraction",
             "smallest_fraction",
+        ),
+        "fronts": (
+            "FrontPoint",
+            "FrontRule",
         ),
         "intervals": (
             "Interval",
@@ -138,20 +171,28 @@ __getattr__ = lazy_attributes(
             "Progress",
             "StoppingRule",
             "error_factor",
+            "look_schedule",
         ),
     },
 )
 
 __all__ = [
+    "Cheapest",
+    "CheapestRule",
+    "Decision",
     "Design",
+    "Examined",
     "Factor",
     "Fraction",
+    "FrontPoint",
+    "FrontRule",
     "Interval",
     "MeasureProgress",
     "MorrisIndex",
     "Points",
     "Precision",
     "Progress",
+    "Requirement",
     "Selection",
     "SelectionRule",
     "SobolIndices",
@@ -167,8 +208,10 @@ __all__ = [
     "holm",
     "latin_hypercube",
     "list_design",
+    "look_schedule",
     "mean_interval",
     "mean_p_value",
+    "mean_sequence",
     "median_interval",
     "morris_design",
     "morris_indices",
@@ -179,7 +222,9 @@ __all__ = [
     "paired_interval",
     "quantile_count",
     "quantile_interval",
+    "share_evidence",
     "share_interval",
+    "share_sequence",
     "shares_on_the_simplex",
     "simultaneous_intervals",
     "smallest_fraction",

@@ -189,10 +189,7 @@ class StoppingRule:
 
     def looks(self) -> tuple[int, ...]:
         """Return the numbers of replications at which the rule decides, ascending; the last is the cap."""
-        found = [min(self.cap, _next_multiple(self.first, self.batch))]
-        while found[-1] < self.cap:
-            found.append(min(self.cap, _next_multiple(math.ceil(found[-1] * self.growth), self.batch)))
-        return tuple(found)
+        return look_schedule(self.first, self.cap, self.batch, self.growth)
 
     def pending(self, values: Mapping[str, ArrayLike]) -> int:
         """Return how many more replications are needed before the rule can decide again; 0 when it stops."""
@@ -262,6 +259,20 @@ class StoppingRule:
             for note in _notes(measure, self.measures[name], self.confidence, count, done)
         ]
         return Progress(done, met and done, count, more, measures, tuple(notes))
+
+
+def look_schedule(first: int, cap: int, batch: int = 1, growth: float = LEAST_GROWTH) -> tuple[int, ...]:
+    """Return numbers of replications from `first` to `cap`, each at least `growth` times the one before.
+
+    They are multiples of `batch`, apart from the cap.
+
+    >>> look_schedule(20, 60, batch=25)
+    (25, 50, 60)
+    """
+    found = [min(cap, _next_multiple(first, batch))]
+    while found[-1] < cap:
+        found.append(min(cap, _next_multiple(math.ceil(found[-1] * growth), batch)))
+    return tuple(found)
 
 
 def error_factor(error: float) -> float:

@@ -43,6 +43,13 @@ from engine.scenario.parsing import (
 )
 from engine.scenario.point_of_injury import care_at_point_of_injury
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
+from engine.scenario.ranges import (
+    Assumption,
+    assumptions_of,
+    given_assumption,
+    range_rows,
+    with_given,
+)
 from engine.scenario.roster import hours_short_of_teams, roster_of
 from engine.scenario.settings import Setting, holds_whole_numbers, parse_setting, value_at
 from engine.scenario.start import events_from_start, moment_text, start_seconds
@@ -97,6 +104,7 @@ __all__ = [
     "TRANSPORT_KINDS",
     "TREATMENT_NAMES",
     "WARFARE_TYPES",
+    "Assumption",
     "Batch",
     "Casualties",
     "ChangedConstant",
@@ -139,6 +147,7 @@ __all__ = [
     "WarfareType",
     "WorldEvent",
     "agent_share",
+    "assumptions_of",
     "care_at_point_of_injury",
     "changed_constants",
     "changed_settings",
@@ -150,6 +159,7 @@ __all__ = [
     "extend",
     "facility_places",
     "front_rate",
+    "given_assumption",
     "has_tilts",
     "hash_of_resolved",
     "heaviest_type",
@@ -175,6 +185,7 @@ __all__ = [
     "parse_setting",
     "parse_text",
     "prepare",
+    "range_rows",
     "rate_components",
     "read_struct",
     "read_tree",
@@ -188,6 +199,7 @@ __all__ = [
     "unnamed_categories",
     "used_vehicle_pools",
     "value_at",
+    "with_given",
     "with_overrides",
     "workload_of",
     "write_value",

@@ -7,7 +7,20 @@ packages (`from goldenhour import views`), which load nothing before a command u
 import click
 
 from goldenhour import __version__
-from goldenhour.cli import cache, compare, db, fetch, measures, resume, run, runs, scenarios, schema, submit
+from goldenhour.cli import (
+    cache,
+    compare,
+    db,
+    experiments,
+    fetch,
+    measures,
+    resume,
+    run,
+    runs,
+    scenarios,
+    schema,
+    submit,
+)
 from goldenhour.cli.groups import SuggestingGroup
 
 
@@ -27,6 +40,7 @@ goldenhour.add_command(compare.compare)
 goldenhour.add_command(scenarios.scenarios)
 goldenhour.add_command(schema.schema)
 goldenhour.add_command(runs.runs)
+goldenhour.add_command(experiments.experiments)
 goldenhour.add_command(db.db)
 goldenhour.add_command(cache.cache)
 goldenhour.add_command(submit.submit)

@@ -59,6 +59,9 @@ json_for_tables = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of tables."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+limit = click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=30, help="List at most this many. Default: 30."
+)
 dashboard_address = click.option(
     "--address",
     metavar="URL",

@@ -12,7 +12,7 @@ import msgspec
 from actors import run as run_wing
 from actors.cluster import default_workers, ray_address
 from actors.run import AUTOMATIC_WORKERS, RunRequest, Url, parse_url
-from actors.store import ENDED, Heartbeat
+from actors.store import ALL_KINDS, ENDED, Heartbeat
 from engine.errors import InputError, RunError, StoreError, shown
 from engine.scenario import parse, prepare
 from goldenhour import __version__, console
@@ -193,7 +193,7 @@ def _find_row(reference: str, no_store: bool) -> dict[str, Any]:
         )
 
     async def find(store: "ConfigStore") -> dict[str, Any] | None:
-        return await store.run(await store.find_run(reference))
+        return await store.run(await store.find_run(reference, ALL_KINDS))
 
     try:
         row = with_store(find)

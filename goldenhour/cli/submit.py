@@ -8,7 +8,7 @@ import shlex
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
@@ -72,19 +72,33 @@ def submit(
     return _submit([*arguments], address, not no_follow, variables)
 
 
+class _Job(NamedTuple):
+    """What a job does, and with which file."""
+
+    command: str
+    """The command of goldenhour: `run`."""
+    name: str
+    """What its file is called after."""
+    file: bytes
+    """The whole input, as TOML."""
+    words: list[str]
+    """Its options, without the output."""
+    output: Path | Url | None
+    identity: tuple[str, int, int]
+    """That of the manifest that it will write."""
+
+
 def _submit(arguments: list[str], address: str | None, follow: bool, variables: tuple[str, ...]) -> int:
     """Check the input, start the job, and follow it. Returns the exit code of the run."""
     dashboard = jobs.dashboard_url(address)
-    words, parameters = _parse_run_arguments(arguments)
-    prepared = _prepare(parameters)
+    job = _run_job(arguments)
     run = str(uuid.uuid4())
-    output = _job_output(parameters["output"], run)
-    file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', prepared.written.name).strip('-') or 'scenario'}.toml"
-    command = ["python", "-m", "goldenhour", "run", f"./{file}", *words, "--output", output]
+    output = _job_output(job.output, run)
+    file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', job.name).strip('-') or 'scenario'}.toml"
+    command = ["python", "-m", "goldenhour", job.command, f"./{file}", *job.words, "--output", output]
     environment = _environment(variables) | {RUN_VARIABLE: run}
-    identity = prepared.hash, prepared.original.seed, parameters["replication"]
-    metadata = {jobs.OUTPUT_KEY: output, jobs.IDENTITY_KEY: json.dumps(identity)}
-    with jobs.job_folder({file: to_toml(prepared.written).encode()}) as folder:
+    metadata = {jobs.OUTPUT_KEY: output, jobs.IDENTITY_KEY: json.dumps(job.identity)}
+    with jobs.job_folder({file: job.file}) as folder:
         client = jobs.JobsClient(dashboard)
         try:
             client.submit(run, shlex.join(command), folder, environment, metadata)
@@ -98,6 +112,15 @@ def _submit(arguments: list[str], address: str | None, follow: bool, variables: 
         return asyncio.run(_follow(client, run))
     except KeyboardInterrupt:
         raise Interrupted(_no_longer_followed(run, client.address)) from None
+
+
+def _run_job(arguments: list[str]) -> _Job:
+    """The job for the arguments of `goldenhour run`. Raises InputError or ScenarioError."""
+    words, parameters = _parse_arguments(run_command, arguments)
+    prepared = _prepare(parameters)
+    identity = prepared.hash, prepared.original.seed, parameters["replication"]
+    file = to_toml(prepared.written).encode()
+    return _Job("run", prepared.written.name, file, words, parameters["output"], identity)
 
 
 async def _follow(client: "JobsClient", run: str) -> int:
@@ -181,23 +204,23 @@ def _fetch_command(run: str, address: str) -> str:
     return f"goldenhour fetch {run} -o DIR --address {address}"
 
 
-def _parse_run_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """Parse the arguments of `goldenhour run`.
+def _parse_arguments(command: click.Command, arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Parse the arguments of a command.
 
     Returns
     -------
     words
-        The options as they were given, without scenario and output, for the job's command.
+        The options as they were given, without the output, for the job's command.
     parameters
         The values of all parameters.
     """
-    with run_command.make_context("goldenhour submit", list(arguments)) as context:
+    with command.make_context("goldenhour submit", list(arguments)) as context:
         parameters = dict(context.params)
-        raw, _, _ = run_command.make_parser(context).parse_args(list(arguments))
+        raw, _, _ = command.make_parser(context).parse_args(list(arguments))
     words = []
-    for option in run_command.params:
+    for option in command.params:
         value = raw.get(option.name or "")
-        if option.name in ("scenario", "output") or value is None or not isinstance(option, click.Option):
+        if option.name == "output" or value is None or not isinstance(option, click.Option):
             continue
         if option.name in OPTIONS_NOT_FOR_JOBS:
             raise InputError(f"{option.opts[-1]} is not for `goldenhour submit`")

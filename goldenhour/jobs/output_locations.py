@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from actors.run import Url, is_url, parse_url
+from actors.store import ALL_KINDS
 from engine.errors import GoldenhourError, InputError, RunError, shown
 from goldenhour import console
 from goldenhour.database import with_store
@@ -118,15 +119,15 @@ def _on_cluster(cluster: client.JobsClient, what: str, quiet: bool) -> LocatedOu
 
 
 def _in_database(what: str) -> LocatedOutput:
-    """The output of a run that the database has recorded as succeeded."""
+    """The output of a run or experiment that the database has recorded as succeeded."""
 
     async def find(store: Any) -> Any:
-        return await store.run(await store.find_run(what))
+        return await store.run(await store.find_run(what, ALL_KINDS))
 
     row = with_store(find)
     place = row["output"]
     if row["state"] != "succeeded":
-        raise InputError(f"run {shown(what)} has no finished output: it is {row['state']}")
+        raise InputError(f"{row['kind']} {shown(what)} has no finished output: it is {row['state']}")
     try:
         output = recorded_output(row)
     except InputError as error:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from goldenhour.views.progress import compile_first, progress_view
     from goldenhour.views.replications import replications_line, replications_words
-    from goldenhour.views.runs import RunsView, runs_table, show_run
+    from goldenhour.views.runs import RunsView, experiments_table, runs_table, show_run
     from goldenhour.views.scenarios import scenarios_table, versions_table
     from goldenhour.views.settings import care_settings, listed_json, show_care_settings, show_listed
     from goldenhour.views.summary import show_summary, summary_tables
@@ -67,6 +67,7 @@ __getattr__ = lazy_attributes(
         ),
         "runs": (
             "RunsView",
+            "experiments_table",
             "runs_table",
             "show_run",
         ),
@@ -99,6 +100,7 @@ __all__ = [
     "comparison_table",
     "compile_first",
     "expected_arrivals_json",
+    "experiments_table",
     "facilities_table",
     "format_duration",
     "format_seconds",

@@ -1,17 +1,19 @@
-"""The runs of the database: a table of many, the facts of one, and the live view of `runs watch`."""
+"""The runs and experiments of the database: tables of many, the facts of one, and the live view of `watch`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 from rich.text import Text
 
+from actors.store import NO_OUTPUT, ExperimentDetail
 from goldenhour import console
 from goldenhour.console import Screen, Table
-from goldenhour.views.formatting import format_duration, format_time
+from goldenhour.views.formatting import format_duration, format_time, plural
 
 Row = dict[str, Any]
-"""A run as the store returns it."""
+"""A run or an experiment as the store returns it."""
 
 STATE_COLOURS = {
     "succeeded": "green",
@@ -25,11 +27,20 @@ STATE_COLOURS = {
 class RunsView:
     """A view of runs that changes: a live table on a terminal, else a line for each change.
 
-    With `as_json` it prints a JSON array in one line at each update.
+    Parameters
+    ----------
+    as_json
+        Print a JSON array in one line at each update.
+    noun
+        What a row is called.
+    table
+        Lays the rows out.
     """
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, noun: str, table: Callable[[Sequence[Row]], Table]) -> None:
         self._json = as_json
+        self._none = f"no {noun} is in progress"
+        self._table = table
         self._live = None if as_json else console.live_display()
         self._last: dict[Any, tuple[Any, ...]] = {}
 
@@ -53,17 +64,17 @@ class RunsView:
             plain = [{key: value for key, value in row.items() if key not in hidden} for row in rows]
             console.print_json(plain, indent=None)
         elif self._live is not None:
-            self._live.update(runs_table(rows) if rows else Text("no run is in progress"), refresh=True)
+            self._live.update(self._table(rows) if rows else Text(self._none), refresh=True)
         else:
             for row in rows:
-                key = (row["state"], row["phase"], row["patients"])
+                key = (row["state"], row["phase"], row["patients"], row["detail"])
                 if self._last.get(row["id"]) != key:
                     self._last[row["id"]] = key
                     console.print_line(
                         f"{str(row['id'])[:8]} {row['scenario']} {row['state']} {_progress(row)}"
                     )
             if not rows:
-                console.print_line("no run is in progress")
+                console.print_line(self._none)
 
 
 def runs_table(rows: Sequence[Row]) -> Table:
@@ -91,17 +102,60 @@ def runs_table(rows: Sequence[Row]) -> Table:
             _progress(row),
             f"{row['rate']:,.0f}" if row["rate"] else "-",
             format_time(row["created_at"]),
-            format_duration(((row["ended_at"] or row["heartbeat"]) - row["created_at"]).total_seconds()),
+            _took(row),
             row["who"],
         )
     return shown
 
 
+def experiments_table(rows: Sequence[Row]) -> Table:
+    """A line for each experiment."""
+    shown = Table(
+        "id",
+        "kind",
+        "name",
+        "scenario",
+        "state",
+        "points",
+        "replications",
+        "widest interval",
+        "left",
+        "began",
+        "output",
+        right=("points", "replications", "left"),
+        decorative=("scenario",),
+        sentences=("widest interval",),
+    )
+    for row in rows:
+        progress = _detail(row)
+        shown.add_row(
+            str(row["id"])[:8],
+            row["kind"],
+            row["name"] or "-",
+            f"{row['scenario']}{_version(row)}",
+            Text(row["state"], style=STATE_COLOURS.get(row["state"], "")),
+            f"{progress.points_done:,}/{progress.points:,}",
+            f"{progress.replications:,}/{progress.replications_wanted:,}",
+            progress.widest or "-",
+            _time_left(row) or "-",
+            format_time(row["created_at"]),
+            row["output"],
+        )
+    return shown
+
+
 def show_run(screen: Screen, row: Row) -> None:
-    """Print all that the database holds of a run, with its summary if it has succeeded."""
+    """Print all that the database holds of a run or experiment, with its results if it has succeeded."""
     for name, value in _facts(row):
         screen.print(Text(f"{name:<12}", style="dim"), Text(value), soft_wrap=True)
-    if row["measures"] is not None:
+    if row["measures"] is not None and row["kind"] != "run":
+        for sentence in _texts(row["measures"].get("sentences")):
+            screen.print()
+            screen.print(Text(sentence))
+        for note in _texts(row["measures"].get("notes")):
+            screen.print()
+            screen.print(Text(f"note: {note}"))
+    elif row["measures"] is not None:
         from goldenhour.views.summary import summary_tables
 
         try:
@@ -116,11 +170,16 @@ def show_run(screen: Screen, row: Row) -> None:
 
 def _facts(row: Row) -> Iterator[tuple[str, str]]:
     """The labels and values of a run's fields, as text."""
-    yield "run", f"{row['id']}{'' if row['name'] is None else ', ' + row['name']}"
+    yield row["kind"], f"{row['id']}{'' if row['name'] is None else ', ' + row['name']}"
     yield "state", row["state"]
     yield "progress", _progress(row)
-    yield "scenario", f"{row['scenario']}{_version(row)} ({row['source']}), {row['hash'][:12]}"
-    yield "seed", f"{row['seed']}, replication {row['replication']}"
+    scenario = f"{row['scenario']}{_version(row)} ({row['source']})"
+    yield "scenario", f"{scenario}, {row['hash'][:12]}" if row["kind"] == "run" else scenario
+    if row["kind"] == "run":
+        yield "seed", f"{row['seed']}, replication {row['replication']}"
+    else:
+        yield "plan", row["hash"][:12]
+        yield "seed", str(row["seed"])
     yield "settings", ", ".join(f"{key} {value}" for key, value in row["settings"].items())
     yield "who", row["who"]
     yield "output", row["output"]
@@ -137,6 +196,8 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
         yield "cancelled by", row["cancelled_by"]
     if row["error"]:
         yield "error", row["error"]
+    if row["state"] in ("failed", "cancelled", "resumable") and row["output"] != NO_OUTPUT:
+        yield "to continue", f"goldenhour resume {str(row['id'])[:8]}"
 
 
 def _duration(row: Row) -> str:
@@ -150,8 +211,37 @@ def _version(row: Row) -> str:
     return "" if row["scenario_version"] is None else f"@{row['scenario_version']}"
 
 
+def _took(row: Row) -> str:
+    return format_duration(((row["ended_at"] or row["heartbeat"]) - row["created_at"]).total_seconds())
+
+
 def _progress(row: Row) -> str:
     if row["state"] == "queued":
         return str(row["phase"])
     phase = f", {row['phase']}" if row["state"] == "running" and row["phase"] != "running" else ""
-    return f"{100 * row['fraction']:.0f} %, {row['patients']:,} patients{phase}"
+    if row["kind"] == "run":
+        return f"{100 * row['fraction']:.0f} %, {row['patients']:,} patients{phase}"
+    progress = _detail(row)
+    text = f"{progress.points_done:,} of {plural(progress.points, 'point')}, {progress.replications:,} of "
+    text += plural(progress.replications_wanted, "replication")
+    if progress.cached:
+        text += f" ({progress.cached:,} from the cache)"
+    if progress.widest:
+        text += f", widest interval: {progress.widest}"
+    left = _time_left(row)
+    return f"{text}{f', about {left} left' if left else ''}{phase}"
+
+
+def _detail(row: Row) -> ExperimentDetail:
+    return msgspec.convert(row["detail"] or {}, ExperimentDetail)
+
+
+def _time_left(row: Row) -> str:
+    """The expected time until the end of an experiment in progress; empty where that is unknown."""
+    seconds = _detail(row).seconds_left
+    return "" if seconds is None or row["state"] != "running" else format_duration(seconds)
+
+
+def _texts(value: Any) -> list[str]:
+    """The texts of a list that other programs may have written."""
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
