@@ -19,15 +19,21 @@ from actors.experiments import (
     Request,
     ResultFile,
     batch_size,
+    read_experiment,
 )
+from actors.run import compile_before
 from actors.store import ExperimentDetail
+from engine.errors import InputError
 from engine.experiments import (
     QUANTITIES,
     DesignPoints,
+    ExperimentPlan,
+    Formula,
     PointRow,
     Quantity,
     Stopping,
     assess_points,
+    decode_experiment,
     find_quantities,
     first_counts,
     is_sequential,
@@ -38,7 +44,7 @@ from engine.experiments import (
 from engine.measures import absent_value
 from engine.run import EntryPoints, Replications, entry_points, join_replications
 from goldenhour import __version__
-from goldenhour.experiment_files import LoadedExperiment
+from goldenhour.experiment_files import ExperimentSource, LoadedExperiment, load_experiment, load_text
 from goldenhour.experiment_result import Experiment, analyse
 from goldenhour.experiments import batch_cache, open_workers, workers_for_seconds
 
@@ -203,7 +209,7 @@ class _Run:
         self._loaded, self._design, self._plan = request.loaded, request.design, request.loaded.plan
         self._output = output
         self._on_progress = on_progress
-        self._formulas = {name: parse_formula(text) for name, text in self._plan.results.formulas.items()}
+        self._formulas = _formulas_of(self._plan)
         self._points = _Points(request.loaded, request.design)
         self._replicator = Replicator(self._points, batch_cache(), workers, self._report)
         needed = None if self._plan.all_measures else frozenset(self._needed())
@@ -251,8 +257,7 @@ class _Run:
             points,
             quantities,
             self._values(quantities, wanted),
-            stopping.met,
-            stopping.notes,
+            stopping,
         )
         return found if self._output is None else self._publish(found, self._output)
 
@@ -274,9 +279,7 @@ class _Run:
     def _extend(self, wanted: Sequence[int]) -> None:
         """Simulate until each point has so many replications."""
         gathered = self._gathered
-        requests = [
-            request for point, stop in enumerate(wanted) for request in gathered.missing(point, stop)
-        ]
+        requests = [request for point, stop in enumerate(wanted) for request in gathered.missing(point, stop)]
         left: Counter[int] = Counter()
         for request in requests:
             left[request.point] += request.stop - request.first
@@ -307,7 +310,9 @@ class _Run:
 
     def _quantities(self) -> list[Quantity]:
         """What is measured. Raises InputError for a measure that there is not."""
-        known = self._gathered.known | {name for name in self._gathered.needed or () if not absent_value(name)}
+        known = self._gathered.known | {
+            name for name in self._gathered.needed or () if not absent_value(name)
+        }
         names = self._wanted_names()
         if self._plan.all_measures:
             names = [*sorted(self._gathered.known), *self._formulas]
@@ -340,3 +345,97 @@ class _Run:
             widest=self._widest[:1000],
         )
         self._on_progress(detail, phase)
+
+
+def experiment(
+    source: ExperimentSource,
+    workers: int = 0,
+    address: str | None = None,
+    output: str | Path | None = None,
+    force: bool = False,
+) -> Experiment:
+    """Carry out an experiment and return its results.
+
+    Parameters
+    ----------
+    source
+        The path of an experiment file, a mapping with the fields of one, or a plan.
+    workers, address
+        Tasks on Ray at a time, on the cluster at `address` or a local one; 0: in this process.
+    output
+        A folder for its files, which `open_experiment` reads; None: no files. What is finished there is not simulated
+        again.
+    force
+        Replace the files of an earlier run or experiment in that folder.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, scenario, measure or point, or if the folder cannot be used.
+    ScenarioError
+        If the file is not that of an experiment, or if a scenario cannot be run.
+
+    Examples
+    --------
+    >>> import goldenhour
+    >>> found = goldenhour.experiment(
+    ...     {
+    ...         "scenario": "coin",
+    ...         "days": 3,
+    ...         "factors": [{"path": "casualties.total", "levels": [100, 200]}],
+    ...         "replications": {"count": 5},
+    ...         "results": {"measures": ["patients"]},
+    ...     }
+    ... )
+    >>> [estimate.mean.estimate for estimate in found.estimates]
+    [100.0, 200.0]
+    """
+    loaded = load_experiment(source)
+    request = ExperimentRequest(
+        loaded,
+        loaded.design(),
+        None if output is None else Path(output),
+        force,
+        workers,
+        address,
+    )
+    compile_before(request.entry_points(), lambda state: None)
+    return run_experiment(request)
+
+
+def open_experiment(folder: str | Path) -> Experiment:
+    """Read the files of a finished experiment.
+
+    Raises
+    ------
+    InputError
+        If there is no finished experiment in the folder, or if it was made with a scenario that has changed since.
+
+    Examples
+    --------
+    >>> import goldenhour
+    >>> found = goldenhour.open_experiment("teams")  # doctest: +SKIP
+    >>> found.to_pandas("estimates")  # doctest: +SKIP
+    """
+    path = Path(folder)
+    stored = read_experiment(path)
+    loaded = load_text(stored.plan, str(path / "experiment.toml"))
+    if loaded.base.hash != stored.scenario_hash:
+        raise InputError(
+            f"the experiment in {str(path)!r} was made with another version of the scenario "
+            f"{loaded.base.original.name!r}, by goldenhour {stored.version}: read its tables as files"
+        )
+    design = loaded.design()
+    points, results = decode_experiment(stored.points, stored.results, design.names)
+    formulas = _formulas_of(loaded.plan)
+    known = [*results, *(name for formula in formulas.values() for name in formula.names)]
+    quantities = find_quantities(list(results), known, formulas)
+    labels = [point.label for point in points]
+    stopping = assess_points(loaded.plan, results, design.baseline, labels, batch_size(loaded.base.resolved))
+    base = loaded.base.resolved
+    found = analyse(loaded.name, loaded.plan, base.days, design, points, quantities, results, stopping)
+    return replace(found, folder=path)
+
+
+def _formulas_of(plan: ExperimentPlan) -> dict[str, Formula]:
+    return {name: parse_formula(text) for name, text in plan.results.formulas.items()}

@@ -4,9 +4,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from engine.errors import InputError, ScenarioError, shown
@@ -16,15 +15,15 @@ from engine.experiments import (
     ExperimentPlan,
     PlanHeader,
     Price,
-    check_plan,
     completed,
     design_of,
+    parse_plan,
     parse_plan_text,
     plan_to_toml,
     prepare_base,
     price_of,
 )
-from engine.scenario import PreparedScenario, Scenario, ScenarioOrigin, ScenarioText
+from engine.scenario import PreparedScenario, Scenario, ScenarioOrigin, ScenarioText, write_value
 from goldenhour import scenario_files
 from goldenhour.experiments import replication_seconds
 
@@ -33,8 +32,6 @@ LoadScenario = Callable[[str], tuple[Scenario, ScenarioOrigin]]
 
 ExperimentSource = str | Path | Mapping[str, Any] | ExperimentPlan
 """What an experiment can be given as: a file, a mapping with the fields of one, or a plan."""
-
-Header = TypeVar("Header", bound=PlanHeader)
 
 
 @dataclass(frozen=True)
@@ -97,11 +94,9 @@ def load_experiment(source: ExperimentSource, load_scenario: LoadScenario | None
         data = scenario_files.read_plan(path, "experiment file")
         plan, text = parse_plan_text(data, path.name)
         return _loaded(plan, text, path.parent, path.stem, load_scenario)
-    if isinstance(source, Mapping):
-        return _loaded(_plan_of(source), None, Path(), "experiment", load_scenario)
-    if isinstance(source, ExperimentPlan):
-        check_plan(source)
-        return _loaded(source, None, Path(), "experiment", load_scenario)
+    if isinstance(source, Mapping | ExperimentPlan):
+        toml = plan_to_toml(source) if isinstance(source, ExperimentPlan) else _toml_of(source)
+        return _loaded(parse_plan(toml.encode()), None, Path(), "experiment", load_scenario)
     raise InputError(
         f"experiment: got {shown(source)}; allowed: the path of a .toml file, a mapping with its fields, or a plan"
     )
@@ -109,8 +104,7 @@ def load_experiment(source: ExperimentSource, load_scenario: LoadScenario | None
 
 def load_text(text: str, where: str) -> LoadedExperiment:
     """The experiment of a file experiment.toml, which names no other file. Raises InputError and ScenarioError."""
-    plan, _ = parse_plan_text(text.encode(), where)
-    return _loaded(plan, None, Path(), "experiment", None)
+    return _loaded(parse_plan(text.encode(), where), None, Path(), "experiment", None)
 
 
 def load_base(
@@ -165,13 +159,17 @@ def _loaded(
     return LoadedExperiment(plan.name or name, plan, base, text)
 
 
-def _plan_of(fields: Mapping[str, Any]) -> ExperimentPlan:
-    """The plan with these fields. Raises InputError and ScenarioError."""
-    try:
-        data = msgspec.toml.encode(fields)
-    except (ImportError, TypeError, ValueError) as error:
-        raise InputError(f"experiment: {error}") from None
-    return parse_plan_text(data, "experiment")[0]
+def _toml_of(fields: Mapping[str, Any]) -> str:
+    """These fields as TOML. Raises InputError."""
+    lines = []
+    for name, value in fields.items():
+        try:
+            lines.append(write_value({str(name): value})[2:-2])
+        except (AttributeError, TypeError, RecursionError):
+            raise InputError(
+                f"experiment: got {shown(value)} for {shown(name)}; allowed: texts, numbers, lists and mappings"
+            ) from None
+    return "\n".join(lines) + "\n"
 
 
 def _within(place: str, error: ScenarioError, text: ScenarioText | None) -> ScenarioError:

@@ -4,20 +4,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError, shown
 from engine.experiments import (
-    Difference,
     DesignPoints,
+    Difference,
     Effect,
     Estimate,
     ExperimentPlan,
     PointRow,
     Quantity,
+    Stopping,
     alias_notes,
     effects_of,
     effects_table,
@@ -34,7 +35,7 @@ from engine.records import RunTable, encode_run_table, run_arrow_table
 from engine.scenario import near_match
 from goldenhour.experiment_sentences import experiment_sentences
 from goldenhour.packages import import_package
-from goldenhour.result_html import experiment_html
+from goldenhour.result_html import table_html
 
 if TYPE_CHECKING:
     import pandas
@@ -116,7 +117,7 @@ class Experiment:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the sentences and a table."""
-        return experiment_html(self.sentences, self._table("estimates"))
+        return table_html(self.sentences, self._table("estimates"))
 
     def estimate(self, measure: str, point: int | str = 0) -> Estimate:
         """Return what is known of a measure at a point, by its number or label. Raises InputError."""
@@ -220,19 +221,18 @@ def analyse(
     points: Sequence[PointRow],
     quantities: Sequence[Quantity],
     results: dict[str, tuple[Column, ...]],
-    precise: bool = True,
-    notes: Sequence[str] = (),
+    stopping: Stopping,
 ) -> Experiment:
     """Return what the replications of an experiment say.
 
     Parameters
     ----------
-    name, plan, days, points, quantities, results, precise
+    name, plan, days, points, quantities, results
         As the fields of `Experiment`.
     design
         The points as the design made them.
-    notes
-        What a reader must know besides what this function finds.
+    stopping
+        Why there are no more replications.
     """
     asked = plan.results
     sequential = is_sequential(plan)
@@ -246,15 +246,13 @@ def analyse(
     effects = [
         effect
         for measure, values in results.items()
-        for effect in effects_of(
-            design, measure, values, confidence=asked.confidence, sequential=sequential
-        )
+        for effect in effects_of(design, measure, values, confidence=asked.confidence, sequential=sequential)
     ]
     labels = [point.label for point in points]
     found = [
         *design.notes,
         *alias_notes(design),
-        *notes,
+        *stopping.notes,
         *estimate_notes(estimates, labels, confidence=asked.confidence, quantiles=asked.quantiles),
     ]
     return Experiment(
@@ -268,6 +266,6 @@ def analyse(
         estimates=tuple(estimates),
         effects=tuple(effects),
         baseline=design.baseline,
-        precise=precise,
+        precise=stopping.met,
         notes=tuple(dict.fromkeys(found)),
     )

@@ -47,6 +47,7 @@ class Manifest(msgspec.Struct, frozen=True):
     parts: tuple[ManifestPart, ...]
     replication: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     kind: Literal["run", "experiment"] = "run"
+    version: str = ""
 
     @property
     def identity(self) -> tuple[str, int, int]:

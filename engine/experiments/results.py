@@ -61,7 +61,6 @@ def encode_results(measures: Sequence[str], blocks: Iterable[tuple[int, NDArray[
         Numbers of points, ascending, each with its values, shape (replications, m). A value is null in the file where
         it is NaN: the replication has no data for the measure.
     """
-    import pyarrow as pa
     import pyarrow.parquet
 
     schema = _results_schema()
@@ -187,14 +186,55 @@ def points_table(factors: Sequence[str], rows: Sequence[PointRow]) -> "pyarrow.T
         "label": arrow_list([row.label for row in rows], "text"),
     }
     for number, name in enumerate(factors):
-        column = f"factor {name}" if name in _OWN_COLUMNS else name
-        columns[column] = _factor_column([row.values[number] for row in rows])
+        columns[_factor_name(name)] = _factor_column([row.values[number] for row in rows])
     columns |= {
         "scenario_hash": arrow_list([row.scenario_hash for row in rows], "text"),
         "seed": _whole_numbers([row.seed for row in rows]),
         "replications": arrow_list([row.replications for row in rows], "integer"),
     }
     return pa.Table.from_arrays(list(columns.values()), list(columns))
+
+
+def decode_experiment(
+    points: bytes, results: bytes, factors: Sequence[str]
+) -> tuple[list[PointRow], dict[str, tuple[NDArray[np.float64], ...]]]:
+    """Return the points, and by measure and point the values of the replications, from the two Parquet files.
+
+    Values are NaN where a replication has no data.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(pa.BufferReader(points)).to_pydict()
+    columns = [table[_factor_name(name)] for name in factors]
+    rows = [
+        PointRow(
+            number,
+            table["label"][number],
+            tuple(column[number] for column in columns),
+            table["scenario_hash"][number],
+            table["seed"][number],
+            table["replications"][number],
+        )
+        for number in table["point"]
+    ]
+    found = pyarrow.parquet.read_table(pa.BufferReader(results)).combine_chunks()
+    values = found["value"].to_numpy()
+    labels: Any = found["measure"].combine_chunks()
+    measures = labels.dictionary.to_pylist() if len(found) else []
+    width, first = len(measures), 0
+    by_measure: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
+    for row in rows:
+        block = values[first : first + width * row.replications].reshape(row.replications, width)
+        first += block.size
+        for column, name in enumerate(measures):
+            by_measure[name].append(np.ascontiguousarray(block[:, column]))
+    return rows, {name: tuple(columns) for name, columns in by_measure.items()}
+
+
+def _factor_name(name: str) -> str:
+    """The name of the column of a factor among the points."""
+    return f"factor {name}" if name in _OWN_COLUMNS else name
 
 
 def _factor_column(values: Sequence[Any]) -> Any:
@@ -221,7 +261,9 @@ def _whole_numbers(values: Sequence[int | None]) -> Any:
     return arrow_array(np.array([value or 0 for value in values], np.int64), pa.int64(), missing)
 
 
-def estimates_table(estimates: Sequence[Estimate], labels: Sequence[str], quantiles: Sequence[float]) -> RunTable:
+def estimates_table(
+    estimates: Sequence[Estimate], labels: Sequence[str], quantiles: Sequence[float]
+) -> RunTable:
     """Return the table estimates: a row for each estimate. `labels` are those of the points."""
     rows = [estimate_row(estimate, labels[estimate.point]) for estimate in estimates]
     return table_of("estimates", estimate_columns(quantiles), rows)
