@@ -6,6 +6,18 @@ from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from engine.experiments.comparison import Difference, compare_replications
+    from engine.experiments.effects import EFFECT_COLUMNS, Effect, alias_notes, effect_row, effects_of
+    from engine.experiments.estimates import (
+        Estimate,
+        estimate_columns,
+        estimate_measure,
+        estimate_notes,
+        estimate_points,
+        estimate_row,
+        interval_confidence,
+        with_holm,
+    )
+    from engine.experiments.formulas import Formula, FormulaError, parse_formula
     from engine.experiments.plan import (
         ExperimentPlan,
         PlanDesign,
@@ -46,11 +58,30 @@ if TYPE_CHECKING:
         find_quantities,
         values_of,
     )
+    from engine.experiments.stopping import (
+        Stopping,
+        assess_points,
+        first_counts,
+        is_about_differences,
+        is_sequential,
+    )
 
 __getattr__ = lazy_attributes(
     __name__,
     {
         "comparison": ("Difference", "compare_replications"),
+        "effects": ("EFFECT_COLUMNS", "Effect", "alias_notes", "effect_row", "effects_of"),
+        "estimates": (
+            "Estimate",
+            "estimate_columns",
+            "estimate_measure",
+            "estimate_notes",
+            "estimate_points",
+            "estimate_row",
+            "interval_confidence",
+            "with_holm",
+        ),
+        "formulas": ("Formula", "FormulaError", "parse_formula"),
         "plan": (
             "ExperimentPlan",
             "PlanDesign",
@@ -85,18 +116,24 @@ __getattr__ = lazy_attributes(
             "try_levels",
         ),
         "quantities": ("DEFAULT_QUANTITIES", "QUANTITIES", "Quantity", "find_quantities", "values_of"),
+        "stopping": ("Stopping", "assess_points", "first_counts", "is_about_differences", "is_sequential"),
     },
 )
 
 __all__ = [
     "DEFAULT_QUANTITIES",
+    "EFFECT_COLUMNS",
     "MOST_POINTS",
     "QUANTITIES",
     "Assumption",
     "DesignPoint",
     "DesignPoints",
     "Difference",
+    "Effect",
+    "Estimate",
     "ExperimentPlan",
+    "Formula",
+    "FormulaError",
     "PlanDesign",
     "PlanFactor",
     "PlanHeader",
@@ -106,14 +143,29 @@ __all__ = [
     "PlanShares",
     "Price",
     "Quantity",
+    "Stopping",
+    "alias_notes",
+    "assess_points",
     "check_factors",
     "compare_replications",
     "completed",
     "design_of",
+    "effect_row",
+    "effects_of",
+    "estimate_columns",
+    "estimate_measure",
+    "estimate_notes",
+    "estimate_points",
+    "estimate_row",
     "find_quantities",
+    "first_counts",
     "half_width_of",
     "inference_factor",
+    "interval_confidence",
+    "is_about_differences",
+    "is_sequential",
     "overrides_of",
+    "parse_formula",
     "parse_plan",
     "parse_plan_text",
     "plan_to_toml",
@@ -123,4 +175,5 @@ __all__ = [
     "short_path",
     "try_levels",
     "values_of",
+    "with_holm",
 ]
