@@ -9,17 +9,32 @@ from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from goldenhour.comparison import Comparison, Replicated
+    from goldenhour.experiment_driver import experiment, open_experiment
+    from goldenhour.experiment_result import Experiment
     from goldenhour.experiments import compare, replicate
     from goldenhour.result import Result, simulate
 
 __version__ = "0.2.0"
-__all__ = ["Comparison", "Replicated", "Result", "__version__", "compare", "replicate", "simulate"]
+__all__ = [
+    "Comparison",
+    "Experiment",
+    "Replicated",
+    "Result",
+    "__version__",
+    "compare",
+    "experiment",
+    "open_experiment",
+    "replicate",
+    "simulate",
+]
 
 # Imported on first access: the command line needs neither NumPy nor Numba.
 __getattr__ = lazy_attributes(
     __name__,
     {
         "comparison": ("Comparison", "Replicated"),
+        "experiment_driver": ("experiment", "open_experiment"),
+        "experiment_result": ("Experiment",),
         "experiments": ("compare", "replicate"),
         "result": ("Result", "simulate"),
     },

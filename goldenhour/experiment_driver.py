@@ -1,7 +1,8 @@
 """The driver of an experiment: replications of all points until the plan is fulfilled, and their results."""
 
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,8 +45,9 @@ from engine.experiments import (
 from engine.measures import absent_value
 from engine.run import EntryPoints, Replications, entry_points, join_replications
 from goldenhour import __version__
+from goldenhour.experiment_analysis import analyse
 from goldenhour.experiment_files import ExperimentSource, LoadedExperiment, load_experiment, load_text
-from goldenhour.experiment_result import Experiment, analyse
+from goldenhour.experiment_result import Experiment
 from goldenhour.experiments import batch_cache, open_workers, workers_for_seconds
 
 COMPILED_POINTS = 50
@@ -209,10 +211,9 @@ class _Run:
         self._loaded, self._design, self._plan = request.loaded, request.design, request.loaded.plan
         self._output = output
         self._on_progress = on_progress
-        self._formulas = _formulas_of(self._plan)
         self._points = _Points(request.loaded, request.design)
         self._replicator = Replicator(self._points, batch_cache(), workers, self._report)
-        needed = None if self._plan.all_measures else frozenset(self._needed())
+        needed = None if self._plan.all_measures else frozenset(_needed(self._plan))
         self._gathered = _Gathered(needed, [{} for _ in range(len(self._points))])
         self._resumed = 0
         self._open: set[int] = set()
@@ -299,24 +300,9 @@ class _Run:
             self._names_checked = True
             self._quantities()
 
-    def _wanted_names(self) -> list[str]:
-        """Names of the measures and formulas that are asked for, where these are not all measures."""
-        return [*self._plan.measure_names, *self._formulas]
-
-    def _needed(self) -> Iterator[str]:
-        """Names of the numbers of a summary from which they are computed."""
-        for name in [*self._plan.measure_names, *(n for f in self._formulas.values() for n in f.names)]:
-            yield from QUANTITIES[name].columns if name in QUANTITIES else (name,)
-
     def _quantities(self) -> list[Quantity]:
         """What is measured. Raises InputError for a measure that there is not."""
-        known = self._gathered.known | {
-            name for name in self._gathered.needed or () if not absent_value(name)
-        }
-        names = self._wanted_names()
-        if self._plan.all_measures:
-            names = [*sorted(self._gathered.known), *self._formulas]
-        return find_quantities(names, sorted(known), self._formulas)
+        return _find_quantities(self._plan, self._gathered.known)
 
     def _values(
         self, quantities: Sequence[Quantity], counts: Sequence[int]
@@ -403,6 +389,23 @@ def experiment(
     return run_experiment(request)
 
 
+def try_experiment(loaded: LoadedExperiment, count: int) -> tuple[list[Quantity], float]:
+    """Simulate some replications of the scenario. Returns what is measured, and the seconds of a replication.
+
+    Raises
+    ------
+    InputError
+        If there is no such measure.
+    """
+    base = loaded.base.resolved
+    replicator = Replicator([Point(base, base.seed)], None)
+    (first,) = replicator.extend([(0, 1)])
+    began = time.monotonic()
+    (more,) = replicator.extend([(1, 1 + count)])
+    seconds = (time.monotonic() - began) / count
+    return _find_quantities(loaded.plan, {*first.names, *more.names}), seconds
+
+
 def open_experiment(folder: str | Path) -> Experiment:
     """Read the files of a finished experiment.
 
@@ -435,6 +438,23 @@ def open_experiment(folder: str | Path) -> Experiment:
     base = loaded.base.resolved
     found = analyse(loaded.name, loaded.plan, base.days, design, points, quantities, results, stopping)
     return replace(found, folder=path)
+
+
+def _find_quantities(plan: ExperimentPlan, known: Collection[str]) -> list[Quantity]:
+    """What an experiment measures, where replications have the measures `known`. Raises InputError for another one."""
+    rare = {
+        name for name in _needed(plan) if absent_value(name) == 0.0
+    }  # counts that summaries leave out if 0
+    formulas = _formulas_of(plan)
+    names = [*(sorted(known) if plan.all_measures else plan.measure_names), *formulas]
+    return find_quantities(names, sorted({*known, *rare}), formulas)
+
+
+def _needed(plan: ExperimentPlan) -> Iterator[str]:
+    """Names of the numbers of a summary from which measures and formulas are computed."""
+    formulas = _formulas_of(plan).values()
+    for name in [*plan.measure_names, *(name for formula in formulas for name in formula.names)]:
+        yield from QUANTITIES[name].columns if name in QUANTITIES else (name,)
 
 
 def _formulas_of(plan: ExperimentPlan) -> dict[str, Formula]:

@@ -1,5 +1,6 @@
 """Files of experiments: read, with the scenario that they name, and their designs made."""
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,9 +58,9 @@ class LoadedExperiment:
             assumptions=assumptions,
         )
 
-    def price(self, points: int) -> Price:
-        """What it costs."""
-        return price_of(self.plan, points, replication_seconds(self.base))
+    def price(self, points: int, seconds: float = math.nan) -> Price:
+        """What it costs. `seconds` is the time of a replication; NaN: judged by the size of the scenario."""
+        return price_of(self.plan, points, replication_seconds(self.base) if math.isnan(seconds) else seconds)
 
     def as_run(self) -> str:
         """The file experiment.toml: complete, so that it can be repeated anywhere with this version of goldenhour.

@@ -1,8 +1,7 @@
 """The results of an experiment: its points, every replication, estimates and effects."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,29 +10,21 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError, shown
 from engine.experiments import (
-    DesignPoints,
     Difference,
     Effect,
     Estimate,
     ExperimentPlan,
     PointRow,
     Quantity,
-    Stopping,
-    alias_notes,
-    effects_of,
     effects_table,
     encode_points,
     encode_results,
-    estimate_notes,
-    estimate_points,
     estimates_table,
-    is_sequential,
     points_table,
     results_table,
 )
 from engine.records import RunTable, encode_run_table, run_arrow_table
 from engine.scenario import near_match
-from goldenhour.experiment_sentences import experiment_sentences
 from goldenhour.packages import import_package
 from goldenhour.result_html import table_html
 
@@ -79,6 +70,8 @@ class Experiment:
     """Whether all half-widths that were asked for have been reached."""
     notes: tuple[str, ...]
     """What a reader of the intervals must know."""
+    sentences: tuple[str, ...] = ()
+    """What was found."""
     folder: Path | None = None
     """Where its files are, if they were written."""
 
@@ -102,11 +95,6 @@ class Experiment:
         """Number of replications of all points together."""
         return sum(point.replications for point in self.points)
 
-    @cached_property
-    def sentences(self) -> tuple[str, ...]:
-        """What was found, in sentences."""
-        return tuple(experiment_sentences(self))
-
     def __len__(self) -> int:
         """Number of points."""
         return len(self.points)
@@ -117,7 +105,7 @@ class Experiment:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the sentences and a table."""
-        return table_html(self.sentences, self._table("estimates"))
+        return table_html(self.sentences, self.table("estimates"))
 
     def estimate(self, measure: str, point: int | str = 0) -> Estimate:
         """Return what is known of a measure at a point, by its number or label. Raises InputError."""
@@ -160,7 +148,7 @@ class Experiment:
             return results_table(self.measures, self._blocks())
         if table == "points":
             return points_table(self.factors, self.points)
-        found = self._table(table)
+        found = self.table(table)
         return run_arrow_table(found.columns, found.values)
 
     def to_pandas(self, table: str = "results") -> "pandas.DataFrame":
@@ -181,11 +169,12 @@ class Experiment:
         yield "results.parquet", encode_results(self.measures, self._blocks()), rows
         yield "points.parquet", [encode_points(self.factors, self.points)], len(self.points)
         for name in ("estimates", "effects") if self.effects else ("estimates",):
-            table = self._table(name)
+            table = self.table(name)
             yield f"{name}.csv", [bytes(encode_run_table(table, "csv", "none").data)], len(table)
         yield "experiment.toml", [plan_text.encode()], 0
 
-    def _table(self, name: str) -> RunTable:
+    def table(self, name: str) -> RunTable:
+        """The table estimates or effects, as its file has it."""
         if name == "effects":
             return effects_table(self.effects)
         labels = [point.label for point in self.points]
@@ -211,61 +200,3 @@ class Experiment:
             near = near_match(measure, self.measures)
             hint = f"; did you mean {near!r}?" if near else ""
             raise InputError(f"measure: got {shown(measure)}; allowed: {', '.join(self.measures[:20])}{hint}")
-
-
-def analyse(
-    name: str,
-    plan: ExperimentPlan,
-    days: int,
-    design: DesignPoints,
-    points: Sequence[PointRow],
-    quantities: Sequence[Quantity],
-    results: dict[str, tuple[Column, ...]],
-    stopping: Stopping,
-) -> Experiment:
-    """Return what the replications of an experiment say.
-
-    Parameters
-    ----------
-    name, plan, days, points, quantities, results
-        As the fields of `Experiment`.
-    design
-        The points as the design made them.
-    stopping
-        Why there are no more replications.
-    """
-    asked = plan.results
-    sequential = is_sequential(plan)
-    estimates = estimate_points(
-        results,
-        confidence=asked.confidence,
-        quantiles=asked.quantiles,
-        baseline=design.baseline,
-        sequential=sequential,
-    )
-    effects = [
-        effect
-        for measure, values in results.items()
-        for effect in effects_of(design, measure, values, confidence=asked.confidence, sequential=sequential)
-    ]
-    labels = [point.label for point in points]
-    found = [
-        *design.notes,
-        *alias_notes(design),
-        *stopping.notes,
-        *estimate_notes(estimates, labels, confidence=asked.confidence, quantiles=asked.quantiles),
-    ]
-    return Experiment(
-        name=name,
-        plan=plan,
-        days=days,
-        factors=design.names,
-        points=tuple(points),
-        quantities=tuple(quantities),
-        results=results,
-        estimates=tuple(estimates),
-        effects=tuple(effects),
-        baseline=design.baseline,
-        precise=stopping.met,
-        notes=tuple(dict.fromkeys(found)),
-    )
