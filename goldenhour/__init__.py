@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from goldenhour.experiment_result import Experiment
     from goldenhour.experiments import compare, replicate
     from goldenhour.result import Result, simulate
+    from goldenhour.sensitivity_analysis import sensitivity
+    from goldenhour.sensitivity_result import Sensitivity
 
 __version__ = "0.2.0"
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "Experiment",
     "Replicated",
     "Result",
+    "Sensitivity",
     "__version__",
     "compare",
     "experiment",
     "open_experiment",
     "replicate",
+    "sensitivity",
     "simulate",
 ]
 
@@ -37,6 +41,8 @@ __getattr__ = lazy_attributes(
         "experiment_result": ("Experiment",),
         "experiments": ("compare", "replicate"),
         "result": ("Result", "simulate"),
+        "sensitivity_analysis": ("sensitivity",),
+        "sensitivity_result": ("Sensitivity",),
     },
 )
 

@@ -92,3 +92,20 @@ def table_html(sentences: Sequence[str], table: "RunTable", most: int = 200) -> 
     text = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
     more = f"<p>{len(table) - most:,} more rows</p>" if len(table) > most else ""
     return f"{text}<table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def sensitivity_html(sentences: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    """The sentences of a sensitivity analysis, and a table with a row for each quantity and assumption."""
+    heads = ["quantity", "assumption", "at low", "as it is", "at high", "told from chance"]
+    cells = [
+        [
+            row["quantity"],
+            row["assumption"],
+            *(f"{row[name]:,.4g}" for name in ("at_low", "as_it_is", "at_high")),
+            "yes" if row["told_from_chance"] else "no",
+        ]
+        for row in rows
+    ]
+    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in cells)
+    text = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    return f"{text}<table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,10 +1,12 @@
-"""What a comparison says, in sentences."""
+"""What a comparison says, and what a sensitivity analysis says, in sentences."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.experiments import Difference, Quantity
+    from engine.experiments import Difference, Quantity, Swing
+    from engine.inference import Interval
 
 _RARE = 0.01
 """Shares of the replications below this are not mentioned."""
@@ -51,6 +53,85 @@ def difference_sentence(
         f"{who}: {_amount(quantity, interval.estimate, days)}, {percent} "
         f"{low:,.{quantity.decimals}f} to {high:,.{quantity.decimals}f}, {pairs}; {_often(difference)}."
     )
+
+
+_NAMED = 5
+"""Assumptions that a sentence names."""
+
+
+def sensitivity_sentence(
+    quantity: "Quantity",
+    answer: "Interval",
+    swings: "Sequence[Swing]",
+    names: Sequence[str],
+    labels: Sequence[str],
+    days: int,
+    confidence: float,
+    holds: "tuple[Sequence[Swing], Sequence[Swing]] | None" = None,
+) -> str:
+    """Return on which assumptions an answer rests most, and whether the difference of two scenarios holds.
+
+    Parameters
+    ----------
+    quantity
+        What the answer is about.
+    answer
+        With all assumptions as they are.
+    swings
+        The widest first.
+    names
+        Names of the assumptions, by `Swing.assumption`.
+    labels
+        What the scenario is called; of two, the baseline first.
+    days
+        Days in which people are hurt.
+    confidence
+        With which a swing must be told from chance.
+    holds
+        Of two scenarios: the swings that reverse the difference, and those that leave it open.
+    """
+    if not answer.count:
+        return f"{labels[-1]}: no replication has data for {quantity.meaning}."
+    number = f",.{quantity.decimals}f"
+    if holds is None:
+        found = f"{labels[0]}: {quantity.meaning}, {answer.estimate:{number}} as assumed"
+    else:
+        found = f"{labels[1]} instead of {labels[0]}: {_amount(quantity, answer.estimate, days)} as assumed"
+    told = [swing for swing in swings if swing.is_told(confidence)]
+    if not told:
+        found += ", rests on no assumption that can be told from chance"
+    else:
+        sign = "+" if holds is not None else ""
+        parts = [
+            f"{names[swing.assumption]} ({swing.at_low.estimate:{sign}{number}} to "
+            f"{swing.at_high.estimate:{sign}{number}})"
+            for swing in told[:_NAMED]
+        ]
+        found += f", rests most on {_listed(parts)}"
+    found += f". {len(told)} of {len(swings)} assumptions {'matters' if len(told) == 1 else 'matter'} beyond chance."
+    return found if holds is None else f"{found} {_verdict(quantity, answer, names, holds)}"
+
+
+def _verdict(
+    quantity: "Quantity",
+    answer: "Interval",
+    names: Sequence[str],
+    holds: "tuple[Sequence[Swing], Sequence[Swing]]",
+) -> str:
+    """Whether the sign of a difference stays the same over the ranges."""
+    reversing, unclear = ([names[swing.assumption] for swing in each] for each in holds)
+    if answer.low <= 0.0 <= answer.high or math.isnan(answer.half_width):
+        return "With all assumptions as they are, no difference can be told from chance."
+    if reversing:
+        return f"The answer does not hold: its sign changes with {_listed(reversing)}."
+    if unclear:
+        return f"Its sign never changes, but no difference can be told from chance at an end of {_listed(unclear)}."
+    return "The answer holds: its sign is the same at both ends of every single assumption."
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """Words with commas and `and` between them."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _days(days: int) -> str:

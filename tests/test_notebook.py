@@ -29,7 +29,17 @@ def test_completion_shows_the_api_before_anything_is_imported() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    names = ["Comparison", "Replicated", "Result", "__version__", "compare", "replicate", "simulate"]
+    names = [
+        "Comparison",
+        "Replicated",
+        "Result",
+        "Sensitivity",
+        "__version__",
+        "compare",
+        "replicate",
+        "sensitivity",
+        "simulate",
+    ]
     assert done.stdout.strip() == f"{names} False"
     assert all(hasattr(goldenhour, name) for name in dir(goldenhour))
 

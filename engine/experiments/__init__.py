@@ -76,6 +76,8 @@ if TYPE_CHECKING:
         is_about_differences,
         is_sequential,
     )
+    from engine.experiments.tornado import Swing, holds, swings
+    from engine.experiments.uncertainty import Assumed, Split, assumption_points, split_variance
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -139,6 +141,8 @@ __getattr__ = lazy_attributes(
             "table_of",
         ),
         "stopping": ("Stopping", "assess_points", "first_counts", "is_about_differences", "is_sequential"),
+        "tornado": ("Swing", "holds", "swings"),
+        "uncertainty": ("Assumed", "Split", "assumption_points", "split_variance"),
     },
 )
 
@@ -147,6 +151,7 @@ __all__ = [
     "EFFECT_COLUMNS",
     "MOST_POINTS",
     "QUANTITIES",
+    "Assumed",
     "Assumption",
     "DesignPoint",
     "DesignPoints",
@@ -166,9 +171,12 @@ __all__ = [
     "PointRow",
     "Price",
     "Quantity",
+    "Split",
     "Stopping",
+    "Swing",
     "alias_notes",
     "assess_points",
+    "assumption_points",
     "check_factors",
     "compare_replications",
     "completed",
@@ -188,6 +196,7 @@ __all__ = [
     "find_quantities",
     "first_counts",
     "half_width_of",
+    "holds",
     "inference_factor",
     "interval_confidence",
     "is_about_differences",
@@ -203,6 +212,8 @@ __all__ = [
     "price_of",
     "results_table",
     "short_path",
+    "split_variance",
+    "swings",
     "table_of",
     "try_levels",
     "values_of",

@@ -44,6 +44,7 @@ from engine.scenario.parsing import (
 from engine.scenario.point_of_injury import care_at_point_of_injury
 from engine.scenario.prepared import PreparedScenario, ScenarioOrigin, ScenarioOverrides, prepare
 from engine.scenario.ranges import (
+    GIVEN,
     Assumption,
     assumptions_of,
     given_assumption,
@@ -94,6 +95,7 @@ from engine.scenario.workload import workload_of
 __all__ = [
     "CATEGORIES",
     "EXTENDS",
+    "GIVEN",
     "MAX_BYTES",
     "MAX_DAYS",
     "MAX_HORIZON_DAYS",

@@ -92,7 +92,7 @@ def assumptions_of(scenario: Scenario) -> list[Assumption]:
     >>> round(one.low, 3), one.mode, round(one.high, 3), one.tag
     (0.791, 0.85, 0.895, 'judgement')
     """
-    found = []
+    found: list[Assumption] = []
     if scenario.routing != "clock":
         return found
     for row in range_rows():
@@ -228,7 +228,12 @@ def _assumption(row: Mapping[str, Any], constant: _Constant) -> Assumption:
         low, high = (moved(lambda x, by=by: x + by) for by in (-row["shift"], row["shift"]))  # type: ignore[misc]
     else:
         low, high = row["low"], row["high"]
-    return Assumption(row["name"], row["path"], low, constant.value, high, tag, source)
+    mode = constant.value
+    if isinstance(mode, Mapping):  # a table is replaced key by key
+        low, mode, high = (
+            {key: part[key] for key in mode if low[key] != high[key]} for part in (low, mode, high)
+        )
+    return Assumption(row["name"], row["path"], low, mode, high, tag, source)
 
 
 def _moved(

@@ -104,7 +104,7 @@ def compare(
     from goldenhour.experiments import ComparisonPlan, run_comparison
 
     options.check_ray_address(address, 1 if workers is None else workers)
-    alternatives = _alternatives(scenarios, settings, changes, (seed, patients, days), allow_long)
+    alternatives = alternatives_of(scenarios, settings, changes, (seed, patients, days), allow_long)
     for label, prepared in alternatives:
         for note in prepared.notes:
             console.print_error_line(f"note: {label}: {note}")
@@ -117,7 +117,7 @@ def compare(
         pairs=pairs,
         most_pairs=most,
     )
-    _compile(alternatives)
+    compile_for(alternatives)
     with views.replications_line() as show:
         found = run_comparison(plan, workers, address, lambda progress: show(_progress_words(progress)))
     if as_json:
@@ -140,7 +140,7 @@ def compare(
     )
 
 
-def _alternatives(
+def alternatives_of(
     sources: Sequence[str],
     settings: tuple[Setting, ...],
     changes: Sequence[str],
@@ -170,13 +170,23 @@ def _alternatives(
         base = "; ".join(_label(f"{setting.path}={setting.value}") for setting in settings) or sources[0]
         found = [Alternative(base, found[0].prepared)]
         for change in changes:
-            texts = [text.strip() for text in _SEPARATOR.split(change) if text.strip()]
-            more = [parse_setting(text) for text in texts]
-            if not more:
-                raise InputError(f"--vs: got {shown(change)}; allowed: PATH=VALUE")
-            label = "; ".join(_label(text) for text in texts)
+            more = changed_settings(change)
+            label = "; ".join(_label(text) for text in _texts(change))
             found.append(Alternative(label, prepared(sources[0], more)))
     return found
+
+
+def changed_settings(change: str) -> list[Setting]:
+    """The settings of a --vs. Raises InputError."""
+    found = [parse_setting(text) for text in _texts(change)]
+    if not found:
+        raise InputError(f"--vs: got {shown(change)}; allowed: PATH=VALUE")
+    return found
+
+
+def _texts(change: str) -> list[str]:
+    """The settings of a --vs as they are written."""
+    return [text.strip() for text in _SEPARATOR.split(change) if text.strip()]
 
 
 def _label(setting: str) -> str:
@@ -195,7 +205,7 @@ def _half_width(text: str) -> tuple[str, float]:
     )
 
 
-def _compile(alternatives: "Sequence[Alternative]") -> None:
+def compile_for(alternatives: "Sequence[Alternative]") -> None:
     """Compile what any of the scenarios needs and is not in the cache."""
     from engine.run import entry_points
 

@@ -20,6 +20,7 @@ from goldenhour.cli import (
     runs,
     scenarios,
     schema,
+    sensitivity,
     submit,
 )
 from goldenhour.cli.groups import SuggestingGroup
@@ -39,6 +40,7 @@ goldenhour.add_command(resume.resume)
 goldenhour.add_command(measures.measures)
 goldenhour.add_command(compare.compare)
 goldenhour.add_command(experiment.experiment)
+goldenhour.add_command(sensitivity.sensitivity)
 goldenhour.add_command(scenarios.scenarios)
 goldenhour.add_command(schema.schema)
 goldenhour.add_command(runs.runs)

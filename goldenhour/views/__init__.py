@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from goldenhour.views.replications import replications_line, replications_words
     from goldenhour.views.runs import RunsView, experiments_table, runs_table, show_run
     from goldenhour.views.scenarios import scenarios_table, versions_table
+    from goldenhour.views.sensitivity import sensitivity_json, tornado_table
     from goldenhour.views.settings import care_settings, listed_json, show_care_settings, show_listed
     from goldenhour.views.summary import show_summary, summary_tables
 
@@ -89,6 +90,7 @@ __getattr__ = lazy_attributes(
             "scenarios_table",
             "versions_table",
         ),
+        "sensitivity": ("sensitivity_json", "tornado_table"),
         "settings": (
             "care_settings",
             "listed_json",
@@ -133,6 +135,7 @@ __all__ = [
     "replications_words",
     "runs_table",
     "scenarios_table",
+    "sensitivity_json",
     "show_care_settings",
     "show_expected_arrivals",
     "show_listed",
@@ -140,5 +143,6 @@ __all__ = [
     "show_run",
     "show_summary",
     "summary_tables",
+    "tornado_table",
     "versions_table",
 ]

@@ -1,0 +1,333 @@
+"""Sensitivity: how far an answer moves when each assumption goes to the ends of its range."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from actors.experiments import Point, ReplicationProgress, Replicator
+from engine.errors import InputError, shown
+from engine.experiments import (
+    DEFAULT_QUANTITIES,
+    Quantity,
+    find_quantities,
+    swings,
+    values_of,
+)
+from engine.inference import check_confidence, mean_interval
+from engine.run import Replications
+from engine.scenario import (
+    GIVEN,
+    Assumption,
+    PreparedScenario,
+    ScenarioOverrides,
+    Setting,
+    assumptions_of,
+    given_assumption,
+    near_match,
+    prepare,
+    with_given,
+)
+from goldenhour.experiments import (
+    Alternative,
+    batch_cache,
+    compile_alternatives,
+    open_workers,
+    replication_seconds,
+    workers_for_seconds,
+)
+from goldenhour.result import ScenarioSource, load_scenario, settings_of
+from goldenhour.sensitivity_result import Sensitivity
+
+DEFAULT_REPLICATIONS = 100
+"""Replications of each point."""
+
+_NO_EFFECT = "no effect"
+"""What a note says of a setting that changes nothing."""
+
+
+class GivenRange(NamedTuple):
+    """A range that a user gives for a setting."""
+
+    path: str
+    low: float
+    high: float
+    mode: float | None = None
+    """Default: the scenario's value."""
+    name: str | None = None
+
+
+class ScenarioAt(NamedTuple):
+    """A scenario, and how to prepare it again with other settings."""
+
+    alternative: Alternative
+    overrides: ScenarioOverrides
+    """With which it was prepared."""
+    allow_long: bool = False
+
+    def with_setting(self, setting: Setting) -> PreparedScenario:
+        """Prepare it with one setting more. Raises ScenarioError."""
+        prepared = self.alternative.prepared
+        overrides = self.overrides._replace(settings=(*self.overrides.settings, setting))
+        return prepare(prepared.written, overrides, prepared.origin, self.allow_long)
+
+
+@dataclass(frozen=True)
+class SensitivityPlan:
+    """What is varied, and what is measured."""
+
+    scenarios: tuple[ScenarioAt, ...]
+    """One; or two, whose difference is the answer, the baseline first."""
+    seed: int
+    quantities: tuple[str, ...] = DEFAULT_QUANTITIES
+    given: tuple[GivenRange, ...] = ()
+    """Ranges besides those of the model, or instead of them."""
+    only: tuple[str, ...] = ()
+    """Names or paths of the assumptions that are varied; default: all."""
+    replications: int = DEFAULT_REPLICATIONS
+    confidence: float = 0.95
+
+    def check(self) -> None:
+        """Raise InputError for a plan that makes no sense."""
+        if len(self.scenarios) not in (1, 2):
+            raise InputError(
+                f"sensitivity: got {len(self.scenarios)} scenarios; allowed: one, or two whose difference is the answer"
+            )
+        value = self.replications
+        if not isinstance(value, int) or isinstance(value, bool) or not 2 <= value <= 10**6:
+            raise InputError(f"replications: got {shown(value)}; allowed: whole numbers from 2 to 1,000,000")
+        check_confidence(self.confidence)
+        hashes = [one.alternative.prepared.hash for one in self.scenarios]
+        if len(set(hashes)) < len(hashes):
+            raise InputError("sensitivity: both scenarios are the same: there is no difference to explain")
+
+
+class _Ends(NamedTuple):
+    """Numbers of the points at both ends of an assumption's range, by scenario; None where the end is how it is."""
+
+    low: tuple[int, ...] | None
+    high: tuple[int, ...] | None
+
+
+def run_sensitivity(
+    plan: SensitivityPlan,
+    workers: int | None = None,
+    address: str | None = None,
+    on_progress: Any = lambda progress: None,
+) -> Sensitivity:
+    """Simulate each assumption at both ends of its range, with common random numbers.
+
+    Parameters
+    ----------
+    plan
+        What is varied and measured.
+    workers, address
+        As in `run_comparison`.
+    on_progress
+        Called several times a second with a `ReplicationProgress`.
+
+    Raises
+    ------
+    InputError
+        If the plan makes no sense, there is no such quantity, or nothing can be varied.
+    ScenarioError
+        If a range does not fit a scenario.
+    """
+    plan.check()
+    assumptions, idle, points, ends = _points(plan)
+    if not assumptions:
+        raise InputError(
+            "sensitivity: the scenario rests on no assumption that has a range; give one with "
+            "--range PATH=LOW..HIGH (ranges)"
+        )
+    seconds = plan.replications * len(points) * replication_seconds(plan.scenarios[0].alternative.prepared)
+    with open_workers(
+        workers_for_seconds(seconds, address) if workers is None else workers, address
+    ) as tasks:
+        replicator = Replicator(
+            [Point(each.resolved, plan.seed) for each in points], batch_cache(), tasks, on_progress
+        )
+        found = replicator.extend([(0, plan.replications)] * len(points))
+    return _result(plan, assumptions, idle, found, ends)
+
+
+def _points(
+    plan: SensitivityPlan,
+) -> tuple[list[Assumption], list[str], list[PreparedScenario], list[_Ends]]:
+    """The assumptions that are varied, the names of those without effect, the points, and which are whose ends."""
+    first = plan.scenarios[0].alternative.prepared
+    given = [given_assumption(first.original, *one) for one in plan.given]
+    wanted = _chosen(with_given(_common(plan.scenarios), given), plan.only)
+    points = [one.alternative.prepared for one in plan.scenarios]
+    assumptions, idle, ends = [], [], []
+    for one in wanted:
+        at_ends = [
+            None
+            if value == one.mode
+            else [each.with_setting(Setting(one.path, value)) for each in plan.scenarios]
+            for value in (one.low, one.high)
+        ]
+        if all(end is None or _is_idle(end, plan.scenarios) for end in at_ends):
+            idle.append(one.name)
+            continue
+        numbers = []
+        for end in at_ends:
+            numbers.append(None if end is None else tuple(range(len(points), len(points) + len(end))))
+            points += end or []
+        assumptions.append(one)
+        ends.append(_Ends(*numbers))
+    return assumptions, idle, points, ends
+
+
+def _common(scenarios: Sequence[ScenarioAt]) -> list[Assumption]:
+    """The assumptions of the model that all scenarios rest on, with the same range."""
+    first, *others = (assumptions_of(one.alternative.prepared.original) for one in scenarios)
+    return [one for one in first if all(one in other for other in others)]
+
+
+def _chosen(found: Sequence[Assumption], only: Sequence[str]) -> list[Assumption]:
+    """The assumptions of these names or paths, and those that the user has given a range. Raises InputError."""
+    names = {name for one in found for name in (one.name, one.path)}
+    for name in only:
+        if name not in names:
+            near = near_match(name, names)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise InputError(
+                f"assumption: got {shown(name)}; allowed: the name or path of one that the scenario rests on{hint}"
+            )
+    return [one for one in found if not only or one.tag == GIVEN or one.name in only or one.path in only]
+
+
+def _is_idle(prepared: Sequence[PreparedScenario], scenarios: Sequence[ScenarioAt]) -> bool:
+    """Whether a setting changes nothing, by the notes on the scenarios that have it."""
+    for new, old in zip(prepared, scenarios, strict=True):
+        known = old.alternative.prepared
+        notes = [note for note in new.notes if note not in known.notes]
+        if new.hash != known.hash and not any(_NO_EFFECT in note for note in notes):
+            return False
+    return True
+
+
+def _result(
+    plan: SensitivityPlan,
+    assumptions: Sequence[Assumption],
+    idle: Sequence[str],
+    found: Sequence[Replications],
+    ends: Sequence[_Ends],
+) -> Sensitivity:
+    known = sorted({name for each in found for name in each.names})
+    quantities = find_quantities(plan.quantities, known)
+    answers, tornados = {}, {}
+    scenarios = tuple(range(len(plan.scenarios)))
+    for quantity in quantities:
+
+        def answer(
+            numbers: tuple[int, ...], of: Quantity = quantity
+        ) -> "np.ndarray[Any, np.dtype[np.float64]]":
+            first, *others = (values_of(of, found[number]) for number in numbers)
+            return others[0] - first if others else first
+
+        as_it_is = answer(scenarios)
+        answers[quantity.name] = mean_interval(as_it_is, plan.confidence)
+        pairs = [tuple(None if end is None else answer(end) for end in each) for each in ends]
+        tornados[quantity.name] = tuple(swings(as_it_is, pairs, plan.confidence))  # type: ignore[arg-type]
+    return Sensitivity(
+        labels=tuple(one.alternative.label for one in plan.scenarios),
+        seed=plan.seed,
+        days=plan.scenarios[0].alternative.prepared.resolved.days,
+        replications=plan.replications,
+        confidence=plan.confidence,
+        quantities=tuple(quantities),
+        assumptions=tuple(assumptions),
+        answers=answers,
+        swings=tornados,
+        idle=tuple(idle),
+    )
+
+
+def sensitivity(
+    scenario: ScenarioSource,
+    change: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    measures: Sequence[str] = DEFAULT_QUANTITIES,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    only: Sequence[str] = (),
+    replications: int = DEFAULT_REPLICATIONS,
+    confidence: float = 0.95,
+    seed: int | None = None,
+    patients: int | None = None,
+    days: int | None = None,
+    allow_long: bool = False,
+    workers: int = 0,
+    address: str | None = None,
+) -> Sensitivity:
+    """Say on which assumptions an answer rests: each goes to the low and the high end of its range.
+
+    Parameters
+    ----------
+    scenario, settings, seed, patients, days, allow_long
+        As in `goldenhour.simulate`.
+    change
+        Settings of a second scenario: the answer is then the difference that they make.
+    measures
+        As in `goldenhour.compare`.
+    ranges
+        By path of a setting, the low and the high end of a range besides those of the model, or instead of one.
+    only
+        Names or paths of the assumptions that are varied; default: all. Those of `ranges` are varied in any case.
+    replications
+        Of each point.
+    confidence
+        Of the intervals, and of the judgement what can be told from chance.
+    workers, address
+        As in `goldenhour.compare`.
+
+    Raises
+    ------
+    InputError
+        If there is no such scenario or measure.
+    ScenarioError
+        If the scenario cannot be run, or a range does not fit it.
+
+    Examples
+    --------
+    >>> import goldenhour
+    >>> found = goldenhour.sensitivity("coin", measures=["deaths"], replications=10)
+    >>> len(found.swings["deaths"]) == len(found.assumptions)
+    True
+    """
+    written, origin = load_scenario(scenario)
+    name = scenario if isinstance(scenario, str) else written.name
+
+    def one(label: str, more: Mapping[str, Any]) -> ScenarioAt:
+        overrides = ScenarioOverrides(seed, patients, days, settings_of({**(settings or {}), **more}))
+        return ScenarioAt(
+            Alternative(label, prepare(written, overrides, origin, allow_long)), overrides, allow_long
+        )
+
+    scenarios = [one(name, {})]
+    if change is not None:
+        scenarios.append(one("; ".join(f"{path}={value}" for path, value in change.items()), change))
+    plan = SensitivityPlan(
+        tuple(scenarios),
+        scenarios[0].alternative.prepared.resolved.seed,
+        tuple(dict.fromkeys(measures)),
+        tuple(GivenRange(path, *ends) for path, ends in (ranges or {}).items()),
+        tuple(only),
+        replications,
+        confidence,
+    )
+    compile_alternatives([each.alternative for each in scenarios])
+    return run_sensitivity(plan, workers, address)
+
+
+__all__ = [
+    "GivenRange",
+    "ReplicationProgress",
+    "ScenarioAt",
+    "Sensitivity",
+    "SensitivityPlan",
+    "run_sensitivity",
+    "sensitivity",
+]
