@@ -105,6 +105,17 @@ def test_a_plan_is_written_with_its_whole_scenario():
             "[0.5, 1.9]",
             "results.quantiles[1]: got 1.9; allowed: a finite number, above 0 and below 1 (my.toml, line 24)",
         ),
+        (
+            "surgery + deaths",
+            "surgery + + (deaths",
+            "allowed: at character 28: ) or an operator, not the end (my.toml, line 25)",
+        ),
+        (
+            "cost =",
+            "deaths =",
+            "results.formulas[\"deaths\"]: got 'deaths'; allowed: a name that no measure has",
+        ),
+        ('"5 %"', '"0.2 or 0 %"', 'or both: "0.2 or 5 %" (my.toml, line 21)'),
         ("quantiles", 'measures = "every"\nquantiles', 'a list of measures, or "all"'),
         ('scenario = "brigade"\n', "", "scenario: got (missing)"),
         ("seed = 1", "seed = -1", "at least 0"),

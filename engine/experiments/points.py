@@ -41,6 +41,9 @@ from engine.scenario import (
 MOST_POINTS = 100_000
 """Most points of an experiment."""
 
+FACTORIAL = ("full factorial", "fractional factorial")
+"""Kinds of design in which each factor has a few levels."""
+
 SPACE_FILLING = ("Latin hypercube", "Sobol sequence", "Morris", "Sobol indices", "assumptions")
 """Kinds of design without a point that the others are naturally compared with."""
 
@@ -95,6 +98,8 @@ class DesignPoints:
     """Per name, the settings that have the value."""
     rows: Sequence[tuple[Any, ...]]
     """Per point, a value per name."""
+    levels: tuple[tuple[Any, ...], ...]
+    """Per name, the levels of a factorial design in their order; empty for other kinds."""
     changed: Sequence[tuple[bool, ...]] | None
     """Per point and name, whether the point sets the value; None: all do."""
     labels: tuple[str, ...] | None
@@ -366,6 +371,7 @@ def _listed(plan: ExperimentPlan, base: PreparedScenario) -> DesignPoints:
         else tuple(paths),
         paths=tuple((path,) for path in paths),
         rows=rows,
+        levels=((),) * len(paths),
         changed=changed,
         labels=None,
         notes=(),
@@ -433,6 +439,7 @@ def _designed(
             *((path,) for shares in plan.shares for path in shares.paths),
         ),
         rows=rows,
+        levels=tuple(factor.ends if plan.kind in FACTORIAL else () for factor in coordinates),
         changed=changed,
         labels=None,
         notes=(*design.notes, *notes),
@@ -527,6 +534,7 @@ def _drawn(
         names=names,
         paths=(*(factor.all_paths for factor in plan.factors), *((each.path,) for each in free)),
         rows=rows,
+        levels=((),) * len(names),
         changed=None,
         labels=None,
         notes=tuple(notes),
