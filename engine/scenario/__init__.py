@@ -48,6 +48,7 @@ from engine.scenario.ranges import (
     Assumption,
     assumptions_of,
     given_assumption,
+    own_value,
     range_rows,
     with_given,
 )
@@ -183,6 +184,7 @@ __all__ = [
     "near_match",
     "number_listed",
     "one_way_minutes",
+    "own_value",
     "parse",
     "parse_setting",
     "parse_text",
