@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from engine.errors import InputError, ScenarioError, shown
 from engine.experiments import (
-    Assumption,
     DesignPoints,
     ExperimentPlan,
     PlanHeader,
@@ -48,15 +47,9 @@ class LoadedExperiment:
     text: ScenarioText | None
     """The file, for lines in messages."""
 
-    def design(self, assumptions: Sequence[Assumption] = ()) -> DesignPoints:
+    def design(self) -> DesignPoints:
         """The points, after each level has been tried in the scenario. Raises ScenarioError and InputError."""
-        return design_of(
-            self.plan,
-            self.base,
-            text=self.text,
-            seconds=replication_seconds(self.base),
-            assumptions=assumptions,
-        )
+        return design_of(self.plan, self.base, text=self.text, seconds=replication_seconds(self.base))
 
     def price(self, points: int, seconds: float = math.nan) -> Price:
         """What it costs. `seconds` is the time of a replication; NaN: judged by the size of the scenario."""

@@ -1,5 +1,6 @@
 """The file of an experiment: what it may say, how mistakes are reported, and which points follow from it."""
 
+import numpy as np
 import pytest
 
 from engine.errors import GoldenhourError, InputError, ScenarioError
@@ -12,7 +13,7 @@ from engine.experiments import (
     prepare_base,
     prepare_point,
 )
-from engine.scenario import scenario_of, to_toml
+from engine.scenario import assumptions_of, scenario_of, to_toml
 from goldenhour.result import load_scenario
 
 TEAMS, TABLES, WARD = (
@@ -261,3 +262,21 @@ def test_groups_have_one_effect():
     assert len(found) == 5 * 3
     assert found.effects == ("surgery", "R2-North.ward_beds") and found.groups == (0, 0, 1)
     assert len(points_of(design("Sobol indices", factors, "base = 8"))) == 8 * 4
+
+
+def test_assumptions_are_drawn_from_their_ranges_and_a_range_of_the_plan_replaces_one():
+    tourniquet = next(one for one in assumptions_of(BRIGADE) if one.name == "tourniquet works")
+    plain = points_of(design("assumptions", [], "points = 200"))
+    assert set(plain.names) == {one.name for one in assumptions_of(BRIGADE)}
+    values = [point.values[plain.names.index("tourniquet works")] for point in plain]
+    assert tourniquet.low < min(values) < np.mean(values) < max(values) < tourniquet.high
+    assert abs(np.mean(values) - (tourniquet.low + tourniquet.mode + tourniquet.high) / 3) < 0.01
+    factors = [factor(tourniquet.path, "low = 0.2\nhigh = 0.9"), factor(WARD, "levels = [5, 20]")]
+    given = points_of(design("assumptions", factors, "points = 200"))
+    assert len(given.names) == len(plain.names) + 1
+    column = given.paths.index((tourniquet.path,))
+    assert min(point.values[column] for point in given) < 0.4
+    assert {point.values[given.paths.index((WARD,))] for point in given} == {5, 20}
+    assert prepare_point(
+        parse_plan(PLAN.encode()), prepare_base(parse_plan(PLAN.encode()), BRIGADE), given[0]
+    ).hash

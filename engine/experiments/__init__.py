@@ -6,6 +6,7 @@ from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from engine.experiments.comparison import Difference, compare_replications
+    from engine.experiments.designing import design_of
     from engine.experiments.effects import EFFECT_COLUMNS, Effect, alias_notes, effect_row, effects_of
     from engine.experiments.estimates import (
         Estimate,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         with_holm,
     )
     from engine.experiments.formulas import Formula, FormulaError, parse_formula
+    from engine.experiments.levels import inference_factor, try_levels
     from engine.experiments.plan import (
         ExperimentPlan,
         PlanDesign,
@@ -38,19 +40,14 @@ if TYPE_CHECKING:
         plan_to_toml,
     )
     from engine.experiments.points import (
-        MOST_POINTS,
-        Assumption,
         DesignPoint,
         DesignPoints,
-        Price,
-        design_of,
-        inference_factor,
         overrides_of,
         prepare_base,
         prepare_point,
-        price_of,
-        try_levels,
+        prepare_with,
     )
+    from engine.experiments.price import MOST_POINTS, Price, check_size, price_of
     from engine.experiments.quantities import (
         DEFAULT_QUANTITIES,
         QUANTITIES,
@@ -83,6 +80,7 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "comparison": ("Difference", "compare_replications"),
+        "designing": ("design_of",),
         "effects": ("EFFECT_COLUMNS", "Effect", "alias_notes", "effect_row", "effects_of"),
         "estimates": (
             "Estimate",
@@ -95,6 +93,7 @@ __getattr__ = lazy_attributes(
             "with_holm",
         ),
         "formulas": ("Formula", "FormulaError", "parse_formula"),
+        "levels": ("inference_factor", "try_levels"),
         "plan": (
             "ExperimentPlan",
             "PlanDesign",
@@ -115,19 +114,14 @@ __getattr__ = lazy_attributes(
             "plan_to_toml",
         ),
         "points": (
-            "MOST_POINTS",
-            "Assumption",
             "DesignPoint",
             "DesignPoints",
-            "Price",
-            "design_of",
-            "inference_factor",
             "overrides_of",
             "prepare_base",
             "prepare_point",
-            "price_of",
-            "try_levels",
+            "prepare_with",
         ),
+        "price": ("MOST_POINTS", "Price", "check_size", "price_of"),
         "quantities": ("DEFAULT_QUANTITIES", "QUANTITIES", "Quantity", "find_quantities", "values_of"),
         "results": (
             "PointRow",
@@ -152,7 +146,6 @@ __all__ = [
     "MOST_POINTS",
     "QUANTITIES",
     "Assumed",
-    "Assumption",
     "DesignPoint",
     "DesignPoints",
     "Difference",
@@ -178,6 +171,7 @@ __all__ = [
     "assess_points",
     "assumption_points",
     "check_factors",
+    "check_size",
     "compare_replications",
     "completed",
     "decode_experiment",
@@ -209,6 +203,7 @@ __all__ = [
     "points_table",
     "prepare_base",
     "prepare_point",
+    "prepare_with",
     "price_of",
     "results_table",
     "short_path",

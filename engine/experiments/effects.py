@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine.experiments.estimates import interval_confidence
-from engine.experiments.points import DesignPoints
+from engine.experiments.points import AS_IT_IS, DesignPoints
 from engine.inference import (
     Interval,
     holm,
@@ -308,14 +308,20 @@ def _sobol(points: DesignPoints, measure: str, results: Floats, confidence: floa
 def _rank_correlations(
     points: DesignPoints, measure: str, values: Sequence[Column], confidence: float
 ) -> list[Effect]:
-    """Return Spearman's correlation of the mean of each point with the values of each factor that are numbers."""
+    """Return Spearman's correlation of the means of the points with each factor whose values are numbers."""
     means = np.array([mean_interval(column, confidence).estimate for column in values])
     found = []
     for position, name in enumerate(points.names):
         column = [row[position] for row in points.rows]
-        if not all(isinstance(value, int | float) for value in column):
+        if points.kind == "assumptions" and points.units is not None:
+            numbers = points.units[
+                :, position
+            ]  # an assumption may be a table of numbers, all at one quantile
+        elif all(isinstance(value, int | float) for value in column):
+            numbers = np.array(column, dtype=np.float64)
+        else:
             continue
-        interval = rank_correlation(np.array(column, dtype=np.float64), means, confidence)
+        interval = rank_correlation(numbers, means, confidence)
         found.append(
             Effect(
                 measure=measure,
@@ -330,4 +336,6 @@ def _rank_correlations(
 
 def _text(value: Any) -> str:
     """A level in words."""
+    if value is None:
+        return AS_IT_IS
     return value if isinstance(value, str) else write_value(value)

@@ -25,6 +25,9 @@ from engine.scenario.structs.scenario import Scenario
 from engine.scenario.warfare_types import incident_types
 from scenarios.tables import model_parameters
 
+_PLURALS = {"calibrated": "calibrated", "assumption": "assumptions"}
+"""By confidence: what a rule is for, in words."""
+
 GIVEN = "given"
 """Tag of a range that an experiment or a command gives."""
 
@@ -211,8 +214,14 @@ def _assumption(row: Mapping[str, Any], constant: _Constant) -> Assumption:
         return _moved(constant.value, factor, bounds, places)
 
     tag, source = row.get("tag", "judgement"), row.get("source", "")
-    if "rule" in row:
-        rule = model_parameters("ranges")["rules"][row["rule"]]
+    if "factor" in row:
+        low, high = (moved(lambda x, by=by: x * by) for by in row["factor"])  # type: ignore[misc]
+    elif "shift" in row:
+        low, high = (moved(lambda x, by=by: x + by) for by in (-row["shift"], row["shift"]))  # type: ignore[misc]
+    elif "low" in row:
+        low, high = row["low"], row["high"]
+    else:
+        rule = model_parameters("ranges")["rules"][constant.confidence]
         if (bounds.low, bounds.high) in ((0, 1), (0.001, 1)):
             odds = rule["odds"]
             low, high = (
@@ -221,13 +230,7 @@ def _assumption(row: Mapping[str, Any], constant: _Constant) -> Assumption:
             )
         else:
             low, high = moved(lambda x: x / rule["ratio"]), moved(lambda x: x * rule["ratio"])
-        source = f"rule for {row['rule']}"
-    elif "factor" in row:
-        low, high = (moved(lambda x, by=by: x * by) for by in row["factor"])  # type: ignore[misc]
-    elif "shift" in row:
-        low, high = (moved(lambda x, by=by: x + by) for by in (-row["shift"], row["shift"]))  # type: ignore[misc]
-    else:
-        low, high = row["low"], row["high"]
+        source = f"rule for constants that are {_PLURALS[constant.confidence]}"
     mode = constant.value
     if isinstance(mode, Mapping):  # a table is replaced key by key
         low, mode, high = (
