@@ -1,5 +1,6 @@
 """The driver of an experiment: replications of all points until the plan is fulfilled, and their results."""
 
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -24,7 +25,7 @@ from actors.experiments import (
 )
 from actors.run import compile_before
 from actors.store import ExperimentDetail
-from engine.errors import InputError
+from engine.errors import InputError, StoppedRun
 from engine.experiments import (
     QUANTITIES,
     DesignPoints,
@@ -122,7 +123,19 @@ def run_experiment(
             stack.callback(output.suspend)
             on_claimed(output.run_id, output.started_before)
         tasks = stack.enter_context(open_workers(request.workers, request.address))
-        return _Run(request, output, tasks, on_progress).finish()
+        run = _Run(request, output, tasks, on_progress)
+        try:
+            return run.finish()
+        except InputError:
+            if output is not None and not output.resumed:
+                output.discard()
+            raise
+        except StoppedRun as error:
+            if output is None:
+                raise
+            raise StoppedRun(
+                f"{error}\n`goldenhour resume {shlex.quote(str(output.path))}` continues the experiment"
+            ) from error
 
 
 def _claim(request: ExperimentRequest, folder: Path) -> ExperimentOutput:
@@ -215,6 +228,7 @@ class _Run:
         self._replicator = Replicator(self._points, batch_cache(), workers, self._report)
         needed = None if self._plan.all_measures else frozenset(_needed(self._plan))
         self._gathered = _Gathered(needed, [{} for _ in range(len(self._points))])
+        self._progress = ReplicationProgress(0, 0, 0)
         self._resumed = 0
         self._open: set[int] = set()
         self._widest, self._expected = "", float("nan")
@@ -238,7 +252,8 @@ class _Run:
             if stopping.done:
                 break
             self._widest, self._expected = stopping.widest, stopping.expected
-        self._report_detail(ReplicationProgress(sum(wanted), sum(wanted), 0), "finishing")
+        self._widest = ""
+        self._report_detail(self._progress, "finishing")
         points = tuple(
             PointRow(
                 point.number,
@@ -316,6 +331,7 @@ class _Run:
         return {name: tuple(values) for name, values in found.items()}
 
     def _report(self, progress: ReplicationProgress) -> None:
+        self._progress = progress
         self._report_detail(progress, "running")
 
     def _report_detail(self, progress: ReplicationProgress, phase: str) -> None:
@@ -367,14 +383,13 @@ def experiment(
     >>> found = goldenhour.experiment(
     ...     {
     ...         "scenario": "coin",
-    ...         "days": 3,
-    ...         "factors": [{"path": "casualties.total", "levels": [100, 200]}],
+    ...         "factors": [{"path": "days", "levels": [1, 3]}],
     ...         "replications": {"count": 5},
     ...         "results": {"measures": ["patients"]},
     ...     }
     ... )
-    >>> [estimate.mean.estimate for estimate in found.estimates]
-    [100.0, 200.0]
+    >>> found.estimate("patients", "days=1").mean.high < found.estimate("patients", "days=3").mean.low
+    True
     """
     loaded = load_experiment(source)
     request = ExperimentRequest(
