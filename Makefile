@@ -8,7 +8,7 @@
 # make bench-fidelity   the model against published figures, 300,000 patients; fails if one is missed
 # make bench-theory     single facilities against queueing theory; fails if a value lies outside its interval
 # make bench-peers      the same network in SimPy and Ciw; fails if means differ; compares speed
-# make bench-experiments  intervals, stopping, selection and sensitivity against known answers, SIZE=full or small; fails if one falls short
+# make bench-experiments  intervals, stopping, selection and sensitivity against known answers, speed, memory and chaos, SIZE=full or small; fails if one falls short
 # make bench-capacity   what one more ambulance, table or bed is worth; fails if one more raises mortality
 # make bench-stores     runs, database and caches under load and with servers killed; fails if a figure falls short
 # make bench-many-runs  RUNS=20 `goldenhour run` processes at once beside a load; fails if one fails or its bytes differ
@@ -115,6 +115,9 @@ bench-peers: setup
 
 bench-experiments: setup
 	$(BIN)/python -m bench.experiments --size $(or $(SIZE),full)
+	$(BIN)/python -m bench.experiments_queue --size $(or $(SIZE),full)
+	$(BIN)/python -m bench.experiments_speed --size $(or $(SIZE),full)
+	$(BIN)/python -m bench.experiments_chaos --size $(or $(SIZE),full)
 
 bench-capacity: setup
 	$(BIN)/python -m bench.capacity

@@ -267,12 +267,12 @@ def ishigami_indices() -> tuple[Floats, Floats]:
     return np.array([alone, curved, 0.0]) / variance, np.array([alone + both, curved, both]) / variance
 
 
-def ishigami_effects(grid: int) -> tuple[Floats, Floats]:
-    """Return the exact mu and mu* over all steps that the grid of Morris allows."""
+def exact_effects(function: Callable[[Floats], Floats], grid: int) -> tuple[Floats, Floats]:
+    """Return the exact mu and mu* of a function of three coordinates, over all steps that the grid of Morris allows."""
     level = np.arange(grid) / (grid - 1)
     half = grid // 2
     points = np.stack(np.meshgrid(level, level, level, indexing="ij"), axis=-1).reshape(-1, 3)
-    values = ishigami(points).reshape(grid, grid, grid)
+    values = function(points).reshape(grid, grid, grid)
     steps = [np.moveaxis(values, axis, 0) for axis in range(3)]
     effects = [(each[half:] - each[:half]) / (half / (grid - 1)) for each in steps]
     return np.array([e.mean() for e in effects]), np.array([np.abs(e).mean() for e in effects])
@@ -293,7 +293,7 @@ def sensitivity(experiments: int) -> Iterator[Figure]:
     units = morris_design(factors, 400, seed=6).points().units
     assert units is not None
     effects = morris_indices(units, ishigami(units), together)
-    mu, mu_star = ishigami_effects(4)
+    mu, mu_star = exact_effects(ishigami, 4)
     for position, factor in enumerate(factors):
         yield inside(f"Morris, mu of {factor.name}", effects[position].mu, mu[position])
         yield inside(f"Morris, mu* of {factor.name}", effects[position].mu_star, mu_star[position])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         StoredExperiment,
         read_experiment,
     )
-    from actors.experiments.replicator import Point, ReplicationProgress, Replicator
+    from actors.experiments.replicator import Point, Points, ReplicationProgress, Replicator
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -35,6 +35,7 @@ __getattr__ = lazy_attributes(
         ),
         "replicator": (
             "Point",
+            "Points",
             "ReplicationProgress",
             "Replicator",
         ),
@@ -48,6 +49,7 @@ __all__ = [
     "ExperimentOutput",
     "FinishedBatch",
     "Point",
+    "Points",
     "ReplicationProgress",
     "Replicator",
     "Request",

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from actors.cache import LocalCache
 from actors.cluster import as_remote
@@ -54,6 +54,18 @@ class Point(NamedTuple):
     """What errors call it; empty: its number, unless it is the only one."""
 
 
+class Points(Protocol):
+    """The points of an experiment: a list, or an object that makes each when it is read."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __getitem__(self, number: int, /) -> Point:
+        """The point of a number, from 0."""
+        ...
+
+
 class ReplicationProgress(NamedTuple):
     """How far an experiment is."""
 
@@ -97,7 +109,7 @@ class Replicator:
     Parameters
     ----------
     points
-        The scenarios. Each is read when its replications are asked for and not held: the sequence may make them then.
+        The scenarios. Each is read when its replications are looked up, and not held.
     cache
         Where batches are looked up and stored; None: nowhere.
     workers
@@ -108,7 +120,7 @@ class Replicator:
 
     def __init__(
         self,
-        points: Sequence[Point],
+        points: Points,
         cache: LocalCache | None,
         workers: int = 0,
         on_progress: OnReplications = lambda progress: None,
@@ -187,8 +199,8 @@ class Replicator:
                     have = batch.first if known is None else batch.first + len(known.values)
                     if self._cache is None:
                         have = begin
+                    self._cached += min(max(0, have - begin), wanted.size) if known is not None else 0
                     if have >= end:
-                        self._cached += wanted.size
                         part = cut_replications(known, begin - batch.first, batch.size)
                         yield FinishedBatch(number, wanted, part)
                         continue
@@ -238,7 +250,7 @@ class Replicator:
                     exhausted = each is None
                     if each is not None:
                         collected.append(each)
-                        self._assigned += each.wanted.size
+                        self._assigned += each.missing.size
                     if collected and (exhausted or self._is_enough(collected)):
                         running[remote.remote([_order(same) for same in _by_point(collected)])] = collected
                         collected = []

@@ -7,7 +7,9 @@ from engine.compile.model import (
     TABLE_BUILDERS,
     TypeReport,
     battle_triage_report,
+    begin_replication,
     compile_scenario,
+    compile_tables,
     listed_deaths_report,
 )
 from engine.compile.network import compile_network
@@ -21,8 +23,10 @@ __all__ = [
     "ListedDeaths",
     "TypeReport",
     "battle_triage_report",
+    "begin_replication",
     "compile_network",
     "compile_scenario",
+    "compile_tables",
     "environment",
     "has_mean_iss",
     "listed_deaths_report",

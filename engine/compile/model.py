@@ -61,17 +61,39 @@ def compile_scenario(
     ScenarioError
         If an author's share of triage or of deaths cannot be met.
     """
+    model = compile_tables(scenario, precomputed)
+    begin_replication(scenario, model, seed, replication)
+    return model
+
+
+def compile_tables(scenario: Scenario, precomputed: Mapping[str, Any] = NOTHING) -> Table:
+    """Return the tables that all runs of a resolved scenario share: one row of MODEL, for `begin_replication`.
+
+    Parameters and errors are those of `compile_scenario`.
+    """
     model = np.zeros(1, MODEL)
     for name, compile_table in TABLE_BUILDERS.items():
         model[name] = precomputed[name] if name in precomputed else compile_table(scenario)
     model["treatments"] = compile_treatments(scenario)
     model["vital_signs"] = compile_vital_signs(scenario)
-    model["keys"][0] = [numeric.key(seed, replication, purpose) for purpose in DrawPurpose.labels()]
     if has_tilts(scenario):
         apply_tilts(scenario, model, precomputed["tilts"] if "tilts" in precomputed else tilts_of(scenario))
+    return model
+
+
+def begin_replication(scenario: Scenario, model: Table, seed: int, replication: int) -> None:
+    """Set in the tables of a resolved scenario what belongs to one run.
+
+    The tables of another run may be given, unless casualties are listed.
+
+    Raises
+    ------
+    ScenarioError
+        If the share that dies of listed casualties, or their ISS, cannot be met.
+    """
+    model["keys"][0] = [numeric.key(seed, replication, purpose) for purpose in DrawPurpose.labels()]
     if scenario.incidents:
         compile_listed(scenario, model, seed, replication)
-    return model
 
 
 def listed_deaths_report(scenario: Scenario, seed: int, replication: int, tilts: Table) -> list[ListedDeaths]:

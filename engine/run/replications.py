@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compile import NOTHING
+from engine.compile import NOTHING, compile_tables
 from engine.errors import RunError
 from engine.measures import absent_value, flow_of, named_values, summary
 from engine.run.simulation import DEFAULT_CHUNK, Simulation
 from engine.scenario import Scenario
+from engine.tables import Table
 
 
 class Replications(NamedTuple):
@@ -47,8 +48,10 @@ def replicate(
     RunError
         If a replication cannot be simulated to its end (see `Simulation`). The message begins with its number.
     """
+    shared = None if scenario.incidents else compile_tables(scenario, precomputed)
     found = [
-        _measures(scenario, seed, replication, precomputed) for replication in range(first, first + count)
+        _measures(scenario, seed, replication, precomputed, shared)
+        for replication in range(first, first + count)
     ]
     names = tuple(sorted(set().union(*found)))
     absent = [absent_value(name) for name in names]
@@ -95,11 +98,11 @@ def cut_replications(replications: Replications, begin: int, end: int) -> Replic
 
 
 def _measures(
-    scenario: Scenario, seed: int, replication: int, precomputed: Mapping[str, Any]
+    scenario: Scenario, seed: int, replication: int, precomputed: Mapping[str, Any], model: Table | None
 ) -> dict[str, float]:
     """Return the numbers of a replication's summary by name."""
     try:
-        simulation = Simulation(scenario, seed, replication, DEFAULT_CHUNK, precomputed)
+        simulation = Simulation(scenario, seed, replication, DEFAULT_CHUNK, precomputed, model=model)
         for _ in simulation:
             pass
         return named_values(summary(simulation, flow_of(simulation, scenario)))

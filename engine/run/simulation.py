@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.arrivals import find_peak, generate_arrivals, plan_arrivals
 from engine.codes import RESOURCE_COUNT, RESOURCES
-from engine.compile import NOTHING, compile_scenario
+from engine.compile import NOTHING, begin_replication, compile_tables
 from engine.errors import RunError
 from engine.kernel import (
     ALL_RESOURCES,
@@ -97,6 +97,9 @@ class Simulation:
         Compiled tables by kind of `engine.precomputed.cache_keys`. What is missing is compiled here.
     fronts
         Simulate only the patients of these fronts, given by index; None: of all.
+    model
+        The tables of another simulation of the scenario that has ended; None: they are compiled. A scenario with listed
+        casualties needs its own.
 
     Raises
     ------
@@ -114,13 +117,15 @@ class Simulation:
         chunk_size: int = DEFAULT_CHUNK,
         precomputed: Mapping[str, Any] = NOTHING,
         fronts: Sequence[int] | None = None,
+        model: Table | None = None,
     ) -> None:
         if not 1 <= chunk_size <= PARQUET_PART:
             raise ValueError(f"chunk_size {chunk_size}: allowed 1 to {PARQUET_PART}")
         self.measures = Measures(scenario)
         self.flow = FlowMeasures.empty(scenario)
         self._scenario = scenario
-        self._model = compile_scenario(scenario, seed, replication, precomputed)
+        self._model = compile_tables(scenario, precomputed) if model is None else model
+        begin_replication(scenario, self._model, seed, replication)
         self._chunk_size = chunk_size
         plan = precomputed["arrivals"] if "arrivals" in precomputed else plan_arrivals(scenario)
         self._batches = generate_arrivals(plan, seed, replication)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import NODEFAULT, Struct
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import FieldInfo
 
 from engine.scenario.default_network import default_facilities, default_fronts
 from engine.scenario.network import complete_links, expand_network
@@ -16,7 +16,7 @@ from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.vehicles import Vehicle
-from engine.scenario.trees import Tree, entry_names, link_way, no_such_entry, to_tree
+from engine.scenario.trees import Tree, entry_names, fields_of, link_way, no_such_entry, to_tree
 
 Entry = TypeVar("Entry", Front, Link)
 
@@ -66,7 +66,7 @@ def with_inherited_entry(tree: Tree, steps: Sequence[str], value: Any) -> Tree:
     if not found:
         raise no_such_entry(place, name, [*entry_names(own, cls), *entry_names(inherited, cls)])
     if is_override:
-        needed = {field.name for field in fields(cls) if _is_required(field)} | set(steps[2:3])
+        needed = {field.name for field in fields_of(cls) if _is_required(field)} | set(steps[2:3])
         return {**tree, place: [*own, {key: item for key, item in found[0].items() if key in needed}]}
     if place == "facilities":
         tree = {**tree, "links": to_tree(_links(tree))}
@@ -132,7 +132,7 @@ def _is_required(field: FieldInfo) -> bool:
 
 def _is_default(cls: type[Struct], name: str, value: Any) -> bool:
     """Whether a field of this name is at its default with this value, or unset. False if there is no such field."""
-    for field in fields(cls):
+    for field in fields_of(cls):
         if field.name == name and not _is_required(field):
             default = field.default if field.default_factory is NODEFAULT else field.default_factory()
             return value is None or value == to_tree(default)

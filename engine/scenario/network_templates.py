@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import NODEFAULT, Struct
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from engine.codes import LIMITING_FIELDS
 from engine.scenario.structs.bounds import MAX_COUNT, MAX_POOL
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.links import Link
 from engine.scenario.structs.vehicles import Vehicle
+from engine.scenario.trees import fields_of
 from scenarios import tables
 
 _FACILITY_COUNTS = (*LIMITING_FIELDS, "blood_units", "resupply_units")
@@ -75,7 +76,7 @@ def override_entries(base: list[Entry], own: list[Entry]) -> list[Entry]:
 def _set_fields(entry: Struct) -> dict[str, Any]:
     """The fields of an entry that are not at their default."""
     values = {}
-    for field in fields(entry):
+    for field in fields_of(type(entry)):
         value = getattr(entry, field.name)
         default = field.default_factory() if field.default_factory is not NODEFAULT else field.default
         if default is NODEFAULT or value != default:

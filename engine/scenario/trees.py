@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import NODEFAULT, Struct
 from msgspec import inspect as mi
-from msgspec.structs import fields
+from msgspec.structs import FieldInfo, fields
 
 from engine.errors import ScenarioError
 from engine.scenario.near_matches import near_match
@@ -27,6 +27,12 @@ MAX_SHOWN_NAMES = 12
 _NAME_FIELDS: dict[type, str] = {Facility: "id", Vehicle: "id", Front: "name", Warfare: "type"}
 
 
+@cache
+def fields_of(struct: type[Struct]) -> tuple[FieldInfo, ...]:
+    """The fields of a Struct. msgspec evaluates all their annotations at every call of its own function."""
+    return fields(struct)
+
+
 def to_tree(value: Any) -> Any:
     """A Struct, and all in it, as dicts and lists. Fields at their default are left out.
 
@@ -36,7 +42,7 @@ def to_tree(value: Any) -> Any:
     """
     if isinstance(value, Struct):
         tree = {}
-        for field in fields(value):
+        for field in fields_of(type(value)):
             current = getattr(value, field.name)
             has_factory = field.default_factory is not NODEFAULT
             default = field.default_factory() if has_factory else field.default
