@@ -9,6 +9,8 @@ from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from goldenhour.comparison import Comparison, Replicated
+    from goldenhour.experiment_driver import experiment, open_experiment
+    from goldenhour.experiment_result import Experiment
     from goldenhour.experiments import compare, replicate
     from goldenhour.result import Result, simulate
     from goldenhour.sensitivity_analysis import sensitivity
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = [
     "Comparison",
+    "Experiment",
     "Replicated",
     "Result",
     "Sensitivity",
     "__version__",
     "compare",
+    "experiment",
+    "open_experiment",
     "replicate",
     "sensitivity",
     "simulate",
@@ -32,6 +37,8 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "comparison": ("Comparison", "Replicated"),
+        "experiment_driver": ("experiment", "open_experiment"),
+        "experiment_result": ("Experiment",),
         "experiments": ("compare", "replicate"),
         "result": ("Result", "simulate"),
         "sensitivity_analysis": ("sensitivity",),

@@ -8,6 +8,7 @@ from goldenhour.labels import OUTCOME_LABELS, STREAM_LABELS
 
 if TYPE_CHECKING:
     from engine.experiments import Difference
+    from engine.records import RunTable
 
 _RATES = {"percent_kia": "%KIA", "percent_dow": "%DOW", "case_fatality_rate": "case fatality rate"}
 
@@ -75,6 +76,22 @@ def comparison_html(
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
     text = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
     return f"{text}<table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def table_html(sentences: Sequence[str], table: "RunTable", most: int = 200) -> str:
+    """Sentences, and the first rows of a table."""
+    heads = [column.name for column in table.columns]
+    rows = [
+        [
+            "" if value is None else f"{value:,.4g}" if isinstance(value, float) else str(value)
+            for value in row
+        ]
+        for row in list(zip(*table.values, strict=True))[:most]
+    ]
+    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
+    text = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    more = f"<p>{len(table) - most:,} more rows</p>" if len(table) > most else ""
+    return f"{text}<table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
 def sensitivity_html(sentences: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:

@@ -167,7 +167,8 @@ def _read_table(place: str, name: str, folder: Path) -> str:
     """The text of a CSV file that a scenario names at `place`, as seen from its folder. Raises InputError."""
     file = f"{place}, CSV file {shown(name)}"
     try:
-        return _read_regular_file(folder / name, file).decode("utf-8-sig")
+        data = _read_regular_file(folder / name, file, _hint_for_table, "it may have at most")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: no text in UTF-8 at byte {error.start:,}") from None
 
@@ -181,7 +182,16 @@ def read(path: Path) -> tuple[bytes, Literal["toml", "json"]]:
     """The bytes of a scenario file, and its format from the end of its name. Raises InputError."""
     if not is_file_name(str(path)):
         raise InputError(f"scenario file {shown(str(path))}: allowed: a name that ends in .toml or .json")
-    return _read_regular_file(path), _FORMATS[path.suffix.lower()]
+    place = f"scenario file {shown(str(path))}"
+    return _read_regular_file(path, place, _hint_for, "a scenario has at most"), _FORMATS[path.suffix.lower()]
+
+
+def read_plan(path: Path, what: str) -> bytes:
+    """The bytes of a .toml file of another kind, such as an `experiment file`. Raises InputError."""
+    place = f"{what} {shown(str(path))}"
+    if path.suffix.lower() != ".toml":
+        raise InputError(f"{place}: allowed: a name that ends in .toml")
+    return _read_regular_file(path, place, _hint_for_plan, "it may have at most")
 
 
 def near_builtin(name: str, others: Sequence[str] = ()) -> str | None:
@@ -242,6 +252,14 @@ def _hint_for(path: Path) -> str:
     return f"; did you mean the built-in {near!r}?" if near else ""
 
 
+def _hint_for_plan(path: Path) -> str:
+    """What may have been meant by a .toml file that does not exist: another file of its folder."""
+    if not path.parent.is_dir():
+        return f", nor does the folder {shown(str(path.parent))}"
+    files = [name for name in near_files(path) if name.endswith(".toml")]
+    return f"; in its folder: {_did_you_mean(files)}" if files else ""
+
+
 def _hint_for_table(path: Path) -> str:
     """The CSV file of the same folder that may have been meant by one that does not exist."""
     try:
@@ -257,16 +275,12 @@ def _did_you_mean(names: Iterable[str]) -> str:
     return f"did you mean {' or '.join(map(shown, names))}?"
 
 
-def _read_regular_file(path: Path, place: str = "") -> bytes:
-    limit = "it may have at most" if place else "a scenario has at most"
-    is_scenario = not place
-    place = place or f"scenario file {shown(str(path))}"
+def _read_regular_file(path: Path, place: str, hint_for: Callable[[Path], str], limit: str) -> bytes:
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        hint = _hint_for(path) if is_scenario else _hint_for_table(path)
-        raise InputError(f"{place} does not exist{hint}") from None
+        raise InputError(f"{place} does not exist{hint_for(path)}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"{place} cannot be opened: {reason}") from None

@@ -1,5 +1,6 @@
 """The file of an experiment: what it may say, how mistakes are reported, and which points follow from it."""
 
+import numpy as np
 import pytest
 
 from engine.errors import GoldenhourError, InputError, ScenarioError
@@ -12,7 +13,7 @@ from engine.experiments import (
     prepare_base,
     prepare_point,
 )
-from engine.scenario import scenario_of, to_toml
+from engine.scenario import assumptions_of, scenario_of, to_toml
 from goldenhour.result import load_scenario
 
 TEAMS, TABLES, WARD = (
@@ -105,6 +106,17 @@ def test_a_plan_is_written_with_its_whole_scenario():
             "[0.5, 1.9]",
             "results.quantiles[1]: got 1.9; allowed: a finite number, above 0 and below 1 (my.toml, line 24)",
         ),
+        (
+            "surgery + deaths",
+            "surgery + + (deaths",
+            "allowed: at character 28: ) or an operator, not the end (my.toml, line 25)",
+        ),
+        (
+            "cost =",
+            "deaths =",
+            "results.formulas[\"deaths\"]: got 'deaths'; allowed: a name that no measure has",
+        ),
+        ('"5 %"', '"0.2 or 0 %"', 'or both: "0.2 or 5 %" (my.toml, line 21)'),
         ("quantiles", 'measures = "every"\nquantiles', 'a list of measures, or "all"'),
         ('scenario = "brigade"\n', "", "scenario: got (missing)"),
         ("seed = 1", "seed = -1", "at least 0"),
@@ -250,3 +262,21 @@ def test_groups_have_one_effect():
     assert len(found) == 5 * 3
     assert found.effects == ("surgery", "R2-North.ward_beds") and found.groups == (0, 0, 1)
     assert len(points_of(design("Sobol indices", factors, "base = 8"))) == 8 * 4
+
+
+def test_assumptions_are_drawn_from_their_ranges_and_a_range_of_the_plan_replaces_one():
+    tourniquet = next(one for one in assumptions_of(BRIGADE) if one.name == "tourniquet works")
+    plain = points_of(design("assumptions", [], "points = 200"))
+    assert set(plain.names) == {one.name for one in assumptions_of(BRIGADE)}
+    values = [point.values[plain.names.index("tourniquet works")] for point in plain]
+    assert tourniquet.low < min(values) < np.mean(values) < max(values) < tourniquet.high
+    assert abs(np.mean(values) - (tourniquet.low + tourniquet.mode + tourniquet.high) / 3) < 0.01
+    factors = [factor(tourniquet.path, "low = 0.2\nhigh = 0.9"), factor(WARD, "levels = [5, 20]")]
+    given = points_of(design("assumptions", factors, "points = 200"))
+    assert len(given.names) == len(plain.names) + 1
+    column = given.paths.index((tourniquet.path,))
+    assert min(point.values[column] for point in given) < 0.4
+    assert {point.values[given.paths.index((WARD,))] for point in given} == {5, 20}
+    assert prepare_point(
+        parse_plan(PLAN.encode()), prepare_base(parse_plan(PLAN.encode()), BRIGADE), given[0]
+    ).hash

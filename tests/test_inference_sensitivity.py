@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from SALib.analyze import morris as salib_morris
 from SALib.analyze import sobol as salib_sobol
+from scipy import stats
 
 from engine.errors import InputError
-from engine.inference import Factor, morris_design, morris_indices, sobol_index_design, sobol_indices
+from engine.inference import (
+    Factor,
+    morris_design,
+    morris_indices,
+    rank_correlation,
+    sobol_index_design,
+    sobol_indices,
+)
 
 NAN = math.nan
 
@@ -180,3 +188,95 @@ def test_the_intervals_of_sobol_indices_cover_with_random_points():
         for row, (intervals, exact) in enumerate(((found.first, FIRST), (found.total, TOTAL))):
             hits[row] += [interval.contains(value) for interval, value in zip(intervals, exact)]
     assert (hits / experiments > 0.88).all()
+
+
+# --- groups of factors
+
+GROUPS = (0, 1, 0, 2, 1)
+
+
+def test_morris_of_groups_agrees_with_salib():
+    design = morris_design(factors(5), 40, seed=3, groups=GROUPS)
+    units = design.points().units
+    outputs = units @ [1.0, -2.0, 3.0, 0.5, 1.5] + units[:, 0] * units[:, 3] + np.sin(7.0 * units[:, 1])
+    names = [f"x{number}" for number in range(5)]
+    asked = {
+        "num_vars": 5,
+        "names": names,
+        "bounds": [[0.0, 1.0]] * 5,
+        "groups": [f"g{number}" for number in GROUPS],
+    }
+    wanted = salib_morris.analyze(asked, units, outputs, num_levels=4, num_resamples=2)
+    found = morris_indices(units, outputs, groups=GROUPS)
+    assert list(wanted["names"]) == ["g0", "g1", "g2"]
+    assert [index.mu_star.estimate for index in found] == pytest.approx(list(wanted["mu_star"]), rel=1e-12)
+    assert found[2].sigma == pytest.approx(morris_indices(units, outputs, groups=GROUPS)[2].sigma)
+    assert [math.isnan(index.sigma) for index in found] == [True, True, False]
+    assert [math.isnan(index.mu.estimate) for index in found] == [True, True, False]
+
+
+def test_a_step_of_morris_changes_all_factors_of_one_group_and_each_group_once():
+    design = morris_design(factors(5), 30, seed=1, groups=GROUPS)
+    assert design.size == 30 * 4
+    steps = np.diff(design.points().units.reshape(30, 4, 5), axis=1) != 0.0
+    changed = [{tuple(np.flatnonzero(step)) for step in path} for path in steps]
+    assert all(sets == {(0, 2), (1, 4), (3,)} for sets in changed)
+
+
+def test_the_design_without_groups_is_that_of_one_factor_each():
+    with_groups = morris_design(factors(4), 10, seed=5, groups=(0, 1, 2, 3)).points().units
+    assert np.array_equal(with_groups, morris_design(factors(4), 10, seed=5).points().units)
+
+
+def test_the_sobol_index_of_a_group_is_that_of_its_factors_together():
+    design = sobol_index_design(factors(3), 1024, groups=(0, 1, 1))
+    assert design.size == 1024 * 4
+    units = design.points().units
+    outputs = 2.0 * units[:, 0] + units[:, 1] + units[:, 2] + 3.0 * (units[:, 1] - 0.5) * (units[:, 2] - 0.5)
+    own, together = 4.0 / 12.0, 2.0 / 12.0 + 9.0 / 144.0
+    found = sobol_indices(outputs, 2)
+    assert found.first[1].contains(together / (own + together))
+    assert found.total[1].contains(together / (own + together))
+    assert found.first[0].contains(own / (own + together))
+
+
+@pytest.mark.parametrize("groups", [(0, 1), (0, 1, 3), (0, 0.5, 1), (1, 1, 1), ((0, 1, 2),)])
+def test_groups_that_are_not_numbered_are_refused(groups):
+    with pytest.raises(InputError, match="one number from 0 per factor, of 3, without gaps"):
+        morris_design(factors(3), 4, groups=groups)
+
+
+def test_points_of_other_groups_are_refused():
+    units = morris_design(factors(3), 4, groups=(0, 0, 1)).points().units
+    with pytest.raises(InputError, match="points of a Morris design with these groups"):
+        morris_indices(units, units[:, 0], groups=(0, 1, 1))
+
+
+# --- rank correlation
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_rank_correlation_is_that_of_scipy(ties):
+    random = np.random.default_rng(4)
+    a = random.integers(0, 5, 60).astype(float) if ties else random.random(60)
+    b = a + random.normal(size=60)
+    found = rank_correlation(a, b)
+    assert found.estimate == pytest.approx(stats.spearmanr(a, b).statistic, rel=1e-12)
+    assert found.low < found.estimate < found.high
+
+
+def test_the_interval_of_a_rank_correlation_covers():
+    random = np.random.default_rng(9)
+    rho, inside, repeats = 0.6, 0, 1000
+    true = 6.0 / math.pi * math.asin(rho / 2.0)  # of a bivariate normal distribution
+    for _ in range(repeats):
+        a = random.normal(size=50)
+        b = rho * a + math.sqrt(1.0 - rho * rho) * random.normal(size=50)
+        inside += rank_correlation(a, b).contains(true)
+    assert 0.93 <= inside / repeats <= 0.97
+
+
+def test_a_rank_correlation_leaves_out_missing_pairs_and_has_none_without_variation():
+    found = rank_correlation([1.0, 2.0, 3.0, math.nan, 4.0], [4.0, 3.0, 2.0, 0.0, 1.0])
+    assert (found.estimate, found.count, found.missing) == (-1.0, 4, 1)
+    assert math.isnan(rank_correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]).estimate)

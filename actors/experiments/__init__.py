@@ -7,7 +7,13 @@ from engine.lazy import lazy_attributes
 if TYPE_CHECKING:
     from actors.experiments.batches import Batch, FinishedBatch, Request, batch_size
     from actors.experiments.journal import BatchJournal
-    from actors.experiments.output import ExperimentIdentity, ExperimentOutput, ResultFile
+    from actors.experiments.output import (
+        ExperimentIdentity,
+        ExperimentOutput,
+        ResultFile,
+        StoredExperiment,
+        read_experiment,
+    )
     from actors.experiments.replicator import Point, ReplicationProgress, Replicator
 
 __getattr__ = lazy_attributes(
@@ -24,6 +30,8 @@ __getattr__ = lazy_attributes(
             "ExperimentIdentity",
             "ExperimentOutput",
             "ResultFile",
+            "StoredExperiment",
+            "read_experiment",
         ),
         "replicator": (
             "Point",
@@ -44,5 +52,7 @@ __all__ = [
     "Replicator",
     "Request",
     "ResultFile",
+    "StoredExperiment",
     "batch_size",
+    "read_experiment",
 ]

@@ -14,8 +14,19 @@ from typing import Any, NamedTuple
 import msgspec
 
 from actors.experiments.journal import BatchJournal
-from actors.run import EXPERIMENT_FILES, Folder, OutputFolder, Part, RunFile, engine_digest, libraries
-from engine.errors import write_error
+from actors.run import (
+    EXPERIMENT_FILES,
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    Folder,
+    OutputFolder,
+    Part,
+    RunFile,
+    decode_manifest,
+    engine_digest,
+    libraries,
+)
+from engine.errors import InputError, write_error
 from engine.scenario import PreparedScenario
 
 _FORMATS = ("parquet",)
@@ -43,6 +54,19 @@ class ResultFile(NamedTuple):
     """One of `EXPERIMENT_FILES`."""
     pieces: Iterable[bytes]
     rows: int
+
+
+class StoredExperiment(NamedTuple):
+    """The files of a finished experiment."""
+
+    plan: str
+    """Text of experiment.toml."""
+    scenario_hash: str
+    """Of the scenario that its points change."""
+    version: str
+    """Version of goldenhour that wrote it."""
+    points: bytes
+    results: bytes
 
 
 class ExperimentOutput:
@@ -191,6 +215,40 @@ class ExperimentOutput:
             bytes=size,
             sha256=digest.hexdigest(),
         )
+
+
+def read_experiment(path: Path) -> StoredExperiment:
+    """Read the files of the finished experiment in a folder.
+
+    Raises
+    ------
+    InputError
+        If there is none, or if a file is not the one that its manifest names.
+    """
+    try:
+        with Folder(path, follow=True) as folder:
+            text = folder.read(MANIFEST, MAX_MANIFEST_BYTES)
+            if text is None:
+                raise InputError(f"there is no finished experiment in {str(path)!r}")
+            manifest = decode_manifest(text, path / MANIFEST)
+            if manifest.kind != "experiment":
+                raise InputError(f"{str(path)!r} holds a run; allowed: the folder of an experiment")
+            parts = {part.path: part for part in manifest.parts}
+            found = {}
+            for name in ("experiment.toml", "points.parquet", "results.parquet"):
+                data = folder.read(name, parts[name].bytes) if name in parts else None
+                if data is None or hashlib.sha256(data).hexdigest() != parts[name].sha256:
+                    raise InputError(f"{str(path / name)!r} is not the file that the manifest names")
+                found[name] = data
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    return StoredExperiment(
+        found["experiment.toml"].decode(),
+        manifest.scenario_hash,
+        manifest.version,
+        found["points.parquet"],
+        found["results.parquet"],
+    )
 
 
 _ORDER = {name: place for place, name in enumerate(EXPERIMENT_FILES)}

@@ -47,6 +47,9 @@ class Manifest(msgspec.Struct, frozen=True):
     parts: tuple[ManifestPart, ...]
     replication: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     kind: Literal["run", "experiment"] = "run"
+    version: str = ""
+    experiment_sha256: str = ""
+    """Of an experiment: the digest of its file experiment.toml."""
 
     @property
     def identity(self) -> tuple[str, int, int]:

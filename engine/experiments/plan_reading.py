@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.errors import MISSING, ScenarioError
+from engine.errors import MISSING, InputError, ScenarioError
+from engine.experiments.formulas import MAX_LENGTH, FormulaError, parse_formula
 from engine.experiments.plan import (
     DEFAULT_COUNT,
     DEFAULT_FIRST,
@@ -21,12 +22,13 @@ from engine.experiments.plan import (
     PlanReplications,
     PlanResults,
 )
+from engine.experiments.quantities import QUANTITIES
 from engine.scenario import Scenario, ScenarioText, near_match, read_struct, to_toml, write_value
 
 LEAST_FIRST = 20
 """Fewest replications at the first look of a sequential experiment (`engine.inference.StoppingRule`)."""
 
-_PERCENT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*%\s*\Z")
+_PERCENT = re.compile(r"\s*(?:([0-9]*\.?[0-9]+)\s*or\s*)?([0-9]*\.?[0-9]+)\s*%\s*\Z")
 _HEADER = re.compile(r"^(\[+)", re.MULTILINE)
 _SHARES = ("Latin hypercube", "Sobol sequence", "Morris", "Sobol indices")
 """Kinds of design whose points lie anywhere in the space, as those of shares do."""
@@ -186,9 +188,22 @@ def _check_shares(plan: ExperimentPlan) -> None:
 
 
 def check_results(results: PlanResults) -> None:
-    """Raise ScenarioError for results that make no sense."""
+    """Raise ScenarioError for results that make no sense. Which measures there are is known after the first runs."""
     if isinstance(results.measures, str) and results.measures != "all":
         _refuse("results.measures", results.measures, 'a list of measures, or "all"')
+    named = () if isinstance(results.measures, str) else results.measures
+    for name, text in results.formulas.items():
+        place = f"results.formulas[{msgspec.json.encode(name).decode()}]"
+        if name in QUANTITIES or name in named or not name:
+            _refuse(place, name, "a name that no measure has")
+        try:
+            parse_formula(text)
+        except FormulaError as error:
+            _refuse(
+                place, text, f"at character {error.position}: {error.allowed}, not {error.got}", error.near
+            )
+        except InputError:
+            _refuse(place, text, f"a formula of at most {MAX_LENGTH:,} characters")
 
 
 def _check_replications(plan: ExperimentPlan) -> None:
@@ -218,25 +233,27 @@ def _check_replications(plan: ExperimentPlan) -> None:
     if chosen.first is not None and chosen.first < LEAST_FIRST:
         why = "with fewer the variance is too uncertain to stop by"
         _refuse("replications.first", chosen.first, f"a whole number, at least {LEAST_FIRST}: {why}")
-    first = chosen.first or DEFAULT_FIRST
-    if chosen.most is not None and chosen.most < first:
-        _refuse("replications.most", chosen.most, f"at least {first}, the replications before the first look")
+    least = chosen.first or LEAST_FIRST
+    if chosen.most is not None and chosen.most < least:
+        _refuse("replications.most", chosen.most, f"at least {least}, the replications before the first look")
     if chosen.of == "differences" and plan.results.baseline == "none":
         _refuse("replications.of", chosen.of, '"means", because baseline = "none"')
 
 
 def half_width_of(value: float | str, place: str) -> tuple[float | None, float | None]:
-    """Return a half-width as absolute and relative, one of which is None. Raises ScenarioError.
+    """Return a half-width as absolute and relative, one of which may be None. Raises ScenarioError.
 
-    >>> half_width_of("5 %", "surgery"), half_width_of(0.2, "deaths")
-    ((None, 0.05), (0.2, None))
+    >>> half_width_of("5 %", "surgery"), half_width_of(0.2, "deaths"), half_width_of("0.2 or 5 %", "deaths")
+    ((None, 0.05), (0.2, None), (0.2, 0.05))
     """
-    allowed = 'a number above 0, or a share of the mean such as "5 %", above 0 and below 100 %'
+    allowed = (
+        'a number above 0, a share of the mean such as "5 %", above 0 and below 100 %, or both: "0.2 or 5 %"'
+    )
     if isinstance(value, str):
-        match = _PERCENT.match(value)
-        if match is None or not 0.0 < float(match[1]) < 100.0:
+        match = _PERCENT.match(value) if len(value) <= 100 else None
+        if match is None or not 0.0 < float(match[2]) < 100.0 or (match[1] and float(match[1]) <= 0.0):
             _refuse(place, value, allowed)
-        return None, float(match[1]) / 100.0
+        return (float(match[1]) if match[1] else None), float(match[2]) / 100.0
     if not value > 0.0:
         _refuse(place, value, allowed)
     return float(value), None
@@ -253,8 +270,8 @@ def completed(plan: ExperimentPlan) -> ExperimentPlan:
     )
     chosen = plan.replications
     if chosen.half_width:
-        replications = replace(chosen, first=chosen.first or min(DEFAULT_FIRST, chosen.most or DEFAULT_FIRST))
-        replications = replace(replications, most=chosen.most or max(DEFAULT_MOST, chosen.first or 0))
+        first = chosen.first or min(DEFAULT_FIRST, chosen.most or DEFAULT_FIRST)
+        replications = replace(chosen, first=first, most=chosen.most or max(DEFAULT_MOST, first))
     else:
         replications = PlanReplications(count=chosen.count or DEFAULT_COUNT)
     return replace(plan, design=design, replications=replications)

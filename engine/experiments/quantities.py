@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError, shown
+from engine.experiments.formulas import Formula, unknown_measure
 from engine.measures import absent_value
-from engine.run import Replications
 from engine.scenario import near_match
+
+if TYPE_CHECKING:
+    from engine.run import Replications
 
 Column = NDArray[np.float64]
 
@@ -131,50 +135,87 @@ QUANTITIES: dict[str, Quantity] = {
 DEFAULT_QUANTITIES = ("deaths", "surgery")
 
 
-def find_quantities(wanted: Sequence[str], known: Sequence[str]) -> list[Quantity]:
+@dataclass(frozen=True, slots=True)
+class _FormulaOfQuantities:
+    """Computes a formula over quantities from the columns of measures that these need."""
+
+    formula: Formula
+    quantities: tuple[Quantity, ...]
+    columns: tuple[str, ...]
+
+    def __call__(self, *columns: Column) -> Column:
+        """Return the values of the formula, shape (replications,)."""
+        by_name = dict(zip(self.columns, columns, strict=True))
+        values = {
+            quantity.name: quantity.formula(*(by_name[name] for name in quantity.columns))
+            for quantity in self.quantities
+        }
+        return self.formula.evaluate(values)
+
+
+def find_quantities(
+    wanted: Sequence[str], known: Sequence[str], formulas: Mapping[str, Formula] | None = None
+) -> list[Quantity]:
     """Return the quantities of these names.
 
     Parameters
     ----------
     wanted
-        Short names, or names of measures.
+        Short names, names of measures, or names of formulas.
     known
         Names of the measures that the replications have.
+    formulas
+        By name: formulas over short names and measures.
 
     Raises
     ------
     InputError
         If there is no such measure, with the nearest name.
     """
+    formulas = formulas or {}
     found = []
     for name in dict.fromkeys(wanted):
-        if name in QUANTITIES:
+        if name in formulas:
+            found.append(formula_quantity(name, formulas[name], known))
+        elif name in QUANTITIES:
             found.append(QUANTITIES[name])
         elif name in known:
-            found.append(
-                Quantity(
-                    name,
-                    name,
-                    f"{name} lower by {{}}",
-                    f"{name} higher by {{}}",
-                    2,
-                    None,
-                    None,
-                    (name,),
-                    _same,
-                )
-            )
+            found.append(_plain_quantity(name, (name,), _same))
         else:
-            near = near_match(name, [*QUANTITIES, *known])
+            near = near_match(name, [*formulas, *QUANTITIES, *known])
             hint = f"; did you mean {near!r}?" if near else ""
             raise InputError(
-                f"measure: got {shown(name)}; allowed: {', '.join(QUANTITIES)}, or a number of summary.json by its "
-                f"path, such as time_to_surgery.minutes.table.mean{hint}"
+                f"measure: got {shown(name)}; allowed: {', '.join([*formulas, *QUANTITIES])}, or a number of "
+                f"summary.json by its path, such as time_to_surgery.minutes.table.mean{hint}"
             )
     return found
 
 
-def values_of(quantity: Quantity, replications: Replications) -> Column:
+def formula_quantity(name: str, formula: Formula, known: Sequence[str]) -> Quantity:
+    """Return the quantity that a formula computes from others.
+
+    Raises
+    ------
+    InputError
+        If there is no measure that it names, with its position and the nearest name.
+    """
+    parts = []
+    for part, position in zip(formula.names, formula.positions, strict=True):
+        if part not in QUANTITIES and part not in known:
+            raise unknown_measure(formula.text, part, position, [*QUANTITIES, *known])
+        parts += find_quantities([part], known)
+    columns = tuple(dict.fromkeys(column for part in parts for column in part.columns))
+    return _plain_quantity(name, columns, _FormulaOfQuantities(formula, tuple(parts), columns))
+
+
+def _plain_quantity(name: str, columns: tuple[str, ...], formula: Callable[..., Column]) -> Quantity:
+    """Return a quantity of which nothing is known but its name."""
+    return Quantity(
+        name, name, f"{name} lower by {{}}", f"{name} higher by {{}}", 2, None, None, columns, formula
+    )
+
+
+def values_of(quantity: Quantity, replications: "Replications") -> Column:
     """Return a quantity by replication, shape (replications,); NaN where a replication has no data for it."""
     columns: Mapping[str, int] = {name: number for number, name in enumerate(replications.names)}
     count = len(replications.values)

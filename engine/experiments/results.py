@@ -1,18 +1,21 @@
-"""The results of an experiment as Parquet: every replication of every point, and the points.
+"""The results of an experiment as files: every replication of every point, the points, and estimates.
 
-The bytes depend on the rows alone: rows come in the order of (point, replication, measure), in row groups of a fixed
-size. They pass through in blocks, so that the memory does not depend on how many there are.
+The bytes depend on the rows alone: those of results.parquet come in the order of (point, replication, measure), in row
+groups of a fixed size. They pass through in blocks, so that the memory does not depend on how many there are.
 """
 
 import io
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.records import arrow_array, arrow_list, parquet_options, schema_metadata
+from engine.experiments.effects import EFFECT_COLUMNS, Effect, effect_row
+from engine.experiments.estimates import Estimate, estimate_columns, estimate_row
+from engine.records import Column, RunTable, arrow_array, arrow_list, parquet_options, schema_metadata
 
 if TYPE_CHECKING:
     import pyarrow
@@ -40,6 +43,13 @@ class PointRow(NamedTuple):
     replications: int
 
 
+def results_table(measures: Sequence[str], blocks: Iterable[tuple[int, NDArray[Any]]]) -> "pyarrow.Table":
+    """Return the replications as an Arrow table with the columns and parameters of `encode_results`."""
+    import pyarrow as pa
+
+    return pa.Table.from_batches(_record_batches(measures, blocks), _results_schema())
+
+
 def encode_results(measures: Sequence[str], blocks: Iterable[tuple[int, NDArray[Any]]]) -> Iterator[bytes]:
     """Yield the file results.parquet piece by piece: columns point, replication, measure and value.
 
@@ -51,11 +61,22 @@ def encode_results(measures: Sequence[str], blocks: Iterable[tuple[int, NDArray[
         Numbers of points, ascending, each with its values, shape (replications, m). A value is null in the file where
         it is NaN: the replication has no data for the measure.
     """
-    import pyarrow as pa
     import pyarrow.parquet
 
-    labels = arrow_list(measures, "text")
-    schema = pa.schema(
+    schema = _results_schema()
+    sink: Any = _Pieces()
+    with pyarrow.parquet.ParquetWriter(sink, schema, **parquet_options(schema, _COMPRESS)) as writer:
+        for batch in _record_batches(measures, blocks):
+            writer.write_batch(batch, row_group_size=GROUP_ROWS)
+            yield from sink.take()
+        writer.add_key_value_metadata(schema_metadata(schema))
+    yield from sink.take()
+
+
+def _results_schema() -> "pyarrow.Schema":
+    import pyarrow as pa
+
+    return pa.schema(
         [
             pa.field("point", pa.int32(), False),
             pa.field("replication", pa.int32(), False),
@@ -63,25 +84,29 @@ def encode_results(measures: Sequence[str], blocks: Iterable[tuple[int, NDArray[
             pa.field("value", pa.float64()),
         ]
     )
-    sink: Any = _Pieces()
-    with pyarrow.parquet.ParquetWriter(sink, schema, **parquet_options(schema, _COMPRESS)) as writer:
-        for points, replications, columns, values in _groups(len(measures), blocks):
-            missing = np.where(np.isnan(values), np.int8(-1), np.int8(0))
-            arrays = [
-                arrow_array(points, pa.int32()),
-                arrow_array(replications, pa.int32()),
-                pa.DictionaryArray.from_arrays(arrow_array(columns, pa.int32()), labels),
-                arrow_array(np.nan_to_num(values), pa.float64(), missing),
-            ]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=GROUP_ROWS)
-            yield from sink.take()
-        writer.add_key_value_metadata(schema_metadata(schema))
-    yield from sink.take()
+
+
+def _record_batches(
+    measures: Sequence[str], blocks: Iterable[tuple[int, NDArray[Any]]]
+) -> Iterator["pyarrow.RecordBatch"]:
+    """Yield the rows in Arrow's memory, `GROUP_ROWS` at a time."""
+    import pyarrow as pa
+
+    labels = arrow_list(measures, "text")
+    for points, replications, columns, values in _groups(len(measures), blocks):
+        missing = np.where(np.isnan(values), np.int8(-1), np.int8(0))
+        arrays = [
+            arrow_array(points, pa.int32()),
+            arrow_array(replications, pa.int32()),
+            pa.DictionaryArray.from_arrays(arrow_array(columns, pa.int32()), labels),
+            arrow_array(np.nan_to_num(values), pa.float64(), missing),
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, schema=_results_schema())
 
 
 def _groups(width: int, blocks: Iterable[tuple[int, NDArray[Any]]]) -> Iterator[tuple[NDArray[Any], ...]]:
     """Yield points, replications, numbers of measures and values of `GROUP_ROWS` rows, and of the rest."""
-    columns = [np.empty(GROUP_ROWS, dtype) for dtype in (np.int32, np.int32, np.int32, np.float64)]
+    columns = _columns()
     filled = 0
     for point, block in blocks:
         values = np.ascontiguousarray(block, np.float64).reshape(-1)
@@ -96,9 +121,13 @@ def _groups(width: int, blocks: Iterable[tuple[int, NDArray[Any]]]) -> Iterator[
             filled, done = filled + count, done + count
             if filled == GROUP_ROWS:
                 yield tuple(columns)
-                filled = 0
+                columns, filled = _columns(), 0
     if filled:
         yield tuple(column[:filled] for column in columns)
+
+
+def _columns() -> list[NDArray[Any]]:
+    return [np.empty(GROUP_ROWS, dtype) for dtype in (np.int32, np.int32, np.int32, np.float64)]
 
 
 class _Pieces(io.RawIOBase):
@@ -157,14 +186,55 @@ def points_table(factors: Sequence[str], rows: Sequence[PointRow]) -> "pyarrow.T
         "label": arrow_list([row.label for row in rows], "text"),
     }
     for number, name in enumerate(factors):
-        column = f"factor {name}" if name in _OWN_COLUMNS else name
-        columns[column] = _factor_column([row.values[number] for row in rows])
+        columns[_factor_name(name)] = _factor_column([row.values[number] for row in rows])
     columns |= {
         "scenario_hash": arrow_list([row.scenario_hash for row in rows], "text"),
         "seed": _whole_numbers([row.seed for row in rows]),
         "replications": arrow_list([row.replications for row in rows], "integer"),
     }
     return pa.Table.from_arrays(list(columns.values()), list(columns))
+
+
+def decode_experiment(
+    points: bytes, results: bytes, factors: Sequence[str]
+) -> tuple[list[PointRow], dict[str, tuple[NDArray[np.float64], ...]]]:
+    """Return the points, and by measure and point the values of the replications, from the two Parquet files.
+
+    Values are NaN where a replication has no data.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(pa.BufferReader(points)).to_pydict()
+    columns = [table[_factor_name(name)] for name in factors]
+    rows = [
+        PointRow(
+            number,
+            table["label"][number],
+            tuple(column[number] for column in columns),
+            table["scenario_hash"][number],
+            table["seed"][number],
+            table["replications"][number],
+        )
+        for number in table["point"]
+    ]
+    found = pyarrow.parquet.read_table(pa.BufferReader(results)).combine_chunks()
+    values = found["value"].to_numpy()
+    labels: Any = found["measure"].combine_chunks()
+    measures = labels.dictionary.to_pylist() if len(found) else []
+    width, first = len(measures), 0
+    by_measure: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
+    for row in rows:
+        block = values[first : first + width * row.replications].reshape(row.replications, width)
+        first += block.size
+        for column, name in enumerate(measures):
+            by_measure[name].append(np.ascontiguousarray(block[:, column]))
+    return rows, {name: tuple(columns) for name, columns in by_measure.items()}
+
+
+def _factor_name(name: str) -> str:
+    """The name of the column of a factor among the points."""
+    return f"factor {name}" if name in _OWN_COLUMNS else name
 
 
 def _factor_column(values: Sequence[Any]) -> Any:
@@ -189,3 +259,42 @@ def _whole_numbers(values: Sequence[int | None]) -> Any:
 
     missing = np.array([-1 if value is None else 0 for value in values], np.int8)
     return arrow_array(np.array([value or 0 for value in values], np.int64), pa.int64(), missing)
+
+
+def estimates_table(
+    estimates: Sequence[Estimate], labels: Sequence[str], quantiles: Sequence[float]
+) -> RunTable:
+    """Return the table estimates: a row for each estimate. `labels` are those of the points."""
+    rows = [estimate_row(estimate, labels[estimate.point]) for estimate in estimates]
+    return table_of("estimates", estimate_columns(quantiles), rows)
+
+
+def effects_table(effects: Sequence[Effect]) -> RunTable:
+    """Return the table effects: a row for each number of each effect."""
+    return table_of("effects", EFFECT_COLUMNS, [effect_row(effect) for effect in effects])
+
+
+def table_of(name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> RunTable:
+    """Return rows of plain values as a table. A column is of numbers unless its first value is a text or a count.
+
+    NaN is null.
+    """
+    values: list[list[Any]] = [[] for _ in columns]
+    for row in rows:
+        for column, value in zip(values, row, strict=True):
+            column.append(None if isinstance(value, float) and math.isnan(value) else value)
+    kinds = [_kind(column) for column in values]
+    return RunTable(
+        name,
+        tuple(Column(name, kind, "", nullable=True) for name, kind in zip(columns, kinds, strict=True)),
+        values,
+    )
+
+
+def _kind(values: Sequence[Any]) -> str:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {str}:
+        return "text"
+    if kinds == {bool}:
+        return "truth"
+    return "integer" if kinds == {int} else "number"

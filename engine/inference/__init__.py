@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         CheapestRule,
         Examined,
     )
+    from engine.inference.correlation import rank_correlation
     from engine.inference.decisions import (
         Decision,
         Requirement,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from engine.inference.intervals import (
         Interval,
         differences,
+        interval_notes,
         mean_interval,
         mean_p_value,
         median_interval,
@@ -104,6 +106,7 @@ __getattr__ = lazy_attributes(
             "share_evidence",
             "share_sequence",
         ),
+        "correlation": ("rank_correlation",),
         "designs": (
             "Design",
             "Points",
@@ -140,6 +143,7 @@ __getattr__ = lazy_attributes(
         "intervals": (
             "Interval",
             "differences",
+            "interval_notes",
             "mean_interval",
             "mean_p_value",
             "median_interval",
@@ -206,6 +210,7 @@ __all__ = [
     "fractional_factorial",
     "full_factorial",
     "holm",
+    "interval_notes",
     "latin_hypercube",
     "list_design",
     "look_schedule",
@@ -222,6 +227,7 @@ __all__ = [
     "paired_interval",
     "quantile_count",
     "quantile_interval",
+    "rank_correlation",
     "share_evidence",
     "share_interval",
     "share_sequence",

@@ -10,6 +10,7 @@ Nonparametric Statistics (3rd ed. 1999), section 3.2 (quantiles).
 """
 
 import math
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -213,6 +214,25 @@ def unseen_share(count: int, confidence: float = 0.95) -> float:
     return 1.0 if count < 1 else -math.expm1(math.log1p(-confidence) / count)
 
 
+def interval_notes(interval: Interval, confidence: float = 0.95) -> list[str]:
+    """Return what a reader of the interval of a mean must know: values that are missing, and values that are all equal.
+
+    >>> interval_notes(mean_interval([2.0, 2.0, float("nan")]))[0]
+    'no data in 1 of 3 replications, which are left out'
+    """
+    notes = []
+    if interval.missing:
+        of = interval.count + interval.missing
+        notes.append(f"no data in {interval.missing} of {of} replications, which are left out")
+    if interval.constant:
+        unseen = 100.0 * unseen_share(interval.count, confidence)
+        notes.append(
+            f"all {interval.count} values are equal, so the interval has no width; other values may still occur in "
+            f"up to {unseen:.2g} % of replications"
+        )
+    return notes
+
+
 def share_interval(successes: int, count: int, confidence: float = 0.95, *, missing: int = 0) -> Interval:
     """Return the share successes / count with its Clopper-Pearson interval.
 
@@ -303,6 +323,7 @@ def _check_open(probability: float) -> None:
         raise InputError(f"probability: got {shown(probability)}; allowed: above 0 and below 1")
 
 
+@lru_cache(maxsize=1024)
 def _order_statistics(n: int, probability: float, confidence: float) -> tuple[int, int]:
     """Return the ranks of the bounds of a quantile, from 1 to n; 0 and n + 1 where there is no bound.
 

@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike
 
 from engine.errors import InputError, shown
 from engine.inference.distributions import check_confidence
-from engine.inference.intervals import Floats, Interval, mean_interval, observed, unseen_share
+from engine.inference.intervals import Floats, Interval, interval_notes, mean_interval, observed
 
 LEAST_FIRST = 20
 """Fewest replications at the first look; with fewer the coverage stated above does not hold."""
@@ -316,15 +316,8 @@ def _notes(
     measure: MeasureProgress, precision: Precision, confidence: float, count: int, done: bool
 ) -> list[str]:
     """Return what a reader of the interval must know, without the name of the measure."""
-    interval, notes = measure.interval, []
-    if interval.missing:
-        notes.append(f"no data in {interval.missing} of {count} replications, which are left out")
-    if interval.constant:
-        unseen = 100.0 * unseen_share(interval.count, confidence)
-        notes.append(
-            f"all {interval.count} values are equal, so the interval has no width; other values may still occur in "
-            f"up to {unseen:.2g} % of replications"
-        )
+    interval = measure.interval
+    notes = interval_notes(interval, confidence)
     if not done or measure.met:
         return notes
     if interval.count < 2:

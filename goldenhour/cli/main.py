@@ -11,6 +11,7 @@ from goldenhour.cli import (
     cache,
     compare,
     db,
+    experiment,
     experiments,
     fetch,
     measures,
@@ -38,6 +39,7 @@ goldenhour.add_command(run.run)
 goldenhour.add_command(resume.resume)
 goldenhour.add_command(measures.measures)
 goldenhour.add_command(compare.compare)
+goldenhour.add_command(experiment.experiment)
 goldenhour.add_command(sensitivity.sensitivity)
 goldenhour.add_command(scenarios.scenarios)
 goldenhour.add_command(schema.schema)

@@ -58,7 +58,7 @@ def new(file: str | None, force: bool, **given: str | None) -> None:
     """
     answered = {name: text for name, text in given.items() if text is not None}
     if file is not None:
-        _check_new(Path(file), force)
+        check_new(Path(file), force)
     answers = Answers(**({"name": Path(file).stem} if file is not None else {}) | answered)
     is_asked = not answered and console.can_ask()
     if is_asked:
@@ -68,7 +68,7 @@ def new(file: str | None, force: bool, **given: str | None) -> None:
         console.print_toml(text, lambda: text)
         return
     path = Path(file if file is not None else f"{answers.name}.toml")
-    _check_new(path, force)
+    check_new(path, force)
     try:
         with path.open("w" if force else "x", encoding="utf-8") as opened:
             opened.write(text)
@@ -77,8 +77,8 @@ def new(file: str | None, force: bool, **given: str | None) -> None:
     console.print_line(f"written to {path}; `goldenhour scenarios check {path}` says what it will do")
 
 
-def _check_new(path: Path, force: bool) -> None:
-    """Raise InputError unless a scenario can be written to `path`."""
+def check_new(path: Path, force: bool) -> None:
+    """Raise InputError unless a .toml file can be written to `path`."""
     if path.suffix.lower() != ".toml":
         raise InputError(f"FILE: got {shown(str(path))}; allowed: a name that ends in .toml")
     if path.exists() and not force:

@@ -32,6 +32,9 @@ days = click.option(
 )
 
 
+MAX_WORKERS = 1024
+
+
 def _settings(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[Setting, ...]:
     return tuple(map(parse_setting, texts))
 
@@ -66,6 +69,27 @@ dashboard_address = click.option(
     "--address",
     metavar="URL",
     help="URL of the cluster's dashboard, http://HOST:8265. Default: RAY_API_SERVER_ADDRESS.",
+)
+
+
+def worker_count(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    """A click callback: the number of workers, None for auto. Raises InputError."""
+    if value == "auto":
+        return None
+    if not re.fullmatch("[0-9]{1,4}", value) or int(value) > MAX_WORKERS:
+        raise InputError(
+            f"--workers: got {shown(value)}; allowed: auto, or a number from 0 to {MAX_WORKERS:,}"
+        )
+    return int(value)
+
+
+tasks = click.option(
+    "--workers",
+    metavar="N",
+    default="auto",
+    callback=worker_count,
+    help="Tasks on Ray at a time; 0: simulate in this process; auto: without Ray what takes less than 20 seconds, else "
+    "as many as there are CPUs. The results are the same. Default: auto.",
 )
 
 

@@ -1,4 +1,4 @@
-"""`goldenhour resume`: continue an interrupted run, named by its output or as `goldenhour runs` shows it."""
+"""`goldenhour resume`: continue an interrupted run or experiment, named by its output or as in the database."""
 
 import asyncio
 import os
@@ -18,6 +18,7 @@ from engine.scenario import parse, prepare
 from goldenhour import __version__, console
 from goldenhour.cli import options
 from goldenhour.cli.execution import execute, registration_of
+from goldenhour.cli.experiment import resume_experiment
 from goldenhour.database import current_database, with_store
 from goldenhour.outputs import expand_path, output_text, recorded_output, staging_and_destination
 
@@ -52,10 +53,10 @@ def resume(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Resume an unfinished run: the one in the folder DIR, for the output URL, or with the name or id RUN.
+    """Resume an unfinished run or experiment: in the folder DIR, for the output URL, or with the name or id RUN.
 
-    `goldenhour runs list` shows names and ids; the first characters of an id are enough. The files become the same
-    as those of a run without interruption. Starting the same `goldenhour run` command again also resumes it.
+    `goldenhour runs list` and `goldenhour experiments list` show names and ids; the first characters of an id are
+    enough. The files become the same as those without interruption. Starting the same command again also resumes it.
     """
     row = None if _is_output(what) else _find_row(str(what), no_store)
     place = what if row is None else recorded_output(row)
@@ -77,6 +78,13 @@ def resume(
             f"{str(place)!r} now holds another unfinished run, {run_file.run_id}; to resume that one, name the folder"
         )
     _check_release(run_file, place)
+    if run_file.experiment:
+        workers = run_file.workers if workers is None else workers
+        if address is None and workers:
+            address = _checked_address(run_file.address, place)
+        options.check_ray_address(address, workers)
+        resume_experiment(run_file, output, workers, address, no_store, quiet, as_json)
+        return
     written = parse(bytes(run_file.scenario), "json", "scenario of the unfinished run")
     prepared = prepare(written, allow_long=True)  # the run has been allowed to start
     if prepared.hash != run_file.scenario_hash or prepared.original.seed != run_file.seed:
@@ -230,19 +238,23 @@ def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
             for name in (run_wing.MANIFEST, run_wing.SUMMARY)
         )
     manifest = run_wing.decode_manifest(data, output / run_wing.MANIFEST)
+    measures: dict[str, Any] | None = None
+    patients, identity = 0, (manifest.experiment_sha256, manifest.seed, 0)
     try:
-        patients = msgspec.json.decode(summary, type=_Summary).patients
-        measures = msgspec.json.decode(summary, type=dict[str, Any])
+        if manifest.kind == "run":
+            identity = manifest.identity
+            patients = msgspec.json.decode(summary, type=_Summary).patients
+            measures = msgspec.json.decode(summary, type=dict[str, Any])
     except (ValueError, RecursionError):
         raise InputError(
             f"{str(output / run_wing.SUMMARY)!r} is missing, damaged or not of goldenhour"
         ) from None
 
     async def record(store: "ConfigStore") -> bool:
-        found = row or await store.run_of_output(output_text(output))
+        found = row or await store.run_of_output(output_text(output), ALL_KINDS)
         if found is None or found["state"] in ENDED:
             return False
-        if manifest.identity != (found["hash"], found["seed"], found["replication"]):
+        if identity != (found["hash"], found["seed"], found["replication"]):
             return False
         size = sum(part.bytes for part in manifest.parts)
         last = Heartbeat(id=found["id"], patients=patients, fraction=1.0, bytes=size)

@@ -1,7 +1,6 @@
 """`goldenhour run`: check all input, run the scenario, and print the summary."""
 
 import os
-import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +28,6 @@ from goldenhour.run_time import SMALL_RUN, automatic_workers, expected_time
 
 RUN_VARIABLE = "GOLDENHOUR_RUN"
 """Environment variable with the id that a run gets, a UUID. `goldenhour submit` sets it for its job."""
-
-MAX_WORKERS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +65,6 @@ def _compression(ctx: click.Context, option: click.Parameter, value: str) -> str
     return options.choice(value, tuple(COMPRESSIONS), "--compress")
 
 
-def _workers(ctx: click.Context, option: click.Parameter, value: str) -> int | None:
-    """A click callback: the number of workers, None for auto. Raises InputError."""
-    if value == "auto":
-        return None
-    if not re.fullmatch("[0-9]{1,4}", value) or int(value) > MAX_WORKERS:
-        raise InputError(
-            f"--workers: got {shown(value)}; allowed: auto, or a number from 0 to {MAX_WORKERS:,}"
-        )
-    return int(value)
-
-
 @click.command()
 @click.argument("scenario")
 @click.option(
@@ -114,7 +100,7 @@ def _workers(ctx: click.Context, option: click.Parameter, value: str) -> int | N
     "--workers",
     metavar="N",
     default="auto",
-    callback=_workers,
+    callback=options.worker_count,
     help="Number of generator processes. 0: run everything in this process, without Ray. auto: without Ray where fewer "
     f"than {SMALL_RUN:,} patients are expected, because Ray takes longer to start than they take; else CPU cores - 1, "
     "and on a cluster all its CPUs - 1. The files are the same. Default: auto.",

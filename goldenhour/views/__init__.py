@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from goldenhour.views.battle import battle_report_json, battle_report_tables
     from goldenhour.views.cache import backend_table, cluster_cache_table
     from goldenhour.views.comparison import comparison_json, comparison_table
+    from goldenhour.views.experiment import (
+        experiment_json,
+        experiment_tables,
+        experiment_words,
+        factors_table,
+        price_json,
+    )
     from goldenhour.views.formatting import format_duration, format_seconds, format_time
     from goldenhour.views.network import (
         capabilities_table,
@@ -44,6 +51,13 @@ __getattr__ = lazy_attributes(
         "comparison": (
             "comparison_json",
             "comparison_table",
+        ),
+        "experiment": (
+            "experiment_json",
+            "experiment_tables",
+            "experiment_words",
+            "factors_table",
+            "price_json",
         ),
         "formatting": (
             "format_duration",
@@ -102,8 +116,12 @@ __all__ = [
     "comparison_table",
     "compile_first",
     "expected_arrivals_json",
+    "experiment_json",
+    "experiment_tables",
+    "experiment_words",
     "experiments_table",
     "facilities_table",
+    "factors_table",
     "format_duration",
     "format_seconds",
     "format_time",
@@ -111,6 +129,7 @@ __all__ = [
     "listed_json",
     "network_json",
     "policies",
+    "price_json",
     "progress_view",
     "replications_line",
     "replications_words",

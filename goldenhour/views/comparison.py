@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from goldenhour.console import Table
+from goldenhour.views.formatting import plain_number
 
 if TYPE_CHECKING:
     from engine.experiments import Difference, Quantity
@@ -55,7 +56,7 @@ def comparison_json(comparison: "Comparison") -> dict[str, Any]:
                 "difference": _interval_json(each.difference),
                 "lower": each.lower,
                 "equal": each.equal,
-                "pairing_gain": _plain(each.pairing_gain),
+                "pairing_gain": plain_number(each.pairing_gain),
             }
             for each in comparison.differences
         ],
@@ -88,14 +89,9 @@ def _number(quantity: "Quantity", value: float) -> str:
 
 def _interval_json(interval: "Interval") -> dict[str, Any]:
     return {
-        "estimate": _plain(interval.estimate),
-        "low": _plain(interval.low),
-        "high": _plain(interval.high),
+        "estimate": plain_number(interval.estimate),
+        "low": plain_number(interval.low),
+        "high": plain_number(interval.high),
         "count": interval.count,
         "missing": interval.missing,
     }
-
-
-def _plain(value: float) -> float | None:
-    """The value, or None where JSON has no number for it."""
-    return value if math.isfinite(value) else None

@@ -1,5 +1,6 @@
 """Values as text: numbers, durations and times."""
 
+import math
 from datetime import datetime
 
 
@@ -32,3 +33,8 @@ def plural(count: int, word: str) -> str:
     """A count and its noun: `1 facility`, `2 facilities`."""
     many = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
     return f"{count:,} {word if count == 1 else many}"
+
+
+def plain_number(value: float) -> float | None:
+    """The value, or None where JSON has no number for it."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,461 @@
+"""The driver of an experiment: replications of all points until the plan is fulfilled, and their results."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actors.experiments import (
+    ExperimentIdentity,
+    ExperimentOutput,
+    Point,
+    ReplicationProgress,
+    Replicator,
+    Request,
+    ResultFile,
+    batch_size,
+    read_experiment,
+)
+from actors.run import compile_before
+from actors.store import ExperimentDetail
+from engine.errors import InputError
+from engine.experiments import (
+    QUANTITIES,
+    DesignPoints,
+    ExperimentPlan,
+    Formula,
+    PointRow,
+    Quantity,
+    Stopping,
+    assess_points,
+    decode_experiment,
+    find_quantities,
+    first_counts,
+    is_sequential,
+    parse_formula,
+    prepare_point,
+    values_of,
+)
+from engine.measures import absent_value
+from engine.run import EntryPoints, Replications, entry_points, join_replications
+from goldenhour import __version__
+from goldenhour.experiment_analysis import analyse
+from goldenhour.experiment_files import ExperimentSource, LoadedExperiment, load_experiment, load_text
+from goldenhour.experiment_result import Experiment
+from goldenhour.experiments import batch_cache, open_workers, workers_for_seconds
+
+COMPILED_POINTS = 50
+"""Points whose scenarios decide what is compiled before the experiment starts."""
+
+OnDetail = Callable[[ExperimentDetail, str], object]
+"""Called with how far the experiment is, and its phase: running or finishing."""
+
+OnClaimed = Callable[[str, bool], None]
+"""Called once the output is claimed: with the id of the experiment, and whether it was started before."""
+
+
+@dataclass(frozen=True)
+class ExperimentRequest:
+    """An experiment, and how it is carried out."""
+
+    loaded: LoadedExperiment
+    design: DesignPoints
+    output: Path | None = None
+    """The folder of its results; None: they are only returned."""
+    force: bool = False
+    """Replace the files of an earlier run or experiment."""
+    workers: int = 0
+    """Tasks on Ray at a time; 0: in this process; ALL_CPUS: as many as a cluster has CPUs."""
+    address: str | None = None
+    """A Ray cluster; None: a local Ray, if any."""
+    run_id: str | None = None
+    """Id of the experiment; None: a new one."""
+
+    def entry_points(self) -> list[EntryPoints]:
+        """What is compiled before it starts."""
+        plan, base, design = self.loaded.plan, self.loaded.base, self.design
+        found = dict.fromkeys(entry_points(base.resolved, texts=False))
+        for number in range(0, len(design), 1 + len(design) // COMPILED_POINTS):
+            scenario = prepare_point(plan, base, design[number]).resolved
+            found |= dict.fromkeys(entry_points(scenario, texts=False))
+        return list(found)
+
+
+def workers_for_experiment(loaded: LoadedExperiment, points: int, address: str | None) -> int:
+    """Return how many tasks to run on Ray at a time: 0, in this process, for what is quick."""
+    return workers_for_seconds(loaded.price(points).seconds, address)
+
+
+def run_experiment(
+    request: ExperimentRequest,
+    on_progress: OnDetail = lambda detail, phase: None,
+    on_claimed: OnClaimed = lambda run_id, started_before: None,
+) -> Experiment:
+    """Carry an experiment out. One that was cut off in the same output folder is continued.
+
+    Parameters
+    ----------
+    request
+        What to do.
+    on_progress
+        Called several times a second.
+    on_claimed
+        Not called without an output.
+
+    Raises
+    ------
+    InputError
+        If there is no such measure, or if the output folder cannot be used.
+    RunError
+        If a replication cannot be simulated. What is finished stays in the output folder.
+    """
+    with ExitStack() as stack:
+        output = None
+        if request.output is not None:
+            output = _claim(request, request.output)
+            stack.callback(output.suspend)
+            on_claimed(output.run_id, output.started_before)
+        tasks = stack.enter_context(open_workers(request.workers, request.address))
+        return _Run(request, output, tasks, on_progress).finish()
+
+
+def _claim(request: ExperimentRequest, folder: Path) -> ExperimentOutput:
+    loaded = request.loaded
+    packages = ("scipy",) if request.design.units is not None else ()
+    identity = ExperimentIdentity(
+        loaded.as_run(), loaded.base, loaded.base.resolved.seed, __version__, packages
+    )
+    return ExperimentOutput.claim(
+        folder, request.force, identity, request.run_id, request.workers, request.address
+    )
+
+
+class _Points(Sequence[Point]):
+    """The points as the replicator takes them. Each is prepared when it is asked for; its hash is kept."""
+
+    def __init__(self, loaded: LoadedExperiment, design: DesignPoints) -> None:
+        self._loaded = loaded
+        self._design = design
+        self._hashes: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._design)
+
+    def __getitem__(self, number: Any) -> Any:
+        point = self._design[number]
+        prepared = prepare_point(self._loaded.plan, self._loaded.base, point)
+        self._hashes[number] = prepared.hash
+        return Point(prepared.resolved, self._loaded.base.resolved.seed, point.label)
+
+    def hash_of(self, number: int) -> str:
+        """SHA-256 (hex) of the scenario of a point."""
+        if number not in self._hashes:
+            self[number]
+        return self._hashes[number]
+
+
+@dataclass
+class _Gathered:
+    """The finished replications of each point, with the measures that the experiment needs."""
+
+    needed: frozenset[str] | None
+    """Names of the measures; None: all."""
+    batches: list[dict[int, Replications]]
+    """By point and number of the first replication."""
+    known: set[str] = field(default_factory=set)
+    """Names of all measures that any replication had."""
+
+    def add(self, point: int, first: int, replications: Replications) -> Replications:
+        """Add a batch, and return what is kept of it."""
+        self.known.update(replications.names)
+        if self.needed is not None:
+            columns = [column for column, name in enumerate(replications.names) if name in self.needed]
+            names = tuple(replications.names[column] for column in columns)
+            replications = Replications(names, np.ascontiguousarray(replications.values[:, columns]))
+        self.batches[point][first] = replications
+        return replications
+
+    def missing(self, point: int, stop: int) -> Iterator[Request]:
+        """The replications below `stop` that a point does not have."""
+        have = 0
+        for first, batch in sorted(self.batches[point].items(), key=lambda item: item[0]):
+            if have < first < stop:
+                yield Request(point, have, first)
+            have = max(have, first + len(batch.values))
+        if have < stop:
+            yield Request(point, have, stop)
+
+    def joined(self, point: int, stop: int) -> Replications:
+        """The first `stop` replications of a point."""
+        parts, have = [], 0
+        for first, batch in sorted(self.batches[point].items(), key=lambda item: item[0]):
+            values = batch.values[max(0, have - first) : stop - first]
+            if first < stop and len(values):
+                parts.append(Replications(batch.names, values))
+                have = first + len(batch.values)
+        return join_replications(parts)
+
+
+class _Run:
+    """An experiment that is being carried out."""
+
+    def __init__(
+        self, request: ExperimentRequest, output: ExperimentOutput | None, workers: int, on_progress: OnDetail
+    ) -> None:
+        self._loaded, self._design, self._plan = request.loaded, request.design, request.loaded.plan
+        self._output = output
+        self._on_progress = on_progress
+        self._points = _Points(request.loaded, request.design)
+        self._replicator = Replicator(self._points, batch_cache(), workers, self._report)
+        needed = None if self._plan.all_measures else frozenset(_needed(self._plan))
+        self._gathered = _Gathered(needed, [{} for _ in range(len(self._points))])
+        self._resumed = 0
+        self._open: set[int] = set()
+        self._widest, self._expected = "", float("nan")
+        if output is not None:
+            for point, batch, replications in output.journal.begin():
+                self._gathered.add(point, batch.first, replications)
+                self._resumed += batch.size
+        self._names_checked = self._resumed > 0
+
+    def finish(self) -> Experiment:
+        """Add replications until the plan is fulfilled, analyse them, and write the files."""
+        plan, design = self._plan, self._design
+        labels = [point.label for point in design]
+        batch = batch_size(self._loaded.base.resolved)
+        wanted: Sequence[int] = first_counts(plan, len(design), batch)
+        while True:
+            self._extend(wanted)
+            quantities = self._quantities()
+            stopping = self._assess(quantities, wanted, labels, batch)
+            wanted = stopping.wanted
+            if stopping.done:
+                break
+            self._widest, self._expected = stopping.widest, stopping.expected
+        self._report_detail(ReplicationProgress(sum(wanted), sum(wanted), 0), "finishing")
+        points = tuple(
+            PointRow(
+                point.number,
+                point.label,
+                point.values,
+                self._points.hash_of(point.number),
+                self._loaded.base.resolved.seed,
+                wanted[point.number],
+            )
+            for point in design
+        )
+        found = analyse(
+            self._loaded.name,
+            plan,
+            self._loaded.base.resolved.days,
+            design,
+            points,
+            quantities,
+            self._values(quantities, wanted),
+            stopping,
+        )
+        return found if self._output is None else self._publish(found, self._output)
+
+    def _publish(self, found: Experiment, output: ExperimentOutput) -> Experiment:
+        replications = sum(point.replications for point in found.points)
+        files = [ResultFile(name, pieces, rows) for name, pieces, rows in found.files(self._loaded.as_run())]
+        output.publish({"points": len(found.points), "replications": replications}, files)
+        return replace(found, folder=output.path)
+
+    def _assess(
+        self, quantities: Sequence[Quantity], wanted: Sequence[int], labels: Sequence[str], batch: int
+    ) -> Stopping:
+        """Whether more replications are needed."""
+        widths = self._plan.replications.half_width
+        judged = [quantity for quantity in quantities if quantity.name in widths]
+        values = self._values(judged, wanted) if is_sequential(self._plan) else {}
+        return assess_points(self._plan, values, self._design.baseline, labels, batch)
+
+    def _extend(self, wanted: Sequence[int]) -> None:
+        """Simulate until each point has so many replications."""
+        gathered = self._gathered
+        requests = [request for point, stop in enumerate(wanted) for request in gathered.missing(point, stop)]
+        left: Counter[int] = Counter()
+        for request in requests:
+            left[request.point] += request.stop - request.first
+        self._open = set(left)
+        for point, batch, replications in self._replicator.stream(requests):
+            kept = gathered.add(point, batch.first, replications)
+            if self._output is not None:
+                self._output.journal.append(point, batch.first, kept)
+            left[point] -= batch.size
+            if not left[point]:
+                self._open.discard(point)
+                self._check_names()
+
+    def _check_names(self) -> None:
+        """Refuse a measure that the first point does not have, before the others are simulated."""
+        if not self._names_checked:
+            self._names_checked = True
+            self._quantities()
+
+    def _quantities(self) -> list[Quantity]:
+        """What is measured. Raises InputError for a measure that there is not."""
+        return _find_quantities(self._plan, self._gathered.known)
+
+    def _values(
+        self, quantities: Sequence[Quantity], counts: Sequence[int]
+    ) -> dict[str, tuple[NDArray[np.float64], ...]]:
+        """By measure and point, the values of the first replications, shape (replications,)."""
+        found: dict[str, list[NDArray[np.float64]]] = {quantity.name: [] for quantity in quantities}
+        for point, count in enumerate(counts):
+            joined = self._gathered.joined(point, count)
+            for quantity in quantities:
+                found[quantity.name].append(values_of(quantity, joined))
+        return {name: tuple(values) for name, values in found.items()}
+
+    def _report(self, progress: ReplicationProgress) -> None:
+        self._report_detail(progress, "running")
+
+    def _report_detail(self, progress: ReplicationProgress, phase: str) -> None:
+        expected = self._expected if self._expected == self._expected else 0.0
+        done, cached = progress.done + self._resumed, progress.cached + self._resumed
+        wanted = max(progress.wanted + self._resumed, int(min(expected, 1e12)))
+        detail = ExperimentDetail(
+            points=len(self._points),
+            points_done=len(self._points) - len(self._open),
+            replications=done,
+            replications_wanted=wanted,
+            cached=cached,
+            widest=self._widest[:1000],
+        )
+        self._on_progress(detail, phase)
+
+
+def experiment(
+    source: ExperimentSource,
+    workers: int = 0,
+    address: str | None = None,
+    output: str | Path | None = None,
+    force: bool = False,
+) -> Experiment:
+    """Carry out an experiment and return its results.
+
+    Parameters
+    ----------
+    source
+        The path of an experiment file, a mapping with the fields of one, or a plan.
+    workers, address
+        Tasks on Ray at a time, on the cluster at `address` or a local one; 0: in this process.
+    output
+        A folder for its files, which `open_experiment` reads; None: no files. What is finished there is not simulated
+        again.
+    force
+        Replace the files of an earlier run or experiment in that folder.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, scenario, measure or point, or if the folder cannot be used.
+    ScenarioError
+        If the file is not that of an experiment, or if a scenario cannot be run.
+
+    Examples
+    --------
+    >>> import goldenhour
+    >>> found = goldenhour.experiment(
+    ...     {
+    ...         "scenario": "coin",
+    ...         "days": 3,
+    ...         "factors": [{"path": "casualties.total", "levels": [100, 200]}],
+    ...         "replications": {"count": 5},
+    ...         "results": {"measures": ["patients"]},
+    ...     }
+    ... )
+    >>> [estimate.mean.estimate for estimate in found.estimates]
+    [100.0, 200.0]
+    """
+    loaded = load_experiment(source)
+    request = ExperimentRequest(
+        loaded,
+        loaded.design(),
+        None if output is None else Path(output),
+        force,
+        workers,
+        address,
+    )
+    compile_before(request.entry_points(), lambda state: None)
+    return run_experiment(request)
+
+
+def try_experiment(loaded: LoadedExperiment, count: int) -> tuple[list[Quantity], float]:
+    """Simulate some replications of the scenario. Returns what is measured, and the seconds of a replication.
+
+    Raises
+    ------
+    InputError
+        If there is no such measure.
+    """
+    base = loaded.base.resolved
+    replicator = Replicator([Point(base, base.seed)], None)
+    (first,) = replicator.extend([(0, 1)])
+    began = time.monotonic()
+    (more,) = replicator.extend([(1, 1 + count)])
+    seconds = (time.monotonic() - began) / count
+    return _find_quantities(loaded.plan, {*first.names, *more.names}), seconds
+
+
+def open_experiment(folder: str | Path) -> Experiment:
+    """Read the files of a finished experiment.
+
+    Raises
+    ------
+    InputError
+        If there is no finished experiment in the folder, or if it was made with a scenario that has changed since.
+
+    Examples
+    --------
+    >>> import goldenhour
+    >>> found = goldenhour.open_experiment("teams")  # doctest: +SKIP
+    >>> found.to_pandas("estimates")  # doctest: +SKIP
+    """
+    path = Path(folder)
+    stored = read_experiment(path)
+    loaded = load_text(stored.plan, str(path / "experiment.toml"))
+    if loaded.base.hash != stored.scenario_hash:
+        raise InputError(
+            f"the experiment in {str(path)!r} was made with another version of the scenario "
+            f"{loaded.base.original.name!r}, by goldenhour {stored.version}: read its tables as files"
+        )
+    design = loaded.design()
+    points, results = decode_experiment(stored.points, stored.results, design.names)
+    formulas = _formulas_of(loaded.plan)
+    known = [*results, *(name for formula in formulas.values() for name in formula.names)]
+    quantities = find_quantities(list(results), known, formulas)
+    labels = [point.label for point in points]
+    stopping = assess_points(loaded.plan, results, design.baseline, labels, batch_size(loaded.base.resolved))
+    base = loaded.base.resolved
+    found = analyse(loaded.name, loaded.plan, base.days, design, points, quantities, results, stopping)
+    return replace(found, folder=path)
+
+
+def _find_quantities(plan: ExperimentPlan, known: Collection[str]) -> list[Quantity]:
+    """What an experiment measures, where replications have the measures `known`. Raises InputError for another one."""
+    rare = {
+        name for name in _needed(plan) if absent_value(name) == 0.0
+    }  # counts that summaries leave out if 0
+    formulas = _formulas_of(plan)
+    names = [*(sorted(known) if plan.all_measures else plan.measure_names), *formulas]
+    return find_quantities(names, sorted({*known, *rare}), formulas)
+
+
+def _needed(plan: ExperimentPlan) -> Iterator[str]:
+    """Names of the numbers of a summary from which measures and formulas are computed."""
+    formulas = _formulas_of(plan).values()
+    for name in [*plan.measure_names, *(name for formula in formulas for name in formula.names)]:
+        yield from QUANTITIES[name].columns if name in QUANTITIES else (name,)
+
+
+def _formulas_of(plan: ExperimentPlan) -> dict[str, Formula]:
+    return {name: parse_formula(text) for name, text in plan.results.formulas.items()}

@@ -1,0 +1,206 @@
+"""What an experiment says, in sentences."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from goldenhour.sentences import difference_sentence
+
+if TYPE_CHECKING:
+    from engine.experiments import Effect, Estimate, Quantity
+    from goldenhour.experiment_result import Experiment
+
+MOST_COMPARED = 6
+"""Up to so many points besides the baseline, each has a sentence for each measure."""
+
+MOST_MEASURES = 6
+"""Measures that have sentences."""
+
+_NAMED = 3
+"""Effects that a sentence names."""
+
+_MAIN = {"Morris": "mu*", "Sobol": "total", "rank correlation": "Spearman's rho"}
+"""By kind of effect, the statistic by which effects are ranked; of other kinds there is only one."""
+
+
+def experiment_sentences(experiment: "Experiment") -> Iterator[str]:
+    """Yield the answer first: what matters most, what differs from the baseline, or between which values it lies."""
+    for quantity in experiment.quantities[:MOST_MEASURES]:
+        estimates = [each for each in experiment.estimates if each.measure == quantity.name]
+        effects = [each for each in experiment.effects if each.measure == quantity.name]
+        if effects:
+            yield from effect_sentences(quantity, effects, experiment.confidence)
+        if experiment.baseline is not None and len(estimates) > 1:
+            yield from _compared(experiment, quantity, estimates, experiment.baseline, bool(effects))
+        else:
+            yield _range(experiment, quantity, estimates)
+    if len(experiment.quantities) > MOST_MEASURES:
+        yield f"{len(experiment.quantities) - MOST_MEASURES:,} more measures are in the tables."
+
+
+def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confidence: float) -> Iterator[str]:
+    """Yield what moves a measure most, and which of the effects can be told from chance."""
+    kind = effects[0].kind
+    if kind == "Sobol":
+        yield _sobol(quantity, effects)
+        return
+    ranked = _ranked(effects, kind)
+    told = [each for each in ranked if _is_told(each, kind, confidence)]
+    count = len({each.name for each in effects if each.kind == kind})
+    of = f"of {count:,} factors" if count > 1 else "the one factor"
+    if not ranked:
+        yield f"No replication has data for {quantity.meaning} at the points of an effect."
+    elif not told:
+        yield f"{_capital(of)}, none moves {quantity.meaning} so that it can be told from chance."
+    else:
+        first, *others = told
+        words = f"{_capital(of)}, {first.name} moves {quantity.meaning} most: {_size(first, quantity)}"
+        if others:
+            words += f"; then {_listed([f'{each.name} ({_size(each, quantity)})' for each in others[: _NAMED - 1]])}"
+        rest = count - len({each.name for each in told})
+        if rest:
+            words += (
+                f". {rest:,} cannot be told from chance" if rest > 1 else ". One cannot be told from chance"
+            )
+        yield words + "."
+    strongest = [
+        each for each in _ranked(effects, "interaction") if _is_told(each, "interaction", confidence)
+    ]
+    if strongest:
+        yield (
+            f"Two factors do more or less together than one by one, most {strongest[0].name}: "
+            f"{_size(strongest[0], quantity)} {quantity.meaning}."
+        )
+
+
+def _sobol(quantity: "Quantity", effects: "Sequence[Effect]") -> str:
+    totals = sorted(
+        (each for each in effects if each.statistic == "total" and each.interval.count),
+        key=lambda each: -each.interval.estimate,
+    )
+    if not totals or all(math.isnan(each.interval.estimate) for each in totals):
+        return f"Nothing varies in {quantity.meaning}, or it has no data."
+    parts = [
+        f"{each.name} ({_percent(each.interval.estimate)}, {_percent(each.interval.low)} to "
+        f"{_percent(each.interval.high)})"
+        for each in totals[:_NAMED]
+    ]
+    words = f"Of the variance of {quantity.meaning} between points, {_listed(parts)} is lost without them"
+    if len(parts) == 1:
+        words = f"Of the variance of {quantity.meaning} between points, {parts[0]} is lost without it"
+    chance = next((each for each in effects if each.name == "chance"), None)
+    if chance is not None and not math.isnan(chance.interval.estimate):
+        words += f"; of all variance, chance makes {_percent(chance.interval.estimate)}"
+    return words + "."
+
+
+def _ranked(effects: "Sequence[Effect]", kind: str) -> "list[Effect]":
+    """The effects of a kind by which factors are ranked, the largest first, one of each name."""
+    wanted = _MAIN.get(kind)
+    own = [
+        each
+        for each in effects
+        if each.kind == kind
+        and (wanted is None or each.statistic == wanted)
+        and not math.isnan(each.interval.estimate)
+    ]
+    found: dict[str, Effect] = {}
+    for each in sorted(own, key=lambda each: -abs(each.interval.estimate)):
+        found.setdefault(each.name, each)
+    return list(found.values())
+
+
+def _is_told(effect: "Effect", kind: str, confidence: float) -> bool:
+    """Whether an effect can be told from none."""
+    if not math.isnan(effect.p_holm):
+        return effect.p_holm <= 1.0 - confidence
+    interval = effect.interval
+    return interval.low > 0.0 or interval.high < 0.0
+
+
+def _size(effect: "Effect", quantity: "Quantity") -> str:
+    """How large an effect is: `-0.62 from 1 to 2`."""
+    number = effect.interval.estimate
+    if effect.kind == "rank correlation":
+        return f"rank correlation {number:+.2f}"
+    if effect.kind == "Morris":
+        return f"{number:,.{quantity.decimals}f} on average over its range"
+    amount = f"{number:+,.{quantity.decimals}f}"
+    return (
+        amount
+        if effect.kind == "interaction"
+        else f"{amount} from {effect.statistic.replace(' -> ', ' to ')}"
+    )
+
+
+def _compared(
+    experiment: "Experiment",
+    quantity: "Quantity",
+    estimates: "Sequence[Estimate]",
+    baseline: int,
+    has_effects: bool,
+) -> Iterator[str]:
+    """Yield what differs from the baseline: each point, or the most different ones of many."""
+    labels = [point.label for point in experiment.points]
+    others = [(each, each.difference) for each in estimates if each.difference is not None]
+
+    def sentence(estimate: "Estimate") -> str:
+        difference = experiment.difference(estimate)
+        assert difference is not None
+        return difference_sentence(
+            difference, labels[baseline], labels[estimate.point], experiment.days, experiment.confidence
+        )
+
+    if len(others) <= MOST_COMPARED and not has_effects:
+        yield from (sentence(each) for each, _ in others)
+        return
+    told = [(each, difference) for each, difference in others if not difference.contains(0.0)]
+    told = [(each, difference) for each, difference in told if not math.isnan(difference.half_width)]
+    words = f"{_capital(quantity.meaning)}: {len(told):,} of {len(others):,} points can be told from {labels[baseline]}"
+    if not told:
+        yield f"{words}."
+        return
+    lowest, low = min(told, key=lambda pair: pair[1].estimate)
+    highest, high = max(told, key=lambda pair: pair[1].estimate)
+    if low.estimate < 0.0 < high.estimate:
+        yield f"{words}, in both directions. {_capital(sentence(lowest))} {_capital(sentence(highest))}"
+    else:
+        yield f"{words}. Most different: {sentence(lowest if high.estimate < 0.0 else highest)}"
+
+
+def _range(experiment: "Experiment", quantity: "Quantity", estimates: "Sequence[Estimate]") -> str:
+    """Between which means the points lie."""
+    known = [each for each in estimates if each.mean.count]
+    if not known:
+        return f"{_capital(quantity.meaning)}: no replication has data."
+    labels = [point.label for point in experiment.points]
+    lowest = min(known, key=lambda each: each.mean.estimate)
+    highest = max(known, key=lambda each: each.mean.estimate)
+
+    def value(estimate: "Estimate") -> str:
+        mean = estimate.mean
+        words = f"{mean.estimate:,.{quantity.decimals}f}"
+        if not math.isnan(mean.half_width):
+            words += f" ({mean.low:,.{quantity.decimals}f} to {mean.high:,.{quantity.decimals}f})"
+        return words
+
+    if lowest is highest or lowest.mean.estimate == highest.mean.estimate:
+        where = f"at {labels[lowest.point]}" if len(known) == 1 else f"at all {len(known):,} points"
+        return f"{_capital(quantity.meaning)}: {value(lowest)} {where}."
+    return (
+        f"{_capital(quantity.meaning)}: from {value(lowest)} at {labels[lowest.point]} to {value(highest)} at "
+        f"{labels[highest.point]}, of {len(known):,} points."
+    )
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """Words with commas and `and` between them."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.0f} %"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
