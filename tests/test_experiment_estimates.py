@@ -265,6 +265,22 @@ def test_other_designs_have_rank_correlations_of_the_means_and_lists_have_none()
     assert effects_of(design_of(listed, prepare_base(listed, BRIGADE)), "x", [normal(1, 5)]) == []
 
 
+def test_an_experiment_with_assumptions_separates_chance_from_ignorance():
+    points = designed("assumptions", {}, "points = 50")
+    common = normal(1, 40)
+    ignorance = 2.0 * points.units[:, 3]
+    values = [mean + common + 0.1 * normal(number, 40) for number, mean in enumerate(ignorance)]
+    effects = effects_of(points, "x", values)
+    share = next(effect.interval for effect in effects if effect.statistic == "share of variance")
+    of_mean = 4.0 / 12.0
+    assert share.estimate == pytest.approx(of_mean / (of_mean + np.var(common, ddof=1)), rel=0.1)
+    strongest = max(
+        (effect for effect in effects if effect.kind == "rank correlation"),
+        key=lambda effect: abs(effect.interval.estimate),
+    )
+    assert strongest.name == points.names[3]
+
+
 # --- when to stop
 
 

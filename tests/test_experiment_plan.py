@@ -209,6 +209,14 @@ def test_ranges_of_whole_settings_are_whole_and_others_are_not():
     assert found.baseline is None
 
 
+def test_a_constant_of_the_model_that_is_whole_has_whole_values():
+    path = "model.casualties.triage.immediate_minutes"
+    found = points_of(design("Latin hypercube", [factor(path, "low = 200\nhigh = 280")], "points = 20"))
+    assert all(isinstance(point.values[0], int) for point in found)
+    own = points_of(design("one at a time", [factor(path, "levels = [200, 280]")]))
+    assert own[0].values == (240,)
+
+
 def test_a_list_has_labels_and_says_which_points_are_the_same():
     text = f"""scenario = "brigade"
 [[points]]

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import special, stats
 
 from engine.errors import InputError
@@ -216,3 +218,14 @@ def test_the_median_agrees_with_scipys_order_statistics():
     expected = stats.quantile_test(values, p=0.5).confidence_interval(0.95)
     assert (interval.low, interval.high) == (expected.low, expected.high)
     assert interval.estimate == np.median(values)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60),
+    st.floats(0.0, 1.0, exclude_min=True, exclude_max=True),
+)
+def test_a_quantile_between_two_values_is_that_of_numpy(values, probability):
+    found = quantile_interval(values, probability)
+    wanted = float(np.quantile(np.array(values), probability))
+    assert found.estimate == pytest.approx(min(max(wanted, found.low), found.high), rel=1e-12, abs=1e-9)

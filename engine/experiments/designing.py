@@ -14,6 +14,7 @@ from engine.experiments.plan import ExperimentPlan, PlanFactor, short_path
 from engine.experiments.plan_reading import completed
 from engine.experiments.points import DesignPoints, prepare_point, prepare_with
 from engine.experiments.price import MOST_POINTS, check_size
+from engine.experiments.uncertainty import assumption_points
 from engine.inference import (
     Design,
     Factor,
@@ -34,7 +35,7 @@ from engine.scenario import (
     assumptions_of,
     given_assumption,
     near_match,
-    value_at,
+    own_value,
     with_given,
 )
 
@@ -250,7 +251,7 @@ def _drawn(
     assumptions: Sequence[Assumption] | None,
     notes: Sequence[str],
 ) -> DesignPoints:
-    """Return independent draws of the factors and the assumptions."""
+    """Return draws of the factors and the assumptions."""
     known = assumptions_of(base.original) if assumptions is None else assumptions
     given = [
         given_assumption(base.resolved, factor.all_paths[0], factor.low, factor.high, name=factor.label)
@@ -263,20 +264,18 @@ def _drawn(
     drawn: list[Factor | Assumption] = [*(factor for _, factor in uniform), *free]
     if not drawn:
         raise InputError('kind = "assumptions": the scenario has none with a range, and there are no factors')
-    random = np.random.Generator(np.random.PCG64(plan.design.seed or 0))
-    units = random.random((plan.design.points or 0, len(drawn)))
-    rows = [tuple(each.at(unit) for each, unit in zip(drawn, row, strict=True)) for row in units.tolist()]
+    found = assumption_points(drawn, plan.design.points or 0, plan.design.seed or 0)
     names = tuple(each.name for each in drawn)
     points = DesignPoints(
         kind=plan.kind,
         names=names,
         paths=(*(own.all_paths for own, _ in uniform), *((one.path,) for one in free)),
-        rows=rows,
+        rows=found.rows,
         levels=((),) * len(names),
         changed=None,
         labels=None,
         notes=tuple(notes),
-        units=units,
+        units=found.units,
         effects=names,
         groups=tuple(range(len(names))),
         baseline=None,
@@ -306,7 +305,7 @@ def _tried(
 
 def _own_value(base: PreparedScenario, *paths: str) -> Any:
     """The value that the scenario has at these paths; None if they differ."""
-    values = [value_at(base.resolved, path) for path in paths]
+    values = [own_value(base.resolved, path) for path in paths]
     return values[0] if all(value == values[0] for value in values) else None
 
 

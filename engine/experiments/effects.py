@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine.experiments.estimates import interval_confidence
 from engine.experiments.points import AS_IT_IS, DesignPoints
+from engine.experiments.uncertainty import split_variance
 from engine.inference import (
     Interval,
     holm,
@@ -47,7 +48,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
     measure: str
     kind: str
-    """main effect, interaction, one at a time, Morris, Sobol or rank correlation."""
+    """main effect, interaction, one at a time, Morris, Sobol, rank correlation or uncertainty."""
     name: str
     """The factor, the group, or two factors with " x " between."""
     statistic: str
@@ -101,7 +102,8 @@ def effects_of(
         return _sobol(points, measure, _matrix(values), each)
     if points.kind == "list":
         return []
-    return _rank_correlations(points, measure, values, each)
+    found = _rank_correlations(points, measure, values, each)
+    return found if points.kind != "assumptions" else [*_uncertainty(measure, _matrix(values), each), *found]
 
 
 def effect_row(effect: Effect) -> tuple[Any, ...]:
@@ -303,6 +305,25 @@ def _sobol(points: DesignPoints, measure: str, results: Floats, confidence: floa
         )
     )
     return found
+
+
+def _uncertainty(measure: str, results: Floats, confidence: float) -> list[Effect]:
+    """Return how much of the spread is ignorance, and where the mean and a result lie; nothing with too little data."""
+    complete = int((~np.isnan(results).any(axis=0)).sum())
+    if len(results) < 2 or complete < 2:
+        return []
+    split = split_variance(results, confidence=confidence)
+    percent = f"{100 * split.level:g} % range"
+    used = (split.replications, split.missing)
+    numbers = {
+        ("ignorance", "share of variance"): split.share,
+        ("ignorance", f"mean, {percent}"): Interval(split.mean, *split.mean_range, *used),
+        ("chance and ignorance", f"result, {percent}"): Interval(split.mean, *split.result_range, *used),
+    }
+    return [
+        Effect(measure=measure, kind="uncertainty", name=name, statistic=statistic, interval=interval)
+        for (name, statistic), interval in numbers.items()
+    ]
 
 
 def _rank_correlations(

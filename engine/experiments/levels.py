@@ -8,7 +8,7 @@ from engine.errors import InputError, ScenarioError, shown
 from engine.experiments.plan import PlanFactor, PlanHeader
 from engine.experiments.points import prepare_with
 from engine.inference import Factor
-from engine.scenario import PreparedScenario, ScenarioText, Setting, holds_whole_numbers
+from engine.scenario import PreparedScenario, ScenarioText, Setting, holds_whole_numbers, own_value
 
 _NOTES = 2
 """Most notes about the scenario per factor."""
@@ -27,7 +27,7 @@ def inference_factor(
     if factor.levels:
         return Factor(name=factor.label, levels=tuple(factor.levels))
     with line_of(place, text):
-        whole = any(holds_whole_numbers(base.original, path) for path in factor.all_paths)
+        whole = any(_is_whole(base, path) for path in factor.all_paths)
     for name in ("low", "high") if whole else ():
         bound = getattr(factor, name)
         if bound != int(bound):
@@ -37,6 +37,14 @@ def inference_factor(
     return Factor(
         name=factor.label, low=int(low) if whole else low, high=int(high) if whole else high, whole=whole
     )
+
+
+def _is_whole(base: PreparedScenario, path: str) -> bool:
+    """Whether a setting, or a constant of the model, is a whole number."""
+    if holds_whole_numbers(base.original, path):
+        return True
+    own = own_value(base.resolved, path) if path.startswith("model.") else None
+    return isinstance(own, int) and not isinstance(own, bool)
 
 
 def try_levels(

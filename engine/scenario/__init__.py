@@ -48,11 +48,12 @@ from engine.scenario.ranges import (
     Assumption,
     assumptions_of,
     given_assumption,
+    own_value,
     range_rows,
     with_given,
 )
 from engine.scenario.roster import hours_short_of_teams, roster_of
-from engine.scenario.settings import Setting, holds_whole_numbers, parse_setting, value_at
+from engine.scenario.settings import Setting, holds_whole_numbers, parse_setting
 from engine.scenario.start import events_from_start, moment_text, start_seconds
 from engine.scenario.struct_files import read_struct
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
@@ -183,6 +184,7 @@ __all__ = [
     "near_match",
     "number_listed",
     "one_way_minutes",
+    "own_value",
     "parse",
     "parse_setting",
     "parse_text",
@@ -200,7 +202,6 @@ __all__ = [
     "to_toml",
     "unnamed_categories",
     "used_vehicle_pools",
-    "value_at",
     "with_given",
     "with_overrides",
     "workload_of",

@@ -136,7 +136,7 @@ def given_assumption(
     if not low < high:
         raise InputError(f"{place}: got the range {shown(low)} to {shown(high)}; allowed: low below high")
     if mode is None:
-        own = _own_value(scenario, path)
+        own = own_value(scenario, path)
         if isinstance(own, bool) or not isinstance(own, int | float):
             raise InputError(f"{place}: got a setting of {shown(own)}; allowed: a number, or a mode")
         mode = min(max(own, low), high)
@@ -281,8 +281,14 @@ def _triangular(low: float, mode: float, high: float, unit: float) -> float:
     return round(found) if whole else min(max(found, low), high)
 
 
-def _own_value(scenario: Scenario, path: str) -> Any:
-    """The value of a setting, or of the constant of the model at its path."""
+def own_value(scenario: Scenario, path: str) -> Any:
+    """Return the value of a setting in a resolved scenario, or of the constant of the model at its path; None if unset.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such setting.
+    """
     steps = path.split(".")
     value: Any = None
     if steps[0] == "model" and len(steps) > 1 and steps[1] in MODEL_FILES:
