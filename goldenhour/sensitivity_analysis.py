@@ -155,35 +155,36 @@ def run_sensitivity(
 def _points(
     plan: SensitivityPlan,
 ) -> tuple[list[Assumption], list[str], list[PreparedScenario], list[_Ends]]:
-    """The assumptions that are varied, the names of those without effect, the points, and which are whose ends."""
+    """The assumptions that are varied, the names of those without effect, the points, and which are whose ends.
+
+    A scenario that does not rest on an assumption stays as it is while another moves.
+    """
     first = plan.scenarios[0].alternative.prepared
     given = [given_assumption(first.original, *one) for one in plan.given]
-    wanted = _chosen(with_given(_common(plan.scenarios), given), plan.only)
+    own = [with_given(assumptions_of(one.alternative.prepared.original), given) for one in plan.scenarios]
+    wanted = _chosen([*own[0], *(one for other in own[1:] for one in other if one not in own[0])], plan.only)
     points = [one.alternative.prepared for one in plan.scenarios]
     assumptions, idle, ends = [], [], []
     for one in wanted:
+        moving = [number for number, each in enumerate(own) if one in each]
         at_ends = [
-            None
-            if value == one.mode
-            else [each.with_setting(Setting(one.path, value)) for each in plan.scenarios]
+            {number: plan.scenarios[number].with_setting(Setting(one.path, value)) for number in moving}
+            if value != one.mode
+            else {}
             for value in (one.low, one.high)
         ]
-        if all(end is None or _is_idle(end, plan.scenarios) for end in at_ends):
+        if all(_is_idle(end, plan.scenarios) for end in at_ends):
             idle.append(one.name)
             continue
-        numbers = []
+        numbers: list[tuple[int, ...] | None] = []
         for end in at_ends:
-            numbers.append(None if end is None else tuple(range(len(points), len(points) + len(end))))
-            points += end or []
+            places = {number: len(points) + place for place, number in enumerate(end)}
+            points += end.values()
+            own_points = tuple(places.get(number, number) for number in range(len(own)))
+            numbers.append(own_points if end else None)
         assumptions.append(one)
         ends.append(_Ends(*numbers))
     return assumptions, idle, points, ends
-
-
-def _common(scenarios: Sequence[ScenarioAt]) -> list[Assumption]:
-    """The assumptions of the model that all scenarios rest on, with the same range."""
-    first, *others = (assumptions_of(one.alternative.prepared.original) for one in scenarios)
-    return [one for one in first if all(one in other for other in others)]
 
 
 def _chosen(found: Sequence[Assumption], only: Sequence[str]) -> list[Assumption]:
@@ -199,10 +200,10 @@ def _chosen(found: Sequence[Assumption], only: Sequence[str]) -> list[Assumption
     return [one for one in found if not only or one.tag == GIVEN or one.name in only or one.path in only]
 
 
-def _is_idle(prepared: Sequence[PreparedScenario], scenarios: Sequence[ScenarioAt]) -> bool:
-    """Whether a setting changes nothing, by the notes on the scenarios that have it."""
-    for new, old in zip(prepared, scenarios, strict=True):
-        known = old.alternative.prepared
+def _is_idle(changed: Mapping[int, PreparedScenario], scenarios: Sequence[ScenarioAt]) -> bool:
+    """Whether a setting changes nothing, by the notes on the scenarios that have it, by their number."""
+    for number, new in changed.items():
+        known = scenarios[number].alternative.prepared
         notes = [note for note in new.notes if note not in known.notes]
         if new.hash != known.hash and not any(_NO_EFFECT in note for note in notes):
             return False

@@ -138,6 +138,13 @@ def test_what_the_author_has_set_counts_as_known(settings: dict[str, Any], known
     assert len(left) >= len(range_rows()) - 2
 
 
+def test_brain_injuries_and_other_surgery_are_known_apart() -> None:
+    left = found(builtin("brigade", **{"survival.tbi_success": 0.2}))
+    assert "surgery succeeds, all but brain injuries" in left
+    left = found(builtin("brigade", **{"treatments.surgery.success": 0.8}))
+    assert "surgery succeeds, brain injuries" in left
+
+
 def test_transition_matrices_rest_on_none_of_them() -> None:
     assert assumptions_of(builtin("standard", routing="transition-matrix")) == []
 

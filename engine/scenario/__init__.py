@@ -53,7 +53,7 @@ from engine.scenario.ranges import (
     with_given,
 )
 from engine.scenario.roster import hours_short_of_teams, roster_of
-from engine.scenario.settings import Setting, holds_whole_numbers, parse_setting, value_at
+from engine.scenario.settings import Setting, holds_whole_numbers, parse_setting
 from engine.scenario.start import events_from_start, moment_text, start_seconds
 from engine.scenario.struct_files import read_struct
 from engine.scenario.structs.bounds import MAX_DAYS, MAX_HORIZON_DAYS
@@ -202,7 +202,6 @@ __all__ = [
     "to_toml",
     "unnamed_categories",
     "used_vehicle_pools",
-    "value_at",
     "with_given",
     "with_overrides",
     "workload_of",

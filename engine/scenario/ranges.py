@@ -101,7 +101,7 @@ def assumptions_of(scenario: Scenario) -> list[Assumption]:
     for row in range_rows():
         for type_ in _types(scenario) if _TYPE in row["path"] else [""]:
             one = {**row, **{key: row[key].replace(_TYPE, type_) for key in ("name", "path")}}
-            constant = _constant(scenario, one["path"])
+            constant = _constant(scenario, one["path"], tuple(one.get("places", ())))
             if constant is not None and constant.value == constant.own:
                 found.append(_assumption(one, constant))
     return found
@@ -166,8 +166,11 @@ def _types(scenario: Scenario) -> list[str]:
     return [name for name in incident_types(scenario) if name != "standard" or not scenario.warfare]
 
 
-def _constant(scenario: Scenario, path: str) -> _Constant | None:
-    """The constant that a setting replaces; None if the scenario does without it."""
+def _constant(scenario: Scenario, path: str, places: tuple[int, ...] = ()) -> _Constant | None:
+    """The constant that a setting replaces; None if the scenario does without it.
+
+    Of a list, `places` are the values that matter; default: all.
+    """
     steps = tuple(path.split("."))
     if steps[0] == "model":
         replaced = ReplacedConstant(steps[1:])
@@ -184,8 +187,9 @@ def _constant(scenario: Scenario, path: str) -> _Constant | None:
         other,
     ) in CONSTANTS_OF_SETTINGS.items():  # these replace a constant in the scenario's own place
         given = attrgetter(setting)(scenario)
-        same_places = not other.places or not replaced.places or set(other.places) & set(replaced.places)
-        if given is not None and other.path == replaced.path and same_places:
+        mine = set(places or replaced.places)
+        overlaps = not mine or not other.places or mine & set(other.places)
+        if given is not None and other.path == replaced.path and overlaps:
             value = given
     return _Constant(".".join(replaced.path), own, value, _confidence(replaced.path))
 

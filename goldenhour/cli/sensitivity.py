@@ -1,12 +1,14 @@
 """`goldenhour sensitivity`: on which assumptions an answer rests."""
 
+import contextlib
+import math
 import re
 from typing import TYPE_CHECKING
 
 import click
 
 from engine.errors import InputError, shown
-from engine.scenario import ScenarioOverrides, Setting, parse_setting
+from engine.scenario import ScenarioOverrides, Setting
 from goldenhour import console, views
 from goldenhour.cli import options
 from goldenhour.cli.compare import alternatives_of, changed_settings, compile_for
@@ -177,5 +179,9 @@ def _given_range(text: str) -> "GivenRange":
 
 
 def _number(text: str) -> float | None:
-    value = parse_setting(f"x={text}").value
-    return None if isinstance(value, bool) or not isinstance(value, int | float) else value
+    """A number, whole where it is written so; None if it is none."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            value = kind(text)
+            return value if math.isfinite(value) else None
+    return None

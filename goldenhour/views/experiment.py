@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.scenario import Scenario, value_at
+from engine.scenario import Scenario, own_value
 from goldenhour.console import Table
 from goldenhour.views.formatting import format_duration, plain_number
 
@@ -250,7 +250,7 @@ def _span(design: "DesignPoints", number: int) -> str | None:
 
 def _own_value(base: Scenario, paths: Sequence[str]) -> str:
     """The value of a factor in the scenario."""
-    values = [value_at(base, path) for path in paths]
+    values = [own_value(base, path) for path in paths]
     if any(value != values[0] for value in values):
         return "several"
     return NO_VALUE if values[0] is None else _value(values[0])
