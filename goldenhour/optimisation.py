@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
@@ -44,7 +43,7 @@ from engine.measures import absent_value
 from engine.run import EntryPoints, Replications, entry_points, join_replications
 from engine.scenario import PreparedScenario, ScenarioText
 from goldenhour import scenario_files
-from goldenhour.experiment_files import LoadScenario, load_base
+from goldenhour.experiment_files import LoadScenario, load_base, toml_of
 from goldenhour.experiments import batch_cache, open_workers, replication_seconds, workers_for_seconds
 from goldenhour.optimisation_result import Optimisation, PointOutcome
 from goldenhour.optimisation_sentences import optimisation_sentences
@@ -128,7 +127,7 @@ def load_optimisation(
         plan, text = parse_optimisation(scenario_files.read_plan(path, "optimisation file"), path.name)
         folder, name = path.parent, path.stem
     elif isinstance(source, Mapping):
-        plan, _ = parse_optimisation(_encoded(source), name)
+        plan, _ = parse_optimisation(toml_of(source, "optimise").encode(), name)
     elif isinstance(source, OptimisationPlan):
         check_optimisation(source)
         plan = source
@@ -139,13 +138,6 @@ def load_optimisation(
     base = load_base(plan, folder, text, load_scenario)
     plan = replace(plan, name=plan.name or name, seed=base.resolved.seed)
     return LoadedOptimisation(plan.name or name, plan, base, text)
-
-
-def _encoded(fields: Mapping[str, Any]) -> bytes:
-    try:
-        return msgspec.toml.encode(fields)
-    except (ImportError, TypeError, ValueError) as error:
-        raise InputError(f"optimise: {error}") from None
 
 
 def run_optimisation(

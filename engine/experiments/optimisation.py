@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from engine.errors import MISSING, InputError, ScenarioError
+from engine.experiments.designing import design_of
 from engine.experiments.formulas import Formula, parse_formula
+from engine.experiments.levels import inference_factor
 from engine.experiments.plan import (
     MAX_FACTORS,
     MAX_LISTED_POINTS,
@@ -20,7 +22,8 @@ from engine.experiments.plan import (
     PlanPoint,
 )
 from engine.experiments.plan_reading import LEAST_FIRST, check_factors
-from engine.experiments.points import DesignPoints, Price, design_of, inference_factor
+from engine.experiments.points import DesignPoints
+from engine.experiments.price import Price
 from engine.experiments.quantities import QUANTITIES, Quantity, find_quantities, formula_quantity
 from engine.inference import Requirement
 from engine.scenario import PreparedScenario, ScenarioText, near_match, read_struct

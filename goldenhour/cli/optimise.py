@@ -11,6 +11,7 @@ from goldenhour import console, views
 from goldenhour.cli import options, scenario_sources
 from goldenhour.cli.execution import command_seconds
 from goldenhour.cli.groups import FileGroup
+from goldenhour.cli.new_scenario import check_new
 
 if TYPE_CHECKING:
     from goldenhour.optimisation import LoadedOptimisation, OptimisationProgress
@@ -58,11 +59,7 @@ def optimise() -> None:
 
 @optimise.command("run")
 @click.argument("file")
-@click.option(
-    "--workers",
-    type=click.IntRange(0, 1024),
-    help="Tasks on Ray at a time; 0: simulate in this process. Default: what suits the size.",
-)
+@options.tasks
 @click.option("--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT.")
 @options.json_for_tables
 def run_file(file: str, workers: int | None, address: str | None, as_json: bool) -> None:
@@ -114,13 +111,16 @@ def new(file: str | None, force: bool) -> None:
         console.print_text(TEMPLATE)
         return
     path = Path(file)
-    if path.exists() and not force:
-        raise InputError(f"FILE: {shown(file)} exists; choose another name, or --force")
+    check_new(path, force)
     try:
-        path.write_text(TEMPLATE, "utf-8")
-    except OSError as error:
-        raise InputError(f"FILE: cannot write {shown(file)}: {error.strerror}") from None
-    console.print_line(f"wrote {file}: `goldenhour optimise {file}` answers its question")
+        with path.open("w" if force else "x", encoding="utf-8") as opened:
+            opened.write(TEMPLATE.replace("FILE", path.name))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown(str(path))} cannot be written: {error}") from None
+    console.print_line(
+        f"written to {path}; `goldenhour optimise check {path}` says what it costs, `goldenhour optimise {path}` "
+        "answers it"
+    )
 
 
 @optimise.command("check")
