@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from goldenhour.experiment_driver import experiment, open_experiment
     from goldenhour.experiment_result import Experiment
     from goldenhour.experiments import compare, replicate
+    from goldenhour.optimisation import optimise
+    from goldenhour.optimisation_result import Optimisation
     from goldenhour.result import Result, simulate
     from goldenhour.sensitivity_analysis import sensitivity
     from goldenhour.sensitivity_result import Sensitivity
@@ -20,6 +22,7 @@ __version__ = "0.2.0"
 __all__ = [
     "Comparison",
     "Experiment",
+    "Optimisation",
     "Replicated",
     "Result",
     "Sensitivity",
@@ -27,6 +30,7 @@ __all__ = [
     "compare",
     "experiment",
     "open_experiment",
+    "optimise",
     "replicate",
     "sensitivity",
     "simulate",
@@ -40,6 +44,8 @@ __getattr__ = lazy_attributes(
         "experiment_driver": ("experiment", "open_experiment"),
         "experiment_result": ("Experiment",),
         "experiments": ("compare", "replicate"),
+        "optimisation": ("optimise",),
+        "optimisation_result": ("Optimisation",),
         "result": ("Result", "simulate"),
         "sensitivity_analysis": ("sensitivity",),
         "sensitivity_result": ("Sensitivity",),

@@ -89,7 +89,7 @@ def load_experiment(source: ExperimentSource, load_scenario: LoadScenario | None
         plan, text = parse_plan_text(data, path.name)
         return _loaded(plan, text, path.parent, path.stem, load_scenario)
     if isinstance(source, Mapping | ExperimentPlan):
-        toml = plan_to_toml(source) if isinstance(source, ExperimentPlan) else _toml_of(source)
+        toml = plan_to_toml(source) if isinstance(source, ExperimentPlan) else toml_of(source)
         return _loaded(parse_plan(toml.encode()), None, Path(), "experiment", load_scenario)
     raise InputError(
         f"experiment: got {shown(source)}; allowed: the path of a .toml file, a mapping with its fields, or a plan"
@@ -153,15 +153,15 @@ def _loaded(
     return LoadedExperiment(plan.name or name, plan, base, text)
 
 
-def _toml_of(fields: Mapping[str, Any]) -> str:
-    """These fields as TOML. Raises InputError."""
+def toml_of(fields: Mapping[str, Any], what: str = "experiment") -> str:
+    """These fields of an experiment, or of something else, as TOML. Raises InputError."""
     lines = []
     for name, value in fields.items():
         try:
             lines.append(write_value({str(name): value})[2:-2])
         except (AttributeError, TypeError, RecursionError):
             raise InputError(
-                f"experiment: got {shown(value)} for {shown(name)}; allowed: texts, numbers, lists and mappings"
+                f"{what}: got {shown(value)} for {shown(name)}; allowed: texts, numbers, lists and mappings"
             ) from None
     return "\n".join(lines) + "\n"
 

@@ -109,3 +109,19 @@ def sensitivity_html(sentences: Sequence[str], rows: Sequence[dict[str, Any]]) -
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in cells)
     text = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
     return f"{text}<table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def rows_html(sentences: Sequence[str], rows: Sequence[dict[str, Any]], most: int = 200) -> str:
+    """Sentences, and the first of some rows with the same names."""
+    heads = list(rows[0]) if rows else []
+    texts = [
+        [
+            "" if value is None else f"{value:,.4g}" if isinstance(value, float) else str(value)
+            for value in row.values()
+        ]
+        for row in rows[:most]
+    ]
+    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in texts)
+    text = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    more = f"<p>{len(rows) - most:,} more rows</p>" if len(rows) > most else ""
+    return f"{text}<table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>{more}"

@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 from engine.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from engine.experiments.bottleneck import (
+        Bottleneck,
+        find_bottleneck,
+    )
     from engine.experiments.comparison import Difference, compare_replications
     from engine.experiments.designing import design_of
     from engine.experiments.effects import EFFECT_COLUMNS, Effect, alias_notes, effect_row, effects_of
@@ -20,6 +24,22 @@ if TYPE_CHECKING:
     )
     from engine.experiments.formulas import Formula, FormulaError, parse_formula
     from engine.experiments.levels import inference_factor, try_levels
+    from engine.experiments.optimisation import (
+        DEFAULT_MOST,
+        OptimisationPlan,
+        PlanConstraint,
+        PlanGoal,
+        PlanSearch,
+        check_optimisation,
+        costs_of,
+        difference_of,
+        larger_is_better,
+        optimisation_points,
+        optimisation_price,
+        parse_optimisation,
+        quantities_of,
+        requirement_of,
+    )
     from engine.experiments.plan import (
         ExperimentPlan,
         PlanDesign,
@@ -79,6 +99,10 @@ if TYPE_CHECKING:
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "bottleneck": (
+            "Bottleneck",
+            "find_bottleneck",
+        ),
         "comparison": ("Difference", "compare_replications"),
         "designing": ("design_of",),
         "effects": ("EFFECT_COLUMNS", "Effect", "alias_notes", "effect_row", "effects_of"),
@@ -94,6 +118,22 @@ __getattr__ = lazy_attributes(
         ),
         "formulas": ("Formula", "FormulaError", "parse_formula"),
         "levels": ("inference_factor", "try_levels"),
+        "optimisation": (
+            "DEFAULT_MOST",
+            "OptimisationPlan",
+            "PlanConstraint",
+            "PlanGoal",
+            "PlanSearch",
+            "check_optimisation",
+            "costs_of",
+            "difference_of",
+            "larger_is_better",
+            "optimisation_points",
+            "optimisation_price",
+            "parse_optimisation",
+            "quantities_of",
+            "requirement_of",
+        ),
         "plan": (
             "ExperimentPlan",
             "PlanDesign",
@@ -141,11 +181,13 @@ __getattr__ = lazy_attributes(
 )
 
 __all__ = [
+    "DEFAULT_MOST",
     "DEFAULT_QUANTITIES",
     "EFFECT_COLUMNS",
     "MOST_POINTS",
     "QUANTITIES",
     "Assumed",
+    "Bottleneck",
     "DesignPoint",
     "DesignPoints",
     "Difference",
@@ -154,12 +196,16 @@ __all__ = [
     "ExperimentPlan",
     "Formula",
     "FormulaError",
+    "OptimisationPlan",
+    "PlanConstraint",
     "PlanDesign",
     "PlanFactor",
+    "PlanGoal",
     "PlanHeader",
     "PlanPoint",
     "PlanReplications",
     "PlanResults",
+    "PlanSearch",
     "PlanShares",
     "PointRow",
     "Price",
@@ -171,11 +217,14 @@ __all__ = [
     "assess_points",
     "assumption_points",
     "check_factors",
+    "check_optimisation",
     "check_size",
     "compare_replications",
     "completed",
+    "costs_of",
     "decode_experiment",
     "design_of",
+    "difference_of",
     "effect_row",
     "effects_of",
     "effects_table",
@@ -187,6 +236,7 @@ __all__ = [
     "estimate_points",
     "estimate_row",
     "estimates_table",
+    "find_bottleneck",
     "find_quantities",
     "first_counts",
     "half_width_of",
@@ -195,8 +245,12 @@ __all__ = [
     "interval_confidence",
     "is_about_differences",
     "is_sequential",
+    "larger_is_better",
+    "optimisation_points",
+    "optimisation_price",
     "overrides_of",
     "parse_formula",
+    "parse_optimisation",
     "parse_plan",
     "parse_plan_text",
     "plan_to_toml",
@@ -205,6 +259,8 @@ __all__ = [
     "prepare_point",
     "prepare_with",
     "price_of",
+    "quantities_of",
+    "requirement_of",
     "results_table",
     "short_path",
     "split_variance",

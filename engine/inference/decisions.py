@@ -100,6 +100,10 @@ class Requirement:
         """The limit of the measure."""
         return self.at_least if self.at_most is None else self.at_most  # type: ignore[return-value]
 
+    def keeps(self, values: Floats) -> NDArray[np.bool_]:
+        """Return which values are within the limit, in the same shape; NaN is not."""
+        return values <= self.limit if self.at_least is None else values >= self.limit
+
     def decide(self, values: ArrayLike, met_error: float, missed_error: float) -> Decision:
         """Return what the values of the replications say.
 
@@ -118,7 +122,7 @@ class Requirement:
         used, missing = observed(values)
         if self.probability is None:
             return self._decide_mean(used, missing, met_error, missed_error)
-        kept = used <= self.limit if self.at_least is None else used >= self.limit
+        kept = self.keeps(used)
         interval = share_sequence(int(kept.sum()), used.size, met_error, missed_error, missing=missing)
         return Decision(
             self._verdict(interval.low >= self.probability, interval.high < self.probability, interval),

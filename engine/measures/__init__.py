@@ -7,7 +7,7 @@ from engine.measures.counting import count_chunk
 from engine.measures.delays import Delays, split_delays
 from engine.measures.files import run_arrow_table, table_rows
 from engine.measures.patients import Measures
-from engine.measures.resources import FlowMeasures
+from engine.measures.resources import FlowMeasures, intervals
 from engine.measures.statistics import Statistics
 from engine.measures.value_names import absent_value, named_values
 from engine.measures.whole_run import (
@@ -37,6 +37,7 @@ __all__ = [
     "facilities_table",
     "find_measures",
     "flow_of",
+    "intervals",
     "measures_table",
     "named_values",
     "run_arrow_table",

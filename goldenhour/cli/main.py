@@ -15,6 +15,7 @@ from goldenhour.cli import (
     experiments,
     fetch,
     measures,
+    optimise,
     resume,
     run,
     runs,
@@ -41,6 +42,7 @@ goldenhour.add_command(measures.measures)
 goldenhour.add_command(compare.compare)
 goldenhour.add_command(experiment.experiment)
 goldenhour.add_command(sensitivity.sensitivity)
+goldenhour.add_command(optimise.optimise)
 goldenhour.add_command(scenarios.scenarios)
 goldenhour.add_command(schema.schema)
 goldenhour.add_command(runs.runs)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         policies,
         show_network,
     )
+    from goldenhour.views.optimisation import front_picture, optimisation_json, optimisation_table
     from goldenhour.views.progress import compile_first, progress_view
     from goldenhour.views.replications import replications_line, replications_words
     from goldenhour.views.runs import RunsView, experiments_table, runs_table, show_run
@@ -71,6 +72,11 @@ __getattr__ = lazy_attributes(
             "network_json",
             "policies",
             "show_network",
+        ),
+        "optimisation": (
+            "front_picture",
+            "optimisation_json",
+            "optimisation_table",
         ),
         "progress": (
             "compile_first",
@@ -125,9 +131,12 @@ __all__ = [
     "format_duration",
     "format_seconds",
     "format_time",
+    "front_picture",
     "links_table",
     "listed_json",
     "network_json",
+    "optimisation_json",
+    "optimisation_table",
     "policies",
     "price_json",
     "progress_view",

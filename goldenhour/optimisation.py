@@ -1,0 +1,461 @@
+"""Optimisation: the cheapest point that meets constraints, the best of several, or a front of cost and outcome."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from actors.experiments import Point, ReplicationProgress, Replicator, Request, batch_size
+from actors.run import compile_before
+from engine.errors import InputError, shown
+from engine.experiments import (
+    Bottleneck,
+    DesignPoints,
+    OptimisationPlan,
+    Price,
+    Quantity,
+    check_optimisation,
+    costs_of,
+    difference_of,
+    find_bottleneck,
+    larger_is_better,
+    optimisation_points,
+    optimisation_price,
+    parse_optimisation,
+    prepare_point,
+    quantities_of,
+    requirement_of,
+    values_of,
+)
+from engine.inference import (
+    CheapestRule,
+    FrontRule,
+    SelectionRule,
+    mean_interval,
+)
+from engine.measures import absent_value
+from engine.run import EntryPoints, Replications, entry_points, join_replications
+from engine.scenario import PreparedScenario, ScenarioText
+from goldenhour import scenario_files
+from goldenhour.experiment_files import LoadScenario, load_base, toml_of
+from goldenhour.experiments import batch_cache, open_workers, replication_seconds, workers_for_seconds
+from goldenhour.optimisation_result import Optimisation, PointOutcome
+from goldenhour.optimisation_sentences import optimisation_sentences
+
+COMPILED_POINTS = 50
+"""Points whose scenarios decide what is compiled before the search starts."""
+
+OptimisationSource = str | Path | Mapping[str, Any] | OptimisationPlan
+"""What an optimisation can be given as: a file, a mapping with the fields of one, or a plan."""
+
+Column = NDArray[np.float64]
+
+
+class OptimisationProgress(NamedTuple):
+    """How far an optimisation is."""
+
+    replications: ReplicationProgress
+    open_points: int
+    """Points that are simulated at present."""
+
+
+OnProgress = Callable[[OptimisationProgress], None]
+
+
+@dataclass(frozen=True)
+class LoadedOptimisation:
+    """An optimisation that can be carried out."""
+
+    name: str
+    """What to call it."""
+    plan: OptimisationPlan
+    base: PreparedScenario
+    """The scenario that its points change."""
+    text: ScenarioText | None
+    """The file, for lines in messages."""
+
+    def design(self) -> DesignPoints:
+        """The points, after each level has been tried in the scenario. Raises ScenarioError and InputError."""
+        design = optimisation_points(
+            self.plan, self.base, text=self.text, seconds=replication_seconds(self.base)
+        )
+        costs_of(self.plan, design)
+        return design
+
+    def price(self, points: int) -> Price:
+        """What it costs if each point is looked at once, and at most."""
+        return optimisation_price(self.plan, points, replication_seconds(self.base))
+
+    def entry_points(self, design: DesignPoints) -> list[EntryPoints]:
+        """What is compiled before it starts."""
+        found = dict.fromkeys(entry_points(self.base.resolved, texts=False))
+        for number in range(0, len(design), 1 + len(design) // COMPILED_POINTS):
+            scenario = prepare_point(self.plan, self.base, design[number]).resolved
+            found |= dict.fromkeys(entry_points(scenario, texts=False))
+        return list(found)
+
+
+def load_optimisation(
+    source: OptimisationSource, load_scenario: LoadScenario | None = None
+) -> LoadedOptimisation:
+    """Read an optimisation, and prepare the scenario that it begins with.
+
+    Parameters
+    ----------
+    source
+        The path of a .toml file, a mapping with the fields of such a file, or a plan.
+    load_scenario
+        Finds the scenario; default: built-ins and files.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or scenario.
+    ScenarioError
+        If the file is not that of an optimisation, or if its scenario cannot be run.
+    """
+    text: ScenarioText | None = None
+    folder, name = Path(), "optimisation"
+    if isinstance(source, str | Path):
+        path = Path(source)
+        plan, text = parse_optimisation(scenario_files.read_plan(path, "optimisation file"), path.name)
+        folder, name = path.parent, path.stem
+    elif isinstance(source, Mapping):
+        plan, _ = parse_optimisation(toml_of(source, "optimise").encode(), name)
+    elif isinstance(source, OptimisationPlan):
+        check_optimisation(source)
+        plan = source
+    else:
+        raise InputError(
+            f"optimise: got {shown(source)}; allowed: the path of a .toml file, a mapping with its fields, or a plan"
+        )
+    base = load_base(plan, folder, text, load_scenario)
+    plan = replace(plan, name=plan.name or name, seed=base.resolved.seed)
+    return LoadedOptimisation(plan.name or name, plan, base, text)
+
+
+def run_optimisation(
+    loaded: LoadedOptimisation,
+    design: DesignPoints,
+    workers: int | None = None,
+    address: str | None = None,
+    on_progress: OnProgress = lambda progress: None,
+) -> Optimisation:
+    """Search until the answer is known.
+
+    Parameters
+    ----------
+    loaded, design
+        What is searched, and its points.
+    workers
+        Tasks on Ray at a time; 0: in this process; None: what suits the size.
+    address
+        A Ray cluster; None: a local Ray, if any.
+    on_progress
+        Called several times a second.
+
+    Raises
+    ------
+    InputError
+        If there is no such measure.
+    RunError
+        If a replication cannot be simulated.
+    """
+    wanted = workers
+    if wanted is None:
+        wanted = workers_for_seconds(loaded.price(len(design)).seconds, address)
+    with open_workers(wanted, address) as tasks:
+        return _Search(loaded, design, tasks, on_progress).finish()
+
+
+class _Points(Sequence[Point]):
+    """The points as the replicator takes them. Each is prepared when it is asked for."""
+
+    def __init__(self, loaded: LoadedOptimisation, design: DesignPoints) -> None:
+        self._loaded = loaded
+        self._design = design
+
+    def __len__(self) -> int:
+        return len(self._design)
+
+    def __getitem__(self, number: Any) -> Any:
+        point = self._design[number]
+        prepared = prepare_point(self._loaded.plan, self._loaded.base, point)
+        return Point(prepared.resolved, self._loaded.base.resolved.seed, point.label)
+
+
+class _Search:
+    """An optimisation that is being carried out."""
+
+    def __init__(
+        self, loaded: LoadedOptimisation, design: DesignPoints, workers: int, on_progress: OnProgress
+    ) -> None:
+        self._loaded, self._plan, self._design = loaded, loaded.plan, design
+        self._on_progress = on_progress
+        self._points = _Points(loaded, design)
+        self._replicator = Replicator(self._points, batch_cache(), workers, self._report)
+        self._costs = costs_of(loaded.plan, design)
+        self._batch = batch_size(loaded.base.resolved)
+        self._quantities: list[Quantity] = []
+        self._open = 0
+
+    def finish(self) -> Optimisation:
+        """Search, and say what was found."""
+        goal = self._plan.goal
+        if goal == "cheapest":
+            return self._cheapest()
+        return self._best() if goal == "best" else self._front()
+
+    def _cheapest(self) -> Optimisation:
+        search = self._plan.search
+        rule = CheapestRule(
+            requirements=tuple(requirement_of(each, search) for each in self._plan.constraints),
+            confidence=search.confidence,
+            first=self._plan.first,
+            cap=search.most,
+            batch=self._batch,
+        )
+        found = rule.search(self._costs, self._sample, self._levels() if search.monotone else None)
+        outcomes = [
+            self._outcome(
+                each.point,
+                {"met": "meets", "missed": "fails", "too close": "too close", "open": "not needed"}[
+                    each.verdict
+                ],
+                tuple(decision.interval for decision in each.decisions),
+                each.count,
+            )
+            for each in found.examined.values()
+        ]
+        notes = [
+            f"more of a factor can hurt: {self._design[good].label} meets the constraints, and "
+            f"{self._design[bad].label} does not; so all cheaper points were examined in the order of their costs"
+            for good, bad in found.contradictions[:1]
+        ]
+        if found.ruled_out:
+            by = {self._design[point].label for point in found.ruled_out.values()}
+            notes.append(
+                f"{len(found.ruled_out):,} points were not simulated: they have as much or less of everything than "
+                f"{', '.join(sorted(by)[:3])}{', ...' if len(by) > 3 else ''}, which fails"
+            )
+        largest = int(max(range(len(self._design)), key=lambda point: (self._costs[point], point)))
+        bottleneck = None if found.best is not None else self._bottleneck(largest)
+        return self._result(
+            outcomes,
+            best_number=found.best,
+            undecided_numbers=found.undecided,
+            largest_number=largest if found.best is None else None,
+            bottleneck=bottleneck,
+            decided=found.best is not None or not found.undecided,
+            notes=notes,
+        )
+
+    def _levels(self) -> NDArray[np.float64]:
+        """Shape (points, factors): the levels of the factors, which must be numbers. Raises InputError."""
+        for name, column in zip(self._design.names, zip(*self._design.rows, strict=True), strict=True):
+            odd = [each for each in column if isinstance(each, bool) or not isinstance(each, (int, float))]
+            if odd:
+                raise InputError(
+                    f"search.monotone: got {shown(odd[0])} in {name!r}; allowed: only with factors that are numbers"
+                )
+        return np.array(self._design.rows, dtype=np.float64)
+
+    def _bottleneck(self, point: int) -> Bottleneck | None:
+        """What limits the network at a point, as the constraints see it."""
+        about_surgery = any(
+            "surgery" in column for quantity in self._quantities for column in quantity.columns
+        )
+        required = [requirement_of(each, self._plan.search) for each in self._plan.constraints]
+        shares = [
+            pair for pair in zip(required, self._quantities, strict=True) if pair[0].probability is not None
+        ]
+
+        def misses(measures: Mapping[str, float]) -> bool:
+            row = Replications(tuple(measures), np.array([list(measures.values())]))
+            return not all(
+                requirement.keeps(values_of(quantity, row)).all() for requirement, quantity in shares
+            )
+
+        chosen = self._points[point]
+        return find_bottleneck(
+            chosen.scenario, chosen.seed, about_surgery, misses if len(shares) == len(required) else None
+        )
+
+    def _best(self) -> Optimisation:
+        search = self._plan.search
+        rule = SelectionRule(
+            difference=difference_of(self._plan),
+            confidence=search.confidence,
+            largest=larger_is_better(self._plan),
+            first=self._plan.first,
+            cap=search.most,
+        )
+        values = np.zeros((len(self._design), 0))
+        alive: Sequence[int] = range(len(self._design))
+        more = self._plan.first
+        while True:
+            have = values.shape[1]
+            stop = min(search.most, -(-(have + more) // self._batch) * self._batch)
+            found = self._sample(dict.fromkeys(alive, (have, stop)))
+            grown = np.full((len(self._design), stop), math.nan)
+            grown[:, :have] = values
+            for point, rows in found.items():
+                grown[point, have:] = rows[0]
+            values = grown
+            selection = rule.assess(values)
+            alive, more = selection.survivors, selection.more
+            if selection.done or stop >= search.most:
+                break
+        outcomes = [
+            self._outcome(
+                point,
+                "best" if point == selection.best else "dropped" if point not in alive else "not decided",
+                (mean_interval(values[point], search.confidence),),
+                int(np.isfinite(values[point]).sum()),
+                selection.best if point not in alive else None,
+            )
+            for point in range(len(self._design))
+        ]
+        return self._result(
+            outcomes,
+            best_number=selection.best,
+            undecided_numbers=tuple(point for point in alive if point != selection.best),
+            decided=selection.guaranteed,
+            notes=self._missing_notes(values),
+        )
+
+    def _front(self) -> Optimisation:
+        search = self._plan.search
+        rule = FrontRule(
+            difference=difference_of(self._plan),
+            confidence=search.confidence,
+            largest=larger_is_better(self._plan),
+            first=self._plan.first,
+            cap=search.most,
+            batch=self._batch,
+        )
+        found = rule.search(
+            self._costs,
+            lambda wanted: {point: rows[0] for point, rows in self._sample(wanted).items()},
+        )
+        words = {"front": "on the front", "open": "not decided"}
+        outcomes = [
+            self._outcome(
+                each.point, words.get(each.place, each.place), (each.interval,), each.count, each.by
+            )
+            for each in found
+        ]
+        undecided = tuple(each.point for each in found if each.place == "open")
+        return self._result(outcomes, undecided_numbers=undecided, decided=not undecided, notes=[])
+
+    def _sample(self, wanted: Mapping[int, tuple[int, int]]) -> dict[int, Column]:
+        """Simulate; return by point the values of each quantity, shape (quantities, stop - first)."""
+        self._open = len(wanted)
+        requests = [Request(point, first, stop) for point, (first, stop) in wanted.items()]
+        found: dict[int, dict[int, Replications]] = {point: {} for point in wanted}
+        for point, batch, replications in self._replicator.stream(requests):
+            self._find_quantities(replications)
+            found[point][batch.first] = replications
+        joined = {
+            point: join_replications([batches[first] for first in sorted(batches)])
+            for point, batches in found.items()
+        }
+        return {
+            point: np.stack([values_of(quantity, each) for quantity in self._quantities])
+            for point, each in joined.items()
+        }
+
+    def _find_quantities(self, replications: Replications) -> None:
+        """Look the measures up in the first replications. Raises InputError if there is no such measure."""
+        if not self._quantities:
+            counts = {name for name in self._plan.measures if absent_value(name) == 0.0}
+            self._quantities = quantities_of(self._plan, sorted({*replications.names, *counts}))
+
+    def _missing_notes(self, values: Column) -> list[str]:
+        """What a reader must know about replications without data."""
+        simulated = values[:, : self._plan.first]
+        missing = int(np.isnan(simulated).any(axis=0).sum())
+        if not missing:
+            return []
+        return [
+            f"{missing} of the first {simulated.shape[1]} replications have no data for "
+            f"{self._plan.search.objective} at one of the points; such replications are left out"
+        ]
+
+    def _outcome(
+        self, point: int, decision: str, intervals: tuple[Any, ...], count: int, by: int | None = None
+    ) -> PointOutcome:
+        return PointOutcome(
+            number=point,
+            label=self._design[point].label,
+            values=self._design[point].values,
+            cost=float(self._costs[point]),
+            intervals=intervals,
+            decision=decision,
+            by=None if by is None else self._design[by].label,
+            replications=count,
+        )
+
+    def _result(
+        self, outcomes: Sequence[PointOutcome], *, decided: bool, notes: Sequence[str], **fields: Any
+    ) -> Optimisation:
+        found = Optimisation(
+            name=self._loaded.name,
+            plan=self._plan,
+            seed=self._loaded.base.resolved.seed,
+            days=self._loaded.base.resolved.days,
+            factors=self._design.names,
+            quantities=tuple(self._quantities),
+            size=len(self._design),
+            points=tuple(sorted(outcomes, key=lambda each: (each.cost, each.number))),
+            decided=decided,
+            notes=(*self._design.notes, *notes),
+            **fields,
+        )
+        return dataclasses.replace(found, sentences=tuple(optimisation_sentences(found)))
+
+    def _report(self, progress: ReplicationProgress) -> None:
+        self._on_progress(OptimisationProgress(progress, self._open))
+
+
+def optimise(source: OptimisationSource, workers: int = 0, address: str | None = None) -> Optimisation:
+    """Find the cheapest point that meets constraints, the best of several, or the front of cost against an outcome.
+
+    Parameters
+    ----------
+    source
+        The path of an optimisation file, a mapping with the fields of one, or a plan.
+    workers, address
+        Tasks on Ray at a time, on the cluster at `address` or a local one; 0: in this process.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, scenario or measure.
+    ScenarioError
+        If the file is not that of an optimisation, or if a scenario cannot be run.
+
+    Examples
+    --------
+    >>> import goldenhour
+    >>> found = goldenhour.optimise(
+    ...     {
+    ...         "scenario": "coin",
+    ...         "days": 3,
+    ...         "factors": [{"path": "casualties.total", "levels": [100, 200, 300]}],
+    ...         "constraints": [{"measure": "patients", "at_least": 150, "probability": 0.9}],
+    ...     }
+    ... )
+    >>> found.best.label
+    'casualties.total=200'
+    """
+    loaded = load_optimisation(source)
+    design = loaded.design()
+    compile_before(loaded.entry_points(design), lambda state: None)
+    return run_optimisation(loaded, design, workers, address)
