@@ -94,6 +94,11 @@ def test_a_plan_is_written_with_its_whole_scenario():
         ("[1, 2]", "[1, 2]\nlow = 1", "levels, or low and high, but not both"),
         ("full factorial", "list", 'one or more [[points]] with settings each, for kind = "list"'),
         ('kind = "full', 'base = 8\nkind = "full', 'only with kind = "Sobol indices" (my.toml, line 7)'),
+        (
+            "full factorial",
+            'Sobol sequence"\npoints = 100 #"',
+            "got 100; allowed: a power of 2, such as 64",
+        ),
         ("[1, 2]", '[1, 2]\ngroup = "a"', "groups only with kind"),
         ("most = 1000", "count = 100", "nothing beside count"),
         ("first = 50", "first = 10", "at least 20: with fewer the variance is too uncertain"),
