@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import GoldenhourError, InputError, ScenarioError
 from engine.experiments import (
+    DESIGN_NUMBERS,
     completed,
     design_of,
     parse_plan,
@@ -293,3 +296,53 @@ def test_assumptions_are_drawn_from_their_ranges_and_a_range_of_the_plan_replace
     assert prepare_point(
         parse_plan(PLAN.encode()), prepare_base(parse_plan(PLAN.encode()), BRIGADE), given[0]
     ).hash
+
+
+# --- hostile files
+
+PARTS = st.sampled_from(
+    [
+        "1",
+        "-1",
+        "1e308",
+        "nan",
+        "'x'",
+        "[]",
+        "{}",
+        "true",
+        "none",
+        "\n",
+        "=",
+        "[",
+        "}",
+        "low",
+        "[[shares]]\n",
+        "9" * 30,
+    ]
+    + [
+        '"5 %"',
+        "2030-01-01",
+        "\0",
+        "\xe9",
+        "'''",
+        "#",
+        '"facilities[R2-North]"',
+        '"model"',
+        '"a..b"',
+        "group = 'g'\n",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(PLAN)), st.integers(0, 12), PARTS, st.sampled_from(list(DESIGN_NUMBERS)))
+def test_a_damaged_file_is_refused_or_written_and_read_again(place, removed, part, kind):
+    text = PLAN[:place] + part + PLAN[place + removed :]
+    try:
+        plan = completed(parse_plan(text.replace("full factorial", kind).encode()))
+        found = points_of(plan_to_toml(plan))
+    except GoldenhourError as error:
+        assert error.exit_code == 2
+    else:
+        assert parse_plan(plan_to_toml(plan).encode()) == plan
+        assert found[len(found) - 1].label
