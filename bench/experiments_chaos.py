@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import goldenhour
 from actors.run.partial_folder import PARTIAL
 from actors.run.run_file import RUN_FILE
 from bench import figures
@@ -71,6 +72,7 @@ class Bench:
         self._place = place
         self._dice = dice
         self.cluster = Cluster()
+        goldenhour.simulate("brigade", days=1)  # compiles what the experiments need
         self._compiled = cache_root()
         self._plan = place / "plan.toml"
         self._plan.write_text(PLAN.format(replications=replications))
