@@ -149,6 +149,34 @@ def test_a_comparison_without_a_folder_continues_with_the_same_command(call: Cal
         assert "the same command continues" in process.communicate(timeout=30)[1]
 
 
+def test_a_comparison_is_recorded_with_its_sentences_unless_it_is_a_mistake(
+    call: Call, where: Database
+) -> None:
+    Path("small.toml").write_text('name = "small"\ndays = 2\n[casualties]\ntotal = 30\n')
+    small = ("compare", "small.toml", "--measure", "patients", "--pairs", "4", "--workers", "0")
+    change = ("--vs", "casualties.total=40")
+    assert call(*small, *change, "--no-store").code == 0
+    assert call(*small, "--vs", "casualties.total=30").code == 2
+    assert call(*small, *change, "--name", "a@b").code == 2
+    assert sql(where, "SELECT 1 FROM runs") == []
+    assert call(*small, *change, "--name", "pair").code == 0
+    (row,) = json.loads(call("experiments", "list", "--json").out)
+    assert (row["kind"], row["name"], row["state"], row["output"]) == (
+        "comparison",
+        "pair",
+        "succeeded",
+        NO_OUTPUT,
+    )
+    assert (row["detail"]["points_done"], row["detail"]["replications"]) == (2, 8)
+    found = json.loads(call("experiments", "show", "pair", "--json").out)
+    assert [each["label"] for each in json.loads(found["text"])["scenarios"]] == [
+        "small.toml",
+        "casualties.total=40",
+    ]
+    assert "10" in found["measures"]["sentences"][0]
+    assert found["measures"]["sentences"][0].split()[0] in call("experiments", "show", "pair").out
+
+
 def test_a_killed_driver_is_noticed_and_its_experiment_can_be_cancelled_and_removed(
     call: Call, where: Database
 ) -> None:

@@ -1,21 +1,27 @@
 """`goldenhour compare`: scenarios, or one scenario with changes, over paired replications."""
 
 import contextlib
+import hashlib
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
+from actors.run import recorded
+from actors.store import NO_OUTPUT, Content, ExperimentDetail, Registration, check_name
 from engine.errors import InputError, shown
 from engine.scenario import PreparedScenario, ScenarioOverrides, Setting, parse_setting
-from goldenhour import console, views
+from goldenhour import __version__, console, views
 from goldenhour.cli import options
-from goldenhour.cli.execution import command_seconds
+from goldenhour.cli.execution import command_seconds, database_of_records, scenario_columns, shown_workers
 from goldenhour.cli.scenario_sources import prepare_source
+from goldenhour.database import user_and_machine
 
 if TYPE_CHECKING:
-    from goldenhour.experiments import Alternative, ComparisonProgress
+    from goldenhour.experiments import Alternative, ComparisonPlan, ComparisonProgress
 
 MOST_SCENARIOS = 100
 """Most scenarios in a comparison."""
@@ -69,6 +75,8 @@ _SEPARATOR = re.compile(r""";(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
     help="Tasks on Ray at a time; 0: simulate in this process. Default: what suits the size.",
 )
 @click.option("--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT.")
+@click.option("--name", help="Name of the comparison, to find it with `goldenhour experiments`.")
+@click.option("--no-store", is_flag=True, help="Do not record the comparison in the database.")
 @options.json_for_tables
 def compare(
     scenarios: tuple[str, ...],
@@ -85,6 +93,8 @@ def compare(
     allow_long: bool,
     workers: int | None,
     address: str | None,
+    name: str | None,
+    no_store: bool,
     as_json: bool,
 ) -> None:
     """Say what changes from the first scenario to each of the others, and how sure that is.
@@ -101,8 +111,10 @@ def compare(
     the cache: after an interruption, or for another measure, only the missing ones are simulated.
     """  # noqa: D301
     from engine.experiments import DEFAULT_QUANTITIES
-    from goldenhour.experiments import ComparisonPlan, run_comparison
+    from goldenhour.experiments import ComparisonPlan, run_comparison, workers_for
 
+    if name is not None:
+        check_name(name)
     options.check_ray_address(address, 1 if workers is None else workers)
     alternatives = alternatives_of(scenarios, settings, changes, (seed, patients, days), allow_long)
     for label, prepared in alternatives:
@@ -117,9 +129,35 @@ def compare(
         pairs=pairs,
         most_pairs=most,
     )
+    plan.check()
     compile_for(alternatives)
-    with views.replications_line() as show:
-        found = run_comparison(plan, workers, address, lambda progress: show(_progress_words(progress)))
+    workers = workers_for(plan, address) if workers is None else workers
+    database = database_of_records(no_store, console.print_error_line)
+    registration = _registration(plan, name, workers)
+    with (
+        views.replications_line() as show,
+        recorded(registration, database, workers, address, console.print_error_line) as recorder,
+    ):
+        recorder.start(str(registration.id), False)
+
+        def report(progress: "ComparisonProgress") -> None:
+            recorder.report(_detail(plan, progress))
+            show(_progress_words(progress))
+
+        found = run_comparison(plan, workers, address, report)
+        count = len(alternatives)
+        total = found.pairs * count
+        recorder.report(
+            ExperimentDetail(
+                points=count,
+                points_done=count,
+                replications=total,
+                replications_wanted=total,
+                seconds_left=0.0,
+            ),
+            "finishing",
+        )
+        recorder.measures = {"sentences": list(found.sentences), "notes": list(found.notes)}
     if as_json:
         console.print_json(views.comparison_json(found), indent=None)
         return
@@ -211,6 +249,48 @@ def compile_for(alternatives: "Sequence[Alternative]") -> None:
 
     wanted = [entry for one in alternatives for entry in entry_points(one.prepared.resolved, texts=False)]
     views.compile_first(dict.fromkeys(wanted))
+
+
+def _registration(plan: "ComparisonPlan", name: str | None, workers: int) -> Registration:
+    """The row that the database gets for a comparison before it starts. Its content is the whole plan as JSON."""
+    base, count = plan.alternatives[0].prepared, len(plan.alternatives)
+    document = {
+        "scenarios": [
+            {"label": label, "scenario": prepared.original} for label, prepared in plan.alternatives
+        ],
+        "seed": plan.seed,
+        "measures": plan.quantities,
+        "confidence": plan.confidence,
+        "half_widths": dict(plan.half_widths),
+        "pairs": plan.pairs,
+        "most_pairs": plan.most_pairs,
+    }
+    data = msgspec.json.encode(document)
+    return Registration(
+        kind="comparison",
+        name=name,
+        **scenario_columns(base),
+        content=Content(text=data.decode(), format="json", hash=hashlib.sha256(data).hexdigest()),
+        seed=plan.seed,
+        replication=0,
+        settings={"workers": shown_workers(workers)},
+        who=user_and_machine(),
+        output=NO_OUTPUT,
+        version=__version__,
+        detail=ExperimentDetail(points=count, replications_wanted=(plan.pairs or 0) * count),
+    )
+
+
+def _detail(plan: "ComparisonPlan", progress: "ComparisonProgress") -> ExperimentDetail:
+    done, wanted, cached = progress.replications
+    count, pairs = len(plan.alternatives), progress.expected_pairs
+    words = ""
+    if progress.widest and math.isfinite(pairs):
+        words = f"{progress.widest} needs about {pairs:,.0f} pairs"
+        wanted = max(wanted, count * math.ceil(min(pairs, plan.most_pairs)))
+    return ExperimentDetail(
+        points=count, replications=done, replications_wanted=wanted, cached=cached, widest=words
+    )
 
 
 def _progress_words(progress: "ComparisonProgress") -> str:

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +21,7 @@ from goldenhour.tilts import tilts_of_scenario
 
 if TYPE_CHECKING:
     from actors.run import RunRequest, RunResult
+    from actors.store import Database
 
 
 def execute(
@@ -51,12 +52,7 @@ def execute(
         views.compile_first([SEVERITY])
         tilts_of_scenario(prepared.resolved)
     with views.progress_view(quiet) as view:
-        database = None
-        if registration is not None:
-            try:
-                database = current_database()
-            except StoreError as error:
-                view.warn(f"{error}; the run continues without a record")
+        database = database_of_records(registration is None, view.warn)
         if registration is None or database is None:
             result = run_wing.run_scenario(request, view.report)
         else:
@@ -75,10 +71,37 @@ def execute(
         )
 
 
+def database_of_records(no_store: bool, warn: Callable[[str], None]) -> "Database | None":
+    """The database to record in; None without one. `warn` is called if there should be one and is none."""
+    if no_store:
+        return None
+    try:
+        return current_database()
+    except StoreError as error:
+        warn(f"{error}; the run continues without a record")
+        return None
+
+
+def scenario_columns(prepared: PreparedScenario) -> dict[str, Any]:
+    """What a row of the database says of a scenario: its name, its source and its version."""
+    original, origin = prepared.original, prepared.origin
+    is_stored = origin is not None and origin.kind == "stored"
+    return {
+        "scenario": origin.name if origin is not None and is_stored else original.name,
+        "source": "file" if origin is None else origin.kind,
+        "scenario_version": None if origin is None else origin.version,
+    }
+
+
 def command_seconds() -> float:
     """Seconds since the user started the command that is being carried out."""
     began: float = click.get_current_context().find_root().obj
     return time.monotonic() - began
+
+
+def shown_workers(workers: int) -> int | str:
+    """The number of workers as the database stores it."""
+    return "automatic" if workers == AUTOMATIC_WORKERS else workers
 
 
 def registration_of(
@@ -93,21 +116,17 @@ def registration_of(
     """
     if name is not None:
         check_name(name)
-    original, origin = prepared.original, prepared.origin
-    is_stored = origin is not None and origin.kind == "stored"
     return Registration(
         id=uuid.UUID(request.run_id) if request.run_id else uuid.uuid4(),
         name=name,
-        scenario=origin.name if origin is not None and is_stored else original.name,
-        source="file" if origin is None else origin.kind,
-        scenario_version=None if origin is None else origin.version,
-        content=Content(text=to_toml(original), format="toml", hash=prepared.hash),
+        **scenario_columns(prepared),
+        content=Content(text=to_toml(prepared.original), format="toml", hash=prepared.hash),
         seed=request.seed,
         replication=request.replication,
         settings={
             "formats": ",".join(request.formats),
             "compress": request.compress,
-            "workers": "automatic" if request.workers == AUTOMATIC_WORKERS else request.workers,
+            "workers": shown_workers(request.workers),
             "chunk_size": request.chunk_size,
             **({"set": "; ".join(f"{path}={value}" for path, value in settings)} if settings else {}),
         },

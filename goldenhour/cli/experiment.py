@@ -4,22 +4,22 @@ import hashlib
 import math
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from actors.run import RunFile, Url, recorded
 from actors.store import NO_OUTPUT, Content, ExperimentDetail, Registration, check_name
-from engine.errors import InputError, StoreError, shown
+from engine.errors import InputError, shown
 from engine.scenario import Scenario, ScenarioOrigin
 from goldenhour import __version__, console, views
 from goldenhour.cli import options
-from goldenhour.cli.execution import command_seconds
+from goldenhour.cli.execution import command_seconds, database_of_records, scenario_columns, shown_workers
 from goldenhour.cli.groups import FileGroup
 from goldenhour.cli.new_scenario import check_new
 from goldenhour.cli.run import run_id_of_environment
 from goldenhour.cli.scenario_sources import load
-from goldenhour.database import current_database, user_and_machine
+from goldenhour.database import user_and_machine
 from goldenhour.outputs import output_text, staging_and_destination
 
 if TYPE_CHECKING:
@@ -217,12 +217,7 @@ def execute(
         for note in request.loaded.base.notes:
             console.print_error_line(f"note: {note}")
     views.compile_first(request.entry_points())
-    database = None
-    if not no_store:
-        try:
-            database = current_database()
-        except StoreError as error:
-            console.print_error_line(f"{error}; the experiment continues without a record")
+    database = database_of_records(no_store, console.print_error_line)
     with (
         views.replications_line(quiet) as show,
         recorded(
@@ -325,19 +320,15 @@ def _registration(request: "ExperimentRequest", name: str | None) -> Registratio
     loaded, base = request.loaded, request.loaded.base
     price = loaded.price(len(request.design))
     text = loaded.as_run()
-    origin = base.origin
-    settings: dict[str, Any] = {"workers": request.workers}
     return Registration(
         id=uuid.UUID(request.run_id) if request.run_id else uuid.uuid4(),
         kind="experiment",
         name=name,
-        scenario=base.original.name if origin is None or origin.kind != "stored" else origin.name,
-        source="file" if origin is None else origin.kind,
-        scenario_version=None if origin is None else origin.version,
+        **scenario_columns(base),
         content=Content(text=text, format="toml", hash=hashlib.sha256(text.encode()).hexdigest()),
         seed=base.resolved.seed,
         replication=0,
-        settings=settings,
+        settings={"workers": shown_workers(request.workers)},
         who=user_and_machine(),
         output=NO_OUTPUT if request.output is None else output_text(request.output),
         version=__version__,
