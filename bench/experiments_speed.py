@@ -255,7 +255,7 @@ def nodes(number: int, replications: int) -> None:
     os.sched_setaffinity(0, {cores[0]})
     try:
         with session.start_session(cluster.address, number):
-            simulated(0, 100, number)
+            simulated(0, 300 * number, number)  # until the workers of all nodes are warm
             seconds, digest = simulated(0, replications, number)
         print(json.dumps([seconds, digest]), flush=True)
     finally:
