@@ -77,18 +77,30 @@ class Bench:
         self._plan = place / "plan.toml"
         self._plan.write_text(PLAN.format(replications=replications))
         self.expected = self._undisturbed("")
-        begun = time.monotonic()
         self.cluster.heal()
+        begun = time.monotonic()
         if self._undisturbed(self.cluster.address) != self.expected:
             raise Lost("without any fault the results on the cluster differ")
         self._life = time.monotonic() - begun
 
     def round(self, victim: str) -> int:
-        """Carry out a round; return how often the driver was started again. Raises Lost if it fails."""
+        """Carry out a round; return how often the command was started again. Raises Lost if it fails.
+
+        If the command ends before there is a victim, it is repeated with another moment.
+        """
+        for _ in range(STARTS):
+            again = self._try(victim)
+            if again is not None:
+                return again
+        raise Lost(f"{STARTS} commands ended before the {victim} was killed")
+
+    def _try(self, victim: str) -> int | None:
         self.cluster.heal()
         with self._folder() as folder:
             process = self._start(folder, self.cluster.address)
-            self._strike(process, victim, time.monotonic() + self._dice.uniform(0.2, 0.9) * self._life)
+            moment = time.monotonic() + self._dice.uniform(0.2, 0.9) * self._life
+            if not self._strike(process, victim, moment):
+                return None
             for again in range(STARTS):
                 code = self._wait(process)
                 if code == 0:
@@ -133,21 +145,20 @@ class Bench:
                 stderr=errors,
             )
 
-    def _strike(self, process: "subprocess.Popen[bytes]", victim: str, moment: float) -> None:
-        """Kill a victim at the moment, or as soon after as there is one."""
+    def _strike(self, process: "subprocess.Popen[bytes]", victim: str, moment: float) -> bool:
+        """Kill a victim at the moment, or as soon after as there is one; return whether it was killed."""
         while process.poll() is None:
             if time.monotonic() >= moment:
                 if victim == "driver":
                     process.kill()
-                    return
+                    return True
                 if victim != "worker":
-                    self.cluster.kill(victim, self._dice)
-                    return
+                    return self.cluster.kill(victim, self._dice)
                 if found := actors(*WORKERS):
                     self._dice.choice(found).kill()
-                    return
+                    return True
             time.sleep(0.01)
-        raise Lost(f"the driver ended before the {victim} was killed")
+        return False
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> int:
         try:
@@ -174,7 +185,7 @@ def chaos(rounds: int, replications: int, seed: int) -> Iterator[Figure]:
                 victim = VICTIMS[number % len(VICTIMS)]
                 try:
                     again = bench.round(victim)
-                    print(f"  {number + 1}: {victim} killed, driver started again {again} x", flush=True)
+                    print(f"  {number + 1}: {victim} killed, command started again {again} x", flush=True)
                 except Lost as error:
                     lost += 1
                     bench.cluster.stop()

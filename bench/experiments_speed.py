@@ -14,9 +14,11 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.cluster import session
@@ -253,7 +255,7 @@ def nodes(number: int, replications: int) -> None:
     os.sched_setaffinity(0, {cores[0]})
     try:
         with session.start_session(cluster.address, number):
-            simulated(0, 100, number)
+            simulated(0, 300 * number, number)  # until the workers of all nodes are warm
             seconds, digest = simulated(0, replications, number)
         print(json.dumps([seconds, digest]), flush=True)
     finally:
@@ -348,6 +350,34 @@ def memory(most: int) -> None:
     print(json.dumps(found), flush=True)
 
 
+PLAN = """
+scenario = "brigade"
+days = {days}
+design.kind = "list"
+points = [{{ label = "as it is" }}]
+replications.count = {replications}
+"""
+
+
+def memory_of_command(replications: int) -> float:
+    """Return the highest memory of `goldenhour experiment` with so many replications on Ray, in MB."""
+    highest = 0
+    with tempfile.TemporaryDirectory(prefix="goldenhour-memory-") as name:
+        plan = Path(name, "plan.toml")
+        plan.write_text(PLAN.format(days=DAYS, replications=replications))
+        words = [str(plan), "-o", str(Path(name, "out")), "--workers", str(CORES), "--no-store", "--quiet"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "goldenhour", "experiment", *words],
+            env=os.environ | {"GOLDENHOUR_CACHE": "off"},
+        )
+        while process.poll() is None:
+            highest = max(highest, pss_bytes(process.pid))
+            time.sleep(0.2)
+    if process.returncode:
+        raise RuntimeError(f"the experiment ended with exit code {process.returncode}")
+    return highest / 1e6
+
+
 def flatness(size: Size) -> Iterator[Figure]:
     """Measure whether the driver's memory grows with the number of replications."""
     process = part("memory", str(size.most))
@@ -361,6 +391,12 @@ def flatness(size: Size) -> Iterator[Figure]:
         MOST_GROWTH_MB,
         "MB",
     )
+    fewer, more = memory_of_command(size.most // 10), memory_of_command(size.most)
+    print(
+        f"  goldenhour experiment, {size.most // 10:,} and {size.most:,} replications, MB: {fewer:.1f}, {more:.1f}"
+    )
+    yield figures.at_most("highest memory of goldenhour experiment (PSS)", more, MOST_MB, "MB")
+    yield figures.at_most("growth with ten times the replications", more - fewer, MOST_GROWTH_MB, "MB")
 
 
 PARTS: dict[str, Callable[..., None]] = {"half": half, "nodes": nodes, "memory": memory}
