@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from goldenhour.sentences import difference_sentence
+from goldenhour.sentences import difference_sentence, listed_words
 
 if TYPE_CHECKING:
     from engine.experiments import Effect, Estimate, Quantity
@@ -62,7 +62,8 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
         first, *others = told
         words = f"{_capital(of)}, {first.name} moves {quantity.meaning} most: {_size(first, quantity)}"
         if others:
-            words += f"; then {_listed([f'{each.name} ({_size(each, quantity)})' for each in others[: _NAMED - 1]])}"
+            more = [f"{each.name} ({_size(each, quantity)})" for each in others[: _NAMED - 1]]
+            words += f"; then {listed_words(more)}"
         rest = count - len({each.name for each in told})
         if rest:
             words += (
@@ -91,7 +92,9 @@ def _sobol(quantity: "Quantity", effects: "Sequence[Effect]") -> str:
         f"{_percent(each.interval.high)})"
         for each in totals[:_NAMED]
     ]
-    words = f"Of the variance of {quantity.meaning} between points, {_listed(parts)} is lost without them"
+    words = (
+        f"Of the variance of {quantity.meaning} between points, {listed_words(parts)} is lost without them"
+    )
     if len(parts) == 1:
         words = f"Of the variance of {quantity.meaning} between points, {parts[0]} is lost without it"
     chance = next((each for each in effects if each.name == "chance"), None)
@@ -119,7 +122,7 @@ def _uncertainty(quantity: "Quantity", effects: "Sequence[Effect]") -> str:
     ]
     if ranked:
         parts = [f"{each.name} ({each.interval.estimate:+.2f})" for each in ranked[:_MOST_ASSUMPTIONS]]
-        words += f" The mean goes most with {_listed(parts)}."
+        words += f" The mean goes most with {listed_words(parts)}."
     return words
 
 
@@ -220,11 +223,6 @@ def _range(experiment: "Experiment", quantity: "Quantity", estimates: "Sequence[
         f"{_capital(quantity.meaning)}: from {value(lowest)} at {labels[lowest.point]} to {value(highest)} at "
         f"{labels[highest.point]}, of {len(known):,} points."
     )
-
-
-def _listed(parts: Sequence[str]) -> str:
-    """Words with commas and `and` between them."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _percent(share: float) -> str:

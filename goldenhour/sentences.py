@@ -99,7 +99,7 @@ def sensitivity_sentence(
         found = f"{labels[1]} instead of {labels[0]}: {_amount(quantity, answer.estimate, days)} as assumed"
     told = [swing for swing in swings if swing.is_told(confidence)]
     if not told:
-        found += ", rests on no assumption that can be told from chance"
+        found += f". None of {len(swings)} assumptions moves it beyond chance."
     else:
         sign = "+" if holds is not None else ""
         parts = [
@@ -107,14 +107,16 @@ def sensitivity_sentence(
             f"{swing.at_high.estimate:{sign}{number}})"
             for swing in told[:_NAMED]
         ]
-        found += f", rests most on {_listed(parts)}"
-    found += f". {len(told)} of {len(swings)} assumptions {'matters' if len(told) == 1 else 'matter'} beyond chance."
-    return found if holds is None else f"{found} {_verdict(quantity, answer, names, holds)}"
+        verb = "matters" if len(told) == 1 else "matter"
+        found += f", rests most on {listed_words(parts)}"
+        found += f". {len(told)} of {len(swings)} assumptions {verb} beyond chance."
+    return found if holds is None else f"{found} {_verdict(quantity, answer, swings, names, holds)}"
 
 
 def _verdict(
     quantity: "Quantity",
     answer: "Interval",
+    swings: "Sequence[Swing]",
     names: Sequence[str],
     holds: "tuple[Sequence[Swing], Sequence[Swing]]",
 ) -> str:
@@ -123,14 +125,20 @@ def _verdict(
     if answer.low <= 0.0 <= answer.high or math.isnan(answer.half_width):
         return "With all assumptions as they are, no difference can be told from chance."
     if reversing:
-        return f"The answer does not hold: its sign changes with {_listed(reversing)}."
+        return f"The answer does not hold: its sign changes with {listed_words(reversing)}."
     if unclear:
-        return f"Its sign never changes, but no difference can be told from chance at an end of {_listed(unclear)}."
-    return "The answer holds: its sign is the same at both ends of every single assumption."
+        where = listed_words(unclear)
+        return f"Its sign never changes, but no difference can be told from chance at an end of {where}."
+    ends = [end.estimate for swing in swings for end in (swing.at_low, swing.at_high)]
+    number = f"+,.{quantity.decimals}f"
+    return (
+        f"The answer holds: at both ends of every single assumption it has the same sign, from {min(ends):{number}} "
+        f"to {max(ends):{number}}."
+    )
 
 
-def _listed(parts: Sequence[str]) -> str:
-    """Words with commas and `and` between them."""
+def listed_words(parts: Sequence[str]) -> str:
+    """Return words with commas and `and` between them."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 

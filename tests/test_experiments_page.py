@@ -16,7 +16,7 @@ COMMANDS = re.findall(r"^```\n(goldenhour .*)\n```\n\n```text\n((?:.*\n)+?)```",
 
 
 def test_the_page_has_commands_with_output() -> None:
-    assert len(COMMANDS) == 2
+    assert len(COMMANDS) == 3
 
 
 @pytest.mark.parametrize(("command", "shown"), COMMANDS)
