@@ -1,13 +1,12 @@
-"""Chaos in experiments: workers, nodes and drivers are killed; the results must be the same, to the byte.
+"""Chaos in experiments: workers, nodes and drivers are killed; all files must be the same, to the byte.
 
-`make bench-experiments` runs 10 rounds. A round starts an experiment of 2,000 replications on a cluster of three nodes
-on this machine, with an empty cache, and kills a victim at a random moment of its life. A driver that ends is started
-again until it has finished. Then its results.parquet must equal the one of a driver without Ray.
+`make bench-experiments` runs 10 rounds. A round starts `goldenhour experiment` with 2,000 replications on a cluster of
+three nodes on this machine, with an empty cache, and kills a victim at a random moment of its life. A command that ends
+is started again, or resumed, until it has finished. Then its files must equal those of a command without Ray.
 """
 
 import argparse
 import contextlib
-import hashlib
 import os
 import random
 import shutil
@@ -18,24 +17,37 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors.cache import CacheSettings, LocalCache
-from actors.cluster import session
-from actors.experiments import Point, Replicator, Request
+import goldenhour
+from actors.run.partial_folder import PARTIAL
+from actors.run.run_file import RUN_FILE
 from bench import figures
-from bench.chaos import Cluster, actors, prepare_ray
-from bench.experiments_speed import DAYS, SEED
+from bench.chaos import Cluster, actors, contents, prepare_ray
 from bench.figures import Figure, Section
-from engine.errors import GoldenhourError
 from engine.identity import cache_root
-from engine.scenario import ScenarioOverrides, Setting, parse, prepare
-from scenarios import builtin_bytes
 
 ROUNDS = {"small": 3, "full": 10}
 REPLICATIONS = {"small": 100, "full": 500}
 """Of each point."""
 
-TABLES = (1, 2, 3, 4)
-"""Operating tables of the Role 2, by point."""
+PLAN = """
+scenario = "brigade"
+days = 30
+
+[design]
+kind = "full factorial"
+
+[[factors]]
+path = "facilities[R2-North].operating_tables"
+levels = [1, 2, 3, 4]
+
+[replications]
+count = {replications}
+
+[results]
+measures = "all"
+"""
+
+POINTS = 4
 
 VICTIMS = ("worker", "driver", "node", "worker", "driver", "head", "node", "worker", "driver", "node")
 """Which process is killed, by round; `node` and `head` are all processes of a node at once."""
@@ -53,44 +65,17 @@ class Lost(Exception):
     """A round failed."""
 
 
-def points() -> list[Point]:
-    """Return `brigade` with each number of operating tables."""
-    written = parse(builtin_bytes("brigade"), "toml", "brigade")
-    settings = [(Setting("facilities[R2-North].operating_tables", tables),) for tables in TABLES]
-    prepared = [prepare(written, ScenarioOverrides(SEED, None, DAYS, each)) for each in settings]
-    return [Point(each.resolved, SEED) for each in prepared]
-
-
-def experiment(output: Path, replications: int, address: str) -> None:
-    """Carry out the experiment on a cluster, without one for an empty address, and write results.parquet."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    workers = 3 if address else 0
-    requests = [Request(point, 0, replications) for point in range(len(TABLES))]
-    with session.start_session(address, workers) if workers else contextlib.nullcontext():
-        stream = Replicator(points(), LocalCache(CacheSettings()), workers).stream(requests)
-        found = sorted(stream, key=lambda each: (each.point, each.batch))
-    rows: dict[str, list[object]] = {"point": [], "replication": [], "measure": [], "value": []}
-    for point, batch, each in found:
-        for number, values in enumerate(each.values.tolist(), batch.first):
-            for name, value in zip(each.names, values, strict=True):
-                for column, cell in zip(rows.values(), (point, number, name, value), strict=True):
-                    column.append(cell)
-    draft = output.with_suffix(".draft")
-    parquet.write_table(pa.table(rows), draft)
-    draft.rename(output)
-
-
 class Bench:
     """The cluster, and the results of an undisturbed experiment."""
 
     def __init__(self, place: Path, replications: int, dice: random.Random) -> None:
         self._place = place
-        self._replications = replications
         self._dice = dice
         self.cluster = Cluster()
+        goldenhour.simulate("brigade", days=1)  # compiles what the experiments need
         self._compiled = cache_root()
+        self._plan = place / "plan.toml"
+        self._plan.write_text(PLAN.format(replications=replications))
         self.expected = self._undisturbed("")
         begun = time.monotonic()
         self.cluster.heal()
@@ -107,21 +92,21 @@ class Bench:
             for again in range(STARTS):
                 code = self._wait(process)
                 if code == 0:
-                    if digest(folder / "results.parquet") != self.expected:
-                        raise Lost("the results differ")
+                    if contents(folder / "out") != self.expected:
+                        raise Lost("the files differ")
                     if victim == "worker" and again:
                         raise Lost("the driver did not survive the loss of a worker")
                     return again
                 self.cluster.heal()
-                process = self._start(folder, self.cluster.address)
-            raise Lost(f"not finished after {STARTS} starts; exit code {code}")
+                process = self._start(folder, self.cluster.address, again=True)
+            raise Lost(f"not finished after {STARTS} starts; exit code {code}: {said(folder)}")
 
-    def _undisturbed(self, address: str) -> str:
+    def _undisturbed(self, address: str) -> dict[str, str]:
         with self._folder() as folder:
             process = self._start(folder, address)
             if code := self._wait(process):
-                raise Lost(f"an experiment without any fault ended with exit code {code}")
-            return digest(folder / "results.parquet")
+                raise Lost(f"an experiment without any fault ended with exit code {code}: {said(folder)}")
+            return contents(folder / "out")
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[Path]:
@@ -133,13 +118,20 @@ class Bench:
             Path(name, "cache").chmod(0o700)
             yield Path(name)
 
-    def _start(self, folder: Path, address: str) -> "subprocess.Popen[bytes]":
-        words = ["--part", str(folder / "results.parquet"), str(self._replications), address]
-        return subprocess.Popen(
-            [sys.executable, "-m", "bench.experiments_chaos", *words],
-            env=os.environ | {"GOLDENHOUR_CACHE_DIR": str(folder / "cache")},
-            stderr=subprocess.DEVNULL,
-        )
+    def _start(self, folder: Path, address: str, again: bool = False) -> "subprocess.Popen[bytes]":
+        """Start the command, or the same or `resume` after it has ended: both are equivalent."""
+        output = folder / "out"
+        words = ["experiment", str(self._plan), "-o", str(output)]
+        if again and (output / PARTIAL / RUN_FILE).exists() and self._dice.random() < 0.5:
+            words = ["resume", str(output)]
+        words += ["--address", address, "--workers", "3"] if address else ["--workers", "0"]
+        with (folder / "errors.txt").open("wb") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "goldenhour", *words, "--no-store", "--quiet"],
+                env=os.environ | {"GOLDENHOUR_CACHE_DIR": str(folder / "cache")},
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
 
     def _strike(self, process: "subprocess.Popen[bytes]", victim: str, moment: float) -> None:
         """Kill a victim at the moment, or as soon after as there is one."""
@@ -166,9 +158,9 @@ class Bench:
             raise Lost(f"the driver did not end within {LIMIT_SECONDS:.0f} s") from None
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def said(folder: Path) -> str:
+    """Return the end of what the last command wrote to standard error."""
+    return (folder / "errors.txt").read_text(errors="replace")[-500:]
 
 
 def chaos(rounds: int, replications: int, seed: int) -> Iterator[Figure]:
@@ -189,7 +181,7 @@ def chaos(rounds: int, replications: int, seed: int) -> Iterator[Figure]:
                     print(f"  {number + 1}: {victim} LOST: {error}", flush=True)
         finally:
             bench.cluster.stop()
-    what = f"rounds of {len(TABLES) * replications:,} replications with other results, of {rounds}"
+    what = f"rounds of {POINTS * replications:,} replications with other files, of {rounds}"
     yield figures.exactly(what, lost, 0)
 
 
@@ -203,15 +195,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=ROUNDS, default="full")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.part:
-        output, replications, address = options.part
-        try:
-            experiment(Path(output), int(replications), address)
-        except GoldenhourError as error:
-            return error.exit_code
-        return 0
     return figures.run("experiments_chaos", sections(options.size, options.seed))
 
 

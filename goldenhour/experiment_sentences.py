@@ -19,6 +19,9 @@ MOST_MEASURES = 6
 _NAMED = 3
 """Effects that a sentence names."""
 
+_MOST_ASSUMPTIONS = 5
+"""Assumptions that a sentence names."""
+
 _MAIN = {"Morris": "mu*", "Sobol": "total", "rank correlation": "Spearman's rho"}
 """By kind of effect, the statistic by which effects are ranked; of other kinds there is only one."""
 
@@ -43,6 +46,9 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
     kind = effects[0].kind
     if kind == "Sobol":
         yield _sobol(quantity, effects)
+        return
+    if kind == "uncertainty":
+        yield _uncertainty(quantity, effects)
         return
     ranked = _ranked(effects, kind)
     told = [each for each in ranked if _is_told(each, kind, confidence)]
@@ -97,6 +103,29 @@ def _sobol(quantity: "Quantity", effects: "Sequence[Effect]") -> str:
     if chance is not None and not math.isnan(chance.interval.estimate):
         words += f"; of all variance, chance makes {_percent(chance.interval.estimate)}"
     return words + "."
+
+
+def _uncertainty(quantity: "Quantity", effects: "Sequence[Effect]") -> str:
+    """How far the mean and a single result may be from what was found, and with which assumptions the mean goes."""
+    found = {(each.name, each.statistic.partition(",")[0]): each.interval for each in effects}
+    mean, result = found["ignorance", "mean"], found["chance and ignorance", "result"]
+    share = found["ignorance", "share of variance"]
+    number = f",.{quantity.decimals}f"
+    words = (
+        f"{_capital(quantity.meaning)}: {mean.estimate:{number}} on average. What is not known moves the mean between "
+        f"{mean.low:{number}} and {mean.high:{number}} (nine of ten draws); with chance, a single result lies between "
+        f"{result.low:{number}} and {result.high:{number}}. {_percent(share.estimate)} of the variance is ignorance "
+        f"({_percent(share.low)} to {_percent(share.high)}), the rest chance."
+    )
+    ranked = [
+        each
+        for each in _ranked(effects, "rank correlation")
+        if each.interval.low > 0.0 or each.interval.high < 0.0
+    ]
+    if ranked:
+        parts = [f"{each.name} ({each.interval.estimate:+.2f})" for each in ranked[:_MOST_ASSUMPTIONS]]
+        words += f" The mean goes most with {_listed(parts)}."
+    return words
 
 
 def _ranked(effects: "Sequence[Effect]", kind: str) -> "list[Effect]":

@@ -27,18 +27,19 @@ def optimisation_sentences(found: "Optimisation") -> Iterator[str]:
 
 
 def _cheapest(found: "Optimisation") -> Iterator[str]:
+    best = found.best
+    verb = "is known to keep" if found.undecided else "keeps"
     wanted = " and ".join(
-        constraint_words(constraint, quantity)
+        f"{verb} {constraint_words(constraint, quantity)}"
         for constraint, quantity in zip(found.plan.constraints, found.quantities, strict=True)
     )
-    best = found.best
     if best is None:
         yield _nothing(found, wanted)
         yield bottleneck_sentence(found)
     else:
         yield (
-            f"{best.label} (cost {number_words(best.cost)}) is the cheapest of {found.size:,} points that "
-            f"{wanted}: {_evidence(found, best)}."
+            f"Of {found.size:,} points, {best.label} (cost {number_words(best.cost)}) is the cheapest that {wanted}: "
+            f"{_evidence(found, best)}."
         )
         yield _surely(found, best)
     if found.undecided:
@@ -68,25 +69,24 @@ def _nothing(found: "Optimisation", wanted: str) -> str:
         levels = [each.values[0] for each in found.points]
         ends = f" from {number_words(min(levels))} to {number_words(max(levels))}" if len(levels) > 1 else ""
         who = f"No number of {found.factors[0]}{ends}"
-    known = "" if found.decided else "is known to be one that "
     sure = f" ({100 * found.confidence:g} % confidence)" if found.decided else ""
     largest = found.point(found.largest_number)
-    words = f"{who} {known}{wanted}{sure}"
+    words = f"{who} {wanted}{sure}"
     if largest is None:
         return f"{words}."
     return f"{words}; at the most expensive, {largest.label}: {_evidence(found, largest)}."
 
 
 def constraint_words(constraint: "PlanConstraint", quantity: "Quantity") -> str:
-    """Return what a point does that keeps a constraint: `keeps ... at most 120 in at least 95 % of replications`."""
+    """Return a constraint: `the median time from injury to surgery at most 120 in at least 95 % of replications`."""
     limit = (
         f"at most {number_words(constraint.at_most)}"
         if constraint.at_most is not None
         else f"at least {number_words(constraint.at_least or 0.0)}"
     )
     if constraint.probability is None:
-        return f"keeps {quantity.meaning} {limit} on average"
-    return f"keeps {quantity.meaning} {limit} in at least {100 * constraint.probability:g} % of replications"
+        return f"{quantity.meaning} {limit} on average"
+    return f"{quantity.meaning} {limit} in at least {100 * constraint.probability:g} % of replications"
 
 
 def _evidence(found: "Optimisation", point: "PointOutcome") -> str:
@@ -178,8 +178,8 @@ def _best(found: "Optimisation") -> Iterator[str]:
         return
     which = "highest" if found.larger_is_better else "lowest"
     yield (
-        f"{best.label} is the best of {found.size:,}: it has the {which} {quantity.meaning}, "
-        f"{interval_words(best.intervals[0], quantity.decimals)} on average."
+        f"{best.label} is the best of {found.size:,}, with the {which} mean: {quantity.meaning} "
+        f"{interval_words(best.intervals[0], quantity.decimals)}."
     )
     difference = number_words(found.difference)
     if found.decided:
@@ -212,11 +212,14 @@ def _front(found: "Optimisation") -> Iterator[str]:
     else:
         yield f"None of {found.size:,} points is known to be on the front."
     dropped = found.size - len(front) - len(found.undecided)
-    sure = f"With {100 * found.confidence:g} % confidence in all of it: "
-    yield (
-        f"{sure}every point on the front is better than all cheaper ones there, and each of the {dropped:,} others is "
-        f"better by at most {number_words(found.difference)} than one that costs no more."
-    )
+    claims = [] if not front else ["every point on the front is better than all cheaper ones there"]
+    if dropped:
+        others = f"each of the {dropped:,} others is" if dropped > 1 else "the other is"
+        claims.append(
+            f"{others} better by at most {number_words(found.difference)} than one that costs no more"
+        )
+    if claims:
+        yield f"With {100 * found.confidence:g} % confidence in all of it: {', and '.join(claims)}."
     if found.undecided:
         yield (
             f"Not decided after {max(each.replications for each in found.undecided):,} replications: "

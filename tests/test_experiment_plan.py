@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import GoldenhourError, InputError, ScenarioError
 from engine.experiments import (
+    DESIGN_NUMBERS,
     completed,
     design_of,
     parse_plan,
@@ -94,6 +97,11 @@ def test_a_plan_is_written_with_its_whole_scenario():
         ("[1, 2]", "[1, 2]\nlow = 1", "levels, or low and high, but not both"),
         ("full factorial", "list", 'one or more [[points]] with settings each, for kind = "list"'),
         ('kind = "full', 'base = 8\nkind = "full', 'only with kind = "Sobol indices" (my.toml, line 7)'),
+        (
+            "full factorial",
+            'Sobol sequence"\npoints = 100 #"',
+            "got 100; allowed: a power of 2, such as 64",
+        ),
         ("[1, 2]", '[1, 2]\ngroup = "a"', "groups only with kind"),
         ("most = 1000", "count = 100", "nothing beside count"),
         ("first = 50", "first = 10", "at least 20: with fewer the variance is too uncertain"),
@@ -288,3 +296,53 @@ def test_assumptions_are_drawn_from_their_ranges_and_a_range_of_the_plan_replace
     assert prepare_point(
         parse_plan(PLAN.encode()), prepare_base(parse_plan(PLAN.encode()), BRIGADE), given[0]
     ).hash
+
+
+# --- hostile files
+
+PARTS = st.sampled_from(
+    [
+        "1",
+        "-1",
+        "1e308",
+        "nan",
+        "'x'",
+        "[]",
+        "{}",
+        "true",
+        "none",
+        "\n",
+        "=",
+        "[",
+        "}",
+        "low",
+        "[[shares]]\n",
+        "9" * 30,
+    ]
+    + [
+        '"5 %"',
+        "2030-01-01",
+        "\0",
+        "\xe9",
+        "'''",
+        "#",
+        '"facilities[R2-North]"',
+        '"model"',
+        '"a..b"',
+        "group = 'g'\n",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(PLAN)), st.integers(0, 12), PARTS, st.sampled_from(list(DESIGN_NUMBERS)))
+def test_a_damaged_file_is_refused_or_written_and_read_again(place, removed, part, kind):
+    text = PLAN[:place] + part + PLAN[place + removed :]
+    try:
+        plan = completed(parse_plan(text.replace("full factorial", kind).encode()))
+        found = points_of(plan_to_toml(plan))
+    except GoldenhourError as error:
+        assert error.exit_code == 2
+    else:
+        assert parse_plan(plan_to_toml(plan).encode()) == plan
+        assert found[len(found) - 1].label

@@ -15,6 +15,7 @@ from databases import ask, database, experiment, registration, sql
 from runs import GOLDENHOUR
 
 from actors.cluster import package_root
+from actors.run.partial_folder import PARTIAL
 from actors.store import NO_OUTPUT, Database, ExperimentDetail, Heartbeat
 from goldenhour.__main__ import run
 
@@ -105,6 +106,7 @@ def test_an_experiment_in_progress_is_watched_and_cancelled_from_another_process
     call: Call, where: Database, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
+    (output / PARTIAL).mkdir(parents=True)
     with driving(where, "teams", str(output)) as process:
         (row,) = json.loads(call("experiments", "list", "--json").out)
         assert (row["kind"], row["name"], row["state"]) == ("experiment", "teams", "running")
@@ -126,7 +128,7 @@ def test_an_experiment_in_progress_is_watched_and_cancelled_from_another_process
             rest = watching.stdout.read()
         assert answer.code == 0
         assert answer.out.startswith("teams is cancelled\n")
-        assert f"`goldenhour resume {row['id'][:8]}` continues" in answer.out
+        assert f"finished replications are kept: `goldenhour resume {output}` continues" in answer.out
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 130
     assert "cancelled by" in errors
@@ -137,7 +139,7 @@ def test_an_experiment_in_progress_is_watched_and_cancelled_from_another_process
     assert " cancelled " in rest
     shown = call("experiments", "show", "teams").out
     assert "cancelled by" in shown
-    assert f"goldenhour resume {row['id'][:8]}" in shown
+    assert f"`goldenhour resume {output}` continues" in shown
 
 
 def test_a_comparison_without_a_folder_continues_with_the_same_command(call: Call, where: Database) -> None:
@@ -158,7 +160,9 @@ def test_a_killed_driver_is_noticed_and_its_experiment_can_be_cancelled_and_remo
     sql(where, "UPDATE runs SET heartbeat = heartbeat - interval '20 s'")
     (row,) = json.loads(call("experiments", "list", "--json").out)
     assert row["state"] == "resumable"
-    assert call("experiments", "cancel", "killed").code == 0
+    assert f"goldenhour resume {row['id'][:8]}" in call("experiments", "show", "killed").out
+    answer = call("experiments", "cancel", "killed")
+    assert (answer.code, f"`goldenhour resume {row['id'][:8]}` continues" in answer.out) == (0, True)
     assert json.loads(call("experiments", "rm", "killed", "--json").out) == {"removed": [row["id"]]}
     assert (
         "there are no experiments; `goldenhour experiment FILE` starts one" in call("experiments", "list").err

@@ -215,6 +215,12 @@ def test_morris_of_groups_agrees_with_salib():
     assert [math.isnan(index.mu.estimate) for index in found] == [True, True, False]
 
 
+def test_the_interval_of_a_mean_of_absolute_effects_is_not_negative():
+    units = morris_design(factors(2), 3, seed=1).points().units
+    for index in morris_indices(units, np.random.default_rng(1).normal(size=9)):
+        assert 0.0 <= index.mu_star.low <= index.mu_star.estimate
+
+
 def test_a_step_of_morris_changes_all_factors_of_one_group_and_each_group_once():
     design = morris_design(factors(5), 30, seed=1, groups=GROUPS)
     assert design.size == 30 * 4

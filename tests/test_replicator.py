@@ -5,6 +5,7 @@ from pathlib import Path
 
 import effects as x
 import msgspec
+import psutil
 import pytest
 from runs import children
 
@@ -63,6 +64,11 @@ def content(found: Iterator[FinishedBatch]) -> dict[tuple[int, int, int], tuple[
         )
         for point, batch, each in found
     }
+
+
+def busy() -> list[psutil.Process]:
+    """Return the processes that simulate replications at the moment."""
+    return children("ray::goldenhour.simulate_replications") or children("ray::simulate_orders")
 
 
 @pytest.fixture
@@ -193,17 +199,16 @@ def test_writing_many_values_does_not_count_the_files_each_time(
 
 
 @pytest.mark.ray
-def test_values_do_not_depend_on_workers_tasks_cache_or_killed_processes(
+def test_values_do_not_depend_on_workers_tasks_cache_or_on_killed_and_stalled_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = content(Replicator(points(), None).stream(REQUESTS))
     killed: list[int] = []
 
     def kill(progress: ReplicationProgress) -> None:
-        busy = children("ray::goldenhour.simulate_replications") or children("ray::simulate_orders")
-        if busy and not killed:
-            killed.append(busy[0].pid)
-            busy[0].kill()
+        for each in [] if killed else busy()[:1]:
+            killed.append(each.pid)
+            each.kill()
 
     with session.start_session(None, workers=2):
         assert content(Replicator(points(), None, 1).stream(REQUESTS)) == expected
@@ -214,6 +219,20 @@ def test_values_do_not_depend_on_workers_tasks_cache_or_killed_processes(
         reports: list[ReplicationProgress] = []
         assert content(Replicator(points(), cache, 2, reports.append).stream(REQUESTS)) == expected
         assert reports[-1].cached == reports[-1].done == 76
+        monkeypatch.setattr(replicator, "STALLED_SECONDS", 0.5)
+        monkeypatch.setattr(replicator, "STALLED_TIMES", 0.0)
+        stopped: list[psutil.Process] = []
+
+        def stop(progress: ReplicationProgress) -> None:
+            for each in [] if stopped else busy()[:1]:
+                each.suspend()
+                stopped.append(each)
+
+        assert content(Replicator(points(), None, 2, stop).stream(REQUESTS)) == expected
+        for each in stopped:
+            each.kill()
+        assert stopped
+        monkeypatch.undo()
         stream = Replicator(points(), None, 2).stream([Request(0, 0, 100_000)])
         assert next(stream).point == 0
         stream.close()  # as Ctrl-C does

@@ -11,6 +11,7 @@ import pytest
 from databases import PLAN, ask, content, empty, experiment, registration, running, sql
 
 from actors.run import recorded, recorder
+from actors.run.partial_folder import PARTIAL
 from actors.store import EXPERIMENTS, ConfigStore, Database, ExperimentDetail, Registration, Server
 from engine.errors import InputError, Interrupted, RunError
 
@@ -161,6 +162,7 @@ def test_the_time_left_is_that_of_what_is_not_in_the_cache() -> None:
 
 def test_an_experiment_that_another_user_cancels_says_what_is_kept(where: Database, tmp_path: Path) -> None:
     made = experiment(output=str(tmp_path / "out"))
+    (tmp_path / "out" / PARTIAL).mkdir(parents=True)
 
     def work() -> None:
         with recorded(made, where) as record:
@@ -198,7 +200,9 @@ def test_without_a_database_the_recorder_does_nothing() -> None:
         record.start("not a UUID", False)
         record.report(ExperimentDetail(points=1, replications=1, replications_wanted=2))
     with (
-        pytest.raises(Interrupted, match="stopped; finished replications are kept"),
+        pytest.raises(
+            Interrupted, match="stopped; finished replications are kept in the cache: the same command"
+        ),
         recorded(experiment(), None),
     ):
         raise KeyboardInterrupt

@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 
 import scenarios
 from engine.errors import InputError
-from engine.experiments import assumption_points, holds, split_variance, swings
-from engine.inference import mean_interval
+from engine.experiments import QUANTITIES, Effect, assumption_points, holds, split_variance, swings
+from engine.inference import Interval, mean_interval
 from engine.scenario import assumptions_of, parse
+from goldenhour.experiment_sentences import effect_sentences
 
 Table = NDArray[np.float64]
 
@@ -128,6 +129,26 @@ def test_joint_draws_fill_each_range_and_depend_on_the_seed_alone() -> None:
     assert again.rows == drawn.rows and assumption_points(found, 40, seed=6).rows != drawn.rows
     correlations = np.corrcoef(drawn.units.T)
     assert np.abs(correlations - np.eye(len(found))).max() < 0.65
+
+
+def test_a_sentence_says_what_is_ignorance_and_what_is_chance() -> None:
+    numbers = {
+        ("uncertainty", "ignorance", "share of variance"): (0.25, 0.125, 0.5),
+        ("uncertainty", "ignorance", "mean, 90 % range"): (12.0, 10.0, 14.5),
+        ("uncertainty", "chance and ignorance", "result, 90 % range"): (12.0, 4.0, 26.0),
+        ("rank correlation", "tourniquet works", "Spearman's rho"): (-0.4, -0.6, -0.1),
+        ("rank correlation", "minutes of triage", "Spearman's rho"): (0.1, -0.2, 0.4),
+        ("rank correlation", "severity, conventional", "Spearman's rho"): (0.7, 0.5, 0.8),
+    }
+    effects = [
+        Effect(measure="deaths", kind=kind, name=name, statistic=statistic, interval=Interval(*values, 40))
+        for (kind, name, statistic), values in numbers.items()
+    ]
+    (sentence,) = effect_sentences(QUANTITIES["deaths"], effects, 0.95)
+    assert "12.00 on average. What is not known moves the mean between 10.00 and 14.50" in sentence
+    assert "a single result lies between 4.00 and 26.00. 25 % of the variance is ignorance" in sentence
+    assert "most with severity, conventional (+0.70) and tourniquet works (-0.40)." in sentence
+    assert "minutes of triage" not in sentence
 
 
 # --- the tornado

@@ -33,9 +33,12 @@ class Pace:
 
     def is_enough(self, seconds: float, left: float) -> bool:
         """Whether batches of `seconds` are enough for a task, if the batches after them take `left` seconds."""
-        correction = self._measured / self._expected if self._expected else 1.0
         share = (seconds + left) / (self._workers * _TASKS_OF_A_WORKER)
-        return seconds * correction >= min(TASK_SECONDS, share * correction)
+        return self.expected(seconds) >= min(TASK_SECONDS, self.expected(share))
+
+    def expected(self, seconds: float) -> float:
+        """Return how long batches of `seconds` will take, judged by the tasks so far."""
+        return seconds * self._measured / self._expected if self._expected else seconds
 
     def learn(self, expected: float, measured: float) -> None:
         """Take in how long a task was expected to take, and how long it took."""

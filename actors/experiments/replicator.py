@@ -40,6 +40,9 @@ _TRIES = 5
 _WAIT_SECONDS = 0.2
 """Longest time between two reports of the progress."""
 
+STALLED_SECONDS, STALLED_TIMES = 60.0, 10.0
+"""A task that takes so long, and so many times what was expected, is sent again once no other work is left."""
+
 _LOOKED_UP = 16
 """Batches of a point that are looked up in the cache at a time."""
 
@@ -101,6 +104,14 @@ class _Work(NamedTuple):
     """The packed tilts, if the cache has them."""
     seconds: float
     """Expected time."""
+
+
+class _Sent(NamedTuple):
+    """A task on Ray."""
+
+    works: list[_Work]
+    since: float
+    """When it was sent, of `time.monotonic`."""
 
 
 class Replicator:
@@ -237,7 +248,7 @@ class Replicator:
         remote = as_remote(
             simulate_orders, "goldenhour.simulate_replications", num_cpus=1, max_retries=_TRIES
         )
-        running: dict[Any, list[_Work]] = {}
+        running: dict[Any, _Sent] = {}
         collected: list[_Work] = []
         exhausted = False
         try:
@@ -252,17 +263,38 @@ class Replicator:
                         collected.append(each)
                         self._assigned += each.missing.size
                     if collected and (exhausted or self._is_enough(collected)):
-                        running[remote.remote([_order(same) for same in _by_point(collected)])] = collected
+                        orders = [_order(same) for same in _by_point(collected)]
+                        running[remote.remote(orders)] = _Sent(collected, time.monotonic())
                         collected = []
                 if not running:
                     return
                 ready, _ = ray.wait(list(running), timeout=_WAIT_SECONDS)
                 self._report()
                 for reference in ready:
-                    yield from self._receive(running.pop(reference), _fetch(reference))
+                    if reference not in running:
+                        continue
+                    works, _ = running.pop(reference)
+                    for other in [other for other, sent in running.items() if sent.works is works]:
+                        del running[other]
+                        ray.cancel(other, force=True)
+                    yield from self._receive(works, _fetch(reference))
+                if exhausted and len(running) < self._workers:
+                    for works in self._stalled(running):
+                        orders = [_order(same) for same in _by_point(works)]
+                        running[remote.remote(orders)] = _Sent(works, time.monotonic())
         finally:
             for reference in running:
                 ray.cancel(reference, force=True)
+
+    def _stalled(self, running: "dict[Any, _Sent]") -> "list[list[_Work]]":
+        """The batches of tasks that take much longer than expected, and that no other task simulates too."""
+        found = []
+        for works, since in running.values():
+            usual = self._pace.expected(sum(work.seconds for work in works))
+            twice = sum(sent.works is works for sent in running.values()) > 1
+            if not twice and time.monotonic() - since > max(STALLED_SECONDS, STALLED_TIMES * usual):
+                found.append(works)
+        return found
 
     def _is_enough(self, works: Sequence[_Work]) -> bool:
         """Whether these batches are enough for a task."""

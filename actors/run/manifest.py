@@ -47,14 +47,16 @@ class Manifest(msgspec.Struct, frozen=True):
     parts: tuple[ManifestPart, ...]
     replication: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     kind: Literal["run", "experiment"] = "run"
-    version: str = ""
-    experiment_sha256: str = ""
+    experiment_sha256: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
     """Of an experiment: the digest of its file experiment.toml."""
+    points: Count = 0
+    replications: Count = 0
+    version: str = ""
 
     @property
     def identity(self) -> tuple[str, int, int]:
-        """The scenario hash, seed and replication, which determine the files."""
-        return self.scenario_hash, self.seed, self.replication
+        """What determines the files: the hash of the scenario or of the experiment, the seed and the replication."""
+        return self.experiment_sha256 or self.scenario_hash, self.seed, self.replication
 
     @property
     def names(self) -> list[str]:

@@ -8,6 +8,7 @@ writes it (docs/platform.md section 3.2).
 import _thread
 import asyncio
 import contextlib
+import os
 import shlex
 import threading
 import time
@@ -21,6 +22,7 @@ import msgspec
 from actors.cluster import is_shared_ray, start_session, terminated_as_interrupted
 from actors.run.driver import run_scenario
 from actors.run.files import Folder
+from actors.run.partial_folder import PARTIAL
 from actors.run.progress import OnProgress, Progress
 from actors.run.request import RunRequest
 from actors.run.result import RunResult
@@ -453,12 +455,12 @@ def _name_of_saved(run: Registration) -> str:
 
 
 def _what_is_left(run: Registration) -> str:
-    """What an interrupted run has left, in words."""
+    """What an interrupted run has left, in words. Its driver has left the output folder."""
     if run.kind == "run":
         return "nothing was left in the output folder"
-    if run.output == NO_OUTPUT:
-        return "finished replications are kept in the cache: the same command continues"
-    return f"finished replications are kept: `goldenhour resume {shlex.quote(run.output)}` continues"
+    if run.output != NO_OUTPUT and os.path.lexists(Path(run.output) / PARTIAL):
+        return f"finished replications are kept: `goldenhour resume {shlex.quote(run.output)}` continues"
+    return "finished replications are kept in the cache: the same command continues"
 
 
 def _saved_runs_folder(database: Database) -> Path:

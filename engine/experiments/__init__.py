@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         requirement_of,
     )
     from engine.experiments.plan import (
+        DESIGN_NUMBERS,
         ExperimentPlan,
         PlanDesign,
         PlanFactor,
@@ -135,6 +136,7 @@ __getattr__ = lazy_attributes(
             "requirement_of",
         ),
         "plan": (
+            "DESIGN_NUMBERS",
             "ExperimentPlan",
             "PlanDesign",
             "PlanFactor",
@@ -183,6 +185,7 @@ __getattr__ = lazy_attributes(
 __all__ = [
     "DEFAULT_MOST",
     "DEFAULT_QUANTITIES",
+    "DESIGN_NUMBERS",
     "EFFECT_COLUMNS",
     "MOST_POINTS",
     "QUANTITIES",

@@ -283,6 +283,7 @@ def _morris(points: DesignPoints, measure: str, results: Floats, confidence: flo
         found += [
             Effect(measure=measure, kind="Morris", name=name, statistic=statistic, interval=interval)
             for statistic, interval in numbers.items()
+            if statistic == "mu*" or not math.isnan(interval.estimate)
         ]
     return found
 

@@ -1,6 +1,7 @@
 """Factors in a scenario: whether a range is of whole numbers, and whether the scenario can have each level."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from engine.experiments.plan import PlanFactor, PlanHeader
 from engine.experiments.points import prepare_with
 from engine.inference import Factor
 from engine.scenario import PreparedScenario, ScenarioText, Setting, holds_whole_numbers, own_value
+
+_NUMBER = re.compile(r"[0-9][0-9.,]*")
 
 _NOTES = 2
 """Most notes about the scenario per factor."""
@@ -77,23 +80,29 @@ def try_levels(
     """
     found: dict[str, Any] = {}
     same: list[str] = []
-    idle: dict[str, None] = {}
+    idle: dict[str, str] = {}
+    known = {_wording(note) for note in base.notes}
     for level in levels:
         with line_of(place, text):
             prepared = prepare_with(plan, base, [Setting(path, level) for path in factor.all_paths])
         if prepared.hash in found:
             same.append(f"{shown(level)} and {shown(found[prepared.hash])} give the same scenario")
         found.setdefault(prepared.hash, level)
-        idle.update(dict.fromkeys(note for note in prepared.notes if note not in base.notes))
+        idle.update({_wording(note): note for note in prepared.notes if _wording(note) not in known})
     if len(found) == 1:
         few = ", ".join(map(shown, levels[:4])) + (", ..." if len(levels) > 4 else "")
         raise InputError(
             f"{place}: factor {factor.label!r} changes nothing: all of its levels, {few}, give the same scenario"
         )
-    notes = [*same, *list(idle)[:_NOTES]]
+    notes = [*same, *list(idle.values())[:_NOTES]]
     if len(idle) > _NOTES:
-        notes.append(f"{len(idle) - _NOTES} more notes as of `goldenhour scenarios check`")
+        notes.append(f"{len(idle) - _NOTES} more of what `goldenhour scenarios check` notes")
     return [f"factor {factor.label!r}: {note}" for note in notes]
+
+
+def _wording(note: str) -> str:
+    """A note without its numbers."""
+    return _NUMBER.sub("#", note)
 
 
 @contextlib.contextmanager

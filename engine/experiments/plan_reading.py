@@ -152,6 +152,11 @@ def _check_design(plan: ExperimentPlan) -> None:
             continue
         kinds = [write_value(other) for other, numbers in DESIGN_NUMBERS.items() if name in numbers]
         _refuse(f"design.{name}", value, f"only with kind = {' or '.join(kinds)}")
+    for name in {"Sobol sequence": ("points",), "Sobol indices": ("base",)}.get(kind, ()):
+        number = getattr(design, name)
+        if number is not None and number & (number - 1):
+            below = 1 << (number.bit_length() - 1)
+            _refuse(f"design.{name}", number, f"a power of 2, such as {below} or {2 * below}")
     if design.grid is not None and design.grid % 2:
         _refuse("design.grid", design.grid, "an even number")
     labels: dict[str, int] = {}

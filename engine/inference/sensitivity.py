@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import InputError
@@ -119,7 +120,10 @@ def _morris_index(effects: Floats, confidence: float) -> MorrisIndex:
         squares = np.where(there, effects - mean[:, None], 0.0)[repeated] ** 2
         of_mean = squares.sum(axis=1) / (number[repeated] - 1) / number[repeated]
         noise = min(1.0, float(of_mean.mean()) / sigma**2)
-    return MorrisIndex(mean_interval(mean, confidence), mean_interval(np.abs(mean), confidence), sigma, noise)
+    star = mean_interval(np.abs(mean), confidence)
+    if star.low < 0.0:
+        star = replace(star, low=0.0)  # a mean of absolute values is not negative
+    return MorrisIndex(mean_interval(mean, confidence), star, sigma, noise)
 
 
 class SobolIndices(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from goldenhour.cli import options
 from goldenhour.cli.execution import command_seconds
 from goldenhour.cli.groups import FileGroup
 from goldenhour.cli.new_scenario import check_new
+from goldenhour.cli.run import run_id_of_environment
 from goldenhour.cli.scenario_sources import load
 from goldenhour.database import current_database, user_and_machine
 from goldenhour.outputs import output_text, staging_and_destination
@@ -119,12 +120,11 @@ def run(
     if name is not None:
         check_name(name)
     options.check_ray_address(address, 1 if workers is None else workers)
-    loaded = load_experiment(file, _load)
+    loaded = load_experiment(file, load_scenario)
     design = loaded.design()
     chosen = workers_for_experiment(loaded, len(design), address) if workers is None else workers
-    request = ExperimentRequest(
-        loaded, design, _folder(output, file), force, chosen, address, str(uuid.uuid4())
-    )
+    run_id = run_id_of_environment() or str(uuid.uuid4())
+    request = ExperimentRequest(loaded, design, _folder(output, file), force, chosen, address, run_id)
     execute(request, name, no_store, quiet, as_json)
 
 
@@ -157,7 +157,7 @@ def check(file: str, as_json: bool) -> None:
     """
     from goldenhour.experiment_files import load_experiment
 
-    loaded = load_experiment(file, _load)
+    loaded = load_experiment(file, load_scenario)
     design = loaded.design()
     quantities, seconds = _try(loaded)
     price = loaded.price(len(design), seconds)
@@ -314,7 +314,8 @@ def _folder(output: Path | Url | None, file: str) -> Path:
     return folder
 
 
-def _load(source: str) -> tuple[Scenario, ScenarioOrigin]:
+def load_scenario(source: str) -> tuple[Scenario, ScenarioOrigin]:
+    """Find a scenario as `goldenhour run` does, also in the database. Raises InputError and ScenarioError."""
     loaded = load(source)
     return loaded.scenario, loaded.origin
 

@@ -60,14 +60,16 @@ def cancel(experiment: str, as_json: bool) -> None:
     are kept: `goldenhour resume` continues it.
     """
     row = recorded.cancel_row(SUBJECT, experiment, as_json)
-    if as_json:
-        return
+    who, _, left = (row["error"] or "").partition("; ")
+    if not as_json and row["state"] == "cancelled":
+        # A driver says itself what it has left; one that is silent may have left a folder.
+        console.print_line(left if who.startswith("cancelled by") else _may_be_continued(row))
+
+
+def _may_be_continued(row: recorded.Row) -> str:
     if row["output"] == NO_OUTPUT:
-        console.print_line("finished replications are kept in the cache: the same command continues")
-    else:
-        console.print_line(
-            f"finished replications are kept: `goldenhour resume {str(row['id'])[:8]}` continues"
-        )
+        return "finished replications are kept in the cache: the same command continues"
+    return f"finished replications are kept: `goldenhour resume {str(row['id'])[:8]}` continues"
 
 
 @experiments.command("rm")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from actors.store import ENDED, Kind, State
+from actors.store import ENDED, Kind
 from engine.errors import InputError, StoreError, shown
 from goldenhour import console, views
 from goldenhour.cli.listing import listed
@@ -90,12 +90,12 @@ def watch_rows(subject: Subject, reference: str | None, as_json: bool) -> None:
 
 
 def cancel_row(subject: Subject, reference: str, as_json: bool) -> Row:
-    """Ask a driver to stop, wait until it has stopped, print the state, and return the row as it was before.
+    """Ask a driver to stop, wait until it has stopped, print the state, and return the row as it is then.
 
     Raises InputError for what has already ended, and StoreError if the driver has not stopped in time.
     """
 
-    async def stop(store: "ConfigStore") -> tuple[Row, State | None]:
+    async def stop(store: "ConfigStore") -> Row:
         found = await store.find_run(reference, subject.kinds)
         row = _existing(await store.run(found), reference)
         title = f"{row['kind']} {str(found)[:8]}"
@@ -103,20 +103,20 @@ def cancel_row(subject: Subject, reference: str, as_json: bool) -> Row:
             raise InputError(f"{title} has already ended: {row['state']}")
         limit = time.monotonic() + CANCEL_SECONDS
         announced = as_json
-        while (state := await store.cancel_run(found, user_and_machine())) in ("queued", "running"):
+        while await store.cancel_run(found, user_and_machine()) in ("queued", "running"):
             if time.monotonic() > limit:
                 raise StoreError(f"{title} has not stopped within {CANCEL_SECONDS:.0f} s")
             if not announced:
                 announced = True
                 console.print_error_line(f"Asked {title} of {row['who']} to stop ...")
             await asyncio.sleep(0.3)
-        return row, state
+        return _existing(await store.run(found), reference)
 
-    row, state = with_store(stop)
+    row = with_store(stop)
     if as_json:
-        console.print_json({subject.noun: reference, "state": state})
+        console.print_json({subject.noun: reference, "state": row["state"]})
     else:
-        console.print_line(f"{reference} is {state}")
+        console.print_line(f"{reference} is {row['state']}")
     return row
 
 

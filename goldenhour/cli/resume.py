@@ -12,7 +12,7 @@ import msgspec
 from actors import run as run_wing
 from actors.cluster import default_workers, ray_address
 from actors.run import AUTOMATIC_WORKERS, RunRequest, Url, parse_url
-from actors.store import ALL_KINDS, ENDED, Heartbeat
+from actors.store import ALL_KINDS, ENDED, ExperimentDetail, Heartbeat
 from engine.errors import InputError, RunError, StoreError, shown
 from engine.scenario import parse, prepare
 from goldenhour import __version__, console
@@ -78,11 +78,8 @@ def resume(
             f"{str(place)!r} now holds another unfinished run, {run_file.run_id}; to resume that one, name the folder"
         )
     _check_release(run_file, place)
+    workers, address = _workers_and_address(run_file, workers, address, place)
     if run_file.experiment:
-        workers = run_file.workers if workers is None else workers
-        if address is None and workers:
-            address = _checked_address(run_file.address, place)
-        options.check_ray_address(address, workers)
         resume_experiment(run_file, output, workers, address, no_store, quiet, as_json)
         return
     written = parse(bytes(run_file.scenario), "json", "scenario of the unfinished run")
@@ -92,12 +89,6 @@ def resume(
             f"the run file in {str(place)!r} is damaged: its scenario is not that of its hash and seed"
         )
     destination = _checked_destination(run_file.destination, destination, output)
-    workers = run_file.workers if workers is None else workers
-    if address is None and workers:
-        address = _checked_address(run_file.address, place)
-    if workers == AUTOMATIC_WORKERS and ray_address(address) == "local":
-        workers = default_workers()
-    options.check_ray_address(address, workers)
     request = RunRequest(
         scenario=prepared.resolved,
         original=prepared.original,
@@ -115,6 +106,19 @@ def resume(
         version=__version__,
     )
     execute(request, prepared, None if no_store else registration_of(request, prepared), quiet, as_json)
+
+
+def _workers_and_address(
+    run_file: run_wing.RunFile, workers: int | None, address: str | None, place: Path | Url
+) -> tuple[int, str | None]:
+    """The processes and the cluster that are given, else those of the unfinished run. Raises InputError."""
+    workers = run_file.workers if workers is None else workers
+    if address is None and workers:
+        address = _checked_address(run_file.address, place)
+    if workers == AUTOMATIC_WORKERS and ray_address(address) == "local":
+        workers = default_workers()
+    options.check_ray_address(address, workers)
+    return workers, address
 
 
 def _check_release(run_file: run_wing.RunFile, place: Path | Url) -> None:
@@ -238,26 +242,43 @@ def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
             for name in (run_wing.MANIFEST, run_wing.SUMMARY)
         )
     manifest = run_wing.decode_manifest(data, output / run_wing.MANIFEST)
-    measures: dict[str, Any] | None = None
-    patients, identity = 0, (manifest.experiment_sha256, manifest.seed, 0)
+    size = sum(part.bytes for part in manifest.parts)
+    if manifest.kind == "experiment":
+        detail = ExperimentDetail(
+            points=manifest.points,
+            points_done=manifest.points,
+            replications=manifest.replications,
+            replications_wanted=manifest.replications,
+        )
+        return _record_end(manifest, output, row, None, {"fraction": 1.0, "bytes": size, "detail": detail})
     try:
-        if manifest.kind == "run":
-            identity = manifest.identity
-            patients = msgspec.json.decode(summary, type=_Summary).patients
-            measures = msgspec.json.decode(summary, type=dict[str, Any])
+        patients = msgspec.json.decode(summary, type=_Summary).patients
+        measures = msgspec.json.decode(summary, type=dict[str, Any])
     except (ValueError, RecursionError):
         raise InputError(
             f"{str(output / run_wing.SUMMARY)!r} is missing, damaged or not of goldenhour"
         ) from None
+    return _record_end(
+        manifest, output, row, measures, {"patients": patients, "fraction": 1.0, "bytes": size}
+    )
+
+
+def _record_end(
+    manifest: run_wing.Manifest,
+    output: Path,
+    row: dict[str, Any] | None,
+    measures: dict[str, Any] | None,
+    progress: dict[str, Any],
+) -> bool:
+    """Record what the manifest describes as succeeded, as `_record_success` says. `progress` is the last heartbeat."""
 
     async def record(store: "ConfigStore") -> bool:
         found = row or await store.run_of_output(output_text(output), ALL_KINDS)
         if found is None or found["state"] in ENDED:
             return False
-        if identity != (found["hash"], found["seed"], found["replication"]):
+        if manifest.identity != (found["hash"], found["seed"], found["replication"]):
             return False
-        size = sum(part.bytes for part in manifest.parts)
-        last = Heartbeat(id=found["id"], patients=patients, fraction=1.0, bytes=size)
+        last = Heartbeat(id=found["id"], **progress)
         await store.finish_run(found["id"], "succeeded", measures=measures, last=last)
         return True
 

@@ -27,7 +27,7 @@ from goldenhour.outputs import default_output, staging_and_destination
 from goldenhour.run_time import SMALL_RUN, automatic_workers, expected_time
 
 RUN_VARIABLE = "GOLDENHOUR_RUN"
-"""Environment variable with the id that a run gets, a UUID. `goldenhour submit` sets it for its job."""
+"""Environment variable with the id that a run or experiment gets, a UUID. `goldenhour submit` sets it for its job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +187,7 @@ def _request(given: RunOptions, prepared: PreparedScenario) -> RunRequest:
         address=given.address,
         force=given.force,
         version=__version__,
-        run_id=_run_id(),
+        run_id=run_id_of_environment(),
     )
 
 
@@ -201,8 +201,8 @@ def check_processes(workers: int | None, writers: int, simulators: int) -> None:
         )
 
 
-def _run_id() -> str:
-    """The id that the environment gives this run; empty if it gives none. Raises InputError."""
+def run_id_of_environment() -> str:
+    """The id that the environment gives this run or experiment; empty if it gives none. Raises InputError."""
     text = os.environ.get(RUN_VARIABLE) or ""
     try:
         return str(uuid.UUID(text)) if text else ""

@@ -1,6 +1,10 @@
-"""`goldenhour submit`: `goldenhour run` as a job of a Ray cluster. The packages and the scenario go with the job."""
+"""`goldenhour submit`: `goldenhour run` or `experiment` as a job of a Ray cluster.
+
+The packages go with the job, and the scenario or the experiment with its scenario.
+"""
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -19,6 +23,9 @@ from engine.errors import InputError, Interrupted, RunError, shown
 from engine.scenario import PreparedScenario, ScenarioOverrides, to_toml
 from goldenhour import console, jobs
 from goldenhour.cli import options
+from goldenhour.cli.experiment import experiment as experiment_group
+from goldenhour.cli.experiment import load_scenario
+from goldenhour.cli.experiment import run as experiment_command
 from goldenhour.cli.run import RUN_VARIABLE, check_processes
 from goldenhour.cli.run import run as run_command
 from goldenhour.cli.scenario_sources import prepare_source
@@ -46,7 +53,7 @@ POLL_SECONDS = 0.5
 @click.command(
     "submit",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
-    options_metavar="SCENARIO [OPTIONS OF RUN]",
+    options_metavar="SCENARIO [OPTIONS OF RUN] | experiment FILE [OPTIONS OF EXPERIMENT]",
 )
 @click.argument("arguments", metavar="", nargs=-1, type=click.UNPROCESSED)
 @options.dashboard_address
@@ -62,9 +69,10 @@ POLL_SECONDS = 0.5
 def submit(
     arguments: tuple[str, ...], address: str | None, no_follow: bool, variables: tuple[str, ...]
 ) -> int:
-    """Run a scenario as a job of a Ray cluster.
+    """Run a scenario or an experiment as a job of a Ray cluster.
 
-    SCENARIO and the options are those of `goldenhour run`, without --json; --address is the cluster's dashboard.
+    SCENARIO and the options are those of `goldenhour run`, without --json; after the word experiment, FILE and the
+    options are those of `goldenhour experiment`. --address is the cluster's dashboard.
 
     The run's id is printed first, then the job's log on stderr until the job ends. Ctrl-C ends the log, not the job.
     Without --output the files stay on the cluster's head; `goldenhour fetch` copies them to this machine.
@@ -76,7 +84,7 @@ class _Job(NamedTuple):
     """What a job does, and with which file."""
 
     command: str
-    """The command of goldenhour: `run`."""
+    """The command of goldenhour: `run` or `experiment`."""
     name: str
     """What its file is called after."""
     file: bytes
@@ -91,7 +99,8 @@ class _Job(NamedTuple):
 def _submit(arguments: list[str], address: str | None, follow: bool, variables: tuple[str, ...]) -> int:
     """Check the input, start the job, and follow it. Returns the exit code of the run."""
     dashboard = jobs.dashboard_url(address)
-    job = _run_job(arguments)
+    is_experiment = arguments[:1] == [experiment_group.name]
+    job = _experiment_job(arguments[1:]) if is_experiment else _run_job(arguments)
     run = str(uuid.uuid4())
     output = _job_output(job.output, run)
     file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', job.name).strip('-') or 'scenario'}.toml"
@@ -202,6 +211,23 @@ def _no_longer_followed(run: str, address: str) -> str:
 
 def _fetch_command(run: str, address: str) -> str:
     return f"goldenhour fetch {run} -o DIR --address {address}"
+
+
+def _experiment_job(arguments: list[str]) -> _Job:
+    """The job for the arguments of `goldenhour experiment`, with its scenario. Raises InputError or ScenarioError."""
+    from goldenhour.experiment_files import load_experiment
+
+    words, parameters = _parse_arguments(experiment_command, arguments)
+    output = parameters["output"]
+    if isinstance(output, Url):
+        raise InputError(f"--output: got {shown(str(output))}; allowed: a folder of the cluster")
+    if parameters["name"]:
+        check_name(parameters["name"])
+    loaded = load_experiment(parameters["file"], load_scenario)
+    loaded.design()  # what cannot be carried out is refused here
+    file = loaded.as_run().encode()
+    identity = hashlib.sha256(file).hexdigest(), loaded.base.resolved.seed, 0
+    return _Job("experiment", loaded.name, file, words, output, identity)
 
 
 def _parse_arguments(command: click.Command, arguments: list[str]) -> tuple[list[str], dict[str, Any]]:

@@ -152,8 +152,9 @@ def show_run(screen: Screen, row: Row) -> None:
         for sentence in _texts(row["measures"].get("sentences")):
             screen.print()
             screen.print(Text(sentence))
-        for note in _texts(row["measures"].get("notes")):
-            screen.print()
+        for number, note in enumerate(_texts(row["measures"].get("notes"))):
+            if number == 0:
+                screen.print()
             screen.print(Text(f"note: {note}"))
     elif row["measures"] is not None:
         from goldenhour.views.summary import summary_tables
@@ -196,14 +197,15 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
         yield "cancelled by", row["cancelled_by"]
     if row["error"]:
         yield "error", row["error"]
-    if row["state"] in ("failed", "cancelled", "resumable") and row["output"] != NO_OUTPUT:
+    if row["state"] in ("failed", "resumable") and row["output"] != NO_OUTPUT:
         yield "to continue", f"goldenhour resume {str(row['id'])[:8]}"
 
 
 def _duration(row: Row) -> str:
-    """How long a run took from its registration to its end, and its rate while patients were written."""
+    """How long a run took from its registration to its end, and its rate while it simulated."""
     whole = format_duration((row["ended_at"] - row["created_at"]).total_seconds())
-    rate = f"; {row['rate']:,.0f} patients/s while they were written" if row["rate"] else ""
+    each = "patients/s while they were written" if row["kind"] == "run" else "replications/s were simulated"
+    rate = f"; {row['rate']:,.0f} {each}" if row["rate"] else ""
     return f"{whole} in all, from the registration to the end{rate}"
 
 

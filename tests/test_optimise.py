@@ -1,0 +1,319 @@
+"""Optimisation: the answer follows the question, says how sure it is, and names what is in the way."""
+
+import json
+import math
+import re
+import tomllib
+
+import numpy as np
+import pytest
+
+import goldenhour
+from engine.errors import GoldenhourError, InputError, ScenarioError
+from engine.experiments import costs_of, optimisation_points, parse_optimisation
+from goldenhour.__main__ import run
+from goldenhour.optimisation import load_optimisation
+
+TABLES = {
+    "name": "tables",
+    "paths": ["facilities[R2-North].operating_tables", "facilities[R2-North].surgical_teams"],
+    "levels": [1, 2, 3, 4],
+}
+MANY_BEDS = {"facilities[R2-North].icu_beds": 100, "facilities[R2-North].ward_beds": 200}
+BUSY_DAY = {"casualties.rates.battle.mean": 12, "casualties.rates.battle.sd": 1}
+
+
+def plan(*factors, settings=None, **sections):
+    return {
+        "scenario": "brigade",
+        "days": 1,
+        "settings": {**BUSY_DAY, **(settings or {})},
+        "factors": list(factors) or [TABLES],
+        **sections,
+    }
+
+
+def surgery(at_most, probability=None):
+    limit = {"measure": "surgery", "at_most": at_most}
+    return [limit if probability is None else {**limit, "probability": probability}]
+
+
+def decisions(found):
+    return {point.label: point.decision for point in found.points}
+
+
+# --- the cheapest
+
+
+def test_the_answer_changes_with_the_constraint():
+    lenient = goldenhour.optimise(plan(constraints=surgery(600, 0.5), search={"most": 200}))
+    strict = goldenhour.optimise(plan(constraints=surgery(300, 0.5), search={"most": 200}))
+    assert lenient.best is not None
+    assert strict.best is not None
+    assert lenient.best.values < strict.best.values
+    assert strict.best.label in strict.sentences[0]
+    assert "in at least 50 % of replications" in strict.sentences[0]
+    assert decisions(strict)["tables=1"] == "fails"
+
+
+def test_a_mean_can_be_constrained_and_costs_are_the_users():
+    cost = "100 - 10 * tables"
+    found = goldenhour.optimise(
+        plan(optimise={"cost": cost}, constraints=surgery(5000), search={"most": 100})
+    )
+    assert found.best is not None
+    assert found.best.label == "tables=4"
+    assert found.best.cost == 60.0
+    assert "on average" in found.sentences[0]
+
+
+def test_the_decision_is_that_of_the_replications():
+    found = goldenhour.optimise(plan(constraints=surgery(300, 0.5), search={"most": 200}))
+    point = found.points[-1]
+    many = goldenhour.replicate(
+        "brigade",
+        point.replications,
+        days=1,
+        settings={**BUSY_DAY, **dict.fromkeys(TABLES["paths"], point.values[0])},
+    )
+    values = many.values("surgery")
+    share = (values[~np.isnan(values)] <= 300).mean()
+    assert point.intervals[0].estimate == pytest.approx(share)
+    assert point.intervals[0].low < share < point.intervals[0].high
+
+
+def test_a_formula_can_be_constrained():
+    formula = "surgery / 60 + 0 * deaths"
+    hours = goldenhour.optimise(
+        plan(
+            constraints=[{"measure": formula, "at_most": 5, "probability": 0.5}],
+            search={"most": 200},
+        )
+    )
+    minutes = goldenhour.optimise(plan(constraints=surgery(300, 0.5), search={"most": 200}))
+    assert decisions(hours) == decisions(minutes)
+
+
+def test_beds_are_named_where_they_are_in_the_way_and_tables_where_these_are():
+    """With 4 ICU beds the operated keep the tables; with 100 nothing does, and one or two tables are too few."""
+    beds = goldenhour.optimise(plan(constraints=surgery(100, 0.9), search={"most": 100}))
+    assert beds.best is None
+    assert beds.bottleneck.resource == "ICU beds"
+    assert beds.bottleneck.holds == ("operating tables",)
+    assert "The limit is R2-North's ICU beds" in beds.sentences[1]
+    few = {**TABLES, "levels": [1, 2]}
+    tables = goldenhour.optimise(
+        plan(few, settings=MANY_BEDS, constraints=surgery(100, 0.9), search={"most": 100})
+    )
+    assert tables.best is None
+    assert tables.bottleneck.resource == "operating tables"
+    assert "The limit is R2-North's operating tables" in tables.sentences[1]
+    assert tables.bottleneck.busy > 0.9
+    assert tables.sentences[0].startswith("No number of tables from 1 to 2 keeps")
+
+
+def test_where_nobody_waits_long_care_itself_is_named():
+    quiet = {"casualties.rates.battle.mean": 1, "casualties.rates.battle.sd": 0.1}
+    found = goldenhour.optimise(
+        plan(
+            {**TABLES, "levels": [3, 4]},
+            settings={**quiet, **MANY_BEDS},
+            constraints=surgery(20, 0.9),
+            search={"most": 50},
+        )
+    )
+    assert found.best is None
+    assert "No wait is the largest part of the time to surgery" in found.sentences[1]
+
+
+def test_a_point_that_cannot_be_decided_is_said_to_be():
+    first = goldenhour.optimise(plan(constraints=surgery(600, 0.5), search={"most": 200}))
+    share = first.points[0].intervals[0].estimate
+    found = goldenhour.optimise(
+        plan(
+            {**TABLES, "levels": [1, 2]},
+            constraints=surgery(600, round(share, 2)),
+            search={"most": 50, "indifference": 0.0},
+        )
+    )
+    assert decisions(found)["tables=1"] == "too close"
+    assert "known to keep" in found.sentences[0]
+    assert not any("no cheaper one does" in sentence for sentence in found.sentences)
+    assert any(sentence.startswith("Too close to call after 50") for sentence in found.sentences)
+
+
+def test_monotone_factors_are_halved():
+    many = {**TABLES, "levels": list(range(1, 17))}
+    arguments = {"settings": MANY_BEDS, "constraints": surgery(240, 0.6)}
+    order = goldenhour.optimise(plan(many, **arguments, search={"most": 100}))
+    halved = goldenhour.optimise(plan(many, **arguments, search={"most": 100, "monotone": True}))
+    assert halved.best is not None
+    assert halved.best.label == order.best.label
+    assert halved.point(8).decision == "meets"  # the middle one is looked at first
+    assert len(halved) < 8
+
+
+# --- the best, and the front
+
+
+def test_the_best_of_a_list_is_selected_and_the_others_are_dropped_early():
+    points = [
+        {"label": f"{number} tables", "settings": dict.fromkeys(TABLES["paths"], number)}
+        for number in (1, 4, 2)
+    ]
+    found = goldenhour.optimise(
+        {
+            **plan(optimise={"goal": "best"}, search={"objective": "surgery", "difference": 60.0}),
+            "factors": [],
+            "points": points,
+        }
+    )
+    assert found.decided
+    assert found.best.label == "4 tables"
+    assert found.best.replications >= max(point.replications for point in found.points)
+    assert decisions(found)["1 tables"] == "dropped"
+    assert "with the lowest mean" in found.sentences[0]
+    assert found.point(0).replications < found.best.replications
+    worst = goldenhour.optimise(
+        {
+            **plan(
+                optimise={"goal": "best"},
+                search={"objective": "surgery", "difference": 60.0, "better": "more"},
+            ),
+            "factors": [],
+            "points": points,
+        }
+    )
+    assert worst.best.label == "1 tables"
+
+
+def test_a_front_of_two_factors():
+    bays = {"name": "bays", "path": "facilities[R2-North].treatment_bays", "levels": [5, 6]}
+    found = goldenhour.optimise(
+        plan(
+            {**TABLES, "levels": [1, 2, 4]},
+            bays,
+            optimise={"goal": "front", "cost": {"tables": 5, "bays": 1}},
+            search={"objective": "surgery", "difference": 100.0, "most": 200},
+        )
+    )
+    assert len(found) == 6
+    assert found.front[0].cost == 10.0
+    means = [point.intervals[0].estimate for point in found.front]
+    assert means == sorted(means, reverse=True)
+    assert all(point.by for point in found.points if point.decision not in ("on the front", "not decided"))
+    assert {row["label"] for row in found.to_arrow().to_pylist()} == {point.label for point in found.points}
+    assert len(found.to_pandas()) == len(found.to_polars()) == 6
+    assert "<table>" in found._repr_html_()
+    assert repr(found) == "\n".join(found.sentences)
+
+
+# --- the file
+
+
+def test_costs_are_a_formula_a_price_list_or_the_sum():
+    text = """
+scenario = "brigade"
+factors = [
+  { name = "a", path = "facilities[R2-North].operating_tables", low = 1, high = 2 },
+  { name = "b", path = "facilities[R2-North].surgical_teams", levels = [1, 3] },
+]
+constraints = [{ measure = "surgery", at_most = 1 }]
+"""
+
+    def costs(optimise):
+        loaded = load_optimisation({**tomllib.loads(text), "optimise": optimise})
+        return costs_of(loaded.plan, optimisation_points(loaded.plan, loaded.base)).tolist()
+
+    assert costs({}) == [2, 4, 3, 5]
+    assert costs({"cost": "2 * a + b ** 2"}) == [3, 11, 5, 13]
+    assert costs({"cost": {"a": 10}}) == [10, 10, 20, 20]
+    with pytest.raises(ScenarioError, match=r"optimise.cost: got 'aa'.*did you mean 'a'\?"):
+        costs({"cost": "2 * aa"})
+    with pytest.raises(ScenarioError, match="a finite value at each point"):
+        costs({"cost": "1 / (a - 1)"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"constraints": []}, r"constraints: got \(missing\)"),
+        ({"constraints": [{"measure": "surgery"}]}, r"constraints\[0\].at_most: got \(missing\)"),
+        (
+            {"constraints": [{"measure": "surgery", "at_most": 1, "probability": 95}]},
+            r"probability: got 95.*did you mean 0\.95\?",
+        ),
+        ({"constraints": [{"measure": "2 * (surgery", "at_most": 1}]}, r"constraints\[0\].measure"),
+        ({"constraints": [{"mesure": "surgery", "at_most": 1}]}, "did you mean 'measure'"),
+        ({"optimise": {"goal": "best"}}, "constraints: got '1 entries'; allowed: none"),
+        (
+            {"optimise": {"goal": "best"}, "constraints": [], "search": {"objective": "patients"}},
+            "difference",
+        ),
+        ({"search": {"objective": "surgery"}}, 'only with goal = "best" or "front"'),
+        ({"search": {"first": 50, "most": 40}}, "at most search.most, 40"),
+        ({"search": {"first": 5}}, "search.first: got 5"),
+        ({"factors": []}, r"factors: got \(missing\)"),
+        ({"factors": [{**TABLES, "paths": ["facilities[R2-North].operating_tabels"]}]}, "did you mean"),
+        (
+            {"factors": [{"path": "casualties.rates.battle.mean", "low": 1.0, "high": 2.0}]},
+            "is no whole number",
+        ),
+        ({"factors": [{"path": "facilities[R2-North].icu_beds", "low": 1, "high": 10_001}]}, "10,000 points"),
+        ({"constraints": [{"measure": "sugery", "at_most": 1}]}, "did you mean 'surgery'"),
+    ],
+)
+def test_a_mistake_is_named_with_what_is_allowed(change, message):
+    arguments = {**plan(constraints=surgery(300, 0.5), search={"most": 25}), **change}
+    with pytest.raises(GoldenhourError, match=message) as caught:
+        goldenhour.optimise(arguments)
+    assert caught.value.exit_code == 2
+
+
+def test_too_many_points_are_refused_with_their_price():
+    wide = [
+        {"path": f"facilities[R2-North].{name}", "low": 1, "high": 30}
+        for name in ("icu_beds", "ward_beds", "operating_tables")
+    ]
+    with pytest.raises(
+        InputError, match=r"27,000 points, 675,000 replications at least.*about .* of computing"
+    ):
+        goldenhour.optimise(plan(*wide, constraints=surgery(300, 0.5)))
+
+
+def test_the_commands(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(["optimise", "new", "mine.toml"]) == 0
+    written = (tmp_path / "mine.toml").read_text()
+    parsed, _ = parse_optimisation(written.encode())
+    assert parsed.goal == "cheapest"
+    assert run(["optimise", "new", "mine.toml"]) == 2
+    assert run(["optimise", "check", "mine.toml"]) == 0
+    assert "12 points, 300 replications at least" in capsys.readouterr().out
+    (tmp_path / "mine.toml").write_text("days = 2\n" + written.replace("high = 12", "high = 2"))
+    assert run(["optimise", "mine.toml", "--workers", "0"]) == 0
+    shown = capsys.readouterr().out
+    assert "P(surgery <= 120)" in shown
+    assert "ambulances=2" in shown
+    assert run(["optimise", "mine.toml", "--workers", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["points"] == 2
+    assert found["sentences"]
+    assert not any(math.isnan(row["value"] or 0.0) for row in found["rows"])
+    assert run(["optimise", "none.toml"]) == 2
+
+
+def test_a_front_is_drawn(tmp_path, capsys):
+    file = tmp_path / "front.toml"
+    file.write_text(
+        'scenario = "brigade"\ndays = 1\n'
+        'settings = { "casualties.rates.battle.mean" = 12, "casualties.rates.battle.sd" = 1 }\n'
+        '[optimise]\ngoal = "front"\n'
+        '[[factors]]\nname = "tables"\npaths = ["facilities[R2-North].operating_tables", '
+        '"facilities[R2-North].surgical_teams"]\nlow = 1\nhigh = 4\n'
+        '[search]\nobjective = "surgery"\ndifference = 30\nmost = 100\n'
+    )
+    assert run(["optimise", str(file), "--workers", "0"]) == 0
+    shown = capsys.readouterr().out
+    assert "O on the front" in shown
+    assert re.search(r"^ *[\d,.]+ \|O", shown, re.MULTILINE)
