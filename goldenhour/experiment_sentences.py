@@ -52,19 +52,24 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
         return
     ranked = _ranked(effects, kind)
     told = [each for each in ranked if _is_told(each, kind, confidence)]
-    count = len({each.name for each in effects if each.kind == kind})
-    of = f"of {count:,} factors" if count > 1 else "the one factor"
+    names = list(dict.fromkeys(each.name for each in effects if each.kind == kind))
     if not ranked:
         yield f"No replication has data for {quantity.meaning} at the points of an effect."
+    elif len(names) == 1:
+        verb = "moves" if told else "does not move"
+        more = f": {_size(told[0], quantity)}" if told else " so that it can be told from chance"
+        yield f"{names[0]} {verb} {quantity.meaning}{more}."
     elif not told:
-        yield f"{_capital(of)}, none moves {quantity.meaning} so that it can be told from chance."
+        yield f"Of {len(names):,} factors, none moves {quantity.meaning} so that it can be told from chance."
     else:
         first, *others = told
-        words = f"{_capital(of)}, {first.name} moves {quantity.meaning} most: {_size(first, quantity)}"
+        words = (
+            f"Of {len(names):,} factors, {first.name} moves {quantity.meaning} most: {_size(first, quantity)}"
+        )
         if others:
             more = [f"{each.name} ({_size(each, quantity)})" for each in others[: _NAMED - 1]]
             words += f"; then {listed_words(more)}"
-        rest = count - len({each.name for each in told})
+        rest = len(names) - len({each.name for each in told})
         if rest:
             words += (
                 f". {rest:,} cannot be told from chance" if rest > 1 else ". One cannot be told from chance"

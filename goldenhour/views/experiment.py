@@ -71,7 +71,10 @@ def factors_table(base: Scenario, design: "DesignPoints") -> Table:
     """Return what is varied: each factor with its levels and its value in the resolved scenario `base`."""
     table = Table("factor", "levels", "in the scenario", "settings", sentences=("levels", "settings"))
     for number, (name, paths) in enumerate(zip(design.names, design.paths, strict=True)):
-        values = list(dict.fromkeys(_value(row[number]) for row in design.rows))
+        own = [row[number] for row in design.rows]
+        if all(isinstance(value, int | float) for value in own):
+            own.sort()
+        values = list(dict.fromkeys(map(_value, own)))
         many = f"{len(values):,} values, such as {', '.join(values[:2])}"
         table.add_row(
             name,
