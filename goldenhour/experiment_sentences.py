@@ -67,8 +67,8 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
             f"Of {len(names):,} factors, {first.name} moves {quantity.meaning} most: {_size(first, quantity)}"
         )
         if others:
-            more = [f"{each.name} ({_size(each, quantity)})" for each in others[: _NAMED - 1]]
-            words += f"; then {listed_words(more)}"
+            parts = [f"{each.name} ({_size(each, quantity)})" for each in others[: _NAMED - 1]]
+            words += f"; then {listed_words(parts)}"
         rest = len(names) - len({each.name for each in told})
         if rest:
             words += (
@@ -80,8 +80,8 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
     ]
     if strongest:
         yield (
-            f"Two factors do more or less together than one by one, most {strongest[0].name}: "
-            f"{_size(strongest[0], quantity)} {quantity.meaning}."
+            f"In {quantity.meaning}, two factors do more or less together than one by one, most {strongest[0].name}: "
+            f"{_size(strongest[0], quantity)}."
         )
 
 

@@ -42,7 +42,7 @@ _NEW = """\
 # The answer is printed, and the folder beside this file that has its name holds all replications.
 
 scenario = "brigade"        # a built-in scenario, a file seen from this one, or NAME@VERSION of the database
-days = 10                   # also seed, patients; default: as the scenario has them
+# days = 10                 # also seed, patients; default: as the scenario has them
 # settings = { "links[POI-R1-North].minutes" = 20 }   # hold for all points
 
 [design]
@@ -51,17 +51,17 @@ days = 10                   # also seed, patients; default: as the scenario has 
 kind = "full factorial"
 
 [[factors]]                 # what is varied; one such table for each
-name = "surgical teams"     # optional
-path = "facilities[R2-North].surgical_teams"   # any field, as --set takes it
-levels = [1, 2]             # or low = 1, high = 4
+name = "teams with tables"  # optional
+paths = ["facilities[R2-North].surgical_teams", "facilities[R2-North].operating_tables"]   # move together
+levels = [2, 3]             # or low = 1, high = 4
 
 [[factors]]
-name = "operating tables"
-path = "facilities[R2-North].operating_tables"
-levels = [1, 2]
+name = "ICU beds"
+path = "facilities[R2-North].icu_beds"   # any field, as --set takes it
+levels = [4, 8]
 
 [replications]
-count = 50                  # of each point; or instead of count, until intervals are narrow enough:
+count = 100                 # of each point; or instead of count, until intervals are narrow enough:
 # half_width = { deaths = 0.5, surgery = "5 %" }   # of the difference from the first point; % of its mean
 # most = 1000               # but at most so many
 
