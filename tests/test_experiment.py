@@ -254,7 +254,7 @@ def test_an_interrupted_experiment_says_how_it_continues(
     from goldenhour import views
 
     def interrupt(detail: ExperimentDetail) -> str:
-        if detail.replications >= 12:
+        if detail.replications >= 24:
             raise KeyboardInterrupt
         return ""
 
