@@ -447,13 +447,12 @@ def optimise(source: OptimisationSource, workers: int = 0, address: str | None =
     >>> found = goldenhour.optimise(
     ...     {
     ...         "scenario": "coin",
-    ...         "days": 3,
-    ...         "factors": [{"path": "casualties.total", "levels": [100, 200, 300]}],
-    ...         "constraints": [{"measure": "patients", "at_least": 150, "probability": 0.9}],
+    ...         "factors": [{"path": "days", "levels": [1, 10, 30]}],
+    ...         "constraints": [{"measure": "patients", "at_least": 40, "probability": 0.9}],
     ...     }
     ... )
     >>> found.best.label
-    'casualties.total=200'
+    'days=30'
     """
     loaded = load_optimisation(source)
     design = loaded.design()
