@@ -31,11 +31,16 @@ def test_completion_shows_the_api_before_anything_is_imported() -> None:
     )
     names = [
         "Comparison",
+        "Experiment",
+        "Optimisation",
         "Replicated",
         "Result",
         "Sensitivity",
         "__version__",
         "compare",
+        "experiment",
+        "open_experiment",
+        "optimise",
         "replicate",
         "sensitivity",
         "simulate",
