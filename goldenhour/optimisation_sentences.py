@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 _NAMED = 3
 """Points that a sentence names."""
 
+_HARDLY_BUSY = 0.5
+"""Vehicles that are busy for a smaller share of the time are not called the limit."""
+
 _LONG = 0.6
 """Hours are not named where they are more than this share of the casualty period."""
 
@@ -144,6 +147,11 @@ def bottleneck_sentence(found: "Optimisation") -> str:
         return (
             f"No wait is the largest part of the time to surgery{at}: {stage} takes {limit.longest_minutes:,.0f} of "
             f"{limit.surgery_minutes:,.0f} minutes. The longest wait is for {where} ({detail})."
+        )
+    if limit.vehicles and limit.busy < _HARDLY_BUSY:
+        return (
+            f"Patients wait longest for {where} ({detail}). As these are hardly busy, more of them may not help: the "
+            "limit may be the way itself, or room where they go."
         )
     held = f"; while patients wait for them, they hold the {' and the '.join(reversed(limit.holds))}"
     return f"The limit is {where} ({detail}){held if limit.holds else ''}."
