@@ -1,8 +1,7 @@
 """The tutorial docs/three_questions.ipynb runs, and its answers are those that it shows."""
 
-import pytest
-
 import notebooks
+import pytest
 
 
 def test_the_notebook_shows_what_its_cells_print() -> None:
