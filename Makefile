@@ -114,10 +114,8 @@ bench-peers: setup
 	$(BIN)/python -m bench.peers
 
 bench-experiments: setup
-	$(BIN)/python -m bench.experiments --size $(or $(SIZE),full)
-	$(BIN)/python -m bench.experiments_queue --size $(or $(SIZE),full)
-	$(BIN)/python -m bench.experiments_speed --size $(or $(SIZE),full)
-	$(BIN)/python -m bench.experiments_chaos --size $(or $(SIZE),full)
+	@failed=0; for bench in experiments experiments_queue experiments_speed experiments_chaos; do \
+		$(BIN)/python -m bench.$$bench --size $(or $(SIZE),full) || failed=1; done; exit $$failed
 
 bench-capacity: setup
 	$(BIN)/python -m bench.capacity
