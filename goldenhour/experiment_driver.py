@@ -198,8 +198,8 @@ class _Gathered:
         """The replications below `stop` that a point does not have."""
         have = 0
         for first, batch in sorted(self.batches[point].items(), key=lambda item: item[0]):
-            if have < first < stop:
-                yield Request(point, have, first)
+            if have < min(first, stop):
+                yield Request(point, have, min(first, stop))
             have = max(have, first + len(batch.values))
         if have < stop:
             yield Request(point, have, stop)
@@ -252,7 +252,7 @@ class _Run:
             if stopping.done:
                 break
             self._widest, self._expected = stopping.widest, stopping.expected
-        self._widest = ""
+        self._widest, self._expected = "", float("nan")
         self._report_detail(self._progress, "finishing")
         points = tuple(
             PointRow(

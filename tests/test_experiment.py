@@ -225,7 +225,9 @@ def test_after_a_kill_nothing_finished_is_simulated_again(
     output = tmp_path / "out"
     cut_off(folder, output, phase)
     _, reports = carried_out(folder / "plan.toml", output=output)
-    assert reports[-1].cached == (12 if phase == "running" else 48)
+    last, known = reports[-1], 12 if phase == "running" else 48
+    assert (last.replications, last.replications_wanted, last.cached) == (48, 48, known)
+    assert all(known <= each.replications <= each.replications_wanted == 48 for each in reports[1:])
     assert contents(output) == contents(folder / "whole")
 
 
@@ -277,6 +279,10 @@ def test_another_level_simulates_only_what_is_new(tmp_path: Path) -> None:
     _, reports = carried_out(tmp_path / "more.toml")
     last = reports[-1]
     assert (last.replications, last.replications_wanted, last.cached) == (72, 72, 48)
+    (tmp_path / "longer.toml").write_text(plan.replace("count = 12", "count = 30"))
+    _, reports = carried_out(tmp_path / "longer.toml")
+    last = reports[-1]
+    assert (last.replications, last.replications_wanted, last.cached) == (120, 120, 48)
 
 
 def test_an_output_that_is_not_of_this_experiment_is_refused(
