@@ -12,6 +12,7 @@ from actors.cluster import as_remote
 from actors.experiments.batches import Batch, FinishedBatch, Request, batches_between, size_for
 from actors.experiments.pace import COMPILATION_SECONDS, Pace, expected_seconds
 from actors.experiments.tasks import (
+    LargeScenarios,
     Order,
     Simulated,
     compile_order,
@@ -248,7 +249,13 @@ class Replicator:
         remote = as_remote(
             simulate_orders, "goldenhour.simulate_replications", num_cpus=1, max_retries=_TRIES
         )
+        large = LargeScenarios()
         running: dict[Any, _Sent] = {}
+
+        def send(works: list[_Work]) -> None:
+            orders = [_order(same) for same in _by_point(works)]
+            running[remote.remote(*large.arguments(orders))] = _Sent(works, time.monotonic())
+
         collected: list[_Work] = []
         exhausted = False
         try:
@@ -263,8 +270,7 @@ class Replicator:
                         collected.append(each)
                         self._assigned += each.missing.size
                     if collected and (exhausted or self._is_enough(collected)):
-                        orders = [_order(same) for same in _by_point(collected)]
-                        running[remote.remote(orders)] = _Sent(collected, time.monotonic())
+                        send(collected)
                         collected = []
                 if not running:
                     return
@@ -280,8 +286,7 @@ class Replicator:
                     yield from self._receive(works, _fetch(reference))
                 if exhausted and len(running) < self._workers:
                     for works in self._stalled(running):
-                        orders = [_order(same) for same in _by_point(works)]
-                        running[remote.remote(orders)] = _Sent(works, time.monotonic())
+                        send(works)
         finally:
             for reference in running:
                 ray.cancel(reference, force=True)

@@ -24,6 +24,12 @@ hide_pyarrow_in_worker()
 COMPILED_OF_A_KIND = 4
 """Compiled values of a kind that a process keeps. A network has 4 MB, injuries have 1 MB."""
 
+LARGE_BYTES = 100_000
+"""A packed scenario that is larger is put into Ray's object store once. Ray would put it there again with each task."""
+
+LARGE_SCENARIOS = 4
+"""Large scenarios that the driver keeps in the object store. Batches come point by point, so no more are needed."""
+
 
 class Order(NamedTuple):
     """Batches of one point that are to be simulated."""
@@ -31,7 +37,7 @@ class Order(NamedTuple):
     label: str
     """What errors call the point; may be empty."""
     packed: bytes
-    """`ReplicationKeys.packed` of the point."""
+    """`ReplicationKeys.packed` of the point; empty while it is sent beside the orders, as `LargeScenarios` says."""
     check: str
     """Key of the first batch. It differs in a process with another version of goldenhour."""
     batches: tuple[Batch, ...]
@@ -75,6 +81,37 @@ class CompiledValues:
         return values[key.key]
 
 
+class LargeScenarios:
+    """References to the large packed scenarios in Ray's object store; those used last are kept.
+
+    Ray itself keeps a scenario as long as a task that was sent needs it.
+    """
+
+    def __init__(self, kept: int = LARGE_SCENARIOS) -> None:
+        self._kept = kept
+        self._references: OrderedDict[bytes, Any] = OrderedDict()
+
+    def arguments(self, orders: Sequence[Order]) -> tuple[Any, ...]:
+        """Return the arguments with which `simulate_orders` is called on Ray for these orders."""
+        large = {
+            place: self._reference(order.packed)
+            for place, order in enumerate(orders)
+            if len(order.packed) > LARGE_BYTES
+        }
+        sent = [order._replace(packed=b"") if place in large else order for place, order in enumerate(orders)]
+        return (sent, *large.values())
+
+    def _reference(self, packed: bytes) -> Any:
+        import ray
+
+        if packed not in self._references:
+            self._references[packed] = ray.put(packed)
+            if len(self._references) > self._kept:
+                self._references.popitem(last=False)
+        self._references.move_to_end(packed)
+        return self._references[packed]
+
+
 _compiled = CompiledValues()
 """Those of this process."""
 
@@ -111,8 +148,11 @@ def simulate_order(order: Order, compiled: Mapping[str, Any]) -> Iterator[bytes]
         raise RunError(f"{order.label}, {error}" if order.label else str(error)) from None
 
 
-def simulate_orders(orders: Sequence[Order]) -> Simulated:
-    """Return the packed measures of all batches of the orders, as a task on Ray."""
+def simulate_orders(orders: Sequence[Order], *large: bytes) -> Simulated:
+    """Return the packed measures of all batches of the orders, as a task on Ray.
+
+    `large` has the packed scenarios of the orders that are without, in the sequence of these orders.
+    """
     begun = time.perf_counter()
     lower_priority()
     check_package_root()
@@ -120,8 +160,10 @@ def simulate_orders(orders: Sequence[Order]) -> Simulated:
     packed: list[bytes] = []
     tilts: list[bytes | None] = []
     error: GoldenhourError | None = None
+    scenarios = iter(large)
     try:
-        for order in orders:
+        for sent in orders:
+            order = sent if sent.packed else sent._replace(packed=next(scenarios))
             compiled = compile_order(order)
             tilts.append(found_tilts(order, compiled))
             packed.extend(simulate_order(order, compiled))
