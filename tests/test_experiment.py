@@ -422,14 +422,13 @@ def test_morris_ranks_the_factor_that_does_nothing_last() -> None:
         (("quantiles", "quantile"), "did you mean 'quantiles'?"),
     ],
 )
-def test_bad_input_ends_with_exit_code_2(
+def test_bad_input_ends_with_exit_code_2_and_is_found_by_check(
     change: tuple[str, str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "plan.toml").write_text(PLAN.replace(*change))
-    printed = refused(
-        capsys, str(tmp_path / "plan.toml"), "-o", str(tmp_path / "out"), "--workers", "0", "--no-store"
-    )
-    assert message in printed
+    plan = str(tmp_path / "plan.toml")
+    Path(plan).write_text(PLAN.replace(*change))
+    assert message in refused(capsys, plan, "-o", str(tmp_path / "out"), "--workers", "0", "--no-store")
+    assert message in refused(capsys, "check", plan)
     assert not (tmp_path / "out").exists()
 
 
