@@ -54,7 +54,7 @@ _SEPARATOR = re.compile(r""";(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
     metavar="NAME=NUMBER",
     multiple=True,
     help="Stop when the half-width of the interval of this difference is so small. Can be repeated. Default: 0.2 "
-    "deaths per 100, 5 minutes, 2 %, or 5 % of the baseline's mean.",
+    "deaths per 100, 5 minutes, 2 %, or 5 % of the baseline's mean; a fifth of the difference is enough too.",
 )
 @click.option(
     "--pairs", type=click.IntRange(2, 10**6), help="Simulate exactly so many pairs of replications."

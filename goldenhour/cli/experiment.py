@@ -62,7 +62,7 @@ levels = [4, 8]
 
 [replications]
 count = 100                 # of each point; or instead of count, until intervals are narrow enough:
-# half_width = { deaths = 0.5, surgery = "5 %" }   # of the difference from the first point; % of its mean
+# half_width = { deaths = 0.5, surgery = "5 %" }   # of the difference from the first point; % of that point's mean
 # most = 1000               # but at most so many
 
 [results]

@@ -98,7 +98,7 @@ def sensitivity(
     goldenhour sensitivity brigade --set 'facilities[R2-North].surgical_teams=1' \\
                                    --vs 'facilities[R2-North].surgical_teams=2'
 
-    The ranges of the model's constants are in docs/experiments.md. All points have the same casualties in a
+    The ranges of the model's constants are in docs/assumptions.md. All points have the same casualties in a
     replication. Finished replications are kept in the cache.
     """  # noqa: D301
     from engine.experiments import DEFAULT_QUANTITIES
