@@ -260,8 +260,11 @@ def test_an_experiment_that_was_ended_is_resumed_by_name_in_its_own_row(
     (before,) = sql(where, "SELECT id::text, (detail->>'replications')::int FROM runs WHERE name = %s", name)
     assert before[1] < 500
     assert call("resume", name, "--quiet").code == 0
-    row = "SELECT id::text, state, resumed_at IS NOT NULL, (detail->>'points_done')::int FROM runs WHERE name = %s"
-    assert sql(where, row, name) == [(before[0], "succeeded", True, 2)]
+    row = "SELECT id::text, state, resumed_at IS NOT NULL, detail FROM runs WHERE name = %s"
+    ((run_id, state, resumed, detail),) = sql(where, row, name)
+    assert (run_id, state, resumed, detail["points_done"]) == (before[0], "succeeded", True, 2)
+    assert (detail["replications"], detail["replications_wanted"]) == (500, 500)
+    assert 0 < detail["cached"] < 500
     again = call("resume", name)
     assert (again.code, "finished: nothing to do" in again.err) == (0, True)
     assert call("experiment", "long.toml", "--workers", "0", "--quiet", "--no-store", "-o", "whole").code == 0
