@@ -501,4 +501,4 @@ def test_a_new_file_runs_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "goldenhour experiment check" in capsys.readouterr().out
     assert "exists; --force replaces it" in refused(capsys, "new", str(path))
     found = goldenhour.experiment(path)
-    assert (len(found), found.replications, found.measures) == (4, 200, ("deaths", "surgery"))
+    assert (len(found), found.replications, found.measures) == (4, 400, ("deaths", "surgery"))
