@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from msgspec.structs import replace
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from actors.experiments import Point, ReplicationProgress, Replicator, Request, batch_size
 from actors.run import compile_before
+from actors.store import ExperimentDetail
 from engine.errors import InputError, shown
 from engine.experiments import (
     Bottleneck,
     DesignPoints,
     OptimisationPlan,
+    PlanSearch,
     Price,
     Quantity,
     check_optimisation,
@@ -43,7 +45,7 @@ from engine.measures import absent_value
 from engine.run import EntryPoints, Replications, entry_points, join_replications
 from engine.scenario import PreparedScenario, ScenarioText
 from goldenhour import scenario_files
-from goldenhour.experiment_files import LoadScenario, load_base, toml_of
+from goldenhour.experiment_files import LoadScenario, load_base, text_as_run, toml_of
 from goldenhour.experiments import batch_cache, open_workers, replication_seconds, workers_for_seconds
 from goldenhour.optimisation_result import Optimisation, PointOutcome
 from goldenhour.optimisation_sentences import optimisation_sentences
@@ -57,15 +59,8 @@ OptimisationSource = str | Path | Mapping[str, Any] | OptimisationPlan
 Column = NDArray[np.float64]
 
 
-class OptimisationProgress(NamedTuple):
-    """How far an optimisation is."""
-
-    replications: ReplicationProgress
-    open_points: int
-    """Points that are simulated at present."""
-
-
-OnProgress = Callable[[OptimisationProgress], None]
+OnDetail = Callable[[ExperimentDetail, str], object]
+"""Called with how far the optimisation is, and its phase: running or finishing."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +87,10 @@ class LoadedOptimisation:
         """What it costs if each point is looked at once, and at most."""
         return optimisation_price(self.plan, points, replication_seconds(self.base))
 
+    def as_run(self) -> str:
+        """The file optimisation.toml: complete, so that it can be repeated anywhere with this version of goldenhour."""
+        return text_as_run(replace(self.plan, search=completed_search(self.plan)), self.base)
+
     def entry_points(self, design: DesignPoints) -> list[EntryPoints]:
         """What is compiled before it starts."""
         found = dict.fromkeys(entry_points(self.base.resolved, texts=False))
@@ -99,6 +98,20 @@ class LoadedOptimisation:
             scenario = prepare_point(self.plan, self.base, design[number]).resolved
             found |= dict.fromkeys(entry_points(scenario, texts=False))
         return list(found)
+
+
+def completed_search(plan: OptimisationPlan) -> PlanSearch:
+    """How it is searched, with a value for each number that the author of a plan left open."""
+    search = replace(plan.search, first=plan.first)
+    if plan.goal == "cheapest":
+        return search
+    better: Literal["less", "more"] = "more" if larger_is_better(plan) else "less"
+    return replace(search, better=better, difference=difference_of(plan))
+
+
+def workers_for_optimisation(loaded: LoadedOptimisation, points: int, address: str | None) -> int:
+    """Return how many tasks to run on Ray at a time: 0, in this process, for what is quick."""
+    return workers_for_seconds(loaded.price(points).seconds, address)
 
 
 def load_optimisation(
@@ -143,9 +156,9 @@ def load_optimisation(
 def run_optimisation(
     loaded: LoadedOptimisation,
     design: DesignPoints,
-    workers: int | None = None,
+    workers: int = 0,
     address: str | None = None,
-    on_progress: OnProgress = lambda progress: None,
+    on_progress: OnDetail = lambda detail, phase: None,
 ) -> Optimisation:
     """Search until the answer is known.
 
@@ -154,7 +167,7 @@ def run_optimisation(
     loaded, design
         What is searched, and its points.
     workers
-        Tasks on Ray at a time; 0: in this process; None: what suits the size.
+        Tasks on Ray at a time; 0: in this process.
     address
         A Ray cluster; None: a local Ray, if any.
     on_progress
@@ -167,10 +180,7 @@ def run_optimisation(
     RunError
         If a replication cannot be simulated.
     """
-    wanted = workers
-    if wanted is None:
-        wanted = workers_for_seconds(loaded.price(len(design)).seconds, address)
-    with open_workers(wanted, address) as tasks:
+    with open_workers(workers, address) as tasks:
         return _Search(loaded, design, tasks, on_progress).finish()
 
 
@@ -194,7 +204,7 @@ class _Search:
     """An optimisation that is being carried out."""
 
     def __init__(
-        self, loaded: LoadedOptimisation, design: DesignPoints, workers: int, on_progress: OnProgress
+        self, loaded: LoadedOptimisation, design: DesignPoints, workers: int, on_progress: OnDetail
     ) -> None:
         self._loaded, self._plan, self._design = loaded, loaded.plan, design
         self._on_progress = on_progress
@@ -203,7 +213,9 @@ class _Search:
         self._costs = costs_of(loaded.plan, design)
         self._batch = batch_size(loaded.base.resolved)
         self._quantities: list[Quantity] = []
-        self._open = 0
+        self._progress = ReplicationProgress(0, 0, 0)
+        self._simulated: set[int] = set()
+        self._open: set[int] = set()
 
     def finish(self) -> Optimisation:
         """Search, and say what was found."""
@@ -356,7 +368,8 @@ class _Search:
 
     def _sample(self, wanted: Mapping[int, tuple[int, int]]) -> dict[int, Column]:
         """Simulate; return by point the values of each quantity, shape (quantities, stop - first)."""
-        self._open = len(wanted)
+        self._open = set(wanted)
+        self._simulated |= self._open
         requests = [Request(point, first, stop) for point, (first, stop) in wanted.items()]
         found: dict[int, dict[int, Replications]] = {point: {} for point in wanted}
         for point, batch, replications in self._replicator.stream(requests):
@@ -405,6 +418,8 @@ class _Search:
     def _result(
         self, outcomes: Sequence[PointOutcome], *, decided: bool, notes: Sequence[str], **fields: Any
     ) -> Optimisation:
+        self._open = set()
+        self._report_detail("finishing")
         found = Optimisation(
             name=self._loaded.name,
             plan=self._plan,
@@ -421,7 +436,21 @@ class _Search:
         return dataclasses.replace(found, sentences=tuple(optimisation_sentences(found)))
 
     def _report(self, progress: ReplicationProgress) -> None:
-        self._on_progress(OptimisationProgress(progress, self._open))
+        self._progress = progress
+        count = len(self._open)
+        self._report_detail("running", f"{count:,} {'point' if count == 1 else 'points'} in question")
+
+    def _report_detail(self, phase: str, widest: str = "") -> None:
+        done, wanted, cached = self._progress
+        detail = ExperimentDetail(
+            points=len(self._design),
+            points_done=len(self._simulated - self._open),
+            replications=done,
+            replications_wanted=wanted,
+            cached=cached,
+            widest=widest,
+        )
+        self._on_progress(detail, phase)
 
 
 def optimise(source: OptimisationSource, workers: int = 0, address: str | None = None) -> Optimisation:

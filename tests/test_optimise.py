@@ -294,11 +294,11 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     assert run(["optimise", "check", "mine.toml"]) == 0
     assert "12 points, 300 replications at least" in capsys.readouterr().out
     (tmp_path / "mine.toml").write_text("days = 2\n" + written.replace("high = 12", "high = 2"))
-    assert run(["optimise", "mine.toml", "--workers", "0"]) == 0
+    assert run(["optimise", "mine.toml", "--workers", "0", "--no-store"]) == 0
     shown = capsys.readouterr().out
     assert "P(surgery <= 120)" in shown
     assert "ambulances=2" in shown
-    assert run(["optimise", "mine.toml", "--workers", "0", "--json"]) == 0
+    assert run(["optimise", "mine.toml", "--workers", "0", "--no-store", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["points"] == 2
     assert found["sentences"]
@@ -316,7 +316,7 @@ def test_a_front_is_drawn(tmp_path, capsys):
         '"facilities[R2-North].surgical_teams"]\nlow = 1\nhigh = 4\n'
         '[search]\nobjective = "surgery"\ndifference = 30\nmost = 100\n'
     )
-    assert run(["optimise", str(file), "--workers", "0"]) == 0
+    assert run(["optimise", str(file), "--workers", "0", "--no-store"]) == 0
     shown = capsys.readouterr().out
     assert "O on the front" in shown
     assert re.search(r"^ *[\d,.]+ \|O", shown, re.MULTILINE)
@@ -331,7 +331,7 @@ def test_the_page_shows_what_is_printed(tmp_path, capsys):
     for number, (content, shown) in enumerate(((text, first), (stricter, second))):
         file = tmp_path / f"tables{number}.toml"
         file.write_text(content)
-        assert run(["optimise", str(file), "--workers", "0"]) == 0
+        assert run(["optimise", str(file), "--workers", "0", "--no-store"]) == 0
         printed = " ".join(capsys.readouterr().out.split())
         for line in shown.splitlines():
             assert line in printed

@@ -1,6 +1,5 @@
 """`goldenhour experiment`: carry an experiment out, price it before it starts, or write a file to begin with."""
 
-import hashlib
 import math
 import uuid
 from pathlib import Path
@@ -9,18 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from actors.run import RunFile, Url, recorded
-from actors.store import NO_OUTPUT, Content, ExperimentDetail, Registration, check_name
+from actors.store import ExperimentDetail, Registration, check_name
 from engine.errors import InputError, shown
 from engine.scenario import Scenario, ScenarioOrigin
-from goldenhour import __version__, console, views
+from goldenhour import console, views
 from goldenhour.cli import options
-from goldenhour.cli.execution import command_seconds, database_of_records, scenario_columns, shown_workers
+from goldenhour.cli.execution import command_seconds, database_of_records, plan_registration
 from goldenhour.cli.groups import FileGroup
 from goldenhour.cli.new_scenario import check_new
 from goldenhour.cli.run import run_id_of_environment
 from goldenhour.cli.scenario_sources import load
-from goldenhour.database import user_and_machine
-from goldenhour.outputs import output_text, staging_and_destination
+from goldenhour.outputs import staging_and_destination
 
 if TYPE_CHECKING:
     from engine.experiments import Quantity
@@ -317,20 +315,15 @@ def load_scenario(source: str) -> tuple[Scenario, ScenarioOrigin]:
 
 def _registration(request: "ExperimentRequest", name: str | None) -> Registration:
     """The row that the database gets for an experiment before it starts."""
-    loaded, base = request.loaded, request.loaded.base
+    loaded = request.loaded
     price = loaded.price(len(request.design))
-    text = loaded.as_run()
-    return Registration(
-        id=uuid.UUID(request.run_id) if request.run_id else uuid.uuid4(),
-        kind="experiment",
+    return plan_registration(
+        "experiment",
+        loaded.as_run(),
+        loaded.base,
+        ExperimentDetail(points=price.points, replications_wanted=price.replications),
+        run_id=request.run_id,
         name=name,
-        **scenario_columns(base),
-        content=Content(text=text, format="toml", hash=hashlib.sha256(text.encode()).hexdigest()),
-        seed=base.resolved.seed,
-        replication=0,
-        settings={"workers": shown_workers(request.workers)},
-        who=user_and_machine(),
-        output=NO_OUTPUT if request.output is None else output_text(request.output),
-        version=__version__,
-        detail=ExperimentDetail(points=price.points, replications_wanted=price.replications),
+        workers=request.workers,
+        output=request.output,
     )
