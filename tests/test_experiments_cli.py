@@ -260,13 +260,24 @@ def test_an_interrupted_optimisation_says_that_the_same_command_continues(
     assert process.returncode == 130
     assert "stopped; finished replications are kept in the cache: the same command continues" in errors
     assert "finished replications are kept in the cache" in call("experiments", "show", "endless").out
-    with optimising(where, "--name", "again") as process:
-        (row, _) = json.loads(call("experiments", "list", "--json").out)
-        assert row["detail"]["cached"] > 0
-        answer = call("experiments", "cancel", "again")
-        assert (answer.code, "the same command continues" in answer.out) == (0, True)
+
+
+def test_an_optimisation_with_a_folder_is_cancelled_and_resumed_in_its_row(
+    call: Call, where: Database, tmp_path: Path
+) -> None:
+    Path("endless.toml").write_text(ENDLESS)
+    output = tmp_path / "out"
+    with optimising(where, "-o", str(output), "--name", "endless") as process:
+        answer = call("experiments", "cancel", "endless")
+        left = f"finished replications are kept: `goldenhour resume {output}` continues"
+        assert (answer.code, left in answer.out) == (0, True)
         assert "cancelled by" in process.communicate(timeout=30)[1]
     assert process.returncode == 130
+    command = (*GOLDENHOUR, "resume", str(output))
+    with recorded_as_running(where, "endless", command) as process:
+        (row,) = json.loads(call("experiments", "list", "--json").out)
+        assert (row["kind"], row["output"]) == ("optimisation", str(output))
+        assert row["detail"]["cached"] > 0
 
 
 def test_a_killed_driver_is_noticed_and_its_experiment_can_be_cancelled_and_removed(

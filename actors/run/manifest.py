@@ -14,8 +14,15 @@ from engine.records import COMPRESSIONS, FORMATS, RUN_TABLES
 
 MANIFEST, SUMMARY, SCENARIO = "manifest.json", "summary.json", "scenario.toml"
 
-EXPERIMENT_FILES = ("results.parquet", "points.parquet", "estimates.csv", "effects.csv", "experiment.toml")
-"""Files of an experiment, in the order of its manifest. Not every design has effects."""
+EXPERIMENT_FILES = (
+    "results.parquet",
+    "points.parquet",
+    "estimates.csv",
+    "effects.csv",
+    "experiment.toml",
+    "optimisation.toml",
+)
+"""Files of an experiment or an optimisation, in the order of its manifest. None has all of them."""
 
 _WHOLE_FILES = "|".join(map(re.escape, (MANIFEST, SUMMARY, SCENARIO, *EXPERIMENT_FILES)))
 _TABLES = "|".join(dict.fromkeys(table for info in FORMATS.values() for table in info.tables))
@@ -46,9 +53,9 @@ class Manifest(msgspec.Struct, frozen=True):
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     parts: tuple[ManifestPart, ...]
     replication: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
-    kind: Literal["run", "experiment"] = "run"
+    kind: Literal["run", "experiment", "optimisation"] = "run"
     experiment_sha256: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
-    """Of an experiment: the digest of its file experiment.toml."""
+    """The digest of experiment.toml or optimisation.toml."""
     points: Count = 0
     replications: Count = 0
     version: str = ""
@@ -109,7 +116,7 @@ def files_in_manifest(data: bytes, place: Path | str) -> set[str]:
     except (ValueError, KeyError, TypeError, RecursionError):
         return set()
     names = {name for name in parts if isinstance(name, str) and OUTPUT_NAMES.fullmatch(name)}
-    others = () if document.get("kind") == "experiment" else (SUMMARY, SCENARIO)
+    others = () if document.get("kind") in ("experiment", "optimisation") else (SUMMARY, SCENARIO)
     return {MANIFEST, *names, *others}
 
 

@@ -12,7 +12,7 @@ import click
 from actors import run as run_wing
 from actors.run import AUTOMATIC_WORKERS
 from actors.store import NO_OUTPUT, Content, ExperimentDetail, Kind, Registration, check_name
-from engine.errors import StoreError
+from engine.errors import InputError, StoreError
 from engine.records import RUN_TABLES
 from engine.scenario import PreparedScenario, Setting, has_tilts, to_toml
 from goldenhour import __version__, console, views
@@ -22,7 +22,7 @@ from goldenhour.outputs import output_text
 from goldenhour.tilts import tilts_of_scenario
 
 if TYPE_CHECKING:
-    from actors.run import RunRequest, RunResult
+    from actors.run import RunFile, RunRequest, RunResult
     from actors.store import Database
 
 
@@ -141,6 +141,15 @@ def plan_registration(
         version=__version__,
         detail=detail,
     )
+
+
+def check_scenario(base: PreparedScenario, run_file: "RunFile", output: Path) -> None:
+    """Raise InputError unless the scenario of an unfinished experiment is that of its run file."""
+    if base.hash != run_file.scenario_hash:
+        raise InputError(
+            f"the run file in {str(output)!r} is damaged: its scenario is not that of its hash; start the "
+            f"{run_file.experiment_kind} again with --force"
+        )
 
 
 def command_seconds() -> float:

@@ -13,12 +13,12 @@ from engine.errors import InputError, shown
 from engine.scenario import Scenario, ScenarioOrigin
 from goldenhour import console, views
 from goldenhour.cli import options
-from goldenhour.cli.execution import command_seconds, database_of_records, plan_registration
+from goldenhour.cli.execution import check_scenario, command_seconds, database_of_records, plan_registration
 from goldenhour.cli.groups import FileGroup
 from goldenhour.cli.new_scenario import check_new
 from goldenhour.cli.run import run_id_of_environment
 from goldenhour.cli.scenario_sources import load
-from goldenhour.outputs import staging_and_destination
+from goldenhour.outputs import local_folder
 
 if TYPE_CHECKING:
     from engine.experiments import Quantity
@@ -122,7 +122,8 @@ def run(
     design = loaded.design()
     chosen = workers_for_experiment(loaded, len(design), address) if workers is None else workers
     run_id = run_id_of_environment() or str(uuid.uuid4())
-    request = ExperimentRequest(loaded, design, _folder(output, file), force, chosen, address, run_id)
+    folder = local_folder(Path(Path(file).stem) if output is None else output)
+    request = ExperimentRequest(loaded, design, folder, force, chosen, address, run_id)
     execute(request, name, no_store, quiet, as_json)
 
 
@@ -250,11 +251,7 @@ def resume_experiment(
     from goldenhour.experiment_files import load_text
 
     loaded = load_text(run_file.experiment, "experiment.toml")
-    if loaded.base.hash != run_file.scenario_hash:
-        raise InputError(
-            f"the run file in {str(output)!r} is damaged: its scenario is not that of its hash; start the experiment "
-            "again with --force"
-        )
+    check_scenario(loaded.base, run_file, output)
     request = ExperimentRequest(loaded, loaded.design(), output, False, workers, address, run_file.run_id)
     execute(request, None, no_store, quiet, as_json)
 
@@ -297,14 +294,6 @@ def _try(loaded: "LoadedExperiment") -> "tuple[list[Quantity] | None, float]":
 
 def _few(words: list[str], most: int = 12) -> list[str]:
     return words if len(words) <= most else [*words[:most], f"{len(words) - most:,} more"]
-
-
-def _folder(output: Path | Url | None, file: str) -> Path:
-    """The folder of the results. Raises InputError."""
-    folder, destination = staging_and_destination(Path(Path(file).stem) if output is None else output)
-    if destination is not None:
-        raise InputError(f"-o: got {shown(str(output))}; allowed: a folder of this machine")
-    return folder
 
 
 def load_scenario(source: str) -> tuple[Scenario, ScenarioOrigin]:

@@ -1,23 +1,25 @@
 """`goldenhour optimise`: the cheapest laydown that meets constraints, the best of several, or a front of cost."""
 
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from actors.run import recorded
+from actors.run import RunFile, Url, recorded
 from actors.store import ExperimentDetail, check_name
 from engine.errors import InputError, shown
 from engine.scenario import Scenario, ScenarioOrigin
 from goldenhour import console, views
 from goldenhour.cli import options, scenario_sources
-from goldenhour.cli.execution import command_seconds, database_of_records, plan_registration
+from goldenhour.cli.execution import check_scenario, command_seconds, database_of_records, plan_registration
 from goldenhour.cli.groups import FileGroup
 from goldenhour.cli.new_scenario import check_new
 from goldenhour.cli.run import run_id_of_environment
+from goldenhour.outputs import local_folder
 
 if TYPE_CHECKING:
-    from goldenhour.optimisation import LoadedOptimisation
+    from goldenhour.optimisation import LoadedOptimisation, OptimisationRequest
     from goldenhour.optimisation_result import Optimisation
 
 TEMPLATE = """# How few ambulances keep the median time from injury to surgery under two hours?
@@ -63,6 +65,16 @@ def optimise() -> None:
 
 @optimise.command("run")
 @click.argument("file")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    callback=options.output_value,
+    help="Write the results to this folder. Default: nowhere.",
+)
+@click.option(
+    "--force", is_flag=True, help="Replace the files of an earlier run or experiment in the folder."
+)
 @options.tasks
 @click.option("--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT.")
 @click.option("--name", help="Name of the optimisation in the database.")
@@ -71,6 +83,8 @@ def optimise() -> None:
 @options.json_for_summary
 def run_file(
     file: str,
+    output: Path | Url | None,
+    force: bool,
     workers: int | None,
     address: str | None,
     name: str | None,
@@ -82,10 +96,10 @@ def run_file(
 
     FILE says what is varied, what it costs and what is asked; `goldenhour optimise new FILE` writes one with comments.
     Replications are added only where the answer is not known yet. Finished ones are kept in the cache: after an
-    interruption, or with another limit, only the missing ones are simulated. `goldenhour experiments` shows the
-    optimisation while it runs, and stops it.
+    interruption, or with another limit, only the missing ones are simulated. They are also kept in DIR, where
+    `goldenhour resume DIR` continues. `goldenhour experiments` shows the optimisation while it runs, and stops it.
     """
-    from goldenhour.optimisation import run_optimisation, workers_for_optimisation
+    from goldenhour.optimisation import OptimisationRequest, workers_for_optimisation
 
     if name is not None:
         check_name(name)
@@ -93,33 +107,10 @@ def run_file(
     loaded = _load(file)
     design = loaded.design()
     chosen = workers_for_optimisation(loaded, len(design), address) if workers is None else workers
-    views.compile_first(dict.fromkeys(loaded.entry_points(design)))
-    database = database_of_records(no_store, console.print_error_line)
-    registration = plan_registration(
-        "optimisation",
-        loaded.as_run(),
-        loaded.base,
-        ExperimentDetail(points=len(design)),
-        run_id=run_id_of_environment(),
-        name=name,
-        workers=chosen,
-        output=None,
-    )
-    with (
-        views.replications_line(quiet) as show,
-        recorded(registration, database, chosen, address, console.print_error_line) as recorder,
-    ):
-        recorder.start(str(registration.id), False)
-
-        def report(detail: ExperimentDetail, phase: str) -> None:
-            show(views.optimisation_words(recorder.report(detail, phase)))
-
-        found = run_optimisation(loaded, design, chosen, address, report)
-        recorder.measures = {"sentences": list(found.sentences), "notes": list(found.notes)}
-    if as_json:
-        console.print_json(views.optimisation_json(found), indent=None)
-    elif not quiet:
-        _show(found)
+    folder = None if output is None else local_folder(output)
+    run_id = run_id_of_environment() or str(uuid.uuid4())
+    request = OptimisationRequest(loaded, design, folder, force, chosen, address, run_id)
+    execute(request, name, no_store, quiet, as_json)
 
 
 @optimise.command("new")
@@ -174,6 +165,76 @@ def check(file: str, as_json: bool) -> None:
         )
 
 
+def execute(
+    request: "OptimisationRequest", name: str | None, no_store: bool, quiet: bool, as_json: bool
+) -> None:
+    """Carry out an optimisation, show its progress, record it in the database, and print what was found.
+
+    Parameters
+    ----------
+    request
+        The optimisation.
+    name
+        Its name in the database; None: it has none.
+    no_store
+        Do not use the database.
+    quiet
+        Print warnings only.
+    as_json
+        Print what was found as one JSON object, even if `quiet`.
+    """
+    from goldenhour.optimisation import run_optimisation
+
+    views.compile_first(request.entry_points())
+    database = database_of_records(no_store, console.print_error_line)
+    registration = plan_registration(
+        "optimisation",
+        request.loaded.as_run(),
+        request.loaded.base,
+        ExperimentDetail(points=len(request.design)),
+        run_id=request.run_id,
+        name=name,
+        workers=request.workers,
+        output=request.output,
+    )
+    with (
+        views.replications_line(quiet) as show,
+        recorded(
+            registration, database, request.workers, request.address, console.print_error_line
+        ) as recorder,
+    ):
+        if request.output is None:
+            recorder.start(str(registration.id), False)
+
+        def report(detail: ExperimentDetail, phase: str) -> None:
+            show(views.optimisation_words(recorder.report(detail, phase)))
+
+        found = run_optimisation(request, report, recorder.start)
+        recorder.measures = {"sentences": list(found.sentences), "notes": list(found.notes)}
+    if as_json:
+        console.print_json(views.optimisation_json(found), indent=None)
+    elif not quiet:
+        _show(found)
+
+
+def resume_optimisation(
+    run_file: RunFile,
+    output: Path,
+    workers: int,
+    address: str | None,
+    no_store: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Continue the unfinished optimisation in the folder `output`; the other parameters are those of `execute`."""
+    from goldenhour.optimisation import OptimisationRequest, load_optimisation_text
+
+    loaded = load_optimisation_text(run_file.experiment, "optimisation.toml")
+    check_scenario(loaded.base, run_file, output)
+    request = OptimisationRequest(loaded, loaded.design(), output, False, workers, address, run_file.run_id)
+    execute(request, None, no_store, quiet, as_json)
+
+
 def _show(found: "Optimisation") -> None:
     screen = console.screen(110, highlight=False)
     for sentence in found.sentences:
@@ -188,6 +249,7 @@ def _show(found: "Optimisation") -> None:
         screen.print(f"note: {note}")
     console.print_line(
         f"{len(found):,} of {found.size:,} points, {found.replications:,} replications, seed {found.seed}; "
+        f"{'' if found.folder is None else f'results in {found.folder}; '}"
         f"{views.format_seconds(command_seconds())} for the whole command"
     )
 
