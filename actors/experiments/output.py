@@ -15,9 +15,9 @@ import msgspec
 
 from actors.experiments.journal import BatchJournal
 from actors.run import (
-    EXPERIMENT_FILES,
     MANIFEST,
     MAX_MANIFEST_BYTES,
+    RESULT_FILES,
     Folder,
     OutputFolder,
     Part,
@@ -52,7 +52,7 @@ class ResultFile(NamedTuple):
     """A file of the results."""
 
     name: str
-    """One of `EXPERIMENT_FILES`."""
+    """One of `RESULT_FILES`."""
     pieces: Iterable[bytes]
     rows: int
 
@@ -256,4 +256,4 @@ def read_experiment(path: Path) -> StoredExperiment:
     )
 
 
-_ORDER = {name: place for place, name in enumerate(EXPERIMENT_FILES)}
+_ORDER = {name: place for place, name in enumerate(RESULT_FILES)}

@@ -14,17 +14,13 @@ from engine.records import COMPRESSIONS, FORMATS, RUN_TABLES
 
 MANIFEST, SUMMARY, SCENARIO = "manifest.json", "summary.json", "scenario.toml"
 
-EXPERIMENT_FILES = (
-    "results.parquet",
-    "points.parquet",
-    "estimates.csv",
-    "effects.csv",
-    "experiment.toml",
-    "optimisation.toml",
-)
-"""Files of an experiment or an optimisation, in the order of its manifest. None has all of them."""
+EXPERIMENT_FILES = ("results.parquet", "points.parquet", "estimates.csv", "effects.csv", "experiment.toml")
+"""Files of an experiment, in the order of its manifest. Not every design has effects."""
 
-_WHOLE_FILES = "|".join(map(re.escape, (MANIFEST, SUMMARY, SCENARIO, *EXPERIMENT_FILES)))
+RESULT_FILES = (*EXPERIMENT_FILES, "optimisation.toml")
+"""Files of an experiment or an optimisation, in the order of its manifest."""
+
+_WHOLE_FILES = "|".join(map(re.escape, (MANIFEST, SUMMARY, SCENARIO, *RESULT_FILES)))
 _TABLES = "|".join(dict.fromkeys(table for info in FORMATS.values() for table in info.tables))
 _SUFFIXES = "|".join(re.escape(info.suffix) for info in FORMATS.values())
 _COMPRESSED = "|".join(re.escape(suffix) for suffix in COMPRESSIONS.values() if suffix)
@@ -78,7 +74,7 @@ def encode_manifest(manifest: dict[str, Any], parts: Sequence[Part]) -> bytes:
         {
             key: value
             for key, value in msgspec.structs.asdict(part).items()
-            if value is not None and not (key == "patients" and part.path in EXPERIMENT_FILES)
+            if value is not None and not (key == "patients" and part.path in RESULT_FILES)
         }
         for part in parts
     ]
