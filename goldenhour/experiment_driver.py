@@ -1,13 +1,11 @@
 """The driver of an experiment: replications of all points until the plan is fulfilled, and their results."""
 
-import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +16,13 @@ from actors.experiments import (
     Point,
     ReplicationProgress,
     Replicator,
-    Request,
     ResultFile,
     batch_size,
     read_experiment,
 )
 from actors.run import compile_before
 from actors.store import ExperimentDetail
-from engine.errors import InputError, StoppedRun
+from engine.errors import InputError
 from engine.experiments import (
     QUANTITIES,
     DesignPoints,
@@ -40,19 +37,16 @@ from engine.experiments import (
     first_counts,
     is_sequential,
     parse_formula,
-    prepare_point,
     values_of,
 )
 from engine.measures import absent_value
-from engine.run import EntryPoints, Replications, entry_points, join_replications
+from engine.run import EntryPoints
 from goldenhour import __version__
 from goldenhour.experiment_analysis import analyse
 from goldenhour.experiment_files import ExperimentSource, LoadedExperiment, load_experiment, load_text
 from goldenhour.experiment_result import Experiment
 from goldenhour.experiments import batch_cache, open_workers, workers_for_seconds
-
-COMPILED_POINTS = 50
-"""Points whose scenarios decide what is compiled before the experiment starts."""
+from goldenhour.gathered import Gathered, PreparedPoints, entry_points_of, left_resumable
 
 OnDetail = Callable[[ExperimentDetail, str], object]
 """Called with how far the experiment is, and its phase: running or finishing."""
@@ -80,12 +74,7 @@ class ExperimentRequest:
 
     def entry_points(self) -> list[EntryPoints]:
         """What is compiled before it starts."""
-        plan, base, design = self.loaded.plan, self.loaded.base, self.design
-        found = dict.fromkeys(entry_points(base.resolved, texts=False))
-        for number in range(0, len(design), 1 + len(design) // COMPILED_POINTS):
-            scenario = prepare_point(plan, base, design[number]).resolved
-            found |= dict.fromkeys(entry_points(scenario, texts=False))
-        return list(found)
+        return entry_points_of(self.loaded.plan, self.loaded.base, self.design)
 
 
 def workers_for_experiment(loaded: LoadedExperiment, points: int, address: str | None) -> int:
@@ -120,22 +109,10 @@ def run_experiment(
         output = None
         if request.output is not None:
             output = _claim(request, request.output)
-            stack.callback(output.suspend)
+            stack.enter_context(left_resumable(output, "the experiment"))
             on_claimed(output.run_id, output.started_before)
         tasks = stack.enter_context(open_workers(request.workers, request.address))
-        run = _Run(request, output, tasks, on_progress)
-        try:
-            return run.finish()
-        except InputError:
-            if output is not None and not output.resumed:
-                output.discard()
-            raise
-        except StoppedRun as error:
-            if output is None:
-                raise
-            raise StoppedRun(
-                f"{error}\n`goldenhour resume {shlex.quote(str(output.path))}` continues the experiment"
-            ) from error
+        return _Run(request, output, tasks, on_progress).finish()
 
 
 def _claim(request: ExperimentRequest, folder: Path) -> ExperimentOutput:
@@ -149,72 +126,6 @@ def _claim(request: ExperimentRequest, folder: Path) -> ExperimentOutput:
     )
 
 
-class _Points(Sequence[Point]):
-    """The points as the replicator takes them. Each is prepared when it is asked for; its hash is kept."""
-
-    def __init__(self, loaded: LoadedExperiment, design: DesignPoints) -> None:
-        self._loaded = loaded
-        self._design = design
-        self._hashes: dict[int, str] = {}
-
-    def __len__(self) -> int:
-        return len(self._design)
-
-    def __getitem__(self, number: Any) -> Any:
-        point = self._design[number]
-        prepared = prepare_point(self._loaded.plan, self._loaded.base, point)
-        self._hashes[number] = prepared.hash
-        return Point(prepared.resolved, self._loaded.base.resolved.seed, point.label)
-
-    def hash_of(self, number: int) -> str:
-        """SHA-256 (hex) of the scenario of a point."""
-        if number not in self._hashes:
-            self[number]
-        return self._hashes[number]
-
-
-@dataclass
-class _Gathered:
-    """The finished replications of each point, with the measures that the experiment needs."""
-
-    needed: frozenset[str] | None
-    """Names of the measures; None: all."""
-    batches: list[dict[int, Replications]]
-    """By point and number of the first replication."""
-    known: set[str] = field(default_factory=set)
-    """Names of all measures that any replication had."""
-
-    def add(self, point: int, first: int, replications: Replications) -> Replications:
-        """Add a batch, and return what is kept of it."""
-        self.known.update(replications.names)
-        if self.needed is not None:
-            columns = [column for column, name in enumerate(replications.names) if name in self.needed]
-            names = tuple(replications.names[column] for column in columns)
-            replications = Replications(names, np.ascontiguousarray(replications.values[:, columns]))
-        self.batches[point][first] = replications
-        return replications
-
-    def missing(self, point: int, stop: int) -> Iterator[Request]:
-        """The replications below `stop` that a point does not have."""
-        have = 0
-        for first, batch in sorted(self.batches[point].items(), key=lambda item: item[0]):
-            if have < min(first, stop):
-                yield Request(point, have, min(first, stop))
-            have = max(have, first + len(batch.values))
-        if have < stop:
-            yield Request(point, have, stop)
-
-    def joined(self, point: int, stop: int) -> Replications:
-        """The first `stop` replications of a point."""
-        parts, have = [], 0
-        for first, batch in sorted(self.batches[point].items(), key=lambda item: item[0]):
-            values = batch.values[max(0, have - first) : stop - first]
-            if first < stop and len(values):
-                parts.append(Replications(batch.names, values))
-                have = first + len(batch.values)
-        return join_replications(parts)
-
-
 class _Run:
     """An experiment that is being carried out."""
 
@@ -224,10 +135,10 @@ class _Run:
         self._loaded, self._design, self._plan = request.loaded, request.design, request.loaded.plan
         self._output = output
         self._on_progress = on_progress
-        self._points = _Points(request.loaded, request.design)
+        self._points = PreparedPoints(request.loaded.plan, request.loaded.base, request.design)
         self._replicator = Replicator(self._points, batch_cache(), workers, self._report)
         needed = None if self._plan.all_measures else frozenset(_needed(self._plan))
-        self._gathered = _Gathered(needed, [{} for _ in range(len(self._points))])
+        self._gathered = Gathered(needed, [{} for _ in range(len(self._points))])
         self._progress = ReplicationProgress(0, 0, 0)
         self._resumed = 0
         self._open: set[int] = set()

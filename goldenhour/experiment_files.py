@@ -56,14 +56,8 @@ class LoadedExperiment:
         return price_of(self.plan, points, replication_seconds(self.base) if math.isnan(seconds) else seconds)
 
     def as_run(self) -> str:
-        """The file experiment.toml: complete, so that it can be repeated anywhere with this version of goldenhour.
-
-        It names a built-in scenario, and holds any other.
-        """
-        origin = self.base.origin
-        if origin is not None and origin.kind == "built-in":
-            return plan_to_toml(replace(self.plan, scenario=origin.name))
-        return plan_to_toml(self.plan, self.base.written)
+        """The file experiment.toml: complete, so that it can be repeated anywhere with this version of goldenhour."""
+        return text_as_run(self.plan, self.base)
 
 
 def load_experiment(source: ExperimentSource, load_scenario: LoadScenario | None = None) -> LoadedExperiment:
@@ -139,6 +133,14 @@ def load_base(
         return prepare_base(header, written, origin)
     except ScenarioError as error:
         raise error if text is None or error.line else text.with_line(error) from None
+
+
+def text_as_run(plan: PlanHeader, base: PreparedScenario) -> str:
+    """A plan as TOML that names no other file: it names a built-in scenario, and holds any other."""
+    origin = base.origin
+    if origin is not None and origin.kind == "built-in":
+        return plan_to_toml(replace(plan, scenario=origin.name))
+    return plan_to_toml(plan, base.written)
 
 
 def _loaded(

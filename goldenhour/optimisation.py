@@ -2,22 +2,32 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from actors.experiments import Point, ReplicationProgress, Replicator, Request, batch_size
+from actors.experiments import (
+    ExperimentIdentity,
+    ExperimentOutput,
+    ReplicationProgress,
+    Replicator,
+    ResultFile,
+    batch_size,
+)
 from actors.run import compile_before
+from actors.store import ExperimentDetail
 from engine.errors import InputError, shown
 from engine.experiments import (
     Bottleneck,
     DesignPoints,
     OptimisationPlan,
+    PlanSearch,
     Price,
     Quantity,
     check_optimisation,
@@ -28,7 +38,6 @@ from engine.experiments import (
     optimisation_points,
     optimisation_price,
     parse_optimisation,
-    prepare_point,
     quantities_of,
     requirement_of,
     values_of,
@@ -40,16 +49,14 @@ from engine.inference import (
     mean_interval,
 )
 from engine.measures import absent_value
-from engine.run import EntryPoints, Replications, entry_points, join_replications
+from engine.run import EntryPoints, Replications
 from engine.scenario import PreparedScenario, ScenarioText
-from goldenhour import scenario_files
-from goldenhour.experiment_files import LoadScenario, load_base, toml_of
+from goldenhour import __version__, scenario_files
+from goldenhour.experiment_files import LoadScenario, load_base, text_as_run, toml_of
 from goldenhour.experiments import batch_cache, open_workers, replication_seconds, workers_for_seconds
-from goldenhour.optimisation_result import Optimisation, PointOutcome
+from goldenhour.gathered import Gathered, PreparedPoints, entry_points_of, left_resumable
+from goldenhour.optimisation_result import Optimisation, PointOutcome, SimulatedPoint, optimisation_files
 from goldenhour.optimisation_sentences import optimisation_sentences
-
-COMPILED_POINTS = 50
-"""Points whose scenarios decide what is compiled before the search starts."""
 
 OptimisationSource = str | Path | Mapping[str, Any] | OptimisationPlan
 """What an optimisation can be given as: a file, a mapping with the fields of one, or a plan."""
@@ -57,15 +64,11 @@ OptimisationSource = str | Path | Mapping[str, Any] | OptimisationPlan
 Column = NDArray[np.float64]
 
 
-class OptimisationProgress(NamedTuple):
-    """How far an optimisation is."""
+OnDetail = Callable[[ExperimentDetail, str], object]
+"""Called with how far the optimisation is, and its phase: running or finishing."""
 
-    replications: ReplicationProgress
-    open_points: int
-    """Points that are simulated at present."""
-
-
-OnProgress = Callable[[OptimisationProgress], None]
+OnClaimed = Callable[[str, bool], None]
+"""Called once the output is claimed: with the id of the optimisation, and whether it was started before."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,45 @@ class LoadedOptimisation:
         """What it costs if each point is looked at once, and at most."""
         return optimisation_price(self.plan, points, replication_seconds(self.base))
 
-    def entry_points(self, design: DesignPoints) -> list[EntryPoints]:
+    def as_run(self) -> str:
+        """The file optimisation.toml: complete, so that it can be repeated anywhere with this version of goldenhour."""
+        return text_as_run(replace(self.plan, search=completed_search(self.plan)), self.base)
+
+
+@dataclass(frozen=True)
+class OptimisationRequest:
+    """An optimisation, and how it is carried out."""
+
+    loaded: LoadedOptimisation
+    design: DesignPoints
+    output: Path | None = None
+    """The folder of its results; None: they are only returned."""
+    force: bool = False
+    """Replace the files of an earlier run, experiment or optimisation."""
+    workers: int = 0
+    """Tasks on Ray at a time; 0: in this process; ALL_CPUS: as many as a cluster has CPUs."""
+    address: str | None = None
+    """A Ray cluster; None: a local Ray, if any."""
+    run_id: str | None = None
+    """Id of the optimisation; None: a new one."""
+
+    def entry_points(self) -> list[EntryPoints]:
         """What is compiled before it starts."""
-        found = dict.fromkeys(entry_points(self.base.resolved, texts=False))
-        for number in range(0, len(design), 1 + len(design) // COMPILED_POINTS):
-            scenario = prepare_point(self.plan, self.base, design[number]).resolved
-            found |= dict.fromkeys(entry_points(scenario, texts=False))
-        return list(found)
+        return entry_points_of(self.loaded.plan, self.loaded.base, self.design)
+
+
+def completed_search(plan: OptimisationPlan) -> PlanSearch:
+    """How it is searched, with a value for each number that the author of a plan left open."""
+    search = replace(plan.search, first=plan.first)
+    if plan.goal == "cheapest":
+        return search
+    better: Literal["less", "more"] = "more" if larger_is_better(plan) else "less"
+    return replace(search, better=better, difference=difference_of(plan))
+
+
+def workers_for_optimisation(loaded: LoadedOptimisation, points: int, address: str | None) -> int:
+    """Return how many tasks to run on Ray at a time: 0, in this process, for what is quick."""
+    return workers_for_seconds(loaded.price(points).seconds, address)
 
 
 def load_optimisation(
@@ -135,82 +170,119 @@ def load_optimisation(
         raise InputError(
             f"optimise: got {shown(source)}; allowed: the path of a .toml file, a mapping with its fields, or a plan"
         )
+    return _loaded(plan, text, folder, name, load_scenario)
+
+
+def load_optimisation_text(text: str, where: str) -> LoadedOptimisation:
+    """The optimisation of a file optimisation.toml, which names no other file. Raises InputError and ScenarioError."""
+    plan, _ = parse_optimisation(text.encode(), where)
+    return _loaded(plan, None, Path(), "optimisation", None)
+
+
+def _loaded(
+    plan: OptimisationPlan,
+    text: ScenarioText | None,
+    folder: Path,
+    name: str,
+    load_scenario: LoadScenario | None,
+) -> LoadedOptimisation:
     base = load_base(plan, folder, text, load_scenario)
     plan = replace(plan, name=plan.name or name, seed=base.resolved.seed)
     return LoadedOptimisation(plan.name or name, plan, base, text)
 
 
 def run_optimisation(
-    loaded: LoadedOptimisation,
-    design: DesignPoints,
-    workers: int | None = None,
-    address: str | None = None,
-    on_progress: OnProgress = lambda progress: None,
+    request: OptimisationRequest,
+    on_progress: OnDetail = lambda detail, phase: None,
+    on_claimed: OnClaimed = lambda run_id, started_before: None,
 ) -> Optimisation:
-    """Search until the answer is known.
+    """Search until the answer is known. What was cut off in the same output folder is continued.
 
     Parameters
     ----------
-    loaded, design
-        What is searched, and its points.
-    workers
-        Tasks on Ray at a time; 0: in this process; None: what suits the size.
-    address
-        A Ray cluster; None: a local Ray, if any.
+    request
+        What to do.
     on_progress
         Called several times a second.
+    on_claimed
+        Not called without an output.
 
     Raises
     ------
     InputError
-        If there is no such measure.
+        If there is no such measure, or if the output folder cannot be used.
     RunError
-        If a replication cannot be simulated.
+        If a replication cannot be simulated. What is finished stays in the output folder.
     """
-    wanted = workers
-    if wanted is None:
-        wanted = workers_for_seconds(loaded.price(len(design)).seconds, address)
-    with open_workers(wanted, address) as tasks:
-        return _Search(loaded, design, tasks, on_progress).finish()
+    with ExitStack() as stack:
+        output = None
+        if request.output is not None:
+            output = _claim(request, request.output)
+            stack.enter_context(left_resumable(output, "the optimisation"))
+            on_claimed(output.run_id, output.started_before)
+        tasks = stack.enter_context(open_workers(request.workers, request.address))
+        return _Search(request, output, tasks, on_progress).finish()
 
 
-class _Points(Sequence[Point]):
-    """The points as the replicator takes them. Each is prepared when it is asked for."""
-
-    def __init__(self, loaded: LoadedOptimisation, design: DesignPoints) -> None:
-        self._loaded = loaded
-        self._design = design
-
-    def __len__(self) -> int:
-        return len(self._design)
-
-    def __getitem__(self, number: Any) -> Any:
-        point = self._design[number]
-        prepared = prepare_point(self._loaded.plan, self._loaded.base, point)
-        return Point(prepared.resolved, self._loaded.base.resolved.seed, point.label)
+def _claim(request: OptimisationRequest, folder: Path) -> ExperimentOutput:
+    loaded = request.loaded
+    identity = ExperimentIdentity(
+        loaded.as_run(), loaded.base, loaded.base.resolved.seed, __version__, kind="optimisation"
+    )
+    return ExperimentOutput.claim(
+        folder, request.force, identity, request.run_id, request.workers, request.address
+    )
 
 
 class _Search:
     """An optimisation that is being carried out."""
 
     def __init__(
-        self, loaded: LoadedOptimisation, design: DesignPoints, workers: int, on_progress: OnProgress
+        self,
+        request: OptimisationRequest,
+        output: ExperimentOutput | None,
+        workers: int,
+        on_progress: OnDetail,
     ) -> None:
+        loaded, design = request.loaded, request.design
         self._loaded, self._plan, self._design = loaded, loaded.plan, design
+        self._output = output
         self._on_progress = on_progress
-        self._points = _Points(loaded, design)
+        self._points = PreparedPoints(loaded.plan, loaded.base, design)
         self._replicator = Replicator(self._points, batch_cache(), workers, self._report)
         self._costs = costs_of(loaded.plan, design)
         self._batch = batch_size(loaded.base.resolved)
         self._quantities: list[Quantity] = []
-        self._open = 0
+        self._progress = ReplicationProgress(0, 0, 0)
+        self._gathered = Gathered(None, [{} for _ in range(len(design))])
+        self._stops: dict[int, int] = {}
+        """By point, how many replications the search has asked for."""
+        self._open: set[int] = set()
+        self._resumed = 0
+        if output is not None:
+            for point, batch, replications in output.journal.begin():
+                self._gathered.add(point, batch.first, replications)
+                self._resumed += batch.size
+        if self._resumed:
+            self._find_quantities(self._gathered.known)
 
     def finish(self) -> Optimisation:
         """Search, and say what was found."""
         goal = self._plan.goal
-        if goal == "cheapest":
-            return self._cheapest()
-        return self._best() if goal == "best" else self._front()
+        found = self._cheapest() if goal == "cheapest" else self._best() if goal == "best" else self._front()
+        return found if self._output is None else self._publish(found, self._output)
+
+    def _publish(self, found: Optimisation, output: ExperimentOutput) -> Optimisation:
+        points = [
+            SimulatedPoint(outcome, self._points.hash_of(outcome.number), self._sampled(outcome.number).T)
+            for outcome in sorted(found.points, key=lambda each: each.number)
+        ]
+        files = [
+            ResultFile(name, pieces, rows)
+            for name, pieces, rows in optimisation_files(found, points, self._loaded.as_run())
+        ]
+        output.publish({"points": len(points), "replications": sum(self._stops.values())}, files)
+        return dataclasses.replace(found, folder=output.path)
 
     def _cheapest(self) -> Optimisation:
         search = self._plan.search
@@ -356,26 +428,31 @@ class _Search:
 
     def _sample(self, wanted: Mapping[int, tuple[int, int]]) -> dict[int, Column]:
         """Simulate; return by point the values of each quantity, shape (quantities, stop - first)."""
-        self._open = len(wanted)
-        requests = [Request(point, first, stop) for point, (first, stop) in wanted.items()]
-        found: dict[int, dict[int, Replications]] = {point: {} for point in wanted}
+        self._open = set(wanted)
+        self._stops |= {point: stop for point, (_, stop) in wanted.items()}
+        requests = [
+            request for point, (_, stop) in wanted.items() for request in self._gathered.missing(point, stop)
+        ]
         for point, batch, replications in self._replicator.stream(requests):
-            self._find_quantities(replications)
-            found[point][batch.first] = replications
-        joined = {
-            point: join_replications([batches[first] for first in sorted(batches)])
-            for point, batches in found.items()
-        }
-        return {
-            point: np.stack([values_of(quantity, each) for quantity in self._quantities])
-            for point, each in joined.items()
-        }
+            self._find_quantities(replications.names)
+            kept = self._gathered.add(point, batch.first, replications)
+            if self._output is not None:
+                self._output.journal.append(point, batch.first, kept)
+        return {point: self._sampled(point)[:, first:] for point, (first, _) in wanted.items()}
 
-    def _find_quantities(self, replications: Replications) -> None:
+    def _sampled(self, point: int) -> Column:
+        """The values of each quantity at a point, shape (quantities, replications)."""
+        joined = self._gathered.joined(point, self._stops[point])
+        return np.stack([values_of(quantity, joined) for quantity in self._quantities])
+
+    def _find_quantities(self, names: Collection[str]) -> None:
         """Look the measures up in the first replications. Raises InputError if there is no such measure."""
         if not self._quantities:
             counts = {name for name in self._plan.measures if absent_value(name) == 0.0}
-            self._quantities = quantities_of(self._plan, sorted({*replications.names, *counts}))
+            self._quantities = quantities_of(self._plan, sorted({*names, *counts}))
+            self._gathered.needed = frozenset(
+                name for quantity in self._quantities for name in quantity.columns
+            )
 
     def _missing_notes(self, values: Column) -> list[str]:
         """What a reader must know about replications without data."""
@@ -405,6 +482,8 @@ class _Search:
     def _result(
         self, outcomes: Sequence[PointOutcome], *, decided: bool, notes: Sequence[str], **fields: Any
     ) -> Optimisation:
+        self._open = set()
+        self._report_detail("finishing")
         found = Optimisation(
             name=self._loaded.name,
             plan=self._plan,
@@ -421,10 +500,30 @@ class _Search:
         return dataclasses.replace(found, sentences=tuple(optimisation_sentences(found)))
 
     def _report(self, progress: ReplicationProgress) -> None:
-        self._on_progress(OptimisationProgress(progress, self._open))
+        self._progress = progress
+        count = len(self._open)
+        self._report_detail("running", f"{count:,} {'point' if count == 1 else 'points'} in question")
+
+    def _report_detail(self, phase: str, widest: str = "") -> None:
+        done, wanted, cached = self._progress
+        detail = ExperimentDetail(
+            points=len(self._design),
+            points_done=len(self._stops.keys() - self._open),
+            replications=done + self._resumed,
+            replications_wanted=wanted + self._resumed,
+            cached=cached + self._resumed,
+            widest=widest,
+        )
+        self._on_progress(detail, phase)
 
 
-def optimise(source: OptimisationSource, workers: int = 0, address: str | None = None) -> Optimisation:
+def optimise(
+    source: OptimisationSource,
+    workers: int = 0,
+    address: str | None = None,
+    output: str | Path | None = None,
+    force: bool = False,
+) -> Optimisation:
     """Find the cheapest point that meets constraints, the best of several, or the front of cost against an outcome.
 
     Parameters
@@ -433,11 +532,15 @@ def optimise(source: OptimisationSource, workers: int = 0, address: str | None =
         The path of an optimisation file, a mapping with the fields of one, or a plan.
     workers, address
         Tasks on Ray at a time, on the cluster at `address` or a local one; 0: in this process.
+    output
+        A folder for its files; None: no files. What is finished there is not simulated again.
+    force
+        Replace the files of an earlier run, experiment or optimisation in that folder.
 
     Raises
     ------
     InputError
-        If there is no such file, scenario or measure.
+        If there is no such file, scenario or measure, or if the folder cannot be used.
     ScenarioError
         If the file is not that of an optimisation, or if a scenario cannot be run.
 
@@ -455,6 +558,8 @@ def optimise(source: OptimisationSource, workers: int = 0, address: str | None =
     'days=30'
     """
     loaded = load_optimisation(source)
-    design = loaded.design()
-    compile_before(loaded.entry_points(design), lambda state: None)
-    return run_optimisation(loaded, design, workers, address)
+    request = OptimisationRequest(
+        loaded, loaded.design(), None if output is None else Path(output), force, workers, address
+    )
+    compile_before(request.entry_points(), lambda state: None)
+    return run_optimisation(request)

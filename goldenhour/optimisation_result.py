@@ -1,11 +1,26 @@
 """The result of an optimisation: what was found, and the points that were looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.experiments import Bottleneck, OptimisationPlan, Quantity, difference_of, larger_is_better
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.experiments import (
+    Bottleneck,
+    OptimisationPlan,
+    PointRow,
+    Quantity,
+    difference_of,
+    encode_points,
+    encode_results,
+    larger_is_better,
+    table_of,
+)
 from engine.inference import Interval
+from engine.records import encode_run_table
 from goldenhour.packages import import_package
 from goldenhour.result_html import rows_html
 
@@ -13,6 +28,23 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+
+
+ESTIMATE_COLUMNS = (
+    "point",
+    "label",
+    "cost",
+    "measure",
+    "constraint",
+    "value",
+    "low",
+    "high",
+    "missing",
+    "decision",
+    "by",
+    "replications",
+)
+"""Columns of `Optimisation.rows` and of estimates.csv. `value` is that of `PointOutcome.intervals`."""
 
 
 class PointOutcome(NamedTuple):
@@ -32,6 +64,16 @@ class PointOutcome(NamedTuple):
     by: str | None
     """The label of a point that is better."""
     replications: int
+
+
+class SimulatedPoint(NamedTuple):
+    """A point with its replications."""
+
+    outcome: PointOutcome
+    scenario_hash: str
+    """SHA-256 (hex) of its scenario."""
+    values: NDArray[np.float64]
+    """Of each quantity, shape (replications, quantities); NaN without data."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +112,8 @@ class Optimisation:
     """What limits the network at that point."""
     sentences: tuple[str, ...] = ()
     """What was found."""
+    folder: Path | None = None
+    """Where its files are, if they were written."""
 
     @property
     def goal(self) -> str:
@@ -128,14 +172,15 @@ class Optimisation:
         return rows_html(self.sentences, list(self.rows()))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield point, cost, measure, value, low, high, missing, decision, by and replications, one row at a time."""
+        """Yield the columns `ESTIMATE_COLUMNS` of each point and constraint, or of the objective, one row at a time."""
         for each in self.points:
-            for quantity, interval in zip(self.quantities, each.intervals, strict=True):
+            for number, (quantity, interval) in enumerate(zip(self.quantities, each.intervals, strict=True)):
                 yield {
                     "point": each.number,
                     "label": each.label,
                     "cost": each.cost,
                     "measure": quantity.name,
+                    "constraint": number if self.goal == "cheapest" else None,
                     "value": _finite(interval.estimate),
                     "low": _finite(interval.low),
                     "high": _finite(interval.high),
@@ -157,6 +202,45 @@ class Optimisation:
     def to_polars(self) -> "polars.DataFrame":
         """The rows as a polars DataFrame. Raises NotInstalledError."""
         return import_package("polars").from_arrow(self.to_arrow())
+
+
+def optimisation_files(
+    found: Optimisation, points: Sequence[SimulatedPoint], plan_text: str
+) -> Iterator[tuple[str, Iterable[bytes], int]]:
+    """Yield the files of an optimisation: name, content in pieces, and number of rows.
+
+    Parameters
+    ----------
+    found
+        The optimisation.
+    points
+        Those that were simulated, by number.
+    plan_text
+        The content of optimisation.toml.
+    """
+    names = [quantity.name for quantity in found.quantities]
+    columns = [names.index(name) for name in dict.fromkeys(names)]  # two constraints can be about one measure
+    blocks = ((point.outcome.number, point.values[:, columns]) for point in points)
+    rows = len(columns) * sum(len(point.values) for point in points)
+    yield "results.parquet", encode_results([names[column] for column in columns], blocks), rows
+    own = ("cost", "decision", "by")
+    factors = [f"factor {name}" if name in own else name for name in found.factors]
+    table = [
+        PointRow(
+            outcome.number,
+            outcome.label,
+            (*outcome.values, outcome.cost, outcome.decision, outcome.by),
+            scenario_hash,
+            found.seed,
+            len(values),
+        )
+        for outcome, scenario_hash, values in points
+    ]
+    yield "points.parquet", [encode_points((*factors, *own), table)], len(table)
+    estimates = [tuple(row.values()) for row in found.rows()]
+    text = encode_run_table(table_of("estimates", ESTIMATE_COLUMNS, estimates), "csv", "none").data
+    yield "estimates.csv", [bytes(text)], len(estimates)
+    yield "optimisation.toml", [plan_text.encode()], 0
 
 
 def _finite(value: float) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.run import Url, is_url, parse_url, staging_folder
 from actors.store import NO_OUTPUT
-from engine.errors import InputError
+from engine.errors import InputError, shown
 from goldenhour.database import current_database
 
 
@@ -49,6 +49,14 @@ def staging_and_destination(output: Path | Url) -> tuple[Path, Url | None]:
             "which the locale determines: for all characters, set LC_ALL=C.UTF-8"
         ) from error
     return expand_path(output).absolute(), None
+
+
+def local_folder(output: Path | Url) -> Path:
+    """The folder of an experiment. Raises InputError if `output` is a URL, or cannot be named here."""
+    folder, destination = staging_and_destination(output)
+    if destination is not None:
+        raise InputError(f"-o: got {shown(str(output))}; allowed: a folder of this machine")
+    return folder
 
 
 def recorded_output(row: dict[str, Any]) -> Path | Url:

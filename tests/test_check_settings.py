@@ -133,8 +133,8 @@ def test_counts_and_fronts_that_make_no_sense_are_refused(fields: str, message: 
 
 def test_a_command_of_a_group_is_suggested_for_its_bare_name(capsys: pytest.CaptureFixture[str]) -> None:
     for name, hint in (
-        ("check", "'scenarios check'"),
-        ("show", "'runs show' or 'scenarios show'"),
+        ("check", "'experiment check' or 'optimise check' or 'scenarios check'"),
+        ("show", "'experiments show' or 'runs show' or 'scenarios show'"),
         ("mesures", "'measures'"),
     ):
         assert run([name]) == 2

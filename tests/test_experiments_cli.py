@@ -3,9 +3,12 @@
 import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -58,8 +61,27 @@ def driving(
     where: Database, name: str, output: str, kind: str = "experiment"
 ) -> "Iterator[subprocess.Popen[str]]":
     """Run a driver in another process, for the length of the block, once it is recorded as running."""
+    command = (sys.executable, str(Path(__file__).with_name("experiment_driver.py")), name, output, kind)
+    with recorded_as_running(where, name, command) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def optimising(where: Database, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    """Run the optimisation in endless.toml in another process, once it is recorded as running. A name comes last."""
+    file = str(Path("endless.toml").absolute())
+    command = (*GOLDENHOUR, "optimise", file, "--workers", "0", *arguments)
+    with recorded_as_running(where, arguments[-1], command) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def recorded_as_running(
+    where: Database, name: str, command: tuple[str, ...]
+) -> "Iterator[subprocess.Popen[str]]":
+    """Run a command in another process, for the length of the block, once its row of this name has a rate."""
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("experiment_driver.py")), name, output, kind],
+        command,
         stderr=subprocess.PIPE,
         text=True,
         cwd=package_root.PACKAGE_ROOT,
@@ -175,6 +197,87 @@ def test_a_comparison_is_recorded_with_its_sentences_unless_it_is_a_mistake(
     ]
     assert "10" in found["measures"]["sentences"][0]
     assert found["measures"]["sentences"][0].split()[0] in call("experiments", "show", "pair").out
+
+
+DAYS = """scenario = "coin"
+[[factors]]
+path = "days"
+levels = [1, 10, 30]
+[[constraints]]
+measure = "patients"
+at_least = 40
+probability = 0.9
+"""
+
+ENDLESS = """scenario = "coin"
+[optimise]
+goal = "best"
+[[factors]]
+path = "days"
+levels = [20, 25, 30]
+[search]
+difference = 1e-9
+most = 1_000_000
+"""
+
+
+def test_an_optimisation_is_recorded_with_its_answer(call: Call, where: Database) -> None:
+    Path("days.toml").write_text(DAYS)
+    assert call("optimise", "days.toml", "--workers", "0", "--no-store").code == 0
+    assert call("optimise", "days.toml", "--workers", "0", "--name", "a@b").code == 2
+    assert sql(where, "SELECT 1 FROM runs") == []
+    answer = call("optimise", "days.toml", "--workers", "0", "--name", "days", "--quiet")
+    assert answer == (0, "", "")
+    (row,) = json.loads(call("experiments", "list", "--json").out)
+    assert (row["kind"], row["name"], row["state"], row["output"]) == (
+        "optimisation",
+        "days",
+        "succeeded",
+        NO_OUTPUT,
+    )
+    assert (row["detail"]["points"], row["detail"]["points_done"]) == (3, 3)
+    found = json.loads(call("experiments", "show", "days", "--json").out)
+    assert tomllib.loads(found["text"])["search"]["first"] == 25
+    assert "days=30 (cost 30) is the cheapest" in call("experiments", "show", "days").out
+    assert "no runs" in call("runs", "list").err
+
+
+def test_an_interrupted_optimisation_says_that_the_same_command_continues(
+    call: Call, where: Database
+) -> None:
+    Path("endless.toml").write_text(ENDLESS)
+    with optimising(where, "--name", "endless") as process:
+        (row,) = json.loads(call("experiments", "list", "--json").out)
+        assert (row["kind"], row["state"], row["detail"]["points"]) == ("optimisation", "running", 3)
+        assert row["detail"]["replications"] > 0
+        assert row["detail"]["seconds_left"] is None
+        assert re.search(
+            r"of 3 points, .* replications.*, [23] points in question",
+            call("experiments", "show", "endless").out,
+        )
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "stopped; finished replications are kept in the cache: the same command continues" in errors
+    assert "finished replications are kept in the cache" in call("experiments", "show", "endless").out
+
+
+def test_an_optimisation_with_a_folder_is_cancelled_and_resumed_in_its_row(
+    call: Call, where: Database, tmp_path: Path
+) -> None:
+    Path("endless.toml").write_text(ENDLESS)
+    output = tmp_path / "out"
+    with optimising(where, "-o", str(output), "--name", "endless") as process:
+        answer = call("experiments", "cancel", "endless")
+        left = f"finished replications are kept: `goldenhour resume {output}` continues"
+        assert (answer.code, left in answer.out) == (0, True)
+        assert "cancelled by" in process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    command = (*GOLDENHOUR, "resume", str(output))
+    with recorded_as_running(where, "endless", command) as process:
+        (row,) = json.loads(call("experiments", "list", "--json").out)
+        assert (row["kind"], row["output"]) == ("optimisation", str(output))
+        assert row["detail"]["cached"] > 0
 
 
 def test_a_killed_driver_is_noticed_and_its_experiment_can_be_cancelled_and_removed(

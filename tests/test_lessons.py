@@ -130,13 +130,13 @@ def test_no_object_is_created_for_a_patient() -> None:
 # Fault: "Capacity, overflow, CSU and transport modules built anew per patient".
 def test_the_world_is_built_once_for_a_replication(monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
-    compile_scenario = simulation.compile_scenario
+    compile_tables = simulation.compile_tables
 
     def count(*arguments: Any) -> Any:
         built.append(arguments)
-        return compile_scenario(*arguments)
+        return compile_tables(*arguments)
 
-    monkeypatch.setattr(simulation, "compile_scenario", count)
+    monkeypatch.setattr(simulation, "compile_tables", count)
     goldenhour.simulate("standard", patients=20_000)
     assert len(built) == 1
 

@@ -1,11 +1,14 @@
 """Optimisation: the answer follows the question, says how sure it is, and names what is in the way."""
 
+import csv
+import dataclasses
 import json
 import math
 import re
 import tomllib
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 import goldenhour
@@ -13,7 +16,7 @@ from actors.cluster import PACKAGE_ROOT
 from engine.errors import GoldenhourError, InputError, ScenarioError
 from engine.experiments import costs_of, optimisation_points, parse_optimisation
 from goldenhour.__main__ import run
-from goldenhour.optimisation import load_optimisation
+from goldenhour.optimisation import OptimisationRequest, load_optimisation, run_optimisation
 
 PAGE = (PACKAGE_ROOT / "docs" / "experiments.md").read_text("utf-8")
 
@@ -294,16 +297,115 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     assert run(["optimise", "check", "mine.toml"]) == 0
     assert "12 points, 300 replications at least" in capsys.readouterr().out
     (tmp_path / "mine.toml").write_text("days = 2\n" + written.replace("high = 12", "high = 2"))
-    assert run(["optimise", "mine.toml", "--workers", "0"]) == 0
+    assert run(["optimise", "mine.toml", "--workers", "0", "--no-store"]) == 0
     shown = capsys.readouterr().out
     assert "P(surgery <= 120)" in shown
     assert "ambulances=2" in shown
-    assert run(["optimise", "mine.toml", "--workers", "0", "--json"]) == 0
+    assert run(["optimise", "mine.toml", "--workers", "0", "--no-store", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["points"] == 2
     assert found["sentences"]
     assert not any(math.isnan(row["value"] or 0.0) for row in found["rows"])
     assert run(["optimise", "none.toml"]) == 2
+
+
+DAYS = """scenario = "coin"
+[[factors]]
+path = "days"
+levels = [1, 10, 30]
+[[constraints]]
+measure = "patients"
+at_least = 40
+probability = 0.9
+[[constraints]]
+measure = "patients"
+at_most = 200
+"""
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_folder_is_the_same_for_any_number_of_workers_and_can_be_repeated(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GOLDENHOUR_CACHE", "off")
+    (tmp_path / "days.toml").write_text(DAYS)
+
+    def call(*arguments):
+        code = run(["optimise", *arguments, "--no-store", "--quiet"])
+        return code, capsys.readouterr().err
+
+    assert call("days.toml", "--workers", "0", "-o", "here") == (0, "")
+    assert call("days.toml", "--workers", "1", "-o", "ray")[0] == 0
+    assert call("here/optimisation.toml", "--workers", "0", "-o", "again") == (0, "")
+    found = files(tmp_path / "here")
+    assert sorted(found) == [
+        "estimates.csv",
+        "manifest.json",
+        "optimisation.toml",
+        "points.parquet",
+        "results.parquet",
+    ]
+    assert files(tmp_path / "ray") == found
+    assert files(tmp_path / "again") == found
+
+    points = pyarrow.parquet.read_table(tmp_path / "here/points.parquet").to_pylist()
+    assert [point["decision"] for point in points] == ["fails", "fails", "meets"]
+    assert [point["cost"] for point in points] == [1.0, 10.0, 30.0]
+    results = pyarrow.parquet.read_table(tmp_path / "here/results.parquet").to_pylist()
+    assert len(results) == sum(point["replications"] for point in points)
+    assert {row["measure"] for row in results} == {"patients"}
+    values = [row["value"] for row in results if row["point"] == 1]
+    estimates = list(csv.DictReader((tmp_path / "here/estimates.csv").open()))
+    (share, mean) = [row for row in estimates if row["point"] == "1"]
+    assert (share["constraint"], mean["constraint"]) == ("0", "1")
+    assert float(share["value"]) == np.mean([value >= 40 for value in values])
+    assert float(mean["value"]) == pytest.approx(np.mean(values))
+    manifest = json.loads(found["manifest.json"])
+    assert (manifest["kind"], manifest["points"], manifest["replications"]) == (
+        "optimisation",
+        3,
+        len(results),
+    )
+
+    code, errors = call("days.toml", "--workers", "0", "-o", "here")
+    assert (code, "--force to replace an earlier run" in errors) == (2, True)
+    (tmp_path / "days.toml").write_text(DAYS + "[search]\nfirst = 30\n")
+    assert call("days.toml", "--workers", "0", "-o", "here", "--force") == (0, "")
+    assert files(tmp_path / "here") != found
+    with pytest.raises(InputError, match="holds an optimisation; allowed: the folder of an experiment"):
+        goldenhour.open_experiment(tmp_path / "here")
+    (tmp_path / "days.toml").write_text(DAYS.replace('"patients"', '"patient"'))
+    assert call("days.toml", "--workers", "0", "-o", "mistake")[0] == 2
+    assert not (tmp_path / "mistake").exists()
+
+
+def test_what_is_finished_in_a_folder_is_not_simulated_again(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("GOLDENHOUR_CACHE", "off")
+    (tmp_path / "days.toml").write_text(DAYS)
+    assert goldenhour.optimise(tmp_path / "days.toml", output=tmp_path / "whole").folder == tmp_path / "whole"
+    loaded = load_optimisation(tmp_path / "days.toml")
+    request = OptimisationRequest(loaded, loaded.design(), tmp_path / "cut")
+
+    def cut(detail, phase):
+        if detail.replications >= 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_optimisation(request, cut)
+    (tmp_path / "days.toml").write_text(DAYS.replace("0.9", "0.5"))
+    other = ["optimise", str(tmp_path / "days.toml"), "--workers", "0", "--no-store"]
+    assert run([*other, "-o", str(tmp_path / "cut")]) == 2
+    assert "differs in what the optimisation file says" in capsys.readouterr().err
+    known = []
+    assert run_optimisation(request, lambda detail, phase: known.append(detail.cached)).decided
+    assert known[-1] >= 25
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run_optimisation(dataclasses.replace(request, output=tmp_path / "resumed"), cut)
+    assert run(["resume", str(tmp_path / "resumed"), "--no-store", "--quiet"]) == 0
+    assert files(tmp_path / "resumed") == files(tmp_path / "whole")
 
 
 def test_a_front_is_drawn(tmp_path, capsys):
@@ -316,7 +418,7 @@ def test_a_front_is_drawn(tmp_path, capsys):
         '"facilities[R2-North].surgical_teams"]\nlow = 1\nhigh = 4\n'
         '[search]\nobjective = "surgery"\ndifference = 30\nmost = 100\n'
     )
-    assert run(["optimise", str(file), "--workers", "0"]) == 0
+    assert run(["optimise", str(file), "--workers", "0", "--no-store"]) == 0
     shown = capsys.readouterr().out
     assert "O on the front" in shown
     assert re.search(r"^ *[\d,.]+ \|O", shown, re.MULTILINE)
@@ -331,7 +433,7 @@ def test_the_page_shows_what_is_printed(tmp_path, capsys):
     for number, (content, shown) in enumerate(((text, first), (stricter, second))):
         file = tmp_path / f"tables{number}.toml"
         file.write_text(content)
-        assert run(["optimise", str(file), "--workers", "0"]) == 0
+        assert run(["optimise", str(file), "--workers", "0", "--no-store"]) == 0
         printed = " ".join(capsys.readouterr().out.split())
         for line in shown.splitlines():
             assert line in printed

@@ -15,14 +15,14 @@ from typing import Any
 import msgspec
 import psutil
 import pytest
-from databases import ask, connections, content, empty, registration, running, sql
+from databases import ask, connections, content, empty, experiment, registration, running, sql
 from msgspec.structs import replace
 from runs import children, digests, request
 
 from actors import cache
 from actors.cluster import package_root, session
 from actors.run import Progress, RunResult, recorder, run_scenario
-from actors.store import DRIVERS, Database, Heartbeat, Server, get_or_create_shared_store
+from actors.store import DRIVERS, Database, ExperimentDetail, Heartbeat, Server, get_or_create_shared_store
 from engine.errors import Interrupted, RunError, StoreError
 from engine.precomputed import cache_keys
 
@@ -156,6 +156,23 @@ def test_an_interrupted_or_terminated_run_is_recorded_as_cancelled(
     assert process.returncode == 130
     assert b"Traceback" not in errors
     assert only(where)["state"] == "cancelled"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_in_a_destructor_stops_the_experiment_at_its_next_report() -> None:
+    class Interrupting:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    made = experiment()
+    with (
+        pytest.raises(Interrupted, match="stopped; finished replications are kept"),
+        recorder.recorded(made, None) as record,
+    ):
+        record.report(ExperimentDetail(points=4))
+        Interrupting()
+        record.report(ExperimentDetail(points=4))
 
 
 def test_a_killed_run_becomes_resumable_within_thirty_seconds(where: Database, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""ExperimentOutput: the output folder of one experiment, from its claim to the files' final names.
+"""ExperimentOutput: the output folder of one experiment or optimisation, from its claim to the files' final names.
 
 It is the output folder of a run (`actors.run.OutputFolder`) with other files: the hidden folder within it holds the
 journal of the finished batches, and at the end the files, which get their final names together.
@@ -9,15 +9,15 @@ import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from actors.experiments.journal import BatchJournal
 from actors.run import (
-    EXPERIMENT_FILES,
     MANIFEST,
     MAX_MANIFEST_BYTES,
+    RESULT_FILES,
     Folder,
     OutputFolder,
     Part,
@@ -37,7 +37,7 @@ class ExperimentIdentity(NamedTuple):
     """What an experiment is: two starts of the same experiment are equal in this."""
 
     text: str
-    """The file experiment.toml as it was run."""
+    """The file experiment.toml or optimisation.toml as it was run."""
     base: PreparedScenario
     """The scenario that its points change."""
     seed: int
@@ -45,13 +45,14 @@ class ExperimentIdentity(NamedTuple):
     """Version of goldenhour."""
     packages: tuple[str, ...] = ()
     """Packages besides pyarrow whose version determines the results."""
+    kind: Literal["experiment", "optimisation"] = "experiment"
 
 
 class ResultFile(NamedTuple):
     """A file of the results."""
 
     name: str
-    """One of `EXPERIMENT_FILES`."""
+    """One of `RESULT_FILES`."""
     pieces: Iterable[bytes]
     rows: int
 
@@ -146,6 +147,7 @@ class ExperimentOutput:
             writers=1,
             address=address,
             experiment=identity.text,
+            experiment_kind=identity.kind,
         )
         return cls(OutputFolder.claim(output, force, run))
 
@@ -167,7 +169,7 @@ class ExperimentOutput:
         run = self._folder.run
         parts = sorted((self._write(file) for file in files), key=lambda part: _ORDER[part.path])
         document = {
-            "kind": "experiment",
+            "kind": run.experiment_kind,
             "experiment_sha256": hashlib.sha256(run.experiment.encode()).hexdigest(),
             "scenario": run.scenario_name,
             "scenario_hash": run.scenario_hash,
@@ -232,7 +234,10 @@ def read_experiment(path: Path) -> StoredExperiment:
                 raise InputError(f"there is no finished experiment in {str(path)!r}")
             manifest = decode_manifest(text, path / MANIFEST)
             if manifest.kind != "experiment":
-                raise InputError(f"{str(path)!r} holds a run; allowed: the folder of an experiment")
+                article = "a" if manifest.kind == "run" else "an"
+                raise InputError(
+                    f"{str(path)!r} holds {article} {manifest.kind}; allowed: the folder of an experiment"
+                )
             parts = {part.path: part for part in manifest.parts}
             found = {}
             for name in ("experiment.toml", "points.parquet", "results.parquet"):
@@ -251,4 +256,4 @@ def read_experiment(path: Path) -> StoredExperiment:
     )
 
 
-_ORDER = {name: place for place, name in enumerate(EXPERIMENT_FILES)}
+_ORDER = {name: place for place, name in enumerate(RESULT_FILES)}

@@ -17,7 +17,10 @@ MANIFEST, SUMMARY, SCENARIO = "manifest.json", "summary.json", "scenario.toml"
 EXPERIMENT_FILES = ("results.parquet", "points.parquet", "estimates.csv", "effects.csv", "experiment.toml")
 """Files of an experiment, in the order of its manifest. Not every design has effects."""
 
-_WHOLE_FILES = "|".join(map(re.escape, (MANIFEST, SUMMARY, SCENARIO, *EXPERIMENT_FILES)))
+RESULT_FILES = (*EXPERIMENT_FILES, "optimisation.toml")
+"""Files of an experiment or an optimisation, in the order of its manifest."""
+
+_WHOLE_FILES = "|".join(map(re.escape, (MANIFEST, SUMMARY, SCENARIO, *RESULT_FILES)))
 _TABLES = "|".join(dict.fromkeys(table for info in FORMATS.values() for table in info.tables))
 _SUFFIXES = "|".join(re.escape(info.suffix) for info in FORMATS.values())
 _COMPRESSED = "|".join(re.escape(suffix) for suffix in COMPRESSIONS.values() if suffix)
@@ -46,9 +49,9 @@ class Manifest(msgspec.Struct, frozen=True):
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     parts: tuple[ManifestPart, ...]
     replication: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
-    kind: Literal["run", "experiment"] = "run"
+    kind: Literal["run", "experiment", "optimisation"] = "run"
     experiment_sha256: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
-    """Of an experiment: the digest of its file experiment.toml."""
+    """The digest of experiment.toml or optimisation.toml."""
     points: Count = 0
     replications: Count = 0
     version: str = ""
@@ -71,7 +74,7 @@ def encode_manifest(manifest: dict[str, Any], parts: Sequence[Part]) -> bytes:
         {
             key: value
             for key, value in msgspec.structs.asdict(part).items()
-            if value is not None and not (key == "patients" and part.path in EXPERIMENT_FILES)
+            if value is not None and not (key == "patients" and part.path in RESULT_FILES)
         }
         for part in parts
     ]
@@ -109,7 +112,7 @@ def files_in_manifest(data: bytes, place: Path | str) -> set[str]:
     except (ValueError, KeyError, TypeError, RecursionError):
         return set()
     names = {name for name in parts if isinstance(name, str) and OUTPUT_NAMES.fullmatch(name)}
-    others = () if document.get("kind") == "experiment" else (SUMMARY, SCENARIO)
+    others = () if document.get("kind") in ("experiment", "optimisation") else (SUMMARY, SCENARIO)
     return {MANIFEST, *names, *others}
 
 

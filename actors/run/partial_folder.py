@@ -11,9 +11,9 @@ import msgspec
 
 from actors.run.files import Folder, sync_folder, try_lock
 from actors.run.manifest import (
-    EXPERIMENT_FILES,
     MANIFEST,
     MAX_MANIFEST_BYTES,
+    RESULT_FILES,
     SCENARIO,
     SUMMARY,
     Manifest,
@@ -152,7 +152,7 @@ def undo_publishing(output: Path) -> None:
                     continue
                 if _digest(target, name) == digests.get(name):
                     target.move(name, partial)
-        for name in (MANIFEST, DIGESTS, SUMMARY, SCENARIO, *EXPERIMENT_FILES):
+        for name in (MANIFEST, DIGESTS, SUMMARY, SCENARIO, *RESULT_FILES):
             partial.remove(name)
 
 

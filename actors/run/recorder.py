@@ -22,6 +22,7 @@ import msgspec
 from actors.cluster import is_shared_ray, start_session, terminated_as_interrupted
 from actors.run.driver import run_scenario
 from actors.run.files import Folder
+from actors.run.interrupts import remembered_interrupts
 from actors.run.partial_folder import PARTIAL
 from actors.run.progress import OnProgress, Progress
 from actors.run.request import RunRequest
@@ -149,8 +150,9 @@ def recorded(
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(terminated_as_interrupted())
+        interrupted = stack.enter_context(remembered_interrupts())
         client = None if database is None else _open_client(stack, database, workers, address, notify)
-        recorder = Recorder(registration, client, notify)
+        recorder = Recorder(registration, client, notify, interrupted)
         try:
             yield recorder
         except BaseException as error:
@@ -219,11 +221,13 @@ class Recorder:
         registration: Registration,
         client: StoreClient | None,
         notify: Notify = lambda message: None,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self.measures: dict[str, Any] | None = None
         self._registration = registration
         self._client = client
         self._notify = notify
+        self._interrupted = interrupted
         self._heartbeat = Heartbeat(
             id=registration.id, expected=registration.expected, detail=registration.detail
         )
@@ -253,7 +257,7 @@ class Recorder:
     def reporting(self, report: OnProgress) -> OnProgress:
         """Return a function that records the progress and then calls `report`.
 
-        It raises KeyboardInterrupt when a user has cancelled the run.
+        It raises KeyboardInterrupt when a user has cancelled or interrupted the run.
         """
 
         def record(progress: Progress) -> None:
@@ -272,14 +276,15 @@ class Recorder:
         return record
 
     def report(self, detail: ExperimentDetail, phase: str = "running") -> ExperimentDetail:
-        """Record how far an experiment is, and return it with the expected time until the end.
+        """Record how far an experiment is, and return it with the expected time until the end, where there is one.
 
+        How many replications an optimisation will need is not known before its end.
         The phase is starting, compiling, running or finishing. This takes microseconds and may be called at any rate,
-        at least every few seconds. It raises KeyboardInterrupt when a user has cancelled the experiment.
+        at least every few seconds. It raises KeyboardInterrupt when a user has cancelled or interrupted the experiment.
         """
         left = detail.replications_wanted - detail.replications
         rate = self._rate(detail.replications - detail.cached)
-        if detail.seconds_left is None and rate:
+        if detail.seconds_left is None and rate and self._registration.kind != "optimisation":
             detail = msgspec.structs.replace(detail, seconds_left=max(0.0, left / rate))
         self._heartbeat = Heartbeat(
             id=self._heartbeat.id,
@@ -301,7 +306,8 @@ class Recorder:
         return (count - self._first_count[1]) / (now - self._first_count[0])
 
     def _check_cancelled(self) -> None:
-        if self._cancelled_by is not None and self._heartbeat.phase != "finishing":
+        stopped = self._cancelled_by is not None or self._interrupted()
+        if stopped and self._heartbeat.phase != "finishing":
             raise KeyboardInterrupt
 
     def end(self, state: State, error: str | None = None, measures: dict[str, Any] | None = None) -> None:

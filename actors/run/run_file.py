@@ -5,7 +5,7 @@ import hashlib
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -52,8 +52,8 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     `scenario` is the original scenario as JSON. `earlier_files` are the files of an earlier run that this one
     replaces: each name with the size and the time of the last change, in nanoseconds, when the folder was claimed.
     `created` is true if the run created its output folder. `destination` is the URL that its files are uploaded to,
-    if any. `experiment` is the text of the file experiment.toml of an experiment, whose scenario is the one that its
-    points change; it is empty for a run.
+    if any. `experiment` is the text of the file experiment.toml of an experiment, or optimisation.toml, as
+    `experiment_kind` says; the scenario is the one that its points change. It is empty for a run.
     """
 
     schema: Annotated[int, msgspec.Meta(ge=1, le=SCHEMA)] = SCHEMA
@@ -77,10 +77,11 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     earlier_files: dict[str, tuple[int, int]] = {}
     created: bool = True
     experiment: Annotated[str, msgspec.Meta(max_length=MAX_BYTES)] = ""
+    experiment_kind: Literal["experiment", "optimisation"] = "experiment"
 
     def differences(self, other: "RunFile") -> list[str]:
         """Why `other` cannot resume this run, one item for each field: `seed: 7 there, 8 now`."""
-        if bool(self.experiment) != bool(other.experiment):
+        if self.kind != other.kind:
             return [f"kind: {self.kind} there, {other.kind} now"]
         found = []
         for field, label in COMPARED_FIELDS.items():
@@ -90,13 +91,13 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
                     there, now = f"{self.scenario_name} ({there[:12]})", f"{other.scenario_name} ({now[:12]})"
                 found.append(f"{label}: {_readable(there)} there, {_readable(now)} now")
         if self.experiment != other.experiment and not found:
-            found.append("what the experiment file says")
+            found.append(f"what the {self.experiment_kind} file says")
         return found
 
     @property
     def kind(self) -> str:
         """What it is, in words."""
-        return "an experiment" if self.experiment else "a run"
+        return f"an {self.experiment_kind}" if self.experiment else "a run"
 
     @property
     def inputs(self) -> str:

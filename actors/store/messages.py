@@ -54,7 +54,8 @@ class ExperimentDetail(msgspec.Struct, frozen=True, kw_only=True):
     cached
         The finished replications that came from the cache.
     widest
-        The interval that is furthest from its precision, in words; empty where that is unknown.
+        The interval that is furthest from its precision, in words; empty where that is unknown. Of an optimisation: how
+        many points are in question.
     seconds_left
         The expected time until the end; None where that is unknown. The recorder computes it from the rate.
     """

@@ -1,6 +1,5 @@
 """`goldenhour experiment`: carry an experiment out, price it before it starts, or write a file to begin with."""
 
-import hashlib
 import math
 import uuid
 from pathlib import Path
@@ -9,18 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from actors.run import RunFile, Url, recorded
-from actors.store import NO_OUTPUT, Content, ExperimentDetail, Registration, check_name
+from actors.store import ExperimentDetail, Registration, check_name
 from engine.errors import InputError, shown
 from engine.scenario import Scenario, ScenarioOrigin
-from goldenhour import __version__, console, views
+from goldenhour import console, views
 from goldenhour.cli import options
-from goldenhour.cli.execution import command_seconds, database_of_records, scenario_columns, shown_workers
+from goldenhour.cli.execution import check_scenario, command_seconds, database_of_records, plan_registration
 from goldenhour.cli.groups import FileGroup
 from goldenhour.cli.new_scenario import check_new
 from goldenhour.cli.run import run_id_of_environment
 from goldenhour.cli.scenario_sources import load
-from goldenhour.database import user_and_machine
-from goldenhour.outputs import output_text, staging_and_destination
+from goldenhour.outputs import local_folder
 
 if TYPE_CHECKING:
     from engine.experiments import Quantity
@@ -124,7 +122,8 @@ def run(
     design = loaded.design()
     chosen = workers_for_experiment(loaded, len(design), address) if workers is None else workers
     run_id = run_id_of_environment() or str(uuid.uuid4())
-    request = ExperimentRequest(loaded, design, _folder(output, file), force, chosen, address, run_id)
+    folder = local_folder(Path(Path(file).stem) if output is None else output)
+    request = ExperimentRequest(loaded, design, folder, force, chosen, address, run_id)
     execute(request, name, no_store, quiet, as_json)
 
 
@@ -252,11 +251,7 @@ def resume_experiment(
     from goldenhour.experiment_files import load_text
 
     loaded = load_text(run_file.experiment, "experiment.toml")
-    if loaded.base.hash != run_file.scenario_hash:
-        raise InputError(
-            f"the run file in {str(output)!r} is damaged: its scenario is not that of its hash; start the experiment "
-            "again with --force"
-        )
+    check_scenario(loaded.base, run_file, output)
     request = ExperimentRequest(loaded, loaded.design(), output, False, workers, address, run_file.run_id)
     execute(request, None, no_store, quiet, as_json)
 
@@ -301,14 +296,6 @@ def _few(words: list[str], most: int = 12) -> list[str]:
     return words if len(words) <= most else [*words[:most], f"{len(words) - most:,} more"]
 
 
-def _folder(output: Path | Url | None, file: str) -> Path:
-    """The folder of the results. Raises InputError."""
-    folder, destination = staging_and_destination(Path(Path(file).stem) if output is None else output)
-    if destination is not None:
-        raise InputError(f"-o: got {shown(str(output))}; allowed: a folder of this machine")
-    return folder
-
-
 def load_scenario(source: str) -> tuple[Scenario, ScenarioOrigin]:
     """Find a scenario as `goldenhour run` does, also in the database. Raises InputError and ScenarioError."""
     loaded = load(source)
@@ -317,20 +304,15 @@ def load_scenario(source: str) -> tuple[Scenario, ScenarioOrigin]:
 
 def _registration(request: "ExperimentRequest", name: str | None) -> Registration:
     """The row that the database gets for an experiment before it starts."""
-    loaded, base = request.loaded, request.loaded.base
+    loaded = request.loaded
     price = loaded.price(len(request.design))
-    text = loaded.as_run()
-    return Registration(
-        id=uuid.UUID(request.run_id) if request.run_id else uuid.uuid4(),
-        kind="experiment",
+    return plan_registration(
+        "experiment",
+        loaded.as_run(),
+        loaded.base,
+        ExperimentDetail(points=price.points, replications_wanted=price.replications),
+        run_id=request.run_id,
         name=name,
-        **scenario_columns(base),
-        content=Content(text=text, format="toml", hash=hashlib.sha256(text.encode()).hexdigest()),
-        seed=base.resolved.seed,
-        replication=0,
-        settings={"workers": shown_workers(request.workers)},
-        who=user_and_machine(),
-        output=NO_OUTPUT if request.output is None else output_text(request.output),
-        version=__version__,
-        detail=ExperimentDetail(points=price.points, replications_wanted=price.replications),
+        workers=request.workers,
+        output=request.output,
     )

@@ -19,6 +19,7 @@ from goldenhour import __version__, console
 from goldenhour.cli import options
 from goldenhour.cli.execution import execute, registration_of
 from goldenhour.cli.experiment import resume_experiment
+from goldenhour.cli.optimise import resume_optimisation
 from goldenhour.database import current_database, with_store
 from goldenhour.outputs import expand_path, output_text, recorded_output, staging_and_destination
 
@@ -80,7 +81,8 @@ def resume(
     _check_release(run_file, place)
     workers, address = _workers_and_address(run_file, workers, address, place)
     if run_file.experiment:
-        resume_experiment(run_file, output, workers, address, no_store, quiet, as_json)
+        resume_kind = resume_optimisation if run_file.experiment_kind == "optimisation" else resume_experiment
+        resume_kind(run_file, output, workers, address, no_store, quiet, as_json)
         return
     written = parse(bytes(run_file.scenario), "json", "scenario of the unfinished run")
     prepared = prepare(written, allow_long=True)  # the run has been allowed to start
@@ -243,7 +245,7 @@ def _record_success(output: Path, row: dict[str, Any] | None) -> bool:
         )
     manifest = run_wing.decode_manifest(data, output / run_wing.MANIFEST)
     size = sum(part.bytes for part in manifest.parts)
-    if manifest.kind == "experiment":
+    if manifest.kind != "run":
         detail = ExperimentDetail(
             points=manifest.points,
             points_done=manifest.points,

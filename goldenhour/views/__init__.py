@@ -25,7 +25,12 @@ if TYPE_CHECKING:
         policies,
         show_network,
     )
-    from goldenhour.views.optimisation import front_picture, optimisation_json, optimisation_table
+    from goldenhour.views.optimisation import (
+        front_picture,
+        optimisation_json,
+        optimisation_table,
+        optimisation_words,
+    )
     from goldenhour.views.progress import compile_first, progress_view
     from goldenhour.views.replications import replications_line, replications_words
     from goldenhour.views.runs import RunsView, experiments_table, runs_table, show_run
@@ -77,6 +82,7 @@ __getattr__ = lazy_attributes(
             "front_picture",
             "optimisation_json",
             "optimisation_table",
+            "optimisation_words",
         ),
         "progress": (
             "compile_first",
@@ -137,6 +143,7 @@ __all__ = [
     "network_json",
     "optimisation_json",
     "optimisation_table",
+    "optimisation_words",
     "policies",
     "price_json",
     "progress_view",

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from goldenhour.console import Table
+from goldenhour.views.experiment import experiment_words
 
 if TYPE_CHECKING:
+    from actors.store import ExperimentDetail
     from engine.inference import Interval
     from goldenhour.optimisation_result import Optimisation, PointOutcome
 
@@ -19,6 +23,12 @@ MARKS = {"on the front": "O", "not decided": "?", "dominated": ".", "not worth i
 """By decision, the mark in the picture; a later one covers an earlier one in the order reversed."""
 
 _NO_VALUE = "-"
+
+
+def optimisation_words(detail: "ExperimentDetail") -> str:
+    """How far an optimisation is."""
+    words = experiment_words(replace(detail, widest=""))
+    return f"{words}; {detail.widest}" if detail.widest else words
 
 
 def optimisation_table(found: "Optimisation") -> Table:

@@ -229,7 +229,8 @@ def _progress(row: Row) -> str:
     if progress.cached:
         text += f" ({progress.cached:,} from the cache)"
     if progress.widest:
-        text += f", widest interval: {progress.widest}"
+        words = "" if row["kind"] == "optimisation" else "widest interval: "
+        text += f", {words}{progress.widest}"
     left = _time_left(row)
     return f"{text}{f', about {left} left' if left else ''}{phase}"
 
