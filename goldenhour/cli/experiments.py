@@ -16,7 +16,7 @@ SUBJECT = recorded.Subject(
 
 @click.group(cls=SuggestingGroup)
 def experiments() -> None:
-    """List, show, watch, cancel and remove the experiments and comparisons in the database."""
+    """List, show, watch, cancel and remove the experiments, comparisons and optimisations in the database."""
 
 
 @experiments.command("list")
