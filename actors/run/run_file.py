@@ -5,7 +5,7 @@ import hashlib
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -30,6 +30,8 @@ Version = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.+!_-]{0,64}\Z")]
 Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Processes = Annotated[int, msgspec.Meta(ge=1, le=MAX_PROCESSES)]
+
+EXPERIMENT_KINDS = ("experiment", "optimisation")
 
 COMPARED_FIELDS = {
     "scenario_hash": "scenario",
@@ -77,7 +79,7 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     earlier_files: dict[str, tuple[int, int]] = {}
     created: bool = True
     experiment: Annotated[str, msgspec.Meta(max_length=MAX_BYTES)] = ""
-    experiment_kind: Literal["experiment", "optimisation"] = "experiment"
+    experiment_kind: Word = "experiment"
 
     def differences(self, other: "RunFile") -> list[str]:
         """Why `other` cannot resume this run, one item for each field: `seed: 7 there, 8 now`."""
@@ -147,6 +149,8 @@ def _problem(run: RunFile) -> str | None:
     """What no release writes into a run file, beyond what the types of the fields say."""
     if not run.formats or len(set(run.formats)) < len(run.formats) or set(run.formats) - set(FORMATS):
         return f"formats: {shown(run.formats)}"
+    if run.experiment_kind not in EXPERIMENT_KINDS:
+        return f"experiment_kind: {shown(run.experiment_kind)}"
     if run.compress not in COMPRESSIONS:
         return f"compress: {shown(run.compress)}"
     for name in run.earlier_files:
