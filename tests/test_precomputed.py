@@ -183,7 +183,8 @@ def packed_values(s: Scenario) -> dict[str, tuple[Any, bytes]]:
         value = cache_keys.build_value(key.kind, key.inputs)
         found[key.kind] = value, pack_value(key.kind, value)
     found["measures"] = b'{"patients": 5}', pack_value("measures", b'{"patients": 5}')
-    replications = Replications(("kia", "patients"), np.array([[1.0, 5.0], [np.nan, 7.0]]))
+    given = np.array([[True, True], [False, True]])
+    replications = Replications(("kia", "patients"), np.array([[1.0, 5.0], [np.nan, 7.0]]), given)
     found["replications"] = replications, pack_value("replications", replications)
     return found
 

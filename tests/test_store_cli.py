@@ -370,15 +370,15 @@ def test_a_run_is_watched_and_cancelled_from_another_terminal(
 
 def test_the_database_says_what_it_is_and_goes_back_and_forth(call: Call, where: Database) -> None:
     status = json.loads(call("db", "status", "--json").out)
-    assert [step["number"] for step in status["applied"]] == [1, 2, 3]
+    assert [step["number"] for step in status["applied"]] == [1, 2, 3, 4]
     assert status["missing"] == []
     assert not status["embedded"]
     text = call("db", "status").out
     assert "PostgreSQL 18" in text
     assert "migration 2, runs: applied" in text
-    assert json.loads(call("db", "rollback", "--to", "1", "--yes", "--json").out) == {"taken_back": [3, 2]}
+    assert json.loads(call("db", "rollback", "--to", "1", "--yes", "--json").out) == {"taken_back": [4, 3, 2]}
     assert "migration 2, runs: missing" in call("db", "status").out
-    assert call("db", "upgrade").out == "migrations applied: 2, 3\n"
+    assert call("db", "upgrade").out == "migrations applied: 2, 3, 4\n"
     assert call("db", "upgrade").out == "migrations applied: none\n"
     assert call("runs", "list").code == 0
 
