@@ -1,4 +1,4 @@
-"""`goldenhour sensitivity`: what matters comes first, is told from chance, and a sentence says what holds."""
+"""`goldenhour sensitivity` ranks assumptions by effect, tells effects from chance, and says if an answer holds."""
 
 import json
 import pickle
