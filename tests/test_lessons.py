@@ -38,7 +38,7 @@ ELSEWHERE = {
     "injury mix and nations ignored": ("test_effects_surroundings", "test_each_front_delivers_its_nations"),
     "the count asked for": ("test_arrivals", "test_the_number_asked_for_is_the_number_delivered"),
     "naval, cbrn and peacekeeping had no time pattern": (
-        "test_arrivals",
+        "test_arrival_settings",
         "test_every_warfare_type_changes_the_arrivals",
     ),
     "settings without effect": ("test_effects", "test_every_field_of_a_scenario_has_a_test_of_its_effect"),
