@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-import scenarios
 from bench import results_file
-from engine import scenario as scenario_api
+from bench.clinical.builtins import builtin
 from engine.codes import EVENTS, MECHANISMS, REGIONS, STREAMS, Outcome
 from engine.run import Simulation
 from engine.scenario import Scenario
@@ -138,12 +137,6 @@ class Tally:
                 for k in range(4):
                     x = minutes[battle & (roles == role) & (bands == k)]
                     self.operating[role - 2, k] += (len(x), x.sum(), (x * x).sum())
-
-
-def builtin(name: str, total: int | None = None, days: int | None = None) -> Scenario:
-    """A built-in scenario, resolved, with another number of patients or days."""
-    scenario = scenario_api.parse(scenarios.builtin_bytes(name), "toml", name)
-    return scenario_api.resolve(scenario_api.with_overrides(scenario, total=total, days=days))
 
 
 def tally(scenario: Scenario, seed: int) -> Tally:
