@@ -119,6 +119,16 @@ def count(column: Column) -> Column:
     return rows.patients.column(np.bincount(chosen, minlength=len(rows.patients)))
 
 
+def total(values: Column, where: Column) -> Column:
+    """Return the sum of the values of each patient's rows in `where`."""
+    rows = values.rows
+    chosen = where.values.astype(bool)
+    sums = np.bincount(
+        rows.patient[chosen], weights=values.values[chosen].astype(np.float64), minlength=len(rows.patients)
+    )
+    return rows.patients.column(sums)
+
+
 def first(times: Column, where: Column) -> Column:
     """Return the smallest of the values of each patient's rows in `where`; NEVER without any."""
     return _reduced(times, where, np.minimum, NEVER)

@@ -9,6 +9,7 @@ import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -40,6 +41,7 @@ _FUNCTIONS = {
         columns.has,
         columns.last,
         columns.meet,
+        columns.total,
         columns.value_at_first,
         columns.value_at_last,
     )
@@ -105,7 +107,7 @@ def planned(folder: Path = FOLDER) -> frozenset[str]:
     return frozenset(tomllib.loads((folder / "sets.toml").read_text("utf-8"))["planned"])
 
 
-class _Names(Mapping[str, Any]):
+class Names(Mapping[str, Any]):
     """The names of an expression, evaluated on first use."""
 
     def __init__(self, records: Records) -> None:
@@ -133,6 +135,23 @@ class _Names(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.known)
+
+
+@cache
+def _compiled(expression: str) -> CodeType:
+    return compile(expression, "<expression>", "eval")
+
+
+def evaluated(expression: str, names: Names) -> Column:
+    """Return the value of an expression.
+
+    Raises
+    ------
+    Missing
+        If the records do not have what it names (yet).
+    """
+    value: Column = eval(_compiled(expression), {"__builtins__": {}}, names)
+    return value
 
 
 @dataclass
@@ -169,13 +188,12 @@ class Checker:
         self.counts = [Count(rule) for rule in rules]
         self._sets = CodeSets(folder / "sets.toml")
         self._planned = planned(folder)
-        self._compiled: dict[str, CodeType] = {}
 
     def add(self, scenario: Scenario, name: str, chunk: Chunk) -> None:
         """Judge the records of a chunk by all rules."""
         if not len(chunk):
             return
-        names = _Names(Records(scenario, chunk, self._sets, self._planned))
+        names = Names(Records(scenario, chunk, self._sets, self._planned))
         for result in self.counts:
             if result.needs:
                 continue
@@ -194,22 +212,16 @@ class Checker:
                 if len(result.examples) < EXAMPLES:
                     result.examples.append((name, chunk.first + int(found[0])))
 
-    def _judged(self, rule: Rule, names: _Names) -> tuple[Any, Any]:
-        applies = self._evaluated(rule.applies, names)
+    def _judged(self, rule: Rule, names: Names) -> tuple[Any, Any]:
+        applies = evaluated(rule.applies, names)
         if rule.always:
-            violated = applies & ~self._evaluated(rule.always, names)
+            violated = applies & ~evaluated(rule.always, names)
         else:
-            violated = applies & self._evaluated(rule.never, names)
+            violated = applies & evaluated(rule.never, names)
         for column in (applies, violated):
             if not isinstance(column, Column) or column.rows is not column.rows.patients:
                 raise RuleError("the expressions must be of patients: use has(...) or count(...)")
         return applies.values.astype(bool), violated.values.astype(bool)
-
-    def _evaluated(self, expression: str, names: _Names) -> Column:
-        if expression not in self._compiled:
-            self._compiled[expression] = compile(expression, "<rule>", "eval")
-        value: Column = eval(self._compiled[expression], {"__builtins__": {}}, names)
-        return value
 
     def run(self, scenario: Scenario, name: str, seed: int, chunk_size: int = 8192) -> int:
         """Simulate a scenario, judge all its records, and return their number."""
