@@ -27,7 +27,6 @@ CONDITION_FILES: dict[str, Use | None] = {
     "diseases.csv": "disease",
     "psychological.csv": "psychological",
     "agents.csv": "agent",
-    "symptoms.csv": None,
 }
 """Files of conditions in the order of the codes, with the use of their rows; None: a column says it."""
 
