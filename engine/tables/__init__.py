@@ -24,11 +24,13 @@ from engine.tables.columns import (
     slice_chunk,
 )
 from engine.tables.model import (
+    AGENT_KINDS,
     BLOOD_GROUPS,
     CANDIDATES,
     CARE,
     FACILITIES,
     FRONTS,
+    GROUPS,
     INJURIES,
     LISTED_TABLES,
     MODEL,
@@ -80,6 +82,7 @@ from engine.tables.treatments import (
 from engine.tables.units import DAY, HOUR, MINUTE
 
 __all__ = [
+    "AGENT_KINDS",
     "ARRIVAL",
     "ARRIVAL_SEQUENCE",
     "BLOOD_GROUPS",
@@ -91,6 +94,7 @@ __all__ = [
     "EVENT_COUNT",
     "FACILITIES",
     "FRONTS",
+    "GROUPS",
     "HORIZON_SEQUENCE",
     "HOUR",
     "INJURIES",

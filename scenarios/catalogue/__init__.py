@@ -9,6 +9,18 @@ The displays of ICD-10-CM codes are `simple_icd_10_cm.get_description(code)`, cl
 the full title of the code with its seventh character. (In that release the titles of some open fractures hold a tab.)
 """
 
+from scenarios.catalogue.case_mix import (
+    AgentGrade,
+    AgentKind,
+    CauseKind,
+    Group,
+    MixFactor,
+    agent_grades,
+    agent_kinds,
+    cause_kinds,
+    groups,
+    mix_factors,
+)
 from scenarios.catalogue.diagnoses import (
     UNSIDED_REGIONS,
     Cause,
@@ -36,23 +48,38 @@ from scenarios.catalogue.people import (
     units,
 )
 from scenarios.catalogue.tables import CatalogueError
+from scenarios.catalogue.vocabulary import Agent, Climate, Grade, Season
 
 __all__ = [
     "UNSIDED_REGIONS",
+    "Agent",
+    "AgentGrade",
+    "AgentKind",
     "BloodGroup",
     "CatalogueError",
     "Cause",
+    "CauseKind",
+    "Climate",
     "Condition",
     "Exclusion",
+    "Grade",
+    "Group",
+    "MixFactor",
     "Names",
     "Nation",
     "Rank",
+    "Season",
     "Snomed",
     "Source",
+    "agent_grades",
+    "agent_kinds",
     "blood_groups",
+    "cause_kinds",
     "conditions",
     "exclusions",
     "external_causes",
+    "groups",
+    "mix_factors",
     "names",
     "nation_index",
     "nations",
