@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "992fcda9b1537c40dc6b85587fd2086c2da58d1919830fad197067e38fcc4bf6",
-    "conventional": "bcb0905602364fa10d4a3f94fb296c6382f485c7d2aa9160c549f11b86b8ca64",
-    "cbrn": "dd0c3737ce8af52a5666a3e87cf2d3314b388e9caa3018a3e0103e32a8b13a1a",
-    "coin": "8453e3c3336887b02ca41cfcab96b67bca402ac142841b72bd4f3a5f1456ada0",
+    "standard": "d0f99581b6582cd278e546591137ba517b6a485c94605d88019be82a33b19978",
+    "conventional": "6a8f708c90d04a2448dd46efc096207dcf460db542efd7738d8cd60845fd3197",
+    "cbrn": "b54bb542a5a721f1dea123b884f7fdcd52efb0e9729b9ba69e1c78e947c26bfa",
+    "coin": "29e2cdf4e72a2264e24c585199c5826bc03dfe53ed2b47546500a8d2fd3d6574",
 }
-GOLDEN_FINITE = {"division": "8bb1ef19e0c78c710f7ff57dc4c43b4b4a3cfa5bc6331d2ed06a1ff8b7d9bfcd"}
+GOLDEN_FINITE = {"division": "b698c447dc7c09ceb4fd94a46724c26edb2a7dffabbecc74343a1680522c76b6"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""
