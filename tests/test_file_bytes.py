@@ -25,11 +25,11 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "4fe56e648beb8b7be0e672fc9f8b96d303b6dd8dd5747e5091aac03e03155a7d",
-        "csv": "af80cb4b58eccf5ef13df2b3538932845758de253c792b05f7fcae7a23409e83",
-        "json": "de711291300dc7b7579595e3c537588d320e7032fc618e4f108043c6df33918a",
-        "msgpack": "5163e467c23a39a72059cd832c04f8cda39679d033e6acd4f8c4b92eec99980b",
-        "parquet": "c5c6b7139ab8c06e5e1396c7cadfdedcf32df454cf512ce2e7ef4f264e111545",
+        "jsonl": "c4f12f9aee248e361bb90a83acb34157124cb41f32d14704f932ab805a3c7ecf",
+        "csv": "8b4022904cf2a902da094c98ca14e11eb79297342439ab07c5da45d8229025cc",
+        "json": "9be2f6a592fc98f552172950f1281024a3cb09d1928fe479d8f0b7b64d040fcb",
+        "msgpack": "e9c987db734cbcbf367f91495fc38c6a6dd2d06d01d3546715f20bc7c8e73aff",
+        "parquet": "9d03c1728ac457e9a398e89e42f1d142d191a131559873dc420d5324cf6db569",
     },
     "cbrn": {
         "jsonl": "95bca10834de7b84e599426d69be63c15eccc188a519fc474933311c32765da3",
