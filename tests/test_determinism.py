@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "d0f99581b6582cd278e546591137ba517b6a485c94605d88019be82a33b19978",
-    "conventional": "6a8f708c90d04a2448dd46efc096207dcf460db542efd7738d8cd60845fd3197",
-    "cbrn": "b54bb542a5a721f1dea123b884f7fdcd52efb0e9729b9ba69e1c78e947c26bfa",
-    "coin": "29e2cdf4e72a2264e24c585199c5826bc03dfe53ed2b47546500a8d2fd3d6574",
+    "standard": "f8f2f6d8c7107084dda7a2a74996d8a88da619ba4e8b7eb874369b2391c5a459",
+    "conventional": "7cc46fab9968d8fc5bdf9e1e5bd4e425cd916d646b82600af8a08f5106215ac0",
+    "cbrn": "4d43d8b629a4ecc6b4786a196f99332fa70c718736fb727b491d8e4b7cf12ab3",
+    "coin": "daf826a9cbd1c69985c2d5b88201492fadf6c4c72033d0701f49d7bedaec4d67",
 }
-GOLDEN_FINITE = {"division": "b698c447dc7c09ceb4fd94a46724c26edb2a7dffabbecc74343a1680522c76b6"}
+GOLDEN_FINITE = {"division": "05afc834c2f2d515f5c0d913e390ffebf5be8768b3a10dcf78b7c7084b4cf8b9"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

@@ -25,11 +25,11 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "c4f12f9aee248e361bb90a83acb34157124cb41f32d14704f932ab805a3c7ecf",
-        "csv": "8b4022904cf2a902da094c98ca14e11eb79297342439ab07c5da45d8229025cc",
-        "json": "9be2f6a592fc98f552172950f1281024a3cb09d1928fe479d8f0b7b64d040fcb",
-        "msgpack": "e9c987db734cbcbf367f91495fc38c6a6dd2d06d01d3546715f20bc7c8e73aff",
-        "parquet": "9d03c1728ac457e9a398e89e42f1d142d191a131559873dc420d5324cf6db569",
+        "jsonl": "d101222234ef24962d759dc3f88b8b098d770080d74a7c2617bf24a0e2829e8f",
+        "csv": "3214e3ec40a6f6322c3c1277968d09faf55b2c5ba3ae710a87ef396f11a5f06b",
+        "json": "1fae48bb1929efd8c4656f2361d2c84da9b8b2d22107fb8eeac323f99c9b97dc",
+        "msgpack": "6bbeb8e5b6822032446186c8ab03437317440625f58f45abdc814c3e88339754",
+        "parquet": "fb395089ec318315c41e0428a1caeee1365bb435e28c1df265e35c2dc20d0979",
     },
     "cbrn": {
         "jsonl": "95bca10834de7b84e599426d69be63c15eccc188a519fc474933311c32765da3",
