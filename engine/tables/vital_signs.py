@@ -341,3 +341,5 @@ class Physiology(Row):
     attended: Int32  # 1: a medic gives the first aid
     events_seen: Int64  # rows of the tables up to here have been considered
     treatments_seen: Int64
+    noted_until: Float64  # treatments that began before have been considered
+    pending: Int32  # 1: some treatments in the record have not begun

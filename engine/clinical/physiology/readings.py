@@ -36,7 +36,6 @@ from engine.tables import (
     MAX_VITALS,
     MINUTE,
     QUIET,
-    TREATMENT_COUNT,
     VITAL_COUNT,
     CasualtyState,
     EventRow,
@@ -50,6 +49,7 @@ from engine.tables import (
 
 _FOR_EVENTS = 96
 """Rows of a patient that are kept for readings at events; the others end before them."""
+_ONE_SECOND = 1000.0
 _MOST_CODE = 254.0
 """Largest value of a column of bytes in which 255 means that a sign was not taken."""
 
@@ -190,6 +190,8 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.number = 0
     state.events_seen = casualty.first_event
     state.treatments_seen = casualty.first_treatment
+    state.noted_until = -math.inf
+    state.pending = 0
 
 
 @compiled
@@ -321,6 +323,7 @@ def _take_reading(
     parameters = model.vital_signs
     bounds = parameters.bounds
     noise = parameters.noise
+    note_treatments(output, row, casualty, at, model)
     find_signs(record, casualty, state, at, model)
     signs = state.signs
     state.number += 1
@@ -399,6 +402,7 @@ def take_until(
             state.next_at = math.inf
         else:
             _take_reading(output, row, casualty, state.next_at, casualty.facility, model, counter)
+    note_treatments(output, row, casualty, until, model)
     if casualty.life < math.inf:
         state.shown = shown_share(casualty, state, until)
 
@@ -419,7 +423,7 @@ def take_last(
         and state.number < MAX_VITALS - 1
         and state.watch != Watch.NOBODY
         and death - state.last_at > schedule.last_minutes * MINUTE
-        and at < death
+        and at < death - _ONE_SECOND
     ):
         _take_reading(output, row, casualty, at, casualty.facility, model, counter)
     state.next_at = math.inf
@@ -495,8 +499,7 @@ def take_with_events(
         return
     state = output.physiology
     note_rescue(output.patients[row], casualty, state, now, model)
-    if state.treatments_seen != output.rows[TREATMENT_COUNT]:
-        note_treatments(output, row, casualty, now, model)
+    note_treatments(output, row, casualty, now + 1.0, model)
     for k in range(state.events_seen, output.rows[EVENT_COUNT]):
         event = output.events[k]
         watch = state.watch

@@ -77,12 +77,10 @@ def decline_share(
 
 
 @compiled
-def _relieve(
-    casualty: CasualtyState, state: Physiology, now: float, start: float, share: float, minutes: float
-) -> None:
-    """Take away a share of what shows at `now`, from `start` on within minutes."""
-    shown = shown_share(casualty, state, now)
-    state.anchor_used = used_share(casualty, now)
+def _relieve(casualty: CasualtyState, state: Physiology, start: float, share: float, minutes: float) -> None:
+    """Take away a share of what shows, from `start` on within minutes."""
+    shown = shown_share(casualty, state, start)
+    state.anchor_used = used_share(casualty, start)
     state.anchor_shown = shown * (1.0 - share)
     state.lift = shown - state.anchor_shown
     state.lift_at = start
@@ -128,24 +126,43 @@ def _note_tube(record: PatientRow, state: Physiology, treatment: TreatmentRow, m
 
 
 @compiled
-def note_treatments(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """Consider the treatments that have been added to the record since the last call."""
-    state = output.physiology
-    record = output.patients[row]
-    count = output.rows[TREATMENT_COUNT]
-    for k in range(state.treatments_seen, count):
-        treatment = output.treatments[k]
-        kind = treatment.kind
-        signs = model.vital_signs
-        if treatment.effect == Effect.EFFECTIVE and signs.relief[kind] > 0.0 and casualty.life < math.inf:
+def _note_treatment(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, treatment: TreatmentRow, model: Model
+) -> None:
+    """Note what a treatment that has begun does to the signs."""
+    signs = model.vital_signs
+    kind = treatment.kind
+    start = float(treatment.start)
+    if treatment.effect == Effect.EFFECTIVE:
+        if state.antidote_at == math.inf:
+            state.antidote_at = start
+        if signs.relief[kind] > 0.0 and casualty.life < math.inf:
             share = signs.relief[kind]
             if record.lethal == LethalMechanism.TBI:
                 share *= signs.brain.relief
-            _relieve(casualty, state, now, float(treatment.start), share, signs.relief_minutes[kind])
-        if treatment.effect == Effect.EFFECTIVE and state.antidote_at == math.inf:
-            state.antidote_at = float(treatment.start)
-        if signs.analgesia[kind] > 0.0:
-            state.analgesia_at = float(treatment.start)
-            state.analgesia = signs.analgesia[kind]
-        _note_tube(record, state, treatment, model)
+            _relieve(casualty, state, start, share, signs.relief_minutes[kind])
+    if signs.analgesia[kind] > 0.0:
+        state.analgesia_at = start
+        state.analgesia = signs.analgesia[kind]
+    _note_tube(record, state, treatment, model)
+
+
+@compiled
+def note_treatments(output: Output, row: int, casualty: CasualtyState, limit: float, model: Model) -> None:
+    """Note the treatments in the record that have begun before `limit` (ms), each once.
+
+    Those that begin later may still be cut from the record.
+    """
+    state = output.physiology
+    count = output.rows[TREATMENT_COUNT]
+    if count == state.treatments_seen and not state.pending:
+        return
+    state.pending = 0
+    for k in range(casualty.first_treatment, count):
+        treatment = output.treatments[k]
+        if treatment.start >= limit:
+            state.pending = 1
+        elif k >= state.treatments_seen or treatment.start >= state.noted_until:
+            _note_treatment(output.patients[row], casualty, state, treatment, model)
     state.treatments_seen = count
+    state.noted_until = limit
