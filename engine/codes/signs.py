@@ -23,7 +23,7 @@ class Tube(Code):
 
     NONE = 0
     ANAESTHESIA = 1
-    """Intubated while it lasts."""
+    """Asleep and ventilated while it lasts."""
     STAYS = 2
     """Intubated until the tube is removed."""
 

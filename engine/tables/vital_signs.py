@@ -22,6 +22,7 @@ WATCHES = 7
 class Baseline(Row):
     """Signs of a healthy adult under stress: mean and SD between people."""
 
+    spread: Float64  # SD from the mean that nobody exceeds
     heart_rate: Annotated[Floats, "f8", 2]  # per minute
     systolic: Annotated[Floats, "f8", 2]  # mmHg
     respiratory_rate: Annotated[Floats, "f8", 2]  # per minute
@@ -92,6 +93,7 @@ class BloodLoss(Row):
     base_deficit_at: Annotated[Floats, "f8", 5]  # losses
     base_deficit: Annotated[Floats, "f8", 5]  # mmol/L at these losses
     dilution: Float64  # share of the loss by which haemoglobin falls
+    dilution_worst: Float64  # weight of the worst loss so far against the present one
     dilution_minutes: Float64
 
 
@@ -104,6 +106,7 @@ class BrainInjury(Row):
     lethal_most: Float64  # highest GCS of those whom it kills
     relief: Float64  # share of the relief of a treatment where it kills
     recovery_hours: Annotated[Floats, "f8", 3]  # time constant: mild, moderate, severe
+    stay_constants: Float64  # time constants that fit into the stay, at least
     fall_to: Float64  # share of the life used up at which the GCS is 3
     cushing: Annotated[Floats, "f8", 4]  # from this share on; pressure added, pulse and breaths at the end
     masked_below: Float64  # mmHg: no Cushing response under this pressure
@@ -326,6 +329,8 @@ class Physiology(Row):
     # treatments
     tube_at: Float64
     tube_until: Float64
+    asleep_at: Float64  # under anaesthesia
+    asleep_until: Float64
     analgesia_at: Float64
     analgesia: Float64
     # readings

@@ -21,6 +21,7 @@ from engine.codes import (
     ConditionFlag,
     DrawPurpose,
     Event,
+    LethalMechanism,
     Region,
     Sex,
     SignPattern,
@@ -75,14 +76,13 @@ def _begin_brain(
     record: PatientRow,
     casualty: CasualtyState,
     state: Physiology,
+    ais: int,
     uniform: float,
     points: float,
     model: Model,
 ) -> None:
-    """Draw the GCS by the worst AIS of the head."""
+    """Draw the GCS by the worst AIS of a brain injury."""
     brain = model.vital_signs.brain
-    ais = min(5, int(casualty.head_ais))
-    state.gcs = 15.0
     state.gcs_hours = brain.recovery_hours[0]
     severe = brain.severe[ais]
     moderate = severe + brain.moderate[ais]
@@ -95,24 +95,29 @@ def _begin_brain(
         state.gcs_hours = brain.recovery_hours[1]
     elif uniform < mild:
         state.gcs = 14.0
-    if record.lethal == 0:
+    if record.lethal == LethalMechanism.TBI:
         state.gcs = min(state.gcs, brain.lethal_most)
         state.gcs_hours = max(state.gcs_hours, brain.recovery_hours[1])
     elif casualty.expects_rtd72:
         state.gcs = max(state.gcs, 14.0)
-        state.gcs_hours = brain.recovery_hours[0]
+    stay = (casualty.stay_end - record.time) / HOUR
+    if stay > 0.0:
+        state.gcs_hours = min(state.gcs_hours, stay / brain.stay_constants)
 
 
 @compiled
 def _begin_wounds(
     output: Output, record: PatientRow, casualty: CasualtyState, state: Physiology, model: Model
-) -> None:
-    """Find burns, injuries of the chest and pain among the wounds."""
+) -> int:
+    """Find burns, injuries of the chest and pain among the wounds; return the worst AIS of a brain injury."""
     signs = model.vital_signs
+    brain_ais = 0
     state.pain = signs.pain.by_worst_ais[min(6, int(record.worst_ais))]
     for number in range(casualty.wounds):
         wound = output.wounds[casualty.wound + number]
         flags = model.injuries.flags[wound.condition]
+        if signs.patterns[wound.condition] == SignPattern.BRAIN:
+            brain_ais = max(brain_ais, min(5, int(wound.ais)))
         if flags & ConditionFlag.AMPUTATION:
             state.pain = max(state.pain, signs.pain.amputation)
         if flags & ConditionFlag.BURN:
@@ -126,6 +131,13 @@ def _begin_wounds(
             flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= signs.chest.minor_ais
         ):
             state.chest = 1.0
+    return brain_ais
+
+
+@compiled
+def _of_person(parameters: Floats, deviate: float, spread: float) -> float:
+    """Return the value of a person, whose deviate is at most `spread`."""
+    return parameters[0] + parameters[1] * min(spread, max(-spread, deviate))
 
 
 @compiled
@@ -140,13 +152,13 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     key = model.keys[DrawPurpose.CARE]
     a, b, c, d = words(key, counter[0], counter[1], VITAL_SIGNS)
     e, f, g, h = words(key, counter[0], counter[1], VITAL_SIGNS + 1)
-    state.heart_rate = base.heart_rate[0] + base.heart_rate[1] * _normal(a)
-    state.systolic = base.systolic[0] + base.systolic[1] * _normal(b)
-    state.respiratory_rate = base.respiratory_rate[0] + base.respiratory_rate[1] * _normal(c)
-    state.spo2 = base.spo2[0] + base.spo2[1] * _normal(d)
-    state.temperature = base.temperature[0] + base.temperature[1] * _normal(e)
+    state.heart_rate = _of_person(base.heart_rate, _normal(a), base.spread)
+    state.systolic = _of_person(base.systolic, _normal(b), base.spread)
+    state.respiratory_rate = _of_person(base.respiratory_rate, _normal(c), base.spread)
+    state.spo2 = _of_person(base.spo2, _normal(d), base.spread)
+    state.temperature = _of_person(base.temperature, _normal(e), base.spread)
     haemoglobin = base.haemoglobin_female if record.sex == Sex.FEMALE else base.haemoglobin_male
-    state.haemoglobin = haemoglobin[0] + haemoglobin[1] * _normal(f)
+    state.haemoglobin = _of_person(haemoglobin, _normal(f), base.spread)
     state.ventilator = signs.tube.breaths[0] + signs.tube.breaths[1] * _half(h, False)
     state.attended = 1 if _half(h, True) < signs.schedule.medic else 0
     state.gcs = 15.0
@@ -159,8 +171,8 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     i, j, _, _ = words(key, counter[0], counter[1], VITAL_SIGNS + 2)
     state.gets_cold = 1.0 if to_uniform(j) < signs.decline.temperature[2] else 0.0
     if record.kind == CasualtyKind.WOUNDED:
-        _begin_wounds(output, record, casualty, state, model)
-        _begin_brain(record, casualty, state, to_uniform(g), to_uniform(i), model)
+        ais = _begin_wounds(output, record, casualty, state, model)
+        _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
     else:
         state.pattern = signs.patterns[record.condition]
         if record.kind != CasualtyKind.AGENT or state.pattern != SignPattern.NONE:
@@ -178,6 +190,8 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.worst_loss = 0.0
     state.tube_at = math.inf
     state.tube_until = -math.inf
+    state.asleep_at = math.inf
+    state.asleep_until = -math.inf
     state.analgesia_at = math.inf
     state.analgesia = 0.0
     state.drift_heart_rate = 0.0
@@ -240,6 +254,14 @@ def _set_coma_scale(entry: VitalRow, points: float, tube: bool, model: Model) ->
 
 
 @compiled
+def _omit_coma_scale(entry: VitalRow) -> None:
+    entry.gcs = NONE
+    entry.gcs_eye = NONE
+    entry.gcs_verbal = NONE
+    entry.gcs_motor = NONE
+
+
+@compiled
 def _omit_signs(entry: VitalRow, first: int, second: int, third: int, fourth: int, model: Model) -> None:
     """Leave out signs that nobody has taken before the first MTF; the words decide which."""
     noise = model.vital_signs.noise
@@ -253,10 +275,7 @@ def _omit_signs(entry: VitalRow, first: int, second: int, third: int, fourth: in
     if _half(second, True) < noise.no_spo2:
         entry.spo2 = NONE
     if _half(third, False) < noise.no_gcs:
-        entry.gcs = NONE
-        entry.gcs_eye = NONE
-        entry.gcs_verbal = NONE
-        entry.gcs_motor = NONE
+        _omit_coma_scale(entry)
     if _half(third, True) < noise.no_pain:
         entry.pain = NONE
     if _half(fourth, False) < noise.no_temperature:
@@ -287,7 +306,7 @@ def _set_laboratory(
     excess = -deficit + noise[1] * _normal(second)
     entry.base_excess = _tenths(bounds.base_excess, excess, LOWEST_BASE_EXCESS)
     diluted = 1.0 - fading(at - float(record.onset), loss.dilution_minutes * MINUTE)
-    lost = 0.5 * (signs.loss + state.worst_loss)
+    lost = signs.loss + loss.dilution_worst * (state.worst_loss - signs.loss)
     haemoglobin = state.haemoglobin * (1.0 - loss.dilution * lost * diluted) + noise[2] * _normal(third)
     entry.haemoglobin = _tenths(bounds.haemoglobin, haemoglobin, 0.0)
     inr = laboratory.inr[0] + laboratory.inr[2] * max(0.0, deficit - laboratory.inr[1])
@@ -351,13 +370,15 @@ def _take_reading(
     entry.systolic = int(systolic + 0.5)
     diastolic = systolic * parameters.baseline.diastolic[0] + parameters.baseline.diastolic[1]
     diastolic = systolic - (systolic - diastolic) * (1.0 - signs.loss)
-    entry.diastolic = int(min(_whole(bounds.diastolic, diastolic), entry.systolic - 5))
+    entry.diastolic = int(min(_whole(bounds.diastolic, diastolic), entry.systolic - 10))
     respiratory_rate = signs.respiratory_rate + noise.respiratory_rate * _normal(c)
     spo2 = signs.spo2 + noise.spo2 * _normal(d)
     entry.etco2 = NONE
-    if tube:
+    asleep = state.asleep_at < at and at < state.asleep_until
+    if tube or asleep:
         respiratory_rate = state.ventilator
         spo2 = max(spo2, parameters.tube.saturation)
+    if tube:
         etco2 = parameters.tube.etco2
         carbon_dioxide = etco2[0] - etco2[2] * max(0.0, signs.loss - etco2[1]) + noise.etco2 * _normal(g)
         entry.etco2 = _whole(bounds.etco2, carbon_dioxide)
@@ -370,7 +391,9 @@ def _take_reading(
         points += noise.gcs * _normal(g)
     _set_coma_scale(entry, points, tube, model)
     entry.pain = NONE
-    if entry.gcs >= parameters.pain.spoken_gcs:
+    if asleep and not tube:
+        _omit_coma_scale(entry)
+    elif entry.gcs >= parameters.pain.spoken_gcs:
         entry.pain = int(min(10.0, signs.pain + 1.2 * _half(g, True)))
     temperature = signs.temperature + noise.temperature * _normal(h)
     entry.temperature = _tenths(bounds.temperature, temperature, COLDEST)

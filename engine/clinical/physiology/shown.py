@@ -117,12 +117,16 @@ def _note_tube(record: PatientRow, state: Physiology, treatment: TreatmentRow, m
     kind = model.vital_signs.tubes[treatment.kind]
     if kind == Tube.NONE:
         return
-    until = float(treatment.end)
-    if kind == Tube.STAYS:
-        until += _tube_hours(record, model) * HOUR
-    if treatment.start > state.tube_until:
-        state.tube_at = float(treatment.start)
-    state.tube_until = max(state.tube_until, until)
+    start = float(treatment.start)
+    end = float(treatment.end)
+    if kind == Tube.ANAESTHESIA:
+        if start > state.asleep_until:
+            state.asleep_at = start
+        state.asleep_until = max(state.asleep_until, end)
+        return
+    if start > state.tube_until:
+        state.tube_at = start
+    state.tube_until = max(state.tube_until, end + _tube_hours(record, model) * HOUR)
 
 
 @compiled
