@@ -52,6 +52,8 @@ class SignPattern(Code):
     LIMB = 15
     TOXIC = 16
     ALLERGY = 17
+    NERVE = 18
+    """A nerve agent, whose signs have a table of their own."""
 
 
 SIGN_PATTERNS = SignPattern.labels()

@@ -175,7 +175,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
         _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
     else:
         state.pattern = signs.patterns[record.condition]
-        if record.kind != CasualtyKind.AGENT or state.pattern != SignPattern.NONE:
+        if state.pattern != SignPattern.NERVE:
             state.illness = signs.illness.by_triage[record.triage] * (0.6 + 0.8 * to_uniform(i))
         state.pain = min(10.0, signs.illness.pain[state.pattern] * (0.5 + to_uniform(g)))
     state.shown = 0.0

@@ -299,7 +299,7 @@ def find_signs(
     if record.lethal == LethalMechanism.DISEASE:
         decline = max(decline, shown)
     if record.kind == CasualtyKind.AGENT:
-        if record.severity < NONE and state.pattern == SignPattern.NONE:
+        if record.severity < NONE and state.pattern == SignPattern.NERVE:
             _show_nerve_agent(record, state, signs, at, shown, model)
         else:
             decline = max(decline, shown)
