@@ -127,7 +127,7 @@ def _tables() -> Iterator[str]:
     yield ""
     yield "`patients.id` is `patient_id` in the other tables. In Arrow, an integer is an int32, a number a float64, a"
     yield "time a timestamp in UTC (in csv an ISO 8601 text), and a date a date32. In NumPy columns"
-    yield "(`goldenhour.simulate`) null is None, NaT, or -1 for integers."
+    yield "(`goldenhour.simulate`) null is None, NaT, NaN, or -1 for integers."
     yield ""
     yield "In csv a value is spelled by its column, never by the value: a number always has a decimal point (`2.0`), an"
     yield "integer never, truth values are `true` and `false`, texts and times are in quotation marks, null is empty."

@@ -3,6 +3,7 @@
 The functions return the parsed file itself, not a copy: callers must not change it.
 """
 
+import csv
 import json
 import tomllib
 from functools import cache
@@ -14,6 +15,13 @@ from typing import Any
 def table(path: str) -> Any:
     """The parsed JSON file at `path` below `scenarios/data`."""
     return json.loads(files("scenarios").joinpath("data", *path.split("/")).read_bytes())
+
+
+@cache
+def sign_patterns() -> list[dict[str, str]]:
+    """What illnesses do to vital signs: rows of beginning of an ICD-10-CM code, pattern, source and tag."""
+    text = files("scenarios").joinpath("data", "sign_patterns.csv").read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 @cache

@@ -90,6 +90,10 @@ class Catalogue:
         )
 
 
+SIGNS = tuple(name for name in VITAL.names or () if name not in ("at", "patient", "facility", "score"))
+"""Columns of vital signs, in which NONE means not taken."""
+
+
 def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
     """What `CodeTables` reads of a resolved scenario: three fronts, two types, one special event, ten facilities."""
     facilities = [
@@ -207,7 +211,7 @@ def chunk(
     vital["at"] = rng.integers(0, 30 * DAY, len(vital))
     vital["facility"] = rng.integers(-2, 10, len(vital))
     vital["score"] = rng.integers(0, 201, len(vital))
-    for name in ("heart_rate", "systolic", "respiratory_rate", "spo2", "gcs"):
+    for name in SIGNS:
         vital[name] = rng.integers(0, 256, len(vital))
     return Chunk(0, 0, True, table, event, treatment, wound, vital)
 
@@ -254,6 +258,8 @@ def make_extreme(chunk: Chunk, seed: int) -> None:
     put(chunk.treatments, "kind", 0, len(TREATMENTS) - 1)
     put(chunk.treatments, "wound", 0, NONE - 1, NONE)
     put(chunk.vitals, "score", 0, 200)
+    for column in SIGNS:
+        put(chunk.vitals, column, 0, NONE - 1, NONE)
     for column in ("incident_time", "time", "onset", "closed"):
         put(chunk.patients, column, -1, -999, -86_400_001, 0, 364 * DAY // 2)
     for column in ("untreated_death", "role4"):

@@ -195,6 +195,7 @@ TESTED: dict[str, tuple[str, str]] = {
         "test_without_a_kind_of_first_aid_nobody_gets_it_and_its_own_die",
     ),
     "Scenario.model": ("test_model_constants", "test_lives_follow_the_constant"),
+    "Scenario.detail": ("test_vital_signs", "test_the_full_series_is_longer_and_changes_nothing_else"),
     "Scenario.name": (HERE, "test_name_and_description_label_the_output_and_change_nobody"),
     "Scenario.description": (HERE, "test_name_and_description_label_the_output_and_change_nobody"),
     "Scenario.start": (HERE, "test_the_start_moves_every_date"),

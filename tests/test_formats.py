@@ -105,6 +105,8 @@ def column_values(values: Any) -> list[Any]:
     """NumPy columns as Python values, None for null."""
     if values.dtype.kind == "M":
         return [None if np.isnat(value) else str(value) for value in values]
+    if values.dtype.kind == "f":
+        return [None if np.isnan(value) else value for value in values.tolist()]
     return [None if value is None or value == -1 else value for value in values.tolist()]
 
 

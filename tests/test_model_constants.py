@@ -16,7 +16,8 @@ from engine import scenario as scenario_api
 from engine.arrivals import plan_arrivals
 from engine.codes import NONE
 from engine.compile import TABLE_BUILDERS
-from engine.compile.treatments import compile_treatments, compile_vital_signs
+from engine.compile.treatments import compile_treatments
+from engine.compile.vital_signs import compile_vital_signs
 from engine.errors import ScenarioError
 from engine.measures.consumption import Consumption
 from engine.scenario.constants import MODEL_FILES, NOT_CONSTANTS
@@ -64,8 +65,6 @@ def replaced(path: str) -> dict[str, Any]:
 
 
 def other(path: str, value: Any) -> Any:
-    if path.endswith("gcs.minimum"):
-        return 4.0
     if path == "casualties.agent.triage":
         return [2, 3, 1, 1]
     if isinstance(value, list):
@@ -96,7 +95,9 @@ def compiled(name: str, settings: dict[str, Any]) -> bytes:
         counted = Consumption(resolved)
         return counted._each.tobytes() + counted._hourly.tobytes() + bytes(str(counted._departure), "ascii")
     if name == "treatments":
-        return compile_treatments(resolved).tobytes() + compile_vital_signs(resolved).tobytes()
+        return compile_treatments(resolved).tobytes()
+    if name == "vital_signs":
+        return compile_vital_signs(resolved).tobytes()
     kinds = {
         "care": ("network", "care", "survival"),
         "casualties": ("injuries", "survival", "people"),

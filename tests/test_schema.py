@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -110,6 +111,8 @@ def plain_csv(chunk: Chunk, code_tables: CodeTables, table: str) -> bytes:
             return [Bare("true" if value else "false") for value in found]
         if column.kind == "integer":
             return [Bare("" if value == -1 else str(value)) for value in found.tolist()]
+        if column.kind == "number":
+            return [Bare("" if math.isnan(value) else str(value)) for value in found]
         return [Bare(str(value)) for value in found]
 
     out = io.StringIO()

@@ -303,7 +303,9 @@ def test_resuscitation_lifts_the_score_and_does_not_move_the_death() -> None:
     assert (high[low < 19] > low[low < 19]).all()
     assert high == pytest.approx(low + np.maximum(0, 19 - low) * (1 - shares[:-1]), rel=1e-9)
     assert (found[:, 3] == 0).all()
-    assert found[:, 4] == pytest.approx((found[:, 2] - found[:, 1]) / 2, abs=1e-9)  # half-life 30 min
+    later = np.minimum(1, shares + 0.3)  # 30 of 100 minutes
+    gain = np.where(shares < 1, np.maximum(0, 19 - found[:, 1]), 0)
+    assert found[:, 4] == pytest.approx(gain * (1 - later), abs=1e-9)  # it lasts, and goes as the clock runs
 
 
 def test_surgery_succeeds_between_the_tables_bounds() -> None:

@@ -319,53 +319,6 @@ def test_every_treatment_of_the_code_list_occurs() -> None:
     assert given >= set(TREATMENTS[: TREATMENTS.index("emergency_care") + 1])
 
 
-# --- signs
-
-
-def at_the_door(result: Result) -> Any:
-    """The first vital signs of each patient, by patient; rows of those without have score -1."""
-    first = np.full(len(result), -1)
-    vitals = result.vitals
-    first[vitals["patient"][::-1]] = np.arange(len(vitals))[::-1]
-    found = vitals[first]
-    found["score"][first < 0] = -1
-    return found
-
-
-def test_blood_loss_raises_the_pulse_and_lowers_the_pressure() -> None:
-    result = wounded()
-    signs = at_the_door(result)
-    measured = signs["score"] >= 0
-    p = result.patients
-    sick = measured & (signs["score"] < 150)
-    bleeds = sick & np.isin(p["lethal"], BLEEDING)
-    well = measured & (signs["score"] > 190)
-    assert bleeds.sum() > 50 and well.sum() > 500
-    assert signs["heart_rate"][bleeds].mean() > signs["heart_rate"][well].mean() + 10
-    assert signs["systolic"][bleeds].mean() < signs["systolic"][well].mean() - 15
-
-
-def test_a_head_injury_costs_points_of_the_coma_scale_by_its_AIS() -> None:
-    result = wounded()
-    signs = at_the_door(result)
-    measured = signs["score"] >= 0
-    head = np.zeros(len(result), int)
-    of_head = result.wounds[result.wounds["region"] == REGIONS.index("head")]
-    np.maximum.at(head, of_head["patient"], of_head["ais"])
-    points = [float(signs["gcs"][measured & (head == ais)].mean()) for ais in (0, 3, 4, 5)]
-    assert points == sorted(points, reverse=True)
-    assert points[0] > 14 > 11 > points[-1]
-
-
-def test_signs_are_taken_at_each_door_and_after_resuscitation_and_surgery() -> None:
-    result = wounded()
-    wanted = sum(
-        len(x.rows(result, kind))
-        for kind in ("arrived", "resuscitation_ended", "surgery_ended", "definitive_surgery_ended")
-    )
-    assert len(result.vitals) == wanted
-
-
 def test_first_aid_is_given_at_the_point_of_injury_or_on_the_way() -> None:
     result = wounded()
     aid = x.rows(result, "first_aid")

@@ -17,6 +17,7 @@ from engine.clinical.listed import (
     row_of_cell,
 )
 from engine.clinical.people import draw_person
+from engine.clinical.physiology import begin_readings, take_last, take_until, take_with_events
 from engine.clinical.service_numbers import set_service_number
 from engine.clinical.survival import (
     death_time,
@@ -35,7 +36,6 @@ from engine.clinical.treatments import (
     give_prehospital_blood,
     log_event,
     log_treatment,
-    measure_vitals,
     resuscitate,
     start_surgery,
     treat_ill,
@@ -47,6 +47,7 @@ from engine.clinical.wound_conditions import type_row
 __all__ = [
     "DRAWN",
     "SAMPLE",
+    "begin_readings",
     "copy_arrival",
     "death_time",
     "draw_fate_of_ill",
@@ -65,7 +66,6 @@ __all__ = [
     "iss_of_listed",
     "log_event",
     "log_treatment",
-    "measure_vitals",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",
@@ -77,6 +77,9 @@ __all__ = [
     "start_recovery",
     "start_surgery",
     "stop_clock",
+    "take_last",
+    "take_until",
+    "take_with_events",
     "to_uniform",
     "treat_ill",
     "treat_wounded",

@@ -35,8 +35,6 @@ from engine.tables import (
 MAX_HEALTH_SCORE = 20.0
 """Health score of a healthy person; 0 is dead."""
 
-_LN_2 = 0.6931471805599453
-
 
 @compiled
 def death_time(casualty: CasualtyState) -> float:
@@ -317,9 +315,10 @@ def health_score(
     record: PatientRow, casualty: CasualtyState, now: float, parameters: SurvivalParameters
 ) -> float:
     """Return the health score, 0 to 20, at `now` (docs/model.md section 2.5.7, which gives the equations)."""
+    share = 0.0
     if casualty.recover_span > 0.0:
         value = MAX_HEALTH_SCORE - (MAX_HEALTH_SCORE - casualty.recover_from) * numeric.exp(
-            -parameters.score[7] * (now - casualty.recover_at) / casualty.recover_span
+            -parameters.score[6] * (now - casualty.recover_at) / casualty.recover_span
         )
     elif casualty.life < math.inf:
         share = min(1.0, clock_at(casualty, now) / casualty.life)
@@ -337,8 +336,7 @@ def health_score(
             -(now - record.onset) / (parameters.score[4] * MINUTE)
         )
     if casualty.bonus > 0.0:
-        left = numeric.exp(-_LN_2 * (now - casualty.bonus_at) / (parameters.score[6] * MINUTE))
-        value += casualty.bonus * left
+        value += casualty.bonus * (1.0 - share)
     return min(MAX_HEALTH_SCORE, max(0.0, value))
 
 
@@ -358,13 +356,11 @@ def start_recovery(
 def resuscitation_effect(
     record: PatientRow, casualty: CasualtyState, now: float, parameters: SurvivalParameters
 ) -> None:
-    """Raise the health score for a time after resuscitation; the time of death does not change.
+    """Raise the health score after resuscitation; the time of death does not change.
 
-    The bonus (19 - score) * (1 - u/T) halves every 30 minutes (docs/model.md section 2.5.7).
+    The gain (19 - score) * (1 - u/T) lasts, and goes as the clock runs (docs/model.md section 2.5.7).
     """
     if casualty.recover_span > 0.0:
         return
     value = health_score(record, casualty, now, parameters)
-    share = min(1.0, clock_at(casualty, now) / casualty.life) if casualty.life < math.inf else 0.0
-    casualty.bonus = max(0.0, parameters.score[5] - value) * (1.0 - share)
-    casualty.bonus_at = now
+    casualty.bonus = max(0.0, parameters.score[5] - value)

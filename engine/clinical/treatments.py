@@ -1,47 +1,40 @@
-"""Treatments and vital signs: what is given at each place, what it does to the survival clock, and how it shows.
+"""Treatments: what is given at each place, and what it does to the survival clock.
 
-docs/model.md section 2.5.4 describes the effects of treatments, section 2.12 the vital signs. The functions append rows
-to the tables of events, treatments and vital signs of one casualty. A treatment that acts on the lethal mechanism also
+docs/model.md section 2.5.4 describes the effects of treatments. The functions append rows to the tables of events and
+treatments of one casualty. A treatment that acts on the lethal mechanism also
 changes the survival clock. Times and thresholds are in `scenarios/data/model/treatments.toml`.
 """
 
 import math
 
 from engine.clinical.survival import (
-    MAX_HEALTH_SCORE,
-    health_score,
     set_rate,
     slow_clock,
     stop_clock,
     surgery_success,
 )
-from engine.clinical.uniforms import to_uniform
 from engine.codes import (
     NONE,
-    VITAL_SIGNS,
     CareNeed,
     CasualtyKind,
     ConditionFlag,
-    DrawPurpose,
     Effect,
     LethalMechanism,
     Region,
     Treatment,
     TriageCategory,
 )
-from engine.numeric import Counter, compiled, words
+from engine.numeric import compiled
 from engine.tables import (
     MINUTE,
     QUIET,
     CasualtyState,
-    DeficitWeights,
     Ints,
     Model,
     Output,
     PatientRow,
     SurgeryRules,
     TreatmentTime,
-    VitalSignParameters,
     WoundRow,
 )
 
@@ -103,82 +96,6 @@ def _log_step(
 ) -> None:
     """Append a short treatment within the care that starts at `now`."""
     log_treatment(output, row, facility, kind, now + time.start * MINUTE, time.minutes, effect, wound)
-
-
-# --- vital signs
-
-
-@compiled
-def _bounded(minimum: float, maximum: float, value: float) -> int:
-    """Return a vital sign within its bounds, rounded to a whole number."""
-    return int(min(maximum, max(minimum, value)) + 0.5)
-
-
-@compiled
-def _deficit_weights(record: PatientRow, vital_signs: VitalSignParameters) -> DeficitWeights:
-    """Return how strongly each group of vital signs shows the deficit, by what fails."""
-    weights = vital_signs.default
-    if record.lethal == LethalMechanism.TBI:
-        weights = vital_signs.brain_injury
-    elif (
-        record.lethal == LethalMechanism.AIRWAY
-        or record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX
-        or record.kind == CasualtyKind.AGENT
-    ):
-        weights = vital_signs.asphyxia
-    elif record.kind == CasualtyKind.PSYCHOLOGICAL:
-        weights = vital_signs.psychological
-    return weights
-
-
-@compiled
-def measure_vitals(
-    output: Output, row: int, casualty: CasualtyState, now: float, number: int, model: Model, counter: Counter
-) -> None:
-    """Append health score and vital signs at `now` (docs/model.md section 2.12).
-
-    The signs follow the deficit of the health score, d = (20 - score) / 20, weighted by what fails. Heart rate,
-    pressure and respiratory rate change in proportion to d, oxygen saturation and GCS to d squared.
-
-    Parameters
-    ----------
-    number
-        Number of the measurement: selects the random draws.
-    """
-    if output.rows[QUIET]:
-        return
-    record = output.patients[row]
-    vital_signs = model.vital_signs
-    score = health_score(record, casualty, now, model.survival)
-    deficit = (MAX_HEALTH_SCORE - score) / MAX_HEALTH_SCORE
-    weights = _deficit_weights(record, vital_signs)
-    a, b, c, d = words(model.keys[DrawPurpose.CARE], counter[0], counter[1], VITAL_SIGNS + number)
-    entry = output.vitals[output.rows[3]]
-    entry.at = int(now)
-    entry.patient = row
-    entry.facility = casualty.facility
-    entry.score = int(score * 10.0 + 0.5)
-    sign = vital_signs.heart_rate
-    damping = 1.0 if deficit < vital_signs.collapse else vital_signs.collapse_factor
-    pulse = sign.lowest + sign.spread * to_uniform(a) + sign.change * weights.bleeding * deficit * damping
-    entry.heart_rate = _bounded(sign.minimum, sign.maximum, pulse)
-    sign = vital_signs.systolic
-    pressure = sign.lowest + sign.spread * to_uniform(b) - sign.change * weights.bleeding * deficit
-    entry.systolic = _bounded(sign.minimum, sign.maximum, pressure)
-    sign = vital_signs.respiratory_rate
-    breaths = sign.lowest + sign.spread * to_uniform(c) + sign.change * weights.breathing * deficit
-    entry.respiratory_rate = _bounded(sign.minimum, sign.maximum, breaths)
-    sign = vital_signs.spo2
-    saturation = (
-        sign.lowest + sign.spread * to_uniform(d) - sign.change * weights.breathing * deficit * deficit
-    )
-    entry.spo2 = _bounded(sign.minimum, sign.maximum, saturation)
-    coma = vital_signs.gcs
-    recovering = 1.0 if casualty.recover_span == 0.0 else coma.recovering
-    concussed = coma.head_injury[int(min(5, casualty.head_ais))] * recovering
-    points = coma.healthy - max(concussed, coma.change * weights.brain * deficit * deficit)
-    entry.gcs = _bounded(coma.minimum, coma.maximum, points)
-    output.rows[3] += 1
 
 
 # --- first aid

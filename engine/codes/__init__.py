@@ -52,7 +52,6 @@ from engine.codes.draws import (
     FIELD_CARE,
     FIRST_AID,
     FIRST_RESPONDER,
-    FURTHER_VITAL_SIGNS,
     HIT,
     IDENTITY,
     ILLNESS_CAUSE,
@@ -73,6 +72,7 @@ from engine.codes.draws import (
     STAY,
     TRIAGE_AND_TREATMENT,
     VITAL_SIGNS,
+    VITAL_SIGNS_BLOCKS,
     WAY_OUT,
     WAY_OUT_BLOCKS,
     WEATHER,
@@ -91,6 +91,7 @@ from engine.codes.resources import (
     WAIT_REASONS,
     Resource,
 )
+from engine.codes.signs import SIGN_PATTERNS, SignPattern, Tube, Watch
 
 __all__ = [
     "AT_POI",
@@ -110,7 +111,6 @@ __all__ = [
     "FIELD_CARE",
     "FIRST_AID",
     "FIRST_RESPONDER",
-    "FURTHER_VITAL_SIGNS",
     "HIT",
     "IDENTITY",
     "ILLNESS_CAUSE",
@@ -143,6 +143,7 @@ __all__ = [
     "SEXES",
     "SIDED_REGIONS",
     "SIDES",
+    "SIGN_PATTERNS",
     "SORTIE_LOSS",
     "STAY",
     "STREAMS",
@@ -151,6 +152,7 @@ __all__ = [
     "TRIAGE",
     "TRIAGE_AND_TREATMENT",
     "VITAL_SIGNS",
+    "VITAL_SIGNS_BLOCKS",
     "WAITING_FOR",
     "WAIT_EVENTS",
     "WAIT_REASONS",
@@ -174,8 +176,11 @@ __all__ = [
     "Region",
     "Resource",
     "Sex",
+    "SignPattern",
     "Stream",
     "Treatment",
     "TriageCategory",
+    "Tube",
     "WaitingFor",
+    "Watch",
 ]

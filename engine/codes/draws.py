@@ -37,9 +37,9 @@ INTENSIVE_CARE = 3
 """Word 0: stay in intensive care. Plus LEG_BLOCKS * leg."""
 LEG_BLOCKS = 4
 VITAL_SIGNS = 4096
-"""Words 0 to 3: pulse, pressure, respiration, saturation. Plus LEG_BLOCKS * leg plus the number of the measurement."""
-FURTHER_VITAL_SIGNS = 64
-"""Added to the number of a measurement for each further operation at a facility."""
+"""Of the person and the injury, three blocks. Plus VITAL_SIGNS_BLOCKS times the number of the reading, from 1 on: the
+errors of the signs, the drifts, and what was not taken or the errors of laboratory values."""
+VITAL_SIGNS_BLOCKS = 3
 RETRIAGE = 8192
 """Word 0: triage again. Plus the number of the re-triage."""
 REOPERATION = 1 << 31

@@ -20,7 +20,8 @@ from engine.compile.network import compile_care, compile_network, compile_transi
 from engine.compile.people import compile_people
 from engine.compile.survival import compile_survival
 from engine.compile.tilts import TILT, Shares, apply_tilts, shares_of_type, tilts_of, type_rows
-from engine.compile.treatments import compile_treatments, compile_vital_signs
+from engine.compile.treatments import compile_treatments
+from engine.compile.vital_signs import compile_vital_signs
 from engine.scenario import Scenario, has_tilts
 from engine.tables import MODEL, Table
 

@@ -220,7 +220,6 @@ def _score_fields(scenario: Scenario) -> dict[str, Any]:
                 given["stable_per_niss"],
                 given["stable_minutes"],
                 given["resuscitation_ceiling"],
-                given["resuscitation_half_life_minutes"],
                 given["recovery_rate"],
             ]
         ),

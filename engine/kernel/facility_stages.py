@@ -9,7 +9,6 @@ from engine.clinical import (
     draw_late_death,
     log_event,
     log_treatment,
-    measure_vitals,
     resuscitate,
     resuscitation_effect,
     set_factor,
@@ -154,7 +153,6 @@ def arrive(
     casualty.operated_here = 0
     casualty.operations_here = 0
     casualty.reoperate_at = math.inf
-    measure_vitals(output, row, casualty, now, LEG_BLOCKS * casualty.leg, model, counter)
     if model.transitions.used[0]:
         draw_matrix_outcome(record, casualty, role, model, counter)
     elif role == 4:
@@ -367,7 +365,6 @@ def end_treatment(
         casualty.resuscitating = 0
         if not output.rows[QUIET]:  # the health score does not affect the flow
             resuscitation_effect(record, casualty, now, model.survival)
-            measure_vitals(output, row, casualty, now, LEG_BLOCKS * casualty.leg + 1, model, counter)
     if (
         not output.rows[QUIET]
         and casualty.life == math.inf

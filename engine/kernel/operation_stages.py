@@ -7,14 +7,12 @@ from engine.clinical import (
     death_time,
     log_event,
     log_treatment,
-    measure_vitals,
     set_rate,
     start_recovery,
     start_surgery,
     to_uniform,
 )
 from engine.codes import (
-    FURTHER_VITAL_SIGNS,
     INTENSIVE_CARE,
     LEG_BLOCKS,
     NONE,
@@ -204,8 +202,6 @@ def end_operation(
         set_rate(casualty, now, casualty.slowest * casualty.factor)
     elif not output.rows[QUIET] and casualty.recover_span == 0.0:
         start_recovery(record, casualty, now, model.survival)
-    number = LEG_BLOCKS * casualty.leg + 2 + FURTHER_VITAL_SIGNS * (casualty.operations_here - 1)
-    measure_vitals(output, row, casualty, now, number, model, counter)
     _plan_reoperation(record, casualty, now, model, counter)
     casualty.stage = Stage.ICU
     casualty.at = now

@@ -3,7 +3,7 @@
 A record ends with the casualty's outcome, or at the horizon.
 """
 
-from engine.clinical import log_event, set_service_number
+from engine.clinical import begin_readings, log_event, set_service_number
 from engine.codes import (
     AT_POI,
     EN_ROUTE,
@@ -154,6 +154,7 @@ def begin_record(
     first_vital = output.rows[VITAL_COUNT]
     initialise_casualty(output, row, casualty, model, counter)
     set_service_number(output.patients[row], model.keys[DrawPurpose.PERSON])
+    begin_readings(output, row, casualty, model, counter)
     return first_event, first_vital
 
 

@@ -5,7 +5,7 @@ What depends on other patients is read from the casualty's decision log, which t
 
 import math
 
-from engine.clinical import death_time
+from engine.clinical import death_time, take_last, take_until, take_with_events
 from engine.codes import (
     AT_POI,
     TRANSPORT,
@@ -166,14 +166,20 @@ def replay(
         death = death_time(casualty)
         following = min(due, death)
         if following > model.care.horizon[0] and not _is_interruption(state, entry):
+            take_until(output, row, casualty, model.care.horizon[0], model, counter)
             return
         if _is_interrupted(state, casualty, entry, following):
+            take_until(output, row, casualty, state.decisions[entry].at, model, counter)
+            interrupted = state.decisions[entry].at
             entry = _replay_interruption(state, output, row, casualty, entry, model)
+            take_with_events(output, row, casualty, interrupted, model, counter)
             ride_replayed = False
             continue
         if death <= due:
             if death == math.inf:
                 return
+            take_until(output, row, casualty, death, model, counter)
+            take_last(output, row, casualty, death, model, counter)
             die(output, row, casualty, death, model)
             continue
         if casualty.retriage_at >= casualty.at:
@@ -182,10 +188,14 @@ def replay(
             if resource >= 0:
                 entry = _replay_grant(state, output, row, casualty, resource, entry, model)
                 continue
+            take_until(output, row, casualty, due, model, counter)
             if casualty.granted and casualty.at < math.inf:
                 apply_grant(casualty, casualty.at, casualty.granted_value, model)
             ride_replayed = False
+        else:
+            take_until(output, row, casualty, due, model, counter)
         perform_stage(output, row, casualty, model, counter)
+        take_with_events(output, row, casualty, due, model, counter)
 
 
 @compiled

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from engine.clinical import copy_arrival, death_time
+from engine.clinical import copy_arrival, death_time, take_last, take_until, take_with_events
 from engine.codes import Outcome
 from engine.kernel.codes import KernelExit, Stage
 from engine.kernel.new_casualty import initialise_casualty
@@ -60,13 +60,17 @@ def _perform_all_stages(
     while casualty.stage != Stage.CLOSED:
         due = next_due(casualty)
         death = death_time(casualty)
-        if min(due, death) > model.care.horizon[0]:
+        following = min(due, death)
+        take_until(output, row, casualty, min(following, model.care.horizon[0]), model, counter)
+        if following > model.care.horizon[0]:
             return
         if death > due:
             perform_stage(output, row, casualty, model, counter)
+            take_with_events(output, row, casualty, due, model, counter)
         elif death == math.inf:
             return
         else:
+            take_last(output, row, casualty, death, model, counter)
             die(output, row, casualty, death, model)
 
 

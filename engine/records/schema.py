@@ -5,10 +5,11 @@ from and which column of the flat tables it is (`engine.records.fields`). The fi
 Schema and docs/records.md all follow from these declarations.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from engine.codes import (
     AWAITED,
@@ -55,7 +56,7 @@ from engine.records.fields import (
     View,
     field,
 )
-from engine.tables import ENDS, Table
+from engine.tables import COLDEST, ENDS, LOWEST_BASE_EXCESS, Table
 
 DETAIL_COUNT = max(len(TRIAGE), len(PRECEDENCES), len(AWAITED))
 """Number of values that the `detail` of an event may have: the row length of the tables below."""
@@ -399,8 +400,18 @@ class Event(Struct, gc=False, omit_defaults=True):
     ] = None
 
 
-class Vitals(Struct, gc=False):
-    """Vital signs on arrival at a facility, or after resuscitation or surgery."""
+def _sign(meaning: str, loinc: str, unit: str, column: str, labels: Sequence[Any] = range(NONE)) -> Meta:
+    """Declare a sign that is omitted where it was not taken; its unit is that of UCUM."""
+    return field(f"{meaning} (LOINC {loinc})", Label(labels, column, optional=True), unit=unit)
+
+
+_TENTHS = [value / 10 for value in range(NONE)]
+_TEMPERATURES = [round(COLDEST + tenth, 1) for tenth in _TENTHS]
+_BASE_EXCESSES = [round(LOWEST_BASE_EXCESS + tenth, 1) for tenth in _TENTHS]
+
+
+class Vitals(Struct, gc=False, omit_defaults=True):
+    """Vital signs and laboratory values at one time. What was not taken is omitted, in the flat table it is null."""
 
     at: Annotated[str, field("time of measurement", Time("at"))]
     facility: Annotated[str, field(_PLACE, _place())]
@@ -411,11 +422,46 @@ class Vitals(Struct, gc=False):
             Label([score / 10 for score in range(201)], "score"),
         ),
     ]
-    heart_rate: Annotated[int, field("heart rate", Number("heart_rate"), unit="per minute")]
-    systolic: Annotated[int, field("systolic blood pressure", Number("systolic"), unit="mmHg")]
-    respiratory_rate: Annotated[int, field("respiratory rate", Number("respiratory_rate"), unit="per minute")]
-    spo2: Annotated[int, field("oxygen saturation", Number("spo2"), unit="%")]
-    gcs: Annotated[int, field("Glasgow Coma Scale, 3 to 15", Number("gcs"))]
+    heart_rate: Annotated[int | None, _sign("heart rate", "8867-4", "/min", "heart_rate")] = None
+    systolic: Annotated[int | None, _sign("systolic blood pressure", "8480-6", "mm[Hg]", "systolic")] = None
+    diastolic: Annotated[int | None, _sign("diastolic blood pressure", "8462-4", "mm[Hg]", "diastolic")] = (
+        None
+    )
+    respiratory_rate: Annotated[
+        int | None,
+        _sign("respiratory rate, of the ventilator where intubated", "9279-1", "/min", "respiratory_rate"),
+    ] = None
+    spo2: Annotated[int | None, _sign("oxygen saturation by pulse oximetry", "59408-5", "%", "spo2")] = None
+    gcs: Annotated[
+        int | None,
+        _sign("Glasgow Coma Scale, 3 to 15; 1 for verbal where intubated", "9269-2", "{score}", "gcs"),
+    ] = None
+    gcs_eye: Annotated[int | None, _sign("its eye opening, 1 to 4", "9267-6", "{score}", "gcs_eye")] = None
+    gcs_verbal: Annotated[
+        int | None, _sign("its verbal response, 1 to 5; 1 where intubated", "9270-0", "{score}", "gcs_verbal")
+    ] = None
+    gcs_motor: Annotated[
+        int | None, _sign("its motor response, 1 to 6", "9268-4", "{score}", "gcs_motor")
+    ] = None
+    pain: Annotated[int | None, _sign("pain, 0 to 10, as the patient says", "72514-3", "{score}", "pain")] = (
+        None
+    )
+    etco2: Annotated[
+        int | None, _sign("end-tidal carbon dioxide; only where intubated", "19889-5", "mm[Hg]", "etco2")
+    ] = None
+    temperature: Annotated[
+        float | None, _sign("body temperature", "8310-5", "Cel", "temperature", _TEMPERATURES)
+    ] = None
+    lactate: Annotated[float | None, _sign("lactate in blood", "32693-4", "mmol/L", "lactate", _TENTHS)] = (
+        None
+    )
+    base_excess: Annotated[
+        float | None, _sign("base excess", "11555-0", "mmol/L", "base_excess", _BASE_EXCESSES)
+    ] = None
+    haemoglobin: Annotated[float | None, _sign("haemoglobin", "718-7", "g/dL", "haemoglobin", _TENTHS)] = None
+    inr: Annotated[
+        float | None, _sign("international normalised ratio", "6301-6", "{INR}", "inr", _TENTHS)
+    ] = None
 
 
 class Outcome(Struct, gc=False):

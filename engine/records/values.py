@@ -152,7 +152,7 @@ def python_values(values: Values, code_tables: CodeTables, nullable: bool, place
 
 
 def numpy_values(values: Values, code_tables: CodeTables, kind: str, nullable: bool, place: str) -> Array:
-    """Return the values as a NumPy array. Null is None in texts, NaT in times and -1 in integers.
+    """Return the values as a NumPy array. Null is None in texts, NaT in times, NaN in numbers and -1 in integers.
 
     Parameters
     ----------
@@ -170,7 +170,8 @@ def numpy_values(values: Values, code_tables: CodeTables, kind: str, nullable: b
             if kind == "text":
                 return np.array([*values.texts, None], object)[:-1].take(values.indices(place))
             dtype = {"integer": np.int64, "number": np.float64, "truth": np.bool_}[kind]
-            known = [-1 if value is None else value for value in values.texts]
+            null = np.nan if kind == "number" else -1
+            known = [null if value is None else value for value in values.texts]
             return np.array(known, dtype).take(values.indices(place))
         case Integers():
             return np.maximum(values.values.astype(np.int64), -1)

@@ -11,7 +11,7 @@ from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.treatments import FIRST_AID, TreatmentName, TreatmentSetting
 from scenarios.tables import model_parameters
 
-MODEL_FILES = ("arrivals", "care", "casualties", "consumption", "survival", "treatments")
+MODEL_FILES = ("arrivals", "care", "casualties", "consumption", "survival", "treatments", "vital_signs")
 """Names of the files of constants."""
 
 NOT_CONSTANTS = ("source", "confidence")

@@ -13,6 +13,7 @@ _ADDED: dict[str, dict[str, Any]] = {
     "": {
         "agents": None,
         "climate": None,
+        "detail": "core",
         "incidents": [],
         "intensive_care": msgspec.to_builtins(IntensiveCare()),
         "model": {},

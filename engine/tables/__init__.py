@@ -4,9 +4,11 @@ from engine.tables.casualty import CasualtyState
 from engine.tables.columns import (
     ARRIVAL,
     ARRIVAL_SEQUENCE,
+    COLDEST,
     ENDS,
     EVENT,
     HORIZON_SEQUENCE,
+    LOWEST_BASE_EXCESS,
     PARQUET_PART,
     PATIENT,
     TABLES,
@@ -18,6 +20,7 @@ from engine.tables.columns import (
     PatientRow,
     Table,
     TreatmentRow,
+    VitalRow,
     WoundRow,
     join_chunks,
     number_chunks,
@@ -73,15 +76,16 @@ from engine.tables.output import (
     new_output,
 )
 from engine.tables.rows import Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, UInt64, dtype_of
-from engine.tables.treatments import (
-    TREATMENT_PARAMETERS,
+from engine.tables.treatments import TREATMENT_PARAMETERS, SurgeryRules, TreatmentTime
+from engine.tables.units import DAY, HOUR, MINUTE
+from engine.tables.vital_signs import (
+    CONDITION_ROWS,
+    PATTERNS,
     VITAL_SIGN_PARAMETERS,
-    DeficitWeights,
-    SurgeryRules,
-    TreatmentTime,
+    Physiology,
+    Signs,
     VitalSignParameters,
 )
-from engine.tables.units import DAY, HOUR, MINUTE
 
 __all__ = [
     "AGENT_KINDS",
@@ -90,6 +94,8 @@ __all__ = [
     "BLOOD_GROUPS",
     "CANDIDATES",
     "CARE",
+    "COLDEST",
+    "CONDITION_ROWS",
     "DAY",
     "ENDS",
     "EVENT",
@@ -101,6 +107,7 @@ __all__ = [
     "HOUR",
     "INJURIES",
     "LISTED_TABLES",
+    "LOWEST_BASE_EXCESS",
     "MAX_EVENTS",
     "MAX_TREATMENTS",
     "MAX_VITALS",
@@ -115,6 +122,7 @@ __all__ = [
     "PARQUET_PART",
     "PATIENT",
     "PATIENTS",
+    "PATTERNS",
     "PEOPLE",
     "POOLS",
     "QUIET",
@@ -138,7 +146,6 @@ __all__ = [
     "ArrivalRow",
     "CasualtyState",
     "Chunk",
-    "DeficitWeights",
     "EventRow",
     "Float64",
     "Floats",
@@ -153,8 +160,10 @@ __all__ = [
     "OutputPool",
     "PatientRow",
     "PeopleTables",
+    "Physiology",
     "Row",
     "Rows",
+    "Signs",
     "SurgeryRules",
     "SurvivalParameters",
     "Table",
@@ -162,6 +171,7 @@ __all__ = [
     "TreatmentTime",
     "UInt8",
     "UInt64",
+    "VitalRow",
     "VitalSignParameters",
     "WoundRow",
     "drop_first_patients",

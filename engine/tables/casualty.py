@@ -77,8 +77,7 @@ class CasualtyState(Row):
     recover_at: Float64  # ms: start of the recovery
     recover_from: Float64  # score at that time
     recover_span: Float64  # ms; 0: not recovering
-    bonus_at: Float64  # ms: start of the passing effect of resuscitation
-    bonus: Float64  # its size
+    bonus: Float64  # what resuscitation adds to the score, before it is weighted by 1 - u/T
     outcome: Int64  # `MatrixOutcome` of the present place, under transition-matrix routing
     wound: Int64  # first row of the wounds
     wounds: Int64  # number of wounds

@@ -136,7 +136,7 @@ WOUND = dtype_of(WoundRow)
 
 
 class VitalRow(Row):
-    """Vital signs and health score, taken on arrival at each MTF and after resuscitation and surgery."""
+    """Vital signs, laboratory values and health score at one time; NONE where a sign was not taken."""
 
     at: Int64
     patient: Int32
@@ -144,12 +144,27 @@ class VitalRow(Row):
     score: Int16  # health score in tenths, 0..200 (docs/model.md section 2.5.7)
     heart_rate: UInt8  # per minute
     systolic: UInt8  # mmHg
+    diastolic: UInt8  # mmHg
     respiratory_rate: UInt8  # per minute
     spo2: UInt8  # %
     gcs: UInt8  # 3..15
+    gcs_eye: UInt8  # 1..4
+    gcs_verbal: UInt8  # 1..5
+    gcs_motor: UInt8  # 1..6
+    pain: UInt8  # 0..10
+    etco2: UInt8  # mmHg, only of the intubated
+    temperature: UInt8  # tenths of a degree above COLDEST
+    lactate: UInt8  # tenths of mmol/L
+    base_excess: UInt8  # tenths of mmol/L above LOWEST_BASE_EXCESS
+    haemoglobin: UInt8  # tenths of g/dL
+    inr: UInt8  # tenths
 
 
 VITAL = dtype_of(VitalRow)
+
+
+COLDEST, LOWEST_BASE_EXCESS = 20.0, -21.0
+"""What the value 0 of `temperature` (degrees Celsius) and of `base_excess` (mmol/L) stands for."""
 
 
 class WriteOrderRow(Row):

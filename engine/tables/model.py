@@ -15,7 +15,8 @@ from engine.tables.rows import (
     UInt8,
     dtype_of,
 )
-from engine.tables.treatments import TreatmentParameters, VitalSignParameters
+from engine.tables.treatments import TreatmentParameters
+from engine.tables.vital_signs import VitalSignParameters
 
 LISTED, LISTED_CONDITIONS = 20_000, 100_000
 """Most rows of listed casualties, and conditions that they are given."""
@@ -171,9 +172,7 @@ class SurvivalParameters(Row):
     ]  # by agent: share delayed, then the hours to choose from
     dnbi_life: Annotated[Floats, "f8", 2]  # log median minutes, sigma
     factor: Annotated[Floats, "f8", 1]  # product of the environment's clock factors
-    score: Annotated[
-        Floats, "f8", 10
-    ]  # b, a, floor, per NISS, minutes, ceiling, half-life, recovery rate, -, -
+    score: Annotated[Floats, "f8", 10]  # b, a, floor, per NISS, minutes, ceiling, recovery rate, -, -, -
     niss_equivalent: Annotated[Floats, "f8", 4]  # by true triage
     late_niss: Int64  # lowest NISS with a late hazard
     available: Annotated[Ints, "u1", len(TREATMENTS)]  # by Treatment; 0: nobody gets it

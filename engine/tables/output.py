@@ -22,6 +22,7 @@ from engine.tables.columns import (
     WriteOrderRow,
 )
 from engine.tables.rows import Ints, Row, Rows, dtype_of
+from engine.tables.vital_signs import Physiology
 
 MAX_WOUNDS = 24
 """Wounds of one casualty, at most."""
@@ -29,7 +30,7 @@ MAX_WOUNDS = 24
 SLOTS = 1 << 18
 """Patients that may be open at a time. The decision pass has their rows in a table of the same dtype."""
 
-MAX_EVENTS, MAX_TREATMENTS, MAX_VITALS = 320, 104, 48
+MAX_EVENTS, MAX_TREATMENTS, MAX_VITALS = 320, 104, 512
 """Rows that one patient can fill, at most: a network has at most 10 facilities on a way."""
 
 REPEATING_EVENTS_LIMIT = 240
@@ -55,6 +56,7 @@ class Output(Row):
     treatments: Annotated[Rows[TreatmentRow], PARQUET_PART * MAX_TREATMENTS]
     wounds: Annotated[Rows[WoundRow], PARQUET_PART * MAX_WOUNDS]
     vitals: Annotated[Rows[VitalRow], PARQUET_PART * MAX_VITALS]
+    physiology: Physiology  # of the patient whose record is being written
 
 
 OUTPUT = dtype_of(Output)

@@ -38,6 +38,7 @@ _RISING = (
     "arrivals.profiles.twilight",
     "casualties.person.weight_limits_kg",
     "survival.rtd72.hours",
+    "vital_signs.vital_signs.bounds.",
 )
 """Paths of the constants whose values rise."""
 
@@ -198,15 +199,6 @@ def _check_sums(scenario: Scenario) -> None:
                 request["request_share"],
                 f"at most departure_share, {request['departure_share']:g}",
             )
-    if "treatments" in scenario.model:
-        signs = model_constants(scenario, "treatments")["vital_signs"]
-        for name, sign in signs.items():
-            if isinstance(sign, dict) and "minimum" in sign and sign["minimum"] > sign["maximum"]:
-                raise ScenarioError(
-                    f"model.treatments.vital_signs.{name}.minimum",
-                    sign["minimum"],
-                    f"at most maximum, {sign['maximum']:g}",
-                )
 
 
 def _check_sum(place: str, shares: Any) -> None:

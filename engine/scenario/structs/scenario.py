@@ -30,6 +30,7 @@ from engine.scenario.structs.vocabulary import (
     Agent,
     Climate,
     DestinationPolicy,
+    Detail,
     Environment,
     Intensity,
     NetworkName,
@@ -253,6 +254,13 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             description="what a scenario changes of single treatments: available, success, rate, delay_minutes",
         ),
     ] = {}
+    detail: Annotated[
+        Detail,
+        Meta(
+            description="how much of the course a record shows: core, vital signs at doors, around procedures, twice "
+            "a day and before death; full, the whole series. Nothing else depends on it"
+        ),
+    ] = "core"
     model: Annotated[
         dict[str, Any],
         Meta(

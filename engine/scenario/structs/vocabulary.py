@@ -38,6 +38,7 @@ DistributionKind = Literal["constant", "exponential", "lognormal", "gamma", "erl
 FacilityKind = Literal["csu", "role1", "role2_basic", "role2_enhanced", "role3", "role4"]
 NetworkName = Literal["brigade", "division"]
 Acceptance = Literal["accept", "push"]
+Detail = Literal["core", "full"]
 """Whether a vehicle waits until the destination has a place."""
 
 DestinationPolicy = Literal["closest-first", "spread-out", "least-loaded"]

@@ -1,0 +1,17 @@
+"""The state of the patient over time, and the vital signs that show it (docs/model.md section 2.12).
+
+The survival clock is the one judge of death. The signs follow from what it, the wounds and the treatments in the record
+say; nothing that decides reads them. They are computed only where a record is written.
+"""
+
+from engine.clinical.physiology.readings import begin_readings, take_last, take_until, take_with_events
+from engine.clinical.physiology.shown import decline_share, shown_share
+
+__all__ = [
+    "begin_readings",
+    "decline_share",
+    "shown_share",
+    "take_last",
+    "take_until",
+    "take_with_events",
+]

@@ -1,0 +1,307 @@
+"""The vital signs that a state of the patient shows, each lesion and failure in its own way."""
+
+import math
+
+from engine import numeric
+from engine.clinical.physiology.shown import decline_share, fading, shown_share
+from engine.codes import (
+    NONE,
+    CasualtyKind,
+    LethalMechanism,
+    SignPattern,
+)
+from engine.numeric import compiled
+from engine.tables import (
+    DAY,
+    HOUR,
+    MINUTE,
+    CasualtyState,
+    Floats,
+    Model,
+    PatientRow,
+    Physiology,
+    Signs,
+)
+
+
+@compiled
+def _power(base: float, exponent: float) -> float:
+    """Return base**exponent; 0 for a base of 0."""
+    return numeric.exp(exponent * numeric.log(base)) if base > 0.0 else 0.0
+
+
+@compiled
+def _beyond(value: float, edge: float) -> float:
+    """Return how far `value` is beyond `edge`, as a share of what is left up to 1."""
+    return max(0.0, value - edge) / (1.0 - edge)
+
+
+@compiled
+def _interpolated(at: Floats, values: Floats, x: float) -> float:
+    """Return the value at x of the line through the points (at, values)."""
+    last = len(at) - 1
+    if x >= at[last]:
+        return values[last]
+    k = 0
+    while x > at[k + 1]:
+        k += 1
+    return values[k] + (values[k + 1] - values[k]) * (x - at[k]) / (at[k + 1] - at[k])
+
+
+@compiled
+def _since_admission(state: Physiology, at: float, hours: float) -> float:
+    """Return what is left of something that care takes away from the first admission on."""
+    return fading(at - state.admitted_at, hours * HOUR) if state.admitted_at < math.inf else 1.0
+
+
+@compiled
+def _bleeds(lethal: int) -> bool:
+    return bool(
+        LethalMechanism.TORSO_HAEMORRHAGE <= lethal <= LethalMechanism.EXTREMITY_HAEMORRHAGE
+        or lethal == LethalMechanism.NON_BATTLE_INJURY
+    )
+
+
+@compiled
+def _blood_loss(
+    record: PatientRow, state: Physiology, at: float, shown: float, decline: float, model: Model
+) -> float:
+    """Return the share of the blood volume lost."""
+    loss = model.vital_signs.loss
+    bleeding = shown if _bleeds(record.lethal) else 0.0
+    if model.transitions.used[0]:
+        bleeding = decline
+    lethal = loss.at_death * _power(bleeding, loss.exponent)
+    minor = 0.0
+    if record.kind == CasualtyKind.WOUNDED:
+        minor = loss.non_lethal * min(1.0, record.niss / loss.niss_scale)
+        minor *= 1.0 - fading(at - float(record.onset), loss.onset_minutes * MINUTE)
+        minor *= _since_admission(state, at, loss.restored_hours)
+    return lethal + minor * (1.0 - lethal / loss.at_death)
+
+
+@compiled
+def _show_bleeding(signs: Signs, model: Model) -> None:
+    """Add what the loss of blood does."""
+    loss = model.vital_signs.loss
+    lost = signs.loss
+    signs.heart_rate += loss.pulse * lost - loss.pulse_collapse[1] * max(0.0, lost - loss.pulse_collapse[0])
+    ratio = lost / loss.pressure[1]
+    signs.systolic -= loss.pressure[0] * ratio * ratio
+    signs.respiratory_rate += loss.breaths[1] * max(0.0, lost - loss.breaths[0])
+    signs.gcs -= loss.coma[1] * max(0.0, lost - loss.coma[0])
+    signs.spo2 -= loss.saturation[1] * max(0.0, lost - loss.saturation[0])
+    if lost > loss.agonal[0]:
+        signs.respiratory_rate = loss.agonal[1]
+        signs.gcs = min(signs.gcs, loss.agonal[2])
+    signs.base_deficit += _interpolated(loss.base_deficit_at, loss.base_deficit, lost)
+
+
+@compiled
+def _show_brain(
+    record: PatientRow,
+    casualty: CasualtyState,
+    state: Physiology,
+    signs: Signs,
+    at: float,
+    shown: float,
+    model: Model,
+) -> None:
+    """Add what an injury of the brain does: the GCS, and the Cushing response where pressure in the skull kills."""
+    brain = model.vital_signs.brain
+    points = 15.0 - state.gcs
+    lethal = record.lethal == LethalMechanism.TBI
+    if points > 0.0 and casualty.life == math.inf:
+        begin = float(record.onset)
+        if state.rescued_at < math.inf:
+            begin = state.rescued_at
+        points *= fading(at - begin, state.gcs_hours * HOUR)
+    if lethal:
+        points += (12.0 - points) * min(1.0, shown / brain.fall_to)
+    signs.gcs -= points
+    if not lethal:
+        return
+    rise = _beyond(shown, brain.cushing[0])
+    if rise > 0.0 and signs.systolic >= brain.masked_below:
+        signs.systolic += brain.cushing[1] * rise
+        signs.heart_rate += (brain.cushing[2] - signs.heart_rate) * min(1.0, 1.6 * rise)
+        signs.respiratory_rate += (brain.cushing[3] - signs.respiratory_rate) * rise
+    signs.systolic -= brain.last[1] * _beyond(shown, brain.last[0])
+
+
+@compiled
+def _show_airway(signs: Signs, shown: float, model: Model) -> None:
+    """Add what an obstructed airway does: saturation and breathing first."""
+    airway = model.vital_signs.airway
+    signs.spo2 -= airway.saturation[0] * _power(shown, airway.saturation[1])
+    signs.heart_rate += airway.pulse[0] * shown
+    if shown > airway.pulse[1]:
+        signs.heart_rate = airway.pulse[2]
+    signs.respiratory_rate += airway.breaths[0] * shown
+    if shown > airway.breaths[1]:
+        signs.respiratory_rate = airway.breaths[2]
+    signs.gcs -= airway.coma[1] * _beyond(shown, airway.coma[0])
+    signs.base_deficit += model.vital_signs.laboratory.failing_deficit * shown
+
+
+@compiled
+def _show_chest(state: Physiology, signs: Signs, at: float, tension: float, model: Model) -> None:
+    """Add what an injured chest does; `tension` is what shows of a tension pneumothorax."""
+    chest = model.vital_signs.chest
+    signs.respiratory_rate += chest.breaths * tension
+    signs.spo2 -= chest.saturation * tension
+    signs.heart_rate += chest.pulse * tension
+    signs.systolic -= chest.pressure[1] * _beyond(tension, chest.pressure[0])
+    signs.base_deficit += model.vital_signs.laboratory.failing_deficit * tension
+    if state.chest > 0.0:
+        minor = state.chest * _since_admission(state, at, chest.minor_hours)
+        signs.respiratory_rate += chest.minor_breaths * minor
+        signs.spo2 -= chest.minor_saturation * minor
+
+
+@compiled
+def _show_burn(state: Physiology, signs: Signs, at: float, model: Model) -> None:
+    """Add what burns do."""
+    burn = model.vital_signs.burn
+    left = _since_admission(state, at, burn.hours)
+    signs.heart_rate += min(burn.pulse[1], burn.pulse[0] * state.burn) * left
+    signs.systolic -= burn.pressure[1] * max(0.0, state.burn - burn.pressure[0]) * left
+    if state.inhalation > 0.0:
+        signs.respiratory_rate += burn.inhalation[0] * left
+        signs.spo2 -= burn.inhalation[1] * left
+
+
+@compiled
+def _show_nerve_agent(
+    record: PatientRow, state: Physiology, signs: Signs, at: float, shown: float, model: Model
+) -> None:
+    """Replace the signs by those of the severity of a nerve agent casualty, which rises to the worst towards death."""
+    agent = model.vital_signs.nerve_agent
+    if at < record.onset:
+        return
+    worst = len(agent.gcs) - 1
+    grade = record.severity + (worst - record.severity) * shown
+    left = 1.0
+    if state.antidote_at < math.inf:
+        left = fading(at - state.antidote_at, agent.treated_hours * HOUR)
+    elif record.lethal == NONE:
+        left = fading(at - float(record.onset), agent.untreated_hours * HOUR)
+    left = max(left, shown)
+    low = int(min(worst - 1, int(grade)))
+    part = grade - low
+    signs.heart_rate += left * (
+        agent.heart_rate[low] + part * (agent.heart_rate[low + 1] - agent.heart_rate[low]) - signs.heart_rate
+    )
+    signs.respiratory_rate += left * (
+        agent.respiratory_rate[low]
+        + part * (agent.respiratory_rate[low + 1] - agent.respiratory_rate[low])
+        - signs.respiratory_rate
+    )
+    signs.spo2 += left * (agent.spo2[low] + part * (agent.spo2[low + 1] - agent.spo2[low]) - signs.spo2)
+    signs.gcs += left * (agent.gcs[low] + part * (agent.gcs[low + 1] - agent.gcs[low]) - signs.gcs)
+
+
+@compiled
+def _show_illness(record: PatientRow, state: Physiology, signs: Signs, at: float, model: Model) -> None:
+    """Add what the illness or accident does, until care takes it away."""
+    illness = model.vital_signs.illness
+    factor = state.illness * _since_admission(state, at, illness.recovery_hours)
+    if factor < 0.01:
+        return
+    factor *= 1.0 - fading(at - float(record.onset), illness.onset_hours * HOUR)
+    pattern = state.pattern
+    signs.heart_rate += factor * illness.heart_rate[pattern]
+    signs.systolic += factor * illness.systolic[pattern]
+    signs.respiratory_rate += factor * illness.respiratory_rate[pattern]
+    signs.spo2 += factor * illness.spo2[pattern]
+    signs.temperature += factor * illness.temperature[pattern]
+    signs.gcs += factor * illness.gcs[pattern]
+
+
+@compiled
+def _show_decline(state: Physiology, signs: Signs, share: float, model: Model) -> None:
+    """Add what sepsis, organ failure or the end of an illness does."""
+    decline = model.vital_signs.decline
+    signs.heart_rate += decline.heart_rate * share
+    signs.systolic -= decline.systolic * share * share
+    signs.respiratory_rate += decline.respiratory_rate * share
+    signs.spo2 -= decline.spo2 * share
+    signs.gcs -= decline.gcs[1] * _beyond(share, decline.gcs[0])
+    early = min(1.0, 2.0 * share)
+    signs.temperature += early * (
+        -decline.temperature[1] if state.gets_cold > 0.0 else decline.temperature[0]
+    )
+    signs.base_deficit += decline.base_deficit * share
+
+
+@compiled
+def _cooled(record: PatientRow, state: Physiology, signs: Signs, at: float, model: Model) -> float:
+    """Return by how much a wounded casualty has cooled, degrees Celsius."""
+    warm = _since_admission(state, at, model.vital_signs.cooling.rewarming_hours)
+    if record.kind != CasualtyKind.WOUNDED or warm < 0.001:
+        return 0.0
+    cooling = model.vital_signs.cooling
+    until = min(at, state.admitted_at)
+    hours = min(cooling.most_hours, max(0.0, until - record.onset) / HOUR)
+    share = min(1.0, cooling.by_loss * signs.loss + cooling.by_niss * record.niss)
+    cold = cooling.cold_factor if model.survival.factor[0] > 1.0 else 1.0
+    exposed = hours * cooling.per_hour * cold * share
+    return (exposed + model.vital_signs.burn.temperature * state.burn) * warm
+
+
+@compiled
+def _pain(record: PatientRow, state: Physiology, at: float, model: Model) -> float:
+    """Return the pain, 0 to 10."""
+    if state.pain <= 0.0:
+        return 0.0
+    pain = model.vital_signs.pain
+    eased = 0.0
+    if at >= state.analgesia_at:
+        eased = state.analgesia * fading(at - state.analgesia_at, pain.analgesia_minutes * MINUTE)
+        if state.admitted_at < math.inf:
+            eased = max(eased, pain.maintained)
+    return max(0.0, state.pain * fading(at - float(record.onset), pain.days * DAY) - eased)
+
+
+@compiled
+def find_signs(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, at: float, model: Model
+) -> None:
+    """Set `state.signs` to what the patient shows at the time `at`, before the noise of a reading."""
+    signs = state.signs
+    shown = shown_share(casualty, state, at)
+    decline = decline_share(record, casualty, state, at, model)
+    signs.heart_rate = state.heart_rate
+    signs.systolic = state.systolic
+    signs.respiratory_rate = state.respiratory_rate
+    signs.spo2 = state.spo2
+    signs.temperature = state.temperature
+    signs.gcs = 15.0
+    signs.base_deficit = 0.0
+    signs.pain = _pain(record, state, at, model)
+    signs.heart_rate += model.vital_signs.pain.pulse * signs.pain
+    signs.loss = _blood_loss(record, state, at, shown, decline, model)
+    state.worst_loss = max(state.worst_loss, signs.loss)
+    if state.burn > 0.0:
+        _show_burn(state, signs, at, model)
+    if state.illness > 0.0:
+        _show_illness(record, state, signs, at, model)
+    if state.chest > 0.0 or record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX:
+        tension = shown if record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX else 0.0
+        _show_chest(state, signs, at, tension, model)
+    signs.temperature -= _cooled(record, state, signs, at, model)
+    if signs.loss > 0.0:
+        _show_bleeding(signs, model)
+    if state.gcs < 15.0 or record.lethal == LethalMechanism.TBI:
+        _show_brain(record, casualty, state, signs, at, shown, model)
+    if record.lethal == LethalMechanism.AIRWAY:
+        _show_airway(signs, shown, model)
+    if record.lethal == LethalMechanism.DISEASE:
+        decline = max(decline, shown)
+    if record.kind == CasualtyKind.AGENT:
+        if record.severity < NONE and state.pattern == SignPattern.NERVE:
+            _show_nerve_agent(record, state, signs, at, shown, model)
+        else:
+            decline = max(decline, shown)
+    if decline > 0.0 and not model.transitions.used[0]:
+        _show_decline(state, signs, decline, model)

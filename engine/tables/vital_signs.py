@@ -1,0 +1,350 @@
+"""Parameters of the vital signs, and the state of the patient from which they are read (docs/model.md section 2.12).
+
+The fields of the parameters have the names of the keys in `scenarios/data/model/vital_signs.toml`, which gives the
+source of each value.
+"""
+
+from typing import Annotated
+
+from engine.codes import TREATMENTS
+from engine.tables.rows import Float64, Floats, Int32, Int64, Ints, Row, dtype_of
+
+CONDITION_ROWS = 2048
+"""Rows of the tables by condition: as many as the tables of injuries have."""
+
+PATTERNS = 32
+"""Rows of the table of illnesses, at most."""
+
+WATCHES = 7
+"""Places of a schedule: `Watch`."""
+
+
+class Baseline(Row):
+    """Signs of a healthy adult under stress: mean and SD between people."""
+
+    spread: Float64  # SD from the mean that nobody exceeds
+    heart_rate: Annotated[Floats, "f8", 2]  # per minute
+    systolic: Annotated[Floats, "f8", 2]  # mmHg
+    respiratory_rate: Annotated[Floats, "f8", 2]  # per minute
+    spo2: Annotated[Floats, "f8", 2]  # %
+    temperature: Annotated[Floats, "f8", 2]  # degrees Celsius
+    haemoglobin_male: Annotated[Floats, "f8", 2]  # g/dL
+    haemoglobin_female: Annotated[Floats, "f8", 2]
+    diastolic: Annotated[Floats, "f8", 2]  # share of the systolic pressure, and mmHg added to it
+
+
+class SignBounds(Row):
+    """Lowest and highest value that is recorded."""
+
+    heart_rate: Annotated[Floats, "f8", 2]
+    systolic: Annotated[Floats, "f8", 2]
+    diastolic: Annotated[Floats, "f8", 2]
+    respiratory_rate: Annotated[Floats, "f8", 2]
+    spo2: Annotated[Floats, "f8", 2]
+    etco2: Annotated[Floats, "f8", 2]
+    temperature: Annotated[Floats, "f8", 2]
+    lactate: Annotated[Floats, "f8", 2]
+    base_excess: Annotated[Floats, "f8", 2]
+    haemoglobin: Annotated[Floats, "f8", 2]
+    inr: Annotated[Floats, "f8", 2]
+
+
+class ReadingNoise(Row):
+    """What a reading adds to the state: a drift that persists, and the error of measurement."""
+
+    persistence: Float64  # correlation of the drift over five minutes
+    heart_rate: Annotated[Floats, "f8", 2]  # SD of the drift and of the error
+    systolic: Annotated[Floats, "f8", 2]
+    respiratory_rate: Float64  # SD
+    spo2: Float64
+    gcs: Float64
+    temperature: Float64
+    etco2: Float64
+    laboratory: Annotated[Floats, "f8", 4]  # lactate as a share of it, base excess, haemoglobin, INR
+    # probability that a sign is not taken before the first MTF
+    no_heart_rate: Float64
+    no_systolic: Float64
+    no_respiratory_rate: Float64
+    no_spo2: Float64
+    no_gcs: Float64
+    no_pain: Float64
+    no_temperature: Float64
+    no_signal: Annotated[
+        Floats, "f8", 2
+    ]  # pulse oximeter without a signal: below this pressure, with this probability
+
+
+class BloodLoss(Row):
+    """Share of the blood volume lost."""
+
+    at_death: Float64
+    exponent: Float64  # of the share of the life that is used up
+    non_lethal: Float64  # of a wounded casualty whom no bleeding kills, with NISS `niss_scale` or more
+    niss_scale: Float64
+    onset_minutes: Float64
+    restored_hours: Float64  # time constant from the first admission on
+    pulse: Float64  # heart rate per share lost
+    pulse_collapse: Annotated[Floats, "f8", 2]  # loss from which the pulse falls, and fall per share lost
+    pressure: Annotated[Floats, "f8", 2]  # fall of the pressure at a loss, mmHg, and that loss
+    breaths: Annotated[Floats, "f8", 2]  # loss from which breathing quickens, and rise per share lost
+    coma: Annotated[Floats, "f8", 2]  # loss from which the GCS falls, and points per share lost
+    saturation: Annotated[Floats, "f8", 2]  # loss from which the saturation falls, and fall per share lost
+    agonal: Annotated[Floats, "f8", 3]  # loss from which it is agonal, breaths and GCS then
+    base_deficit_at: Annotated[Floats, "f8", 5]  # losses
+    base_deficit: Annotated[Floats, "f8", 5]  # mmol/L at these losses
+    dilution: Float64  # share of the loss by which haemoglobin falls
+    dilution_worst: Float64  # weight of the worst loss so far against the present one
+    dilution_minutes: Float64
+
+
+class BrainInjury(Row):
+    """The Glasgow Coma Scale by the worst AIS of the head, and how pressure in the skull shows."""
+
+    severe: Annotated[Floats, "f8", 6]  # probability of GCS 3-8 by AIS 0 to 5
+    moderate: Annotated[Floats, "f8", 6]  # of GCS 9-13
+    mild: Annotated[Floats, "f8", 6]  # of GCS 14
+    lethal_most: Float64  # highest GCS of those whom it kills
+    relief: Float64  # share of the relief of a treatment where it kills
+    recovery_hours: Annotated[Floats, "f8", 3]  # time constant: mild, moderate, severe
+    stay_constants: Float64  # time constants that fit into the stay, at least
+    fall_to: Float64  # share of the life used up at which the GCS is 3
+    cushing: Annotated[Floats, "f8", 4]  # from this share on; pressure added, pulse and breaths at the end
+    masked_below: Float64  # mmHg: no Cushing response under this pressure
+    last: Annotated[Floats, "f8", 2]  # from this share on the pressure falls, mmHg at the end
+    eye: Annotated[Ints, "i8", 13]  # points by GCS, 3 to 15
+    verbal: Annotated[Ints, "i8", 13]
+    motor: Annotated[Ints, "i8", 13]
+
+
+class AirwayLoss(Row):
+    """An obstructed airway, by the share of the life that is used up."""
+
+    saturation: Annotated[Floats, "f8", 2]  # fall at the end, exponent
+    breaths: Annotated[Floats, "f8", 3]  # rise; share from which they fail; breaths then
+    pulse: Annotated[Floats, "f8", 3]  # rise; share from which it is slow; pulse then
+    coma: Annotated[Floats, "f8", 2]  # share from which the GCS falls; points at the end
+
+
+class ChestInjury(Row):
+    """A tension pneumothorax by the share of the life that is used up, and an injured chest that does not kill."""
+
+    breaths: Float64
+    saturation: Float64
+    pulse: Float64
+    pressure: Annotated[Floats, "f8", 2]  # share from which it falls; mmHg at the end
+    minor_ais: Int64  # of a thorax wound without a flag
+    minor_breaths: Float64
+    minor_saturation: Float64
+    minor_hours: Float64  # time constant from the first admission on
+
+
+class BurnInjury(Row):
+    """Burns, by % of the body surface."""
+
+    surface: Annotated[Floats, "f8", 7]  # % by AIS 0 to 6
+    pulse: Annotated[Floats, "f8", 2]  # per %, at most
+    pressure: Annotated[Floats, "f8", 2]  # % from which it falls, mmHg per %
+    temperature: Float64  # per %, until the first admission
+    hours: Float64  # time constant from the first admission on
+    inhalation: Annotated[Floats, "f8", 2]  # breaths added, % of saturation lost; burns of neck and chest
+    inhalation_ais: Int64
+
+
+class NerveAgent(Row):
+    """Signs by severity, mild to very severe."""
+
+    heart_rate: Annotated[Floats, "f8", 4]
+    respiratory_rate: Annotated[Floats, "f8", 4]
+    spo2: Annotated[Floats, "f8", 4]
+    gcs: Annotated[Floats, "f8", 4]
+    treated_hours: Float64  # time constant from the antidote on
+    untreated_hours: Float64  # of those whom it does not kill
+
+
+class Decline(Row):
+    """Sepsis and organ failure before a late death, and the end of a lethal illness: changes at the end."""
+
+    hours: Float64  # how long before a late death it begins, at most from the first admission on
+    heart_rate: Float64
+    systolic: Float64
+    respiratory_rate: Float64
+    spo2: Float64
+    gcs: Annotated[Floats, "f8", 2]  # share of the decline from which it falls; points at the end
+    temperature: Annotated[Floats, "f8", 3]  # fever; fall of those who get cold; their share
+    base_deficit: Float64
+
+
+class Illness(Row):
+    """Changes of the signs by an illness or accident of T2, before it is treated."""
+
+    heart_rate: Annotated[Floats, "f8", PATTERNS]
+    systolic: Annotated[Floats, "f8", PATTERNS]
+    respiratory_rate: Annotated[Floats, "f8", PATTERNS]
+    spo2: Annotated[Floats, "f8", PATTERNS]
+    temperature: Annotated[Floats, "f8", PATTERNS]
+    gcs: Annotated[Floats, "f8", PATTERNS]
+    pain: Annotated[Floats, "f8", PATTERNS]
+    by_triage: Annotated[Floats, "f8", 5]  # factor by true category, 0 to 4
+    onset_hours: Float64  # time constant of the beginning
+    recovery_hours: Float64  # time constant from the first admission on
+
+
+class Pain(Row):
+    """Pain from 0 to 10."""
+
+    by_worst_ais: Annotated[Floats, "f8", 7]
+    amputation: Float64
+    burn: Float64
+    days: Float64  # time constant
+    pulse: Float64  # heart rate per point
+    spoken_gcs: Int64  # lowest GCS of those who can say
+    analgesia_minutes: Float64  # time constant of analgesia
+    maintained: Float64  # points that analgesia takes away in an MTF
+
+
+class Cooling(Row):
+    """Loss of heat until the first admission."""
+
+    per_hour: Float64  # degrees Celsius at the full share
+    by_loss: Float64  # share per share of blood lost
+    by_niss: Float64  # share per point of NISS
+    most_hours: Float64
+    cold_factor: Float64  # in extreme cold
+    rewarming_hours: Float64  # time constant from the first admission on
+
+
+class TubeRules(Row):
+    """Intubated patients."""
+
+    hours: Annotated[Floats, "f8", 3]  # after intubation for the brain, for the airway, for anything else
+    breaths: Annotated[Floats, "f8", 2]  # of the ventilator: lowest, spread between patients
+    saturation: Float64  # least
+    eye: Int64  # sedated
+    motor: Int64  # at most
+    etco2: Annotated[Floats, "f8", 3]  # mmHg; loss from which it falls; fall per share lost
+
+
+class Laboratory(Row):
+    """Laboratory values, from Role 2 on."""
+
+    lactate: Annotated[Floats, "f8", 2]  # mmol/L: healthy, per base deficit
+    inr: Annotated[Floats, "f8", 3]  # healthy; base deficit from which it rises; per base deficit
+    failing_deficit: Float64  # base deficit at the end of an airway or chest that fails
+    least_urgent: Int64  # triage category of those from whom blood is taken, at most
+    hours: Annotated[Floats, "f8", WATCHES]  # between two samples, by `Watch`
+
+
+class Schedule(Row):
+    """When signs are taken."""
+
+    minutes: Annotated[Floats, "f8", (WATCHES, 5)]  # by `Watch` and category, 0 to 4
+    thinning: Float64  # share of the time at a place that is the least interval there
+    most_minutes: Float64  # between two readings
+    core_minutes: Float64  # between two readings of small records
+    fresh_minutes: Float64  # small records: no reading before a procedure if the last is younger
+    last_minutes: Float64  # before death, at most this old
+    lasts_before: Float64  # minutes before death of the last reading
+    medic: Float64  # probability that first aid is given by a medic, who takes signs
+
+
+class VitalSignParameters(Row):
+    """Parameters of the vital signs."""
+
+    baseline: Baseline
+    bounds: SignBounds
+    noise: ReadingNoise
+    loss: BloodLoss
+    brain: BrainInjury
+    airway: AirwayLoss
+    chest: ChestInjury
+    burn: BurnInjury
+    nerve_agent: NerveAgent
+    decline: Decline
+    illness: Illness
+    pain: Pain
+    cooling: Cooling
+    tube: TubeRules
+    laboratory: Laboratory
+    schedule: Schedule
+    relief: Annotated[
+        Floats, "f8", len(TREATMENTS)
+    ]  # share of what shows that a treatment takes away, if effective
+    relief_minutes: Annotated[Floats, "f8", len(TREATMENTS)]  # time constant
+    rescue_minutes: Float64  # time constant once the threat to life is over
+    tubes: Annotated[Ints, "i8", len(TREATMENTS)]  # `Tube`
+    analgesia: Annotated[Floats, "f8", len(TREATMENTS)]  # points of pain
+    patterns: Annotated[Ints, "u1", CONDITION_ROWS]  # row of the table of illnesses by condition
+    full: Int64  # 1: the whole series; 0: small records
+
+
+VITAL_SIGN_PARAMETERS = dtype_of(VitalSignParameters)
+
+
+class Signs(Row):
+    """The state of the patient at one time, as the signs show it, before the noise of a reading."""
+
+    heart_rate: Float64
+    systolic: Float64
+    respiratory_rate: Float64
+    spo2: Float64
+    gcs: Float64
+    temperature: Float64
+    pain: Float64
+    loss: Float64  # share of the blood volume
+    base_deficit: Float64  # mmol/L
+
+
+class Physiology(Row):
+    """What the vital signs need to know of the patient whose record is being written. Times are in ms."""
+
+    signs: Signs  # of the last reading
+    # the person
+    heart_rate: Float64
+    systolic: Float64
+    respiratory_rate: Float64
+    spo2: Float64
+    temperature: Float64
+    haemoglobin: Float64
+    ventilator: Float64  # breaths per minute
+    # the injury
+    gcs: Float64  # by the head injury
+    gcs_hours: Float64  # time constant of the recovery
+    burn: Float64  # % of the body surface
+    inhalation: Float64  # 1: burnt airways
+    chest: Float64  # 1: injured chest
+    pain: Float64
+    illness: Float64  # factor on the changes by the illness; 0: none
+    gets_cold: Float64  # 1: sepsis shows as a low temperature
+    # the threat to life: what shows of it is a share of the life, of which 1 is death
+    shown: Float64  # at the end of the last interval
+    anchor_used: Float64  # share of the life used up at the last relief
+    anchor_shown: Float64  # what shows of it after the relief
+    lift: Float64  # what still showed beyond that then
+    lift_at: Float64
+    lift_minutes: Float64  # time constant
+    rescued_at: Float64  # infinity: still threatened
+    antidote_at: Float64
+    admitted_at: Float64  # at the first MTF; infinity
+    worst_loss: Float64
+    # treatments
+    tube_at: Float64
+    tube_until: Float64
+    asleep_at: Float64  # under anaesthesia
+    asleep_until: Float64
+    analgesia_at: Float64
+    analgesia: Float64
+    # readings
+    drift_heart_rate: Float64
+    drift_systolic: Float64
+    last_at: Float64
+    next_at: Float64
+    watch_since: Float64
+    laboratory_at: Float64
+    pattern: Int32
+    watch: Int32
+    number: Int32  # readings so far
+    attended: Int32  # 1: a medic gives the first aid
+    events_seen: Int64  # rows of the tables up to here have been considered
+    treatments_seen: Int64
+    noted_until: Float64  # treatments that began before have been considered
+    pending: Int32  # 1: some treatments in the record have not begun
