@@ -2,10 +2,12 @@
 
 from engine.clinical.casualties import (
     DRAWN,
+    NO_DIAGNOSIS,
     SAMPLE,
     copy_arrival,
     draw_illness,
     draw_sample,
+    draw_second_diagnoses,
     draw_wound_scores,
     draw_wounds,
     type_row,
@@ -46,6 +48,7 @@ from engine.clinical.uniforms import pick_cumulated, to_uniform
 
 __all__ = [
     "DRAWN",
+    "NO_DIAGNOSIS",
     "SAMPLE",
     "copy_arrival",
     "death_time",
@@ -57,6 +60,7 @@ __all__ = [
     "draw_listed_wounded",
     "draw_person",
     "draw_sample",
+    "draw_second_diagnoses",
     "draw_wound_scores",
     "draw_wounds",
     "give_first_aid",

@@ -16,6 +16,7 @@ from engine.codes import (
     ILLNESS_CAUSE,
     INCIDENT_CAUSE,
     NONE,
+    SECOND_DIAGNOSES,
     WOUND_DRAWS,
     CasualtyKind,
     ConditionFlag,
@@ -73,6 +74,9 @@ INCIDENT_INDEX = 0xFFFFFFFF
 
 NO_CAUSE = 65535
 """In the column `cause`: no external cause."""
+
+NO_DIAGNOSIS = 65535
+"""In the columns `second` to `fourth`: no further diagnosis."""
 
 _WEAPON_MECHANISMS = 3
 _REGION_COUNT = len(Region)
@@ -509,6 +513,37 @@ def draw_illness(
         ]
     record.cause = draw_cause(record, to_uniform(words(key, cell, index, ILLNESS_CAUSE)[0]), tables)
     return course == 0
+
+
+@compiled
+def draw_second_diagnoses(record: PatientRow, cell: int, index: int, key: int, tables: InjuryTables) -> None:
+    """Draw up to three further diagnoses of a casualty without weapon wounds, each with its own probability."""
+    record.second = NO_DIAGNOSIS
+    record.third = NO_DIAGNOSIS
+    record.fourth = NO_DIAGNOSIS
+    first = int(tables.second_first[record.condition])
+    word = 0
+    a, b, c, d = words(key, cell, index, SECOND_DIAGNOSES)
+    for place in range(first, first + int(tables.second_count[record.condition])):
+        if word == 4:
+            a, b, c, d = words(key, cell, index, SECOND_DIAGNOSES + 1)
+        uniform = to_uniform(a)
+        a, b, c = b, c, d
+        word += 1
+        found = tables.second_choices[place]
+        if (
+            (tables.second_categories[place] >> record.triage) & 1 == 0
+            or uniform >= tables.second_chance[place]
+            or found == record.second
+            or found == record.third
+        ):
+            continue
+        if record.second == NO_DIAGNOSIS:
+            record.second = found
+        elif record.third == NO_DIAGNOSIS:
+            record.third = found
+        elif record.fourth == NO_DIAGNOSIS:
+            record.fourth = found
 
 
 @compiled
