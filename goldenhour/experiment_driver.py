@@ -52,7 +52,8 @@ def run_experiment(
     on_progress
         Called several times a second.
     on_start
-        Called once the output folder, if any, is claimed, before anything is simulated.
+        Called once the output folder, if any, is claimed, and the measures are known to exist if that shows in a
+        second or two.
 
     Raises
     ------
@@ -61,8 +62,15 @@ def run_experiment(
     RunError
         If a replication cannot be simulated. What is finished stays in the output folder.
     """
-    packages = ("scipy",) if request.design.units is not None else ()
-    with open_workplace(request, "experiment", on_start, packages=packages) as workplace:
+    plan, base = request.loaded.plan, request.loaded.base
+    with open_workplace(
+        request,
+        "experiment",
+        on_start,
+        find=lambda names: _find_quantities(plan, names),
+        first=first_counts(plan, len(request.design), batch_size(base.resolved))[0],
+        packages=("scipy",) if request.design.units is not None else (),
+    ) as workplace:
         return _Run(request, workplace, on_progress).finish()
 
 

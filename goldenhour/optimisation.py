@@ -1,6 +1,5 @@
 """Optimisation: the cheapest point that meets constraints, the best of several, or a front of cost and outcome."""
 
-import contextlib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -10,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.experiments import Replicator, batch_size
+from actors.experiments import batch_size
 from actors.run import compile_before
-from engine.errors import RunError
 from engine.experiments import (
     Bottleneck,
     OptimisationPlan,
@@ -33,17 +31,12 @@ from engine.inference import (
 )
 from engine.measures import absent_value
 from engine.run import Replications
-from goldenhour.experiments import batch_cache, replication_seconds
-from goldenhour.gathered import PreparedPoints
 from goldenhour.optimisation_files import LoadedOptimisation, OptimisationSource, levels_of, load_optimisation
 from goldenhour.optimisation_result import Optimisation, PointOutcome, SimulatedPoint, optimisation_files
 from goldenhour.optimisation_sentences import optimisation_sentences
 from goldenhour.point_driver import OnDetail, OnStart, PlanRequest, PointDriver, Workplace, open_workplace
 
 Column = NDArray[np.float64]
-
-CHECK_SECONDS = 2.0
-"""Expected time up to which replications are simulated to see which measures there are, before anything is recorded."""
 
 OptimisationRequest = PlanRequest[LoadedOptimisation]
 """An optimisation, and how it is carried out."""
@@ -63,8 +56,8 @@ def run_optimisation(
     on_progress
         Called several times a second.
     on_start
-        Called once the output folder, if any, is claimed, and the measures are known to exist, before anything is
-        simulated that takes long.
+        Called once the output folder, if any, is claimed, and the measures are known to exist if that shows in a
+        second or two.
 
     Raises
     ------
@@ -73,19 +66,15 @@ def run_optimisation(
     RunError
         If a replication cannot be simulated. What is finished stays in the output folder.
     """
-    with open_workplace(request, "optimisation", on_start, lambda: _check_measures(request)) as workplace:
+    loaded = request.loaded
+    with open_workplace(
+        request,
+        "optimisation",
+        on_start,
+        find=lambda names: _quantities_of(loaded.plan, names),
+        first=batch_size(loaded.base.resolved),
+    ) as workplace:
         return _Search(request, workplace, on_progress).finish()
-
-
-def _check_measures(request: OptimisationRequest) -> None:
-    """Raise InputError if a first batch of replications shows that there is no such measure, unless it takes long."""
-    loaded, points = request.loaded, PreparedPoints(request.loaded.plan, request.loaded.base, request.design)
-    count = batch_size(loaded.base.resolved)
-    if count * replication_seconds(loaded.base) > CHECK_SECONDS:
-        return
-    with contextlib.suppress(RunError):  # the search meets it again, and it is recorded then
-        (found,) = Replicator([points[0]], batch_cache()).extend([(0, count)])
-        _quantities_of(loaded.plan, found.names)
 
 
 def _quantities_of(plan: OptimisationPlan, names: Collection[str]) -> list[Quantity]:
@@ -106,7 +95,7 @@ class _Search(PointDriver):
         self._open: set[int] = set()
         self._is_done = False
         super().__init__(request, workplace, on_progress)
-        if self._resumed:
+        if self._gathered.known:
             self._find_quantities(self._gathered.known)
 
     def finish(self) -> Optimisation:

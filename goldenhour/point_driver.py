@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 from actors.experiments import (
     ExperimentIdentity,
     ExperimentOutput,
+    FinishedBatch,
     ReplicationProgress,
     Replicator,
     Request,
@@ -18,12 +19,19 @@ from actors.experiments import (
     batch_size,
 )
 from actors.store import ExperimentDetail
+from engine.errors import RunError
 from engine.experiments import DesignPoints, Price
 from engine.run import EntryPoints, Replications
 from engine.scenario import PreparedScenario
 from goldenhour import __version__
-from goldenhour.experiments import batch_cache, open_workers, workers_for_seconds
+from goldenhour.experiments import batch_cache, open_workers, replication_seconds, workers_for_seconds
 from goldenhour.gathered import Gathered, PreparedPoints, entry_points_of, left_resumable
+
+CHECK_SECONDS = 2.0
+"""Expected time up to which replications are simulated to see which measures there are, before anything is recorded."""
+
+NOTHING = ReplicationProgress(0, 0, 0)
+"""Nothing is done, and nothing is wanted."""
 
 Kind = Literal["experiment", "optimisation"]
 
@@ -94,6 +102,10 @@ class Workplace(NamedTuple):
     output: ExperimentOutput | None
     workers: int
     """Tasks on Ray at a time; 0: in this process."""
+    finished: list[FinishedBatch]
+    """Replications of the first point that showed which measures there are."""
+    progress: ReplicationProgress
+    """Of these."""
 
 
 def workers_for_plan(loaded: Loaded, points: int, address: str | None) -> int:
@@ -106,7 +118,8 @@ def open_workplace(
     request: PlanRequest[Any],
     kind: Kind,
     on_start: OnStart,
-    check: Callable[[], None] = lambda: None,
+    find: Callable[[Collection[str]], object],
+    first: int,
     packages: tuple[str, ...] = (),
 ) -> Iterator[Workplace]:
     """Claim the output folder, if there is one, and open a session on Ray, if there are workers.
@@ -120,16 +133,18 @@ def open_workplace(
     kind
         What it is.
     on_start
-        Called after the check.
-    check
-        Finds what is wrong with it, if it was not started before.
+        Called when all that can be checked before has been checked.
+    find
+        Looks up what is measured among the names of all measures. Raises InputError.
+    first
+        How many replications of the first point show these names.
     packages
         Packages besides pyarrow whose version determines the results.
 
     Raises
     ------
     InputError
-        As `check` raises it, or if the output folder cannot be used.
+        As `find` raises it, or if the output folder cannot be used.
     """
     loaded = request.loaded
     with contextlib.ExitStack() as stack:
@@ -143,11 +158,29 @@ def open_workplace(
             )
             stack.enter_context(left_resumable(output, f"the {kind}"))
         started_before = output is not None and output.started_before
-        if not started_before:
-            check()
+        finished, progress = ([], NOTHING) if started_before else _first_replications(request, first)
+        if finished:
+            find({name for each in finished for name in each.replications.names})
         run_id = request.run_id or str(uuid.uuid4()) if output is None else output.run_id
         on_start(run_id, started_before)
-        yield Workplace(output, stack.enter_context(open_workers(request.workers, request.address)))
+        workers = stack.enter_context(open_workers(request.workers, request.address))
+        yield Workplace(output, workers, finished, progress)
+
+
+def _first_replications(
+    request: PlanRequest[Any], count: int
+) -> tuple[list[FinishedBatch], ReplicationProgress]:
+    """Replications of the first point, simulated in this process; none if they take long, or if one fails."""
+    loaded = request.loaded
+    if count * replication_seconds(loaded.base) > CHECK_SECONDS:
+        return [], NOTHING
+    points = PreparedPoints(loaded.plan, loaded.base, request.design)
+    reports: list[ReplicationProgress] = []
+    try:
+        replicator = Replicator([points[0]], batch_cache(), on_progress=reports.append)
+        return list(replicator.stream([Request(0, 0, count)])), reports[-1]
+    except RunError:  # it is met again, and recorded then
+        return [], NOTHING
 
 
 class PointDriver(ABC):
@@ -180,13 +213,16 @@ class PointDriver(ABC):
         self._batch = batch_size(loaded.base.resolved)
         self._gathered = Gathered(needed, [{} for _ in range(len(request.design))])
         self._replicator = Replicator(self._points, batch_cache(), workplace.workers, self._report)
-        self._progress = ReplicationProgress(0, 0, 0)
+        self._progress = NOTHING
+        self._progress_before = workplace.progress
         self._resumed = 0
         """Replications that the output folder had."""
         if workplace.output is not None:
             for point, batch, replications in workplace.output.journal.begin():
                 self._gathered.add(point, batch.first, replications)
                 self._resumed += batch.size
+        for point, batch, replications in workplace.finished:
+            self._keep(point, batch.first, replications)
 
     @abstractmethod
     def _points_done(self) -> int:
@@ -224,7 +260,8 @@ class PointDriver(ABC):
         self._report_phase("running")
 
     def _report_phase(self, phase: Literal["running", "finishing"]) -> None:
-        done, wanted, cached = (count + self._resumed for count in self._progress)
+        counts = zip(self._progress_before, self._progress, strict=True)
+        done, wanted, cached = (before + count + self._resumed for before, count in counts)
         detail = ExperimentDetail(
             points=len(self._design),
             points_done=self._points_done(),

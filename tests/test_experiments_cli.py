@@ -204,6 +204,10 @@ def test_an_optimisation_is_recorded_with_its_answer(call: Call, where: Database
         wrong = call("optimise", "misspelt.toml", "--workers", "0", *folder)
         assert (wrong.code, "measure: got 'patient'" in wrong.err) == (2, True)
     assert not Path("folder").exists()
+    plan = 'scenario = "coin"\nfactors = [{ path = "days", levels = [1, 2] }]\nresults = { measures = ["patient"] }\n'
+    Path("plan.toml").write_text(plan)
+    assert "did you mean 'patients'" in call("experiment", "plan.toml", "--workers", "0").err
+    assert not Path("plan").exists()
     assert sql(where, "SELECT 1 FROM runs") == []
     answer = call("optimise", "days.toml", "--workers", "0", "--name", "days", "--quiet")
     assert answer == (0, "", "")
