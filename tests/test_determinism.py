@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "992fcda9b1537c40dc6b85587fd2086c2da58d1919830fad197067e38fcc4bf6",
-    "conventional": "bcb0905602364fa10d4a3f94fb296c6382f485c7d2aa9160c549f11b86b8ca64",
-    "cbrn": "dd0c3737ce8af52a5666a3e87cf2d3314b388e9caa3018a3e0103e32a8b13a1a",
-    "coin": "8453e3c3336887b02ca41cfcab96b67bca402ac142841b72bd4f3a5f1456ada0",
+    "standard": "451a04863f8ebc6759d10236bded0db9f9e6b3d9f195d8a783e062bed6eb7773",
+    "conventional": "34ff85763d9950c8fbb4491c8543e96e4447a2945b7560fe4140b87b207a6075",
+    "cbrn": "ca00a650b4ccc84a6bcc3244d0d20771cf4a63153c7f57cf783b11a1dc75da04",
+    "coin": "df9dbf49f6dc93f31e9c6020b4832936c2aca76f8f7c3e3d4c6a23efedac9755",
 }
-GOLDEN_FINITE = {"division": "8bb1ef19e0c78c710f7ff57dc4c43b4b4a3cfa5bc6331d2ed06a1ff8b7d9bfcd"}
+GOLDEN_FINITE = {"division": "b33fd3112d55719b2cb71af71aedc212609c5841bae3309222c454ac374f3747"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

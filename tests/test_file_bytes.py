@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "4fe56e648beb8b7be0e672fc9f8b96d303b6dd8dd5747e5091aac03e03155a7d",
-        "csv": "af80cb4b58eccf5ef13df2b3538932845758de253c792b05f7fcae7a23409e83",
-        "json": "de711291300dc7b7579595e3c537588d320e7032fc618e4f108043c6df33918a",
-        "msgpack": "5163e467c23a39a72059cd832c04f8cda39679d033e6acd4f8c4b92eec99980b",
-        "parquet": "c5c6b7139ab8c06e5e1396c7cadfdedcf32df454cf512ce2e7ef4f264e111545",
+        "jsonl": "dc8b40f996e9c5369acf0df7c9604fa7d0f2995fce839be0ae927bc484015268",
+        "csv": "2c4e84248264c85742405e3fdeb2a7f1c00428621b50043e76a4d8d5054aa877",
+        "json": "351e81d37cabc0d39b3ce41b63fcff9ca688ece9c125752b6cebf64b32207e2e",
+        "msgpack": "0aff9ffc8b34b55d52f5861b3374b08af6273a650831d9155aa21fa7538da787",
+        "parquet": "f4363eaf50f3ce5939b49f4370b4fadb696afb65c116d15090eccadf60b488c3",
     },
     "cbrn": {
-        "jsonl": "95bca10834de7b84e599426d69be63c15eccc188a519fc474933311c32765da3",
-        "csv": "7c5f467423a9cfac35852d80bab670dc6cd5fff93ed77829a6d049ef31d60cab",
-        "json": "27eb080a8cdd0637f07c90c223a0ddcca13f78ca9df4cda85b857fff0f4c25b3",
-        "msgpack": "35f28f9fd2e70d50796453135ae182d34d468ace04fd465b9bd9412753ebd55e",
-        "parquet": "e296f71f1c0775425b4e6aa470510544124a1b907236266e703db56ecc8f9ffe",
+        "jsonl": "f0f4d8277a95eabb3d34a929c3ffd7cbadbbf2f3461e1c2219c8509eccbb3f54",
+        "csv": "8195d74e05c1a9946581314dea483deb35b50354dd85ee14d5af7c09754d1c5c",
+        "json": "027da8cb45aa50b2432358e0dcde6d7197c084b2fbdad241e04f8d73115b5be7",
+        "msgpack": "169949506769574ba6111dc62d66bb2be32a41f182b0c941e4ed8eaadac02631",
+        "parquet": "a6cf75587893c6f9e8790cba65ad5481ba63ea2b3d3b534a17d723b8c930dac9",
     },
 }
 

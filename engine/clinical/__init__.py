@@ -2,16 +2,14 @@
 
 from engine.clinical.casualties import (
     DRAWN,
-    NO_DIAGNOSIS,
     SAMPLE,
     copy_arrival,
-    draw_illness,
     draw_sample,
-    draw_second_diagnoses,
     draw_wound_scores,
     draw_wounds,
     type_row,
 )
+from engine.clinical.illnesses import NO_DIAGNOSIS, draw_illness, draw_second_diagnoses
 from engine.clinical.listed import (
     draw_listed_ill,
     draw_listed_wounded,
