@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "451a04863f8ebc6759d10236bded0db9f9e6b3d9f195d8a783e062bed6eb7773",
-    "conventional": "34ff85763d9950c8fbb4491c8543e96e4447a2945b7560fe4140b87b207a6075",
-    "cbrn": "ca00a650b4ccc84a6bcc3244d0d20771cf4a63153c7f57cf783b11a1dc75da04",
-    "coin": "df9dbf49f6dc93f31e9c6020b4832936c2aca76f8f7c3e3d4c6a23efedac9755",
+    "standard": "8243ced86c6591fb3648c1a98278406711fcf5333224f97eddb2daba44f6b93a",
+    "conventional": "9adc9732ebd87a93ea70cd1e49b9249fca1a24a2fe7b072d73c842b2838509d7",
+    "cbrn": "a8a4af0979c8ff8a568d41f5c6e3f1c08c038669688e27950b9b6d23d2313142",
+    "coin": "9755355327f9d616712153c766f73e7ea8113322b3443ea39914f7ee842bf6a5",
 }
-GOLDEN_FINITE = {"division": "b33fd3112d55719b2cb71af71aedc212609c5841bae3309222c454ac374f3747"}
+GOLDEN_FINITE = {"division": "8dc4bebf8c9aa7e3af42f8c92afe389fa56ee9e18b779c8b1cc9070f2d0214a9"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

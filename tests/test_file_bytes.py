@@ -25,11 +25,11 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "dc8b40f996e9c5369acf0df7c9604fa7d0f2995fce839be0ae927bc484015268",
-        "csv": "2c4e84248264c85742405e3fdeb2a7f1c00428621b50043e76a4d8d5054aa877",
-        "json": "351e81d37cabc0d39b3ce41b63fcff9ca688ece9c125752b6cebf64b32207e2e",
-        "msgpack": "0aff9ffc8b34b55d52f5861b3374b08af6273a650831d9155aa21fa7538da787",
-        "parquet": "f4363eaf50f3ce5939b49f4370b4fadb696afb65c116d15090eccadf60b488c3",
+        "jsonl": "f0010f81c006eafa688d27373e793e65747378378f8f665b251eb68219c084a8",
+        "csv": "69befe59e302506db142eebbec65c78e9082d8dd38971c53a20f4b959c5015e9",
+        "json": "b64e78701a9e2cab373780579e463621c06cb6dc0d3538d9fb879cea505e4838",
+        "msgpack": "8f5512a54599a268ee05cac48a86395522224438ad929cc868b36ac6cd6e0bed",
+        "parquet": "99c27414a25d112ca0bed1bd577e04198554219035fa1e37ee0561809d5ee225",
     },
     "cbrn": {
         "jsonl": "f0f4d8277a95eabb3d34a929c3ffd7cbadbbf2f3461e1c2219c8509eccbb3f54",

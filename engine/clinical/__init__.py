@@ -7,7 +7,6 @@ from engine.clinical.casualties import (
     draw_sample,
     draw_wound_scores,
     draw_wounds,
-    type_row,
 )
 from engine.clinical.illnesses import NO_DIAGNOSIS, draw_illness, draw_second_diagnoses
 from engine.clinical.listed import (
@@ -43,6 +42,7 @@ from engine.clinical.treatments import (
     treat_wounded,
 )
 from engine.clinical.uniforms import pick_cumulated, to_uniform
+from engine.clinical.wound_conditions import type_row
 
 __all__ = [
     "DRAWN",

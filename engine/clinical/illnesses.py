@@ -3,8 +3,9 @@
 The draws of a casualty are keyed by purpose, cell, index and block, so they depend on no other casualty (section 5.2).
 """
 
-from engine.clinical.casualties import INCIDENT_INDEX, draw_cause, type_row
+from engine.clinical.casualties import INCIDENT_INDEX, draw_cause
 from engine.clinical.uniforms import pick_cumulated, to_uniform
+from engine.clinical.wound_conditions import type_row
 from engine.codes import (
     CASUALTY_SEVERITY,
     ILLNESS_CAUSE,

@@ -30,6 +30,7 @@ from scenarios.catalogue.diagnoses import (
     Exclusion,
     Snomed,
     Source,
+    condition_keys,
     conditions,
     exclusions,
     external_causes,
@@ -38,6 +39,7 @@ from scenarios.catalogue.diagnoses import (
     sources,
     wound_fits,
 )
+from scenarios.catalogue.exclusions import exclude_each_other, excluded_pairs
 from scenarios.catalogue.people import (
     BloodGroup,
     Names,
@@ -78,7 +80,10 @@ __all__ = [
     "agent_kinds",
     "blood_groups",
     "cause_kinds",
+    "condition_keys",
     "conditions",
+    "exclude_each_other",
+    "excluded_pairs",
     "exclusions",
     "external_causes",
     "groups",
