@@ -1,12 +1,14 @@
 """The case mix: groups of accidents and diseases by climate, season and operation, causes of accidents, and agents."""
 
 import json
+import re
 from collections import Counter
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
+import simple_icd_10_cm as icd
 from scipy import stats
 
 import goldenhour
@@ -21,6 +23,7 @@ CAUSES = catalogue.external_causes()
 GROUPS = np.array([condition.group for condition in CONDITIONS])
 CODES = np.array([condition.code for condition in CONDITIONS])
 NO_SPECIAL = (0.0, 0.0, 0.0, 0.0)
+ILL = ("nbi", "disease", "psychological", "agent")
 MALARIA = ("B50", "B51", "B54")
 DNBI = {"battle": 0.0, "nbi": 0.4, "disease": 0.6}
 
@@ -214,3 +217,79 @@ def test_every_kind_of_cause_has_a_code_and_every_code_a_kind() -> None:
     kinds = {cause.kind for cause in CAUSES if cause.use == "nbi"}
     assert kinds == set(catalogue.cause_kinds())
     assert all(condition.causes for condition in CONDITIONS if condition.use == "nbi")
+
+
+FURTHER = ("second", "third", "fourth")
+
+
+def has(patients: Table, code: str) -> Any:
+    """Which patients have a code as a further diagnosis."""
+    found = np.stack([patients[name] for name in FURTHER], axis=1)
+    return np.isin(found, np.flatnonzero(code == CODES)).any(axis=1)
+
+
+def main(patients: Table, code: str) -> Table:
+    """The patients whose main diagnosis begins with a code."""
+    return patients[np.char.startswith(CODES[patients["condition"]], code)]
+
+
+def test_gastroenteritis_goes_with_dehydration_and_more_often_where_it_is_severe() -> None:
+    patients = main(ill(climate="desert"), "A09")
+    rows = {row.categories: row.chance for row in catalogue.second_diagnoses() if row.second == "E86.0"}
+    mild, severe = patients[patients["triage"] == 3], patients[patients["triage"] < 3]
+    for group, chance in ((mild, rows[("T3",)]), (severe, rows[("T1", "T2")])):
+        assert stats.binomtest(int(has(group, "E86.0").sum()), len(group), chance).pvalue > ALPHA
+
+
+def test_heat_stroke_goes_with_rhabdomyolysis() -> None:
+    patients = main(ill(climate="desert", season="summer"), "T67.0")
+    assert stats.binomtest(int(has(patients, "M62.82").sum()), len(patients), 0.25).pvalue > ALPHA
+
+
+def test_the_extent_of_a_burn_stands_second() -> None:
+    burned = main(ill(), "T22.20")
+    assert len(burned) > 20 and has(burned, "T31.10").all()
+    gassed = main(agents(agents={"blister": 1.0}), "T21.60")
+    assert len(gassed) > 50 and has(gassed, "T32.10").all()
+
+
+def test_further_diagnoses_are_those_of_the_data_and_never_the_same_twice() -> None:
+    patients = ill()
+    found = np.stack([patients["condition"], *(patients[name] for name in FURTHER)], axis=1)
+    for row in np.unique(found, axis=0).tolist():
+        codes = [str(CODES[number]) for number in row if number != 65535]
+        assert len(set(codes)) == len(codes)
+        assert row[1:] == sorted(row[1:], key=lambda number: number == 65535)
+        for code in codes[1:]:
+            assert any(
+                one.second == code and codes[0].startswith(one.codes) for one in catalogue.second_diagnoses()
+            ), codes
+    assert 0.08 < (patients["second"] != 65535).mean() < 0.2
+
+
+def test_every_further_diagnosis_is_in_the_catalogue() -> None:
+    displays = {condition.code: condition.display for condition in CONDITIONS}
+    for row in catalogue.second_diagnoses():
+        assert displays[row.second] == row.display, row.second
+        assert any(condition.code.startswith(row.codes) for condition in CONDITIONS), row.codes
+
+
+def excluded_by(code: str) -> list[str]:
+    """The notes of type Excludes1 of a code and of the blocks it stands in."""
+    return [note for item in (code, *icd.get_ancestors(code)) for note in icd.get_excludes1(item)]
+
+
+def names_code(note: str, code: str) -> bool:
+    """Whether a note names a code, alone or in a range of blocks."""
+    ranges = re.findall(r"([A-Z]\d\d)\.?-?\s*-\s*([A-Z]\d\d)", note)
+    return any(code.startswith(one) for one in re.findall(r"[A-Z]\d[\dA-Z](?:\.[\dA-Z]+)?", note)) or any(
+        low <= code[:3] <= high for low, high in ranges
+    )
+
+
+def test_no_main_diagnosis_excludes_its_further_ones() -> None:
+    assert any(names_code(note, "T67.1XXA") for note in excluded_by("R55"))  # syncope, and heat syncope
+    for row in catalogue.second_diagnoses():
+        for code in {c.code for c in CONDITIONS if c.use in ILL and c.code.startswith(row.codes)}:
+            for one, other in ((code, row.second), (row.second, code)):
+                assert not any(names_code(note, other) for note in excluded_by(one)), (code, row.second)

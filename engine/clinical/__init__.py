@@ -4,11 +4,11 @@ from engine.clinical.casualties import (
     DRAWN,
     SAMPLE,
     copy_arrival,
-    draw_illness,
     draw_sample,
     draw_wound_scores,
     draw_wounds,
 )
+from engine.clinical.illnesses import NO_DIAGNOSIS, draw_illness, draw_second_diagnoses
 from engine.clinical.listed import (
     draw_listed_ill,
     draw_listed_wounded,
@@ -46,6 +46,7 @@ from engine.clinical.wound_conditions import type_row
 
 __all__ = [
     "DRAWN",
+    "NO_DIAGNOSIS",
     "SAMPLE",
     "begin_readings",
     "copy_arrival",
@@ -58,6 +59,7 @@ __all__ = [
     "draw_listed_wounded",
     "draw_person",
     "draw_sample",
+    "draw_second_diagnoses",
     "draw_wound_scores",
     "draw_wounds",
     "give_first_aid",

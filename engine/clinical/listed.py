@@ -16,12 +16,12 @@ from engine.clinical.casualties import (
     copy_arrival,
     draw_ais,
     draw_cause,
-    draw_illness,
     draw_side,
     draw_wound_scores,
     draw_wounds,
     wound_cause,
 )
+from engine.clinical.illnesses import draw_illness
 from engine.clinical.scores import INSTANTLY_FATAL_AIS, severity_scores
 from engine.clinical.survival import draw_fate_of_ill, draw_fate_of_wounded
 from engine.clinical.uniforms import to_uniform

@@ -55,6 +55,8 @@ CASUALTY_SEVERITY = 0
 triage; 3: condition."""
 ILLNESS_CAUSE = 1
 """Word 0: external cause of a casualty without weapon wounds."""
+SECOND_DIAGNOSES = 2
+"""Words 0 to 3: the first four further diagnoses of the ill; the next block has the next four."""
 INCIDENT_CAUSE = 0
 """Of an incident, words 0: mechanism; 1: external cause."""
 WOUND_DRAWS = 16

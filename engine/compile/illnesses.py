@@ -7,6 +7,7 @@ proportional fitting: over all categories every condition has its share, and eve
 
 import math
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,16 @@ from numpy.typing import NDArray
 
 from engine.codes import SEXES
 from engine.compile.choices import ChoiceLists
-from engine.compile.rows import STANDARD, by_type, cumulated, environment, floats, triage_weights
+from engine.compile.rows import (
+    STANDARD,
+    by_type,
+    category_bits,
+    cumulated,
+    environment,
+    floats,
+    ints,
+    triage_weights,
+)
 from engine.scenario import (
     Scenario,
     climate_of,
@@ -36,6 +46,9 @@ ENVIRONMENT_GROUPS = {
     "crush": "crush_injury_probability",
 }
 """Groups of accidents of which an environment makes at least this share."""
+
+MOST_SECOND = 8
+"""Further diagnoses to choose from for one diagnosis: two blocks of random words."""
 
 COURSES = 4
 """True categories as they are drawn: T1 that kills, other T1, T2, T3."""
@@ -110,9 +123,10 @@ def group_shares(use: str, theatre: Theatre, type_: str, msk: float, sex: str) -
     }
 
 
-def occurring(group: str, use: str, theatre: Theatre, sex: str) -> list[int]:
+@lru_cache(1024)
+def occurring(group: str, use: str, theatre: Theatre, sex: str) -> tuple[int, ...]:
     """Return the numbers of the conditions of a group that a person of this sex can have in a theatre."""
-    return [
+    return tuple(
         number
         for number, condition in enumerate(catalogue.conditions())
         if condition.use == use
@@ -120,7 +134,7 @@ def occurring(group: str, use: str, theatre: Theatre, sex: str) -> list[int]:
         and condition.sex in (None, sex)
         and (condition.environment is None or condition.environment in theatre.environment)
         and (not condition.climates or theatre.climate in condition.climates)
-    ]
+    )
 
 
 def fitted(shares: Matrix, courses: Matrix, fits: Matrix) -> Matrix:
@@ -258,7 +272,7 @@ def compile_illnesses(scenario: Scenario) -> Illnesses:
     return Illnesses(_cumulated(chance), lists, accidents)
 
 
-def _weights(shares: dict[str, float], members: dict[str, list[int]]) -> Matrix:
+def _weights(shares: dict[str, float], members: dict[str, tuple[int, ...]]) -> Matrix:
     """Return the share of each condition, group after group."""
     found: list[float] = []
     for group, numbers in members.items():
@@ -268,7 +282,7 @@ def _weights(shares: dict[str, float], members: dict[str, list[int]]) -> Matrix:
     return np.array(found)
 
 
-def _add(lists: ChoiceLists, group: int, sex: int, numbers: list[int], part: Matrix) -> None:
+def _add(lists: ChoiceLists, group: int, sex: int, numbers: Sequence[int], part: Matrix) -> None:
     """Put the conditions of a group into the lists of each course; all of them where none has the course."""
     for course in range(COURSES):
         column = part[:, course].tolist()
@@ -285,6 +299,36 @@ def _cumulated(chance: Matrix) -> Matrix:
     return floats(cumulated(row.tolist()) for row in flat).reshape(chance.shape)
 
 
+@cache
+def second_fields() -> dict[str, Any]:
+    """Return the fields of INJURIES on the further diagnoses of the ill and of agent casualties."""
+    numbers = {condition.code: number for number, condition in enumerate(catalogue.conditions())}
+    first, count = [], []
+    choices: list[tuple[int, float, int]] = []
+    for condition in catalogue.conditions():
+        own = [
+            (numbers[row.second], row.chance, category_bits(row.categories))
+            for row in catalogue.second_diagnoses()
+            if condition.use in (*ILL_USES, "agent")
+            and condition.code.startswith(row.codes)
+            and row.second != condition.code
+        ]
+        first.append(len(choices))
+        count.append(len(own))
+        choices += own
+    if max(count) > MOST_SECOND:
+        raise ValueError(
+            f"second_diagnoses.csv: {max(count)} rows fit one diagnosis, at most {MOST_SECOND} may"
+        )
+    return {
+        "second_first": ints(first),
+        "second_count": ints(count),
+        "second_choices": ints(choice[0] for choice in choices),
+        "second_chance": floats(choice[1] for choice in choices),
+        "second_categories": ints(choice[2] for choice in choices),
+    }
+
+
 def illness_fields(scenario: Scenario, illnesses: Illnesses) -> dict[str, Any]:
     """Return the fields of INJURIES on non-battle injuries, disease and psychological casualties."""
     psychological, _ = shares_of_disease(scenario)
@@ -292,6 +336,7 @@ def illness_fields(scenario: Scenario, illnesses: Illnesses) -> dict[str, Any]:
         "psychological": by_type(psychological),
         "groups_chance": by_type(illnesses.groups),
         "category": floats(cumulated(courses) for courses in course_shares(scenario)),
+        **second_fields(),
         "ill_first": illnesses.lists.first,
         "ill_count": illnesses.lists.count,
         "ill_choices": illnesses.lists.choices,

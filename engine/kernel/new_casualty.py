@@ -5,12 +5,14 @@ import math
 import numpy as np
 
 from engine.clinical import (
+    NO_DIAGNOSIS,
     draw_fate_of_ill,
     draw_fate_of_wounded,
     draw_illness,
     draw_listed_ill,
     draw_listed_wounded,
     draw_person,
+    draw_second_diagnoses,
     draw_wound_scores,
     draw_wounds,
     row_of_cell,
@@ -46,6 +48,9 @@ def _reset_record(record: PatientRow) -> None:
     record.lethal = NONE
     record.worst_ais = 0
     record.agent = NONE
+    record.second = NO_DIAGNOSIS
+    record.third = NO_DIAGNOSIS
+    record.fourth = NO_DIAGNOSIS
 
 
 @compiled
@@ -182,6 +187,8 @@ def initialise_casualty(
         _draw_wounded(output, row, casualty, model, counter)
     else:
         _draw_ill(record, casualty, model, counter)
+    if not quiet and record.kind != CasualtyKind.WOUNDED:
+        draw_second_diagnoses(record, counter[0], counter[1], model.keys[DrawPurpose.INJURY], model.injuries)
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -179,6 +179,7 @@ class CodeTables:
         conditions = catalogue.conditions()
         self.condition_codes: list[str] = [condition.code for condition in conditions]
         self.condition_displays: list[str] = [condition.display for condition in conditions]
+        self.further_codes: list[str | None] = [*self.condition_codes, None]
         causes = catalogue.external_causes()
         self.cause_codes: list[str | None] = [*(cause.code for cause in causes), None]
         self.cause_displays: list[str | None] = [*(cause.display for cause in causes), None]

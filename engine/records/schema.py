@@ -58,6 +58,9 @@ from engine.records.fields import (
 )
 from engine.tables import COLDEST, ENDS, LOWEST_BASE_EXCESS, Table
 
+NO_CODE = 65535
+"""In a column of conditions: none."""
+
 DETAIL_COUNT = max(len(TRIAGE), len(PRECEDENCES), len(AWAITED))
 """Number of values that the `detail` of an event may have: the row length of the tables below."""
 
@@ -235,6 +238,16 @@ class Incident(Struct, gc=False):
     ]
 
 
+def _further_diagnoses(view: View) -> tuple[Table, Codes]:
+    """Return the further diagnoses, patient after patient, and the ends of the patients' rows."""
+    patients = view.chunk.patients
+    found = np.stack([patients[name] for name in ("second", "third", "fourth")], axis=1)
+    given = found != NO_CODE
+    rows = np.empty(int(given.sum()), [("condition", found.dtype)])
+    rows["condition"] = found[given]
+    return rows, given.sum(axis=1).cumsum()
+
+
 class Coding(Struct, gc=False):
     """A code of ICD-10-CM with its text."""
 
@@ -256,6 +269,13 @@ class Wound(Struct, gc=False):
     iss_region: Annotated[
         str, field("body region of the Injury Severity Score", Label(ISS_REGIONS, _iss_regions))
     ]
+    code: Annotated[str, field("ICD-10-CM code", Text("condition_codes", "condition"))]
+    display: Annotated[str, field("text of the code in ICD-10-CM", Text("condition_displays", "condition"))]
+
+
+class FurtherDiagnosis(Struct, gc=False):
+    """A diagnosis beside the main one."""
+
     code: Annotated[str, field("ICD-10-CM code", Text("condition_codes", "condition"))]
     display: Annotated[str, field("text of the code in ICD-10-CM", Text("condition_displays", "condition"))]
 
@@ -297,6 +317,13 @@ class Injury(Struct, gc=False):
             "main diagnosis: the worst wound, or the illness",
             TextPair("condition_codes", "condition_displays", "condition", Coding),
             flat={"code": "diagnosis_code", "display": "diagnosis"},
+        ),
+    ]
+    further_diagnoses: Annotated[
+        list[FurtherDiagnosis],
+        field(
+            "up to three further diagnoses of the ill and of agent casualties, such as dehydration",
+            Rows(_further_diagnoses),
         ),
     ]
     iss: Annotated[int, field("Injury Severity Score: 0 without wounds, 75 with an AIS 6", Number("iss"))]
@@ -516,6 +543,16 @@ class Patient(Struct, gc=False):
 class PatientColumns(Struct):
     """Columns of the flat table `patients` that the record does not have."""
 
+    second_diagnosis_code: Annotated[
+        str | None,
+        field("ICD-10-CM code of the second diagnosis", Text("further_codes", "second"), after="diagnosis"),
+    ]
+    third_diagnosis_code: Annotated[
+        str | None, field("ICD-10-CM code of the third diagnosis", Text("further_codes", "third"))
+    ]
+    fourth_diagnosis_code: Annotated[
+        str | None, field("ICD-10-CM code of the fourth diagnosis", Text("further_codes", "fourth"))
+    ]
     worst_ais: Annotated[
         int, field("highest AIS of the wounds, 0 without wounds", Number("worst_ais"), after="niss")
     ]

@@ -66,6 +66,9 @@ class PatientRow(Row):
     unit: UInt16
     condition: UInt16  # main diagnosis: that of the worst wound, or the illness
     cause: UInt16  # external cause; 65535 without
+    second: UInt16  # further diagnoses of the ill and of agent casualties; 65535 without
+    third: UInt16
+    fourth: UInt16
     facility: Int16  # place of the outcome
     type: UInt8
     special: UInt8

@@ -109,6 +109,11 @@ class InjuryTables(Row):
     ]  # by condition, mechanism and AIS: the condition of the same code that fits them
     nature: Annotated[Ints, "u1", CONDITIONS]  # NATURES: which causes fit a condition; of agents, the agent
     same: Annotated[Ints, "u2", CONDITIONS]  # the first condition with the same code and use
+    second_first: Annotated[Ints, "u2", CONDITIONS]  # first entry of a condition's further diagnoses
+    second_count: Annotated[Ints, "u1", CONDITIONS]
+    second_choices: Annotated[Ints, "u2", FEW_CHOICES]  # condition of a further diagnosis
+    second_chance: Annotated[Floats, "f8", FEW_CHOICES]  # its probability
+    second_categories: Annotated[Ints, "u1", FEW_CHOICES]  # bit c: for true category c
     ill_first: Annotated[
         Ints, "i8", (GROUPS, 4, 2)
     ]  # by group, true triage category (0: T1 that kills) and sex

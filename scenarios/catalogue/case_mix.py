@@ -1,4 +1,4 @@
-"""Who is ill of what: shares of groups by climate, season and operation, kinds of cause, agents."""
+"""Who is ill of what: shares of groups by climate, season and operation, kinds of cause, agents, second diagnoses."""
 
 from functools import cache
 from typing import Literal, get_args
@@ -86,6 +86,19 @@ class AgentGrade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tag: Tag
 
 
+class SecondDiagnosis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A further diagnosis beside a main one: with probability `chance` where code, categories and climate fit."""
+
+    codes: tuple[str, ...]
+    """Beginnings of the codes of the main diagnoses."""
+    second: str
+    display: str
+    chance: float
+    categories: tuple[Literal["T1", "T2", "T3"], ...] = ()
+    source: str
+    tag: Tag
+
+
 @cache
 def groups() -> dict[str, Group]:
     """The groups of accidents, diseases and psychological conditions, in the order of the codes."""
@@ -138,6 +151,12 @@ def mix_factors() -> tuple[MixFactor, ...]:
                 near_match(row.group, groups()),
             )
     return tuple(row for _, row in rows)
+
+
+@cache
+def second_diagnoses() -> tuple[SecondDiagnosis, ...]:
+    """The further diagnoses, in the order in which they are drawn."""
+    return tuple(row for _, row in read_rows("second_diagnoses.csv", SecondDiagnosis))
 
 
 def _by_name(file: str, kind: type[Row], column: str) -> dict[str, Row]:

@@ -28,6 +28,7 @@ CONDITION_FILES: dict[str, Use | None] = {
     "diseases.csv": "disease",
     "psychological.csv": "psychological",
     "agents.csv": "agent",
+    "symptoms.csv": None,
 }
 """Files of conditions in the order of the codes, with the use of their rows; None: a column says it."""
 
@@ -39,8 +40,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     triage `categories` that fit and, where it matters, a `sex` and an `environment`: one of the scenario's environment
     words, without which the diagnosis does not occur. `weight` is relative among the entries that fit.
 
-    The engine does not read the entries of uses complication and factor, so no patient gets them. Their `when` names
-    the rule by which they would be added to a casualty.
+    Of the uses complication and factor only those of symptoms.csv reach a patient, as second diagnoses. The `when` of
+    the others names the rule by which they would be added to a casualty.
     """
 
     code: str
