@@ -1,5 +1,6 @@
 """The catalogue: nations and names, ranks, units, diagnoses and external causes."""
 
+import csv
 import json
 import re
 import tomllib
@@ -192,6 +193,8 @@ def test_every_text_of_the_code_tables_and_data_files_is_clean() -> None:
             found[path.name] = list(texts_of(json.loads(path.read_bytes())))
         elif path.suffix == ".toml":
             found[path.name] = list(texts_of(tomllib.loads(path.read_text())))
+        elif path.suffix == ".csv":
+            found[path.name] = list(texts_of(list(csv.reader(path.read_text("utf-8").splitlines()))))
     assert sum(map(len, found.values())) > 20_000
     dirty = {name: [text for text in texts if text != clean_text(text)] for name, texts in found.items()}
     assert {name: texts for name, texts in dirty.items() if texts} == {}

@@ -186,7 +186,7 @@ def _check_conditions(at: str, incident: Incident) -> None:
             place,
             code,
             f"the ICD-10-CM code of {what[use_of(incident)]} condition in stream {incident.stream}, as "
-            "scenarios/data/conditions.json lists them",
+            "the files of scenarios/data/catalogue list them",
             near_match(code, known),
         )
     if use_of(incident) != "wound" and len(codes) > 1:

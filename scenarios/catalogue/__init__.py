@@ -1,0 +1,64 @@
+"""The catalogue: nations, names, ranks, blood groups, units, diagnoses and external causes that a run draws from.
+
+The data lie under `scenarios/data` with their sources and confidence tags. This package only loads them, each table
+once and on first use. A column of codes holds the position of an entry in its tuple: WOUND.condition and
+PATIENT.condition point into `conditions()`, PATIENT.cause into `external_causes()`, PATIENT.nation into `nations()`,
+and so on. So the order of the entries is part of the data.
+
+The displays of ICD-10-CM codes are `simple_icd_10_cm.get_description(code)`, cleaned by `scenarios.texts.clean_text`:
+the full title of the code with its seventh character. (In that release the titles of some open fractures hold a tab.)
+"""
+
+from scenarios.catalogue.diagnoses import (
+    UNSIDED_REGIONS,
+    Cause,
+    Condition,
+    Exclusion,
+    Snomed,
+    Source,
+    conditions,
+    exclusions,
+    external_causes,
+    snomed,
+    snomed_notice,
+    sources,
+    wound_fits,
+)
+from scenarios.catalogue.people import (
+    BloodGroup,
+    Names,
+    Nation,
+    Rank,
+    blood_groups,
+    names,
+    nation_index,
+    nations,
+    units,
+)
+from scenarios.catalogue.tables import CatalogueError
+
+__all__ = [
+    "UNSIDED_REGIONS",
+    "BloodGroup",
+    "CatalogueError",
+    "Cause",
+    "Condition",
+    "Exclusion",
+    "Names",
+    "Nation",
+    "Rank",
+    "Snomed",
+    "Source",
+    "blood_groups",
+    "conditions",
+    "exclusions",
+    "external_causes",
+    "names",
+    "nation_index",
+    "nations",
+    "snomed",
+    "snomed_notice",
+    "sources",
+    "units",
+    "wound_fits",
+]
