@@ -1,5 +1,6 @@
 """Injuries and illnesses of casualties, the survival clock, and the effects of treatments."""
 
+from engine.clinical.bay_care import resuscitate, treat_ill, treat_wounded
 from engine.clinical.casualties import (
     DRAWN,
     SAMPLE,
@@ -10,6 +11,7 @@ from engine.clinical.casualties import (
     draw_wounds,
     type_row,
 )
+from engine.clinical.first_aid import care_on_the_way, give_first_aid, give_prehospital_blood
 from engine.clinical.listed import (
     draw_listed_ill,
     draw_listed_wounded,
@@ -17,6 +19,8 @@ from engine.clinical.listed import (
     iss_of_listed,
     row_of_cell,
 )
+from engine.clinical.log import log_event, log_treatment
+from engine.clinical.operations import log_definitive_surgery, log_further_operation, start_surgery
 from engine.clinical.people import draw_person
 from engine.clinical.service_numbers import set_service_number
 from engine.clinical.survival import (
@@ -31,22 +35,13 @@ from engine.clinical.survival import (
     start_recovery,
     stop_clock,
 )
-from engine.clinical.treatments import (
-    give_first_aid,
-    give_prehospital_blood,
-    log_event,
-    log_treatment,
-    measure_vitals,
-    resuscitate,
-    start_surgery,
-    treat_ill,
-    treat_wounded,
-)
+from engine.clinical.treatments import measure_vitals
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 
 __all__ = [
     "DRAWN",
     "SAMPLE",
+    "care_on_the_way",
     "copy_arrival",
     "death_time",
     "draw_fate_of_ill",
@@ -63,7 +58,9 @@ __all__ = [
     "give_prehospital_blood",
     "given_category",
     "iss_of_listed",
+    "log_definitive_surgery",
     "log_event",
+    "log_further_operation",
     "log_treatment",
     "measure_vitals",
     "pick_cumulated",

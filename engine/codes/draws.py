@@ -34,7 +34,7 @@ Plus LEG_BLOCKS * leg."""
 OPERATION = 2
 """Words 0: operating time; 1: success. Plus LEG_BLOCKS * leg."""
 INTENSIVE_CARE = 3
-"""Word 0: stay in intensive care. Plus LEG_BLOCKS * leg."""
+"""Words 0: stay in intensive care; 1: pace of the treatments in a bay. Plus LEG_BLOCKS * leg."""
 LEG_BLOCKS = 4
 VITAL_SIGNS = 4096
 """Words 0 to 3: pulse, pressure, respiration, saturation. Plus LEG_BLOCKS * leg plus the number of the measurement."""
@@ -47,7 +47,8 @@ REOPERATION = 1 << 31
 Plus REOPERATION_BLOCKS * leg plus the number of operations before it at the facility."""
 REOPERATION_BLOCKS = 8
 FIELD_CARE = 1 << 30
-"""At the point of injury, words 0: start of field triage; 1: its duration; 2: duration of first aid."""
+"""At the point of injury, words 0: start of field triage; 1: its duration; 2: duration of first aid; 3: pace of the
+treatments there and on the way."""
 
 # INJURY
 CASUALTY_SEVERITY = 0

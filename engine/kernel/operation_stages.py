@@ -5,7 +5,9 @@ import math
 from engine import numeric
 from engine.clinical import (
     death_time,
+    log_definitive_surgery,
     log_event,
+    log_further_operation,
     log_treatment,
     measure_vitals,
     set_rate,
@@ -22,7 +24,6 @@ from engine.codes import (
     REOPERATION,
     REOPERATION_BLOCKS,
     CasualtyKind,
-    ConditionFlag,
     DrawPurpose,
     Effect,
     Event,
@@ -108,13 +109,7 @@ def _start_definitive_surgery(
 ) -> None:
     """Start the definitive operation, during which the clock stops."""
     log_event(output, row, now, casualty.facility, Event.DEFINITIVE_SURGERY_STARTED, 0)
-    kind = Treatment.DEFINITIVE_SURGERY
-    if (
-        not output.rows[QUIET]
-        and model.injuries.flags[output.wounds[casualty.wound].condition] & ConditionFlag.FRACTURE
-    ):
-        kind = Treatment.FRACTURE_FIXATION
-    log_treatment(output, row, casualty.facility, kind, now, minutes, Effect.SUPPORTIVE, 0)
+    log_definitive_surgery(output, row, casualty, now, minutes, model)
     casualty.definitive = 1
     set_rate(casualty, now, 0.0)
     casualty.stage = Stage.DEFINITIVE_DONE
@@ -149,12 +144,10 @@ def _start_reoperation(
     It is part of damage control surgery until the casualty has had the definitive operation.
     """
     started = Event.SURGERY_STARTED
-    kind = Treatment.WOUND_DEBRIDEMENT
     if casualty.definitive:
         started = Event.DEFINITIVE_SURGERY_STARTED
-        kind = Treatment.DEFINITIVE_SURGERY
     log_event(output, row, now, casualty.facility, started, 0)
-    log_treatment(output, row, casualty.facility, kind, now, minutes, Effect.SUPPORTIVE, 0)
+    log_further_operation(output, row, casualty, now, minutes, model)
     set_rate(casualty, now, 0.0)
     casualty.reoperate_at = math.inf
     casualty.stage = Stage.REOPERATED

@@ -1,5 +1,14 @@
 """The layouts of tables: results, the kernel's output, the state of a casualty and the parameters of a run."""
 
+from engine.tables.care import (
+    CARE_LIMITS,
+    CARE_RANKS,
+    CARE_ROWS,
+    CARE_RULES,
+    OPERATIONS_OF_CONDITION,
+    TREATMENT_PARAMETERS,
+    CareRules,
+)
 from engine.tables.casualty import CasualtyState
 from engine.tables.columns import (
     ARRIVAL,
@@ -70,11 +79,8 @@ from engine.tables.output import (
 )
 from engine.tables.rows import Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, UInt64, dtype_of
 from engine.tables.treatments import (
-    TREATMENT_PARAMETERS,
     VITAL_SIGN_PARAMETERS,
     DeficitWeights,
-    SurgeryRules,
-    TreatmentTime,
     VitalSignParameters,
 )
 from engine.tables.units import DAY, HOUR, MINUTE
@@ -85,6 +91,10 @@ __all__ = [
     "BLOOD_GROUPS",
     "CANDIDATES",
     "CARE",
+    "CARE_LIMITS",
+    "CARE_RANKS",
+    "CARE_ROWS",
+    "CARE_RULES",
     "DAY",
     "ENDS",
     "EVENT",
@@ -104,6 +114,7 @@ __all__ = [
     "NATIONS",
     "NATURES",
     "NETWORK",
+    "OPERATIONS_OF_CONDITION",
     "OUTPUT",
     "PARQUET_PART",
     "PATIENT",
@@ -128,6 +139,7 @@ __all__ = [
     "WOUND_COUNT",
     "WRITE_ORDER",
     "ArrivalRow",
+    "CareRules",
     "CasualtyState",
     "Chunk",
     "DeficitWeights",
@@ -147,11 +159,9 @@ __all__ = [
     "PeopleTables",
     "Row",
     "Rows",
-    "SurgeryRules",
     "SurvivalParameters",
     "Table",
     "TreatmentRow",
-    "TreatmentTime",
     "UInt8",
     "UInt64",
     "VitalSignParameters",

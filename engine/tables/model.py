@@ -6,6 +6,7 @@ Tables have room for the largest scenario allowed, so the kernel is compiled onc
 from typing import Annotated
 
 from engine.codes import RESOURCE_COUNT, TREATMENTS, Illness, LethalMechanism
+from engine.tables.care import CONDITIONS, TreatmentParameters
 from engine.tables.rows import (
     Float64,
     Floats,
@@ -15,7 +16,7 @@ from engine.tables.rows import (
     UInt8,
     dtype_of,
 )
-from engine.tables.treatments import TreatmentParameters, VitalSignParameters
+from engine.tables.treatments import VitalSignParameters
 
 LISTED, LISTED_CONDITIONS = 20_000, 100_000
 """Most rows of listed casualties, and conditions that they are given."""
@@ -36,7 +37,7 @@ SPECIALS = 256
 FRONTS, NATIONS, RANKS, BLOOD_GROUPS = 200, 48, 20, 8
 
 
-CONDITIONS, CHOICES, FEW_CHOICES = 2048, 65_536, 4096
+CHOICES, FEW_CHOICES = 65_536, 4096
 """Rows of the tables; fixed, so that the kernel is compiled once for all scenarios."""
 
 

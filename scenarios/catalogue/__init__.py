@@ -9,6 +9,17 @@ The displays of ICD-10-CM codes are `simple_icd_10_cm.get_description(code)`, cl
 the full title of the code with its seventh character. (In that release the titles of some open fractures hold a tab.)
 """
 
+from scenarios.catalogue.care import (
+    MechanismCare,
+    NeedRule,
+    Needs,
+    TreatmentKind,
+    condition_needs,
+    mechanism_care,
+    need_rules,
+    needs_of,
+    treatment_kinds,
+)
 from scenarios.catalogue.diagnoses import (
     UNSIDED_REGIONS,
     Cause,
@@ -44,21 +55,30 @@ __all__ = [
     "Cause",
     "Condition",
     "Exclusion",
+    "MechanismCare",
     "Names",
     "Nation",
+    "NeedRule",
+    "Needs",
     "Rank",
     "Snomed",
     "Source",
+    "TreatmentKind",
     "blood_groups",
+    "condition_needs",
     "conditions",
     "exclusions",
     "external_causes",
+    "mechanism_care",
     "names",
     "nation_index",
     "nations",
+    "need_rules",
+    "needs_of",
     "snomed",
     "snomed_notice",
     "sources",
+    "treatment_kinds",
     "units",
     "wound_fits",
 ]

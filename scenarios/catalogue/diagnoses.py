@@ -160,7 +160,7 @@ def exclusions() -> dict[str, Exclusion]:
     for line, row in read_rows("exclusions.csv", Exclusion):
         if row.group in found:
             raise CatalogueError("exclusions.csv", line, "group", row.group, "each group once")
-        _check_source("exclusions.csv", line, row.source)
+        check_source("exclusions.csv", line, row.source)
         found[row.group] = row
     return found
 
@@ -185,7 +185,7 @@ def conditions() -> tuple[Condition, ...]:
 
 def check_condition(name: str, line: int, condition: Condition) -> None:
     """Raise CatalogueError where cells of a row contradict each other or name what no other file has."""
-    _check_source(name, line, condition.source)
+    check_source(name, line, condition.source)
     for group in condition.excludes:
         if group not in exclusions():
             raise CatalogueError(
@@ -201,7 +201,8 @@ def check_condition(name: str, line: int, condition: Condition) -> None:
         raise CatalogueError(name, line, "ais_low", value, "1 to 6, and not above ais_high")
 
 
-def _check_source(name: str, line: int, source: str) -> None:
+def check_source(name: str, line: int, source: str) -> None:
+    """Raise CatalogueError where a row names a source that `sources.csv` does not have."""
     for one in source.split("|"):
         if one not in sources():
             raise CatalogueError(name, line, "source", one, "ids of sources.csv", near_match(one, sources()))
@@ -244,7 +245,7 @@ def external_causes() -> tuple[Cause, ...]:
     """
     rows = read_rows("causes.csv", Cause)
     for line, cause in rows:
-        _check_source("causes.csv", line, cause.source)
+        check_source("causes.csv", line, cause.source)
     return tuple(cause for _, cause in rows)
 
 
