@@ -1,13 +1,13 @@
 """Injuries and illnesses of casualties, the survival clock, and the effects of treatments."""
 
-from engine.clinical.bay_care import resuscitate, treat_ill, treat_wounded
+from engine.clinical.bay_care import resuscitate, starts_resuscitation, treat_ill, treat_wounded
+from engine.clinical.blood import draw_blood_units
 from engine.clinical.casualties import (
     DRAWN,
     SAMPLE,
     copy_arrival,
     draw_illness,
     draw_sample,
-    draw_wound_scores,
     draw_wounds,
     type_row,
 )
@@ -20,6 +20,7 @@ from engine.clinical.listed import (
     row_of_cell,
 )
 from engine.clinical.log import log_event, log_treatment
+from engine.clinical.needs import ALL_ROLES, roles_that_operate
 from engine.clinical.operations import log_definitive_surgery, log_further_operation, start_surgery
 from engine.clinical.people import draw_person
 from engine.clinical.service_numbers import set_service_number
@@ -39,11 +40,13 @@ from engine.clinical.treatments import measure_vitals
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 
 __all__ = [
+    "ALL_ROLES",
     "DRAWN",
     "SAMPLE",
     "care_on_the_way",
     "copy_arrival",
     "death_time",
+    "draw_blood_units",
     "draw_fate_of_ill",
     "draw_fate_of_wounded",
     "draw_illness",
@@ -52,7 +55,6 @@ __all__ = [
     "draw_listed_wounded",
     "draw_person",
     "draw_sample",
-    "draw_wound_scores",
     "draw_wounds",
     "give_first_aid",
     "give_prehospital_blood",
@@ -66,6 +68,7 @@ __all__ = [
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",
+    "roles_that_operate",
     "row_of_cell",
     "set_factor",
     "set_rate",
@@ -73,6 +76,7 @@ __all__ = [
     "slow_clock",
     "start_recovery",
     "start_surgery",
+    "starts_resuscitation",
     "stop_clock",
     "to_uniform",
     "treat_ill",

@@ -4,7 +4,6 @@ import math
 
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
-    bleeds_to_death,
     give_by_need,
     needs_of_injuries,
     needs_of_state,
@@ -143,6 +142,17 @@ def treat_wounded(
 
 
 @compiled
+def starts_resuscitation(record: PatientRow, casualty: CasualtyState, facility: int, model: Model) -> bool:
+    """Return whether a wounded casualty gets damage control resuscitation at a facility: T1, T2 and T4, once."""
+    return bool(
+        record.kind == CasualtyKind.WOUNDED
+        and record.triage != TriageCategory.T3
+        and model.network.resuscitates[facility]
+        and not casualty.resuscitated
+    )
+
+
+@compiled
 def resuscitate(
     output: Output,
     row: int,
@@ -166,9 +176,9 @@ def resuscitate(
     place = place_of_role(model.network.role[casualty.facility])
     needs = needs_of_injuries(output, record, casualty, rules)
     needs |= needs_of_state(record, casualty, now, place, model)
-    if bleeds_to_death(record):
+    if casualty.blood_units > 0:
         needs |= of_blood(rules)
-    if casualty.no_blood or rules.off & rules.bit[Treatment.BLOOD_TRANSFUSION]:
+    if casualty.blood_units == 0 or casualty.no_blood:
         needs &= ~of_blood(rules)
         if own == Treatment.BLOOD_TRANSFUSION:
             own = NONE

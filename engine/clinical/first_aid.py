@@ -129,6 +129,9 @@ def give_prehospital_blood(
     if output.rows[QUIET]:
         return
     place = _ON_THE_WAY
+    needed = casualty.blood_given
+    casualty.blood_given = model.care.prehospital_units
     needs = of_blood(model.treatments.rules)
     own = _BLOOD_TRANSFUSION
     give_by_need(output, row, casualty, now, casualty.arrive_at, place, needs, own, effect, pace, model)
+    casualty.blood_given = needed

@@ -43,4 +43,5 @@ def log_treatment(
     entry.kind = kind
     entry.effect = effect
     entry.wound = wound
+    entry.units = 0
     output.rows[TREATMENT_COUNT] += 1

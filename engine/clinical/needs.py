@@ -19,6 +19,7 @@ from engine.numeric import compiled
 from engine.tables import (
     CARE_ROWS,
     MINUTE,
+    OPERATIONS_OF_CONDITION,
     TREATMENT_COUNT,
     CareRules,
     CasualtyState,
@@ -27,6 +28,9 @@ from engine.tables import (
     PatientRow,
 )
 
+_ROLES = 5
+ALL_ROLES = (1 << _ROLES) - 1
+"""Mask of all roles."""
 _ROLE_1 = int(CarePlace.ROLE_1)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
@@ -114,6 +118,28 @@ def needs_of_injuries(output: Output, record: PatientRow, casualty: CasualtyStat
 
 
 @compiled
+def roles_that_operate(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
+    """Return by bit of the role where something that a wounded casualty calls for can be done in a theatre.
+
+    What would kill can be operated on wherever there is a theatre. 0: no operation is called for.
+    """
+    if record.lethal != NONE:
+        return ALL_ROLES
+    roles = 0
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = int(rules.operations[condition, place])
+            if kind == NONE:
+                break
+            less = int(rules.short_of[kind])
+            for role in range(_ROLES):
+                if rules.in_theatre[kind, role] or (less != NONE and rules.in_theatre[less, role]):
+                    roles |= 1 << role
+    return roles
+
+
+@compiled
 def needs_of_state(record: PatientRow, casualty: CasualtyState, at: float, place: int, model: Model) -> int:
     """Return the mask of what the state of the casualty at the time `at`, ms, calls for, whatever the wounds.
 
@@ -167,7 +193,9 @@ def _fit(output: Output, first: int, now: float, reached: float, end: float, rul
     for k in range(first, output.rows[TREATMENT_COUNT]):
         treatment = output.treatments[k]
         treatment.start = begin + int((treatment.start - begin) * scale)
-        if not rules.until_end & rules.bit[treatment.kind]:
+        if rules.until_end & rules.bit[treatment.kind]:
+            treatment.end = int(end)
+        else:
             treatment.end = begin + int((treatment.end - begin) * scale)
 
 
@@ -242,6 +270,8 @@ def give_by_need(
                 effect if acts else _SUPPORTIVE,
                 wound,
             )
+            if bit == rules.bit[Treatment.BLOOD_TRANSFUSION]:
+                output.treatments[output.rows[TREATMENT_COUNT] - 1].units = casualty.blood_given
             left -= 1
             if not beside:
                 at += lasts * MINUTE

@@ -79,7 +79,7 @@ STAY = 1
 LATE_DEATH = 2
 """Words 0: late death; 1: its time."""
 FIRST_AID = 3
-"""Words 0: success of first aid; 1: of blood on the way to the first facility."""
+"""Words 0: success of first aid; 1: of blood on the way to the first facility; 2: units of blood."""
 MATRIX_START = 7
 """Words 1: triage category; 2: time of death, under transition-matrix routing."""
 MATRIX_OUTCOME = 8

@@ -16,6 +16,7 @@ from engine.clinical import (
     set_rate,
     slow_clock,
     start_recovery,
+    starts_resuscitation,
     stop_clock,
     to_uniform,
     treat_ill,
@@ -243,17 +244,6 @@ def end_triage(output: Output, row: int, casualty: CasualtyState, now: float, mo
 
 
 @compiled
-def _starts_resuscitation(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a wounded casualty who needs surgery gets damage control resuscitation here."""
-    return bool(
-        record.kind == CasualtyKind.WOUNDED
-        and casualty.needs_surgery
-        and model.network.resuscitates[casualty.facility]
-        and not casualty.resuscitated
-    )
-
-
-@compiled
 def _resuscitation_works(casualty: CasualtyState, model: Model) -> bool:
     """Return whether the resuscitation of a wounded casualty slows the clock."""
     return bool(to_uniform(casualty.rescue_word) < model.survival.resuscitation_works)
@@ -344,7 +334,7 @@ def start_treatment(
     if not output.rows[QUIET]:
         block = INTENSIVE_CARE + LEG_BLOCKS * casualty.leg
         pace = to_uniform(words(model.keys[DrawPurpose.CARE], counter[0], counter[1], block)[1])
-    if _starts_resuscitation(record, casualty, model):
+    if starts_resuscitation(record, casualty, casualty.facility, model):
         minutes = _start_resuscitation(output, row, casualty, now, uniform, pace, model)
     else:
         minutes = _start_care(output, row, casualty, now, uniform, casualty.rescue_word, pace, model)
@@ -392,7 +382,12 @@ def end_treatment(
         and not casualty.needs_surgery
     ):
         start_recovery(record, casualty, now, model.survival)
-    if casualty.needs_surgery and model.network.operates[here] and not casualty.operated:
+    if (
+        casualty.needs_surgery
+        and model.network.operates[here]
+        and not casualty.operated
+        and casualty.operable >> model.network.role[here] & 1
+    ):
         casualty.stage = Stage.SURGERY
         casualty.at = now + model.care.waits[1] * MINUTE
     else:

@@ -5,14 +5,15 @@ import math
 import numpy as np
 
 from engine.clinical import (
+    draw_blood_units,
     draw_fate_of_ill,
     draw_fate_of_wounded,
     draw_illness,
     draw_listed_ill,
     draw_listed_wounded,
     draw_person,
-    draw_wound_scores,
     draw_wounds,
+    roles_that_operate,
     row_of_cell,
     type_row,
 )
@@ -54,6 +55,9 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.admitted = 0
     casualty.expects_rtd72 = 0
     casualty.needs_surgery = 0
+    casualty.operable = 0
+    casualty.blood_units = 0
+    casualty.blood_given = 0
     casualty.expectant = 0
     casualty.resuscitated = 0
     casualty.resuscitating = 0
@@ -101,37 +105,23 @@ def _draw_person(record: PatientRow, model: Model, counter: Counter, listed: int
 
 @compiled
 def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
-    """Draw the wounds and their fate. The decision pass skips draws that do not affect the flow."""
+    """Draw the wounds and their fate."""
     record = output.patients[row]
     cell, index = counter
     injury_key = model.keys[DrawPurpose.INJURY]
     mechanism, shift, may_die_at_once = NONE, 0.0, True
-    if output.rows[QUIET]:
-        casualty.wounds = draw_wound_scores(
-            record,
-            output,
-            casualty.wound,
-            cell,
-            index,
-            injury_key,
-            model.injuries,
-            mechanism,
-            shift,
-            may_die_at_once,
-        )
-    else:
-        casualty.wounds = draw_wounds(
-            record,
-            output,
-            casualty.wound,
-            cell,
-            index,
-            injury_key,
-            model.injuries,
-            mechanism,
-            shift,
-            may_die_at_once,
-        )
+    casualty.wounds = draw_wounds(
+        record,
+        output,
+        casualty.wound,
+        cell,
+        index,
+        injury_key,
+        model.injuries,
+        mechanism,
+        shift,
+        may_die_at_once,
+    )
     draw_fate_of_wounded(
         record,
         casualty,
@@ -180,6 +170,11 @@ def initialise_casualty(
         _draw_wounded(output, row, casualty, model, counter)
     else:
         _draw_ill(record, casualty, model, counter)
+    if record.kind == CasualtyKind.WOUNDED:
+        casualty.operable = roles_that_operate(output, record, casualty, model.treatments.rules)
+        casualty.needs_surgery = 1 if casualty.operable else 0
+        casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
+        casualty.blood_given = casualty.blood_units
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -28,6 +28,7 @@ from engine.codes import (
     Effect,
     Event,
     Treatment,
+    TriageCategory,
 )
 from engine.kernel.codes import ServiceTime, Stage
 from engine.kernel.travel import draw_service_time
@@ -43,7 +44,7 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         record.kind == CasualtyKind.WOUNDED
         and model.network.has_icu[casualty.facility]
         and (
-            (care.icu_after_surgery and casualty.operated_here)
+            (care.icu_after_surgery and casualty.operated_here and record.triage != TriageCategory.T3)
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
             or (care.icu_after_resuscitation and casualty.resuscitated)

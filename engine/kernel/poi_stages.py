@@ -6,6 +6,7 @@ import numpy as np
 
 from engine import numeric
 from engine.clinical import (
+    ALL_ROLES,
     care_on_the_way,
     give_first_aid,
     give_prehospital_blood,
@@ -77,6 +78,7 @@ def _begin_under_matrix(
     casualty.needs_surgery = (
         1 if record.kind == CasualtyKind.WOUNDED and record.triage <= TriageCategory.T2 else 0
     )
+    casualty.operable = ALL_ROLES
     if record.worst_ais == 6:
         return leg
     casualty.life = math.inf

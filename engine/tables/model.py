@@ -321,7 +321,6 @@ class Network(Row):
     retriage_interval: Float64  # ms
     night: Annotated[Floats, "f8", 2]  # ms of the day: from, to
     overflow_factor: Float64  # clock factor in surge places
-    blood_units: Int64  # of one resuscitation
 
 
 NETWORK = dtype_of(Network)
@@ -352,6 +351,9 @@ class CareParameters(Row):
     icu_ais: Int64  # lowest worst AIS; 7: none
     icu_niss: Int64  # lowest NISS; 76: none
     decontamination: Annotated[Floats, "f8", 1]
+    # units of blood of a resuscitation, lognormal: log medians of who bleeds to death and of others, sigma, correlation
+    blood: Annotated[Floats, "f8", 4]
+    prehospital_units: Int64
     request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg for request and departure
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
     mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident
