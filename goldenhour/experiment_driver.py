@@ -1,31 +1,20 @@
 """The driver of an experiment: replications of all points until the plan is fulfilled, and their results."""
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.experiments import (
-    ExperimentIdentity,
-    ExperimentOutput,
-    Point,
-    ReplicationProgress,
-    Replicator,
-    ResultFile,
-    batch_size,
-    read_experiment,
-)
+from actors.experiments import Point, Replicator, batch_size, read_experiment
 from actors.run import compile_before
-from actors.store import ExperimentDetail
 from engine.errors import InputError
 from engine.experiments import (
     QUANTITIES,
-    DesignPoints,
     ExperimentPlan,
     Formula,
     PointRow,
@@ -40,52 +29,19 @@ from engine.experiments import (
     values_of,
 )
 from engine.measures import absent_value
-from engine.run import EntryPoints
-from goldenhour import __version__
 from goldenhour.experiment_analysis import analyse
 from goldenhour.experiment_files import ExperimentSource, LoadedExperiment, load_experiment, load_text
 from goldenhour.experiment_result import Experiment
-from goldenhour.experiments import batch_cache, open_workers, workers_for_seconds
-from goldenhour.gathered import Gathered, PreparedPoints, entry_points_of, left_resumable
+from goldenhour.point_driver import OnDetail, OnStart, PlanRequest, PointDriver, Workplace, open_workplace
 
-OnDetail = Callable[[ExperimentDetail, str], object]
-"""Called with how far the experiment is, and its phase: running or finishing."""
-
-OnClaimed = Callable[[str, bool], None]
-"""Called once the output is claimed: with the id of the experiment, and whether it was started before."""
-
-
-@dataclass(frozen=True)
-class ExperimentRequest:
-    """An experiment, and how it is carried out."""
-
-    loaded: LoadedExperiment
-    design: DesignPoints
-    output: Path | None = None
-    """The folder of its results; None: they are only returned."""
-    force: bool = False
-    """Replace the files of an earlier run or experiment."""
-    workers: int = 0
-    """Tasks on Ray at a time; 0: in this process; ALL_CPUS: as many as a cluster has CPUs."""
-    address: str | None = None
-    """A Ray cluster; None: a local Ray, if any."""
-    run_id: str | None = None
-    """Id of the experiment; None: a new one."""
-
-    def entry_points(self) -> list[EntryPoints]:
-        """What is compiled before it starts."""
-        return entry_points_of(self.loaded.plan, self.loaded.base, self.design)
-
-
-def workers_for_experiment(loaded: LoadedExperiment, points: int, address: str | None) -> int:
-    """Return how many tasks to run on Ray at a time: 0, in this process, for what is quick."""
-    return workers_for_seconds(loaded.price(points).seconds, address)
+ExperimentRequest = PlanRequest[LoadedExperiment]
+"""An experiment, and how it is carried out."""
 
 
 def run_experiment(
     request: ExperimentRequest,
     on_progress: OnDetail = lambda detail, phase: None,
-    on_claimed: OnClaimed = lambda run_id, started_before: None,
+    on_start: OnStart = lambda run_id, started_before: None,
 ) -> Experiment:
     """Carry an experiment out. One that was cut off in the same output folder is continued.
 
@@ -95,8 +51,9 @@ def run_experiment(
         What to do.
     on_progress
         Called several times a second.
-    on_claimed
-        Not called without an output.
+    on_start
+        Called once the output folder, if any, is claimed, and the measures are known to exist if that shows in a
+        second or two.
 
     Raises
     ------
@@ -105,66 +62,44 @@ def run_experiment(
     RunError
         If a replication cannot be simulated. What is finished stays in the output folder.
     """
-    with ExitStack() as stack:
-        output = None
-        if request.output is not None:
-            output = _claim(request, request.output)
-            stack.enter_context(left_resumable(output, "the experiment"))
-            on_claimed(output.run_id, output.started_before)
-        tasks = stack.enter_context(open_workers(request.workers, request.address))
-        return _Run(request, output, tasks, on_progress).finish()
+    plan, base = request.loaded.plan, request.loaded.base
+    with open_workplace(
+        request,
+        "experiment",
+        on_start,
+        find=lambda names: _find_quantities(plan, names),
+        first=first_counts(plan, len(request.design), batch_size(base.resolved))[0],
+        packages=("scipy",) if request.design.units is not None else (),
+    ) as workplace:
+        return _Run(request, workplace, on_progress).finish()
 
 
-def _claim(request: ExperimentRequest, folder: Path) -> ExperimentOutput:
-    loaded = request.loaded
-    packages = ("scipy",) if request.design.units is not None else ()
-    identity = ExperimentIdentity(
-        loaded.as_run(), loaded.base, loaded.base.resolved.seed, __version__, packages
-    )
-    return ExperimentOutput.claim(
-        folder, request.force, identity, request.run_id, request.workers, request.address
-    )
-
-
-class _Run:
+class _Run(PointDriver):
     """An experiment that is being carried out."""
 
-    def __init__(
-        self, request: ExperimentRequest, output: ExperimentOutput | None, workers: int, on_progress: OnDetail
-    ) -> None:
-        self._loaded, self._design, self._plan = request.loaded, request.design, request.loaded.plan
-        self._output = output
-        self._on_progress = on_progress
-        self._points = PreparedPoints(request.loaded.plan, request.loaded.base, request.design)
-        self._replicator = Replicator(self._points, batch_cache(), workers, self._report)
-        needed = None if self._plan.all_measures else frozenset(_needed(self._plan))
-        self._gathered = Gathered(needed, [{} for _ in range(len(self._points))])
-        self._progress = ReplicationProgress(0, 0, 0)
-        self._resumed = 0
+    def __init__(self, request: ExperimentRequest, workplace: Workplace, on_progress: OnDetail) -> None:
+        self._loaded, self._plan = request.loaded, request.loaded.plan
         self._open: set[int] = set()
-        self._widest, self._expected = "", float("nan")
-        if output is not None:
-            for point, batch, replications in output.journal.begin():
-                self._gathered.add(point, batch.first, replications)
-                self._resumed += batch.size
-        self._names_checked = self._resumed > 0
+        self._names_checked = False
+        self._widest, self._expected = "", math.nan
+        needed = None if self._plan.all_measures else frozenset(_needed(self._plan))
+        super().__init__(request, workplace, on_progress, needed)
 
     def finish(self) -> Experiment:
         """Add replications until the plan is fulfilled, analyse them, and write the files."""
         plan, design = self._plan, self._design
         labels = [point.label for point in design]
-        batch = batch_size(self._loaded.base.resolved)
-        wanted: Sequence[int] = first_counts(plan, len(design), batch)
+        wanted: Sequence[int] = first_counts(plan, len(design), self._batch)
         while True:
             self._extend(wanted)
             quantities = self._quantities()
-            stopping = self._assess(quantities, wanted, labels, batch)
+            stopping = self._assess(quantities, wanted, labels)
             wanted = stopping.wanted
             if stopping.done:
                 break
             self._widest, self._expected = stopping.widest, stopping.expected
-        self._widest, self._expected = "", float("nan")
-        self._report_detail(self._progress, "finishing")
+        self._widest, self._expected = "", math.nan
+        self._report_phase("finishing")
         points = tuple(
             PointRow(
                 point.number,
@@ -186,35 +121,27 @@ class _Run:
             self._values(quantities, wanted),
             stopping,
         )
-        return found if self._output is None else self._publish(found, self._output)
-
-    def _publish(self, found: Experiment, output: ExperimentOutput) -> Experiment:
-        replications = sum(point.replications for point in found.points)
-        files = [ResultFile(name, pieces, rows) for name, pieces, rows in found.files(self._loaded.as_run())]
-        output.publish({"points": len(found.points), "replications": replications}, files)
-        return replace(found, folder=output.path)
+        counts = {"points": len(points), "replications": found.replications}
+        return replace(found, folder=self._publish(found.files(self._loaded.as_run()), counts))
 
     def _assess(
-        self, quantities: Sequence[Quantity], wanted: Sequence[int], labels: Sequence[str], batch: int
+        self, quantities: Sequence[Quantity], wanted: Sequence[int], labels: Sequence[str]
     ) -> Stopping:
         """Whether more replications are needed."""
         widths = self._plan.replications.half_width
         judged = [quantity for quantity in quantities if quantity.name in widths]
         values = self._values(judged, wanted) if is_sequential(self._plan) else {}
-        return assess_points(self._plan, values, self._design.baseline, labels, batch)
+        return assess_points(self._plan, values, self._design.baseline, labels, self._batch)
 
     def _extend(self, wanted: Sequence[int]) -> None:
         """Simulate until each point has so many replications."""
-        gathered = self._gathered
-        requests = [request for point, stop in enumerate(wanted) for request in gathered.missing(point, stop)]
         left: Counter[int] = Counter()
+        requests = self._missing(enumerate(wanted))
         for request in requests:
             left[request.point] += request.stop - request.first
         self._open = set(left)
         for point, batch, replications in self._replicator.stream(requests):
-            kept = gathered.add(point, batch.first, replications)
-            if self._output is not None:
-                self._output.journal.append(point, batch.first, kept)
+            self._keep(point, batch.first, replications)
             left[point] -= batch.size
             if not left[point]:
                 self._open.discard(point)
@@ -241,23 +168,14 @@ class _Run:
                 found[quantity.name].append(values_of(quantity, joined))
         return {name: tuple(values) for name, values in found.items()}
 
-    def _report(self, progress: ReplicationProgress) -> None:
-        self._progress = progress
-        self._report_detail(progress, "running")
+    def _points_done(self) -> int:
+        return len(self._design) - len(self._open)
 
-    def _report_detail(self, progress: ReplicationProgress, phase: str) -> None:
-        expected = self._expected if self._expected == self._expected else 0.0
-        done, cached = progress.done + self._resumed, progress.cached + self._resumed
-        wanted = max(progress.wanted + self._resumed, int(min(expected, 1e12)))
-        detail = ExperimentDetail(
-            points=len(self._points),
-            points_done=len(self._points) - len(self._open),
-            replications=done,
-            replications_wanted=wanted,
-            cached=cached,
-            widest=self._widest[:1000],
-        )
-        self._on_progress(detail, phase)
+    def _in_question(self) -> str:
+        return self._widest
+
+    def _expected_replications(self) -> float:
+        return 0.0 if math.isnan(self._expected) else self._expected
 
 
 def experiment(
@@ -304,12 +222,7 @@ def experiment(
     """
     loaded = load_experiment(source)
     request = ExperimentRequest(
-        loaded,
-        loaded.design(),
-        None if output is None else Path(output),
-        force,
-        workers,
-        address,
+        loaded, loaded.design(), None if output is None else Path(output), force, workers, address
     )
     compile_before(request.entry_points(), lambda state: None)
     return run_experiment(request)
@@ -368,9 +281,8 @@ def open_experiment(folder: str | Path) -> Experiment:
 
 def _find_quantities(plan: ExperimentPlan, known: Collection[str]) -> list[Quantity]:
     """What an experiment measures, where replications have the measures `known`. Raises InputError for another one."""
-    rare = {
-        name for name in _needed(plan) if absent_value(name) == 0.0
-    }  # counts that summaries leave out if 0
+    # Summaries leave out counts of 0.
+    rare = {name for name in _needed(plan) if absent_value(name) == 0.0}
     formulas = _formulas_of(plan)
     names = [*(sorted(known) if plan.all_measures else plan.measure_names), *formulas]
     return find_quantities(names, sorted({*known, *rare}), formulas)

@@ -278,6 +278,11 @@ class _Run:
         )
 
 
+def label_of(change: Mapping[str, Any]) -> str:
+    """What to call a scenario with these changes."""
+    return "; ".join(f"{path}={value}" for path, value in change.items())
+
+
 def compare(
     *scenarios: ScenarioSource,
     settings: Mapping[str, Any] | None = None,
@@ -353,8 +358,7 @@ def compare(
         raise InputError("compare: changes belong to one scenario; allowed: one with changes, or several")
     found = [alternative(source, {}, None) for source in scenarios]
     for change in changes:
-        label = "; ".join(f"{path}={value}" for path, value in change.items())
-        found.append(alternative(scenarios[0], change, label))
+        found.append(alternative(scenarios[0], change, label_of(change)))
     if not found:
         raise InputError("compare: got no scenario; allowed: two or more, or one with changes")
     plan = ComparisonPlan(

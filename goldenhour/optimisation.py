@@ -1,43 +1,24 @@
 """Optimisation: the cheapest point that meets constraints, the best of several, or a front of cost and outcome."""
 
-import dataclasses
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from actors.experiments import (
-    ExperimentIdentity,
-    ExperimentOutput,
-    ReplicationProgress,
-    Replicator,
-    ResultFile,
-    batch_size,
-)
+from actors.experiments import batch_size
 from actors.run import compile_before
-from actors.store import ExperimentDetail
-from engine.errors import InputError, shown
 from engine.experiments import (
     Bottleneck,
-    DesignPoints,
     OptimisationPlan,
-    PlanSearch,
-    Price,
     Quantity,
-    check_optimisation,
     costs_of,
     difference_of,
     find_bottleneck,
     larger_is_better,
-    optimisation_points,
-    optimisation_price,
-    parse_optimisation,
     quantities_of,
     requirement_of,
     values_of,
@@ -49,152 +30,22 @@ from engine.inference import (
     mean_interval,
 )
 from engine.measures import absent_value
-from engine.run import EntryPoints, Replications
-from engine.scenario import PreparedScenario, ScenarioText
-from goldenhour import __version__, scenario_files
-from goldenhour.experiment_files import LoadScenario, load_base, text_as_run, toml_of
-from goldenhour.experiments import batch_cache, open_workers, replication_seconds, workers_for_seconds
-from goldenhour.gathered import Gathered, PreparedPoints, entry_points_of, left_resumable
+from engine.run import Replications
+from goldenhour.optimisation_files import LoadedOptimisation, OptimisationSource, levels_of, load_optimisation
 from goldenhour.optimisation_result import Optimisation, PointOutcome, SimulatedPoint, optimisation_files
 from goldenhour.optimisation_sentences import optimisation_sentences
-
-OptimisationSource = str | Path | Mapping[str, Any] | OptimisationPlan
-"""What an optimisation can be given as: a file, a mapping with the fields of one, or a plan."""
+from goldenhour.point_driver import OnDetail, OnStart, PlanRequest, PointDriver, Workplace, open_workplace
 
 Column = NDArray[np.float64]
 
-
-OnDetail = Callable[[ExperimentDetail, str], object]
-"""Called with how far the optimisation is, and its phase: running or finishing."""
-
-OnClaimed = Callable[[str, bool], None]
-"""Called once the output is claimed: with the id of the optimisation, and whether it was started before."""
-
-
-@dataclass(frozen=True)
-class LoadedOptimisation:
-    """An optimisation that can be carried out."""
-
-    name: str
-    """What to call it."""
-    plan: OptimisationPlan
-    base: PreparedScenario
-    """The scenario that its points change."""
-    text: ScenarioText | None
-    """The file, for lines in messages."""
-
-    def design(self) -> DesignPoints:
-        """The points, after each level has been tried in the scenario. Raises ScenarioError and InputError."""
-        design = optimisation_points(
-            self.plan, self.base, text=self.text, seconds=replication_seconds(self.base)
-        )
-        costs_of(self.plan, design)
-        return design
-
-    def price(self, points: int) -> Price:
-        """What it costs if each point is looked at once, and at most."""
-        return optimisation_price(self.plan, points, replication_seconds(self.base))
-
-    def as_run(self) -> str:
-        """The file optimisation.toml: complete, so that it can be repeated anywhere with this version of goldenhour."""
-        return text_as_run(replace(self.plan, search=completed_search(self.plan)), self.base)
-
-
-@dataclass(frozen=True)
-class OptimisationRequest:
-    """An optimisation, and how it is carried out."""
-
-    loaded: LoadedOptimisation
-    design: DesignPoints
-    output: Path | None = None
-    """The folder of its results; None: they are only returned."""
-    force: bool = False
-    """Replace the files of an earlier run, experiment or optimisation."""
-    workers: int = 0
-    """Tasks on Ray at a time; 0: in this process; ALL_CPUS: as many as a cluster has CPUs."""
-    address: str | None = None
-    """A Ray cluster; None: a local Ray, if any."""
-    run_id: str | None = None
-    """Id of the optimisation; None: a new one."""
-
-    def entry_points(self) -> list[EntryPoints]:
-        """What is compiled before it starts."""
-        return entry_points_of(self.loaded.plan, self.loaded.base, self.design)
-
-
-def completed_search(plan: OptimisationPlan) -> PlanSearch:
-    """How it is searched, with a value for each number that the author of a plan left open."""
-    search = replace(plan.search, first=plan.first)
-    if plan.goal == "cheapest":
-        return search
-    better: Literal["less", "more"] = "more" if larger_is_better(plan) else "less"
-    return replace(search, better=better, difference=difference_of(plan))
-
-
-def workers_for_optimisation(loaded: LoadedOptimisation, points: int, address: str | None) -> int:
-    """Return how many tasks to run on Ray at a time: 0, in this process, for what is quick."""
-    return workers_for_seconds(loaded.price(points).seconds, address)
-
-
-def load_optimisation(
-    source: OptimisationSource, load_scenario: LoadScenario | None = None
-) -> LoadedOptimisation:
-    """Read an optimisation, and prepare the scenario that it begins with.
-
-    Parameters
-    ----------
-    source
-        The path of a .toml file, a mapping with the fields of such a file, or a plan.
-    load_scenario
-        Finds the scenario; default: built-ins and files.
-
-    Raises
-    ------
-    InputError
-        If there is no such file or scenario.
-    ScenarioError
-        If the file is not that of an optimisation, or if its scenario cannot be run.
-    """
-    text: ScenarioText | None = None
-    folder, name = Path(), "optimisation"
-    if isinstance(source, str | Path):
-        path = Path(source)
-        plan, text = parse_optimisation(scenario_files.read_plan(path, "optimisation file"), path.name)
-        folder, name = path.parent, path.stem
-    elif isinstance(source, Mapping):
-        plan, _ = parse_optimisation(toml_of(source, "optimise").encode(), name)
-    elif isinstance(source, OptimisationPlan):
-        check_optimisation(source)
-        plan = source
-    else:
-        raise InputError(
-            f"optimise: got {shown(source)}; allowed: the path of a .toml file, a mapping with its fields, or a plan"
-        )
-    return _loaded(plan, text, folder, name, load_scenario)
-
-
-def load_optimisation_text(text: str, where: str) -> LoadedOptimisation:
-    """The optimisation of a file optimisation.toml, which names no other file. Raises InputError and ScenarioError."""
-    plan, _ = parse_optimisation(text.encode(), where)
-    return _loaded(plan, None, Path(), "optimisation", None)
-
-
-def _loaded(
-    plan: OptimisationPlan,
-    text: ScenarioText | None,
-    folder: Path,
-    name: str,
-    load_scenario: LoadScenario | None,
-) -> LoadedOptimisation:
-    base = load_base(plan, folder, text, load_scenario)
-    plan = replace(plan, name=plan.name or name, seed=base.resolved.seed)
-    return LoadedOptimisation(plan.name or name, plan, base, text)
+OptimisationRequest = PlanRequest[LoadedOptimisation]
+"""An optimisation, and how it is carried out."""
 
 
 def run_optimisation(
     request: OptimisationRequest,
     on_progress: OnDetail = lambda detail, phase: None,
-    on_claimed: OnClaimed = lambda run_id, started_before: None,
+    on_start: OnStart = lambda run_id, started_before: None,
 ) -> Optimisation:
     """Search until the answer is known. What was cut off in the same output folder is continued.
 
@@ -204,8 +55,9 @@ def run_optimisation(
         What to do.
     on_progress
         Called several times a second.
-    on_claimed
-        Not called without an output.
+    on_start
+        Called once the output folder, if any, is claimed, and the measures are known to exist if that shows in a
+        second or two.
 
     Raises
     ------
@@ -214,75 +66,49 @@ def run_optimisation(
     RunError
         If a replication cannot be simulated. What is finished stays in the output folder.
     """
-    with ExitStack() as stack:
-        output = None
-        if request.output is not None:
-            output = _claim(request, request.output)
-            stack.enter_context(left_resumable(output, "the optimisation"))
-            on_claimed(output.run_id, output.started_before)
-        tasks = stack.enter_context(open_workers(request.workers, request.address))
-        return _Search(request, output, tasks, on_progress).finish()
-
-
-def _claim(request: OptimisationRequest, folder: Path) -> ExperimentOutput:
     loaded = request.loaded
-    identity = ExperimentIdentity(
-        loaded.as_run(), loaded.base, loaded.base.resolved.seed, __version__, kind="optimisation"
-    )
-    return ExperimentOutput.claim(
-        folder, request.force, identity, request.run_id, request.workers, request.address
-    )
+    with open_workplace(
+        request,
+        "optimisation",
+        on_start,
+        find=lambda names: _quantities_of(loaded.plan, names),
+        first=batch_size(loaded.base.resolved),
+    ) as workplace:
+        return _Search(request, workplace, on_progress).finish()
 
 
-class _Search:
+def _quantities_of(plan: OptimisationPlan, names: Collection[str]) -> list[Quantity]:
+    """The quantities that decide, where replications have these measures. Raises InputError for another one."""
+    counts = {name for name in plan.measures if absent_value(name) == 0.0}  # summaries leave out counts of 0
+    return quantities_of(plan, sorted({*names, *counts}))
+
+
+class _Search(PointDriver):
     """An optimisation that is being carried out."""
 
-    def __init__(
-        self,
-        request: OptimisationRequest,
-        output: ExperimentOutput | None,
-        workers: int,
-        on_progress: OnDetail,
-    ) -> None:
-        loaded, design = request.loaded, request.design
-        self._loaded, self._plan, self._design = loaded, loaded.plan, design
-        self._output = output
-        self._on_progress = on_progress
-        self._points = PreparedPoints(loaded.plan, loaded.base, design)
-        self._replicator = Replicator(self._points, batch_cache(), workers, self._report)
-        self._costs = costs_of(loaded.plan, design)
-        self._batch = batch_size(loaded.base.resolved)
+    def __init__(self, request: OptimisationRequest, workplace: Workplace, on_progress: OnDetail) -> None:
+        self._loaded, self._plan = request.loaded, request.loaded.plan
+        self._costs = costs_of(self._plan, request.design)
         self._quantities: list[Quantity] = []
-        self._progress = ReplicationProgress(0, 0, 0)
-        self._gathered = Gathered(None, [{} for _ in range(len(design))])
         self._stops: dict[int, int] = {}
         """By point, how many replications the search has asked for."""
         self._open: set[int] = set()
-        self._resumed = 0
-        if output is not None:
-            for point, batch, replications in output.journal.begin():
-                self._gathered.add(point, batch.first, replications)
-                self._resumed += batch.size
-        if self._resumed:
+        self._is_done = False
+        super().__init__(request, workplace, on_progress)
+        if self._gathered.known:
             self._find_quantities(self._gathered.known)
 
     def finish(self) -> Optimisation:
         """Search, and say what was found."""
         goal = self._plan.goal
         found = self._cheapest() if goal == "cheapest" else self._best() if goal == "best" else self._front()
-        return found if self._output is None else self._publish(found, self._output)
-
-    def _publish(self, found: Optimisation, output: ExperimentOutput) -> Optimisation:
         points = [
             SimulatedPoint(outcome, self._points.hash_of(outcome.number), self._sampled(outcome.number).T)
             for outcome in sorted(found.points, key=lambda each: each.number)
         ]
-        files = [
-            ResultFile(name, pieces, rows)
-            for name, pieces, rows in optimisation_files(found, points, self._loaded.as_run())
-        ]
-        output.publish({"points": len(points), "replications": sum(self._stops.values())}, files)
-        return dataclasses.replace(found, folder=output.path)
+        counts = {"points": len(points), "replications": sum(self._stops.values())}
+        folder = self._publish(optimisation_files(found, points, self._loaded.as_run()), counts)
+        return replace(found, folder=folder)
 
     def _cheapest(self) -> Optimisation:
         search = self._plan.search
@@ -293,7 +119,7 @@ class _Search:
             cap=search.most,
             batch=self._batch,
         )
-        found = rule.search(self._costs, self._sample, self._levels() if search.monotone else None)
+        found = rule.search(self._costs, self._sample, levels_of(self._design) if search.monotone else None)
         outcomes = [
             self._outcome(
                 each.point,
@@ -327,16 +153,6 @@ class _Search:
             decided=found.best is not None or not found.undecided,
             notes=notes,
         )
-
-    def _levels(self) -> NDArray[np.float64]:
-        """Shape (points, factors): the levels of the factors, which must be numbers. Raises InputError."""
-        for name, column in zip(self._design.names, zip(*self._design.rows, strict=True), strict=True):
-            odd = [each for each in column if isinstance(each, bool) or not isinstance(each, (int, float))]
-            if odd:
-                raise InputError(
-                    f"search.monotone: got {shown(odd[0])} in {name!r}; allowed: only with factors that are numbers"
-                )
-        return np.array(self._design.rows, dtype=np.float64)
 
     def _bottleneck(self, point: int) -> Bottleneck | None:
         """What limits the network at a point, as the constraints see it."""
@@ -430,14 +246,10 @@ class _Search:
         """Simulate; return by point the values of each quantity, shape (quantities, stop - first)."""
         self._open = set(wanted)
         self._stops |= {point: stop for point, (_, stop) in wanted.items()}
-        requests = [
-            request for point, (_, stop) in wanted.items() for request in self._gathered.missing(point, stop)
-        ]
+        requests = self._missing((point, stop) for point, (_, stop) in wanted.items())
         for point, batch, replications in self._replicator.stream(requests):
             self._find_quantities(replications.names)
-            kept = self._gathered.add(point, batch.first, replications)
-            if self._output is not None:
-                self._output.journal.append(point, batch.first, kept)
+            self._keep(point, batch.first, replications)
         return {point: self._sampled(point)[:, first:] for point, (first, _) in wanted.items()}
 
     def _sampled(self, point: int) -> Column:
@@ -448,8 +260,7 @@ class _Search:
     def _find_quantities(self, names: Collection[str]) -> None:
         """Look the measures up in the first replications. Raises InputError if there is no such measure."""
         if not self._quantities:
-            counts = {name for name in self._plan.measures if absent_value(name) == 0.0}
-            self._quantities = quantities_of(self._plan, sorted({*names, *counts}))
+            self._quantities = _quantities_of(self._plan, names)
             self._gathered.needed = frozenset(
                 name for quantity in self._quantities for name in quantity.columns
             )
@@ -483,7 +294,8 @@ class _Search:
         self, outcomes: Sequence[PointOutcome], *, decided: bool, notes: Sequence[str], **fields: Any
     ) -> Optimisation:
         self._open = set()
-        self._report_detail("finishing")
+        self._is_done = True
+        self._report_phase("finishing")
         found = Optimisation(
             name=self._loaded.name,
             plan=self._plan,
@@ -497,24 +309,14 @@ class _Search:
             notes=(*self._design.notes, *notes),
             **fields,
         )
-        return dataclasses.replace(found, sentences=tuple(optimisation_sentences(found)))
+        return replace(found, sentences=tuple(optimisation_sentences(found)))
 
-    def _report(self, progress: ReplicationProgress) -> None:
-        self._progress = progress
+    def _points_done(self) -> int:
+        return len(self._stops.keys() - self._open)
+
+    def _in_question(self) -> str:
         count = len(self._open)
-        self._report_detail("running", f"{count:,} {'point' if count == 1 else 'points'} in question")
-
-    def _report_detail(self, phase: str, widest: str = "") -> None:
-        done, wanted, cached = self._progress
-        detail = ExperimentDetail(
-            points=len(self._design),
-            points_done=len(self._stops.keys() - self._open),
-            replications=done + self._resumed,
-            replications_wanted=wanted + self._resumed,
-            cached=cached + self._resumed,
-            widest=widest,
-        )
-        self._on_progress(detail, phase)
+        return "" if self._is_done else f"{count:,} {'point' if count == 1 else 'points'} in question"
 
 
 def optimise(

@@ -1,6 +1,6 @@
 """Sensitivity: how far an answer moves when each assumption goes to the ends of its range."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ from goldenhour.experiments import (
     Alternative,
     batch_cache,
     compile_alternatives,
+    label_of,
     open_workers,
     replication_seconds,
     workers_for_seconds,
@@ -114,7 +115,7 @@ def run_sensitivity(
     plan: SensitivityPlan,
     workers: int | None = None,
     address: str | None = None,
-    on_progress: Any = lambda progress: None,
+    on_progress: Callable[[ReplicationProgress], None] = lambda progress: None,
 ) -> Sensitivity:
     """Simulate each assumption at both ends of its range, with common random numbers.
 
@@ -309,7 +310,7 @@ def sensitivity(
 
     scenarios = [one(name, {})]
     if change is not None:
-        scenarios.append(one("; ".join(f"{path}={value}" for path, value in change.items()), change))
+        scenarios.append(one(label_of(change), change))
     plan = SensitivityPlan(
         tuple(scenarios),
         scenarios[0].alternative.prepared.resolved.seed,
@@ -321,14 +322,3 @@ def sensitivity(
     )
     compile_alternatives([each.alternative for each in scenarios])
     return run_sensitivity(plan, workers, address)
-
-
-__all__ = [
-    "GivenRange",
-    "ReplicationProgress",
-    "ScenarioAt",
-    "Sensitivity",
-    "SensitivityPlan",
-    "run_sensitivity",
-    "sensitivity",
-]

@@ -11,10 +11,15 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from command_line import Answer, Call
 from hypothesis import settings
 from hypothesis.internal.conjecture.providers import Constants, HypothesisProvider
+
+if TYPE_CHECKING:
+    from actors.store import Database, Server
 
 pytest.register_assert_rewrite(
     "broken_scenarios", "coherence", "facts_of_care", "facts_of_courses", "facts_of_people", "hostile_files"
@@ -103,3 +108,37 @@ def data_folder() -> Iterator[Path]:
     os.environ["GOLDENHOUR_DATA_DIR"] = str(base / "data")
     yield base / "data"
     shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(data_folder: Path) -> "Iterator[Server]":
+    """A database server for all tests that do nothing to the server itself."""
+    from databases import running
+
+    with running(data_folder, "shared") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def where(server: "Server") -> "Database":
+    """A database for all tests of the module, whose schema is up to date."""
+    from databases import ask, empty
+
+    made = empty(server)
+    ask(made, lambda store: store.open())
+    return made
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Run the command line in this process, in an empty folder."""
+    from goldenhour.__main__ import run
+
+    monkeypatch.chdir(tmp_path)
+
+    def run_it(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Answer(code, *capsys.readouterr())
+
+    return run_it

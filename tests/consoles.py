@@ -5,9 +5,9 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from command_line import Answer
 from databases import database
 from runs import GOLDENHOUR
 
@@ -21,12 +21,6 @@ HOSTILE = "\x1b]0;title\x07\x1b[2J\x9b31m\x7f\r\x08\u202egnp\u2066\u2028\u2029\u
 STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 Run = Callable[..., Answer]

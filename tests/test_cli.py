@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from runs import GOLDENHOUR
@@ -17,7 +17,6 @@ from actors.cluster import default_workers
 from actors.run import AUTOMATIC_WORKERS
 from engine.scenario import ScenarioOverrides
 from goldenhour import __version__, run_time
-from goldenhour.__main__ import run
 from goldenhour.cli.scenario_sources import prepare_source
 from goldenhour.outputs import default_output
 from goldenhour.run_time import SMALL_RUN, automatic_workers
@@ -25,25 +24,6 @@ from goldenhour.views import format_duration
 from goldenhour.views.progress import Meter, ProgressLines
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def call(capsys, tmp_path, monkeypatch):
-    """Run the command line in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run_it(*arguments: str) -> Answer:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return Answer(code, *capsys.readouterr())
-
-    return run_it
 
 
 SMALL = ("--patients", "40", "--workers", "0")
@@ -194,7 +174,7 @@ def test_json_is_one_object_and_nothing_else_on_stdout(call, tmp_path):
 
 def test_quiet_says_nothing(call):
     answer = call("run", "standard", *SMALL, "--quiet")
-    assert answer == Answer(0, "", "")
+    assert answer == (0, "", "")
 
 
 def test_a_folder_with_an_earlier_run_is_replaced_only_by_force(call):

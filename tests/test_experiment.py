@@ -20,6 +20,7 @@ from actors.experiments.tasks import LARGE_BYTES
 from actors.run import EXPERIMENT_FILES
 from actors.store import ExperimentDetail
 from engine.errors import InputError
+from goldenhour import point_driver
 from goldenhour.__main__ import run
 from goldenhour.experiment_driver import ExperimentRequest, run_experiment
 from goldenhour.experiment_files import load_experiment
@@ -236,6 +237,7 @@ def test_the_bytes_do_not_depend_on_the_workers_and_a_large_scenario_is_sent_onc
         sizes.append(len(value))
         return put(value)
 
+    monkeypatch.setattr(point_driver, "CHECK_SECONDS", 0.0)  # everything is simulated on Ray
     with session.start_session(None, workers=2):
         monkeypatch.setattr(ray, "put", counted)
         for workers in (1, 2):

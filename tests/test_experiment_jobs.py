@@ -8,19 +8,19 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from databases import ask, content, database, experiment, sql
+from command_line import Call
+from databases import ask, content, experiment, sql
 from runs import GOLDENHOUR
 
 from actors.cluster import package_root
 from actors.run.journal import has_entries
 from actors.run.partial_folder import PARTIAL
 from actors.store import Database
-from goldenhour.__main__ import run
 from goldenhour.cli import fetch
 from goldenhour.cli import submit as submit_command
 from goldenhour.experiment_files import load_text
@@ -34,38 +34,13 @@ results = { measures = ["patients"] }
 """
 
 
-@pytest.fixture(scope="module")
-def where(data_folder: Path) -> Iterator[Database]:
-    """The database of all tests of the module."""
-    with database(data_folder, "experiment-jobs") as made:
-        yield made
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Answer]
-
-
 @pytest.fixture
-def call(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Database
-) -> Call:
-    """Run the command line in this process, in a folder with a small experiment, on the module's database."""
-    monkeypatch.chdir(tmp_path)
+def call(call: Call, monkeypatch: pytest.MonkeyPatch, where: Database) -> Call:
+    """Run the command line in a folder with a small experiment, on the module's database."""
     monkeypatch.setenv("GOLDENHOUR_DATABASE_URL", str(where.url))
     monkeypatch.delenv(client.ADDRESS_VARIABLE, raising=False)
     Path("small.toml").write_text(SMALL)
-
-    def run_it(*arguments: object) -> Answer:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return Answer(code, *capsys.readouterr())
-
-    return run_it
+    return call
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -9,50 +9,24 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from databases import ask, database, experiment, registration, sql
+from command_line import Call
+from databases import ask, experiment, registration, sql
 from runs import GOLDENHOUR
 
 from actors.cluster import package_root
 from actors.run.partial_folder import PARTIAL
 from actors.store import NO_OUTPUT, Database, ExperimentDetail, Heartbeat
-from goldenhour.__main__ import run
-
-
-@pytest.fixture(scope="module")
-def where(data_folder: Path) -> Iterator[Database]:
-    """The database of all tests of the module."""
-    with database(data_folder, "experiments-cli") as made:
-        yield made
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Answer]
 
 
 @pytest.fixture
-def call(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Database
-) -> Iterator[Call]:
-    """Run the command line in this process, in an empty folder, on the module's database, which is emptied after."""
-    monkeypatch.chdir(tmp_path)
+def call(call: Call, monkeypatch: pytest.MonkeyPatch, where: Database) -> Iterator[Call]:
+    """Run the command line on the module's database, which is emptied after the test."""
     monkeypatch.setenv("GOLDENHOUR_DATABASE_URL", str(where.url))
-
-    def run_it(*arguments: str) -> Answer:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return Answer(code, *capsys.readouterr())
-
-    yield run_it
+    yield call
     sql(where, "DELETE FROM runs")
 
 
@@ -225,6 +199,15 @@ def test_an_optimisation_is_recorded_with_its_answer(call: Call, where: Database
     Path("days.toml").write_text(DAYS)
     assert call("optimise", "days.toml", "--workers", "0", "--no-store").code == 0
     assert call("optimise", "days.toml", "--workers", "0", "--name", "a@b").code == 2
+    Path("misspelt.toml").write_text(DAYS.replace('"patients"', '"patient"'))
+    for folder in ((), ("-o", "folder")):
+        wrong = call("optimise", "misspelt.toml", "--workers", "0", *folder)
+        assert (wrong.code, "measure: got 'patient'" in wrong.err) == (2, True)
+    assert not Path("folder").exists()
+    plan = 'scenario = "coin"\nfactors = [{ path = "days", levels = [1, 2] }]\nresults = { measures = ["patient"] }\n'
+    Path("plan.toml").write_text(plan)
+    assert "did you mean 'patients'" in call("experiment", "plan.toml", "--workers", "0").err
+    assert not Path("plan").exists()
     assert sql(where, "SELECT 1 FROM runs") == []
     answer = call("optimise", "days.toml", "--workers", "0", "--name", "days", "--quiet")
     assert answer == (0, "", "")

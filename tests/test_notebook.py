@@ -29,24 +29,8 @@ def test_completion_shows_the_api_before_anything_is_imported() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    names = [
-        "Comparison",
-        "Experiment",
-        "Optimisation",
-        "Replicated",
-        "Result",
-        "Sensitivity",
-        "__version__",
-        "compare",
-        "experiment",
-        "open_experiment",
-        "optimise",
-        "replicate",
-        "sensitivity",
-        "simulate",
-    ]
-    assert done.stdout.strip() == f"{names} False"
-    assert all(hasattr(goldenhour, name) for name in dir(goldenhour))
+    assert done.stdout.strip() == f"{sorted(goldenhour.__all__)} False"
+    assert all(hasattr(goldenhour, name) for name in goldenhour.__all__)
 
 
 def test_results_of_the_same_run_are_equal(result: Result) -> None:

@@ -16,7 +16,8 @@ from actors.cluster import PACKAGE_ROOT
 from engine.errors import GoldenhourError, InputError, ScenarioError
 from engine.experiments import costs_of, optimisation_points, parse_optimisation
 from goldenhour.__main__ import run
-from goldenhour.optimisation import OptimisationRequest, load_optimisation, run_optimisation
+from goldenhour.optimisation import OptimisationRequest, run_optimisation
+from goldenhour.optimisation_files import load_optimisation
 
 PAGE = (PACKAGE_ROOT / "docs" / "experiments.md").read_text("utf-8")
 

@@ -438,7 +438,19 @@ HUGE = {
     "long parts of a key": (N + ("a" * 50 + ".") * 50_000 + "b = 1", "at most 50 in a line"),
     "numeric parts of a key": (N + "1." * 190_000 + "1 = 1", "at most 50 in a line"),
     "keys of fifty parts": (
-        N + "".join(f"k{i}{'.a' * 50} = 1\n" for i in range(7800)),
+        N + "".join(f"k{i}{'.a' * 49} = 1\n" for i in range(7800)),
+        "at most 2,000,000",
+    ),
+    "keys of a deep table": (
+        N + f"[a{'.a' * 49}]\n" + "".join(f"k{i} = 1\n" for i in range(340_000)),
+        "at most 2,000,000",
+    ),
+    "as many keys of fifty parts as are parsed": (
+        N + "".join(f"k{i}{'.a' * 49} = 1\n" for i in range(790)),
+        "one of the fields",
+    ),
+    "as many keys of a deep table as are parsed": (
+        N + f"[a{'.a' * 49}]\n" + "".join(f"k{i} = 1\n" for i in range(38_000)),
         "one of the fields",
     ),
     "parts of a header": (N + "[" + "a . " * 300_000 + "b]", "at most 50 in a line"),

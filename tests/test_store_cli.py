@@ -9,51 +9,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from databases import ask, content, database, folder_of, registration, sql
+from command_line import Call
+from databases import ask, content, folder_of, registration, sql
 from runs import GOLDENHOUR
 
 from actors.cluster import package_root
 from actors.run.journal import has_entries
 from actors.run.partial_folder import PARTIAL
 from actors.store import Content, Database, Server
-from goldenhour.__main__ import run
-
-
-@pytest.fixture(scope="module")
-def where(data_folder: Path) -> Iterator[Database]:
-    """The database of all tests of the module."""
-    with database(data_folder, "cli") as made:
-        yield made
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Answer]
 
 
 @pytest.fixture
-def call(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Database
-) -> Call:
-    """Run the command line in this process, in an empty folder, on the module's database."""
-    monkeypatch.chdir(tmp_path)
+def call(call: Call, monkeypatch: pytest.MonkeyPatch, where: Database) -> Call:
+    """Run the command line on the module's database."""
     monkeypatch.setenv("GOLDENHOUR_DATABASE_URL", str(where.url))
-
-    def run_it(*arguments: str) -> Answer:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return Answer(code, *capsys.readouterr())
-
-    return run_it
+    return call
 
 
 SMALL = ("--patients", "40", "--workers", "0", "--quiet")

@@ -46,6 +46,16 @@ The time that tomllib takes for a key grows with the square of its parts. Dots a
 string: where strings begin and end can only be told by parsing.
 """
 
+MAX_KEY_STEPS = 2_000_000
+"""A TOML text whose keys take the parser more steps is refused before it is parsed.
+
+For each part of a key, tomllib walks through all parts of the key and of the table above it. A step costs 0.1 to 0.3
+microseconds. The largest scenario takes fewer than 600,000.
+"""
+
+_FEW_DOTS = 8
+"""In a line with no more dots, those within numbers are not told from the others to count steps."""
+
 _DOT = re.compile(r"(?<![0-9])\.|\.(?![0-9])|\.(?=[0-9]++\.)")
 """A dot that is not the point of a number."""
 _SEPARATORS = ",.=[{"
@@ -226,15 +236,7 @@ def _parse_toml(text: str, where: str) -> Any:
             f"{separators:,} commas, dots, brackets, braces and signs of equality",
             f"at most {MAX_SEPARATORS:,}; no list has more than {max(MAX_LINKS, MAX_INCIDENTS):,} entries",
         )
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.count(".") > MAX_LINE_DOTS:
-            dots = sum(1 for _ in _DOT.finditer(line))
-            if dots > MAX_LINE_DOTS:
-                raise ScenarioError(
-                    f"{where}, line {number}",
-                    f"{dots:,} dots besides those in numbers",
-                    f"at most {MAX_LINE_DOTS} in a line; divide the line, or the key",
-                )
+    _check_keys(text, where)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -248,6 +250,34 @@ def _parse_toml(text: str, where: str) -> Any:
         raise ScenarioError(where, text[:40], "lists and tables that are nested less deeply") from None
     except ValueError as error:  # integers of more than 4,300 digits, impossible dates
         raise ScenarioError(where, str(error), "TOML with numbers and dates in range") from None
+
+
+def _check_keys(text: str, where: str) -> None:
+    """Raise ScenarioError for keys that would take tomllib long."""
+    deepest = steps = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        dots = line.count(".")
+        if dots > _FEW_DOTS:
+            dots = sum(1 for _ in _DOT.finditer(line))
+        if dots > MAX_LINE_DOTS:
+            raise ScenarioError(
+                f"{where}, line {number}",
+                f"{dots:,} dots besides those in numbers",
+                f"at most {MAX_LINE_DOTS} in a line; divide the line, or the key",
+            )
+        if not line:
+            continue
+        parts = dots + 1
+        if line.lstrip().startswith("["):  # a table, or a list in a list
+            deepest = max(deepest, parts)
+        steps += parts * (deepest + parts)
+    if steps > MAX_KEY_STEPS:
+        raise ScenarioError(
+            where,
+            f"keys that take {steps:,} steps to read",
+            f"at most {MAX_KEY_STEPS:,}: each part of a key takes a step for each part of the key and of its table; "
+            "use fewer dots",
+        )
 
 
 def _parse_json(text: str, where: str) -> Any:

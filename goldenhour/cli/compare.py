@@ -62,19 +62,13 @@ _SEPARATOR = re.compile(r""";(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
 @click.option(
     "--most", type=click.IntRange(50, 10**6), default=1000, help="Most pairs of replications. Default: 1000."
 )
-@click.option(
-    "--confidence", type=float, default=0.95, help="Confidence of the intervals, below 1. Default: 0.95."
-)
+@options.confidence
 @options.seed
 @options.patients
 @options.days
 @options.allow_long
-@click.option(
-    "--workers",
-    type=click.IntRange(0, 1024),
-    help="Tasks on Ray at a time; 0: simulate in this process. Default: what suits the size.",
-)
-@click.option("--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT.")
+@options.tasks
+@options.ray_address
 @click.option("--name", help="Name of the comparison, to find it with `goldenhour experiments`.")
 @click.option("--no-store", is_flag=True, help="Do not record the comparison in the database.")
 @options.json_for_tables

@@ -1,28 +1,26 @@
 """What `goldenhour run` and `goldenhour resume` share: the run itself, its row in the database, and its result."""
 
-import hashlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from actors import run as run_wing
 from actors.run import AUTOMATIC_WORKERS
-from actors.store import NO_OUTPUT, Content, ExperimentDetail, Kind, Registration, check_name
-from engine.errors import InputError, StoreError
+from actors.store import Content, Registration, check_name
+from engine.errors import StoreError
 from engine.records import RUN_TABLES
 from engine.scenario import PreparedScenario, Setting, has_tilts, to_toml
-from goldenhour import __version__, console, views
+from goldenhour import console, views
 from goldenhour.chance import Chance, chance_of
 from goldenhour.database import current_database, user_and_machine
 from goldenhour.outputs import output_text
 from goldenhour.tilts import tilts_of_scenario
 
 if TYPE_CHECKING:
-    from actors.run import RunFile, RunRequest, RunResult
+    from actors.run import RunRequest, RunResult
     from actors.store import Database
 
 
@@ -93,63 +91,6 @@ def scenario_columns(prepared: PreparedScenario) -> dict[str, Any]:
         "source": "file" if origin is None else origin.kind,
         "scenario_version": None if origin is None else origin.version,
     }
-
-
-def plan_registration(
-    kind: Kind,
-    text: str,
-    base: PreparedScenario,
-    detail: ExperimentDetail,
-    *,
-    run_id: str | None,
-    name: str | None,
-    workers: int,
-    output: Path | None,
-) -> Registration:
-    """The row that the database gets for an experiment or an optimisation before it starts.
-
-    Parameters
-    ----------
-    kind
-        What it is.
-    text
-        Its file as it is run.
-    base
-        The scenario that its points change.
-    detail
-        How much is to be done, as far as is known.
-    run_id
-        Its id; None: a new one.
-    name
-        Its name; None: it has none.
-    workers
-        Tasks on Ray at a time.
-    output
-        The folder of its files; None: it writes none.
-    """
-    return Registration(
-        id=uuid.UUID(run_id) if run_id else uuid.uuid4(),
-        kind=kind,
-        name=name,
-        **scenario_columns(base),
-        content=Content(text=text, format="toml", hash=hashlib.sha256(text.encode()).hexdigest()),
-        seed=base.resolved.seed,
-        replication=0,
-        settings={"workers": shown_workers(workers)},
-        who=user_and_machine(),
-        output=NO_OUTPUT if output is None else output_text(output),
-        version=__version__,
-        detail=detail,
-    )
-
-
-def check_scenario(base: PreparedScenario, run_file: "RunFile", output: Path) -> None:
-    """Raise InputError unless the scenario of an unfinished experiment is that of its run file."""
-    if base.hash != run_file.scenario_hash:
-        raise InputError(
-            f"the run file in {str(output)!r} is damaged: its scenario is not that of its hash; start the "
-            f"{run_file.experiment_kind} again with --force"
-        )
 
 
 def command_seconds() -> float:

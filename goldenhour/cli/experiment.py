@@ -1,24 +1,18 @@
 """`goldenhour experiment`: carry an experiment out, price it before it starts, or write a file to begin with."""
 
 import math
-import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from actors.run import RunFile, Url, recorded
-from actors.store import ExperimentDetail, Registration, check_name
-from engine.errors import InputError, shown
-from engine.scenario import Scenario, ScenarioOrigin
+from actors.run import RunFile
+from actors.store import ExperimentDetail
 from goldenhour import console, views
-from goldenhour.cli import options
-from goldenhour.cli.execution import check_scenario, command_seconds, database_of_records, plan_registration
+from goldenhour.cli import options, plans
+from goldenhour.cli.execution import command_seconds
 from goldenhour.cli.groups import FileGroup
-from goldenhour.cli.new_scenario import check_new
-from goldenhour.cli.run import run_id_of_environment
-from goldenhour.cli.scenario_sources import load
-from goldenhour.outputs import local_folder
 
 if TYPE_CHECKING:
     from engine.experiments import Quantity
@@ -78,33 +72,8 @@ def experiment() -> None:
 
 @experiment.command("run")
 @click.argument("file", metavar="FILE")
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    callback=options.output_value,
-    help="Write the results to this folder. Default: ./NAME, from NAME.toml.",
-)
-@click.option(
-    "--force", is_flag=True, help="Replace the files of an earlier run or experiment in the folder."
-)
-@options.tasks
-@click.option("--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT.")
-@click.option("--name", help="Name of the experiment in the database.")
-@click.option("--no-store", is_flag=True, help="Do not use the database.")
-@options.no_progress
-@options.json_for_summary
-def run(
-    file: str,
-    output: Path | Url | None,
-    force: bool,
-    workers: int | None,
-    address: str | None,
-    name: str | None,
-    no_store: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@plans.plan_options("experiment", "./NAME, from NAME.toml")
+def run(file: str, chosen: plans.PlanOptions) -> None:
     """Carry out the experiment in FILE, and say what was found and how sure that is.
 
     FILE says which scenario, what is varied, how often it is simulated and what is measured. A replication has the
@@ -112,19 +81,13 @@ def run(
     resume DIR`, continues after an interruption. Finished replications are also kept in the cache: with more
     replications, another level or another measure, only what is new is simulated.
     """
-    from goldenhour.experiment_driver import ExperimentRequest, workers_for_experiment
     from goldenhour.experiment_files import load_experiment
 
-    if name is not None:
-        check_name(name)
-    options.check_ray_address(address, 1 if workers is None else workers)
-    loaded = load_experiment(file, load_scenario)
-    design = loaded.design()
-    chosen = workers_for_experiment(loaded, len(design), address) if workers is None else workers
-    run_id = run_id_of_environment() or str(uuid.uuid4())
-    folder = local_folder(Path(Path(file).stem) if output is None else output)
-    request = ExperimentRequest(loaded, design, folder, force, chosen, address, run_id)
-    execute(request, name, no_store, quiet, as_json)
+    plans.check_options(chosen)
+    loaded = load_experiment(file, plans.load_scenario)
+    output = Path(Path(file).stem) if chosen.output is None else chosen.output
+    chosen = replace(chosen, output=output)
+    execute(plans.request_of(loaded, chosen), chosen)
 
 
 @experiment.command("new")
@@ -132,17 +95,7 @@ def run(
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def new(file: str, force: bool) -> None:
     """Write a short experiment file with comments, which runs as it is."""
-    path = Path(file)
-    check_new(path, force)
-    try:
-        with path.open("w" if force else "x", encoding="utf-8") as opened:
-            opened.write(_NEW.replace("FILE", path.name))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{shown(str(path))} cannot be written: {error}") from None
-    console.print_line(
-        f"written to {path}; `goldenhour experiment check {path}` says what it will do, "
-        f"`goldenhour experiment {path}` does it"
-    )
+    plans.write_new(file, force, _NEW, "experiment", "says what it will do", "does it")
 
 
 @experiment.command("check")
@@ -156,7 +109,7 @@ def check(file: str, as_json: bool) -> None:
     """
     from goldenhour.experiment_files import load_experiment
 
-    loaded = load_experiment(file, load_scenario)
+    loaded = load_experiment(file, plans.load_scenario)
     design = loaded.design()
     quantities, seconds = _try(loaded)
     price = loaded.price(len(design), seconds)
@@ -192,68 +145,24 @@ def check(file: str, as_json: bool) -> None:
         screen.print(f"note: {note}")
 
 
-def execute(
-    request: "ExperimentRequest", name: str | None, no_store: bool, quiet: bool, as_json: bool
-) -> None:
-    """Carry out an experiment, show its progress, record it in the database, and print what was found.
-
-    Parameters
-    ----------
-    request
-        The experiment.
-    name
-        Its name in the database; None: it has none.
-    no_store
-        Do not use the database.
-    quiet
-        Print warnings only.
-    as_json
-        Print what was found as one JSON object, even if `quiet`.
-    """
+def execute(request: "ExperimentRequest", chosen: plans.PlanOptions) -> None:
+    """Carry out an experiment, show its progress, record it in the database, and print what was found."""
     from goldenhour.experiment_driver import run_experiment
 
-    if not quiet:
-        for note in request.loaded.base.notes:
-            console.print_error_line(f"note: {note}")
-    views.compile_first(request.entry_points())
-    database = database_of_records(no_store, console.print_error_line)
-    with (
-        views.replications_line(quiet) as show,
-        recorded(
-            _registration(request, name), database, request.workers, request.address, console.print_error_line
-        ) as recorder,
-    ):
-
-        def report(detail: ExperimentDetail, phase: str) -> None:
-            show(views.experiment_words(recorder.report(detail, phase)))
-
-        found = run_experiment(request, report, recorder.start)
-        recorder.measures = {"sentences": list(found.sentences), "notes": list(found.notes)}
-    if as_json:
-        console.print_json(
-            {**views.experiment_json(found), "seconds": round(command_seconds(), 3)}, indent=None
-        )
-    elif not quiet:
-        _show(found)
+    price = request.loaded.price(len(request.design))
+    detail = ExperimentDetail(points=price.points, replications_wanted=price.replications)
+    found = plans.carry_out(request, "experiment", detail, run_experiment, views.experiment_words, chosen)
+    plans.print_found(found, views.experiment_json, _show, chosen)
 
 
 def resume_experiment(
-    run_file: RunFile,
-    output: Path,
-    workers: int,
-    address: str | None,
-    no_store: bool,
-    quiet: bool,
-    as_json: bool,
+    run_file: RunFile, output: Path, workers: int, address: str | None, chosen: plans.PlanOptions
 ) -> None:
-    """Continue the unfinished experiment in the folder `output`; the other parameters are those of `execute`."""
-    from goldenhour.experiment_driver import ExperimentRequest
+    """Continue the unfinished experiment in the folder `output`."""
     from goldenhour.experiment_files import load_text
 
     loaded = load_text(run_file.experiment, "experiment.toml")
-    check_scenario(loaded.base, run_file, output)
-    request = ExperimentRequest(loaded, loaded.design(), output, False, workers, address, run_file.run_id)
-    execute(request, None, no_store, quiet, as_json)
+    execute(plans.request_to_resume(loaded, run_file, output, workers, address), chosen)
 
 
 def _show(found: "Experiment") -> None:
@@ -294,25 +203,3 @@ def _try(loaded: "LoadedExperiment") -> "tuple[list[Quantity] | None, float]":
 
 def _few(words: list[str], most: int = 12) -> list[str]:
     return words if len(words) <= most else [*words[:most], f"{len(words) - most:,} more"]
-
-
-def load_scenario(source: str) -> tuple[Scenario, ScenarioOrigin]:
-    """Find a scenario as `goldenhour run` does, also in the database. Raises InputError and ScenarioError."""
-    loaded = load(source)
-    return loaded.scenario, loaded.origin
-
-
-def _registration(request: "ExperimentRequest", name: str | None) -> Registration:
-    """The row that the database gets for an experiment before it starts."""
-    loaded = request.loaded
-    price = loaded.price(len(request.design))
-    return plan_registration(
-        "experiment",
-        loaded.as_run(),
-        loaded.base,
-        ExperimentDetail(points=price.points, replications_wanted=price.replications),
-        run_id=request.run_id,
-        name=name,
-        workers=request.workers,
-        output=request.output,
-    )

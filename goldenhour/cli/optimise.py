@@ -1,25 +1,20 @@
 """`goldenhour optimise`: the cheapest laydown that meets constraints, the best of several, or a front of cost."""
 
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from actors.run import RunFile, Url, recorded
-from actors.store import ExperimentDetail, check_name
-from engine.errors import InputError, shown
-from engine.scenario import Scenario, ScenarioOrigin
+from actors.run import RunFile
+from actors.store import ExperimentDetail
 from goldenhour import console, views
-from goldenhour.cli import options, scenario_sources
-from goldenhour.cli.execution import check_scenario, command_seconds, database_of_records, plan_registration
+from goldenhour.cli import options, plans
+from goldenhour.cli.execution import command_seconds
 from goldenhour.cli.groups import FileGroup
-from goldenhour.cli.new_scenario import check_new
-from goldenhour.cli.run import run_id_of_environment
-from goldenhour.outputs import local_folder
 
 if TYPE_CHECKING:
-    from goldenhour.optimisation import LoadedOptimisation, OptimisationRequest
+    from goldenhour.optimisation import OptimisationRequest
+    from goldenhour.optimisation_files import LoadedOptimisation
     from goldenhour.optimisation_result import Optimisation
 
 TEMPLATE = """# How few ambulances keep the median time from injury to surgery under two hours?
@@ -65,33 +60,8 @@ def optimise() -> None:
 
 @optimise.command("run")
 @click.argument("file")
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    callback=options.output_value,
-    help="Write the results to this folder. Default: nowhere.",
-)
-@click.option(
-    "--force", is_flag=True, help="Replace the files of an earlier run or experiment in the folder."
-)
-@options.tasks
-@click.option("--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT.")
-@click.option("--name", help="Name of the optimisation in the database.")
-@click.option("--no-store", is_flag=True, help="Do not use the database.")
-@options.no_progress
-@options.json_for_summary
-def run_file(
-    file: str,
-    output: Path | Url | None,
-    force: bool,
-    workers: int | None,
-    address: str | None,
-    name: str | None,
-    no_store: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@plans.plan_options("optimisation", "nowhere")
+def run_file(file: str, chosen: plans.PlanOptions) -> None:
     """Find the cheapest laydown that meets constraints, the best of several, or a front of cost against an outcome.
 
     FILE says what is varied, what it costs and what is asked; `goldenhour optimise new FILE` writes one with comments.
@@ -99,18 +69,8 @@ def run_file(
     interruption, or with another limit, only the missing ones are simulated. They are also kept in DIR, where
     `goldenhour resume DIR` continues. `goldenhour experiments` shows the optimisation while it runs, and stops it.
     """
-    from goldenhour.optimisation import OptimisationRequest, workers_for_optimisation
-
-    if name is not None:
-        check_name(name)
-    options.check_ray_address(address, 1 if workers is None else workers)
-    loaded = _load(file)
-    design = loaded.design()
-    chosen = workers_for_optimisation(loaded, len(design), address) if workers is None else workers
-    folder = None if output is None else local_folder(output)
-    run_id = run_id_of_environment() or str(uuid.uuid4())
-    request = OptimisationRequest(loaded, design, folder, force, chosen, address, run_id)
-    execute(request, name, no_store, quiet, as_json)
+    plans.check_options(chosen)
+    execute(plans.request_of(_load(file), chosen), chosen)
 
 
 @optimise.command("new")
@@ -121,17 +81,7 @@ def new(file: str | None, force: bool) -> None:
     if file is None:
         console.print_text(TEMPLATE)
         return
-    path = Path(file)
-    check_new(path, force)
-    try:
-        with path.open("w" if force else "x", encoding="utf-8") as opened:
-            opened.write(TEMPLATE.replace("FILE", path.name))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{shown(str(path))} cannot be written: {error}") from None
-    console.print_line(
-        f"written to {path}; `goldenhour optimise check {path}` says what it costs, `goldenhour optimise {path}` "
-        "answers it"
-    )
+    plans.write_new(file, force, TEMPLATE, "optimise", "says what it costs", "answers it")
 
 
 @optimise.command("check")
@@ -165,74 +115,25 @@ def check(file: str, as_json: bool) -> None:
         )
 
 
-def execute(
-    request: "OptimisationRequest", name: str | None, no_store: bool, quiet: bool, as_json: bool
-) -> None:
-    """Carry out an optimisation, show its progress, record it in the database, and print what was found.
-
-    Parameters
-    ----------
-    request
-        The optimisation.
-    name
-        Its name in the database; None: it has none.
-    no_store
-        Do not use the database.
-    quiet
-        Print warnings only.
-    as_json
-        Print what was found as one JSON object, even if `quiet`.
-    """
+def execute(request: "OptimisationRequest", chosen: plans.PlanOptions) -> None:
+    """Carry out an optimisation, show its progress, record it in the database, and print what was found."""
     from goldenhour.optimisation import run_optimisation
 
-    views.compile_first(request.entry_points())
-    database = database_of_records(no_store, console.print_error_line)
-    registration = plan_registration(
-        "optimisation",
-        request.loaded.as_run(),
-        request.loaded.base,
-        ExperimentDetail(points=len(request.design)),
-        run_id=request.run_id,
-        name=name,
-        workers=request.workers,
-        output=request.output,
+    detail = ExperimentDetail(points=len(request.design))
+    found = plans.carry_out(
+        request, "optimisation", detail, run_optimisation, views.optimisation_words, chosen
     )
-    with (
-        views.replications_line(quiet) as show,
-        recorded(
-            registration, database, request.workers, request.address, console.print_error_line
-        ) as recorder,
-    ):
-        if request.output is None:
-            recorder.start(str(registration.id), False)
-
-        def report(detail: ExperimentDetail, phase: str) -> None:
-            show(views.optimisation_words(recorder.report(detail, phase)))
-
-        found = run_optimisation(request, report, recorder.start)
-        recorder.measures = {"sentences": list(found.sentences), "notes": list(found.notes)}
-    if as_json:
-        console.print_json(views.optimisation_json(found), indent=None)
-    elif not quiet:
-        _show(found)
+    plans.print_found(found, views.optimisation_json, _show, chosen)
 
 
 def resume_optimisation(
-    run_file: RunFile,
-    output: Path,
-    workers: int,
-    address: str | None,
-    no_store: bool,
-    quiet: bool,
-    as_json: bool,
+    run_file: RunFile, output: Path, workers: int, address: str | None, chosen: plans.PlanOptions
 ) -> None:
-    """Continue the unfinished optimisation in the folder `output`; the other parameters are those of `execute`."""
-    from goldenhour.optimisation import OptimisationRequest, load_optimisation_text
+    """Continue the unfinished optimisation in the folder `output`."""
+    from goldenhour.optimisation_files import load_optimisation_text
 
     loaded = load_optimisation_text(run_file.experiment, "optimisation.toml")
-    check_scenario(loaded.base, run_file, output)
-    request = OptimisationRequest(loaded, loaded.design(), output, False, workers, address, run_file.run_id)
-    execute(request, None, no_store, quiet, as_json)
+    execute(plans.request_to_resume(loaded, run_file, output, workers, address), chosen)
 
 
 def _show(found: "Optimisation") -> None:
@@ -255,11 +156,6 @@ def _show(found: "Optimisation") -> None:
 
 
 def _load(file: str) -> "LoadedOptimisation":
-    from goldenhour.optimisation import load_optimisation
+    from goldenhour.optimisation_files import load_optimisation
 
-    return load_optimisation(file, _load_scenario)
-
-
-def _load_scenario(source: str) -> tuple[Scenario, ScenarioOrigin]:
-    loaded = scenario_sources.load(source)
-    return loaded.scenario, loaded.origin
+    return load_optimisation(file, plans.load_scenario)

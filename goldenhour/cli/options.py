@@ -93,6 +93,15 @@ tasks = click.option(
 )
 
 
+ray_address = click.option(
+    "--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT."
+)
+no_store = click.option("--no-store", is_flag=True, help="Do not use the database.")
+confidence = click.option(
+    "--confidence", type=float, default=0.95, help="Confidence of the intervals, below 1. Default: 0.95."
+)
+
+
 def output_value(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Path | Url | None:
     """A click callback: the folder or URL that `value` names. Raises InputError."""
     name = parameter.opts[-1] if isinstance(parameter, click.Option) else str(parameter.metavar)

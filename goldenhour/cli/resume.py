@@ -20,6 +20,7 @@ from goldenhour.cli import options
 from goldenhour.cli.execution import execute, registration_of
 from goldenhour.cli.experiment import resume_experiment
 from goldenhour.cli.optimise import resume_optimisation
+from goldenhour.cli.plans import PlanOptions
 from goldenhour.database import current_database, with_store
 from goldenhour.outputs import expand_path, output_text, recorded_output, staging_and_destination
 
@@ -43,7 +44,7 @@ class _Summary(msgspec.Struct):
     metavar="A",
     help="Address of the Ray cluster, HOST:PORT, also where the run was on one before.",
 )
-@click.option("--no-store", is_flag=True, help="Do not use the database.")
+@options.no_store
 @options.no_progress
 @options.json_for_summary
 def resume(
@@ -82,7 +83,8 @@ def resume(
     workers, address = _workers_and_address(run_file, workers, address, place)
     if run_file.experiment:
         resume_kind = resume_optimisation if run_file.experiment_kind == "optimisation" else resume_experiment
-        resume_kind(run_file, output, workers, address, no_store, quiet, as_json)
+        chosen = PlanOptions(no_store=no_store, quiet=quiet, as_json=as_json)
+        resume_kind(run_file, output, workers, address, chosen)
         return
     written = parse(bytes(run_file.scenario), "json", "scenario of the unfinished run")
     prepared = prepare(written, allow_long=True)  # the run has been allowed to start

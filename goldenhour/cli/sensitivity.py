@@ -58,19 +58,13 @@ _RANGE = re.compile(r"(?P<path>.+?)\s*=\s*(?P<low>[^.\s]\S*?)\s*\.\.\s*(?P<high>
     default=100,
     help="Replications of each point: of the scenario as it is, and of each end of a range. Default: 100.",
 )
-@click.option(
-    "--confidence", type=float, default=0.95, help="Confidence of the intervals, below 1. Default: 0.95."
-)
+@options.confidence
 @options.seed
 @options.patients
 @options.days
 @options.allow_long
-@click.option(
-    "--workers",
-    type=click.IntRange(0, 1024),
-    help="Tasks on Ray at a time; 0: simulate in this process. Default: what suits the size.",
-)
-@click.option("--address", metavar="A", help="Simulate on the Ray cluster at this address, HOST:PORT.")
+@options.tasks
+@options.ray_address
 @options.json_for_tables
 def sensitivity(
     scenarios: tuple[str, ...],

@@ -24,8 +24,8 @@ from engine.scenario import PreparedScenario, ScenarioOverrides, to_toml
 from goldenhour import console, jobs
 from goldenhour.cli import options
 from goldenhour.cli.experiment import experiment as experiment_group
-from goldenhour.cli.experiment import load_scenario
 from goldenhour.cli.experiment import run as experiment_command
+from goldenhour.cli.plans import load_scenario
 from goldenhour.cli.run import RUN_VARIABLE, check_processes
 from goldenhour.cli.run import run as run_command
 from goldenhour.cli.scenario_sources import prepare_source

@@ -1,37 +1,17 @@
-"""The model against published figures: the validation targets 3 to 7 of docs/model.md section 3.2.1, as one table.
+"""The targets 3 to 7 of docs/model.md section 3.2.1, measured on the runs of `coin`, `falklands` and `okinawa`."""
 
-`make bench-fidelity` runs it. Each line shows the measured value with its 95 % confidence interval, the published value
-and the band around it. A measured value outside its band counts as missed, and the exit code is 1. The chunks are
-counted one by one, so memory does not grow with the number of patients.
-"""
-
-import argparse
 import math
-import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-import scenarios
-from bench import results_file
-from engine import scenario as scenario_api
+from bench.validation.samples import Z95, wilson
 from engine.codes import EVENTS, MECHANISMS, REGIONS, STREAMS, Outcome
-from engine.run import Simulation
-from engine.scenario import Scenario
-from engine.tables import columns as c
+from engine.tables import Chunk
 
-PATIENTS = 300_000
-OTHER_PATIENTS = 100_000
-"""Patients of `falklands` and `okinawa`."""
-RATE_DAYS = 3650
-"""Days of `coin` with its own rates, for the DNBI rate."""
-CHUNK = 4096
 BATTLE = STREAMS.index("battle")
 REGION_GROUPS = (
     ("head, face, neck, eyes, ears", ("head", "face", "neck", "eyes", "ears")),
@@ -41,7 +21,6 @@ REGION_GROUPS = (
 )
 ISS_BANDS = ("1-8", "9-15", "16-24", "25 and more")
 KIA_MINUTES = (0, 10, 60, 120)
-Z95 = 1.959964
 
 
 class Line(NamedTuple):
@@ -56,11 +35,8 @@ class Line(NamedTuple):
     published: str
     band: tuple[float, float]
     unit: str = "%"
-
-    @property
-    def reached(self) -> bool:
-        """Whether the measured value lies within the band."""
-        return self.band[0] <= self.measured <= self.band[1]
+    number: int = 0
+    """Size of the sample."""
 
 
 @dataclass
@@ -85,7 +61,7 @@ class Tally:
     operating: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 4, 3)))
     """(2, 4, 3): by Role 2 or 3 and ISS band, the number, sum and sum of squares of operating times in minutes."""
 
-    def add(self, chunk: c.Chunk) -> None:
+    def add(self, chunk: Chunk) -> None:
         """Count one chunk."""
         p = chunk.patients
         battle = p["stream"] == BATTLE
@@ -114,13 +90,13 @@ class Tally:
         self._add_deaths(chunk, kia)
         self._add_operations(chunk, band)
 
-    def _add_deaths(self, chunk: c.Chunk, kia: NDArray[np.bool_]) -> None:
+    def _add_deaths(self, chunk: Chunk, kia: NDArray[np.bool_]) -> None:
         deaths = chunk.events[chunk.events["kind"] == EVENTS.index("died")]
         deaths = deaths[kia[deaths["patient"]]]
         minutes = (deaths["at"] - chunk.patients["time"][deaths["patient"]]) / 60_000
         self.kia_by += np.array([(minutes <= limit).sum() for limit in KIA_MINUTES])
 
-    def _add_operations(self, chunk: c.Chunk, band: NDArray[np.int64]) -> None:
+    def _add_operations(self, chunk: Chunk, band: NDArray[np.int64]) -> None:
         events = chunk.events
         for begin, end in (
             ("surgery_started", "surgery_ended"),
@@ -140,28 +116,10 @@ class Tally:
                     self.operating[role - 2, k] += (len(x), x.sum(), (x * x).sum())
 
 
-def builtin(name: str, total: int | None = None, days: int | None = None) -> Scenario:
-    """A built-in scenario, resolved, with another number of patients or days."""
-    scenario = scenario_api.parse(scenarios.builtin_bytes(name), "toml", name)
-    return scenario_api.resolve(scenario_api.with_overrides(scenario, total=total, days=days))
-
-
-def tally(scenario: Scenario, seed: int) -> Tally:
-    """Simulate and count."""
-    counts = Tally([facility.role for facility in scenario.facilities])
-    for chunk in Simulation(scenario, seed, 0, CHUNK):
-        counts.add(chunk)
-    return counts
-
-
 def share(target: int, what: str, count: int, of: int, published: str, band: tuple[float, float]) -> Line:
     """Return the line of a proportion in %, with Wilson's interval."""
-    if of == 0:
-        return Line(target, what, math.nan, math.nan, math.nan, published, band)
-    p, z = count / of, Z95
-    centre = (p + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    return Line(target, what, 100 * p, 100 * (centre - half), 100 * (centre + half), published, band)
+    measured = wilson(count, of)
+    return Line(target, what, *measured[:3], published, band, "%", measured.number)
 
 
 def around(value: float, points: float) -> tuple[float, float]:
@@ -199,7 +157,7 @@ def coin_lines(t: Tally) -> Iterator[Line]:
             half = Z95 * math.sqrt(max(0.0, squares / n - mean * mean) / n)
             what = f"operating time, Role {role}, ISS {ISS_BANDS[k]}"
             band = (0.95 * value, 1.05 * value)
-            yield Line(5, what, mean, mean - half, mean + half, str(value), band, "min")
+            yield Line(5, what, mean, mean - half, mean + half, str(value), band, "min", int(n))
 
 
 def dnbi_lines(t: Tally, person_days: float, long: Tally) -> Iterator[Line]:
@@ -207,7 +165,8 @@ def dnbi_lines(t: Tally, person_days: float, long: Tally) -> Iterator[Line]:
     `t`.
     """
     rate, half = (1000 * x / person_days for x in (long.dnbi, Z95 * math.sqrt(long.dnbi)))
-    yield Line(6, "DNBI per 1,000 per day", rate, rate - half, rate + half, "0.70", (0.68, 0.72), "")
+    what = "DNBI per 1,000 per day"
+    yield Line(6, what, rate, rate - half, rate + half, "0.70", (0.68, 0.72), "", long.dnbi)
     yield share(6, "DNBI returned to duty", t.dnbi_rtd, t.dnbi, "83.9", around(84, 2))
     yield share(6, "DNBI evacuated", t.dnbi_evacuated, t.dnbi, "15.7", around(16, 2))
 
@@ -220,62 +179,3 @@ def historic_lines(falklands: Tally, okinawa: Tally) -> Iterator[Line]:
     what = "{}: KIA / battle casualties"
     yield share(7, what.format("falklands"), falklands.kia, falklands.battle, "24.7", around(24.7, 2))
     yield share(7, what.format("okinawa"), okinawa.kia, okinawa.battle, "19.2", around(19.2, 2))
-
-
-def measure(patients: int, seed: int) -> list[Line]:
-    """Run four simulations and return all lines."""
-    t = tally(builtin("coin", total=patients), seed)
-    rates = builtin("coin", days=RATE_DAYS)
-    strength = sum(front.population or 0 for front in rates.fronts)
-    long = tally(rates, seed)
-    others = [
-        tally(builtin(name, total=min(patients, OTHER_PATIENTS)), seed) for name in ("falklands", "okinawa")
-    ]
-    return [*coin_lines(t), *dnbi_lines(t, strength * RATE_DAYS, long), *historic_lines(*others)]
-
-
-def show(lines: Iterable[Line], title: str) -> None:
-    """Print the table."""
-    table = Table(title=title, title_justify="left")
-    for name in ("Target", "What"):
-        table.add_column(name)
-    for name in ("Measured", "95 % CI", "Published", "Band", ""):
-        table.add_column(name, justify="right")
-    for line in lines:
-        digits = 3 if line.measured < 1 else 1 if line.measured >= 10 else 2
-        low, high = line.band
-        table.add_row(
-            str(line.target),
-            line.what,
-            f"{line.measured:.{digits}f} {line.unit}".strip(),
-            f"{line.low:.{digits}f} to {line.high:.{digits}f}",
-            line.published,
-            f"{low:.4g} to {high:.4g}",
-            "reached" if line.reached else "[bold red]MISSED[/]",
-        )
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
-
-
-def main() -> int:
-    """Measure, print and save the figures; return 1 if a target is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--patients", type=int, default=PATIENTS)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    print(f"Simulating {options.patients:,} patients of coin, then falklands and okinawa ...", flush=True)
-    begun = time.perf_counter()
-    lines = measure(options.patients, options.seed)
-    seconds = round(time.perf_counter() - begun, 1)
-    show(lines, f"Fidelity: coin, {options.patients:,} patients, seed {options.seed}, {seconds} s")
-    figures = [line._asdict() | {"reached": line.reached} for line in lines]
-    path = results_file.append(
-        "fidelity",
-        {"patients": options.patients, "seed": options.seed, "seconds": seconds, "lines": figures},
-    )
-    missed = sum(not line.reached for line in lines)
-    print(f"{len(lines) - missed} of {len(lines)} reached; figures appended to bench/results/{path.name}")
-    return 1 if missed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Clinical rules on simulated records: columns, records, rules as data, and their checker."""

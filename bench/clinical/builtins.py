@@ -1,0 +1,11 @@
+"""Built-in scenarios with another number of patients or days."""
+
+import scenarios
+from engine import scenario as scenario_api
+from engine.scenario import Scenario
+
+
+def builtin(name: str, total: int | None = None, days: int | None = None) -> Scenario:
+    """Return a built-in scenario, resolved, with another number of patients or days."""
+    scenario = scenario_api.parse(scenarios.builtin_bytes(name), "toml", name)
+    return scenario_api.resolve(scenario_api.with_overrides(scenario, total=total, days=days))

@@ -1,0 +1,673 @@
+"""Values that single clinical rules need and that take more than an expression: `PREDICATES`, by name.
+
+Each is a function of `Records` that returns a column, or a function that an expression calls.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from bench.clinical.codebook import excluded_codes
+from bench.clinical.columns import NEVER, Array, Column, count, first, has, last, meet, value_at_first
+from bench.clinical.records import DAY, HOUR, MINUTE, OPERATIONS, Records
+from engine.codes import REGIONS, SIDES, TREATMENTS
+
+PREDICATES: dict[str, Callable[[Records], Any]] = {}
+"""By name in the expressions of the rules."""
+
+AIRWAY = ("airway_adjunct", "intubation", "surgical_airway", "tracheostomy")
+CHEST = ("chest_seal", "needle_decompression", "chest_drain", "thoracotomy")
+MEASURES = {"airway": AIRWAY, "chest": CHEST}
+
+ALTERNATIVES: dict[str, tuple[str, ...]] = {
+    "iv_access": ("intraosseous_access",),
+    "airway_adjunct": ("intubation", "surgical_airway", "tracheostomy"),
+    "intubation": ("surgical_airway", "tracheostomy"),
+    "needle_decompression": ("chest_drain", "thoracotomy"),
+    "chest_seal": ("chest_drain", "thoracotomy"),
+    "chest_drain": ("thoracotomy",),
+    "tourniquet": ("junctional_tourniquet", "haemostatic_dressing", "amputation"),
+    "junctional_tourniquet": ("haemostatic_dressing", "vascular_repair", "ligation"),
+    "haemostatic_dressing": ("pressure_dressing", "tourniquet", "junctional_tourniquet"),
+    "pressure_dressing": ("haemostatic_dressing", "wound_care", "wound_debridement", "burn_dressing"),
+    "pelvic_binder": ("external_fixation", "pelvic_packing"),
+    "splint": ("external_fixation", "fracture_fixation", "closed_reduction", "amputation"),
+    "closed_reduction": ("fracture_fixation", "external_fixation", "definitive_surgery"),
+    "oxygen": ("intubation", "ventilation", "respiratory_support"),
+    "wound_care": ("wound_debridement",),
+    "hypothermia_prevention": ("rewarming",),
+    "burn_dressing": ("burn_excision", "wound_care"),
+    "eye_shield": ("eye_repair",),
+}
+"""By treatment that a condition needs: treatments that answer the need as well."""
+
+
+def predicate(function: Callable[[Records], Any]) -> Callable[[Records], Any]:
+    """Register a value for the expressions of the rules."""
+    PREDICATES[function.__name__] = function
+    return function
+
+
+# --- codes
+
+
+@cache
+def _text_matches(displays: tuple[str, ...], pattern: str) -> Array:
+    return np.array([re.search(pattern, display) is not None for display in displays])
+
+
+def _displays(r: Records) -> tuple[str, ...]:
+    return tuple(condition.display for condition in r.sets.conditions)
+
+
+@predicate
+def bruise(r: Records) -> Column:
+    """Wounds that are contusions or abrasions."""
+    words = _text_matches(_displays(r), "ontusion of|brasion")
+    return r.wounds.among("superficial") & r.wounds.rows.column(words[r.chunk.wounds["condition"]])
+
+
+@cache
+def _excluded(codes: tuple[str, ...]) -> Array:
+    return excluded_codes(codes)
+
+
+@predicate
+def excludes1_pair(r: Records) -> Column:
+    """Patients with two wounds of one region and side whose codes exclude each other."""
+    one, other = r.pairs_of_wounds
+    condition = r.chunk.wounds["condition"]
+    excluded = _excluded(tuple(r.sets.codes))
+    wrong = excluded[condition[one], condition[other]]
+    for column in ("region", "side"):
+        wrong &= r.chunk.wounds[column][one] == r.chunk.wounds[column][other]
+    wrong &= _side_of_code(r)[condition[one]] == _side_of_code(r)[condition[other]]
+    return r.patients_of_pairs(wrong)
+
+
+def _side_of_code(r: Records) -> Array:
+    return np.array([SIDES.index(condition.side) for condition in r.sets.conditions])
+
+
+def _groups(r: Records) -> Array:
+    """Return whether each condition belongs to each exclusion group, shape (conditions, groups)."""
+    given = r.sets.attribute("excludes")
+    names = sorted({name for row in given for name in row})
+    return np.array([[name in row for name in names] for row in given], bool).reshape(len(given), -1)
+
+
+@predicate
+def has_exclusion_group(r: Records) -> Column:
+    """Patients with two wounds or more, one of them with an exclusion group."""
+    return (r.wound_count >= 2) & has(r.wounds.condition("excludes"))
+
+
+@predicate
+def shares_exclusion_group(r: Records) -> Column:
+    """Patients with two wounds of one exclusion group, of one region and side."""
+    groups = _groups(r)
+    one, other = r.pairs_of_wounds
+    condition = r.chunk.wounds["condition"]
+    wrong = (groups[condition[one]] & groups[condition[other]]).any(axis=1)
+    for column in ("region", "side"):
+        wrong &= r.chunk.wounds[column][one] == r.chunk.wounds[column][other]
+    return r.patients_of_pairs(wrong)
+
+
+@predicate
+def code_number(r: Records) -> Column:
+    """Number of the code of each wound; conditions of one code share it."""
+    _, numbers = np.unique(r.sets.codes, return_inverse=True)
+    return r.wounds.rows.column(numbers[r.chunk.wounds["condition"]])
+
+
+def _characters(r: Records, function: Callable[[str], str]) -> Column:
+    """Return a number for each wound that is the same where `function` of the code is."""
+    _, numbers = np.unique([function(code) for code in r.sets.codes], return_inverse=True)
+    return r.wounds.rows.column(numbers[r.chunk.wounds["condition"]])
+
+
+@predicate
+def durations_of_unconsciousness_differ(r: Records) -> Column:
+    """Patients whose codes of S06 name different durations of the loss of consciousness."""
+    duration = _characters(r, lambda code: code[6:7] if code.startswith("S06") else "")
+    losses = r.wounds.among("loss_of_consciousness")
+    return has(losses) & (first(duration, losses) != last(duration, losses))
+
+
+@predicate
+def closed_beside_open_fracture(r: Records) -> Column:
+    """Patients with a bone that is coded as broken open and closed."""
+    bone = _characters(r, lambda code: code[:5])
+    opened, closed = r.wounds.among("open_limb_fracture"), r.wounds.among("closed_limb_fracture")
+    return meet(opened, closed, bone, r.wounds.side)
+
+
+@predicate
+def burn_in_two_depths(r: Records) -> Column:
+    """Patients with two depths of burn of one site and side."""
+    site = _characters(r, lambda code: code[:3] + code[5:6])
+    depth = _characters(r, lambda code: code[:5])
+    burnt = r.wounds.among("burn_site")
+    depths = [burnt & (depth == each) for each in np.unique(depth.values[burnt.values])]
+    found = r.patients.everything() & False
+    for k, mine in enumerate(depths):
+        for theirs in depths[k + 1 :]:
+            found = found | meet(mine, theirs, site, r.wounds.side)
+    return found
+
+
+SITES_OF_HEAD = {
+    "S00": {"0": "scalp", "1": "lid", "2": "lid", "3": "nose", "4": "ear", "5": "lip", "8": "other"},
+    "S01": {"0": "scalp", "1": "lid", "2": "nose", "3": "ear", "4": "cheek", "5": "lip", "8": "other"},
+}
+"""Part of the head by category and fourth character of superficial injuries and open wounds."""
+
+
+def _site(code: str) -> str:
+    """Return the part of the body of a superficial injury or open wound."""
+    if code[:3] in SITES_OF_HEAD:
+        return "head " + SITES_OF_HEAD[code[:3]].get(code[4], "")
+    part = code[5:6] if code[:2] in ("S2", "S3") else ""
+    return code[:2] + code[4:5] + part
+
+
+@predicate
+def superficial_beside_open_wound(r: Records) -> Column:
+    """Patients with a superficial injury and an open wound of one part of the body and side."""
+    site = _characters(r, _site)
+    return meet(r.wounds.among("superficial"), r.wounds.among("open_wound"), site, r.wounds.side)
+
+
+AMPUTATIONS = {
+    "S48.0": 0.5,
+    "S48": 1.5,
+    "S58.0": 2.0,
+    "S58": 2.5,
+    "S68.4": 3.0,
+    "S68": 3.5,
+    "S78.0": 0.5,
+    "S78": 1.5,
+    "S88.0": 2.0,
+    "S88": 2.5,
+    "S98.0": 3.0,
+    "S98": 3.5,
+}
+"""Distance of an amputation along the limb, by code: a joint is where the next segment begins."""
+
+
+def _amputation_level(code: str) -> float:
+    return AMPUTATIONS.get(code[:5], AMPUTATIONS.get(code[:3], NEVER))
+
+
+def _wound_level(code: str) -> float:
+    """Return the segment of a limb's wound: 0 shoulder girdle, 1 upper, 2 middle, 3 hand or foot."""
+    if code[:5] in ("S42.0", "S42.1") or code[:3] in ("S78", "S48", "S58", "S68", "S88", "S98"):
+        return 0.0
+    segments = {"S4": 1.0, "S7": 1.0, "S5": 2.0, "S8": 2.0, "S6": 3.0, "S9": 3.0}
+    burns = {"T22": 2.0, "T23": 3.0, "T24": 1.0, "T25": 3.0, "T33": 3.0, "T34": 3.0}
+    return burns.get(code[:3], segments.get(code[:2], 0.0))
+
+
+@predicate
+def wound_beyond_amputation(r: Records) -> Column:
+    """Patients with a wound at or beyond the level of an amputation of the same limb."""
+    cut = np.array([_amputation_level(code) for code in r.sets.codes])[r.chunk.wounds["condition"]]
+    level = np.array([_wound_level(code) for code in r.sets.codes])[r.chunk.wounds["condition"]]
+    one, other = r.pairs_of_wounds
+    wrong = (level[other] >= cut[one]) | (level[one] >= cut[other])
+    for column in ("region", "side"):
+        wrong &= r.chunk.wounds[column][one] == r.chunk.wounds[column][other]
+    return r.patients_of_pairs(wrong)
+
+
+@predicate
+def cord_complete_and_incomplete(r: Records) -> Column:
+    """Patients with a complete and an incomplete lesion of one part of the cord."""
+    part = _characters(r, lambda code: code[:3])
+    cord, complete = r.wounds.among("cord"), r.wounds.among("cord_complete")
+    return meet(cord & ~complete, complete, part)
+
+
+@predicate
+def named_side(r: Records) -> Column:
+    """Wounds of sided regions whose text names a side."""
+    named = r.wounds.rows.column(_side_of_code(r)[r.chunk.wounds["condition"]] > 0)
+    return named & (r.wounds.side > 0)
+
+
+@predicate
+def side_differs(r: Records) -> Column:
+    """Wounds whose text names the other side."""
+    displays = _displays(r)
+    right, left = _text_matches(displays, r"\bright\b"), _text_matches(displays, r"\bleft\b")
+    condition = r.chunk.wounds["condition"]
+    one_side = right ^ left
+    said = np.where(right, SIDES.index("right"), SIDES.index("left"))[condition]
+    return named_side(r) & r.wounds.rows.column(one_side[condition]) & (r.wounds.side != said)
+
+
+BLOCKS = (
+    ("S05|T26|T15|S00.[12]|S01.1", ("eyes",)),
+    ("S09.[23]|T70", ("ears",)),
+    ("S06", ("head",)),
+    ("S0", ("head", "eyes", "ears", "face")),
+    ("S1", ("neck",)),
+    ("S2", ("thorax", "neck")),
+    ("S31.8", ("abdomen", "lower_limb")),
+    ("S3", ("abdomen",)),
+    ("S[456]", ("upper_limb",)),
+    ("S[789]", ("lower_limb",)),
+    ("T20", ("head", "face", "neck", "ears", "eyes")),
+    ("T21", ("thorax", "abdomen", "lower_limb", "upper_limb")),
+    ("T2[23]", ("upper_limb",)),
+    ("T2[45]", ("lower_limb",)),
+    ("T27", ("neck", "thorax")),
+)
+"""By the beginning of a code: the regions that its wound may lie in."""
+
+
+def _regions(code: str) -> tuple[str, ...]:
+    for pattern, regions in BLOCKS:
+        if re.match(pattern, code):
+            return regions
+    return REGIONS
+
+
+@predicate
+def region_differs(r: Records) -> Column:
+    """Wounds in another region than that of their code."""
+    allowed = np.array([[region in _regions(code) for region in REGIONS] for code in r.sets.codes])
+    return r.wounds.rows.column(~allowed[r.chunk.wounds["condition"], r.chunk.wounds["region"]])
+
+
+@predicate
+def in_incident_with_others(r: Records) -> Column:
+    """Wounded of an incident with several casualties."""
+    return r.patients.kind("wounded") & (r.patients.incident_size >= 2)
+
+
+@predicate
+def mechanisms_of_incident_differ(r: Records) -> Column:
+    """Wounded whose incident has wounded by another mechanism."""
+    table = r.chunk.patients
+    wounded = r.patients.kind("wounded").values
+    incidents, which = np.unique(table["incident"], return_inverse=True)
+    low = np.full(len(incidents), 255)
+    high = np.full(len(incidents), -1)
+    np.minimum.at(low, which[wounded], table["mechanism"][wounded])
+    np.maximum.at(high, which[wounded], table["mechanism"][wounded])
+    return r.patients.rows.column(wounded & (low[which] != high[which]))
+
+
+# --- treatments
+
+
+@predicate
+def dressings(r: Records) -> Column:
+    """Treatments that are dressings."""
+    return r.treatments.kind("pressure_dressing", "haemostatic_dressing", "burn_dressing")
+
+
+@predicate
+def bleeding_lesion(r: Records) -> Column:
+    """Wounds that may need blood, tranexamic acid or a tourniquet."""
+    deep = r.wounds.among("open_wound") & (r.wounds.ais >= 2)
+    return deep | r.wounds.among(
+        "limb_vessel",
+        "limb_amputation",
+        "crushed_limb",
+        "open_limb_fracture",
+        "femur",
+        "large_vessel",
+        "neck_deep",
+        "torso_vessel",
+        "chest_with_air_or_blood",
+        "heart_or_great_vessel",
+        "abdominal_organ",
+        "pelvic_fracture",
+        "peritoneum_open",
+        "tendon",
+        "face_destroyed",
+    )
+
+
+@predicate
+def given_by(r: Records) -> Callable[[str, Column], Column]:
+    """Whether a measure of a group (`airway`, `chest`) starts until a time of each patient."""
+    return lambda group, time: has(r.treatments.kind(*MEASURES[group]) & (r.treatments.start <= time))
+
+
+@predicate
+def given_before(r: Records) -> Callable[[str, Column], Column]:
+    """Whether a treatment starts before a time of each patient."""
+    return lambda label, time: has(r.treatments.kind(label) & (r.treatments.start < time))
+
+
+@predicate
+def given_at_poi(r: Records) -> Callable[[str], Column]:
+    """Whether a treatment is given at the point of injury."""
+    return lambda label: has(r.treatments.kind(label) & r.at_poi)
+
+
+@predicate
+def treatment_available(r: Records) -> Callable[[str], Column]:
+    """Whether the scenario has a treatment; it may switch off single ones."""
+
+    def available(label: str) -> Column:
+        settings: Any = r.scenario.treatments or {}
+        setting = settings.get(label)
+        off = setting is not None and setting.available is False
+        return r.patients.everything() & (not off)
+
+    return available
+
+
+@predicate
+def same_wound_more_than_twice(r: Records) -> Callable[[str], Column]:
+    """Whether any wound gets a treatment more than twice."""
+
+    def more(label: str) -> Column:
+        rows = r.treatments.kind(label) & r.names_wound
+        key = r.treatments.rows.patient.astype(np.int64) * 256 + r.chunk.treatments["wound"]
+        keys, counts = np.unique(key[rows.values], return_counts=True)
+        found = np.zeros(len(r.chunk), bool)
+        found[keys[counts > 2] // 256] = True
+        return r.patients.rows.column(found)
+
+    return more
+
+
+@predicate
+def resuscitating_door(r: Records) -> Column:
+    """First arrival at a facility that resuscitates."""
+    return first(r.events.at, r.events.kind("arrived") & r.able("dcr"))
+
+
+@predicate
+def icu_door(r: Records) -> Column:
+    """First arrival at a facility with intensive care."""
+    return first(r.events.at, r.events.kind("arrived") & r.able("icu"))
+
+
+@predicate
+def coma_at_resuscitation(r: Records) -> Column:
+    """Vital signs with GCS 8 or less in the quarter of an hour after the door of a facility that resuscitates."""
+    door = resuscitating_door(r)
+    late = (r.vitals.at >= door) & (r.vitals.at <= door + 15 * MINUTE)
+    return late & (r.vitals.gcs <= 8) & (r.patients.closed > door + HOUR)
+
+
+@predicate
+def lowest_gcs(r: Records) -> Column:
+    """Lowest GCS of each patient; NEVER without vital signs."""
+    return first(r.vitals.gcs, r.vitals.everything())
+
+
+@predicate
+def hypoxic_at_role2(r: Records) -> Column:
+    """Patients with a saturation below 90 within 15 minutes of the door of Role 2 who live for an hour more."""
+    near = (r.vitals.at >= r.role2) & (r.vitals.at <= r.role2 + 15 * MINUTE)
+    return has(near & (r.vitals.spo2 < 90)) & (r.patients.closed > r.role2 + HOUR)
+
+
+@predicate
+def blood_runs_short(r: Records) -> Column:
+    """All patients where a facility of the scenario has a limited stock of blood."""
+    limited = any(facility.blood_units is not None for facility in r.scenario.facilities)
+    return r.patients.everything() & limited
+
+
+@predicate
+def in_surgical_system(r: Records) -> Column:
+    """Survivors, other than those evacuated without passing any facility that operates."""
+    evacuated = r.patients.labelled("status", "evacuated", "discharged")
+    return r.survivor & ~(evacuated & (r.surgical_door == NEVER))
+
+
+def _unmet(r: Records, attribute: str, alternatives: dict[str, tuple[str, ...]]) -> tuple[Column, Column]:
+    """Return who has a condition with treatments in `attribute`, and who lacks any single one of them."""
+    given = r.sets.attribute(attribute)
+    nobody = r.patients.everything() & False
+    asked, lacking = nobody, nobody
+    for label in sorted({label for row in given for label in row}):
+        mask = np.array([label in row for row in given])
+        needy = r.patients.rows.column(mask[r.chunk.patients["condition"]])
+        needy = needy | has(r.wounds.rows.column(mask[r.chunk.wounds["condition"]]))
+        kinds = [TREATMENTS.index(x) for x in (label, *alternatives.get(label, ())) if x in TREATMENTS]
+        answered = has(r.treatments.rows.column(np.isin(r.chunk.treatments["kind"], kinds)))
+        asked, lacking = asked | needy, lacking | (needy & ~answered)
+    return asked, lacking
+
+
+@predicate
+def has_needs(r: Records) -> Column:
+    """Patients with a condition that needs a treatment."""
+    return _unmet(r, "needs", ALTERNATIVES)[0]
+
+
+@predicate
+def need_unmet(r: Records) -> Column:
+    """Patients who lack a treatment that one of their conditions needs."""
+    return _unmet(r, "needs", ALTERNATIVES)[1]
+
+
+@predicate
+def has_operations(r: Records) -> Column:
+    """Patients with a condition that calls for an operation."""
+    given = r.sets.attribute("operations")
+    mask = np.array([bool(row) for row in given])
+    return r.patients.rows.column(mask[r.chunk.patients["condition"]]) | has(r.wounds.condition("operations"))
+
+
+@predicate
+def operation_undone(r: Records) -> Column:
+    """Patients with a condition of whose operations none was done."""
+    given = r.sets.attribute("operations")
+    found = r.patients.everything() & False
+    for wanted in {row for row in given if row}:
+        mask = np.array([row == wanted for row in given])
+        needy = r.patients.rows.column(mask[r.chunk.patients["condition"]])
+        needy = needy | has(r.wounds.rows.column(mask[r.chunk.wounds["condition"]]))
+        kinds = [TREATMENTS.index(label) for label in wanted if label in TREATMENTS]
+        done = has(r.treatments.rows.column(np.isin(r.chunk.treatments["kind"], kinds)))
+        found = found | (needy & ~done)
+    return found
+
+
+# --- vital signs
+
+
+def _at_door(column: str) -> Callable[[Records], Column]:
+    """Return a sign of the first set at or after the first door."""
+
+    def value(r: Records) -> Column:
+        return value_at_first(getattr(r.vitals, column), r.vitals.at >= r.door)
+
+    return value
+
+
+for _name, _column in {
+    "door_gcs": "gcs",
+    "door_systolic": "systolic",
+    "door_pulse": "heart_rate",
+    "door_spo2": "spo2",
+    "door_breaths": "respiratory_rate",
+}.items():
+    PREDICATES[_name] = _at_door(_column)
+
+
+@predicate
+def moribund(r: Records) -> Column:
+    """Vital signs of the moribund (validation target MOR1)."""
+    v = r.vitals
+    circulation = (v.systolic < 90) | (v.heart_rate > 120) | (v.heart_rate < 50)
+    breath = (v.spo2 < 85) | (v.respiratory_rate < 8) | (v.respiratory_rate > 30)
+    return circulation | breath | (v.gcs < 9)
+
+
+def _before_the_end(minutes: float) -> Callable[[Records], Column]:
+    return lambda r: r.vitals.at >= r.patients.closed - minutes * MINUTE
+
+
+PREDICATES["last_half_hour"] = _before_the_end(30)
+PREDICATES["last_hour"] = _before_the_end(60)
+PREDICATES["last_two_hours"] = _before_the_end(120)
+
+
+@predicate
+def dies_suddenly(r: Records) -> Column:
+    """Patients killed at once, by a hit on the facility, or by a matrix instead of a course."""
+    return r.patients.labelled("death_cause", "instantly_fatal_injury", "facility_hit", "transition")
+
+
+@predicate
+def longest_gap_hours(r: Records) -> Column:
+    """Longest time without vital signs from the first door to the outcome, in hours."""
+    at, patient = r.vitals.at.values, r.vitals.rows.patient
+    door, closed = r.door.values[patient], r.patients.closed.values
+    previous = np.concatenate(([0.0], at[:-1]))
+    fresh = np.concatenate(([True], patient[1:] != patient[:-1]))
+    gaps = at - np.where(fresh | (previous < door), door, previous)
+    longest = np.zeros(len(r.chunk))
+    np.maximum.at(longest, patient, gaps)
+    ends = np.maximum(last(r.vitals.at, r.vitals.everything()).values, r.door.values)
+    with np.errstate(invalid="ignore"):
+        longest = np.maximum(longest, closed - ends)
+    return r.patients.rows.column(longest / HOUR)
+
+
+@predicate
+def departs_within_6h_of_icu(r: Records) -> Column:
+    """Patients who leave a facility within six hours of intensive care."""
+    start = r.event_time("icu_admitted")
+    return has(r.events.kind("departed") & (r.events.at > start) & (r.events.at < start + 6 * HOUR))
+
+
+@predicate
+def signs_in_first_icu_hours(r: Records) -> Column:
+    """Number of sets of vital signs in the first six hours of intensive care."""
+    start = r.event_time("icu_admitted")
+    return count((r.vitals.at >= start) & (r.vitals.at <= start + 6 * HOUR))
+
+
+@predicate
+def signs_before_surgery(r: Records) -> Column:
+    """Patients with vital signs in the hour before their first operation."""
+    start = r.event_time("surgery_started")
+    return has((r.vitals.at <= start) & (r.vitals.at >= start - HOUR))
+
+
+@predicate
+def signs_after_surgery(r: Records) -> Column:
+    """Patients with vital signs in the half hour after their first operation."""
+    end = r.event_time("surgery_ended")
+    return has((r.vitals.at >= end) & (r.vitals.at <= end + 30 * MINUTE))
+
+
+def _steps(r: Records, column: str) -> tuple[Array, Array]:
+    """Return the change of a sign from the set before, and whether that is of the same patient."""
+    values = getattr(r.vitals, column).values.astype(np.float64)
+    patient = r.vitals.rows.patient
+    same = np.concatenate(([False], patient[1:] == patient[:-1]))
+    return np.diff(values, prepend=0.0), same
+
+
+@predicate
+def bounces(r: Records) -> Column:
+    """Patients whose pressure rises and falls, or falls and rises, by 20 mmHg in the three days after resuscitation."""
+    change, same = _steps(r, "systolic")
+    end = r.event_time("resuscitation_ended").values[r.vitals.rows.patient]
+    at = r.vitals.at.values
+    near = same & (at > end) & (at <= end + 3 * DAY)
+    swings = np.where(near & (np.abs(change) >= 20), np.sign(change), 0.0)
+    turned = np.concatenate(([False], swings[1:] * swings[:-1] < 0)) & same
+    return has(r.vitals.rows.column(turned))
+
+
+@predicate
+def score_falls_after_surgery(r: Records) -> Column:
+    """Patients whose health score falls by 4 from one set of signs to the next after their first operation."""
+    change, same = _steps(r, "score")
+    end = r.event_time("surgery_ended").values[r.vitals.rows.patient]
+    previous = np.concatenate(([0.0], r.vitals.at.values[:-1]))
+    return has(r.vitals.rows.column(same & (previous >= end) & (change <= -40)))
+
+
+@predicate
+def lactate_in_deep_shock(r: Records) -> Column:
+    """Vital signs with a lactate value and a systolic pressure below 80."""
+    return (r.vitals.systolic < 80) & (r.vitals.lactate >= 0)
+
+
+@predicate
+def pain_before_analgesia(r: Records) -> Column:
+    """Vital signs with a pain score, GCS 14 or more, before any analgesia or anaesthesia."""
+    eased = r.started("analgesia", "intubation", *OPERATIONS)
+    return (r.vitals.pain >= 0) & (r.vitals.gcs >= 14) & (r.vitals.at < eased)
+
+
+# --- the course
+
+
+@predicate
+def onward_departure(r: Records) -> Column:
+    """Departures from facilities."""
+    return r.events.kind("departed") & (r.events.facility >= 0)
+
+
+def _row_before(r: Records, wanted: Column) -> Array:
+    """Return the row of the latest event in `wanted` of the same patient before each event, -1 without one."""
+    rows = np.where(wanted.values, np.arange(len(wanted.values)), -1)
+    found = np.maximum.accumulate(np.concatenate(([-1], rows[:-1]))) if len(rows) else rows
+    patient = r.events.rows.patient
+    return np.where((found >= 0) & (patient[found] == patient), found, -1)
+
+
+@predicate
+def departs_on_request(r: Records) -> Column:
+    """Patients who leave a facility in the second in which their evacuation is requested."""
+    before = _row_before(r, r.events.kind("evacuation_requested"))
+    at, place = r.chunk.events["at"], r.chunk.events["facility"]
+    at_once = (before >= 0) & (place[before] == place) & (at - at[before] < 1000)
+    return has(onward_departure(r) & r.events.rows.column(at_once))
+
+
+def _since_surgery(r: Records) -> Array:
+    """Return the time from the end of the last operation at the same facility to each event, NEVER without one."""
+    before = _row_before(r, r.events.kind("surgery_ended", "definitive_surgery_ended"))
+    at, place = r.chunk.events["at"], r.chunk.events["facility"]
+    return np.where((before >= 0) & (place[before] == place), at - at[before], NEVER)
+
+
+@predicate
+def leaves_after_surgery(r: Records) -> Column:
+    """Patients who leave a facility where they were operated."""
+    return has(onward_departure(r) & r.events.rows.column(_since_surgery(r) < NEVER))
+
+
+@predicate
+def leaves_within_half_an_hour(r: Records) -> Column:
+    """Patients who leave a facility within half an hour of the end of an operation."""
+    return has(onward_departure(r) & r.events.rows.column(_since_surgery(r) < 30 * MINUTE))
+
+
+@predicate
+def first_triage_t1(r: Records) -> Column:
+    """Patients triaged T1 the first time."""
+    return value_at_first(r.events.detail, r.events.kind("triaged")) == 1
+
+
+@predicate
+def first_request_routine(r: Records) -> Column:
+    """Patients whose first evacuation is requested as routine."""
+    return value_at_first(r.events.detail, r.events.kind("evacuation_requested")) == 3
+
+
+@predicate
+def has_role1(r: Records) -> Column:
+    """Patients who were at a Role 1 facility."""
+    return r.patients.role1 < NEVER

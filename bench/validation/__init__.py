@@ -1,0 +1,1 @@
+"""The records against published figures: `make validate` measures every target and writes docs/validation.md."""
