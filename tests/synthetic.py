@@ -197,6 +197,7 @@ def chunk(
     treatment["effect"] = rng.integers(0, 3, len(treatment))
     treatment["wound"] = np.where(rng.random(len(treatment)) < 0.5, NONE, rng.integers(0, 24, len(treatment)))
 
+    treatment["units"] = np.where(rng.random(len(treatment)) < 0.9, 0, rng.integers(0, 61, len(treatment)))
     wound, table["wound_end"] = rows(wounds, 0, WOUND)
     wound["condition"] = rng.integers(0, 84, len(wound))
     wound["region"] = rng.integers(0, len(REGIONS), len(wound))
@@ -253,6 +254,7 @@ def make_extreme(chunk: Chunk, seed: int) -> None:
     put(chunk.events, "kind", 0, len(EVENTS) - 1)
     put(chunk.treatments, "kind", 0, len(TREATMENTS) - 1)
     put(chunk.treatments, "wound", 0, NONE - 1, NONE)
+    put(chunk.treatments, "units", 0, 1, 60)
     put(chunk.vitals, "score", 0, 200)
     for column in ("incident_time", "time", "onset", "closed"):
         put(chunk.patients, column, -1, -999, -86_400_001, 0, 364 * DAY // 2)

@@ -118,11 +118,14 @@ def needs_of_injuries(output: Output, record: PatientRow, casualty: CasualtyStat
 
 
 @compiled
-def roles_that_operate(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
+def roles_that_operate(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return by bit of the role where something that a wounded casualty calls for can be done in a theatre.
 
     What would kill can be operated on wherever there is a theatre. 0: no operation is called for.
     """
+    rules = model.treatments.rules
+    if model.treatments.limits.operates_by_category:
+        return ALL_ROLES if record.triage != TriageCategory.T3 else 0
     if record.lethal != NONE:
         return ALL_ROLES
     roles = 0

@@ -35,6 +35,7 @@ from engine.codes import (
     Outcome,
     Resource,
     Treatment,
+    TriageCategory,
 )
 from engine.kernel.codes import MatrixOutcome, ServiceTime, Stage
 from engine.kernel.operation_stages import needs_intensive_care
@@ -380,6 +381,9 @@ def end_treatment(
         and casualty.life == math.inf
         and casualty.recover_span == 0.0
         and not casualty.needs_surgery
+        and (
+            record.kind != CasualtyKind.WOUNDED or record.triage == TriageCategory.T3 or casualty.resuscitated
+        )
     ):
         start_recovery(record, casualty, now, model.survival)
     if (

@@ -171,7 +171,7 @@ def initialise_casualty(
     else:
         _draw_ill(record, casualty, model, counter)
     if record.kind == CasualtyKind.WOUNDED:
-        casualty.operable = roles_that_operate(output, record, casualty, model.treatments.rules)
+        casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
