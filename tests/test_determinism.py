@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "501064d5c1f8a54d412ab8e266c576bb4d085753bab36155d0a311de24c52217",
-    "conventional": "742f6a78ae7477359d94bef7a69651efa6e8dc9dbb515c49e7728563341c1ae7",
-    "cbrn": "7ab43b4ec6d12d7035bc9b68d3098e25c365b85dc16663f78c489471657dab8e",
-    "coin": "574f2c890b1456c12ed66c58becf6f3720ca0283dfc379fee0c1524195de0e04",
+    "standard": "992fcda9b1537c40dc6b85587fd2086c2da58d1919830fad197067e38fcc4bf6",
+    "conventional": "bcb0905602364fa10d4a3f94fb296c6382f485c7d2aa9160c549f11b86b8ca64",
+    "cbrn": "dd0c3737ce8af52a5666a3e87cf2d3314b388e9caa3018a3e0103e32a8b13a1a",
+    "coin": "8453e3c3336887b02ca41cfcab96b67bca402ac142841b72bd4f3a5f1456ada0",
 }
-GOLDEN_FINITE = {"division": "a06625be456219026deb6f7c59693c2fd0578fc034c36d58b50e14f847ec0a9a"}
+GOLDEN_FINITE = {"division": "8bb1ef19e0c78c710f7ff57dc4c43b4b4a3cfa5bc6331d2ed06a1ff8b7d9bfcd"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

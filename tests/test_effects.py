@@ -26,6 +26,7 @@ from scenarios import tables
 ARRIVALS, NETWORK, SURVIVAL = "test_arrivals", "test_effects_network", "test_effects_survival"
 FINITE, NETWORKS = "test_effects_finite", "test_networks"
 RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
+CASE_MIX = "test_case_mix"
 LISTED, CHECK_SETTINGS = "test_listed", "test_check_settings"
 DIVERSION, MORTUARY, OPERATIONS = "test_diversion", "test_mortuary_affairs", "test_operations"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
@@ -203,6 +204,9 @@ TESTED: dict[str, tuple[str, str]] = {
     "Scenario.intensity": (HERE, "test_more_intensity_makes_mass_casualties"),
     "Scenario.tempo": (HERE, "test_tempo_spreads_the_casualties_over_the_days"),
     "Scenario.environment": (SURROUNDINGS, "test_an_environment_delays_slows_and_hides_by_its_table"),
+    "Scenario.climate": (CASE_MIX, "test_heat_is_of_the_desert_summer_and_cold_of_the_arctic_winter"),
+    "Scenario.season": (CASE_MIX, "test_respiratory_disease_is_of_the_winter_and_of_garrisons"),
+    "Scenario.agents": (CASE_MIX, "test_one_incident_has_one_agent_and_a_code_of_war"),
     "Scenario.day_weights": (HERE, "test_the_days_have_the_weights_asked_for"),
     "Scenario.routing": (SURVIVAL, "test_outcomes_follow_the_transition_matrices"),
     "Scenario.mascal_threshold": (HERE, "test_an_incident_is_a_mass_casualty_from_the_threshold_on"),

@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "90afeb73feddd0ef54600086a90748f2b08d45e16588985b364ac5f0a4db4472",
-        "csv": "e94505a8923ad5763c71227c7f18f412cb4ddddff15065977f6e949f72379e1b",
-        "json": "4cfb9a0157ab68f5fa5e6829742abc1e5c9d2e2ed245d6e8c8a2065db94467ef",
-        "msgpack": "404118bc494011066c20fae28278cfe46fa3040ff171b3cfba0fcf796e490957",
-        "parquet": "a83a904e187c339913475007a241c546f9edf8ab6421b95b4633338f23ab4134",
+        "jsonl": "4fe56e648beb8b7be0e672fc9f8b96d303b6dd8dd5747e5091aac03e03155a7d",
+        "csv": "af80cb4b58eccf5ef13df2b3538932845758de253c792b05f7fcae7a23409e83",
+        "json": "de711291300dc7b7579595e3c537588d320e7032fc618e4f108043c6df33918a",
+        "msgpack": "5163e467c23a39a72059cd832c04f8cda39679d033e6acd4f8c4b92eec99980b",
+        "parquet": "c5c6b7139ab8c06e5e1396c7cadfdedcf32df454cf512ce2e7ef4f264e111545",
     },
     "cbrn": {
-        "jsonl": "4a2a7903147d8b7b3c289b8af7422e1903c47bfcc7faf6eddc7331183007424b",
-        "csv": "4c9f36835bf7a5c2e49cb28f659243116195499815db3cf3f96a31d767880562",
-        "json": "d0d2e574b5691a4d1477b8bbf24571b4c294ff69b58b2baaa20857e77bba3c6c",
-        "msgpack": "63f0f0d33b5531b53949800eac7679368ddcd16683b52f14826f3c6d3dbc5c3a",
-        "parquet": "57fbbbb8b7d6fbc73c2be7001da47c20e15007c473c1b7153910170be5fbe275",
+        "jsonl": "95bca10834de7b84e599426d69be63c15eccc188a519fc474933311c32765da3",
+        "csv": "7c5f467423a9cfac35852d80bab670dc6cd5fff93ed77829a6d049ef31d60cab",
+        "json": "27eb080a8cdd0637f07c90c223a0ddcca13f78ca9df4cda85b857fff0f4c25b3",
+        "msgpack": "35f28f9fd2e70d50796453135ae182d34d468ace04fd465b9bd9412753ebd55e",
+        "parquet": "e296f71f1c0775425b4e6aa470510544124a1b907236266e703db56ecc8f9ffe",
     },
 }
 

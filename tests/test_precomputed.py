@@ -112,7 +112,8 @@ def test_a_key_changes_with_the_fields_of_its_value_and_with_no_other() -> None:
 
     assert changed(name="another", description="", seed=99) == set()
     assert changed(mascal_threshold=12) == {"care"}
-    assert changed(start="2031-01-01T00:00:00Z") == {"people", "arrivals"}
+    assert changed(start="2031-01-01T00:00:00Z") == {"people", "arrivals", "injuries"}  # the season
+    assert changed(climate="desert", season="summer", agents={"blister": 1.0}) == {"injuries"}
     assert changed(days=s.days + 1) <= {"arrivals"}
     beds = [replace(f, ward_beds=77) if f.ward_beds else f for f in s.facilities]
     assert changed(facilities=beds) == {"network", "transitions"}

@@ -305,6 +305,8 @@ def test_an_illness_is_treated_by_its_kind(group: str, treatments: set[str]) -> 
     result = others()
     conditions = catalogue.conditions()
     has = np.array([conditions[c].group == group for c in result.patients["condition"]])
+    if group == "msk":
+        has |= np.array([conditions[c].group == "sprain" for c in result.patients["condition"]])
     if group == "psychological":
         has = result.patients["kind"] == CasualtyKind.PSYCHOLOGICAL
     given = of(result, *treatments)

@@ -19,13 +19,14 @@ from engine.codes import (
     WOUND_DRAWS,
     CasualtyKind,
     ConditionFlag,
-    Illness,
     Mechanism,
     Region,
     TriageCategory,
 )
 from engine.numeric import compiled, compiled_entry, words
 from engine.tables import (
+    AGENT_KINDS,
+    GROUPS,
     MAX_WOUNDS,
     MODEL,
     TYPES,
@@ -431,40 +432,52 @@ def draw_wound_scores(
 
 
 @compiled
-def _draw_illness_table(
-    record: PatientRow, accident_uniform: float, illness_uniform: float, tables: InjuryTables
-) -> int:
-    """Return which `Illness` table describes a casualty without weapon wounds; set kind and mechanism.
-
-    Parameters
-    ----------
-    accident_uniform, illness_uniform
-        Uniforms on (0, 1): the first one decides for non-battle injuries, the second one for disease.
-    """
-    row = type_row(record, tables)
+def _set_kind(record: PatientRow, uniform: float, tables: InjuryTables) -> None:
+    """Set kind and mechanism of the ill; `uniform` decides whether disease is psychological."""
     if record.kind == CasualtyKind.NBI:
         record.mechanism = Mechanism.ACCIDENT
-        edge = 0.0
-        for number in range(len(tables.environment)):
-            edge += tables.environment[number]
-            if accident_uniform < edge:
-                return Illness.HEAT + number
-        return Illness.NBI
+        return
     record.mechanism = Mechanism.ILLNESS
-    if illness_uniform < tables.psychological[row]:
+    if uniform < tables.psychological[type_row(record, tables)]:
         record.kind = CasualtyKind.PSYCHOLOGICAL
         record.mechanism = Mechanism.PSYCHOLOGICAL
-        return Illness.PSYCHOLOGICAL
-    if illness_uniform < tables.psychological[row] + tables.musculoskeletal[row]:
-        return Illness.MUSCULOSKELETAL
-    return Illness.DISEASE
 
 
 @compiled
-def draw_illness(record: PatientRow, cell: int, index: int, key: int, tables: InjuryTables) -> bool:
+def agent_of_incident(incident: int, key: int, tables: InjuryTables) -> int:
+    """Return the agent that all agent casualties of an incident share."""
+    uniform = to_uniform(words(key, incident, INCIDENT_INDEX, INCIDENT_CAUSE)[2])
+    return pick_cumulated(tables.agents, 0, AGENT_KINDS, uniform)
+
+
+@compiled
+def _draw_effect(
+    record: PatientRow, agent: int, severity: float, condition: float, tables: InjuryTables
+) -> None:
+    """Draw severity, triage category and condition of an agent casualty by two uniforms on (0, 1)."""
+    record.mechanism = Mechanism.CBRN
+    record.agent = agent
+    record.severity = pick_cumulated(tables.agent_severity[agent], 0, 4, severity)
+    record.triage = tables.agent_triage[agent, record.severity]
+    start = tables.agent_first[agent, record.severity]
+    count = tables.agent_count[agent, record.severity]
+    record.condition = tables.agent_choices[
+        start + pick_cumulated(tables.agent_chance, start, count, condition)
+    ]
+
+
+@compiled
+def draw_illness(
+    record: PatientRow, cell: int, index: int, key: int, tables: InjuryTables, agent: int
+) -> bool:
     """Draw condition, cause and true triage category of an agent, non-battle, disease or psychological casualty.
 
     docs/model.md section 2.4.4.
+
+    Parameters
+    ----------
+    agent
+        The agent of an agent casualty; NONE: that of the incident.
 
     Returns
     -------
@@ -476,19 +489,24 @@ def draw_illness(record: PatientRow, cell: int, index: int, key: int, tables: In
     record.niss = 0
     record.worst_ais = 0
     record.severity = NONE
+    record.agent = NONE
+    course = 1
     if record.kind == CasualtyKind.AGENT:
-        record.mechanism = Mechanism.CBRN
-        record.severity = pick_cumulated(tables.agent_severity, 0, 4, to_uniform(a))
-        course = tables.agent_triage[record.severity]
-        illness = Illness.AGENT
+        if agent == NONE:
+            agent = agent_of_incident(record.incident, key, tables)
+        _draw_effect(record, agent, to_uniform(a), to_uniform(d), tables)
     else:
-        illness = _draw_illness_table(record, to_uniform(a), to_uniform(b), tables)
-        course = pick_cumulated(tables.category[record.kind - CasualtyKind.NBI], 0, 4, to_uniform(c))
-    record.triage = max(1, course)
-    start = tables.ill_first[illness, course, record.sex]
-    count = tables.ill_count[illness, course, record.sex]
-    choice = pick_cumulated(tables.ill_chance, start, count, to_uniform(d))
-    record.condition = tables.ill_choices[start + choice]
+        _set_kind(record, to_uniform(b), tables)
+        kind = record.kind - CasualtyKind.NBI
+        course = pick_cumulated(tables.category[kind], 0, 4, to_uniform(c))
+        chance = tables.groups_chance[type_row(record, tables), kind, course, record.sex]
+        group = pick_cumulated(chance, 0, GROUPS, to_uniform(a))
+        start = tables.ill_first[group, course, record.sex]
+        count = tables.ill_count[group, course, record.sex]
+        record.triage = max(1, course)
+        record.condition = tables.ill_choices[
+            start + pick_cumulated(tables.ill_chance, start, count, to_uniform(d))
+        ]
     record.cause = draw_cause(record, to_uniform(words(key, cell, index, ILLNESS_CAUSE)[0]), tables)
     return course == 0
 

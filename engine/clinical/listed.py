@@ -237,10 +237,13 @@ def draw_listed_ill(
     arrived_as = record.kind
     cell = np.uint64(counter[0])
     kills = False
+    agent = NONE
+    if given.conditions[listed] and arrived_as == CasualtyKind.AGENT:
+        agent = int(model.injuries.nature[given.condition[given.first[listed]]])
     for attempt in range(MOST_ATTEMPTS):
         cell = np.uint64(counter[0]) + np.uint64(attempt) * np.uint64(_STEP)
         record.kind = arrived_as
-        kills = draw_illness(record, cell, counter[1], key, model.injuries)
+        kills = draw_illness(record, cell, counter[1], key, model.injuries, agent)
         if (
             (wanted == 0 or record.triage == wanted)
             and (given.kind[listed] == NONE or record.kind == given.kind[listed])
@@ -255,7 +258,9 @@ def draw_listed_ill(
         elif record.kind == CasualtyKind.DISEASE:
             record.mechanism = Mechanism.ILLNESS
     if given.conditions[listed]:
-        record.condition = given.condition[given.first[listed]]
+        condition = given.condition[given.first[listed]]
+        if model.injuries.same[record.condition] != model.injuries.same[condition]:
+            record.condition = condition
         cause_word = words(key, cell, counter[1], ILLNESS_CAUSE)[0]
         record.cause = draw_cause(record, to_uniform(cause_word), model.injuries)
     if wanted:

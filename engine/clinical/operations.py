@@ -49,7 +49,7 @@ def calls_for_craniotomy(output: Output, casualty: CasualtyState, model: Model) 
 
 
 @compiled
-def _operation_here(kind: int, role: int, rules: CareRules) -> int:
+def operation_here(kind: int, role: int, rules: CareRules) -> int:
     """Return the operation that a facility does where `kind` is called for: that one, or one short of it; NONE."""
     if kind == NONE or rules.in_theatre[kind, role]:
         return kind
@@ -83,7 +83,7 @@ def _main_operation(
         return NONE
     worst = output.wounds[casualty.wound]
     for place in range(OPERATIONS_OF_CONDITION):
-        kind = _operation_here(int(rules.operations[worst.condition, place]), role, rules)
+        kind = operation_here(int(rules.operations[worst.condition, place]), role, rules)
         if kind != NONE:
             return kind
     kind = int(rules.operation[record.lethal, worst.region])
@@ -101,7 +101,7 @@ def _log_called_for(
             if most <= 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                 return
             condition = output.wounds[casualty.wound + number].condition
-            kind = _operation_here(int(rules.operations[condition, place]), role, rules)
+            kind = operation_here(int(rules.operations[condition, place]), role, rules)
             if kind == NONE:
                 continue
             wound = number if rules.separate[kind] else NONE
@@ -134,7 +134,7 @@ def _needs_airway(output: Output, casualty: CasualtyState, main: int, role: int,
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = _operation_here(int(rules.operations[condition, place]), role, rules)
+            kind = operation_here(int(rules.operations[condition, place]), role, rules)
             if kind != NONE and rules.needs_airway[kind]:
                 return True
     return False

@@ -252,14 +252,15 @@ def draw_fate_of_ill(
     record.lethal = NONE
     record.onset = record.time
     if record.kind == CasualtyKind.AGENT:
-        agent = parameters.agent[record.severity]
+        agent = parameters.agent[record.agent, record.severity]
         if parameters.clock[0] and to_uniform(a) < agent[0]:
             life = _lognormal(agent[1], agent[2], to_uniform(b)) * MINUTE
             record.lethal = LethalMechanism.AGENT
         uniform = to_uniform(c)
-        if uniform < parameters.agent_onset[0]:
-            delays = len(parameters.agent_onset) - 1  # each has the same probability
-            hours = parameters.agent_onset[1 + int(uniform / parameters.agent_onset[0] * delays)]
+        onset = parameters.agent_onset[record.agent]
+        if uniform < onset[0]:
+            delays = len(onset) - 1  # each has the same probability
+            hours = onset[1 + int(uniform / onset[0] * delays)]
             record.onset = record.time + int(hours * HOUR)
     elif parameters.clock[0] and kills:
         life = _lognormal(parameters.dnbi_life[0], parameters.dnbi_life[1], to_uniform(b)) * MINUTE

@@ -140,21 +140,6 @@ class ConditionFlag(Code):
     PNEUMOTHORAX = 32
 
 
-class Illness(Code):
-    """Which table a condition is drawn from, for a casualty without weapon wounds."""
-
-    NBI = 0
-    DISEASE = 1
-    MUSCULOSKELETAL = 2
-    PSYCHOLOGICAL = 3
-    AGENT = 4
-    HEAT = 5
-    """The first of the non-battle injuries that an environment causes."""
-    COLD = 6
-    FALL = 7
-    CRUSH = 8
-
-
 class CareNeed(Code):
     """Kind of care that an illness or accident calls for."""
 

@@ -1,15 +1,14 @@
-"""Compile the catalogues of conditions and external causes to lists of weighted choices."""
+"""Compile the catalogue of wounds to lists of weighted choices, and what a condition is."""
 
 import itertools
 from collections.abc import Iterable, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import MECHANISMS, REGIONS, SEXES, SIDED_REGIONS, SIDES, CareNeed, ConditionFlag, Illness
-from engine.compile.rows import STANDARD, WEAPONS, cumulated, floats, ints
-from engine.tables import NATURES
+from engine.codes import REGIONS, SIDED_REGIONS, SIDES, CareNeed, ConditionFlag
+from engine.compile.rows import WEAPONS, cumulated, floats, ints
 from scenarios import catalogue
 
 Choice = tuple[int, float]
@@ -109,112 +108,6 @@ def wound_choices(types: tuple[str, ...], burn_weights: tuple[float, ...]) -> Ch
     return lists
 
 
-# --- conditions of casualties without weapon wounds
-
-ILLNESS_OF: dict[tuple[str, str], int] = {
-    ("agent", ""): Illness.AGENT,
-    ("psychological", ""): Illness.PSYCHOLOGICAL,
-    ("nbi", ""): Illness.NBI,
-    ("nbi", "heat"): Illness.HEAT,
-    ("nbi", "cold"): Illness.COLD,
-    ("nbi", "fall"): Illness.FALL,
-    ("nbi", "crush"): Illness.CRUSH,
-    ("disease", ""): Illness.DISEASE,
-    ("disease", "msk"): Illness.MUSCULOSKELETAL,
-}
-"""Illness table by (use, group) of a condition; the group "" stands for all others."""
-
-
-def _illness_of(condition: catalogue.Condition) -> int | None:
-    """Return the illness table that a condition belongs to; None for wounds."""
-    return ILLNESS_OF.get((condition.use, condition.group), ILLNESS_OF.get((condition.use, "")))
-
-
-@cache
-def illness_choices() -> ChoiceLists:
-    """Return the conditions of casualties without weapon wounds by (illness, true triage category, sex).
-
-    Category 0 stands for the T1 conditions that can kill within hours. Where none fits, all of the illness do.
-    """
-    lists = ChoiceLists((len(Illness), 4, len(SEXES)))
-    for illness in Illness:
-        of_illness = [
-            (number, condition)
-            for number, condition in enumerate(catalogue.conditions())
-            if _illness_of(condition) == illness
-        ]
-        for category, (sex, name) in itertools.product((0, 1, 2, 3), enumerate(SEXES)):
-            members = [
-                (number, condition) for number, condition in of_illness if condition.sex in (None, name)
-            ]
-            wanted = f"T{max(1, category)}"
-            fitting = [
-                (number, condition.weight)
-                for number, condition in members
-                if wanted in condition.categories and (category or condition.lethal)
-            ]
-            everyone = [(number, condition.weight) for number, condition in members]
-            lists.add((illness, category, sex), fitting or everyone)
-    return lists
-
-
-# --- external causes
-
-CAUSE_NATURES = ("", "burn", "blunt", "immersion")
-"""Natures of wounds by mechanism `other`, in the order of the codes."""
-
-ACCIDENT_GROUPS = ("", "msk", "fall", "crush", "heat", "cold")
-"""Groups of accidents, in the order of the codes."""
-
-
-def nature_of(condition: catalogue.Condition) -> int:
-    """Return which external causes fit a condition: index of CAUSE_NATURES for wounds, of ACCIDENT_GROUPS for NBI."""
-    if condition.use == "nbi":
-        group = "fall" if condition.fracture else condition.group
-        return ACCIDENT_GROUPS.index(group) if group in ACCIDENT_GROUPS else 0
-    if condition.use != "wound":
-        return 0
-    if set(condition.mechanisms) == {"other"} and condition.immersion:
-        return CAUSE_NATURES.index("immersion")
-    if set(condition.mechanisms) == {"other"} and condition.burn:
-        return CAUSE_NATURES.index("burn")
-    return CAUSE_NATURES.index("blunt")
-
-
-def _causes_of(type_: str, mechanism: str, nature: int) -> list[Choice]:
-    """Return the causes for a warfare type, mechanism and nature: the type's own, else the standard ones, else all."""
-    causes = list(enumerate(catalogue.external_causes()))
-    if mechanism == "accident":
-        group = ACCIDENT_GROUPS[nature]
-        return [
-            (number, cause.weight)
-            for number, cause in causes
-            if cause.use == "nbi" and group and group in cause.groups
-        ]
-    fitting = [
-        (number, cause) for number, cause in causes if cause.use != "nbi" and cause.mechanism == mechanism
-    ]
-    if mechanism == "other":
-        wanted = CAUSE_NATURES[min(nature, len(CAUSE_NATURES) - 1)]
-        fitting = [(number, cause) for number, cause in fitting if cause.nature == wanted]
-    for name in (type_, STANDARD):
-        own = [(number, cause.types[name]) for number, cause in fitting if cause.types.get(name, 0.0) > 0.0]
-        if own:
-            return own
-    return [(number, weight) for number, cause in fitting for weight in cause.types.values()]
-
-
-@lru_cache(_KEPT)
-def cause_choices(types: tuple[str, ...]) -> ChoiceLists:
-    """Return the external causes by (warfare type, mechanism, nature)."""
-    lists = ChoiceLists((len(types), len(MECHANISMS), NATURES))
-    for (row, type_), (code, mechanism), nature in itertools.product(
-        enumerate(types), enumerate(MECHANISMS), range(NATURES)
-    ):
-        lists.add((row, code, nature), _causes_of(type_, mechanism, nature))
-    return lists
-
-
 # --- what a condition is
 
 LIMB_LEVELS = {
@@ -248,6 +141,10 @@ def care_need(condition: catalogue.Condition) -> CareNeed:
     return {
         "gastrointestinal": CareNeed.FLUIDS,
         "msk": CareNeed.MUSCULOSKELETAL,
+        "sprain": CareNeed.MUSCULOSKELETAL,
+        "fracture": CareNeed.MUSCULOSKELETAL,
+        "vehicle_and_fall": CareNeed.MUSCULOSKELETAL,
+        "wound_and_crush": CareNeed.MUSCULOSKELETAL,
         "fall": CareNeed.MUSCULOSKELETAL,
         "crush": CareNeed.MUSCULOSKELETAL,
         "surgical": CareNeed.SURGICAL,

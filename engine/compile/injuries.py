@@ -8,34 +8,22 @@ from typing import Any
 import numpy as np
 
 from engine.codes import REGIONS, SIDED_REGIONS, SIDES
-from engine.compile.choices import (
-    care_need,
-    cause_choices,
-    condition_flags,
-    illness_choices,
-    limb_level,
-    nature_of,
-    wound_choices,
-)
+from engine.compile.agents import agent_fields
+from engine.compile.causes import cause_choices, nature_of
+from engine.compile.choices import care_need, condition_flags, limb_level, wound_choices
+from engine.compile.illnesses import compile_illnesses, illness_fields
 from engine.compile.rows import (
-    STANDARD,
     WEAPONS,
     by_type,
     cumulated,
-    environment,
     filled,
     floats,
     ints,
-    triage_weights,
 )
 from engine.numeric import interpreted
-from engine.scenario import Scenario, incident_types, mix_of, model_constants, special_event_types
+from engine.scenario import Scenario, incident_types, model_constants, special_event_types
 from engine.tables import INJURIES, Table
 from scenarios import catalogue, tables
-
-ENVIRONMENT_INJURIES = ("heat_casualty", "cold_injury", "fall_injury", "crush_injury")
-"""Non-battle injuries that an environment causes, in the order of `Illness` from HEAT on."""
-
 
 _AIS_KEPT = 64
 """Limits of AIS that are kept for other scenarios with the same shares in a region."""
@@ -49,7 +37,7 @@ def compile_injuries(scenario: Scenario) -> Table:
         **wound_fields(scenario),
         **_choice_fields(scenario),
         **_condition_fields(),
-        **_illness_fields(scenario),
+        **agent_fields(scenario),
     )
 
 
@@ -95,20 +83,15 @@ def wound_fields(scenario: Scenario) -> dict[str, Any]:
 def _choice_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of INJURIES that choose conditions and external causes."""
     types = tuple(incident_types(scenario))
-    wound, illness, cause = (
-        wound_choices(types, _burn_weights(scenario, types)),
-        illness_choices(),
-        cause_choices(types),
-    )
+    illnesses = compile_illnesses(scenario)
+    wound = wound_choices(types, _burn_weights(scenario, types))
+    cause = cause_choices(types, illnesses.accidents)
     return {
         "first": by_type(wound.first),
         "count": by_type(wound.count),
         "choices": wound.choices,
         "chance": wound.chance,
-        "ill_first": illness.first,
-        "ill_count": illness.count,
-        "ill_choices": illness.choices,
-        "ill_chance": illness.chance,
+        **illness_fields(scenario, illnesses),
         "cause_first": by_type(cause.first),
         "cause_count": by_type(cause.count),
         "cause_choices": cause.choices,
@@ -132,29 +115,17 @@ def _condition_fields() -> dict[str, Any]:
         "side": np.array([SIDES.index(condition.side) for condition in conditions], np.uint8),
         "level": np.array([limb_level(condition.code) for condition in conditions], np.uint8),
         "nature": np.array([nature_of(condition) for condition in conditions], np.uint8),
+        "same": _same_codes(),
     }
 
 
-def _illness_fields(scenario: Scenario) -> dict[str, Any]:
-    """Return the fields of INJURIES on casualties without weapon wounds (docs/model.md section 2.4.4)."""
-    dnbi = model_constants(scenario, "casualties")["dnbi"]
-    psychological, musculoskeletal = _shares_of_disease(scenario)
-    triage = {
-        "nbi": triage_weights(scenario, "nbi") or dnbi["triage"]["nbi"],
-        "disease": triage_weights(scenario, "disease") or dnbi["triage"]["disease"],
-        "psychological": dnbi["triage"]["psychological"],
-    }
-    agent_shares, agent_triage = _agent(scenario)
-    return {
-        "psychological": by_type(psychological),
-        "musculoskeletal": by_type(musculoskeletal),
-        "environment": floats(
-            environment(scenario, f"{name}_probability", 0.0, max) for name in ENVIRONMENT_INJURIES
-        ),
-        "category": floats(_courses(dnbi["lethal"][kind], shares) for kind, shares in triage.items()),
-        "agent_severity": floats(cumulated(agent_shares)),
-        "agent_triage": ints(agent_triage),
-    }
+def _same_codes() -> Any:
+    """Return by condition the first one with its code and use."""
+    first: dict[tuple[str, str], int] = {}
+    return ints(
+        first.setdefault((condition.code, condition.use), number)
+        for number, condition in enumerate(catalogue.conditions())
+    )
 
 
 @lru_cache(_AIS_KEPT)
@@ -165,51 +136,3 @@ def _ais_limits(shares: tuple[float, ...]) -> list[float]:
         reached = round(math.fsum(shares[:count]), 12)
         limits.append(math.inf if reached >= 1.0 else interpreted.normal_quantile(reached))
     return limits
-
-
-def _shares_of_disease(scenario: Scenario) -> tuple[list[float], list[float]]:
-    """Return the psychological and the musculoskeletal share of disease by warfare type.
-
-    With shares n and d of NBI and disease they are min(1, .233 (n + d) / d) and max(0, (.504 (n + d) - n) / d): the
-    published shares of all DNBI, where every NBI counts as musculoskeletal.
-    """
-    dnbi = model_constants(scenario, "casualties")["dnbi"]
-    mix = mix_of(scenario)
-    psychological, musculoskeletal = [], []
-    for name in incident_types(scenario):
-        of_type = [part for part in mix if name in (part.type, STANDARD if part.type is None else part.type)]
-        nbi = math.fsum(part.weight for part in of_type if part.stream == "nbi")
-        disease = math.fsum(part.weight for part in of_type if part.stream == "disease")
-        if disease <= 0.0:
-            psychological.append(0.0)
-            musculoskeletal.append(0.0)
-            continue
-        share = min(1.0, dnbi["psychological_share"] * (nbi + disease) / disease)
-        psychological.append(round(share, 9))
-        rest = max(0.0, (dnbi["musculoskeletal_share"] * (nbi + disease) - nbi) / disease)
-        musculoskeletal.append(round(min(1.0 - share, rest), 9))
-    return psychological, musculoskeletal
-
-
-def _agent(scenario: Scenario) -> tuple[list[float], list[int]]:
-    """Return the shares of the agent's severities, re-weighted to an author's triage of disease, and their triage."""
-    agent = model_constants(scenario, "casualties")["agent"]
-    shares, triage = list(agent["severity"]), list(agent["triage"])
-    wanted = triage_weights(scenario, "disease")
-    if wanted:
-        given = [
-            math.fsum(share for share, of_share in zip(shares, triage, strict=True) if of_share == category)
-            for category in (1, 2, 3)
-        ]
-        shares = [
-            share * wanted[category - 1] / given[category - 1]
-            for share, category in zip(shares, triage, strict=True)
-        ]
-    return shares, triage
-
-
-def _courses(lethal: float, triage: Sequence[float]) -> list[float]:
-    """Return the cumulated shares of lethal T1, other T1, T2 and T3; at most all T1 are lethal."""
-    immediate, *others = triage
-    kills = min(lethal * math.fsum(triage), immediate)
-    return cumulated([kills, immediate - kills, *others])

@@ -155,8 +155,9 @@ class _Writer:
             condition = conditions[found[0][0]]
             table["kind"][place] = CASUALTY_KINDS.index(condition.use)
             table["sex"][place] = NONE if condition.sex is None else SEXES.index(condition.sex)
-            table["may_kill"][place] = condition.lethal or condition.use == "agent"
-            fitting = _bits(condition.categories)
+            entries = [conditions[number] for number in found[0]]
+            table["may_kill"][place] = condition.use == "agent" or any(one.lethal for one in entries)
+            fitting = _bits(sorted({category for one in entries for category in one.categories}))
             table["fitting"][place] = fitting & int(table["fitting"][place]) or fitting
         table["first"][place], table["conditions"][place] = self._conditions(found), len(found)
 

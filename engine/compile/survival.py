@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from engine.codes import TREATMENTS, LethalMechanism
+from engine.compile.agents import agent_life, agent_onset
 from engine.compile.rows import filled, floats, normal_cdf
 from engine.numeric import interpreted
 from engine.scenario import (
@@ -17,7 +18,6 @@ from engine.scenario import (
     model_constants,
 )
 from engine.tables import SURVIVAL, TYPES, Table
-from scenarios import tables
 
 HIGHEST_NISS = 75
 SHORT_STAY_DAYS = 3.0
@@ -200,25 +200,12 @@ def stay_fields(scenario: Scenario) -> dict[str, Any]:
 
 def _illness_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on agent, NBI and disease casualties (docs/model.md section 2.5.1)."""
-    agent, dnbi = (
-        model_constants(scenario, "casualties")["agent"],
-        model_constants(scenario, "casualties")["dnbi"],
-    )
+    dnbi = model_constants(scenario, "casualties")["dnbi"]
     return {
-        "agent": floats(
-            [chance, interpreted.log(minutes), agent["sigma"]]
-            for chance, minutes in zip(agent["lethal"], agent["median_minutes"], strict=True)
-        ),
-        "agent_onset": floats(_agent_onset()),
+        "agent": floats(agent_life(scenario)),
+        "agent_onset": floats(agent_onset()),
         "dnbi_life": floats([interpreted.log(dnbi["lethal_median_minutes"]), dnbi["lethal_sigma"]]),
     }
-
-
-def _agent_onset() -> list[float]:
-    """Return the share with delayed symptoms, and the four delays in hours (warfare_patterns.json)."""
-    cbrn = tables.warfare_patterns()["warfare_types"]["cbrn"]
-    delays = cbrn["temporal_pattern"]["delayed_symptom_hours"]
-    return [cbrn["casualty_clustering"]["delayed_onset_probability"], *delays]
 
 
 def _score_fields(scenario: Scenario) -> dict[str, Any]:

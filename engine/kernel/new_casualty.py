@@ -46,6 +46,7 @@ def _reset_record(record: PatientRow) -> None:
     record.waiting_for = NONE
     record.lethal = NONE
     record.worst_ais = 0
+    record.agent = NONE
 
 
 @compiled
@@ -142,7 +143,7 @@ def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Mode
 def _draw_ill(record: PatientRow, casualty: CasualtyState, model: Model, counter: Counter) -> None:
     """Draw the illness, agent or accident and its fate."""
     cell, index = counter
-    kills = draw_illness(record, cell, index, model.keys[DrawPurpose.INJURY], model.injuries)
+    kills = draw_illness(record, cell, index, model.keys[DrawPurpose.INJURY], model.injuries, NONE)
     draw_fate_of_ill(record, casualty, kills, cell, index, model.keys[DrawPurpose.SURVIVAL], model.survival)
 
 
@@ -158,7 +159,8 @@ def initialise_casualty(
     casualty.cell = counter[0]
     casualty.index = counter[1]
     listed = row_of_cell(model.listed, np.uint64(counter[0]))
-    if not quiet or model.network.prefers_own_nation:
+    # the sex decides on the illness, and some illnesses are operated on
+    if not quiet or model.network.prefers_own_nation or record.kind > CasualtyKind.AGENT:
         _draw_person(record, model, counter, listed)
     casualty.wound = output.rows[WOUND_COUNT]
     casualty.wounds = 0

@@ -41,7 +41,10 @@ _CARE_FIELDS = (
     *_CONSTANT_FIELDS,
     "environment", "horizon_days", "intensive_care", "mascal_threshold", "reoperations", "routing", "triage_accuracy",
 )  # fmt: skip
-_INJURY_FIELDS = (*_CASUALTY_MIX_FIELDS, *_CONSTANT_FIELDS, "routing", "survival", "triage")
+_INJURY_FIELDS = (
+    *_CASUALTY_MIX_FIELDS, *_CONSTANT_FIELDS,
+    "agents", "climate", "intensity", "routing", "season", "start", "survival", "triage",
+)  # fmt: skip
 _NETWORK_FIELDS = (
     *_CONSTANT_FIELDS,
     "acceptance", "bumping", "bypass", "destination", "environment", "expectant", "facilities", "fronts", "links",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ DAY_SECONDS = 86_400
 
 AGENT_SEVERITIES = ("mild", "moderate", "severe", "very_severe")
 """Labels of `PatientRow.severity`, the severity of agent casualties (docs/model.md section 2.4.4)."""
+
+AGENTS: tuple[str, ...] = get_args(catalogue.Agent)
+"""Labels of `PatientRow.agent`."""
 
 _DATE_MARGIN_DAYS = 400
 """Days by which the table of dates is extended beyond the dates that were asked for."""

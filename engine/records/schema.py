@@ -33,6 +33,7 @@ from engine.codes import (
 )
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
+    AGENTS,
     Codes,
     incident_ids,
     iss_regions,
@@ -302,6 +303,10 @@ class Injury(Struct, gc=False):
     severity: Annotated[
         str | None,
         field("severity of agent casualties, null for all others", _label(AGENT_SEVERITIES, "severity")),
+    ]
+    agent: Annotated[
+        str | None,
+        field("CBRN agent, the same for all of an incident; null for others", _label(AGENTS, "agent")),
     ]
     wounds: Annotated[list[Wound], field("wounds; empty unless `kind` is 'wounded'", _table("wounds"))]
 

@@ -88,6 +88,7 @@ from engine.scenario.structs.vocabulary import (
 )
 from engine.scenario.structs.warfare import SpecialEvent, Warfare
 from engine.scenario.structs.world import WorldEvent
+from engine.scenario.theatre import climate_of, season_of
 from engine.scenario.toml import changed_settings, to_toml, write_value
 from engine.scenario.travel import link_minutes, one_way_minutes
 from engine.scenario.warfare_types import agent_share, heaviest_type, incident_types, special_event_types
@@ -155,6 +156,7 @@ __all__ = [
     "changed_constants",
     "changed_settings",
     "check",
+    "climate_of",
     "day_weights_of",
     "entries_of",
     "environment_multipliers",
@@ -197,6 +199,7 @@ __all__ = [
     "roster_of",
     "scenario_hash",
     "scenario_of",
+    "season_of",
     "special_event_types",
     "start_seconds",
     "to_toml",

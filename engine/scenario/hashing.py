@@ -11,12 +11,15 @@ from engine.scenario.structs.scenario import Scenario
 
 _ADDED: dict[str, dict[str, Any]] = {
     "": {
+        "agents": None,
+        "climate": None,
         "incidents": [],
         "intensive_care": msgspec.to_builtins(IntensiveCare()),
         "model": {},
         "mortuary_affairs": None,
         "point_of_injury": None,
         "reoperations": None,
+        "season": None,
         "treatments": {},
     },
     "casualties": {"only_listed": False},

@@ -33,11 +33,13 @@ from engine.tables.columns import (
     slice_chunk,
 )
 from engine.tables.model import (
+    AGENT_KINDS,
     BLOOD_GROUPS,
     CANDIDATES,
     CARE,
     FACILITIES,
     FRONTS,
+    GROUPS,
     INJURIES,
     LISTED_TABLES,
     MODEL,
@@ -86,6 +88,7 @@ from engine.tables.treatments import (
 from engine.tables.units import DAY, HOUR, MINUTE
 
 __all__ = [
+    "AGENT_KINDS",
     "ARRIVAL",
     "ARRIVAL_SEQUENCE",
     "BLOOD_GROUPS",
@@ -101,6 +104,7 @@ __all__ = [
     "EVENT_COUNT",
     "FACILITIES",
     "FRONTS",
+    "GROUPS",
     "HORIZON_SEQUENCE",
     "HOUR",
     "INJURIES",

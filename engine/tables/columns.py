@@ -82,6 +82,7 @@ class PatientRow(Row):
     worst_ais: UInt8
     triage: UInt8  # true category, 1..3
     severity: UInt8  # of agent casualties: 0 mild .. 3 very severe; else NONE
+    agent: UInt8  # of agent casualties: position in catalogue.agent_kinds(); else NONE
     lethal: UInt8  # LethalMechanism or NONE
     mascal: UInt8  # 1: the incident reached the scenario's MASCAL threshold
     rtd72: UInt8  # 1: returned to duty within 72 h of the injury

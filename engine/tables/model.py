@@ -5,7 +5,7 @@ Tables have room for the largest scenario allowed, so the kernel is compiled onc
 
 from typing import Annotated
 
-from engine.codes import RESOURCE_COUNT, TREATMENTS, Illness, LethalMechanism
+from engine.codes import RESOURCE_COUNT, TREATMENTS, LethalMechanism
 from engine.tables.care import CONDITIONS, TreatmentParameters
 from engine.tables.rows import (
     Float64,
@@ -22,8 +22,18 @@ LISTED, LISTED_CONDITIONS = 20_000, 100_000
 """Most rows of listed casualties, and conditions that they are given."""
 
 
-NATURES = 6
-"""Kinds of external cause: of wounds 0 any, 1 burn, 2 blunt, 3 immersion; of accidents 0 none, 1 msk .. 5 cold."""
+NATURES = 64
+"""Kinds of external cause: of wounds 0 any, 1 burn, 2 blunt, 3 immersion; of agents the agent; of accidents and
+diseases a set of kinds that can do it, 0 none.
+"""
+
+
+GROUPS = 48
+"""Most groups of accidents, diseases and psychological conditions."""
+
+
+AGENT_KINDS = 24
+"""Most CBRN agents."""
 
 
 TYPES = 9
@@ -89,11 +99,12 @@ class InjuryTables(Row):
     level: Annotated[
         Ints, "u1", CONDITIONS
     ]  # along a limb: 1 upper arm, thigh; 2 forearm, lower leg; 3 hand, foot; else 0
-    nature: Annotated[Ints, "u1", CONDITIONS]  # NATURES: what kind of cause a wound's condition belongs to
+    nature: Annotated[Ints, "u1", CONDITIONS]  # NATURES: which causes fit a condition; of agents, the agent
+    same: Annotated[Ints, "u2", CONDITIONS]  # the first condition with the same code and use
     ill_first: Annotated[
-        Ints, "i8", (len(Illness), 4, 2)
-    ]  # by illness, true triage category (0: T1 that kills) and sex
-    ill_count: Annotated[Ints, "i8", (len(Illness), 4, 2)]
+        Ints, "i8", (GROUPS, 4, 2)
+    ]  # by group, true triage category (0: T1 that kills) and sex
+    ill_count: Annotated[Ints, "i8", (GROUPS, 4, 2)]
     ill_choices: Annotated[Ints, "i8", FEW_CHOICES]
     ill_chance: Annotated[Floats, "f8", FEW_CHOICES]
     cause_first: Annotated[Ints, "i8", (TYPES, 7, NATURES)]  # by warfare type, mechanism and nature
@@ -101,11 +112,19 @@ class InjuryTables(Row):
     cause_choices: Annotated[Ints, "i8", FEW_CHOICES]
     cause_chance: Annotated[Floats, "f8", FEW_CHOICES]
     psychological: Annotated[Floats, "f8", TYPES]  # share of disease that is psychological
-    musculoskeletal: Annotated[Floats, "f8", TYPES]  # share of disease that is musculoskeletal
-    environment: Annotated[Floats, "f8", 4]  # chance that a non-battle casualty is heat, cold, fall, crush
+    groups_chance: Annotated[
+        Floats, "f8", (TYPES, 3, 4, 2, GROUPS)
+    ]  # cumulated shares of groups by warfare type, kind from NBI on, true triage category and sex
     category: Annotated[Floats, "f8", (3, 4)]  # cumulated: lethal T1, other T1, T2, T3, by kind
-    agent_severity: Annotated[Floats, "f8", 4]  # cumulated
-    agent_triage: Annotated[Ints, "i8", 4]
+    agents: Annotated[Floats, "f8", AGENT_KINDS]  # cumulated shares of the agents among incidents
+    agent_severity: Annotated[Floats, "f8", (AGENT_KINDS, 4)]  # cumulated
+    agent_triage: Annotated[Ints, "i8", (AGENT_KINDS, 4)]
+    agent_first: Annotated[
+        Ints, "i8", (AGENT_KINDS, 4)
+    ]  # first entry of (agent, severity) in `agent_choices`
+    agent_count: Annotated[Ints, "i8", (AGENT_KINDS, 4)]
+    agent_choices: Annotated[Ints, "i8", FEW_CHOICES]
+    agent_chance: Annotated[Floats, "f8", FEW_CHOICES]
 
 
 INJURIES = dtype_of(InjuryTables)
@@ -137,8 +156,12 @@ class SurvivalParameters(Row):
         Floats, "f8", (6, 3)
     ]  # by worst AIS: log median days, sigma, share of the distribution below 72 h
     category_stay: Annotated[Floats, "f8", (4, 2)]  # by true triage: log median days, sigma
-    agent: Annotated[Floats, "f8", (4, 3)]  # by severity: P(lethal), log median minutes, sigma
-    agent_onset: Annotated[Floats, "f8", 5]  # share delayed, then the hours to choose from
+    agent: Annotated[
+        Floats, "f8", (AGENT_KINDS, 4, 3)
+    ]  # by agent and severity: P(lethal), log median minutes, sigma
+    agent_onset: Annotated[
+        Floats, "f8", (AGENT_KINDS, 5)
+    ]  # by agent: share delayed, then the hours to choose from
     dnbi_life: Annotated[Floats, "f8", 2]  # log median minutes, sigma
     factor: Annotated[Floats, "f8", 1]  # product of the environment's clock factors
     score: Annotated[

@@ -5,8 +5,9 @@ from typing import Literal
 
 import msgspec
 
+from scenarios.catalogue.case_mix import agent_kinds, cause_kinds, groups
 from scenarios.catalogue.tables import CatalogueError, load_json, near_match, read_rows
-from scenarios.catalogue.vocabulary import Treatment
+from scenarios.catalogue.vocabulary import Climate, Grade, Treatment
 
 Use = Literal["wound", "nbi", "disease", "psychological", "agent", "complication", "factor"]
 Mechanism = Literal["explosion", "gunshot", "other"]
@@ -67,6 +68,12 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     lethal: bool = False
     """Whether it can kill within hours as an untreated T1."""
     environment: str | None = None
+    climates: tuple[Climate, ...] = ()
+    """Climates in which it occurs; empty: all."""
+    causes: tuple[str, ...] = ()
+    """Kinds of external cause that can do it, of accidents and bites."""
+    grade: Literal[Grade, ""] = ""
+    """Of agents: how severe the effect is. The group is the agent."""
     sex: Sex | None = None
     when: str = ""
     """Rule of a complication or factor, for the reader only."""
@@ -99,8 +106,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `types` gives its weight by warfare type ("standard" where the scenario has none); it does not occur in types that
     are missing. `nature` matches a cause of mechanism `other` to the wounds: burn wounds have "burn", drowning has
-    "immersion", the rest has "blunt". Causes of non-battle injuries have a single `weight` and `groups`: the groups of
-    the conditions that they fit.
+    "immersion", the rest has "blunt"; and the use of an agent to its weapon. Causes of non-battle injuries have a
+    single `weight` within their `kind`, which the `causes` of conditions name.
     """
 
     code: str
@@ -108,9 +115,9 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     use: Literal["wound", "agent", "nbi"]
     mechanism: str
     types: dict[str, float] = {}
-    groups: tuple[str, ...] = ()
+    kind: str = ""
     weight: float = 1.0
-    nature: Literal["", "burn", "blunt", "immersion"] = ""
+    nature: Literal["", "burn", "blunt", "immersion", "chemical", "biological", "nuclear"] = ""
     source: str
     tag: Tag
 
@@ -191,6 +198,7 @@ def check_condition(name: str, line: int, condition: Condition) -> None:
             raise CatalogueError(
                 name, line, "excludes", group, "groups of exclusions.csv", near_match(group, exclusions())
             )
+    _check_names(name, line, condition)
     if condition.use != "wound":
         return
     for column in ("regions", "mechanisms"):
@@ -199,6 +207,28 @@ def check_condition(name: str, line: int, condition: Condition) -> None:
     if not 1 <= condition.ais_low <= condition.ais_high <= 6:
         value = f"{condition.ais_low} to {condition.ais_high}"
         raise CatalogueError(name, line, "ais_low", value, "1 to 6, and not above ais_high")
+
+
+def _check_names(name: str, line: int, condition: Condition) -> None:
+    """Raise CatalogueError where the group or a cause of a row is in no other file."""
+    for kind in condition.causes:
+        if kind not in cause_kinds():
+            raise CatalogueError(
+                name, line, "causes", kind, "kinds of cause_kinds.csv", near_match(kind, cause_kinds())
+            )
+    if condition.use in ("nbi", "disease", "psychological", "agent"):
+        known = agent_kinds() if condition.use == "agent" else groups()
+        if condition.group not in known:
+            raise CatalogueError(
+                name,
+                line,
+                "group",
+                condition.group,
+                "a group of the catalogue",
+                near_match(condition.group, known),
+            )
+    if condition.use == "agent" and not condition.grade:
+        raise CatalogueError(name, line, "grade", "", "a grade, because an agent has it")
 
 
 def check_source(name: str, line: int, source: str) -> None:
@@ -246,6 +276,15 @@ def external_causes() -> tuple[Cause, ...]:
     rows = read_rows("causes.csv", Cause)
     for line, cause in rows:
         check_source("causes.csv", line, cause.source)
+        if cause.use == "nbi" and cause.kind not in cause_kinds():
+            raise CatalogueError(
+                "causes.csv",
+                line,
+                "kind",
+                cause.kind,
+                "kinds of cause_kinds.csv",
+                near_match(cause.kind, cause_kinds()),
+            )
     return tuple(cause for _, cause in rows)
 
 

@@ -1,4 +1,4 @@
-"""The words that the columns `needs` and `operations` of the catalogue may hold."""
+"""The words that the columns of the catalogue may hold."""
 
 from typing import Literal
 
@@ -89,3 +89,32 @@ Treatment = Literal[
     "thromboprophylaxis",
 ]
 """Labels of `engine.codes.Treatment`."""
+
+Climate = Literal["temperate", "desert", "arctic", "tropical"]
+"""Climate of a theatre."""
+
+Season = Literal["spring", "summer", "autumn", "winter"]
+
+Grade = Literal["mild", "moderate", "severe", "very_severe"]
+"""Severity of an agent's effect."""
+
+Agent = Literal[
+    "nerve",
+    "blister",
+    "chlorine",
+    "phosgene",
+    "cyanide",
+    "irritant",
+    "incapacitant",
+    "phosphorus",
+    "radiation",
+    "anthrax",
+    "plague",
+    "tularaemia",
+    "q_fever",
+    "botulism",
+    "smallpox",
+    "glanders",
+    "equine_encephalitis",
+]
+"""CBRN agents, as in agent_kinds.csv."""

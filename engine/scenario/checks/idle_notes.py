@@ -74,6 +74,11 @@ _ABSENT: tuple[tuple[str, _Condition, str], ...] = (
         "without agent casualties",
     ),
     (
+        "casualties.agent.",
+        lambda scenario: scenario.agents is not None and not scenario.agents.get("nerve"),
+        "because no incident is by a nerve agent",
+    ),
+    (
         "survival.treatment.agent.",
         lambda scenario: "agent" not in occurring_kinds(scenario),
         "without agent casualties",
@@ -226,6 +231,11 @@ def note_unconcerned(scenario: Scenario) -> Iterator[str]:
         for name in names:
             if name in scenario.treatments and not kinds & concerned:
                 yield f"treatments.{name}: no effect, {reason}"
+    if scenario.agents is not None and "agent" not in kinds:
+        yield "agents: no effect, without agent casualties"
+    for name in ("climate", "season"):
+        if getattr(scenario, name) is not None and not kinds & {"nbi", "disease"}:
+            yield f"{name}: no effect, without non-battle injuries and disease"
     for stream, words in (("nbi", "non-battle injuries"), ("disease", "disease")):
         concerned = {"agent", stream} if stream == "disease" else {stream}
         if stream in (scenario.triage or {}) and not kinds & concerned:

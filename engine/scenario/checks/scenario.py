@@ -42,6 +42,8 @@ def check(scenario: Scenario) -> list[str]:
     check_arrivals(scenario)
     if scenario.survival.mechanisms is not None:
         check_shares("survival.mechanisms", scenario.survival.mechanisms)
+    if scenario.agents is not None:
+        check_shares("agents", scenario.agents)
     check_care(scenario)
     check_point_of_injury(scenario)
     check_treatments(scenario)

@@ -27,11 +27,14 @@ from engine.scenario.structs.treatments import TreatmentName, TreatmentSetting
 from engine.scenario.structs.vehicles import Vehicle
 from engine.scenario.structs.vocabulary import (
     Acceptance,
+    Agent,
+    Climate,
     DestinationPolicy,
     Environment,
     Intensity,
     NetworkName,
     Routing,
+    Season,
     ShareCategory,
     Stream,
     Tempo,
@@ -82,6 +85,30 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             "first aid, and cause special injuries; `scenarios check` prints the factors",
         ),
     ] = []
+    climate: Annotated[
+        Climate | None,
+        Meta(
+            examples=["desert"],
+            description="climate of the theatre: it decides on the shares of accidents and diseases, and where some "
+            "occur at all; unset: arctic with extreme_cold, desert with extreme_heat or dust_storm, else temperate",
+        ),
+    ] = None
+    season: Annotated[
+        Season | None,
+        Meta(
+            examples=["winter"],
+            description="season: it acts as the climate does; unset: winter with extreme_cold, summer with "
+            "extreme_heat, else that of the northern hemisphere in the month of `start`",
+        ),
+    ] = None
+    agents: Annotated[
+        dict[Agent, Annotated[float, Meta(ge=0, le=1)]] | None,
+        Meta(
+            examples=[{"nerve": 0.7, "blister": 0.3}],
+            description="CBRN agents of warfare type cbrn, with the shares of incidents that they cause, together 1; "
+            "all agent casualties of an incident have the same agent; unset: nerve alone",
+        ),
+    ] = None
     day_weights: Annotated[
         Annotated[list[Annotated[float, Meta(ge=0, le=1e6)]], Meta(max_length=MAX_DAYS)] | None,
         Meta(

@@ -2,6 +2,10 @@
 
 from typing import Literal, get_args
 
+from scenarios.catalogue import Agent as Agent
+from scenarios.catalogue import Climate as Climate
+from scenarios.catalogue import Season as Season
+
 Stream = Literal["battle", "nbi", "disease"]
 """Battle casualties, non-battle injuries (NBI), and disease with psychological casualties."""
 
