@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "992fcda9b1537c40dc6b85587fd2086c2da58d1919830fad197067e38fcc4bf6",
-    "conventional": "bcb0905602364fa10d4a3f94fb296c6382f485c7d2aa9160c549f11b86b8ca64",
-    "cbrn": "dd0c3737ce8af52a5666a3e87cf2d3314b388e9caa3018a3e0103e32a8b13a1a",
-    "coin": "8453e3c3336887b02ca41cfcab96b67bca402ac142841b72bd4f3a5f1456ada0",
+    "standard": "5c396bb543c4a0299d43c86cb54a331d207e3283c9e06506b1f9cf1f2b28a9c1",
+    "conventional": "708e1c790142be281d5ddbc791cd3164f5db77d645c1eaaf4e5338666b5f3d61",
+    "cbrn": "d366bad31bd27290476359738bc2c5af6b43de21d7833a99a1fa4f6ab1ae433e",
+    "coin": "413555b9c33b3ed4912ff60500abc5a0a98e27c5790574676cce4a3aa3fb8330",
 }
-GOLDEN_FINITE = {"division": "8bb1ef19e0c78c710f7ff57dc4c43b4b4a3cfa5bc6331d2ed06a1ff8b7d9bfcd"}
+GOLDEN_FINITE = {"division": "1a808de1eb36e24c160759bc6dd1b3cab6267b1b82806cc46f54b667ce4745f4"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "4fe56e648beb8b7be0e672fc9f8b96d303b6dd8dd5747e5091aac03e03155a7d",
-        "csv": "af80cb4b58eccf5ef13df2b3538932845758de253c792b05f7fcae7a23409e83",
-        "json": "de711291300dc7b7579595e3c537588d320e7032fc618e4f108043c6df33918a",
-        "msgpack": "5163e467c23a39a72059cd832c04f8cda39679d033e6acd4f8c4b92eec99980b",
-        "parquet": "c5c6b7139ab8c06e5e1396c7cadfdedcf32df454cf512ce2e7ef4f264e111545",
+        "jsonl": "c43a7ce27ed21f32901dbbed19e5c4721875ad9ade75d47df6bbdbebb3d53e6b",
+        "csv": "398f351183f942a10573bbb2ee906011b77800ac9904e20f8ea30ad167cb68c6",
+        "json": "063b0b810a4b4ecbf9b49147ea99f4554179b7f05ddc1d046fc1c7b5086dc157",
+        "msgpack": "7700d7038ec2c3ec8c2c4c572f5931400d047631c0654c707af415aba17514d5",
+        "parquet": "ccebeae2d5102702c00b3e3f74ff1dcc5291dc3c9d484cb5bd48640170c35516",
     },
     "cbrn": {
-        "jsonl": "95bca10834de7b84e599426d69be63c15eccc188a519fc474933311c32765da3",
-        "csv": "7c5f467423a9cfac35852d80bab670dc6cd5fff93ed77829a6d049ef31d60cab",
-        "json": "27eb080a8cdd0637f07c90c223a0ddcca13f78ca9df4cda85b857fff0f4c25b3",
-        "msgpack": "35f28f9fd2e70d50796453135ae182d34d468ace04fd465b9bd9412753ebd55e",
-        "parquet": "e296f71f1c0775425b4e6aa470510544124a1b907236266e703db56ecc8f9ffe",
+        "jsonl": "98112fef0c932ee11fc9726a22b7608f3dc0c56f6549300287dd56591cc47647",
+        "csv": "24da5e7213097230d27c57c6c10726c8f3d09256a9c3e7a65a849fe9cc8f67e7",
+        "json": "8d21a2cecbc9940fc952b95254f4198f7288809cbfb92f4ef806eadc4ac4b2a0",
+        "msgpack": "ca0aa6321a88f1a3e3ebb4ad0899abbb026cce970f752a61d32dae0b582cbdc3",
+        "parquet": "00184af8d826bf9ade7b446b7afda38c9fc4c90700d0f8c2131782e1d1d90141",
     },
 }
 

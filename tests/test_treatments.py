@@ -111,11 +111,11 @@ def test_a_tourniquet_goes_on_a_bleeding_limb_only() -> None:
 
 
 FIRST_AID = {
-    "airway": "airway_adjunct",
-    "tension_pneumothorax": "needle_decompression",
-    "torso_haemorrhage": "tranexamic_acid",
-    "junctional_haemorrhage": "haemostatic_dressing",
-    "extremity_haemorrhage": "tourniquet",
+    "airway": {"airway_adjunct"},
+    "tension_pneumothorax": {"needle_decompression"},
+    "torso_haemorrhage": {"tranexamic_acid"},
+    "junctional_haemorrhage": {"haemostatic_dressing", "junctional_tourniquet"},
+    "extremity_haemorrhage": {"tourniquet"},
 }
 
 
@@ -126,7 +126,7 @@ def test_first_aid_is_what_the_mechanism_of_death_calls_for(mechanism: str) -> N
     given = given[lethal(result, given) == LETHAL_MECHANISMS.index(mechanism)]
     acted = given[given["effect"] != Effect.SUPPORTIVE]
     assert len(acted) > 20
-    assert {TREATMENTS[kind] for kind in np.unique(acted["kind"])} == {FIRST_AID[mechanism]}
+    assert {TREATMENTS[kind] for kind in np.unique(acted["kind"])} == FIRST_AID[mechanism]
     assert {EFFECTS[effect] for effect in np.unique(acted["effect"])} == {"effective", "ineffective"}
     assert np.bincount(acted["patient"]).max() == 1
 

@@ -10,8 +10,8 @@ from engine.clinical.needs import (
     of_blood,
     place_of_role,
 )
-from engine.clinical.operations import calls_for_craniotomy
-from engine.codes import NONE, CareNeed, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
+from engine.clinical.operations import calls_for_craniotomy, operation_here
+from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
 from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
 
@@ -20,9 +20,7 @@ _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _ATROPINE_AND_OXIME = int(Treatment.ATROPINE_AND_OXIME)
 _CYANIDE_ANTIDOTE = int(Treatment.CYANIDE_ANTIDOTE)
-_DEFINITIVE_SURGERY = int(Treatment.DEFINITIVE_SURGERY)
 _EMERGENCY_CARE = int(Treatment.EMERGENCY_CARE)
-_FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _OBSERVATION = int(Treatment.OBSERVATION)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -46,21 +44,15 @@ def _operate_on_ill(record: PatientRow, casualty: CasualtyState, model: Model) -
 
     The operation is done once, within the care, for T1 and T2 at the first facility that can operate.
     """
-    care_need = model.injuries.groups[record.condition]
-    if (
-        record.triage > TriageCategory.T2
-        or casualty.operated
-        or not model.network.operates[casualty.facility]
-        or not (care_need == CareNeed.FRACTURE or care_need == CareNeed.SURGICAL)
-    ):
+    here = casualty.facility
+    if record.triage > TriageCategory.T2 or casualty.operated or not model.network.operates[here]:
         return NONE
-    casualty.operated = 1
-    casualty.definitive = 1
-    kind = int(model.treatments.rules.operations[record.condition, 0])
-    if kind == NONE:
-        kind = _DEFINITIVE_SURGERY
-        if care_need == CareNeed.FRACTURE:
-            kind = _FRACTURE_FIXATION
+    rules = model.treatments.rules
+    wanted = int(rules.operations[record.condition, 0])
+    kind = operation_here(wanted, int(model.network.role[here]), rules)
+    if kind != NONE:
+        casualty.operated = 1
+        casualty.definitive = 1
     return kind
 
 

@@ -51,7 +51,9 @@ def _first_aid_against(output: Output, record: PatientRow, casualty: CasualtySta
     rules = model.treatments.rules
     kind = NONE
     if record.kind == CasualtyKind.AGENT:
-        kind = _AUTOINJECTOR
+        antidotes = rules.bit[Treatment.AUTOINJECTOR] | rules.bit[Treatment.ATROPINE_AND_OXIME]
+        if rules.needs[record.condition] & antidotes or rules.off & rules.bit[Treatment.AUTOINJECTOR]:
+            kind = _AUTOINJECTOR
     elif record.kind == CasualtyKind.WOUNDED and record.lethal != NONE:
         kind = int(rules.first_aid[record.lethal, output.wounds[casualty.wound].region])
     if kind != NONE and rules.off & rules.bit[kind]:
