@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import scenarios
-from bench.clinical.builtins import builtin
+from bench.clinical.builtins import builtin, in_detail
 from bench.clinical.text import record_text
 from engine.codes import OUTCOMES, STREAMS, TRIAGE
 from engine.records import CodeTables, build_patients
@@ -83,7 +83,7 @@ def main() -> int:
         for name, part in zip(names, parts, strict=True):
             if not part:
                 continue
-            scenario = builtin(name, POOL)
+            scenario = in_detail(builtin(name, POOL))
             chunk = simulated(scenario, options.seed)
             rows = draw(chunk, part, options.seed)
             all_strata = strata(chunk)

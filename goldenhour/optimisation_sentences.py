@@ -71,7 +71,8 @@ def _nothing(found: "Optimisation", wanted: str) -> str:
     if len(found.factors) == 1 and found.points:
         levels = [each.values[0] for each in found.points]
         ends = f" from {number_words(min(levels))} to {number_words(max(levels))}" if len(levels) > 1 else ""
-        who = f"No number of {found.factors[0]}{ends}"
+        what = "number" if all(isinstance(level, int) for level in levels) else "value"
+        who = f"No {what} of {found.factors[0]}{ends}"
     sure = f" ({100 * found.confidence:g} % confidence)" if found.decided else ""
     largest = found.point(found.largest_number)
     words = f"{who} {wanted}{sure}"

@@ -3,12 +3,11 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import Answer
-from databases import database
 from runs import GOLDENHOUR
 
 from actors.store import Database
@@ -24,13 +23,6 @@ STEERING = re.compile(
 
 
 Run = Callable[..., Answer]
-
-
-@pytest.fixture(scope="module")
-def where(data_folder: Path) -> Iterator[Database]:
-    """A database in which every text is hostile."""
-    with database(data_folder, "console") as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Facts of every record: treatments and vital signs, wounds and diagnoses."""
 
+import itertools
+
 import numpy as np
 from coherence import EVENT, NEVER, REGION, TREATED_REGIONS, TREATMENT, Run, fact, first_times, is_one_of
 
@@ -275,27 +277,22 @@ def a_wound_has_a_condition_that_fits(r: Run) -> None:
         name = REGIONS[region]
         given = conditions[condition], name, SIDES[side], ais, MECHANISMS[mechanism], warfare
         assert catalogue.wound_fits(*given), given
-        assert (name in SIDED_REGIONS) <= (side != 0), given
+        sideless = conditions[condition].side in ("both", "none")
+        assert (name in SIDED_REGIONS and not sideless) <= (side != 0), given
         assert side == 0 or name in SIDED_REGIONS or SIDES[side] == conditions[condition].side, given
 
 
 @fact
-def a_limb_is_amputated_once(r: Run) -> None:
-    amputation = np.array([x.amputation for x in catalogue.conditions()])
-    gone = r.w[amputation[r.w["condition"]]]
-    limb = (gone["patient"].astype(np.int64) * 16 + gone["region"]) * 4 + gone["side"]
-    assert len(np.unique(limb)) == len(limb)
-
-
-@fact
-def no_wound_is_distal_to_an_amputation(r: Run) -> None:
-    level = {"S4": 1, "S7": 1, "S5": 2, "S8": 2, "S6": 3, "S9": 3}
-    along = np.array([level.get(x.code[:2], 0) for x in catalogue.conditions()])[r.w["condition"]]
-    gone = np.array([x.amputation for x in catalogue.conditions()])[r.w["condition"]]
-    limb = (r.w["patient"].astype(np.int64) * 16 + r.w["region"]) * 4 + r.w["side"]
-    cut = dict(zip(limb[gone].tolist(), along[gone].tolist(), strict=True))
-    beyond = [x for x, at in zip(limb.tolist(), along.tolist(), strict=True) if at > cut.get(x, 3)]
-    assert not beyond
+def no_two_conditions_of_a_casualty_exclude_each_other(r: Run) -> None:
+    keys = catalogue.condition_keys()
+    known: dict[tuple[int, int], bool] = {}
+    begin = 0
+    for end in np.append(np.flatnonzero(np.diff(r.w["patient"])) + 1, len(r.w)).tolist():
+        for pair in itertools.combinations(r.w["condition"][begin:end].tolist(), 2):
+            if pair not in known:
+                known[pair] = catalogue.exclude_each_other(keys[pair[0]], keys[pair[1]])
+            assert not known[pair], [catalogue.conditions()[number].code for number in pair]
+        begin = end
 
 
 @fact

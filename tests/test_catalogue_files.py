@@ -1,5 +1,8 @@
 """The files of the catalogue: how a cell is read, and what an error says."""
 
+import subprocess
+import sys
+
 import pytest
 
 from scenarios import catalogue
@@ -111,3 +114,26 @@ def test_every_file_has_conditions_and_every_row_a_source() -> None:
     assert {use for use in CONDITION_FILES.values() if use} | {"complication", "factor"} == uses
     named = {source for row in catalogue.conditions() for source in row.source.split("|")}
     assert named <= set(catalogue.sources())
+
+
+def test_the_files_can_be_checked_by_a_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scenarios.catalogue"], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_exclusion_names_a_group_and_one_of_its_parts() -> None:
+    header, row = HEADER.replace("needs", "excludes"), ROW
+    for cell, near in (
+        ("glob", "globe"),
+        ("globe:left", None),
+        ("consciousness", None),
+        ("consciousness:shot", "short"),
+    ):
+        ((line, condition),) = parse_rows(
+            "wounds.csv", header + row.format(f"{cell},,,"), Condition, use="wound"
+        )
+        with pytest.raises(CatalogueError) as caught:
+            check_condition("wounds.csv", line, condition)
+        assert (caught.value.column, caught.value.value, caught.value.near) == ("excludes", cell, near)

@@ -110,9 +110,9 @@ def test_a_rule_finds_its_offenders() -> None:
 
 
 def test_a_rule_that_needs_what_records_do_not_have_is_not_judged() -> None:
-    checker = Checker([rule(applies="has(treatments.units > 0)")])
+    checker = Checker([rule(applies="has(patients.litter > 0)")])
     checker.run(builtin("coin", 50), "coin", 3)
-    assert checker.counts[0].needs == "treatments.units"
+    assert checker.counts[0].needs == "patients.litter"
     assert checker.counts[0].state == "dormant"
 
 

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import children
 
 import goldenhour
 import scenarios
 from actors.cache import CacheSettings, LocalCache
-from actors.cluster import session
 from actors.experiments import Point, ReplicationProgress, Replicator, batch_size
 from engine.errors import InputError
 from engine.experiments import QUANTITIES, find_quantities, values_of
@@ -115,25 +113,6 @@ def test_tilts_of_shares_are_found_once_and_kept(tmp_path: Path, monkeypatch: py
     assert same(Replicator(points, cache).extend([(0, 3)])[0], without)
     (key,) = keys_of_scenario(points[0].scenario, LocalCache.KINDS)
     assert cache.get(key) is not None
-
-
-@pytest.mark.ray
-def test_ray_gives_the_same_replications_also_when_workers_are_killed() -> None:
-    points = [Point(resolved("brigade"), 3), Point(resolved("division"), 3)]
-    counts = [(10, 135), (0, 60)]
-    expected = Replicator(points, None).extend(counts)
-    killed: list[int] = []
-
-    def kill(progress: ReplicationProgress) -> None:
-        busy = children("ray::goldenhour.simulate_replications") or children("ray::simulate_orders")
-        if busy and len(killed) < 2 and progress.done >= 25 * (len(killed) + 1):
-            killed.append(busy[0].pid)
-            busy[0].kill()
-
-    with session.start_session(None, workers=2):
-        found = Replicator(points, None, 2, kill).extend(counts)
-    assert killed
-    assert all(map(same, expected, found))
 
 
 def test_one_operating_table_costs_lives_and_time_in_pairs_that_meet_the_same_casualties() -> None:

@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from consoles import HOSTILE, ROOT, STEERING, where
+from consoles import HOSTILE, ROOT, STEERING
 from databases import ask, registration, sql
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,9 +19,6 @@ from engine.plain_text import clean, clean_lines, escape_json, escape_toml
 from engine.scenario import Scenario, parse
 from goldenhour import console
 from goldenhour.console import spell
-
-__all__ = ["where"]
-
 
 # --- text of any origin
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from consoles import ROOT, Run, shell, where
+from consoles import ROOT, Run, shell
 from databases import ask, registration, sql
 from runs import GOLDENHOUR
 
@@ -17,7 +17,7 @@ from actors.store import Database
 from goldenhour.cli import goldenhour as command_line
 from goldenhour.console import spell
 
-__all__ = ["shell", "where"]
+__all__ = ["shell"]
 
 
 # --- streams of any encoding

@@ -14,13 +14,10 @@ import pytest
 from runs import digests, manifest
 
 import goldenhour
-from actors.cluster import package_root, session
-from actors.experiments import batches, pace
-from actors.experiments.tasks import LARGE_BYTES
+from actors.cluster import package_root
 from actors.run import EXPERIMENT_FILES
 from actors.store import ExperimentDetail
 from engine.errors import InputError
-from goldenhour import point_driver
 from goldenhour.__main__ import run
 from goldenhour.experiment_driver import ExperimentRequest, run_experiment
 from goldenhour.experiment_files import load_experiment
@@ -210,47 +207,6 @@ def test_the_plan_in_the_folder_gives_the_same_results_again(folder: Path, tmp_p
 
 
 # --- however it is carried out
-
-
-@pytest.mark.ray
-def test_the_bytes_do_not_depend_on_the_workers_and_a_large_scenario_is_sent_once(
-    folder: Path, tmp_path: Path, uncached: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import ray
-
-    listed = "".join(f"{1 + n // 400},{n % 24:02}:{n % 60:02},1\n" for n in range(800))
-    large = {
-        "scenario": {
-            "extends": "coin",
-            "days": 2,
-            "incidents": [{"csv": f"day,time,number\n{listed}"}],
-        },
-        "factors": [{"path": "triage_accuracy", "levels": [0.6, 1.0]}],
-        "replications": {"count": 4},
-        "results": {"measures": ["deaths", "patients"]},
-    }
-    carried_out(large, output=tmp_path / "large")
-    sizes: list[int] = []
-    put = ray.put
-
-    def counted(value: bytes) -> Any:
-        sizes.append(len(value))
-        return put(value)
-
-    monkeypatch.setattr(point_driver, "CHECK_SECONDS", 0.0)  # everything is simulated on Ray
-    with session.start_session(None, workers=2):
-        monkeypatch.setattr(ray, "put", counted)
-        for workers in (1, 2):
-            output = tmp_path / str(workers)
-            carried_out(folder / "plan.toml", output=output, workers=workers)
-            assert contents(output) == contents(folder / "whole")
-        assert sizes == []
-        monkeypatch.setattr(batches, "MOST_REPLICATIONS", 2)
-        monkeypatch.setattr(pace, "TASK_SECONDS", 0.0)  # a task for each batch
-        carried_out(large, output=tmp_path / "large on Ray", workers=2)
-    assert contents(tmp_path / "large on Ray") == contents(tmp_path / "large")
-    assert len(sizes) == 2
-    assert min(sizes) > LARGE_BYTES
 
 
 @pytest.mark.parametrize("phase", ["running", "finishing"])

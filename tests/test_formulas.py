@@ -192,7 +192,7 @@ def test_names_are_listed_once_in_their_order():
         ("lambda: 0", "character 7: got ': 0'"),
         ("'deaths", "character 1: got"),
         ("1e999 * deaths", "allowed: a number of at most"),
-        ("2 + 3", "got no measure"),
+        ("2 + 3", "got no name"),
         ("(" * 60 + "deaths" + ")" * 60, "up to 50 deep"),
         ("-" * 5000 + "1", "5,001 characters; allowed: a text of at most 2,000 characters"),
         ("-" * 1000 + "deaths", "up to 50 deep"),

@@ -1,7 +1,9 @@
 """Replications of many points: the values depend on points and requests alone, and nothing finished is done again."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import effects as x
 import msgspec
@@ -9,6 +11,7 @@ import psutil
 import pytest
 from runs import children
 
+import goldenhour
 import scenarios
 from actors.cache import CacheSettings, LocalCache, disk_backend
 from actors.cache.disk_backend import DiskBackend
@@ -19,15 +22,21 @@ from actors.experiments import (
     ReplicationProgress,
     Replicator,
     Request,
+    batches,
     pace,
     replicator,
 )
+from actors.experiments.tasks import LARGE_BYTES
 from engine.errors import RunError
 from engine.precomputed import key_of_replications
 from engine.run import cut_replications, join_replications, replicate
 from engine.scenario import Scenario, parse, resolve, with_overrides
+from goldenhour import point_driver
 
-REQUESTS = [Request(0, 0, 60), Request(1, 3, 8), Request(2, 30, 31), Request(3, 0, 5), Request(4, 0, 5)]
+REQUESTS = [
+    *(Request(0, 0, 60), Request(1, 3, 8), Request(2, 30, 31), Request(3, 0, 5), Request(4, 0, 5)),
+    Request(5, 20, 30),
+]
 """Parts of batches, several batches, and points that go into one task."""
 
 
@@ -36,7 +45,7 @@ def resolved(name: str = "coin", days: int | None = None) -> Scenario:
 
 
 def points() -> list[Point]:
-    return [Point(resolved(days=days), 7) for days in (1, 2, 3, 4, 5)]
+    return [*(Point(resolved(days=days), 7) for days in (1, 2, 3, 4, 5)), Point(resolved("brigade", 2), 7)]
 
 
 class OnDemand:
@@ -198,7 +207,18 @@ def test_writing_many_values_does_not_count_the_files_each_time(
     assert disk.get(keys[:3]) == [None] * 3
 
 
+# --- on Ray
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[None]:
+    """One local Ray for all tests that need one."""
+    with session.start_session(None, workers=2):
+        yield
+
+
 @pytest.mark.ray
+@pytest.mark.usefixtures("two_workers")
 def test_values_do_not_depend_on_workers_tasks_cache_or_on_killed_and_stalled_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,34 +226,97 @@ def test_values_do_not_depend_on_workers_tasks_cache_or_on_killed_and_stalled_pr
     killed: list[int] = []
 
     def kill(progress: ReplicationProgress) -> None:
-        for each in [] if killed else busy()[:1]:
-            killed.append(each.pid)
-            each.kill()
+        for each in busy()[:1] if len(killed) < 2 else []:
+            if each.pid not in killed:
+                killed.append(each.pid)
+                each.kill()
 
-    with session.start_session(None, workers=2):
-        assert content(Replicator(points(), None, 1).stream(REQUESTS)) == expected
-        monkeypatch.setattr(pace, "TASK_SECONDS", 0.0)
-        monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path))  # of this process, not of the workers
-        cache = LocalCache(CacheSettings())
-        assert content(Replicator(points(), cache, 2, kill).stream(REQUESTS)) == expected
-        reports: list[ReplicationProgress] = []
-        assert content(Replicator(points(), cache, 2, reports.append).stream(REQUESTS)) == expected
-        assert reports[-1].cached == reports[-1].done == 76
-        monkeypatch.setattr(replicator, "STALLED_SECONDS", 0.5)
-        monkeypatch.setattr(replicator, "STALLED_TIMES", 0.0)
-        stopped: list[psutil.Process] = []
+    assert content(Replicator(points(), None, 1).stream(REQUESTS)) == expected
+    monkeypatch.setattr(pace, "TASK_SECONDS", 0.0)
+    monkeypatch.setenv("GOLDENHOUR_CACHE_DIR", str(tmp_path))  # of this process, not of the workers
+    cache = LocalCache(CacheSettings())
+    assert content(Replicator(points(), cache, 2, kill).stream(REQUESTS)) == expected
+    assert killed
+    reports: list[ReplicationProgress] = []
+    assert content(Replicator(points(), cache, 2, reports.append).stream(REQUESTS)) == expected
+    assert reports[-1].cached == reports[-1].done == 86
+    monkeypatch.setattr(replicator, "STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(replicator, "STALLED_TIMES", 0.0)
+    stopped: list[psutil.Process] = []
 
-        def stop(progress: ReplicationProgress) -> None:
-            for each in [] if stopped else busy()[:1]:
-                each.suspend()
-                stopped.append(each)
+    def stop(progress: ReplicationProgress) -> None:
+        for each in [] if stopped else busy()[:1]:
+            each.suspend()
+            stopped.append(each)
 
-        assert content(Replicator(points(), None, 2, stop).stream(REQUESTS)) == expected
-        for each in stopped:
-            each.kill()
-        assert stopped
-        monkeypatch.undo()
-        stream = Replicator(points(), None, 2).stream([Request(0, 0, 100_000)])
-        assert next(stream).point == 0
-        stream.close()  # as Ctrl-C does
-    assert not children("ray::")
+    assert content(Replicator(points(), None, 2, stop).stream(REQUESTS)) == expected
+    for each in stopped:
+        each.kill()
+    assert stopped
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("two_workers")
+def test_a_stream_that_is_closed_leaves_nothing_at_work() -> None:
+    stream = Replicator(points(), None, 2).stream([Request(0, 0, 100_000)])
+    assert next(stream).point == 0
+    stream.close()  # as Ctrl-C does
+    until = time.monotonic() + 60
+    while busy():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("two_workers")
+def test_the_bytes_do_not_depend_on_the_workers_and_a_large_scenario_is_sent_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setenv("GOLDENHOUR_CACHE", "off")
+    monkeypatch.setattr(point_driver, "CHECK_SECONDS", 0.0)  # everything is simulated on Ray
+    small = {
+        "scenario": "coin",
+        "days": 3,
+        "factors": [{"path": "triage_accuracy", "levels": [0.6, 0.8, 1.0]}],
+        "replications": {"count": 12},
+        "results": {"measures": ["deaths", "surgery"]},
+    }
+    days = {
+        "scenario": "coin",
+        "factors": [{"path": "days", "levels": [1, 10, 30]}],
+        "constraints": [{"measure": "patients", "at_least": 40, "probability": 0.9}],
+    }
+    listed = "".join(f"{1 + n // 400},{n % 24:02}:{n % 60:02},1\n" for n in range(800))
+    large = {
+        "scenario": {"extends": "coin", "days": 2, "incidents": [{"csv": f"day,time,number\n{listed}"}]},
+        "factors": [{"path": "triage_accuracy", "levels": [0.6, 1.0]}],
+        "replications": {"count": 4},
+        "results": {"measures": ["deaths", "patients"]},
+    }
+    sizes: list[int] = []
+    put = ray.put
+
+    def counted(value: bytes) -> Any:
+        sizes.append(len(value))
+        return put(value)
+
+    monkeypatch.setattr(ray, "put", counted)
+
+    def written(workers: int) -> list[dict[str, bytes]]:
+        """The files of an experiment and of an optimisation."""
+        folders = tmp_path / f"small {workers}", tmp_path / f"days {workers}"
+        goldenhour.experiment(small, workers, output=folders[0])
+        assert goldenhour.optimise(days, workers, output=folders[1]).best is not None
+        return [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+
+    assert written(0) == written(1) == written(2)
+    assert sizes == []
+    here = goldenhour.experiment(large)
+    monkeypatch.setattr(batches, "MOST_REPLICATIONS", 2)
+    monkeypatch.setattr(pace, "TASK_SECONDS", 0.0)  # a task for each batch
+    there = goldenhour.experiment(large, workers=2)
+    assert here.to_pandas().equals(there.to_pandas())
+    assert len(sizes) == 2
+    assert min(sizes) > LARGE_BYTES

@@ -2,31 +2,17 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from databases import PLAN, ask, content, empty, experiment, registration, running, sql
+from databases import PLAN, ask, content, empty, experiment, registration, sql
 
 from actors.run import recorded, recorder
 from actors.run.partial_folder import PARTIAL
 from actors.store import EXPERIMENTS, ConfigStore, Database, ExperimentDetail, Registration, Server
 from engine.errors import InputError, Interrupted, RunError
-
-
-@pytest.fixture(scope="module")
-def server(data_folder: Path) -> Iterator[Server]:
-    """The server of all tests of the module."""
-    with running(data_folder, "experiments") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def where(server: Server) -> Database:
-    """One database for all tests that do not disturb each other."""
-    return empty(server)
 
 
 def row_of(where: Database, recorded: Registration) -> dict[str, Any]:

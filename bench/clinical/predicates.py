@@ -14,6 +14,7 @@ from bench.clinical.codebook import excluded_codes
 from bench.clinical.columns import NEVER, Array, Column, count, first, has, last, meet, value_at_first
 from bench.clinical.records import DAY, HOUR, MINUTE, OPERATIONS, Records
 from engine.codes import REGIONS, SIDES, TREATMENTS
+from scenarios import catalogue
 
 PREDICATES: dict[str, Callable[[Records], Any]] = {}
 """By name in the expressions of the rules."""
@@ -89,14 +90,32 @@ def excludes1_pair(r: Records) -> Column:
 
 
 def _side_of_code(r: Records) -> Array:
-    return np.array([SIDES.index(condition.side) for condition in r.sets.conditions])
+    sides = [condition.side for condition in r.sets.conditions]
+    return np.array([SIDES.index(side) if side in SIDES else 0 for side in sides])
 
 
-def _groups(r: Records) -> Array:
-    """Return whether each condition belongs to each exclusion group, shape (conditions, groups)."""
-    given = r.sets.attribute("excludes")
-    names = sorted({name for row in given for name in row})
-    return np.array([[name in row for name in names] for row in given], bool).reshape(len(given), -1)
+@cache
+def _group_pairs() -> tuple[Array, Array]:
+    """Return which pairs of conditions exclude each other by a group of the catalogue: in a patient, on a side.
+
+    An entry of `excludes` is a group or `group:part`. Conditions of a group with parts exclude those of other parts.
+    """
+    conditions = catalogue.conditions()
+    in_patient = np.zeros((len(conditions), len(conditions)), bool)
+    on_side = np.zeros_like(in_patient)
+    members: dict[str, dict[str, list[int]]] = {}
+    for number, condition in enumerate(conditions):
+        for entry in condition.excludes:
+            group, _, part = entry.partition(":")
+            members.setdefault(group, {}).setdefault(part, []).append(number)
+    groups: dict[str, Any] = {**catalogue.exclusions()}
+    for group, parts in members.items():
+        found = on_side if groups[group].scope == "side" else in_patient
+        for one, rows in parts.items():
+            for other, columns in parts.items():
+                if not one or one != other:
+                    found[np.ix_(rows, columns)] = True
+    return in_patient, on_side
 
 
 @predicate
@@ -107,14 +126,17 @@ def has_exclusion_group(r: Records) -> Column:
 
 @predicate
 def shares_exclusion_group(r: Records) -> Column:
-    """Patients with two wounds of one exclusion group, of one region and side."""
-    groups = _groups(r)
+    """Patients with two wounds that exclude each other by a group of the catalogue."""
+    in_patient, on_side = _group_pairs()
     one, other = r.pairs_of_wounds
-    condition = r.chunk.wounds["condition"]
-    wrong = (groups[condition[one]] & groups[condition[other]]).any(axis=1)
-    for column in ("region", "side"):
-        wrong &= r.chunk.wounds[column][one] == r.chunk.wounds[column][other]
-    return r.patients_of_pairs(wrong)
+    wounds = r.chunk.wounds
+    first_wound, second_wound = wounds["condition"][one], wounds["condition"][other]
+    same_side = (wounds["region"][one] == wounds["region"][other]) & (
+        wounds["side"][one] == wounds["side"][other]
+    )
+    return r.patients_of_pairs(
+        in_patient[first_wound, second_wound] | (same_side & on_side[first_wound, second_wound])
+    )
 
 
 @predicate

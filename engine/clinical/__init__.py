@@ -9,7 +9,6 @@ from engine.clinical.casualties import (
     draw_illness,
     draw_sample,
     draw_wounds,
-    type_row,
 )
 from engine.clinical.first_aid import care_on_the_way, give_first_aid, give_prehospital_blood
 from engine.clinical.listed import (
@@ -38,6 +37,7 @@ from engine.clinical.survival import (
 )
 from engine.clinical.treatments import measure_vitals
 from engine.clinical.uniforms import pick_cumulated, to_uniform
+from engine.clinical.wound_conditions import type_row
 
 __all__ = [
     "ALL_ROLES",

@@ -11,6 +11,7 @@ import numpy as np
 from engine import numeric
 from engine.clinical.scores import INSTANTLY_FATAL_AIS, severity_scores
 from engine.clinical.uniforms import pick_cumulated, to_uniform
+from engine.clinical.wound_conditions import choose_conditions, severity_rank, sort_wounds, type_row
 from engine.codes import (
     CASUALTY_SEVERITY,
     ILLNESS_CAUSE,
@@ -18,7 +19,6 @@ from engine.codes import (
     NONE,
     WOUND_DRAWS,
     CasualtyKind,
-    ConditionFlag,
     Mechanism,
     Region,
     TriageCategory,
@@ -29,7 +29,6 @@ from engine.tables import (
     GROUPS,
     MAX_WOUNDS,
     MODEL,
-    TYPES,
     ArrivalRow,
     Float64,
     InjuryTables,
@@ -76,14 +75,7 @@ NO_CAUSE = 65535
 
 _WEAPON_MECHANISMS = 3
 _REGION_COUNT = len(Region)
-
-
-@compiled
-def type_row(record: PatientRow, tables: InjuryTables) -> int:
-    """Return the row of the tables by warfare type; a special event has its own type, and the last row is for none."""
-    if record.special != NONE:
-        return int(tables.special_type[record.special])
-    return min(int(record.type), TYPES - 1)
+_CRITICAL_AIS, _LEGS = 5, 2
 
 
 @compiled
@@ -199,9 +191,11 @@ def _draw_wounds(
     further = numeric.log(to_uniform(d)) / numeric.log(mean / (1.0 + mean))
     count = 1 + int(min(further, MAX_WOUNDS - 1.0))
     record.mechanism = mechanism
+    critical_legs = 0
     for number in range(count):
+        wound = output.wounds[first_wound + number]
         _draw_wound(
-            output.wounds[first_wound + number],
+            wound,
             mechanism,
             severity,
             number == 0 and fatal,
@@ -211,112 +205,11 @@ def _draw_wounds(
             key,
             tables,
         )
+        if wound.region == Region.LOWER_LIMB and wound.ais == _CRITICAL_AIS:
+            critical_legs += 1
+            if critical_legs > _LEGS:  # a critical wound may be the loss of a leg, and there are two
+                wound.ais = _CRITICAL_AIS - 1
     return count, fatal
-
-
-@compiled
-def _severity_rank(region: int, ais: int) -> int:
-    """Return the rank of a wound by severity: by AIS, and eyes and ears last among equals, since they never kill."""
-    return 2 * ais + (0 if region in (Region.EYES, Region.EARS) else 1)
-
-
-@compiled
-def sort_wounds(output: Output, first: int, count: int) -> None:
-    """Sort wounds by severity, the worst first, by stable insertion; `condition` is moved along."""
-    for number in range(1, count):
-        region = output.wounds[first + number].region
-        ais = output.wounds[first + number].ais
-        side = output.wounds[first + number].side
-        condition = output.wounds[first + number].condition
-        place = first + number
-        while place > first and _severity_rank(
-            output.wounds[place - 1].region, output.wounds[place - 1].ais
-        ) < _severity_rank(region, ais):
-            output.wounds[place].region = output.wounds[place - 1].region
-            output.wounds[place].ais = output.wounds[place - 1].ais
-            output.wounds[place].side = output.wounds[place - 1].side
-            output.wounds[place].condition = output.wounds[place - 1].condition
-            place -= 1
-        output.wounds[place].region = region
-        output.wounds[place].ais = ais
-        output.wounds[place].side = side
-        output.wounds[place].condition = condition
-
-
-@compiled
-def _contradicts(
-    output: Output, first: int, number: int, condition: int, tables: InjuryTables, repeats: bool
-) -> bool:
-    """Whether wound `number` cannot have this condition together with the wounds before it.
-
-    No wound is distal to an amputation, and no limb is amputated twice. No wound repeats another one unless `repeats`
-    allows it.
-    """
-    amputation = tables.flags[condition] & ConditionFlag.AMPUTATION
-    wound = output.wounds[first + number]
-    for earlier in range(first, first + number):
-        other = output.wounds[earlier]
-        if other.region == wound.region and other.side == wound.side:
-            if other.condition == condition and not repeats:
-                return True
-            amputated = tables.flags[other.condition] & ConditionFlag.AMPUTATION
-            if amputation and amputated:
-                return True
-            if amputated and tables.level[condition] > tables.level[other.condition]:
-                return True
-            if amputation and tables.level[other.condition] > tables.level[condition]:
-                return True
-    return False
-
-
-@compiled
-def _choose_condition(
-    row: int,
-    mechanism: int,
-    output: Output,
-    first: int,
-    number: int,
-    uniform: float,
-    tables: InjuryTables,
-    repeats: bool,
-) -> int:
-    """Return the entry of `tables.choices` that `uniform` selects for a wound, or the next one that fits; else -1."""
-    wound = output.wounds[first + number]
-    start = tables.first[row, wound.region, mechanism, wound.ais, wound.side]
-    count = tables.count[row, wound.region, mechanism, wound.ais, wound.side]
-    choice = pick_cumulated(tables.chance, start, count, uniform)
-    for _ in range(count):
-        if not _contradicts(output, first, number, tables.choices[start + choice], tables, repeats):
-            return start + choice
-        choice = (choice + 1) % count
-    return -1
-
-
-@compiled
-def _choose_conditions(
-    row: int, mechanism: int, output: Output, first: int, count: int, tables: InjuryTables
-) -> None:
-    """Choose the condition of each wound among those that fit warfare type, region, mechanism, AIS and side.
-
-    Where all of them contradict earlier wounds, the wound changes sides. Where that does not help, it may repeat
-    another
-    wound. A condition that names a side sets the side of the wound. docs/model.md section 2.4.3.
-    """
-    for number in range(count):
-        wound = output.wounds[first + number]
-        uniform = (float(wound.condition) + 0.5) / 65536.0
-        chosen = -1
-        for attempt in range(4):
-            if attempt > 0 and tables.sided[wound.region]:
-                wound.side = 3 - wound.side
-            chosen = _choose_condition(row, mechanism, output, first, number, uniform, tables, attempt >= 2)
-            if chosen >= 0:
-                break
-        if chosen < 0:
-            chosen = tables.first[row, wound.region, mechanism, wound.ais, wound.side]
-        wound.condition = tables.choices[chosen]
-        if tables.side[wound.condition]:
-            wound.side = tables.side[wound.condition]
 
 
 @compiled
@@ -381,13 +274,13 @@ def draw_wounds(
 ) -> int:
     """Draw wounds, scores, diagnoses and cause of a battle casualty; return the number of wounds.
 
-    The wounds are in rows from `first_wound` on, the worst first.
+    The wounds are in rows from `first_wound` on, the worst first. `record.sex` is known before.
     """
     count, _ = _draw_wounds(
         record, output, first_wound, cell, index, key, tables, mechanism, shift, may_die_at_once
     )
     sort_wounds(output, first_wound, count)
-    _choose_conditions(type_row(record, tables), record.mechanism, output, first_wound, count, tables)
+    count = choose_conditions(record, output, first_wound, count, tables)
     record.iss, record.niss = severity_scores(output, first_wound, count)
     record.worst_ais = output.wounds[first_wound].ais
     record.condition = output.wounds[first_wound].condition
@@ -420,7 +313,7 @@ def draw_wound_scores(
     record.iss, record.niss = severity_scores(output, first_wound, count)
     worst = first_wound
     for number in range(first_wound + 1, first_wound + count):
-        if _severity_rank(output.wounds[number].region, output.wounds[number].ais) > _severity_rank(
+        if severity_rank(output.wounds[number].region, output.wounds[number].ais) > severity_rank(
             output.wounds[worst].region, output.wounds[worst].ais
         ):
             worst = number

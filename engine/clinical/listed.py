@@ -20,13 +20,12 @@ from engine.clinical.casualties import (
     draw_side,
     draw_wound_scores,
     draw_wounds,
-    sort_wounds,
-    type_row,
     wound_cause,
 )
 from engine.clinical.scores import INSTANTLY_FATAL_AIS, severity_scores
 from engine.clinical.survival import draw_fate_of_ill, draw_fate_of_wounded
 from engine.clinical.uniforms import to_uniform
+from engine.clinical.wound_conditions import sort_wounds, type_row
 from engine.codes import (
     CASUALTY_SEVERITY,
     ILLNESS_CAUSE,
@@ -41,6 +40,7 @@ from engine.numeric import Counter, compiled, compiled_entry, words
 from engine.tables import (
     ARRIVAL,
     MODEL,
+    NO_SIDE,
     ArrivalRow,
     CasualtyState,
     Ints,
@@ -120,10 +120,11 @@ def _give_wounds(
         ais = draw_ais(region, mechanism, latent, to_uniform(b), tables)
         wound.region = region
         wound.ais = min(max(ais, int(given.ais[entry, 0])), int(given.ais[entry, 1]))
-        wound.condition = given.condition[entry]
+        wound.condition = tables.by_ais[given.condition[entry], mechanism, wound.ais]
         wound.side = draw_side(region, to_uniform(c), tables)
-        if tables.side[wound.condition]:
-            wound.side = tables.side[wound.condition]
+        named = int(tables.side[wound.condition])
+        if named:
+            wound.side = 0 if named == NO_SIDE else named
     sort_wounds(output, first_wound, count)
     record.mechanism = mechanism
     record.iss, record.niss = severity_scores(output, first_wound, count)

@@ -7,8 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import REGIONS, SIDED_REGIONS, SIDES, CareNeed, ConditionFlag
+from engine.codes import REGIONS, SEXES, SIDED_REGIONS, SIDES, CareNeed, ConditionFlag
 from engine.compile.rows import WEAPONS, cumulated, floats, ints
+from engine.tables import NO_SIDE, WOUND_CONDITIONS
 from scenarios import catalogue
 
 Choice = tuple[int, float]
@@ -67,7 +68,7 @@ def _wound_places(condition: catalogue.Condition) -> Iterable[tuple[int, int, in
     for region, mechanism in itertools.product(condition.regions, condition.mechanisms):
         sides: tuple[int, ...] = (0,)
         if region in SIDED_REGIONS:
-            sides = (SIDES.index(condition.side),) if condition.side else (1, 2)
+            sides = (SIDES.index(condition.side),) if condition.side in SIDES[1:] else (1, 2)
         for ais, side in itertools.product(range(condition.ais_low, condition.ais_high + 1), sides):
             yield REGIONS.index(region), WEAPONS.index(mechanism), ais, side
 
@@ -81,7 +82,7 @@ def wound_choices(types: tuple[str, ...], burn_weights: tuple[float, ...]) -> Ch
     common: dict[tuple[int, int, int, int], list[Choice]] = {}
     bound: dict[tuple[int, ...], list[Choice]] = {}
     for number, condition in enumerate(catalogue.conditions()):
-        if condition.use != "wound":
+        if condition.use != "wound" or condition.weight <= 0.0:
             continue
         for place in _wound_places(condition):
             if not condition.types:
@@ -110,21 +111,49 @@ def wound_choices(types: tuple[str, ...], burn_weights: tuple[float, ...]) -> Ch
 
 # --- what a condition is
 
-LIMB_LEVELS = {
-    **dict.fromkeys(("S4", "S7"), 1),
-    **dict.fromkeys(("S5", "S8", "T22", "T24"), 2),
-    **dict.fromkeys(("S6", "S9", "T23", "T25"), 3),
-}
-"""Position of an ICD-10-CM block along a limb: 1 to elbow or knee, 2 to wrist or ankle, 3 hand or foot."""
+
+def side_code(condition: catalogue.Condition) -> int:
+    """Return the index of SIDES that a condition names, 0 where it leaves the side open, NO_SIDE where it has none."""
+    return NO_SIDE if condition.side in ("both", "none") else SIDES.index(condition.side)
 
 
-def limb_level(code: str) -> int:
-    """Return the position of a condition along a limb, 0 elsewhere.
+def sex_code(condition: catalogue.Condition) -> int:
+    """Return 1 + the index of SEXES of a condition that only one sex can have, else 0."""
+    return 0 if condition.sex is None else 1 + SEXES.index(condition.sex)
 
-    >>> limb_level("S72.301A"), limb_level("T23.001A"), limb_level("S06.0X0A")
-    (1, 3, 0)
+
+def conditions_by_ais() -> NDArray[np.uint16]:
+    """Return, shape (WOUND_CONDITIONS, 3, 7), the condition of the same code by mechanism and AIS; else itself."""
+    wounds = [one for one in catalogue.conditions() if one.use == "wound"]
+    found: dict[tuple[str, str, int], int] = {}
+    for number, one in enumerate(wounds):
+        for mechanism, ais in itertools.product(one.mechanisms, range(one.ais_low, one.ais_high + 1)):
+            found.setdefault((one.code, mechanism, ais), number)
+    table = np.zeros((WOUND_CONDITIONS, len(WEAPONS), AIS_ROWS), np.uint16)
+    for number, one in enumerate(wounds):
+        for (row, weapon), ais in itertools.product(enumerate(WEAPONS), range(AIS_ROWS)):
+            table[number, row, ais] = found.get((one.code, weapon, ais), number)
+    return table
+
+
+def conflict_bits() -> NDArray[np.uint8]:
+    """Return which conditions of wounds exclude each other, shape (WOUND_CONDITIONS, WOUND_CONDITIONS // 8).
+
+    Bit `b % 8` of byte `[a, b // 8]` is set where the conditions `a` and `b` never meet in one patient; a condition
+    excludes itself.
+
+    Raises
+    ------
+    ValueError
+        If the catalogue has more conditions of wounds than the table has rows, or if they do not come first.
     """
-    return LIMB_LEVELS.get(code[:2], LIMB_LEVELS.get(code[:3], 0))
+    wounds = [number for number, one in enumerate(catalogue.conditions()) if one.use == "wound"]
+    if wounds != list(range(len(wounds))) or len(wounds) > WOUND_CONDITIONS:
+        raise ValueError(f"the conditions of wounds are not the first ones, or more than {WOUND_CONDITIONS}")
+    excluded = np.zeros((WOUND_CONDITIONS, WOUND_CONDITIONS), np.bool_)
+    for first, second in catalogue.excluded_pairs(catalogue.condition_keys()[: len(wounds)]):
+        excluded[np.ix_(first, second)] = True
+    return np.packbits(excluded | excluded.T, axis=1, bitorder="little")
 
 
 def condition_flags(condition: catalogue.Condition) -> int:

@@ -7,10 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from engine.codes import REGIONS, SIDED_REGIONS, SIDES
+from engine.codes import REGIONS, SIDED_REGIONS
 from engine.compile.agents import agent_fields
 from engine.compile.causes import cause_choices, nature_of
-from engine.compile.choices import care_need, condition_flags, limb_level, wound_choices
+from engine.compile.choices import (
+    care_need,
+    condition_flags,
+    conditions_by_ais,
+    conflict_bits,
+    sex_code,
+    side_code,
+    wound_choices,
+)
 from engine.compile.illnesses import compile_illnesses, illness_fields
 from engine.compile.rows import (
     WEAPONS,
@@ -112,8 +120,10 @@ def _condition_fields() -> dict[str, Any]:
     return {
         "flags": np.array([condition_flags(condition) for condition in conditions], np.uint8),
         "groups": np.array([care_need(condition) for condition in conditions], np.uint8),
-        "side": np.array([SIDES.index(condition.side) for condition in conditions], np.uint8),
-        "level": np.array([limb_level(condition.code) for condition in conditions], np.uint8),
+        "side": np.array([side_code(condition) for condition in conditions], np.uint8),
+        "sex": np.array([sex_code(condition) for condition in conditions], np.uint8),
+        "conflicts": conflict_bits(),
+        "by_ais": conditions_by_ais(),
         "nature": np.array([nature_of(condition) for condition in conditions], np.uint8),
         "same": _same_codes(),
     }

@@ -150,6 +150,8 @@ class _Writer:
                 [n for n in entries_of(incident, code) if mechanism in conditions[n].mechanisms]
                 for code in codes
             ]
+            sexes = [conditions[n].sex for numbers in found for n in numbers]
+            table["sex"][place] = next((SEXES.index(sex) for sex in sexes if sex), NONE)
         else:
             found = [entries_of(incident, code) for code in codes]
             condition = conditions[found[0][0]]

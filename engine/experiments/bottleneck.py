@@ -1,6 +1,4 @@
-"""What limits a network: the resource that patients wait for most, and how busy it is, from replications of a
-scenario.
-"""
+"""What limits a network: the resource that patients wait for most, and how busy it is."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping

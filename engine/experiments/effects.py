@@ -336,9 +336,7 @@ def _rank_correlations(
     for position, name in enumerate(points.names):
         column = [row[position] for row in points.rows]
         if points.kind == "assumptions" and points.units is not None:
-            numbers = points.units[
-                :, position
-            ]  # an assumption may be a table of numbers, all at one quantile
+            numbers = points.units[:, position]  # an assumption may be a table, all of it at one quantile
         elif all(isinstance(value, int | float) for value in column):
             numbers = np.array(column, dtype=np.float64)
         else:

@@ -234,7 +234,7 @@ class _Parser:
             if step.kind == "name":
                 first.setdefault(step.value, step.position)
         if not first:
-            raise FormulaError(self._text, 1, "no measure", "a formula with one or more")
+            raise FormulaError(self._text, 1, "no name", "a formula with one name or more")
         return Formula(self._text, tuple(first), tuple(first.values()), tuple(self._steps))
 
     def _read(self) -> Iterator[_Token]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import MISSING, InputError, ScenarioError
 from engine.experiments.designing import design_of
-from engine.experiments.formulas import Formula, parse_formula
+from engine.experiments.formulas import Formula, FormulaError, parse_formula
 from engine.experiments.levels import inference_factor
 from engine.experiments.plan import (
     MAX_FACTORS,
@@ -36,7 +36,7 @@ MOST_BY_GOAL = {"cheapest": 10_000, "best": 200, "front": 5_000}
 DEFAULT_MOST = 2000
 """Replications of a point, unless the file says otherwise."""
 
-DEFAULT_FIRST = {"cheapest": 25, "best": 25, "front": 25}
+DEFAULT_FIRST = 25
 """Replications of a point at the first look, unless the file says otherwise."""
 
 DEFAULT_INDIFFERENCE = 0.02
@@ -106,7 +106,7 @@ class OptimisationPlan(PlanHeader, kw_only=True, forbid_unknown_fields=True, fro
     @property
     def first(self) -> int:
         """Replications of a point at the first look."""
-        return min(self.search.first or DEFAULT_FIRST[self.goal], self.search.most)
+        return min(self.search.first or DEFAULT_FIRST, self.search.most)
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -352,8 +352,9 @@ def _is_formula(measure: str) -> bool:
 def _formula(text: str, place: str) -> Formula:
     try:
         return parse_formula(text)
-    except InputError as error:
-        raise ScenarioError(place, text, str(error).partition(": got ")[2] or str(error)) from None
+    except FormulaError as error:
+        allowed = f"{error.allowed} (character {error.position}: got {error.got})"
+        raise ScenarioError(place, text, allowed, error.near) from None
 
 
 def _refuse(place: str, value: Any, allowed: str, near: str | None = None) -> NoReturn:

@@ -8,7 +8,7 @@ from engine.tables.rows import Float64, Floats, Int64, Ints, Row, dtype_of
 CARE_ROWS = 104
 """Rows of treatments of a patient after which no more are given by need; the engine's own rules add the rest."""
 
-CONDITIONS = 2048
+CONDITIONS = 4096
 """Rows of the tables by condition; fixed, so that the kernel is compiled once for all scenarios."""
 
 CARE_RANKS = 62

@@ -36,6 +36,10 @@ AGENT_KINDS = 24
 """Most CBRN agents."""
 
 
+NO_SIDE = 3
+"""In the table of sides: the wound of the condition loses the side that was drawn."""
+
+
 TYPES = 9
 """Rows of the tables by warfare type: a scenario's types in its order, the last row for none."""
 
@@ -47,8 +51,8 @@ SPECIALS = 256
 FRONTS, NATIONS, RANKS, BLOOD_GROUPS = 200, 48, 20, 8
 
 
-CHOICES, FEW_CHOICES = 65_536, 4096
-"""Rows of the tables; fixed, so that the kernel is compiled once for all scenarios."""
+WOUND_CONDITIONS, CHOICES, FEW_CHOICES = 2048, 65_536, 4096
+"""Rows of the tables; fixed, so that the kernel is compiled once for all scenarios. Conditions of wounds come first."""
 
 
 class PeopleTables(Row):
@@ -95,10 +99,14 @@ class InjuryTables(Row):
     chance: Annotated[Floats, "f8", CHOICES]  # cumulated weights within each group
     flags: Annotated[Ints, "u1", CONDITIONS]  # bits of `ConditionFlag` of each condition
     groups: Annotated[Ints, "u1", CONDITIONS]  # care an illness calls for: `CareNeed` of each illness
-    side: Annotated[Ints, "u1", CONDITIONS]  # the side a condition names
-    level: Annotated[
-        Ints, "u1", CONDITIONS
-    ]  # along a limb: 1 upper arm, thigh; 2 forearm, lower leg; 3 hand, foot; else 0
+    side: Annotated[Ints, "u1", CONDITIONS]  # the side a condition names; NO_SIDE: its wound has none
+    sex: Annotated[Ints, "u1", CONDITIONS]  # 1 + the only sex that can have a condition, else 0
+    conflicts: Annotated[
+        Ints, "u1", (WOUND_CONDITIONS, WOUND_CONDITIONS // 8)
+    ]  # a bit for each pair of conditions of wounds that exclude each other, the lowest bit first
+    by_ais: Annotated[
+        Ints, "u2", (WOUND_CONDITIONS, 3, 7)
+    ]  # by condition, mechanism and AIS: the condition of the same code that fits them
     nature: Annotated[Ints, "u1", CONDITIONS]  # NATURES: which causes fit a condition; of agents, the agent
     same: Annotated[Ints, "u2", CONDITIONS]  # the first condition with the same code and use
     ill_first: Annotated[

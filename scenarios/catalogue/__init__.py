@@ -39,6 +39,7 @@ from scenarios.catalogue.diagnoses import (
     Exclusion,
     Snomed,
     Source,
+    condition_keys,
     conditions,
     exclusions,
     external_causes,
@@ -47,6 +48,7 @@ from scenarios.catalogue.diagnoses import (
     sources,
     wound_fits,
 )
+from scenarios.catalogue.exclusions import exclude_each_other, excluded_pairs
 from scenarios.catalogue.people import (
     BloodGroup,
     Names,
@@ -90,8 +92,11 @@ __all__ = [
     "agent_kinds",
     "blood_groups",
     "cause_kinds",
+    "condition_keys",
     "condition_needs",
     "conditions",
+    "exclude_each_other",
+    "excluded_pairs",
     "exclusions",
     "external_causes",
     "groups",

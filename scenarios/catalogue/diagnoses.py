@@ -6,12 +6,13 @@ from typing import Literal
 import msgspec
 
 from scenarios.catalogue.case_mix import agent_kinds, cause_kinds, groups
+from scenarios.catalogue.exclusions import Keys, exclusion_keys
 from scenarios.catalogue.tables import CatalogueError, load_json, near_match, read_rows
 from scenarios.catalogue.vocabulary import Climate, Grade, Treatment
 
 Use = Literal["wound", "nbi", "disease", "psychological", "agent", "complication", "factor"]
 Mechanism = Literal["explosion", "gunshot", "other"]
-Side = Literal["", "left", "right"]
+Side = Literal["", "left", "right", "both", "none"]
 Sex = Literal["female", "male"]
 Category = Literal["T1", "T2", "T3"]
 Region = Literal["head", "eyes", "ears", "face", "neck", "thorax", "abdomen", "upper_limb", "lower_limb"]
@@ -51,7 +52,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ais_high: int = 0
     mechanisms: tuple[Mechanism, ...] = ()
     side: Side = ""
-    """The side that the display names."""
+    """The side that the display names; `both` or `none`: its wound has no side, though the region has."""
     types: tuple[str, ...] = ()
     """Warfare types in which it occurs; empty: all."""
     skin: bool = False
@@ -96,7 +97,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     return_days: float | Literal["no"] | None = None
     """Days until return to duty; `no`: leaves the theatre."""
     excludes: tuple[str, ...] = ()
-    """Exclusion groups: two conditions of one group never meet in one patient."""
+    """Exclusion groups, `group` or `group:part`: which conditions never meet in one patient."""
     source: str
     tag: Tag
 
@@ -133,9 +134,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A group of conditions of which a patient has at most one, and why."""
+    """A group of conditions that exclude each other, and why; see `scenarios.catalogue.exclusions`."""
 
     group: str
+    scope: Literal["patient", "side"]
+    """Within what: the whole patient, or one side of the body."""
+    parts: tuple[str, ...] = ()
+    """Where there are parts, only conditions of different parts exclude each other."""
     reason: str
     source: str
     tag: Tag
@@ -173,6 +178,12 @@ def exclusions() -> dict[str, Exclusion]:
 
 
 @cache
+def condition_keys() -> tuple[Keys, ...]:
+    """By condition: what it is and what it never meets, for `exclude_each_other`."""
+    return tuple(exclusion_keys(condition, exclusions()) for condition in conditions())
+
+
+@cache
 def conditions() -> tuple[Condition, ...]:
     """All diagnoses.
 
@@ -193,11 +204,18 @@ def conditions() -> tuple[Condition, ...]:
 def check_condition(name: str, line: int, condition: Condition) -> None:
     """Raise CatalogueError where cells of a row contradict each other or name what no other file has."""
     check_source(name, line, condition.source)
-    for group in condition.excludes:
+    for entry in condition.excludes:
+        group, _, part = entry.partition(":")
         if group not in exclusions():
             raise CatalogueError(
-                name, line, "excludes", group, "groups of exclusions.csv", near_match(group, exclusions())
+                name, line, "excludes", entry, "groups of exclusions.csv", near_match(group, exclusions())
             )
+        parts = exclusions()[group].parts
+        if part not in (parts or ("",)):
+            allowed = (
+                f"{group} with one of the parts {', '.join(parts)}" if parts else f"{group} without a part"
+            )
+            raise CatalogueError(name, line, "excludes", entry, allowed, near_match(part, parts))
     _check_names(name, line, condition)
     if condition.use != "wound":
         return
@@ -248,7 +266,7 @@ def wound_fits(
     Parameters
     ----------
     side
-        `left`, `right` or, in a region without sides, empty.
+        `left`, `right` or, in a region without sides and where the diagnosis has none, empty.
     ais
         AIS severity of the wound, 1 to 6.
     warfare
@@ -259,7 +277,7 @@ def wound_fits(
         and region in condition.regions
         and condition.ais_low <= ais <= condition.ais_high
         and mechanism in condition.mechanisms
-        and (condition.side in ("", side) or region in UNSIDED_REGIONS)
+        and (condition.side not in ("left", "right") or condition.side == side or region in UNSIDED_REGIONS)
         and (not condition.types or warfare in condition.types)
     )
 

@@ -208,11 +208,14 @@ def parse_rows(file: str, text: str, kind: type[Row], **given: Any) -> list[tupl
         if name not in header and name not in given:
             raise CatalogueError(file, 1, name, "", f"a column {name}")
     rows = []
+    known: dict[tuple[str, str], Any] = {}  # most cells repeat
     line = lines.line_num + 1
     try:
         for cells in lines:
             if any(cells):  # a spreadsheet may leave empty rows
-                rows.append((line, _parse_row(file, line, header, cells, kind, parsers, required, given)))
+                rows.append(
+                    (line, _parse_row(file, line, header, cells, kind, parsers, required, given, known))
+                )
             line = lines.line_num + 1
     except csv.Error as error:
         raise CatalogueError(file, line, "", str(error), "comma-separated values") from None
@@ -228,15 +231,18 @@ def _parse_row(
     parsers: dict[str, Parser],
     required: list[str],
     given: dict[str, Any],
+    known: dict[tuple[str, str], Any],
 ) -> Row:
-    """Return the struct of one row."""
+    """Return the struct of one row; `known` holds the cells that have been parsed."""
     if len(cells) != len(header):
         raise CatalogueError(file, line, "", f"{len(cells)} cells", f"{len(header)}, as in the header")
     values = dict(given)
     for name, cell in zip(header, cells, strict=True):
         if cell:
             try:
-                values[name] = parsers[name](cell)
+                if (name, cell) not in known:
+                    known[name, cell] = parsers[name](cell)
+                values[name] = known[name, cell]
             except _NotAllowed as error:
                 raise CatalogueError(file, line, name, error.value, error.allowed, error.near) from None
         elif name in required:

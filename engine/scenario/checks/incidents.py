@@ -1,5 +1,6 @@
 """Checks of listed incidents: times, fronts, numbers, and what their casualties are given."""
 
+import itertools
 from math import fsum
 
 from engine.errors import MISSING, ScenarioError
@@ -191,8 +192,20 @@ def _check_conditions(at: str, incident: Incident) -> None:
         )
     if use_of(incident) != "wound" and len(codes) > 1:
         raise ScenarioError(place, f"{len(codes)} codes", "one code; only wounded have several")
+    _check_exclusions(place, incident, codes)
     if use_of(incident) == "wound" and not mechanisms_of(incident):
         raise ScenarioError(place, ", ".join(codes), "wounds that one mechanism can cause together")
+
+
+def _check_exclusions(place: str, incident: Incident, codes: list[str]) -> None:
+    """Raise where two conditions of a row never meet in one casualty."""
+    keys = catalogue.condition_keys()
+    entries = {code: entries_of(incident, code)[0] for code in codes}
+    for first, second in itertools.combinations(codes, 2):
+        if catalogue.exclude_each_other(keys[entries[first]], keys[entries[second]]):
+            raise ScenarioError(
+                place, f"{first} and {second}", "conditions that one casualty can have together"
+            )
 
 
 def _description(incident: Incident) -> str:
