@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "5c396bb543c4a0299d43c86cb54a331d207e3283c9e06506b1f9cf1f2b28a9c1",
-    "conventional": "708e1c790142be281d5ddbc791cd3164f5db77d645c1eaaf4e5338666b5f3d61",
-    "cbrn": "d366bad31bd27290476359738bc2c5af6b43de21d7833a99a1fa4f6ab1ae433e",
-    "coin": "413555b9c33b3ed4912ff60500abc5a0a98e27c5790574676cce4a3aa3fb8330",
+    "standard": "a59e303b499131a405414f247a00ed93f639f6d3e2cac4acef16db437fe3a750",
+    "conventional": "b4a3ddb409b0c5f199dd14f910c0a5b2eed96fda6885bc26de060d416a6280b7",
+    "cbrn": "b21e1942a25fe793e2f86518a8bee02bdd6f95435c29c692afffcbdc02a74c62",
+    "coin": "2b606e2dd9128cc83d1b801c43c8c398315932d6c8930e53c77a3e054e4eacc7",
 }
-GOLDEN_FINITE = {"division": "1a808de1eb36e24c160759bc6dd1b3cab6267b1b82806cc46f54b667ce4745f4"}
+GOLDEN_FINITE = {"division": "674ca83edf060ea3847248843d279edf97792fe69781417edd499034faca8a6b"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

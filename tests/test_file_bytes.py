@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "c43a7ce27ed21f32901dbbed19e5c4721875ad9ade75d47df6bbdbebb3d53e6b",
-        "csv": "398f351183f942a10573bbb2ee906011b77800ac9904e20f8ea30ad167cb68c6",
-        "json": "063b0b810a4b4ecbf9b49147ea99f4554179b7f05ddc1d046fc1c7b5086dc157",
-        "msgpack": "7700d7038ec2c3ec8c2c4c572f5931400d047631c0654c707af415aba17514d5",
-        "parquet": "ccebeae2d5102702c00b3e3f74ff1dcc5291dc3c9d484cb5bd48640170c35516",
+        "jsonl": "b4e9871ae3d34b789fbe517a76fc71db1f4e10be78f48833e6dae30425fe61ea",
+        "csv": "b6fa9a14672306641016c0c643bbf89a800361a18f658470e732d39de33a18f7",
+        "json": "dc130fe4d1cc2e797e8d3e1e6d95d849aa5d4036b727fb0d4b7b692a41c6e742",
+        "msgpack": "d2b3a89c1d6ce2c00bd3fece22173ea40884609370742f915dea5df82299f297",
+        "parquet": "227b0abc1b72463415f367fd5fac4344b8c03e3d109d76fde1d416c8f43db0ea",
     },
     "cbrn": {
-        "jsonl": "98112fef0c932ee11fc9726a22b7608f3dc0c56f6549300287dd56591cc47647",
-        "csv": "24da5e7213097230d27c57c6c10726c8f3d09256a9c3e7a65a849fe9cc8f67e7",
-        "json": "8d21a2cecbc9940fc952b95254f4198f7288809cbfb92f4ef806eadc4ac4b2a0",
-        "msgpack": "ca0aa6321a88f1a3e3ebb4ad0899abbb026cce970f752a61d32dae0b582cbdc3",
-        "parquet": "00184af8d826bf9ade7b446b7afda38c9fc4c90700d0f8c2131782e1d1d90141",
+        "jsonl": "dd16de95e14d17f8a5ef0971baf7e5152b1ba42d310f1847b69e330df0b93e77",
+        "csv": "0272a01c6f463749ac0dc896bf271f3391b87a079a7f3948be5491c9a49d7cd2",
+        "json": "29332bce624513ec86323c6c098e72b8f7fcb94e7d0128ad55025acd62bc057e",
+        "msgpack": "1d35d2c615fedb718843b8af4392480c08f77df4716a0177d01a016ff6a5859b",
+        "parquet": "1b98009bc02422850052f8a16c217911ea689613d0815fb5cdf0b8daeaf68bef",
     },
 }
 
