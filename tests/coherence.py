@@ -33,17 +33,26 @@ NEVER = np.iinfo(np.int64).max
 LIMBS = ("upper_limb", "lower_limb")
 TREATED_REGIONS = {
     "tourniquet": LIMBS,
-    "haemostatic_dressing": ("neck", "thorax", "abdomen", *LIMBS),
+    "haemostatic_dressing": ("face", "neck", "thorax", "abdomen", *LIMBS),
     "airway_adjunct": ("face", "neck"),
     "needle_decompression": ("thorax",),
     "chest_drain": ("thorax",),
     "splint": LIMBS,
-    "laparotomy": ("abdomen",),
+    "laparotomy": ("abdomen", "thorax"),  # the diaphragm
     "thoracotomy": ("thorax",),
-    "craniotomy": ("head",),
+    "craniotomy": ("head", "eyes"),  # through the orbit
     "neck_exploration": ("neck",),
     "vascular_repair": LIMBS,
-    "external_fixation": LIMBS,
+    "external_fixation": ("abdomen", *LIMBS),  # the pelvis
+    "fasciotomy": LIMBS,
+    "vascular_shunt": LIMBS,
+    "closed_reduction": LIMBS,
+    "eye_shield": ("eyes",),
+    "ear_care": ("ears",),
+    "splenectomy": ("abdomen",),
+    "bowel_resection": ("abdomen",),
+    "colostomy": ("abdomen",),
+    "maxillofacial_surgery": ("face",),
     "amputation": LIMBS,
     "eye_repair": ("eyes",),
     "surgical_airway": ("face",),

@@ -90,11 +90,18 @@ def a_treatment_fits_the_wound_it_names(r: Run) -> None:
 
 
 @fact
-def only_the_wounded_are_operated_on_and_only_in_t1_and_t2(r: Run) -> None:
+def only_the_wounded_are_operated_on_and_only_who_needs_it(r: Run) -> None:
+    operations = np.array([bool(of.operations) for of in catalogue.condition_needs()])
+    calls = np.zeros(r.n, bool)
+    calls[r.w["patient"][operations[r.w["condition"]]]] = True
+    calls |= r.p["lethal"] != NONE
     for name in ("surgery_started", "definitive_surgery_started", "resuscitation_started"):
-        who = r.p[r.events(name)["patient"]]
-        assert (who["kind"] == CasualtyKind.WOUNDED).all()
-        assert np.isin(who["triage"], (1, 2, 4)).all()  # a true T4 is a T1 that has to wait
+        who = r.events(name)["patient"]
+        assert (r.p["kind"][who] == CasualtyKind.WOUNDED).all()
+        if name == "resuscitation_started":
+            assert np.isin(r.p["triage"][who], (1, 2, 4)).all()  # a true T4 is a T1 that has to wait
+        elif r.scenario.routing == "clock":
+            assert calls[who].all()
     start, definitive = r.earliest("surgery_started"), r.earliest("definitive_surgery_started")
     assert (start[definitive >= 0] >= 0).all()
     assert (start <= definitive)[definitive >= 0].all()

@@ -201,6 +201,7 @@ def chunk(
     treatment["effect"] = rng.integers(0, 3, len(treatment))
     treatment["wound"] = np.where(rng.random(len(treatment)) < 0.5, NONE, rng.integers(0, 24, len(treatment)))
 
+    treatment["units"] = np.where(rng.random(len(treatment)) < 0.9, 0, rng.integers(0, 61, len(treatment)))
     wound, table["wound_end"] = rows(wounds, 0, WOUND)
     wound["condition"] = rng.integers(0, 84, len(wound))
     wound["region"] = rng.integers(0, len(REGIONS), len(wound))
@@ -257,6 +258,7 @@ def make_extreme(chunk: Chunk, seed: int) -> None:
     put(chunk.events, "kind", 0, len(EVENTS) - 1)
     put(chunk.treatments, "kind", 0, len(TREATMENTS) - 1)
     put(chunk.treatments, "wound", 0, NONE - 1, NONE)
+    put(chunk.treatments, "units", 0, 1, 60)
     put(chunk.vitals, "score", 0, 200)
     for column in SIGNS:
         put(chunk.vitals, column, 0, NONE - 1, NONE)

@@ -26,13 +26,12 @@ def run(name: str) -> goldenhour.Result:
 
 def quantities() -> dict[str, dict[str, dict[str, float]]]:
     """By treatment: what each and an hour of it consume."""
-    found = {
+    return {
         name: consumed
         for table in ("first_aid", "care", "surgery", "stays")
         for name, consumed in GIVEN[table].items()
         if name not in ("source", "confidence")
     }
-    return found | {"blood_transfusion": {"each": {"blood": model_parameters("care")["blood"]["units"]}}}
 
 
 def expected(r: goldenhour.Result) -> dict[tuple[int, int, str], float]:
@@ -42,6 +41,7 @@ def expected(r: goldenhour.Result) -> dict[tuple[int, int, str], float]:
     for row in r.treatments:
         consumed = given.get(TREATMENTS[row["kind"]], {})
         start, end, place = (int(row[name]) for name in ("start", "end", "facility"))
+        found[start // DAY, place, "blood"] += int(row["units"])
         for item, quantity in consumed.get("each", {}).items():
             found[start // DAY, place, item] += quantity
         for item, rate in consumed.get("hour", {}).items():
@@ -91,7 +91,7 @@ def test_the_summary_and_the_tables_have_the_same_totals(name: str) -> None:
 
 
 def test_blood_is_what_the_stock_gives_out() -> None:
-    """Twelve units last for three resuscitations; where there is no limit, all who need blood get it."""
+    """Twelve units are given to the last; where there is no limit, all who need blood get what they need."""
     limits = {"blood_units": 12}, {}
     facilities = [{"id": "R2", "role": 2, "kind": "role2_enhanced"}, {"id": "R4", "role": 4, "kind": "role4"}]
     found = []

@@ -209,11 +209,11 @@ def test_a_batch_waits_until_it_is_full_or_has_waited_long_enough() -> None:
     assert len(early) > 3
 
 
-def test_blood_is_used_in_whole_resuscitations_and_never_more_than_there_is() -> None:
+def test_blood_is_used_to_the_last_unit_and_never_more_than_there_is() -> None:
     scenario = line(r2={"blood_units": 10}, r4={}, mix={"battle": 1.0, "nbi": 0.0, "disease": 0.0})
     r = oracle.run(scenario | {"casualties": {"total": 300}})
     row = r.flow.places()[0]
-    assert row["blood_used"] == 8
+    assert row["blood_used"] == 10
     assert row["blood_short"] > 0
 
 

@@ -24,9 +24,10 @@ AT_ONCE = {
     "care": {
         "waits": {"door_to_resuscitation": 0.0, "resuscitation_to_surgery": 0.0},
         "triage": {"minutes": 0.0},
-    }
+    },
+    "treatments": {"treatments": {"needs": {"operates_by_category": 1}}},
 }
-"""Constants of the model without the waits before an operation."""
+"""Constants of the model without the waits before an operation, and with an operation for all T1."""
 TWO_ECHELONS = {
     "links": [
         {"origin": "POI", "destination": "near", "minutes": x.constant(0.0)},

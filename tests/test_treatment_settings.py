@@ -46,7 +46,7 @@ def test_without_a_kind_of_first_aid_nobody_gets_it_and_its_own_die(name: str) -
 def test_a_wound_without_tourniquet_is_dressed() -> None:
     plain, without = run(), run({"tourniquet": {"available": False}})
     own = x.treatments(plain, "tourniquet")["patient"]
-    dressed = x.treatments(without, "pressure_dressing")["patient"]
+    dressed = x.treatments(without, "haemostatic_dressing")["patient"]
     alive = np.unique(own)
     assert np.isin(alive, dressed).mean() > 0.95
 

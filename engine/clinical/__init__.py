@@ -1,13 +1,15 @@
 """Injuries and illnesses of casualties, the survival clock, and the effects of treatments."""
 
+from engine.clinical.bay_care import resuscitate, starts_resuscitation, treat_ill, treat_wounded
+from engine.clinical.blood import draw_blood_units
 from engine.clinical.casualties import (
     DRAWN,
     SAMPLE,
     copy_arrival,
     draw_sample,
-    draw_wound_scores,
     draw_wounds,
 )
+from engine.clinical.first_aid import care_on_the_way, give_first_aid, give_prehospital_blood
 from engine.clinical.illnesses import NO_DIAGNOSIS, draw_illness, draw_second_diagnoses
 from engine.clinical.listed import (
     draw_listed_ill,
@@ -16,6 +18,9 @@ from engine.clinical.listed import (
     iss_of_listed,
     row_of_cell,
 )
+from engine.clinical.log import log_event, log_treatment
+from engine.clinical.needs import ALL_ROLES, roles_that_operate
+from engine.clinical.operations import log_definitive_surgery, log_further_operation, start_surgery
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import begin_readings, take_last, take_until, take_with_events
 from engine.clinical.service_numbers import set_service_number
@@ -31,26 +36,19 @@ from engine.clinical.survival import (
     start_recovery,
     stop_clock,
 )
-from engine.clinical.treatments import (
-    give_first_aid,
-    give_prehospital_blood,
-    log_event,
-    log_treatment,
-    resuscitate,
-    start_surgery,
-    treat_ill,
-    treat_wounded,
-)
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 from engine.clinical.wound_conditions import type_row
 
 __all__ = [
+    "ALL_ROLES",
     "DRAWN",
     "NO_DIAGNOSIS",
     "SAMPLE",
     "begin_readings",
+    "care_on_the_way",
     "copy_arrival",
     "death_time",
+    "draw_blood_units",
     "draw_fate_of_ill",
     "draw_fate_of_wounded",
     "draw_illness",
@@ -60,17 +58,19 @@ __all__ = [
     "draw_person",
     "draw_sample",
     "draw_second_diagnoses",
-    "draw_wound_scores",
     "draw_wounds",
     "give_first_aid",
     "give_prehospital_blood",
     "given_category",
     "iss_of_listed",
+    "log_definitive_surgery",
     "log_event",
+    "log_further_operation",
     "log_treatment",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",
+    "roles_that_operate",
     "row_of_cell",
     "set_factor",
     "set_rate",
@@ -78,6 +78,7 @@ __all__ = [
     "slow_clock",
     "start_recovery",
     "start_surgery",
+    "starts_resuscitation",
     "stop_clock",
     "take_last",
     "take_until",

@@ -41,7 +41,6 @@ from engine.tables import (
     ARRIVAL,
     MODEL,
     NO_SIDE,
-    QUIET,
     ArrivalRow,
     CasualtyState,
     Ints,
@@ -221,8 +220,7 @@ def draw_listed_wounded(
             true = _IMMEDIATE
         if (fitting >> true) & 1 and record.worst_ais < INSTANTLY_FATAL_AIS:
             break
-    if not output.rows[QUIET]:
-        _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, False)
+    _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, False)
     if wanted:
         record.triage = wanted
         casualty.expectant = 0

@@ -155,6 +155,18 @@ class Treatment(Code):
     THROMBOPROPHYLAXIS = 83
 
 
+class CarePlace(Code):
+    """Where care by need is given: what can be done differs."""
+
+    POINT_OF_INJURY = 0
+    ON_THE_WAY = 1
+    """On the way from the point of injury to the first facility."""
+    ROLE_1 = 2
+    ROLE_2 = 3
+    ROLE_3 = 4
+    """Role 3 or 4."""
+
+
 class Effect(Code):
     """Effect of a treatment on the lethal mechanism."""
 

@@ -34,7 +34,7 @@ Plus LEG_BLOCKS * leg."""
 OPERATION = 2
 """Words 0: operating time; 1: success. Plus LEG_BLOCKS * leg."""
 INTENSIVE_CARE = 3
-"""Word 0: stay in intensive care. Plus LEG_BLOCKS * leg."""
+"""Words 0: stay in intensive care; 1: pace of the treatments in a bay. Plus LEG_BLOCKS * leg."""
 LEG_BLOCKS = 4
 VITAL_SIGNS = 4096
 """Of the person and the injury, three blocks. Plus VITAL_SIGNS_BLOCKS times the number of the reading, from 1 on: the
@@ -47,7 +47,8 @@ REOPERATION = 1 << 31
 Plus REOPERATION_BLOCKS * leg plus the number of operations before it at the facility."""
 REOPERATION_BLOCKS = 8
 FIELD_CARE = 1 << 30
-"""At the point of injury, words 0: start of field triage; 1: its duration; 2: duration of first aid."""
+"""At the point of injury, words 0: start of field triage; 1: its duration; 2: duration of first aid; 3: pace of the
+treatments there and on the way."""
 
 # INJURY
 CASUALTY_SEVERITY = 0
@@ -80,7 +81,7 @@ STAY = 1
 LATE_DEATH = 2
 """Words 0: late death; 1: its time."""
 FIRST_AID = 3
-"""Words 0: success of first aid; 1: of blood on the way to the first facility."""
+"""Words 0: success of first aid; 1: of blood on the way to the first facility; 2: units of blood."""
 MATRIX_START = 7
 """Words 1: triage category; 2: time of death, under transition-matrix routing."""
 MATRIX_OUTCOME = 8

@@ -126,7 +126,6 @@ def _policies(scenario: Scenario) -> dict[str, Any]:
         "retriage_interval": math.inf if retriage is None else retriage * MINUTE,
         "night": floats([given["night"]["from_hour"] * HOUR, given["night"]["to_hour"] * HOUR]),
         "overflow_factor": given["overflow"]["clock_factor"],
-        "blood_units": given["blood"]["units"],
     }
 
 

@@ -235,6 +235,15 @@ def compile_care(scenario: Scenario) -> Table:
         icu_ais=scenario.intensive_care.worst_ais or NO_AIS,
         icu_niss=scenario.intensive_care.niss or NO_NISS,
         decontamination=floats([given["decontamination"]["minutes"]]),
+        blood=floats(
+            [
+                interpreted.log(given["blood"]["units"]),
+                interpreted.log(given["blood"]["units_of_others"]),
+                given["blood"]["sigma"],
+                given["blood"]["severity"],
+            ]
+        ),
+        prehospital_units=given["blood"]["prehospital"],
         request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
         aid_slowdown=floats([1.0 / visibility]),
         mascal_threshold=ints([scenario.mascal_threshold]),

@@ -1,10 +1,144 @@
-"""Compile times of treatments to the table of `engine.clinical.treatments`."""
+"""Compile care by need to the tables of `engine.clinical.needs`."""
 
-from engine.compile.rows import filled_from
-from engine.scenario import Scenario, model_constants
-from engine.tables import TREATMENT_PARAMETERS, Table
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from engine.codes import LETHAL_MECHANISMS, NONE, REGIONS, TREATMENTS, CarePlace
+from engine.compile.rows import filled, filled_from
+from engine.scenario import TREATMENT_NAMES, Scenario, is_available, model_constants
+from engine.tables import (
+    CARE_LIMITS,
+    CARE_RANKS,
+    CARE_RULES,
+    MINUTE,
+    OPERATIONS_OF_CONDITION,
+    TREATMENT_PARAMETERS,
+    Table,
+)
+from scenarios import catalogue
+
+PLACES: dict[str, CarePlace] = {
+    "buddy": CarePlace.POINT_OF_INJURY,
+    "medic": CarePlace.POINT_OF_INJURY,
+    "en_route": CarePlace.ON_THE_WAY,
+    "role1": CarePlace.ROLE_1,
+    "role2": CarePlace.ROLE_2,
+    "role3": CarePlace.ROLE_3,
+}
+"""By word of the column `places`: the place of care. A buddy and a medic are at the point of injury."""
+
+ACCESS = ("iv_access", "intraosseous_access")
+"""Treatments that give an access for drugs, fluids and blood."""
+
+_KEPT = 64
+"""Tables of rules that are kept for other scenarios with the same treatments switched off."""
 
 
 def compile_treatments(scenario: Scenario) -> Table:
     """Return one row of TREATMENT_PARAMETERS for a resolved scenario."""
-    return filled_from(TREATMENT_PARAMETERS, model_constants(scenario, "treatments")["treatments"])
+    off = [name for name in TREATMENT_NAMES if name in TREATMENTS and not is_available(scenario, name)]
+    row = np.zeros(1, TREATMENT_PARAMETERS)
+    row["rules"] = care_rules(frozenset(off))
+    row["limits"] = filled_from(CARE_LIMITS, model_constants(scenario, "treatments")["treatments"]["needs"])
+    return row
+
+
+@lru_cache(_KEPT)
+def care_rules(off: frozenset[str]) -> Table:
+    """Return one row of CARE_RULES from the catalogue, without the treatments in `off`.
+
+    Raises
+    ------
+    ValueError
+        If more treatments have a priority, or a condition calls for more operations, than the table has room for.
+    """
+    kinds = catalogue.treatment_kinds()
+    ranked = sorted(
+        (kind for kind in kinds.values() if kind.priority is not None), key=lambda kind: kind.priority or 0
+    )
+    if len(ranked) > CARE_RANKS:
+        raise ValueError(f"treatments.csv: {len(ranked)} treatments with a priority; at most {CARE_RANKS}")
+    bits: dict[str, int] = {kind.label: 1 << rank for rank, kind in enumerate(ranked)}
+    here = {
+        place: sum(
+            bits[kind.label]
+            for kind in ranked
+            if kind.label not in off and place in {PLACES[word] for word in kind.places}
+        )
+        for place in CarePlace
+    }
+    return filled(
+        CARE_RULES,
+        count=len(ranked),
+        kind=[TREATMENTS.index(kind.label) for kind in ranked],
+        bit=[bits.get(label, 0) for label in TREATMENTS],
+        here=[here[place] for place in CarePlace],
+        off=sum(bits.get(label, 0) for label in off),
+        each_wound=sum(bits[kind.label] for kind in ranked if kind.each_wound),
+        until_end=sum(bits[kind.label] for kind in ranked if kind.until_end),
+        needs_access=sum(bits[kind.label] for kind in ranked if kind.needs_access),
+        access=sum(bits[label] for label in ACCESS),
+        once=sum(bits[kind.label] for kind in ranked if kind.once),
+        repeat=[kinds[label].repeat_minutes * MINUTE for label in TREATMENTS],
+        latest=[_latest(kinds[label]) for label in TREATMENTS],
+        needless=[sum(bits.get(label, 0) for label in kind.makes_needless) for kind in ranked],
+        instead=[_code(kinds[label].instead) for label in TREATMENTS],
+        minutes=[
+            [kinds[label].minutes_low, kinds[label].minutes_mode, kinds[label].minutes_high]
+            for label in TREATMENTS
+        ],
+        needs=[_needed(wanted, bits, off) for wanted in catalogue.condition_needs()],
+        operations=[_operations(wanted) for wanted in catalogue.condition_needs()],
+        in_theatre=[[_operates(kinds[label], role) for role in range(5)] for label in TREATMENTS],
+        separate=[kinds[label].each_wound for label in TREATMENTS],
+        needs_airway=[kinds[label].needs_airway for label in TREATMENTS],
+        short_of=[_code(kinds[label].short_of) for label in TREATMENTS],
+        **_against_mechanisms(),
+    )
+
+
+def _needed(wanted: catalogue.Needs, bits: dict[str, int], off: frozenset[str]) -> int:
+    """Return the mask of what a condition needs; what is switched off is replaced."""
+    kinds = catalogue.treatment_kinds()
+    given = {kinds[label].instead if label in off else label for label in wanted.needs}
+    return sum(bits[label] for label in given if label in bits)
+
+
+def _operations(wanted: catalogue.Needs) -> list[int]:
+    """Return the operations of a condition, as many as there is room for."""
+    if len(wanted.operations) > OPERATIONS_OF_CONDITION:
+        raise ValueError(f"a condition calls for {wanted.operations}; at most {OPERATIONS_OF_CONDITION}")
+    given = [TREATMENTS.index(label) for label in wanted.operations]
+    return given + [NONE] * (OPERATIONS_OF_CONDITION - len(given))
+
+
+def _operates(kind: catalogue.TreatmentKind, role: int) -> bool:
+    """Whether an operation can be done at a role; Role 4 can do what Role 3 can."""
+    return kind.theatre and f"role{min(role, 3)}" in kind.places
+
+
+def _latest(kind: catalogue.TreatmentKind) -> float:
+    """Return the time from the injury after which a treatment is no longer given, ms."""
+    return math.inf if kind.latest_minutes is None else kind.latest_minutes * MINUTE
+
+
+def _code(label: str | None) -> int:
+    return NONE if label is None else TREATMENTS.index(label)
+
+
+def _against_mechanisms() -> dict[str, Any]:
+    """Return what acts on each lethal mechanism by region of the worst wound."""
+    found = {
+        name: np.full((len(LETHAL_MECHANISMS), len(REGIONS)), NONE, np.uint8)
+        for name in ("first_aid", "resuscitation", "operation")
+    }
+    for care in catalogue.mechanism_care():
+        for region in care.regions:
+            place = LETHAL_MECHANISMS.index(care.mechanism), REGIONS.index(region)
+            found["first_aid"][place] = _code(care.first_aid)
+            found["resuscitation"][place] = _code(care.resuscitation)
+            found["operation"][place] = _code(care.operation)
+    return found

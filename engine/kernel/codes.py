@@ -156,6 +156,10 @@ class GrantFlag(Code):
     """Resuscitation without blood."""
 
 
+GRANTED_BLOOD_SHIFT = 2
+"""From this bit on, the value of a grant holds the units of blood; 0 where the stock decides nothing."""
+
+
 class Demand(Code):
     """What a patient who waits for transport demands of a vehicle and its destination."""
 

@@ -15,12 +15,14 @@ from engine.clinical import (
     set_rate,
     slow_clock,
     start_recovery,
+    starts_resuscitation,
     stop_clock,
     to_uniform,
     treat_ill,
     treat_wounded,
 )
 from engine.codes import (
+    INTENSIVE_CARE,
     LEG_BLOCKS,
     NONE,
     RESOURCE_COUNT,
@@ -32,6 +34,7 @@ from engine.codes import (
     Outcome,
     Resource,
     Treatment,
+    TriageCategory,
 )
 from engine.kernel.codes import MatrixOutcome, ServiceTime, Stage
 from engine.kernel.operation_stages import needs_intensive_care
@@ -43,6 +46,9 @@ from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRo
 
 KEEP_HELD, RELEASE_HELD = -1, -2
 """Returned instead of a `Resource`: the stage takes none, and keeps or releases what the casualty holds."""
+
+_SUPPORTIVE, _EFFECTIVE, _INEFFECTIVE = int(Effect.SUPPORTIVE), int(Effect.EFFECTIVE), int(Effect.INEFFECTIVE)
+"""Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 
 @compiled
@@ -237,17 +243,6 @@ def end_triage(output: Output, row: int, casualty: CasualtyState, now: float, mo
 
 
 @compiled
-def _starts_resuscitation(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a wounded casualty who needs surgery gets damage control resuscitation here."""
-    return bool(
-        record.kind == CasualtyKind.WOUNDED
-        and casualty.needs_surgery
-        and model.network.resuscitates[casualty.facility]
-        and not casualty.resuscitated
-    )
-
-
-@compiled
 def _resuscitation_works(casualty: CasualtyState, model: Model) -> bool:
     """Return whether the resuscitation of a wounded casualty slows the clock."""
     return bool(to_uniform(casualty.rescue_word) < model.survival.resuscitation_works)
@@ -255,7 +250,7 @@ def _resuscitation_works(casualty: CasualtyState, model: Model) -> bool:
 
 @compiled
 def _start_resuscitation(
-    output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, model: Model
+    output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, pace: float, model: Model
 ) -> float:
     """Start damage control resuscitation, during which the clock stops; return its minutes."""
     here = casualty.facility
@@ -263,7 +258,7 @@ def _start_resuscitation(
     log_event(output, row, now, here, Event.RESUSCITATION_STARTED, 0)
     if not model.survival.available[Treatment.BLOOD_TRANSFUSION]:
         casualty.no_blood = 1
-    resuscitate(output, row, casualty, now, minutes, _resuscitation_works(casualty, model), model)
+    resuscitate(output, row, casualty, now, minutes, _resuscitation_works(casualty, model), pace, model)
     set_rate(casualty, now, 0.0)
     casualty.resuscitated = 1
     casualty.resuscitating = 1
@@ -278,7 +273,7 @@ def _rescue_ill(
 
     Agent casualties can be rescued at every MTF, others from Role 2 on.
     """
-    effect = Effect.SUPPORTIVE
+    effect = _SUPPORTIVE
     if (
         casualty.life < math.inf
         and (record.kind == CasualtyKind.AGENT or role >= 2)
@@ -289,16 +284,23 @@ def _rescue_ill(
     ):
         casualty.resuscitated = 1
         set_rate(casualty, now, 0.0)
-        effect = Effect.INEFFECTIVE
+        effect = _INEFFECTIVE
         if to_uniform(word) < model.survival.surgery_works[record.lethal]:
-            effect = Effect.EFFECTIVE
+            effect = _EFFECTIVE
             stop_clock(casualty, now)
     return effect
 
 
 @compiled
 def _start_care(
-    output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, word: int, model: Model
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    uniform: float,
+    word: int,
+    pace: float,
+    model: Model,
 ) -> float:
     """Start care in a treatment bay; return its minutes.
 
@@ -311,24 +313,30 @@ def _start_care(
     minutes = draw_service_time(model, here, ServiceTime.CARE, usual, uniform)
     log_event(output, row, now, here, Event.CARE_STARTED, 0)
     if record.kind == CasualtyKind.WOUNDED:
-        treat_wounded(output, row, casualty, now, minutes, model)
+        treat_wounded(output, row, casualty, now, minutes, pace, model)
     else:
         effect = _rescue_ill(record, casualty, now, role, word, model)
-        treat_ill(output, row, casualty, now, minutes, effect, model)
+        treat_ill(output, row, casualty, now, minutes, effect, pace, model)
     return minutes
 
 
 @compiled
-def start_treatment(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
+def start_treatment(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
     """Start resuscitation where it is needed and possible, else care."""
     record = output.patients[row]
     if record.first_care < 0:
         record.first_care = int(now)
     uniform = to_uniform(casualty.treatment_word)
-    if _starts_resuscitation(record, casualty, model):
-        minutes = _start_resuscitation(output, row, casualty, now, uniform, model)
+    pace = 0.0
+    if not output.rows[QUIET]:
+        block = INTENSIVE_CARE + LEG_BLOCKS * casualty.leg
+        pace = to_uniform(words(model.keys[DrawPurpose.CARE], counter[0], counter[1], block)[1])
+    if starts_resuscitation(record, casualty, casualty.facility, model):
+        minutes = _start_resuscitation(output, row, casualty, now, uniform, pace, model)
     else:
-        minutes = _start_care(output, row, casualty, now, uniform, casualty.rescue_word, model)
+        minutes = _start_care(output, row, casualty, now, uniform, casualty.rescue_word, pace, model)
     if model.transitions.used[0] and casualty.outcome == MatrixOutcome.DEAD:
         casualty.late_death_at = now + to_uniform(casualty.rescue_word) * minutes * MINUTE
     casualty.stage = Stage.TREATED
@@ -370,9 +378,17 @@ def end_treatment(
         and casualty.life == math.inf
         and casualty.recover_span == 0.0
         and not casualty.needs_surgery
+        and (
+            record.kind != CasualtyKind.WOUNDED or record.triage == TriageCategory.T3 or casualty.resuscitated
+        )
     ):
         start_recovery(record, casualty, now, model.survival)
-    if casualty.needs_surgery and model.network.operates[here] and not casualty.operated:
+    if (
+        casualty.needs_surgery
+        and model.network.operates[here]
+        and not casualty.operated
+        and casualty.operable >> model.network.role[here] & 1
+    ):
         casualty.stage = Stage.SURGERY
         casualty.at = now + model.care.waits[1] * MINUTE
     else:

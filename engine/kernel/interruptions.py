@@ -54,6 +54,7 @@ def restart_care(output: Output, row: int, casualty: CasualtyState, now: float) 
         casualty.resuscitating = 0
         casualty.resuscitated = 0
     casualty.no_blood = 0
+    casualty.blood_given = casualty.blood_units
     casualty.retriage_at = math.inf
     casualty.stage = Stage.START_TRIAGE
     casualty.at = now

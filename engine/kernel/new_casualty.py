@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.clinical import (
     NO_DIAGNOSIS,
+    draw_blood_units,
     draw_fate_of_ill,
     draw_fate_of_wounded,
     draw_illness,
@@ -13,8 +14,8 @@ from engine.clinical import (
     draw_listed_wounded,
     draw_person,
     draw_second_diagnoses,
-    draw_wound_scores,
     draw_wounds,
+    roles_that_operate,
     row_of_cell,
     type_row,
 )
@@ -60,6 +61,9 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.admitted = 0
     casualty.expects_rtd72 = 0
     casualty.needs_surgery = 0
+    casualty.operable = 0
+    casualty.blood_units = 0
+    casualty.blood_given = 0
     casualty.expectant = 0
     casualty.resuscitated = 0
     casualty.resuscitating = 0
@@ -107,37 +111,23 @@ def _draw_person(record: PatientRow, model: Model, counter: Counter, listed: int
 
 @compiled
 def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
-    """Draw the wounds and their fate. The decision pass skips draws that do not affect the flow."""
+    """Draw the wounds and their fate."""
     record = output.patients[row]
     cell, index = counter
     injury_key = model.keys[DrawPurpose.INJURY]
     mechanism, shift, may_die_at_once = NONE, 0.0, True
-    if output.rows[QUIET]:
-        casualty.wounds = draw_wound_scores(
-            record,
-            output,
-            casualty.wound,
-            cell,
-            index,
-            injury_key,
-            model.injuries,
-            mechanism,
-            shift,
-            may_die_at_once,
-        )
-    else:
-        casualty.wounds = draw_wounds(
-            record,
-            output,
-            casualty.wound,
-            cell,
-            index,
-            injury_key,
-            model.injuries,
-            mechanism,
-            shift,
-            may_die_at_once,
-        )
+    casualty.wounds = draw_wounds(
+        record,
+        output,
+        casualty.wound,
+        cell,
+        index,
+        injury_key,
+        model.injuries,
+        mechanism,
+        shift,
+        may_die_at_once,
+    )
     draw_fate_of_wounded(
         record,
         casualty,
@@ -189,6 +179,11 @@ def initialise_casualty(
         _draw_ill(record, casualty, model, counter)
     if not quiet and record.kind != CasualtyKind.WOUNDED:
         draw_second_diagnoses(record, counter[0], counter[1], model.keys[DrawPurpose.INJURY], model.injuries)
+    if record.kind == CasualtyKind.WOUNDED:
+        casualty.operable = roles_that_operate(output, record, casualty, model)
+        casualty.needs_surgery = 1 if casualty.operable else 0
+        casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
+        casualty.blood_given = casualty.blood_units
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -5,7 +5,9 @@ import math
 from engine import numeric
 from engine.clinical import (
     death_time,
+    log_definitive_surgery,
     log_event,
+    log_further_operation,
     log_treatment,
     set_rate,
     start_recovery,
@@ -20,11 +22,11 @@ from engine.codes import (
     REOPERATION,
     REOPERATION_BLOCKS,
     CasualtyKind,
-    ConditionFlag,
     DrawPurpose,
     Effect,
     Event,
     Treatment,
+    TriageCategory,
 )
 from engine.kernel.codes import ServiceTime, Stage
 from engine.kernel.travel import draw_service_time
@@ -40,7 +42,7 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         record.kind == CasualtyKind.WOUNDED
         and model.network.has_icu[casualty.facility]
         and (
-            (care.icu_after_surgery and casualty.operated_here)
+            (care.icu_after_surgery and casualty.operated_here and record.triage != TriageCategory.T3)
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
             or (care.icu_after_resuscitation and casualty.resuscitated)
@@ -106,13 +108,7 @@ def _start_definitive_surgery(
 ) -> None:
     """Start the definitive operation, during which the clock stops."""
     log_event(output, row, now, casualty.facility, Event.DEFINITIVE_SURGERY_STARTED, 0)
-    kind = Treatment.DEFINITIVE_SURGERY
-    if (
-        not output.rows[QUIET]
-        and model.injuries.flags[output.wounds[casualty.wound].condition] & ConditionFlag.FRACTURE
-    ):
-        kind = Treatment.FRACTURE_FIXATION
-    log_treatment(output, row, casualty.facility, kind, now, minutes, Effect.SUPPORTIVE, 0)
+    log_definitive_surgery(output, row, casualty, now, minutes, model)
     casualty.definitive = 1
     set_rate(casualty, now, 0.0)
     casualty.stage = Stage.DEFINITIVE_DONE
@@ -147,12 +143,10 @@ def _start_reoperation(
     It is part of damage control surgery until the casualty has had the definitive operation.
     """
     started = Event.SURGERY_STARTED
-    kind = Treatment.WOUND_DEBRIDEMENT
     if casualty.definitive:
         started = Event.DEFINITIVE_SURGERY_STARTED
-        kind = Treatment.DEFINITIVE_SURGERY
     log_event(output, row, now, casualty.facility, started, 0)
-    log_treatment(output, row, casualty.facility, kind, now, minutes, Effect.SUPPORTIVE, 0)
+    log_further_operation(output, row, casualty, now, minutes, model)
     set_rate(casualty, now, 0.0)
     casualty.reoperate_at = math.inf
     casualty.stage = Stage.REOPERATED

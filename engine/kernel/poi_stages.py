@@ -6,6 +6,8 @@ import numpy as np
 
 from engine import numeric
 from engine.clinical import (
+    ALL_ROLES,
+    care_on_the_way,
     give_first_aid,
     give_prehospital_blood,
     given_category,
@@ -76,6 +78,7 @@ def _begin_under_matrix(
     casualty.needs_surgery = (
         1 if record.kind == CasualtyKind.WOUNDED and record.triage <= TriageCategory.T2 else 0
     )
+    casualty.operable = ALL_ROLES
     if record.worst_ais == 6:
         return leg
     casualty.life = math.inf
@@ -215,6 +218,12 @@ def _request_evacuation(
 
 
 @compiled
+def _draw_pace(model: Model, counter: Counter) -> float:
+    """Return the pace of treatments at the point of injury and on the way."""
+    return to_uniform(words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIELD_CARE)[3])
+
+
+@compiled
 def _give_first_aid(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
@@ -224,7 +233,8 @@ def _give_first_aid(
     log_event(output, row, now, casualty.facility, Event.FIRST_AID, 0)
     uniform = to_uniform(words(model.keys[DrawPurpose.SURVIVAL], counter[0], counter[1], FIRST_AID)[0])
     first = output.rows[TREATMENT_COUNT]
-    give_first_aid(output, row, casualty, now, uniform, model)
+    pace = _draw_pace(model, counter)
+    give_first_aid(output, row, casualty, now, uniform, pace, model)
     front = output.patients[row].front
     if model.network.field_kind[front, FieldTime.TREATMENT] >= 0:
         treatment = words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIELD_CARE)[2]
@@ -243,9 +253,11 @@ def _depart_from_poi(
     casualty.facility = EN_ROUTE
     if casualty.vehicle_clock_factor != 1.0:
         set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
+    pace = _draw_pace(model, counter)
+    care_on_the_way(output, row, casualty, now, pace, model)
     if model.survival.prehospital_blood[0] > 0.0:
         uniform = to_uniform(words(model.keys[DrawPurpose.SURVIVAL], counter[0], counter[1], FIRST_AID)[1])
-        give_prehospital_blood(output, row, casualty, now, uniform, model)
+        give_prehospital_blood(output, row, casualty, now, uniform, pace, model)
 
 
 @compiled

@@ -6,9 +6,9 @@ bumping, a more urgent patient may take a treatment bay; the bumped one resumes 
 
 import math
 
-from engine.clinical import set_factor
-from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, CasualtyKind, LethalMechanism, Resource
-from engine.kernel.codes import Decision, EntryKind, GrantFlag, Stage
+from engine.clinical import set_factor, starts_resuscitation
+from engine.codes import CATEGORY_COUNT, RESOURCE_COUNT, Resource
+from engine.kernel.codes import GRANTED_BLOOD_SHIFT, Decision, EntryKind, GrantFlag, Stage
 from engine.kernel.interruptions import bump_from_bay
 from engine.kernel.periods import (
     count_joining_in_periods,
@@ -31,6 +31,9 @@ from engine.kernel.state import (
 from engine.kernel.waiting import start_wait
 from engine.numeric import compiled
 from engine.tables import CasualtyState, Model, Output, PatientRow
+
+_NO_BLOOD = int(GrantFlag.NO_BLOOD)
+"""Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 
 @compiled
@@ -260,14 +263,13 @@ def _is_surge_place(state: KernelState, resource: int, model: Model) -> bool:
 
 
 @compiled
-def _take_blood(state: KernelState, facility: int, model: Model) -> bool:
-    """Take the blood for one resuscitation from the stock; return whether there was enough."""
-    if state.blood[facility] >= model.network.blood_units:
-        state.blood[facility] -= model.network.blood_units
-        state.blood_used[facility] += model.network.blood_units
-        return True
-    state.blood_short[facility] += model.network.blood_units
-    return False
+def _take_blood(state: KernelState, facility: int, wanted: int) -> int:
+    """Take the blood of one resuscitation from the stock, as much as there is; return the units."""
+    units = min(int(wanted), int(state.blood[facility]))
+    state.blood[facility] -= units
+    state.blood_used[facility] += units
+    state.blood_short[facility] += wanted - units
+    return units
 
 
 @compiled
@@ -293,9 +295,9 @@ def _grant(state: KernelState, scratch: Output, slot: int, resource: int, now: f
         and casualty.stage == Stage.TREAT
         and state.blood[facility] >= 0
         and needs_blood(record, casualty, facility, model)
-        and not _take_blood(state, facility, model)
     ):
-        flags += GrantFlag.NO_BLOOD
+        units = _take_blood(state, facility, casualty.blood_units)
+        flags += units << GRANTED_BLOOD_SHIFT if units > 0 else _NO_BLOOD
     log_decision(state, casualty, now, Decision.GRANT, flags)
     apply_grant(casualty, now, flags, model)
     casualty.at = now
@@ -317,18 +319,14 @@ def apply_grant(casualty: CasualtyState, now: float, flags: int, model: Model) -
         set_factor(casualty, now, model.survival.factor[0] * factor)
     if flags & GrantFlag.NO_BLOOD:
         casualty.no_blood = 1
+    if flags >> GRANTED_BLOOD_SHIFT:
+        casualty.blood_given = flags >> GRANTED_BLOOD_SHIFT
 
 
 @compiled
 def needs_blood(record: PatientRow, casualty: CasualtyState, facility: int, model: Model) -> bool:
     """Return whether resuscitation here would need blood: for a haemorrhage (docs/model.md section 2.5)."""
-    return bool(
-        record.kind == CasualtyKind.WOUNDED
-        and casualty.needs_surgery
-        and model.network.resuscitates[facility]
-        and not casualty.resuscitated
-        and LethalMechanism.TORSO_HAEMORRHAGE <= record.lethal <= LethalMechanism.EXTREMITY_HAEMORRHAGE
-    )
+    return bool(casualty.blood_units > 0 and starts_resuscitation(record, casualty, facility, model))
 
 
 @compiled

@@ -56,7 +56,7 @@ def perform_stage(output: Output, row: int, casualty: CasualtyState, model: Mode
     elif casualty.stage == Stage.TRIAGE:
         end_triage(output, row, casualty, now, model)
     elif casualty.stage == Stage.TREAT:
-        start_treatment(output, row, casualty, now, model)
+        start_treatment(output, row, casualty, now, model, counter)
     elif casualty.stage == Stage.TREATED:
         end_treatment(output, row, casualty, now, model, counter)
     elif (

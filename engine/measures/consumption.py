@@ -38,14 +38,16 @@ PARTS = 10_000
 
 _HOUR = 3_600_000
 _LITTERS = tuple(ITEMS).index("litters")
+_BLOOD = tuple(ITEMS).index("blood")
 _FIRST_DAYS = 32
 
 
 @compiled
-def _add_treatment(treatment: TreatmentRow, each: Ints, hourly: Ints, amounts: Ints) -> None:
-    """Add what a treatment consumes."""
+def _add_treatment(treatment: TreatmentRow, each: Ints, hourly: Ints, blood: int, amounts: Ints) -> None:
+    """Add what a treatment consumes, its units of blood among it."""
     place = treatment.facility - EN_ROUTE
     last = len(amounts) - 1
+    amounts[min(treatment.start // DAY, last), place, blood] += treatment.units * PARTS
     for item in range(each.shape[1]):
         if each[treatment.kind, item]:
             amounts[min(treatment.start // DAY, last), place, item] += each[treatment.kind, item]
@@ -62,13 +64,14 @@ def _add_treatment(treatment: TreatmentRow, each: Ints, hourly: Ints, amounts: I
             since = until
 
 
-@compiled_entry(PATIENT, EVENT, TREATMENT, ("i8", 2), ("i8", 2), int, int, ("i8", 3))
+@compiled_entry(PATIENT, EVENT, TREATMENT, ("i8", 2), ("i8", 2), int, int, int, ("i8", 3))
 def count_consumption(
     patients: Table,
     events: Table,
     treatments: Table,
     each: Ints,
     hourly: Ints,
+    blood: int,
     litters: int,
     departure: int,
     amounts: Ints,
@@ -81,6 +84,8 @@ def count_consumption(
         Tables of the chunk.
     each, hourly
         Parts consumed by one treatment, and by an hour of it: by `Treatment` and item.
+    blood
+        The item that units of blood are counted as.
     litters, departure
         The item of which a patient who needs a litter takes `departure` parts along when leaving a place.
     amounts
@@ -89,7 +94,7 @@ def count_consumption(
     last = len(amounts) - 1
     for k in range(len(treatments)):
         treatment: TreatmentRow = treatments[k]
-        _add_treatment(treatment, each, hourly, amounts)
+        _add_treatment(treatment, each, hourly, blood, amounts)
     for k in range(len(events)):
         event: EventRow = events[k]
         if event.kind == Event.DEPARTED:
@@ -131,6 +136,7 @@ class Consumption:
             chunk.treatments,
             self._each,
             self._hourly,
+            _BLOOD,
             _LITTERS,
             self._departure,
             self.amounts,
@@ -176,10 +182,7 @@ class Consumption:
 
 
 def _quantities(scenario: Scenario) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the parts that one treatment and an hour of it consume, by `Treatment` and item.
-
-    A transfusion takes as much blood as a resuscitation takes from the stock.
-    """
+    """Return the parts that one treatment and an hour of it consume besides blood, by `Treatment` and item."""
     each, hourly = np.zeros((2, len(TREATMENTS), len(ITEMS)), np.int64)
     items = tuple(ITEMS)
     parameters = model_constants(scenario, "consumption")
@@ -190,8 +193,6 @@ def _quantities(scenario: Scenario) -> tuple[NDArray[np.int64], NDArray[np.int64
             for parts, given in ((each, consumed.get("each", {})), (hourly, consumed.get("hour", {}))):
                 for item, quantity in given.items():
                     parts[TREATMENTS.index(name), items.index(item)] = _parts(quantity)
-    blood = model_constants(scenario, "care")["blood"]["units"]
-    each[TREATMENTS.index("blood_transfusion"), items.index("blood")] = _parts(blood)
     return each, hourly
 
 

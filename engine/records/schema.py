@@ -370,8 +370,8 @@ class Triage(Struct, gc=False):
     assigned: Annotated[list[AssignedTriage], field("assigned categories, by time", Rows(_triages))]
 
 
-class Treatment(Struct, gc=False):
-    """One treatment."""
+class Treatment(Struct, gc=False, omit_defaults=True):
+    """One treatment. `units` is omitted from all but transfusions."""
 
     treatment: Annotated[str, field("kind of treatment", Label(TREATMENTS, "kind"))]
     facility: Annotated[str, field(_PLACE, _place())]
@@ -391,6 +391,10 @@ class Treatment(Struct, gc=False):
             Label(range(NONE), "wound", optional=True),
         ),
     ]
+    units: Annotated[
+        int | None,
+        field("units of blood, omitted from all but transfusions", Label((None, *range(1, 61)), "units")),
+    ] = None
 
 
 class Event(Struct, gc=False, omit_defaults=True):

@@ -1,5 +1,14 @@
 """The layouts of tables: results, the kernel's output, the state of a casualty and the parameters of a run."""
 
+from engine.tables.care import (
+    CARE_LIMITS,
+    CARE_RANKS,
+    CARE_ROWS,
+    CARE_RULES,
+    OPERATIONS_OF_CONDITION,
+    TREATMENT_PARAMETERS,
+    CareRules,
+)
 from engine.tables.casualty import CasualtyState
 from engine.tables.columns import (
     ARRIVAL,
@@ -76,7 +85,6 @@ from engine.tables.output import (
     new_output,
 )
 from engine.tables.rows import Float64, Floats, Int16, Int32, Int64, Ints, Row, Rows, UInt8, UInt64, dtype_of
-from engine.tables.treatments import TREATMENT_PARAMETERS, SurgeryRules, TreatmentTime
 from engine.tables.units import DAY, HOUR, MINUTE
 from engine.tables.vital_signs import (
     CONDITION_ROWS,
@@ -94,6 +102,10 @@ __all__ = [
     "BLOOD_GROUPS",
     "CANDIDATES",
     "CARE",
+    "CARE_LIMITS",
+    "CARE_RANKS",
+    "CARE_ROWS",
+    "CARE_RULES",
     "COLDEST",
     "CONDITION_ROWS",
     "DAY",
@@ -118,6 +130,7 @@ __all__ = [
     "NATURES",
     "NETWORK",
     "NO_SIDE",
+    "OPERATIONS_OF_CONDITION",
     "OUTPUT",
     "PARQUET_PART",
     "PATIENT",
@@ -144,6 +157,7 @@ __all__ = [
     "WOUND_COUNT",
     "WRITE_ORDER",
     "ArrivalRow",
+    "CareRules",
     "CasualtyState",
     "Chunk",
     "EventRow",
@@ -164,11 +178,9 @@ __all__ = [
     "Row",
     "Rows",
     "Signs",
-    "SurgeryRules",
     "SurvivalParameters",
     "Table",
     "TreatmentRow",
-    "TreatmentTime",
     "UInt8",
     "UInt64",
     "VitalRow",

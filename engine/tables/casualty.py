@@ -62,6 +62,9 @@ class CasualtyState(Row):
     decontaminated: UInt8
     head_ais: UInt8  # worst AIS of the head
     expectant: UInt8  # 1: T4 whenever triaged
+    operable: UInt8  # bit r: something called for can be done at Role r
+    blood_units: UInt8  # units that resuscitation calls for; 0: no blood
+    blood_given: UInt8  # units of them that there are
     # waiting, and the first leg
     wait_since: Float64  # ms
     wait_until: Float64  # ms when the wait ends, as far as known; infinity

@@ -120,6 +120,7 @@ class TreatmentRow(Row):
     kind: UInt8
     effect: UInt8
     wound: UInt8  # index among the patient's wounds, NONE if it is not for one wound
+    units: UInt8  # of blood; 0 for other treatments
 
 
 TREATMENT = dtype_of(TreatmentRow)

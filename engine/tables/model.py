@@ -6,6 +6,7 @@ Tables have room for the largest scenario allowed, so the kernel is compiled onc
 from typing import Annotated
 
 from engine.codes import RESOURCE_COUNT, TREATMENTS, LethalMechanism
+from engine.tables.care import CONDITIONS, TreatmentParameters
 from engine.tables.rows import (
     Float64,
     Floats,
@@ -15,7 +16,6 @@ from engine.tables.rows import (
     UInt8,
     dtype_of,
 )
-from engine.tables.treatments import TreatmentParameters
 from engine.tables.vital_signs import VitalSignParameters
 
 LISTED, LISTED_CONDITIONS = 20_000, 100_000
@@ -51,7 +51,7 @@ SPECIALS = 256
 FRONTS, NATIONS, RANKS, BLOOD_GROUPS = 200, 48, 20, 8
 
 
-CONDITIONS, WOUND_CONDITIONS, CHOICES, FEW_CHOICES = 4096, 2048, 65_536, 4096
+WOUND_CONDITIONS, CHOICES, FEW_CHOICES = 2048, 65_536, 4096
 """Rows of the tables; fixed, so that the kernel is compiled once for all scenarios. Conditions of wounds come first."""
 
 
@@ -355,7 +355,6 @@ class Network(Row):
     retriage_interval: Float64  # ms
     night: Annotated[Floats, "f8", 2]  # ms of the day: from, to
     overflow_factor: Float64  # clock factor in surge places
-    blood_units: Int64  # of one resuscitation
 
 
 NETWORK = dtype_of(Network)
@@ -386,6 +385,9 @@ class CareParameters(Row):
     icu_ais: Int64  # lowest worst AIS; 7: none
     icu_niss: Int64  # lowest NISS; 76: none
     decontamination: Annotated[Floats, "f8", 1]
+    # units of blood of a resuscitation, lognormal: log medians of who bleeds to death and of others, sigma, correlation
+    blood: Annotated[Floats, "f8", 4]
+    prehospital_units: Int64
     request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg for request and departure
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
     mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident

@@ -30,7 +30,7 @@ MAX_WOUNDS = 24
 SLOTS = 1 << 18
 """Patients that may be open at a time. The decision pass has their rows in a table of the same dtype."""
 
-MAX_EVENTS, MAX_TREATMENTS, MAX_VITALS = 320, 104, 512
+MAX_EVENTS, MAX_TREATMENTS, MAX_VITALS = 320, 208, 512
 """Rows that one patient can fill, at most: a network has at most 10 facilities on a way."""
 
 REPEATING_EVENTS_LIMIT = 240

@@ -173,7 +173,7 @@ def exclusions() -> dict[str, Exclusion]:
     for line, row in read_rows("exclusions.csv", Exclusion):
         if row.group in found:
             raise CatalogueError("exclusions.csv", line, "group", row.group, "each group once")
-        _check_source("exclusions.csv", line, row.source)
+        check_source("exclusions.csv", line, row.source)
         found[row.group] = row
     return found
 
@@ -204,7 +204,7 @@ def conditions() -> tuple[Condition, ...]:
 
 def check_condition(name: str, line: int, condition: Condition) -> None:
     """Raise CatalogueError where cells of a row contradict each other or name what no other file has."""
-    _check_source(name, line, condition.source)
+    check_source(name, line, condition.source)
     for entry in condition.excludes:
         group, _, part = entry.partition(":")
         if group not in exclusions():
@@ -250,7 +250,8 @@ def _check_names(name: str, line: int, condition: Condition) -> None:
         raise CatalogueError(name, line, "grade", "", "a grade, because an agent has it")
 
 
-def _check_source(name: str, line: int, source: str) -> None:
+def check_source(name: str, line: int, source: str) -> None:
+    """Raise CatalogueError where a row names a source that `sources.csv` does not have."""
     for one in source.split("|"):
         if one not in sources():
             raise CatalogueError(name, line, "source", one, "ids of sources.csv", near_match(one, sources()))
@@ -293,7 +294,7 @@ def external_causes() -> tuple[Cause, ...]:
     """
     rows = read_rows("causes.csv", Cause)
     for line, cause in rows:
-        _check_source("causes.csv", line, cause.source)
+        check_source("causes.csv", line, cause.source)
         if cause.use == "nbi" and cause.kind not in cause_kinds():
             raise CatalogueError(
                 "causes.csv",

@@ -6,9 +6,11 @@ say; nothing that decides reads them. They are computed only where a record is w
 
 from engine.clinical.physiology.readings import begin_readings, take_last, take_until, take_with_events
 from engine.clinical.physiology.shown import decline_share, shown_share
+from engine.clinical.physiology.signs import coma_points
 
 __all__ = [
     "begin_readings",
+    "coma_points",
     "decline_share",
     "shown_share",
     "take_last",

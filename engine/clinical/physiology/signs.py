@@ -18,6 +18,7 @@ from engine.tables import (
     CasualtyState,
     Floats,
     Model,
+    Output,
     PatientRow,
     Physiology,
     Signs,
@@ -305,3 +306,15 @@ def find_signs(
             decline = max(decline, shown)
     if decline > 0.0 and not model.transitions.used[0]:
         _show_decline(state, signs, decline, model)
+
+
+@compiled
+def coma_points(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+) -> float:
+    """Return the points of the Glasgow Coma Scale at the time `at`, ms, if nothing changes until then.
+
+    They are not rounded, and have no noise.
+    """
+    find_signs(record, casualty, output.physiology, at, model)
+    return float(output.physiology.signs.gcs)

@@ -1,0 +1,181 @@
+"""Care in a treatment bay: of the wounded, of the ill, and resuscitation (docs/model.md section 2.7.5)."""
+
+import math
+
+from engine.clinical.log import log_treatment
+from engine.clinical.needs import (
+    give_by_need,
+    needs_of_injuries,
+    needs_of_state,
+    of_blood,
+    place_of_role,
+)
+from engine.clinical.operations import calls_for_craniotomy, operation_here
+from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
+from engine.numeric import compiled
+from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+
+_EFFECTIVE = int(Effect.EFFECTIVE)
+_INEFFECTIVE = int(Effect.INEFFECTIVE)
+_SUPPORTIVE = int(Effect.SUPPORTIVE)
+_ATROPINE_AND_OXIME = int(Treatment.ATROPINE_AND_OXIME)
+_CYANIDE_ANTIDOTE = int(Treatment.CYANIDE_ANTIDOTE)
+_EMERGENCY_CARE = int(Treatment.EMERGENCY_CARE)
+_OBSERVATION = int(Treatment.OBSERVATION)
+"""Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
+
+
+@compiled
+def _observe_if_nothing(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, given: int
+) -> None:
+    """Log observation during care in which nothing else is given."""
+    if given == 0:
+        kind = _OBSERVATION
+        log_treatment(output, row, casualty.facility, kind, now, minutes, Effect.SUPPORTIVE, NONE)
+
+
+# --- care without weapon wounds
+
+
+@compiled
+def _operate_on_ill(record: PatientRow, casualty: CasualtyState, model: Model) -> int:
+    """Return the operation of an illness or accident that calls for surgery; NONE where none is done here.
+
+    The operation is done once, within the care, for T1 and T2 at the first facility that can operate.
+    """
+    here = casualty.facility
+    if record.triage > TriageCategory.T2 or casualty.operated or not model.network.operates[here]:
+        return NONE
+    rules = model.treatments.rules
+    wanted = int(rules.operations[record.condition, 0])
+    kind = operation_here(wanted, int(model.network.role[here]), rules)
+    if kind != NONE:
+        casualty.operated = 1
+        casualty.definitive = 1
+    return kind
+
+
+@compiled
+def _antidote(record: PatientRow, model: Model) -> int:
+    """Return the treatment that acts on an agent."""
+    rules = model.treatments.rules
+    needs = rules.needs[record.condition]
+    if needs & rules.bit[Treatment.ATROPINE_AND_OXIME] or not needs:
+        return _ATROPINE_AND_OXIME
+    if needs & rules.bit[Treatment.CYANIDE_ANTIDOTE]:
+        return _CYANIDE_ANTIDOTE
+    return _EMERGENCY_CARE
+
+
+@compiled
+def treat_ill(
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    minutes: float,
+    effect: int,
+    pace: float,
+    model: Model,
+) -> None:
+    """Log the care of a casualty without weapon wounds, `minutes` long; operate where it is called for.
+
+    `effect` is what the care does to the lethal mechanism, `pace` on (0, 1) how long its treatments take.
+    """
+    record = output.patients[row]
+    operation = NONE
+    if record.kind != CasualtyKind.AGENT:
+        operation = _operate_on_ill(record, casualty, model)
+    if output.rows[QUIET]:
+        return
+    rules = model.treatments.rules
+    immediate = record.triage == TriageCategory.T1
+    needs = int(rules.needs[record.condition]) & ~of_blood(rules)
+    own = NONE
+    if record.kind == CasualtyKind.AGENT:
+        own = _antidote(record, model)
+        if immediate:
+            needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
+    elif immediate or effect != Effect.SUPPORTIVE:
+        own = _EMERGENCY_CARE
+    if immediate:
+        needs |= rules.bit[Treatment.IV_ACCESS]
+    if record.kind == CasualtyKind.DISEASE and record.triage <= TriageCategory.T2:
+        needs |= rules.bit[Treatment.OBSERVATION]
+    end = now + minutes * MINUTE
+    place = place_of_role(model.network.role[casualty.facility])
+    given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
+    if operation != NONE:
+        log_treatment(output, row, casualty.facility, operation, now, minutes, Effect.SUPPORTIVE, NONE)
+        given += 1
+    _observe_if_nothing(output, row, casualty, now, minutes, given)
+
+
+# --- care of the wounded
+
+
+@compiled
+def treat_wounded(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, pace: float, model: Model
+) -> None:
+    """Log the care, `minutes` long, of a wounded casualty who is not resuscitated at this facility."""
+    if output.rows[QUIET]:
+        return
+    record = output.patients[row]
+    rules = model.treatments.rules
+    end = now + minutes * MINUTE
+    place = place_of_role(model.network.role[casualty.facility])
+    needs = needs_of_injuries(output, record, casualty, rules)
+    needs = (needs | needs_of_state(output, record, casualty, now, place, model)) & ~of_blood(rules)
+    supportive = _SUPPORTIVE
+    given = give_by_need(output, row, casualty, now, end, place, int(needs), NONE, supportive, pace, model)
+    _observe_if_nothing(output, row, casualty, now, minutes, given)
+
+
+@compiled
+def starts_resuscitation(record: PatientRow, casualty: CasualtyState, facility: int, model: Model) -> bool:
+    """Return whether a wounded casualty gets damage control resuscitation at a facility: T1, T2 and T4, once."""
+    return bool(
+        record.kind == CasualtyKind.WOUNDED
+        and record.triage != TriageCategory.T3
+        and model.network.resuscitates[facility]
+        and not casualty.resuscitated
+    )
+
+
+@compiled
+def resuscitate(
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    minutes: float,
+    works: bool,
+    pace: float,
+    model: Model,
+) -> None:
+    """Log the treatments of damage control resuscitation, which lasts `minutes` and works or fails."""
+    if output.rows[QUIET]:
+        return
+    record = output.patients[row]
+    rules = model.treatments.rules
+    effect = _SUPPORTIVE
+    own = NONE
+    if record.lethal != NONE and casualty.life < math.inf:
+        effect = _EFFECTIVE if works else _INEFFECTIVE
+        own = int(rules.resuscitation[record.lethal, output.wounds[casualty.wound].region])
+    place = place_of_role(model.network.role[casualty.facility])
+    needs = needs_of_injuries(output, record, casualty, rules)
+    needs |= needs_of_state(output, record, casualty, now, place, model)
+    if casualty.blood_units > 0:
+        needs |= of_blood(rules)
+    if casualty.blood_units == 0 or casualty.no_blood:
+        needs &= ~of_blood(rules)
+        if own == Treatment.BLOOD_TRANSFUSION:
+            own = NONE
+    if record.lethal == LethalMechanism.TBI or calls_for_craniotomy(output, casualty, model):
+        needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
+    end = now + minutes * MINUTE
+    given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
+    _observe_if_nothing(output, row, casualty, now, minutes, given)

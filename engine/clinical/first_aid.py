@@ -1,0 +1,139 @@
+"""First aid at the point of injury, and care on the way to the first facility (docs/model.md section 2.5.4)."""
+
+import math
+
+from engine.clinical.needs import bleeds_to_death, give_by_need, needs_of_injuries, needs_of_state, of_blood
+from engine.clinical.survival import slow_clock
+from engine.codes import (
+    AT_POI,
+    NONE,
+    CarePlace,
+    CasualtyKind,
+    Effect,
+    LethalMechanism,
+    Treatment,
+)
+from engine.numeric import compiled
+from engine.tables import QUIET, CasualtyState, Model, Output, PatientRow
+
+_ON_THE_WAY = int(CarePlace.ON_THE_WAY)
+_POINT_OF_INJURY = int(CarePlace.POINT_OF_INJURY)
+_EFFECTIVE = int(Effect.EFFECTIVE)
+_INEFFECTIVE = int(Effect.INEFFECTIVE)
+_SUPPORTIVE = int(Effect.SUPPORTIVE)
+_AUTOINJECTOR = int(Treatment.AUTOINJECTOR)
+_BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
+"""Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
+
+
+@compiled
+def _try_first_aid(
+    record: PatientRow, casualty: CasualtyState, now: float, uniform: float, model: Model
+) -> int:
+    """Apply first aid to the lethal mechanism, and return its effect (docs/model.md section 2.5.4)."""
+    if record.lethal == NONE or record.lethal == LethalMechanism.TBI:
+        return _SUPPORTIVE
+    if (
+        record.lethal == LethalMechanism.TORSO_HAEMORRHAGE
+        and now > record.onset + model.treatments.rules.latest[Treatment.TRANEXAMIC_ACID]
+    ):
+        return _SUPPORTIVE
+    chance = model.survival.aid_works[record.lethal]
+    if uniform < chance:
+        slow_clock(casualty, now, model.survival.aid_rate[record.lethal])
+        return _EFFECTIVE
+    return _INEFFECTIVE if chance >= 0.0 else _SUPPORTIVE
+
+
+@compiled
+def _first_aid_against(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
+    """Return the first aid against what would kill, or what is given in its place where it is switched off; NONE."""
+    rules = model.treatments.rules
+    kind = NONE
+    if record.kind == CasualtyKind.AGENT:
+        antidotes = rules.bit[Treatment.AUTOINJECTOR] | rules.bit[Treatment.ATROPINE_AND_OXIME]
+        if rules.needs[record.condition] & antidotes or rules.off & rules.bit[Treatment.AUTOINJECTOR]:
+            kind = _AUTOINJECTOR
+    elif record.kind == CasualtyKind.WOUNDED and record.lethal != NONE:
+        kind = int(rules.first_aid[record.lethal, output.wounds[casualty.wound].region])
+    if kind != NONE and rules.off & rules.bit[kind]:
+        kind = int(rules.instead[kind])
+    return kind
+
+
+@compiled
+def give_first_aid(
+    output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, pace: float, model: Model
+) -> None:
+    """Give the aid of buddies and a medic: slow the survival clock if it works, and log the treatments.
+
+    Parameters
+    ----------
+    uniform
+        Decides whether aid works against the lethal mechanism (docs/model.md section 2.5.4), on (0, 1).
+    pace
+        Decides how long the treatments take, on (0, 1).
+    """
+    record = output.patients[row]
+    effect = _try_first_aid(record, casualty, now, uniform, model)
+    if output.rows[QUIET]:
+        return
+    rules = model.treatments.rules
+    on_the_way = casualty.facility != AT_POI
+    place = _ON_THE_WAY if on_the_way else _POINT_OF_INJURY
+    end = casualty.arrive_at if on_the_way else now
+    needs = needs_of_injuries(output, record, casualty, rules)
+    if record.kind == CasualtyKind.WOUNDED:
+        needs |= needs_of_state(output, record, casualty, max(now, end), place, model)
+    needs &= ~of_blood(rules)
+    own = _first_aid_against(output, record, casualty, model)
+    give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
+
+
+@compiled
+def care_on_the_way(
+    output: Output, row: int, casualty: CasualtyState, now: float, pace: float, model: Model
+) -> None:
+    """Give what is still needed when a vehicle leaves the point of injury, unless first aid is yet to come.
+
+    The state is that on arrival, since the medic sees it get worse. The ill get no care on the way.
+    """
+    record = output.patients[row]
+    arrival = casualty.arrive_at
+    if output.rows[QUIET] or record.kind > CasualtyKind.NBI or casualty.aid_at < arrival:
+        return
+    rules = model.treatments.rules
+    place = _ON_THE_WAY
+    needs = needs_of_injuries(output, record, casualty, rules)
+    if record.kind == CasualtyKind.WOUNDED:
+        needs |= needs_of_state(output, record, casualty, arrival, place, model)
+    needs &= ~of_blood(rules)
+    supportive = _SUPPORTIVE
+    give_by_need(output, row, casualty, now, arrival, place, int(needs), NONE, supportive, pace, model)
+
+
+@compiled
+def give_prehospital_blood(
+    output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, pace: float, model: Model
+) -> None:
+    """Transfuse a casualty who dies of a haemorrhage, on the way to the first facility, where vehicles carry blood.
+
+    `uniform` on (0, 1) decides whether it works (docs/model.md section 2.5.4), `pace` how long an access takes.
+    """
+    record = output.patients[row]
+    blood = model.survival.prehospital_blood
+    if not (blood[0] > 0.0 and bleeds_to_death(record) and casualty.life < math.inf):
+        return
+    effect = _INEFFECTIVE
+    if uniform < blood[1]:
+        slow_clock(casualty, now, blood[2])
+        effect = _EFFECTIVE
+    if output.rows[QUIET]:
+        return
+    place = _ON_THE_WAY
+    needed = casualty.blood_given
+    casualty.blood_given = model.care.prehospital_units
+    needs = of_blood(model.treatments.rules)
+    own = _BLOOD_TRANSFUSION
+    give_by_need(output, row, casualty, now, casualty.arrive_at, place, needs, own, effect, pace, model)
+    casualty.blood_given = needed

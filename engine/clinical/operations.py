@@ -1,0 +1,240 @@
+"""Operations: which ones the wounds call for, and in which session they are done (docs/model.md section 2.7.5)."""
+
+import math
+
+from engine.clinical.log import log_treatment
+from engine.clinical.needs import last_start, minutes_of
+from engine.clinical.survival import set_rate, stop_clock, surgery_success
+from engine.codes import NONE, ConditionFlag, Effect, Treatment
+from engine.numeric import compiled
+from engine.tables import (
+    CARE_ROWS,
+    MINUTE,
+    OPERATIONS_OF_CONDITION,
+    QUIET,
+    TREATMENT_COUNT,
+    CareRules,
+    CasualtyState,
+    Model,
+    Output,
+    PatientRow,
+)
+
+_TYPICAL_PACE = 0.5
+"""Pace at which a treatment takes its mode."""
+
+_EFFECTIVE = int(Effect.EFFECTIVE)
+_INEFFECTIVE = int(Effect.INEFFECTIVE)
+_SUPPORTIVE = int(Effect.SUPPORTIVE)
+_DEFINITIVE_SURGERY = int(Treatment.DEFINITIVE_SURGERY)
+_FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
+_INTUBATION = int(Treatment.INTUBATION)
+_LAPAROTOMY = int(Treatment.LAPAROTOMY)
+_SURGICAL_AIRWAY = int(Treatment.SURGICAL_AIRWAY)
+_TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
+_WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
+"""Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
+
+
+@compiled
+def calls_for_craniotomy(output: Output, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wound calls for a craniotomy."""
+    rules = model.treatments.rules
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            if rules.operations[condition, place] == Treatment.CRANIOTOMY:
+                return True
+    return False
+
+
+@compiled
+def operation_here(kind: int, role: int, rules: CareRules) -> int:
+    """Return the operation that a facility does where `kind` is called for: that one, or one short of it; NONE."""
+    if kind == NONE or rules.in_theatre[kind, role]:
+        return kind
+    less = int(rules.short_of[kind])
+    if less != NONE and rules.in_theatre[less, role]:
+        return less
+    return NONE
+
+
+@compiled
+def _log_airway(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> float:
+    """Intubate at the beginning of a session unless the airway is secured; return when it is, ms."""
+    for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
+        if last_start(output, casualty, kind, NONE) >= 0:
+            return now
+    lasts = minutes_of(_INTUBATION, _TYPICAL_PACE, model.treatments.rules)
+    log_treatment(output, row, casualty.facility, _INTUBATION, now, lasts, Effect.SUPPORTIVE, NONE)
+    return now + lasts * MINUTE
+
+
+@compiled
+def _main_operation(
+    output: Output, record: PatientRow, casualty: CasualtyState, role: int, model: Model
+) -> int:
+    """Return the operation on the worst wound that acts on what would kill; NONE where nothing would.
+
+    It is the first that the wound calls for and the facility can do, else the one against the mechanism.
+    """
+    rules = model.treatments.rules
+    if record.lethal == NONE or casualty.life == math.inf:
+        return NONE
+    worst = output.wounds[casualty.wound]
+    for place in range(OPERATIONS_OF_CONDITION):
+        kind = operation_here(int(rules.operations[worst.condition, place]), role, rules)
+        if kind != NONE:
+            return kind
+    kind = int(rules.operation[record.lethal, worst.region])
+    return kind if kind != NONE else _WOUND_DEBRIDEMENT
+
+
+@compiled
+def _log_called_for(
+    output: Output, row: int, casualty: CasualtyState, now: float, role: int, most: int, model: Model
+) -> None:
+    """Log at `now` the operations that the wounds call for, that can be done here and have not been; at most `most`."""
+    rules = model.treatments.rules
+    for place in range(OPERATIONS_OF_CONDITION):
+        for number in range(casualty.wounds):
+            if most <= 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
+                return
+            condition = output.wounds[casualty.wound + number].condition
+            kind = operation_here(int(rules.operations[condition, place]), role, rules)
+            if kind == NONE:
+                continue
+            wound = number if rules.separate[kind] else NONE
+            if last_start(output, casualty, kind, wound) < 0:
+                log_treatment(output, row, casualty.facility, kind, now, 0.0, _SUPPORTIVE, number)
+                most -= 1
+
+
+@compiled
+def _share_time(output: Output, first: int, begin: float, end: float, model: Model) -> None:
+    """Give the operations from row `first` on their parts of the time from `begin` to `end`, ms, one after another."""
+    rules = model.treatments.rules
+    total = 0.0
+    last = int(output.rows[TREATMENT_COUNT])
+    for k in range(first, last):
+        total += minutes_of(int(output.treatments[k].kind), _TYPICAL_PACE, rules)
+    at = begin
+    for k in range(first, last):
+        treatment = output.treatments[k]
+        treatment.start = int(at)
+        at += (end - begin) * minutes_of(int(treatment.kind), _TYPICAL_PACE, rules) / total
+        treatment.end = int(end) if k == last - 1 else int(at)
+
+
+@compiled
+def _needs_airway(output: Output, casualty: CasualtyState, main: int, role: int, rules: CareRules) -> bool:
+    """Return whether the main operation, or one that a wound calls for, is done on an intubated patient."""
+    if main != NONE and rules.needs_airway[main]:
+        return True
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = operation_here(int(rules.operations[condition, place]), role, rules)
+            if kind != NONE and rules.needs_airway[kind]:
+                return True
+    return False
+
+
+@compiled
+def log_session(
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    minutes: float,
+    effect: int,
+    otherwise: int,
+    model: Model,
+) -> None:
+    """Log the operations of a session in the theatre, `minutes` long.
+
+    Parameters
+    ----------
+    effect
+        `Effect` of the first of them on what would kill.
+    otherwise
+        The operation on the worst wound where the wounds call for none that is still to be done.
+    """
+    rules = model.treatments.rules
+    record = output.patients[row]
+    role = int(model.network.role[casualty.facility])
+    most = int(model.treatments.limits.most_operations)
+    main = NONE
+    if effect != Effect.SUPPORTIVE:
+        main = _main_operation(output, record, casualty, role, model)
+    begin = now
+    if _needs_airway(output, casualty, main, role, rules):
+        begin = min(_log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
+    first = int(output.rows[TREATMENT_COUNT])
+    if main != NONE:
+        log_treatment(output, row, casualty.facility, main, now, 0.0, effect, 0)
+        most -= 1
+    _log_called_for(output, row, casualty, now, role, most, model)
+    if output.rows[TREATMENT_COUNT] == first:
+        log_treatment(output, row, casualty.facility, otherwise, now, 0.0, _SUPPORTIVE, 0)
+    _share_time(output, first, begin, now + minutes * MINUTE, model)
+
+
+@compiled
+def start_surgery(
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    minutes: float,
+    uniform: float,
+    model: Model,
+) -> None:
+    """Start damage control surgery of `minutes`: stop the survival clock for good if it succeeds, and log it.
+
+    `uniform` on (0, 1) decides whether it succeeds (docs/model.md section 2.5.4). The clock does not run meanwhile.
+    """
+    record = output.patients[row]
+    effect = _SUPPORTIVE
+    set_rate(casualty, now, 0.0)
+    if casualty.life < math.inf:
+        effect = _INEFFECTIVE
+        if uniform < surgery_success(casualty, record, model.survival):
+            effect = _EFFECTIVE
+    if not output.rows[QUIET]:
+        otherwise = _WOUND_DEBRIDEMENT
+        log_session(output, row, casualty, now, minutes, effect, otherwise, model)
+    if effect == Effect.EFFECTIVE:
+        stop_clock(casualty, now)
+
+
+@compiled
+def log_definitive_surgery(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> None:
+    """Log the definitive operation: what the wounds still call for, or the fixation of the worst fracture."""
+    if output.rows[QUIET]:
+        return
+    kind = _DEFINITIVE_SURGERY
+    if model.injuries.flags[output.wounds[casualty.wound].condition] & ConditionFlag.FRACTURE:
+        kind = _FRACTURE_FIXATION
+    log_session(output, row, casualty, now, minutes, _SUPPORTIVE, kind, model)
+
+
+@compiled
+def log_further_operation(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> None:
+    """Log a further operation in the same stay: a second look after a laparotomy, else the wounds are cleaned again."""
+    if output.rows[QUIET]:
+        return
+    kind = _WOUND_DEBRIDEMENT
+    if last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:
+        kind = _LAPAROTOMY
+    elif casualty.definitive:
+        kind = _DEFINITIVE_SURGERY
+    wound = 0
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        if output.treatments[k].kind == kind and output.treatments[k].wound != NONE:
+            wound = int(output.treatments[k].wound)
+    log_treatment(output, row, casualty.facility, kind, now, minutes, _SUPPORTIVE, wound)

@@ -1,0 +1,76 @@
+"""Rules of care by need: who gets which treatment where, and which operations a condition calls for."""
+
+from typing import Annotated
+
+from engine.codes import TREATMENTS, CarePlace, LethalMechanism, Region
+from engine.tables.rows import Float64, Floats, Int64, Ints, Row, dtype_of
+
+CARE_ROWS = 104
+"""Rows of treatments of a patient after which no more are given by need; the engine's own rules add the rest."""
+
+CONDITIONS = 4096
+"""Rows of the tables by condition; fixed, so that the kernel is compiled once for all scenarios."""
+
+CARE_RANKS = 62
+"""Most treatments that are given by need: each has a bit of a whole number, by its rank in the order of priority."""
+
+OPERATIONS_OF_CONDITION = 4
+"""Most operations that one condition calls for."""
+
+
+class CareRules(Row):
+    """Who gets what where: `scenarios/data/catalogue/treatments.csv` (docs/model.md section 2.7.5).
+
+    Arrays of length CARE_RANKS go by rank in the order of priority; masks have the bit `1 << rank`.
+    """
+
+    count: Int64  # number of ranks
+    kind: Annotated[Ints, "u1", CARE_RANKS]  # Treatment
+    bit: Annotated[Ints, "i8", len(TREATMENTS)]  # mask of each Treatment; 0: not given by need
+    here: Annotated[Ints, "i8", len(CarePlace)]  # mask of what can be given at each place
+    off: Int64  # mask of what the scenario has switched off
+    each_wound: Int64  # masks
+    until_end: Int64
+    needs_access: Int64
+    access: Int64  # what gives an access
+    once: Int64
+    repeat: Annotated[Floats, "f8", len(TREATMENTS)]  # ms, by Treatment
+    latest: Annotated[Floats, "f8", len(TREATMENTS)]  # ms from the injury, by Treatment; infinity
+    needless: Annotated[Ints, "i8", CARE_RANKS]  # mask of what the treatment makes needless
+    instead: Annotated[Ints, "u1", len(TREATMENTS)]  # Treatment given where this one is switched off; NONE
+    minutes: Annotated[Floats, "f8", (len(TREATMENTS), 3)]  # low, mode and high, by Treatment
+    needs: Annotated[Ints, "i8", CONDITIONS]  # mask of what each condition calls for
+    operations: Annotated[
+        Ints, "u1", (CONDITIONS, OPERATIONS_OF_CONDITION)
+    ]  # Treatment, main one first; NONE
+    in_theatre: Annotated[Ints, "u1", (len(TREATMENTS), 5)]  # 1: the operation can be done at the role
+    separate: Annotated[Ints, "u1", len(TREATMENTS)]  # 1: an operation on each wound that calls for it
+    needs_airway: Annotated[Ints, "u1", len(TREATMENTS)]  # 1: an operation on an intubated patient
+    short_of: Annotated[Ints, "u1", len(TREATMENTS)]  # operation in place of one that cannot be done; NONE
+    # Treatment against each lethal mechanism, by region of the worst wound; NONE
+    first_aid: Annotated[Ints, "u1", (len(LethalMechanism), len(Region))]
+    resuscitation: Annotated[Ints, "u1", (len(LethalMechanism), len(Region))]
+    operation: Annotated[Ints, "u1", (len(LethalMechanism), len(Region))]
+
+
+class CareLimits(Row):
+    """Thresholds and limits of care by need, `scenarios/data/model/treatments.toml`."""
+
+    unconscious_gcs: Int64  # from this Glasgow Coma Scale downwards
+    analgesia_ais: Int64  # lowest worst AIS
+    operates_by_category: Int64  # 1: true T1, T2 and T4 are operated on and nobody else; 0: who needs it
+    most_wounds: Int64  # that get the same treatment at one place
+    intraosseous_share: Float64  # share of bleeding casualties outside in whom no vein is found
+    most_operations: Int64  # in one session
+
+
+class TreatmentParameters(Row):
+    """What treatments are given when (docs/model.md section 2.7.5)."""
+
+    rules: CareRules
+    limits: CareLimits
+
+
+CARE_LIMITS = dtype_of(CareLimits)
+CARE_RULES = dtype_of(CareRules)
+TREATMENT_PARAMETERS = dtype_of(TreatmentParameters)
