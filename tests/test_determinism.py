@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "8243ced86c6591fb3648c1a98278406711fcf5333224f97eddb2daba44f6b93a",
-    "conventional": "9adc9732ebd87a93ea70cd1e49b9249fca1a24a2fe7b072d73c842b2838509d7",
-    "cbrn": "a8a4af0979c8ff8a568d41f5c6e3f1c08c038669688e27950b9b6d23d2313142",
-    "coin": "9755355327f9d616712153c766f73e7ea8113322b3443ea39914f7ee842bf6a5",
+    "standard": "b906a2e416df31e6fb5cc180cf0fa2decbfa48adbfbd71b44dc6f3ba6c49b06a",
+    "conventional": "891ef11c0151597ce8c84e2fcd21304027aa1b6387c41bec64319498e10c973a",
+    "cbrn": "dec74fea8d7b85bedac2c79eb95991e46e0441dfae47b67b022edc21701239c5",
+    "coin": "9e6f07e91bfb5891c9f18f4d7a376b6f0708db9a671965072400d3384f3fe08f",
 }
-GOLDEN_FINITE = {"division": "8dc4bebf8c9aa7e3af42f8c92afe389fa56ee9e18b779c8b1cc9070f2d0214a9"}
+GOLDEN_FINITE = {"division": "f79895ea7c97b0c3398a476c7cbc0124db32e7ac2d574d44f0199a4e92eed871"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

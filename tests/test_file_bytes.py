@@ -25,11 +25,11 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "f0010f81c006eafa688d27373e793e65747378378f8f665b251eb68219c084a8",
-        "csv": "69befe59e302506db142eebbec65c78e9082d8dd38971c53a20f4b959c5015e9",
-        "json": "b64e78701a9e2cab373780579e463621c06cb6dc0d3538d9fb879cea505e4838",
-        "msgpack": "8f5512a54599a268ee05cac48a86395522224438ad929cc868b36ac6cd6e0bed",
-        "parquet": "99c27414a25d112ca0bed1bd577e04198554219035fa1e37ee0561809d5ee225",
+        "jsonl": "20e500ee0202c4370525045ba93f3ca1a498ac49e6cee32d67b6a66200140de8",
+        "csv": "dc87f2237db3ed44a3c2876c51b749af9d1d6df30bfd7d90223fb678a5accb8e",
+        "json": "4d96b1507a62dae83d595fb8fc993c1358d832da0c88ac509598ac5f18a14fed",
+        "msgpack": "3385b63c40a5dd1dbf43de621eddd19a97e58446d2c40e489d02b16171a53fa5",
+        "parquet": "fa5c44cb6fe8a1cffe9605721c0188b6d3973102f3b330a03a148bd5ac7f8206",
     },
     "cbrn": {
         "jsonl": "f0f4d8277a95eabb3d34a929c3ffd7cbadbbf2f3461e1c2219c8509eccbb3f54",
