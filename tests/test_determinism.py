@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "a59e303b499131a405414f247a00ed93f639f6d3e2cac4acef16db437fe3a750",
-    "conventional": "b4a3ddb409b0c5f199dd14f910c0a5b2eed96fda6885bc26de060d416a6280b7",
+    "standard": "d6ebdcac15eabcbc7185e431e5b2adcdc7912baec7cd7658087b34a58e80acaf",
+    "conventional": "1771795b87c91eab1d18eef6a08ad47f2fb66b02341001da1979c764ecd5c1a6",
     "cbrn": "b21e1942a25fe793e2f86518a8bee02bdd6f95435c29c692afffcbdc02a74c62",
-    "coin": "2b606e2dd9128cc83d1b801c43c8c398315932d6c8930e53c77a3e054e4eacc7",
+    "coin": "fa37f499c2a86c91dbab142e8ea226164eb12bbf3b37a5d057c7c978f9bdfb9c",
 }
-GOLDEN_FINITE = {"division": "674ca83edf060ea3847248843d279edf97792fe69781417edd499034faca8a6b"}
+GOLDEN_FINITE = {"division": "5dab6b0a4268fa4e8ecd599a87386ea64418c7fb32b9ff2f84ee890683628aa7"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

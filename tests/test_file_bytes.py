@@ -25,11 +25,11 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "b4e9871ae3d34b789fbe517a76fc71db1f4e10be78f48833e6dae30425fe61ea",
-        "csv": "b6fa9a14672306641016c0c643bbf89a800361a18f658470e732d39de33a18f7",
-        "json": "dc130fe4d1cc2e797e8d3e1e6d95d849aa5d4036b727fb0d4b7b692a41c6e742",
-        "msgpack": "d2b3a89c1d6ce2c00bd3fece22173ea40884609370742f915dea5df82299f297",
-        "parquet": "227b0abc1b72463415f367fd5fac4344b8c03e3d109d76fde1d416c8f43db0ea",
+        "jsonl": "d099761680e74ba93a94b121a8f54b8b7a780aa8371bf7476b176a108c531313",
+        "csv": "6824a8d64f7d03d577cba4564a3154a87fd24da5818a5d2c811ba84a9e927abc",
+        "json": "2ca4aecd61e2cd6572415b385b2f3e1f0b442caeec8a0722be2e406fe1b25f5e",
+        "msgpack": "187323149124fc7b3449be4e5b20a1e1719155d85aef740d284e64f25ff0bfb4",
+        "parquet": "10c858f6a4a740b7a34be3fa82f0eb48ef459d341b613d3ee232d6a5c2788aa5",
     },
     "cbrn": {
         "jsonl": "dd16de95e14d17f8a5ef0971baf7e5152b1ba42d310f1847b69e330df0b93e77",
