@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "d6ebdcac15eabcbc7185e431e5b2adcdc7912baec7cd7658087b34a58e80acaf",
-    "conventional": "1771795b87c91eab1d18eef6a08ad47f2fb66b02341001da1979c764ecd5c1a6",
-    "cbrn": "b21e1942a25fe793e2f86518a8bee02bdd6f95435c29c692afffcbdc02a74c62",
-    "coin": "fa37f499c2a86c91dbab142e8ea226164eb12bbf3b37a5d057c7c978f9bdfb9c",
+    "standard": "4a3472b2ed9e80366103ced7ba5518492bb614e6124faf24720d9646732a3038",
+    "conventional": "816d17299f0145b6962f0a00929f8a0d3499da1866bf1ab35f3e94fc20c3933e",
+    "cbrn": "fc64f33135f7676a379c3f8707e2066e0703598d650a0de6dd592d0b5ba98272",
+    "coin": "864ff381c8b886791cb854dcf0c82b77b3a88f24891900ce02583b55dca52968",
 }
-GOLDEN_FINITE = {"division": "5dab6b0a4268fa4e8ecd599a87386ea64418c7fb32b9ff2f84ee890683628aa7"}
+GOLDEN_FINITE = {"division": "10da34d36727aec619225cdb509a05d415ea7336c61a7ffda309cc34a38e8b3a"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

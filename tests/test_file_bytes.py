@@ -25,11 +25,11 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "d099761680e74ba93a94b121a8f54b8b7a780aa8371bf7476b176a108c531313",
-        "csv": "6824a8d64f7d03d577cba4564a3154a87fd24da5818a5d2c811ba84a9e927abc",
-        "json": "2ca4aecd61e2cd6572415b385b2f3e1f0b442caeec8a0722be2e406fe1b25f5e",
-        "msgpack": "187323149124fc7b3449be4e5b20a1e1719155d85aef740d284e64f25ff0bfb4",
-        "parquet": "10c858f6a4a740b7a34be3fa82f0eb48ef459d341b613d3ee232d6a5c2788aa5",
+        "jsonl": "e6dbac5771390010c1697b0304f12c26cce6521af0e05ab7461ccd29b70ae4d8",
+        "csv": "51ff2540256572d8544bb1342176f7ad4dc3837ac43405fc1f49ec8e45ebe54b",
+        "json": "c64bc701b63109a66bfb909bab76f7ddae13644b25b7033bed945476b6ccbc3a",
+        "msgpack": "3cd286d0a28a7b09e9e74da1616fec2fd8204736d956ba21db45e887b87808ef",
+        "parquet": "703a1241fa7aff2263a365ac9c7b2198c40a90dcd4d6c9102fe33f8f53b437b2",
     },
     "cbrn": {
         "jsonl": "dd16de95e14d17f8a5ef0971baf7e5152b1ba42d310f1847b69e330df0b93e77",

@@ -220,6 +220,20 @@ def make_small_engine(base: Path) -> Path:
     return package.parent
 
 
+@pytest.fixture(scope="module")
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache after one process has called the kernel of a small engine."""
+    base = tmp_path_factory.mktemp("compiled")
+    assert call(make_small_engine(base), base / "cache") == COMPILED
+    return base / "cache"
+
+
+@pytest.fixture
+def warm(compiled_once: Path, tmp_path: Path) -> Path:
+    """A copy of that cache: its kernel is that of every small engine."""
+    return shutil.copytree(compiled_once, tmp_path / "cache")
+
+
 def environment(cache: Path, **more: str) -> dict[str, str]:
     return os.environ | {"GOLDENHOUR_CACHE_DIR": str(cache)} | more
 
@@ -241,40 +255,34 @@ def call(folder: Path, cache: Path, code: str = CALL, **more: str) -> str:
 COMPILED, FROM_CACHE = "7 True", "7 False"
 
 
-def test_neither_a_second_process_nor_a_moved_engine_compiles(small_engine: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    assert call(small_engine, cache) == COMPILED
-    assert call(small_engine, cache) == FROM_CACHE
+def test_neither_a_second_process_nor_a_moved_engine_compiles(
+    small_engine: Path, warm: Path, tmp_path: Path
+) -> None:
+    assert call(small_engine, warm) == FROM_CACHE
     moved = small_engine.rename(tmp_path / "elsewhere")
     for file in moved.rglob("*.py"):
         os.utime(file)
-    assert call(moved, cache) == FROM_CACHE
+    assert call(moved, warm) == FROM_CACHE
 
 
-def test_a_constant_changed_in_another_module_is_noticed(small_engine: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    call(small_engine, cache)
+def test_a_constant_changed_in_another_module_is_noticed(small_engine: Path, warm: Path) -> None:
     (small_engine / "engine" / "constant.py").write_text("FACTOR = 5\n")
-    assert call(small_engine, cache) == "11 True"
+    assert call(small_engine, warm) == "11 True"
 
 
 @pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "folder"])
-def test_a_damaged_cache_is_compiled_anew_and_replaced(
-    damage: str, small_engine: Path, tmp_path: Path
-) -> None:
-    cache = tmp_path / "cache"
-    call(small_engine, cache)
-    (file,) = cache.rglob("*.o")
+def test_a_damaged_cache_is_compiled_anew_and_replaced(damage: str, small_engine: Path, warm: Path) -> None:
+    (file,) = warm.rglob("*.o")
     data = bytearray(file.read_bytes())
     if damage == "folder":
         file.unlink()
         file.mkdir()
-        assert call(small_engine, cache) == COMPILED
+        assert call(small_engine, warm) == COMPILED
         return
     data[len(data) // 2] ^= 1
     file.write_bytes({"empty": b"", "truncated": bytes(data[:-100]), "flipped": bytes(data)}[damage])
-    assert call(small_engine, cache) == COMPILED
-    assert call(small_engine, cache) == FROM_CACHE
+    assert call(small_engine, warm) == COMPILED
+    assert call(small_engine, warm) == FROM_CACHE
 
 
 def test_where_nothing_can_be_written_the_kernel_is_compiled_in_memory(
@@ -324,12 +332,8 @@ def test_the_key_depends_on_the_platform_and_on_the_processor_that_code_is_for(
     assert len(keys) == 3
 
 
-def test_a_lock_that_stays_held_is_waited_for_and_then_done_without(
-    small_engine: Path, tmp_path: Path
-) -> None:
-    cache = tmp_path / "cache"
-    call(small_engine, cache)
-    (file,) = cache.rglob("*.o")
+def test_a_lock_that_stays_held_is_waited_for_and_then_done_without(small_engine: Path, warm: Path) -> None:
+    (file,) = warm.rglob("*.o")
     file.unlink()
     code = (
         "from engine.numeric import native\n"
@@ -340,7 +344,7 @@ def test_a_lock_that_stays_held_is_waited_for_and_then_done_without(
     )
     with file.with_name(f"{file.name}.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert call(small_engine, cache, code).split() == ["True", "False"]
+        assert call(small_engine, warm, code).split() == ["True", "False"]
     assert file.exists()
 
 

@@ -182,25 +182,27 @@ def burn_in_two_depths(r: Records) -> Column:
     return found
 
 
-SITES_OF_HEAD = {
-    "S00": {"0": "scalp", "1": "lid", "2": "lid", "3": "nose", "4": "ear", "5": "lip", "8": "other"},
-    "S01": {"0": "scalp", "1": "lid", "2": "nose", "3": "ear", "4": "cheek", "5": "lip", "8": "other"},
-}
-"""Part of the head by category and fourth character of superficial injuries and open wounds."""
+SITES = (
+    "scalp|eyelid|nose|ear|lip|oral cavity|cheek|throat|neck|front wall of thorax|back wall of thorax|abdominal wall|"
+    "lower back|buttock|shoulder|upper arm|elbow|forearm|wrist|thumb|finger|hand|"
+    "hip|thigh|knee|lower leg|ankle|toe|foot"
+)
+"""Names of the parts of the body in the texts of superficial injuries and open wounds."""
 
 
-def _site(code: str) -> str:
-    """Return the part of the body of a superficial injury or open wound."""
-    if code[:3] in SITES_OF_HEAD:
-        return "head " + SITES_OF_HEAD[code[:3]].get(code[4], "")
-    part = code[5:6] if code[:2] in ("S2", "S3") else ""
-    return code[:2] + code[4:5] + part
+def _site(display: str) -> str:
+    """Return the part of the body that a text names first, and the wall of the belly that it names."""
+    part = re.search(SITES, display)
+    where = re.search(r"(right|left) (upper|lower) quadrant|epigastric|periumbilic", display)
+    return (part[0] if part else display) + (where[0] if where else "")
 
 
 @predicate
 def superficial_beside_open_wound(r: Records) -> Column:
     """Patients with a superficial injury and an open wound of one part of the body and side."""
-    site = _characters(r, _site)
+    sites = [_site(condition.display) for condition in r.sets.conditions]
+    _, numbers = np.unique(sites, return_inverse=True)
+    site = r.wounds.rows.column(numbers[r.chunk.wounds["condition"]])
     return meet(r.wounds.among("superficial"), r.wounds.among("open_wound"), site, r.wounds.side)
 
 
