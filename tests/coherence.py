@@ -37,16 +37,16 @@ TREATED_REGIONS = {
     "airway_adjunct": ("face", "neck"),
     "needle_decompression": ("thorax",),
     "chest_drain": ("thorax",),
-    "splint": LIMBS,
+    "splint": ("neck", *LIMBS),  # the brachial plexus
     "laparotomy": ("abdomen", "thorax"),  # the diaphragm
     "thoracotomy": ("thorax",),
     "craniotomy": ("head", "eyes"),  # through the orbit
     "neck_exploration": ("neck",),
-    "vascular_repair": LIMBS,
+    "vascular_repair": ("neck", "thorax", "abdomen", *LIMBS),
     "external_fixation": ("abdomen", *LIMBS),  # the pelvis
     "fasciotomy": LIMBS,
-    "vascular_shunt": LIMBS,
-    "closed_reduction": LIMBS,
+    "vascular_shunt": ("neck", "thorax", "abdomen", *LIMBS),
+    "closed_reduction": ("face", *LIMBS),
     "eye_shield": ("eyes",),
     "ear_care": ("ears",),
     "splenectomy": ("abdomen",),

@@ -144,7 +144,7 @@ def test_a_splint_goes_on_a_limb_that_needs_it() -> None:
     splints = of(result, "splint")
     assert len(splints) > 50
     on = wound(result, splints)
-    assert set(region(on)) == set(LIMBS)
+    assert set(LIMBS) <= set(region(on)) <= {*LIMBS, "neck"}
     assert needed(on, "splint").all()
     assert is_flagged(on, "fracture").mean() > 0.7
 
@@ -182,7 +182,7 @@ def test_blood_is_for_those_who_bleed_and_runs_until_the_end_of_the_resuscitatio
     assert len(blood) > 100
     dying = np.isin(lethal(result, blood), BLEEDING)
     assert (dying | patients_who_need(result, "blood_transfusion")[blood["patient"]]).all()
-    assert dying.mean() > 0.3
+    assert dying.mean() > 0.2
     began, ended = (at(result, f"resuscitation_{which}") for which in ("started", "ended"))
     assert (blood["start"] / x.MINUTE >= began[blood["patient"]] - SECOND).all()
     lived = np.isfinite(ended[blood["patient"]])

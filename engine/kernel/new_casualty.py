@@ -165,7 +165,7 @@ def initialise_casualty(
     casualty.index = counter[1]
     listed = row_of_cell(model.listed, np.uint64(counter[0]))
     # the sex decides on the illness, and some illnesses are operated on
-    if not quiet or model.network.prefers_own_nation or record.kind > CasualtyKind.AGENT:
+    if not quiet or model.network.prefers_own_nation or record.kind != CasualtyKind.AGENT:  # the sex matters
         _draw_person(record, model, counter, listed)
     casualty.wound = output.rows[WOUND_COUNT]
     casualty.wounds = 0
