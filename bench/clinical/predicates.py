@@ -336,27 +336,37 @@ def dressings(r: Records) -> Column:
     return r.treatments.kind("pressure_dressing", "haemostatic_dressing", "burn_dressing")
 
 
+BLEEDING = (
+    "limb_vessel",
+    "limb_amputation",
+    "crushed_limb",
+    "open_limb_fracture",
+    "femur",
+    "large_vessel",
+    "neck_deep",
+    "torso_vessel",
+    "chest_with_air_or_blood",
+    "heart_or_great_vessel",
+    "lung_torn",
+    "abdominal_organ",
+    "pelvic_fracture",
+    "peritoneum_open",
+    "tendon",
+    "face_destroyed",
+)
+"""Sets of codes of lesions that may need blood, tranexamic acid or a tourniquet."""
+
+
 @predicate
 def bleeding_lesion(r: Records) -> Column:
     """Wounds that may need blood, tranexamic acid or a tourniquet."""
-    deep = r.wounds.among("open_wound") & (r.wounds.ais >= 2)
-    return deep | r.wounds.among(
-        "limb_vessel",
-        "limb_amputation",
-        "crushed_limb",
-        "open_limb_fracture",
-        "femur",
-        "large_vessel",
-        "neck_deep",
-        "torso_vessel",
-        "chest_with_air_or_blood",
-        "heart_or_great_vessel",
-        "abdominal_organ",
-        "pelvic_fracture",
-        "peritoneum_open",
-        "tendon",
-        "face_destroyed",
-    )
+    return (r.wounds.among("open_wound") & (r.wounds.ais >= 2)) | r.wounds.among(*BLEEDING)
+
+
+@predicate
+def bleeds(r: Records) -> Column:
+    """Patients with a wound or main diagnosis that may need blood, tranexamic acid or a tourniquet."""
+    return has(bleeding_lesion(r)) | r.patients.among(*BLEEDING)
 
 
 @predicate
@@ -487,15 +497,30 @@ def has_operations(r: Records) -> Column:
     return r.patients.rows.column(mask[r.chunk.patients["condition"]]) | has(r.wounds.condition("operations"))
 
 
+DEFERRABLE = {
+    "fracture_fixation",
+    "hernia_repair",
+    "spinal_surgery",
+    "maxillofacial_surgery",
+    "burn_excision",
+    "closed_reduction",
+    "urological_repair",
+}
+"""Operations that may wait for Role 4."""
+
+
 @predicate
 def operation_undone(r: Records) -> Column:
-    """Patients with a condition of whose operations none was done."""
+    """Patients with a condition of whose operations none was done; those that may wait unless evacuated."""
     given = r.sets.attribute("operations")
+    evacuated = r.patients.labelled("status", "evacuated", "discharged")
     found = r.patients.everything() & False
     for wanted in {row for row in given if row}:
         mask = np.array([row == wanted for row in given])
         needy = r.patients.rows.column(mask[r.chunk.patients["condition"]])
         needy = needy | has(r.wounds.rows.column(mask[r.chunk.wounds["condition"]]))
+        if set(wanted) & DEFERRABLE:
+            needy = needy & ~evacuated
         kinds = [TREATMENTS.index(label) for label in wanted if label in TREATMENTS]
         done = has(r.treatments.rows.column(np.isin(r.chunk.treatments["kind"], kinds)))
         found = found | (needy & ~done)
