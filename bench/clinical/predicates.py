@@ -232,8 +232,12 @@ def _wound_level(code: str) -> float:
     if code[:5] in ("S42.0", "S42.1") or code[:3] in ("S78", "S48", "S58", "S68", "S88", "S98"):
         return 0.0
     segments = {"S4": 1.0, "S7": 1.0, "S5": 2.0, "S8": 2.0, "S6": 3.0, "S9": 3.0}
-    burns = {"T22": 2.0, "T23": 3.0, "T24": 1.0, "T25": 3.0, "T33": 3.0, "T34": 3.0}
-    return burns.get(code[:3], segments.get(code[:2], 0.0))
+    if code[:3] in (
+        "T22",
+        "T24",
+    ):  # the fifth character is the site: forearm, elbow, upper arm; thigh, knee, leg
+        return {"T221": 2.0, "T222": 2.0, "T242": 2.0, "T243": 2.0, "T241": 1.0}.get(code[:3] + code[5], 1.0)
+    return {"T23": 3.0, "T25": 3.0}.get(code[:3], segments.get(code[:2], 0.0))
 
 
 @predicate
