@@ -232,8 +232,12 @@ def _wound_level(code: str) -> float:
     if code[:5] in ("S42.0", "S42.1") or code[:3] in ("S78", "S48", "S58", "S68", "S88", "S98"):
         return 0.0
     segments = {"S4": 1.0, "S7": 1.0, "S5": 2.0, "S8": 2.0, "S6": 3.0, "S9": 3.0}
-    burns = {"T22": 2.0, "T23": 3.0, "T24": 1.0, "T25": 3.0, "T33": 3.0, "T34": 3.0}
-    return burns.get(code[:3], segments.get(code[:2], 0.0))
+    if code[:3] in (
+        "T22",
+        "T24",
+    ):  # the fifth character is the site: forearm, elbow, upper arm; thigh, knee, leg
+        return {"T221": 2.0, "T222": 2.0, "T242": 2.0, "T243": 2.0, "T241": 1.0}.get(code[:3] + code[5], 1.0)
+    return {"T23": 3.0, "T25": 3.0}.get(code[:3], segments.get(code[:2], 0.0))
 
 
 @predicate
@@ -336,27 +340,37 @@ def dressings(r: Records) -> Column:
     return r.treatments.kind("pressure_dressing", "haemostatic_dressing", "burn_dressing")
 
 
+BLEEDING = (
+    "limb_vessel",
+    "limb_amputation",
+    "crushed_limb",
+    "open_limb_fracture",
+    "femur",
+    "large_vessel",
+    "neck_deep",
+    "torso_vessel",
+    "chest_with_air_or_blood",
+    "heart_or_great_vessel",
+    "lung_torn",
+    "abdominal_organ",
+    "pelvic_fracture",
+    "peritoneum_open",
+    "tendon",
+    "face_destroyed",
+)
+"""Sets of codes of lesions that may need blood, tranexamic acid or a tourniquet."""
+
+
 @predicate
 def bleeding_lesion(r: Records) -> Column:
     """Wounds that may need blood, tranexamic acid or a tourniquet."""
-    deep = r.wounds.among("open_wound") & (r.wounds.ais >= 2)
-    return deep | r.wounds.among(
-        "limb_vessel",
-        "limb_amputation",
-        "crushed_limb",
-        "open_limb_fracture",
-        "femur",
-        "large_vessel",
-        "neck_deep",
-        "torso_vessel",
-        "chest_with_air_or_blood",
-        "heart_or_great_vessel",
-        "abdominal_organ",
-        "pelvic_fracture",
-        "peritoneum_open",
-        "tendon",
-        "face_destroyed",
-    )
+    return (r.wounds.among("open_wound") & (r.wounds.ais >= 2)) | r.wounds.among(*BLEEDING)
+
+
+@predicate
+def bleeds(r: Records) -> Column:
+    """Patients with a wound or main diagnosis that may need blood, tranexamic acid or a tourniquet."""
+    return has(bleeding_lesion(r)) | r.patients.among(*BLEEDING)
 
 
 @predicate
@@ -487,15 +501,30 @@ def has_operations(r: Records) -> Column:
     return r.patients.rows.column(mask[r.chunk.patients["condition"]]) | has(r.wounds.condition("operations"))
 
 
+DEFERRABLE = {
+    "fracture_fixation",
+    "hernia_repair",
+    "spinal_surgery",
+    "maxillofacial_surgery",
+    "burn_excision",
+    "closed_reduction",
+    "urological_repair",
+}
+"""Operations that may wait for Role 4."""
+
+
 @predicate
 def operation_undone(r: Records) -> Column:
-    """Patients with a condition of whose operations none was done."""
+    """Patients with a condition of whose operations none was done; those that may wait unless evacuated."""
     given = r.sets.attribute("operations")
+    evacuated = r.patients.labelled("status", "evacuated", "discharged")
     found = r.patients.everything() & False
     for wanted in {row for row in given if row}:
         mask = np.array([row == wanted for row in given])
         needy = r.patients.rows.column(mask[r.chunk.patients["condition"]])
         needy = needy | has(r.wounds.rows.column(mask[r.chunk.wounds["condition"]]))
+        if set(wanted) & DEFERRABLE:
+            needy = needy & ~evacuated
         kinds = [TREATMENTS.index(label) for label in wanted if label in TREATMENTS]
         done = has(r.treatments.rows.column(np.isin(r.chunk.treatments["kind"], kinds)))
         found = found | (needy & ~done)
