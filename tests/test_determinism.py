@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "f8f2f6d8c7107084dda7a2a74996d8a88da619ba4e8b7eb874369b2391c5a459",
-    "conventional": "7cc46fab9968d8fc5bdf9e1e5bd4e425cd916d646b82600af8a08f5106215ac0",
-    "cbrn": "4d43d8b629a4ecc6b4786a196f99332fa70c718736fb727b491d8e4b7cf12ab3",
-    "coin": "daf826a9cbd1c69985c2d5b88201492fadf6c4c72033d0701f49d7bedaec4d67",
+    "standard": "d15090e2ed71f980174fbaa589142297af8a2cad6e913e0754be1132ef0a07b5",
+    "conventional": "2e6f8e979f99aa11dd4c694b614e7c110d392371f7c56b230a182f144808d0e0",
+    "cbrn": "5f055a95b041551d60298cf6300b0877d9b9f10657258ed133207949172a50ee",
+    "coin": "301898165a6c1b3d1bb0e57f4bb1293840866be7990db0bd86dd850c1aa15a3d",
 }
-GOLDEN_FINITE = {"division": "05afc834c2f2d515f5c0d913e390ffebf5be8768b3a10dcf78b7c7084b4cf8b9"}
+GOLDEN_FINITE = {"division": "6267e8d457c043b0bec3c866f8b27cf948cb7baf99158cad4f54faf04724b73e"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "d101222234ef24962d759dc3f88b8b098d770080d74a7c2617bf24a0e2829e8f",
-        "csv": "3214e3ec40a6f6322c3c1277968d09faf55b2c5ba3ae710a87ef396f11a5f06b",
-        "json": "1fae48bb1929efd8c4656f2361d2c84da9b8b2d22107fb8eeac323f99c9b97dc",
-        "msgpack": "6bbeb8e5b6822032446186c8ab03437317440625f58f45abdc814c3e88339754",
-        "parquet": "fb395089ec318315c41e0428a1caeee1365bb435e28c1df265e35c2dc20d0979",
+        "jsonl": "9436423108eb0c523f49477eafc2fd890a1d175f93e034d898bd2f0befd55d1c",
+        "csv": "3e2e4f846ef54a53abf88ebfe4d12b137d87a5b2661c83c8b415a25e4db8e1e5",
+        "json": "fa75c57bf45f21f2d882a227d3ed2e740e57faefedfd62c93ba6e06cfc417dd6",
+        "msgpack": "65e3e24592458b8e89f7e901d221a74bd6f0ea0d11e6ed3dcb3b9e01398f414c",
+        "parquet": "f31fae1258f5793cc816972037c4fecb22a88eda23fa7ac84ccccbac7213a9d2",
     },
     "cbrn": {
-        "jsonl": "95bca10834de7b84e599426d69be63c15eccc188a519fc474933311c32765da3",
-        "csv": "7c5f467423a9cfac35852d80bab670dc6cd5fff93ed77829a6d049ef31d60cab",
-        "json": "27eb080a8cdd0637f07c90c223a0ddcca13f78ca9df4cda85b857fff0f4c25b3",
-        "msgpack": "35f28f9fd2e70d50796453135ae182d34d468ace04fd465b9bd9412753ebd55e",
-        "parquet": "e296f71f1c0775425b4e6aa470510544124a1b907236266e703db56ecc8f9ffe",
+        "jsonl": "6e920a7bc43c024fd397795a0eb77b0e1aec85fbda2692f2000a2e18c5f76c71",
+        "csv": "6b8baef005ea86181295b1aed1d606c1aa9430823a8dbed5b5955dd38a5f6239",
+        "json": "4a547f03ec817e639b849261bf98c8ba9b8abbe3046eaea5926d74b2e66c617e",
+        "msgpack": "5e30f1a18ea9ad421f404c3ad46ff3bba3bec8aaee5d53831c784b2232f95b7a",
+        "parquet": "1507ba0324f7a822054ca38cb5ac01f1838c0739906392ad0f699ac626cd5fe2",
     },
 }
 

@@ -2,7 +2,8 @@
 
 The Structs are the record in `jsonl`, `json` and `msgpack` files. Each field says what it means, where its value comes
 from and which column of the flat tables it is (`engine.records.fields`). The files, the tables in memory, the JSON
-Schema and docs/records.md all follow from these declarations.
+Schema and docs/records.md all follow from these declarations. Longer than 600 lines because every field is declared
+here, with what it means.
 """
 
 from collections.abc import Sequence
