@@ -379,10 +379,15 @@ def an_illness_has_a_condition_that_fits(r: Run) -> None:
 
 @fact
 def an_external_cause_fits(r: Run) -> None:
-    causes = catalogue.external_causes()
+    """By mechanism; an illness that an accident can bring on, such as an insect bite, has one of its causes."""
+    causes, conditions = catalogue.external_causes(), catalogue.conditions()
     caused = r.p[r.p["cause"] != 65535]
-    for cause, mechanism in np.unique(np.stack([caused["cause"], caused["mechanism"]]), axis=1).T.tolist():
+    seen = np.stack([caused["cause"], caused["mechanism"], caused["condition"]])
+    for cause, mechanism, condition in np.unique(seen, axis=1).T.tolist():
         found = causes[cause]
-        wanted = "accident" if found.use == "nbi" else found.mechanism
-        assert wanted == MECHANISMS[mechanism], found
+        if found.use == "nbi":
+            assert MECHANISMS[mechanism] in ("accident", "illness"), found
+            assert found.kind in conditions[condition].causes, (found, conditions[condition])
+        else:
+            assert found.mechanism == MECHANISMS[mechanism], found
     assert (r.p["cause"] != 65535)[r.p["stream"] == 0].all()
