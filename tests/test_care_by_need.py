@@ -79,7 +79,7 @@ def test_the_unconscious_have_an_airway_before_role_2(name: str) -> None:
     cared = first_start(r, *TREATMENTS) < door
     low &= (door >= 0) & cared
     secured = first_start(r, "airway_adjunct", "intubation", "surgical_airway") <= door
-    assert low.sum() >= (3 if name == "standard" else 10)
+    assert low.sum() >= (10 if name == "coin" else 3)
     assert secured[low].all()
 
 

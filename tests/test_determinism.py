@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "d15090e2ed71f980174fbaa589142297af8a2cad6e913e0754be1132ef0a07b5",
-    "conventional": "2e6f8e979f99aa11dd4c694b614e7c110d392371f7c56b230a182f144808d0e0",
-    "cbrn": "5f055a95b041551d60298cf6300b0877d9b9f10657258ed133207949172a50ee",
-    "coin": "301898165a6c1b3d1bb0e57f4bb1293840866be7990db0bd86dd850c1aa15a3d",
+    "standard": "0ecb0cdfd262ed13a4e2cb77202e36201d0710343fcd5bc054ba661e92f117f5",
+    "conventional": "42006a03ceceb45b2f2011c2728a7395b1c02d3de59f6b18ab7ad7e50103d8e5",
+    "cbrn": "46492a4397a923e7aa4f9930087c4abf142f7c6b1a34593d73acd5364261c0d9",
+    "coin": "36a6d451375d4598cdbdd97adcb57b6005c84d63ad98fe27f7849faee05273ac",
 }
-GOLDEN_FINITE = {"division": "6267e8d457c043b0bec3c866f8b27cf948cb7baf99158cad4f54faf04724b73e"}
+GOLDEN_FINITE = {"division": "a347d4562ac9a6cb90cd991e1c87fea14e7d3442c6dd1f9e7471cce1099f1db5"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "9436423108eb0c523f49477eafc2fd890a1d175f93e034d898bd2f0befd55d1c",
-        "csv": "3e2e4f846ef54a53abf88ebfe4d12b137d87a5b2661c83c8b415a25e4db8e1e5",
-        "json": "fa75c57bf45f21f2d882a227d3ed2e740e57faefedfd62c93ba6e06cfc417dd6",
-        "msgpack": "65e3e24592458b8e89f7e901d221a74bd6f0ea0d11e6ed3dcb3b9e01398f414c",
-        "parquet": "f31fae1258f5793cc816972037c4fecb22a88eda23fa7ac84ccccbac7213a9d2",
+        "jsonl": "6a341cffa4c6424304f975119b1a731d39192fbab34d059a3dbeb9b90056d9e0",
+        "csv": "f1faf7ec452a982eb3e31f7838c2c24ca2865ba9f9bea36bd5d913a9ca4ea01f",
+        "json": "76a31f75d0c1d133a999920dafd5bacb777cf9a774fe20700c6657ae4dd78bbf",
+        "msgpack": "bc3e0d05508ae56675683d9a4302adc68d353399f2b5b46cf31bfdf0a9de5835",
+        "parquet": "abfdb56abfbc6753493904cc414f9f910654162aa4544a5f61602ae7f2465ad0",
     },
     "cbrn": {
-        "jsonl": "6e920a7bc43c024fd397795a0eb77b0e1aec85fbda2692f2000a2e18c5f76c71",
-        "csv": "6b8baef005ea86181295b1aed1d606c1aa9430823a8dbed5b5955dd38a5f6239",
-        "json": "4a547f03ec817e639b849261bf98c8ba9b8abbe3046eaea5926d74b2e66c617e",
-        "msgpack": "5e30f1a18ea9ad421f404c3ad46ff3bba3bec8aaee5d53831c784b2232f95b7a",
-        "parquet": "1507ba0324f7a822054ca38cb5ac01f1838c0739906392ad0f699ac626cd5fe2",
+        "jsonl": "ed3ad29ef4c5ae162e54af30922fbf5b8e5c6da4c9f29c662d9e5817a24d2026",
+        "csv": "25ea38e0585bdba0291df6ed553498657be6eee90bb7556ccc24c735f0f6d19d",
+        "json": "3311ba48588a483c8627feaafdfd45c870933137f29496edcfc0f78d776b9964",
+        "msgpack": "5e4aca3901701b95a0e6eb5ff1e573c71494e43c81ae09137c44f1b17b1ac4a7",
+        "parquet": "eba0533dde1fba5993c55c1c483ebe3782d6fbb332567d8dae489dfdfa0f6fb4",
     },
 }
 

@@ -6,6 +6,7 @@ from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
     needs_of_injuries,
+    needs_of_pain,
     needs_of_state,
     of_blood,
     place_of_role,
@@ -101,6 +102,7 @@ def treat_ill(
         own = _EMERGENCY_CARE
     if immediate:
         needs |= rules.bit[Treatment.IV_ACCESS]
+    needs |= needs_of_pain(output, record, casualty, now, model)
     if record.kind == CasualtyKind.DISEASE and record.triage <= TriageCategory.T2:
         needs |= rules.bit[Treatment.OBSERVATION]
     end = now + minutes * MINUTE

@@ -2,7 +2,14 @@
 
 import math
 
-from engine.clinical.needs import bleeds_to_death, give_by_need, needs_of_injuries, needs_of_state, of_blood
+from engine.clinical.needs import (
+    bleeds_to_death,
+    give_by_need,
+    needs_of_injuries,
+    needs_of_pain,
+    needs_of_state,
+    of_blood,
+)
 from engine.clinical.survival import slow_clock
 from engine.codes import (
     AT_POI,
@@ -85,6 +92,8 @@ def give_first_aid(
     needs = needs_of_injuries(output, record, casualty, rules)
     if record.kind == CasualtyKind.WOUNDED:
         needs |= needs_of_state(output, record, casualty, max(now, end), place, model)
+    else:
+        needs |= needs_of_pain(output, record, casualty, max(now, end), model)
     needs &= ~of_blood(rules)
     own = _first_aid_against(output, record, casualty, model)
     give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
@@ -107,6 +116,8 @@ def care_on_the_way(
     needs = needs_of_injuries(output, record, casualty, rules)
     if record.kind == CasualtyKind.WOUNDED:
         needs |= needs_of_state(output, record, casualty, arrival, place, model)
+    else:
+        needs |= needs_of_pain(output, record, casualty, arrival, model)
     needs &= ~of_blood(rules)
     supportive = _SUPPORTIVE
     give_by_need(output, row, casualty, now, arrival, place, int(needs), NONE, supportive, pace, model)

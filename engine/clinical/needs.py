@@ -147,6 +147,18 @@ def roles_that_operate(output: Output, record: PatientRow, casualty: CasualtySta
 
 
 @compiled
+def needs_of_pain(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+) -> int:
+    """Return the mask of what pain at the time `at`, ms, calls for in the conscious."""
+    if is_unconscious(output, record, casualty, at, model):
+        return 0
+    if output.physiology.signs.pain < model.treatments.limits.analgesia_pain:
+        return 0
+    return int(model.treatments.rules.bit[Treatment.ANALGESIA])
+
+
+@compiled
 def needs_of_state(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, place: int, model: Model
 ) -> int:
@@ -166,6 +178,8 @@ def needs_of_state(
         needs |= bit[Treatment.OXYGEN] | bit[Treatment.VENTILATION]
     elif record.worst_ais >= model.treatments.limits.analgesia_ais:
         needs |= bit[Treatment.ANALGESIA]
+    else:
+        needs |= needs_of_pain(output, record, casualty, at, model)
     if bleeds_to_death(record):
         needs |= bit[Treatment.TRANEXAMIC_ACID]
     return int(needs)

@@ -122,6 +122,7 @@ _BOUNDS: tuple[tuple[str, Bounds], ...] = (
     ("vital_signs.vital_signs.illness.*", Bounds(-100, 100)),
     ("vital_signs.vital_signs.*", Bounds(0, 2000)),
     ("treatments.treatments.needs.unconscious_gcs", Bounds(2, 15)),
+    ("treatments.treatments.needs.analgesia_pain", Bounds(0.5, 10)),
     ("treatments.treatments.needs.*_ais", _AIS),
     ("treatments.treatments.needs.most_wounds", Bounds(1, 24)),
     ("treatments.treatments.needs.most_operations", Bounds(1, 6)),
