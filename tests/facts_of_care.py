@@ -371,7 +371,7 @@ def an_illness_has_a_condition_that_fits(r: Run) -> None:
         assert found.use == CASUALTY_KINDS[kind], found
         if found.use == "nbi" and found.environment:
             wanted = f"{found.group}_casualty" if found.group == "heat" else f"{found.group}_injury"
-            assert any(
+            assert found.environment in r.scenario.environment or any(
                 f"{wanted}_probability" in tables.warfare_patterns()["environmental_modifiers"][x]
                 for x in r.scenario.environment
             ), found

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import zstandard
 from redis_fixtures import SECRET, redis, server
-from test_cli import call, no_cache_yet
+from test_cli import no_cache_yet
 
 import scenarios
 from actors.cache import cache_settings, redis_backend
@@ -27,7 +27,7 @@ from engine.errors import InputError
 from engine.precomputed import CacheKey, key_of_measures, pack_value
 from engine.scenario import ScenarioOverrides, prepare
 
-__all__ = ["call", "no_cache_yet", "redis", "server"]
+__all__ = ["no_cache_yet", "redis", "server"]
 
 OTHER = b"the secret of another deployment"
 KEY_A, KEY_B = (CacheKey("measures", b"", letter * 64) for letter in "ab")

@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "0ecb0cdfd262ed13a4e2cb77202e36201d0710343fcd5bc054ba661e92f117f5",
-    "conventional": "42006a03ceceb45b2f2011c2728a7395b1c02d3de59f6b18ab7ad7e50103d8e5",
-    "cbrn": "46492a4397a923e7aa4f9930087c4abf142f7c6b1a34593d73acd5364261c0d9",
-    "coin": "36a6d451375d4598cdbdd97adcb57b6005c84d63ad98fe27f7849faee05273ac",
+    "standard": "c865ca6692c4dca0141f561f6295f6c61cb47eb048a1a004534abb766095f284",
+    "conventional": "1cc61dae7632e06e17aa794f6b4d62d1e058300471cdccb98ad471863817b1a7",
+    "cbrn": "3c672ab274239f6f92eb272aa976d7932cc2a53133fa556bbad98fba47bcf1ae",
+    "coin": "3b0266d9ac1969d49d4828696023795997f1667bd332a69f87dac1099a456c14",
 }
-GOLDEN_FINITE = {"division": "a347d4562ac9a6cb90cd991e1c87fea14e7d3442c6dd1f9e7471cce1099f1db5"}
+GOLDEN_FINITE = {"division": "5cebb6180b669b17d0a485c48e435cd970f55cb8418f871e4eac7265d1e4e5f0"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

@@ -11,8 +11,9 @@ import pytest
 from small_networks import HOUR, Result, at, counts, run, two
 
 from engine import scenario as scenario_api
-from engine.codes import Resource
+from engine.codes import NONE, Resource
 from engine.errors import ScenarioError
+from scenarios import catalogue
 
 SURGERY = x.constant(120.0)
 
@@ -124,7 +125,7 @@ def test_a_facility_diverts_while_as_many_wait() -> None:
     near = {"treatment_bays": 1}
     without, _ = pair({"queue": 1}, near)
     waits = []
-    for queue in (2, 5, 10):
+    for queue in (1, 5, 20):
         _, result = pair({"queue": queue}, near)
         waits.append(longest_queue(result))
         assert came(result, "far").sum() > 50
@@ -165,9 +166,12 @@ def test_a_facility_that_diverts_is_better_than_one_that_cannot_operate() -> Non
     shift = {"from_hour": 6.0, "to_hour": 18.0, "surgical_teams": 3}
     own = {"operating_tables": 3, "shifts": [shift], "divert": {"no_team": True}}
     result = two(own, {"dcs": False})
-    surgical = result.patients["triage"] <= 2
-    assert came(result, "near")[surgical].all()
+    operable = np.array([bool(of.operations) for of in catalogue.condition_needs()])
+    surgical = result.patients["lethal"] != NONE
+    surgical[result.wounds["patient"][operable[result.wounds["condition"]]]] = True
+    assert came(result, "near")[result.patients["surgery"] >= 0].all()
     night = at(result, "evacuation_requested") / HOUR % 24 >= 18
+    assert (~surgical & night).sum() > 20
     assert came(result, "far")[~surgical & night].all()
 
 

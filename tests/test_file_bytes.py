@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "6a341cffa4c6424304f975119b1a731d39192fbab34d059a3dbeb9b90056d9e0",
-        "csv": "f1faf7ec452a982eb3e31f7838c2c24ca2865ba9f9bea36bd5d913a9ca4ea01f",
-        "json": "76a31f75d0c1d133a999920dafd5bacb777cf9a774fe20700c6657ae4dd78bbf",
-        "msgpack": "bc3e0d05508ae56675683d9a4302adc68d353399f2b5b46cf31bfdf0a9de5835",
-        "parquet": "abfdb56abfbc6753493904cc414f9f910654162aa4544a5f61602ae7f2465ad0",
+        "jsonl": "1b3d0780fff426c255221b43b6265ccddaae01f3886da4c33a843f62b984049a",
+        "csv": "50425df12792baf95183afb6115dfc44c0cfe35cc8efd820595f0562c6b98b8c",
+        "json": "786d558130357e449170793d55106fe84861a5453580d88e0948208299daeb1c",
+        "msgpack": "bfe2175a34d65ac33980c6ce216d57a50e97edd56ad033d278377f3427b528cb",
+        "parquet": "be9525720775cbd9bd2fa07c938dfb0615bd9a3f5755e701bd4c6f3eeaae1887",
     },
     "cbrn": {
-        "jsonl": "ed3ad29ef4c5ae162e54af30922fbf5b8e5c6da4c9f29c662d9e5817a24d2026",
-        "csv": "25ea38e0585bdba0291df6ed553498657be6eee90bb7556ccc24c735f0f6d19d",
-        "json": "3311ba48588a483c8627feaafdfd45c870933137f29496edcfc0f78d776b9964",
-        "msgpack": "5e4aca3901701b95a0e6eb5ff1e573c71494e43c81ae09137c44f1b17b1ac4a7",
-        "parquet": "eba0533dde1fba5993c55c1c483ebe3782d6fbb332567d8dae489dfdfa0f6fb4",
+        "jsonl": "191be051c91710bcb6ae67848b2f89974509dc0afb979345a5839254cbdee39e",
+        "csv": "5c7b03fd61e76b92bae911b246a5d5ebdda4a9c29de31f6afd3f9ca865dda9eb",
+        "json": "c7f3b0b9daac1567fab5b47855a95d79b4152c823a1337e120c9ec702a3e1af7",
+        "msgpack": "8422a1aad175d89ee65263a6e7167c24a8906d85acaba27c554ee6cc507ec3ae",
+        "parquet": "5a3b9ded3749002effed8fd83c9efc09e5332e86be6580395ecafa9420b87721",
     },
 }
 

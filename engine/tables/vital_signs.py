@@ -31,7 +31,8 @@ class Baseline(Row):
     haemoglobin_male: Annotated[Floats, "f8", 2]  # g/dL
     haemoglobin_female: Annotated[Floats, "f8", 2]
     diastolic: Annotated[Floats, "f8", 2]  # share of the systolic pressure, and mmHg added to it
-    calm_pulse: Float64  # per minute: how much of the pulse is stress, and goes in care
+    rest_pulse: Float64  # per minute
+    stress_share: Float64  # of what the pulse is above `rest_pulse`: goes in care
     calm_hours: Float64  # time constant of that
 
 

@@ -273,9 +273,8 @@ def find_signs(
     shown = shown_share(casualty, state, at)
     decline = decline_share(record, casualty, state, at, model)
     base = model.vital_signs.baseline
-    signs.heart_rate = state.heart_rate - base.calm_pulse * (
-        1.0 - _since_admission(state, at, base.calm_hours)
-    )
+    stress = base.stress_share * (state.heart_rate - base.rest_pulse)
+    signs.heart_rate = state.heart_rate - stress * (1.0 - _since_admission(state, at, base.calm_hours))
     signs.systolic = state.systolic
     signs.respiratory_rate = state.respiratory_rate
     signs.spo2 = state.spo2
