@@ -131,12 +131,12 @@ def total(values: Column, where: Column) -> Column:
 
 def first(times: Column, where: Column) -> Column:
     """Return the smallest of the values of each patient's rows in `where`; NEVER without any."""
-    return _reduced(times, where, np.minimum, NEVER)
+    return _reduced(times, where, np.fmin, NEVER)
 
 
 def last(times: Column, where: Column) -> Column:
     """Return the largest of the values of each patient's rows in `where`; -NEVER without any."""
-    return _reduced(times, where, np.maximum, -NEVER)
+    return _reduced(times, where, np.fmax, -NEVER)
 
 
 def _reduced(values: Column, where: Column, function: Any, default: float) -> Column:
