@@ -49,7 +49,9 @@ class Reoperations(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True
 class IntensiveCare(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     """Which of the wounded need intensive care where the facility has it: those who meet one of the criteria."""
 
-    after_surgery: Annotated[bool, Meta(description="true: true T1, T2 and T4 who were operated on there")] = True
+    after_surgery: Annotated[
+        bool, Meta(description="true: true T1, T2 and T4 who were operated on there")
+    ] = True
     worst_ais: Annotated[
         Annotated[int, Meta(ge=1, le=6)] | None,
         Meta(examples=[4], description='worst AIS from which it is needed; "none": no criterion'),
