@@ -47,7 +47,7 @@ def test_equally_close_facilities_share_the_patients_whatever_is_scarce(scarce: 
     result = alike([{scarce: 2}] * 3)
     shares = [came(result, f"R2{k}").sum() for k in range(3)]
     assert sum(shares) == 300
-    assert min(shares) > 85
+    assert min(shares) > 75
     alone = alike([{}] * 3)
     assert came(alone, "R20").all(), "nobody waits anywhere, so the first serves all"
 

@@ -155,9 +155,9 @@ class StopAlways:
 def test_the_watchdog_ends_a_stalled_run_and_says_what_it_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str, awaited: str, simulators: int
 ) -> None:
-    monkeypatch.setenv("GOLDENHOUR_STALL_SECONDS", "3")
+    monkeypatch.setenv("GOLDENHOUR_STALL_SECONDS", "6")
     with pytest.raises(
-        StoppedRun, match=rf"the run stalled: nothing has happened for 3 s, waiting for .*{awaited}"
+        StoppedRun, match=rf"the run stalled: nothing has happened for 6 s, waiting for .*{awaited}"
     ):
         run_scenario(request(tmp_path / "out", patients=1_000_000, simulators=simulators), StopAlways(title))
     _, alive = psutil.wait_procs(children(title), timeout=5)

@@ -12,6 +12,7 @@ from scipy import stats
 import goldenhour
 from engine import scenario as scenario_api
 from engine.codes import AT_POI, EVENTS, NONE, TREATMENTS, WAITING_FOR, DeathCause, Outcome
+from scenarios import catalogue
 
 MINUTE = 60_000
 DAY = 86_400_000
@@ -216,10 +217,17 @@ def test_dnbi_of_the_brigade_return_to_duty_as_published() -> None:
     assert (dnbi["status"] == Outcome.EVACUATED).mean() == pytest.approx(0.16, abs=0.02)
 
 
-def test_surgery_is_for_t1_and_t2_and_for_all_of_them_who_live_to_see_it() -> None:
-    p = wounded().patients
-    reached = p[(p["role2"] >= 0) & (p["closed"] > p["role2"] + 3 * 60 * MINUTE)]
-    assert ((reached["surgery"] >= 0) == (reached["triage"] <= 2)).all()
+def test_surgery_is_for_whom_something_would_kill_or_who_has_a_wound_to_operate_on() -> None:
+    result = wounded()
+    p = result.patients
+    operable = np.array([bool(of.operations) for of in catalogue.condition_needs()])
+    calls = np.zeros(len(p), bool)
+    calls[result.wounds["patient"][operable[result.wounds["condition"]]]] = True
+    reached = (p["role2"] >= 0) & (p["closed"] > p["role2"] + 3 * 60 * MINUTE)
+    operated = p["surgery"] >= 0
+    assert operated[reached & (p["lethal"] != NONE)].all()
+    assert not operated[reached & (p["lethal"] == NONE) & ~calls].any()
+    assert operated[reached & calls].mean() > 0.9  # the rest waits for what only Role 3 and 4 can do
 
 
 def test_a_front_with_its_own_link_leaves_the_others_alone() -> None:

@@ -19,7 +19,7 @@ from engine.clinical import (
     row_of_cell,
     type_row,
 )
-from engine.codes import NONE, CasualtyKind, DrawPurpose
+from engine.codes import NONE, CasualtyKind, DrawPurpose, TriageCategory
 from engine.kernel.poi_stages import begin_at_poi
 from engine.numeric import Counter, compiled
 from engine.tables import (
@@ -193,3 +193,5 @@ def initialise_casualty(
     casualty.first_treatment = output.rows[TREATMENT_COUNT]
     casualty.first_event = output.rows[EVENT_COUNT]
     begin_at_poi(output, row, casualty, model, counter)
+    wounded = record.kind == CasualtyKind.WOUNDED
+    casualty.must_lie = 1 if wounded and record.triage <= TriageCategory.T2 else 0

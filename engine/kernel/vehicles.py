@@ -134,8 +134,8 @@ def can_send(state: KernelState, candidate: int, category: int, now: float, mode
 
 @compiled
 def needs_litter(casualty: CasualtyState) -> bool:
-    """Return whether the patient needs a litter: T1, T2 and whoever needs surgery."""
-    return bool(casualty.category <= TriageCategory.T2 or casualty.needs_surgery)
+    """Return whether the patient needs a litter: T1 and T2 as triaged, and the wounded who truly are."""
+    return bool(casualty.category <= TriageCategory.T2 or casualty.must_lie)
 
 
 @compiled

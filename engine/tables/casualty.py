@@ -54,6 +54,7 @@ class CasualtyState(Row):
     admitted: UInt8  # 1: has arrived at an MTF
     expects_rtd72: UInt8
     needs_surgery: UInt8
+    must_lie: UInt8  # 1: wounded with a true category of T1 or T2
     resuscitated: UInt8
     resuscitating: UInt8
     operated: UInt8
