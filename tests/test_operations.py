@@ -200,9 +200,10 @@ def in_intensive_care(**rules: Any) -> tuple[Any, Result]:
     return np.isfinite(at(result, "icu_admitted", "R2")), result
 
 
-def test_without_a_rule_of_its_own_everybody_operated_on_or_of_ais_4_has_intensive_care() -> None:
+def test_without_a_rule_of_its_own_t1_and_t2_operated_on_and_all_of_ais_4_have_intensive_care() -> None:
     care, result = in_intensive_care()
-    assert (care == ((operations(result) > 0) | (result.patients["worst_ais"] >= 4)))[
+    operated = (operations(result) > 0) & (result.patients["triage"] != 3)
+    assert (care == (operated | (result.patients["worst_ais"] >= 4)))[
         np.isfinite(at(result, "arrived", "R2"))
     ].all()
 

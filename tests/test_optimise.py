@@ -26,8 +26,12 @@ TABLES = {
     "paths": ["facilities[R2-North].operating_tables", "facilities[R2-North].surgical_teams"],
     "levels": [1, 2, 3, 4],
 }
-MANY_BEDS = {"facilities[R2-North].icu_beds": 100, "facilities[R2-North].ward_beds": 200}
-BUSY_DAY = {"casualties.rates.battle.mean": 12, "casualties.rates.battle.sd": 1}
+MANY_BEDS = {
+    "facilities[R2-North].icu_beds": 100,
+    "facilities[R2-North].ward_beds": 200,
+    "facilities[R2-North].treatment_bays": 30,
+}
+BUSY_DAY = {"casualties.rates.battle.mean": 8, "casualties.rates.battle.sd": 1}
 
 
 def plan(*factors, settings=None, **sections):
@@ -109,7 +113,7 @@ def test_beds_are_named_where_they_are_in_the_way_and_tables_where_these_are():
     beds = goldenhour.optimise(plan(constraints=surgery(100, 0.9), search={"most": 100}))
     assert beds.best is None
     assert beds.bottleneck.resource == "ICU beds"
-    assert beds.bottleneck.holds == ("operating tables",)
+    assert "operating tables" in beds.bottleneck.holds
     assert "The limit is R2-North's ICU beds" in beds.sentences[1]
     few = {**TABLES, "levels": [1, 2]}
     tables = goldenhour.optimise(

@@ -58,7 +58,7 @@ def test_every_range_says_what_it_is_and_where_it_comes_from() -> None:
         else:  # by the rule for the constant's confidence
             assert "tag" not in row and "source" not in row, row
     published = [row for row in rows if row.get("tag") == "published"]
-    assert len(published) >= 5
+    assert len(published) >= 4
     assert all("20" in row["source"] or row["source"].startswith("as ") for row in published)
 
 
@@ -107,9 +107,9 @@ def test_quantiles_are_triangular_and_the_values_of_a_list_move_together() -> No
     several = found(builtin("brigade"))["operating time at Role 2"]
     ratios = np.array(several.at(0.9)) / np.array(several.mode)
     assert ratios.std() < 1e-9 and ratios[0] > 1.05
-    units_of_blood = found(builtin("brigade"))["units of blood for each transfusion"]
+    units_of_blood = found(builtin("brigade"))["median units of blood of who bleeds to death"]
     drawn = [units_of_blood.at(unit) for unit in (0.0, 0.3, 0.77, 1.0)]
-    assert all(isinstance(value, int) for value in drawn) and (drawn[0], drawn[-1]) == (3, 16)
+    assert drawn == sorted(drawn) and (drawn[0], drawn[-1]) == (8, 32)
 
 
 def test_of_surgery_all_but_brain_injuries_move() -> None:
