@@ -94,13 +94,14 @@ def test_an_open_chest_or_pneumothorax_is_relieved_before_role_2(name: str) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_tourniquet_comes_before_dressings_and_drugs(name: str) -> None:
+def test_a_tourniquet_is_never_later_than_dressings_and_drugs(name: str) -> None:
+    """Somebody else may begin to deal with what would kill at the same moment."""
     r = run(name).result
     tourniquet = first_start(r, "tourniquet")
     has = tourniquet < NEVER
     other = first_start(r, "pressure_dressing", "haemostatic_dressing", "tranexamic_acid", "iv_access")
     assert has.sum() > 20
-    assert (tourniquet < other)[has].all()
+    assert (tourniquet <= other)[has].all()
 
 
 @pytest.mark.parametrize("name", NAMES)

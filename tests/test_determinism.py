@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "c865ca6692c4dca0141f561f6295f6c61cb47eb048a1a004534abb766095f284",
-    "conventional": "1cc61dae7632e06e17aa794f6b4d62d1e058300471cdccb98ad471863817b1a7",
-    "cbrn": "3c672ab274239f6f92eb272aa976d7932cc2a53133fa556bbad98fba47bcf1ae",
-    "coin": "3b0266d9ac1969d49d4828696023795997f1667bd332a69f87dac1099a456c14",
+    "standard": "92b777719376dd18668f0cb9a0f66e198e630167f5aadb59c64efb85eac4ddcf",
+    "conventional": "0caef50d3fd42a4f2a7c130d6ffeb8fe7d36065a551e247e62ce7ac60d55a028",
+    "cbrn": "e8a0138fb7c9a9353afc03c638d7a23467c508588914c1fc0cbecbf2a421cb50",
+    "coin": "65f59b3056593a2ef74c6b182b9c251f1d53dc7de6389b6a2e87d22b6976d565",
 }
-GOLDEN_FINITE = {"division": "5cebb6180b669b17d0a485c48e435cd970f55cb8418f871e4eac7265d1e4e5f0"}
+GOLDEN_FINITE = {"division": "0d74bbd115016d0f2d84c8e61995ed385be08b0fb62fa9905fbff86ef586a250"}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

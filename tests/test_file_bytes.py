@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "1b3d0780fff426c255221b43b6265ccddaae01f3886da4c33a843f62b984049a",
-        "csv": "50425df12792baf95183afb6115dfc44c0cfe35cc8efd820595f0562c6b98b8c",
-        "json": "786d558130357e449170793d55106fe84861a5453580d88e0948208299daeb1c",
-        "msgpack": "bfe2175a34d65ac33980c6ce216d57a50e97edd56ad033d278377f3427b528cb",
-        "parquet": "be9525720775cbd9bd2fa07c938dfb0615bd9a3f5755e701bd4c6f3eeaae1887",
+        "jsonl": "4fd93b160d6820a1491d38bb1f5b6f1aaf44b7dd22b8754a2e74160e9d307244",
+        "csv": "7951ed4449a984d5b59ce3f9eaf260c3fa4bfbb7b8862f75732c3a744ead42ca",
+        "json": "ae039998fc9c9e10435af85b7cfc08fa0769cb955c44e9113571b39d007756fb",
+        "msgpack": "265475a7e1e406891c524641e56c8d105f1ab6b1d9429ea142146a6cf030f182",
+        "parquet": "b395696478c494e984795429bbdd7777af5c247d9fc74c58acd5912013b5ebd9",
     },
     "cbrn": {
-        "jsonl": "191be051c91710bcb6ae67848b2f89974509dc0afb979345a5839254cbdee39e",
-        "csv": "5c7b03fd61e76b92bae911b246a5d5ebdda4a9c29de31f6afd3f9ca865dda9eb",
-        "json": "c7f3b0b9daac1567fab5b47855a95d79b4152c823a1337e120c9ec702a3e1af7",
-        "msgpack": "8422a1aad175d89ee65263a6e7167c24a8906d85acaba27c554ee6cc507ec3ae",
-        "parquet": "5a3b9ded3749002effed8fd83c9efc09e5332e86be6580395ecafa9420b87721",
+        "jsonl": "b88cad1627bc482cecb3da3374703d750de81cf6d0e7b6faf58c10feca871cad",
+        "csv": "07c0214fdfa36c8c36d6544ebae7cede3e7c72574339686da07e7d90ac7b6ba5",
+        "json": "b3894c7e39a7329bc1fcb7d4cc230b943a24b2aee1aa8d0638b99a03367d9515",
+        "msgpack": "9c108577224d06f600d3294c89fe17be73353fb182f8619a53bd530950247cab",
+        "parquet": "8467c460eb91b0846c90a78599cff15a66711110a613a87da1f06c958f44d291",
     },
 }
 

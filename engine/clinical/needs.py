@@ -250,6 +250,11 @@ def give_by_need(
         The `Treatment` that acts on the lethal mechanism, with `effect`; NONE.
     uniform
         The pace of the treatments, on (0, 1).
+
+    Notes
+    -----
+    Before the first facility `own` begins at `now`, when it acts on the clock: somebody sees to it at once, beside the
+    rest, and sets the access that it needs.
     """
     rules = model.treatments.rules
     record = output.patients[row]
@@ -261,6 +266,34 @@ def give_by_need(
     needs = int(_without_needless(needs, given, rules) | (needs & own_bit))
     first = int(output.rows[TREATMENT_COUNT])
     at = now
+    at_once = 0
+    if own_bit & needs and place <= CarePlace.ON_THE_WAY:
+        at_once = own_bit
+        preparing = 0.0
+        if own_bit & rules.needs_access and needs & rules.access:
+            access = rules.access & needs
+            at_once |= access
+            for rank in range(rules.count):
+                if access & (1 << rank):
+                    preparing = minutes_of(int(rules.kind[rank]), uniform, rules)
+                    log_treatment(
+                        output,
+                        row,
+                        casualty.facility,
+                        int(rules.kind[rank]),
+                        now,
+                        preparing,
+                        _SUPPORTIVE,
+                        NONE,
+                    )
+        each = bool(rules.each_wound & own_bit) and injured
+        lasts = preparing + minutes_of(own, uniform, rules)
+        log_treatment(output, row, casualty.facility, own, now, lasts, effect, 0 if each else NONE)
+        if own == Treatment.TOURNIQUET:  # the rest follows it
+            at = now + lasts * MINUTE
+        if not each:
+            needs = int(needs & ~own_bit)
+        needs = int(needs & ~(at_once & ~own_bit))
     for rank in range(rules.count):
         bit = 1 << rank
         kind = int(rules.kind[rank])
@@ -275,6 +308,8 @@ def give_by_need(
         for number in range(casualty.wounds if of_wounds else 1):
             wound = number if of_wounds else NONE
             acts = bool(bit == own_bit and number == 0)
+            if acts and at_once:
+                continue
             if of_wounds and not acts:
                 condition = output.wounds[casualty.wound + number].condition
                 if not rules.needs[condition] & bit:
