@@ -8,7 +8,7 @@ import effects as x
 import numpy as np
 
 import goldenhour
-from engine.codes import AWAITED, EVENTS
+from engine.codes import AWAITED, EVENTS, CasualtyKind
 from engine.tables import columns as c
 
 HOUR, DAY = 60.0, 1440.0
@@ -177,6 +177,12 @@ def category_at(result: Result, facility: str) -> Any:
     found = np.zeros(len(result), int)
     found[e["patient"]] = e["detail"]
     return found
+
+
+def needs_litter(result: Result, facility: str) -> Any:
+    """Return who leaves the facility lying: T1 and T2 as triaged there, and the wounded who truly are."""
+    wounded = result.patients["kind"] == CasualtyKind.WOUNDED
+    return (category_at(result, facility) <= 2) | (wounded & (result.patients["triage"] <= 2))
 
 
 HELD = {

@@ -279,6 +279,7 @@ def _join(state: Any, scratch: Any, number: int, draws: Any, now: float, model: 
     casualty.category = 1 + draws[0] % (CATEGORY_COUNT - 1)
     casualty.needs_surgery = draws[1] % 3 == 0
     casualty.operated = draws[1] % 6 == 0
+    casualty.must_lie = draws[1] % 5 == 0
     casualty.wait_since = now
     scratch.patients[slot].nation = draws[2] % 5
     join_transport_queue(state, scratch, slot, now, model)
@@ -301,7 +302,7 @@ def _retriage(state: Any, scratch: Any, slot: int, category: int, now: float, mo
 
 @compiled
 def _agree_on_queue(state: Any, way: int) -> bool:
-    """Return whether groups and a plain search agree on who sits first and who is the n-th to need surgery."""
+    """Return whether groups and a plain search agree on who sits first and on the n-th who lies and awaits surgery."""
     for category in range(CATEGORY_COUNT):
         slot = state.queue_first[ALL_RESOURCES + way, category]
         while slot >= 0 and needs_litter(state.casualties[slot]):
@@ -314,7 +315,7 @@ def _agree_on_queue(state: Any, way: int) -> bool:
         slot = state.queue_first[ALL_RESOURCES + way, category]
         n = 0
         while slot >= 0:
-            if awaits_surgery(state.casualties[slot]):
+            if awaits_surgery(state.casualties[slot]) and needs_litter(state.casualties[slot]):
                 if nth(state, group_of(way, category, Demand.SURGERY), n) != slot:
                     return False
                 n += 1

@@ -18,6 +18,7 @@ from small_networks import (
     groups,
     hour_of_day,
     level,
+    needs_litter,
     peak,
     pool_of,
     run,
@@ -25,7 +26,7 @@ from small_networks import (
     waits_for_ride,
 )
 
-from engine.codes import AT_POI, EN_ROUTE, TRIAGE, WAITING_FOR, CasualtyKind
+from engine.codes import AT_POI, EN_ROUTE, TRIAGE, WAITING_FOR
 from engine.errors import RunError
 from scenarios import catalogue
 
@@ -157,7 +158,7 @@ def test_a_vehicle_takes_as_many_lying_as_it_has_litters() -> None:
 
 def test_seats_are_for_those_who_can_sit() -> None:
     lying, sitting = (ferry({"number": 3, "litters": 1, "seats": seats}) for seats in (0, 3))
-    must_lie = (category_at(sitting, "R1") <= 2) | np.isfinite(at(sitting, "surgery_started"))
+    must_lie = needs_litter(sitting, "R1")
     sizes = []
     for group in groups(sitting).values():
         assert must_lie[group].sum() <= 1
@@ -393,8 +394,7 @@ def test_vehicles_bring_those_of_a_nation_to_its_own_facility(number: int, litte
 
 def test_T1_and_T2_lie_and_T3_sits() -> None:
     result = ferry({"litters": 1, "seats": 1})  # a vehicle for each
-    wounded = result.patients["kind"] == CasualtyKind.WOUNDED
-    must_lie = (category_at(result, "R1") <= 2) | (wounded & (result.patients["triage"] <= 2))
+    must_lie = needs_litter(result, "R1")
     assert 30 < must_lie.sum() < 270
     assert pool_of(result)["litters_used"] == must_lie.sum()
     assert pool_of(result)["patients"] == 300

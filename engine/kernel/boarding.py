@@ -99,7 +99,12 @@ def _add_group(state: KernelState, tree: int, demand: int) -> None:
 def _find_groups(state: KernelState, way: int, category: int, model: Model) -> None:
     """Find the groups of a category."""
     state.loading.groups = 0
-    state.loading.several_wait = state.separates_nations or model.network.diverted_categories[way] > 0
+    lying = state.queue_trees[group_of(way, category, Demand.SURGERY)]
+    sitting = state.queue_trees[group_of(way, category, Demand.SURGERY_SEAT)]
+    both_await_surgery = lying > 0 and sitting > 0
+    state.loading.several_wait = (
+        state.separates_nations or model.network.diverted_categories[way] > 0 or both_await_surgery
+    )
     state.loading.in_lists = not may_prefer(state, way, category, model)
     for demand in range(DEMAND_COUNT):
         tree = group_of(way, category, demand)
@@ -246,7 +251,7 @@ def _consider_head(
         loading.litters = 0
         loading.seats = 0
         return
-    sits = loading.demand[group] == Demand.SEAT and loading.seats > 0
+    sits = loading.demand[group] >= Demand.SEAT and loading.seats > 0
     if sits or loading.litters > 0:
         _board(state, slot, group, candidate, sits, now, model)
     else:
@@ -270,15 +275,15 @@ def _select_of_category(
     loading.last_ticket = -1
     facility = model.network.destination[model.network.candidate_link[candidate]]
     while loading.litters + loading.seats > 0:
+        if category <= TriageCategory.T2 and loading.litters == 0:
+            loading.waiting_of_earlier = _waiting_before(state, int(loading.last_ticket) + 1)
+            return
         group = _first_group(state)
         if group < 0:
             if loading.in_lists and _is_full_for_those_without_room(state, facility, model):
                 loading.litters = 0
                 loading.seats = 0
             loading.waiting_of_earlier = _waiting_before(state, int(state.last_ticket) + 1)
-            return
-        if category <= TriageCategory.T2 and loading.litters == 0:
-            loading.waiting_of_earlier = _waiting_before(state, int(loading.last_ticket) + 1)
             return
         _consider_head(state, scratch, group, candidate, is_last_chance, now, model)
 
@@ -296,7 +301,7 @@ def select_passengers(
 ) -> None:
     """Choose who goes with a vehicle, the most urgent first: `state.loading` has their number and the first.
 
-    T1, T2 and whoever needs surgery lie; others sit, or lie where no seat is free. If all stay behind for a preferred
+    Whoever needs a litter lies; others sit, or lie where no seat is free. If all stay behind for a preferred
     facility, a second round lets those go who can. Sets `vehicle_times[TRAVEL]`. `reserved` places at the destination
     have been reserved already.
     """

@@ -169,6 +169,8 @@ class Demand(Code):
     """A litter, and a destination that operates if there is one."""
     SEAT = 2
     """A seat, or a litter where no seat is left."""
+    SURGERY_SEAT = 3
+    """As `SEAT`, and a destination that operates if there is one."""
 
 
 DEMAND_COUNT = len(Demand)

@@ -142,7 +142,7 @@ def _choose_for_first_in_queue(
 def _most_urgent_surgical(
     state: KernelState, scratch: Output, way: int, pool: int, now: float, model: Model
 ) -> int:
-    """Return the slot of a surgical patient for whom no vehicle to surgery is on its way; NOBODY if there is none.
+    """Return the slot of one who lies and awaits surgery, to whom no vehicle to it comes; NOBODY if there is none.
 
     Sets `state.chosen_candidate`.
     """

@@ -17,9 +17,9 @@ from engine.tables import CasualtyState, Model, Output
 @compiled
 def demand_of(casualty: CasualtyState) -> int:
     """Return the `Demand` of a patient."""
-    if awaits_surgery(casualty):
-        return Demand.SURGERY
-    return Demand.LITTER if needs_litter(casualty) else Demand.SEAT
+    if needs_litter(casualty):
+        return Demand.SURGERY if awaits_surgery(casualty) else Demand.LITTER
+    return Demand.SURGERY_SEAT if awaits_surgery(casualty) else Demand.SEAT
 
 
 @compiled
@@ -42,4 +42,8 @@ def join_transport_queue(state: KernelState, scratch: Output, slot: int, now: fl
 @compiled
 def first_who_sits(state: KernelState, way: int, category: int) -> int:
     """Return the slot of the first patient of a category who needs no litter; -1 if there is none."""
-    return first(state, group_of(way, category, Demand.SEAT))
+    one = first(state, group_of(way, category, Demand.SEAT))
+    other = first(state, group_of(way, category, Demand.SURGERY_SEAT))
+    if one < 0 or other < 0:
+        return max(one, other)
+    return one if state.queue_nodes[one].ticket < state.queue_nodes[other].ticket else other
