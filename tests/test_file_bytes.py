@@ -25,11 +25,11 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "4fd93b160d6820a1491d38bb1f5b6f1aaf44b7dd22b8754a2e74160e9d307244",
-        "csv": "7951ed4449a984d5b59ce3f9eaf260c3fa4bfbb7b8862f75732c3a744ead42ca",
-        "json": "ae039998fc9c9e10435af85b7cfc08fa0769cb955c44e9113571b39d007756fb",
-        "msgpack": "265475a7e1e406891c524641e56c8d105f1ab6b1d9429ea142146a6cf030f182",
-        "parquet": "b395696478c494e984795429bbdd7777af5c247d9fc74c58acd5912013b5ebd9",
+        "jsonl": "c71a45834874bba2a51e6dc753fb28a5e5536bc7f9e5b3d999d5c380c332b619",
+        "csv": "f12d542e33f06ff6409b67f02760af3628bfa309dba661039e46c1a726876406",
+        "json": "3c1d4ff7fa9435782077b687c02cf8ebe7608ffb6df2128cb2fffdcb15bf4f74",
+        "msgpack": "02c32bd4fab75e43c0b86b33f3d7def535b615d70620b3c86c230923c3366ae6",
+        "parquet": "f26ae164eb10df2cf9f7efccc1bb01d17ef1bcd4695af5e1a07f96c088ce054d",
     },
     "cbrn": {
         "jsonl": "b88cad1627bc482cecb3da3374703d750de81cf6d0e7b6faf58c10feca871cad",
