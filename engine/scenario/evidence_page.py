@@ -16,7 +16,8 @@ The lists are about what a scenario sets itself. The constants of the model and 
 
 - **published**: the source gives the value, or numbers from which it follows.
 - **calibrated**: fitted so that the runs show the published outcomes that are named.
-- **judgement**: nobody has published it, or nobody whom we have read. Change it, and see what depends on it.
+- **judgement**: nobody has published it, or nobody whom we have read. Change it, and see what depends on it. The
+  reason may name a source: of something near, or of a sum of which only the parts are judgement.
 
 `read` says how: the document itself, its abstract, or second-hand, as another work quotes it. A setting is written as
 for `--set`; `*` stands for several entries. A table, such as `facilities[R2]`, stands for those of its settings that no
