@@ -27,7 +27,7 @@
 # make bench-side-by-side   speed and memory of an older commit and the working tree, interleaved; fails if either is worse (COMMIT=...)
 # make bench-limit  full records/s against hashing and writing the same bytes, and an older commit; MEMORY=1: also peak memory to 5,000,000
 # make bench-cold         the first run on a machine against an older commit, interleaved; fails above 0.3 of its time (COMMIT=...)
-# make docs      generates docs/records.md, docs/scenario.md, docs/assumptions.md, docs/records.schema.json and the excerpt in README.md
+# make docs      generates docs/records.md, docs/scenario.md, docs/assumptions.md, docs/evidence.md, docs/records.schema.json and the excerpt in README.md
 # make clean     removes .venv, out and every cache of the tools; it leaves the folder wheelhouse
 
 SHELL := bash
@@ -177,6 +177,7 @@ docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.documentation > docs/records.md.new && mv docs/records.md.new docs/records.md
 	$(BIN)/python -m engine.scenario.documentation > docs/scenario.md.new && mv docs/scenario.md.new docs/scenario.md
 	$(BIN)/python -c "from engine.scenario.range_page import page; print(page(), end='')" > docs/assumptions.md.new && mv docs/assumptions.md.new docs/assumptions.md
+	$(BIN)/python -c "from engine.scenario.evidence_page import page; print(page(), end='')" > docs/evidence.md.new && mv docs/evidence.md.new docs/evidence.md
 	$(BIN)/python -m goldenhour schema > docs/records.schema.json.new && mv docs/records.schema.json.new docs/records.schema.json
 	$(BIN)/python -m bench.readme_excerpt
 
