@@ -309,6 +309,7 @@ def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
     rest = round(1.0 - battle, 3)
     scenario: Mapping = {
         "name": "random",
+        "model": {"care": {"preparation": {"minutes": [0.0] * 4}}},  # rides have times of their own
         "seed": draw(st.integers(0, 10_000)),
         "days": days,
         "casualties": {"total": draw(st.integers(30, 220))},

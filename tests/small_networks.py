@@ -24,8 +24,12 @@ Result = goldenhour.Result
 
 
 def run(total: int, **settings: Any) -> Result:
-    """Run a scenario; return its patients in the order of injury instead of the order of completion."""
-    result = x.run(total, **settings)
+    """Run a scenario in which nobody has to be prepared for transport.
+
+    Its patients are in the order of injury instead of the order of completion.
+    """
+    model = settings.pop("model", {})
+    result = x.run(total, **settings, model={**model, "care": {**x.AT_ONCE["care"], **model.get("care", {})}})
     order = np.lexsort((result.patients["id_lo"], result.patients["time"]))
     rank = np.argsort(order)
     changed = {}

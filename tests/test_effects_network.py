@@ -102,7 +102,9 @@ def by_pool(**pool: Any) -> tuple[Any, Any]:
         {"origin": "R1", "destination": "R2", "distance_km": 40.0, "vehicle": "pool"},
     ]
     places = [{"id": "R1", "role": 1, "policy_days": 0.0}, {"id": "R2", "role": 2}]
-    result = x.run(500, survival=x.NOBODY_DIES, facilities=places, links=links, vehicles=[vehicle])
+    result = x.run(
+        500, survival=x.NOBODY_DIES, facilities=places, links=links, vehicles=[vehicle], model=x.AT_ONCE
+    )
     times = [np.full(len(result), np.nan) for _ in range(2)]
     for column, kind in zip(times, ("evacuation_requested", "departed"), strict=True):
         e = x.rows(result, kind, "R1")
@@ -284,7 +286,7 @@ def test_definitive_surgery_is_done_where_it_can_be() -> None:
     assert len(x.rows(early, "surgery_started", "R2")) == len(x.rows(usual, "surgery_started", "R2"))
 
 
-@pytest.mark.parametrize(("place", "policies"), [("R1", (0, 1, 3)), ("R2", (0, 7, 30)), ("R3", (0, 15, 60))])
+@pytest.mark.parametrize(("place", "policies"), [("R1", (0, 1, 3)), ("R2", (0, 7, 30)), ("R3", (0, 3, 15))])
 def test_a_longer_evacuation_policy_returns_more_to_duty(place: str, policies: tuple[float, ...]) -> None:
     shares, before = [], None
     for days in policies:

@@ -48,7 +48,7 @@ TABLE = {
     "urban": (17.0, 7.7, 15.2),
     "guerrilla": (13.4, 7.5, 12.6),
     "drone": (18.0, 9.1, 17.4),
-    "naval": (20.0, 7.7, 17.1),
+    "naval": (17.8, 7.2, 17.1),
     "peacekeeping": (8.6, 5.7, 7.8),
 }
 """docs/model.md section 3.2.4: %KIA, %DOW, CFR through the default laydown."""
@@ -347,12 +347,14 @@ def test_late_deaths_are_exponential_from_admission() -> None:
     assert stats.kstest(days, stats.expon(scale=3.0).cdf).pvalue > ALPHA
 
 
-def test_return_within_72_h_by_worst_ais() -> None:
+def test_return_within_72_h_is_for_minor_wounds() -> None:
+    """Of the wounded who are not killed 33 to 47 % are back (Kotwal 2016, Owens 2008); nearly all have AIS 1."""
     p = standard().patients
-    harmless = p[(p["lethal"] == NONE) & (p["worst_ais"] < 6)]
-    for ais, share in ((1, 0.72), (2, 0.22), (3, 0.02), (4, 0.0), (5, 0.0)):
-        of_ais = harmless[harmless["worst_ais"] == ais]
-        assert (of_ais["rtd72"] == 1).mean() == pytest.approx(share, abs=0.012), ais
+    wounded = p[(p["kind"] == CasualtyKind.WOUNDED) & (p["worst_ais"] < 6)]
+    back = wounded["rtd72"] == 1
+    assert 0.33 <= back.sum() / (~np.isin(wounded["status"], [Outcome.KIA])).sum() <= 0.47
+    assert (wounded["worst_ais"][back] == 1).mean() > 0.95
+    assert not (back & (wounded["lethal"] != NONE)).any()
 
 
 @cache
@@ -374,41 +376,16 @@ def held() -> goldenhour.Result:
     )
 
 
-def test_stays_of_the_ill_are_lognormal_by_category() -> None:
+def test_who_is_held_returns_unless_a_condition_ends_duty() -> None:
+    """Whoever can return is kept until then; whose duty in theatre ends goes on."""
     p = held().patients
-    for triage, median, sigma in ((1, 40, 1.0), (2, 16, 1.0), (3, 3, 1.1)):
-        ill = p[(p["stream"] != 0) & (p["triage"] == triage) & (p["lethal"] == NONE)]
-        assert (ill["status"] == Outcome.RTD).all()
-        days = (ill["closed"] - ill["role2"]) / DAY
-        assert np.median(days) == pytest.approx(median, rel=0.12)
-        long = days[days > 0.25]  # nobody leaves before care has ended
-        law = stats.lognorm(sigma, scale=median)
-        truncated = (law.cdf(long) - law.cdf(0.25)) / law.sf(0.25)
-        assert stats.kstest(truncated, "uniform").pvalue > ALPHA, triage
-
-
-def test_stays_of_the_wounded_are_lognormal_by_worst_ais_beyond_72_h() -> None:
-    p = held().patients
-    for ais, median in ((1, 5), (2, 14), (3, 35), (4, 60), (5, 90)):
-        of_ais = p[(p["kind"] == CasualtyKind.WOUNDED) & (p["worst_ais"] == ais) & (p["lethal"] == NONE)]
-        back = of_ais[(of_ais["status"] == Outcome.RTD) & (of_ais["rtd72"] == 0)]
-        days = (back["closed"] - back["time"]) / DAY
-        law = stats.lognorm(0.7, scale=median)
-        truncated = (law.cdf(days) - law.cdf(3.0)) / law.sf(3.0)
-        assert stats.kstest(truncated, "uniform").pvalue > ALPHA, ais
-
-
-def test_those_back_within_72_h_return_after_4_to_60_h() -> None:
-    p = held().patients
-    back = p[(p["kind"] == CasualtyKind.WOUNDED) & (p["rtd72"] == 1)]
-    hours = (back["closed"] - back["time"]) / (60 * MINUTE)
-    assert hours.min() >= 4.0
-    assert (hours <= 60.0).mean() > 0.98  # after an operation intensive care may last longer
-    early = hours[(back["triage"] == 3) & (hours < 60)]
-    assert stats.kstest(early, stats.uniform(4, 56).cdf).pvalue > ALPHA
-
-
-# --- wounds
+    survivors = p[np.isin(p["status"], [Outcome.RTD, Outcome.EVACUATED])]
+    back = survivors[survivors["status"] == Outcome.RTD]
+    assert 0.4 < len(back) / len(survivors) < 0.9
+    ends = np.array([condition.return_days == "no" for condition in catalogue.conditions()])
+    assert not ends[back["condition"]].any()
+    gone = survivors[survivors["status"] == Outcome.EVACUATED]
+    assert ends[gone["condition"]].mean() > 0.8  # of the rest another wound does, or care calls for more
 
 
 def test_wound_regions_by_mechanism() -> None:

@@ -10,7 +10,12 @@ from engine.clinical.casualties import (
     draw_wounds,
 )
 from engine.clinical.first_aid import care_on_the_way, give_first_aid, give_prehospital_blood
-from engine.clinical.illnesses import NO_DIAGNOSIS, draw_illness, draw_second_diagnoses
+from engine.clinical.illnesses import (
+    NO_DIAGNOSIS,
+    draw_illness,
+    draw_second_diagnoses,
+    draw_stay_of_ill,
+)
 from engine.clinical.listed import (
     draw_listed_ill,
     draw_listed_wounded,
@@ -19,11 +24,12 @@ from engine.clinical.listed import (
     row_of_cell,
 )
 from engine.clinical.log import log_event, log_treatment
-from engine.clinical.needs import ALL_ROLES, roles_that_operate
+from engine.clinical.needs import ALL_ROLES, calls_for_more, roles_that_operate
 from engine.clinical.operations import log_definitive_surgery, log_further_operation, start_surgery
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import begin_readings, take_last, take_until, take_with_events
 from engine.clinical.service_numbers import set_service_number
+from engine.clinical.stays import draw_stay_of_wounded, stay_after_operation
 from engine.clinical.survival import (
     death_time,
     draw_fate_of_ill,
@@ -45,6 +51,7 @@ __all__ = [
     "NO_DIAGNOSIS",
     "SAMPLE",
     "begin_readings",
+    "calls_for_more",
     "care_on_the_way",
     "copy_arrival",
     "death_time",
@@ -58,6 +65,8 @@ __all__ = [
     "draw_person",
     "draw_sample",
     "draw_second_diagnoses",
+    "draw_stay_of_ill",
+    "draw_stay_of_wounded",
     "draw_wounds",
     "give_first_aid",
     "give_prehospital_blood",
@@ -79,6 +88,7 @@ __all__ = [
     "start_recovery",
     "start_surgery",
     "starts_resuscitation",
+    "stay_after_operation",
     "stop_clock",
     "take_last",
     "take_until",

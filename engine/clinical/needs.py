@@ -29,6 +29,8 @@ from engine.tables import (
 )
 
 _ROLES = 5
+_HIGHEST_CARE = 3
+"""The highest role whose care differs."""
 ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
 _ROLE_1 = int(CarePlace.ROLE_1)
@@ -108,6 +110,24 @@ def _is_due(
     if last < 0:
         return True
     return bool(not rules.once & (1 << rank) and at >= last + rules.repeat[rules.kind[rank]])
+
+
+@compiled
+def calls_for_more(
+    output: Output, record: PatientRow, casualty: CasualtyState, role: int, rules: CareRules
+) -> bool:
+    """Return whether a diagnosis calls for a treatment or an operation that a facility of this role does not offer, and
+    one of a higher role does. Operations of the wounded have been decided on before.
+    """
+    higher = 0
+    for further in range(role + 1, _HIGHEST_CARE + 1):
+        higher |= rules.here[place_of_role(further)]
+    if needs_of_injuries(output, record, casualty, rules) & higher & ~rules.here[place_of_role(role)]:
+        return True
+    if record.kind == CasualtyKind.WOUNDED:
+        return False
+    operation = rules.operations[record.condition, 0]
+    return bool(operation != NONE and not rules.in_theatre[operation, role])
 
 
 @compiled

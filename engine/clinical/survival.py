@@ -154,7 +154,7 @@ def draw_fate_of_wounded(
     life_factor: float,
     parameters: SurvivalParameters,
 ) -> None:
-    """Draw lethality, life, true triage category and stay of a wounded casualty, and start the clock.
+    """Draw lethality, life and true triage category of a wounded casualty, and start the clock.
 
     Life: T = 43500 * NISS**-1.95 * exp(0.9 * z) minutes (docs/model.md section 2.5.1). Category: section 2.6.1.
     `type_` is the row of the tables by warfare type. The odds of being lethal are multiplied by `odds`, the life by
@@ -198,31 +198,6 @@ def draw_fate_of_wounded(
     for number in range(first_wound, first_wound + count):
         if output.wounds[number].region == Region.HEAD:
             casualty.head_ais = max(casualty.head_ais, output.wounds[number].ais)
-    _draw_stay_of_wounded(record, casualty, lethal, cell, index, key, parameters)
-
-
-@compiled
-def _draw_stay_of_wounded(
-    record: PatientRow,
-    casualty: CasualtyState,
-    lethal: bool,
-    cell: int,
-    index: int,
-    key: int,
-    parameters: SurvivalParameters,
-) -> None:
-    """Draw when a wounded casualty could return to duty (docs/model.md section 2.5.6)."""
-    a, b, _, _ = words(key, cell, index, STAY)
-    if not lethal and record.worst_ais <= 3 and to_uniform(a) < parameters.rtd72[record.worst_ais]:
-        casualty.expects_rtd72 = 1
-        hours = parameters.rtd72_hours[0] + (
-            parameters.rtd72_hours[1] - parameters.rtd72_hours[0]
-        ) * to_uniform(b)
-        casualty.stay_end = record.time + hours * HOUR
-    else:
-        stay = parameters.stay[min(5, int(record.worst_ais))]
-        within = stay[2] + (1.0 - stay[2]) * to_uniform(b)  # only stays of more than 72 h
-        casualty.stay_end = record.time + _lognormal(stay[0], stay[1], within) * DAY
 
 
 @compiled
@@ -235,17 +210,16 @@ def draw_fate_of_ill(
     key: int,
     parameters: SurvivalParameters,
 ) -> None:
-    """Draw lethality, life, symptom onset and stay of a casualty without weapon wounds, and start the clock.
+    """Draw lethality, life and symptom onset of a casualty without weapon wounds, and start the clock.
 
-    docs/model.md sections 2.4.4, 2.5.1 and 2.5.6. The stay counts from the admission, so `stay_end` holds a duration
-    until then.
+    docs/model.md sections 2.4.4 and 2.5.1.
 
     Parameters
     ----------
     kills
         Whether a casualty other than an agent casualty dies without treatment.
     """
-    a, b, c, d = words(key, cell, index, LETHALITY)
+    a, b, c, _ = words(key, cell, index, LETHALITY)
     life = math.inf
     record.lethal = NONE
     record.onset = record.time
@@ -267,8 +241,6 @@ def draw_fate_of_ill(
         )
     start_clock(casualty, float(record.onset), life, parameters.factor[0])
     casualty.needs_surgery = 0
-    stay = parameters.category_stay[record.triage]
-    casualty.stay_end = _lognormal(stay[0], stay[1], to_uniform(d)) * DAY
 
 
 @compiled

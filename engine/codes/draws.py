@@ -75,9 +75,9 @@ SERVICE_NUMBER = 16
 
 # SURVIVAL
 LETHALITY = 0
-"""Words 0: lethal; 1: life; 2: mechanism, or onset of symptoms; 3: triage, or stay of the ill."""
+"""Words 0: lethal; 1: life; 2: mechanism, or onset of symptoms; 3: triage."""
 STAY = 1
-"""Words 0: return to duty within 72 h; 1: length of stay; 2: T4, of those at the edge."""
+"""Words 1: length of stay; 2: T4, of those at the edge."""
 LATE_DEATH = 2
 """Words 0: late death; 1: its time."""
 FIRST_AID = 3

@@ -41,7 +41,7 @@ from engine.scenario import (
     model_constants,
     one_way_minutes,
 )
-from engine.tables import CARE, DAY, NETWORK, TRANSITIONS, Table
+from engine.tables import CARE, DAY, MINUTE, NETWORK, TRANSITIONS, Table
 from scenarios import tables
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
@@ -245,6 +245,7 @@ def compile_care(scenario: Scenario) -> Table:
         ),
         prehospital_units=given["blood"]["prehospital"],
         request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
+        preparation=floats([0.0, *(minutes * MINUTE for minutes in given["preparation"]["minutes"])]),
         aid_slowdown=floats([1.0 / visibility]),
         mascal_threshold=ints([scenario.mascal_threshold]),
         horizon=floats([math.inf if horizon is None else horizon * DAY]),

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.codes import TREATMENTS, LethalMechanism
 from engine.compile.agents import agent_life, agent_onset
-from engine.compile.rows import filled, floats, normal_cdf
+from engine.compile.rows import filled, floats
 from engine.numeric import interpreted
 from engine.scenario import (
     MECHANISM_OF,
@@ -18,10 +18,9 @@ from engine.scenario import (
     model_constants,
 )
 from engine.tables import SURVIVAL, TYPES, Table
+from scenarios import catalogue
 
 HIGHEST_NISS = 75
-SHORT_STAY_DAYS = 3.0
-"""Stays up to this length are those of the casualties who return to duty within 72 hours."""
 
 
 def compile_survival(scenario: Scenario) -> Table:
@@ -179,22 +178,21 @@ def _late_fields(scenario: Scenario) -> dict[str, Any]:
 
 def stay_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on stays and return to duty (docs/model.md section 2.5.6)."""
-    given = model_constants(scenario, "survival")
-    stay = given["stay"]
-    sigma = stay["wounded_sigma"]
-    wounded = []
-    for days in stay["wounded_median_days"]:
-        short = normal_cdf((interpreted.log(SHORT_STAY_DAYS) - interpreted.log(days)) / sigma)
-        wounded.append([interpreted.log(days), sigma, short])
-    category = [
-        [interpreted.log(days), spread]
-        for days, spread in zip(stay["category_median_days"], stay["category_sigma"], strict=True)
-    ]
+    stay = model_constants(scenario, "survival")["stay"]
+    days, least, leaves = [], [], []
+    for condition in catalogue.conditions():
+        care = condition.stay_days or 0.0
+        ends_duty = condition.return_days == "no"
+        duty = care if ends_duty else max(care, float(condition.return_days or 0.0))
+        days.append(care + stay["convalescence_share"] * (duty - care))
+        least.append(stay["least_days"] if condition.operations else 0.0)
+        leaves.append(int(ends_duty))
     return {
-        "rtd72": floats([0.0, *given["rtd72"]["probability"], 0.0, 0.0]),
-        "rtd72_hours": floats(given["rtd72"]["hours"]),
-        "stay": floats([wounded[0], *wounded]),
-        "category_stay": floats([category[-1], *category]),
+        "stay_days": floats(days),
+        "stay_least": floats(least),
+        "leaves": np.array(leaves, np.uint8),
+        "stay_sigma": stay["sigma"],
+        "least_days": stay["least_days"],
     }
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine import numeric
 from engine.clinical import DRAWN, SAMPLE, draw_sample
 from engine.codes import NONE
-from engine.compile.injuries import severity_fields, wound_fields
+from engine.compile.injuries import condition_fields, severity_fields, wound_choice_fields, wound_fields
 from engine.compile.rows import STANDARD, fill, triage_weights
 from engine.compile.survival import HIGHEST_NISS, lethal_shares, lethality_fields, stay_fields
 from engine.errors import ScenarioError
@@ -143,7 +143,7 @@ def _groups(living: Table, survival: Any, row: int) -> _Groups:
     niss, ais = living["niss"], living["worst_ais"]
     lethal = (living["lethal"] < survival["lethal"][row][niss]) & bool(survival["clock"][0])
     minutes = survival["minutes"][row][niss] * living["life"]
-    returns = ~lethal & (ais <= 3) & (living["returns"] < survival["rtd72"][ais])
+    returns = ~lethal & (living["soon"] == 1)
     immediate = (ais >= 4) | (lethal & (minutes <= survival["immediate_minutes"]))
     surgical = ~immediate & ((ais == 3) | lethal)
     return _Groups(~returns, lethal, immediate, surgical, ~immediate & ~surgical & (ais == 2), minutes)
@@ -356,6 +356,12 @@ def tilts_of(scenario: Scenario) -> Table:
         If a share cannot be met, as `find_tilts` does.
     """
     model = np.zeros(1, MODEL)
-    fill(model["injuries"], **severity_fields(scenario), **wound_fields(scenario))
+    fill(
+        model["injuries"],
+        **severity_fields(scenario),
+        **wound_fields(scenario),
+        **wound_choice_fields(scenario),
+        **condition_fields(),
+    )
     fill(model["survival"], **lethality_fields(scenario), **stay_fields(scenario))
     return find_tilts(scenario, model)

@@ -2,7 +2,7 @@
 
 import math
 
-from engine.clinical import death_time, log_event, log_treatment, set_factor
+from engine.clinical import calls_for_more, death_time, log_event, log_treatment, set_factor
 from engine.codes import AT_POI, EN_ROUTE, NONE, Effect, Event, Treatment
 from engine.kernel.codes import MatrixOutcome, Stage
 from engine.kernel.poi_stages import set_next_poi_stage
@@ -16,19 +16,15 @@ from engine.tables import MINUTE, CasualtyState, Model, Output, PatientRow
 def _depart_onwards(
     output: Output, row: int, casualty: CasualtyState, now: float, leg: int, goal: int, model: Model
 ) -> None:
-    """Leave the facility for `goal`, `leg` ms away, at once.
+    """Leave the facility for `goal`, `leg` ms away, as soon as the casualty is prepared.
 
     Used where vehicles are unlimited, and under transition-matrix routing.
     """
     log_event(output, row, now, casualty.facility, Event.EVACUATION_REQUESTED, precedence_of(casualty))
-    log_event(output, row, now, casualty.facility, Event.DEPARTED, 0)
-    casualty.facility = EN_ROUTE
-    if casualty.in_surge_place:
-        casualty.in_surge_place = 0
-        set_factor(casualty, now, model.survival.factor[0])
     casualty.destination = goal
-    casualty.stage = Stage.ARRIVE
-    casualty.at = now + leg
+    casualty.stage = Stage.LEAVE
+    casualty.at = now + model.care.preparation[casualty.category]
+    casualty.arrive_at = casualty.at + leg
 
 
 SHORTEST_WARD_STAY = 30.0 * MINUTE
@@ -73,18 +69,21 @@ def _dispose_under_matrix(
 
 
 @compiled
-def _stays_until_duty(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether the casualty recovers here within the evacuation policy."""
+def _stays_until_duty(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether the casualty can be cared for here and is back on duty within the evacuation policy."""
     here = casualty.facility
     recovers = (
         casualty.life == math.inf
         and casualty.late_death_at == math.inf
         and (not casualty.needs_surgery or casualty.operated)
     )
+    role = model.network.role[here]
     return bool(
         recovers
+        and not casualty.leaves_theatre
+        and role > 0
         and casualty.stay_end - record.time <= model.network.evacuation_policy[here]
-        and model.network.role[here] > 0
+        and not calls_for_more(output, record, casualty, role, model.treatments.rules)
     )
 
 
@@ -98,7 +97,7 @@ def decide_disposition(
         _dispose_under_matrix(output, row, casualty, now, model, counter)
         return
     link = model.network.next_link[casualty.facility, record.front]
-    if _stays_until_duty(record, casualty, model) or link < 0:
+    if link < 0 or _stays_until_duty(output, record, casualty, model):
         end = max(casualty.stay_end, now + SHORTEST_WARD_STAY)
         _admit_to_ward(output, row, casualty, now, end if death_time(casualty) == math.inf else math.inf)
     elif model.network.way_finite[casualty.way]:
@@ -107,13 +106,14 @@ def decide_disposition(
         casualty.at = math.inf
         casualty.transport_requested_at = now
     else:
-        leg = draw_leg_time(link, casualty.leg, now, model, counter)
+        ready = now + model.care.preparation[casualty.category]
+        leg = draw_leg_time(link, casualty.leg, ready, model, counter)
         _depart_onwards(output, row, casualty, now, leg, model.network.destination[link], model)
 
 
 @compiled
 def leave_with_vehicle(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """Leave the facility with a finite vehicle, which arrives at `arrive_at`."""
+    """Leave the facility with a vehicle, which arrives at `arrive_at`."""
     log_event(output, row, now, casualty.facility, Event.DEPARTED, 0)
     casualty.facility = EN_ROUTE
     if casualty.vehicle_clock_factor != 1.0 or casualty.in_surge_place:

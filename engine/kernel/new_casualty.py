@@ -14,6 +14,8 @@ from engine.clinical import (
     draw_listed_wounded,
     draw_person,
     draw_second_diagnoses,
+    draw_stay_of_ill,
+    draw_stay_of_wounded,
     draw_wounds,
     roles_that_operate,
     row_of_cell,
@@ -60,6 +62,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.head_ais = 0
     casualty.admitted = 0
     casualty.expects_rtd72 = 0
+    casualty.leaves_theatre = 0
     casualty.needs_surgery = 0
     casualty.operable = 0
     casualty.blood_units = 0
@@ -177,9 +180,12 @@ def initialise_casualty(
         _draw_wounded(output, row, casualty, model, counter)
     else:
         _draw_ill(record, casualty, model, counter)
-    if not quiet and record.kind != CasualtyKind.WOUNDED:
+    survival_key = model.keys[DrawPurpose.SURVIVAL]
+    if record.kind != CasualtyKind.WOUNDED:
         draw_second_diagnoses(record, counter[0], counter[1], model.keys[DrawPurpose.INJURY], model.injuries)
-    if record.kind == CasualtyKind.WOUNDED:
+        draw_stay_of_ill(record, casualty, counter[0], counter[1], survival_key, model.survival)
+    else:
+        draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)

@@ -12,6 +12,7 @@ from engine.clinical import (
     set_rate,
     start_recovery,
     start_surgery,
+    stay_after_operation,
     to_uniform,
 )
 from engine.codes import (
@@ -192,6 +193,7 @@ def end_operation(
     if first or (casualty.stage == Stage.REOPERATED and not casualty.definitive):
         ended = Event.SURGERY_ENDED
     log_event(output, row, now, casualty.facility, ended, 0)
+    stay_after_operation(casualty, now, model.survival)
     if casualty.life < math.inf:
         set_rate(casualty, now, casualty.slowest * casualty.factor)
     elif not output.rows[QUIET] and casualty.recover_span == 0.0:

@@ -115,10 +115,12 @@ def kill_in_hit(output: Output, row: int, casualty: CasualtyState, now: float, m
 def return_to_duty(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """Return the casualty to duty.
 
-    At Role 4 the casualty is discharged from the force instead; only transition-matrix routing reaches this case.
+    Who is never fit for duty in theatre again, where no way leads onwards, is discharged from the force instead. So is
+    whoever is at Role 4, which only transition-matrix routing reaches.
     """
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
-    if casualty.facility >= 0 and model.network.role[casualty.facility] == 4:
+    discharged = casualty.leaves_theatre and not model.transitions.used[0]
+    if discharged or (casualty.facility >= 0 and model.network.role[casualty.facility] == 4):
         log_event(output, row, now, casualty.facility, Event.DISCHARGED, 0)
         set_outcome(output, row, casualty, now, Outcome.DISCHARGED)
     else:

@@ -21,7 +21,7 @@ class CasualtyState(Row):
     retriage_at: Float64  # ms of the next re-triage; infinity: none
     # place, and what is held (finite resources only)
     factor: Float64  # product of the environment's clock factors
-    stay_end: Float64  # ms when the casualty could return to duty; infinity: dies
+    stay_end: Float64  # ms when care ends; until the first admission of those without wounds, its length
     stage: Int32  # `engine.kernel.codes.Stage`
     facility: Int32  # index, AT_POI or EN_ROUTE
     category: Int32  # assigned triage category
@@ -53,6 +53,7 @@ class CasualtyState(Row):
     is_free: UInt8  # 1: the slot is free
     admitted: UInt8  # 1: has arrived at an MTF
     expects_rtd72: UInt8
+    leaves_theatre: UInt8  # 1: never fit for duty in theatre again
     needs_surgery: UInt8
     must_lie: UInt8  # 1: wounded with a true category of T1 or T2
     resuscitated: UInt8

@@ -163,12 +163,11 @@ class SurvivalParameters(Row):
     aid_delay_against: Annotated[Floats, "f8", len(LethalMechanism)]  # log of the median, by lethal mechanism
     late_penalty: Annotated[Floats, "f8", 2]  # share lost, from which u/T on
     late: Annotated[Floats, "f8", 4]  # probability, NISS scale, maximum, mean in days
-    rtd72: Annotated[Floats, "f8", 6]  # by worst AIS
-    rtd72_hours: Annotated[Floats, "f8", 2]
-    stay: Annotated[
-        Floats, "f8", (6, 3)
-    ]  # by worst AIS: log median days, sigma, share of the distribution below 72 h
-    category_stay: Annotated[Floats, "f8", (4, 2)]  # by true triage: log median days, sigma
+    stay_days: Annotated[Floats, "f8", CONDITIONS]  # median days in care, by condition
+    stay_least: Annotated[Floats, "f8", CONDITIONS]  # days in care at least, by condition
+    leaves: Annotated[Ints, "u1", CONDITIONS]  # 1: who has the condition never returns to duty in theatre
+    stay_sigma: Float64  # of the logarithm of the days
+    least_days: Float64  # after an operation, and of those whom something would kill
     agent: Annotated[
         Floats, "f8", (AGENT_KINDS, 4, 3)
     ]  # by agent and severity: P(lethal), log median minutes, sigma
@@ -389,6 +388,9 @@ class CareParameters(Row):
     blood: Annotated[Floats, "f8", 4]
     prehospital_units: Int64
     request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg for request and departure
+    preparation: Annotated[
+        Floats, "f8", 5
+    ]  # ms from request to departure at a facility, by assigned category
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
     mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident
     horizon: Annotated[Floats, "f8", 1]  # ms; infinity
