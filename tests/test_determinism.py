@@ -32,10 +32,12 @@ SEED = 1
 GOLDEN = {
     "standard": "92b777719376dd18668f0cb9a0f66e198e630167f5aadb59c64efb85eac4ddcf",
     "conventional": "0caef50d3fd42a4f2a7c130d6ffeb8fe7d36065a551e247e62ce7ac60d55a028",
-    "cbrn": "e8a0138fb7c9a9353afc03c638d7a23467c508588914c1fc0cbecbf2a421cb50",
+    "cbrn": "816488997b754b458f70fc9786f9e93cad6c36f6a7bc15c79194f01ceb207087",
     "coin": "65f59b3056593a2ef74c6b182b9c251f1d53dc7de6389b6a2e87d22b6976d565",
 }
-GOLDEN_FINITE = {"division": "0d74bbd115016d0f2d84c8e61995ed385be08b0fb62fa9905fbff86ef586a250"}
+GOLDEN_FINITE = {
+    "division": "e771805f47c76d485e8aef072419229b2f2b33a27874cc2187c07dfe1763f2f7",
+}
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}
 """Environment of a process that compiles for a generic processor and hashes strings with another seed."""

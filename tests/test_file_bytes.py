@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "4fd93b160d6820a1491d38bb1f5b6f1aaf44b7dd22b8754a2e74160e9d307244",
-        "csv": "7951ed4449a984d5b59ce3f9eaf260c3fa4bfbb7b8862f75732c3a744ead42ca",
-        "json": "ae039998fc9c9e10435af85b7cfc08fa0769cb955c44e9113571b39d007756fb",
-        "msgpack": "265475a7e1e406891c524641e56c8d105f1ab6b1d9429ea142146a6cf030f182",
-        "parquet": "b395696478c494e984795429bbdd7777af5c247d9fc74c58acd5912013b5ebd9",
+        "jsonl": "c71a45834874bba2a51e6dc753fb28a5e5536bc7f9e5b3d999d5c380c332b619",
+        "csv": "f12d542e33f06ff6409b67f02760af3628bfa309dba661039e46c1a726876406",
+        "json": "3c1d4ff7fa9435782077b687c02cf8ebe7608ffb6df2128cb2fffdcb15bf4f74",
+        "msgpack": "02c32bd4fab75e43c0b86b33f3d7def535b615d70620b3c86c230923c3366ae6",
+        "parquet": "f26ae164eb10df2cf9f7efccc1bb01d17ef1bcd4695af5e1a07f96c088ce054d",
     },
     "cbrn": {
-        "jsonl": "b88cad1627bc482cecb3da3374703d750de81cf6d0e7b6faf58c10feca871cad",
-        "csv": "07c0214fdfa36c8c36d6544ebae7cede3e7c72574339686da07e7d90ac7b6ba5",
-        "json": "b3894c7e39a7329bc1fcb7d4cc230b943a24b2aee1aa8d0638b99a03367d9515",
-        "msgpack": "9c108577224d06f600d3294c89fe17be73353fb182f8619a53bd530950247cab",
-        "parquet": "8467c460eb91b0846c90a78599cff15a66711110a613a87da1f06c958f44d291",
+        "jsonl": "d9b0a6bb428a88ff44d0cc22f84a8edc16c042403a023d1dfe5f48a8c2a6977d",
+        "csv": "95afb4eed236f7465313d51631fe0326fbfd91b3327017c3dcff6b0638c8ca6d",
+        "json": "afb93344fc556a2d79ca85d7fa42e47cb3223528d3bb919b77b4e6541477f08f",
+        "msgpack": "7e1c823e243f7e1742423823793c9d5908c982a41bef3ae3e0f04421388c441e",
+        "parquet": "732e4202bcb7c203e90a08065816b6420205daddb7c866e64a8e39f87637cf47",
     },
 }
 

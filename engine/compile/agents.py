@@ -9,7 +9,7 @@ from engine.compile.rows import cumulated, floats, ints, triage_weights
 from engine.numeric import interpreted
 from engine.scenario import Scenario, model_constants
 from engine.tables import AGENT_KINDS
-from scenarios import catalogue, tables
+from scenarios import catalogue
 
 GRADES: tuple[str, ...] = get_args(catalogue.Grade)
 """Grades of severity, in the order of the codes."""
@@ -113,10 +113,4 @@ def agent_life(scenario: Any) -> list[list[list[float]]]:
 
 def agent_onset() -> list[list[float]]:
     """Return by agent the share with delayed symptoms, and the four delays in hours."""
-    cbrn = tables.warfare_patterns()["warfare_types"]["cbrn"]
-    share = cbrn["casualty_clustering"]["delayed_onset_probability"]
-    delays = cbrn["temporal_pattern"]["delayed_symptom_hours"]
-    return [
-        [share, *delays] if kind.delayed_share is None else [kind.delayed_share, *kind.delay_hours]
-        for kind in catalogue.agent_kinds().values()
-    ]
+    return [[kind.delayed_share, *kind.delay_hours] for kind in catalogue.agent_kinds().values()]

@@ -55,14 +55,13 @@ class AgentKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A CBRN agent: with which weapon it comes, and when its symptoms begin.
 
     Symptoms of `delayed_share` begin after one of four delays, which are equally likely, those of the others at once.
-    Without them those of the reference table hold (warfare_patterns.json).
     """
 
     agent: Agent
     weapon: Literal["chemical", "biological", "nuclear"]
     title: str
-    delayed_share: float | None = None
-    delay_hours: tuple[float, ...] = ()
+    delayed_share: float
+    delay_hours: tuple[float, ...]
     source: str
     tag: Tag
 
@@ -118,7 +117,7 @@ def agent_kinds() -> dict[str, AgentKind]:
     if tuple(kinds) != get_args(Agent):
         raise CatalogueError("agent_kinds.csv", 2, "agent", ", ".join(kinds), ", ".join(get_args(Agent)))
     for line, kind in enumerate(kinds.values(), 2):
-        if kind.delayed_share is not None and len(kind.delay_hours) != 4:
+        if len(kind.delay_hours) != 4:
             raise CatalogueError(
                 "agent_kinds.csv", line, "delay_hours", str(len(kind.delay_hours)), "four delays"
             )
