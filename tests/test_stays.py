@@ -122,6 +122,18 @@ def test_without_spread_the_stay_is_the_median() -> None:
     assert days[back] == pytest.approx(median[back], abs=1e-6)
 
 
+def test_the_scale_multiplies_the_days_of_all_conditions() -> None:
+    usual, double = held(), held(model=stay_settings(scale=2.0))
+    assert x.same_people(usual, double)
+    days = [days_in_care(result) for result in (usual, double)]
+    back = x.status(usual, "rtd") & x.status(double, "rtd") & never_operated(usual)
+    back &= (days[0] > 0.25) & (usual.patients["lethal"] == NONE)
+    assert back.sum() > 1000
+    assert days[1][back] == pytest.approx(2.0 * days[0][back], abs=1e-6)
+    soon = [(result.patients["rtd72"] == 1).sum() for result in (usual, double)]
+    assert soon[1] < 0.9 * soon[0]
+
+
 def test_convalescence_in_care_lengthens_the_stay() -> None:
     without, half, whole = (held(model=stay_settings(convalescence_share=c)) for c in (0.0, 0.5, 1.0))
     assert x.same_people(without, half, whole)

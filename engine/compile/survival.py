@@ -185,7 +185,7 @@ def stay_fields(scenario: Scenario) -> dict[str, Any]:
         care = condition.stay_days or 0.0
         ends_duty = condition.return_days == "no"
         duty = care if ends_duty else max(care, float(condition.return_days or 0.0))
-        days.append(care + stay["convalescence_share"] * (duty - care))
+        days.append(stay["scale"] * (care + stay["convalescence_share"] * (duty - care)))
         least.append(stay["least_days"] if condition.operations else 0.0)
         leaves.append(int(ends_duty))
     return {

@@ -39,8 +39,8 @@ def _assign_unlimited_vehicle(
     casualty = state.casualties[slot]
     facility = model.network.destination[model.network.candidate_link[candidate]]
     reserve_place(state, facility, now, model)
-    leg = ride_time(casualty, candidate, now, model)
     depart = max(now, ready_to_depart(casualty, model))
+    leg = ride_time(casualty, candidate, depart, model)
     if casualty.facility < 0:
         record = scratch.patients[slot]
         closest = draw_leg_time(

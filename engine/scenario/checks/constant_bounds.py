@@ -72,6 +72,7 @@ _BOUNDS: tuple[tuple[str, Bounds], ...] = (
     ("survival.late.niss_scale", Bounds(1, 1000)),
     ("survival.late.maximum", Bounds(0, 100)),
     ("survival.late.mean_days", Bounds(0.01, 365)),
+    ("survival.stay.scale", Bounds(0.01, 100)),
     ("survival.stay.sigma", Bounds(0, 2)),
     ("survival.stay.least_days", Bounds(0, 365)),
     ("survival.stay.convalescence_share", _SHARE),
