@@ -271,7 +271,7 @@ def scenario(system: System, factor: float) -> Scenario:
         "retriage_minutes": None,
         "survival": {"clock": False},
         "bumping": system.bumping,
-        "model": {"care": {"preparation": {"minutes": [0.0] * 4}}},
+        "model": {"care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 0.0}}},
         **_network(system),
     }
     parsed = scenario_api.parse(msgspec.json.encode(given), "json")

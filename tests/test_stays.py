@@ -202,11 +202,11 @@ def test_departure_is_as_long_after_the_request_as_preparation_takes(vehicles: l
     network = x.network(R1={"policy_days": 0.0})
     if vehicles:
         network["links"][1]["vehicle"] = "pool"
-    usual = x.run(1500, survival=x.NOBODY_DIES, **network, vehicles=vehicles)
-    given = {"care": {"preparation": {"minutes": [30.0, 40.0, 50.0, 60.0]}}}
+    own = {"care": {"preparation": {"after_operation_minutes": 0.0}}}
+    usual = x.run(1500, survival=x.NOBODY_DIES, **network, vehicles=vehicles, model=own)
+    given = {"care": {"preparation": {"minutes": [30.0, 40.0, 50.0, 60.0], "after_operation_minutes": 0.0}}}
     longer = x.run(1500, survival=x.NOBODY_DIES, **network, vehicles=vehicles, model=given)
-    none = {"care": {"preparation": {"minutes": [0.0] * 4}}}
-    at_once = x.run(1500, survival=x.NOBODY_DIES, **network, vehicles=vehicles, model=none)
+    at_once = x.run(1500, survival=x.NOBODY_DIES, **network, vehicles=vehicles, model=x.AT_ONCE)
     assert same_patients(usual, longer, at_once)
     for result, expected in ((usual, (10, 15, 20, 20)), (longer, (30, 40, 50, 60)), (at_once, (0, 0, 0, 0))):
         minutes, categories = preparation(result)
@@ -236,6 +236,42 @@ def test_a_vehicle_waits_for_the_last_whom_it_takes_to_be_prepared() -> None:
         minutes, _ = preparation(result)
         assert minutes.min() >= least - 1e-3
     assert same_patients(*found)
+
+
+def rest_after_operations(result: goldenhour.Result) -> Any:
+    """Return minutes from the end of an operation to the departure from the same facility."""
+    e = result.events
+    e = e[np.lexsort((np.arange(len(e)), e["patient"]))]
+    ends = [EVENTS.index(name) for name in ("surgery_ended", "definitive_surgery_ended")]
+    departed = EVENTS.index("departed")
+    minutes, ended, owner = [], None, -1
+    for row in e:
+        if row["patient"] != owner:
+            owner, ended = row["patient"], None
+        if row["kind"] in ends:
+            ended = row
+        elif row["kind"] == departed and ended is not None and ended["facility"] == row["facility"]:
+            minutes.append((int(row["at"]) - int(ended["at"])) / x.MINUTE)
+            ended = None
+    return np.array(minutes)
+
+
+@pytest.mark.parametrize("vehicles", [[], [{**FERRY, "base": "R2"}]])
+def test_nobody_leaves_within_half_an_hour_of_an_operation(vehicles: list[dict[str, Any]]) -> None:
+    network = x.network()
+    if vehicles:
+        network["links"][2]["vehicle"] = "pool"
+    for settings, least in (
+        ({}, 30.0),
+        ({"after_operation_minutes": 240.0}, 240.0),
+        ({"minutes": [45.0] * 4}, 45.0),
+    ):
+        model = {"care": {"preparation": settings}} if settings else {}
+        rest = rest_after_operations(
+            x.run(1500, survival=x.NOBODY_DIES, **network, vehicles=vehicles, model=model)
+        )
+        assert len(rest) > 100
+        assert rest.min() == pytest.approx(least, abs=1e-3)
 
 
 @pytest.mark.parametrize(

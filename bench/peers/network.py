@@ -232,7 +232,7 @@ def scenario(network: Network, days: int) -> dict[str, Any]:
         "survival": {"clock": False, "instant_death": 0.0},
         "model": {
             "treatments": {"treatments": {"needs": {"operates_by_category": 1}}},
-            "care": {"preparation": {"minutes": [0.0] * 4}},
+            "care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 0.0}},
         },
         "triage_accuracy": 1.0,
         "facilities": [

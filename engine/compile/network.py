@@ -246,6 +246,7 @@ def compile_care(scenario: Scenario) -> Table:
         prehospital_units=given["blood"]["prehospital"],
         request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
         preparation=floats([0.0, *(minutes * MINUTE for minutes in given["preparation"]["minutes"])]),
+        awakening=floats([given["preparation"]["after_operation_minutes"] * MINUTE]),
         aid_slowdown=floats([1.0 / visibility]),
         mascal_threshold=ints([scenario.mascal_threshold]),
         horizon=floats([math.inf if horizon is None else horizon * DAY]),

@@ -13,18 +13,31 @@ from engine.tables import MINUTE, CasualtyState, Model, Output, PatientRow
 
 
 @compiled
+def prepared_at(casualty: CasualtyState, requested_at: float, model: Model) -> float:
+    """Return when a casualty whose evacuation is requested at `requested_at` may leave the facility, ms."""
+    return max(float(requested_at + model.care.preparation[casualty.category]), casualty.awake_at)
+
+
+@compiled
 def _depart_onwards(
-    output: Output, row: int, casualty: CasualtyState, now: float, leg: int, goal: int, model: Model
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    ready: float,
+    leg: float,
+    goal: int,
+    model: Model,
 ) -> None:
-    """Leave the facility for `goal`, `leg` ms away, as soon as the casualty is prepared.
+    """Request evacuation to `goal`, `leg` ms away, and leave at `ready`, when the casualty is prepared.
 
     Used where vehicles are unlimited, and under transition-matrix routing.
     """
     log_event(output, row, now, casualty.facility, Event.EVACUATION_REQUESTED, precedence_of(casualty))
     casualty.destination = goal
     casualty.stage = Stage.LEAVE
-    casualty.at = now + model.care.preparation[casualty.category]
-    casualty.arrive_at = casualty.at + leg
+    casualty.at = ready
+    casualty.arrive_at = ready + leg
 
 
 SHORTEST_WARD_STAY = 30.0 * MINUTE
@@ -61,7 +74,8 @@ def _dispose_under_matrix(
         goal = model.transitions.facility[record.front, casualty.outcome]
         link = model.network.next_link[here, record.front]
         leg = draw_route_time(casualty, record.front, goal, link, model, counter)
-        _depart_onwards(output, row, casualty, now, leg, goal, model)
+        ready = prepared_at(casualty, now, model)
+        _depart_onwards(output, row, casualty, now, ready, leg, goal, model)
     else:
         longest = record.time + model.network.evacuation_policy[here]
         end = max(now + SHORTEST_WARD_STAY, min(casualty.stay_end, longest))
@@ -106,9 +120,9 @@ def decide_disposition(
         casualty.at = math.inf
         casualty.transport_requested_at = now
     else:
-        ready = now + model.care.preparation[casualty.category]
+        ready = prepared_at(casualty, now, model)
         leg = draw_leg_time(link, casualty.leg, ready, model, counter)
-        _depart_onwards(output, row, casualty, now, leg, model.network.destination[link], model)
+        _depart_onwards(output, row, casualty, now, ready, leg, model.network.destination[link], model)
 
 
 @compiled

@@ -73,6 +73,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.operated = 0
     casualty.operated_here = 0
     casualty.operations_here = 0
+    casualty.awake_at = 0.0
     casualty.reoperate_at = math.inf
     casualty.definitive = 0
     casualty.decontaminated = 0

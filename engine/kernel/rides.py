@@ -5,7 +5,7 @@ import math
 from engine.clinical import death_time
 from engine.kernel.codes import LAST_POI_STAGE, Decision, Stage
 from engine.kernel.destinations import awaits_surgery, distance
-from engine.kernel.disposition_stages import board_vehicle
+from engine.kernel.disposition_stages import board_vehicle, prepared_at
 from engine.kernel.diversion import diverts
 from engine.kernel.places import accepts
 from engine.kernel.resources import end_wait, schedule_next_event
@@ -89,7 +89,7 @@ def ready_to_depart(casualty: CasualtyState, model: Model) -> float:
     """
     if casualty.facility < 0:
         return -math.inf
-    return float(casualty.transport_requested_at + model.care.preparation[casualty.category])
+    return prepared_at(casualty, casualty.transport_requested_at, model)
 
 
 @compiled

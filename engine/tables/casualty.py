@@ -92,6 +92,7 @@ class CasualtyState(Row):
     bumped_at: Float64  # ms
     blocked_since: Float64  # ms since when the held resource is no longer needed but the next is not free
     first_event: Int64  # first row of the events
+    awake_at: Float64  # ms until when an operation keeps the casualty from leaving
     reoperate_at: Float64  # ms when a further operation here is due; infinity: none
     operations_here: Int32  # operations begun at the present facility
     retriages: Int32  # number of re-triages so far

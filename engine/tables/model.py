@@ -392,6 +392,7 @@ class CareParameters(Row):
     preparation: Annotated[
         Floats, "f8", 5
     ]  # ms from request to departure at a facility, by assigned category
+    awakening: Annotated[Floats, "f8", 1]  # ms from the end of an operation to departure
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
     mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident
     horizon: Annotated[Floats, "f8", 1]  # ms; infinity

@@ -35,7 +35,7 @@ _BOUNDS: tuple[tuple[str, Bounds], ...] = (
     ("care.surgery.*", Bounds(1, 100_000)),
     ("care.decontamination.minutes", _MINUTES),
     ("care.request.*", _SHARE),
-    ("care.preparation.minutes", Bounds(0, 1440)),
+    ("care.preparation.*", Bounds(0, 1440)),
     ("care.mascal.expectant_niss", Bounds(1, 75)),
     ("care.night.*", Bounds(0, 24)),
     ("care.overflow.clock_factor", Bounds(0.01, 100)),
