@@ -357,6 +357,7 @@ BLEEDING = (
     "peritoneum_open",
     "tendon",
     "face_destroyed",
+    "face_or_scalp_torn",
 )
 """Sets of codes of lesions that may need blood, tranexamic acid or a tourniquet."""
 

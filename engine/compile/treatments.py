@@ -33,6 +33,11 @@ PLACES: dict[str, CarePlace] = {
 ACCESS = ("iv_access", "intraosseous_access")
 """Treatments that give an access for drugs, fluids and blood."""
 
+ON_SKIN = ("pressure_dressing", "haemostatic_dressing", "burn_dressing")
+"""Treatments that lie on the skin: over the hole of a lesion in a cavity, and not on what is hurt in it."""
+
+_CAVITIES = ("skull", "pleura", "peritoneum")
+
 _KEPT = 64
 """Tables of rules that are kept for other scenarios with the same treatments switched off."""
 
@@ -91,6 +96,9 @@ def care_rules(off: frozenset[str]) -> Table:
             for label in TREATMENTS
         ],
         needs=[_needed(wanted, bits, off) for wanted in catalogue.condition_needs()],
+        on_skin=sum(bits[label] for label in ON_SKIN),
+        inside=[_is_inside(condition) for condition in catalogue.conditions()],
+        intensive=["critical_care" in wanted.needs for wanted in catalogue.condition_needs()],
         operations=[_operations(wanted) for wanted in catalogue.condition_needs()],
         in_theatre=[[_operates(kinds[label], role) for role in range(5)] for label in TREATMENTS],
         separate=[kinds[label].each_wound for label in TREATMENTS],
@@ -105,6 +113,11 @@ def _needed(wanted: catalogue.Needs, bits: dict[str, int], off: frozenset[str]) 
     kinds = catalogue.treatment_kinds()
     given = {kinds[label].instead if label in off else label for label in wanted.needs}
     return sum(bits[label] for label in given if label in bits)
+
+
+def _is_inside(condition: catalogue.Condition) -> bool:
+    """Whether a condition is a lesion inside a cavity that the wound opens, and not the hole: Sx1 in ICD-10-CM."""
+    return condition.opens in _CAVITIES and condition.code[2] != "1" and not condition.fracture
 
 
 def _operations(wanted: catalogue.Needs) -> list[int]:

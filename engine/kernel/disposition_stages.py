@@ -74,7 +74,7 @@ def _dispose_under_matrix(
 
 @compiled
 def _stays_until_duty(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether the casualty recovers here within the evacuation policy."""
+    """Return whether the casualty recovers here within the evacuation policy, and no operation is due elsewhere."""
     here = casualty.facility
     recovers = (
         casualty.life == math.inf
@@ -85,6 +85,7 @@ def _stays_until_duty(record: PatientRow, casualty: CasualtyState, model: Model)
         recovers
         and casualty.stay_end - record.time <= model.network.evacuation_policy[here]
         and model.network.role[here] > 0
+        and model.network.role[here] >= casualty.onward
     )
 
 

@@ -15,6 +15,7 @@ from engine.clinical import (
     draw_person,
     draw_second_diagnoses,
     draw_wounds,
+    role_of_last_operation,
     roles_that_operate,
     row_of_cell,
     type_row,
@@ -62,6 +63,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.expects_rtd72 = 0
     casualty.needs_surgery = 0
     casualty.operable = 0
+    casualty.onward = 0
     casualty.blood_units = 0
     casualty.blood_given = 0
     casualty.expectant = 0
@@ -184,6 +186,7 @@ def initialise_casualty(
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
+    casualty.onward = role_of_last_operation(output, record, casualty, model)
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row
