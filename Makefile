@@ -7,6 +7,7 @@
 # make bench     throughput and memory (SIZES="1000 10000" sets the numbers of patients), finite care by load, micro-benchmarks
 # make validate      the records against published figures, 300,000 patients: docs/validation.md; fails if one is missed
 # make bench-rules      clinical rules on 100,000 records of all built-in scenarios; fails if one is broken that held (tests/clinical_rules)
+# make bench-effects    what care and fast evacuation are worth in coin, before and after 2009; fails if a direction is wrong or a figure is off
 # make bench-theory     single facilities against queueing theory; fails if a value lies outside its interval
 # make bench-peers      the same network in SimPy and Ciw; fails if means differ; compares speed
 # make bench-experiments  intervals, stopping, selection and sensitivity against known answers, speed, memory and chaos, SIZE=full or small; fails if one falls short
@@ -26,7 +27,7 @@
 # make bench-side-by-side   speed and memory of an older commit and the working tree, interleaved; fails if either is worse (COMMIT=...)
 # make bench-limit  full records/s against hashing and writing the same bytes, and an older commit; MEMORY=1: also peak memory to 5,000,000
 # make bench-cold         the first run on a machine against an older commit, interleaved; fails above 0.3 of its time (COMMIT=...)
-# make docs      generates docs/records.md, docs/scenario.md, docs/assumptions.md, docs/records.schema.json and the excerpt in README.md
+# make docs      generates docs/records.md, docs/scenario.md, docs/assumptions.md, docs/evidence.md, docs/records.schema.json and the excerpt in README.md
 # make clean     removes .venv, out and every cache of the tools; it leaves the folder wheelhouse
 
 SHELL := bash
@@ -55,7 +56,7 @@ done; \
 if wait $$job; then echo "  done in $$((SECONDS - start)) s"; else cat "$$log"; exit 1; fi
 endef
 
-.PHONY: help setup run wheelhouse test test-fast bench validate bench-rules bench-theory bench-peers bench-experiments bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-finite-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side bench-limit bench-cold docs clean chaos soak
+.PHONY: help setup run wheelhouse test test-fast bench validate bench-rules bench-effects bench-theory bench-peers bench-experiments bench-capacity bench-stores bench-many-runs bench-secrets bench-scenario-fuzz bench-finite-fuzz bench-rollback bench-cluster bench-observe bench-scaleout bench-shards bench-side-by-side bench-limit bench-cold docs clean chaos soak
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -110,6 +111,9 @@ validate: setup
 
 bench-rules: setup
 	$(BIN)/python -m bench.clinical_rules
+
+bench-effects: setup
+	$(BIN)/python -m bench.effects $(if $(REPLICATIONS),--replications $(REPLICATIONS))
 
 bench-theory: setup
 	$(BIN)/python -m bench.theory
@@ -173,6 +177,7 @@ docs: setup
 	mkdir -p docs && $(BIN)/python -m engine.documentation > docs/records.md.new && mv docs/records.md.new docs/records.md
 	$(BIN)/python -m engine.scenario.documentation > docs/scenario.md.new && mv docs/scenario.md.new docs/scenario.md
 	$(BIN)/python -c "from engine.scenario.range_page import page; print(page(), end='')" > docs/assumptions.md.new && mv docs/assumptions.md.new docs/assumptions.md
+	$(BIN)/python -c "from engine.scenario.evidence_page import page; print(page(), end='')" > docs/evidence.md.new && mv docs/evidence.md.new docs/evidence.md
 	$(BIN)/python -m goldenhour schema > docs/records.schema.json.new && mv docs/records.schema.json.new docs/records.schema.json
 	$(BIN)/python -m bench.readme_excerpt
 

@@ -18,7 +18,7 @@ from bench.clinical.builtins import builtin, in_detail
 from bench.clinical.rules import Checker, Count
 
 PATIENTS = 100_000
-SLOW = {"brigade": 0.2, "division": 0.4}
+SLOW = {"brigade": 0.2, "division": 0.4, "lsco": 0.2, "nerve_agent": 0.2, "warship_hit": 0.2}
 """By scenario with more casualties than its care is for: its part of the patients, relative to the others."""
 COLOURS = {"holds": "green", "not yet": "red", "dormant": "dim"}
 

@@ -26,7 +26,7 @@ def builtin(name: str) -> Scenario:
 def test_presets_warfare_types_and_calibrated_scenarios_ship() -> None:
     presets = {"un_peacekeeping" if n == "peacekeeping" else n for n in tables.scenario_presets()["presets"]}
     assert len(presets) == 8
-    others = {"standard", "coin", "falklands", "okinawa", *NETWORKS}
+    others = {"standard", "coin", "falklands", "okinawa", "lsco", "nerve_agent", "warship_hit", *NETWORKS}
     assert set(NAMES) == presets | set(WARFARE_TYPES) | others
     assert NAMES[0] == "standard"
     with pytest.raises(KeyError):

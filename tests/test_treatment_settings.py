@@ -133,6 +133,41 @@ def test_without_blood_for_transfusion_nobody_is_transfused_and_more_die() -> No
     assert died(without).sum() > died(plain).sum()
 
 
+def bleeding(result: Any) -> Any:
+    return of_mechanism(result, "torso_haemorrhage", "junctional_haemorrhage", "extremity_haemorrhage")
+
+
+def test_resuscitation_without_blood_does_not_stop_the_clock_of_the_bleeding() -> None:
+    def died_in_it(result: Any) -> Any:
+        began, ended = (
+            np.isin(np.arange(TOTAL), x.rows(result, f"resuscitation_{word}")["patient"])
+            for word in ("started", "ended")
+        )
+        return began & ~ended
+
+    slow = x.network(legs=(90.0, 120.0, 180.0, 360.0), R2={"resuscitation_minutes": x.constant(120.0)})
+    plain, without = run(**slow), run({"blood_transfusion": {"available": False}}, **slow)
+    assert not died_in_it(plain).any()
+    assert died_in_it(without).sum() >= 5
+    assert bleeding(plain)[died_in_it(without)].all()
+    assert (died(plain) == died(without))[~bleeding(plain)].all()
+
+
+def test_surgery_without_blood_succeeds_less_often() -> None:
+    def saved(factor: float, **treatments: Any) -> Any:
+        constant = {"survival": {"treatment": {"without_blood": {"surgery_factor": factor}}}}
+        result = run(treatments, model=constant)
+        operated = result.patients["surgery"] >= 0
+        return operated & bleeding(result) & ~died(result)
+
+    for name in ("blood_transfusion", "resuscitation"):
+        off = {name: {"available": False}}
+        every, half = saved(1.0, **off), saved(0.5, **off)
+        assert not (half & ~every).any()
+        assert x.share_is(half.sum(), every.sum(), 0.5, lines=2)
+    assert (saved(1.0) == saved(0.5)).all()
+
+
 def test_surgery_acts_as_asked_for() -> None:
     plain, never = run(), run({"surgery": {"success": 0.0}})
     brain = of_mechanism(plain, "tbi")

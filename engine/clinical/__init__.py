@@ -19,7 +19,7 @@ from engine.clinical.listed import (
     row_of_cell,
 )
 from engine.clinical.log import log_event, log_treatment
-from engine.clinical.needs import ALL_ROLES, role_of_last_operation, roles_that_operate
+from engine.clinical.needs import ALL_ROLES, bleeds_to_death, role_of_last_operation, roles_that_operate
 from engine.clinical.operations import log_definitive_surgery, log_further_operation, start_surgery
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import begin_readings, take_last, take_until, take_with_events
@@ -45,6 +45,7 @@ __all__ = [
     "NO_DIAGNOSIS",
     "SAMPLE",
     "begin_readings",
+    "bleeds_to_death",
     "care_on_the_way",
     "copy_arrival",
     "death_time",

@@ -3,7 +3,7 @@
 import math
 
 from engine.clinical.log import log_treatment
-from engine.clinical.needs import last_start, minutes_of
+from engine.clinical.needs import bleeds_to_death, last_start, minutes_of
 from engine.clinical.survival import set_rate, stop_clock, surgery_success
 from engine.codes import NONE, ConditionFlag, Effect, Region, Treatment
 from engine.numeric import compiled
@@ -246,14 +246,18 @@ def start_surgery(
 ) -> None:
     """Start damage control surgery of `minutes`: stop the survival clock for good if it succeeds, and log it.
 
-    `uniform` on (0, 1) decides whether it succeeds (docs/model.md section 2.5.4). The clock does not run meanwhile.
+    `uniform` on (0, 1) decides whether it succeeds (docs/model.md section 2.5.4), which those who bleed and have had no
+    blood, which is given in resuscitation, do less often. The clock does not run meanwhile.
     """
     record = output.patients[row]
     effect = _SUPPORTIVE
     set_rate(casualty, now, 0.0)
     if casualty.life < math.inf:
         effect = _INEFFECTIVE
-        if uniform < surgery_success(casualty, record, model.survival):
+        chance = surgery_success(casualty, record, model.survival)
+        if bleeds_to_death(record) and (casualty.no_blood or not casualty.resuscitated):
+            chance *= model.survival.surgery_without_blood
+        if uniform < chance:
             effect = _EFFECTIVE
     if not output.rows[QUIET]:
         otherwise = _WOUND_DEBRIDEMENT

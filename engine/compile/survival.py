@@ -158,6 +158,7 @@ def _availability_fields(scenario: Scenario) -> dict[str, Any]:
         ),
         "prehospital_blood": floats([carried, blood["works"], blood["rate_after"]]),
         "resuscitation_works": given["resuscitation"]["works"],
+        "surgery_without_blood": given["without_blood"]["surgery_factor"],
     }
 
 

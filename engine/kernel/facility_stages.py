@@ -5,6 +5,7 @@ intensive care are in `operation_stages`.
 import math
 
 from engine.clinical import (
+    bleeds_to_death,
     death_time,
     draw_late_death,
     log_event,
@@ -249,17 +250,41 @@ def _resuscitation_works(casualty: CasualtyState, model: Model) -> bool:
 
 
 @compiled
+def _bleeds_without_blood(record: PatientRow, casualty: CasualtyState) -> bool:
+    """Return whether a haemorrhage would kill and there is no blood for the resuscitation."""
+    return bool(casualty.no_blood and bleeds_to_death(record))
+
+
+@compiled
+def _slow_by_resuscitation(record: PatientRow, casualty: CasualtyState, now: float, model: Model) -> None:
+    """Let the clock run from `now` on, slowed by the resuscitation if it works."""
+    rate = model.survival.resuscitation_rate[record.lethal]
+    if _bleeds_without_blood(record, casualty):  # no better than first aid
+        rate = max(rate, model.survival.aid_rate[record.lethal])
+    if record.kind == CasualtyKind.WOUNDED and not _resuscitation_works(casualty, model):
+        rate = 1.0
+    slow_clock(casualty, now, rate)
+
+
+@compiled
 def _start_resuscitation(
     output: Output, row: int, casualty: CasualtyState, now: float, uniform: float, pace: float, model: Model
 ) -> float:
-    """Start damage control resuscitation, during which the clock stops; return its minutes."""
+    """Start damage control resuscitation, and return its minutes.
+
+    Meanwhile the clock stops, except for those who would bleed to death and get no blood.
+    """
+    record = output.patients[row]
     here = casualty.facility
     minutes = draw_service_time(model, here, ServiceTime.RESUSCITATION, model.care.resuscitation, uniform)
     log_event(output, row, now, here, Event.RESUSCITATION_STARTED, 0)
     if not model.survival.available[Treatment.BLOOD_TRANSFUSION]:
         casualty.no_blood = 1
     resuscitate(output, row, casualty, now, minutes, _resuscitation_works(casualty, model), pace, model)
-    set_rate(casualty, now, 0.0)
+    if _bleeds_without_blood(record, casualty):
+        _slow_by_resuscitation(record, casualty, now, model)
+    else:
+        set_rate(casualty, now, 0.0)
     casualty.resuscitated = 1
     casualty.resuscitating = 1
     return minutes
@@ -344,19 +369,6 @@ def start_treatment(
 
 
 @compiled
-def _restart_clock_after_treatment(
-    record: PatientRow, casualty: CasualtyState, now: float, model: Model
-) -> None:
-    """Let the clock run again, slowed by the resuscitation."""
-    rate = model.survival.resuscitation_rate[record.lethal]
-    if casualty.no_blood:  # without blood no better than first aid
-        rate = max(rate, model.survival.aid_rate[record.lethal])
-    if record.kind == CasualtyKind.WOUNDED and not _resuscitation_works(casualty, model):
-        rate = 1.0
-    slow_clock(casualty, now, rate)
-
-
-@compiled
 def end_treatment(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
@@ -368,7 +380,7 @@ def end_treatment(
     else:
         log_event(output, row, now, here, Event.CARE_ENDED, 0)
     if casualty.rate == 0.0 and casualty.life < math.inf:
-        _restart_clock_after_treatment(record, casualty, now, model)
+        _slow_by_resuscitation(record, casualty, now, model)
     if casualty.resuscitating:
         casualty.resuscitating = 0
         if not output.rows[QUIET]:  # the health score does not affect the flow

@@ -11,6 +11,7 @@ from engine.scenario.constants import (
 )
 from engine.scenario.day_weights import day_weights_of
 from engine.scenario.defaults import resolve
+from engine.scenario.evidence import BASES, SEEN, Evidence, builtin_evidence, evidence_of
 from engine.scenario.extending import extend
 from engine.scenario.front_rates import front_rate
 from engine.scenario.given_conditions import entries_of, mechanisms_of
@@ -95,6 +96,7 @@ from engine.scenario.warfare_types import agent_share, heaviest_type, incident_t
 from engine.scenario.workload import workload_of
 
 __all__ = [
+    "BASES",
     "CATEGORIES",
     "EXTENDS",
     "GIVEN",
@@ -104,6 +106,7 @@ __all__ = [
     "MECHANISM_OF",
     "NETWORKS",
     "POI",
+    "SEEN",
     "STREAMS",
     "TRANSPORT_KINDS",
     "TREATMENT_NAMES",
@@ -117,6 +120,7 @@ __all__ = [
     "Divert",
     "Environment",
     "EventKind",
+    "Evidence",
     "Facility",
     "Front",
     "Incident",
@@ -152,6 +156,7 @@ __all__ = [
     "WorldEvent",
     "agent_share",
     "assumptions_of",
+    "builtin_evidence",
     "care_at_point_of_injury",
     "changed_constants",
     "changed_settings",
@@ -161,6 +166,7 @@ __all__ = [
     "entries_of",
     "environment_multipliers",
     "events_from_start",
+    "evidence_of",
     "extend",
     "facility_places",
     "front_rate",

@@ -29,7 +29,7 @@ ranges are **judgement**: nobody has published one. Most of them follow a rule:
 _HEAD = """
 The rule is the one for the constant's confidence in its file (section 3.2 of [the model](model.md)). A bound is never
 beyond what a scenario may have. Constants that decide nothing, such as what care consumes or how vital signs look,
-have no range.
+have no range. What the settings of single scenarios rest on is in [evidence](evidence.md).
 
 | assumption | setting | low | model | high | range is | because |
 |---|---|---|---|---|---|---|

@@ -88,7 +88,7 @@ def with_settings(scenario: Scenario, settings: Sequence[Setting]) -> Scenario:
     """
     tree: Tree = to_tree(scenario)
     for path, value in settings:
-        steps = list(_steps_of(path))
+        steps = list(steps_of(path))
         value = to_tree(value)
         if len(steps) > 1:
             tree = with_inherited_entry(tree, steps, None if value == NONE else value)
@@ -106,7 +106,7 @@ def holds_whole_numbers(scenario: Scenario, path: str) -> bool:
     InputError
         If `path` is no path.
     """
-    steps = list(_steps_of(path))
+    steps = list(steps_of(path))
     tree: Tree = to_tree(scenario)
     if len(steps) > 1:
         tree = with_inherited_entry(tree, steps, None)
@@ -126,7 +126,7 @@ def value_at(resolved: Scenario, path: str) -> Any:
         If `path` is no path.
     """
     value: Any = resolved
-    for step in _steps_of(path):
+    for step in steps_of(path):
         if isinstance(value, list):
             entries = to_tree(value)
             names = entry_names(entries, type(value[0]) if value and isinstance(value[0], Struct) else None)
@@ -158,7 +158,7 @@ def _type_at(current: Any, kind: mi.Type, steps: Sequence[str], place: str) -> m
     return _type_at(entry, option.item_type, rest, f"{place}[{step}]")
 
 
-def _steps_of(path: str) -> Iterator[str]:
+def steps_of(path: str) -> Iterator[str]:
     """The names that a path consists of. Raises InputError."""
     end = 0
     while end < len(path):

@@ -183,6 +183,7 @@ class SurvivalParameters(Row):
     available: Annotated[Ints, "u1", len(TREATMENTS)]  # by Treatment; 0: nobody gets it
     prehospital_blood: Annotated[Floats, "f8", 3]  # 1 where vehicles carry it, P(works), clock rate after it
     resuscitation_works: Float64  # probability
+    surgery_without_blood: Float64  # factor on the success of surgery of the bleeding who have had no blood
 
 
 SURVIVAL = dtype_of(SurvivalParameters)

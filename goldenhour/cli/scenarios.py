@@ -1,7 +1,8 @@
-"""`goldenhour scenarios`: list, show and check scenarios; add, compare and remove stored ones."""
+"""`goldenhour scenarios`: list, show and check scenarios, say what they rest on; add, compare, remove stored ones."""
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from math import fsum
 from pathlib import Path
@@ -15,12 +16,14 @@ from actors.store import URL_VARIABLE, Content, check_name
 from engine.errors import InputError, StoreError, shown
 from engine.plain_text import clean
 from engine.scenario import (
+    BASES,
     WARFARE_TYPES,
     PreparedScenario,
     Scenario,
     ScenarioOrigin,
     ScenarioOverrides,
     Setting,
+    builtin_evidence,
     has_tilts,
     is_finite,
     parse,
@@ -163,6 +166,25 @@ def check(scenario: str, settings: tuple[Setting, ...], allow_long: bool, as_jso
     screen.print(f"{scenario} can be run", highlight=False)
 
 
+@scenarios.command("assumptions")
+@click.argument("name")
+@options.as_json
+def assumptions(name: str, as_json: bool) -> None:
+    """Show what each setting of a built-in scenario rests on.
+
+    Each is published, calibrated to what is published, or a judgement. Not every built-in scenario has such a list.
+    """
+    if name not in catalogue.evidence_names():
+        raise _no_evidence(name)
+    rows = builtin_evidence(name)
+    if as_json:
+        console.print_json([row._asdict() for row in rows])
+        return
+    console.screen().print(views.evidence_table(rows))
+    counts = Counter(row.basis for row in rows)
+    console.print_line(", ".join(f"{counts[basis]} {basis}" for basis in BASES if counts[basis]))
+
+
 @scenarios.command("add")
 @click.argument("file", metavar="FILE")
 @click.option("--name", help="Store it under this name. Default: the file's name without its ending.")
@@ -253,7 +275,7 @@ def _builtin_row(name: str) -> dict[str, Any]:
     scenario = parse(catalogue.builtin_bytes(name), "toml", name)
     if name in WARFARE_TYPES:
         kind = "warfare type"
-    elif scenario.network is not None:
+    elif scenario.network is not None or is_finite(scenario):
         kind = "finite care"
     else:
         kind = "reference" if name in REFERENCES else "preset"
@@ -315,6 +337,18 @@ def _no_stored_scenario(name: str) -> InputError:
     return InputError(
         f"there is no stored scenario {shown(name)}; `goldenhour scenarios list` lists all scenarios"
     )
+
+
+def _no_evidence(name: str) -> InputError:
+    """The error for a scenario whose settings have no list of where they come from."""
+    have = catalogue.evidence_names()
+    if name in catalogue.builtin_names():
+        problem = f"the built-in scenario {shown(name)} has no list of what its settings rest on"
+    else:
+        problem = f"there is no built-in scenario {shown(name)}"
+    near = difflib.get_close_matches(name.lower(), have, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return InputError(f"{problem}; scenarios with such a list: {', '.join(have)}{hint}")
 
 
 def _show_care(screen: "console.Screen", prepared: PreparedScenario) -> None:

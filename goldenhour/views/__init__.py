@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from goldenhour.views.progress import compile_first, progress_view
     from goldenhour.views.replications import replications_line, replications_words
     from goldenhour.views.runs import RunsView, experiments_table, runs_table, show_run
-    from goldenhour.views.scenarios import scenarios_table, versions_table
+    from goldenhour.views.scenarios import evidence_table, scenarios_table, versions_table
     from goldenhour.views.sensitivity import sensitivity_json, tornado_table
     from goldenhour.views.settings import care_settings, listed_json, show_care_settings, show_listed
     from goldenhour.views.summary import show_summary, summary_tables
@@ -99,6 +99,7 @@ __getattr__ = lazy_attributes(
             "show_run",
         ),
         "scenarios": (
+            "evidence_table",
             "scenarios_table",
             "versions_table",
         ),
@@ -127,6 +128,7 @@ __all__ = [
     "comparison_json",
     "comparison_table",
     "compile_first",
+    "evidence_table",
     "expected_arrivals_json",
     "experiment_json",
     "experiment_tables",

@@ -1,10 +1,13 @@
-"""Tables of scenarios: the list of all, and the versions of a stored one."""
+"""Tables of scenarios: the list of all, the versions of a stored one, and where the settings of one come from."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goldenhour.console import Table
 from goldenhour.views.formatting import format_time
+
+if TYPE_CHECKING:
+    from engine.scenario import Evidence
 
 
 def scenarios_table(rows: Iterable[Mapping[str, Any]]) -> Table:
@@ -35,4 +38,14 @@ def versions_table(rows: Iterable[Mapping[str, Any]]) -> Table:
             row["hash"][:12],
             row["note"],
         )
+    return shown
+
+
+def evidence_table(rows: "Iterable[Evidence]") -> Table:
+    """Each setting of a scenario with its value, what it rests on, and its source."""
+    shown = Table(
+        "setting", "value", "basis", "source or reason", "read", sentences=("value", "source or reason")
+    )
+    for row in rows:
+        shown.add_row(row.setting, row.value, row.basis, row.source, row.seen)
     return shown
