@@ -13,6 +13,7 @@ from engine.clinical.needs import (
     place_of_role,
 )
 from engine.clinical.operations import calls_for_craniotomy, log_airway, operation_here
+from engine.clinical.survival import killing_region
 from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
 from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
@@ -176,7 +177,7 @@ def resuscitate(
     own = NONE
     if record.lethal != NONE and casualty.life < math.inf:
         effect = _EFFECTIVE if works else _INEFFECTIVE
-        own = int(rules.resuscitation[record.lethal, output.wounds[casualty.wound].region])
+        own = int(rules.resuscitation[record.lethal, killing_region(output, casualty)])
     place = place_of_role(model.network.role[casualty.facility])
     needs = needs_of_injuries(output, record, casualty, rules)
     needs |= needs_of_state(output, record, casualty, now, place, model)

@@ -330,7 +330,11 @@ def give_by_need(
     first = int(output.rows[TREATMENT_COUNT])
     at = now
     at_once = 0
-    target = wound_for(output, casualty, own, rules) if own_bit and injured else 0
+    target = 0
+    if own_bit and injured:
+        target = int(casualty.killer)
+        if target == NONE:
+            target = wound_for(output, casualty, own, rules)
     if own_bit & needs and place <= CarePlace.ON_THE_WAY:
         at_once = own_bit
         preparing = 0.0

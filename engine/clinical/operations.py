@@ -23,15 +23,21 @@ from engine.tables import (
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
 
+_AMPUTATION = int(Treatment.AMPUTATION)
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _DEFINITIVE_SURGERY = int(Treatment.DEFINITIVE_SURGERY)
+_FASCIOTOMY = int(Treatment.FASCIOTOMY)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _INTUBATION = int(Treatment.INTUBATION)
 _LAPAROTOMY = int(Treatment.LAPAROTOMY)
+_LIGATION = int(Treatment.LIGATION)
+_MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
 _SURGICAL_AIRWAY = int(Treatment.SURGICAL_AIRWAY)
 _TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
+_VASCULAR_REPAIR = int(Treatment.VASCULAR_REPAIR)
+_VASCULAR_SHUNT = int(Treatment.VASCULAR_SHUNT)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -81,46 +87,49 @@ def _called_for_here(
 
 
 @compiled
-def _main_wound(output: Output, record: PatientRow, casualty: CasualtyState, role: int, model: Model) -> int:
-    """Return the number of the wound that is operated on against what would kill.
-
-    It is the worst one, unless that calls for no operation or only for debridement, and another calls for the operation
-    against the mechanism.
-    """
-    kind = _called_for_here(output, casualty, 0, 0, role, model)
-    if kind != NONE and kind != _WOUND_DEBRIDEMENT:
-        return 0
-    rules = model.treatments.rules
-    against = rules.operation[record.lethal, output.wounds[casualty.wound].region]
-    for number in range(casualty.wounds):
-        for place in range(OPERATIONS_OF_CONDITION):
-            if rules.operations[output.wounds[casualty.wound + number].condition, place] == against:
-                return int(number)
-    return 0
-
-
-@compiled
 def _main_operation(
     output: Output, record: PatientRow, casualty: CasualtyState, wound: int, role: int, model: Model
 ) -> int:
     """Return the operation on `wound` that acts on what would kill; NONE where nothing would.
 
-    It is the first that the wound calls for and the facility can do, debridement aside, else the one against the
-    mechanism.
+    It is the first that the wound calls for and the facility can do, debridement aside; else the one against the
+    mechanism, if the wound can kill by it; else debridement if the wound calls for it, or an operation of no such kind.
     """
     rules = model.treatments.rules
     if record.lethal == NONE or casualty.life == math.inf:
         return NONE
+    debrided = False
     for place in range(OPERATIONS_OF_CONDITION):
         kind = _called_for_here(output, casualty, wound, place, role, model)
         if kind != NONE and kind != _WOUND_DEBRIDEMENT:
             return kind
-    kind = int(rules.operation[record.lethal, output.wounds[casualty.wound].region])
-    return kind if kind != NONE else _WOUND_DEBRIDEMENT
+        debrided = debrided or kind == _WOUND_DEBRIDEMENT
+    if casualty.killer != NONE:
+        kind = int(rules.operation[record.lethal, output.wounds[casualty.wound + wound].region])
+        if kind != NONE:
+            return kind
+    return _WOUND_DEBRIDEMENT if debrided else _DEFINITIVE_SURGERY
 
 
-_LIFE_FIRST, _DEBRIDEMENT_LAST = 0, 1
-"""The first rounds through the wounds: operations in head, neck, chest and belly; main operations but debridement."""
+_LIFE, _LIMB, _OTHER, _DEBRIDEMENT = 0, 1, 2, 3
+"""The rounds through the main operations of the wounds, by urgency."""
+_ROUNDS = _DEBRIDEMENT + 1
+
+
+@compiled
+def _urgency(kind: int, condition: int, rules: CareRules) -> int:
+    """Return the round in which the main operation of a wound is done.
+
+    Head, neck, chest and belly come first; then what bleeds or dies in a limb, with open fractures and stumps; then
+    eyes, the face and the rest; dead tissue last.
+    """
+    if rules.needs_airway[kind] and kind != _MAXILLOFACIAL_SURGERY:
+        return _LIFE
+    if kind in (_AMPUTATION, _FASCIOTOMY, _LIGATION, _VASCULAR_REPAIR, _VASCULAR_SHUNT):
+        return _LIMB
+    if rules.bares_bone[condition]:
+        return _LIMB
+    return _DEBRIDEMENT if kind == _WOUND_DEBRIDEMENT else _OTHER
 
 
 @compiled
@@ -129,21 +138,20 @@ def _log_called_for(
 ) -> None:
     """Log at `now` the operations that the wounds call for, that can be done here and have not been; at most `most`.
 
-    Life comes before limb and eye, and both before dead tissue: a session that ends early leaves debridement undone.
+    The main operations come by urgency, the further ones after them: a session that ends early leaves the least urgent
+    undone.
     """
     rules = model.treatments.rules
-    rounds = _DEBRIDEMENT_LAST + 1
-    for turn in range(rounds + OPERATIONS_OF_CONDITION):
-        place = max(0, turn - rounds)
+    for turn in range(_ROUNDS + OPERATIONS_OF_CONDITION - 1):
+        place = max(0, turn - _ROUNDS + 1)
         for number in range(casualty.wounds):
             if most <= 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                 return
             kind = _called_for_here(output, casualty, number, place, role, model)
             if kind == NONE:
                 continue
-            if turn == _LIFE_FIRST and not rules.needs_airway[kind]:
-                continue
-            if turn == _DEBRIDEMENT_LAST and kind == _WOUND_DEBRIDEMENT:
+            condition = int(output.wounds[casualty.wound + number].condition)
+            if turn < _ROUNDS and _urgency(kind, condition, rules) != turn:
                 continue
             wound = number if rules.separate[kind] else NONE
             if last_start(output, casualty, kind, wound) < 0:
@@ -219,7 +227,7 @@ def log_session(
     main = NONE
     main_wound = 0
     if effect != Effect.SUPPORTIVE and record.lethal != NONE:
-        main_wound = _main_wound(output, record, casualty, role, model)
+        main_wound = int(casualty.killer) if casualty.killer != NONE else 0
         main = _main_operation(output, record, casualty, main_wound, role, model)
     begin = now
     if _needs_airway(output, casualty, main, role, rules):

@@ -64,6 +64,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.needs_surgery = 0
     casualty.operable = 0
     casualty.onward = 0
+    casualty.killer = NONE
     casualty.blood_units = 0
     casualty.blood_given = 0
     casualty.expectant = 0
@@ -143,6 +144,7 @@ def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Mode
         1.0,
         1.0,
         model.survival,
+        model.treatments.rules,
     )
 
 

@@ -44,6 +44,8 @@ class CareRules(Row):
     inside: Annotated[
         Ints, "u1", CONDITIONS
     ]  # 1: inside skull, chest or belly, under the hole that a dressing covers
+    kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
+    bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
     intensive: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for intensive care
     operations: Annotated[
         Ints, "u1", (CONDITIONS, OPERATIONS_OF_CONDITION)
