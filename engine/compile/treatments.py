@@ -37,6 +37,10 @@ ON_SKIN = ("pressure_dressing", "haemostatic_dressing", "burn_dressing")
 """Treatments that lie on the skin: over the hole of a lesion in a cavity, and not on what is hurt in it."""
 
 _LIMBS = {"upper_limb", "lower_limb"}
+_NEXT_TO_THE_TRUNK = ("S45.0", "S48", "S75", "S78")
+"""Codes of vessels of axilla and thigh, and of amputations at shoulder, upper arm, hip and thigh: too high for a
+tourniquet or not, the code does not say.
+"""
 _CAVITIES = ("skull", "pleura", "peritoneum")
 
 _KEPT = 64
@@ -144,6 +148,7 @@ def _kills_by(condition: catalogue.Condition) -> int:
         and not pelvis
         and not (chest and condition.fracture),
         LethalMechanism.JUNCTIONAL_HAEMORRHAGE: bleeding == "junctional"
+        or (bleeding == "limb" and condition.code.startswith(_NEXT_TO_THE_TRUNK))
         or (bleeding == "torso" and pelvis)
         or (neck and bleeding == "external" and severe and "spinal_precautions" not in needs),
         LethalMechanism.EXTREMITY_HAEMORRHAGE: limb
