@@ -30,6 +30,7 @@ from engine.codes import (
     Outcome,
 )
 from engine.compile import model as compiled
+from engine.compile.treatments import care_rules
 from engine.run import Simulation
 from engine.tables import CasualtyState, dtype_of
 from engine.tables import columns as c
@@ -160,10 +161,34 @@ def test_what_kills_follows_from_the_worst_wound() -> None:
         "abdomen": {"torso_haemorrhage": 0.9, "junctional_haemorrhage": 0.1},
         "lower_limb": {"extremity_haemorrhage": 0.75, "junctional_haemorrhage": 0.25},
     }
+    able = care_rules(frozenset())["kills_by"][0][worst["condition"]].astype(int)
     for region, shares in expected.items():
         here = alone & (worst["region"] == REGIONS.index(region)) & (r.patients["lethal"] != NONE)
-        counts = np.bincount(r.patients["lethal"][here], minlength=9)
-        assert fits(counts, [shares.get(name, 0.0) for name in LETHAL_MECHANISMS]), region
+        usual = sum(1 << LETHAL_MECHANISMS.index(name) for name in shares)
+        for mask in np.unique(able[here]):
+            can = [name for code, name in enumerate(LETHAL_MECHANISMS) if int(mask) >> code & 1]
+            lethal = r.patients["lethal"][here & (able == mask)]
+            if len(can) == 1:
+                assert (lethal == LETHAL_MECHANISMS.index(can[0])).all(), (region, can)
+            else:  # all of them, or none
+                assert mask in (0, usual), (region, can)
+                counts = np.bincount(lethal, minlength=9)
+                assert fits(counts, [shares.get(name, 0.0) for name in LETHAL_MECHANISMS]), (region, can)
+
+
+def test_what_kills_belongs_to_a_wound_that_can_do_it() -> None:
+    """Of all wounded whom something would kill, hardly anybody has no wound that can kill by it, such as the burnt."""
+    r = standard()
+    able = care_rules(frozenset())["kills_by"][0][r.wounds["condition"]].astype(int)
+    mechanism = r.patients["lethal"][r.wounds["patient"]].astype(int)
+    can = (mechanism < 8) & ((able >> np.minimum(mechanism, 8)) & 1).astype(bool)
+    has = np.zeros(len(r.patients), bool)
+    has[r.wounds["patient"][can]] = True
+    anything = np.zeros(len(r.patients), bool)
+    anything[r.wounds["patient"][able > 0]] = True
+    mortal = r.patients["lethal"] != NONE
+    assert (has == anything)[mortal].all()
+    assert 0.9 < has[mortal].mean() < 1.0
 
 
 # --- the clock
@@ -242,8 +267,8 @@ def test_first_aid_works_as_often_as_the_table_says() -> None:
     lethal = r.patients["lethal"][outside["patient"]]
     for mechanism, kind in kinds.items():
         code = LETHAL[mechanism]
-        worst = np.isin(outside["wound"], (0, NONE))  # further tourniquets are for other limbs
-        tried = outside[(lethal == code) & (outside["kind"] == TREATMENTS.index(kind)) & worst]
+        meant = outside["effect"] != EFFECTS.index("supportive")  # further tourniquets are for other limbs
+        tried = outside[(lethal == code) & (outside["kind"] == TREATMENTS.index(kind)) & meant]
         works = int((tried["effect"] == EFFECTS.index("effective")).sum())
         chance = model_parameters("survival")["treatment"]["first_aid_works"][code]
         assert stats.binomtest(works, len(tried), chance).pvalue > ALPHA / 5, mechanism

@@ -20,6 +20,7 @@ from engine.codes import (
     Effect,
     LethalMechanism,
 )
+from engine.compile.treatments import care_rules
 from scenarios import catalogue
 
 LIMBS = ("upper_limb", "lower_limb")
@@ -57,8 +58,27 @@ def of(result: Result, *kinds: str) -> Any:
 def wound(result: Result, treatments: Any) -> Any:
     """The wound that each treatment names."""
     assert (treatments["wound"] != NONE).all()
+    return result.wounds[wound_rows(result, treatments)]
+
+
+def wound_rows(result: Result, treatments: Any) -> Any:
+    """The row of the wound that each treatment names."""
     first = np.concatenate([[0], result.patients["wound_end"][:-1]]).astype(np.int64)
-    return result.wounds[first[treatments["patient"]] + treatments["wound"]]
+    return first[treatments["patient"]] + treatments["wound"]
+
+
+def able_to_kill(result: Result) -> Any:
+    """Whether each wound can kill by the mechanism that would kill its patient."""
+    by = care_rules(frozenset())["kills_by"][0][result.wounds["condition"]].astype(int)
+    mechanism = result.patients["lethal"][result.wounds["patient"]].astype(int)
+    return (mechanism < 8) & (by >> np.minimum(mechanism, 8) & 1).astype(bool)
+
+
+def has_killer(result: Result) -> Any:
+    """Whether each patient has a wound that can kill by the mechanism that would."""
+    found = np.zeros(len(result), bool)
+    found[result.wounds["patient"][able_to_kill(result)]] = True
+    return found
 
 
 def region(wounds: Any) -> list[str]:
@@ -104,7 +124,7 @@ def test_a_tourniquet_goes_on_a_bleeding_limb_only() -> None:
     assert set(region(on)) == set(LIMBS)
     bleeds = is_flagged(on, "vessel", "amputation")
     dying_of_it = (lethal(result, tourniquets) == LethalMechanism.EXTREMITY_HAEMORRHAGE) & (
-        tourniquets["wound"] == 0
+        able_to_kill(result)[wound_rows(result, tourniquets)] | (tourniquets["wound"] == 0)
     )
     assert (bleeds | dying_of_it).all()
     assert (outside(tourniquets)["facility"] < 0).mean() > 0.9
@@ -270,8 +290,11 @@ def test_only_the_first_operation_on_what_would_kill_can_save() -> None:
     operations = of(result, *OPERATIONS)
     acted = operations["effect"] != Effect.SUPPORTIVE
     assert acted.sum() > 100
-    assert (operations["wound"][acted] == 0).all()
     assert (lethal(result, operations[acted]) != NONE).all()
+    able = able_to_kill(result)
+    killer = able[wound_rows(result, operations[acted])]
+    assert (killer | ~has_killer(result)[operations["patient"][acted]]).all()
+    assert killer.mean() > 0.9
     saved = operations[operations["effect"] == Effect.EFFECTIVE]["patient"]
     causes = result.patients["death_cause"][saved]
     dead = x.status(result, "dow")[saved]

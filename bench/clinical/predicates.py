@@ -357,8 +357,13 @@ BLEEDING = (
     "peritoneum_open",
     "tendon",
     "face_destroyed",
+    "face_or_scalp_torn",
 )
-"""Sets of codes of lesions that may need blood, tranexamic acid or a tourniquet."""
+"""Sets of codes of lesions that may need blood, tranexamic acid or a tourniquet.
+
+Among them are torn vessels of the head outside the skull (S09.0) and a crushed face (S07.0). Arteries of scalp and face
+are held open by the tissue around them and bleed on until somebody presses on them or ties them: some come in shock.
+"""
 
 
 @predicate

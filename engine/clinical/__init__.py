@@ -24,7 +24,13 @@ from engine.clinical.listed import (
     row_of_cell,
 )
 from engine.clinical.log import log_event, log_treatment
-from engine.clinical.needs import ALL_ROLES, bleeds_to_death, calls_for_more, roles_that_operate
+from engine.clinical.needs import (
+    ALL_ROLES,
+    bleeds_to_death,
+    calls_for_more,
+    role_of_last_operation,
+    roles_that_operate,
+)
 from engine.clinical.operations import log_definitive_surgery, log_further_operation, start_surgery
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import begin_readings, take_last, take_until, take_with_events
@@ -80,6 +86,7 @@ __all__ = [
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",
+    "role_of_last_operation",
     "roles_that_operate",
     "row_of_cell",
     "set_factor",

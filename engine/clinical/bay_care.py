@@ -5,13 +5,15 @@ import math
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
+    needs_of_coma,
     needs_of_injuries,
     needs_of_pain,
     needs_of_state,
     of_blood,
     place_of_role,
 )
-from engine.clinical.operations import calls_for_craniotomy, operation_here
+from engine.clinical.operations import calls_for_craniotomy, log_airway, operation_here
+from engine.clinical.survival import killing_region
 from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
 from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
@@ -43,17 +45,21 @@ def _observe_if_nothing(
 def _operate_on_ill(record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the operation of an illness or accident that calls for surgery; NONE where none is done here.
 
-    The operation is done once, within the care, for T1 and T2 at the first facility that can operate.
+    The operation is done once, within the care, for T1 and T2 at the first facility that can operate. Where that does
+    one short of it, the first that can do it follows.
     """
     here = casualty.facility
-    if record.triage > TriageCategory.T2 or casualty.operated or not model.network.operates[here]:
+    if record.triage > TriageCategory.T2 or not model.network.operates[here]:
         return NONE
     rules = model.treatments.rules
     wanted = int(rules.operations[record.condition, 0])
     kind = operation_here(wanted, int(model.network.role[here]), rules)
-    if kind != NONE:
-        casualty.operated = 1
-        casualty.definitive = 1
+    if kind == NONE or (casualty.operated and (kind != wanted or casualty.onward == 0)):
+        return NONE
+    casualty.operated = 1
+    casualty.definitive = 1
+    if kind == wanted:
+        casualty.onward = 0
     return kind
 
 
@@ -101,15 +107,20 @@ def treat_ill(
     elif immediate or effect != Effect.SUPPORTIVE:
         own = _EMERGENCY_CARE
     if immediate:
-        needs |= rules.bit[Treatment.IV_ACCESS]
+        needs |= rules.bit[Treatment.IV_ACCESS] | rules.bit[Treatment.OXYGEN]
     needs |= needs_of_pain(output, record, casualty, now, model)
+    needs |= needs_of_coma(output, record, casualty, now, model)
     if record.kind == CasualtyKind.DISEASE and record.triage <= TriageCategory.T2:
         needs |= rules.bit[Treatment.OBSERVATION]
     end = now + minutes * MINUTE
     place = place_of_role(model.network.role[casualty.facility])
     given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
     if operation != NONE:
-        log_treatment(output, row, casualty.facility, operation, now, minutes, Effect.SUPPORTIVE, NONE)
+        begin = now
+        if rules.needs_airway[operation]:
+            begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
+        lasts = (end - begin) / MINUTE
+        log_treatment(output, row, casualty.facility, operation, begin, lasts, Effect.SUPPORTIVE, NONE)
         given += 1
     _observe_if_nothing(output, row, casualty, now, minutes, given)
 
@@ -166,7 +177,7 @@ def resuscitate(
     own = NONE
     if record.lethal != NONE and casualty.life < math.inf:
         effect = _EFFECTIVE if works else _INEFFECTIVE
-        own = int(rules.resuscitation[record.lethal, output.wounds[casualty.wound].region])
+        own = int(rules.resuscitation[record.lethal, killing_region(output, casualty)])
     place = place_of_role(model.network.role[casualty.facility])
     needs = needs_of_injuries(output, record, casualty, rules)
     needs |= needs_of_state(output, record, casualty, now, place, model)

@@ -10,7 +10,7 @@ from engine.clinical.needs import (
     needs_of_state,
     of_blood,
 )
-from engine.clinical.survival import slow_clock
+from engine.clinical.survival import killing_region, slow_clock
 from engine.codes import (
     AT_POI,
     NONE,
@@ -62,7 +62,7 @@ def _first_aid_against(output: Output, record: PatientRow, casualty: CasualtySta
         if rules.needs[record.condition] & antidotes or rules.off & rules.bit[Treatment.AUTOINJECTOR]:
             kind = _AUTOINJECTOR
     elif record.kind == CasualtyKind.WOUNDED and record.lethal != NONE:
-        kind = int(rules.first_aid[record.lethal, output.wounds[casualty.wound].region])
+        kind = int(rules.first_aid[record.lethal, killing_region(output, casualty)])
     if kind != NONE and rules.off & rules.bit[kind]:
         kind = int(rules.instead[kind])
     return kind

@@ -193,6 +193,7 @@ def _attempt_wounded(
         given.odds[listed],
         given.life[listed],
         model.survival,
+        model.treatments.rules,
     )
 
 

@@ -26,6 +26,7 @@ from engine.tables import (
     DAY,
     HOUR,
     MINUTE,
+    CareRules,
     CasualtyState,
     Output,
     PatientRow,
@@ -125,6 +126,48 @@ def _lethal_mechanism(region: int, uniform: float, parameters: SurvivalParameter
 
 
 @compiled
+def _draw_what_kills(
+    record: PatientRow,
+    casualty: CasualtyState,
+    output: Output,
+    first_wound: int,
+    count: int,
+    uniform: float,
+    parameters: SurvivalParameters,
+    rules: CareRules,
+) -> None:
+    """Set the lethal mechanism and the wound that kills by it, the worst that can (docs/model.md section 2.5.2).
+
+    The mechanism goes by region of the worst wound. Where no wound can kill by it, the worst that can kill at all does,
+    by what it can. Where none can, the mechanism stays and belongs to no wound.
+    """
+    record.lethal = _lethal_mechanism(output.wounds[first_wound].region, uniform, parameters)
+    for number in range(count):
+        if rules.kills_by[output.wounds[first_wound + number].condition] & (1 << record.lethal):
+            casualty.killer = number
+            return
+    for number in range(count):
+        wound = output.wounds[first_wound + number]
+        able = int(rules.kills_by[wound.condition])
+        if able:
+            record.lethal = _lethal_mechanism(wound.region, uniform, parameters)
+            if not able & (1 << record.lethal):
+                mechanism = 0
+                while not able & (1 << mechanism):
+                    mechanism += 1
+                record.lethal = mechanism
+            casualty.killer = number
+            return
+
+
+@compiled
+def killing_region(output: Output, casualty: CasualtyState) -> int:
+    """Return the region of the wound that would kill; where none of them can, of the worst one."""
+    number = casualty.killer if casualty.killer != NONE else 0
+    return int(output.wounds[casualty.wound + number].region)
+
+
+@compiled
 def start_clock(casualty: CasualtyState, onset: float, life: float, factor: float) -> None:
     """Start the clock at `onset` (ms) with a life of `life` ms; infinity for the non-lethal."""
     casualty.life = life
@@ -153,6 +196,7 @@ def draw_fate_of_wounded(
     odds: float,
     life_factor: float,
     parameters: SurvivalParameters,
+    rules: CareRules,
 ) -> None:
     """Draw lethality, life and true triage category of a wounded casualty, and start the clock.
 
@@ -163,6 +207,7 @@ def draw_fate_of_wounded(
     a, b, c, d = words(key, cell, index, LETHALITY)
     life = math.inf
     record.lethal = NONE
+    casualty.killer = NONE
     chance = parameters.lethal[type_, record.niss]
     if odds != 1.0:
         chance = chance * odds / (1.0 - chance + chance * odds)
@@ -175,7 +220,7 @@ def draw_fate_of_wounded(
             * MINUTE
             * life_factor
         )
-        record.lethal = _lethal_mechanism(output.wounds[first_wound].region, to_uniform(c), parameters)
+        _draw_what_kills(record, casualty, output, first_wound, count, to_uniform(c), parameters, rules)
     lethal = record.lethal != NONE
     record.triage = true_triage(
         record.worst_ais,

@@ -97,6 +97,7 @@ def _stays_until_duty(output: Output, record: PatientRow, casualty: CasualtyStat
         and not casualty.leaves_theatre
         and role > 0
         and casualty.stay_end - record.time <= model.network.evacuation_policy[here]
+        and role >= casualty.onward
         and not calls_for_more(output, record, casualty, role, model.treatments.rules)
     )
 

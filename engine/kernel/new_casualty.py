@@ -17,6 +17,7 @@ from engine.clinical import (
     draw_stay_of_ill,
     draw_stay_of_wounded,
     draw_wounds,
+    role_of_last_operation,
     roles_that_operate,
     row_of_cell,
     type_row,
@@ -65,6 +66,8 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.leaves_theatre = 0
     casualty.needs_surgery = 0
     casualty.operable = 0
+    casualty.onward = 0
+    casualty.killer = NONE
     casualty.blood_units = 0
     casualty.blood_given = 0
     casualty.expectant = 0
@@ -145,6 +148,7 @@ def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Mode
         1.0,
         1.0,
         model.survival,
+        model.treatments.rules,
     )
 
 
@@ -191,6 +195,7 @@ def initialise_casualty(
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
+    casualty.onward = role_of_last_operation(output, record, casualty, model)
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -39,9 +39,11 @@ from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRo
 def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether the casualty meets a criterion of intensive care and the facility has it."""
     care = model.care
+    if record.kind != CasualtyKind.WOUNDED:
+        called_for = model.treatments.rules.intensive[record.condition]
+        return bool(called_for and model.network.has_icu[casualty.facility])
     return bool(
-        record.kind == CasualtyKind.WOUNDED
-        and model.network.has_icu[casualty.facility]
+        model.network.has_icu[casualty.facility]
         and (
             (care.icu_after_surgery and casualty.operated_here and record.triage != TriageCategory.T3)
             or record.worst_ais >= care.icu_ais

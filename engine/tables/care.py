@@ -40,6 +40,13 @@ class CareRules(Row):
     instead: Annotated[Ints, "u1", len(TREATMENTS)]  # Treatment given where this one is switched off; NONE
     minutes: Annotated[Floats, "f8", (len(TREATMENTS), 3)]  # low, mode and high, by Treatment
     needs: Annotated[Ints, "i8", CONDITIONS]  # mask of what each condition calls for
+    on_skin: Int64  # mask of the dressings, which lie on the skin
+    inside: Annotated[
+        Ints, "u1", CONDITIONS
+    ]  # 1: inside skull, chest or belly, under the hole that a dressing covers
+    kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
+    bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
+    intensive: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for intensive care
     operations: Annotated[
         Ints, "u1", (CONDITIONS, OPERATIONS_OF_CONDITION)
     ]  # Treatment, main one first; NONE

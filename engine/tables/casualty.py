@@ -65,6 +65,10 @@ class CasualtyState(Row):
     head_ais: UInt8  # worst AIS of the head
     expectant: UInt8  # 1: T4 whenever triaged
     operable: UInt8  # bit r: something called for can be done at Role r
+    onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
+    killer: (
+        UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
+    )
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
     blood_given: UInt8  # units of them that there are
     # waiting, and the first leg
