@@ -15,7 +15,7 @@ from engine.errors import ScenarioError
 from scenarios import catalogue
 
 ALPHA = 0.001
-SIGMA, LEAST = 0.3, 3.0
+SIGMA, SHORTEST, LEAST = 0.3, 0.5, 3.0
 ONWARD: dict[str, Any] = {
     "facilities": [{"id": "R2", "role": 2, "policy_days": 3650.0}, {"id": "R4", "role": 4}],
     "links": [
@@ -81,7 +81,21 @@ def test_the_stay_is_lognormal_about_that_of_the_longest_condition() -> None:
         of_kind = back & (result.patients["kind"] == kind)
         assert of_kind.sum() > 300
         law = np.log(days[of_kind] / median[of_kind]) / SIGMA
-        assert stats.kstest(law, "norm").pvalue > ALPHA, kind
+        assert law.min() >= np.log(SHORTEST) / SIGMA - 1e-6, kind
+        inner = law[law > np.log(SHORTEST) / SIGMA + 1e-6]
+        assert stats.kstest(inner, stats.truncnorm(np.log(SHORTEST) / SIGMA, np.inf).cdf).pvalue > ALPHA, kind
+
+
+@pytest.mark.parametrize("shortest", [0.5, 0.9])
+def test_nobody_is_fit_within_the_shortest_part_of_the_usual_stay(shortest: float) -> None:
+    result = held(model=stay_settings(shortest=shortest))
+    days, median = days_in_care(result), of_patients(result, _by_condition()[0])
+    back = x.status(result, "rtd") & never_operated(result) & (median >= 1)
+    back &= result.patients["lethal"] == NONE
+    part = days[back] / median[back]
+    assert part.min() == pytest.approx(shortest, abs=1e-6)
+    bound = (np.abs(part - shortest) < 1e-6).sum()
+    assert x.share_is(bound, len(part), stats.norm.cdf(np.log(shortest) / SIGMA), lines=2)
 
 
 def test_whose_duty_in_theatre_ends_leaves_it_and_all_others_return() -> None:

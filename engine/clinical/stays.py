@@ -31,10 +31,11 @@ def longest_stay(
 
 @compiled
 def stay_of(days: float, least: float, uniform: float, parameters: SurvivalParameters) -> float:
-    """Return days in care: lognormal with the median `days`, and not less than `least`."""
+    """Return days in care: lognormal with the median `days`, and neither less than `least` nor than a part of `days`."""
     if days <= 0.0:
         return least
-    return max(least, days * numeric.exp(parameters.stay_sigma * numeric.normal_quantile(uniform)))
+    factor = numeric.exp(parameters.stay_sigma * numeric.normal_quantile(uniform))
+    return max(least, days * max(parameters.stay_shortest, factor))
 
 
 @compiled

@@ -300,8 +300,8 @@ def draw_late_death(
 ) -> None:
     """Draw, at the first admission, whether and when a severely wounded casualty dies late.
 
-    Late deaths are by sepsis or organ failure: with probability p * min(NISS / scale, maximum), after an exponential
-    time (docs/model.md section 2.5.5; `parameters.late`).
+    Late deaths are by sepsis or organ failure: with probability p * min(NISS / scale, maximum), at an exponential
+    time after the first days (docs/model.md section 2.5.5; `parameters.late`).
     """
     if (
         record.kind != CasualtyKind.WOUNDED
@@ -312,7 +312,8 @@ def draw_late_death(
         return
     a, b, _, _ = words(key, cell, index, LATE_DEATH)
     if to_uniform(a) < parameters.late[0] * min(record.niss / parameters.late[1], parameters.late[2]):
-        casualty.late_death_at = now - numeric.log(to_uniform(b)) * parameters.late[3] * DAY
+        days = parameters.late[3] - numeric.log(to_uniform(b)) * parameters.late[4]
+        casualty.late_death_at = now + days * DAY
 
 
 @compiled

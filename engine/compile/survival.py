@@ -170,6 +170,7 @@ def _late_fields(scenario: Scenario) -> dict[str, Any]:
                 late["probability"] if own is None else own,
                 late["niss_scale"],
                 late["maximum"],
+                late["first_days"],
                 late["mean_days"],
             ]
         ),
@@ -193,6 +194,7 @@ def stay_fields(scenario: Scenario) -> dict[str, Any]:
         "stay_least": floats(least),
         "leaves": np.array(leaves, np.uint8),
         "stay_sigma": stay["sigma"],
+        "stay_shortest": stay["shortest"],
         "least_days": stay["least_days"],
     }
 

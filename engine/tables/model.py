@@ -162,11 +162,12 @@ class SurvivalParameters(Row):
     aid_delay: Annotated[Floats, "f8", 2]  # log of the median in minutes, sigma
     aid_delay_against: Annotated[Floats, "f8", len(LethalMechanism)]  # log of the median, by lethal mechanism
     late_penalty: Annotated[Floats, "f8", 2]  # share lost, from which u/T on
-    late: Annotated[Floats, "f8", 4]  # probability, NISS scale, maximum, mean in days
+    late: Annotated[Floats, "f8", 5]  # probability, NISS scale, maximum, first day, mean in days after it
     stay_days: Annotated[Floats, "f8", CONDITIONS]  # median days in care, by condition
     stay_least: Annotated[Floats, "f8", CONDITIONS]  # days in care at least, by condition
     leaves: Annotated[Ints, "u1", CONDITIONS]  # 1: who has the condition never returns to duty in theatre
     stay_sigma: Float64  # of the logarithm of the days
+    stay_shortest: Float64  # shortest stay, as a part of the median days
     least_days: Float64  # after an operation, and of those whom something would kill
     agent: Annotated[
         Floats, "f8", (AGENT_KINDS, 4, 3)

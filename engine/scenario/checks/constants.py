@@ -27,7 +27,7 @@ FIXED = {
 
 _BY_DIAGNOSIS = (
     "nothing: how long a casualty needs care follows from the diagnosis (stay_days and return_days in the "
-    "catalogue); model.survival.stay has scale, sigma, least_days and convalescence_share"
+    "catalogue); model.survival.stay has scale, sigma, shortest, least_days and convalescence_share"
 )
 REMOVED = {
     "survival.rtd72": _BY_DIAGNOSIS,
