@@ -198,10 +198,11 @@ def test_half_of_the_first_leg_is_the_ambulances_way_out() -> None:
 def test_nobody_stays_longer_than_the_evacuation_policy_before_returning_to_duty() -> None:
     r = mixed()
     back = r.patients[r.patients["status"] == Outcome.RTD]
-    days = (back["closed"] - back["time"]) / DAY
+    doors = np.stack([back[f"role{k}"] for k in (1, 2, 3, 4)])
+    days = (back["closed"] - np.where(doors < 0, np.iinfo(np.int64).max, doors).min(axis=0)) / DAY
     role = roles(r, back["facility"])
     for k, policy in ((1, 3.0), (2, 7.0), (3, 15.0)):
-        assert (days[role == k] <= policy + 30 / 1440 + 0.25).all(), k
+        assert (days[role == k] <= policy + 30 / 1440 + 0.25).all(), k  # 0.25: the care itself takes longer
         assert (role == k).sum() > 100
 
 

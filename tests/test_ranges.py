@@ -58,7 +58,7 @@ def test_every_range_says_what_it_is_and_where_it_comes_from() -> None:
         else:  # by the rule for the constant's confidence
             assert "tag" not in row and "source" not in row, row
     published = [row for row in rows if row.get("tag") == "published"]
-    assert len(published) >= 3
+    assert len(published) >= 4
     assert all("20" in row["source"] or row["source"].startswith("as ") for row in published)
 
 

@@ -77,7 +77,7 @@ def _dispose_under_matrix(
         ready = prepared_at(casualty, now, model)
         _depart_onwards(output, row, casualty, now, ready, leg, goal, model)
     else:
-        longest = record.time + model.network.evacuation_policy[here]
+        longest = casualty.admitted_at + model.network.evacuation_policy[here]
         end = max(now + SHORTEST_WARD_STAY, min(casualty.stay_end, longest))
         _admit_to_ward(output, row, casualty, now, end)
 
@@ -96,7 +96,7 @@ def _stays_until_duty(output: Output, record: PatientRow, casualty: CasualtyStat
         recovers
         and not casualty.leaves_theatre
         and role > 0
-        and casualty.stay_end - record.time <= model.network.evacuation_policy[here]
+        and casualty.stay_end - casualty.admitted_at <= model.network.evacuation_policy[here]
         and role >= casualty.onward
         and not calls_for_more(output, record, casualty, role, model.treatments.rules)
     )

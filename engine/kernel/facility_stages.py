@@ -105,6 +105,7 @@ def _admit_first_time(
     """Note the arrival at the first MTF: field treatments end, and the late death is drawn."""
     record = output.patients[row]
     casualty.admitted = 1
+    casualty.admitted_at = now
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
     if not model.transitions.used[0]:
         draw_late_death(

@@ -62,6 +62,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     """Reset what an earlier casualty may have left in the slot."""
     casualty.head_ais = 0
     casualty.admitted = 0
+    casualty.admitted_at = 0.0
     casualty.expects_rtd72 = 0
     casualty.leaves_theatre = 0
     casualty.needs_surgery = 0

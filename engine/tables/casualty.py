@@ -22,6 +22,7 @@ class CasualtyState(Row):
     # place, and what is held (finite resources only)
     factor: Float64  # product of the environment's clock factors
     stay_end: Float64  # ms when care ends; until the first admission of those without wounds, its length
+    admitted_at: Float64  # ms of the first admission to an MTF
     stage: Int32  # `engine.kernel.codes.Stage`
     facility: Int32  # index, AT_POI or EN_ROUTE
     category: Int32  # assigned triage category
