@@ -39,8 +39,8 @@ def test_a_limit_is_reached_and_never_passed(field: str) -> None:
     base = {"triage_minutes": x.constant(20.0), "places": 100_000}
     settings: dict[str, Any] = {}
     if field == "ward_beds":
-        # Stays count from the injury or the first admission: who is well when a bed is free at last leaves it at once. So
-        # waits for beds must be short against stays, or the number of beds hardly matters.
+        # Stays count from the injury or the first admission: who is well when a bed is free at last leaves it at
+        # once. So waits for beds must be short against stays, or the number of beds hardly matters.
         settings = {"days": 300, "model": {"survival": {"stay": {"scale": 0.1, "least_days": 0.3}}}}
     free, more, few = (hospital({**base, **limit}, **settings) for limit in ({}, {field: 4}, {field: 2}))
     assert x.same_people(free, more, few)

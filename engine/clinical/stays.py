@@ -31,7 +31,7 @@ def longest_stay(
 
 @compiled
 def stay_of(days: float, least: float, uniform: float, parameters: SurvivalParameters) -> float:
-    """Return days in care: lognormal with the median `days`, and neither less than `least` nor than a part of `days`."""
+    """Return days in care: lognormal with the median `days`, not below `least` nor the shortest part of `days`."""
     if days <= 0.0:
         return least
     factor = numeric.exp(parameters.stay_sigma * numeric.normal_quantile(uniform))

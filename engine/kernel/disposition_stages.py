@@ -3,7 +3,7 @@
 import math
 
 from engine.clinical import calls_for_more, death_time, log_event, log_treatment, set_factor
-from engine.codes import AT_POI, EN_ROUTE, NONE, Effect, Event, Treatment
+from engine.codes import AT_POI, EN_ROUTE, NONE, CasualtyKind, Effect, Event, Treatment
 from engine.kernel.codes import MatrixOutcome, Stage
 from engine.kernel.poi_stages import set_next_poi_stage
 from engine.kernel.travel import draw_leg_time, draw_route_time
@@ -38,6 +38,12 @@ def _depart_onwards(
     casualty.stage = Stage.LEAVE
     casualty.at = ready
     casualty.arrive_at = ready + leg
+
+
+@compiled
+def _stay_begins(record: PatientRow, casualty: CasualtyState) -> float:
+    """Return when the days in care begin: the injury of the wounded, the first admission of the others, ms."""
+    return float(record.time) if record.kind == CasualtyKind.WOUNDED else casualty.admitted_at
 
 
 SHORTEST_WARD_STAY = 30.0 * MINUTE
@@ -77,7 +83,7 @@ def _dispose_under_matrix(
         ready = prepared_at(casualty, now, model)
         _depart_onwards(output, row, casualty, now, ready, leg, goal, model)
     else:
-        longest = casualty.admitted_at + model.network.evacuation_policy[here]
+        longest = _stay_begins(record, casualty) + model.network.evacuation_policy[here]
         end = max(now + SHORTEST_WARD_STAY, min(casualty.stay_end, longest))
         _admit_to_ward(output, row, casualty, now, end)
 
@@ -96,7 +102,7 @@ def _stays_until_duty(output: Output, record: PatientRow, casualty: CasualtyStat
         recovers
         and not casualty.leaves_theatre
         and role > 0
-        and casualty.stay_end - casualty.admitted_at <= model.network.evacuation_policy[here]
+        and casualty.stay_end - _stay_begins(record, casualty) <= model.network.evacuation_policy[here]
         and role >= casualty.onward
         and not calls_for_more(output, record, casualty, role, model.treatments.rules)
     )
