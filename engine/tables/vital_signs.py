@@ -32,7 +32,8 @@ class Baseline(Row):
     haemoglobin_female: Annotated[Floats, "f8", 2]
     diastolic: Annotated[Floats, "f8", 2]  # share of the systolic pressure, and mmHg added to it
     rest_pulse: Float64  # per minute
-    stress_share: Float64  # of what the pulse is above `rest_pulse`: goes in care
+    rest_systolic: Float64  # mmHg
+    stress_share: Float64  # of what pulse and pressure are above these: goes in care
     calm_hours: Float64  # time constant of that
 
 
@@ -95,12 +96,12 @@ class BloodLoss(Row):
     restored_hours: Float64  # time constant from the first admission on
     pulse: Float64  # heart rate per share lost
     pulse_collapse: Annotated[Floats, "f8", 2]  # loss from which the pulse falls, and fall per share lost
-    pressure: Annotated[Floats, "f8", 2]  # fall of the pressure at a loss, mmHg, and that loss
+    pressure: Annotated[Floats, "f8", 3]  # fall of the pressure at a loss, mmHg; that loss; most
     response: Annotated[
         Floats, "f8", 2
     ]  # per SD of a person's response: part of the rise of the pulse, log of the fall of the pressure
     breaths: Annotated[Floats, "f8", 2]  # loss from which breathing quickens, and rise per share lost
-    coma: Annotated[Floats, "f8", 2]  # loss from which the GCS falls, and points per share lost
+    coma: Annotated[Floats, "f8", 2]  # pressure under which the GCS falls, and points per mmHg
     saturation: Annotated[Floats, "f8", 2]  # loss from which the saturation falls, and fall per share lost
     agonal: Annotated[Floats, "f8", 3]  # loss from which it is agonal, breaths and GCS then
     base_deficit_at: Annotated[Floats, "f8", 5]  # losses
@@ -118,9 +119,6 @@ class BrainInjury(Row):
     mild: Annotated[Floats, "f8", 6]  # of GCS 14
     lethal_most: Float64  # highest GCS of those whom it kills
     relief: Float64  # share of the relief of a treatment where it kills
-    low: Annotated[Floats, "f8", 4]  # low pressure: from this AIS on, probability, mmHg, change of the pulse
-    cord: Annotated[Floats, "f8", 4]  # the same for an injury of the cord of neck or chest
-    low_hours: Float64  # time constant of that from the first admission on
     recovery_hours: Annotated[Floats, "f8", 3]  # time constant: mild, moderate, severe
     stay_constants: Float64  # time constants that fit into the stay, at least
     fall_to: Float64  # share of the life used up at which the GCS is 3
@@ -130,6 +128,16 @@ class BrainInjury(Row):
     eye: Annotated[Ints, "i8", 13]  # points by GCS, 3 to 15
     verbal: Annotated[Ints, "i8", 13]
     motor: Annotated[Ints, "i8", 13]
+
+
+class LowPressure(Row):
+    """A low pressure that no loss of blood explains: AIS, probability, mmHg, change of the pulse."""
+
+    brain: Annotated[Floats, "f8", 4]  # from this AIS on
+    cord: Annotated[Floats, "f8", 4]  # of neck or chest, from this AIS on
+    alone: Float64  # both only where every other wound is below this AIS
+    other: Annotated[Floats, "f8", 4]  # of whose worst wound has this AIS
+    hours: Float64  # time constant from the first admission on
 
 
 class AirwayLoss(Row):
@@ -224,6 +232,7 @@ class Cooling(Row):
     """Loss of heat until the first admission."""
 
     per_hour: Float64  # degrees Celsius at the full share
+    least: Float64  # share of the unhurt
     by_loss: Float64  # share per share of blood lost
     by_niss: Float64  # share per point of NISS
     most: Float64  # share
@@ -280,6 +289,7 @@ class VitalSignParameters(Row):
     noise: ReadingNoise
     loss: BloodLoss
     brain: BrainInjury
+    low_pressure: LowPressure
     airway: AirwayLoss
     chest: ChestInjury
     burn: BurnInjury

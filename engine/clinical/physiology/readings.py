@@ -130,9 +130,9 @@ def _begin_loss(
 
 
 @compiled
-def _begin_low_pressure(state: Physiology, ais: int, low: Floats, uniform: float) -> None:
-    """Draw whether an injury of this AIS goes with a low pressure that no loss of blood explains."""
-    if ais >= low[0] and uniform < low[1]:
+def _begin_low_pressure(state: Physiology, applies: bool, low: Floats, uniform: float) -> None:
+    """Draw whether an injury to which this applies goes with a low pressure that no loss of blood explains."""
+    if applies and uniform < low[1]:
         state.low_pressure = low[2]
         state.low_pulse = low[3]
 
@@ -148,10 +148,12 @@ def _begin_wounds(
 ) -> int:
     """Find burns, injuries of chest and cord and pain among the wounds; return the worst AIS of a brain injury.
 
-    `uniform` decides whether an injury of the cord lowers the pressure.
+    `uniform` decides whether the pressure is low.
     """
     signs = model.vital_signs
     brain_ais = 0
+    cord_ais = 0
+    other_ais = 0
     state.pain = signs.pain.by_worst_ais[min(6, int(record.worst_ais))]
     for number in range(casualty.wounds):
         wound = output.wounds[casualty.wound + number]
@@ -159,7 +161,9 @@ def _begin_wounds(
         if signs.patterns[wound.condition] == SignPattern.BRAIN:
             brain_ais = max(brain_ais, min(5, int(wound.ais)))
         elif signs.patterns[wound.condition] == SignPattern.CORD:
-            _begin_low_pressure(state, int(wound.ais), signs.brain.cord, uniform)
+            cord_ais = max(cord_ais, int(wound.ais))
+        else:
+            other_ais = max(other_ais, int(wound.ais))
         if flags & ConditionFlag.AMPUTATION:
             state.pain = max(state.pain, signs.pain.amputation)
         if flags & ConditionFlag.BURN:
@@ -173,6 +177,12 @@ def _begin_wounds(
             flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= signs.chest.minor_ais
         ):
             state.chest = 1.0
+    low = signs.low_pressure
+    alone = other_ais < low.alone
+    _begin_low_pressure(state, alone and cord_ais >= low.cord[0], low.cord, uniform)
+    _begin_low_pressure(state, alone and brain_ais >= low.brain[0], low.brain, uniform)
+    simple = record.worst_ais == low.other[0] and record.lethal == NONE and casualty.blood_units == 0
+    _begin_low_pressure(state, simple, low.other, uniform)
     return brain_ais
 
 
@@ -221,7 +231,6 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     if record.kind == CasualtyKind.WOUNDED:
         ais = _begin_wounds(output, record, casualty, state, _half(j, False), model)
         _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
-        _begin_low_pressure(state, ais, signs.brain.low, _half(j, False))
         _begin_loss(record, casualty, state, _normal(k), model)
         state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * _rough_normal(g))
         state.cools = numeric.exp(signs.cooling.sigma * _rough_normal(i))

@@ -91,10 +91,10 @@ def _show_bleeding(state: Physiology, signs: Signs, model: Model) -> None:
     signs.heart_rate -= loss.pulse_collapse[1] * max(0.0, lost - loss.pulse_collapse[0])
     ratio = lost / loss.pressure[1]
     ratio *= ratio
-    fall = loss.pressure[0] * ratio * ratio * ratio
-    signs.systolic -= fall * numeric.exp(loss.response[1] * state.response)
+    own = 1.0 - (lost / loss.at_death) * (lost / loss.at_death)  # at the end all are alike
+    fall = loss.pressure[0] * ratio * ratio * ratio * numeric.exp(loss.response[1] * state.response * own)
+    signs.systolic -= min(fall, loss.pressure[2])
     signs.respiratory_rate += loss.breaths[1] * max(0.0, lost - loss.breaths[0])
-    signs.gcs -= loss.coma[1] * max(0.0, lost - loss.coma[0])
     signs.spo2 -= loss.saturation[1] * max(0.0, lost - loss.saturation[0])
     if lost > loss.agonal[0]:
         signs.respiratory_rate = loss.agonal[1]
@@ -248,7 +248,8 @@ def _cooled(record: PatientRow, state: Physiology, signs: Signs, at: float, mode
     cooling = model.vital_signs.cooling
     until = min(at, state.admitted_at)
     hours = min(cooling.most_hours, max(0.0, until - record.onset) / HOUR)
-    share = min(cooling.most, cooling.by_loss * signs.loss + cooling.by_niss * record.niss) * state.cools
+    share = cooling.least + cooling.by_loss * signs.loss + cooling.by_niss * record.niss
+    share = min(cooling.most, share) * state.cools
     cold = cooling.cold_factor if model.survival.factor[0] > 1.0 else 1.0
     exposed = hours * cooling.per_hour * cold * share
     return (exposed + model.vital_signs.burn.temperature * state.burn) * warm
@@ -282,8 +283,10 @@ def find_signs(
     decline = decline_share(record, casualty, state, at, model)
     base = model.vital_signs.baseline
     stress = base.stress_share * (state.heart_rate - base.rest_pulse)
-    signs.heart_rate = state.heart_rate - stress * (1.0 - _since_admission(state, at, base.calm_hours))
-    signs.systolic = state.systolic
+    calm = 1.0 - _since_admission(state, at, base.calm_hours)
+    signs.heart_rate = state.heart_rate - stress * calm
+    stress = base.stress_share * (state.systolic - base.rest_systolic)
+    signs.systolic = state.systolic - stress * calm
     signs.respiratory_rate = state.respiratory_rate
     signs.spo2 = state.spo2
     signs.temperature = state.temperature
@@ -304,9 +307,12 @@ def find_signs(
     if signs.loss > 0.0:
         _show_bleeding(state, signs, model)
     if state.low_pressure > 0.0:
-        left = _since_admission(state, at, model.vital_signs.brain.low_hours)
+        left = _since_admission(state, at, model.vital_signs.low_pressure.hours)
         signs.systolic -= state.low_pressure * left
         signs.heart_rate += state.low_pulse * left
+    coma = model.vital_signs.loss.coma
+    if signs.systolic < coma[0]:
+        signs.gcs -= coma[1] * (coma[0] - signs.systolic)
     if state.gcs < 15.0 or record.lethal == LethalMechanism.TBI:
         _show_brain(record, casualty, state, signs, at, shown, model)
     if record.lethal == LethalMechanism.AIRWAY:
