@@ -170,13 +170,27 @@ def vital_signs_are_those_of_a_human(r: Run) -> None:
         "haemoglobin": (30, 190),
         "inr": (9, 60),
     }
+    beats = r.v["heart_rate"] > 0
     for name, (low, high) in limits.items():
-        taken = r.v[name][r.v[name] != NONE] if name != "score" else r.v[name]
+        taken = r.v[name][beats & (r.v[name] != NONE)] if name != "score" else r.v[name]
         assert taken.min(initial=high) >= low, name
         assert taken.max(initial=low) <= high, name
-    both = (r.v["systolic"] != NONE) & (r.v["diastolic"] != NONE)
+    both = beats & (r.v["systolic"] != NONE) & (r.v["diastolic"] != NONE)
     assert (r.v["diastolic"] < r.v["systolic"])[both].all()
     assert np.array_equal(r.v["systolic"] == NONE, r.v["diastolic"] == NONE)
+
+
+@fact
+def who_arrives_in_arrest_dies_within_five_minutes(r: Run) -> None:
+    stopped = r.v["heart_rate"] == 0
+    for name in ("systolic", "diastolic", "respiratory_rate"):
+        assert np.array_equal(r.v[name] == 0, stopped), name
+    rows = r.v[stopped]
+    assert (rows["gcs"] == 3).all() and (rows["spo2"] == NONE).all()
+    assert (r.p["closed"][rows["patient"]] - rows["at"] <= 5 * 60_000).all()
+    doors = r.events("arrived")
+    pairs = set(zip(doors["patient"].tolist(), doors["at"].tolist(), strict=True))
+    assert all(pair in pairs for pair in zip(rows["patient"].tolist(), rows["at"].tolist(), strict=True))
 
 
 @fact

@@ -366,7 +366,9 @@ class CareParameters(Row):
 
     triage: Annotated[Floats, "f8", 1]  # minutes
     triage_accuracy: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1 to 4
+    triage_accuracy_minor: Annotated[Floats, "f8", 5]  # the same of true T3
     over_triage_weight: Annotated[Floats, "f8", 1]  # against 1 for under-triage
+    over_triage_two_steps: Annotated[Floats, "f8", 1]  # share of the wrong T3 at the POI who become T1
     role1: Annotated[Floats, "f8", 3]  # triangular
     care: Annotated[Floats, "f8", 3]
     resuscitation: Annotated[Floats, "f8", 3]

@@ -11,7 +11,7 @@ import numpy as np
 from engine import numeric
 from engine.clinical.physiology.shown import fading, note_rescue, note_treatments, shown_share
 from engine.clinical.physiology.signs import find_signs
-from engine.clinical.survival import health_score
+from engine.clinical.survival import clock_at, health_score
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
     NONE,
@@ -65,6 +65,16 @@ def _normal(word: int) -> float:
 
 
 @compiled
+def _rough_normal(word: int) -> float:
+    """Return a normal deviate from the low bytes of a word, the sum of two: within 2.4 SD.
+
+    The high bytes may serve as a uniform.
+    """
+    bits = np.int64(word)
+    return ((bits & 255) + ((bits >> 8) & 255) - 255.0) / 104.5
+
+
+@compiled
 def _half(word: int, high: bool) -> float:
     """Return one half of a word as a uniform on (0, 1)."""
     bits = np.int64(word)
@@ -106,18 +116,54 @@ def _begin_brain(
 
 
 @compiled
+def _begin_loss(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, deviate: float, model: Model
+) -> None:
+    """Set the share of the blood volume that wounds cost that do not kill: by NISS, and by the units called for."""
+    loss = model.vital_signs.loss
+    lost = loss.non_lethal[0] * min(1.0, record.niss / loss.niss_scale)
+    state.lost = min(loss.non_lethal[2], lost * numeric.exp(loss.non_lethal[1] * deviate))
+    if casualty.blood_units > 0:
+        by_units = loss.units[0] + loss.units[1] * numeric.log(float(casualty.blood_units))
+        by_units = min(loss.units[3], by_units + loss.units[2] * deviate)
+        state.lost = max(state.lost, by_units)
+
+
+@compiled
+def _begin_low_pressure(state: Physiology, applies: bool, low: Floats, uniform: float) -> None:
+    """Draw whether an injury to which this applies goes with a low pressure that no loss of blood explains."""
+    if applies and uniform < low[1]:
+        state.low_pressure = low[2]
+        state.low_pulse = low[3]
+
+
+@compiled
 def _begin_wounds(
-    output: Output, record: PatientRow, casualty: CasualtyState, state: Physiology, model: Model
+    output: Output,
+    record: PatientRow,
+    casualty: CasualtyState,
+    state: Physiology,
+    uniform: float,
+    model: Model,
 ) -> int:
-    """Find burns, injuries of the chest and pain among the wounds; return the worst AIS of a brain injury."""
+    """Find burns, injuries of chest and cord and pain among the wounds; return the worst AIS of a brain injury.
+
+    `uniform` decides whether the pressure is low.
+    """
     signs = model.vital_signs
     brain_ais = 0
+    cord_ais = 0
+    other_ais = 0
     state.pain = signs.pain.by_worst_ais[min(6, int(record.worst_ais))]
     for number in range(casualty.wounds):
         wound = output.wounds[casualty.wound + number]
         flags = model.injuries.flags[wound.condition]
         if signs.patterns[wound.condition] == SignPattern.BRAIN:
             brain_ais = max(brain_ais, min(5, int(wound.ais)))
+        elif signs.patterns[wound.condition] == SignPattern.CORD:
+            cord_ais = max(cord_ais, int(wound.ais))
+        else:
+            other_ais = max(other_ais, int(wound.ais))
         if flags & ConditionFlag.AMPUTATION:
             state.pain = max(state.pain, signs.pain.amputation)
         if flags & ConditionFlag.BURN:
@@ -131,6 +177,12 @@ def _begin_wounds(
             flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= signs.chest.minor_ais
         ):
             state.chest = 1.0
+    low = signs.low_pressure
+    alone = other_ais < low.alone
+    _begin_low_pressure(state, alone and cord_ais >= low.cord[0], low.cord, uniform)
+    _begin_low_pressure(state, alone and brain_ais >= low.brain[0], low.brain, uniform)
+    simple = record.worst_ais == low.other[0] and record.lethal == NONE and casualty.blood_units == 0
+    _begin_low_pressure(state, simple, low.other, uniform)
     return brain_ais
 
 
@@ -168,15 +220,27 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.chest = 0.0
     state.illness = 0.0
     state.pattern = SignPattern.NONE
-    i, j, _, _ = words(key, counter[0], counter[1], VITAL_SIGNS + 2)
+    i, j, k, m = words(key, counter[0], counter[1], VITAL_SIGNS + 2)
+    state.lost = 0.0
+    state.response = _normal(m)
+    state.clotting = 1.0
+    state.cools = 1.0
+    state.low_pressure = 0.0
+    state.low_pulse = 0.0
     state.gets_cold = 1.0 if to_uniform(j) < signs.decline.temperature[2] else 0.0
     if record.kind == CasualtyKind.WOUNDED:
-        ais = _begin_wounds(output, record, casualty, state, model)
+        ais = _begin_wounds(output, record, casualty, state, _half(j, False), model)
         _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
+        _begin_loss(record, casualty, state, _normal(k), model)
+        state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * _rough_normal(g))
+        state.cools = numeric.exp(signs.cooling.sigma * _rough_normal(i))
     else:
         state.pattern = signs.patterns[record.condition]
         if state.pattern != SignPattern.NERVE:
-            state.illness = signs.illness.by_triage[record.triage] * (0.6 + 0.8 * to_uniform(i))
+            spread = signs.illness.spread
+            state.illness = signs.illness.by_triage[record.triage] * (spread[0] + spread[1] * to_uniform(i))
+        if state.pattern == SignPattern.COLD:  # nobody with hypothermia is warm by nature
+            state.temperature = min(state.temperature, base.temperature[0])
         state.pain = min(10.0, signs.illness.pain[state.pattern] * (0.5 + to_uniform(g)))
     state.shown = 0.0
     state.anchor_used = 0.0
@@ -188,6 +252,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.antidote_at = math.inf
     state.admitted_at = math.inf
     state.worst_loss = 0.0
+    state.transfused_at = math.inf
     state.tube_at = math.inf
     state.tube_until = -math.inf
     state.asleep_at = math.inf
@@ -232,8 +297,8 @@ def _tenths(bounds: Floats, value: float, lowest: float) -> int:
 
 
 @compiled
-def _set_coma_scale(entry: VitalRow, points: float, tube: bool, model: Model) -> None:
-    """Set the GCS and its parts; an intubated patient is sedated and says nothing."""
+def _set_coma_scale(entry: VitalRow, points: float, tube: bool, paralysed: bool, model: Model) -> None:
+    """Set the GCS and its parts; an intubated patient is sedated and says nothing, and at first does not move."""
     brain = model.vital_signs.brain
     total = int(min(15.0, max(3.0, points)) + 0.5)
     eye = int(brain.eye[total - 3])
@@ -242,7 +307,7 @@ def _set_coma_scale(entry: VitalRow, points: float, tube: bool, model: Model) ->
     if tube:
         eye = min(eye, int(model.vital_signs.tube.eye))
         verbal = 1
-        motor = min(motor, int(model.vital_signs.tube.motor))
+        motor = 1 if paralysed else min(motor, int(model.vital_signs.tube.motor))
     entry.gcs_eye = eye
     entry.gcs_verbal = verbal
     entry.gcs_motor = motor
@@ -309,9 +374,47 @@ def _set_laboratory(
     lost = signs.loss + loss.dilution_worst * (state.worst_loss - signs.loss)
     haemoglobin = state.haemoglobin * (1.0 - loss.dilution * lost * diluted) + noise[2] * _normal(third)
     entry.haemoglobin = _tenths(bounds.haemoglobin, haemoglobin, 0.0)
-    inr = laboratory.inr[0] + laboratory.inr[2] * max(0.0, deficit - laboratory.inr[1])
+    rise = laboratory.inr[2] * max(0.0, deficit - laboratory.inr[1])
+    late = fading(at - state.admitted_at, laboratory.inr_loss[1] * HOUR)
+    rise += laboratory.inr_loss[0] * max(signs.loss, state.worst_loss * late)
+    inr = laboratory.inr[0] + rise * state.clotting
     entry.inr = _tenths(bounds.inr, inr + noise[3] * _normal(fourth), 0.0)
     state.laboratory_at = at
+
+
+@compiled
+def _without_thermometer(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, model: Model
+) -> bool:
+    """Return whether the temperature may be left out: in a bay, of the slightly wounded."""
+    return bool(
+        state.watch == Watch.BAY
+        and record.kind == CasualtyKind.WOUNDED
+        and record.triage == TriageCategory.T3
+        and casualty.life == math.inf
+    )
+
+
+@compiled
+def _arrives_in_arrest(casualty: CasualtyState, at: float, model: Model) -> bool:
+    """Return whether the clock leaves so little time at the first door that the heart has stopped."""
+    if casualty.life == math.inf or casualty.rate <= 0.0:
+        return False
+    left = (casualty.life - clock_at(casualty, at)) / casualty.rate
+    return bool(left < model.vital_signs.schedule.arrest_minutes * MINUTE)
+
+
+@compiled
+def _show_arrest(entry: VitalRow, model: Model) -> None:
+    """Show a stopped heart: no pulse, pressure, breath or movement."""
+    entry.heart_rate = 0
+    entry.systolic = 0
+    entry.diastolic = 0
+    entry.respiratory_rate = 0
+    entry.spo2 = NONE
+    entry.etco2 = NONE
+    entry.pain = NONE
+    _set_coma_scale(entry, 3.0, True, True, model)
 
 
 @compiled
@@ -389,7 +492,8 @@ def _take_reading(
     points = signs.gcs
     if points < 14.5:
         points += noise.gcs * _normal(g)
-    _set_coma_scale(entry, points, tube, model)
+    paralysed = tube and at < state.tube_at + parameters.tube.paralysed_minutes * MINUTE
+    _set_coma_scale(entry, points, tube, paralysed, model)
     entry.pain = NONE
     if asleep and not tube:
         _omit_coma_scale(entry)
@@ -404,6 +508,12 @@ def _take_reading(
     if state.admitted_at == math.inf:
         i, j, k, m = words(key, counter[0], counter[1], block + 2)
         _omit_signs(entry, i, j, k, m, model)
+    elif state.admitted_at == at and _arrives_in_arrest(casualty, at, model):
+        _show_arrest(entry, model)
+    elif _without_thermometer(record, casualty, state, model):
+        i, _, _, _ = words(key, counter[0], counter[1], block + 2)
+        if to_uniform(i) < noise.no_temperature_minor:
+            entry.temperature = NONE
     elif _takes_blood(record, state, at, facility, model):
         i, j, k, m = words(key, counter[0], counter[1], block + 2)
         _set_laboratory(entry, record, state, at, i, j, k, m, model)

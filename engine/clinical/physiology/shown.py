@@ -9,7 +9,7 @@ import math
 
 from engine import numeric
 from engine.clinical.survival import clock_at
-from engine.codes import NONE, Effect, LethalMechanism, Tube
+from engine.codes import NONE, Effect, LethalMechanism, Treatment, Tube
 from engine.numeric import compiled
 from engine.tables import (
     HOUR,
@@ -145,6 +145,8 @@ def _note_treatment(
             if record.lethal == LethalMechanism.TBI:
                 share *= signs.brain.relief
             _relieve(casualty, state, start, share, signs.relief_minutes[kind])
+    if kind == Treatment.BLOOD_TRANSFUSION:
+        state.transfused_at = min(state.transfused_at, start)
     if signs.analgesia[kind] > 0.0:
         state.analgesia_at = start
         state.analgesia = signs.analgesia[kind]

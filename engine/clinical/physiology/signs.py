@@ -75,22 +75,26 @@ def _blood_loss(
     lethal = loss.at_death * _power(bleeding, loss.exponent)
     minor = 0.0
     if record.kind == CasualtyKind.WOUNDED:
-        minor = loss.non_lethal * min(1.0, record.niss / loss.niss_scale)
-        minor *= 1.0 - fading(at - float(record.onset), loss.onset_minutes * MINUTE)
+        minor = state.lost * (1.0 - fading(at - float(record.onset), loss.onset_minutes * MINUTE))
         minor *= _since_admission(state, at, loss.restored_hours)
+        if at > state.transfused_at:
+            minor *= fading(at - state.transfused_at, loss.transfused_minutes * MINUTE)
     return lethal + minor * (1.0 - lethal / loss.at_death)
 
 
 @compiled
-def _show_bleeding(signs: Signs, model: Model) -> None:
-    """Add what the loss of blood does."""
+def _show_bleeding(state: Physiology, signs: Signs, model: Model) -> None:
+    """Add what the loss of blood does. Whose pulse rises more keeps the pressure longer."""
     loss = model.vital_signs.loss
     lost = signs.loss
-    signs.heart_rate += loss.pulse * lost - loss.pulse_collapse[1] * max(0.0, lost - loss.pulse_collapse[0])
+    signs.heart_rate += loss.pulse * lost * max(0.0, 1.0 - loss.response[0] * state.response)
+    signs.heart_rate -= loss.pulse_collapse[1] * max(0.0, lost - loss.pulse_collapse[0])
     ratio = lost / loss.pressure[1]
-    signs.systolic -= loss.pressure[0] * ratio * ratio
+    ratio *= ratio
+    own = 1.0 - (lost / loss.at_death) * (lost / loss.at_death)  # at the end all are alike
+    fall = loss.pressure[0] * ratio * ratio * ratio * numeric.exp(loss.response[1] * state.response * own)
+    signs.systolic -= min(fall, loss.pressure[2])
     signs.respiratory_rate += loss.breaths[1] * max(0.0, lost - loss.breaths[0])
-    signs.gcs -= loss.coma[1] * max(0.0, lost - loss.coma[0])
     signs.spo2 -= loss.saturation[1] * max(0.0, lost - loss.saturation[0])
     if lost > loss.agonal[0]:
         signs.respiratory_rate = loss.agonal[1]
@@ -244,7 +248,8 @@ def _cooled(record: PatientRow, state: Physiology, signs: Signs, at: float, mode
     cooling = model.vital_signs.cooling
     until = min(at, state.admitted_at)
     hours = min(cooling.most_hours, max(0.0, until - record.onset) / HOUR)
-    share = min(1.0, cooling.by_loss * signs.loss + cooling.by_niss * record.niss)
+    share = cooling.least + cooling.by_loss * signs.loss + cooling.by_niss * record.niss
+    share = min(cooling.most, share) * state.cools
     cold = cooling.cold_factor if model.survival.factor[0] > 1.0 else 1.0
     exposed = hours * cooling.per_hour * cold * share
     return (exposed + model.vital_signs.burn.temperature * state.burn) * warm
@@ -261,7 +266,11 @@ def _pain(record: PatientRow, state: Physiology, at: float, model: Model) -> flo
         eased = state.analgesia * fading(at - state.analgesia_at, pain.analgesia_minutes * MINUTE)
         if state.admitted_at < math.inf:
             eased = max(eased, pain.maintained)
-    return max(0.0, state.pain * fading(at - float(record.onset), pain.days * DAY) - eased)
+    left = max(0.0, state.pain * fading(at - float(record.onset), pain.days * DAY) - eased)
+    begun = max(state.analgesia_at, state.admitted_at)
+    if left > pain.kept[0] and at > begun:
+        left = pain.kept[0] + (left - pain.kept[0]) * fading(at - begun, pain.kept[1] * MINUTE)
+    return left
 
 
 @compiled
@@ -274,8 +283,10 @@ def find_signs(
     decline = decline_share(record, casualty, state, at, model)
     base = model.vital_signs.baseline
     stress = base.stress_share * (state.heart_rate - base.rest_pulse)
-    signs.heart_rate = state.heart_rate - stress * (1.0 - _since_admission(state, at, base.calm_hours))
-    signs.systolic = state.systolic
+    calm = 1.0 - _since_admission(state, at, base.calm_hours)
+    signs.heart_rate = state.heart_rate - stress * calm
+    stress = base.stress_share * (state.systolic - base.rest_systolic)
+    signs.systolic = state.systolic - stress * calm
     signs.respiratory_rate = state.respiratory_rate
     signs.spo2 = state.spo2
     signs.temperature = state.temperature
@@ -294,7 +305,14 @@ def find_signs(
         _show_chest(state, signs, at, tension, model)
     signs.temperature -= _cooled(record, state, signs, at, model)
     if signs.loss > 0.0:
-        _show_bleeding(signs, model)
+        _show_bleeding(state, signs, model)
+    if state.low_pressure > 0.0:
+        left = _since_admission(state, at, model.vital_signs.low_pressure.hours)
+        signs.systolic -= state.low_pressure * left
+        signs.heart_rate += state.low_pulse * left
+    coma = model.vital_signs.loss.coma
+    if signs.systolic < coma[0]:
+        signs.gcs -= coma[1] * (coma[0] - signs.systolic)
     if state.gcs < 15.0 or record.lethal == LethalMechanism.TBI:
         _show_brain(record, casualty, state, signs, at, shown, model)
     if record.lethal == LethalMechanism.AIRWAY:

@@ -121,6 +121,8 @@ _BOUNDS: tuple[tuple[str, Bounds], ...] = (
     ("vital_signs.vital_signs.brain.stay_constants", Bounds(0.1, 100)),
     ("vital_signs.vital_signs.brain.fall_to", Bounds(0.01, 1)),
     ("vital_signs.vital_signs.illness.by_triage", Bounds(0, 10)),
+    ("vital_signs.vital_signs.illness.spread", Bounds(0, 10)),
+    ("vital_signs.vital_signs.low_pressure.*", Bounds(-100, 250)),
     ("vital_signs.vital_signs.illness.*", Bounds(-100, 100)),
     ("vital_signs.vital_signs.*", Bounds(0, 2000)),
     ("treatments.treatments.needs.unconscious_gcs", Bounds(2, 15)),
