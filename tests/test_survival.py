@@ -129,6 +129,8 @@ def test_lethality_is_logistic_from_niss_9() -> None:
 def test_shares_of_lethal_casualties_follow_the_table() -> None:
     p = standard().patients
     alive = p[p["worst_ais"] < 6]
+    assert (alive["lethal"][alive["worst_ais"] < 3] == NONE).all()
+    alive = alive[alive["worst_ais"] >= 3]
     total = np.bincount(alive["niss"], minlength=76)
     lethal = np.bincount(alive["niss"][alive["lethal"] != NONE], minlength=76)
     assert (lethal[:9] == 0).all()
@@ -209,8 +211,8 @@ def clock_at_death(events: Any, treatments: Any, p: Any) -> float:
             change = 0.0
         elif name == "resuscitation_ended":
             change = slowest = min(slowest, given["rate_after_resuscitation"][p["lethal"]])
-        elif name.endswith("surgery_ended"):
-            change = slowest
+        elif name.endswith("surgery_ended"):  # in vain: the casualty dies of the clock
+            change = slowest = max(slowest, given["rate_after_failed_surgery"])
         elif name == "died":
             change = rate
         else:

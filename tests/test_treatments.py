@@ -6,7 +6,7 @@ from typing import Any
 import effects as x
 import numpy as np
 import pytest
-from small_networks import SECOND, Result, at, hospital, run
+from small_networks import SECOND, Result, at, grave, hospital, run, wakes_in_intensive_care
 
 from engine.codes import (
     AT_POI,
@@ -283,6 +283,54 @@ def test_the_operations_of_a_session_follow_each_other_and_fill_it() -> None:
         assert (mine["effect"][1:] == Effect.SUPPORTIVE).all()
         several += len(mine) > 1
     assert several > 50
+
+
+def test_what_belongs_to_an_operation_comes_before_the_debridement_of_soft_tissue() -> None:
+    result = wounded()
+    begin, end = at(result, "surgery_started") * x.MINUTE, at(result, "surgery_ended") * x.MINUTE
+    session = of(result, *OPERATIONS)
+    patient = session["patient"]
+    within = (session["start"] >= begin[patient] - 1000) & (session["end"] <= end[patient] + 1000)
+    session = session[within & (session["wound"] != NONE)]
+    open_bone = care_rules(frozenset())["bares_bone"][0][wound(result, session)["condition"]] == 1
+    soft = (session["kind"] == TREATMENTS.index("wound_debridement")) & ~open_bone
+    soft &= session["effect"] == Effect.SUPPORTIVE  # debridement may be what acts on what would kill
+    first = np.full(len(result), np.inf)
+    np.minimum.at(first, session["patient"][soft], session["start"][soft])
+    part = np.isin(session["kind"], [TREATMENTS.index(x) for x in ("fasciotomy", "external_fixation")])
+    part &= np.isin(region(wound(result, session)), LIMBS)
+    part |= session["kind"] == TREATMENTS.index("bowel_resection")
+    assert (part & np.isfinite(first[session["patient"]])).sum() > 20
+    assert (session["start"] < first[session["patient"]])[part].all()
+
+
+def test_the_grave_are_resuscitated_and_nobody_else() -> None:
+    result = wounded()
+    there = np.isfinite(at(result, "resuscitation_started") + at(result, "arrived", "R2"))
+    cared = np.isfinite(at(result, "care_started", "R2"))
+    urgent = (result.patients["kind"] == CasualtyKind.WOUNDED) & (result.patients["triage"] != 3)
+    assert there.sum() > 300
+    assert (urgent & grave(result))[there].all()
+    assert not (urgent & grave(result))[cared].any()
+    assert (urgent & cared).sum() > 100
+
+
+def test_the_grave_with_an_opened_cavity_are_ventilated_in_intensive_care() -> None:
+    result = wounded()
+    opened = wakes_in_intensive_care(result) & grave(result)
+    ventilated, intensive = of(result, "ventilation"), of(result, "critical_care")
+    pairs = {(int(t["patient"]), int(t["start"]), int(t["end"])) for t in ventilated}
+    cavity = [kind.label for kind in catalogue.treatment_kinds().values() if kind.needs_airway]
+    cavity.remove("maxillofacial_surgery")
+    operated = np.zeros(len(result), bool)
+    operated[of(result, *cavity)["patient"]] = True
+    operated &= patients_who_need(result, *cavity)
+    stays = intensive[(operated & opened)[intensive["patient"]]]
+    assert len(stays) > 50
+    with_tube = [(int(t["patient"]), int(t["start"]), int(t["end"])) in pairs for t in stays]
+    assert (
+        np.mean(with_tube) > 0.95
+    )  # not where they lay in intensive care before the operation, at another place
 
 
 def test_only_the_first_operation_on_what_would_kill_can_save() -> None:

@@ -45,11 +45,11 @@ def _observe_if_nothing(
 def _operate_on_ill(record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the operation of an illness or accident that calls for surgery; NONE where none is done here.
 
-    The operation is done once, within the care, for T1 and T2 at the first facility that can operate. Where that does
-    one short of it, the first that can do it follows.
+    The operation is done once, within the care, whatever the triage category, at the first facility that can operate.
+    Where that does one short of it, the first that can do it follows.
     """
     here = casualty.facility
-    if record.triage > TriageCategory.T2 or not model.network.operates[here]:
+    if not model.network.operates[here]:
         return NONE
     rules = model.treatments.rules
     wanted = int(rules.operations[record.condition, 0])
@@ -148,10 +148,13 @@ def treat_wounded(
 
 @compiled
 def starts_resuscitation(record: PatientRow, casualty: CasualtyState, facility: int, model: Model) -> bool:
-    """Return whether a wounded casualty gets damage control resuscitation at a facility: T1, T2 and T4, once."""
+    """Return whether a wounded casualty gets damage control resuscitation at a facility: the grave of T1, T2 and T4,
+    once.
+    """
     return bool(
         record.kind == CasualtyKind.WOUNDED
         and record.triage != TriageCategory.T3
+        and casualty.grave
         and model.network.resuscitates[facility]
         and not casualty.resuscitated
     )

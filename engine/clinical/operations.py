@@ -38,6 +38,7 @@ _SURGICAL_AIRWAY = int(Treatment.SURGICAL_AIRWAY)
 _TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
 _VASCULAR_REPAIR = int(Treatment.VASCULAR_REPAIR)
 _VASCULAR_SHUNT = int(Treatment.VASCULAR_SHUNT)
+_VENTILATION = int(Treatment.VENTILATION)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -74,6 +75,24 @@ def log_airway(output: Output, row: int, casualty: CasualtyState, now: float, mo
     lasts = minutes_of(_INTUBATION, _TYPICAL_PACE, model.treatments.rules)
     log_treatment(output, row, casualty.facility, _INTUBATION, now, lasts, Effect.SUPPORTIVE, NONE)
     return now + lasts * MINUTE
+
+
+@compiled
+def log_ventilation(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> None:
+    """Log that a grave casualty stays on the ventilator in intensive care after an operation in a cavity."""
+    rules = model.treatments.rules
+    if output.rows[QUIET] or not (casualty.grave and casualty.cavity and casualty.operated_here):
+        return
+    if rules.off & rules.bit[_VENTILATION] or (
+        output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS
+    ):
+        return
+    for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
+        if last_start(output, casualty, kind, NONE) >= 0:
+            log_treatment(output, row, casualty.facility, _VENTILATION, now, minutes, Effect.SUPPORTIVE, NONE)
+            return
 
 
 @compiled
@@ -133,30 +152,43 @@ def _urgency(kind: int, condition: int, rules: CareRules) -> int:
 
 
 @compiled
+def _log_once(
+    output: Output, row: int, casualty: CasualtyState, now: float, kind: int, number: int, rules: CareRules
+) -> int:
+    """Log an operation on wound `number` unless it has been done; return how many are logged: 1 or 0."""
+    wound = number if rules.separate[kind] else NONE
+    if last_start(output, casualty, kind, wound) >= 0:
+        return 0
+    log_treatment(output, row, casualty.facility, kind, now, 0.0, _SUPPORTIVE, number)
+    return 1
+
+
+@compiled
 def _log_called_for(
     output: Output, row: int, casualty: CasualtyState, now: float, role: int, most: int, model: Model
 ) -> None:
     """Log at `now` the operations that the wounds call for, that can be done here and have not been; at most `most`.
 
-    The main operations come by urgency, the further ones after them: a session that ends early leaves the least urgent
-    undone.
+    The main operations come by urgency. What belongs to one that saves life or limb, such as a bowel resection or the
+    fixation of an open fracture, follows it at once, debridement aside; the other further ones come last. A session
+    that ends early leaves the least urgent undone.
     """
     rules = model.treatments.rules
     for turn in range(_ROUNDS + OPERATIONS_OF_CONDITION - 1):
         place = max(0, turn - _ROUNDS + 1)
         for number in range(casualty.wounds):
-            if most <= 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
-                return
             kind = _called_for_here(output, casualty, number, place, role, model)
             if kind == NONE:
                 continue
             condition = int(output.wounds[casualty.wound + number].condition)
             if turn < _ROUNDS and _urgency(kind, condition, rules) != turn:
                 continue
-            wound = number if rules.separate[kind] else NONE
-            if last_start(output, casualty, kind, wound) < 0:
-                log_treatment(output, row, casualty.facility, kind, now, 0.0, _SUPPORTIVE, number)
-                most -= 1
+            for also in range(place, OPERATIONS_OF_CONDITION if turn <= _LIMB else place + 1):
+                if most <= 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
+                    return
+                kind = _called_for_here(output, casualty, number, also, role, model)
+                if kind != NONE and (also == place or kind != _WOUND_DEBRIDEMENT):
+                    most -= _log_once(output, row, casualty, now, kind, number, rules)
 
 
 @compiled
@@ -276,6 +308,8 @@ def start_surgery(
         log_session(output, row, casualty, now, minutes, effect, otherwise, wound, model)
     if effect == Effect.EFFECTIVE:
         stop_clock(casualty, now)
+    elif effect == Effect.INEFFECTIVE:
+        casualty.slowest = max(casualty.slowest, model.survival.failed_surgery_rate)
 
 
 @compiled

@@ -208,7 +208,9 @@ def draw_fate_of_wounded(
     life = math.inf
     record.lethal = NONE
     casualty.killer = NONE
-    chance = parameters.lethal[type_, record.niss]
+    chance = 0.0
+    if record.worst_ais >= parameters.lethal_ais:
+        chance = parameters.lethal[type_, record.niss]
     if odds != 1.0:
         chance = chance * odds / (1.0 - chance + chance * odds)
     if record.worst_ais == INSTANTLY_FATAL_AIS:

@@ -391,7 +391,10 @@ def end_treatment(
         and casualty.recover_span == 0.0
         and not casualty.needs_surgery
         and (
-            record.kind != CasualtyKind.WOUNDED or record.triage == TriageCategory.T3 or casualty.resuscitated
+            record.kind != CasualtyKind.WOUNDED
+            or record.triage == TriageCategory.T3
+            or casualty.resuscitated
+            or not casualty.grave
         )
     ):
         start_recovery(record, casualty, now, model.survival)
