@@ -94,6 +94,8 @@ def treat_ill(
     operation = NONE
     if record.kind != CasualtyKind.AGENT:
         operation = _operate_on_ill(record, casualty, model)
+    if operation != NONE:
+        casualty.awake_at = now + minutes * MINUTE + model.care.awakening[0]
     if output.rows[QUIET]:
         return
     rules = model.treatments.rules

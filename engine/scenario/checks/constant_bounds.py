@@ -130,6 +130,7 @@ _BOUNDS: tuple[tuple[str, Bounds], ...] = (
     ("treatments.treatments.needs.*_ais", _AIS),
     ("treatments.treatments.needs.most_wounds", Bounds(1, 24)),
     ("treatments.treatments.needs.most_operations", Bounds(1, 6)),
+    ("treatments.treatments.needs.most_urgent_operations", Bounds(1, 12)),
     ("treatments.treatments.*", _SHARE),
     ("*", _SHARE),
 )
