@@ -159,9 +159,9 @@ def test_what_kills_follows_from_the_worst_wound() -> None:
         "head": {"tbi": 1.0},
         "face": {"airway": 1.0},
         "neck": {"airway": 0.5, "junctional_haemorrhage": 0.5},
-        "thorax": {"tension_pneumothorax": 0.25, "torso_haemorrhage": 0.75},
-        "abdomen": {"torso_haemorrhage": 0.9, "junctional_haemorrhage": 0.1},
-        "lower_limb": {"extremity_haemorrhage": 0.75, "junctional_haemorrhage": 0.25},
+        "thorax": {"tension_pneumothorax": 0.01, "torso_haemorrhage": 0.99},
+        "abdomen": {"torso_haemorrhage": 0.5, "junctional_haemorrhage": 0.5},
+        "lower_limb": {"extremity_haemorrhage": 0.7, "junctional_haemorrhage": 0.3},
     }
     able = care_rules(frozenset())["kills_by"][0][worst["condition"]].astype(int)
     for region, shares in expected.items():
@@ -179,7 +179,7 @@ def test_what_kills_follows_from_the_worst_wound() -> None:
 
 
 def test_what_kills_belongs_to_a_wound_that_can_do_it() -> None:
-    """Of all wounded whom something would kill, hardly anybody has no wound that can kill by it, such as the burnt."""
+    """Whom something would kill has a wound that can kill by it; who has none, such as the burnt, does not die of it."""
     r = standard()
     able = care_rules(frozenset())["kills_by"][0][r.wounds["condition"]].astype(int)
     mechanism = r.patients["lethal"][r.wounds["patient"]].astype(int)
@@ -189,8 +189,9 @@ def test_what_kills_belongs_to_a_wound_that_can_do_it() -> None:
     anything = np.zeros(len(r.patients), bool)
     anything[r.wounds["patient"][able > 0]] = True
     mortal = r.patients["lethal"] != NONE
-    assert (has == anything)[mortal].all()
-    assert 0.9 < has[mortal].mean() < 1.0
+    assert mortal.sum() > 1000
+    assert has[mortal].all()
+    assert not mortal[~anything].any()
 
 
 # --- the clock
@@ -311,9 +312,9 @@ def probed() -> tuple[Any, Any]:
 
 def test_a_rescue_at_the_last_minute_is_not_one_at_the_first() -> None:
     shares, found = probed()
-    expected = [0.85 * (1 - 0.6 * min(1.0, max(0.0, (x - 0.5) / 0.5))) for x in shares]
+    expected = [0.84 * (1 - 0.6 * min(1.0, max(0.0, (x - 0.5) / 0.5))) for x in shares]
     assert found[:, 0] == pytest.approx(expected, rel=1e-12)
-    assert found[-1, 0] == pytest.approx(0.4 * 0.85)
+    assert found[-1, 0] == pytest.approx(0.4 * 0.84)
 
 
 def test_the_score_runs_from_19_to_1() -> None:

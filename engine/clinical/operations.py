@@ -184,7 +184,7 @@ def _log_called_for(
     for turn in range(_ROUNDS):
         place = max(0, turn - _FURTHER + 1)
         most = int(model.treatments.limits.most_operations)
-        if turn < _DEBRIDEMENT:
+        if turn < _BONES:
             most = int(model.treatments.limits.most_urgent_operations)
         together = turn in (_LIFE, _LIMB, _BONES)
         for number in range(casualty.wounds):
