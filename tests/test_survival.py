@@ -179,7 +179,7 @@ def test_what_kills_follows_from_the_worst_wound() -> None:
 
 
 def test_what_kills_belongs_to_a_wound_that_can_do_it() -> None:
-    """Whom something would kill has a wound that can kill by it; who has none, such as the burnt, does not die of it."""
+    """Whom something would kill has a wound that can kill by it; who has none, such as the burnt, has no such death."""
     r = standard()
     able = care_rules(frozenset())["kills_by"][0][r.wounds["condition"]].astype(int)
     mechanism = r.patients["lethal"][r.wounds["patient"]].astype(int)

@@ -30,6 +30,7 @@ from engine.clinical.needs import (
     calls_for_cavity_surgery,
     calls_for_more,
     is_grave,
+    needs_of_coma,
     role_of_last_operation,
     roles_that_operate,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "log_further_operation",
     "log_treatment",
     "log_ventilation",
+    "needs_of_coma",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",

@@ -5,7 +5,6 @@ import math
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
-    needs_of_coma,
     needs_of_injuries,
     needs_of_pain,
     needs_of_state,
@@ -83,12 +82,14 @@ def treat_ill(
     now: float,
     minutes: float,
     effect: int,
+    unconscious: int,
     pace: float,
     model: Model,
 ) -> None:
     """Log the care of a casualty without weapon wounds, `minutes` long; operate where it is called for.
 
-    `effect` is what the care does to the lethal mechanism, `pace` on (0, 1) how long its treatments take.
+    `effect` is what the care does to the lethal mechanism, `unconscious` the mask of `needs_of_coma` before it, `pace`
+    on (0, 1) how long its treatments take.
     """
     record = output.patients[row]
     operation = NONE
@@ -111,7 +112,7 @@ def treat_ill(
     if immediate:
         needs |= rules.bit[Treatment.IV_ACCESS] | rules.bit[Treatment.OXYGEN]
     needs |= needs_of_pain(output, record, casualty, now, model)
-    needs |= needs_of_coma(output, record, casualty, now, model)
+    needs |= unconscious
     if record.kind == CasualtyKind.DISEASE and record.triage <= TriageCategory.T2:
         needs |= rules.bit[Treatment.OBSERVATION]
     end = now + minutes * MINUTE
