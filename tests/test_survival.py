@@ -121,9 +121,9 @@ def test_life_by_severity_is_the_simedis_formula() -> None:
 
 def test_lethality_is_logistic_from_niss_9() -> None:
     assert (table()["lethal"][0][:9] == 0).all()
-    assert table()["lethal"][0][35] == 0.5
+    assert table()["lethal"][0][33] == 0.5
     for niss in range(9, 76):
-        assert table()["lethal"][0][niss] == pytest.approx(1 / (1 + math.exp(-(niss - 35) / 12)), rel=1e-12)
+        assert table()["lethal"][0][niss] == pytest.approx(1 / (1 + math.exp(-(niss - 33) / 12)), rel=1e-12)
 
 
 def test_shares_of_lethal_casualties_follow_the_table() -> None:
@@ -312,9 +312,9 @@ def probed() -> tuple[Any, Any]:
 
 def test_a_rescue_at_the_last_minute_is_not_one_at_the_first() -> None:
     shares, found = probed()
-    expected = [0.84 * (1 - 0.6 * min(1.0, max(0.0, (x - 0.5) / 0.5))) for x in shares]
+    expected = [0.86 * (1 - 0.6 * min(1.0, max(0.0, (x - 0.5) / 0.5))) for x in shares]
     assert found[:, 0] == pytest.approx(expected, rel=1e-12)
-    assert found[-1, 0] == pytest.approx(0.4 * 0.84)
+    assert found[-1, 0] == pytest.approx(0.4 * 0.86)
 
 
 def test_the_score_runs_from_19_to_1() -> None:
