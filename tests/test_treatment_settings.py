@@ -12,7 +12,7 @@ from engine.errors import ScenarioError
 from engine.scenario import MECHANISM_OF
 from engine.scenario.structs.treatments import FIRST_AID, TREATMENT_NAMES
 
-TOTAL = 4000
+TOTAL = 6000
 SEVERE = {"instant_death": 0.0, "severity": 0.6}
 GAS = {"warfare": [{"type": "cbrn"}]}
 

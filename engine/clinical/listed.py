@@ -304,7 +304,7 @@ def iss_of_listed(
     sums
         Shape (2,): the sum of the ISS and the number of casualties are added.
     niss
-        Shape (76,): the number of casualties by NISS is added.
+        Shape (76,): the number of casualties by NISS is added; at 0 of those whose worst wound is too small to kill.
     """
     output = sample[0]
     record = output.patients[0]
@@ -327,4 +327,4 @@ def iss_of_listed(
         if record.worst_ais < INSTANTLY_FATAL_AIS:
             sums[0] += record.iss
             sums[1] += 1
-            niss[record.niss] += 1
+            niss[record.niss if record.worst_ais >= model[0].survival.lethal_ais else 0] += 1
