@@ -124,8 +124,12 @@ def test_a_tourniquet_has_the_time_and_limb_of_its_treatment() -> None:
             for entry in record["treatments"]
             if entry["treatment"] in ("tourniquet", "junctional_tourniquet")
         ]
-        assert [(put["at"], put["kind"], put["wound"]) for put in record["tourniquets"]] == given
-    for record, put in each("tourniquets"):
+        assert [
+            (put["at"], put["kind"], put["wound"]) for put in record["casualty_card"]["tourniquets"]
+        ] == given
+    tourniquets = [(record, put) for record in records() for put in record["casualty_card"]["tourniquets"]]
+    assert len(tourniquets) > 20
+    for record, put in tourniquets:
         if put["wound"] is not None:
             wound = record["injury"]["wounds"][put["wound"]]
             assert (put["region"], put["side"]) == (wound["region"], wound["side"])
@@ -335,9 +339,9 @@ def test_nobody_is_ventilated_longer_than_the_record_lasts_nor_without_a_tube() 
 
 def test_diagnoses_begin_with_the_main_one_and_name_each_wound_once() -> None:
     for record in records():
-        named = [entry["code"] for entry in record["diagnoses"]]
+        named = [entry["code"] for entry in record["injury"]["diagnoses"]]
         assert named[0] == record["injury"]["diagnosis"]["code"]
-        assert [entry["place"] for entry in record["diagnoses"]] == list(range(1, 1 + len(named)))
+        assert [entry["place"] for entry in record["injury"]["diagnoses"]] == list(range(1, 1 + len(named)))
         wounds = {wound["code"]: wound["ais"] for wound in record["injury"]["wounds"]}
         further = {entry["code"] for entry in record["injury"]["further_diagnoses"]}
         assert set(named) == {named[0], *wounds, *further}
@@ -378,22 +382,22 @@ def test_only_those_who_return_have_duty_and_its_limits() -> None:
 def test_nobody_in_a_crash_is_dismounted_and_nobody_on_foot_wears_a_seat_belt() -> None:
     seen = Counter()
     for record in records():
-        injury = record["injury"]
-        text = injury["narrative"]
+        injury, where = record["injury"], record["injury"]["circumstances"]
+        text = where["narrative"]
         assert (text is None) == (injury["external_cause"] is None)
-        seen[injury["posture"]] += 1
-        if injury["posture"] is None:
-            assert injury["protection"] is None
+        seen[where["posture"]] += 1
+        if where["posture"] is None:
+            assert where["protection"] is None
             continue
         words = text.lower()
         if "crash" in words or "traffic" in words:
-            assert injury["posture"] == "mounted"
-        if injury["posture"] != "mounted":
+            assert where["posture"] == "mounted"
+        if where["posture"] != "mounted":
             assert "seat belt" not in words
             assert "in a vehicle" not in words
         if injury["kind"] != "agent":
             assert "mask" not in words
-        assert injury["protection"] in text
+        assert where["protection"] in text
     assert set(seen) >= {"dismounted", "mounted", "aboard", None}
 
 
@@ -401,7 +405,9 @@ def test_casualties_of_one_incident_and_cause_were_in_the_same_posture() -> None
     postures: dict[Any, set[Any]] = {}
     for record in records():
         cause = (record["injury"]["external_cause"] or {}).get("code")
-        postures.setdefault((record["incident"]["id"], cause), set()).add(record["injury"]["posture"])
+        postures.setdefault((record["incident"]["id"], cause), set()).add(
+            record["injury"]["circumstances"]["posture"]
+        )
     assert all(len(found) == 1 for found in postures.values())
 
 
@@ -413,20 +419,30 @@ def test_a_mist_report_tells_what_is_known_at_departure() -> None:
             for event in record["timeline"]
             if event["event"] == "departed" and event["facility"] == "POI"
         ]
-        assert (record["mist"] is None) == (not left)
+        assert (record["casualty_card"]["mist"] is None) == (not left)
         if not left:
             continue
         found += 1
-        told = re.fullmatch(r"M: (.*)\. I: (.*)\. S: (.*)\. T: (.*)\.", record["mist"])
-        assert told is not None, record["mist"]
+        told = re.fullmatch(r"M: (.*)\. I: (.*)\. S: (.*)\. T: (.*)\.", record["casualty_card"]["mist"])
+        assert told is not None, record["casualty_card"]["mist"]
         mechanism, injuries, signs, treatments = told.groups()
-        assert mechanism == (record["injury"]["narrative"] or "Illness")
+        assert mechanism == (record["injury"]["circumstances"]["narrative"] or "Illness")
         worst = record["injury"]["diagnosis"]["display"].split(", initial")[0]
         assert injuries.startswith(worst)
-        readings = [reading for reading in record["vitals"] if reading["at"] <= left[0]]
-        if readings and "heart_rate" in readings[-1]:
-            assert f"HR {readings[-1]['heart_rate']}" in signs
-            assert f"BP {readings[-1]['systolic']}/{readings[-1]['diastolic']}" in signs
+        taken: dict[str, Any] = {}
+        for reading in record["vitals"]:
+            if reading["at"] <= left[0]:
+                taken |= reading
+        expected = [
+            f"HR {taken['heart_rate']}" if "heart_rate" in taken else "HR not taken",
+            f"BP {taken['systolic']}/{taken['diastolic']}" if "systolic" in taken else None,
+            f"RR {taken['respiratory_rate']}" if "respiratory_rate" in taken else None,
+            f"SpO2 {taken['spo2']} %" if "spo2" in taken else None,
+            f"GCS {taken['gcs']}" if "gcs" in taken else None,
+            f"pain {taken['pain']}/10" if "pain" in taken else None,
+            f"AVPU {taken['avpu']}" if "avpu" in taken else None,
+        ]
+        assert signs == ", ".join(text for text in expected if text)
         given = [
             entry["treatment"].replace("_", " ")
             for entry in record["treatments"]
@@ -441,13 +457,13 @@ def test_shares_of_allergies_and_histories_are_those_of_the_catalogue() -> None:
     assert len(set(ids.tolist())) == len(ids)
     patients = len(records())
     for rows, name in ((catalogue.allergies(), "allergies"), (catalogue.histories(), "history")):
-        counts = Counter(record["background"][name] for record in records())
+        counts = Counter(record["casualty_card"][name] for record in records())
         for row in rows:
             spread = 5 * (patients * row.share * (1 - row.share)) ** 0.5
             assert abs(counts[row.words] - patients * row.share) < spread, row
     taken = {row.words: row.medication for row in catalogue.histories()}
     for record in records():
-        assert record["background"]["medication"] in ("none", taken[record["background"]["history"]])
+        assert record["casualty_card"]["medication"] in ("none", taken[record["casualty_card"]["history"]])
 
 
 def test_draws_of_a_record_are_uniform_and_independent_of_each_other() -> None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import NONE, TREATMENTS, Treatment
+from engine.codes import NONE, TREATMENTS, Treatment, TriageCategory
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
 from engine.records.patient_rows import earliest, first_after, last_before
@@ -68,7 +68,11 @@ def _formulary(_: CodeTables) -> _Formulary:
 def _dose_texts(row: catalogue.Dose) -> list[str | None]:
     """Return the text of a dose, or one for each body weight in kg; None where the catalogue gives no dose."""
     if row.per_kg:
-        return [f"{float(row.dose) * weight:.0f} {row.unit}" for weight in range(_HEAVIEST + 1)]
+        amounts = [float(amount) for amount in row.dose.split(" and ")]
+        return [
+            " and ".join(f"{amount * weight:.0f} {row.unit}" for amount in amounts)
+            for weight in range(_HEAVIEST + 1)
+        ]
     return [f"{row.dose} {row.unit}".strip() or None]
 
 
@@ -106,17 +110,20 @@ def _states(view: View) -> NDArray[np.int64]:
     """Return the mask of the states of DOSE_STATES that hold at each treatment."""
     treatments, vitals, patients = view.rows, view.chunk.vitals, view.chunk.patients
     who = treatments["patient"]
-    reading = last_before(vitals, "at", who, treatments["start"])
-    reading = np.where(reading < 0, first_after(vitals, "at", who, treatments["start"]), reading)
     masks = np.zeros(len(treatments), np.int64)
 
     def put(state: str, holds: NDArray[np.bool_]) -> None:
         masks[holds] |= 1 << catalogue.DOSE_STATES.index(state)  # type: ignore[arg-type]
 
     for sign in catalogue.dose_signs():
-        values = vitals[sign.sign].take(np.maximum(reading, 0)) if len(vitals) else np.full(len(who), NONE)
+        taken = vitals[vitals[sign.sign] != NONE]
+        reading = last_before(taken, "at", who, treatments["start"])
+        reading = np.where(reading < 0, first_after(taken, "at", who, treatments["start"]), reading)
+        values = taken[sign.sign].take(np.maximum(reading, 0)) if len(taken) else np.full(len(who), NONE)
         low, high = sign.within
-        put(sign.state, (reading >= 0) & (values != NONE) & (values >= low) & (values <= high))
+        put(sign.state, (reading >= 0) & (values >= low) & (values <= high))
+        if sign.untaken:
+            put(sign.state, (reading < 0) & (patients["triage"].take(who) == TriageCategory.T3))
     put("severe_agent", np.isin(patients["severity"].take(who), _SEVERE_GRADES))
     put("facility", treatments["facility"] >= 0)
     return masks

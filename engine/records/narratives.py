@@ -184,11 +184,14 @@ def medication_values(view: View) -> Values:
     return Coded(["none", *(row.medication for row in rows)], np.where(taken, 1 + which, 0))
 
 
+_SECOND = 1000
+"""ms: what happens in the second of the departure is told."""
+
 MIST_INJURIES, MIST_TREATMENTS = 4, 8
 """Injuries and treatments that a MIST report names: the gravest, and the first."""
 
 _SIGNS = (
-    ("heart_rate", "HR {}", ""),
+    ("heart_rate", "HR {}", "HR not taken"),
     ("systolic", ", BP {}", ""),
     ("diastolic", "/{}", ""),
     ("respiratory_rate", ", RR {}", ""),
@@ -208,7 +211,7 @@ def mist_texts(view: View) -> Joined:
     """
     patients, events = view.chunk.patients, view.chunk.events
     left = events[(events["kind"] == Event.DEPARTED) & (events["facility"] == AT_POI)]
-    departed = earliest(len(patients), left, "at")
+    departed = earliest(len(patients), left, "at") // _SECOND * _SECOND + _SECOND - 1
     shown = np.zeros(len(patients), bool)
     shown[left["patient"]] = True
     one = np.ones(len(patients), np.int64)
@@ -250,23 +253,27 @@ def _sign_texts(column: str) -> list[str]:
 
 
 def _sign_parts(view: View, departed: NDArray[np.int64]) -> list[tuple[list[str], NDArray[np.int64]]]:
-    """Return the signs of the last reading before departure, and AVPU."""
+    """Return each sign as it was last taken before departure, and AVPU."""
     vitals = view.chunk.vitals
-    numbers = np.arange(len(departed))
-    reading = last_before(vitals, "at", numbers, departed) if len(vitals) else np.full(len(departed), -1)
-    known = reading >= 0
     parts = []
     for column, _, _ in _SIGNS:
-        values = np.full(len(departed), NONE)
-        if len(vitals):
-            values = np.where(known, vitals[column].take(np.maximum(reading, 0)), NONE)
-        parts.append((_sign_texts(column), 1 + values.astype(np.int64)))
-    states = np.full(len(departed), NONE)
-    if len(vitals):
-        states = np.where(known, avpu_of(view.code_tables, vitals[np.maximum(reading, 0)]), NONE)
-    texts = ["", *(f", {state}" for state in catalogue.AVPU)]
-    parts.append((texts, np.where(states == NONE, 0, 1 + states.astype(np.int64))))
+        rows, known = _last_taken(vitals, column, departed)
+        values = np.where(known, rows[column], NONE).astype(np.int64)
+        parts.append((_sign_texts(column), 1 + values))
+    rows, known = _last_taken(vitals, "gcs_eye", departed)
+    states = np.where(known, avpu_of(view.code_tables, rows), NONE).astype(np.int64)
+    texts = ["", *(f", AVPU {state}" for state in catalogue.AVPU)]
+    parts.append((texts, np.where(states == NONE, 0, 1 + states)))
     return parts
+
+
+def _last_taken(vitals: Table, column: str, times: NDArray[np.int64]) -> tuple[Table, NDArray[np.bool_]]:
+    """Return of each patient the last reading before a time in which a sign was taken, and whether there is one."""
+    taken = vitals[vitals[column] != NONE]
+    if not len(taken):
+        return np.zeros(len(times), vitals.dtype), np.zeros(len(times), bool)
+    places = last_before(taken, "at", np.arange(len(times)), times)
+    return taken[np.maximum(places, 0)], places >= 0
 
 
 _TREATMENT_WORDS = [label.replace("_", " ") for label in TREATMENTS]

@@ -155,6 +155,7 @@ def without_encounter(display: str) -> str:
     >>> without_encounter("Fracture of sacrum, initial encounter for open fracture")
     'Fracture of sacrum, open fracture'
     """
+    display = display.replace("/ initial encounter for open fracture NOS", "")
     return display.replace(", initial encounter for ", ", ").replace(", initial encounter", "")
 
 

@@ -350,6 +350,37 @@ class FurtherDiagnosis(Struct, gc=False):
     display: Annotated[str, field("text of the code in ICD-10-CM", Text("condition_displays", "condition"))]
 
 
+class Circumstances(Struct, gc=False):
+    """How it happened."""
+
+    posture: Annotated[
+        str | None,
+        field(
+            "where the casualty was, null of accidents other than crashes and of illness",
+            Label(POSTURES, posture_codes, optional=True),
+        ),
+    ]
+    protection: Annotated[
+        str | None,
+        field("protective equipment, null where `posture` is", Looked(protection_values)),
+    ]
+    narrative: Annotated[
+        str | None,
+        field(
+            "what happened, where the casualty was and what was worn; null without an external cause",
+            Composed(narrative_texts, NARRATIVE_PARTS),
+        ),
+    ]
+
+
+class Diagnosis(Struct, gc=False):
+    """A diagnosis in the order of gravity."""
+
+    place: Annotated[int, field("place in the order, 1 is the main diagnosis", Number("place"))]
+    code: Annotated[str, field("ICD-10-CM code", Text("condition_codes", "condition"))]
+    display: Annotated[str, field("text of the code in ICD-10-CM", Text("condition_displays", "condition"))]
+
+
 class Injury(Struct, gc=False):
     """The injury or illness."""
 
@@ -407,25 +438,12 @@ class Injury(Struct, gc=False):
         field("CBRN agent, the same for all of an incident; null for others", _label(AGENTS, "agent")),
     ]
     wounds: Annotated[list[Wound], field("wounds; empty unless `kind` is 'wounded'", _table("wounds"))]
-    posture: Annotated[
-        str | UnsetType | None,
-        field(
-            "where the casualty was, null of accidents other than crashes and of illness",
-            Label(POSTURES, posture_codes, optional=True),
-            full=True,
-        ),
+    circumstances: Annotated[
+        Circumstances | UnsetType, field("where the casualty was, and what happened", full=True)
     ] = UNSET
-    protection: Annotated[
-        str | UnsetType | None,
-        field("protective equipment, null where `posture` is", Looked(protection_values), full=True),
-    ] = UNSET
-    narrative: Annotated[
-        str | UnsetType | None,
-        field(
-            "what happened, where the casualty was and what was worn; null without an external cause",
-            Composed(narrative_texts, NARRATIVE_PARTS),
-            full=True,
-        ),
+    diagnoses: Annotated[
+        list[Diagnosis] | UnsetType,
+        field("all diagnoses, the gravest first", Rows(diagnosis_rows), full=True),
     ] = UNSET
 
 
@@ -617,14 +635,6 @@ class Vitals(Struct, gc=False, omit_defaults=True):
     ] = None
 
 
-class Background(Struct, gc=False):
-    """What the casualty brings along."""
-
-    allergies: Annotated[str, field("allergies", Looked(allergy_values))]
-    history: Annotated[str, field("medical history", Looked(history_values))]
-    medication: Annotated[str, field("medication taken for it", Looked(medication_values))]
-
-
 class Tourniquet(Struct, gc=False):
     """A tourniquet on a limb, as on a casualty card (DD 1380)."""
 
@@ -642,6 +652,23 @@ class Tourniquet(Struct, gc=False):
             "start of the next operation, in which it is replaced or taken off; null without one", Time("off")
         ),
     ]
+
+
+class CasualtyCard(Struct, gc=False):
+    """What a casualty card (DD 1380) and a handover say beside treatments and signs."""
+
+    mist: Annotated[
+        str | None,
+        field(
+            "MIST report on leaving the point of injury: mechanism, the gravest injuries, the last signs and the "
+            "treatments there; null for those who never left",
+            Composed(mist_texts, MIST_PARTS),
+        ),
+    ]
+    allergies: Annotated[str, field("allergies", Looked(allergy_values))]
+    history: Annotated[str, field("medical history", Looked(history_values))]
+    medication: Annotated[str, field("medication taken for it", Looked(medication_values))]
+    tourniquets: Annotated[list[Tourniquet], field("tourniquets, by time", Rows(_tourniquets))]
 
 
 class Movement(Struct, gc=False):
@@ -702,14 +729,6 @@ class Operation(Struct, gc=False):
         ),
     ]
     blood_units: Annotated[int, field("units of blood whose transfusion began in it", Number("units"))]
-
-
-class Diagnosis(Struct, gc=False):
-    """A diagnosis in the order of gravity."""
-
-    place: Annotated[int, field("place in the order, 1 is the main diagnosis", Number("place"))]
-    code: Annotated[str, field("ICD-10-CM code", Text("condition_codes", "condition"))]
-    display: Annotated[str, field("text of the code in ICD-10-CM", Text("condition_displays", "condition"))]
 
 
 class DeathLine(Struct, gc=False):
@@ -797,29 +816,14 @@ class Patient(Struct, gc=False):
     ]
     vitals: Annotated[list[Vitals], field("vital signs, by time", _table("vitals"))]
     outcome: Annotated[Outcome, field("the outcome")]
-    background: Annotated[Background | UnsetType, field("allergies, history and medication", full=True)] = (
-        UNSET
-    )
-    mist: Annotated[
-        str | UnsetType | None,
-        field(
-            "MIST report on leaving the point of injury: mechanism, the gravest injuries, the last signs and the "
-            "treatments there; null for those who never left",
-            Composed(mist_texts, MIST_PARTS),
-            full=True,
-        ),
-    ] = UNSET
-    tourniquets: Annotated[
-        list[Tourniquet] | UnsetType, field("tourniquets, by time", Rows(_tourniquets), full=True)
+    casualty_card: Annotated[
+        CasualtyCard | UnsetType, field("what a casualty card and a handover say", full=True)
     ] = UNSET
     movements: Annotated[
         list[Movement] | UnsetType, field("movements, by request", Rows(movement_rows), full=True)
     ] = UNSET
     operations: Annotated[
         list[Operation] | UnsetType, field("notes of operations, by start", Rows(operation_rows), full=True)
-    ] = UNSET
-    diagnoses: Annotated[
-        list[Diagnosis] | UnsetType, field("diagnoses, the gravest first", Rows(diagnosis_rows), full=True)
     ] = UNSET
 
 

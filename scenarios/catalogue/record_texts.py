@@ -34,18 +34,20 @@ class Dose(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dose: str = ""
     """An amount, or a text; empty for blood, whose units are in the record."""
     per_kg: bool = False
-    """The amount is for each kilogram of body weight."""
+    """The amounts, with " and " between them, are for each kilogram of body weight."""
     unit: str = ""
     routes: tuple[Route, ...]
     """The first for which the patient has the access; else the last that needs none, else the first."""
 
 
 class DoseSign(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A state that a sign shows: at the last reading before the treatment, or the first after it."""
+    """A state that a sign shows: when it was last taken before the treatment, or first after it."""
 
     state: DoseState
     sign: str
     within: tuple[float, float]
+    untaken: bool = False
+    """Whether it holds for T3 in whom the sign was never taken."""
 
 
 class AvpuRow(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,7 +100,7 @@ def doses() -> tuple[Dose, ...]:
     rows = _rows("doses.csv", Dose)
     for line, row in enumerate(rows, 2):
         try:
-            float(row.dose if row.per_kg else "0")
+            [float(amount) for amount in (row.dose if row.per_kg else "0").split(" and ")]
         except ValueError:
             raise CatalogueError("doses.csv", line, "dose", row.dose, "a number where it is per_kg") from None
     return rows
