@@ -94,7 +94,7 @@ SIGNS = tuple(name for name in VITAL.names or () if name not in ("at", "patient"
 """Columns of vital signs, in which NONE means not taken."""
 
 
-def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
+def scenario(start: str = "2030-01-01T00:00:00Z", detail: str = "core") -> Any:
     """What `CodeTables` reads of a resolved scenario: three fronts, two types, one special event, ten facilities."""
     facilities = [
         SimpleNamespace(id=f"R{role}-{front}", role=role, name=f"Hospital of {front}" if role == 3 else None)
@@ -109,11 +109,20 @@ def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
         events=[SimpleNamespace(event="ambush", type="urban")],
         incidents=[],
         facilities=facilities,
+        links=[
+            SimpleNamespace(origin="POI", destination=facilities[0].id, fronts=[], vehicle="wheels"),
+            SimpleNamespace(origin=facilities[0].id, destination="R4", fronts=[FRONTS[0]], vehicle=None),
+            SimpleNamespace(origin=facilities[1].id, destination="R4", fronts=[], vehicle="fixed_wing"),
+        ],
+        vehicles=[SimpleNamespace(id="wheels", kind="ambulance_armored")],
+        model={},
+        treatments={},
+        detail=detail,
     )
 
 
-def code_tables(start: str = "2030-01-01T00:00:00Z") -> CodeTables:
-    return CodeTables(scenario(start), Catalogue())
+def code_tables(start: str = "2030-01-01T00:00:00Z", detail: str = "core") -> CodeTables:
+    return CodeTables(scenario(start, detail), Catalogue())
 
 
 def chunk(

@@ -80,6 +80,7 @@ from engine.codes.draws import (
     WEATHER,
     WOUND_DRAWS,
     DrawPurpose,
+    RecordDraw,
 )
 from engine.codes.periods import PERIOD_COUNT, PERIODS, Period
 from engine.codes.resources import (
@@ -177,6 +178,7 @@ __all__ = [
     "Mechanism",
     "Outcome",
     "Period",
+    "RecordDraw",
     "Region",
     "Resource",
     "Sex",

@@ -103,3 +103,17 @@ WEATHER = 1
 LIFT_CANCELLED = 2
 HIT = 16
 """Word 0: death of the casualty. Plus the number of the world event."""
+
+
+class RecordDraw(Code):
+    """Purposes of draws that are made when a record is written: hashes of an id, which is itself a draw.
+
+    They need no key: the id of a patient or of an incident differs from run to run, and no other draw uses it.
+    """
+
+    POSTURE = 0
+    """Of an incident: where its casualties were."""
+    PROTECTION = 1
+    ALLERGY = 2
+    HISTORY = 3
+    MEDICATION = 4

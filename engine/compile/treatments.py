@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.codes import LETHAL_MECHANISMS, NONE, REGIONS, TREATMENTS, CarePlace, LethalMechanism
 from engine.compile.rows import filled, filled_from
@@ -106,7 +107,7 @@ def care_rules(off: frozenset[str]) -> Table:
         needs=[_needed(wanted, bits, off) for wanted in catalogue.condition_needs()],
         on_skin=sum(bits[label] for label in ON_SKIN),
         inside=[_is_inside(condition) for condition in catalogue.conditions()],
-        kills_by=[_kills_by(condition) for condition in catalogue.conditions()],
+        kills_by=killing_masks(),
         bares_bone=[_bares_bone(condition) for condition in catalogue.conditions()],
         intensive=["critical_care" in wanted.needs for wanted in catalogue.condition_needs()],
         operations=[_operations(wanted) for wanted in catalogue.condition_needs()],
@@ -128,6 +129,12 @@ def _needed(wanted: catalogue.Needs, bits: dict[str, int], off: frozenset[str]) 
 def _is_inside(condition: catalogue.Condition) -> bool:
     """Whether a condition is a lesion inside a cavity that the wound opens, and not the hole: Sx1 in ICD-10-CM."""
     return condition.opens in _CAVITIES and condition.code[2] != "1" and not condition.fracture
+
+
+@lru_cache(1)
+def killing_masks() -> NDArray[np.uint8]:
+    """Return the bits of `LethalMechanism` that a wound can kill by, by condition."""
+    return np.array([_kills_by(condition) for condition in catalogue.conditions()], np.uint8)
 
 
 def _kills_by(condition: catalogue.Condition) -> int:

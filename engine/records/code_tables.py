@@ -140,6 +140,8 @@ class CodeTables:
 
     def __init__(self, scenario: Any, catalogue: Any = catalogue) -> None:
         self.start_ms = _epoch_ms(scenario.start)
+        self.full: bool = scenario.detail == "full"
+        """Whether records have all fields."""
         self._load_scenario(scenario)
         self._load_catalogue(catalogue)
         self._reusable: dict[Any, Any] = {}
@@ -156,13 +158,14 @@ class CodeTables:
 
     def _load_scenario(self, scenario: Any) -> None:
         """Set the texts that the scenario gives: fronts, incident types, special events and facilities."""
-        self._scenario = scenario
+        self.scenario = scenario
         self.fronts: list[str] = [front.name for front in scenario.fronts]
         self.incident_types: list[str] = incident_types(scenario)
         last = len(self.incident_types) - 1
         self._special_types = np.array([*special_event_types(scenario), last], np.int64)
         self.special_events: list[str | None] = [*(special.event for special in scenario.events), None]
         self.facilities: list[str] = ["en route", "POI", *(facility.id for facility in scenario.facilities)]
+        self.destinations: list[str | None] = [None, *self.facilities]
         self.facility_names: list[str | None] = [
             None,
             None,
@@ -202,7 +205,7 @@ class CodeTables:
 
         def units(group: int) -> list[str]:
             known = catalogue.units(self.fronts[group])
-            return [*known, *listed_units(self._scenario, self.fronts[group], known)]
+            return [*known, *listed_units(self.scenario, self.fronts[group], known)]
 
         self.units = GroupedTexts(len(self.fronts), units)
 

@@ -26,7 +26,7 @@ from engine.records.operations import (
     ColumnType,
     Op,
 )
-from engine.records.values import Coded, Values, python_values
+from engine.records.values import Coded, Joined, Values, python_values
 from engine.tables import Chunk
 
 _INTEGER_BYTES = MOST_DIGITS + 1
@@ -394,7 +394,7 @@ class Program:
                 case Op.TIME:
                     step.operands[:3] = first, first + 1, first + 2
                     longest = sum(map(len, step.pieces))
-                case Op.INTEGER | Op.PACKED:
+                case Op.INTEGER | Op.PACKED | Op.TEXT:
                     step.operands[1] = first
             if step.op == Op.LIST:
                 bounds[0] += sum(map(len, step.pieces)) + step.bound
@@ -418,7 +418,7 @@ def _direct(part: Direct, scope: int) -> _Step:
         nothing = part.before + (part.null or b"") + part.after
         step.pieces = [part.before + opening, closing + part.after, nothing]
         step.operands[3] = int(part.null is not None)
-    elif part.op in (Op.INTEGER, Op.PACKED):
+    elif part.op in (Op.INTEGER, Op.PACKED, Op.TEXT):
         step.pieces = [part.null or b""]
     step.bound = {Op.TIME: TIME_BYTES, Op.DATE: DATE_BYTES, Op.BYTES: part.source.width}.get(
         part.op, _INTEGER_BYTES
@@ -438,6 +438,8 @@ def _coded(source: Source, view: View, values: Values | None = None) -> Coded:
 
 
 def _array(values: Values) -> NDArray[Any]:
+    if isinstance(values, Joined):
+        raise TypeError("a composed text is written part by part")
     return values.codes if isinstance(values, Coded) else values.values
 
 

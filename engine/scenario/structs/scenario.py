@@ -257,8 +257,9 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     detail: Annotated[
         Detail,
         Meta(
-            description="how much of the course a record shows: core, vital signs at doors, around procedures, twice "
-            "a day and before death; full, the whole series. Nothing else depends on it"
+            description="how much a record shows: core, vital signs at doors, around procedures, twice a day and "
+            "before death; full, the whole series, and the fields that docs/records.md marks. Nothing else "
+            "depends on it"
         ),
     ] = "core"
     model: Annotated[
