@@ -9,6 +9,14 @@ from engine.clinical.casualties import (
     draw_sample,
     draw_wounds,
 )
+from engine.clinical.complications import (
+    consider_complications,
+    enter_unseen,
+    name_late_death,
+    next_complication,
+    note_shock,
+    risks_of_injuries,
+)
 from engine.clinical.first_aid import care_on_the_way, give_first_aid, give_prehospital_blood
 from engine.clinical.illnesses import (
     NO_DIAGNOSIS,
@@ -60,6 +68,7 @@ __all__ = [
     "bleeds_to_death",
     "calls_for_more",
     "care_on_the_way",
+    "consider_complications",
     "copy_arrival",
     "death_time",
     "draw_blood_units",
@@ -75,6 +84,7 @@ __all__ = [
     "draw_stay_of_ill",
     "draw_stay_of_wounded",
     "draw_wounds",
+    "enter_unseen",
     "give_first_aid",
     "give_prehospital_blood",
     "given_category",
@@ -83,9 +93,13 @@ __all__ = [
     "log_event",
     "log_further_operation",
     "log_treatment",
+    "name_late_death",
+    "next_complication",
+    "note_shock",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",
+    "risks_of_injuries",
     "role_of_last_operation",
     "roles_that_operate",
     "row_of_cell",

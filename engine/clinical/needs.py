@@ -127,6 +127,7 @@ def calls_for_more(
     )
 
 
+@compiled
 def wound_for(output: Output, casualty: CasualtyState, kind: int, rules: CareRules) -> int:
     """Return the number of the worst wound that calls for a treatment; the worst of all where none does."""
     for number in range(casualty.wounds):

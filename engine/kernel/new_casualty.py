@@ -17,6 +17,7 @@ from engine.clinical import (
     draw_stay_of_ill,
     draw_stay_of_wounded,
     draw_wounds,
+    risks_of_injuries,
     role_of_last_operation,
     roles_that_operate,
     row_of_cell,
@@ -49,6 +50,7 @@ def _reset_record(record: PatientRow) -> None:
     record.untreated_death = -1
     record.death_cause = NONE
     record.waiting_for = NONE
+    record.fatal_complication = NONE
     record.lethal = NONE
     record.worst_ais = 0
     record.agent = NONE
@@ -78,6 +80,12 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.operations_here = 0
     casualty.awake_at = 0.0
     casualty.reoperate_at = math.inf
+    casualty.intensive = 0
+    casualty.shocked = 0
+    casualty.transfused_at = math.inf
+    casualty.complications = 0
+    casualty.unseen = 0
+    casualty.considered_at = -math.inf
     casualty.definitive = 0
     casualty.decontaminated = 0
     casualty.category = 0
@@ -195,6 +203,7 @@ def initialise_casualty(
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
+    casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)
     if not quiet:
         for k in range(casualty.wounds):

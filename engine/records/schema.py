@@ -15,12 +15,14 @@ from msgspec import Meta, Struct
 from engine.codes import (
     AWAITED,
     CASUALTY_KINDS,
+    COMPLICATIONS,
     DEATH_CAUSES,
     EFFECTS,
     EN_ROUTE,
     EVENTS,
     ISS_REGIONS,
     LETHAL_MECHANISMS,
+    LIMBS,
     MECHANISMS,
     NONE,
     OUTCOMES,
@@ -62,7 +64,8 @@ from engine.tables import COLDEST, ENDS, LOWEST_BASE_EXCESS, Table
 NO_CODE = 65535
 """In a column of conditions: none."""
 
-DETAIL_COUNT = max(len(TRIAGE), len(PRECEDENCES), len(AWAITED))
+_COMPLICATION_DETAILS = tuple(label for label in COMPLICATIONS for _ in range(LIMBS))
+DETAIL_COUNT = max(len(TRIAGE), len(PRECEDENCES), len(AWAITED), len(_COMPLICATION_DETAILS))
 """Number of values that the `detail` of an event may have: the row length of the tables below."""
 
 
@@ -78,7 +81,9 @@ def _texts_by_detail(labels: dict[str, tuple[str, ...]]) -> tuple[str | None, ..
     )
 
 
-EVENT_DETAILS = _texts_by_detail({"triaged": TRIAGE, "evacuation_requested": PRECEDENCES})
+EVENT_DETAILS = _texts_by_detail(
+    {"triaged": TRIAGE, "evacuation_requested": PRECEDENCES, "complication": _COMPLICATION_DETAILS}
+)
 """Texts of `Event.detail`, at DETAIL_COUNT * kind + detail."""
 
 EVENT_AWAITED = _texts_by_detail({"waiting": AWAITED})
@@ -86,6 +91,7 @@ EVENT_AWAITED = _texts_by_detail({"waiting": AWAITED})
 
 _REQUESTED = EVENTS.index("evacuation_requested")
 _TRIAGED = EVENTS.index("triaged")
+_COMPLICATION = EVENTS.index("complication")
 
 
 def _detail_codes(view: View) -> Codes:
@@ -141,6 +147,13 @@ def _triages(view: View) -> tuple[Table, Codes]:
     events = view.chunk.events
     triaged = events[events["kind"] == _TRIAGED]
     return triaged, np.bincount(triaged["patient"], minlength=len(view.chunk.patients)).cumsum()
+
+
+def _complications(view: View) -> tuple[Table, Codes]:
+    """Return the events that are complications, and the ends of the patients' rows."""
+    events = view.chunk.events
+    found = events[events["kind"] == _COMPLICATION]
+    return found, np.bincount(found["patient"], minlength=len(view.chunk.patients)).cumsum()
 
 
 def _table(name: str) -> Rows:
@@ -281,6 +294,15 @@ class FurtherDiagnosis(Struct, gc=False):
     display: Annotated[str, field("text of the code in ICD-10-CM", Text("condition_displays", "condition"))]
 
 
+class Complication(Struct, gc=False):
+    """A diagnosis that came up in the course, with the time it was found."""
+
+    at: Annotated[str, field("time it was found", Time("at"))]
+    facility: Annotated[str, field(_PLACE, _place())]
+    code: Annotated[str, field("ICD-10-CM code", Text("complication_codes", "detail"))]
+    display: Annotated[str, field("text of the code in ICD-10-CM", Text("complication_displays", "detail"))]
+
+
 class Injury(Struct, gc=False):
     """The injury or illness."""
 
@@ -325,6 +347,12 @@ class Injury(Struct, gc=False):
         field(
             "up to three further diagnoses of the ill and of agent casualties, such as dehydration",
             Rows(_further_diagnoses),
+        ),
+    ]
+    complications: Annotated[
+        list[Complication],
+        field(
+            "diagnoses that came up in the course, by time, such as a wound infection", Rows(_complications)
         ),
     ]
     iss: Annotated[int, field("Injury Severity Score: 0 without wounds, 75 with an AIS 6", Number("iss"))]
@@ -417,9 +445,10 @@ class Event(Struct, gc=False, omit_defaults=True):
     detail: Annotated[
         str | None,
         field(
-            "category assigned by `triaged`, precedence of `evacuation_requested`; omitted from others",
+            "category assigned by `triaged`, precedence of `evacuation_requested`, kind of `complication`; omitted "
+            "from others",
             Label(EVENT_DETAILS, _detail_codes),
-            codes=TRIAGE + PRECEDENCES,
+            codes=TRIAGE + PRECEDENCES + COMPLICATIONS,
         ),
     ] = None
     waiting_for: Annotated[
@@ -504,6 +533,13 @@ class Outcome(Struct, gc=False):
     facility: Annotated[str, field(_PLACE, _place())]
     cause_of_death: Annotated[
         str | None, field("cause of death, null for survivors", _label(DEATH_CAUSES, "death_cause"))
+    ]
+    fatal_complication: Annotated[
+        str | None,
+        field(
+            "complication that a death of `late_complications` is of, else null",
+            _label(COMPLICATIONS, "fatal_complication"),
+        ),
     ]
     waiting_for: Annotated[
         str | None,

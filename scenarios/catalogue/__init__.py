@@ -34,6 +34,14 @@ from scenarios.catalogue.case_mix import (
     mix_factors,
     second_diagnoses,
 )
+from scenarios.catalogue.complications import (
+    ComplicationKind,
+    ComplicationRisk,
+    ComplicationText,
+    complication_kinds,
+    complication_risks,
+    complication_texts,
+)
 from scenarios.catalogue.diagnoses import (
     UNSIDED_REGIONS,
     Cause,
@@ -63,7 +71,7 @@ from scenarios.catalogue.people import (
     units,
 )
 from scenarios.catalogue.tables import CatalogueError
-from scenarios.catalogue.vocabulary import Agent, Climate, Grade, Season
+from scenarios.catalogue.vocabulary import Agent, Climate, Complication, Grade, Risk, Season
 
 __all__ = [
     "UNSIDED_REGIONS",
@@ -75,6 +83,10 @@ __all__ = [
     "Cause",
     "CauseKind",
     "Climate",
+    "Complication",
+    "ComplicationKind",
+    "ComplicationRisk",
+    "ComplicationText",
     "Condition",
     "Exclusion",
     "Grade",
@@ -86,6 +98,7 @@ __all__ = [
     "NeedRule",
     "Needs",
     "Rank",
+    "Risk",
     "Season",
     "SecondDiagnosis",
     "Snomed",
@@ -95,6 +108,9 @@ __all__ = [
     "agent_kinds",
     "blood_groups",
     "cause_kinds",
+    "complication_kinds",
+    "complication_risks",
+    "complication_texts",
     "condition_keys",
     "condition_needs",
     "conditions",
