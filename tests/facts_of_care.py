@@ -140,7 +140,8 @@ def triage_has_a_category_and_a_request_a_precedence(r: Run) -> None:
     detailed = np.isin(r.e["kind"], [EVENT["triaged"], EVENT["evacuation_requested"]])
     assert np.isin(r.e["detail"][detailed], (1, 2, 3, *([4] if r.scenario.expectant else []))).all()
     waits = np.isin(r.e["kind"], [EVENT["waiting"], EVENT["refused"]])
-    assert (r.e["detail"][~detailed & ~waits] == 0).all()
+    complicated = r.e["kind"] == EVENT["complication"]
+    assert (r.e["detail"][~detailed & ~waits & ~complicated] == 0).all()
     assert np.isin(r.p["triage"], (1, 2, 3, 4)).all()
     expectant = r.p["triage"] == 4
     if not r.scenario.expectant or r.scenario.routing != "clock":

@@ -255,6 +255,9 @@ class Reader:
 
     def read(self, kind: str, at: int, facility: int, detail: int) -> None:
         """Read the next event."""
+        if kind == "complication":  # nobody takes or gives up anything for it
+            assert facility == self.at, (kind, facility, self.at)
+            return
         final = kind in LAST or kind == "facility_hit"
         if kind == "triaged":
             self.category_before, self.category = self.category, detail

@@ -48,7 +48,13 @@ def hospital(facility: dict[str, Any], total: int = 400, days: int = 2, **settin
     """Run a single Role 2, 30 minutes away, with the casualties of `days`; nobody dies of wounds."""
     place = {"id": "R2", "role": 2, **facility}
     links = [{"origin": "POI", "destination": "R2", "minutes": x.constant(30.0)}]
-    whole = {"facilities": [place], "links": links, "days": days, "survival": x.NOBODY_DIES}
+    whole = {
+        "facilities": [place],
+        "links": links,
+        "days": days,
+        "survival": x.NOBODY_DIES,
+        "complications": {"drawn": False},
+    }
     return run(total, **{**whole, **settings})
 
 
@@ -68,7 +74,14 @@ def ferry(
         {"origin": "R1", "destination": "R2", "minutes": x.constant(60.0), "vehicle": "pool", **(link or {})},
     ]
     places = [{"id": "R1", "role": 1, "policy_days": 0.0}, {"id": "R2", "role": 2}]
-    whole = {"facilities": places, "links": legs, "vehicles": [pool], "days": days, "survival": x.NOBODY_DIES}
+    whole = {
+        "facilities": places,
+        "links": legs,
+        "vehicles": [pool],
+        "days": days,
+        "survival": x.NOBODY_DIES,
+        "complications": {"drawn": False},
+    }
     return run(total, **{**whole, **settings})
 
 
@@ -87,7 +100,13 @@ def two(
         {"origin": "near", "destination": "R4", "minutes": x.constant(300.0)},
         {"origin": "far", "destination": "R4", "minutes": x.constant(300.0)},
     ]
-    whole = {"facilities": places, "links": links, "days": days, "survival": x.NOBODY_DIES}
+    whole = {
+        "facilities": places,
+        "links": links,
+        "days": days,
+        "survival": x.NOBODY_DIES,
+        "complications": {"drawn": False},
+    }
     return run(total, **{**whole, **settings})
 
 
@@ -98,7 +117,13 @@ def through(facility: dict[str, Any], **settings: Any) -> Result:
         {"origin": "POI", "destination": "R2", "minutes": x.constant(30.0)},
         {"origin": "R2", "destination": "R4", "minutes": x.constant(30.0)},
     ]
-    whole = {"facilities": places, "links": links, "days": 2, "survival": x.NOBODY_DIES}
+    whole = {
+        "facilities": places,
+        "links": links,
+        "days": 2,
+        "survival": x.NOBODY_DIES,
+        "complications": {"drawn": False},
+    }
     return run(400, **{**whole, **settings})
 
 

@@ -7,9 +7,11 @@ import numpy as np
 
 from engine.codes import (
     AWAITED,
+    COMPLICATIONS,
     DEATH_CAUSES,
     EVENTS,
     LETHAL_MECHANISMS,
+    LIMBS,
     NONE,
     OUTCOMES,
     REGIONS,
@@ -69,6 +71,12 @@ class Catalogue:
                 )
                 * 12
             )
+        )
+
+    def complication_texts(self) -> tuple[Any, ...]:
+        return tuple(
+            SimpleNamespace(code=f"T79.A{number:02}A", display=f'Compartment syndrome, "limb" {number}')
+            for number in range(len(COMPLICATIONS) * LIMBS)
         )
 
     def external_causes(self) -> tuple[Any, ...]:
@@ -188,6 +196,7 @@ def chunk(
         ("lethal", len(LETHAL_MECHANISMS), NONE),
         ("death_cause", len(DEATH_CAUSES), NONE),
         ("waiting_for", len(WAITING_FOR), NONE),
+        ("fatal_complication", len(COMPLICATIONS), NONE),
     ):
         table[name] = np.where(rng.random(n) < 0.5, none, rng.integers(0, length, n))
 
@@ -201,6 +210,11 @@ def chunk(
     event["detail"] += np.where(asked, rng.integers(1, 4, len(event)), 0).astype("u1")
     waits = event["kind"] == EVENTS.index("waiting")
     event["detail"] += np.where(waits, np.arange(len(event)) % len(AWAITED), 0).astype("u1")
+
+    complicated = event["kind"] == EVENTS.index("complication")
+    event["detail"] += np.where(complicated, np.arange(len(event)) % (len(COMPLICATIONS) * LIMBS), 0).astype(
+        "u1"
+    )
 
     treatment, table["treatment_end"] = rows(treatments, 0, TREATMENT)
     treatment["start"] = rng.integers(0, 30 * DAY, len(treatment))
@@ -262,6 +276,7 @@ def make_extreme(chunk: Chunk, seed: int) -> None:
         ("lethal", len(LETHAL_MECHANISMS) - 1, NONE),
         ("death_cause", len(DEATH_CAUSES) - 1, NONE),
         ("waiting_for", len(WAITING_FOR) - 1, NONE),
+        ("fatal_complication", len(COMPLICATIONS) - 1, NONE),
     ):
         put(chunk.patients, column, 0, last, none)
     put(chunk.events, "kind", 0, len(EVENTS) - 1)

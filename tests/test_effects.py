@@ -29,6 +29,7 @@ RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 CASE_MIX = "test_case_mix"
 LISTED, CHECK_SETTINGS = "test_listed", "test_check_settings"
 DIVERSION, MORTUARY, OPERATIONS = "test_diversion", "test_mortuary_affairs", "test_operations"
+COMPLICATIONS = "test_complications"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
 FRONT_RATES = "test_front_rates"
@@ -172,6 +173,8 @@ TESTED: dict[str, tuple[str, str]] = {
         NETWORK,
         "test_a_pool_lends_its_speed_and_loading_times_to_the_links_that_name_it",
     ),
+    "Complications.drawn": (COMPLICATIONS, "test_complications_lengthen_the_stay"),
+    "Complications.factors": (COMPLICATIONS, "test_a_factor_multiplies_the_probability_of_one_complication"),
     "Survival.instant_death": (SURVIVAL, "test_the_share_killed_at_once_is_the_one_asked_for"),
     "Survival.severity": (SURVIVAL, "test_more_severity_means_worse_wounds_and_more_deaths"),
     "Survival.lethality": (LETHALITY, "test_the_share_that_dies_untreated_is_the_one_asked_for"),

@@ -31,7 +31,16 @@ def stay_settings(**stay: float) -> dict[str, Any]:
 
 
 def held(**settings: Any) -> goldenhour.Result:
-    return x.run(6000, **{"mix": x.MIXED, "survival": x.NOBODY_DIES, **ONWARD, **settings})
+    return x.run(
+        6000,
+        **{
+            "mix": x.MIXED,
+            "survival": x.NOBODY_DIES,
+            "complications": {"drawn": False},
+            **ONWARD,
+            **settings,
+        },
+    )
 
 
 @cache

@@ -9,6 +9,14 @@ from engine.clinical.casualties import (
     draw_sample,
     draw_wounds,
 )
+from engine.clinical.complications import (
+    consider_complications,
+    enter_unseen,
+    name_late_death,
+    next_complication,
+    note_shock,
+    risks_of_injuries,
+)
 from engine.clinical.first_aid import care_on_the_way, give_first_aid, give_prehospital_blood
 from engine.clinical.illnesses import (
     NO_DIAGNOSIS,
@@ -69,6 +77,7 @@ __all__ = [
     "calls_for_cavity_surgery",
     "calls_for_more",
     "care_on_the_way",
+    "consider_complications",
     "copy_arrival",
     "death_time",
     "draw_blood_units",
@@ -84,6 +93,7 @@ __all__ = [
     "draw_stay_of_ill",
     "draw_stay_of_wounded",
     "draw_wounds",
+    "enter_unseen",
     "give_first_aid",
     "give_prehospital_blood",
     "given_category",
@@ -94,10 +104,14 @@ __all__ = [
     "log_further_operation",
     "log_treatment",
     "log_ventilation",
+    "name_late_death",
     "needs_of_coma",
+    "next_complication",
+    "note_shock",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",
+    "risks_of_injuries",
     "role_of_last_operation",
     "roles_that_operate",
     "row_of_cell",

@@ -2,14 +2,23 @@
 
 import math
 
-from engine.clinical import calls_for_more, death_time, log_event, log_treatment, set_factor
+from engine.clinical import (
+    calls_for_more,
+    consider_complications,
+    death_time,
+    enter_unseen,
+    log_event,
+    log_treatment,
+    next_complication,
+    set_factor,
+)
 from engine.codes import AT_POI, EN_ROUTE, NONE, CasualtyKind, Effect, Event, Treatment
 from engine.kernel.codes import MatrixOutcome, Stage
 from engine.kernel.poi_stages import set_next_poi_stage
 from engine.kernel.travel import draw_leg_time, draw_route_time
 from engine.kernel.waiting import precedence_of
 from engine.numeric import Counter, compiled
-from engine.tables import MINUTE, CasualtyState, Model, Output, PatientRow
+from engine.tables import MINUTE, QUIET, TREATMENT_COUNT, CasualtyState, Model, Output, PatientRow
 
 
 @compiled
@@ -51,22 +60,46 @@ SHORTEST_WARD_STAY = 30.0 * MINUTE
 
 
 @compiled
-def _admit_to_ward(output: Output, row: int, casualty: CasualtyState, now: float, end: float) -> None:
-    """Admit the casualty to the ward until `end`, ms; infinity: until death."""
-    log_event(output, row, now, casualty.facility, Event.WARD_ADMITTED, 0)
-    until = min(end, death_time(casualty))
-    log_treatment(
-        output,
-        row,
-        casualty.facility,
-        Treatment.WARD_CARE,
-        now,
-        (until - now) / MINUTE,
-        Effect.SUPPORTIVE,
-        NONE,
-    )
+def _extend_ward_care(output: Output, casualty: CasualtyState, until: float) -> None:
+    """Let the last stay on the ward in the record last until `until`, ms."""
+    if output.rows[QUIET]:
+        return
+    k = int(output.rows[TREATMENT_COUNT]) - 1
+    while k >= casualty.first_treatment and output.treatments[k].kind != Treatment.WARD_CARE:
+        k -= 1
+    if k >= casualty.first_treatment:
+        output.treatments[k].end = int(until)
+
+
+@compiled
+def _admit_to_ward(
+    output: Output, row: int, casualty: CasualtyState, now: float, end: float, model: Model
+) -> None:
+    """Admit the casualty to the ward until `end`, ms; infinity: until death.
+
+    A complication before then is the next stage. Who has one on the ward stays there.
+    """
+    complication = next_complication(output, row, casualty, now, model)
+    until = min(min(end, complication), death_time(casualty))
+    if casualty.stage == Stage.COMPLICATION:
+        _extend_ward_care(output, casualty, until)
+    else:
+        log_event(output, row, now, casualty.facility, Event.WARD_ADMITTED, 0)
+        log_treatment(
+            output,
+            row,
+            casualty.facility,
+            Treatment.WARD_CARE,
+            now,
+            (until - now) / MINUTE,
+            Effect.SUPPORTIVE,
+            NONE,
+        )
     casualty.stage = Stage.RETURN
     casualty.at = end
+    if complication < end:
+        casualty.stage = Stage.COMPLICATION
+        casualty.at = complication
 
 
 @compiled
@@ -85,7 +118,7 @@ def _dispose_under_matrix(
     else:
         longest = _stay_begins(record, casualty) + model.network.evacuation_policy[here]
         end = max(now + SHORTEST_WARD_STAY, min(casualty.stay_end, longest))
-        _admit_to_ward(output, row, casualty, now, end)
+        _admit_to_ward(output, row, casualty, now, end, model)
 
 
 @compiled
@@ -112,15 +145,20 @@ def _stays_until_duty(output: Output, record: PatientRow, casualty: CasualtyStat
 def decide_disposition(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
-    """Keep the casualty on the ward if the stay fits the evacuation policy, else evacuate as soon as possible."""
+    """Keep the casualty on the ward if the stay fits the evacuation policy, else evacuate as soon as possible.
+
+    It is decided again when a complication occurs on the ward.
+    """
     record = output.patients[row]
     if model.transitions.used[0]:
         _dispose_under_matrix(output, row, casualty, now, model, counter)
         return
+    consider_complications(output, row, casualty, now, model)
     link = model.network.next_link[casualty.facility, record.front]
     if link < 0 or _stays_until_duty(output, record, casualty, model):
         end = max(casualty.stay_end, now + SHORTEST_WARD_STAY)
-        _admit_to_ward(output, row, casualty, now, end if death_time(casualty) == math.inf else math.inf)
+        end = end if death_time(casualty) == math.inf else math.inf
+        _admit_to_ward(output, row, casualty, now, end, model)
     elif model.network.way_finite[casualty.way]:
         log_event(output, row, now, casualty.facility, Event.EVACUATION_REQUESTED, precedence_of(casualty))
         casualty.stage = Stage.AWAIT_TRANSPORT
@@ -130,6 +168,7 @@ def decide_disposition(
         ready = prepared_at(casualty, now, model)
         leg = draw_leg_time(link, casualty.leg, ready, model, counter)
         _depart_onwards(output, row, casualty, now, ready, leg, model.network.destination[link], model)
+    enter_unseen(output, row, casualty, model)
 
 
 @compiled

@@ -19,6 +19,7 @@ from engine.clinical import (
     draw_stay_of_wounded,
     draw_wounds,
     is_grave,
+    risks_of_injuries,
     role_of_last_operation,
     roles_that_operate,
     row_of_cell,
@@ -51,6 +52,7 @@ def _reset_record(record: PatientRow) -> None:
     record.untreated_death = -1
     record.death_cause = NONE
     record.waiting_for = NONE
+    record.fatal_complication = NONE
     record.lethal = NONE
     record.worst_ais = 0
     record.agent = NONE
@@ -83,6 +85,12 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.operations_here = 0
     casualty.awake_at = 0.0
     casualty.reoperate_at = math.inf
+    casualty.intensive = 0
+    casualty.shocked = 0
+    casualty.transfused_at = math.inf
+    casualty.complications = 0
+    casualty.unseen = 0
+    casualty.considered_at = -math.inf
     casualty.definitive = 0
     casualty.decontaminated = 0
     casualty.category = 0
@@ -202,6 +210,8 @@ def initialise_casualty(
         casualty.blood_given = casualty.blood_units
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
         casualty.cavity = 1 if calls_for_cavity_surgery(output, casualty, model) else 0
+
+    casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)
     if not quiet:
         for k in range(casualty.wounds):

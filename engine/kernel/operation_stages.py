@@ -4,6 +4,7 @@ import math
 
 from engine import numeric
 from engine.clinical import (
+    consider_complications,
     death_time,
     log_definitive_surgery,
     log_event,
@@ -235,6 +236,8 @@ def start_intensive_care(
     """Start intensive care if it is needed and offered; a further operation or the disposition follows."""
     casualty.stage = Stage.DISPOSITION
     if needs_intensive_care(output.patients[row], casualty, model):
+        consider_complications(output, row, casualty, now, model)
+        casualty.intensive = 1
         minutes = _draw_intensive_care(casualty, model, counter)
         log_event(output, row, now, casualty.facility, Event.ICU_ADMITTED, 0)
         log_treatment(

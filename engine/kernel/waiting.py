@@ -46,6 +46,7 @@ WAITING_AT = by_code(
         Stage.LEAVE: WaitingFor.EVACUATION,
         Stage.AWAIT_OPERATION: WaitingFor.RECOVERY,
         Stage.REOPERATION: WaitingFor.RECOVERY,
+        Stage.COMPLICATION: WaitingFor.RECOVERY,
     },
     Stage,
 )

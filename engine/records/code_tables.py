@@ -125,6 +125,7 @@ class TextSource:
     nations = staticmethod(catalogue.nations)
     blood_groups = staticmethod(catalogue.blood_groups)
     units = staticmethod(catalogue.units)
+    complication_texts = staticmethod(catalogue.complication_texts)
 
 
 class CodeTables:
@@ -183,6 +184,9 @@ class CodeTables:
         self.condition_codes: list[str] = [condition.code for condition in conditions]
         self.condition_displays: list[str] = [condition.display for condition in conditions]
         self.further_codes: list[str | None] = [*self.condition_codes, None]
+        complications = catalogue.complication_texts()
+        self.complication_codes: list[str] = [complication.code for complication in complications]
+        self.complication_displays: list[str] = [complication.display for complication in complications]
         causes = catalogue.external_causes()
         self.cause_codes: list[str | None] = [*(cause.code for cause in causes), None]
         self.cause_displays: list[str | None] = [*(cause.display for cause in causes), None]

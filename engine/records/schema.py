@@ -15,12 +15,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from engine.codes import (
     AWAITED,
     CASUALTY_KINDS,
+    COMPLICATIONS,
     DEATH_CAUSES,
     EFFECTS,
     EN_ROUTE,
     EVENTS,
     ISS_REGIONS,
     LETHAL_MECHANISMS,
+    LIMBS,
     MECHANISMS,
     NONE,
     OUTCOMES,
@@ -97,7 +99,8 @@ from scenarios.catalogue import AVPU, POSTURES
 NO_CODE = 65535
 """In a column of conditions: none."""
 
-DETAIL_COUNT = max(len(TRIAGE), len(PRECEDENCES), len(AWAITED))
+_COMPLICATION_DETAILS = tuple(label for label in COMPLICATIONS for _ in range(LIMBS))
+DETAIL_COUNT = max(len(TRIAGE), len(PRECEDENCES), len(AWAITED), len(_COMPLICATION_DETAILS))
 """Number of values that the `detail` of an event may have: the row length of the tables below."""
 
 
@@ -113,7 +116,9 @@ def _texts_by_detail(labels: dict[str, tuple[str, ...]]) -> tuple[str | None, ..
     )
 
 
-EVENT_DETAILS = _texts_by_detail({"triaged": TRIAGE, "evacuation_requested": PRECEDENCES})
+EVENT_DETAILS = _texts_by_detail(
+    {"triaged": TRIAGE, "evacuation_requested": PRECEDENCES, "complication": _COMPLICATION_DETAILS}
+)
 """Texts of `Event.detail`, at DETAIL_COUNT * kind + detail."""
 
 EVENT_AWAITED = _texts_by_detail({"waiting": AWAITED})
@@ -122,6 +127,8 @@ EVENT_AWAITED = _texts_by_detail({"waiting": AWAITED})
 _REQUESTED = EVENTS.index("evacuation_requested")
 _TRIAGED = EVENTS.index("triaged")
 _OPERATED = EVENTS.index("surgery_started")
+
+_COMPLICATION = EVENTS.index("complication")
 
 
 def _detail_codes(view: View) -> Codes:
@@ -210,6 +217,13 @@ def _tourniquets(view: View) -> tuple[Table, Codes]:
     after = first_after(operated, "at", put["patient"], put["start"])
     rows["off"] = np.where(after < 0, -1, operated["at"].take(np.maximum(after, 0))) if len(operated) else -1
     return rows, ends_of(rows, len(patients))
+
+
+def _complications(view: View) -> tuple[Table, Codes]:
+    """Return the events that are complications, and the ends of the patients' rows."""
+    events = view.chunk.events
+    found = events[events["kind"] == _COMPLICATION]
+    return found, np.bincount(found["patient"], minlength=len(view.chunk.patients)).cumsum()
 
 
 def _table(name: str) -> Rows:
@@ -381,6 +395,15 @@ class Diagnosis(Struct, gc=False):
     display: Annotated[str, field("text of the code in ICD-10-CM", Text("condition_displays", "condition"))]
 
 
+class Complication(Struct, gc=False):
+    """A diagnosis that came up in the course, with the time it was found."""
+
+    at: Annotated[str, field("time it was found", Time("at"))]
+    facility: Annotated[str, field(_PLACE, _place())]
+    code: Annotated[str, field("ICD-10-CM code", Text("complication_codes", "detail"))]
+    display: Annotated[str, field("text of the code in ICD-10-CM", Text("complication_displays", "detail"))]
+
+
 class Injury(Struct, gc=False):
     """The injury or illness."""
 
@@ -425,6 +448,12 @@ class Injury(Struct, gc=False):
         field(
             "up to three further diagnoses of the ill and of agent casualties, such as dehydration",
             Rows(_further_diagnoses),
+        ),
+    ]
+    complications: Annotated[
+        list[Complication],
+        field(
+            "diagnoses that came up in the course, by time, such as a wound infection", Rows(_complications)
         ),
     ]
     iss: Annotated[int, field("Injury Severity Score: 0 without wounds, 75 with an AIS 6", Number("iss"))]
@@ -548,9 +577,10 @@ class Event(Struct, gc=False, omit_defaults=True):
     detail: Annotated[
         str | None,
         field(
-            "category assigned by `triaged`, precedence of `evacuation_requested`; omitted from others",
+            "category assigned by `triaged`, precedence of `evacuation_requested`, kind of `complication`; omitted "
+            "from others",
             Label(EVENT_DETAILS, _detail_codes),
-            codes=TRIAGE + PRECEDENCES,
+            codes=TRIAGE + PRECEDENCES + COMPLICATIONS,
         ),
     ] = None
     waiting_for: Annotated[
@@ -751,6 +781,13 @@ class Outcome(Struct, gc=False):
     facility: Annotated[str, field(_PLACE, _place())]
     cause_of_death: Annotated[
         str | None, field("cause of death, null for survivors", _label(DEATH_CAUSES, "death_cause"))
+    ]
+    fatal_complication: Annotated[
+        str | None,
+        field(
+            "complication that a death of `late_complications` is of, else null",
+            _label(COMPLICATIONS, "fatal_complication"),
+        ),
     ]
     waiting_for: Annotated[
         str | None,

@@ -35,6 +35,12 @@ from engine.tables.columns import (
     number_chunks,
     slice_chunk,
 )
+from engine.tables.complications import (
+    COMPLICATION_RISKS,
+    COMPLICATION_TABLES,
+    COMPLICATION_TREATMENTS,
+    ComplicationTables,
+)
 from engine.tables.model import (
     AGENT_KINDS,
     BLOOD_GROUPS,
@@ -108,6 +114,9 @@ __all__ = [
     "CARE_ROWS",
     "CARE_RULES",
     "COLDEST",
+    "COMPLICATION_RISKS",
+    "COMPLICATION_TABLES",
+    "COMPLICATION_TREATMENTS",
     "CONDITION_ROWS",
     "DAY",
     "ENDS",
@@ -162,6 +171,7 @@ __all__ = [
     "CareRules",
     "CasualtyState",
     "Chunk",
+    "ComplicationTables",
     "EventRow",
     "Float64",
     "Floats",

@@ -72,6 +72,8 @@ class CasualtyState(Row):
     killer: (
         UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
     )
+    intensive: UInt8  # 1: has been in intensive care
+    shocked: UInt8  # 1: in shock from bleeding at the first facility
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
     blood_given: UInt8  # units of them that there are
     # waiting, and the first leg
@@ -101,6 +103,11 @@ class CasualtyState(Row):
     first_event: Int64  # first row of the events
     awake_at: Float64  # ms until when an operation keeps the casualty from leaving
     reoperate_at: Float64  # ms when a further operation here is due; infinity: none
+    risks: Int64  # mask of `Risk` that the injuries bring
+    complications: Int64  # bit k: `Complication` k has occurred
+    unseen: Int64  # those of them that are not in the record yet
+    considered_at: Float64  # ms up to which complications have occurred; -infinity
+    transfused_at: Float64  # ms of the first resuscitation with blood; infinity
     operations_here: Int32  # operations begun at the present facility
     retriages: Int32  # number of re-triages so far
     vehicles_sent: Int32  # vehicles sent for this casualty to this place

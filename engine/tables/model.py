@@ -7,6 +7,7 @@ from typing import Annotated
 
 from engine.codes import RESOURCE_COUNT, TREATMENTS, LethalMechanism
 from engine.tables.care import CONDITIONS, TreatmentParameters
+from engine.tables.complications import ComplicationTables
 from engine.tables.rows import (
     Float64,
     Floats,
@@ -433,6 +434,7 @@ class Model(Row):
     keys: Annotated[Ints, "u8", 6]  # of the random streams, by DrawPurpose
     treatments: TreatmentParameters
     vital_signs: VitalSignParameters
+    complications: ComplicationTables
 
 
 MODEL = dtype_of(Model)

@@ -34,6 +34,14 @@ from scenarios.catalogue.case_mix import (
     mix_factors,
     second_diagnoses,
 )
+from scenarios.catalogue.complications import (
+    ComplicationKind,
+    ComplicationRisk,
+    ComplicationText,
+    complication_kinds,
+    complication_risks,
+    complication_texts,
+)
 from scenarios.catalogue.diagnoses import (
     UNSIDED_REGIONS,
     Cause,
@@ -80,7 +88,7 @@ from scenarios.catalogue.record_texts import (
     protections,
 )
 from scenarios.catalogue.tables import CatalogueError
-from scenarios.catalogue.vocabulary import Agent, Climate, Grade, Season
+from scenarios.catalogue.vocabulary import Agent, Climate, Complication, Grade, Risk, Season
 
 __all__ = [
     "AVPU",
@@ -95,6 +103,10 @@ __all__ = [
     "Cause",
     "CauseKind",
     "Climate",
+    "Complication",
+    "ComplicationKind",
+    "ComplicationRisk",
+    "ComplicationText",
     "Condition",
     "Dose",
     "Exclusion",
@@ -107,6 +119,7 @@ __all__ = [
     "NeedRule",
     "Needs",
     "Rank",
+    "Risk",
     "Season",
     "SecondDiagnosis",
     "Snomed",
@@ -119,6 +132,9 @@ __all__ = [
     "blood_groups",
     "cause_kinds",
     "circumstances",
+    "complication_kinds",
+    "complication_risks",
+    "complication_texts",
     "condition_keys",
     "condition_needs",
     "conditions",

@@ -16,6 +16,7 @@ from engine.scenario.structs.bounds import (
 )
 from engine.scenario.structs.care import IntensiveCare, Reoperations
 from engine.scenario.structs.casualties import Casualties, Mix
+from engine.scenario.structs.complications import Complications
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
@@ -254,6 +255,10 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             description="what a scenario changes of single treatments: available, success, rate, delay_minutes",
         ),
     ] = {}
+    complications: Annotated[
+        Complications,
+        Meta(description="complications in the course: infection, kidney injury, embolism and others"),
+    ] = Complications()
     detail: Annotated[
         Detail,
         Meta(
