@@ -23,6 +23,13 @@ _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _FILE = re.compile(r"`(\w+\.toml)`:\s+```toml\n(.*?)```|```toml\n# (\S+\.toml)\n(.*?)```", re.DOTALL)
 
 
+def write_casualties(folder: Path) -> None:
+    """Write the casualties.csv of docs/planning.md: 500 casualties of a day, 40 of them at 09:30."""
+    minutes = [9 * 60 + 30] * 40 + [number * 24 * 60 // 460 for number in range(460)]
+    lines = [f"day 1 {each // 60:02}:{each % 60:02},North,1\n" for each in minutes]
+    (folder / "casualties.csv").write_text("time,front,number\n" + "".join(lines), "utf-8")
+
+
 def with_new_numbers(line: str, printed: str) -> str | None:
     """Return a line of a page with the numbers of `printed`, words separated by one space; None where it has none."""
     words = " ".join(line.split())
@@ -85,13 +92,13 @@ def renew(page: Path) -> None:
 def main() -> int:
     """Renew the pages that the command line names, all by default."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pages", nargs="*", choices=[*PAGES, []], metavar="PAGE", help=", ".join(PAGES))
-    pages = parser.parse_args().pages or PAGES
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=", ".join(PAGES))
+    options = parser.parse_args()
+    if unknown := set(options.pages) - set(PAGES):
+        parser.error(f"no such page: {', '.join(sorted(unknown))}; there are {', '.join(PAGES)}")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        minutes = [9 * 60 + 30] * 40 + [number * 24 * 60 // 460 for number in range(460)]
-        lines = [f"day 1 {each // 60:02}:{each % 60:02},North,1\n" for each in minutes]
-        Path("casualties.csv").write_text("time,front,number\n" + "".join(lines), "utf-8")
-        for page in pages:
+        write_casualties(Path())
+        for page in options.pages or PAGES:
             renew(DOCS / page)
     return os.EX_OK
 

@@ -9,6 +9,7 @@ import pytest
 
 import goldenhour
 from actors.cluster import PACKAGE_ROOT
+from bench.page_figures import write_casualties
 from engine.errors import InputError, ScenarioError
 from goldenhour.__main__ import run
 
@@ -26,9 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("planning")
     for name, text in SCENARIOS.items():
         (path / name).write_text(text, "utf-8")
-    minutes = [9 * 60 + 30] * 40 + [number * 24 * 60 // 460 for number in range(460)]
-    lines = [f"day 1 {each // 60:02}:{each % 60:02},North,1\n" for each in minutes]
-    (path / "casualties.csv").write_text("time,front,number\n" + "".join(lines), "utf-8")
+    write_casualties(path)
     return path
 
 

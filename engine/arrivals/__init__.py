@@ -3,7 +3,7 @@
 from engine.arrivals.generate import arrival_entry_points, generate_arrivals
 from engine.arrivals.incidents import BRIDGE_LENGTH, SizeTables
 from engine.arrivals.listed import draw_listed, listed_arrivals, plan_listed
-from engine.arrivals.peak import Peak, find_peak
+from engine.arrivals.peak import Peak, find_peak, peak_of
 from engine.arrivals.plan import (
     ArrivalPlan,
     ExpectedArrivals,
@@ -44,6 +44,7 @@ __all__ = [
     "find_peak",
     "generate_arrivals",
     "listed_arrivals",
+    "peak_of",
     "plan_arrivals",
     "plan_listed",
     "range_of",

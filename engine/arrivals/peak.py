@@ -1,5 +1,6 @@
 """The 24 hours in which most casualties of a replication arrive."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from engine.arrivals.generate import generate_arrivals
 from engine.arrivals.plan import ArrivalPlan
+from engine.tables import Table
 
 MINUTE = 60_000
 """ms"""
@@ -33,16 +35,30 @@ class Peak(NamedTuple):
 def find_peak(plan: ArrivalPlan, seed: int, replication: int) -> Peak:
     """Return the 24 hours, from a full minute on, in which most casualties of a replication arrive.
 
-    The arrivals are generated for this alone. Memory does not grow with their number: a minute that no later 24 hours
-    can contain is forgotten.
+    The arrivals are generated for this alone.
+    """
+    return peak_of(generate_arrivals(plan, seed, replication), plan.days)
+
+
+def peak_of(batches: Iterable[Table], days: int) -> Peak:
+    """Return the 24 hours, from a full minute on, in which most casualties of a replication of so many days arrive.
+
+    Memory does not grow with their number: a minute that no later 24 hours can contain is forgotten.
+
+    Parameters
+    ----------
+    batches
+        All arrivals in batches of ARRIVAL rows, sorted by time throughout.
+    days
+        Days of the plan.
     """
     best = Peak(0, 0, 0)
     counts: NDArray[np.int64] = np.zeros(0, np.int64)  # by minute, from `first` on
     first = 0
-    last_day = plan.days * DAY_MINUTES * MINUTE
+    last_day = days * DAY_MINUTES * MINUTE
     within = 0
     earliest, latest, total = -1, -1, 0
-    for batch in generate_arrivals(plan, seed, replication):
+    for batch in batches:
         if not len(batch):
             continue
         within += int(np.searchsorted(batch["time"], last_day))

@@ -32,6 +32,7 @@ def compile_vital_signs(scenario: Scenario) -> Table:
     given["analgesia"] = _by_treatment(treatments["analgesia"], 0.0)
     given["patterns"] = _patterns()
     given["full"] = int(scenario.detail == "full")
+    given["taken"] = 1
     return filled_from(VITAL_SIGN_PARAMETERS, given)
 
 

@@ -1,7 +1,7 @@
 """Measures for planners: of patients, of the network's resources, and of the whole run."""
 
 from engine.measures.blocking import count_blocking
-from engine.measures.consumption import count_consumption
+from engine.measures.consumption import ConsumptionRates, consumption_rates, count_consumption
 from engine.measures.counted import STAGE_MEANINGS
 from engine.measures.counting import count_chunk
 from engine.measures.delays import Delays, split_delays
@@ -25,11 +25,13 @@ __all__ = [
     "MEASURES",
     "RUN_COLUMNS",
     "STAGE_MEANINGS",
+    "ConsumptionRates",
     "Delays",
     "FlowMeasures",
     "Measures",
     "Statistics",
     "absent_value",
+    "consumption_rates",
     "consumption_table",
     "count_blocking",
     "count_chunk",

@@ -4,7 +4,7 @@ Quantities of each treatment are in `scenarios/data/model/consumption.toml`. A s
 midnight counts on each of its days.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ PARTS = 10_000
 _HOUR = 3_600_000
 _LITTERS = tuple(ITEMS).index("litters")
 _BLOOD = tuple(ITEMS).index("blood")
-_FIRST_DAYS = 32
+_FIRST_DAYS = 64
 
 
 @compiled
@@ -103,6 +103,24 @@ def count_consumption(
                 amounts[min(event.at // DAY, last), event.facility - EN_ROUTE, litters] += departure
 
 
+class ConsumptionRates(NamedTuple):
+    """What care consumes in a scenario, besides blood."""
+
+    each: NDArray[np.int64]
+    """Parts that one treatment consumes, by `Treatment` and item."""
+    hourly: NDArray[np.int64]
+    """Parts that an hour of a treatment consumes, by `Treatment` and item."""
+    departure: int
+    """Parts of a litter that a patient who needs one takes along."""
+
+
+def consumption_rates(scenario: Scenario) -> ConsumptionRates:
+    """Return what care consumes in a resolved scenario."""
+    each, hourly = _quantities(scenario)
+    departure = model_constants(scenario, "consumption")["litters"]["departure"]
+    return ConsumptionRates(each, hourly, _parts(departure))
+
+
 class Consumption:
     """What the patients of one scenario consume.
 
@@ -110,12 +128,13 @@ class Consumption:
     ----------
     scenario
         The resolved scenario.
+    rates
+        Its `consumption_rates`, if they are known; None: they are found here.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, rates: ConsumptionRates | None = None) -> None:
         self._places = ["en route", "POI", *(facility.id for facility in scenario.facilities)]
-        self._each, self._hourly = _quantities(scenario)
-        self._departure = _parts(model_constants(scenario, "consumption")["litters"]["departure"])
+        self._rates = consumption_rates(scenario) if rates is None else rates
         self._days = 0
         self._amounts = np.zeros((_FIRST_DAYS, len(self._places), len(ITEMS)), np.int64)
 
@@ -134,11 +153,11 @@ class Consumption:
             chunk.patients,
             chunk.events,
             chunk.treatments,
-            self._each,
-            self._hourly,
+            self._rates.each,
+            self._rates.hourly,
             _BLOOD,
             _LITTERS,
-            self._departure,
+            self._rates.departure,
             self.amounts,
         )
 

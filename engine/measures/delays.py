@@ -13,7 +13,7 @@ from engine.codes import AT_POI, EN_ROUTE, RESOURCES, TRIAGE, Event, Resource
 from engine.measures.blocking import Blocking
 from engine.measures.counted import DAY, GROUPS, STAGES, TO_SURGERY, DelayStage
 from engine.measures.durations import MINUTE, Durations
-from engine.measures.histograms import CELLS, cell_of, quantiles
+from engine.measures.histograms import CELLS, cell_of, cells_up_to, quantiles
 from engine.numeric import compiled, compiled_entry
 from engine.scenario import Scenario, hours_short_of_teams, start_seconds
 from engine.tables import EVENT, PATIENT, Chunk, EventRow, Ints, PatientRow, Table
@@ -261,6 +261,7 @@ class Delays:
         self.by_place = np.zeros((len(self._places), TO_SURGERY), np.int64)
         self.sums = np.zeros((groups, TO_SURGERY + 1), np.int64)
         self.counts = np.zeros((groups, TO_SURGERY, CELLS), np.int64)
+        self._longest = 0  # stage, ms
         self.whole = [Durations() for _ in range(groups)]
         self.blocking = Blocking(scenario)
 
@@ -288,6 +289,7 @@ class Delays:
             self.sums,
             self.counts,
         )
+        self._longest = max(self._longest, int(delays[:, :TO_SURGERY].max(initial=0)))
         self._add_whole(chunk, delays[:, TO_SURGERY])
         self.blocking.add(chunk)
         return delays
@@ -314,6 +316,7 @@ class Delays:
         self.by_place += other.by_place
         self.sums += other.sums
         self.counts += other.counts
+        self._longest = max(self._longest, other._longest)
         for mine, theirs in zip(self.whole, other.whole, strict=True):
             mine.merge(theirs)
         self.blocking.merge(other.blocking)
@@ -333,13 +336,12 @@ class Delays:
         """Return number of patients, and mean, median and 90th percentile of each stage and of the whole time."""
         whole = self.whole[group]
         patients = len(whole)
+        counts = self.counts[group, :, : cells_up_to(self._longest)]
+        found = [quantiles(each, _QUANTILES) for each in counts]
+        found.append([whole.quantile(share) for share in _QUANTILES])
         stages = {}
         for stage, name in enumerate((*STAGES, "to_surgery")):
-            median, p90 = (
-                [whole.quantile(share) for share in _QUANTILES]
-                if stage == TO_SURGERY
-                else quantiles(self.counts[group, stage], _QUANTILES)
-            )
+            median, p90 = found[stage]
             mean = _minutes(int(self.sums[group, stage]), patients)
             stages[name] = {"mean": mean, "median": median, "p90": p90}
         return {"patients": patients, "minutes": stages}

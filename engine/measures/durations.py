@@ -74,11 +74,11 @@ class Durations:
         share
             Above 0, and at most 1.
         """
-        rank = share * len(self)
+        reached = self._counts.cumsum()
+        rank = share * int(reached[-1]) if len(reached) else 0
         if not rank:
             return None
-        reached = np.cumsum(self._counts)
-        cell = int(np.searchsorted(reached, rank))
+        cell = int(reached.searchsorted(rank))
         before = int(reached[cell - 1]) if cell else 0
         start, width = _cell_bounds(cell)
         found = start + width * ((rank - before) / int(self._counts[cell]))

@@ -13,13 +13,25 @@ CATEGORY_LABELS = TRIAGE[1:]
 """Labels of the triage categories 1 to 4. Index 0 of the kernel's arrays is not used."""
 
 
+_NO_WAITS: Entry = {"waits": 0, "mean_wait_minutes": None}
+_CATEGORY_FIELDS = [
+    (k, f"waits_{name}", f"mean_wait_minutes_{name}") for k, name in enumerate(CATEGORY_LABELS, 1)
+]
+for _, _waits, _minutes in _CATEGORY_FIELDS:
+    _NO_WAITS |= {_waits: 0, _minutes: None}
+
+
 def waits_of(total: Floats, count: Integers) -> Entry:
     """Return the number of waits and their mean in minutes, for all patients and by category."""
-    sums, counts = total.tolist(), count.tolist()
-    result = {"waits": sum(counts), "mean_wait_minutes": minutes_of(fsum(sums), sum(counts))}
-    for k, name in enumerate(CATEGORY_LABELS, 1):
-        result[f"waits_{name}"] = counts[k]
-        result[f"mean_wait_minutes_{name}"] = minutes_of(sums[k], counts[k])
+    counts = count.tolist()
+    waits = sum(counts)
+    if not waits:
+        return _NO_WAITS
+    sums = total.tolist()
+    result = {"waits": waits, "mean_wait_minutes": minutes_of(fsum(sums), waits)}
+    for k, number, mean in _CATEGORY_FIELDS:
+        result[number] = counts[k]
+        result[mean] = minutes_of(sums[k], counts[k])
     return result
 
 

@@ -6,8 +6,6 @@ most 1 / 128 of its time. `engine.measures.durations` counts to the minute for l
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from engine.numeric import compiled
 from engine.tables import Ints
 
@@ -40,26 +38,44 @@ def cell_of(milliseconds: int) -> int:
 def quantiles(counts: Ints, shares: Sequence[float]) -> list[float | None]:
     """Return the quantiles of counted times in minutes, interpolated within their cells; None without times.
 
+    Parameters
+    ----------
+    counts
+        As many of the first cells as are in use, at least.
+    shares
+        Above 0, and at most 1.
+
     Raises
     ------
     ValueError
-        If a share is not above 0, and at most 1.
+        If a share is outside these bounds.
     """
     if not all(0.0 < share <= 1.0 for share in shares):
         raise ValueError(f"shares {shares}: allowed above 0 to 1")
-    total = int(counts.sum())
+    reached = counts.cumsum()
+    total = int(reached[-1])
     if not total:
         return [None] * len(shares)
-    reached = np.cumsum(counts)
     found: list[float | None] = []
     for share in shares:
         rank = share * total
-        cell = int(np.searchsorted(reached, rank))
+        cell = int(reached.searchsorted(rank))
         before = int(reached[cell - 1]) if cell else 0
         start, width = _bounds(cell)
-        units = start + width * ((rank - before) / int(counts[cell]))
+        units = start + width * ((rank - before) / (int(reached[cell]) - before))
         found.append(round(units / PER_MINUTE, 1))
     return found
+
+
+def cells_up_to(milliseconds: int) -> int:
+    """Return the number of the first cells that times of up to so many ms are counted in.
+
+    >>> cells_up_to(0), cells_up_to(6_000), cells_up_to(256 * 6_000), cells_up_to(512 * 6_000)
+    (1, 3, 258, 386)
+    """
+    units = max(milliseconds, 0) // UNIT
+    doublings = max(units.bit_length() - BY_THE_UNIT.bit_length() + 1, 0)
+    return min(2 + (units >> doublings) + doublings * _OCTAVE, CELLS) if milliseconds > 0 else 1
 
 
 def shorter_than(counts: Ints, minutes: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.codes import CATEGORY_COUNT, DEATH_CAUSES, OUTCOMES, STREAMS, WAITING_FOR, Outcome, Stream
-from engine.measures.consumption import Consumption
+from engine.measures.consumption import Consumption, ConsumptionRates
 from engine.measures.counted import (
     DAILY,
     DAY,
@@ -36,7 +36,7 @@ QUARTILES = (0.25, 0.5, 0.75, 0.9)
 DEATH_HOURS = (0.5, 1, 2, 3, 6, 12, 24, 48, 96, 192)
 """Hours from the injury at which deaths are counted."""
 
-_FIRST_DAYS = 32
+_FIRST_DAYS = 64
 """Days for which a new `Measures` has room."""
 
 
@@ -47,9 +47,11 @@ class Measures:
     ----------
     scenario
         The resolved scenario.
+    rates
+        Its `consumption_rates`, if they are known.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, rates: ConsumptionRates | None = None) -> None:
         self._fronts = [f.name for f in scenario.fronts]
         self._places = ["en route", "POI", *(f.id for f in scenario.facilities)]  # by facility - EN_ROUTE
         self._roles = np.array([0, 0, *(f.role for f in scenario.facilities)], np.int64)  # by place
@@ -71,7 +73,7 @@ class Measures:
         self._start = start_seconds(scenario)
         self.last_closed = -1  # ms from the start
         self.delays = Delays(scenario)
-        self.consumption = Consumption(scenario)
+        self.consumption = Consumption(scenario, rates)
         self.remains = Remains(scenario)
         self._days = 0
         self._daily = np.zeros((_FIRST_DAYS, len(DAILY), ROLES), np.int64)  # `_days` rows of it are in use

@@ -19,6 +19,8 @@ COUNTS_WITHOUT_ZEROS = (
 )
 """Patterns of the names of counts and of minutes that summary.json leaves out where they are 0."""
 
+_NUMBERS = (int, float)
+
 
 def named_values(summary: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers of a summary by name: the keys on the way to them, with dots between.
@@ -44,9 +46,9 @@ def absent_value(name: str) -> float:
 def _add_numbers(found: dict[str, float], place: str, table: Mapping[str, Any]) -> None:
     """Add the numbers of a part of a summary. `place` is the name of the part, with a dot after it."""
     for key, value in table.items():
-        if isinstance(value, int | float):
-            found[f"{place}{key}"] = float(value)
+        if isinstance(value, _NUMBERS):
+            found[place + key] = float(value)
         elif value is None:
-            found[f"{place}{key}"] = math.nan
+            found[place + key] = math.nan
         elif isinstance(value, dict):
             _add_numbers(found, f"{place}{key}.", value)

@@ -8,10 +8,16 @@ from numpy.typing import NDArray
 
 from engine.compile import NOTHING, compile_tables
 from engine.errors import RunError
-from engine.measures import absent_value, flow_of, named_values, summary
-from engine.run.simulation import DEFAULT_CHUNK, Simulation
+from engine.measures import (
+    absent_value,
+    consumption_rates,
+    flow_of,
+    named_values,
+    summary,
+)
+from engine.run.simulation import DEFAULT_CHUNK, Reused, Simulation
 from engine.scenario import Scenario
-from engine.tables import Table
+from engine.tables import OutputPool, Table
 
 
 class Replications(NamedTuple):
@@ -48,18 +54,16 @@ def replicate(
     RunError
         If a replication cannot be simulated to its end (see `Simulation`). The message begins with its number.
     """
-    shared = None if scenario.incidents else compile_tables(scenario, precomputed)
+    model = None if scenario.incidents else compile_tables(scenario, precomputed)
+    reused = Reused(consumption_rates(scenario), OutputPool())
     found = [
-        _measures(scenario, seed, replication, precomputed, shared)
+        _measures(scenario, seed, replication, precomputed, model, reused)
         for replication in range(first, first + count)
     ]
     names = tuple(sorted(set().union(*found)))
     absent = [absent_value(name) for name in names]
-    values = np.array(
-        [[row.get(name, without) for name, without in zip(names, absent, strict=True)] for row in found],
-        np.float64,
-    )
-    given = np.array([[name in row for name in names] for row in found], np.bool_)
+    values = np.array([[*map(row.get, names, absent)] for row in found], np.float64)
+    given = np.array([[*map(row.__contains__, names)] for row in found], np.bool_)
     shape = count, len(names)
     return Replications(names, values.reshape(shape), given.reshape(shape))
 
@@ -98,11 +102,25 @@ def cut_replications(replications: Replications, begin: int, end: int) -> Replic
 
 
 def _measures(
-    scenario: Scenario, seed: int, replication: int, precomputed: Mapping[str, Any], model: Table | None
+    scenario: Scenario,
+    seed: int,
+    replication: int,
+    precomputed: Mapping[str, Any],
+    model: Table | None,
+    reused: Reused,
 ) -> dict[str, float]:
     """Return the numbers of a replication's summary by name."""
     try:
-        simulation = Simulation(scenario, seed, replication, DEFAULT_CHUNK, precomputed, model=model)
+        simulation = Simulation(
+            scenario,
+            seed,
+            replication,
+            DEFAULT_CHUNK,
+            precomputed,
+            model=model,
+            reused=reused,
+            only_measures=True,
+        )
         for _ in simulation:
             pass
         return named_values(summary(simulation, flow_of(simulation, scenario)))

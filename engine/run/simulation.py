@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrivals import find_peak, generate_arrivals, plan_arrivals
+from engine.arrivals import find_peak, generate_arrivals, peak_of, plan_arrivals
 from engine.codes import RESOURCE_COUNT, RESOURCES
 from engine.compile import NOTHING, begin_replication, compile_tables
 from engine.errors import RunError
@@ -26,7 +27,7 @@ from engine.kernel import (
     new_kernel_state,
     uses_calendar,
 )
-from engine.measures import FlowMeasures, Measures, Statistics
+from engine.measures import ConsumptionRates, FlowMeasures, Measures, Statistics
 from engine.scenario import MAX_HORIZON_DAYS, Scenario
 from engine.tables import (
     ARRIVAL,
@@ -79,6 +80,15 @@ class RunEnd(NamedTuple):
     """Time of the last pending release of a resource, ms; 0 if there is none."""
 
 
+class Reused(NamedTuple):
+    """What simulations of one scenario share, one after the other."""
+
+    rates: ConsumptionRates
+    """The `consumption_rates` of the scenario."""
+    outputs: OutputPool
+    """Memory for the tables that the kernel fills."""
+
+
 class Simulation:
     """The chunks of one replication, in record order; `measures` and `flow` are complete after the last.
 
@@ -100,6 +110,10 @@ class Simulation:
     model
         The tables of another simulation of the scenario that has ended; None: they are compiled. A scenario with listed
         casualties needs its own.
+    reused
+        What other simulations of the scenario share with this one, one after the other.
+    only_measures
+        The chunks have no vital signs, and `flow` has no resources over time. All measures are the same.
 
     Raises
     ------
@@ -118,18 +132,22 @@ class Simulation:
         precomputed: Mapping[str, Any] = NOTHING,
         fronts: Sequence[int] | None = None,
         model: Table | None = None,
+        reused: Reused | None = None,
+        only_measures: bool = False,
     ) -> None:
         if not 1 <= chunk_size <= PARQUET_PART:
             raise ValueError(f"chunk_size {chunk_size}: allowed 1 to {PARQUET_PART}")
-        self.measures = Measures(scenario)
+        self.measures = Measures(scenario, reused.rates if reused else None)
         self.flow = FlowMeasures.empty(scenario)
         self._scenario = scenario
         self._model = compile_tables(scenario, precomputed) if model is None else model
         begin_replication(scenario, self._model, seed, replication)
+        self._model["vital_signs"]["taken"] = not only_measures
         self._chunk_size = chunk_size
         plan = precomputed["arrivals"] if "arrivals" in precomputed else plan_arrivals(scenario)
         self._batches = generate_arrivals(plan, seed, replication)
         self._find_peak = partial(find_peak, plan, seed, replication)
+        self._only_measures = only_measures
         self._network = self._model["network"][0]
         self._is_finite = bool(self._network["poi_finite_ahead"].any())
         self._uses_calendar = uses_calendar(self._network)
@@ -138,12 +156,12 @@ class Simulation:
         if fronts is not None:
             excluded = ~np.isin(np.arange(len(scenario.fronts)), fronts)
             self._state["excluded_front"][0, : len(excluded)] = excluded
-        self._scratch = new_output(quiet=True)
+        self._outputs = reused.outputs if reused else OutputPool()
+        self._scratch = self._outputs.take(quiet=True)
         self._state["sample_interval"] = self._sample_interval()
         self._arrivals = np.zeros(0, ARRIVAL)
         self._open_slots: Any = None  # at the horizon: slots whose records are still to be written
         self._surplus: Any = None  # output already written for the next chunk
-        self._outputs = OutputPool()
         self._finished = False
         self._progress = (0, 0)  # casualties so far, and open ones, when either last changed
         self._idle_since = 0  # events until then
@@ -299,8 +317,13 @@ class Simulation:
             self._state["next_arrival"] = 0
 
     def _set_periods(self) -> None:
-        """Set the periods for which the kernel keeps statistics of their own."""
-        peak = self._find_peak()
+        """Set the periods for which the kernel keeps statistics of their own.
+
+        Where two batches hold all arrivals, they are generated once for this and for the kernel, else twice.
+        """
+        first = list(islice(self._batches, 3))
+        self._batches = chain(first, self._batches)
+        peak = peak_of(first, self._scenario.days) if len(first) < 3 else self._find_peak()
         state = self._state[0]
         begin, end, casualties = 0.0, float(self._scenario.days * DAY), peak.within_days
         if self._scenario.casualties.only_listed and peak.total:
@@ -444,5 +467,5 @@ class Simulation:
             way_period_wait_sum=state["period_wait_sum"][ways].copy(),
             way_period_wait_count=state["period_wait_count"][ways].copy(),
             period_busy=state["period_busy_time"][:pools].copy(),
-            samples=state["series"][: int(state["series_length"])].copy(),
+            samples=state["series"][: 0 if self._only_measures else int(state["series_length"])].copy(),
         )

@@ -1,6 +1,7 @@
 """The start of a scenario: a moment in UTC, in whole seconds."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import floor
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from engine.scenario.structs.scenario import Scenario
 from engine.scenario.structs.warfare import SpecialEvent
 
 
+@lru_cache(maxsize=64)
 def parse_start(text: str) -> datetime:
     """The moment that a scenario's `start` names.
 

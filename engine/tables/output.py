@@ -79,8 +79,10 @@ class OutputPool:
     def __init__(self) -> None:
         self._free: list[mmap.mmap] = []
 
-    def take(self) -> Table:
+    def take(self, quiet: bool = False) -> Table:
         """Return tables without rows: one row of OUTPUT. What the tables hold besides is not defined.
+
+        With `quiet` nothing is logged, and casualties only advance.
 
         Raises
         ------
@@ -92,6 +94,7 @@ class OutputPool:
             memory, OUTPUT
         )  # views refer to this array, and not to the memory itself
         output["rows"] = 0
+        output["rows"][0, QUIET] = quiet
         weakref.finalize(output, self._give_back, memory).atexit = False
         return output
 

@@ -310,6 +310,7 @@ class VitalSignParameters(Row):
     analgesia: Annotated[Floats, "f8", len(TREATMENTS)]  # points of pain
     patterns: Annotated[Ints, "u1", CONDITION_ROWS]  # row of the table of illnesses by condition
     full: Int64  # 1: the whole series; 0: small records
+    taken: Int64  # 0: no vital signs are written, where only the measures of a run are wanted
 
 
 VITAL_SIGN_PARAMETERS = dtype_of(VitalSignParameters)

@@ -636,7 +636,7 @@ def take_with_events(
     for k in range(state.events_seen, output.rows[EVENT_COUNT]):
         event = output.events[k]
         watch = state.watch
-        reads = _reads_at(state, event, model)
+        reads = _reads_at(state, event, model) and model.vital_signs.taken
         at = float(event.at)
         if reads and at > state.last_at and state.number < MAX_VITALS - 1:
             _take_reading(output, row, casualty, at, int(event.facility), model, counter)
