@@ -21,6 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 from actors.cluster import session
 from actors.cluster.memory import pss_bytes
 from actors.experiments import FinishedBatch, Point, Replicator, Request
@@ -360,7 +362,11 @@ replications.count = {replications}
 
 
 def memory_of_command(replications: int) -> float:
-    """Return the highest memory of `goldenhour experiment` with so many replications on Ray, in MB."""
+    """Return the highest memory of `goldenhour experiment` with so many replications on Ray, in MB.
+
+    It is looked at while Ray's processes run: once they have ended, pages of libraries that all of them shared count in
+    full for the last process that maps them.
+    """
     highest = 0
     with tempfile.TemporaryDirectory(prefix="goldenhour-memory-") as name:
         plan = Path(name, "plan.toml")
@@ -371,7 +377,9 @@ def memory_of_command(replications: int) -> float:
             env=os.environ | {"GOLDENHOUR_CACHE": "off"},
         )
         while process.poll() is None:
-            highest = max(highest, pss_bytes(process.pid))
+            found = pss_bytes(process.pid)
+            if psutil.Process(process.pid).children():
+                highest = max(highest, found)
             time.sleep(0.2)
     if process.returncode:
         raise RuntimeError(f"the experiment ended with exit code {process.returncode}")
