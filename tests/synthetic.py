@@ -203,7 +203,9 @@ def chunk(
     event["detail"] += np.where(waits, np.arange(len(event)) % len(AWAITED), 0).astype("u1")
 
     complicated = event["kind"] == EVENTS.index("complication")
-    event["detail"] += np.where(complicated, np.arange(len(event)) % (len(COMPLICATIONS) * LIMBS), 0).astype("u1")
+    event["detail"] += np.where(complicated, np.arange(len(event)) % (len(COMPLICATIONS) * LIMBS), 0).astype(
+        "u1"
+    )
 
     treatment, table["treatment_end"] = rows(treatments, 0, TREATMENT)
     treatment["start"] = rng.integers(0, 30 * DAY, len(treatment))
