@@ -193,6 +193,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "Survival.late_hazard": (SURVIVAL, "test_the_late_hazard_makes_the_late_deaths"),
     "Survival.first_aid_minutes": (SURVIVAL, "test_later_first_aid_costs_lives"),
     "Survival.clock": (SURVIVAL, "test_without_the_clock_nobody_dies_of_wounds"),
+    "Scenario.complications": (COMPLICATIONS, "test_complications_lengthen_the_stay"),
     "Scenario.treatments": (
         TREATMENT,
         "test_without_a_kind_of_first_aid_nobody_gets_it_and_its_own_die",
