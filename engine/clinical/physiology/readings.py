@@ -255,6 +255,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.transfused_at = math.inf
     state.tube_at = math.inf
     state.tube_until = -math.inf
+    state.paralysed_until = -math.inf
     state.asleep_at = math.inf
     state.asleep_until = -math.inf
     state.analgesia_at = math.inf
@@ -492,7 +493,7 @@ def _take_reading(
     points = signs.gcs
     if points < 14.5:
         points += noise.gcs * _normal(g)
-    paralysed = tube and at < state.tube_at + parameters.tube.paralysed_minutes * MINUTE
+    paralysed = tube and at < state.paralysed_until
     _set_coma_scale(entry, points, tube, paralysed, model)
     entry.pain = NONE
     if asleep and not tube:
