@@ -237,7 +237,7 @@ def test_pressure_in_the_skull_shows_as_high_pressure_and_slow_pulse() -> None:
 
 
 def test_who_needs_much_blood_has_lost_it() -> None:
-    """Pulse 128 and 111, systolic 122 and 132, INR 1.68 and 1.38 with 18 units or more and fewer: Fisher et al. 2021."""
+    """Pulse 128 and 111, systolic 122 and 132, INR 1.68 and 1.38 by units, 18 or more and fewer: Fisher et al. 2021."""
     result = coin()
     first, _ = first_and_last(result)
     units = np.zeros(len(result))
