@@ -372,6 +372,7 @@ class Physiology(Row):
     # treatments
     tube_at: Float64
     tube_until: Float64
+    paralysed_until: Float64
     asleep_at: Float64  # under anaesthesia
     asleep_until: Float64
     analgesia_at: Float64

@@ -6,9 +6,8 @@ before the next event changes the state, and no event is scheduled for them.
 
 import math
 
-import numpy as np
-
 from engine import numeric
+from engine.clinical.physiology.deviates import half, normal
 from engine.clinical.physiology.shown import fading, note_rescue, note_treatments, shown_share
 from engine.clinical.physiology.signs import find_signs
 from engine.clinical.survival import clock_at, health_score
@@ -18,13 +17,8 @@ from engine.codes import (
     VITAL_SIGNS,
     VITAL_SIGNS_BLOCKS,
     CasualtyKind,
-    ConditionFlag,
     DrawPurpose,
     Event,
-    LethalMechanism,
-    Region,
-    Sex,
-    SignPattern,
     TriageCategory,
     Watch,
 )
@@ -53,224 +47,6 @@ _FOR_EVENTS = 96
 _ONE_SECOND = 1000.0
 _MOST_CODE = 254.0
 """Largest value of a column of bytes in which 255 means that a sign was not taken."""
-
-
-@compiled
-def _normal(word: int) -> float:
-    """Return a standard normal deviate from a word: the sum of its four bytes, which has the kurtosis 2.7."""
-    mask = 255
-    bits = np.int64(word)
-    total = (bits & mask) + ((bits >> 8) & mask) + ((bits >> 16) & mask) + ((bits >> 24) & mask)
-    return (total - 510.0) / 147.8
-
-
-@compiled
-def _rough_normal(word: int) -> float:
-    """Return a normal deviate from the low bytes of a word, the sum of two: within 2.4 SD.
-
-    The high bytes may serve as a uniform.
-    """
-    bits = np.int64(word)
-    return ((bits & 255) + ((bits >> 8) & 255) - 255.0) / 104.5
-
-
-@compiled
-def _half(word: int, high: bool) -> float:
-    """Return one half of a word as a uniform on (0, 1)."""
-    bits = np.int64(word)
-    return (((bits >> 16) if high else (bits & 65535)) + 0.5) / 65536.0
-
-
-@compiled
-def _begin_brain(
-    record: PatientRow,
-    casualty: CasualtyState,
-    state: Physiology,
-    ais: int,
-    uniform: float,
-    points: float,
-    model: Model,
-) -> None:
-    """Draw the GCS by the worst AIS of a brain injury."""
-    brain = model.vital_signs.brain
-    state.gcs_hours = brain.recovery_hours[0]
-    severe = brain.severe[ais]
-    moderate = severe + brain.moderate[ais]
-    mild = moderate + brain.mild[ais]
-    if uniform < severe:
-        state.gcs = 3.0 + float(int(points * 6.0))
-        state.gcs_hours = brain.recovery_hours[2]
-    elif uniform < moderate:
-        state.gcs = 9.0 + float(int(points * 5.0))
-        state.gcs_hours = brain.recovery_hours[1]
-    elif uniform < mild:
-        state.gcs = 14.0
-    if record.lethal == LethalMechanism.TBI:
-        state.gcs = min(state.gcs, brain.lethal_most)
-        state.gcs_hours = max(state.gcs_hours, brain.recovery_hours[1])
-    elif casualty.expects_rtd72:
-        state.gcs = max(state.gcs, 14.0)
-    stay = (casualty.stay_end - record.time) / HOUR
-    if stay > 0.0:
-        state.gcs_hours = min(state.gcs_hours, stay / brain.stay_constants)
-
-
-@compiled
-def _begin_loss(
-    record: PatientRow, casualty: CasualtyState, state: Physiology, deviate: float, model: Model
-) -> None:
-    """Set the share of the blood volume that wounds cost that do not kill: by NISS, and by the units called for."""
-    loss = model.vital_signs.loss
-    lost = loss.non_lethal[0] * min(1.0, record.niss / loss.niss_scale)
-    state.lost = min(loss.non_lethal[2], lost * numeric.exp(loss.non_lethal[1] * deviate))
-    if casualty.blood_units > 0:
-        by_units = loss.units[0] + loss.units[1] * numeric.log(float(casualty.blood_units))
-        by_units = min(loss.units[3], by_units + loss.units[2] * deviate)
-        state.lost = max(state.lost, by_units)
-
-
-@compiled
-def _begin_low_pressure(state: Physiology, applies: bool, low: Floats, uniform: float) -> None:
-    """Draw whether an injury to which this applies goes with a low pressure that no loss of blood explains."""
-    if applies and uniform < low[1]:
-        state.low_pressure = low[2]
-        state.low_pulse = low[3]
-
-
-@compiled
-def _begin_wounds(
-    output: Output,
-    record: PatientRow,
-    casualty: CasualtyState,
-    state: Physiology,
-    uniform: float,
-    model: Model,
-) -> int:
-    """Find burns, injuries of chest and cord and pain among the wounds; return the worst AIS of a brain injury.
-
-    `uniform` decides whether the pressure is low.
-    """
-    signs = model.vital_signs
-    brain_ais = 0
-    cord_ais = 0
-    other_ais = 0
-    state.pain = signs.pain.by_worst_ais[min(6, int(record.worst_ais))]
-    for number in range(casualty.wounds):
-        wound = output.wounds[casualty.wound + number]
-        flags = model.injuries.flags[wound.condition]
-        if signs.patterns[wound.condition] == SignPattern.BRAIN:
-            brain_ais = max(brain_ais, min(5, int(wound.ais)))
-        elif signs.patterns[wound.condition] == SignPattern.CORD:
-            cord_ais = max(cord_ais, int(wound.ais))
-        else:
-            other_ais = max(other_ais, int(wound.ais))
-        if flags & ConditionFlag.AMPUTATION:
-            state.pain = max(state.pain, signs.pain.amputation)
-        if flags & ConditionFlag.BURN:
-            state.burn = min(95.0, state.burn + signs.burn.surface[wound.ais])
-            state.pain = max(state.pain, signs.pain.burn)
-            if wound.ais >= signs.burn.inhalation_ais and (
-                wound.region == Region.NECK or wound.region == Region.THORAX
-            ):
-                state.inhalation = 1.0
-        elif wound.region == Region.THORAX and (
-            flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= signs.chest.minor_ais
-        ):
-            state.chest = 1.0
-    low = signs.low_pressure
-    alone = other_ais < low.alone
-    _begin_low_pressure(state, alone and cord_ais >= low.cord[0], low.cord, uniform)
-    _begin_low_pressure(state, alone and brain_ais >= low.brain[0], low.brain, uniform)
-    simple = record.worst_ais == low.other[0] and record.lethal == NONE and casualty.blood_units == 0
-    _begin_low_pressure(state, simple, low.other, uniform)
-    return brain_ais
-
-
-@compiled
-def _of_person(parameters: Floats, deviate: float, spread: float) -> float:
-    """Return the value of a person, whose deviate is at most `spread`."""
-    return parameters[0] + parameters[1] * min(spread, max(-spread, deviate))
-
-
-@compiled
-def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
-    """Begin the state of the patient whose record is begun: who it is, and what the injury or illness does."""
-    if output.rows[QUIET]:
-        return
-    record = output.patients[row]
-    state = output.physiology
-    signs = model.vital_signs
-    base = signs.baseline
-    key = model.keys[DrawPurpose.CARE]
-    a, b, c, d = words(key, counter[0], counter[1], VITAL_SIGNS)
-    e, f, g, h = words(key, counter[0], counter[1], VITAL_SIGNS + 1)
-    state.heart_rate = _of_person(base.heart_rate, _normal(a), base.spread)
-    state.systolic = _of_person(base.systolic, _normal(b), base.spread)
-    state.respiratory_rate = _of_person(base.respiratory_rate, _normal(c), base.spread)
-    state.spo2 = _of_person(base.spo2, _normal(d), base.spread)
-    state.temperature = _of_person(base.temperature, _normal(e), base.spread)
-    haemoglobin = base.haemoglobin_female if record.sex == Sex.FEMALE else base.haemoglobin_male
-    state.haemoglobin = _of_person(haemoglobin, _normal(f), base.spread)
-    state.ventilator = signs.tube.breaths[0] + signs.tube.breaths[1] * _half(h, False)
-    state.attended = 1 if _half(h, True) < signs.schedule.medic else 0
-    state.gcs = 15.0
-    state.gcs_hours = 1.0
-    state.burn = 0.0
-    state.inhalation = 0.0
-    state.chest = 0.0
-    state.illness = 0.0
-    state.pattern = SignPattern.NONE
-    i, j, k, m = words(key, counter[0], counter[1], VITAL_SIGNS + 2)
-    state.lost = 0.0
-    state.response = _normal(m)
-    state.clotting = 1.0
-    state.cools = 1.0
-    state.low_pressure = 0.0
-    state.low_pulse = 0.0
-    state.gets_cold = 1.0 if to_uniform(j) < signs.decline.temperature[2] else 0.0
-    if record.kind == CasualtyKind.WOUNDED:
-        ais = _begin_wounds(output, record, casualty, state, _half(j, False), model)
-        _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
-        _begin_loss(record, casualty, state, _normal(k), model)
-        state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * _rough_normal(g))
-        state.cools = numeric.exp(signs.cooling.sigma * _rough_normal(i))
-    else:
-        state.pattern = signs.patterns[record.condition]
-        if state.pattern != SignPattern.NERVE:
-            spread = signs.illness.spread
-            state.illness = signs.illness.by_triage[record.triage] * (spread[0] + spread[1] * to_uniform(i))
-        if state.pattern == SignPattern.COLD:  # nobody with hypothermia is warm by nature
-            state.temperature = min(state.temperature, base.temperature[0])
-        state.pain = min(10.0, signs.illness.pain[state.pattern] * (0.5 + to_uniform(g)))
-    state.shown = 0.0
-    state.anchor_used = 0.0
-    state.anchor_shown = 0.0
-    state.lift = 0.0
-    state.lift_at = 0.0
-    state.lift_minutes = 1.0
-    state.rescued_at = math.inf
-    state.antidote_at = math.inf
-    state.admitted_at = math.inf
-    state.worst_loss = 0.0
-    state.transfused_at = math.inf
-    state.tube_at = math.inf
-    state.tube_until = -math.inf
-    state.asleep_at = math.inf
-    state.asleep_until = -math.inf
-    state.analgesia_at = math.inf
-    state.analgesia = 0.0
-    state.drift_heart_rate = 0.0
-    state.drift_systolic = 0.0
-    state.last_at = -math.inf
-    state.next_at = math.inf
-    state.watch_since = 0.0
-    state.laboratory_at = -math.inf
-    state.watch = Watch.NOBODY
-    state.number = 0
-    state.events_seen = casualty.first_event
-    state.treatments_seen = casualty.first_treatment
-    state.noted_until = -math.inf
-    state.pending = 0
 
 
 @compiled
@@ -330,20 +106,20 @@ def _omit_coma_scale(entry: VitalRow) -> None:
 def _omit_signs(entry: VitalRow, first: int, second: int, third: int, fourth: int, model: Model) -> None:
     """Leave out signs that nobody has taken before the first MTF; the words decide which."""
     noise = model.vital_signs.noise
-    if _half(first, False) < noise.no_heart_rate:
+    if half(first, False) < noise.no_heart_rate:
         entry.heart_rate = NONE
-    if _half(first, True) < noise.no_systolic:
+    if half(first, True) < noise.no_systolic:
         entry.systolic = NONE
         entry.diastolic = NONE
-    if _half(second, False) < noise.no_respiratory_rate:
+    if half(second, False) < noise.no_respiratory_rate:
         entry.respiratory_rate = NONE
-    if _half(second, True) < noise.no_spo2:
+    if half(second, True) < noise.no_spo2:
         entry.spo2 = NONE
-    if _half(third, False) < noise.no_gcs:
+    if half(third, False) < noise.no_gcs:
         _omit_coma_scale(entry)
-    if _half(third, True) < noise.no_pain:
+    if half(third, True) < noise.no_pain:
         entry.pain = NONE
-    if _half(fourth, False) < noise.no_temperature:
+    if half(fourth, False) < noise.no_temperature:
         entry.temperature = NONE
 
 
@@ -366,19 +142,19 @@ def _set_laboratory(
     laboratory = model.vital_signs.laboratory
     loss = model.vital_signs.loss
     deficit = signs.base_deficit
-    lactate = (laboratory.lactate[0] + laboratory.lactate[1] * deficit) * (1.0 + noise[0] * _normal(first))
+    lactate = (laboratory.lactate[0] + laboratory.lactate[1] * deficit) * (1.0 + noise[0] * normal(first))
     entry.lactate = _tenths(bounds.lactate, lactate, 0.0)
-    excess = -deficit + noise[1] * _normal(second)
+    excess = -deficit + noise[1] * normal(second)
     entry.base_excess = _tenths(bounds.base_excess, excess, LOWEST_BASE_EXCESS)
     diluted = 1.0 - fading(at - float(record.onset), loss.dilution_minutes * MINUTE)
     lost = signs.loss + loss.dilution_worst * (state.worst_loss - signs.loss)
-    haemoglobin = state.haemoglobin * (1.0 - loss.dilution * lost * diluted) + noise[2] * _normal(third)
+    haemoglobin = state.haemoglobin * (1.0 - loss.dilution * lost * diluted) + noise[2] * normal(third)
     entry.haemoglobin = _tenths(bounds.haemoglobin, haemoglobin, 0.0)
     rise = laboratory.inr[2] * max(0.0, deficit - laboratory.inr[1])
     late = fading(at - state.admitted_at, laboratory.inr_loss[1] * HOUR)
     rise += laboratory.inr_loss[0] * max(signs.loss, state.worst_loss * late)
     inr = laboratory.inr[0] + rise * state.clotting
-    entry.inr = _tenths(bounds.inr, inr + noise[3] * _normal(fourth), 0.0)
+    entry.inr = _tenths(bounds.inr, inr + noise[3] * normal(fourth), 0.0)
     state.laboratory_at = at
 
 
@@ -458,24 +234,24 @@ def _take_reading(
     if elapsed < HOUR:
         kept = numeric.exp(numeric.log(noise.persistence) * elapsed / (5.0 * MINUTE))
     fresh = math.sqrt(1.0 - kept * kept)
-    state.drift_heart_rate = kept * state.drift_heart_rate + fresh * noise.heart_rate[0] * _normal(e)
-    state.drift_systolic = kept * state.drift_systolic + fresh * noise.systolic[0] * _normal(f)
+    state.drift_heart_rate = kept * state.drift_heart_rate + fresh * noise.heart_rate[0] * normal(e)
+    state.drift_systolic = kept * state.drift_systolic + fresh * noise.systolic[0] * normal(f)
     tube = state.tube_at < at and at < state.tube_until
     entry = output.vitals[output.rows[VITAL_COUNT]]
     entry.at = int(at)
     entry.patient = row
     entry.facility = facility
     entry.score = int(health_score(record, casualty, at, model.survival) * 10.0 + 0.5)
-    heart_rate = signs.heart_rate + state.drift_heart_rate + noise.heart_rate[1] * _normal(a)
+    heart_rate = signs.heart_rate + state.drift_heart_rate + noise.heart_rate[1] * normal(a)
     entry.heart_rate = _whole(bounds.heart_rate, heart_rate)
-    systolic = signs.systolic + state.drift_systolic + noise.systolic[1] * _normal(b)
+    systolic = signs.systolic + state.drift_systolic + noise.systolic[1] * normal(b)
     systolic = min(bounds.systolic[1], max(bounds.systolic[0], systolic))
     entry.systolic = int(systolic + 0.5)
     diastolic = systolic * parameters.baseline.diastolic[0] + parameters.baseline.diastolic[1]
     diastolic = systolic - (systolic - diastolic) * (1.0 - signs.loss)
     entry.diastolic = int(min(_whole(bounds.diastolic, diastolic), entry.systolic - 10))
-    respiratory_rate = signs.respiratory_rate + noise.respiratory_rate * _normal(c)
-    spo2 = signs.spo2 + noise.spo2 * _normal(d)
+    respiratory_rate = signs.respiratory_rate + noise.respiratory_rate * normal(c)
+    spo2 = signs.spo2 + noise.spo2 * normal(d)
     entry.etco2 = NONE
     asleep = state.asleep_at < at and at < state.asleep_until
     if tube or asleep:
@@ -483,23 +259,23 @@ def _take_reading(
         spo2 = max(spo2, parameters.tube.saturation)
     if tube:
         etco2 = parameters.tube.etco2
-        carbon_dioxide = etco2[0] - etco2[2] * max(0.0, signs.loss - etco2[1]) + noise.etco2 * _normal(g)
+        carbon_dioxide = etco2[0] - etco2[2] * max(0.0, signs.loss - etco2[1]) + noise.etco2 * normal(g)
         entry.etco2 = _whole(bounds.etco2, carbon_dioxide)
     entry.respiratory_rate = _whole(bounds.respiratory_rate, respiratory_rate)
     entry.spo2 = _whole(bounds.spo2, spo2)
-    if systolic < noise.no_signal[0] and _half(g, False) < noise.no_signal[1]:
+    if systolic < noise.no_signal[0] and half(g, False) < noise.no_signal[1]:
         entry.spo2 = NONE
     points = signs.gcs
     if points < 14.5:
-        points += noise.gcs * _normal(g)
-    paralysed = tube and at < state.tube_at + parameters.tube.paralysed_minutes * MINUTE
+        points += noise.gcs * normal(g)
+    paralysed = tube and at < state.paralysed_until
     _set_coma_scale(entry, points, tube, paralysed, model)
     entry.pain = NONE
     if asleep and not tube:
         _omit_coma_scale(entry)
     elif entry.gcs >= parameters.pain.spoken_gcs:
-        entry.pain = int(min(10.0, signs.pain + 1.2 * _half(g, True)))
-    temperature = signs.temperature + noise.temperature * _normal(h)
+        entry.pain = int(min(10.0, signs.pain + 1.2 * half(g, True)))
+    temperature = signs.temperature + noise.temperature * normal(h)
     entry.temperature = _tenths(bounds.temperature, temperature, COLDEST)
     entry.lactate = NONE
     entry.base_excess = NONE

@@ -127,6 +127,8 @@ def _note_tube(record: PatientRow, state: Physiology, treatment: TreatmentRow, m
     if start > state.tube_until:
         state.tube_at = start
     state.tube_until = max(state.tube_until, end + _tube_hours(record, model) * HOUR)
+    if treatment.kind == Treatment.INTUBATION:
+        state.paralysed_until = end + model.vital_signs.tube.paralysed_minutes * MINUTE
 
 
 @compiled

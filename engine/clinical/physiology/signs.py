@@ -56,10 +56,46 @@ def _since_admission(state: Physiology, at: float, hours: float) -> float:
 
 
 @compiled
-def _bleeds(lethal: int) -> bool:
+def _bleeds(lethal: int, pattern: int) -> bool:
+    """Return whether what would kill is a haemorrhage; of accidents it is one in limbs and belly."""
     return bool(
         LethalMechanism.TORSO_HAEMORRHAGE <= lethal <= LethalMechanism.EXTREMITY_HAEMORRHAGE
-        or lethal == LethalMechanism.NON_BATTLE_INJURY
+        or (
+            lethal == LethalMechanism.NON_BATTLE_INJURY
+            and (pattern == SignPattern.LIMB or pattern == SignPattern.ABDOMEN)
+        )
+    )
+
+
+@compiled
+def _suffocates(lethal: int, pattern: int) -> bool:
+    """Return whether air in the chest would kill, of accidents any failing chest."""
+    return bool(
+        lethal == LethalMechanism.TENSION_PNEUMOTHORAX
+        or (lethal == LethalMechanism.NON_BATTLE_INJURY and pattern == SignPattern.CHEST)
+    )
+
+
+@compiled
+def _presses(lethal: int, pattern: int) -> bool:
+    """Return whether pressure in the skull would kill, also by an accident."""
+    return bool(
+        lethal == LethalMechanism.TBI
+        or (lethal == LethalMechanism.NON_BATTLE_INJURY and pattern == SignPattern.BRAIN)
+    )
+
+
+@compiled
+def _fails(lethal: int, pattern: int) -> bool:
+    """Return whether an illness would kill, or an accident in none of the other ways."""
+    return bool(
+        lethal == LethalMechanism.DISEASE
+        or (
+            lethal == LethalMechanism.NON_BATTLE_INJURY
+            and not _bleeds(lethal, pattern)
+            and not _suffocates(lethal, pattern)
+            and not _presses(lethal, pattern)
+        )
     )
 
 
@@ -69,7 +105,7 @@ def _blood_loss(
 ) -> float:
     """Return the share of the blood volume lost."""
     loss = model.vital_signs.loss
-    bleeding = shown if _bleeds(record.lethal) else 0.0
+    bleeding = shown if _bleeds(record.lethal, state.pattern) else 0.0
     if model.transitions.used[0]:
         bleeding = decline
     lethal = loss.at_death * _power(bleeding, loss.exponent)
@@ -115,7 +151,7 @@ def _show_brain(
     """Add what an injury of the brain does: the GCS, and the Cushing response where pressure in the skull kills."""
     brain = model.vital_signs.brain
     points = 15.0 - state.gcs
-    lethal = record.lethal == LethalMechanism.TBI
+    lethal = _presses(record.lethal, state.pattern)
     if points > 0.0 and casualty.life == math.inf:
         begin = float(record.onset)
         if state.rescued_at < math.inf:
@@ -300,9 +336,9 @@ def find_signs(
         _show_burn(state, signs, at, model)
     if state.illness > 0.0:
         _show_illness(record, state, signs, at, model)
-    if state.chest > 0.0 or record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX:
-        tension = shown if record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX else 0.0
-        _show_chest(state, signs, at, tension, model)
+    suffocates = _suffocates(record.lethal, state.pattern)
+    if state.chest > 0.0 or suffocates:
+        _show_chest(state, signs, at, shown if suffocates else 0.0, model)
     signs.temperature -= _cooled(record, state, signs, at, model)
     if signs.loss > 0.0:
         _show_bleeding(state, signs, model)
@@ -313,11 +349,11 @@ def find_signs(
     coma = model.vital_signs.loss.coma
     if signs.systolic < coma[0]:
         signs.gcs -= coma[1] * (coma[0] - signs.systolic)
-    if state.gcs < 15.0 or record.lethal == LethalMechanism.TBI:
+    if state.gcs < 15.0 or _presses(record.lethal, state.pattern):
         _show_brain(record, casualty, state, signs, at, shown, model)
     if record.lethal == LethalMechanism.AIRWAY:
         _show_airway(signs, shown, model)
-    if record.lethal == LethalMechanism.DISEASE:
+    if _fails(record.lethal, state.pattern):
         decline = max(decline, shown)
     if record.kind == CasualtyKind.AGENT:
         if record.severity < NONE and state.pattern == SignPattern.NERVE:
