@@ -27,8 +27,8 @@ from engine.clinical.log import log_event, log_treatment
 from engine.clinical.needs import (
     ALL_ROLES,
     bleeds_to_death,
-    calls_for_more,
     role_of_last_operation,
+    role_of_treatments,
     roles_that_operate,
 )
 from engine.clinical.operations import log_definitive_surgery, log_further_operation, start_surgery
@@ -58,7 +58,6 @@ __all__ = [
     "SAMPLE",
     "begin_readings",
     "bleeds_to_death",
-    "calls_for_more",
     "care_on_the_way",
     "copy_arrival",
     "death_time",
@@ -87,6 +86,7 @@ __all__ = [
     "resuscitate",
     "resuscitation_effect",
     "role_of_last_operation",
+    "role_of_treatments",
     "roles_that_operate",
     "row_of_cell",
     "set_factor",

@@ -2,7 +2,7 @@
 
 import math
 
-from engine.clinical import calls_for_more, death_time, log_event, log_treatment, set_factor
+from engine.clinical import death_time, log_event, log_treatment, set_factor
 from engine.codes import AT_POI, EN_ROUTE, NONE, CasualtyKind, Effect, Event, Treatment
 from engine.kernel.codes import MatrixOutcome, Stage
 from engine.kernel.poi_stages import set_next_poi_stage
@@ -89,7 +89,7 @@ def _dispose_under_matrix(
 
 
 @compiled
-def _stays_until_duty(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+def _stays_until_duty(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether the casualty can be cared for here and is back on duty within the evacuation policy."""
     here = casualty.facility
     recovers = (
@@ -104,7 +104,7 @@ def _stays_until_duty(output: Output, record: PatientRow, casualty: CasualtyStat
         and role > 0
         and casualty.stay_end - _stay_begins(record, casualty) <= model.network.evacuation_policy[here]
         and role >= casualty.onward
-        and not calls_for_more(output, record, casualty, role, model.treatments.rules)
+        and role >= casualty.care_role
     )
 
 
@@ -118,7 +118,7 @@ def decide_disposition(
         _dispose_under_matrix(output, row, casualty, now, model, counter)
         return
     link = model.network.next_link[casualty.facility, record.front]
-    if link < 0 or _stays_until_duty(output, record, casualty, model):
+    if link < 0 or _stays_until_duty(record, casualty, model):
         end = max(casualty.stay_end, now + SHORTEST_WARD_STAY)
         _admit_to_ward(output, row, casualty, now, end if death_time(casualty) == math.inf else math.inf)
     elif model.network.way_finite[casualty.way]:

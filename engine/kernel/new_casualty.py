@@ -18,6 +18,7 @@ from engine.clinical import (
     draw_stay_of_wounded,
     draw_wounds,
     role_of_last_operation,
+    role_of_treatments,
     roles_that_operate,
     row_of_cell,
     type_row,
@@ -68,6 +69,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.needs_surgery = 0
     casualty.operable = 0
     casualty.onward = 0
+    casualty.care_role = 0
     casualty.killer = NONE
     casualty.blood_units = 0
     casualty.blood_given = 0
@@ -197,6 +199,7 @@ def initialise_casualty(
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
     casualty.onward = role_of_last_operation(output, record, casualty, model)
+    casualty.care_role = role_of_treatments(output, record, casualty, model.treatments.rules)
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -67,6 +67,7 @@ class CasualtyState(Row):
     expectant: UInt8  # 1: T4 whenever triaged
     operable: UInt8  # bit r: something called for can be done at Role r
     onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
+    care_role: UInt8  # lowest role that gives all treatments that the injuries or the illness call for
     killer: (
         UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
     )
