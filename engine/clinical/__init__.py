@@ -36,10 +36,10 @@ from engine.clinical.needs import (
     ALL_ROLES,
     bleeds_to_death,
     calls_for_cavity_surgery,
-    calls_for_more,
     is_grave,
     needs_of_coma,
     role_of_last_operation,
+    role_of_treatments,
     roles_that_operate,
 )
 from engine.clinical.operations import (
@@ -75,7 +75,6 @@ __all__ = [
     "begin_readings",
     "bleeds_to_death",
     "calls_for_cavity_surgery",
-    "calls_for_more",
     "care_on_the_way",
     "consider_complications",
     "copy_arrival",
@@ -113,6 +112,7 @@ __all__ = [
     "resuscitation_effect",
     "risks_of_injuries",
     "role_of_last_operation",
+    "role_of_treatments",
     "roles_that_operate",
     "row_of_cell",
     "set_factor",

@@ -114,18 +114,19 @@ def _is_due(
 
 
 @compiled
-def calls_for_more(
-    output: Output, record: PatientRow, casualty: CasualtyState, role: int, rules: CareRules
-) -> bool:
-    """Return whether a diagnosis calls for a treatment that a facility of this role does not offer, and one of a higher
-    role does.
+def role_of_treatments(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
+    """Return the lowest role that offers all treatments called for, as far as a higher one does.
+
+    Reads the wounds, so it can be asked only when they have just been drawn: the kernel does not keep them.
     """
-    higher = 0
-    for further in range(role + 1, _HIGHEST_CARE + 1):
-        higher |= rules.here[place_of_role(further)]
-    return bool(
-        needs_of_injuries(output, record, casualty, rules) & higher & ~rules.here[place_of_role(role)]
-    )
+    needs = needs_of_injuries(output, record, casualty, rules)
+    for role in range(1, _HIGHEST_CARE):
+        higher = 0
+        for further in range(role + 1, _HIGHEST_CARE + 1):
+            higher |= rules.here[place_of_role(further)]
+        if not needs & higher & ~rules.here[place_of_role(role)]:
+            return role
+    return _HIGHEST_CARE
 
 
 @compiled

@@ -3,7 +3,6 @@
 import math
 
 from engine.clinical import (
-    calls_for_more,
     consider_complications,
     death_time,
     enter_unseen,
@@ -122,7 +121,7 @@ def _dispose_under_matrix(
 
 
 @compiled
-def _stays_until_duty(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+def _stays_until_duty(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether the casualty can be cared for here and is back on duty within the evacuation policy."""
     here = casualty.facility
     recovers = (
@@ -137,7 +136,7 @@ def _stays_until_duty(output: Output, record: PatientRow, casualty: CasualtyStat
         and role > 0
         and casualty.stay_end - _stay_begins(record, casualty) <= model.network.evacuation_policy[here]
         and role >= casualty.onward
-        and not calls_for_more(output, record, casualty, role, model.treatments.rules)
+        and role >= casualty.care_role
     )
 
 
@@ -155,7 +154,7 @@ def decide_disposition(
         return
     consider_complications(output, row, casualty, now, model)
     link = model.network.next_link[casualty.facility, record.front]
-    if link < 0 or _stays_until_duty(output, record, casualty, model):
+    if link < 0 or _stays_until_duty(record, casualty, model):
         end = max(casualty.stay_end, now + SHORTEST_WARD_STAY)
         end = end if death_time(casualty) == math.inf else math.inf
         _admit_to_ward(output, row, casualty, now, end, model)

@@ -21,6 +21,7 @@ from engine.clinical import (
     is_grave,
     risks_of_injuries,
     role_of_last_operation,
+    role_of_treatments,
     roles_that_operate,
     row_of_cell,
     type_row,
@@ -74,6 +75,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.grave = 0
     casualty.cavity = 0
     casualty.onward = 0
+    casualty.care_role = 0
     casualty.killer = NONE
     casualty.blood_units = 0
     casualty.blood_given = 0
@@ -213,6 +215,7 @@ def initialise_casualty(
 
     casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)
+    casualty.care_role = role_of_treatments(output, record, casualty, model.treatments.rules)
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -69,6 +69,7 @@ class CasualtyState(Row):
     grave: UInt8  # 1: wounded, and something would kill, blood is called for, or the worst AIS is 3 or more
     cavity: UInt8  # 1: a wound calls for an operation in head, neck, chest or belly
     onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
+    care_role: UInt8  # lowest role that gives all treatments that the injuries or the illness call for
     killer: (
         UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
     )
