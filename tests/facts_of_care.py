@@ -95,11 +95,16 @@ def only_the_wounded_are_operated_on_and_only_who_needs_it(r: Run) -> None:
     calls = np.zeros(r.n, bool)
     calls[r.w["patient"][operations[r.w["condition"]]]] = True
     calls |= r.p["lethal"] != NONE
+    blood = np.array(["blood_transfusion" in of.needs for of in catalogue.condition_needs()])
+    calls_for_blood = np.zeros(r.n, bool)
+    calls_for_blood[r.w["patient"][blood[r.w["condition"]]]] = True
     for name in ("surgery_started", "definitive_surgery_started", "resuscitation_started"):
         who = r.events(name)["patient"]
         assert (r.p["kind"][who] == CasualtyKind.WOUNDED).all()
         if name == "resuscitation_started":
             assert np.isin(r.p["triage"][who], (1, 2, 4)).all()  # a true T4 is a T1 that has to wait
+            if r.scenario.routing == "clock":
+                assert (calls_for_blood | (r.p["lethal"] != NONE) | (r.p["worst_ais"] >= 3))[who].all()
         elif r.scenario.routing == "clock":
             assert calls[who].all()
     start, definitive = r.earliest("surgery_started"), r.earliest("definitive_surgery_started")

@@ -8,8 +8,9 @@ import effects as x
 import numpy as np
 
 import goldenhour
-from engine.codes import AWAITED, EVENTS, CasualtyKind
+from engine.codes import AWAITED, EVENTS, NONE, CasualtyKind
 from engine.tables import columns as c
+from scenarios import catalogue
 
 HOUR, DAY = 60.0, 1440.0
 
@@ -222,3 +223,27 @@ MASS = {
     "mascal_threshold": 2,
     "intensity": "high",
 }
+
+
+def _wounded_with(result: Result, conditions: list[bool]) -> Any:
+    """Which patients have a wound of one of these conditions."""
+    found = np.zeros(len(result), bool)
+    found[result.wounds["patient"][np.array(conditions)[result.wounds["condition"]]]] = True
+    return found
+
+
+def grave(result: Result) -> Any:
+    """Which of the wounded have what would kill, a worst AIS of 3 or more, or wounds that call for blood."""
+    bleeding = _wounded_with(result, ["blood_transfusion" in of.needs for of in catalogue.condition_needs()])
+    p = result.patients
+    return (p["kind"] == CasualtyKind.WOUNDED) & ((p["lethal"] != NONE) | (p["worst_ais"] >= 3) | bleeding)
+
+
+def wakes_in_intensive_care(result: Result) -> Any:
+    """Which of the wounded go to intensive care after an operation: the grave, and after one in a body cavity."""
+    cavity = {kind.label for kind in catalogue.treatment_kinds().values() if kind.needs_airway}
+    cavity -= {"maxillofacial_surgery"}
+    opened = _wounded_with(
+        result, [not cavity.isdisjoint(of.operations) for of in catalogue.condition_needs()]
+    )
+    return opened | (grave(result) & (result.patients["triage"] != 3))

@@ -8,7 +8,7 @@ import finite_laws as laws
 import finite_oracle as oracle
 import numpy as np
 import pytest
-from small_networks import Result, at, hospital, through
+from small_networks import Result, at, hospital, through, wakes_in_intensive_care
 
 from engine import scenario as scenario_api
 from engine.codes import Resource
@@ -200,9 +200,9 @@ def in_intensive_care(**rules: Any) -> tuple[Any, Result]:
     return np.isfinite(at(result, "icu_admitted", "R2")), result
 
 
-def test_without_a_rule_of_its_own_t1_and_t2_operated_on_and_all_of_ais_4_have_intensive_care() -> None:
+def test_without_a_rule_of_its_own_the_grave_operated_on_and_all_of_ais_4_have_intensive_care() -> None:
     care, result = in_intensive_care()
-    operated = (operations(result) > 0) & (result.patients["triage"] != 3)
+    operated = (operations(result) > 0) & wakes_in_intensive_care(result)
     assert (care == (operated | (result.patients["worst_ais"] >= 4)))[
         np.isfinite(at(result, "arrived", "R2"))
     ].all()

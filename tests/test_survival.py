@@ -121,14 +121,16 @@ def test_life_by_severity_is_the_simedis_formula() -> None:
 
 def test_lethality_is_logistic_from_niss_9() -> None:
     assert (table()["lethal"][0][:9] == 0).all()
-    assert table()["lethal"][0][35] == 0.5
+    assert table()["lethal"][0][33] == 0.5
     for niss in range(9, 76):
-        assert table()["lethal"][0][niss] == pytest.approx(1 / (1 + math.exp(-(niss - 35) / 12)), rel=1e-12)
+        assert table()["lethal"][0][niss] == pytest.approx(1 / (1 + math.exp(-(niss - 33) / 12)), rel=1e-12)
 
 
 def test_shares_of_lethal_casualties_follow_the_table() -> None:
     p = standard().patients
     alive = p[p["worst_ais"] < 6]
+    assert (alive["lethal"][alive["worst_ais"] < 3] == NONE).all()
+    alive = alive[alive["worst_ais"] >= 3]
     total = np.bincount(alive["niss"], minlength=76)
     lethal = np.bincount(alive["niss"][alive["lethal"] != NONE], minlength=76)
     assert (lethal[:9] == 0).all()
@@ -157,9 +159,9 @@ def test_what_kills_follows_from_the_worst_wound() -> None:
         "head": {"tbi": 1.0},
         "face": {"airway": 1.0},
         "neck": {"airway": 0.5, "junctional_haemorrhage": 0.5},
-        "thorax": {"tension_pneumothorax": 0.25, "torso_haemorrhage": 0.75},
-        "abdomen": {"torso_haemorrhage": 0.9, "junctional_haemorrhage": 0.1},
-        "lower_limb": {"extremity_haemorrhage": 0.75, "junctional_haemorrhage": 0.25},
+        "thorax": {"tension_pneumothorax": 0.01, "torso_haemorrhage": 0.99},
+        "abdomen": {"torso_haemorrhage": 0.5, "junctional_haemorrhage": 0.5},
+        "lower_limb": {"extremity_haemorrhage": 0.7, "junctional_haemorrhage": 0.3},
     }
     able = care_rules(frozenset())["kills_by"][0][worst["condition"]].astype(int)
     for region, shares in expected.items():
@@ -177,7 +179,7 @@ def test_what_kills_follows_from_the_worst_wound() -> None:
 
 
 def test_what_kills_belongs_to_a_wound_that_can_do_it() -> None:
-    """Of all wounded whom something would kill, hardly anybody has no wound that can kill by it, such as the burnt."""
+    """Whom something would kill has a wound that can kill by it; who has none, such as the burnt, has no such death."""
     r = standard()
     able = care_rules(frozenset())["kills_by"][0][r.wounds["condition"]].astype(int)
     mechanism = r.patients["lethal"][r.wounds["patient"]].astype(int)
@@ -187,8 +189,9 @@ def test_what_kills_belongs_to_a_wound_that_can_do_it() -> None:
     anything = np.zeros(len(r.patients), bool)
     anything[r.wounds["patient"][able > 0]] = True
     mortal = r.patients["lethal"] != NONE
-    assert (has == anything)[mortal].all()
-    assert 0.9 < has[mortal].mean() < 1.0
+    assert mortal.sum() > 1000
+    assert has[mortal].all()
+    assert not mortal[~anything].any()
 
 
 # --- the clock
@@ -209,8 +212,8 @@ def clock_at_death(events: Any, treatments: Any, p: Any) -> float:
             change = 0.0
         elif name == "resuscitation_ended":
             change = slowest = min(slowest, given["rate_after_resuscitation"][p["lethal"]])
-        elif name.endswith("surgery_ended"):
-            change = slowest
+        elif name.endswith("surgery_ended"):  # in vain: the casualty dies of the clock
+            change = slowest = max(slowest, given["rate_after_failed_surgery"])
         elif name == "died":
             change = rate
         else:
@@ -309,9 +312,9 @@ def probed() -> tuple[Any, Any]:
 
 def test_a_rescue_at_the_last_minute_is_not_one_at_the_first() -> None:
     shares, found = probed()
-    expected = [0.85 * (1 - 0.6 * min(1.0, max(0.0, (x - 0.5) / 0.5))) for x in shares]
+    expected = [0.86 * (1 - 0.6 * min(1.0, max(0.0, (x - 0.5) / 0.5))) for x in shares]
     assert found[:, 0] == pytest.approx(expected, rel=1e-12)
-    assert found[-1, 0] == pytest.approx(0.4 * 0.85)
+    assert found[-1, 0] == pytest.approx(0.4 * 0.86)
 
 
 def test_the_score_runs_from_19_to_1() -> None:

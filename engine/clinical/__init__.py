@@ -27,11 +27,19 @@ from engine.clinical.log import log_event, log_treatment
 from engine.clinical.needs import (
     ALL_ROLES,
     bleeds_to_death,
+    calls_for_cavity_surgery,
     calls_for_more,
+    is_grave,
+    needs_of_coma,
     role_of_last_operation,
     roles_that_operate,
 )
-from engine.clinical.operations import log_definitive_surgery, log_further_operation, start_surgery
+from engine.clinical.operations import (
+    log_definitive_surgery,
+    log_further_operation,
+    log_ventilation,
+    start_surgery,
+)
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import begin_readings, take_last, take_until, take_with_events
 from engine.clinical.service_numbers import set_service_number
@@ -58,6 +66,7 @@ __all__ = [
     "SAMPLE",
     "begin_readings",
     "bleeds_to_death",
+    "calls_for_cavity_surgery",
     "calls_for_more",
     "care_on_the_way",
     "copy_arrival",
@@ -78,11 +87,14 @@ __all__ = [
     "give_first_aid",
     "give_prehospital_blood",
     "given_category",
+    "is_grave",
     "iss_of_listed",
     "log_definitive_surgery",
     "log_event",
     "log_further_operation",
     "log_treatment",
+    "log_ventilation",
+    "needs_of_coma",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",

@@ -5,7 +5,6 @@ import math
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
-    needs_of_coma,
     needs_of_injuries,
     needs_of_pain,
     needs_of_state,
@@ -45,11 +44,11 @@ def _observe_if_nothing(
 def _operate_on_ill(record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the operation of an illness or accident that calls for surgery; NONE where none is done here.
 
-    The operation is done once, within the care, for T1 and T2 at the first facility that can operate. Where that does
-    one short of it, the first that can do it follows.
+    The operation is done once, within the care, whatever the triage category, at the first facility that can operate.
+    Where that does one short of it, the first that can do it follows.
     """
     here = casualty.facility
-    if record.triage > TriageCategory.T2 or not model.network.operates[here]:
+    if not model.network.operates[here]:
         return NONE
     rules = model.treatments.rules
     wanted = int(rules.operations[record.condition, 0])
@@ -83,17 +82,21 @@ def treat_ill(
     now: float,
     minutes: float,
     effect: int,
+    unconscious: int,
     pace: float,
     model: Model,
 ) -> None:
     """Log the care of a casualty without weapon wounds, `minutes` long; operate where it is called for.
 
-    `effect` is what the care does to the lethal mechanism, `pace` on (0, 1) how long its treatments take.
+    `effect` is what the care does to the lethal mechanism, `unconscious` the mask of `needs_of_coma` before it, `pace`
+    on (0, 1) how long its treatments take.
     """
     record = output.patients[row]
     operation = NONE
     if record.kind != CasualtyKind.AGENT:
         operation = _operate_on_ill(record, casualty, model)
+    if operation != NONE:
+        casualty.awake_at = now + minutes * MINUTE + model.care.awakening[0]
     if output.rows[QUIET]:
         return
     rules = model.treatments.rules
@@ -109,7 +112,7 @@ def treat_ill(
     if immediate:
         needs |= rules.bit[Treatment.IV_ACCESS] | rules.bit[Treatment.OXYGEN]
     needs |= needs_of_pain(output, record, casualty, now, model)
-    needs |= needs_of_coma(output, record, casualty, now, model)
+    needs |= unconscious
     if record.kind == CasualtyKind.DISEASE and record.triage <= TriageCategory.T2:
         needs |= rules.bit[Treatment.OBSERVATION]
     end = now + minutes * MINUTE
@@ -148,10 +151,13 @@ def treat_wounded(
 
 @compiled
 def starts_resuscitation(record: PatientRow, casualty: CasualtyState, facility: int, model: Model) -> bool:
-    """Return whether a wounded casualty gets damage control resuscitation at a facility: T1, T2 and T4, once."""
+    """Return whether a wounded casualty gets damage control resuscitation at a facility: the grave of T1, T2 and T4,
+    once.
+    """
     return bool(
         record.kind == CasualtyKind.WOUNDED
         and record.triage != TriageCategory.T3
+        and casualty.grave
         and model.network.resuscitates[facility]
         and not casualty.resuscitated
     )

@@ -33,6 +33,7 @@ _HIGHEST_CARE = 3
 """The highest role whose care differs."""
 ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
+_MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
 _ROLE_1 = int(CarePlace.ROLE_1)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
@@ -127,6 +128,7 @@ def calls_for_more(
     )
 
 
+@compiled
 def wound_for(output: Output, casualty: CasualtyState, kind: int, rules: CareRules) -> int:
     """Return the number of the worst wound that calls for a treatment; the worst of all where none does."""
     for number in range(casualty.wounds):
@@ -205,6 +207,35 @@ def role_of_last_operation(output: Output, record: PatientRow, casualty: Casualt
             for place in range(OPERATIONS_OF_CONDITION):
                 last = max(last, _own_role(int(rules.operations[condition, place]), rules))
     return last
+
+
+@compiled
+def is_grave(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wounded casualty may need resuscitation and intensive care.
+
+    Something would kill, blood is called for, or the worst AIS is high. Where the category alone decides on operations,
+    it is everybody.
+    """
+    limits = model.treatments.limits
+    return bool(
+        limits.operates_by_category
+        or record.lethal != NONE
+        or casualty.blood_units > 0
+        or record.worst_ais >= limits.grave_ais
+    )
+
+
+@compiled
+def calls_for_cavity_surgery(output: Output, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wound calls for an operation in head, neck, chest or belly."""
+    rules = model.treatments.rules
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = int(rules.operations[condition, place])
+            if kind != NONE and rules.needs_airway[kind] and kind != _MAXILLOFACIAL_SURGERY:
+                return True
+    return False
 
 
 @compiled

@@ -38,6 +38,7 @@ _SURGICAL_AIRWAY = int(Treatment.SURGICAL_AIRWAY)
 _TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
 _VASCULAR_REPAIR = int(Treatment.VASCULAR_REPAIR)
 _VASCULAR_SHUNT = int(Treatment.VASCULAR_SHUNT)
+_VENTILATION = int(Treatment.VENTILATION)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -77,6 +78,31 @@ def log_airway(output: Output, row: int, casualty: CasualtyState, now: float, mo
 
 
 @compiled
+def log_ventilation(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> None:
+    """Log that a casualty stays on the ventilator in intensive care after an operation in a cavity.
+
+    So do those with a high worst AIS, who have had blood or whom something would have killed.
+    """
+    rules = model.treatments.rules
+    record = output.patients[row]
+    if output.rows[QUIET] or not (casualty.cavity and casualty.operated_here):
+        return
+    ill = record.lethal != NONE or casualty.blood_units > 0
+    if not ill and record.worst_ais < model.treatments.limits.ventilated_ais:
+        return
+    if rules.off & rules.bit[_VENTILATION] or (
+        output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS
+    ):
+        return
+    for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
+        if last_start(output, casualty, kind, NONE) >= 0:
+            log_treatment(output, row, casualty.facility, _VENTILATION, now, minutes, Effect.SUPPORTIVE, NONE)
+            return
+
+
+@compiled
 def _called_for_here(
     output: Output, casualty: CasualtyState, number: int, place: int, role: int, model: Model
 ) -> int:
@@ -111,52 +137,73 @@ def _main_operation(
     return _WOUND_DEBRIDEMENT if debrided else _DEFINITIVE_SURGERY
 
 
-_LIFE, _LIMB, _OTHER, _DEBRIDEMENT = 0, 1, 2, 3
-"""The rounds through the main operations of the wounds, by urgency."""
-_ROUNDS = _DEBRIDEMENT + 1
+_LIFE, _LIMB, _WORST_BONE, _OTHER, _BONES, _DEBRIDEMENT, _FURTHER = 0, 1, 2, 3, 4, 5, 6
+"""The rounds through the operations that the wounds call for, by urgency."""
+_ROUNDS = _FURTHER + OPERATIONS_OF_CONDITION - 1
 
 
 @compiled
 def _urgency(kind: int, condition: int, rules: CareRules) -> int:
     """Return the round in which the main operation of a wound is done.
 
-    Head, neck, chest and belly come first; then what bleeds or dies in a limb, with open fractures and stumps; then
-    eyes, the face and the rest; dead tissue last.
+    Head, neck, chest and belly come first; then vessels and stumps of limbs; then the worst open fracture; then eyes,
+    the face and the rest; then the other open fractures; dead tissue last.
     """
     if rules.needs_airway[kind] and kind != _MAXILLOFACIAL_SURGERY:
         return _LIFE
     if kind in (_AMPUTATION, _FASCIOTOMY, _LIGATION, _VASCULAR_REPAIR, _VASCULAR_SHUNT):
         return _LIMB
     if rules.bares_bone[condition]:
-        return _LIMB
+        return _BONES
     return _DEBRIDEMENT if kind == _WOUND_DEBRIDEMENT else _OTHER
 
 
 @compiled
-def _log_called_for(
-    output: Output, row: int, casualty: CasualtyState, now: float, role: int, most: int, model: Model
-) -> None:
-    """Log at `now` the operations that the wounds call for, that can be done here and have not been; at most `most`.
+def _log_once(
+    output: Output, row: int, casualty: CasualtyState, now: float, kind: int, number: int, rules: CareRules
+) -> int:
+    """Log an operation on wound `number` unless it has been done; return how many are logged: 1 or 0."""
+    wound = number if rules.separate[kind] else NONE
+    if last_start(output, casualty, kind, wound) >= 0:
+        return 0
+    log_treatment(output, row, casualty.facility, kind, now, 0.0, _SUPPORTIVE, number)
+    return 1
 
-    The main operations come by urgency, the further ones after them: a session that ends early leaves the least urgent
-    undone.
+
+@compiled
+def _log_called_for(
+    output: Output, row: int, casualty: CasualtyState, now: float, role: int, done: int, model: Model
+) -> None:
+    """Log at `now` the operations that the wounds call for, that can be done here and have not been.
+
+    The main operations come by urgency. What belongs to one that saves life or limb, such as a bowel resection or the
+    fixation of an open fracture, follows it at once, debridement aside; the other further ones come last. A session,
+    of which `done` operations are logged, ends before the least urgent ones where they are too many.
     """
     rules = model.treatments.rules
-    for turn in range(_ROUNDS + OPERATIONS_OF_CONDITION - 1):
-        place = max(0, turn - _ROUNDS + 1)
+    for turn in range(_ROUNDS):
+        place = max(0, turn - _FURTHER + 1)
+        most = int(model.treatments.limits.most_operations)
+        if turn < _BONES:
+            most = int(model.treatments.limits.most_urgent_operations)
+        together = turn in (_LIFE, _LIMB, _BONES)
         for number in range(casualty.wounds):
-            if most <= 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
-                return
             kind = _called_for_here(output, casualty, number, place, role, model)
             if kind == NONE:
                 continue
             condition = int(output.wounds[casualty.wound + number].condition)
-            if turn < _ROUNDS and _urgency(kind, condition, rules) != turn:
-                continue
-            wound = number if rules.separate[kind] else NONE
-            if last_start(output, casualty, kind, wound) < 0:
-                log_treatment(output, row, casualty.facility, kind, now, 0.0, _SUPPORTIVE, number)
-                most -= 1
+            if turn < _FURTHER:
+                urgency = _urgency(kind, condition, rules)
+                if urgency != turn and not (turn == _WORST_BONE and urgency == _BONES):
+                    continue
+            for also in range(place, OPERATIONS_OF_CONDITION if together else place + 1):
+                if done >= most or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
+                    break
+                kind = _called_for_here(output, casualty, number, also, role, model)
+                if kind != NONE and (also == place or kind != _WOUND_DEBRIDEMENT):
+                    done += _log_once(output, row, casualty, now, kind, number, rules)
+            if turn == _WORST_BONE:
+                break
 
 
 @compiled
@@ -223,7 +270,7 @@ def log_session(
     rules = model.treatments.rules
     record = output.patients[row]
     role = int(model.network.role[casualty.facility])
-    most = int(model.treatments.limits.most_operations)
+    done = 0
     main = NONE
     main_wound = 0
     if effect != Effect.SUPPORTIVE and record.lethal != NONE:
@@ -235,8 +282,8 @@ def log_session(
     first = int(output.rows[TREATMENT_COUNT])
     if main != NONE:
         log_treatment(output, row, casualty.facility, main, now, 0.0, effect, main_wound)
-        most -= 1
-    _log_called_for(output, row, casualty, now, role, most, model)
+        done = 1
+    _log_called_for(output, row, casualty, now, role, done, model)
     if output.rows[TREATMENT_COUNT] == first:
         log_treatment(output, row, casualty.facility, otherwise, now, 0.0, _SUPPORTIVE, wound)
     _share_time(output, first, begin, now + minutes * MINUTE, model)
@@ -276,6 +323,8 @@ def start_surgery(
         log_session(output, row, casualty, now, minutes, effect, otherwise, wound, model)
     if effect == Effect.EFFECTIVE:
         stop_clock(casualty, now)
+    elif effect == Effect.INEFFECTIVE:
+        casualty.slowest = max(casualty.slowest, model.survival.failed_surgery_rate)
 
 
 @compiled

@@ -139,7 +139,7 @@ def _draw_what_kills(
     """Set the lethal mechanism and the wound that kills by it, the worst that can (docs/model.md section 2.5.2).
 
     The mechanism goes by region of the worst wound. Where no wound can kill by it, the worst that can kill at all does,
-    by what it can. Where none can, the mechanism stays and belongs to no wound.
+    by what it can. Where none can, as with burns alone, the casualty does not die of the clock.
     """
     record.lethal = _lethal_mechanism(output.wounds[first_wound].region, uniform, parameters)
     for number in range(count):
@@ -158,6 +158,7 @@ def _draw_what_kills(
                 record.lethal = mechanism
             casualty.killer = number
             return
+    record.lethal = NONE
 
 
 @compiled
@@ -208,7 +209,9 @@ def draw_fate_of_wounded(
     life = math.inf
     record.lethal = NONE
     casualty.killer = NONE
-    chance = parameters.lethal[type_, record.niss]
+    chance = 0.0
+    if record.worst_ais >= parameters.lethal_ais:
+        chance = parameters.lethal[type_, record.niss]
     if odds != 1.0:
         chance = chance * odds / (1.0 - chance + chance * odds)
     if record.worst_ais == INSTANTLY_FATAL_AIS:
@@ -221,6 +224,8 @@ def draw_fate_of_wounded(
             * life_factor
         )
         _draw_what_kills(record, casualty, output, first_wound, count, to_uniform(c), parameters, rules)
+        if record.lethal == NONE:
+            life = math.inf
     lethal = record.lethal != NONE
     record.triage = true_triage(
         record.worst_ais,
@@ -306,6 +311,7 @@ def draw_late_death(
     if (
         record.kind != CasualtyKind.WOUNDED
         or record.niss < parameters.late_niss
+        or record.worst_ais < parameters.lethal_ais
         or casualty.expects_rtd72
         or not parameters.clock[0]
     ):

@@ -241,8 +241,11 @@ def compile_care(scenario: Scenario) -> Table:
                 interpreted.log(given["blood"]["units_of_others"]),
                 given["blood"]["sigma"],
                 given["blood"]["severity"],
+                given["blood"]["per_niss"],
+                given["blood"]["niss"],
             ]
         ),
+        most_units=given["blood"]["most"],
         prehospital_units=given["blood"]["prehospital"],
         request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
         preparation=floats([0.0, *(minutes * MINUTE for minutes in given["preparation"]["minutes"])]),

@@ -44,6 +44,7 @@ def lethality_fields(scenario: Scenario) -> dict[str, Any]:
     return {
         "clock": np.array([scenario.survival.clock], np.uint8),
         "lethal": floats([lethal_shares(scenario)] * TYPES),
+        "lethal_ais": given["lethality"]["minimum_ais"],
         "minutes": floats([_median_lives(scenario)] * TYPES),
         "sigma": floats([given["lethality"]["sigma"]]),
         "region_split": floats(
@@ -157,6 +158,7 @@ def _availability_fields(scenario: Scenario) -> dict[str, Any]:
         ),
         "prehospital_blood": floats([carried, blood["works"], blood["rate_after"]]),
         "resuscitation_works": given["resuscitation"]["works"],
+        "failed_surgery_rate": given["rate_after_failed_surgery"],
         "surgery_without_blood": given["without_blood"]["surgery_factor"],
     }
 

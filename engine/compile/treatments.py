@@ -41,6 +41,9 @@ _NEXT_TO_THE_TRUNK = ("S45.0", "S48", "S75", "S78")
 """Codes of vessels of axilla and thigh, and of amputations at shoulder, upper arm, hip and thigh: too high for a
 tourniquet or not, the code does not say.
 """
+_BURNT_AIRWAY = "T27"
+_CRUSHED = "7"
+"""Third character of the codes of crushing injuries."""
 _CAVITIES = ("skull", "pleura", "peritoneum")
 
 _KEPT = 64
@@ -139,7 +142,8 @@ def _kills_by(condition: catalogue.Condition) -> int:
     able = {
         LethalMechanism.TBI: "head" in regions
         and (condition.brain in ("moderate", "severe") or (condition.brain != "" and severe)),
-        LethalMechanism.AIRWAY: bool(regions & {"face", "neck"}) and condition.airway != "",
+        LethalMechanism.AIRWAY: condition.airway != ""
+        and (bool(regions & {"face", "neck"}) or condition.code.startswith(_BURNT_AIRWAY)),
         LethalMechanism.TENSION_PNEUMOTHORAX: chest
         and (
             "needle_decompression" in needs or ("chest_drain" in needs and condition.chest != "haemothorax")
@@ -152,7 +156,11 @@ def _kills_by(condition: catalogue.Condition) -> int:
         or (bleeding == "torso" and pelvis)
         or (neck and bleeding == "external" and severe and "spinal_precautions" not in needs),
         LethalMechanism.EXTREMITY_HAEMORRHAGE: limb
-        and (bleeding == "limb" or (bleeding == "external" and (severe or condition.opens == "fracture"))),
+        and (
+            bleeding == "limb"
+            or (bleeding == "external" and (severe or condition.opens == "fracture"))
+            or (severe and condition.code[0] == "S" and condition.code[2] == _CRUSHED)
+        ),
     }
     return sum(1 << mechanism for mechanism, can in able.items() if can)
 

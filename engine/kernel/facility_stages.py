@@ -10,6 +10,7 @@ from engine.clinical import (
     draw_late_death,
     log_event,
     log_treatment,
+    needs_of_coma,
     resuscitate,
     resuscitation_effect,
     set_factor,
@@ -340,8 +341,11 @@ def _start_care(
     if record.kind == CasualtyKind.WOUNDED:
         treat_wounded(output, row, casualty, now, minutes, pace, model)
     else:
+        unconscious = 0
+        if not output.rows[QUIET]:
+            unconscious = needs_of_coma(output, record, casualty, now, model)
         effect = _rescue_ill(record, casualty, now, role, word, model)
-        treat_ill(output, row, casualty, now, minutes, effect, pace, model)
+        treat_ill(output, row, casualty, now, minutes, effect, unconscious, pace, model)
     return minutes
 
 
@@ -391,7 +395,10 @@ def end_treatment(
         and casualty.recover_span == 0.0
         and not casualty.needs_surgery
         and (
-            record.kind != CasualtyKind.WOUNDED or record.triage == TriageCategory.T3 or casualty.resuscitated
+            record.kind != CasualtyKind.WOUNDED
+            or record.triage == TriageCategory.T3
+            or casualty.resuscitated
+            or not casualty.grave
         )
     ):
         start_recovery(record, casualty, now, model.survival)

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.clinical import (
     NO_DIAGNOSIS,
+    calls_for_cavity_surgery,
     draw_blood_units,
     draw_fate_of_ill,
     draw_fate_of_wounded,
@@ -17,6 +18,7 @@ from engine.clinical import (
     draw_stay_of_ill,
     draw_stay_of_wounded,
     draw_wounds,
+    is_grave,
     role_of_last_operation,
     roles_that_operate,
     row_of_cell,
@@ -66,6 +68,8 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.leaves_theatre = 0
     casualty.needs_surgery = 0
     casualty.operable = 0
+    casualty.grave = 0
+    casualty.cavity = 0
     casualty.onward = 0
     casualty.killer = NONE
     casualty.blood_units = 0
@@ -195,6 +199,8 @@ def initialise_casualty(
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
+        casualty.grave = 1 if is_grave(record, casualty, model) else 0
+        casualty.cavity = 1 if calls_for_cavity_surgery(output, casualty, model) else 0
     casualty.onward = role_of_last_operation(output, record, casualty, model)
     if not quiet:
         for k in range(casualty.wounds):

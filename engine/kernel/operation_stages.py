@@ -9,6 +9,7 @@ from engine.clinical import (
     log_event,
     log_further_operation,
     log_treatment,
+    log_ventilation,
     set_rate,
     start_recovery,
     start_surgery,
@@ -36,6 +37,12 @@ from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRo
 
 
 @compiled
+def _wakes_in_intensive_care(record: PatientRow, casualty: CasualtyState) -> bool:
+    """Return whether an operation is followed by intensive care: of the grave, and in head, neck, chest or belly."""
+    return bool(casualty.cavity or (casualty.grave and record.triage != TriageCategory.T3))
+
+
+@compiled
 def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether the casualty meets a criterion of intensive care and the facility has it."""
     care = model.care
@@ -45,7 +52,7 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
     return bool(
         model.network.has_icu[casualty.facility]
         and (
-            (care.icu_after_surgery and casualty.operated_here and record.triage != TriageCategory.T3)
+            (care.icu_after_surgery and casualty.operated_here and _wakes_in_intensive_care(record, casualty))
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
             or (care.icu_after_resuscitation and casualty.resuscitated)
@@ -127,12 +134,16 @@ def _start_damage_control_surgery(
     uniform: float,
     model: Model,
 ) -> None:
-    """Start damage control surgery. A facility with definitive surgery completes it in the same operation."""
+    """Start damage control surgery.
+
+    A facility with definitive surgery completes it in the same operation, unless a higher role has to do a part.
+    """
     log_event(output, row, now, casualty.facility, Event.SURGERY_STARTED, 0)
     start_surgery(output, row, casualty, now, minutes, uniform, model)
     output.patients[row].surgery = int(now)
     casualty.operated = 1
-    if model.network.definitive[casualty.facility]:
+    here = casualty.facility
+    if model.network.definitive[here] and model.network.role[here] >= casualty.onward:
         casualty.definitive = 1
     casualty.stage = Stage.OPERATED
 
@@ -229,6 +240,7 @@ def start_intensive_care(
         log_treatment(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
         )
+        log_ventilation(output, row, casualty, now, minutes, model)
         casualty.at = now + minutes * MINUTE
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at

@@ -65,6 +65,8 @@ class CasualtyState(Row):
     head_ais: UInt8  # worst AIS of the head
     expectant: UInt8  # 1: T4 whenever triaged
     operable: UInt8  # bit r: something called for can be done at Role r
+    grave: UInt8  # 1: wounded, and something would kill, blood is called for, or the worst AIS is 3 or more
+    cavity: UInt8  # 1: a wound calls for an operation in head, neck, chest or belly
     onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
     killer: (
         UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would

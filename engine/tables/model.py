@@ -148,6 +148,7 @@ class SurvivalParameters(Row):
 
     clock: Annotated[Ints, "u1", 1]  # 0: nobody dies of the clock or late
     lethal: Annotated[Floats, "f8", (TYPES, 76)]  # probability of being lethal if untreated, by type and NISS
+    lethal_ais: Int64  # lowest worst AIS that can be lethal
     minutes: Annotated[Floats, "f8", (TYPES, 76)]  # median life in minutes, by type and NISS
     sigma: Annotated[Floats, "f8", 1]
     region_split: Annotated[Floats, "f8", 4]  # neck airway, thorax tension, abdomen torso, limb extremity
@@ -182,6 +183,7 @@ class SurvivalParameters(Row):
     available: Annotated[Ints, "u1", len(TREATMENTS)]  # by Treatment; 0: nobody gets it
     prehospital_blood: Annotated[Floats, "f8", 3]  # 1 where vehicles carry it, P(works), clock rate after it
     resuscitation_works: Float64  # probability
+    failed_surgery_rate: Float64  # lowest clock rate after damage control surgery that fails
     surgery_without_blood: Float64  # factor on the success of surgery of the bleeding who have had no blood
 
 
@@ -385,8 +387,10 @@ class CareParameters(Row):
     icu_ais: Int64  # lowest worst AIS; 7: none
     icu_niss: Int64  # lowest NISS; 76: none
     decontamination: Annotated[Floats, "f8", 1]
-    # units of blood of a resuscitation, lognormal: log medians of who bleeds to death and of others, sigma, correlation
-    blood: Annotated[Floats, "f8", 4]
+    # units of blood of a resuscitation, lognormal: log medians of who bleeds to death and of others, sigma,
+    # correlation, rise of the log median for each point of NISS, NISS of the medians
+    blood: Annotated[Floats, "f8", 6]
+    most_units: Int64  # at most 60: what the column of units has room for beside other bits of a grant
     prehospital_units: Int64
     request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg for request and departure
     preparation: Annotated[
