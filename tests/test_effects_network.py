@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from engine.scenario import DistributionKind, Terrain, TransportKind
-from scenarios import tables
+from scenarios import catalogue, tables
 
 LAWS: dict[str, tuple[dict[str, float], Any]] = {
     "constant 20": ({"mean": 20.0}, None),
@@ -282,7 +282,15 @@ def test_definitive_surgery_is_done_where_it_can_be() -> None:
     )
     assert len(x.rows(usual, "definitive_surgery_started", "R3")) > 200
     assert len(x.rows(never, "definitive_surgery_started")) == 0
-    assert len(x.rows(early, "definitive_surgery_started", "R3")) == 0
+    later = x.rows(early, "definitive_surgery_started", "R3")["patient"]
+    only_there = np.zeros(len(early), bool)  # who calls for an operation that only Role 3 can do
+    kinds = catalogue.treatment_kinds()
+    high = [
+        any("role2" not in kinds[kind].places for kind in of.operations) for of in catalogue.condition_needs()
+    ]
+    only_there[early.wounds["patient"][np.array(high)[early.wounds["condition"]]]] = True
+    assert only_there[later].all()
+    assert 0 < len(later) < len(x.rows(usual, "definitive_surgery_started", "R3"))
     assert len(x.rows(early, "surgery_started", "R2")) == len(x.rows(usual, "surgery_started", "R2"))
 
 

@@ -44,10 +44,13 @@ def wounded() -> Result:
     return run(6000, **x.network())
 
 
+TENSION = {"survival": {"mechanisms": {"thorax_tension": 0.5}}}
+
+
 @cache
 def with_tension() -> Result:
     """The same with more tension pneumothorax among the lethal wounds of the chest."""
-    return run(6000, model={"survival": {"mechanisms": {"thorax_tension": 0.5}}}, **x.network())
+    return run(6000, model=TENSION, **x.network())
 
 
 @cache
