@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from engine.codes import NONE, TREATMENTS, Treatment, TriageCategory
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
-from engine.records.patient_rows import earliest, first_after, last_before
+from engine.records.patient_rows import Lookup, earliest
 from engine.records.values import Coded, Values
-from engine.tables import Table
 from scenarios import catalogue
 
 _HEAVIEST = 255
@@ -115,11 +114,14 @@ def _states(view: View) -> NDArray[np.int64]:
     def put(state: str, holds: NDArray[np.bool_]) -> None:
         masks[holds] |= 1 << catalogue.DOSE_STATES.index(state)  # type: ignore[arg-type]
 
+    readings = Lookup(vitals, "at", who, treatments["start"])
     for sign in catalogue.dose_signs():
-        taken = vitals[vitals[sign.sign] != NONE]
-        reading = last_before(taken, "at", who, treatments["start"])
-        reading = np.where(reading < 0, first_after(taken, "at", who, treatments["start"]), reading)
-        values = taken[sign.sign].take(np.maximum(reading, 0)) if len(taken) else np.full(len(who), NONE)
+        taken = vitals[sign.sign] != NONE
+        reading = readings.last_before(taken)
+        reading = np.where(reading < 0, readings.first_after(taken), reading)
+        values = np.full(len(who), NONE)
+        if len(vitals):
+            values = vitals[sign.sign].take(np.maximum(reading, 0))
         low, high = sign.within
         put(sign.state, (reading >= 0) & (values >= low) & (values <= high))
         if sign.untaken:
@@ -156,23 +158,21 @@ _EYES, _MOTORS = 5, 7
 
 
 def _avpu_table(_: CodeTables) -> NDArray[np.uint8]:
-    """Return the index of AVPU by eye opening and motor response; NONE where one of them is unknown."""
-    table = np.full((_EYES, _MOTORS), NONE, np.uint8)
+    """Return the index of AVPU by eye opening and motor response, in one row; NONE where one of them is unknown."""
+    table = np.full((_EYES + 1, _MOTORS + 1), NONE, np.uint8)
     for row in catalogue.avpu_rows():
         low, high = map(int, row.motor)
         table[row.eye, low : high + 1] = catalogue.AVPU.index(row.avpu)
-    return table
+    return table.reshape(-1)
 
 
 def avpu_codes(view: View) -> Codes:
     """Return the index of AVPU at each reading, by eye opening and motor response; NONE where they were not taken."""
-    return avpu_of(view.code_tables, view.rows)
+    return avpu_of(view.code_tables, view.rows["gcs_eye"], view.rows["gcs_motor"])
 
 
-def avpu_of(code_tables: CodeTables, readings: Table) -> Codes:
-    """Return the index of AVPU at some readings; NONE where eye opening or motor response were not taken."""
+def avpu_of(code_tables: CodeTables, eye: Codes, motor: Codes) -> Codes:
+    """Return the index of AVPU by eye opening and motor response; NONE where they were not taken."""
     table = code_tables.reusable(_avpu_table, _avpu_table)
-    eye, motor = readings["gcs_eye"], readings["gcs_motor"]
-    known = (eye < _EYES) & (motor < _MOTORS)
-    codes: Codes = np.where(known, table[np.where(known, eye, 0), np.where(known, motor, 0)], np.uint8(NONE))
+    codes: Codes = table.take(np.minimum(eye, _EYES) * np.uint8(_MOTORS + 1) + np.minimum(motor, _MOTORS))
     return codes
