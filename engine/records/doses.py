@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import NONE, TREATMENTS, Treatment, TriageCategory
+from engine.codes import NONE, TREATMENTS, CasualtyKind, Treatment, TriageCategory
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
 from engine.records.patient_rows import Lookup, earliest
@@ -14,6 +14,9 @@ from scenarios import catalogue
 
 _HEAVIEST = 255
 """kg; the largest weight that a column can hold."""
+
+TUBES = (Treatment.INTUBATION, Treatment.SURGICAL_AIRWAY, Treatment.TRACHEOSTOMY)
+"""Treatments that put a tube into the airway."""
 
 _SEVERE_GRADES = (2, 3)
 """Grades of agent casualties that are severe: `PatientRow.severity`."""
@@ -96,17 +99,20 @@ def _given(view: View) -> _Given:
     formulary: _Formulary = view.code_tables.reusable(_formulary, _formulary)
     treatments, patients = view.rows, view.chunk.patients
     who = treatments["patient"]
-    rows = formulary.rows[treatments["kind"], _states(view)].astype(np.int64)
     access = np.zeros(len(treatments), np.int64)
     for bit, kind in ((1, Treatment.IV_ACCESS), (2, Treatment.INTRAOSSEOUS_ACCESS)):
         since = earliest(len(patients), treatments[treatments["kind"] == kind], "start")
         access |= np.where(since.take(who) <= treatments["start"], bit, 0)
+    rows = formulary.rows[treatments["kind"], _states(view, access > 0)].astype(np.int64)
     routes = formulary.allowed[rows, access].astype(np.int64)
     return _Given(rows, patients["weight"].take(who).astype(np.int64), np.where(rows < 0, -1, routes))
 
 
-def _states(view: View) -> NDArray[np.int64]:
-    """Return the mask of the states of DOSE_STATES that hold at each treatment."""
+def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the mask of the states of DOSE_STATES that hold at each treatment; `access` is one of them.
+
+    What was last taken before a tube was put in says nothing any more: such a patient is in none of the states.
+    """
     treatments, vitals, patients = view.rows, view.chunk.vitals, view.chunk.patients
     who = treatments["patient"]
     masks = np.zeros(len(treatments), np.int64)
@@ -115,18 +121,25 @@ def _states(view: View) -> NDArray[np.int64]:
         masks[holds] |= 1 << catalogue.DOSE_STATES.index(state)  # type: ignore[arg-type]
 
     readings = Lookup(vitals, "at", who, treatments["start"])
+    tubes = treatments[np.isin(treatments["kind"], TUBES)]
+    tube = Lookup(tubes, "start", who, treatments["start"]).last_before()
+    tubed_at = tubes["start"].take(np.maximum(tube, 0)) if len(tubes) else np.zeros(len(who), np.int64)
     for sign in catalogue.dose_signs():
         taken = vitals[sign.sign] != NONE
         reading = readings.last_before(taken)
-        reading = np.where(reading < 0, readings.first_after(taken), reading)
-        values = np.full(len(who), NONE)
+        reading = np.where((reading < 0) & (tube < 0), readings.first_after(taken), reading)
+        values, taken_at = np.full(len(who), NONE), np.zeros(len(who), np.int64)
         if len(vitals):
             values = vitals[sign.sign].take(np.maximum(reading, 0))
+            taken_at = vitals["at"].take(np.maximum(reading, 0))
         low, high = sign.within
-        put(sign.state, (reading >= 0) & (values >= low) & (values <= high))
+        valid = (tube < 0) | (taken_at > tubed_at)
+        put(sign.state, (reading >= 0) & (values >= low) & (values <= high) & valid)
         if sign.untaken:
-            put(sign.state, (reading < 0) & (patients["triage"].take(who) == TriageCategory.T3))
+            put(sign.state, (reading < 0) & (patients["triage"].take(who) == TriageCategory.T3) & (tube < 0))
     put("severe_agent", np.isin(patients["severity"].take(who), _SEVERE_GRADES))
+    put("ill", patients["kind"].take(who) == CasualtyKind.DISEASE)
+    put("access", access)
     put("facility", treatments["facility"] >= 0)
     return masks
 

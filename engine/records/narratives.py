@@ -268,6 +268,10 @@ def _sign_parts(view: View, departed: NDArray[np.int64]) -> list[tuple[list[str]
         places = readings.last_before(vitals["gcs_eye"] != NONE)
         eye, motor = (vitals[name].take(np.maximum(places, 0)) for name in ("gcs_eye", "gcs_motor"))
         states = np.where(places < 0, NONE, avpu_of(view.code_tables, eye, motor))
+    # Whoever does not answer says nothing of pain, whatever was said before.
+    silent = (states != NONE) & (states >= catalogue.AVPU.index("pain"))
+    pain = [column for column, _, _ in _SIGNS].index("pain")
+    parts[pain] = parts[pain][0], np.where(silent, 1 + NONE, parts[pain][1])
     texts = ["", *(f", AVPU {state}" for state in catalogue.AVPU)]
     parts.append((texts, np.where(states == NONE, 0, 1 + states.astype(np.int64))))
     return parts
