@@ -197,6 +197,33 @@ def test_nobody_swallows_who_is_not_awake() -> None:
                     assert before[-1]["gcs"] == 15, (record["id"], given)
 
 
+def test_nobody_with_a_tube_swallows_before_a_reading_says_that_the_casualty_is_awake_again() -> None:
+    found = 0
+    for record in records():
+        tubes = [
+            given["start"]
+            for given in record["treatments"]
+            if given["treatment"] in ("intubation", "surgical_airway", "tracheostomy")
+        ]
+        for given in record["treatments"]:
+            put = [at for at in tubes if at <= given["start"]]
+            if put and "route" in given:
+                found += 1
+                awake = any(
+                    signs.get("gcs") == 15 and put[-1] <= signs["at"] <= given["start"]
+                    for signs in record["vitals"]
+                )
+                assert given["route"] != "PO" or awake, (record["id"], given)
+    assert found > 100
+
+
+def test_ketamine_into_muscle_is_more_than_into_a_vein() -> None:
+    doses = {
+        (given["route"], given["dose"]) for _, given in each("treatments") if given.get("drug") == "ketamine"
+    }
+    assert doses == {("IV", "30 mg"), ("IO", "30 mg"), ("IM", "75 mg")}
+
+
 def test_each_request_is_a_movement_with_the_precedence_of_the_triage_before_it() -> None:
     for record in records():
         asked = [event for event in record["timeline"] if event["event"] == "evacuation_requested"]
@@ -439,7 +466,9 @@ def test_a_mist_report_tells_what_is_known_at_departure() -> None:
             f"RR {taken['respiratory_rate']}" if "respiratory_rate" in taken else None,
             f"SpO2 {taken['spo2']} %" if "spo2" in taken else None,
             f"GCS {taken['gcs']}" if "gcs" in taken else None,
-            f"pain {taken['pain']}/10" if "pain" in taken else None,
+            f"pain {taken['pain']}/10"
+            if "pain" in taken and taken.get("avpu") not in ("pain", "unresponsive")
+            else None,
             f"AVPU {taken['avpu']}" if "avpu" in taken else None,
         ]
         assert signs == ", ".join(text for text in expected if text)

@@ -5,16 +5,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import NONE, TREATMENTS, Treatment, TriageCategory
+from engine.codes import NONE, TREATMENTS, CasualtyKind, Treatment, TriageCategory
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
-from engine.records.patient_rows import earliest, first_after, last_before
+from engine.records.patient_rows import Lookup, earliest
 from engine.records.values import Coded, Values
-from engine.tables import Table
 from scenarios import catalogue
 
 _HEAVIEST = 255
 """kg; the largest weight that a column can hold."""
+
+TUBES = (Treatment.INTUBATION, Treatment.SURGICAL_AIRWAY, Treatment.TRACHEOSTOMY)
+"""Treatments that put a tube into the airway."""
 
 _SEVERE_GRADES = (2, 3)
 """Grades of agent casualties that are severe: `PatientRow.severity`."""
@@ -97,17 +99,20 @@ def _given(view: View) -> _Given:
     formulary: _Formulary = view.code_tables.reusable(_formulary, _formulary)
     treatments, patients = view.rows, view.chunk.patients
     who = treatments["patient"]
-    rows = formulary.rows[treatments["kind"], _states(view)].astype(np.int64)
     access = np.zeros(len(treatments), np.int64)
     for bit, kind in ((1, Treatment.IV_ACCESS), (2, Treatment.INTRAOSSEOUS_ACCESS)):
         since = earliest(len(patients), treatments[treatments["kind"] == kind], "start")
         access |= np.where(since.take(who) <= treatments["start"], bit, 0)
+    rows = formulary.rows[treatments["kind"], _states(view, access > 0)].astype(np.int64)
     routes = formulary.allowed[rows, access].astype(np.int64)
     return _Given(rows, patients["weight"].take(who).astype(np.int64), np.where(rows < 0, -1, routes))
 
 
-def _states(view: View) -> NDArray[np.int64]:
-    """Return the mask of the states of DOSE_STATES that hold at each treatment."""
+def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the mask of the states of DOSE_STATES that hold at each treatment; `access` is one of them.
+
+    What was last taken before a tube was put in says nothing any more: such a patient is in none of the states.
+    """
     treatments, vitals, patients = view.rows, view.chunk.vitals, view.chunk.patients
     who = treatments["patient"]
     masks = np.zeros(len(treatments), np.int64)
@@ -115,16 +120,26 @@ def _states(view: View) -> NDArray[np.int64]:
     def put(state: str, holds: NDArray[np.bool_]) -> None:
         masks[holds] |= 1 << catalogue.DOSE_STATES.index(state)  # type: ignore[arg-type]
 
+    readings = Lookup(vitals, "at", who, treatments["start"])
+    tubes = treatments[np.isin(treatments["kind"], TUBES)]
+    tube = Lookup(tubes, "start", who, treatments["start"]).last_before()
+    tubed_at = tubes["start"].take(np.maximum(tube, 0)) if len(tubes) else np.zeros(len(who), np.int64)
     for sign in catalogue.dose_signs():
-        taken = vitals[vitals[sign.sign] != NONE]
-        reading = last_before(taken, "at", who, treatments["start"])
-        reading = np.where(reading < 0, first_after(taken, "at", who, treatments["start"]), reading)
-        values = taken[sign.sign].take(np.maximum(reading, 0)) if len(taken) else np.full(len(who), NONE)
+        taken = vitals[sign.sign] != NONE
+        reading = readings.last_before(taken)
+        reading = np.where((reading < 0) & (tube < 0), readings.first_after(taken), reading)
+        values, taken_at = np.full(len(who), NONE), np.zeros(len(who), np.int64)
+        if len(vitals):
+            values = vitals[sign.sign].take(np.maximum(reading, 0))
+            taken_at = vitals["at"].take(np.maximum(reading, 0))
         low, high = sign.within
-        put(sign.state, (reading >= 0) & (values >= low) & (values <= high))
+        valid = (tube < 0) | (taken_at > tubed_at)
+        put(sign.state, (reading >= 0) & (values >= low) & (values <= high) & valid)
         if sign.untaken:
-            put(sign.state, (reading < 0) & (patients["triage"].take(who) == TriageCategory.T3))
+            put(sign.state, (reading < 0) & (patients["triage"].take(who) == TriageCategory.T3) & (tube < 0))
     put("severe_agent", np.isin(patients["severity"].take(who), _SEVERE_GRADES))
+    put("ill", patients["kind"].take(who) == CasualtyKind.DISEASE)
+    put("access", access)
     put("facility", treatments["facility"] >= 0)
     return masks
 
@@ -156,23 +171,21 @@ _EYES, _MOTORS = 5, 7
 
 
 def _avpu_table(_: CodeTables) -> NDArray[np.uint8]:
-    """Return the index of AVPU by eye opening and motor response; NONE where one of them is unknown."""
-    table = np.full((_EYES, _MOTORS), NONE, np.uint8)
+    """Return the index of AVPU by eye opening and motor response, in one row; NONE where one of them is unknown."""
+    table = np.full((_EYES + 1, _MOTORS + 1), NONE, np.uint8)
     for row in catalogue.avpu_rows():
         low, high = map(int, row.motor)
         table[row.eye, low : high + 1] = catalogue.AVPU.index(row.avpu)
-    return table
+    return table.reshape(-1)
 
 
 def avpu_codes(view: View) -> Codes:
     """Return the index of AVPU at each reading, by eye opening and motor response; NONE where they were not taken."""
-    return avpu_of(view.code_tables, view.rows)
+    return avpu_of(view.code_tables, view.rows["gcs_eye"], view.rows["gcs_motor"])
 
 
-def avpu_of(code_tables: CodeTables, readings: Table) -> Codes:
-    """Return the index of AVPU at some readings; NONE where eye opening or motor response were not taken."""
+def avpu_of(code_tables: CodeTables, eye: Codes, motor: Codes) -> Codes:
+    """Return the index of AVPU by eye opening and motor response; NONE where they were not taken."""
     table = code_tables.reusable(_avpu_table, _avpu_table)
-    eye, motor = readings["gcs_eye"], readings["gcs_motor"]
-    known = (eye < _EYES) & (motor < _MOTORS)
-    codes: Codes = np.where(known, table[np.where(known, eye, 0), np.where(known, motor, 0)], np.uint8(NONE))
+    codes: Codes = table.take(np.minimum(eye, _EYES) * np.uint8(_MOTORS + 1) + np.minimum(motor, _MOTORS))
     return codes

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import NONE, PRECEDENCES, Event, Treatment, TriageCategory
+from engine.codes import NONE, PRECEDENCES, Event, TriageCategory
 from engine.records.code_tables import Codes, CodeTables
+from engine.records.doses import TUBES
 from engine.records.fields import View
 from engine.records.patient_rows import NEVER, earliest, ends_of, last_before
 from engine.records.values import Coded, Values
@@ -37,7 +38,6 @@ NOWHERE = -3
 
 _STEPS = (Event.EVACUATION_REQUESTED, Event.DEPARTED, Event.ARRIVED, Event.STAGED)
 _OPERATIONS = (Event.SURGERY_ENDED, Event.DEFINITIVE_SURGERY_ENDED)
-_AIRWAYS = (Treatment.INTUBATION, Treatment.SURGICAL_AIRWAY, Treatment.TRACHEOSTOMY)
 
 
 def _of_kinds(rows: Table, kinds: tuple[int, ...]) -> Table:
@@ -161,7 +161,7 @@ def escorts(view: View) -> Values:
 def _escort_codes(view: View, rows: Table) -> NDArray[np.uint8]:
     """Return the escort of each movement: by precedence, and whether the airway has been secured with a tube."""
     _, table = view.code_tables.reusable(_escort_texts, _escort_texts)
-    tubes = _of_kinds(view.chunk.treatments, _AIRWAYS)
+    tubes = _of_kinds(view.chunk.treatments, TUBES)
     since = earliest(len(view.chunk.patients), tubes, "start").take(rows["patient"])
     left = np.where(rows["departed"] >= 0, rows["departed"], NEVER - 1)
     found: NDArray[np.uint8] = table[rows["precedence"], (since <= left).astype(np.int64)]

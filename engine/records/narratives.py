@@ -16,7 +16,7 @@ from engine.records.doses import avpu_of
 from engine.records.fields import View
 from engine.records.operation_notes import without_encounter
 from engine.records.outcome_notes import ordered_diagnoses
-from engine.records.patient_rows import earliest, last_before
+from engine.records.patient_rows import Lookup, earliest
 from engine.records.values import Coded, Joined, Values, joined
 from engine.tables import Table
 from scenarios import catalogue
@@ -255,25 +255,26 @@ def _sign_texts(column: str) -> list[str]:
 def _sign_parts(view: View, departed: NDArray[np.int64]) -> list[tuple[list[str], NDArray[np.int64]]]:
     """Return each sign as it was last taken before departure, and AVPU."""
     vitals = view.chunk.vitals
+    readings = Lookup(vitals, "at", np.arange(len(departed)), departed)
     parts = []
     for column, _, _ in _SIGNS:
-        rows, known = _last_taken(vitals, column, departed)
-        values = np.where(known, rows[column], NONE).astype(np.int64)
-        parts.append((_sign_texts(column), 1 + values))
-    rows, known = _last_taken(vitals, "gcs_eye", departed)
-    states = np.where(known, avpu_of(view.code_tables, rows), NONE).astype(np.int64)
+        values = np.full(len(departed), NONE)
+        if len(vitals):
+            places = readings.last_before(vitals[column] != NONE)
+            values = np.where(places < 0, NONE, vitals[column].take(np.maximum(places, 0)))
+        parts.append((_sign_texts(column), 1 + values.astype(np.int64)))
+    states = np.full(len(departed), NONE)
+    if len(vitals):
+        places = readings.last_before(vitals["gcs_eye"] != NONE)
+        eye, motor = (vitals[name].take(np.maximum(places, 0)) for name in ("gcs_eye", "gcs_motor"))
+        states = np.where(places < 0, NONE, avpu_of(view.code_tables, eye, motor))
+    # Whoever does not answer says nothing of pain, whatever was said before.
+    silent = (states != NONE) & (states >= catalogue.AVPU.index("pain"))
+    pain = [column for column, _, _ in _SIGNS].index("pain")
+    parts[pain] = parts[pain][0], np.where(silent, 1 + NONE, parts[pain][1])
     texts = ["", *(f", AVPU {state}" for state in catalogue.AVPU)]
-    parts.append((texts, np.where(states == NONE, 0, 1 + states)))
+    parts.append((texts, np.where(states == NONE, 0, 1 + states.astype(np.int64))))
     return parts
-
-
-def _last_taken(vitals: Table, column: str, times: NDArray[np.int64]) -> tuple[Table, NDArray[np.bool_]]:
-    """Return of each patient the last reading before a time in which a sign was taken, and whether there is one."""
-    taken = vitals[vitals[column] != NONE]
-    if not len(taken):
-        return np.zeros(len(times), vitals.dtype), np.zeros(len(times), bool)
-    places = last_before(taken, "at", np.arange(len(times)), times)
-    return taken[np.maximum(places, 0)], places >= 0
 
 
 _TREATMENT_WORDS = [label.replace("_", " ") for label in TREATMENTS]

@@ -20,36 +20,70 @@ _PATIENT = np.int64(1) << 45
 """ms that each patient has room for in a key of patient and time: a thousand years."""
 
 
-def keys(rows: Table, column: str) -> NDArray[np.int64]:
-    """Return numbers that order rows by patient and then by the time in `column`."""
-    return keys_of(rows["patient"], rows[column])
-
-
 def keys_of(patients: NDArray[Any], times: Milliseconds) -> NDArray[np.int64]:
     """Return numbers that order by patient and then by time."""
-    found: NDArray[np.int64] = patients.astype(np.int64) * _PATIENT + np.clip(times, 0, _PATIENT - 1)
+    found: NDArray[np.int64] = patients * _PATIENT
+    found += np.maximum(times, 0)
     return found
+
+
+class Lookup:
+    """Rows by patient and time.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    column
+        The column of its times.
+    patients, times
+        Whose rows are looked for, and at or before, or at or after, which time.
+    """
+
+    def __init__(self, rows: Table, column: str, patients: NDArray[Any], times: Milliseconds) -> None:
+        self._patients = patients
+        self._owners = np.ascontiguousarray(rows["patient"])
+        self._keys = keys_of(self._owners, rows[column])
+        self._wanted = keys_of(patients, times)
+        self._before: Places | None = None
+
+    def last_before(self, known: NDArray[np.bool_] | None = None) -> Places:
+        """Return the last row of each patient, of those `known`, at or before the time; -1 without one."""
+        if self._before is None:
+            self._before = np.searchsorted(self._keys, self._wanted, "right") - 1
+        places = self._before
+        if known is not None and len(known):
+            latest = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
+            places = np.where(places < 0, -1, latest.take(np.maximum(places, 0)))
+        return self._own(places)
+
+    def first_after(self, known: NDArray[np.bool_] | None = None) -> Places:
+        """Return the first row of each patient, of those `known`, at or after the time; -1 without one."""
+        places = np.searchsorted(self._keys, self._wanted, "left")
+        if known is not None and len(known):
+            count = len(known)
+            next_ = np.minimum.accumulate(np.where(known, np.arange(count), count)[::-1])[::-1]
+            places = np.where(places >= count, count, next_.take(np.minimum(places, count - 1)))
+        return self._own(places)
+
+    def _own(self, places: NDArray[Any]) -> Places:
+        """Return the places, -1 for each that is outside the table or of another patient."""
+        if not len(self._owners):
+            return np.full(len(self._patients), -1, np.int64)
+        inside = (places >= 0) & (places < len(self._owners))
+        inside &= self._owners.take(places, mode="clip") == self._patients
+        found: Places = np.where(inside, places, -1)
+        return found
 
 
 def last_before(rows: Table, column: str, patients: NDArray[Any], times: Milliseconds) -> Places:
     """Return the row of each patient that is the last at or before the time given; -1 where there is none."""
-    places = np.searchsorted(keys(rows, column), keys_of(patients, times), "right") - 1
-    return _of_patient(rows, places, patients)
+    return Lookup(rows, column, patients, times).last_before()
 
 
 def first_after(rows: Table, column: str, patients: NDArray[Any], times: Milliseconds) -> Places:
     """Return the row of each patient that is the first at or after the time given; -1 where there is none."""
-    places = np.searchsorted(keys(rows, column), keys_of(patients, times), "left")
-    return _of_patient(rows, places, patients)
-
-
-def _of_patient(rows: Table, places: NDArray[Any], patients: NDArray[Any]) -> Places:
-    if not len(rows):
-        return np.full(len(patients), -1, np.int64)
-    inside = (places >= 0) & (places < len(rows))
-    places = np.where(inside, places, 0)
-    found: Places = np.where(inside & (rows["patient"].take(places) == patients), places, -1)
-    return found
+    return Lookup(rows, column, patients, times).first_after()
 
 
 def earliest(patients: int, rows: Table, column: str) -> Milliseconds:

@@ -296,8 +296,9 @@ class Program:
     def write(self, chunk: Chunk) -> memoryview:
         """Return the rows of `chunk`."""
         rows = getattr(chunk, self._table)
-        root = View(chunk, rows, self._code_tables)
-        keep = self._bind(root)
+        of_chunk: dict[Any, Any] = {}
+        root = View(chunk, rows, self._code_tables, of_chunk)
+        keep = self._bind(root, of_chunk)
         starts = np.zeros(3, np.int64)
         filled: list[NDArray[np.uint8]] = []
         done = 0
@@ -338,14 +339,17 @@ class Program:
                 python_values(source.values(view), self._code_tables, step.operands[3] == 1, path)
         raise RunError(f"{step.path}: a value cannot be written")
 
-    def _bind(self, root: View) -> list[Any]:
-        """Set the columns of all operations to those of a chunk. Returns the arrays, which must stay alive."""
+    def _bind(self, root: View, of_chunk: dict[Any, Any]) -> list[Any]:
+        """Set the columns of all operations to those of a chunk. Returns the arrays, which must stay alive.
+
+        The views of the lists share `of_chunk` with that of the rows.
+        """
         views = [root]
         ends: list[NDArray[Any]] = [np.zeros(0, np.int64)]
         for each in self._lists:
             table, end = each.rows.rule(root)
             _check_ends(end, len(root.rows), len(table), each.path)
-            views.append(View(root.chunk, table, self._code_tables))
+            views.append(View(root.chunk, table, self._code_tables, of_chunk))
             ends.append(end)
         keep: list[Any] = [views]
         grown = not len(self._pieces)

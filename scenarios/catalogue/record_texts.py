@@ -9,8 +9,9 @@ from scenarios.catalogue.diagnoses import Condition, Region, Tag, Use, check_sou
 from scenarios.catalogue.tables import CatalogueError, read_rows
 from scenarios.catalogue.vocabulary import Treatment
 
-DoseState = Literal["shock", "severe_pain", "awake", "severe_agent", "facility"]
-"""What decides on a drug and its dose: signs of `dose_states.csv`, the grade of an agent, and the place."""
+DoseState = Literal["shock", "severe_pain", "awake", "severe_agent", "ill", "access", "facility"]
+"""What decides on a drug and its dose: signs of `dose_states.csv`, the grade of an agent, illness, an intravenous or
+intraosseous access, and the place."""
 DOSE_STATES: tuple[DoseState, ...] = get_args(DoseState)
 
 Route = Literal["IV", "IO", "IM", "IN", "PO", "SC", "OTFC", "inhaled", "nebulised", "local"]
