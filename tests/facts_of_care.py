@@ -1,6 +1,7 @@
 """Facts of every record: treatments and vital signs, wounds and diagnoses."""
 
 import itertools
+from functools import cache
 
 import numpy as np
 from coherence import EVENT, NEVER, REGION, TREATED_REGIONS, TREATMENT, Run, fact, first_times, is_one_of
@@ -76,10 +77,17 @@ def a_treatment_names_a_wound_the_patient_has(r: Run) -> None:
     assert (named["wound"] < r.wounds[named["patient"]]).all()
 
 
+@cache
+def is_burn_of_the_airway() -> np.ndarray:
+    """By condition. A burn of larynx, trachea and lung is listed under the thorax."""
+    return np.array([each.code.startswith("T27.1") for each in catalogue.conditions()])
+
+
 @fact
 def a_treatment_fits_the_wound_it_names(r: Run) -> None:
     named = r.t[r.t["wound"] != NONE]
-    region = r.w["region"][r.worst[named["patient"]] + named["wound"]]
+    wounds = r.w[r.worst[named["patient"]] + named["wound"]]
+    region = np.where(is_burn_of_the_airway()[wounds["condition"]], REGION["neck"], wounds["region"])
     wrong = {}
     for name, regions in TREATED_REGIONS.items():
         treated = region[named["kind"] == TREATMENT[name]]
