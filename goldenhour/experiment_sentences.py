@@ -63,9 +63,8 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
         yield f"Of {len(names):,} factors, none moves {quantity.meaning} so that it can be told from chance."
     else:
         first, *others = told
-        words = (
-            f"Of {len(names):,} factors, {first.name} moves {quantity.meaning} most: {_size(first, quantity)}"
-        )
+        most = "most" if first is ranked[0] else "most of those that can be told from chance"
+        words = f"Of {len(names):,} factors, {first.name} moves {quantity.meaning} {most}: {_size(first, quantity)}"
         if others:
             parts = [f"{each.name} ({_size(each, quantity)})" for each in others[: _NAMED - 1]]
             words += f"; then {listed_words(parts)}"
@@ -93,15 +92,11 @@ def _sobol(quantity: "Quantity", effects: "Sequence[Effect]") -> str:
     if not totals or all(math.isnan(each.interval.estimate) for each in totals):
         return f"Nothing varies in {quantity.meaning}, or it has no data."
     parts = [
-        f"{each.name} ({_percent(each.interval.estimate)}, {_percent(each.interval.low)} to "
-        f"{_percent(each.interval.high)})"
+        f"{_percent(each.interval.estimate)} ({_percent(each.interval.low)} to {_percent(each.interval.high)}) without "
+        f"{each.name}"
         for each in totals[:_NAMED]
     ]
-    words = (
-        f"Of the variance of {quantity.meaning} between points, {listed_words(parts)} is lost without them"
-    )
-    if len(parts) == 1:
-        words = f"Of the variance of {quantity.meaning} between points, {parts[0]} is lost without it"
+    words = f"The variance of {quantity.meaning} between points falls by {listed_words(parts)}"
     chance = next((each for each in effects if each.name == "chance"), None)
     if chance is not None and not math.isnan(chance.interval.estimate):
         words += f"; of all variance, chance makes {_percent(chance.interval.estimate)}"

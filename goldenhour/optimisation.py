@@ -18,6 +18,7 @@ from engine.experiments import (
     costs_of,
     difference_of,
     find_bottleneck,
+    fitted,
     larger_is_better,
     quantities_of,
     requirement_of,
@@ -143,7 +144,7 @@ class _Search(PointDriver):
                 f"{', '.join(sorted(by)[:3])}{', ...' if len(by) > 3 else ''}, which fails"
             )
         largest = int(max(range(len(self._design)), key=lambda point: (self._costs[point], point)))
-        bottleneck = None if found.best is not None else self._bottleneck(largest)
+        bottleneck = None if found.best is not None or found.undecided else self._bottleneck(largest)
         return self._result(
             outcomes,
             best_number=found.best,
@@ -302,7 +303,7 @@ class _Search(PointDriver):
             seed=self._loaded.base.resolved.seed,
             days=self._loaded.base.resolved.days,
             factors=self._design.names,
-            quantities=tuple(self._quantities),
+            quantities=tuple(self._fitted(outcomes)),
             size=len(self._design),
             points=tuple(sorted(outcomes, key=lambda each: (each.cost, each.number))),
             decided=decided,
@@ -310,6 +311,15 @@ class _Search(PointDriver):
             **fields,
         )
         return replace(found, sentences=tuple(optimisation_sentences(found)))
+
+    def _fitted(self, outcomes: Sequence[PointOutcome]) -> list[Quantity]:
+        """The quantities, with the decimals that their means need; a share of replications needs none."""
+        search, found = self._plan, []
+        for number, quantity in enumerate(self._quantities):
+            is_share = search.goal == "cheapest" and search.constraints[number].probability is not None
+            means = [] if is_share else [each.intervals[number].estimate for each in outcomes]
+            found.append(fitted(quantity, means))
+        return found
 
     def _points_done(self) -> int:
         return len(self._stops.keys() - self._open)

@@ -23,6 +23,7 @@ from engine.inference import Interval
 from engine.records import encode_run_table
 from goldenhour.packages import import_package
 from goldenhour.result_html import rows_html
+from goldenhour.sentences import with_notes
 
 if TYPE_CHECKING:
     import pandas
@@ -164,12 +165,12 @@ class Optimisation:
         return len(self.points)
 
     def __repr__(self) -> str:
-        """The sentences."""
-        return "\n".join(self.sentences)
+        """The sentences and the notes."""
+        return "\n".join(with_notes(self.sentences, self.notes))
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the sentences and a table."""
-        return rows_html(self.sentences, list(self.rows()))
+        """What a notebook shows: the sentences, the notes and a table."""
+        return rows_html(with_notes(self.sentences, self.notes), list(self.rows()))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the columns `ESTIMATE_COLUMNS` of each point and constraint, or of the objective, one row at a time."""

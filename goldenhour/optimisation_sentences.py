@@ -38,7 +38,8 @@ def _cheapest(found: "Optimisation") -> Iterator[str]:
     )
     if best is None:
         yield _nothing(found, wanted)
-        yield bottleneck_sentence(found)
+        if found.decided:
+            yield bottleneck_sentence(found)
     else:
         yield (
             f"Of {found.size:,} points, {best.label} (cost {number_words(best.cost)}) is the cheapest that {wanted}: "
@@ -195,14 +196,19 @@ def _best(found: "Optimisation") -> Iterator[str]:
         yield (
             f"If one of them is better than all others by {difference} or more, this is the one with "
             f"{100 * found.confidence:g} % confidence. {found.replications:,} replications in all, "
-            f"{min(each.replications for each in found.points):,} to "
-            f"{max(each.replications for each in found.points):,} of each."
+            f"{_counts([each.replications for each in found.points])} of each."
         )
     else:
         yield (
             f"That is not sure: after {best.replications:,} replications it still cannot be told from "
             f"{_labels(found.undecided)} by {difference}; [search] most adds replications."
         )
+
+
+def _counts(counts: Sequence[int]) -> str:
+    """The least and the largest of some counts: `25 to 400`, or `25`."""
+    least, largest = min(counts), max(counts)
+    return f"{least:,}" if least == largest else f"{least:,} to {largest:,}"
 
 
 def _front(found: "Optimisation") -> Iterator[str]:
@@ -216,7 +222,7 @@ def _front(found: "Optimisation") -> Iterator[str]:
             for each in ends
         )
         from_ = "from " if len(ends) > 1 else ""
-        are = "points are" if len(front) > 1 else "point is"
+        are = "points are" if len(front) > 1 else "points is"
         yield f"{len(front):,} of {found.size:,} {are} on the front, {from_}{words}."
     else:
         yield f"None of {found.size:,} points is known to be on the front."

@@ -219,7 +219,7 @@ def _coordinates(
         groups.append(effects.setdefault(factor.group or factor.label, len(effects)))
     coordinates = list(factors)
     for shares in plan.shares:
-        name = shares.name or f"shares of {short_path(shares.paths[0])}"
+        name = shares.label
         for position in range(len(shares.paths) - 1):
             coordinates.append(Factor(name=f"{name} [{position}]", low=0.0, high=1.0))
             groups.append(effects.setdefault(name, len(effects)))
