@@ -23,12 +23,13 @@ from actors.experiments import (
     batch_size,
 )
 from engine.errors import InputError
-from engine.experiments import QUANTITIES, find_quantities, fitted, values_of
+from engine.experiments import QUANTITIES, compare_replications, find_quantities, fitted, values_of
 from engine.measures import absent_value, named_values
 from engine.precomputed import build_value, key_of_replications, keys_of_scenario, pack_value, unpack_value
 from engine.run import Replications, join_replications, replicate
 from engine.scenario import Scenario, parse, resolve, with_overrides
 from goldenhour.__main__ import run
+from goldenhour.sentences import difference_sentence
 
 TABLES = "facilities[R2-North].operating_tables"
 ONE_TABLE = {TABLES: 1}
@@ -313,10 +314,10 @@ def test_estimates_of_a_comparison_are_those_of_its_differences() -> None:
 
 
 def test_the_same_median_time_is_said_with_one_article() -> None:
-    found = goldenhour.compare(
-        "coin", changes={"description": "x", "name": "y"}, measures="surgery", days=2, pairs=4
-    )
-    assert "the same median time from injury to surgery in all" in found.sentences[0]
+    same = Replications(("minutes_from_injury.surgery.median",), np.array([[60.0], [61.0], [62.0]]))
+    (difference,) = compare_replications([same, same], [QUANTITIES["surgery"]])
+    sentence = difference_sentence(difference, "A", "B", 30, 0.95)
+    assert sentence == "B instead of A: the same median time from injury to surgery in all 3 pairs."
 
 
 def test_numbers_of_any_size_have_three_digits() -> None:
@@ -383,7 +384,7 @@ def test_replicate_estimates_means_and_quantiles() -> None:
     some = goldenhour.replicate("coin", replications=10, days=3, measures=["patients", "deaths"])
     assert [one.measure for one in some.estimates] == ["patients", "deaths"]
     assert some.to_arrow().column_names == ["replication", "patients", "deaths"]
-    assert some.to_arrow().column("deaths").to_pylist() == some.values("deaths").tolist()
+    assert np.array_equal(some.to_pandas()["deaths"], some.values("deaths"), equal_nan=True)
     shown = some._repr_html_()
     assert "10 replications of" in shown and f"{some.estimate('patients').estimate:,.2f}" in shown
     with pytest.raises(InputError, match="did you mean 'patients'"):

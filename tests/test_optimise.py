@@ -260,7 +260,7 @@ def test_a_front_of_two_factors():
     assert {row["label"] for row in found.to_arrow().to_pylist()} == {point.label for point in found.points}
     assert len(found.to_pandas()) == len(found.to_polars()) == 6
     assert "<table>" in found._repr_html_()
-    assert repr(found) == "\n".join(found.sentences)
+    assert repr(found).splitlines() == [*found.sentences, *(f"note: {note}" for note in found.notes)]
 
 
 # --- the file
