@@ -211,6 +211,11 @@ def _counts(counts: Sequence[int]) -> str:
     return f"{least:,}" if least == largest else f"{least:,} to {largest:,}"
 
 
+def _points_are(count: int, of: int) -> str:
+    """So many of the points, with the verb: `1 of 3 points is`."""
+    return f"{count:,} of {of:,} points {'is' if count == 1 else 'are'}"
+
+
 def _front(found: "Optimisation") -> Iterator[str]:
     (quantity,) = found.quantities
     front = found.front
@@ -222,8 +227,7 @@ def _front(found: "Optimisation") -> Iterator[str]:
             for each in ends
         )
         from_ = "from " if len(ends) > 1 else ""
-        are = "points are" if len(front) > 1 else "points is"
-        yield f"{len(front):,} of {found.size:,} {are} on the front, {from_}{words}."
+        yield f"{_points_are(len(front), found.size)} on the front, {from_}{words}."
     else:
         yield f"None of {found.size:,} points is known to be on the front."
     dropped = found.size - len(front) - len(found.undecided)

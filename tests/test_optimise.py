@@ -21,7 +21,6 @@ from engine.inference.decisions import LEAST_VALUES
 from goldenhour.__main__ import run
 from goldenhour.optimisation import OptimisationRequest, run_optimisation
 from goldenhour.optimisation_files import load_optimisation
-from goldenhour.optimisation_sentences import _counts
 
 PAGE = (PACKAGE_ROOT / "docs" / "experiments.md").read_text("utf-8")
 
@@ -190,11 +189,6 @@ def test_notes_are_shown_with_the_answer():
     noted = dataclasses.replace(found, notes=("less is < more",))
     assert repr(noted).splitlines() == [*found.sentences, "note: less is < more"]
     assert "note: less is &lt; more" in noted._repr_html_()
-
-
-def test_counts_and_points_are_spelt_as_they_are_many(strict):
-    assert _counts([25, 25]) == "25"
-    assert _counts([25, 1400]) == "25 to 1,400"
 
 
 def test_monotone_factors_are_halved():

@@ -29,7 +29,7 @@ def test_every_heading_is_a_question_with_an_answer() -> None:
 
 
 def test_the_text_below_an_answer_names_what_the_answer_names() -> None:
-    """Where an answer says what the limit is, the next text goes on with that."""
+    """Where an answer says what the limit is, the text below it says so too."""
     cells = notebooks.read()["cells"]
     named = 0
     for number, cell in enumerate(cells):
