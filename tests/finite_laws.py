@@ -346,6 +346,12 @@ def _lies(r: Run, trip: Trip) -> bool:
     return trip.category <= 2 or (p["kind"] == CasualtyKind.WOUNDED and p["triage"] <= 2)
 
 
+def longest_preparation(r: Run) -> float:
+    """Return the longest time that preparation for onward transport holds a vehicle, ms."""
+    preparation = scenario_api.model_constants(r.scenario, "care")["preparation"]
+    return float(max(*preparation["minutes"], preparation["after_operation_minutes"])) * MINUTE
+
+
 def check_trips(r: Run, observed: Observed) -> None:
     """Check litters, seats, categories, closures, night, and the number of vehicles in use."""
     net = Network(r.scenario)
@@ -379,11 +385,11 @@ def check_trips(r: Run, observed: Observed) -> None:
         assert sum(_lies(r, t) for t in trips) <= number * litters, ("litters", link, trips)
         if pool.lift is not None:
             passed = departed - pool.lift.first_hour * HOUR
-            assert passed >= 0 and passed % (pool.lift.interval_hours * HOUR) == 0, (
-                "not on the schedule",
-                trips,
-            )
-            lifted[pool.id, departed] += len(trips)
+            late = passed % (
+                pool.lift.interval_hours * HOUR
+            )  # it waits for the last of its patients to be prepared
+            assert passed >= 0 and late <= longest_preparation(r), ("not on the schedule", trips)
+            lifted[pool.id, departed - late] += len(trips)
             continue
         back = net.base_of(link) != link.destination
         way = max(
