@@ -151,6 +151,15 @@ class _Search(PointDriver):
             undecided_numbers=found.undecided,
             largest_number=largest if found.best is None else None,
             bottleneck=bottleneck,
+            constant_numbers=tuple(
+                each.point
+                for each in found.examined.values()
+                if each.verdict in ("met", "missed")
+                and any(
+                    constraint.probability is None and decision.interval.constant
+                    for constraint, decision in zip(self._plan.constraints, each.decisions, strict=True)
+                )
+            ),
             decided=found.best is not None or not found.undecided,
             notes=notes,
         )
@@ -201,10 +210,11 @@ class _Search(PointDriver):
             alive, more = selection.survivors, selection.more
             if selection.done or stop >= search.most:
                 break
+        left = "equal" if selection.guaranteed else "not decided"
         outcomes = [
             self._outcome(
                 point,
-                "best" if point == selection.best else "dropped" if point not in alive else "not decided",
+                "best" if point == selection.best else "dropped" if point not in alive else left,
                 (mean_interval(values[point], search.confidence),),
                 int(np.isfinite(values[point]).sum()),
                 selection.best if point not in alive else None,
@@ -214,7 +224,10 @@ class _Search(PointDriver):
         return self._result(
             outcomes,
             best_number=selection.best,
-            undecided_numbers=tuple(point for point in alive if point != selection.best),
+            undecided_numbers=()
+            if selection.guaranteed
+            else tuple(point for point in alive if point != selection.best),
+            constant_numbers=selection.constant,
             decided=selection.guaranteed,
             notes=self._missing_notes(values),
         )
@@ -241,7 +254,13 @@ class _Search(PointDriver):
             for each in found
         ]
         undecided = tuple(each.point for each in found if each.place == "open")
-        return self._result(outcomes, undecided_numbers=undecided, decided=not undecided, notes=[])
+        return self._result(
+            outcomes,
+            undecided_numbers=undecided,
+            constant_numbers=tuple(each.point for each in found if each.constant),
+            decided=not undecided,
+            notes=[],
+        )
 
     def _sample(self, wanted: Mapping[int, tuple[int, int]]) -> dict[int, Column]:
         """Simulate; return by point the values of each quantity, shape (quantities, stop - first)."""

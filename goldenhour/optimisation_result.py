@@ -60,8 +60,8 @@ class PointOutcome(NamedTuple):
     intervals: tuple[Interval, ...]
     """By constraint: of the share of replications that keep the limit, or of the mean; else of the mean objective."""
     decision: str
-    """Cheapest: meets, fails, too close, not needed. Best: best, dropped, not decided. Front: on the front, dominated,
-    not worth it, not decided."""
+    """Cheapest: meets, fails, too close, not needed. Best: best, dropped, equal, not decided. Front: on the front,
+    dominated, not worth it, not decided."""
     by: str | None
     """The label of a point that is better."""
     replications: int
@@ -107,6 +107,9 @@ class Optimisation:
     """Number of the point that was found; None for a front, or if there is none."""
     undecided_numbers: tuple[int, ...] = ()
     """Numbers of the points that could not be decided."""
+    constant_numbers: tuple[int, ...] = ()
+    """Numbers of the points that were decided by results, or by differences from another point, that were the same in
+    all replications. The confidence is then only that others are rare, not that they are small."""
     largest_number: int | None = None
     """Number of the most expensive point, if none meets the constraints."""
     bottleneck: Bottleneck | None = None

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from engine.inference import MOST_UNSEEN
+
 if TYPE_CHECKING:
     from engine.experiments import Bottleneck, PlanConstraint, Quantity
     from engine.inference import Interval
@@ -27,6 +29,20 @@ def optimisation_sentences(found: "Optimisation") -> Iterator[str]:
         yield from _best(found)
     else:
         yield from _front(found)
+    if found.constant_numbers:
+        yield _constant(found)
+
+
+def _constant(found: "Optimisation") -> str:
+    """What the confidence does not cover: results or differences that never varied."""
+    points = [each for each in found.points if each.number in found.constant_numbers]
+    what = "values of the mean" if found.goal == "cheapest" else "differences from a better or cheaper point"
+    if found.goal == "best":
+        what = "differences from the best"
+    return (
+        f"{_labels(points)}: all {what} were equal. The confidence is then only that others occur in at most "
+        f"{100 * MOST_UNSEEN:g} % of replications; it does not say how large they are, so the mean may differ."
+    )
 
 
 def _cheapest(found: "Optimisation") -> Iterator[str]:
@@ -238,7 +254,11 @@ def _front(found: "Optimisation") -> Iterator[str]:
             f"{others} better by at most {number_words(found.difference)} than one that costs no more"
         )
     if claims:
-        yield f"With {100 * found.confidence:g} % confidence in all of it: {', and '.join(claims)}."
+        but = ""
+        if found.constant_numbers:
+            those = [each for each in found.points if each.number in found.constant_numbers]
+            but = f" but what is said of {_labels(those)}"
+        yield f"With {100 * found.confidence:g} % confidence in all of it{but}: {', and '.join(claims)}."
     if found.undecided:
         yield (
             f"Not decided after {max(each.replications for each in found.undecided):,} replications: "

@@ -257,6 +257,33 @@ def test_a_front_of_two_factors():
     assert repr(found).splitlines() == [*found.sentences, *(f"note: {note}" for note in found.notes)]
 
 
+def test_what_never_varied_is_said_and_is_not_covered_by_the_confidence():
+    """Tables do not change how many are hurt: all differences are 0, which does not bound their mean."""
+    arguments = {
+        "search": {"objective": "patients", "difference": 5.0},
+        "settings": {"casualties.rates.battle.mean": 1},
+    }
+    front = goldenhour.optimise(plan({**TABLES, "levels": [2, 4]}, optimise={"goal": "front"}, **arguments))
+    assert decisions(front) == {"tables=2": "on the front", "tables=4": "not worth it"}
+    assert "confidence in all of it but what is said of tables=4" in front.sentences[1]
+    assert front.sentences[-1].startswith(
+        "tables=4: all differences from a better or cheaper point were equal."
+    )
+    assert front.point(1).replications >= 299
+    best = goldenhour.optimise(plan({**TABLES, "levels": [2, 4]}, optimise={"goal": "best"}, **arguments))
+    assert best.decided and not best.undecided
+    assert sorted(decisions(best).values()) == ["best", "equal"]
+    assert "all differences from the best were equal" in best.sentences[-1]
+    least = plan(
+        {**TABLES, "levels": [2, 4]},
+        constraints=[{"measure": "patients - patients", "at_most": 1}],
+        settings={"casualties.rates.battle.mean": 1},
+    )
+    cheapest = goldenhour.optimise(least)
+    assert cheapest.best.label == "tables=2" and cheapest.best.replications >= 299
+    assert "all values of the mean were equal" in cheapest.sentences[-1]
+
+
 # --- the file
 
 
