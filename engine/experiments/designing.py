@@ -179,8 +179,22 @@ def _designed(
         effects=effects,
         groups=groups,
         baseline=None,
+        positions=_positions(coordinates, made.units) if plan.kind == "Morris" else None,
     )
     return replace(points, baseline=_baseline(plan, None, points))
+
+
+def _positions(
+    coordinates: Sequence[Factor], units: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Return where the values at the coordinates lie in their ranges, in the same shape."""
+    if units is None:
+        return None
+    columns = [
+        [factor.position(unit) for unit in column]
+        for factor, column in zip(coordinates, units.T.tolist(), strict=True)
+    ]
+    return np.array(columns, dtype=np.float64).T
 
 
 def _inference_design(
