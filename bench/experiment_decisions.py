@@ -179,7 +179,7 @@ def rare_events(experiments: int) -> Iterator[Figure]:
     share, size, zone = 0.03, 20.0, 0.2
 
     def rare(random: np.random.Generator, count: int) -> Floats:
-        return size * (random.random(count) < share)
+        return size * (random.random(count) < share).astype(np.float64)
 
     found, used = verdicts(Requirement(at_most=0.3), rare, experiments, 39)
     title = f"a mean of .6 called at most .3; {used:,.0f} replications"
