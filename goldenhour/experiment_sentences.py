@@ -63,7 +63,13 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
         more = f": {_size(told[0], quantity)}" if told else " so that it can be told from chance"
         yield f"{names[0]} {verb} {quantity.meaning}{more}."
     elif not told:
-        yield f"Of {len(names):,} factors, none moves {quantity.meaning} so that it can be told from chance."
+        words = f"Of {len(names):,} factors, none moves {quantity.meaning} so that it can be told from chance"
+        if kind == "Morris" and ranked[0].interval.estimate > 0.0:
+            words += (
+                f"; the largest effect seen is that of {ranked[0].name}, {_size(ranked[0], quantity)}, and more "
+                "replications would show whether it is one"
+            )
+        yield f"{words}."
     else:
         first, *others = told
         most = "most" if first is ranked[0] else "most of those that can be told from chance"
