@@ -40,4 +40,4 @@ def test_the_text_below_an_answer_names_what_the_answer_names() -> None:
         text = next("".join(each["source"]) for each in cells[number:] if each["cell_type"] == "markdown")
         assert limit[1].split()[-1] in text, (limit[1], text)
         named += 1
-    assert named >= 2
+    assert named >= 1

@@ -74,13 +74,13 @@ def json_parts(struct: type[Struct], path: str = "", full: bool = True) -> Itera
 def msgpack_parts(struct: type[Struct], path: str = "", full: bool = True) -> Iterator[Part]:
     """Yield the parts of a record, or of the object at `path` in it, as MessagePack, as msgspec writes it.
 
-    Where there may be 16 entries the header has three bytes, however many there are. Without `full` the fields that
-    only full records have are left out.
+    Where there may be 16 entries in a full record the header has three bytes, however many there are. Without `full` the
+    fields that only full records have are left out.
     """
     fields = written_fields(struct, full)
     always = sum(not field.omitted for field in fields)
-    some_omitted, wide = always < len(fields), len(fields) >= _WIDE_MAP
-    yield MapBegin(always, wide) if some_omitted else _map_header(always)
+    some_omitted, wide = always < len(fields), len(written_fields(struct, full=True)) >= _WIDE_MAP
+    yield MapBegin(always, wide) if some_omitted else _map_header(always, wide)
     for field in fields:
         key = to_msgpack(field.name)
         place = join_path(path, field.name)
@@ -106,9 +106,9 @@ def msgpack_parts(struct: type[Struct], path: str = "", full: bool = True) -> It
         yield MapEnd()
 
 
-def _map_header(entries: int) -> bytes:
-    """Return the header of a MessagePack map."""
-    return to_msgpack(dict.fromkeys(range(entries)))[: 3 if entries >= _WIDE_MAP else 1]
+def _map_header(entries: int, wide: bool) -> bytes:
+    """Return the header of a MessagePack map, of three bytes if `wide`."""
+    return b"\xde" + entries.to_bytes(2, "big") if wide else to_msgpack(dict.fromkeys(range(entries)))[:1]
 
 
 def _text_size(source: Source) -> int:
