@@ -74,7 +74,7 @@ def json_parts(struct: type[Struct], path: str = "", full: bool = True) -> Itera
 def msgpack_parts(struct: type[Struct], path: str = "", full: bool = True) -> Iterator[Part]:
     """Yield the parts of a record, or of the object at `path` in it, as MessagePack, as msgspec writes it.
 
-    Where there may be 16 entries in a full record the header has three bytes, however many there are. Without `full` the
+    Where a full record may have 16 entries the header has three bytes, however many there are. Without `full` the
     fields that only full records have are left out.
     """
     fields = written_fields(struct, full)
