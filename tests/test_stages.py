@@ -14,6 +14,7 @@ from small_networks import (
     SECOND,
     Result,
     at,
+    calls_for_role_3_surgery,
     category_at,
     closed,
     given,
@@ -214,8 +215,9 @@ def test_intensive_care_is_for_the_grave_operated_on_and_for_AIS_4(operates: boo
             at(result, "definitive_surgery_started", facility)
         )
         wounded = result.patients["kind"] == CasualtyKind.WOUNDED
+        sent_on = ~operated & calls_for_role_3_surgery(result) & (facility == "R2")
         operated &= wakes_in_intensive_care(result)
-        needs = wounded & there & (operated | (result.patients["worst_ais"] >= 4))
+        needs = wounded & there & ~sent_on & (operated | (result.patients["worst_ais"] >= 4))
         admitted = np.isfinite(at(result, "icu_admitted", facility))
         assert 100 < needs.sum() < there.sum()
         assert (admitted == needs).all()
