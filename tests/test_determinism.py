@@ -31,12 +31,12 @@ PATIENTS = 2000
 SEED = 1
 GOLDEN = {
     "standard": "6b1628a00a119947dc6ea5423f353cbe170c99e2f350e1450150818e4dbc376e",
-    "conventional": "49a58995e3ab2467d0dc246592c57213845b30bd12dc9a5d2a7a3b533d1ac23e",
+    "conventional": "54be578f28a5aa3e8cdec23567d58967605164083a263315213e1702216c9236",
     "cbrn": "3129bc30cfcca5dcdec8d149b046f8a95cdd5bf44005074349fb01ff56d17540",
     "coin": "060fe58e656d63413442163e4eb3ec6b9e022ea20273b2ed41b6fa0625de9108",
 }
 GOLDEN_FINITE = {
-    "division": "0392718eb0a95b0727039d327facc0b4b8c1d4c1655b419cb75feb13a5153183",
+    "division": "558f794b9c3d3dbec33412c2632fd7df97bb4f363584cb171167d6b30b6535b4",
 }
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}

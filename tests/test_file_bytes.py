@@ -28,14 +28,14 @@ GOLDEN: dict[str, dict[str, str]] = {
         "jsonl": "613419528fc9a1a825531d54af17df3bc20fffcb1f4b79a298c3193fbe9a9146",
         "csv": "8a0b9f62cd2e002dd547b62df121a750d2e4a8b6ff6c16803bde2cf55a3f0ab0",
         "json": "c06021a2a9e302a61ebea210efd02db36796a1bc5b5f0d0d81eda13ccc4a9829",
-        "msgpack": "d303cfa19d4822ec5dfd34611dd2170735215936caa6606bf3a3b03403e67bf0",
+        "msgpack": "ac5af3af7d4080ac6beaf2f32a2edcce8adc1f50dbc24cfe11bce8e9ce2f5281",
         "parquet": "0be82e5ca66fea4928f9e6af4d71f2116ce2ce4e4ff5ceec7a998c3703934bc8",
     },
     "cbrn": {
         "jsonl": "c623342a09ec74ba19c254bcfa4f084d6dd921bc88677adf9d9212482e1e2933",
         "csv": "6de722ba101900f6daed2ebcf691b57aae137cdf195c07bd4478ae484d124ce7",
         "json": "3736478a7eba0ec12f4c214289c981ad5d4fffc8d714c6fcd0ff1130a62b04d7",
-        "msgpack": "d44a146c2d44e10240e6d03bf6b6862d2eb05d103e57a96f28af3facf04ac133",
+        "msgpack": "0ba5ae9882e638ae251fec4806d2fc2de01b158ba91169c373cb39118a9de319",
         "parquet": "e0a43d5a56c08b40392670761729b6890d3fe500779db5ed1409b982fc718351",
     },
 }
