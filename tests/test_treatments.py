@@ -227,7 +227,7 @@ def test_without_blood_in_stock_nobody_is_transfused() -> None:
 
 
 def test_a_chest_drain_is_for_a_chest_wound_that_needs_it_and_one_a_wound() -> None:
-    result = with_tension()
+    result = hospital({}, total=6000, survival=None, model=TENSION)
     drains = of(result, "chest_drain")
     assert len(drains) > 50
     on = wound(result, drains)

@@ -334,7 +334,7 @@ def test_a_head_injury_costs_points_of_the_coma_scale_by_its_AIS() -> None:
 
 
 def test_the_pressure_stays_up_after_resuscitation_and_surgery() -> None:
-    """Of those who survive: it rises within the resuscitation, and does not fall back."""
+    """Of the grave who survive: it rises within the resuscitation, and does not fall back."""
     result = coin()
     ended = x.rows(result, "resuscitation_ended")
     finished = np.full(len(result), -1)
@@ -351,13 +351,13 @@ def test_the_pressure_stays_up_after_resuscitation_and_surgery() -> None:
     at_end[rows["patient"][done]] = rows["systolic"][done]
     followed = (lowest < 255) & (at_end > 0)
     fell = followed & (at_end - lowest > 25) & (lowest < 95)
-    assert followed.sum() > 1000
+    assert followed.sum() > 900
     assert fell.sum() / followed.sum() < 0.01
     scores = np.full(len(result), 255)
     np.minimum.at(scores, rows["patient"][after], rows["score"][after])
     score_at_end = np.zeros(len(result), int)
     score_at_end[rows["patient"][done]] = rows["score"][done]
-    assert (score_at_end - scores > 20)[followed].mean() < 0.1
+    assert (score_at_end - scores > 20)[followed].mean() < 0.13  # until surgery the clock of the bleeding runs on
 
 
 def test_a_needle_raises_the_saturation_of_those_with_a_tension_pneumothorax() -> None:
