@@ -138,7 +138,10 @@ def steps() -> dict[str, Scenario]:
 
     trained = replace(old.survival, aid_success_factor=new.survival.aid_success_factor)
     casualties = replace(
-        old.survival, instant_death=new.survival.instant_death, lethality=new.survival.lethality
+        old.survival,
+        severity=new.survival.severity,
+        instant_death=new.survival.instant_death,
+        lethality=new.survival.lethality,
     )
     groups = {
         "transport": replace(old, links=new.links),

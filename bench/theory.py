@@ -270,7 +270,9 @@ def scenario(system: System, factor: float) -> Scenario:
         "triage_accuracy": 1.0,
         "retriage_minutes": None,
         "survival": {"clock": False},
+        "complications": {"drawn": False},
         "bumping": system.bumping,
+        "model": {"care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 0.0}}},
         **_network(system),
     }
     parsed = scenario_api.parse(msgspec.json.encode(given), "json")

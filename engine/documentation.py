@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from engine.measures import MEASURES, RUN_COLUMNS, STAGE_MEANINGS
 from engine.records import COMPRESSIONS, FLAT_COLUMNS, FORMATS, RUN_TABLES, Column, Patient, fields_of
@@ -20,11 +20,15 @@ This page describes the files of a run. It is generated from the code: `python -
 `goldenhour schema` prints the JSON Schema of a record ([records.schema.json](records.schema.json)),
 `goldenhour schema --format csv` the columns of the tables as a Data Package.
 
-All persons are invented. Times are ISO 8601 in UTC to the second (`2030-01-01T00:00:00Z`). There are no durations:
-they follow from the times. `facility` is the id of a facility of the scenario, `POI` (point of injury) or `en route`.
-Diagnoses and external causes are coded in ICD-10-CM.
+All persons are invented. Times are ISO 8601 in UTC to the second (`2030-01-01T00:00:00Z`). Durations follow from the
+times; full records name those of operations and of intensive care. `facility` is the id of a facility of the scenario,
+`POI` (point of injury) or `en route`. Diagnoses and external causes are coded in ICD-10-CM.
 Abbreviations: AIS Abbreviated Injury Scale, ISS and NISS (New) Injury Severity Score, MASCAL mass casualty incident,
 KIA killed in action (died before reaching a medical facility), DOW died of wounds (died after), RTD returned to duty.
+
+A scenario with `detail = "full"` writes full records. Fields that only these have are marked so: in other records they
+are absent, and their columns in the flat tables are null. Movements, operations, tourniquets, ordered diagnoses and the
+chain of a death are lists of the record; the flat tables hold the events, treatments and wounds that they are made of.
 
 ## Formats
 
@@ -73,7 +77,8 @@ def _records() -> Iterator[str]:
         yield "|---|---|---|---|---|"
         for field in fields_of(struct):
             kind = _type(get_type_hints(struct)[field.name])
-            yield _row(field.name, kind, field.unit, field.meaning, field.codes)
+            meaning = f"{field.meaning}; only in full records" if field.full else field.meaning
+            yield _row(field.name, kind, field.unit, meaning, field.codes)
         yield ""
 
 
@@ -94,10 +99,10 @@ def _structs(struct: type[Struct], path: str) -> Iterator[tuple[type[Struct], st
 
 def _inner(hint: Any) -> Iterator[tuple[type[Struct], bool]]:
     """Yield the Structs in a type, and whether each is the item of a list."""
-    if get_origin(hint) is list:
-        yield get_args(hint)[0], True
-    for option in (hint, *get_args(hint)):
-        if get_origin(hint) is not list and isinstance(option, type) and issubclass(option, Struct):
+    for option in get_args(hint) if isinstance(hint, UnionType) else (hint,):
+        if get_origin(option) is list:
+            yield get_args(option)[0], True
+        elif isinstance(option, type) and issubclass(option, Struct):
             yield option, False
 
 
@@ -110,7 +115,7 @@ def _type(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return "true"
     if isinstance(kind, UnionType):
-        return " or ".join(_type(option) for option in get_args(kind))
+        return " or ".join(_type(option) for option in get_args(kind) if option is not UnsetType)
     return "object"
 
 

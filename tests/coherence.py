@@ -55,7 +55,7 @@ TREATED_REGIONS = {
     "maxillofacial_surgery": ("face",),
     "amputation": LIMBS,
     "eye_repair": ("eyes",),
-    "surgical_airway": ("face",),
+    "surgical_airway": ("face", "neck"),
 }
 """By treatment: the regions of the wounds that it may name."""
 

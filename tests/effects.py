@@ -19,6 +19,8 @@ BATTLE = {"battle": 1.0, "nbi": 0.0, "disease": 0.0}
 NBI = {"battle": 0.0, "nbi": 1.0, "disease": 0.0}
 ILL = {"battle": 0.0, "nbi": 0.0, "disease": 1.0}
 MIXED = {"battle": 0.4, "nbi": 0.3, "disease": 0.3}
+AT_ONCE = {"care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 0.0}}}
+"""Constants with which nobody has to be prepared for transport, so that waits and rides have their own times."""
 NOBODY_DIES = {"instant_death": 0.0, "clock": False}
 LEGS = (30.0, 45.0, 90.0, 360.0)
 

@@ -16,6 +16,7 @@ from engine.codes import (
     CasualtyKind,
     Outcome,
 )
+from scenarios import catalogue
 
 # --- the timeline
 
@@ -242,7 +243,10 @@ def beds_follow_what_they_are_for(r: Run) -> None:
     started = r.earliest("surgery_started")
     ais = r.p["worst_ais"]
     icu = r.events("icu_admitted")["patient"]
-    assert ((ais[icu] >= 4) | (started[icu] >= 0)).all()
+    called_for = np.array(["critical_care" in wanted.needs for wanted in catalogue.condition_needs()])
+    wounded = r.p["kind"][icu] == CasualtyKind.WOUNDED
+    assert ((ais[icu] >= 4) | (started[icu] >= 0))[wounded].all()
+    assert called_for[r.p["condition"][icu]][~wounded].all()
 
 
 @fact

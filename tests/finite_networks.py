@@ -288,8 +288,12 @@ def _move_the_dead(draw: Draw, scenario: Mapping, lasting: bool) -> None:
 
 
 @st.composite
-def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
-    """Draw a scenario as a mapping; if `lasting`, nothing is lost for good, so that all patients can be served."""
+def scenarios(draw: Draw, lasting: bool = False, prepares: bool = False) -> Mapping:
+    """Draw a scenario as a mapping; if `lasting`, nothing is lost for good, so that all patients can be served.
+
+    If `prepares`, patients may have to be prepared for transport, and vehicles wait for them. Otherwise the times of
+    vehicles and of patients are simple to tell apart.
+    """
     fronts = draw(st.integers(1, 3))
     roles = draw(
         st.sampled_from(([1, 2, 3], [2, 3, 4], [1, 0, 2, 4], [1, 2, 3, 4], [2, 0, 4], [2], [0, 2, 3], [1, 3]))
@@ -307,8 +311,10 @@ def scenarios(draw: Draw, lasting: bool = False) -> Mapping:
     days = draw(st.integers(1, 3))
     battle = draw(st.sampled_from((0.3, 0.8, 1.0)))
     rest = round(1.0 - battle, 3)
+    minutes, after = (draw(st.sampled_from((0.0, 15.0, 90.0))) if prepares else 0.0 for _ in range(2))
     scenario: Mapping = {
         "name": "random",
+        "model": {"care": {"preparation": {"minutes": [minutes] * 4, "after_operation_minutes": after}}},
         "seed": draw(st.integers(0, 10_000)),
         "days": days,
         "casualties": {"total": draw(st.integers(30, 220))},

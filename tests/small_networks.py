@@ -8,8 +8,9 @@ import effects as x
 import numpy as np
 
 import goldenhour
-from engine.codes import AWAITED, EVENTS, CasualtyKind
+from engine.codes import AWAITED, EVENTS, NONE, CasualtyKind
 from engine.tables import columns as c
+from scenarios import catalogue
 
 HOUR, DAY = 60.0, 1440.0
 
@@ -24,8 +25,12 @@ Result = goldenhour.Result
 
 
 def run(total: int, **settings: Any) -> Result:
-    """Run a scenario; return its patients in the order of injury instead of the order of completion."""
-    result = x.run(total, **settings)
+    """Run a scenario in which nobody has to be prepared for transport.
+
+    Its patients are in the order of injury instead of the order of completion.
+    """
+    model = settings.pop("model", {})
+    result = x.run(total, **settings, model={**model, "care": {**x.AT_ONCE["care"], **model.get("care", {})}})
     order = np.lexsort((result.patients["id_lo"], result.patients["time"]))
     rank = np.argsort(order)
     changed = {}
@@ -43,7 +48,13 @@ def hospital(facility: dict[str, Any], total: int = 400, days: int = 2, **settin
     """Run a single Role 2, 30 minutes away, with the casualties of `days`; nobody dies of wounds."""
     place = {"id": "R2", "role": 2, **facility}
     links = [{"origin": "POI", "destination": "R2", "minutes": x.constant(30.0)}]
-    whole = {"facilities": [place], "links": links, "days": days, "survival": x.NOBODY_DIES}
+    whole = {
+        "facilities": [place],
+        "links": links,
+        "days": days,
+        "survival": x.NOBODY_DIES,
+        "complications": {"drawn": False},
+    }
     return run(total, **{**whole, **settings})
 
 
@@ -63,7 +74,14 @@ def ferry(
         {"origin": "R1", "destination": "R2", "minutes": x.constant(60.0), "vehicle": "pool", **(link or {})},
     ]
     places = [{"id": "R1", "role": 1, "policy_days": 0.0}, {"id": "R2", "role": 2}]
-    whole = {"facilities": places, "links": legs, "vehicles": [pool], "days": days, "survival": x.NOBODY_DIES}
+    whole = {
+        "facilities": places,
+        "links": legs,
+        "vehicles": [pool],
+        "days": days,
+        "survival": x.NOBODY_DIES,
+        "complications": {"drawn": False},
+    }
     return run(total, **{**whole, **settings})
 
 
@@ -82,7 +100,13 @@ def two(
         {"origin": "near", "destination": "R4", "minutes": x.constant(300.0)},
         {"origin": "far", "destination": "R4", "minutes": x.constant(300.0)},
     ]
-    whole = {"facilities": places, "links": links, "days": days, "survival": x.NOBODY_DIES}
+    whole = {
+        "facilities": places,
+        "links": links,
+        "days": days,
+        "survival": x.NOBODY_DIES,
+        "complications": {"drawn": False},
+    }
     return run(total, **{**whole, **settings})
 
 
@@ -93,7 +117,13 @@ def through(facility: dict[str, Any], **settings: Any) -> Result:
         {"origin": "POI", "destination": "R2", "minutes": x.constant(30.0)},
         {"origin": "R2", "destination": "R4", "minutes": x.constant(30.0)},
     ]
-    whole = {"facilities": places, "links": links, "days": 2, "survival": x.NOBODY_DIES}
+    whole = {
+        "facilities": places,
+        "links": links,
+        "days": 2,
+        "survival": x.NOBODY_DIES,
+        "complications": {"drawn": False},
+    }
     return run(400, **{**whole, **settings})
 
 
@@ -218,3 +248,37 @@ MASS = {
     "mascal_threshold": 2,
     "intensity": "high",
 }
+
+
+def _wounded_with(result: Result, conditions: list[bool]) -> Any:
+    """Which patients have a wound of one of these conditions."""
+    found = np.zeros(len(result), bool)
+    found[result.wounds["patient"][np.array(conditions)[result.wounds["condition"]]]] = True
+    return found
+
+
+def grave(result: Result) -> Any:
+    """Which of the wounded have what would kill, a worst AIS of 3 or more, or wounds that call for blood."""
+    bleeding = _wounded_with(result, ["blood_transfusion" in of.needs for of in catalogue.condition_needs()])
+    p = result.patients
+    return (p["kind"] == CasualtyKind.WOUNDED) & ((p["lethal"] != NONE) | (p["worst_ais"] >= 3) | bleeding)
+
+
+def calls_for_role_3_surgery(result: Result) -> Any:
+    """Which of the wounded call for an operation that no Role 2 can do."""
+    higher = {
+        kind.label
+        for kind in catalogue.treatment_kinds().values()
+        if kind.theatre and "role2" not in kind.places
+    }
+    return _wounded_with(result, [not higher.isdisjoint(of.operations) for of in catalogue.condition_needs()])
+
+
+def wakes_in_intensive_care(result: Result) -> Any:
+    """Which of the wounded go to intensive care after an operation: the grave, and after one in a body cavity."""
+    cavity = {kind.label for kind in catalogue.treatment_kinds().values() if kind.needs_airway}
+    cavity -= {"maxillofacial_surgery"}
+    opened = _wounded_with(
+        result, [not cavity.isdisjoint(of.operations) for of in catalogue.condition_needs()]
+    )
+    return opened | (grave(result) & (result.patients["triage"] != 3))

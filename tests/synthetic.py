@@ -7,9 +7,11 @@ import numpy as np
 
 from engine.codes import (
     AWAITED,
+    COMPLICATIONS,
     DEATH_CAUSES,
     EVENTS,
     LETHAL_MECHANISMS,
+    LIMBS,
     NONE,
     OUTCOMES,
     REGIONS,
@@ -71,6 +73,12 @@ class Catalogue:
             )
         )
 
+    def complication_texts(self) -> tuple[Any, ...]:
+        return tuple(
+            SimpleNamespace(code=f"T79.A{number:02}A", display=f'Compartment syndrome, "limb" {number}')
+            for number in range(len(COMPLICATIONS) * LIMBS)
+        )
+
     def external_causes(self) -> tuple[Any, ...]:
         return tuple(
             SimpleNamespace(
@@ -94,7 +102,7 @@ SIGNS = tuple(name for name in VITAL.names or () if name not in ("at", "patient"
 """Columns of vital signs, in which NONE means not taken."""
 
 
-def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
+def scenario(start: str = "2030-01-01T00:00:00Z", detail: str = "core") -> Any:
     """What `CodeTables` reads of a resolved scenario: three fronts, two types, one special event, ten facilities."""
     facilities = [
         SimpleNamespace(id=f"R{role}-{front}", role=role, name=f"Hospital of {front}" if role == 3 else None)
@@ -109,11 +117,20 @@ def scenario(start: str = "2030-01-01T00:00:00Z") -> Any:
         events=[SimpleNamespace(event="ambush", type="urban")],
         incidents=[],
         facilities=facilities,
+        links=[
+            SimpleNamespace(origin="POI", destination=facilities[0].id, fronts=[], vehicle="wheels"),
+            SimpleNamespace(origin=facilities[0].id, destination="R4", fronts=[FRONTS[0]], vehicle=None),
+            SimpleNamespace(origin=facilities[1].id, destination="R4", fronts=[], vehicle="fixed_wing"),
+        ],
+        vehicles=[SimpleNamespace(id="wheels", kind="ambulance_armored")],
+        model={},
+        treatments={},
+        detail=detail,
     )
 
 
-def code_tables(start: str = "2030-01-01T00:00:00Z") -> CodeTables:
-    return CodeTables(scenario(start), Catalogue())
+def code_tables(start: str = "2030-01-01T00:00:00Z", detail: str = "core") -> CodeTables:
+    return CodeTables(scenario(start, detail), Catalogue())
 
 
 def chunk(
@@ -179,6 +196,7 @@ def chunk(
         ("lethal", len(LETHAL_MECHANISMS), NONE),
         ("death_cause", len(DEATH_CAUSES), NONE),
         ("waiting_for", len(WAITING_FOR), NONE),
+        ("fatal_complication", len(COMPLICATIONS), NONE),
     ):
         table[name] = np.where(rng.random(n) < 0.5, none, rng.integers(0, length, n))
 
@@ -192,6 +210,11 @@ def chunk(
     event["detail"] += np.where(asked, rng.integers(1, 4, len(event)), 0).astype("u1")
     waits = event["kind"] == EVENTS.index("waiting")
     event["detail"] += np.where(waits, np.arange(len(event)) % len(AWAITED), 0).astype("u1")
+
+    complicated = event["kind"] == EVENTS.index("complication")
+    event["detail"] += np.where(complicated, np.arange(len(event)) % (len(COMPLICATIONS) * LIMBS), 0).astype(
+        "u1"
+    )
 
     treatment, table["treatment_end"] = rows(treatments, 0, TREATMENT)
     treatment["start"] = rng.integers(0, 30 * DAY, len(treatment))
@@ -253,6 +276,7 @@ def make_extreme(chunk: Chunk, seed: int) -> None:
         ("lethal", len(LETHAL_MECHANISMS) - 1, NONE),
         ("death_cause", len(DEATH_CAUSES) - 1, NONE),
         ("waiting_for", len(WAITING_FOR) - 1, NONE),
+        ("fatal_complication", len(COMPLICATIONS) - 1, NONE),
     ):
         put(chunk.patients, column, 0, last, none)
     put(chunk.events, "kind", 0, len(EVENTS) - 1)

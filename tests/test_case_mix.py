@@ -138,6 +138,7 @@ def test_causes_of_accidents_have_the_published_shares() -> None:
     for name, kind in catalogue.cause_kinds().items():
         if kind.share is not None and kind.tag == "published":
             assert kinds[name] / len(patients) == pytest.approx(kind.share, abs=0.02), name
+    assert (kinds["fall"] + kinds["height"]) / len(patients) == pytest.approx(0.213, abs=0.02)
     severe = patients[patients["triage"] < 3]
     guns = np.mean([CAUSES[cause].kind == "gunshot" for cause in severe["cause"].tolist()])
     assert 0.03 < guns < 0.09  # 7.1 % of those in the registry, who were evacuated

@@ -45,7 +45,7 @@ def test_stages_and_periods_agree_with_the_records_of_any_network(scenario: dict
 
 
 @settings(max_examples=15, suppress_health_check=DRAWN)
-@given(finite_networks.scenarios(lasting=True))
+@given(finite_networks.scenarios(lasting=True, prepares=True))
 def test_measures_are_the_same_for_any_size_of_chunk(scenario: dict[str, Any]) -> None:
     given_ = scenario_api.resolve(scenario_api.parse(json.dumps(scenario).encode(), "json"))
     found = []

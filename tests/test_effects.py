@@ -29,6 +29,7 @@ RESOURCES, STAGES, TRANSPORT = "test_resources", "test_stages", "test_transport"
 CASE_MIX = "test_case_mix"
 LISTED, CHECK_SETTINGS = "test_listed", "test_check_settings"
 DIVERSION, MORTUARY, OPERATIONS = "test_diversion", "test_mortuary_affairs", "test_operations"
+COMPLICATIONS = "test_complications"
 HERE, SURROUNDINGS = "test_effects", "test_effects_surroundings"
 LANGUAGE, REPETITION = "test_scenario_language", "test_scenario_repetition"
 FRONT_RATES = "test_front_rates"
@@ -172,6 +173,8 @@ TESTED: dict[str, tuple[str, str]] = {
         NETWORK,
         "test_a_pool_lends_its_speed_and_loading_times_to_the_links_that_name_it",
     ),
+    "Complications.drawn": (COMPLICATIONS, "test_complications_lengthen_the_stay"),
+    "Complications.factors": (COMPLICATIONS, "test_a_factor_multiplies_the_probability_of_one_complication"),
     "Survival.instant_death": (SURVIVAL, "test_the_share_killed_at_once_is_the_one_asked_for"),
     "Survival.severity": (SURVIVAL, "test_more_severity_means_worse_wounds_and_more_deaths"),
     "Survival.lethality": (LETHALITY, "test_the_share_that_dies_untreated_is_the_one_asked_for"),
@@ -190,6 +193,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "Survival.late_hazard": (SURVIVAL, "test_the_late_hazard_makes_the_late_deaths"),
     "Survival.first_aid_minutes": (SURVIVAL, "test_later_first_aid_costs_lives"),
     "Survival.clock": (SURVIVAL, "test_without_the_clock_nobody_dies_of_wounds"),
+    "Scenario.complications": (COMPLICATIONS, "test_complications_lengthen_the_stay"),
     "Scenario.treatments": (
         TREATMENT,
         "test_without_a_kind_of_first_aid_nobody_gets_it_and_its_own_die",
@@ -388,7 +392,8 @@ def test_name_and_description_label_the_output_and_change_nobody(tmp_path: Path)
 
 def test_the_start_moves_every_date() -> None:
     here, later = (
-        x.run(300, start=start, mix=x.MIXED) for start in ("2030-01-01T00:00:00Z", "2031-03-05T12:00:00Z")
+        x.run(300, start=start, season="winter", mix=x.MIXED)
+        for start in ("2030-01-01T00:00:00Z", "2031-03-05T12:00:00Z")
     )
     assert x.same_people(here, later)
     assert (here.events == later.events).all()

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from engine.scenario import DistributionKind, Terrain, TransportKind
-from scenarios import tables
+from scenarios import catalogue, tables
 
 LAWS: dict[str, tuple[dict[str, float], Any]] = {
     "constant 20": ({"mean": 20.0}, None),
@@ -102,7 +102,9 @@ def by_pool(**pool: Any) -> tuple[Any, Any]:
         {"origin": "R1", "destination": "R2", "distance_km": 40.0, "vehicle": "pool"},
     ]
     places = [{"id": "R1", "role": 1, "policy_days": 0.0}, {"id": "R2", "role": 2}]
-    result = x.run(500, survival=x.NOBODY_DIES, facilities=places, links=links, vehicles=[vehicle])
+    result = x.run(
+        500, survival=x.NOBODY_DIES, facilities=places, links=links, vehicles=[vehicle], model=x.AT_ONCE
+    )
     times = [np.full(len(result), np.nan) for _ in range(2)]
     for column, kind in zip(times, ("evacuation_requested", "departed"), strict=True):
         e = x.rows(result, kind, "R1")
@@ -260,7 +262,7 @@ def test_without_surgery_more_die() -> None:
     assert len(x.rows(later, "surgery_started", "R2")) == 0 < len(x.rows(later, "surgery_started", "R3"))
     assert len(x.rows(never, "surgery_started")) == 0
     assert x.cfr(able) + 0.003 < x.cfr(later)
-    assert x.cfr(later) + 0.01 < x.cfr(never)
+    assert x.cfr(later) + 0.006 < x.cfr(never)
 
 
 def test_without_intensive_care_nobody_is_admitted_to_it() -> None:
@@ -280,11 +282,19 @@ def test_definitive_surgery_is_done_where_it_can_be() -> None:
     )
     assert len(x.rows(usual, "definitive_surgery_started", "R3")) > 200
     assert len(x.rows(never, "definitive_surgery_started")) == 0
-    assert len(x.rows(early, "definitive_surgery_started", "R3")) == 0
+    later = x.rows(early, "definitive_surgery_started", "R3")["patient"]
+    only_there = np.zeros(len(early), bool)  # who calls for an operation that only Role 3 can do
+    kinds = catalogue.treatment_kinds()
+    high = [
+        any("role2" not in kinds[kind].places for kind in of.operations) for of in catalogue.condition_needs()
+    ]
+    only_there[early.wounds["patient"][np.array(high)[early.wounds["condition"]]]] = True
+    assert only_there[later].all()
+    assert 0 < len(later) < len(x.rows(usual, "definitive_surgery_started", "R3"))
     assert len(x.rows(early, "surgery_started", "R2")) == len(x.rows(usual, "surgery_started", "R2"))
 
 
-@pytest.mark.parametrize(("place", "policies"), [("R1", (0, 1, 3)), ("R2", (0, 7, 30)), ("R3", (0, 15, 60))])
+@pytest.mark.parametrize(("place", "policies"), [("R1", (0, 1, 3)), ("R2", (0, 7, 30)), ("R3", (0, 3, 15))])
 def test_a_longer_evacuation_policy_returns_more_to_duty(place: str, policies: tuple[float, ...]) -> None:
     shares, before = [], None
     for days in policies:
@@ -296,7 +306,10 @@ def test_a_longer_evacuation_policy_returns_more_to_duty(place: str, policies: t
         before = back
         shares.append(float(back.mean()))
         assert (result.patients["facility"][back] == x.place(result, place)).all()
-        stay = (result.patients["closed"] - result.patients["time"])[back]
+        p = result.patients
+        first = np.where(p["stream"] == 0, p["time"], p["role1"])  # all come to R1 first
+        assert (first[back] >= 0).all()
+        stay = (p["closed"] - first)[back]
         assert (stay <= days * x.DAY + 1).all()
     assert shares[0] == 0 < shares[1] < shares[2] - 0.02
 

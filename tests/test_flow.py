@@ -60,7 +60,25 @@ def minutes_of(r: goldenhour.Result, step: str) -> tuple[Any, Any]:
 # --- triage
 
 
-@pytest.mark.parametrize(("role", "right"), [(0, 0.70), (1, 0.80), (2, 0.90), (3, 0.90)])
+def test_triage_at_the_point_of_injury_errs_as_published() -> None:
+    """Of T1: sensitivity 59 and specificity 89 % (Horne et al. 2013); the errors of T2 and T3 are assumptions."""
+    r = mixed()
+    triaged = of_kind(r, "triaged")
+    triaged = triaged[roles(r, triaged["facility"]) == 0]
+    true = r.patients["triage"][triaged["patient"]].astype(int)
+    given = triaged["detail"].astype(int)
+    assert len(given) > 2000
+    for category, right in ((1, 0.59), (2, 0.59), (3, 0.80)):
+        here = given[true == category]
+        assert stats.binomtest(int((here == category).sum()), len(here), right).pvalue > ALPHA
+    assert not ((true == 1) & (given == 3)).any()
+    minor = (true == 3) & (given != 3)
+    assert stats.binomtest(int((given[minor] == 1).sum()), int(minor.sum()), 0.25).pvalue > ALPHA
+    wrong = (true == 2) & (given != 2)
+    assert stats.binomtest(int((given[wrong] == 1).sum()), int(wrong.sum()), 2 / 3).pvalue > ALPHA
+
+
+@pytest.mark.parametrize(("role", "right"), [(1, 0.80), (2, 0.90), (3, 0.90)])
 def test_triage_is_right_as_often_as_its_place_allows(role: int, right: float) -> None:
     r = mixed()
     triaged = of_kind(r, "triaged")
@@ -88,7 +106,7 @@ def test_shares_of_true_triage_among_the_admitted() -> None:
     p = wounded().patients
     admitted = p[(p["role1"] >= 0) & (p["rtd72"] == 0)]
     shares = np.bincount(admitted["triage"], minlength=4)[1:4] / len(admitted)
-    assert shares == pytest.approx((0.21, 0.27, 0.52), abs=0.025)
+    assert shares == pytest.approx((0.22, 0.285, 0.495), abs=0.025)
 
 
 # --- times of care
@@ -198,10 +216,11 @@ def test_half_of_the_first_leg_is_the_ambulances_way_out() -> None:
 def test_nobody_stays_longer_than_the_evacuation_policy_before_returning_to_duty() -> None:
     r = mixed()
     back = r.patients[r.patients["status"] == Outcome.RTD]
-    days = (back["closed"] - back["time"]) / DAY
+    doors = np.stack([back[f"role{k}"] for k in (1, 2, 3, 4)])
+    days = (back["closed"] - np.where(doors < 0, np.iinfo(np.int64).max, doors).min(axis=0)) / DAY
     role = roles(r, back["facility"])
-    for k, policy in ((1, 1.0), (2, 7.0), (3, 15.0)):
-        assert (days[role == k] <= policy + 30 / 1440 + 0.25).all(), k
+    for k, policy in ((1, 3.0), (2, 7.0), (3, 15.0)):
+        assert (days[role == k] <= policy + 30 / 1440 + 0.25).all(), k  # 0.25: the care itself takes longer
         assert (role == k).sum() > 100
 
 

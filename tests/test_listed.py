@@ -214,7 +214,7 @@ def test_rows_of_one_category_each_have_the_share_together() -> None:
 
 def test_the_time_to_death_holds_for_listed_casualties_too() -> None:
     for given in ({"mean_iss": 25.0}, {"triage": {"T1": 0.5, "T2": 0.3, "T3": 0.2}}):
-        survival = {"lethality": 0.3, "untreated_minutes": 90.0}
+        survival = {"lethality": 0.24, "untreated_minutes": 90.0}
         found = only(row(number=4000, **given), survival=survival).patients
         dying = found[(found["lethal"] != NONE) & (found["worst_ais"] < 6)]
         minutes = (dying["untreated_death"] - dying["time"]) / MINUTE

@@ -98,7 +98,7 @@ def test_triage_assigned_comes_from_the_timeline_and_precedence_from_the_first_r
         ]
         asked = [event.detail for event in patient.timeline if event.event == "evacuation_requested"]
         assert patient.triage.precedence == (asked[0] if asked else None)
-        others = {"triaged", "evacuation_requested"}
+        others = {"triaged", "evacuation_requested", "complication"}
         assert all((event.detail is not None) == (event.event in others) for event in patient.timeline)
 
 

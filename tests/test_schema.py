@@ -169,7 +169,7 @@ def test_a_field_that_is_declared_is_in_every_format(monkeypatch: pytest.MonkeyP
             "msgpack": bytes(Program(msgpack_parts(Short), "patients", code_tables).write(chunk)),
             "csv": bytes(Program(csv_parts("patients"), "patients", code_tables).write(chunk)),
         }
-        columns = tuple(column for column, _ in flat.flat_fields("patients"))
+        columns = tuple(field.column for field in flat.flat_fields("patients"))
         monkeypatch.setitem(flat.FLAT_COLUMNS, "patients", columns)
         (parquet, *_) = encode_chunks([chunk], code_tables, "parquet")
         frame = flat.decode_columns(chunk, code_tables)["patients"]

@@ -321,7 +321,8 @@ def joined(halves: list[Mapping]) -> Mapping:
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(
-    halves=st.tuples(networks(lasting=True), networks(lasting=True)), chunk_size=st.sampled_from((7, 40, 500))
+    halves=st.tuples(networks(lasting=True, prepares=True), networks(lasting=True, prepares=True)),
+    chunk_size=st.sampled_from((7, 40, 500)),
 )
 def test_any_two_networks_side_by_side_produce_what_one_simulation_produces(
     halves: tuple[Mapping, Mapping], chunk_size: int

@@ -14,6 +14,7 @@ from small_networks import (
     SECOND,
     Result,
     at,
+    calls_for_role_3_surgery,
     category_at,
     closed,
     given,
@@ -22,6 +23,7 @@ from small_networks import (
     resource,
     run,
     through,
+    wakes_in_intensive_care,
 )
 
 from engine.codes import AT_POI, EN_ROUTE, EVENTS, CasualtyKind
@@ -205,7 +207,7 @@ def test_the_precedence_of_a_request_is_the_category_assigned_before_it() -> Non
 
 
 @pytest.mark.parametrize("operates", [True, False])
-def test_intensive_care_is_for_T1_and_T2_operated_on_and_for_AIS_4(operates: bool) -> None:
+def test_intensive_care_is_for_the_grave_operated_on_and_for_AIS_4(operates: bool) -> None:
     result = chain(**x.network(R2={"dcs": operates}))
     for facility in ("R2", "R3"):
         there = np.isfinite(at(result, "triaged", facility))
@@ -213,8 +215,9 @@ def test_intensive_care_is_for_T1_and_T2_operated_on_and_for_AIS_4(operates: boo
             at(result, "definitive_surgery_started", facility)
         )
         wounded = result.patients["kind"] == CasualtyKind.WOUNDED
-        operated &= result.patients["triage"] != 3
-        needs = wounded & there & (operated | (result.patients["worst_ais"] >= 4))
+        sent_on = ~operated & calls_for_role_3_surgery(result) & (facility == "R2")
+        operated &= wakes_in_intensive_care(result)
+        needs = wounded & there & ~sent_on & (operated | (result.patients["worst_ais"] >= 4))
         admitted = np.isfinite(at(result, "icu_admitted", facility))
         assert 100 < needs.sum() < there.sum()
         assert (admitted == needs).all()

@@ -65,6 +65,7 @@ def operated(near: dict[str, Any], load: float, seed: int = 1, **settings: Any) 
         "casualties": {"only_listed": True},
         "incidents": [{"at": f"{hour:.6f} h", "category": "T1"} for hour in hours.tolist()],
         "survival": x.NOBODY_DIES,
+        "complications": {"drawn": False},
         "triage_accuracy": 1.0,
         "facilities": places,
         "model": AT_ONCE,

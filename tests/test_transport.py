@@ -235,7 +235,7 @@ def test_without_a_vehicle_left_a_deadlock_is_named() -> None:
 
 
 def test_the_clock_runs_on_board_at_the_vehicles_rate() -> None:
-    link = {"minutes": x.constant(400.0), "vehicle": "pool"}
+    link = {"minutes": x.constant(120.0), "vehicle": "pool"}
     pool = {"id": "pool", "kind": "ambulance_standard", "number": 3000, "litters": 1}
 
     def carried(factor: float | None) -> Result:

@@ -6,7 +6,7 @@ from typing import Any
 import effects as x
 import numpy as np
 import pytest
-from small_networks import SECOND, Result, at, hospital, run
+from small_networks import SECOND, Result, at, grave, hospital, run
 
 from engine.codes import (
     AT_POI,
@@ -20,6 +20,7 @@ from engine.codes import (
     Effect,
     LethalMechanism,
 )
+from engine.compile.treatments import care_rules
 from scenarios import catalogue
 
 LIMBS = ("upper_limb", "lower_limb")
@@ -43,6 +44,15 @@ def wounded() -> Result:
     return run(6000, **x.network())
 
 
+TENSION = {"survival": {"mechanisms": {"thorax_tension": 0.5}}}
+
+
+@cache
+def with_tension() -> Result:
+    """The same with more tension pneumothorax among the lethal wounds of the chest."""
+    return run(6000, model=TENSION, **x.network())
+
+
 @cache
 def others() -> Result:
     """6,000 casualties of every kind, those of CBRN agents among them."""
@@ -57,8 +67,27 @@ def of(result: Result, *kinds: str) -> Any:
 def wound(result: Result, treatments: Any) -> Any:
     """The wound that each treatment names."""
     assert (treatments["wound"] != NONE).all()
+    return result.wounds[wound_rows(result, treatments)]
+
+
+def wound_rows(result: Result, treatments: Any) -> Any:
+    """The row of the wound that each treatment names."""
     first = np.concatenate([[0], result.patients["wound_end"][:-1]]).astype(np.int64)
-    return result.wounds[first[treatments["patient"]] + treatments["wound"]]
+    return first[treatments["patient"]] + treatments["wound"]
+
+
+def able_to_kill(result: Result) -> Any:
+    """Whether each wound can kill by the mechanism that would kill its patient."""
+    by = care_rules(frozenset())["kills_by"][0][result.wounds["condition"]].astype(int)
+    mechanism = result.patients["lethal"][result.wounds["patient"]].astype(int)
+    return (mechanism < 8) & (by >> np.minimum(mechanism, 8) & 1).astype(bool)
+
+
+def has_killer(result: Result) -> Any:
+    """Whether each patient has a wound that can kill by the mechanism that would."""
+    found = np.zeros(len(result), bool)
+    found[result.wounds["patient"][able_to_kill(result)]] = True
+    return found
 
 
 def region(wounds: Any) -> list[str]:
@@ -104,7 +133,7 @@ def test_a_tourniquet_goes_on_a_bleeding_limb_only() -> None:
     assert set(region(on)) == set(LIMBS)
     bleeds = is_flagged(on, "vessel", "amputation")
     dying_of_it = (lethal(result, tourniquets) == LethalMechanism.EXTREMITY_HAEMORRHAGE) & (
-        tourniquets["wound"] == 0
+        able_to_kill(result)[wound_rows(result, tourniquets)] | (tourniquets["wound"] == 0)
     )
     assert (bleeds | dying_of_it).all()
     assert (outside(tourniquets)["facility"] < 0).mean() > 0.9
@@ -121,7 +150,7 @@ FIRST_AID = {
 
 @pytest.mark.parametrize("mechanism", FIRST_AID)
 def test_first_aid_is_what_the_mechanism_of_death_calls_for(mechanism: str) -> None:
-    result = wounded()
+    result = with_tension() if mechanism == "tension_pneumothorax" else wounded()
     given = outside(result.treatments)
     given = given[lethal(result, given) == LETHAL_MECHANISMS.index(mechanism)]
     acted = given[given["effect"] != Effect.SUPPORTIVE]
@@ -198,7 +227,7 @@ def test_without_blood_in_stock_nobody_is_transfused() -> None:
 
 
 def test_a_chest_drain_is_for_a_chest_wound_that_needs_it_and_one_a_wound() -> None:
-    result = wounded()
+    result = hospital({}, total=6000, survival=None, model=TENSION)
     drains = of(result, "chest_drain")
     assert len(drains) > 50
     on = wound(result, drains)
@@ -233,13 +262,16 @@ def test_an_operation_is_one_that_the_wound_or_the_mechanism_of_death_calls_for(
     on = wound(result, operations)
     kinds = catalogue.treatment_kinds()
     against = {care.operation for care in catalogue.mechanism_care()}
+    complications = {need for kind in catalogue.complication_kinds() for need in kind.needs}
+    complicated = np.isin(operations["patient"], x.rows(result, "complication")["patient"])
     for name in OPERATIONS:
         mine = operations["kind"] == TREATMENTS.index(name)
         wanted = [name, *(kind.label for kind in kinds.values() if kind.short_of == name)]
         called_for = needed(on[mine], *wanted)
         acted = operations["effect"][mine] != Effect.SUPPORTIVE
         if name not in ("wound_debridement", "definitive_surgery", "fracture_fixation", "laparotomy"):
-            assert (called_for | (acted & (name in against))).all(), name
+            came_up = complicated & (name in complications)
+            assert (called_for | (acted & (name in against)) | came_up[mine]).all(), name
     assert (operations["kind"] == TREATMENTS.index("laparotomy")).sum() > 20
     removed = operations["kind"] == TREATMENTS.index("amputation")
     assert removed.sum() > 10
@@ -257,7 +289,7 @@ def test_the_operations_of_a_session_follow_each_other_and_fill_it() -> None:
     for patient in np.flatnonzero(np.isfinite(end))[:300]:
         mine = operations[operations["patient"] == patient]
         mine = mine[(mine["start"] >= begin[patient] - 1000) & (mine["end"] <= end[patient] + 1000)]
-        assert 1 <= len(mine) <= 4
+        assert 1 <= len(mine) <= 12
         assert mine["end"][-1] == pytest.approx(end[patient], abs=1000)
         assert (mine["start"][1:] == mine["end"][:-1]).all()
         assert (mine["effect"][1:] == Effect.SUPPORTIVE).all()
@@ -265,13 +297,62 @@ def test_the_operations_of_a_session_follow_each_other_and_fill_it() -> None:
     assert several > 50
 
 
+def test_what_belongs_to_an_operation_comes_before_the_debridement_of_soft_tissue() -> None:
+    result = wounded()
+    begin, end = at(result, "surgery_started") * x.MINUTE, at(result, "surgery_ended") * x.MINUTE
+    session = of(result, *OPERATIONS)
+    patient = session["patient"]
+    within = (session["start"] >= begin[patient] - 1000) & (session["end"] <= end[patient] + 1000)
+    session = session[within & (session["wound"] != NONE)]
+    open_bone = care_rules(frozenset())["bares_bone"][0][wound(result, session)["condition"]] == 1
+    soft = (session["kind"] == TREATMENTS.index("wound_debridement")) & ~open_bone
+    soft &= session["effect"] == Effect.SUPPORTIVE  # debridement may be what acts on what would kill
+    first = np.full(len(result), np.inf)
+    np.minimum.at(first, session["patient"][soft], session["start"][soft])
+    part = np.isin(session["kind"], [TREATMENTS.index(x) for x in ("fasciotomy", "external_fixation")])
+    part &= np.isin(region(wound(result, session)), LIMBS)
+    part |= session["kind"] == TREATMENTS.index("bowel_resection")
+    assert (part & np.isfinite(first[session["patient"]])).sum() > 20
+    assert (session["start"] < first[session["patient"]])[part].all()
+
+
+def test_the_grave_are_resuscitated_and_nobody_else() -> None:
+    result = wounded()
+    there = np.isfinite(at(result, "resuscitation_started") + at(result, "arrived", "R2"))
+    cared = np.isfinite(at(result, "care_started", "R2"))
+    urgent = (result.patients["kind"] == CasualtyKind.WOUNDED) & (result.patients["triage"] != 3)
+    assert there.sum() > 300
+    assert (urgent & grave(result))[there].all()
+    assert not (urgent & grave(result))[cared].any()
+    assert (urgent & cared).sum() > 100
+
+
+def test_the_worst_with_an_opened_cavity_are_ventilated_in_intensive_care() -> None:
+    result = wounded()
+    p = result.patients
+    worst = (p["lethal"] != NONE) | (p["worst_ais"] >= 4) | patients_who_need(result, "blood_transfusion")
+    ventilated, intensive = of(result, "ventilation"), of(result, "critical_care")
+    pairs = {(int(t["patient"]), int(t["start"]), int(t["end"])) for t in ventilated}
+    cavity = [kind.label for kind in catalogue.treatment_kinds().values() if kind.needs_airway]
+    cavity.remove("maxillofacial_surgery")
+    operated = np.isfinite(at(result, "surgery_ended", "R2")) & patients_who_need(result, *cavity)
+    stays = intensive[intensive["facility"] == x.place(result, "R2")]
+    with_tube = np.array([(int(t["patient"]), int(t["start"]), int(t["end"])) in pairs for t in stays])
+    assert (operated & worst)[stays["patient"]].sum() > 50
+    assert with_tube[(operated & worst)[stays["patient"]]].mean() > 0.95  # but for those without a tube
+    assert not with_tube[~(operated & worst)[stays["patient"]]].any()
+
+
 def test_only_the_first_operation_on_what_would_kill_can_save() -> None:
     result = wounded()
     operations = of(result, *OPERATIONS)
     acted = operations["effect"] != Effect.SUPPORTIVE
     assert acted.sum() > 100
-    assert (operations["wound"][acted] == 0).all()
     assert (lethal(result, operations[acted]) != NONE).all()
+    able = able_to_kill(result)
+    killer = able[wound_rows(result, operations[acted])]
+    assert (killer | ~has_killer(result)[operations["patient"][acted]]).all()
+    assert killer.mean() > 0.9
     saved = operations[operations["effect"] == Effect.EFFECTIVE]["patient"]
     causes = result.patients["death_cause"][saved]
     dead = x.status(result, "dow")[saved]

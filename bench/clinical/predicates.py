@@ -13,7 +13,7 @@ import numpy as np
 from bench.clinical.codebook import excluded_codes
 from bench.clinical.columns import NEVER, Array, Column, count, first, has, last, meet, value_at_first
 from bench.clinical.records import DAY, HOUR, MINUTE, OPERATIONS, Records
-from engine.codes import REGIONS, SIDES, TREATMENTS
+from engine.codes import COMPLICATIONS, LIMBS, REGIONS, SIDES, TREATMENTS
 from scenarios import catalogue
 
 PREDICATES: dict[str, Callable[[Records], Any]] = {}
@@ -357,8 +357,13 @@ BLEEDING = (
     "peritoneum_open",
     "tendon",
     "face_destroyed",
+    "face_or_scalp_torn",
 )
-"""Sets of codes of lesions that may need blood, tranexamic acid or a tourniquet."""
+"""Sets of codes of lesions that may need blood, tranexamic acid or a tourniquet.
+
+Among them are torn vessels of the head outside the skull (S09.0) and a crushed face (S07.0). Arteries of scalp and face
+are held open by the tissue around them and bleed on until somebody presses on them or ties them: some come in shock.
+"""
 
 
 @predicate
@@ -724,3 +729,44 @@ def first_request_routine(r: Records) -> Column:
 def has_role1(r: Records) -> Column:
     """Patients who were at a Role 1 facility."""
     return r.patients.role1 < NEVER
+
+
+# --- complications
+
+
+@predicate
+def complication(r: Records) -> Callable[..., Column]:
+    """Return the function that gives the time of the first of these complications, NEVER without one."""
+
+    def time(*labels: str) -> Column:
+        kinds = r.chunk.events["detail"] // LIMBS
+        those = np.isin(kinds, [COMPLICATIONS.index(label) for label in labels])
+        return first(r.events.at, r.events.kind("complication") & r.events.rows.column(those))
+
+    return time
+
+
+@predicate
+def infected(r: Records) -> Column:
+    """Time of the first infection of each patient, NEVER without one."""
+    time: Column = complication(r)(
+        "wound_infection", "bone_infection", "abdominal_infection", "pneumonia", "sepsis"
+    )
+    return time
+
+
+@predicate
+def embolism(r: Records) -> Column:
+    """Time of the first venous thromboembolism of each patient, NEVER without one."""
+    time: Column = complication(r)("deep_vein_thrombosis", "pulmonary_embolism")
+    return time
+
+
+@predicate
+def fatal(r: Records) -> Callable[[str], Column]:
+    """Return the function that says who died late of a complication."""
+
+    def of(label: str) -> Column:
+        return r.patients.fatal_complication == COMPLICATIONS.index(label)
+
+    return of

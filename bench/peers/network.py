@@ -230,7 +230,11 @@ def scenario(network: Network, days: int) -> dict[str, Any]:
         "casualties": {"rates": {"battle": Constant(network.per_day).setting()}},
         "fronts": [{"name": "Front", "population": 1000, "nations": {"NOR": 1.0}}],
         "survival": {"clock": False, "instant_death": 0.0},
-        "model": {"treatments": {"treatments": {"needs": {"operates_by_category": 1}}}},
+        "complications": {"drawn": False},
+        "model": {
+            "treatments": {"treatments": {"needs": {"operates_by_category": 1}}},
+            "care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 0.0}},
+        },
         "triage_accuracy": 1.0,
         "facilities": [
             {

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.clinical.columns import NEVER, Column, count, first, has, total, value_at_first
 from bench.clinical.predicates import predicate
-from bench.clinical.records import DAY, Records
+from bench.clinical.records import DAY, HOUR, Records
 from engine.codes import LETHAL_MECHANISMS, DeathCause, Effect
 
 HAEMORRHAGES = [label for label in LETHAL_MECHANISMS if label.endswith("haemorrhage")]
@@ -67,8 +67,9 @@ def first_inr(r: Records) -> Column:
 
 @predicate
 def first_temperature(r: Records) -> Column:
-    """First temperature in degrees Celsius."""
-    return _first("temperature")(r)
+    """First temperature within an hour of the first door, in degrees Celsius; not a number without one."""
+    taken = (r.vitals.at >= r.door) & (r.vitals.at <= r.door + HOUR) & (r.vitals.temperature > 0)
+    return value_at_first(r.vitals.temperature, taken)
 
 
 @predicate

@@ -9,8 +9,21 @@ from engine.clinical.casualties import (
     draw_sample,
     draw_wounds,
 )
+from engine.clinical.complications import (
+    consider_complications,
+    enter_unseen,
+    name_late_death,
+    next_complication,
+    note_shock,
+    risks_of_injuries,
+)
 from engine.clinical.first_aid import care_on_the_way, give_first_aid, give_prehospital_blood
-from engine.clinical.illnesses import NO_DIAGNOSIS, draw_illness, draw_second_diagnoses
+from engine.clinical.illnesses import (
+    NO_DIAGNOSIS,
+    draw_illness,
+    draw_second_diagnoses,
+    draw_stay_of_ill,
+)
 from engine.clinical.listed import (
     draw_listed_ill,
     draw_listed_wounded,
@@ -19,11 +32,26 @@ from engine.clinical.listed import (
     row_of_cell,
 )
 from engine.clinical.log import log_event, log_treatment
-from engine.clinical.needs import ALL_ROLES, bleeds_to_death, roles_that_operate
-from engine.clinical.operations import log_definitive_surgery, log_further_operation, start_surgery
+from engine.clinical.needs import (
+    ALL_ROLES,
+    bleeds_to_death,
+    calls_for_cavity_surgery,
+    is_grave,
+    needs_of_coma,
+    role_of_last_operation,
+    role_of_treatments,
+    roles_that_operate,
+)
+from engine.clinical.operations import (
+    log_definitive_surgery,
+    log_further_operation,
+    log_ventilation,
+    start_surgery,
+)
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import begin_readings, take_last, take_until, take_with_events
 from engine.clinical.service_numbers import set_service_number
+from engine.clinical.stays import draw_stay_of_wounded, stay_after_operation
 from engine.clinical.survival import (
     death_time,
     draw_fate_of_ill,
@@ -46,7 +74,9 @@ __all__ = [
     "SAMPLE",
     "begin_readings",
     "bleeds_to_death",
+    "calls_for_cavity_surgery",
     "care_on_the_way",
+    "consider_complications",
     "copy_arrival",
     "death_time",
     "draw_blood_units",
@@ -59,18 +89,30 @@ __all__ = [
     "draw_person",
     "draw_sample",
     "draw_second_diagnoses",
+    "draw_stay_of_ill",
+    "draw_stay_of_wounded",
     "draw_wounds",
+    "enter_unseen",
     "give_first_aid",
     "give_prehospital_blood",
     "given_category",
+    "is_grave",
     "iss_of_listed",
     "log_definitive_surgery",
     "log_event",
     "log_further_operation",
     "log_treatment",
+    "log_ventilation",
+    "name_late_death",
+    "needs_of_coma",
+    "next_complication",
+    "note_shock",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",
+    "risks_of_injuries",
+    "role_of_last_operation",
+    "role_of_treatments",
     "roles_that_operate",
     "row_of_cell",
     "set_factor",
@@ -80,6 +122,7 @@ __all__ = [
     "start_recovery",
     "start_surgery",
     "starts_resuscitation",
+    "stay_after_operation",
     "stop_clock",
     "take_last",
     "take_until",

@@ -11,7 +11,8 @@ from engine.clinical.needs import (
     of_blood,
     place_of_role,
 )
-from engine.clinical.operations import calls_for_craniotomy, operation_here
+from engine.clinical.operations import calls_for_craniotomy, log_airway, operation_here
+from engine.clinical.survival import killing_region
 from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
 from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
@@ -43,17 +44,21 @@ def _observe_if_nothing(
 def _operate_on_ill(record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the operation of an illness or accident that calls for surgery; NONE where none is done here.
 
-    The operation is done once, within the care, for T1 and T2 at the first facility that can operate.
+    The operation is done once, within the care, whatever the triage category, at the first facility that can operate.
+    Where that does one short of it, the first that can do it follows.
     """
     here = casualty.facility
-    if record.triage > TriageCategory.T2 or casualty.operated or not model.network.operates[here]:
+    if not model.network.operates[here]:
         return NONE
     rules = model.treatments.rules
     wanted = int(rules.operations[record.condition, 0])
     kind = operation_here(wanted, int(model.network.role[here]), rules)
-    if kind != NONE:
-        casualty.operated = 1
-        casualty.definitive = 1
+    if kind == NONE or (casualty.operated and (kind != wanted or casualty.onward == 0)):
+        return NONE
+    casualty.operated = 1
+    casualty.definitive = 1
+    if kind == wanted:
+        casualty.onward = 0
     return kind
 
 
@@ -77,17 +82,21 @@ def treat_ill(
     now: float,
     minutes: float,
     effect: int,
+    unconscious: int,
     pace: float,
     model: Model,
 ) -> None:
     """Log the care of a casualty without weapon wounds, `minutes` long; operate where it is called for.
 
-    `effect` is what the care does to the lethal mechanism, `pace` on (0, 1) how long its treatments take.
+    `effect` is what the care does to the lethal mechanism, `unconscious` the mask of `needs_of_coma` before it, `pace`
+    on (0, 1) how long its treatments take.
     """
     record = output.patients[row]
     operation = NONE
     if record.kind != CasualtyKind.AGENT:
         operation = _operate_on_ill(record, casualty, model)
+    if operation != NONE:
+        casualty.awake_at = now + minutes * MINUTE + model.care.awakening[0]
     if output.rows[QUIET]:
         return
     rules = model.treatments.rules
@@ -101,15 +110,20 @@ def treat_ill(
     elif immediate or effect != Effect.SUPPORTIVE:
         own = _EMERGENCY_CARE
     if immediate:
-        needs |= rules.bit[Treatment.IV_ACCESS]
+        needs |= rules.bit[Treatment.IV_ACCESS] | rules.bit[Treatment.OXYGEN]
     needs |= needs_of_pain(output, record, casualty, now, model)
+    needs |= unconscious
     if record.kind == CasualtyKind.DISEASE and record.triage <= TriageCategory.T2:
         needs |= rules.bit[Treatment.OBSERVATION]
     end = now + minutes * MINUTE
     place = place_of_role(model.network.role[casualty.facility])
     given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
     if operation != NONE:
-        log_treatment(output, row, casualty.facility, operation, now, minutes, Effect.SUPPORTIVE, NONE)
+        begin = now
+        if rules.needs_airway[operation]:
+            begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
+        lasts = (end - begin) / MINUTE
+        log_treatment(output, row, casualty.facility, operation, begin, lasts, Effect.SUPPORTIVE, NONE)
         given += 1
     _observe_if_nothing(output, row, casualty, now, minutes, given)
 
@@ -137,10 +151,13 @@ def treat_wounded(
 
 @compiled
 def starts_resuscitation(record: PatientRow, casualty: CasualtyState, facility: int, model: Model) -> bool:
-    """Return whether a wounded casualty gets damage control resuscitation at a facility: T1, T2 and T4, once."""
+    """Return whether a wounded casualty gets damage control resuscitation at a facility: the grave of T1, T2 and T4,
+    once.
+    """
     return bool(
         record.kind == CasualtyKind.WOUNDED
         and record.triage != TriageCategory.T3
+        and casualty.grave
         and model.network.resuscitates[facility]
         and not casualty.resuscitated
     )
@@ -166,7 +183,7 @@ def resuscitate(
     own = NONE
     if record.lethal != NONE and casualty.life < math.inf:
         effect = _EFFECTIVE if works else _INEFFECTIVE
-        own = int(rules.resuscitation[record.lethal, output.wounds[casualty.wound].region])
+        own = int(rules.resuscitation[record.lethal, killing_region(output, casualty)])
     place = place_of_role(model.network.role[casualty.facility])
     needs = needs_of_injuries(output, record, casualty, rules)
     needs |= needs_of_state(output, record, casualty, now, place, model)

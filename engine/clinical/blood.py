@@ -9,9 +9,6 @@ from engine.codes import FIRST_AID, LETHALITY, DrawPurpose, Treatment
 from engine.numeric import Counter, compiled, words
 from engine.tables import CasualtyState, Model, Output, PatientRow
 
-_MOST_UNITS = 60
-"""What the column of units has room for beside other bits of a grant."""
-
 _SLOW = 1.0
 """Standard normal quantile of the life of those who would not bleed to death: longer than most of those who would."""
 
@@ -22,7 +19,8 @@ def draw_blood_units(
 ) -> int:
     """Return the units that the resuscitation of a wounded casualty calls for; 0: no blood.
 
-    They are lognormal. Their logarithm is correlated with how fast the casualty bleeds: with the draw of the life.
+    They are lognormal. Their logarithm is correlated with how fast the casualty bleeds, with the draw of the life, and
+    rises with the NISS.
     """
     rules = model.treatments.rules
     dying = bleeds_to_death(record)
@@ -41,5 +39,6 @@ def draw_blood_units(
     severity = model.care.blood[3]
     quantile = math.sqrt(1.0 - severity * severity) * own - severity * life
     log_median = model.care.blood[0] if dying else model.care.blood[1]
+    log_median += model.care.blood[4] * (record.niss - model.care.blood[5])
     units = numeric.exp(log_median + model.care.blood[2] * quantile)
-    return int(min(float(_MOST_UNITS), max(1.0, units + 0.5)))
+    return int(min(float(model.care.most_units), max(1.0, units + 0.5)))

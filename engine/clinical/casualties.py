@@ -10,6 +10,7 @@ import numpy as np
 
 from engine import numeric
 from engine.clinical.scores import INSTANTLY_FATAL_AIS, severity_scores
+from engine.clinical.stays import is_back_soon, longest_stay, stay_of
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 from engine.clinical.wound_conditions import choose_conditions, severity_rank, sort_wounds, type_row
 from engine.codes import (
@@ -19,6 +20,7 @@ from engine.codes import (
     WOUND_DRAWS,
     CasualtyKind,
     Region,
+    Sex,
     TriageCategory,
 )
 from engine.numeric import compiled, compiled_entry, words
@@ -54,11 +56,11 @@ class DrawnCasualty(Row):
 
     lethal: Float64  # uniform that decides on lethality
     life: Float64  # in medians of the casualties with this NISS
-    returns: Float64  # uniform that decides on return to duty within 72 h
     triage: Float64  # uniform that decides on surgery with a worst AIS of 2
     niss: UInt8
     worst_ais: UInt8
     killed: UInt8  # 1: killed at once
+    soon: UInt8  # 1: back on duty within 72 h, if nothing would kill
 
 
 DRAWN = dtype_of(DrawnCasualty)
@@ -72,6 +74,8 @@ NO_CAUSE = 65535
 _WEAPON_MECHANISMS = 3
 _REGION_COUNT = len(Region)
 _CRITICAL_AIS, _LEGS = 5, 2
+_MALE = int(Sex.MALE)
+"""Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 
 @compiled
@@ -374,15 +378,17 @@ def draw_sample(
     record.type = row
     record.special = NONE
     record.kind = CasualtyKind.WOUNDED
+    record.sex = _MALE
     for index in range(count):
         record.incident = index
         wounds, fatal = _draw_wounds(
             record, output, 0, np.uint64(0), index, np.uint64(key), tables, mechanism, 0.0, True
         )
-        worst = 0
-        for number in range(wounds):
-            worst = max(worst, int(output.wounds[number].ais))
+        sort_wounds(output, 0, wounds)
+        wounds = choose_conditions(record, output, 0, wounds, tables)
+        worst = int(output.wounds[0].ais)
         _, niss = severity_scores(output, 0, wounds)
+        days, least, leaves = longest_stay(output, 0, wounds, survival)
         a, b, c, d = words(np.uint64(key), np.uint64(1), index, 0)
         one = drawn[index]
         one.killed = 1 if fatal else 0
@@ -390,5 +396,7 @@ def draw_sample(
         one.niss = niss
         one.lethal = to_uniform(a)
         one.life = numeric.exp(survival.sigma[0] * numeric.normal_quantile(to_uniform(b)))
-        one.returns = to_uniform(c)
+        one.soon = (
+            1 if is_back_soon(stay_of(days, least, to_uniform(c), survival), False, worst, leaves) else 0
+        )
         one.triage = to_uniform(d)

@@ -5,12 +5,13 @@ import math
 from engine.clinical.needs import (
     bleeds_to_death,
     give_by_need,
+    needs_of_coma,
     needs_of_injuries,
     needs_of_pain,
     needs_of_state,
     of_blood,
 )
-from engine.clinical.survival import slow_clock
+from engine.clinical.survival import killing_region, slow_clock
 from engine.codes import (
     AT_POI,
     NONE,
@@ -62,7 +63,7 @@ def _first_aid_against(output: Output, record: PatientRow, casualty: CasualtySta
         if rules.needs[record.condition] & antidotes or rules.off & rules.bit[Treatment.AUTOINJECTOR]:
             kind = _AUTOINJECTOR
     elif record.kind == CasualtyKind.WOUNDED and record.lethal != NONE:
-        kind = int(rules.first_aid[record.lethal, output.wounds[casualty.wound].region])
+        kind = int(rules.first_aid[record.lethal, killing_region(output, casualty)])
     if kind != NONE and rules.off & rules.bit[kind]:
         kind = int(rules.instead[kind])
     return kind
@@ -94,6 +95,7 @@ def give_first_aid(
         needs |= needs_of_state(output, record, casualty, max(now, end), place, model)
     else:
         needs |= needs_of_pain(output, record, casualty, max(now, end), model)
+        needs |= needs_of_coma(output, record, casualty, max(now, end), model)
     needs &= ~of_blood(rules)
     own = _first_aid_against(output, record, casualty, model)
     give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
@@ -118,6 +120,7 @@ def care_on_the_way(
         needs |= needs_of_state(output, record, casualty, arrival, place, model)
     else:
         needs |= needs_of_pain(output, record, casualty, arrival, model)
+        needs |= needs_of_coma(output, record, casualty, arrival, model)
     needs &= ~of_blood(rules)
     supportive = _SUPPORTIVE
     give_by_need(output, row, casualty, now, arrival, place, int(needs), NONE, supportive, pace, model)

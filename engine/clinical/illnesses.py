@@ -4,6 +4,7 @@ The draws of a casualty are keyed by purpose, cell, index and block, so they dep
 """
 
 from engine.clinical.casualties import INCIDENT_INDEX, draw_cause
+from engine.clinical.stays import stay_of
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 from engine.clinical.wound_conditions import type_row
 from engine.codes import (
@@ -12,11 +13,20 @@ from engine.codes import (
     INCIDENT_CAUSE,
     NONE,
     SECOND_DIAGNOSES,
+    STAY,
     CasualtyKind,
     Mechanism,
 )
 from engine.numeric import compiled, words
-from engine.tables import AGENT_KINDS, GROUPS, InjuryTables, PatientRow
+from engine.tables import (
+    AGENT_KINDS,
+    DAY,
+    GROUPS,
+    CasualtyState,
+    InjuryTables,
+    PatientRow,
+    SurvivalParameters,
+)
 
 NO_DIAGNOSIS = 65535
 """In the columns `second` to `fourth`: no further diagnosis."""
@@ -131,3 +141,30 @@ def draw_second_diagnoses(record: PatientRow, cell: int, index: int, key: int, t
             record.third = found
         elif record.fourth == NO_DIAGNOSIS:
             record.fourth = found
+
+
+@compiled
+def draw_stay_of_ill(
+    record: PatientRow,
+    casualty: CasualtyState,
+    cell: int,
+    index: int,
+    key: int,
+    parameters: SurvivalParameters,
+) -> None:
+    """Draw how long a casualty without weapon wounds needs care: as long as the longest of the diagnoses.
+
+    It counts from the first admission: `stay_end` holds a duration until then (docs/model.md section 2.5.6).
+    """
+    days = parameters.stay_days[record.condition]
+    least = parameters.stay_least[record.condition]
+    leaves = parameters.leaves[record.condition] != 0
+    for further in (record.second, record.third, record.fourth):
+        if further != NO_DIAGNOSIS:
+            days = max(days, parameters.stay_days[further])
+            least = max(least, parameters.stay_least[further])
+            leaves = leaves or parameters.leaves[further] != 0
+    if record.lethal != NONE:
+        least = max(least, parameters.least_days)
+    casualty.leaves_theatre = 1 if leaves else 0
+    casualty.stay_end = stay_of(days, least, to_uniform(words(key, cell, index, STAY)[1]), parameters) * DAY

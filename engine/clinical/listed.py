@@ -145,7 +145,6 @@ def _attempt_wounded(
     shift: float,
     model: Model,
     listed: int,
-    quiet: bool,
 ) -> None:
     """Draw wounds and fate of a listed casualty, keyed by `cell` and `index`."""
     record = output.patients[row]
@@ -154,19 +153,6 @@ def _attempt_wounded(
     may_die_at_once = given.categories[listed, 2] == 0 and given.fitting[listed] == 0
     if given.conditions[listed]:
         casualty.wounds = _give_wounds(record, output, casualty.wound, cell, index, shift, model, listed)
-    elif quiet:
-        casualty.wounds = draw_wound_scores(
-            record,
-            output,
-            casualty.wound,
-            cell,
-            index,
-            key,
-            model.injuries,
-            int(given.mechanism[listed]),
-            shift,
-            may_die_at_once,
-        )
     else:
         casualty.wounds = draw_wounds(
             record,
@@ -193,6 +179,7 @@ def _attempt_wounded(
         given.odds[listed],
         given.life[listed],
         model.survival,
+        model.treatments.rules,
     )
 
 
@@ -214,13 +201,12 @@ def draw_listed_wounded(
             # Towards the nearest category that fits: the first bits are the more severe categories.
             shift += SHIFT if fitting >> true == 0 else -SHIFT
         cell = np.uint64(counter[0]) + np.uint64(attempt) * np.uint64(_STEP)
-        _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, True)
+        _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed)
         true = int(record.triage)
         if casualty.expectant:
             true = _IMMEDIATE
         if (fitting >> true) & 1 and record.worst_ais < INSTANTLY_FATAL_AIS:
             break
-    _attempt_wounded(output, row, casualty, cell, counter[1], shift, model, listed, False)
     if wanted:
         record.triage = wanted
         casualty.expectant = 0
@@ -303,7 +289,7 @@ def iss_of_listed(
     sums
         Shape (2,): the sum of the ISS and the number of casualties are added.
     niss
-        Shape (76,): the number of casualties by NISS is added.
+        Shape (76,): the number of casualties by NISS is added; at 0 of those whose worst wound is too small to kill.
     """
     output = sample[0]
     record = output.patients[0]
@@ -326,4 +312,4 @@ def iss_of_listed(
         if record.worst_ais < INSTANTLY_FATAL_AIS:
             sums[0] += record.iss
             sums[1] += 1
-            niss[record.niss] += 1
+            niss[record.niss if record.worst_ais >= model[0].survival.lethal_ais else 0] += 1

@@ -29,8 +29,11 @@ from engine.tables import (
 )
 
 _ROLES = 5
+_HIGHEST_CARE = 3
+"""The highest role whose care differs."""
 ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
+_MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
 _ROLE_1 = int(CarePlace.ROLE_1)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
@@ -111,6 +114,39 @@ def _is_due(
 
 
 @compiled
+def role_of_treatments(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
+    """Return the lowest role that offers all treatments called for, as far as a higher one does.
+
+    Reads the wounds, so it can be asked only when they have just been drawn: the kernel does not keep them.
+    """
+    needs = needs_of_injuries(output, record, casualty, rules)
+    for role in range(1, _HIGHEST_CARE):
+        higher = 0
+        for further in range(role + 1, _HIGHEST_CARE + 1):
+            higher |= rules.here[place_of_role(further)]
+        if not needs & higher & ~rules.here[place_of_role(role)]:
+            return role
+    return _HIGHEST_CARE
+
+
+@compiled
+def wound_for(output: Output, casualty: CasualtyState, kind: int, rules: CareRules) -> int:
+    """Return the number of the worst wound that calls for a treatment; the worst of all where none does."""
+    for number in range(casualty.wounds):
+        if rules.needs[output.wounds[casualty.wound + number].condition] & rules.bit[kind]:
+            return int(number)
+    return 0
+
+
+@compiled
+def _named(output: Output, casualty: CasualtyState, kind: int, number: int, rules: CareRules) -> int:
+    """Return the wound that a treatment of wound `number` names: NONE for the dressing of a hole into a cavity."""
+    if rules.on_skin & rules.bit[kind] and rules.inside[output.wounds[casualty.wound + number].condition]:
+        return NONE
+    return number
+
+
+@compiled
 def needs_of_injuries(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
     """Return the mask of what the wounds, or the illness, call for."""
     if record.kind != CasualtyKind.WOUNDED:
@@ -147,6 +183,79 @@ def roles_that_operate(output: Output, record: PatientRow, casualty: CasualtySta
 
 
 @compiled
+def _own_role(kind: int, rules: CareRules) -> int:
+    """Return the lowest role that can do an operation itself, and not only one short of it; 0 for NONE."""
+    if kind != NONE:
+        for role in range(_ROLES):
+            if rules.in_theatre[kind, role]:
+                return int(role)
+    return 0
+
+
+@compiled
+def role_of_last_operation(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
+    """Return the lowest role that can do all operations that a casualty calls for; 0: none is called for.
+
+    Of the ill it is the main operation. What a lower role does in its stead, such as a shunt, does not count.
+    """
+    rules = model.treatments.rules
+    last = 0
+    if record.kind != CasualtyKind.WOUNDED:
+        last = _own_role(int(rules.operations[record.condition, 0]), rules)
+    elif not model.treatments.limits.operates_by_category:
+        for number in range(casualty.wounds):
+            condition = output.wounds[casualty.wound + number].condition
+            for place in range(OPERATIONS_OF_CONDITION):
+                last = max(last, _own_role(int(rules.operations[condition, place]), rules))
+    return last
+
+
+@compiled
+def is_grave(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wounded casualty may need resuscitation and intensive care.
+
+    Something would kill, blood is called for, or the worst AIS is high. Where the category alone decides on operations,
+    it is everybody.
+    """
+    limits = model.treatments.limits
+    return bool(
+        limits.operates_by_category
+        or record.lethal != NONE
+        or casualty.blood_units > 0
+        or record.worst_ais >= limits.grave_ais
+    )
+
+
+@compiled
+def calls_for_cavity_surgery(output: Output, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wound calls for an operation in head, neck, chest or belly."""
+    rules = model.treatments.rules
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = int(rules.operations[condition, place])
+            if kind != NONE and rules.needs_airway[kind] and kind != _MAXILLOFACIAL_SURGERY:
+                return True
+    return False
+
+
+@compiled
+def needs_of_coma(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+) -> int:
+    """Return the mask of what the unconscious need at the time `at`, ms: a secured airway, oxygen and ventilation."""
+    bit = model.treatments.rules.bit
+    if not is_unconscious(output, record, casualty, at, model):
+        return 0
+    return int(
+        bit[Treatment.AIRWAY_ADJUNCT]
+        | bit[Treatment.INTUBATION]
+        | bit[Treatment.OXYGEN]
+        | bit[Treatment.VENTILATION]
+    )
+
+
+@compiled
 def needs_of_pain(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
 ) -> int:
@@ -173,9 +282,9 @@ def needs_of_state(
         needs |= bit[Treatment.HYPOTHERMIA_PREVENTION]
         if place >= CarePlace.ROLE_1:
             needs |= bit[Treatment.IV_ACCESS]
-    if is_unconscious(output, record, casualty, at, model):
-        needs |= bit[Treatment.AIRWAY_ADJUNCT] | bit[Treatment.INTUBATION]
-        needs |= bit[Treatment.OXYGEN] | bit[Treatment.VENTILATION]
+    unconscious = needs_of_coma(output, record, casualty, at, model)
+    if unconscious:
+        needs |= unconscious
     elif record.worst_ais >= model.treatments.limits.analgesia_ais:
         needs |= bit[Treatment.ANALGESIA]
     else:
@@ -267,6 +376,11 @@ def give_by_need(
     first = int(output.rows[TREATMENT_COUNT])
     at = now
     at_once = 0
+    target = 0
+    if own_bit and injured:
+        target = int(casualty.killer)
+        if target == NONE:
+            target = wound_for(output, casualty, own, rules)
     if own_bit & needs and place <= CarePlace.ON_THE_WAY:
         at_once = own_bit
         preparing = 0.0
@@ -288,7 +402,8 @@ def give_by_need(
                     )
         each = bool(rules.each_wound & own_bit) and injured
         lasts = preparing + minutes_of(own, uniform, rules)
-        log_treatment(output, row, casualty.facility, own, now, lasts, effect, 0 if each else NONE)
+        named = _named(output, casualty, own, target, rules) if each else NONE
+        log_treatment(output, row, casualty.facility, own, now, lasts, effect, named)
         if own == Treatment.TOURNIQUET:  # the rest follows it
             at = now + lasts * MINUTE
         if not each:
@@ -307,13 +422,15 @@ def give_by_need(
         left = int(model.treatments.limits.most_wounds)
         for number in range(casualty.wounds if of_wounds else 1):
             wound = number if of_wounds else NONE
-            acts = bool(bit == own_bit and number == 0)
+            acts = bool(bit == own_bit and (number == target or not of_wounds))
             if acts and at_once:
                 continue
             if of_wounds and not acts:
                 condition = output.wounds[casualty.wound + number].condition
                 if not rules.needs[condition] & bit:
                     continue
+            if of_wounds:
+                wound = _named(output, casualty, kind, number, rules)
             if left == 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                 break
             if not _is_due(output, casualty, rank, wound, at, rules):

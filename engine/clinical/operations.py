@@ -5,7 +5,7 @@ import math
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import bleeds_to_death, last_start, minutes_of
 from engine.clinical.survival import set_rate, stop_clock, surgery_success
-from engine.codes import NONE, ConditionFlag, Effect, Treatment
+from engine.codes import NONE, ConditionFlag, Effect, Region, Treatment
 from engine.numeric import compiled
 from engine.tables import (
     CARE_ROWS,
@@ -23,15 +23,22 @@ from engine.tables import (
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
 
+_AMPUTATION = int(Treatment.AMPUTATION)
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _DEFINITIVE_SURGERY = int(Treatment.DEFINITIVE_SURGERY)
+_FASCIOTOMY = int(Treatment.FASCIOTOMY)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _INTUBATION = int(Treatment.INTUBATION)
 _LAPAROTOMY = int(Treatment.LAPAROTOMY)
+_LIGATION = int(Treatment.LIGATION)
+_MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
 _SURGICAL_AIRWAY = int(Treatment.SURGICAL_AIRWAY)
 _TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
+_VASCULAR_REPAIR = int(Treatment.VASCULAR_REPAIR)
+_VASCULAR_SHUNT = int(Treatment.VASCULAR_SHUNT)
+_VENTILATION = int(Treatment.VENTILATION)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -60,7 +67,7 @@ def operation_here(kind: int, role: int, rules: CareRules) -> int:
 
 
 @compiled
-def _log_airway(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> float:
+def log_airway(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> float:
     """Intubate at the beginning of a session unless the airway is secured; return when it is, ms."""
     for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
         if last_start(output, casualty, kind, NONE) >= 0:
@@ -71,43 +78,142 @@ def _log_airway(output: Output, row: int, casualty: CasualtyState, now: float, m
 
 
 @compiled
-def _main_operation(
-    output: Output, record: PatientRow, casualty: CasualtyState, role: int, model: Model
-) -> int:
-    """Return the operation on the worst wound that acts on what would kill; NONE where nothing would.
+def log_ventilation(
+    output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> None:
+    """Log that a casualty stays on the ventilator in intensive care after an operation in a cavity.
 
-    It is the first that the wound calls for and the facility can do, else the one against the mechanism.
+    So do those with a high worst AIS, who have had blood or whom something would have killed.
+    """
+    rules = model.treatments.rules
+    record = output.patients[row]
+    if output.rows[QUIET] or not (casualty.cavity and casualty.operated_here):
+        return
+    ill = record.lethal != NONE or casualty.blood_units > 0
+    if not ill and record.worst_ais < model.treatments.limits.ventilated_ais:
+        return
+    if rules.off & rules.bit[_VENTILATION] or (
+        output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS
+    ):
+        return
+    for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
+        if last_start(output, casualty, kind, NONE) >= 0:
+            log_treatment(output, row, casualty.facility, _VENTILATION, now, minutes, Effect.SUPPORTIVE, NONE)
+            return
+
+
+@compiled
+def _called_for_here(
+    output: Output, casualty: CasualtyState, number: int, place: int, role: int, model: Model
+) -> int:
+    """Return the operation that wound `number` calls for in `place` and that this role does, or short of it; NONE."""
+    rules = model.treatments.rules
+    condition = output.wounds[casualty.wound + number].condition
+    return operation_here(int(rules.operations[condition, place]), role, rules)
+
+
+@compiled
+def _main_operation(
+    output: Output, record: PatientRow, casualty: CasualtyState, wound: int, role: int, model: Model
+) -> int:
+    """Return the operation on `wound` that acts on what would kill; NONE where nothing would.
+
+    It is the first that the wound calls for and the facility can do, debridement aside; else the one against the
+    mechanism, if the wound can kill by it; else debridement if the wound calls for it, or an operation of no such kind.
     """
     rules = model.treatments.rules
     if record.lethal == NONE or casualty.life == math.inf:
         return NONE
-    worst = output.wounds[casualty.wound]
+    debrided = False
     for place in range(OPERATIONS_OF_CONDITION):
-        kind = operation_here(int(rules.operations[worst.condition, place]), role, rules)
+        kind = _called_for_here(output, casualty, wound, place, role, model)
+        if kind != NONE and kind != _WOUND_DEBRIDEMENT:
+            return kind
+        debrided = debrided or kind == _WOUND_DEBRIDEMENT
+    if casualty.killer != NONE:
+        kind = int(rules.operation[record.lethal, output.wounds[casualty.wound + wound].region])
         if kind != NONE:
             return kind
-    kind = int(rules.operation[record.lethal, worst.region])
-    return kind if kind != NONE else _WOUND_DEBRIDEMENT
+    return _WOUND_DEBRIDEMENT if debrided else _DEFINITIVE_SURGERY
+
+
+_LIFE, _LIMB, _WORST_BONE, _OTHER, _BONES, _DEBRIDEMENT, _FURTHER = 0, 1, 2, 3, 4, 5, 6
+"""The rounds through the operations that the wounds call for, by urgency."""
+_ROUNDS = _FURTHER + OPERATIONS_OF_CONDITION - 1
+
+
+@compiled
+def _urgency(kind: int, condition: int, rules: CareRules) -> int:
+    """Return the round in which the main operation of a wound is done.
+
+    Head, neck, chest and belly come first; then vessels and stumps of limbs; then the worst open fracture; then eyes,
+    the face and the rest; then the other open fractures; dead tissue last.
+    """
+    if rules.needs_airway[kind] and kind != _MAXILLOFACIAL_SURGERY:
+        return _LIFE
+    if kind in (_AMPUTATION, _FASCIOTOMY, _LIGATION, _VASCULAR_REPAIR, _VASCULAR_SHUNT):
+        return _LIMB
+    if rules.bares_bone[condition]:
+        return _BONES
+    return _DEBRIDEMENT if kind == _WOUND_DEBRIDEMENT else _OTHER
+
+
+@compiled
+def _log_once(
+    output: Output, row: int, casualty: CasualtyState, now: float, kind: int, number: int, rules: CareRules
+) -> int:
+    """Log an operation on wound `number` unless it has been done; return how many are logged: 1 or 0."""
+    wound = number if rules.separate[kind] else NONE
+    if last_start(output, casualty, kind, wound) >= 0:
+        return 0
+    log_treatment(output, row, casualty.facility, kind, now, 0.0, _SUPPORTIVE, number)
+    return 1
 
 
 @compiled
 def _log_called_for(
-    output: Output, row: int, casualty: CasualtyState, now: float, role: int, most: int, model: Model
+    output: Output, row: int, casualty: CasualtyState, now: float, role: int, done: int, model: Model
 ) -> None:
-    """Log at `now` the operations that the wounds call for, that can be done here and have not been; at most `most`."""
+    """Log at `now` the operations that the wounds call for, that can be done here and have not been.
+
+    The main operations come by urgency. What belongs to one that saves life or limb, such as a bowel resection or the
+    fixation of an open fracture, follows it at once, debridement aside; the other further ones come last. A session,
+    of which `done` operations are logged, ends before the least urgent ones where they are too many.
+    """
     rules = model.treatments.rules
-    for place in range(OPERATIONS_OF_CONDITION):
+    for turn in range(_ROUNDS):
+        place = max(0, turn - _FURTHER + 1)
+        most = int(model.treatments.limits.most_operations)
+        if turn < _BONES:
+            most = int(model.treatments.limits.most_urgent_operations)
+        together = turn in (_LIFE, _LIMB, _BONES)
         for number in range(casualty.wounds):
-            if most <= 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
-                return
-            condition = output.wounds[casualty.wound + number].condition
-            kind = operation_here(int(rules.operations[condition, place]), role, rules)
+            kind = _called_for_here(output, casualty, number, place, role, model)
             if kind == NONE:
                 continue
-            wound = number if rules.separate[kind] else NONE
-            if last_start(output, casualty, kind, wound) < 0:
-                log_treatment(output, row, casualty.facility, kind, now, 0.0, _SUPPORTIVE, number)
-                most -= 1
+            condition = int(output.wounds[casualty.wound + number].condition)
+            if turn < _FURTHER:
+                urgency = _urgency(kind, condition, rules)
+                if urgency != turn and not (turn == _WORST_BONE and urgency == _BONES):
+                    continue
+            for also in range(place, OPERATIONS_OF_CONDITION if together else place + 1):
+                if done >= most or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
+                    break
+                kind = _called_for_here(output, casualty, number, also, role, model)
+                if kind != NONE and (also == place or kind != _WOUND_DEBRIDEMENT):
+                    done += _log_once(output, row, casualty, now, kind, number, rules)
+            if turn == _WORST_BONE:
+                break
+
+
+@compiled
+def _open_wound(output: Output, casualty: CasualtyState, rules: CareRules) -> int:
+    """Return the number of the worst wound that is cleaned and dressed, which can be debrided; NONE."""
+    for number in range(casualty.wounds):
+        needs = rules.needs[output.wounds[casualty.wound + number].condition]
+        if needs & rules.bit[Treatment.WOUND_CARE]:
+            return int(number)
+    return NONE
 
 
 @compiled
@@ -149,6 +255,7 @@ def log_session(
     minutes: float,
     effect: int,
     otherwise: int,
+    wound: int,
     model: Model,
 ) -> None:
     """Log the operations of a session in the theatre, `minutes` long.
@@ -157,26 +264,28 @@ def log_session(
     ----------
     effect
         `Effect` of the first of them on what would kill.
-    otherwise
-        The operation on the worst wound where the wounds call for none that is still to be done.
+    otherwise, wound
+        The operation where the wounds call for none that is still to be done, and the number of its wound.
     """
     rules = model.treatments.rules
     record = output.patients[row]
     role = int(model.network.role[casualty.facility])
-    most = int(model.treatments.limits.most_operations)
+    done = 0
     main = NONE
-    if effect != Effect.SUPPORTIVE:
-        main = _main_operation(output, record, casualty, role, model)
+    main_wound = 0
+    if effect != Effect.SUPPORTIVE and record.lethal != NONE:
+        main_wound = int(casualty.killer) if casualty.killer != NONE else 0
+        main = _main_operation(output, record, casualty, main_wound, role, model)
     begin = now
     if _needs_airway(output, casualty, main, role, rules):
-        begin = min(_log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
+        begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
     first = int(output.rows[TREATMENT_COUNT])
     if main != NONE:
-        log_treatment(output, row, casualty.facility, main, now, 0.0, effect, 0)
-        most -= 1
-    _log_called_for(output, row, casualty, now, role, most, model)
+        log_treatment(output, row, casualty.facility, main, now, 0.0, effect, main_wound)
+        done = 1
+    _log_called_for(output, row, casualty, now, role, done, model)
     if output.rows[TREATMENT_COUNT] == first:
-        log_treatment(output, row, casualty.facility, otherwise, now, 0.0, _SUPPORTIVE, 0)
+        log_treatment(output, row, casualty.facility, otherwise, now, 0.0, _SUPPORTIVE, wound)
     _share_time(output, first, begin, now + minutes * MINUTE, model)
 
 
@@ -207,38 +316,54 @@ def start_surgery(
             effect = _EFFECTIVE
     if not output.rows[QUIET]:
         otherwise = _WOUND_DEBRIDEMENT
-        log_session(output, row, casualty, now, minutes, effect, otherwise, model)
+        wound = _open_wound(output, casualty, model.treatments.rules)
+        if wound == NONE:
+            otherwise = _DEFINITIVE_SURGERY
+            wound = 0
+        log_session(output, row, casualty, now, minutes, effect, otherwise, wound, model)
     if effect == Effect.EFFECTIVE:
         stop_clock(casualty, now)
+    elif effect == Effect.INEFFECTIVE:
+        casualty.slowest = max(casualty.slowest, model.survival.failed_surgery_rate)
 
 
 @compiled
 def log_definitive_surgery(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
 ) -> None:
-    """Log the definitive operation: what the wounds still call for, or the fixation of the worst fracture."""
+    """Log the definitive operation: what the wounds still call for, or the fixation of the worst wound, a fracture."""
     if output.rows[QUIET]:
         return
     kind = _DEFINITIVE_SURGERY
-    if model.injuries.flags[output.wounds[casualty.wound].condition] & ConditionFlag.FRACTURE:
+    worst = output.wounds[casualty.wound]
+    limb = worst.region == Region.UPPER_LIMB or worst.region == Region.LOWER_LIMB
+    if limb and model.injuries.flags[worst.condition] & ConditionFlag.FRACTURE:
         kind = _FRACTURE_FIXATION
-    log_session(output, row, casualty, now, minutes, _SUPPORTIVE, kind, model)
+    log_session(output, row, casualty, now, minutes, _SUPPORTIVE, kind, 0, model)
 
 
 @compiled
 def log_further_operation(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
 ) -> None:
-    """Log a further operation in the same stay: a second look after a laparotomy, else the wounds are cleaned again."""
+    """Log a further operation in the same stay: what the wounds still call for.
+
+    Where that is nothing it is a second look after a laparotomy. Else the wounds are cleaned again before the
+    definitive operation; after it, or where nothing is open, it is planned surgery.
+    """
     if output.rows[QUIET]:
         return
-    kind = _WOUND_DEBRIDEMENT
+    kind = _DEFINITIVE_SURGERY
+    wound = 0
+    opened = _open_wound(output, casualty, model.treatments.rules)
     if last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:
         kind = _LAPAROTOMY
-    elif casualty.definitive:
-        kind = _DEFINITIVE_SURGERY
-    wound = 0
+    elif not casualty.definitive and (
+        opened != NONE or last_start(output, casualty, _WOUND_DEBRIDEMENT, NONE) >= 0
+    ):
+        kind = _WOUND_DEBRIDEMENT
+        wound = opened if opened != NONE else 0
     for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
         if output.treatments[k].kind == kind and output.treatments[k].wound != NONE:
             wound = int(output.treatments[k].wound)
-    log_treatment(output, row, casualty.facility, kind, now, minutes, _SUPPORTIVE, wound)
+    log_session(output, row, casualty, now, minutes, _SUPPORTIVE, kind, wound, model)

@@ -26,6 +26,7 @@ from engine.tables import (
     DAY,
     HOUR,
     MINUTE,
+    CareRules,
     CasualtyState,
     Output,
     PatientRow,
@@ -125,6 +126,49 @@ def _lethal_mechanism(region: int, uniform: float, parameters: SurvivalParameter
 
 
 @compiled
+def _draw_what_kills(
+    record: PatientRow,
+    casualty: CasualtyState,
+    output: Output,
+    first_wound: int,
+    count: int,
+    uniform: float,
+    parameters: SurvivalParameters,
+    rules: CareRules,
+) -> None:
+    """Set the lethal mechanism and the wound that kills by it, the worst that can (docs/model.md section 2.5.2).
+
+    The mechanism goes by region of the worst wound. Where no wound can kill by it, the worst that can kill at all does,
+    by what it can. Where none can, as with burns alone, the casualty does not die of the clock.
+    """
+    record.lethal = _lethal_mechanism(output.wounds[first_wound].region, uniform, parameters)
+    for number in range(count):
+        if rules.kills_by[output.wounds[first_wound + number].condition] & (1 << record.lethal):
+            casualty.killer = number
+            return
+    for number in range(count):
+        wound = output.wounds[first_wound + number]
+        able = int(rules.kills_by[wound.condition])
+        if able:
+            record.lethal = _lethal_mechanism(wound.region, uniform, parameters)
+            if not able & (1 << record.lethal):
+                mechanism = 0
+                while not able & (1 << mechanism):
+                    mechanism += 1
+                record.lethal = mechanism
+            casualty.killer = number
+            return
+    record.lethal = NONE
+
+
+@compiled
+def killing_region(output: Output, casualty: CasualtyState) -> int:
+    """Return the region of the wound that would kill; where none of them can, of the worst one."""
+    number = casualty.killer if casualty.killer != NONE else 0
+    return int(output.wounds[casualty.wound + number].region)
+
+
+@compiled
 def start_clock(casualty: CasualtyState, onset: float, life: float, factor: float) -> None:
     """Start the clock at `onset` (ms) with a life of `life` ms; infinity for the non-lethal."""
     casualty.life = life
@@ -153,8 +197,9 @@ def draw_fate_of_wounded(
     odds: float,
     life_factor: float,
     parameters: SurvivalParameters,
+    rules: CareRules,
 ) -> None:
-    """Draw lethality, life, true triage category and stay of a wounded casualty, and start the clock.
+    """Draw lethality, life and true triage category of a wounded casualty, and start the clock.
 
     Life: T = 43500 * NISS**-1.95 * exp(0.9 * z) minutes (docs/model.md section 2.5.1). Category: section 2.6.1.
     `type_` is the row of the tables by warfare type. The odds of being lethal are multiplied by `odds`, the life by
@@ -163,7 +208,10 @@ def draw_fate_of_wounded(
     a, b, c, d = words(key, cell, index, LETHALITY)
     life = math.inf
     record.lethal = NONE
-    chance = parameters.lethal[type_, record.niss]
+    casualty.killer = NONE
+    chance = 0.0
+    if record.worst_ais >= parameters.lethal_ais:
+        chance = parameters.lethal[type_, record.niss]
     if odds != 1.0:
         chance = chance * odds / (1.0 - chance + chance * odds)
     if record.worst_ais == INSTANTLY_FATAL_AIS:
@@ -175,7 +223,9 @@ def draw_fate_of_wounded(
             * MINUTE
             * life_factor
         )
-        record.lethal = _lethal_mechanism(output.wounds[first_wound].region, to_uniform(c), parameters)
+        _draw_what_kills(record, casualty, output, first_wound, count, to_uniform(c), parameters, rules)
+        if record.lethal == NONE:
+            life = math.inf
     lethal = record.lethal != NONE
     record.triage = true_triage(
         record.worst_ais,
@@ -198,31 +248,6 @@ def draw_fate_of_wounded(
     for number in range(first_wound, first_wound + count):
         if output.wounds[number].region == Region.HEAD:
             casualty.head_ais = max(casualty.head_ais, output.wounds[number].ais)
-    _draw_stay_of_wounded(record, casualty, lethal, cell, index, key, parameters)
-
-
-@compiled
-def _draw_stay_of_wounded(
-    record: PatientRow,
-    casualty: CasualtyState,
-    lethal: bool,
-    cell: int,
-    index: int,
-    key: int,
-    parameters: SurvivalParameters,
-) -> None:
-    """Draw when a wounded casualty could return to duty (docs/model.md section 2.5.6)."""
-    a, b, _, _ = words(key, cell, index, STAY)
-    if not lethal and record.worst_ais <= 3 and to_uniform(a) < parameters.rtd72[record.worst_ais]:
-        casualty.expects_rtd72 = 1
-        hours = parameters.rtd72_hours[0] + (
-            parameters.rtd72_hours[1] - parameters.rtd72_hours[0]
-        ) * to_uniform(b)
-        casualty.stay_end = record.time + hours * HOUR
-    else:
-        stay = parameters.stay[min(5, int(record.worst_ais))]
-        within = stay[2] + (1.0 - stay[2]) * to_uniform(b)  # only stays of more than 72 h
-        casualty.stay_end = record.time + _lognormal(stay[0], stay[1], within) * DAY
 
 
 @compiled
@@ -235,17 +260,16 @@ def draw_fate_of_ill(
     key: int,
     parameters: SurvivalParameters,
 ) -> None:
-    """Draw lethality, life, symptom onset and stay of a casualty without weapon wounds, and start the clock.
+    """Draw lethality, life and symptom onset of a casualty without weapon wounds, and start the clock.
 
-    docs/model.md sections 2.4.4, 2.5.1 and 2.5.6. The stay counts from the admission, so `stay_end` holds a duration
-    until then.
+    docs/model.md sections 2.4.4 and 2.5.1.
 
     Parameters
     ----------
     kills
         Whether a casualty other than an agent casualty dies without treatment.
     """
-    a, b, c, d = words(key, cell, index, LETHALITY)
+    a, b, c, _ = words(key, cell, index, LETHALITY)
     life = math.inf
     record.lethal = NONE
     record.onset = record.time
@@ -267,8 +291,6 @@ def draw_fate_of_ill(
         )
     start_clock(casualty, float(record.onset), life, parameters.factor[0])
     casualty.needs_surgery = 0
-    stay = parameters.category_stay[record.triage]
-    casualty.stay_end = _lognormal(stay[0], stay[1], to_uniform(d)) * DAY
 
 
 @compiled
@@ -283,19 +305,21 @@ def draw_late_death(
 ) -> None:
     """Draw, at the first admission, whether and when a severely wounded casualty dies late.
 
-    Late deaths are by sepsis or organ failure: with probability p * min(NISS / scale, maximum), after an exponential
-    time (docs/model.md section 2.5.5; `parameters.late`).
+    Late deaths are by sepsis or organ failure: with probability p * min(NISS / scale, maximum), at an exponential
+    time after the first days (docs/model.md section 2.5.5; `parameters.late`).
     """
     if (
         record.kind != CasualtyKind.WOUNDED
         or record.niss < parameters.late_niss
+        or record.worst_ais < parameters.lethal_ais
         or casualty.expects_rtd72
         or not parameters.clock[0]
     ):
         return
     a, b, _, _ = words(key, cell, index, LATE_DEATH)
     if to_uniform(a) < parameters.late[0] * min(record.niss / parameters.late[1], parameters.late[2]):
-        casualty.late_death_at = now - numeric.log(to_uniform(b)) * parameters.late[3] * DAY
+        days = parameters.late[3] - numeric.log(to_uniform(b)) * parameters.late[4]
+        casualty.late_death_at = now + days * DAY
 
 
 @compiled

@@ -12,8 +12,8 @@ EN_ROUTE = -2
 class Event(Code):
     """Kind of event in the event log.
 
-    The column `detail` holds the category of TRIAGED, the precedence of EVACUATION_REQUESTED and the resource of
-    WAITING and REFUSED (index of AWAITED), else 0.
+    The column `detail` holds the category of TRIAGED, the precedence of EVACUATION_REQUESTED, the resource of WAITING
+    and REFUSED (index of AWAITED), and what COMPLICATION is, else 0.
     """
 
     INJURED = 0
@@ -64,6 +64,8 @@ class Event(Code):
     """The remains reached a facility from which they are moved on."""
     REMAINS_DELIVERED = 34
     """The remains reached the end of their way: the next facility, or a collection point."""
+    COMPLICATION = 35
+    """A complication is found; `detail` is LIMBS * its `Complication` + the limb."""
 
 
 class Treatment(Code):
@@ -155,6 +157,74 @@ class Treatment(Code):
     THROMBOPROPHYLAXIS = 83
 
 
+class Complication(Code):
+    """Kind of complication in the course: what `complication_kinds.csv` describes."""
+
+    WOUND_INFECTION = 0
+    BONE_INFECTION = 1
+    ABDOMINAL_INFECTION = 2
+    PNEUMONIA = 3
+    SEPSIS = 4
+    ACUTE_KIDNEY_INJURY = 5
+    ACUTE_RESPIRATORY_DISTRESS = 6
+    DEEP_VEIN_THROMBOSIS = 7
+    PULMONARY_EMBOLISM = 8
+    COMPARTMENT_SYNDROME = 9
+    TRANSFUSION_REACTION = 10
+    ORGAN_FAILURE = 11
+
+
+class Limb(Code):
+    """The limb of a complication."""
+
+    NO_LIMB = 0
+    """None, or not known."""
+    RIGHT_ARM = 1
+    LEFT_ARM = 2
+    RIGHT_LEG = 3
+    LEFT_LEG = 4
+
+
+LIMBS = len(Limb)
+"""What a `Complication` is multiplied with in `detail` of Event.COMPLICATION."""
+
+
+class Risk(Code):
+    """What makes a complication more likely: the words of `complication_risks.csv`. Its bit is 1 << the member."""
+
+    OPEN_WOUND = 0
+    OPEN_FRACTURE = 1
+    LONG_BONE_FRACTURE = 2
+    PELVIS_OR_SPINE_FRACTURE = 3
+    LIMB_AT_RISK = 4
+    """A vessel, crush or fracture of forearm or leg that may raise the pressure in a compartment."""
+    LOWER_LIMB_AMPUTATION = 5
+    BOWEL_INJURY = 6
+    LAPAROTOMY = 7
+    """A wound calls for an operation in the belly, and the casualty has been operated on."""
+    BURN = 8
+    BURN_OVER_20 = 9
+    CHEST_INJURY = 10
+    BRAIN_INJURY = 11
+    """Moderate or severe."""
+    FASCIOTOMY = 12
+    """A wound calls for a fasciotomy, and the casualty has been operated on."""
+    OPERATED = 13
+    INTENSIVE_CARE = 14
+    VENTILATED = 15
+    """In intensive care after an operation on an intubated patient, or with a severe head injury or burn."""
+    SHOCK = 16
+    """Bled for so long before the first facility that it shows."""
+    TRANSFUSED = 17
+    MASSIVE_TRANSFUSION = 18
+    """Ten units or more."""
+    TOURNIQUET_OVER_2_HOURS = 19
+    NISS_9 = 20
+    """NISS of 9 or more."""
+    NISS_16 = 21
+    NISS_25 = 22
+
+
 class CarePlace(Code):
     """Where care by need is given: what can be done differs."""
 
@@ -241,3 +311,5 @@ EFFECTS = Effect.labels()
 OUTCOMES = Outcome.labels()
 DEATH_CAUSES = DeathCause.labels()
 WAITING_FOR = WaitingFor.labels()
+COMPLICATIONS = Complication.labels()
+RISKS = Risk.labels()

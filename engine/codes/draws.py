@@ -75,17 +75,20 @@ SERVICE_NUMBER = 16
 
 # SURVIVAL
 LETHALITY = 0
-"""Words 0: lethal; 1: life; 2: mechanism, or onset of symptoms; 3: triage, or stay of the ill."""
+"""Words 0: lethal; 1: life; 2: mechanism, or onset of symptoms; 3: triage."""
 STAY = 1
-"""Words 0: return to duty within 72 h; 1: length of stay; 2: T4, of those at the edge."""
+"""Words 1: length of stay; 2: T4, of those at the edge."""
 LATE_DEATH = 2
-"""Words 0: late death; 1: its time."""
+"""Words 0: late death; 1: its time; 2: the complication that kills; 3: its onset."""
 FIRST_AID = 3
 """Words 0: success of first aid; 1: of blood on the way to the first facility; 2: units of blood."""
 MATRIX_START = 7
 """Words 1: triage category; 2: time of death, under transition-matrix routing."""
 MATRIX_OUTCOME = 8
 """Word 0: outcome of a place under transition-matrix routing. Plus the role, 0 at the point of injury."""
+COMPLICATION_DRAWS = 16
+"""Words 0 and 1: whether it occurs and when, of the first complication of two; 2 and 3: of the second. Plus half the
+number of the complication."""
 
 # TRAVEL: the block of a ride is the number of the leg.
 EMPTY_RETURN = 1024
@@ -103,3 +106,17 @@ WEATHER = 1
 LIFT_CANCELLED = 2
 HIT = 16
 """Word 0: death of the casualty. Plus the number of the world event."""
+
+
+class RecordDraw(Code):
+    """Purposes of draws that are made when a record is written: hashes of an id, which is itself a draw.
+
+    They need no key: the id of a patient or of an incident differs from run to run, and no other draw uses it.
+    """
+
+    POSTURE = 0
+    """Of an incident: where its casualties were."""
+    PROTECTION = 1
+    ALLERGY = 2
+    HISTORY = 3
+    MEDICATION = 4

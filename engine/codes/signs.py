@@ -54,6 +54,8 @@ class SignPattern(Code):
     ALLERGY = 17
     NERVE = 18
     """A nerve agent, whose signs have a table of their own."""
+    CORD = 19
+    """Spinal cord of neck and chest."""
 
 
 SIGN_PATTERNS = SignPattern.labels()

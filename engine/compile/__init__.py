@@ -15,6 +15,7 @@ from engine.compile.model import (
 from engine.compile.network import compile_network
 from engine.compile.rows import environment
 from engine.compile.tilts import TILT, tilts_of
+from engine.compile.treatments import killing_masks
 
 __all__ = [
     "NOTHING",
@@ -29,6 +30,7 @@ __all__ = [
     "compile_tables",
     "environment",
     "has_mean_iss",
+    "killing_masks",
     "listed_deaths_report",
     "tilts_of",
 ]

@@ -43,8 +43,9 @@ def compile_injuries(scenario: Scenario) -> Table:
         INJURIES,
         **severity_fields(scenario),
         **wound_fields(scenario),
+        **wound_choice_fields(scenario),
         **_choice_fields(scenario),
-        **_condition_fields(),
+        **condition_fields(),
         **agent_fields(scenario),
     )
 
@@ -88,17 +89,24 @@ def wound_fields(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _choice_fields(scenario: Scenario) -> dict[str, Any]:
-    """Return the fields of INJURIES that choose conditions and external causes."""
+def wound_choice_fields(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of INJURIES that choose the conditions of wounds."""
     types = tuple(incident_types(scenario))
-    illnesses = compile_illnesses(scenario)
     wound = wound_choices(types, _burn_weights(scenario, types))
-    cause = cause_choices(types, illnesses.accidents)
     return {
         "first": by_type(wound.first),
         "count": by_type(wound.count),
         "choices": wound.choices,
         "chance": wound.chance,
+    }
+
+
+def _choice_fields(scenario: Scenario) -> dict[str, Any]:
+    """Return the fields of INJURIES that choose illnesses and external causes."""
+    types = tuple(incident_types(scenario))
+    illnesses = compile_illnesses(scenario)
+    cause = cause_choices(types, illnesses.accidents)
+    return {
         **illness_fields(scenario, illnesses),
         "cause_first": by_type(cause.first),
         "cause_count": by_type(cause.count),
@@ -114,7 +122,7 @@ def _burn_weights(scenario: Scenario, types: Sequence[str]) -> tuple[float, ...]
 
 
 @cache
-def _condition_fields() -> dict[str, Any]:
+def condition_fields() -> dict[str, Any]:
     """Return the fields of INJURIES by condition."""
     conditions = catalogue.conditions()
     return {

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from engine import numeric
 from engine.codes import DrawPurpose
+from engine.compile.complications import compile_complications
 from engine.compile.injuries import compile_injuries
 from engine.compile.listed import compile_listed
 from engine.compile.listed_deaths import ListedDeaths
@@ -77,6 +78,7 @@ def compile_tables(scenario: Scenario, precomputed: Mapping[str, Any] = NOTHING)
         model[name] = precomputed[name] if name in precomputed else compile_table(scenario)
     model["treatments"] = compile_treatments(scenario)
     model["vital_signs"] = compile_vital_signs(scenario)
+    model["complications"] = compile_complications(scenario)
     if has_tilts(scenario):
         apply_tilts(scenario, model, precomputed["tilts"] if "tilts" in precomputed else tilts_of(scenario))
     return model

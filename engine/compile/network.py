@@ -41,7 +41,7 @@ from engine.scenario import (
     model_constants,
     one_way_minutes,
 )
-from engine.tables import CARE, DAY, NETWORK, TRANSITIONS, Table
+from engine.tables import CARE, DAY, MINUTE, NETWORK, TRANSITIONS, Table
 from scenarios import tables
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
@@ -208,20 +208,25 @@ def _link_fields(
 def compile_care(scenario: Scenario) -> Table:
     """Return one row of CARE: service times, triage and request."""
     given = model_constants(scenario, "care")
-    right = given["triage"]["right"]
     variation = given["surgery"]["variation"]
     variance = interpreted.log(1.0 + variation * variation)
     bands = [given["surgery"][f"role{role}_mean_minutes"] for role in (2, 3)]
-    accuracy = [right["poi"], right["role1"], right["role2"], right["role2"], right["role2"]]
+    right = given["triage"]["right"]
+    accuracy, minor = (
+        [right[f"{of}{place}"] for place in ("poi", "role1", "role2", "role2", "role2")]
+        for of in ("", "minor_")
+    )
     if scenario.triage_accuracy is not None:
-        accuracy = [scenario.triage_accuracy] * len(ROLES)
+        accuracy = minor = [scenario.triage_accuracy] * len(ROLES)
     visibility = environment(scenario, "visibility", 1.0, lambda one, other: one * other)
     horizon = scenario.horizon_days
     return filled(
         CARE,
         triage=floats([given["triage"]["minutes"]]),
         triage_accuracy=floats(accuracy),
+        triage_accuracy_minor=floats(minor),
         over_triage_weight=floats([given["triage"]["over_triage_weight"]]),
+        over_triage_two_steps=floats([given["triage"]["two_steps"]]),
         role1=floats(given["minutes"]["role1_care"]),
         care=floats(given["minutes"]["care"]),
         resuscitation=floats(given["minutes"]["resuscitation"]),
@@ -241,10 +246,15 @@ def compile_care(scenario: Scenario) -> Table:
                 interpreted.log(given["blood"]["units_of_others"]),
                 given["blood"]["sigma"],
                 given["blood"]["severity"],
+                given["blood"]["per_niss"],
+                given["blood"]["niss"],
             ]
         ),
+        most_units=given["blood"]["most"],
         prehospital_units=given["blood"]["prehospital"],
         request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
+        preparation=floats([0.0, *(minutes * MINUTE for minutes in given["preparation"]["minutes"])]),
+        awakening=floats([given["preparation"]["after_operation_minutes"] * MINUTE]),
         aid_slowdown=floats([1.0 / visibility]),
         mascal_threshold=ints([scenario.mascal_threshold]),
         horizon=floats([math.inf if horizon is None else horizon * DAY]),

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.codes import TriageCategory
-from engine.numeric import interpreted
 from engine.scenario import CATEGORIES, Scenario
 from engine.tables import TYPES, Table
 from scenarios import tables
@@ -52,18 +51,6 @@ def category_bits(categories: Sequence[str]) -> int:
         return ALL_CATEGORIES
     bits = sum(1 << (1 + CATEGORIES.index(name)) for name in categories)  # type: ignore[arg-type]
     return bits | (1 << TriageCategory.T4 if bits & 1 << TriageCategory.T1 else 0)
-
-
-def normal_cdf(quantile: float) -> float:
-    """Return the standard normal distribution function, by bisection of its inverse: the same bits everywhere."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        if interpreted.normal_quantile(middle) < quantile:
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)
 
 
 def filled(dtype: Any, **values: Any) -> Table:

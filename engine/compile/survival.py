@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.codes import TREATMENTS, LethalMechanism
 from engine.compile.agents import agent_life, agent_onset
-from engine.compile.rows import filled, floats, normal_cdf
+from engine.compile.rows import filled, floats
 from engine.numeric import interpreted
 from engine.scenario import (
     MECHANISM_OF,
@@ -18,10 +18,9 @@ from engine.scenario import (
     model_constants,
 )
 from engine.tables import SURVIVAL, TYPES, Table
+from scenarios import catalogue
 
 HIGHEST_NISS = 75
-SHORT_STAY_DAYS = 3.0
-"""Stays up to this length are those of the casualties who return to duty within 72 hours."""
 
 
 def compile_survival(scenario: Scenario) -> Table:
@@ -45,6 +44,7 @@ def lethality_fields(scenario: Scenario) -> dict[str, Any]:
     return {
         "clock": np.array([scenario.survival.clock], np.uint8),
         "lethal": floats([lethal_shares(scenario)] * TYPES),
+        "lethal_ais": given["lethality"]["minimum_ais"],
         "minutes": floats([_median_lives(scenario)] * TYPES),
         "sigma": floats([given["lethality"]["sigma"]]),
         "region_split": floats(
@@ -158,6 +158,7 @@ def _availability_fields(scenario: Scenario) -> dict[str, Any]:
         ),
         "prehospital_blood": floats([carried, blood["works"], blood["rate_after"]]),
         "resuscitation_works": given["resuscitation"]["works"],
+        "failed_surgery_rate": given["rate_after_failed_surgery"],
         "surgery_without_blood": given["without_blood"]["surgery_factor"],
     }
 
@@ -171,6 +172,7 @@ def _late_fields(scenario: Scenario) -> dict[str, Any]:
                 late["probability"] if own is None else own,
                 late["niss_scale"],
                 late["maximum"],
+                late["first_days"],
                 late["mean_days"],
             ]
         ),
@@ -180,22 +182,22 @@ def _late_fields(scenario: Scenario) -> dict[str, Any]:
 
 def stay_fields(scenario: Scenario) -> dict[str, Any]:
     """Return the fields of SURVIVAL on stays and return to duty (docs/model.md section 2.5.6)."""
-    given = model_constants(scenario, "survival")
-    stay = given["stay"]
-    sigma = stay["wounded_sigma"]
-    wounded = []
-    for days in stay["wounded_median_days"]:
-        short = normal_cdf((interpreted.log(SHORT_STAY_DAYS) - interpreted.log(days)) / sigma)
-        wounded.append([interpreted.log(days), sigma, short])
-    category = [
-        [interpreted.log(days), spread]
-        for days, spread in zip(stay["category_median_days"], stay["category_sigma"], strict=True)
-    ]
+    stay = model_constants(scenario, "survival")["stay"]
+    days, least, leaves = [], [], []
+    for condition in catalogue.conditions():
+        care = condition.stay_days or 0.0
+        ends_duty = condition.return_days == "no"
+        duty = care if ends_duty else max(care, float(condition.return_days or 0.0))
+        days.append(stay["scale"] * (care + stay["convalescence_share"] * (duty - care)))
+        least.append(stay["least_days"] if condition.operations else 0.0)
+        leaves.append(int(ends_duty))
     return {
-        "rtd72": floats([0.0, *given["rtd72"]["probability"], 0.0, 0.0]),
-        "rtd72_hours": floats(given["rtd72"]["hours"]),
-        "stay": floats([wounded[0], *wounded]),
-        "category_stay": floats([category[-1], *category]),
+        "stay_days": floats(days),
+        "stay_least": floats(least),
+        "leaves": np.array(leaves, np.uint8),
+        "stay_sigma": stay["sigma"],
+        "stay_shortest": stay["shortest"],
+        "least_days": stay["least_days"],
     }
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine import numeric
 from engine.clinical import DRAWN, SAMPLE, draw_sample
 from engine.codes import NONE
-from engine.compile.injuries import severity_fields, wound_fields
+from engine.compile.injuries import condition_fields, severity_fields, wound_choice_fields, wound_fields
 from engine.compile.rows import STANDARD, fill, triage_weights
 from engine.compile.survival import HIGHEST_NISS, lethal_shares, lethality_fields, stay_fields
 from engine.errors import ScenarioError
@@ -141,9 +141,10 @@ class _Groups(NamedTuple):
 def _groups(living: Table, survival: Any, row: int) -> _Groups:
     """Return the groups of those of a sample who live at first, as `true_triage` sees them."""
     niss, ais = living["niss"], living["worst_ais"]
-    lethal = (living["lethal"] < survival["lethal"][row][niss]) & bool(survival["clock"][0])
+    lethal = living["lethal"] < survival["lethal"][row][niss]
+    lethal &= (ais >= survival["lethal_ais"]) & bool(survival["clock"][0])
     minutes = survival["minutes"][row][niss] * living["life"]
-    returns = ~lethal & (ais <= 3) & (living["returns"] < survival["rtd72"][ais])
+    returns = ~lethal & (living["soon"] == 1)
     immediate = (ais >= 4) | (lethal & (minutes <= survival["immediate_minutes"]))
     surgical = ~immediate & ((ais == 3) | lethal)
     return _Groups(~returns, lethal, immediate, surgical, ~immediate & ~surgical & (ais == 2), minutes)
@@ -167,7 +168,8 @@ def _shares(drawn: Table, survival: Any, row: int) -> Shares:
     at_edge = int((groups.immediate & (living["niss"] == edge)).sum())
     above = int((groups.immediate & (living["niss"] > edge)).sum())
     expectant = (above + float(share) * at_edge) / max(1, int(groups.admitted.sum()))
-    lethal = survival["lethal"][row][living["niss"]] if survival["clock"][0] else np.zeros(len(living))
+    lethal = survival["lethal"][row][living["niss"]] * (living["worst_ais"] >= survival["lethal_ais"])
+    lethal *= bool(survival["clock"][0])
     mortal = np.sort(groups.minutes[groups.lethal])
     return Shares(
         [immediate - expectant, urgent, 1.0 - immediate - urgent, expectant],
@@ -296,7 +298,8 @@ class _TypeTilts:
     def _tilt_lethality(self, wanted: float) -> None:
         """Tilt the odds of being lethal so that this share dies untreated, and enter them in the model."""
         living = _living(self.drawn)
-        share = np.bincount(living["niss"], minlength=HIGHEST_NISS + 1) / max(1, len(living))
+        able = living["niss"][living["worst_ais"] >= self.survival["lethal_ais"]]
+        share = np.bincount(able, minlength=HIGHEST_NISS + 1) / max(1, len(living))
         low, high = -WIDEST_LETHALITY, WIDEST_LETHALITY
         middle, reached, probability = 0.0, 0.0, [0.0]
         for _ in range(LETHALITY_STEPS):
@@ -356,6 +359,12 @@ def tilts_of(scenario: Scenario) -> Table:
         If a share cannot be met, as `find_tilts` does.
     """
     model = np.zeros(1, MODEL)
-    fill(model["injuries"], **severity_fields(scenario), **wound_fields(scenario))
+    fill(
+        model["injuries"],
+        **severity_fields(scenario),
+        **wound_fields(scenario),
+        **wound_choice_fields(scenario),
+        **condition_fields(),
+    )
     fill(model["survival"], **lethality_fields(scenario), **stay_fields(scenario))
     return find_tilts(scenario, model)

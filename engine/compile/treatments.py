@@ -5,8 +5,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.codes import LETHAL_MECHANISMS, NONE, REGIONS, TREATMENTS, CarePlace
+from engine.codes import LETHAL_MECHANISMS, NONE, REGIONS, TREATMENTS, CarePlace, LethalMechanism
 from engine.compile.rows import filled, filled_from
 from engine.scenario import TREATMENT_NAMES, Scenario, is_available, model_constants
 from engine.tables import (
@@ -32,6 +33,19 @@ PLACES: dict[str, CarePlace] = {
 
 ACCESS = ("iv_access", "intraosseous_access")
 """Treatments that give an access for drugs, fluids and blood."""
+
+ON_SKIN = ("pressure_dressing", "haemostatic_dressing", "burn_dressing")
+"""Treatments that lie on the skin: over the hole of a lesion in a cavity, and not on what is hurt in it."""
+
+_LIMBS = {"upper_limb", "lower_limb"}
+_NEXT_TO_THE_TRUNK = ("S45.0", "S48", "S75", "S78")
+"""Codes of vessels of axilla and thigh, and of amputations at shoulder, upper arm, hip and thigh: too high for a
+tourniquet or not, the code does not say.
+"""
+_BURNT_AIRWAY = "T27"
+_CRUSHED = "7"
+"""Third character of the codes of crushing injuries."""
+_CAVITIES = ("skull", "pleura", "peritoneum")
 
 _KEPT = 64
 """Tables of rules that are kept for other scenarios with the same treatments switched off."""
@@ -91,6 +105,11 @@ def care_rules(off: frozenset[str]) -> Table:
             for label in TREATMENTS
         ],
         needs=[_needed(wanted, bits, off) for wanted in catalogue.condition_needs()],
+        on_skin=sum(bits[label] for label in ON_SKIN),
+        inside=[_is_inside(condition) for condition in catalogue.conditions()],
+        kills_by=killing_masks(),
+        bares_bone=[_bares_bone(condition) for condition in catalogue.conditions()],
+        intensive=["critical_care" in wanted.needs for wanted in catalogue.condition_needs()],
         operations=[_operations(wanted) for wanted in catalogue.condition_needs()],
         in_theatre=[[_operates(kinds[label], role) for role in range(5)] for label in TREATMENTS],
         separate=[kinds[label].each_wound for label in TREATMENTS],
@@ -105,6 +124,57 @@ def _needed(wanted: catalogue.Needs, bits: dict[str, int], off: frozenset[str]) 
     kinds = catalogue.treatment_kinds()
     given = {kinds[label].instead if label in off else label for label in wanted.needs}
     return sum(bits[label] for label in given if label in bits)
+
+
+def _is_inside(condition: catalogue.Condition) -> bool:
+    """Whether a condition is a lesion inside a cavity that the wound opens, and not the hole: Sx1 in ICD-10-CM."""
+    return condition.opens in _CAVITIES and condition.code[2] != "1" and not condition.fracture
+
+
+@lru_cache(1)
+def killing_masks() -> NDArray[np.uint8]:
+    """Return the bits of `LethalMechanism` that a wound can kill by, by condition."""
+    return np.array([_kills_by(condition) for condition in catalogue.conditions()], np.uint8)
+
+
+def _kills_by(condition: catalogue.Condition) -> int:
+    """Return by bit of `LethalMechanism` what a wound of AIS 2 or more can kill by (docs/model.md section 2.5.2)."""
+    if condition.use != "wound" or condition.ais_high < 2:
+        return 0
+    regions, needs = set(condition.regions), set(catalogue.needs_of(condition).needs)
+    limb, chest, neck = bool(regions & _LIMBS), "thorax" in regions, "neck" in regions
+    severe = condition.ais_high >= 3
+    pelvis = "abdomen" in regions and (condition.fracture or "iliac" in condition.display)
+    bleeding = condition.bleeding
+    able = {
+        LethalMechanism.TBI: "head" in regions
+        and (condition.brain in ("moderate", "severe") or (condition.brain != "" and severe)),
+        LethalMechanism.AIRWAY: condition.airway != ""
+        and (bool(regions & {"face", "neck"}) or condition.code.startswith(_BURNT_AIRWAY)),
+        LethalMechanism.TENSION_PNEUMOTHORAX: chest
+        and (
+            "needle_decompression" in needs or ("chest_drain" in needs and condition.chest != "haemothorax")
+        ),
+        LethalMechanism.TORSO_HAEMORRHAGE: bleeding == "torso"
+        and not pelvis
+        and not (chest and condition.fracture),
+        LethalMechanism.JUNCTIONAL_HAEMORRHAGE: bleeding == "junctional"
+        or (bleeding == "limb" and condition.code.startswith(_NEXT_TO_THE_TRUNK))
+        or (bleeding == "torso" and pelvis)
+        or (neck and bleeding == "external" and severe and "spinal_precautions" not in needs),
+        LethalMechanism.EXTREMITY_HAEMORRHAGE: limb
+        and (
+            bleeding == "limb"
+            or (bleeding == "external" and (severe or condition.opens == "fracture"))
+            or (severe and condition.code[0] == "S" and condition.code[2] == _CRUSHED)
+        ),
+    }
+    return sum(1 << mechanism for mechanism, can in able.items() if can)
+
+
+def _bares_bone(condition: catalogue.Condition) -> bool:
+    """Whether a wound is an open fracture, or a stump, of a limb, which is washed out within hours."""
+    return condition.opens == "fracture" and condition.ais_high >= 2 and bool(_LIMBS & set(condition.regions))
 
 
 def _operations(wanted: catalogue.Needs) -> list[int]:

@@ -13,7 +13,7 @@ from engine.scenario import Scenario, model_constants
 from engine.tables import CONDITION_ROWS, PATTERNS, VITAL_SIGN_PARAMETERS, Table
 from scenarios import catalogue, tables
 
-_BY_TRIAGE, _HOURS = ("by_triage", "source", "confidence"), ("onset_hours", "recovery_hours")
+_BY_TRIAGE, _HOURS = ("by_triage", "spread", "source", "confidence"), ("onset_hours", "recovery_hours")
 
 
 def compile_vital_signs(scenario: Scenario) -> Table:

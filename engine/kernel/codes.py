@@ -61,13 +61,15 @@ class Stage(Code):
     """A further operation begins; takes an operating table."""
     REOPERATED = 23
     """It ends."""
-    REMAINS = 24
+    COMPLICATION = 24
+    """A complication occurs on the ward: return to duty here or evacuation onwards is decided again."""
+    REMAINS = 25
     """The remains are to be moved: asks for a vehicle. From this stage on the casualty is dead."""
-    AWAIT_COLLECTION = 25
+    AWAIT_COLLECTION = 26
     """The remains wait for a vehicle."""
-    COLLECT = 26
+    COLLECT = 27
     """The remains leave with a vehicle."""
-    DELIVER = 27
+    DELIVER = 28
     """The remains reach the next facility."""
 
 

@@ -229,7 +229,11 @@ def _asks_for_transport(casualty: CasualtyState, model: Model) -> bool:
         and (
             (
                 model.network.way_finite[casualty.way]
-                and (casualty.stage == Stage.REQUEST or casualty.stage == Stage.DISPOSITION)
+                and (
+                    casualty.stage == Stage.REQUEST
+                    or casualty.stage == Stage.DISPOSITION
+                    or casualty.stage == Stage.COMPLICATION
+                )
             )
             or (casualty.stage == Stage.REMAINS and model.network.remains_wait[casualty.way])
         )
@@ -243,6 +247,7 @@ def _frees_place(casualty: CasualtyState) -> bool:
         casualty.occupied_place >= 0
         and (
             casualty.stage == Stage.DISPOSITION
+            or casualty.stage == Stage.COMPLICATION
             or casualty.stage == Stage.LEAVE
             or casualty.stage == Stage.RETURN
         )

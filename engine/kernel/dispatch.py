@@ -18,7 +18,7 @@ from engine.kernel.remains_transport import (
     first_remains_to_fetch,
     send_unlimited_for_remains,
 )
-from engine.kernel.rides import assign_ride, ride_time
+from engine.kernel.rides import assign_ride, ready_to_depart, ride_time
 from engine.kernel.state import ALL_RESOURCES, KernelState, schedule
 from engine.kernel.transport_queue import first_who_sits
 from engine.kernel.travel import draw_leg_time
@@ -33,13 +33,14 @@ def _assign_unlimited_vehicle(
 ) -> None:
     """Assign a ride in an unlimited vehicle, which is already at the place.
 
-    At the point of injury the leg includes the preparation: the patient departs after it, and only the rest is travel.
+    At a facility the patient departs once prepared. At the point of injury the leg includes the preparation: the
+    patient departs after it, and only the rest is travel.
     """
     casualty = state.casualties[slot]
     facility = model.network.destination[model.network.candidate_link[candidate]]
     reserve_place(state, facility, now, model)
-    leg = ride_time(casualty, candidate, now, model)
-    depart = now
+    depart = max(now, ready_to_depart(casualty, model))
+    leg = ride_time(casualty, candidate, depart, model)
     if casualty.facility < 0:
         record = scratch.patients[slot]
         closest = draw_leg_time(

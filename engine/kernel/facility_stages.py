@@ -6,10 +6,13 @@ import math
 
 from engine.clinical import (
     bleeds_to_death,
+    consider_complications,
     death_time,
     draw_late_death,
     log_event,
     log_treatment,
+    needs_of_coma,
+    note_shock,
     resuscitate,
     resuscitation_effect,
     set_factor,
@@ -105,6 +108,9 @@ def _admit_first_time(
     """Note the arrival at the first MTF: field treatments end, and the late death is drawn."""
     record = output.patients[row]
     casualty.admitted = 1
+    casualty.admitted_at = now
+
+    note_shock(record, casualty, now)
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
     if not model.transitions.used[0]:
         draw_late_death(
@@ -127,12 +133,14 @@ def _arrive_at_staging_unit(output: Output, row: int, casualty: CasualtyState, n
 
 
 @compiled
-def _arrive_at_role_4(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
+def _arrive_at_role_4(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """Arrive at Role 4. A casualty with a pending death dies there; any other leaves the theatre as evacuated."""
     if death_time(casualty) < math.inf:
         casualty.stage = Stage.RETURN
         casualty.at = math.inf  # the survival clock or the late hazard fixes the outcome
     else:
+        consider_complications(output, row, casualty, now, model)
+        end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
         log_event(output, row, now, casualty.facility, Event.LEFT_THEATRE, 0)
         set_outcome(output, row, casualty, now, Outcome.EVACUATED)
 
@@ -163,7 +171,7 @@ def arrive(
     if model.transitions.used[0]:
         draw_matrix_outcome(record, casualty, role, model, counter)
     elif role == 4:
-        _arrive_at_role_4(output, row, casualty, now)
+        _arrive_at_role_4(output, row, casualty, now, model)
         return
     if model.network.push and model.network.finite[casualty.facility * RESOURCE_COUNT + Resource.PLACE]:
         casualty.stage = Stage.ADMIT
@@ -280,6 +288,8 @@ def _start_resuscitation(
     log_event(output, row, now, here, Event.RESUSCITATION_STARTED, 0)
     if not model.survival.available[Treatment.BLOOD_TRANSFUSION]:
         casualty.no_blood = 1
+    if casualty.blood_units > 0 and not casualty.no_blood:
+        casualty.transfused_at = now
     resuscitate(output, row, casualty, now, minutes, _resuscitation_works(casualty, model), pace, model)
     if _bleeds_without_blood(record, casualty):
         _slow_by_resuscitation(record, casualty, now, model)
@@ -340,8 +350,11 @@ def _start_care(
     if record.kind == CasualtyKind.WOUNDED:
         treat_wounded(output, row, casualty, now, minutes, pace, model)
     else:
+        unconscious = 0
+        if not output.rows[QUIET]:
+            unconscious = needs_of_coma(output, record, casualty, now, model)
         effect = _rescue_ill(record, casualty, now, role, word, model)
-        treat_ill(output, row, casualty, now, minutes, effect, pace, model)
+        treat_ill(output, row, casualty, now, minutes, effect, unconscious, pace, model)
     return minutes
 
 
@@ -391,7 +404,10 @@ def end_treatment(
         and casualty.recover_span == 0.0
         and not casualty.needs_surgery
         and (
-            record.kind != CasualtyKind.WOUNDED or record.triage == TriageCategory.T3 or casualty.resuscitated
+            record.kind != CasualtyKind.WOUNDED
+            or record.triage == TriageCategory.T3
+            or casualty.resuscitated
+            or not casualty.grave
         )
     ):
         start_recovery(record, casualty, now, model.survival)

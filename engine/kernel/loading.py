@@ -12,7 +12,7 @@ from engine.kernel.dispatch import count_expected_room, dispatch_to_facility, di
 from engine.kernel.periods import count_busy_in_periods
 from engine.kernel.places import free_place
 from engine.kernel.remains_transport import load_lift_with_remains, load_remains
-from engine.kernel.rides import assign_ride
+from engine.kernel.rides import assign_ride, ready_to_depart
 from engine.kernel.state import ALL_RESOURCES, KernelState, add_pending_release, schedule
 from engine.kernel.travel import draw_leg_time
 from engine.kernel.vehicles import can_move
@@ -33,12 +33,18 @@ def _load_vehicle(
 ) -> int:
     """Load a vehicle with the most urgent patients who wait for it; return their number.
 
-    Sets `vehicle_times`. Patients are unloaded one after the other, one ms apart.
+    It waits until the last of them is prepared. Sets `vehicle_times`. Patients are unloaded one after the other, one ms
+    apart.
     """
     pool = model.network.candidate_pool[candidate]
     select_passengers(state, scratch, candidate, litters, seats, reserved, now, model)
     passengers = int(state.loading.passengers)
-    depart = now + model.network.load_time[pool] * passengers
+    ready = now
+    slot = int(state.loading.first_aboard)
+    for _ in range(passengers):
+        ready = max(ready, ready_to_depart(state.casualties[slot], model))
+        slot = int(state.queue_nodes[slot].next_aboard)
+    depart = ready + model.network.load_time[pool] * passengers
     arrive = depart + state.vehicle_times[TRAVEL] + model.network.unload_time[pool] * passengers
     slot = int(state.loading.first_aboard)
     for boarded in range(passengers):

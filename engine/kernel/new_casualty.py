@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.clinical import (
     NO_DIAGNOSIS,
+    calls_for_cavity_surgery,
     draw_blood_units,
     draw_fate_of_ill,
     draw_fate_of_wounded,
@@ -14,7 +15,13 @@ from engine.clinical import (
     draw_listed_wounded,
     draw_person,
     draw_second_diagnoses,
+    draw_stay_of_ill,
+    draw_stay_of_wounded,
     draw_wounds,
+    is_grave,
+    risks_of_injuries,
+    role_of_last_operation,
+    role_of_treatments,
     roles_that_operate,
     row_of_cell,
     type_row,
@@ -46,6 +53,7 @@ def _reset_record(record: PatientRow) -> None:
     record.untreated_death = -1
     record.death_cause = NONE
     record.waiting_for = NONE
+    record.fatal_complication = NONE
     record.lethal = NONE
     record.worst_ais = 0
     record.agent = NONE
@@ -59,9 +67,16 @@ def _reset_state(casualty: CasualtyState) -> None:
     """Reset what an earlier casualty may have left in the slot."""
     casualty.head_ais = 0
     casualty.admitted = 0
+    casualty.admitted_at = 0.0
     casualty.expects_rtd72 = 0
+    casualty.leaves_theatre = 0
     casualty.needs_surgery = 0
     casualty.operable = 0
+    casualty.grave = 0
+    casualty.cavity = 0
+    casualty.onward = 0
+    casualty.care_role = 0
+    casualty.killer = NONE
     casualty.blood_units = 0
     casualty.blood_given = 0
     casualty.expectant = 0
@@ -70,7 +85,14 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.operated = 0
     casualty.operated_here = 0
     casualty.operations_here = 0
+    casualty.awake_at = 0.0
     casualty.reoperate_at = math.inf
+    casualty.intensive = 0
+    casualty.shocked = 0
+    casualty.transfused_at = math.inf
+    casualty.complications = 0
+    casualty.unseen = 0
+    casualty.considered_at = -math.inf
     casualty.definitive = 0
     casualty.decontaminated = 0
     casualty.category = 0
@@ -141,6 +163,7 @@ def _draw_wounded(output: Output, row: int, casualty: CasualtyState, model: Mode
         1.0,
         1.0,
         model.survival,
+        model.treatments.rules,
     )
 
 
@@ -177,13 +200,22 @@ def initialise_casualty(
         _draw_wounded(output, row, casualty, model, counter)
     else:
         _draw_ill(record, casualty, model, counter)
-    if not quiet and record.kind != CasualtyKind.WOUNDED:
+    survival_key = model.keys[DrawPurpose.SURVIVAL]
+    if record.kind != CasualtyKind.WOUNDED:
         draw_second_diagnoses(record, counter[0], counter[1], model.keys[DrawPurpose.INJURY], model.injuries)
-    if record.kind == CasualtyKind.WOUNDED:
+        draw_stay_of_ill(record, casualty, counter[0], counter[1], survival_key, model.survival)
+    else:
+        draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
+        casualty.grave = 1 if is_grave(record, casualty, model) else 0
+        casualty.cavity = 1 if calls_for_cavity_surgery(output, casualty, model) else 0
+
+    casualty.risks = risks_of_injuries(output, record, casualty, model)
+    casualty.onward = role_of_last_operation(output, record, casualty, model)
+    casualty.care_role = role_of_treatments(output, record, casualty, model.treatments.rules)
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

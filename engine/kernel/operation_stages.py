@@ -4,14 +4,17 @@ import math
 
 from engine import numeric
 from engine.clinical import (
+    consider_complications,
     death_time,
     log_definitive_surgery,
     log_event,
     log_further_operation,
     log_treatment,
+    log_ventilation,
     set_rate,
     start_recovery,
     start_surgery,
+    stay_after_operation,
     to_uniform,
 )
 from engine.codes import (
@@ -35,14 +38,32 @@ from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRo
 
 
 @compiled
+def _wakes_in_intensive_care(record: PatientRow, casualty: CasualtyState) -> bool:
+    """Return whether an operation is followed by intensive care: of the grave, and in head, neck, chest or belly."""
+    return bool(casualty.cavity or (casualty.grave and record.triage != TriageCategory.T3))
+
+
+@compiled
 def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether the casualty meets a criterion of intensive care and the facility has it."""
+    """Return whether the casualty meets a criterion of intensive care and the facility has it.
+
+    Whoever calls for an operation that only a higher role can do, and was not operated on here, is sent on at once.
+    """
     care = model.care
+    here = casualty.facility
+    if (
+        casualty.onward > model.network.role[here]
+        and not casualty.operated_here
+        and model.network.next_link[here, record.front] >= 0
+    ):
+        return False
+    if record.kind != CasualtyKind.WOUNDED:
+        called_for = model.treatments.rules.intensive[record.condition]
+        return bool(called_for and model.network.has_icu[casualty.facility])
     return bool(
-        record.kind == CasualtyKind.WOUNDED
-        and model.network.has_icu[casualty.facility]
+        model.network.has_icu[casualty.facility]
         and (
-            (care.icu_after_surgery and casualty.operated_here and record.triage != TriageCategory.T3)
+            (care.icu_after_surgery and casualty.operated_here and _wakes_in_intensive_care(record, casualty))
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
             or (care.icu_after_resuscitation and casualty.resuscitated)
@@ -124,12 +145,16 @@ def _start_damage_control_surgery(
     uniform: float,
     model: Model,
 ) -> None:
-    """Start damage control surgery. A facility with definitive surgery completes it in the same operation."""
+    """Start damage control surgery.
+
+    A facility with definitive surgery completes it in the same operation, unless a higher role has to do a part.
+    """
     log_event(output, row, now, casualty.facility, Event.SURGERY_STARTED, 0)
     start_surgery(output, row, casualty, now, minutes, uniform, model)
     output.patients[row].surgery = int(now)
     casualty.operated = 1
-    if model.network.definitive[casualty.facility]:
+    here = casualty.facility
+    if model.network.definitive[here] and model.network.role[here] >= casualty.onward:
         casualty.definitive = 1
     casualty.stage = Stage.OPERATED
 
@@ -192,6 +217,8 @@ def end_operation(
     if first or (casualty.stage == Stage.REOPERATED and not casualty.definitive):
         ended = Event.SURGERY_ENDED
     log_event(output, row, now, casualty.facility, ended, 0)
+    stay_after_operation(casualty, now, model.survival)
+    casualty.awake_at = now + model.care.awakening[0]
     if casualty.life < math.inf:
         set_rate(casualty, now, casualty.slowest * casualty.factor)
     elif not output.rows[QUIET] and casualty.recover_span == 0.0:
@@ -219,11 +246,14 @@ def start_intensive_care(
     """Start intensive care if it is needed and offered; a further operation or the disposition follows."""
     casualty.stage = Stage.DISPOSITION
     if needs_intensive_care(output.patients[row], casualty, model):
+        consider_complications(output, row, casualty, now, model)
+        casualty.intensive = 1
         minutes = _draw_intensive_care(casualty, model, counter)
         log_event(output, row, now, casualty.facility, Event.ICU_ADMITTED, 0)
         log_treatment(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
         )
+        log_ventilation(output, row, casualty, now, minutes, model)
         casualty.at = now + minutes * MINUTE
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at

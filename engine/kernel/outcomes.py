@@ -1,12 +1,12 @@
 """How care ends: death, return to duty or discharge, and the treatments that they cut short."""
 
-from engine.clinical import log_event
+from engine.clinical import consider_complications, log_event, name_late_death
 from engine.codes import DeathCause, Event, Outcome, Stream
 from engine.kernel.codes import Stage
 from engine.kernel.remains_stages import begin_recovery
 from engine.kernel.waiting import QUEUEING_AT, WAITING_AT
 from engine.numeric import compiled
-from engine.tables import TREATMENT_COUNT, CasualtyState, Model, Output
+from engine.tables import QUIET, TREATMENT_COUNT, CasualtyState, Model, Output
 
 ONE_SECOND = 1000
 """ms. Treatments that an interruption shortens to less are removed."""
@@ -85,12 +85,15 @@ def _set_outcome_of_death(output: Output, row: int, casualty: CasualtyState, at:
 def die(output: Output, row: int, casualty: CasualtyState, at: float, model: Model) -> None:
     """Let the casualty die at `at`, ms: set cause, awaited care and outcome."""
     record = output.patients[row]
+    if not output.rows[QUIET]:  # they no longer affect the flow
+        consider_complications(output, row, casualty, at, model)
     if record.worst_ais == 6:
         record.death_cause = DeathCause.INSTANTLY_FATAL_INJURY
     elif model.transitions.used[0]:
         record.death_cause = DeathCause.TRANSITION
     elif at >= casualty.late_death_at:
         record.death_cause = DeathCause.LATE_COMPLICATIONS
+        name_late_death(output, row, casualty, at, model)
     else:
         record.death_cause = DeathCause.TBI + record.lethal  # the causes by mechanism are in the same order
     if record.death_cause != DeathCause.INSTANTLY_FATAL_INJURY:
@@ -115,10 +118,12 @@ def kill_in_hit(output: Output, row: int, casualty: CasualtyState, now: float, m
 def return_to_duty(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """Return the casualty to duty.
 
-    At Role 4 the casualty is discharged from the force instead; only transition-matrix routing reaches this case.
+    Who is never fit for duty in theatre again, where no way leads onwards, is discharged from the force instead. So is
+    whoever is at Role 4, which only transition-matrix routing reaches.
     """
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
-    if casualty.facility >= 0 and model.network.role[casualty.facility] == 4:
+    discharged = casualty.leaves_theatre and not model.transitions.used[0]
+    if discharged or (casualty.facility >= 0 and model.network.role[casualty.facility] == 4):
         log_event(output, row, now, casualty.facility, Event.DISCHARGED, 0)
         set_outcome(output, row, casualty, now, Outcome.DISCHARGED)
     else:

@@ -66,6 +66,7 @@ WAITING_AFTER = by_code(
         Event.REFUSED: WaitingFor.PLACE,
         Event.FACILITY_HIT: WaitingFor.TRIAGE,
         Event.STAGED: WaitingFor.EVACUATION,
+        Event.COMPLICATION: WaitingFor.RECOVERY,
     },
     Event,
 )

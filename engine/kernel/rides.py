@@ -1,9 +1,11 @@
 """Rides: a patient is assigned to a vehicle with fixed times of departure and arrival."""
 
+import math
+
 from engine.clinical import death_time
 from engine.kernel.codes import LAST_POI_STAGE, Decision, Stage
 from engine.kernel.destinations import awaits_surgery, distance
-from engine.kernel.disposition_stages import board_vehicle
+from engine.kernel.disposition_stages import board_vehicle, prepared_at
 from engine.kernel.diversion import diverts
 from engine.kernel.places import accepts
 from engine.kernel.resources import end_wait, schedule_next_event
@@ -77,6 +79,17 @@ def assign_ride(
         perform_stage(scratch, slot, casualty, model, counter)
     schedule_next_event(state, slot)
     state.progress_at = now
+
+
+@compiled
+def ready_to_depart(casualty: CasualtyState, model: Model) -> float:
+    """Return when a patient who waits for transport at a facility is prepared for it, ms; -infinity elsewhere.
+
+    Preparation begins with the request and goes on while the vehicle is on its way (docs/model.md section 2.7.4).
+    """
+    if casualty.facility < 0:
+        return -math.inf
+    return prepared_at(casualty, casualty.transport_requested_at, model)
 
 
 @compiled

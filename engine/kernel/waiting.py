@@ -14,7 +14,16 @@ from engine.codes import (
 )
 from engine.kernel.codes import Stage, by_code
 from engine.numeric import Counter, compiled, words
-from engine.tables import EVENT_COUNT, MINUTE, QUIET, REPEATING_EVENTS_LIMIT, CasualtyState, Model, Output
+from engine.tables import (
+    EVENT_COUNT,
+    MINUTE,
+    QUIET,
+    REPEATING_EVENTS_LIMIT,
+    CareParameters,
+    CasualtyState,
+    Model,
+    Output,
+)
 
 WAITING_AT = by_code(
     {
@@ -37,6 +46,7 @@ WAITING_AT = by_code(
         Stage.LEAVE: WaitingFor.EVACUATION,
         Stage.AWAIT_OPERATION: WaitingFor.RECOVERY,
         Stage.REOPERATION: WaitingFor.RECOVERY,
+        Stage.COMPLICATION: WaitingFor.RECOVERY,
     },
     Stage,
 )
@@ -60,13 +70,20 @@ _IMMEDIATE = int(
 
 
 @compiled
-def _draw_assigned_category(true: int, right: float, over: float, uniform: float) -> int:
-    """Return the assigned category: right with probability `right`, else a neighbour (docs/model.md section 2.6.2)."""
+def _draw_assigned_category(true: int, place: int, uniform: float, care: CareParameters) -> int:
+    """Return the assigned category: the true one, else mostly a neighbour (docs/model.md section 2.6.2)."""
+    minor = true == TriageCategory.T3
+    right = care.triage_accuracy_minor[place] if minor else care.triage_accuracy[place]
     if uniform < right:
         return int(true)
-    if true == TriageCategory.T1 or true == TriageCategory.T3:
+    wrong = (uniform - right) / (1.0 - right)
+    if minor:
+        two_steps = place == 0 and wrong < care.over_triage_two_steps[0]
+        return TriageCategory.T1 if two_steps else TriageCategory.T2
+    if true == TriageCategory.T1:
         return TriageCategory.T2
-    over_triaged = (uniform - right) / (1.0 - right) < over / (1.0 + over)
+    over = care.over_triage_weight[0]
+    over_triaged = wrong < over / (1.0 + over)
     return TriageCategory.T1 if over_triaged else TriageCategory.T3
 
 
@@ -87,11 +104,7 @@ def assign_category(
         time_left = (casualty.life - casualty.used) / casualty.rate - (now - casualty.since)
         if time_left <= model.survival.immediate_minutes * MINUTE:
             true = _IMMEDIATE
-    return int(
-        _draw_assigned_category(
-            true, model.care.triage_accuracy[place], model.care.over_triage_weight[0], uniform
-        )
-    )
+    return int(_draw_assigned_category(true, place, uniform, model.care))
 
 
 @compiled

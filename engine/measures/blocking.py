@@ -100,6 +100,8 @@ def count_blocking(events: Table, gives_up_bay: Ints, used: Ints) -> None:
         event: EventRow = events[k]
         if event.patient != patient:
             patient, held, has_ended = event.patient, _NOTHING, False
+        elif event.kind == Event.COMPLICATION:  # it is neither granted nor given up
+            continue
         if held >= 0 and (not has_ended or use != _IN_USE or _is_operated_next(event)):
             used[place, held, use] += event.at - since
         use = _use_after(event, use)

@@ -163,6 +163,8 @@ def _split(
     is_triaged = False  # PREPARATION follows a triage, which may turn out to have been one in the queue
     for k in range(first, until):
         event: EventRow = events[k]
+        if event.kind == Event.COMPLICATION:  # it changes neither place nor stage
+            continue
         now = min(event.at, surgery)
         if is_triaged and _shows_that_triage_goes_on(event):
             stage = _TRIAGE

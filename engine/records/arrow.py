@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
 from engine.errors import RunError
 from engine.records.code_tables import Codes, CodeTables, check_days
 from engine.records.fields import Rule, View
 from engine.records.flat import FLAT_COLUMNS, Column, flat_fields
-from engine.records.values import Coded, Dates, DigitTexts, FixedTexts, Integers, Times, Values
+from engine.records.values import Coded, Dates, DigitTexts, FixedTexts, Integers, Joined, Times, Values
 from engine.tables import Chunk, join_chunks
 
 _TYPES: dict[str, Any] = {
@@ -63,12 +64,12 @@ def encoded_table(
     view = View(chunk, getattr(chunk, table), code_tables, of_chunk)
     known: _KnownKeys = {}
     arrays = [
-        _arrow(source.values(view), column, code_tables, f"{table}.{column.name}", known)
-        for column, source in flat_fields(table)
+        _arrow(field.values(view), field.column, code_tables, f"{table}.{field.column.name}", known)
+        for field in flat_fields(table)
     ]
     fields = [
-        pa.field(column.name, array.type, column.nullable)
-        for (column, _), array in zip(flat_fields(table), arrays, strict=True)
+        pa.field(field.column.name, array.type, field.column.nullable)
+        for field, array in zip(flat_fields(table), arrays, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
@@ -111,6 +112,8 @@ def _arrow(values: Values, column: Column, code_tables: CodeTables, place: str, 
         case DigitTexts():
             digits = values.texts()
             return _fixed_texts(digits) if digits.itemsize == values.least else _padded_texts(digits)
+        case Joined():
+            return _joined_texts(values, place)
 
 
 def _int32(values: NDArray[Any], place: str) -> NDArray[np.int32]:
@@ -233,6 +236,18 @@ def _validity(missing: NDArray[Any] | None) -> pa.Buffer | None:
 
 def _bits(truths: NDArray[np.bool_]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(truths, bitorder="little").data)
+
+
+def _joined_texts(values: Joined, place: str) -> pa.StringArray:
+    """Return composed texts as an Arrow array: Arrow joins the parts of all rows at once."""
+    columns = [
+        arrow_list(part.texts, "text").take(arrow_array(part.indices(place), pa.int64()))
+        for part in values.parts
+    ]
+    whole = pa.compute.binary_join_element_wise(*columns, "")
+    _, offsets, data = whole.buffers()
+    missing = values.shown.codes.astype(np.int8) - 1
+    return pa.StringArray.from_buffers(len(whole), offsets, data, _validity(missing))
 
 
 def _fixed_texts(texts: NDArray[np.bytes_]) -> pa.StringArray:

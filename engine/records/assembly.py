@@ -238,6 +238,22 @@ def _array_header(items: int, at: int) -> int:
     return _big_endian(items, 4, at + 1)
 
 
+@compiled
+def _text_header(size: int, at: int) -> int:
+    """Write the header of a MessagePack text."""
+    if size < 32:
+        _put_byte(at, 0xA0 | size)
+        return at + 1
+    if size < 1 << 8:
+        _put_byte(at, 0xD9)
+        return _big_endian(size, 1, at + 1)
+    if size < 1 << 16:
+        _put_byte(at, 0xDA)
+        return _big_endian(size, 2, at + 1)
+    _put_byte(at, 0xDB)
+    return _big_endian(size, 4, at + 1)
+
+
 def assemble(
     ops: int,
     count: int,
@@ -378,6 +394,12 @@ def assemble(
                 else:
                     at = _piece(pieces, _i64(op + 48), at)
                     list_op = op
+            elif kind == Op.TEXT:
+                size = _value(op, row)
+                if size < 0:
+                    at = _piece(pieces, _i64(op + 40), at)
+                else:
+                    at = _text_header(size, at)
             elif kind == Op.NEXT:
                 row += 1
                 if row < list_end:

@@ -125,6 +125,7 @@ class TextSource:
     nations = staticmethod(catalogue.nations)
     blood_groups = staticmethod(catalogue.blood_groups)
     units = staticmethod(catalogue.units)
+    complication_texts = staticmethod(catalogue.complication_texts)
 
 
 class CodeTables:
@@ -140,6 +141,8 @@ class CodeTables:
 
     def __init__(self, scenario: Any, catalogue: Any = catalogue) -> None:
         self.start_ms = _epoch_ms(scenario.start)
+        self.full: bool = scenario.detail == "full"
+        """Whether records have all fields."""
         self._load_scenario(scenario)
         self._load_catalogue(catalogue)
         self._reusable: dict[Any, Any] = {}
@@ -156,13 +159,14 @@ class CodeTables:
 
     def _load_scenario(self, scenario: Any) -> None:
         """Set the texts that the scenario gives: fronts, incident types, special events and facilities."""
-        self._scenario = scenario
+        self.scenario = scenario
         self.fronts: list[str] = [front.name for front in scenario.fronts]
         self.incident_types: list[str] = incident_types(scenario)
         last = len(self.incident_types) - 1
         self._special_types = np.array([*special_event_types(scenario), last], np.int64)
         self.special_events: list[str | None] = [*(special.event for special in scenario.events), None]
         self.facilities: list[str] = ["en route", "POI", *(facility.id for facility in scenario.facilities)]
+        self.destinations: list[str | None] = [None, *self.facilities]
         self.facility_names: list[str | None] = [
             None,
             None,
@@ -180,6 +184,9 @@ class CodeTables:
         self.condition_codes: list[str] = [condition.code for condition in conditions]
         self.condition_displays: list[str] = [condition.display for condition in conditions]
         self.further_codes: list[str | None] = [*self.condition_codes, None]
+        complications = catalogue.complication_texts()
+        self.complication_codes: list[str] = [complication.code for complication in complications]
+        self.complication_displays: list[str] = [complication.display for complication in complications]
         causes = catalogue.external_causes()
         self.cause_codes: list[str | None] = [*(cause.code for cause in causes), None]
         self.cause_displays: list[str | None] = [*(cause.display for cause in causes), None]
@@ -202,7 +209,7 @@ class CodeTables:
 
         def units(group: int) -> list[str]:
             known = catalogue.units(self.fronts[group])
-            return [*known, *listed_units(self._scenario, self.fronts[group], known)]
+            return [*known, *listed_units(self.scenario, self.fronts[group], known)]
 
         self.units = GroupedTexts(len(self.fronts), units)
 

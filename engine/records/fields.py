@@ -15,11 +15,11 @@ from typing import Annotated, Any, NamedTuple, Protocol, get_args, get_origin, g
 
 import msgspec
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.records.code_tables import Codes, CodeTables, GroupedTexts
 from engine.records.operations import MOST_DIGITS
-from engine.records.values import Coded, Dates, DigitTexts, FixedTexts, Integers, Times, Values
+from engine.records.values import Coded, Dates, DigitTexts, FixedTexts, Integers, Joined, Times, Values
 from engine.tables import Chunk, Table
 
 
@@ -248,6 +248,69 @@ class Constant(_Source):
 
 
 @dataclass(frozen=True)
+class Looked(_Source):
+    """Values that a rule looks up: it gives a `Coded`."""
+
+    rule: Rule
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        found: Values = view.compute(self.rule)
+        return found
+
+
+@dataclass(frozen=True)
+class Composed(_Source):
+    """A text that is joined from the texts of several codes, row by row; null where the rule says so.
+
+    The rule gives a `Joined`. It looks texts up and never writes one for a single row, so that a chunk costs as many
+    steps as a text has parts.
+    """
+
+    rule: Rule
+    parts: int
+    """The number of the parts that the rule gives."""
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        joined: Joined = view.compute(self.rule)
+        return joined
+
+    def part(self, number: int) -> "ComposedPart":
+        """Return the source of one part."""
+        return ComposedPart(self.rule, number)
+
+
+SHOWN = -1
+"""The number that stands for whether a composed text is not null."""
+
+
+@dataclass(frozen=True)
+class ComposedPart(_Source):
+    """One part of a composed text; with `number` SHOWN, whether the text is not null: the texts are None and ""."""
+
+    rule: Rule
+    number: int
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        joined: Joined = view.compute(self.rule)
+        return joined.shown if self.number == SHOWN else joined.parts[self.number]
+
+
+@dataclass(frozen=True)
+class ComposedSize(_Source):
+    """The number of bytes of a composed text in UTF-8, negative where it is null."""
+
+    rule: Rule
+
+    def values(self, view: View) -> Values:
+        """Return the values of all rows."""
+        joined: Joined = view.compute(self.rule)
+        return Integers(joined.sizes())
+
+
+@dataclass(frozen=True)
 class Rows:
     """The rows of a list: a rule that returns the table and the exclusive ends of the patients' rows."""
 
@@ -269,6 +332,7 @@ def field(
     codes: Sequence[str] = (),
     flat: str | Mapping[str, str] | None = OWN_NAME,
     after: str | None = None,
+    full: bool = False,
 ) -> Meta:
     """Declare a field.
 
@@ -288,6 +352,9 @@ def field(
     after
         For a field that only the flat table has: the column that it follows, by default the one declared before it; an
         empty text for the beginning of the table.
+    full
+        Whether only records of scenarios with `detail = "full"` have it. In the others it is left out, in the flat
+        tables null.
     """
     if isinstance(source, Time | Date):
         unit = "time" if isinstance(source, Time) else "date"
@@ -299,6 +366,7 @@ def field(
         "source": source,
         "flat": flat,
         "after": after,
+        "full": full,
     }
     return Meta(description=meaning, extra=extra)
 
@@ -320,6 +388,8 @@ class Field(NamedTuple):
     nullable: bool
     omitted: bool
     """Whether a null is left out of the record."""
+    full: bool
+    """Whether only records with `detail = "full"` have it."""
 
     @property
     def kind(self) -> str:
@@ -354,6 +424,12 @@ def fields_of(struct: type[Struct]) -> tuple[Field, ...]:
     return fields
 
 
+@cache
+def written_fields(struct: type[Struct], full: bool) -> tuple[Field, ...]:
+    """Return the fields of a Struct that records have: all with `detail = "full"`, else those of `core`."""
+    return tuple(field for field in fields_of(struct) if full or not field.full)
+
+
 def _fault(field: "Field", default: Any, place: int) -> str:
     """Return why a field cannot be written; an empty text if it can."""
     is_object = field.source is None and field.struct is not None
@@ -361,6 +437,8 @@ def _fault(field: "Field", default: Any, place: int) -> str:
         return "a list, an object, a date, digits or an id cannot be null or omitted"
     if field.omitted and default is not None:
         return "a field can be omitted only where it is null: its default must be None"
+    if field.full and default is not (None if field.omitted else UNSET):
+        return "a field of full records alone has the default UNSET, or None in an object that omits null"
     if field.omitted and place == 0:
         return "the first field of an object cannot be omitted"
     return ""
@@ -381,8 +459,8 @@ def join_path(path: str, name: str) -> str:
 def _field_of(name: str, hint: Any, omitted: bool) -> Field:
     kind, meta = get_args(hint)[:2] if get_origin(hint) is Annotated else (hint, Meta())
     nullable = isinstance(kind, UnionType) and NoneType in get_args(kind)
-    if nullable:
-        (kind,) = (option for option in get_args(kind) if option is not NoneType)
+    if isinstance(kind, UnionType):
+        (kind,) = (option for option in get_args(kind) if option not in (NoneType, UnsetType))
     item = get_args(kind)[0] if get_origin(kind) is list else kind
     struct = item if isinstance(item, type) and issubclass(item, Struct) else None
     extra = meta.extra or {}
@@ -399,4 +477,5 @@ def _field_of(name: str, hint: Any, omitted: bool) -> Field:
         extra.get("after"),
         nullable,
         omitted,
+        extra.get("full", False),
     )

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from engine.records.code_tables import CodeTables
-from engine.records.fields import Field, Rows, TextPair, View, fields_of
+from engine.records.fields import Field, Rows, TextPair, Time, View, fields_of
 from engine.records.schema import FLAT
-from engine.records.values import Values, numpy_values
+from engine.records.values import Coded, Times, Values, numpy_values
 from engine.tables import Chunk
 
 
@@ -36,9 +37,15 @@ class FlatField(NamedTuple):
 
     column: Column
     source: Any
+    full: bool = False
+    """Whether it is null unless records have all fields."""
 
     def values(self, view: View) -> Values:
         """Return the values of all rows."""
+        if self.full and not view.code_tables.full:
+            if isinstance(self.source, Time):
+                return Times(np.full(len(view.rows), -1, np.int64))
+            return Coded((None,), np.zeros(len(view.rows), np.uint8))
         values: Values = self.source.values(view)
         return values
 
@@ -64,7 +71,8 @@ def flat_fields(table: str) -> tuple[FlatField, ...]:
     return tuple(fields)
 
 
-def _flat_fields(struct: type[Struct]) -> Iterator[FlatField]:
+def _flat_fields(struct: type[Struct], full: bool = False) -> Iterator[FlatField]:
+    """Yield the columns of a Struct; with `full` only full records have it."""
     for field in fields_of(struct):
         if isinstance(field.source, Rows) or field.flat is None:
             continue
@@ -75,14 +83,16 @@ def _flat_fields(struct: type[Struct]) -> Iterator[FlatField]:
                 column = Column(name, part.kind, meaning, part.unit, (), field.nullable)
                 yield FlatField(column, field.source.part(part.name))
         elif field.source is None and field.struct is not None:
-            yield from _flat_fields(field.struct)
+            yield from _flat_fields(field.struct, full or field.full)
         else:
-            yield _flat_field(field, str(field.flat))
+            yield _flat_field(field, str(field.flat), full)
 
 
-def _flat_field(field: Field, name: str) -> FlatField:
-    column = Column(name, field.kind, field.meaning, field.unit, field.codes, field.nullable)
-    return FlatField(column, field.source)
+def _flat_field(field: Field, name: str, full: bool = False) -> FlatField:
+    full = full or field.full
+    meaning = f"{field.meaning}; only in full records" if full else field.meaning
+    column = Column(name, field.kind, meaning, field.unit, field.codes, field.nullable or full)
+    return FlatField(column, field.source, full)
 
 
 FLAT_COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -101,9 +111,13 @@ def decode_columns(chunk: Chunk, code_tables: CodeTables) -> dict[str, dict[str,
     for table in FLAT:
         view = View(chunk, getattr(chunk, table), code_tables)
         decoded[table] = {
-            column.name: numpy_values(
-                source.values(view), code_tables, column.kind, column.nullable, f"{table}.{column.name}"
+            field.column.name: numpy_values(
+                field.values(view),
+                code_tables,
+                field.column.kind,
+                field.column.nullable,
+                f"{table}.{field.column.name}",
             )
-            for column, source in flat_fields(table)
+            for field in flat_fields(table)
         }
     return decoded

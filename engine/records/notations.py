@@ -7,6 +7,9 @@ import msgspec
 from msgspec import Struct
 
 from engine.records.fields import (
+    SHOWN,
+    Composed,
+    ComposedSize,
     Date,
     Digits,
     Field,
@@ -15,8 +18,8 @@ from engine.records.fields import (
     Rows,
     Source,
     Time,
-    fields_of,
     join_path,
+    written_fields,
 )
 from engine.records.flat import flat_fields
 from engine.records.operations import DATE_BYTES, TIME_BYTES, Op
@@ -39,10 +42,13 @@ _WIDE_MAP = 16
 """Entries from which the header of a MessagePack map has three bytes."""
 
 
-def json_parts(struct: type[Struct], path: str = "") -> Iterator[Part]:
-    """Yield the parts of a record, or of the object at `path` in it, as JSON, as msgspec writes it."""
+def json_parts(struct: type[Struct], path: str = "", full: bool = True) -> Iterator[Part]:
+    """Yield the parts of a record, or of the object at `path` in it, as JSON, as msgspec writes it.
+
+    Without `full` the fields that only full records have are left out.
+    """
     opening = b"{"
-    for field in fields_of(struct):
+    for field in written_fields(struct, full):
         key = opening + to_json(field.name) + b":"
         opening = b","
         place = join_path(path, field.name)
@@ -54,10 +60,10 @@ def json_parts(struct: type[Struct], path: str = "") -> Iterator[Part]:
         yield key
         if isinstance(field.source, Rows):
             yield ListBegin(field.source, place, b"[", b"[]", b",", b"]")
-            yield from json_parts(_struct(field), f"{place}[]")
+            yield from json_parts(_struct(field), f"{place}[]", full)
             yield ListEnd()
         elif field.source is None:
-            yield from json_parts(_struct(field), place)
+            yield from json_parts(_struct(field), place, full)
         else:
             yield from _value(field.source, place, to_json, Op.INTEGER, b'"', b'"', field.nullable)
         if field.omitted:
@@ -65,15 +71,16 @@ def json_parts(struct: type[Struct], path: str = "") -> Iterator[Part]:
     yield b"}"
 
 
-def msgpack_parts(struct: type[Struct], path: str = "") -> Iterator[Part]:
+def msgpack_parts(struct: type[Struct], path: str = "", full: bool = True) -> Iterator[Part]:
     """Yield the parts of a record, or of the object at `path` in it, as MessagePack, as msgspec writes it.
 
-    Where there may be 16 entries the header has three bytes, however many there are.
+    Where a full record may have 16 entries the header has three bytes, however many there are. Without `full` the
+    fields that only full records have are left out.
     """
-    fields = fields_of(struct)
+    fields = written_fields(struct, full)
     always = sum(not field.omitted for field in fields)
-    some_omitted, wide = always < len(fields), len(fields) >= _WIDE_MAP
-    yield MapBegin(always, wide) if some_omitted else _map_header(always)
+    some_omitted, wide = always < len(fields), len(written_fields(struct, full=True)) >= _WIDE_MAP
+    yield MapBegin(always, wide) if some_omitted else _map_header(always, wide)
     for field in fields:
         key = to_msgpack(field.name)
         place = join_path(path, field.name)
@@ -85,10 +92,10 @@ def msgpack_parts(struct: type[Struct], path: str = "") -> Iterator[Part]:
         yield key
         if isinstance(field.source, Rows):
             yield ListBegin(field.source, place, header=True)
-            yield from msgpack_parts(_struct(field), f"{place}[]")
+            yield from msgpack_parts(_struct(field), f"{place}[]", full)
             yield ListEnd()
         elif field.source is None:
-            yield from msgpack_parts(_struct(field), place)
+            yield from msgpack_parts(_struct(field), place, full)
         else:
             size = _text_size(field.source)
             header = to_msgpack("x" * size)[:-size] if size else b""
@@ -99,9 +106,9 @@ def msgpack_parts(struct: type[Struct], path: str = "") -> Iterator[Part]:
         yield MapEnd()
 
 
-def _map_header(entries: int) -> bytes:
-    """Return the header of a MessagePack map."""
-    return to_msgpack(dict.fromkeys(range(entries)))[: 3 if entries >= _WIDE_MAP else 1]
+def _map_header(entries: int, wide: bool) -> bytes:
+    """Return the header of a MessagePack map, of three bytes if `wide`."""
+    return b"\xde" + entries.to_bytes(2, "big") if wide else to_msgpack(dict.fromkeys(range(entries)))[:1]
 
 
 def _text_size(source: Source) -> int:
@@ -114,12 +121,17 @@ def _text_size(source: Source) -> int:
     return source.width
 
 
-def csv_parts(table: str) -> Iterator[Part]:
-    """Yield the parts of a line of a flat table as CSV: texts are in quotation marks, null is empty."""
+def csv_parts(table: str, full: bool = True) -> Iterator[Part]:
+    """Yield the parts of a line of a flat table as CSV: texts are in quotation marks, null is empty.
+
+    Without `full` the columns that only full records have are empty.
+    """
     separator = b""
     for field in flat_fields(table):
         yield separator
         separator = b","
+        if field.full and not full:
+            continue
         quote = b"" if isinstance(field.source, Date) else b'"'
         place = f"{table}.{field.column.name}"
         yield from _value(field.source, place, to_csv, Op.INTEGER, quote, quote, field.column.nullable)
@@ -167,8 +179,25 @@ def _value(
             yield from (quotes[0], digits, quotes[1])
         case Identifier():
             yield from (before, Direct(Op.BYTES, source, place), after)
+        case Composed():
+            yield from _composed(source, place, write, integer == Op.PACKED)
         case _:
             yield LookUp(((source, write, place),))
+
+
+def _composed(source: Composed, place: str, write: Callable[[Any], bytes], packed: bool) -> Iterator[Part]:
+    """Yield the parts of a composed text: between quotation marks, or after the header of a MessagePack text."""
+    if packed:
+        yield Direct(Op.TEXT, ComposedSize(source.rule), place, null=write(None))
+    else:
+        yield LookUp(
+            ((source.part(SHOWN), lambda shown: write(shown)[:1] if shown == "" else write(None), place),)
+        )
+    for number in range(source.parts):
+        inside = str.encode if packed else lambda text: write(text)[1:-1]
+        yield LookUp(((source.part(number), inside, place),))
+    if not packed:
+        yield LookUp(((source.part(SHOWN), lambda shown: write(shown)[:1] if shown == "" else b"", place),))
 
 
 def _unless_null(key: bytes, write: Callable[[Any], bytes]) -> Callable[[Any], bytes]:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.records.code_tables import CodeTables
-from engine.records.fields import Rows, View, fields_of, join_path
+from engine.records.fields import Rows, View, join_path, written_fields
 from engine.records.schema import Patient
 from engine.records.values import python_values
 from engine.tables import Chunk
@@ -24,7 +24,7 @@ def build_patients(chunk: Chunk, code_tables: CodeTables) -> list[Patient]:
 def build_structs(struct: type[Struct], view: View, path: str = "") -> list[Any]:
     """Return one Struct for each row. `path` is that of the object in the record, for errors."""
     columns: list[list[Any]] = []
-    for field in fields_of(struct):
+    for field in written_fields(struct, view.code_tables.full):
         place = join_path(path, field.name)
         if isinstance(field.source, Rows):
             rows, ends = field.source.rule(view)

@@ -56,6 +56,8 @@ class Op(IntEnum):
     header of a MessagePack array."""
     NEXT = 12
     """End an item of the list that began with operation a."""
+    TEXT = 13
+    """Write the header of a MessagePack text of as many bytes as the value says, or piece b where it is negative."""
 
 
 class ColumnType(IntEnum):

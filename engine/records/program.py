@@ -26,7 +26,7 @@ from engine.records.operations import (
     ColumnType,
     Op,
 )
-from engine.records.values import Coded, Values, python_values
+from engine.records.values import Coded, Joined, Values, python_values
 from engine.tables import Chunk
 
 _INTEGER_BYTES = MOST_DIGITS + 1
@@ -296,8 +296,9 @@ class Program:
     def write(self, chunk: Chunk) -> memoryview:
         """Return the rows of `chunk`."""
         rows = getattr(chunk, self._table)
-        root = View(chunk, rows, self._code_tables)
-        keep = self._bind(root)
+        of_chunk: dict[Any, Any] = {}
+        root = View(chunk, rows, self._code_tables, of_chunk)
+        keep = self._bind(root, of_chunk)
         starts = np.zeros(3, np.int64)
         filled: list[NDArray[np.uint8]] = []
         done = 0
@@ -338,14 +339,17 @@ class Program:
                 python_values(source.values(view), self._code_tables, step.operands[3] == 1, path)
         raise RunError(f"{step.path}: a value cannot be written")
 
-    def _bind(self, root: View) -> list[Any]:
-        """Set the columns of all operations to those of a chunk. Returns the arrays, which must stay alive."""
+    def _bind(self, root: View, of_chunk: dict[Any, Any]) -> list[Any]:
+        """Set the columns of all operations to those of a chunk. Returns the arrays, which must stay alive.
+
+        The views of the lists share `of_chunk` with that of the rows.
+        """
         views = [root]
         ends: list[NDArray[Any]] = [np.zeros(0, np.int64)]
         for each in self._lists:
             table, end = each.rows.rule(root)
             _check_ends(end, len(root.rows), len(table), each.path)
-            views.append(View(root.chunk, table, self._code_tables))
+            views.append(View(root.chunk, table, self._code_tables, of_chunk))
             ends.append(end)
         keep: list[Any] = [views]
         grown = not len(self._pieces)
@@ -394,7 +398,7 @@ class Program:
                 case Op.TIME:
                     step.operands[:3] = first, first + 1, first + 2
                     longest = sum(map(len, step.pieces))
-                case Op.INTEGER | Op.PACKED:
+                case Op.INTEGER | Op.PACKED | Op.TEXT:
                     step.operands[1] = first
             if step.op == Op.LIST:
                 bounds[0] += sum(map(len, step.pieces)) + step.bound
@@ -418,7 +422,7 @@ def _direct(part: Direct, scope: int) -> _Step:
         nothing = part.before + (part.null or b"") + part.after
         step.pieces = [part.before + opening, closing + part.after, nothing]
         step.operands[3] = int(part.null is not None)
-    elif part.op in (Op.INTEGER, Op.PACKED):
+    elif part.op in (Op.INTEGER, Op.PACKED, Op.TEXT):
         step.pieces = [part.null or b""]
     step.bound = {Op.TIME: TIME_BYTES, Op.DATE: DATE_BYTES, Op.BYTES: part.source.width}.get(
         part.op, _INTEGER_BYTES
@@ -438,6 +442,8 @@ def _coded(source: Source, view: View, values: Values | None = None) -> Coded:
 
 
 def _array(values: Values) -> NDArray[Any]:
+    if isinstance(values, Joined):
+        raise TypeError("a composed text is written part by part")
     return values.codes if isinstance(values, Coded) else values.values
 
 

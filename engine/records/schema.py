@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.codes import (
     AWAITED,
     CASUALTY_KINDS,
+    COMPLICATIONS,
     DEATH_CAUSES,
     EFFECTS,
     EN_ROUTE,
     EVENTS,
     ISS_REGIONS,
     LETHAL_MECHANISMS,
+    LIMBS,
     MECHANISMS,
     NONE,
     OUTCOMES,
@@ -41,13 +43,16 @@ from engine.records.code_tables import (
     iss_regions,
     uuids,
 )
+from engine.records.doses import avpu_codes, dose_values, drugs, routes
 from engine.records.fields import (
+    Composed,
     Constant,
     Date,
     Digits,
     GroupText,
     Identifier,
     Label,
+    Looked,
     Number,
     Rows,
     Source,
@@ -57,12 +62,45 @@ from engine.records.fields import (
     View,
     field,
 )
+from engine.records.movements import NOWHERE, PLATFORMS, escorts, movement_rows
+from engine.records.narratives import (
+    MIST_PARTS,
+    NARRATIVE_PARTS,
+    allergy_values,
+    history_values,
+    medication_values,
+    mist_texts,
+    narrative_texts,
+    posture_codes,
+    protection_values,
+)
+from engine.records.operation_notes import (
+    MOST_PROCEDURES,
+    finding_texts,
+    operation_rows,
+    procedure_codes,
+    procedure_texts,
+)
+from engine.records.outcome_notes import (
+    LINES,
+    TENTHS_OF_DAYS,
+    coding_codes,
+    coding_texts,
+    death_lines,
+    diagnosis_rows,
+    duty_values,
+    icu_tenths,
+    ventilator_tenths,
+)
+from engine.records.patient_rows import ends_of, first_after, wound_rows
 from engine.tables import COLDEST, ENDS, LOWEST_BASE_EXCESS, Table
+from scenarios.catalogue import AVPU, POSTURES
 
 NO_CODE = 65535
 """In a column of conditions: none."""
 
-DETAIL_COUNT = max(len(TRIAGE), len(PRECEDENCES), len(AWAITED))
+_COMPLICATION_DETAILS = tuple(label for label in COMPLICATIONS for _ in range(LIMBS))
+DETAIL_COUNT = max(len(TRIAGE), len(PRECEDENCES), len(AWAITED), len(_COMPLICATION_DETAILS))
 """Number of values that the `detail` of an event may have: the row length of the tables below."""
 
 
@@ -78,7 +116,9 @@ def _texts_by_detail(labels: dict[str, tuple[str, ...]]) -> tuple[str | None, ..
     )
 
 
-EVENT_DETAILS = _texts_by_detail({"triaged": TRIAGE, "evacuation_requested": PRECEDENCES})
+EVENT_DETAILS = _texts_by_detail(
+    {"triaged": TRIAGE, "evacuation_requested": PRECEDENCES, "complication": _COMPLICATION_DETAILS}
+)
 """Texts of `Event.detail`, at DETAIL_COUNT * kind + detail."""
 
 EVENT_AWAITED = _texts_by_detail({"waiting": AWAITED})
@@ -86,6 +126,9 @@ EVENT_AWAITED = _texts_by_detail({"waiting": AWAITED})
 
 _REQUESTED = EVENTS.index("evacuation_requested")
 _TRIAGED = EVENTS.index("triaged")
+_OPERATED = EVENTS.index("surgery_started")
+
+_COMPLICATION = EVENTS.index("complication")
 
 
 def _detail_codes(view: View) -> Codes:
@@ -141,6 +184,46 @@ def _triages(view: View) -> tuple[Table, Codes]:
     events = view.chunk.events
     triaged = events[events["kind"] == _TRIAGED]
     return triaged, np.bincount(triaged["patient"], minlength=len(view.chunk.patients)).cumsum()
+
+
+_TOURNIQUETS = ("tourniquet", "junctional_tourniquet")
+_TOURNIQUET = np.dtype(
+    [
+        ("start", "i8"),
+        ("off", "i8"),
+        ("patient", "i4"),
+        ("region", "u1"),
+        ("side", "u1"),
+        ("wound", "u1"),
+        ("kind", "u1"),
+    ]
+)
+
+
+def _tourniquets(view: View) -> tuple[Table, Codes]:
+    """Return the tourniquets of all patients, by time, and the ends of the patients' rows."""
+    patients, events, wounds = view.chunk.patients, view.chunk.events, view.chunk.wounds
+    put = view.chunk.treatments
+    put = put[np.isin(put["kind"], [TREATMENTS.index(name) for name in _TOURNIQUETS])]
+    rows = np.zeros(len(put), _TOURNIQUET)
+    for name in ("start", "patient", "wound", "kind"):
+        rows[name] = put[name]
+    places = wound_rows(view.chunk, put["patient"], put["wound"])
+    if len(wounds):
+        found = wounds[np.maximum(places, 0)]
+        rows["region"] = np.where(places < 0, NONE, found["region"])
+        rows["side"] = np.where(places < 0, 0, found["side"])
+    operated = events[events["kind"] == _OPERATED]
+    after = first_after(operated, "at", put["patient"], put["start"])
+    rows["off"] = np.where(after < 0, -1, operated["at"].take(np.maximum(after, 0))) if len(operated) else -1
+    return rows, ends_of(rows, len(patients))
+
+
+def _complications(view: View) -> tuple[Table, Codes]:
+    """Return the events that are complications, and the ends of the patients' rows."""
+    events = view.chunk.events
+    found = events[events["kind"] == _COMPLICATION]
+    return found, np.bincount(found["patient"], minlength=len(view.chunk.patients)).cumsum()
 
 
 def _table(name: str) -> Rows:
@@ -281,6 +364,46 @@ class FurtherDiagnosis(Struct, gc=False):
     display: Annotated[str, field("text of the code in ICD-10-CM", Text("condition_displays", "condition"))]
 
 
+class Circumstances(Struct, gc=False):
+    """How it happened."""
+
+    posture: Annotated[
+        str | None,
+        field(
+            "where the casualty was, null of accidents other than crashes and of illness",
+            Label(POSTURES, posture_codes, optional=True),
+        ),
+    ]
+    protection: Annotated[
+        str | None,
+        field("protective equipment, null where `posture` is", Looked(protection_values)),
+    ]
+    narrative: Annotated[
+        str | None,
+        field(
+            "what happened, where the casualty was and what was worn; null without an external cause",
+            Composed(narrative_texts, NARRATIVE_PARTS),
+        ),
+    ]
+
+
+class Diagnosis(Struct, gc=False):
+    """A diagnosis in the order of gravity."""
+
+    place: Annotated[int, field("place in the order, 1 is the main diagnosis", Number("place"))]
+    code: Annotated[str, field("ICD-10-CM code", Text("condition_codes", "condition"))]
+    display: Annotated[str, field("text of the code in ICD-10-CM", Text("condition_displays", "condition"))]
+
+
+class Complication(Struct, gc=False):
+    """A diagnosis that came up in the course, with the time it was found."""
+
+    at: Annotated[str, field("time it was found", Time("at"))]
+    facility: Annotated[str, field(_PLACE, _place())]
+    code: Annotated[str, field("ICD-10-CM code", Text("complication_codes", "detail"))]
+    display: Annotated[str, field("text of the code in ICD-10-CM", Text("complication_displays", "detail"))]
+
+
 class Injury(Struct, gc=False):
     """The injury or illness."""
 
@@ -327,6 +450,12 @@ class Injury(Struct, gc=False):
             Rows(_further_diagnoses),
         ),
     ]
+    complications: Annotated[
+        list[Complication],
+        field(
+            "diagnoses that came up in the course, by time, such as a wound infection", Rows(_complications)
+        ),
+    ]
     iss: Annotated[int, field("Injury Severity Score: 0 without wounds, 75 with an AIS 6", Number("iss"))]
     niss: Annotated[int, field("New Injury Severity Score, with the same limits", Number("niss"))]
     severity: Annotated[
@@ -338,6 +467,13 @@ class Injury(Struct, gc=False):
         field("CBRN agent, the same for all of an incident; null for others", _label(AGENTS, "agent")),
     ]
     wounds: Annotated[list[Wound], field("wounds; empty unless `kind` is 'wounded'", _table("wounds"))]
+    circumstances: Annotated[
+        Circumstances | UnsetType, field("where the casualty was, and what happened", full=True)
+    ] = UNSET
+    diagnoses: Annotated[
+        list[Diagnosis] | UnsetType,
+        field("all diagnoses, the gravest first", Rows(diagnosis_rows), full=True),
+    ] = UNSET
 
 
 class AssignedTriage(Struct, gc=False):
@@ -372,7 +508,7 @@ class Triage(Struct, gc=False):
 
 
 class Treatment(Struct, gc=False, omit_defaults=True):
-    """One treatment. `units` is omitted from all but transfusions."""
+    """One treatment. What does not apply is omitted: `units` from all but transfusions, `drug` where none is given."""
 
     treatment: Annotated[str, field("kind of treatment", Label(TREATMENTS, "kind"))]
     facility: Annotated[str, field(_PLACE, _place())]
@@ -396,6 +532,30 @@ class Treatment(Struct, gc=False, omit_defaults=True):
         int | None,
         field("units of blood, omitted from all but transfusions", Label((None, *range(1, 61)), "units")),
     ] = None
+    drug: Annotated[
+        str | None,
+        field("drug, fluid or blood product; omitted where none is given", Looked(drugs), full=True),
+    ] = None
+    dose: Annotated[
+        str | None,
+        field("dose of the drug, omitted from blood, which has units", Looked(dose_values), full=True),
+    ] = None
+    route: Annotated[
+        str | None,
+        field(
+            "route of the drug: IV and IO only with that access, OTFC through the mouth's lining",
+            Looked(routes),
+            full=True,
+        ),
+    ] = None
+    procedure_code: Annotated[
+        str | None,
+        field(
+            "code of ICD-10-PCS, omitted where it depends on more than the record knows",
+            Looked(procedure_codes),
+            full=True,
+        ),
+    ] = None
 
 
 class Event(Struct, gc=False, omit_defaults=True):
@@ -417,9 +577,10 @@ class Event(Struct, gc=False, omit_defaults=True):
     detail: Annotated[
         str | None,
         field(
-            "category assigned by `triaged`, precedence of `evacuation_requested`; omitted from others",
+            "category assigned by `triaged`, precedence of `evacuation_requested`, kind of `complication`; omitted "
+            "from others",
             Label(EVENT_DETAILS, _detail_codes),
-            codes=TRIAGE + PRECEDENCES,
+            codes=TRIAGE + PRECEDENCES + COMPLICATIONS,
         ),
     ] = None
     waiting_for: Annotated[
@@ -494,6 +655,122 @@ class Vitals(Struct, gc=False, omit_defaults=True):
     inr: Annotated[
         float | None, _sign("international normalised ratio", "6301-6", "{INR}", "inr", _TENTHS)
     ] = None
+    avpu: Annotated[
+        str | None,
+        field(
+            "AVPU by eye opening and motor response, scenarios/data/catalogue/avpu.csv",
+            Label(AVPU, avpu_codes, optional=True),
+            full=True,
+        ),
+    ] = None
+
+
+class Tourniquet(Struct, gc=False):
+    """A tourniquet on a limb, as on a casualty card (DD 1380)."""
+
+    region: Annotated[
+        str | None,
+        field("limb, null if the treatment is not for one wound", Label(REGIONS, "region", optional=True)),
+    ]
+    side: Annotated[str | None, field("side of the body", Label((None, *SIDES[1:]), "side"))]
+    wound: Annotated[int | None, field("index of the wound", Label(range(NONE), "wound", optional=True))]
+    kind: Annotated[str, field("kind of tourniquet", Label(TREATMENTS, "kind"), codes=_TOURNIQUETS)]
+    at: Annotated[str, field("time of application", Time("start"))]
+    operated_at: Annotated[
+        str | None,
+        field(
+            "start of the next operation, in which it is replaced or taken off; null without one", Time("off")
+        ),
+    ]
+
+
+class CasualtyCard(Struct, gc=False):
+    """What a casualty card (DD 1380) and a handover say beside treatments and signs."""
+
+    mist: Annotated[
+        str | None,
+        field(
+            "MIST report on leaving the point of injury: mechanism, the gravest injuries, the last signs and the "
+            "treatments there; null for those who never left",
+            Composed(mist_texts, MIST_PARTS),
+        ),
+    ]
+    allergies: Annotated[str, field("allergies", Looked(allergy_values))]
+    history: Annotated[str, field("medical history", Looked(history_values))]
+    medication: Annotated[str, field("medication taken for it", Looked(medication_values))]
+    tourniquets: Annotated[list[Tourniquet], field("tourniquets, by time", Rows(_tourniquets))]
+
+
+class Movement(Struct, gc=False):
+    """One movement between places: an evacuation request, and what came of it."""
+
+    precedence: Annotated[
+        str, field("precedence of the request", Label(PRECEDENCES, "precedence"), codes=PRECEDENCES[1:])
+    ]
+    origin: Annotated[str, field(f"origin: {_PLACE}", Text("facilities", "origin", EN_ROUTE))]
+    destination: Annotated[
+        str | None,
+        field(
+            "destination, null of those who have not arrived", Text("destinations", "destination", NOWHERE)
+        ),
+    ]
+    requested_at: Annotated[str, field("time of the request", Time("requested"))]
+    ready_at: Annotated[
+        str | None,
+        field("when the patient was prepared to leave, null if never", Time("ready")),
+    ]
+    departed_at: Annotated[str | None, field("departure, null if the patient never left", Time("departed"))]
+    arrived_at: Annotated[str | None, field("arrival, null if the patient never arrived", Time("arrived"))]
+    position: Annotated[str, field("how the patient travels", Label(("ambulatory", "litter"), "lies"))]
+    platform: Annotated[
+        str | None,
+        field(
+            "kind of transport, null where the scenario names none or several, and of those who never left",
+            Label(PLATFORMS, "platform", optional=True),
+        ),
+    ]
+    escort: Annotated[str, field("who goes with the patient", Looked(escorts))]
+
+
+class Operation(Struct, gc=False):
+    """The note of an operation: one session in the theatre."""
+
+    kind: Annotated[
+        str,
+        field("damage control or definitive surgery", Label(("damage_control", "definitive"), "definitive")),
+    ]
+    facility: Annotated[str, field(_PLACE, _place())]
+    start: Annotated[str, field("start of the operation", Time("started"))]
+    end: Annotated[str | None, field("end, null if the patient died in it or it is not over", Time("ended"))]
+    minutes: Annotated[
+        int | None, field("duration in full minutes, null without an end", Number("minutes"), unit="min")
+    ]
+    procedures: Annotated[
+        str | None,
+        field(
+            "what was done, in order, with a code of ICD-10-PCS where one holds whatever the wound",
+            Composed(procedure_texts, MOST_PROCEDURES),
+        ),
+    ]
+    findings: Annotated[
+        str | None,
+        field(
+            "what was found: the wounds operated on, or the illness", Composed(finding_texts, MOST_PROCEDURES)
+        ),
+    ]
+    blood_units: Annotated[int, field("units of blood whose transfusion began in it", Number("units"))]
+
+
+class DeathLine(Struct, gc=False):
+    """A line of a certificate of death."""
+
+    line: Annotated[
+        str, field("immediate cause, what it is due to, and the underlying cause", Label(LINES, "line"))
+    ]
+    code: Annotated[str, field("ICD-10-CM code", Looked(coding_codes))]
+    display: Annotated[
+        str, field("text of the code, without its words on the encounter", Looked(coding_texts))
+    ]
 
 
 class Outcome(Struct, gc=False):
@@ -505,6 +782,13 @@ class Outcome(Struct, gc=False):
     cause_of_death: Annotated[
         str | None, field("cause of death, null for survivors", _label(DEATH_CAUSES, "death_cause"))
     ]
+    fatal_complication: Annotated[
+        str | None,
+        field(
+            "complication that a death of `late_complications` is of, else null",
+            _label(COMPLICATIONS, "fatal_complication"),
+        ),
+    ]
     waiting_for: Annotated[
         str | None,
         field(
@@ -515,6 +799,32 @@ class Outcome(Struct, gc=False):
     rtd_within_72h: Annotated[
         bool, field("returned to duty within 72 h of the injury", Label((False, True), "rtd72"))
     ]
+    icu_days: Annotated[
+        float | UnsetType,
+        field(
+            "time in intensive care, tenths rounded down",
+            Label(TENTHS_OF_DAYS, icu_tenths),
+            unit="days",
+            full=True,
+        ),
+    ] = UNSET
+    ventilator_days: Annotated[
+        float | UnsetType,
+        field(
+            "time between readings with end-tidal carbon dioxide, tenths rounded down",
+            Label(TENTHS_OF_DAYS, ventilator_tenths),
+            unit="days",
+            full=True,
+        ),
+    ] = UNSET
+    duty: Annotated[
+        str | UnsetType | None,
+        field("limits of the duty of those who returned, null of all others", Looked(duty_values), full=True),
+    ] = UNSET
+    death_chain: Annotated[
+        list[DeathLine] | UnsetType,
+        field("certificate of death, empty for survivors", Rows(death_lines), full=True),
+    ] = UNSET
 
 
 class Patient(Struct, gc=False):
@@ -543,6 +853,15 @@ class Patient(Struct, gc=False):
     ]
     vitals: Annotated[list[Vitals], field("vital signs, by time", _table("vitals"))]
     outcome: Annotated[Outcome, field("the outcome")]
+    casualty_card: Annotated[
+        CasualtyCard | UnsetType, field("what a casualty card and a handover say", full=True)
+    ] = UNSET
+    movements: Annotated[
+        list[Movement] | UnsetType, field("movements, by request", Rows(movement_rows), full=True)
+    ] = UNSET
+    operations: Annotated[
+        list[Operation] | UnsetType, field("notes of operations, by start", Rows(operation_rows), full=True)
+    ] = UNSET
 
 
 class PatientColumns(Struct):

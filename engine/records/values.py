@@ -116,7 +116,50 @@ class DigitTexts(NamedTuple):
         return digit_texts(self.values, self.least)
 
 
-Values = Coded | Integers | Times | Dates | FixedTexts | DigitTexts
+class Joined(NamedTuple):
+    """Texts that are joined from the texts of several codes, row by row."""
+
+    parts: tuple[Coded, ...]
+    """Texts without null. Where the whole is null, each part is an empty text."""
+    shown: Coded
+    """The texts are None, where the whole is null, and ""."""
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Return the number of bytes of each text in UTF-8, -1 where it is null."""
+        sizes = np.where(self.shown.codes == 0, np.int64(-1), np.int64(0))
+        for part in self.parts:
+            lengths = np.fromiter((len(text.encode()) for text in part.texts), np.int64, len(part.texts))
+            sizes += lengths.take(part.indices("a part of a text"))
+        return sizes
+
+    def rows(self, place: str) -> list[str | None]:
+        """Return the text of each row; `place` is the path of the field, for errors."""
+        columns = [map(part.texts.__getitem__, part.indices(place).tolist()) for part in self.parts]
+        return [
+            "".join(texts) if shown else None
+            for shown, *texts in zip(self.shown.codes.tolist(), *columns, strict=True)
+        ]
+
+
+def joined(parts: Sequence[tuple[Sequence[str], Codes]], shown: NDArray[np.bool_] | None = None) -> Joined:
+    """Return texts joined from `parts`, each a list of texts and the index of each row's.
+
+    Parameters
+    ----------
+    parts
+        The first text of each list must be empty where `shown` is given.
+    shown
+        False where the text is null; by default none is.
+    """
+    if shown is None:
+        shown = np.ones(len(parts[0][1]), bool)
+    return Joined(
+        tuple(Coded(texts, np.where(shown, codes, 0).astype(np.int32)) for texts, codes in parts),
+        Coded((None, ""), shown.astype(np.uint8)),
+    )
+
+
+Values = Coded | Integers | Times | Dates | FixedTexts | DigitTexts | Joined
 
 
 def python_values(values: Values, code_tables: CodeTables, nullable: bool, place: str) -> list[Any]:
@@ -149,6 +192,8 @@ def python_values(values: Values, code_tables: CodeTables, nullable: bool, place
             return _strings(values.values)
         case DigitTexts():
             return _strings(values.texts())
+        case Joined():
+            return values.rows(place)
 
 
 def numpy_values(values: Values, code_tables: CodeTables, kind: str, nullable: bool, place: str) -> Array:
@@ -185,6 +230,10 @@ def numpy_values(values: Values, code_tables: CodeTables, kind: str, nullable: b
             return values.values.astype("U")
         case DigitTexts():
             return values.texts().astype("U")
+        case Joined():
+            texts = np.empty(len(values.shown.codes), object)
+            texts[:] = values.rows(place)
+            return texts
 
 
 def _strings(texts: NDArray[np.bytes_]) -> list[str]:

@@ -7,12 +7,14 @@ import msgspec
 
 from engine.scenario.defaults import resolve
 from engine.scenario.structs.care import IntensiveCare
+from engine.scenario.structs.complications import Complications
 from engine.scenario.structs.scenario import Scenario
 
 _ADDED: dict[str, dict[str, Any]] = {
     "": {
         "agents": None,
         "climate": None,
+        "complications": msgspec.to_builtins(Complications()),
         "detail": "core",
         "incidents": [],
         "intensive_care": msgspec.to_builtins(IntensiveCare()),

@@ -35,6 +35,12 @@ from engine.tables.columns import (
     number_chunks,
     slice_chunk,
 )
+from engine.tables.complications import (
+    COMPLICATION_RISKS,
+    COMPLICATION_TABLES,
+    COMPLICATION_TREATMENTS,
+    ComplicationTables,
+)
 from engine.tables.model import (
     AGENT_KINDS,
     BLOOD_GROUPS,
@@ -59,6 +65,7 @@ from engine.tables.model import (
     UNLIMITED,
     WAYS,
     WOUND_CONDITIONS,
+    CareParameters,
     InjuryTables,
     ListedTables,
     Model,
@@ -107,6 +114,9 @@ __all__ = [
     "CARE_ROWS",
     "CARE_RULES",
     "COLDEST",
+    "COMPLICATION_RISKS",
+    "COMPLICATION_TABLES",
+    "COMPLICATION_TREATMENTS",
     "CONDITION_ROWS",
     "DAY",
     "ENDS",
@@ -157,9 +167,11 @@ __all__ = [
     "WOUND_COUNT",
     "WRITE_ORDER",
     "ArrivalRow",
+    "CareParameters",
     "CareRules",
     "CasualtyState",
     "Chunk",
+    "ComplicationTables",
     "EventRow",
     "Float64",
     "Floats",

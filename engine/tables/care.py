@@ -40,6 +40,13 @@ class CareRules(Row):
     instead: Annotated[Ints, "u1", len(TREATMENTS)]  # Treatment given where this one is switched off; NONE
     minutes: Annotated[Floats, "f8", (len(TREATMENTS), 3)]  # low, mode and high, by Treatment
     needs: Annotated[Ints, "i8", CONDITIONS]  # mask of what each condition calls for
+    on_skin: Int64  # mask of the dressings, which lie on the skin
+    inside: Annotated[
+        Ints, "u1", CONDITIONS
+    ]  # 1: inside skull, chest or belly, under the hole that a dressing covers
+    kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
+    bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
+    intensive: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for intensive care
     operations: Annotated[
         Ints, "u1", (CONDITIONS, OPERATIONS_OF_CONDITION)
     ]  # Treatment, main one first; NONE
@@ -59,10 +66,15 @@ class CareLimits(Row):
     unconscious_gcs: Int64  # from this Glasgow Coma Scale downwards
     analgesia_ais: Int64  # lowest worst AIS
     analgesia_pain: Float64  # lowest pain, 0 to 10
+    grave_ais: Int64  # lowest worst AIS of who is resuscitated and goes to intensive care after an operation
     operates_by_category: Int64  # 1: true T1, T2 and T4 are operated on and nobody else; 0: who needs it
     most_wounds: Int64  # that get the same treatment at one place
     intraosseous_share: Float64  # share of bleeding casualties outside in whom no vein is found
-    most_operations: Int64  # in one session
+    most_operations: (
+        Int64  # in one session, the debridement of soft tissue and further open fractures among them
+    )
+    most_urgent_operations: Int64  # in one session, without these
+    ventilated_ais: Int64  # lowest worst AIS of who stays on the ventilator after an operation in a cavity
 
 
 class TreatmentParameters(Row):

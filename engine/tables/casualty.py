@@ -21,7 +21,8 @@ class CasualtyState(Row):
     retriage_at: Float64  # ms of the next re-triage; infinity: none
     # place, and what is held (finite resources only)
     factor: Float64  # product of the environment's clock factors
-    stay_end: Float64  # ms when the casualty could return to duty; infinity: dies
+    stay_end: Float64  # ms when care ends; until the first admission of those without wounds, its length
+    admitted_at: Float64  # ms of the first admission to an MTF
     stage: Int32  # `engine.kernel.codes.Stage`
     facility: Int32  # index, AT_POI or EN_ROUTE
     category: Int32  # assigned triage category
@@ -53,6 +54,7 @@ class CasualtyState(Row):
     is_free: UInt8  # 1: the slot is free
     admitted: UInt8  # 1: has arrived at an MTF
     expects_rtd72: UInt8
+    leaves_theatre: UInt8  # 1: never fit for duty in theatre again
     needs_surgery: UInt8
     must_lie: UInt8  # 1: wounded with a true category of T1 or T2
     resuscitated: UInt8
@@ -64,6 +66,15 @@ class CasualtyState(Row):
     head_ais: UInt8  # worst AIS of the head
     expectant: UInt8  # 1: T4 whenever triaged
     operable: UInt8  # bit r: something called for can be done at Role r
+    grave: UInt8  # 1: wounded, and something would kill, blood is called for, or the worst AIS is 3 or more
+    cavity: UInt8  # 1: a wound calls for an operation in head, neck, chest or belly
+    onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
+    care_role: UInt8  # lowest role that gives all treatments that the injuries or the illness call for
+    killer: (
+        UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
+    )
+    intensive: UInt8  # 1: has been in intensive care
+    shocked: UInt8  # 1: in shock from bleeding at the first facility
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
     blood_given: UInt8  # units of them that there are
     # waiting, and the first leg
@@ -91,7 +102,13 @@ class CasualtyState(Row):
     bumped_at: Float64  # ms
     blocked_since: Float64  # ms since when the held resource is no longer needed but the next is not free
     first_event: Int64  # first row of the events
+    awake_at: Float64  # ms until when an operation keeps the casualty from leaving
     reoperate_at: Float64  # ms when a further operation here is due; infinity: none
+    risks: Int64  # mask of `Risk` that the injuries bring
+    complications: Int64  # bit k: `Complication` k has occurred
+    unseen: Int64  # those of them that are not in the record yet
+    considered_at: Float64  # ms up to which complications have occurred; -infinity
+    transfused_at: Float64  # ms of the first resuscitation with blood; infinity
     operations_here: Int32  # operations begun at the present facility
     retriages: Int32  # number of re-triages so far
     vehicles_sent: Int32  # vehicles sent for this casualty to this place

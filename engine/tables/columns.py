@@ -92,6 +92,7 @@ class PatientRow(Row):
     status: UInt8
     death_cause: UInt8
     waiting_for: UInt8
+    fatal_complication: UInt8  # Complication that a late death is of, or NONE
 
 
 PATIENT = dtype_of(PatientRow)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from engine.codes import RESOURCE_COUNT, TREATMENTS, LethalMechanism
 from engine.tables.care import CONDITIONS, TreatmentParameters
+from engine.tables.complications import ComplicationTables
 from engine.tables.rows import (
     Float64,
     Floats,
@@ -148,6 +149,7 @@ class SurvivalParameters(Row):
 
     clock: Annotated[Ints, "u1", 1]  # 0: nobody dies of the clock or late
     lethal: Annotated[Floats, "f8", (TYPES, 76)]  # probability of being lethal if untreated, by type and NISS
+    lethal_ais: Int64  # lowest worst AIS that can be lethal
     minutes: Annotated[Floats, "f8", (TYPES, 76)]  # median life in minutes, by type and NISS
     sigma: Annotated[Floats, "f8", 1]
     region_split: Annotated[Floats, "f8", 4]  # neck airway, thorax tension, abdomen torso, limb extremity
@@ -162,13 +164,13 @@ class SurvivalParameters(Row):
     aid_delay: Annotated[Floats, "f8", 2]  # log of the median in minutes, sigma
     aid_delay_against: Annotated[Floats, "f8", len(LethalMechanism)]  # log of the median, by lethal mechanism
     late_penalty: Annotated[Floats, "f8", 2]  # share lost, from which u/T on
-    late: Annotated[Floats, "f8", 4]  # probability, NISS scale, maximum, mean in days
-    rtd72: Annotated[Floats, "f8", 6]  # by worst AIS
-    rtd72_hours: Annotated[Floats, "f8", 2]
-    stay: Annotated[
-        Floats, "f8", (6, 3)
-    ]  # by worst AIS: log median days, sigma, share of the distribution below 72 h
-    category_stay: Annotated[Floats, "f8", (4, 2)]  # by true triage: log median days, sigma
+    late: Annotated[Floats, "f8", 5]  # probability, NISS scale, maximum, first day, mean in days after it
+    stay_days: Annotated[Floats, "f8", CONDITIONS]  # median days in care, by condition
+    stay_least: Annotated[Floats, "f8", CONDITIONS]  # days in care at least, by condition
+    leaves: Annotated[Ints, "u1", CONDITIONS]  # 1: who has the condition never returns to duty in theatre
+    stay_sigma: Float64  # of the logarithm of the days
+    stay_shortest: Float64  # shortest stay, as a part of the median days
+    least_days: Float64  # after an operation, and of those whom something would kill
     agent: Annotated[
         Floats, "f8", (AGENT_KINDS, 4, 3)
     ]  # by agent and severity: P(lethal), log median minutes, sigma
@@ -183,6 +185,7 @@ class SurvivalParameters(Row):
     available: Annotated[Ints, "u1", len(TREATMENTS)]  # by Treatment; 0: nobody gets it
     prehospital_blood: Annotated[Floats, "f8", 3]  # 1 where vehicles carry it, P(works), clock rate after it
     resuscitation_works: Float64  # probability
+    failed_surgery_rate: Float64  # lowest clock rate after damage control surgery that fails
     surgery_without_blood: Float64  # factor on the success of surgery of the bleeding who have had no blood
 
 
@@ -366,7 +369,9 @@ class CareParameters(Row):
 
     triage: Annotated[Floats, "f8", 1]  # minutes
     triage_accuracy: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1 to 4
+    triage_accuracy_minor: Annotated[Floats, "f8", 5]  # the same of true T3
     over_triage_weight: Annotated[Floats, "f8", 1]  # against 1 for under-triage
+    over_triage_two_steps: Annotated[Floats, "f8", 1]  # share of the wrong T3 at the POI who become T1
     role1: Annotated[Floats, "f8", 3]  # triangular
     care: Annotated[Floats, "f8", 3]
     resuscitation: Annotated[Floats, "f8", 3]
@@ -386,10 +391,16 @@ class CareParameters(Row):
     icu_ais: Int64  # lowest worst AIS; 7: none
     icu_niss: Int64  # lowest NISS; 76: none
     decontamination: Annotated[Floats, "f8", 1]
-    # units of blood of a resuscitation, lognormal: log medians of who bleeds to death and of others, sigma, correlation
-    blood: Annotated[Floats, "f8", 4]
+    # units of blood of a resuscitation, lognormal: log medians of who bleeds to death and of others, sigma,
+    # correlation, rise of the log median for each point of NISS, NISS of the medians
+    blood: Annotated[Floats, "f8", 6]
+    most_units: Int64  # at most 60: what the column of units has room for beside other bits of a grant
     prehospital_units: Int64
     request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg for request and departure
+    preparation: Annotated[
+        Floats, "f8", 5
+    ]  # ms from request to departure at a facility, by assigned category
+    awakening: Annotated[Floats, "f8", 1]  # ms from the end of an operation to departure
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
     mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident
     horizon: Annotated[Floats, "f8", 1]  # ms; infinity
@@ -423,6 +434,7 @@ class Model(Row):
     keys: Annotated[Ints, "u8", 6]  # of the random streams, by DrawPurpose
     treatments: TreatmentParameters
     vital_signs: VitalSignParameters
+    complications: ComplicationTables
 
 
 MODEL = dtype_of(Model)

@@ -32,7 +32,8 @@ class Baseline(Row):
     haemoglobin_female: Annotated[Floats, "f8", 2]
     diastolic: Annotated[Floats, "f8", 2]  # share of the systolic pressure, and mmHg added to it
     rest_pulse: Float64  # per minute
-    stress_share: Float64  # of what the pulse is above `rest_pulse`: goes in care
+    rest_systolic: Float64  # mmHg
+    stress_share: Float64  # of what pulse and pressure are above these: goes in care
     calm_hours: Float64  # time constant of that
 
 
@@ -72,6 +73,7 @@ class ReadingNoise(Row):
     no_gcs: Float64
     no_pain: Float64
     no_temperature: Float64
+    no_temperature_minor: Float64  # in a bay, of wounded of T3
     no_signal: Annotated[
         Floats, "f8", 2
     ]  # pulse oximeter without a signal: below this pressure, with this probability
@@ -82,15 +84,24 @@ class BloodLoss(Row):
 
     at_death: Float64
     exponent: Float64  # of the share of the life that is used up
-    non_lethal: Float64  # of a wounded casualty whom no bleeding kills, with NISS `niss_scale` or more
+    non_lethal: Annotated[
+        Floats, "f8", 3
+    ]  # by wounds that do not kill, with NISS `niss_scale` or more: median, sigma of its logarithm, most
     niss_scale: Float64
+    units: Annotated[
+        Floats, "f8", 4
+    ]  # of who needs blood: at one unit, per e-fold of the units, SD between people, most
+    transfused_minutes: Float64  # time constant of what a transfusion gives back
     onset_minutes: Float64
     restored_hours: Float64  # time constant from the first admission on
     pulse: Float64  # heart rate per share lost
     pulse_collapse: Annotated[Floats, "f8", 2]  # loss from which the pulse falls, and fall per share lost
-    pressure: Annotated[Floats, "f8", 2]  # fall of the pressure at a loss, mmHg, and that loss
+    pressure: Annotated[Floats, "f8", 3]  # fall of the pressure at a loss, mmHg; that loss; most
+    response: Annotated[
+        Floats, "f8", 2
+    ]  # per SD of a person's response: part of the rise of the pulse, log of the fall of the pressure
     breaths: Annotated[Floats, "f8", 2]  # loss from which breathing quickens, and rise per share lost
-    coma: Annotated[Floats, "f8", 2]  # loss from which the GCS falls, and points per share lost
+    coma: Annotated[Floats, "f8", 2]  # pressure under which the GCS falls, and points per mmHg
     saturation: Annotated[Floats, "f8", 2]  # loss from which the saturation falls, and fall per share lost
     agonal: Annotated[Floats, "f8", 3]  # loss from which it is agonal, breaths and GCS then
     base_deficit_at: Annotated[Floats, "f8", 5]  # losses
@@ -117,6 +128,16 @@ class BrainInjury(Row):
     eye: Annotated[Ints, "i8", 13]  # points by GCS, 3 to 15
     verbal: Annotated[Ints, "i8", 13]
     motor: Annotated[Ints, "i8", 13]
+
+
+class LowPressure(Row):
+    """A low pressure that no loss of blood explains: AIS, probability, mmHg, change of the pulse."""
+
+    brain: Annotated[Floats, "f8", 4]  # from this AIS on
+    cord: Annotated[Floats, "f8", 4]  # of neck or chest, from this AIS on
+    alone: Float64  # both only where every other wound is below this AIS
+    other: Annotated[Floats, "f8", 4]  # of whose worst wound has this AIS
+    hours: Float64  # time constant from the first admission on
 
 
 class AirwayLoss(Row):
@@ -188,6 +209,7 @@ class Illness(Row):
     gcs: Annotated[Floats, "f8", PATTERNS]
     pain: Annotated[Floats, "f8", PATTERNS]
     by_triage: Annotated[Floats, "f8", 5]  # factor by true category, 0 to 4
+    spread: Annotated[Floats, "f8", 2]  # factor of a person: lowest, span
     onset_hours: Float64  # time constant of the beginning
     recovery_hours: Float64  # time constant from the first admission on
 
@@ -203,14 +225,18 @@ class Pain(Row):
     spoken_gcs: Int64  # lowest GCS of those who can say
     analgesia_minutes: Float64  # time constant of analgesia
     maintained: Float64  # points that analgesia takes away in an MTF
+    kept: Annotated[Floats, "f8", 2]  # pain is at most this after analgesia in an MTF; minutes, time constant
 
 
 class Cooling(Row):
     """Loss of heat until the first admission."""
 
     per_hour: Float64  # degrees Celsius at the full share
+    least: Float64  # share of the unhurt
     by_loss: Float64  # share per share of blood lost
     by_niss: Float64  # share per point of NISS
+    most: Float64  # share
+    sigma: Float64  # of the logarithm of the share of a person
     most_hours: Float64
     cold_factor: Float64  # in extreme cold
     rewarming_hours: Float64  # time constant from the first admission on
@@ -224,6 +250,7 @@ class TubeRules(Row):
     saturation: Float64  # least
     eye: Int64  # sedated
     motor: Int64  # at most
+    paralysed_minutes: Float64  # after intubation: no movement
     etco2: Annotated[Floats, "f8", 3]  # mmHg; loss from which it falls; fall per share lost
 
 
@@ -232,6 +259,9 @@ class Laboratory(Row):
 
     lactate: Annotated[Floats, "f8", 2]  # mmol/L: healthy, per base deficit
     inr: Annotated[Floats, "f8", 3]  # healthy; base deficit from which it rises; per base deficit
+    inr_loss: Annotated[
+        Floats, "f8", 3
+    ]  # per share of blood lost; hours after admission, time constant; sigma of the logarithm of a person's part
     failing_deficit: Float64  # base deficit at the end of an airway or chest that fails
     least_urgent: Int64  # triage category of those from whom blood is taken, at most
     hours: Annotated[Floats, "f8", WATCHES]  # between two samples, by `Watch`
@@ -248,6 +278,7 @@ class Schedule(Row):
     last_minutes: Float64  # before death, at most this old
     lasts_before: Float64  # minutes before death of the last reading
     medic: Float64  # probability that first aid is given by a medic, who takes signs
+    arrest_minutes: Float64  # who dies within this time of the first door arrives in arrest
 
 
 class VitalSignParameters(Row):
@@ -258,6 +289,7 @@ class VitalSignParameters(Row):
     noise: ReadingNoise
     loss: BloodLoss
     brain: BrainInjury
+    low_pressure: LowPressure
     airway: AirwayLoss
     chest: ChestInjury
     burn: BurnInjury
@@ -315,6 +347,12 @@ class Physiology(Row):
     gcs_hours: Float64  # time constant of the recovery
     burn: Float64  # % of the body surface
     inhalation: Float64  # 1: burnt airways
+    lost: Float64  # share of the blood volume lost by wounds that do not kill
+    response: Float64  # SD by which the person responds worse to the loss of blood
+    clotting: Float64  # factor on what the INR rises by
+    cools: Float64  # factor on the loss of heat
+    low_pressure: Float64  # mmHg by which the pressure is low
+    low_pulse: Float64  # change of the pulse with it
     chest: Float64  # 1: injured chest
     pain: Float64
     illness: Float64  # factor on the changes by the illness; 0: none
@@ -330,9 +368,11 @@ class Physiology(Row):
     antidote_at: Float64
     admitted_at: Float64  # at the first MTF; infinity
     worst_loss: Float64
+    transfused_at: Float64
     # treatments
     tube_at: Float64
     tube_until: Float64
+    paralysed_until: Float64
     asleep_at: Float64  # under anaesthesia
     asleep_until: Float64
     analgesia_at: Float64

@@ -8,5 +8,7 @@ if __name__ == "__main__":
     try:
         catalogue.condition_keys()
         catalogue.external_causes()
+        catalogue.complication_kinds()
+        catalogue.complication_risks()
     except catalogue.CatalogueError as error:
         sys.exit(str(error))

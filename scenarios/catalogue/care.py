@@ -78,16 +78,17 @@ class TreatmentKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class MechanismCare(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What acts on a lethal mechanism, by region of the worst wound: in first aid, in resuscitation, in surgery.
+    """What acts on a lethal mechanism in first aid, resuscitation and surgery, by region of the wound that would kill.
 
-    The operation counts where the worst wound calls for none.
+    The operation counts where that wound calls for none but debridement. Without one it is debrided, or operated on in
+    another way.
     """
 
     mechanism: Killer
     regions: tuple[Region, ...]
     first_aid: Treatment | None = None
     resuscitation: Treatment
-    operation: Treatment
+    operation: Treatment | None = None
     source: str
     tag: Tag
 

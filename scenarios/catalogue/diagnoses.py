@@ -40,8 +40,9 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     triage `categories` that fit and, where it matters, a `sex` and an `environment`: one of the scenario's environment
     words, without which the diagnosis does not occur. `weight` is relative among the entries that fit.
 
-    Of the uses complication and factor only those of symptoms.csv reach a patient, as second diagnoses. The `when` of
-    the others names the rule by which they would be added to a casualty.
+    Of the uses complication and factor those of symptoms.csv reach a patient as second diagnoses, and those that
+    complication_kinds.csv names as complications. The `when` of the others names the rule by which they would be added
+    to a casualty.
     """
 
     code: str

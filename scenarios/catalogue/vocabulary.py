@@ -90,6 +90,49 @@ Treatment = Literal[
 ]
 """Labels of `engine.codes.Treatment`."""
 
+Complication = Literal[
+    "wound_infection",
+    "bone_infection",
+    "abdominal_infection",
+    "pneumonia",
+    "sepsis",
+    "acute_kidney_injury",
+    "acute_respiratory_distress",
+    "deep_vein_thrombosis",
+    "pulmonary_embolism",
+    "compartment_syndrome",
+    "transfusion_reaction",
+    "organ_failure",
+]
+"""Labels of `engine.codes.Complication`."""
+
+Risk = Literal[
+    "open_wound",
+    "open_fracture",
+    "long_bone_fracture",
+    "pelvis_or_spine_fracture",
+    "limb_at_risk",
+    "lower_limb_amputation",
+    "bowel_injury",
+    "laparotomy",
+    "burn",
+    "burn_over_20",
+    "chest_injury",
+    "brain_injury",
+    "fasciotomy",
+    "operated",
+    "intensive_care",
+    "ventilated",
+    "shock",
+    "transfused",
+    "massive_transfusion",
+    "tourniquet_over_2_hours",
+    "niss_9",
+    "niss_16",
+    "niss_25",
+]
+"""Labels of `engine.codes.Risk`."""
+
 Climate = Literal["temperate", "desert", "arctic", "tropical"]
 """Climate of a theatre."""
 

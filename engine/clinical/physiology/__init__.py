@@ -4,7 +4,8 @@ The survival clock is the one judge of death. The signs follow from what it, the
 say; nothing that decides reads them. They are computed only where a record is written.
 """
 
-from engine.clinical.physiology.readings import begin_readings, take_last, take_until, take_with_events
+from engine.clinical.physiology.beginning import begin_readings
+from engine.clinical.physiology.readings import take_last, take_until, take_with_events
 from engine.clinical.physiology.shown import decline_share, shown_share
 from engine.clinical.physiology.signs import coma_points
 

@@ -6,25 +6,19 @@ before the next event changes the state, and no event is scheduled for them.
 
 import math
 
-import numpy as np
-
 from engine import numeric
+from engine.clinical.physiology.deviates import half, normal
 from engine.clinical.physiology.shown import fading, note_rescue, note_treatments, shown_share
 from engine.clinical.physiology.signs import find_signs
-from engine.clinical.survival import health_score
+from engine.clinical.survival import clock_at, health_score
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
     NONE,
     VITAL_SIGNS,
     VITAL_SIGNS_BLOCKS,
     CasualtyKind,
-    ConditionFlag,
     DrawPurpose,
     Event,
-    LethalMechanism,
-    Region,
-    Sex,
-    SignPattern,
     TriageCategory,
     Watch,
 )
@@ -56,159 +50,6 @@ _MOST_CODE = 254.0
 
 
 @compiled
-def _normal(word: int) -> float:
-    """Return a standard normal deviate from a word: the sum of its four bytes, which has the kurtosis 2.7."""
-    mask = 255
-    bits = np.int64(word)
-    total = (bits & mask) + ((bits >> 8) & mask) + ((bits >> 16) & mask) + ((bits >> 24) & mask)
-    return (total - 510.0) / 147.8
-
-
-@compiled
-def _half(word: int, high: bool) -> float:
-    """Return one half of a word as a uniform on (0, 1)."""
-    bits = np.int64(word)
-    return (((bits >> 16) if high else (bits & 65535)) + 0.5) / 65536.0
-
-
-@compiled
-def _begin_brain(
-    record: PatientRow,
-    casualty: CasualtyState,
-    state: Physiology,
-    ais: int,
-    uniform: float,
-    points: float,
-    model: Model,
-) -> None:
-    """Draw the GCS by the worst AIS of a brain injury."""
-    brain = model.vital_signs.brain
-    state.gcs_hours = brain.recovery_hours[0]
-    severe = brain.severe[ais]
-    moderate = severe + brain.moderate[ais]
-    mild = moderate + brain.mild[ais]
-    if uniform < severe:
-        state.gcs = 3.0 + float(int(points * 6.0))
-        state.gcs_hours = brain.recovery_hours[2]
-    elif uniform < moderate:
-        state.gcs = 9.0 + float(int(points * 5.0))
-        state.gcs_hours = brain.recovery_hours[1]
-    elif uniform < mild:
-        state.gcs = 14.0
-    if record.lethal == LethalMechanism.TBI:
-        state.gcs = min(state.gcs, brain.lethal_most)
-        state.gcs_hours = max(state.gcs_hours, brain.recovery_hours[1])
-    elif casualty.expects_rtd72:
-        state.gcs = max(state.gcs, 14.0)
-    stay = (casualty.stay_end - record.time) / HOUR
-    if stay > 0.0:
-        state.gcs_hours = min(state.gcs_hours, stay / brain.stay_constants)
-
-
-@compiled
-def _begin_wounds(
-    output: Output, record: PatientRow, casualty: CasualtyState, state: Physiology, model: Model
-) -> int:
-    """Find burns, injuries of the chest and pain among the wounds; return the worst AIS of a brain injury."""
-    signs = model.vital_signs
-    brain_ais = 0
-    state.pain = signs.pain.by_worst_ais[min(6, int(record.worst_ais))]
-    for number in range(casualty.wounds):
-        wound = output.wounds[casualty.wound + number]
-        flags = model.injuries.flags[wound.condition]
-        if signs.patterns[wound.condition] == SignPattern.BRAIN:
-            brain_ais = max(brain_ais, min(5, int(wound.ais)))
-        if flags & ConditionFlag.AMPUTATION:
-            state.pain = max(state.pain, signs.pain.amputation)
-        if flags & ConditionFlag.BURN:
-            state.burn = min(95.0, state.burn + signs.burn.surface[wound.ais])
-            state.pain = max(state.pain, signs.pain.burn)
-            if wound.ais >= signs.burn.inhalation_ais and (
-                wound.region == Region.NECK or wound.region == Region.THORAX
-            ):
-                state.inhalation = 1.0
-        elif wound.region == Region.THORAX and (
-            flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= signs.chest.minor_ais
-        ):
-            state.chest = 1.0
-    return brain_ais
-
-
-@compiled
-def _of_person(parameters: Floats, deviate: float, spread: float) -> float:
-    """Return the value of a person, whose deviate is at most `spread`."""
-    return parameters[0] + parameters[1] * min(spread, max(-spread, deviate))
-
-
-@compiled
-def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
-    """Begin the state of the patient whose record is begun: who it is, and what the injury or illness does."""
-    if output.rows[QUIET]:
-        return
-    record = output.patients[row]
-    state = output.physiology
-    signs = model.vital_signs
-    base = signs.baseline
-    key = model.keys[DrawPurpose.CARE]
-    a, b, c, d = words(key, counter[0], counter[1], VITAL_SIGNS)
-    e, f, g, h = words(key, counter[0], counter[1], VITAL_SIGNS + 1)
-    state.heart_rate = _of_person(base.heart_rate, _normal(a), base.spread)
-    state.systolic = _of_person(base.systolic, _normal(b), base.spread)
-    state.respiratory_rate = _of_person(base.respiratory_rate, _normal(c), base.spread)
-    state.spo2 = _of_person(base.spo2, _normal(d), base.spread)
-    state.temperature = _of_person(base.temperature, _normal(e), base.spread)
-    haemoglobin = base.haemoglobin_female if record.sex == Sex.FEMALE else base.haemoglobin_male
-    state.haemoglobin = _of_person(haemoglobin, _normal(f), base.spread)
-    state.ventilator = signs.tube.breaths[0] + signs.tube.breaths[1] * _half(h, False)
-    state.attended = 1 if _half(h, True) < signs.schedule.medic else 0
-    state.gcs = 15.0
-    state.gcs_hours = 1.0
-    state.burn = 0.0
-    state.inhalation = 0.0
-    state.chest = 0.0
-    state.illness = 0.0
-    state.pattern = SignPattern.NONE
-    i, j, _, _ = words(key, counter[0], counter[1], VITAL_SIGNS + 2)
-    state.gets_cold = 1.0 if to_uniform(j) < signs.decline.temperature[2] else 0.0
-    if record.kind == CasualtyKind.WOUNDED:
-        ais = _begin_wounds(output, record, casualty, state, model)
-        _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
-    else:
-        state.pattern = signs.patterns[record.condition]
-        if state.pattern != SignPattern.NERVE:
-            state.illness = signs.illness.by_triage[record.triage] * (0.6 + 0.8 * to_uniform(i))
-        state.pain = min(10.0, signs.illness.pain[state.pattern] * (0.5 + to_uniform(g)))
-    state.shown = 0.0
-    state.anchor_used = 0.0
-    state.anchor_shown = 0.0
-    state.lift = 0.0
-    state.lift_at = 0.0
-    state.lift_minutes = 1.0
-    state.rescued_at = math.inf
-    state.antidote_at = math.inf
-    state.admitted_at = math.inf
-    state.worst_loss = 0.0
-    state.tube_at = math.inf
-    state.tube_until = -math.inf
-    state.asleep_at = math.inf
-    state.asleep_until = -math.inf
-    state.analgesia_at = math.inf
-    state.analgesia = 0.0
-    state.drift_heart_rate = 0.0
-    state.drift_systolic = 0.0
-    state.last_at = -math.inf
-    state.next_at = math.inf
-    state.watch_since = 0.0
-    state.laboratory_at = -math.inf
-    state.watch = Watch.NOBODY
-    state.number = 0
-    state.events_seen = casualty.first_event
-    state.treatments_seen = casualty.first_treatment
-    state.noted_until = -math.inf
-    state.pending = 0
-
-
-@compiled
 def _interval(casualty: CasualtyState, state: Physiology, at: float, model: Model) -> float:
     """Return the ms between a reading at `at` and the next one."""
     schedule = model.vital_signs.schedule
@@ -232,8 +73,8 @@ def _tenths(bounds: Floats, value: float, lowest: float) -> int:
 
 
 @compiled
-def _set_coma_scale(entry: VitalRow, points: float, tube: bool, model: Model) -> None:
-    """Set the GCS and its parts; an intubated patient is sedated and says nothing."""
+def _set_coma_scale(entry: VitalRow, points: float, tube: bool, paralysed: bool, model: Model) -> None:
+    """Set the GCS and its parts; an intubated patient is sedated and says nothing, and at first does not move."""
     brain = model.vital_signs.brain
     total = int(min(15.0, max(3.0, points)) + 0.5)
     eye = int(brain.eye[total - 3])
@@ -242,7 +83,7 @@ def _set_coma_scale(entry: VitalRow, points: float, tube: bool, model: Model) ->
     if tube:
         eye = min(eye, int(model.vital_signs.tube.eye))
         verbal = 1
-        motor = min(motor, int(model.vital_signs.tube.motor))
+        motor = 1 if paralysed else min(motor, int(model.vital_signs.tube.motor))
     entry.gcs_eye = eye
     entry.gcs_verbal = verbal
     entry.gcs_motor = motor
@@ -265,20 +106,20 @@ def _omit_coma_scale(entry: VitalRow) -> None:
 def _omit_signs(entry: VitalRow, first: int, second: int, third: int, fourth: int, model: Model) -> None:
     """Leave out signs that nobody has taken before the first MTF; the words decide which."""
     noise = model.vital_signs.noise
-    if _half(first, False) < noise.no_heart_rate:
+    if half(first, False) < noise.no_heart_rate:
         entry.heart_rate = NONE
-    if _half(first, True) < noise.no_systolic:
+    if half(first, True) < noise.no_systolic:
         entry.systolic = NONE
         entry.diastolic = NONE
-    if _half(second, False) < noise.no_respiratory_rate:
+    if half(second, False) < noise.no_respiratory_rate:
         entry.respiratory_rate = NONE
-    if _half(second, True) < noise.no_spo2:
+    if half(second, True) < noise.no_spo2:
         entry.spo2 = NONE
-    if _half(third, False) < noise.no_gcs:
+    if half(third, False) < noise.no_gcs:
         _omit_coma_scale(entry)
-    if _half(third, True) < noise.no_pain:
+    if half(third, True) < noise.no_pain:
         entry.pain = NONE
-    if _half(fourth, False) < noise.no_temperature:
+    if half(fourth, False) < noise.no_temperature:
         entry.temperature = NONE
 
 
@@ -301,17 +142,55 @@ def _set_laboratory(
     laboratory = model.vital_signs.laboratory
     loss = model.vital_signs.loss
     deficit = signs.base_deficit
-    lactate = (laboratory.lactate[0] + laboratory.lactate[1] * deficit) * (1.0 + noise[0] * _normal(first))
+    lactate = (laboratory.lactate[0] + laboratory.lactate[1] * deficit) * (1.0 + noise[0] * normal(first))
     entry.lactate = _tenths(bounds.lactate, lactate, 0.0)
-    excess = -deficit + noise[1] * _normal(second)
+    excess = -deficit + noise[1] * normal(second)
     entry.base_excess = _tenths(bounds.base_excess, excess, LOWEST_BASE_EXCESS)
     diluted = 1.0 - fading(at - float(record.onset), loss.dilution_minutes * MINUTE)
     lost = signs.loss + loss.dilution_worst * (state.worst_loss - signs.loss)
-    haemoglobin = state.haemoglobin * (1.0 - loss.dilution * lost * diluted) + noise[2] * _normal(third)
+    haemoglobin = state.haemoglobin * (1.0 - loss.dilution * lost * diluted) + noise[2] * normal(third)
     entry.haemoglobin = _tenths(bounds.haemoglobin, haemoglobin, 0.0)
-    inr = laboratory.inr[0] + laboratory.inr[2] * max(0.0, deficit - laboratory.inr[1])
-    entry.inr = _tenths(bounds.inr, inr + noise[3] * _normal(fourth), 0.0)
+    rise = laboratory.inr[2] * max(0.0, deficit - laboratory.inr[1])
+    late = fading(at - state.admitted_at, laboratory.inr_loss[1] * HOUR)
+    rise += laboratory.inr_loss[0] * max(signs.loss, state.worst_loss * late)
+    inr = laboratory.inr[0] + rise * state.clotting
+    entry.inr = _tenths(bounds.inr, inr + noise[3] * normal(fourth), 0.0)
     state.laboratory_at = at
+
+
+@compiled
+def _without_thermometer(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, model: Model
+) -> bool:
+    """Return whether the temperature may be left out: in a bay, of the slightly wounded."""
+    return bool(
+        state.watch == Watch.BAY
+        and record.kind == CasualtyKind.WOUNDED
+        and record.triage == TriageCategory.T3
+        and casualty.life == math.inf
+    )
+
+
+@compiled
+def _arrives_in_arrest(casualty: CasualtyState, at: float, model: Model) -> bool:
+    """Return whether the clock leaves so little time at the first door that the heart has stopped."""
+    if casualty.life == math.inf or casualty.rate <= 0.0:
+        return False
+    left = (casualty.life - clock_at(casualty, at)) / casualty.rate
+    return bool(left < model.vital_signs.schedule.arrest_minutes * MINUTE)
+
+
+@compiled
+def _show_arrest(entry: VitalRow, model: Model) -> None:
+    """Show a stopped heart: no pulse, pressure, breath or movement."""
+    entry.heart_rate = 0
+    entry.systolic = 0
+    entry.diastolic = 0
+    entry.respiratory_rate = 0
+    entry.spo2 = NONE
+    entry.etco2 = NONE
+    entry.pain = NONE
+    _set_coma_scale(entry, 3.0, True, True, model)
 
 
 @compiled
@@ -355,24 +234,24 @@ def _take_reading(
     if elapsed < HOUR:
         kept = numeric.exp(numeric.log(noise.persistence) * elapsed / (5.0 * MINUTE))
     fresh = math.sqrt(1.0 - kept * kept)
-    state.drift_heart_rate = kept * state.drift_heart_rate + fresh * noise.heart_rate[0] * _normal(e)
-    state.drift_systolic = kept * state.drift_systolic + fresh * noise.systolic[0] * _normal(f)
+    state.drift_heart_rate = kept * state.drift_heart_rate + fresh * noise.heart_rate[0] * normal(e)
+    state.drift_systolic = kept * state.drift_systolic + fresh * noise.systolic[0] * normal(f)
     tube = state.tube_at < at and at < state.tube_until
     entry = output.vitals[output.rows[VITAL_COUNT]]
     entry.at = int(at)
     entry.patient = row
     entry.facility = facility
     entry.score = int(health_score(record, casualty, at, model.survival) * 10.0 + 0.5)
-    heart_rate = signs.heart_rate + state.drift_heart_rate + noise.heart_rate[1] * _normal(a)
+    heart_rate = signs.heart_rate + state.drift_heart_rate + noise.heart_rate[1] * normal(a)
     entry.heart_rate = _whole(bounds.heart_rate, heart_rate)
-    systolic = signs.systolic + state.drift_systolic + noise.systolic[1] * _normal(b)
+    systolic = signs.systolic + state.drift_systolic + noise.systolic[1] * normal(b)
     systolic = min(bounds.systolic[1], max(bounds.systolic[0], systolic))
     entry.systolic = int(systolic + 0.5)
     diastolic = systolic * parameters.baseline.diastolic[0] + parameters.baseline.diastolic[1]
     diastolic = systolic - (systolic - diastolic) * (1.0 - signs.loss)
     entry.diastolic = int(min(_whole(bounds.diastolic, diastolic), entry.systolic - 10))
-    respiratory_rate = signs.respiratory_rate + noise.respiratory_rate * _normal(c)
-    spo2 = signs.spo2 + noise.spo2 * _normal(d)
+    respiratory_rate = signs.respiratory_rate + noise.respiratory_rate * normal(c)
+    spo2 = signs.spo2 + noise.spo2 * normal(d)
     entry.etco2 = NONE
     asleep = state.asleep_at < at and at < state.asleep_until
     if tube or asleep:
@@ -380,22 +259,23 @@ def _take_reading(
         spo2 = max(spo2, parameters.tube.saturation)
     if tube:
         etco2 = parameters.tube.etco2
-        carbon_dioxide = etco2[0] - etco2[2] * max(0.0, signs.loss - etco2[1]) + noise.etco2 * _normal(g)
+        carbon_dioxide = etco2[0] - etco2[2] * max(0.0, signs.loss - etco2[1]) + noise.etco2 * normal(g)
         entry.etco2 = _whole(bounds.etco2, carbon_dioxide)
     entry.respiratory_rate = _whole(bounds.respiratory_rate, respiratory_rate)
     entry.spo2 = _whole(bounds.spo2, spo2)
-    if systolic < noise.no_signal[0] and _half(g, False) < noise.no_signal[1]:
+    if systolic < noise.no_signal[0] and half(g, False) < noise.no_signal[1]:
         entry.spo2 = NONE
     points = signs.gcs
     if points < 14.5:
-        points += noise.gcs * _normal(g)
-    _set_coma_scale(entry, points, tube, model)
+        points += noise.gcs * normal(g)
+    paralysed = tube and at < state.paralysed_until
+    _set_coma_scale(entry, points, tube, paralysed, model)
     entry.pain = NONE
     if asleep and not tube:
         _omit_coma_scale(entry)
     elif entry.gcs >= parameters.pain.spoken_gcs:
-        entry.pain = int(min(10.0, signs.pain + 1.2 * _half(g, True)))
-    temperature = signs.temperature + noise.temperature * _normal(h)
+        entry.pain = int(min(10.0, signs.pain + 1.2 * half(g, True)))
+    temperature = signs.temperature + noise.temperature * normal(h)
     entry.temperature = _tenths(bounds.temperature, temperature, COLDEST)
     entry.lactate = NONE
     entry.base_excess = NONE
@@ -404,6 +284,12 @@ def _take_reading(
     if state.admitted_at == math.inf:
         i, j, k, m = words(key, counter[0], counter[1], block + 2)
         _omit_signs(entry, i, j, k, m, model)
+    elif state.admitted_at == at and _arrives_in_arrest(casualty, at, model):
+        _show_arrest(entry, model)
+    elif _without_thermometer(record, casualty, state, model):
+        i, _, _, _ = words(key, counter[0], counter[1], block + 2)
+        if to_uniform(i) < noise.no_temperature_minor:
+            entry.temperature = NONE
     elif _takes_blood(record, state, at, facility, model):
         i, j, k, m = words(key, counter[0], counter[1], block + 2)
         _set_laboratory(entry, record, state, at, i, j, k, m, model)

@@ -9,7 +9,7 @@ import math
 
 from engine import numeric
 from engine.clinical.survival import clock_at
-from engine.codes import NONE, Effect, LethalMechanism, Tube
+from engine.codes import NONE, Effect, LethalMechanism, Treatment, Tube
 from engine.numeric import compiled
 from engine.tables import (
     HOUR,
@@ -127,6 +127,8 @@ def _note_tube(record: PatientRow, state: Physiology, treatment: TreatmentRow, m
     if start > state.tube_until:
         state.tube_at = start
     state.tube_until = max(state.tube_until, end + _tube_hours(record, model) * HOUR)
+    if treatment.kind == Treatment.INTUBATION:
+        state.paralysed_until = end + model.vital_signs.tube.paralysed_minutes * MINUTE
 
 
 @compiled
@@ -145,6 +147,8 @@ def _note_treatment(
             if record.lethal == LethalMechanism.TBI:
                 share *= signs.brain.relief
             _relieve(casualty, state, start, share, signs.relief_minutes[kind])
+    if kind == Treatment.BLOOD_TRANSFUSION:
+        state.transfused_at = min(state.transfused_at, start)
     if signs.analgesia[kind] > 0.0:
         state.analgesia_at = start
         state.analgesia = signs.analgesia[kind]

@@ -56,10 +56,46 @@ def _since_admission(state: Physiology, at: float, hours: float) -> float:
 
 
 @compiled
-def _bleeds(lethal: int) -> bool:
+def _bleeds(lethal: int, pattern: int) -> bool:
+    """Return whether what would kill is a haemorrhage; of accidents it is one in limbs and belly."""
     return bool(
         LethalMechanism.TORSO_HAEMORRHAGE <= lethal <= LethalMechanism.EXTREMITY_HAEMORRHAGE
-        or lethal == LethalMechanism.NON_BATTLE_INJURY
+        or (
+            lethal == LethalMechanism.NON_BATTLE_INJURY
+            and (pattern == SignPattern.LIMB or pattern == SignPattern.ABDOMEN)
+        )
+    )
+
+
+@compiled
+def _suffocates(lethal: int, pattern: int) -> bool:
+    """Return whether air in the chest would kill, of accidents any failing chest."""
+    return bool(
+        lethal == LethalMechanism.TENSION_PNEUMOTHORAX
+        or (lethal == LethalMechanism.NON_BATTLE_INJURY and pattern == SignPattern.CHEST)
+    )
+
+
+@compiled
+def _presses(lethal: int, pattern: int) -> bool:
+    """Return whether pressure in the skull would kill, also by an accident."""
+    return bool(
+        lethal == LethalMechanism.TBI
+        or (lethal == LethalMechanism.NON_BATTLE_INJURY and pattern == SignPattern.BRAIN)
+    )
+
+
+@compiled
+def _fails(lethal: int, pattern: int) -> bool:
+    """Return whether an illness would kill, or an accident in none of the other ways."""
+    return bool(
+        lethal == LethalMechanism.DISEASE
+        or (
+            lethal == LethalMechanism.NON_BATTLE_INJURY
+            and not _bleeds(lethal, pattern)
+            and not _suffocates(lethal, pattern)
+            and not _presses(lethal, pattern)
+        )
     )
 
 
@@ -69,28 +105,32 @@ def _blood_loss(
 ) -> float:
     """Return the share of the blood volume lost."""
     loss = model.vital_signs.loss
-    bleeding = shown if _bleeds(record.lethal) else 0.0
+    bleeding = shown if _bleeds(record.lethal, state.pattern) else 0.0
     if model.transitions.used[0]:
         bleeding = decline
     lethal = loss.at_death * _power(bleeding, loss.exponent)
     minor = 0.0
     if record.kind == CasualtyKind.WOUNDED:
-        minor = loss.non_lethal * min(1.0, record.niss / loss.niss_scale)
-        minor *= 1.0 - fading(at - float(record.onset), loss.onset_minutes * MINUTE)
+        minor = state.lost * (1.0 - fading(at - float(record.onset), loss.onset_minutes * MINUTE))
         minor *= _since_admission(state, at, loss.restored_hours)
+        if at > state.transfused_at:
+            minor *= fading(at - state.transfused_at, loss.transfused_minutes * MINUTE)
     return lethal + minor * (1.0 - lethal / loss.at_death)
 
 
 @compiled
-def _show_bleeding(signs: Signs, model: Model) -> None:
-    """Add what the loss of blood does."""
+def _show_bleeding(state: Physiology, signs: Signs, model: Model) -> None:
+    """Add what the loss of blood does. Whose pulse rises more keeps the pressure longer."""
     loss = model.vital_signs.loss
     lost = signs.loss
-    signs.heart_rate += loss.pulse * lost - loss.pulse_collapse[1] * max(0.0, lost - loss.pulse_collapse[0])
+    signs.heart_rate += loss.pulse * lost * max(0.0, 1.0 - loss.response[0] * state.response)
+    signs.heart_rate -= loss.pulse_collapse[1] * max(0.0, lost - loss.pulse_collapse[0])
     ratio = lost / loss.pressure[1]
-    signs.systolic -= loss.pressure[0] * ratio * ratio
+    ratio *= ratio
+    own = 1.0 - (lost / loss.at_death) * (lost / loss.at_death)  # at the end all are alike
+    fall = loss.pressure[0] * ratio * ratio * ratio * numeric.exp(loss.response[1] * state.response * own)
+    signs.systolic -= min(fall, loss.pressure[2])
     signs.respiratory_rate += loss.breaths[1] * max(0.0, lost - loss.breaths[0])
-    signs.gcs -= loss.coma[1] * max(0.0, lost - loss.coma[0])
     signs.spo2 -= loss.saturation[1] * max(0.0, lost - loss.saturation[0])
     if lost > loss.agonal[0]:
         signs.respiratory_rate = loss.agonal[1]
@@ -111,7 +151,7 @@ def _show_brain(
     """Add what an injury of the brain does: the GCS, and the Cushing response where pressure in the skull kills."""
     brain = model.vital_signs.brain
     points = 15.0 - state.gcs
-    lethal = record.lethal == LethalMechanism.TBI
+    lethal = _presses(record.lethal, state.pattern)
     if points > 0.0 and casualty.life == math.inf:
         begin = float(record.onset)
         if state.rescued_at < math.inf:
@@ -244,7 +284,8 @@ def _cooled(record: PatientRow, state: Physiology, signs: Signs, at: float, mode
     cooling = model.vital_signs.cooling
     until = min(at, state.admitted_at)
     hours = min(cooling.most_hours, max(0.0, until - record.onset) / HOUR)
-    share = min(1.0, cooling.by_loss * signs.loss + cooling.by_niss * record.niss)
+    share = cooling.least + cooling.by_loss * signs.loss + cooling.by_niss * record.niss
+    share = min(cooling.most, share) * state.cools
     cold = cooling.cold_factor if model.survival.factor[0] > 1.0 else 1.0
     exposed = hours * cooling.per_hour * cold * share
     return (exposed + model.vital_signs.burn.temperature * state.burn) * warm
@@ -261,7 +302,11 @@ def _pain(record: PatientRow, state: Physiology, at: float, model: Model) -> flo
         eased = state.analgesia * fading(at - state.analgesia_at, pain.analgesia_minutes * MINUTE)
         if state.admitted_at < math.inf:
             eased = max(eased, pain.maintained)
-    return max(0.0, state.pain * fading(at - float(record.onset), pain.days * DAY) - eased)
+    left = max(0.0, state.pain * fading(at - float(record.onset), pain.days * DAY) - eased)
+    begun = max(state.analgesia_at, state.admitted_at)
+    if left > pain.kept[0] and at > begun:
+        left = pain.kept[0] + (left - pain.kept[0]) * fading(at - begun, pain.kept[1] * MINUTE)
+    return left
 
 
 @compiled
@@ -274,8 +319,10 @@ def find_signs(
     decline = decline_share(record, casualty, state, at, model)
     base = model.vital_signs.baseline
     stress = base.stress_share * (state.heart_rate - base.rest_pulse)
-    signs.heart_rate = state.heart_rate - stress * (1.0 - _since_admission(state, at, base.calm_hours))
-    signs.systolic = state.systolic
+    calm = 1.0 - _since_admission(state, at, base.calm_hours)
+    signs.heart_rate = state.heart_rate - stress * calm
+    stress = base.stress_share * (state.systolic - base.rest_systolic)
+    signs.systolic = state.systolic - stress * calm
     signs.respiratory_rate = state.respiratory_rate
     signs.spo2 = state.spo2
     signs.temperature = state.temperature
@@ -289,17 +336,24 @@ def find_signs(
         _show_burn(state, signs, at, model)
     if state.illness > 0.0:
         _show_illness(record, state, signs, at, model)
-    if state.chest > 0.0 or record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX:
-        tension = shown if record.lethal == LethalMechanism.TENSION_PNEUMOTHORAX else 0.0
-        _show_chest(state, signs, at, tension, model)
+    suffocates = _suffocates(record.lethal, state.pattern)
+    if state.chest > 0.0 or suffocates:
+        _show_chest(state, signs, at, shown if suffocates else 0.0, model)
     signs.temperature -= _cooled(record, state, signs, at, model)
     if signs.loss > 0.0:
-        _show_bleeding(signs, model)
-    if state.gcs < 15.0 or record.lethal == LethalMechanism.TBI:
+        _show_bleeding(state, signs, model)
+    if state.low_pressure > 0.0:
+        left = _since_admission(state, at, model.vital_signs.low_pressure.hours)
+        signs.systolic -= state.low_pressure * left
+        signs.heart_rate += state.low_pulse * left
+    coma = model.vital_signs.loss.coma
+    if signs.systolic < coma[0]:
+        signs.gcs -= coma[1] * (coma[0] - signs.systolic)
+    if state.gcs < 15.0 or _presses(record.lethal, state.pattern):
         _show_brain(record, casualty, state, signs, at, shown, model)
     if record.lethal == LethalMechanism.AIRWAY:
         _show_airway(signs, shown, model)
-    if record.lethal == LethalMechanism.DISEASE:
+    if _fails(record.lethal, state.pattern):
         decline = max(decline, shown)
     if record.kind == CasualtyKind.AGENT:
         if record.severity < NONE and state.pattern == SignPattern.NERVE:

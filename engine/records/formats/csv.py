@@ -18,7 +18,7 @@ def _program(table: str, code_tables: "CodeTables") -> "Program":
     from engine.records.notations import csv_parts
     from engine.records.program import Program
 
-    return Program(csv_parts(table), table, code_tables)
+    return Program(csv_parts(table, code_tables.full), table, code_tables)
 
 
 def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) -> list[Frame]:

@@ -18,7 +18,7 @@ def _program(code_tables: "CodeTables") -> "Program":
     from engine.records.program import Program
     from engine.records.schema import Patient
 
-    return Program((b",\n", *json_parts(Patient)), "patients", code_tables)
+    return Program((b",\n", *json_parts(Patient, full=code_tables.full)), "patients", code_tables)
 
 
 def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) -> list[Frame]:

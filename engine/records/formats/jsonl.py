@@ -25,7 +25,7 @@ def _program(code_tables: "CodeTables") -> "Program":
     from engine.records.program import Program
     from engine.records.schema import Patient
 
-    return Program((*json_parts(Patient), b"\n"), "patients", code_tables)
+    return Program((*json_parts(Patient, full=code_tables.full), b"\n"), "patients", code_tables)
 
 
 def encode(chunks: "Sequence[Chunk]", code_tables: "CodeTables", compress: str) -> list[Frame]:

@@ -25,6 +25,19 @@ FIXED = {
 }
 """Constants that no scenario can replace, and why."""
 
+_BY_DIAGNOSIS = (
+    "nothing: how long a casualty needs care follows from the diagnosis (stay_days and return_days in the "
+    "catalogue); model.survival.stay has scale, sigma, shortest, least_days and convalescence_share"
+)
+REMOVED = {
+    "survival.rtd72": _BY_DIAGNOSIS,
+    "survival.stay.wounded_median_days": _BY_DIAGNOSIS,
+    "survival.stay.wounded_sigma": _BY_DIAGNOSIS,
+    "survival.stay.category_median_days": _BY_DIAGNOSIS,
+    "survival.stay.category_sigma": _BY_DIAGNOSIS,
+}
+"""Constants that the model had, and what is in their place."""
+
 _SUM_TO_ONE = (
     "casualties.wounds.ais.",
     "casualties.types.",
@@ -37,7 +50,6 @@ _RISING = (
     "arrivals.profiles.daylight",
     "arrivals.profiles.twilight",
     "casualties.person.weight_limits_kg",
-    "survival.rtd72.hours",
     "vital_signs.vital_signs.bounds.",
 )
 """Paths of the constants whose values rise."""
@@ -93,6 +105,8 @@ def _check_table(place: str, path: str, own: Mapping[str, Any], replaced: Any) -
         raise ScenarioError(place, replaced, f"a table with some of {list_words(names)}")
     for key, value in replaced.items():
         inside, path_inside = _inside(place, key), f"{path}.{key}"
+        if path_inside in REMOVED:
+            raise ScenarioError(inside, key, REMOVED[path_inside])
         if key not in names:
             raise ScenarioError(inside, key, f"one of {list_words(names)}", _near(path, key, names))
         if path_inside in FIXED:

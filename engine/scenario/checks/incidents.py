@@ -246,8 +246,12 @@ def _reachable_by_wounds(incident: Incident, scenario: Scenario) -> list[str]:
     if least >= INSTANTLY_FATAL_AIS:
         return []
     scores = sorted((high for _, high in ranges), reverse=True)[:3]
-    minimum = tables.model_parameters("survival")["lethality"]["minimum_niss"]
-    may_kill = scenario.survival.clock and sum(ais * ais for ais in scores) >= minimum
+    least_lethal = tables.model_parameters("survival")["lethality"]
+    may_kill = (
+        scenario.survival.clock
+        and greatest >= least_lethal["minimum_ais"]
+        and sum(ais * ais for ais in scores) >= least_lethal["minimum_niss"]
+    )
     reachable = []
     if greatest >= 4 or may_kill:
         reachable.append("T1")

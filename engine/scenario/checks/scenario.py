@@ -2,6 +2,7 @@
 
 from engine.scenario.checks.arrivals import check_arrivals
 from engine.scenario.checks.care import check_care
+from engine.scenario.checks.complications import note_complications
 from engine.scenario.checks.constants import check_constants, note_constants
 from engine.scenario.checks.idle_notes import note_unconcerned
 from engine.scenario.checks.network import check_network
@@ -52,6 +53,7 @@ def check(scenario: Scenario) -> list[str]:
         *note_arrival_settings(scenario),
         *note_survival_settings(scenario),
         *note_treatments(scenario),
+        *note_complications(scenario),
         *note_point_of_injury(scenario),
         *note_unconcerned(scenario),
         *note_constants(scenario),

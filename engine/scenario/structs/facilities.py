@@ -175,7 +175,7 @@ class Facility(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
                 ge=0,
                 le=MAX_DAYS,
                 examples=[7.0],
-                description="evacuation policy in days: who will be fit within it stays; unset: 1, 7, "
+                description="evacuation policy in days: who will be fit within it stays; unset: 3, 7, "
                 "15 for Roles 1 to 3, "
                 "no limit at Role 4",
             ),

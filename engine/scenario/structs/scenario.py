@@ -16,6 +16,7 @@ from engine.scenario.structs.bounds import (
 )
 from engine.scenario.structs.care import IntensiveCare, Reoperations
 from engine.scenario.structs.casualties import Casualties, Mix
+from engine.scenario.structs.complications import Complications
 from engine.scenario.structs.facilities import Facility
 from engine.scenario.structs.fronts import Front
 from engine.scenario.structs.incidents import Incident
@@ -202,8 +203,8 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
                 ge=0,
                 le=1,
                 examples=[0.8],
-                description="probability of the right category at every triage; unset: .70 at POI, .80 at "
-                "Role 1, .90 from Role 2 on",
+                description="probability of the right category at every triage; unset: .59 at POI (.80 "
+                "of true T3), .80 at Role 1, .90 from Role 2 on",
             ),
         ]
         | None
@@ -254,11 +255,16 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             description="what a scenario changes of single treatments: available, success, rate, delay_minutes",
         ),
     ] = {}
+    complications: Annotated[
+        Complications,
+        Meta(description="complications in the course: infection, kidney injury, embolism and others"),
+    ] = Complications()
     detail: Annotated[
         Detail,
         Meta(
-            description="how much of the course a record shows: core, vital signs at doors, around procedures, twice "
-            "a day and before death; full, the whole series. Nothing else depends on it"
+            description="how much a record shows: core, vital signs at doors, around procedures, twice a day and "
+            "before death; full, the whole series, and the fields that docs/records.md marks. Nothing else "
+            "depends on it"
         ),
     ] = "core"
     model: Annotated[

@@ -4,6 +4,7 @@ from typing import Literal, get_args
 
 from scenarios.catalogue import Agent as Agent
 from scenarios.catalogue import Climate as Climate
+from scenarios.catalogue import Complication as Complication
 from scenarios.catalogue import Season as Season
 
 Stream = Literal["battle", "nbi", "disease"]

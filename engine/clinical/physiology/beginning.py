@@ -1,0 +1,223 @@
+"""The state of a patient at the beginning: person, injury or illness (docs/model.md section 2.12)."""
+
+import math
+
+from engine import numeric
+from engine.clinical.physiology.deviates import half, normal, rough_normal
+from engine.clinical.uniforms import to_uniform
+from engine.codes import (
+    NONE,
+    VITAL_SIGNS,
+    CasualtyKind,
+    ConditionFlag,
+    DrawPurpose,
+    LethalMechanism,
+    Region,
+    Sex,
+    SignPattern,
+    Watch,
+)
+from engine.numeric import Counter, compiled, words
+from engine.tables import (
+    HOUR,
+    QUIET,
+    CasualtyState,
+    Floats,
+    Model,
+    Output,
+    PatientRow,
+    Physiology,
+)
+
+
+@compiled
+def _begin_brain(
+    record: PatientRow,
+    casualty: CasualtyState,
+    state: Physiology,
+    ais: int,
+    uniform: float,
+    points: float,
+    model: Model,
+) -> None:
+    """Draw the GCS by the worst AIS of a brain injury."""
+    brain = model.vital_signs.brain
+    state.gcs_hours = brain.recovery_hours[0]
+    severe = brain.severe[ais]
+    moderate = severe + brain.moderate[ais]
+    mild = moderate + brain.mild[ais]
+    if uniform < severe:
+        state.gcs = 3.0 + float(int(points * 6.0))
+        state.gcs_hours = brain.recovery_hours[2]
+    elif uniform < moderate:
+        state.gcs = 9.0 + float(int(points * 5.0))
+        state.gcs_hours = brain.recovery_hours[1]
+    elif uniform < mild:
+        state.gcs = 14.0
+    if record.lethal == LethalMechanism.TBI:
+        state.gcs = min(state.gcs, brain.lethal_most)
+        state.gcs_hours = max(state.gcs_hours, brain.recovery_hours[1])
+    elif casualty.expects_rtd72:
+        state.gcs = max(state.gcs, 14.0)
+    stay = (casualty.stay_end - record.time) / HOUR
+    if stay > 0.0:
+        state.gcs_hours = min(state.gcs_hours, stay / brain.stay_constants)
+
+
+@compiled
+def _begin_loss(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, deviate: float, model: Model
+) -> None:
+    """Set the share of the blood volume that wounds cost that do not kill: by NISS, and by the units called for."""
+    loss = model.vital_signs.loss
+    lost = loss.non_lethal[0] * min(1.0, record.niss / loss.niss_scale)
+    state.lost = min(loss.non_lethal[2], lost * numeric.exp(loss.non_lethal[1] * deviate))
+    if casualty.blood_units > 0:
+        by_units = loss.units[0] + loss.units[1] * numeric.log(float(casualty.blood_units))
+        by_units = min(loss.units[3], by_units + loss.units[2] * deviate)
+        state.lost = max(state.lost, by_units)
+
+
+@compiled
+def _begin_low_pressure(state: Physiology, applies: bool, low: Floats, uniform: float) -> None:
+    """Draw whether an injury to which this applies goes with a low pressure that no loss of blood explains."""
+    if applies and uniform < low[1]:
+        state.low_pressure = low[2]
+        state.low_pulse = low[3]
+
+
+@compiled
+def _begin_wounds(
+    output: Output,
+    record: PatientRow,
+    casualty: CasualtyState,
+    state: Physiology,
+    uniform: float,
+    model: Model,
+) -> int:
+    """Find burns, injuries of chest and cord and pain among the wounds; return the worst AIS of a brain injury.
+
+    `uniform` decides whether the pressure is low.
+    """
+    signs = model.vital_signs
+    brain_ais = 0
+    cord_ais = 0
+    other_ais = 0
+    state.pain = signs.pain.by_worst_ais[min(6, int(record.worst_ais))]
+    for number in range(casualty.wounds):
+        wound = output.wounds[casualty.wound + number]
+        flags = model.injuries.flags[wound.condition]
+        if signs.patterns[wound.condition] == SignPattern.BRAIN:
+            brain_ais = max(brain_ais, min(5, int(wound.ais)))
+        elif signs.patterns[wound.condition] == SignPattern.CORD:
+            cord_ais = max(cord_ais, int(wound.ais))
+        else:
+            other_ais = max(other_ais, int(wound.ais))
+        if flags & ConditionFlag.AMPUTATION:
+            state.pain = max(state.pain, signs.pain.amputation)
+        if flags & ConditionFlag.BURN:
+            state.burn = min(95.0, state.burn + signs.burn.surface[wound.ais])
+            state.pain = max(state.pain, signs.pain.burn)
+            if wound.ais >= signs.burn.inhalation_ais and (
+                wound.region == Region.NECK or wound.region == Region.THORAX
+            ):
+                state.inhalation = 1.0
+        elif wound.region == Region.THORAX and (
+            flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= signs.chest.minor_ais
+        ):
+            state.chest = 1.0
+    low = signs.low_pressure
+    alone = other_ais < low.alone
+    _begin_low_pressure(state, alone and cord_ais >= low.cord[0], low.cord, uniform)
+    _begin_low_pressure(state, alone and brain_ais >= low.brain[0], low.brain, uniform)
+    simple = record.worst_ais == low.other[0] and record.lethal == NONE and casualty.blood_units == 0
+    _begin_low_pressure(state, simple, low.other, uniform)
+    return brain_ais
+
+
+@compiled
+def _of_person(parameters: Floats, deviate: float, spread: float) -> float:
+    """Return the value of a person, whose deviate is at most `spread`."""
+    return parameters[0] + parameters[1] * min(spread, max(-spread, deviate))
+
+
+@compiled
+def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
+    """Begin the state of the patient whose record is begun: who it is, and what the injury or illness does."""
+    if output.rows[QUIET]:
+        return
+    record = output.patients[row]
+    state = output.physiology
+    signs = model.vital_signs
+    base = signs.baseline
+    key = model.keys[DrawPurpose.CARE]
+    a, b, c, d = words(key, counter[0], counter[1], VITAL_SIGNS)
+    e, f, g, h = words(key, counter[0], counter[1], VITAL_SIGNS + 1)
+    state.heart_rate = _of_person(base.heart_rate, normal(a), base.spread)
+    state.systolic = _of_person(base.systolic, normal(b), base.spread)
+    state.respiratory_rate = _of_person(base.respiratory_rate, normal(c), base.spread)
+    state.spo2 = _of_person(base.spo2, normal(d), base.spread)
+    state.temperature = _of_person(base.temperature, normal(e), base.spread)
+    haemoglobin = base.haemoglobin_female if record.sex == Sex.FEMALE else base.haemoglobin_male
+    state.haemoglobin = _of_person(haemoglobin, normal(f), base.spread)
+    state.ventilator = signs.tube.breaths[0] + signs.tube.breaths[1] * half(h, False)
+    state.attended = 1 if half(h, True) < signs.schedule.medic else 0
+    state.gcs = 15.0
+    state.gcs_hours = 1.0
+    state.burn = 0.0
+    state.inhalation = 0.0
+    state.chest = 0.0
+    state.illness = 0.0
+    state.pattern = SignPattern.NONE
+    i, j, k, m = words(key, counter[0], counter[1], VITAL_SIGNS + 2)
+    state.lost = 0.0
+    state.response = normal(m)
+    state.clotting = 1.0
+    state.cools = 1.0
+    state.low_pressure = 0.0
+    state.low_pulse = 0.0
+    state.gets_cold = 1.0 if to_uniform(j) < signs.decline.temperature[2] else 0.0
+    if record.kind == CasualtyKind.WOUNDED:
+        ais = _begin_wounds(output, record, casualty, state, half(j, False), model)
+        _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
+        _begin_loss(record, casualty, state, normal(k), model)
+        state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * rough_normal(g))
+        state.cools = numeric.exp(signs.cooling.sigma * rough_normal(i))
+    else:
+        state.pattern = signs.patterns[record.condition]
+        if state.pattern != SignPattern.NERVE:
+            spread = signs.illness.spread
+            state.illness = signs.illness.by_triage[record.triage] * (spread[0] + spread[1] * to_uniform(i))
+        if state.pattern == SignPattern.COLD:  # nobody with hypothermia is warm by nature
+            state.temperature = min(state.temperature, base.temperature[0])
+        state.pain = min(10.0, signs.illness.pain[state.pattern] * (0.5 + to_uniform(g)))
+    state.shown = 0.0
+    state.anchor_used = 0.0
+    state.anchor_shown = 0.0
+    state.lift = 0.0
+    state.lift_at = 0.0
+    state.lift_minutes = 1.0
+    state.rescued_at = math.inf
+    state.antidote_at = math.inf
+    state.admitted_at = math.inf
+    state.worst_loss = 0.0
+    state.transfused_at = math.inf
+    state.tube_at = math.inf
+    state.tube_until = -math.inf
+    state.paralysed_until = -math.inf
+    state.asleep_at = math.inf
+    state.asleep_until = -math.inf
+    state.analgesia_at = math.inf
+    state.analgesia = 0.0
+    state.drift_heart_rate = 0.0
+    state.drift_systolic = 0.0
+    state.last_at = -math.inf
+    state.next_at = math.inf
+    state.watch_since = 0.0
+    state.laboratory_at = -math.inf
+    state.watch = Watch.NOBODY
+    state.number = 0
+    state.events_seen = casualty.first_event
+    state.treatments_seen = casualty.first_treatment
+    state.noted_until = -math.inf
+    state.pending = 0

@@ -1,0 +1,191 @@
+"""Drug, dose and route of a treatment, and AVPU: what a casualty card (DD 1380) says (docs/model.md section 2.12)."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.codes import NONE, TREATMENTS, CasualtyKind, Treatment, TriageCategory
+from engine.records.code_tables import Codes, CodeTables
+from engine.records.fields import View
+from engine.records.patient_rows import Lookup, earliest
+from engine.records.values import Coded, Values
+from scenarios import catalogue
+
+_HEAVIEST = 255
+"""kg; the largest weight that a column can hold."""
+
+TUBES = (Treatment.INTUBATION, Treatment.SURGICAL_AIRWAY, Treatment.TRACHEOSTOMY)
+"""Treatments that put a tube into the airway."""
+
+_SEVERE_GRADES = (2, 3)
+"""Grades of agent casualties that are severe: `PatientRow.severity`."""
+
+
+class _Formulary(NamedTuple):
+    """The doses of the catalogue as look-ups."""
+
+    rows: NDArray[np.int16]
+    """Row of doses.csv by treatment and mask of states; -1 without one. Shape (treatments, 2 ** states)."""
+    drugs: list[str | None]
+    """By row; None at the end."""
+    doses: list[str | None]
+    first: NDArray[np.int32]
+    """By row, the first of its texts in `doses`: one, or one for each body weight in kg."""
+    per_kg: NDArray[np.int32]
+    """By row: 1 where the dose follows the weight."""
+    routes: list[str | None]
+    allowed: NDArray[np.int8]
+    """By row and access (bit 0 intravenous, bit 1 intraosseous), the index of the route. Shape (rows, 4)."""
+
+
+def _formulary(_: CodeTables) -> _Formulary:
+    given = catalogue.doses()
+    states = len(catalogue.DOSE_STATES)
+    rows = np.full((len(TREATMENTS), 1 << states), -1, np.int16)
+    masks = [sum(1 << catalogue.DOSE_STATES.index(state) for state in row.states) for row in given]
+    for number in reversed(range(len(given))):
+        holds = (np.arange(1 << states) & masks[number]) == masks[number]
+        rows[TREATMENTS.index(given[number].treatment), holds] = number
+    doses: list[str | None] = []
+    first = []
+    for row in given:
+        first.append(len(doses))
+        doses += _dose_texts(row)
+    routes: list[str] = list(dict.fromkeys(route for row in given for route in row.routes))
+    allowed = np.array(
+        [[routes.index(_route(row.routes, access)) for access in range(4)] for row in given], np.int8
+    )
+    return _Formulary(
+        rows,
+        [*(row.drug for row in given), None],
+        [*doses, None],
+        np.array([*first, len(doses)], np.int32),
+        np.array([*(row.per_kg for row in given), 0], np.int32),
+        [*routes, None],
+        allowed,
+    )
+
+
+def _dose_texts(row: catalogue.Dose) -> list[str | None]:
+    """Return the text of a dose, or one for each body weight in kg; None where the catalogue gives no dose."""
+    if row.per_kg:
+        amounts = [float(amount) for amount in row.dose.split(" and ")]
+        return [
+            " and ".join(f"{amount * weight:.0f} {row.unit}" for amount in amounts)
+            for weight in range(_HEAVIEST + 1)
+        ]
+    return [f"{row.dose} {row.unit}".strip() or None]
+
+
+def _route(routes: tuple[str, ...], access: int) -> str:
+    """Return the first route for which there is the access; else the last that needs none, else the first."""
+    without = [route for route in routes if route not in ("IV", "IO")]
+    for route in routes:
+        if (route == "IV" and access & 1) or (route == "IO" and access & 2) or route in without:
+            return route
+    return without[-1] if without else routes[0]
+
+
+class _Given(NamedTuple):
+    """What is given in each treatment: row of doses.csv, -1 without one; weight of the patient; index of the route."""
+
+    rows: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    routes: NDArray[np.int64]
+
+
+def _given(view: View) -> _Given:
+    formulary: _Formulary = view.code_tables.reusable(_formulary, _formulary)
+    treatments, patients = view.rows, view.chunk.patients
+    who = treatments["patient"]
+    access = np.zeros(len(treatments), np.int64)
+    for bit, kind in ((1, Treatment.IV_ACCESS), (2, Treatment.INTRAOSSEOUS_ACCESS)):
+        since = earliest(len(patients), treatments[treatments["kind"] == kind], "start")
+        access |= np.where(since.take(who) <= treatments["start"], bit, 0)
+    rows = formulary.rows[treatments["kind"], _states(view, access > 0)].astype(np.int64)
+    routes = formulary.allowed[rows, access].astype(np.int64)
+    return _Given(rows, patients["weight"].take(who).astype(np.int64), np.where(rows < 0, -1, routes))
+
+
+def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the mask of the states of DOSE_STATES that hold at each treatment; `access` is one of them.
+
+    What was last taken before a tube was put in says nothing any more: such a patient is in none of the states.
+    """
+    treatments, vitals, patients = view.rows, view.chunk.vitals, view.chunk.patients
+    who = treatments["patient"]
+    masks = np.zeros(len(treatments), np.int64)
+
+    def put(state: str, holds: NDArray[np.bool_]) -> None:
+        masks[holds] |= 1 << catalogue.DOSE_STATES.index(state)  # type: ignore[arg-type]
+
+    readings = Lookup(vitals, "at", who, treatments["start"])
+    tubes = treatments[np.isin(treatments["kind"], TUBES)]
+    tube = Lookup(tubes, "start", who, treatments["start"]).last_before()
+    tubed_at = tubes["start"].take(np.maximum(tube, 0)) if len(tubes) else np.zeros(len(who), np.int64)
+    for sign in catalogue.dose_signs():
+        taken = vitals[sign.sign] != NONE
+        reading = readings.last_before(taken)
+        reading = np.where((reading < 0) & (tube < 0), readings.first_after(taken), reading)
+        values, taken_at = np.full(len(who), NONE), np.zeros(len(who), np.int64)
+        if len(vitals):
+            values = vitals[sign.sign].take(np.maximum(reading, 0))
+            taken_at = vitals["at"].take(np.maximum(reading, 0))
+        low, high = sign.within
+        valid = (tube < 0) | (taken_at > tubed_at)
+        put(sign.state, (reading >= 0) & (values >= low) & (values <= high) & valid)
+        if sign.untaken:
+            put(sign.state, (reading < 0) & (patients["triage"].take(who) == TriageCategory.T3) & (tube < 0))
+    put("severe_agent", np.isin(patients["severity"].take(who), _SEVERE_GRADES))
+    put("ill", patients["kind"].take(who) == CasualtyKind.DISEASE)
+    put("access", access)
+    put("facility", treatments["facility"] >= 0)
+    return masks
+
+
+def drugs(view: View) -> Values:
+    """Return the drug, fluid or blood product of each treatment."""
+    formulary: _Formulary = view.code_tables.reusable(_formulary, _formulary)
+    return Coded(formulary.drugs, _or_last(view.compute(_given).rows, formulary.drugs))
+
+
+def dose_values(view: View) -> Values:
+    """Return the dose of each treatment, by body weight where the catalogue says so."""
+    formulary: _Formulary = view.code_tables.reusable(_formulary, _formulary)
+    given: _Given = view.compute(_given)
+    return Coded(formulary.doses, formulary.first[given.rows] + formulary.per_kg[given.rows] * given.weights)
+
+
+def routes(view: View) -> Values:
+    """Return the route of the drug of each treatment: by the access that the patient has by then."""
+    formulary: _Formulary = view.code_tables.reusable(_formulary, _formulary)
+    return Coded(formulary.routes, _or_last(view.compute(_given).routes, formulary.routes))
+
+
+def _or_last(indices: NDArray[np.int64], texts: list[Any]) -> Codes:
+    return np.where(indices < 0, len(texts) - 1, indices)
+
+
+_EYES, _MOTORS = 5, 7
+
+
+def _avpu_table(_: CodeTables) -> NDArray[np.uint8]:
+    """Return the index of AVPU by eye opening and motor response, in one row; NONE where one of them is unknown."""
+    table = np.full((_EYES + 1, _MOTORS + 1), NONE, np.uint8)
+    for row in catalogue.avpu_rows():
+        low, high = map(int, row.motor)
+        table[row.eye, low : high + 1] = catalogue.AVPU.index(row.avpu)
+    return table.reshape(-1)
+
+
+def avpu_codes(view: View) -> Codes:
+    """Return the index of AVPU at each reading, by eye opening and motor response; NONE where they were not taken."""
+    return avpu_of(view.code_tables, view.rows["gcs_eye"], view.rows["gcs_motor"])
+
+
+def avpu_of(code_tables: CodeTables, eye: Codes, motor: Codes) -> Codes:
+    """Return the index of AVPU by eye opening and motor response; NONE where they were not taken."""
+    table = code_tables.reusable(_avpu_table, _avpu_table)
+    codes: Codes = table.take(np.minimum(eye, _EYES) * np.uint8(_MOTORS + 1) + np.minimum(motor, _MOTORS))
+    return codes
