@@ -173,6 +173,7 @@ class Reader:
         self.came = -1
         self.category = 0
         self.category_before = 0  # of the last triage
+        self.triaged_at = -1
         self.wait: Wait | None = None
         self.awaited = -1
         self.held: tuple[int, int, bool, int] | None = None  # resource, since, had waited, category
@@ -261,6 +262,7 @@ class Reader:
         final = kind in LAST or kind == "facility_hit"
         if kind == "triaged":
             self.category_before, self.category = self.category, detail
+            self.triaged_at = at
             if self.wait is not None:
                 self.wait.categories.append((at, detail))
             if self.triage:
@@ -315,8 +317,12 @@ class Reader:
             self.release(at)
             self.triage, self.triaged = True, []
             self.observed.struck[self.at] += 1
+        elif kind == "evacuation_requested" and self.held is not None and self.held[0] == WARD:
+            pass  # after a complication on the ward: the bed is kept
         elif kind in STARTS and not (kind == "evacuation_requested" and self.at == AT_POI):
-            self.take(at, STARTS[kind], self.category)
+            # the bed is given before the triage for the evacuation from it
+            anew = kind == "evacuation_requested" and self.triaged_at == at
+            self.take(at, STARTS[kind], self.category_before if anew else self.category)
         if kind == "evacuation_requested":
             self.asked = at
             self.begin_wait(at, TRANSPORT)
