@@ -101,7 +101,9 @@ def test_those_who_wait_are_triaged_again_in_its_interval() -> None:
 
 
 def of_minor(result: Result, triaged: Any) -> Any:
-    """Triages of T3, about whom a facility may err; T1 is there whose pressure is low."""
+    """First triages of T3 there, about whom a facility may err; T1 is whose pressure is low."""
+    _, first = np.unique(triaged["patient"], return_index=True)
+    triaged = triaged[first]
     true = result.patients["triage"][triaged["patient"]]
     return triaged[(true == TRIAGE.index("T3")) & (triaged["detail"] != TRIAGE.index("T1"))]
 
