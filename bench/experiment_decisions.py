@@ -15,6 +15,7 @@ from engine.inference import (
     CheapestRule,
     FrontRule,
     Requirement,
+    SelectionRule,
     look_schedule,
 )
 
@@ -167,3 +168,40 @@ def front_is_wrong(costs: Floats, means: Floats, difference: float, places: list
         if place == "front" and any(means[other] <= means[point] for other in cheaper):
             return True
     return False
+
+
+def rare_events(experiments: int) -> Iterator[Figure]:
+    """Measure decisions about a mean of which 3 % of the replications make all: they are 20 larger, so it is .6.
+
+    As long as no such replication has come, all values or differences are equal.
+    """
+    random = np.random.default_rng(38)
+    share, size, zone = 0.03, 20.0, 0.2
+
+    def rare(random: np.random.Generator, count: int) -> Floats:
+        return size * (random.random(count) < share).astype(np.float64)
+
+    found, used = verdicts(Requirement(at_most=0.3), rare, experiments, 39)
+    title = f"a mean of .6 called at most .3; {used:,.0f} replications"
+    yield figures.at_most(title, found.get("met", 0.0), allowed(ERROR, experiments))
+    front, best = FrontRule(difference=zone), SelectionRule(difference=zone, cap=5000)
+    wrong_front = wrong_best = used_front = used_best = 0
+    for _ in range(experiments):
+        values = np.tile(random.normal(size=best.cap or 0), (2, 1))
+        values[0] += rare(random, values.shape[1])
+
+        def sample(wanted: Mapping[int, tuple[int, int]], values: Floats = values) -> dict[int, Floats]:
+            return {point: values[point, first:stop] for point, (first, stop) in wanted.items()}
+
+        points = front.search([1.0, 2.0], sample)
+        used_front += sum(each.count for each in points)
+        wrong_front += front_is_wrong(
+            np.array([1.0, 2.0]), np.array([share * size, 0.0]), zone, [each.place for each in points]
+        )
+        selected = best.assess(values)
+        used_best += selected.count
+        wrong_best += selected.best != 1
+    title = f"wrong about a front of 2 points; {used_front / experiments:,.0f} replications in all"
+    yield figures.at_most(title, wrong_front / experiments, allowed(0.05, experiments))
+    title = f"wrong about the best of 2 points; {used_best / experiments:,.0f} replications"
+    yield figures.at_most(title, wrong_best / experiments, allowed(0.05, experiments))

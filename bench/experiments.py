@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bench import experiment_decisions, figures
 from bench.figures import Figure, Section
+from engine.experiments import split_variance
 from engine.inference import (
     Factor,
     Interval,
@@ -32,6 +33,8 @@ from engine.inference import (
     morris_indices,
     paired_interval,
     quantile_interval,
+    rank_correlation,
+    rank_p_value,
     share_interval,
     simultaneous_intervals,
     sobol_index_design,
@@ -317,6 +320,48 @@ def sensitivity(experiments: int) -> Iterator[Figure]:
     )
 
 
+def noise_alone(experiments: int) -> Iterator[Figure]:
+    """Measure how often any of many factors is named where none does anything."""
+    factors = [Factor(name=f"x{number}", low=0.0, high=1.0) for number in range(20)]
+    units = morris_design(factors, 20, seed=7).points().units
+    assert units is not None
+    random = np.random.default_rng(7)
+    repeats = experiments // 4
+    limit = experiment_decisions.allowed(0.05, repeats)
+    named = 0
+    for _ in range(repeats):
+        found = morris_indices(units, random.normal(size=(len(units), 5)))
+        named += bool(holm([index.p_value for index in found]).min() <= 0.05)
+    yield figures.at_most("Morris, any of 20 factors named, 5 replications", named / repeats, limit)
+    named = 0
+    for _ in range(repeats):
+        draws, means = random.random((48, 64)), random.normal(size=64)
+        p_values = [rank_p_value(rank_correlation(draw, means)) for draw in draws]
+        named += bool(holm(p_values).min() <= 0.05)
+    yield figures.at_most("rank correlation, any of 48 assumptions named", named / repeats, limit)
+
+
+def ignorance(experiments: int) -> Iterator[Figure]:
+    """Measure the coverage of the interval of the share of ignorance, with common random numbers and without."""
+    random = np.random.default_rng(8)
+    repeats = experiments // 4
+    for replications, deviations in ((5, (1, 3, 0.5)), (10, (1, 3, 0.5)), (20, (1, 3, 0.5)), (100, (1, 3, 0.5)),
+                                     (20, (3, 1, 1))):  # fmt: skip
+        own, shared, rest = deviations
+        truth = own**2 / (own**2 + shared**2 + rest**2)
+        intervals = (
+            split_variance(
+                own * random.normal(size=(64, 1))
+                + shared * random.normal(size=(1, replications))
+                + rest * random.normal(size=(64, replications))
+            ).share
+            for _ in range(repeats)
+        )
+        share = covered(intervals, truth) / repeats
+        title = f"share of ignorance {truth:.2f}, 64 points, {replications} replications"
+        yield figures.at_least(title, share, 0.95 - 3.0 * math.sqrt(0.95 * 0.05 / repeats))
+
+
 def limits(experiments: int) -> Iterator[Figure]:
     """Measure decisions about a share and a mean against a limit that is looked at again and again."""
 
@@ -344,6 +389,9 @@ def sections(experiments: int) -> list[Section]:
         ("decisions against a limit", lambda: limits(experiments)),
         ("the cheapest point", lambda: experiment_decisions.cheapest(experiments)),
         ("fronts", lambda: experiment_decisions.fronts(experiments)),
+        ("chance and ignorance", lambda: ignorance(experiments)),
+        ("noise alone", lambda: noise_alone(experiments)),
+        ("rare events", lambda: experiment_decisions.rare_events(experiments)),
         ("sensitivity", lambda: sensitivity(experiments)),
     ]
 

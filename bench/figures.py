@@ -1,5 +1,6 @@
 """Figures with their requirements, shown as a table and summed up in an exit code."""
 
+import math
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +34,11 @@ def at_least(name: str, value: float, limit: float, unit: str = "") -> Figure:
 def between(name: str, value: float, low: float, high: float) -> Figure:
     """Return a figure that must be neither below `low` nor above `high`."""
     return Figure(name, f"{value:.4g}", f"{low:g} to {high:g}", low <= value <= high)
+
+
+def printed(name: str, value: float, unit: str = "") -> Figure:
+    """Return a figure that has no requirement."""
+    return Figure(name, f"{value:,.4g} {unit}".strip(), "printed", math.isfinite(value))
 
 
 def exactly(name: str, value: Any, wanted: Any) -> Figure:

@@ -1,6 +1,6 @@
 """The results of experiments: replications of a scenario, and scenarios compared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.experiments import Difference, Quantity, find_quantities, values_of
+from engine.experiments import (
+    DEFAULT_QUANTITIES,
+    Difference,
+    Estimate,
+    Quantity,
+    estimate_points,
+    find_quantities,
+    fitted,
+    values_of,
+)
 from engine.inference import Interval, mean_interval, quantile_interval
+from engine.measures import absent_value
 from engine.run import Replications
 from engine.scenario import Scenario
 from goldenhour.packages import import_package
-from goldenhour.result_html import comparison_html
-from goldenhour.sentences import difference_sentence
+from goldenhour.result_html import comparison_html, replicated_html
+from goldenhour.sentences import difference_sentence, mean_sentence, with_notes
 
 if TYPE_CHECKING:
     import pandas
@@ -32,18 +42,48 @@ class Replicated:
     """Number of the first replication."""
     replications: Replications
     """Names and values of all measures."""
+    measures: tuple[str, ...] | None = None
+    """What was asked for: what `estimates` and the tables have. None: nothing in particular."""
 
     def __len__(self) -> int:
         """Number of replications."""
         return len(self.replications.values)
 
     def __repr__(self) -> str:
-        """Number of replications, scenario and seed in one line."""
-        return f"<{len(self):,} replications of {self.scenario.name!r}, seed {self.scenario.seed}>"
+        """Number of replications, scenario and seed in one line, then a sentence for each of the estimates."""
+        return "\n".join([f"<{self._title}>", *self.sentences])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: number of replications, scenario and seed, and a table of the estimates."""
+        return replicated_html(self._title, self._quantities, self.estimates)
+
+    @property
+    def _title(self) -> str:
+        return f"{len(self):,} replications of {self.scenario.name!r}, seed {self.scenario.seed}"
+
+    @cached_property
+    def _quantities(self) -> list[Quantity]:
+        names = DEFAULT_QUANTITIES if self.measures is None else self.measures
+        return [fitted(one, self.values(one.name).tolist()) for one in self._find(names)]
+
+    def _find(self, names: Sequence[str]) -> list[Quantity]:
+        counts = {name for name in names if absent_value(name) == 0.0}  # summaries leave out counts of 0
+        return find_quantities(names, sorted({*self.replications.names, *counts}))
+
+    @cached_property
+    def estimates(self) -> tuple[Estimate, ...]:
+        """Mean, median and their intervals of each measure; of deaths and surgery if none was asked for."""
+        return tuple(estimate_points({one.name: [self.values(one.name)] for one in self._quantities}))
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The mean of each measure with its interval."""
+        pairs = zip(self._quantities, self.estimates, strict=True)
+        return tuple(mean_sentence(quantity, estimate.mean) for quantity, estimate in pairs)
 
     def values(self, measure: str) -> NDArray[np.float64]:
         """Return a measure by replication, shape (replications,); NaN without data. Raises InputError."""
-        (quantity,) = find_quantities([measure], self.replications.names)
+        (quantity,) = self._find([measure])
         return values_of(quantity, self.replications)
 
     def estimate(self, measure: str, confidence: float = 0.95) -> Interval:
@@ -60,6 +100,8 @@ class Replicated:
         values = self.replications.values
         numbers = np.arange(self.first, self.first + len(values))
         columns = {name: values[:, column] for column, name in enumerate(self.replications.names)}
+        if self.measures is not None:
+            columns = {name: self.values(name) for name in self.measures}
         return arrow.table({"replication": numbers, **columns}).cast(
             arrow.schema([("replication", arrow.int64()), *((name, arrow.float64()) for name in columns)])
         )
@@ -100,6 +142,8 @@ class Comparison:
     """Whether all half-widths that were asked for have been reached."""
     notes: tuple[str, ...]
     """What a reader of the intervals must know."""
+    sequential: bool = False
+    """Whether pairs were added until the intervals were narrow enough."""
 
     @property
     def pairs(self) -> int:
@@ -116,13 +160,27 @@ class Comparison:
             for each in self.differences
         )
 
+    @cached_property
+    def estimates(self) -> tuple[Estimate, ...]:
+        """By quantity, then by scenario, the baseline first: mean, median, difference, and their intervals.
+
+        `Estimate.point` is the number of the scenario.
+        """
+        values = {
+            quantity.name: [values_of(quantity, each) for each in self.replications]
+            for quantity in self.quantities
+        }
+        return tuple(
+            estimate_points(values, confidence=self.confidence, baseline=0, sequential=self.sequential)
+        )
+
     def __repr__(self) -> str:
-        """The sentences."""
-        return "\n".join(self.sentences)
+        """The sentences and the notes."""
+        return "\n".join(with_notes(self.sentences, self.notes))
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the sentences and a table."""
-        return comparison_html(self.labels, self.differences, self.sentences)
+        """What a notebook shows: the sentences, the notes and a table."""
+        return comparison_html(self.labels, self.differences, with_notes(self.sentences, self.notes))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield scenario, replication, quantity and value, one row after the other."""

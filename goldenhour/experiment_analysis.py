@@ -16,6 +16,7 @@ from engine.experiments import (
     effects_of,
     estimate_notes,
     estimate_points,
+    fitted,
     is_sequential,
 )
 from goldenhour.experiment_result import Experiment
@@ -45,6 +46,10 @@ def analyse(
     stopping
         Why there are no more replications.
     """
+    quantities = [
+        fitted(quantity, (size for column in results[quantity.name] for size in column.tolist()))
+        for quantity in quantities
+    ]
     asked = plan.results
     sequential = is_sequential(plan)
     estimates = estimate_points(

@@ -27,6 +27,7 @@ from engine.records import RunTable, encode_run_table, run_arrow_table
 from engine.scenario import near_match
 from goldenhour.packages import import_package
 from goldenhour.result_html import table_html
+from goldenhour.sentences import with_notes
 
 if TYPE_CHECKING:
     import pandas
@@ -100,12 +101,12 @@ class Experiment:
         return len(self.points)
 
     def __repr__(self) -> str:
-        """The sentences."""
-        return "\n".join(self.sentences)
+        """The sentences and the notes."""
+        return "\n".join(with_notes(self.sentences, self.notes))
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the sentences and a table."""
-        return table_html(self.sentences, self.table("estimates"))
+        """What a notebook shows: the sentences, the notes and a table."""
+        return table_html(with_notes(self.sentences, self.notes), self.table("estimates"))
 
     def estimate(self, measure: str, point: int | str = 0) -> Estimate:
         """Return what is known of a measure at a point, by its number or label. Raises InputError."""

@@ -22,6 +22,9 @@ _NAMED = 3
 _MOST_ASSUMPTIONS = 5
 """Assumptions that a sentence names."""
 
+_NO_SHARE = 0.005
+"""Where ignorance is a smaller share of the variance, which is 0 %, no assumption is named."""
+
 _MAIN = {"Morris": "mu*", "Sobol": "total", "rank correlation": "Spearman's rho"}
 """By kind of effect, the statistic by which effects are ranked; of other kinds there is only one."""
 
@@ -48,10 +51,10 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
         yield _sobol(quantity, effects)
         return
     if kind == "uncertainty":
-        yield _uncertainty(quantity, effects)
+        yield _uncertainty(quantity, effects, confidence)
         return
     ranked = _ranked(effects, kind)
-    told = [each for each in ranked if _is_told(each, kind, confidence)]
+    told = [each for each in ranked if _is_told(each, confidence)]
     names = list(dict.fromkeys(each.name for each in effects if each.kind == kind))
     if not ranked:
         yield f"No replication has data for {quantity.meaning} at the points of an effect."
@@ -60,12 +63,17 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
         more = f": {_size(told[0], quantity)}" if told else " so that it can be told from chance"
         yield f"{names[0]} {verb} {quantity.meaning}{more}."
     elif not told:
-        yield f"Of {len(names):,} factors, none moves {quantity.meaning} so that it can be told from chance."
+        words = f"Of {len(names):,} factors, none moves {quantity.meaning} so that it can be told from chance"
+        if kind == "Morris" and ranked[0].interval.estimate > 0.0:
+            words += (
+                f"; the largest effect seen is that of {ranked[0].name}, {_size(ranked[0], quantity)}, and more "
+                "replications would show whether it is one"
+            )
+        yield f"{words}."
     else:
         first, *others = told
-        words = (
-            f"Of {len(names):,} factors, {first.name} moves {quantity.meaning} most: {_size(first, quantity)}"
-        )
+        most = "most" if first is ranked[0] else "most of those that can be told from chance"
+        words = f"Of {len(names):,} factors, {first.name} moves {quantity.meaning} {most}: {_size(first, quantity)}"
         if others:
             parts = [f"{each.name} ({_size(each, quantity)})" for each in others[: _NAMED - 1]]
             words += f"; then {listed_words(parts)}"
@@ -75,9 +83,7 @@ def effect_sentences(quantity: "Quantity", effects: "Sequence[Effect]", confiden
                 f". {rest:,} cannot be told from chance" if rest > 1 else ". One cannot be told from chance"
             )
         yield words + "."
-    strongest = [
-        each for each in _ranked(effects, "interaction") if _is_told(each, "interaction", confidence)
-    ]
+    strongest = [each for each in _ranked(effects, "interaction") if _is_told(each, confidence)]
     if strongest:
         yield (
             f"In {quantity.meaning}, two factors do more or less together than one by one, most {strongest[0].name}: "
@@ -93,22 +99,18 @@ def _sobol(quantity: "Quantity", effects: "Sequence[Effect]") -> str:
     if not totals or all(math.isnan(each.interval.estimate) for each in totals):
         return f"Nothing varies in {quantity.meaning}, or it has no data."
     parts = [
-        f"{each.name} ({_percent(each.interval.estimate)}, {_percent(each.interval.low)} to "
-        f"{_percent(each.interval.high)})"
+        f"{_percent(each.interval.estimate)} ({_percent(each.interval.low)} to {_percent(each.interval.high)}) without "
+        f"{each.name}"
         for each in totals[:_NAMED]
     ]
-    words = (
-        f"Of the variance of {quantity.meaning} between points, {listed_words(parts)} is lost without them"
-    )
-    if len(parts) == 1:
-        words = f"Of the variance of {quantity.meaning} between points, {parts[0]} is lost without it"
+    words = f"The variance of {quantity.meaning} between points falls by {listed_words(parts)}"
     chance = next((each for each in effects if each.name == "chance"), None)
     if chance is not None and not math.isnan(chance.interval.estimate):
         words += f"; of all variance, chance makes {_percent(chance.interval.estimate)}"
     return words + "."
 
 
-def _uncertainty(quantity: "Quantity", effects: "Sequence[Effect]") -> str:
+def _uncertainty(quantity: "Quantity", effects: "Sequence[Effect]", confidence: float) -> str:
     """How far the mean and a single result may be from what was found, and with which assumptions the mean goes."""
     found = {(each.name, each.statistic.partition(",")[0]): each.interval for each in effects}
     mean, result = found["ignorance", "mean"], found["chance and ignorance", "result"]
@@ -120,12 +122,8 @@ def _uncertainty(quantity: "Quantity", effects: "Sequence[Effect]") -> str:
         f"{result.low:{number}} and {result.high:{number}}. {_percent(share.estimate)} of the variance is ignorance "
         f"({_percent(share.low)} to {_percent(share.high)}), the rest chance."
     )
-    ranked = [
-        each
-        for each in _ranked(effects, "rank correlation")
-        if each.interval.low > 0.0 or each.interval.high < 0.0
-    ]
-    if ranked:
+    ranked = [each for each in _ranked(effects, "rank correlation") if _is_told(each, confidence)]
+    if ranked and share.estimate >= _NO_SHARE:
         parts = [f"{each.name} ({each.interval.estimate:+.2f})" for each in ranked[:_MOST_ASSUMPTIONS]]
         words += f" The mean goes most with {listed_words(parts)}."
     return words
@@ -147,12 +145,9 @@ def _ranked(effects: "Sequence[Effect]", kind: str) -> "list[Effect]":
     return list(found.values())
 
 
-def _is_told(effect: "Effect", kind: str, confidence: float) -> bool:
-    """Whether an effect can be told from none."""
-    if not math.isnan(effect.p_holm):
-        return effect.p_holm <= 1.0 - confidence
-    interval = effect.interval
-    return interval.low > 0.0 or interval.high < 0.0
+def _is_told(effect: "Effect", confidence: float) -> bool:
+    """Whether an effect can be told from none: the p-values of all effects are judged together (Holm)."""
+    return effect.p_holm <= 1.0 - confidence
 
 
 def _size(effect: "Effect", quantity: "Quantity") -> str:

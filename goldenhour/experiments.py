@@ -1,13 +1,14 @@
 """Experiments: replications of a scenario, and paired replications until differences are known well enough."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from actors.cache import LocalCache, cache_settings
 from actors.cluster import available_cores, ray_address, start_session
-from actors.experiments import Point, ReplicationProgress, Replicator, batch_size
+from actors.experiments import Point, ReplicationProgress, Replicator, Request, batch_size
 from actors.run import compile_before
 from engine.errors import InputError, shown
 from engine.experiments import (
@@ -15,11 +16,13 @@ from engine.experiments import (
     Quantity,
     compare_replications,
     find_quantities,
+    fitted,
     values_of,
 )
-from engine.inference import Precision, StoppingRule
+from engine.inference import Precision, StoppingRule, check_confidence, interval_notes
+from engine.measures import absent_value
 from engine.run import Replications, entry_points, join_replications
-from engine.scenario import PreparedScenario, ScenarioOverrides, prepare
+from engine.scenario import PreparedScenario, ScenarioOverrides, near_match, prepare
 from goldenhour.comparison import Comparison, Replicated
 from goldenhour.result import ScenarioSource, load_scenario, settings_of
 from goldenhour.run_time import expected_time
@@ -70,8 +73,15 @@ class ComparisonPlan:
     """By name of a quantity: the half-width of the interval of the difference at which to stop; default: its own."""
     pairs: int | None = None
     """Exact number of pairs; None: until all half-widths are small enough."""
-    most_pairs: int = MOST_PAIRS
-    """Most pairs."""
+    most_pairs: int | None = None
+    """Most pairs, only without `pairs`; None: MOST_PAIRS."""
+
+    @property
+    def cap(self) -> int:
+        """The number of pairs after which to stop in any case."""
+        if self.pairs is not None:
+            return self.pairs
+        return MOST_PAIRS if self.most_pairs is None else self.most_pairs
 
     def check(self) -> None:
         """Raise InputError for a plan that makes no sense, or that compares a scenario with itself."""
@@ -82,21 +92,39 @@ class ComparisonPlan:
             least = 2 if name == "pairs" else FIRST_PAIRS
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
                 raise InputError(f"{name}: got {shown(value)}; allowed: whole numbers from {least}")
+        check_confidence(self.confidence)
         if self.pairs is not None and self.half_widths:
             raise InputError(
                 "pairs and half_widths exclude each other: give the number of pairs, or the precision wanted"
             )
-        for name in self.half_widths:
-            if name not in self.quantities:
-                raise InputError(
-                    f"half_widths: got {shown(name)}; allowed: what is compared, {', '.join(self.quantities)}"
-                )
+        if self.pairs is not None and self.most_pairs is not None:
+            raise InputError(
+                "pairs and most_pairs exclude each other: give the number of pairs, or the most pairs"
+            )
+        self._check_half_widths()
         base = self.alternatives[0]
         for other in self.alternatives[1:]:
             if other.prepared.hash == base.prepared.hash:
                 raise InputError(
                     f"compare: {other.label!r} and {base.label!r} are the same scenario: what differs changes nothing"
                 )
+
+    def _check_half_widths(self) -> None:
+        """Raise InputError for a half-width of what is not compared, or that is no number above 0."""
+        if not isinstance(self.half_widths, Mapping):
+            raise InputError(
+                f"half_widths: got {shown(self.half_widths)}; allowed: a mapping from measures to numbers above 0"
+            )
+        for name, width in self.half_widths.items():
+            if name not in self.quantities:
+                near = near_match(name, self.quantities)
+                hint = f"; did you mean {near!r}?" if near else ""
+                raise InputError(
+                    f"half_widths: got {shown(name)}; allowed: what is compared, {', '.join(self.quantities)}{hint}"
+                )
+            number = isinstance(width, (int, float)) and not isinstance(width, bool)
+            if not (number and 0.0 < width < math.inf):
+                raise InputError(f"half_widths: got {shown(width)} for {name!r}; allowed: a number above 0")
 
 
 class ComparisonProgress(NamedTuple):
@@ -195,9 +223,12 @@ class _Run:
     def finish(self) -> Comparison:
         """Add pairs until the plan is fulfilled."""
         plan = self._plan
-        self._extend(min(plan.pairs or FIRST_PAIRS, FIRST_PAIRS))
-        known = sorted({name for found in self._found for name in found.names})
-        quantities = find_quantities(plan.quantities, known)
+        first = min(plan.pairs or FIRST_PAIRS, FIRST_PAIRS)
+        self._found = replications_of_known_measures(
+            self._replicator, [first] * len(plan.alternatives), plan.quantities
+        )
+        known = {name for found in self._found for name in found.names}
+        quantities = find_measures(plan.quantities, known)
         if plan.pairs is not None:
             self._extend(plan.pairs)
             return self._result(quantities, plan.confidence, True, [])
@@ -232,7 +263,7 @@ class _Run:
             measures=precisions,
             confidence=1.0 - (1.0 - plan.confidence) / (len(plan.alternatives) - 1),
             first=FIRST_PAIRS,
-            cap=plan.most_pairs,
+            cap=plan.cap,
             batch=max(batch_size(one.prepared.resolved) for one in plan.alternatives),
         )
 
@@ -250,13 +281,11 @@ class _Run:
 
     def _extend(self, pairs: int) -> None:
         """Simulate until there are so many pairs."""
-        have = len(self._found[0].values) if self._found else 0
+        have = len(self._found[0].values)
         if pairs <= have:
             return
         more = self._replicator.extend([(have, pairs)] * len(self._plan.alternatives))
-        if self._found:
-            more = [join_replications([one, other]) for one, other in zip(self._found, more, strict=True)]
-        self._found = more
+        self._found = [join_replications([one, other]) for one, other in zip(self._found, more, strict=True)]
 
     def _report(self, progress: ReplicationProgress) -> None:
         self._on_progress(ComparisonProgress(progress, self._widest, self._expected))
@@ -265,16 +294,29 @@ class _Run:
         self, quantities: Sequence[Quantity], confidence: float, precise: bool, notes: list[str]
     ) -> Comparison:
         plan = self._plan
+        labels = tuple(one.label for one in plan.alternatives)
+        quantities = [
+            fitted(each, (size for one in self._found for size in values_of(each, one).tolist()))
+            for each in quantities
+        ]
+        differences = compare_replications(self._found, quantities, confidence)
+        if plan.pairs is not None:
+            notes = [
+                f"{each.quantity.name} of {labels[each.alternative]}: {note}"
+                for each in differences
+                for note in interval_notes(each.difference, confidence)
+            ]
         return Comparison(
-            labels=tuple(one.label for one in plan.alternatives),
+            labels=labels,
             seed=plan.seed,
             days=plan.alternatives[0].prepared.resolved.days,
             confidence=plan.confidence,
             quantities=tuple(quantities),
-            differences=tuple(compare_replications(self._found, quantities, confidence)),
+            differences=tuple(differences),
             replications=tuple(self._found),
             precise=precise,
             notes=tuple(notes),
+            sequential=plan.pairs is None,
         )
 
 
@@ -283,14 +325,67 @@ def label_of(change: Mapping[str, Any]) -> str:
     return "; ".join(f"{path}={value}" for path, value in change.items())
 
 
+def names_given(given: str | Iterable[str], what: str) -> tuple[str, ...]:
+    """The names that a caller gives, a single one or several, each once. Raises InputError."""
+    names = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
+    if isinstance(given, Mapping) or not all(isinstance(name, str) for name in names):
+        names = []
+    if not names:
+        raise InputError(f"{what}: got {shown(given)}; allowed: a name, or a list of names")
+    return tuple(dict.fromkeys(names))
+
+
+def changes_given(
+    given: Mapping[str, Any] | Iterable[Mapping[str, Any]], what: str
+) -> list[Mapping[str, Any]]:
+    """The changes that a caller gives, a single mapping or several. Raises InputError."""
+    changes = (
+        [given] if isinstance(given, Mapping) else list(given) if isinstance(given, Iterable) else [None]
+    )
+    if not all(isinstance(change, Mapping) for change in changes):
+        raise InputError(
+            f"{what}: got {shown(given)}; allowed: a mapping from paths to values, or a list of such mappings"
+        )
+    return changes
+
+
+def find_measures(wanted: Sequence[str], known: Iterable[str]) -> list[Quantity]:
+    """The quantities of these names where replications have the measures `known`. Raises InputError for another one."""
+    counts = {name for name in wanted if absent_value(name) == 0.0}  # summaries leave out counts of 0
+    return find_quantities(wanted, sorted({*known, *counts}))
+
+
+def replications_of_known_measures(
+    replicator: Replicator, counts: Sequence[int], wanted: Sequence[str]
+) -> list[Replications]:
+    """Return the first replications of each point, so many as `counts` says.
+
+    Those of the first point come first. They show which measures there are, before the other points are simulated.
+
+    Raises
+    ------
+    InputError
+        If there is no measure of a name in `wanted`.
+    RunError
+        If a replication cannot be simulated.
+    """
+    first = min(counts[0], FIRST_PAIRS)
+    (begun,) = replicator.collect([Request(0, 0, first)])
+    find_measures(wanted, begun.names)
+    if counts[0] > first:
+        begun = join_replications([begun, *replicator.collect([Request(0, first, counts[0])])])
+    others = replicator.collect([Request(number, 0, count) for number, count in enumerate(counts)][1:])
+    return [begun, *others]
+
+
 def compare(
     *scenarios: ScenarioSource,
     settings: Mapping[str, Any] | None = None,
-    changes: Sequence[Mapping[str, Any]] = (),
-    measures: Sequence[str] = DEFAULT_QUANTITIES,
+    changes: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
+    measures: str | Sequence[str] = DEFAULT_QUANTITIES,
     half_widths: Mapping[str, float] | None = None,
     pairs: int | None = None,
-    most_pairs: int = MOST_PAIRS,
+    most_pairs: int | None = None,
     confidence: float = 0.95,
     seed: int | None = None,
     patients: int | None = None,
@@ -308,16 +403,17 @@ def compare(
     settings
         Values for single settings of all scenarios, by path.
     changes
-        Settings of the scenarios that the one scenario is compared with.
+        Settings of the scenarios that the one scenario is compared with: a mapping for each, or a single mapping.
     measures
-        deaths, surgery, dow, kia, all_deaths, surgery_in_time, or a number of summary.json by its path.
+        One or more of deaths, surgery, dow, kia, all_deaths, surgery_in_time, or numbers of summary.json by their
+        paths.
     half_widths
         By measure: the half-width of the interval of the difference at which to stop; default: the measure's own, or a
         fifth of the difference.
     pairs
         Exact number of pairs of replications; None: until all half-widths are small enough.
     most_pairs
-        Most pairs.
+        Most pairs, only without `pairs`; default: 1,000.
     confidence
         Of the intervals; those of a measure hold together for all scenarios.
     seed
@@ -354,17 +450,21 @@ def compare(
         names.append(name)
         return Alternative(name, prepared)
 
+    changes = changes_given(changes, "changes")
+    wanted = names_given(measures, "measures")
     if changes and len(scenarios) != 1:
         raise InputError("compare: changes belong to one scenario; allowed: one with changes, or several")
-    found = [alternative(source, {}, None) for source in scenarios]
+    own = label_of(settings) if changes and settings and isinstance(settings, Mapping) else None
+    found = [alternative(source, {}, own) for source in scenarios]
     for change in changes:
         found.append(alternative(scenarios[0], change, label_of(change)))
     if not found:
         raise InputError("compare: got no scenario; allowed: two or more, or one with changes")
     plan = ComparisonPlan(
-        tuple(found), found[0].prepared.resolved.seed, tuple(dict.fromkeys(measures)), confidence,
-        half_widths or {}, pairs, most_pairs,
+        tuple(found), found[0].prepared.resolved.seed, wanted, confidence,
+        {} if half_widths is None else half_widths, pairs, most_pairs,
     )  # fmt: skip
+    plan.check()
     compile_alternatives(found)
     return run_comparison(plan, workers, address)
 
@@ -380,6 +480,7 @@ def replicate(
     allow_long: bool = False,
     workers: int = 0,
     address: str | None = None,
+    measures: str | Sequence[str] | None = None,
 ) -> Replicated:
     """Simulate replications of a scenario and return the measures of each.
 
@@ -391,11 +492,14 @@ def replicate(
         How many, and the number of the first one.
     workers, address
         As in `goldenhour.compare`.
+    measures
+        What `estimates` and the tables have, as in `goldenhour.compare`. Default: deaths and surgery in `estimates`,
+        every number of summary.json in the tables.
 
     Raises
     ------
     InputError
-        If there is no such scenario, or a number makes no sense.
+        If there is no such scenario or measure, or a number makes no sense.
     ScenarioError
         If the scenario cannot be run.
 
@@ -410,6 +514,7 @@ def replicate(
     for name, value, least in (("replications", replications, 1), ("first", first, 0)):
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
             raise InputError(f"{name}: got {shown(value)}; allowed: whole numbers from {least}")
+    wanted = None if measures is None else names_given(measures, "measures")
     written, origin = load_scenario(scenario)
     prepared = prepare(
         written, ScenarioOverrides(seed, patients, days, settings_of(settings)), origin, allow_long
@@ -418,8 +523,12 @@ def replicate(
     resolved = prepared.resolved
     with open_workers(workers, address) as tasks:
         replicator = Replicator([Point(resolved, resolved.seed)], batch_cache(), tasks)
-        (found,) = replicator.extend([(first, first + replications)])
-    return Replicated(resolved, first, found)
+        begin = first + min(replications, FIRST_PAIRS)
+        (found,) = replicator.extend([(first, begin)])
+        find_measures(wanted or (), found.names)
+        if first + replications > begin:
+            found = join_replications([found, *replicator.extend([(begin, first + replications)])])
+    return Replicated(resolved, first, found, wanted)
 
 
 def compile_alternatives(alternatives: Sequence[Alternative]) -> None:

@@ -18,6 +18,7 @@ from engine.experiments import (
     costs_of,
     difference_of,
     find_bottleneck,
+    fitted,
     larger_is_better,
     quantities_of,
     requirement_of,
@@ -143,13 +144,22 @@ class _Search(PointDriver):
                 f"{', '.join(sorted(by)[:3])}{', ...' if len(by) > 3 else ''}, which fails"
             )
         largest = int(max(range(len(self._design)), key=lambda point: (self._costs[point], point)))
-        bottleneck = None if found.best is not None else self._bottleneck(largest)
+        bottleneck = None if found.best is not None or found.undecided else self._bottleneck(largest)
         return self._result(
             outcomes,
             best_number=found.best,
             undecided_numbers=found.undecided,
             largest_number=largest if found.best is None else None,
             bottleneck=bottleneck,
+            constant_numbers=tuple(
+                each.point
+                for each in found.examined.values()
+                if each.verdict in ("met", "missed")
+                and any(
+                    constraint.probability is None and decision.interval.constant
+                    for constraint, decision in zip(self._plan.constraints, each.decisions, strict=True)
+                )
+            ),
             decided=found.best is not None or not found.undecided,
             notes=notes,
         )
@@ -200,10 +210,11 @@ class _Search(PointDriver):
             alive, more = selection.survivors, selection.more
             if selection.done or stop >= search.most:
                 break
+        left = "equal" if selection.guaranteed else "not decided"
         outcomes = [
             self._outcome(
                 point,
-                "best" if point == selection.best else "dropped" if point not in alive else "not decided",
+                "best" if point == selection.best else "dropped" if point not in alive else left,
                 (mean_interval(values[point], search.confidence),),
                 int(np.isfinite(values[point]).sum()),
                 selection.best if point not in alive else None,
@@ -213,7 +224,10 @@ class _Search(PointDriver):
         return self._result(
             outcomes,
             best_number=selection.best,
-            undecided_numbers=tuple(point for point in alive if point != selection.best),
+            undecided_numbers=()
+            if selection.guaranteed
+            else tuple(point for point in alive if point != selection.best),
+            constant_numbers=selection.constant,
             decided=selection.guaranteed,
             notes=self._missing_notes(values),
         )
@@ -240,7 +254,13 @@ class _Search(PointDriver):
             for each in found
         ]
         undecided = tuple(each.point for each in found if each.place == "open")
-        return self._result(outcomes, undecided_numbers=undecided, decided=not undecided, notes=[])
+        return self._result(
+            outcomes,
+            undecided_numbers=undecided,
+            constant_numbers=tuple(each.point for each in found if each.constant),
+            decided=not undecided,
+            notes=[],
+        )
 
     def _sample(self, wanted: Mapping[int, tuple[int, int]]) -> dict[int, Column]:
         """Simulate; return by point the values of each quantity, shape (quantities, stop - first)."""
@@ -302,7 +322,7 @@ class _Search(PointDriver):
             seed=self._loaded.base.resolved.seed,
             days=self._loaded.base.resolved.days,
             factors=self._design.names,
-            quantities=tuple(self._quantities),
+            quantities=tuple(self._fitted(outcomes)),
             size=len(self._design),
             points=tuple(sorted(outcomes, key=lambda each: (each.cost, each.number))),
             decided=decided,
@@ -310,6 +330,15 @@ class _Search(PointDriver):
             **fields,
         )
         return replace(found, sentences=tuple(optimisation_sentences(found)))
+
+    def _fitted(self, outcomes: Sequence[PointOutcome]) -> list[Quantity]:
+        """The quantities, with the decimals that their means need; a share of replications needs none."""
+        search, found = self._plan, []
+        for number, quantity in enumerate(self._quantities):
+            is_share = search.goal == "cheapest" and search.constraints[number].probability is not None
+            means = [] if is_share else [each.intervals[number].estimate for each in outcomes]
+            found.append(fitted(quantity, means))
+        return found
 
     def _points_done(self) -> int:
         return len(self._stops.keys() - self._open)

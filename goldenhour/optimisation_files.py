@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError, shown
 from engine.experiments import (
+    DEFAULT_INDIFFERENCE,
     DesignPoints,
     OptimisationPlan,
     PlanSearch,
@@ -78,6 +79,11 @@ def completed_search(plan: OptimisationPlan) -> PlanSearch:
     """How it is searched, with a value for each number that the author of a plan left open."""
     search = replace(plan.search, first=plan.first)
     if plan.goal == "cheapest":
+        open_shares = [
+            each for each in plan.constraints if each.probability is not None and each.indifference is None
+        ]
+        if open_shares and search.indifference is None:
+            search = replace(search, indifference=DEFAULT_INDIFFERENCE)
         return search
     better: Literal["less", "more"] = "more" if larger_is_better(plan) else "less"
     return replace(search, better=better, difference=difference_of(plan))

@@ -23,6 +23,7 @@ from engine.inference import Interval
 from engine.records import encode_run_table
 from goldenhour.packages import import_package
 from goldenhour.result_html import rows_html
+from goldenhour.sentences import with_notes
 
 if TYPE_CHECKING:
     import pandas
@@ -59,8 +60,8 @@ class PointOutcome(NamedTuple):
     intervals: tuple[Interval, ...]
     """By constraint: of the share of replications that keep the limit, or of the mean; else of the mean objective."""
     decision: str
-    """Cheapest: meets, fails, too close, not needed. Best: best, dropped, not decided. Front: on the front, dominated,
-    not worth it, not decided."""
+    """Cheapest: meets, fails, too close, not needed. Best: best, dropped, equal, not decided. Front: on the front,
+    dominated, not worth it, not decided."""
     by: str | None
     """The label of a point that is better."""
     replications: int
@@ -106,6 +107,9 @@ class Optimisation:
     """Number of the point that was found; None for a front, or if there is none."""
     undecided_numbers: tuple[int, ...] = ()
     """Numbers of the points that could not be decided."""
+    constant_numbers: tuple[int, ...] = ()
+    """Numbers of the points that were decided by results, or by differences from another point, that were the same in
+    all replications. The confidence is then only that others are rare, not that they are small."""
     largest_number: int | None = None
     """Number of the most expensive point, if none meets the constraints."""
     bottleneck: Bottleneck | None = None
@@ -164,12 +168,12 @@ class Optimisation:
         return len(self.points)
 
     def __repr__(self) -> str:
-        """The sentences."""
-        return "\n".join(self.sentences)
+        """The sentences and the notes."""
+        return "\n".join(with_notes(self.sentences, self.notes))
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the sentences and a table."""
-        return rows_html(self.sentences, list(self.rows()))
+        """What a notebook shows: the sentences, the notes and a table."""
+        return rows_html(with_notes(self.sentences, self.notes), list(self.rows()))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the columns `ESTIMATE_COLUMNS` of each point and constraint, or of the objective, one row at a time."""

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from engine.inference import MOST_UNSEEN
+
 if TYPE_CHECKING:
     from engine.experiments import Bottleneck, PlanConstraint, Quantity
     from engine.inference import Interval
@@ -27,6 +29,20 @@ def optimisation_sentences(found: "Optimisation") -> Iterator[str]:
         yield from _best(found)
     else:
         yield from _front(found)
+    if found.constant_numbers:
+        yield _constant(found)
+
+
+def _constant(found: "Optimisation") -> str:
+    """What the confidence does not cover: results or differences that never varied."""
+    points = [each for each in found.points if each.number in found.constant_numbers]
+    what = "values of the mean" if found.goal == "cheapest" else "differences from a better or cheaper point"
+    if found.goal == "best":
+        what = "differences from the best"
+    return (
+        f"{_labels(points)}: all {what} were equal. The confidence is then only that others occur in at most "
+        f"{100 * MOST_UNSEEN:g} % of replications; it does not say how large they are, so the mean may differ."
+    )
 
 
 def _cheapest(found: "Optimisation") -> Iterator[str]:
@@ -38,7 +54,8 @@ def _cheapest(found: "Optimisation") -> Iterator[str]:
     )
     if best is None:
         yield _nothing(found, wanted)
-        yield bottleneck_sentence(found)
+        if found.decided:
+            yield bottleneck_sentence(found)
     else:
         yield (
             f"Of {found.size:,} points, {best.label} (cost {number_words(best.cost)}) is the cheapest that {wanted}: "
@@ -195,14 +212,24 @@ def _best(found: "Optimisation") -> Iterator[str]:
         yield (
             f"If one of them is better than all others by {difference} or more, this is the one with "
             f"{100 * found.confidence:g} % confidence. {found.replications:,} replications in all, "
-            f"{min(each.replications for each in found.points):,} to "
-            f"{max(each.replications for each in found.points):,} of each."
+            f"{_counts([each.replications for each in found.points])} of each."
         )
     else:
         yield (
             f"That is not sure: after {best.replications:,} replications it still cannot be told from "
             f"{_labels(found.undecided)} by {difference}; [search] most adds replications."
         )
+
+
+def _counts(counts: Sequence[int]) -> str:
+    """The least and the largest of some counts: `25 to 400`, or `25`."""
+    least, largest = min(counts), max(counts)
+    return f"{least:,}" if least == largest else f"{least:,} to {largest:,}"
+
+
+def _points_are(count: int, of: int) -> str:
+    """So many of the points, with the verb: `1 of 3 points is`."""
+    return f"{count:,} of {of:,} points {'is' if count == 1 else 'are'}"
 
 
 def _front(found: "Optimisation") -> Iterator[str]:
@@ -216,8 +243,7 @@ def _front(found: "Optimisation") -> Iterator[str]:
             for each in ends
         )
         from_ = "from " if len(ends) > 1 else ""
-        are = "points are" if len(front) > 1 else "point is"
-        yield f"{len(front):,} of {found.size:,} {are} on the front, {from_}{words}."
+        yield f"{_points_are(len(front), found.size)} on the front, {from_}{words}."
     else:
         yield f"None of {found.size:,} points is known to be on the front."
     dropped = found.size - len(front) - len(found.undecided)
@@ -228,7 +254,11 @@ def _front(found: "Optimisation") -> Iterator[str]:
             f"{others} better by at most {number_words(found.difference)} than one that costs no more"
         )
     if claims:
-        yield f"With {100 * found.confidence:g} % confidence in all of it: {', and '.join(claims)}."
+        but = ""
+        if found.constant_numbers:
+            those = [each for each in found.points if each.number in found.constant_numbers]
+            but = f" but what is said of {_labels(those)}"
+        yield f"With {100 * found.confidence:g} % confidence in all of it{but}: {', and '.join(claims)}."
     if found.undecided:
         yield (
             f"Not decided after {max(each.replications for each in found.undecided):,} replications: "

@@ -1,5 +1,6 @@
 """A result as HTML, for notebooks."""
 
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from goldenhour.labels import OUTCOME_LABELS, STREAM_LABELS
 
 if TYPE_CHECKING:
-    from engine.experiments import Difference
+    from engine.experiments import Difference, Estimate, Quantity
     from engine.records import RunTable
 
 _RATES = {"percent_kia": "%KIA", "percent_dow": "%DOW", "case_fatality_rate": "case fatality rate"}
@@ -76,6 +77,23 @@ def comparison_html(
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
     text = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
     return f"{text}<table><thead><tr>{_cells('th', heads)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def replicated_html(title: str, quantities: "Sequence[Quantity]", estimates: "Sequence[Estimate]") -> str:
+    """A title, and a table with a row for each measure: mean and median with their intervals."""
+    heads = ["measure", "replications", "mean", "low", "high", "median", "low", "high"]
+    rows = []
+    for quantity, each in zip(quantities, estimates, strict=True):
+        numbers = [
+            number
+            for interval in (each.mean, each.median)
+            for number in (interval.estimate, interval.low, interval.high)
+        ]
+        texts = (f"{number:,.{quantity.decimals}f}" if math.isfinite(number) else "" for number in numbers)
+        rows.append([quantity.meaning, f"{each.mean.count:,}", *texts])
+    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
+    head = f"<thead><tr>{_cells('th', heads)}</tr></thead>"
+    return f"<p>{escape(title)}</p><table>{head}<tbody>{body}</tbody></table>"
 
 
 def table_html(sentences: Sequence[str], table: "RunTable", most: int = 200) -> str:

@@ -1,5 +1,6 @@
 """Sensitivity: how far an answer moves when each assumption goes to the ends of its range."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from engine.errors import InputError, shown
 from engine.experiments import (
     DEFAULT_QUANTITIES,
     Quantity,
-    find_quantities,
+    fitted,
     swings,
     values_of,
 )
@@ -33,9 +34,12 @@ from goldenhour.experiments import (
     Alternative,
     batch_cache,
     compile_alternatives,
+    find_measures,
     label_of,
+    names_given,
     open_workers,
     replication_seconds,
+    replications_of_known_measures,
     workers_for_seconds,
 )
 from goldenhour.result import ScenarioSource, load_scenario, settings_of
@@ -99,9 +103,17 @@ class SensitivityPlan:
         if not isinstance(value, int) or isinstance(value, bool) or not 2 <= value <= 10**6:
             raise InputError(f"replications: got {shown(value)}; allowed: whole numbers from 2 to 1,000,000")
         check_confidence(self.confidence)
+        self._check_ranges()
         hashes = [one.alternative.prepared.hash for one in self.scenarios]
         if len(set(hashes)) < len(hashes):
             raise InputError("sensitivity: both scenarios are the same: there is no difference to explain")
+
+    def _check_ranges(self) -> None:
+        """Raise InputError if a setting has two ranges."""
+        paths = [one.path for one in self.given]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise InputError(f"range: got {path!r} twice; allowed: one range for each setting")
 
 
 class _Ends(NamedTuple):
@@ -149,7 +161,8 @@ def run_sensitivity(
         replicator = Replicator(
             [Point(each.resolved, plan.seed) for each in points], batch_cache(), tasks, on_progress
         )
-        found = replicator.extend([(0, plan.replications)] * len(points))
+        counts = [plan.replications] * len(points)
+        found = replications_of_known_measures(replicator, counts, plan.quantities)
     return _result(plan, assumptions, idle, found, ends)
 
 
@@ -161,19 +174,14 @@ def _points(
     A scenario that does not rest on an assumption stays as it is while another moves.
     """
     first = plan.scenarios[0].alternative.prepared
-    given = [given_assumption(first.original, *one) for one in plan.given]
+    given = [given_assumption(first.resolved, *one) for one in plan.given]
     own = [with_given(assumptions_of(one.alternative.prepared.original), given) for one in plan.scenarios]
     wanted = _chosen([*own[0], *(one for other in own[1:] for one in other if one not in own[0])], plan.only)
     points = [one.alternative.prepared for one in plan.scenarios]
     assumptions, idle, ends = [], [], []
     for one in wanted:
         moving = [number for number, each in enumerate(own) if one in each]
-        at_ends = [
-            {number: plan.scenarios[number].with_setting(Setting(one.path, value)) for number in moving}
-            if value != one.mode
-            else {}
-            for value in (one.low, one.high)
-        ]
+        at_ends = [_at_end(one, value, plan.scenarios, moving) for value in (one.low, one.high)]
         if all(_is_idle(end, plan.scenarios) for end in at_ends):
             idle.append(one.name)
             continue
@@ -186,6 +194,25 @@ def _points(
         assumptions.append(one)
         ends.append(_Ends(*numbers))
     return assumptions, idle, points, ends
+
+
+def _at_end(
+    one: Assumption, value: Any, scenarios: Sequence[ScenarioAt], moving: Sequence[int]
+) -> dict[int, PreparedScenario]:
+    """By number, the scenarios that are others with an assumption at the end `value` of its range.
+
+    The mode of a range of the model is what the scenario has. That of a range which the user gives may lie outside.
+    """
+    if one.tag != GIVEN:
+        if value == one.mode:
+            return {}
+        return {number: scenarios[number].with_setting(Setting(one.path, value)) for number in moving}
+    found = {number: scenarios[number].with_setting(Setting(one.path, value)) for number in moving}
+    return {
+        number: prepared
+        for number, prepared in found.items()
+        if prepared.hash != scenarios[number].alternative.prepared.hash
+    }
 
 
 def _chosen(found: Sequence[Assumption], only: Sequence[str]) -> list[Assumption]:
@@ -218,8 +245,10 @@ def _result(
     found: Sequence[Replications],
     ends: Sequence[_Ends],
 ) -> Sensitivity:
-    known = sorted({name for each in found for name in each.names})
-    quantities = find_quantities(plan.quantities, known)
+    quantities = [
+        fitted(each, (size for one in found for size in values_of(each, one).tolist()))
+        for each in find_measures(plan.quantities, {name for one in found for name in one.names})
+    ]
     answers, tornados = {}, {}
     scenarios = tuple(range(len(plan.scenarios)))
     for quantity in quantities:
@@ -248,13 +277,31 @@ def _result(
     )
 
 
+def ranges_given(ranges: Any) -> tuple[GivenRange, ...]:
+    """The ranges of a mapping from paths to low and high. Raises InputError."""
+    allowed = "a mapping from paths to the low and the high end of a range"
+    if ranges is not None and not isinstance(ranges, Mapping):
+        raise InputError(f"ranges: got {shown(ranges)}; allowed: {allowed}")
+    found = []
+    for path, ends in (ranges or {}).items():
+        numbers = list(ends) if isinstance(ends, list | tuple) else []
+        numbers = [end.item() if isinstance(end, np.generic) else end for end in numbers]
+        if len(numbers) != 2 or not all(
+            isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
+            for end in numbers
+        ):
+            raise InputError(f"ranges: got {shown(ends)} for {shown(path)}; allowed: {allowed}")
+        found.append(GivenRange(path, *numbers))
+    return tuple(found)
+
+
 def sensitivity(
     scenario: ScenarioSource,
     change: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
-    measures: Sequence[str] = DEFAULT_QUANTITIES,
+    measures: str | Sequence[str] = DEFAULT_QUANTITIES,
     ranges: Mapping[str, tuple[float, float]] | None = None,
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     replications: int = DEFAULT_REPLICATIONS,
     confidence: float = 0.95,
     seed: int | None = None,
@@ -308,17 +355,24 @@ def sensitivity(
             Alternative(label, prepare(written, overrides, origin, allow_long)), overrides, allow_long
         )
 
-    scenarios = [one(name, {})]
+    if change is not None and not isinstance(change, Mapping):
+        raise InputError(f"change: got {shown(change)}; allowed: a mapping from paths to values")
+    wanted = names_given(measures, "measures")
+    chosen = names_given(only, "only") if only else ()
+    given = ranges_given(ranges)
+    own = label_of(settings) if change is not None and settings and isinstance(settings, Mapping) else name
+    scenarios = [one(own, {})]
     if change is not None:
         scenarios.append(one(label_of(change), change))
     plan = SensitivityPlan(
         tuple(scenarios),
         scenarios[0].alternative.prepared.resolved.seed,
-        tuple(dict.fromkeys(measures)),
-        tuple(GivenRange(path, *ends) for path, ends in (ranges or {}).items()),
-        tuple(only),
+        wanted,
+        given,
+        chosen,
         replications,
         confidence,
     )
+    plan.check()
     compile_alternatives([each.alternative for each in scenarios])
     return run_sensitivity(plan, workers, address)

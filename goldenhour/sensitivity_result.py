@@ -1,15 +1,31 @@
 """The result of a sensitivity analysis: how far each answer moves with each assumption."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.experiments import Quantity, Swing, holds
 from engine.inference import Interval
 from engine.scenario import Assumption
+from goldenhour.packages import import_package
 from goldenhour.result_html import sensitivity_html
 from goldenhour.sentences import sensitivity_sentence
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+_COLUMNS = {
+    **dict.fromkeys(("quantity", "assumption", "path", "tag"), "s"),
+    **dict.fromkeys(("low", "high", "as_it_is", "at_low", "at_high"), "f"),
+    **dict.fromkeys(("change_at_low_low", "change_at_low_high"), "f"),
+    **dict.fromkeys(("change_at_high_low", "change_at_high_high", "width", "p_value"), "f"),
+    "told_from_chance": "b",
+}
+"""Columns of the tables: text, number, or truth value. Those of an interval are its low and its high end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +84,30 @@ class Sensitivity:
         """What a notebook shows: the sentences, and a table with a row for each assumption."""
         return sensitivity_html(self.sentences, self.rows())
 
+    @property
+    def estimates(self) -> Mapping[str, Interval]:
+        """By quantity, the answer with all assumptions as they are: `answers`."""
+        return self.answers
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """A PyArrow table with a row for each quantity and assumption, the widest swing first.
+
+        `low` and `high` are null where an assumption has several values. Raises NotInstalledError.
+        """
+        arrow = import_package("pyarrow")
+        kinds = {"s": arrow.string(), "f": arrow.float64(), "b": arrow.bool_()}
+        schema = arrow.schema([(name, kinds[kind]) for name, kind in _COLUMNS.items()])
+        return arrow.Table.from_pylist([_flat(row) for row in self.rows()], schema)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """The same as a pandas DataFrame. Raises NotInstalledError."""
+        import_package("pandas")
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> "polars.DataFrame":
+        """The same as a polars DataFrame. Raises NotInstalledError."""
+        return import_package("polars").from_arrow(self.to_arrow())
+
     def rows(self) -> list[dict[str, Any]]:
         """A row for each quantity and assumption, the widest swing first."""
         return [
@@ -90,3 +130,21 @@ class Sensitivity:
             for quantity in self.quantities
             for swing in self.swings[quantity.name]
         ]
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `Sensitivity.rows` with the columns `_COLUMNS`."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if name.startswith("change_"):
+            found |= {f"{name}_low": _finite(value[0]), f"{name}_high": _finite(value[1])}
+        elif _COLUMNS[name] == "f":
+            found[name] = _finite(value)
+        else:
+            found[name] = value
+    return found
+
+
+def _finite(value: Any) -> float | None:
+    """A number; None where there is none."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -41,7 +41,7 @@ def difference_sentence(
     if math.isnan(interval.half_width):
         return f"{who}: one pair of replications says nothing about chance ({quantity.meaning})."
     if interval.constant and interval.estimate == 0.0:
-        return f"{who}: the same {quantity.meaning} in all {pairs}."
+        return f"{who}: the same {quantity.meaning.removeprefix('the ')} in all {pairs}."
     percent = f"{100 * confidence:g} % interval"
     if interval.low <= 0.0 <= interval.high:
         return (
@@ -108,7 +108,8 @@ def sensitivity_sentence(
             for swing in told[:_NAMED]
         ]
         verb = "matters" if len(told) == 1 else "matter"
-        found += f", rests most on {listed_words(parts)}"
+        most = "rests most" if told[0] is swings[0] else "as far as can be told from chance rests most"
+        found += f", {most} on {listed_words(parts)}"
         found += f". {len(told)} of {len(swings)} assumptions {verb} beyond chance."
     return found if holds is None else f"{found} {_verdict(quantity, answer, swings, names, holds)}"
 
@@ -135,6 +136,24 @@ def _verdict(
         f"The answer holds: at both ends of every single assumption it has the same sign, from {min(ends):{number}} "
         f"to {max(ends):{number}}."
     )
+
+
+def mean_sentence(quantity: "Quantity", mean: "Interval", confidence: float = 0.95) -> str:
+    """Return the mean of a quantity over the replications of a scenario, with its interval."""
+    words = quantity.meaning[:1].upper() + quantity.meaning[1:]
+    if not mean.count:
+        return f"{words}: no replication has data."
+    number = f",.{quantity.decimals}f"
+    found = f"{words}: {mean.estimate:{number}}"
+    if not math.isnan(mean.half_width):
+        found += f", {100 * confidence:g} % interval {mean.low:{number}} to {mean.high:{number}}"
+    found += f", {mean.count:,} replications"
+    return f"{found}, {mean.missing:,} more without data." if mean.missing else f"{found}."
+
+
+def with_notes(sentences: Sequence[str], notes: Sequence[str]) -> list[str]:
+    """Return the sentences of an answer, then what its reader must know."""
+    return [*sentences, *(f"note: {note}" for note in notes)]
 
 
 def listed_words(parts: Sequence[str]) -> str:

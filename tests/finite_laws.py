@@ -4,6 +4,7 @@ Who held which resource when, who waited, and who travelled with whom comes from
 and vehicles come from the scenario. The kernel's counters must agree with both.
 """
 
+import functools
 import itertools
 import math
 import re
@@ -34,6 +35,7 @@ from finite_remains import check_remains, vehicles_away
 
 from engine import scenario as scenario_api
 from engine.codes import EVENTS, STREAMS, CasualtyKind, DeathCause, Outcome
+from scenarios import catalogue
 
 # --- what is available, and when
 
@@ -151,6 +153,24 @@ class Network:
         home = self.pools[str(link.vehicle)].base
         return home or (link.destination if link.origin == "POI" else link.origin)
 
+    def is_open_between(self, f: int, begin: float, end: float) -> bool:
+        """Whether the facility is open at a time from `begin` to `end`."""
+        edges = [e.at_hours + after for e in self.s.world for after in (0.0, e.duration_hours or 0.0)]
+        times = [begin, end, *(t * HOUR for t in edges if begin < t * HOUR < end)]
+        return any(not self.closed(f, int(t)) for t in times)
+
+    def may_leave(self, pool: scenario_api.Vehicle, destination: int, begin: float, end: float) -> bool:
+        """Whether vehicles of a pool may set off, and the destination is open, at a time from `begin` to `end`."""
+        edges = [e.at_hours + after for e in self.s.world for after in (0.0, e.duration_hours or 0.0)]
+        edges += [24.0 * day + 6.0 for day in range(int(end / HOUR / 24) + 1)]
+        times = [begin, end, *(int(t * HOUR) for t in edges if begin < t * HOUR < end)]
+        return any(
+            not self.out_of_use(pool, int(t))
+            and (pool.night or 6 <= t % (24 * HOUR) / HOUR < 20)
+            and not self.closed(destination, int(t))
+            for t in times
+        )
+
     def out_of_use(self, pool: scenario_api.Vehicle, at: int) -> bool:
         """Whether all vehicles of a pool are interdicted at a time."""
         return any(
@@ -164,6 +184,57 @@ def _during(e: scenario_api.WorldEvent, at: int) -> bool:
     return begin <= at and (e.duration_hours is None or at < begin + e.duration_hours * HOUR)
 
 
+class Preparation:
+    """When patients are prepared to leave a facility (docs/model.md section 2.7.4), as far as the records show.
+
+    Treatments of a complication count from a decision on the stay, which is no later than the request.
+    """
+
+    def __init__(self, r: Run, observed: Observed) -> None:
+        given = scenario_api.model_constants(r.scenario, "care")["preparation"]
+        self._minutes: list[float] = given["minutes"]
+        self._after_operation: float = given["after_operation_minutes"]
+        self._complications = observed.complications
+        self._last: dict[tuple[int, int], float] = {}
+        for trip in observed.trips:
+            at = (trip.origin, trip.departed)
+            self._last[at] = max(self._last.get(at, 0.0), self.latest(trip))
+
+    def earliest(self, trip: Trip) -> float:
+        """Return the time before which a patient cannot leave."""
+        if trip.origin < 0:
+            return trip.asked
+        ready = trip.asked + self._minutes[trip.category - 1] * MINUTE
+        return ready if trip.operated < 0 else max(ready, trip.operated + self._after_operation * MINUTE)
+
+    def latest(self, trip: Trip) -> float:
+        """Return the time from which on a patient is prepared for certain."""
+        busy = [complication_minutes(kind) for kind in self._complications.get(trip.patient, ())]
+        if trip.origin < 0 or not busy:
+            return self.earliest(trip)
+        return max(self.earliest(trip), trip.asked + max(busy) * MINUTE)
+
+    def has_waited(self, trip: Trip, ready: float) -> bool:
+        """Whether a vehicle that loads at `ready` may have waited for a patient to be prepared."""
+        return trip.origin >= 0 and ready <= self._last[trip.origin, trip.departed] + 2
+
+
+@functools.cache
+def complication_minutes(kind: int) -> float:
+    """Return the minutes that the treatments of a complication take; at least 20."""
+    known = catalogue.treatment_kinds()
+    needs = catalogue.complication_kinds()[kind].needs
+    return max(20.0, sum(known[label].minutes_mode for label in needs if not known[label].until_end))
+
+
+def longest_preparation(r: Run) -> float:
+    """Return the longest time from a request to the end of the preparation, ms."""
+    given = scenario_api.model_constants(r.scenario, "care")["preparation"]
+    longest = max(*given["minutes"], given["after_operation_minutes"])
+    kinds = range(len(catalogue.complication_kinds()))
+    return float(max(longest, *map(complication_minutes, kinds))) * MINUTE
+
+
 # --- the checks
 
 
@@ -174,6 +245,7 @@ def promised(r: Run, observed: Observed) -> dict[int, float]:
     boards gets a place of the moment of loading.
     """
     net = Network(r.scenario)
+    preparation = Preparation(r, observed)
     found: dict[int, float] = {}
     for link, trips in groups(r, observed):
         pool = net.pools[str(link.vehicle)]
@@ -181,7 +253,10 @@ def promised(r: Run, observed: Observed) -> dict[int, float]:
         alone = len(trips) == 1 or (link.minutes is not None and link.minutes.distribution == "constant")
         if pool.lift is None and alone:
             load = (pool.load_minutes or 0.0) * MINUTE * len(trips)
-            found |= {id(trip): departed - load - net.longest_way_out(link, pool) for trip in trips}
+            came = departed - load
+            if preparation.has_waited(trips[0], came):
+                came = min(came, *(trip.asked for trip in trips))
+            found |= {id(trip): came - net.longest_way_out(link, pool) for trip in trips}
     return found
 
 
@@ -349,7 +424,9 @@ def _lies(r: Run, trip: Trip) -> bool:
 def check_trips(r: Run, observed: Observed) -> None:
     """Check litters, seats, categories, closures, night, and the number of vehicles in use."""
     net = Network(r.scenario)
+    preparation = Preparation(r, observed)
     for trip in observed.trips:
+        assert trip.departed + 2 >= preparation.earliest(trip), ("not prepared", trip)
         if trip.destination < 0:
             continue
         front = r.scenario.fronts[r.patients["front"][trip.patient]].name
@@ -358,7 +435,9 @@ def check_trips(r: Run, observed: Observed) -> None:
         offered = [x for x in net.leaving(trip.origin, front) if not x.categories or category in x.categories]
         assert not offered or link in offered, ("categories of the link", trip)
         if trip.origin >= 0 and link.vehicle not in net.pools:
-            assert not net.closed(trip.destination, trip.departed), ("to a closed door", trip)
+            waited = preparation.has_waited(trip, trip.departed)
+            chosen = trip.asked if waited else trip.departed
+            assert net.is_open_between(trip.destination, chosen, trip.departed), ("to a closed door", trip)
         opens = [
             e.at_hours * HOUR
             for e in r.scenario.world
@@ -378,12 +457,11 @@ def check_trips(r: Run, observed: Observed) -> None:
         assert len(trips) <= number * (litters + seats), ("room", link, trips)
         assert sum(_lies(r, t) for t in trips) <= number * litters, ("litters", link, trips)
         if pool.lift is not None:
-            passed = departed - pool.lift.first_hour * HOUR
-            assert passed >= 0 and passed % (pool.lift.interval_hours * HOUR) == 0, (
-                "not on the schedule",
-                trips,
-            )
-            lifted[pool.id, departed] += len(trips)
+            passed = ready - pool.lift.first_hour * HOUR
+            late = passed % (pool.lift.interval_hours * HOUR)
+            on_time = late <= 2 or preparation.has_waited(trips[0], ready)
+            assert passed >= 0 and on_time, ("not on the schedule", trips)
+            lifted[pool.id, ready - late] += len(trips)
             continue
         back = net.base_of(link) != link.destination
         way = max(
@@ -393,9 +471,15 @@ def check_trips(r: Run, observed: Observed) -> None:
         sent = departed - load - (pool.dispatch_minutes or 0.0) * MINUTE
         away[pool.id] += [(sent, least), (arrived + (way if back else 0.0) - 1, -least)]
         if net.base_of(link) == link.origin and not pool.dispatch_minutes and load == 0.0:
-            assert not net.out_of_use(pool, ready), ("interdicted", link, trips)
-            assert pool.night or 6 <= ready % (24 * HOUR) / HOUR < 20, ("by night", link, trips)
-            assert not net.closed(net.index[link.destination], departed), ("to a closed door", link, trips)
+            came = ready
+            if preparation.has_waited(trips[0], ready):
+                asked = [trip.asked for trip in trips]
+                came = min(asked) if alike else max(asked)  # alike: they may be of several vehicles
+            there = net.index[link.destination]
+            assert net.may_leave(pool, there, came, ready), (
+                "interdicted, at night or to a closed door",
+                trips,
+            )
     for name, sent, back, least in vehicles_away(r, observed, net):
         away[name] += [(sent, least), (back, -least)]
     for name, changes in away.items():
@@ -493,12 +577,14 @@ class Diversion:
 def check_diversion(r: Run, observed: Observed) -> None:
     """Check that nobody is brought to a facility that diverts while one stood open that never does.
 
-    Vehicles without limit leave a facility at once, so that the time of the choice is known.
+    A vehicle without limit is assigned at the request where there are no others, and leaves when the patient is
+    prepared. Where there are others, a patient who has waited longer than that is assigned one on departure.
     """
     s = r.scenario
     if not s.bypass or not any(f.divert for f in s.facilities):
         return
     diversion = Diversion(r, observed)
+    preparation = Preparation(r, observed)
     net = diversion.net
     for trip in observed.trips:
         if trip.origin < 0 or trip.destination < 0 or s.facilities[trip.destination].divert is None:
@@ -507,6 +593,11 @@ def check_diversion(r: Run, observed: Observed) -> None:
         link = net.link(trip.origin, trip.destination, front)
         if link.vehicle in net.pools:
             continue
+        chosen = trip.departed
+        if preparation.has_waited(trip, trip.departed):
+            if any(x.vehicle in net.pools for x in net.leaving(trip.origin, front)):
+                continue  # a vehicle on its way may have been waited for
+            chosen = trip.asked
         category = "T1" if trip.category == 4 else f"T{trip.category}"
         offered = [x for x in net.leaving(trip.origin, front) if not x.categories or category in x.categories]
         targets = [net.index[x.destination] for x in offered if x.vehicle not in net.pools]
@@ -515,12 +606,14 @@ def check_diversion(r: Run, observed: Observed) -> None:
             for f in targets
             if net.base(f, PLACE) is None
             and not any(e.facility == s.facilities[f].id for e in s.world)
-            and not diversion.diverts(f, trip.category, trip.departed, certain=False)
+            and not diversion.diverts(f, trip.category, chosen, certain=False)
             and bool(s.facilities[f].dcs) >= bool(s.facilities[trip.destination].dcs)
         ]
-        assert not others or not diversion.diverts(
-            trip.destination, trip.category, trip.departed, certain=True
-        ), ("diverted to a facility that diverts", trip, others)
+        assert not others or not diversion.diverts(trip.destination, trip.category, chosen, certain=True), (
+            "diverted to a facility that diverts",
+            trip,
+            others,
+        )
 
 
 def check_number(r: Run) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine import scenario as scenario_api
-from engine.codes import AT_POI, EN_ROUTE, EVENTS, OUTCOMES, WAITING_FOR, DeathCause
+from engine.codes import AT_POI, EN_ROUTE, EVENTS, LIMBS, OUTCOMES, WAITING_FOR, DeathCause
 from engine.measures import FlowMeasures
 from engine.run import Simulation
 from engine.tables import columns as c
@@ -116,6 +116,7 @@ class Trip:
     departed: int
     category: int
     asked: int
+    operated: int = -1  # end of the last operation before
     destination: int = -1  # unknown if the patient died or is still on the way
     arrived: int = -1
 
@@ -152,6 +153,7 @@ class Observed:
     trips: list[Trip]
     stays: dict[int, list[tuple[int, int, int]]]  # at a facility: patient, from, to
     struck: Counter[int]  # by facility: patients hit who live
+    complications: dict[int, set[int]]  # by patient
     removals: list[Removal] = field(default_factory=list)
     dead: list[tuple[int, int, int, bool]] = field(
         default_factory=list
@@ -182,8 +184,10 @@ class Reader:
         self.triage = False  # the triage here is still to come
         self.triaged: list[int] = []
         self.asked = -1
+        self.operated = -1  # end of the last operation
         self.bumped = False
         self.admitted = False
+        self.had_complication = False  # the last event was a complication
 
     def release(self, at: int) -> None:
         """Release the resource that is held at `at`."""
@@ -258,7 +262,10 @@ class Reader:
         """Read the next event."""
         if kind == "complication":  # nobody takes or gives up anything for it
             assert facility == self.at, (kind, facility, self.at)
+            self.observed.complications[self.patient].add(detail // LIMBS)
+            self.had_complication = True
             return
+        complicated, self.had_complication = self.had_complication, False
         final = kind in LAST or kind == "facility_hit"
         if kind == "triaged":
             self.category_before, self.category = self.category, detail
@@ -286,7 +293,7 @@ class Reader:
             assert 0 <= self.asked <= at, "nobody departs before a request"
             self.end_wait(at, "got")
             self.leave(at)
-            self.trip = Trip(self.patient, self.at, at, self.category, self.asked)
+            self.trip = Trip(self.patient, self.at, at, self.category, self.asked, self.operated)
             self.observed.trips.append(self.trip)
             self.at = EN_ROUTE
             self.asked = -1
@@ -318,11 +325,14 @@ class Reader:
             self.triage, self.triaged = True, []
             self.observed.struck[self.at] += 1
         elif kind == "evacuation_requested" and self.held is not None and self.held[0] == WARD:
-            pass  # after a complication on the ward: the bed is kept
+            # the patient keeps the bed where a complication on the ward has changed the disposition
+            assert complicated and self.wait is None, (self.patient, at)
         elif kind in STARTS and not (kind == "evacuation_requested" and self.at == AT_POI):
             # the bed is given before the triage for the evacuation from it
             anew = kind == "evacuation_requested" and self.triaged_at == at
             self.take(at, STARTS[kind], self.category_before if anew else self.category)
+        if kind in ("surgery_ended", "definitive_surgery_ended"):
+            self.operated = at
         if kind == "evacuation_requested":
             self.asked = at
             self.begin_wait(at, TRANSPORT)
@@ -372,7 +382,9 @@ def read_remains(observed: Observed, patient: int, place: int, died: int, rows: 
 
 def read(r: Run) -> Observed:
     """Read all records and assert that each of them is consistent."""
-    observed = Observed(defaultdict(list), defaultdict(list), [], defaultdict(list), Counter())
+    observed = Observed(
+        defaultdict(list), defaultdict(list), [], defaultdict(list), Counter(), defaultdict(set)
+    )
     role = [f.role for f in r.scenario.facilities]
     holds_bay = [f.hold_bay for f in r.scenario.facilities]
     begin = 0

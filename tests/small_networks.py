@@ -264,6 +264,16 @@ def grave(result: Result) -> Any:
     return (p["kind"] == CasualtyKind.WOUNDED) & ((p["lethal"] != NONE) | (p["worst_ais"] >= 3) | bleeding)
 
 
+def calls_for_role_3_surgery(result: Result) -> Any:
+    """Which of the wounded call for an operation that no Role 2 can do."""
+    higher = {
+        kind.label
+        for kind in catalogue.treatment_kinds().values()
+        if kind.theatre and "role2" not in kind.places
+    }
+    return _wounded_with(result, [not higher.isdisjoint(of.operations) for of in catalogue.condition_needs()])
+
+
 def wakes_in_intensive_care(result: Result) -> Any:
     """Which of the wounded go to intensive care after an operation: the grave, and after one in a body cavity."""
     cavity = {kind.label for kind in catalogue.treatment_kinds().values() if kind.needs_airway}

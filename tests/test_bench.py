@@ -55,3 +55,8 @@ def test_bench_stores_exits_with_1_after_all_sections(
 def test_the_folder_of_a_failed_run_is_unequal_to_all(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     assert store_ground.digest(tmp_path / "none") != store_ground.digest(tmp_path / "there")
+
+
+def test_a_figure_without_a_requirement_is_one_that_is_measured() -> None:
+    assert figures.printed("times", 4.25, "x") == figures.Figure("times", "4.25 x", "printed", True)
+    assert not figures.printed("times", float("nan")).met

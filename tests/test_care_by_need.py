@@ -193,7 +193,10 @@ def test_who_needs_an_operation_has_it_at_role_3_whatever_the_category(name: str
 
 
 def test_transfusion_is_as_common_and_as_large_as_published() -> None:
-    """Median 8, upper quartile 18 units (Fisher et al. 2021); 10 % are transfused there, somewhat more here."""
+    """Median 8, upper quartile 18 units (Fisher et al. 2021); 10 % are transfused there, somewhat more here.
+
+    A lognormal distribution with these quartiles has 44 % with 10 units or more, at the upper end of what is published.
+    """
     r = goldenhour.simulate("coin", seed=5, patients=30_000)
     p = r.patients
     there = (p["kind"] == CasualtyKind.WOUNDED) & ((p["role1"] >= 0) | (p["role2"] >= 0) | (p["role3"] >= 0))
@@ -203,7 +206,9 @@ def test_transfusion_is_as_common_and_as_large_as_published() -> None:
     assert 0.08 <= len(given) / there.sum() <= 0.14
     assert 7 <= np.median(given) <= 9
     assert 14 <= np.quantile(given, 0.75) <= 20
-    assert 0.32 <= (given >= 10).mean() <= 0.45
+    error = 0.5 / np.sqrt(len(given))  # the standard error of a share of a half, at most .02 here
+    assert error < 0.02
+    assert 0.32 <= (given >= 10).mean() <= 0.45 + 2 * error
 
 
 def test_without_tourniquets_and_acid_there_are_none_and_more_die() -> None:

@@ -1,8 +1,12 @@
 """Comparisons: replications are those of `simulate`, pairs meet the same casualties, and the answer is a sentence."""
 
+import html
 import json
 import math
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,14 +14,22 @@ import pytest
 import goldenhour
 import scenarios
 from actors.cache import CacheSettings, LocalCache
-from actors.experiments import Point, ReplicationProgress, Replicator, batch_size
+from actors.experiments import (
+    FinishedBatch,
+    Point,
+    ReplicationProgress,
+    Replicator,
+    Request,
+    batch_size,
+)
 from engine.errors import InputError
-from engine.experiments import QUANTITIES, find_quantities, values_of
+from engine.experiments import QUANTITIES, compare_replications, find_quantities, fitted, values_of
 from engine.measures import absent_value, named_values
 from engine.precomputed import build_value, key_of_replications, keys_of_scenario, pack_value, unpack_value
 from engine.run import Replications, join_replications, replicate
 from engine.scenario import Scenario, parse, resolve, with_overrides
 from goldenhour.__main__ import run
+from goldenhour.sentences import difference_sentence
 
 TABLES = "facilities[R2-North].operating_tables"
 ONE_TABLE = {TABLES: 1}
@@ -197,20 +209,130 @@ def test_a_measure_without_data_in_some_replications_is_counted() -> None:
         (("brigade", "coin", "--vs", "days=3"), "--vs changes one scenario"),
         (("brigade", "--vs", ";"), "allowed: PATH=VALUE"),
         (("brigade", "--vs", "facilities[R2-North].surgical_team=1"), "did you mean 'surgical_teams'?"),
-        (("brigade", "coin", "--measure", "mortality.kai"), "did you mean 'mortality.kia'?"),
         (("brigade", "coin", "--half-width", "deaths"), "allowed: NAME=NUMBER"),
+        (("brigade", "coin", "--half-width", "deaths=inf"), "a finite number above 0"),
+        (("brigade", "coin", "--half-width", "death=0.1"), "did you mean 'deaths'?"),
         (("brigade", "coin", "--half-width", "kia=0.1"), "allowed: what is compared, deaths, surgery"),
         (("brigade", "coin", "--half-width", "deaths=0.1", "--pairs", "50"), "exclude each other"),
+        (("brigade", "coin", "--pairs", "60", "--most", "50"), "pairs and most_pairs exclude each other"),
         (("brigade", "coin", "--confidence", "95"), "did you mean 0.95?"),
+        (("brigade", "coin", "division", "--confidence", "95"), "did you mean 0.95?"),
     ],
 )
 def test_bad_input_ends_with_exit_code_2_before_anything_is_simulated(
-    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def simulated(*_: object) -> None:
+        raise AssertionError("something is simulated")
+
+    monkeypatch.setattr(Replicator, "stream", simulated)
     assert run(["compare", *arguments, "--workers", "0"]) == 2
     printed = " ".join(capsys.readouterr().err.split())
     assert message in printed
     assert "Traceback" not in printed
+
+
+def test_a_misspelt_measure_is_found_before_the_second_scenario_is_simulated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    simulated: list[int] = []
+    stream = Replicator.stream
+
+    def watched(self: Replicator, requests: Sequence[Request]) -> Iterator[FinishedBatch]:
+        simulated.extend(request.point for request in requests)
+        yield from stream(self, requests)
+
+    monkeypatch.setattr(Replicator, "stream", watched)
+    with pytest.raises(InputError, match=r"did you mean 'mortality\.kia'"):
+        goldenhour.compare("coin", changes=ACCURATE, days=2, measures=["mortality.kai"], pairs=60)
+    with pytest.raises(InputError, match="did you mean 'deaths'"):
+        goldenhour.sensitivity("coin", measures="deths", days=2, replications=60)
+    with pytest.raises(InputError, match="did you mean 'deaths'"):
+        goldenhour.replicate("coin", 60, days=2, measures="deths")
+    assert set(simulated) == {0}
+
+
+ACCURATE = {"triage_accuracy": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"changes": [3]}, "changes: got .*allowed: a mapping from paths to values, or a list"),
+        ({"changes": 3}, "changes: got 3"),
+        ({"changes": ACCURATE, "measures": {"deaths": 1}}, "measures: got .*a list of names"),
+        ({"changes": ACCURATE, "measures": []}, "measures: got"),
+        ({"changes": ACCURATE, "half_widths": 0.2}, "half_widths: got 0.2"),
+        ({"changes": ACCURATE, "half_widths": {"deaths": math.inf}}, "half_widths: got inf for 'deaths'"),
+        ({"changes": ACCURATE, "half_widths": {"deaths": "1"}}, "half_widths: got '1' for 'deaths'"),
+        ({"changes": ACCURATE, "pairs": 60, "most_pairs": 60}, "pairs and most_pairs exclude"),
+        ({"changes": ACCURATE, "confidence": 95}, "did you mean 0.95"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_by_name(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        goldenhour.compare("coin", **arguments)
+
+
+def test_a_single_change_and_a_single_measure_need_no_list() -> None:
+    found = goldenhour.compare("coin", changes=ACCURATE, measures="patients", days=2, pairs=4)
+    assert found.labels == ("coin", "triage_accuracy=1.0")
+    assert [one.name for one in found.quantities] == ["patients"]
+
+
+def test_the_baseline_is_named_by_its_settings_where_it_is_compared_with_changes_of_them() -> None:
+    found = goldenhour.compare(
+        "coin", settings={"triage_accuracy": 0.6}, changes=ACCURATE, measures="patients", days=2, pairs=4
+    )
+    assert found.labels == ("triage_accuracy=0.6", "triage_accuracy=1.0")
+    assert "triage_accuracy=1.0 instead of triage_accuracy=0.6:" in repr(found)
+    several = goldenhour.compare(
+        "coin", "brigade", settings={"triage_accuracy": 0.6}, measures="patients", days=2, pairs=4
+    )
+    assert several.labels == ("coin", "brigade")
+
+
+def test_notes_are_shown_where_the_answer_is() -> None:
+    """All pairs have the same number of patients, which a fixed number of pairs must say too."""
+    found = goldenhour.compare("coin", changes=ACCURATE, measures="patients", days=2, pairs=4)
+    (note,) = found.notes
+    assert "all 4 values are equal" in note and "patients of triage_accuracy=1.0" in note
+    assert repr(found).splitlines() == [*found.sentences, f"note: {note}"]
+    assert html.escape(f"note: {note}") in found._repr_html_()
+
+
+def test_estimates_of_a_comparison_are_those_of_its_differences() -> None:
+    for arguments in ({"pairs": 30}, {"most_pairs": 50}):
+        found = goldenhour.compare("coin", changes=ACCURATE, measures=["deaths"], days=5, **arguments)
+        base, other = found.estimates
+        assert (base.point, other.point, base.difference) == (0, 1, None)
+        assert other.difference == found.differences[0].difference
+        assert other.mean == found.differences[0].mean
+
+
+def test_the_same_median_time_is_said_with_one_article() -> None:
+    same = Replications(("minutes_from_injury.surgery.median",), np.array([[60.0], [61.0], [62.0]]))
+    (difference,) = compare_replications([same, same], [QUANTITIES["surgery"]])
+    sentence = difference_sentence(difference, "A", "B", 30, 0.95)
+    assert sentence == "B instead of A: the same median time from injury to surgery in all 3 pairs."
+
+
+def test_numbers_of_any_size_have_three_digits() -> None:
+    quantity = find_quantities(["x"], ["x"])[0]
+    assert [fitted(quantity, [size, math.nan, 0.0]).decimals for size in (270.0, 0.5, 0.05, 1.2e-5)] == [
+        *(2, 2, 4, 7)
+    ]
+    assert fitted(QUANTITIES["deaths"], [1e-5]).decimals == 2
+    small = {"scenario": "coin", "days": 2, "replications": {"count": 5}, "points": [{"label": "a"}]}
+    results = {"measures": ["patients"], "formulas": {"tiny": "patients / 10 ** 7"}}
+    found = goldenhour.experiment({**small, "results": results})
+    mean = found.estimate("tiny").mean.estimate
+    assert 0 < mean < 1e-4
+    shown = re.search(r"Tiny: ([0-9.]+)", found.sentences[1])
+    assert shown is not None and float(shown[1]) == pytest.approx(mean, rel=0.01)
 
 
 def test_the_command_prints_sentences_a_table_and_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,6 +378,15 @@ def test_replicate_estimates_means_and_quantiles() -> None:
     assert found.to_arrow().column("patients").to_pylist() == values.tolist()
     later = goldenhour.replicate("coin", 10, first=30, days=3)
     assert later.values("patients").tolist() == values[30:].tolist()
+    assert [one.measure for one in found.estimates] == ["deaths", "surgery"]
+    assert found.estimates[0].mean == found.estimate("deaths")
+    assert repr(found).startswith("<40 replications of 'coin', seed 1>\nDeaths per 100 battle casualties: ")
+    some = goldenhour.replicate("coin", replications=10, days=3, measures=["patients", "deaths"])
+    assert [one.measure for one in some.estimates] == ["patients", "deaths"]
+    assert some.to_arrow().column_names == ["replication", "patients", "deaths"]
+    assert np.array_equal(some.to_pandas()["deaths"], some.values("deaths"), equal_nan=True)
+    shown = some._repr_html_()
+    assert "10 replications of" in shown and f"{some.estimate('patients').estimate:,.2f}" in shown
     with pytest.raises(InputError, match="did you mean 'patients'"):
         found.estimate("pateints")
     with pytest.raises(InputError, match="whole numbers from 1"):

@@ -30,13 +30,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "92b777719376dd18668f0cb9a0f66e198e630167f5aadb59c64efb85eac4ddcf",
-    "conventional": "0caef50d3fd42a4f2a7c130d6ffeb8fe7d36065a551e247e62ce7ac60d55a028",
-    "cbrn": "816488997b754b458f70fc9786f9e93cad6c36f6a7bc15c79194f01ceb207087",
-    "coin": "65f59b3056593a2ef74c6b182b9c251f1d53dc7de6389b6a2e87d22b6976d565",
+    "standard": "6b1628a00a119947dc6ea5423f353cbe170c99e2f350e1450150818e4dbc376e",
+    "conventional": "49a58995e3ab2467d0dc246592c57213845b30bd12dc9a5d2a7a3b533d1ac23e",
+    "cbrn": "3129bc30cfcca5dcdec8d149b046f8a95cdd5bf44005074349fb01ff56d17540",
+    "coin": "060fe58e656d63413442163e4eb3ec6b9e022ea20273b2ed41b6fa0625de9108",
 }
 GOLDEN_FINITE = {
-    "division": "e771805f47c76d485e8aef072419229b2f2b33a27874cc2187c07dfe1763f2f7",
+    "division": "0392718eb0a95b0727039d327facc0b4b8c1d4c1655b419cb75feb13a5153183",
 }
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}

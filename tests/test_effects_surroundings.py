@@ -56,7 +56,7 @@ def test_no_environment_saves_lives(name: str) -> None:
 
 
 def test_a_storm_kills() -> None:
-    plain, rough = (x.run(environment=e) for e in ([], ["storm"]))
+    plain, rough = (x.run(survival={"severity": 0.5}, environment=e) for e in ([], ["storm"]))
     assert x.cfr(rough) > x.cfr(plain) + 0.01
 
 

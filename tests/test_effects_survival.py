@@ -97,7 +97,9 @@ def test_first_aid_that_works_more_often_saves_lives() -> None:
 
 
 def test_surgery_that_succeeds_more_often_saves_lives() -> None:
-    results = [x.run(4000, survival={"surgery_success_factor": f}) for f in (0.0, 0.5, 1.0, 2.0)]
+    results = [
+        x.run(4000, survival={"severity": 1.0, "surgery_success_factor": f}) for f in (0.0, 0.5, 1.0, 2.0)
+    ]
     rates = [x.cfr(r) for r in results]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] > rates[1] + 0.01 > rates[2] + 0.02

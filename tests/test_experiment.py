@@ -341,22 +341,27 @@ def test_a_measure_without_data_is_counted_and_one_that_does_not_vary_is_said_so
     assert rows["value"].isna().sum() >= few.mean.missing
 
 
+MORRIS = {
+    "scenario": "coin",
+    "days": 2,
+    "design": {"kind": "Morris", "trajectories": 8},
+    "factors": [
+        {"name": "fighting", "path": RATE, "low": 0.1, "high": 0.9},
+        {"name": "accuracy", "path": "triage_accuracy", "low": 0.6, "high": 1.0},
+    ],
+    "replications": {"count": 8},
+    "results": {"measures": ["patients"]},
+}
+
+
 def test_morris_ranks_the_factor_that_does_nothing_last() -> None:
-    found = goldenhour.experiment(
-        {
-            "scenario": "coin",
-            "days": 2,
-            "design": {"kind": "Morris", "trajectories": 3},
-            "factors": [
-                {"name": "fighting", "path": RATE, "low": 0.1, "high": 0.9},
-                {"name": "accuracy", "path": "triage_accuracy", "low": 0.6, "high": 1.0},
-            ],
-            "replications": {"count": 2},
-            "results": {"measures": ["patients"]},
-        }
-    )
+    found = goldenhour.experiment(MORRIS)
     assert found.sentences[0].startswith("Of 2 factors, fighting moves patients most: ")
     assert "One cannot be told from chance" in found.sentences[0]
+    few = goldenhour.experiment({**MORRIS, "replications": {"count": 2}})
+    assert few.sentences[0].startswith(
+        "Of 2 factors, none moves patients so that it can be told from chance; the largest"
+    )
     assert {effect.statistic for effect in found.effects} >= {"mu*", "mu", "sigma"}
 
 

@@ -148,8 +148,8 @@ def test_a_full_factorial_has_main_effects_and_interactions_and_pairing_makes_th
         ("main effect", "surgical_teams", "1 -> 2"): 3.0 + 7.0 / 3.0,
         ("main effect", "operating_tables", "1 -> 2"): 2.0 + 1.5,
         ("main effect", "operating_tables", "1 -> 4"): 3 * (2.0 + 1.5),
-        ("interaction", "surgical_teams x operating_tables", "1 -> 2 x 1 -> 2"): 0.5,
-        ("interaction", "surgical_teams x operating_tables", "1 -> 2 x 1 -> 4"): 1.5,
+        ("interaction", "surgical_teams x operating_tables", "1 -> 2 x 1 -> 2"): 1.0,
+        ("interaction", "surgical_teams x operating_tables", "1 -> 2 x 1 -> 4"): 3.0,
     }
     assert set(found) == set(means)
     for key, mean in means.items():
@@ -174,7 +174,7 @@ def test_the_interval_of_an_effect_is_that_of_its_contrasts_by_replication():
         mean_interval(0.5 * (low_high + both) - 0.5 * (low + high)).estimate
     )
     assert interaction.interval.estimate == pytest.approx(
-        mean_interval(0.5 * (both - high - low_high + low)).estimate
+        mean_interval(both - high - low_high + low).estimate
     )
 
 
@@ -194,7 +194,7 @@ def test_a_fraction_finds_main_effects_and_says_what_it_cannot_tell_apart():
     found = {effect.name: effect.interval.estimate for effect in effects}
     assert [found[name] for name in weights] == pytest.approx([-6.5, 1.5, -2.0, -1.0])
     assert all(effect.statistic == "2 -> 1" for effect in effects if effect.kind == "main effect")
-    assert found["surgical_teams x operating_tables"] == pytest.approx(0.5)
+    assert found["surgical_teams x operating_tables"] == pytest.approx(1.0)
     assert len(effects) == 4 + 3
     assert "cannot be told apart: surgical_teams x operating_tables, ward_beds x icu_beds" in alias_notes(
         points
@@ -233,13 +233,59 @@ def test_morris_finds_the_effect_of_a_group():
     points = designed("Morris", factors, "trajectories = 30")
     found = {
         (e.name, e.statistic): e.interval
-        for e in effects_of(points, "x", linear(points, [1.0, 2.0, -4.0], 3))
+        for e in effects_of(points, "x", [np.full(3, value) for value in points.positions @ [1.0, 2.0, -4.0]])
     }
     assert found["ward_beds", "mu"].estimate == pytest.approx(-4.0)
     assert found["ward_beds", "mu*"].estimate == pytest.approx(4.0)
     assert found["ward_beds", "sigma"].estimate == pytest.approx(0.0, abs=1e-9)
     assert 1.0 <= found["surgery", "mu*"].estimate <= 3.0
     assert ("surgery", "mu") not in found
+
+
+def test_morris_divides_by_how_far_the_value_moved():
+    """A step of 2/3 changes two levels from the one to the other, and a whole number by what rounding leaves."""
+    factors = {
+        "surgical_teams": "levels = [10, 20]",
+        "ward_beds": "low = 1\nhigh = 4",
+        "icu_beds": "levels = [9, 3, 5]",
+    }
+    points = designed("Morris", factors, "trajectories = 20")
+    values = [np.full(2, teams + 100.0 * beds) for teams, beds, _ in points.rows]
+    found = {(e.name, e.statistic): e for e in effects_of(points, "x", values)}
+    assert found["surgical_teams", "mu*"].interval.estimate == pytest.approx(10.0)
+    assert found["surgical_teams", "mu"].interval.estimate == pytest.approx(10.0)
+    assert found["ward_beds", "mu"].interval.estimate == pytest.approx(300.0)
+    assert found["ward_beds", "sigma"].interval.estimate == pytest.approx(0.0, abs=1e-9)
+    assert found["icu_beds", "mu*"].interval.estimate == 0.0
+    assert [found[name, "mu*"].p_holm <= 0.05 for name in points.names] == [True, True, False]
+
+
+def told(effects, kind):
+    return [e for e in effects if e.kind == kind and e.p_holm <= 0.05]
+
+
+def test_of_factors_that_do_nothing_morris_seldom_names_one():
+    """The interval of mu*, a mean of absolute values, excludes 0 for all of them, for noise has a size."""
+    points = designed("Morris", dict.fromkeys(FIELDS[:4], "low = 1\nhigh = 60"), "trajectories = 20")
+    random, named = np.random.default_rng(23), 0
+    for _ in range(200):
+        effects = effects_of(points, "x", list(random.normal(size=(len(points), 5))))
+        assert all(e.interval.low > 0.0 for e in effects if e.statistic == "mu*")
+        named += bool(told(effects, "Morris"))
+    assert named / 200 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 200)
+
+
+def test_of_assumptions_that_do_nothing_one_is_seldom_named():
+    """One by one at least one of 48 is named in nine of ten experiments."""
+    points = designed("assumptions", {}, "points = 64")
+    random, named, one_by_one = np.random.default_rng(24), 0, 0
+    for _ in range(100):
+        effects = effects_of(points, "x", list(random.normal(size=(len(points), 5))))
+        named += bool(told(effects, "rank correlation"))
+        intervals = [e.interval for e in effects if e.kind == "rank correlation"]
+        one_by_one += any(interval.low > 0.0 or interval.high < 0.0 for interval in intervals)
+    assert named / 100 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 100)
+    assert one_by_one / 100 > 0.5
 
 
 def test_sobol_indices_of_a_linear_result_are_the_squares_of_its_weights():
@@ -323,6 +369,48 @@ def test_each_point_stops_by_itself_when_its_own_interval_is_narrow_enough():
     assert counts == sorted(counts)
     for column, count in zip(results["x"], counts, strict=True):
         assert mean_interval(column[:count], 0.96).half_width <= 0.5
+
+
+def kind_plan(kind, factors):
+    text = f'scenario = "brigade"\n[design]\nkind = "{kind}"\n[replications]\nhalf_width = {{ x = 0.5 }}\nfirst = 20\n'
+    text += 'most = 5000\n[results]\nmeasures = ["x"]\nbaseline = "none"\n'
+    for name in factors:
+        text += f'[[factors]]\npath = "facilities[R2-North].{name}"\nlow = 1\nhigh = 2\n'
+    return parse_plan(text.encode())
+
+
+def test_all_points_of_a_factorial_have_as_many_replications_as_the_one_that_needs_most():
+    """An effect uses the replications that all points have; it would drop most of the others."""
+    plan = kind_plan("full factorial", FIELDS[:2])
+    results = {"x": [scale * normal(1, 5000) for scale in (0.5, 2.0, 6.0, 1.0)]}
+    found, counts = carried_out(plan, results, None)
+    assert found.met and set(found.wanted) == set(counts) == {max(counts)}
+    assert counts[0] > 200
+    assert any("all points have" in note for note in found.notes)
+    other, _ = carried_out(kind_plan("Morris", FIELDS[:2]), results, None)
+    assert min(other.wanted) < max(other.wanted)
+    assert any("effects use the first 20" in note for note in other.notes)
+
+
+def test_the_effect_of_one_change_uses_the_replications_of_its_two_points():
+    points = designed("one at a time", {"surgical_teams": "levels = [1, 2, 3]"})
+    values = [normal(1, 60), normal(2, 60), normal(3, 25)]
+    one, other = effects_of(points, "x", values)
+    assert (one.interval.count, one.interval.missing) == (60, 0)
+    assert (other.interval.count, other.interval.missing) == (25, 0)
+    assert one.interval == pytest.approx(paired_interval(values[0], values[1]))
+
+
+@pytest.mark.parametrize(("kind", "numbers"), [("full factorial", ""), ("Morris", "trajectories = 5")])
+def test_p_values_of_effects_are_corrected_for_stopping(kind, numbers):
+    points = designed(kind, dict.fromkeys(FIELDS[:2], "low = 1\nhigh = 9"), numbers)
+    values = list(normal(6, len(points), 40))
+    fixed, stopped = (
+        [e.p_holm for e in effects_of(points, "x", values, sequential=sequential) if not math.isnan(e.p_holm)]
+        for sequential in (False, True)
+    )
+    assert all(a < b or a == b == 1.0 for a, b in zip(fixed, stopped, strict=True))
+    assert any(b > a for a, b in zip(fixed, stopped, strict=True))
 
 
 def test_half_widths_of_differences_hold_together_and_the_baseline_has_as_many_as_any():

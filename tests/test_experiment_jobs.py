@@ -104,6 +104,42 @@ def test_a_job_needs_no_file_but_its_own_and_writes_what_was_asked_for(call: Cal
     assert (made["experiment_sha256"], made["seed"], 0) == job.identity
 
 
+SEARCH = """
+scenario = { name = "small", days = 2, casualties = { total = 40 } }
+factors = [{ path = "casualties.total", levels = [30, 40] }]
+constraints = [{ measure = "patients", at_least = 20, probability = 0.5 }]
+search = { most = 25 }
+"""
+
+
+def test_an_optimisation_is_a_job_too(call: Call, tmp_path: Path) -> None:
+    Path("search.toml").write_text(SEARCH)
+    answer = call("submit", "optimise", "search.toml", *NOWHERE)
+    assert (answer.code, "no cluster answers at http://127.0.0.1:9" in answer.err) == (2, True)
+    Path("wrong.toml").write_text(SEARCH.replace("casualties.total", "casualties.totl"))
+    answer = call("submit", "optimise", "wrong.toml", *NOWHERE)
+    assert (answer.code, "did you mean 'total'?" in answer.err) == (2, True)
+    job = submit_command._job(["optimise", "search.toml", "-o", "/data/x", "--workers", "3"])
+    assert (job.command, job.name, job.output) == ("optimise", "search", Path("/data/x"))
+    assert job.words == ["--workers", "3"]
+    far = tmp_path / "far"
+    far.mkdir()
+    (far / "search.toml").write_bytes(job.file)
+    asked = ("optimise", far / "search.toml", "--workers", "0", "--quiet", "--no-store", "-o", "out")
+    assert call(*asked).code == 0
+    assert Path("out/optimisation.toml").read_bytes() == job.file
+    made = json.loads(Path("out/manifest.json").read_bytes())
+    assert (made["experiment_sha256"], made["seed"], 0) == job.identity
+    assert call("fetch", "out", "-o", "copy", "--quiet").code == 0
+    assert files(Path("copy")) == files(Path("out"))
+
+
+@pytest.mark.parametrize("word", ["compare", "sensitivity"])
+def test_what_writes_no_files_is_no_job(call: Call, word: str) -> None:
+    answer = call("submit", word, "coin", *NOWHERE)
+    assert (answer.code, f"got {word}, which writes no files" in answer.err) == (2, True)
+
+
 def test_an_experiment_gets_the_id_that_its_job_has(
     call: Call, where: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

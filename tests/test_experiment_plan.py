@@ -115,6 +115,11 @@ def test_a_plan_is_written_with_its_whole_scenario():
             "results.quantiles[1]: got 1.9; allowed: a finite number, above 0 and below 1 (my.toml, line 24)",
         ),
         (
+            "[0.5, 0.9]",
+            "[0.5, 0.9, 0.5]",
+            "results.quantiles[2]: got 0.5; allowed: different probabilities (my.toml, line 24)",
+        ),
+        (
             "surgery + deaths",
             "surgery + + (deaths",
             "allowed: at character 28: ) or an operator, not the end (my.toml, line 25)",
@@ -278,6 +283,54 @@ def test_groups_have_one_effect():
     assert len(found) == 5 * 3
     assert found.effects == ("surgery", "R2-North.ward_beds") and found.groups == (0, 0, 1)
     assert len(points_of(design("Sobol indices", factors, "base = 8"))) == 8 * 4
+
+
+@pytest.mark.parametrize(
+    ("factors", "more", "message"),
+    [
+        (
+            [
+                'name = "a"\npath = "days"\nlow = 1\nhigh = 9',
+                f'path = "{WARD}"\nlow = 1\nhigh = 9\ngroup = "a"',
+            ],
+            "",
+            "factors[1].group: got 'a'; allowed: a name that no factor outside the group has; factors[0] has it",
+        ),
+        (
+            ['name = "a"\npath = "days"\nlow = 1\nhigh = 9'],
+            '[[shares]]\nname = "a"\npaths = ["x.b", "x.c"]',
+            "shares[0].name: got 'a'; allowed: a name of its own; factors[0] has it too",
+        ),
+        (
+            ['path = "days"\nlow = 1\nhigh = 9\ngroup = "a"'],
+            '[[shares]]\nname = "a"\npaths = ["x.b", "x.c"]',
+            "shares[0].name: got 'a'; allowed: a name of its own; a group has it too",
+        ),
+        (
+            [],
+            '[[shares]]\nname = "a"\npaths = ["x.b", "x.c"]\n[[shares]]\nname = "a"\npaths = ["y.b", "y.c"]',
+            "shares[1].name: got 'a'; allowed: a name of its own; shares[0] has it too",
+        ),
+        (
+            ['name = "x.b"\npath = "days"\nlow = 1\nhigh = 9'],
+            '[[shares]]\npaths = ["x.b", "x.c"]',
+            "shares[0].paths[0]: got 'x.b'; allowed: a setting whose name, x.b, differs from that of factors[0]",
+        ),
+    ],
+)
+def test_two_effects_of_one_name_are_refused(factors, more, message):
+    """They would be added up without a word."""
+    with pytest.raises(ScenarioError) as found:
+        parse_plan((design("Morris", factors) + more).encode())
+    assert message in str(found.value)
+
+
+def test_a_factor_may_have_the_name_of_its_own_group():
+    factors = [
+        'name = "a"\ngroup = "a"\npath = "days"\nlow = 1\nhigh = 9',
+        f'group = "a"\npath = "{WARD}"\nlow = 1\nhigh = 9',
+    ]
+    assert len(parse_plan(design("Morris", factors).encode()).factors) == 2
 
 
 def test_assumptions_are_drawn_from_their_ranges_and_a_range_of_the_plan_replaces_one():

@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "c71a45834874bba2a51e6dc753fb28a5e5536bc7f9e5b3d999d5c380c332b619",
-        "csv": "f12d542e33f06ff6409b67f02760af3628bfa309dba661039e46c1a726876406",
-        "json": "3c1d4ff7fa9435782077b687c02cf8ebe7608ffb6df2128cb2fffdcb15bf4f74",
-        "msgpack": "02c32bd4fab75e43c0b86b33f3d7def535b615d70620b3c86c230923c3366ae6",
-        "parquet": "f26ae164eb10df2cf9f7efccc1bb01d17ef1bcd4695af5e1a07f96c088ce054d",
+        "jsonl": "613419528fc9a1a825531d54af17df3bc20fffcb1f4b79a298c3193fbe9a9146",
+        "csv": "8a0b9f62cd2e002dd547b62df121a750d2e4a8b6ff6c16803bde2cf55a3f0ab0",
+        "json": "c06021a2a9e302a61ebea210efd02db36796a1bc5b5f0d0d81eda13ccc4a9829",
+        "msgpack": "d303cfa19d4822ec5dfd34611dd2170735215936caa6606bf3a3b03403e67bf0",
+        "parquet": "0be82e5ca66fea4928f9e6af4d71f2116ce2ce4e4ff5ceec7a998c3703934bc8",
     },
     "cbrn": {
-        "jsonl": "d9b0a6bb428a88ff44d0cc22f84a8edc16c042403a023d1dfe5f48a8c2a6977d",
-        "csv": "95afb4eed236f7465313d51631fe0326fbfd91b3327017c3dcff6b0638c8ca6d",
-        "json": "afb93344fc556a2d79ca85d7fa42e47cb3223528d3bb919b77b4e6541477f08f",
-        "msgpack": "7e1c823e243f7e1742423823793c9d5908c982a41bef3ae3e0f04421388c441e",
-        "parquet": "732e4202bcb7c203e90a08065816b6420205daddb7c866e64a8e39f87637cf47",
+        "jsonl": "c623342a09ec74ba19c254bcfa4f084d6dd921bc88677adf9d9212482e1e2933",
+        "csv": "6de722ba101900f6daed2ebcf691b57aae137cdf195c07bd4478ae484d124ce7",
+        "json": "3736478a7eba0ec12f4c214289c981ad5d4fffc8d714c6fcd0ff1130a62b04d7",
+        "msgpack": "d44a146c2d44e10240e6d03bf6b6862d2eb05d103e57a96f28af3facf04ac133",
+        "parquet": "e0a43d5a56c08b40392670761729b6890d3fe500779db5ed1409b982fc718351",
     },
 }
 

@@ -52,7 +52,7 @@ def busy(seed: int = 3, **settings: Any) -> oracle.Run:
                     "role": 2,
                     "treatment_bays": 3,
                     "operating_tables": 2,
-                    "icu_beds": 3,
+                    "icu_beds": 2,
                     "ward_beds": 12,
                     "places": 25,
                 },
@@ -99,12 +99,12 @@ def with_vehicles(number: int) -> Callable[[scenario_api.Scenario], scenario_api
 BROKEN = {
     "one bay more than there are": with_field("treatment_bays", 2),
     "one table more than there are": with_field("operating_tables", 1),
-    "one ICU bed more than there are": with_field("icu_beds", 2),
+    "one ICU bed more than there are": with_field("icu_beds", 1),
     "one ward bed more than there are": with_field("ward_beds", 11),
     "one place more than there are": with_field("places", 24),
     "a bay stays idle": with_field("treatment_bays", 4),
     "a table stays idle": with_field("operating_tables", 3),
-    "an ICU bed stays idle": with_field("icu_beds", 4),
+    "an ICU bed stays idle": with_field("icu_beds", 3),
     "a ward bed stays idle": with_field("ward_beds", 13),
     "a hit costs nothing": with_event(
         event="hit", at_hours=30.0, facility="R2", duration_hours=12.0, capacity_lost=1.0
@@ -134,6 +134,14 @@ def test_the_laws_notice_who_is_passed_in_a_queue() -> None:
     r.events["detail"][triaged] = np.array([0, 3, 2, 1, 4])[r.events["detail"][triaged]]
     with pytest.raises(AssertionError, match="a more urgent patient waits on"):
         laws.check_order(r, oracle.read(r))
+
+
+def test_the_laws_notice_who_leaves_before_being_prepared() -> None:
+    r = busy()
+    longer = {"care": {"preparation": {"minutes": [11.0, 16.0, 21.0, 21.0]}}}
+    r.scenario = msgspec.structs.replace(r.scenario, model=longer)
+    with pytest.raises(AssertionError, match="not prepared"):
+        laws.check_trips(r, oracle.read(r))
 
 
 def test_the_laws_notice_casualties_who_are_missing() -> None:

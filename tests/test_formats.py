@@ -92,10 +92,11 @@ def test_msgpack_read_back_is_the_records(run: Chunk, code_tables: CodeTables, c
     data = uncompressed(
         files(synthetic.split(run, 300), code_tables, "msgpack", compress)["patients"], compress
     )
-    plain = build_patients(run, code_tables)
+    sizes = [
+        len(files([alone], code_tables, "msgpack")["patients"]) for alone in synthetic.split(run, 1)
+    ]  # msgspec writes the wider headers of full records, which have more fields
     decoder, at = msgspec.msgpack.Decoder(Patient), 0
-    for patient in plain:
-        size = len(msgspec.msgpack.encode(patient))
+    for patient, size in zip(build_patients(run, code_tables), sizes, strict=True):
         assert decoder.decode(data[at : at + size]) == patient
         at += size
     assert at == len(data)

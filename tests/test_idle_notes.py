@@ -6,6 +6,8 @@ import effects as x
 import numpy as np
 import pytest
 
+from scenarios.tables import model_parameters
+
 BATTLE = {"triage": {"battle": {"T1": 0.3, "T2": 0.3, "T3": 0.4}}}
 GAS = {"warfare": [{"type": "cbrn"}]}
 COLD = {"environment": ["extreme_cold"]}
@@ -27,6 +29,7 @@ def treatment(name: str, **fields: Any) -> dict[str, Any]:
     return {"treatments": {name: fields}}
 
 
+SURGERY = model_parameters("survival")["treatment"]["surgery_succeeds"]
 AID = [0.0, 0.6, 0.5, 0.7, 0.5, 0.2]
 
 IDLE: list[tuple[dict[str, Any], dict[str, Any], str, dict[str, Any] | None]] = [
@@ -45,7 +48,7 @@ IDLE: list[tuple[dict[str, Any], dict[str, Any], str, dict[str, Any] | None]] = 
     ),
     (
         {"survival": {"tbi_success": 0.2}},
-        model("survival.treatment.surgery_succeeds", [0.9, 0.87, 0.87, 0.85, 0.86, 0.9]),
+        model("survival.treatment.surgery_succeeds", [0.9, *SURGERY[1:]]),
         "tbi_success replaces it",
         {},
     ),

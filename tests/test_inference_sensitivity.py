@@ -14,6 +14,7 @@ from engine.inference import (
     morris_design,
     morris_indices,
     rank_correlation,
+    rank_p_value,
     sobol_index_design,
     sobol_indices,
 )
@@ -286,3 +287,54 @@ def test_a_rank_correlation_leaves_out_missing_pairs_and_has_none_without_variat
     found = rank_correlation([1.0, 2.0, 3.0, math.nan, 4.0], [4.0, 3.0, 2.0, 0.0, 1.0])
     assert (found.estimate, found.count, found.missing) == (-1.0, 4, 1)
     assert math.isnan(rank_correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]).estimate)
+
+
+# --- what can be told from noise
+
+
+def p_values(results, repeats, groups=None):
+    """P-values of noise, by the given source of results of shape (points, 5)."""
+    units = morris_design(factors(6), 20, seed=20, groups=groups).points().units
+    random = np.random.default_rng(21)
+    return np.array(
+        [
+            [i.p_value for i in morris_indices(units, results(units, random), groups=groups)]
+            for _ in range(repeats)
+        ]
+    )
+
+
+def test_the_p_value_of_a_factor_that_does_nothing_is_uniform():
+    found = p_values(lambda units, random: random.normal(size=(len(units), 5)), 200)
+    assert (found <= 0.05).mean() == pytest.approx(0.05, abs=0.025)
+    assert (found <= 0.5).mean() == pytest.approx(0.5, abs=0.07)
+
+
+def test_what_only_a_few_shared_replications_show_is_no_effect():
+    """Each replication has a slope of its own, the same along all trajectories; on average there is none."""
+
+    def results(units, random):
+        return units @ random.normal(size=(6, 5)) + 0.1 * random.normal(size=(len(units), 5))
+
+    assert (p_values(results, 150) <= 0.05).mean() <= 0.08
+
+
+def test_a_group_that_does_nothing_is_seldom_told_and_one_that_does_something_is():
+    groups = [0, 0, 1, 1, 2, 2]
+    found = p_values(lambda units, random: random.normal(size=(len(units), 5)), 300, groups)
+    assert (found <= 0.05).mean() <= 0.06
+    some = p_values(
+        lambda units, random: (units @ [3.0, 2.0, 0, 0, 0, 0])[:, None] + random.normal(size=(len(units), 5)),
+        20,
+        groups,
+    )
+    assert (some[:, 0] < 0.001).all()
+    single = morris_design(factors(6), 20, seed=20, groups=groups).points().units
+    assert all(math.isnan(i.p_value) for i in morris_indices(single, single @ np.ones(6), groups=groups))
+
+
+def test_the_p_value_of_a_rank_correlation_is_scipys():
+    a, b = np.random.default_rng(22).normal(size=(2, 30))
+    assert rank_p_value(rank_correlation(a, b)) == pytest.approx(stats.spearmanr(a, b).pvalue)
+    assert rank_p_value(rank_correlation([1, 2, 3, 4], [1, 2, 3, 4])) == pytest.approx(2 / 24)
+    assert math.isnan(rank_p_value(rank_correlation([1, 2, 3], [1, 2, 3])))

@@ -19,7 +19,7 @@ from engine.compile import TABLE_BUILDERS
 from engine.compile.treatments import compile_treatments
 from engine.compile.vital_signs import compile_vital_signs
 from engine.errors import ScenarioError
-from engine.measures.consumption import Consumption
+from engine.measures.consumption import consumption_rates
 from engine.scenario.constants import MODEL_FILES, NOT_CONSTANTS
 from goldenhour.__main__ import run
 from scenarios.tables import model_parameters
@@ -92,8 +92,8 @@ def compiled(name: str, settings: dict[str, Any]) -> bytes:
         plan = plan_arrivals(resolved)
         return b"".join(part.tobytes() for part in (plan.patterns, plan.cells, plan.sizes.probability))
     if name == "consumption":
-        counted = Consumption(resolved)
-        return counted._each.tobytes() + counted._hourly.tobytes() + bytes(str(counted._departure), "ascii")
+        rates = consumption_rates(resolved)
+        return rates.each.tobytes() + rates.hourly.tobytes() + bytes(str(rates.departure), "ascii")
     if name == "treatments":
         return compile_treatments(resolved).tobytes()
     if name == "vital_signs":

@@ -8,7 +8,14 @@ import finite_laws as laws
 import finite_oracle as oracle
 import numpy as np
 import pytest
-from small_networks import Result, at, hospital, through, wakes_in_intensive_care
+from small_networks import (
+    Result,
+    at,
+    calls_for_role_3_surgery,
+    hospital,
+    through,
+    wakes_in_intensive_care,
+)
 
 from engine import scenario as scenario_api
 from engine.codes import Resource
@@ -200,37 +207,44 @@ def in_intensive_care(**rules: Any) -> tuple[Any, Result]:
     return np.isfinite(at(result, "icu_admitted", "R2")), result
 
 
+def goes_on_at_once(result: Result) -> Any:
+    """Which patients call for an operation of a higher role and were not operated on at the Role 2."""
+    return calls_for_role_3_surgery(result) & (operations(result) == 0)
+
+
 def test_without_a_rule_of_its_own_the_grave_operated_on_and_all_of_ais_4_have_intensive_care() -> None:
     care, result = in_intensive_care()
     operated = (operations(result) > 0) & wakes_in_intensive_care(result)
-    assert (care == (operated | (result.patients["worst_ais"] >= 4)))[
-        np.isfinite(at(result, "arrived", "R2"))
-    ].all()
+    expected = operated | ((result.patients["worst_ais"] >= 4) & ~goes_on_at_once(result))
+    assert (care == expected)[np.isfinite(at(result, "arrived", "R2"))].all()
 
 
 def test_surgery_alone_is_no_reason_for_intensive_care_unless_it_says_so() -> None:
     care, result = in_intensive_care(after_surgery=False)
     there = np.isfinite(at(result, "arrived", "R2"))
-    assert (care == (result.patients["worst_ais"] >= 4))[there].all()
+    assert (care == ((result.patients["worst_ais"] >= 4) & ~goes_on_at_once(result)))[there].all()
 
 
 @pytest.mark.parametrize("niss", [9, 25])
 def test_intensive_care_follows_the_niss(niss: int) -> None:
     care, result = in_intensive_care(after_surgery=False, worst_ais="none", niss=niss)
     there = np.isfinite(at(result, "arrived", "R2"))
-    assert (care == (result.patients["niss"] >= niss))[there].all()
+    assert (care == ((result.patients["niss"] >= niss) & ~goes_on_at_once(result)))[there].all()
     assert 0 < care.sum() < there.sum()
 
 
 def test_intensive_care_follows_the_worst_ais() -> None:
     care, result = in_intensive_care(after_surgery=False, worst_ais=3)
     there = np.isfinite(at(result, "arrived", "R2"))
-    assert (care == (result.patients["worst_ais"] >= 3))[there].all()
+    grave = result.patients["worst_ais"] >= 3
+    assert (care == (grave & ~goes_on_at_once(result)))[there].all()
+    assert (grave & goes_on_at_once(result))[there].any()
 
 
 def test_intensive_care_follows_resuscitation() -> None:
     care, result = in_intensive_care(after_surgery=False, worst_ais="none", after_resuscitation=True)
-    assert (care == np.isfinite(at(result, "resuscitation_started", "R2"))).all()
+    resuscitated = np.isfinite(at(result, "resuscitation_started", "R2"))
+    assert (care == (resuscitated & ~goes_on_at_once(result))).all()
     assert care.sum() > 20
 
 

@@ -15,6 +15,9 @@ import goldenhour
 from actors.cluster import PACKAGE_ROOT
 from engine.errors import GoldenhourError, InputError, ScenarioError
 from engine.experiments import costs_of, optimisation_points, parse_optimisation
+from engine.experiments.optimisation import LEAST_MEANS
+from engine.inference import Requirement
+from engine.inference.decisions import LEAST_VALUES
 from goldenhour.__main__ import run
 from goldenhour.optimisation import OptimisationRequest, run_optimisation
 from goldenhour.optimisation_files import load_optimisation
@@ -156,6 +159,38 @@ def test_a_point_that_cannot_be_decided_is_said_to_be():
     assert any(sentence.startswith("Too close to call after 50") for sentence in found.sentences)
 
 
+def test_what_is_in_the_way_is_not_named_where_nothing_is_decided():
+    """The most expensive point may meet the constraint, so nothing is known to be in its way."""
+    beds = "facilities[R2-North].ward_beds"
+    values = goldenhour.replicate("brigade", 25, days=1, settings={**BUSY_DAY, beds: 200}).values("surgery")
+    found = goldenhour.optimise(
+        plan(
+            {"path": beds, "levels": [200, 201]},
+            constraints=surgery(float(np.nanmedian(values)), 0.5),
+            search={"most": 25},
+        )
+    )
+    assert found.best is None and not found.decided
+    assert found.bottleneck is None
+    assert not any("limit is" in sentence or "waits for" in sentence for sentence in found.sentences)
+    assert len(found.sentences) == 2
+
+
+def test_a_mean_is_decided_from_the_least_number_that_is_accepted():
+    """With LEAST_MEANS replications the engine decides what is clear, and with fewer nothing."""
+    assert LEAST_MEANS == LEAST_VALUES
+    far = Requirement(at_most=1000.0)
+    assert far.decide([1.0, 2.0] * 25, 0.05, 0.05).verdict == "met"
+    assert far.decide([1.0, 2.0] * 24, 0.05, 0.05).verdict == "open"
+
+
+def test_notes_are_shown_with_the_answer():
+    found = goldenhour.optimise(plan(constraints=surgery(600, 0.5), search={"most": 50}))
+    noted = dataclasses.replace(found, notes=("less is < more",))
+    assert repr(noted).splitlines() == [*found.sentences, "note: less is < more"]
+    assert "note: less is &lt; more" in noted._repr_html_()
+
+
 def test_monotone_factors_are_halved():
     many = {**TABLES, "levels": list(range(1, 17))}
     arguments = {"settings": MANY_BEDS, "constraints": surgery(240, 0.6)}
@@ -219,7 +254,34 @@ def test_a_front_of_two_factors():
     assert {row["label"] for row in found.to_arrow().to_pylist()} == {point.label for point in found.points}
     assert len(found.to_pandas()) == len(found.to_polars()) == 6
     assert "<table>" in found._repr_html_()
-    assert repr(found) == "\n".join(found.sentences)
+    assert repr(found).splitlines() == [*found.sentences, *(f"note: {note}" for note in found.notes)]
+
+
+def test_what_never_varied_is_said_and_is_not_covered_by_the_confidence():
+    """Tables do not change how many are hurt: all differences are 0, which does not bound their mean."""
+    arguments = {
+        "search": {"objective": "patients", "difference": 5.0},
+        "settings": {"casualties.rates.battle.mean": 1},
+    }
+    front = goldenhour.optimise(plan({**TABLES, "levels": [2, 4]}, optimise={"goal": "front"}, **arguments))
+    assert decisions(front) == {"tables=2": "on the front", "tables=4": "not worth it"}
+    assert "confidence in all of it but what is said of tables=4" in front.sentences[1]
+    assert front.sentences[-1].startswith(
+        "tables=4: all differences from a better or cheaper point were equal."
+    )
+    assert front.point(1).replications >= 299
+    best = goldenhour.optimise(plan({**TABLES, "levels": [2, 4]}, optimise={"goal": "best"}, **arguments))
+    assert best.decided and not best.undecided
+    assert sorted(decisions(best).values()) == ["best", "equal"]
+    assert "all differences from the best were equal" in best.sentences[-1]
+    least = plan(
+        {**TABLES, "levels": [2, 4]},
+        constraints=[{"measure": "patients - patients", "at_most": 1}],
+        settings={"casualties.rates.battle.mean": 1},
+    )
+    cheapest = goldenhour.optimise(least)
+    assert cheapest.best.label == "tables=2" and cheapest.best.replications >= 299
+    assert "all values of the mean were equal" in cheapest.sentences[-1]
 
 
 # --- the file
@@ -274,7 +336,26 @@ constraints = [{ measure = "surgery", at_most = 1 }]
             "is no whole number",
         ),
         ({"factors": [{"path": "facilities[R2-North].icu_beds", "low": 1, "high": 10_001}]}, "10,000 points"),
-        ({"constraints": [{"measure": "sugery", "at_most": 1}]}, "did you mean 'surgery'"),
+        (
+            {"constraints": [{"measure": "sugery", "at_most": 1, "probability": 0.5}]},
+            "did you mean 'surgery'",
+        ),
+        (
+            {"constraints": [{"measure": "surgery", "at_most": 1}], "search": {"most": 49}},
+            r"search.most: got 49; allowed: at least 50.*constraints\[0\]",
+        ),
+        (
+            {"constraints": [{"measure": "surgery", "at_most": 1}], "search": {"indifference": 0.1}},
+            "search.indifference: got 0.1; allowed: only where a constraint has a probability",
+        ),
+        (
+            {"optimise": {"goal": "best"}, "constraints": [], "search": {"indifference": 0.02}},
+            'search.indifference: got 0.02; allowed: only with goal = "cheapest"',
+        ),
+        (
+            {"optimise": {"goal": "front"}, "constraints": [], "search": {"indifference": 0.1}},
+            'only with goal = "cheapest"',
+        ),
     ],
 )
 def test_a_mistake_is_named_with_what_is_allowed(change, message):

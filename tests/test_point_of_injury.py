@@ -93,7 +93,8 @@ def test_nobody_leaves_before_first_aid_is_over_where_it_takes_time(settings: di
 
 
 def test_first_aid_comes_after_its_time_and_acts_then() -> None:
-    far = {"mix": x.BATTLE, "survival": {"instant_death": 0.0}, **x.network((180.0, 45.0, 90.0, 360.0))}
+    grave = {"instant_death": 0.0, "severity": 0.5}
+    far = {"mix": x.BATTLE, "survival": grave, **x.network((180.0, 45.0, 90.0, 360.0))}
     soon = x.run(3000, point_of_injury={"first_aid_after_minutes": 1.0}, **far)
     late = x.run(3000, point_of_injury={"first_aid_after_minutes": 45.0}, **far)
     for result, minutes in ((soon, 1.0), (late, 45.0)):

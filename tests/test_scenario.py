@@ -201,7 +201,7 @@ def test_the_default_network_leads_every_front_from_poi_to_role_4() -> None:
     assert means == [30, 45, 90, 360]
     role1, role2 = s.facilities[0], s.facilities[1]
     assert (role1.dcr, role2.dcr, role2.dcs, role2.icu, role2.definitive) == (False, True, True, True, False)
-    assert [f.policy_days for f in (*s.facilities[:3], s.facilities[-1])] == [1, 7, 15, None]
+    assert [f.policy_days for f in (*s.facilities[:3], s.facilities[-1])] == [3, 7, 15, None]
 
 
 def test_a_link_without_facilities_replaces_the_default_leg_of_its_origin() -> None:
@@ -241,8 +241,8 @@ def test_the_hash_ignores_seed_name_and_description_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("standard", "f06c32892be25d4471464702a239f0e6dece6dcfc400dbee64b202ce9ae4b3c3"),
-        ("division", "a7043e6ab586a0b16520569cd4002d2d4a14e72449a60ab11f734cd875ce9c99"),
+        ("standard", "80a6d9a82a9b9ab3f479a0ddddeccdf8ac3a1d1479d798f6cbd7c57d546cf8c5"),
+        ("division", "235f750df1841a459cc620dd20ea328cce11511d5f4006c56b4a4d4d020c1cf0"),
     ],
 )
 def test_a_scenario_keeps_its_hash_when_the_language_gets_new_settings(name: str, expected: str) -> None:

@@ -127,6 +127,15 @@ def test_assumptions_without_effect_are_named_and_not_simulated() -> None:
         ({"replications": 1}, InputError, "from 2"),
         ({"change": {}}, InputError, "both scenarios are the same"),
         ({"ranges": {"days": (20, 10)}}, InputError, "low below high"),
+        ({"ranges": {"days": 20}}, InputError, "ranges: got 20 for 'days'; allowed: a mapping"),
+        ({"ranges": [1]}, InputError, "ranges: got"),
+        ({"ranges": {"triage_acuracy": (0.2, 0.5)}}, ScenarioError, "did you mean 'triage_accuracy'"),
+        ({"ranges": {"casualties.rates.battle.men": (1, 2)}}, ScenarioError, "did you mean 'mean'"),
+        ({"ranges": {"model.survivl.x": (1, 2)}}, ScenarioError, "did you mean 'survival'"),
+        ({"ranges": {"model.survival.lethalty.x": (1, 2)}}, ScenarioError, "did you mean 'lethality'"),
+        ({"ranges": {"name": (1, 2)}}, InputError, r"got a setting of 'coin'; allowed: a number$"),
+        ({"change": 3}, InputError, "change: got 3"),
+        ({"measures": {"deaths": 1}}, InputError, "measures: got"),
         ({"ranges": {SURGERY: (0.5, 1.5)}, "only": [TRIAGE]}, ScenarioError, "success"),
         ({"settings": {"routing": "transition-matrix"}}, InputError, "rests on no assumption"),
         ({"confidence": 1.0}, InputError, "confidence"),
@@ -137,6 +146,43 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(error, match=words):
         goldenhour.sensitivity("coin", **arguments)
+
+
+def test_a_setting_of_a_facility_that_the_scenario_inherits_has_a_range() -> None:
+    """The file of `brigade` names no ICU beds: they are in the resolved scenario alone."""
+    path = "facilities[R2-North].icu_beds"
+    found = goldenhour.sensitivity(
+        "brigade", measures="surgery", ranges={path: (2, 6)}, only=[TRIAGE], days=3, replications=10
+    )
+    given = next(one for one in found.assumptions if one.path == path)
+    assert (given.low, given.mode, given.high) == (2, 4, 6)
+
+
+def test_an_end_beyond_which_the_scenario_lies_is_simulated() -> None:
+    """Both ends are above what the scenario has, so neither is how it is."""
+    path = "casualties.rates.battle.mean"
+    found = goldenhour.sensitivity(
+        "coin", measures="patients", ranges={path: (0.5, 0.6)}, only=[TRIAGE], replications=10
+    )
+    swing = next(one for one in found.swings["patients"] if found.assumptions[one.assumption].path == path)
+    assert swing.at_low == goldenhour.replicate("coin", 10, settings={path: 0.5}).estimate("patients")
+    assert swing.low.low > 0.0
+
+
+def test_the_baseline_is_named_by_its_settings() -> None:
+    found = goldenhour.sensitivity(
+        "coin", {SURGERY: 0.3}, {SURGERY: 0.5}, measures="dow", only=TRIAGE, days=2, replications=4
+    )
+    assert found.labels == (f"{SURGERY}=0.5", f"{SURGERY}=0.3")
+
+
+def test_tables_have_a_row_for_each_swing(found: Sensitivity) -> None:
+    frame = found.to_pandas()
+    assert len(frame) == len(found.quantities) * len(found.assumptions) == len(found.to_polars())
+    first, row = frame.iloc[0], found.rows()[0]
+    assert (first["assumption"], first["at_low"]) == (row["assumption"], row["at_low"])
+    assert [first["change_at_low_low"], first["change_at_low_high"]] == row["change_at_low"]
+    assert found.estimates["deaths"] == found.answers["deaths"]
 
 
 def test_the_command_prints_sentences_tornado_and_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,6 +205,7 @@ def test_the_command_prints_sentences_tornado_and_json(capsys: pytest.CaptureFix
     [
         (["coin", "--range", "days=3"], "allowed: PATH=LOW..HIGH"),
         (["coin", "--range", "days=30..20"], "allowed: PATH=LOW..HIGH"),
+        (["coin", "--range", "days=20..30", "--range", "days=10..30"], "one range for each setting"),
         (["coin", "brigade", "--vs", "days=3"], "--vs changes one scenario"),
         (["coin", "brigade", "standard"], "one, or two"),
         (["coin", "--assumption", "tourniquet"], "did you mean"),

@@ -1,5 +1,7 @@
 """The tutorial docs/three_questions.ipynb runs, and its answers are those that it shows."""
 
+import re
+
 import notebooks
 import pytest
 
@@ -24,3 +26,18 @@ def test_every_heading_is_a_question_with_an_answer() -> None:
     assert [heading.splitlines()[0][-1] for heading in headings[:3]] == ["?"] * 3
     if not headings:
         pytest.fail("the notebook asks nothing")
+
+
+def test_the_text_below_an_answer_names_what_the_answer_names() -> None:
+    """Where an answer says what the limit is, the text below it says so too."""
+    cells = notebooks.read()["cells"]
+    named = 0
+    for number, cell in enumerate(cells):
+        output = notebooks.stored_output(cell) if cell["cell_type"] == "code" else ""
+        limit = re.search(r"The limit is [^']+'s ([^(]+) \(", output)
+        if limit is None:
+            continue
+        text = next("".join(each["source"]) for each in cells[number:] if each["cell_type"] == "markdown")
+        assert limit[1].split()[-1] in text, (limit[1], text)
+        named += 1
+    assert named >= 2

@@ -1,7 +1,10 @@
 """Chance and ignorance: components of variance with known answers, and joint draws of assumptions."""
 
+import math
+
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 import scenarios
@@ -46,7 +49,7 @@ def test_ignorance_and_chance_are_separated(common: bool) -> None:
     assert split.ignorance == pytest.approx(4.0, rel=0.1)
     if not common:
         assert split.chance == pytest.approx(10.0, rel=0.02)
-    assert split.share.contains(4.0 / 14.0) or common
+    assert split.share.contains(4.0 / 14.0)
     assert split.mean_range == pytest.approx((10 - 1.645 * 2, 10 + 1.645 * 2), abs=1.6)
     width = split.result_range[1] - split.result_range[0]
     assert width > split.mean_range[1] - split.mean_range[0]
@@ -74,6 +77,20 @@ def test_the_interval_of_the_share_has_its_confidence() -> None:
     covered = [
         split_variance(table(20, 10, (1.0, 2.0, 0.0), seed, common=False), common=False).share.contains(share)
         for seed in range(400)
+    ]
+    assert 0.92 <= np.mean(covered) <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("replications", "sds"), [(5, (1.0, 3.0, 0.5)), (10, (1.0, 3.0, 0.5)), (20, (3.0, 1.0, 1.0))]
+)
+def test_the_interval_of_the_share_has_its_confidence_with_common_random_numbers(
+    replications: int, sds: tuple[float, float, float]
+) -> None:
+    """The variance between few replications is hardly known: an interval that takes it as known covers .6 at 10."""
+    share = sds[0] ** 2 / sum(sd**2 for sd in sds)
+    covered = [
+        split_variance(table(64, replications, sds, seed)).share.contains(share) for seed in range(400)
     ]
     assert 0.92 <= np.mean(covered) <= 0.98
 
@@ -140,8 +157,16 @@ def test_a_sentence_says_what_is_ignorance_and_what_is_chance() -> None:
         ("rank correlation", "minutes of triage", "Spearman's rho"): (0.1, -0.2, 0.4),
         ("rank correlation", "severity, conventional", "Spearman's rho"): (0.7, 0.5, 0.8),
     }
+    p_values = {"tourniquet works": 0.04, "minutes of triage": 0.9, "severity, conventional": 0.001}
     effects = [
-        Effect(measure="deaths", kind=kind, name=name, statistic=statistic, interval=Interval(*values, 40))
+        Effect(
+            measure="deaths",
+            kind=kind,
+            name=name,
+            statistic=statistic,
+            interval=Interval(*values, 40),
+            p_holm=p_values.get(name, math.nan),
+        )
         for (kind, name, statistic), values in numbers.items()
     ]
     (sentence,) = effect_sentences(QUANTITIES["deaths"], effects, 0.95)
@@ -149,6 +174,12 @@ def test_a_sentence_says_what_is_ignorance_and_what_is_chance() -> None:
     assert "a single result lies between 4.00 and 26.00. 25 % of the variance is ignorance" in sentence
     assert "most with severity, conventional (+0.70) and tourniquet works (-0.40)." in sentence
     assert "minutes of triage" not in sentence
+    together = [replace(each, p_holm=0.06) if each.name == "tourniquet works" else each for each in effects]
+    (sentence,) = effect_sentences(QUANTITIES["deaths"], together, 0.95)
+    assert "most with severity, conventional (+0.70)." in sentence
+    none = [replace(effects[0], interval=Interval(0.001, 0.0, 0.02, 40)), *effects[1:]]
+    (sentence,) = effect_sentences(QUANTITIES["deaths"], none, 0.95)
+    assert "0 % of the variance is ignorance" in sentence and "goes most with" not in sentence
 
 
 # --- the tornado

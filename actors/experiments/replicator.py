@@ -158,15 +158,29 @@ class Replicator:
         RunError, StoppedRun
             As `stream` does.
         """
+        return self.collect([Request(point, first, stop) for point, (first, stop) in enumerate(counts)])
+
+    def collect(self, requests: Sequence[Request]) -> "list[Replications]":
+        """Return the replications of each request, shape (stop - first, measures) each.
+
+        Parameters
+        ----------
+        requests
+            At most one for each point.
+
+        Raises
+        ------
+        RunError, StoppedRun
+            As `stream` does.
+        """
         from engine.run import join_replications
 
         found: defaultdict[int, dict[int, Replications]] = defaultdict(dict)
-        requests = [Request(point, first, stop) for point, (first, stop) in enumerate(counts)]
         for point, batch, replications in self.stream(requests):
             found[point][batch.first] = replications
         return [
-            join_replications([found[point][first] for first in sorted(found[point])])
-            for point in range(len(counts))
+            join_replications([found[request.point][first] for first in sorted(found[request.point])])
+            for request in requests
         ]
 
     def stream(self, requests: Sequence[Request]) -> Iterator[FinishedBatch]:

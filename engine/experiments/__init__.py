@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.experiments.formulas import Formula, FormulaError, parse_formula
     from engine.experiments.levels import inference_factor, try_levels
     from engine.experiments.optimisation import (
+        DEFAULT_INDIFFERENCE,
         DEFAULT_MOST,
         OptimisationPlan,
         PlanConstraint,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
         QUANTITIES,
         Quantity,
         find_quantities,
+        fitted,
         values_of,
     )
     from engine.experiments.results import (
@@ -120,6 +122,7 @@ __getattr__ = lazy_attributes(
         "formulas": ("Formula", "FormulaError", "parse_formula"),
         "levels": ("inference_factor", "try_levels"),
         "optimisation": (
+            "DEFAULT_INDIFFERENCE",
             "DEFAULT_MOST",
             "OptimisationPlan",
             "PlanConstraint",
@@ -164,7 +167,14 @@ __getattr__ = lazy_attributes(
             "prepare_with",
         ),
         "price": ("MOST_POINTS", "Price", "check_size", "price_of"),
-        "quantities": ("DEFAULT_QUANTITIES", "QUANTITIES", "Quantity", "find_quantities", "values_of"),
+        "quantities": (
+            "DEFAULT_QUANTITIES",
+            "QUANTITIES",
+            "Quantity",
+            "find_quantities",
+            "fitted",
+            "values_of",
+        ),
         "results": (
             "PointRow",
             "decode_experiment",
@@ -183,6 +193,7 @@ __getattr__ = lazy_attributes(
 )
 
 __all__ = [
+    "DEFAULT_INDIFFERENCE",
     "DEFAULT_MOST",
     "DEFAULT_QUANTITIES",
     "DESIGN_NUMBERS",
@@ -242,6 +253,7 @@ __all__ = [
     "find_bottleneck",
     "find_quantities",
     "first_counts",
+    "fitted",
     "half_width_of",
     "holds",
     "inference_factor",

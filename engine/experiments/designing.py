@@ -179,8 +179,22 @@ def _designed(
         effects=effects,
         groups=groups,
         baseline=None,
+        positions=_positions(coordinates, made.units) if plan.kind == "Morris" else None,
     )
     return replace(points, baseline=_baseline(plan, None, points))
+
+
+def _positions(
+    coordinates: Sequence[Factor], units: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Return where the values at the coordinates lie in their ranges, in the same shape."""
+    if units is None:
+        return None
+    columns = [
+        [factor.position(unit) for unit in column]
+        for factor, column in zip(coordinates, units.T.tolist(), strict=True)
+    ]
+    return np.array(columns, dtype=np.float64).T
 
 
 def _inference_design(
@@ -219,7 +233,7 @@ def _coordinates(
         groups.append(effects.setdefault(factor.group or factor.label, len(effects)))
     coordinates = list(factors)
     for shares in plan.shares:
-        name = shares.name or f"shares of {short_path(shares.paths[0])}"
+        name = shares.label
         for position in range(len(shares.paths) - 1):
             coordinates.append(Factor(name=f"{name} [{position}]", low=0.0, high=1.0))
             groups.append(effects.setdefault(name, len(effects)))

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from engine.experiments.estimates import interval_confidence
+from engine.experiments.estimates import after_stopping, interval_confidence
 from engine.experiments.points import AS_IT_IS, DesignPoints
 from engine.experiments.uncertainty import split_variance
 from engine.inference import (
@@ -26,6 +26,7 @@ from engine.inference import (
     mean_p_value,
     morris_indices,
     rank_correlation,
+    rank_p_value,
     sobol_indices,
 )
 from engine.scenario import write_value
@@ -56,7 +57,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     interval: Interval
     """Without bounds for a number that has no interval."""
     p_holm: float = math.nan
-    """P-value of the hypothesis of no effect, adjusted for all effects of this kind on the measure."""
+    """P-value of the hypothesis of no effect, adjusted for all effects of this kind on the measure; NaN without a test.
+    That of mu* is the one of mu, or of a group's effect (`MorrisIndex.p_value`)."""
 
 
 class _Contrast(msgspec.Struct, frozen=True):
@@ -87,17 +89,18 @@ def effects_of(
         Its name.
     values
         Per point, shape (n,): the values of replications 0 to n - 1, n being its own for each point; NaN without data.
-        Contrasts use the replications that all points have.
+        A contrast uses the replications that its points have, other analyses those that all points have.
     confidence
         Of each interval.
     sequential
-        Whether replications were added until intervals were narrow enough.
+        Whether replications were added until intervals were narrow enough; intervals and p-values of contrasts and of
+        Morris are corrected for it.
     """
     each = interval_confidence(confidence, 1, sequential)
     if points.kind in ("full factorial", "fractional factorial", "one at a time"):
-        return _contrast_effects(measure, _contrasts(points), _matrix(values), each)
+        return _contrast_effects(measure, _contrasts(points), values, each, sequential)
     if points.kind == "Morris":
-        return _morris(points, measure, _matrix(values), each)
+        return _morris(points, measure, _matrix(values), each, sequential)
     if points.kind == "Sobol indices":
         return _sobol(points, measure, _matrix(values), each)
     if points.kind == "list":
@@ -176,7 +179,10 @@ def _contrasts(points: DesignPoints) -> Iterable[_Contrast]:
 def _interactions(
     name: str, other: str, levels: Sequence[tuple[str, Any]], others: Sequence[tuple[str, Any]]
 ) -> Iterable[_Contrast]:
-    """Yield half of how the effect of one factor differs between levels of another (Montgomery, section 6.2)."""
+    """Yield how the effect of one factor differs between levels of another: how much more both do than one by one.
+
+    Montgomery (section 6.2) and others call half of it the interaction effect.
+    """
     (first, low), *ups = levels
     (other_first, other_low), *other_ups = others
     for level, high in ups:
@@ -184,10 +190,10 @@ def _interactions(
             cells = [
                 (np.intersect1d(rows, columns), sign)
                 for rows, columns, sign in (
-                    (high, other_high, 0.5),
-                    (low, other_high, -0.5),
-                    (high, other_low, -0.5),
-                    (low, other_low, 0.5),
+                    (high, other_high, 1.0),
+                    (low, other_high, -1.0),
+                    (high, other_low, -1.0),
+                    (low, other_low, 1.0),
                 )
             ]
             if all(cell.size for cell, _ in cells):
@@ -238,9 +244,17 @@ def _key(column: NDArray[np.int8]) -> bytes:
 
 
 def _contrast_effects(
-    measure: str, contrasts: Iterable[_Contrast], results: Floats, confidence: float
+    measure: str,
+    contrasts: Iterable[_Contrast],
+    values: Sequence[Column],
+    confidence: float,
+    sequential: bool,
 ) -> list[Effect]:
     """Return the effects of contrasts, with p-values adjusted among those of one kind."""
+    counts = np.array([len(column) for column in values])
+    results = np.full((counts.size, int(counts.max())), np.nan)
+    for row, column in zip(results, values, strict=True):
+        row[: len(column)] = column
     known = ~np.isnan(results)
     filled = np.where(known, results, 0.0)
     found, p_values = [], []
@@ -250,8 +264,10 @@ def _contrast_effects(
         for rows, weight in contrast.weights:
             total += weight * filled[rows].sum(axis=0)
             there &= known[rows].all(axis=0)
-        per_replication = np.where(there, total, np.nan)
-        p_values.append(mean_p_value(per_replication))
+        shared = min(int(counts[rows].min()) for rows, _ in contrast.weights)
+        per_replication = np.where(there, total, np.nan)[:shared]
+        p_value = mean_p_value(per_replication)
+        p_values.append(after_stopping(p_value) if sequential else p_value)
         found.append(
             Effect(
                 measure=measure,
@@ -268,11 +284,17 @@ def _contrast_effects(
     return [replace(effect, p_holm=float(p)) for effect, p in zip(found, adjusted, strict=True)]
 
 
-def _morris(points: DesignPoints, measure: str, results: Floats, confidence: float) -> list[Effect]:
+def _morris(
+    points: DesignPoints, measure: str, results: Floats, confidence: float, sequential: bool
+) -> list[Effect]:
     assert points.units is not None
     found = []
-    indices = morris_indices(points.units, results, confidence, groups=points.groups)
-    for name, index in zip(points.effects, indices, strict=True):
+    indices = morris_indices(
+        points.units, results, confidence, groups=points.groups, positions=points.positions
+    )
+    p_values = [index.p_value for index in indices]
+    adjusted = holm([after_stopping(p) for p in p_values] if sequential else p_values)
+    for name, index, p_holm in zip(points.effects, indices, adjusted, strict=True):
         count, missing = index.mu_star.count, index.mu_star.missing
         numbers = {
             "mu*": index.mu_star,
@@ -281,7 +303,14 @@ def _morris(points: DesignPoints, measure: str, results: Floats, confidence: flo
             "noise": Interval(index.noise, math.nan, math.nan, count, missing),
         }
         found += [
-            Effect(measure=measure, kind="Morris", name=name, statistic=statistic, interval=interval)
+            Effect(
+                measure=measure,
+                kind="Morris",
+                name=name,
+                statistic=statistic,
+                interval=interval,
+                p_holm=float(p_holm) if statistic in ("mu*", "mu") else math.nan,
+            )
             for statistic, interval in numbers.items()
             if statistic == "mu*" or not math.isnan(interval.estimate)
         ]
@@ -351,7 +380,8 @@ def _rank_correlations(
                 interval=interval,
             )
         )
-    return found
+    adjusted = holm([rank_p_value(effect.interval) for effect in found])
+    return [replace(effect, p_holm=float(p)) for effect, p in zip(found, adjusted, strict=True)]
 
 
 def _text(value: Any) -> str:

@@ -120,7 +120,7 @@ def estimate_measure(
                 estimate,
                 difference=paired_interval(base, own, together),
                 pairing_gain=variance_ratio(base, own),
-                p_value=_after_stopping(p_value) if sequential else p_value,
+                p_value=after_stopping(p_value) if sequential else p_value,
             )
         found.append(estimate)
     return found
@@ -283,7 +283,7 @@ def _difference_notes(
     ]
 
 
-def _after_stopping(p_value: float) -> float:
+def after_stopping(p_value: float) -> float:
     """Return a p-value with the error probability at the stop of a sequential experiment."""
     corrected = p_value
     for _ in range(20):

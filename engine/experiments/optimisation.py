@@ -39,6 +39,9 @@ DEFAULT_MOST = 2000
 DEFAULT_FIRST = 25
 """Replications of a point at the first look, unless the file says otherwise."""
 
+LEAST_MEANS = 50
+"""Fewest replications by which a constraint on a mean is decided (`engine.inference.Requirement`)."""
+
 DEFAULT_INDIFFERENCE = 0.02
 """How near to its limit a share is no matter, unless the file says otherwise."""
 
@@ -77,7 +80,8 @@ class PlanSearch(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     """Replications of a point before the first decision."""
     most: Annotated[int, Meta(ge=LEAST_FIRST, le=1_000_000)] = DEFAULT_MOST
     """Replications of a point at most."""
-    indifference: Annotated[float, Meta(ge=0, lt=1)] = DEFAULT_INDIFFERENCE
+    indifference: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    """Of constraints on shares that have none of their own; default: DEFAULT_INDIFFERENCE."""
     monotone: bool = False
     """Cheapest: more of a factor never hurts, so that a point that misses a constraint rules out all smaller ones."""
     objective: str = "deaths"
@@ -167,6 +171,19 @@ def _check_constraints(plan: OptimisationPlan) -> None:
             value = getattr(constraint, field)
             words = str(error).partition("allowed: ")[2] or str(error)
             _refuse(f"{place}.{field}", MISSING if value is None else value, words)
+        if constraint.probability is None and plan.search.most < LEAST_MEANS:
+            _refuse(
+                "search.most",
+                plan.search.most,
+                f"at least {LEAST_MEANS}, before which a constraint on a mean is never decided, such as {place}",
+            )
+    shares = [each for each in plan.constraints if each.probability is not None]
+    if plan.search.indifference is not None and all(each.indifference is not None for each in shares):
+        _refuse(
+            "search.indifference",
+            plan.search.indifference,
+            "only where a constraint has a probability, and no indifference of its own",
+        )
     for name in ("objective", "better", "difference"):
         if getattr(plan.search, name) != getattr(PlanSearch(), name):
             _refuse(f"search.{name}", getattr(plan.search, name), 'only with goal = "best" or "front"')
@@ -177,6 +194,12 @@ def _check_objective(plan: OptimisationPlan) -> None:
         _refuse("constraints", f"{len(plan.constraints)} entries", 'none; only with goal = "cheapest"')
     if plan.search.monotone:
         _refuse("search.monotone", True, 'only with goal = "cheapest"')
+    if plan.search.indifference is not None:
+        _refuse(
+            "search.indifference",
+            plan.search.indifference,
+            'only with goal = "cheapest"; here it is search.difference',
+        )
     if _is_formula(plan.search.objective):
         _formula(plan.search.objective, "search.objective")
     difference = plan.search.difference
@@ -214,7 +237,9 @@ def requirement_of(constraint: PlanConstraint, search: PlanSearch) -> Requiremen
     """Return a constraint as `engine.inference` has it. Raises InputError."""
     indifference = constraint.indifference
     if indifference is None:
-        indifference = 0.0 if constraint.probability is None else search.indifference
+        indifference = 0.0
+        if constraint.probability is not None:
+            indifference = DEFAULT_INDIFFERENCE if search.indifference is None else search.indifference
     return Requirement(
         at_most=constraint.at_most,
         at_least=constraint.at_least,

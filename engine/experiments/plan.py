@@ -83,6 +83,11 @@ class PlanShares(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     """Their sum."""
     name: Annotated[str, Meta(min_length=1, max_length=120)] | None = None
 
+    @property
+    def label(self) -> str:
+        """Its name; default: made of the first path."""
+        return self.name if self.name is not None else f"shares of {short_path(self.paths[0])}"
+
 
 class PlanPoint(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     """A point of a list."""

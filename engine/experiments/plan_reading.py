@@ -21,6 +21,7 @@ from engine.experiments.plan import (
     PlanHeader,
     PlanReplications,
     PlanResults,
+    short_path,
 )
 from engine.experiments.quantities import QUANTITIES
 from engine.scenario import Scenario, ScenarioText, near_match, read_struct, to_toml, write_value
@@ -77,6 +78,7 @@ def check_plan(plan: ExperimentPlan) -> None:
     check_factors(plan.factors)
     _check_design(plan)
     _check_shares(plan)
+    _check_effects(plan)
     check_results(plan.results)
     _check_replications(plan)
 
@@ -192,10 +194,39 @@ def _check_shares(plan: ExperimentPlan) -> None:
             paths.add(path)
 
 
+def _check_effects(plan: ExperimentPlan) -> None:
+    """Refuse two effects of the same name: of a factor, of a group of factors, or of shares."""
+    places: dict[str, str] = {}
+    for number, factor in enumerate(plan.factors):
+        if factor.group is None:
+            places[factor.label] = f"factors[{number}]"
+    columns = {factor.label: f"factors[{number}]" for number, factor in enumerate(plan.factors)}
+    for number, factor in enumerate(plan.factors):
+        if factor.group in places:
+            allowed = f"a name that no factor outside the group has; {places[factor.group]} has it"
+            _refuse(f"factors[{number}].group", factor.group, allowed)
+    places |= {factor.group: "a group" for factor in plan.factors if factor.group is not None}
+    for number, shares in enumerate(plan.shares):
+        here = f"shares[{number}]"
+        if shares.label in places:
+            allowed = f"a name of its own; {places[shares.label]} has it too"
+            _refuse(f"{here}.name", shares.label, allowed)
+        places[shares.label] = here
+        for position, path in enumerate(shares.paths):
+            column = short_path(path)
+            if column in columns:
+                allowed = f"a setting whose name, {column}, differs from that of {columns[column]}"
+                _refuse(f"{here}.paths[{position}]", path, allowed)
+            columns[column] = here
+
+
 def check_results(results: PlanResults) -> None:
     """Raise ScenarioError for results that make no sense. Which measures there are is known after the first runs."""
     if isinstance(results.measures, str) and results.measures != "all":
         _refuse("results.measures", results.measures, 'a list of measures, or "all"')
+    for number, probability in enumerate(results.quantiles):
+        if probability in results.quantiles[:number]:
+            _refuse(f"results.quantiles[{number}]", probability, "different probabilities")
     named = () if isinstance(results.measures, str) else results.measures
     for name, text in results.formulas.items():
         place = f"results.formulas[{msgspec.json.encode(name).decode()}]"

@@ -65,6 +65,8 @@ class DesignPoints:
     """Per coordinate, which of the effects it belongs to."""
     baseline: int | None
     """The point with which the others are compared, if any."""
+    positions: NDArray[np.float64] | None = None
+    """Shape of `units`: where the values lie in their ranges (`Factor.position`); None where no analysis needs it."""
 
     def __len__(self) -> int:
         """Return the number of points."""

@@ -1,7 +1,7 @@
 """What an experiment compares: measures of a run by name, and some that have a short name of their own."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from engine.run import Replications
 
 Column = NDArray[np.float64]
+
+_MOST_DECIMALS = 20
 
 
 class Quantity(NamedTuple):
@@ -213,6 +215,21 @@ def _plain_quantity(name: str, columns: tuple[str, ...], formula: Callable[..., 
     return Quantity(
         name, name, f"{name} lower by {{}}", f"{name} higher by {{}}", 2, None, None, columns, formula
     )
+
+
+def fitted(quantity: Quantity, sizes: Iterable[float]) -> Quantity:
+    """Return a quantity with as many decimals as numbers of these sizes need for three digits.
+
+    A quantity with a short name has its own decimals, and no quantity has fewer than two. What is not finite, or 0,
+    does not count.
+
+    >>> [fitted(_plain_quantity("x", (), _same), [size]).decimals for size in (270.0, 0.05, 0.00001234)]
+    [2, 4, 7]
+    """
+    largest = max((abs(size) for size in sizes if math.isfinite(size)), default=0.0)
+    if quantity.name in QUANTITIES or largest == 0.0 or largest >= 0.1:
+        return quantity
+    return quantity._replace(decimals=min(_MOST_DECIMALS, 2 - math.floor(math.log10(largest))))
 
 
 def values_of(quantity: Quantity, replications: "Replications") -> Column:

@@ -1,10 +1,11 @@
 """How many replications each point of an experiment gets: a count, or until its intervals are narrow enough.
 
 Each point has the same rule (`engine.inference.StoppingRule`) and stops by itself, so points differ in their number of
-replications. Where the half-widths are about differences, the baseline has as many as the point that needs most; pairs
-are the first replications of both. Intervals of differences hold together for all points (Bonferroni). A relative
-half-width of a difference is a share of the baseline's mean at the first look, because a share of a difference that may
-be 0 would never be reached.
+replications. In a factorial design each effect is about all points, and uses the replications that all have: there
+every point has as many as the one that needs most. Where the half-widths are about differences, the baseline has as
+many as the point that needs most; pairs are the first replications of both. Intervals of differences hold together for
+all points (Bonferroni). A relative half-width of a difference is a share of the baseline's mean at the first look,
+because a share of a difference that may be 0 would never be reached.
 """
 
 import math
@@ -20,6 +21,12 @@ from engine.experiments.plan_reading import completed, half_width_of
 from engine.inference import Precision, Progress, StoppingRule
 
 Column = NDArray[np.float64]
+
+_FACTORIAL = ("full factorial", "fractional factorial")
+"""Designs of which all points have the same number of replications."""
+
+_TABLES = ("Morris", "Sobol indices", "assumptions")
+"""Other designs of which effects use the replications that all points have."""
 
 
 class Stopping(NamedTuple):
@@ -102,6 +109,8 @@ def assess_points(
         wanted[point] = progress.count + progress.more
     if paired and baseline is not None:
         wanted[baseline] = max(wanted)
+    if plan.kind in _FACTORIAL:
+        wanted = [max(wanted)] * len(wanted)
     still = {point: progress for point, progress in found.items() if not progress.done}
     widest, expected = _widest(still, labels)
     total = sum(progress.count for progress in found.values() if progress.done)
@@ -111,6 +120,8 @@ def assess_points(
         if progress.done and not progress.met
         for note in _unreached(progress)
     ]
+    if not still:
+        notes += _count_notes(plan, wanted, [progress.count for progress in found.values()])
     return Stopping(
         wanted=tuple(wanted),
         done=not still,
@@ -120,6 +131,20 @@ def assess_points(
         expected=total + expected if still else float(total),
         notes=tuple(notes),
     )
+
+
+def _count_notes(plan: ExperimentPlan, counts: Sequence[int], needed: Sequence[int]) -> list[str]:
+    """Return what a reader must know of effects where points need different numbers of replications."""
+    if plan.kind in _FACTORIAL and min(needed) < max(counts):
+        return [
+            f"all points have {max(counts):,} replications, as the point that needs most: effects use what all have"
+        ]
+    if plan.kind in _TABLES and min(counts) < max(counts):
+        return [
+            f"points have {min(counts):,} to {max(counts):,} replications: effects use the first {min(counts):,}, "
+            "which all have"
+        ]
+    return []
 
 
 def is_about_differences(plan: ExperimentPlan, baseline: int | None) -> bool:

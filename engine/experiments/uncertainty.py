@@ -24,6 +24,9 @@ from engine.inference import Factor, Interval, beta_quantile, check_confidence, 
 
 Table = NDArray[np.float64]
 
+_DRAWS = 5_000
+"""Draws of the interval of the share."""
+
 
 class Drawn(Protocol):
     """What is drawn: an assumption or a factor."""
@@ -53,8 +56,8 @@ class Split(NamedTuple):
     chance: float
     """Variance between replications of a point."""
     share: Interval
-    """Share of ignorance in the variance of a single result, with its interval (exact for normal values; with common
-    random numbers that of the share without what is common to all points, scaled)."""
+    """Share of ignorance in the variance of a single result, with its interval: for normal values exact, with common
+    random numbers approximate."""
     mean_range: tuple[float, float]
     """Where the mean lies, given what is not known: in so many of the points (`level`)."""
     result_range: tuple[float, float]
@@ -129,7 +132,7 @@ def split_variance(values: Table, common: bool = True, confidence: float = 0.95,
         )
     mean, means = float(used.mean()), used.mean(axis=1)
     between = count * float(((means - mean) ** 2).sum()) / (points - 1)
-    of_replications = 0.0
+    of_replications = by_replication = 0.0
     if common:
         columns = used.mean(axis=0)
         by_replication = points * float(((columns - mean) ** 2).sum()) / (count - 1)
@@ -149,7 +152,9 @@ def split_variance(values: Table, common: bool = True, confidence: float = 0.95,
         math.sqrt(of_replications / count + within / (points * count)),
         ignorance,
         chance,
-        _share(between, within, of_replications, (points - 1, degrees), count, confidence),
+        _common_share(between, by_replication, within, (points, count), confidence)
+        if common
+        else _share(between, within, (points - 1, degrees), count, confidence),
         _range(shrunk, tail),
         _range(used.ravel(), tail),
         level,
@@ -164,24 +169,51 @@ def _root(part: float, whole: float) -> float:
 
 
 def _share(
-    between: float, within: float, common: float, degrees: tuple[int, int], count: int, confidence: float
+    between: float, within: float, degrees: tuple[int, int], count: int, confidence: float
 ) -> Interval:
-    """The share of ignorance in the variance, with the interval from the F distribution of the two mean squares."""
+    """The share of ignorance without common random numbers, with the interval from the F distribution (exact)."""
 
     def share(ratio: float) -> float:
         """The share if ignorance has `ratio` times the variance `within`."""
         ignorance = max(0.0, ratio) * within
-        whole = ignorance + within + common
-        return ignorance / whole if whole > 0.0 else 0.0
+        return ignorance / (ignorance + within)
 
     if within <= 0.0:
-        whole = between / count + common
-        found = between / count / whole if whole > 0.0 else 0.0
+        found = 1.0 if between > 0.0 else 0.0
         return Interval(found, found, found, degrees[0] + 1)
     tail = 0.5 * (1.0 - confidence)
     f = between / within
     low, high = (share((f / _f_quantile(p, *degrees) - 1.0) / count) for p in (1.0 - tail, tail))
     return Interval(share((f - 1.0) / count), low, high, degrees[0] + 1)
+
+
+def _common_share(
+    between: float, by_replication: float, within: float, shape: tuple[int, int], confidence: float
+) -> Interval:
+    """The share of ignorance with common random numbers, with its generalised interval.
+
+    For normal values the three mean squares are independent, and each divided by its expectation is a chi-square
+    variable divided by its degrees of freedom. So what the expectations may be, given the mean squares, is drawn from
+    such variables, and with it the share (S. Weerahandi, Journal of the American Statistical Association 88, 1993, pp.
+    899-905). Also the variance between replications is then uncertain, which few replications show badly.
+    """
+    points, count = shape
+    degrees = (points - 1, count - 1, (points - 1) * (count - 1))
+
+    def share(square_of_points: Any, square_of_replications: Any, rest: Any) -> Any:
+        ignorance = np.maximum(0.0, square_of_points - rest) / count
+        whole = ignorance + rest + np.maximum(0.0, square_of_replications - rest) / points
+        return np.where(whole > 0.0, ignorance / np.where(whole > 0.0, whole, 1.0), 0.0)
+
+    found = float(share(between, by_replication, within))
+    random = np.random.Generator(np.random.PCG64(0))
+    drawn = [
+        square * free / random.chisquare(free, _DRAWS)
+        for square, free in zip((between, by_replication, within), degrees, strict=True)
+    ]
+    tail = 0.5 * (1.0 - confidence)
+    low, high = np.quantile(share(*drawn), [tail, 1.0 - tail])
+    return Interval(found, min(found, float(low)), max(found, float(high)), points)
 
 
 def _f_quantile(probability: float, upper: int, lower: int) -> float:

@@ -10,10 +10,13 @@ if TYPE_CHECKING:
         CheapestRule,
         Examined,
     )
-    from engine.inference.correlation import rank_correlation
+    from engine.inference.correlation import rank_correlation, rank_p_value
     from engine.inference.decisions import (
+        MOST_UNSEEN,
         Decision,
         Requirement,
+        all_equal,
+        equal_count,
         mean_sequence,
         share_evidence,
         share_sequence,
@@ -100,13 +103,16 @@ __getattr__ = lazy_attributes(
             "Examined",
         ),
         "decisions": (
+            "MOST_UNSEEN",
             "Decision",
             "Requirement",
+            "all_equal",
+            "equal_count",
             "mean_sequence",
             "share_evidence",
             "share_sequence",
         ),
-        "correlation": ("rank_correlation",),
+        "correlation": ("rank_correlation", "rank_p_value"),
         "designs": (
             "Design",
             "Points",
@@ -181,6 +187,7 @@ __getattr__ = lazy_attributes(
 )
 
 __all__ = [
+    "MOST_UNSEEN",
     "Cheapest",
     "CheapestRule",
     "Decision",
@@ -201,11 +208,13 @@ __all__ = [
     "SelectionRule",
     "SobolIndices",
     "StoppingRule",
+    "all_equal",
     "beta_cdf",
     "beta_quantile",
     "binomial_cdf",
     "check_confidence",
     "differences",
+    "equal_count",
     "error_factor",
     "fractional_factorial",
     "full_factorial",
@@ -228,6 +237,7 @@ __all__ = [
     "quantile_count",
     "quantile_interval",
     "rank_correlation",
+    "rank_p_value",
     "share_evidence",
     "share_interval",
     "share_sequence",

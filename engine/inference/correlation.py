@@ -1,7 +1,9 @@
 """Rank correlation: whether a result rises or falls with a factor, whatever the shape.
 
 Sources: C. Spearman, American Journal of Psychology 15 (1904), pp. 72-101; for the interval, D. G. Bonett and T. A.
-Wright, Psychometrika 65 (2000), pp. 23-28: Fisher's transformation with the variance (1 + r**2 / 2) / (n - 3).
+Wright, Psychometrika 65 (2000), pp. 23-28: Fisher's transformation with the variance (1 + r**2 / 2) / (n - 3); for the
+p-value, M. G. Kendall and A. Stuart, The Advanced Theory of Statistics, vol. 2 (3rd ed. 1973): Student's t with n - 2
+degrees of freedom.
 """
 
 import math
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.errors import InputError
-from engine.inference.distributions import check_confidence, normal_quantile
+from engine.inference.distributions import check_confidence, normal_quantile, t_cdf
 from engine.inference.intervals import Floats, Interval
 
 
@@ -52,6 +54,24 @@ def rank_correlation(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> In
         return Interval(r, r, r, n, missing)
     half = normal_quantile(0.5 + 0.5 * confidence) * math.sqrt((1.0 + 0.5 * r * r) / (n - 3))
     return Interval(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), n, missing)
+
+
+def rank_p_value(correlation: Interval) -> float:
+    """Return the two-sided p-value of no correlation, of the result of `rank_correlation`.
+
+    NaN without a correlation, or with fewer than four pairs. It is at least 2 / n!, the probability that chance puts
+    all ranks in the same or the opposite order.
+
+    >>> round(rank_p_value(Interval(0.5, -0.1, 0.8, 12)), 4)
+    0.0979
+    """
+    r, n = correlation.estimate, correlation.count
+    if n < 4 or math.isnan(r):
+        return math.nan
+    least = 2.0 * math.exp(-math.lgamma(n + 1.0))
+    if abs(r) >= 1.0:
+        return least
+    return max(least, 2.0 * t_cdf(-abs(r) * math.sqrt((n - 2) / (1.0 - r * r)), n - 2))
 
 
 def _ranks(values: Floats) -> Floats:

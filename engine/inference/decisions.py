@@ -18,6 +18,11 @@ martingale (T. L. Lai, Annals of Statistics 4 (1976), pp. 265-280; H. Wang and A
 confidence sequences for Gaussian means with unknown variance, Sequential Analysis 44 (2025), pp. 56-110). For other
 values it is one approximately, as for every t interval; LEAST_VALUES keeps a decision from resting on a few skewed
 values.
+
+**Equal values** have no variance to judge by. That n values are equal bounds how often others occur: in fewer than
+1 - error**(1/n) of the replications. It does not bound a mean, since nothing is known of how large the others are. So
+equal values decide nothing until that share is below MOST_UNSEEN; then they count as if there were no others. The
+confidence of such a decision is about the share, not about the mean, and whoever reports it must say so (`all_equal`).
 """
 
 import math
@@ -35,6 +40,10 @@ from engine.inference.intervals import Floats, Interval, observed
 
 LEAST_VALUES = 50
 """Fewest values for a decision about a mean. With 20, means of skewed values are called too low twice as often."""
+MOST_UNSEEN = 0.01
+"""Equal values decide about a mean when others are known to occur in no more than this share of replications."""
+_ROUNDING = 1e-9
+"""Values that differ by less than this share of the largest are equal."""
 _STEPS = 36
 """Bisections of a bound of a share, which is then known to 1e-11."""
 
@@ -224,8 +233,8 @@ def mean_sequence(values: ArrayLike, error: float) -> Interval:
     Returns
     -------
     Interval
-        Infinite bounds where the values are too few. If all values are equal it has no width as soon as 2 ** (1 - n) is
-        at most `error`, the p-value of the sign test.
+        Infinite bounds where the values are too few. If all values are equal it has no width from `equal_count` values
+        on: then other values are known to be rare, and nothing is known of their size.
 
     >>> interval = mean_sequence([float(i % 5) for i in range(100)], 0.05)
     >>> round(interval.low, 3), round(interval.high, 3)
@@ -237,9 +246,41 @@ def mean_sequence(values: ArrayLike, error: float) -> Interval:
     if n == 0:
         return Interval(math.nan, -math.inf, math.inf, 0, missing)
     mean = float(used.mean())
-    squares = 0.0 if (used == used[0]).all() else float(((used - mean) ** 2).sum())
+    squares = 0.0 if all_equal(used) else float(((used - mean) ** 2).sum())
     half = float(sequence_half_widths(np.array(float(n)), np.array(squares), error))
     return Interval(mean, mean - half, mean + half, n, missing)
+
+
+def equal_count(error: float) -> int:
+    """Return how many equal values show that others occur in at most MOST_UNSEEN of the replications.
+
+    If others occur more often, so many values are all equal with a probability of at most `error`. This holds whenever
+    it is looked at, since later values do not make the first ones equal.
+
+    >>> equal_count(0.05)
+    299
+    """
+    check_confidence(1.0 - error)
+    return math.ceil(math.log(error) / math.log1p(-MOST_UNSEEN))
+
+
+def all_equal(values: ArrayLike, scale: float = 0.0) -> bool:
+    """Whether two or more values are the same, apart from rounding; NaN is left out.
+
+    Parameters
+    ----------
+    values
+        Shape (n,).
+    scale
+        Size of the numbers whose differences the values are, if they are differences: rounding is relative to it.
+
+    >>> all_equal([0.1 + 0.2, 0.3, float("nan")]), all_equal([1.0]), all_equal([1.0, 2.0])
+    (True, False, False)
+    """
+    used, _ = observed(values)
+    if used.size < 2:
+        return False
+    return float(np.ptp(used)) <= _ROUNDING * max(scale, float(np.abs(used).max()))
 
 
 def sequence_half_widths(count: Floats, squares: Floats, error: float) -> Floats:
@@ -264,7 +305,7 @@ def sequence_half_widths(count: Floats, squares: Floats, error: float) -> Floats
         x = np.where(reached, (factor - 1.0) / (1.0 - factor / (1.0 + n)), np.inf)
         half = np.sqrt(x * squares / n)
     equal: NDArray[np.bool_] = squares <= 0.0
-    enough = (1.0 - n) * math.log(2.0) <= math.log(error)
+    enough = n >= equal_count(error)
     found: Floats = np.where(equal, np.where(enough, 0.0, np.inf), np.where(reached, half, np.inf))
     return found
 

@@ -80,3 +80,16 @@ class Factor:
             low, count = int(self.low), int(self.high) - int(self.low) + 1
             return low + min(int(unit * count), count - 1)
         return self.high if unit == 1.0 else self.low + unit * (self.high - self.low)
+
+    def position(self, unit: float) -> float:
+        """Return where the value at a coordinate lies in the range, 0 to 1; levels are taken as equally far apart.
+
+        >>> Factor(name="tables", levels=(10, 20)).position(1 / 3), Factor(name="beds", low=0.0, high=9.0).position(0.3)
+        (0.0, 0.3)
+        """
+        if self.levels:
+            return min(int(unit * len(self.levels)), len(self.levels) - 1) / (len(self.levels) - 1)
+        if self.whole:
+            assert self.low is not None and self.high is not None
+            return float((self.at(unit) - self.low) / (self.high - self.low))
+        return unit

@@ -11,7 +11,9 @@ bounded by confidence sequences (`engine.inference.decisions`), and the points a
 What is left at the cap is open: it may or may not be on the front.
 
 **What is guaranteed.** All bounds of all pairs hold together with the confidence, for normal differences exactly and
-for others approximately (Bonferroni over the pairs; the looks need no correction). Then each dominated point is truly
+for others approximately (Bonferroni over the pairs; the looks need no correction). A pair whose difference is the same
+in all replications is an exception: after `equal_count` replications it is taken to be so always, and what is known
+with the confidence is only that other differences are rare (`FrontPoint.constant`). Then each dominated point is truly
 dominated, each confirmed one is truly better than every cheaper point on the front, and every point that is left out
 has one beside it that costs no more, is not left out, and is worse by the difference at most. Racing of alternatives
 that are eliminated by simultaneous bounds goes back to O. Maron and A. W. Moore, Hoeffding races, Advances in Neural
@@ -29,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import InputError, shown
 from engine.inference.cheapest import check_looks
-from engine.inference.decisions import mean_sequence, sequence_half_widths
+from engine.inference.decisions import all_equal, mean_sequence, sequence_half_widths
 from engine.inference.distributions import check_confidence
 from engine.inference.intervals import Floats, Interval
 from engine.inference.sequential import LEAST_FIRST, LEAST_GROWTH, look_schedule
@@ -55,6 +57,9 @@ class FrontPoint(msgspec.Struct, frozen=True):
     """Of the mean objective; the intervals of all points hold together with the confidence."""
     by: int | None
     """The point that dominates it, or beside which it is not worth its cost."""
+    constant: bool
+    """Whether the place rests on a difference that was the same in all replications: the confidence is then only that
+    others are rare, not that they are small."""
     count: int
     """Replications."""
 
@@ -214,8 +219,28 @@ class _Race:
             interval = mean_sequence(-values if self._rule.largest else values, self._own_error)
             place: Place = "front" if self._front[point] else "open"
             by, place = self._by.get(point, (None, place))
-            found.append(FrontPoint(point, place, interval, by, values.size))
+            found.append(FrontPoint(point, place, interval, by, self._rests_on_constant(point), values.size))
         return found
+
+    def _rests_on_constant(self, point: int) -> bool:
+        """Whether the place of a point rests on a difference that was the same in all replications."""
+        if point in self._by:
+            by, _ = self._by[point]
+            others = [] if by is None else [by]
+        elif self._front[point]:
+            alive = self._open | self._front
+            others = [int(other) for other in np.flatnonzero(alive & (self._costs < self._costs[point]))]
+        else:
+            return False
+        own = np.concatenate(self._values[point])
+        for other in others:
+            beside = np.concatenate(self._values[other])
+            pairs = min(own.size, beside.size)
+            differences = own[:pairs] - beside[:pairs]
+            there = ~np.isnan(differences)
+            if there.any() and all_equal(differences, float(np.abs(own[:pairs][there]).max())):
+                return True
+        return False
 
 
 def pair_differences(first: Floats, second: Floats, error: float) -> tuple[Floats, Floats]:

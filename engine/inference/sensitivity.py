@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import InputError
 from engine.inference.designs import check_groups
-from engine.inference.distributions import check_confidence
-from engine.inference.intervals import Floats, Interval, mean_interval
+from engine.inference.distributions import check_confidence, t_cdf
+from engine.inference.intervals import Floats, Interval, mean_interval, mean_p_value
 
 RESAMPLES = 1000
 """Bootstrap samples of the intervals of Sobol indices."""
@@ -41,16 +41,31 @@ class MorrisIndex(msgspec.Struct, frozen=True):
     two trajectories."""
     noise: float
     """Share of sigma**2 that the noise of the replications causes; NaN with one replication per point."""
+    p_value: float
+    """Of the hypothesis that the effect is 0 on average (mu); for a group, that it is 0 everywhere, NaN with one
+    replication per point. mu* has none: it is above 0 by noise alone."""
 
 
 def morris_indices(
-    units: Floats, outputs: ArrayLike, confidence: float = 0.95, *, groups: Sequence[int] | None = None
+    units: Floats,
+    outputs: ArrayLike,
+    confidence: float = 0.95,
+    *,
+    groups: Sequence[int] | None = None,
+    positions: Floats | None = None,
 ) -> list[MorrisIndex]:
     """Return mu, mu* and sigma of each factor or group from the results at the points of `morris_design`.
 
-    An elementary effect is the change of the result divided by the change of the coordinate, so it is the change over
-    the factor's whole range if that were linear. Effects of different trajectories are independent; the intervals are
-    those of their mean (t).
+    An elementary effect is the change of the result divided by that of the factor's position in its range, so it is the
+    change over the whole range if that were linear. Effects of different trajectories are independent; the intervals
+    are those of their mean (t).
+
+    **P-values.** The mean effect has two sources of variance: between trajectories, and between replications, whose
+    random numbers all trajectories share. Its variance is that of a two-way table with one value in each cell (S. R.
+    Searle, G. Casella and C. E. McCulloch, Variance Components, 1992, section 4.3), the degrees of freedom are F. E.
+    Satterthwaite's (Biometrics Bulletin 2, 1946, pp. 110-114). The effect of a group has no sign. In each trajectory
+    the products of its effects in different replications have the mean 0 if it has none, and a positive one if it has;
+    the test is Student's, one-sided. It takes the noise of different trajectories as independent.
 
     Parameters
     ----------
@@ -64,6 +79,10 @@ def morris_indices(
     groups
         As in `morris_design`. The factors of a group change in different directions, so that an effect of several has
         no sign: it has mu* alone, and mu, sigma and noise are NaN.
+    positions
+        Shape of `units`: where the value of each factor lies in its range, 0 to 1 (`Factor.position`). A step of the
+        coordinate from 1/3 to 1 changes two levels from the one end to the other. Default: the coordinates. Of a group,
+        the mean change counts.
     """
     check_confidence(confidence)
     group = check_groups(groups, units.shape[1])
@@ -86,7 +105,15 @@ def morris_indices(
         raise InputError(
             "units: got a step that changes no factor or several; allowed: points of a Morris design with these groups"
         )
-    size = np.take_along_axis(steps, np.abs(steps).argmax(axis=2)[:, :, None], axis=2)
+    if positions is not None:
+        if positions.shape != units.shape:
+            raise InputError(
+                f"positions: got an array of shape {positions.shape}; allowed: that of units, {units.shape}"
+            )
+        steps = np.diff(positions.reshape(path.shape), axis=1)
+    sign = np.where((sizes[which] == 1) & (steps.sum(axis=2) < 0.0), -1.0, 1.0)
+    size = sign * np.abs(steps).sum(axis=2) / sizes[which]
+    size = np.where(size == 0.0, np.nan, size)[:, :, None]  # a factor that has not moved shows nothing
     change = np.diff(results.reshape(-1, count + 1, results.shape[1]), axis=1) / size
     ordered = np.take_along_axis(
         change, np.argsort(which, axis=1)[:, :, None], axis=1
@@ -103,7 +130,7 @@ def _group_index(effects: Floats, confidence: float) -> MorrisIndex:
     """Return the index of a group of factors, whose effects have no sign, from them, shape (r, replications)."""
     one = _morris_index(effects, confidence)
     mu = Interval(math.nan, math.nan, math.nan, one.mu.count, one.mu.missing)
-    return MorrisIndex(mu, one.mu_star, math.nan, math.nan)
+    return MorrisIndex(mu, one.mu_star, math.nan, math.nan, _square_p_value(effects))
 
 
 def _morris_index(effects: Floats, confidence: float) -> MorrisIndex:
@@ -123,7 +150,39 @@ def _morris_index(effects: Floats, confidence: float) -> MorrisIndex:
     star = mean_interval(np.abs(mean), confidence)
     if star.low < 0.0:
         star = replace(star, low=0.0)  # a mean of absolute values is not negative
-    return MorrisIndex(mean_interval(mean, confidence), star, sigma, noise)
+    return MorrisIndex(mean_interval(mean, confidence), star, sigma, noise, _mean_p_value(effects, mean))
+
+
+def _mean_p_value(effects: Floats, means: Floats) -> float:
+    """Return the p-value of a mean effect of 0, from effects of shape (r, replications) and their means, shape (r,)."""
+    complete = effects[~np.isnan(effects).any(axis=1)]
+    rows, columns = complete.shape
+    if rows < 2 or columns < 2:
+        return mean_p_value(means)
+    by_row, by_column, mean = complete.mean(axis=1), complete.mean(axis=0), float(complete.mean())
+    rest = complete - by_row[:, None] - by_column[None, :] + mean
+    degrees = (rows - 1, columns - 1, (rows - 1) * (columns - 1))
+    between = columns * float(by_row.var(ddof=1))
+    shared, within = rows * float(by_column.var(ddof=1)), float((rest**2).sum()) / degrees[2]
+    if between == 0.0 or shared <= within:
+        return mean_p_value(by_row)
+    total = between + shared - within
+    free = total**2 / (between**2 / degrees[0] + shared**2 / degrees[1] + within**2 / degrees[2])
+    t = mean / math.sqrt(total / (rows * columns))
+    return 2.0 * t_cdf(-abs(t), max(1.0, free))
+
+
+def _square_p_value(effects: Floats) -> float:
+    """Return the p-value of no effect of a group, from effects of shape (r, replications)."""
+    there = ~np.isnan(effects)
+    used = effects[there.sum(axis=1) > 1]
+    number = (~np.isnan(used)).sum(axis=1)
+    if len(used) < 2:
+        return math.nan
+    filled = np.where(np.isnan(used), 0.0, used)
+    products = (filled.sum(axis=1) ** 2 - (filled**2).sum(axis=1)) / (number * (number - 1))
+    two_sided = mean_p_value(products)
+    return 0.5 * two_sided if products.mean() > 0.0 else 1.0 - 0.5 * two_sided
 
 
 class SobolIndices(msgspec.Struct, frozen=True):

@@ -45,8 +45,18 @@ def _wakes_in_intensive_care(record: PatientRow, casualty: CasualtyState) -> boo
 
 @compiled
 def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether the casualty meets a criterion of intensive care and the facility has it."""
+    """Return whether the casualty meets a criterion of intensive care and the facility has it.
+
+    Whoever calls for an operation that only a higher role can do, and was not operated on here, is sent on at once.
+    """
     care = model.care
+    here = casualty.facility
+    if (
+        casualty.onward > model.network.role[here]
+        and not casualty.operated_here
+        and model.network.next_link[here, record.front] >= 0
+    ):
+        return False
     if record.kind != CasualtyKind.WOUNDED:
         called_for = model.treatments.rules.intensive[record.condition]
         return bool(called_for and model.network.has_icu[casualty.facility])

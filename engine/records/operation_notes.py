@@ -14,7 +14,7 @@ from engine.records.values import Coded, Joined, Values, joined
 from engine.tables import MINUTE, Table
 from scenarios import catalogue
 
-MOST_PROCEDURES = 6
+MOST_PROCEDURES = 12
 """Procedures of a session that its note names, and their findings."""
 
 _OPERATION = np.dtype(

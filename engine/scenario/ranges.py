@@ -10,7 +10,7 @@ from functools import reduce
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-from engine.errors import InputError, shown
+from engine.errors import InputError, ScenarioError, shown
 from engine.scenario.checks.constant_bounds import bounds_of
 from engine.scenario.constants import (
     CONSTANTS_OF_SETTINGS,
@@ -20,7 +20,8 @@ from engine.scenario.constants import (
     is_available,
     model_constants,
 )
-from engine.scenario.settings import value_at
+from engine.scenario.near_matches import near_match
+from engine.scenario.settings import holds_whole_numbers, value_at
 from engine.scenario.structs.scenario import Scenario
 from engine.scenario.warfare_types import incident_types
 from scenarios.tables import model_parameters
@@ -130,7 +131,7 @@ def given_assumption(
     InputError
         If low, mode and high are not in this order, or the setting is not a number and no `mode` is given.
     ScenarioError
-        If there is no such setting.
+        If there is no such setting, with the nearest name.
     """
     place = f"assumption {path}"
     if not low < high:
@@ -138,7 +139,9 @@ def given_assumption(
     if mode is None:
         own = own_value(scenario, path)
         if isinstance(own, bool) or not isinstance(own, int | float):
-            raise InputError(f"{place}: got a setting of {shown(own)}; allowed: a number, or a mode")
+            if own is None:
+                _check_path(scenario, path)
+            raise InputError(f"{place}: got a setting of {shown(own)}; allowed: a number")
         mode = min(max(own, low), high)
     if not low <= mode <= high:
         raise InputError(f"{place}: got the mode {shown(mode)}; allowed: {low:g} to {high:g}")
@@ -298,6 +301,21 @@ def own_value(scenario: Scenario, path: str) -> Any:
         return value
     constant = _constant(scenario, path) if _replaces_constant(path) else None
     return constant.value if constant is not None else value_at(scenario, path)
+
+
+def _check_path(scenario: Scenario, path: str) -> None:
+    """Raise ScenarioError if there is no setting, and no constant of the model, at a path."""
+    steps = path.split(".")
+    if steps[0] != "model":
+        holds_whole_numbers(scenario, path)
+        return
+    known: Any = dict.fromkeys(MODEL_FILES)
+    for number, step in enumerate(steps[1:], 1):
+        if not isinstance(known, Mapping) or step not in known:
+            names = list(known) if isinstance(known, Mapping) else []
+            allowed = ", ".join(names) if names else "nothing here, which is one value"
+            raise ScenarioError(".".join(steps[:number]), step, allowed, near_match(step, names))
+        known = model_constants(scenario, step) if number == 1 else known[step]
 
 
 def _replaces_constant(path: str) -> bool:

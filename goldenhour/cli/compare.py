@@ -60,7 +60,9 @@ _SEPARATOR = re.compile(r""";(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
     "--pairs", type=click.IntRange(2, 10**6), help="Simulate exactly so many pairs of replications."
 )
 @click.option(
-    "--most", type=click.IntRange(50, 10**6), default=1000, help="Most pairs of replications. Default: 1000."
+    "--most",
+    type=click.IntRange(50, 10**6),
+    help="Most pairs of replications, without --pairs. Default: 1000.",
 )
 @options.confidence
 @options.seed
@@ -79,7 +81,7 @@ def compare(
     measures: tuple[str, ...],
     half_widths: tuple[str, ...],
     pairs: int | None,
-    most: int,
+    most: int | None,
     confidence: float,
     seed: int | None,
     patients: int | None,
@@ -230,10 +232,10 @@ def _half_width(text: str) -> tuple[str, float]:
     """Name and number of `NAME=NUMBER`. Raises InputError."""
     name, _, number = text.partition("=")
     with contextlib.suppress(ValueError):
-        if name.strip() and float(number) > 0:
+        if name.strip() and 0 < float(number) < math.inf:
             return name.strip(), float(number)
     raise InputError(
-        f"--half-width: got {shown(text)}; allowed: NAME=NUMBER with a number above 0, such as deaths=0.1"
+        f"--half-width: got {shown(text)}; allowed: NAME=NUMBER with a finite number above 0, such as deaths=0.1"
     )
 
 
@@ -257,7 +259,7 @@ def _registration(plan: "ComparisonPlan", name: str | None, workers: int) -> Reg
         "confidence": plan.confidence,
         "half_widths": dict(plan.half_widths),
         "pairs": plan.pairs,
-        "most_pairs": plan.most_pairs,
+        "most_pairs": plan.cap,
     }
     data = msgspec.json.encode(document)
     return Registration(
@@ -281,7 +283,7 @@ def _detail(plan: "ComparisonPlan", progress: "ComparisonProgress") -> Experimen
     words = ""
     if progress.widest and math.isfinite(pairs):
         words = f"{progress.widest} needs about {pairs:,.0f} pairs"
-        wanted = max(wanted, count * math.ceil(min(pairs, plan.most_pairs)))
+        wanted = max(wanted, count * math.ceil(min(pairs, plan.cap)))
     return ExperimentDetail(
         points=count, replications=done, replications_wanted=wanted, cached=cached, widest=words
     )

@@ -1,6 +1,6 @@
-"""`goldenhour submit`: `goldenhour run` or `experiment` as a job of a Ray cluster.
+"""`goldenhour submit`: `goldenhour run`, `experiment` or `optimise` as a job of a Ray cluster.
 
-The packages go with the job, and the scenario or the experiment with its scenario.
+The packages go with the job, and the scenario, or the experiment or optimisation with its scenario.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ from goldenhour import console, jobs
 from goldenhour.cli import options
 from goldenhour.cli.experiment import experiment as experiment_group
 from goldenhour.cli.experiment import run as experiment_command
+from goldenhour.cli.optimise import optimise as optimise_group
+from goldenhour.cli.optimise import run_file as optimise_command
 from goldenhour.cli.plans import load_scenario
 from goldenhour.cli.run import RUN_VARIABLE, check_processes
 from goldenhour.cli.run import run as run_command
@@ -32,9 +34,13 @@ from goldenhour.cli.scenario_sources import prepare_source
 
 if TYPE_CHECKING:
     from goldenhour.jobs import JobsClient
+    from goldenhour.point_driver import Loaded
 
 DEFAULT_OUTPUT = "~/goldenhour-runs"
 """Folder on the cluster's head. A run without --output writes to a folder in it, named after the run's id."""
+
+WITHOUT_FILES = ("compare", "sensitivity")
+"""Commands that can use a cluster, and that are no jobs."""
 
 OPTIONS_NOT_FOR_JOBS = ("address", "as_json")
 
@@ -53,7 +59,7 @@ POLL_SECONDS = 0.5
 @click.command(
     "submit",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
-    options_metavar="SCENARIO [OPTIONS OF RUN] | experiment FILE [OPTIONS OF EXPERIMENT]",
+    options_metavar="SCENARIO [OPTIONS OF RUN] | experiment FILE [OPTIONS] | optimise FILE [OPTIONS]",
 )
 @click.argument("arguments", metavar="", nargs=-1, type=click.UNPROCESSED)
 @options.dashboard_address
@@ -69,10 +75,10 @@ POLL_SECONDS = 0.5
 def submit(
     arguments: tuple[str, ...], address: str | None, no_follow: bool, variables: tuple[str, ...]
 ) -> int:
-    """Run a scenario or an experiment as a job of a Ray cluster.
+    """Run a scenario, an experiment or an optimisation as a job of a Ray cluster.
 
-    SCENARIO and the options are those of `goldenhour run`, without --json; after the word experiment, FILE and the
-    options are those of `goldenhour experiment`. --address is the cluster's dashboard.
+    SCENARIO and the options are those of `goldenhour run`, without --json; after the word experiment or optimise, FILE
+    and the options are those of `goldenhour experiment` or `goldenhour optimise`. --address is the cluster's dashboard.
 
     The run's id is printed first, then the job's log on stderr until the job ends. Ctrl-C ends the log, not the job.
     Without --output the files stay on the cluster's head; `goldenhour fetch` copies them to this machine.
@@ -84,7 +90,7 @@ class _Job(NamedTuple):
     """What a job does, and with which file."""
 
     command: str
-    """The command of goldenhour: `run` or `experiment`."""
+    """The command of goldenhour: `run`, `experiment` or `optimise`."""
     name: str
     """What its file is called after."""
     file: bytes
@@ -99,8 +105,7 @@ class _Job(NamedTuple):
 def _submit(arguments: list[str], address: str | None, follow: bool, variables: tuple[str, ...]) -> int:
     """Check the input, start the job, and follow it. Returns the exit code of the run."""
     dashboard = jobs.dashboard_url(address)
-    is_experiment = arguments[:1] == [experiment_group.name]
-    job = _experiment_job(arguments[1:]) if is_experiment else _run_job(arguments)
+    job = _job(arguments)
     run = str(uuid.uuid4())
     output = _job_output(job.output, run)
     file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', job.name).strip('-') or 'scenario'}.toml"
@@ -121,6 +126,21 @@ def _submit(arguments: list[str], address: str | None, follow: bool, variables: 
         return asyncio.run(_follow(client, run))
     except KeyboardInterrupt:
         raise Interrupted(_no_longer_followed(run, client.address)) from None
+
+
+def _job(arguments: list[str]) -> _Job:
+    """The job for what stands after `submit`. Raises InputError or ScenarioError."""
+    word, *others = arguments or [""]
+    if word == experiment_group.name:
+        return _experiment_job(others)
+    if word == optimise_group.name:
+        return _optimise_job(others)
+    if word in WITHOUT_FILES:
+        raise InputError(
+            f"submit: got {word}, which writes no files that could be fetched; allowed: a scenario, experiment FILE or "
+            f"optimise FILE. `goldenhour {word} ... --address HOST:PORT` simulates on a cluster"
+        )
+    return _run_job(arguments)
 
 
 def _run_job(arguments: list[str]) -> _Job:
@@ -218,16 +238,32 @@ def _experiment_job(arguments: list[str]) -> _Job:
     from goldenhour.experiment_files import load_experiment
 
     words, parameters = _parse_arguments(experiment_command, arguments)
+    loaded = load_experiment(parameters["file"], load_scenario)
+    return _plan_job("experiment", loaded, loaded.name, words, parameters)
+
+
+def _optimise_job(arguments: list[str]) -> _Job:
+    """The job for the arguments of `goldenhour optimise`, with its scenario. Raises InputError or ScenarioError."""
+    from goldenhour.optimisation_files import load_optimisation
+
+    words, parameters = _parse_arguments(optimise_command, arguments)
+    loaded = load_optimisation(parameters["file"], load_scenario)
+    return _plan_job("optimise", loaded, loaded.name, words, parameters)
+
+
+def _plan_job(
+    command: str, loaded: "Loaded", name: str, words: list[str], parameters: dict[str, Any]
+) -> _Job:
+    """The job that carries out an experiment or an optimisation. Raises InputError or ScenarioError."""
     output = parameters["output"]
     if isinstance(output, Url):
         raise InputError(f"--output: got {shown(str(output))}; allowed: a folder of the cluster")
     if parameters["name"]:
         check_name(parameters["name"])
-    loaded = load_experiment(parameters["file"], load_scenario)
     loaded.design()  # what cannot be carried out is refused here
     file = loaded.as_run().encode()
     identity = hashlib.sha256(file).hexdigest(), loaded.base.resolved.seed, 0
-    return _Job("experiment", loaded.name, file, words, output, identity)
+    return _Job(command, name, file, words, output, identity)
 
 
 def _parse_arguments(command: click.Command, arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
