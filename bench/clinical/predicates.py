@@ -662,6 +662,20 @@ def lactate_in_deep_shock(r: Records) -> Column:
 
 
 @predicate
+def waking(r: Records) -> Column:
+    """Vital signs in the two hours after an operation."""
+    given = r.treatments
+    operation = given.kind(*OPERATIONS).values
+    span = 10**12  # ms, longer than any course
+    ends = np.sort(
+        given.rows.patient[operation].astype(np.int64) * span + given.end.values[operation].astype(np.int64)
+    )
+    taken = r.vitals.rows.patient.astype(np.int64) * span + r.vitals.at.values.astype(np.int64)
+    last = np.concatenate(([-span], ends))[np.searchsorted(ends, taken, side="right")]
+    return r.vitals.rows.column(taken - last <= 2 * HOUR)
+
+
+@predicate
 def pain_before_analgesia(r: Records) -> Column:
     """Vital signs with a pain score, GCS 14 or more, before any analgesia or anaesthesia."""
     eased = r.started("analgesia", "intubation", *OPERATIONS)

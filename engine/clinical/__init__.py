@@ -49,7 +49,13 @@ from engine.clinical.operations import (
     start_surgery,
 )
 from engine.clinical.people import draw_person
-from engine.clinical.physiology import begin_readings, take_last, take_until, take_with_events
+from engine.clinical.physiology import (
+    begin_readings,
+    draw_low_pressure,
+    take_last,
+    take_until,
+    take_with_events,
+)
 from engine.clinical.service_numbers import set_service_number
 from engine.clinical.stays import draw_stay_of_wounded, stay_after_operation
 from engine.clinical.survival import (
@@ -86,6 +92,7 @@ __all__ = [
     "draw_late_death",
     "draw_listed_ill",
     "draw_listed_wounded",
+    "draw_low_pressure",
     "draw_person",
     "draw_sample",
     "draw_second_diagnoses",

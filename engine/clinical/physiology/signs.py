@@ -342,10 +342,10 @@ def find_signs(
     signs.temperature -= _cooled(record, state, signs, at, model)
     if signs.loss > 0.0:
         _show_bleeding(state, signs, model)
-    if state.low_pressure > 0.0:
+    if casualty.low_pressure > 0.0:
         left = _since_admission(state, at, model.vital_signs.low_pressure.hours)
-        signs.systolic -= state.low_pressure * left
-        signs.heart_rate += state.low_pulse * left
+        signs.systolic -= casualty.low_pressure * left
+        signs.heart_rate += casualty.low_pulse * left
     coma = model.vital_signs.loss.coma
     if signs.systolic < coma[0]:
         signs.gcs -= coma[1] * (coma[0] - signs.systolic)

@@ -28,6 +28,7 @@ _BOUNDS: tuple[tuple[str, Bounds], ...] = (
     ("care.triage.minutes", _MINUTES),
     ("care.triage.right.*", _SHARE),
     ("care.triage.over_triage_weight", _WEIGHT),
+    ("care.triage.plain_ais", _AIS),
     ("care.minutes.*", _MINUTES),
     ("care.reoperation.interval", _MINUTES),
     ("care.waits.*", _MINUTES),
