@@ -185,10 +185,13 @@ def test_analgesia_outside_is_for_pain_and_not_more_often_than_every_two_hours()
     severe = result.patients["worst_ais"] >= 2
     assert (severe | patients_who_need(result, "analgesia"))[given["patient"]].all()
     every = of(result, "analgesia")
+    every = every[
+        ~np.isin(every["patient"], of(result, "closed_reduction")["patient"])
+    ]  # has a dose of its own
     order = np.lexsort((every["start"], every["patient"]))
     every = every[order]
     same = every["patient"][1:] == every["patient"][:-1]
-    assert same.sum() > 100
+    assert same.sum() > 20
     assert (np.diff(every["start"])[same] >= 120 * x.MINUTE).all()
 
 

@@ -7,12 +7,14 @@ say; nothing that decides reads them. They are computed only where a record is w
 from engine.clinical.physiology.beginning import begin_readings
 from engine.clinical.physiology.readings import take_last, take_until, take_with_events
 from engine.clinical.physiology.shown import decline_share, shown_share
-from engine.clinical.physiology.signs import coma_points
+from engine.clinical.physiology.signs import coma_points, find_signs, pain_of_record
 
 __all__ = [
     "begin_readings",
     "coma_points",
     "decline_share",
+    "find_signs",
+    "pain_of_record",
     "shown_share",
     "take_last",
     "take_until",
