@@ -357,7 +357,8 @@ def _pain_calls_for_analgesia(
 ) -> bool:
     """Return whether the pain of a casualty at the time `at`, ms, calls for analgesia.
 
-    It does not in the unconscious. In the hours after a dose only severe pain does, and in T1 and T2 moderate pain.
+    It does not in the unconscious. In the hours after a dose only severe pain does, and later on in T1 and T2 moderate
+    pain.
     """
     if is_unconscious(output, record, casualty, at, model):
         return False
@@ -365,7 +366,8 @@ def _pain_calls_for_analgesia(
     last = last_start(output, casualty, _ANALGESIA, NONE)
     lowest = limits.mild_pain
     if last >= 0 and at < last + limits.mild_hours * HOUR:
-        lowest = limits.severe_pain if record.triage == TriageCategory.T3 else limits.analgesia_pain
+        soon = at < last + limits.moderate_hours * HOUR
+        lowest = limits.severe_pain if soon or record.triage == TriageCategory.T3 else limits.analgesia_pain
     return bool(pain_of_record(output, record, casualty, at, model) >= lowest)
 
 

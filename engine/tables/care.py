@@ -68,7 +68,8 @@ class CareLimits(Row):
     analgesia_pain: Float64  # lowest pain, 0 to 10
     mild_pain: Float64  # lowest pain that is treated at all
     mild_hours: Float64  # after a dose, in which it is treated again only from `analgesia_pain` on ...
-    severe_pain: Float64  # ... and in T3 from this pain on
+    severe_pain: Float64  # ... and from this pain on in T3, and in the others too in the first ...
+    moderate_hours: Float64  # ... so many hours
     bagged_respiratory_rate: Float64  # below it breaths are given by bag and mask
     bagged_spo2: Float64  # ... or below this saturation, %
     cold_temperature: Float64  # below it T1 and T2 are rewarmed again, degrees Celsius
