@@ -17,7 +17,12 @@ from engine.clinical.complications import (
     note_shock,
     risks_of_injuries,
 )
-from engine.clinical.first_aid import care_on_the_way, give_first_aid, give_prehospital_blood
+from engine.clinical.first_aid import (
+    care_on_the_way,
+    give_first_aid,
+    give_prehospital_blood,
+    oxygen_on_the_way,
+)
 from engine.clinical.illnesses import (
     NO_DIAGNOSIS,
     draw_illness,
@@ -114,6 +119,7 @@ __all__ = [
     "needs_of_coma",
     "next_complication",
     "note_shock",
+    "oxygen_on_the_way",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",

@@ -9,6 +9,7 @@ from engine.clinical import (
     log_event,
     log_treatment,
     next_complication,
+    oxygen_on_the_way,
     set_factor,
 )
 from engine.codes import AT_POI, EN_ROUTE, NONE, CasualtyKind, Effect, Event, Treatment
@@ -181,6 +182,7 @@ def leave_with_vehicle(output: Output, row: int, casualty: CasualtyState, now: f
     if casualty.vehicle_clock_factor != 1.0 or casualty.in_surge_place:
         casualty.in_surge_place = 0
         set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
+    oxygen_on_the_way(output, row, casualty, now, model)
     casualty.stage = Stage.ARRIVE
     casualty.at = casualty.arrive_at
 

@@ -183,6 +183,11 @@ class NerveAgent(Row):
     spo2: Annotated[Floats, "f8", 4]
     gcs: Annotated[Floats, "f8", 4]
     treated_hours: Float64  # time constant from the antidote on
+    drying_minutes: Float64  # time constant of the saturation from the antidote on
+    atropine_pulse: Float64  # what atropine drives the pulse to
+    atropine_minutes: Annotated[Floats, "f8", 2]  # time constants of rise and fall
+    bagged_spo2: Float64  # at least, while breaths are given by bag and mask
+    bagged_respiratory_rate: Float64
     untreated_hours: Float64  # of those whom it does not kill
 
 
@@ -224,6 +229,7 @@ class Pain(Row):
     days: Float64  # time constant
     pulse: Float64  # heart rate per point
     spoken_gcs: Int64  # lowest GCS of those who can say
+    onset_minutes: Float64  # time constant of the relief from a dose on
     analgesia_minutes: Float64  # time constant of analgesia
     maintained: Float64  # points that analgesia takes away in an MTF
     kept: Annotated[Floats, "f8", 2]  # pain is at most this after analgesia in an MTF; minutes, time constant
@@ -383,6 +389,10 @@ class Physiology(Row):
     lift_minutes: Float64  # time constant
     rescued_at: Float64  # infinity: still threatened
     antidote_at: Float64
+    atropine_from: Float64  # the first dose
+    atropine_at: Float64  # the last dose
+    bagged_from: Float64  # breaths by bag and mask
+    bagged_until: Float64
     admitted_at: Float64  # at the first MTF; infinity
     worst_loss: Float64
     transfused_at: Float64
@@ -392,7 +402,8 @@ class Physiology(Row):
     paralysed_until: Float64
     asleep_at: Float64  # under anaesthesia
     asleep_until: Float64
-    analgesia_at: Float64
+    analgesia_at: Float64  # the last dose
+    analgesia_before: Float64  # points of pain that earlier doses still took then
     analgesia: Float64
     # readings
     drift_heart_rate: Float64

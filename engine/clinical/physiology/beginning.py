@@ -214,6 +214,10 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.lift_minutes = 1.0
     state.rescued_at = math.inf
     state.antidote_at = math.inf
+    state.atropine_from = math.inf
+    state.atropine_at = math.inf
+    state.bagged_from = math.inf
+    state.bagged_until = -math.inf
     state.admitted_at = math.inf
     state.worst_loss = 0.0
     state.transfused_at = math.inf
@@ -223,6 +227,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.asleep_at = math.inf
     state.asleep_until = -math.inf
     state.analgesia_at = math.inf
+    state.analgesia_before = 0.0
     state.analgesia = 0.0
     state.drift_heart_rate = 0.0
     state.drift_systolic = 0.0
