@@ -388,7 +388,9 @@ def test_the_pressure_stays_up_after_resuscitation_and_surgery() -> None:
     np.minimum.at(scores, rows["patient"][after], rows["score"][after])
     score_at_end = np.zeros(len(result), int)
     score_at_end[rows["patient"][done]] = rows["score"][done]
-    assert (score_at_end - scores > 20)[followed].mean() < 0.13  # until surgery the clock of the bleeding runs on
+    assert (score_at_end - scores > 20)[
+        followed
+    ].mean() < 0.13  # until surgery the clock of the bleeding runs on
 
 
 def test_a_needle_raises_the_saturation_of_those_with_a_tension_pneumothorax() -> None:

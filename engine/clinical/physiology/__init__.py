@@ -15,7 +15,6 @@ __all__ = [
     "coma_points",
     "decline_share",
     "draw_low_pressure",
-
     "find_signs",
     "pain_of_record",
     "shown_share",
