@@ -14,7 +14,7 @@ from rich.table import Table
 import scenarios
 from bench import readers
 from bench.clinical import rules as clinical_rules
-from bench.clinical.builtins import builtin, in_detail
+from bench.clinical.builtins import sized
 from bench.clinical.rules import Checker, Count
 
 PATIENTS = 100_000
@@ -35,7 +35,7 @@ def check(names: list[str], patients: int, seed: int, checker: Checker, quiet: b
     for name in names:
         begun = time.perf_counter()
         part = part_of(name, names, patients)
-        number += checker.run(in_detail(builtin(name, part)), name, seed)
+        number += checker.run(sized(name, part), name, part, seed)
         if not quiet:
             print(f"  {name}: {part:,} patients, {time.perf_counter() - begun:.1f} s", flush=True)
     return number
@@ -78,8 +78,9 @@ def read(counts: list[Count], number: int, names: list[str], patients: int, seed
         for name, row in each.examples[:number]:
             wanted.setdefault(name, []).append((each.rule.id, row))
     for name, rows in wanted.items():
-        scenario = in_detail(builtin(name, part_of(name, names, patients)))
-        chunk = readers.simulated(scenario, seed)
+        part = part_of(name, names, patients)
+        scenario = sized(name, part)
+        chunk = readers.simulated(scenario, part, seed)
         for rule, row in rows:
             (text,) = readers.texts(scenario, chunk, [row])
             print(f"{'=' * 10} {rule}: {name}, row {row} {'=' * 10}\n{text}\n")

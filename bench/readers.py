@@ -14,23 +14,22 @@ from pathlib import Path
 import numpy as np
 
 import scenarios
-from bench.clinical.builtins import builtin, in_detail
+from bench.clinical.builtins import pool, sized
 from bench.clinical.text import record_text
 from engine.codes import OUTCOMES, STREAMS, TRIAGE
 from engine.records import CodeTables, build_patients
-from engine.run import Simulation
 from engine.scenario import Scenario
 from engine.tables import Chunk, join_chunks, slice_chunk
 
 POOL = 1_500
-"""Records simulated of each scenario, of which the sample is drawn."""
+"""Records of each scenario of which the sample is drawn: of several replications where its care is finite."""
 CHECKLIST = Path(__file__).resolve().parent / "clinical" / "checklist.md"
 Stratum = tuple[str, str, str]
 
 
-def simulated(scenario: Scenario, seed: int) -> Chunk:
-    """Return all records of a scenario as one chunk."""
-    return join_chunks(list(Simulation(scenario, seed, 0, 2048)))
+def simulated(scenario: Scenario, number: int, seed: int) -> Chunk:
+    """Return at least `number` records of a scenario as one chunk, as `pool` has them."""
+    return join_chunks([chunk for _, chunk in pool(scenario, number, seed)])
 
 
 def texts(scenario: Scenario, chunk: Chunk, rows: Sequence[int]) -> list[str]:
@@ -83,8 +82,8 @@ def main() -> int:
         for name, part in zip(names, parts, strict=True):
             if not part:
                 continue
-            scenario = in_detail(builtin(name, POOL))
-            chunk = simulated(scenario, options.seed)
+            scenario = sized(name, POOL)
+            chunk = simulated(scenario, POOL, options.seed)
             rows = draw(chunk, part, options.seed)
             all_strata = strata(chunk)
             for row, text in zip(rows, texts(scenario, chunk, rows), strict=True):

@@ -46,13 +46,14 @@ def treatments_lie_within_the_stay(r: Run) -> None:
 
 @fact
 def aid_at_the_point_of_injury_and_on_the_way_comes_before_the_first_door(r: Run) -> None:
-    for place, limit in ((AT_POI, r.earliest("departed")), (EN_ROUTE, r.earliest("arrived"))):
-        there = r.t[r.t["facility"] == place]
-        limit = np.where(limit < 0, r.p["closed"], limit)[there["patient"]]
-        assert (there["start"] <= limit).all(), place
     first = r.earliest("arrived")
     first = np.where(first < 0, NEVER, first)
-    outside = r.t[r.t["facility"] < 0]
+    goes_on = (r.t["kind"] == TREATMENT["oxygen"]) & (r.t["start"] > first[r.t["patient"]])  # on later legs
+    for place, limit in ((AT_POI, r.earliest("departed")), (EN_ROUTE, r.earliest("arrived"))):
+        there = r.t[(r.t["facility"] == place) & ~goes_on]
+        limit = np.where(limit < 0, r.p["closed"], limit)[there["patient"]]
+        assert (there["start"] <= limit).all(), place
+    outside = r.t[(r.t["facility"] < 0) & ~goes_on]
     assert (outside["end"] <= first[outside["patient"]]).all()
 
 

@@ -175,6 +175,7 @@ class Reader:
         self.came = -1
         self.category = 0
         self.category_before = 0  # of the last triage
+        self.triaged_at = -1
         self.wait: Wait | None = None
         self.awaited = -1
         self.held: tuple[int, int, bool, int] | None = None  # resource, since, had waited, category
@@ -268,6 +269,7 @@ class Reader:
         final = kind in LAST or kind == "facility_hit"
         if kind == "triaged":
             self.category_before, self.category = self.category, detail
+            self.triaged_at = at
             if self.wait is not None:
                 self.wait.categories.append((at, detail))
             if self.triage:
@@ -326,7 +328,9 @@ class Reader:
             # the patient keeps the bed where a complication on the ward has changed the disposition
             assert complicated and self.wait is None, (self.patient, at)
         elif kind in STARTS and not (kind == "evacuation_requested" and self.at == AT_POI):
-            self.take(at, STARTS[kind], self.category)
+            # the bed is given before the triage for the evacuation from it
+            anew = kind == "evacuation_requested" and self.triaged_at == at
+            self.take(at, STARTS[kind], self.category_before if anew else self.category)
         if kind in ("surgery_ended", "definitive_surgery_ended"):
             self.operated = at
         if kind == "evacuation_requested":

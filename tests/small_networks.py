@@ -209,10 +209,18 @@ def category_at(result: Result, facility: str) -> Any:
     return found
 
 
+def category_leaving(result: Result, facility: str) -> Any:
+    """Return the category assigned last at a facility: who is out of danger is triaged again before evacuation."""
+    e = x.rows(result, "triaged", facility)
+    found = np.zeros(len(result), int)
+    found[e["patient"]] = e["detail"]
+    return found
+
+
 def needs_litter(result: Result, facility: str) -> Any:
     """Return who leaves the facility lying: T1 and T2 as triaged there, and the wounded who truly are."""
     wounded = result.patients["kind"] == CasualtyKind.WOUNDED
-    return (category_at(result, facility) <= 2) | (wounded & (result.patients["triage"] <= 2))
+    return (category_leaving(result, facility) <= 2) | (wounded & (result.patients["triage"] <= 2))
 
 
 HELD = {

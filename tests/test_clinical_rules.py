@@ -101,7 +101,7 @@ def test_a_rule_finds_its_offenders() -> None:
     forbidden = rule(id="none", applies="patients.everything()", never="given('tourniquet')")
     contrary = rule(id="all", applies="given('tourniquet')", never="~given('tourniquet')")
     checker = Checker([forbidden, contrary])
-    number = checker.run(builtin("coin", 500), "coin", 3)
+    number = checker.run(builtin("coin", 500), "coin", 500, 3)
     none, everyone = checker.counts
     assert none.applies == number == 500
     assert none.violations == everyone.applies > 10
@@ -111,7 +111,7 @@ def test_a_rule_finds_its_offenders() -> None:
 
 def test_a_rule_that_needs_what_records_do_not_have_is_not_judged() -> None:
     checker = Checker([rule(applies="has(patients.litter > 0)")])
-    checker.run(builtin("coin", 50), "coin", 3)
+    checker.run(builtin("coin", 50), "coin", 50, 3)
     assert checker.counts[0].needs == "patients.litter"
     assert checker.counts[0].state == "dormant"
 
@@ -129,7 +129,7 @@ def test_a_rule_that_needs_what_records_do_not_have_is_not_judged() -> None:
 def test_a_wrong_expression_is_an_error(expression: str) -> None:
     checker = Checker([rule(applies=expression)])
     with pytest.raises(clinical_rules.RuleError, match="any"):
-        checker.run(builtin("coin", 50), "coin", 3)
+        checker.run(builtin("coin", 50), "coin", 50, 3)
 
 
 # --- the algebra

@@ -30,13 +30,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "6b1628a00a119947dc6ea5423f353cbe170c99e2f350e1450150818e4dbc376e",
-    "conventional": "54be578f28a5aa3e8cdec23567d58967605164083a263315213e1702216c9236",
-    "cbrn": "3129bc30cfcca5dcdec8d149b046f8a95cdd5bf44005074349fb01ff56d17540",
-    "coin": "060fe58e656d63413442163e4eb3ec6b9e022ea20273b2ed41b6fa0625de9108",
+    "standard": "2761215d8a6186a19247d8845043c69a051f612794c826e7cf757d04421b293c",
+    "conventional": "c20292e9cedc5ec9b398258fb1eedf153da5f74044ea42310d04ef63a81547b3",
+    "cbrn": "0855aaf0a7a398aeb45b4664a1f657f33971817bc24f9d1bf1a9b0ef53ac64d5",
+    "coin": "86eeb3d7340cd12b751f65a40d6f34a82976b4d9b3ebe6c82b08b3bdea624968",
 }
 GOLDEN_FINITE = {
-    "division": "558f794b9c3d3dbec33412c2632fd7df97bb4f363584cb171167d6b30b6535b4",
+    "division": "8a016b5585e2fe225b040a052aac245e63708b705f97e0182f4e2253333f1cd7",
 }
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}

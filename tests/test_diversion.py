@@ -61,7 +61,7 @@ def test_the_load_is_relative_to_the_units() -> None:
 
 def test_fewer_die_where_three_share() -> None:
     own = {"operating_tables": 1, "surgery_minutes": SURGERY}
-    settings = {"survival": {"instant_death": 0.0}, "days": 1}
+    settings = {"survival": {"instant_death": 0.0, "severity": 0.5}, "days": 1}
     one = alike([own], **settings)
     three = alike([own] * 3, **settings)
     assert x.status(three, "dow").sum() < x.status(one, "dow").sum()

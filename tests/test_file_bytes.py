@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "613419528fc9a1a825531d54af17df3bc20fffcb1f4b79a298c3193fbe9a9146",
-        "csv": "8a0b9f62cd2e002dd547b62df121a750d2e4a8b6ff6c16803bde2cf55a3f0ab0",
-        "json": "c06021a2a9e302a61ebea210efd02db36796a1bc5b5f0d0d81eda13ccc4a9829",
-        "msgpack": "ac5af3af7d4080ac6beaf2f32a2edcce8adc1f50dbc24cfe11bce8e9ce2f5281",
-        "parquet": "0be82e5ca66fea4928f9e6af4d71f2116ce2ce4e4ff5ceec7a998c3703934bc8",
+        "jsonl": "69777994c25ba259dc1bf509d1c88756fc95936cebf02dbb25e01e4686ecaa2f",
+        "csv": "be216d9ef70f34a5c55bfcc26d7bf8c8ee0a40fb934dc98918ea4fcb6f0b02c7",
+        "json": "4435776e6ed852e33d9e5625091656b6b2101a6a57616ab7ba3b0cfb9d10da71",
+        "msgpack": "b15d357767e0ff4f4671e668d76b660531643ea2986a4dc45f8cdb61e3102d84",
+        "parquet": "0be94f7b852bbd91902c4d6653aaed13dfc57613c9a665f3739153cbaeb89039",
     },
     "cbrn": {
-        "jsonl": "c623342a09ec74ba19c254bcfa4f084d6dd921bc88677adf9d9212482e1e2933",
-        "csv": "6de722ba101900f6daed2ebcf691b57aae137cdf195c07bd4478ae484d124ce7",
-        "json": "3736478a7eba0ec12f4c214289c981ad5d4fffc8d714c6fcd0ff1130a62b04d7",
-        "msgpack": "0ba5ae9882e638ae251fec4806d2fc2de01b158ba91169c373cb39118a9de319",
-        "parquet": "e0a43d5a56c08b40392670761729b6890d3fe500779db5ed1409b982fc718351",
+        "jsonl": "603893b84e795cc924a1a17cdb466a0d28c4a16cd7b29a4541c99c4e1aaedb86",
+        "csv": "89a935acd325e3e02623f1f946e526031544214b164c5540732eabf0f6fb1be7",
+        "json": "2a1099d356d5e39c4aeeaed85a0988acacddc9c5705bc927c107e3a8b78e1b81",
+        "msgpack": "164fcc39fa66361f144511debf1d18d272b5a9b1bd2b8363008dcb8a961f9468",
+        "parquet": "65a0a26b5bfdd021cb62461bac7dceab12028f4a75835d338c16eeb8817c7c7f",
     },
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 import goldenhour
 from bench import readers
-from bench.clinical.builtins import builtin
+from bench.clinical.builtins import builtin, in_detail, pool, sized
 from bench.clinical.text import record_text
 
 
@@ -45,7 +45,7 @@ def test_the_lines_of_a_record_are_in_the_order_of_time(records: list[str]) -> N
 
 
 def test_the_sample_takes_the_strata_in_turn() -> None:
-    chunk = readers.simulated(builtin("coin", 400), 1)
+    chunk = readers.simulated(builtin("coin", 400), 400, 1)
     rows = readers.draw(chunk, 40, 1)
     names = readers.strata(chunk)
     assert len(rows) == len(set(rows)) == 40
@@ -57,6 +57,15 @@ def test_the_sample_takes_the_strata_in_turn() -> None:
         for count, size in zip(drawn, left, strict=True)
     )
     assert rows == readers.draw(chunk, 40, 1) != readers.draw(chunk, 40, 2)
+
+
+def test_a_scenario_with_finite_care_keeps_its_own_number_and_is_repeated() -> None:
+    assert sized("warship_hit", 50) == in_detail(builtin("warship_hit"))
+    assert sized("coin", 50) == in_detail(builtin("coin", 50))
+    few = sized("coin", 50)
+    chunks = list(pool(few, 120, 1))
+    assert [first for first, _ in chunks] == [0, 50, 100]
+    assert len({tuple(chunk.patients["time"].tolist()) for _, chunk in chunks}) == 3
 
 
 def test_the_command_writes_records_checklist_and_weights(

@@ -11,7 +11,7 @@ from small_networks import (
     SECOND,
     Result,
     at,
-    category_at,
+    category_leaving,
     closed,
     counts,
     ferry,
@@ -110,7 +110,7 @@ def test_who_overrides_a_batch_leaves_at_once_with_whoever_waits() -> None:
     for override in ([], ["T1"], ["T1", "T2"]):
         result = batches(minimum=50, wait_minutes=240.0, override=override)
         wait = waits_for_ride(result)
-        urgent = np.isin(category_at(result, "R1"), [TRIAGE.index(name) for name in override])
+        urgent = np.isin(category_leaving(result, "R1"), [TRIAGE.index(name) for name in override])
         assert urgent.any() == bool(override)
         assert (wait[urgent] < SECOND).all()
         for group in groups(result).values():
@@ -402,14 +402,14 @@ def test_T1_and_T2_lie_and_T3_sits() -> None:
 
 def test_where_no_seat_is_left_T3_lies() -> None:
     result = ferry({"litters": 1, "seats": 0})
-    assert (category_at(result, "R1") == 3).any()
+    assert (category_leaving(result, "R1") == 3).any()
     assert pool_of(result)["litters_used"] == 300
 
 
 def test_the_most_urgent_leaves_first_and_of_equals_who_asked_first() -> None:
     result = ferry({"number": 3}, retriage_minutes=1e6)
     asked, left = at(result, "evacuation_requested", "R1"), at(result, "departed", "R1")
-    category = category_at(result, "R1")
+    category = category_leaving(result, "R1")
     overtaken = 0
     for k in range(len(result)):
         passed_over = (asked < left[k] - SECOND) & (left > left[k] + SECOND)

@@ -178,18 +178,21 @@ def test_a_splint_goes_on_a_limb_that_needs_it() -> None:
     assert is_flagged(on, "fracture").mean() > 0.7
 
 
-def test_analgesia_outside_is_for_pain_and_not_more_often_than_every_two_hours() -> None:
+def test_analgesia_outside_is_for_pain_and_not_more_often_than_every_half_hour() -> None:
     result = wounded()
     given = outside(of(result, "analgesia"))
     assert len(given) > 500
     severe = result.patients["worst_ais"] >= 2
     assert (severe | patients_who_need(result, "analgesia"))[given["patient"]].all()
     every = of(result, "analgesia")
+    every = every[
+        ~np.isin(every["patient"], of(result, "closed_reduction")["patient"])
+    ]  # has a dose of its own
     order = np.lexsort((every["start"], every["patient"]))
     every = every[order]
     same = every["patient"][1:] == every["patient"][:-1]
-    assert same.sum() > 100
-    assert (np.diff(every["start"])[same] >= 120 * x.MINUTE).all()
+    assert same.sum() > 20
+    assert (np.diff(every["start"])[same] >= 30 * x.MINUTE).all()
 
 
 def test_an_autoinjector_is_for_casualties_of_an_agent() -> None:

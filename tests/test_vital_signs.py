@@ -129,11 +129,12 @@ def test_in_full_they_are_also_taken_before_a_procedure_and_at_the_departure() -
         assert np.mean(found) > 0.999, kind
 
 
-def test_before_surgery_the_most_urgent_are_watched_every_ten_minutes_and_in_intensive_care_hourly() -> None:
+def test_before_surgery_the_dying_are_watched_every_ten_minutes_and_in_intensive_care_hourly() -> None:
     result = coin_in_full()
     vitals, p = result.vitals, result.patients
     surgery = np.where(p["surgery"] < 0, p["closed"], p["surgery"])[vitals["patient"]]
-    urgent = (p["triage"] == TRIAGE.index("T1"))[vitals["patient"]] & (vitals["at"] <= surgery)
+    urgent = (p["triage"] == TRIAGE.index("T1")) & (p["lethal"] != NONE)
+    urgent = urgent[vitals["patient"]] & (vitals["at"] <= surgery)
     gaps = np.diff(vitals["at"])
     together = (vitals["patient"][1:] == vitals["patient"][:-1]) & urgent[1:] & (vitals["facility"][1:] < 0)
     assert np.quantile(gaps[together], 0.9) <= 15 * MINUTE
@@ -145,6 +146,36 @@ def test_before_surgery_the_most_urgent_are_watched_every_ten_minutes_and_in_int
     together = (vitals["patient"][1:] == vitals["patient"][:-1]) & first_day[1:] & first_day[:-1]
     assert together.sum() > 1000
     assert gaps[together].max() <= HOUR + MINUTE
+
+
+def test_the_slightly_hurt_are_seldom_measured() -> None:
+    """T3 whom nothing kills: outside a facility at most every 45 minutes between events."""
+    result = coin_in_full()
+    vitals, p = result.vitals, result.patients
+    minor = (p["triage"] == TRIAGE.index("T3")) & (p["lethal"] == NONE)
+    together = (vitals["patient"][1:] == vitals["patient"][:-1]) & minor[vitals["patient"][1:]]
+    outside = together & (vitals["facility"][1:] < 0) & (vitals["facility"][:-1] < 0)
+    gaps = np.diff(vitals["at"])[outside]
+    assert len(gaps) > 1000
+    assert np.median(gaps) >= 45 * MINUTE
+    grave = np.isin(p["triage"], [TRIAGE.index("T1"), TRIAGE.index("T2")])
+    rows = np.bincount(vitals["patient"], minlength=len(p))
+    assert rows[grave].mean() > 2.0 * rows[minor].mean()
+
+
+def test_blood_is_taken_from_the_grave_and_again_the_later_if_it_was_normal() -> None:
+    result = coin_in_full()
+    vitals, p = result.vitals, result.patients
+    sampled = np.bincount(vitals["patient"][vitals["lactate"] != NONE], minlength=len(p)) > 0
+    assert (p["triage"][sampled] != TRIAGE.index("T3")).all()
+    wounded = sampled & (p["kind"] == CasualtyKind.WOUNDED)
+    called_for = (p["lethal"] != NONE) | (p["worst_ais"] >= 3) | is_given(result, "blood_transfusion")
+    assert called_for[wounded].mean() > 0.99
+    rows = vitals[vitals["lactate"] != NONE]
+    normal = (rows["lactate"] <= 15) & (rows["haemoglobin"] >= 125) & (rows["inr"] <= 12)
+    same = rows["patient"][1:] == rows["patient"][:-1]
+    gaps = np.diff(rows["at"])
+    assert np.median(gaps[same & normal[:-1]]) > np.median(gaps[same & ~normal[:-1]])
 
 
 def test_nobody_is_without_signs_for_more_than_twelve_hours() -> None:
@@ -357,7 +388,9 @@ def test_the_pressure_stays_up_after_resuscitation_and_surgery() -> None:
     np.minimum.at(scores, rows["patient"][after], rows["score"][after])
     score_at_end = np.zeros(len(result), int)
     score_at_end[rows["patient"][done]] = rows["score"][done]
-    assert (score_at_end - scores > 20)[followed].mean() < 0.13  # until surgery the clock of the bleeding runs on
+    assert (score_at_end - scores > 20)[
+        followed
+    ].mean() < 0.13  # until surgery the clock of the bleeding runs on
 
 
 def test_a_needle_raises_the_saturation_of_those_with_a_tension_pneumothorax() -> None:
@@ -411,8 +444,53 @@ def test_nobody_under_anaesthesia_has_a_coma_score_or_tells_of_pain() -> None:
     rows = result.vitals
     during = (rows["at"] > begin[rows["patient"]]) & (rows["at"] < end[rows["patient"]])
     asleep = rows[during & (rows["etco2"] == NONE)]
-    assert len(asleep) > 500  # most are intubated before
+    assert len(asleep) > 100  # most are intubated before, as are all whose life is at stake
     assert (asleep["gcs"] == NONE).all() and (asleep["pain"] == NONE).all()
+
+
+def test_who_wakes_from_an_operation_is_drowsy_for_an_hour() -> None:
+    result = coin_in_full()
+    rows, p = result.vitals, result.patients
+    end = np.full(len(result), -1)
+    for kind in ("surgery_ended", "definitive_surgery_ended"):
+        found = x.rows(result, kind)
+        np.maximum.at(end, found["patient"], found["at"])
+    since = rows["at"] - end[rows["patient"]]
+    last = (end >= 0)[rows["patient"]] & (since >= 0)
+    at_end = rows[last & (since < 10 * MINUTE)]
+    assert len(at_end) > 1000
+    assert (at_end["gcs"] != 15).all() and (at_end["pain"] == NONE).all()
+    within = rows[last & (since >= 10 * MINUTE) & (since < 45 * MINUTE) & (rows["gcs"] != NONE)]
+    assert len(within) > 10 and (within["gcs"] < 15).mean() > 0.9
+    awake = (p["lethal"] == NONE) & ~is_given(result, "intubation", "surgical_airway", "tracheostomy")
+    later = rows[last & (since > 2 * HOUR) & (since < 12 * HOUR) & awake[rows["patient"]]]
+    scores = later["gcs"][later["gcs"] != NONE]
+    assert len(scores) > 100 and (scores >= 14).mean() > 0.9
+
+
+def test_nobody_is_extubated_on_the_way() -> None:
+    rows = coin_in_full().vitals
+    tube = rows["etco2"] != NONE
+    same = rows["patient"][1:] == rows["patient"][:-1]
+    assert (tube & (rows["facility"] < 0)).sum() > 500
+    assert not (same & tube[:-1] & ~tube[1:] & (rows["facility"][1:] < 0)).any()
+
+
+def test_who_gets_ten_units_is_in_shock() -> None:
+    """By a pressure below 100 at the first door or the first lactate above 4; the fewer units, the more seldom."""
+    result = coin_in_full()
+    rows, given = result.vitals, result.treatments
+    blood = given[given["kind"] == TREATMENTS.index("blood_transfusion")]
+    units = np.bincount(blood["patient"], blood["units"], len(result))
+    first, _ = first_and_last(result)
+    pressure = np.where(first >= 0, rows["systolic"][first], NONE)
+    lactate = np.full(len(result), np.nan)
+    sampled = np.flatnonzero(rows["lactate"] != NONE)[::-1]
+    lactate[rows["patient"][sampled]] = rows["lactate"][sampled] / 10.0
+    shock = (pressure < 100) | (lactate > 4.0)
+    shares = [shock[(units >= low) & (units <= high)].mean() for low, high in ((1, 3), (4, 9), (10, 99))]
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.8
 
 
 def test_who_is_intubated_for_the_brain_stays_so_for_hours() -> None:

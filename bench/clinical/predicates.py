@@ -14,6 +14,10 @@ from bench.clinical.codebook import excluded_codes
 from bench.clinical.columns import NEVER, Array, Column, count, first, has, last, meet, value_at_first
 from bench.clinical.records import DAY, HOUR, MINUTE, OPERATIONS, Records
 from engine.codes import COMPLICATIONS, LIMBS, REGIONS, SIDES, TREATMENTS
+from engine.records import CodeTables, doses
+from engine.records.fields import View as RecordView
+from engine.records.patient_rows import last_before
+from engine.records.values import Coded
 from scenarios import catalogue
 
 PREDICATES: dict[str, Callable[[Records], Any]] = {}
@@ -662,6 +666,20 @@ def lactate_in_deep_shock(r: Records) -> Column:
 
 
 @predicate
+def waking(r: Records) -> Column:
+    """Vital signs in the two hours after an operation."""
+    given = r.treatments
+    operation = given.kind(*OPERATIONS).values
+    span = 10**12  # ms, longer than any course
+    ends = np.sort(
+        given.rows.patient[operation].astype(np.int64) * span + given.end.values[operation].astype(np.int64)
+    )
+    taken = r.vitals.rows.patient.astype(np.int64) * span + r.vitals.at.values.astype(np.int64)
+    last = np.concatenate(([-span], ends))[np.searchsorted(ends, taken, side="right")]
+    return r.vitals.rows.column(taken - last <= 2 * HOUR)
+
+
+@predicate
 def pain_before_analgesia(r: Records) -> Column:
     """Vital signs with a pain score, GCS 14 or more, before any analgesia or anaesthesia."""
     eased = r.started("analgesia", "intubation", *OPERATIONS)
@@ -770,3 +788,70 @@ def fatal(r: Records) -> Callable[[str], Column]:
         return r.patients.fatal_complication == COMPLICATIONS.index(label)
 
     return of
+
+
+# --- drugs
+
+
+def _treatment_view(r: Records) -> RecordView:
+    return RecordView(r.chunk, r.chunk.treatments, CodeTables(r.scenario))
+
+
+def _rows_with(r: Records, values: Coded, wanted: Callable[[str], bool]) -> Column:
+    """Treatments whose text is wanted."""
+    those = np.array([text is not None and wanted(text) for text in values.texts])
+    return r.treatments.rows.column(those[np.minimum(values.indices("treatments"), len(those) - 1)])
+
+
+@predicate
+def drug(r: Records) -> Callable[..., Column]:
+    """Treatments with a drug whose name contains one of some words."""
+    values: Any = doses.drugs(_treatment_view(r))
+    return lambda *words: _rows_with(r, values, lambda text: any(word in text for word in words))
+
+
+@predicate
+def route(r: Records) -> Callable[..., Column]:
+    """Treatments with a drug by one of some routes."""
+    values: Any = doses.routes(_treatment_view(r))
+    return lambda *labels: _rows_with(r, values, lambda text: text in labels)
+
+
+@predicate
+def again_within(r: Records) -> Callable[[Column, float], Column]:
+    """Patients with two of some treatments less than so many hours apart."""
+
+    def found(rows: Column, hours: float) -> Column:
+        chosen = np.flatnonzero(rows.values.astype(bool))
+        who = r.treatments.rows.patient[chosen]
+        start = r.chunk.treatments["start"].astype(np.int64)[chosen]
+        order = np.lexsort((start, who))
+        who, start = who[order], start[order]
+        close = (who[1:] == who[:-1]) & (np.diff(start) < hours * HOUR)
+        patients = np.zeros(len(r.chunk), bool)
+        patients[who[1:][close]] = True
+        return r.patients.rows.column(patients)
+
+    return found
+
+
+@predicate
+def sign_before(r: Records) -> Callable[[str, float], Column]:
+    """The value of a sign as it was last taken before each treatment, at most so many minutes; else not a number."""
+
+    def value(sign: str, minutes: float) -> Column:
+        taken = getattr(r.vitals, sign).values.astype(np.float64)
+        known = np.flatnonzero(~np.isnan(taken))
+        treatments = r.chunk.treatments
+        if not len(known):
+            return r.treatments.rows.column(np.full(len(treatments), np.nan))
+        readings = r.chunk.vitals[known]
+        places = last_before(
+            readings, "at", treatments["patient"].astype(np.int64), treatments["start"].astype(np.int64)
+        )
+        place = np.maximum(places, 0)
+        age = treatments["start"] - readings["at"][place]
+        found = np.where((places >= 0) & (age <= minutes * MINUTE), taken[known][place], np.nan)
+        return r.treatments.rows.column(found)
+
+    return value

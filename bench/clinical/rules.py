@@ -18,10 +18,10 @@ import msgspec
 import numpy as np
 
 from bench.clinical import columns
+from bench.clinical.builtins import pool
 from bench.clinical.columns import NEVER, Column
 from bench.clinical.predicates import PREDICATES
 from bench.clinical.records import DAY, FOLDER, HOUR, MINUTE, CodeSets, Missing, Records
-from engine.run import Simulation
 from engine.scenario import Scenario
 from engine.tables import Chunk
 
@@ -189,8 +189,8 @@ class Checker:
         self._sets = CodeSets(folder / "sets.toml")
         self._planned = planned(folder)
 
-    def add(self, scenario: Scenario, name: str, chunk: Chunk) -> None:
-        """Judge the records of a chunk by all rules."""
+    def add(self, scenario: Scenario, name: str, chunk: Chunk, first: int = 0) -> None:
+        """Judge the records of a chunk, the first of which has the row `first`, by all rules."""
         if not len(chunk):
             return
         names = Names(Records(scenario, chunk, self._sets, self._planned))
@@ -210,7 +210,7 @@ class Checker:
                 result.violations += len(found)
                 result.scenarios[name] = result.scenarios.get(name, 0) + len(found)
                 if len(result.examples) < EXAMPLES:
-                    result.examples.append((name, chunk.first + int(found[0])))
+                    result.examples.append((name, first + int(found[0])))
 
     def _judged(self, rule: Rule, names: Names) -> tuple[Any, Any]:
         applies = evaluated(rule.applies, names)
@@ -223,13 +223,13 @@ class Checker:
                 raise RuleError("the expressions must be of patients: use has(...) or count(...)")
         return applies.values.astype(bool), violated.values.astype(bool)
 
-    def run(self, scenario: Scenario, name: str, seed: int, chunk_size: int = 8192) -> int:
-        """Simulate a scenario, judge all its records, and return their number."""
-        number = 0
-        for chunk in Simulation(scenario, seed, 0, chunk_size):
-            self.add(scenario, name, chunk)
-            number += len(chunk)
-        return number
+    def run(self, scenario: Scenario, name: str, number: int, seed: int, chunk_size: int = 8192) -> int:
+        """Simulate a scenario until there are `number` records, judge them, and return how many there are."""
+        judged = 0
+        for first, chunk in pool(scenario, number, seed, chunk_size):
+            self.add(scenario, name, chunk, first)
+            judged += len(chunk)
+        return judged
 
 
 # --- the file of today

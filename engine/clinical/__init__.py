@@ -17,7 +17,12 @@ from engine.clinical.complications import (
     note_shock,
     risks_of_injuries,
 )
-from engine.clinical.first_aid import care_on_the_way, give_first_aid, give_prehospital_blood
+from engine.clinical.first_aid import (
+    care_on_the_way,
+    give_first_aid,
+    give_prehospital_blood,
+    oxygen_on_the_way,
+)
 from engine.clinical.illnesses import (
     NO_DIAGNOSIS,
     draw_illness,
@@ -49,7 +54,13 @@ from engine.clinical.operations import (
     start_surgery,
 )
 from engine.clinical.people import draw_person
-from engine.clinical.physiology import begin_readings, take_last, take_until, take_with_events
+from engine.clinical.physiology import (
+    begin_readings,
+    draw_low_pressure,
+    take_last,
+    take_until,
+    take_with_events,
+)
 from engine.clinical.service_numbers import set_service_number
 from engine.clinical.stays import draw_stay_of_wounded, stay_after_operation
 from engine.clinical.survival import (
@@ -86,6 +97,7 @@ __all__ = [
     "draw_late_death",
     "draw_listed_ill",
     "draw_listed_wounded",
+    "draw_low_pressure",
     "draw_person",
     "draw_sample",
     "draw_second_diagnoses",
@@ -107,6 +119,7 @@ __all__ = [
     "needs_of_coma",
     "next_complication",
     "note_shock",
+    "oxygen_on_the_way",
     "pick_cumulated",
     "resuscitate",
     "resuscitation_effect",

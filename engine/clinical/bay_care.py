@@ -5,6 +5,7 @@ import math
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
+    needs_of_breathing,
     needs_of_injuries,
     needs_of_pain,
     needs_of_state,
@@ -112,6 +113,7 @@ def treat_ill(
     if immediate:
         needs |= rules.bit[Treatment.IV_ACCESS] | rules.bit[Treatment.OXYGEN]
     needs |= needs_of_pain(output, record, casualty, now, model)
+    needs |= needs_of_breathing(output, record, casualty, now, model)
     needs |= unconscious
     if record.kind == CasualtyKind.DISEASE and record.triage <= TriageCategory.T2:
         needs |= rules.bit[Treatment.OBSERVATION]

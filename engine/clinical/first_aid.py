@@ -2,9 +2,12 @@
 
 import math
 
+from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     bleeds_to_death,
     give_by_need,
+    given_so_far,
+    needs_of_breathing,
     needs_of_coma,
     needs_of_injuries,
     needs_of_pain,
@@ -22,7 +25,17 @@ from engine.codes import (
     Treatment,
 )
 from engine.numeric import compiled
-from engine.tables import QUIET, CasualtyState, Model, Output, PatientRow
+from engine.tables import (
+    CARE_ROWS,
+    HOUR,
+    MINUTE,
+    QUIET,
+    TREATMENT_COUNT,
+    CasualtyState,
+    Model,
+    Output,
+    PatientRow,
+)
 
 _ON_THE_WAY = int(CarePlace.ON_THE_WAY)
 _POINT_OF_INJURY = int(CarePlace.POINT_OF_INJURY)
@@ -31,6 +44,7 @@ _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _AUTOINJECTOR = int(Treatment.AUTOINJECTOR)
 _BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
+_OXYGEN = int(Treatment.OXYGEN)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 
@@ -96,6 +110,7 @@ def give_first_aid(
     else:
         needs |= needs_of_pain(output, record, casualty, max(now, end), model)
         needs |= needs_of_coma(output, record, casualty, max(now, end), model)
+        needs |= needs_of_breathing(output, record, casualty, max(now, end), model)
     needs &= ~of_blood(rules)
     own = _first_aid_against(output, record, casualty, model)
     give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
@@ -107,7 +122,9 @@ def care_on_the_way(
 ) -> None:
     """Give what is still needed when a vehicle leaves the point of injury, unless first aid is yet to come.
 
-    The state is that on arrival, since the medic sees it get worse. The ill get no care on the way.
+    The state is that on arrival, since the medic sees it get worse. What first aid gave is not given again, even after
+    days of waiting: only analgesia for those in pain, what goes on until arrival, and what further wounds call for. The
+    ill get no care on the way.
     """
     record = output.patients[row]
     arrival = casualty.arrive_at
@@ -121,7 +138,9 @@ def care_on_the_way(
     else:
         needs |= needs_of_pain(output, record, casualty, arrival, model)
         needs |= needs_of_coma(output, record, casualty, arrival, model)
-    needs &= ~of_blood(rules)
+        needs |= needs_of_breathing(output, record, casualty, arrival, model)
+    again = rules.until_end | rules.each_wound | rules.bit[Treatment.ANALGESIA]
+    needs &= ~of_blood(rules) & ~(given_so_far(output, casualty, rules) & ~again)
     supportive = _SUPPORTIVE
     give_by_need(output, row, casualty, now, arrival, place, int(needs), NONE, supportive, pace, model)
 
@@ -151,3 +170,23 @@ def give_prehospital_blood(
     own = _BLOOD_TRANSFUSION
     give_by_need(output, row, casualty, now, casualty.arrive_at, place, needs, own, effect, pace, model)
     casualty.blood_given = needed
+
+
+@compiled
+def oxygen_on_the_way(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
+    """Let oxygen go on between two facilities, in the first hours, for who needs it and has no tube."""
+    if output.rows[QUIET] or casualty.arrive_at <= now or casualty.arrive_at == math.inf:
+        return
+    record = output.patients[row]
+    rules = model.treatments.rules
+    oxygen = rules.bit[Treatment.OXYGEN] & rules.here[_ON_THE_WAY]
+    given = given_so_far(output, casualty, rules)
+    if (
+        needs_of_injuries(output, record, casualty, rules) & given & oxygen
+        and not given & rules.bit[Treatment.INTUBATION]
+        and now < record.onset + model.treatments.limits.oxygen_hours * HOUR
+        and output.rows[TREATMENT_COUNT] < casualty.first_treatment + CARE_ROWS
+    ):
+        kind = _OXYGEN
+        minutes = (casualty.arrive_at - now) / MINUTE
+        log_treatment(output, row, casualty.facility, kind, now, minutes, _SUPPORTIVE, NONE)

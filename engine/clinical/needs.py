@@ -5,7 +5,7 @@ the casualty's rows in the table of treatments: a treatment that an interruption
 """
 
 from engine.clinical.log import log_treatment
-from engine.clinical.physiology import coma_points
+from engine.clinical.physiology import coma_points, find_signs, pain_of_record
 from engine.codes import (
     NONE,
     CarePlace,
@@ -18,6 +18,7 @@ from engine.codes import (
 from engine.numeric import compiled
 from engine.tables import (
     CARE_ROWS,
+    HOUR,
     MINUTE,
     OPERATIONS_OF_CONDITION,
     TREATMENT_COUNT,
@@ -33,8 +34,11 @@ _HIGHEST_CARE = 3
 """The highest role whose care differs."""
 ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
+_ANALGESIA = int(Treatment.ANALGESIA)
+_CLOSED_REDUCTION = int(Treatment.CLOSED_REDUCTION)
 _MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
 _ROLE_1 = int(CarePlace.ROLE_1)
+_SPLINT = int(Treatment.SPLINT)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -106,9 +110,14 @@ def last_start(output: Output, casualty: CasualtyState, kind: int, wound: int) -
 def _is_due(
     output: Output, casualty: CasualtyState, rank: int, wound: int, at: float, rules: CareRules
 ) -> bool:
-    """Return whether a treatment may be given at the time `at`, ms: for the first time, or again."""
+    """Return whether a treatment may be given at the time `at`, ms: for the first time, or again.
+
+    A splint is put on again after a closed reduction.
+    """
     last = last_start(output, casualty, rules.kind[rank], wound)
     if last < 0:
+        return True
+    if rules.kind[rank] == _SPLINT and last_start(output, casualty, _CLOSED_REDUCTION, wound) > last:
         return True
     return bool(not rules.once & (1 << rank) and at >= last + rules.repeat[rules.kind[rank]])
 
@@ -262,9 +271,34 @@ def needs_of_pain(
     """Return the mask of what pain at the time `at`, ms, calls for in the conscious."""
     if is_unconscious(output, record, casualty, at, model):
         return 0
-    if output.physiology.signs.pain < model.treatments.limits.analgesia_pain:
+    if pain_of_record(output, record, casualty, at, model) < model.treatments.limits.analgesia_pain:
         return 0
     return int(model.treatments.rules.bit[Treatment.ANALGESIA])
+
+
+@compiled
+def needs_of_breathing(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+) -> int:
+    """Return the mask of what agent casualties who hardly breathe at the time `at`, ms, need: a bag and mask.
+
+    It begins before the antidote, and goes on for the unconscious.
+    """
+    if record.kind != CasualtyKind.AGENT:
+        return 0
+    limits = model.treatments.limits
+    bit = model.treatments.rules.bit
+    given = given_so_far(output, casualty, model.treatments.rules)
+    if given & (bit[Treatment.AUTOINJECTOR] | bit[Treatment.ATROPINE_AND_OXIME]):
+        bagged = given & bit[Treatment.BAG_MASK_VENTILATION]
+        if not (bagged and is_unconscious(output, record, casualty, at, model)):
+            return 0
+    else:
+        find_signs(record, casualty, output.physiology, at, model)
+        signs = output.physiology.signs
+        if signs.respiratory_rate >= limits.bagged_respiratory_rate and signs.spo2 >= limits.bagged_spo2:
+            return 0
+    return int(bit[Treatment.BAG_MASK_VENTILATION] | bit[Treatment.OXYGEN])
 
 
 @compiled
@@ -315,6 +349,61 @@ def _without_needless(needs: int, given: int, rules: CareRules) -> int:
         if (needs | given) & (1 << rank):
             needless |= rules.needless[rank]
     return int(needs & ~needless)
+
+
+@compiled
+def _pain_calls_for_analgesia(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+) -> bool:
+    """Return whether the pain of a casualty at the time `at`, ms, calls for analgesia.
+
+    It does not in the unconscious. In the hours after a dose only severe pain does, and later on in T1 and T2 moderate
+    pain.
+    """
+    if is_unconscious(output, record, casualty, at, model):
+        return False
+    limits = model.treatments.limits
+    last = last_start(output, casualty, _ANALGESIA, NONE)
+    lowest = limits.mild_pain
+    if last >= 0 and at < last + limits.mild_hours * HOUR:
+        soon = at < last + limits.moderate_hours * HOUR
+        lowest = limits.severe_pain if soon or record.triage == TriageCategory.T3 else limits.analgesia_pain
+    return bool(pain_of_record(output, record, casualty, at, model) >= lowest)
+
+
+@compiled
+def _without_uncalled(
+    output: Output,
+    record: PatientRow,
+    casualty: CasualtyState,
+    at: float,
+    needs: int,
+    given: int,
+    model: Model,
+) -> int:
+    """Leave out what the diagnosis calls for and the state at the time `at`, ms, does not.
+
+    Analgesia without pain, a second rewarming of those who are warm or not in danger, and of agent casualties a second
+    anticonvulsant once they are awake or intubated.
+    """
+    bit = model.treatments.rules.bit
+    uncalled = 0
+    if needs & bit[Treatment.ANALGESIA] and not _pain_calls_for_analgesia(
+        output, record, casualty, at, model
+    ):
+        uncalled |= bit[Treatment.ANALGESIA]
+    if needs & given & bit[Treatment.REWARMING]:
+        find_signs(record, casualty, output.physiology, at, model)
+        warm = output.physiology.signs.temperature >= model.treatments.limits.cold_temperature
+        if warm or record.triage > TriageCategory.T2:
+            uncalled |= bit[Treatment.REWARMING]
+    if (
+        record.kind == CasualtyKind.AGENT
+        and needs & given & bit[Treatment.ANTICONVULSANT]
+        and (given & bit[Treatment.INTUBATION] or not is_unconscious(output, record, casualty, at, model))
+    ):
+        uncalled |= bit[Treatment.ANTICONVULSANT]
+    return int(needs & ~uncalled)
 
 
 @compiled
@@ -373,6 +462,12 @@ def give_by_need(
     needs = _with_access(record, int(wanted | own_bit), given, place, uniform, model)
     needs = int(needs & rules.here[place])
     needs = int(_without_needless(needs, given, rules) | (needs & own_bit))
+    reduces = bool(needs & rules.bit[_CLOSED_REDUCTION] and not given & rules.bit[_CLOSED_REDUCTION])
+    needs = _without_uncalled(output, record, casualty, now, needs, given, model)
+    if reduces:
+        needs |= int(rules.bit[_SPLINT] & rules.here[place])
+        if not is_unconscious(output, record, casualty, now, model):
+            needs |= int(rules.bit[_ANALGESIA] & rules.here[place])
     first = int(output.rows[TREATMENT_COUNT])
     at = now
     at_once = 0
@@ -433,7 +528,8 @@ def give_by_need(
                 wound = _named(output, casualty, kind, number, rules)
             if left == 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                 break
-            if not _is_due(output, casualty, rank, wound, at, rules):
+            before_reduction = reduces and kind == _ANALGESIA
+            if not before_reduction and not _is_due(output, casualty, rank, wound, at, rules):
                 continue
             log_treatment(
                 output,

@@ -217,6 +217,37 @@ def _open_wound(output: Output, casualty: CasualtyState, rules: CareRules) -> in
 
 
 @compiled
+def _wound_of(output: Output, casualty: CasualtyState, kind: int, otherwise: int) -> int:
+    """Return the number of the wound of the last treatment of a kind in the record; `otherwise` without one."""
+    wound = otherwise
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        if output.treatments[k].kind == kind and output.treatments[k].wound != NONE:
+            wound = int(output.treatments[k].wound)
+    return wound
+
+
+@compiled
+def _surgical_wound(output: Output, casualty: CasualtyState, rules: CareRules) -> int:
+    """Return the number of the wound that a surgeon works on: the first operated on so far, or that calls for it.
+
+    Else it is the worst open wound, and where none is open the worst.
+    """
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if treatment.wound == NONE:
+            continue
+        condition = output.wounds[casualty.wound + treatment.wound].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            if rules.operations[condition, place] == treatment.kind:
+                return int(treatment.wound)
+    for number in range(casualty.wounds):
+        if rules.operations[output.wounds[casualty.wound + number].condition, 0] != NONE:
+            return int(number)
+    opened = _open_wound(output, casualty, rules)
+    return opened if opened != NONE else 0
+
+
+@compiled
 def _share_time(output: Output, first: int, begin: float, end: float, model: Model) -> None:
     """Give the operations from row `first` on their parts of the time from `begin` to `end`, ms, one after another."""
     rules = model.treatments.rules
@@ -258,7 +289,7 @@ def log_session(
     wound: int,
     model: Model,
 ) -> None:
-    """Log the operations of a session in the theatre, `minutes` long.
+    """Log the operations of a session in the theatre, `minutes` long, on an intubated patient where life is at stake.
 
     Parameters
     ----------
@@ -277,7 +308,7 @@ def log_session(
         main_wound = int(casualty.killer) if casualty.killer != NONE else 0
         main = _main_operation(output, record, casualty, main_wound, role, model)
     begin = now
-    if _needs_airway(output, casualty, main, role, rules):
+    if main != NONE or _needs_airway(output, casualty, main, role, rules):
         begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
     first = int(output.rows[TREATMENT_COUNT])
     if main != NONE:
@@ -319,7 +350,7 @@ def start_surgery(
         wound = _open_wound(output, casualty, model.treatments.rules)
         if wound == NONE:
             otherwise = _DEFINITIVE_SURGERY
-            wound = 0
+            wound = _surgical_wound(output, casualty, model.treatments.rules)
         log_session(output, row, casualty, now, minutes, effect, otherwise, wound, model)
     if effect == Effect.EFFECTIVE:
         stop_clock(casualty, now)
@@ -331,15 +362,25 @@ def start_surgery(
 def log_definitive_surgery(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
 ) -> None:
-    """Log the definitive operation: what the wounds still call for, or the fixation of the worst wound, a fracture."""
+    """Log the definitive operation: what the wounds still call for.
+
+    Where that is nothing, it ends what damage control surgery began: the fixation of the worst wound, a fracture; a
+    second look after a laparotomy; else the definitive operation on the wound operated on before.
+    """
     if output.rows[QUIET]:
         return
+    rules = model.treatments.rules
     kind = _DEFINITIVE_SURGERY
+    wound = _surgical_wound(output, casualty, rules)
     worst = output.wounds[casualty.wound]
     limb = worst.region == Region.UPPER_LIMB or worst.region == Region.LOWER_LIMB
     if limb and model.injuries.flags[worst.condition] & ConditionFlag.FRACTURE:
         kind = _FRACTURE_FIXATION
-    log_session(output, row, casualty, now, minutes, _SUPPORTIVE, kind, 0, model)
+        wound = 0
+    elif last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:
+        kind = _LAPAROTOMY
+        wound = _wound_of(output, casualty, kind, wound)
+    log_session(output, row, casualty, now, minutes, _SUPPORTIVE, kind, wound, model)
 
 
 @compiled
@@ -354,7 +395,7 @@ def log_further_operation(
     if output.rows[QUIET]:
         return
     kind = _DEFINITIVE_SURGERY
-    wound = 0
+    wound = _surgical_wound(output, casualty, model.treatments.rules)
     opened = _open_wound(output, casualty, model.treatments.rules)
     if last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:
         kind = _LAPAROTOMY
@@ -363,7 +404,5 @@ def log_further_operation(
     ):
         kind = _WOUND_DEBRIDEMENT
         wound = opened if opened != NONE else 0
-    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
-        if output.treatments[k].kind == kind and output.treatments[k].wound != NONE:
-            wound = int(output.treatments[k].wound)
+    wound = _wound_of(output, casualty, kind, wound)
     log_session(output, row, casualty, now, minutes, _SUPPORTIVE, kind, wound, model)

@@ -155,6 +155,7 @@ class Treatment(Code):
     ANTIEMETIC = 81
     BRONCHODILATOR = 82
     THROMBOPROPHYLAXIS = 83
+    BAG_MASK_VENTILATION = 84
 
 
 class Complication(Code):

@@ -227,6 +227,7 @@ def compile_care(scenario: Scenario) -> Table:
         triage_accuracy_minor=floats(minor),
         over_triage_weight=floats([given["triage"]["over_triage_weight"]]),
         over_triage_two_steps=floats([given["triage"]["two_steps"]]),
+        plain_ais=np.array(given["triage"]["plain_ais"], np.int64),
         role1=floats(given["minutes"]["role1_care"]),
         care=floats(given["minutes"]["care"]),
         resuscitation=floats(given["minutes"]["resuscitation"]),

@@ -13,11 +13,11 @@ What is left at the cap is open: it may or may not be on the front.
 **What is guaranteed.** All bounds of all pairs hold together with the confidence, for normal differences exactly and
 for others approximately (Bonferroni over the pairs; the looks need no correction). A pair whose difference is the same
 in all replications is an exception: after `equal_count` replications it is taken to be so always, and what is known
-with the confidence is only that other differences are rare (`FrontPoint.constant`). Then each dominated point is truly
-dominated, each confirmed one is truly better than every cheaper point on the front, and every point that is left out
-has one beside it that costs no more, is not left out, and is worse by the difference at most. Racing of alternatives
-that are eliminated by simultaneous bounds goes back to O. Maron and A. W. Moore, Hoeffding races, Advances in Neural
-Information Processing Systems 6 (1994), pp. 59-66.
+with the confidence is only that other differences are rare (`FrontPoint.constant`). But for such pairs, each dominated
+point is truly dominated, each confirmed one is truly better than every cheaper point on the front, and every point
+that is left out has one beside it that costs no more, is not left out, and is worse by the difference at most. Racing
+of alternatives that are eliminated by simultaneous bounds goes back to O. Maron and A. W. Moore, Hoeffding races,
+Advances in Neural Information Processing Systems 6 (1994), pp. 59-66.
 """
 
 import math

@@ -9,13 +9,14 @@ from engine.clinical import (
     log_event,
     log_treatment,
     next_complication,
+    oxygen_on_the_way,
     set_factor,
 )
 from engine.codes import AT_POI, EN_ROUTE, NONE, CasualtyKind, Effect, Event, Treatment
 from engine.kernel.codes import MatrixOutcome, Stage
 from engine.kernel.poi_stages import set_next_poi_stage
 from engine.kernel.travel import draw_leg_time, draw_route_time
-from engine.kernel.waiting import precedence_of
+from engine.kernel.waiting import precedence_of, triage_for_evacuation
 from engine.numeric import Counter, compiled
 from engine.tables import MINUTE, QUIET, TREATMENT_COUNT, CasualtyState, Model, Output, PatientRow
 
@@ -112,6 +113,7 @@ def _dispose_under_matrix(
         goal = model.transitions.facility[record.front, casualty.outcome]
         link = model.network.next_link[here, record.front]
         leg = draw_route_time(casualty, record.front, goal, link, model, counter)
+        triage_for_evacuation(output, row, casualty, now, model)
         ready = prepared_at(casualty, now, model)
         _depart_onwards(output, row, casualty, now, ready, leg, goal, model)
     else:
@@ -159,11 +161,13 @@ def decide_disposition(
         end = end if death_time(casualty) == math.inf else math.inf
         _admit_to_ward(output, row, casualty, now, end, model)
     elif model.network.way_finite[casualty.way]:
+        triage_for_evacuation(output, row, casualty, now, model)
         log_event(output, row, now, casualty.facility, Event.EVACUATION_REQUESTED, precedence_of(casualty))
         casualty.stage = Stage.AWAIT_TRANSPORT
         casualty.at = math.inf
         casualty.transport_requested_at = now
     else:
+        triage_for_evacuation(output, row, casualty, now, model)
         ready = prepared_at(casualty, now, model)
         leg = draw_leg_time(link, casualty.leg, ready, model, counter)
         _depart_onwards(output, row, casualty, now, ready, leg, model.network.destination[link], model)
@@ -178,6 +182,7 @@ def leave_with_vehicle(output: Output, row: int, casualty: CasualtyState, now: f
     if casualty.vehicle_clock_factor != 1.0 or casualty.in_surge_place:
         casualty.in_surge_place = 0
         set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
+    oxygen_on_the_way(output, row, casualty, now, model)
     casualty.stage = Stage.ARRIVE
     casualty.at = casualty.arrive_at
 

@@ -13,6 +13,7 @@ from engine.clinical import (
     draw_illness,
     draw_listed_ill,
     draw_listed_wounded,
+    draw_low_pressure,
     draw_person,
     draw_second_diagnoses,
     draw_stay_of_ill,
@@ -89,6 +90,9 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.reoperate_at = math.inf
     casualty.intensive = 0
     casualty.shocked = 0
+    casualty.hypotensive = 0
+    casualty.low_pressure = 0.0
+    casualty.low_pulse = 0.0
     casualty.transfused_at = math.inf
     casualty.complications = 0
     casualty.unseen = 0
@@ -212,6 +216,7 @@ def initialise_casualty(
         casualty.blood_given = casualty.blood_units
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
         casualty.cavity = 1 if calls_for_cavity_surgery(output, casualty, model) else 0
+        draw_low_pressure(output, record, casualty, model, counter)
 
     casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)

@@ -7,8 +7,10 @@ from engine.codes import (
     RETRIAGE,
     TRANSPORT,
     WAIT_EVENTS,
+    CasualtyKind,
     DrawPurpose,
     Event,
+    LethalMechanism,
     TriageCategory,
     WaitingFor,
 )
@@ -16,6 +18,7 @@ from engine.kernel.codes import Stage, by_code
 from engine.numeric import Counter, compiled, words
 from engine.tables import (
     EVENT_COUNT,
+    HOUR,
     MINUTE,
     QUIET,
     REPEATING_EVENTS_LIMIT,
@@ -23,6 +26,7 @@ from engine.tables import (
     CasualtyState,
     Model,
     Output,
+    PatientRow,
 )
 
 WAITING_AT = by_code(
@@ -64,14 +68,20 @@ QUEUEING_AT = by_code(
 )
 """By `Stage`: what a casualty who is in a queue waits for."""
 
-_IMMEDIATE = int(
-    TriageCategory.T1
-)  # plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)
+_IMMEDIATE = int(TriageCategory.T1)
+_URGENT = int(TriageCategory.T2)
+_MINOR = int(TriageCategory.T3)
+"""Plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)."""
 
 
 @compiled
-def _draw_assigned_category(true: int, place: int, uniform: float, care: CareParameters) -> int:
-    """Return the assigned category: the true one, else mostly a neighbour (docs/model.md section 2.6.2)."""
+def _draw_assigned_category(
+    true: int, place: int, may_look_immediate: bool, uniform: float, care: CareParameters
+) -> int:
+    """Return the assigned category: the true one, else mostly a neighbour (docs/model.md section 2.6.2).
+
+    In a facility only a T2 who `may_look_immediate` is taken for a T1.
+    """
     minor = true == TriageCategory.T3
     right = care.triage_accuracy_minor[place] if minor else care.triage_accuracy[place]
     if uniform < right:
@@ -83,8 +93,9 @@ def _draw_assigned_category(true: int, place: int, uniform: float, care: CarePar
     if true == TriageCategory.T1:
         return TriageCategory.T2
     over = care.over_triage_weight[0]
-    over_triaged = wrong < over / (1.0 + over)
-    return TriageCategory.T1 if over_triaged else TriageCategory.T3
+    if wrong >= over / (1.0 + over):
+        return TriageCategory.T3
+    return TriageCategory.T1 if place == 0 or may_look_immediate else TriageCategory.T2
 
 
 @compiled
@@ -94,17 +105,73 @@ def assign_category(
     """Return the triage category assigned at `place` (0 for the point of injury, else the role).
 
     Under a declared MASCAL policy the worst wounded of a MASCAL incident are expectant (T4). A waiting casualty whose
-    death is near counts as T1. Otherwise the true category is assigned, with the errors of triage.
+    death is near counts as T1, and T1 who are stable after an operation as T2. Otherwise the true category is assigned,
+    with the errors of triage; nobody errs in a facility about who plainly is T1.
     """
     record = output.patients[row]
     true = int(record.triage)
     if casualty.expectant:
         return TriageCategory.T4
-    if casualty.retriages > 0 and casualty.life < math.inf and casualty.rate > 0.0:
+    if casualty.life < math.inf and casualty.rate > 0.0 and (casualty.retriages > 0 or place > 0):
         time_left = (casualty.life - casualty.used) / casualty.rate - (now - casualty.since)
         if time_left <= model.survival.immediate_minutes * MINUTE:
+            if place > 0:
+                return _IMMEDIATE
             true = _IMMEDIATE
-    return int(_draw_assigned_category(true, place, uniform, model.care))
+    if place > 0:
+        if _is_plainly_immediate(record, casualty, now, model):
+            return _IMMEDIATE
+        if true == TriageCategory.T1 and casualty.operated and casualty.life == math.inf:
+            return _URGENT
+    may_look_immediate = casualty.grave or record.kind == CasualtyKind.AGENT or casualty.life < math.inf
+    return int(_draw_assigned_category(true, place, bool(may_look_immediate), uniform, model.care))
+
+
+@compiled
+def _is_plainly_immediate(record: PatientRow, casualty: CasualtyState, now: float, model: Model) -> bool:
+    """Return whether anybody in a facility sees that a casualty is T1: by coma, shock, or wounds that are critical."""
+    care = model.care
+    if casualty.life < math.inf and (
+        record.triage == TriageCategory.T1 or record.lethal == LethalMechanism.TBI
+    ):
+        return True
+    if casualty.hypotensive and now - casualty.admitted_at <= model.vital_signs.low_pressure.hours * HOUR:
+        return True
+    return bool(
+        record.triage == TriageCategory.T1
+        and not casualty.operated
+        and (record.worst_ais >= care.plain_ais[0] or casualty.head_ais >= care.plain_ais[1])
+    )
+
+
+@compiled
+def triage_for_evacuation(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model
+) -> None:
+    """Triage a casualty anew before the request for evacuation from a facility: who is out of danger is less urgent.
+
+    After all operations T2 are the true T1 who have been in intensive care, and T3 the others; before them T2.
+    """
+    record = output.patients[row]
+    if (
+        casualty.life < math.inf
+        or casualty.late_death_at < math.inf
+        or casualty.expectant
+        or casualty.stage == Stage.COMPLICATION
+        or not model.network.role[casualty.facility]
+    ):
+        return
+    category = _URGENT
+    if casualty.needs_surgery and not casualty.operated:
+        if record.kind == CasualtyKind.WOUNDED and casualty.grave:
+            return
+    elif casualty.definitive or not casualty.grave:
+        watched = casualty.intensive and record.triage == TriageCategory.T1
+        category = _URGENT if watched else _MINOR
+    if category > casualty.category:
+        casualty.category = category
+        if may_log_repeating_event(output, casualty):
+            log_event(output, row, now, casualty.facility, Event.TRIAGED, category)
 
 
 @compiled

@@ -1,5 +1,6 @@
 """Drug, dose and route of a treatment, and AVPU: what a casualty card (DD 1380) says (docs/model.md section 2.12)."""
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
 from engine.records.patient_rows import Lookup, earliest
 from engine.records.values import Coded, Values
+from engine.tables import MINUTE
 from scenarios import catalogue
 
 _HEAVIEST = 255
@@ -115,6 +117,7 @@ def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
     """
     treatments, vitals, patients = view.rows, view.chunk.vitals, view.chunk.patients
     who = treatments["patient"]
+    holds: NDArray[np.bool_]
     masks = np.zeros(len(treatments), np.int64)
 
     def put(state: str, holds: NDArray[np.bool_]) -> None:
@@ -137,11 +140,57 @@ def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
         put(sign.state, (reading >= 0) & (values >= low) & (values <= high) & valid)
         if sign.untaken:
             put(sign.state, (reading < 0) & (patients["triage"].take(who) == TriageCategory.T3) & (tube < 0))
+    for name in dict.fromkeys(row.state for row in catalogue.dose_diagnoses()):
+        holds = _diagnosed(view, name).take(who)
+        if name == "no_mouth":
+            put("mouth", ~holds)
+        else:
+            put(name, holds)
+    for row in catalogue.dose_times():
+        put(row.state, _is_near(view, row))
     put("severe_agent", np.isin(patients["severity"].take(who), _SEVERE_GRADES))
     put("ill", patients["kind"].take(who) == CasualtyKind.DISEASE)
     put("access", access)
     put("facility", treatments["facility"] >= 0)
     return masks
+
+
+@cache
+def _lowest_ais(state: str) -> NDArray[np.uint8]:
+    """Return by condition the AIS from which it puts a patient into a state of dose_diagnoses.csv; NONE: never."""
+    rows = [row for row in catalogue.dose_diagnoses() if row.state == state]
+    found = np.full(len(catalogue.conditions()), NONE, np.uint8)
+    pairs = zip(catalogue.conditions(), catalogue.condition_needs(), strict=True)
+    for place, (condition, wanted) in enumerate(pairs):
+        holds = [row.ais_from for row in rows if row.holds(condition, wanted.operations)]
+        found[place] = min(holds, default=NONE)
+    return found
+
+
+def _diagnosed(view: View, state: str) -> NDArray[np.bool_]:
+    """Return the patients whom a wound, or the main diagnosis of the others, puts into a state."""
+    lowest = _lowest_ais(state)
+    patients, wounds = view.chunk.patients, view.chunk.wounds
+    found: NDArray[np.bool_] = lowest.take(patients["condition"], mode="clip") == 0
+    found[wounds["patient"][lowest[wounds["condition"]] <= wounds["ais"]]] = True
+    return found
+
+
+def _is_near(view: View, row: catalogue.DoseTime) -> NDArray[np.bool_]:
+    """Return the treatments with the other treatment of a row of dose_times.csv near enough before or after them."""
+    treatments = view.rows
+    others = treatments[treatments["kind"] == TREATMENTS.index(row.treatment)]
+    if not len(others):
+        return np.zeros(len(treatments), bool)
+    who, start = treatments["patient"], treatments["start"].astype(np.int64)
+    if row.after:
+        place = Lookup(others, "start", who, start).first_after()
+    else:
+        place = Lookup(others, "start", who, start - 1).last_before()
+    low, high = (minutes * MINUTE for minutes in row.within_minutes)
+    apart = np.abs(others["start"].take(np.maximum(place, 0)) - start)
+    near: NDArray[np.bool_] = (place >= 0) & (apart >= low) & (apart < high)
+    return near
 
 
 def drugs(view: View) -> Values:

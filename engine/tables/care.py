@@ -66,6 +66,14 @@ class CareLimits(Row):
     unconscious_gcs: Int64  # from this Glasgow Coma Scale downwards
     analgesia_ais: Int64  # lowest worst AIS
     analgesia_pain: Float64  # lowest pain, 0 to 10
+    mild_pain: Float64  # lowest pain that is treated at all
+    mild_hours: Float64  # after a dose, in which it is treated again only from `analgesia_pain` on ...
+    severe_pain: Float64  # ... and from this pain on in T3, and in the others too in the first ...
+    moderate_hours: Float64  # ... so many hours
+    bagged_respiratory_rate: Float64  # below it breaths are given by bag and mask
+    bagged_spo2: Float64  # ... or below this saturation, %
+    cold_temperature: Float64  # below it T1 and T2 are rewarmed again, degrees Celsius
+    oxygen_hours: Float64  # from the injury or the first sign, in which oxygen goes on between facilities
     grave_ais: Int64  # lowest worst AIS of who is resuscitated and goes to intensive care after an operation
     operates_by_category: Int64  # 1: true T1, T2 and T4 are operated on and nobody else; 0: who needs it
     most_wounds: Int64  # that get the same treatment at one place

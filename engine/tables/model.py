@@ -372,6 +372,9 @@ class CareParameters(Row):
     triage_accuracy_minor: Annotated[Floats, "f8", 5]  # the same of true T3
     over_triage_weight: Annotated[Floats, "f8", 1]  # against 1 for under-triage
     over_triage_two_steps: Annotated[Floats, "f8", 1]  # share of the wrong T3 at the POI who become T1
+    plain_ais: Annotated[
+        Ints, "i8", 2
+    ]  # worst AIS, and AIS of the head, with which T1 is plain in a facility
     role1: Annotated[Floats, "f8", 3]  # triangular
     care: Annotated[Floats, "f8", 3]
     resuscitation: Annotated[Floats, "f8", 3]

@@ -138,6 +138,7 @@ class LowPressure(Row):
     alone: Float64  # both only where every other wound is below this AIS
     other: Annotated[Floats, "f8", 4]  # of whose worst wound has this AIS
     hours: Float64  # time constant from the first admission on
+    seen_below: Float64  # mmHg: pressure of a person below which triage in a facility sees it
 
 
 class AirwayLoss(Row):
@@ -182,6 +183,11 @@ class NerveAgent(Row):
     spo2: Annotated[Floats, "f8", 4]
     gcs: Annotated[Floats, "f8", 4]
     treated_hours: Float64  # time constant from the antidote on
+    drying_minutes: Float64  # time constant of the saturation from the antidote on
+    atropine_pulse: Float64  # what atropine drives the pulse to
+    atropine_minutes: Annotated[Floats, "f8", 2]  # time constants of rise and fall
+    bagged_spo2: Float64  # at least, while breaths are given by bag and mask
+    bagged_respiratory_rate: Float64
     untreated_hours: Float64  # of those whom it does not kill
 
 
@@ -223,6 +229,7 @@ class Pain(Row):
     days: Float64  # time constant
     pulse: Float64  # heart rate per point
     spoken_gcs: Int64  # lowest GCS of those who can say
+    onset_minutes: Float64  # time constant of the relief from a dose on
     analgesia_minutes: Float64  # time constant of analgesia
     maintained: Float64  # points that analgesia takes away in an MTF
     kept: Annotated[Floats, "f8", 2]  # pain is at most this after analgesia in an MTF; minutes, time constant
@@ -252,6 +259,15 @@ class TubeRules(Row):
     motor: Int64  # at most
     paralysed_minutes: Float64  # after intubation: no movement
     etco2: Annotated[Floats, "f8", 3]  # mmHg; loss from which it falls; fall per share lost
+    asleep_minutes: Float64  # from the end of an operation until the patient begins to wake
+    waking: Annotated[
+        Floats, "f8", 2
+    ]  # points of the GCS that anaesthesia costs then; minutes, time constant
+    waiting_hours: Float64  # least stay of the tube once evacuation is requested
+    landed_minutes: Float64  # least stay after the arrival
+    unfinished_hours: Float64  # from damage control surgery in a cavity on, at most
+    finished_hours: Float64  # from the definitive operation on
+    brain_ais: Int64  # of the head, from which it stays as long as for the brain
 
 
 class Laboratory(Row):
@@ -264,7 +280,10 @@ class Laboratory(Row):
     ]  # per share of blood lost; hours after admission, time constant; sigma of the logarithm of a person's part
     failing_deficit: Float64  # base deficit at the end of an airway or chest that fails
     least_urgent: Int64  # triage category of those from whom blood is taken, at most
-    hours: Annotated[Floats, "f8", WATCHES]  # between two samples, by `Watch`
+    least_ais: Int64  # worst AIS of wounded from whom blood is taken where nothing else calls for it
+    hours: Annotated[Floats, "f8", WATCHES]  # from a sample that is not normal to the next, by `Watch`
+    normal_hours: Annotated[Floats, "f8", WATCHES]  # from a normal one
+    normal: Annotated[Floats, "f8", 4]  # lactate, base deficit at most; haemoglobin at least; INR at most
 
 
 class Schedule(Row):
@@ -272,6 +291,12 @@ class Schedule(Row):
 
     minutes: Annotated[Floats, "f8", (WATCHES, 5)]  # by `Watch` and category, 0 to 4
     thinning: Float64  # share of the time at a place that is the least interval there
+    settled: Annotated[
+        Floats, "f8", 2
+    ]  # minutes at a place from which those in no danger are seen less often; least interval then
+    unwell: Annotated[
+        Floats, "f8", 4
+    ]  # pulse above which, systolic pressure, saturation and GCS below which a patient is in danger
     most_minutes: Float64  # between two readings
     core_minutes: Float64  # between two readings of small records
     fresh_minutes: Float64  # small records: no reading before a procedure if the last is younger
@@ -351,8 +376,6 @@ class Physiology(Row):
     response: Float64  # SD by which the person responds worse to the loss of blood
     clotting: Float64  # factor on what the INR rises by
     cools: Float64  # factor on the loss of heat
-    low_pressure: Float64  # mmHg by which the pressure is low
-    low_pulse: Float64  # change of the pulse with it
     chest: Float64  # 1: injured chest
     pain: Float64
     illness: Float64  # factor on the changes by the illness; 0: none
@@ -366,6 +389,10 @@ class Physiology(Row):
     lift_minutes: Float64  # time constant
     rescued_at: Float64  # infinity: still threatened
     antidote_at: Float64
+    atropine_from: Float64  # the first dose
+    atropine_at: Float64  # the last dose
+    bagged_from: Float64  # breaths by bag and mask
+    bagged_until: Float64
     admitted_at: Float64  # at the first MTF; infinity
     worst_loss: Float64
     transfused_at: Float64
@@ -375,7 +402,8 @@ class Physiology(Row):
     paralysed_until: Float64
     asleep_at: Float64  # under anaesthesia
     asleep_until: Float64
-    analgesia_at: Float64
+    analgesia_at: Float64  # the last dose
+    analgesia_before: Float64  # points of pain that earlier doses still took then
     analgesia: Float64
     # readings
     drift_heart_rate: Float64
@@ -384,6 +412,7 @@ class Physiology(Row):
     next_at: Float64
     watch_since: Float64
     laboratory_at: Float64
+    laboratory_normal: Float64  # 1: the last sample was normal
     pattern: Int32
     watch: Int32
     number: Int32  # readings so far

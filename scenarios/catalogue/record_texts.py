@@ -9,9 +9,27 @@ from scenarios.catalogue.diagnoses import Condition, Region, Tag, Use, check_sou
 from scenarios.catalogue.tables import CatalogueError, read_rows
 from scenarios.catalogue.vocabulary import Treatment
 
-DoseState = Literal["shock", "severe_pain", "awake", "severe_agent", "ill", "access", "facility"]
-"""What decides on a drug and its dose: signs of `dose_states.csv`, the grade of an agent, illness, an intravenous or
-intraosseous access, and the place."""
+DoseState = Literal[
+    "shock",
+    "severe_pain",
+    "worst_pain",
+    "awake",
+    "severe_agent",
+    "ill",
+    "access",
+    "facility",
+    "mouth",
+    "recent",
+    "same_day",
+    "reduction",
+    "no_nsaid",
+    "psychotic",
+]
+"""What decides on a drug and its dose: signs of `dose_states.csv`, diagnoses of `dose_diagnoses.csv`, other treatments
+before or after by `dose_times.csv`, the grade of an agent, illness, an intravenous or intraosseous access, and the
+place."""
+DiagnosisState = Literal["no_mouth", "no_nsaid", "psychotic"]
+"""States of `dose_diagnoses.csv`. Who is not in `no_mouth` is in `mouth`."""
 DOSE_STATES: tuple[DoseState, ...] = get_args(DoseState)
 
 Route = Literal["IV", "IO", "IM", "IN", "PO", "SC", "OTFC", "inhaled", "nebulised", "local"]
@@ -49,6 +67,37 @@ class DoseSign(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     within: tuple[float, float]
     untaken: bool = False
     """Whether it holds for T3 in whom the sign was never taken."""
+
+
+class DoseDiagnosis(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A state that a wound or the main diagnosis puts a patient into."""
+
+    state: DiagnosisState
+    codes: tuple[str, ...] = ()
+    """Beginnings of codes; empty: all."""
+    regions: tuple[Region, ...] = ()
+    """Of wounds; empty: all, and diagnoses without a region."""
+    ais_from: int = 0
+    """Of wounds."""
+    operated: bool = False
+    """Only those that call for an operation."""
+
+    def holds(self, condition: Condition, operations: tuple[str, ...]) -> bool:
+        """Whether a condition that calls for these operations puts a patient into the state, at this AIS or above."""
+        return (
+            (not self.codes or condition.code.startswith(self.codes))
+            and (not self.regions or not set(self.regions).isdisjoint(condition.regions))
+            and (not self.operated or bool(operations))
+        )
+
+
+class DoseTime(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A state in which a treatment was given before, or will be given after, within so many minutes."""
+
+    state: DoseState
+    treatment: Treatment
+    after: bool = False
+    within_minutes: tuple[float, float]
 
 
 class AvpuRow(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +160,18 @@ def doses() -> tuple[Dose, ...]:
 def dose_signs() -> tuple[DoseSign, ...]:
     """The signs of the states that decide on a dose."""
     return _rows("dose_states.csv", DoseSign)
+
+
+@cache
+def dose_diagnoses() -> tuple[DoseDiagnosis, ...]:
+    """The states of diagnoses that decide on a dose."""
+    return _rows("dose_diagnoses.csv", DoseDiagnosis)
+
+
+@cache
+def dose_times() -> tuple[DoseTime, ...]:
+    """The states of other treatments that decide on a dose."""
+    return _rows("dose_times.csv", DoseTime)
 
 
 @cache

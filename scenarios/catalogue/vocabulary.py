@@ -87,6 +87,7 @@ Treatment = Literal[
     "antiemetic",
     "bronchodilator",
     "thromboprophylaxis",
+    "bag_mask_ventilation",
 ]
 """Labels of `engine.codes.Treatment`."""
 

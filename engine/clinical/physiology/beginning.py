@@ -79,11 +79,50 @@ def _begin_loss(
 
 
 @compiled
-def _begin_low_pressure(state: Physiology, applies: bool, low: Floats, uniform: float) -> None:
-    """Draw whether an injury to which this applies goes with a low pressure that no loss of blood explains."""
+def _of_person(parameters: Floats, deviate: float, spread: float) -> float:
+    """Return the value of a person, whose deviate is at most `spread`."""
+    return parameters[0] + parameters[1] * min(spread, max(-spread, deviate))
+
+
+@compiled
+def _set_low_pressure(casualty: CasualtyState, applies: bool, low: Floats, uniform: float) -> None:
+    """Decide whether an injury to which this applies goes with a low pressure that no loss of blood explains."""
     if applies and uniform < low[1]:
-        state.low_pressure = low[2]
-        state.low_pulse = low[3]
+        casualty.low_pressure = low[2]
+        casualty.low_pulse = low[3]
+
+
+@compiled
+def draw_low_pressure(
+    output: Output, record: PatientRow, casualty: CasualtyState, model: Model, counter: Counter
+) -> None:
+    """Draw whether the pressure of the wounded is low without a loss of blood, and whether so low that all see it."""
+    key = model.keys[DrawPurpose.CARE]
+    uniform = half(words(key, counter[0], counter[1], VITAL_SIGNS + 2)[1], False)
+    signs = model.vital_signs
+    low = signs.low_pressure
+    if uniform >= max(low.other[1], max(low.cord[1], low.brain[1])):
+        return
+    brain_ais = 0
+    cord_ais = 0
+    other_ais = 0
+    for number in range(casualty.wounds):
+        wound = output.wounds[casualty.wound + number]
+        if signs.patterns[wound.condition] == SignPattern.BRAIN:
+            brain_ais = max(brain_ais, int(wound.ais))
+        elif signs.patterns[wound.condition] == SignPattern.CORD:
+            cord_ais = max(cord_ais, int(wound.ais))
+        else:
+            other_ais = max(other_ais, int(wound.ais))
+    alone = other_ais < low.alone
+    _set_low_pressure(casualty, alone and cord_ais >= low.cord[0], low.cord, uniform)
+    _set_low_pressure(casualty, alone and brain_ais >= low.brain[0], low.brain, uniform)
+    simple = record.worst_ais == low.other[0] and record.lethal == NONE and casualty.blood_units == 0
+    _set_low_pressure(casualty, simple, low.other, uniform)
+    if casualty.low_pressure > 0.0:
+        own = normal(words(key, counter[0], counter[1], VITAL_SIGNS)[1])
+        systolic = _of_person(signs.baseline.systolic, own, signs.baseline.spread) - casualty.low_pressure
+        casualty.hypotensive = 1 if systolic < low.seen_below else 0
 
 
 @compiled
@@ -92,27 +131,17 @@ def _begin_wounds(
     record: PatientRow,
     casualty: CasualtyState,
     state: Physiology,
-    uniform: float,
     model: Model,
 ) -> int:
-    """Find burns, injuries of chest and cord and pain among the wounds; return the worst AIS of a brain injury.
-
-    `uniform` decides whether the pressure is low.
-    """
+    """Find burns, injuries of the chest and pain among the wounds; return the worst AIS of a brain injury."""
     signs = model.vital_signs
     brain_ais = 0
-    cord_ais = 0
-    other_ais = 0
     state.pain = signs.pain.by_worst_ais[min(6, int(record.worst_ais))]
     for number in range(casualty.wounds):
         wound = output.wounds[casualty.wound + number]
         flags = model.injuries.flags[wound.condition]
         if signs.patterns[wound.condition] == SignPattern.BRAIN:
             brain_ais = max(brain_ais, min(5, int(wound.ais)))
-        elif signs.patterns[wound.condition] == SignPattern.CORD:
-            cord_ais = max(cord_ais, int(wound.ais))
-        else:
-            other_ais = max(other_ais, int(wound.ais))
         if flags & ConditionFlag.AMPUTATION:
             state.pain = max(state.pain, signs.pain.amputation)
         if flags & ConditionFlag.BURN:
@@ -126,19 +155,7 @@ def _begin_wounds(
             flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= signs.chest.minor_ais
         ):
             state.chest = 1.0
-    low = signs.low_pressure
-    alone = other_ais < low.alone
-    _begin_low_pressure(state, alone and cord_ais >= low.cord[0], low.cord, uniform)
-    _begin_low_pressure(state, alone and brain_ais >= low.brain[0], low.brain, uniform)
-    simple = record.worst_ais == low.other[0] and record.lethal == NONE and casualty.blood_units == 0
-    _begin_low_pressure(state, simple, low.other, uniform)
     return brain_ais
-
-
-@compiled
-def _of_person(parameters: Floats, deviate: float, spread: float) -> float:
-    """Return the value of a person, whose deviate is at most `spread`."""
-    return parameters[0] + parameters[1] * min(spread, max(-spread, deviate))
 
 
 @compiled
@@ -174,11 +191,9 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.response = normal(m)
     state.clotting = 1.0
     state.cools = 1.0
-    state.low_pressure = 0.0
-    state.low_pulse = 0.0
     state.gets_cold = 1.0 if to_uniform(j) < signs.decline.temperature[2] else 0.0
     if record.kind == CasualtyKind.WOUNDED:
-        ais = _begin_wounds(output, record, casualty, state, half(j, False), model)
+        ais = _begin_wounds(output, record, casualty, state, model)
         _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
         _begin_loss(record, casualty, state, normal(k), model)
         state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * rough_normal(g))
@@ -199,6 +214,10 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.lift_minutes = 1.0
     state.rescued_at = math.inf
     state.antidote_at = math.inf
+    state.atropine_from = math.inf
+    state.atropine_at = math.inf
+    state.bagged_from = math.inf
+    state.bagged_until = -math.inf
     state.admitted_at = math.inf
     state.worst_loss = 0.0
     state.transfused_at = math.inf
@@ -208,6 +227,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.asleep_at = math.inf
     state.asleep_until = -math.inf
     state.analgesia_at = math.inf
+    state.analgesia_before = 0.0
     state.analgesia = 0.0
     state.drift_heart_rate = 0.0
     state.drift_systolic = 0.0
@@ -215,6 +235,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.next_at = math.inf
     state.watch_since = 0.0
     state.laboratory_at = -math.inf
+    state.laboratory_normal = 0.0
     state.watch = Watch.NOBODY
     state.number = 0
     state.events_seen = casualty.first_event

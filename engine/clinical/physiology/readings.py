@@ -19,6 +19,7 @@ from engine.codes import (
     CasualtyKind,
     DrawPurpose,
     Event,
+    SignPattern,
     TriageCategory,
     Watch,
 )
@@ -45,18 +46,47 @@ from engine.tables import (
 _FOR_EVENTS = 96
 """Rows of a patient that are kept for readings at events; the others end before them."""
 _ONE_SECOND = 1000.0
+_URGENT = int(TriageCategory.T2)
+_WELL, _LIMB, _MIND = int(SignPattern.NONE), int(SignPattern.LIMB), int(SignPattern.MIND)
+"""Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 _MOST_CODE = 254.0
 """Largest value of a column of bytes in which 255 means that a sign was not taken."""
 
 
 @compiled
+def _in_danger(casualty: CasualtyState, state: Physiology, model: Model) -> bool:
+    """Return whether something kills the patient, or the last signs were those of somebody gravely ill."""
+    unwell = model.vital_signs.schedule.unwell
+    signs = state.signs
+    return bool(
+        casualty.life < math.inf
+        or (
+            state.number > 0
+            and (
+                signs.heart_rate > unwell[0]
+                or signs.systolic < unwell[1]
+                or signs.spo2 < unwell[2]
+                or signs.gcs < unwell[3]
+            )
+        )
+    )
+
+
+@compiled
 def _interval(casualty: CasualtyState, state: Physiology, at: float, model: Model) -> float:
-    """Return the ms between a reading at `at` and the next one."""
+    """Return the ms between a reading at `at` and the next one: by who watches, the category and the state."""
     schedule = model.vital_signs.schedule
     if not model.vital_signs.full:
         return schedule.core_minutes * MINUTE
-    minutes = schedule.minutes[state.watch, min(4, casualty.category)]
-    thinned = schedule.thinning * (at - state.watch_since) / MINUTE
+    danger = _in_danger(casualty, state, model)
+    category = min(4, casualty.category)
+    if danger and category == TriageCategory.T3:
+        category = _URGENT
+    minutes = schedule.minutes[state.watch, category]
+    spent = (at - state.watch_since) / MINUTE
+    if not danger and spent >= schedule.settled[0] and state.watch in (Watch.FIELD, Watch.VEHICLE, Watch.BAY):
+        minutes = max(minutes, schedule.settled[1])
+    thinned = schedule.thinning * spent
     return min(schedule.most_minutes, max(minutes, thinned)) * MINUTE
 
 
@@ -156,6 +186,15 @@ def _set_laboratory(
     inr = laboratory.inr[0] + rise * state.clotting
     entry.inr = _tenths(bounds.inr, inr + noise[3] * normal(fourth), 0.0)
     state.laboratory_at = at
+    normal_at = laboratory.normal
+    state.laboratory_normal = 0.0
+    if (
+        lactate <= normal_at[0]
+        and -excess <= normal_at[1]
+        and haemoglobin >= normal_at[2]
+        and entry.inr <= normal_at[3] * 10.0 + 0.5
+    ):
+        state.laboratory_normal = 1.0
 
 
 @compiled
@@ -194,15 +233,32 @@ def _show_arrest(entry: VitalRow, model: Model) -> None:
 
 
 @compiled
-def _takes_blood(record: PatientRow, state: Physiology, at: float, facility: int, model: Model) -> bool:
-    """Return whether blood is taken with this reading."""
+def _calls_for_blood_tests(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, model: Model
+) -> bool:
+    """Return whether anybody wants to know: of the grave and poisoned, and of the ill other than in limb or mind."""
     laboratory = model.vital_signs.laboratory
-    return bool(
-        facility >= 0
-        and model.network.role[facility] >= 2
-        and (record.triage <= laboratory.least_urgent or record.triage == TriageCategory.T4)
-        and at - state.laboratory_at >= laboratory.hours[state.watch] * HOUR
-    )
+    if record.triage > laboratory.least_urgent and record.triage != TriageCategory.T4:
+        return False
+    if record.lethal != NONE or casualty.blood_units > 0 or record.kind == CasualtyKind.AGENT:
+        return True
+    if record.kind == CasualtyKind.WOUNDED:
+        return bool(record.worst_ais >= laboratory.least_ais)
+    return state.pattern not in (_WELL, _LIMB, _MIND)
+
+
+@compiled
+def _takes_blood(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, at: float, facility: int, model: Model
+) -> bool:
+    """Return whether blood is taken with this reading: from Role 2 on, and again the sooner if it was not normal."""
+    if facility < 0 or model.network.role[facility] < 2:
+        return False
+    laboratory = model.vital_signs.laboratory
+    hours = laboratory.hours[state.watch]
+    if state.laboratory_normal > 0.0:
+        hours = laboratory.normal_hours[state.watch]
+    return at - state.laboratory_at >= hours * HOUR and _calls_for_blood_tests(record, casualty, state, model)
 
 
 @compiled
@@ -253,7 +309,8 @@ def _take_reading(
     respiratory_rate = signs.respiratory_rate + noise.respiratory_rate * normal(c)
     spo2 = signs.spo2 + noise.spo2 * normal(d)
     entry.etco2 = NONE
-    asleep = state.asleep_at < at and at < state.asleep_until
+    asleep_until = state.asleep_until + parameters.tube.asleep_minutes * MINUTE
+    asleep = state.asleep_at < at and at < asleep_until
     if tube or asleep:
         respiratory_rate = state.ventilator
         spo2 = max(spo2, parameters.tube.saturation)
@@ -265,7 +322,11 @@ def _take_reading(
     entry.spo2 = _whole(bounds.spo2, spo2)
     if systolic < noise.no_signal[0] and half(g, False) < noise.no_signal[1]:
         entry.spo2 = NONE
+    waking = parameters.tube.waking
+    since = at - max(asleep_until, state.tube_until)
     points = signs.gcs
+    if since >= 0.0:
+        points -= waking[0] * fading(since, waking[1] * MINUTE)
     if points < 14.5:
         points += noise.gcs * normal(g)
     paralysed = tube and at < state.paralysed_until
@@ -290,7 +351,7 @@ def _take_reading(
         i, _, _, _ = words(key, counter[0], counter[1], block + 2)
         if to_uniform(i) < noise.no_temperature_minor:
             entry.temperature = NONE
-    elif _takes_blood(record, state, at, facility, model):
+    elif _takes_blood(record, casualty, state, at, facility, model):
         i, j, k, m = words(key, counter[0], counter[1], block + 2)
         _set_laboratory(entry, record, state, at, i, j, k, m, model)
     output.rows[VITAL_COUNT] += 1
@@ -347,7 +408,29 @@ def _set_watch(state: Physiology, watch: int, at: float) -> None:
 
 
 @compiled
-def _reads_at(state: Physiology, event: EventRow, model: Model) -> bool:
+def _has_tube(state: Physiology, at: float) -> bool:
+    """Return whether the patient is intubated at the time `at`."""
+    return bool(state.tube_at < at and at < state.tube_until)
+
+
+@compiled
+def _keep_tube(casualty: CasualtyState, state: Physiology, kind: int, at: float, model: Model) -> None:
+    """Keep the tube of the grave after damage control surgery until the definitive operation, at most for days.
+
+    After that it stays for hours; with a severe injury of the head as long as for the brain.
+    """
+    rules = model.vital_signs.tube
+    if not _has_tube(state, at):
+        return
+    if kind == Event.SURGERY_ENDED and not casualty.definitive:
+        if casualty.cavity or casualty.grave:
+            state.tube_until = max(state.tube_until, at + rules.unfinished_hours * HOUR)
+    elif kind != Event.RESUSCITATION_ENDED and casualty.head_ais < rules.brain_ais:
+        state.tube_until = at + rules.finished_hours * HOUR
+
+
+@compiled
+def _reads_at(casualty: CasualtyState, state: Physiology, event: EventRow, model: Model) -> bool:
     """Note who watches the patient after an event, and return whether signs are taken then."""
     at = float(event.at)
     kind = event.kind
@@ -360,6 +443,9 @@ def _reads_at(state: Physiology, event: EventRow, model: Model) -> bool:
         return full and state.attended != 0
     if kind == Event.DEPARTED:
         _set_watch(state, Watch.VEHICLE, at)
+        if _has_tube(state, at) and casualty.arrive_at < math.inf:
+            landed = casualty.arrive_at + model.vital_signs.tube.landed_minutes * MINUTE
+            state.tube_until = max(state.tube_until, landed)
         return full
     if kind == Event.ARRIVED:
         if state.admitted_at == math.inf:
@@ -376,8 +462,11 @@ def _reads_at(state: Physiology, event: EventRow, model: Model) -> bool:
         or kind == Event.SURGERY_ENDED
         or kind == Event.DEFINITIVE_SURGERY_ENDED
     ):
+        _keep_tube(casualty, state, kind, at, model)
         _set_watch(state, Watch.BAY, at)
         return True
+    if kind == Event.EVACUATION_REQUESTED and _has_tube(state, at):
+        state.tube_until = max(state.tube_until, at + model.vital_signs.tube.waiting_hours * HOUR)
     if kind == Event.ICU_ADMITTED:
         _set_watch(state, Watch.INTENSIVE_CARE, at)
     elif kind == Event.WARD_ADMITTED or kind == Event.STAGED:
@@ -412,11 +501,11 @@ def take_with_events(
     for k in range(state.events_seen, output.rows[EVENT_COUNT]):
         event = output.events[k]
         watch = state.watch
-        reads = _reads_at(state, event, model) and model.vital_signs.taken
+        reads = _reads_at(casualty, state, event, model) and model.vital_signs.taken
         at = float(event.at)
         if reads and at > state.last_at and state.number < MAX_VITALS - 1:
             _take_reading(output, row, casualty, at, int(event.facility), model, counter)
-        elif watch != state.watch and state.number > 0:
+        elif (watch != state.watch or event.kind == Event.TRIAGED) and state.number > 0:
             state.next_at = min(
                 max(at, state.last_at + _interval(casualty, state, at, model)),
                 at + _interval(casualty, state, at, model),

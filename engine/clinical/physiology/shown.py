@@ -132,6 +132,24 @@ def _note_tube(record: PatientRow, state: Physiology, treatment: TreatmentRow, m
 
 
 @compiled
+def eased_by_analgesia(state: Physiology, at: float, model: Model) -> float:
+    """Return the points of pain that analgesia takes at the time `at`, ms: a dose acts after minutes, for hours.
+
+    In a facility so much is taken at least, once analgesia has begun.
+    """
+    if at < state.analgesia_at:
+        return 0.0
+    pain = model.vital_signs.pain
+    since = at - state.analgesia_at
+    waiting = fading(since, pain.onset_minutes * MINUTE)
+    eased = state.analgesia - (state.analgesia - state.analgesia_before) * waiting
+    eased *= fading(since, pain.analgesia_minutes * MINUTE)
+    if at < state.admitted_at:
+        return eased
+    return max(eased, pain.maintained - max(0.0, pain.maintained - state.analgesia_before) * waiting)
+
+
+@compiled
 def _note_treatment(
     record: PatientRow, casualty: CasualtyState, state: Physiology, treatment: TreatmentRow, model: Model
 ) -> None:
@@ -147,9 +165,16 @@ def _note_treatment(
             if record.lethal == LethalMechanism.TBI:
                 share *= signs.brain.relief
             _relieve(casualty, state, start, share, signs.relief_minutes[kind])
+    if kind == Treatment.AUTOINJECTOR or kind == Treatment.ATROPINE_AND_OXIME:
+        state.atropine_from = min(state.atropine_from, start)
+        state.atropine_at = start
+    if kind == Treatment.BAG_MASK_VENTILATION:
+        state.bagged_from = start
+        state.bagged_until = float(treatment.end)
     if kind == Treatment.BLOOD_TRANSFUSION:
         state.transfused_at = min(state.transfused_at, start)
     if signs.analgesia[kind] > 0.0:
+        state.analgesia_before = eased_by_analgesia(state, start, model)
         state.analgesia_at = start
         state.analgesia = signs.analgesia[kind]
     _note_tube(record, state, treatment, model)

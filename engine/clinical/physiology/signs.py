@@ -3,7 +3,7 @@
 import math
 
 from engine import numeric
-from engine.clinical.physiology.shown import decline_share, fading, shown_share
+from engine.clinical.physiology.shown import decline_share, eased_by_analgesia, fading, shown_share
 from engine.codes import (
     NONE,
     CasualtyKind,
@@ -15,6 +15,7 @@ from engine.tables import (
     DAY,
     HOUR,
     MINUTE,
+    TREATMENT_COUNT,
     CasualtyState,
     Floats,
     Model,
@@ -216,18 +217,25 @@ def _show_burn(state: Physiology, signs: Signs, at: float, model: Model) -> None
 def _show_nerve_agent(
     record: PatientRow, state: Physiology, signs: Signs, at: float, shown: float, model: Model
 ) -> None:
-    """Replace the signs by those of the severity of a nerve agent casualty, which rises to the worst towards death."""
+    """Replace the signs by those of the severity of a nerve agent casualty, which rises to the worst towards death.
+
+    Atropine drives the pulse up, and the saturation rises as the secretions dry, before the patient wakes.
+    """
     agent = model.vital_signs.nerve_agent
     if at < record.onset:
         return
     worst = len(agent.gcs) - 1
     grade = record.severity + (worst - record.severity) * shown
-    left = 1.0
-    if state.antidote_at < math.inf:
-        left = fading(at - state.antidote_at, agent.treated_hours * HOUR)
-    elif record.lethal == NONE:
+    left, wet = 1.0, 1.0
+    antidote_at = state.antidote_at
+    if record.lethal == NONE:
+        antidote_at = min(antidote_at, state.atropine_from)
         left = fading(at - float(record.onset), agent.untreated_hours * HOUR)
+    if antidote_at < math.inf:
+        left = min(left, fading(at - antidote_at, agent.treated_hours * HOUR))
+        wet = fading(at - antidote_at, agent.drying_minutes * MINUTE)
     left = max(left, shown)
+    wet = max(min(left, wet), shown)
     low = int(min(worst - 1, int(grade)))
     part = grade - low
     signs.heart_rate += left * (
@@ -238,8 +246,15 @@ def _show_nerve_agent(
         + part * (agent.respiratory_rate[low + 1] - agent.respiratory_rate[low])
         - signs.respiratory_rate
     )
-    signs.spo2 += left * (agent.spo2[low] + part * (agent.spo2[low + 1] - agent.spo2[low]) - signs.spo2)
+    signs.spo2 += wet * (agent.spo2[low] + part * (agent.spo2[low + 1] - agent.spo2[low]) - signs.spo2)
     signs.gcs += left * (agent.gcs[low] + part * (agent.gcs[low + 1] - agent.gcs[low]) - signs.gcs)
+    if at > state.atropine_from:
+        driven = 1.0 - fading(at - state.atropine_from, agent.atropine_minutes[0] * MINUTE)
+        driven *= (1.0 - shown) * fading(at - state.atropine_at, agent.atropine_minutes[1] * MINUTE)
+        signs.heart_rate += driven * max(0.0, agent.atropine_pulse - signs.heart_rate)
+    if state.bagged_from < at <= state.bagged_until:
+        signs.spo2 = max(signs.spo2, agent.bagged_spo2)
+        signs.respiratory_rate = max(signs.respiratory_rate, agent.bagged_respiratory_rate)
 
 
 @compiled
@@ -297,11 +312,7 @@ def _pain(record: PatientRow, state: Physiology, at: float, model: Model) -> flo
     if state.pain <= 0.0:
         return 0.0
     pain = model.vital_signs.pain
-    eased = 0.0
-    if at >= state.analgesia_at:
-        eased = state.analgesia * fading(at - state.analgesia_at, pain.analgesia_minutes * MINUTE)
-        if state.admitted_at < math.inf:
-            eased = max(eased, pain.maintained)
+    eased = eased_by_analgesia(state, at, model)
     left = max(0.0, state.pain * fading(at - float(record.onset), pain.days * DAY) - eased)
     begun = max(state.analgesia_at, state.admitted_at)
     if left > pain.kept[0] and at > begun:
@@ -342,10 +353,10 @@ def find_signs(
     signs.temperature -= _cooled(record, state, signs, at, model)
     if signs.loss > 0.0:
         _show_bleeding(state, signs, model)
-    if state.low_pressure > 0.0:
+    if casualty.low_pressure > 0.0:
         left = _since_admission(state, at, model.vital_signs.low_pressure.hours)
-        signs.systolic -= state.low_pressure * left
-        signs.heart_rate += state.low_pulse * left
+        signs.systolic -= casualty.low_pressure * left
+        signs.heart_rate += casualty.low_pulse * left
     coma = model.vital_signs.loss.coma
     if signs.systolic < coma[0]:
         signs.gcs -= coma[1] * (coma[0] - signs.systolic)
@@ -362,6 +373,26 @@ def find_signs(
             decline = max(decline, shown)
     if decline > 0.0 and not model.transitions.used[0]:
         _show_decline(state, signs, decline, model)
+
+
+@compiled
+def pain_of_record(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+) -> float:
+    """Return the pain at the time `at`, ms, after all analgesia in the record, noted by a reading or not."""
+    state = output.physiology
+    noted = state.analgesia_at, state.analgesia, state.analgesia_before
+    state.analgesia_at, state.analgesia, state.analgesia_before = math.inf, 0.0, 0.0
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        points = model.vital_signs.analgesia[treatment.kind]
+        if points > 0.0 and treatment.start < at:
+            state.analgesia_before = eased_by_analgesia(state, float(treatment.start), model)
+            state.analgesia_at = float(treatment.start)
+            state.analgesia = points
+    pain = _pain(record, state, at, model)
+    state.analgesia_at, state.analgesia, state.analgesia_before = noted
+    return pain
 
 
 @compiled
