@@ -185,7 +185,7 @@ def medication_values(view: View) -> Values:
 
 
 _SECOND = 1000
-"""ms: what happens in the second of the departure is told."""
+"""ms. A MIST report names what is done up to the end of the second of departure."""
 
 MIST_INJURIES, MIST_TREATMENTS = 4, 8
 """Injuries and treatments that a MIST report names: the gravest, and the first."""
