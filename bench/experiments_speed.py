@@ -8,6 +8,7 @@ memory is watched. Each prints one line of JSON.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import math
@@ -366,10 +367,18 @@ replications.count = {replications}
 """
 
 
+def workers_below(pid: int) -> int:
+    """How many Ray workers run below a process."""
+    with contextlib.suppress(psutil.Error):
+        titles = [each.name() for each in psutil.Process(pid).children(recursive=True)]
+        return sum(title.startswith("ray::") for title in titles)
+    return 0
+
+
 def memory_of_command(replications: int) -> float:
     """Return the highest memory of `goldenhour experiment` with so many replications on Ray, in MB.
 
-    It is looked at while Ray's processes run: once they have ended, pages of libraries that all of them shared count in
+    It is looked at while the workers run: once they have ended, pages of libraries that all of them shared count in
     full for the last process that maps them.
     """
     highest = 0
@@ -383,7 +392,7 @@ def memory_of_command(replications: int) -> float:
         )
         while process.poll() is None:
             found = pss_bytes(process.pid)
-            if psutil.Process(process.pid).children():
+            if workers_below(process.pid) >= CORES:
                 highest = max(highest, found)
             time.sleep(0.2)
     if process.returncode:

@@ -170,14 +170,18 @@ def open_workplace(
 def _first_replications(
     request: PlanRequest[Any], count: int
 ) -> tuple[list[FinishedBatch], ReplicationProgress]:
-    """Replications of the first point, simulated in this process; none if they take long, or if one fails."""
+    """Replications of the first point; none if they take long, or if one fails.
+
+    A driver that only sends tasks simulates them in another process, so as not to load what simulates.
+    """
     loaded = request.loaded
     if count * replication_seconds(loaded.base) > CHECK_SECONDS:
         return [], NOTHING
     points = PreparedPoints(loaded.plan, loaded.base, request.design)
     reports: list[ReplicationProgress] = []
     try:
-        replicator = Replicator([points[0]], batch_cache(), on_progress=reports.append)
+        apart = request.workers != 0
+        replicator = Replicator([points[0]], batch_cache(), on_progress=reports.append, apart=apart)
         return list(replicator.stream([Request(0, 0, count)])), reports[-1]
     except RunError:  # it is met again, and recorded then
         return [], NOTHING

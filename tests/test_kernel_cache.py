@@ -324,12 +324,32 @@ def test_the_key_depends_on_the_platform_and_on_the_processor_that_code_is_for(
     small_engine: Path, tmp_path: Path
 ) -> None:
     show = "from engine.numeric import native\n{}\nprint(native.digest())"
-    other = "native.llvm().get_process_triple = lambda: 'another'"
-    keys = {
-        call(small_engine, tmp_path / "cache", show.format(change), **variables)
-        for change, variables in (("", {}), (other, {}), ("", {"NUMBA_CPU_FEATURES": ""}))
-    }
-    assert len(keys) == 3
+    machine = "native.platform.machine = lambda: 'another'"
+    (tmp_path / "cpuinfo").write_text("model name\t: another\n")
+    processor = f"native._CPU_INFO = native.Path({str(tmp_path / 'cpuinfo')!r})"
+    unknown = f"native._CPU_INFO = native.Path({str(tmp_path / 'none')!r})"
+    other = f"{unknown}\nnative.llvm().get_process_triple = lambda: 'another'"
+    changes = ("", machine, processor, unknown, other)
+    keys = {call(small_engine, tmp_path / "cache", show.format(change)) for change in changes}
+    keys.add(call(small_engine, tmp_path / "cache", show.format(""), NUMBA_CPU_FEATURES=""))
+    assert len(keys) == 6
+
+
+def test_the_key_ignores_what_changes_from_moment_to_moment_and_is_known_without_llvm(
+    small_engine: Path, tmp_path: Path
+) -> None:
+    keys = set()
+    for clock in ("1000", "2000"):
+        text = "\n\n".join(f"processor\t: {core}\nmodel name\t: one\ncpu MHz\t: {clock}" for core in (0, 1))
+        (tmp_path / "cpuinfo").write_text(text)
+        code = (
+            "import sys\nfrom engine.numeric import native\n"
+            f"native._CPU_INFO = native.Path({str(tmp_path / 'cpuinfo')!r})\n"
+            "print(native.digest(), 'llvmlite' in sys.modules)"
+        )
+        keys.add(call(small_engine, tmp_path / "cache", code))
+    (key,) = keys
+    assert key.endswith(" False")
 
 
 def test_a_lock_that_stays_held_is_waited_for_and_then_done_without(small_engine: Path, warm: Path) -> None:

@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from actors.cluster.log import Log
     from actors.cluster.memory import Sampler
     from actors.cluster.metrics import add_metric, put_metric
-    from actors.cluster.package_root import PACKAGE_ROOT, PACKAGES, check_package_root
+    from actors.cluster.package_root import (
+        PACKAGE_ROOT,
+        PACKAGES,
+        check_package_root,
+        environment_of_process,
+    )
     from actors.cluster.priority import lower_priority
     from actors.cluster.pyarrow_import import hide_pyarrow_in_worker, restore_pyarrow
     from actors.cluster.remote import as_remote
@@ -39,6 +44,8 @@ __getattr__ = lazy_attributes(
             "PACKAGES",
             "PACKAGE_ROOT",
             "check_package_root",
+            "environment_of_process",
+            "environment_of_process",
         ),
         "priority": ("lower_priority",),
         "pyarrow_import": (
@@ -75,6 +82,7 @@ __all__ = [
     "available_cores",
     "check_package_root",
     "default_workers",
+    "environment_of_process",
     "hide_pyarrow_in_worker",
     "in_first_suitable",
     "is_shared_ray",

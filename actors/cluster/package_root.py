@@ -7,12 +7,25 @@ therefore call `check_package_root` before they import the engine (docs/platform
 
 import functools
 import importlib.util
+import os
+import sys
 from pathlib import Path
+
+from engine.identity import cache_root
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 """The directory that holds the packages: a working tree, an unpacked job or site-packages."""
 
 PACKAGES = ("goldenhour", "engine", "actors", "scenarios")
+
+
+def environment_of_process() -> dict[str, str]:
+    """Return the environment of a process of our own that starts in `PACKAGE_ROOT` and finds the same packages."""
+    path = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, sys.path)])
+    environment = os.environ | {"PYTHONPATH": path}
+    if os.environ.get("GOLDENHOUR_CACHE_DIR"):
+        environment["GOLDENHOUR_CACHE_DIR"] = str(cache_root())  # it may be relative to another folder
+    return environment
 
 
 @functools.cache

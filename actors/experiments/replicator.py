@@ -17,6 +17,7 @@ from actors.experiments.tasks import (
     Simulated,
     compile_order,
     found_tilts,
+    simulate_apart,
     simulate_order,
     simulate_orders,
 )
@@ -128,6 +129,8 @@ class Replicator:
         0: batches are simulated in this process. Otherwise the tasks on Ray at a time; a session must be open.
     on_progress
         Called several times a second.
+    apart
+        Without workers: simulate in a process of its own, so that this one stays small.
     """
 
     def __init__(
@@ -136,8 +139,10 @@ class Replicator:
         cache: LocalCache | None,
         workers: int = 0,
         on_progress: OnReplications = lambda progress: None,
+        apart: bool = False,
     ) -> None:
         self._points = points
+        self._apart = apart
         self._cache = cache
         self._workers = workers
         self._on_progress = on_progress
@@ -251,6 +256,10 @@ class Replicator:
                 continue
             self._report()
             order = _order([each])
+            simulated = simulate_apart(order) if self._apart else None
+            if simulated is not None:
+                yield from self._receive([each], simulated)
+                continue
             compiled = compile_order(order)
             self._store_tilts(each, found_tilts(order, compiled))
             for packed in simulate_order(order, compiled):

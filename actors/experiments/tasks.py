@@ -1,11 +1,22 @@
 """The simulation of batches of replications, in this process or as a task on Ray."""
 
+import os
+import pickle
+import subprocess
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from actors.cluster import check_package_root, hide_pyarrow_in_worker, lower_priority, restore_pyarrow
+from actors.cluster import (
+    PACKAGE_ROOT,
+    check_package_root,
+    environment_of_process,
+    hide_pyarrow_in_worker,
+    lower_priority,
+    restore_pyarrow,
+)
 from actors.experiments.batches import Batch
 from engine.errors import GoldenhourError, RunError
 from engine.precomputed import (
@@ -170,6 +181,37 @@ def simulate_orders(orders: Sequence[Order], *large: bytes) -> Simulated:
     except GoldenhourError as raised:
         error = raised
     return Simulated(packed, tilts, time.perf_counter() - begun, error)
+
+
+def simulate_apart(order: Order) -> Simulated | None:
+    """Return what `simulate_orders` returns, simulated in a process of its own; None if there can be no such process.
+
+    The process that calls this does not load the engine's machine code and tables, which take 70 MB.
+    """
+    if not sys.executable:  # Python is embedded in another program
+        return None
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", f"from {__name__} import answer_order; answer_order()"],
+            input=pickle.dumps(order),
+            capture_output=True,
+            cwd=PACKAGE_ROOT,
+            env=environment_of_process(),
+            check=True,
+        )
+        found: Simulated = pickle.loads(done.stdout)
+    except (OSError, subprocess.CalledProcessError, pickle.UnpicklingError, EOFError):
+        return None
+    return found
+
+
+def answer_order() -> None:
+    """Read an order from stdin, and write what is simulated to stdout."""
+    with os.fdopen(0, "rb", closefd=False) as stream:
+        order: Order = pickle.loads(stream.read())
+    with os.fdopen(os.dup(1), "wb") as stream:
+        os.dup2(2, 1)  # nothing else may come between
+        stream.write(pickle.dumps(simulate_orders([order])))
 
 
 def found_tilts(order: Order, compiled: Mapping[str, Any]) -> bytes | None:

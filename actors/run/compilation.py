@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
-from actors.cluster import PACKAGE_ROOT
+from actors.cluster import PACKAGE_ROOT, environment_of_process
 from actors.run.messages import Compiling
-from engine.identity import cache_root
 
 if TYPE_CHECKING:
     from engine.run import EntryPoints
@@ -52,14 +51,10 @@ class _Process:
     def start(self) -> None:
         """Start it. Leaves no process behind if that fails."""
         places = [":".join(function.place) for _, function in self._functions]
-        path = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, sys.path)])
-        environment = os.environ | {"PYTHONPATH": path}
-        if os.environ.get("GOLDENHOUR_CACHE_DIR"):
-            environment["GOLDENHOUR_CACHE_DIR"] = str(cache_root())  # it may be relative to this folder
         self.process = subprocess.Popen(
             [sys.executable, "-c", f"from {__name__} import compile_and_send; compile_and_send()", *places],
             cwd=PACKAGE_ROOT,
-            env=environment,
+            env=environment_of_process(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

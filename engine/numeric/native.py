@@ -14,11 +14,13 @@ import fcntl
 import functools
 import hashlib
 import os
+import platform
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import identity
@@ -41,6 +43,17 @@ MOST_BYTES = 1 << 24
 
 _LOCK_WAIT_SECONDS = 60.0
 """Longest wait for the lock. A process that dies frees it; one that was stopped, with Ctrl-Z for example, does not."""
+
+_CPU_INFO = Path("/proc/cpuinfo")
+
+_CPU_FIELDS = frozenset(
+    (
+        *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
+        *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "CPU revision", "Features"),
+        *("cpu", "machine", "isa", "mmu", "uarch"),
+    )
+)
+"""What LLVM names the processor by, on x86, on ARM and on others. The clock rate, for example, changes all the time."""
 
 _ENGINE_VERSION = identity.engine_version()
 """The engine's sources as they are when it is loaded. Later the files may be those of another version."""
@@ -180,7 +193,7 @@ def digest() -> str:
         _ENGINE_VERSION,
         sys.implementation.cache_tag,
         *(metadata.version(name) for name in ("numba", "llvmlite", "numpy")),
-        _target(),
+        _processor(),
         sorted((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_")),
     )
     return hashlib.sha256(repr(surroundings).encode()).hexdigest()[:20]
@@ -193,6 +206,20 @@ def llvm() -> Any:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding
+
+
+def _processor() -> object:
+    """Return what decides `_target`: on Linux the kernel's description of the processor, which needs no LLVM.
+
+    A process that only sends tasks never loads LLVM, which takes 40 MB.
+    """
+    try:
+        lines = _CPU_INFO.read_text(errors="replace").splitlines()
+    except OSError:
+        return _target()
+    pairs = (line.partition(":") for line in lines)
+    found = sorted({(name.strip(), value.strip()) for name, _, value in pairs if name.strip() in _CPU_FIELDS})
+    return (sys.platform, platform.machine(), found) if found else _target()
 
 
 def _target() -> tuple[str, str, str]:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 from numpy.typing import NDArray
 
 from engine.errors import RunError
@@ -244,7 +243,9 @@ def _joined_texts(values: Joined, place: str) -> pa.StringArray:
         arrow_list(part.texts, "text").take(arrow_array(part.indices(place), pa.int64()))
         for part in values.parts
     ]
-    whole = pa.compute.binary_join_element_wise(*columns, "")
+    from pyarrow import compute  # 10 MB, which a process that writes no records does without
+
+    whole = compute.binary_join_element_wise(*columns, "")
     _, offsets, data = whole.buffers()
     missing = values.shown.codes.astype(np.int8) - 1
     return pa.StringArray.from_buffers(len(whole), offsets, data, _validity(missing))
