@@ -6,6 +6,7 @@ from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
     needs_of_breathing,
+    needs_of_conscious,
     needs_of_injuries,
     needs_of_pain,
     needs_of_state,
@@ -112,14 +113,17 @@ def treat_ill(
         own = _EMERGENCY_CARE
     if immediate:
         needs |= rules.bit[Treatment.IV_ACCESS] | rules.bit[Treatment.OXYGEN]
-    needs |= needs_of_pain(output, record, casualty, now, model)
+    if effect != Effect.SUPPORTIVE:  # it has changed the state
+        needs |= needs_of_pain(output, record, casualty, now, model)
+    elif not unconscious:
+        needs |= needs_of_conscious(output, record, casualty, now, model)
     needs |= needs_of_breathing(output, record, casualty, now, model)
     needs |= unconscious
     if record.kind == CasualtyKind.DISEASE and record.triage <= TriageCategory.T2:
         needs |= rules.bit[Treatment.OBSERVATION]
     end = now + minutes * MINUTE
     place = place_of_role(model.network.role[casualty.facility])
-    given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
+    given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, now, model)
     if operation != NONE:
         begin = now
         if rules.needs_airway[operation]:
@@ -147,7 +151,9 @@ def treat_wounded(
     needs = needs_of_injuries(output, record, casualty, rules)
     needs = (needs | needs_of_state(output, record, casualty, now, place, model)) & ~of_blood(rules)
     supportive = _SUPPORTIVE
-    given = give_by_need(output, row, casualty, now, end, place, int(needs), NONE, supportive, pace, model)
+    given = give_by_need(
+        output, row, casualty, now, end, place, int(needs), NONE, supportive, pace, now, model
+    )
     _observe_if_nothing(output, row, casualty, now, minutes, given)
 
 
@@ -198,5 +204,5 @@ def resuscitate(
     if record.lethal == LethalMechanism.TBI or calls_for_craniotomy(output, casualty, model):
         needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
     end = now + minutes * MINUTE
-    given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
+    given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, now, model)
     _observe_if_nothing(output, row, casualty, now, minutes, given)

@@ -4,13 +4,13 @@ import math
 
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
+    NOT_SEEN,
     bleeds_to_death,
     give_by_need,
     given_so_far,
     needs_of_breathing,
-    needs_of_coma,
     needs_of_injuries,
-    needs_of_pain,
+    needs_of_mind,
     needs_of_state,
     of_blood,
 )
@@ -104,16 +104,16 @@ def give_first_aid(
     on_the_way = casualty.facility != AT_POI
     place = _ON_THE_WAY if on_the_way else _POINT_OF_INJURY
     end = casualty.arrive_at if on_the_way else now
+    seen_at = max(now, end)
     needs = needs_of_injuries(output, record, casualty, rules)
     if record.kind == CasualtyKind.WOUNDED:
-        needs |= needs_of_state(output, record, casualty, max(now, end), place, model)
+        needs |= needs_of_state(output, record, casualty, seen_at, place, model)
     else:
-        needs |= needs_of_pain(output, record, casualty, max(now, end), model)
-        needs |= needs_of_coma(output, record, casualty, max(now, end), model)
-        needs |= needs_of_breathing(output, record, casualty, max(now, end), model)
+        needs |= needs_of_mind(output, record, casualty, seen_at, model)
+        needs |= needs_of_breathing(output, record, casualty, seen_at, model)
     needs &= ~of_blood(rules)
     own = _first_aid_against(output, record, casualty, model)
-    give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
+    give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, seen_at, model)
 
 
 @compiled
@@ -136,13 +136,14 @@ def care_on_the_way(
     if record.kind == CasualtyKind.WOUNDED:
         needs |= needs_of_state(output, record, casualty, arrival, place, model)
     else:
-        needs |= needs_of_pain(output, record, casualty, arrival, model)
-        needs |= needs_of_coma(output, record, casualty, arrival, model)
+        needs |= needs_of_mind(output, record, casualty, arrival, model)
         needs |= needs_of_breathing(output, record, casualty, arrival, model)
     again = rules.until_end | rules.each_wound | rules.bit[Treatment.ANALGESIA]
     needs &= ~of_blood(rules) & ~(given_so_far(output, casualty, rules) & ~again)
     supportive = _SUPPORTIVE
-    give_by_need(output, row, casualty, now, arrival, place, int(needs), NONE, supportive, pace, model)
+    give_by_need(
+        output, row, casualty, now, arrival, place, int(needs), NONE, supportive, pace, arrival, model
+    )
 
 
 @compiled
@@ -168,7 +169,8 @@ def give_prehospital_blood(
     casualty.blood_given = model.care.prehospital_units
     needs = of_blood(model.treatments.rules)
     own = _BLOOD_TRANSFUSION
-    give_by_need(output, row, casualty, now, casualty.arrive_at, place, needs, own, effect, pace, model)
+    arrival = casualty.arrive_at
+    give_by_need(output, row, casualty, now, arrival, place, needs, own, effect, pace, NOT_SEEN, model)
     casualty.blood_given = needed
 
 

@@ -4,6 +4,8 @@ Needs are masks of bits, one for each treatment in the order of priority (`CareR
 the casualty's rows in the table of treatments: a treatment that an interruption has removed has not been given.
 """
 
+import numpy as np
+
 from engine.clinical.log import log_treatment
 from engine.clinical.physiology import coma_points, find_signs, pain_of_record
 from engine.codes import (
@@ -34,6 +36,8 @@ _HIGHEST_CARE = 3
 """The highest role whose care differs."""
 ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
+NOT_SEEN = -1.0
+"""The time of the signs of a casualty who has not been looked at."""
 _ANALGESIA = int(Treatment.ANALGESIA)
 _CLOSED_REDUCTION = int(Treatment.CLOSED_REDUCTION)
 _MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
@@ -84,6 +88,19 @@ def is_unconscious(
 
 
 @compiled
+def _seems_unconscious(output: Output, model: Model) -> bool:
+    """Return whether somebody is unconscious by the signs that were found last."""
+    return bool(output.physiology.signs.gcs < model.treatments.limits.unconscious_gcs + 0.5)
+
+
+@compiled
+def first_rank(mask: int) -> int:
+    """Return the lowest rank in a mask that is not empty: the exponent of its lowest bit, which a float has exactly."""
+    lowest = np.int64(mask) & -np.int64(mask)
+    return int((np.float64(lowest).view(np.int64) >> 52) - 1023)
+
+
+@compiled
 def given_so_far(output: Output, casualty: CasualtyState, rules: CareRules) -> int:
     """Return the mask of the treatments that the casualty has been given."""
     given = 0
@@ -108,12 +125,14 @@ def last_start(output: Output, casualty: CasualtyState, kind: int, wound: int) -
 
 @compiled
 def _is_due(
-    output: Output, casualty: CasualtyState, rank: int, wound: int, at: float, rules: CareRules
+    output: Output, casualty: CasualtyState, rank: int, wound: int, at: float, given: int, rules: CareRules
 ) -> bool:
     """Return whether a treatment may be given at the time `at`, ms: for the first time, or again.
 
-    A splint is put on again after a closed reduction.
+    A splint is put on again after a closed reduction. `given` is the mask of all that has been given.
     """
+    if not given & (1 << rank):
+        return True
     last = last_start(output, casualty, rules.kind[rank], wound)
     if last < 0:
         return True
@@ -271,6 +290,30 @@ def needs_of_pain(
     """Return the mask of what pain at the time `at`, ms, calls for in the conscious."""
     if is_unconscious(output, record, casualty, at, model):
         return 0
+    return needs_of_conscious(output, record, casualty, at, model)
+
+
+@compiled
+def needs_of_mind(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+) -> int:
+    """Return the mask of what coma or pain at the time `at`, ms, calls for: pain only in the conscious."""
+    unconscious = needs_of_coma(output, record, casualty, at, model)
+    if unconscious:
+        return int(unconscious)
+    return needs_of_conscious(output, record, casualty, at, model)
+
+
+@compiled
+def needs_of_conscious(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+) -> int:
+    """Return the mask of what pain at the time `at`, ms, calls for in a casualty who is conscious.
+
+    Nothing makes the pain worse than the injury or illness does.
+    """
+    if output.physiology.pain < model.treatments.limits.analgesia_pain:
+        return 0
     if pain_of_record(output, record, casualty, at, model) < model.treatments.limits.analgesia_pain:
         return 0
     return int(model.treatments.rules.bit[Treatment.ANALGESIA])
@@ -322,7 +365,7 @@ def needs_of_state(
     elif record.worst_ais >= model.treatments.limits.analgesia_ais:
         needs |= bit[Treatment.ANALGESIA]
     else:
-        needs |= needs_of_pain(output, record, casualty, at, model)
+        needs |= needs_of_conscious(output, record, casualty, at, model)
     if bleeds_to_death(record):
         needs |= bit[Treatment.TRANEXAMIC_ACID]
     return int(needs)
@@ -345,9 +388,10 @@ def _with_access(record: PatientRow, needs: int, given: int, place: int, uniform
 def _without_needless(needs: int, given: int, rules: CareRules) -> int:
     """Leave out what another treatment makes needless that has been given or is about to be."""
     needless = 0
-    for rank in range(rules.count):
-        if (needs | given) & (1 << rank):
-            needless |= rules.needless[rank]
+    left = needs | given
+    while left:
+        needless |= rules.needless[first_rank(left)]
+        left &= left - 1
     return int(needs & ~needless)
 
 
@@ -355,12 +399,12 @@ def _without_needless(needs: int, given: int, rules: CareRules) -> int:
 def _pain_calls_for_analgesia(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
 ) -> bool:
-    """Return whether the pain of a casualty at the time `at`, ms, calls for analgesia.
+    """Return whether the pain of a casualty at the time `at`, ms, whose signs have been found, calls for analgesia.
 
     It does not in the unconscious. In the hours after a dose only severe pain does, and later on in T1 and T2 moderate
     pain.
     """
-    if is_unconscious(output, record, casualty, at, model):
+    if _seems_unconscious(output, model):
         return False
     limits = model.treatments.limits
     last = last_start(output, casualty, _ANALGESIA, NONE)
@@ -368,6 +412,8 @@ def _pain_calls_for_analgesia(
     if last >= 0 and at < last + limits.mild_hours * HOUR:
         soon = at < last + limits.moderate_hours * HOUR
         lowest = limits.severe_pain if soon or record.triage == TriageCategory.T3 else limits.analgesia_pain
+    if output.physiology.pain < lowest:  # nothing makes it worse
+        return False
     return bool(pain_of_record(output, record, casualty, at, model) >= lowest)
 
 
@@ -379,29 +425,30 @@ def _without_uncalled(
     at: float,
     needs: int,
     given: int,
+    found: bool,
     model: Model,
 ) -> int:
     """Leave out what the diagnosis calls for and the state at the time `at`, ms, does not.
 
     Analgesia without pain, a second rewarming of those who are warm or not in danger, and of agent casualties a second
-    anticonvulsant once they are awake or intubated.
+    anticonvulsant once they are awake or intubated. `found`: the signs at the time `at` are those found last.
     """
     bit = model.treatments.rules.bit
     uncalled = 0
+    again = needs & given
+    seizes = bool(record.kind == CasualtyKind.AGENT and again & bit[Treatment.ANTICONVULSANT])
+    asks = needs & bit[Treatment.ANALGESIA] or again & bit[Treatment.REWARMING]
+    if not found and (asks or (seizes and not given & bit[Treatment.INTUBATION])):
+        find_signs(record, casualty, output.physiology, at, model)
     if needs & bit[Treatment.ANALGESIA] and not _pain_calls_for_analgesia(
         output, record, casualty, at, model
     ):
         uncalled |= bit[Treatment.ANALGESIA]
-    if needs & given & bit[Treatment.REWARMING]:
-        find_signs(record, casualty, output.physiology, at, model)
+    if again & bit[Treatment.REWARMING]:
         warm = output.physiology.signs.temperature >= model.treatments.limits.cold_temperature
         if warm or record.triage > TriageCategory.T2:
             uncalled |= bit[Treatment.REWARMING]
-    if (
-        record.kind == CasualtyKind.AGENT
-        and needs & given & bit[Treatment.ANTICONVULSANT]
-        and (given & bit[Treatment.INTUBATION] or not is_unconscious(output, record, casualty, at, model))
-    ):
+    if seizes and (given & bit[Treatment.INTUBATION] or not _seems_unconscious(output, model)):
         uncalled |= bit[Treatment.ANTICONVULSANT]
     return int(needs & ~uncalled)
 
@@ -432,6 +479,7 @@ def give_by_need(
     own: int,
     effect: int,
     uniform: float,
+    seen_at: float,
     model: Model,
 ) -> int:
     """Log what the casualty needs, has not had and can be given at a place, one after another; return how many.
@@ -448,6 +496,8 @@ def give_by_need(
         The `Treatment` that acts on the lethal mechanism, with `effect`; NONE.
     uniform
         The pace of the treatments, on (0, 1).
+    seen_at
+        The time in ms of the signs found last, if they were found for this care; NOT_SEEN.
 
     Notes
     -----
@@ -463,10 +513,13 @@ def give_by_need(
     needs = int(needs & rules.here[place])
     needs = int(_without_needless(needs, given, rules) | (needs & own_bit))
     reduces = bool(needs & rules.bit[_CLOSED_REDUCTION] and not given & rules.bit[_CLOSED_REDUCTION])
-    needs = _without_uncalled(output, record, casualty, now, needs, given, model)
+    found = seen_at == now
+    needs = _without_uncalled(output, record, casualty, now, needs, given, found, model)
     if reduces:
         needs |= int(rules.bit[_SPLINT] & rules.here[place])
-        if not is_unconscious(output, record, casualty, now, model):
+        if not found:
+            find_signs(record, casualty, output.physiology, now, model)
+        if not _seems_unconscious(output, model):
             needs |= int(rules.bit[_ANALGESIA] & rules.here[place])
     first = int(output.rows[TREATMENT_COUNT])
     at = now
@@ -482,32 +535,28 @@ def give_by_need(
         if own_bit & rules.needs_access and needs & rules.access:
             access = rules.access & needs
             at_once |= access
-            for rank in range(rules.count):
-                if access & (1 << rank):
-                    preparing = minutes_of(int(rules.kind[rank]), uniform, rules)
-                    log_treatment(
-                        output,
-                        row,
-                        casualty.facility,
-                        int(rules.kind[rank]),
-                        now,
-                        preparing,
-                        _SUPPORTIVE,
-                        NONE,
-                    )
+            given |= access
+            while access:
+                kind = int(rules.kind[first_rank(access)])
+                access &= access - 1
+                preparing = minutes_of(kind, uniform, rules)
+                log_treatment(output, row, casualty.facility, kind, now, preparing, _SUPPORTIVE, NONE)
         each = bool(rules.each_wound & own_bit) and injured
         lasts = preparing + minutes_of(own, uniform, rules)
         named = _named(output, casualty, own, target, rules) if each else NONE
         log_treatment(output, row, casualty.facility, own, now, lasts, effect, named)
+        given |= own_bit
         if own == Treatment.TOURNIQUET:  # the rest follows it
             at = now + lasts * MINUTE
         if not each:
             needs = int(needs & ~own_bit)
         needs = int(needs & ~(at_once & ~own_bit))
-    for rank in range(rules.count):
+    while needs:
+        rank = first_rank(needs)
         bit = 1 << rank
+        needs &= needs - 1
         kind = int(rules.kind[rank])
-        if not needs & bit or at > record.onset + rules.latest[kind]:
+        if at > record.onset + rules.latest[kind]:
             continue
         lasts = minutes_of(kind, uniform, rules)
         beside = bool(rules.until_end & bit) and end > now
@@ -529,7 +578,7 @@ def give_by_need(
             if left == 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                 break
             before_reduction = reduces and kind == _ANALGESIA
-            if not before_reduction and not _is_due(output, casualty, rank, wound, at, rules):
+            if not before_reduction and not _is_due(output, casualty, rank, wound, at, given, rules):
                 continue
             log_treatment(
                 output,
@@ -543,6 +592,7 @@ def give_by_need(
             )
             if bit == rules.bit[Treatment.BLOOD_TRANSFUSION]:
                 output.treatments[output.rows[TREATMENT_COUNT] - 1].units = casualty.blood_given
+            given |= bit
             left -= 1
             if not beside:
                 at += lasts * MINUTE

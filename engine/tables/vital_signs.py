@@ -408,6 +408,8 @@ class Physiology(Row):
     # readings
     drift_heart_rate: Float64
     drift_systolic: Float64
+    drift_elapsed: Float64  # ms between the last two readings within an hour ...
+    drift_kept: Float64  # ... and the share of the drift that is kept over such a time
     last_at: Float64
     next_at: Float64
     watch_since: Float64

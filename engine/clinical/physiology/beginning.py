@@ -231,6 +231,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.analgesia = 0.0
     state.drift_heart_rate = 0.0
     state.drift_systolic = 0.0
+    state.drift_elapsed = -1.0
     state.last_at = -math.inf
     state.next_at = math.inf
     state.watch_since = 0.0

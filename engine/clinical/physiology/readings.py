@@ -288,7 +288,10 @@ def _take_reading(
     elapsed = at - state.last_at
     kept = 0.0
     if elapsed < HOUR:
-        kept = numeric.exp(numeric.log(noise.persistence) * elapsed / (5.0 * MINUTE))
+        if elapsed != state.drift_elapsed:
+            state.drift_elapsed = elapsed
+            state.drift_kept = numeric.exp(numeric.log(noise.persistence) * elapsed / (5.0 * MINUTE))
+        kept = state.drift_kept
     fresh = math.sqrt(1.0 - kept * kept)
     state.drift_heart_rate = kept * state.drift_heart_rate + fresh * noise.heart_rate[0] * normal(e)
     state.drift_systolic = kept * state.drift_systolic + fresh * noise.systolic[0] * normal(f)

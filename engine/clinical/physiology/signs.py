@@ -293,8 +293,10 @@ def _show_decline(state: Physiology, signs: Signs, share: float, model: Model) -
 @compiled
 def _cooled(record: PatientRow, state: Physiology, signs: Signs, at: float, model: Model) -> float:
     """Return by how much a wounded casualty has cooled, degrees Celsius."""
+    if record.kind != CasualtyKind.WOUNDED:
+        return 0.0
     warm = _since_admission(state, at, model.vital_signs.cooling.rewarming_hours)
-    if record.kind != CasualtyKind.WOUNDED or warm < 0.001:
+    if warm < 0.001:
         return 0.0
     cooling = model.vital_signs.cooling
     until = min(at, state.admitted_at)
