@@ -12,7 +12,16 @@ from numba import types
 from numba.extending import intrinsic
 
 from engine.numeric import compiled
-from engine.records.operations import COPY_BYTES, FIRST_DAY, LAST_DAY, OPERATION_BYTES, ColumnType, Op
+from engine.records.operations import (
+    COPY_BYTES,
+    DATES,
+    DATES_AT,
+    FIRST_DAY,
+    LAST_DAY,
+    OPERATION_BYTES,
+    ColumnType,
+    Op,
+)
 
 
 def _load(bits: int, signed: bool) -> Any:
@@ -285,13 +294,14 @@ def assemble(
     out, capacity
         Address and size of the buffer. COPY_BYTES behind the end of each piece and each text of fixed width are read.
     result
-        Address of three integers: the first row that was not written, the number of bytes written, and the operation
-        whose code has no piece or whose time or date no text can hold, or -1.
+        Address of RESULT_WORDS integers. The first three are the first row that was not written, the number of bytes
+        written, and the operation whose code has no piece or whose time or date no text can hold, or -1. The others are
+        room for the days whose dates have been written, each with the address of its text.
     """
     end = out + capacity - COPY_BYTES
     at = out
-    date_day = -(1 << 40)
-    date_at = 0
+    for slot in range(DATES):
+        _put_word(result + DATES_AT + 16 * slot + 8, 0)
     patient = first
     full = False
     fault = -1
@@ -299,7 +309,6 @@ def assemble(
         begin = at
         if at + bound > end:
             break
-        date_at = 0  # a row that does not fit is overwritten, and with it the date
         row = patient
         list_op = 0
         list_end = 0
@@ -335,15 +344,17 @@ def assemble(
                     at = _piece(pieces, _i64(op + 32), at)
                     seconds = (time + start_ms) // 1000
                     day = seconds // 86400
-                    if day == date_day and date_at != 0:
-                        _copy(at, date_at, 10)
+                    slot = result + DATES_AT + 16 * (day & (DATES - 1))
+                    written = _i64(slot + 8)
+                    if written != 0 and day == _i64(slot):
+                        _copy(at, written, 10)
                     elif day < FIRST_DAY or day > LAST_DAY:
                         fault = step - 1
                         break
                     else:
                         _date(day, at)
-                    date_day = day
-                    date_at = at
+                        _put_word(slot, day)
+                        _put_word(slot + 8, at)
                     at = _clock(seconds - day * 86400, at + 10)
                     at = _piece(pieces, _i64(op + 40), at)
             elif kind == Op.INTEGER or kind == Op.PACKED:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from engine.codes import NONE, TREATMENTS, CasualtyKind, Treatment, TriageCategory
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
-from engine.records.patient_rows import Lookup, earliest
+from engine.records.patient_rows import Lookup, earliest, of_kinds
 from engine.records.values import Coded, Values
-from engine.tables import MINUTE
+from engine.tables import MINUTE, Table
 from scenarios import catalogue
 
 _HEAVIEST = 255
@@ -29,6 +29,8 @@ class _Formulary(NamedTuple):
 
     rows: NDArray[np.int16]
     """Row of doses.csv by treatment and mask of states; -1 without one. Shape (treatments, 2 ** states)."""
+    depends: NDArray[np.bool_]
+    """By treatment, whether any of the states decides."""
     drugs: list[str | None]
     """By row; None at the end."""
     doses: list[str | None]
@@ -60,6 +62,7 @@ def _formulary(_: CodeTables) -> _Formulary:
     )
     return _Formulary(
         rows,
+        (rows != rows[:, :1]).any(axis=1),
         [*(row.drug for row in given), None],
         [*doses, None],
         np.array([*first, len(doses)], np.int32),
@@ -105,17 +108,20 @@ def _given(view: View) -> _Given:
     for bit, kind in ((1, Treatment.IV_ACCESS), (2, Treatment.INTRAOSSEOUS_ACCESS)):
         since = earliest(len(patients), treatments[treatments["kind"] == kind], "start")
         access |= np.where(since.take(who) <= treatments["start"], bit, 0)
-    rows = formulary.rows[treatments["kind"], _states(view, access > 0)].astype(np.int64)
+    masks = np.zeros(len(treatments), np.int64)
+    depends = np.flatnonzero(formulary.depends.take(treatments["kind"]))
+    masks[depends] = _states(view, treatments[depends], access[depends] > 0)
+    rows = formulary.rows[treatments["kind"], masks].astype(np.int64)
     routes = formulary.allowed[rows, access].astype(np.int64)
     return _Given(rows, patients["weight"].take(who).astype(np.int64), np.where(rows < 0, -1, routes))
 
 
-def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the mask of the states of DOSE_STATES that hold at each treatment; `access` is one of them.
+def _states(view: View, treatments: Table, access: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the mask of the states of DOSE_STATES that hold at each of some treatments; `access` is one of them.
 
     What was last taken before a tube was put in says nothing any more: such a patient is in none of the states.
     """
-    treatments, vitals, patients = view.rows, view.chunk.vitals, view.chunk.patients
+    vitals, patients = view.chunk.vitals, view.chunk.patients
     who = treatments["patient"]
     holds: NDArray[np.bool_]
     masks = np.zeros(len(treatments), np.int64)
@@ -124,13 +130,14 @@ def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
         masks[holds] |= 1 << catalogue.DOSE_STATES.index(state)  # type: ignore[arg-type]
 
     readings = Lookup(vitals, "at", who, treatments["start"])
-    tubes = treatments[np.isin(treatments["kind"], TUBES)]
+    tubes = view.rows[of_kinds(view.rows, TUBES)]
     tube = Lookup(tubes, "start", who, treatments["start"]).last_before()
     tubed_at = tubes["start"].take(np.maximum(tube, 0)) if len(tubes) else np.zeros(len(who), np.int64)
     for sign in catalogue.dose_signs():
         taken = vitals[sign.sign] != NONE
         reading = readings.last_before(taken)
-        reading = np.where((reading < 0) & (tube < 0), readings.first_after(taken), reading)
+        if ((reading < 0) & (tube < 0)).any():
+            reading = np.where((reading < 0) & (tube < 0), readings.first_after(taken), reading)
         values, taken_at = np.full(len(who), NONE), np.zeros(len(who), np.int64)
         if len(vitals):
             values = vitals[sign.sign].take(np.maximum(reading, 0))
@@ -147,7 +154,7 @@ def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
         else:
             put(name, holds)
     for row in catalogue.dose_times():
-        put(row.state, _is_near(view, row))
+        put(row.state, _is_near(view, treatments, row))
     put("severe_agent", np.isin(patients["severity"].take(who), _SEVERE_GRADES))
     put("ill", patients["kind"].take(who) == CasualtyKind.DISEASE)
     put("access", access)
@@ -176,10 +183,9 @@ def _diagnosed(view: View, state: str) -> NDArray[np.bool_]:
     return found
 
 
-def _is_near(view: View, row: catalogue.DoseTime) -> NDArray[np.bool_]:
-    """Return the treatments with the other treatment of a row of dose_times.csv near enough before or after them."""
-    treatments = view.rows
-    others = treatments[treatments["kind"] == TREATMENTS.index(row.treatment)]
+def _is_near(view: View, treatments: Table, row: catalogue.DoseTime) -> NDArray[np.bool_]:
+    """Return which treatments have the other treatment of a row of dose_times.csv near enough before or after them."""
+    others = view.rows[view.rows["kind"] == TREATMENTS.index(row.treatment)]
     if not len(others):
         return np.zeros(len(treatments), bool)
     who, start = treatments["patient"], treatments["start"].astype(np.int64)

@@ -9,7 +9,7 @@ from engine.codes import NONE, PRECEDENCES, Event, TriageCategory
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.doses import TUBES
 from engine.records.fields import View
-from engine.records.patient_rows import NEVER, earliest, ends_of, last_before
+from engine.records.patient_rows import NEVER, earliest, ends_of, last_before, of_kinds
 from engine.records.values import Coded, Values
 from engine.scenario import POI, TRANSPORT_KINDS, model_constants
 from engine.tables import MINUTE, Table
@@ -40,15 +40,10 @@ _STEPS = (Event.EVACUATION_REQUESTED, Event.DEPARTED, Event.ARRIVED, Event.STAGE
 _OPERATIONS = (Event.SURGERY_ENDED, Event.DEFINITIVE_SURGERY_ENDED)
 
 
-def _of_kinds(rows: Table, kinds: tuple[int, ...]) -> Table:
-    found: Table = rows[np.isin(rows["kind"], np.array(kinds, np.uint8))]
-    return found
-
-
 def movement_rows(view: View) -> tuple[Table, Codes]:
     """Return the movements of all patients, in the order of their requests, and the ends of the patients' rows."""
     patients, events = view.chunk.patients, view.chunk.events
-    steps = _of_kinds(events, _STEPS)
+    steps = events[of_kinds(events, _STEPS)]
     asked = np.flatnonzero(steps["kind"] == Event.EVACUATION_REQUESTED)
     rows = np.zeros(len(asked), _MOVEMENT)
     requests = steps[asked]
@@ -78,7 +73,7 @@ def _next_step(
         return np.zeros(0, bool), steps[:0]
     after = np.minimum(places + 1, len(steps) - 1)
     following = steps[after]
-    found = (places + 1 < len(steps)) & (following["patient"] == who) & np.isin(following["kind"], kinds)
+    found = (places + 1 < len(steps)) & (following["patient"] == who) & of_kinds(following, kinds)
     return found, following
 
 
@@ -93,7 +88,8 @@ def _ready(view: View, rows: Table) -> NDArray[np.int64]:
     ready = rows["requested"] + np.where(inside, minutes.take(rows["precedence"]) * MINUTE, 0.0).astype(
         np.int64
     )
-    operations = _of_kinds(view.chunk.events, _OPERATIONS)
+    events = view.chunk.events
+    operations = events[of_kinds(events, _OPERATIONS)]
     last = last_before(operations, "at", rows["patient"], rows["requested"])
     awake = np.full(len(rows), -1, np.int64)
     if len(operations):
@@ -161,7 +157,8 @@ def escorts(view: View) -> Values:
 def _escort_codes(view: View, rows: Table) -> NDArray[np.uint8]:
     """Return the escort of each movement: by precedence, and whether the airway has been secured with a tube."""
     _, table = view.code_tables.reusable(_escort_texts, _escort_texts)
-    tubes = _of_kinds(view.chunk.treatments, TUBES)
+    treatments = view.chunk.treatments
+    tubes = treatments[of_kinds(treatments, TUBES)]
     since = earliest(len(view.chunk.patients), tubes, "start").take(rows["patient"])
     left = np.where(rows["departed"] >= 0, rows["departed"], NEVER - 1)
     found: NDArray[np.uint8] = table[rows["precedence"], (since <= left).astype(np.int64)]

@@ -16,7 +16,7 @@ from engine.records.doses import avpu_of
 from engine.records.fields import View
 from engine.records.operation_notes import without_encounter
 from engine.records.outcome_notes import ordered_diagnoses
-from engine.records.patient_rows import Lookup, earliest
+from engine.records.patient_rows import earliest
 from engine.records.values import Coded, Joined, Values, joined
 from engine.tables import Table
 from scenarios import catalogue
@@ -49,7 +49,9 @@ def _bounds(shares: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _choose(bounds: NDArray[np.float64], uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return which share each number falls into. `bounds` has one row for each number, or one for all."""
+    """Return which share each number falls into. `bounds` has one row for each number, or is one row for all."""
+    if bounds.ndim == 1:
+        return np.minimum(np.searchsorted(bounds, uniforms, "right"), len(bounds) - 1)
     return np.minimum((uniforms[:, None] >= bounds).sum(axis=-1), bounds.shape[-1] - 1)
 
 
@@ -148,24 +150,30 @@ def narrative_texts(view: View) -> Joined:
 
 def _narrative_parts(view: View) -> list[tuple[list[str], NDArray[np.int64]]]:
     """Return the parts of the narratives; the first text of each is empty."""
-    tables: _Circumstances = view.code_tables.reusable(_circumstances, _circumstances)
     drawn: _Drawn = view.compute_of_chunk(_drawn)
-    return [
-        (["", *(text[:1].upper() + text[1:] for text in tables.words)], 1 + drawn.cause),
-        (["", *(_POSTURE_WORDS[posture] for posture in catalogue.POSTURES)], 1 + drawn.posture),
-        (["", *(f"; {text}" for text in tables.protection)], 1 + drawn.protection),
-    ]
+    texts = view.code_tables.reusable(_narrative_words, _narrative_words)
+    return list(zip(texts, (1 + drawn.cause, 1 + drawn.posture, 1 + drawn.protection), strict=True))
+
+
+def _narrative_words(code_tables: CodeTables) -> tuple[list[str], list[str], list[str]]:
+    """Return the texts of the parts of the narratives."""
+    tables: _Circumstances = code_tables.reusable(_circumstances, _circumstances)
+    return (
+        ["", *(text[:1].upper() + text[1:] for text in tables.words)],
+        ["", *(_POSTURE_WORDS[posture] for posture in catalogue.POSTURES)],
+        ["", *(f"; {text}" for text in tables.protection)],
+    )
 
 
 def allergy_values(view: View) -> Values:
     """Return the allergies of each patient."""
     rows = catalogue.allergies()
-    bounds = _bounds([row.share for row in rows])[None]
+    bounds = _bounds([row.share for row in rows])
     return Coded([row.words for row in rows], _choose(bounds, draw(view.rows["id_lo"], RecordDraw.ALLERGY)))
 
 
 def _histories(view: View) -> NDArray[np.int64]:
-    bounds = _bounds([row.share for row in catalogue.histories()])[None]
+    bounds = _bounds([row.share for row in catalogue.histories()])
     return _choose(bounds, draw(view.rows["id_lo"], RecordDraw.HISTORY))
 
 
@@ -218,7 +226,7 @@ def mist_texts(view: View) -> Joined:
     parts: list[tuple[Any, Any]] = [(["", "M: "], one)]
     parts += _mechanism_parts(view)
     parts += [(["", ". I: "], one), *_injury_parts(view)]
-    parts += [(["", ". S: "], one), *_sign_parts(view, departed)]
+    parts += [(["", ". S: "], one), *_sign_parts(view, np.where(shown, departed, -1))]
     parts += [(["", ". T: "], one), *_treatment_parts(view, departed)]
     parts += [(["", "."], one)]
     return joined(parts, shown)
@@ -253,21 +261,16 @@ def _sign_texts(column: str) -> list[str]:
 
 
 def _sign_parts(view: View, departed: NDArray[np.int64]) -> list[tuple[list[str], NDArray[np.int64]]]:
-    """Return each sign as it was last taken before departure, and AVPU."""
+    """Return each sign as it was last taken before departure, and AVPU; of those who never leave, that none was."""
     vitals = view.chunk.vitals
-    readings = Lookup(vitals, "at", np.arange(len(departed)), departed)
+    vitals = vitals[vitals["at"] <= departed.take(vitals["patient"])]
     parts = []
     for column, _, _ in _SIGNS:
-        values = np.full(len(departed), NONE)
-        if len(vitals):
-            places = readings.last_before(vitals[column] != NONE)
-            values = np.where(places < 0, NONE, vitals[column].take(np.maximum(places, 0)))
-        parts.append((_sign_texts(column), 1 + values.astype(np.int64)))
+        parts.append((_sign_texts(column), 1 + _last_taken(vitals, column, len(departed)).astype(np.int64)))
+    taken = vitals[vitals["gcs_eye"] != NONE]
     states = np.full(len(departed), NONE)
-    if len(vitals):
-        places = readings.last_before(vitals["gcs_eye"] != NONE)
-        eye, motor = (vitals[name].take(np.maximum(places, 0)) for name in ("gcs_eye", "gcs_motor"))
-        states = np.where(places < 0, NONE, avpu_of(view.code_tables, eye, motor))
+    # Assigned in their order, the last row of a patient stays.
+    states[taken["patient"]] = avpu_of(view.code_tables, taken["gcs_eye"], taken["gcs_motor"])
     # Whoever does not answer says nothing of pain, whatever was said before.
     silent = (states != NONE) & (states >= catalogue.AVPU.index("pain"))
     pain = [column for column, _, _ in _SIGNS].index("pain")
@@ -277,7 +280,19 @@ def _sign_parts(view: View, departed: NDArray[np.int64]) -> list[tuple[list[str]
     return parts
 
 
+def _last_taken(vitals: Table, column: str, patients: int) -> Codes:
+    """Return the last value of a sign of each patient that is not NONE; NONE without one."""
+    values = vitals[column]
+    taken = np.flatnonzero(values != NONE)
+    found: Codes = np.full(patients, NONE, np.uint8)
+    found[vitals["patient"].take(taken)] = values.take(taken)
+    return found
+
+
 _TREATMENT_WORDS = [label.replace("_", " ") for label in TREATMENTS]
+_FIRST_WORDS = ["", *_TREATMENT_WORDS, "none"]
+_FURTHER_WORDS = ["", *(f", {text}" for text in _TREATMENT_WORDS), ""]
+"""By 1 + the kind of treatment; the last where there is none."""
 
 
 def _treatment_parts(view: View, departed: NDArray[np.int64]) -> list[tuple[list[str], NDArray[np.int64]]]:
@@ -294,6 +309,6 @@ def _treatment_parts(view: View, departed: NDArray[np.int64]) -> list[tuple[list
     kept = numbers < MIST_TREATMENTS
     slots[who[kept], numbers[kept]] = 1 + given["kind"][kept]
     slots[slots[:, 0] == 0, 0] = 1 + len(TREATMENTS)
-    first = ["", *_TREATMENT_WORDS, "none"]
-    further = ["", *(f", {text}" for text in _TREATMENT_WORDS), ""]
-    return [(further if number else first, slots[:, number]) for number in range(MIST_TREATMENTS)]
+    return [
+        (_FURTHER_WORDS if number else _FIRST_WORDS, slots[:, number]) for number in range(MIST_TREATMENTS)
+    ]

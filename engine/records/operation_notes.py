@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.codes import NONE, TREATMENTS, Event, Treatment
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
-from engine.records.patient_rows import ends_of, last_before, wound_rows
+from engine.records.patient_rows import ends_of, last_before, of_kinds, wound_rows
 from engine.records.values import Coded, Joined, Values, joined
 from engine.tables import MINUTE, Table
 from scenarios import catalogue
@@ -54,14 +54,14 @@ def operation_rows(view: View) -> tuple[Table, Codes]:
 
 def _operations(view: View) -> Table:
     patients, events, treatments = view.chunk.patients, view.chunk.events, view.chunk.treatments
-    steps = events[np.isin(events["kind"], _STARTED + _ENDED)]
-    began = np.flatnonzero(np.isin(steps["kind"], _STARTED))
+    steps = events[of_kinds(events, _STARTED + _ENDED)]
+    began = np.flatnonzero(of_kinds(steps, _STARTED))
     rows = np.zeros(len(began), _OPERATION)
     who = rows["patient"] = steps["patient"][began]
     rows["started"], rows["facility"] = steps["at"][began], steps["facility"][began]
     rows["definitive"] = steps["kind"][began] == Event.DEFINITIVE_SURGERY_STARTED
     following = steps[np.minimum(began + 1, len(steps) - 1)] if len(began) else steps[:0]
-    ended = (began + 1 < len(steps)) & (following["patient"] == who) & np.isin(following["kind"], _ENDED)
+    ended = (began + 1 < len(steps)) & (following["patient"] == who) & of_kinds(following, _ENDED)
     rows["ended"] = np.where(ended, following["at"], -1)
     rows["minutes"] = np.where(ended, (following["at"] - rows["started"]) // int(MINUTE), -1)
     rows["procedures"], rows["findings"] = NONE, NO_FINDING

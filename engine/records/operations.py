@@ -21,6 +21,15 @@ MOST_DIGITS = 19
 OPERATION_BYTES = 64
 """Size of an operation."""
 
+DATES = 64
+"""Days whose dates the kernel copies from where it wrote them, a power of two. A day has one place, by its number."""
+
+DATES_AT = 24
+"""Offset of these days in the result, each with the address of its text: the result begins with three integers."""
+
+RESULT_WORDS = DATES_AT // 8 + 2 * DATES
+"""Integers of 64 bits of the result."""
+
 
 class Op(IntEnum):
     """Kinds of operation, with the meaning of the operands a to e."""

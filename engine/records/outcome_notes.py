@@ -9,7 +9,7 @@ from engine.codes import DEATH_CAUSES, NONE, DeathCause, Event, Outcome
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
 from engine.records.operation_notes import without_encounter
-from engine.records.patient_rows import ends_of
+from engine.records.patient_rows import ends_of, of_kinds
 from engine.records.values import Coded, Values
 from engine.tables import DAY, Table
 from scenarios import catalogue
@@ -43,7 +43,7 @@ def _tenths(patients: int, who: NDArray[Any], spans: NDArray[np.int64]) -> Codes
 def icu_tenths(view: View) -> Codes:
     """Return the tenths of days that each patient spent in intensive care: from admission to what ended the stay."""
     events = view.chunk.events
-    steps = events[np.isin(events["kind"], (Event.ICU_ADMITTED, *_LEAVES_ICU))]
+    steps = events[of_kinds(events, (Event.ICU_ADMITTED, *_LEAVES_ICU))]
     admitted = np.flatnonzero(steps["kind"][:-1] == Event.ICU_ADMITTED)
     same = steps["patient"][admitted] == steps["patient"][admitted + 1]
     admitted = admitted[same]

@@ -3,6 +3,7 @@
 Rows of a table are patient after patient, and by time within a patient.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ class Lookup:
         self._keys = keys_of(self._owners, rows[column])
         self._wanted = keys_of(patients, times)
         self._before: Places | None = None
+        self._after: Places | None = None
 
     def last_before(self, known: NDArray[np.bool_] | None = None) -> Places:
         """Return the last row of each patient, of those `known`, at or before the time; -1 without one."""
@@ -53,17 +55,19 @@ class Lookup:
             self._before = np.searchsorted(self._keys, self._wanted, "right") - 1
         places = self._before
         if known is not None and len(known):
-            latest = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
-            places = np.where(places < 0, -1, latest.take(np.maximum(places, 0)))
+            among = np.flatnonzero(known)
+            latest = np.searchsorted(among, places, "right") - 1
+            places = np.where(latest < 0, -1, among.take(latest, mode="clip")) if len(among) else latest
         return self._own(places)
 
     def first_after(self, known: NDArray[np.bool_] | None = None) -> Places:
         """Return the first row of each patient, of those `known`, at or after the time; -1 without one."""
-        places = np.searchsorted(self._keys, self._wanted, "left")
+        if self._after is None:
+            self._after = np.searchsorted(self._keys, self._wanted, "left")
+        places = self._after
         if known is not None and len(known):
-            count = len(known)
-            next_ = np.minimum.accumulate(np.where(known, np.arange(count), count)[::-1])[::-1]
-            places = np.where(places >= count, count, next_.take(np.minimum(places, count - 1)))
+            among = np.append(np.flatnonzero(known), len(known))
+            places = among.take(np.searchsorted(among, places, "left"))
         return self._own(places)
 
     def _own(self, places: NDArray[Any]) -> Places:
@@ -74,6 +78,13 @@ class Lookup:
         inside &= self._owners.take(places, mode="clip") == self._patients
         found: Places = np.where(inside, places, -1)
         return found
+
+
+def of_kinds(rows: Table, kinds: Iterable[int]) -> NDArray[np.bool_]:
+    """Return which rows are of one of these kinds: events or treatments."""
+    wanted = np.zeros(256, bool)
+    wanted[list(kinds)] = True
+    return wanted.take(rows["kind"])
 
 
 def last_before(rows: Table, column: str, patients: NDArray[Any], times: Milliseconds) -> Places:

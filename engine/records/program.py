@@ -22,6 +22,7 @@ from engine.records.operations import (
     DATE_BYTES,
     MOST_DIGITS,
     OPERATION_BYTES,
+    RESULT_WORDS,
     TIME_BYTES,
     ColumnType,
     Op,
@@ -299,7 +300,7 @@ class Program:
         of_chunk: dict[Any, Any] = {}
         root = View(chunk, rows, self._code_tables, of_chunk)
         keep = self._bind(root, of_chunk)
-        starts = np.zeros(3, np.int64)
+        result = np.zeros(RESULT_WORDS, np.int64)
         filled: list[NDArray[np.uint8]] = []
         done = 0
         while done < len(rows):
@@ -317,9 +318,9 @@ class Program:
                 len(rows),
                 out.ctypes.data,
                 len(out),
-                starts.ctypes.data,
+                result.ctypes.data,
             )
-            done, size, fault = starts.tolist()
+            done, size, fault = result[:3].tolist()
             if fault >= 0:
                 self._raise_fault(self._steps[fault], root)
             filled.append(out[:size])

@@ -92,7 +92,7 @@ from engine.records.outcome_notes import (
     icu_tenths,
     ventilator_tenths,
 )
-from engine.records.patient_rows import ends_of, first_after, wound_rows
+from engine.records.patient_rows import ends_of, first_after, of_kinds, wound_rows
 from engine.tables import COLDEST, ENDS, LOWEST_BASE_EXCESS, Table
 from scenarios.catalogue import AVPU, POSTURES
 
@@ -204,7 +204,7 @@ def _tourniquets(view: View) -> tuple[Table, Codes]:
     """Return the tourniquets of all patients, by time, and the ends of the patients' rows."""
     patients, events, wounds = view.chunk.patients, view.chunk.events, view.chunk.wounds
     put = view.chunk.treatments
-    put = put[np.isin(put["kind"], [TREATMENTS.index(name) for name in _TOURNIQUETS])]
+    put = put[of_kinds(put, [TREATMENTS.index(name) for name in _TOURNIQUETS])]
     rows = np.zeros(len(put), _TOURNIQUET)
     for name in ("start", "patient", "wound", "kind"):
         rows[name] = put[name]
