@@ -5,10 +5,10 @@ import math
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
+    is_unconscious,
     needs_of_breathing,
     needs_of_conscious,
     needs_of_injuries,
-    needs_of_pain,
     needs_of_state,
     of_blood,
     place_of_role,
@@ -113,9 +113,10 @@ def treat_ill(
         own = _EMERGENCY_CARE
     if immediate:
         needs |= rules.bit[Treatment.IV_ACCESS] | rules.bit[Treatment.OXYGEN]
-    if effect != Effect.SUPPORTIVE:  # it has changed the state
-        needs |= needs_of_pain(output, record, casualty, now, model)
-    elif not unconscious:
+    is_awake = not unconscious
+    if effect != Effect.SUPPORTIVE:  # the rescue has changed the state
+        is_awake = not is_unconscious(output, record, casualty, now, model)
+    if is_awake:
         needs |= needs_of_conscious(output, record, casualty, now, model)
     needs |= needs_of_breathing(output, record, casualty, now, model)
     needs |= unconscious

@@ -7,7 +7,7 @@ the casualty's rows in the table of treatments: a treatment that an interruption
 import numpy as np
 
 from engine.clinical.log import log_treatment
-from engine.clinical.physiology import coma_points, find_signs, pain_of_record
+from engine.clinical.physiology import find_signs, pain_of_record
 from engine.codes import (
     NONE,
     CarePlace,
@@ -82,15 +82,21 @@ def is_unconscious(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
 ) -> bool:
     """Return whether the Glasgow Coma Scale at the time `at`, ms, is so low that the airway must be secured."""
-    return bool(
-        coma_points(output, record, casualty, at, model) < model.treatments.limits.unconscious_gcs + 0.5
-    )
+    found = False
+    return _seems_unconscious(output, record, casualty, at, found, model)
 
 
 @compiled
-def _seems_unconscious(output: Output, model: Model) -> bool:
-    """Return whether somebody is unconscious by the signs that were found last."""
-    return bool(output.physiology.signs.gcs < model.treatments.limits.unconscious_gcs + 0.5)
+def _seems_unconscious(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, found: bool, model: Model
+) -> bool:
+    """Return `is_unconscious`; `found`: the signs at the time `at` are those that were found last."""
+    state = output.physiology
+    if state.stays_awake:
+        return False
+    if not found:
+        find_signs(record, casualty, state, at, model)
+    return bool(state.signs.gcs < model.treatments.limits.unconscious_gcs + 0.5)
 
 
 @compiled
@@ -284,16 +290,6 @@ def needs_of_coma(
 
 
 @compiled
-def needs_of_pain(
-    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
-) -> int:
-    """Return the mask of what pain at the time `at`, ms, calls for in the conscious."""
-    if is_unconscious(output, record, casualty, at, model):
-        return 0
-    return needs_of_conscious(output, record, casualty, at, model)
-
-
-@compiled
 def needs_of_mind(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
 ) -> int:
@@ -397,14 +393,14 @@ def _without_needless(needs: int, given: int, rules: CareRules) -> int:
 
 @compiled
 def _pain_calls_for_analgesia(
-    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, found: bool, model: Model
 ) -> bool:
-    """Return whether the pain of a casualty at the time `at`, ms, whose signs have been found, calls for analgesia.
+    """Return whether the pain of a casualty at the time `at`, ms, calls for analgesia.
 
     It does not in the unconscious. In the hours after a dose only severe pain does, and later on in T1 and T2 moderate
-    pain.
+    pain. `found`: the signs at that time are those that were found last.
     """
-    if _seems_unconscious(output, model):
+    if _seems_unconscious(output, record, casualty, at, found, model):
         return False
     limits = model.treatments.limits
     last = last_start(output, casualty, _ANALGESIA, NONE)
@@ -435,20 +431,25 @@ def _without_uncalled(
     """
     bit = model.treatments.rules.bit
     uncalled = 0
-    again = needs & given
-    seizes = bool(record.kind == CasualtyKind.AGENT and again & bit[Treatment.ANTICONVULSANT])
-    asks = needs & bit[Treatment.ANALGESIA] or again & bit[Treatment.REWARMING]
-    if not found and (asks or (seizes and not given & bit[Treatment.INTUBATION])):
-        find_signs(record, casualty, output.physiology, at, model)
     if needs & bit[Treatment.ANALGESIA] and not _pain_calls_for_analgesia(
-        output, record, casualty, at, model
+        output, record, casualty, at, found, model
     ):
         uncalled |= bit[Treatment.ANALGESIA]
+    again = needs & given
     if again & bit[Treatment.REWARMING]:
+        if not found:
+            find_signs(record, casualty, output.physiology, at, model)
         warm = output.physiology.signs.temperature >= model.treatments.limits.cold_temperature
         if warm or record.triage > TriageCategory.T2:
             uncalled |= bit[Treatment.REWARMING]
-    if seizes and (given & bit[Treatment.INTUBATION] or not _seems_unconscious(output, model)):
+    if (
+        record.kind == CasualtyKind.AGENT
+        and again & bit[Treatment.ANTICONVULSANT]
+        and (
+            given & bit[Treatment.INTUBATION]
+            or not _seems_unconscious(output, record, casualty, at, found, model)
+        )
+    ):
         uncalled |= bit[Treatment.ANTICONVULSANT]
     return int(needs & ~uncalled)
 
@@ -497,7 +498,7 @@ def give_by_need(
     uniform
         The pace of the treatments, on (0, 1).
     seen_at
-        The time in ms of the signs found last, if they were found for this care; NOT_SEEN.
+        The time in ms for which the needs in this care were found; NOT_SEEN where they do not depend on the signs.
 
     Notes
     -----
@@ -513,13 +514,11 @@ def give_by_need(
     needs = int(needs & rules.here[place])
     needs = int(_without_needless(needs, given, rules) | (needs & own_bit))
     reduces = bool(needs & rules.bit[_CLOSED_REDUCTION] and not given & rules.bit[_CLOSED_REDUCTION])
-    found = seen_at == now
+    found = bool(seen_at == now and not output.physiology.stays_awake)
     needs = _without_uncalled(output, record, casualty, now, needs, given, found, model)
     if reduces:
         needs |= int(rules.bit[_SPLINT] & rules.here[place])
-        if not found:
-            find_signs(record, casualty, output.physiology, now, model)
-        if not _seems_unconscious(output, model):
+        if not _seems_unconscious(output, record, casualty, now, found, model):
             needs |= int(rules.bit[_ANALGESIA] & rules.here[place])
     first = int(output.rows[TREATMENT_COUNT])
     at = now

@@ -419,6 +419,7 @@ class Physiology(Row):
     watch: Int32
     number: Int32  # readings so far
     attended: Int32  # 1: a medic gives the first aid
+    stays_awake: Int32  # 1: known never to become unconscious
     events_seen: Int64  # rows of the tables up to here have been considered
     treatments_seen: Int64
     noted_until: Float64  # treatments that began before have been considered

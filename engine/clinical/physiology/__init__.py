@@ -8,11 +8,10 @@ computed only where a record is written.
 from engine.clinical.physiology.beginning import begin_readings, draw_low_pressure
 from engine.clinical.physiology.readings import take_last, take_until, take_with_events
 from engine.clinical.physiology.shown import decline_share, shown_share
-from engine.clinical.physiology.signs import coma_points, find_signs, pain_of_record
+from engine.clinical.physiology.signs import find_signs, pain_of_record
 
 __all__ = [
     "begin_readings",
-    "coma_points",
     "decline_share",
     "draw_low_pressure",
     "find_signs",

@@ -158,6 +158,30 @@ def _begin_wounds(
     return brain_ais
 
 
+_FAR = 0.5
+"""Points of the Glasgow Coma Scale that are left for rounding."""
+
+
+@compiled
+def _stays_awake(record: PatientRow, state: Physiology, model: Model) -> bool:
+    """Return whether the Glasgow Coma Scale cannot fall to that of the unconscious, so that nobody has to look at it.
+
+    Only of small records: the intervals of the others depend on the signs that were found last. It is known of
+    illnesses and accidents that do not kill. Their worst is the whole change by the illness, and the pressure as low as
+    it makes it.
+    """
+    signs = model.vital_signs
+    if signs.full or model.transitions.used[0] or record.lethal != NONE:
+        return False
+    if record.kind == CasualtyKind.WOUNDED or record.kind == CasualtyKind.AGENT:
+        return False
+    stress = abs(signs.baseline.stress_share * (state.systolic - signs.baseline.rest_systolic))
+    lowest = state.systolic - stress + state.illness * min(0.0, signs.illness.systolic[state.pattern])
+    points = state.gcs + state.illness * min(0.0, signs.illness.gcs[state.pattern])
+    points -= signs.loss.coma[1] * max(0.0, signs.loss.coma[0] - lowest)
+    return bool(points > model.treatments.limits.unconscious_gcs + 0.5 + _FAR)
+
+
 @compiled
 def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Model, counter: Counter) -> None:
     """Begin the state of the patient whose record is begun: who it is, and what the injury or illness does."""
@@ -206,6 +230,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
         if state.pattern == SignPattern.COLD:  # nobody with hypothermia is warm by nature
             state.temperature = min(state.temperature, base.temperature[0])
         state.pain = min(10.0, signs.illness.pain[state.pattern] * (0.5 + to_uniform(g)))
+    state.stays_awake = 1 if _stays_awake(record, state, model) else 0
     state.shown = 0.0
     state.anchor_used = 0.0
     state.anchor_shown = 0.0

@@ -395,15 +395,3 @@ def pain_of_record(
     pain = _pain(record, state, at, model)
     state.analgesia_at, state.analgesia, state.analgesia_before = noted
     return pain
-
-
-@compiled
-def coma_points(
-    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
-) -> float:
-    """Return the points of the Glasgow Coma Scale at the time `at`, ms, if nothing changes until then.
-
-    They are not rounded, and have no noise.
-    """
-    find_signs(record, casualty, output.physiology, at, model)
-    return float(output.physiology.signs.gcs)
