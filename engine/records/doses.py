@@ -133,18 +133,21 @@ def _states(view: View, treatments: Table, access: NDArray[np.bool_]) -> NDArray
     tubes = view.rows[of_kinds(view.rows, TUBES)]
     tube = Lookup(tubes, "start", who, treatments["start"]).last_before()
     tubed_at = tubes["start"].take(np.maximum(tube, 0)) if len(tubes) else np.zeros(len(who), np.int64)
-    for sign in catalogue.dose_signs():
-        taken = vitals[sign.sign] != NONE
+    found = {}
+    for name in dict.fromkeys(sign.sign for sign in catalogue.dose_signs()):
+        taken = vitals[name] != NONE
         reading = readings.last_before(taken)
         if ((reading < 0) & (tube < 0)).any():
             reading = np.where((reading < 0) & (tube < 0), readings.first_after(taken), reading)
         values, taken_at = np.full(len(who), NONE), np.zeros(len(who), np.int64)
         if len(vitals):
-            values = vitals[sign.sign].take(np.maximum(reading, 0))
+            values = vitals[name].take(np.maximum(reading, 0))
             taken_at = vitals["at"].take(np.maximum(reading, 0))
+        found[name] = values, reading, (reading >= 0) & ((tube < 0) | (taken_at > tubed_at))
+    for sign in catalogue.dose_signs():
+        values, reading, valid = found[sign.sign]
         low, high = sign.within
-        valid = (tube < 0) | (taken_at > tubed_at)
-        put(sign.state, (reading >= 0) & (values >= low) & (values <= high) & valid)
+        put(sign.state, (values >= low) & (values <= high) & valid)
         if sign.untaken:
             put(sign.state, (reading < 0) & (patients["triage"].take(who) == TriageCategory.T3) & (tube < 0))
     for name in dict.fromkeys(row.state for row in catalogue.dose_diagnoses()):
