@@ -9,14 +9,25 @@ import pytest
 from scipy import stats
 
 import goldenhour
-from engine.codes import COMPLICATIONS, EVENTS, LIMBS, NONE, RISKS, DeathCause, Outcome
+from engine.codes import (
+    COMPLICATIONS,
+    EVENTS,
+    LIMBS,
+    NONE,
+    RISKS,
+    DeathCause,
+    LethalMechanism,
+    Outcome,
+)
 from engine.errors import ScenarioError
 from scenarios import catalogue
 from scenarios.catalogue import CatalogueError, ComplicationKind, ComplicationRisk
 from scenarios.catalogue.complications import check_complication, check_risk
 from scenarios.catalogue.tables import parse_rows
+from scenarios.catalogue.thresholds import Threshold, find_thresholds
 
 HOUR = x.DAY / 24
+EXTREMITY = LethalMechanism.EXTREMITY_HAEMORRHAGE
 STAYS: dict[str, Any] = {
     "facilities": [{"id": "R3", "role": 3, "policy_days": 3650.0}],
     "links": [
@@ -165,6 +176,7 @@ def test_who_gets_what_is_what_the_risks_say() -> None:
     for label in ("pneumonia", "acute_respiratory_distress"):
         assert had(result, label).sum() > 5, label
         assert given(result, "critical_care")[had(result, label)].all(), label
+        assert (ventilated_since(result)[found(result, label)["patient"]] <= found(result, label)["at"]).all()
     belly = ("laparotomy", "bowel_resection", "colostomy", "splenectomy", "pelvic_packing")
     assert given(result, *belly)[had(result, "abdominal_infection")].all()
     assert (p["niss"][had(result, "organ_failure")] >= 9).all()
@@ -187,6 +199,43 @@ def test_the_code_of_a_complication_names_the_limb_of_the_wound() -> None:
     assert known > 0.9 * len(events)
 
 
+def ventilated_since(result: goldenhour.Result) -> Any:
+    """Return when intensive care on the ventilator first began, infinity without it, by patient."""
+    care, ventilation = x.treatments(result, "critical_care"), x.treatments(result, "ventilation")
+    stays = {(int(row["patient"]), int(row["end"])) for row in care}
+    since = np.full(len(result), np.inf)
+    for row in ventilation:
+        if (int(row["patient"]), int(row["end"])) in stays:
+            since[row["patient"]] = min(since[row["patient"]], float(row["start"]))
+    return since
+
+
+def test_whoever_has_a_complication_of_the_ventilated_has_ventilator_time_in_the_record() -> None:
+    found = 0
+    for record in x.run(600, complications=FACTOR_100, detail="full", **STAYS).records():
+        kinds = {event.detail for event in record.timeline if event.event == "complication"}
+        if kinds & {"pneumonia", "acute_respiratory_distress"}:
+            found += 1
+            assert record.outcome.ventilator_days, record.id
+    assert found > 20
+
+
+def test_without_tourniquets_nobody_is_at_risk_of_one() -> None:
+    """A compartment syndrome is rarer, by as much as the catalogue says of tourniquets over two hours."""
+    shares = []
+    for available in (True, False):
+        result = x.run(
+            16_000,
+            treatments={"tourniquet": {"available": available}},
+            complications={"factors": {"compartment_syndrome": 4.0}},
+            **STAYS,
+        )
+        risky = (result.patients["lethal"] == EXTREMITY) & (door(result) < np.inf)
+        assert given(result, "tourniquet").any() == available
+        shares.append(had(result, "compartment_syndrome")[risky].mean())
+    assert shares[1] < 0.7 * shares[0]
+
+
 # --- how often
 
 
@@ -205,7 +254,7 @@ def test_incidences_are_the_published_ones() -> None:
     infections = ("wound_infection", "bone_infection", "abdominal_infection", "pneumonia", "sepsis")
     embolism = had(result, "deep_vein_thrombosis", "pulmonary_embolism")
     kidney = had(result, "acute_kidney_injury")
-    ventilated = given(result, "ventilation", "intubation")
+    ventilated = given(result, "ventilation")
     after_laparotomy = stays & lived & given(result, "laparotomy")
     massive = units(result) >= 10
     rows = {
@@ -449,3 +498,27 @@ def test_a_broken_risk_is_named_by_line_and_column(old: str, new: str, column: s
         for line, row in parse_rows("complication_risks.csv", RISK.replace(old, new, 1), ComplicationRisk):
             check_risk("complication_risks.csv", line, row)
     assert (caught.value.line, caught.value.column, caught.value.near) == (2, column, near)
+
+
+THRESHOLDS = "threshold,value,unit,meaning,source,tag\ntourniquet_hours,2,hours,text,judgement,judgement\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "column"),
+    [
+        ("tourniquet_hours", "tourniquet_hour", 2, "threshold"),
+        ("2,hours", "two,hours", 2, "value"),
+        (",judgement,", ",judgment,", 2, "source"),
+        ("", "", 1, "threshold"),
+    ],
+)
+def test_a_broken_or_missing_threshold_is_named(old: str, new: str, line: int, column: str) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        find_thresholds(parse_rows("thresholds.csv", THRESHOLDS.replace(old, new, 1), Threshold))
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_a_threshold_given_twice_is_refused() -> None:
+    twice = THRESHOLDS + THRESHOLDS.splitlines()[1] + "\n"
+    with pytest.raises(CatalogueError, match="each threshold once"):
+        find_thresholds(parse_rows("thresholds.csv", twice, Threshold))

@@ -319,12 +319,13 @@ def test_an_operation_note_names_what_was_done_and_the_wounds_it_was_done_to() -
 
 
 def test_codes_of_procedures_hold_whatever_the_wound() -> None:
-    kinds = catalogue.treatment_kinds()
-    assert catalogue.procedure_codes()
-    for label, code in catalogue.procedure_codes().items():
-        assert kinds[label].pcs_code == code
-    coded = {given["treatment"] for _, given in each("treatments") if "procedure_code" in given}
-    assert coded <= set(catalogue.procedure_codes())
+    kinds, codes = catalogue.treatment_kinds(), catalogue.procedure_codes()
+    assert codes
+    for label, code in codes.items():
+        assert label in kinds
+        assert re.fullmatch("0[0-9A-HJ-NP-Z]{6}", code), label
+    for _, given in each("treatments"):
+        assert given.get("procedure_code") == codes.get(given["treatment"])
 
 
 def test_days_in_intensive_care_are_the_time_between_its_events() -> None:

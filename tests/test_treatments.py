@@ -330,20 +330,24 @@ def test_the_grave_are_resuscitated_and_nobody_else() -> None:
     assert (urgent & cared).sum() > 100
 
 
-def test_the_worst_with_an_opened_cavity_are_ventilated_in_intensive_care() -> None:
+def test_intensive_care_is_on_the_ventilator_by_wound_or_after_a_grave_operation_in_a_cavity() -> None:
     result = wounded()
     p = result.patients
+    called_for = patients_who_need(result, "ventilation") | (p["lethal"] == LethalMechanism.TBI)
     worst = (p["lethal"] != NONE) | (p["worst_ais"] >= 4) | patients_who_need(result, "blood_transfusion")
     ventilated, intensive = of(result, "ventilation"), of(result, "critical_care")
-    pairs = {(int(t["patient"]), int(t["start"]), int(t["end"])) for t in ventilated}
-    cavity = [kind.label for kind in catalogue.treatment_kinds().values() if kind.needs_airway]
-    cavity.remove("maxillofacial_surgery")
+    pairs = {(int(t["patient"]), int(t["end"])) for t in ventilated}
+    cavity = [kind.label for kind in catalogue.treatment_kinds().values() if kind.cavity]
     operated = np.isfinite(at(result, "surgery_ended", "R2")) & patients_who_need(result, *cavity)
     stays = intensive[intensive["facility"] == x.place(result, "R2")]
-    with_tube = np.array([(int(t["patient"]), int(t["start"]), int(t["end"])) in pairs for t in stays])
-    assert (operated & worst)[stays["patient"]].sum() > 50
-    assert with_tube[(operated & worst)[stays["patient"]]].mean() > 0.95  # but for those without a tube
-    assert not with_tube[~(operated & worst)[stays["patient"]]].any()
+    with_ventilator = np.array([(int(t["patient"]), int(t["end"])) in pairs for t in stays])
+    expected = called_for | (operated & worst)
+    assert (operated & worst & ~called_for)[stays["patient"]].sum() > 50
+    assert (called_for & ~operated)[stays["patient"]].sum() > 10
+    assert (with_ventilator == expected[stays["patient"]]).all()
+    with_tube = np.zeros(len(p), bool)
+    with_tube[of(result, "intubation", "surgical_airway", "tracheostomy")["patient"]] = True
+    assert with_tube[stays["patient"][with_ventilator]].all()
 
 
 def test_only_the_first_operation_on_what_would_kill_can_save() -> None:

@@ -40,7 +40,8 @@ from engine.clinical.log import log_event, log_treatment
 from engine.clinical.needs import (
     ALL_ROLES,
     bleeds_to_death,
-    calls_for_cavity_surgery,
+    calls_for_operation,
+    calls_for_ventilator,
     is_grave,
     needs_of_coma,
     role_of_last_operation,
@@ -48,10 +49,11 @@ from engine.clinical.needs import (
     roles_that_operate,
 )
 from engine.clinical.operations import (
+    is_ventilated,
     log_definitive_surgery,
     log_further_operation,
-    log_ventilation,
     start_surgery,
+    ventilate,
 )
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import (
@@ -85,7 +87,8 @@ __all__ = [
     "SAMPLE",
     "begin_readings",
     "bleeds_to_death",
-    "calls_for_cavity_surgery",
+    "calls_for_operation",
+    "calls_for_ventilator",
     "care_on_the_way",
     "consider_complications",
     "copy_arrival",
@@ -109,12 +112,12 @@ __all__ = [
     "give_prehospital_blood",
     "given_category",
     "is_grave",
+    "is_ventilated",
     "iss_of_listed",
     "log_definitive_surgery",
     "log_event",
     "log_further_operation",
     "log_treatment",
-    "log_ventilation",
     "name_late_death",
     "needs_of_coma",
     "next_complication",
@@ -144,4 +147,5 @@ __all__ = [
     "treat_ill",
     "treat_wounded",
     "type_row",
+    "ventilate",
 ]

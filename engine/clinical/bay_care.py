@@ -4,6 +4,7 @@ import math
 
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
+    calls_for_operation,
     give_by_need,
     needs_of_breathing,
     needs_of_injuries,
@@ -12,7 +13,7 @@ from engine.clinical.needs import (
     of_blood,
     place_of_role,
 )
-from engine.clinical.operations import calls_for_craniotomy, log_airway, operation_here
+from engine.clinical.operations import log_airway, operation_here
 from engine.clinical.survival import killing_region
 from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
@@ -195,7 +196,8 @@ def resuscitate(
         needs &= ~of_blood(rules)
         if own == Treatment.BLOOD_TRANSFUSION:
             own = NONE
-    if record.lethal == LethalMechanism.TBI or calls_for_craniotomy(output, casualty, model):
+    craniotomy = int(rules.operation_bit[Treatment.CRANIOTOMY])
+    if record.lethal == LethalMechanism.TBI or calls_for_operation(output, casualty, craniotomy, rules):
         needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
     end = now + minutes * MINUTE
     given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)

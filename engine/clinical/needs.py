@@ -36,7 +36,6 @@ ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
 _ANALGESIA = int(Treatment.ANALGESIA)
 _CLOSED_REDUCTION = int(Treatment.CLOSED_REDUCTION)
-_MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
 _ROLE_1 = int(CarePlace.ROLE_1)
 _SPLINT = int(Treatment.SPLINT)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
@@ -236,16 +235,33 @@ def is_grave(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
 
 
 @compiled
-def calls_for_cavity_surgery(output: Output, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a wound calls for an operation in head, neck, chest or belly."""
-    rules = model.treatments.rules
+def calls_for_operation(output: Output, casualty: CasualtyState, among: int, rules: CareRules) -> bool:
+    """Return whether a wound calls for an operation of the mask `among` (`CareRules.operation_bit`)."""
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
             kind = int(rules.operations[condition, place])
-            if kind != NONE and rules.needs_airway[kind] and kind != _MAXILLOFACIAL_SURGERY:
+            if kind == NONE:
+                break
+            if rules.operation_bit[kind] & among:
                 return True
     return False
+
+
+@compiled
+def calls_for_ventilator(
+    output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules
+) -> bool:
+    """Return whether wounds, accident or illness call for a ventilator in intensive care.
+
+    That of agent casualties ends with the care in the bay: antidotes make it needless within hours.
+    """
+    if record.kind == CasualtyKind.AGENT:
+        return False
+    if record.lethal == LethalMechanism.TBI:
+        return True
+    needs = needs_of_injuries(output, record, casualty, rules)
+    return bool(needs & rules.bit[Treatment.VENTILATION])
 
 
 @compiled

@@ -33,7 +33,6 @@ _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _INTUBATION = int(Treatment.INTUBATION)
 _LAPAROTOMY = int(Treatment.LAPAROTOMY)
 _LIGATION = int(Treatment.LIGATION)
-_MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
 _SURGICAL_AIRWAY = int(Treatment.SURGICAL_AIRWAY)
 _TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
 _VASCULAR_REPAIR = int(Treatment.VASCULAR_REPAIR)
@@ -41,18 +40,6 @@ _VASCULAR_SHUNT = int(Treatment.VASCULAR_SHUNT)
 _VENTILATION = int(Treatment.VENTILATION)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
-
-
-@compiled
-def calls_for_craniotomy(output: Output, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a wound calls for a craniotomy."""
-    rules = model.treatments.rules
-    for number in range(casualty.wounds):
-        condition = output.wounds[casualty.wound + number].condition
-        for place in range(OPERATIONS_OF_CONDITION):
-            if rules.operations[condition, place] == Treatment.CRANIOTOMY:
-                return True
-    return False
 
 
 @compiled
@@ -78,28 +65,31 @@ def log_airway(output: Output, row: int, casualty: CasualtyState, now: float, mo
 
 
 @compiled
-def log_ventilation(
+def is_ventilated(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a casualty is on the ventilator in the intensive care that begins.
+
+    The injuries or the illness call for it; or it goes on after an operation here in head, neck, chest or belly, of
+    those with a high worst AIS, who call for blood or whom something would have killed.
+    """
+    if casualty.calls_for_ventilator:
+        return True
+    if not (casualty.cavity and casualty.operated_here):
+        return False
+    ill = record.lethal != NONE or casualty.blood_units > 0
+    return bool(ill or record.worst_ais >= model.treatments.limits.ventilated_ais)
+
+
+@compiled
+def ventilate(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
 ) -> None:
-    """Log that a casualty stays on the ventilator in intensive care after an operation in a cavity.
-
-    So do those with a high worst AIS, who have had blood or whom something would have killed.
-    """
-    rules = model.treatments.rules
-    record = output.patients[row]
-    if output.rows[QUIET] or not (casualty.cavity and casualty.operated_here):
+    """Put a casualty on the ventilator for the `minutes` of intensive care, and log it; intubate who is not yet."""
+    casualty.ventilated = 1
+    if output.rows[QUIET] or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
         return
-    ill = record.lethal != NONE or casualty.blood_units > 0
-    if not ill and record.worst_ais < model.treatments.limits.ventilated_ais:
-        return
-    if rules.off & rules.bit[_VENTILATION] or (
-        output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS
-    ):
-        return
-    for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
-        if last_start(output, casualty, kind, NONE) >= 0:
-            log_treatment(output, row, casualty.facility, _VENTILATION, now, minutes, Effect.SUPPORTIVE, NONE)
-            return
+    begin = log_airway(output, row, casualty, now, model)
+    lasts = minutes - (begin - now) / MINUTE
+    log_treatment(output, row, casualty.facility, _VENTILATION, begin, lasts, Effect.SUPPORTIVE, NONE)
 
 
 @compiled
@@ -149,7 +139,7 @@ def _urgency(kind: int, condition: int, rules: CareRules) -> int:
     Head, neck, chest and belly come first; then vessels and stumps of limbs; then the worst open fracture; then eyes,
     the face and the rest; then the other open fractures; dead tissue last.
     """
-    if rules.needs_airway[kind] and kind != _MAXILLOFACIAL_SURGERY:
+    if rules.operation_bit[kind] & rules.in_cavity:
         return _LIFE
     if kind in (_AMPUTATION, _FASCIOTOMY, _LIGATION, _VASCULAR_REPAIR, _VASCULAR_SHUNT):
         return _LIMB

@@ -213,7 +213,7 @@ class Risk(Code):
     OPERATED = 13
     INTENSIVE_CARE = 14
     VENTILATED = 15
-    """In intensive care after an operation on an intubated patient, or with a severe head injury or burn."""
+    """Has been on the ventilator in intensive care."""
     SHOCK = 16
     """Bled for so long before the first facility that it shows."""
     TRANSFUSED = 17

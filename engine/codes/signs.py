@@ -26,6 +26,8 @@ class Tube(Code):
     """Asleep and ventilated while it lasts."""
     STAYS = 2
     """Intubated until the tube is removed."""
+    VENTILATOR = 3
+    """Asleep and ventilated through a tube while it lasts."""
 
 
 class SignPattern(Code):

@@ -75,6 +75,8 @@ def care_rules(off: frozenset[str]) -> Table:
     )
     if len(ranked) > CARE_RANKS:
         raise ValueError(f"treatments.csv: {len(ranked)} treatments with a priority; at most {CARE_RANKS}")
+    operations = [kind.label for kind in kinds.values() if kind.theatre]
+    operation_bits: dict[str, int] = {label: 1 << number for number, label in enumerate(operations)}
     bits: dict[str, int] = {kind.label: 1 << rank for rank, kind in enumerate(ranked)}
     here = {
         place: sum(
@@ -114,6 +116,8 @@ def care_rules(off: frozenset[str]) -> Table:
         in_theatre=[[_operates(kinds[label], role) for role in range(5)] for label in TREATMENTS],
         separate=[kinds[label].each_wound for label in TREATMENTS],
         needs_airway=[kinds[label].needs_airway for label in TREATMENTS],
+        operation_bit=[operation_bits.get(label, 0) for label in TREATMENTS],
+        in_cavity=sum(operation_bits[label] for label in operations if kinds[label].cavity),
         short_of=[_code(kinds[label].short_of) for label in TREATMENTS],
         **_against_mechanisms(),
     )
@@ -138,12 +142,13 @@ def killing_masks() -> NDArray[np.uint8]:
 
 
 def _kills_by(condition: catalogue.Condition) -> int:
-    """Return by bit of `LethalMechanism` what a wound of AIS 2 or more can kill by (docs/model.md section 2.5.2)."""
-    if condition.use != "wound" or condition.ais_high < 2:
+    """Return by bit of `LethalMechanism` what a wound can kill by (docs/model.md section 2.5.2)."""
+    thresholds = catalogue.thresholds()
+    if condition.use != "wound" or condition.ais_high < thresholds["lethal_ais"]:
         return 0
     regions, needs = set(condition.regions), set(catalogue.needs_of(condition).needs)
     limb, chest, neck = bool(regions & _LIMBS), "thorax" in regions, "neck" in regions
-    severe = condition.ais_high >= 3
+    severe = condition.ais_high >= thresholds["lethal_external_ais"]
     pelvis = "abdomen" in regions and (condition.fracture or "iliac" in condition.display)
     bleeding = condition.bleeding
     able = {
@@ -174,7 +179,8 @@ def _kills_by(condition: catalogue.Condition) -> int:
 
 def _bares_bone(condition: catalogue.Condition) -> bool:
     """Whether a wound is an open fracture, or a stump, of a limb, which is washed out within hours."""
-    return condition.opens == "fracture" and condition.ais_high >= 2 and bool(_LIMBS & set(condition.regions))
+    severe = condition.ais_high >= catalogue.thresholds()["bare_bone_ais"]
+    return condition.opens == "fracture" and severe and bool(_LIMBS & set(condition.regions))
 
 
 def _operations(wanted: catalogue.Needs) -> list[int]:

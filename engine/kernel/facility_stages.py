@@ -110,7 +110,7 @@ def _admit_first_time(
     casualty.admitted = 1
     casualty.admitted_at = now
 
-    note_shock(record, casualty, now)
+    note_shock(record, casualty, now, model.complications)
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
     if not model.transitions.used[0]:
         draw_late_death(

@@ -6,7 +6,8 @@ import numpy as np
 
 from engine.clinical import (
     NO_DIAGNOSIS,
-    calls_for_cavity_surgery,
+    calls_for_operation,
+    calls_for_ventilator,
     draw_blood_units,
     draw_fate_of_ill,
     draw_fate_of_wounded,
@@ -75,6 +76,8 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.operable = 0
     casualty.grave = 0
     casualty.cavity = 0
+    casualty.calls_for_ventilator = 0
+    casualty.ventilated = 0
     casualty.onward = 0
     casualty.care_role = 0
     casualty.killer = NONE
@@ -205,6 +208,7 @@ def initialise_casualty(
     else:
         _draw_ill(record, casualty, model, counter)
     survival_key = model.keys[DrawPurpose.SURVIVAL]
+    rules = model.treatments.rules
     if record.kind != CasualtyKind.WOUNDED:
         draw_second_diagnoses(record, counter[0], counter[1], model.keys[DrawPurpose.INJURY], model.injuries)
         draw_stay_of_ill(record, casualty, counter[0], counter[1], survival_key, model.survival)
@@ -215,12 +219,13 @@ def initialise_casualty(
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
-        casualty.cavity = 1 if calls_for_cavity_surgery(output, casualty, model) else 0
+        casualty.cavity = 1 if calls_for_operation(output, casualty, rules.in_cavity, rules) else 0
         draw_low_pressure(output, record, casualty, model, counter)
 
+    casualty.calls_for_ventilator = 1 if calls_for_ventilator(output, record, casualty, rules) else 0
     casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)
-    casualty.care_role = role_of_treatments(output, record, casualty, model.treatments.rules)
+    casualty.care_role = role_of_treatments(output, record, casualty, rules)
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -6,16 +6,17 @@ from engine import numeric
 from engine.clinical import (
     consider_complications,
     death_time,
+    is_ventilated,
     log_definitive_surgery,
     log_event,
     log_further_operation,
     log_treatment,
-    log_ventilation,
     set_rate,
     start_recovery,
     start_surgery,
     stay_after_operation,
     to_uniform,
+    ventilate,
 )
 from engine.codes import (
     INTENSIVE_CARE,
@@ -253,7 +254,8 @@ def start_intensive_care(
         log_treatment(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
         )
-        log_ventilation(output, row, casualty, now, minutes, model)
+        if is_ventilated(output.patients[row], casualty, model):
+            ventilate(output, row, casualty, now, minutes, model)
         casualty.at = now + minutes * MINUTE
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at

@@ -53,6 +53,8 @@ class CareRules(Row):
     in_theatre: Annotated[Ints, "u1", (len(TREATMENTS), 5)]  # 1: the operation can be done at the role
     separate: Annotated[Ints, "u1", len(TREATMENTS)]  # 1: an operation on each wound that calls for it
     needs_airway: Annotated[Ints, "u1", len(TREATMENTS)]  # 1: an operation on an intubated patient
+    operation_bit: Annotated[Ints, "i8", len(TREATMENTS)]  # mask of each operation; 0: none
+    in_cavity: Int64  # mask of the operations in head, neck, chest or belly
     short_of: Annotated[Ints, "u1", len(TREATMENTS)]  # operation in place of one that cannot be done; NONE
     # Treatment against each lethal mechanism, by region of the worst wound; NONE
     first_aid: Annotated[Ints, "u1", (len(LethalMechanism), len(Region))]

@@ -68,6 +68,8 @@ class CasualtyState(Row):
     operable: UInt8  # bit r: something called for can be done at Role r
     grave: UInt8  # 1: wounded, and something would kill, blood is called for, or the worst AIS is 3 or more
     cavity: UInt8  # 1: a wound calls for an operation in head, neck, chest or belly
+    calls_for_ventilator: UInt8  # 1: the injuries or the illness do
+    ventilated: UInt8  # 1: has been on the ventilator in intensive care
     onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
     care_role: UInt8  # lowest role that gives all treatments that the injuries or the illness call for
     killer: (

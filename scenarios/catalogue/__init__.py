@@ -91,6 +91,7 @@ from scenarios.catalogue.record_texts import (
     protections,
 )
 from scenarios.catalogue.tables import CatalogueError
+from scenarios.catalogue.thresholds import thresholds
 from scenarios.catalogue.vocabulary import Agent, Climate, Complication, Grade, Risk, Season
 
 __all__ = [
@@ -168,6 +169,7 @@ __all__ = [
     "snomed",
     "snomed_notice",
     "sources",
+    "thresholds",
     "treatment_kinds",
     "units",
     "wound_fits",

@@ -51,13 +51,13 @@ class TreatmentKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """It runs beside the other treatments until the care ends."""
     each_wound: bool = False
     """Each wound that needs it gets it; else a patient gets it for all wounds."""
-    dose: str = ""
-    route: str = ""
     consumables: str = ""
     needs_access: bool = False
     """Only with an intravenous or intraosseous access."""
     needs_airway: bool = False
     """An operation on a patient whose airway is secured first."""
+    cavity: bool = False
+    """An operation in head, neck, chest or belly."""
     latest_minutes: float | None = None
     """Not given later than so many minutes after the injury."""
     once: bool = False
@@ -71,8 +71,6 @@ class TreatmentKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     makes_needless: tuple[Treatment, ...] = ()
     """Treatments that are not given once it has been, or where it can be given."""
     effect: str
-    pcs_code: str = ""
-    """An example in ICD-10-PCS, where a release confirms it."""
     source: str
     tag: Tag
 
@@ -173,6 +171,10 @@ def check_treatment(name: str, line: int, row: TreatmentKind) -> None:
         )
     if row.theatre and not {"role2", "role3"}.issuperset(row.places):
         raise CatalogueError(name, line, "places", "|".join(row.places), "role2, role3 for an operation")
+    if row.cavity and not (row.theatre and row.needs_airway):
+        raise CatalogueError(
+            name, line, "cavity", "yes", "nothing: only operations that need an airway have it"
+        )
     if row.short_of is not None and not row.theatre:
         raise CatalogueError(name, line, "short_of", row.short_of, "nothing: only operations have it")
     if row.once and row.repeat_minutes:

@@ -113,20 +113,22 @@ def _tube_hours(record: PatientRow, model: Model) -> float:
 
 @compiled
 def _note_tube(record: PatientRow, state: Physiology, treatment: TreatmentRow, model: Model) -> None:
-    """Note an intubation, or anaesthesia while a treatment lasts."""
+    """Note an intubation, or anaesthesia or ventilation through a tube while a treatment lasts."""
     kind = model.vital_signs.tubes[treatment.kind]
     if kind == Tube.NONE:
         return
     start = float(treatment.start)
     end = float(treatment.end)
-    if kind == Tube.ANAESTHESIA:
+    if kind != Tube.STAYS:
         if start > state.asleep_until:
             state.asleep_at = start
         state.asleep_until = max(state.asleep_until, end)
+    if kind == Tube.ANAESTHESIA:
         return
     if start > state.tube_until:
         state.tube_at = start
-    state.tube_until = max(state.tube_until, end + _tube_hours(record, model) * HOUR)
+    stays = _tube_hours(record, model) * HOUR if kind == Tube.STAYS else 0.0
+    state.tube_until = max(state.tube_until, end + stays)
     if treatment.kind == Treatment.INTUBATION:
         state.paralysed_until = end + model.vital_signs.tube.paralysed_minutes * MINUTE
 

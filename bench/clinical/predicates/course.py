@@ -1,0 +1,102 @@
+"""Values of clinical rules on triage, evacuation, complications and death."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bench.clinical.columns import NEVER, Array, Column, first, has, value_at_first
+from bench.clinical.predicates.registry import predicate
+from bench.clinical.records import HOUR, Records
+from engine.codes import COMPLICATIONS, LIMBS
+
+
+@predicate
+def onward_departure(r: Records) -> Column:
+    """Departures from facilities."""
+    return r.events.kind("departed") & (r.events.facility >= 0)
+
+
+def row_before(r: Records, wanted: Column) -> Array:
+    """Return the row of the latest event in `wanted` of the same patient before each event, -1 without one."""
+    rows = np.where(wanted.values, np.arange(len(wanted.values)), -1)
+    found = np.maximum.accumulate(np.concatenate(([-1], rows[:-1]))) if len(rows) else rows
+    patient = r.events.rows.patient
+    return np.where((found >= 0) & (patient[found] == patient), found, -1)
+
+
+@predicate
+def dies_suddenly(r: Records) -> Column:
+    """Patients killed at once, by a hit on the facility, or by a matrix instead of a course."""
+    return r.patients.labelled("death_cause", "instantly_fatal_injury", "facility_hit", "transition")
+
+
+@predicate
+def departs_within_6h_of_icu(r: Records) -> Column:
+    """Patients who leave a facility within six hours of intensive care."""
+    start = r.event_time("icu_admitted")
+    return has(r.events.kind("departed") & (r.events.at > start) & (r.events.at < start + 6 * HOUR))
+
+
+@predicate
+def departs_on_request(r: Records) -> Column:
+    """Patients who leave a facility in the second in which their evacuation is requested."""
+    before = row_before(r, r.events.kind("evacuation_requested"))
+    at, place = r.chunk.events["at"], r.chunk.events["facility"]
+    at_once = (before >= 0) & (place[before] == place) & (at - at[before] < 1000)
+    return has(onward_departure(r) & r.events.rows.column(at_once))
+
+
+@predicate
+def first_triage_t1(r: Records) -> Column:
+    """Patients triaged T1 the first time."""
+    return value_at_first(r.events.detail, r.events.kind("triaged")) == 1
+
+
+@predicate
+def first_request_routine(r: Records) -> Column:
+    """Patients whose first evacuation is requested as routine."""
+    return value_at_first(r.events.detail, r.events.kind("evacuation_requested")) == 3
+
+
+@predicate
+def has_role1(r: Records) -> Column:
+    """Patients who were at a Role 1 facility."""
+    return r.patients.role1 < NEVER
+
+
+@predicate
+def complication(r: Records) -> Callable[..., Column]:
+    """Return the function that gives the time of the first of these complications, NEVER without one."""
+
+    def time(*labels: str) -> Column:
+        kinds = r.chunk.events["detail"] // LIMBS
+        those = np.isin(kinds, [COMPLICATIONS.index(label) for label in labels])
+        return first(r.events.at, r.events.kind("complication") & r.events.rows.column(those))
+
+    return time
+
+
+@predicate
+def infected(r: Records) -> Column:
+    """Time of the first infection of each patient, NEVER without one."""
+    time: Column = complication(r)(
+        "wound_infection", "bone_infection", "abdominal_infection", "pneumonia", "sepsis"
+    )
+    return time
+
+
+@predicate
+def embolism(r: Records) -> Column:
+    """Time of the first venous thromboembolism of each patient, NEVER without one."""
+    time: Column = complication(r)("deep_vein_thrombosis", "pulmonary_embolism")
+    return time
+
+
+@predicate
+def fatal(r: Records) -> Callable[[str], Column]:
+    """Return the function that says who died late of a complication."""
+
+    def of(label: str) -> Column:
+        return r.patients.fatal_complication == COMPLICATIONS.index(label)
+
+    return of
