@@ -46,6 +46,9 @@ class CareRules(Row):
     ]  # 1: inside skull, chest or belly, under the hole that a dressing covers
     kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
     bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
+    drained: Annotated[Ints, "u1", CONDITIONS]  # 1: of lung or chest wall, for which a drain is enough
+    both_sides: Annotated[Ints, "u1", CONDITIONS]  # 1: of both lungs
+    holds_airway: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for a tube because of the airway itself
     intensive: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for intensive care
     operations: Annotated[
         Ints, "u1", (CONDITIONS, OPERATIONS_OF_CONDITION)
@@ -53,6 +56,9 @@ class CareRules(Row):
     in_theatre: Annotated[Ints, "u1", (len(TREATMENTS), 5)]  # 1: the operation can be done at the role
     separate: Annotated[Ints, "u1", len(TREATMENTS)]  # 1: an operation on each wound that calls for it
     needs_airway: Annotated[Ints, "u1", len(TREATMENTS)]  # 1: an operation on an intubated patient
+    on_arrival: Annotated[
+        Ints, "u1", len(TREATMENTS)
+    ]  # 1: an operation of a higher role that does not wait for a day after the first
     short_of: Annotated[Ints, "u1", len(TREATMENTS)]  # operation in place of one that cannot be done; NONE
     # Treatment against each lethal mechanism, by region of the worst wound; NONE
     first_aid: Annotated[Ints, "u1", (len(LethalMechanism), len(Region))]
@@ -82,7 +88,8 @@ class CareLimits(Row):
         Int64  # in one session, the debridement of soft tissue and further open fractures among them
     )
     most_urgent_operations: Int64  # in one session, without these
-    ventilated_ais: Int64  # lowest worst AIS of who stays on the ventilator after an operation in a cavity
+    massive_units: Int64  # units of blood from which a casualty stays on the ventilator after an operation
+    ventilated_spo2: Float64  # saturation below which the wounded need a tube, %
 
 
 class TreatmentParameters(Row):

@@ -68,6 +68,8 @@ class CasualtyState(Row):
     operable: UInt8  # bit r: something called for can be done at Role r
     grave: UInt8  # 1: wounded, and something would kill, blood is called for, or the worst AIS is 3 or more
     cavity: UInt8  # 1: a wound calls for an operation in head, neck, chest or belly
+    prompt: UInt8  # 1: a wound calls for an operation of Role 3 that does not wait for a day after the first
+    excision: UInt8  # 1: a wound calls for the excision of a burn; 2: and no wound for anything else
     onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
     care_role: UInt8  # lowest role that gives all treatments that the injuries or the illness call for
     killer: (
