@@ -4,7 +4,6 @@ import math
 
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
-    calls_for_operation,
     give_by_need,
     needs_of_breathing,
     needs_of_injuries,
@@ -25,6 +24,7 @@ _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _ATROPINE_AND_OXIME = int(Treatment.ATROPINE_AND_OXIME)
 _CYANIDE_ANTIDOTE = int(Treatment.CYANIDE_ANTIDOTE)
 _EMERGENCY_CARE = int(Treatment.EMERGENCY_CARE)
+_FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _OBSERVATION = int(Treatment.OBSERVATION)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -55,6 +55,8 @@ def _operate_on_ill(record: PatientRow, casualty: CasualtyState, model: Model) -
     rules = model.treatments.rules
     wanted = int(rules.operations[record.condition, 0])
     kind = operation_here(wanted, int(model.network.role[here]), rules)
+    if wanted == _FRACTURE_FIXATION and kind != wanted:  # closed: it waits in a splint and is fixed once
+        kind = NONE
     if kind == NONE or (casualty.operated and (kind != wanted or casualty.onward == 0)):
         return NONE
     casualty.operated = 1
@@ -196,8 +198,7 @@ def resuscitate(
         needs &= ~of_blood(rules)
         if own == Treatment.BLOOD_TRANSFUSION:
             own = NONE
-    craniotomy = int(rules.operation_bit[Treatment.CRANIOTOMY])
-    if record.lethal == LethalMechanism.TBI or calls_for_operation(output, casualty, craniotomy, rules):
+    if record.lethal == LethalMechanism.TBI:
         needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
     end = now + minutes * MINUTE
     given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)

@@ -5,7 +5,7 @@ the casualty's rows in the table of treatments: a treatment that an interruption
 """
 
 from engine.clinical.log import log_treatment
-from engine.clinical.physiology import coma_points, find_signs, pain_of_record
+from engine.clinical.physiology import coma_points, find_signs, needs_tube, pain_of_record
 from engine.codes import (
     NONE,
     CarePlace,
@@ -36,6 +36,10 @@ ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
 _ANALGESIA = int(Treatment.ANALGESIA)
 _CLOSED_REDUCTION = int(Treatment.CLOSED_REDUCTION)
+_FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
+_BURN_EXCISION = int(Treatment.BURN_EXCISION)
+_CHEST_DRAIN = int(Treatment.CHEST_DRAIN)
+_NEEDLE_DECOMPRESSION = int(Treatment.NEEDLE_DECOMPRESSION)
 _ROLE_1 = int(CarePlace.ROLE_1)
 _SPLINT = int(Treatment.SPLINT)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
@@ -48,6 +52,38 @@ def bleeds_to_death(record: PatientRow) -> bool:
     return bool(
         record.lethal >= LethalMechanism.TORSO_HAEMORRHAGE
         and record.lethal <= LethalMechanism.EXTREMITY_HAEMORRHAGE
+    )
+
+
+@compiled
+def is_drained(record: PatientRow, condition: int, rules: CareRules) -> bool:
+    """Return whether a drain is all that a wound of lung or chest wall calls for: nothing bleeds to death in the torso.
+
+    Of penetrating wounds of the chest 85 to 90 % need no more.
+    """
+    return bool(rules.drained[condition] and record.lethal != LethalMechanism.TORSO_HAEMORRHAGE)
+
+
+@compiled
+def operation_of(record: PatientRow, condition: int, place: int, rules: CareRules) -> int:
+    """Return the operation in `place` that a wound with a condition calls for; NONE."""
+    return NONE if is_drained(record, condition, rules) else int(rules.operations[condition, place])
+
+
+@compiled
+def is_splinted(
+    record: PatientRow, casualty: CasualtyState, kind: int, condition: int, rules: CareRules
+) -> bool:
+    """Return whether a broken bone waits in a splint for its fixation: it is closed, and the casualty is stable.
+
+    External fixation in its place is for those who bleed, and for operations in head, neck, chest or belly.
+    """
+    return bool(
+        kind == _FRACTURE_FIXATION
+        and not rules.bares_bone[condition]
+        and record.lethal == NONE
+        and casualty.blood_units == 0
+        and not casualty.cavity
     )
 
 
@@ -161,7 +197,11 @@ def needs_of_injuries(output: Output, record: PatientRow, casualty: CasualtyStat
         return int(rules.needs[record.condition])
     needs = 0
     for number in range(casualty.wounds):
-        needs |= rules.needs[output.wounds[casualty.wound + number].condition]
+        condition = output.wounds[casualty.wound + number].condition
+        if is_drained(record, condition, rules):
+            needs |= rules.needs[condition] & ~(of_blood(rules) | rules.bit[Treatment.TRANEXAMIC_ACID])
+        else:
+            needs |= rules.needs[condition]
     return needs
 
 
@@ -180,10 +220,12 @@ def roles_that_operate(output: Output, record: PatientRow, casualty: CasualtySta
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = int(rules.operations[condition, place])
+            kind = operation_of(record, condition, place, rules)
             if kind == NONE:
                 break
             less = int(rules.short_of[kind])
+            if is_splinted(record, casualty, kind, condition, rules):
+                less = NONE
             for role in range(_ROLES):
                 if rules.in_theatre[kind, role] or (less != NONE and rules.in_theatre[less, role]):
                     roles |= 1 << role
@@ -214,8 +256,41 @@ def role_of_last_operation(output: Output, record: PatientRow, casualty: Casualt
         for number in range(casualty.wounds):
             condition = output.wounds[casualty.wound + number].condition
             for place in range(OPERATIONS_OF_CONDITION):
-                last = max(last, _own_role(int(rules.operations[condition, place]), rules))
+                last = max(last, _own_role(operation_of(record, condition, place, rules), rules))
     return last
+
+
+@compiled
+def is_repaired_on_arrival(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wounded casualty calls for an operation that cannot wait for the day after the first.
+
+    It is a vessel, an eye or the spine, on which a lower role has not done what is called for.
+    """
+    rules = model.treatments.rules
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = operation_of(record, condition, place, rules)
+            if kind != NONE and rules.on_arrival[kind]:
+                return True
+    return False
+
+
+@compiled
+def excision_of(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
+    """Return 1 where a wounded casualty calls for the excision of a burn, 2 where for no other operation; else 0."""
+    rules = model.treatments.rules
+    burnt = False
+    other = record.lethal != NONE
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = operation_of(record, condition, place, rules)
+            burnt = burnt or kind == _BURN_EXCISION
+            other = other or (kind != NONE and kind != _BURN_EXCISION)
+    if not burnt:
+        return 0
+    return 1 if other else 2
 
 
 @compiled
@@ -235,12 +310,14 @@ def is_grave(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
 
 
 @compiled
-def calls_for_operation(output: Output, casualty: CasualtyState, among: int, rules: CareRules) -> bool:
+def calls_for_operation(
+    output: Output, record: PatientRow, casualty: CasualtyState, among: int, rules: CareRules
+) -> bool:
     """Return whether a wound calls for an operation of the mask `among` (`CareRules.operation_bit`)."""
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = int(rules.operations[condition, place])
+            kind = operation_of(record, condition, place, rules)
             if kind == NONE:
                 break
             if rules.operation_bit[kind] & among:
@@ -252,14 +329,12 @@ def calls_for_operation(output: Output, casualty: CasualtyState, among: int, rul
 def calls_for_ventilator(
     output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules
 ) -> bool:
-    """Return whether wounds, accident or illness call for a ventilator in intensive care.
+    """Return whether an accident or illness calls for a ventilator in intensive care. Of wounds `keeps_tube` decides.
 
     That of agent casualties ends with the care in the bay: antidotes make it needless within hours.
     """
-    if record.kind == CasualtyKind.AGENT:
+    if record.kind in (CasualtyKind.AGENT, CasualtyKind.WOUNDED):
         return False
-    if record.lethal == LethalMechanism.TBI:
-        return True
     needs = needs_of_injuries(output, record, casualty, rules)
     return bool(needs & rules.bit[Treatment.VENTILATION])
 
@@ -423,6 +498,32 @@ def _without_uncalled(
 
 
 @compiled
+def _without_early_tube(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, needs: int, model: Model
+) -> int:
+    """Leave out the tube of a wounded casualty whose state at the time `at`, ms, does not call for it.
+
+    For an operation it is put in on the table.
+    """
+    bit = model.treatments.rules.bit
+    tube = int(bit[Treatment.INTUBATION] | bit[Treatment.VENTILATION])
+    if (
+        needs & tube
+        and record.kind == CasualtyKind.WOUNDED
+        and not needs_tube(output, record, casualty, at, model)
+    ):
+        return int(needs & ~tube)
+    return int(needs)
+
+
+@compiled
+def _sides_of(kind: int, condition: int, rules: CareRules) -> int:
+    """Return on how many sides a treatment of a wound is done: on both for a needle or drain of both lungs."""
+    both = rules.both_sides[condition] and kind in (_NEEDLE_DECOMPRESSION, _CHEST_DRAIN)
+    return 2 if both else 1
+
+
+@compiled
 def _fit(output: Output, first: int, now: float, reached: float, end: float, rules: CareRules) -> None:
     """Compress the treatments from row `first` on, which take until `reached`, so that they end by `end`, all in ms."""
     begin = int(now)
@@ -480,6 +581,7 @@ def give_by_need(
     needs = int(_without_needless(needs, given, rules) | (needs & own_bit))
     reduces = bool(needs & rules.bit[_CLOSED_REDUCTION] and not given & rules.bit[_CLOSED_REDUCTION])
     needs = _without_uncalled(output, record, casualty, now, needs, given, model)
+    needs = int(_without_early_tube(output, record, casualty, now, needs, model) | (needs & own_bit))
     if reduces:
         needs |= int(rules.bit[_SPLINT] & rules.here[place])
         if not is_unconscious(output, record, casualty, now, model):
@@ -547,21 +649,26 @@ def give_by_need(
             before_reduction = reduces and kind == _ANALGESIA
             if not before_reduction and not _is_due(output, casualty, rank, wound, at, rules):
                 continue
-            log_treatment(
-                output,
-                row,
-                casualty.facility,
-                kind,
-                at,
-                lasts,
-                effect if acts else _SUPPORTIVE,
-                wound,
-            )
+            sides = 1
+            if of_wounds and wound != NONE:
+                condition = output.wounds[casualty.wound + number].condition
+                sides = _sides_of(kind, condition, rules)
+            for side in range(sides):
+                log_treatment(
+                    output,
+                    row,
+                    casualty.facility,
+                    kind,
+                    at + side * lasts * MINUTE,
+                    lasts,
+                    effect if acts else _SUPPORTIVE,
+                    wound,
+                )
             if bit == rules.bit[Treatment.BLOOD_TRANSFUSION]:
                 output.treatments[output.rows[TREATMENT_COUNT] - 1].units = casualty.blood_given
             left -= 1
             if not beside:
-                at += lasts * MINUTE
+                at += sides * lasts * MINUTE
     if at > end > now:
         _fit(output, first, now, at, end, rules)
     return int(output.rows[TREATMENT_COUNT]) - first

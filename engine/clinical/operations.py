@@ -3,9 +3,10 @@
 import math
 
 from engine.clinical.log import log_treatment
-from engine.clinical.needs import bleeds_to_death, last_start, minutes_of
+from engine.clinical.needs import bleeds_to_death, is_splinted, last_start, minutes_of, operation_of
+from engine.clinical.physiology import keeps_tube, stays_on_ventilator
 from engine.clinical.survival import set_rate, stop_clock, surgery_success
-from engine.codes import NONE, ConditionFlag, Effect, Region, Treatment
+from engine.codes import NONE, CasualtyKind, ConditionFlag, Effect, Region, Treatment
 from engine.numeric import compiled
 from engine.tables import (
     CARE_ROWS,
@@ -33,6 +34,7 @@ _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _INTUBATION = int(Treatment.INTUBATION)
 _LAPAROTOMY = int(Treatment.LAPAROTOMY)
 _LIGATION = int(Treatment.LIGATION)
+_TOURNIQUET = int(Treatment.TOURNIQUET)
 _SURGICAL_AIRWAY = int(Treatment.SURGICAL_AIRWAY)
 _TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
 _VASCULAR_REPAIR = int(Treatment.VASCULAR_REPAIR)
@@ -55,51 +57,72 @@ def operation_here(kind: int, role: int, rules: CareRules) -> int:
 
 @compiled
 def log_airway(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> float:
-    """Intubate at the beginning of a session unless the airway is secured; return when it is, ms."""
-    for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
+    """Intubate at the beginning of a session unless the airway is secured; return when it is, ms.
+
+    Whose tube was taken out after an earlier operation is intubated again.
+    """
+    for kind in (_SURGICAL_AIRWAY, _TRACHEOSTOMY):
         if last_start(output, casualty, kind, NONE) >= 0:
             return now
+    if last_start(output, casualty, _INTUBATION, NONE) >= 0 and now < output.physiology.tube_until:
+        return now
     lasts = minutes_of(_INTUBATION, _TYPICAL_PACE, model.treatments.rules)
     log_treatment(output, row, casualty.facility, _INTUBATION, now, lasts, Effect.SUPPORTIVE, NONE)
     return now + lasts * MINUTE
 
 
 @compiled
-def is_ventilated(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a casualty is on the ventilator in the intensive care that begins.
-
-    The injuries or the illness call for it; or it goes on after an operation here in head, neck, chest or belly, of
-    those with a high worst AIS, who call for blood or whom something would have killed.
-    """
-    if casualty.calls_for_ventilator:
-        return True
-    if not (casualty.cavity and casualty.operated_here):
-        return False
-    ill = record.lethal != NONE or casualty.blood_units > 0
-    return bool(ill or record.worst_ais >= model.treatments.limits.ventilated_ais)
-
-
-@compiled
 def ventilate(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
 ) -> None:
-    """Put a casualty on the ventilator for the `minutes` of intensive care, and log it; intubate who is not yet."""
-    casualty.ventilated = 1
-    if output.rows[QUIET] or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
+    """Put a casualty on the ventilator in intensive care that lasts `minutes`, if that is called for, and log it.
+
+    It lasts as long as intensive care in those who stay on it. Others wake up after an operation here, and their tube
+    is taken out. Where records are written, signs may call for it as well. Its complications come only to those whom
+    injuries, operations or illness keep on it, as these alone are known in every run.
+    """
+    record = output.patients[row]
+    wounded = record.kind == CasualtyKind.WOUNDED
+    if wounded and keeps_tube(output, record, casualty, model):
+        casualty.ventilated = 1
+    if not wounded and casualty.calls_for_ventilator:
+        casualty.ventilated = 1
+    rules = model.treatments.rules
+    if (
+        output.rows[QUIET]
+        or rules.off & rules.bit[_VENTILATION]
+        or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS
+    ):
         return
-    begin = log_airway(output, row, casualty, now, model)
-    lasts = minutes - (begin - now) / MINUTE
-    log_treatment(output, row, casualty.facility, _VENTILATION, begin, lasts, Effect.SUPPORTIVE, NONE)
+    lasts = 0.0
+    if wounded and casualty.operated_here:
+        lasts = min(minutes, model.vital_signs.tube.recovery_minutes[1])
+    if casualty.ventilated or (wounded and stays_on_ventilator(output, record, casualty, now, model)):
+        lasts = minutes
+    if lasts > 0.0:
+        begin = log_airway(output, row, casualty, now, model)
+        left = lasts - (begin - now) / MINUTE
+        log_treatment(output, row, casualty.facility, _VENTILATION, begin, left, Effect.SUPPORTIVE, NONE)
 
 
 @compiled
 def _called_for_here(
-    output: Output, casualty: CasualtyState, number: int, place: int, role: int, model: Model
+    output: Output,
+    record: PatientRow,
+    casualty: CasualtyState,
+    number: int,
+    place: int,
+    role: int,
+    model: Model,
 ) -> int:
     """Return the operation that wound `number` calls for in `place` and that this role does, or short of it; NONE."""
     rules = model.treatments.rules
     condition = output.wounds[casualty.wound + number].condition
-    return operation_here(int(rules.operations[condition, place]), role, rules)
+    kind = operation_of(record, condition, place, rules)
+    here = operation_here(kind, role, rules)
+    if here != kind and is_splinted(record, casualty, kind, condition, rules):
+        return NONE
+    return here
 
 
 @compiled
@@ -116,7 +139,7 @@ def _main_operation(
         return NONE
     debrided = False
     for place in range(OPERATIONS_OF_CONDITION):
-        kind = _called_for_here(output, casualty, wound, place, role, model)
+        kind = _called_for_here(output, record, casualty, wound, place, role, model)
         if kind != NONE and kind != _WOUND_DEBRIDEMENT:
             return kind
         debrided = debrided or kind == _WOUND_DEBRIDEMENT
@@ -162,23 +185,34 @@ def _log_once(
 
 @compiled
 def _log_called_for(
-    output: Output, row: int, casualty: CasualtyState, now: float, role: int, done: int, model: Model
-) -> None:
-    """Log at `now` the operations that the wounds call for, that can be done here and have not been.
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    role: int,
+    done: int,
+    first: int,
+    last: int,
+    model: Model,
+) -> int:
+    """Log at `now` the operations that the wounds call for, that can be done here and have not been; return how many.
+
+    Those of the rounds from `first` to before `last`, on top of the `done` operations of the session so far.
 
     The main operations come by urgency. What belongs to one that saves life or limb, such as a bowel resection or the
-    fixation of an open fracture, follows it at once, debridement aside; the other further ones come last. A session,
-    of which `done` operations are logged, ends before the least urgent ones where they are too many.
+    fixation of an open fracture, follows it at once, debridement aside; the other further ones come last. A session
+    ends before the least urgent ones where they are too many.
     """
     rules = model.treatments.rules
-    for turn in range(_ROUNDS):
+    record = output.patients[row]
+    for turn in range(first, last):
         place = max(0, turn - _FURTHER + 1)
         most = int(model.treatments.limits.most_operations)
         if turn < _BONES:
             most = int(model.treatments.limits.most_urgent_operations)
         together = turn in (_LIFE, _LIMB, _BONES)
         for number in range(casualty.wounds):
-            kind = _called_for_here(output, casualty, number, place, role, model)
+            kind = _called_for_here(output, record, casualty, number, place, role, model)
             if kind == NONE:
                 continue
             condition = int(output.wounds[casualty.wound + number].condition)
@@ -189,11 +223,12 @@ def _log_called_for(
             for also in range(place, OPERATIONS_OF_CONDITION if together else place + 1):
                 if done >= most or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                     break
-                kind = _called_for_here(output, casualty, number, also, role, model)
+                kind = _called_for_here(output, record, casualty, number, also, role, model)
                 if kind != NONE and (also == place or kind != _WOUND_DEBRIDEMENT):
                     done += _log_once(output, row, casualty, now, kind, number, rules)
             if turn == _WORST_BONE:
                 break
+    return done
 
 
 @compiled
@@ -217,7 +252,7 @@ def _wound_of(output: Output, casualty: CasualtyState, kind: int, otherwise: int
 
 
 @compiled
-def _surgical_wound(output: Output, casualty: CasualtyState, rules: CareRules) -> int:
+def _surgical_wound(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
     """Return the number of the wound that a surgeon works on: the first operated on so far, or that calls for it.
 
     Else it is the worst open wound, and where none is open the worst.
@@ -228,10 +263,10 @@ def _surgical_wound(output: Output, casualty: CasualtyState, rules: CareRules) -
             continue
         condition = output.wounds[casualty.wound + treatment.wound].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            if rules.operations[condition, place] == treatment.kind:
+            if operation_of(record, condition, place, rules) == treatment.kind:
                 return int(treatment.wound)
     for number in range(casualty.wounds):
-        if rules.operations[output.wounds[casualty.wound + number].condition, 0] != NONE:
+        if operation_of(record, int(output.wounds[casualty.wound + number].condition), 0, rules) != NONE:
             return int(number)
     opened = _open_wound(output, casualty, rules)
     return opened if opened != NONE else 0
@@ -254,17 +289,30 @@ def _share_time(output: Output, first: int, begin: float, end: float, model: Mod
 
 
 @compiled
-def _needs_airway(output: Output, casualty: CasualtyState, main: int, role: int, rules: CareRules) -> bool:
+def _needs_airway(
+    output: Output, record: PatientRow, casualty: CasualtyState, main: int, role: int, rules: CareRules
+) -> bool:
     """Return whether the main operation, or one that a wound calls for, is done on an intubated patient."""
     if main != NONE and rules.needs_airway[main]:
         return True
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = operation_here(int(rules.operations[condition, place]), role, rules)
+            kind = operation_here(operation_of(record, condition, place, rules), role, rules)
             if kind != NONE and rules.needs_airway[kind]:
                 return True
     return False
+
+
+@compiled
+def _waits_for_others(
+    output: Output, casualty: CasualtyState, kind: int, number: int, rules: CareRules
+) -> bool:
+    """Return whether an operation on what would kill comes after head, neck, chest and belly: under a tourniquet."""
+    condition = int(output.wounds[casualty.wound + number].condition)
+    return bool(
+        _urgency(kind, condition, rules) != _LIFE and last_start(output, casualty, _TOURNIQUET, NONE) >= 0
+    )
 
 
 @compiled
@@ -298,13 +346,17 @@ def log_session(
         main_wound = int(casualty.killer) if casualty.killer != NONE else 0
         main = _main_operation(output, record, casualty, main_wound, role, model)
     begin = now
-    if main != NONE or _needs_airway(output, casualty, main, role, rules):
+    if main != NONE or _needs_airway(output, record, casualty, main, role, rules):
         begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
     first = int(output.rows[TREATMENT_COUNT])
+    turn = 0
     if main != NONE:
+        if _waits_for_others(output, casualty, main, main_wound, rules):
+            turn = _LIMB
+            done = _log_called_for(output, row, casualty, now, role, done, 0, turn, model)
         log_treatment(output, row, casualty.facility, main, now, 0.0, effect, main_wound)
-        done = 1
-    _log_called_for(output, row, casualty, now, role, done, model)
+        done += 1
+    _log_called_for(output, row, casualty, now, role, done, turn, _ROUNDS, model)
     if output.rows[TREATMENT_COUNT] == first:
         log_treatment(output, row, casualty.facility, otherwise, now, 0.0, _SUPPORTIVE, wound)
     _share_time(output, first, begin, now + minutes * MINUTE, model)
@@ -340,7 +392,7 @@ def start_surgery(
         wound = _open_wound(output, casualty, model.treatments.rules)
         if wound == NONE:
             otherwise = _DEFINITIVE_SURGERY
-            wound = _surgical_wound(output, casualty, model.treatments.rules)
+            wound = _surgical_wound(output, record, casualty, model.treatments.rules)
         log_session(output, row, casualty, now, minutes, effect, otherwise, wound, model)
     if effect == Effect.EFFECTIVE:
         stop_clock(casualty, now)
@@ -360,8 +412,9 @@ def log_definitive_surgery(
     if output.rows[QUIET]:
         return
     rules = model.treatments.rules
+    record = output.patients[row]
     kind = _DEFINITIVE_SURGERY
-    wound = _surgical_wound(output, casualty, rules)
+    wound = _surgical_wound(output, record, casualty, rules)
     worst = output.wounds[casualty.wound]
     limb = worst.region == Region.UPPER_LIMB or worst.region == Region.LOWER_LIMB
     if limb and model.injuries.flags[worst.condition] & ConditionFlag.FRACTURE:
@@ -384,8 +437,9 @@ def log_further_operation(
     """
     if output.rows[QUIET]:
         return
+    record = output.patients[row]
     kind = _DEFINITIVE_SURGERY
-    wound = _surgical_wound(output, casualty, model.treatments.rules)
+    wound = _surgical_wound(output, record, casualty, model.treatments.rules)
     opened = _open_wound(output, casualty, model.treatments.rules)
     if last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:
         kind = _LAPAROTOMY

@@ -32,7 +32,10 @@ TRIAGE_AND_TREATMENT = 1
 
 Plus LEG_BLOCKS * leg."""
 OPERATION = 2
-"""Words 0: operating time; 1: success. Plus LEG_BLOCKS * leg."""
+"""Words 0: operating time; 1: success; 2: when the definitive operation is due; 3: when a burn is excised.
+
+Plus LEG_BLOCKS * leg.
+"""
 INTENSIVE_CARE = 3
 """Words 0: stay in intensive care; 1: pace of the treatments in a bay. Plus LEG_BLOCKS * leg."""
 LEG_BLOCKS = 4

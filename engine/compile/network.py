@@ -236,6 +236,7 @@ def compile_care(scenario: Scenario) -> Table:
         surgery=floats([interpreted.log(mean) - 0.5 * variance for mean in row] for row in bands),
         surgery_sigma=floats([math.sqrt(variance)]),
         **_reoperations(scenario),
+        excision=floats(given["excision"]["interval"]),
         icu_after_surgery=int(scenario.intensive_care.after_surgery),
         icu_after_resuscitation=int(scenario.intensive_care.after_resuscitation),
         icu_ais=scenario.intensive_care.worst_ais or NO_AIS,

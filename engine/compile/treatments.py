@@ -37,6 +37,13 @@ ACCESS = ("iv_access", "intraosseous_access")
 ON_SKIN = ("pressure_dressing", "haemostatic_dressing", "burn_dressing")
 """Treatments that lie on the skin: over the hole of a lesion in a cavity, and not on what is hurt in it."""
 
+ON_ARRIVAL = ("vascular_repair", "eye_repair", "spinal_surgery")
+"""Operations of Role 3 that are done on arrival, also within a day of damage control surgery."""
+
+_DRAINED = ("S25.51", "S27.33")
+"""Codes of torn intercostal vessels and lungs. Of penetrating wounds of the chest 85 to 90 % need only a drain;
+thoracotomy is for massive or ongoing bleeding (Joint Trauma System guideline on wounds of the chest).
+"""
 _LIMBS = {"upper_limb", "lower_limb"}
 _NEXT_TO_THE_TRUNK = ("S45.0", "S48", "S75", "S78")
 """Codes of vessels of axilla and thigh, and of amputations at shoulder, upper arm, hip and thigh: too high for a
@@ -111,6 +118,14 @@ def care_rules(off: frozenset[str]) -> Table:
         inside=[_is_inside(condition) for condition in catalogue.conditions()],
         kills_by=killing_masks(),
         bares_bone=[_bares_bone(condition) for condition in catalogue.conditions()],
+        drained=[condition.code.startswith(_DRAINED) for condition in catalogue.conditions()],
+        both_sides=[
+            condition.side == "both" and "thorax" in condition.regions for condition in catalogue.conditions()
+        ],
+        holds_airway=[
+            condition.airway != "" and "intubation" in wanted.needs
+            for condition, wanted in zip(catalogue.conditions(), catalogue.condition_needs(), strict=True)
+        ],
         intensive=["critical_care" in wanted.needs for wanted in catalogue.condition_needs()],
         operations=[_operations(wanted) for wanted in catalogue.condition_needs()],
         in_theatre=[[_operates(kinds[label], role) for role in range(5)] for label in TREATMENTS],
@@ -118,6 +133,7 @@ def care_rules(off: frozenset[str]) -> Table:
         needs_airway=[kinds[label].needs_airway for label in TREATMENTS],
         operation_bit=[operation_bits.get(label, 0) for label in TREATMENTS],
         in_cavity=sum(operation_bits[label] for label in operations if kinds[label].cavity),
+        on_arrival=[label in ON_ARRIVAL for label in TREATMENTS],
         short_of=[_code(kinds[label].short_of) for label in TREATMENTS],
         **_against_mechanisms(),
     )

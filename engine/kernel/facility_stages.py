@@ -41,7 +41,7 @@ from engine.codes import (
     TriageCategory,
 )
 from engine.kernel.codes import MatrixOutcome, ServiceTime, Stage
-from engine.kernel.operation_stages import needs_intensive_care
+from engine.kernel.operation_stages import needs_intensive_care, put_off_until
 from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
 from engine.kernel.travel import draw_matrix_outcome, draw_service_time
 from engine.kernel.waiting import assign_category
@@ -231,8 +231,13 @@ def start_triage(
 
 
 @compiled
-def end_triage(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """End the triage: assign a category and choose between treatment and a definitive operation."""
+def end_triage(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """End the triage: assign a category and choose between treatment and a definitive operation.
+
+    One that is due later comes after treatment.
+    """
     role = model.network.role[casualty.facility]
     uniform = to_uniform(casualty.triage_word)
     casualty.category = assign_category(output, row, casualty, now, role, uniform, model)
@@ -246,9 +251,12 @@ def end_triage(output: Output, row: int, casualty: CasualtyState, now: float, mo
     ):
         casualty.stage = Stage.DEFINITIVE_SURGERY
         casualty.at = now + model.care.waits[1] * MINUTE
-    else:
-        casualty.stage = Stage.TREAT
-        casualty.at = now + max(0.0, model.care.waits[0] - model.care.triage[0]) * MINUTE
+        due = put_off_until(output.patients[row], casualty, casualty.at, model, counter)
+        if due == casualty.at:
+            return
+        casualty.reoperate_at = due
+    casualty.stage = Stage.TREAT
+    casualty.at = now + max(0.0, model.care.waits[0] - model.care.triage[0]) * MINUTE
 
 
 @compiled
@@ -419,6 +427,9 @@ def end_treatment(
     ):
         casualty.stage = Stage.SURGERY
         casualty.at = now + model.care.waits[1] * MINUTE
-    else:
-        casualty.stage = Stage.ICU
-        casualty.at = now
+        due = put_off_until(record, casualty, casualty.at, model, counter)
+        if due == casualty.at:
+            return
+        casualty.reoperate_at = due
+    casualty.stage = Stage.ICU
+    casualty.at = now

@@ -20,7 +20,9 @@ from engine.clinical import (
     draw_stay_of_ill,
     draw_stay_of_wounded,
     draw_wounds,
+    excision_of,
     is_grave,
+    is_repaired_on_arrival,
     risks_of_injuries,
     role_of_last_operation,
     role_of_treatments,
@@ -78,6 +80,8 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.cavity = 0
     casualty.calls_for_ventilator = 0
     casualty.ventilated = 0
+    casualty.prompt = 0
+    casualty.excision = 0
     casualty.onward = 0
     casualty.care_role = 0
     casualty.killer = NONE
@@ -214,12 +218,14 @@ def initialise_casualty(
         draw_stay_of_ill(record, casualty, counter[0], counter[1], survival_key, model.survival)
     else:
         draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
-        casualty.operable = roles_that_operate(output, record, casualty, model)
-        casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
-        casualty.cavity = 1 if calls_for_operation(output, casualty, rules.in_cavity, rules) else 0
+        casualty.cavity = 1 if calls_for_operation(output, record, casualty, rules.in_cavity, rules) else 0
+        casualty.operable = roles_that_operate(output, record, casualty, model)
+        casualty.needs_surgery = 1 if casualty.operable else 0
+        casualty.prompt = 1 if is_repaired_on_arrival(output, record, casualty, model) else 0
+        casualty.excision = excision_of(output, record, casualty, model)
         draw_low_pressure(output, record, casualty, model, counter)
 
     casualty.calls_for_ventilator = 1 if calls_for_ventilator(output, record, casualty, rules) else 0

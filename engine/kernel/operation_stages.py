@@ -6,7 +6,6 @@ from engine import numeric
 from engine.clinical import (
     consider_complications,
     death_time,
-    is_ventilated,
     log_definitive_surgery,
     log_event,
     log_further_operation,
@@ -36,6 +35,9 @@ from engine.kernel.codes import ServiceTime, Stage
 from engine.kernel.travel import draw_service_time
 from engine.numeric import Counter, compiled, continuous, words
 from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+
+_NOTHING_ELSE = 2
+"""Of `excision`: the burn is all that calls for an operation."""
 
 
 @compiled
@@ -174,20 +176,58 @@ def _start_reoperation(
     log_event(output, row, now, casualty.facility, started, 0)
     log_further_operation(output, row, casualty, now, minutes, model)
     set_rate(casualty, now, 0.0)
-    casualty.reoperate_at = math.inf
     casualty.stage = Stage.REOPERATED
+
+
+@compiled
+def put_off_until(
+    record: PatientRow, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> float:
+    """Return when an operation at this facility is due that could begin at `now`, ms: later, or `now` itself.
+
+    The definitive operation follows damage control surgery after a day or two, but on arrival for those who are still
+    dying, and for vessels, eyes and the spine. A burn is excised some days after the injury.
+    """
+    if (
+        model.transitions.used[0]
+        or model.treatments.limits.operates_by_category
+        or casualty.life < math.inf
+        or (casualty.operated and casualty.prompt)
+        or (not casualty.operated and casualty.excision < _NOTHING_ELSE)
+    ):
+        return now
+    care = model.care
+    _, _, interval, excision = words(
+        model.keys[DrawPurpose.CARE], counter[0], counter[1], OPERATION + LEG_BLOCKS * casualty.leg
+    )
+    due = now
+    if casualty.operated:
+        given = care.reoperation_interval
+        minutes = continuous(
+            care.reoperation_interval_kind, given[0], given[1], given[2], to_uniform(interval)
+        )
+        due = record.surgery + minutes * MINUTE
+    if casualty.excision:
+        given = care.excision
+        minutes = continuous(numeric.TRIANGULAR, given[0], given[1], given[2], to_uniform(excision))
+        due = max(due, record.onset + minutes * MINUTE)
+    return max(now, due)
 
 
 @compiled
 def start_operation(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
-    """Start damage control surgery, the definitive operation of a casualty who has had it, or a further operation."""
+    """Start damage control surgery, the definitive operation of a casualty who has had it, or a further operation.
+
+    What was put off since the arrival is one of the first two.
+    """
     record = output.patients[row]
     time_word, success_word, _, _ = words(
         model.keys[DrawPurpose.CARE], counter[0], counter[1], OPERATION + LEG_BLOCKS * casualty.leg
     )
-    is_further = casualty.stage == Stage.REOPERATION
+    is_further = casualty.stage == Stage.REOPERATION and casualty.operations_here > 0
+    casualty.reoperate_at = math.inf
     if is_further:
         _, _, time_word, _ = words(
             model.keys[DrawPurpose.CARE],
@@ -254,8 +294,7 @@ def start_intensive_care(
         log_treatment(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
         )
-        if is_ventilated(output.patients[row], casualty, model):
-            ventilate(output, row, casualty, now, minutes, model)
+        ventilate(output, row, casualty, now, minutes, model)
         casualty.at = now + minutes * MINUTE
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at

@@ -54,7 +54,7 @@ def perform_stage(output: Output, row: int, casualty: CasualtyState, model: Mode
     elif casualty.stage == Stage.RESUME:
         resume_care(output, row, casualty, now)
     elif casualty.stage == Stage.TRIAGE:
-        end_triage(output, row, casualty, now, model)
+        end_triage(output, row, casualty, now, model, counter)
     elif casualty.stage == Stage.TREAT:
         start_treatment(output, row, casualty, now, model, counter)
     elif casualty.stage == Stage.TREATED:

@@ -46,6 +46,9 @@ class CareRules(Row):
     ]  # 1: inside skull, chest or belly, under the hole that a dressing covers
     kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
     bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
+    drained: Annotated[Ints, "u1", CONDITIONS]  # 1: of lung or chest wall, for which a drain is enough
+    both_sides: Annotated[Ints, "u1", CONDITIONS]  # 1: of both lungs
+    holds_airway: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for a tube because of the airway itself
     intensive: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for intensive care
     operations: Annotated[
         Ints, "u1", (CONDITIONS, OPERATIONS_OF_CONDITION)
@@ -55,6 +58,9 @@ class CareRules(Row):
     needs_airway: Annotated[Ints, "u1", len(TREATMENTS)]  # 1: an operation on an intubated patient
     operation_bit: Annotated[Ints, "i8", len(TREATMENTS)]  # mask of each operation; 0: none
     in_cavity: Int64  # mask of the operations in head, neck, chest or belly
+    on_arrival: Annotated[
+        Ints, "u1", len(TREATMENTS)
+    ]  # 1: an operation of a higher role that does not wait for a day after the first
     short_of: Annotated[Ints, "u1", len(TREATMENTS)]  # operation in place of one that cannot be done; NONE
     # Treatment against each lethal mechanism, by region of the worst wound; NONE
     first_aid: Annotated[Ints, "u1", (len(LethalMechanism), len(Region))]
@@ -84,7 +90,9 @@ class CareLimits(Row):
         Int64  # in one session, the debridement of soft tissue and further open fractures among them
     )
     most_urgent_operations: Int64  # in one session, without these
-    ventilated_ais: Int64  # lowest worst AIS of who stays on the ventilator after an operation in a cavity
+    ventilated_ais: Int64  # AIS of the head from which a brain injury that may kill keeps the ventilator
+    massive_units: Int64  # units of blood from which a casualty stays on the ventilator after an operation
+    ventilated_spo2: Float64  # saturation below which the wounded need a tube, %
 
 
 class TreatmentParameters(Row):

@@ -70,6 +70,8 @@ class CasualtyState(Row):
     cavity: UInt8  # 1: a wound calls for an operation in head, neck, chest or belly
     calls_for_ventilator: UInt8  # 1: the injuries or the illness do
     ventilated: UInt8  # 1: has been on the ventilator in intensive care
+    prompt: UInt8  # 1: a wound calls for an operation of Role 3 that does not wait for a day after the first
+    excision: UInt8  # 1: a wound calls for the excision of a burn; 2: and no wound for anything else
     onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
     care_role: UInt8  # lowest role that gives all treatments that the injuries or the illness call for
     killer: (

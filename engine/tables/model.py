@@ -388,6 +388,7 @@ class CareParameters(Row):
     reoperation_roles: Int64
     reoperation_interval_kind: Int64  # distribution of the interval
     reoperation_interval: Annotated[Floats, "f8", 3]  # its parameters, minutes
+    excision: Annotated[Floats, "f8", 3]  # minutes from the injury until a burn is excised, triangular
     # who needs intensive care
     icu_after_surgery: UInt8
     icu_after_resuscitation: UInt8

@@ -266,8 +266,8 @@ class TubeRules(Row):
     waiting_hours: Float64  # least stay of the tube once evacuation is requested
     landed_minutes: Float64  # least stay after the arrival
     unfinished_hours: Float64  # from damage control surgery in a cavity on, at most
-    finished_hours: Float64  # from the definitive operation on
-    brain_ais: Int64  # of the head, from which it stays as long as for the brain
+    finished_hours: Float64  # from the last operation on, after much blood
+    recovery_minutes: Annotated[Floats, "f8", 2]  # from any other operation on; from intensive care on
 
 
 class Laboratory(Row):

@@ -9,6 +9,7 @@ from engine.clinical.physiology.beginning import begin_readings, draw_low_pressu
 from engine.clinical.physiology.readings import take_last, take_until, take_with_events
 from engine.clinical.physiology.shown import decline_share, shown_share
 from engine.clinical.physiology.signs import coma_points, find_signs, pain_of_record
+from engine.clinical.physiology.tubes import keeps_tube, needs_tube, stays_on_ventilator
 
 __all__ = [
     "begin_readings",
@@ -16,8 +17,11 @@ __all__ = [
     "decline_share",
     "draw_low_pressure",
     "find_signs",
+    "keeps_tube",
+    "needs_tube",
     "pain_of_record",
     "shown_share",
+    "stays_on_ventilator",
     "take_last",
     "take_until",
     "take_with_events",

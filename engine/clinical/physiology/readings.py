@@ -10,6 +10,7 @@ from engine import numeric
 from engine.clinical.physiology.deviates import half, normal
 from engine.clinical.physiology.shown import fading, note_rescue, note_treatments, shown_share
 from engine.clinical.physiology.signs import find_signs
+from engine.clinical.physiology.tubes import is_operated_on_again, needs_tube, stays_on_ventilator
 from engine.clinical.survival import clock_at, health_score
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
@@ -414,26 +415,34 @@ def _has_tube(state: Physiology, at: float) -> bool:
 
 
 @compiled
-def _keep_tube(casualty: CasualtyState, state: Physiology, kind: int, at: float, model: Model) -> None:
-    """Keep the tube of the grave after damage control surgery until the definitive operation, at most for days.
+def _keep_tube(
+    output: Output, record: PatientRow, casualty: CasualtyState, kind: int, at: float, model: Model
+) -> None:
+    """Keep the tube after an operation of those who stay on the ventilator; the others wake up within the hour.
 
-    After that it stays for hours; with a severe injury of the head as long as for the brain.
+    After damage control surgery it stays until the next operation, at most for two days, and after the last one a day.
+    Who needs a tube apart from the operation keeps it as long as after any intubation.
     """
     rules = model.vital_signs.tube
-    if not _has_tube(state, at):
+    state = output.physiology
+    if not _has_tube(state, at) or kind == Event.RESUSCITATION_ENDED:
         return
-    if kind == Event.SURGERY_ENDED and not casualty.definitive:
-        if casualty.cavity or casualty.grave:
-            state.tube_until = max(state.tube_until, at + rules.unfinished_hours * HOUR)
-    elif kind != Event.RESUSCITATION_ENDED and casualty.head_ais < rules.brain_ais:
-        state.tube_until = at + rules.finished_hours * HOUR
+    if is_operated_on_again(casualty):
+        state.tube_until = max(state.tube_until, at + rules.unfinished_hours * HOUR)
+    elif not needs_tube(output, record, casualty, at, model):
+        state.tube_until = at + rules.recovery_minutes[0] * MINUTE
+        if casualty.blood_given >= model.treatments.limits.massive_units:
+            state.tube_until = at + rules.finished_hours * HOUR
 
 
 @compiled
-def _reads_at(casualty: CasualtyState, state: Physiology, event: EventRow, model: Model) -> bool:
+def _reads_at(
+    output: Output, record: PatientRow, casualty: CasualtyState, event: EventRow, model: Model
+) -> bool:
     """Note who watches the patient after an event, and return whether signs are taken then."""
     at = float(event.at)
     kind = event.kind
+    state = output.physiology
     schedule = model.vital_signs.schedule
     full = bool(model.vital_signs.full)
     aged = at - state.last_at > schedule.fresh_minutes * MINUTE
@@ -462,12 +471,19 @@ def _reads_at(casualty: CasualtyState, state: Physiology, event: EventRow, model
         or kind == Event.SURGERY_ENDED
         or kind == Event.DEFINITIVE_SURGERY_ENDED
     ):
-        _keep_tube(casualty, state, kind, at, model)
+        _keep_tube(output, record, casualty, kind, at, model)
         _set_watch(state, Watch.BAY, at)
         return True
-    if kind == Event.EVACUATION_REQUESTED and _has_tube(state, at):
+    if (
+        kind == Event.EVACUATION_REQUESTED
+        and _has_tube(state, at)
+        and stays_on_ventilator(output, record, casualty, at, model)
+    ):
         state.tube_until = max(state.tube_until, at + model.vital_signs.tube.waiting_hours * HOUR)
     if kind == Event.ICU_ADMITTED:
+        if _has_tube(state, at):
+            waking = at + model.vital_signs.tube.recovery_minutes[1] * MINUTE
+            state.tube_until = max(state.tube_until, waking)
         _set_watch(state, Watch.INTENSIVE_CARE, at)
     elif kind == Event.WARD_ADMITTED or kind == Event.STAGED:
         state.tube_until = min(state.tube_until, at)
@@ -501,7 +517,7 @@ def take_with_events(
     for k in range(state.events_seen, output.rows[EVENT_COUNT]):
         event = output.events[k]
         watch = state.watch
-        reads = _reads_at(casualty, state, event, model) and model.vital_signs.taken
+        reads = _reads_at(output, output.patients[row], casualty, event, model) and model.vital_signs.taken
         at = float(event.at)
         if reads and at > state.last_at and state.number < MAX_VITALS - 1:
             _take_reading(output, row, casualty, at, int(event.facility), model, counter)

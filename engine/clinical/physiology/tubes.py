@@ -1,0 +1,76 @@
+"""Who needs a tube in the airway, and who stays on the ventilator after an operation (docs/model.md section 2.7.5)."""
+
+import math
+
+from engine.clinical.physiology.signs import find_signs
+from engine.codes import CasualtyKind, LethalMechanism
+from engine.numeric import compiled
+from engine.tables import CasualtyState, Model, Output, PatientRow
+
+
+@compiled
+def _airway_is_held(output: Output, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wound threatens the airway itself: of face, neck and bronchi, and burns of them."""
+    rules = model.treatments.rules
+    for number in range(casualty.wounds):
+        if rules.holds_airway[output.wounds[casualty.wound + number].condition]:
+            return True
+    return False
+
+
+@compiled
+def needs_tube(output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model) -> bool:
+    """Return whether the state of a casualty at the time `at`, ms, calls for a tube, apart from any operation.
+
+    It is coma, an airway lost or threatened by a wound, or a saturation that falls.
+    """
+    limits = model.treatments.limits
+    if record.lethal == LethalMechanism.AIRWAY and casualty.life < math.inf:
+        return True
+    if record.kind == CasualtyKind.WOUNDED and _airway_is_held(output, casualty, model):
+        return True
+    find_signs(record, casualty, output.physiology, at, model)
+    signs = output.physiology.signs
+    return bool(signs.gcs < limits.unconscious_gcs + 0.5 or signs.spo2 < limits.ventilated_spo2)
+
+
+@compiled
+def is_operated_on_again(casualty: CasualtyState) -> bool:
+    """Return whether a casualty after damage control surgery in a cavity, who has bled, is operated on once more."""
+    return bool(
+        casualty.cavity
+        and casualty.operated
+        and casualty.blood_units > 0
+        and (not casualty.definitive or casualty.reoperate_at < math.inf)
+    )
+
+
+@compiled
+def keeps_tube(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether injuries and operations alone, whatever the signs, keep a casualty on the ventilator.
+
+    It is who waits for a second operation in head, neck, chest or belly after damage control surgery, has had much
+    blood, has a threatened airway, or a brain injury that may kill.
+    """
+    return bool(
+        is_operated_on_again(casualty)
+        or casualty.blood_given >= model.treatments.limits.massive_units
+        or (
+            record.lethal == LethalMechanism.TBI
+            and casualty.head_ais >= model.treatments.limits.ventilated_ais
+        )
+        or (record.kind == CasualtyKind.WOUNDED and _airway_is_held(output, casualty, model))
+    )
+
+
+@compiled
+def stays_on_ventilator(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+) -> bool:
+    """Return whether a casualty is on the ventilator in the intensive care that begins at the time `at`, ms.
+
+    All others wake up after their operation.
+    """
+    return bool(
+        keeps_tube(output, record, casualty, model) or needs_tube(output, record, casualty, at, model)
+    )
