@@ -359,6 +359,40 @@ def test_a_late_death_names_its_complication() -> None:
     assert (hospital(drawn=False).patients["fatal_complication"] == NONE).all()
 
 
+def test_whose_late_death_comes_after_the_horizon_has_no_fatal_complication() -> None:
+    result = x.run(12_000, mix=x.MIXED, days=30, horizon_days=30.0)
+    p = result.patients
+    late = p["death_cause"] == DeathCause.LATE_COMPLICATIONS
+    assert late.sum() > 10
+    assert x.status(result, "in_care").sum() > 100
+    assert ((p["fatal_complication"] != NONE) == late).all()
+
+
+def test_a_reaction_counts_from_the_first_transfusion_also_after_a_hit() -> None:
+    """The hit interrupts the transfusion, which begins again: its reaction comes when it would have come anyway."""
+    hit = [
+        {"event": "hit", "at_hours": hour, "facility": "R3", "capacity_lost": 0.0}
+        for hour in range(8, 160, 3)
+    ]
+    runs = [
+        x.run(6000, complications={"factors": {"transfusion_reaction": 100.0}}, world=world, **STAYS)
+        for world in ([], hit)
+    ]
+    onsets, starts = [], []
+    for result in runs:
+        events = found(result, "transfusion_reaction")
+        ids = result.patients["id_lo"][events["patient"]].tolist()
+        onsets.append(dict(zip(ids, events["at"].tolist(), strict=True)))
+        begun = x.rows(result, "resuscitation_started")
+        owners = result.patients["id_lo"][begun["patient"]].tolist()
+        starts.append({owner: owners.count(owner) for owner in set(owners)})
+    plain, struck = onsets
+    restarted = [one for one in plain.keys() & struck.keys() if starts[1][one] > 1]
+    assert len(restarted) > 10
+    late = [(struck[one] - plain[one]) / x.MINUTE for one in restarted]
+    assert np.mean(np.abs(late) < 1.0) > 0.5, late
+
+
 def test_the_record_has_the_diagnosis_from_its_time_on() -> None:
     result = x.run(600, complications=FACTOR_100, **STAYS)
     texts = catalogue.complication_texts()
