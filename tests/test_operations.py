@@ -13,6 +13,7 @@ from small_networks import (
     at,
     calls_for_role_3_surgery,
     hospital,
+    run,
     through,
     wakes_in_intensive_care,
 )
@@ -287,12 +288,23 @@ def within_care(result: Result) -> Any:
 def test_nobody_leaves_soon_after_an_operation_within_interrupted_care() -> None:
     """The more urgent take the bays of the others, who go on later: the time to wake counts from the end."""
     model = {"care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 300.0}}}
-    result = through(
-        {"treatment_bays": 4, "care_minutes": x.constant(120.0), "places": 100_000},
+    bays = {"treatment_bays": 4, "care_minutes": x.constant(120.0), "places": 100_000}
+    places = [{"id": "R2", "role": 2, "policy_days": 0.0, **bays}, {"id": "R4", "role": 4}]
+    links = [
+        {"origin": "POI", "destination": "R2", "minutes": x.constant(30.0)},
+        {"origin": "R2", "destination": "R4", "minutes": x.constant(30.0)},
+    ]
+    result = run(
+        1600,
         model=model,
         bumping=True,
         retriage_minutes=1e6,
+        days=8,
         mix={"battle": 0.4, "nbi": 0.6, "disease": 0.0},
+        facilities=places,
+        links=links,
+        survival=x.NOBODY_DIES,
+        complications={"drawn": False},
     )
     done = within_care(result)
     broken = np.isin(done["patient"], x.rows(result, "bumped")["patient"])

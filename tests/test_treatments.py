@@ -438,7 +438,7 @@ def test_the_worst_open_fracture_is_washed_and_fixed_in_the_same_session() -> No
     ends = result.patients["wound_end"].astype(np.int64)
     starts = np.concatenate(([0], ends[:-1]))
     worst = {}
-    for patient in range(len(result)):
+    for patient in np.flatnonzero(result.patients["lethal"] == NONE).tolist():
         for number, wound in enumerate(result.wounds[starts[patient] : ends[patient]]):
             if bares[wound["condition"]] and wanted[wound["condition"], 0] == debridement:
                 if fixation in wanted[wound["condition"]]:
