@@ -408,6 +408,55 @@ def test_a_late_death_names_its_complication() -> None:
     assert (hospital(drawn=False).patients["fatal_complication"] == NONE).all()
 
 
+def test_whose_late_death_comes_after_the_horizon_has_no_fatal_complication() -> None:
+    result = x.run(12_000, mix=x.MIXED, days=30, horizon_days=30.0)
+    p = result.patients
+    late = p["death_cause"] == DeathCause.LATE_COMPLICATIONS
+    assert late.sum() > 10
+    assert x.status(result, "in_care").sum() > 100
+    assert ((p["fatal_complication"] != NONE) == late).all()
+
+
+def reactions(result: goldenhour.Result) -> dict[int, tuple[int, int, int]]:
+    """Return by id the first and the last start of resuscitation and the onset of a reaction to a transfusion, ms.
+
+    Only of those who had it in a bed: nothing else in the record is of the same time.
+    """
+    begun, found_at = x.rows(result, "resuscitation_started"), found(result, "transfusion_reaction")
+    who, times = np.unique(
+        np.stack((result.events["patient"], result.events["at"])), axis=1, return_counts=True
+    )
+    alone = {(int(patient), int(at)) for (patient, at), count in zip(who.T, times, strict=True) if count == 1}
+    kept = {}
+    for event in found_at:
+        patient, at = int(event["patient"]), int(event["at"])
+        starts = begun["at"][begun["patient"] == patient]
+        if (patient, at) in alone and len(starts):
+            kept[int(result.patients["id_lo"][patient])] = (int(starts[0]), int(starts[-1]), at)
+    return kept
+
+
+def test_a_reaction_counts_from_the_first_transfusion_also_after_a_hit() -> None:
+    """A hit interrupts the transfusion, which begins again: the reaction comes as long after the first as without."""
+    hits = [
+        {"event": "hit", "at_hours": float(hour), "facility": "R3", "capacity_lost": 0.0}
+        for hour in range(6, 192, 6)
+    ]
+    plain, struck = (
+        reactions(
+            x.run(12_000, complications={"factors": {"transfusion_reaction": 100.0}}, world=world, **STAYS)
+        )
+        for world in ([], hits)
+    )
+    late = [
+        (struck[one][2] - struck[one][0]) - (plain[one][2] - plain[one][0])
+        for one in plain.keys() & struck.keys()
+        if struck[one][1] > struck[one][0]
+    ]
+    assert len(late) > 5
+    assert np.mean(np.abs(late) <= 2) > 0.8, late
+
+
 def test_the_record_has_the_diagnosis_from_its_time_on() -> None:
     result = x.run(600, complications=FACTOR_100, **STAYS)
     texts = catalogue.complication_texts()

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import goldenhour
-from engine.codes import EVENTS, NONE, TRIAGE, CasualtyKind
+from engine.codes import EVENTS, NONE, TREATMENTS, TRIAGE, CasualtyKind
 from engine.errors import ScenarioError
 from scenarios import catalogue
 
@@ -114,6 +114,42 @@ def test_whose_duty_in_theatre_ends_leaves_it_and_all_others_return() -> None:
     assert x.status(result, "evacuated")[ends].all()
     kept = ~ends & ~(of_patients(result, _by_condition()[2]) > 0) & (result.patients["lethal"] == NONE)
     assert x.status(result, "rtd")[kept].mean() > 0.98  # few need more than the role has
+
+
+def operated_within_care(result: goldenhour.Result) -> dict[int, int]:
+    """Return the end, ms, of the last operation within the care by patient without wounds."""
+    kinds = catalogue.treatment_kinds()
+    theatre = np.isin(result.treatments["kind"], [TREATMENTS.index(k) for k in kinds if kinds[k].theatre])
+    done = result.treatments[theatre]
+    done = done[result.patients["kind"][done["patient"]] != CasualtyKind.WOUNDED]
+    return dict(zip(done["patient"].tolist(), done["end"].tolist(), strict=True))
+
+
+def test_nobody_is_back_within_three_days_of_an_operation_also_within_the_care() -> None:
+    """The operation comes a week after the first admission, so the days in care do not cover it by themselves."""
+    places = [{"id": "R1", "role": 1, "policy_days": 0.0}, {"id": "R2", "role": 2, "policy_days": 3650.0}]
+    links = [
+        {"origin": "POI", "destination": "R1", "minutes": x.constant(30.0)},
+        {"origin": "R1", "destination": "R2", "minutes": x.constant(10_080.0)},
+    ]
+    result = x.run(
+        20_000,
+        mix={"battle": 0.0, "nbi": 0.6, "disease": 0.4},
+        survival=x.NOBODY_DIES,
+        complications={"drawn": False},
+        facilities=places,
+        links=links,
+    )
+    ended = operated_within_care(result)
+    back = np.flatnonzero(x.status(result, "rtd"))
+    days = [
+        (int(result.patients["closed"][patient]) - ended[patient]) / x.DAY
+        for patient in back.tolist()
+        if patient in ended
+    ]
+    assert len(days) > 30
+    assert min(days) >= LEAST - 1e-6
+    assert min(days) == pytest.approx(LEAST, abs=1e-6), "the operation decides for some"
 
 
 def test_whose_duty_ends_is_discharged_where_no_way_leads_on() -> None:

@@ -431,3 +431,29 @@ def test_first_aid_is_given_at_the_point_of_injury_or_on_the_way_and_goes_on_the
     assert (on_the_way["facility"] == EN_ROUTE).all()
     acted = given[given["effect"] != Effect.SUPPORTIVE]
     assert (acted["facility"] == places[acted["patient"]]).all()
+
+
+def test_the_worst_open_fracture_is_washed_and_fixed_in_the_same_session() -> None:
+    """What keeps the bones still is put on where they have been cleaned, whatever else waits."""
+    result = wounded()
+    debridement, fixation = (TREATMENTS.index(name) for name in ("wound_debridement", "external_fixation"))
+    rules = care_rules(frozenset())[0]
+    bares, wanted = rules["bares_bone"], rules["operations"]
+    ends = result.patients["wound_end"].astype(np.int64)
+    starts = np.concatenate(([0], ends[:-1]))
+    worst = {}
+    for patient in np.flatnonzero(result.patients["lethal"] == NONE).tolist():
+        for number, wound in enumerate(result.wounds[starts[patient] : ends[patient]]):
+            if bares[wound["condition"]] and wanted[wound["condition"], 0] == debridement:
+                if fixation in wanted[wound["condition"]]:
+                    worst[patient] = number
+                break
+    sessions = 0
+    for patient, number in worst.items():
+        mine = result.treatments[result.treatments["patient"] == patient]
+        mine = mine[mine["wound"] == number]
+        for row in mine[(mine["kind"] == debridement)][:1]:
+            sessions += 1
+            follows = mine[(mine["kind"] == fixation) & (mine["facility"] == row["facility"])]
+            assert row["end"] in follows["start"], (patient, number)
+    assert sessions > 50

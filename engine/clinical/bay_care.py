@@ -60,6 +60,7 @@ def _operate_on_ill(record: PatientRow, casualty: CasualtyState, model: Model) -
     if kind == NONE or (casualty.operated and (kind != wanted or casualty.onward == 0)):
         return NONE
     casualty.operated = 1
+    casualty.operated_here = 1
     casualty.definitive = 1
     if kind == wanted:
         casualty.onward = 0
@@ -99,8 +100,6 @@ def treat_ill(
     operation = NONE
     if record.kind != CasualtyKind.AGENT:
         operation = _operate_on_ill(record, casualty, model)
-    if operation != NONE:
-        casualty.awake_at = now + minutes * MINUTE + model.care.awakening[0]
     if output.rows[QUIET]:
         return
     rules = model.treatments.rules

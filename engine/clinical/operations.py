@@ -210,7 +210,7 @@ def _log_called_for(
         most = int(model.treatments.limits.most_operations)
         if turn < _BONES:
             most = int(model.treatments.limits.most_urgent_operations)
-        together = turn in (_LIFE, _LIMB, _BONES)
+        together = turn in (_LIFE, _LIMB, _WORST_BONE, _BONES)
         for number in range(casualty.wounds):
             kind = _called_for_here(output, record, casualty, number, place, role, model)
             if kind == NONE:

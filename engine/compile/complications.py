@@ -84,7 +84,7 @@ def _tables(factors: tuple[float, ...]) -> Table:
         stay=[kind.stay_days * DAY for kind in kinds],
         leaves=[kind.leaves_theatre for kind in kinds],
         treatments=[_treatments(kind) for kind in kinds],
-        busy=[_busy_minutes(kind) * MINUTE for kind in kinds],
+        busy=[minutes * MINUTE for minutes in busy_minutes()],
         kills=[kind.kills * (factors[number] > 0.0) for number, kind in enumerate(kinds)],
         limbs=[[bool(kind.right_arm), bool(kind.right_leg)] for kind in kinds],
         of_condition=[
@@ -113,6 +113,11 @@ def _treatments(kind: catalogue.ComplicationKind) -> list[int]:
         raise ValueError(f"{kind.complication} calls for {kind.needs}; at most {COMPLICATION_TREATMENTS}")
     given = [TREATMENTS.index(label) for label in kind.needs]
     return given + [NONE] * (COMPLICATION_TREATMENTS - len(given))
+
+
+def busy_minutes() -> list[float]:
+    """Return by complication for how many minutes its treatments keep the patient in the facility."""
+    return [_busy_minutes(kind) for kind in catalogue.complication_kinds()]
 
 
 def _busy_minutes(kind: catalogue.ComplicationKind) -> float:

@@ -222,7 +222,7 @@ def _code(label: str | None) -> int:
 
 
 def _against_mechanisms() -> dict[str, Any]:
-    """Return what acts on each lethal mechanism by region of the worst wound."""
+    """Return what acts on each lethal mechanism, by region of the wound that would kill."""
     found = {
         name: np.full((len(LETHAL_MECHANISMS), len(REGIONS)), NONE, np.uint8)
         for name in ("first_aid", "resuscitation", "operation")

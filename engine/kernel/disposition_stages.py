@@ -177,8 +177,9 @@ def decide_disposition(
 @compiled
 def leave_with_vehicle(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """Leave the facility with a vehicle, which arrives at `arrive_at`."""
-    log_event(output, row, now, casualty.facility, Event.DEPARTED, 0)
+    log_event(output, row, now, casualty.facility, Event.DEPARTED, casualty.platform)
     casualty.facility = EN_ROUTE
+    casualty.platform = 0
     if casualty.vehicle_clock_factor != 1.0 or casualty.in_surge_place:
         casualty.in_surge_place = 0
         set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
@@ -195,6 +196,7 @@ def board_vehicle(
     casualty.destination = model.network.destination[model.network.candidate_link[candidate]]
     pool = model.network.candidate_pool[candidate]
     casualty.vehicle_clock_factor = model.network.vehicle_clock_factor[pool] if pool >= 0 else 1.0
+    casualty.platform = model.network.candidate_platform[candidate]
     casualty.depart_at = depart
     casualty.arrive_at = arrive
     casualty.retriage_at = math.inf

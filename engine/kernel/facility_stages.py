@@ -20,6 +20,7 @@ from engine.clinical import (
     slow_clock,
     start_recovery,
     starts_resuscitation,
+    stay_after_operation,
     stop_clock,
     to_uniform,
     treat_ill,
@@ -297,7 +298,7 @@ def _start_resuscitation(
     if not model.survival.available[Treatment.BLOOD_TRANSFUSION]:
         casualty.no_blood = 1
     if casualty.blood_units > 0 and not casualty.no_blood:
-        casualty.transfused_at = now
+        casualty.transfused_at = min(casualty.transfused_at, now)
     resuscitate(output, row, casualty, now, minutes, _resuscitation_works(casualty, model), pace, model)
     if _bleeds_without_blood(record, casualty):
         _slow_by_resuscitation(record, casualty, now, model)
@@ -400,6 +401,9 @@ def end_treatment(
         log_event(output, row, now, here, Event.RESUSCITATION_ENDED, 0)
     else:
         log_event(output, row, now, here, Event.CARE_ENDED, 0)
+    if record.kind != CasualtyKind.WOUNDED and casualty.operated_here:  # within the care
+        stay_after_operation(casualty, now, model.survival)
+        casualty.awake_at = max(casualty.awake_at, now + model.care.awakening[0])
     if casualty.rate == 0.0 and casualty.life < math.inf:
         _slow_by_resuscitation(record, casualty, now, model)
     if casualty.resuscitating:

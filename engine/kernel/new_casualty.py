@@ -112,6 +112,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.wait_until = 0.0
     casualty.ready_at = 0.0
     casualty.vehicle_clock_factor = 1.0
+    casualty.platform = 0
     casualty.retriages = 0
     casualty.granted = 0
     casualty.vehicles_sent = 0

@@ -259,7 +259,7 @@ def end_operation(
         ended = Event.SURGERY_ENDED
     log_event(output, row, now, casualty.facility, ended, 0)
     stay_after_operation(casualty, now, model.survival)
-    casualty.awake_at = now + model.care.awakening[0]
+    casualty.awake_at = max(casualty.awake_at, now + model.care.awakening[0])
     if casualty.life < math.inf:
         set_rate(casualty, now, casualty.slowest * casualty.factor)
     elif not output.rows[QUIET] and casualty.recover_span == 0.0:

@@ -123,6 +123,7 @@ def _discard_after_horizon(
     awaited = _awaited_at_horizon(casualty, last.kind, last.detail, horizon)
     log_event(output, row, at, casualty.facility, Event.IN_CARE_AT_HORIZON, 0)
     record.death_cause = NONE
+    record.fatal_complication = NONE
     record.waiting_for = awaited
     _erase_times_after(record, horizon)
     set_outcome(output, row, casualty, at, Outcome.IN_CARE)

@@ -679,7 +679,8 @@ class Tourniquet(Struct, gc=False):
     operated_at: Annotated[
         str | None,
         field(
-            "start of the next operation, in which it is replaced or taken off; null without one", Time("off")
+            "start of the next damage control operation, in which it is replaced or taken off; null without one",
+            Time("off"),
         ),
     ]
 
@@ -725,7 +726,7 @@ class Movement(Struct, gc=False):
     platform: Annotated[
         str | None,
         field(
-            "kind of transport, null where the scenario names none or several, and of those who never left",
+            "kind of transport, null where the scenario names none, and of those who never left",
             Label(PLATFORMS, "platform", optional=True),
         ),
     ]
@@ -758,7 +759,14 @@ class Operation(Struct, gc=False):
             "what was found: the wounds operated on, or the illness", Composed(finding_texts, MOST_PROCEDURES)
         ),
     ]
-    blood_units: Annotated[int, field("units of blood whose transfusion began in it", Number("units"))]
+    blood_units: Annotated[
+        int,
+        field(
+            "units of blood whose transfusion began at the facility before its end, in the resuscitation before it "
+            "or in it, and after the operation before",
+            Number("units"),
+        ),
+    ]
 
 
 class DeathLine(Struct, gc=False):

@@ -82,6 +82,7 @@ class CasualtyState(Row):
     shocked: UInt8  # 1: in shock from bleeding at the first facility
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
     blood_given: UInt8  # units of them that there are
+    platform: UInt8  # 1 + kind of transport of the vehicle that moves the casualty; 0: the network names none
     # waiting, and the first leg
     wait_since: Float64  # ms
     wait_until: Float64  # ms when the wait ends, as far as known; infinity

@@ -290,6 +290,7 @@ class Network(Row):
     candidate_link: Annotated[Ints, "i4", CANDIDATES]  # the closest first
     distance_rank: Annotated[Floats, "f8", CANDIDATES]  # equally close ones have the same
     candidate_pool: Annotated[Ints, "i4", CANDIDATES]  # -1: unlimited vehicles
+    candidate_platform: Annotated[Ints, "u1", CANDIDATES]  # 1 + kind of transport; 0: the link names none
     candidate_way: Annotated[Ints, "i4", CANDIDATES]
     allowed_categories: Annotated[Ints, "u1", CANDIDATES]  # bit c: takes triage category c
     # 1: the destination operates, where not all of the way do
