@@ -49,6 +49,11 @@ ALTERNATIVES: dict[str, tuple[str, ...]] = {
 }
 """By treatment that a condition needs: treatments that answer the need as well."""
 
+BY_STATE = {"oxygen"}
+"""Treatments that the state decides on, whatever a condition needs: rules of their own judge them."""
+OPENS_SKULL_GCS = 12
+"""Highest GCS with which the skull is opened."""
+
 
 def predicate(function: Callable[[Records], Any]) -> Callable[[Records], Any]:
     """Register a value for the expressions of the rules."""
@@ -480,7 +485,7 @@ def _unmet(r: Records, attribute: str, alternatives: dict[str, tuple[str, ...]])
     given = r.sets.attribute(attribute)
     nobody = r.patients.everything() & False
     asked, lacking = nobody, nobody
-    for label in sorted({label for row in given for label in row}):
+    for label in sorted({label for row in given for label in row} - BY_STATE):
         mask = np.array([label in row for row in given])
         needy = r.patients.rows.column(mask[r.chunk.patients["condition"]])
         needy = needy | has(r.wounds.rows.column(mask[r.chunk.wounds["condition"]]))
@@ -498,7 +503,7 @@ def has_needs(r: Records) -> Column:
 
 @predicate
 def need_unmet(r: Records) -> Column:
-    """Patients who lack a treatment that one of their conditions needs."""
+    """Patients who lack a treatment that one of their conditions needs; oxygen follows the saturation instead."""
     return _unmet(r, "needs", ALTERNATIVES)[1]
 
 
@@ -524,7 +529,10 @@ DEFERRABLE = {
 
 @predicate
 def operation_undone(r: Records) -> Column:
-    """Patients with a condition of whose operations none was done; those that may wait unless evacuated."""
+    """Patients with a condition of whose operations none was done; those that may wait unless evacuated.
+
+    A craniotomy is called for only with a low GCS.
+    """
     given = r.sets.attribute("operations")
     evacuated = r.patients.labelled("status", "evacuated", "discharged")
     found = r.patients.everything() & False
@@ -534,6 +542,8 @@ def operation_undone(r: Records) -> Column:
         needy = needy | has(r.wounds.rows.column(mask[r.chunk.wounds["condition"]]))
         if set(wanted) & DEFERRABLE:
             needy = needy & ~evacuated
+        if "craniotomy" in wanted:
+            needy = needy & (lowest_gcs(r) <= OPENS_SKULL_GCS)
         kinds = [TREATMENTS.index(label) for label in wanted if label in TREATMENTS]
         done = has(r.treatments.rows.column(np.isin(r.chunk.treatments["kind"], kinds)))
         found = found | (needy & ~done)
@@ -747,6 +757,50 @@ def first_request_routine(r: Records) -> Column:
 def has_role1(r: Records) -> Column:
     """Patients who were at a Role 1 facility."""
     return r.patients.role1 < NEVER
+
+
+def _category_on_leaving(r: Records) -> Array:
+    """Return the triage category with which each departure of events happens; 0 without one."""
+    before = _row_before(r, r.events.kind("triaged"))
+    return np.where(before >= 0, r.chunk.events["detail"][np.maximum(before, 0)], 0)
+
+
+def _sign_at_event(r: Records, sign: str) -> Array:
+    """Return a sign as last taken before each event, at most 15 minutes earlier; not a number without one."""
+    taken = getattr(r.vitals, sign).values.astype(np.float64)
+    events = r.chunk.events
+    known = np.flatnonzero(~np.isnan(taken))
+    if not len(known):
+        return np.full(len(events), np.nan)
+    readings = r.chunk.vitals[known]
+    places = last_before(readings, "at", events["patient"].astype(np.int64), events["at"].astype(np.int64))
+    place = np.maximum(places, 0)
+    fresh = (places >= 0) & (events["at"] - readings["at"][place] <= 15 * MINUTE)
+    return np.where(fresh, taken[known][place], np.nan)
+
+
+@predicate
+def leaves_intubated(r: Records) -> Column:
+    """Departures from facilities of the intubated, and of those with GCS 8 or less."""
+    tube = ~np.isnan(_sign_at_event(r, "etco2"))
+    return onward_departure(r) & r.events.rows.column(tube | (_sign_at_event(r, "gcs") <= 8))
+
+
+@predicate
+def leaves_confused_or_breathless(r: Records) -> Column:
+    """Departures from facilities with GCS 12 or less, or a saturation below 92."""
+    signs = (_sign_at_event(r, "gcs") <= 12) | (_sign_at_event(r, "spo2") < 92)
+    return onward_departure(r) & r.events.rows.column(signs)
+
+
+@predicate
+def leaves_below(r: Records) -> Callable[[int], Column]:
+    """Departures with a triage category that is less urgent than the one given."""
+
+    def below(category: int) -> Column:
+        return r.events.rows.column(_category_on_leaving(r) > category)
+
+    return below
 
 
 # --- complications

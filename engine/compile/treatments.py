@@ -108,6 +108,10 @@ def care_rules(off: frozenset[str]) -> Table:
         on_skin=sum(bits[label] for label in ON_SKIN),
         inside=[_is_inside(condition) for condition in catalogue.conditions()],
         kills_by=killing_masks(),
+        open_skull=[
+            "head" in condition.regions and condition.fracture and bool(condition.opens)
+            for condition in catalogue.conditions()
+        ],
         bares_bone=[_bares_bone(condition) for condition in catalogue.conditions()],
         intensive=["critical_care" in wanted.needs for wanted in catalogue.condition_needs()],
         operations=[_operations(wanted) for wanted in catalogue.condition_needs()],

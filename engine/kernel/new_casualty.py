@@ -8,6 +8,7 @@ from engine.clinical import (
     NO_DIAGNOSIS,
     calls_for_cavity_surgery,
     draw_blood_units,
+    draw_coma,
     draw_fate_of_ill,
     draw_fate_of_wounded,
     draw_illness,
@@ -19,6 +20,8 @@ from engine.clinical import (
     draw_stay_of_ill,
     draw_stay_of_wounded,
     draw_wounds,
+    hours_unwell,
+    hours_with_tube,
     is_grave,
     risks_of_injuries,
     role_of_last_operation,
@@ -89,6 +92,11 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.awake_at = 0.0
     casualty.reoperate_at = math.inf
     casualty.intensive = 0
+    casualty.sorted_inside = 0
+    casualty.gcs = 15.0
+    casualty.gcs_hours = 1.0
+    casualty.unwell_hours = 0.0
+    casualty.tube_hours = 0.0
     casualty.shocked = 0
     casualty.hypotensive = 0
     casualty.low_pressure = 0.0
@@ -210,6 +218,7 @@ def initialise_casualty(
         draw_stay_of_ill(record, casualty, counter[0], counter[1], survival_key, model.survival)
     else:
         draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
+        draw_coma(output, record, casualty, model, counter)
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
@@ -217,7 +226,8 @@ def initialise_casualty(
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
         casualty.cavity = 1 if calls_for_cavity_surgery(output, casualty, model) else 0
         draw_low_pressure(output, record, casualty, model, counter)
-
+    casualty.unwell_hours = hours_unwell(output, record, casualty, model)
+    casualty.tube_hours = hours_with_tube(output, record, casualty, model)
     casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)
     casualty.care_role = role_of_treatments(output, record, casualty, model.treatments.rules)

@@ -11,6 +11,7 @@ from engine.clinical import (
     log_further_operation,
     log_treatment,
     log_ventilation,
+    repeat_atropine,
     set_rate,
     start_recovery,
     start_surgery,
@@ -254,6 +255,8 @@ def start_intensive_care(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
         )
         log_ventilation(output, row, casualty, now, minutes, model)
+        hourly = model.treatments.limits.atropine_later_minutes
+        repeat_atropine(output, row, casualty, now + hourly * MINUTE, now + minutes * MINUTE, hourly, model)
         casualty.at = now + minutes * MINUTE
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at
