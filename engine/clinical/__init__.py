@@ -1,5 +1,6 @@
 """Injuries and illnesses of casualties, the survival clock, and the effects of treatments."""
 
+from engine.clinical.agent_care import care_in_decontamination, repeat_atropine
 from engine.clinical.bay_care import resuscitate, starts_resuscitation, treat_ill, treat_wounded
 from engine.clinical.blood import draw_blood_units
 from engine.clinical.casualties import (
@@ -17,6 +18,7 @@ from engine.clinical.complications import (
     note_shock,
     risks_of_injuries,
 )
+from engine.clinical.danger import category_of_state, hours_unwell, hours_with_tube, is_immediate
 from engine.clinical.first_aid import (
     care_on_the_way,
     give_first_aid,
@@ -59,6 +61,7 @@ from engine.clinical.operations import (
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import (
     begin_readings,
+    draw_coma,
     draw_low_pressure,
     take_last,
     take_until,
@@ -79,6 +82,7 @@ from engine.clinical.survival import (
     stop_clock,
 )
 from engine.clinical.uniforms import pick_cumulated, to_uniform
+from engine.clinical.ward_rounds import log_ward_rounds
 from engine.clinical.wound_conditions import type_row
 
 __all__ = [
@@ -90,11 +94,14 @@ __all__ = [
     "bleeds_to_death",
     "calls_for_operation",
     "calls_for_ventilator",
+    "care_in_decontamination",
     "care_on_the_way",
+    "category_of_state",
     "consider_complications",
     "copy_arrival",
     "death_time",
     "draw_blood_units",
+    "draw_coma",
     "draw_fate_of_ill",
     "draw_fate_of_wounded",
     "draw_illness",
@@ -113,19 +120,24 @@ __all__ = [
     "give_first_aid",
     "give_prehospital_blood",
     "given_category",
+    "hours_unwell",
+    "hours_with_tube",
     "is_grave",
+    "is_immediate",
     "is_repaired_on_arrival",
     "iss_of_listed",
     "log_definitive_surgery",
     "log_event",
     "log_further_operation",
     "log_treatment",
+    "log_ward_rounds",
     "name_late_death",
     "needs_of_coma",
     "next_complication",
     "note_shock",
     "oxygen_on_the_way",
     "pick_cumulated",
+    "repeat_atropine",
     "resuscitate",
     "resuscitation_effect",
     "risks_of_injuries",

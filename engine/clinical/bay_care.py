@@ -2,6 +2,7 @@
 
 import math
 
+from engine.clinical.agent_care import repeat_atropine
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
@@ -122,6 +123,8 @@ def treat_ill(
     end = now + minutes * MINUTE
     place = place_of_role(model.network.role[casualty.facility])
     given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
+    every = model.treatments.limits.atropine_minutes
+    repeat_atropine(output, row, casualty, now + every * MINUTE, end, every, model)
     if operation != NONE:
         begin = now
         if rules.needs_airway[operation]:

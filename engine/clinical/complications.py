@@ -8,6 +8,7 @@ times lie in the course, and a complication is entered where it belongs: before 
 import math
 
 from engine import numeric
+from engine.clinical.log import insert_treatment
 from engine.clinical.needs import bleeds_to_death, place_of_role
 from engine.clinical.survival import clock_at
 from engine.clinical.uniforms import to_uniform
@@ -19,7 +20,6 @@ from engine.codes import (
     CasualtyKind,
     Complication,
     DrawPurpose,
-    Effect,
     Event,
     LethalMechanism,
     Limb,
@@ -357,43 +357,9 @@ def _treat(
         end = min(begin + rules.minutes[treatment, 1] * MINUTE, until)
         if end < begin + MINUTE or output.rows[TREATMENT_COUNT] >= len(output.treatments):
             break
-        _insert_treatment(
-            output, row, casualty, treatment, begin, end, facility, wound if operation else NONE
-        )
+        insert_treatment(output, row, casualty, treatment, begin, end, facility, wound if operation else NONE)
         if not rules.until_end & rules.bit[treatment]:
             begin = end
-
-
-@compiled
-def _insert_treatment(
-    output: Output,
-    row: int,
-    casualty: CasualtyState,
-    treatment: int,
-    begin: float,
-    end: float,
-    facility: int,
-    wound: int,
-) -> None:
-    """Enter a treatment among those of the patient, before those that start later."""
-    count = int(output.rows[TREATMENT_COUNT])
-    place = count
-    while place > casualty.first_treatment and output.treatments[place - 1].start > begin:
-        place -= 1
-    for k in range(count, place, -1):
-        output.treatments[k] = output.treatments[k - 1]
-    entry = output.treatments[place]
-    entry.start = int(begin)
-    entry.end = int(end)
-    entry.patient = row
-    entry.facility = facility
-    entry.kind = treatment
-    entry.effect = Effect.SUPPORTIVE
-    entry.wound = wound
-    entry.units = 0
-    output.rows[TREATMENT_COUNT] = count + 1
-    if place < output.physiology.treatments_seen:
-        output.physiology.treatments_seen += 1
 
 
 @compiled

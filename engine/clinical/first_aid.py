@@ -2,9 +2,11 @@
 
 import math
 
+from engine.clinical.agent_care import decontaminate_at_once
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     bleeds_to_death,
+    calls_for_oxygen,
     give_by_need,
     given_so_far,
     needs_of_breathing,
@@ -100,6 +102,7 @@ def give_first_aid(
     effect = _try_first_aid(record, casualty, now, uniform, model)
     if output.rows[QUIET]:
         return
+    decontaminate_at_once(output, row, casualty, model)
     rules = model.treatments.rules
     on_the_way = casualty.facility != AT_POI
     place = _ON_THE_WAY if on_the_way else _POINT_OF_INJURY
@@ -184,6 +187,7 @@ def oxygen_on_the_way(output: Output, row: int, casualty: CasualtyState, now: fl
     if (
         needs_of_injuries(output, record, casualty, rules) & given & oxygen
         and not given & rules.bit[Treatment.INTUBATION]
+        and calls_for_oxygen(output, record, casualty, now, given, model)
         and now < record.onset + model.treatments.limits.oxygen_hours * HOUR
         and output.rows[TREATMENT_COUNT] < casualty.first_treatment + CARE_ROWS
     ):

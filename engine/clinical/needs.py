@@ -4,6 +4,8 @@ Needs are masks of bits, one for each treatment in the order of priority (`CareR
 the casualty's rows in the table of treatments: a treatment that an interruption has removed has not been given.
 """
 
+import math
+
 from engine.clinical.log import log_treatment
 from engine.clinical.physiology import coma_points, find_signs, needs_tube, pain_of_record
 from engine.codes import (
@@ -12,6 +14,7 @@ from engine.codes import (
     CasualtyKind,
     Effect,
     LethalMechanism,
+    SignPattern,
     Treatment,
     TriageCategory,
 )
@@ -30,11 +33,15 @@ from engine.tables import (
 )
 
 _ROLES = 5
+_MOST_HASTE = 2.0
+"""So many times faster than usual all is done on a short way at most."""
 _HIGHEST_CARE = 3
 """The highest role whose care differs."""
 ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
 _ANALGESIA = int(Treatment.ANALGESIA)
+_CRANIOTOMY = int(Treatment.CRANIOTOMY)
+_WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 _CLOSED_REDUCTION = int(Treatment.CLOSED_REDUCTION)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _BURN_EXCISION = int(Treatment.BURN_EXCISION)
@@ -65,9 +72,21 @@ def is_drained(record: PatientRow, condition: int, rules: CareRules) -> bool:
 
 
 @compiled
-def operation_of(record: PatientRow, condition: int, place: int, rules: CareRules) -> int:
-    """Return the operation in `place` that a wound with a condition calls for; NONE."""
-    return NONE if is_drained(record, condition, rules) else int(rules.operations[condition, place])
+def operation_of(
+    record: PatientRow, casualty: CasualtyState, condition: int, place: int, model: Model
+) -> int:
+    """Return the operation in `place` that a wound calls for; NONE, which may stand before another one.
+
+    The skull is opened only for those whose Glasgow Coma Scale was low from the beginning: in the others a haematoma is
+    watched, and an open fracture of the vault is cleaned and closed.
+    """
+    rules = model.treatments.rules
+    if is_drained(record, condition, rules):
+        return NONE
+    kind = int(rules.operations[condition, place])
+    if kind != _CRANIOTOMY or casualty.gcs < model.treatments.limits.craniotomy_gcs + 0.5:
+        return kind
+    return _WOUND_DEBRIDEMENT if rules.open_skull[condition] else NONE
 
 
 @compiled
@@ -220,9 +239,9 @@ def roles_that_operate(output: Output, record: PatientRow, casualty: CasualtySta
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = operation_of(record, condition, place, rules)
+            kind = operation_of(record, casualty, condition, place, model)
             if kind == NONE:
-                break
+                continue
             less = int(rules.short_of[kind])
             if is_splinted(record, casualty, kind, condition, rules):
                 less = NONE
@@ -256,7 +275,7 @@ def role_of_last_operation(output: Output, record: PatientRow, casualty: Casualt
         for number in range(casualty.wounds):
             condition = output.wounds[casualty.wound + number].condition
             for place in range(OPERATIONS_OF_CONDITION):
-                last = max(last, _own_role(operation_of(record, condition, place, rules), rules))
+                last = max(last, _own_role(operation_of(record, casualty, condition, place, model), rules))
     return last
 
 
@@ -270,7 +289,7 @@ def is_repaired_on_arrival(output: Output, record: PatientRow, casualty: Casualt
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = operation_of(record, condition, place, rules)
+            kind = operation_of(record, casualty, condition, place, model)
             if kind != NONE and rules.on_arrival[kind]:
                 return True
     return False
@@ -279,13 +298,12 @@ def is_repaired_on_arrival(output: Output, record: PatientRow, casualty: Casualt
 @compiled
 def excision_of(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return 1 where a wounded casualty calls for the excision of a burn, 2 where for no other operation; else 0."""
-    rules = model.treatments.rules
     burnt = False
     other = record.lethal != NONE
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = operation_of(record, condition, place, rules)
+            kind = operation_of(record, casualty, condition, place, model)
             burnt = burnt or kind == _BURN_EXCISION
             other = other or (kind != NONE and kind != _BURN_EXCISION)
     if not burnt:
@@ -311,16 +329,14 @@ def is_grave(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
 
 @compiled
 def calls_for_operation(
-    output: Output, record: PatientRow, casualty: CasualtyState, among: int, rules: CareRules
+    output: Output, record: PatientRow, casualty: CasualtyState, among: int, model: Model
 ) -> bool:
     """Return whether a wound calls for an operation of the mask `among` (`CareRules.operation_bit`)."""
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = operation_of(record, condition, place, rules)
-            if kind == NONE:
-                break
-            if rules.operation_bit[kind] & among:
+            kind = operation_of(record, casualty, condition, place, model)
+            if kind != NONE and model.treatments.rules.operation_bit[kind] & among:
                 return True
     return False
 
@@ -371,14 +387,21 @@ def needs_of_pain(
 def needs_of_breathing(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
 ) -> int:
-    """Return the mask of what agent casualties who hardly breathe at the time `at`, ms, need: a bag and mask.
+    """Return the mask of what those who hardly breathe at the time `at`, ms, need: a bag and mask, and oxygen.
 
-    It begins before the antidote, and goes on for the unconscious.
+    They are agent casualties, before the antidote and, if unconscious, after it, and wounded whose airway closes.
     """
-    if record.kind != CasualtyKind.AGENT:
-        return 0
     limits = model.treatments.limits
     bit = model.treatments.rules.bit
+    if record.kind == CasualtyKind.WOUNDED:
+        if record.lethal != LethalMechanism.AIRWAY or casualty.life == math.inf:
+            return 0
+        find_signs(record, casualty, output.physiology, at, model)
+        if output.physiology.signs.spo2 >= limits.bagged_airway_spo2:
+            return 0
+        return int(bit[Treatment.BAG_MASK_VENTILATION] | bit[Treatment.OXYGEN])
+    if record.kind != CasualtyKind.AGENT:
+        return 0
     given = given_so_far(output, casualty, model.treatments.rules)
     if given & (bit[Treatment.AUTOINJECTOR] | bit[Treatment.ATROPINE_AND_OXIME]):
         bagged = given & bit[Treatment.BAG_MASK_VENTILATION]
@@ -416,7 +439,7 @@ def needs_of_state(
         needs |= needs_of_pain(output, record, casualty, at, model)
     if bleeds_to_death(record):
         needs |= bit[Treatment.TRANEXAMIC_ACID]
-    return int(needs)
+    return int(needs | needs_of_breathing(output, record, casualty, at, model))
 
 
 @compiled
@@ -463,6 +486,28 @@ def _pain_calls_for_analgesia(
 
 
 @compiled
+def calls_for_oxygen(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, given: int, model: Model
+) -> bool:
+    """Return whether a casualty needs oxygen at the time `at`, ms.
+
+    Those do whose saturation is low, who are in shock, are unconscious or intubated, or have breathed in smoke or an
+    agent.
+    """
+    limits = model.treatments.limits
+    bit = model.treatments.rules.bit
+    if given & (bit[Treatment.INTUBATION] | bit[Treatment.SURGICAL_AIRWAY]):
+        return True
+    state = output.physiology
+    if state.inhalation > 0.0 or record.kind == CasualtyKind.AGENT or state.pattern == SignPattern.TOXIC:
+        return True
+    if is_unconscious(output, record, casualty, at, model):  # finds the signs
+        return True
+    signs = output.physiology.signs
+    return bool(signs.spo2 < limits.oxygen_spo2 or signs.systolic < limits.oxygen_systolic)
+
+
+@compiled
 def _without_uncalled(
     output: Output,
     record: PatientRow,
@@ -474,8 +519,8 @@ def _without_uncalled(
 ) -> int:
     """Leave out what the diagnosis calls for and the state at the time `at`, ms, does not.
 
-    Analgesia without pain, a second rewarming of those who are warm or not in danger, and of agent casualties a second
-    anticonvulsant once they are awake or intubated.
+    Analgesia without pain, oxygen with a normal saturation and pressure, a second rewarming of those who are warm or
+    not in danger, and of agent casualties a second anticonvulsant once they are awake or intubated.
     """
     bit = model.treatments.rules.bit
     uncalled = 0
@@ -483,6 +528,12 @@ def _without_uncalled(
         output, record, casualty, at, model
     ):
         uncalled |= bit[Treatment.ANALGESIA]
+    if (
+        needs & bit[Treatment.OXYGEN]
+        and not needs & (bit[Treatment.INTUBATION] | bit[Treatment.BAG_MASK_VENTILATION])
+        and not calls_for_oxygen(output, record, casualty, at, given, model)
+    ):
+        uncalled |= bit[Treatment.OXYGEN]
     if needs & given & bit[Treatment.REWARMING]:
         find_signs(record, casualty, output.physiology, at, model)
         warm = output.physiology.signs.temperature >= model.treatments.limits.cold_temperature
@@ -568,8 +619,8 @@ def give_by_need(
 
     Notes
     -----
-    Before the first facility `own` begins at `now`, when it acts on the clock: somebody sees to it at once, beside the
-    rest, and sets the access that it needs.
+    Before the first facility `own` acts on the clock at `now`: somebody sees to it at once, beside the rest, and first
+    sets the access that it needs. On the way, what would begin after twice the time left is put off to the facility.
     """
     rules = model.treatments.rules
     record = output.patients[row]
@@ -614,9 +665,10 @@ def give_by_need(
                         NONE,
                     )
         each = bool(rules.each_wound & own_bit) and injured
-        lasts = preparing + minutes_of(own, uniform, rules)
+        lasts = minutes_of(own, uniform, rules)
         named = _named(output, casualty, own, target, rules) if each else NONE
-        log_treatment(output, row, casualty.facility, own, now, lasts, effect, named)
+        begin = now + preparing * MINUTE
+        log_treatment(output, row, casualty.facility, own, begin, lasts, effect, named)
         if own == Treatment.TOURNIQUET:  # the rest follows it
             at = now + lasts * MINUTE
         if not each:
@@ -627,6 +679,8 @@ def give_by_need(
         kind = int(rules.kind[rank])
         if not needs & bit or at > record.onset + rules.latest[kind]:
             continue
+        if place == CarePlace.ON_THE_WAY and end > now and at >= now + _MOST_HASTE * (end - now):
+            break
         lasts = minutes_of(kind, uniform, rules)
         beside = bool(rules.until_end & bit) and end > now
         if beside:

@@ -23,6 +23,8 @@ from engine.tables import (
 
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
+_SMALL_AIS = 2
+"""Highest AIS of a wound that is soon cleaned."""
 
 _AMPUTATION = int(Treatment.AMPUTATION)
 _EFFECTIVE = int(Effect.EFFECTIVE)
@@ -83,7 +85,7 @@ def ventilate(
     """
     record = output.patients[row]
     wounded = record.kind == CasualtyKind.WOUNDED
-    if wounded and keeps_tube(output, record, casualty, model):
+    if wounded and keeps_tube(output, record, casualty, now, model):
         casualty.ventilated = 1
     if not wounded and casualty.calls_for_ventilator:
         casualty.ventilated = 1
@@ -118,7 +120,7 @@ def _called_for_here(
     """Return the operation that wound `number` calls for in `place` and that this role does, or short of it; NONE."""
     rules = model.treatments.rules
     condition = output.wounds[casualty.wound + number].condition
-    kind = operation_of(record, condition, place, rules)
+    kind = operation_of(record, casualty, condition, place, model)
     here = operation_here(kind, role, rules)
     if here != kind and is_splinted(record, casualty, kind, condition, rules):
         return NONE
@@ -252,53 +254,83 @@ def _wound_of(output: Output, casualty: CasualtyState, kind: int, otherwise: int
 
 
 @compiled
-def _surgical_wound(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
+def _surgical_wound(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the number of the wound that a surgeon works on: the first operated on so far, or that calls for it.
 
     Else it is the worst open wound, and where none is open the worst.
     """
+    rules = model.treatments.rules
     for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
         treatment = output.treatments[k]
         if treatment.wound == NONE:
             continue
         condition = output.wounds[casualty.wound + treatment.wound].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            if operation_of(record, condition, place, rules) == treatment.kind:
+            if operation_of(record, casualty, condition, place, model) == treatment.kind:
                 return int(treatment.wound)
     for number in range(casualty.wounds):
-        if operation_of(record, int(output.wounds[casualty.wound + number].condition), 0, rules) != NONE:
+        if (
+            operation_of(record, casualty, int(output.wounds[casualty.wound + number].condition), 0, model)
+            != NONE
+        ):
             return int(number)
     opened = _open_wound(output, casualty, rules)
     return opened if opened != NONE else 0
 
 
 @compiled
-def _share_time(output: Output, first: int, begin: float, end: float, model: Model) -> None:
-    """Give the operations from row `first` on their parts of the time from `begin` to `end`, ms, one after another."""
+def _share_time(
+    output: Output, casualty: CasualtyState, first: int, begin: float, end: float, model: Model
+) -> None:
+    """Give the operations from row `first` on their parts of the time from `begin` to `end`, ms, one after another.
+
+    The cleaning of a wound of AIS 2 or less takes at most as long as the catalogue says. What is left then goes to the
+    others; where there are none, to anaesthesia and positioning before, and to dressings and waking after.
+    """
     rules = model.treatments.rules
-    total = 0.0
+    total, fixed = 0.0, 0.0
     last = int(output.rows[TREATMENT_COUNT])
     for k in range(first, last):
-        total += minutes_of(int(output.treatments[k].kind), _TYPICAL_PACE, rules)
+        if _is_small(output, casualty, k):
+            fixed += rules.minutes[_WOUND_DEBRIDEMENT, 1] * MINUTE
+        else:
+            total += minutes_of(int(output.treatments[k].kind), _TYPICAL_PACE, rules) * MINUTE
+    pace = min(1.0, (end - begin) / (total + fixed))
+    free = end - begin - pace * fixed
     at = begin
+    if total == 0.0:
+        at += 0.5 * free
     for k in range(first, last):
         treatment = output.treatments[k]
         treatment.start = int(at)
-        at += (end - begin) * minutes_of(int(treatment.kind), _TYPICAL_PACE, rules) / total
-        treatment.end = int(end) if k == last - 1 else int(at)
+        if _is_small(output, casualty, k):
+            at += pace * rules.minutes[_WOUND_DEBRIDEMENT, 1] * MINUTE
+        else:
+            at += free * minutes_of(int(treatment.kind), _TYPICAL_PACE, rules) * MINUTE / total
+        treatment.end = int(end) if total > 0.0 and k == last - 1 else int(at)
+
+
+@compiled
+def _is_small(output: Output, casualty: CasualtyState, k: int) -> bool:
+    """Return whether row `k` of the treatments is the cleaning of a wound of AIS 2 or less."""
+    treatment = output.treatments[k]
+    if treatment.kind != _WOUND_DEBRIDEMENT or treatment.wound == NONE:
+        return False
+    return bool(output.wounds[casualty.wound + treatment.wound].ais <= _SMALL_AIS)
 
 
 @compiled
 def _needs_airway(
-    output: Output, record: PatientRow, casualty: CasualtyState, main: int, role: int, rules: CareRules
+    output: Output, record: PatientRow, casualty: CasualtyState, main: int, role: int, model: Model
 ) -> bool:
     """Return whether the main operation, or one that a wound calls for, is done on an intubated patient."""
+    rules = model.treatments.rules
     if main != NONE and rules.needs_airway[main]:
         return True
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = operation_here(operation_of(record, condition, place, rules), role, rules)
+            kind = operation_here(operation_of(record, casualty, condition, place, model), role, rules)
             if kind != NONE and rules.needs_airway[kind]:
                 return True
     return False
@@ -336,7 +368,6 @@ def log_session(
     otherwise, wound
         The operation where the wounds call for none that is still to be done, and the number of its wound.
     """
-    rules = model.treatments.rules
     record = output.patients[row]
     role = int(model.network.role[casualty.facility])
     done = 0
@@ -346,12 +377,12 @@ def log_session(
         main_wound = int(casualty.killer) if casualty.killer != NONE else 0
         main = _main_operation(output, record, casualty, main_wound, role, model)
     begin = now
-    if main != NONE or _needs_airway(output, record, casualty, main, role, rules):
+    if main != NONE or _needs_airway(output, record, casualty, main, role, model):
         begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
     first = int(output.rows[TREATMENT_COUNT])
     turn = 0
     if main != NONE:
-        if _waits_for_others(output, casualty, main, main_wound, rules):
+        if _waits_for_others(output, casualty, main, main_wound, model.treatments.rules):
             turn = _LIMB
             done = _log_called_for(output, row, casualty, now, role, done, 0, turn, model)
         log_treatment(output, row, casualty.facility, main, now, 0.0, effect, main_wound)
@@ -359,7 +390,7 @@ def log_session(
     _log_called_for(output, row, casualty, now, role, done, turn, _ROUNDS, model)
     if output.rows[TREATMENT_COUNT] == first:
         log_treatment(output, row, casualty.facility, otherwise, now, 0.0, _SUPPORTIVE, wound)
-    _share_time(output, first, begin, now + minutes * MINUTE, model)
+    _share_time(output, casualty, first, begin, now + minutes * MINUTE, model)
 
 
 @compiled
@@ -392,7 +423,7 @@ def start_surgery(
         wound = _open_wound(output, casualty, model.treatments.rules)
         if wound == NONE:
             otherwise = _DEFINITIVE_SURGERY
-            wound = _surgical_wound(output, record, casualty, model.treatments.rules)
+            wound = _surgical_wound(output, record, casualty, model)
         log_session(output, row, casualty, now, minutes, effect, otherwise, wound, model)
     if effect == Effect.EFFECTIVE:
         stop_clock(casualty, now)
@@ -411,10 +442,9 @@ def log_definitive_surgery(
     """
     if output.rows[QUIET]:
         return
-    rules = model.treatments.rules
     record = output.patients[row]
     kind = _DEFINITIVE_SURGERY
-    wound = _surgical_wound(output, record, casualty, rules)
+    wound = _surgical_wound(output, record, casualty, model)
     worst = output.wounds[casualty.wound]
     limb = worst.region == Region.UPPER_LIMB or worst.region == Region.LOWER_LIMB
     if limb and model.injuries.flags[worst.condition] & ConditionFlag.FRACTURE:
@@ -439,7 +469,7 @@ def log_further_operation(
         return
     record = output.patients[row]
     kind = _DEFINITIVE_SURGERY
-    wound = _surgical_wound(output, record, casualty, model.treatments.rules)
+    wound = _surgical_wound(output, record, casualty, model)
     opened = _open_wound(output, casualty, model.treatments.rules)
     if last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:
         kind = _LAPAROTOMY

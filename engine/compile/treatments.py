@@ -117,6 +117,10 @@ def care_rules(off: frozenset[str]) -> Table:
         on_skin=sum(bits[label] for label in ON_SKIN),
         inside=[_is_inside(condition) for condition in catalogue.conditions()],
         kills_by=killing_masks(),
+        open_skull=[
+            "head" in condition.regions and condition.fracture and bool(condition.opens)
+            for condition in catalogue.conditions()
+        ],
         bares_bone=[_bares_bone(condition) for condition in catalogue.conditions()],
         drained=[condition.code.startswith(_DRAINED) for condition in catalogue.conditions()],
         both_sides=[

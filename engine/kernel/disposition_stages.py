@@ -8,6 +8,7 @@ from engine.clinical import (
     enter_unseen,
     log_event,
     log_treatment,
+    log_ward_rounds,
     next_complication,
     oxygen_on_the_way,
     set_factor,
@@ -95,6 +96,7 @@ def _admit_to_ward(
             Effect.SUPPORTIVE,
             NONE,
         )
+        log_ward_rounds(output, row, casualty, now, until, model)
     casualty.stage = Stage.RETURN
     casualty.at = end
     if complication < end:

@@ -6,6 +6,7 @@ import math
 
 from engine.clinical import (
     bleeds_to_death,
+    care_in_decontamination,
     consider_complications,
     death_time,
     draw_late_death,
@@ -201,6 +202,7 @@ def enter_facility(output: Output, row: int, casualty: CasualtyState, now: float
         )
         casualty.stage = Stage.DECONTAMINATED
         casualty.at = now + model.care.decontamination[0] * MINUTE
+        care_in_decontamination(output, row, casualty, now, casualty.at, model)
 
 
 @compiled

@@ -9,6 +9,7 @@ from engine.clinical import (
     calls_for_operation,
     calls_for_ventilator,
     draw_blood_units,
+    draw_coma,
     draw_fate_of_ill,
     draw_fate_of_wounded,
     draw_illness,
@@ -21,6 +22,8 @@ from engine.clinical import (
     draw_stay_of_wounded,
     draw_wounds,
     excision_of,
+    hours_unwell,
+    hours_with_tube,
     is_grave,
     is_repaired_on_arrival,
     risks_of_injuries,
@@ -96,6 +99,11 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.awake_at = 0.0
     casualty.reoperate_at = math.inf
     casualty.intensive = 0
+    casualty.sorted_inside = 0
+    casualty.gcs = 15.0
+    casualty.gcs_hours = 1.0
+    casualty.unwell_hours = 0.0
+    casualty.tube_hours = 0.0
     casualty.shocked = 0
     casualty.hypotensive = 0
     casualty.low_pressure = 0.0
@@ -219,15 +227,18 @@ def initialise_casualty(
         draw_stay_of_ill(record, casualty, counter[0], counter[1], survival_key, model.survival)
     else:
         draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
+        draw_coma(output, record, casualty, model, counter)
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
-        casualty.cavity = 1 if calls_for_operation(output, record, casualty, rules.in_cavity, rules) else 0
+        casualty.cavity = 1 if calls_for_operation(output, record, casualty, rules.in_cavity, model) else 0
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.prompt = 1 if is_repaired_on_arrival(output, record, casualty, model) else 0
         casualty.excision = excision_of(output, record, casualty, model)
         draw_low_pressure(output, record, casualty, model, counter)
+    casualty.unwell_hours = hours_unwell(output, record, casualty, model)
+    casualty.tube_hours = hours_with_tube(output, record, casualty, model)
 
     casualty.calls_for_ventilator = 1 if calls_for_ventilator(output, record, casualty, rules) else 0
     casualty.risks = risks_of_injuries(output, record, casualty, model)

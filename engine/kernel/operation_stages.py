@@ -10,6 +10,7 @@ from engine.clinical import (
     log_event,
     log_further_operation,
     log_treatment,
+    repeat_atropine,
     set_rate,
     start_recovery,
     start_surgery,
@@ -295,6 +296,8 @@ def start_intensive_care(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
         )
         ventilate(output, row, casualty, now, minutes, model)
+        hourly = model.treatments.limits.atropine_later_minutes
+        repeat_atropine(output, row, casualty, now + hourly * MINUTE, now + minutes * MINUTE, hourly, model)
         casualty.at = now + minutes * MINUTE
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at

@@ -2,7 +2,7 @@
 
 import math
 
-from engine.clinical import log_event, to_uniform
+from engine.clinical import category_of_state, is_immediate, log_event, to_uniform
 from engine.codes import (
     RETRIAGE,
     TRANSPORT,
@@ -70,7 +70,6 @@ QUEUEING_AT = by_code(
 
 _IMMEDIATE = int(TriageCategory.T1)
 _URGENT = int(TriageCategory.T2)
-_MINOR = int(TriageCategory.T3)
 """Plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)."""
 
 
@@ -121,6 +120,10 @@ def assign_category(
     if place > 0:
         if _is_plainly_immediate(record, casualty, now, model):
             return _IMMEDIATE
+        if casualty.sorted_inside and casualty.life == math.inf:
+            return category_of_state(record, casualty, now, model)
+        if is_immediate(record, casualty, now, model):
+            return _IMMEDIATE
         if true == TriageCategory.T1 and casualty.operated and casualty.life == math.inf:
             return _URGENT
     may_look_immediate = casualty.grave or record.kind == CasualtyKind.AGENT or casualty.life < math.inf
@@ -148,27 +151,24 @@ def _is_plainly_immediate(record: PatientRow, casualty: CasualtyState, now: floa
 def triage_for_evacuation(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model
 ) -> None:
-    """Triage a casualty anew before the request for evacuation from a facility: who is out of danger is less urgent.
+    """Triage a casualty anew by the state before the request for evacuation from a facility.
 
-    After all operations T2 are the true T1 who have been in intensive care, and T3 the others; before them T2.
+    The expectant keep their category. Those who may die, the grave who still need an operation and those with a
+    complication only become more urgent.
     """
     record = output.patients[row]
+    if casualty.expectant or not model.network.role[casualty.facility]:
+        return
+    category = category_of_state(record, casualty, now, model)
     if (
         casualty.life < math.inf
         or casualty.late_death_at < math.inf
-        or casualty.expectant
         or casualty.stage == Stage.COMPLICATION
-        or not model.network.role[casualty.facility]
+        or (casualty.needs_surgery and not casualty.operated and casualty.grave)
     ):
-        return
-    category = _URGENT
-    if casualty.needs_surgery and not casualty.operated:
-        if record.kind == CasualtyKind.WOUNDED and casualty.grave:
-            return
-    elif casualty.definitive or not casualty.grave:
-        watched = casualty.intensive and record.triage == TriageCategory.T1
-        category = _URGENT if watched else _MINOR
-    if category > casualty.category:
+        category = min(category, int(casualty.category))
+    casualty.sorted_inside = 1
+    if category != casualty.category:
         casualty.category = category
         if may_log_repeating_event(output, casualty):
             log_event(output, row, now, casualty.facility, Event.TRIAGED, category)

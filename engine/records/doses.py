@@ -6,12 +6,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import NONE, TREATMENTS, CasualtyKind, Treatment, TriageCategory
+from engine.codes import (
+    COMPLICATIONS,
+    LIMBS,
+    NONE,
+    TREATMENTS,
+    CasualtyKind,
+    Event,
+    Treatment,
+    TriageCategory,
+)
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
 from engine.records.patient_rows import Lookup, earliest
 from engine.records.values import Coded, Values
-from engine.tables import MINUTE
+from engine.tables import DAY, MINUTE
 from scenarios import catalogue
 
 _HEAVIEST = 255
@@ -20,15 +29,25 @@ _HEAVIEST = 255
 TUBES = (Treatment.INTUBATION, Treatment.SURGICAL_AIRWAY, Treatment.TRACHEOSTOMY)
 """Treatments that put a tube into the airway."""
 
+_INFECTIONS = tuple(
+    COMPLICATIONS.index(name)
+    for name in COMPLICATIONS
+    if "infection" in name or name in ("pneumonia", "sepsis")
+)
+_INFECTION_DAYS = 7
+"""After the onset of an infection in which antibiotics are given for it."""
+
 _SEVERE_GRADES = (2, 3)
 """Grades of agent casualties that are severe: `PatientRow.severity`."""
 
 
 class _Formulary(NamedTuple):
-    """The doses of the catalogue as look-ups."""
+    """The doses of the catalogue as look-ups. The rows are those of doses.csv, then those of medications.csv."""
 
     rows: NDArray[np.int16]
     """Row of doses.csv by treatment and mask of states; -1 without one. Shape (treatments, 2 ** states)."""
+    of_diagnosis: dict[int, NDArray[np.int64]]
+    """By treatment the row of medications.csv of each condition; -1 without one."""
     drugs: list[str | None]
     """By row; None at the end."""
     doses: list[str | None]
@@ -42,13 +61,36 @@ class _Formulary(NamedTuple):
 
 
 def _formulary(_: CodeTables) -> _Formulary:
-    given = catalogue.doses()
+    by_state, by_code = catalogue.doses(), catalogue.medications()
     states = len(catalogue.DOSE_STATES)
     rows = np.full((len(TREATMENTS), 1 << states), -1, np.int16)
-    masks = [sum(1 << catalogue.DOSE_STATES.index(state) for state in row.states) for row in given]
-    for number in reversed(range(len(given))):
+    masks = [sum(1 << catalogue.DOSE_STATES.index(state) for state in row.states) for row in by_state]
+    for number in reversed(range(len(by_state))):
         holds = (np.arange(1 << states) & masks[number]) == masks[number]
-        rows[TREATMENTS.index(given[number].treatment), holds] = number
+        rows[TREATMENTS.index(by_state[number].treatment), holds] = number
+    codes = [condition.code for condition in catalogue.conditions()]
+    of_diagnosis = {}
+    for treatment in dict.fromkeys(medication.treatment for medication in by_code):
+        found = np.full(len(codes), -1, np.int64)
+        for number, medication in reversed(list(enumerate(by_code, len(by_state)))):
+            if medication.treatment == treatment:
+                found[[code.startswith(medication.codes) for code in codes]] = number
+        of_diagnosis[TREATMENTS.index(treatment)] = found
+    given: list[catalogue.Dose] = [
+        *by_state,
+        *(
+            catalogue.Dose(
+                treatment=row.treatment,
+                drug=row.drug,
+                dose=row.dose,
+                unit=row.unit,
+                routes=row.routes,
+                source=row.source,
+                tag=row.tag,
+            )
+            for row in by_code
+        ),
+    ]
     doses: list[str | None] = []
     first = []
     for row in given:
@@ -60,6 +102,7 @@ def _formulary(_: CodeTables) -> _Formulary:
     )
     return _Formulary(
         rows,
+        of_diagnosis,
         [*(row.drug for row in given), None],
         [*doses, None],
         np.array([*first, len(doses)], np.int32),
@@ -106,8 +149,36 @@ def _given(view: View) -> _Given:
         since = earliest(len(patients), treatments[treatments["kind"] == kind], "start")
         access |= np.where(since.take(who) <= treatments["start"], bit, 0)
     rows = formulary.rows[treatments["kind"], _states(view, access > 0)].astype(np.int64)
+    for code, by_condition in formulary.of_diagnosis.items():
+        of_patient = _of_diagnosis(view, by_condition).take(who)
+        rows = np.where((treatments["kind"] == code) & (of_patient >= 0), of_patient, rows)
     routes = formulary.allowed[rows, access].astype(np.int64)
     return _Given(rows, patients["weight"].take(who).astype(np.int64), np.where(rows < 0, -1, routes))
+
+
+def _of_diagnosis(view: View, found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return by patient the row of medications.csv of a wound or the main diagnosis; -1 without one."""
+    patients, wounds = view.chunk.patients, view.chunk.wounds
+    rows = np.where(
+        patients["kind"] == CasualtyKind.WOUNDED, -1, found.take(patients["condition"], mode="clip")
+    )
+    np.maximum.at(rows, wounds["patient"], found.take(wounds["condition"]))
+    return rows
+
+
+def _is_infected(view: View) -> NDArray[np.bool_]:
+    """Return the treatments in the days after the onset of an infection that is a complication."""
+    treatments, events = view.rows, view.chunk.events
+    infections = events[
+        (events["kind"] == Event.COMPLICATION) & np.isin(events["detail"] // LIMBS, _INFECTIONS)
+    ]
+    who, start = treatments["patient"], treatments["start"].astype(np.int64)
+    if not len(infections):
+        return np.zeros(len(treatments), bool)
+    place = Lookup(infections, "at", who, start).last_before()
+    since = start - infections["at"].take(np.maximum(place, 0))
+    infected: NDArray[np.bool_] = (place >= 0) & (since < _INFECTION_DAYS * DAY)
+    return infected
 
 
 def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -149,6 +220,8 @@ def _states(view: View, access: NDArray[np.bool_]) -> NDArray[np.int64]:
     for row in catalogue.dose_times():
         put(row.state, _is_near(view, row))
     put("severe_agent", np.isin(patients["severity"].take(who), _SEVERE_GRADES))
+    put("minor", patients["triage"].take(who) == TriageCategory.T3)
+    put("hospital_infection", _is_infected(view))
     put("ill", patients["kind"].take(who) == CasualtyKind.DISEASE)
     put("access", access)
     put("facility", treatments["facility"] >= 0)

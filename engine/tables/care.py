@@ -45,6 +45,7 @@ class CareRules(Row):
         Ints, "u1", CONDITIONS
     ]  # 1: inside skull, chest or belly, under the hole that a dressing covers
     kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
+    open_skull: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture of the skull
     bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
     drained: Annotated[Ints, "u1", CONDITIONS]  # 1: of lung or chest wall, for which a drain is enough
     both_sides: Annotated[Ints, "u1", CONDITIONS]  # 1: of both lungs
@@ -80,6 +81,17 @@ class CareLimits(Row):
     moderate_hours: Float64  # ... so many hours
     bagged_respiratory_rate: Float64  # below it breaths are given by bag and mask
     bagged_spo2: Float64  # ... or below this saturation, %
+    bagged_airway_spo2: Float64  # ... and of wounded whose airway closes
+    oxygen_spo2: Float64  # saturation, %, below which oxygen is given, ...
+    oxygen_systolic: Float64  # ... or systolic pressure, mmHg
+    craniotomy_gcs: Float64  # highest Glasgow Coma Scale after the injury with which the skull is opened
+    atropine_grade: Int64  # lowest grade of a nerve agent casualty with repeated atropine
+    atropine_minutes: Float64  # between doses during decontamination and care ...
+    atropine_later_minutes: Float64  # ... and in intensive care
+    atropine_doses: Int64  # most of them at one stage of care
+    dressing_hours: Float64  # between two dressings of a wound or burn on the ward
+    most_dressings: Int64  # so many of each during a stay
+    closure_hours: Annotated[Floats, "f8", 2]  # after cleaning in which a wound left open is closed
     cold_temperature: Float64  # below it T1 and T2 are rewarmed again, degrees Celsius
     oxygen_hours: Float64  # from the injury or the first sign, in which oxygen goes on between facilities
     grave_ais: Int64  # lowest worst AIS of who is resuscitated and goes to intensive care after an operation
@@ -90,7 +102,6 @@ class CareLimits(Row):
         Int64  # in one session, the debridement of soft tissue and further open fractures among them
     )
     most_urgent_operations: Int64  # in one session, without these
-    ventilated_ais: Int64  # AIS of the head from which a brain injury that may kill keeps the ventilator
     massive_units: Int64  # units of blood from which a casualty stays on the ventilator after an operation
     ventilated_spo2: Float64  # saturation below which the wounded need a tube, %
 

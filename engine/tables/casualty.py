@@ -78,6 +78,7 @@ class CasualtyState(Row):
         UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
     )
     intensive: UInt8  # 1: has been in intensive care
+    sorted_inside: UInt8  # 1: has been triaged before leaving a facility
     hypotensive: UInt8  # 1: so low a pressure without a loss of blood that triage in a facility sees it
     shocked: UInt8  # 1: in shock from bleeding at the first facility
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
@@ -110,6 +111,10 @@ class CasualtyState(Row):
     first_event: Int64  # first row of the events
     low_pressure: Float64  # mmHg by which the pressure is low without a loss of blood
     low_pulse: Float64  # change of the pulse with it
+    gcs: Float64  # Glasgow Coma Scale after the injury; 15 without an injury of the brain
+    gcs_hours: Float64  # time constant of its recovery
+    unwell_hours: Float64  # from the first admission on, in which signs are not normal
+    tube_hours: Float64  # from the first admission on with a tube, operations and coma aside
     awake_at: Float64  # ms until when an operation keeps the casualty from leaving
     reoperate_at: Float64  # ms when a further operation here is due; infinity: none
     risks: Int64  # mask of `Risk` that the injuries bring

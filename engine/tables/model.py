@@ -376,6 +376,12 @@ class CareParameters(Row):
     plain_ais: Annotated[
         Ints, "i8", 2
     ]  # worst AIS, and AIS of the head, with which T1 is plain in a facility
+    # hours from the first admission on in which signs are not normal: injured chest, burns, who needs blood; burnt
+    # share of the surface from which burns count, %; by grade of an agent; by true category of the ill
+    unwell_hours: Annotated[Floats, "f8", 3]
+    unwell_burn: Annotated[Floats, "f8", 1]
+    unwell_by_grade: Annotated[Floats, "f8", 4]
+    unwell_by_triage: Annotated[Floats, "f8", 5]
     role1: Annotated[Floats, "f8", 3]  # triangular
     care: Annotated[Floats, "f8", 3]
     resuscitation: Annotated[Floats, "f8", 3]

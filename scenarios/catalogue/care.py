@@ -92,7 +92,7 @@ class MechanismCare(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class NeedRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What conditions need whose own rows name neither needs nor operations.
+    """What conditions need whose own rows name neither needs nor operations; with `also`, what all need.
 
     A rule holds for the conditions that meet all its cells: one of the `uses`, `groups` and `regions`, all of the
     `flags` and none of those in `without`, one of the texts of `display` in the display and none of `not_display`, and
@@ -107,6 +107,8 @@ class NeedRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     display: tuple[str, ...] = ()
     not_display: tuple[str, ...] = ()
     ais_from: int = 0
+    also: bool = False
+    """It holds also for conditions whose own rows name needs or operations."""
     needs: tuple[Treatment, ...] = ()
     operations: tuple[Treatment, ...] = ()
     source: str
@@ -202,13 +204,14 @@ def need_rules() -> tuple[NeedRule, ...]:
 def needs_of(condition: Condition) -> Needs:
     """Return what a condition calls for: its own needs and operations, else those of the rules that hold for it.
 
-    What is done in a theatre is an operation, in whichever of the two columns it stands.
+    The rules with `also` add to its own. What is done in a theatre is an operation, in whichever of the two columns
+    it stands.
     """
     needs, operations = condition.needs, condition.operations
-    if not needs and not operations:
-        rules = [rule for rule in need_rules() if rule.holds(condition)]
-        needs = tuple(need for rule in rules for need in rule.needs)
-        operations = tuple(operation for rule in rules for operation in rule.operations)
+    alone = not needs and not operations
+    rules = [rule for rule in need_rules() if (alone or rule.also) and rule.holds(condition)]
+    needs += tuple(need for rule in rules for need in rule.needs)
+    operations += tuple(operation for rule in rules for operation in rule.operations)
     kinds = treatment_kinds()
     given = (*operations, *needs)
     return Needs(

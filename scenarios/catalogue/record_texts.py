@@ -24,10 +24,12 @@ DoseState = Literal[
     "reduction",
     "no_nsaid",
     "psychotic",
+    "minor",
+    "hospital_infection",
 ]
 """What decides on a drug and its dose: signs of `dose_states.csv`, diagnoses of `dose_diagnoses.csv`, other treatments
 before or after by `dose_times.csv`, the grade of an agent, illness, an intravenous or intraosseous access, and the
-place."""
+place, a true category of T3, and an infection that is a complication."""
 DiagnosisState = Literal["no_mouth", "no_nsaid", "psychotic"]
 """States of `dose_diagnoses.csv`. Who is not in `no_mouth` is in `mouth`."""
 DOSE_STATES: tuple[DoseState, ...] = get_args(DoseState)
@@ -57,6 +59,18 @@ class Dose(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unit: str = ""
     routes: tuple[Route, ...]
     """The first for which the patient has the access; else the last that needs none, else the first."""
+
+
+class Medication(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The drug of a treatment for diagnoses: it comes before those of `doses.csv`; the first row that holds counts."""
+
+    treatment: Treatment
+    codes: tuple[str, ...]
+    """Beginnings of codes, of the main diagnosis or of wounds."""
+    drug: str
+    dose: str
+    unit: str = ""
+    routes: tuple[Route, ...]
 
 
 class DoseSign(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,6 +168,12 @@ def doses() -> tuple[Dose, ...]:
         except ValueError:
             raise CatalogueError("doses.csv", line, "dose", row.dose, "a number where it is per_kg") from None
     return rows
+
+
+@cache
+def medications() -> tuple[Medication, ...]:
+    """Drugs by diagnosis, in the order in which they are considered."""
+    return _rows("medications.csv", Medication)
 
 
 @cache

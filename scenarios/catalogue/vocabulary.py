@@ -88,6 +88,13 @@ Treatment = Literal[
     "bronchodilator",
     "thromboprophylaxis",
     "bag_mask_ventilation",
+    "wound_closure",
+    "foreign_body_removal",
+    "imaging",
+    "cast",
+    "brace",
+    "personal_decontamination",
+    "atropine",
 ]
 """Labels of `engine.codes.Treatment`."""
 

@@ -5,6 +5,7 @@ import numpy as np
 from bench.clinical.columns import NEVER, Array, Column, has
 from bench.clinical.predicates.course import onward_departure, row_before
 from bench.clinical.predicates.registry import predicate
+from bench.clinical.predicates.vital_signs import lowest_gcs
 from bench.clinical.records import MINUTE, Records
 
 
@@ -33,10 +34,16 @@ DEFERRABLE = {
 }
 """Operations that may wait for Role 4."""
 
+OPENS_SKULL_GCS = 12
+"""Highest GCS with which the skull is opened."""
+
 
 @predicate
 def operation_undone(r: Records) -> Column:
-    """Patients with a condition of whose operations none was done; those that may wait unless evacuated."""
+    """Patients with a condition of whose operations none was done; those that may wait unless evacuated.
+
+    A craniotomy is called for only with a low GCS.
+    """
     given = r.sets.attribute("operations")
     evacuated = r.patients.labelled("status", "evacuated", "discharged")
     found = r.patients.everything() & False
@@ -45,6 +52,8 @@ def operation_undone(r: Records) -> Column:
         needy = r.with_condition(mask)
         if set(wanted) & DEFERRABLE:
             needy = needy & ~evacuated
+        if "craniotomy" in wanted:
+            needy = needy & (lowest_gcs(r) <= OPENS_SKULL_GCS)
         found = found | (needy & ~r.given(*wanted))
     return found
 

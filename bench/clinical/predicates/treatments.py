@@ -35,6 +35,9 @@ ALTERNATIVES: dict[str, tuple[str, ...]] = {
 }
 """By treatment that a condition needs: treatments that answer the need as well."""
 
+BY_STATE = {"oxygen"}
+"""Treatments that the state decides on, whatever a condition needs: rules of their own judge them."""
+
 
 @predicate
 def dressings(r: Records) -> Column:
@@ -82,7 +85,7 @@ def _unmet(r: Records, attribute: str, alternatives: dict[str, tuple[str, ...]])
     given = r.sets.attribute(attribute)
     nobody = r.patients.everything() & False
     asked, lacking = nobody, nobody
-    for label in sorted({label for row in given for label in row}):
+    for label in sorted({label for row in given for label in row} - BY_STATE):
         mask = np.array([label in row for row in given])
         needy = r.with_condition(mask)
         answered = r.given(label, *alternatives.get(label, ()))
@@ -98,7 +101,7 @@ def has_needs(r: Records) -> Column:
 
 @predicate
 def need_unmet(r: Records) -> Column:
-    """Patients who lack a treatment that one of their conditions needs."""
+    """Patients who lack a treatment that one of their conditions needs; oxygen follows the saturation instead."""
     return _unmet(r, "needs", ALTERNATIVES)[1]
 
 

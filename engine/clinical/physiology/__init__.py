@@ -5,16 +5,18 @@ say; nothing that decides reads them, but for a low pressure without a loss of b
 computed only where a record is written.
 """
 
-from engine.clinical.physiology.beginning import begin_readings, draw_low_pressure
+from engine.clinical.physiology.beginning import begin_readings, draw_coma, draw_low_pressure
 from engine.clinical.physiology.readings import take_last, take_until, take_with_events
 from engine.clinical.physiology.shown import decline_share, shown_share
 from engine.clinical.physiology.signs import coma_points, find_signs, pain_of_record
-from engine.clinical.physiology.tubes import keeps_tube, needs_tube, stays_on_ventilator
+from engine.clinical.physiology.tubes import coma_scale, keeps_tube, needs_tube, stays_on_ventilator
 
 __all__ = [
     "begin_readings",
     "coma_points",
+    "coma_scale",
     "decline_share",
+    "draw_coma",
     "draw_low_pressure",
     "find_signs",
     "keeps_tube",

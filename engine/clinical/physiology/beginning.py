@@ -31,37 +31,42 @@ from engine.tables import (
 
 
 @compiled
-def _begin_brain(
-    record: PatientRow,
-    casualty: CasualtyState,
-    state: Physiology,
-    ais: int,
-    uniform: float,
-    points: float,
-    model: Model,
+def draw_coma(
+    output: Output, record: PatientRow, casualty: CasualtyState, model: Model, counter: Counter
 ) -> None:
-    """Draw the GCS by the worst AIS of a brain injury."""
+    """Draw the GCS of a wounded casualty by the worst AIS of a brain injury, and how fast it recovers."""
+    ais = 0
+    for number in range(casualty.wounds):
+        wound = output.wounds[casualty.wound + number]
+        if model.vital_signs.patterns[wound.condition] == SignPattern.BRAIN:
+            ais = max(ais, min(5, int(wound.ais)))
     brain = model.vital_signs.brain
-    state.gcs_hours = brain.recovery_hours[0]
-    severe = brain.severe[ais]
-    moderate = severe + brain.moderate[ais]
-    mild = moderate + brain.mild[ais]
-    if uniform < severe:
-        state.gcs = 3.0 + float(int(points * 6.0))
-        state.gcs_hours = brain.recovery_hours[2]
-    elif uniform < moderate:
-        state.gcs = 9.0 + float(int(points * 5.0))
-        state.gcs_hours = brain.recovery_hours[1]
-    elif uniform < mild:
-        state.gcs = 14.0
-    if record.lethal == LethalMechanism.TBI:
-        state.gcs = min(state.gcs, brain.lethal_most)
-        state.gcs_hours = max(state.gcs_hours, brain.recovery_hours[1])
+    casualty.gcs = 15.0
+    casualty.gcs_hours = brain.recovery_hours[0]
+    lethal = record.lethal == LethalMechanism.TBI
+    if ais > 0 or lethal:
+        key = model.keys[DrawPurpose.CARE]
+        uniform = to_uniform(words(key, counter[0], counter[1], VITAL_SIGNS + 1)[2])
+        points = to_uniform(words(key, counter[0], counter[1], VITAL_SIGNS + 2)[0])
+        severe = brain.severe[ais]
+        moderate = severe + brain.moderate[ais]
+        mild = moderate + brain.mild[ais]
+        if uniform < severe:
+            casualty.gcs = 3.0 + float(int(points * 6.0))
+            casualty.gcs_hours = brain.recovery_hours[2]
+        elif uniform < moderate:
+            casualty.gcs = 9.0 + float(int(points * 5.0))
+            casualty.gcs_hours = brain.recovery_hours[1]
+        elif uniform < mild:
+            casualty.gcs = 14.0
+    if lethal:
+        casualty.gcs = min(casualty.gcs, brain.lethal_most)
+        casualty.gcs_hours = max(casualty.gcs_hours, brain.recovery_hours[1])
     elif casualty.expects_rtd72:
-        state.gcs = max(state.gcs, 14.0)
+        casualty.gcs = max(casualty.gcs, 14.0)
     stay = (casualty.stay_end - record.time) / HOUR
     if stay > 0.0:
-        state.gcs_hours = min(state.gcs_hours, stay / brain.stay_constants)
+        casualty.gcs_hours = min(casualty.gcs_hours, stay / brain.stay_constants)
 
 
 @compiled
@@ -132,16 +137,13 @@ def _begin_wounds(
     casualty: CasualtyState,
     state: Physiology,
     model: Model,
-) -> int:
-    """Find burns, injuries of the chest and pain among the wounds; return the worst AIS of a brain injury."""
+) -> None:
+    """Find burns, injuries of the chest and pain among the wounds."""
     signs = model.vital_signs
-    brain_ais = 0
     state.pain = signs.pain.by_worst_ais[min(6, int(record.worst_ais))]
     for number in range(casualty.wounds):
         wound = output.wounds[casualty.wound + number]
         flags = model.injuries.flags[wound.condition]
-        if signs.patterns[wound.condition] == SignPattern.BRAIN:
-            brain_ais = max(brain_ais, min(5, int(wound.ais)))
         if flags & ConditionFlag.AMPUTATION:
             state.pain = max(state.pain, signs.pain.amputation)
         if flags & ConditionFlag.BURN:
@@ -155,7 +157,6 @@ def _begin_wounds(
             flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= signs.chest.minor_ais
         ):
             state.chest = 1.0
-    return brain_ais
 
 
 @compiled
@@ -179,8 +180,8 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.haemoglobin = _of_person(haemoglobin, normal(f), base.spread)
     state.ventilator = signs.tube.breaths[0] + signs.tube.breaths[1] * half(h, False)
     state.attended = 1 if half(h, True) < signs.schedule.medic else 0
-    state.gcs = 15.0
-    state.gcs_hours = 1.0
+    state.gcs = casualty.gcs
+    state.gcs_hours = casualty.gcs_hours
     state.burn = 0.0
     state.inhalation = 0.0
     state.chest = 0.0
@@ -193,8 +194,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.cools = 1.0
     state.gets_cold = 1.0 if to_uniform(j) < signs.decline.temperature[2] else 0.0
     if record.kind == CasualtyKind.WOUNDED:
-        ais = _begin_wounds(output, record, casualty, state, model)
-        _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
+        _begin_wounds(output, record, casualty, state, model)
         _begin_loss(record, casualty, state, normal(k), model)
         state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * rough_normal(g))
         state.cools = numeric.exp(signs.cooling.sigma * rough_normal(i))

@@ -2,10 +2,11 @@
 
 import math
 
+from engine import numeric
 from engine.clinical.physiology.signs import find_signs
 from engine.codes import CasualtyKind, LethalMechanism
 from engine.numeric import compiled
-from engine.tables import CasualtyState, Model, Output, PatientRow
+from engine.tables import HOUR, CasualtyState, Model, Output, PatientRow
 
 
 @compiled
@@ -46,19 +47,25 @@ def is_operated_on_again(casualty: CasualtyState) -> bool:
 
 
 @compiled
-def keeps_tube(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+def coma_scale(casualty: CasualtyState, since: float) -> float:
+    """Return the Glasgow Coma Scale `since` ms after the injury, by the injury of the brain and not rounded."""
+    points = 15.0 - casualty.gcs
+    if points <= 0.0:
+        return 15.0
+    return 15.0 - points * numeric.exp(-max(0.0, since) / (casualty.gcs_hours * HOUR))
+
+
+@compiled
+def keeps_tube(output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model) -> bool:
     """Return whether injuries and operations alone, whatever the signs, keep a casualty on the ventilator.
 
     It is who waits for a second operation in head, neck, chest or belly after damage control surgery, has had much
-    blood, has a threatened airway, or a brain injury that may kill.
+    blood, has a threatened airway, or is comatose from a brain injury.
     """
     return bool(
         is_operated_on_again(casualty)
         or casualty.blood_given >= model.treatments.limits.massive_units
-        or (
-            record.lethal == LethalMechanism.TBI
-            and casualty.head_ais >= model.treatments.limits.ventilated_ais
-        )
+        or coma_scale(casualty, at - float(record.onset)) < model.treatments.limits.unconscious_gcs + 0.5
         or (record.kind == CasualtyKind.WOUNDED and _airway_is_held(output, casualty, model))
     )
 
@@ -72,5 +79,5 @@ def stays_on_ventilator(
     All others wake up after their operation.
     """
     return bool(
-        keeps_tube(output, record, casualty, model) or needs_tube(output, record, casualty, at, model)
+        keeps_tube(output, record, casualty, at, model) or needs_tube(output, record, casualty, at, model)
     )

@@ -29,6 +29,8 @@ _BOUNDS: tuple[tuple[str, Bounds], ...] = (
     ("care.triage.right.*", _SHARE),
     ("care.triage.over_triage_weight", _WEIGHT),
     ("care.triage.plain_ais", _AIS),
+    ("care.unwell.burn_share", Bounds(0, 100)),
+    ("care.unwell.*", Bounds(0, 10_000)),
     ("care.minutes.*", _MINUTES),
     ("care.reoperation.interval", _MINUTES),
     ("care.waits.*", _MINUTES),
