@@ -50,6 +50,13 @@ ALTERNATIVES: dict[str, tuple[str, ...]] = {
 """By treatment that a condition needs: treatments that answer the need as well."""
 
 
+BY_STATE = {"intubation", "ventilation"}
+"""Needs of conditions that only the state decides on: coma, a lost airway, a saturation that falls; or an operation."""
+
+FOR_BLEEDING = {"blood_transfusion", "calcium", "tranexamic_acid"}
+"""Needs of torn lungs and intercostal vessels only where these bleed on: a drain is enough for 85 to 90 %."""
+
+
 def predicate(function: Callable[[Records], Any]) -> Callable[[Records], Any]:
     """Register a value for the expressions of the rules."""
     PREDICATES[function.__name__] = function
@@ -480,8 +487,11 @@ def _unmet(r: Records, attribute: str, alternatives: dict[str, tuple[str, ...]])
     given = r.sets.attribute(attribute)
     nobody = r.patients.everything() & False
     asked, lacking = nobody, nobody
-    for label in sorted({label for row in given for label in row}):
+    drained = r.sets.mask("chest_drained")
+    for label in sorted({label for row in given for label in row} - BY_STATE):
         mask = np.array([label in row for row in given])
+        if label in FOR_BLEEDING:
+            mask = mask & ~drained
         needy = r.patients.rows.column(mask[r.chunk.patients["condition"]])
         needy = needy | has(r.wounds.rows.column(mask[r.chunk.wounds["condition"]]))
         kinds = [TREATMENTS.index(x) for x in (label, *alternatives.get(label, ())) if x in TREATMENTS]
@@ -506,8 +516,9 @@ def need_unmet(r: Records) -> Column:
 def has_operations(r: Records) -> Column:
     """Patients with a condition that calls for an operation."""
     given = r.sets.attribute("operations")
-    mask = np.array([bool(row) for row in given])
-    return r.patients.rows.column(mask[r.chunk.patients["condition"]]) | has(r.wounds.condition("operations"))
+    mask = np.array([bool(row) for row in given]) & ~r.sets.mask("chest_drained")
+    main = r.patients.rows.column(mask[r.chunk.patients["condition"]])
+    return main | has(r.wounds.rows.column(mask[r.chunk.wounds["condition"]]))
 
 
 DEFERRABLE = {
@@ -529,7 +540,7 @@ def operation_undone(r: Records) -> Column:
     evacuated = r.patients.labelled("status", "evacuated", "discharged")
     found = r.patients.everything() & False
     for wanted in {row for row in given if row}:
-        mask = np.array([row == wanted for row in given])
+        mask = np.array([row == wanted for row in given]) & ~r.sets.mask("chest_drained")
         needy = r.patients.rows.column(mask[r.chunk.patients["condition"]])
         needy = needy | has(r.wounds.rows.column(mask[r.chunk.wounds["condition"]]))
         if set(wanted) & DEFERRABLE:
@@ -538,6 +549,27 @@ def operation_undone(r: Records) -> Column:
         done = has(r.treatments.rows.column(np.isin(r.chunk.treatments["kind"], kinds)))
         found = found | (needy & ~done)
     return found
+
+
+@predicate
+def drained_on_one_side(r: Records) -> Column:
+    """Patients with a lesion of both lungs that has got a chest drain on one side only."""
+    rows = r.treatments.kind("chest_drain") & r.of_wound(r.wounds.among("both_lungs_torn"))
+    drains = count(rows)
+    return (drains > 0) & (drains < 2)
+
+
+@predicate
+def lowest_saturation(r: Records) -> Column:
+    """Lowest saturation of each patient; NEVER without vital signs."""
+    return first(r.vitals.spo2, r.vitals.spo2 >= 0)
+
+
+@predicate
+def ventilated_long(r: Records) -> Column:
+    """Patients ventilated for more than four hours at a stretch."""
+    given = r.treatments
+    return has(given.kind("ventilation") & (given.end - given.start > 4 * HOUR))
 
 
 # --- vital signs

@@ -156,6 +156,7 @@ class Treatment(Code):
     BRONCHODILATOR = 82
     THROMBOPROPHYLAXIS = 83
     BAG_MASK_VENTILATION = 84
+    TOURNIQUET_CONVERSION = 85
 
 
 class Complication(Code):

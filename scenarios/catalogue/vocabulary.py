@@ -88,6 +88,7 @@ Treatment = Literal[
     "bronchodilator",
     "thromboprophylaxis",
     "bag_mask_ventilation",
+    "tourniquet_conversion",
 ]
 """Labels of `engine.codes.Treatment`."""
 

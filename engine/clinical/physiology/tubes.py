@@ -5,7 +5,7 @@ import math
 from engine.clinical.physiology.signs import find_signs
 from engine.codes import CasualtyKind, LethalMechanism
 from engine.numeric import compiled
-from engine.tables import CasualtyState, Model, Output, PatientRow
+from engine.tables import DAY, CasualtyState, Model, Output, PatientRow
 
 
 @compiled
@@ -46,16 +46,25 @@ def is_operated_on_again(casualty: CasualtyState) -> bool:
 
 
 @compiled
+def has_had_much_blood(casualty: CasualtyState, at: float, model: Model) -> bool:
+    """Return whether a casualty has had a massive transfusion in the day before the time `at`, ms."""
+    return bool(
+        casualty.blood_given >= model.treatments.limits.massive_units
+        and casualty.transfused_at <= at < casualty.transfused_at + DAY
+    )
+
+
+@compiled
 def stays_on_ventilator(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
 ) -> bool:
     """Return whether a casualty stays on the ventilator after an operation that ends at the time `at`, ms.
 
     It is who needs a tube, waits for a second operation in head, neck, chest or belly after damage control surgery, or
-    has had much blood. All others wake up.
+    has had much blood in the last day. All others wake up.
     """
     return bool(
         is_operated_on_again(casualty)
-        or casualty.blood_given >= model.treatments.limits.massive_units
+        or has_had_much_blood(casualty, at, model)
         or needs_tube(output, record, casualty, at, model)
     )
