@@ -49,6 +49,8 @@ _CHEST_DRAIN = int(Treatment.CHEST_DRAIN)
 _NEEDLE_DECOMPRESSION = int(Treatment.NEEDLE_DECOMPRESSION)
 _ROLE_1 = int(CarePlace.ROLE_1)
 _SPLINT = int(Treatment.SPLINT)
+_TOURNIQUET = int(Treatment.TOURNIQUET)
+_TOURNIQUET_CONVERSION = int(Treatment.TOURNIQUET_CONVERSION)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -356,6 +358,35 @@ def calls_for_ventilator(
 
 
 @compiled
+def is_under_tourniquet(output: Output, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wound calls for a limb tourniquet: an artery is cut, or a limb lost."""
+    rules = model.treatments.rules
+    for number in range(casualty.wounds):
+        if rules.needs[output.wounds[casualty.wound + number].condition] & rules.bit[_TOURNIQUET]:
+            return True
+    return False
+
+
+@compiled
+def may_be_converted(output: Output, casualty: CasualtyState, number: int, rules: CareRules) -> bool:
+    """Return whether wound `number` has a tourniquet and no longer needs it: no artery is cut, and no limb lost."""
+    condition = output.wounds[casualty.wound + number].condition
+    return bool(
+        not rules.needs[condition] & rules.bit[_TOURNIQUET]
+        and last_start(output, casualty, _TOURNIQUET, number) >= 0
+    )
+
+
+@compiled
+def needs_of_tourniquets(output: Output, casualty: CasualtyState, rules: CareRules) -> int:
+    """Return the mask of what the tourniquets that a casualty arrives with call for in a bay."""
+    for number in range(casualty.wounds):
+        if may_be_converted(output, casualty, number, rules):
+            return int(rules.bit[_TOURNIQUET_CONVERSION])
+    return 0
+
+
+@compiled
 def needs_of_coma(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
 ) -> int:
@@ -430,6 +461,8 @@ def needs_of_state(
         needs |= bit[Treatment.HYPOTHERMIA_PREVENTION]
         if place >= CarePlace.ROLE_1:
             needs |= bit[Treatment.IV_ACCESS]
+    if place >= CarePlace.ROLE_1:
+        needs |= needs_of_tourniquets(output, casualty, model.treatments.rules)
     unconscious = needs_of_coma(output, record, casualty, at, model)
     if unconscious:
         needs |= unconscious
@@ -561,6 +594,7 @@ def _without_early_tube(
     if (
         needs & tube
         and record.kind == CasualtyKind.WOUNDED
+        and at >= output.physiology.tube_until
         and not needs_tube(output, record, casualty, at, model)
     ):
         return int(needs & ~tube)
@@ -694,7 +728,10 @@ def give_by_need(
                 continue
             if of_wounds and not acts:
                 condition = output.wounds[casualty.wound + number].condition
-                if not rules.needs[condition] & bit:
+                called_for = bool(rules.needs[condition] & bit)
+                if kind == _TOURNIQUET_CONVERSION:
+                    called_for = may_be_converted(output, casualty, number, rules)
+                if not called_for:
                     continue
             if of_wounds:
                 wound = _named(output, casualty, kind, number, rules)

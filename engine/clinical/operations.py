@@ -30,6 +30,7 @@ _AMPUTATION = int(Treatment.AMPUTATION)
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
+_BURN_EXCISION = int(Treatment.BURN_EXCISION)
 _DEFINITIVE_SURGERY = int(Treatment.DEFINITIVE_SURGERY)
 _FASCIOTOMY = int(Treatment.FASCIOTOMY)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
@@ -226,6 +227,8 @@ def _log_called_for(
                 if done >= most or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                     break
                 kind = _called_for_here(output, record, casualty, number, also, role, model)
+                if kind == _BURN_EXCISION and now < record.onset + model.care.excision[0] * MINUTE:
+                    continue  # it is cleaned and dressed, and excised later
                 if kind != NONE and (also == place or kind != _WOUND_DEBRIDEMENT):
                     done += _log_once(output, row, casualty, now, kind, number, rules)
             if turn == _WORST_BONE:

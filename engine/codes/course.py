@@ -163,6 +163,7 @@ class Treatment(Code):
     BRACE = 89
     PERSONAL_DECONTAMINATION = 90
     ATROPINE = 91
+    TOURNIQUET_CONVERSION = 92
 
 
 class Complication(Code):

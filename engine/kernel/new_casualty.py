@@ -26,6 +26,7 @@ from engine.clinical import (
     hours_with_tube,
     is_grave,
     is_repaired_on_arrival,
+    is_under_tourniquet,
     risks_of_injuries,
     role_of_last_operation,
     role_of_treatments,
@@ -85,6 +86,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.ventilated = 0
     casualty.prompt = 0
     casualty.excision = 0
+    casualty.tourniquet = 0
     casualty.onward = 0
     casualty.care_role = 0
     casualty.killer = NONE
@@ -235,6 +237,7 @@ def initialise_casualty(
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.prompt = 1 if is_repaired_on_arrival(output, record, casualty, model) else 0
+        casualty.tourniquet = 1 if is_under_tourniquet(output, casualty, model) else 0
         casualty.excision = excision_of(output, record, casualty, model)
         draw_low_pressure(output, record, casualty, model, counter)
     casualty.unwell_hours = hours_unwell(output, record, casualty, model)

@@ -105,7 +105,8 @@ def assign_category(
 
     Under a declared MASCAL policy the worst wounded of a MASCAL incident are expectant (T4). A waiting casualty whose
     death is near counts as T1, and T1 who are stable after an operation as T2. Otherwise the true category is assigned,
-    with the errors of triage; nobody errs in a facility about who plainly is T1.
+    with the errors of triage; nobody errs in a facility about who plainly is T1. A limb under a tourniquet is at least
+    T2 until the operation.
     """
     record = output.patients[row]
     true = int(record.triage)
@@ -127,7 +128,10 @@ def assign_category(
         if true == TriageCategory.T1 and casualty.operated and casualty.life == math.inf:
             return _URGENT
     may_look_immediate = casualty.grave or record.kind == CasualtyKind.AGENT or casualty.life < math.inf
-    return int(_draw_assigned_category(true, place, bool(may_look_immediate), uniform, model.care))
+    category = int(_draw_assigned_category(true, place, bool(may_look_immediate), uniform, model.care))
+    if category == TriageCategory.T3 and casualty.tourniquet and not casualty.operated:
+        return _URGENT
+    return category
 
 
 @compiled

@@ -187,6 +187,7 @@ def _triages(view: View) -> tuple[Table, Codes]:
 
 
 _TOURNIQUETS = ("tourniquet", "junctional_tourniquet")
+_CONVERSION = TREATMENTS.index("tourniquet_conversion")
 _TOURNIQUET = np.dtype(
     [
         ("start", "i8"),
@@ -216,7 +217,17 @@ def _tourniquets(view: View) -> tuple[Table, Codes]:
     operated = events[events["kind"] == _OPERATED]
     after = first_after(operated, "at", put["patient"], put["start"])
     rows["off"] = np.where(after < 0, -1, operated["at"].take(np.maximum(after, 0))) if len(operated) else -1
+    _convert(rows, view.chunk.treatments)
     return rows, ends_of(rows, len(patients))
+
+
+def _convert(rows: Table, treatments: Table) -> None:
+    """Let the tourniquets that are converted to a dressing come off then."""
+    dressed = treatments[treatments["kind"] == _CONVERSION]
+    key = rows["patient"].astype(np.int64) << 8 | rows["wound"]
+    keys = dressed["patient"].astype(np.int64) << 8 | dressed["wound"]
+    _, ours, theirs = np.intersect1d(key, keys, return_indices=True)
+    rows["off"][ours] = dressed["start"][theirs]
 
 
 def _complications(view: View) -> tuple[Table, Codes]:
@@ -679,7 +690,8 @@ class Tourniquet(Struct, gc=False):
     operated_at: Annotated[
         str | None,
         field(
-            "start of the next damage control operation, in which it is replaced or taken off; null without one",
+            "start of the next damage control operation, in which it is replaced or taken off, or of its conversion to a pressure "
+            "dressing; null without either",
             Time("off"),
         ),
     ]

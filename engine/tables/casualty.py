@@ -72,6 +72,7 @@ class CasualtyState(Row):
     ventilated: UInt8  # 1: has been on the ventilator in intensive care
     prompt: UInt8  # 1: a wound calls for an operation of Role 3 that does not wait for a day after the first
     excision: UInt8  # 1: a wound calls for the excision of a burn; 2: and no wound for anything else
+    tourniquet: UInt8  # 1: a wound calls for a limb tourniquet, until it is operated on
     onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
     care_role: UInt8  # lowest role that gives all treatments that the injuries or the illness call for
     killer: (

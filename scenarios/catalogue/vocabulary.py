@@ -95,6 +95,7 @@ Treatment = Literal[
     "brace",
     "personal_decontamination",
     "atropine",
+    "tourniquet_conversion",
 ]
 """Labels of `engine.codes.Treatment`."""
 

@@ -20,7 +20,7 @@ def in_surgical_system(r: Records) -> Column:
 def has_operations(r: Records) -> Column:
     """Patients with a condition that calls for an operation."""
     given = r.sets.attribute("operations")
-    return r.with_condition(np.array([bool(row) for row in given]))
+    return r.with_condition(np.array([bool(row) for row in given]) & ~r.sets.mask("chest_drained"))
 
 
 DEFERRABLE = {
@@ -48,7 +48,7 @@ def operation_undone(r: Records) -> Column:
     evacuated = r.patients.labelled("status", "evacuated", "discharged")
     found = r.patients.everything() & False
     for wanted in {row for row in given if row}:
-        mask = np.array([row == wanted for row in given])
+        mask = np.array([row == wanted for row in given]) & ~r.sets.mask("chest_drained")
         needy = r.with_condition(mask)
         if set(wanted) & DEFERRABLE:
             needy = needy & ~evacuated

@@ -160,3 +160,9 @@ def pain_before_analgesia(r: Records) -> Column:
     """Vital signs with a pain score, GCS 14 or more, before any analgesia or anaesthesia."""
     eased = r.started("analgesia", "intubation", *OPERATIONS)
     return (r.vitals.pain >= 0) & (r.vitals.gcs >= 14) & (r.vitals.at < eased)
+
+
+@predicate
+def lowest_saturation(r: Records) -> Column:
+    """Lowest saturation of each patient; NEVER without vital signs."""
+    return first(r.vitals.spo2, r.vitals.spo2 >= 0)

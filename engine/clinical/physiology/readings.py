@@ -10,7 +10,12 @@ from engine import numeric
 from engine.clinical.physiology.deviates import half, normal
 from engine.clinical.physiology.shown import fading, note_rescue, note_treatments, shown_share
 from engine.clinical.physiology.signs import find_signs
-from engine.clinical.physiology.tubes import is_operated_on_again, needs_tube, stays_on_ventilator
+from engine.clinical.physiology.tubes import (
+    has_had_much_blood,
+    is_operated_on_again,
+    needs_tube,
+    stays_on_ventilator,
+)
 from engine.clinical.survival import clock_at, health_score
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
@@ -431,7 +436,7 @@ def _keep_tube(
         state.tube_until = max(state.tube_until, at + rules.unfinished_hours * HOUR)
     elif not needs_tube(output, record, casualty, at, model):
         state.tube_until = at + rules.recovery_minutes[0] * MINUTE
-        if casualty.blood_given >= model.treatments.limits.massive_units:
+        if has_had_much_blood(casualty, at, model):
             state.tube_until = at + rules.finished_hours * HOUR
 
 

@@ -6,7 +6,7 @@ from engine import numeric
 from engine.clinical.physiology.signs import find_signs
 from engine.codes import CasualtyKind, LethalMechanism
 from engine.numeric import compiled
-from engine.tables import HOUR, CasualtyState, Model, Output, PatientRow
+from engine.tables import DAY, HOUR, CasualtyState, Model, Output, PatientRow
 
 
 @compiled
@@ -47,6 +47,15 @@ def is_operated_on_again(casualty: CasualtyState) -> bool:
 
 
 @compiled
+def has_had_much_blood(casualty: CasualtyState, at: float, model: Model) -> bool:
+    """Return whether a casualty has had a massive transfusion in the day before the time `at`, ms."""
+    return bool(
+        casualty.blood_given >= model.treatments.limits.massive_units
+        and casualty.transfused_at <= at < casualty.transfused_at + DAY
+    )
+
+
+@compiled
 def coma_scale(casualty: CasualtyState, since: float) -> float:
     """Return the Glasgow Coma Scale `since` ms after the injury, by the injury of the brain and not rounded."""
     points = 15.0 - casualty.gcs
@@ -64,7 +73,7 @@ def keeps_tube(output: Output, record: PatientRow, casualty: CasualtyState, at: 
     """
     return bool(
         is_operated_on_again(casualty)
-        or casualty.blood_given >= model.treatments.limits.massive_units
+        or has_had_much_blood(casualty, at, model)
         or coma_scale(casualty, at - float(record.onset)) < model.treatments.limits.unconscious_gcs + 0.5
         or (record.kind == CasualtyKind.WOUNDED and _airway_is_held(output, casualty, model))
     )
