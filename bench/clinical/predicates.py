@@ -51,8 +51,8 @@ ALTERNATIVES: dict[str, tuple[str, ...]] = {
 
 BY_STATE = {"oxygen"}
 """Treatments that the state decides on, whatever a condition needs: rules of their own judge them."""
-OPENS_SKULL_GCS = 12
-"""Highest GCS with which the skull is opened."""
+OPENS_SKULL_GCS = 10
+"""First GCS with which the skull is opened; it is judged with an error of one or two points around 12."""
 
 
 def predicate(function: Callable[[Records], Any]) -> Callable[[Records], Any]:
@@ -543,7 +543,7 @@ def operation_undone(r: Records) -> Column:
         if set(wanted) & DEFERRABLE:
             needy = needy & ~evacuated
         if "craniotomy" in wanted:
-            needy = needy & (lowest_gcs(r) <= OPENS_SKULL_GCS)
+            needy = needy & (value_at_first(r.vitals.gcs, r.vitals.gcs >= 3) <= OPENS_SKULL_GCS)
         kinds = [TREATMENTS.index(label) for label in wanted if label in TREATMENTS]
         done = has(r.treatments.rows.column(np.isin(r.chunk.treatments["kind"], kinds)))
         found = found | (needy & ~done)
@@ -862,6 +862,12 @@ def drug(r: Records) -> Callable[..., Column]:
     """Treatments with a drug whose name contains one of some words."""
     values: Any = doses.drugs(_treatment_view(r))
     return lambda *words: _rows_with(r, values, lambda text: any(word in text for word in words))
+
+
+@predicate
+def unnamed(r: Records) -> Column:
+    """Treatments without the name of a drug."""
+    return ~_rows_with(r, doses.drugs(_treatment_view(r)), bool)
 
 
 @predicate

@@ -18,7 +18,13 @@ from engine.clinical.complications import (
     note_shock,
     risks_of_injuries,
 )
-from engine.clinical.danger import category_of_state, hours_unwell, hours_with_tube, is_immediate
+from engine.clinical.danger import (
+    category_of_state,
+    hours_unwell,
+    hours_with_tube,
+    is_immediate,
+    roles_with_tube,
+)
 from engine.clinical.first_aid import (
     care_on_the_way,
     give_first_aid,
@@ -139,6 +145,7 @@ __all__ = [
     "role_of_last_operation",
     "role_of_treatments",
     "roles_that_operate",
+    "roles_with_tube",
     "row_of_cell",
     "set_factor",
     "set_rate",

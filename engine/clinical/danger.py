@@ -7,17 +7,16 @@ are computed only where a record is written. The hours are those in which these 
 import math
 
 from engine import numeric
-from engine.clinical.needs import needs_of_injuries
+from engine.clinical.needs import needs_of_injuries, operation_of
 from engine.codes import NONE, CasualtyKind, ConditionFlag, LethalMechanism, Region, Treatment, TriageCategory
 from engine.numeric import compiled
-from engine.tables import DAY, HOUR, CasualtyState, Model, Output, PatientRow
+from engine.tables import DAY, HOUR, OPERATIONS_OF_CONDITION, CasualtyState, Model, Output, PatientRow
 
 _IMMEDIATE = int(TriageCategory.T1)
 _URGENT = int(TriageCategory.T2)
 _MINOR = int(TriageCategory.T3)
 """Plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)."""
-_SEVERE_GRADE = 2
-"""Grade of a severe poisoning: `PatientRow.severity`."""
+_ROLES = 5
 _CONFUSED_GCS = 14.5
 """Below it the Glasgow Coma Scale is not normal."""
 
@@ -70,6 +69,26 @@ def hours_with_tube(output: Output, record: PatientRow, casualty: CasualtyState,
 
 
 @compiled
+def roles_with_tube(output: Output, casualty: CasualtyState, model: Model) -> int:
+    """Return by bit of the role where an operation that is done on an intubated patient is called for and can be done.
+
+    Reads the wounds, so it can be asked only when they have just been drawn.
+    """
+    rules = model.treatments.rules
+    roles = 0
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = operation_of(casualty, condition, place, model)
+            if kind == NONE or not rules.needs_airway[kind]:
+                continue
+            for role in range(_ROLES):
+                if rules.in_theatre[kind, role]:
+                    roles |= 1 << role
+    return roles
+
+
+@compiled
 def coma_scale(casualty: CasualtyState, since: float) -> float:
     """Return the Glasgow Coma Scale `since` ms after the injury, by the injury of the brain and not rounded."""
     points = 15.0 - casualty.gcs
@@ -88,6 +107,12 @@ def is_immediate(record: PatientRow, casualty: CasualtyState, now: float, model:
     since = now - float(record.onset)
     if casualty.gcs < 15.0 and coma_scale(casualty, since) < limits.unconscious_gcs + 0.5:
         return True
+    role = int(model.network.role[casualty.facility]) if casualty.facility >= 0 else 0
+    if casualty.operated_here and (record.lethal != NONE or casualty.tube_roles >> role & 1):
+        tube = model.vital_signs.tube
+        hours = tube.hours[2] if casualty.head_ais >= tube.brain_ais else tube.finished_hours
+        if now < casualty.awake_at + hours * HOUR:
+            return True
     return bool(
         casualty.operated
         and not casualty.definitive

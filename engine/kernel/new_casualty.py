@@ -27,6 +27,7 @@ from engine.clinical import (
     role_of_last_operation,
     role_of_treatments,
     roles_that_operate,
+    roles_with_tube,
     row_of_cell,
     type_row,
 )
@@ -93,6 +94,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.reoperate_at = math.inf
     casualty.intensive = 0
     casualty.sorted_inside = 0
+    casualty.tube_roles = 0
     casualty.gcs = 15.0
     casualty.gcs_hours = 1.0
     casualty.unwell_hours = 0.0
@@ -219,6 +221,7 @@ def initialise_casualty(
     else:
         draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
         draw_coma(output, record, casualty, model, counter)
+        casualty.tube_roles = roles_with_tube(output, casualty, model)
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)

@@ -74,6 +74,9 @@ class CasualtyState(Row):
         UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
     )
     intensive: UInt8  # 1: has been in intensive care
+    tube_roles: (
+        UInt8  # bit r: an operation called for that is done on an intubated patient can be done at Role r
+    )
     sorted_inside: UInt8  # 1: has been triaged before leaving a facility
     hypotensive: UInt8  # 1: so low a pressure without a loss of blood that triage in a facility sees it
     shocked: UInt8  # 1: in shock from bleeding at the first facility
