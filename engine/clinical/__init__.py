@@ -18,7 +18,12 @@ from engine.clinical.complications import (
     note_shock,
     risks_of_injuries,
 )
-from engine.clinical.danger import category_of_state, hours_unwell, hours_with_tube, is_immediate
+from engine.clinical.danger import (
+    category_of_state,
+    hours_unwell,
+    hours_with_tube,
+    is_immediate,
+)
 from engine.clinical.first_aid import (
     care_on_the_way,
     give_first_aid,

@@ -7,7 +7,7 @@ are computed only where a record is written. The hours are those in which these 
 import math
 
 from engine.clinical.needs import needs_of_injuries
-from engine.clinical.physiology import coma_scale
+from engine.clinical.physiology import coma_scale, has_had_much_blood
 from engine.codes import NONE, CasualtyKind, ConditionFlag, LethalMechanism, Region, Treatment, TriageCategory
 from engine.numeric import compiled
 from engine.tables import DAY, HOUR, CasualtyState, Model, Output, PatientRow
@@ -16,8 +16,6 @@ _IMMEDIATE = int(TriageCategory.T1)
 _URGENT = int(TriageCategory.T2)
 _MINOR = int(TriageCategory.T3)
 """Plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)."""
-_SEVERE_GRADE = 2
-"""Grade of a severe poisoning: `PatientRow.severity`."""
 _CONFUSED_GCS = 14.5
 """Below it the Glasgow Coma Scale is not normal."""
 
@@ -78,6 +76,8 @@ def is_immediate(record: PatientRow, casualty: CasualtyState, now: float, model:
         return True
     since = now - float(record.onset)
     if casualty.gcs < 15.0 and coma_scale(casualty, since) < limits.unconscious_gcs + 0.5:
+        return True
+    if casualty.operated and has_had_much_blood(casualty, now, model):
         return True
     return bool(
         casualty.operated

@@ -151,7 +151,12 @@ def _needed(wanted: catalogue.Needs, bits: dict[str, int], off: frozenset[str]) 
 
 
 def _is_inside(condition: catalogue.Condition) -> bool:
-    """Whether a condition is a lesion inside a cavity that the wound opens, and not the hole: Sx1 in ICD-10-CM."""
+    """Whether a condition is a lesion inside a cavity that the wound opens, and not the hole: Sx1 in ICD-10-CM.
+
+    So is a torn vessel of the chest: the gauze lies in the hole above it.
+    """
+    if condition.vessel and "thorax" in condition.regions:
+        return True
     return condition.opens in _CAVITIES and condition.code[2] != "1" and not condition.fracture
 
 

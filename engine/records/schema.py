@@ -690,8 +690,8 @@ class Tourniquet(Struct, gc=False):
     operated_at: Annotated[
         str | None,
         field(
-            "start of the next damage control operation, in which it is replaced or taken off, or of its conversion to a "
-            "pressure dressing; null without either",
+            "start of the next damage control operation, in which it is replaced or taken off, or of its conversion to "
+            "a pressure dressing; null without either",
             Time("off"),
         ),
     ]

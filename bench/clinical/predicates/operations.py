@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from bench.clinical.columns import NEVER, Array, Column, has
+from bench.clinical.columns import NEVER, Array, Column, has, value_at_first
 from bench.clinical.predicates.course import onward_departure, row_before
 from bench.clinical.predicates.registry import predicate
-from bench.clinical.predicates.vital_signs import lowest_gcs
 from bench.clinical.records import MINUTE, Records
 
 
@@ -34,8 +33,8 @@ DEFERRABLE = {
 }
 """Operations that may wait for Role 4."""
 
-OPENS_SKULL_GCS = 12
-"""Highest GCS with which the skull is opened."""
+OPENS_SKULL_GCS = 10
+"""First GCS with which the skull is opened; it is judged with an error of one or two points around 12."""
 
 
 @predicate
@@ -53,7 +52,7 @@ def operation_undone(r: Records) -> Column:
         if set(wanted) & DEFERRABLE:
             needy = needy & ~evacuated
         if "craniotomy" in wanted:
-            needy = needy & (lowest_gcs(r) <= OPENS_SKULL_GCS)
+            needy = needy & (value_at_first(r.vitals.gcs, r.vitals.gcs >= 3) <= OPENS_SKULL_GCS)
         found = found | (needy & ~r.given(*wanted))
     return found
 

@@ -129,6 +129,13 @@ def drug(r: Records) -> Callable[..., Column]:
 
 
 @predicate
+def unnamed(r: Records) -> Column:
+    """Treatments without the name of a drug."""
+    values: Any = doses.drugs(_treatment_view(r))
+    return ~_rows_with(r, values, bool)
+
+
+@predicate
 def route(r: Records) -> Callable[..., Column]:
     """Treatments with a drug by one of some routes."""
     values: Any = doses.routes(_treatment_view(r))

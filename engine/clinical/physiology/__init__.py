@@ -9,7 +9,13 @@ from engine.clinical.physiology.beginning import begin_readings, draw_coma, draw
 from engine.clinical.physiology.readings import take_last, take_until, take_with_events
 from engine.clinical.physiology.shown import decline_share, shown_share
 from engine.clinical.physiology.signs import coma_points, find_signs, pain_of_record
-from engine.clinical.physiology.tubes import coma_scale, keeps_tube, needs_tube, stays_on_ventilator
+from engine.clinical.physiology.tubes import (
+    coma_scale,
+    has_had_much_blood,
+    keeps_tube,
+    needs_tube,
+    stays_on_ventilator,
+)
 
 __all__ = [
     "begin_readings",
@@ -19,6 +25,7 @@ __all__ = [
     "draw_coma",
     "draw_low_pressure",
     "find_signs",
+    "has_had_much_blood",
     "keeps_tube",
     "needs_tube",
     "pain_of_record",
