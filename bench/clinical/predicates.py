@@ -45,6 +45,7 @@ ALTERNATIVES: dict[str, tuple[str, ...]] = {
     "wound_care": ("wound_debridement",),
     "hypothermia_prevention": ("rewarming",),
     "burn_dressing": ("burn_excision", "wound_care"),
+    "atropine_and_oxime": ("autoinjector",),
     "eye_shield": ("eye_repair",),
 }
 """By treatment that a condition needs: treatments that answer the need as well."""
@@ -584,6 +585,35 @@ PREDICATES["last_two_hours"] = _before_the_end(120)
 def dies_suddenly(r: Records) -> Column:
     """Patients killed at once, by a hit on the facility, or by a matrix instead of a course."""
     return r.patients.labelled("death_cause", "instantly_fatal_injury", "facility_hit", "transition")
+
+
+@cache
+def _burn_areas() -> Array:
+    """Return by condition the middle of the burned share of the body surface, in per cent."""
+    shares = [condition.burn_share for condition in catalogue.conditions()]
+    return np.array([0.0 if share is None else sum(share) / 2 for share in shares])
+
+
+@predicate
+def burnt_percent(r: Records) -> Column:
+    """Share of the body surface that is burnt, in per cent: of all wounds, or of the main diagnosis."""
+    wounds, patients = r.chunk.wounds, r.chunk.patients
+    area = np.bincount(wounds["patient"], _burn_areas()[wounds["condition"]], minlength=len(r.chunk))
+    wounded = r.patients.kind("wounded").values
+    return r.patients.rows.column(np.where(wounded, area, _burn_areas()[patients["condition"]]))
+
+
+@predicate
+def longest_gap_of_agents_hours(r: Records) -> Column:
+    """Longest time without vital signs from the first door, in the six hours from the onset on, in hours."""
+    at, patient = r.vitals.at.values, r.vitals.rows.patient
+    door, until = r.door.values[patient], (r.patients.onset + 6 * HOUR).values[patient]
+    previous = np.concatenate(([0.0], at[:-1]))
+    same = np.concatenate(([False], patient[1:] == patient[:-1]))
+    counts = same & (previous >= door) & (previous < until)
+    longest = np.zeros(len(r.chunk))
+    np.maximum.at(longest, patient[counts], (at - previous)[counts])
+    return r.patients.rows.column(longest / HOUR)
 
 
 @predicate

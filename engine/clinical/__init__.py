@@ -18,6 +18,7 @@ from engine.clinical.complications import (
     risks_of_injuries,
 )
 from engine.clinical.first_aid import (
+    burn_fluids_go_on,
     care_on_the_way,
     give_first_aid,
     give_prehospital_blood,
@@ -43,6 +44,7 @@ from engine.clinical.needs import (
     calls_for_cavity_surgery,
     is_grave,
     needs_of_coma,
+    place_of_role,
     role_of_last_operation,
     role_of_treatments,
     roles_that_operate,
@@ -85,6 +87,7 @@ __all__ = [
     "SAMPLE",
     "begin_readings",
     "bleeds_to_death",
+    "burn_fluids_go_on",
     "calls_for_cavity_surgery",
     "care_on_the_way",
     "consider_complications",
@@ -121,6 +124,7 @@ __all__ = [
     "note_shock",
     "oxygen_on_the_way",
     "pick_cumulated",
+    "place_of_role",
     "resuscitate",
     "resuscitation_effect",
     "risks_of_injuries",

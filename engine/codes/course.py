@@ -156,6 +156,8 @@ class Treatment(Code):
     BRONCHODILATOR = 82
     THROMBOPROPHYLAXIS = 83
     BAG_MASK_VENTILATION = 84
+    URINARY_CATHETER = 85
+    BURN_COOLING = 86
 
 
 class Complication(Code):

@@ -220,7 +220,7 @@ def initialise_casualty(
 
     casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)
-    casualty.care_role = role_of_treatments(output, record, casualty, model.treatments.rules)
+    casualty.care_role = role_of_treatments(output, record, casualty, model)
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

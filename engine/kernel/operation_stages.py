@@ -4,6 +4,7 @@ import math
 
 from engine import numeric
 from engine.clinical import (
+    burn_fluids_go_on,
     consider_complications,
     death_time,
     log_definitive_surgery,
@@ -11,6 +12,7 @@ from engine.clinical import (
     log_further_operation,
     log_treatment,
     log_ventilation,
+    place_of_role,
     set_rate,
     start_recovery,
     start_surgery,
@@ -254,6 +256,8 @@ def start_intensive_care(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
         )
         log_ventilation(output, row, casualty, now, minutes, model)
+        place = place_of_role(model.network.role[casualty.facility])
+        burn_fluids_go_on(output, row, casualty, now, now + minutes * MINUTE, place, model)
         casualty.at = now + minutes * MINUTE
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at

@@ -74,6 +74,13 @@ class CareLimits(Row):
     bagged_spo2: Float64  # ... or below this saturation, %
     cold_temperature: Float64  # below it T1 and T2 are rewarmed again, degrees Celsius
     oxygen_hours: Float64  # from the injury or the first sign, in which oxygen goes on between facilities
+    burn_fluid_area: Float64  # % of the body surface from which burns get fluids and a urinary catheter ...
+    burn_fluid_hours: Float64  # ... for so long, from the injury on
+    burn_cooling_area: Float64  # % below which burns are cooled
+    second_injector_minutes: Float64  # after the first, agent casualties below severe get one more ...
+    agent_spo2: (
+        Float64  # ... if the saturation is below this, %, or the GCS below 15; else no atropine in care
+    )
     grave_ais: Int64  # lowest worst AIS of who is resuscitated and goes to intensive care after an operation
     operates_by_category: Int64  # 1: true T1, T2 and T4 are operated on and nobody else; 0: who needs it
     most_wounds: Int64  # that get the same treatment at one place

@@ -88,6 +88,8 @@ Treatment = Literal[
     "bronchodilator",
     "thromboprophylaxis",
     "bag_mask_ventilation",
+    "urinary_catheter",
+    "burn_cooling",
 ]
 """Labels of `engine.codes.Treatment`."""
 
