@@ -1,4 +1,4 @@
-"""Burns, cold and nerve agents as surgeons read them: area and fluids, rewarming, causes and stays (model section 2.7.5)."""
+"""Burns, cold and nerve agents as surgeons read them: area and fluids, rewarming, stays (model section 2.7.5)."""
 
 from functools import cache
 from typing import Any

@@ -38,7 +38,7 @@ def coin() -> goldenhour.Result:
 
 @cache
 def coin_in_full() -> goldenhour.Result:
-    return goldenhour.simulate("coin", patients=20_000, settings={"detail": "full"})
+    return goldenhour.simulate("coin", patients=24_000, settings={"detail": "full"})
 
 
 def numbers(rows: Any, name: str) -> Any:
