@@ -38,7 +38,7 @@ def coin() -> goldenhour.Result:
 
 @cache
 def coin_in_full() -> goldenhour.Result:
-    return goldenhour.simulate("coin", patients=20_000, settings={"detail": "full"})
+    return goldenhour.simulate("coin", patients=24_000, settings={"detail": "full"})
 
 
 def numbers(rows: Any, name: str) -> Any:
@@ -509,10 +509,10 @@ def test_who_is_intubated_for_the_brain_stays_so_for_hours() -> None:
 def test_burns_quicken_the_pulse() -> None:
     result = x.run(6000, warfare=[{"type": "naval"}], **x.network())
     flags = np.array([condition_flags(condition) for condition in catalogue.conditions()])
-    surface = tables.model_parameters("vital_signs")["vital_signs"]["burn"]["surface"]
+    middle = [sum(each.burn_share or (0.0, 0.0)) / 2 for each in catalogue.conditions()]
     burnt = flags[result.wounds["condition"]] & ConditionFlag.BURN != 0
     share = np.zeros(len(result))
-    np.add.at(share, result.wounds["patient"][burnt], np.array(surface)[result.wounds["ais"][burnt]])
+    np.add.at(share, result.wounds["patient"][burnt], np.array(middle)[result.wounds["condition"][burnt]])
     first, _ = first_and_last(result)
     calm = (first >= 0) & (result.patients["lethal"] == NONE)
     large, none = calm & (share >= 20), calm & (share == 0) & (result.patients["niss"] < 25)

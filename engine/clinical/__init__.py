@@ -25,6 +25,7 @@ from engine.clinical.danger import (
     is_immediate,
 )
 from engine.clinical.first_aid import (
+    burn_fluids_go_on,
     care_on_the_way,
     give_first_aid,
     give_prehospital_blood,
@@ -54,6 +55,7 @@ from engine.clinical.needs import (
     is_repaired_on_arrival,
     is_under_tourniquet,
     needs_of_coma,
+    place_of_role,
     role_of_last_operation,
     role_of_treatments,
     roles_that_operate,
@@ -98,6 +100,7 @@ __all__ = [
     "SAMPLE",
     "begin_readings",
     "bleeds_to_death",
+    "burn_fluids_go_on",
     "calls_for_operation",
     "calls_for_ventilator",
     "care_in_decontamination",
@@ -144,6 +147,7 @@ __all__ = [
     "note_shock",
     "oxygen_on_the_way",
     "pick_cumulated",
+    "place_of_role",
     "repeat_atropine",
     "resuscitate",
     "resuscitation_effect",

@@ -105,10 +105,11 @@ def treat_ill(
         return
     rules = model.treatments.rules
     immediate = record.triage == TriageCategory.T1
-    needs = int(rules.needs[record.condition]) & ~of_blood(rules)
+    needs = needs_of_injuries(output, record, casualty, model) & ~of_blood(rules)
     own = NONE
     if record.kind == CasualtyKind.AGENT:
-        own = _antidote(record, model)
+        if immediate or record.lethal != NONE:
+            own = _antidote(record, model)
         if immediate:
             needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
     elif immediate or effect != Effect.SUPPORTIVE:
@@ -149,7 +150,7 @@ def treat_wounded(
     rules = model.treatments.rules
     end = now + minutes * MINUTE
     place = place_of_role(model.network.role[casualty.facility])
-    needs = needs_of_injuries(output, record, casualty, rules)
+    needs = needs_of_injuries(output, record, casualty, model)
     needs = (needs | needs_of_state(output, record, casualty, now, place, model)) & ~of_blood(rules)
     supportive = _SUPPORTIVE
     given = give_by_need(output, row, casualty, now, end, place, int(needs), NONE, supportive, pace, model)
@@ -192,7 +193,7 @@ def resuscitate(
         effect = _EFFECTIVE if works else _INEFFECTIVE
         own = int(rules.resuscitation[record.lethal, killing_region(output, casualty)])
     place = place_of_role(model.network.role[casualty.facility])
-    needs = needs_of_injuries(output, record, casualty, rules)
+    needs = needs_of_injuries(output, record, casualty, model)
     needs |= needs_of_state(output, record, casualty, now, place, model)
     if casualty.blood_units > 0:
         needs |= of_blood(rules)

@@ -28,7 +28,7 @@ def draw_blood_units(
         return 0
     if (
         not dying
-        and not needs_of_injuries(output, record, casualty, rules) & rules.bit[Treatment.BLOOD_TRANSFUSION]
+        and not needs_of_injuries(output, record, casualty, model) & rules.bit[Treatment.BLOOD_TRANSFUSION]
     ):
         return 0
     key = model.keys[DrawPurpose.SURVIVAL]

@@ -6,6 +6,7 @@ are computed only where a record is written. The hours are those in which these 
 
 import math
 
+from engine.clinical.burns import burn_area
 from engine.clinical.needs import needs_of_injuries
 from engine.clinical.physiology import coma_scale, has_had_much_blood
 from engine.codes import NONE, CasualtyKind, ConditionFlag, LethalMechanism, Region, Treatment, TriageCategory
@@ -32,17 +33,14 @@ def hours_unwell(output: Output, record: PatientRow, casualty: CasualtyState, mo
     if record.kind != CasualtyKind.WOUNDED:
         return float(care.unwell_by_triage[record.triage])
     hours = 0.0
-    burnt = 0.0
     for number in range(casualty.wounds):
         wound = output.wounds[casualty.wound + number]
         flags = model.injuries.flags[wound.condition]
-        if flags & ConditionFlag.BURN:
-            burnt += model.vital_signs.burn.surface[wound.ais]
-        elif wound.region == Region.THORAX and (
+        if wound.region == Region.THORAX and (
             flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= model.vital_signs.chest.minor_ais
         ):
             hours = max(hours, care.unwell_hours[0])
-    if burnt >= care.unwell_burn[0]:
+    if burn_area(output, record, casualty, model.injuries) >= care.unwell_burn[0]:
         hours = max(hours, care.unwell_hours[1])
     if casualty.blood_units > 0:
         hours = max(hours, care.unwell_hours[2])
@@ -62,7 +60,7 @@ def hours_with_tube(output: Output, record: PatientRow, casualty: CasualtyState,
     if record.lethal == LethalMechanism.AIRWAY:
         return float(hours[1])
     poisoned = record.kind == CasualtyKind.AGENT and record.triage == TriageCategory.T1
-    if poisoned or needs_of_injuries(output, record, casualty, rules) & rules.bit[Treatment.INTUBATION]:
+    if poisoned or needs_of_injuries(output, record, casualty, model) & rules.bit[Treatment.INTUBATION]:
         return float(hours[2])
     return 0.0
 

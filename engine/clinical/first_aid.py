@@ -3,12 +3,16 @@
 import math
 
 from engine.clinical.agent_care import decontaminate_at_once
+from engine.clinical.burns import burn_area
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
+    agent_shows,
     bleeds_to_death,
     calls_for_oxygen,
     give_by_need,
     given_so_far,
+    last_start,
+    minutes_of,
     needs_of_breathing,
     needs_of_coma,
     needs_of_injuries,
@@ -46,7 +50,9 @@ _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _AUTOINJECTOR = int(Treatment.AUTOINJECTOR)
 _BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
+_BURN_FLUIDS = int(Treatment.BURN_FLUIDS)
 _OXYGEN = int(Treatment.OXYGEN)
+_SEVERE = 2
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 
@@ -107,7 +113,7 @@ def give_first_aid(
     on_the_way = casualty.facility != AT_POI
     place = _ON_THE_WAY if on_the_way else _POINT_OF_INJURY
     end = casualty.arrive_at if on_the_way else now
-    needs = needs_of_injuries(output, record, casualty, rules)
+    needs = needs_of_injuries(output, record, casualty, model)
     if record.kind == CasualtyKind.WOUNDED:
         needs |= needs_of_state(output, record, casualty, max(now, end), place, model)
     else:
@@ -135,7 +141,7 @@ def care_on_the_way(
         return
     rules = model.treatments.rules
     place = _ON_THE_WAY
-    needs = needs_of_injuries(output, record, casualty, rules)
+    needs = needs_of_injuries(output, record, casualty, model)
     if record.kind == CasualtyKind.WOUNDED:
         needs |= needs_of_state(output, record, casualty, arrival, place, model)
     else:
@@ -146,6 +152,29 @@ def care_on_the_way(
     needs &= ~of_blood(rules) & ~(given_so_far(output, casualty, rules) & ~again)
     supportive = _SUPPORTIVE
     give_by_need(output, row, casualty, now, arrival, place, int(needs), NONE, supportive, pace, model)
+    _second_injector(output, row, casualty, now, pace, model)
+
+
+@compiled
+def _second_injector(
+    output: Output, row: int, casualty: CasualtyState, now: float, pace: float, model: Model
+) -> None:
+    """Give mild and moderate nerve agent casualties on the way one more injector if the signs go on after the first."""
+    record = output.patients[row]
+    if record.kind != CasualtyKind.AGENT or record.severity >= _SEVERE:
+        return
+    rules = model.treatments.rules
+    kind = _AUTOINJECTOR
+    first = last_start(output, casualty, kind, NONE)
+    at = max(now, first + model.treatments.limits.second_injector_minutes * MINUTE)
+    if (
+        first >= 0
+        and rules.bit[kind] & rules.here[_ON_THE_WAY]
+        and at < casualty.arrive_at
+        and agent_shows(output, record, casualty, at, model)
+    ):
+        minutes = minutes_of(kind, pace, rules)
+        log_treatment(output, row, casualty.facility, kind, at, minutes, _SUPPORTIVE, NONE)
 
 
 @compiled
@@ -185,7 +214,7 @@ def oxygen_on_the_way(output: Output, row: int, casualty: CasualtyState, now: fl
     oxygen = rules.bit[Treatment.OXYGEN] & rules.here[_ON_THE_WAY]
     given = given_so_far(output, casualty, rules)
     if (
-        needs_of_injuries(output, record, casualty, rules) & given & oxygen
+        needs_of_injuries(output, record, casualty, model) & given & oxygen
         and not given & rules.bit[Treatment.INTUBATION]
         and calls_for_oxygen(output, record, casualty, now, given, model)
         and now < record.onset + model.treatments.limits.oxygen_hours * HOUR
@@ -193,4 +222,29 @@ def oxygen_on_the_way(output: Output, row: int, casualty: CasualtyState, now: fl
     ):
         kind = _OXYGEN
         minutes = (casualty.arrive_at - now) / MINUTE
+        log_treatment(output, row, casualty.facility, kind, now, minutes, _SUPPORTIVE, NONE)
+
+
+@compiled
+def burn_fluids_go_on(
+    output: Output, row: int, casualty: CasualtyState, now: float, until: float, place: int, model: Model
+) -> None:
+    """Let the fluids of a large burn go on between two facilities, and in intensive care, on the first day.
+
+    `place` is the `CarePlace` from `now` to `until`, both in ms. Nobody gets them here who has not had them before.
+    """
+    if output.rows[QUIET] or until == math.inf:
+        return
+    rules = model.treatments.rules
+    limits = model.treatments.limits
+    record = output.patients[row]
+    end = min(until, record.time + limits.burn_fluid_hours * HOUR)
+    if (
+        end > now
+        and given_so_far(output, casualty, rules) & rules.bit[_BURN_FLUIDS] & rules.here[place]
+        and burn_area(output, record, casualty, model.injuries) >= limits.burn_fluid_area
+        and output.rows[TREATMENT_COUNT] < casualty.first_treatment + CARE_ROWS
+    ):
+        kind = _BURN_FLUIDS
+        minutes = (end - now) / MINUTE
         log_treatment(output, row, casualty.facility, kind, now, minutes, _SUPPORTIVE, NONE)

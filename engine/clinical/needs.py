@@ -6,6 +6,7 @@ the casualty's rows in the table of treatments: a treatment that an interruption
 
 import math
 
+from engine.clinical.burns import burn_area
 from engine.clinical.log import log_treatment
 from engine.clinical.physiology import coma_points, find_signs, needs_tube, pain_of_record
 from engine.codes import (
@@ -39,6 +40,8 @@ _HIGHEST_CARE = 3
 """The highest role whose care differs."""
 ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
+_AWAKE = 14.5
+"""A Glasgow Coma Scale that is rounded to 15, at least."""
 _ANALGESIA = int(Treatment.ANALGESIA)
 _CRANIOTOMY = int(Treatment.CRANIOTOMY)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
@@ -179,12 +182,13 @@ def _is_due(
 
 
 @compiled
-def role_of_treatments(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
+def role_of_treatments(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the lowest role that offers all treatments called for, as far as a higher one does.
 
     Reads the wounds, so it can be asked only when they have just been drawn: the kernel does not keep them.
     """
-    needs = needs_of_injuries(output, record, casualty, rules)
+    rules = model.treatments.rules
+    needs = needs_of_injuries(output, record, casualty, model)
     for role in range(1, _HIGHEST_CARE):
         higher = 0
         for further in range(role + 1, _HIGHEST_CARE + 1):
@@ -212,18 +216,42 @@ def _named(output: Output, casualty: CasualtyState, kind: int, number: int, rule
 
 
 @compiled
-def needs_of_injuries(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
+def _needs_of_burns(record: PatientRow, area: float, needs: int, model: Model) -> int:
+    """Return the mask of what a burn of `area` % of the body surface calls for, whatever its site."""
+    bit = model.treatments.rules.bit
+    limits = model.treatments.limits
+    if area >= limits.burn_fluid_area:
+        return int(
+            bit[Treatment.BURN_FLUIDS]
+            | bit[Treatment.URINARY_CATHETER]
+            | bit[Treatment.IV_ACCESS]
+            | bit[Treatment.HYPOTHERMIA_PREVENTION]
+        )
+    if (
+        needs & bit[Treatment.BURN_DRESSING]
+        and area < limits.burn_cooling_area
+        and record.triage == TriageCategory.T3
+        and record.kind != CasualtyKind.AGENT
+    ):
+        return int(bit[Treatment.COOLING])
+    return 0
+
+
+@compiled
+def needs_of_injuries(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the mask of what the wounds, or the illness, call for."""
-    if record.kind != CasualtyKind.WOUNDED:
-        return int(rules.needs[record.condition])
+    rules = model.treatments.rules
     needs = 0
-    for number in range(casualty.wounds):
-        condition = output.wounds[casualty.wound + number].condition
-        if is_drained(record, condition, rules):
-            needs |= rules.needs[condition] & ~(of_blood(rules) | rules.bit[Treatment.TRANEXAMIC_ACID])
-        else:
-            needs |= rules.needs[condition]
-    return needs
+    if record.kind != CasualtyKind.WOUNDED:
+        needs = int(rules.needs[record.condition])
+    else:
+        for number in range(casualty.wounds):
+            condition = output.wounds[casualty.wound + number].condition
+            called_for = int(rules.needs[condition])
+            if is_drained(record, condition, rules):
+                called_for &= ~int(of_blood(rules) | rules.bit[Treatment.TRANEXAMIC_ACID])
+            needs |= called_for
+    return needs | _needs_of_burns(record, burn_area(output, record, casualty, model.injuries), needs, model)
 
 
 @compiled
@@ -344,17 +372,15 @@ def calls_for_operation(
 
 
 @compiled
-def calls_for_ventilator(
-    output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules
-) -> bool:
+def calls_for_ventilator(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether an accident or illness calls for a ventilator in intensive care. Of wounds `keeps_tube` decides.
 
     That of agent casualties ends with the care in the bay: antidotes make it needless within hours.
     """
     if record.kind in (CasualtyKind.AGENT, CasualtyKind.WOUNDED):
         return False
-    needs = needs_of_injuries(output, record, casualty, rules)
-    return bool(needs & rules.bit[Treatment.VENTILATION])
+    needs = needs_of_injuries(output, record, casualty, model)
+    return bool(needs & model.treatments.rules.bit[Treatment.VENTILATION])
 
 
 @compiled
@@ -541,6 +567,14 @@ def calls_for_oxygen(
 
 
 @compiled
+def agent_shows(output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model) -> bool:
+    """Return whether an agent casualty is short of oxygen or not fully awake at the time `at`, ms."""
+    find_signs(record, casualty, output.physiology, at, model)
+    signs = output.physiology.signs
+    return bool(signs.spo2 < model.treatments.limits.agent_spo2 or signs.gcs < _AWAKE)
+
+
+@compiled
 def _without_uncalled(
     output: Output,
     record: PatientRow,
@@ -553,7 +587,8 @@ def _without_uncalled(
     """Leave out what the diagnosis calls for and the state at the time `at`, ms, does not.
 
     Analgesia without pain, oxygen with a normal saturation and pressure, a second rewarming of those who are warm or
-    not in danger, and of agent casualties a second anticonvulsant once they are awake or intubated.
+    not in danger, and of agent casualties a second anticonvulsant once they are awake or intubated, and atropine after
+    an injector once nothing shows any more.
     """
     bit = model.treatments.rules.bit
     uncalled = 0
@@ -578,6 +613,14 @@ def _without_uncalled(
         and (given & bit[Treatment.INTUBATION] or not is_unconscious(output, record, casualty, at, model))
     ):
         uncalled |= bit[Treatment.ANTICONVULSANT]
+    if (
+        record.kind == CasualtyKind.AGENT
+        and record.lethal == NONE
+        and needs & bit[Treatment.ATROPINE_AND_OXIME]
+        and given & bit[Treatment.AUTOINJECTOR]
+        and not agent_shows(output, record, casualty, at, model)
+    ):
+        uncalled |= bit[Treatment.ATROPINE_AND_OXIME]
     return int(needs & ~uncalled)
 
 

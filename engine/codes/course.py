@@ -164,6 +164,7 @@ class Treatment(Code):
     PERSONAL_DECONTAMINATION = 90
     ATROPINE = 91
     TOURNIQUET_CONVERSION = 92
+    URINARY_CATHETER = 93
 
 
 class Complication(Code):

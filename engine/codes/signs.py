@@ -58,6 +58,16 @@ class SignPattern(Code):
     """A nerve agent, whose signs have a table of their own."""
     CORD = 19
     """Spinal cord of neck and chest."""
+    ACHE = 20
+    """A complaint that hurts and does nothing else, such as a tendon, a headache or a sore back."""
+    SPRAIN = 21
+    """A sprain, strain or bruise."""
+    FACE = 22
+    """A sore eye, ear, sinus or tooth."""
+    THROAT = 23
+    """A sore throat with fever."""
+    PRESSURE = 24
+    """A high blood pressure."""
 
 
 SIGN_PATTERNS = SignPattern.labels()

@@ -3,6 +3,7 @@
 import math
 
 from engine.clinical import (
+    burn_fluids_go_on,
     consider_complications,
     death_time,
     enter_unseen,
@@ -13,7 +14,7 @@ from engine.clinical import (
     oxygen_on_the_way,
     set_factor,
 )
-from engine.codes import AT_POI, EN_ROUTE, NONE, CasualtyKind, Effect, Event, Treatment
+from engine.codes import AT_POI, EN_ROUTE, NONE, CarePlace, CasualtyKind, Effect, Event, Treatment
 from engine.kernel.codes import MatrixOutcome, Stage
 from engine.kernel.poi_stages import set_next_poi_stage
 from engine.kernel.travel import draw_leg_time, draw_route_time
@@ -186,6 +187,8 @@ def leave_with_vehicle(output: Output, row: int, casualty: CasualtyState, now: f
         casualty.in_surge_place = 0
         set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
     oxygen_on_the_way(output, row, casualty, now, model)
+    on_the_way = CarePlace.ON_THE_WAY
+    burn_fluids_go_on(output, row, casualty, now, casualty.arrive_at, on_the_way, model)
     casualty.stage = Stage.ARRIVE
     casualty.at = casualty.arrive_at
 

@@ -243,10 +243,10 @@ def initialise_casualty(
     casualty.unwell_hours = hours_unwell(output, record, casualty, model)
     casualty.tube_hours = hours_with_tube(output, record, casualty, model)
 
-    casualty.calls_for_ventilator = 1 if calls_for_ventilator(output, record, casualty, rules) else 0
+    casualty.calls_for_ventilator = 1 if calls_for_ventilator(output, record, casualty, model) else 0
     casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)
-    casualty.care_role = role_of_treatments(output, record, casualty, rules)
+    casualty.care_role = role_of_treatments(output, record, casualty, model)
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -4,12 +4,14 @@ import math
 
 from engine import numeric
 from engine.clinical import (
+    burn_fluids_go_on,
     consider_complications,
     death_time,
     log_definitive_surgery,
     log_event,
     log_further_operation,
     log_treatment,
+    place_of_role,
     repeat_atropine,
     set_rate,
     start_recovery,
@@ -298,6 +300,8 @@ def start_intensive_care(
         ventilate(output, row, casualty, now, minutes, model)
         hourly = model.treatments.limits.atropine_later_minutes
         repeat_atropine(output, row, casualty, now + hourly * MINUTE, now + minutes * MINUTE, hourly, model)
+        place = place_of_role(model.network.role[casualty.facility])
+        burn_fluids_go_on(output, row, casualty, now, now + minutes * MINUTE, place, model)
         casualty.at = now + minutes * MINUTE
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at

@@ -16,6 +16,7 @@ from engine.codes import (
     Treatment,
     TriageCategory,
 )
+from engine.records.burns import MOST_BURNT, burnt_percent
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
 from engine.records.patient_rows import Lookup, earliest
@@ -25,6 +26,9 @@ from scenarios import catalogue
 
 _HEAVIEST = 255
 """kg; the largest weight that a column can hold."""
+
+_HEAVY, _HEAVY_STEP, _HEAVY_STEPS, _HEAVY_STEP_DOSE = 80, 10, 18, 100.0
+"""Of doses by the burnt share: kg from which they rise, kg of a step, steps, and what each adds (the rule of ten)."""
 
 TUBES = (Treatment.INTUBATION, Treatment.SURGICAL_AIRWAY, Treatment.TRACHEOSTOMY)
 """Treatments that put a tube into the airway."""
@@ -55,6 +59,8 @@ class _Formulary(NamedTuple):
     """By row, the first of its texts in `doses`: one, or one for each body weight in kg."""
     per_kg: NDArray[np.int32]
     """By row: 1 where the dose follows the weight."""
+    per_percent: NDArray[np.int32]
+    """By row: 1 where the dose follows the burnt share of the body surface and, above 80 kg, the weight."""
     routes: list[str | None]
     allowed: NDArray[np.int8]
     """By row and access (bit 0 intravenous, bit 1 intraosseous), the index of the route. Shape (rows, 4)."""
@@ -107,13 +113,23 @@ def _formulary(_: CodeTables) -> _Formulary:
         [*doses, None],
         np.array([*first, len(doses)], np.int32),
         np.array([*(row.per_kg for row in given), 0], np.int32),
+        np.array([*(row.per_percent for row in given), 0], np.int32),
         [*routes, None],
         allowed,
     )
 
 
 def _dose_texts(row: catalogue.Dose) -> list[str | None]:
-    """Return the text of a dose, or one for each body weight in kg; None where the catalogue gives no dose."""
+    """Return the text of a dose, or one for each body weight in kg, or one for each per cent of the body surface burnt.
+
+    None where the catalogue gives no dose.
+    """
+    if row.per_percent:
+        return [
+            f"{float(row.dose) * percent + _HEAVY_STEP_DOSE * step:.0f} {row.unit}"
+            for percent in range(MOST_BURNT + 1)
+            for step in range(_HEAVY_STEPS)
+        ]
     if row.per_kg:
         amounts = [float(amount) for amount in row.dose.split(" and ")]
         return [
@@ -133,10 +149,12 @@ def _route(routes: tuple[str, ...], access: int) -> str:
 
 
 class _Given(NamedTuple):
-    """What is given in each treatment: row of doses.csv, -1 without one; weight of the patient; index of the route."""
+    """What is given in each treatment: row of doses.csv, -1 without one; weight and burns of the patient; route."""
 
     rows: NDArray[np.int64]
     weights: NDArray[np.int64]
+    burns: NDArray[np.int64]
+    """Index of the dose among those by burnt share and weight."""
     routes: NDArray[np.int64]
 
 
@@ -153,7 +171,10 @@ def _given(view: View) -> _Given:
         of_patient = _of_diagnosis(view, by_condition).take(who)
         rows = np.where((treatments["kind"] == code) & (of_patient >= 0), of_patient, rows)
     routes = formulary.allowed[rows, access].astype(np.int64)
-    return _Given(rows, patients["weight"].take(who).astype(np.int64), np.where(rows < 0, -1, routes))
+    weights = patients["weight"].take(who).astype(np.int64)
+    burnt = np.maximum(view.compute_of_chunk(burnt_percent), 0).take(who)
+    burns = burnt * _HEAVY_STEPS + np.clip((weights - _HEAVY) // _HEAVY_STEP, 0, _HEAVY_STEPS - 1)
+    return _Given(rows, weights, burns, np.where(rows < 0, -1, routes))
 
 
 def _of_diagnosis(view: View, found: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -276,7 +297,8 @@ def dose_values(view: View) -> Values:
     """Return the dose of each treatment, by body weight where the catalogue says so."""
     formulary: _Formulary = view.code_tables.reusable(_formulary, _formulary)
     given: _Given = view.compute(_given)
-    return Coded(formulary.doses, formulary.first[given.rows] + formulary.per_kg[given.rows] * given.weights)
+    further = formulary.per_kg[given.rows] * given.weights + formulary.per_percent[given.rows] * given.burns
+    return Coded(formulary.doses, formulary.first[given.rows] + further)
 
 
 def routes(view: View) -> Values:

@@ -35,6 +35,7 @@ from engine.codes import (
     TRIAGE,
     WAITING_FOR,
 )
+from engine.records.burns import burnt_of_patients
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     AGENTS,
@@ -480,6 +481,15 @@ class Injury(Struct, gc=False):
     wounds: Annotated[list[Wound], field("wounds; empty unless `kind` is 'wounded'", _table("wounds"))]
     circumstances: Annotated[
         Circumstances | UnsetType, field("where the casualty was, and what happened", full=True)
+    ] = UNSET
+    burnt_percent: Annotated[
+        int | UnsetType | None,
+        field(
+            "share of the body surface with burns of second degree and deeper, null where there are none",
+            Number(burnt_of_patients),
+            unit="%",
+            full=True,
+        ),
     ] = UNSET
     diagnoses: Annotated[
         list[Diagnosis] | UnsetType,

@@ -11,7 +11,7 @@ CARE_ROWS = 104
 CONDITIONS = 4096
 """Rows of the tables by condition; fixed, so that the kernel is compiled once for all scenarios."""
 
-CARE_RANKS = 62
+CARE_RANKS = 63
 """Most treatments that are given by need: each has a bit of a whole number, by its rank in the order of priority."""
 
 OPERATIONS_OF_CONDITION = 4
@@ -94,6 +94,13 @@ class CareLimits(Row):
     closure_hours: Annotated[Floats, "f8", 2]  # after cleaning in which a wound left open is closed
     cold_temperature: Float64  # below it T1 and T2 are rewarmed again, degrees Celsius
     oxygen_hours: Float64  # from the injury or the first sign, in which oxygen goes on between facilities
+    burn_fluid_area: Float64  # % of the body surface from which burns get fluids and a urinary catheter ...
+    burn_fluid_hours: Float64  # ... for so long, from the injury on
+    burn_cooling_area: Float64  # % below which burns are cooled
+    second_injector_minutes: Float64  # after the first, agent casualties below severe get one more ...
+    agent_spo2: (
+        Float64  # ... if the saturation is below this, %, or the GCS below 15; else no atropine in care
+    )
     grave_ais: Int64  # lowest worst AIS of who is resuscitated and goes to intensive care after an operation
     operates_by_category: Int64  # 1: true T1, T2 and T4 are operated on and nobody else; 0: who needs it
     most_wounds: Int64  # that get the same treatment at one place

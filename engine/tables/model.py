@@ -102,6 +102,10 @@ class InjuryTables(Row):
     groups: Annotated[Ints, "u1", CONDITIONS]  # care an illness calls for: `CareNeed` of each illness
     side: Annotated[Ints, "u1", CONDITIONS]  # the side a condition names; NO_SIDE: its wound has none
     sex: Annotated[Ints, "u1", CONDITIONS]  # 1 + the only sex that can have a condition, else 0
+    burn_area: Annotated[Floats, "f8", CONDITIONS]  # % of the body surface that each condition burns
+    burn_most: Annotated[
+        Floats, "f8", 7
+    ]  # % that all burns of a patient stay below, by the worst AIS of one of them
     conflicts: Annotated[
         Ints, "u1", (WOUND_CONDITIONS, WOUND_CONDITIONS // 8)
     ]  # a bit for each pair of conditions of wounds that exclude each other, the lowest bit first
@@ -175,8 +179,8 @@ class SurvivalParameters(Row):
         Floats, "f8", (AGENT_KINDS, 4, 3)
     ]  # by agent and severity: P(lethal), log median minutes, sigma
     agent_onset: Annotated[
-        Floats, "f8", (AGENT_KINDS, 5)
-    ]  # by agent: share delayed, then the hours to choose from
+        Floats, "f8", (AGENT_KINDS, 6)
+    ]  # by agent: share delayed, the hours to choose from, factor on the life of the delayed
     dnbi_life: Annotated[Floats, "f8", 2]  # log median minutes, sigma
     factor: Annotated[Floats, "f8", 1]  # product of the environment's clock factors
     score: Annotated[Floats, "f8", 10]  # b, a, floor, per NISS, minutes, ceiling, recovery rate, -, -, -

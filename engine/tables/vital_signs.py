@@ -166,7 +166,6 @@ class ChestInjury(Row):
 class BurnInjury(Row):
     """Burns, by % of the body surface."""
 
-    surface: Annotated[Floats, "f8", 7]  # % by AIS 0 to 6
     pulse: Annotated[Floats, "f8", 2]  # per %, at most
     pressure: Annotated[Floats, "f8", 2]  # % from which it falls, mmHg per %
     temperature: Float64  # per %, until the first admission
@@ -217,7 +216,10 @@ class Illness(Row):
     by_triage: Annotated[Floats, "f8", 5]  # factor by true category, 0 to 4
     spread: Annotated[Floats, "f8", 2]  # factor of a person: lowest, span
     onset_hours: Float64  # time constant of the beginning
-    recovery_hours: Float64  # time constant from the first admission on
+    recovery_hours: Annotated[Floats, "f8", PATTERNS]  # time constant from the first admission on
+    cold_coma: Annotated[
+        Floats, "f8", 2
+    ]  # of hypothermia: temperature below which the GCS falls, points per degree
 
 
 class Pain(Row):
@@ -294,6 +296,9 @@ class Schedule(Row):
     settled: Annotated[
         Floats, "f8", 2
     ]  # minutes at a place from which those in no danger are seen less often; least interval then
+    agent: Annotated[
+        Floats, "f8", 4
+    ]  # agent casualties: minutes from the onset, largest interval until then; the same for the time after it
     unwell: Annotated[
         Floats, "f8", 4
     ]  # pulse above which, systolic pressure, saturation and GCS below which a patient is in danger

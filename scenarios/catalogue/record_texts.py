@@ -56,6 +56,8 @@ class Dose(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An amount, or a text; empty for blood, whose units are in the record."""
     per_kg: bool = False
     """The amounts, with " and " between them, are for each kilogram of body weight."""
+    per_percent: bool = False
+    """The amount is for each per cent of the body surface burnt, and 100 more for each 10 kg above 80 kg."""
     unit: str = ""
     routes: tuple[Route, ...]
     """The first for which the patient has the access; else the last that needs none, else the first."""
@@ -164,9 +166,10 @@ def doses() -> tuple[Dose, ...]:
     rows = _rows("doses.csv", Dose)
     for line, row in enumerate(rows, 2):
         try:
-            [float(amount) for amount in (row.dose if row.per_kg else "0").split(" and ")]
+            [float(amount) for amount in (row.dose if row.per_kg or row.per_percent else "0").split(" and ")]
         except ValueError:
-            raise CatalogueError("doses.csv", line, "dose", row.dose, "a number where it is per_kg") from None
+            allowed = "a number where it is per_kg or per_percent"
+            raise CatalogueError("doses.csv", line, "dose", row.dose, allowed) from None
     return rows
 
 
@@ -268,6 +271,8 @@ class Protection(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True
     postures: tuple[Posture, ...]
     agents: bool = False
     """Of agent casualties; else of all others."""
+    liquid: bool = False
+    """Of agent casualties whom a liquid on the skin poisons, hours later."""
     protection: str
     share: float
 

@@ -96,6 +96,7 @@ Treatment = Literal[
     "personal_decontamination",
     "atropine",
     "tourniquet_conversion",
+    "urinary_catheter",
 ]
 """Labels of `engine.codes.Treatment`."""
 

@@ -31,6 +31,7 @@ ALTERNATIVES: dict[str, tuple[str, ...]] = {
     "wound_care": ("wound_debridement",),
     "hypothermia_prevention": ("rewarming",),
     "burn_dressing": ("burn_excision", "wound_care"),
+    "atropine_and_oxime": ("autoinjector",),
     "eye_shield": ("eye_repair",),
 }
 """By treatment that a condition needs: treatments that answer the need as well."""

@@ -3,6 +3,7 @@
 import math
 
 from engine import numeric
+from engine.clinical.burns import burn_area
 from engine.clinical.physiology.deviates import half, normal, rough_normal
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
@@ -147,7 +148,6 @@ def _begin_wounds(
         if flags & ConditionFlag.AMPUTATION:
             state.pain = max(state.pain, signs.pain.amputation)
         if flags & ConditionFlag.BURN:
-            state.burn = min(95.0, state.burn + signs.burn.surface[wound.ais])
             state.pain = max(state.pain, signs.pain.burn)
             if wound.ais >= signs.burn.inhalation_ais and (
                 wound.region == Region.NECK or wound.region == Region.THORAX
@@ -182,7 +182,6 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.attended = 1 if half(h, True) < signs.schedule.medic else 0
     state.gcs = casualty.gcs
     state.gcs_hours = casualty.gcs_hours
-    state.burn = 0.0
     state.inhalation = 0.0
     state.chest = 0.0
     state.illness = 0.0
@@ -200,12 +199,13 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
         state.cools = numeric.exp(signs.cooling.sigma * rough_normal(i))
     else:
         state.pattern = signs.patterns[record.condition]
+        spread = signs.illness.spread
         if state.pattern != SignPattern.NERVE:
-            spread = signs.illness.spread
             state.illness = signs.illness.by_triage[record.triage] * (spread[0] + spread[1] * to_uniform(i))
         if state.pattern == SignPattern.COLD:  # nobody with hypothermia is warm by nature
             state.temperature = min(state.temperature, base.temperature[0])
-        state.pain = min(10.0, signs.illness.pain[state.pattern] * (0.5 + to_uniform(g)))
+        state.pain = min(10.0, signs.illness.pain[state.pattern] * (spread[0] + spread[1] * to_uniform(g)))
+    state.burn = burn_area(output, record, casualty, model.injuries)
     state.shown = 0.0
     state.anchor_used = 0.0
     state.anchor_shown = 0.0

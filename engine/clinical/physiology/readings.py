@@ -79,7 +79,9 @@ def _in_danger(casualty: CasualtyState, state: Physiology, model: Model) -> bool
 
 
 @compiled
-def _interval(casualty: CasualtyState, state: Physiology, at: float, model: Model) -> float:
+def _interval(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, at: float, model: Model
+) -> float:
     """Return the ms between a reading at `at` and the next one: by who watches, the category and the state."""
     schedule = model.vital_signs.schedule
     if not model.vital_signs.full:
@@ -92,8 +94,14 @@ def _interval(casualty: CasualtyState, state: Physiology, at: float, model: Mode
     spent = (at - state.watch_since) / MINUTE
     if not danger and spent >= schedule.settled[0] and state.watch in (Watch.FIELD, Watch.VEHICLE, Watch.BAY):
         minutes = max(minutes, schedule.settled[1])
-    thinned = schedule.thinning * spent
-    return min(schedule.most_minutes, max(minutes, thinned)) * MINUTE
+    minutes = min(schedule.most_minutes, max(minutes, schedule.thinning * spent))
+    if record.kind == CasualtyKind.AGENT and state.watch != Watch.NOBODY:
+        since = (at - float(record.onset)) / MINUTE
+        if since < schedule.agent[0]:
+            minutes = min(minutes, schedule.agent[1])
+        elif since < schedule.agent[2]:
+            minutes = min(minutes, schedule.agent[3])
+    return minutes * MINUTE
 
 
 @compiled
@@ -362,7 +370,7 @@ def _take_reading(
         _set_laboratory(entry, record, state, at, i, j, k, m, model)
     output.rows[VITAL_COUNT] += 1
     state.last_at = at
-    state.next_at = at + _interval(casualty, state, at, model)
+    state.next_at = at + _interval(record, casualty, state, at, model)
 
 
 @compiled
@@ -528,8 +536,8 @@ def take_with_events(
             _take_reading(output, row, casualty, at, int(event.facility), model, counter)
         elif (watch != state.watch or event.kind == Event.TRIAGED) and state.number > 0:
             state.next_at = min(
-                max(at, state.last_at + _interval(casualty, state, at, model)),
-                at + _interval(casualty, state, at, model),
+                max(at, state.last_at + _interval(output.patients[row], casualty, state, at, model)),
+                at + _interval(output.patients[row], casualty, state, at, model),
             )
         if _ends_readings(event.kind):
             state.next_at = math.inf

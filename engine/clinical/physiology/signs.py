@@ -261,17 +261,20 @@ def _show_nerve_agent(
 def _show_illness(record: PatientRow, state: Physiology, signs: Signs, at: float, model: Model) -> None:
     """Add what the illness or accident does, until care takes it away."""
     illness = model.vital_signs.illness
-    factor = state.illness * _since_admission(state, at, illness.recovery_hours)
+    pattern = state.pattern
+    factor = state.illness * _since_admission(state, at, illness.recovery_hours[pattern])
     if factor < 0.01:
         return
-    factor *= 1.0 - fading(at - float(record.onset), illness.onset_hours * HOUR)
-    pattern = state.pattern
+    if pattern != SignPattern.COLD:  # who is found cold has been so for long
+        factor *= 1.0 - fading(at - float(record.onset), illness.onset_hours * HOUR)
     signs.heart_rate += factor * illness.heart_rate[pattern]
     signs.systolic += factor * illness.systolic[pattern]
     signs.respiratory_rate += factor * illness.respiratory_rate[pattern]
     signs.spo2 += factor * illness.spo2[pattern]
     signs.temperature += factor * illness.temperature[pattern]
     signs.gcs += factor * illness.gcs[pattern]
+    if pattern == SignPattern.COLD:
+        signs.gcs -= illness.cold_coma[1] * max(0.0, illness.cold_coma[0] - signs.temperature)
 
 
 @compiled
