@@ -21,6 +21,7 @@ from engine.clinical.first_aid import (
     care_on_the_way,
     give_first_aid,
     give_prehospital_blood,
+    oxygen_in_bed,
     oxygen_on_the_way,
 )
 from engine.clinical.illnesses import (
@@ -48,6 +49,7 @@ from engine.clinical.needs import (
     roles_that_operate,
 )
 from engine.clinical.operations import (
+    log_antibiotics,
     log_definitive_surgery,
     log_further_operation,
     log_ventilation,
@@ -110,6 +112,7 @@ __all__ = [
     "given_category",
     "is_grave",
     "iss_of_listed",
+    "log_antibiotics",
     "log_definitive_surgery",
     "log_event",
     "log_further_operation",
@@ -119,6 +122,7 @@ __all__ = [
     "needs_of_coma",
     "next_complication",
     "note_shock",
+    "oxygen_in_bed",
     "oxygen_on_the_way",
     "pick_cumulated",
     "resuscitate",

@@ -9,6 +9,7 @@ from engine.clinical import (
     log_event,
     log_treatment,
     next_complication,
+    oxygen_in_bed,
     oxygen_on_the_way,
     set_factor,
 )
@@ -95,6 +96,7 @@ def _admit_to_ward(
             Effect.SUPPORTIVE,
             NONE,
         )
+        oxygen_in_bed(output, row, casualty, now, until, model)
     casualty.stage = Stage.RETURN
     casualty.at = end
     if complication < end:

@@ -6,11 +6,13 @@ from engine import numeric
 from engine.clinical import (
     consider_complications,
     death_time,
+    log_antibiotics,
     log_definitive_surgery,
     log_event,
     log_further_operation,
     log_treatment,
     log_ventilation,
+    oxygen_in_bed,
     set_rate,
     start_recovery,
     start_surgery,
@@ -255,6 +257,8 @@ def start_intensive_care(
         )
         log_ventilation(output, row, casualty, now, minutes, model)
         casualty.at = now + minutes * MINUTE
+        oxygen_in_bed(output, row, casualty, now, casualty.at, model)
+        log_antibiotics(output, row, casualty, now, casualty.at, model)
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at
         casualty.stage = Stage.REOPERATION if due else Stage.AWAIT_OPERATION

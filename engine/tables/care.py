@@ -73,7 +73,12 @@ class CareLimits(Row):
     bagged_respiratory_rate: Float64  # below it breaths are given by bag and mask
     bagged_spo2: Float64  # ... or below this saturation, %
     cold_temperature: Float64  # below it T1 and T2 are rewarmed again, degrees Celsius
-    oxygen_hours: Float64  # from the injury or the first sign, in which oxygen goes on between facilities
+    oxygen_hours: (
+        Float64  # from the injury or the first sign, in which oxygen goes on in beds and between facilities
+    )
+    antibiotic_hours: (
+        Float64  # from the injury, in which antibiotics go on in intensive care after an operation
+    )
     grave_ais: Int64  # lowest worst AIS of who is resuscitated and goes to intensive care after an operation
     operates_by_category: Int64  # 1: true T1, T2 and T4 are operated on and nobody else; 0: who needs it
     most_wounds: Int64  # that get the same treatment at one place
