@@ -457,3 +457,50 @@ def test_the_worst_open_fracture_is_washed_and_fixed_in_the_same_session() -> No
             follows = mine[(mine["kind"] == fixation) & (mine["facility"] == row["facility"])]
             assert row["end"] in follows["start"], (patient, number)
     assert sessions > 50
+
+
+def test_oxygen_goes_on_in_bed_for_the_first_hours() -> None:
+    """Carbon monoxide is not washed out, and a bruised lung not well, when the care in the bay ends."""
+    result = others()
+    oxygen, tube = (TREATMENTS.index(name) for name in ("oxygen", "intubation"))
+    calls = care_rules(frozenset())[0]
+    needs = (calls["needs"] & calls["bit"][oxygen]) != 0
+    ill = result.patients["kind"] == CasualtyKind.NBI
+    toxic = ill & needs[result.patients["condition"]]
+    toxic[result.treatments["patient"][result.treatments["kind"] == tube]] = False
+    gas = result.treatments[result.treatments["kind"] == oxygen]
+    beds = 0
+    for event in x.rows(result, "ward_admitted"):
+        patient = int(event["patient"])
+        limit = int(result.patients["onset"][patient]) + 12 * 3_600_000
+        mine = gas[gas["patient"] == patient]
+        if toxic[patient] and event["at"] + x.MINUTE < limit and len(mine[mine["start"] < event["at"]]):
+            beds += 1
+            bed = mine[mine["start"] == event["at"]]
+            assert len(bed) == 1, patient
+            assert bed["end"][0] <= limit
+    assert beds > 5
+
+
+def test_antibiotics_go_on_daily_in_intensive_care_after_an_operation() -> None:
+    result = wounded()
+    rules = care_rules(frozenset())[0]
+    kind = TREATMENTS.index("antibiotics")
+    needs = (rules["needs"] & rules["bit"][kind]) != 0
+    wants = np.zeros(len(result), bool)
+    np.logical_or.at(wants, result.wounds["patient"], needs[result.wounds["condition"]])
+    given = result.treatments[result.treatments["kind"] == kind]
+    care = result.treatments[result.treatments["kind"] == TREATMENTS.index("critical_care")]
+    operated = result.patients["surgery"]
+    days = 0
+    for stay in care:
+        patient = int(stay["patient"])
+        last = min(int(stay["end"]), int(result.patients["time"][patient]) + 72 * 3_600_000)
+        if not wants[patient] or not 0 <= operated[patient] <= stay["start"]:
+            continue
+        starts = given["start"][given["patient"] == patient]
+        starts = np.sort(starts[starts <= last])
+        for begin in range(int(stay["start"]), last - x.DAY - 600_000, x.DAY):
+            days += 1
+            assert ((starts > begin - x.DAY) & (starts <= begin + x.DAY)).any(), patient
+    assert days > 30

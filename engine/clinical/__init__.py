@@ -29,6 +29,7 @@ from engine.clinical.first_aid import (
     care_on_the_way,
     give_first_aid,
     give_prehospital_blood,
+    oxygen_in_bed,
     oxygen_on_the_way,
 )
 from engine.clinical.illnesses import (
@@ -61,6 +62,7 @@ from engine.clinical.needs import (
     roles_that_operate,
 )
 from engine.clinical.operations import (
+    log_antibiotics,
     log_definitive_surgery,
     log_further_operation,
     start_surgery,
@@ -136,6 +138,7 @@ __all__ = [
     "is_repaired_on_arrival",
     "is_under_tourniquet",
     "iss_of_listed",
+    "log_antibiotics",
     "log_definitive_surgery",
     "log_event",
     "log_further_operation",
@@ -145,6 +148,7 @@ __all__ = [
     "needs_of_coma",
     "next_complication",
     "note_shock",
+    "oxygen_in_bed",
     "oxygen_on_the_way",
     "pick_cumulated",
     "place_of_role",

@@ -19,6 +19,7 @@ from engine.clinical.needs import (
     needs_of_pain,
     needs_of_state,
     of_blood,
+    place_of_role,
 )
 from engine.clinical.survival import killing_region, slow_clock
 from engine.codes import (
@@ -205,13 +206,13 @@ def give_prehospital_blood(
 
 
 @compiled
-def oxygen_on_the_way(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """Let oxygen go on between two facilities, in the first hours, for who needs it and has no tube."""
-    if output.rows[QUIET] or casualty.arrive_at <= now or casualty.arrive_at == math.inf:
-        return
+def _log_oxygen(
+    output: Output, row: int, casualty: CasualtyState, now: float, end: float, place: int, model: Model
+) -> None:
+    """Log oxygen from `now` to `end`, ms, for who needs it, has had it and has no tube, in the first hours."""
     record = output.patients[row]
     rules = model.treatments.rules
-    oxygen = rules.bit[Treatment.OXYGEN] & rules.here[_ON_THE_WAY]
+    oxygen = rules.bit[Treatment.OXYGEN] & rules.here[place]
     given = given_so_far(output, casualty, rules)
     if (
         needs_of_injuries(output, record, casualty, model) & given & oxygen
@@ -221,8 +222,36 @@ def oxygen_on_the_way(output: Output, row: int, casualty: CasualtyState, now: fl
         and output.rows[TREATMENT_COUNT] < casualty.first_treatment + CARE_ROWS
     ):
         kind = _OXYGEN
-        minutes = (casualty.arrive_at - now) / MINUTE
-        log_treatment(output, row, casualty.facility, kind, now, minutes, _SUPPORTIVE, NONE)
+        log_treatment(output, row, casualty.facility, kind, now, (end - now) / MINUTE, _SUPPORTIVE, NONE)
+
+
+@compiled
+def oxygen_on_the_way(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
+    """Let oxygen go on between two facilities, in the first hours, for who needs it and has no tube."""
+    if output.rows[QUIET]:
+        return
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        if output.treatments[k].kind == Treatment.OXYGEN and output.treatments[k].end > now:
+            output.treatments[k].end = int(now)  # that of the bed, which the casualty leaves
+    if now < casualty.arrive_at < math.inf:
+        _log_oxygen(output, row, casualty, now, casualty.arrive_at, _ON_THE_WAY, model)
+
+
+@compiled
+def oxygen_in_bed(
+    output: Output, row: int, casualty: CasualtyState, now: float, until: float, model: Model
+) -> None:
+    """Let oxygen go on in a bed, until `until`, ms, in the first hours, for who needs it and has no tube.
+
+    The care in the bay is over long before carbon monoxide is washed out and a lung has recovered.
+    """
+    if output.rows[QUIET]:
+        return
+    record = output.patients[row]
+    end = min(until, record.onset + model.treatments.limits.oxygen_hours * HOUR)
+    if end >= now + MINUTE:
+        place = place_of_role(model.network.role[casualty.facility])
+        _log_oxygen(output, row, casualty, now, end, place, model)
 
 
 @compiled

@@ -3,13 +3,21 @@
 import math
 
 from engine.clinical.log import log_treatment
-from engine.clinical.needs import bleeds_to_death, is_splinted, last_start, minutes_of, operation_of
+from engine.clinical.needs import (
+    bleeds_to_death,
+    is_splinted,
+    last_start,
+    minutes_of,
+    needs_of_injuries,
+    operation_of,
+)
 from engine.clinical.physiology import keeps_tube, stays_on_ventilator
 from engine.clinical.survival import set_rate, stop_clock, surgery_success
 from engine.codes import NONE, CasualtyKind, ConditionFlag, Effect, Region, Treatment
 from engine.numeric import compiled
 from engine.tables import (
     CARE_ROWS,
+    HOUR,
     MINUTE,
     OPERATIONS_OF_CONDITION,
     QUIET,
@@ -27,6 +35,7 @@ _SMALL_AIS = 2
 """Highest AIS of a wound that is soon cleaned."""
 
 _AMPUTATION = int(Treatment.AMPUTATION)
+_ANTIBIOTICS = int(Treatment.ANTIBIOTICS)
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
@@ -106,6 +115,32 @@ def ventilate(
         begin = log_airway(output, row, casualty, now, model)
         left = lasts - (begin - now) / MINUTE
         log_treatment(output, row, casualty.facility, _VENTILATION, begin, left, Effect.SUPPORTIVE, NONE)
+
+
+@compiled
+def log_antibiotics(
+    output: Output, row: int, casualty: CasualtyState, now: float, until: float, model: Model
+) -> None:
+    """Log the doses of antibiotics that are due in intensive care after an operation, from `now` to `until`, ms.
+
+    A dose is due when the last is `repeat_minutes` old, in the first days after the injury.
+    """
+    if output.rows[QUIET] or not casualty.operated_here:
+        return
+    record = output.patients[row]
+    rules = model.treatments.rules
+    kind = _ANTIBIOTICS
+    if record.kind != CasualtyKind.WOUNDED or not (
+        needs_of_injuries(output, record, casualty, model) & rules.bit[kind] & ~rules.off
+    ):
+        return
+    lasts = minutes_of(kind, _TYPICAL_PACE, rules)
+    stop = min(until - lasts * MINUTE, record.onset + model.treatments.limits.antibiotic_hours * HOUR)
+    last = last_start(output, casualty, kind, NONE)
+    at = now if last < 0 else max(now, last + rules.repeat[kind])
+    while at <= stop and output.rows[TREATMENT_COUNT] < casualty.first_treatment + CARE_ROWS:
+        log_treatment(output, row, casualty.facility, kind, at, lasts, Effect.SUPPORTIVE, NONE)
+        at += rules.repeat[kind]
 
 
 @compiled

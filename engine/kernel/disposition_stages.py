@@ -11,6 +11,7 @@ from engine.clinical import (
     log_treatment,
     log_ward_rounds,
     next_complication,
+    oxygen_in_bed,
     oxygen_on_the_way,
     set_factor,
 )
@@ -98,6 +99,7 @@ def _admit_to_ward(
             NONE,
         )
         log_ward_rounds(output, row, casualty, now, until, model)
+        oxygen_in_bed(output, row, casualty, now, until, model)
     casualty.stage = Stage.RETURN
     casualty.at = end
     if complication < end:

@@ -7,10 +7,12 @@ from engine.clinical import (
     burn_fluids_go_on,
     consider_complications,
     death_time,
+    log_antibiotics,
     log_definitive_surgery,
     log_event,
     log_further_operation,
     log_treatment,
+    oxygen_in_bed,
     place_of_role,
     repeat_atropine,
     set_rate,
@@ -303,6 +305,8 @@ def start_intensive_care(
         place = place_of_role(model.network.role[casualty.facility])
         burn_fluids_go_on(output, row, casualty, now, now + minutes * MINUTE, place, model)
         casualty.at = now + minutes * MINUTE
+        oxygen_in_bed(output, row, casualty, now, casualty.at, model)
+        log_antibiotics(output, row, casualty, now, casualty.at, model)
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at
         casualty.stage = Stage.REOPERATION if due else Stage.AWAIT_OPERATION

@@ -93,7 +93,12 @@ class CareLimits(Row):
     most_dressings: Int64  # so many of each during a stay
     closure_hours: Annotated[Floats, "f8", 2]  # after cleaning in which a wound left open is closed
     cold_temperature: Float64  # below it T1 and T2 are rewarmed again, degrees Celsius
-    oxygen_hours: Float64  # from the injury or the first sign, in which oxygen goes on between facilities
+    oxygen_hours: (
+        Float64  # from the injury or the first sign, in which oxygen goes on in beds and between facilities
+    )
+    antibiotic_hours: (
+        Float64  # from the injury, in which antibiotics go on in intensive care after an operation
+    )
     burn_fluid_area: Float64  # % of the body surface from which burns get fluids and a urinary catheter ...
     burn_fluid_hours: Float64  # ... for so long, from the injury on
     burn_cooling_area: Float64  # % below which burns are cooled
