@@ -33,7 +33,7 @@ ACCIDENTS = {"battle": 0.0, "nbi": 1.0, "disease": 0.0}
 
 @cache
 def coin() -> goldenhour.Result:
-    return goldenhour.simulate("coin", patients=20_000)
+    return goldenhour.simulate("coin", patients=24_000)
 
 
 @cache
@@ -567,7 +567,7 @@ def test_analgesia_takes_pain_away() -> None:
     """
     nobody = {"vital_signs": {"vital_signs": {"treatments": {"analgesia": {"analgesia": 0}}}}}
     eased = coin_in_full()
-    in_pain = goldenhour.simulate("coin", patients=20_000, settings={"detail": "full", "model": nobody})
+    in_pain = goldenhour.simulate("coin", patients=24_000, settings={"detail": "full", "model": nobody})
     first, _ = first_and_last(eased)
     rows = eased.treatments[eased.treatments["kind"] == TREATMENTS.index("analgesia")]
     given = np.full(len(eased), np.iinfo(np.int64).max)
