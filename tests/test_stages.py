@@ -166,7 +166,7 @@ def test_the_stages_of_a_facility_follow_one_another(facility: str) -> None:
     triage = at(result, "triaged", facility)
     put_off = np.zeros(len(result), bool)  # operated on days later, after a time in a bed
     for kind in ("surgery_started", "definitive_surgery_started"):
-        put_off |= at(result, kind, facility) > triage + 180.0
+        put_off |= at(result, kind, facility) > triage + 90.0  # longer than any care and wait
     assert put_off.mean() < 0.2
     latest = np.full(len(result), -math.inf)
     for when in times:
