@@ -295,3 +295,8 @@ def wakes_in_intensive_care(result: Result) -> Any:
         result, [called and only for called, only in zip(calls, drained, strict=True)]
     )
     return opened | (grave(result) & (result.patients["triage"] != 3))
+
+
+def under_tourniquet(result: Result) -> Any:
+    """Which of the wounded have a wound that calls for a limb tourniquet: they are T2 at least until the operation."""
+    return _wounded_with(result, ["tourniquet" in of.needs for of in catalogue.condition_needs()])
