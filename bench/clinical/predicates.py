@@ -867,7 +867,8 @@ def drug(r: Records) -> Callable[..., Column]:
 @predicate
 def unnamed(r: Records) -> Column:
     """Treatments without the name of a drug."""
-    return ~_rows_with(r, doses.drugs(_treatment_view(r)), bool)
+    values: Any = doses.drugs(_treatment_view(r))
+    return ~_rows_with(r, values, bool)
 
 
 @predicate
