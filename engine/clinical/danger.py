@@ -17,6 +17,8 @@ _IMMEDIATE = int(TriageCategory.T1)
 _URGENT = int(TriageCategory.T2)
 _MINOR = int(TriageCategory.T3)
 """Plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)."""
+_COMA_GCS = 9.0
+"""Below it after the injury the airway is secured."""
 _CONFUSED_GCS = 14.5
 """Below it the Glasgow Coma Scale is not normal."""
 
@@ -59,8 +61,15 @@ def hours_with_tube(output: Output, record: PatientRow, casualty: CasualtyState,
         return float(hours[0])
     if record.lethal == LethalMechanism.AIRWAY:
         return float(hours[1])
+    if casualty.gcs < _COMA_GCS:
+        return float(hours[1])
     poisoned = record.kind == CasualtyKind.AGENT and record.triage == TriageCategory.T1
-    if poisoned or needs_of_injuries(output, record, casualty, model) & rules.bit[Treatment.INTUBATION]:
+    rescued = record.kind != CasualtyKind.WOUNDED and record.lethal != NONE
+    if (
+        poisoned
+        or rescued
+        or needs_of_injuries(output, record, casualty, model) & rules.bit[Treatment.INTUBATION]
+    ):
         return float(hours[2])
     return 0.0
 
