@@ -40,6 +40,7 @@ from engine.clinical.log import log_event, log_treatment
 from engine.clinical.needs import (
     ALL_ROLES,
     bleeds_to_death,
+    calls_for_bed,
     calls_for_cavity_surgery,
     is_grave,
     needs_of_coma,
@@ -85,6 +86,7 @@ __all__ = [
     "SAMPLE",
     "begin_readings",
     "bleeds_to_death",
+    "calls_for_bed",
     "calls_for_cavity_surgery",
     "care_on_the_way",
     "consider_complications",

@@ -97,7 +97,12 @@ def treat_ill(
     if record.kind != CasualtyKind.AGENT:
         operation = _operate_on_ill(record, casualty, model)
     if operation != NONE:
-        casualty.awake_at = now + minutes * MINUTE + model.care.awakening[0]
+        end = now + minutes * MINUTE
+        casualty.awake_at = end + model.care.awakening[0]
+        casualty.operated_until = end
+        casualty.recovered_at = (
+            end + model.care.recovery[1 if model.treatments.rules.needs_airway[operation] else 0]
+        )
     if output.rows[QUIET]:
         return
     rules = model.treatments.rules

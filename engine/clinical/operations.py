@@ -20,6 +20,8 @@ from engine.tables import (
     PatientRow,
 )
 
+_HOUR = 60.0
+"""Minutes."""
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
 
@@ -83,7 +85,8 @@ def log_ventilation(
 ) -> None:
     """Log that a casualty stays on the ventilator in intensive care after an operation in a cavity.
 
-    So do those with a high worst AIS, who have had blood or whom something would have killed.
+    So do those with a high worst AIS, who have had blood or whom something would have killed. After the definitive
+    operation the tube is out hours before they leave intensive care, but for a severe injury of the head.
     """
     rules = model.treatments.rules
     record = output.patients[row]
@@ -96,9 +99,13 @@ def log_ventilation(
         output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS
     ):
         return
+    tube = model.vital_signs.tube
+    lasts = minutes
+    if casualty.definitive and casualty.head_ais < tube.brain_ais:
+        lasts = max(min(minutes, tube.settled_hours * _HOUR), minutes - tube.awake_hours * _HOUR)
     for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
         if last_start(output, casualty, kind, NONE) >= 0:
-            log_treatment(output, row, casualty.facility, _VENTILATION, now, minutes, Effect.SUPPORTIVE, NONE)
+            log_treatment(output, row, casualty.facility, _VENTILATION, now, lasts, Effect.SUPPORTIVE, NONE)
             return
 
 

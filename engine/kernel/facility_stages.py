@@ -41,6 +41,7 @@ from engine.codes import (
     TriageCategory,
 )
 from engine.kernel.codes import MatrixOutcome, ServiceTime, Stage
+from engine.kernel.disposition_stages import goes_to_quarters
 from engine.kernel.operation_stages import needs_intensive_care
 from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
 from engine.kernel.travel import draw_matrix_outcome, draw_service_time
@@ -67,7 +68,9 @@ def resource_of_stage(record: PatientRow, casualty: CasualtyState, model: Model)
         return Resource.OPERATING_TABLE
     if stage == Stage.ICU:
         return Resource.ICU_BED if needs_intensive_care(record, casualty, model) else KEEP_HELD
-    if stage in (Stage.DISPOSITION, Stage.AWAIT_OPERATION):
+    if stage == Stage.DISPOSITION:
+        return RELEASE_HELD if goes_to_quarters(record, casualty, model) else Resource.WARD_BED
+    if stage == Stage.AWAIT_OPERATION or (stage == Stage.COMPLICATION and casualty.in_quarters):
         return Resource.WARD_BED
     if stage == Stage.ADMIT:
         return Resource.PLACE
@@ -121,13 +124,22 @@ def _admit_first_time(
 
 
 @compiled
+def _begin_stay(casualty: CasualtyState) -> None:
+    """Reset what belongs to the stay at one facility."""
+    casualty.operated_here = 0
+    casualty.operations_here = 0
+    casualty.reoperate_at = math.inf
+    casualty.operated_until = -math.inf
+    casualty.recovered_at = -math.inf
+    casualty.arranged_at = -math.inf
+
+
+@compiled
 def _arrive_at_staging_unit(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
     """Arrive at a casualty staging unit, which is no MTF and gives no care."""
     log_event(output, row, now, casualty.facility, Event.STAGED, 0)
     casualty.leg += 1
-    casualty.operated_here = 0
-    casualty.operations_here = 0
-    casualty.reoperate_at = math.inf
+    _begin_stay(casualty)
     casualty.stage = Stage.DISPOSITION
     casualty.at = now
 
@@ -165,9 +177,7 @@ def arrive(
     if not casualty.admitted:
         _admit_first_time(output, row, casualty, now, model, counter)
     casualty.leg += 1
-    casualty.operated_here = 0
-    casualty.operations_here = 0
-    casualty.reoperate_at = math.inf
+    _begin_stay(casualty)
     if model.transitions.used[0]:
         draw_matrix_outcome(record, casualty, role, model, counter)
     elif role == 4:

@@ -74,6 +74,8 @@ class CasualtyState(Row):
         UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
     )
     intensive: UInt8  # 1: has been in intensive care
+    outpatient: UInt8  # 1: nothing that the injuries or the illness call for needs a bed
+    in_quarters: UInt8  # 1: an outpatient of the facility, with limited duty in the unit
     hypotensive: UInt8  # 1: so low a pressure without a loss of blood that triage in a facility sees it
     shocked: UInt8  # 1: in shock from bleeding at the first facility
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
@@ -106,6 +108,11 @@ class CasualtyState(Row):
     low_pressure: Float64  # mmHg by which the pressure is low without a loss of blood
     low_pulse: Float64  # change of the pulse with it
     awake_at: Float64  # ms until when an operation keeps the casualty from leaving
+    operated_until: Float64  # ms of the end of the last operation at the present facility; -infinity
+    recovered_at: Float64  # ms until when those who breathe for themselves are watched after it; -infinity
+    arranged_at: (
+        Float64  # ms from when on the journey from the present facility is arranged; -infinity: not asked for
+    )
     reoperate_at: Float64  # ms when a further operation here is due; infinity: none
     risks: Int64  # mask of `Risk` that the injuries bring
     complications: Int64  # bit k: `Complication` k has occurred

@@ -265,6 +265,8 @@ class TubeRules(Row):
     ]  # points of the GCS that anaesthesia costs then; minutes, time constant
     waiting_hours: Float64  # least stay of the tube once evacuation is requested
     landed_minutes: Float64  # least stay after the arrival
+    settled_hours: Float64  # least stay in intensive care after an operation
+    awake_hours: Float64  # out at least so long before the end of intensive care, or not at all
     unfinished_hours: Float64  # from damage control surgery in a cavity on, at most
     finished_hours: Float64  # from the definitive operation on
     brain_ais: Int64  # of the head, from which it stays as long as for the brain

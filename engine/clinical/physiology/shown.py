@@ -123,6 +123,8 @@ def _note_tube(record: PatientRow, state: Physiology, treatment: TreatmentRow, m
         if start > state.asleep_until:
             state.asleep_at = start
         state.asleep_until = max(state.asleep_until, end)
+        if treatment.kind == Treatment.VENTILATION and state.tube_at < start and start < state.tube_until:
+            state.tube_until = max(state.tube_until, end)
         return
     if start > state.tube_until:
         state.tube_at = start
