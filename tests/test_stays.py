@@ -303,9 +303,13 @@ def test_those_not_on_a_ventilator_recover_for_the_time_of_the_setting() -> None
     for minutes, hours in (([120.0, 300.0], 12.0), ([400.0, 700.0], 12.0), ([120.0, 300.0], 30.0)):
         result = x.run(
             1500,
-            survival=x.NOBODY_DIES,
-            **x.network(),
-            model={"care": {"recovery": {"minutes": minutes, "routine_hours": hours}}},
+            **x.network(R2={"kind": "role2_basic"}),
+            model={
+                "care": {
+                    "strategic": x.NO_STAY["strategic"],
+                    "recovery": {"minutes": minutes, "routine_hours": hours},
+                }
+            },
         )
         rest = rest_after_operations(result)
         left_early = rest < minutes[0] - 1e-3
@@ -315,7 +319,7 @@ def test_those_not_on_a_ventilator_recover_for_the_time_of_the_setting() -> None
         rests[120.0, 12.0].min() == pytest.approx(300.0, abs=1e-3) or rests[120.0, 12.0].min() >= 120.0 - 1e-3
     )
     assert rests[400.0, 12.0].min() >= 400.0 - 1e-3
-    assert np.median(rests[120.0, 30.0]) > np.median(rests[120.0, 12.0]) + 600.0
+    assert rests[120.0, 30.0].mean() > rests[120.0, 12.0].mean() + 200.0
 
 
 @pytest.mark.parametrize("vehicles", [[], [{**FERRY, "base": "R3"}]])
@@ -348,7 +352,7 @@ def test_a_journey_to_role_4_takes_as_long_to_arrange_as_the_setting(vehicles: l
 
 
 def test_the_slightly_hurt_and_ill_go_to_quarters_and_return_as_soon() -> None:
-    """Without a limit of AIS the wounded among them lie on the ward, and nobody returns sooner or later."""
+    """Where nobody has quarters they lie on the ward, and nobody returns sooner or later."""
     settings: dict[str, Any] = {"mix": x.MIXED, "survival": x.NOBODY_DIES, **x.network()}
     usual = x.run(3000, **settings)
     fewer = x.run(3000, **settings, model={"care": {"quarters": {"worst_ais": 0}}})
@@ -357,11 +361,12 @@ def test_the_slightly_hurt_and_ill_go_to_quarters_and_return_as_soon() -> None:
     for name, result in (("usual", usual), ("fewer", fewer)):
         e, p = result.events, result.patients
         who = np.unique(e["patient"][e["kind"] == EVENTS.index("quarters")])
-        assert len(who) > 300
         assert (p["triage"][who] == 3).all() and (p["worst_ais"][who] <= 1).all()
         assert x.status(result, "rtd")[who].all()
-        found[name] = (p["kind"][who] == CasualtyKind.WOUNDED).sum()
-    assert found["usual"] > 50 and found["fewer"] == 0
+        found[name] = [
+            int((p["kind"][who] == kind).sum()) for kind in (CasualtyKind.WOUNDED, CasualtyKind.DISEASE)
+        ]
+    assert min(found["usual"]) > 50 and max(found["fewer"]) == 0
     times = [np.sort(r.patients["closed"][x.status(r, "rtd")]) for r in (usual, fewer)]
     assert len(times[0]) == len(times[1])
     assert np.mean(times[0] == times[1]) > 0.99

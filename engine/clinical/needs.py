@@ -256,10 +256,11 @@ def _of_bed(rules: CareRules) -> int:
 def calls_for_bed(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether a casualty needs a bed: all but the slightly wounded and ill of T3 whom nobody has to watch.
 
-    Agent casualties are always watched.
+    Agent casualties are always watched. Without quarters everybody needs a bed.
     """
     if (
-        record.kind == CasualtyKind.AGENT
+        model.care.quarters_ais < 1
+        or record.kind == CasualtyKind.AGENT
         or record.triage != TriageCategory.T3
         or record.lethal != NONE
         or casualty.blood_units > 0

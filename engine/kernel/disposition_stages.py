@@ -272,6 +272,7 @@ def decide_disposition(
             _admit_to_ward(output, row, casualty, now, end, model)
         enter_unseen(output, row, casualty, model)
         return
+    casualty.in_quarters = 0
     triage_for_evacuation(output, row, casualty, now, model)
     until = _fit_to_travel_at(record, casualty, now, model, counter)
     if until > now:

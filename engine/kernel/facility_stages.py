@@ -132,6 +132,7 @@ def _begin_stay(casualty: CasualtyState) -> None:
     casualty.operated_until = -math.inf
     casualty.recovered_at = -math.inf
     casualty.arranged_at = -math.inf
+    casualty.in_quarters = 0
 
 
 @compiled

@@ -410,7 +410,7 @@ class CareParameters(Row):
     arrangement: Annotated[
         Floats, "f8", (5, 2)
     ]  # ms to arrange the journey to Role 4, by category: least, most
-    quarters_ais: Int64  # highest worst AIS of an outpatient
+    quarters_ais: Int64  # highest worst AIS of an outpatient; 0: there are none
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
     mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident
     horizon: Annotated[Floats, "f8", 1]  # ms; infinity
