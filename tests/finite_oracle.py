@@ -187,6 +187,7 @@ class Reader:
         self.operated = -1  # end of the last operation
         self.bumped = False
         self.admitted = False
+        self.in_quarters = False  # in the unit, and not at the facility
 
     def release(self, at: int) -> None:
         """Release the resource that is held at `at`."""
@@ -202,8 +203,9 @@ class Reader:
             facility, since, asked, trip = self.place
             self.observed.spans[facility, PLACE].append(Span(since, at, asked, self.category, trip))
         self.place = None
-        if self.at >= 0:
+        if self.at >= 0 and not self.in_quarters:
             self.observed.stays[self.at].append((self.patient, self.came, at))
+        self.in_quarters = False
 
     def begin_wait(self, at: int, resource: int) -> None:
         """Join a queue at `at`."""
@@ -312,7 +314,7 @@ class Reader:
         elif kind == "quarters":
             assert self.wait is None
             self.leave(at)
-            self.came = at
+            self.in_quarters = True
         elif kind == "bumped":
             self.bumped = True
             assert self.held is not None and self.held[0] == BAY
