@@ -325,12 +325,107 @@ def test_nobody_leaves_within_half_an_hour_of_an_operation(vehicles: list[dict[s
         ({"after_operation_minutes": 240.0}, 240.0),
         ({"minutes": [45.0] * 4}, 45.0),
     ):
-        model = {"care": {"preparation": settings}} if settings else {}
+        model = {"care": {"preparation": settings, **x.NO_STAY}}
         rest = rest_after_operations(
             x.run(1500, survival=x.NOBODY_DIES, **network, vehicles=vehicles, model=model)
         )
         assert len(rest) > 100
         assert rest.min() == pytest.approx(least, abs=1e-3)
+
+
+def test_those_not_on_a_ventilator_recover_for_the_time_of_the_setting() -> None:
+    """Nobody else leaves in less than the shortest time of the setting; longer times lengthen the rest."""
+    rests = {}
+    for minutes, hours in (([120.0, 300.0], 12.0), ([400.0, 700.0], 12.0), ([120.0, 300.0], 30.0)):
+        result = x.run(
+            1500,
+            **x.network(R2={"kind": "role2_basic"}),
+            model={
+                "care": {
+                    "strategic": x.NO_STAY["strategic"],
+                    "recovery": {"minutes": minutes, "routine_hours": hours},
+                }
+            },
+        )
+        rest = rest_after_operations(result)
+        left_early = rest < minutes[0] - 1e-3
+        assert 0.0 < left_early.mean() < 0.5
+        rests[minutes[0], hours] = np.sort(rest[~left_early])
+    assert (
+        rests[120.0, 12.0].min() == pytest.approx(300.0, abs=1e-3) or rests[120.0, 12.0].min() >= 120.0 - 1e-3
+    )
+    assert rests[400.0, 12.0].min() >= 400.0 - 1e-3
+    assert rests[120.0, 30.0].mean() > rests[120.0, 12.0].mean() + 200.0
+
+
+@pytest.mark.parametrize("vehicles", [[], [{**FERRY, "base": "R3"}]])
+def test_a_journey_to_role_4_takes_as_long_to_arrange_as_the_setting(vehicles: list[dict[str, Any]]) -> None:
+    network = x.network(R3={"policy_days": 0.0})
+    if vehicles:
+        network["links"][3]["vehicle"] = "pool"
+    hours: dict[float, Any] = {}
+    for most in (0.0, 20.0, 50.0):
+        strategic = {"least_hours": [most] * 4, "most_hours": [most] * 4}
+        recovery = {"minutes": [0.0, 0.0], "routine_hours": 0.0}
+        result = x.run(
+            1000,
+            survival=x.NOBODY_DIES,
+            complications={"drawn": False},
+            **network,
+            vehicles=vehicles,
+            model={"care": {"strategic": strategic, "recovery": recovery}},
+        )
+        p = result.patients
+        p = p[np.argsort(p["id_lo"])]
+        there = (p["role3"] >= 0) & (p["role4"] >= 0)
+        assert there.sum() > 200
+        hours[most] = ((p["role4"] - p["role3"]) / (60 * x.MINUTE))[there]
+    for most in (20.0, 50.0):
+        assert len(hours[most]) == len(hours[0.0])
+        longer = hours[most] - hours[0.0]
+        assert np.median(longer) == pytest.approx(most, abs=0.5)
+        assert (longer > most - 1.0).all()
+
+
+def test_the_slightly_hurt_and_ill_go_to_quarters_and_return_as_soon() -> None:
+    """Where nobody has quarters they lie on the ward, and nobody returns sooner or later."""
+    settings: dict[str, Any] = {"mix": x.MIXED, "survival": x.NOBODY_DIES, **x.network()}
+    usual = x.run(3000, **settings)
+    fewer = x.run(3000, **settings, model={"care": {"quarters": {"worst_ais": 0}}})
+    assert same_patients(usual, fewer)
+    found = {}
+    for name, result in (("usual", usual), ("fewer", fewer)):
+        e, p = result.events, result.patients
+        who = np.unique(e["patient"][e["kind"] == EVENTS.index("quarters")])
+        assert (p["triage"][who] == 3).all() and (p["worst_ais"][who] <= 1).all()
+        assert x.status(result, "rtd")[who].all()
+        found[name] = [
+            int((p["kind"][who] == kind).sum()) for kind in (CasualtyKind.WOUNDED, CasualtyKind.DISEASE)
+        ]
+    assert min(found["usual"]) > 50 and max(found["fewer"]) == 0
+    times = [np.sort(r.patients["closed"][x.status(r, "rtd")]) for r in (usual, fewer)]
+    assert len(times[0]) == len(times[1])
+    assert np.mean(times[0] == times[1]) > 0.99
+
+
+def test_who_needs_no_bed_is_hardly_over_triaged_at_the_point_of_injury() -> None:
+    """And a setting of the shares acts."""
+    shares = []
+    for right in (0.97, 0.6):
+        result = x.run(
+            3000,
+            mix=x.ILL,
+            survival=x.NOBODY_DIES,
+            model={"care": {"triage": {"right": {"slight_poi": right}}}},
+        )
+        e = result.events
+        first = e[(e["kind"] == EVENTS.index("triaged")) & (e["facility"] == -1)]
+        home = np.isin(first["patient"], e["patient"][e["kind"] == EVENTS.index("quarters")])
+        assert home.sum() > 500
+        shares.append((first["detail"] == 3)[home].mean())
+        low, high = stats.binom.interval(1 - ALPHA, home.sum(), right)
+        assert low <= (first["detail"] == 3)[home].sum() <= high
+    assert shares[0] > shares[1]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ from engine.clinical.log import log_event, log_treatment
 from engine.clinical.needs import (
     ALL_ROLES,
     bleeds_to_death,
+    calls_for_bed,
     calls_for_operation,
     calls_for_ventilator,
     excision_of,
@@ -103,6 +104,7 @@ __all__ = [
     "begin_readings",
     "bleeds_to_death",
     "burn_fluids_go_on",
+    "calls_for_bed",
     "calls_for_operation",
     "calls_for_ventilator",
     "care_in_decontamination",

@@ -229,6 +229,7 @@ def _is_seen_after(output: Output, place: int, model: Model) -> bool:
         or kind == Event.DEFINITIVE_SURGERY_ENDED
         or kind == Event.ICU_ADMITTED
         or kind == Event.WARD_ADMITTED
+        or kind == Event.QUARTERS
         or kind == Event.EVACUATION_REQUESTED
         or kind == Event.COMPLICATION
         or (kind == Event.ARRIVED and model.network.role[event.facility] == 4)

@@ -29,6 +29,8 @@ from engine.tables import (
     PatientRow,
 )
 
+_HOUR = 60.0
+"""Minutes."""
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
 _SMALL_AIS = 2
@@ -91,7 +93,8 @@ def ventilate(
 
     It lasts as long as intensive care in those who stay on it. Others wake up after an operation here, and their tube
     is taken out. Where records are written, signs may call for it as well. Its complications come only to those whom
-    injuries, operations or illness keep on it, as these alone are known in every run.
+    injuries, operations or illness keep on it, as these alone are known in every run. After the
+    definitive operation the tube is out hours before they leave intensive care, but for a severe injury of the head.
     """
     record = output.patients[row]
     wounded = record.kind == CasualtyKind.WOUNDED
@@ -111,6 +114,10 @@ def ventilate(
         lasts = min(minutes, model.vital_signs.tube.recovery_minutes[1])
     if casualty.ventilated or (wounded and stays_on_ventilator(output, record, casualty, now, model)):
         lasts = minutes
+        tube = model.vital_signs.tube
+        if casualty.definitive and casualty.head_ais < tube.brain_ais:
+            least = min(minutes, tube.settled_hours * HOUR / MINUTE)
+            lasts = max(least, minutes - tube.awake_hours * HOUR / MINUTE)
     if lasts > 0.0:
         begin = log_airway(output, row, casualty, now, model)
         left = lasts - (begin - now) / MINUTE

@@ -66,6 +66,8 @@ class Event(Code):
     """The remains reached the end of their way: the next facility, or a collection point."""
     COMPLICATION = 35
     """A complication is found; `detail` is LIMBS * its `Complication` + the limb."""
+    QUARTERS = 36
+    """Goes back to his unit with limited duty, as an outpatient of the facility, and lies in none of its beds."""
 
 
 class Treatment(Code):

@@ -37,7 +37,8 @@ OPERATION = 2
 Plus LEG_BLOCKS * leg.
 """
 INTENSIVE_CARE = 3
-"""Words 0: stay in intensive care; 1: pace of the treatments in a bay. Plus LEG_BLOCKS * leg."""
+"""Words 0: stay in intensive care; 1: pace of the treatments in a bay; 2: how long the journey to Role 4 takes to
+arrange. Plus LEG_BLOCKS * leg."""
 LEG_BLOCKS = 4
 VITAL_SIGNS = 4096
 """Of the person and the injury, three blocks. Plus VITAL_SIGNS_BLOCKS times the number of the reading, from 1 on: the

@@ -43,6 +43,7 @@ from engine.codes import (
     TriageCategory,
 )
 from engine.kernel.codes import MatrixOutcome, ServiceTime, Stage
+from engine.kernel.disposition_stages import goes_to_quarters
 from engine.kernel.operation_stages import needs_intensive_care, put_off_until
 from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
 from engine.kernel.travel import draw_matrix_outcome, draw_service_time
@@ -69,7 +70,9 @@ def resource_of_stage(record: PatientRow, casualty: CasualtyState, model: Model)
         return Resource.OPERATING_TABLE
     if stage == Stage.ICU:
         return Resource.ICU_BED if needs_intensive_care(record, casualty, model) else KEEP_HELD
-    if stage in (Stage.DISPOSITION, Stage.AWAIT_OPERATION):
+    if stage == Stage.DISPOSITION:
+        return RELEASE_HELD if goes_to_quarters(record, casualty, model) else Resource.WARD_BED
+    if stage == Stage.AWAIT_OPERATION or (stage == Stage.COMPLICATION and casualty.in_quarters):
         return Resource.WARD_BED
     if stage == Stage.ADMIT:
         return Resource.PLACE
@@ -123,13 +126,23 @@ def _admit_first_time(
 
 
 @compiled
+def _begin_stay(casualty: CasualtyState) -> None:
+    """Reset what belongs to the stay at one facility."""
+    casualty.operated_here = 0
+    casualty.operations_here = 0
+    casualty.reoperate_at = math.inf
+    casualty.operated_until = -math.inf
+    casualty.recovered_at = -math.inf
+    casualty.arranged_at = -math.inf
+    casualty.in_quarters = 0
+
+
+@compiled
 def _arrive_at_staging_unit(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
     """Arrive at a casualty staging unit, which is no MTF and gives no care."""
     log_event(output, row, now, casualty.facility, Event.STAGED, 0)
     casualty.leg += 1
-    casualty.operated_here = 0
-    casualty.operations_here = 0
-    casualty.reoperate_at = math.inf
+    _begin_stay(casualty)
     casualty.stage = Stage.DISPOSITION
     casualty.at = now
 
@@ -167,9 +180,7 @@ def arrive(
     if not casualty.admitted:
         _admit_first_time(output, row, casualty, now, model, counter)
     casualty.leg += 1
-    casualty.operated_here = 0
-    casualty.operations_here = 0
-    casualty.reoperate_at = math.inf
+    _begin_stay(casualty)
     if model.transitions.used[0]:
         draw_matrix_outcome(record, casualty, role, model, counter)
     elif role == 4:
@@ -406,6 +417,8 @@ def end_treatment(
     if record.kind != CasualtyKind.WOUNDED and casualty.operated_here:  # within the care
         stay_after_operation(casualty, now, model.survival)
         casualty.awake_at = max(casualty.awake_at, now + model.care.awakening[0])
+        casualty.operated_until = now
+        casualty.recovered_at = now + model.care.recovery[1]
     if casualty.rate == 0.0 and casualty.life < math.inf:
         _slow_by_resuscitation(record, casualty, now, model)
     if casualty.resuscitating:

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.clinical import (
     NO_DIAGNOSIS,
+    calls_for_bed,
     calls_for_operation,
     calls_for_ventilator,
     draw_blood_units,
@@ -99,6 +100,10 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.operated_here = 0
     casualty.operations_here = 0
     casualty.awake_at = 0.0
+    casualty.operated_until = -math.inf
+    casualty.recovered_at = -math.inf
+    casualty.arranged_at = -math.inf
+    casualty.in_quarters = 0
     casualty.reoperate_at = math.inf
     casualty.intensive = 0
     casualty.sorted_inside = 0
@@ -247,6 +252,7 @@ def initialise_casualty(
     casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)
     casualty.care_role = role_of_treatments(output, record, casualty, model)
+    casualty.outpatient = 0 if calls_for_bed(output, record, casualty, model) else 1
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -37,6 +37,7 @@ from engine.codes import (
     TriageCategory,
 )
 from engine.kernel.codes import ServiceTime, Stage
+from engine.kernel.disposition_stages import arranged_at, leads_to_role_4, stays_until_duty
 from engine.kernel.travel import draw_service_time
 from engine.numeric import Counter, compiled, continuous, words
 from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
@@ -253,6 +254,21 @@ def start_operation(
 
 
 @compiled
+def travels_on_ventilator(record: PatientRow, casualty: CasualtyState) -> bool:
+    """Return whether a casualty is still on the ventilator after damage control surgery: nobody waits for waking."""
+    return bool(not casualty.definitive and (casualty.cavity or record.lethal != NONE))
+
+
+@compiled
+def _recovery_after(record: PatientRow, casualty: CasualtyState, model: Model) -> float:
+    """Return ms for which a casualty is watched after an operation before the journey is asked for."""
+    if travels_on_ventilator(record, casualty):
+        return 0.0
+    limb = not casualty.grave and not casualty.cavity
+    return float(model.care.recovery[0 if limb else 1])
+
+
+@compiled
 def end_operation(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
@@ -265,6 +281,8 @@ def end_operation(
     log_event(output, row, now, casualty.facility, ended, 0)
     stay_after_operation(casualty, now, model.survival)
     casualty.awake_at = max(casualty.awake_at, now + model.care.awakening[0])
+    casualty.operated_until = now
+    casualty.recovered_at = now + _recovery_after(record, casualty, model)
     if casualty.life < math.inf:
         set_rate(casualty, now, casualty.slowest * casualty.factor)
     elif not output.rows[QUIET] and casualty.recover_span == 0.0:
@@ -286,15 +304,31 @@ def _draw_intensive_care(casualty: CasualtyState, model: Model, counter: Counter
 
 
 @compiled
+def _waits_on_ventilator(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a casualty waits for the journey to Role 4 in intensive care: with a severe injury of the head."""
+    return bool(
+        not model.transitions.used[0]
+        and record.kind == CasualtyKind.WOUNDED
+        and casualty.head_ais >= model.vital_signs.tube.brain_ais
+        and leads_to_role_4(record, casualty, model)
+        and not stays_until_duty(record, casualty, model)
+    )
+
+
+@compiled
 def start_intensive_care(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
     """Start intensive care if it is needed and offered; a further operation or the disposition follows."""
+    record = output.patients[row]
     casualty.stage = Stage.DISPOSITION
-    if needs_intensive_care(output.patients[row], casualty, model):
+    if needs_intensive_care(record, casualty, model):
         consider_complications(output, row, casualty, now, model)
         casualty.intensive = 1
         minutes = _draw_intensive_care(casualty, model, counter)
+        if _waits_on_ventilator(record, casualty, model):
+            casualty.arranged_at = arranged_at(record, casualty, now + minutes * MINUTE, model, counter)
+            minutes = (casualty.arranged_at - now) / MINUTE
         log_event(output, row, now, casualty.facility, Event.ICU_ADMITTED, 0)
         log_treatment(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE

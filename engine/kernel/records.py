@@ -61,6 +61,7 @@ WAITING_AFTER = by_code(
         Event.DEFINITIVE_SURGERY_ENDED: WaitingFor.RECOVERY,
         Event.ICU_ADMITTED: WaitingFor.RECOVERY,
         Event.WARD_ADMITTED: WaitingFor.RECOVERY,
+        Event.QUARTERS: WaitingFor.RECOVERY,
         Event.BUMPED: WaitingFor.TREATMENT,
         Event.CARE_RESUMED: WaitingFor.TREATMENT,
         Event.REFUSED: WaitingFor.PLACE,

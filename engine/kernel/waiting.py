@@ -51,6 +51,7 @@ WAITING_AT = by_code(
         Stage.AWAIT_OPERATION: WaitingFor.RECOVERY,
         Stage.REOPERATION: WaitingFor.RECOVERY,
         Stage.COMPLICATION: WaitingFor.RECOVERY,
+        Stage.FIT_TO_TRAVEL: WaitingFor.RECOVERY,
     },
     Stage,
 )
@@ -75,14 +76,17 @@ _URGENT = int(TriageCategory.T2)
 
 @compiled
 def _draw_assigned_category(
-    true: int, place: int, may_look_immediate: bool, uniform: float, care: CareParameters
+    true: int, place: int, slight: bool, may_look_immediate: bool, uniform: float, care: CareParameters
 ) -> int:
     """Return the assigned category: the true one, else mostly a neighbour (docs/model.md section 2.6.2).
 
-    In a facility only a T2 who `may_look_immediate` is taken for a T1.
+    At the point of injury few err about a T3 who is `slight`: needs no bed. In a facility only a T2 who
+    `may_look_immediate` is taken for a T1.
     """
     minor = true == TriageCategory.T3
     right = care.triage_accuracy_minor[place] if minor else care.triage_accuracy[place]
+    if minor and slight and place == 0:
+        right = care.triage_accuracy_slight
     if uniform < right:
         return int(true)
     wrong = (uniform - right) / (1.0 - right)
@@ -128,7 +132,10 @@ def assign_category(
         if true == TriageCategory.T1 and casualty.operated and casualty.life == math.inf:
             return _URGENT
     may_look_immediate = casualty.grave or record.kind == CasualtyKind.AGENT or casualty.life < math.inf
-    category = int(_draw_assigned_category(true, place, bool(may_look_immediate), uniform, model.care))
+    slight = bool(casualty.outpatient)
+    category = int(
+        _draw_assigned_category(true, place, slight, bool(may_look_immediate), uniform, model.care)
+    )
     if category == TriageCategory.T3 and casualty.tourniquet and not casualty.operated:
         return _URGENT
     return category

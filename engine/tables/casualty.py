@@ -80,6 +80,8 @@ class CasualtyState(Row):
     )
     intensive: UInt8  # 1: has been in intensive care
     sorted_inside: UInt8  # 1: has been triaged before leaving a facility
+    outpatient: UInt8  # 1: nothing that the injuries or the illness call for needs a bed
+    in_quarters: UInt8  # 1: an outpatient of the facility, with limited duty in the unit
     hypotensive: UInt8  # 1: so low a pressure without a loss of blood that triage in a facility sees it
     shocked: UInt8  # 1: in shock from bleeding at the first facility
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
@@ -117,6 +119,11 @@ class CasualtyState(Row):
     unwell_hours: Float64  # from the first admission on, in which signs are not normal
     tube_hours: Float64  # from the first admission on with a tube, operations and coma aside
     awake_at: Float64  # ms until when an operation keeps the casualty from leaving
+    operated_until: Float64  # ms of the end of the last operation at the present facility; -infinity
+    recovered_at: Float64  # ms until when those who breathe for themselves are watched after it; -infinity
+    arranged_at: (
+        Float64  # ms from when on the journey from the present facility is arranged; -infinity: not asked for
+    )
     reoperate_at: Float64  # ms when a further operation here is due; infinity: none
     risks: Int64  # mask of `Risk` that the injuries bring
     complications: Int64  # bit k: `Complication` k has occurred

@@ -375,6 +375,7 @@ class CareParameters(Row):
     triage: Annotated[Floats, "f8", 1]  # minutes
     triage_accuracy: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1 to 4
     triage_accuracy_minor: Annotated[Floats, "f8", 5]  # the same of true T3
+    triage_accuracy_slight: Float64  # at the point of injury, of T3 who need no bed
     over_triage_weight: Annotated[Floats, "f8", 1]  # against 1 for under-triage
     over_triage_two_steps: Annotated[Floats, "f8", 1]  # share of the wrong T3 at the POI who become T1
     plain_ais: Annotated[
@@ -416,6 +417,12 @@ class CareParameters(Row):
         Floats, "f8", 5
     ]  # ms from request to departure at a facility, by assigned category
     awakening: Annotated[Floats, "f8", 1]  # ms from the end of an operation to departure
+    # ms from the end of an operation to the request, after a minor one on a limb and others; of routine after any
+    recovery: Annotated[Floats, "f8", 3]
+    arrangement: Annotated[
+        Floats, "f8", (5, 2)
+    ]  # ms to arrange the journey to Role 4, by category: least, most
+    quarters_ais: Int64  # highest worst AIS of an outpatient; 0: there are none
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
     mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident
     horizon: Annotated[Floats, "f8", 1]  # ms; infinity

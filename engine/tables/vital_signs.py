@@ -267,9 +267,12 @@ class TubeRules(Row):
     ]  # points of the GCS that anaesthesia costs then; minutes, time constant
     waiting_hours: Float64  # least stay of the tube once evacuation is requested
     landed_minutes: Float64  # least stay after the arrival
+    settled_hours: Float64  # least stay in intensive care after an operation
+    awake_hours: Float64  # out at least so long before the end of intensive care, or not at all
     unfinished_hours: Float64  # from damage control surgery in a cavity on, at most
     finished_hours: Float64  # from the last operation on, after much blood
     recovery_minutes: Annotated[Floats, "f8", 2]  # from any other operation on; from intensive care on
+    brain_ais: Int64  # AIS of the head from which the tube stays in for the journey
 
 
 class Laboratory(Row):

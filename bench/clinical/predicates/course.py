@@ -7,7 +7,7 @@ import numpy as np
 from bench.clinical.columns import NEVER, Array, Column, first, has, value_at_first
 from bench.clinical.predicates.registry import predicate
 from bench.clinical.records import HOUR, MINUTE, Records
-from engine.codes import COMPLICATIONS, LIMBS
+from engine.codes import COMPLICATIONS, LIMBS, Event, TriageCategory
 from engine.records.patient_rows import last_before
 
 
@@ -145,3 +145,33 @@ def leaves_below(r: Records) -> Callable[[int], Column]:
         return r.events.rows.column(_category_on_leaving(r) > category)
 
     return below
+
+
+def _departs_to_role4(r: Records) -> Column:
+    """Departures from a facility of Role 2 or 3 to Role 4 that are routine."""
+    events, patient = r.chunk.events, r.events.rows.patient
+    following = np.minimum(np.arange(len(events)) + 1, len(events) - 1)
+    roles = r.role(r.events).values
+    request = row_before(r, r.events.kind("evacuation_requested"))
+    routine = (request >= 0) & (events["detail"][np.maximum(request, 0)] == TriageCategory.T3)
+    to = (
+        (patient[following] == patient)
+        & (events["kind"][following] == Event.ARRIVED)
+        & (roles[following] == 4)
+    )
+    return onward_departure(r) & r.events.rows.column(to & routine & (roles >= 2))
+
+
+@predicate
+def goes_to_role4_routine(r: Records) -> Column:
+    """Patients whose movement to Role 4 from Role 2 or 3 is routine."""
+    return has(_departs_to_role4(r))
+
+
+@predicate
+def goes_to_role4_within_12h(r: Records) -> Column:
+    """Patients who leave for Role 4 as routine within 12 hours of arrival at the facility before it."""
+    came = row_before(r, r.events.kind("arrived"))
+    at = r.chunk.events["at"]
+    soon = (came >= 0) & (at - at[np.maximum(came, 0)] < 12 * HOUR)
+    return has(_departs_to_role4(r) & r.events.rows.column(soon))

@@ -449,6 +449,24 @@ def _keep_tube(
 
 
 @compiled
+def _plan_extubation(casualty: CasualtyState, state: Physiology, at: float, model: Model) -> None:
+    """Plan in intensive care, from `at` on, that the tube is out hours before the patient leaves it, or stays in.
+
+    It stays with a severe injury of the head and before the definitive operation.
+    """
+    rules = model.vital_signs.tube
+    leaves = casualty.at
+    before = leaves - rules.awake_hours * HOUR
+    if not _has_tube(state, at) or leaves == math.inf or state.tube_until <= before:
+        return
+    settled = rules.settled_hours * HOUR
+    if casualty.definitive and casualty.head_ais < rules.brain_ais:
+        state.tube_until = max(before, at + settled)
+    else:
+        state.tube_until = max(state.tube_until, leaves + settled)
+
+
+@compiled
 def _reads_at(
     output: Output, record: PatientRow, casualty: CasualtyState, event: EventRow, model: Model
 ) -> bool:
@@ -473,6 +491,9 @@ def _reads_at(
         if state.admitted_at == math.inf:
             state.admitted_at = at
         _set_watch(state, Watch.BAY, at)
+        here = event.facility
+        if _has_tube(state, at) and not (model.network.has_icu[here] or model.network.operates[here]):
+            state.tube_until = max(state.tube_until, at + model.vital_signs.tube.waiting_hours * HOUR)
         return True
     if kind == Event.RESUSCITATION_STARTED:
         return full or aged
@@ -487,20 +508,24 @@ def _reads_at(
         _keep_tube(output, record, casualty, kind, at, model)
         _set_watch(state, Watch.BAY, at)
         return True
-    if (
-        kind == Event.EVACUATION_REQUESTED
-        and _has_tube(state, at)
-        and stays_on_ventilator(output, record, casualty, at, model)
-    ):
+    waits = kind == Event.STAGED or (
+        kind == Event.EVACUATION_REQUESTED and stays_on_ventilator(output, record, casualty, at, model)
+    )
+    if waits and _has_tube(state, at):
         state.tube_until = max(state.tube_until, at + model.vital_signs.tube.waiting_hours * HOUR)
     if kind == Event.ICU_ADMITTED:
         if _has_tube(state, at):
             waking = at + model.vital_signs.tube.recovery_minutes[1] * MINUTE
             state.tube_until = max(state.tube_until, waking)
         _set_watch(state, Watch.INTENSIVE_CARE, at)
-    elif kind == Event.WARD_ADMITTED or kind == Event.STAGED:
+        _plan_extubation(casualty, state, at, model)
+    elif kind == Event.WARD_ADMITTED:
         state.tube_until = min(state.tube_until, at)
         _set_watch(state, Watch.WARD, at)
+    elif kind == Event.STAGED:
+        _set_watch(state, Watch.WARD, at)
+    elif kind == Event.QUARTERS:
+        _set_watch(state, Watch.NOBODY, at)
     elif kind == Event.EVACUATION_REQUESTED and event.facility >= 0 and state.watch != Watch.INTENSIVE_CARE:
         _set_watch(state, Watch.WARD, at)
     return full and bool(kind == Event.RETURNED_TO_DUTY or kind == Event.DISCHARGED)
@@ -508,9 +533,10 @@ def _reads_at(
 
 @compiled
 def _ends_readings(kind: int) -> bool:
-    """Return whether no signs are taken after an event of this kind."""
+    """Return whether no signs are taken after an event of this kind, until a bed or the outcome."""
     return bool(
         kind == Event.RETURNED_TO_DUTY
+        or kind == Event.QUARTERS
         or kind == Event.DISCHARGED
         or kind == Event.LEFT_THEATRE
         or kind == Event.DIED
