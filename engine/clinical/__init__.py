@@ -1,7 +1,7 @@
 """Injuries and illnesses of casualties, the survival clock, and the effects of treatments."""
 
 from engine.clinical.bay_care import resuscitate, starts_resuscitation, treat_ill, treat_wounded
-from engine.clinical.blood import draw_blood_units
+from engine.clinical.blood import draw_blood_units, draw_shock
 from engine.clinical.casualties import (
     DRAWN,
     SAMPLE,
@@ -101,6 +101,7 @@ __all__ = [
     "draw_person",
     "draw_sample",
     "draw_second_diagnoses",
+    "draw_shock",
     "draw_stay_of_ill",
     "draw_stay_of_wounded",
     "draw_wounds",

@@ -2,6 +2,7 @@
 
 import math
 
+from engine.clinical.blood import spread_units
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
@@ -16,7 +17,7 @@ from engine.clinical.operations import calls_for_craniotomy, log_airway, operati
 from engine.clinical.survival import killing_region
 from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
-from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+from engine.tables import MINUTE, QUIET, TREATMENT_COUNT, CasualtyState, Model, Output, PatientRow
 
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
@@ -198,5 +199,7 @@ def resuscitate(
     if record.lethal == LethalMechanism.TBI or calls_for_craniotomy(output, casualty, model):
         needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
     end = now + minutes * MINUTE
+    first = int(output.rows[TREATMENT_COUNT])
     given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
+    spread_units(output, row, casualty, first, model)
     _observe_if_nothing(output, row, casualty, now, minutes, given)

@@ -2,6 +2,7 @@
 
 import math
 
+from engine.clinical.blood import split_units
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import bleeds_to_death, last_start, minutes_of
 from engine.clinical.survival import set_rate, stop_clock, surgery_success
@@ -346,6 +347,7 @@ def start_surgery(
         if uniform < chance:
             effect = _EFFECTIVE
     if not output.rows[QUIET]:
+        split_units(output, row, casualty, now)
         otherwise = _WOUND_DEBRIDEMENT
         wound = _open_wound(output, casualty, model.treatments.rules)
         if wound == NONE:

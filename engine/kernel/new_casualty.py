@@ -16,6 +16,7 @@ from engine.clinical import (
     draw_low_pressure,
     draw_person,
     draw_second_diagnoses,
+    draw_shock,
     draw_stay_of_ill,
     draw_stay_of_wounded,
     draw_wounds,
@@ -213,6 +214,7 @@ def initialise_casualty(
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
+        draw_shock(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
         casualty.cavity = 1 if calls_for_cavity_surgery(output, casualty, model) else 0

@@ -74,7 +74,7 @@ class CasualtyState(Row):
         UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
     )
     intensive: UInt8  # 1: has been in intensive care
-    hypotensive: UInt8  # 1: so low a pressure without a loss of blood that triage in a facility sees it
+    hypotensive: UInt8  # 1: `low_pressure` is such that triage in a facility sees it
     shocked: UInt8  # 1: in shock from bleeding at the first facility
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
     blood_given: UInt8  # units of them that there are
@@ -103,7 +103,7 @@ class CasualtyState(Row):
     bumped_at: Float64  # ms
     blocked_since: Float64  # ms since when the held resource is no longer needed but the next is not free
     first_event: Int64  # first row of the events
-    low_pressure: Float64  # mmHg by which the pressure is low without a loss of blood
+    low_pressure: Float64  # mmHg by which the pressure is low beyond what the loss of blood does
     low_pulse: Float64  # change of the pulse with it
     awake_at: Float64  # ms until when an operation keeps the casualty from leaving
     reoperate_at: Float64  # ms when a further operation here is due; infinity: none
