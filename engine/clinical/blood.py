@@ -91,7 +91,8 @@ def draw_shock(
     dressed = int(rules.bit[Treatment.PRESSURE_DRESSING] | rules.bit[Treatment.HAEMOSTATIC_DRESSING])
     for number in range(casualty.wounds):
         wound = output.wounds[casualty.wound + number]
-        if wound.ais >= shock[0] and rules.needs[wound.condition] & dressed:
+        needs = rules.needs[wound.condition]
+        if wound.ais >= shock[0] and needs & dressed and needs & rules.bit[Treatment.WOUND_CARE]:
             key = model.keys[DrawPurpose.SURVIVAL]
             own = numeric.normal_quantile(to_uniform(words(key, counter[0], counter[1], FIRST_AID)[2]))
             units = numeric.exp(model.care.blood[6] + model.care.blood[7] * own)

@@ -6,6 +6,7 @@ from engine import numeric
 from engine.clinical.physiology.deviates import half, normal, rough_normal
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
+    NONE,
     VITAL_SIGNS,
     CasualtyKind,
     ConditionFlag,
@@ -197,6 +198,8 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
         ais = _begin_wounds(output, record, casualty, state, model)
         _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
         _begin_loss(record, casualty, state, normal(k), model)
+        if record.lethal == NONE and casualty.blood_units == 0:  # nobody is in shock who needs no blood
+            state.response = min(0.0, state.response)
         state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * rough_normal(g))
         state.cools = numeric.exp(signs.cooling.sigma * rough_normal(i))
     else:
