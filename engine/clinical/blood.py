@@ -30,6 +30,7 @@ from engine.tables import (
 
 _BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
+_WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 _SLOW = 1.0
@@ -91,8 +92,8 @@ def draw_shock(
     dressed = int(rules.bit[Treatment.PRESSURE_DRESSING] | rules.bit[Treatment.HAEMOSTATIC_DRESSING])
     for number in range(casualty.wounds):
         wound = output.wounds[casualty.wound + number]
-        needs = rules.needs[wound.condition]
-        if wound.ais >= shock[0] and needs & dressed and needs & rules.bit[Treatment.WOUND_CARE]:
+        bleeds = rules.needs[wound.condition] & dressed
+        if wound.ais >= shock[0] and bleeds and rules.operations[wound.condition, 0] == _WOUND_DEBRIDEMENT:
             key = model.keys[DrawPurpose.SURVIVAL]
             own = numeric.normal_quantile(to_uniform(words(key, counter[0], counter[1], FIRST_AID)[2]))
             units = numeric.exp(model.care.blood[6] + model.care.blood[7] * own)
