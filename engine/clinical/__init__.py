@@ -2,7 +2,7 @@
 
 from engine.clinical.agent_care import care_in_decontamination, repeat_atropine
 from engine.clinical.bay_care import resuscitate, starts_resuscitation, treat_ill, treat_wounded
-from engine.clinical.blood import draw_blood_units
+from engine.clinical.blood import draw_blood_units, draw_shock
 from engine.clinical.casualties import (
     DRAWN,
     SAMPLE,
@@ -125,6 +125,7 @@ __all__ = [
     "draw_person",
     "draw_sample",
     "draw_second_diagnoses",
+    "draw_shock",
     "draw_stay_of_ill",
     "draw_stay_of_wounded",
     "draw_wounds",

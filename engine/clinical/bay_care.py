@@ -3,6 +3,7 @@
 import math
 
 from engine.clinical.agent_care import repeat_atropine
+from engine.clinical.blood import spread_units
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     give_by_need,
@@ -17,7 +18,7 @@ from engine.clinical.operations import log_airway, operation_here
 from engine.clinical.survival import killing_region
 from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
-from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+from engine.tables import MINUTE, QUIET, TREATMENT_COUNT, CasualtyState, Model, Output, PatientRow
 
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
@@ -204,5 +205,7 @@ def resuscitate(
     if record.lethal == LethalMechanism.TBI:
         needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
     end = now + minutes * MINUTE
+    first = int(output.rows[TREATMENT_COUNT])
     given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, model)
+    spread_units(output, row, casualty, first, model)
     _observe_if_nothing(output, row, casualty, now, minutes, given)

@@ -531,6 +531,8 @@ def needs_of_state(
             needs |= bit[Treatment.IV_ACCESS]
     if place >= CarePlace.ROLE_1:
         needs |= needs_of_tourniquets(output, casualty, model.treatments.rules)
+    if place == CarePlace.ON_THE_WAY and record.worst_ais >= model.treatments.limits.on_the_way_ais:
+        needs |= bit[Treatment.IV_ACCESS] | bit[Treatment.HYPOTHERMIA_PREVENTION]
     unconscious = needs_of_coma(output, record, casualty, at, model)
     if unconscious:
         needs |= unconscious

@@ -2,6 +2,7 @@
 
 import math
 
+from engine.clinical.blood import split_units
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     bleeds_to_death,
@@ -464,6 +465,7 @@ def start_surgery(
         if uniform < chance:
             effect = _EFFECTIVE
     if not output.rows[QUIET]:
+        split_units(output, row, casualty, now)
         otherwise = _WOUND_DEBRIDEMENT
         wound = _open_wound(output, casualty, model.treatments.rules)
         if wound == NONE:

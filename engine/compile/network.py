@@ -257,10 +257,13 @@ def compile_care(scenario: Scenario) -> Table:
                 given["blood"]["severity"],
                 given["blood"]["per_niss"],
                 given["blood"]["niss"],
+                interpreted.log(given["blood"]["units_of_shock"]),
+                given["blood"]["shock_sigma"],
             ]
         ),
         most_units=given["blood"]["most"],
         prehospital_units=given["blood"]["prehospital"],
+        unit_minutes=floats([given["blood"]["minutes_of_unit"], given["blood"]["minutes_of_further_unit"]]),
         request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
         preparation=floats([0.0, *(minutes * MINUTE for minutes in given["preparation"]["minutes"])]),
         awakening=floats([given["preparation"]["after_operation_minutes"] * MINUTE]),

@@ -19,6 +19,7 @@ from engine.clinical import (
     draw_low_pressure,
     draw_person,
     draw_second_diagnoses,
+    draw_shock,
     draw_stay_of_ill,
     draw_stay_of_wounded,
     draw_wounds,
@@ -236,6 +237,7 @@ def initialise_casualty(
         draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
         draw_coma(output, record, casualty, model, counter)
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
+        draw_shock(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
         casualty.cavity = 1 if calls_for_operation(output, record, casualty, rules.in_cavity, model) else 0

@@ -74,6 +74,7 @@ class CareLimits(Row):
 
     unconscious_gcs: Int64  # from this Glasgow Coma Scale downwards
     analgesia_ais: Int64  # lowest worst AIS
+    on_the_way_ais: Int64  # lowest worst AIS with which the wounded get an access and a blanket on the way
     analgesia_pain: Float64  # lowest pain, 0 to 10
     mild_pain: Float64  # lowest pain that is treated at all
     mild_hours: Float64  # after a dose, in which it is treated again only from `analgesia_pain` on ...

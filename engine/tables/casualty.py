@@ -82,7 +82,7 @@ class CasualtyState(Row):
     sorted_inside: UInt8  # 1: has been triaged before leaving a facility
     outpatient: UInt8  # 1: nothing that the injuries or the illness call for needs a bed
     in_quarters: UInt8  # 1: an outpatient of the facility, with limited duty in the unit
-    hypotensive: UInt8  # 1: so low a pressure without a loss of blood that triage in a facility sees it
+    hypotensive: UInt8  # 1: `low_pressure` is such that triage in a facility sees it
     shocked: UInt8  # 1: in shock from bleeding at the first facility
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
     blood_given: UInt8  # units of them that there are
@@ -112,7 +112,7 @@ class CasualtyState(Row):
     bumped_at: Float64  # ms
     blocked_since: Float64  # ms since when the held resource is no longer needed but the next is not free
     first_event: Int64  # first row of the events
-    low_pressure: Float64  # mmHg by which the pressure is low without a loss of blood
+    low_pressure: Float64  # mmHg by which the pressure is low beyond what the loss of blood does
     low_pulse: Float64  # change of the pulse with it
     gcs: Float64  # Glasgow Coma Scale after the injury; 15 without an injury of the brain
     gcs_hours: Float64  # time constant of its recovery

@@ -70,7 +70,7 @@ class PeopleTables(Row):
     weight: Annotated[Floats, "f8", (2, 2)]  # mean and SD in kg by sex
     start: Annotated[Ints, "i8", 1]  # ms of the scenario's start since 1970-01-01
     age_span: Annotated[Floats, "f8", 1]  # years above the youngest age of the rank
-    weight_limits: Annotated[Floats, "f8", 2]  # lowest and highest weight in kg
+    weight_limits: Annotated[Floats, "f8", (2, 2)]  # lowest and highest weight in kg by sex
 
 
 PEOPLE = dtype_of(PeopleTables)
@@ -408,10 +408,12 @@ class CareParameters(Row):
     icu_niss: Int64  # lowest NISS; 76: none
     decontamination: Annotated[Floats, "f8", 1]
     # units of blood of a resuscitation, lognormal: log medians of who bleeds to death and of others, sigma,
-    # correlation, rise of the log median for each point of NISS, NISS of the medians
-    blood: Annotated[Floats, "f8", 6]
+    # correlation, rise of the log median for each point of NISS, NISS of the medians; of shock by other open wounds:
+    # log median, sigma
+    blood: Annotated[Floats, "f8", 8]
     most_units: Int64  # at most 60: what the column of units has room for beside other bits of a grant
     prehospital_units: Int64
+    unit_minutes: Annotated[Floats, "f8", 2]  # a unit of blood takes: in the bay; after it
     request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg for request and departure
     preparation: Annotated[
         Floats, "f8", 5

@@ -1,7 +1,7 @@
 """The state of the patient over time, and the vital signs that show it (docs/model.md section 2.12).
 
 The survival clock is the one judge of death. The signs follow from what it, the wounds and the treatments in the record
-say; nothing that decides reads them, but for a low pressure without a loss of blood, which triage sees. They are
+say; nothing that decides reads them, but for a low pressure drawn at the beginning, which triage sees. They are
 computed only where a record is written.
 """
 

@@ -92,7 +92,7 @@ def _of_person(parameters: Floats, deviate: float, spread: float) -> float:
 
 @compiled
 def _set_low_pressure(casualty: CasualtyState, applies: bool, low: Floats, uniform: float) -> None:
-    """Decide whether an injury to which this applies goes with a low pressure that no loss of blood explains."""
+    """Decide whether an injury to which this applies goes with a low pressure without a loss of blood."""
     if applies and uniform < low[1]:
         casualty.low_pressure = low[2]
         casualty.low_pulse = low[3]
@@ -102,12 +102,15 @@ def _set_low_pressure(casualty: CasualtyState, applies: bool, low: Floats, unifo
 def draw_low_pressure(
     output: Output, record: PatientRow, casualty: CasualtyState, model: Model, counter: Counter
 ) -> None:
-    """Draw whether the pressure of the wounded is low without a loss of blood, and whether so low that all see it."""
+    """Draw whether the pressure of the wounded is low without a loss of blood, and whether all see it.
+
+    `draw_shock` has drawn the low pressure of those with open wounds before.
+    """
     key = model.keys[DrawPurpose.CARE]
     uniform = half(words(key, counter[0], counter[1], VITAL_SIGNS + 2)[1], False)
     signs = model.vital_signs
     low = signs.low_pressure
-    if uniform >= max(low.other[1], max(low.cord[1], low.brain[1])):
+    if casualty.low_pressure == 0.0 and uniform >= max(low.cord[1], low.brain[1]):
         return
     brain_ais = 0
     cord_ais = 0
@@ -123,11 +126,10 @@ def draw_low_pressure(
     alone = other_ais < low.alone
     _set_low_pressure(casualty, alone and cord_ais >= low.cord[0], low.cord, uniform)
     _set_low_pressure(casualty, alone and brain_ais >= low.brain[0], low.brain, uniform)
-    simple = record.worst_ais == low.other[0] and record.lethal == NONE and casualty.blood_units == 0
-    _set_low_pressure(casualty, simple, low.other, uniform)
     if casualty.low_pressure > 0.0:
         own = normal(words(key, counter[0], counter[1], VITAL_SIGNS)[1])
-        systolic = _of_person(signs.baseline.systolic, own, signs.baseline.spread) - casualty.low_pressure
+        systolic = _of_person(signs.baseline.systolic, own, signs.baseline.spread)
+        systolic += signs.baseline.stress_systolic - casualty.low_pressure
         casualty.hypotensive = 1 if systolic < low.seen_below else 0
 
 
@@ -195,6 +197,8 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     if record.kind == CasualtyKind.WOUNDED:
         _begin_wounds(output, record, casualty, state, model)
         _begin_loss(record, casualty, state, normal(k), model)
+        if record.lethal == NONE and casualty.blood_units == 0:  # nobody is in shock who needs no blood
+            state.response = min(0.0, state.response)
         state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * rough_normal(g))
         state.cools = numeric.exp(signs.cooling.sigma * rough_normal(i))
     else:
@@ -221,6 +225,9 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.admitted_at = math.inf
     state.worst_loss = 0.0
     state.transfused_at = math.inf
+    state.bled = 0.0
+    state.bled_at = math.inf
+    state.bled_until = -math.inf
     state.tube_at = math.inf
     state.tube_until = -math.inf
     state.paralysed_until = -math.inf

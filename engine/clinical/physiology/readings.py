@@ -117,17 +117,31 @@ def _tenths(bounds: Floats, value: float, lowest: float) -> int:
 
 
 @compiled
-def _set_coma_scale(entry: VitalRow, points: float, tube: bool, paralysed: bool, model: Model) -> None:
-    """Set the GCS and its parts; an intubated patient is sedated and says nothing, and at first does not move."""
+def _set_coma_scale(
+    entry: VitalRow, points: float, tube: bool, paralysed: bool, weaned: bool, model: Model
+) -> None:
+    """Set the GCS and its parts.
+
+    An intubated patient says nothing and is sedated: does not move at first and in an operation, opens the eyes when
+    called and obeys once sedation has ended.
+    """
     brain = model.vital_signs.brain
     total = int(min(15.0, max(3.0, points)) + 0.5)
     eye = int(brain.eye[total - 3])
     verbal = int(brain.verbal[total - 3])
     motor = int(brain.motor[total - 3])
     if tube:
-        eye = min(eye, int(model.vital_signs.tube.eye))
+        rules = model.vital_signs.tube
         verbal = 1
-        motor = 1 if paralysed else min(motor, int(model.vital_signs.tube.motor))
+        if paralysed:
+            eye = 1
+            motor = 1
+        elif weaned:
+            eye = min(eye, int(rules.weaned_eye))
+            motor = min(motor, int(rules.weaned_motor))
+        else:
+            eye = min(eye, int(rules.eye))
+            motor = min(motor, int(rules.motor))
     entry.gcs_eye = eye
     entry.gcs_verbal = verbal
     entry.gcs_motor = motor
@@ -243,7 +257,7 @@ def _show_arrest(entry: VitalRow, model: Model) -> None:
     entry.spo2 = NONE
     entry.etco2 = NONE
     entry.pain = NONE
-    _set_coma_scale(entry, 3.0, True, True, model)
+    _set_coma_scale(entry, 3.0, True, True, False, model)
 
 
 @compiled
@@ -334,17 +348,22 @@ def _take_reading(
         entry.etco2 = _whole(bounds.etco2, carbon_dioxide)
     entry.respiratory_rate = _whole(bounds.respiratory_rate, respiratory_rate)
     entry.spo2 = _whole(bounds.spo2, spo2)
-    if systolic < noise.no_signal[0] and half(g, False) < noise.no_signal[1]:
+    if systolic < noise.no_signal[2] or (
+        systolic < noise.no_signal[0] and half(g, False) < noise.no_signal[1]
+    ):
         entry.spo2 = NONE
     waking = parameters.tube.waking
-    since = at - max(asleep_until, state.tube_until)
+    weaning = parameters.tube.weaning
     points = signs.gcs
-    if since >= 0.0:
-        points -= waking[0] * fading(since, waking[1] * MINUTE)
+    if at >= asleep_until:
+        points -= waking[0] * fading(at - asleep_until, waking[1] * MINUTE)
+    if at >= state.tube_until:
+        points -= weaning[1] * fading(at - state.tube_until, weaning[2] * MINUTE)
     if points < 14.5:
         points += noise.gcs * normal(g)
-    paralysed = tube and at < state.paralysed_until
-    _set_coma_scale(entry, points, tube, paralysed, model)
+    paralysed = tube and (asleep or at < state.paralysed_until)
+    weaned = tube and at > state.tube_until - weaning[0] * MINUTE
+    _set_coma_scale(entry, points, tube, paralysed, weaned, model)
     entry.pain = NONE
     if asleep and not tube:
         _omit_coma_scale(entry)

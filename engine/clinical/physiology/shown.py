@@ -134,6 +134,15 @@ def _note_tube(record: PatientRow, state: Physiology, treatment: TreatmentRow, m
 
 
 @compiled
+def _note_further_blood(state: Physiology, treatment: TreatmentRow, model: Model) -> None:
+    """Note that blood goes on after the bay, for what is lost meanwhile, most of it in the operation."""
+    per_unit = model.vital_signs.loss.operative[0]
+    state.bled = max(state.bled, per_unit * numeric.log(1.0 + float(treatment.units)))
+    state.bled_at = min(state.bled_at, float(treatment.start))
+    state.bled_until = max(state.bled_until, float(treatment.end))
+
+
+@compiled
 def eased_by_analgesia(state: Physiology, at: float, model: Model) -> float:
     """Return the points of pain that analgesia takes at the time `at`, ms: a dose acts after minutes, for hours.
 
@@ -174,6 +183,8 @@ def _note_treatment(
         state.bagged_from = start
         state.bagged_until = float(treatment.end)
     if kind == Treatment.BLOOD_TRANSFUSION:
+        if start > state.transfused_at:
+            _note_further_blood(state, treatment, model)
         state.transfused_at = min(state.transfused_at, start)
     if signs.analgesia[kind] > 0.0:
         state.analgesia_before = eased_by_analgesia(state, start, model)
