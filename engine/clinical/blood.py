@@ -14,6 +14,7 @@ from engine.codes import (
     VITAL_SIGNS,
     DrawPurpose,
     Effect,
+    Region,
     Treatment,
     TriageCategory,
 )
