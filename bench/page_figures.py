@@ -30,17 +30,18 @@ def write_casualties(folder: Path) -> None:
     (folder / "casualties.csv").write_text("time,front,number\n" + "".join(lines), "utf-8")
 
 
-def with_new_numbers(line: str, printed: str) -> str | None:
-    """Return a line of a page with the numbers of `printed`, words separated by one space; None where it has none."""
-    words = " ".join(line.split())
-    if words in printed:
-        return line
-    pieces = [re.escape(piece) for piece in _NUMBER.split(words)]
-    found = re.search(f"({_NUMBER.pattern})".join(pieces), printed)
+def with_new_numbers(line: str, printed: str, place: int = 0) -> tuple[str, int] | None:
+    """Return a line of a page with the numbers that are printed from `place` on, and where they end there.
+
+    `printed` has its words separated by one space. None where it has no such line. A page shows lines in the order in
+    which they are printed, so each of two alike lines gets its own numbers.
+    """
+    pieces = [re.escape(piece) for piece in _NUMBER.split(" ".join(line.split()))]
+    found = re.compile(f"({_NUMBER.pattern})".join(pieces)).search(printed, place)
     if found is None:
         return None
     numbers = iter(found.groups())
-    return _NUMBER.sub(lambda _: next(numbers), line)
+    return _NUMBER.sub(lambda _: next(numbers), line), found.end()
 
 
 def _printed_by(commands: str, language: str) -> str:
@@ -63,19 +64,22 @@ def _printed_by(commands: str, language: str) -> str:
 def _section(text: str) -> str:
     """Return a section of a page with the numbers that its commands print now."""
     printed = ""
+    place = 0
 
     def renewed(block: re.Match[str]) -> str:
-        nonlocal printed
+        nonlocal printed, place
         if block[1] in ("", "python"):
             printed += " " + _printed_by(block[2], block[1])
         if block[1] != "text" or not printed:
             return block[0]
         lines = []
         for line in block[2].splitlines():
-            new = with_new_numbers(line, printed)
+            new = with_new_numbers(line, printed, place)
             if new is None:
                 sys.stderr.write(f"rewrite: {line}\n  printed: ... {printed[-1500:]}\n")
-            lines.append(new or line)
+            else:
+                line, place = new
+            lines.append(line)
         return "```text\n" + "\n".join(lines) + "\n```"
 
     return _BLOCK.sub(renewed, text)

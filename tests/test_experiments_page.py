@@ -20,7 +20,7 @@ COMMANDS = re.findall(r"^```\n(goldenhour .*)\n```\n\n```text\n((?:.*\n)+?)```",
 
 
 def test_the_page_has_commands_with_output() -> None:
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 8
 
 
 @pytest.mark.parametrize(("command", "shown"), COMMANDS)
@@ -37,7 +37,7 @@ def test_a_command_prints_what_the_page_shows(
     words = shlex.split(command)[1:]
     if "check" not in words:
         words += ["--workers", "0"]
-    if words[0] == "experiment" and "check" not in words:
+    if words[0] in ("experiment", "optimise") and "check" not in words:
         words += ["--no-store"]
     assert run(words) == 0
     printed = " ".join(capsys.readouterr().out.split())

@@ -245,10 +245,14 @@ class Records:
         """Treatments that start before the first arrival at Role 2 or above."""
         return self.treatments.start < self.role2
 
+    def door_of(self, *capabilities: str) -> Column:
+        """Return the time of the first arrival at a facility with all these capabilities; NEVER without one."""
+        return first(self.events.at, self.events.kind("arrived") & self.able(*capabilities))
+
     @cached_property
     def surgical_door(self) -> Column:
         """Time of the first arrival at a facility that operates."""
-        return first(self.events.at, self.events.kind("arrived") & self.able("dcs"))
+        return self.door_of("dcs")
 
     @cached_property
     def first_operation(self) -> Column:
@@ -319,6 +323,11 @@ class Records:
     def diagnosed(self, *names: str) -> Column:
         """Patients whose main diagnosis or any of whose wounds is in one of these sets of codes."""
         return self.patients.among(*names) | has(self.wounds.among(*names))
+
+    def with_condition(self, conditions: Array) -> Column:
+        """Return the patients whose main diagnosis or any of whose wounds is one of `conditions`, a mask."""
+        main = self.patients.rows.column(conditions[self.chunk.patients["condition"]])
+        return main | has(self.wounds.rows.column(conditions[self.chunk.wounds["condition"]]))
 
     def caused(self, name: str) -> Column:
         """Patients whose external cause is in this set of codes."""
