@@ -71,6 +71,7 @@ from engine.clinical.operations import (
 )
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import (
+    airway_is_held,
     begin_readings,
     draw_coma,
     draw_low_pressure,
@@ -101,6 +102,7 @@ __all__ = [
     "DRAWN",
     "NO_DIAGNOSIS",
     "SAMPLE",
+    "airway_is_held",
     "begin_readings",
     "bleeds_to_death",
     "burn_fluids_go_on",

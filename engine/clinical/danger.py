@@ -8,7 +8,7 @@ import math
 
 from engine.clinical.burns import burn_area
 from engine.clinical.needs import needs_of_injuries
-from engine.clinical.physiology import coma_scale, has_had_much_blood
+from engine.clinical.physiology import coma_scale, has_had_much_blood, travels_with_tube
 from engine.codes import NONE, CasualtyKind, ConditionFlag, LethalMechanism, Region, Treatment, TriageCategory
 from engine.numeric import compiled
 from engine.tables import DAY, HOUR, CasualtyState, Model, Output, PatientRow
@@ -84,13 +84,17 @@ def is_immediate(record: PatientRow, casualty: CasualtyState, now: float, model:
     since = now - float(record.onset)
     if casualty.gcs < 15.0 and coma_scale(casualty, since) < limits.unconscious_gcs + 0.5:
         return True
-    if casualty.operated and has_had_much_blood(casualty, now, model):
-        return True
+    tube = model.vital_signs.tube
     return bool(
-        casualty.operated
-        and not casualty.definitive
-        and (casualty.cavity or record.lethal != NONE)
-        and since < model.vital_signs.tube.unfinished_hours * HOUR
+        (casualty.ventilated and travels_with_tube(casualty, model))
+        or (casualty.airway_held and not casualty.definitive)
+        or (casualty.operated and has_had_much_blood(casualty, now, model))
+        or (
+            casualty.operated
+            and not casualty.definitive
+            and (casualty.cavity or record.lethal != NONE)
+            and since < tube.unfinished_hours * HOUR
+        )
     )
 
 

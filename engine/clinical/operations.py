@@ -12,7 +12,13 @@ from engine.clinical.needs import (
     needs_of_injuries,
     operation_of,
 )
-from engine.clinical.physiology import keeps_tube, stays_on_ventilator
+from engine.clinical.physiology import (
+    is_operated_on_again,
+    keeps_tube,
+    needs_tube,
+    stays_on_ventilator,
+    travels_with_tube,
+)
 from engine.clinical.survival import set_rate, stop_clock, surgery_success
 from engine.codes import NONE, CasualtyKind, ConditionFlag, Effect, Region, Treatment
 from engine.numeric import compiled
@@ -71,15 +77,21 @@ def operation_here(kind: int, role: int, rules: CareRules) -> int:
 
 
 @compiled
+def _has_airway(output: Output, casualty: CasualtyState, now: float) -> bool:
+    """Return whether the airway is secured: by a tube that is still in, or by surgery."""
+    for kind in (_SURGICAL_AIRWAY, _TRACHEOSTOMY):
+        if last_start(output, casualty, kind, NONE) >= 0:
+            return True
+    return bool(last_start(output, casualty, _INTUBATION, NONE) >= 0 and now < output.physiology.tube_until)
+
+
+@compiled
 def log_airway(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> float:
     """Intubate at the beginning of a session unless the airway is secured; return when it is, ms.
 
     Whose tube was taken out after an earlier operation is intubated again.
     """
-    for kind in (_SURGICAL_AIRWAY, _TRACHEOSTOMY):
-        if last_start(output, casualty, kind, NONE) >= 0:
-            return now
-    if last_start(output, casualty, _INTUBATION, NONE) >= 0 and now < output.physiology.tube_until:
+    if _has_airway(output, casualty, now):
         return now
     lasts = minutes_of(_INTUBATION, _TYPICAL_PACE, model.treatments.rules)
     log_treatment(output, row, casualty.facility, _INTUBATION, now, lasts, Effect.SUPPORTIVE, NONE)
@@ -99,7 +111,7 @@ def ventilate(
     """
     record = output.patients[row]
     wounded = record.kind == CasualtyKind.WOUNDED
-    if wounded and keeps_tube(output, record, casualty, now, model):
+    if wounded and keeps_tube(record, casualty, now, model):
         casualty.ventilated = 1
     if not wounded and casualty.calls_for_ventilator:
         casualty.ventilated = 1
@@ -111,14 +123,21 @@ def ventilate(
     ):
         return
     lasts = 0.0
-    if wounded and casualty.operated_here:
+    if wounded and casualty.operated_here and _has_airway(output, casualty, now):
         lasts = min(minutes, model.vital_signs.tube.recovery_minutes[1])
     if casualty.ventilated or (wounded and stays_on_ventilator(output, record, casualty, now, model)):
         lasts = minutes
         tube = model.vital_signs.tube
-        if casualty.definitive and casualty.head_ais < tube.brain_ais:
+        found = False
+        if (
+            wounded
+            and not is_operated_on_again(casualty)
+            and not needs_tube(output, record, casualty, now, found, model)
+        ):
+            lasts = min(minutes, tube.finished_hours * HOUR / MINUTE)
+        if not travels_with_tube(casualty, model):
             least = min(minutes, tube.settled_hours * HOUR / MINUTE)
-            lasts = max(least, minutes - tube.awake_hours * HOUR / MINUTE)
+            lasts = min(lasts, max(least, minutes - tube.awake_hours * HOUR / MINUTE))
     if lasts > 0.0:
         begin = log_airway(output, row, casualty, now, model)
         left = lasts - (begin - now) / MINUTE
@@ -423,7 +442,8 @@ def log_session(
         main_wound = int(casualty.killer) if casualty.killer != NONE else 0
         main = _main_operation(output, record, casualty, main_wound, role, model)
     begin = now
-    if main != NONE or _needs_airway(output, record, casualty, main, role, model):
+    under_anaesthesia = _needs_airway(output, record, casualty, main, role, model)
+    if main != NONE or under_anaesthesia or keeps_tube(record, casualty, now, model):
         begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
     first = int(output.rows[TREATMENT_COUNT])
     turn = 0

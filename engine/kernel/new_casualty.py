@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.clinical import (
     NO_DIAGNOSIS,
+    airway_is_held,
     calls_for_bed,
     calls_for_operation,
     calls_for_ventilator,
@@ -84,6 +85,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.operable = 0
     casualty.grave = 0
     casualty.cavity = 0
+    casualty.airway_held = 0
     casualty.calls_for_ventilator = 0
     casualty.ventilated = 0
     casualty.prompt = 0
@@ -236,6 +238,7 @@ def initialise_casualty(
     else:
         draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
         draw_coma(output, record, casualty, model, counter)
+        casualty.airway_held = 1 if airway_is_held(output, casualty, model) else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         draw_shock(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units

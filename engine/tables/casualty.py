@@ -68,6 +68,7 @@ class CasualtyState(Row):
     operable: UInt8  # bit r: something called for can be done at Role r
     grave: UInt8  # 1: wounded, and something would kill, blood is called for, or the worst AIS is 3 or more
     cavity: UInt8  # 1: a wound calls for an operation in head, neck, chest or belly
+    airway_held: UInt8  # 1: a wound threatens the airway itself
     calls_for_ventilator: UInt8  # 1: the injuries or the illness do
     ventilated: UInt8  # 1: has been on the ventilator in intensive care
     prompt: UInt8  # 1: a wound calls for an operation of Role 3 that does not wait for a day after the first

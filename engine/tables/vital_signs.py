@@ -310,6 +310,7 @@ class Schedule(Row):
 
     minutes: Annotated[Floats, "f8", (WATCHES, 5)]  # by `Watch` and category, 0 to 4
     thinning: Float64  # share of the time at a place that is the least interval there
+    recovery: Annotated[Floats, "f8", 2]  # on a ward after an operation: for so many hours, minutes at most
     settled: Annotated[
         Floats, "f8", 2
     ]  # minutes at a place from which those in no danger are seen less often; least interval then

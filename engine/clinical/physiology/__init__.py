@@ -10,14 +10,18 @@ from engine.clinical.physiology.readings import take_last, take_until, take_with
 from engine.clinical.physiology.shown import decline_share, shown_share
 from engine.clinical.physiology.signs import find_signs, pain_of_record
 from engine.clinical.physiology.tubes import (
+    airway_is_held,
     coma_scale,
     has_had_much_blood,
+    is_operated_on_again,
     keeps_tube,
     needs_tube,
     stays_on_ventilator,
+    travels_with_tube,
 )
 
 __all__ = [
+    "airway_is_held",
     "begin_readings",
     "coma_scale",
     "decline_share",
@@ -25,6 +29,7 @@ __all__ = [
     "draw_low_pressure",
     "find_signs",
     "has_had_much_blood",
+    "is_operated_on_again",
     "keeps_tube",
     "needs_tube",
     "pain_of_record",
@@ -33,4 +38,5 @@ __all__ = [
     "take_last",
     "take_until",
     "take_with_events",
+    "travels_with_tube",
 ]

@@ -15,6 +15,7 @@ from engine.clinical.physiology.tubes import (
     is_operated_on_again,
     needs_tube,
     stays_on_ventilator,
+    travels_with_tube,
 )
 from engine.clinical.survival import clock_at, health_score
 from engine.clinical.uniforms import to_uniform
@@ -95,6 +96,8 @@ def _interval(
     if not danger and spent >= schedule.settled[0] and state.watch in (Watch.FIELD, Watch.VEHICLE, Watch.BAY):
         minutes = max(minutes, schedule.settled[1])
     minutes = min(schedule.most_minutes, max(minutes, schedule.thinning * spent))
+    if state.watch == Watch.WARD and at < casualty.operated_until + schedule.recovery[0] * HOUR:
+        minutes = min(minutes, schedule.recovery[1])
     if record.kind == CasualtyKind.AGENT and state.watch != Watch.NOBODY:
         since = (at - float(record.onset)) / MINUTE
         if since < schedule.agent[0]:
@@ -475,7 +478,7 @@ def _keep_tube(
 def _plan_extubation(casualty: CasualtyState, state: Physiology, at: float, model: Model) -> None:
     """Plan in intensive care, from `at` on, that the tube is out hours before the patient leaves it, or stays in.
 
-    It stays with a severe injury of the head and before the definitive operation.
+    `travels_with_tube` says in whom it stays.
     """
     rules = model.vital_signs.tube
     leaves = casualty.at
@@ -483,10 +486,10 @@ def _plan_extubation(casualty: CasualtyState, state: Physiology, at: float, mode
     if not _has_tube(state, at) or leaves == math.inf or state.tube_until <= before:
         return
     settled = rules.settled_hours * HOUR
-    if casualty.definitive and casualty.head_ais < rules.brain_ais:
-        state.tube_until = max(before, at + settled)
-    else:
+    if travels_with_tube(casualty, model):
         state.tube_until = max(state.tube_until, leaves + settled)
+    else:
+        state.tube_until = max(before, at + settled)
 
 
 @compiled

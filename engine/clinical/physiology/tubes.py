@@ -4,13 +4,13 @@ import math
 
 from engine import numeric
 from engine.clinical.physiology.signs import find_signs
-from engine.codes import CasualtyKind, LethalMechanism
+from engine.codes import LethalMechanism
 from engine.numeric import compiled
 from engine.tables import DAY, HOUR, CasualtyState, Model, Output, PatientRow
 
 
 @compiled
-def _airway_is_held(output: Output, casualty: CasualtyState, model: Model) -> bool:
+def airway_is_held(output: Output, casualty: CasualtyState, model: Model) -> bool:
     """Return whether a wound threatens the airway itself: of face, neck and bronchi, and burns of them."""
     rules = model.treatments.rules
     for number in range(casualty.wounds):
@@ -31,7 +31,7 @@ def needs_tube(
     limits = model.treatments.limits
     if record.lethal == LethalMechanism.AIRWAY and casualty.life < math.inf:
         return True
-    if record.kind == CasualtyKind.WOUNDED and _airway_is_held(output, casualty, model):
+    if casualty.airway_held:
         return True
     if not found:
         find_signs(record, casualty, output.physiology, at, model)
@@ -69,7 +69,7 @@ def coma_scale(casualty: CasualtyState, since: float) -> float:
 
 
 @compiled
-def keeps_tube(output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model) -> bool:
+def keeps_tube(record: PatientRow, casualty: CasualtyState, at: float, model: Model) -> bool:
     """Return whether injuries and operations alone, whatever the signs, keep a casualty on the ventilator.
 
     It is who waits for a second operation in head, neck, chest or belly after damage control surgery, has had much
@@ -79,7 +79,21 @@ def keeps_tube(output: Output, record: PatientRow, casualty: CasualtyState, at: 
         is_operated_on_again(casualty)
         or has_had_much_blood(casualty, at, model)
         or coma_scale(casualty, at - float(record.onset)) < model.treatments.limits.unconscious_gcs + 0.5
-        or (record.kind == CasualtyKind.WOUNDED and _airway_is_held(output, casualty, model))
+        or casualty.airway_held
+    )
+
+
+@compiled
+def travels_with_tube(casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a casualty who is on the ventilator in intensive care keeps the tube for the journey.
+
+    It is who waits for a second operation in a cavity, or for the operation on a threatened airway, and who has a
+    severe injury of the head. The others are awake hours before they leave.
+    """
+    return bool(
+        is_operated_on_again(casualty)
+        or (casualty.airway_held and not casualty.definitive)
+        or casualty.head_ais >= model.vital_signs.tube.brain_ais
     )
 
 
@@ -93,6 +107,5 @@ def stays_on_ventilator(
     """
     found = False
     return bool(
-        keeps_tube(output, record, casualty, at, model)
-        or needs_tube(output, record, casualty, at, found, model)
+        keeps_tube(record, casualty, at, model) or needs_tube(output, record, casualty, at, found, model)
     )
