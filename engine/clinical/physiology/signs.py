@@ -411,9 +411,14 @@ def pain_of_record(
 def coma_points(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
 ) -> float:
-    """Return the points of the Glasgow Coma Scale at the time `at`, ms, if nothing changes until then.
+    """Return the points of the Glasgow Coma Scale at the time `at`, ms, once pain is eased and if nothing else changes.
 
-    They are not rounded, and have no noise.
+    They are not rounded, and have no noise. Pain holds up a low pressure; whoever it keeps awake is not awake after
+    analgesia.
     """
     find_signs(record, casualty, output.physiology, at, model)
-    return float(output.physiology.signs.gcs)
+    signs = output.physiology.signs
+    coma = model.vital_signs.loss.coma
+    eased = signs.systolic - model.vital_signs.pain.pressure * signs.pain
+    lower = max(0.0, coma[0] - eased) - max(0.0, coma[0] - signs.systolic)
+    return float(signs.gcs - coma[1] * lower)
