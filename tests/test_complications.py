@@ -11,6 +11,7 @@ from scipy import stats
 import goldenhour
 from engine.codes import COMPLICATIONS, EVENTS, LIMBS, NONE, RISKS, DeathCause, Outcome
 from engine.errors import ScenarioError
+from engine.scenario import model_constants
 from scenarios import catalogue
 from scenarios.catalogue import CatalogueError, ComplicationKind, ComplicationRisk
 from scenarios.catalogue.complications import check_complication, check_risk
@@ -190,12 +191,20 @@ def test_the_code_of_a_complication_names_the_limb_of_the_wound() -> None:
 
 
 def ventilated_since(result: goldenhour.Result) -> Any:
-    """Return when intensive care on the ventilator first began, infinity without it, by patient."""
+    """Return when the ventilator in intensive care first began, infinity without it, by patient.
+
+    It may end before intensive care does. Those who only wake up after an operation do not count.
+    """
     care, ventilation = x.treatments(result, "critical_care"), x.treatments(result, "ventilation")
-    stays = {(int(row["patient"]), int(row["end"])) for row in care}
+    stays: dict[int, list[tuple[int, int]]] = {}
+    for row in care:
+        stays.setdefault(int(row["patient"]), []).append((int(row["start"]), int(row["end"])))
+    tube = model_constants(result.scenario, "vital_signs")["vital_signs"]["tube"]
+    waking = tube["recovery_minutes"][1] * 60_000
     since = np.full(len(result), np.inf)
     for row in ventilation:
-        if (int(row["patient"]), int(row["end"])) in stays:
+        inside = any(a <= row["start"] and row["end"] <= b for a, b in stays.get(int(row["patient"]), []))
+        if inside and row["end"] - row["start"] > waking:
             since[row["patient"]] = min(since[row["patient"]], float(row["start"]))
     return since
 

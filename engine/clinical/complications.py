@@ -237,17 +237,28 @@ def _is_seen_after(output: Output, place: int, model: Model) -> bool:
 
 
 @compiled
+def _goes_to_theatre(output: Output, place: int, at: int) -> bool:
+    """Return whether event `place` is the start of an operation less than a minute after `at`, ms."""
+    if place >= output.rows[EVENT_COUNT]:
+        return False
+    event = output.events[place]
+    starts = event.kind == Event.SURGERY_STARTED or event.kind == Event.DEFINITIVE_SURGERY_STARTED
+    return bool(starts and event.at < at + MINUTE)
+
+
+@compiled
 def _enter(output: Output, row: int, casualty: CasualtyState, kind: int, onset: float, model: Model) -> None:
     """Enter a complication among the events of the patient, by time, with its treatments.
 
-    Who is on the way, waits or is treated is found to have it afterwards. If nothing follows yet it is still unseen.
+    Who is on the way, waits, is treated or is just taken to theatre is found to have it afterwards. If nothing follows
+    yet it is still unseen.
     """
     first, count = int(casualty.first_event), int(output.rows[EVENT_COUNT])
     at = int(onset)
     place = count
     while place > first + 1 and output.events[place - 1].at > at:
         place -= 1
-    while not _is_seen_after(output, place - 1, model):
+    while not _is_seen_after(output, place - 1, model) or _goes_to_theatre(output, place, at):
         if place == count:
             casualty.unseen |= 1 << kind
             return

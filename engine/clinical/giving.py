@@ -29,7 +29,7 @@ from engine.tables import (
 )
 
 _MOST_HASTE = 2.0
-"""So many times faster than usual all is done on a short way at most."""
+"""So many times faster than usual all is done on a short way at most, apart from airway and chest."""
 NOT_SEEN = -1.0
 """The time of the signs of a casualty who has not been looked at."""
 _ANALGESIA = int(Treatment.ANALGESIA)
@@ -218,6 +218,19 @@ def _fit(output: Output, first: int, now: float, reached: float, end: float, rul
 
 
 @compiled
+def _of_airway_and_chest(rules: CareRules) -> int:
+    """Return the mask of what opens the airway or relieves the chest outside a facility, which cannot wait."""
+    bit = rules.bit
+    return int(
+        bit[Treatment.AIRWAY_ADJUNCT]
+        | bit[Treatment.BAG_MASK_VENTILATION]
+        | bit[Treatment.SURGICAL_AIRWAY]
+        | bit[Treatment.CHEST_SEAL]
+        | bit[Treatment.NEEDLE_DECOMPRESSION]
+    )
+
+
+@compiled
 def give_by_need(
     output: Output,
     row: int,
@@ -252,7 +265,8 @@ def give_by_need(
     Notes
     -----
     Before the first facility `own` acts on the clock at `now`: somebody sees to it at once, beside the rest, and first
-    sets the access that it needs. On the way, what would begin after twice the time left is put off to the facility.
+    sets the access that it needs. On the way, what would begin after twice the time left is put off to the facility,
+    but never what opens the airway or relieves the chest.
     """
     rules = model.treatments.rules
     record = output.patients[row]
@@ -274,6 +288,7 @@ def give_by_need(
         if not seems_unconscious(output, record, casualty, now, found, model):
             needs |= int(rules.bit[_ANALGESIA] & rules.here[place])
     first = int(output.rows[TREATMENT_COUNT])
+    at_any_pace = _of_airway_and_chest(rules)
     at = now
     at_once = 0
     target = 0
@@ -311,8 +326,9 @@ def give_by_need(
         kind = int(rules.kind[rank])
         if at > record.onset + rules.latest[kind]:
             continue
-        if place == CarePlace.ON_THE_WAY and end > now and at >= now + _MOST_HASTE * (end - now):
-            break
+        short = place == CarePlace.ON_THE_WAY and end > now and at >= now + _MOST_HASTE * (end - now)
+        if short and not bit & at_any_pace:
+            continue
         lasts = minutes_of(kind, uniform, rules)
         beside = bool(rules.until_end & bit) and end > now
         if beside:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from engine.clinical.burns import burn_area
-from engine.clinical.physiology import find_signs, pain_of_record
+from engine.clinical.physiology import coma_once_eased, find_signs, pain_of_record
 from engine.codes import (
     NONE,
     CarePlace,
@@ -140,7 +140,7 @@ def seems_unconscious(
         return False
     if not found:
         find_signs(record, casualty, state, at, model)
-    return bool(state.signs.gcs < model.treatments.limits.unconscious_gcs + 0.5)
+    return bool(coma_once_eased(state.signs, model) < model.treatments.limits.unconscious_gcs + 0.5)
 
 
 @compiled

@@ -8,7 +8,7 @@ computed only where a record is written.
 from engine.clinical.physiology.beginning import begin_readings, draw_coma, draw_low_pressure
 from engine.clinical.physiology.readings import take_last, take_until, take_with_events
 from engine.clinical.physiology.shown import decline_share, shown_share
-from engine.clinical.physiology.signs import find_signs, pain_of_record
+from engine.clinical.physiology.signs import coma_once_eased, find_signs, pain_of_record
 from engine.clinical.physiology.tubes import (
     airway_is_held,
     coma_scale,
@@ -23,6 +23,7 @@ from engine.clinical.physiology.tubes import (
 __all__ = [
     "airway_is_held",
     "begin_readings",
+    "coma_once_eased",
     "coma_scale",
     "decline_share",
     "draw_coma",

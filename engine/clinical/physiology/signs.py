@@ -407,3 +407,15 @@ def pain_of_record(
     pain = _pain(record, state, at, model)
     state.analgesia_at, state.analgesia, state.analgesia_before = noted
     return pain
+
+
+@compiled
+def coma_once_eased(signs: Signs, model: Model) -> float:
+    """Return the points of the Glasgow Coma Scale in `signs` once pain is eased; not rounded, without noise.
+
+    Pain holds up a low pressure; whoever it keeps awake is not awake after analgesia.
+    """
+    coma = model.vital_signs.loss.coma
+    eased = signs.systolic - model.vital_signs.pain.pressure * signs.pain
+    lower = max(0.0, coma[0] - eased) - max(0.0, coma[0] - signs.systolic)
+    return float(signs.gcs - coma[1] * lower)
