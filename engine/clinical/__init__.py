@@ -26,11 +26,11 @@ from engine.clinical.danger import (
 )
 from engine.clinical.first_aid import (
     burn_fluids_go_on,
+    care_goes_on_the_way,
     care_on_the_way,
     give_first_aid,
     give_prehospital_blood,
     oxygen_in_bed,
-    oxygen_on_the_way,
 )
 from engine.clinical.illnesses import (
     NO_DIAGNOSIS,
@@ -109,6 +109,7 @@ __all__ = [
     "calls_for_bed",
     "calls_for_operation",
     "calls_for_ventilator",
+    "care_goes_on_the_way",
     "care_in_decontamination",
     "care_on_the_way",
     "category_of_state",
@@ -154,7 +155,6 @@ __all__ = [
     "next_complication",
     "note_shock",
     "oxygen_in_bed",
-    "oxygen_on_the_way",
     "pick_cumulated",
     "place_of_role",
     "repeat_atropine",

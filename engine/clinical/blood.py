@@ -151,17 +151,20 @@ def spread_units(output: Output, row: int, casualty: CasualtyState, first: int, 
 
 
 @compiled
-def split_units(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
-    """Split a transfusion that goes on when an operation begins at `now`, ms: the rest is given in the operation."""
+def split_units(output: Output, row: int, casualty: CasualtyState, now: float, until: float) -> None:
+    """Split a transfusion that goes on at `now`: the rest is given in the operation or on the way that begins then.
+
+    `until` is when it is over at the latest. Both are in ms.
+    """
     if not _has_room(output, casualty):
         return
     for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
         blood = output.treatments[k]
         if blood.kind != _BLOOD_TRANSFUSION or blood.start >= now or blood.end <= now:
             continue
-        end = float(blood.end)
-        before = int(blood.units * (now - blood.start) / (end - blood.start) + 0.5)
+        before = int(blood.units * (now - blood.start) / (float(blood.end) - blood.start) + 0.5)
         before = max(1, before)
+        end = min(float(blood.end), until)
         left = int(blood.units) - before
         if left > 0:
             blood.units = before

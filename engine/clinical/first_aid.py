@@ -3,6 +3,7 @@
 import math
 
 from engine.clinical.agent_care import decontaminate_at_once
+from engine.clinical.blood import split_units
 from engine.clinical.burns import burn_area
 from engine.clinical.giving import NOT_SEEN, give_by_need
 from engine.clinical.log import log_treatment
@@ -231,13 +232,18 @@ def _log_oxygen(
 
 
 @compiled
-def oxygen_on_the_way(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """Let oxygen go on between two facilities, in the first hours, for who needs it and has no tube."""
+def care_goes_on_the_way(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
+    """End the treatments of the facility that a casualty leaves; blood and oxygen go on until the next one.
+
+    Oxygen goes on in the first hours, for who needs it and has no tube.
+    """
     if output.rows[QUIET]:
         return
+    split_units(output, row, casualty, now, casualty.arrive_at)
     for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
-        if output.treatments[k].kind == Treatment.OXYGEN and output.treatments[k].end > now:
-            output.treatments[k].end = int(now)  # that of the bed, which the casualty leaves
+        treatment = output.treatments[k]
+        if treatment.facility >= 0 and treatment.end > now:
+            treatment.end = int(now)
     if now < casualty.arrive_at < math.inf:
         _log_oxygen(output, row, casualty, now, casualty.arrive_at, _ON_THE_WAY, model)
 

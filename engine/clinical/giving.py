@@ -266,7 +266,8 @@ def give_by_need(
     -----
     Before the first facility `own` acts on the clock at `now`: somebody sees to it at once, beside the rest, and first
     sets the access that it needs. On the way, what would begin after twice the time left is put off to the facility,
-    but never what opens the airway or relieves the chest.
+    but never what opens the airway or relieves the chest. What goes on beside the rest until the end has a minute at
+    least, which short care squeezes as it does the rest.
     """
     rules = model.treatments.rules
     record = output.patients[row]
@@ -290,6 +291,7 @@ def give_by_need(
     first = int(output.rows[TREATMENT_COUNT])
     at_any_pace = _of_airway_and_chest(rules)
     at = now
+    reached = now
     at_once = 0
     target = 0
     if own_bit and injured:
@@ -373,8 +375,11 @@ def give_by_need(
                 output.treatments[output.rows[TREATMENT_COUNT] - 1].units = casualty.blood_given
             given |= bit
             left -= 1
-            if not beside:
+            if beside:
+                reached = max(reached, at + MINUTE)
+            else:
                 at += sides * lasts * MINUTE
-    if at > end > now:
-        _fit(output, first, now, at, end, rules)
+    reached = max(reached, at)
+    if reached > end > now:
+        _fit(output, first, now, reached, end, rules)
     return int(output.rows[TREATMENT_COUNT]) - first

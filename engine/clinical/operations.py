@@ -485,7 +485,7 @@ def start_surgery(
         if uniform < chance:
             effect = _EFFECTIVE
     if not output.rows[QUIET]:
-        split_units(output, row, casualty, now)
+        split_units(output, row, casualty, now, math.inf)
         otherwise = _WOUND_DEBRIDEMENT
         wound = _open_wound(output, casualty, model.treatments.rules)
         if wound == NONE:

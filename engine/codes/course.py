@@ -13,7 +13,8 @@ class Event(Code):
     """Kind of event in the event log.
 
     The column `detail` holds the category of TRIAGED, the precedence of EVACUATION_REQUESTED, the resource of WAITING
-    and REFUSED (index of AWAITED), and what COMPLICATION is, else 0.
+    and REFUSED (index of AWAITED), what COMPLICATION is, and 1 + the kind of transport of DEPARTED where vehicles are
+    limited and the link names it, else 0.
     """
 
     INJURED = 0

@@ -4,6 +4,7 @@ import math
 
 from engine.clinical import (
     burn_fluids_go_on,
+    care_goes_on_the_way,
     consider_complications,
     death_time,
     enter_unseen,
@@ -12,7 +13,6 @@ from engine.clinical import (
     log_ward_rounds,
     next_complication,
     oxygen_in_bed,
-    oxygen_on_the_way,
     set_factor,
     to_uniform,
 )
@@ -306,7 +306,7 @@ def leave_with_vehicle(output: Output, row: int, casualty: CasualtyState, now: f
     if casualty.vehicle_clock_factor != 1.0 or casualty.in_surge_place:
         casualty.in_surge_place = 0
         set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
-    oxygen_on_the_way(output, row, casualty, now, model)
+    care_goes_on_the_way(output, row, casualty, now, model)
     on_the_way = CarePlace.ON_THE_WAY
     burn_fluids_go_on(output, row, casualty, now, casualty.arrive_at, on_the_way, model)
     casualty.stage = Stage.ARRIVE
