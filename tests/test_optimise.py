@@ -12,15 +12,12 @@ import pyarrow.parquet
 import pytest
 
 import goldenhour
-from actors.cluster import PACKAGE_ROOT
 from engine.errors import GoldenhourError, InputError, ScenarioError
 from engine.experiments import costs_of, optimisation_points, parse_optimisation
 from engine.inference import Requirement
 from goldenhour.__main__ import run
 from goldenhour.optimisation import OptimisationRequest, run_optimisation
 from goldenhour.optimisation_files import load_optimisation
-
-PAGE = (PACKAGE_ROOT / "docs" / "experiments.md").read_text("utf-8")
 
 TABLES = {
     "name": "tables",
@@ -506,18 +503,3 @@ def test_a_front_is_drawn(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "O on the front" in shown
     assert re.search(r"^ *[\d,.]+ \|O", shown, re.MULTILINE)
-
-
-def test_the_page_shows_what_is_printed(tmp_path, capsys):
-    section = PAGE[PAGE.index("**Find the cheapest laydown") : PAGE.index("**Choose the best of several")]
-    text, first, second = re.findall(r"```(?:toml|text)\n(.*?)```", section, re.DOTALL)
-    stricter = text.replace("at_most = 300", "at_most = 200").replace(
-        "probability = 0.5", "probability = 0.8"
-    )
-    for number, (content, shown) in enumerate(((text, first), (stricter, second))):
-        file = tmp_path / f"tables{number}.toml"
-        file.write_text(content)
-        assert run(["optimise", str(file), "--workers", "0", "--no-store"]) == 0
-        printed = " ".join(capsys.readouterr().out.split())
-        for line in shown.splitlines():
-            assert line in printed

@@ -11,8 +11,6 @@ import os
 import sys
 from pathlib import Path
 
-from engine.identity import cache_root
-
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 """The directory that holds the packages: a working tree, an unpacked job or site-packages."""
 
@@ -21,6 +19,8 @@ PACKAGES = ("goldenhour", "engine", "actors", "scenarios")
 
 def environment_of_process() -> dict[str, str]:
     """Return the environment of a process of our own that starts in `PACKAGE_ROOT` and finds the same packages."""
+    from engine.identity import cache_root  # the engine is imported after `check_package_root`
+
     path = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, sys.path)])
     environment = os.environ | {"PYTHONPATH": path}
     if os.environ.get("GOLDENHOUR_CACHE_DIR"):
