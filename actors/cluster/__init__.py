@@ -45,7 +45,6 @@ __getattr__ = lazy_attributes(
             "PACKAGE_ROOT",
             "check_package_root",
             "environment_of_process",
-            "environment_of_process",
         ),
         "priority": ("lower_priority",),
         "pyarrow_import": (
